@@ -1,0 +1,71 @@
+"""Everything in order: corpora of the embedded world, all stages, and a release of the result.
+
+  python train.py --config configs/all.py:demo --workdir runs/demo
+
+Makes runs/demo/STAGE for every stage and runs/demo/release. Run it again after a kill: it goes on. To train a
+stage again, remove its directory and those of the stages after it.
+
+demo: about an hour and three quarters on two CPU cores, besides compilation and the corpora. tiny: two steps
+a stage on flat stand-in faces, a test of the wiring.
+"""
+
+from ml_collections import ConfigDict
+
+STAGES = (
+  'conre',
+  'autoencoder',
+  'face_prior',
+  'portrait',
+  'codebook',
+  'motion_codec',
+  'code_transformer',
+  'sync_expert',
+  'motion',
+  'lip_refiner',
+  'render',
+)
+
+
+def get_config(variant: str = 'demo') -> ConfigDict:
+  """The configuration of a variant, which every stage is trained in: tiny or demo."""
+  if variant not in ('tiny', 'demo'):
+    raise ValueError(f'variant {variant!r} is unknown: use tiny or demo, and single stages for the others')
+  tiny = variant == 'tiny'
+
+  config = ConfigDict()
+  config.stage = 'all'
+  config.variant = variant
+  config.stages = STAGES
+  config.seed = 0
+
+  # Rendered where they are missing: records by kind and split, in data_root/corpus/KIND.
+  config.data_root = 'data/synthetic'
+  config.corpora = ConfigDict({
+    'faces': {'train': 8 if tiny else 3000, 'validation': 8 if tiny else 64},
+    'clips': {'train': 8 if tiny else 800, 'validation': 8 if tiny else 32},
+    'talks': {'train': 8 if tiny else 2000, 'validation': 8 if tiny else 32},
+  })
+  config.size = 64 if tiny else 0  # pixels of a side; 0: 256 for faces, 128 for clips
+  config.sketch = tiny  # flat stand-in faces
+  config.processes = 0  # that render; 0: one per core
+
+  # Minutes of training by stage; 0 leaves the end to the stage's num_steps.
+  minutes = {
+    'conre': 8.0,
+    'autoencoder': 12.0,
+    'face_prior': 3.0,
+    'portrait': 14.0,
+    'codebook': 7.0,
+    'motion_codec': 22.0,
+    'code_transformer': 5.0,
+    'sync_expert': 3.0,
+    'motion': 8.0,
+    'lip_refiner': 5.0,
+    'render': 12.0,
+  }
+  config.max_minutes = ConfigDict({stage: 0.0 if tiny else minutes[stage] for stage in STAGES})
+  # Further changes by stage, 'field=value field=value', e.g. 'data.batch_size=4 options.edge_weight=2.0'.
+  config.overrides = ConfigDict({stage: '' for stage in STAGES})
+
+  config.release = True  # export to WORKDIR/release
+  return config

@@ -1,0 +1,48 @@
+"""What `evaluate.py` measures on the embedded world, and on how much; every test list is a few seeds.
+
+    python evaluate.py --config configs/demo.py         all figures, a quarter of an hour on two cores
+    python evaluate.py --config configs/demo.py:quick   the same on a handful of samples, minutes
+
+Speakers of the split 'test' and its texts were never trained on. Lists start at `first` of that split and
+take one seed an entry from `seed` on.
+"""
+
+import ml_collections
+
+
+def get_config(arg: str | None = None) -> ml_collections.ConfigDict:
+  """The configuration; `arg` is '' or 'demo' for the full lists, 'quick' for short ones."""
+  if arg not in (None, '', 'demo', 'quick'):
+    raise ValueError(f"configs/demo.py has the variants 'demo' and 'quick', not {arg!r}")
+  config = ml_collections.ConfigDict()
+  config.checkpoint = 'demo'
+  config.seed = 0  # of what is generated
+  config.image_size = 256
+
+  # Renderings that the readers learn from: speakers far beyond those of any training corpus.
+  config.looks = ml_collections.ConfigDict(dict(first=500_000, num=800, frames=3, seed=11))
+  config.reader = ml_collections.ConfigDict(dict(steps=900, batch_size=32, seed=0))
+  config.identity = ml_collections.ConfigDict(dict(steps=450, batch_size=24, seed=0))
+
+  config.network = ml_collections.ConfigDict(dict(widths=(64, 96, 128), features=256))
+
+  # Videos: lips and life.
+  config.talks = ml_collections.ConfigDict(dict(first=0, voices=20, frames=100, seed=20_001))
+  # Portraits: voice to face, and identity through the video.
+  config.faces = ml_collections.ConfigDict(dict(first=1_000, voices=100, frames=75, seed=30_001))
+  config.spread = ml_collections.ConfigDict(dict(voices=8, seeds=8))
+  config.reachable_speakers = 6_000
+  # Rebuilt frames.
+  config.codec = ml_collections.ConfigDict(dict(first=2_000, candidates=400, pairs=40, seed=40_001))
+  config.speed = ml_collections.ConfigDict(dict(seconds=4.0, seed=50_001))
+
+  if arg == 'quick':
+    config.looks.num = 150
+    config.reader.steps = 150
+    config.identity.steps = 80
+    config.talks.voices, config.talks.frames = 4, 50
+    config.faces.voices = 10
+    config.spread.voices, config.spread.seeds = 2, 3
+    config.reachable_speakers = 1_000
+    config.codec.pairs = 6
+  return config

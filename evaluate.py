@@ -1,0 +1,87 @@
+"""Prints the library's figures on held-out synthetic speakers and texts, with their targets beside.
+
+    python evaluate.py --config configs/demo.py
+    python evaluate.py --config configs/demo.py:quick --only lips,codec --config.checkpoint=DIR
+    python evaluate.py --config configs/demo.py --sheet docs/pictures/results.png
+    python evaluate.py --config configs/demo.py --only none --speech_dir RECORDINGS
+
+Parts: lips, life, voice, identity, codec, speed. The renderings and the networks that read the pictures do
+not depend on the checkpoint and are kept in --workdir. The table goes to stdout,
+progress to stderr, everything to --json.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+
+from absl import app, flags
+from ml_collections import config_flags
+
+from seetalk_jax.errors import InputError
+
+_CONFIG = config_flags.DEFINE_config_file('config', 'configs/demo.py', 'What to measure.', lock_config=True)
+_WORKDIR = flags.DEFINE_string('workdir', 'build/evaluation', 'Where renderings and readers are kept.')
+_ONLY = flags.DEFINE_list('only', [], 'Parts to measure; all by default, "none" for none.')
+_JSON = flags.DEFINE_string('json', '', 'File for the figures; WORKDIR/figures.json by default.')
+_SHEET = flags.DEFINE_string('sheet', '', 'Only draw the picture sheet of results into this PNG file.')
+_SPEECH_DIR = flags.DEFINE_string('speech_dir', '', 'Also make a video of every recording in this folder.')
+
+
+def main(arguments: list[str]) -> None:
+  """Measures, prints, writes."""
+  if len(arguments) > 1:
+    raise InputError(f'unexpected argument {arguments[1]!r}, command line: see --help')
+  # Imported late, so that --help is quick.
+  import jax
+
+  from seetalk_jax.metrics import evaluation, generated, recordings, report, sheet, worlds
+
+  config = _CONFIG.value
+  jax.config.update('jax_compilation_cache_dir', os.path.abspath(os.path.join(_WORKDIR.value, 'xla')))
+  start = time.monotonic()
+
+  def make_generator():
+    return generated.PipelineGenerator(config.checkpoint)
+
+  evaluated = evaluation.Evaluation(config, worlds.MeasuredEmbeddedWorld(), make_generator, _WORKDIR.value)
+  if _SHEET.value:
+    sheet.write_sheet(_SHEET.value, evaluated)
+    print(_SHEET.value)
+    return
+  parts = [part for part in _ONLY.value if part != 'none'] if _ONLY.value else evaluation.PARTS
+  figures = evaluated.run(parts)
+  if _SPEECH_DIR.value:
+    folder = os.path.join(_WORKDIR.value, 'recordings')
+    figures += recordings.recording_figures(_SPEECH_DIR.value, folder, config.checkpoint, config.seed)
+  print(report.table(figures))
+  seconds = time.monotonic() - start
+  about = {
+    'checkpoint': config.checkpoint,
+    'seconds': round(seconds, 1),
+    'device': jax.devices()[0].device_kind,
+    'jax': jax.__version__,
+    'config': config.to_dict(),
+  }
+  path = _JSON.value or os.path.join(_WORKDIR.value, 'figures.json')
+  report.write_json(path, figures, about)
+  missed = sum(figure.reached is False for figure in figures)
+  print(f'{missed} targets missed; {seconds:.0f} s; figures in {path}', file=sys.stderr)
+
+
+def run() -> None:
+  """`main`, with a user's mistake as one line and exit status 2."""
+
+  def guarded(arguments: list[str]) -> None:
+    try:
+      main(arguments)
+    except InputError as error:
+      print(f'error: {error}', file=sys.stderr)
+      sys.exit(2)
+
+  app.run(guarded)
+
+
+if __name__ == '__main__':
+  run()

@@ -1,0 +1,8 @@
+"""`python -m seetalk_jax` is `seetalk`."""
+
+import sys
+
+from seetalk_jax.cli import main
+
+if __name__ == '__main__':
+  sys.exit(main())

@@ -1,0 +1,84 @@
+"""Release a training run: its EMA weights and statistics, as a folder that `generate` and training read."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import pathlib
+
+from seetalk_jax.errors import CheckpointError, InputError
+
+HELP = 'training run to released checkpoint'
+EXAMPLE = 'seetalk export runs/demo released/demo'
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+  """Adds what `seetalk export` takes."""
+  parser.add_argument(
+    'workdir', metavar='WORKDIR', help='of one stage, or of configs/all.py (a folder per stage)'
+  )
+  parser.add_argument('directory', metavar='DIR', help='the folder to make')
+  parser.add_argument('--dtype', choices=('float16', 'float32'), default='float16', help='default float16')
+  parser.add_argument('--licence', default=None, help='of the weights (default Apache-2.0)')
+  parser.add_argument('--origin', default=None, help='what they were trained on, in a few words')
+  parser.add_argument('--overwrite', action='store_true', help='replace an existing release')
+  parser.add_argument('--json', action='store_true', help='one JSON object on stdout and nothing else')
+  parser.add_argument('--quiet', action='store_true', help='no summary')
+
+
+def run(args: argparse.Namespace) -> None:
+  """Collects the newest result of every stage; of two that train one network, the later counts."""
+  from seetalk_jax import released
+  from seetalk_jax.commands import options
+
+  target = pathlib.Path(args.directory)
+  if (target / released.INDEX_FILE).exists() and not args.overwrite:
+    raise InputError(f'the release exists, {target}: give another folder, or --overwrite')
+  directories = stage_directories(pathlib.Path(args.workdir))
+
+  from seetalk_jax.stages import base
+  from seetalk_jax.training import checkpoint
+
+  results = [checkpoint.load_stage_result(directory) for directory in directories]
+  order = list(base.STAGES)
+  results.sort(key=lambda result: order.index(result.config['stage']))
+  networks, statistics, notes, stages = {}, {}, {}, {}
+  for result in results:
+    stage = result.config['stage']
+    modules = result.modules()
+    for name, module in modules.items():
+      networks[name] = (module, result.params[name], result.collections.get(name, {}))
+      notes[name] = {'stage': stage, 'steps': int(result.step)}
+      notes[name] |= {
+        key: value for key, value in (('licence', args.licence), ('origin', args.origin)) if value
+      }
+    statistics.update(result.statistics)
+    stages[stage] = {'steps': int(result.step), 'config': result.config}
+  if not networks and not statistics:
+    raise CheckpointError(f'nothing to export, {args.workdir}: train a stage first')
+  provenance = {'stages': stages, 'networks': notes}
+  try:
+    released.save_release(target, networks, statistics, provenance, dtype=args.dtype)
+  except ValueError as error:
+    raise CheckpointError(
+      f'cannot release this run ({error}), {args.workdir}: see the training log'
+    ) from None
+  content = {'output': str(target), 'networks': sorted(networks), 'stages': list(stages), 'dtype': args.dtype}
+  line = f'{target}: {", ".join(networks)} (from {", ".join(stages)}; {args.dtype})'
+  options.report(args, json.loads(json.dumps(content)), line)
+
+
+def stage_directories(workdir: pathlib.Path) -> list[pathlib.Path]:
+  """The folders of a run that hold one stage each: `workdir` itself, or those in it.
+
+  Raises:
+    CheckpointError: not a training run.
+  """
+  if not workdir.is_dir():
+    raise CheckpointError(f'no such training run, {workdir}: give a --workdir of train.py')
+  if (workdir / 'config.json').is_file() and (workdir / 'checkpoints').is_dir():
+    return [workdir]
+  found = sorted(path for path in workdir.iterdir() if (path / 'config.json').is_file())
+  if not found:
+    raise CheckpointError(f'not a training run, {workdir}: give a --workdir of train.py')
+  return found

@@ -1,0 +1,151 @@
+"""Make a talking-face video of speech: a speaker is imagined from the voice, or given by --portrait."""
+
+from __future__ import annotations
+
+import argparse
+import pathlib
+
+from seetalk_jax.commands import options
+from seetalk_jax.errors import InputError
+
+HELP = 'speech to talking-face video'
+EXAMPLE = 'seetalk generate speech.wav -o talk.mp4 --seed 1'
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+  """Adds what `seetalk generate` takes."""
+  parser.add_argument('speech', nargs='?', metavar='SPEECH', help='recording, or video with sound')
+  parser.add_argument('-o', '--output', metavar='OUT.mp4', help='the video to write')
+  parser.add_argument(
+    '--list', metavar='FILE', help='a text file with one speech file per line, instead of SPEECH'
+  )
+  parser.add_argument(
+    '--out-dir', metavar='DIR', help='where the videos of --list go, named after the speech files'
+  )
+  parser.add_argument(
+    '--portrait', metavar='IMG', help='who speaks; without it a face is made to fit the voice'
+  )
+  parser.add_argument(
+    '--face',
+    type=options.whole(0, 9999),
+    default=0,
+    metavar='N',
+    help='which of the sampled faces (default 0)',
+  )
+  options.add_face_finding(parser)
+  options.add_model(parser)
+  add_video(parser)
+  options.add_output(parser)
+
+
+def add_video(parser: argparse.ArgumentParser) -> None:
+  """Adds --size and --save-portrait."""
+  parser.add_argument(
+    '--size', type=options.video_side, default=None, metavar='N', help='side of the video in pixels'
+  )
+  parser.add_argument('--save-portrait', metavar='PNG', help='also write the portrait')
+
+
+def run(args: argparse.Namespace) -> None:
+  """Checks everything that can be checked without a network, then makes the videos one after another."""
+  jobs = _jobs_of(args)
+  make_videos(args, jobs)
+
+
+def make_videos(args: argparse.Namespace, jobs: list[tuple[str, pathlib.Path]]) -> None:
+  """One video per (speech file, output path); `args` as of `generate`."""
+  from seetalk_jax import released
+  from seetalk_jax.media import audio, image
+
+  outputs = [(output, '.mp4') for _, output in jobs]
+  if args.save_portrait:
+    outputs.append((args.save_portrait, '.png'))
+  inputs = [speech for speech, _ in jobs] + [args.portrait] * bool(args.portrait)
+  for output, suffix in outputs:
+    if any(options.same_file(output, given) for given in inputs):
+      raise InputError(f'the output is one of the inputs, {output}: give another name')
+    if args.list and not pathlib.Path(args.out_dir).exists():
+      continue  # made below, once all inputs have been found good
+    image.check_output(output, suffix, args.overwrite)
+  for path, _ in jobs:  # all of them before the first video; decoded again below, so that none is kept
+    audio.load_speech(path)
+  released.read_info(args.checkpoint)
+  if args.portrait:
+    image.load_image(args.portrait)
+  pipe = options.load_pipe(args)
+  portrait = pipe.read_portrait(args.portrait, args.landmarker, args.aligned) if args.portrait else None
+  if args.list:
+    pathlib.Path(args.out_dir).mkdir(parents=True, exist_ok=True)
+
+  results = []
+  with options.Bars(args) as bars:
+    for path, output in jobs:
+      clip = pipe(
+        audio.load_speech(path),
+        seed=args.seed,
+        portrait=portrait,
+        face=args.face,
+        steps=args.steps,
+        guidance_scale=args.guidance,
+        size=args.size,
+        progress=bars,
+      )
+      clip.save(output)
+      if args.save_portrait:
+        clip.save_portrait(args.save_portrait)
+      results.append(_describe(clip, output))
+  summary = '\n'.join(_summary(result) for result in results)
+  options.report(args, {'videos': results} if args.list else results[0], summary)
+
+
+def _jobs_of(args: argparse.Namespace) -> list[tuple[str, pathlib.Path]]:
+  if args.list is None:
+    if args.out_dir is not None:
+      raise InputError('--out-dir belongs to --list, command line: give -o OUT.mp4 for one speech file')
+    if args.speech is None or args.output is None:
+      raise InputError(
+        'no speech or no output, command line: give SPEECH -o OUT.mp4, or --list FILE --out-dir DIR'
+      )
+    return [(args.speech, pathlib.Path(args.output))]
+  if args.speech is not None or args.output is not None or args.save_portrait is not None:
+    raise InputError(
+      '--list goes without SPEECH, -o and --save-portrait, command line: give --out-dir DIR alone'
+    )
+  if args.out_dir is None:
+    raise InputError('--list without --out-dir, command line: say where the videos go')
+  try:
+    lines = pathlib.Path(args.list).read_text('utf-8').splitlines()
+  except (OSError, UnicodeDecodeError):
+    raise InputError(f'cannot read the list, {args.list}: give a text file with one path per line') from None
+  paths = [line.strip() for line in lines if line.strip() and not line.lstrip().startswith('#')]
+  if not paths:
+    raise InputError(f'the list is empty, {args.list}: give one speech file per line')
+  jobs = [(path, pathlib.Path(args.out_dir) / f'{pathlib.Path(path).stem}.mp4') for path in paths]
+  taken = {}
+  for path, output in jobs:
+    if output in taken:
+      raise InputError(f'{path} and {taken[output]} would both become {output}, {args.list}: rename one')
+    taken[output] = path
+  return jobs
+
+
+def _describe(clip, output: pathlib.Path) -> dict:
+  return {
+    'output': str(output),
+    'frames': clip.num_frames,
+    'fps': clip.fps,
+    'width': clip.size[1],
+    'height': clip.size[0],
+    'audio_seconds': round(clip.speech.seconds, 4),
+    'stage_seconds': {stage: round(seconds, 4) for stage, seconds in clip.stage_seconds.items()},
+    **clip.record,
+  }
+
+
+def _summary(result: dict) -> str:
+  spent = sum(result['stage_seconds'].values())
+  return (
+    f'{result["output"]}: {result["frames"]} frames of {result["width"]} x {result["height"]} for '
+    f'{result["audio_seconds"]:.2f} s of speech, made in {spent:.1f} s '
+    f'(checkpoint {result["checkpoint"]}, seed {result["seed"]}, {result["device"]})'
+  )

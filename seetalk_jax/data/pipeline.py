@@ -1,0 +1,226 @@
+"""Endless batches in a fixed order: element = f(seed, global index), sliced by process after batching.
+
+The order depends on the seed and the number of records alone, so the whole state of the iterator is one
+integer (how many global batches were taken) and survives another number of hosts, threads or workers.
+"""
+
+from __future__ import annotations
+
+import functools
+import sys
+from collections.abc import Sequence
+
+import grain
+import numpy as np
+
+from seetalk_jax.data import schema, sources, transforms
+from seetalk_jax.errors import InputError
+
+_THREADS = 2
+_AHEAD = 4  # batches held ready: decoding overlaps the device's work
+
+
+class Elements:
+  """Element of a view by global index, an endless random-access source for `grain.MapDataset.source`.
+
+  Epoch e is the records in an order drawn from (seed, e); the element at global index g draws its frames,
+  windows and augmentation from (seed, g).
+  """
+
+  def __init__(
+    self,
+    view: str,
+    records,
+    *,
+    seed: int,
+    shuffle: bool = True,
+    augment: transforms.Augment | None = None,
+    image_size: int | None = None,
+    portraits_only: bool = False,
+  ):
+    schema.view_entries(view)  # raises on an unknown one
+    self._view, self._records, self._seed, self._shuffle = view, records, seed, shuffle
+    self._options = {'augment': augment, 'image_size': image_size, 'portraits_only': portraits_only}
+
+  def __len__(self) -> int:
+    return sys.maxsize
+
+  def record_index(self, index: int) -> int:
+    """Which record the element at global index `index` is made from."""
+    epoch, position = divmod(index, len(self._records))
+    if not self._shuffle:
+      return position
+    return int(_order(self._seed, epoch, len(self._records))[position])
+
+  def __getitem__(self, index: int) -> transforms.Element:
+    record_index = self.record_index(index)
+    return transforms.make_element(
+      self._view,
+      self._records[record_index],
+      functools.partial(self._records.partner, record_index),
+      np.random.default_rng([self._seed, index]),
+      index=record_index,
+      **self._options,
+    )
+
+
+@functools.lru_cache(maxsize=4)
+def _order(seed: int, epoch: int, length: int) -> np.ndarray:
+  return np.random.default_rng([seed, epoch, length]).permutation(length)
+
+
+class _Rows:
+  """The rows of one process: its slice of every global batch in turn, from batch `first` on."""
+
+  def __init__(
+    self, elements: Elements, *, batch_size: int, first: int, process_index: int, process_count: int
+  ):
+    self._elements, self._batch_size, self._first = elements, batch_size, first
+    self._local = batch_size // process_count
+    self._offset = process_index * self._local
+
+  def __len__(self) -> int:
+    return sys.maxsize // self._batch_size * self._local - self._first * self._local
+
+  def __getitem__(self, row: int) -> transforms.Element:
+    batch, inside = divmod(row, self._local)
+    return self._elements[(self._first + batch) * self._batch_size + self._offset + inside]
+
+  def __repr__(self) -> str:
+    return 'Rows'
+
+
+class Batches:
+  """Iterator of batches (dicts of NumPy arrays); a context manager, to be closed.
+
+  Attributes:
+    num_records: in the corpora.
+    records: the source of them.
+  """
+
+  def __init__(self, iterator, records, start_index: int):
+    self._iterator, self._index = iterator, start_index
+    self.records, self.num_records = records, len(records)
+
+  def __iter__(self) -> Batches:
+    return self
+
+  def __next__(self) -> dict[str, np.ndarray]:
+    if self._iterator is None:
+      raise StopIteration
+    batch = next(self._iterator)
+    self._index += 1
+    return batch
+
+  def get_state(self) -> int:
+    """How many global batches were taken, those before `start_index` included: the next `start_index`."""
+    return self._index
+
+  def close(self) -> None:
+    """Stops threads and workers; may be called twice."""
+    if self._iterator is not None:
+      self._iterator.close()
+      self._iterator = None
+
+  def __enter__(self) -> Batches:
+    return self
+
+  def __exit__(self, *_) -> None:
+    self.close()
+
+
+def make_batches(
+  view: str,
+  corpus_dirs: sources.PathLike | Sequence[sources.PathLike] = (),
+  *,
+  batch_size: int,
+  seed: int = 0,
+  split: str = 'train',
+  start_index: int = 0,
+  process_index: int = 0,
+  process_count: int = 1,
+  augment: bool = True,
+  num_workers: int = 0,
+  num_threads: int = _THREADS,
+  image_size: int | None = None,
+  portraits_only: bool = False,
+  shuffle: bool = True,
+  max_records: int | None = None,
+  record_sources: Sequence | None = None,
+) -> Batches:
+  """Endless batches of a view; `schema.batch_spec` gives their names, shapes and dtypes.
+
+  Args:
+    view: key of `schema.VIEWS`.
+    corpus_dirs: corpora, or directories that hold some; parts of other kinds or splits are passed over.
+    batch_size: of the global batch; a multiple of `process_count`.
+    seed: of order, choices and augmentation.
+    split: `train`, `validation` or `test`.
+    start_index: global batches to skip, `get_state` of an earlier iterator. Exact only over the same records:
+      for a corpus that grew meanwhile, give the earlier `num_records` as `max_records`.
+    process_index, process_count: of `jax.distributed`; process p gets rows [p, p + 1) * batch_size / count.
+    augment: whether to change speech (room, noise, level); for training only, so never outside of `train`.
+    num_workers: worker processes; 0 decodes in threads of this one, which is enough for a few cores.
+    num_threads: decoding threads of each process; 0 decodes in the caller's.
+    image_size: pixels of a side; None as stored, otherwise a divisor of that.
+    portraits_only: view `image` gives only portraits.
+    shuffle: False for records in order (evaluation).
+    max_records: use only the first so many records of each corpus part.
+    record_sources: random-access sources of records instead of `corpus_dirs` (e.g. `WorldSource`, no disk).
+
+  Raises:
+    InputError: an argument that cannot be used, or no such records.
+  """
+  if view not in schema.VIEWS:
+    raise InputError(f'view {view!r} is unknown: use one of {", ".join(schema.VIEWS)}')
+  if process_count < 1 or not 0 <= process_index < process_count:
+    raise InputError(
+      f'process_index {process_index} of {process_count} processes: use 0 to process_count - 1'
+    )
+  if batch_size < 1 or batch_size % process_count:
+    raise InputError(f'batch_size {batch_size}: use a positive multiple of the {process_count} processes')
+  if start_index < 0 or seed < 0:
+    raise InputError(f'start_index {start_index}, seed {seed}: use 0 or more')
+  if record_sources is None:
+    records = sources.open_corpora(corpus_dirs, schema.VIEW_KINDS[view], split, max_records)
+  else:
+    records = sources.ConcatenatedSource(record_sources)
+  elements = Elements(
+    view,
+    records,
+    seed=seed,
+    shuffle=shuffle,
+    augment=augment_speech if augment and split == 'train' else None,
+    image_size=image_size,
+    portraits_only=portraits_only,
+  )
+  rows = _Rows(
+    elements,
+    batch_size=batch_size,
+    first=start_index,
+    process_index=process_index,
+    process_count=process_count,
+  )
+  dataset = grain.MapDataset.source(rows).batch(batch_size // process_count)
+  threads = grain.ReadOptions(num_threads=num_threads, prefetch_buffer_size=_AHEAD if num_threads else 0)
+  stream = dataset.to_iter_dataset(threads)
+  if num_workers:
+    _mark_flags_parsed()
+    workers = grain.MultiprocessingOptions(num_workers=num_workers, per_worker_buffer_size=2)
+    stream = stream.mp_prefetch(workers)
+  return Batches(iter(stream), records, start_index)
+
+
+def augment_speech(waveform: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+  """The embedded world's changes of room, noise and level; timing and length stay."""
+  from seetalk_jax.data.synthetic import augment
+
+  return augment.augment(waveform, rng)
+
+
+def _mark_flags_parsed() -> None:
+  # grain's workers read absl flags, which nobody parses in a notebook.
+  from absl import flags
+
+  if not flags.FLAGS.is_parsed():
+    flags.FLAGS.mark_as_parsed()

@@ -1,0 +1,335 @@
+"""The one record of synthetic and real data, its bytes, and the table of what batches hold.
+
+A record is about one second of one speaker: encoded frames, the speech around them, where the face is, and,
+for the embedded world, the truth. It is stored as msgpack (through `flax.serialization`, so arrays keep
+dtype and shape; nothing is pickled).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+from collections.abc import Mapping, Sequence
+
+import jax
+import numpy as np
+from flax import serialization
+from PIL import Image
+
+from seetalk_jax.errors import InputError
+from seetalk_jax.media import constants
+
+SCHEMA_VERSION = 1
+JPEG_QUALITY = 95
+
+# ---------------------------------------------------------------------------------------------- sizes
+MOTION_DIM = 20  # data.synthetic.parameters.MOTION_DIM; a test holds the two together
+CLIP_SIZE = 128  # pictures of `clips` records
+CLIP_FRAMES = 25
+CLIP_MARGIN_FRAMES = 5  # speech kept on each side of a clip: 0.2 s
+FACES_SPEECH_FRAMES = 75  # 3 s of speech in a `faces` record
+TALK_WINDOW_FRAMES = 100  # 4 s: the window of view `speech_motion`
+SYNC_FRAMES = 5
+MOUTH_SIZE = (48, 96)  # height, width of the mouth crops of view `sync`
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Truth:
+  """What only the embedded world knows. `k` frames, `t` frames of speech, `I` numbers of an identity.
+
+  Attributes:
+    attributes: float32 [3]: sex 0..1, age in years, head size as a standard score.
+    motion: float32 [k, 20], the motion of every stored frame.
+    speech_motion: float32 [t, 20], the motion track of the stored speech at 25 fps, or None.
+    identity: float32 [I], or None where no face was drawn.
+    canonical: float16 [k, s/4, s/4, 3], where on the resting head each pixel lies, or None.
+    parts: uint8 [k, s/4, s/4], which part of the head each pixel shows, or None.
+    opening: float32 [k], how far the lips are apart, or None.
+  """
+
+  attributes: np.ndarray
+  motion: np.ndarray
+  speech_motion: np.ndarray | None = None
+  identity: np.ndarray | None = None
+  canonical: np.ndarray | None = None
+  parts: np.ndarray | None = None
+  opening: np.ndarray | None = None
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ClipRecord:
+  """About one second of one speaker: `k` frames of `size` x `size` pixels, `n` samples of speech.
+
+  Attributes:
+    kind: `faces`, `clips`, `talks` (embedded world) or `real`.
+    speaker: integer or text, unique over a corpus.
+    clip: which recording of the speaker.
+    start_seconds: where the first frame (or, without frames, the first sample) lies in the recording.
+    frames: JPEG bytes of each frame (`encode_frame`).
+    size: width and height of the frames in pixels; 0 without frames.
+    audio: int16 [n] at 16 kHz, mono, loudness-normalised.
+    audio_lead: samples of `audio` before the first frame begins.
+    crop_version: version of the portrait crop that cut the frames out.
+    landmarks: float32 [k, L, 2] as (x, y) in relative picture units 0..1, or None.
+    lip_box: float32 [k, 4] as (left, top, right, bottom) in relative picture units, or None: a square around
+      the mouth with room for the jaw, of one size through the clip (0.34 of the picture in the embedded world);
+      it may reach over the picture's border.
+    pose: float32 [k, 5] as yaw, pitch, roll (radians) and shift x, y, or None.
+    blendshapes: float32 [k, 52], or None where nobody measured them.
+    truth: of the embedded world, else None.
+  """
+
+  kind: str
+  speaker: int | str
+  clip: int | str
+  start_seconds: float = 0.0
+  frames: Sequence[bytes] = ()
+  size: int = 0
+  audio: np.ndarray = dataclasses.field(default_factory=lambda: np.zeros([0], np.int16))
+  audio_lead: int = 0
+  crop_version: int = 1
+  landmarks: np.ndarray | None = None
+  lip_box: np.ndarray | None = None
+  pose: np.ndarray | None = None
+  blendshapes: np.ndarray | None = None
+  truth: Truth | None = None
+
+
+# What each array must look like: name -> (dtype, shape with `k` for the number of frames and None for any).
+_ARRAYS = {
+  'audio': (np.int16, (None,)),
+  'landmarks': (np.float32, ('k', None, 2)),
+  'lip_box': (np.float32, ('k', 4)),
+  'pose': (np.float32, ('k', 5)),
+  'blendshapes': (np.float32, ('k', 52)),
+}
+_TRUTH_ARRAYS = {
+  'attributes': (np.float32, (3,)),
+  'motion': (np.float32, ('k', MOTION_DIM)),
+  'speech_motion': (np.float32, (None, MOTION_DIM)),
+  'identity': (np.float32, (None,)),
+  'canonical': (np.float16, ('k', None, None, 3)),
+  'parts': (np.uint8, ('k', None, None)),
+  'opening': (np.float32, ('k',)),
+}
+
+
+def encode(record: ClipRecord) -> bytes:
+  """The bytes of a record; the same record gives the same bytes.
+
+  Raises:
+    ValueError: an array of another dtype or shape than the schema says.
+  """
+  _check(record, _ARRAYS, len(record.frames))
+  fields = _fields(record)
+  fields['frames'] = [bytes(frame) for frame in record.frames]
+  if record.truth is not None:
+    _check(record.truth, _TRUTH_ARRAYS, len(record.frames))
+    fields['truth'] = _fields(record.truth)
+  return serialization.msgpack_serialize({'schema': SCHEMA_VERSION, **fields})
+
+
+def decode(data: bytes) -> ClipRecord:
+  """The inverse of `encode`; arrays are read-only views of `data`.
+
+  Raises:
+    InputError: not a record, damaged, or of another schema version.
+  """
+  try:
+    fields = serialization.msgpack_restore(data)
+    version = fields.pop('schema')
+  except Exception as e:  # msgpack raises many kinds on damaged bytes
+    raise InputError('a record is damaged or not a clip record: render or prepare its corpus again') from e
+  if version != SCHEMA_VERSION:
+    raise InputError(
+      f'a record has schema version {version}, this library reads {SCHEMA_VERSION}: '
+      'render or prepare its corpus again'
+    )
+  try:
+    truth = fields.pop('truth')
+    record = ClipRecord(**fields, truth=None if truth is None else Truth(**truth))
+    _check(record, _ARRAYS, len(record.frames))
+    if record.truth is not None:
+      _check(record.truth, _TRUTH_ARRAYS, len(record.frames))
+  except (TypeError, KeyError, ValueError, AttributeError) as e:
+    raise InputError('a record lacks fields of its schema: render or prepare its corpus again') from e
+  return record
+
+
+def encode_frame(image: np.ndarray) -> bytes:
+  """JPEG bytes of a uint8 [h, w, 3] picture: quality 95, no chroma subsampling (lips are small and red)."""
+  buffer = io.BytesIO()
+  Image.fromarray(image).save(buffer, 'JPEG', quality=JPEG_QUALITY, subsampling=0)
+  return buffer.getvalue()
+
+
+def decode_frame(data: bytes) -> np.ndarray:
+  """uint8 [h, w, 3] from `encode_frame`'s bytes.
+
+  Raises:
+    InputError: the bytes are not a whole picture.
+  """
+  try:
+    with Image.open(io.BytesIO(data)) as image:
+      return np.asarray(image.convert('RGB'))
+  except OSError as e:
+    raise InputError('a frame of a record is damaged: render or prepare its corpus again') from e
+
+
+def to_int16(waveform: np.ndarray) -> np.ndarray:
+  """float [-1, 1] to int16; values outside are clipped."""
+  return np.round(np.clip(waveform, -1.0, 1.0) * 32767.0).astype(np.int16)
+
+
+def to_waveform(audio: np.ndarray) -> np.ndarray:
+  """int16 to float32 [-1, 1], the inverse of `to_int16`."""
+  return audio.astype(np.float32) / np.float32(32767.0)
+
+
+def _fields(instance) -> dict:
+  return {field.name: getattr(instance, field.name) for field in dataclasses.fields(instance)}
+
+
+def _check(instance, arrays: Mapping, num_frames: int) -> None:
+  for name, (dtype, shape) in arrays.items():
+    value = getattr(instance, name)
+    if value is None:
+      continue
+    wanted = tuple(num_frames if size == 'k' else size for size in shape)
+    fits = len(value.shape) == len(wanted) and all(
+      w is None or w == s for w, s in zip(wanted, value.shape, strict=True)
+    )
+    if value.dtype != dtype or not fits:
+      raise ValueError(
+        f'{name} is {value.dtype}{list(value.shape)}; a record has {np.dtype(dtype)}{list(wanted)}'
+      )
+
+
+# ---------------------------------------------------------------------------------------------- batches
+@dataclasses.dataclass(frozen=True)
+class Entry:
+  """One entry of a batch view.
+
+  Attributes:
+    dtype: of the array.
+    shape: of one element, without the batch axis; 'S' is the image size, 'S/4' a quarter of it, 'I' the
+      length of an identity vector.
+    meaning: what it is, unit and range.
+  """
+
+  dtype: type
+  shape: tuple[int | str, ...]
+  meaning: str
+
+
+_SPEAKER = Entry(np.int32, (), 'which speaker; text names are numbered by a stable hash')
+_ATTRIBUTES = Entry(np.float32, (3,), 'sex 0..1, age in years, head size as a standard score')
+_IMAGE = ('S', 'S', 3)
+_QUARTER = ('S/4', 'S/4')
+_SPEECH = 'mono speech at 16 kHz in [-1, 1]'
+_MOTION = 'motion controls, see data.synthetic.parameters.Motion'
+
+
+def _samples(frames: int) -> int:
+  return frames * constants.SAMPLES_PER_FRAME
+
+
+VIEWS: dict[str, dict[str, Entry]] = {
+  'portrait_speech': {
+    'portrait': Entry(np.uint8, _IMAGE, 'frontal, neutral, mouth closed'),
+    'speech': Entry(np.float32, (_samples(FACES_SPEECH_FRAMES),), _SPEECH + '; zeros after num_samples'),
+    'num_samples': Entry(np.int32, (), 'how many samples of speech are real'),
+    'speech_motion': Entry(np.float32, (FACES_SPEECH_FRAMES, MOTION_DIM), _MOTION + ', of the speech'),
+    'speaker': _SPEAKER,
+    'attributes': _ATTRIBUTES,
+    'identity': Entry(np.float32, ('I',), 'the look, numbers around 0'),
+  },
+  'image': {
+    'image': Entry(np.uint8, _IMAGE, 'any frame; only portraits with portraits_only'),
+    'parts': Entry(np.uint8, _QUARTER, 'part of the head at each pixel; 0 background'),
+  },
+  'motion_pair': {
+    'source': Entry(np.uint8, _IMAGE, 'a frame of a look'),
+    'target': Entry(np.uint8, _IMAGE, 'another frame of the same look'),
+    'driver': Entry(np.uint8, _IMAGE, 'another look with exactly the motion of target'),
+    'source_motion': Entry(np.float32, (MOTION_DIM,), _MOTION),
+    'target_motion': Entry(np.float32, (MOTION_DIM,), _MOTION + '; also that of driver'),
+    'source_canonical': Entry(np.float32, (*_QUARTER, 3), 'place on the resting head, head units'),
+    'target_canonical': Entry(np.float32, (*_QUARTER, 3), 'place on the resting head, head units'),
+    'source_parts': Entry(np.uint8, _QUARTER, 'part of the head at each pixel; 0 background'),
+    'target_parts': Entry(np.uint8, _QUARTER, 'part of the head at each pixel; 0 background'),
+    'lip_box': Entry(np.float32, (4,), 'of target: left, top, right, bottom, relative 0..1'),
+    'speaker': _SPEAKER,
+  },
+  'speech_motion': {
+    'speech': Entry(np.float32, (_samples(TALK_WINDOW_FRAMES),), _SPEECH),
+    'motion': Entry(np.float32, (TALK_WINDOW_FRAMES, MOTION_DIM), _MOTION + ', 25 fps'),
+    'speaker': _SPEAKER,
+    'attributes': _ATTRIBUTES,
+  },
+  'sync': {
+    'mouth': Entry(np.uint8, (SYNC_FRAMES, *MOUTH_SIZE, 3), 'mouth crops of successive frames'),
+    'speech': Entry(np.float32, (_samples(SYNC_FRAMES),), _SPEECH + ', of those frames'),
+    'speech_shifted': Entry(np.float32, (_samples(SYNC_FRAMES),), _SPEECH + ', same clip, 0.2 s or more off'),
+    'speaker': _SPEAKER,
+    'clip': Entry(np.int32, (), 'which clip of the corpus'),
+  },
+  'clip': {
+    'frames': Entry(np.uint8, (CLIP_FRAMES, CLIP_SIZE, CLIP_SIZE, 3), 'successive frames at 25 fps'),
+    'motion': Entry(np.float32, (CLIP_FRAMES, MOTION_DIM), _MOTION),
+    'lip_box': Entry(np.float32, (CLIP_FRAMES, 4), 'left, top, right, bottom, relative 0..1'),
+    'speech': Entry(np.float32, (_samples(CLIP_FRAMES),), _SPEECH + ', of those frames'),
+  },
+}
+
+# Which kinds of records can serve a view.
+VIEW_KINDS: dict[str, tuple[str, ...]] = {
+  'portrait_speech': ('faces',),
+  'image': ('faces', 'real'),
+  'motion_pair': ('faces',),
+  'speech_motion': ('talks',),
+  'sync': ('clips', 'real'),
+  'clip': ('clips',),
+}
+
+
+def batch_spec(
+  view: str, batch_size: int, image_size: int = 256, identity_dim: int | None = None
+) -> dict[str, jax.ShapeDtypeStruct]:
+  """Names, shapes and dtypes of a batch of `view`; every shape starts with `batch_size`.
+
+  Args:
+    view: key of VIEWS.
+    batch_size: elements in the batch.
+    image_size: pixels; a multiple of 4.
+    identity_dim: length of identity vectors; None asks the embedded world.
+
+  Raises:
+    InputError: no such view.
+  """
+  entries = view_entries(view)
+  sizes = {'S': image_size, 'S/4': image_size // 4}
+  if any('I' in entry.shape for entry in entries.values()):
+    sizes['I'] = identity_dim or _identity_dim()
+  return {
+    name: jax.ShapeDtypeStruct((batch_size, *(sizes.get(size, size) for size in entry.shape)), entry.dtype)
+    for name, entry in entries.items()
+  }
+
+
+def view_entries(view: str) -> dict[str, Entry]:
+  """The entries of a view.
+
+  Raises:
+    InputError: no such view.
+  """
+  if view not in VIEWS:
+    raise InputError(f'view {view!r} is unknown: use one of {", ".join(VIEWS)}')
+  return VIEWS[view]
+
+
+def _identity_dim() -> int:
+  # Only synthetic data has identity vectors: reading real data must not load the renderer.
+  from seetalk_jax.data.synthetic import head
+
+  return head.IDENTITY_DIM

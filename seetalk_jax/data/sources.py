@@ -1,0 +1,221 @@
+"""Random access to corpora on disk: finished ArrayRecord shards beside a `corpus.json`."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import pathlib
+import re
+from collections.abc import Iterator, Sequence
+
+import grain
+
+from seetalk_jax.data import schema
+from seetalk_jax.errors import InputError
+
+CORPUS_FILE = 'corpus.json'
+_SHARD = re.compile(r'(?P<part>[a-z]+-[a-z]+)-(?P<index>\d{5})-of-(?P<count>\d{5})\.array_record')
+
+PathLike = str | os.PathLike
+
+
+def shard_name(kind: str, split: str, index: int, count: int) -> str:
+  """`faces-train-00003-of-00047.array_record`."""
+  return f'{kind}-{split}-{index:05d}-of-{count:05d}.array_record'
+
+
+def read_manifest(corpus_dir: PathLike) -> dict:
+  """`corpus.json`: {'schema': version, 'parts': {'KIND-SPLIT': what was asked for}}.
+
+  Raises:
+    InputError: not a corpus directory, or damaged.
+  """
+  path = pathlib.Path(corpus_dir) / CORPUS_FILE
+  try:
+    manifest = json.loads(path.read_text())
+    if manifest['schema'] != schema.SCHEMA_VERSION:
+      raise InputError(
+        f'corpus {corpus_dir} has schema version {manifest["schema"]}, this library reads '
+        f'{schema.SCHEMA_VERSION}: render or prepare it again'
+      )
+    manifest['parts'].items()
+  except FileNotFoundError as e:
+    raise InputError(
+      f'{corpus_dir} is no corpus (it has no {CORPUS_FILE}): render one with '
+      f'python -m seetalk_jax.data.synthetic.corpus {corpus_dir}'
+    ) from e
+  except (ValueError, KeyError, AttributeError, TypeError) as e:
+    raise InputError(f'{path} is damaged: render or prepare the corpus again') from e
+  return manifest
+
+
+def add_part(corpus_dir: PathLike, kind: str, split: str, settings: dict) -> None:
+  """Writes KIND-SPLIT into `corpus.json`; several processes may do so at once.
+
+  Raises:
+    InputError: the part is there already with other settings.
+  """
+  corpus_dir = pathlib.Path(corpus_dir)
+  corpus_dir.mkdir(parents=True, exist_ok=True)
+  path = corpus_dir / CORPUS_FILE
+  name = f'{kind}-{split}'
+  with _locked(corpus_dir / '.corpus.lock'):
+    if path.exists():
+      manifest = read_manifest(corpus_dir)
+    else:
+      manifest = {'schema': schema.SCHEMA_VERSION, 'parts': {}}
+    known = manifest['parts'].get(name)
+    if known is not None and known != settings:
+      differing = ', '.join(k for k in {**known, **settings} if known.get(k) != settings.get(k))
+      raise InputError(
+        f'corpus {corpus_dir} already holds {name} with another {differing}: '
+        'use the same settings to go on with it, or another directory'
+      )
+    manifest['parts'][name] = settings
+    write_atomically(path, json.dumps(manifest, indent=2, sort_keys=True).encode())
+
+
+def write_atomically(path: pathlib.Path, data: bytes) -> None:
+  """Writes beside, then renames: a reader sees the old file or the whole new one."""
+  partial = path.with_name(f'.{path.name}.{os.getpid()}.partial')
+  partial.write_bytes(data)
+  os.replace(partial, path)
+
+
+@contextlib.contextmanager
+def _locked(path: pathlib.Path) -> Iterator[None]:
+  try:
+    import fcntl
+  except ImportError:  # not on Windows: there, write one part at a time
+    yield
+    return
+  with open(path, 'w') as file:
+    fcntl.flock(file, fcntl.LOCK_EX)
+    yield
+
+
+def finished_shards(corpus_dir: PathLike, kind: str, split: str) -> list[pathlib.Path]:
+  """The shards of KIND-SPLIT that are complete, by name; shards are renamed into place when whole."""
+  found = []
+  for path in sorted(pathlib.Path(corpus_dir).iterdir()):
+    match = _SHARD.fullmatch(path.name)
+    if match and match['part'] == f'{kind}-{split}':
+      found.append(path)
+  return found
+
+
+class RecordSource:
+  """The records of one KIND-SPLIT of a corpus: `len`, and `source[i]` -> ClipRecord.
+
+  Usable by `grain.MapDataset.source`. A corpus that is still being rendered shows the shards that were whole
+  at construction; open it again to see more. Shards hold an even number of records, so that records 2i and
+  2i + 1 (which share their motions in `faces`) are both there or both not.
+
+  Attributes:
+    kind, split: of the corpus part.
+    settings: what `corpus.json` says of it.
+    shards: the files in use.
+  """
+
+  def __init__(self, corpus_dir: PathLike, kind: str, split: str, *, max_records: int | None = None):
+    """Opens the corpus.
+
+    Args:
+      corpus_dir: directory with `corpus.json`.
+      kind: `faces`, `clips`, `talks` or `real`.
+      split: `train`, `valid` or `test`.
+      max_records: use only the first so many (an even number); None uses all.
+
+    Raises:
+      InputError: no corpus, no such part, or no finished shard yet.
+    """
+    part = f'{kind}-{split}'
+    parts = read_manifest(corpus_dir)['parts']
+    if part not in parts:
+      held = ', '.join(parts) or 'nothing'
+      raise InputError(f'corpus {corpus_dir} has no {part}, only {held}: render it first')
+    self.kind, self.split, self.settings = kind, split, parts[part]
+    self.shards = finished_shards(corpus_dir, kind, split)
+    if not self.shards:
+      raise InputError(f'corpus {corpus_dir} has no finished shard of {part} yet: wait for one, or render it')
+    self._records = grain.sources.ArrayRecordDataSource([os.fspath(path) for path in self.shards])
+    self._length = len(self._records) if max_records is None else min(max_records, len(self._records))
+    self._name = f'{corpus_dir}:{part}'
+
+  def __len__(self) -> int:
+    return self._length
+
+  def __getitem__(self, index: int) -> schema.ClipRecord:
+    if not 0 <= index < self._length:
+      raise IndexError(f'record {index} of {self._length}')
+    return schema.decode(self._records[index])
+
+  def __repr__(self) -> str:
+    return f'RecordSource({self._name}, {self._length} records in {len(self.shards)} shards)'
+
+
+class ConcatenatedSource:
+  """Several sources one after the other, as one; the partner of a record stays in its own source."""
+
+  def __init__(self, sources: Sequence):
+    self.sources = list(sources)
+    self._lengths = [len(source) for source in self.sources]
+
+  def __len__(self) -> int:
+    return sum(self._lengths)
+
+  def __getitem__(self, index: int) -> schema.ClipRecord:
+    source, inside = self._find(index)
+    return source[inside]
+
+  def partner(self, index: int) -> schema.ClipRecord:
+    """The record that shares the motions of frames 1..k-1 with record `index` (of `faces` corpora)."""
+    source, inside = self._find(index)
+    if inside ^ 1 >= len(source):
+      raise InputError(f'record {inside} of {source} has no partner: render an even number of records')
+    return source[inside ^ 1]
+
+  def __repr__(self) -> str:
+    return ' + '.join(map(repr, self.sources))
+
+  def _find(self, index: int) -> tuple:
+    for source, length in zip(self.sources, self._lengths, strict=True):
+      if index < length:
+        return source, index
+      index -= length
+    raise IndexError(f'record {index} beyond {len(self)}')
+
+
+def open_corpora(
+  corpus_dirs: PathLike | Sequence[PathLike], kinds: Sequence[str], split: str, max_records: int | None = None
+) -> ConcatenatedSource:
+  """Every part of the given directories that is of one of `kinds` and of `split`, as one source.
+
+  A directory may be a corpus or hold corpora. `max_records` bounds each part.
+
+  Raises:
+    InputError: no directory, or none has what is asked for.
+  """
+  if isinstance(corpus_dirs, (str, os.PathLike)):
+    corpus_dirs = [corpus_dirs]
+  sources = []
+  for corpus_dir in _expand(corpus_dirs):
+    parts = read_manifest(corpus_dir)['parts']
+    for kind in kinds:
+      if f'{kind}-{split}' in parts:
+        sources.append(RecordSource(corpus_dir, kind, split, max_records=max_records))
+  if not sources:
+    where = ', '.join(map(str, corpus_dirs)) or 'no directory'
+    raise InputError(f'no {" or ".join(kinds)} records of split {split!r} in {where}: render some')
+  return ConcatenatedSource(sources)
+
+
+def _expand(corpus_dirs: Sequence[PathLike]) -> Iterator[pathlib.Path]:
+  for corpus_dir in map(pathlib.Path, corpus_dirs):
+    if not (corpus_dir / CORPUS_FILE).exists() and corpus_dir.is_dir():
+      inner = sorted(path.parent for path in corpus_dir.glob(f'*/{CORPUS_FILE}'))
+      if inner:
+        yield from inner
+        continue
+    yield corpus_dir

@@ -1,0 +1,267 @@
+"""From a record to one element of a batch view: picking frames and windows, decoding, augmenting.
+
+Every function takes the element's own random generator, so an element depends on nothing but its seed.
+Pictures are not flipped: hair partings, gaze and head turns have sides.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+from collections.abc import Callable
+
+import numpy as np
+from PIL import Image
+
+from seetalk_jax.data import schema
+from seetalk_jax.errors import InputError
+from seetalk_jax.media import constants
+
+Element = dict[str, np.ndarray]
+Augment = Callable[[np.ndarray, np.random.Generator], np.ndarray]
+
+
+def make_element(
+  view: str,
+  record: schema.ClipRecord,
+  partner: Callable[[], schema.ClipRecord],
+  rng: np.random.Generator,
+  *,
+  index: int = 0,
+  image_size: int | None = None,
+  portraits_only: bool = False,
+  augment: Augment | None = None,
+) -> Element:
+  """One element of `view`, as `schema.VIEWS` describes it.
+
+  Args:
+    view: key of `schema.VIEWS`.
+    record: of one of the kinds in `schema.VIEW_KINDS[view]`.
+    partner: gives the record that shares the later frames' motions; called by `motion_pair` alone.
+    rng: of this element.
+    index: number of the record in its corpora; the `clip` of view `sync`.
+    image_size: pixels of a side; None for as stored, otherwise stored size over a whole number.
+    portraits_only: view `image` draws frame 0 alone.
+    augment: what to do to speech in training, keeping its length and timing; None leaves it.
+
+  Raises:
+    InputError: the record cannot serve the view.
+  """
+  make = _MAKERS[view]
+  return make(
+    _Context(
+      record=record,
+      partner=partner,
+      rng=rng,
+      index=index,
+      reduce=1 if image_size is None or view in ('sync', 'clip') else _reduction(record, image_size),
+      portraits_only=portraits_only,
+      augment=augment or (lambda waveform, _: waveform),
+    )
+  )
+
+
+class _Context:
+  """What the makers below share: a record and how to read it."""
+
+  def __init__(self, *, record, partner, rng, index, reduce, portraits_only, augment):
+    self.record, self.partner, self.rng, self.index = record, partner, rng, index
+    self.reduce, self.portraits_only, self._augment = reduce, portraits_only, augment
+
+  @functools.cached_property
+  def truth(self) -> schema.Truth:
+    if self.record.truth is None:
+      raise InputError('this view needs truth, which real records lack: give a corpus of the embedded world')
+    return self.record.truth
+
+  def frame(self, index: int, record: schema.ClipRecord | None = None) -> np.ndarray:
+    image = schema.decode_frame((record or self.record).frames[index])
+    if self.reduce == 1:
+      return image
+    return np.asarray(Image.fromarray(image).reduce(self.reduce))
+
+  def quarter(self, array: np.ndarray, index: int) -> np.ndarray:
+    """A quarter-size map of frame `index`, at the middle pixel of each block when pictures are reduced."""
+    first = self.reduce // 2
+    return np.ascontiguousarray(array[index, first :: self.reduce, first :: self.reduce])
+
+  def speech(self, first_sample: int, num_frames: int) -> np.ndarray:
+    """Speech of `num_frames` frames, augmented; zeros where the record has none."""
+    wanted = num_frames * constants.SAMPLES_PER_FRAME
+    part = schema.to_waveform(self.record.audio[max(first_sample, 0) : first_sample + wanted])
+    waveform = np.zeros([wanted], np.float32)
+    before = max(-first_sample, 0)
+    waveform[before : before + len(part)] = part
+    return self.augment(waveform)
+
+  def augment(self, waveform: np.ndarray) -> np.ndarray:
+    changed = np.asarray(self._augment(waveform, self.rng), np.float32)
+    if changed.shape != waveform.shape:
+      raise ValueError(f'augmentation must keep the length: {waveform.shape} became {changed.shape}')
+    return changed
+
+  @property
+  def speaker(self) -> np.ndarray:
+    return np.int32(speaker_number(self.record.speaker))
+
+
+def speaker_number(speaker: int | str) -> int:
+  """A speaker as an int32: integers are kept, names are hashed (stable over processes and versions)."""
+  if isinstance(speaker, str):
+    return int.from_bytes(hashlib.blake2b(speaker.encode(), digest_size=4).digest(), 'big') >> 1
+  return int(speaker)
+
+
+def mouth_box(lip_boxes: np.ndarray, window: slice) -> np.ndarray:
+  """Where to cut the mouth out of the frames in `window`: one box, so that lips move inside it.
+
+  Args:
+    lip_boxes: float [k, 4] of the whole clip, as (left, top, right, bottom).
+    window: which frames are cut out.
+
+  Returns:
+    float32 [4]: its centre is the mean centre in the window, its width that of the widest lip box of the
+    clip (a width that followed the lips would hide how they move), its height half of that.
+  """
+  boxes = np.asarray(lip_boxes, np.float32)
+  centre_x, centre_y = (boxes[window, :2] + boxes[window, 2:]).mean(0) / 2
+  half = float((boxes[:, 2] - boxes[:, 0]).max()) / 2
+  height, width = schema.MOUTH_SIZE
+  tall = half * height / width
+  return np.array([centre_x - half, centre_y - tall, centre_x + half, centre_y + tall], np.float32)
+
+
+def crop_mouth(image: np.ndarray, box: np.ndarray) -> np.ndarray:
+  """uint8 [48, 96, 3]: the relative `box` [4] of a uint8 picture; a box over the border is moved inside."""
+  height, width = image.shape[:2]
+  left, top, right, bottom = (float(edge) for edge in box)
+  across, down = min(right - left, 1.0), min(bottom - top, 1.0)
+  left, top = min(max(left, 0.0), 1.0 - across), min(max(top, 0.0), 1.0 - down)
+  right, bottom = min(left + across, 1.0), min(top + down, 1.0)
+  pixels = (left * width, top * height, right * width, bottom * height)
+  crop = Image.fromarray(image).resize(schema.MOUTH_SIZE[::-1], Image.Resampling.BILINEAR, box=pixels)
+  return np.asarray(crop)
+
+
+def _reduction(record: schema.ClipRecord, image_size: int) -> int:
+  if not record.frames:
+    return 1
+  if record.size % image_size:
+    raise InputError(
+      f'image_size {image_size} does not divide the {record.size} pixels of the corpus: '
+      'use a divisor, or render a corpus of that size'
+    )
+  return record.size // image_size
+
+
+def _portrait_speech(c: _Context) -> Element:
+  wanted = schema.FACES_SPEECH_FRAMES
+  speech = c.speech(0, wanted)
+  num_samples = min(len(c.record.audio), len(speech))
+  speech[num_samples:] = 0.0
+  return {
+    'portrait': c.frame(0),
+    'speech': speech,
+    'num_samples': np.int32(num_samples),
+    'speech_motion': c.truth.speech_motion[:wanted],
+    'speaker': c.speaker,
+    'attributes': c.truth.attributes,
+    'identity': c.truth.identity,
+  }
+
+
+def _image(c: _Context) -> Element:
+  index = 0 if c.portraits_only else int(c.rng.integers(len(c.record.frames)))
+  image = c.frame(index)
+  if c.record.truth is None or c.record.truth.parts is None:
+    parts = np.zeros([side // 4 for side in image.shape[:2]], np.uint8)
+  else:
+    parts = c.quarter(c.record.truth.parts, index)
+  return {'image': image, 'parts': parts}
+
+
+def _motion_pair(c: _Context) -> Element:
+  truth = c.truth
+  # The partner shares the motions of all frames but the portrait.
+  target = int(c.rng.integers(1, len(c.record.frames)))
+  source = int(c.rng.integers(len(c.record.frames) - 1))
+  source += source >= target
+  return {
+    'source': c.frame(source),
+    'target': c.frame(target),
+    'driver': c.frame(target, c.partner()),
+    'source_motion': truth.motion[source],
+    'target_motion': truth.motion[target],
+    'source_canonical': c.quarter(truth.canonical, source).astype(np.float32),
+    'target_canonical': c.quarter(truth.canonical, target).astype(np.float32),
+    'source_parts': c.quarter(truth.parts, source),
+    'target_parts': c.quarter(truth.parts, target),
+    'lip_box': c.record.lip_box[target],
+    'speaker': c.speaker,
+  }
+
+
+def _speech_motion(c: _Context) -> Element:
+  wanted = schema.TALK_WINDOW_FRAMES
+  track = c.truth.speech_motion
+  if len(track) < wanted:
+    raise InputError(f'a talk has {len(track)} frames, view speech_motion needs {wanted}: render longer')
+  first = int(c.rng.integers(len(track) - wanted + 1))
+  return {
+    'speech': c.speech(first * constants.SAMPLES_PER_FRAME, wanted),
+    'motion': track[first : first + wanted],
+    'speaker': c.speaker,
+    'attributes': c.truth.attributes,
+  }
+
+
+def _sync(c: _Context) -> Element:
+  record, length = c.record, schema.SYNC_FRAMES
+  if len(record.frames) < length or record.lip_box is None:
+    raise InputError(f'view sync needs {length} frames with lip boxes in a record: render or prepare clips')
+  first = int(c.rng.integers(len(record.frames) - length + 1))
+  window = slice(first, first + length)
+  box = mouth_box(record.lip_box, window)
+  here = record.audio_lead + first * constants.SAMPLES_PER_FRAME
+  # Speech off by a window's length or more shares no sample with the frames.
+  away = length * constants.SAMPLES_PER_FRAME
+  last = len(record.audio) - away
+  before, after = max(here - away + 1, 0), max(last - (here + away) + 1, 0)
+  if before + after == 0:
+    raise InputError('view sync needs more speech around the frames of a record: use longer clips')
+  shifted = int(c.rng.integers(before + after))
+  shifted = shifted if shifted < before else shifted - before + here + away
+  # One augmentation of the whole: else noise or room would tell true from shifted speech.
+  heard = c.augment(schema.to_waveform(record.audio))
+  return {
+    'mouth': np.stack([crop_mouth(schema.decode_frame(frame), box) for frame in record.frames[window]]),
+    'speech': heard[here : here + away],
+    'speech_shifted': heard[shifted : shifted + away],
+    'speaker': c.speaker,
+    'clip': np.int32(c.index),
+  }
+
+
+def _clip(c: _Context) -> Element:
+  wanted = schema.CLIP_FRAMES
+  if len(c.record.frames) < wanted or c.record.size != schema.CLIP_SIZE:
+    raise InputError(
+      f'view clip needs {wanted} frames of {schema.CLIP_SIZE} pixels, a record has {len(c.record.frames)} of '
+      f'{c.record.size}: render clips of that size'
+    )
+  return {
+    'frames': np.stack([schema.decode_frame(frame) for frame in c.record.frames[:wanted]]),
+    'motion': c.truth.motion[:wanted],
+    'lip_box': c.record.lip_box[:wanted],
+    'speech': c.speech(c.record.audio_lead, wanted),
+  }
+
+
+_MAKERS: dict[str, Callable[[_Context], Element]] = {
+  'portrait_speech': _portrait_speech,
+  'image': _image,
+  'motion_pair': _motion_pair,
+  'speech_motion': _speech_motion,
+  'sync': _sync,
+  'clip': _clip,
+}

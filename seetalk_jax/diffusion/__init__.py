@@ -1,0 +1,1 @@
+"""Diffusion as frozen dataclasses and pure functions; no modules, no state."""

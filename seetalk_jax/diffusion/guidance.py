@@ -1,0 +1,47 @@
+"""Classifier-free guidance: two answers of one network, pulled apart."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+
+def guided(
+  denoise: Callable[[jax.Array, jax.Array, Any], jax.Array],
+  scale: float | jax.Array,
+  condition: Any,
+  null: Any = None,
+  *,
+  rescale: float = 0.0,
+) -> Callable[[jax.Array, jax.Array], jax.Array]:
+  """`(xt, t) -> prediction` under `condition`, `scale` times as far from the unconditional answer.
+
+  Args:
+    denoise: `(xt [b, ...], t [b], condition) -> prediction`; called once, with both halves as one batch 2 b.
+    scale: 1 is the conditional answer (a Python number 1 never computes the other), 0 the unconditional one.
+    condition: tree of arrays `[b, ...]`.
+    null: tree of the same structure for "no condition"; None: zeros (False) everywhere.
+    rescale: 0 to 1, how far to bring the result's spread back to the conditional one's (arXiv 2305.08891).
+  """
+  if isinstance(scale, (int, float)) and scale == 1:
+    return lambda xt, t: denoise(xt, t, condition)
+  null = jax.tree.map(jnp.zeros_like, condition) if null is None else null
+  both = jax.tree.map(lambda c, n: jnp.concatenate([c, jnp.broadcast_to(n, c.shape)]), condition, null)
+
+  def denoise_guided(xt, t):
+    prediction = denoise(jnp.concatenate([xt, xt]), jnp.concatenate([t, t]), both)
+    conditional, unconditional = jnp.split(prediction, 2)
+    result = unconditional + scale * (conditional - unconditional)
+    if rescale:
+      wanted, spread = _spread(conditional), _spread(result)
+      result = result * (rescale * wanted / (spread + 1e-6) + 1.0 - rescale)
+    return result
+
+  return denoise_guided
+
+
+def _spread(x: jax.Array) -> jax.Array:
+  return jnp.std(x, axis=tuple(range(1, x.ndim)), keepdims=True)

@@ -1,0 +1,87 @@
+"""Example inputs of every network: what `init` needs to know the shape of every parameter."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+EMBEDDING_DIM = 512
+TRUTH_DIM = 20
+TOKENS = 25  # one second; no parameter depends on it
+SIDE = 256  # nor on the side of pictures, except where a network has learned positions
+
+
+def of(name: str, module: Any, others: Mapping[str, Any] | None = None) -> tuple[tuple[Any, ...], str | None]:
+  """Arguments of `module.init` that touch every parameter, as shapes alone.
+
+  Args:
+    name: network name.
+    module: the network.
+    others: further networks by name; widths that `module` takes from its input and not from its fields are
+      read off them (demo sizes where they are missing).
+
+  Returns:
+    (arguments, method name or None for `__call__`).
+  """
+  others = {**(others or {}), name: module}
+  token_dim = _field(others, 'speech_encoder', 'token_dim', 192)
+  motion_dim = _field(others, 'motion_codec', 'motion_dim', 256)
+  embedding = _array(1, EMBEDDING_DIM)
+  tokens = _array(1, TOKENS, token_dim)
+  image = _array(1, SIDE, SIDE, 3)
+  motion = _array(1, TOKENS, motion_dim)
+  valid = jax.ShapeDtypeStruct((1, TOKENS), bool)
+  latent = _array(1, SIDE // 8, SIDE // 8, _field(others, 'autoencoder', 'latent_channels', 4))
+  time = _array(1)
+  match name:
+    case 'speech_encoder':
+      return (_array(1, 16_000),), None
+    case 'face_encoder' | 'autoencoder' | 'codebook':
+      return (image,), None
+    case 'conre':
+      return (embedding, tokens), None
+    case 'portrait_unet':
+      return (latent, time, tokens, valid, embedding), None
+    case 'sample_adaptive_weighting':
+      return (embedding, _array(1, latent.shape[-1])), None
+    case 'motion_codec':
+      return (image, image), None
+    case 'motion_transformer':
+      return (motion, time, tokens, _array(1, motion_dim), valid), None
+    case 'lip_refiner':
+      return (motion, tokens), None
+    case 'sync_expert':
+      return (_array(1, 3200), _array(1, 5, 48, 96, 3)), None
+    case 'code_transformer':
+      return (_warped(others).features,), None
+    case 'hr_decoder':
+      code_dim = _field(others, 'codebook', 'code_dim', 64)
+      return (_array(1, SIDE // 16, SIDE // 16, code_dim), _warped(others)), None
+    case _:
+      raise KeyError(name)
+
+
+def _warped(others: Mapping[str, Any]) -> Any:
+  from seetalk_jax.models.motion_codec import Warped
+
+  fine, coarse, _ = _field(others, 'motion_codec', 'appearance_widths', (48, 96, 128))
+  quarter, eighth = SIDE // 4, SIDE // 8
+  return Warped(
+    image=_array(1, SIDE, SIDE, 3),
+    features={4: _array(1, quarter, quarter, fine), 8: _array(1, eighth, eighth, coarse)},
+    flow=_array(1, quarter, quarter, 2),
+    occlusion=_array(1, quarter, quarter, 1),
+    coarse_flow=_array(1, SIDE // 16, SIDE // 16, 2),
+    occlusion_logits=_array(1, quarter, quarter, 1),
+  )
+
+
+def _array(*shape: int) -> jax.ShapeDtypeStruct:
+  return jax.ShapeDtypeStruct(shape, jnp.float32)
+
+
+def _field(modules: Mapping[str, Any], name: str, field: str, default: Any) -> Any:
+  return getattr(modules.get(name), field, default)

@@ -1,0 +1,1 @@
+"""Speech, pictures and video: files in, arrays out, and back."""

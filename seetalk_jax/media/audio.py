@@ -1,0 +1,270 @@
+"""Speech from any file: decoded, downmixed, resampled to 16 kHz, checked, loudness-normalised."""
+
+from __future__ import annotations
+
+import collections.abc
+import dataclasses
+import os
+import pathlib
+
+import numpy as np
+
+from seetalk_jax.errors import SpeechError
+from seetalk_jax.media import decode
+from seetalk_jax.media.constants import FPS, SAMPLE_RATE_HZ, SAMPLES_PER_FRAME
+
+MIN_SPEECH_SECONDS = 0.2
+SILENCE_PEAK = 10 ** (-60 / 20)  # a recording that never leaves -60 dBFS holds no speech
+LOUDNESS_DBFS = -23.0  # RMS over the voiced parts
+MAX_PEAK = 0.99
+GATE_FRAME = 400  # 25 ms, the unit in which voiced parts are found
+GATE_DB = -20.0  # a frame is voiced when it is at most this far under the mean of the non-silent ones
+
+SOUND_RATES_HZ = (44_100, 48_000)  # kept as they are in the video; every other rate becomes 48 kHz
+
+
+@dataclasses.dataclass(frozen=True)
+class Sound:
+  """The recording as it was, for the sound track of a video: decoded again when asked, never held whole.
+
+  Attributes:
+    rate_hz: 44,100 or 48,000.
+    channels: 1 or 2.
+    num_samples: samples per channel in all the blocks together.
+    open_blocks: returns an iterator of float32 `[n, channels]` blocks in [-1, 1].
+  """
+
+  rate_hz: int
+  channels: int
+  num_samples: int
+  open_blocks: collections.abc.Callable[[], decode.Blocks]
+
+
+@dataclasses.dataclass(frozen=True)
+class Speech:
+  """One recording.
+
+  Attributes:
+    waveform: float32 `[n]`, mono, 16 kHz, in [-1, 1], at the level it was recorded at.
+    sound: the recording at (about) its own rate for the video's sound track.
+    source: where it came from, for messages and reports.
+    rate_hz: sampling rate of the source.
+    channels: channel count of the source.
+  """
+
+  waveform: np.ndarray
+  sound: Sound
+  source: str
+  rate_hz: int
+  channels: int
+
+  @property
+  def seconds(self) -> float:
+    """Length of the waveform."""
+    return len(self.waveform) / SAMPLE_RATE_HZ
+
+  @property
+  def num_frames(self) -> int:
+    """Frames of the video that covers this speech: `ceil(samples / 640)`."""
+    return -(-len(self.waveform) // SAMPLES_PER_FRAME)
+
+
+def load_speech(path: str | os.PathLike) -> Speech:
+  """Reads the speech of an audio file or of a video's sound track.
+
+  Args:
+    path: wav, flac, ogg, mp3, m4a, mp4 ...: what libsndfile or FFmpeg decode, found by its content.
+
+  Returns:
+    a `Speech`; a sound track that starts later than its video begins with silence of that length.
+
+  Raises:
+    SpeechError: missing, a folder, not audio, empty, shorter than 0.2 s, silent, or not finite.
+  """
+  path = pathlib.Path(path)
+  return _speech_of(decode.open_source(path), str(path))
+
+
+def speech_from_array(samples: np.ndarray, rate_hz: int = SAMPLE_RATE_HZ, source: str = 'array') -> Speech:
+  """Makes a `Speech` of samples in memory.
+
+  Args:
+    samples: `[n]` or `[n, channels]`; floats in [-1, 1] or integers of full scale.
+    rate_hz: their sampling rate.
+    source: a name for messages.
+
+  Raises:
+    SpeechError: as `load_speech`.
+  """
+  samples = np.asarray(samples)
+  if samples.ndim not in (1, 2) or not 1_000 <= rate_hz <= 1_000_000:
+    raise SpeechError(f'speech of shape {samples.shape} at {rate_hz} Hz, {source}: give [n, channels]')
+  if np.issubdtype(samples.dtype, np.integer):
+    info = np.iinfo(samples.dtype)
+    half = (int(info.max) - int(info.min) + 1) / 2
+    samples = (samples.astype(np.float64) - (half if info.min == 0 else 0)) / half
+  samples = samples.reshape(len(samples), -1).astype(np.float32)
+  return _speech_of(decode.Source(rate_hz, samples.shape[1], lambda: decode.blocks_of(samples)), source)
+
+
+def _speech_of(source: decode.Source, name: str) -> Speech:
+  waveform, channel = _mono_16k(source, name)
+  _check_waveform(waveform, name)
+  rate = source.rate_hz if source.rate_hz in SOUND_RATES_HZ else 48_000
+  channels = source.channels if source.channels <= 2 and channel is None else 1
+  num_samples = round(len(waveform) * rate / SAMPLE_RATE_HZ)
+
+  def open_blocks() -> decode.Blocks:
+    blocks = (_channels_of(block, channels, channel) for block in source.open_blocks())
+    return _exact_length(_resampled(blocks, source.rate_hz, rate, channels), num_samples)
+
+  return Speech(
+    waveform, Sound(rate, channels, num_samples, open_blocks), name, source.rate_hz, source.channels
+  )
+
+
+def normalise_loudness(waveform: np.ndarray) -> np.ndarray:
+  """Brings speech to -23 dBFS RMS over its voiced parts, DC removed, peak at most 0.99.
+
+  The result does not depend on the gain or the offset of the input. Voiced parts are found as in EBU
+  R 128: 25 ms frames, the faint ones dropped twice, first against the loudest, then against the mean.
+
+  Args:
+    waveform: float `[n]`.
+
+  Returns:
+    float32 `[n]`; all zeros stay zeros.
+  """
+  waveform = np.asarray(waveform, np.float32)
+  if not len(waveform):
+    return waveform
+  waveform = waveform - np.mean(waveform, dtype=np.float64).astype(np.float32)
+  peak = float(np.max(np.abs(waveform)))
+  if peak < 1e-9:
+    return np.zeros_like(waveform)
+  waveform = waveform / np.float32(peak)
+  num_frames = max(1, len(waveform) // GATE_FRAME)
+  frames = waveform[: num_frames * GATE_FRAME].reshape(num_frames, -1)
+  power = np.mean(np.square(frames, dtype=np.float64), axis=1)
+  audible = power[power > np.max(power) * 1e-5]  # -50 dB under the loudest frame
+  voiced = audible[audible >= np.mean(audible) * 10 ** (GATE_DB / 10)] if len(audible) else power
+  level = np.sqrt(np.mean(voiced)) if len(voiced) else 0.0
+  gain = 10 ** (LOUDNESS_DBFS / 20) / max(level, 1e-9)
+  return (waveform * np.float32(min(gain, MAX_PEAK))).astype(np.float32)
+
+
+def pad_to_frames(waveform: np.ndarray) -> np.ndarray:
+  """Zero-pads `[n]` to whole video frames: `[ceil(n / 640) * 640]`."""
+  return np.pad(waveform, (0, -len(waveform) % SAMPLES_PER_FRAME))
+
+
+def log_mel(waveform: np.ndarray, num_mels: int = 80, window: int = 400, hop: int = 160) -> np.ndarray:
+  """Natural log mel energies of 16 kHz speech, for pictures and judges (the encoder computes its own).
+
+  Args:
+    waveform: float `[n]`.
+    num_mels: triangular filters (HTK mel scale) from 20 Hz to 7,600 Hz.
+    window: Hann window in samples.
+    hop: samples between frames.
+
+  Returns:
+    float32 `[1 + n // hop, num_mels]`; frame i is centred on sample `i * hop`.
+  """
+  half = window // 2
+  padded = np.pad(np.asarray(waveform, np.float32), (half, half + window))
+  frames = np.lib.stride_tricks.sliding_window_view(padded, window)[::hop][: 1 + len(waveform) // hop]
+  power = np.abs(np.fft.rfft(frames * np.hanning(window + 1)[:-1], 512)) ** 2
+  mels = np.linspace(2595 * np.log10(1 + 20 / 700), 2595 * np.log10(1 + 7600 / 700), num_mels + 2)
+  edges = 700 * (10 ** (mels / 2595) - 1)
+  bins = np.fft.rfftfreq(512, 1 / SAMPLE_RATE_HZ)
+  rising = (bins - edges[:-2, None]) / (edges[1:-1] - edges[:-2])[:, None]
+  falling = (edges[2:, None] - bins) / (edges[2:] - edges[1:-1])[:, None]
+  filters = np.maximum(0, np.minimum(rising, falling))
+  return np.log(power @ filters.T + 1e-6).astype(np.float32)
+
+
+def seconds_to_frames(seconds: float) -> int:
+  """Frames of 40 ms that cover `seconds`."""
+  return int(np.ceil(seconds * FPS - 1e-9))
+
+
+def _mono_16k(source: decode.Source, path) -> tuple[np.ndarray, int | None]:
+  """The mean of all channels, `[n]` at 16 kHz; or one channel (and its index) where the mean cancels out."""
+  energy, mix_energy, length = np.zeros(source.channels), 0.0, 0
+
+  def mixed() -> decode.Blocks:
+    nonlocal energy, mix_energy, length
+    for block in source.open_blocks():
+      if not np.isfinite(block).all():
+        first = int(np.argmin(np.isfinite(block).all(axis=1))) + length
+        at = first / source.rate_hz
+        raise SpeechError(f'NaN or infinite samples from {at:.2f} s on, {path}: export it again')
+      length += len(block)
+      mix = block.mean(axis=1, keepdims=True)
+      energy += np.square(block, dtype=np.float64).sum(axis=0)
+      mix_energy += float(np.square(mix, dtype=np.float64).sum())
+      yield mix
+
+  waveform = _joined(_resampled(mixed(), source.rate_hz, SAMPLE_RATE_HZ, 1), lambda: length, source.rate_hz)
+  if source.channels > 1 and mix_energy < 1e-3 * energy.max():  # channels in opposite phase
+    channel = int(energy.argmax())
+    one = (block[:, channel : channel + 1] for block in source.open_blocks())
+    return _joined(
+      _resampled(one, source.rate_hz, SAMPLE_RATE_HZ, 1), lambda: length, source.rate_hz
+    ), channel
+  return waveform, None
+
+
+def _joined(blocks: decode.Blocks, length, rate_hz: int) -> np.ndarray:
+  parts = [block[:, 0] for block in blocks]
+  waveform = np.concatenate(parts) if parts else np.zeros(0, np.float32)
+  wanted = round(length() * SAMPLE_RATE_HZ / rate_hz)  # after the blocks have been drawn
+  return np.ascontiguousarray(np.pad(waveform[:wanted], (0, max(0, wanted - len(waveform)))), np.float32)
+
+
+def _resampled(blocks: decode.Blocks, from_hz: int, to_hz: int, channels: int) -> decode.Blocks:
+  if from_hz == to_hz:
+    yield from blocks
+    return
+  import soxr
+
+  stream = soxr.ResampleStream(from_hz, to_hz, channels, dtype='float32', quality='HQ')
+  for block in blocks:
+    out = stream.resample_chunk(np.ascontiguousarray(block, np.float32))
+    if len(out):
+      yield out.reshape(-1, channels)
+  out = stream.resample_chunk(np.zeros((0, channels), np.float32), last=True)
+  if len(out):
+    yield out.reshape(-1, channels)
+
+
+def _exact_length(blocks: decode.Blocks, num_samples: int) -> decode.Blocks:
+  """Cuts or zero-pads a stream of blocks `[n, c]` to `num_samples` in all."""
+  left, channels = num_samples, 1
+  for block in blocks:
+    channels = block.shape[1]
+    block = np.clip(block[:left], -1, 1)
+    left -= len(block)
+    if len(block):
+      yield block
+  if left:
+    yield np.zeros((left, channels), np.float32)
+
+
+def _channels_of(block: np.ndarray, channels: int, channel: int | None) -> np.ndarray:
+  if channel is not None:
+    return block[:, channel : channel + 1]
+  return block if block.shape[1] == channels else block.mean(axis=1, keepdims=True)
+
+
+def _check_waveform(waveform: np.ndarray, source: str) -> None:
+  seconds = len(waveform) / SAMPLE_RATE_HZ
+  if not len(waveform):
+    raise SpeechError(f'no samples in the sound, {source}: give at least {MIN_SPEECH_SECONDS} s')
+  if seconds < MIN_SPEECH_SECONDS - 1e-9:
+    raise SpeechError(
+      f'speech of {seconds:.3f} s is too short, {source}: give at least {MIN_SPEECH_SECONDS} s'
+    )
+  centre = np.float32(np.mean(waveform, dtype=np.float64))
+  if max(waveform.max() - centre, centre - waveform.min()) < SILENCE_PEAK:
+    raise SpeechError(f'all silence (nothing above -60 dBFS), {source}: give a recording with speech in it')

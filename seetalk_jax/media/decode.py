@@ -1,0 +1,152 @@
+"""Files with sound in them as streams of float blocks: libsndfile where it is exact, FFmpeg for the rest."""
+
+from __future__ import annotations
+
+import collections.abc
+import dataclasses
+import pathlib
+
+import numpy as np
+
+from seetalk_jax.errors import SpeechError
+
+BLOCK_SAMPLES = 65_536
+
+# What libsndfile reads exactly; all else (and what it refuses) goes to FFmpeg. Names lie, first bytes do not.
+_SNDFILE_MAGIC = (b'RIFF', b'RIFX', b'RF64', b'fLaC', b'OggS', b'FORM')
+_MAX_BAD_PACKETS = 0.1  # share of undecodable packets that is still a playable file (trailing tags in mp3s)
+
+Blocks = collections.abc.Iterator[np.ndarray]
+
+
+@dataclasses.dataclass(frozen=True)
+class Source:
+  """A decodable file: its rate, its channel count, and its float32 `[n, channels]` blocks from the start."""
+
+  rate_hz: int
+  channels: int
+  open_blocks: collections.abc.Callable[[], Blocks]
+
+
+def _check_readable(path: pathlib.Path) -> None:
+  if path.is_dir():
+    raise SpeechError(f'speech is a folder, not a file, {path}: give an audio or video file')
+  try:
+    with open(path, 'rb') as file:
+      empty = not file.read(1)
+  except FileNotFoundError:
+    raise SpeechError(f'no such speech file, {path}: check the path') from None
+  except OSError as error:
+    raise SpeechError(f'cannot read the speech ({error.strerror}), {path}: check its permissions') from None
+  if empty:
+    raise SpeechError(f'the speech file is empty (0 bytes), {path}: give a file with sound in it')
+
+
+def open_source(path: pathlib.Path) -> Source:
+  """The sound of a file, found by its content and not by its name.
+
+  Raises:
+    SpeechError: missing, a folder, empty, not audio; while its blocks are drawn: damaged.
+  """
+  _check_readable(path)
+  with open(path, 'rb') as file:
+    magic = file.read(4)
+  if magic in _SNDFILE_MAGIC:
+    source = _open_soundfile(path)
+    if source is not None:
+      return source
+  return _open_ffmpeg(path)
+
+
+def _open_soundfile(path: pathlib.Path) -> Source | None:
+  import soundfile
+
+  try:
+    info = soundfile.info(str(path))
+    # a damaged body must go to FFmpeg too, so the whole file is decoded once before libsndfile is trusted
+    with soundfile.SoundFile(str(path)) as file:
+      while len(file.read(BLOCK_SAMPLES, dtype='float32', always_2d=True)):
+        pass
+  except (soundfile.LibsndfileError, RuntimeError, OSError):
+    return None
+
+  def open_blocks() -> Blocks:
+    with soundfile.SoundFile(str(path)) as file:
+      while len(block := file.read(BLOCK_SAMPLES, dtype='float32', always_2d=True)):
+        yield block
+
+  return Source(info.samplerate, info.channels, open_blocks)
+
+
+def _open_ffmpeg(path: pathlib.Path) -> Source:
+  import av
+
+  not_audio = f'not an audio or video file, {path}: give wav, flac, ogg, mp3, m4a or a video with sound'
+  try:
+    with _av_open(path) as container:
+      if not container.streams.audio:
+        raise SpeechError(f'no sound in the file, {path}: give a recording or a video that has a sound track')
+      context = container.streams.audio[0].codec_context
+      rate, channels = context.sample_rate, context.channels
+  except (av.FFmpegError, ValueError, UnicodeDecodeError):
+    raise SpeechError(not_audio) from None
+  if not rate or not channels:
+    raise SpeechError(not_audio)
+  return Source(rate, channels, lambda: _ffmpeg_blocks(path, rate, channels))
+
+
+def _av_open(path: pathlib.Path):
+  import av
+
+  # `file:` and the whitelist: a path is a path, and a play list inside may not reach for the network
+  return av.open(f'file:{path}', options={'protocol_whitelist': 'file'}, metadata_errors='replace')
+
+
+def _ffmpeg_blocks(path: pathlib.Path, rate: int, channels: int) -> Blocks:
+  import av
+
+  good, bad, started = 0, 0, False
+  try:
+    with _av_open(path) as container:
+      stream = container.streams.audio[0]
+      layout = stream.codec_context.layout.name
+      resampler = av.AudioResampler(format='flt', layout=layout, rate=rate)
+      for packet in container.demux(stream):
+        try:
+          frames = packet.decode()
+        except av.FFmpegError:
+          bad += 1
+          continue
+        for frame in frames:
+          good += 1
+          if not started:
+            started = True
+            yield from _lead_in(frame, container, rate, channels)
+          yield from _to_blocks(resampler.resample(frame), channels)
+      if started:
+        yield from _to_blocks(resampler.resample(None), channels)
+  except av.FFmpegError as error:
+    raise SpeechError(f'damaged sound ({error.strerror}), {path}: give a whole file') from None
+  if bad > _MAX_BAD_PACKETS * (good + bad):
+    raise SpeechError(f'damaged sound ({bad} of {good + bad} packets), {path}: give a whole file')
+
+
+def _lead_in(frame, container, rate: int, channels: int) -> Blocks:
+  """Silence for a sound track that starts later than its container."""
+  if frame.pts is None or container.start_time is None:
+    return
+  late = float(frame.pts * frame.time_base) - container.start_time / 1e6
+  if 0.002 < late < 3600:
+    yield np.zeros((round(late * rate), channels), np.float32)
+
+
+def _to_blocks(frames, channels: int) -> Blocks:
+  for frame in frames:
+    if frame.samples:
+      yield frame.to_ndarray().reshape(-1, channels).astype(np.float32, copy=False)
+
+
+def blocks_of(samples: np.ndarray) -> Blocks:
+  """Cuts float32 `[n, channels]` into blocks."""
+  for start in range(0, len(samples), BLOCK_SAMPLES):
+    yield samples[start : start + BLOCK_SAMPLES]

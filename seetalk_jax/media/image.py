@@ -1,0 +1,129 @@
+"""Pictures from files of any kind to uint8 RGB, and PNG files back, whole or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pathlib
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+
+from seetalk_jax.errors import InputError, PortraitError
+
+MIN_SIDE = 32
+CROP_VERSION_KEY = 'seetalk:crop_version'
+
+
+def load_image(path: str | os.PathLike) -> np.ndarray:
+  """Reads the first frame of a picture: uint8 `[h, w, 3]`, EXIF rotation applied, transparency over white.
+
+  Raises:
+    PortraitError: missing, a folder, not a picture, damaged, or smaller than 32 pixels.
+  """
+  return load_image_and_text(path)[0]
+
+
+def load_image_and_text(path: str | os.PathLike) -> tuple[np.ndarray, dict[str, str]]:
+  """As `load_image`, with the text chunks of a PNG file (empty for other kinds)."""
+  import PIL.Image
+  import PIL.ImageOps
+
+  path = pathlib.Path(path)
+  if path.is_dir():
+    raise PortraitError(f'the picture is a folder, not a file, {path}: give a PNG or JPEG file')
+  try:
+    with PIL.Image.open(path) as image:
+      text = {key: value for key, value in image.info.items() if isinstance(value, str)}
+      image = PIL.ImageOps.exif_transpose(image)
+      pixels = _to_rgb(image)
+  except FileNotFoundError:
+    raise PortraitError(f'no such picture, {path}: check the path') from None
+  except PIL.UnidentifiedImageError:
+    raise PortraitError(f'not a picture, {path}: give a PNG, JPEG or WebP file') from None
+  except PIL.Image.DecompressionBombError:
+    raise PortraitError(f'the picture has too many pixels, {path}: make it smaller') from None
+  except (OSError, ValueError, SyntaxError) as error:  # what Pillow raises for damaged files
+    raise PortraitError(f'cannot read the picture ({error}), {path}: give a whole PNG or JPEG file') from None
+  if min(pixels.shape[:2]) < MIN_SIDE:
+    raise PortraitError(
+      f'too small ({pixels.shape[1]} x {pixels.shape[0]} pixels), {path}: give a larger picture'
+    )
+  return pixels, text
+
+
+def save_png(path: str | os.PathLike, pixels: np.ndarray, text: Mapping[str, str] | None = None) -> None:
+  """Writes uint8 `[h, w, 3]` with text chunks; the file appears whole or not at all.
+
+  Raises:
+    InputError: the name does not end in `.png`, or its folder does not exist or cannot be written.
+  """
+  import PIL.Image
+  import PIL.PngImagePlugin
+
+  chunks = PIL.PngImagePlugin.PngInfo()
+  for key, value in (text or {}).items():
+    chunks.add_itxt(key, str(value))
+  check_output(path, '.png')
+  with replacing(path) as part:
+    PIL.Image.fromarray(np.asarray(pixels, np.uint8)).save(part, format='PNG', pnginfo=chunks)
+
+
+def resize(pixels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+  """Resamples uint8 `[h, w, 3]` to `size` (height, width) with Lanczos's filter."""
+  import PIL.Image
+
+  if pixels.shape[:2] == tuple(size):
+    return pixels
+  return np.asarray(PIL.Image.fromarray(pixels).resize((size[1], size[0]), PIL.Image.Resampling.LANCZOS))
+
+
+def check_output(path: str | os.PathLike, suffix: str, overwrite: bool = True) -> pathlib.Path:
+  """Refuses an output path that cannot be written, before any work is done.
+
+  Raises:
+    InputError: wrong suffix, a folder, no or a read-only parent, or an existing file without `overwrite`.
+  """
+  path = pathlib.Path(path)
+  if path.suffix.lower() != suffix:
+    raise InputError(f'the output is not a {suffix} name, {path}: end it in {suffix}')
+  if path.is_dir():
+    raise InputError(f'the output is a folder, {path}: give a file name')
+  if not path.parent.is_dir():
+    raise InputError(f'no such output folder, {path.parent}: create it first')
+  if not os.access(path.parent, os.W_OK):
+    raise InputError(f'cannot write to the output folder, {path.parent}: check its permissions')
+  if path.exists() and not overwrite:
+    raise InputError(f'the output exists, {path}: give another name, or --overwrite')
+  return path
+
+
+@contextlib.contextmanager
+def replacing(path: str | os.PathLike) -> Iterator[pathlib.Path]:
+  """Gives a path beside `path` to write to; renamed to `path` at the end, removed on any exception."""
+  path = pathlib.Path(path)
+  part = path.with_name(f'.{path.stem}.{os.getpid()}.part{path.suffix}')
+  try:
+    yield part
+    commit(part, path)
+  finally:
+    part.unlink(missing_ok=True)
+
+
+def commit(part: pathlib.Path, path: pathlib.Path) -> None:
+  """Makes a finished file durable, then gives it its name in one step."""
+  with open(part, 'rb') as file:
+    os.fsync(file.fileno())
+  os.replace(part, path)
+
+
+def _to_rgb(image) -> np.ndarray:
+  import PIL.Image
+
+  if image.mode.startswith('I'):  # 16 bit grey; Pillow's own conversion would clip it to white
+    wide = np.asarray(image, np.float32)
+    return np.repeat((wide / max(65535.0, wide.max()) * 255).astype(np.uint8)[..., None], 3, axis=-1)
+  if 'transparency' in image.info or image.mode in ('RGBA', 'LA', 'PA', 'RGBa', 'La'):
+    image = image.convert('RGBA')
+    image = PIL.Image.alpha_composite(PIL.Image.new('RGBA', image.size, 'white'), image)
+  return np.array(image.convert('RGB'))

@@ -1,0 +1,96 @@
+"""The figures, their targets and how they are printed."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+import operator
+import os
+import re
+from collections.abc import Sequence
+from typing import Any
+
+_CHECKS = {'>=': operator.ge, '<=': operator.le}
+
+
+@dataclasses.dataclass(frozen=True)
+class Figure:
+  """One measured number.
+
+  Attributes:
+    part: the group it belongs to ('lips', 'life', ...).
+    name: what it is, with its unit.
+    value: the number; NaN where it could not be measured.
+    target: '' (shown for comparison only), '>= 0.75', '<= 1', or '0.5 .. 2'.
+    count: how many samples it rests on.
+    low, high: 95 % bootstrap interval; NaN where not computed.
+    note: one short remark.
+  """
+
+  part: str
+  name: str
+  value: float
+  target: str = ''
+  count: int = 0
+  low: float = math.nan
+  high: float = math.nan
+  note: str = ''
+
+  @property
+  def reached(self) -> bool | None:
+    """Whether `value` meets `target`; None without a target. NaN never meets one."""
+    return meets(self.value, self.target)
+
+
+def meets(value: float, target: str) -> bool | None:
+  """Whether `value` meets a target written '>= x', '<= x' or 'x .. y'; None for ''."""
+  if not target:
+    return None
+  if math.isnan(value):
+    return False
+  if match := re.fullmatch(r'(>=|<=) *(-?[\d.]+)', target):
+    return bool(_CHECKS[match[1]](value, float(match[2])))
+  if match := re.fullmatch(r'(-?[\d.]+) *\.\. *(-?[\d.]+)', target):
+    return float(match[1]) <= value <= float(match[2])
+  raise ValueError(f"target {target!r} is none of '>= x', '<= x', 'x .. y'")
+
+
+def _number(value: float) -> str:
+  if math.isnan(value):
+    return 'n/a'
+  if value == int(value) and abs(value) < 1e6:
+    return str(int(value))
+  return f'{value:.3g}' if abs(value) < 10 else f'{value:.1f}'
+
+
+def table(figures: Sequence[Figure]) -> str:
+  """The figures as aligned text, one line each, targets and verdicts beside them."""
+  header = ('part', 'figure', 'value', '95 %', 'target', '', 'n', 'note')
+  rows = [header]
+  for figure in figures:
+    span = '' if math.isnan(figure.low) else f'{_number(figure.low)} .. {_number(figure.high)}'
+    verdict = {True: 'reached', False: 'MISSED', None: ''}[figure.reached]
+    count = str(figure.count) if figure.count else ''
+    rows.append(
+      (figure.part, figure.name, _number(figure.value), span, figure.target, verdict, count, figure.note)
+    )
+  widths = [max(len(row[i]) for row in rows) for i in range(len(header))]
+  lines = ['  '.join(map(str.ljust, row, widths)).rstrip() for row in rows]
+  lines.insert(1, '-' * min(max(map(len, lines)), 110))
+  return '\n'.join(lines)
+
+
+def write_json(path: str, figures: Sequence[Figure], about: dict[str, Any]) -> None:
+  """Writes `{about..., figures: [...]}` to `path`, beside first, then renamed. NaN becomes null."""
+
+  def plain(value):
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+  rows = [{k: plain(v) for k, v in dataclasses.asdict(f).items()} | {'reached': f.reached} for f in figures]
+  os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
+  partial = f'{path}.partial'
+  with open(partial, 'w') as file:
+    json.dump({**about, 'figures': rows}, file, indent=1, allow_nan=False)
+    file.write('\n')
+  os.replace(partial, path)

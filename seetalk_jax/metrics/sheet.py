@@ -1,0 +1,61 @@
+"""The picture sheet of results: what held-out voices look like, and how they talk."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+CELL, GAP, LABEL = 144, 4, 18
+_INK, _PAPER = (40, 40, 40), (250, 250, 250)
+
+
+def grid(rows: Sequence[Sequence[np.ndarray]], labels: Sequence[str], *, cell: int = CELL) -> np.ndarray:
+  """uint8 pictures in rows, each row under its label: uint8 `[h, w, 3]`."""
+  columns = max(len(row) for row in rows)
+  height = len(rows) * (cell + GAP + LABEL) + GAP
+  sheet = Image.new('RGB', (columns * (cell + GAP) + GAP, height), _PAPER)
+  draw = ImageDraw.Draw(sheet)
+  for i, (row, label) in enumerate(zip(rows, labels, strict=True)):
+    top = i * (cell + GAP + LABEL) + GAP
+    draw.text((GAP + 2, top + 2), label, fill=_INK)
+    for j, picture in enumerate(row):
+      small = Image.fromarray(picture).resize((cell, cell), Image.Resampling.LANCZOS)
+      sheet.paste(small, (GAP + j * (cell + GAP), top + LABEL))
+  return np.asarray(sheet)
+
+
+def write_sheet(path: str, evaluated, *, voices: int = 5, faces: int = 3, frames: int = 6) -> None:
+  """Draws `voices` of the evaluation's held-out talks: `faces` portraits each, then frames of the video.
+
+  Args:
+    evaluated: an `evaluation.Evaluation`; only its talks and its generator are used.
+  """
+  rows, labels = [], []
+  seed = evaluated.config.seed
+  for talk in evaluated.talks[:voices]:
+    portraits = evaluated.generator.portraits(talk.speech, [seed + k for k in range(faces)])
+    video = evaluated.generator.video(talk.speech, seed)
+    loudest = spread_out(evaluated.world.opening(talk.motion)[: len(video)], frames)
+    rows.append([*portraits, *video[loudest]])
+    sex, age, _ = evaluated.world.attributes(talk.speaker)
+    kind = 'male' if sex > 0.5 else 'female'
+    labels.append(
+      f'a {kind} voice of {age:.0f} (held out): {faces} faces drawn for it, then the first one speaking'
+    )
+  os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
+  partial = f'{path}.partial.png'
+  Image.fromarray(grid(rows, labels)).save(partial, optimize=True)
+  os.replace(partial, path)
+
+
+def spread_out(opening: np.ndarray, num: int) -> np.ndarray:
+  """Indices `[num]`: in each of `num` equal stretches the frame whose mouth should be most (or least) open.
+
+  Closed and open take turns, so that a still sheet shows lips that move.
+  """
+  edges = np.linspace(0, len(opening), num + 1).astype(int)
+  picks = [np.argmax if i % 2 else np.argmin for i in range(num)]
+  return np.array([a + pick(opening[a:b]) for pick, a, b in zip(picks, edges[:-1], edges[1:], strict=True)])

@@ -1,0 +1,100 @@
+"""A drop-in for `lax.conv_general_dilated` whose weight gradient runs about twice as fast on the CPU.
+
+XLA's CPU backend computes the weight gradient of a small-kernel convolution as a convolution with a
+picture-sized kernel, at a quarter of the speed of the forward pass. As matrix products it keeps up. Other
+platforms, strided, dilated and grouped convolutions go to `lax` unchanged.
+"""
+
+from __future__ import annotations
+
+import functools
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+
+def conv_general_dilated(lhs, rhs, window_strides, padding, lhs_dilation=None, rhs_dilation=None, **kwargs):
+  """`lax.conv_general_dilated`, same arguments, same values; only the gradient's route differs.
+
+  Under several devices the batch may be sharded, where a loop over samples would gather it: `lax` then.
+  """
+  numbers = kwargs.pop('dimension_numbers', None)
+  groups = kwargs.pop('feature_group_count', 1)
+  plain = functools.partial(
+    lax.conv_general_dilated,
+    dimension_numbers=numbers,
+    feature_group_count=groups,
+    lhs_dilation=lhs_dilation,
+    rhs_dilation=rhs_dilation,
+    **kwargs,
+  )
+  ones = (None, (1, 1), [1, 1])
+  eligible = (
+    lhs.ndim == 4
+    and padding == 'SAME'
+    and groups == 1
+    and tuple(window_strides) == (1, 1)
+    and lhs_dilation in ones
+    and rhs_dilation in ones
+    and rhs.shape[:2] == (3, 3)
+    and min(rhs.shape[2:]) >= 16
+    and lhs.shape[1] * lhs.shape[2] >= 256
+    and lhs.dtype == rhs.dtype == jnp.float32
+    and not kwargs.get('batch_group_count', 1) != 1
+    and jax.device_count() == 1
+  )
+  if not eligible:
+    return plain(lhs, rhs, window_strides, padding)
+  return _conv3x3(lhs, rhs)
+
+
+def _lax_conv(x, kernel):
+  return lax.conv_general_dilated(x, kernel, (1, 1), 'SAME', dimension_numbers=('NHWC', 'HWIO', 'NHWC'))
+
+
+@jax.custom_vjp
+def _conv3x3(x, kernel):
+  return _lax_conv(x, kernel)
+
+
+def _forward(x, kernel):
+  return _lax_conv(x, kernel), (x, kernel)
+
+
+def _backward(saved, cotangent):
+  x, kernel = saved
+  (x_bar,) = jax.linear_transpose(lambda x: _lax_conv(x, kernel), x)(cotangent)
+  kernel_bar = lax.platform_dependent(x, cotangent, cpu=_weight_gradient, default=_lax_weight_gradient)
+  return x_bar, kernel_bar
+
+
+_conv3x3.defvjp(_forward, _backward)
+
+
+def _lax_weight_gradient(x, cotangent):
+  kernel = jax.ShapeDtypeStruct((3, 3, x.shape[-1], cotangent.shape[-1]), x.dtype)
+  (kernel_bar,) = jax.linear_transpose(lambda kernel: _lax_conv(x, kernel), kernel)(cotangent)
+  return kernel_bar
+
+
+def _weight_gradient(x, cotangent):
+  """`x [b, h, w, c]`, `cotangent [b, h, w, d]` -> `[3, 3, c, d]`."""
+  _, h, w, c = x.shape
+  d = cotangent.shape[-1]
+  padded = jnp.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)))
+  product = functools.partial(lax.dot_general, dimension_numbers=(((0,), (0,)), ((), ())))
+  if h * w < 1024:  # small pictures: nine products over the whole batch
+    flat = cotangent.reshape(-1, d)
+    rows = [product(padded[:, i : i + h, j : j + w].reshape(-1, c), flat) for i in range(3) for j in range(3)]
+    return jnp.stack(rows).reshape(3, 3, c, d)
+
+  def one_picture(total, pair):
+    picture, flat = pair[0], pair[1].reshape(-1, d)
+    # Three columns side by side; the three rows are then contiguous slices, which cost nothing.
+    columns = jnp.concatenate([picture[:, j : j + w] for j in range(3)], axis=-1).reshape(-1, 3 * c)
+    rows = [product(columns[i * w : (i + h) * w], flat) for i in range(3)]
+    return total + jnp.stack(rows), None
+
+  total, _ = lax.scan(one_picture, jnp.zeros((3, 3 * c, d), x.dtype), (padded, cotangent))
+  return total.reshape(3, 3, c, d)

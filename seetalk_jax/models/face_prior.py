@@ -1,0 +1,115 @@
+"""The statistical face prior, and how far each speaker leans on it (sample-adaptive weighting)."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import flax.linen as nn
+import flax.struct
+import jax
+import jax.numpy as jnp
+
+from seetalk_jax.models.blocks import MLP, resolve_size
+
+SIZES: dict[str, dict[str, Any]] = {
+  'tiny': dict(hidden=16),
+  'demo': dict(hidden=64),
+  'base': dict(hidden=256),
+  'large': dict(hidden=256),
+}
+
+
+@flax.struct.dataclass
+class FacePrior:
+  """Mean and standard deviation `[h, w, c]` of scaled latents (`z0 * latent_scale`) of aligned portraits."""
+
+  mean: jax.Array
+  std: jax.Array
+
+  def pooled(self) -> jax.Array:
+    """The mean over the picture, `[c]`."""
+    return jnp.mean(self.mean, axis=(0, 1))
+
+
+@flax.struct.dataclass
+class PriorSums:
+  """Running count, mean and sum of squared deviations of latents: exact over any order of batches."""
+
+  count: jax.Array
+  mean: jax.Array
+  squares: jax.Array
+
+  @classmethod
+  def empty(cls, shape: tuple[int, ...]) -> PriorSums:
+    """Nothing seen yet; `shape` is that of one latent."""
+    return cls(jnp.zeros((), jnp.float32), jnp.zeros(shape, jnp.float32), jnp.zeros(shape, jnp.float32))
+
+
+def update_prior(sums: PriorSums, latents: jax.Array) -> PriorSums:
+  """`sums` with a batch `[b, h, w, c]` more (Chan's pairwise update: no loss of digits over long passes)."""
+  latents = latents.astype(jnp.float32)
+  number = latents.shape[0]
+  mean = jnp.mean(latents, axis=0)
+  squares = jnp.sum(jnp.square(latents - mean), axis=0)
+  count = sums.count + number
+  delta = mean - sums.mean
+  return PriorSums(
+    count,
+    sums.mean + delta * (number / count),
+    sums.squares + squares + jnp.square(delta) * (sums.count * number / count),
+  )
+
+
+def finalize_prior(sums: PriorSums) -> FacePrior:
+  """Mean and (population) standard deviation of everything seen."""
+  return FacePrior(sums.mean, jnp.sqrt(sums.squares / jnp.maximum(sums.count, 1.0)))
+
+
+def projection_coefficient(latents: jax.Array, prior_mean: jax.Array, per_channel: bool = False) -> jax.Array:
+  """`<z, p> / <p, p>` of latents `[b, h, w, c]`: how far each leans on the prior `[h, w, c]`.
+
+  Returns:
+    `[b, 1, 1, 1]`, or `[b, 1, 1, c]` with one coefficient per channel.
+  """
+  axes = (-3, -2) if per_channel else (-3, -2, -1)
+  dots = jnp.sum(latents * prior_mean, axis=axes, keepdims=True)
+  return dots / jnp.maximum(jnp.sum(jnp.square(prior_mean), axis=axes, keepdims=True), 1e-6)
+
+
+class SampleAdaptiveWeighting(nn.Module):
+  """beta of each sample from its voice and the prior: `2 sigmoid(MLP([e_s, p pooled]))`, starting at `beta0`.
+
+  The paper names the module; its form here is our reading.
+  """
+
+  hidden: int = 64
+  beta0: float = 1.0
+  per_channel: bool = False
+  dtype: Any = jnp.float32
+  param_dtype: Any = jnp.float32
+
+  @classmethod
+  def build(cls, size='demo') -> SampleAdaptiveWeighting:
+    """A size of `SIZES` by name, or the module of a dict of fields."""
+    return cls(**resolve_size(SIZES, size))
+
+  @nn.compact
+  def __call__(self, embedding: jax.Array, prior_pooled: jax.Array) -> jax.Array:
+    """Voices `[b, 512]` and the pooled prior `[b, c]` (or `[c]`) to beta `[b, 1, 1, 1 or c]`."""
+    if not 0 < self.beta0 < 2:
+      raise ValueError(f'beta0 must lie inside (0, 2), got {self.beta0}')
+    channels = prior_pooled.shape[-1]
+    pooled = jnp.broadcast_to(prior_pooled, (embedding.shape[0], channels)).astype(embedding.dtype)
+    voice = embedding * jnp.sqrt(embedding.shape[-1]).astype(embedding.dtype)
+    mlp = MLP(
+      self.hidden,
+      channels if self.per_channel else 1,
+      zero_init=True,
+      dtype=self.dtype,
+      param_dtype=self.param_dtype,
+      name='mlp',
+    )
+    raw = mlp(jnp.concatenate([voice, pooled], axis=-1)).astype(jnp.float32)
+    offset = math.log(self.beta0 / (2 - self.beta0))  # so that the zero-initialised MLP gives beta0
+    return 2.0 * jax.nn.sigmoid(raw + offset)[:, None, None, :]

@@ -1,0 +1,479 @@
+"""Speech encoder: waveform to frame-aligned tokens at 25 Hz, and one unit vector for the voice."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any, NamedTuple
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from seetalk_jax.media.constants import SAMPLE_RATE_HZ, SAMPLES_PER_FRAME
+from seetalk_jax.models.attention import MultiHeadAttention, TransformerBlock, band_mask, key_mask
+from seetalk_jax.models.blocks import (
+  MLP,
+  conv,
+  dense,
+  layer_norm,
+  partitioned,
+  resolve_size,
+  unit,
+)
+
+HOP = 160  # 100 mel frames a second, four to a token
+WINDOW = 400  # 25 ms
+FFT = 512
+QUIET = 1e-6  # mean square of -60 dBFS: below this an utterance counts as silence, and is not turned up
+FLOOR = 1e-5  # mel power 50 dB under the loud level is as good as nothing
+
+SIZES: dict[str, dict[str, Any]] = {
+  'tiny': dict(token_dim=32, width=32, num_layers=1, num_heads=2, stem_channels=(16, 16)),
+  'demo': dict(token_dim=192, width=192, num_layers=3, num_heads=4, stem_channels=(128, 128)),
+  # wav2vec 2.0 / HuBERT base and large layouts (arXiv 2006.11477, 2106.07447).
+  'base': dict(front_end='waveform', token_dim=768, width=768, num_layers=12, num_heads=12),
+  'large': dict(
+    front_end='waveform', token_dim=1024, width=1024, num_layers=24, num_heads=16, feature_norm='layer'
+  ),
+}
+
+
+class SpeechFeatures(NamedTuple):
+  """tokens `[b, t, token_dim]`, valid bool `[b, t]`, embedding `[b, 512]` of unit length."""
+
+  tokens: jax.Array
+  valid: jax.Array
+  embedding: jax.Array
+
+
+class Normaliser(NamedTuple):
+  """What is known of a whole recording before it is read: level `[b]`, log-mel mean and std `[b, bands]`."""
+
+  level: jax.Array
+  mean: jax.Array
+  std: jax.Array
+
+
+@functools.cache
+def mel_filters(num_bands: int = 80, low_hz: float = 40.0, high_hz: float = 7600.0) -> np.ndarray:
+  """Triangular mel filters float32 `[FFT // 2 + 1, num_bands]`, each summing to one."""
+
+  def to_mel(hz):
+    return 2595.0 * np.log10(1.0 + np.asarray(hz) / 700.0)
+
+  edges = np.linspace(to_mel(low_hz), to_mel(high_hz), num_bands + 2)
+  bins = to_mel(np.arange(FFT // 2 + 1) * SAMPLE_RATE_HZ / FFT)[:, None]
+  rising = (bins - edges[:-2]) / (edges[1:-1] - edges[:-2])
+  falling = (edges[2:] - bins) / (edges[2:] - edges[1:-1])
+  filters = np.maximum(0.0, np.minimum(rising, falling))
+  # The lowest bands are narrower than one FFT bin: give an empty one its nearest bin.
+  for band in np.flatnonzero(filters.sum(0) == 0):
+    filters[np.argmin(np.abs(bins[:, 0] - edges[band + 1])), band] = 1.0
+  return (filters / filters.sum(0)).astype(np.float32)
+
+
+def mel_power(waveform: jax.Array, num_bands: int = 80) -> jax.Array:
+  """Mel power float32 `[b, n // 160, num_bands]`; frame k is centred on sample 160 k + 80.
+
+  White noise of mean square s has power s in every band.
+  """
+  n = waveform.shape[-1] // HOP * HOP
+  side = (WINDOW - HOP) // 2
+  padded = jnp.pad(waveform[:, :n].astype(jnp.float32), ((0, 0), (side, side)))
+  index = np.arange(n // HOP)[:, None] * HOP + np.arange(WINDOW)
+  frames = padded[:, index] * jnp.asarray(np.hanning(WINDOW + 1)[:-1], jnp.float32)
+  spectrum = jnp.fft.rfft(frames, n=FFT)
+  power = jnp.square(spectrum.real) + jnp.square(spectrum.imag)
+  scale = 1.0 / np.sum(np.hanning(WINDOW + 1) ** 2)
+  return jnp.einsum('btf,fm->btm', power * scale, mel_filters(num_bands))
+
+
+def token_validity(waveform: jax.Array, num_samples: jax.Array | None) -> jax.Array:
+  """Bool `[b, n // 640]`: a token is valid when its first sample lies inside the recording."""
+  starts = jnp.arange(waveform.shape[-1] // SAMPLES_PER_FRAME) * SAMPLES_PER_FRAME
+  if num_samples is None:
+    return jnp.ones((waveform.shape[0], starts.shape[0]), bool)
+  return starts[None, :] < jnp.asarray(num_samples)[:, None]
+
+
+def cut(waveform: jax.Array, num_samples: jax.Array | None) -> jax.Array:
+  """`waveform [b, n]` as float32 with zeros from `num_samples [b]` on."""
+  waveform = waveform.astype(jnp.float32)
+  if num_samples is None:
+    return waveform
+  inside = jnp.arange(waveform.shape[-1])[None, :] < jnp.asarray(num_samples)[:, None]
+  return jnp.where(inside, waveform, 0.0)
+
+
+def energy_sums(waveform: jax.Array, num_samples: jax.Array | None = None) -> jax.Array:
+  """Per recording `[b, 3]`: token count, sum of token energies, sum of their squares. Adds up over chunks."""
+  n = waveform.shape[-1] // SAMPLES_PER_FRAME * SAMPLES_PER_FRAME
+  frames = cut(waveform, num_samples)[:, :n].reshape(waveform.shape[0], -1, SAMPLES_PER_FRAME)
+  energy = jnp.mean(jnp.square(frames), axis=-1)
+  count = jnp.sum(token_validity(waveform, num_samples), axis=-1).astype(jnp.float32)
+  return jnp.stack([count, jnp.sum(energy, -1), jnp.sum(jnp.square(energy), -1)], axis=-1)
+
+
+def loud_level(sums: jax.Array) -> jax.Array:
+  """Mean square `[b]` of the loud parts from `energy_sums`: the mean energy weighted by energy itself.
+
+  Pauses weigh nothing in it, so a crop of 3 s and a speech of an hour get the same level.
+  """
+  return jnp.maximum(sums[:, 2] / jnp.maximum(sums[:, 1], 1e-12), QUIET)
+
+
+class SpeechEncoder(nn.Module):
+  """Waveform `[b, n]` at 16 kHz to `SpeechFeatures`; token i covers samples 640 i to 640 (i + 1).
+
+  `front_end` 'log_mel' (demo): 80 log-mel bands twice, relative to the recording's loud level (keeps the
+  spectral envelope: the voice) and standardised per band over its active frames (forgets the microphone);
+  the frame's loudness (keeps the pauses); strided convolutions; local conformer layers. Each token depends on
+  less than one second on either side, so long audio can be cut into chunks.
+  `front_end` 'waveform' (base, large): the convolutions and transformer of wav2vec 2.0 / HuBERT, then pairs
+  of 50 Hz frames joined into 25 Hz tokens.
+  """
+
+  token_dim: int = 192
+  width: int = 192
+  num_layers: int = 3
+  num_heads: int = 4
+  embedding_dim: int = 512
+  front_end: str = 'log_mel'
+  num_bands: int = 80
+  stem_channels: tuple[int, ...] = (128, 128)
+  attention_reach: int = 5  # tokens on either side, per layer
+  feed_forward_multiple: float = 2
+  feature_channels: int = 512
+  feature_norm: str = 'group'  # 'group': wav2vec2 base (post-norm layers); 'layer': large (pre-norm layers)
+  remat: bool = False
+  dtype: Any = jnp.float32
+  param_dtype: Any = jnp.float32
+
+  @classmethod
+  def build(cls, size='demo') -> SpeechEncoder:
+    """A size of `SIZES` by name, or the module of a dict of fields."""
+    return cls(**resolve_size(SIZES, size))
+
+  def setup(self):
+    types = dict(dtype=self.dtype, param_dtype=self.param_dtype)
+    if self.front_end == 'log_mel':
+      self.body = LogMelBody(
+        width=self.width,
+        num_layers=self.num_layers,
+        num_heads=self.num_heads,
+        stem_channels=self.stem_channels,
+        attention_reach=self.attention_reach,
+        feed_forward_multiple=self.feed_forward_multiple,
+        **types,
+      )
+    elif self.front_end == 'waveform':
+      self.body = WaveformBody(
+        width=self.width,
+        num_layers=self.num_layers,
+        num_heads=self.num_heads,
+        feature_channels=self.feature_channels,
+        feature_norm=self.feature_norm,
+        remat=self.remat,
+        **types,
+      )
+    else:
+      raise ValueError(f"front_end must be 'log_mel' or 'waveform', got {self.front_end!r}")
+    self.to_token = dense(self.token_dim, axes=('mlp', 'embed'), **types)
+    self.token_norm = layer_norm(**types)
+    self.pool_score = MLP(64, 1, activation='tanh', **types)
+    self.to_embedding = dense(self.embedding_dim, axes=('embed', 'mlp'), **types)
+
+  def __call__(self, waveform: jax.Array, num_samples: jax.Array | None = None) -> SpeechFeatures:
+    """waveform float `[b, n]`, `num_samples` int `[b]` (what follows is padding; None: none is)."""
+    tokens, valid = self.encode_tokens(waveform, num_samples)
+    return SpeechFeatures(tokens, valid, self.pool(tokens, valid))
+
+  def encode_tokens(
+    self, waveform: jax.Array, num_samples: jax.Array | None = None, normaliser: Normaliser | None = None
+  ) -> tuple[jax.Array, jax.Array]:
+    """Tokens `[b, n // 640, token_dim]` and their validity; tokens of padding are zeros.
+
+    Args:
+      normaliser: of the whole recording, when `waveform` is one chunk of it (see `encode_long`).
+    """
+    waveform = cut(waveform, num_samples)
+    valid = token_validity(waveform, num_samples)
+    if normaliser is None:
+      normaliser = self.normaliser(waveform, num_samples)
+    if self.front_end == 'log_mel':
+      x = self.body(self.log_mel_features(waveform, valid, normaliser), valid)
+    else:
+      x = self.body(waveform * jax.lax.rsqrt(normaliser.level)[:, None], valid)
+    tokens = self.token_norm(self.to_token(x))
+    return jnp.where(valid[..., None], tokens, jnp.zeros((), tokens.dtype)), valid
+
+  def pool(self, tokens: jax.Array, valid: jax.Array) -> jax.Array:
+    """Attentive statistics pooling (arXiv 1803.10963): tokens `[b, t, d]` to a unit vector `[b, 512]`."""
+    scores = self.pool_score(tokens)[..., 0].astype(jnp.float32)
+    weights = jax.nn.softmax(jnp.where(valid, scores, -1e9), axis=-1) * valid
+    tokens = tokens.astype(jnp.float32)
+    mean = jnp.einsum('bt,btd->bd', weights, tokens)
+    variance = jnp.einsum('bt,btd->bd', weights, jnp.square(tokens - mean[:, None]))
+    return unit(self.to_embedding(jnp.concatenate([mean, jnp.sqrt(variance + 1e-5)], axis=-1)))
+
+  def normaliser(self, waveform: jax.Array, num_samples: jax.Array | None = None) -> Normaliser:
+    """The `Normaliser` of whole recordings `[b, n]`."""
+    level = loud_level(energy_sums(waveform, num_samples))
+    counted = token_validity(waveform, num_samples)
+    return self.finish_normaliser(level, self.band_sums(waveform, num_samples, level, counted))
+
+  def band_sums(
+    self, waveform: jax.Array, num_samples: jax.Array | None, level: jax.Array, counted: jax.Array
+  ) -> jax.Array:
+    """`[b, 3, bands]`: count, sum and sum of squares of log-mel over active frames. Adds up over chunks.
+
+    Args:
+      counted: bool `[b, n // 640]`, the tokens whose frames count.
+    """
+    if self.front_end != 'log_mel':
+      return jnp.zeros((waveform.shape[0], 3, self.num_bands))
+    waveform = cut(waveform, num_samples)
+    power = mel_power(waveform, self.num_bands)
+    # Active: no more than 30 dB under the loud level. Pauses say nothing of a band's usual range.
+    active = jnp.mean(power, -1) > 1e-3 * level[:, None]
+    active = (active & jnp.repeat(counted, 4, axis=-1))[..., None]
+    log_mel = relative_log(power, level)
+    ones = jnp.ones_like(log_mel)
+    return jnp.stack([jnp.sum(active * v, axis=1) for v in (ones, log_mel, jnp.square(log_mel))], axis=1)
+
+  def finish_normaliser(self, level: jax.Array, sums: jax.Array) -> Normaliser:
+    """A `Normaliser` from the loud level `[b]` and the sums of `band_sums`."""
+    count = jnp.maximum(sums[:, 0], 1.0)
+    mean = sums[:, 1] / count
+    return Normaliser(level, mean, jnp.sqrt(jnp.maximum(sums[:, 2] / count - jnp.square(mean), 0.04)))
+
+  def log_mel_features(self, waveform: jax.Array, valid: jax.Array, normaliser: Normaliser) -> jax.Array:
+    """`[b, t100, 2 * bands + 1]` at 100 Hz, of order one, zeros where invalid."""
+    power = mel_power(waveform, self.num_bands)
+    log_mel = relative_log(power, normaliser.level)
+    standardised = (log_mel - normaliser.mean[:, None]) / normaliser.std[:, None]
+    loudness = relative_log(jnp.mean(power, -1, keepdims=True), normaliser.level)
+    features = jnp.concatenate([0.4 * log_mel + 1.0, jnp.clip(standardised, -4, 4), 0.5 * loudness + 1.0], -1)
+    return jnp.where(jnp.repeat(valid, 4, axis=-1)[..., None], features, 0.0)
+
+
+def relative_log(power: jax.Array, level: jax.Array) -> jax.Array:
+  """log10 of power over the loud level, floored 50 dB below it: about -5 to 2."""
+  return jnp.log10(power / level[:, None, None] + FLOOR)
+
+
+class LogMelBody(nn.Module):
+  """Log-mel features at 100 Hz `[b, 4 t, f]` to `[b, t, width]`: strided convolutions, conformer layers."""
+
+  width: int
+  num_layers: int
+  num_heads: int
+  stem_channels: tuple[int, ...]
+  attention_reach: int
+  feed_forward_multiple: float
+  dtype: Any = jnp.float32
+  param_dtype: Any = jnp.float32
+
+  @nn.compact
+  def __call__(self, x: jax.Array, valid: jax.Array) -> jax.Array:
+    types = dict(dtype=self.dtype, param_dtype=self.param_dtype)
+    first, second = self.stem_channels
+    # Zeros in the padding before every convolution: the same as its own zero padding at a true end.
+    at_100, at_50 = jnp.repeat(valid, 4, axis=-1)[..., None], jnp.repeat(valid, 2, axis=-1)[..., None]
+    x = jax.nn.silu(conv(first, (5,), 'stem_100', **types)(x)) * at_100
+    x = jax.nn.silu(conv(second, (5,), 'stem_50', strides=2, padding=[(1, 2)], **types)(x)) * at_50
+    x = conv(self.width, (5,), 'stem_25', strides=2, padding=[(1, 2)], **types)(x)
+    keep = valid[..., None]
+    mask = band_mask(x.shape[1], self.attention_reach) & key_mask(valid)
+    for i in range(self.num_layers):
+      x = ConformerLayer(
+        num_heads=self.num_heads,
+        feed_forward_multiple=self.feed_forward_multiple,
+        name=f'layers_{i}',
+        **types,
+      )(x * keep, mask, keep)
+    return layer_norm('norm', **types)(x)
+
+
+class ConformerLayer(nn.Module):
+  """Convolution over three tokens, local attention, feed-forward (arXiv 2005.08100, one feed-forward kept).
+
+  The convolution is a full one, not depthwise: fewer operations to launch, and faster on processors.
+  """
+
+  num_heads: int
+  feed_forward_multiple: float
+  dtype: Any = jnp.float32
+  param_dtype: Any = jnp.float32
+
+  @nn.compact
+  def __call__(self, x: jax.Array, mask: jax.Array, keep: jax.Array) -> jax.Array:
+    types = dict(dtype=self.dtype, param_dtype=self.param_dtype)
+    width = x.shape[-1]
+    y = conv(width, (3,), 'conv', **types)(layer_norm('conv_norm', **types)(x) * keep)
+    x = x + dense(width, 'conv_out', axes=('mlp', 'embed'), **types)(jax.nn.silu(y))
+    return TransformerBlock(
+      num_heads=self.num_heads,
+      head_dim=width // self.num_heads,
+      rotary=True,
+      feed_forward_multiple=self.feed_forward_multiple,
+      activation='silu',
+      name='block',
+      **types,
+    )(x, mask=mask)
+
+
+class WaveformBody(nn.Module):
+  """wav2vec 2.0's seven convolutions, positional convolution and transformer; 50 Hz pairs to 25 Hz tokens."""
+
+  width: int
+  num_layers: int
+  num_heads: int
+  feature_channels: int = 512
+  feature_norm: str = 'group'
+  remat: bool = False
+  dtype: Any = jnp.float32
+  param_dtype: Any = jnp.float32
+
+  KERNELS = (10, 3, 3, 3, 3, 2, 2)
+  STRIDES = (5, 2, 2, 2, 2, 2, 2)
+
+  @nn.compact
+  def __call__(self, waveform: jax.Array, valid: jax.Array) -> jax.Array:
+    types = dict(dtype=self.dtype, param_dtype=self.param_dtype)
+    stable = self.feature_norm == 'layer'
+    # The convolutions see 400 samples every 320: 40 zeros at each end centre frame j on sample 320 j + 160.
+    x = jnp.pad(waveform, ((0, 0), (40, 40)))[..., None]
+    for i, (kernel, stride) in enumerate(zip(self.KERNELS, self.STRIDES, strict=True)):
+      x = conv(
+        self.feature_channels,
+        (kernel,),
+        f'feature_conv_{i}',
+        strides=stride,
+        padding='VALID',
+        use_bias=stable,
+        **types,
+      )(x)
+      if stable:
+        x = layer_norm(f'feature_norm_{i}', **types)(x)
+      elif i == 0:  # each channel by itself over time, as the published weights need it
+        x = nn.GroupNorm(
+          num_groups=None,
+          group_size=1,
+          epsilon=1e-5,
+          scale_init=partitioned(nn.initializers.ones, ('norm',)),
+          bias_init=partitioned(nn.initializers.zeros, ('norm',)),
+          dtype=jnp.dtype(self.dtype),
+          param_dtype=jnp.dtype(self.param_dtype),
+          name='feature_norm_0',
+        )(x)
+      x = jax.nn.gelu(x, approximate=False)
+    x = layer_norm('projection_norm', **types)(x)
+    x = dense(self.width, 'projection', axes=('embed', 'mlp'), **types)(x)
+    valid_50 = jnp.repeat(valid, 2, axis=-1)
+    x = x[:, : valid_50.shape[1]] * valid_50[..., None]
+    position = conv(
+      self.width, (128,), 'position_conv', padding=[(64, 63)], groups=min(16, self.width // 4), **types
+    )(x)
+    x = x + jax.nn.gelu(position, approximate=False)
+    mask = key_mask(valid_50)
+    if not stable:
+      x = layer_norm('encoder_norm', **types)(x)
+    block = TransformerBlock if stable else PostNormBlock
+    block = nn.remat(block) if self.remat else block
+    for i in range(self.num_layers):
+      x = block(
+        num_heads=self.num_heads,
+        head_dim=self.width // self.num_heads,
+        qkv_bias=True,
+        name=f'layers_{i}',
+        **types,
+      )(x, mask=mask)
+    if stable:
+      x = layer_norm('encoder_norm', **types)(x)
+    b, t, d = x.shape
+    return x.reshape(b, t // 2, 2 * d)
+
+
+class PostNormBlock(nn.Module):
+  """Attention, add, norm, feed-forward, add, norm: the layer of BERT and of wav2vec 2.0 base."""
+
+  num_heads: int
+  head_dim: int
+  qkv_bias: bool = True
+  dtype: Any = jnp.float32
+  param_dtype: Any = jnp.float32
+
+  @nn.compact
+  def __call__(self, x: jax.Array, *, mask: jax.Array | None = None) -> jax.Array:
+    types = dict(dtype=self.dtype, param_dtype=self.param_dtype)
+    attention = MultiHeadAttention(
+      num_heads=self.num_heads, head_dim=self.head_dim, qkv_bias=self.qkv_bias, name='attn1', **types
+    )
+    x = layer_norm('norm1', **types)(x + attention(x, mask=mask))
+    feed_forward = MLP(4 * x.shape[-1], x.shape[-1], activation='gelu', name='ff', **types)
+    return layer_norm('norm3', **types)(x + feed_forward(x))
+
+
+def encode_long(
+  encoder: SpeechEncoder,
+  params: Any,
+  waveform: Any,
+  chunk_seconds: int = 8,
+  context_seconds: int = 1,
+) -> tuple[jax.Array, jax.Array]:
+  """Tokens of one recording of any length, in chunks of one compiled shape.
+
+  Args:
+    params: the encoder's parameters.
+    waveform: float `[n]` or `[1, n]`; the last partial frame is padded with silence.
+    context_seconds: how much of the neighbourhood each chunk sees on either side.
+
+  Returns:
+    tokens `[1, ceil(n / 640), token_dim]` and valid (all True). Level and band statistics are those of
+    the whole recording, so the result equals one pass over the whole (up to rounding, for 'log_mel').
+  """
+  waveform = np.asarray(waveform, np.float32).reshape(-1)
+  num_samples = waveform.shape[0]
+  num_tokens = max(1, -(-num_samples // SAMPLES_PER_FRAME))
+  per_second = SAMPLE_RATE_HZ // SAMPLES_PER_FRAME
+  step, context = chunk_seconds * per_second, context_seconds * per_second
+  window = step + 2 * context
+  variables = {'params': params}
+
+  def chunk(start: int, length: int) -> tuple[jax.Array, jax.Array]:
+    piece = waveform[start * SAMPLES_PER_FRAME : (start + length) * SAMPLES_PER_FRAME]
+    padded = np.zeros((1, window * SAMPLES_PER_FRAME), np.float32)
+    padded[0, : piece.shape[0]] = piece
+    return padded, np.array([piece.shape[0]], np.int32)
+
+  energy, sums = jax.jit(energy_sums), _compiled(encoder, 'sums')
+  starts = range(0, num_tokens, step)
+  totals = sum(np.asarray(energy(*chunk(start, step))) for start in starts)
+  level = loud_level(jnp.asarray(totals))
+  bands = 0
+  for start in starts:
+    first = max(0, start - context)
+    place = first + np.arange(window)
+    counted = (place >= start) & (place < min(start + step, num_tokens))
+    bands = bands + np.asarray(sums(variables, *chunk(first, window), level, counted[None]))
+  normaliser = encoder.finish_normaliser(level, jnp.asarray(bands))
+  encode = _compiled(encoder, 'encode')
+  pieces = []
+  for start in starts:
+    first = max(0, start - context)
+    tokens, _ = encode(variables, *chunk(first, window), normaliser)
+    pieces.append(np.asarray(tokens[:, start - first : start - first + min(step, num_tokens - start)]))
+  tokens = jnp.asarray(np.concatenate(pieces, axis=1))
+  return tokens, jnp.ones(tokens.shape[:2], bool)
+
+
+@functools.cache
+def _compiled(encoder: SpeechEncoder, what: str):
+  """The jitted chunk function of an encoder; cached, so that a second recording compiles nothing."""
+  method = {'sums': SpeechEncoder.band_sums, 'encode': SpeechEncoder.encode_tokens}[what]
+  return jax.jit(functools.partial(encoder.apply, method=method))
+
+
+

@@ -1,0 +1,112 @@
+"""The sync expert: do these lips and this sound belong together?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from seetalk_jax.models.blocks import ResBlock, conv, dense, group_norm, pixel_unshuffle, resolve_size, unit
+from seetalk_jax.models.speech_encoder import mel_power
+
+NUM_FRAMES = 5  # 0.2 s of video
+NUM_SAMPLES = 3200  # 0.2 s of speech at 16 kHz
+MOUTH_SIZE = (48, 96)  # height, width
+
+SIZES: dict[str, dict[str, Any]] = {
+  'tiny': dict(widths=(16, 16, 16), audio_width=16, embedding_dim=32),
+  'demo': {},
+  'base': dict(widths=(192, 256, 384), audio_width=384, embedding_dim=512),
+  'large': dict(widths=(256, 384, 512), audio_width=512, embedding_dim=512),
+}
+
+
+class SyncExpert(nn.Module):
+  """Two towers on 0.2 s of speech and of mouth pictures (SyncNet, Chung and Zisserman 2016), with unit
+  embeddings.
+
+  Attributes:
+    embedding_dim: of both towers.
+    widths: channels of the mouth tower at 1/4, 1/8, 1/16.
+    audio_width: channels of the speech tower.
+    num_bands: mel bands.
+  """
+
+  embedding_dim: int = 256
+  widths: tuple[int, int, int] = (64, 96, 128)
+  audio_width: int = 160
+  num_bands: int = 80
+  dtype: Any = jnp.float32
+  param_dtype: Any = jnp.float32
+
+  @classmethod
+  def build(cls, size: str | Mapping[str, Any] = 'demo') -> SyncExpert:
+    """The expert of a size in `SIZES`, or with the given fields."""
+    return cls(**resolve_size(SIZES, size))
+
+  def setup(self):
+    types = dict(dtype=self.dtype, param_dtype=self.param_dtype)
+    self.audio_tower = AudioTower(self.embedding_dim, self.audio_width, self.num_bands, **types)
+    self.mouth_tower = MouthTower(self.embedding_dim, self.widths, **types)
+    self.log_temperature = self.param('log_temperature', nn.initializers.constant(jnp.log(0.1)), ())
+
+  def __call__(self, waveform: jax.Array, frames: jax.Array) -> jax.Array:
+    """`waveform [b, 3200]`, `frames [b, 5, 48, 96, 3]` -> cosine of the two embeddings, `[b]` in [-1, 1]."""
+    return jnp.sum(self.audio(waveform) * self.mouth(frames), axis=-1)
+
+  def audio(self, waveform: jax.Array) -> jax.Array:
+    """Speech `[b, 3200]` in [-1, 1], loudness-normalised, to unit vectors float32 `[b, embedding_dim]`."""
+    return self.audio_tower(waveform)
+
+  def mouth(self, frames: jax.Array) -> jax.Array:
+    """Mouth crops `[b, 5, 48, 96, 3]` in [-1, 1] to unit vectors float32 `[b, embedding_dim]`."""
+    return self.mouth_tower(frames)
+
+  def temperature(self) -> jax.Array:
+    """The learned temperature of the contrastive loss, kept in [0.02, 1]."""
+    return jnp.exp(jnp.clip(self.log_temperature, jnp.log(0.02), 0.0))
+
+
+class AudioTower(nn.Module):
+  """Log-mel frames, strided convolutions over time, all places kept."""
+
+  embedding_dim: int
+  width: int
+  num_bands: int
+  dtype: Any = jnp.float32
+  param_dtype: Any = jnp.float32
+
+  @nn.compact
+  def __call__(self, waveform: jax.Array) -> jax.Array:
+    types = dict(dtype=self.dtype, param_dtype=self.param_dtype)
+    # Speech at -23 dBFS has mel powers around e^-8; silence ends at e^-14.
+    x = (jnp.log(mel_power(waveform, self.num_bands) + 1e-6) + 9.0) / 3.0
+    for i, strides in enumerate((1, 2, 2)):
+      x = conv(self.width, (3,), f'conv_{i}', strides=strides, **types)(x)
+      x = jax.nn.silu(group_norm(self.width, f'norm_{i}', **types)(x))
+    x = x.reshape(x.shape[0], -1)
+    return unit(dense(self.embedding_dim, 'to_embedding', axes=('mlp', 'embed'), **types)(x))
+
+
+class MouthTower(nn.Module):
+  """All frames side by side in the channels, then a small residual network, all places kept."""
+
+  embedding_dim: int
+  widths: tuple[int, int, int]
+  dtype: Any = jnp.float32
+  param_dtype: Any = jnp.float32
+
+  @nn.compact
+  def __call__(self, frames: jax.Array) -> jax.Array:
+    types = dict(dtype=self.dtype, param_dtype=self.param_dtype)
+    b, t, h, w, _ = frames.shape
+    x = pixel_unshuffle(frames, 4)  # [b, t, h / 4, w / 4, 48]
+    x = jnp.moveaxis(x, 1, 3).reshape(b, h // 4, w // 4, t * 48)
+    for level, width in enumerate(self.widths):
+      x = conv(width, 3, f'conv_{level}', strides=2 if level else 1, **types)(x)
+      x = ResBlock(width, zero_init=False, name=f'block_{level}', **types)(x)
+    x = jax.nn.silu(group_norm(x.shape[-1], 'norm_out', **types)(x)).reshape(b, -1)
+    return unit(dense(self.embedding_dim, 'to_embedding', axes=('mlp', 'embed'), **types)(x))

@@ -1,0 +1,50 @@
+"""Compiled programs that are ready when they are needed: compilation in the background."""
+
+from __future__ import annotations
+
+import concurrent.futures
+from collections.abc import Callable
+from typing import Any
+
+import jax
+
+PyTree = Any
+
+
+class Program:
+  """A jitted function for one device and one set of shapes, compiled in a thread of its own once started."""
+
+  def __init__(self, function: Callable[..., Any], device: jax.Device):
+    self._jitted = jax.jit(function)
+    self._sharding = jax.sharding.SingleDeviceSharding(device)
+    self._lowered: concurrent.futures.Future | None = None
+    self._compiled: concurrent.futures.Future | None = None
+
+  @property
+  def started(self) -> bool:
+    """Whether `start` has been called."""
+    return self._compiled is not None
+
+  def start(self, make_args: Callable[[], tuple[Any, ...]]) -> None:
+    """Compiles for the shapes of `make_args()` (arrays or ShapeDtypeStructs) in the background, once."""
+    if self.started:
+      return
+    executor = concurrent.futures.ThreadPoolExecutor(2)
+    self._lowered = executor.submit(self._lower, make_args)
+    self._compiled = executor.submit(lambda: self._lowered.result().compile())
+    executor.shutdown(wait=False)
+
+  def out_shapes(self) -> PyTree:
+    """Shapes of the results; waits until the function has been traced."""
+    return self._lowered.result().out_info
+
+  def __call__(self, *args):
+    if self._compiled is None:
+      return self._jitted(*args)
+    return self._compiled.result()(*args)
+
+  def _lower(self, make_args: Callable[[], tuple[Any, ...]]):
+    specs = jax.tree.map(
+      lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=self._sharding), make_args()
+    )
+    return self._jitted.lower(*specs)

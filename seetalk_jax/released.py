@@ -1,0 +1,456 @@
+"""Released checkpoints: a folder of safetensors files and one seetalk.json that says what they are."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import hashlib
+import json
+import os
+import pathlib
+import shutil
+import tempfile
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+
+from seetalk_jax.errors import CheckpointError
+
+PyTree = Any
+
+FORMAT = 'seetalk-jax release'
+FORMAT_VERSION = 1
+INDEX_FILE = 'seetalk.json'
+STATISTICS_FILE = 'statistics.safetensors'
+DEMO_FOLDER = pathlib.Path(__file__).parent / 'weights' / 'demo'
+DEFAULT_LICENCE = 'Apache-2.0'
+
+# Network name -> class in seetalk_jax.models.
+NETWORKS = {
+  'speech_encoder': 'SpeechEncoder',
+  'face_encoder': 'FaceEncoder',
+  'conre': 'ConReHead',
+  'autoencoder': 'AutoencoderKL',
+  'portrait_unet': 'PortraitUNet',
+  'sample_adaptive_weighting': 'SampleAdaptiveWeighting',
+  'motion_codec': 'MotionCodec',
+  'motion_transformer': 'MotionTransformer',
+  'lip_refiner': 'LipRefiner',
+  'sync_expert': 'SyncExpert',
+  'codebook': 'Codebook',
+  'code_transformer': 'CodeTransformer',
+  'hr_decoder': 'HRDecoder',
+}
+# Collections beside `params` that a network may have; their arrays are named COLLECTION/a/b.
+COLLECTIONS = ('codebook_state',)
+# How the arrays are computed with is the caller's choice, not a property of the weights.
+_NOT_STORED = ('parent', 'name', 'dtype', 'param_dtype')
+_DTYPES = ('float16', 'float32')
+
+
+@dataclasses.dataclass(frozen=True)
+class Networks:
+  """Networks read from a release.
+
+  Attributes:
+    modules: network name -> Linen module.
+    params: network name -> plain nested dict of float32 arrays.
+    collections: network name -> {collection: tree}, for networks that have any (the codebook's EMA state).
+    statistics: name -> float32 scalar or array (latent_scale, motion_mean, face_prior_mean, ...).
+    info: the content of seetalk.json.
+    directory: where they were read from.
+  """
+
+  modules: dict[str, Any]
+  params: dict[str, PyTree]
+  collections: dict[str, dict[str, PyTree]]
+  statistics: dict[str, np.ndarray]
+  info: dict[str, Any]
+  directory: pathlib.Path
+
+  def variables(self, network: str) -> dict[str, PyTree]:
+    """What `module.apply` takes: `{'params': ..., **collections}`.
+
+    Raises:
+      CheckpointError: the release does not hold this network.
+    """
+    if network not in self.params:
+      raise CheckpointError(
+        f'the checkpoint holds no {network}, {self.directory}: export a run that trained it'
+      )
+    return {'params': self.params[network], **self.collections.get(network, {})}
+
+
+def resolve(checkpoint: str | os.PathLike) -> pathlib.Path:
+  """The folder of a release: 'demo' means the weights that the package carries.
+
+  Raises:
+    CheckpointError: there is no such release.
+  """
+  if str(checkpoint) == 'demo':
+    if not (DEMO_FOLDER / INDEX_FILE).is_file():
+      raise CheckpointError(
+        'this installation carries no demo weights, checkpoint demo: give --checkpoint DIR of an exported run'
+      )
+    return DEMO_FOLDER
+  directory = pathlib.Path(checkpoint)
+  if not directory.exists():
+    raise CheckpointError(f"no such checkpoint, {checkpoint}: give a folder with {INDEX_FILE}, or 'demo'")
+  if not (directory / INDEX_FILE).is_file():
+    hint = f"give a folder with {INDEX_FILE}, or 'demo'"
+    if directory.is_dir() and any(directory.glob('**/checkpoints')):
+      hint = f'this is a training run, export it first: seetalk export {checkpoint} DIR'
+    raise CheckpointError(f'not a released checkpoint, {checkpoint}: {hint}')
+  return directory
+
+
+def read_info(checkpoint: str | os.PathLike) -> tuple[pathlib.Path, dict[str, Any]]:
+  """(folder, content of seetalk.json) of a release.
+
+  Raises:
+    CheckpointError: no such release, unreadable, or written by a newer library.
+  """
+  directory = resolve(checkpoint)
+  path = directory / INDEX_FILE
+  try:
+    info = json.loads(path.read_text('utf-8'))
+    version, networks = info['format_version'], info['networks']
+    for entry in networks.values():
+      assert {'class', 'fields', 'file', 'sha256'} <= set(entry)
+  except (ValueError, KeyError, TypeError, AttributeError, AssertionError, OSError):
+    raise CheckpointError(f'damaged {INDEX_FILE}, {path}: copy the whole release again') from None
+  if version != FORMAT_VERSION:
+    raise CheckpointError(
+      f'release format {version}, {path}: this library reads {FORMAT_VERSION}, install another seetalk-jax'
+    )
+  return directory, info
+
+
+def load_networks(checkpoint: str | os.PathLike, only: Iterable[str] | None = None) -> Networks:
+  """Reads the networks of a release and checks that the weights are those that it names.
+
+  Args:
+    checkpoint: a folder with seetalk.json, or 'demo'.
+    only: network names to read; all by default.
+
+  Raises:
+    CheckpointError: no such release, a missing or changed file, an unknown class or field, or weights of
+      another configuration (the message names the first array that differs and both shapes).
+  """
+  directory, info = read_info(checkpoint)
+  names = list(info['networks'] if only is None else only)
+  modules, params, collections = {}, {}, {}
+  for name in names:
+    if name not in info['networks']:
+      raise CheckpointError(f'the checkpoint holds no {name}, {directory}: export a run that trained it')
+    entry = info['networks'][name]
+    path = _file_in(directory, entry['file'])
+    arrays = _read_arrays(path, entry['sha256'])
+    modules[name] = _module(name, entry, directory)
+    if entry.get('digest') != _digest(entry['class'], entry['fields'], arrays):
+      others = {other: _module(other, info['networks'][other], directory) for other in info['networks']}
+      check_shapes(name, modules[name], arrays, str(path), others)
+    trees = _unflatten({key: _to_float32(value) for key, value in arrays.items()})
+    collections[name] = {key: trees.pop(key) for key in COLLECTIONS if key in trees}
+    params[name] = trees
+  collections = {name: trees for name, trees in collections.items() if trees}
+  return Networks(modules, params, collections, _read_statistics(directory, info), info, directory)
+
+
+def verify(checkpoint: str | os.PathLike) -> dict[str, tuple[int, ...]]:
+  """Checks every file of a release against its sha256; returns the shapes of the statistics' arrays.
+
+  Raises:
+    CheckpointError: no such release, or a file that is missing or changed.
+  """
+  directory, info = read_info(checkpoint)
+  for entry in info['networks'].values():
+    _read_arrays(_file_in(directory, entry['file']), entry['sha256'])
+  statistics = _read_statistics(directory, info)
+  return {key: value.shape for key, value in statistics.items() if value.ndim}
+
+
+def save_release(
+  directory: str | os.PathLike,
+  networks: Mapping[str, tuple[Any, PyTree] | tuple[Any, PyTree, Mapping[str, PyTree]]],
+  statistics: Mapping[str, float | np.ndarray] | None = None,
+  provenance: Mapping[str, Any] | None = None,
+  dtype: str = 'float16',
+  sampling: Mapping[str, float] | None = None,
+) -> pathlib.Path:
+  """Writes a release; the folder appears whole or not at all.
+
+  Args:
+    directory: the folder to make; a release that is there already is replaced, anything else is not.
+    networks: network name -> (module, params) or (module, params, collections), plain nested dicts.
+    statistics: name -> number or array, kept in float32.
+    provenance: what is known of the training. `provenance['networks'][NAME]` may hold `licence` and `origin`
+      of one network, stored with it; the rest is stored as it is.
+    dtype: 'float16' or 'float32', of the parameters; collections stay float32.
+    sampling: defaults of the pipeline: portrait_steps, portrait_guidance, motion_steps, motion_guidance.
+
+  Raises:
+    CheckpointError: the folder exists and is no release.
+    ValueError: parameters that do not fit their module, are not finite, or overflow `dtype`.
+  """
+  if dtype not in _DTYPES:
+    raise ValueError(f'dtype must be one of {_DTYPES}, got {dtype!r}')
+  directory = pathlib.Path(directory)
+  if directory.exists() and not directory.is_dir():
+    raise CheckpointError(f'a file stands in the way, {directory}: give another folder')
+  if directory.is_dir() and any(directory.iterdir()) and not (directory / INDEX_FILE).is_file():
+    raise CheckpointError(f'the folder holds other things, {directory}: give a new or empty folder')
+  directory.parent.mkdir(parents=True, exist_ok=True)
+  provenance = dict(provenance or {})
+  notes = dict(provenance.pop('networks', {}))
+  beside = pathlib.Path(tempfile.mkdtemp(prefix=f'.{directory.name}.', suffix='.part', dir=directory.parent))
+  others = {name: network[0] for name, network in networks.items()}
+  try:
+    entries = {
+      name: _write_network(beside, name, *network, dtype=dtype, notes=notes.get(name, {}), others=others)
+      for name, network in networks.items()
+    }
+    info = {
+      'format': FORMAT,
+      'format_version': FORMAT_VERSION,
+      'library_version': _version(),
+      'networks': entries,
+      'statistics': _write_statistics(beside, statistics or {}),
+      'sampling': dict(sampling or {}),
+      'provenance': provenance,
+    }
+    (beside / INDEX_FILE).write_text(json.dumps(info, indent=2, sort_keys=False) + '\n', 'utf-8')
+    beside.chmod(0o755)
+    _swap(beside, directory)
+  finally:
+    shutil.rmtree(beside, ignore_errors=True)
+  return directory
+
+
+def check_shapes(
+  name: str, module: Any, arrays: Mapping[str, Any], where: str, others: Mapping[str, Any] | None = None
+) -> None:
+  """Compares flat arrays with what `module` would make.
+
+  Args:
+    name: network name.
+    module: the network.
+    arrays: flat name -> array.
+    where: file, for the message.
+    others: modules by name that it works with; widths of its inputs are theirs.
+
+  Raises:
+    CheckpointError: names the first array that is missing, extra or of another shape, and both shapes.
+  """
+  wanted = _shapes_of(name, module, others)
+  have = {key: tuple(value.shape) for key, value in arrays.items()}
+  for key in sorted(have.keys() | wanted.keys()):
+    if have.get(key) != wanted.get(key):
+      raise CheckpointError(
+        f'weights of another configuration, {where}: {key} is {have.get(key, "absent")} in the file but '
+        f'{wanted.get(key, "absent")} in the {name} that {INDEX_FILE} describes; export the run again'
+      )
+
+
+def flatten(tree: PyTree, prefix: str = '') -> dict[str, Any]:
+  """Nested dicts to `{'a/b/c': array}`."""
+  flat = {}
+  for key, value in tree.items():
+    path = f'{prefix}/{key}' if prefix else str(key)
+    flat.update(flatten(value, path) if isinstance(value, Mapping) else {path: value})
+  return flat
+
+
+# ---- writing ---------------------------------------------------------------------------------------
+
+
+def _write_network(
+  directory, name, module, params, collections=None, *, dtype, notes, others
+) -> dict[str, Any]:
+  import safetensors.numpy
+
+  arrays = {key: _narrowed(value, dtype, f'{name}/{key}') for key, value in flatten(params).items()}
+  for collection, tree in (collections or {}).items():
+    if collection not in COLLECTIONS:
+      raise ValueError(f'collection {collection!r} of {name} is not one of {COLLECTIONS}')
+    kept = flatten(tree, collection)
+    arrays |= {key: _narrowed(value, 'float32', f'{name}/{key}') for key, value in kept.items()}
+  fields = describe_fields(module)
+  try:
+    check_shapes(name, module, arrays, name, others)
+  except CheckpointError as error:
+    raise ValueError(str(error)) from None
+  data = safetensors.numpy.save(arrays)
+  (directory / f'{name}.safetensors').write_bytes(data)
+  return {
+    'class': type(module).__name__,
+    'fields': fields,
+    'file': f'{name}.safetensors',
+    'sha256': hashlib.sha256(data).hexdigest(),
+    'digest': _digest(type(module).__name__, fields, arrays),
+    'dtype': dtype,
+    'num_parameters': int(
+      sum(np.prod(np.shape(value), dtype=np.int64) for value in flatten(params).values())
+    ),
+    'licence': DEFAULT_LICENCE,
+    'origin': 'trained with seetalk-jax',
+    **notes,
+  }
+
+
+def _write_statistics(directory, statistics) -> dict[str, Any]:
+  """Numbers go into seetalk.json where people read them; arrays into a file beside it."""
+  import safetensors.numpy
+
+  values = {key: float(np.float32(v)) for key, v in statistics.items() if np.ndim(v) == 0}
+  arrays = {
+    key: _narrowed(value, 'float32', f'statistics/{key}')
+    for key, value in statistics.items()
+    if np.ndim(value)
+  }
+  for key, value in values.items():
+    if not np.isfinite(value):
+      raise ValueError(f'statistics/{key} is {value}')
+  data = safetensors.numpy.save(arrays)
+  (directory / STATISTICS_FILE).write_bytes(data)
+  return {'values': values, 'file': STATISTICS_FILE, 'sha256': hashlib.sha256(data).hexdigest()}
+
+
+def _narrowed(value, dtype: str, path: str) -> np.ndarray:
+  array = np.asarray(value)
+  if array.dtype.kind in 'iub':
+    return np.array(array, order='C')
+  array = array.astype(np.float32)
+  if not np.isfinite(array).all():
+    raise ValueError(f'{path} holds NaN or infinite values')
+  with np.errstate(over='ignore'):
+    narrow = array.astype(dtype)
+  if not np.isfinite(narrow).all():
+    raise ValueError(
+      f'{path} reaches {np.abs(array).max():.3g}, too large for {dtype}: release it in float32'
+    )
+  return np.array(narrow, order='C')  # (ascontiguousarray would give scalars an axis)
+
+
+def describe_fields(module: Any) -> dict[str, Any]:
+  """Constructor fields of a Linen module as JSON values, without dtype and param_dtype."""
+  fields = {}
+  for field in dataclasses.fields(module):
+    if field.init and field.name not in _NOT_STORED:
+      value = getattr(module, field.name)
+      try:
+        fields[field.name] = json.loads(json.dumps(value))
+      except TypeError:
+        raise TypeError(
+          f'field {field.name} of {type(module).__name__} does not fit JSON: {value!r}'
+        ) from None
+  return fields
+
+
+def _swap(new: pathlib.Path, directory: pathlib.Path) -> None:
+  if not directory.exists():
+    os.rename(new, directory)
+    return
+  old = pathlib.Path(tempfile.mkdtemp(prefix=f'.{directory.name}.', suffix='.old', dir=directory.parent))
+  os.rename(directory, old / 'release')
+  os.rename(new, directory)
+  shutil.rmtree(old)
+
+
+# ---- reading ---------------------------------------------------------------------------------------
+
+
+def _file_in(directory: pathlib.Path, name: str) -> pathlib.Path:
+  if pathlib.PurePath(name).name != name:
+    raise CheckpointError(f'damaged {INDEX_FILE} (file {name!r}), {directory}: copy the whole release again')
+  path = directory / name
+  if not path.is_file():
+    raise CheckpointError(f'a file of the checkpoint is missing, {path}: copy the whole release again')
+  return path
+
+
+def _read_arrays(path: pathlib.Path, sha256: str) -> dict[str, np.ndarray]:
+  import safetensors
+  import safetensors.numpy
+
+  data = path.read_bytes()
+  if hashlib.sha256(data).hexdigest() != sha256:
+    raise CheckpointError(
+      f'not the file that {INDEX_FILE} names (sha256 differs), {path}: copy the whole release again'
+    )
+  try:
+    return safetensors.numpy.load(data)
+  except safetensors.SafetensorError as error:
+    raise CheckpointError(f'damaged weights ({error}), {path}: copy the whole release again') from None
+
+
+def _read_statistics(directory: pathlib.Path, info: Mapping[str, Any]) -> dict[str, np.ndarray]:
+  entry = info.get('statistics')
+  if not entry:
+    return {}
+  arrays = _read_arrays(_file_in(directory, entry['file']), entry['sha256'])
+  return {**{key: np.float32(value) for key, value in entry['values'].items()}, **arrays}
+
+
+def _module(name: str, entry: Mapping[str, Any], directory: pathlib.Path) -> Any:
+  from seetalk_jax import models
+
+  if NETWORKS.get(name) != entry['class']:
+    raise CheckpointError(
+      f'unknown network {name} ({entry["class"]}), {directory / INDEX_FILE}: install a newer seetalk-jax'
+    )
+  module_class = getattr(models, entry['class'])
+  known = {field.name for field in dataclasses.fields(module_class) if field.init}
+  for field in entry['fields']:
+    if field not in known:
+      raise CheckpointError(
+        f'{entry["class"]} has no field {field}, {directory / INDEX_FILE}: install another seetalk-jax'
+      )
+  return module_class(**{key: _tuples(value) for key, value in entry['fields'].items()})
+
+
+def _shapes_of(name: str, module: Any, others: Mapping[str, Any] | None) -> dict[str, tuple[int, ...]]:
+  """Flat name -> shape of everything that `module` makes, by tracing its init; nothing is computed."""
+  import jax
+  from flax import linen as nn
+
+  from seetalk_jax import example_inputs
+
+  args, method = example_inputs.of(name, module, others)
+  key = jax.ShapeDtypeStruct((2,), np.uint32)
+  variables = nn.unbox(jax.eval_shape(functools.partial(module.init, method=method), key, *args))
+  trees = {key: variables[key] for key in COLLECTIONS if key in variables}
+  return {key: tuple(leaf.shape) for key, leaf in flatten({**variables.get('params', {}), **trees}).items()}
+
+
+def _digest(class_name: str, fields: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> str:
+  """What the writer has checked with `check_shapes`; where it holds, readers need not trace again."""
+  shapes = {key: list(value.shape) for key, value in sorted(arrays.items())}
+  content = json.dumps([_version(), class_name, dict(sorted(fields.items())), shapes])
+  return hashlib.sha256(content.encode()).hexdigest()
+
+
+def _to_float32(array: np.ndarray) -> np.ndarray:
+  return array.astype(np.float32) if array.dtype.kind == 'f' else array
+
+
+def _unflatten(flat: Mapping[str, Any]) -> PyTree:
+  tree: dict[str, Any] = {}
+  for path, value in flat.items():
+    *parents, leaf = path.split('/')
+    node = tree
+    for parent in parents:
+      node = node.setdefault(parent, {})
+    node[leaf] = value
+  return tree
+
+
+def _tuples(value):
+  return tuple(_tuples(item) for item in value) if isinstance(value, list) else value
+
+
+def _version() -> str:
+  import seetalk_jax
+
+  return seetalk_jax.__version__

@@ -1,0 +1,89 @@
+"""Motion latents to frames in chunks of one shape: warper, code transformer, codebook, HR decoder."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from seetalk_jax.models import blocks
+from seetalk_jax.program import Program
+
+PyTree = Any
+
+CHUNK = 8  # frames of one call; measured best on CPU between launch costs and cache misses
+
+_CODEC = ('motion_codec',)
+_HIGH_RESOLUTION = ('motion_codec', 'code_transformer', 'codebook', 'hr_decoder')
+
+
+class Renderer:
+  """The programs that draw, compiled once each, in the background while earlier stages run.
+
+  Attributes:
+    kind: 'hr_decoder', or 'plain' (the codec's own decoder) for a checkpoint without those networks.
+  """
+
+  def __init__(self, modules: Mapping[str, Any], device: jax.Device):
+    complete = all(name in modules for name in _HIGH_RESOLUTION)
+    self.kind = 'hr_decoder' if complete else 'plain'
+    self._names = _HIGH_RESOLUTION if complete else _CODEC
+    self._look = Program(functools.partial(_look, modules), device)
+    self._draw = Program(functools.partial(_draw, modules, complete), device)
+
+  def prepare(self, params: PyTree, collections: PyTree, side: int, motion_dim: int) -> None:
+    """Starts compiling for portraits of `side`; returns at once, does nothing the second time."""
+    pixels = jax.ShapeDtypeStruct((1, side, side, 3), jnp.uint8)
+    motion = jax.ShapeDtypeStruct((CHUNK, motion_dim), jnp.float32)
+    fusion = jax.ShapeDtypeStruct((), jnp.float32)
+    params, collections = self._subset(params), self._subset(collections)
+    self._look.start(lambda: (params, pixels))
+    self._draw.start(lambda: (params, collections, *self._look.out_shapes(), motion, fusion))
+
+  def look(self, params: PyTree, pixels: np.ndarray) -> tuple[PyTree, jax.Array]:
+    """Portrait uint8 `[h, w, 3]` to what is kept of it, and its motion latent `[1, motion_dim]`."""
+    return self._look(self._subset(params), pixels[None])
+
+  def bind(
+    self,
+    params: PyTree,
+    collections: PyTree,
+    appearance: PyTree,
+    m_0: jax.Array,
+    motion: np.ndarray,
+    fusion: float,
+  ) -> Callable[[int], jax.Array]:
+    """A function from a first frame to the uint8 chunk `[CHUNK, h, w, 3]` from there on, not waited for."""
+    params, collections = self._subset(params), self._subset(collections)
+
+    def render(start: int) -> jax.Array:
+      piece = motion[start : start + CHUNK]
+      piece = np.pad(piece, ((0, CHUNK - len(piece)), (0, 0)), mode='edge')
+      return self._draw(params, collections, appearance, m_0, piece, np.float32(fusion))
+
+    return render
+
+  def _subset(self, trees: PyTree) -> PyTree:
+    return {name: trees[name] for name in self._names if name in trees}
+
+
+def _look(modules, params, pixels):
+  codec, variables = modules['motion_codec'], {'params': params['motion_codec']}
+  image = blocks.to_float(pixels)
+  return codec.apply(variables, image, method='appearance'), codec.apply(variables, image, method='motion')
+
+
+def _draw(modules, complete, params, collections, appearance, m_0, motion, fusion):
+  codec, variables = modules['motion_codec'], {'params': params['motion_codec']}
+  warped = codec.apply(variables, appearance, m_0, motion, method='warp')
+  if not complete:
+    return blocks.to_uint8(codec.apply(variables, warped, method='decode'))
+  logits = modules['code_transformer'].apply({'params': params['code_transformer']}, warped.features)
+  codebook = {'params': params['codebook'], **collections.get('codebook', {})}
+  codes = modules['codebook'].apply(codebook, jnp.argmax(logits, axis=-1), method='lookup')
+  image = modules['hr_decoder'].apply({'params': params['hr_decoder']}, codes, warped, fusion)
+  return blocks.to_uint8(image)

@@ -1,0 +1,135 @@
+"""Portraits from speech: SAW, prior-shifted diffusion, and the autoencoder's decoder."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from seetalk_jax.diffusion import samplers
+from seetalk_jax.diffusion.guidance import guided
+from seetalk_jax.diffusion.schedule import Schedule
+from seetalk_jax.models.face_prior import FacePrior
+
+# What released portrait networks were trained with.
+SCHEDULE = Schedule(kind='scaled_linear', num_steps=1000, zero_terminal_snr=True)
+PREDICTION_TYPE = 'v'
+# Latents are kept within so many standard deviations of the prior at each place.
+CLIP_DEVIATIONS = 5.0
+
+
+class PortraitSamples(NamedTuple):
+  """What was drawn.
+
+  Attributes:
+    image: `[b, s, s, 3]` in [-1, 1].
+    latent: `z0 * latent_scale`, `[b, s / 8, s / 8, 4]`.
+    beta: `[b, 1, 1, 1]`, or `[b, 1, 1, 4]` per channel.
+  """
+
+  image: jax.Array
+  latent: jax.Array
+  beta: jax.Array
+
+
+def prior_of(statistics: Mapping[str, jax.Array]) -> FacePrior:
+  """The face prior among a run's or a release's statistics."""
+  return FacePrior(jnp.asarray(statistics['face_prior_mean']), jnp.asarray(statistics['face_prior_std']))
+
+
+def prior_weight(
+  networks: Mapping[str, nn.Module],
+  params: Mapping[str, Any],
+  statistics: Mapping[str, jax.Array],
+  embedding: jax.Array,
+) -> jax.Array:
+  """beta of each voice vector `[b, 512]`: from SAW where there is one, else the constant `beta0`."""
+  if 'sample_adaptive_weighting' in networks:
+    pooled = prior_of(statistics).pooled()
+    saw = networks['sample_adaptive_weighting']
+    return saw.apply({'params': params['sample_adaptive_weighting']}, embedding, pooled)
+  beta0 = jnp.asarray(statistics.get('beta0', 1.0), jnp.float32)
+  return jnp.broadcast_to(beta0, (embedding.shape[0], 1, 1, 1))
+
+
+def encode_latents(
+  networks: Mapping[str, nn.Module],
+  params: Mapping[str, Any],
+  statistics: Mapping[str, jax.Array],
+  image: jax.Array,
+) -> jax.Array:
+  """Pictures `[b, s, s, 3]` in [-1, 1] to scaled latents `[b, s / 8, s / 8, 4]` (the posterior's mean)."""
+  mean, _ = networks['autoencoder'].apply({'params': params['autoencoder']}, image, method='encode')
+  return mean * statistics['latent_scale']
+
+
+def decode_latents(
+  networks: Mapping[str, nn.Module],
+  params: Mapping[str, Any],
+  statistics: Mapping[str, jax.Array],
+  latent: jax.Array,
+) -> jax.Array:
+  """Scaled latents to pictures, clipped to [-1, 1]."""
+  z = latent / statistics['latent_scale']
+  image = networks['autoencoder'].apply({'params': params['autoencoder']}, z, method='decode')
+  return jnp.clip(image, -1.0, 1.0)
+
+
+def sample_portraits(
+  networks: Mapping[str, nn.Module],
+  params: Mapping[str, Any],
+  statistics: Mapping[str, jax.Array],
+  embedding: jax.Array,
+  tokens: jax.Array,
+  tokens_valid: jax.Array,
+  rng: jax.Array,
+  *,
+  num_steps: int = 25,
+  guidance_scale: float = 2.0,
+  guidance_rescale: float = 0.0,
+  sampler: str = 'dpmpp_2m',
+  schedule: Schedule = SCHEDULE,
+  prediction_type: str = PREDICTION_TYPE,
+) -> PortraitSamples:
+  """One portrait for each voice; jittable with `networks` and the keyword arguments static.
+
+  beta comes from the undropped speech and serves both branches of the guidance. The diffusion runs on the
+  residual `z0 * latent_scale - beta p`; clipping works on the latent itself.
+
+  Args:
+    networks, params: name -> module, and its parameters: autoencoder, portrait_unet, and
+      sample_adaptive_weighting (without it beta is the statistic `beta0`).
+    statistics: latent_scale, face_prior_mean, face_prior_std, beta0.
+    embedding: voice vectors `[b, 512]`.
+    tokens, tokens_valid: speech tokens `[b, t, d]` and bool `[b, t]`; a few seconds are enough.
+    rng: one key; the same key gives the same faces.
+    guidance_scale: 1 follows the condition as learned, more exaggerates it.
+  """
+  prior = prior_of(statistics)
+  beta = prior_weight(networks, params, statistics, embedding)
+  shift = beta * prior.mean
+  unet = networks['portrait_unet']
+
+  def denoise(y_t, t, condition):
+    return unet.apply({'params': params['portrait_unet']}, y_t, t, *condition)
+
+  def clip(y):
+    reach = CLIP_DEVIATIONS * prior.std + 1e-3
+    return jnp.clip(y + shift, prior.mean - reach, prior.mean + reach) - shift
+
+  condition = (tokens, jnp.asarray(tokens_valid, bool), embedding)
+  noise = jax.random.normal(rng, (embedding.shape[0], *prior.mean.shape))
+  y0 = samplers.sample(
+    guided(denoise, guidance_scale, condition, rescale=guidance_rescale),
+    schedule,
+    noise,
+    num_steps=num_steps,
+    sampler=sampler,
+    prediction_type=prediction_type,
+    clip=clip,
+  )
+  latent = y0 + shift
+  return PortraitSamples(decode_latents(networks, params, statistics, latent), latent, beta)

@@ -1,0 +1,299 @@
+"""What a training stage is: the networks it trains, those it is given, and one loss."""
+
+import ast
+import dataclasses
+import importlib
+from collections.abc import Iterable, Mapping
+from typing import Any, Protocol
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import linen as nn
+from flax import struct
+
+from seetalk_jax.errors import ConfigError
+
+PyTree = Any
+Batch = Mapping[str, jax.Array]
+Metrics = dict[str, jax.Array]
+
+# Stage name, in an order that trains -> module with `build(config, given) -> Stage`.
+STAGES = {
+  name: f'seetalk_jax.stages.{name}'
+  for name in (
+    'conre',
+    'autoencoder',
+    'face_prior',
+    'portrait',
+    'codebook',
+    'motion_codec',
+    'code_transformer',
+    'sync_expert',
+    'motion',
+    'lip_refiner',
+    'render',
+  )
+}
+
+# Network name -> (file in seetalk_jax.models, class). The file holds the class's SIZES table.
+NETWORKS = {
+  'speech_encoder': ('speech_encoder', 'SpeechEncoder'),
+  'face_encoder': ('face_encoder', 'FaceEncoder'),
+  'conre': ('conre', 'ConReHead'),
+  'autoencoder': ('autoencoder', 'AutoencoderKL'),
+  'portrait_unet': ('portrait_unet', 'PortraitUNet'),
+  'sample_adaptive_weighting': ('face_prior', 'SampleAdaptiveWeighting'),
+  'motion_codec': ('motion_codec', 'MotionCodec'),
+  'motion_transformer': ('motion_transformer', 'MotionTransformer'),
+  'lip_refiner': ('lip_refiner', 'LipRefiner'),
+  'sync_expert': ('sync_expert', 'SyncExpert'),
+  'codebook': ('codebook', 'Codebook'),
+  'code_transformer': ('code_transformer', 'CodeTransformer'),
+  'hr_decoder': ('hr_decoder', 'HRDecoder'),
+}
+
+
+@struct.dataclass
+class Frozen:
+  """What a stage is given and does not train: arrays only, so it passes through jit.
+
+  Attributes:
+    params: network name -> plain parameter tree (unboxed; EMA parameters of the stage that trained it).
+    collections: network name -> {collection name: tree}, e.g. the codebook's EMA state.
+    statistics: flat name -> array: what `prepare` of this stage and of the earlier stages computed
+      (latent_scale, motion_mean, ...).
+  """
+
+  params: Mapping[str, PyTree] = struct.field(default_factory=dict)
+  collections: Mapping[str, Mapping[str, PyTree]] = struct.field(default_factory=dict)
+  statistics: Mapping[str, jax.Array] = struct.field(default_factory=dict)
+
+  def variables(self, network: str) -> dict[str, PyTree]:
+    """What `module.apply` takes for this frozen network."""
+    return {'params': self.params[network], **self.collections.get(network, {})}
+
+
+class Stage(Protocol):
+  """One training stage: a frozen dataclass of modules and numbers, with pure methods.
+
+  A stage file has `build(config, given) -> Stage`; `given` maps network names to the modules that
+  `config.init` names (frozen ones, and trained ones that start from a checkpoint); `network_for` picks
+  between them and `config.model`. Plain scalars among the dataclass's fields are options: `options_of`.
+
+  Attributes:
+    name: key of STAGES.
+    view: view of `data.pipeline.make_batches` that it learns from.
+    networks: network name -> module, trained here.
+    frozen: network name -> module, given.
+
+  Optional methods are provided by `StageBase`: prepare, preview, trainable, data_options.
+  """
+
+  name: str
+  view: str
+  networks: Mapping[str, nn.Module]
+  frozen: Mapping[str, nn.Module]
+
+  def batch_spec(self, batch_size: int) -> dict[str, jax.ShapeDtypeStruct]:
+    """The batch entries that `loss` reads (others are left on the host), with their shapes and dtypes."""
+
+  def init(self, rng: jax.Array, frozen: Frozen) -> tuple[dict[str, PyTree], dict[str, dict[str, PyTree]]]:
+    """(params, collections) by network name; params boxed with logical axis names. Traced by jit."""
+
+  def loss(
+    self,
+    params: Mapping[str, PyTree],
+    frozen: Frozen,
+    collections: Mapping[str, Mapping[str, PyTree]],
+    batch: Batch,
+    rng: jax.Array,
+    step: jax.Array,
+  ) -> tuple[jax.Array, tuple[Metrics, Mapping[str, Mapping[str, PyTree]]]]:
+    """(scalar loss, (metrics: name -> scalar, new collections of the same structure)). Params unboxed."""
+
+
+class StageBase:
+  """Defaults for the optional half of the protocol; stages inherit from it."""
+
+  def prepare(self, frozen: Frozen, batches: Iterable[Batch]) -> dict[str, np.ndarray]:
+    """Statistics of the data, computed once before `init`; seen in `frozen.statistics` from then on.
+
+    `batches` is an endless iterator of NumPy batches: take as many as the numbers need.
+    """
+    del frozen, batches
+    return {}
+
+  def preview(
+    self,
+    params: Mapping[str, PyTree],
+    frozen: Frozen,
+    collections: Mapping[str, Mapping[str, PyTree]],
+    batch: Batch,
+    rng: jax.Array,
+  ) -> np.ndarray | None:
+    """A picture grid uint8 [height, width, 3] that shows what the stage has learned, or None. Not jitted."""
+    del params, frozen, collections, batch, rng
+    return None
+
+  def trainable(self, params: Mapping[str, PyTree]) -> PyTree:
+    """Same structure as params, False where the optimizer must not touch a leaf."""
+    return jax.tree.map(lambda _: True, params)
+
+  def data_options(self) -> dict[str, Any]:
+    """Further keyword arguments for make_batches (e.g. portraits_only=True)."""
+    return {}
+
+
+class PassStage(Protocol):
+  """A stage without gradient steps: one pass over the data that ends in statistics (face_prior).
+
+  It has name, view, networks = {}, frozen, batch_spec as a Stage has, and these three.
+  """
+
+  def start(self, frozen: Frozen) -> PyTree:
+    """The empty accumulator, a pytree of arrays."""
+
+  def update(self, accumulator: PyTree, frozen: Frozen, batch: Batch) -> PyTree:
+    """One batch more. Jitted."""
+
+  def finalize(self, accumulator: PyTree) -> dict[str, np.ndarray]:
+    """Accumulator -> statistics."""
+
+
+def is_pass(stage: Stage | PassStage) -> bool:
+  """Whether the stage passes over the data instead of taking gradient steps."""
+  return hasattr(stage, 'finalize')
+
+
+def build_stage(config, given: Mapping[str, nn.Module]) -> Stage | PassStage:
+  """The stage that `config.stage` names.
+
+  Raises:
+    ConfigError: unknown stage, or a frozen network that `config.init` does not name.
+  """
+  if config.stage not in STAGES:
+    raise ConfigError(f'stage {config.stage!r} is unknown: use one of {", ".join(STAGES)}')
+  stage = importlib.import_module(STAGES[config.stage]).build(config, given)
+  missing = [name for name in stage.frozen if name not in given]
+  if missing:
+    raise ConfigError(
+      f'stage {config.stage} needs trained {", ".join(missing)}: '
+      f'say where with --config.init.{missing[0]}=WORKDIR (or demo)'
+    )
+  return stage
+
+
+def network_for(name: str, config, given: Mapping[str, nn.Module]) -> nn.Module:
+  """The module for a network: the given one, else made from `config.model[name]` ('SIZE[, field=value]')."""
+  dtype = config.get('dtype', 'float32')
+  if name in given:
+    return given[name].clone(dtype=dtype) if hasattr(given[name], 'dtype') else given[name]
+  if name not in config.model:
+    raise ConfigError(
+      f'network {name} of stage {config.stage} is neither in config.model nor in config.init: '
+      f'say where it is with --config.init.{name}=WORKDIR (or demo)'
+    )
+  return make_network(name, config.model[name], dtype=dtype)
+
+
+def make_network(name: str, spec: str, **overrides) -> nn.Module:
+  """`make_network('portrait_unet', 'demo, width=64')`: a network by size name with changed fields.
+
+  Raises:
+    ConfigError: unknown network, size or field; values that are not Python literals.
+  """
+  file, class_name = _network_entry(name)
+  module = importlib.import_module(f'seetalk_jax.models.{file}')
+  size, _, rest = spec.partition(',')
+  if size.strip() not in module.SIZES:
+    raise ConfigError(f'size {size.strip()!r} of {name} is unknown: use one of {", ".join(module.SIZES)}')
+  try:
+    call = ast.parse(f'dict({rest.strip()})', mode='eval').body
+    changes = {keyword.arg: ast.literal_eval(keyword.value) for keyword in call.keywords}
+    if call.args or None in changes:
+      raise ValueError('only field=value')
+  except (SyntaxError, ValueError, AttributeError) as e:
+    raise ConfigError(f"model spec {spec!r} of {name} does not read: write 'SIZE, field=value, ...'") from e
+  cls = getattr(module, class_name)
+  if not hasattr(cls, 'dtype'):
+    overrides.pop('dtype', None)
+  return _construct(name, cls, {**module.SIZES[size.strip()], **changes, **overrides})
+
+
+def describe(name: str, module: nn.Module) -> dict[str, Any]:
+  """{'network', 'class', 'fields'} of a module, ready for JSON; `rebuild` is its inverse.
+
+  The computation dtype is left out: it is the run's choice, not a property of the weights.
+  """
+  fields = {
+    field.name: _plain(getattr(module, field.name))
+    for field in dataclasses.fields(module)
+    if field.init and field.name not in ('parent', 'name', 'dtype', 'param_dtype')
+  }
+  return {'network': name, 'class': type(module).__name__, 'fields': fields}
+
+
+def rebuild(description: Mapping[str, Any]) -> nn.Module:
+  """A module from what `describe` wrote (JSON lists become tuples again)."""
+  file, class_name = _network_entry(description['network'])
+  cls = getattr(importlib.import_module(f'seetalk_jax.models.{file}'), class_name)
+  return _construct(description['network'], cls, {k: _tuples(v) for k, v in description['fields'].items()})
+
+
+def options_of(stage_class: type, config) -> dict[str, Any]:
+  """`config.options` as constructor arguments of the stage dataclass.
+
+  Raises:
+    ConfigError: an option that the stage does not have.
+  """
+  known = {field.name for field in dataclasses.fields(stage_class)} - {'name', 'networks', 'frozen'}
+  options = dict(config.get('options', {}))
+  for name in options:
+    if name not in known:
+      raise ConfigError(f'option {name!r} is not one of stage {config.stage}: use one of {sorted(known)}')
+  return options
+
+
+def fake_batch(spec: Mapping[str, jax.ShapeDtypeStruct], seed: int = 0) -> dict[str, np.ndarray]:
+  """A random batch of a stage's shapes, for tests: uint8 noise, floats around 0, ints 0, 1, 2 ..."""
+  rng = np.random.default_rng(seed)
+  batch = {}
+  for name, entry in sorted(spec.items()):
+    if entry.dtype == np.uint8:
+      batch[name] = rng.integers(0, 256, entry.shape, np.uint8)
+    elif jnp.issubdtype(entry.dtype, jnp.floating):
+      batch[name] = (0.3 * rng.standard_normal(entry.shape)).astype(entry.dtype)
+    else:
+      batch[name] = np.arange(np.prod(entry.shape, dtype=int), dtype=entry.dtype).reshape(entry.shape)
+  return batch
+
+
+def _network_entry(name: str) -> tuple[str, str]:
+  if name not in NETWORKS:
+    raise ConfigError(f'network {name!r} is unknown: use one of {", ".join(NETWORKS)}')
+  return NETWORKS[name]
+
+
+def _construct(name: str, cls: type, fields: Mapping[str, Any]) -> nn.Module:
+  known = {field.name for field in dataclasses.fields(cls) if field.init} - {'parent', 'name'}
+  for field in fields:
+    if field not in known:
+      raise ConfigError(f'field {field!r} is not one of network {name}: use one of {sorted(known)}')
+  return cls(**fields)
+
+
+def _plain(value):
+  if isinstance(value, (list, tuple)):
+    return [_plain(item) for item in value]
+  if isinstance(value, Mapping):
+    return {key: _plain(item) for key, item in value.items()}
+  if value is None or isinstance(value, (bool, int, float, str)):
+    return value
+  raise TypeError(f'field value {value!r} does not fit JSON')
+
+
+def _tuples(value):
+  if isinstance(value, (list, tuple)):
+    return tuple(_tuples(item) for item in value)
+  return value

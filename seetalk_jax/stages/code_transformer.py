@@ -1,0 +1,153 @@
+"""Code transformer: the codes of the clean target from the warped source; fusion learns along."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from seetalk_jax.models import blocks
+from seetalk_jax.models.codebook import straight_through_lookup
+from seetalk_jax.models.hr_decoder import from_codebook
+from seetalk_jax.models.motion_codec import warped_spec
+from seetalk_jax.stages import base, losses
+from seetalk_jax.stages.autoencoder import edge_loss
+from seetalk_jax.stages.motion_codec import pair_spec
+
+
+@dataclasses.dataclass(frozen=True)
+class CodeTransformerStage(base.StageBase):
+  """Cross-entropy to the codes of the target, and distance of the predicted codes (CodeFormer's second step).
+
+  With an `hr_decoder` among the networks its fusion is trained too, from the target's true codes at a random
+  weight (the third step); `render` then trains everything end to end.
+
+  Attributes:
+    feature_weight: of the squared distance between the mixture of codes and the target's.
+    pixel_weight, edge_weight: of the fused picture.
+    motion_noise: noise on motion latents, in units of their spread.
+    label_smoothing: of the cross-entropy: neighbouring codes look alike.
+  """
+
+  networks: Mapping[str, nn.Module]
+  frozen: Mapping[str, nn.Module]
+  name: str = 'code_transformer'
+  view: str = 'motion_pair'
+  image_size: int = 256
+  feature_weight: float = 1.0
+  pixel_weight: float = 1.0
+  edge_weight: float = 1.0
+  motion_noise: float = 0.1
+  label_smoothing: float = 0.05
+
+  def batch_spec(self, batch_size: int) -> dict[str, jax.ShapeDtypeStruct]:
+    spec = pair_spec(batch_size, self.image_size, with_truth=False)
+    del spec['driver']
+    return spec
+
+  def init(self, rng: jax.Array, frozen: base.Frozen) -> tuple[dict[str, Any], dict[str, Any]]:
+    return init_renderer(rng, frozen, self.networks, self.frozen, self.image_size), {}
+
+  def loss(self, params, frozen, collections, batch, rng, step):
+    del step
+    source, target = blocks.to_float(batch['source']), blocks.to_float(batch['target'])
+    noise_rng, weight_rng = jax.random.split(rng)
+    warped = jax.lax.stop_gradient(self._warp(frozen, source, target, noise_rng))
+    book, variables = self.frozen['codebook'], frozen.variables('codebook')
+    codes, indices, _, _ = book.apply(
+      variables, book.apply(variables, target, method='encode'), method='quantise'
+    )
+    codes = jax.lax.stop_gradient(codes)
+    logits = self.networks['code_transformer'].apply({'params': params['code_transformer']}, warped.features)
+    cross_entropy, accuracy = code_losses(logits, indices, self.label_smoothing)
+    embedding = frozen.collections['codebook']['codebook_state']['embedding']
+    mixed = jax.nn.softmax(logits) @ embedding
+    distance = jnp.mean(jnp.sum(jnp.square(mixed - codes), axis=-1))
+    loss = cross_entropy + self.feature_weight * distance
+    metrics = {'cross_entropy': cross_entropy, 'accuracy': accuracy, 'code_distance': distance}
+    if 'hr_decoder' in self.networks:
+      weight = jax.random.uniform(weight_rng, (source.shape[0], 1, 1, 1))
+      image = self.networks['hr_decoder'].apply({'params': params['hr_decoder']}, codes, warped, weight)
+      pixels, edges = jnp.mean(losses.charbonnier(image - target)), edge_loss(image, target)
+      loss += self.pixel_weight * pixels + self.edge_weight * edges
+      metrics |= {'pixels': pixels, 'edges': edges, 'psnr': losses.psnr(image, target)}
+    return loss, (metrics, collections)
+
+  def _warp(self, frozen, source, target, rng):
+    codec, variables = self.frozen['motion_codec'], frozen.variables('motion_codec')
+    m = codec.apply(variables, jnp.concatenate([source, target]), method='motion')
+    m_source, m_target = jnp.split(losses.noisy_motion(m, rng, self.motion_noise), 2)
+    return codec.apply(
+      variables, codec.apply(variables, source, method='appearance'), m_source, m_target, method='warp'
+    )
+
+  def preview(self, params, frozen, collections, batch, rng) -> np.ndarray:
+    """Rows: source, target, warped, the codebook's picture of the predicted codes."""
+    del collections
+    source, target = (blocks.to_float(jnp.asarray(batch[k][:4])) for k in ('source', 'target'))
+
+    @jax.jit
+    def draw(params, frozen, source, target):
+      warped = self._warp(frozen, source, target, rng)
+      logits = self.networks['code_transformer'].apply(
+        {'params': params['code_transformer']}, warped.features
+      )
+      embedding = frozen.collections['codebook']['codebook_state']['embedding']
+      codes = straight_through_lookup(logits, embedding)
+      return warped.image, self.frozen['codebook'].apply(frozen.variables('codebook'), codes, method='decode')
+
+    return blocks.picture_grid([source, target, *draw(params, frozen, source, target)])
+
+
+def code_losses(logits: jax.Array, indices: jax.Array, smoothing: float) -> tuple[jax.Array, jax.Array]:
+  """(cross-entropy, share of codes hit) of `logits [b, m, n, k]` against `indices [b, m, n]`."""
+  log_prob = jax.nn.log_softmax(logits)
+  hit = jnp.take_along_axis(log_prob, indices[..., None], axis=-1)[..., 0]
+  cross_entropy = -(1 - smoothing) * jnp.mean(hit) - smoothing * jnp.mean(log_prob)
+  return cross_entropy, jnp.mean(jnp.argmax(logits, axis=-1) == indices)
+
+
+def init_renderer(
+  rng: jax.Array,
+  frozen: base.Frozen,
+  networks: Mapping[str, nn.Module],
+  given: Mapping[str, nn.Module],
+  image_size: int,
+) -> dict[str, Any]:
+  """Fresh parameters of those of motion_codec, code_transformer and hr_decoder that are in `networks`.
+
+  The HR decoder starts as a copy of the frozen codebook's decoder.
+  """
+  every = {**given, **networks}
+  spec = jax.tree.map(lambda s: jnp.zeros(s.shape, s.dtype), warped_spec(every['motion_codec'], image_size))
+  keys = dict(zip(('motion_codec', 'code_transformer', 'hr_decoder'), jax.random.split(rng, 3), strict=True))
+  side = image_size // 16
+  codes = jnp.zeros((1, side, side, every['codebook'].code_dim))
+  inputs = {
+    'motion_codec': (spec.image, spec.image),
+    'code_transformer': (spec.features,),
+    'hr_decoder': (codes, spec),
+  }
+  params = {
+    name: networks[name].init(keys[name], *inputs[name])['params'] for name in keys if name in networks
+  }
+  if 'hr_decoder' in params:
+    params['hr_decoder'] = from_codebook(params['hr_decoder'], frozen.params['codebook'])
+  return params
+
+
+def build(config, given: Mapping[str, nn.Module]) -> CodeTransformerStage:
+  """The stage of a configuration; `hr_decoder` is trained along where the configuration names one."""
+  names = ['code_transformer'] + (
+    ['hr_decoder'] if 'hr_decoder' in config.model or 'hr_decoder' in given else []
+  )
+  return CodeTransformerStage(
+    networks={name: base.network_for(name, config, given) for name in names},
+    frozen={name: base.network_for(name, config, given) for name in ('codebook', 'motion_codec')},
+    **base.options_of(CodeTransformerStage, config),
+  )

@@ -1,0 +1,80 @@
+"""Codebook: rebuild pictures from a grid of discrete codes."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from seetalk_jax.models import blocks
+from seetalk_jax.models.codebook import STATE
+from seetalk_jax.stages import base, losses
+from seetalk_jax.stages.autoencoder import edge_loss
+
+
+@dataclasses.dataclass(frozen=True)
+class CodebookStage(base.StageBase):
+  """L1, edges and commitment; the codes themselves move by running averages, in the collection
+  `codebook_state`.
+
+  Attributes:
+    head_weight: how much more the head counts than the background; 1 needs no `parts`.
+    feature_weight: the same for eyes, lips and mouth.
+    edge_weight: of the picture's edges.
+  """
+
+  networks: Mapping[str, nn.Module]
+  frozen: Mapping[str, nn.Module] = dataclasses.field(default_factory=dict)
+  name: str = 'codebook'
+  view: str = 'image'
+  image_size: int = 256
+  head_weight: float = 2.0
+  feature_weight: float = 5.0
+  edge_weight: float = 1.0
+
+  def batch_spec(self, batch_size: int) -> dict[str, jax.ShapeDtypeStruct]:
+    size = self.image_size
+    spec = {'image': jax.ShapeDtypeStruct((batch_size, size, size, 3), jnp.uint8)}
+    if self.head_weight != 1:
+      spec['parts'] = jax.ShapeDtypeStruct((batch_size, size // 4, size // 4), jnp.uint8)
+    return spec
+
+  def init(self, rng: jax.Array, frozen: base.Frozen) -> tuple[dict[str, Any], dict[str, Any]]:
+    del frozen
+    variables = self.networks['codebook'].init(rng, jnp.zeros((1, 64, 64, 3)))
+    return {'codebook': variables['params']}, {'codebook': {STATE: variables[STATE]}}
+
+  def loss(self, params, frozen, collections, batch, rng, step):
+    del frozen, step
+    image = blocks.to_float(batch['image'])
+    weight = jnp.ones((*image.shape[:3], 1))
+    if self.head_weight != 1:
+      weight = losses.part_weights(batch['parts'], self.head_weight, self.feature_weight)
+    variables = {'params': params['codebook'], **collections['codebook']}
+    (rebuilt, _, penalties, stats), state = self.networks['codebook'].apply(
+      variables, image, train=True, rngs={'codebook': rng}, mutable=[STATE]
+    )
+    pixels = jnp.mean(weight * losses.charbonnier(rebuilt - image))
+    edges = edge_loss(rebuilt, image, weight)
+    loss = pixels + self.edge_weight * edges + sum(penalties.values())
+    metrics = {'pixels': pixels, 'edges': edges, 'psnr': losses.psnr(rebuilt, image), **penalties, **stats}
+    return loss, (metrics, {**collections, 'codebook': dict(state)})
+
+  def preview(self, params, frozen, collections, batch, rng) -> np.ndarray:
+    """Rows: pictures, rebuilt pictures."""
+    del frozen, rng
+    image = blocks.to_float(jnp.asarray(batch['image'][:4]))
+    variables = {'params': params['codebook'], **collections['codebook']}
+    rebuilt = jax.jit(self.networks['codebook'].apply)(variables, image)[0]
+    return blocks.picture_grid([image, rebuilt])
+
+
+def build(config, given: Mapping[str, nn.Module]) -> CodebookStage:
+  """The stage of a configuration."""
+  networks = {'codebook': base.network_for('codebook', config, given)}
+  return CodebookStage(networks=networks, **base.options_of(CodebookStage, config))

@@ -1,0 +1,192 @@
+"""ConRe pre-training: voices and faces meet in one embedding, from which either face can be drawn."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import itertools
+from collections.abc import Mapping
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from seetalk_jax.models import blocks
+from seetalk_jax.stages import base
+
+SPEECH_SECONDS = 3
+NUM_LIP_FIELDS = 8  # the first motion controls are those of the lips
+_PREPARE_BATCHES = 24
+
+
+def info_nce(
+  speech: jax.Array, face: jax.Array, temperature: jax.Array | float, speaker: jax.Array
+) -> tuple[jax.Array, jax.Array]:
+  """Symmetric InfoNCE (arXiv 2103.00020) over the batch.
+
+  Args:
+    speech, face: unit vectors `[b, d]`; row i of both belongs together.
+    temperature: similarities are divided by it.
+    speaker: int `[b]`; other rows of the same speaker are no negatives, they are left out.
+
+  Returns:
+    the loss, and the share of voices whose face is the nearest of the batch (other faces of the same speaker
+    left out).
+  """
+  logits = jnp.einsum('id,jd->ij', speech, face) / temperature
+  same = (speaker[:, None] == speaker[None, :]) & ~jnp.eye(speaker.shape[0], dtype=bool)
+  logits = jnp.where(same, -1e9, logits)
+  diagonal = jnp.diagonal(logits)
+  to_face = jax.nn.logsumexp(logits, axis=1) - diagonal
+  to_speech = jax.nn.logsumexp(logits, axis=0) - diagonal
+  found = jnp.mean(jnp.argmax(logits, axis=1) == jnp.arange(speaker.shape[0]))
+  return 0.5 * jnp.mean(to_face + to_speech), found
+
+
+@dataclasses.dataclass(frozen=True)
+class ConReStage(base.StageBase):
+  """Contrastive and reconstruction losses; readings of known truth beside them (weight 0: no truth needed).
+
+  Attributes:
+    reconstruction_weight: of drawing the 64 px face, from the face's embedding and from the voice's.
+    attributes_weight: of reading sex, age and head size from both embeddings; needs truth.
+    articulation_weight: of reading the mouth's shape from speech tokens; needs truth.
+  """
+
+  networks: Mapping[str, nn.Module]
+  frozen: Mapping[str, nn.Module] = dataclasses.field(default_factory=dict)
+  name: str = 'conre'
+  view: str = 'portrait_speech'
+  image_size: int = 256
+  contrastive_weight: float = 1.0
+  reconstruction_weight: float = 2.0
+  attributes_weight: float = 1.0
+  articulation_weight: float = 1.0
+
+  def batch_spec(self, batch_size: int) -> dict[str, jax.ShapeDtypeStruct]:
+    samples = SPEECH_SECONDS * 16_000
+    spec = {
+      'portrait': jax.ShapeDtypeStruct((batch_size, self.image_size, self.image_size, 3), jnp.uint8),
+      'speech': jax.ShapeDtypeStruct((batch_size, samples), jnp.float32),
+      'num_samples': jax.ShapeDtypeStruct((batch_size,), jnp.int32),
+      'speaker': jax.ShapeDtypeStruct((batch_size,), jnp.int32),
+    }
+    if self.attributes_weight:
+      spec['attributes'] = jax.ShapeDtypeStruct((batch_size, 3), jnp.float32)
+    if self.articulation_weight:
+      spec['speech_motion'] = jax.ShapeDtypeStruct((batch_size, samples // 640, 20), jnp.float32)
+    return spec
+
+  def prepare(self, frozen: base.Frozen, batches) -> dict[str, np.ndarray]:
+    """Mean and std of ages and of the lips' controls, for targets of order one."""
+    del frozen
+    ages, lips = [], []
+    for batch in itertools.islice(batches, _PREPARE_BATCHES):
+      if self.attributes_weight:
+        ages.append(batch['attributes'][:, 1])
+      if self.articulation_weight:
+        lips.append(batch['speech_motion'][..., :NUM_LIP_FIELDS].reshape(-1, NUM_LIP_FIELDS))
+    statistics = {}
+    if ages:
+      ages = np.concatenate(ages)
+      statistics |= {'age_mean': np.float32(ages.mean()), 'age_std': np.float32(max(ages.std(), 1.0))}
+    if lips:
+      lips = np.concatenate(lips)
+      statistics |= {
+        'articulation_mean': lips.mean(0).astype(np.float32),
+        'articulation_std': np.maximum(lips.std(0), 0.02).astype(np.float32),
+      }
+    return statistics
+
+  def init(self, rng: jax.Array, frozen: base.Frozen) -> tuple[dict[str, Any], dict[str, Any]]:
+    del frozen
+    speech, face, head = jax.random.split(rng, 3)
+    encoder = self.networks['speech_encoder']
+    tokens = jnp.zeros((1, 25, encoder.token_dim))
+    return {
+      'speech_encoder': encoder.init(speech, jnp.zeros((1, 16_000)))['params'],
+      'face_encoder': self.networks['face_encoder'].init(face, jnp.zeros((1, 128, 128, 3)))['params'],
+      'conre': self.networks['conre'].init(head, jnp.zeros((1, encoder.embedding_dim)), tokens)['params'],
+    }, {}
+
+  def loss(self, params, frozen, collections, batch, rng, step):
+    del rng, step
+    head = self._method(params, 'conre')
+    image = blocks.to_float(batch['portrait'])
+    features = self._method(params, 'speech_encoder')(batch['speech'], batch['num_samples'])
+    face = self._method(params, 'face_encoder')(image)
+    temperature = head(method='temperature')
+    contrastive, found = info_nce(features.embedding, face, temperature, batch['speaker'])
+
+    small = blocks.resize_image(image, 64)
+    from_face = jnp.mean(jnp.abs(head(face, method='draw') - small))
+    from_speech = jnp.mean(jnp.abs(head(features.embedding, method='draw') - small))
+    loss = self.contrastive_weight * contrastive + self.reconstruction_weight * (from_face + from_speech)
+    metrics = {
+      'contrastive': contrastive,
+      'recall_at_1': found,
+      'temperature': temperature,
+      'draw_from_face': from_face,
+      'draw_from_speech': from_speech,
+    }
+    if self.attributes_weight:
+      read_loss, read_metrics = self._attributes(head, features.embedding, face, batch, frozen.statistics)
+      loss, metrics = loss + self.attributes_weight * read_loss, metrics | read_metrics
+    if self.articulation_weight:
+      read_loss, read_metrics = self._articulation(head, features, batch, frozen.statistics)
+      loss, metrics = loss + self.articulation_weight * read_loss, metrics | read_metrics
+    return loss, (metrics, collections)
+
+  def _method(self, params, name):
+    return functools.partial(self.networks[name].apply, {'params': params[name]})
+
+  def _attributes(self, head, speech, face, batch, statistics):
+    sex, age, size = jnp.moveaxis(batch['attributes'], -1, 0)
+    age_std = statistics['age_std']
+    truth = jnp.stack([sex, (age - statistics['age_mean']) / age_std, size], axis=-1)
+    by_voice = head(speech, method='attributes')
+    by_face = head(face, method='attributes')
+    # Sex lies in [0, 1]: weighed up to the spread of the standardised others.
+    weights = jnp.array([4.0, 1.0, 1.0])
+    loss = jnp.mean(weights * (jnp.square(by_voice - truth) + jnp.square(by_face - truth)))
+    metrics = {}
+    for source, read in (('voice', by_voice), ('face', by_face)):
+      metrics[f'sex_right_by_{source}'] = jnp.mean((read[:, 0] > 0.5) == (sex > 0.5))
+      metrics[f'age_error_by_{source}'] = jnp.mean(jnp.abs(read[:, 1] - truth[:, 1])) * age_std
+      metrics[f'head_size_error_by_{source}'] = jnp.mean(jnp.abs(read[:, 2] - size))
+    return loss, metrics
+
+  def _articulation(self, head, features, batch, statistics):
+    truth = batch['speech_motion'][..., :NUM_LIP_FIELDS] - statistics['articulation_mean']
+    truth = truth / statistics['articulation_std']
+    valid = features.valid[..., None].astype(jnp.float32)
+    error = jnp.square(head(features.tokens, method='articulation') - truth) * valid
+    per_field = jnp.sum(error, axis=(0, 1)) / jnp.maximum(jnp.sum(valid), 1.0)
+    loss = jnp.mean(per_field)
+    # 1 is perfect, 0 is knowing no more than the mean.
+    return loss, {'articulation': loss, 'articulation_r2': 1.0 - loss, 'jaw_r2': 1.0 - per_field[0]}
+
+  def preview(self, params, frozen, collections, batch, rng) -> np.ndarray:
+    """Rows: true face at 64 px, drawn from its own embedding, drawn from the voice."""
+    del frozen, collections, rng
+    batch = {name: jnp.asarray(batch[name][:8]) for name in ('portrait', 'speech', 'num_samples')}
+    image = blocks.to_float(batch['portrait'])
+
+    @jax.jit
+    def draw(params):
+      voice = self._method(params, 'speech_encoder')(batch['speech'], batch['num_samples']).embedding
+      face = self._method(params, 'face_encoder')(image)
+      head = self._method(params, 'conre')
+      return head(face, method='draw'), head(voice, method='draw')
+
+    return blocks.picture_grid([blocks.resize_image(image, 64), *draw(params)])
+
+
+def build(config, given: Mapping[str, nn.Module]) -> ConReStage:
+  """The stage of a configuration."""
+  networks = {
+    name: base.network_for(name, config, given) for name in ('speech_encoder', 'face_encoder', 'conre')
+  }
+  return ConReStage(networks=networks, **base.options_of(ConReStage, config))

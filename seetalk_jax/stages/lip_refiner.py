@@ -1,0 +1,294 @@
+"""Lip refiner: learn the lip subspace of the frozen codec, then corrections inside it."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+from collections.abc import Mapping
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from seetalk_jax.diffusion import objective, process
+from seetalk_jax.models import blocks
+from seetalk_jax.models.sync_expert import MOUTH_SIZE, NUM_FRAMES
+from seetalk_jax.sampling.motion import PREDICTION_TYPE, SCHEDULE
+from seetalk_jax.stages import base, losses
+from seetalk_jax.stages.motion import LIPS
+from seetalk_jax.stages.sync_expert import sync_loss
+
+# In the portrait crop, relative to its side: where the mouth of a frontal portrait is, and half widths and
+# heights of the region that is compared and of what the sync expert looks at.
+MOUTH_PLACE = (0.5, 0.7)
+RENDER_HALF = (0.15, 0.13)
+SYNC_HALF = (0.12, 0.06)
+_PREPARE_BATCHES = 24
+
+
+@dataclasses.dataclass(frozen=True)
+class LipRefinerStage(base.StageBase):
+  """Two steps (our reading of "region refinement").
+
+  `prepare` finds U: the directions of m that move much when only the lips change and little when anything
+  else does (a generalised eigenproblem; `encode_truth` of motions whose lip fields were exchanged, codec
+  frozen). Training then corrupts true tracks inside U as M_diff does (noise, blur, delay, faint lips, or
+  M_diff's own estimate) and
+  asks the refiner for the truth: in U, in the rendered mouth region, and by the sync expert.
+
+  Attributes:
+    view: `portrait_speech` (portraits to render) or `speech_motion` (longer tracks; no rendering).
+    render_weight, render_samples: lip-masked rendering loss, and how many portraits of a batch it draws.
+    sync_weight, sync_samples: sync expert's loss on `sync_samples` clips of five frames; 0 needs no expert.
+    diffusion_rate: how many tracks are M_diff's estimates instead of corrupted truth; 0 needs no M_diff.
+    ridge: against directions that hardly move at all, relative to the mean.
+  """
+
+  networks: Mapping[str, nn.Module]
+  frozen: Mapping[str, nn.Module]
+  name: str = 'lip_refiner'
+  view: str = 'portrait_speech'
+  image_size: int = 256
+  render_weight: float = 0.5
+  render_samples: int = 2
+  sync_weight: float = 0.05
+  sync_samples: int = 1
+  diffusion_rate: float = 0.5
+  velocity_weight: float = 1.0
+  ridge: float = 0.1
+
+  @property
+  def num_frames(self) -> int:
+    """Frames of a track in a batch."""
+    return 75 if self.view == 'portrait_speech' else 100
+
+  def batch_spec(self, batch_size: int) -> dict[str, jax.ShapeDtypeStruct]:
+    n, key = self.num_frames, self._motion_key
+    spec = {
+      'speech': jax.ShapeDtypeStruct((batch_size, 640 * n), jnp.float32),
+      key: jax.ShapeDtypeStruct((batch_size, n, 20), jnp.float32),
+    }
+    if self._renders:
+      size = self.image_size
+      spec['portrait'] = jax.ShapeDtypeStruct((batch_size, size, size, 3), jnp.uint8)
+    return spec
+
+  @property
+  def _motion_key(self) -> str:
+    return 'speech_motion' if self.view == 'portrait_speech' else 'motion'
+
+  @property
+  def _renders(self) -> bool:
+    return self.view == 'portrait_speech' and (self.render_weight > 0 or self.sync_weight > 0)
+
+  def prepare(self, frozen: base.Frozen, batches) -> dict[str, np.ndarray]:
+    """`lip_subspace` `[motion_dim, k]`, and how much of lip and of other changes it holds, each in [0, 1]."""
+    codec, variables = self.frozen['motion_codec'], frozen.variables('motion_codec')
+
+    @jax.jit
+    def moments(motion):
+      motion = motion.reshape(-1, motion.shape[-1])[::3]
+      other = jnp.roll(motion, motion.shape[0] // 2 + 1, axis=0)
+      lips_changed = motion.at[:, LIPS].set(other[:, LIPS])
+      rest_changed = other.at[:, LIPS].set(motion[:, LIPS])
+      m, with_lips, with_rest = (
+        codec.apply(variables, x, method='encode_truth') for x in (motion, lips_changed, rest_changed)
+      )
+      return [(d.T @ d) / d.shape[0] for d in (with_lips - m, with_rest - m)]
+
+    found = [moments(jnp.asarray(b[self._motion_key])) for b in itertools.islice(batches, _PREPARE_BATCHES)]
+    lips, rest = (np.mean([np.asarray(pair[i], np.float64) for pair in found], axis=0) for i in (0, 1))
+    subspace = lip_subspace(lips, rest, self.networks['lip_refiner'].subspace_dim, self.ridge)
+    held = [np.trace(subspace.T @ c @ subspace) / max(np.trace(c), 1e-12) for c in (lips, rest)]
+    return {
+      'lip_subspace': subspace.astype(np.float32),
+      'lip_subspace_lips': np.float32(held[0]),
+      'lip_subspace_rest': np.float32(held[1]),
+    }
+
+  def init(self, rng: jax.Array, frozen: base.Frozen) -> tuple[dict[str, Any], dict[str, Any]]:
+    d, e = self.frozen['motion_codec'].motion_dim, self.frozen['speech_encoder'].token_dim
+    params = self.networks['lip_refiner'].init(rng, jnp.zeros((1, 8, d)), jnp.zeros((1, 8, e)))['params']
+    if 'lip_subspace' in frozen.statistics:
+      stored, subspace = params['subspace'], jnp.asarray(frozen.statistics['lip_subspace'])
+      boxed = isinstance(stored, nn.meta.AxisMetadata)
+      params = {**params, 'subspace': stored.replace_boxed(subspace) if boxed else subspace}
+    return {'lip_refiner': params}, {}
+
+  def trainable(self, params: Mapping[str, Any]) -> Any:
+    """Everything but U."""
+    tree = jax.tree.map(lambda _: True, params)
+    return {'lip_refiner': {**tree['lip_refiner'], 'subspace': False}}
+
+  def loss(self, params, frozen, collections, batch, rng, step):
+    del step
+    codec, variables = self.frozen['motion_codec'], frozen.variables('motion_codec')
+    corrupt_rng, diffusion_rng, pick_rng = jax.random.split(rng, 3)
+    truth = batch[self._motion_key]
+    m = codec.apply(variables, truth, method='encode_truth')
+    tokens, _ = self.frozen['speech_encoder'].apply(
+      frozen.variables('speech_encoder'), batch['speech'], method='encode_tokens'
+    )
+    subspace = jax.lax.stop_gradient(params['lip_refiner']['subspace'])
+    m_in = corrupt_lips(m, subspace, corrupt_rng)
+    if self.diffusion_rate and 'motion_transformer' in self.frozen:
+      m_in = self._with_estimates(frozen, m, m_in, tokens, diffusion_rng)
+    m, m_in, tokens = jax.lax.stop_gradient((m, m_in, tokens))
+    refined = self.networks['lip_refiner'].apply({'params': params['lip_refiner']}, m_in, tokens)
+
+    wanted = m @ subspace
+    spread = jnp.std(wanted, axis=(0, 1)) + 1e-3 * jnp.mean(jnp.std(wanted, axis=(0, 1))) + 1e-4
+    off, off_before = ((x @ subspace - wanted) / spread for x in (refined, m_in))
+    inside, before = jnp.mean(losses.charbonnier(off, 0.1)), jnp.mean(losses.charbonnier(off_before, 0.1))
+    velocity = jnp.mean(losses.charbonnier(off[:, 1:] - off[:, :-1], 0.1))
+    loss = inside + self.velocity_weight * velocity
+    scales = jnp.asarray(codec.truth_scales or (1.0,) * 20)[LIPS]
+    reads = [codec.apply(variables, x, method='read_truth')[..., LIPS] for x in (refined, m_in)]
+    lips = [jnp.mean(jnp.abs(read - truth[..., LIPS]) / scales) for read in reads]
+    metrics = {
+      'inside': inside,
+      'inside_before': before,
+      'velocity': velocity,
+      'lips': lips[0],
+      'lips_before': lips[1],
+    }
+    if self._renders:
+      extra, rendered = self._rendering(frozen, batch, m, refined, pick_rng)
+      loss += extra
+      metrics |= rendered
+    return loss, (metrics, collections)
+
+  def _with_estimates(self, frozen, m, m_in, tokens, rng):
+    """Replaces some tracks by M_diff's one-step estimate from a noised truth."""
+    mean, std = frozen.statistics['motion_mean'], frozen.statistics['motion_std']
+    time_rng, noise_rng, pick_rng = jax.random.split(rng, 3)
+    b = m.shape[0]
+    x0 = (m - mean) / std
+    t = jax.random.randint(time_rng, (b,), SCHEDULE.num_steps // 3, SCHEDULE.num_steps)
+    noise = jax.random.normal(noise_rng, x0.shape)
+    xt = process.add_noise(SCHEDULE, x0, noise, t)
+    neutral = jnp.zeros((b, self.frozen['motion_codec'].truth_dim))
+    m_0 = self.frozen['motion_codec'].apply(frozen.variables('motion_codec'), neutral, method='encode_truth')
+    prediction = self.frozen['motion_transformer'].apply(
+      frozen.variables('motion_transformer'), xt, t, tokens, (m_0 - mean) / std
+    )
+    estimate = objective.to_x0(PREDICTION_TYPE, SCHEDULE, prediction, xt, t) * std + mean
+    use = jax.random.uniform(pick_rng, (b, 1, 1)) < self.diffusion_rate
+    return jnp.where(use, estimate, m_in)
+
+  def _rendering(self, frozen, batch, m, refined, rng):
+    """Rendered mouth regions of refined and true motion, and the sync expert's word on the refined ones."""
+    codec, variables = self.frozen['motion_codec'], frozen.variables('motion_codec')
+    frame_rng, clip_rng = jax.random.split(rng)
+    b, n, _ = m.shape
+    loss, metrics = 0.0, {}
+
+    def draw(portraits, tracks):
+      """`[p, h, w, 3]`, `[p, f, d]` -> pictures `[p, f, h, w, 3]`, places of the mouth `[p, f, 2]`."""
+      p, f, d = tracks.shape
+      looks = (
+        codec.apply(variables, portraits, method='appearance'),
+        codec.apply(variables, portraits, method='motion'),
+      )
+      looks = jax.tree.map(lambda a: jnp.repeat(a, f, axis=0), looks)
+      warped = codec.apply(variables, *looks, tracks.reshape(p * f, d), method='warp')
+      image = codec.apply(variables, warped, method='decode')
+      return image.reshape(p, f, *image.shape[1:]), mouth_place(warped.flow).reshape(p, f, 2)
+
+    if self.render_weight:
+      p = min(self.render_samples, b)
+      at = jax.random.randint(frame_rng, (p,), 0, n)
+      portraits = blocks.to_float(batch['portrait'][:p])
+      pair = [x[jnp.arange(p), at][:, None] for x in (refined, m)]
+      image, place = draw(jnp.concatenate([portraits] * 2), jnp.concatenate(pair))
+      boxes = boxes_around(jnp.concatenate([place[p:, 0]] * 2), RENDER_HALF)
+      drawn, wanted = jnp.split(losses.crop_boxes(image[:, 0], boxes, (64, 64)), 2)
+      rendered = jnp.mean(losses.charbonnier(drawn - jax.lax.stop_gradient(wanted)))
+      loss += self.render_weight * rendered
+      metrics['rendered'] = rendered
+    if self.sync_weight and 'sync_expert' in self.frozen:
+      p = min(self.sync_samples, b)
+      start = jax.random.randint(clip_rng, (), 0, n - NUM_FRAMES + 1)
+      clip = jax.lax.dynamic_slice_in_dim(refined[-p:], start, NUM_FRAMES, axis=1)
+      speech = jax.lax.dynamic_slice_in_dim(batch['speech'][-p:], start * 640, NUM_FRAMES * 640, axis=1)
+      image, place = draw(blocks.to_float(batch['portrait'][-p:]), clip)
+      boxes = boxes_around(jnp.repeat(jnp.mean(place, axis=1), NUM_FRAMES, axis=0), SYNC_HALF)
+      mouth = losses.crop_boxes(image.reshape(-1, *image.shape[2:]), boxes, MOUTH_SIZE)
+      cosine = self.frozen['sync_expert'].apply(
+        frozen.variables('sync_expert'), speech, mouth.reshape(p, NUM_FRAMES, *MOUTH_SIZE, 3)
+      )
+      loss += self.sync_weight * sync_loss(cosine)
+      metrics['sync_cosine'] = jnp.mean(cosine)
+    return loss, metrics
+
+
+def mouth_place(flow: jax.Array) -> jax.Array:
+  """Where the mouth of a portrait went under a warp `[b, h, w, 2]`: (x, y) `[b, 2]` in picture units.
+
+  The flow at the mouth leads from the frame back to the portrait; no gradient passes.
+  """
+  at = jnp.broadcast_to(jnp.asarray(MOUTH_PLACE), (flow.shape[0], 2))
+  back = losses.crop_boxes(flow, boxes_around(at, RENDER_HALF), (4, 4))
+  return jax.lax.stop_gradient(at - jnp.mean(back, axis=(1, 2)))
+
+
+def boxes_around(place: jax.Array, half: tuple[float, float]) -> jax.Array:
+  """`place [b, 2]` (x, y) and half sizes to boxes `[b, 4]`: left, top, right, bottom."""
+  half = jnp.asarray(half)
+  return jnp.concatenate([place - half, place + half], axis=-1)
+
+
+def lip_subspace(lips: np.ndarray, rest: np.ndarray, k: int, ridge: float) -> np.ndarray:
+  """Orthonormal `[d, k]` that spans the directions u of largest `u' lips u / u' (rest + ridge) u`.
+
+  Args:
+    lips, rest: second moments `[d, d]` of changes of m when only lips, or only the rest, change.
+    ridge: added to `rest`, relative to the mean eigenvalue of both.
+  """
+  d = len(lips)
+  floor = ridge * (np.trace(lips) + np.trace(rest)) / d + 1e-12
+  values, vectors = np.linalg.eigh(rest + floor * np.eye(d))
+  whiten = vectors / np.sqrt(values)
+  _, directions = np.linalg.eigh(whiten.T @ lips @ whiten)
+  basis, _ = np.linalg.qr(whiten @ directions[:, ::-1][:, :k])
+  return basis
+
+
+def corrupt_lips(m: jax.Array, subspace: jax.Array, rng: jax.Array) -> jax.Array:
+  """Tracks `[b, n, d]` damaged inside `subspace [d, k]` as diffusion damages them: faint, late, blurred,
+  noisy."""
+  noise_rng, gain_rng, blur_rng, delay_rng, size_rng = jax.random.split(rng, 5)
+  b = m.shape[0]
+  lips = m @ subspace
+  centre = jnp.mean(lips, axis=1, keepdims=True)
+  spread = jnp.std(lips, axis=(0, 1))
+  damaged = centre + jax.random.uniform(gain_rng, (b, 1, 1), minval=0.6, maxval=1.1) * (lips - centre)
+  edges = jnp.pad(damaged, ((0, 0), (1, 1), (0, 0)), mode='edge')
+  blurred = (edges[:, :-2] + edges[:, 1:-1] + edges[:, 2:]) / 3
+  damaged = jnp.where(jax.random.bernoulli(blur_rng, 0.5, (b, 1, 1)), blurred, damaged)
+  delay = jax.random.randint(delay_rng, (b, 1), -2, 3)
+  index = jnp.clip(jnp.arange(m.shape[1])[None] + delay, 0, m.shape[1] - 1)
+  damaged = jnp.take_along_axis(damaged, index[..., None], axis=1)
+  size = jax.random.uniform(size_rng, (b, 1, 1), maxval=0.6)
+  slow = jax.random.normal(noise_rng, (b, m.shape[1] // 3 + 2, lips.shape[-1]))
+  noise = jnp.repeat(slow, 3, axis=1)[:, : m.shape[1]]
+  damaged = damaged + size * spread * noise
+  return m + (damaged - lips) @ subspace.T
+
+
+def build(config, given: Mapping[str, nn.Module]) -> LipRefinerStage:
+  """The stage of a configuration; expert and M_diff are needed as far as the options use them."""
+  options = base.options_of(LipRefinerStage, config)
+  names = ['speech_encoder', 'motion_codec']
+  if options.get('diffusion_rate', LipRefinerStage.diffusion_rate):
+    names.append('motion_transformer')
+  renders = options.get('view', 'portrait_speech') == 'portrait_speech'
+  if renders and options.get('sync_weight', LipRefinerStage.sync_weight):
+    names.append('sync_expert')
+  return LipRefinerStage(
+    networks={'lip_refiner': base.network_for('lip_refiner', config, given)},
+    frozen={name: base.network_for(name, config, given) for name in names},
+    **options,
+  )

@@ -1,0 +1,183 @@
+"""Losses that several stages share: weighted pictures, and the flow that canonical maps give away."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from seetalk_jax.models import blocks
+from seetalk_jax.models.warping import grid_sample, identity_grid
+
+# Cell labels of the embedded world (`data.synthetic.head.Part`) that the losses tell apart.
+EYE, LIP, MOUTH = 6, 7, 8
+# Skin, brows and lips are one group; a match between different groups is none.
+_GROUPS = (0, 1, 2, 2, 3, 2, 4, 2, 5, 6)
+
+
+class FlowTruth(NamedTuple):
+  """Where the target's surface lies in the source.
+
+  Attributes:
+    flow: `[b, h, w, 2]`, (x, y) offsets target -> source in picture units.
+    visible: `[b, h, w, 1]` in [0, 1]: 1 where the source shows that place.
+  """
+
+  flow: jax.Array
+  visible: jax.Array
+
+
+def charbonnier(error: jax.Array, epsilon: float = 0.01) -> jax.Array:
+  """`sqrt(error^2 + epsilon^2) - epsilon`: absolute error with a smooth bottom."""
+  return jnp.sqrt(jnp.square(error) + epsilon**2) - epsilon
+
+
+def part_weights(parts: jax.Array, head: float = 2.0, features: float = 5.0) -> jax.Array:
+  """Pixel weights from cell labels: background and body 1, head `head`, eyes, lips and mouth `features`.
+
+  Args:
+    parts: uint8 `[b, h / 4, w / 4]`.
+
+  Returns:
+    float32 `[b, h, w, 1]` with mean 1.
+  """
+  parts = parts.astype(jnp.int32)
+  weight = jnp.where(parts > 1, head, 1.0)
+  weight = jnp.where((parts >= EYE) & (parts <= MOUTH), features, weight)[..., None]
+  weight = blocks.upsample_nearest(weight, 4)
+  return weight / jnp.mean(weight)
+
+
+def weighted_mean(values: jax.Array, weight: jax.Array) -> jax.Array:
+  """Mean of `values [*b, c]` under `weight [*b, 1]` (zero if all weights are)."""
+  return jnp.sum(values * weight) / (jnp.sum(weight) * values.shape[-1] + 1e-6)
+
+
+def psnr(image: jax.Array, truth: jax.Array, weight: jax.Array | None = None) -> jax.Array:
+  """Peak signal-to-noise ratio in dB of pictures in [-1, 1] (clipped), averaged over pictures.
+
+  Args:
+    weight: `[b, h, w, 1]`, pixels that count.
+  """
+  weight = jnp.ones_like(truth[..., :1]) if weight is None else weight
+  error = jnp.square(jnp.clip(image, -1, 1) - truth)
+  axes = tuple(range(1, error.ndim))
+  mean = jnp.sum(error * weight, axis=axes) / (3 * jnp.sum(weight, axis=axes) + 1e-6)
+  return jnp.mean(10.0 * jnp.log10(4.0 / (mean + 1e-8)))
+
+
+def match_canonical(
+  source: jax.Array,
+  target: jax.Array,
+  source_parts: jax.Array,
+  target_parts: jax.Array,
+  *,
+  reach: tuple[int, int] = (12, 12),
+  tolerance: float = 0.035,
+) -> FlowTruth:
+  """The true flow, from where each cell lies on the resting head.
+
+  Every target cell looks for the nearest canonical coordinate among the source cells around it, then moves
+  by a fraction of a cell along the source's local slope. What is not found within `tolerance` is hidden in
+  the source.
+
+  Args:
+    source, target: canonical maps `[b, h, w, 3]` (head about -1 to 1; the background lies flat behind it).
+    source_parts, target_parts: labels `[b, h, w]`.
+    reach: how many cells up or down, and left or right, are searched. Memory does not grow with it.
+    tolerance: of canonical distance, left over after the fraction.
+  """
+  source, target = source.astype(jnp.float32), target.astype(jnp.float32)
+  b, h, w, _ = source.shape
+  tall, wide = min(reach[0], h - 1), min(reach[1], w - 1)
+  # Planes, channels first: the search is elementwise.
+  planes = jnp.moveaxis(source, -1, 0)
+  wanted = jnp.moveaxis(target, -1, 0)
+  far = jnp.pad(planes, ((0, 0), (0, 0), (tall, tall), (wide, wide)), constant_values=1e3)
+
+  def look(i, best):
+    distance, winner = best
+    dy, dx = i // (2 * wide + 1), i % (2 * wide + 1)
+    there = jax.lax.dynamic_slice(far, (0, 0, dy, dx), planes.shape)
+    # A breath of preference for short ways settles ties.
+    way = 1e-7 * ((dy - tall) ** 2 + (dx - wide) ** 2)
+    found = jnp.sum(jnp.square(there - wanted), axis=0) + way
+    nearer = found < distance
+    return jnp.where(nearer, found, distance), jnp.where(nearer, i, winner)
+
+  start = (jnp.full((b, h, w), jnp.inf), jnp.zeros((b, h, w), jnp.int32))
+  _, winner = jax.lax.fori_loop(0, (2 * tall + 1) * (2 * wide + 1), look, start)
+  dy, dx = winner // (2 * wide + 1) - tall, winner % (2 * wide + 1) - wide
+  y = jnp.clip(jnp.arange(h)[:, None] + dy, 0, h - 1)
+  x = jnp.clip(jnp.arange(w) + dx, 0, w - 1)
+  rows = jnp.arange(b)[:, None, None]
+
+  def slope(axis, index, size):
+    ahead, behind = jnp.minimum(index + 1, size - 1), jnp.maximum(index - 1, 0)
+    pair = (
+      (source[rows, ahead, x], source[rows, behind, x])
+      if axis == 1
+      else (source[rows, y, ahead], source[rows, y, behind])
+    )
+    return (pair[0] - pair[1]) / jnp.maximum(ahead - behind, 1)[..., None]
+
+  # Least squares of (target - source) on the two slopes, damped where they vanish.
+  along_y, along_x = slope(1, y, h), slope(2, x, w)
+  rest = target - source[rows, y, x]
+  damping = 1e-6
+  yy, xx = jnp.sum(along_y**2, -1) + damping, jnp.sum(along_x**2, -1) + damping
+  xy = jnp.sum(along_x * along_y, -1)
+  ry, rx = jnp.sum(along_y * rest, -1), jnp.sum(along_x * rest, -1)
+  determinant = yy * xx - xy**2 + damping**2
+  part_y = jnp.clip((xx * ry - xy * rx) / determinant, -0.6, 0.6)
+  part_x = jnp.clip((yy * rx - xy * ry) / determinant, -0.6, 0.6)
+  left = rest - part_y[..., None] * along_y - part_x[..., None] * along_x
+
+  group = jnp.asarray(_GROUPS + (0,) * 6, jnp.int32)
+  groups = [group[jnp.minimum(parts.astype(jnp.int32), 15)] for parts in (source_parts, target_parts)]
+  same = groups[0][rows, y, x] == groups[1]
+  near = jnp.exp(-jnp.sum(left**2, axis=-1) / tolerance**2)
+  flow = jnp.stack([(dx + part_x) / w, (dy + part_y) / h], axis=-1)
+  return FlowTruth(*jax.lax.stop_gradient((flow, (near * same)[..., None])))
+
+
+def flow_losses(
+  flow: jax.Array, coarse_flow: jax.Array, occlusion_logits: jax.Array, truth: FlowTruth, parts: jax.Array
+) -> dict[str, jax.Array]:
+  """How far a warp is from the true one.
+
+  Args:
+    flow, coarse_flow, occlusion_logits: of a `Warped`.
+    truth: at the resolution of `flow`.
+    parts: labels of the target there; eyeballs turn under their canonical coordinates and are left out.
+
+  Returns:
+    'flow', 'coarse_flow': mean absolute error in cells over what is visible; 'occlusion': cross-entropy.
+  """
+  h, w = flow.shape[1:3]
+  cells = jnp.array([w, h], jnp.float32)
+  weight = truth.visible * (parts != EYE)[..., None] * jnp.where(parts > 1, 2.0, 1.0)[..., None]
+  fine = weighted_mean(charbonnier((flow - truth.flow) * cells, 0.1), weight)
+  small = coarse_flow.shape[1:3]
+  coarse_weight = blocks.resize_image(weight, small)
+  mean_flow = blocks.resize_image(weight * truth.flow, small) / (coarse_weight + 1e-6)
+  coarse = weighted_mean(charbonnier((coarse_flow - mean_flow) * cells, 0.1), coarse_weight)
+  cross_entropy = jax.nn.softplus(occlusion_logits) - truth.visible * occlusion_logits
+  return {'flow': fine, 'coarse_flow': coarse, 'occlusion': jnp.mean(cross_entropy)}
+
+
+def crop_boxes(image: jax.Array, boxes: jax.Array, size: tuple[int, int]) -> jax.Array:
+  """Cuts `boxes [b, 4]` (left, top, right, bottom, relative) out of `image [b, h, w, c]`: `[b, *size, c]`."""
+  left, top, right, bottom = (boxes[:, i, None, None, None] for i in range(4))
+  grid = identity_grid(*size)[None]
+  x = left + grid[..., :1] * (right - left)
+  y = top + grid[..., 1:] * (bottom - top)
+  return grid_sample(image, jnp.concatenate([x, y], axis=-1))
+
+
+def noisy_motion(motion: jax.Array, rng: jax.Array, scale: float) -> jax.Array:
+  """Motion latents `[b, d]` with noise `scale` times the batch's own spread: what a diffusion model may hand
+  over."""
+  spread = jax.lax.stop_gradient(jnp.std(motion, axis=0))
+  return motion + scale * spread * jax.random.normal(rng, motion.shape)

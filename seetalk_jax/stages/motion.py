@@ -1,0 +1,202 @@
+"""Motion diffusion M_diff: the track of motion latents from speech and the portrait's own motion."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+from collections.abc import Mapping
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from seetalk_jax.diffusion import objective, process
+from seetalk_jax.errors import ConfigError
+from seetalk_jax.models import blocks
+from seetalk_jax.sampling.motion import PREDICTION_TYPE, SCHEDULE, WINDOW
+from seetalk_jax.stages import base
+
+LIPS = slice(0, 8)  # fields of the embedded world's motion that speech moves
+BLINK = slice(8, 10)
+_PREPARE_BATCHES = 64
+
+
+@dataclasses.dataclass(frozen=True)
+class MotionStage(base.StageBase):
+  """Diffusion (v-prediction, zero terminal SNR) of standardised motion latents, all frames of a window at
+  once.
+
+  Attributes:
+    motion_source: 'truth' makes latents from the known motion (`encode_truth`: no frame is rendered),
+      'frames' reads them off the frames of view `clip`.
+    drop_rate: how often the speech is dropped, for guidance.
+    velocity_weight: of frame-to-frame differences of the estimated clean track.
+    lips_weight: of lips and blinks as `read_truth` reads them off the estimate (motion_source 'truth').
+    draws: times and noises per track: encoding costs more than one call of the transformer.
+    portrait_noise: noise on m_0, in standard deviations: portraits are read with some error.
+    min_snr_gamma: see `objective.loss_weight`; 0 weighs all times alike.
+  """
+
+  networks: Mapping[str, nn.Module]
+  frozen: Mapping[str, nn.Module]
+  name: str = 'motion'
+  view: str = 'speech_motion'
+  motion_source: str = 'truth'
+  num_frames: int = WINDOW
+  frame_size: int = 128
+  drop_rate: float = 0.1
+  velocity_weight: float = 1.0
+  lips_weight: float = 0.3
+  draws: int = 2
+  portrait_noise: float = 0.1
+  min_snr_gamma: float = 5.0
+
+  def batch_spec(self, batch_size: int) -> dict[str, jax.ShapeDtypeStruct]:
+    n, size = self.num_frames, self.frame_size
+    spec = {'speech': jax.ShapeDtypeStruct((batch_size, 640 * n), jnp.float32)}
+    if self.motion_source == 'truth':
+      spec['motion'] = jax.ShapeDtypeStruct((batch_size, n, 20), jnp.float32)
+    else:
+      spec['frames'] = jax.ShapeDtypeStruct((batch_size, n, size, size, 3), jnp.uint8)
+    return spec
+
+  def prepare(self, frozen: base.Frozen, batches) -> dict[str, np.ndarray]:
+    """`motion_mean`, `motion_std` `[motion_dim]` of latents over the corpus."""
+
+    @jax.jit
+    def moments(frozen, batch):
+      m = motion_latents(self, frozen, batch)
+      return jnp.mean(m, axis=(0, 1)), jnp.mean(jnp.square(m), axis=(0, 1))
+
+    key = 'motion' if self.motion_source == 'truth' else 'frames'
+    sums = [moments(frozen, {key: batch[key]}) for batch in itertools.islice(batches, _PREPARE_BATCHES)]
+    mean, square = (np.mean([np.asarray(pair[i], np.float64) for pair in sums], axis=0) for i in (0, 1))
+    std = np.sqrt(np.maximum(square - mean**2, 0))
+    # A channel that hardly moves must not be blown up: its noise would be all that is seen of it.
+    std = np.maximum(std, 0.05 * np.sqrt(np.mean(std**2)) + 1e-6)
+    return {'motion_mean': mean.astype(np.float32), 'motion_std': std.astype(np.float32)}
+
+  def init(self, rng: jax.Array, frozen: base.Frozen) -> tuple[dict[str, Any], dict[str, Any]]:
+    del frozen
+    d, e = self.frozen['motion_codec'].motion_dim, self.frozen['speech_encoder'].token_dim
+    inputs = (jnp.zeros((1, 8, d)), jnp.zeros((1,)), jnp.zeros((1, 8, e)), jnp.zeros((1, d)))
+    drop = jnp.zeros((1,), bool)
+    params = self.networks['motion_transformer'].init(rng, *inputs, drop=drop)['params']
+    return {'motion_transformer': params}, {}
+
+  def loss(self, params, frozen, collections, batch, rng, step):
+    del step
+    codec, variables = self.frozen['motion_codec'], frozen.variables('motion_codec')
+    mean, std = frozen.statistics['motion_mean'], frozen.statistics['motion_std']
+    time_rng, noise_rng, drop_rng, portrait_rng, jitter_rng = jax.random.split(rng, 5)
+    m = motion_latents(self, frozen, batch)
+    tokens, _ = self.frozen['speech_encoder'].apply(
+      frozen.variables('speech_encoder'), batch['speech'], method='encode_tokens'
+    )
+    b = m.shape[0]
+    if self.motion_source == 'truth':
+      # Portraits look ahead with a closed mouth; a little of everything else is left in them.
+      truth_0 = (
+        0.1 * jnp.asarray(codec.truth_scales or (1.0,) * 20) * jax.random.normal(portrait_rng, (b, 20))
+      )
+      m_0 = codec.apply(variables, truth_0, method='encode_truth')
+    else:
+      m_0 = m[jnp.arange(b), jax.random.randint(portrait_rng, (b,), 0, m.shape[1])]
+    x0, m_0, tokens = jax.lax.stop_gradient(((m - mean) / std, (m_0 - mean) / std, tokens))
+    m_0 = m_0 + self.portrait_noise * jax.random.normal(jitter_rng, m_0.shape)
+
+    x0, m_0, tokens = (jnp.repeat(a, self.draws, axis=0) for a in (x0, m_0, tokens))
+    n = x0.shape[0]
+    spread = (jax.random.uniform(time_rng) + jnp.arange(n) / n) % 1.0
+    t = jnp.minimum((spread * SCHEDULE.num_steps).astype(jnp.int32), SCHEDULE.num_steps - 1)
+    t = jax.random.permutation(jax.random.fold_in(time_rng, 1), t)
+    noise = jax.random.normal(noise_rng, x0.shape)
+    xt = process.add_noise(SCHEDULE, x0, noise, t)
+    drop = jax.random.uniform(drop_rng, (n,)) < self.drop_rate
+    prediction = self.networks['motion_transformer'].apply(
+      {'params': params['motion_transformer']}, xt, t, tokens, m_0, drop=drop
+    )
+    error = jnp.mean(
+      jnp.square(prediction - objective.target(PREDICTION_TYPE, SCHEDULE, x0, noise, t)), axis=(1, 2)
+    )
+    weight = objective.loss_weight(PREDICTION_TYPE, SCHEDULE, t, self.min_snr_gamma or None)
+    diffusion = jnp.mean(weight * error)
+
+    estimate = objective.to_x0(PREDICTION_TYPE, SCHEDULE, prediction, xt, t)
+    off = estimate - x0
+    velocity = jnp.mean(jnp.square(off[:, 1:] - off[:, :-1]))
+    loss = diffusion + self.velocity_weight * velocity
+    late = (t >= SCHEDULE.num_steps * 3 // 4).astype(jnp.float32)
+    metrics = {
+      'diffusion': diffusion,
+      'error': jnp.mean(error),
+      'error_late': jnp.sum(late * error) / jnp.maximum(jnp.sum(late), 1.0),
+      'velocity': velocity,
+    }
+    if self.motion_source == 'truth' and self.lips_weight:
+      scales = jnp.asarray(codec.truth_scales or (1.0,) * 20)
+      read = codec.apply(variables, estimate * std + mean, method='read_truth')
+      wrong = (read - jnp.repeat(batch['motion'], self.draws, axis=0)) / scales
+      per_track = jnp.mean(jnp.square(wrong[..., LIPS]), axis=(1, 2))
+      # Blinks come when they like: only where the noisy track still shows them is there something to learn.
+      signal = SCHEDULE.alpha_bar(t)
+      blinks = jnp.mean(signal * jnp.mean(jnp.square(wrong[..., BLINK]), axis=(1, 2)))
+      with_speech = 1.0 - drop.astype(jnp.float32)
+      lips = jnp.sum(with_speech * per_track) / jnp.maximum(jnp.sum(with_speech), 1.0)
+      loss += self.lips_weight * (lips + blinks)
+      metrics |= {'lips': lips, 'blinks': blinks}
+    return loss, (metrics, collections)
+
+  def preview(self, params, frozen, collections, batch, rng) -> np.ndarray | None:
+    """Strips of one second at full noise: the true latents above, the estimate of one call below (time to
+    the right)."""
+    del collections
+    mean, std = frozen.statistics['motion_mean'], frozen.statistics['motion_std']
+    batch = {name: jnp.asarray(batch[name][:1]) for name in self.batch_spec(1)}
+    x0 = (motion_latents(self, frozen, batch) - mean) / std
+    tokens, _ = self.frozen['speech_encoder'].apply(
+      frozen.variables('speech_encoder'), batch['speech'], method='encode_tokens'
+    )
+    t = jnp.full((1,), SCHEDULE.num_steps - 1)
+    xt = jax.random.normal(rng, x0.shape)
+    prediction = self.networks['motion_transformer'].apply(
+      {'params': params['motion_transformer']}, xt, t, tokens, x0[:, 0]
+    )
+    estimate = objective.to_x0(PREDICTION_TYPE, SCHEDULE, prediction, xt, t)
+    strips = [
+      jnp.broadcast_to(a.transpose(0, 2, 1)[..., None] / 3, (1, *a.shape[:0:-1], 3)) for a in (x0, estimate)
+    ]
+    return blocks.picture_grid(strips)
+
+
+def motion_latents(stage, frozen: base.Frozen, batch) -> jax.Array:
+  """Latents `[b, n, motion_dim]` of a batch, from its truth or from its frames one clip at a time."""
+  codec, variables = stage.frozen['motion_codec'], frozen.variables('motion_codec')
+  if stage.motion_source == 'truth':
+    return codec.apply(variables, batch['motion'], method='encode_truth')
+
+  def one_clip(frames):
+    return codec.apply(variables, blocks.to_float(frames), method='motion')
+
+  return jax.lax.map(one_clip, batch['frames'])
+
+
+def build(config, given: Mapping[str, nn.Module]) -> MotionStage:
+  """The stage of a configuration.
+
+  Raises:
+    ConfigError: an unknown `motion_source`.
+  """
+  options = base.options_of(MotionStage, config)
+  source = options.get('motion_source', 'truth')
+  if source not in ('truth', 'frames'):
+    raise ConfigError(f"option motion_source={source!r} is unknown: use 'truth' or 'frames'")
+  if source == 'frames':
+    options = {'view': 'clip', 'num_frames': 25, **options}
+  return MotionStage(
+    networks={'motion_transformer': base.network_for('motion_transformer', config, given)},
+    frozen={name: base.network_for(name, config, given) for name in ('speech_encoder', 'motion_codec')},
+    **options,
+  )

@@ -1,0 +1,180 @@
+"""Motion codec: rebuild one frame from another, with the flow, the occlusion and the motion known."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from seetalk_jax.models import blocks
+from seetalk_jax.stages import base, losses
+from seetalk_jax.stages.autoencoder import edge_loss
+
+
+@dataclasses.dataclass(frozen=True)
+class MotionCodecStage(base.StageBase):
+  """phi_id, phi_m, warper and plain decoder.
+
+  The target's motion is read off the target itself or off `driver`, another person with exactly the target's
+  motion: the picture to draw is the same, so m cannot hold who moves. Where the truth is known, flow and
+  occlusion are taught directly, and the truth encoder and `phi_m` learn to agree.
+
+  Attributes:
+    driver_rate: how often the motion comes from `driver`.
+    truth_rate: how often it comes from the truth encoder instead of a frame.
+    with_truth: batches carry motion truth and canonical maps; else (real video) only pictures teach.
+    pixel_weight, edge_weight, warped_weight: of the picture, its edges, and the warped portrait where
+      visible.
+    flow_weight, occlusion_weight: of the warp's truth; `coarse_flow` counts half.
+    agree_weight, read_weight: of `encode_truth` against `motion`, and of `read_truth`.
+    reach_cells: how far, in cells of 4 pixels, the true flow is searched.
+  """
+
+  networks: Mapping[str, nn.Module]
+  frozen: Mapping[str, nn.Module] = dataclasses.field(default_factory=dict)
+  name: str = 'motion_codec'
+  view: str = 'motion_pair'
+  image_size: int = 256
+  driver_rate: float = 0.5
+  truth_rate: float = 0.35
+  with_truth: bool = True
+  pixel_weight: float = 1.0
+  edge_weight: float = 1.0
+  warped_weight: float = 0.5
+  flow_weight: float = 0.3
+  occlusion_weight: float = 0.2
+  agree_weight: float = 0.1
+  read_weight: float = 0.2
+  scale_weight: float = 0.01
+  reach_cells: int = 12
+
+  def batch_spec(self, batch_size: int) -> dict[str, jax.ShapeDtypeStruct]:
+    return pair_spec(batch_size, self.image_size, with_truth=self.with_truth)
+
+  def init(self, rng: jax.Array, frozen: base.Frozen) -> tuple[dict[str, Any], dict[str, Any]]:
+    del frozen
+    image = jnp.zeros((1, self.image_size, self.image_size, 3))
+    return {'motion_codec': self.networks['motion_codec'].init(rng, image, image)['params']}, {}
+
+  def loss(self, params, frozen, collections, batch, rng, step):
+    del frozen, step
+    codec = self.networks['motion_codec']
+
+    def run(*args, method):
+      return codec.apply({'params': params['motion_codec']}, *args, method=method)
+
+    source, target = blocks.to_float(batch['source']), blocks.to_float(batch['target'])
+    b = source.shape[0]
+    driver_rng, truth_rng = jax.random.split(rng)
+    use_driver = jax.random.uniform(driver_rng, (b, 1, 1, 1)) < self.driver_rate
+    driver = jnp.where(use_driver, blocks.to_float(batch['driver']), target)
+    m_source, m_driver = jnp.split(run(jnp.concatenate([source, driver]), method='motion'), 2)
+    m_target, metrics, loss = m_driver, {}, 0.0
+
+    if self.with_truth:
+      truth = jnp.concatenate([batch['source_motion'], batch['target_motion']])
+      m_frames, m_truth = jnp.concatenate([m_source, m_driver]), run(truth, method='encode_truth')
+      use_truth = jax.random.uniform(truth_rng, (b, 1)) < self.truth_rate
+      m_target = jnp.where(use_truth, m_truth[b:], m_driver)
+      spread = jax.lax.stop_gradient(jnp.mean(jnp.var(m_frames, axis=0))) + 1e-4
+      agree = jnp.mean(jnp.square(m_frames - m_truth)) / spread
+      scales = jnp.asarray(codec.truth_scales or (1.0,) * codec.truth_dim)
+      read = run(jnp.concatenate([m_frames, m_truth]), method='read_truth')
+      misread = jnp.mean(jnp.abs((read - jnp.concatenate([truth, truth])) / scales), axis=0)
+      loss += self.agree_weight * agree + self.read_weight * jnp.mean(misread)
+      frame_error = jnp.abs((read[: 2 * b] - truth) / scales)
+      metrics |= {'agree': agree, 'read': jnp.mean(frame_error), 'read_lips': jnp.mean(frame_error[:, :8])}
+
+    warped = run(run(source, method='appearance'), m_source, m_target, method='warp')
+    image = run(warped, method='decode')
+    weight = losses.part_weights(batch['target_parts']) if self.with_truth else jnp.ones((b, 1, 1, 1))
+    pixels = jnp.mean(weight * losses.charbonnier(image - target))
+    edges = edge_loss(image, target, weight)
+    loss += self.pixel_weight * pixels + self.edge_weight * edges
+
+    visible = warped.occlusion
+    if self.with_truth:
+      reach = (self.reach_cells, self.reach_cells)
+      flow_truth = losses.match_canonical(
+        *(batch[f'{side}_{what}'] for what in ('canonical', 'parts') for side in ('source', 'target')),
+        reach=reach,
+      )
+      known = losses.flow_losses(
+        warped.flow, warped.coarse_flow, warped.occlusion_logits, flow_truth, batch['target_parts']
+      )
+      loss += self.flow_weight * (known['flow'] + 0.5 * known['coarse_flow'])
+      loss += self.occlusion_weight * known['occlusion']
+      metrics |= known
+      visible = flow_truth.visible
+    shown = blocks.upsample_nearest(jax.lax.stop_gradient(visible), 4)
+    copied = losses.weighted_mean(losses.charbonnier(warped.image - target), shown * weight)
+    size = jnp.mean(jnp.square(m_source))
+    scale = jnp.square(
+      jnp.log(size + 1e-4)
+    )  # m of unit size: noise and statistics mean the same in every run
+    loss += self.warped_weight * copied + self.scale_weight * scale
+
+    head = (
+      blocks.upsample_nearest((batch['target_parts'] > 1)[..., None] * 1.0, 4) if self.with_truth else None
+    )
+    metrics |= {
+      'pixels': pixels,
+      'edges': edges,
+      'warped': copied,
+      'psnr': losses.psnr(image, target),
+      'psnr_head': losses.psnr(image, target, head),
+      'psnr_warped': losses.psnr(warped.image, target, head),
+      'psnr_copy': losses.psnr(source, target, head),
+      'motion_size': size,
+      'visible': jnp.mean(visible),
+    }
+    return loss, (metrics, collections)
+
+  def preview(self, params, frozen, collections, batch, rng) -> np.ndarray:
+    """Rows: source, target, driver, warped, drawn from the target's motion, from the driver's, occlusion."""
+    del frozen, collections, rng
+    source, target, driver = (
+      blocks.to_float(jnp.asarray(batch[k][:4])) for k in ('source', 'target', 'driver')
+    )
+
+    @jax.jit
+    def draw(params, source, target, driver):
+      apply = self.networks['motion_codec'].apply
+      image, warped, m_source, _ = apply({'params': params}, source, target)
+      appearance = apply({'params': params}, source, method='appearance')
+      m_driver = apply({'params': params}, driver, method='motion')
+      other = apply({'params': params}, appearance, m_source, m_driver, method='warp')
+      crossed = apply({'params': params}, other, method='decode')
+      occlusion = jnp.broadcast_to(blocks.upsample_nearest(2 * warped.occlusion - 1, 4), image.shape)
+      return warped.image, image, crossed, occlusion
+
+    return blocks.picture_grid(
+      [source, target, driver, *draw(params['motion_codec'], source, target, driver)]
+    )
+
+
+def pair_spec(batch_size: int, image_size: int, *, with_truth: bool) -> dict[str, jax.ShapeDtypeStruct]:
+  """The entries of view `motion_pair` that the renderer's stages read."""
+  quarter = image_size // 4
+
+  def entry(dtype, *shape):
+    return jax.ShapeDtypeStruct((batch_size, *shape), dtype)
+
+  spec = {name: entry(jnp.uint8, image_size, image_size, 3) for name in ('source', 'target', 'driver')}
+  if with_truth:
+    for side in ('source', 'target'):
+      spec[f'{side}_motion'] = entry(jnp.float32, 20)
+      spec[f'{side}_canonical'] = entry(jnp.float32, quarter, quarter, 3)
+      spec[f'{side}_parts'] = entry(jnp.uint8, quarter, quarter)
+  return spec
+
+
+def build(config, given: Mapping[str, nn.Module]) -> MotionCodecStage:
+  """The stage of a configuration."""
+  networks = {'motion_codec': base.network_for('motion_codec', config, given)}
+  return MotionCodecStage(networks=networks, **base.options_of(MotionCodecStage, config))

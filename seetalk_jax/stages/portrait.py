@@ -1,0 +1,224 @@
+"""Portrait diffusion: the latent of a face from the speech that goes with it, around the face prior."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import itertools
+from collections.abc import Mapping
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from seetalk_jax.diffusion import objective, process
+from seetalk_jax.errors import ConfigError
+from seetalk_jax.models import blocks
+from seetalk_jax.models.face_prior import PriorSums, finalize_prior, projection_coefficient, update_prior
+from seetalk_jax.sampling import portrait as sampling
+from seetalk_jax.stages import base
+from seetalk_jax.stages.face_prior import prior_statistics
+
+PRIOR_MODES = ('scfp', 'scldm', 'ldm')
+SPEECH_SECONDS = 3
+_PREPARE_BATCHES = 32
+
+
+@dataclasses.dataclass(frozen=True)
+class PortraitStage(base.StageBase):
+  """Diffusion of `y = z0 * latent_scale - beta p` (v-prediction, zero terminal SNR).
+
+  Attributes:
+    prior_mode: 'scfp' beta from SAW (the paper's), 'scldm' beta = beta0 (arXiv 2310.03363), 'ldm' beta = 0.
+    beta0: the constant weight, where SAW starts as well.
+    beta_weight: of teaching SAW the projection coefficient `<z0, p> / <p, p>` of the true latent.
+    drop_rate: how often the condition is dropped, for guidance.
+    min_snr_gamma: see `objective.loss_weight`; 0 weighs all times alike.
+    draws: times and noises per portrait: encoding costs more than one call of the UNet.
+    cached_latents: batches carry `latent` (unscaled posterior means) instead of `portrait`.
+  """
+
+  networks: Mapping[str, nn.Module]
+  frozen: Mapping[str, nn.Module]
+  name: str = 'portrait'
+  view: str = 'portrait_speech'
+  image_size: int = 256
+  prior_mode: str = 'scfp'
+  prediction_type: str = sampling.PREDICTION_TYPE
+  beta0: float = 1.0
+  beta_weight: float = 0.1
+  drop_rate: float = 0.12
+  min_snr_gamma: float = 5.0
+  draws: int = 2
+  cached_latents: bool = False
+  preview_steps: int = 20
+  preview_guidance: float = 2.0
+
+  @property
+  def latent_shape(self) -> tuple[int, int, int]:
+    """`(h, w, c)` of one latent."""
+    autoencoder = self.frozen['autoencoder']
+    size = self.image_size // autoencoder.factor
+    return size, size, autoencoder.latent_channels
+
+  def batch_spec(self, batch_size: int) -> dict[str, jax.ShapeDtypeStruct]:
+    spec = {
+      'speech': jax.ShapeDtypeStruct((batch_size, SPEECH_SECONDS * 16_000), jnp.float32),
+      'num_samples': jax.ShapeDtypeStruct((batch_size,), jnp.int32),
+    }
+    if self.cached_latents:
+      spec['latent'] = jax.ShapeDtypeStruct((batch_size, *self.latent_shape), jnp.float32)
+    else:
+      size = self.image_size
+      spec['portrait'] = jax.ShapeDtypeStruct((batch_size, size, size, 3), jnp.uint8)
+    return spec
+
+  def prepare(self, frozen: base.Frozen, batches) -> dict[str, np.ndarray]:
+    """beta0; and latent scale and prior, where no `face_prior` run gives them."""
+    statistics = {'beta0': np.float32(0.0 if self.prior_mode == 'ldm' else self.beta0)}
+    if 'face_prior_mean' in frozen.statistics:
+      return statistics
+
+    @jax.jit
+    def update(sums, variables, batch):
+      return update_prior(sums, self._raw_latent(variables, batch))
+
+    sums = PriorSums.empty(self.latent_shape)
+    key = 'latent' if self.cached_latents else 'portrait'
+    for batch in itertools.islice(batches, _PREPARE_BATCHES):
+      sums = update(sums, frozen.variables('autoencoder'), {key: batch[key]})
+    return statistics | prior_statistics(finalize_prior(sums))
+
+  def init(self, rng: jax.Array, frozen: base.Frozen) -> tuple[dict[str, Any], dict[str, Any]]:
+    del frozen
+    unet_rng, saw_rng = jax.random.split(rng)
+    encoder = self.frozen['speech_encoder']
+    tokens, valid = jnp.zeros((1, 25, encoder.token_dim)), jnp.ones((1, 25), bool)
+    voice = jnp.zeros((1, encoder.embedding_dim))
+    unet = self.networks['portrait_unet']
+    latent = jnp.zeros((1, *self.latent_shape))
+    params = {'portrait_unet': unet.init(unet_rng, latent, jnp.zeros((1,)), tokens, valid, voice)['params']}
+    if 'sample_adaptive_weighting' in self.networks:
+      saw = self.networks['sample_adaptive_weighting']
+      params['sample_adaptive_weighting'] = saw.init(saw_rng, voice, latent[0, 0])['params']
+    return params, {}
+
+  def _raw_latent(self, variables, batch):
+    if 'latent' in batch:
+      return batch['latent']
+    image = blocks.to_float(batch['portrait'])
+    mean, _ = self.frozen['autoencoder'].apply(variables, image, method='encode')
+    return mean
+
+  def loss(self, params, frozen, collections, batch, rng, step):
+    del step
+    time_rng, noise_rng, drop_rng = jax.random.split(rng, 3)
+    statistics = frozen.statistics
+    features = self.frozen['speech_encoder'].apply(
+      frozen.variables('speech_encoder'), batch['speech'], batch['num_samples']
+    )
+    latent = self._raw_latent(frozen.variables('autoencoder'), batch) * statistics['latent_scale']
+    features, latent = jax.lax.stop_gradient((features, latent))
+
+    prior = sampling.prior_of(statistics)
+    beta = sampling.prior_weight(self.networks, params, statistics, features.embedding)
+    wanted = projection_coefficient(latent, prior.mean, per_channel=beta.shape[-1] > 1)
+    y0 = latent - beta * prior.mean
+
+    repeat = functools.partial(jnp.repeat, repeats=self.draws, axis=0)
+    y0, tokens, valid, voice = (repeat(a) for a in (y0, *features))
+    n = y0.shape[0]
+    schedule = sampling.SCHEDULE
+    # Times spread evenly over the batch (each one uniform by itself): a steadier loss.
+    spread = (jax.random.uniform(time_rng) + jnp.arange(n) / n) % 1.0
+    t = jnp.minimum((spread * schedule.num_steps).astype(jnp.int32), schedule.num_steps - 1)
+    t = jax.random.permutation(jax.random.fold_in(time_rng, 1), t)
+    noise = jax.random.normal(noise_rng, y0.shape)
+    y_t = process.add_noise(schedule, y0, noise, t)
+
+    keep = jax.random.uniform(drop_rng, (n,)) >= self.drop_rate
+    valid = valid & keep[:, None]
+    voice = voice * keep[:, None]
+    tokens = tokens * keep[:, None, None]
+    prediction = self.networks['portrait_unet'].apply(
+      {'params': params['portrait_unet']}, y_t, t, tokens, valid, voice
+    )
+    target = objective.target(self.prediction_type, schedule, y0, noise, t)
+    error = jnp.mean(jnp.square(prediction - target), axis=(1, 2, 3))
+    weight = objective.loss_weight(self.prediction_type, schedule, t, self.min_snr_gamma or None)
+    diffusion = jnp.mean(weight * error)
+    beta_error = jnp.mean(jnp.square(beta - wanted))
+    loss = diffusion
+    if 'sample_adaptive_weighting' in self.networks:
+      loss = loss + self.beta_weight * beta_error
+    late = (t >= schedule.num_steps * 3 // 4).astype(jnp.float32)
+    return loss, (
+      {
+        'diffusion': diffusion,
+        'error': jnp.mean(error),
+        'error_late': jnp.sum(late * error) / jnp.maximum(jnp.sum(late), 1.0),
+        'beta_mean': jnp.mean(beta),
+        'beta_std': jnp.std(beta),
+        'beta_error': jnp.sqrt(beta_error),
+        'beta_wanted_mean': jnp.mean(wanted),
+        'beta_wanted_std': jnp.std(wanted),
+      },
+      collections,
+    )
+
+  def preview(self, params, frozen, collections, batch, rng) -> np.ndarray:
+    """Rows: true portraits (unless latents are cached), the same rebuilt, two samples for each voice."""
+    del collections
+    count = 6
+    modules = {**self.networks, **self.frozen}
+    batch = {name: jnp.asarray(batch[name][:count]) for name in self.batch_spec(count)}
+
+    @jax.jit
+    def draw(params, frozen, batch, rng):
+      features = self.frozen['speech_encoder'].apply(
+        frozen.variables('speech_encoder'), batch['speech'], batch['num_samples']
+      )
+      every = {**frozen.params, **params}
+      latent = self._raw_latent(frozen.variables('autoencoder'), batch) * frozen.statistics['latent_scale']
+      rows = [sampling.decode_latents(modules, every, frozen.statistics, latent)]
+      for key in jax.random.split(rng, 2):
+        samples = sampling.sample_portraits(
+          modules,
+          every,
+          frozen.statistics,
+          features.embedding,
+          features.tokens,
+          features.valid,
+          key,
+          num_steps=self.preview_steps,
+          guidance_scale=self.preview_guidance,
+          prediction_type=self.prediction_type,
+        )
+        rows.append(samples.image)
+      return rows
+
+    truth = [blocks.to_float(batch['portrait'])] if 'portrait' in batch else []
+    return blocks.picture_grid(truth + draw(params, frozen, batch, rng))
+
+
+def build(config, given: Mapping[str, nn.Module]) -> PortraitStage:
+  """The stage of a configuration.
+
+  Raises:
+    ConfigError: an unknown `prior_mode`, or 'eps' prediction (the schedule ends at zero SNR).
+  """
+  options = base.options_of(PortraitStage, config)
+  mode = options.get('prior_mode', 'scfp')
+  if mode not in PRIOR_MODES:
+    raise ConfigError(f'option prior_mode={mode!r} is unknown: use one of {", ".join(PRIOR_MODES)}')
+  if options.get('prediction_type', 'v') not in ('v', 'x0'):
+    raise ConfigError("option prediction_type must be 'v' or 'x0': the schedule ends at zero SNR")
+  trained = ('portrait_unet', 'sample_adaptive_weighting') if mode == 'scfp' else ('portrait_unet',)
+  frozen = ('speech_encoder', 'autoencoder')
+  return PortraitStage(
+    networks={name: base.network_for(name, config, given) for name in trained},
+    frozen={name: base.network_for(name, config, given) for name in frozen},
+    **options,
+  )

@@ -1,0 +1,190 @@
+"""Render: warper, code transformer and HR decoder end to end, on what they will meet."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from seetalk_jax.models import blocks
+from seetalk_jax.models.codebook import straight_through_lookup
+from seetalk_jax.stages import base, losses
+from seetalk_jax.stages.autoencoder import edge_loss
+from seetalk_jax.stages.code_transformer import code_losses, init_renderer
+from seetalk_jax.stages.motion_codec import pair_spec
+
+# Parts of the codec that stay as they are: m must keep its meaning for M_diff and the lip subspace.
+KEPT = ('motion_encoder', 'truth_encoder', 'truth_reader', 'truth_norm')
+
+
+@dataclasses.dataclass(frozen=True)
+class RenderStage(base.StageBase):
+  """Pixels, edges, codes and flow; portraits partly through the autoencoder, motion partly from truth and
+  noisy.
+
+  Attributes:
+    roundtrip_rate: how many portraits went through the autoencoder (0 needs no autoencoder).
+    truth_rate: how often the target's motion comes from the truth encoder.
+    motion_noise: on the target's motion, in units of its spread.
+    fusion_low: the fusion weight is 1 for half of the batch, and between this and 1 for the rest.
+    train_appearance: also train `phi_id`; off, its features need no gradient.
+    code_weight: of the cross-entropy to the target's codes.
+    plain_weight: of the codec's own decoder, which is trained along when above 0.
+  """
+
+  networks: Mapping[str, nn.Module]
+  frozen: Mapping[str, nn.Module]
+  name: str = 'render'
+  view: str = 'motion_pair'
+  image_size: int = 256
+  with_truth: bool = True
+  roundtrip_rate: float = 0.5
+  truth_rate: float = 0.4
+  motion_noise: float = 0.05
+  fusion_low: float = 0.3
+  train_appearance: bool = False
+  pixel_weight: float = 1.0
+  edge_weight: float = 1.0
+  warped_weight: float = 0.3
+  flow_weight: float = 0.2
+  occlusion_weight: float = 0.1
+  code_weight: float = 0.05
+  plain_weight: float = 0.0
+  label_smoothing: float = 0.05
+
+  def batch_spec(self, batch_size: int) -> dict[str, jax.ShapeDtypeStruct]:
+    spec = pair_spec(batch_size, self.image_size, with_truth=self.with_truth)
+    del spec['driver']
+    return spec
+
+  def init(self, rng: jax.Array, frozen: base.Frozen) -> tuple[dict[str, Any], dict[str, Any]]:
+    return init_renderer(rng, frozen, self.networks, self.frozen, self.image_size), {}
+
+  def trainable(self, params: Mapping[str, Any]) -> Any:
+    """Everything but phi_m and the truth networks, `phi_id` and the plain decoder as the options say."""
+    kept = set(KEPT)
+    kept |= set() if self.train_appearance else {'identity_encoder'}
+    kept |= set() if self.plain_weight else {'decoder'}
+
+    def of(network, tree):
+      if network != 'motion_codec':
+        return jax.tree.map(lambda _: True, tree)
+      return {part: jax.tree.map(lambda _, keep=part in kept: not keep, sub) for part, sub in tree.items()}
+
+    return {network: of(network, tree) for network, tree in params.items()}
+
+  def loss(self, params, frozen, collections, batch, rng, step):
+    del step
+    codec = self.networks['motion_codec']
+    stop = jax.lax.stop_gradient
+    portrait_rng, truth_rng, noise_rng, fusion_rng = jax.random.split(rng, 4)
+    target = blocks.to_float(batch['target'])
+    source = self._portraits(frozen, blocks.to_float(batch['source']), portrait_rng)
+    b = source.shape[0]
+
+    def run(*args, method):
+      return codec.apply({'params': params['motion_codec']}, *args, method=method)
+
+    m_source, m_target = jnp.split(run(jnp.concatenate([source, target]), method='motion'), 2)
+    if self.with_truth:
+      from_truth = run(batch['target_motion'], method='encode_truth')
+      m_target = jnp.where(jax.random.uniform(truth_rng, (b, 1)) < self.truth_rate, from_truth, m_target)
+    m_target = losses.noisy_motion(m_target, noise_rng, self.motion_noise)
+    m_source, m_target = stop((m_source, m_target))
+    appearance = run(source, method='appearance')
+    appearance = appearance if self.train_appearance else stop(appearance)
+    warped = run(appearance, m_source, m_target, method='warp')
+
+    ramp = jax.random.uniform(
+      fusion_rng, (b, 1, 1, 1), minval=self.fusion_low - (1 - self.fusion_low), maxval=1.0
+    )
+    fusion = jnp.where(ramp < self.fusion_low, 1.0, ramp)
+    image, logits = self._draw(params, frozen, warped, fusion)
+
+    weight = losses.part_weights(batch['target_parts']) if self.with_truth else jnp.ones((b, 1, 1, 1))
+    pixels = jnp.mean(weight * losses.charbonnier(image - target))
+    edges = edge_loss(image, target, weight)
+    book, variables = self.frozen['codebook'], frozen.variables('codebook')
+    indices = book.apply(variables, book.apply(variables, target, method='encode'), method='quantise')[1]
+    cross_entropy, accuracy = code_losses(logits, indices, self.label_smoothing)
+    loss = self.pixel_weight * pixels + self.edge_weight * edges + self.code_weight * cross_entropy
+    metrics = {'pixels': pixels, 'edges': edges, 'cross_entropy': cross_entropy, 'code_accuracy': accuracy}
+
+    head, visible = None, stop(warped.occlusion)
+    if self.with_truth:
+      truth = losses.match_canonical(
+        *(batch[f'{side}_{what}'] for what in ('canonical', 'parts') for side in ('source', 'target'))
+      )
+      known = losses.flow_losses(
+        warped.flow, warped.coarse_flow, warped.occlusion_logits, truth, batch['target_parts']
+      )
+      loss += self.flow_weight * (known['flow'] + 0.5 * known['coarse_flow'])
+      loss += self.occlusion_weight * known['occlusion']
+      metrics |= known
+      visible = truth.visible
+      head = blocks.upsample_nearest((batch['target_parts'] > 1)[..., None] * 1.0, 4)
+    shown = blocks.upsample_nearest(visible, 4)
+    copied = losses.weighted_mean(losses.charbonnier(warped.image - target), shown * weight)
+    loss += self.warped_weight * copied
+    if self.plain_weight:
+      plain = run(jax.tree.map(stop, warped), method='decode')
+      loss += self.plain_weight * jnp.mean(weight * losses.charbonnier(plain - target))
+      metrics['psnr_plain'] = losses.psnr(plain, target, head)
+    metrics |= {
+      'warped': copied,
+      'psnr': losses.psnr(image, target),
+      'psnr_head': losses.psnr(image, target, head),
+      'psnr_warped': losses.psnr(warped.image, target, head),
+    }
+    return loss, (metrics, collections)
+
+  def _draw(self, params, frozen, warped, fusion):
+    logits = self.networks['code_transformer'].apply({'params': params['code_transformer']}, warped.features)
+    embedding = frozen.collections['codebook']['codebook_state']['embedding']
+    codes = straight_through_lookup(logits, embedding)
+    return self.networks['hr_decoder'].apply({'params': params['hr_decoder']}, codes, warped, fusion), logits
+
+  def _portraits(self, frozen, source, rng):
+    """`roundtrip_rate` of the portraits as the portrait diffusion will hand them over."""
+    count = round(self.roundtrip_rate * source.shape[0])
+    if not count:
+      return source
+    # A fixed number of them, from a random place on: the rest is not encoded for nothing.
+    first = jax.random.randint(rng, (), 0, source.shape[0])
+    source = jnp.roll(source, -first, axis=0)
+    autoencoder, variables = self.frozen['autoencoder'], frozen.variables('autoencoder')
+    latent, _ = autoencoder.apply(variables, source[:count], method='encode')
+    redrawn = jnp.clip(autoencoder.apply(variables, latent, method='decode'), -1, 1)
+    source = jnp.concatenate([redrawn.astype(source.dtype), source[count:]])
+    return jax.lax.stop_gradient(jnp.roll(source, first, axis=0))
+
+  def preview(self, params, frozen, collections, batch, rng) -> np.ndarray:
+    """Rows: source, target, warped, plain decoder, HR decoder with fusion 1, 0.5 and 0."""
+    del collections, rng
+    source, target = (blocks.to_float(jnp.asarray(batch[k][:4])) for k in ('source', 'target'))
+
+    @jax.jit
+    def draw(params, frozen, source, target):
+      plain, warped, _, _ = self.networks['motion_codec'].apply(
+        {'params': params['motion_codec']}, source, target
+      )
+      return [warped.image, plain, *(self._draw(params, frozen, warped, w)[0] for w in (1.0, 0.5, 0.0))]
+
+    return blocks.picture_grid([source, target, *draw(params, frozen, source, target)])
+
+
+def build(config, given: Mapping[str, nn.Module]) -> RenderStage:
+  """The stage of a configuration; without an autoencoder in `config.init`, set `roundtrip_rate` to 0."""
+  options = base.options_of(RenderStage, config)
+  trained = ('motion_codec', 'code_transformer', 'hr_decoder')
+  frozen = ('codebook', 'autoencoder') if options.get('roundtrip_rate', 0.5) else ('codebook',)
+  return RenderStage(
+    networks={name: base.network_for(name, config, given) for name in trained},
+    frozen={name: base.network_for(name, config, given) for name in frozen},
+    **options,
+  )

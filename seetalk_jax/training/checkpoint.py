@@ -1,0 +1,228 @@
+"""Checkpoints of training runs (Orbax), and what a finished stage hands to the next ones."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import pathlib
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+import numpy as np
+import orbax.checkpoint as ocp
+from flax import linen as nn
+
+from seetalk_jax.errors import CheckpointError
+from seetalk_jax.stages import base
+from seetalk_jax.training.state import TrainState
+
+PyTree = Any
+
+CONFIG_FILE = 'config.json'
+RESULT_FILE = 'result.json'
+CHECKPOINTS = 'checkpoints'
+# Parts of a TrainState, each an Orbax item of its own, so that a later stage reads only what it needs.
+_ITEMS = ('params', 'ema_params', 'opt_state', 'collections', 'statistics')
+
+
+class Checkpoints:
+  """The checkpoints of one run, WORKDIR/checkpoints/STEP: saved in the background, complete or absent.
+
+  A context manager: leaving it waits for the last save.
+
+  Args:
+    workdir: directory of the run.
+    keep: how many of the latest checkpoints stay.
+  """
+
+  def __init__(self, workdir: str | pathlib.Path, keep: int = 2):
+    self._directory = pathlib.Path(workdir).resolve() / CHECKPOINTS
+    options = ocp.CheckpointManagerOptions(
+      preservation_policy=ocp.checkpoint_managers.LatestN(keep), cleanup_tmp_directories=True
+    )
+    handlers = {name: ocp.PyTreeCheckpointHandler() for name in _ITEMS}
+    handlers['meta'] = ocp.JsonCheckpointHandler()
+    self._manager = ocp.CheckpointManager(self._directory, options=options, item_handlers=handlers)
+
+  def __enter__(self) -> Checkpoints:
+    return self
+
+  def __exit__(self, *_) -> None:
+    self._manager.close()
+
+  @property
+  def latest(self) -> int | None:
+    """Step of the newest complete checkpoint."""
+    return self._manager.latest_step()
+
+  def save(self, step: int, state: TrainState, meta: Mapping[str, Any]) -> None:
+    """Saves in the background. `meta` holds JSON values (seconds trained, data position); once per step."""
+    if step in self._manager.all_steps():
+      return
+    items = {name: getattr(state, name) for name in _ITEMS}
+    saves = {name: ocp.args.PyTreeSave(tree) for name, tree in items.items() if jax.tree.leaves(tree)}
+    self._manager.save(step, args=ocp.args.Composite(meta=ocp.args.JsonSave(dict(meta)), **saves), force=True)
+
+  def wait(self) -> None:
+    """Until the save in the background is complete on disk."""
+    self._manager.wait_until_finished()
+
+  def restore(self, abstract: TrainState, step: int | None = None) -> tuple[TrainState, dict[str, Any]]:
+    """(state, meta) at `step` (the latest), laid out by the shardings of `abstract` (any other mesh is fine).
+
+    Raises:
+      CheckpointError: the first array whose path or shape differs, with both shapes.
+    """
+    step = self._step(step)
+    for name in ('params', 'collections', 'statistics'):
+      self._check(step, name, getattr(abstract, name))
+    found = self._found(step)
+    restores = {}
+    for name in _ITEMS:
+      tree = getattr(abstract, name)
+      if name in found and jax.tree.leaves(tree):
+        args = ocp.checkpoint_utils.construct_restore_args(tree)
+        restores[name] = ocp.args.PyTreeRestore(item=tree, restore_args=args)
+    restored = self._manager.restore(
+      step, args=ocp.args.Composite(meta=ocp.args.JsonRestore(), **restores)
+    )
+    parts = {name: restored[name] if name in restores else getattr(abstract, name) for name in _ITEMS}
+    count = jax.device_put(np.int32(step), abstract.step.sharding)
+    return TrainState(step=count, **parts), restored['meta']
+
+  def read(self, names: tuple[str, ...], step: int | None = None) -> dict[str, PyTree]:
+    """Parts of the state as trees of NumPy arrays ({} for a part that is empty), without any target."""
+    step = self._step(step)
+    found = self._found(step)
+    restores = {}
+    for name in names:
+      if name in found:
+        tree = self._metadata(step, name)
+        args = jax.tree.map(lambda _: ocp.RestoreArgs(restore_type=np.ndarray), tree)
+        restores[name] = ocp.args.PyTreeRestore(item=tree, restore_args=args)
+    restored = self._manager.restore(step, args=ocp.args.Composite(**restores)) if restores else {}
+    return {name: restored[name] if name in restores else {} for name in names}
+
+  def _step(self, step: int | None) -> int:
+    step = self.latest if step is None else step
+    if step is None:
+      raise CheckpointError(f'no checkpoint in {self._directory.parent}: train that stage first')
+    return step
+
+  def _found(self, step: int) -> set[str]:
+    return {path.name for path in (self._directory / str(step)).iterdir() if path.is_dir()}
+
+  def _metadata(self, step: int, name: str) -> PyTree:
+    metadata = self._manager.item_metadata(step)[name]
+    return getattr(metadata, 'tree', metadata)
+
+  def _check(self, step: int, name: str, abstract: PyTree) -> None:
+    saved = _shapes(self._metadata(step, name)) if name in self._found(step) else {}
+    wanted = _shapes(abstract)
+    where = f'{self._directory.parent} at step {step}'
+    for path in sorted(saved.keys() | wanted.keys()):
+      have, want = saved.get(path, 'absent'), wanted.get(path, 'absent')
+      if have != want:
+        raise CheckpointError(
+          f'{name}/{path} is {have} in {where}, but {want} in this configuration: '
+          'use the configuration it was trained with, or another --workdir'
+        )
+
+
+def _shapes(tree: PyTree) -> dict[str, tuple[int, ...]]:
+  flat = jax.tree_util.tree_flatten_with_path(tree, is_leaf=lambda x: hasattr(x, 'shape'))[0]
+  return {
+    '/'.join(str(getattr(key, 'key', getattr(key, 'idx', key))) for key in path): tuple(leaf.shape)
+    for path, leaf in flat
+  }
+
+
+def check_same_shapes(name: str, have: PyTree, want: PyTree, where: str) -> None:
+  """Compares two parameter trees.
+
+  Raises:
+    CheckpointError: the first path that differs, with both shapes.
+  """
+  have, want = _shapes(have), _shapes(want)
+  for path in sorted(have.keys() | want.keys()):
+    if have.get(path) != want.get(path):
+      raise CheckpointError(
+        f'{name}/{path} is {have.get(path, "absent")} in {where}, but {want.get(path, "absent")} here: '
+        f'the checkpoint belongs to another size of {name}'
+      )
+
+
+def write_config(workdir: str | pathlib.Path, config, networks: Mapping[str, nn.Module]) -> None:
+  """WORKDIR/config.json: the configuration, and class and fields of every network that the stage trains."""
+  content = {
+    'config': json.loads(config.to_json_best_effort()),
+    'networks': {name: base.describe(name, module) for name, module in networks.items()},
+  }
+  _write_json(pathlib.Path(workdir) / CONFIG_FILE, content)
+
+
+def write_result(workdir: str | pathlib.Path, result: Mapping[str, Any]) -> None:
+  """WORKDIR/result.json, the sign of a finished run."""
+  _write_json(pathlib.Path(workdir) / RESULT_FILE, result)
+
+
+def read_result(workdir: str | pathlib.Path) -> dict[str, Any] | None:
+  """What `write_result` wrote, or None where the run is not finished."""
+  path = pathlib.Path(workdir) / RESULT_FILE
+  return json.loads(path.read_text()) if path.exists() else None
+
+
+@dataclasses.dataclass(frozen=True)
+class StageResult:
+  """What a stage hands over; arrays are NumPy.
+
+  Attributes:
+    networks: network name -> description (see stages.base.describe): class and fields.
+    params: network name -> EMA parameters.
+    collections: network name -> {collection: tree}.
+    statistics: flat name -> array.
+    config: the configuration of the run, as JSON.
+    step: gradient steps taken.
+  """
+
+  networks: dict[str, dict[str, Any]]
+  params: dict[str, PyTree]
+  collections: dict[str, dict[str, PyTree]]
+  statistics: dict[str, np.ndarray]
+  config: dict[str, Any]
+  step: int
+
+  def modules(self) -> dict[str, nn.Module]:
+    """The networks as modules with the fields that they were trained with."""
+    return {name: base.rebuild(description) for name, description in self.networks.items()}
+
+
+def load_stage_result(workdir: str | pathlib.Path, step: int | None = None) -> StageResult:
+  """Networks, EMA parameters, collections and statistics of a run's checkpoint (the latest).
+
+  Raises:
+    CheckpointError: the directory is not a training run, or has no checkpoint yet.
+  """
+  workdir = pathlib.Path(workdir)
+  if not (workdir / CONFIG_FILE).exists():
+    raise CheckpointError(f'{workdir} has no {CONFIG_FILE}, it is not a training run: give one')
+  written = json.loads((workdir / CONFIG_FILE).read_text())
+  with Checkpoints(workdir) as checkpoints:
+    step = step if step is not None else checkpoints.latest
+    parts = checkpoints.read(('ema_params', 'collections', 'statistics'), step)
+  return StageResult(
+    networks=written['networks'],
+    params=parts['ema_params'],
+    collections=parts['collections'],
+    statistics=parts['statistics'],
+    config=written['config'],
+    step=step,
+  )
+
+
+def _write_json(path: pathlib.Path, content: Mapping[str, Any]) -> None:
+  path.parent.mkdir(parents=True, exist_ok=True)
+  beside = path.with_suffix('.tmp')
+  beside.write_text(json.dumps(content, indent=2) + '\n')
+  beside.replace(path)

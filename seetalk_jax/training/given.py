@@ -1,0 +1,66 @@
+"""What a stage starts from: networks and statistics of earlier stages, or of a release, by `config.init`."""
+
+from __future__ import annotations
+
+import pathlib
+from collections.abc import Mapping
+
+import numpy as np
+from flax import linen as nn
+
+from seetalk_jax.errors import CheckpointError, ConfigError
+from seetalk_jax.stages.base import NETWORKS, Frozen
+from seetalk_jax.training import checkpoint
+
+RELEASE_FILE = 'seetalk.json'
+
+
+def load_given(init: Mapping[str, str]) -> tuple[dict[str, nn.Module], Frozen]:
+  """Modules and arrays that `config.init` names.
+
+  Args:
+    init: name -> where: a training directory (its EMA parameters), a released directory, 'demo' (the shipped
+      weights), or '' for nothing. The name is a network's, or `face_prior`, which gives statistics alone.
+      Every place also gives its statistics.
+
+  Raises:
+    CheckpointError: nothing usable at a place, or two places with different values of one statistic.
+    ConfigError: a name that is no network.
+  """
+  places: dict[str, tuple] = {}
+  modules, params, collections, statistics = {}, {}, {}, {}
+  origin: dict[str, str] = {}
+  for name, where in init.items():
+    if not where:
+      continue
+    if name not in NETWORKS and name != 'face_prior':
+      raise ConfigError(f'config.init.{name} is not a network: use one of {", ".join(NETWORKS)}, face_prior')
+    if where not in places:
+      places[where] = _load(where)
+    found_modules, found_params, found_collections, found_statistics = places[where]
+    if name in NETWORKS:
+      if name not in found_modules:
+        holds = ', '.join(found_modules) or 'no network'
+        raise CheckpointError(f'{where} has no {name}, it holds {holds}: change config.init.{name}')
+      modules[name], params[name] = found_modules[name], found_params[name]
+      if name in found_collections:
+        collections[name] = found_collections[name]
+    for key, value in found_statistics.items():
+      if key in statistics and not np.array_equal(statistics[key], value):
+        raise CheckpointError(
+          f'{key} of {where} is not that of {origin[key]}: they come from different runs of an earlier '
+          'stage, train the later one again'
+        )
+      statistics[key], origin[key] = value, where
+  return modules, Frozen(params=params, collections=collections, statistics=statistics)
+
+
+def _load(where: str) -> tuple[dict, dict, dict, dict]:
+  """(modules, params, collections, statistics) at one place."""
+  if where == 'demo' or (pathlib.Path(where) / RELEASE_FILE).exists():
+    from seetalk_jax import released  # only here: most runs start from other runs
+
+    networks = released.load_networks(where)
+    return networks.modules, networks.params, dict(getattr(networks, 'collections', {})), networks.statistics
+  result = checkpoint.load_stage_result(where)
+  return result.modules(), result.params, result.collections, result.statistics

@@ -1,0 +1,82 @@
+"""Metrics to WORKDIR/metrics.jsonl, and to TensorBoard where tensorboardX is installed."""
+
+from __future__ import annotations
+
+import json
+import pathlib
+from collections.abc import Mapping
+
+import numpy as np
+from PIL import Image
+
+try:
+  from tensorboardX import SummaryWriter
+except ImportError:  # an extra: the JSON lines hold the same numbers
+  SummaryWriter = None
+
+
+class MetricsWriter:
+  """Scalars as one JSON object a line, pictures as PNG files in WORKDIR/samples. A context manager.
+
+  Args:
+    workdir: directory of the run, made where it is missing.
+    start_step: the step that training resumes at; lines beyond it, left by a killed run, are dropped.
+    enabled: False on all hosts but the first.
+  """
+
+  def __init__(self, workdir: str | pathlib.Path, start_step: int = 0, enabled: bool = True):
+    self._workdir = pathlib.Path(workdir)
+    self._enabled = enabled
+    self._board = None
+    if not enabled:
+      return
+    self._workdir.mkdir(parents=True, exist_ok=True)
+    path = self._workdir / 'metrics.jsonl'
+    lines = path.read_text().splitlines() if path.exists() else []
+    kept = [line for line in lines if _step_of(line) <= start_step]
+    path.write_text(''.join(line + '\n' for line in kept))
+    self._file = path.open('a')
+    if SummaryWriter is not None:
+      self._board = SummaryWriter(str(self._workdir / 'tensorboard'), purge_step=start_step + 1)
+
+  def __enter__(self) -> MetricsWriter:
+    return self
+
+  def __exit__(self, *_) -> None:
+    if self._enabled:
+      self._file.close()
+    if self._board is not None:
+      self._board.close()
+
+  def scalars(self, step: int, values: Mapping[str, float], prefix: str = '') -> None:
+    """One line `{"step": ..., "PREFIXname": value, ...}`."""
+    if not self._enabled:
+      return
+    values = {prefix + name: float(value) for name, value in values.items()}
+    self._file.write(json.dumps({'step': step, **values}) + '\n')
+    self._file.flush()
+    if self._board is not None:
+      for name, value in values.items():
+        self._board.add_scalar(name, value, step)
+
+  def picture(self, step: int, image: np.ndarray) -> None:
+    """uint8 [height, width, 3] -> samples/STEP.png."""
+    if not self._enabled:
+      return
+    folder = self._workdir / 'samples'
+    folder.mkdir(exist_ok=True)
+    Image.fromarray(np.asarray(image, np.uint8)).save(folder / f'{step:07d}.png')
+    if self._board is not None:
+      self._board.add_image('sample', np.asarray(image, np.uint8), step, dataformats='HWC')
+
+
+def read_metrics(workdir: str | pathlib.Path) -> list[dict[str, float]]:
+  """The lines of WORKDIR/metrics.jsonl."""
+  return [json.loads(line) for line in (pathlib.Path(workdir) / 'metrics.jsonl').read_text().splitlines()]
+
+
+def _step_of(line: str) -> float:
+  try:
+    return json.loads(line)['step']
+  except (ValueError, KeyError):  # the run was killed while it wrote
+    return float('inf')

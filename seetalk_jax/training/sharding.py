@@ -1,0 +1,132 @@
+"""One mesh, one table of logical axis rules, and the sharding of the whole train state."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import numpy as np
+from flax import linen as nn
+from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
+
+from seetalk_jax.errors import ConfigError
+
+PyTree = Any
+
+MESH_AXES = ('data', 'fsdp', 'tensor')
+
+# Logical axis (models.blocks.LOGICAL_AXES, and activations) -> mesh axes. Read for a kernel from left to
+# right; a mesh axis is used once per array, and only where it divides the dimension.
+RULES: dict[str, tuple[str, ...]] = {
+  'batch': ('data', 'fsdp'),
+  'embed': ('fsdp',),
+  'mlp': ('tensor',),
+  'heads': ('tensor',),
+  'conv_in': ('fsdp',),
+  'conv_out': ('tensor',),
+  'norm': (),
+  'codes': ('tensor',),
+  'code_dim': (),
+  'positions': (),
+  'statistics': (),
+  'layers': (),
+}
+
+# Frozen arrays smaller than this are copied to every device: gathering them would cost more than it saves.
+_REPLICATE_BELOW = 2**18
+
+
+def make_mesh(data: int = -1, fsdp: int = 1, tensor: int = 1, devices=None) -> Mesh:
+  """A mesh over all devices (of all hosts); one size may be -1 and takes the rest.
+
+  Raises:
+    ConfigError: the sizes do not multiply to the number of devices.
+  """
+  devices = list(jax.devices() if devices is None else devices)
+  sizes = [data, fsdp, tensor]
+  fixed = int(np.prod([s for s in sizes if s != -1]))
+  if sizes.count(-1) > 1 or fixed < 1 or len(devices) % fixed:
+    raise ConfigError(
+      f'mesh data={data} fsdp={fsdp} tensor={tensor} does not fit {len(devices)} devices: '
+      'let the sizes multiply to that number, at most one of them -1'
+    )
+  sizes = [len(devices) // fixed if s == -1 else s for s in sizes]
+  if int(np.prod(sizes)) != len(devices):
+    raise ConfigError(f'mesh of sizes {sizes} leaves some of {len(devices)} devices idle: set one size to -1')
+  # Auto, since Linen's logical constraints turn into assertions on Explicit axes.
+  return jax.make_mesh(sizes, MESH_AXES, axis_types=(AxisType.Auto,) * len(MESH_AXES), devices=devices)
+
+
+def flax_rules() -> tuple[tuple[str, tuple[str, ...] | None], ...]:
+  """RULES in the form that `nn.logical_axis_rules` takes, for constraints on activations."""
+  return tuple((name, axes or None) for name, axes in RULES.items())
+
+
+def spec_for(names: tuple[str | None, ...], shape: tuple[int, ...], mesh: Mesh) -> PartitionSpec:
+  """Logical names of an array's dimensions -> PartitionSpec on this mesh.
+
+  Raises:
+    ValueError: a name that RULES does not know (it would be replicated without a word).
+  """
+  used: set[str] = set()
+  spec = []
+  for name, size in zip(names, shape, strict=True):
+    if name is not None and name not in RULES:
+      raise ValueError(f'logical axis {name!r} is not in training.sharding.RULES')
+    axes = []
+    for axis in RULES[name] if name else ():
+      if axis not in used and size % (mesh.shape[axis] * int(np.prod([mesh.shape[a] for a in axes]))) == 0:
+        axes.append(axis)
+    used.update(axes)
+    spec.append(tuple(axes) if len(axes) > 1 else axes[0] if axes else None)
+  return PartitionSpec(*spec)
+
+
+def state_shardings(abstract: PyTree, mesh: Mesh) -> PyTree:
+  """NamedShardings, in the structure of `unbox(abstract)`, from a tree with logical names on its leaves."""
+
+  def one(leaf):
+    if isinstance(leaf, nn.LogicallyPartitioned):
+      return NamedSharding(mesh, spec_for(leaf.names, leaf.value.shape, mesh))
+    return replicated(mesh)
+
+  return jax.tree.map(one, abstract, is_leaf=_is_boxed)
+
+
+def unbox(tree: PyTree) -> PyTree:
+  """The tree without its boxes of logical names, and without any constraint."""
+  return jax.tree.map(lambda x: x.value if _is_boxed(x) else x, tree, is_leaf=_is_boxed)
+
+
+def replicated(mesh: Mesh) -> NamedSharding:
+  """The same array on every device."""
+  return NamedSharding(mesh, PartitionSpec())
+
+
+def batch_sharding(mesh: Mesh) -> NamedSharding:
+  """The first dimension over `data` and `fsdp`."""
+  return NamedSharding(mesh, PartitionSpec(RULES['batch']))
+
+
+def put_batch(batch: dict[str, np.ndarray], mesh: Mesh) -> dict[str, jax.Array]:
+  """This process's rows of a batch -> global arrays."""
+  sharding = batch_sharding(mesh)
+  return {name: jax.make_array_from_process_local_data(sharding, value) for name, value in batch.items()}
+
+
+def put_frozen(tree: PyTree, mesh: Mesh) -> PyTree:
+  """Frozen arrays onto the mesh: large ones are split along their largest divisible dimension over `fsdp`."""
+
+  def one(leaf):
+    shape, spec = np.shape(leaf), PartitionSpec()
+    fits = [i for i, size in enumerate(shape) if size % mesh.shape['fsdp'] == 0]
+    if fits and mesh.shape['fsdp'] > 1 and int(np.prod(shape)) >= _REPLICATE_BELOW:
+      largest = max(fits, key=lambda i: shape[i])
+      spec = PartitionSpec(*(['fsdp' if i == largest else None for i in range(len(shape))]))
+    return jax.device_put(leaf, NamedSharding(mesh, spec))
+
+  return jax.tree.map(one, tree)
+
+
+def _is_boxed(x) -> bool:
+  return isinstance(x, nn.LogicallyPartitioned)

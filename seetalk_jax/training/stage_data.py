@@ -1,0 +1,64 @@
+"""The batches of a stage, from its configuration."""
+
+from __future__ import annotations
+
+import itertools
+import pathlib
+from collections.abc import Callable, Iterator
+
+import jax
+import numpy as np
+
+from seetalk_jax.errors import ConfigError
+
+MakeBatches = Callable[..., Iterator[dict[str, np.ndarray]]]
+
+
+class StageData:
+  """Batches of the stage's view: this process's rows."""
+
+  def __init__(self, config, stage, make_batches):
+    if make_batches is None:
+      from seetalk_jax.data import pipeline
+
+      make_batches = pipeline.make_batches
+    batch_size, hosts = config.data.batch_size, jax.process_count()
+    if batch_size % jax.device_count():
+      raise ConfigError(
+        f'config.data.batch_size={batch_size} is no multiple of the {jax.device_count()} devices: make it one'
+      )
+    self.local_batch_size = batch_size // hosts
+    self._config = config
+    directories = [str(pathlib.Path(config.data_root) / name) for name in config.data.corpora]
+    self._make = lambda **changes: make_batches(
+      stage.view,
+      directories,
+      **{
+        'batch_size': batch_size,
+        'seed': config.seed,
+        'process_index': jax.process_index(),
+        'process_count': hosts,
+        'num_workers': config.data.num_workers,
+        **({'image_size': stage.image_size} if hasattr(stage, 'image_size') else {}),
+        **stage.data_options(),
+        **changes,
+      },
+    )
+
+  def train(self, start_index: int):
+    return self._make(split='train', start_index=start_index, augment=self._config.data.augment)
+
+  def held_out(self, spec) -> list[dict[str, np.ndarray]]:
+    """The first batches of the held-out split, kept in memory."""
+    if not self._config.eval_batches:
+      return []
+    batches = self._make(split='validation', start_index=0, augment=False)
+    kept = list(itertools.islice(batches, self._config.eval_batches))
+    close(batches)
+    return [{name: batch[name] for name in spec} for batch in kept]
+
+
+def close(batches) -> None:
+  """Ends an iterator's workers, where it has any."""
+  if hasattr(batches, 'close'):
+    batches.close()

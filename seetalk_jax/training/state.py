@@ -1,0 +1,93 @@
+"""The train state, its optimizer and its random streams."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import optax
+from flax import struct
+
+from seetalk_jax.stages.base import Frozen, Stage
+from seetalk_jax.training import sharding
+
+PyTree = Any
+
+
+@struct.dataclass
+class TrainState:
+  """Everything that training changes, plus the statistics it started from.
+
+  Attributes:
+    step: int32, gradient steps taken.
+    params, ema_params: network name -> parameter tree.
+    opt_state: of `make_optimizer`.
+    collections: network name -> {collection: tree}, what modules update besides gradients.
+    statistics: flat name -> array, see Frozen.statistics; constant during training.
+  """
+
+  step: jax.Array
+  params: Mapping[str, PyTree]
+  ema_params: Mapping[str, PyTree]
+  opt_state: PyTree
+  collections: Mapping[str, Mapping[str, PyTree]]
+  statistics: Mapping[str, jax.Array]
+
+
+def rng_for(root: jax.Array, stream: str, step) -> jax.Array:
+  """A key that depends on nothing but (root, stream name, step): no key is threaded or stored."""
+  return jax.random.fold_in(jax.random.fold_in(root, zlib.crc32(stream.encode())), step)
+
+
+def make_optimizer(stage: Stage, options) -> optax.GradientTransformation:
+  """AdamW without its learning rate, which `learning_rate` gives step by step.
+
+  Args:
+    options: config.optimizer: b1, b2, weight_decay (kernels only: arrays of two dimensions and more),
+      max_grad_norm.
+  """
+
+  def is_kernel(params):
+    return jax.tree.map(lambda p: p.ndim >= 2, params)
+
+  def untouched(params):
+    flags = jax.tree.leaves(stage.trainable(sharding.unbox(params)))
+    return jax.tree.unflatten(jax.tree.structure(params), [not flag for flag in flags])
+
+  return optax.chain(
+    optax.clip_by_global_norm(options.max_grad_norm),
+    optax.scale_by_adam(b1=options.b1, b2=options.b2),
+    optax.add_decayed_weights(options.weight_decay, mask=is_kernel),
+    optax.masked(optax.set_to_zero(), untouched),
+  )
+
+
+def learning_rate(options, step: jax.Array, progress: jax.Array) -> jax.Array:
+  """Linear warm-up over `warmup_steps`; cosine in progress (0..1) down to `final_fraction` of the peak."""
+  warm = jnp.minimum(1.0, (step + 1) / max(1, options.warmup_steps))
+  cosine = 0.5 * (1.0 + jnp.cos(jnp.pi * jnp.clip(progress, 0.0, 1.0)))
+  final = options.final_fraction
+  return options.learning_rate * warm * (final + (1.0 - final) * cosine)
+
+
+def ema_decay(decay: float, step: jax.Array) -> jax.Array:
+  """Decay of the running mean after `step` earlier updates: short memory at first, `decay` in the end."""
+  return jnp.minimum(decay, (1.0 + step) / (10.0 + step))
+
+
+def create_state(
+  stage: Stage, optimizer: optax.GradientTransformation, rng: jax.Array, frozen: Frozen
+) -> TrainState:
+  """The first state, boxed with logical axis names; traced by eval_shape and by jit."""
+  params, collections = stage.init(rng, frozen)
+  return TrainState(
+    step=jnp.zeros((), jnp.int32),
+    params=params,
+    ema_params=jax.tree.map(jnp.copy, params),
+    opt_state=optimizer.init(params),
+    collections=collections,
+    statistics=dict(frozen.statistics),
+  )

@@ -1,0 +1,129 @@
+"""What a training loop watches: the time, the signals, and the progress bar."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import sys
+import time
+from typing import Any
+
+import jax
+import numpy as np
+from jax.experimental import multihost_utils
+from tqdm import tqdm
+
+from seetalk_jax.errors import ConfigError
+
+
+def say(text: str) -> None:
+  """A line on the first host's stderr, above the progress bar."""
+  if jax.process_index() == 0:
+    tqdm.write(text, file=sys.stderr)
+    sys.stderr.flush()
+
+
+class Clock:
+  """Training time (without compilation) over all runs of a directory, and how far training has come."""
+
+  def __init__(self, seconds_before: float, config):
+    if config.max_minutes and jax.process_count() > 1:
+      raise ConfigError('config.max_minutes is for one host, clocks differ: set config.num_steps alone')
+    self._begin = time.monotonic() - seconds_before
+    self._config = config
+    self.log_every = config.log_every
+    self._last = time.monotonic()
+
+  @property
+  def seconds(self) -> float:
+    return time.monotonic() - self._begin
+
+  @property
+  def minutes(self) -> float:
+    return self.seconds / 60
+
+  def progress(self, step: int) -> float:
+    """0..1: the further of steps and, where max_minutes is set, minutes."""
+    by_time = self.minutes / self._config.max_minutes if self._config.max_minutes else 0.0
+    return min(1.0, max(step / self._config.num_steps, by_time))
+
+  def finished(self, step: int) -> str | None:
+    if step >= self._config.num_steps:
+      return 'num_steps'
+    return 'max_minutes' if self._config.max_minutes and self.minutes >= self._config.max_minutes else None
+
+  @contextlib.contextmanager
+  def paused(self):
+    """Compilation must not eat the schedule of a short run."""
+    before = self.seconds
+    yield
+    self._begin = time.monotonic() - before
+    self._last = time.monotonic()
+
+  def rate(self, steps: int) -> float:
+    """Steps per second since the last call."""
+    before, self._last = self._last, time.monotonic()
+    return steps / max(1e-9, self._last - before)
+
+  def seconds_left(self, step: int) -> float:
+    progress = self.progress(step)
+    return self.seconds * (1 - progress) / max(1e-9, progress)
+
+
+class Signals:
+  """Ctrl-C and SIGTERM let the step end, so that the loop can save; a second one ends at once."""
+
+  def __init__(self):
+    self.caught: int | None = None
+    self._before: dict[int, Any] = {}
+
+  def __enter__(self) -> Signals:
+    def catch(number, _):
+      self.caught = number
+      signal.signal(number, self._before[number])
+
+    with contextlib.suppress(ValueError):  # not the main thread: a notebook keeps its own handlers
+      for number in (signal.SIGINT, signal.SIGTERM):
+        self._before[number] = signal.signal(number, catch)
+    return self
+
+  def __exit__(self, *_) -> None:
+    for number, handler in self._before.items():
+      signal.signal(number, handler)
+
+
+class Bar:
+  """A progress bar on a terminal, a line per logging interval elsewhere."""
+
+  def __init__(self, config, start: int):
+    self._quiet = jax.process_index() != 0
+    form = '{desc} |{bar}| step {n_fmt}/{total_fmt}{postfix}'
+    hidden = self._quiet or not sys.stderr.isatty()
+    self._stage = config.stage
+    self._bar = tqdm(
+      total=config.num_steps, initial=start, desc=self._stage, bar_format=form, disable=hidden
+    )
+
+  def __enter__(self) -> Bar:
+    return self
+
+  def __exit__(self, *_) -> None:
+    self._bar.close()
+
+  def advance(self) -> None:
+    self._bar.update()
+
+  def log(self, step: int, means: dict[str, float], seconds_left: float) -> None:
+    minutes, seconds = divmod(int(seconds_left), 60)
+    text = f'loss {means["loss"]:.4g}, {means["steps_per_second"]:.2f} steps/s, {minutes}:{seconds:02d} left'
+    self._bar.set_postfix_str(text)
+    if self._bar.disable and not self._quiet:
+      say(f'{self._stage} step {step}: {text}')
+
+
+def reason_to_stop(clock: Clock, signals: Signals, step: int) -> str | None:
+  """'num_steps', 'max_minutes', 'signal' or None, the same on all hosts."""
+  caught = signals.caught is not None
+  if jax.process_count() > 1:  # a signal reaches the hosts at different steps: they ask each other
+    caught = step % clock.log_every == 0 and bool(np.any(multihost_utils.process_allgather(np.array(caught))))
+  return clock.finished(step) or ('signal' if caught else None)

@@ -1,0 +1,91 @@
+"""Every configuration: imports, locks, names real networks and options; mistakes are one line."""
+
+import dataclasses
+import importlib
+import importlib.util
+import pathlib
+import subprocess
+import sys
+
+import pytest
+
+from seetalk_jax.stages import base
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+VARIANTS = ('tiny', 'demo', 'base', 'large')
+
+
+def load(stage):
+  spec = importlib.util.spec_from_file_location(f'config_{stage}', ROOT / 'configs' / f'{stage}.py')
+  module = importlib.util.module_from_spec(spec)
+  spec.loader.exec_module(module)
+  return module
+
+
+@pytest.mark.parametrize('stage', base.STAGES)
+def test_every_variant_names_real_networks(stage):
+  module = load(stage)
+  fields = {}
+  for variant in VARIANTS:
+    config = module.get_config(variant)
+    config.lock()
+    assert config.stage == stage
+    fields[variant] = set(dict(config.items())) | {f'optimizer.{k}' for k in config.optimizer}
+    assert set(config.init) >= set(config.model)
+    for name, spec in config.model.items():
+      base.make_network(name, spec)
+    assert set(config.init) - {'face_prior'} <= set(base.NETWORKS)
+    assert all(kind.split('/')[1] in ('faces', 'clips', 'talks') for kind in config.data.corpora)
+  assert fields['tiny'] == fields['demo'] == fields['base'] == fields['large']
+  assert f'configs/{stage}.py:demo' in module.__doc__
+  with pytest.raises(ValueError, match='huge'):
+    module.get_config('huge')
+
+
+@pytest.mark.parametrize('stage', base.STAGES)
+def test_options_are_fields_of_the_stage(stage):
+  config = load(stage).get_config('demo')
+  module = importlib.import_module(base.STAGES[stage])
+  classes = [c for c in vars(module).values() if isinstance(c, type) and dataclasses.is_dataclass(c)]
+  own = [c for c in classes if c.__module__ == module.__name__ and hasattr(c, 'batch_spec')]
+  assert len(own) == 1
+  assert base.options_of(own[0], config) == dict(config.options)
+
+
+def test_all_names_stages_in_an_order_that_works():
+  config = load('all').get_config('demo')
+  assert set(config.stages) <= set(base.STAGES)
+  assert set(config.max_minutes) <= set(config.stages)
+  trained = set()
+  for stage in config.stages:
+    stage_config = load(stage).get_config('demo')
+    given = set(stage_config.init) - set(stage_config.model) - {'face_prior'}
+    assert given <= trained, (stage, given - trained)
+    trained |= set(stage_config.model)
+  assert trained == set(base.NETWORKS) - {name for name in base.NETWORKS if name.startswith('toy')}
+
+
+def train(*arguments):
+  command = [sys.executable, str(ROOT / 'train.py'), *arguments]
+  return subprocess.run(command, capture_output=True, text=True, timeout=600, cwd=ROOT)
+
+
+@pytest.mark.parametrize(
+  'arguments, message',
+  [
+    (['--config=configs/conre.py:demo', '--workdir=x', '--config.optimizer.learning_rat=1'], 'learning_rat'),
+    (['--config=configs/conre.py:demo', '--workdir=x', '--config.num_steps=many'], 'many'),
+    (['--config=configs/conre.py:huge', '--workdir=x'], 'huge'),
+    (['--config=configs/conra.py:demo', '--workdir=x'], 'conra'),
+    (['--config=configs/conre.py:demo'], 'workdir'),
+    (['--config=configs/conre.py:demo', '--workdir=x', '--wordir=y'], 'wordir'),
+    (['--config=configs/conre.py:tiny', '--workdir={tmp}/x', '--config.data_root={tmp}/none'], 'none'),
+    (['--config=configs/portrait.py:tiny', '--workdir={tmp}/x'], 'config.init.speech_encoder'),
+  ],
+)
+def test_mistakes_are_one_line(arguments, message, tmp_path):
+  out = train(*(argument.replace('{tmp}', str(tmp_path)) for argument in arguments))
+  assert out.returncode == 2, out.stderr
+  lines = out.stderr.strip().splitlines()
+  assert lines[-1].startswith('error: ') and message in lines[-1], out.stderr
+  assert 'Traceback' not in out.stderr

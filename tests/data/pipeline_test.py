@@ -1,0 +1,224 @@
+import dataclasses
+
+import numpy as np
+import pytest
+
+from seetalk_jax.data import pipeline, schema, transforms
+from seetalk_jax.data.synthetic import corpus, sketch, source
+from seetalk_jax.errors import InputError
+
+SIZE = 32
+
+
+@pytest.fixture(scope='module')
+def corpus_dir(tmp_path_factory):
+  path = tmp_path_factory.mktemp('corpus')
+  for kind, num, size in (('faces', 14, SIZE), ('clips', 4, schema.CLIP_SIZE), ('talks', 6, None)):
+    corpus.render_corpus(
+      path, kind, 'train', num, size=size, shard_size=4, processes=0, progress=False, world=sketch.SketchWorld
+    )
+  return path
+
+
+@pytest.fixture(autouse=True)
+def _plain_augmentation(monkeypatch):
+  monkeypatch.setattr(
+    pipeline, 'augment_speech', lambda waveform, rng: waveform + rng.standard_normal(1).astype(np.float32)
+  )
+
+
+def _take(count, *args, **kwargs):
+  with pipeline.make_batches(*args, **kwargs) as batches:
+    return [next(batches) for _ in range(count)]
+
+
+def _assert_same(a, b):
+  assert len(a) == len(b)
+  for x, y in zip(a, b, strict=True):
+    assert x.keys() == y.keys()
+    for name in x:
+      np.testing.assert_array_equal(x[name], y[name], err_msg=name)
+
+
+@pytest.mark.parametrize('view', list(schema.VIEWS))
+def test_batches_are_what_the_table_says(corpus_dir, view):
+  (batch,) = _take(1, view, corpus_dir, batch_size=2)
+  spec = schema.batch_spec(view, 2, image_size=SIZE, identity_dim=sketch.IDENTITY_DIM)
+  assert {k: (v.shape, v.dtype) for k, v in batch.items()} == {k: (v.shape, v.dtype) for k, v in spec.items()}
+
+
+@pytest.mark.parametrize('view', ['motion_pair', 'speech_motion', 'sync'])
+def test_same_seed_same_batches_other_seed_others(corpus_dir, view):
+  first = _take(3, view, corpus_dir, batch_size=4, seed=1)
+  _assert_same(first, _take(3, view, corpus_dir, batch_size=4, seed=1))
+  other = _take(3, view, corpus_dir, batch_size=4, seed=2)
+  assert any(np.any(first[0][name] != other[0][name]) for name in first[0])
+
+
+def test_resumed_batches_are_those_that_would_have_come(corpus_dir):
+  arguments = dict(batch_size=5, seed=3)  # 5 does not divide 14: batches cross epochs
+  whole = _take(8, 'portrait_speech', corpus_dir, **arguments)
+  with pipeline.make_batches('portrait_speech', corpus_dir, **arguments) as batches:
+    for _ in range(3):
+      next(batches)
+    state = batches.get_state()
+  assert state == 3
+  resumed = _take(5, 'portrait_speech', corpus_dir, start_index=state, **arguments)
+  _assert_same(whole[3:], resumed)
+  with pipeline.make_batches('portrait_speech', corpus_dir, start_index=3, **arguments) as batches:
+    next(batches)
+    assert batches.get_state() == 4
+
+
+@pytest.mark.parametrize('options', [{'num_threads': 0}, {'num_threads': 4}])
+def test_threads_do_not_change_batches(corpus_dir, options):
+  plain = _take(5, 'motion_pair', corpus_dir, batch_size=4)
+  _assert_same(plain, _take(5, 'motion_pair', corpus_dir, batch_size=4, **options))
+
+
+@pytest.mark.parametrize('num_workers', [1, 2])
+def test_worker_processes_do_not_change_batches(corpus_dir, num_workers):
+  plain = _take(6, 'motion_pair', corpus_dir, batch_size=4)
+  _assert_same(plain, _take(6, 'motion_pair', corpus_dir, batch_size=4, num_workers=num_workers))
+
+
+@pytest.mark.parametrize('count', [2, 3])
+def test_processes_share_each_global_batch(corpus_dir, count):
+  whole = _take(4, 'motion_pair', corpus_dir, batch_size=6)
+  parts = [
+    _take(4, 'motion_pair', corpus_dir, batch_size=6, process_index=i, process_count=count)
+    for i in range(count)
+  ]
+  joined = [
+    {name: np.concatenate([part[step][name] for part in parts]) for name in whole[0]} for step in range(4)
+  ]
+  _assert_same(whole, joined)
+
+
+def test_an_epoch_sees_every_record_once_and_epochs_differ(corpus_dir):
+  speakers = np.concatenate([b['speaker'] for b in _take(4, 'portrait_speech', corpus_dir, batch_size=7)])
+  first, second = speakers[:14], speakers[14:]
+  assert sorted(first) == sorted(second) == sorted(set(first))
+  assert list(first) != list(second)
+  ordered = _take(1, 'portrait_speech', corpus_dir, batch_size=14, shuffle=False)[0]['speaker']
+  assert list(ordered) == sorted(ordered)
+
+
+def test_the_driver_moves_as_the_target_and_looks_like_the_partner(corpus_dir):
+  faces = source.WorldSource('faces', 'train', 14, size=SIZE, world=sketch.SketchWorld)
+  records = {int(record.speaker): (i, record) for i, record in enumerate(faces[i] for i in range(14))}
+  for batch in _take(4, 'motion_pair', corpus_dir, batch_size=7):
+    for row, speaker in enumerate(batch['speaker']):
+      index, record = records[int(speaker)]
+      partner = faces[index ^ 1]
+      frame = [i for i, m in enumerate(record.truth.motion) if np.array_equal(m, batch['target_motion'][row])]
+      assert len(frame) == 1 and frame[0] > 0
+      np.testing.assert_array_equal(partner.truth.motion[frame[0]], batch['target_motion'][row])
+      np.testing.assert_array_equal(schema.decode_frame(partner.frames[frame[0]]), batch['driver'][row])
+      np.testing.assert_array_equal(record.lip_box[frame[0]], batch['lip_box'][row])
+      assert not np.array_equal(batch['source_motion'][row], batch['target_motion'][row])
+      np.testing.assert_array_equal(record.truth.parts[frame[0]], batch['target_parts'][row])
+
+
+def test_speech_motion_windows_are_in_step(corpus_dir):
+  for batch in _take(3, 'speech_motion', corpus_dir, batch_size=4, augment=False):
+    loudness = np.sqrt(np.mean(batch['speech'].reshape(4, 100, 640) ** 2, axis=-1))
+    jaw = batch['motion'][..., 0]  # a sketch's loudness follows its jaw
+    assert min(np.corrcoef(loudness[i], jaw[i])[0, 1] for i in range(4)) > 0.97
+
+
+def test_sync_speech_belongs_to_its_frames_and_shifted_speech_does_not(corpus_dir):
+  clips = source.WorldSource('clips', 'train', 4, size=schema.CLIP_SIZE, world=sketch.SketchWorld)
+  for batch in _take(5, 'sync', corpus_dir, batch_size=4, augment=False):
+    for row in range(4):
+      audio = schema.to_waveform(clips[int(batch['clip'][row])].audio)
+      starts = []
+      for name in ('speech', 'speech_shifted'):
+        windows = np.lib.stride_tricks.sliding_window_view(audio, 3200)
+        errors = np.abs(windows[:, ::400] - batch[name][row, ::400]).max(axis=1)
+        starts.append(set(np.flatnonzero(errors == 0)))
+      frames = {start for start in starts[0] if (start - 3200) % 640 == 0}
+      assert frames and min(abs(a - b) for a in frames for b in starts[1]) >= 3200
+      assert batch['mouth'][row].shape == (5, 48, 96, 3)
+
+
+def test_mouth_crops_hold_the_mouth_and_its_motion():
+  boxes = np.array([[0.4, 0.6, 0.6, 0.65], [0.4, 0.6, 0.6, 0.8], [0.42, 0.6, 0.58, 0.8]], np.float32)
+  box = transforms.mouth_box(boxes, slice(0, 3))
+  assert np.isclose(box[2] - box[0], 0.2) and np.isclose((box[2] - box[0]) / (box[3] - box[1]), 2)
+  image = np.zeros([128, 128, 3], np.uint8)
+  image[80:90, 59:69] = 255
+  crop = transforms.crop_mouth(image, box)
+  assert crop.shape == (48, 96, 3)
+  assert crop[:, 48].max() == 255 and crop[:, :8].max() == 0
+  for outside in ([-0.2, 0.9, 0.2, 1.1], [0.9, -0.1, 1.3, 0.1]):
+    assert transforms.crop_mouth(image, np.array(outside)).shape == (48, 96, 3)
+
+
+def test_augmentation_is_for_training_alone(corpus_dir):
+  plain = _take(1, 'speech_motion', corpus_dir, batch_size=4, augment=False)[0]
+  changed = _take(1, 'speech_motion', corpus_dir, batch_size=4)[0]
+  np.testing.assert_array_equal(plain['motion'], changed['motion'])
+  assert np.any(plain['speech'] != changed['speech'])
+  assert len(set(np.round(changed['speech'][:, 0] - plain['speech'][:, 0], 6))) == 4  # each its own
+
+
+def test_portraits_only_gives_frame_0(corpus_dir):
+  faces = source.WorldSource('faces', 'train', 14, size=SIZE, world=sketch.SketchWorld)
+  portraits = {schema.decode_frame(faces[i].frames[0]).tobytes() for i in range(14)}
+  for batch in _take(3, 'image', corpus_dir, batch_size=4, portraits_only=True):
+    assert all(image.tobytes() in portraits for image in batch['image'])
+  mixed = [i.tobytes() in portraits for b in _take(5, 'image', corpus_dir, batch_size=6) for i in b['image']]
+  assert any(mixed) and not all(mixed)
+
+
+def test_smaller_pictures(corpus_dir):
+  (batch,) = _take(1, 'motion_pair', corpus_dir, batch_size=2, image_size=SIZE // 2)
+  assert batch['source'].shape == (2, 16, 16, 3) and batch['source_canonical'].shape == (2, 4, 4, 3)
+  with pytest.raises(InputError, match='image_size'):
+    _take(1, 'motion_pair', corpus_dir, batch_size=2, image_size=24)
+
+
+def test_the_world_itself_can_be_the_source(corpus_dir):
+  live = source.WorldSource('faces', 'train', 14, size=SIZE, world=sketch.SketchWorld)
+  arguments = dict(batch_size=4, augment=False)
+  _assert_same(
+    _take(2, 'motion_pair', record_sources=[live], **arguments),
+    _take(2, 'motion_pair', corpus_dir, **arguments),
+  )
+
+
+@pytest.mark.parametrize(
+  'change',
+  [
+    {'view': 'nothing'},
+    {'batch_size': 0},
+    {'batch_size': 3, 'process_count': 2},
+    {'process_index': 2, 'process_count': 2},
+    {'start_index': -1},
+    {'split': 'test'},
+  ],
+)
+def test_wrong_arguments_are_the_users_error(corpus_dir, change):
+  arguments = {'view': 'image', 'corpus_dirs': corpus_dir, 'batch_size': 2, **change}
+  with pytest.raises(InputError):
+    pipeline.make_batches(**arguments)
+
+
+def test_real_records_serve_pictures_but_not_truth():
+  record = source.WorldSource('clips', 'train', 2, size=SIZE, world=sketch.SketchWorld)[0]
+  real = dataclasses.replace(record, kind='real', speaker='someone', truth=None)
+  rng = np.random.default_rng(0)
+  assert transforms.make_element('image', real, None, rng)['parts'].max() == 0
+  assert transforms.make_element('sync', real, None, rng)['speaker'] >= 0
+  with pytest.raises(InputError, match='truth'):
+    transforms.make_element('motion_pair', real, None, rng)
+
+
+def test_closed_batches_end(corpus_dir):
+  batches = pipeline.make_batches('image', corpus_dir, batch_size=2)
+  next(batches)
+  batches.close()
+  batches.close()
+  with pytest.raises(StopIteration):
+    next(batches)

@@ -1,0 +1,120 @@
+import dataclasses
+
+import numpy as np
+import pytest
+from flax import serialization
+
+from seetalk_jax.data import schema
+from seetalk_jax.data.synthetic import parameters, sketch, source
+from seetalk_jax.errors import InputError
+
+
+@pytest.fixture(scope='module')
+def record():
+  return source.WorldSource('faces', 'train', 2, size=32, world=sketch.SketchWorld)[1]
+
+
+def _same(a, b):
+  if isinstance(a, np.ndarray):
+    assert a.dtype == b.dtype
+    np.testing.assert_array_equal(a, b)
+  elif dataclasses.is_dataclass(a):
+    for field in dataclasses.fields(a):
+      _same(getattr(a, field.name), getattr(b, field.name))
+  else:
+    assert a == b and type(a) is type(b)
+
+
+def test_a_record_comes_back_as_it_was(record):
+  _same(schema.decode(schema.encode(record)), record)
+
+
+def test_encoding_is_repeatable(record):
+  assert schema.encode(record) == schema.encode(schema.decode(schema.encode(record)))
+
+
+def test_a_real_record_needs_neither_truth_nor_landmarks():
+  record = schema.ClipRecord(
+    kind='real',
+    speaker='id00017',
+    clip='x/y.mp4',
+    start_seconds=3.5,
+    frames=[schema.encode_frame(np.zeros([16, 16, 3], np.uint8))],
+    size=16,
+    pose=np.zeros([1, 5], np.float32),
+    blendshapes=np.zeros([1, 52], np.float32),
+  )
+  back = schema.decode(schema.encode(record))
+  assert back.truth is None and back.speaker == 'id00017' and back.start_seconds == 3.5
+  _same(back.blendshapes, record.blendshapes)
+
+
+@pytest.mark.parametrize('cut', [0, 1, 100, -1])
+def test_damaged_bytes_are_the_users_error(record, cut):
+  with pytest.raises(InputError, match='damaged'):
+    schema.decode(schema.encode(record)[:cut])
+
+
+def test_another_version_is_named(record):
+  fields = serialization.msgpack_restore(schema.encode(record))
+  with pytest.raises(InputError, match='version 99'):
+    schema.decode(serialization.msgpack_serialize({**fields, 'schema': 99}))
+
+
+def test_missing_fields_are_the_users_error(record):
+  fields = serialization.msgpack_restore(schema.encode(record))
+  del fields['kind']
+  with pytest.raises(InputError, match='lacks'):
+    schema.decode(serialization.msgpack_serialize(fields))
+
+
+@pytest.mark.parametrize(
+  'change',
+  [
+    {'audio': np.zeros([5], np.float32)},
+    {'lip_box': np.zeros([2, 4], np.float32)},
+    {'landmarks': np.zeros([3, 4], np.float32)},
+  ],
+)
+def test_wrong_arrays_are_refused_at_writing(record, change):
+  with pytest.raises(ValueError, match=next(iter(change))):
+    schema.encode(dataclasses.replace(record, **change))
+
+
+def test_frames_survive_jpeg_nearly():
+  y, x = np.mgrid[:64, :64].astype(np.float32)
+  image = np.stack([4 * x, 4 * y, 255 - 2 * (x + y)], -1).clip(0, 255).astype(np.uint8)
+  back = schema.decode_frame(schema.encode_frame(image))
+  assert np.abs(back.astype(int) - image.astype(int)).mean() < 2
+
+
+def test_a_damaged_frame_is_the_users_error():
+  data = schema.encode_frame(np.zeros([64, 64, 3], np.uint8))
+  for broken in (b'', b'nothing', data[: len(data) // 2]):
+    with pytest.raises(InputError, match='frame'):
+      schema.decode_frame(broken)
+
+
+def test_audio_round_trip_is_within_a_quantisation_step():
+  waveform = np.random.default_rng(0).uniform(-1, 1, 1000).astype(np.float32)
+  assert np.abs(schema.to_waveform(schema.to_int16(waveform)) - waveform).max() < 1 / 32767
+  assert schema.to_int16(np.array([-2.0, 2.0])).tolist() == [-32767, 32767]
+
+
+def test_every_view_has_kinds_and_whole_specs():
+  assert set(schema.VIEWS) == set(schema.VIEW_KINDS)
+  for view in schema.VIEWS:
+    for name, spec in schema.batch_spec(view, 3, image_size=64, identity_dim=7).items():
+      assert spec.shape[0] == 3 and all(isinstance(size, int) for size in spec.shape), (view, name)
+
+
+def test_the_sketch_has_identities_of_the_heads_length():
+  from seetalk_jax.data.synthetic import head
+
+  assert sketch.IDENTITY_DIM == head.IDENTITY_DIM
+
+
+def test_sizes_agree_with_the_embedded_world():
+  assert schema.MOTION_DIM == parameters.MOTION_DIM
+  with pytest.raises(InputError, match='unknown'):
+    schema.batch_spec('portrait', 1)

@@ -1,0 +1,66 @@
+"""Prediction types convert into each other; the forward process and its shifted form agree."""
+
+import itertools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from seetalk_jax.diffusion import objective, process
+from seetalk_jax.diffusion.schedule import Schedule
+
+SCHEDULE = Schedule(zero_terminal_snr=False)
+TIMES = jnp.array([0, 10, 300, 700, 999])
+
+
+def draw():
+  x0, noise = jax.random.normal(jax.random.key(0), (2, len(TIMES), 4, 3))
+  return x0, noise, process.add_noise(SCHEDULE, x0, noise, TIMES)
+
+
+@pytest.mark.parametrize('source, goal', itertools.product(objective.PREDICTION_TYPES, repeat=2))
+def test_every_pair_of_types_converts(source, goal):
+  x0, noise, xt = draw()
+  prediction = objective.target(source, SCHEDULE, x0, noise, TIMES)
+  convert = {'eps': objective.to_eps, 'x0': objective.to_x0, 'v': objective.to_v}[goal]
+  expected = objective.target(goal, SCHEDULE, x0, noise, TIMES)
+  np.testing.assert_allclose(convert(source, SCHEDULE, prediction, xt, TIMES), expected, atol=3e-4)
+
+
+def test_v_gives_x0_at_zero_snr():
+  schedule = Schedule(zero_terminal_snr=True)
+  x0, noise, _ = draw()
+  t = jnp.full(len(TIMES), 999)
+  xt = process.add_noise(schedule, x0, noise, t)
+  np.testing.assert_allclose(xt, noise, atol=1e-6)  # nothing of the signal is left
+  v = objective.target('v', schedule, x0, noise, t)
+  np.testing.assert_allclose(objective.to_x0('v', schedule, v, xt, t), x0, atol=1e-6)
+
+
+def test_shifted_noise_is_plain_noise_of_the_residual():
+  x0, noise, _ = draw()
+  shift = 0.7 * jax.random.normal(jax.random.key(5), x0.shape[1:])
+  shifted = process.add_noise_shifted(SCHEDULE, x0, shift, noise, TIMES)
+  plain = process.add_noise(SCHEDULE, x0 - shift, noise, TIMES)
+  np.testing.assert_allclose(shifted - shift, plain, atol=1e-5)
+  # Sampling starts around the shift: at zero SNR the state is shift + noise.
+  end = process.add_noise_shifted(Schedule(), x0, shift, noise, jnp.full(len(TIMES), 999))
+  np.testing.assert_allclose(end, shift + noise, atol=1e-6)
+
+
+@pytest.mark.parametrize('prediction_type', objective.PREDICTION_TYPES)
+def test_weights_are_finite_and_positive_where_they_can_be(prediction_type):
+  schedule = Schedule()
+  t = jnp.arange(1000)
+  weights = objective.loss_weight(prediction_type, schedule, t, gamma=5.0)
+  assert np.all(np.isfinite(weights)) and np.all(weights >= 0)
+  assert np.all(objective.loss_weight(prediction_type, schedule, t) == 1)
+  if prediction_type == 'v':
+    np.testing.assert_allclose(weights[-1], 1.0)  # where sampling starts
+    assert weights[0] < 0.1
+
+
+def test_unknown_type_is_named():
+  with pytest.raises(ValueError, match='velocity'):
+    objective.target('velocity', SCHEDULE, *draw()[:2], TIMES)

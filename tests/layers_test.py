@@ -1,0 +1,73 @@
+"""Data walks one way through the house: no room imports a room that stands after it."""
+
+from __future__ import annotations
+
+import ast
+import pathlib
+
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+PACKAGE = ROOT / 'seetalk_jax'
+
+# room -> the rooms it may import from (its own is always allowed, `errors` and `released` are said apart)
+ALLOWED = {
+  'errors': set(),
+  'media': {'errors'},
+  'models': {'errors', 'media.constants'},
+  'diffusion': {'errors'},
+  'data': {'errors', 'media'},
+  'sampling': {'models', 'diffusion', 'media.constants', 'errors'},
+  'stages': {'models', 'diffusion', 'sampling', 'data', 'media', 'errors'},
+  'training': {'stages', 'models', 'data', 'media', 'released', 'errors'},
+  'released': {'models', 'media', 'errors'},
+  'pipeline': {'models', 'diffusion', 'sampling', 'media', 'released', 'clip', 'errors'},
+  'clip': {'media', 'errors'},
+  'metrics': {'models', 'data', 'media', 'pipeline', 'released', 'clip', 'sampling', 'diffusion', 'errors'},
+}
+# The command line, the package's front door and the weights see everything.
+OUTSIDE = {'cli', 'commands', '__init__', '__main__', 'weights', 'app', 'convert'}
+
+
+def _room(path: pathlib.Path) -> str:
+  return path.relative_to(PACKAGE).parts[0].removesuffix('.py')
+
+
+def _imports(path: pathlib.Path):
+  for node in ast.walk(ast.parse(path.read_text())):
+    if isinstance(node, ast.Import):
+      names = [alias.name for alias in node.names]
+    elif isinstance(node, ast.ImportFrom):
+      assert node.level == 0, f'{path}:{node.lineno}: imports are absolute'
+      names = [f'{node.module}.{alias.name}' for alias in node.names]
+    else:
+      continue
+    for name in names:
+      yield node.lineno, name
+
+
+FILES = sorted(PACKAGE.rglob('*.py'))
+
+
+@pytest.mark.parametrize('path', FILES, ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_imports_walk_one_way(path):
+  room = _room(path)
+  for line, name in _imports(path):
+    top = name.split('.')[0]
+    assert top not in {'tensorflow', 'torch'}, f'{path}:{line} imports {top}'
+    if top == 'orbax':
+      assert path.relative_to(PACKAGE).as_posix() == 'training/checkpoint.py', 'one importer of Orbax'
+    if top != 'seetalk_jax' or room in OUTSIDE:
+      continue
+    inside = name.removeprefix('seetalk_jax').lstrip('.')
+    if not inside or inside == '__version__' or inside.split('.')[0] == room:
+      continue
+    allowed = ALLOWED[room]
+    assert any(inside == a or inside.startswith(a + '.') for a in allowed), (
+      f'{path}:{line}: room `{room}` must not import `{name}`; it may use {sorted(allowed)}'
+    )
+
+
+def test_no_room_is_forgotten():
+  rooms = {_room(path) for path in FILES}
+  assert rooms <= set(ALLOWED) | OUTSIDE, rooms - set(ALLOWED) - OUTSIDE

@@ -1,0 +1,191 @@
+"""Speech from every container, rate and channel count; every kind of bad file; loudness."""
+
+import numpy as np
+import pytest
+import sounds
+
+from seetalk_jax.errors import SpeechError
+from seetalk_jax.media import audio
+from seetalk_jax.media.constants import SAMPLE_RATE_HZ
+
+SECONDS = 1.3
+
+
+def dominant_hz(waveform):
+  spectrum = np.abs(np.fft.rfft(waveform * np.hanning(len(waveform))))
+  return np.argmax(spectrum) * SAMPLE_RATE_HZ / len(waveform)
+
+
+@pytest.mark.parametrize('rate_hz', [8_000, 11_025, 16_000, 22_050, 32_000, 44_100, 48_000, 96_000])
+@pytest.mark.parametrize('channels', [1, 2, 6])
+def test_any_rate_and_channel_count(tmp_path, rate_hz, channels):
+  path = sounds.write_sndfile(tmp_path / 'a.wav', sounds.tone(SECONDS, rate_hz, channels), rate_hz)
+  speech = audio.load_speech(path)
+  assert speech.waveform.dtype == np.float32 and speech.waveform.ndim == 1
+  assert abs(len(speech.waveform) - SECONDS * SAMPLE_RATE_HZ) <= 1
+  assert abs(dominant_hz(speech.waveform) - 220) < 2
+  assert 0.4 < np.abs(speech.waveform).max() < 0.6
+  assert (speech.rate_hz, speech.channels) == (rate_hz, channels)
+
+
+@pytest.mark.parametrize('suffix, codec, exact', [
+  ('wav', None, True),
+  ('flac', None, True),
+  ('ogg', None, True),
+  ('mp3', None, False),
+  ('m4a', 'aac', False),
+  ('mp4', 'aac', False),
+  ('mkv', 'flac', True),
+  ('webm', 'libopus', False),
+])  # fmt: skip
+def test_any_container_keeps_length_and_timing(tmp_path, suffix, codec, exact):
+  samples = sounds.tone(SECONDS, 48_000, 2)
+  samples[: 48_000 // 2] = 0  # sound starts at 0.5 s
+  path = tmp_path / f'a.{suffix}'
+  if codec:
+    sounds.write_av(path, samples, 48_000, codec)
+  else:
+    sounds.write_sndfile(path, samples, 48_000)
+  speech = audio.load_speech(path)
+  slack = 1 if exact else 0.04 * SAMPLE_RATE_HZ
+  assert abs(len(speech.waveform) - SECONDS * SAMPLE_RATE_HZ) <= slack
+  onset = np.argmax(np.abs(speech.waveform) > 0.05) / SAMPLE_RATE_HZ
+  assert abs(onset - 0.5) < 0.03
+  assert abs(dominant_hz(speech.waveform) - 220) < 2
+
+
+def test_content_counts_not_the_name(tmp_path):
+  wav = sounds.write_sndfile(tmp_path / 'a.wav', sounds.tone(SECONDS), 16_000)
+  lying = wav.rename(tmp_path / 'with spaces: and colons.mp3')
+  assert abs(audio.load_speech(lying).seconds - SECONDS) < 1e-3
+  m4a = sounds.write_av(tmp_path / 'b.m4a', sounds.tone(SECONDS, 44_100), 44_100)
+  assert abs(audio.load_speech(m4a.rename(tmp_path / 'b.wav')).seconds - SECONDS) < 0.04
+
+
+def test_sound_track_that_starts_late(tmp_path):
+  path = tmp_path / 'late.mp4'
+  sounds.write_av(path, sounds.tone(1.0, 48_000), 48_000, picture_seconds=2.0, delay=0.5)
+  speech = audio.load_speech(path)
+  assert abs(speech.seconds - 1.5) < 0.05
+  assert np.abs(speech.waveform[: int(0.4 * SAMPLE_RATE_HZ)]).max() < 1e-3
+
+
+def test_opposite_channels_do_not_cancel(tmp_path):
+  samples = sounds.tone(SECONDS, 16_000, 2)
+  samples[:, 1] *= -1
+  speech = audio.load_speech(sounds.write_sndfile(tmp_path / 'a.wav', samples, 16_000))
+  assert np.abs(speech.waveform).max() > 0.3
+  assert speech.sound.channels == 1
+
+
+@pytest.mark.parametrize('rate_hz, sound_rate', [(44_100, 44_100), (48_000, 48_000), (8_000, 48_000)])
+def test_sound_for_the_video(tmp_path, rate_hz, sound_rate):
+  path = sounds.write_sndfile(tmp_path / 'a.wav', sounds.tone(SECONDS, rate_hz, 2), rate_hz)
+  sound = audio.load_speech(path).sound
+  for _ in range(2):  # opened anew each time
+    blocks = np.concatenate(list(sound.open_blocks()))
+    assert blocks.shape == (sound.num_samples, 2) and blocks.dtype == np.float32
+  assert sound.rate_hz == sound_rate
+  assert abs(sound.num_samples - SECONDS * sound_rate) <= 3
+  assert 0.4 < np.abs(blocks).max() < 0.6  # not loudness-normalised
+
+
+def test_arrays_are_speech_too():
+  integers = (sounds.tone(SECONDS, 48_000, 2) * 32767).astype(np.int16)
+  speech = audio.speech_from_array(integers, 48_000)
+  assert abs(len(speech.waveform) - SECONDS * SAMPLE_RATE_HZ) <= 1
+  assert 0.4 < np.abs(speech.waveform).max() < 0.6
+  with pytest.raises(SpeechError, match='array'):
+    audio.speech_from_array(np.zeros(16_000, np.float32))
+
+
+def nan_samples():
+  samples = sounds.tone(SECONDS)
+  samples[8_000] = np.nan
+  return samples
+
+
+BAD = {
+  'missing': (None, 'no such'),
+  'folder': ('folder', 'folder'),
+  'empty file': (b'', 'empty'),
+  'text': (b'this is not audio\n' * 100, 'audio|sound'),
+  'noise bytes': (np.random.default_rng(0).bytes(5_000), 'audio|sound'),
+  'no samples': (np.zeros((0, 1)), 'no samples'),
+  'short': (sounds.tone(0.19), 'short'),
+  'silence': (np.zeros((16_000, 2)), 'silence'),
+  'faint': (sounds.tone(1.0) * 1e-3, 'silence'),
+  'constant': (np.full((16_000, 1), 0.3), 'silence'),
+  'nan': (nan_samples(), 'NaN.* 0.50 s'),
+  'inf': (np.where(np.isnan(nan_samples()), np.inf, nan_samples()), 'infinite'),
+}
+
+
+def make_bad(tmp_path, kind):
+  content, _ = BAD[kind]
+  path = tmp_path / 'bad.wav'
+  if isinstance(content, bytes):
+    path.write_bytes(content)
+  elif isinstance(content, np.ndarray):
+    sounds.write_sndfile(path, content, 16_000, subtype='FLOAT')
+  elif content == 'folder':
+    path.mkdir()
+  return path
+
+
+@pytest.mark.parametrize('kind', list(BAD))
+def test_bad_speech_is_one_line_that_names_the_file(tmp_path, kind):
+  path = make_bad(tmp_path, kind)
+  with pytest.raises(SpeechError, match=BAD[kind][1]) as caught:
+    audio.load_speech(path)
+  message = str(caught.value)
+  assert str(path) in message and '\n' not in message
+  assert ': ' in message.split(str(path))[-1]  # ... and says what to do
+
+
+def test_video_without_sound(tmp_path):
+  from seetalk_jax.media import video
+
+  with video.VideoWriter(tmp_path / 'mute.mp4', size=(64, 64)) as writer:
+    writer.write(np.zeros((5, 64, 64, 3), np.uint8))
+  with pytest.raises(SpeechError, match='no sound'):
+    audio.load_speech(tmp_path / 'mute.mp4')
+
+
+def test_exactly_at_the_shortest_length(tmp_path):
+  path = sounds.write_sndfile(tmp_path / 'a.wav', sounds.tone(0.2, 44_100), 44_100)
+  speech = audio.load_speech(path)
+  assert len(speech.waveform) == 3200 and speech.num_frames == 5
+
+
+def voiced_rms(waveform):
+  frames = waveform[: len(waveform) // 400 * 400].reshape(-1, 400)
+  power = np.mean(frames**2, axis=1)
+  return np.sqrt(np.mean(power[power > 1e-2 * power.max()]))
+
+
+def test_loudness_does_not_depend_on_gain_offset_or_pauses():
+  speech = sounds.tone(2.0)[:, 0]
+  reference = audio.normalise_loudness(speech)
+  assert abs(20 * np.log10(voiced_rms(reference)) - audio.LOUDNESS_DBFS) < 1.0
+  np.testing.assert_allclose(audio.normalise_loudness(0.01 * speech + 0.2), reference, atol=1e-4)
+  paused = np.concatenate([np.zeros(48_000, np.float32), speech, np.zeros(48_000, np.float32)])
+  np.testing.assert_allclose(audio.normalise_loudness(paused)[48_000:-48_000], reference, atol=2e-3)
+
+
+def test_loudness_keeps_peaks_and_silence():
+  clicks = np.zeros(16_000, np.float32)
+  clicks[::4000] = 0.5
+  assert np.abs(audio.normalise_loudness(clicks)).max() <= audio.MAX_PEAK
+  assert not audio.normalise_loudness(np.zeros(16_000)).any()
+
+
+def test_log_mel_of_a_tone_peaks_at_its_band():
+  low, high = (audio.log_mel(sounds.tone(1.0, hz=hz)[:, 0]) for hz in (200, 3000))
+  assert low.shape == (101, 80) and np.isfinite(low).all()
+  assert low[50].argmax() < 15 < 40 < high[50].argmax()
+
+
+def test_pad_to_frames():
+  assert len(audio.pad_to_frames(np.ones(641))) == 1280
+  assert len(audio.pad_to_frames(np.ones(640))) == 640

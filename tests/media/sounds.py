@@ -1,0 +1,56 @@
+"""Makes sound files of any container, codec, rate and channel count for the tests."""
+
+from __future__ import annotations
+
+import fractions
+import pathlib
+
+import numpy as np
+
+
+def tone(seconds: float, rate_hz: int = 16_000, channels: int = 1, hz: float = 220.0) -> np.ndarray:
+  """A sine that swells and fades three times a second, float32 `[n, channels]`, peak about 0.5."""
+  t = np.arange(round(seconds * rate_hz)) / rate_hz
+  wave = 0.5 * np.sin(2 * np.pi * hz * t) * (0.6 - 0.4 * np.cos(2 * np.pi * 3 * t))
+  return np.repeat(wave[:, None], channels, axis=1).astype(np.float32)
+
+
+def write_sndfile(path: pathlib.Path, samples: np.ndarray, rate_hz: int, **kwargs) -> pathlib.Path:
+  """wav, flac, ogg or mp3 by libsndfile."""
+  import soundfile
+
+  soundfile.write(path, samples, rate_hz, **kwargs)
+  return path
+
+
+def write_av(
+  path: pathlib.Path,
+  samples: np.ndarray,
+  rate_hz: int,
+  codec: str = 'aac',
+  container: str | None = None,
+  picture_seconds: float = 0.0,
+  delay: float = 0.0,
+) -> pathlib.Path:
+  """Any container by FFmpeg; with `picture_seconds` a video, whose sound starts `delay` seconds later."""
+  import av
+
+  layout = {1: 'mono', 2: 'stereo', 6: '5.1'}[samples.shape[1]]
+  with av.open(str(path), 'w', format=container) as out:
+    if picture_seconds:
+      video = out.add_stream('mpeg4', rate=25)
+      video.width = video.height = 64
+      video.pix_fmt = 'yuv420p'
+    audio = out.add_stream(codec, rate=rate_hz, layout=layout)
+    for i in range(round(picture_seconds * 25)):
+      frame = av.VideoFrame.from_ndarray(np.full((64, 64, 3), i % 255, np.uint8), format='rgb24')
+      frame.pts, frame.time_base = i, fractions.Fraction(1, 25)
+      out.mux(video.encode(frame))
+    if picture_seconds:
+      out.mux(video.encode(None))
+    frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(samples.T), format='fltp', layout=layout)
+    frame.sample_rate, frame.time_base = rate_hz, fractions.Fraction(1, rate_hz)
+    frame.pts = round(delay * rate_hz)
+    out.mux(audio.encode(frame))
+    out.mux(audio.encode(None))
+  return path

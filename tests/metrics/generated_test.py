@@ -1,0 +1,63 @@
+"""The evaluation's view of a pipeline agrees with the pipeline's own."""
+
+import pathlib
+import sys
+
+import numpy as np
+import pytest
+
+from seetalk_jax.errors import InputError
+from seetalk_jax.media import video
+from seetalk_jax.metrics import generated, recordings
+
+sys.path.insert(0, str(pathlib.Path(__file__).parent.parent))
+import tiny_release  # noqa: E402
+
+
+@pytest.fixture(scope='module')
+def release(tmp_path_factory):
+  return tiny_release.make(tmp_path_factory.mktemp('release'))
+
+
+@pytest.fixture(scope='module')
+def generator(release):
+  return generated.PipelineGenerator(str(release))
+
+
+def _speech(seconds=0.6):
+  rng = np.random.default_rng(0)
+  return (0.1 * rng.standard_normal(int(16_000 * seconds))).astype(np.float32)
+
+
+def test_a_late_frame_is_a_frame_of_the_video(generator):
+  side = generator.pipe.side
+  portraits = generator.portraits(_speech(), [3, 4])
+  assert portraits.shape == (2, side, side, 3)
+  assert not np.array_equal(*portraits)
+  late = generator.late_frame(portraits[0], _speech(), seed=3)
+  clip = generator.pipe(_speech(), seed=3, portrait=portraits[0])
+  assert any(np.array_equal(late, frame) for frame in clip.frames[-3:])
+
+
+def test_rebuilt_frames_are_padded_and_cut_back(generator):
+  rng = np.random.default_rng(1)
+  side = generator.pipe.side
+  source, target = rng.integers(0, 256, (2, 5, side, side, 3)).astype(np.uint8)
+  made = generator.rebuild(source, target)
+  assert list(made) == ['HR decoder', 'plain decoder']
+  alone = generator.rebuild(source[4:], target[4:])
+  for route, frames in made.items():
+    assert frames.shape == source.shape and frames.dtype == np.uint8
+    np.testing.assert_allclose(frames[4].astype(int), alone[route][0], atol=1)
+
+
+def test_every_recording_becomes_a_video(release, tmp_path):
+  import soundfile
+
+  (tmp_path / 'in').mkdir()
+  soundfile.write(tmp_path / 'in' / 'one.wav', _speech(0.5), 16_000)
+  figures = recordings.recording_figures(str(tmp_path / 'in'), str(tmp_path / 'out'), str(release), seed=0)
+  assert figures[0].value == 100
+  assert sum(1 for _ in video.read_video(tmp_path / 'out' / 'one.mp4')) == 13
+  with pytest.raises(InputError, match='no recordings'):
+    recordings.recording_figures(str(tmp_path / 'none'), str(tmp_path / 'out'), str(release), seed=0)

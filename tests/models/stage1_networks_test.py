@@ -1,0 +1,224 @@
+"""Networks of stage 1: shapes, sizes, axis names, dropped conditions, the prior's arithmetic."""
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from seetalk_jax.models import (
+  AutoencoderKL,
+  ConReHead,
+  FaceEncoder,
+  PortraitUNet,
+  SampleAdaptiveWeighting,
+  SpeechEncoder,
+  blocks,
+)
+from seetalk_jax.models.face_prior import PriorSums, finalize_prior, projection_coefficient, update_prior
+
+TOKEN_DIM = {'tiny': 32, 'demo': 192, 'base': 768, 'large': 1024}
+
+
+def inputs(cls, size):
+  def zeros(*shape, dtype=jnp.float32):
+    return jax.ShapeDtypeStruct(shape, dtype)
+
+  tokens = zeros(1, 25, TOKEN_DIM[size])
+  return {
+    SpeechEncoder: (zeros(1, 16_000),),
+    FaceEncoder: (zeros(1, 128, 128, 3),),
+    ConReHead: (zeros(1, 512), tokens),
+    AutoencoderKL: (zeros(1, 64, 64, 3),),
+    PortraitUNet: (zeros(1, 32, 32, 4), zeros(1), tokens, zeros(1, 25, dtype=bool), zeros(1, 512)),
+    SampleAdaptiveWeighting: (zeros(1, 512), zeros(1, 4)),
+  }[cls]
+
+
+def abstract_params(cls, size):
+  module = cls.build(size)
+  return jax.eval_shape(lambda *args: module.init(jax.random.key(0), *args), *inputs(cls, size))['params']
+
+
+# Millions of parameters, lower and upper bound.
+COUNTS = [
+  (SpeechEncoder, 'demo', 1.5, 2.0),
+  (SpeechEncoder, 'base', 93, 98),
+  (SpeechEncoder, 'large', 312, 322),
+  (FaceEncoder, 'demo', 0.7, 1.0),
+  (FaceEncoder, 'base', 43, 45),
+  (ConReHead, 'demo', 0.3, 1.0),
+  (AutoencoderKL, 'demo', 2.0, 2.5),
+  (AutoencoderKL, 'base', 83.6, 83.7),  # Stable Diffusion's: 83.65
+  (PortraitUNet, 'demo', 5.5, 6.6),
+  (PortraitUNet, 'base', 859, 863),  # Stable Diffusion 1.5's 859.5 and the way in for the voice
+  (PortraitUNet, 'large', 865, 870),
+  (SampleAdaptiveWeighting, 'demo', 0, 0.1),
+]
+
+
+@pytest.mark.parametrize('cls, size, low, high', COUNTS)
+def test_sizes_and_axis_names(cls, size, low, high):
+  params = abstract_params(cls, size)
+  assert low * 1e6 < blocks.count_params(params) < high * 1e6
+  for leaf in jax.tree.leaves(params, is_leaf=lambda x: isinstance(x, nn.LogicallyPartitioned)):
+    if isinstance(leaf, nn.LogicallyPartitioned):
+      assert set(leaf.names) - {None} <= set(blocks.LOGICAL_AXES)
+      assert len(leaf.names) == len(leaf.value.shape)
+    else:
+      assert len(leaf.shape) < 2, 'a kernel without axis names'
+
+
+def build(cls, *args):
+  module = cls.build('tiny')
+  return module, blocks.init_params(module, jax.random.key(0), *args)
+
+
+def test_face_encoder_gives_unit_vectors_for_any_size():
+  image = jax.random.uniform(jax.random.key(1), (2, 128, 128, 3), minval=-1)
+  encoder, params = build(FaceEncoder, image)
+  apply = jax.jit(encoder.apply)
+  embedding = apply({'params': params}, image)
+  assert embedding.shape == (2, 512)
+  np.testing.assert_allclose(jnp.linalg.norm(embedding, axis=-1), 1, atol=1e-5)
+  assert apply({'params': params}, blocks.resize_image(image, 64)).shape == (2, 512)
+  assert float(jnp.abs(embedding[0] - embedding[1]).max()) > 1e-3
+
+
+def test_conre_head_outputs():
+  head, params = build(ConReHead, jnp.ones((1, 512)), jnp.ones((1, 4, 32)))
+  drawing, attributes, articulation, temperature = jax.jit(head.apply)(
+    {'params': params}, jnp.ones((3, 512)) / 22.6, jnp.ones((3, 10, 32))
+  )
+  assert drawing.shape == (3, 64, 64, 3) and attributes.shape == (3, 3) and articulation.shape == (3, 10, 8)
+  assert jnp.all((attributes[:, 0] > 0) & (attributes[:, 0] < 1))
+  np.testing.assert_allclose(temperature, 0.07, rtol=1e-5)
+  params['log_temperature'] = jnp.array(-50.0)
+  np.testing.assert_allclose(head.apply({'params': params}, method='temperature'), 0.01, rtol=1e-5)
+
+
+def test_autoencoder_keeps_shapes_and_samples_its_posterior():
+  image = jax.random.uniform(jax.random.key(1), (2, 64, 48, 3), minval=-1)
+  module, params = build(AutoencoderKL, image)
+  variables, apply = {'params': params}, jax.jit(module.apply, static_argnames='method')
+  mean, log_variance = apply(variables, image, method='encode')
+  assert mean.shape == log_variance.shape == (2, 8, 6, 4) and module.factor == 8
+  rebuilt, _, _ = apply(variables, image)
+  assert rebuilt.shape == image.shape
+  sampled, _, _ = apply(variables, image, jax.random.key(0))
+  np.testing.assert_allclose(rebuilt, apply(variables, mean, method='decode'), atol=1e-4)
+  assert float(jnp.abs(rebuilt - sampled).max()) > 1e-3
+
+
+def test_unpatched_layout_of_stable_diffusion_runs():
+  module = AutoencoderKL(
+    patch_size=1,
+    groups=4,
+    encoder_channels=(8, 8, 8, 16),
+    decoder_channels=(8, 8, 8, 16),
+    encoder_blocks=(1, 1, 1, 1),
+    decoder_blocks=(1, 1, 1, 1),
+    mid_blocks=2,
+    mid_attention=True,
+    quant_conv=True,
+  )
+  (rebuilt, mean, _), _ = jax.jit(module.init_with_output)(jax.random.key(0), jnp.zeros((1, 32, 32, 3)))
+  assert rebuilt.shape == (1, 32, 32, 3) and mean.shape == (1, 4, 4, 4)
+  unet = PortraitUNet(
+    patch_size=1,
+    channels=(16, 32),
+    attention_levels=(True, False),
+    layers_per_block=2,
+    mid_blocks=2,
+    context_dim=16,
+    num_heads=0,
+    head_dim=8,
+    conditioning='add',
+    remat=True,
+  )
+  out, _ = jax.jit(unet.init_with_output)(
+    jax.random.key(0), mean, jnp.zeros(1), jnp.zeros((1, 3, 8)), jnp.ones((1, 3), bool), jnp.ones((1, 512))
+  )
+  assert out.shape == mean.shape
+
+
+@pytest.fixture(scope='module')
+def unet():
+  tokens, valid = jnp.zeros((1, 5, 32)), jnp.ones((1, 5), bool)
+  module, params = build(
+    PortraitUNet, jnp.zeros((1, 8, 8, 4)), jnp.zeros(1), tokens, valid, jnp.ones((1, 512))
+  )
+  # Zero-initialised outputs would hide everything: give every array some weight.
+  leaves, tree = jax.tree.flatten(params)
+  keys = jax.random.split(jax.random.key(1), len(leaves))
+  leaves = [p + 0.05 * jax.random.normal(k, p.shape) for k, p in zip(keys, leaves, strict=True)]
+  return jax.jit(module.apply), {'params': jax.tree.unflatten(tree, leaves)}
+
+
+def unet_inputs(seed=0, length=5):
+  keys = jax.random.split(jax.random.key(seed), 3)
+  return (
+    jax.random.normal(keys[0], (2, 8, 8, 4)),
+    jnp.array([10, 900]),
+    jax.random.normal(keys[1], (2, length, 32)),
+    jnp.ones((2, length), bool),
+    blocks.unit(jax.random.normal(keys[2], (2, 512))),
+  )
+
+
+def test_unet_listens_to_every_input(unet):
+  apply, variables = unet
+  args = unet_inputs()
+  out = apply(variables, *args)
+  assert out.shape == (2, 8, 8, 4) and out.dtype == jnp.float32
+  other = unet_inputs(seed=1)
+  for i in (0, 2, 4):
+    changed = [*args]
+    changed[i] = other[i]
+    assert float(jnp.abs(apply(variables, *changed) - out).max()) > 1e-4, i
+  assert float(jnp.abs(apply(variables, args[0], args[1] + 50, *args[2:]) - out).max()) > 1e-4
+
+
+def test_unet_ignores_invalid_tokens_and_survives_none(unet):
+  apply, variables = unet
+  y, t, tokens, valid, voice = unet_inputs()
+  half = valid.at[:, 3:].set(False)
+  garbage = tokens.at[:, 3:].set(100.0)
+  np.testing.assert_allclose(
+    apply(variables, y, t, tokens, half, voice), apply(variables, y, t, garbage, half, voice), atol=1e-4
+  )
+  dropped = apply(variables, y, t, tokens, jnp.zeros_like(valid), jnp.zeros_like(voice))
+  assert bool(jnp.isfinite(dropped).all())
+  again = apply(variables, y, t, garbage, jnp.zeros_like(valid), jnp.zeros_like(voice))
+  np.testing.assert_allclose(dropped, again, atol=1e-4)
+
+
+def test_prior_over_batches_equals_the_direct_one():
+  latents = 3.0 + 0.1 * jax.random.normal(jax.random.key(0), (37, 2, 3, 4))
+  sums = PriorSums.empty((2, 3, 4))
+  for start, stop in ((0, 5), (5, 6), (6, 30), (30, 37)):
+    sums = jax.jit(update_prior)(sums, latents[start:stop])
+  prior = finalize_prior(sums)
+  np.testing.assert_allclose(prior.mean, np.mean(latents, 0), rtol=1e-5)
+  np.testing.assert_allclose(prior.std, np.std(latents, 0), rtol=1e-4)
+  np.testing.assert_allclose(prior.pooled(), np.mean(latents, (0, 1, 2)), rtol=1e-5)
+
+
+def test_projection_coefficient_is_what_is_left_out_least():
+  prior = jax.random.normal(jax.random.key(0), (4, 4, 4))
+  rest = jax.random.normal(jax.random.key(1), (2, 4, 4, 4))
+  beta = projection_coefficient(rest + 0.7 * prior, prior)
+  assert beta.shape == (2, 1, 1, 1)
+  residual = rest + 0.7 * prior - beta * prior
+  np.testing.assert_allclose(jnp.sum(residual * prior, (1, 2, 3)), 0, atol=1e-3)
+  np.testing.assert_allclose(projection_coefficient(0.7 * prior[None], prior, True), 0.7, rtol=1e-5)
+
+
+@pytest.mark.parametrize('beta0', [1.0, 0.4])
+def test_weighting_starts_at_beta0(beta0):
+  saw = SampleAdaptiveWeighting(hidden=8, beta0=beta0)
+  voice, pooled = jax.random.normal(jax.random.key(0), (3, 512)), jnp.ones(4)
+  beta, _ = saw.init_with_output(jax.random.key(1), voice, pooled)
+  np.testing.assert_allclose(beta, np.full((3, 1, 1, 1), beta0), rtol=1e-5)
+  per_channel, _ = saw.clone(per_channel=True).init_with_output(jax.random.key(1), voice, pooled)
+  assert per_channel.shape == (3, 1, 1, 4)

@@ -1,0 +1,217 @@
+"""Stages of stage 1 on tiny networks: losses fall, statistics are right, previews and samples have shapes."""
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import ml_collections
+import numpy as np
+import optax
+import pytest
+
+from seetalk_jax.errors import ConfigError
+from seetalk_jax.models import blocks
+from seetalk_jax.sampling.portrait import sample_portraits
+from seetalk_jax.stages import base
+from seetalk_jax.stages.conre import info_nce
+
+SIZE = 64
+
+
+def config_of(stage, networks, **options):
+  return ml_collections.ConfigDict(
+    {'stage': stage, 'model': dict.fromkeys(networks, 'tiny'), 'options': options, 'init': {}}
+  )
+
+
+def batch_of(stage, size=4, seed=0):
+  batch = base.fake_batch(stage.batch_spec(size), seed)
+  if 'num_samples' in batch:
+    batch['num_samples'] = np.full(size, 48_000, np.int32)
+  return batch
+
+
+def unboxed(stage, frozen):
+  return jax.jit(lambda rng: nn.unbox(stage.init(rng, frozen)))(jax.random.key(0))
+
+
+def losses(stage, frozen, batch, steps, rate=3e-3):
+  params, collections = unboxed(stage, frozen)
+  optimizer = optax.adam(rate)
+  state = optimizer.init(params)
+
+  @jax.jit
+  def step(params, state, rng):
+    grad = jax.value_and_grad(stage.loss, has_aux=True)
+    (loss, (metrics, _)), gradient = grad(params, frozen, collections, batch, rng, 0)
+    updates, state = optimizer.update(gradient, state)
+    return optax.apply_updates(params, updates), state, {**metrics, 'loss': loss}
+
+  history = []
+  for i in range(steps):
+    params, state, metrics = step(params, state, jax.random.key(i))
+    history.append({name: float(value) for name, value in metrics.items()})
+  assert all(np.isfinite(value) for row in history for value in row.values())
+  return history, params
+
+
+def numpy_info_nce(speech, face, temperature, speaker):
+  total = 0.0
+  for a, b in ((speech, face), (face, speech)):
+    for i in range(len(a)):
+      rows = [j for j in range(len(b)) if j == i or speaker[j] != speaker[i]]
+      logits = np.array([a[i] @ b[j] / temperature for j in rows])
+      total += np.log(np.exp(logits).sum()) - logits[rows.index(i)]
+  return total / (2 * len(speech))
+
+
+@pytest.mark.parametrize('speaker', [[0, 1, 2, 3, 4, 5], [0, 0, 1, 2, 2, 2]])
+def test_info_nce_matches_numpy(speaker):
+  speech, face = (np.asarray(blocks.unit(x)) for x in jax.random.normal(jax.random.key(0), (2, 6, 16)))
+  loss, found = info_nce(speech, face, 0.1, jnp.array(speaker))
+  np.testing.assert_allclose(loss, numpy_info_nce(speech, face, 0.1, speaker), rtol=1e-5)
+  assert 0 <= found <= 1
+  assert info_nce(speech, speech, 0.1, jnp.arange(6))[1] == 1
+
+
+def test_same_speaker_is_no_negative():
+  # Two looks of one speaker, everybody else far away: nothing is left to tell apart.
+  x = blocks.unit(jnp.array([[1.0, 0.0], [1.0, 0.01]]))
+  assert info_nce(x, x, 0.05, jnp.array([7, 7]))[0] < 1e-6
+  assert info_nce(x, x, 0.05, jnp.array([7, 8]))[0] > 0.5
+
+
+@pytest.fixture(scope='module')
+def conre():
+  networks = ['speech_encoder', 'face_encoder', 'conre']
+  stage = base.build_stage(config_of('conre', networks, image_size=SIZE), {})
+  batch = batch_of(stage)
+  statistics = stage.prepare(base.Frozen(), iter([batch, batch]))
+  return stage, batch, base.Frozen(statistics=statistics)
+
+
+def test_conre_learns_a_batch(conre):
+  stage, batch, frozen = conre
+  history, params = losses(stage, frozen, batch, 12)
+  assert history[-1]['loss'] < 0.9 * history[0]['loss']
+  picture = stage.preview(params, frozen, {}, batch, jax.random.key(0))
+  assert picture.shape == (3 * 64, 4 * 64, 3) and picture.dtype == np.uint8
+
+
+def test_conre_without_truth_needs_none(conre):
+  stage = conre[0]
+  plain = type(stage)(networks=stage.networks, image_size=SIZE, attributes_weight=0, articulation_weight=0)
+  assert set(plain.batch_spec(2)) == {'portrait', 'speech', 'num_samples', 'speaker'}
+  assert plain.prepare(base.Frozen(), iter([])) == {}
+  history, _ = losses(plain, base.Frozen(), batch_of(plain, 2), 1)
+  assert 'articulation' not in history[0]
+
+
+def test_conre_statistics(conre):
+  _, batch, frozen = conre
+  np.testing.assert_allclose(frozen.statistics['age_mean'], batch['attributes'][:, 1].mean(), rtol=1e-4)
+  assert frozen.statistics['articulation_std'].shape == (8,)
+
+
+@pytest.mark.parametrize('options', [{}, {'crop_size': 32, 'head_weight': 1.0}])
+def test_autoencoder_learns_a_batch(options):
+  stage = base.build_stage(config_of('autoencoder', ['autoencoder'], image_size=SIZE, **options), {})
+  assert ('parts' in stage.batch_spec(1)) == (not options)
+  batch = batch_of(stage, 2)
+  batch['image'] = np.repeat(np.repeat(batch['image'][:, ::16, ::16], 16, 1), 16, 2)  # something learnable
+  history, params = losses(stage, base.Frozen(), batch, 15)
+  assert history[-1]['l1'] < 0.9 * history[0]['l1']
+  assert stage.preview(params, base.Frozen(), {}, batch, None).shape == (2 * SIZE, 2 * SIZE, 3)
+
+
+def make_portrait_stage(**options):
+  names = ['portrait_unet', 'sample_adaptive_weighting']
+  given = {name: base.make_network(name, 'tiny') for name in ('speech_encoder', 'autoencoder')}
+  stage = base.build_stage(config_of('portrait', names, image_size=SIZE, preview_steps=2, **options), given)
+  params = {
+    'speech_encoder': blocks.init_params(given['speech_encoder'], jax.random.key(0), jnp.zeros((1, 6400))),
+    'autoencoder': blocks.init_params(given['autoencoder'], jax.random.key(1), jnp.zeros((1, 32, 32, 3))),
+  }
+  return stage, base.Frozen(params=params)
+
+
+def test_prior_pass_equals_direct_statistics_and_portrait_fallback():
+  portrait, frozen = make_portrait_stage()
+  given = {'autoencoder': portrait.frozen['autoencoder']}
+  stage = base.build_stage(config_of('face_prior', [], image_size=SIZE), given)
+  assert base.is_pass(stage) and stage.data_options() == {'portraits_only': True}
+  images = [batch_of(stage, 3, seed) for seed in range(2)]
+  sums = stage.start(frozen)
+  for batch in images:
+    sums = jax.jit(stage.update)(sums, frozen, batch)
+  statistics = stage.finalize(sums)
+  pictures = blocks.to_float(jnp.concatenate([b['image'] for b in images]))
+  autoencoder = stage.frozen['autoencoder']
+  raw, _ = autoencoder.apply(frozen.variables('autoencoder'), pictures, method='encode')
+  np.testing.assert_allclose(statistics['latent_scale'], 1 / np.std(raw), rtol=1e-4)
+  scaled = np.asarray(raw) * statistics['latent_scale']
+  np.testing.assert_allclose(statistics['face_prior_mean'], scaled.mean(0), atol=1e-4)
+  np.testing.assert_allclose(statistics['face_prior_std'], scaled.std(0), atol=1e-4)
+  # Without a face_prior run the portrait stage measures the same itself.
+  own = portrait.prepare(frozen, iter([{'portrait': b['image']} for b in images]))
+  np.testing.assert_allclose(own['face_prior_mean'], statistics['face_prior_mean'], atol=1e-4)
+  assert own['beta0'] == 1
+  picture = stage.preview({}, frozen.replace(statistics=statistics), {}, images[0], None)
+  assert picture.shape == (SIZE, SIZE, 3)
+
+
+@pytest.mark.parametrize('mode', ['scfp', 'ldm'])
+def test_portrait_learns_and_samples(mode):
+  stage, frozen = make_portrait_stage(prior_mode=mode)
+  assert ('sample_adaptive_weighting' in stage.networks) == (mode == 'scfp')
+  batch = batch_of(stage)
+  statistics = stage.prepare(frozen, iter([batch] * 2))
+  assert statistics['beta0'] == (0 if mode == 'ldm' else 1)
+  frozen = frozen.replace(statistics=statistics)
+  history, params = losses(stage, frozen, batch, 20)
+  assert np.mean([h['error'] for h in history[-4:]]) < 0.9 * np.mean([h['error'] for h in history[:2]])
+  if mode == 'ldm':
+    assert history[-1]['beta_mean'] == 0
+    return
+  assert abs(history[-1]['beta_mean'] - 1) > 0 or history[-1]['beta_error'] < 1e-3  # SAW moves
+  picture = stage.preview(params, frozen, {}, batch, jax.random.key(0))
+  assert picture.shape == (4 * SIZE, 4 * SIZE, 3)
+
+  features = stage.frozen['speech_encoder'].apply(frozen.variables('speech_encoder'), batch['speech'])
+  modules = {**stage.networks, **stage.frozen}
+
+  def draw(seed, **options):
+    return sample_portraits(
+      modules,
+      {**frozen.params, **params},
+      frozen.statistics,
+      features.embedding,
+      features.tokens,
+      features.valid,
+      jax.random.key(seed),
+      num_steps=2,
+      **options,
+    )
+
+  first, again, other = draw(0), draw(0), draw(1)
+  assert first.image.shape == (4, SIZE, SIZE, 3) and float(jnp.abs(first.image).max()) <= 1
+  np.testing.assert_array_equal(first.image, again.image)
+  assert float(jnp.abs(first.latent - other.latent).max()) > 1e-2
+  # beta hears the undropped speech, whatever the guidance.
+  np.testing.assert_array_equal(first.beta, draw(1, guidance_scale=4.0).beta)
+  reach = 5 * frozen.statistics['face_prior_std'] + 2e-3
+  assert np.all(np.abs(first.latent - frozen.statistics['face_prior_mean']) <= reach)
+
+
+def test_cached_latents_replace_portraits():
+  stage, frozen = make_portrait_stage(cached_latents=True, drop_rate=1.0)
+  assert 'portrait' not in stage.batch_spec(2) and stage.batch_spec(2)['latent'].shape == (2, 8, 8, 4)
+  batch = batch_of(stage, 2)
+  frozen = frozen.replace(statistics=stage.prepare(frozen, iter([batch])))
+  losses(stage, frozen, batch, 1)  # with every condition dropped: finite
+
+
+def test_options_are_checked():
+  with pytest.raises(ConfigError, match='prior_mode'):
+    make_portrait_stage(prior_mode='vae')
+  with pytest.raises(ConfigError, match='prediction_type'):
+    make_portrait_stage(prediction_type='eps')

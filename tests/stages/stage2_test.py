@@ -1,0 +1,261 @@
+"""Stages of stage 2 on tiny networks: losses fall, known flow is found, frozen parts stay as they are."""
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import ml_collections
+import numpy as np
+import optax
+import pytest
+
+from seetalk_jax.models import blocks
+from seetalk_jax.models.motion_codec import MotionCodec
+from seetalk_jax.models.warping import warp
+from seetalk_jax.stages import base, losses
+from seetalk_jax.stages.lip_refiner import corrupt_lips, lip_subspace
+
+SIZE = 64
+
+
+def config_of(stage, networks, **options):
+  return ml_collections.ConfigDict(
+    {'stage': stage, 'model': dict.fromkeys(networks, 'tiny'), 'options': options, 'init': {}}
+  )
+
+
+def batch_of(stage, size=2, seed=0):
+  batch = base.fake_batch(stage.batch_spec(size), seed)
+  for name in ('source', 'target', 'driver', 'image', 'portrait'):
+    if name in batch:  # something learnable
+      batch[name] = np.repeat(np.repeat(batch[name][:, ::16, ::16], 16, 1), 16, 2)
+  for side in ('source', 'target'):
+    if f'{side}_parts' in batch:
+      batch[f'{side}_parts'] = batch[f'{side}_parts'] % 10
+  return batch
+
+
+def train(stage, frozen, batch, steps=3, rate=2e-3):
+  params, collections = jax.jit(lambda rng: nn.unbox(stage.init(rng, frozen)))(jax.random.key(0))
+  trainable = stage.trainable(params)
+  optimizer = optax.adam(rate)
+  state = optimizer.init(params)
+
+  @jax.jit
+  def step(params, state, collections, rng):
+    grad = jax.value_and_grad(stage.loss, has_aux=True)
+    (loss, (metrics, collections)), gradient = grad(params, frozen, collections, batch, rng, 0)
+    gradient = jax.tree.map(lambda g, t: g if t else jnp.zeros_like(g), gradient, trainable)
+    updates, state = optimizer.update(gradient, state)
+    return optax.apply_updates(params, updates), state, collections, {**metrics, 'loss': loss}
+
+  history, start = [], params
+  for _ in range(steps):
+    params, state, collections, metrics = step(params, state, collections, jax.random.key(1))
+    history.append({name: float(value) for name, value in metrics.items()})
+  assert all(np.isfinite(value) for row in history for value in row.values()), history
+  assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(params))
+  assert history[-1]['loss'] < history[0]['loss']
+  return history, start, params, collections
+
+
+@pytest.fixture(scope='module')
+def world():
+  """Every frozen network a stage may want, tiny and random."""
+  names = ('speech_encoder', 'autoencoder', 'motion_codec', 'motion_transformer', 'codebook', 'sync_expert')
+  modules = {name: base.make_network(name, 'tiny') for name in names}
+  image = jnp.zeros((1, SIZE, SIZE, 3))
+  inputs = {
+    'speech_encoder': (jnp.zeros((1, 6400)),),
+    'autoencoder': (jnp.zeros((1, 32, 32, 3)),),
+    'motion_codec': (image, image),
+    'motion_transformer': (
+      jnp.zeros((1, 4, 256)),
+      jnp.zeros((1,)),
+      jnp.zeros((1, 4, modules['speech_encoder'].token_dim)),
+      jnp.zeros((1, 256)),
+    ),
+    'codebook': (image,),
+    'sync_expert': (jnp.zeros((1, 3200)), jnp.zeros((1, 5, 48, 96, 3))),
+  }
+  variables = {
+    name: blocks.init_variables(module, jax.random.key(i), *inputs[name])
+    for i, (name, module) in enumerate(modules.items())
+  }
+  params = {name: trees['params'] for name, trees in variables.items()}
+  state = {k: v for k, v in variables['codebook'].items() if k != 'params'}
+  return modules, base.Frozen(params=params, collections={'codebook': state})
+
+
+def scene(shift):
+  """A canonical map seen plainly, and the same moved by `shift` (x, y) cells; labels all skin."""
+  y, x = np.mgrid[:32, :32] / 16 - 1.0
+
+  def seen(dx, dy):
+    u, v = x - dx / 16, y - dy / 16
+    return np.stack([u, v, 0.3 * np.sin(2 * u) * np.cos(v)], -1)[None].astype(np.float32)
+
+  parts = np.full((1, 32, 32), 3, np.uint8)
+  return jnp.asarray(seen(0, 0)), jnp.asarray(seen(*shift)), jnp.asarray(parts)
+
+
+@pytest.mark.parametrize('shift', [(0, 0), (3, -2), (2.4, 1.3)])
+def test_flow_is_found_to_a_fraction_of_a_cell(shift):
+  source, target, parts = scene(shift)
+  truth = losses.match_canonical(source, target, parts, parts, reach=(6, 6))
+  inner = truth.flow[0, 8:24, 8:24] * 32
+  np.testing.assert_allclose(inner, np.broadcast_to(-np.asarray(shift, np.float32), inner.shape), atol=0.08)
+  assert truth.visible[0, 8:24, 8:24].min() > 0.9
+  # The flow carries the source's map onto the target's.
+  moved = warp(source, truth.flow)
+  assert jnp.abs(moved - target)[0, 8:24, 8:24].max() < 0.02
+
+
+def test_what_the_source_hides_is_not_visible():
+  source, target, parts = scene((10, 0))
+  truth = losses.match_canonical(source, target, parts, parts, reach=(2, 14))
+  # The first columns show what was left of the picture.
+  assert truth.visible[0, :, :7].max() < 0.1 < 0.9 < truth.visible[0, 4:28, 14:28].min()
+  other = parts.at[:, :, 16:].set(8)  # teeth are no skin
+  truth = losses.match_canonical(source, source, parts, other, reach=(2, 2))
+  assert truth.visible[0, 4:28, 20:].max() == 0 and truth.visible[0, :, :14].min() > 0.9
+
+
+def test_part_weights_and_psnr():
+  parts = jnp.asarray([[[0, 1], [3, 7]]], jnp.uint8)
+  weight = losses.part_weights(parts)
+  assert weight.shape == (1, 8, 8, 1)
+  np.testing.assert_allclose(jnp.mean(weight), 1, rtol=1e-5)
+  np.testing.assert_allclose(weight[0, 7, 7] / weight[0, 0, 0], 5, rtol=1e-5)
+  image = jnp.zeros((1, 8, 8, 3))
+  np.testing.assert_allclose(losses.psnr(image, image + 0.2), 20.0, atol=1e-3)
+  whole = losses.crop_boxes(weight, jnp.array([[0.0, 0.0, 1.0, 1.0]]), (8, 8))
+  np.testing.assert_allclose(whole, weight, atol=1e-5)
+
+
+@pytest.mark.parametrize('with_truth', [True, False])
+def test_motion_codec_learns_a_batch(with_truth):
+  stage = base.build_stage(
+    config_of('motion_codec', ['motion_codec'], image_size=SIZE, with_truth=with_truth), {}
+  )
+  assert ('source_canonical' in stage.batch_spec(1)) == with_truth
+  batch = batch_of(stage)
+  history, _, params, _ = train(stage, base.Frozen(), batch, 4)
+  assert ('flow' in history[0]) == with_truth
+  if with_truth:
+    picture = stage.preview(params, base.Frozen(), {}, batch, None)
+    assert picture.shape == (7 * SIZE, 2 * SIZE, 3) and picture.dtype == np.uint8
+
+
+def test_codebook_learns_and_moves_its_codes():
+  stage = base.build_stage(config_of('codebook', ['codebook'], image_size=SIZE), {})
+  batch = batch_of(stage)
+  history, _, params, collections = train(stage, base.Frozen(), batch, 6)
+  assert history[-1]['perplexity'] >= 1
+  state = collections['codebook']['codebook_state']
+  assert set(state) == {'embedding', 'count', 'total'}
+  np.testing.assert_allclose(jnp.linalg.norm(state['embedding'], axis=-1), 1, atol=1e-3)
+  assert stage.preview(params, base.Frozen(), collections, batch, None).shape == (2 * SIZE, 2 * SIZE, 3)
+
+
+def test_code_transformer_learns_and_fusion_starts_from_the_codebook(world):
+  modules, frozen = world
+  stage = base.build_stage(
+    config_of('code_transformer', ['code_transformer', 'hr_decoder'], image_size=SIZE), modules
+  )
+  assert set(stage.networks) == {'code_transformer', 'hr_decoder'}
+  batch = batch_of(stage)
+  _, start, params, _ = train(stage, frozen, batch, 4)
+  jax.tree.map(
+    np.testing.assert_array_equal, start['hr_decoder']['decoder'], frozen.params['codebook']['decoder']
+  )
+  assert stage.preview(params, frozen, {}, batch, jax.random.key(0)).shape == (4 * SIZE, 2 * SIZE, 3)
+
+
+def test_render_trains_the_warper_and_keeps_what_m_means(world):
+  modules, frozen = world
+  given = {name: modules[name] for name in ('codebook', 'autoencoder', 'motion_codec')}
+  stage = base.build_stage(config_of('render', ['code_transformer', 'hr_decoder'], image_size=SIZE), given)
+  batch = batch_of(stage)
+  _, start, params, _ = train(stage, frozen, batch, 3)
+  moved = {
+    part: max(
+      float(jnp.abs(a - b).max())
+      for a, b in zip(*map(jax.tree.leaves, (tree, params['motion_codec'][part])), strict=True)
+    )
+    for part, tree in start['motion_codec'].items()
+  }
+  assert moved['warper'] > 0
+  assert all(
+    moved[part] == 0 for part in ('motion_encoder', 'truth_encoder', 'truth_reader', 'identity_encoder')
+  )
+  assert set(stage.networks) == {'motion_codec', 'code_transformer', 'hr_decoder'}
+  without = base.build_stage(
+    config_of('render', ['code_transformer', 'hr_decoder', 'motion_codec'], roundtrip_rate=0.0),
+    {'codebook': given['codebook']},
+  )
+  assert set(without.frozen) == {'codebook'}
+
+
+def test_sync_expert_learns_a_batch():
+  stage = base.build_stage(config_of('sync_expert', ['sync_expert']), {})
+  batch = batch_of(stage, 4)
+  history, *_ = train(stage, base.Frozen(), batch, 6)
+  assert history[-1]['contrastive'] < history[0]['contrastive']
+
+
+def test_motion_learns_and_standardises(world):
+  modules, frozen = world
+  stage = base.build_stage(
+    config_of('motion', ['motion_transformer']), {k: modules[k] for k in ('speech_encoder', 'motion_codec')}
+  )
+  batch = batch_of(stage)
+  statistics = stage.prepare(frozen, iter([batch]))
+  m = MotionCodec.build('tiny').apply(
+    frozen.variables('motion_codec'), batch['motion'], method='encode_truth'
+  )
+  np.testing.assert_allclose(statistics['motion_mean'], m.mean((0, 1)), atol=1e-4)
+  assert (statistics['motion_std'] > 0).all()
+  frozen = frozen.replace(statistics=statistics)
+  _, _, params, _ = train(stage, frozen, batch, 6)
+  assert stage.preview(params, frozen, {}, batch, jax.random.key(0)).ndim == 3
+
+
+def test_lip_refiner_stage(world):
+  modules, frozen = world
+  names = ('speech_encoder', 'motion_codec', 'motion_transformer', 'sync_expert')
+  options = {'image_size': SIZE, 'render_samples': 1}
+  stage = base.build_stage(
+    config_of('lip_refiner', ['lip_refiner'], **options), {k: modules[k] for k in names}
+  )
+  batch = batch_of(stage)
+  statistics = {'motion_mean': np.zeros(256, np.float32), 'motion_std': np.ones(256, np.float32)}
+  statistics |= stage.prepare(frozen, iter([batch]))
+  subspace = statistics['lip_subspace']
+  np.testing.assert_allclose(subspace.T @ subspace, np.eye(4), atol=1e-5)
+  assert statistics['lip_subspace_lips'] > statistics['lip_subspace_rest']
+  history, _, params, _ = train(stage, frozen.replace(statistics=statistics), batch, 3)
+  np.testing.assert_array_equal(params['lip_refiner']['subspace'], subspace)
+  assert {'rendered', 'sync_cosine'} <= set(history[0])
+  # Without a renderer, expert and M_diff, tracks and the codec are enough.
+  plain = base.build_stage(
+    config_of('lip_refiner', ['lip_refiner'], view='speech_motion', diffusion_rate=0.0),
+    {k: modules[k] for k in names[:2]},
+  )
+  assert set(plain.batch_spec(1)) == {'speech', 'motion'} and set(plain.frozen) == set(names[:2])
+
+
+def test_subspace_finds_lips_and_spares_the_rest():
+  rng = np.random.default_rng(0)
+  basis = np.linalg.qr(rng.standard_normal((12, 12)))[0]
+  lips = basis[:, :3] @ np.diag([3.0, 2.0, 1.0]) @ basis[:, :3].T
+  rest = basis[:, 3:8] @ basis[:, 3:8].T * 5
+  found = lip_subspace(lips, rest, 3, 0.05)
+  np.testing.assert_allclose(found @ found.T, basis[:, :3] @ basis[:, :3].T, atol=1e-3)
+
+
+def test_corruption_stays_inside_the_subspace():
+  subspace = jnp.asarray(np.linalg.qr(np.random.default_rng(0).standard_normal((20, 4)))[0], jnp.float32)
+  m = jax.random.normal(jax.random.key(0), (3, 31, 20))
+  change = corrupt_lips(m, subspace, jax.random.key(1)) - m
+  assert jnp.abs(change).max() > 0.1
+  assert jnp.abs(change - change @ subspace @ subspace.T).max() < 1e-5

@@ -1,0 +1,191 @@
+"""The training loop: resume, kill, NaN stop, time budget, starting points, passes."""
+
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import time
+
+import jax
+import numpy as np
+import pytest
+import toy_stage
+
+from seetalk_jax.errors import CheckpointError, ConfigError
+from seetalk_jax.training import checkpoint, loop
+from seetalk_jax.training.metrics_writer import read_metrics
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(autouse=True)
+def toy():
+  toy_stage.register()
+  toy_stage.ToyBatches.seen = []
+
+
+def train(workdir, **changes):
+  return loop.train(toy_stage.get_config(**changes), workdir, make_batches=toy_stage.make_batches)
+
+
+def weights(workdir):
+  with checkpoint.Checkpoints(workdir) as saved:
+    return saved.read(('params', 'ema_params', 'opt_state', 'collections', 'statistics'))
+
+
+def assert_close(a, b, tolerance=1e-6):
+  jax.tree.map(lambda x, y: np.testing.assert_allclose(x, y, atol=tolerance, rtol=tolerance), a, b)
+
+
+@pytest.fixture(scope='module')
+def whole(tmp_path_factory):
+  """A run of eight steps without interruption."""
+  toy_stage.register()
+  toy_stage.ToyBatches.seen = []
+  workdir = tmp_path_factory.mktemp('whole')
+  train(workdir, num_steps=8)
+  return workdir, list(toy_stage.ToyBatches.seen)
+
+
+def test_restart_changes_nothing(whole, tmp_path, monkeypatch):
+  # The schedule must be that of the whole run, so the first half ends on a signal, not on num_steps.
+  from seetalk_jax.training import watch
+
+  real = watch.reason_to_stop
+
+  def stop_at_four(clock, signals, step):
+    return 'signal' if step >= 4 else real(clock, signals, step)
+
+  monkeypatch.setattr(watch, 'reason_to_stop', stop_at_four)
+  first = train(tmp_path, num_steps=8)
+  assert (first.reason, first.step) == ('signal', 4)
+  assert checkpoint.read_result(tmp_path) is None
+  monkeypatch.setattr(watch, 'reason_to_stop', real)
+  second = train(tmp_path, num_steps=8)
+  assert (second.reason, second.step) == ('num_steps', 8)
+  prepared = [0, 1]
+  # Each run draws one held-out batch too; statistics are prepared once only.
+  assert toy_stage.ToyBatches.seen == [*prepared, 0, 0, 1, 2, 3, 0, 4, 5, 6, 7]
+  assert whole[1] == [*prepared, 0, *range(8)]
+  assert_close(weights(tmp_path), weights(whole[0]))
+  a, b = read_metrics(tmp_path), read_metrics(whole[0])
+  assert [line['step'] for line in a] == [line['step'] for line in b]
+  assert [line['loss'] for line in a if 'loss' in line] == pytest.approx(
+    [line['loss'] for line in b if 'loss' in line], rel=1e-6
+  )
+
+
+def test_what_a_run_leaves(whole):
+  workdir = whole[0]
+  lines = read_metrics(workdir)
+  assert [line['step'] for line in lines if 'loss' in line] == [2, 4, 6, 8]
+  assert [line['step'] for line in lines if 'held_out/loss' in line] == [4, 8]
+  assert {'grad_norm', 'learning_rate', 'extra', 'minutes', 'steps_per_second'} <= lines[0].keys()
+  assert sorted(p.name for p in (workdir / 'samples').iterdir()) == ['0000004.png', '0000008.png']
+  assert sorted(p.name for p in (workdir / 'checkpoints').iterdir() if p.name.isdigit()) == ['4', '8']
+  assert json.loads((workdir / 'result.json').read_text())['reason'] == 'num_steps'
+
+
+def test_already_trained_says_so(whole):
+  with pytest.raises(ConfigError, match='already trained.*step 8'):
+    train(whole[0], num_steps=8)
+
+
+def test_untrainable_leaves_stay(whole):
+  params = weights(whole[0])['params']['toy_net']
+  np.testing.assert_array_equal(params['norm']['scale'], 1.0)
+  assert np.any(params['conv_in']['bias'] != 0.0)
+
+
+def test_collections_move(whole):
+  assert weights(whole[0])['collections']['toy_net']['counts']['calls'] == 8
+
+
+def test_stage_result_serves_the_next_stage(whole, tmp_path):
+  result = checkpoint.load_stage_result(whole[0])
+  assert result.modules()['toy_net'] == toy_stage.ToyNet(width=16)
+  assert result.step == 8 and 'mean' in result.statistics
+  # Trained on from there: the first step's EMA starts at the given weights.
+  train(tmp_path / 'on', num_steps=1, **{'init.toy_net': str(whole[0]), 'optimizer.learning_rate': 0.0})
+  assert_close(weights(tmp_path / 'on')['params'], result.params)
+  assert weights(tmp_path / 'on')['collections']['toy_net']['counts']['calls'] == 9
+
+
+def test_wrong_checkpoints_are_named(whole, tmp_path):
+  with pytest.raises(CheckpointError, match='is not a training run'):
+    train(tmp_path / 'a', **{'init.toy_net': str(tmp_path)})
+  with pytest.raises(CheckpointError, match='has no toy_given, it holds toy_net'):
+    train(tmp_path / 'b', **{'init.toy_given': str(whole[0])})
+
+
+def test_restore_error_names_path_and_shapes(whole):
+  with pytest.raises(CheckpointError, match=r'params/toy_net/conv_in/bias is \(16,\).*but \(24,\)'):
+    train(whole[0], num_steps=9, **{'model.toy_net': 'tiny, width=24'})
+
+
+def test_nan_stop_names_metric_and_step(tmp_path):
+  message = 'extra is nan.*loss is nan.*at step 6; last good checkpoint: step 4'
+  with pytest.raises(loop.NonFiniteError, match=message):
+    train(tmp_path, num_steps=8, **{'options.nan_at': 5})
+  with checkpoint.Checkpoints(tmp_path) as saved:
+    assert saved.latest == 4
+
+
+def test_unknown_option_is_named(tmp_path):
+  config = toy_stage.get_config()
+  with config.unlocked():
+    config.options.loudness = 1.0
+  with pytest.raises(ConfigError, match="'loudness'"):
+    loop.train(config, tmp_path, make_batches=toy_stage.make_batches)
+
+
+def test_minutes_end_a_run_and_drive_the_schedule(tmp_path):
+  outcome = train(tmp_path, num_steps=10**6, max_minutes=0.05)
+  assert outcome.reason == 'max_minutes' and outcome.minutes >= 0.05
+  rates = [line['learning_rate'] for line in read_metrics(tmp_path) if 'loss' in line]
+  assert rates[-1] < 0.3 * max(rates)
+  with pytest.raises(ConfigError, match='already trained'):
+    train(tmp_path, num_steps=10**6, max_minutes=0.05)
+
+
+def test_pass_stage(tmp_path):
+  outcome = train(tmp_path, stage='toy_pass', num_steps=3)
+  assert outcome.reason == 'num_steps'
+  batches = toy_stage.make_batches(
+    'toy', [], batch_size=8, seed=0, split='train', start_index=0, process_index=0, process_count=1
+  )
+  want = np.mean([next(batches)['target'].mean(0) for _ in range(3)], axis=0)
+  result = checkpoint.load_stage_result(tmp_path)
+  np.testing.assert_allclose(result.statistics['target_mean'], want, atol=1e-6)
+  assert result.params == {} and result.networks == {}
+
+
+def start(workdir, *changes):
+  command = [sys.executable, str(ROOT / 'tests/training/toy_stage.py'), str(workdir), *changes]
+  environment = {**os.environ, 'PYTHONPATH': str(ROOT), 'JAX_PLATFORMS': 'cpu'}
+  return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def wait_for(condition, process, seconds=60):
+  deadline = time.monotonic() + seconds
+  while not condition():
+    assert process.poll() is None, process.stderr.read()
+    assert time.monotonic() < deadline
+    time.sleep(0.02)
+
+
+@pytest.mark.parametrize('number', [signal.SIGKILL, signal.SIGTERM])
+def test_killed_run_resumes(whole, tmp_path, number):
+  process = start(tmp_path, 'delay=0.1', 'checkpoint_every=2')
+  wait_for(lambda: (tmp_path / 'checkpoints' / '2').exists(), process)
+  process.send_signal(number)
+  out, err = process.communicate(timeout=60)
+  if number == signal.SIGTERM:
+    assert process.returncode == 0 and out.startswith('signal'), err
+  with checkpoint.Checkpoints(tmp_path) as saved:
+    assert 2 <= saved.latest < 8
+  outcome = train(tmp_path, checkpoint_every=2)
+  assert outcome.step == 8
+  assert_close(weights(tmp_path), weights(whole[0]))

@@ -1,0 +1,83 @@
+"""Schedule, running mean, random streams, optimizer."""
+
+import jax
+import jax.numpy as jnp
+import ml_collections
+import numpy as np
+import pytest
+import toy_stage
+
+from seetalk_jax.errors import ConfigError
+from seetalk_jax.stages import base
+from seetalk_jax.training import state
+
+
+def test_running_mean_warms_up_to_its_decay():
+  assert float(state.ema_decay(0.999, jnp.int32(0))) == pytest.approx(0.1)
+  assert float(state.ema_decay(0.999, jnp.int32(90))) == pytest.approx(0.91)
+  assert float(state.ema_decay(0.999, jnp.int32(10**6))) == pytest.approx(0.999)
+  # With decays d_k the mean over steps is a weighted mean: a constant stays what it is.
+  mean, value = 0.0, 5.0
+  for step in range(200):
+    decay = float(state.ema_decay(0.9, step))
+    mean = decay * mean + (1 - decay) * value
+  assert mean == pytest.approx(value, rel=1e-4)
+
+
+def test_learning_rate_warms_up_and_falls_with_progress():
+  options = ml_collections.ConfigDict({'learning_rate': 2.0, 'warmup_steps': 4, 'final_fraction': 0.1})
+  rate = lambda step, progress: float(state.learning_rate(options, jnp.int32(step), jnp.float32(progress)))  # noqa: E731
+  assert [rate(s, 0.0) for s in (0, 1, 3, 9)] == pytest.approx([0.5, 1.0, 2.0, 2.0])
+  assert rate(99, 0.5) == pytest.approx(2.0 * 0.55)
+  assert rate(99, 1.0) == rate(99, 1.5) == pytest.approx(0.2)
+
+
+def test_streams_depend_on_name_and_step_alone():
+  root = jax.random.key(3)
+  data = lambda *a: jax.random.key_data(state.rng_for(root, *a)).tolist()  # noqa: E731
+  assert data('loss', 5) == data('loss', 5)
+  assert len({str(data(*a)) for a in [('loss', 5), ('loss', 6), ('eval', 5), ('init', 5)]}) == 4
+
+
+def test_optimizer_is_adamw():
+  import optax
+
+  class Everything:
+    def trainable(self, params):
+      return jax.tree.map(lambda _: True, params)
+
+  options = ml_collections.ConfigDict({'b1': 0.9, 'b2': 0.99, 'weight_decay': 0.1, 'max_grad_norm': 1e9})
+  ours = state.make_optimizer(Everything(), options)
+  theirs = optax.adamw(0.05, b1=0.9, b2=0.99, weight_decay=0.1, mask={'kernel': True, 'bias': False})
+  params = {'kernel': jnp.ones((3, 2)), 'bias': jnp.ones(2)}
+  a, b = (params, ours.init(params)), (params, theirs.init(params))
+  for i in range(3):
+    grads = {'kernel': jnp.cos(i + jnp.arange(6.0)).reshape(3, 2), 'bias': jnp.sin(i + jnp.arange(2.0))}
+    updates, opt = ours.update(grads, a[1], a[0])
+    a = optax.apply_updates(a[0], jax.tree.map(lambda u: -0.05 * u, updates)), opt
+    updates, opt = theirs.update(grads, b[1], b[0])
+    b = optax.apply_updates(b[0], updates), opt
+  jax.tree.map(lambda x, y: np.testing.assert_allclose(x, y, rtol=1e-6), a[0], b[0])
+
+
+def test_networks_by_size_and_field():
+  toy_stage.register()
+  assert base.make_network('toy_net', 'tiny') == toy_stage.ToyNet(width=16)
+  assert base.make_network('toy_net', 'demo, width=24') == toy_stage.ToyNet(width=24)
+  description = base.describe('toy_net', toy_stage.ToyNet(width=24, dtype='bfloat16'))
+  assert base.rebuild(description) == toy_stage.ToyNet(width=24)
+  for spec, message in [
+    ('huge', "size 'huge'"),
+    ('tiny, breadth=2', "field 'breadth'"),
+    ('tiny, width', 'does not read'),
+    ('tiny, width=open("x")', 'does not read'),
+  ]:
+    with pytest.raises(ConfigError, match=message):
+      base.make_network('toy_net', spec)
+
+
+def test_missing_frozen_network_says_how_to_give_it():
+  toy_stage.register()
+  config = toy_stage.get_config()
+  with pytest.raises(ConfigError, match='neither in config.model nor.*--config.init.codebook='):
+    base.network_for('codebook', config, {})

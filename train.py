@@ -1,0 +1,76 @@
+"""Trains one stage, or all of them in order; run it again to go on with a broken run.
+
+    python train.py --config configs/conre.py:demo --workdir runs/conre
+    python train.py --config configs/portrait.py:demo --workdir runs/portrait \
+        --config.init.speech_encoder=runs/conre --config.init.autoencoder=runs/autoencoder
+    python train.py --config configs/all.py:demo --workdir runs/demo
+
+Any field of the configuration is a flag: --config.optimizer.learning_rate=3e-4, --config.max_minutes=5.
+"""
+
+from __future__ import annotations
+
+import pathlib
+import sys
+
+from absl import app, flags, logging
+from ml_collections import config_flags
+
+from seetalk_jax.errors import InputError
+
+_CONFIG = config_flags.DEFINE_config_file('config', None, 'configs/STAGE.py:VARIANT', lock_config=True)
+_WORKDIR = flags.DEFINE_string('workdir', None, 'Directory of the run: checkpoints, metrics, samples.')
+_DISTRIBUTED = flags.DEFINE_bool('distributed', False, 'One of several hosts: jax.distributed.initialize.')
+
+
+def main(argv: list[str]) -> int:
+  """Returns the exit status: 0 finished, 2 the user's mistake, 128 + number after a signal (resumable)."""
+  if not flags.FLAGS['verbosity'].present:
+    logging.set_verbosity(logging.WARNING)  # Orbax tells of every thread
+  try:
+    if len(argv) > 1:
+      raise InputError(f'unexpected argument {argv[1]!r}: see --help')
+    return _run(_CONFIG.value, _WORKDIR.value)
+  except InputError as e:
+    return _fail(e)
+
+
+def _run(config, workdir: str) -> int:
+  if config.stage == 'all':
+    from seetalk_jax.training import all_stages  # starts a process per stage, and no device itself
+
+    return all_stages.run(config, workdir, pathlib.Path(__file__).resolve())
+  import jax
+
+  from seetalk_jax.training import loop
+
+  if _DISTRIBUTED.value:
+    jax.distributed.initialize()
+  outcome = loop.train(config, workdir)
+  took = f'{outcome.step} steps, {outcome.minutes:.1f} minutes'
+  print(f'{config.stage}: {took}, stopped by {outcome.reason}: {workdir}')
+  return 128 + outcome.signal if outcome.reason == 'signal' and outcome.signal else 0
+
+
+def _parse(argv: list[str]) -> list[str]:
+  try:
+    left = flags.FLAGS(argv)
+    for flag in (_CONFIG, _WORKDIR):
+      if flag.value is None:
+        raise InputError(f'--{flag.name} is missing: see --help')
+    str(_CONFIG.value.stage)  # a file that did not load raises here
+    return left
+  except (flags.Error, InputError, AttributeError, ValueError, TypeError, OSError) as e:
+    sys.exit(_fail(e))
+
+
+def _fail(error: Exception) -> int:
+  text = str(error).strip()
+  if 'Traceback' in text:  # config_flags quotes what a configuration raised, which says it in its last line
+    text = text.splitlines()[-1].partition(': ')[2]
+  print('error: ' + ' '.join(text.split()), file=sys.stderr)
+  return 2
+
+
+if __name__ == '__main__':
+  app.run(main, flags_parser=_parse)
