@@ -3,7 +3,7 @@
     python evaluate.py --config configs/demo.py
     python evaluate.py --config configs/demo.py:quick --only lips,codec --config.checkpoint=DIR
     python evaluate.py --config configs/demo.py --sheet docs/pictures/results.png
-    python evaluate.py --config configs/demo.py --only none --speech_dir RECORDINGS
+    python evaluate.py --config configs/demo.py --only none --speech-dir RECORDINGS
 
 Parts: lips, life, voice, identity, codec, speed. The renderings and the networks that read the pictures do
 not depend on the checkpoint and are kept in --workdir. The table goes to stdout,
@@ -12,6 +12,7 @@ progress to stderr, everything to --json.
 
 from __future__ import annotations
 
+import functools
 import os
 import sys
 import time
@@ -26,7 +27,7 @@ _WORKDIR = flags.DEFINE_string('workdir', 'build/evaluation', 'Where renderings 
 _ONLY = flags.DEFINE_list('only', [], 'Parts to measure; all by default, "none" for none.')
 _JSON = flags.DEFINE_string('json', '', 'File for the figures; WORKDIR/figures.json by default.')
 _SHEET = flags.DEFINE_string('sheet', '', 'Only draw the picture sheet of results into this PNG file.')
-_SPEECH_DIR = flags.DEFINE_string('speech_dir', '', 'Also make a video of every recording in this folder.')
+_SPEECH_DIR = flags.DEFINE_string('speech-dir', '', 'Also make a video of every recording in this folder.')
 
 
 def main(arguments: list[str]) -> None:
@@ -36,14 +37,19 @@ def main(arguments: list[str]) -> None:
   # Imported late, so that --help is quick.
   import jax
 
+  from seetalk_jax import pipeline
   from seetalk_jax.metrics import evaluation, generated, recordings, report, sheet, worlds
 
   config = _CONFIG.value
   jax.config.update('jax_compilation_cache_dir', os.path.abspath(os.path.join(_WORKDIR.value, 'xla')))
   start = time.monotonic()
 
+  @functools.cache
+  def pipe():
+    return pipeline.load(config.checkpoint)
+
   def make_generator():
-    return generated.PipelineGenerator(config.checkpoint)
+    return generated.PipelineGenerator(pipe())
 
   evaluated = evaluation.Evaluation(config, worlds.MeasuredEmbeddedWorld(), make_generator, _WORKDIR.value)
   if _SHEET.value:
@@ -54,7 +60,7 @@ def main(arguments: list[str]) -> None:
   figures = evaluated.run(parts)
   if _SPEECH_DIR.value:
     folder = os.path.join(_WORKDIR.value, 'recordings')
-    figures += recordings.recording_figures(_SPEECH_DIR.value, folder, config.checkpoint, config.seed)
+    figures += recordings.recording_figures(_SPEECH_DIR.value, folder, pipe(), config.seed)
   print(report.table(figures))
   seconds = time.monotonic() - start
   about = {

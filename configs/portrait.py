@@ -76,7 +76,7 @@ def get_config(variant: str = 'demo') -> ConfigDict:
 
   config.log_every = 100 if big else 20
   config.sample_every = 5000 if big else 500
-  config.checkpoint_every = 2000 if big else 500
+  config.checkpoint_every = 2000 if big else 200
   config.keep_checkpoints = 2
   config.eval_batches = 2  # of the validation split, at every sample
 

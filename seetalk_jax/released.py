@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import functools
 import hashlib
 import json
 import os
@@ -15,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from seetalk_jax import described
 from seetalk_jax.errors import CheckpointError
 
 PyTree = Any
@@ -26,26 +26,6 @@ STATISTICS_FILE = 'statistics.safetensors'
 DEMO_FOLDER = pathlib.Path(__file__).parent / 'weights' / 'demo'
 DEFAULT_LICENCE = 'Apache-2.0'
 
-# Network name -> class in seetalk_jax.models.
-NETWORKS = {
-  'speech_encoder': 'SpeechEncoder',
-  'face_encoder': 'FaceEncoder',
-  'conre': 'ConReHead',
-  'autoencoder': 'AutoencoderKL',
-  'portrait_unet': 'PortraitUNet',
-  'sample_adaptive_weighting': 'SampleAdaptiveWeighting',
-  'motion_codec': 'MotionCodec',
-  'motion_transformer': 'MotionTransformer',
-  'lip_refiner': 'LipRefiner',
-  'sync_expert': 'SyncExpert',
-  'codebook': 'Codebook',
-  'code_transformer': 'CodeTransformer',
-  'hr_decoder': 'HRDecoder',
-}
-# Collections beside `params` that a network may have; their arrays are named COLLECTION/a/b.
-COLLECTIONS = ('codebook_state',)
-# How the arrays are computed with is the caller's choice, not a property of the weights.
-_NOT_STORED = ('parent', 'name', 'dtype', 'param_dtype')
 _DTYPES = ('float16', 'float32')
 
 
@@ -117,8 +97,9 @@ def read_info(checkpoint: str | os.PathLike) -> tuple[pathlib.Path, dict[str, An
     info = json.loads(path.read_text('utf-8'))
     version, networks = info['format_version'], info['networks']
     for entry in networks.values():
-      assert {'class', 'fields', 'file', 'sha256'} <= set(entry)
-  except (ValueError, KeyError, TypeError, AttributeError, AssertionError, OSError):
+      if missing := {'class', 'fields', 'file', 'sha256'} - set(entry):
+        raise KeyError(missing)
+  except (ValueError, KeyError, TypeError, AttributeError, OSError):
     raise CheckpointError(f'damaged {INDEX_FILE}, {path}: copy the whole release again') from None
   if version != FORMAT_VERSION:
     raise CheckpointError(
@@ -147,12 +128,15 @@ def load_networks(checkpoint: str | os.PathLike, only: Iterable[str] | None = No
     entry = info['networks'][name]
     path = _file_in(directory, entry['file'])
     arrays = _read_arrays(path, entry['sha256'])
-    modules[name] = _module(name, entry, directory)
+    modules[name] = described.build(name, entry, str(directory / INDEX_FILE))
     if entry.get('digest') != _digest(entry['class'], entry['fields'], arrays):
-      others = {other: _module(other, info['networks'][other], directory) for other in info['networks']}
-      check_shapes(name, modules[name], arrays, str(path), others)
-    trees = _unflatten({key: _to_float32(value) for key, value in arrays.items()})
-    collections[name] = {key: trees.pop(key) for key in COLLECTIONS if key in trees}
+      others = {
+        other: described.build(other, info['networks'][other], str(directory / INDEX_FILE))
+        for other in info['networks']
+      }
+      described.check_shapes(name, modules[name], arrays, str(path), others)
+    trees = described.unflatten({key: _to_float32(value) for key, value in arrays.items()})
+    collections[name] = {key: trees.pop(key) for key in described.COLLECTIONS if key in trees}
     params[name] = trees
   collections = {name: trees for name, trees in collections.items() if trees}
   return Networks(modules, params, collections, _read_statistics(directory, info), info, directory)
@@ -228,40 +212,6 @@ def save_release(
   return directory
 
 
-def check_shapes(
-  name: str, module: Any, arrays: Mapping[str, Any], where: str, others: Mapping[str, Any] | None = None
-) -> None:
-  """Compares flat arrays with what `module` would make.
-
-  Args:
-    name: network name.
-    module: the network.
-    arrays: flat name -> array.
-    where: file, for the message.
-    others: modules by name that it works with; widths of its inputs are theirs.
-
-  Raises:
-    CheckpointError: names the first array that is missing, extra or of another shape, and both shapes.
-  """
-  wanted = _shapes_of(name, module, others)
-  have = {key: tuple(value.shape) for key, value in arrays.items()}
-  for key in sorted(have.keys() | wanted.keys()):
-    if have.get(key) != wanted.get(key):
-      raise CheckpointError(
-        f'weights of another configuration, {where}: {key} is {have.get(key, "absent")} in the file but '
-        f'{wanted.get(key, "absent")} in the {name} that {INDEX_FILE} describes; export the run again'
-      )
-
-
-def flatten(tree: PyTree, prefix: str = '') -> dict[str, Any]:
-  """Nested dicts to `{'a/b/c': array}`."""
-  flat = {}
-  for key, value in tree.items():
-    path = f'{prefix}/{key}' if prefix else str(key)
-    flat.update(flatten(value, path) if isinstance(value, Mapping) else {path: value})
-  return flat
-
-
 # ---- writing ---------------------------------------------------------------------------------------
 
 
@@ -270,15 +220,15 @@ def _write_network(
 ) -> dict[str, Any]:
   import safetensors.numpy
 
-  arrays = {key: _narrowed(value, dtype, f'{name}/{key}') for key, value in flatten(params).items()}
+  arrays = {key: _narrowed(value, dtype, f'{name}/{key}') for key, value in described.flatten(params).items()}
   for collection, tree in (collections or {}).items():
-    if collection not in COLLECTIONS:
-      raise ValueError(f'collection {collection!r} of {name} is not one of {COLLECTIONS}')
-    kept = flatten(tree, collection)
+    if collection not in described.COLLECTIONS:
+      raise ValueError(f'collection {collection!r} of {name} is not one of {described.COLLECTIONS}')
+    kept = described.flatten(tree, collection)
     arrays |= {key: _narrowed(value, 'float32', f'{name}/{key}') for key, value in kept.items()}
-  fields = describe_fields(module)
+  fields = described.describe_fields(module)
   try:
-    check_shapes(name, module, arrays, name, others)
+    described.check_shapes(name, module, arrays, name, others)
   except CheckpointError as error:
     raise ValueError(str(error)) from None
   data = safetensors.numpy.save(arrays)
@@ -291,7 +241,7 @@ def _write_network(
     'digest': _digest(type(module).__name__, fields, arrays),
     'dtype': dtype,
     'num_parameters': int(
-      sum(np.prod(np.shape(value), dtype=np.int64) for value in flatten(params).values())
+      sum(np.prod(np.shape(value), dtype=np.int64) for value in described.flatten(params).values())
     ),
     'licence': DEFAULT_LICENCE,
     'origin': 'trained with seetalk-jax',
@@ -331,21 +281,6 @@ def _narrowed(value, dtype: str, path: str) -> np.ndarray:
       f'{path} reaches {np.abs(array).max():.3g}, too large for {dtype}: release it in float32'
     )
   return np.array(narrow, order='C')  # (ascontiguousarray would give scalars an axis)
-
-
-def describe_fields(module: Any) -> dict[str, Any]:
-  """Constructor fields of a Linen module as JSON values, without dtype and param_dtype."""
-  fields = {}
-  for field in dataclasses.fields(module):
-    if field.init and field.name not in _NOT_STORED:
-      value = getattr(module, field.name)
-      try:
-        fields[field.name] = json.loads(json.dumps(value))
-      except TypeError:
-        raise TypeError(
-          f'field {field.name} of {type(module).__name__} does not fit JSON: {value!r}'
-        ) from None
-  return fields
 
 
 def _swap(new: pathlib.Path, directory: pathlib.Path) -> None:
@@ -393,37 +328,6 @@ def _read_statistics(directory: pathlib.Path, info: Mapping[str, Any]) -> dict[s
   return {**{key: np.float32(value) for key, value in entry['values'].items()}, **arrays}
 
 
-def _module(name: str, entry: Mapping[str, Any], directory: pathlib.Path) -> Any:
-  from seetalk_jax import models
-
-  if NETWORKS.get(name) != entry['class']:
-    raise CheckpointError(
-      f'unknown network {name} ({entry["class"]}), {directory / INDEX_FILE}: install a newer seetalk-jax'
-    )
-  module_class = getattr(models, entry['class'])
-  known = {field.name for field in dataclasses.fields(module_class) if field.init}
-  for field in entry['fields']:
-    if field not in known:
-      raise CheckpointError(
-        f'{entry["class"]} has no field {field}, {directory / INDEX_FILE}: install another seetalk-jax'
-      )
-  return module_class(**{key: _tuples(value) for key, value in entry['fields'].items()})
-
-
-def _shapes_of(name: str, module: Any, others: Mapping[str, Any] | None) -> dict[str, tuple[int, ...]]:
-  """Flat name -> shape of everything that `module` makes, by tracing its init; nothing is computed."""
-  import jax
-  from flax import linen as nn
-
-  from seetalk_jax import example_inputs
-
-  args, method = example_inputs.of(name, module, others)
-  key = jax.ShapeDtypeStruct((2,), np.uint32)
-  variables = nn.unbox(jax.eval_shape(functools.partial(module.init, method=method), key, *args))
-  trees = {key: variables[key] for key in COLLECTIONS if key in variables}
-  return {key: tuple(leaf.shape) for key, leaf in flatten({**variables.get('params', {}), **trees}).items()}
-
-
 def _digest(class_name: str, fields: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> str:
   """What the writer has checked with `check_shapes`; where it holds, readers need not trace again."""
   shapes = {key: list(value.shape) for key, value in sorted(arrays.items())}
@@ -433,21 +337,6 @@ def _digest(class_name: str, fields: Mapping[str, Any], arrays: Mapping[str, np.
 
 def _to_float32(array: np.ndarray) -> np.ndarray:
   return array.astype(np.float32) if array.dtype.kind == 'f' else array
-
-
-def _unflatten(flat: Mapping[str, Any]) -> PyTree:
-  tree: dict[str, Any] = {}
-  for path, value in flat.items():
-    *parents, leaf = path.split('/')
-    node = tree
-    for parent in parents:
-      node = node.setdefault(parent, {})
-    node[leaf] = value
-  return tree
-
-
-def _tuples(value):
-  return tuple(_tuples(item) for item in value) if isinstance(value, list) else value
 
 
 def _version() -> str:

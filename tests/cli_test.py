@@ -159,7 +159,7 @@ BAD = {
   'no output folder': (['generate', '../speech.wav', '-o', 'no/out.mp4'], 'no such output folder'),
   'output name': (['generate', '../speech.wav', '-o', 'out.avi'], 'out.avi'),
   'portrait output name': (['portrait', '../speech.wav', '-o', 'out.mp4'], r'\.png'),
-  'output is the input': (['generate', '../same.mp4', '-o', '../same.mp4', '--overwrite'], 'one of the inputs'),
+  'output is input': (['generate', '../same.mp4', '-o', '../same.mp4', '--overwrite'], 'one of the inputs'),
   'output exists': (['generate', '../speech.wav', '-o', '../same.mp4'], '--overwrite'),
   'unknown flag': ([*GOOD, '--colour', 'red'], 'unrecognized arguments.*--colour'),
   'abbreviated flag': ([*GOOD, '--over'], 'unrecognized arguments'),
@@ -180,7 +180,7 @@ BAD = {
   'missing list': (['generate', '--list', '../missing.txt', '--out-dir', 'out'], 'cannot read the list'),
   'info of nothing': (['info', 'nowhere'], 'no such checkpoint'),
   'export of nothing': (['export', 'nowhere', 'out'], 'no such training run'),
-  'export of no run': (['export', '../folder', 'out'], 'not a training run'),
+  'export of no run': (['export', '../folder', 'out'], 'no trained stage'),
 }
 
 
@@ -240,6 +240,52 @@ def test_interrupt_leaves_nothing(workplace, release, monkeypatch, capsys):
   assert not list(workplace.iterdir())
 
 
+def test_export_merges_the_stages_of_a_run(workplace, release, capsys, monkeypatch):
+  from seetalk_jax import described, released
+  from seetalk_jax.training import checkpoint
+
+  networks = released.load_networks(release, only=['sample_adaptive_weighting', 'codebook'])
+
+  def result(directory):
+    name, stage = {'one': ('codebook', 'codebook'), 'two': ('sample_adaptive_weighting', 'portrait')}[
+      directory.name
+    ]
+    description = {
+      'network': name,
+      'class': described.NETWORKS[name],
+      'fields': described.describe_fields(networks.modules[name]),
+    }
+    return checkpoint.StageResult(
+      networks={name: description},
+      params={name: networks.params[name]},
+      collections=networks.collections if name == 'codebook' else {},
+      statistics={'latent_scale': np.float32(0.25)},
+      config={'stage': stage},
+      step=7,
+    )
+
+  monkeypatch.setattr(checkpoint, 'load_stage_result', result)
+  for name in ('one', 'two', 'not_begun'):
+    pathlib.Path(f'run/{name}/checkpoints').mkdir(parents=True)
+    pathlib.Path(f'run/{name}/config.json').touch()
+    if name != 'not_begun':
+      pathlib.Path(f'run/{name}/checkpoints/7').mkdir()
+  status, out, err = run(capsys, 'export', 'run', 'released', '--origin', 'a test', '--json')
+  assert (status, err) == (0, '')
+  assert json.loads(out)['stages'] == ['portrait', 'codebook']  # in the order of training
+  made = released.load_networks('released')
+  assert set(made.params) == {'sample_adaptive_weighting', 'codebook'}
+  np.testing.assert_array_equal(
+    made.collections['codebook']['codebook_state']['embedding'],
+    networks.collections['codebook']['codebook_state']['embedding'],
+  )
+  assert made.statistics == {'latent_scale': 0.25}
+  assert made.info['networks']['codebook']['origin'] == 'a test'
+  assert made.info['networks']['codebook']['steps'] == 7
+  assert run(capsys, 'export', 'run', 'released')[0] == 2
+  assert run(capsys, 'export', 'run', 'released', '--overwrite')[0] == 0
+
+
 def test_info(workplace, release, capsys):
   status, out, _ = run(capsys, 'info', release, '--json')
   info = json.loads(out)
@@ -266,8 +312,7 @@ def test_a_process_of_its_own(workplace):
   assert helped.returncode == 0 and 'generate' in helped.stdout
   imported = {line.rsplit('|', 1)[-1].strip() for line in helped.stderr.splitlines()}
   assert not imported & {'jax', 'numpy', 'av', 'soundfile', 'PIL'}
-  failed = subprocess.run(
-    [*command[:1], '-m', 'seetalk_jax', *GOOD[:1], 'missing.wav', *OUT], env=environment, capture_output=True, text=True
-  )
+  command = [sys.executable, '-m', 'seetalk_jax', 'generate', 'missing.wav', *OUT]
+  failed = subprocess.run(command, env=environment, capture_output=True, text=True)
   assert failed.returncode == 2 and failed.stdout == ''
   assert failed.stderr.startswith('error: ') and failed.stderr.count('\n') == 1

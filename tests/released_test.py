@@ -8,7 +8,7 @@ import jax
 import numpy as np
 import pytest
 
-from seetalk_jax import models, released
+from seetalk_jax import described, models, released
 from seetalk_jax.errors import CheckpointError
 from seetalk_jax.models import blocks
 from seetalk_jax.stages import base
@@ -49,7 +49,7 @@ def edit(directory, change):
 
 
 def test_one_table_of_networks():
-  assert released.NETWORKS == {name: class_name for name, (_, class_name) in base.NETWORKS.items()}
+  assert described.NETWORKS == {name: class_name for name, (_, class_name) in base.NETWORKS.items()}
 
 
 def test_round_trip(release, network):
@@ -78,12 +78,12 @@ def test_half_precision_loads_as_float32(tmp_path, network):
 
 def test_weights_that_cannot_be_released(tmp_path, network):
   module, params = network
-  first = next(iter(released.flatten(params)))
+  first = next(iter(described.flatten(params)))
 
   def save(value, **kwargs):
-    flat = dict(released.flatten(params))
+    flat = dict(described.flatten(params))
     flat[first] = np.full_like(flat[first], value)
-    tree = released._unflatten(flat)
+    tree = described.unflatten(flat)
     released.save_release(tmp_path / 'bad', {'sample_adaptive_weighting': (module, tree)}, **kwargs)
 
   with pytest.raises(ValueError, match=f'{first}.*NaN'):

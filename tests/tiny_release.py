@@ -9,7 +9,7 @@ import tempfile
 
 import numpy as np
 
-from seetalk_jax import models, released
+from seetalk_jax import described, models, released
 
 SIDE = 64  # pixels of portraits and frames
 
@@ -58,11 +58,11 @@ def shared() -> str:
 
 def make(directory: pathlib.Path, names=INFERENCE, seed: int = 0) -> pathlib.Path:
   """Saves the release."""
-  modules = {name: getattr(models, released.NETWORKS[name]).build('tiny') for name in names}
+  modules = {name: getattr(models, described.NETWORKS[name]).build('tiny') for name in names}
   networks = {}
   for name, module in modules.items():
-    trees = released._unflatten(random_arrays(released._shapes_of(name, module, modules), seed))
-    collections = {key: trees.pop(key) for key in released.COLLECTIONS if key in trees}
+    trees = described.unflatten(random_arrays(described.shapes_of(name, module, modules), seed))
+    collections = {key: trees.pop(key) for key in described.COLLECTIONS if key in trees}
     networks[name] = (module, trees, collections)
   rng = np.random.default_rng(seed)
   motion_dim = modules['motion_codec'].motion_dim

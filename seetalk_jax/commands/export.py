@@ -78,7 +78,11 @@ def stage_directories(workdir: pathlib.Path) -> list[pathlib.Path]:
     raise CheckpointError(f'no such training run, {workdir}: give a --workdir of train.py')
   if (workdir / 'config.json').is_file() and (workdir / 'checkpoints').is_dir():
     return [workdir]
-  found = sorted(path for path in workdir.iterdir() if (path / 'config.json').is_file())
+  found = sorted(
+    path
+    for path in workdir.iterdir()
+    if (path / 'config.json').is_file() and any((path / 'checkpoints').glob('*'))  # begun, at least
+  )
   if not found:
-    raise CheckpointError(f'not a training run, {workdir}: give a --workdir of train.py')
+    raise CheckpointError(f'no trained stage, {workdir}: give a --workdir of train.py')
   return found

@@ -55,7 +55,7 @@ def run(args: argparse.Namespace) -> None:
 def make_videos(args: argparse.Namespace, jobs: list[tuple[str, pathlib.Path]]) -> None:
   """One video per (speech file, output path); `args` as of `generate`."""
   from seetalk_jax import released
-  from seetalk_jax.media import audio, image
+  from seetalk_jax.media import audio, face, image
 
   outputs = [(output, '.mp4') for _, output in jobs]
   if args.save_portrait:
@@ -70,10 +70,10 @@ def make_videos(args: argparse.Namespace, jobs: list[tuple[str, pathlib.Path]]) 
   for path, _ in jobs:  # all of them before the first video; decoded again below, so that none is kept
     audio.load_speech(path)
   released.read_info(args.checkpoint)
+  portrait = None
   if args.portrait:
-    image.load_image(args.portrait)
+    portrait = face.aligned_portrait(args.portrait, landmarker=args.landmarker, aligned=args.aligned)
   pipe = options.load_pipe(args)
-  portrait = pipe.read_portrait(args.portrait, args.landmarker, args.aligned) if args.portrait else None
   if args.list:
     pathlib.Path(args.out_dir).mkdir(parents=True, exist_ok=True)
 
@@ -117,6 +117,8 @@ def _jobs_of(args: argparse.Namespace) -> list[tuple[str, pathlib.Path]]:
     lines = pathlib.Path(args.list).read_text('utf-8').splitlines()
   except (OSError, UnicodeDecodeError):
     raise InputError(f'cannot read the list, {args.list}: give a text file with one path per line') from None
+  if pathlib.Path(args.out_dir).exists() and not pathlib.Path(args.out_dir).is_dir():
+    raise InputError(f'--out-dir is a file, {args.out_dir}: give a folder')
   paths = [line.strip() for line in lines if line.strip() and not line.lstrip().startswith('#')]
   if not paths:
     raise InputError(f'the list is empty, {args.list}: give one speech file per line')

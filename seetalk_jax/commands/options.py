@@ -101,6 +101,7 @@ def load_pipe(args: argparse.Namespace):
   """The pipeline of `args.checkpoint` on `args.device`, with the compilation cache of this user."""
   if args.device == 'cpu':
     os.environ.setdefault('JAX_PLATFORMS', 'cpu')  # no accelerator is even looked at
+  os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '2')  # XLA's remarks are not for users of a command
   from seetalk_jax import pipeline
 
   return pipeline.SeeTalk.load(args.checkpoint, device=args.device)

@@ -72,8 +72,8 @@ class ClipRecord:
     crop_version: version of the portrait crop that cut the frames out.
     landmarks: float32 [k, L, 2] as (x, y) in relative picture units 0..1, or None.
     lip_box: float32 [k, 4] as (left, top, right, bottom) in relative picture units, or None: a square around
-      the mouth with room for the jaw, of one size through the clip (0.34 of the picture in the embedded world);
-      it may reach over the picture's border.
+      the mouth with room for the jaw, of one size through the clip (0.34 of the picture's side in the
+      embedded world); it may reach over the picture's border.
     pose: float32 [k, 5] as yaw, pitch, roll (radians) and shift x, y, or None.
     blendshapes: float32 [k, 52], or None where nobody measured them.
     truth: of the embedded world, else None.

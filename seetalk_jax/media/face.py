@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 import os
 import pathlib
+import sys
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -68,7 +69,11 @@ Landmarker = Callable[[np.ndarray], np.ndarray]
 
 
 def aligned_portrait(
-  path: str | os.PathLike, size: int, *, landmarker: str | os.PathLike | None = None, aligned: bool = False
+  path: str | os.PathLike,
+  size: int | None = None,
+  *,
+  landmarker: str | os.PathLike | None = None,
+  aligned: bool = False,
 ) -> np.ndarray:
   """The portrait crop of a picture file, uint8 `[size, size, 3]`.
 
@@ -77,7 +82,7 @@ def aligned_portrait(
 
   Args:
     path: picture file.
-    size: side of the result in pixels.
+    size: side of the result in pixels; None: as many as the face has in the picture.
     landmarker: MediaPipe's `face_landmarker.task`; by default the environment's SEETALK_FACE_LANDMARKER.
     aligned: take the picture as cropped already; it must be square.
 
@@ -92,9 +97,11 @@ def aligned_portrait(
         f'an aligned portrait must be square, not {width} x {height}, {path}: crop it, '
         'or let the face be found'
       )
-    return image_lib.resize(pixels, (size, size))
+    side = size or min(height, width)
+    return image_lib.resize(pixels, (side, side))
   with open_landmarker(landmarker) as find:
-    return crop(pixels, find_face(pixels, find, str(path)), size)
+    box = find_face(pixels, find, str(path))
+  return crop(pixels, box, size or max(image_lib.MIN_SIDE, round(box.side)))
 
 
 def find_face(pixels: np.ndarray, landmarker: Landmarker, source: str = 'the picture') -> FaceBox:
@@ -178,21 +185,41 @@ def open_landmarker(path: str | os.PathLike | None = None):
 def _mediapipe_landmarker(mediapipe, path: str):
   vision = mediapipe.tasks.vision
   try:
-    options = vision.FaceLandmarkerOptions(
-      base_options=mediapipe.tasks.BaseOptions(model_asset_path=path), num_faces=_MAX_FACES
-    )
+    with _silence():
+      options = vision.FaceLandmarkerOptions(
+        base_options=mediapipe.tasks.BaseOptions(model_asset_path=path), num_faces=_MAX_FACES
+      )
     task = vision.FaceLandmarker.create_from_options(options)
   except (RuntimeError, ValueError) as error:
     raise InputError(f'not a landmarker model ({error}), {path}: give face_landmarker.task') from None
 
   def find(pixels: np.ndarray) -> np.ndarray:
     picture = mediapipe.Image(image_format=mediapipe.ImageFormat.SRGB, data=np.ascontiguousarray(pixels))
-    faces = task.detect(picture).face_landmarks
+    with _silence():
+      faces = task.detect(picture).face_landmarks
     points = [[(point.x, point.y) for point in face] for face in faces]
     return np.asarray(points, np.float32).reshape(len(faces), NUM_LANDMARKS, 2)
 
-  with task:
+  try:
     yield find
+  finally:
+    with _silence():
+      task.close()
+
+
+@contextlib.contextmanager
+def _silence():
+  """Keeps the chatter of MediaPipe's C++ half off stderr, where a user's error must be the only line."""
+  sys.stderr.flush()
+  kept = os.dup(2)
+  nowhere = os.open(os.devnull, os.O_WRONLY)
+  try:
+    os.dup2(nowhere, 2)
+    yield
+  finally:
+    os.dup2(kept, 2)
+    os.close(nowhere)
+    os.close(kept)
 
 
 def _boxes(faces: np.ndarray, width: int, height: int, left: int, top: int) -> list[FaceBox]:

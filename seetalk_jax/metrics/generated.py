@@ -36,8 +36,8 @@ REBUILD_BATCH = 4
 class PipelineGenerator:
   """The released pipeline as a `Generator`."""
 
-  def __init__(self, checkpoint: str):
-    self.pipe = pipeline.load(checkpoint)
+  def __init__(self, pipe: pipeline.SeeTalk):
+    self.pipe = pipe
 
   def portraits(self, speech: np.ndarray, seeds: Sequence[int]) -> np.ndarray:
     return np.concatenate([self.pipe.portrait(speech, seed=seed) for seed in seeds])

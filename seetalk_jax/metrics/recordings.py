@@ -23,7 +23,7 @@ def count_frames(path: str | os.PathLike) -> int:
     return sum(1 for _ in container.decode(video=0))
 
 
-def recording_figures(speech_dir: str, out_dir: str, checkpoint: str, seed: int) -> list[Figure]:
+def recording_figures(speech_dir: str, out_dir: str, pipe: pipeline.SeeTalk, seed: int) -> list[Figure]:
   """Makes OUT_DIR/NAME.mp4 of every recording in `speech_dir`; other tools may judge the faces in them.
 
   Raises:
@@ -35,7 +35,6 @@ def recording_figures(speech_dir: str, out_dir: str, checkpoint: str, seed: int)
     raise InputError(f'no recordings, {speech_dir}: give a folder of speech files')
   out = pathlib.Path(out_dir)
   out.mkdir(parents=True, exist_ok=True)
-  pipe = pipeline.load(checkpoint)
   right = []
   for path in tqdm(files, desc='recordings', file=sys.stderr):
     speech = audio.load_speech(path)

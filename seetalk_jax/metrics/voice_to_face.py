@@ -113,9 +113,9 @@ def spread_figures(read: Sequence[np.ndarray], population: np.ndarray) -> list[F
   figures = []
   for name, (columns, target) in groups.items():
     columns = list(columns)
-    of_all = np.sqrt(population[:, columns].var(axis=0, ddof=1).sum())
+    of_all = max(float(np.sqrt(population[:, columns].var(axis=0, ddof=1).sum())), 1e-9)
     variances = np.array([voice[:, columns].var(axis=0, ddof=1).sum() for voice in read])
-    low, high = bootstrap.interval(variances, lambda v: 100 * np.sqrt(v.mean()) / of_all)  # noqa: B023
+    low, high = bootstrap.interval(variances, lambda v, of_all=of_all: 100 * np.sqrt(v.mean()) / of_all)
     value = 100 * float(np.sqrt(variances.mean()) / of_all)
     note = f'{len(read[0])} faces of each voice'
     figure = f'{name}, spread for one voice, % of the population\'s'

@@ -92,8 +92,11 @@ class HRDecoder(nn.Module):
       4: jnp.concatenate([warped.features[4], picture, occlusion], axis=-1),
     }
 
+    # Made here, not inside `fuse`: there they would become parts of the decoder.
+    fusions = {factor: Fusion(name=f'fusion_{factor}', **types) for factor in sources}
+
     def fuse(factor, x):
-      return Fusion(name=f'fusion_{factor}', **types)(x, sources[factor], weight)
+      return fusions[factor](x, sources[factor], weight)
 
     painted, last = CodeDecoder(self.widths, self.num_blocks, name='decoder', **types)(codes, fuse)
     mask = pixel_shuffle(conv(16, 1, 'mask', **types)(last), 4).astype(jnp.float32)

@@ -229,7 +229,7 @@ class PlainDecoder(nn.Module):
     for i in range(self.num_blocks):
       x = ResBlock(fine, name=f'fine_block_{i}', zero_init=False, **types)(x)
     x = jax.nn.silu(group_norm(fine, 'norm_out', **types)(x))
-    x = conv(64, 3, 'conv_out', **types)(x).astype(jnp.float32)
+    x = conv(64, 1, 'conv_out', **types)(x).astype(jnp.float32)
     painted, mask = pixel_shuffle(x[..., :48], 4), pixel_shuffle(x[..., 48:], 4)
     return blend_painted(warped, painted, mask)
 
@@ -297,7 +297,7 @@ class MotionCodec(nn.Module):
   motion_widths: tuple[int, int, int] = (48, 96, 160)
   motion_bottleneck: int = 24
   warp_widths: tuple[int, int] = (64, 128)
-  decoder_widths: tuple[int, int] = (48, 96)
+  decoder_widths: tuple[int, int] = (48, 64)
   hidden: int = 256
   num_blocks: int = 1
   dtype: Any = jnp.float32
@@ -321,7 +321,8 @@ class MotionCodec(nn.Module):
     self.warper = MotionWarper(self.warp_widths, self.hidden, self.num_blocks, **types)
     self.decoder = PlainDecoder(self.decoder_widths, self.num_blocks, **types)
     self.truth_encoder = TruthEncoder(self.motion_dim, self.hidden, **types)
-    self.truth_norm = layer_norm(use_affine=False)
+    # Both encoders end on one sphere: m can neither shrink nor grow.
+    self.motion_norm = layer_norm(use_affine=False)
     self.truth_reader = MLP(self.hidden, self.truth_dim, **types)
 
   def __call__(self, source: jax.Array, target: jax.Array) -> tuple[jax.Array, Warped, jax.Array, jax.Array]:
@@ -339,16 +340,16 @@ class MotionCodec(nn.Module):
     return Appearance(portrait, self.identity_encoder(portrait))
 
   def motion(self, frame: jax.Array) -> jax.Array:
-    """Frame `[b, s, s, 3]` in [-1, 1] (any size) to its motion latent, float32 `[b, motion_dim]`."""
-    return self.motion_encoder(resize_image(frame, self.motion_size))
+    """Frame `[b, s, s, 3]` in [-1, 1] (any size) to its motion latent, float32 `[b, motion_dim]` of unit size."""
+    return self.motion_norm(self.motion_encoder(resize_image(frame, self.motion_size)))
 
   def encode_truth(self, truth: jax.Array) -> jax.Array:
     """Known motion `[*b, truth_dim]` to the latent that `motion` reads off its frame, `[*b, motion_dim]`."""
-    return self.truth_encoder(truth / self._scales())
+    return self.motion_norm(self.truth_encoder(truth / self._scales()))
 
   def read_truth(self, m: jax.Array) -> jax.Array:
     """Motion latent `[*b, motion_dim]` to an estimate of the known motion `[*b, truth_dim]`."""
-    return self.truth_reader(self.truth_norm(m)).astype(jnp.float32) * self._scales()
+    return self.truth_reader(self.motion_norm(m)).astype(jnp.float32) * self._scales()
 
   def warp(self, appearance: Appearance, m_source: jax.Array, m_target: jax.Array) -> Warped:
     """Moves one portrait, or one per frame, from `m_source` to `m_target`.

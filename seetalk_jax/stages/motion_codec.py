@@ -26,12 +26,13 @@ class MotionCodecStage(base.StageBase):
 
   Attributes:
     driver_rate: how often the motion comes from `driver`.
-    truth_rate: how often it comes from the truth encoder instead of a frame.
+    truth_rate: how often motions (source and target) come from the truth encoder instead of frames.
     with_truth: batches carry motion truth and canonical maps; else (real video) only pictures teach.
     pixel_weight, edge_weight, warped_weight: of the picture, its edges, and the warped portrait where
       visible.
     flow_weight, occlusion_weight: of the warp's truth; `coarse_flow` counts half.
-    agree_weight, read_weight: of `encode_truth` against `motion`, and of `read_truth`.
+    agree_weight, read_weight: of `motion` against `encode_truth`, and of `read_truth`.
+    agree_back: how much `encode_truth` follows `motion`, relative to that.
     reach_cells: how far, in cells of 4 pixels, the true flow is searched.
   """
 
@@ -41,16 +42,16 @@ class MotionCodecStage(base.StageBase):
   view: str = 'motion_pair'
   image_size: int = 256
   driver_rate: float = 0.5
-  truth_rate: float = 0.35
+  truth_rate: float = 0.5
   with_truth: bool = True
   pixel_weight: float = 1.0
   edge_weight: float = 1.0
   warped_weight: float = 0.5
   flow_weight: float = 0.3
   occlusion_weight: float = 0.2
-  agree_weight: float = 0.1
+  agree_weight: float = 0.5
+  agree_back: float = 0.05
   read_weight: float = 0.2
-  scale_weight: float = 0.01
   reach_cells: int = 12
 
   def batch_spec(self, batch_size: int) -> dict[str, jax.ShapeDtypeStruct]:
@@ -73,22 +74,32 @@ class MotionCodecStage(base.StageBase):
     driver_rng, truth_rng = jax.random.split(rng)
     use_driver = jax.random.uniform(driver_rng, (b, 1, 1, 1)) < self.driver_rate
     driver = jnp.where(use_driver, blocks.to_float(batch['driver']), target)
-    m_source, m_driver = jnp.split(run(jnp.concatenate([source, driver]), method='motion'), 2)
-    m_target, metrics, loss = m_driver, {}, 0.0
+    m_source, m_target = jnp.split(run(jnp.concatenate([source, driver]), method='motion'), 2)
+    metrics, loss = {}, 0.0
 
     if self.with_truth:
       truth = jnp.concatenate([batch['source_motion'], batch['target_motion']])
-      m_frames, m_truth = jnp.concatenate([m_source, m_driver]), run(truth, method='encode_truth')
-      use_truth = jax.random.uniform(truth_rng, (b, 1)) < self.truth_rate
-      m_target = jnp.where(use_truth, m_truth[b:], m_driver)
-      spread = jax.lax.stop_gradient(jnp.mean(jnp.var(m_frames, axis=0))) + 1e-4
-      agree = jnp.mean(jnp.square(m_frames - m_truth)) / spread
+      m_frames, m_truth = jnp.concatenate([m_source, m_target]), run(truth, method='encode_truth')
+      # phi_m follows the truth encoder, whose latents hold all that moves and nothing else from the first step
+      # on; the other way is only a nudge: a fresh phi_m says the same of every frame.
+      stop = jax.lax.stop_gradient
+      agree = jnp.mean(jnp.square(m_frames - stop(m_truth)))
+      agree_back = jnp.mean(jnp.square(stop(m_frames) - m_truth))
+      spread = jnp.mean(jnp.var(m_truth, axis=0))
       scales = jnp.asarray(codec.truth_scales or (1.0,) * codec.truth_dim)
       read = run(jnp.concatenate([m_frames, m_truth]), method='read_truth')
-      misread = jnp.mean(jnp.abs((read - jnp.concatenate([truth, truth])) / scales), axis=0)
-      loss += self.agree_weight * agree + self.read_weight * jnp.mean(misread)
-      frame_error = jnp.abs((read[: 2 * b] - truth) / scales)
-      metrics |= {'agree': agree, 'read': jnp.mean(frame_error), 'read_lips': jnp.mean(frame_error[:, :8])}
+      error = jnp.abs((read - jnp.concatenate([truth, truth])) / scales)
+      loss += self.agree_weight * (agree + self.agree_back * agree_back) + self.read_weight * jnp.mean(error)
+      metrics |= {
+        'agree': agree / (spread + 1e-6),
+        'motion_spread': spread,
+        'read': jnp.mean(error[: 2 * b]),
+        'read_lips': jnp.mean(error[: 2 * b, :8]),
+        'read_truth': jnp.mean(error[2 * b :]),
+      }
+      use_truth = jax.random.uniform(truth_rng, (b, 1)) < self.truth_rate
+      m_source = jnp.where(use_truth, m_truth[:b], m_source)
+      m_target = jnp.where(use_truth, m_truth[b:], m_target)
 
     warped = run(run(source, method='appearance'), m_source, m_target, method='warp')
     image = run(warped, method='decode')
@@ -130,7 +141,6 @@ class MotionCodecStage(base.StageBase):
       'psnr_head': losses.psnr(image, target, head),
       'psnr_warped': losses.psnr(warped.image, target, head),
       'psnr_copy': losses.psnr(source, target, head),
-      'motion_size': size,
       'visible': jnp.mean(visible),
     }
     return loss, (metrics, collections)

@@ -102,7 +102,7 @@ class PortraitStage(base.StageBase):
     params = {'portrait_unet': unet.init(unet_rng, latent, jnp.zeros((1,)), tokens, valid, voice)['params']}
     if 'sample_adaptive_weighting' in self.networks:
       saw = self.networks['sample_adaptive_weighting']
-      params['sample_adaptive_weighting'] = saw.init(saw_rng, voice, latent[0, 0])['params']
+      params['sample_adaptive_weighting'] = saw.init(saw_rng, voice, latent[0, 0, 0])['params']
     return params, {}
 
   def _raw_latent(self, variables, batch):

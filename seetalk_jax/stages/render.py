@@ -19,7 +19,7 @@ from seetalk_jax.stages.code_transformer import code_losses, init_renderer
 from seetalk_jax.stages.motion_codec import pair_spec
 
 # Parts of the codec that stay as they are: m must keep its meaning for M_diff and the lip subspace.
-KEPT = ('motion_encoder', 'truth_encoder', 'truth_reader', 'truth_norm')
+KEPT = ('motion_encoder', 'truth_encoder', 'truth_reader')
 
 
 @dataclasses.dataclass(frozen=True)

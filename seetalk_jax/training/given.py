@@ -14,6 +14,18 @@ from seetalk_jax.training import checkpoint
 
 RELEASE_FILE = 'seetalk.json'
 
+# A release holds the statistics of every stage. Those whose names start so are taken from it only where it is
+# named for the network on the right: they belong to its weights.
+_OWNERS = {
+  'age_': 'speech_encoder',
+  'articulation_': 'speech_encoder',
+  'latent_': 'face_prior',
+  'face_prior_': 'face_prior',
+  'beta0': 'portrait_unet',
+  'motion_': 'motion_transformer',
+  'lip_': 'lip_refiner',
+}
+
 
 def load_given(init: Mapping[str, str]) -> tuple[dict[str, nn.Module], Frozen]:
   """Modules and arrays that `config.init` names.
@@ -21,7 +33,7 @@ def load_given(init: Mapping[str, str]) -> tuple[dict[str, nn.Module], Frozen]:
   Args:
     init: name -> where: a training directory (its EMA parameters), a released directory, 'demo' (the shipped
       weights), or '' for nothing. The name is a network's, or `face_prior`, which gives statistics alone.
-      Every place also gives its statistics.
+      A run also gives its statistics, a release those of the networks that it is named for.
 
   Raises:
     CheckpointError: nothing usable at a place, or two places with different values of one statistic.
@@ -46,6 +58,9 @@ def load_given(init: Mapping[str, str]) -> tuple[dict[str, nn.Module], Frozen]:
       if name in found_collections:
         collections[name] = found_collections[name]
     for key, value in found_statistics.items():
+      owners = [owner for start, owner in _OWNERS.items() if key.startswith(start)]
+      if _is_release(where) and owners and owners[0] not in (n for n in init if init[n] == where):
+        continue
       if key in statistics and not np.array_equal(statistics[key], value):
         raise CheckpointError(
           f'{key} of {where} is not that of {origin[key]}: they come from different runs of an earlier '
@@ -55,9 +70,13 @@ def load_given(init: Mapping[str, str]) -> tuple[dict[str, nn.Module], Frozen]:
   return modules, Frozen(params=params, collections=collections, statistics=statistics)
 
 
+def _is_release(where: str) -> bool:
+  return where == 'demo' or (pathlib.Path(where) / RELEASE_FILE).exists()
+
+
 def _load(where: str) -> tuple[dict, dict, dict, dict]:
   """(modules, params, collections, statistics) at one place."""
-  if where == 'demo' or (pathlib.Path(where) / RELEASE_FILE).exists():
+  if _is_release(where):
     from seetalk_jax import released  # only here: most runs start from other runs
 
     networks = released.load_networks(where)

@@ -19,6 +19,8 @@ from seetalk_jax.training.given import load_given
 from seetalk_jax.training.metrics_writer import MetricsWriter
 from seetalk_jax.training.stage_data import MakeBatches, StageData, close
 
+_STEPS_AHEAD = 2  # dispatched before their predecessors are done
+
 
 class NonFiniteError(FloatingPointError):
   """A metric became NaN or infinite; the message names it, the step, and the last good checkpoint."""
@@ -96,8 +98,6 @@ def _train_steps(config, workdir, stage, given, frozen, data, checkpoints, signa
   abstract = jax.tree.map(
     lambda x, s: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=s), sharding.unbox(boxed), shardings
   )
-  if jax.process_index() == 0:
-    checkpoint.write_config(workdir, config, stage.networks)
 
   # ---------------------------------------------------------------- first state, or the latest checkpoint
   if checkpoints.latest is not None:
@@ -110,6 +110,8 @@ def _train_steps(config, workdir, stage, given, frozen, data, checkpoints, signa
     state = first(frozen)
     state = _start_from(state, stage, given, frozen, shardings, config)
     meta = {'seconds': 0.0, 'data_index': 0}
+  if jax.process_index() == 0:
+    checkpoint.write_config(workdir, config, stage.networks)
   frozen = sharding.put_frozen(frozen.replace(statistics={}, **_only(frozen, stage.frozen)), mesh)
   start = int(state.step)
   clock = watch.Clock(meta['seconds'], config)
@@ -141,17 +143,18 @@ def _train_steps(config, workdir, stage, given, frozen, data, checkpoints, signa
     def save(step):
       checkpoints.save(step, state, {'seconds': clock.seconds, 'data_index': int(batches.get_state())})
 
-    # -------------------------------------------------------------- loop: log, sample, save, batch, step
+    # -------------------------------------------------------------- loop: log, save, sample, batch, step
     step = start
     while True:
       reason = watch.reason_to_stop(clock, signals, step)
       if reason or (step > start and step % config.log_every == 0):
         check_and_log(step)
-      if step > start and (step % config.sample_every == 0 or reason in ('num_steps', 'max_minutes')):
-        _sample(stage, evaluate, root, state, frozen, held_out, mesh, step, writer)
       if reason or (step > start and step % config.checkpoint_every == 0):
         check_and_log(step)  # nothing that is not finite reaches the disk
         save(step)
+      if step > start and (step % config.sample_every == 0 or reason in ('num_steps', 'max_minutes')):
+        with clock.paused():
+          _sample(stage, evaluate, root, state, frozen, held_out, mesh, step, writer)
       if reason:
         break
       batch = draw()
@@ -165,6 +168,8 @@ def _train_steps(config, workdir, stage, given, frozen, data, checkpoints, signa
       with jax.transfer_guard('disallow'), jax.profiler.StepTraceAnnotation('train', step_num=step):
         state, metrics = step_fn(state, frozen, batch, progress)
       recent.append(metrics)
+      if len(recent) > _STEPS_AHEAD:  # so that signals and the clock mean the present
+        jax.block_until_ready(recent[-_STEPS_AHEAD - 1])
       step += 1
       bar.advance()
   close(batches)

@@ -24,7 +24,7 @@ def say(text: str) -> None:
 
 
 class Clock:
-  """Training time (without compilation) over all runs of a directory, and how far training has come."""
+  """Training time, without compilation and samples, over all runs of a directory; how far training is."""
 
   def __init__(self, seconds_before: float, config):
     if config.max_minutes and jax.process_count() > 1:
@@ -54,7 +54,7 @@ class Clock:
 
   @contextlib.contextmanager
   def paused(self):
-    """Compilation must not eat the schedule of a short run."""
+    """Compilation and samples must not eat the schedule of a short run."""
     before = self.seconds
     yield
     self._begin = time.monotonic() - before

@@ -15,13 +15,8 @@ import tiny_release  # noqa: E402
 
 
 @pytest.fixture(scope='module')
-def release(tmp_path_factory):
-  return tiny_release.make(tmp_path_factory.mktemp('release'))
-
-
-@pytest.fixture(scope='module')
-def generator(release):
-  return generated.PipelineGenerator(str(release))
+def generator():
+  return generated.PipelineGenerator(tiny_release.load(tiny_release.shared()))
 
 
 def _speech(seconds=0.6):
@@ -51,13 +46,13 @@ def test_rebuilt_frames_are_padded_and_cut_back(generator):
     np.testing.assert_allclose(frames[4].astype(int), alone[route][0], atol=1)
 
 
-def test_every_recording_becomes_a_video(release, tmp_path):
+def test_every_recording_becomes_a_video(generator, tmp_path):
   import soundfile
 
   (tmp_path / 'in').mkdir()
   soundfile.write(tmp_path / 'in' / 'one.wav', _speech(0.5), 16_000)
-  figures = recordings.recording_figures(str(tmp_path / 'in'), str(tmp_path / 'out'), str(release), seed=0)
+  figures = recordings.recording_figures(str(tmp_path / 'in'), str(tmp_path / 'out'), generator.pipe, seed=0)
   assert figures[0].value == 100
   assert sum(1 for _ in video.read_video(tmp_path / 'out' / 'one.mp4')) == 13
   with pytest.raises(InputError, match='no recordings'):
-    recordings.recording_figures(str(tmp_path / 'none'), str(tmp_path / 'out'), str(release), seed=0)
+    recordings.recording_figures(str(tmp_path / 'none'), str(tmp_path / 'out'), generator.pipe, seed=0)
