@@ -37,6 +37,7 @@ def get_config(variant: str = 'demo') -> ConfigDict:
   # Numbers of the stage, see its dataclass.
   config.options = ConfigDict({
     'image_size': {'tiny': 64, 'demo': 256}.get(variant, 512),
+    'crop_size': 128 if variant == 'demo' else 0,  # random crops: a quarter of the cost of whole pictures
     'head_weight': 1.0 if big else 2.0,  # needs truth
   })
   # Where given networks come from: a run's directory, a release, or 'demo'.

@@ -11,12 +11,13 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
+import flax.errors
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 import seetalk_jax
-from seetalk_jax import released, renderer
+from seetalk_jax import described, released, renderer
 from seetalk_jax.clip import Clip, Progress, no_progress
 from seetalk_jax.errors import InputError, PortraitError
 from seetalk_jax.media import audio
@@ -123,7 +124,7 @@ class SeeTalk:
     sampling = self._sampling(steps, guidance_scale)
     spent: dict[str, float] = {}
     stage = _Stages(spent, progress)
-    with jax.default_device(self.device):
+    with jax.default_device(self.device), self._explaining():
       if portrait is None:
         self._portrait_program(sampling)
       codec = self.networks.modules['motion_codec']
@@ -150,6 +151,7 @@ class SeeTalk:
         if 'lip_refiner' in self.networks.modules:
           motion = motion_sampling.refine_lips(self.networks.modules, self._params, motion, tokens)
         motion = np.asarray(motion)[0, : speech.num_frames]
+      render = self._renderer.bind(self._params, self._collections, appearance, m_0, motion, fusion)
     side = self.side if size is None else size
     return Clip(
       speech=speech,
@@ -157,7 +159,7 @@ class SeeTalk:
       motion=motion,
       num_frames=speech.num_frames,
       size=(side, side),
-      render=self._renderer.bind(self._params, self._collections, appearance, m_0, motion, fusion),
+      render=render,
       chunk=renderer.CHUNK,
       record={
         **self.record(seed),
@@ -190,7 +192,7 @@ class SeeTalk:
     sampling = self._sampling(steps, guidance_scale)
     spent = {} if stage_seconds is None else stage_seconds
     stage = _Stages(spent, progress)
-    with jax.default_device(self.device):
+    with jax.default_device(self.device), self._explaining():
       self._portrait_program(sampling)
       with stage('speech'):
         tokens = self._tokens(speech)
@@ -233,6 +235,18 @@ class SeeTalk:
     if guidance_scale is not None:
       chosen |= {'portrait_guidance': guidance_scale, 'motion_guidance': guidance_scale}
     return chosen
+
+  @contextlib.contextmanager
+  def _explaining(self) -> Iterator[None]:
+    """Says which weights do not fit where Flax finds a parameter that it did not expect."""
+    try:
+      yield
+    except (flax.errors.ScopeParamNotFoundError, flax.errors.ScopeParamShapeError):
+      modules, index = self.networks.modules, str(self.networks.directory / released.INDEX_FILE)
+      for name, module in modules.items():
+        variables = {**self.networks.params[name], **self.networks.collections.get(name, {})}
+        described.check_shapes(name, module, described.flatten(variables), index, modules)
+      raise
 
   def _need(self, *names: str) -> None:
     for name in names:

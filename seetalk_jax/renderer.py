@@ -59,6 +59,7 @@ class Renderer:
   ) -> Callable[[int], jax.Array]:
     """A function from a first frame to the uint8 chunk `[CHUNK, h, w, 3]` from there on, not waited for."""
     params, collections = self._subset(params), self._subset(collections)
+    self._draw.out_shapes()  # has been traced: what is wrong with the weights is known by now
 
     def render(start: int) -> jax.Array:
       piece = motion[start : start + CHUNK]

@@ -205,7 +205,7 @@ def test_bad_input_is_one_line_and_leaves_nothing(kind, workplace, release, caps
 def test_no_face_or_several(count, workplace, release, capsys, monkeypatch):
   points = np.random.default_rng(0).random((count, face.NUM_LANDMARKS, 2)).astype(np.float32)
   points[:, list(face.EYE_CORNERS)] = 0.3
-  points[:, face.CHIN] = [[0.3, 0.5 + 0.1 * i] for i in range(count)]
+  points[:, face.CHIN, 0], points[:, face.CHIN, 1] = 0.3, 0.5 + 0.1 * np.arange(count)
   monkeypatch.setattr(face, 'open_landmarker', lambda path: contextlib.nullcontext(lambda pixels: points))
   image.save_png('../photo.png', np.zeros((80, 60, 3), np.uint8))
   status, out, err = run(capsys, *GOOD, '--portrait', '../photo.png', '--checkpoint', release)

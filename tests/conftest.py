@@ -7,6 +7,8 @@ import tempfile
 
 os.environ.setdefault('JAX_PLATFORMS', 'cpu')
 # Tests over eight devices start a process of their own: the others are quicker on one.
+# Tiny networks compile longer than they run: half of LLVM's passes are not worth their time here.
+os.environ.setdefault('XLA_FLAGS', '--xla_llvm_disable_expensive_passes=true')
 
 # Equal programs compile once for the whole session, in the processes that tests start too.
 _CACHE = tempfile.TemporaryDirectory(prefix='seetalk_jax_tests_')

@@ -1,5 +1,6 @@
 """From speech to frames with tiny random networks: lengths, determinism, laziness, what depends on what."""
 
+import dataclasses
 import pathlib
 import sys
 import threading
@@ -128,6 +129,18 @@ def test_checkpoints_that_hold_less(pipe, tmp_path):
     bare(speech(), portrait=made.portrait)
   with pytest.raises(CheckpointError, match='holds no autoencoder'):
     bare.portrait(speech())
+
+
+def test_weights_that_the_code_has_outgrown(pipe):
+  """Files and description agree, but the class has changed since: still one line, naming the array."""
+  networks = released.load_networks(pipe.checkpoint)
+  for name in ('motion_codec', 'sample_adaptive_weighting'):
+    params = dict(networks.params)
+    first, *_ = params[name]
+    params[name] = {f'old_{key}' if key == first else key: tree for key, tree in params[name].items()}
+    aged = pipeline.SeeTalk(dataclasses.replace(networks, params=params), pipe.checkpoint, pipe.device)
+    with pytest.raises(CheckpointError, match=f'weights of another configuration.*{name}'):
+      aged(speech())
 
 
 def test_bad_arguments(pipe):

@@ -77,9 +77,15 @@ def make(directory: pathlib.Path, names=INFERENCE, seed: int = 0) -> pathlib.Pat
   return released.save_release(directory, networks, statistics, dtype='float32', sampling=SAMPLING)
 
 
-@functools.cache
 def load(checkpoint: str, device: str | None = None):
   """The pipeline of a release, the same one for all tests of a process: its programs are compiled once."""
   from seetalk_jax import pipeline
 
-  return pipeline.SeeTalk(released.load_networks(checkpoint), checkpoint, pipeline.find_device(device))
+  return _load(checkpoint, pipeline.find_device(device))
+
+
+@functools.cache
+def _load(checkpoint, device):
+  from seetalk_jax import pipeline
+
+  return pipeline.SeeTalk(released.load_networks(checkpoint), checkpoint, device)

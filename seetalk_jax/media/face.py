@@ -189,7 +189,9 @@ def _mediapipe_landmarker(mediapipe, path: str):
       options = vision.FaceLandmarkerOptions(
         base_options=mediapipe.tasks.BaseOptions(model_asset_path=path), num_faces=_MAX_FACES
       )
-    task = vision.FaceLandmarker.create_from_options(options)
+      task = vision.FaceLandmarker.create_from_options(options)
+      # Its threads start, and talk, with the first picture.
+      task.detect(mediapipe.Image(mediapipe.ImageFormat.SRGB, np.zeros((64, 64, 3), np.uint8)))
   except (RuntimeError, ValueError) as error:
     raise InputError(f'not a landmarker model ({error}), {path}: give face_landmarker.task') from None
 

@@ -340,7 +340,7 @@ class MotionCodec(nn.Module):
     return Appearance(portrait, self.identity_encoder(portrait))
 
   def motion(self, frame: jax.Array) -> jax.Array:
-    """Frame `[b, s, s, 3]` in [-1, 1] (any size) to its motion latent, float32 `[b, motion_dim]` of unit size."""
+    """Frame `[b, s, s, 3]` in [-1, 1] (any size) to its motion latent, float32 `[b, motion_dim]`."""
     return self.motion_norm(self.motion_encoder(resize_image(frame, self.motion_size)))
 
   def encode_truth(self, truth: jax.Array) -> jax.Array:

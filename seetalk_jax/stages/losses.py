@@ -138,8 +138,8 @@ def match_canonical(
   if tall * wide > 36:
     # A search over every second cell finds the neighbourhood at a sixteenth of the cost.
     dy, dx = _search(source[:, ::2, ::2], target[:, ::2, ::2], (tall + 1) // 2, (wide + 1) // 2)
-    grow = lambda a: 2 * jnp.repeat(jnp.repeat(a, 2, axis=1), 2, axis=2)[:, :h, :w]
-    dy, dx = _refine(source, target, grow(dy), grow(dx), 2)
+    dy, dx = (2 * jnp.repeat(jnp.repeat(a, 2, axis=1), 2, axis=2)[:, :h, :w] for a in (dy, dx))
+    dy, dx = _refine(source, target, dy, dx, 2)
   else:
     dy, dx = _search(source, target, tall, wide)
   y = jnp.clip(jnp.arange(h)[:, None] + dy, 0, h - 1)

@@ -80,8 +80,8 @@ class MotionCodecStage(base.StageBase):
     if self.with_truth:
       truth = jnp.concatenate([batch['source_motion'], batch['target_motion']])
       m_frames, m_truth = jnp.concatenate([m_source, m_target]), run(truth, method='encode_truth')
-      # phi_m follows the truth encoder, whose latents hold all that moves and nothing else from the first step
-      # on; the other way is only a nudge: a fresh phi_m says the same of every frame.
+      # phi_m follows the truth encoder, whose latents hold all that moves and nothing else from the first
+      # step on; the other way is only a nudge: a fresh phi_m says the same of every frame.
       stop = jax.lax.stop_gradient
       agree = jnp.mean(jnp.square(m_frames - stop(m_truth)))
       agree_back = jnp.mean(jnp.square(stop(m_frames) - m_truth))
@@ -124,11 +124,7 @@ class MotionCodecStage(base.StageBase):
       visible = flow_truth.visible
     shown = blocks.upsample_nearest(jax.lax.stop_gradient(visible), 4)
     copied = losses.weighted_mean(losses.charbonnier(warped.image - target), shown * weight)
-    size = jnp.mean(jnp.square(m_source))
-    scale = jnp.square(
-      jnp.log(size + 1e-4)
-    )  # m of unit size: noise and statistics mean the same in every run
-    loss += self.warped_weight * copied + self.scale_weight * scale
+    loss += self.warped_weight * copied
 
     head = (
       blocks.upsample_nearest((batch['target_parts'] > 1)[..., None] * 1.0, 4) if self.with_truth else None

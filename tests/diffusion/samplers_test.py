@@ -49,7 +49,7 @@ def test_a_gaussian_keeps_its_mean_and_spread(schedule, sampler, tolerance):
   noise = jnp.linspace(-2.5, 2.5, 41)[:, None]
   run = jax.jit(
     lambda noise: sample(
-      gaussian_denoiser(mean, std, schedule=schedule), schedule, noise, num_steps=50, sampler=sampler
+      gaussian_denoiser(mean, std, schedule=schedule), schedule, noise, num_steps=80, sampler=sampler
     )
   )
   np.testing.assert_allclose(run(noise), mean + std * noise, atol=tolerance)
