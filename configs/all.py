@@ -40,11 +40,13 @@ def get_config(variant: str = 'demo') -> ConfigDict:
 
   # Rendered where they are missing: records by kind and split, in data_root/corpus/KIND.
   config.data_root = 'data/synthetic'
-  config.corpora = ConfigDict({
-    'faces': {'train': 8 if tiny else 3000, 'validation': 8 if tiny else 64},
-    'clips': {'train': 8 if tiny else 800, 'validation': 8 if tiny else 32},
-    'talks': {'train': 8 if tiny else 2000, 'validation': 8 if tiny else 32},
-  })
+  config.corpora = ConfigDict(
+    {
+      'faces': {'train': 8 if tiny else 3000, 'validation': 8 if tiny else 64},
+      'clips': {'train': 8 if tiny else 800, 'validation': 8 if tiny else 32},
+      'talks': {'train': 8 if tiny else 2000, 'validation': 8 if tiny else 32},
+    }
+  )
   config.size = 64 if tiny else 0  # pixels of a side; 0: 256 for faces, 128 for clips
   config.sketch = tiny  # flat stand-in faces
   config.processes = 0  # that render; 0: one per core

@@ -31,38 +31,48 @@ def get_config(variant: str = 'demo') -> ConfigDict:
   config.seed = 0
 
   # Network -> 'SIZE, field=value, ...'.
-  config.model = ConfigDict({
-    'codebook': size,
-  })
+  config.model = ConfigDict(
+    {
+      'codebook': size,
+    }
+  )
   # Numbers of the stage, see its dataclass.
-  config.options = ConfigDict({
-    'image_size': {'tiny': 64, 'demo': 256}.get(variant, 512),
-    'head_weight': 1.0 if big else 2.0,  # needs truth
-  })
+  config.options = ConfigDict(
+    {
+      'image_size': {'tiny': 64, 'demo': 256}.get(variant, 512),
+      'head_weight': 1.0 if big else 2.0,  # needs truth
+    }
+  )
   # Where given networks come from: a run's directory, a release, or 'demo'.
-  config.init = ConfigDict({
-    'codebook': '',  # to start from
-  })
+  config.init = ConfigDict(
+    {
+      'codebook': '',  # to start from
+    }
+  )
 
   # Corpora, relative to data_root.
   config.data_root = 'data/synthetic'
-  config.data = ConfigDict({
-    'corpora': ('corpus/faces',),
-    'batch_size': batch_size,
-    'augment': True,
-    'num_workers': 8 if big else 0,  # processes; 0 decodes in threads
-  })
+  config.data = ConfigDict(
+    {
+      'corpora': ('corpus/faces',),
+      'batch_size': batch_size,
+      'augment': True,
+      'num_workers': 8 if big else 0,  # processes; 0 decodes in threads
+    }
+  )
 
-  config.optimizer = ConfigDict({
-    'learning_rate': learning_rate,  # peak
-    'warmup_steps': 2000 if big else 50,
-    'final_fraction': 0.05,  # of the peak, at the end of the cosine
-    'b1': 0.9,
-    'b2': 0.99,
-    'weight_decay': 0.0,
-    'max_grad_norm': 1.0,
-    'ema_decay': 0.9999 if big else 0.995,
-  })
+  config.optimizer = ConfigDict(
+    {
+      'learning_rate': learning_rate,  # peak
+      'warmup_steps': 2000 if big else 50,
+      'final_fraction': 0.05,  # of the peak, at the end of the cosine
+      'b1': 0.9,
+      'b2': 0.99,
+      'weight_decay': 0.0,
+      'max_grad_norm': 1.0,
+      'ema_decay': 0.9999 if big else 0.995,
+    }
+  )
   config.num_steps = num_steps
   config.max_minutes = max_minutes
 

@@ -33,33 +33,41 @@ def get_config(variant: str = 'demo') -> ConfigDict:
 
   config.model = ConfigDict()  # nothing is trained
   # Numbers of the stage, see its dataclass.
-  config.options = ConfigDict({
-    'image_size': {'tiny': 64, 'demo': 256}.get(variant, 512),
-  })
+  config.options = ConfigDict(
+    {
+      'image_size': {'tiny': 64, 'demo': 256}.get(variant, 512),
+    }
+  )
   # Where given networks come from: a run's directory, a release, or 'demo'.
-  config.init = ConfigDict({
-    'autoencoder': '',
-  })
+  config.init = ConfigDict(
+    {
+      'autoencoder': '',
+    }
+  )
 
   # Corpora, relative to data_root.
   config.data_root = 'data/synthetic'
-  config.data = ConfigDict({
-    'corpora': ('corpus/faces',),
-    'batch_size': batch_size,
-    'augment': True,
-    'num_workers': 8 if big else 0,  # processes; 0 decodes in threads
-  })
+  config.data = ConfigDict(
+    {
+      'corpora': ('corpus/faces',),
+      'batch_size': batch_size,
+      'augment': True,
+      'num_workers': 8 if big else 0,  # processes; 0 decodes in threads
+    }
+  )
 
-  config.optimizer = ConfigDict({
-    'learning_rate': learning_rate,  # peak
-    'warmup_steps': 2000 if big else 50,
-    'final_fraction': 0.05,  # of the peak, at the end of the cosine
-    'b1': 0.9,
-    'b2': 0.99,
-    'weight_decay': 0.01,
-    'max_grad_norm': 1.0,
-    'ema_decay': 0.9999 if big else 0.998,
-  })
+  config.optimizer = ConfigDict(
+    {
+      'learning_rate': learning_rate,  # peak
+      'warmup_steps': 2000 if big else 50,
+      'final_fraction': 0.05,  # of the peak, at the end of the cosine
+      'b1': 0.9,
+      'b2': 0.99,
+      'weight_decay': 0.01,
+      'max_grad_norm': 1.0,
+      'ema_decay': 0.9999 if big else 0.998,
+    }
+  )
   config.num_steps = num_steps
   config.max_minutes = max_minutes
 

@@ -34,45 +34,57 @@ def get_config(variant: str = 'demo') -> ConfigDict:
   config.seed = 0
 
   # Network -> 'SIZE, field=value, ...'.
-  config.model = ConfigDict({
-    # Patches of 4 latents: a body at 8x8 that a CPU can train.
-    'portrait_unet': 'demo, patch_size=4' if variant == 'demo' else size,
-    'sample_adaptive_weighting': size,
-  })
+  config.model = ConfigDict(
+    {
+      # Patches of 4 latents: a body at 8x8 that a CPU can train.
+      'portrait_unet': 'demo, patch_size=4' if variant == 'demo' else size,
+      'sample_adaptive_weighting': size,
+    }
+  )
   # Numbers of the stage, see its dataclass.
-  config.options = ConfigDict({
-    'image_size': {'tiny': 64, 'demo': 256}.get(variant, 512),
-    'prior_mode': 'scfp',
-    'draws': {'tiny': 2, 'demo': 8}.get(variant, 1),  # noises for each latent: encoding costs more than the UNet
-  })
+  config.options = ConfigDict(
+    {
+      'image_size': {'tiny': 64, 'demo': 256}.get(variant, 512),
+      'prior_mode': 'scfp',
+      'draws': {'tiny': 2, 'demo': 8}.get(
+        variant, 1
+      ),  # noises for each latent: encoding costs more than the UNet
+    }
+  )
   # Where given networks come from: a run's directory, a release, or 'demo'.
-  config.init = ConfigDict({
-    'speech_encoder': '',
-    'autoencoder': '',
-    'face_prior': '',
-    'portrait_unet': '',  # to start from
-    'sample_adaptive_weighting': '',  # to start from
-  })
+  config.init = ConfigDict(
+    {
+      'speech_encoder': '',
+      'autoencoder': '',
+      'face_prior': '',
+      'portrait_unet': '',  # to start from
+      'sample_adaptive_weighting': '',  # to start from
+    }
+  )
 
   # Corpora, relative to data_root.
   config.data_root = 'data/synthetic'
-  config.data = ConfigDict({
-    'corpora': ('corpus/faces',),
-    'batch_size': batch_size,
-    'augment': True,
-    'num_workers': 8 if big else 0,  # processes; 0 decodes in threads
-  })
+  config.data = ConfigDict(
+    {
+      'corpora': ('corpus/faces',),
+      'batch_size': batch_size,
+      'augment': True,
+      'num_workers': 8 if big else 0,  # processes; 0 decodes in threads
+    }
+  )
 
-  config.optimizer = ConfigDict({
-    'learning_rate': learning_rate,  # peak
-    'warmup_steps': 2000 if big else 50,
-    'final_fraction': 0.05,  # of the peak, at the end of the cosine
-    'b1': 0.9,
-    'b2': 0.99,
-    'weight_decay': 0.01,
-    'max_grad_norm': 1.0,
-    'ema_decay': 0.9999 if big else 0.995,
-  })
+  config.optimizer = ConfigDict(
+    {
+      'learning_rate': learning_rate,  # peak
+      'warmup_steps': 2000 if big else 50,
+      'final_fraction': 0.05,  # of the peak, at the end of the cosine
+      'b1': 0.9,
+      'b2': 0.99,
+      'weight_decay': 0.01,
+      'max_grad_norm': 1.0,
+      'ema_decay': 0.9999 if big else 0.995,
+    }
+  )
   config.num_steps = num_steps
   config.max_minutes = max_minutes
 

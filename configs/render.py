@@ -37,44 +37,54 @@ def get_config(variant: str = 'demo') -> ConfigDict:
   config.seed = 0
 
   # Network -> 'SIZE, field=value, ...'.
-  config.model = ConfigDict({
-    'motion_codec': size,
-    'code_transformer': size,
-    'hr_decoder': size,
-  })
+  config.model = ConfigDict(
+    {
+      'motion_codec': size,
+      'code_transformer': size,
+      'hr_decoder': size,
+    }
+  )
   # Numbers of the stage, see its dataclass.
-  config.options = ConfigDict({
-    'image_size': {'tiny': 64, 'demo': 256}.get(variant, 512),
-    'with_truth': not big,  # flow, occlusion and motion of the embedded world
-  })
+  config.options = ConfigDict(
+    {
+      'image_size': {'tiny': 64, 'demo': 256}.get(variant, 512),
+      'with_truth': not big,  # flow, occlusion and motion of the embedded world
+    }
+  )
   # Where given networks come from: a run's directory, a release, or 'demo'.
-  config.init = ConfigDict({
-    'codebook': '',
-    'autoencoder': '',
-    'motion_codec': '',  # to start from
-    'code_transformer': '',  # to start from
-    'hr_decoder': '',  # to start from
-  })
+  config.init = ConfigDict(
+    {
+      'codebook': '',
+      'autoencoder': '',
+      'motion_codec': '',  # to start from
+      'code_transformer': '',  # to start from
+      'hr_decoder': '',  # to start from
+    }
+  )
 
   # Corpora, relative to data_root.
   config.data_root = 'data/synthetic'
-  config.data = ConfigDict({
-    'corpora': ('corpus/faces',),
-    'batch_size': batch_size,
-    'augment': True,
-    'num_workers': 8 if big else 0,  # processes; 0 decodes in threads
-  })
+  config.data = ConfigDict(
+    {
+      'corpora': ('corpus/faces',),
+      'batch_size': batch_size,
+      'augment': True,
+      'num_workers': 8 if big else 0,  # processes; 0 decodes in threads
+    }
+  )
 
-  config.optimizer = ConfigDict({
-    'learning_rate': learning_rate,  # peak
-    'warmup_steps': 2000 if big else 50,
-    'final_fraction': 0.05,  # of the peak, at the end of the cosine
-    'b1': 0.9,
-    'b2': 0.99,
-    'weight_decay': 0.0,
-    'max_grad_norm': 1.0,
-    'ema_decay': 0.9999 if big else 0.99,
-  })
+  config.optimizer = ConfigDict(
+    {
+      'learning_rate': learning_rate,  # peak
+      'warmup_steps': 2000 if big else 50,
+      'final_fraction': 0.05,  # of the peak, at the end of the cosine
+      'b1': 0.9,
+      'b2': 0.99,
+      'weight_decay': 0.0,
+      'max_grad_norm': 1.0,
+      'ema_decay': 0.9999 if big else 0.99,
+    }
+  )
   config.num_steps = num_steps
   config.max_minutes = max_minutes
 

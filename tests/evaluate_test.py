@@ -111,7 +111,7 @@ def test_a_perfect_pipeline_is_seen_as_one(evaluated):
   assert by_name['the source copied, dB'].value <= 18.5
   copied = by_name['PSNR over the head, copy, dB']
   assert copied.value == pytest.approx(by_name['the source copied, dB'].value)
-  assert by_name['yaw, std over the truth\'s'].reached
+  assert by_name["yaw, std over the truth's"].reached
 
 
 def test_late_lips_are_seen_as_late(tmp_path):

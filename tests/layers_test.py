@@ -25,7 +25,17 @@ ALLOWED = {
   'released': {'models', 'media', 'described', 'errors'},
   'program': {'errors'},
   'renderer': {'models', 'program', 'errors'},
-  'pipeline': {'models', 'diffusion', 'sampling', 'media', 'released', 'renderer', 'program', 'clip', 'errors'},
+  'pipeline': {
+    'models',
+    'diffusion',
+    'sampling',
+    'media',
+    'released',
+    'renderer',
+    'program',
+    'clip',
+    'errors',
+  },
   'clip': {'media', 'errors'},
   'metrics': {'models', 'data', 'media', 'pipeline', 'released', 'clip', 'sampling', 'diffusion', 'errors'},
 }

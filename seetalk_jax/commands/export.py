@@ -9,7 +9,10 @@ import pathlib
 from seetalk_jax.errors import CheckpointError, InputError
 
 HELP = 'training run to released checkpoint'
-EXAMPLE = 'seetalk export runs/demo released/demo'
+EXAMPLE = 'seetalk export runs/demo released/demo --inference'
+
+# Networks that only training needs.
+TRAINING_ONLY = ('face_encoder', 'conre', 'sync_expert')
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -19,6 +22,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
   )
   parser.add_argument('directory', metavar='DIR', help='the folder to make')
   parser.add_argument('--dtype', choices=('float16', 'float32'), default='float16', help='default float16')
+  parser.add_argument(
+    '--inference', action='store_true', help=f'leave out what only training needs: {", ".join(TRAINING_ONLY)}'
+  )
   parser.add_argument('--licence', default=None, help='of the weights (default Apache-2.0)')
   parser.add_argument('--origin', default=None, help='what they were trained on, in a few words')
   parser.add_argument('--overwrite', action='store_true', help='replace an existing release')
@@ -47,6 +53,8 @@ def run(args: argparse.Namespace) -> None:
     stage = result.config['stage']
     modules = result.modules()
     for name, module in modules.items():
+      if args.inference and name in TRAINING_ONLY:
+        continue
       networks[name] = (module, result.params[name], result.collections.get(name, {}))
       notes[name] = {'stage': stage, 'steps': int(result.step)}
       notes[name] |= {

@@ -91,14 +91,38 @@ def codec_figures(pairs: Sequence[Pair], rebuild: Rebuild, *, looked_at: int) ->
     found = scores(made)
     target_db = '>= 24' if i == 0 else ''
     figures.append(
-      Figure('codec', f'PSNR over the head, {name}, dB', float(found.mean()), target_db, n,
-             *bootstrap.interval(found), '>= 29 with weights trained on a GPU' if i == 0 else '')
+      Figure(
+        'codec',
+        f'PSNR over the head, {name}, dB',
+        float(found.mean()),
+        target_db,
+        n,
+        *bootstrap.interval(found),
+        '>= 29 with weights trained on a GPU' if i == 0 else '',
+      )
     )
   note = f'{n} of {looked_at} pairs looked at, each <= {COPY_LIMIT_DB} dB'
-  figures.append(Figure('codec', 'the source copied, dB', float(copied.mean()), f'<= {COPY_LIMIT_DB}', n,
-                        *bootstrap.interval(copied), note))
+  figures.append(
+    Figure(
+      'codec',
+      'the source copied, dB',
+      float(copied.mean()),
+      f'<= {COPY_LIMIT_DB}',
+      n,
+      *bootstrap.interval(copied),
+      note,
+    )
+  )
   for name, made in rebuild(source, driver).items():
     found = scores(made)
-    figures.append(Figure('codec', f'driven by another identity, {name}, dB', float(found.mean()), '', n,
-                          *bootstrap.interval(found)))
+    figures.append(
+      Figure(
+        'codec',
+        f'driven by another identity, {name}, dB',
+        float(found.mean()),
+        '',
+        n,
+        *bootstrap.interval(found),
+      )
+    )
   return figures

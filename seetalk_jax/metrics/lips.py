@@ -38,13 +38,39 @@ def lip_figures(
     return float(np.median(values)) if len(values) else float('nan')
 
   return [
-    Figure('lips', 'opening, median r with the truth at lag 0', middle(usable), '>= 0.75', n,
-           *bootstrap.interval(usable, np.median), note),
-    Figure('lips', 'opening, mean r at lag 0', float(np.mean(usable)) if usable.size else float('nan'), '', n,
-           *bootstrap.interval(usable)),
-    Figure('lips', 'best lag of all voices together, frames', float(lag), '-1 .. 1', n,
-           note='positive: the lips are late'),
+    Figure(
+      'lips',
+      'opening, median r with the truth at lag 0',
+      middle(usable),
+      '>= 0.75',
+      n,
+      *bootstrap.interval(usable, np.median),
+      note,
+    ),
+    Figure(
+      'lips',
+      'opening, mean r at lag 0',
+      float(np.mean(usable)) if usable.size else float('nan'),
+      '',
+      n,
+      *bootstrap.interval(usable),
+    ),
+    Figure(
+      'lips',
+      'best lag of all voices together, frames',
+      float(lag),
+      '-1 .. 1',
+      n,
+      note='positive: the lips are late',
+    ),
     Figure('lips', 'voices whose own best lag is within 1 frame, %', near, '', n),
-    Figure('lips', 'shuffled speech, median r', middle(shuffled), '-0.2 .. 0.2', len(shuffled),
-           *bootstrap.interval(shuffled, np.median), 'near 0 is right'),
+    Figure(
+      'lips',
+      'shuffled speech, median r',
+      middle(shuffled),
+      '-0.2 .. 0.2',
+      len(shuffled),
+      *bootstrap.interval(shuffled, np.median),
+      'near 0 is right',
+    ),
   ]

@@ -118,6 +118,6 @@ def spread_figures(read: Sequence[np.ndarray], population: np.ndarray) -> list[F
     low, high = bootstrap.interval(variances, lambda v, of_all=of_all: 100 * np.sqrt(v.mean()) / of_all)
     value = 100 * float(np.sqrt(variances.mean()) / of_all)
     note = f'{len(read[0])} faces of each voice'
-    figure = f'{name}, spread for one voice, % of the population\'s'
+    figure = f"{name}, spread for one voice, % of the population's"
     figures.append(Figure('voice to face', figure, value, target, len(read), low, high, note))
   return figures

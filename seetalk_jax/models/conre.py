@@ -102,5 +102,3 @@ class FaceDecoder(nn.Module):
     x = ResBlock(narrow, name='res_16', groups=8, **types)(upsample_nearest(x))
     x = jax.nn.silu(group_norm(narrow, 'norm_out', groups=8, **types)(x))
     return pixel_shuffle(conv(4 * 4 * 3, 3, 'conv_out', **types)(x), 4)
-
-

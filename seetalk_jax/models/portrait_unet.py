@@ -36,7 +36,7 @@ _STABLE_DIFFUSION = dict(
 )
 SIZES: dict[str, dict[str, Any]] = {
   'tiny': dict(channels=(16, 32), context_dim=16, num_heads=2, groups=4),
-  'demo': dict(channels=(128, 176), context_dim=192, num_heads=4, time_channels=64),
+  'demo': dict(channels=(96, 128), context_dim=192, num_heads=4, time_channels=64),
   'base': _STABLE_DIFFUSION,
   # Stable Diffusion 2.1: heads of 64 channels, wider context.
   'large': _STABLE_DIFFUSION | dict(context_dim=1024, num_heads=0, head_dim=64),
@@ -108,9 +108,7 @@ class PortraitUNet(nn.Module):
     mask = key_mask(jnp.concatenate([voice_valid, jnp.asarray(tokens_valid, bool)], axis=1))
 
     def resnet(x, features, name):
-      block = res_block(
-        features, self.conditioning, groups=self.groups, epsilon=1e-5, name=name, **types
-      )
+      block = res_block(features, self.conditioning, groups=self.groups, epsilon=1e-5, name=name, **types)
       return block(x, condition)
 
     def attend(x, name):

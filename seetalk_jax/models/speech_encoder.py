@@ -474,6 +474,3 @@ def _compiled(encoder: SpeechEncoder, what: str):
   """The jitted chunk function of an encoder; cached, so that a second recording compiles nothing."""
   method = {'sums': SpeechEncoder.band_sums, 'encode': SpeechEncoder.encode_tokens}[what]
   return jax.jit(functools.partial(encoder.apply, method=method))
-
-
-

@@ -84,9 +84,7 @@ class Checkpoints:
       if name in found and jax.tree.leaves(tree):
         args = ocp.checkpoint_utils.construct_restore_args(tree)
         restores[name] = ocp.args.PyTreeRestore(item=tree, restore_args=args)
-    restored = self._manager.restore(
-      step, args=ocp.args.Composite(meta=ocp.args.JsonRestore(), **restores)
-    )
+    restored = self._manager.restore(step, args=ocp.args.Composite(meta=ocp.args.JsonRestore(), **restores))
     parts = {name: restored[name] if name in restores else getattr(abstract, name) for name in _ITEMS}
     count = jax.device_put(np.int32(step), abstract.step.sharding)
     return TrainState(step=count, **parts), restored['meta']

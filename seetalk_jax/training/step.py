@@ -38,9 +38,7 @@ def train_step(
   frozen = frozen.replace(statistics=state.statistics)
 
   def loss_of(params):
-    return stage.loss(
-      params, frozen, state.collections, batch, rng_for(root, 'loss', state.step), state.step
-    )
+    return stage.loss(params, frozen, state.collections, batch, rng_for(root, 'loss', state.step), state.step)
 
   (loss, (metrics, collections)), gradients = jax.value_and_grad(loss_of, has_aux=True)(state.params)
   updates, opt_state = optimizer.update(gradients, state.opt_state, state.params)

@@ -100,9 +100,7 @@ class Bar:
     form = '{desc} |{bar}| step {n_fmt}/{total_fmt}{postfix}'
     hidden = self._quiet or not sys.stderr.isatty()
     self._stage = config.stage
-    self._bar = tqdm(
-      total=config.num_steps, initial=start, desc=self._stage, bar_format=form, disable=hidden
-    )
+    self._bar = tqdm(total=config.num_steps, initial=start, desc=self._stage, bar_format=form, disable=hidden)
 
   def __enter__(self) -> Bar:
     return self

@@ -76,13 +76,15 @@ def main() -> None:
       losses.append(float(metrics['loss']))
   flat = jax.tree_util.tree_flatten_with_path(gradients)[0]
   print(
-    json.dumps({
-      'losses': losses,
-      'gradients': {jax.tree_util.keystr(path): np.asarray(g).ravel()[:50].tolist() for path, g in flat},
-      'norms': {jax.tree_util.keystr(path): float(np.linalg.norm(g)) for path, g in flat},
-      'largest_pieces': largest,
-      'batch_pieces': pieces(next(iter(batch.values()))),
-    })
+    json.dumps(
+      {
+        'losses': losses,
+        'gradients': {jax.tree_util.keystr(path): np.asarray(g).ravel()[:50].tolist() for path, g in flat},
+        'norms': {jax.tree_util.keystr(path): float(np.linalg.norm(g)) for path, g in flat},
+        'largest_pieces': largest,
+        'batch_pieces': pieces(next(iter(batch.values()))),
+      }
+    )
   )
 
 

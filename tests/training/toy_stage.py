@@ -164,34 +164,36 @@ def make_batches(
 
 
 def get_config(**changes) -> ml_collections.ConfigDict:
-  config = ml_collections.ConfigDict({
-    'stage': 'toy',
-    'model': {'toy_net': 'tiny'},
-    'options': {'noise': 0.1, 'nan_at': -1},
-    'init': {'toy_net': '', 'toy_given': ''},
-    'data_root': '',
-    'data': {'corpora': ('',), 'batch_size': 8, 'num_workers': 0, 'augment': False},
-    'optimizer': {
-      'learning_rate': 1e-2,
-      'warmup_steps': 2,
-      'final_fraction': 0.0,
-      'b1': 0.9,
-      'b2': 0.99,
-      'weight_decay': 0.01,
-      'max_grad_norm': 1.0,
-      'ema_decay': 0.99,
-    },
-    'num_steps': 8,
-    'max_minutes': 0.0,
-    'log_every': 2,
-    'sample_every': 4,
-    'checkpoint_every': 4,
-    'keep_checkpoints': 2,
-    'eval_batches': 1,
-    'seed': 0,
-    'dtype': 'float32',
-    'mesh': {'data': -1, 'fsdp': 1, 'tensor': 1},
-  })
+  config = ml_collections.ConfigDict(
+    {
+      'stage': 'toy',
+      'model': {'toy_net': 'tiny'},
+      'options': {'noise': 0.1, 'nan_at': -1},
+      'init': {'toy_net': '', 'toy_given': ''},
+      'data_root': '',
+      'data': {'corpora': ('',), 'batch_size': 8, 'num_workers': 0, 'augment': False},
+      'optimizer': {
+        'learning_rate': 1e-2,
+        'warmup_steps': 2,
+        'final_fraction': 0.0,
+        'b1': 0.9,
+        'b2': 0.99,
+        'weight_decay': 0.01,
+        'max_grad_norm': 1.0,
+        'ema_decay': 0.99,
+      },
+      'num_steps': 8,
+      'max_minutes': 0.0,
+      'log_every': 2,
+      'sample_every': 4,
+      'checkpoint_every': 4,
+      'keep_checkpoints': 2,
+      'eval_batches': 1,
+      'seed': 0,
+      'dtype': 'float32',
+      'mesh': {'data': -1, 'fsdp': 1, 'tensor': 1},
+    }
+  )
   config.lock()
   config.update_from_flattened_dict(changes)
   return config

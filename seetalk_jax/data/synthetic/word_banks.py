@@ -39,15 +39,22 @@ BANKS: dict[str, dict] = {
       'at midnight, from time to time, in February, for the first time, next week, just now'
     ),
     names=(
-      'Mary, Bob, Peter, Sophie, Thomas, Barbara, George, Fiona, Paul, Vivian, Emma, William, Joan, '
-      'Michael'
+      'Mary, Bob, Peter, Sophie, Thomas, Barbara, George, Fiona, Paul, Vivian, Emma, William, Joan, Michael'
     ),
     templates=(
-      '{N} {V} {N} {T}.', '{H} {V} {N} {P}.', 'Do you think that {N} is {A}?', '{T}, {H} {V} {N}.',
-      'I believe {N} is {A}, but {H} {V} {N}.', 'There are {#} people {P}, and nobody {V} {N}.',
-      'Why is {N} so {A}?', 'Well, {N} was {A} {T}.', 'Please bring {N} to {H} {P}!',
-      'It took {#} minutes, because {N} was {P}.', 'Who {V} {N} {P}?',
-      'My name is {H}, and I live with {N} {P}.', 'We saw {N}, {N} and {N} {T}.',
+      '{N} {V} {N} {T}.',
+      '{H} {V} {N} {P}.',
+      'Do you think that {N} is {A}?',
+      '{T}, {H} {V} {N}.',
+      'I believe {N} is {A}, but {H} {V} {N}.',
+      'There are {#} people {P}, and nobody {V} {N}.',
+      'Why is {N} so {A}?',
+      'Well, {N} was {A} {T}.',
+      'Please bring {N} to {H} {P}!',
+      'It took {#} minutes, because {N} was {P}.',
+      'Who {V} {N} {P}?',
+      'My name is {H}, and I live with {N} {P}.',
+      'We saw {N}, {N} and {N} {T}.',
       'Oh, how {A}! {H} {V} {N}.',
     ),  # fmt: skip
   ),
@@ -78,10 +85,18 @@ BANKS: dict[str, dict] = {
     ),
     names='Anna, Peter, Jürgen, Sophie, Thomas, Ursula, Philipp, Maria, Wolfgang, Birgit, Moritz, Emma',
     templates=(
-      '{N} ist {T} {A}.', '{H} {V} {N} {P}.', 'Warum ist {N} so {A}?', '{T} {V} {H} {N}.',
-      'Ich glaube, {N} ist {A}, aber {H} {V} {N}.', 'Es gibt {#} Leute {P}, und niemand {V} {N}.',
-      'Wer {V} {N} {P}?', 'Bitte bringen Sie {N} {P}!', 'Das dauert {#} Minuten, denn {N} ist {P}.',
-      'Wir sehen {T} {N}, {N} und {N}.', 'Ich heiße {H}, und {N} ist {A}.', '{N} {V} {N} {P}.',
+      '{N} ist {T} {A}.',
+      '{H} {V} {N} {P}.',
+      'Warum ist {N} so {A}?',
+      '{T} {V} {H} {N}.',
+      'Ich glaube, {N} ist {A}, aber {H} {V} {N}.',
+      'Es gibt {#} Leute {P}, und niemand {V} {N}.',
+      'Wer {V} {N} {P}?',
+      'Bitte bringen Sie {N} {P}!',
+      'Das dauert {#} Minuten, denn {N} ist {P}.',
+      'Wir sehen {T} {N}, {N} und {N}.',
+      'Ich heiße {H}, und {N} ist {A}.',
+      '{N} {V} {N} {P}.',
     ),  # fmt: skip
   ),
   'fr': dict(
@@ -113,10 +128,17 @@ BANKS: dict[str, dict] = {
       'Marie, Pierre, Sophie, Paul, Benoît, Émilie, Philippe, Juliette, Bernard, Fabienne, Thomas, Louise'
     ),
     templates=(
-      '{N} {V} {N} {T}.', '{H} {V} {N} {P}.', 'Pourquoi est-ce que {H} {V} {N}?', '{T}, {H} {V} {N}.',
-      "Je crois que {N}, c'est {A}, mais {H} {V} {N}.", 'Il y a {#} personnes {P}, et personne ne {V} {N}.',
-      'Qui {V} {N} {P}?', "C'est {A}! {H} {V} {N} {P}.", 'Il faut {#} minutes pour voir {N} {P}.',
-      'Nous voyons {N}, {N} et {N} {T}.', "Je m'appelle {H}, et voici {N}.",
+      '{N} {V} {N} {T}.',
+      '{H} {V} {N} {P}.',
+      'Pourquoi est-ce que {H} {V} {N}?',
+      '{T}, {H} {V} {N}.',
+      "Je crois que {N}, c'est {A}, mais {H} {V} {N}.",
+      'Il y a {#} personnes {P}, et personne ne {V} {N}.',
+      'Qui {V} {N} {P}?',
+      "C'est {A}! {H} {V} {N} {P}.",
+      'Il faut {#} minutes pour voir {N} {P}.',
+      'Nous voyons {N}, {N} et {N} {T}.',
+      "Je m'appelle {H}, et voici {N}.",
     ),  # fmt: skip
   ),
   'es': dict(
@@ -146,10 +168,17 @@ BANKS: dict[str, dict] = {
     ),
     names='María, Pedro, Sofía, Pablo, Beatriz, Felipe, Julia, Bernardo, Fabiola, Tomás, Luisa, Miguel',
     templates=(
-      '{N} {V} {N} {T}.', '{H} {V} {N} {P}.', '¿Por qué {H} {V} {N}?', '{T}, {H} {V} {N}.',
-      'Creo que {N} es {A}, pero {H} {V} {N}.', 'Hay {#} personas {P}, y nadie {V} {N}.',
-      '¿Quién {V} {N} {P}?', '¡Qué {A}! {H} {V} {N} {P}.', 'Faltan {#} minutos para ver {N} {P}.',
-      'Vemos {N}, {N} y {N} {T}.', 'Me llamo {H}, y {N} está {P}.',
+      '{N} {V} {N} {T}.',
+      '{H} {V} {N} {P}.',
+      '¿Por qué {H} {V} {N}?',
+      '{T}, {H} {V} {N}.',
+      'Creo que {N} es {A}, pero {H} {V} {N}.',
+      'Hay {#} personas {P}, y nadie {V} {N}.',
+      '¿Quién {V} {N} {P}?',
+      '¡Qué {A}! {H} {V} {N} {P}.',
+      'Faltan {#} minutos para ver {N} {P}.',
+      'Vemos {N}, {N} y {N} {T}.',
+      'Me llamo {H}, y {N} está {P}.',
     ),  # fmt: skip
   ),
   'it': dict(
@@ -181,10 +210,17 @@ BANKS: dict[str, dict] = {
       'Maria, Pietro, Sofia, Paolo, Beatrice, Filippo, Giulia, Bernardo, Fabio, Tommaso, Luisa, Michele'
     ),
     templates=(
-      '{N} {V} {N} {T}.', '{H} {V} {N} {P}.', 'Perché {H} {V} {N}?', '{T}, {H} {V} {N}.',
-      'Credo che {N} sia {A}, ma {H} {V} {N}.', 'Ci sono {#} persone {P}, e nessuno {V} {N}.',
-      'Chi {V} {N} {P}?', 'Che {A}! {H} {V} {N} {P}.', 'Mancano {#} minuti per vedere {N} {P}.',
-      'Vediamo {N}, {N} e {N} {T}.', 'Mi chiamo {H}, e {N} è {P}.',
+      '{N} {V} {N} {T}.',
+      '{H} {V} {N} {P}.',
+      'Perché {H} {V} {N}?',
+      '{T}, {H} {V} {N}.',
+      'Credo che {N} sia {A}, ma {H} {V} {N}.',
+      'Ci sono {#} persone {P}, e nessuno {V} {N}.',
+      'Chi {V} {N} {P}?',
+      'Che {A}! {H} {V} {N} {P}.',
+      'Mancano {#} minuti per vedere {N} {P}.',
+      'Vediamo {N}, {N} e {N} {T}.',
+      'Mi chiamo {H}, e {N} è {P}.',
     ),  # fmt: skip
   ),
   'pt': dict(
@@ -213,9 +249,16 @@ BANKS: dict[str, dict] = {
     ),
     names='Maria, Pedro, Sofia, Paulo, Beatriz, Filipe, Júlia, Bernardo, Fábio, Tomás, Luísa, Miguel',
     templates=(
-      '{N} {V} {N} {T}.', '{H} {V} {N} {P}.', 'Por que {H} {V} {N}?', '{T}, {H} {V} {N}.',
-      'Acho que {N} é {A}, mas {H} {V} {N}.', 'Há {#} pessoas {P}, e ninguém {V} {N}.', 'Quem {V} {N} {P}?',
-      'Que {A}! {H} {V} {N} {P}.', 'Faltam {#} minutos para ver {N} {P}.', 'Vemos {N}, {N} e {N} {T}.',
+      '{N} {V} {N} {T}.',
+      '{H} {V} {N} {P}.',
+      'Por que {H} {V} {N}?',
+      '{T}, {H} {V} {N}.',
+      'Acho que {N} é {A}, mas {H} {V} {N}.',
+      'Há {#} pessoas {P}, e ninguém {V} {N}.',
+      'Quem {V} {N} {P}?',
+      'Que {A}! {H} {V} {N} {P}.',
+      'Faltam {#} minutos para ver {N} {P}.',
+      'Vemos {N}, {N} e {N} {T}.',
       'Meu nome é {H}, e {N} está {P}.',
     ),  # fmt: skip
   ),
@@ -245,9 +288,15 @@ BANKS: dict[str, dict] = {
     ),
     names='Maria, Pieter, Sofie, Paul, Willem, Femke, Joost, Bram, Fleur, Thomas, Loes, Mees',
     templates=(
-      '{N} {V} {N} {T}.', '{H} {V} {N} {P}.', 'Waarom is {N} zo {A}?', '{T} {V} {H} {N}.',
-      'Ik denk dat {N} {A} is, maar {H} {V} {N}.', 'Er zijn {#} mensen {P}, en niemand {V} {N}.',
-      'Wie {V} {N} {P}?', 'Het duurt {#} minuten, want {N} is {P}.', 'We zien {N}, {N} en {N} {T}.',
+      '{N} {V} {N} {T}.',
+      '{H} {V} {N} {P}.',
+      'Waarom is {N} zo {A}?',
+      '{T} {V} {H} {N}.',
+      'Ik denk dat {N} {A} is, maar {H} {V} {N}.',
+      'Er zijn {#} mensen {P}, en niemand {V} {N}.',
+      'Wie {V} {N} {P}?',
+      'Het duurt {#} minuten, want {N} is {P}.',
+      'We zien {N}, {N} en {N} {T}.',
       'Ik heet {H}, en {N} is {A}.',
     ),  # fmt: skip
   ),
@@ -276,9 +325,16 @@ BANKS: dict[str, dict] = {
     ),
     names='Maria, Piotr, Zofia, Paweł, Wojciech, Barbara, Filip, Beata, Małgorzata, Tomasz, Ewa, Michał',
     templates=(
-      '{H} {V} {N} {P}.', '{T} {H} {V} {N}.', 'Dlaczego {H} {V} {N}?', 'Myślę, że to {A}, ale {H} {V} {N}.',
-      'Jest {#} osób {P}, i nikt nie {V} {N}.', 'Kto {V} {N} {P}?', 'Jakie to {A}! {H} {V} {N} {P}.',
-      'To trwa {#} minut, a {H} {V} {N}.', 'Widzimy {N}, {N} i {N} {T}.', 'Nazywam się {H}, i mam {N}.',
+      '{H} {V} {N} {P}.',
+      '{T} {H} {V} {N}.',
+      'Dlaczego {H} {V} {N}?',
+      'Myślę, że to {A}, ale {H} {V} {N}.',
+      'Jest {#} osób {P}, i nikt nie {V} {N}.',
+      'Kto {V} {N} {P}?',
+      'Jakie to {A}! {H} {V} {N} {P}.',
+      'To trwa {#} minut, a {H} {V} {N}.',
+      'Widzimy {N}, {N} i {N} {T}.',
+      'Nazywam się {H}, i mam {N}.',
     ),  # fmt: skip
   ),
   'ru': dict(
@@ -292,12 +348,10 @@ BANKS: dict[str, dict] = {
       'фотографирует, выбирает, забывает, берёт'
     ),
     adjectives=(
-      'очень важно, слишком далеко, красиво, невозможно, тяжело, тепло, полезно, хорошо, удивительно, '
-      'шумно'
+      'очень важно, слишком далеко, красиво, невозможно, тяжело, тепло, полезно, хорошо, удивительно, шумно'
     ),
     places=(
-      'в саду, на вокзале, у моря, дома, под столом, за дверью, на рынке, возле леса, на крыше, '
-      'перед театром'
+      'в саду, на вокзале, у моря, дома, под столом, за дверью, на рынке, возле леса, на крыше, перед театром'
     ),
     times=(
       'сегодня, каждую пятницу, вечером, после обеда, в феврале, на следующей неделе, в полночь, иногда, '
@@ -305,9 +359,15 @@ BANKS: dict[str, dict] = {
     ),
     names='Мария, Пётр, София, Павел, Владимир, Вера, Филипп, Борис, Юлия, Михаил, Людмила, Фёдор',
     templates=(
-      '{H} {V} {N} {P}.', '{T} {H} {V} {N}.', 'Почему {H} {V} {N}?', 'Я думаю, это {A}, но {H} {V} {N}.',
-      'Здесь {#} человек, и {H} {V} {N}.', 'Кто {V} {N} {P}?', 'Как {A}! {H} {V} {N} {P}.',
-      'Мы видим {N}, {N} и {N} {T}.', 'Меня зовут {H}, и у меня есть {N}.',
+      '{H} {V} {N} {P}.',
+      '{T} {H} {V} {N}.',
+      'Почему {H} {V} {N}?',
+      'Я думаю, это {A}, но {H} {V} {N}.',
+      'Здесь {#} человек, и {H} {V} {N}.',
+      'Кто {V} {N} {P}?',
+      'Как {A}! {H} {V} {N} {P}.',
+      'Мы видим {N}, {N} и {N} {T}.',
+      'Меня зовут {H}, и у меня есть {N}.',
     ),  # fmt: skip
   ),
   'tr': dict(
@@ -321,9 +381,7 @@ BANKS: dict[str, dict] = {
       'görüyor, alıyor, çiziyor, anlatıyor, satıyor, açıyor, hatırlıyor, seviyor, buluyor, değiştiriyor, '
       'getiriyor, seçiyor, unutuyor, bekliyor, topluyor'
     ),
-    adjectives=(
-      'çok önemli, çok uzak, güzel, yeşil, imkânsız, ağır, sıcak, boş, ünlü, gerekli, yeni, büyük'
-    ),
+    adjectives=('çok önemli, çok uzak, güzel, yeşil, imkânsız, ağır, sıcak, boş, ünlü, gerekli, yeni, büyük'),
     places=(
       'bahçede, istasyonda, deniz kenarında, evde, masanın altında, kapının arkasında, pazarda, çatıda, '
       'okulda'
@@ -333,8 +391,13 @@ BANKS: dict[str, dict] = {
     ),
     names='Ayşe, Mehmet, Fatma, Mustafa, Emine, Burak, Pınar, Okan, Filiz, Murat, Zeynep, Ömer',
     templates=(
-      '{H} {P} {N} {V}.', '{T} {H} {N} {V}.', '{H} neden {N} {V}?', 'Bence bu {A}, ama {H} {N} {V}.',
-      'Burada {#} kişi var, ve {H} {N} {V}.', 'Kim {P} {N} {V}?', 'Ne kadar {A}! {H} {N} {V}.',
+      '{H} {P} {N} {V}.',
+      '{T} {H} {N} {V}.',
+      '{H} neden {N} {V}?',
+      'Bence bu {A}, ama {H} {N} {V}.',
+      'Burada {#} kişi var, ve {H} {N} {V}.',
+      'Kim {P} {N} {V}?',
+      'Ne kadar {A}! {H} {N} {V}.',
       'Benim adım {H}, {T} {N} gördüm.',
     ),  # fmt: skip
   ),
@@ -350,8 +413,14 @@ BANKS: dict[str, dict] = {
     times='今天, 每个星期五, 晚上, 吃饭以后, 二月份, 下个星期, 半夜, 有时候, 昨天早上',
     names='小明, 王芳, 李伟, 张敏, 刘波, 陈静, 马丽, 赵普, 孙飞, 周梅, 吴昊, 冯宝',
     templates=(
-      '{H}{P}{V}{N}。', '{T},{H}{V}{N}。', '为什么{H}{V}{N}?', '我觉得{N}{A},但是{H}{V}{N}。',
-      '这里有{#}个人,{H}{V}{N}。', '谁{P}{V}{N}?', '我叫{H},我{V}{N}。', '我们{T}看见{N},{N}和{N}。',
+      '{H}{P}{V}{N}。',
+      '{T},{H}{V}{N}。',
+      '为什么{H}{V}{N}?',
+      '我觉得{N}{A},但是{H}{V}{N}。',
+      '这里有{#}个人,{H}{V}{N}。',
+      '谁{P}{V}{N}?',
+      '我叫{H},我{V}{N}。',
+      '我们{T}看见{N},{N}和{N}。',
     ),  # fmt: skip
   ),
 }

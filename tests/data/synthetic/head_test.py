@@ -30,12 +30,10 @@ def _identity():
   return plain._replace(glasses=np.float32(0), hair_fringe=np.float32(0), hair_part=np.float32(0))
 
 
-_compiled = jax.jit(head.render, static_argnames=('size',))
-
-
-def _render(motion: Motion, identity=None) -> head.RenderedFrame:
-  frame = _compiled(identity or _identity(), motion, head.default_settings(), size=SIZE)
-  return jax.tree.map(np.asarray, frame)
+def _render(motion: Motion, identity=None, settings=None) -> head.RenderedFrame:
+  trees = (identity or _identity(), motion, settings or head.default_settings())
+  batch = head.render_batch(*(_stack([tree]) for tree in trees), size=SIZE)
+  return jax.tree.map(lambda leaf: np.asarray(leaf[0]), batch)
 
 
 _landmarks = jax.jit(head.landmarks)
@@ -124,15 +122,17 @@ def test_landmarks_lie_on_their_parts():
   for motion in (_motion(jaw=0.9), _motion(jaw=0.9, yaw=0.3, roll=0.15, shift_x=0.1)):
     frame, points = _render(motion), _points(motion)
 
-    def at(p, parts=frame.parts):
-      return int(parts[tuple(np.floor(p[::-1] * parts.shape[0]).astype(int))])
+    def near(point, parts=frame.parts):
+      """The labels within half a cell of a point."""
+      x, y = point * parts.shape[0] - 0.5
+      rows, columns = (int(np.floor(y)), int(np.floor(y)) + 1), (int(np.floor(x)), int(np.floor(x)) + 1)
+      return {int(parts[row, column]) for row in rows for column in columns}
 
-    assert at(points['left_eye']) == at(points['right_eye']) == head.Part.EYE
-    assert at(points['nose_tip']) == head.Part.SKIN
+    assert head.Part.EYE in near(points['left_eye']) and head.Part.EYE in near(points['right_eye'])
+    assert head.Part.SKIN in near(points['nose_tip'])
     middle = 0.6 * points['upper_inner_lip'] + 0.4 * points['lower_inner_lip']
-    assert at(middle) == head.Part.MOUTH
-    opening = points['lower_inner_lip'][1] - points['upper_inner_lip'][1]
-    assert opening > 0.04
+    assert head.Part.MOUTH in near(middle)
+    assert points['lower_inner_lip'][1] - points['upper_inner_lip'][1] > 0.04
 
 
 def test_the_same_skin_has_the_same_coordinate_in_every_pose():
@@ -176,15 +176,17 @@ def test_mirrored_motion_mirrors_the_labels():
   assert np.median(np.abs(a.canonical - mirrored)) < 0.02
 
 
-def test_vmap_and_batches_equal_single_frames():
-  identities = _stack([_identity(), head.sample_identity(_speaker(8, 1.0, 70.0), 2)])
-  motions = _stack([_motion(jaw=0.5), _motion(yaw=0.2)])
-  settings = _stack([head.default_settings(), head.sample_settings(4)])
-  batch = head.render_batch(identities, motions, settings, size=32)
-  mapped = jax.jit(jax.vmap(functools.partial(head.render, size=32)))(identities, motions, settings)
-  assert batch.image.shape == (2, 32, 32, 3)
-  assert np.abs(np.asarray(batch.image) - np.asarray(mapped.image)).mean() < 2e-3
-  assert (np.asarray(batch.parts) == np.asarray(mapped.parts)).mean() > 0.98
+@pytest.mark.slow  # compiles the renderer once more
+def test_vmap_equals_single_frames():
+  identities = (_identity(), head.sample_identity(_speaker(8, 1.0, 70.0), 2))
+  motions = (_motion(jaw=0.5), _motion(yaw=0.2))
+  settings = (head.default_settings(), head.sample_settings(4))
+  mapped = jax.jit(jax.vmap(functools.partial(head.render, size=SIZE)))
+  batch = mapped(_stack(identities), _stack(motions), _stack(settings))
+  for k, trees in enumerate(zip(motions, identities, settings, strict=True)):
+    single = _render(*trees)
+    assert np.abs(np.asarray(batch.image[k]) - single.image).mean() < 2e-3
+    assert (np.asarray(batch.parts[k]) == single.parts).mean() > 0.98
 
 
 def test_sex_age_and_head_size_show():

@@ -60,16 +60,20 @@ def gaze_directions(rig):
 
 
 _IRIS = (  # linear light at hue 0, 1/4, 1/2, 3/4, 1: dark brown, amber, green, grey, blue
-  ((0.075, 0.030, 0.012), (0.225, 0.10, 0.028), (0.125, 0.18, 0.055), (0.17, 0.22, 0.24), (0.085, 0.22, 0.42)),
+  (
+    (0.075, 0.030, 0.012),
+    (0.225, 0.10, 0.028),
+    (0.125, 0.18, 0.055),
+    (0.17, 0.22, 0.24),
+    (0.085, 0.22, 0.42),
+  ),
 )[0]
 
 
 def iris_colour(hue):
   """Piecewise-linear colour of the iris for `eye_hue` in 0..1; three scalars."""
   place = jnp.clip(hue, 0.0, 1.0) * 4.0
-  return [
-    sum(_IRIS[k][c] * jnp.maximum(0.0, 1.0 - jnp.abs(place - k)) for k in range(5)) for c in range(3)
-  ]
+  return [sum(_IRIS[k][c] * jnp.maximum(0.0, 1.0 - jnp.abs(place - k)) for k in range(5)) for c in range(3)]
 
 
 def ball_masks(rig, x, y, z, is_left, key_direction, view, pixel):
@@ -117,9 +121,7 @@ def ball_colour(rig, masks):
   iris, depth, pupil, shade, corner, _ = masks
   tint = iris_colour(rig.identity.eye_hue)
   white = (0.80 - 0.05 * corner, 0.775 - 0.22 * corner, 0.76 - 0.24 * corner)
-  return [
-    mix(mix(white[c], tint[c] * 1.5 * depth, iris), 0.006, pupil) * shade for c in range(3)
-  ]
+  return [mix(mix(white[c], tint[c] * 1.5 * depth, iris), 0.006, pupil) * shade for c in range(3)]
 
 
 def length3_to(x, y, z, a, b, c):
@@ -182,9 +184,15 @@ def lens_glint(rig, origin, direction):
   ax = jnp.abs(x) - rig.eye_x - 0.005
   i = rig.identity
   corner, half_h = mix(0.06, 0.185, i.glasses_round), mix(0.145, 0.19, i.glasses_round)
-  qx, qy = jnp.maximum(jnp.abs(ax) - 0.205 + corner, 0.0), jnp.maximum(jnp.abs(y + 0.02) - half_h + corner, 0.0)
+  qx, qy = (
+    jnp.maximum(jnp.abs(ax) - 0.205 + corner, 0.0),
+    jnp.maximum(jnp.abs(y + 0.02) - half_h + corner, 0.0),
+  )
   inside = smoothstep(corner, corner - 0.02, length2(qx, qy))
   # One soft streak per lens, the same way up on both.
   side = jnp.where(x > 0, ax, -ax)
-  streak = smoothstep(0.07, 0.03, jnp.abs(side - 0.6 * y + 0.05)) * 0.6 + smoothstep(0.02, 0.0, jnp.abs(side - 0.6 * y - 0.05)) * 0.4
+  streak = (
+    smoothstep(0.07, 0.03, jnp.abs(side - 0.6 * y + 0.05)) * 0.6
+    + smoothstep(0.02, 0.0, jnp.abs(side - 0.6 * y - 0.05)) * 0.4
+  )
   return inside * (0.02 + 0.10 * streak * smoothstep(-0.2, 0.2, y)) * i.glasses

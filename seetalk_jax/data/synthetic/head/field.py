@@ -17,7 +17,13 @@ def face_relief(rig, x, y, z):
   d = smin(d, ellipsoid(x, y + 0.36, z - 0.02, *rig.middle), 0.16)
   # A rounded fold, or the two halves of the chin would meet in a crease.
   jaw = round_cone(
-    jnp.sqrt(x * x + 0.004), y, z, rig.jaw_corner, (rig.chin_half, rig.chin_y, rig.chin_z), rig.jaw_corner_r, rig.chin_r
+    jnp.sqrt(x * x + 0.004),
+    y,
+    z,
+    rig.jaw_corner,
+    (rig.chin_half, rig.chin_y, rig.chin_z),
+    rig.jaw_corner_r,
+    rig.chin_r,
   )
   d = smin(d, jaw, 0.13)
   relief = rig.cheekbone * bump(x - 0.40, y + 0.19, z - 0.44, 0.24, 0.20, 0.34)
@@ -27,9 +33,7 @@ def face_relief(rig, x, y, z):
   relief -= rig.temple * bump(x - 0.56, y - 0.16, z - 0.30, 0.2, 0.26, 0.3)
   relief += rig.jowl * bump(x - 0.34, y + 0.80, z - 0.32, 0.22, 0.2, 0.3)
   d = d - relief
-  nose = round_cone(
-    x, y, z, (0.0, 0.02, rig.root_z), (0.0, rig.nose_y, rig.nose_z), rig.root_r, rig.nose_r
-  )
+  nose = round_cone(x, y, z, (0.0, 0.02, rig.root_z), (0.0, rig.nose_y, rig.nose_z), rig.root_r, rig.nose_r)
   d = smin(d, nose, 0.10)
   ala = length3(x - rig.ala_x, y - rig.nose_y + 0.04, z - rig.nose_z + 0.10) - rig.ala_r
   d = smin(d, ala, 0.07)
@@ -85,9 +89,7 @@ def cloth(rig, x, y, z, skin):
   """Distance to the clothes, from the distance `skin` to what they cover."""
   style = rig.identity.neckline
   deep = jnp.maximum(style, 0.0)
-  cut = ellipsoid(
-    jnp.abs(x) + 0.25 * deep, y + 1.02, z + 0.06, 0.42 + 0.22 * deep, 0.28 + 0.26 * deep, 0.55
-  )
+  cut = ellipsoid(jnp.abs(x) + 0.25 * deep, y + 1.02, z + 0.06, 0.42 + 0.22 * deep, 0.28 + 0.26 * deep, 0.55)
   edge = jnp.where(style < -0.5, y + 1.06, -cut)
   return smax(skin - 0.028 - 0.012 * jnp.maximum(-style, 0.0), edge, 0.025)
 

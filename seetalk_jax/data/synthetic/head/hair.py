@@ -45,12 +45,19 @@ def hair_distance(rig, x, y, z):
   q = x / (ax + jnp.abs(z + 0.1) + 0.3)
   lock = ripple(q * 6.5 + 0.8 * y) * 0.6 + ripple(q * 15.0 - 1.3 * y + 0.37) * 0.4
   hair = hair - rig.wave * lock
-  cushions = ripple(x * 4.1 + 0.6 * y) * ripple(y * 4.3 - 0.5 * z + 0.2) + ripple(z * 4.2 + 0.7 * x) * ripple(x * 7.3 + y * 6.1)
+  cushions = ripple(x * 4.1 + 0.6 * y) * ripple(y * 4.3 - 0.5 * z + 0.2) + ripple(z * 4.2 + 0.7 * x) * ripple(
+    x * 7.3 + y * 6.1
+  )
   hair = hair - rig.curl * cushions
   # The face shows through an egg cut into the volume; its upper edge is the hairline, aslant at a parting.
   low = jnp.maximum(y, -0.25)
   slant = i.hair_part * 0.16 * x * (0.4 + i.hair_fringe)
-  raise_ = rig.hairline + slant - 0.09 * i.hair_line * bump2(x, y - 0.6, 0.22, 0.5) + 0.1 * jnp.maximum(i.hair_line, 0.0) * ax
+  raise_ = (
+    rig.hairline
+    + slant
+    - 0.09 * i.hair_line * bump2(x, y - 0.6, 0.22, 0.5)
+    + 0.1 * jnp.maximum(i.hair_line, 0.0) * ax
+  )
   raise_ = raise_ + 0.022 * (lock + ripple(q * 23.0 + 0.3) * ripple(q * 9.0)) * (1.0 - 0.5 * i.hair_curl)
   egg = ellipsoid(x, low + 0.25, z - 0.62, 1.06 - 0.34 * rig.hair_long * rig.hair_long, raise_ + 0.33, 0.60)
   hair = smax(hair, -egg, 0.05)
@@ -69,7 +76,9 @@ def hair_colour(identity):
   ginger, silver = (0.40, 0.105, 0.028), (0.50, 0.50, 0.51)
   colour = []
   for c in range(3):
-    value = mix(mix(blond[c], brown[c], jnp.clip(dark * 2.0, 0.0, 1.0)), black[c], jnp.clip(dark * 2.0 - 1.0, 0.0, 1.0))
+    value = mix(
+      mix(blond[c], brown[c], jnp.clip(dark * 2.0, 0.0, 1.0)), black[c], jnp.clip(dark * 2.0 - 1.0, 0.0, 1.0)
+    )
     value = mix(value, ginger[c], jnp.clip(red * 1.3 - 0.3, 0.0, 1.0) * jnp.clip(1.4 - 1.4 * dark, 0.0, 1.0))
     colour.append(mix(value, silver[c], grey))
   return colour

@@ -177,7 +177,9 @@ def sample_identity(speaker: Speaker, look_seed: int) -> Identity:
   _, _, length, volume, curl, fringe, bun, bald = _STYLES[style]
   melanin = float(look.beta(0.9, 1.1))
   dark_hair = float(np.clip(0.35 + 0.9 * melanin + 0.35 * look.standard_normal(), 0.0, 1.0))
-  grey = float(np.clip((age - 0.42) * 2.2 + 0.3 * look.standard_normal() - 0.05, 0.0, 1.0)) if age > 0.25 else 0.0
+  grey = (
+    float(np.clip((age - 0.42) * 2.2 + 0.3 * look.standard_normal() - 0.05, 0.0, 1.0)) if age > 0.25 else 0.0
+  )
   facial_hair = look.random() if male > 0.5 and style != 'long' else 1.0
   cloth_hue, cloth_value = look.random(), look.uniform(0.25, 0.92)
   cloth_hue_saturation = look.uniform(0.1, 0.75)
@@ -195,7 +197,9 @@ def sample_identity(speaker: Speaker, look_seed: int) -> Identity:
     hair_volume=float(np.clip(volume + 0.15 * look.uniform(-1, 1), 0.0, 1.0)),
     hair_curl=float(np.clip(curl + 0.1 * look.random(), 0.0, 1.0)),
     hair_part=float(look.choice([-1.0, 1.0]) * look.uniform(0.3, 1.0)),
-    hair_line=float(np.clip((0.9 * age * male if style != 'long' else 0.2) + 0.25 * look.uniform(-1, 1), -0.5, 1.0)),
+    hair_line=float(
+      np.clip((0.9 * age * male if style != 'long' else 0.2) + 0.25 * look.uniform(-1, 1), -0.5, 1.0)
+    ),
     hair_fringe=float(np.clip(fringe * look.uniform(0.2, 1.6), 0.0, 1.0)),
     hair_bun=bun,
     hair_bald=bald,

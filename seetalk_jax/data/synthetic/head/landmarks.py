@@ -45,9 +45,7 @@ def landmarks(identity, motion, settings=None):
   zero = jnp.zeros(())
   # Resting places in the face's plane, and how far below them the search for the moved place starts.
   x = jnp.stack([rig.mouth_x * 0.98, zero, zero, zero, zero])
-  y = jnp.stack(
-    [corner, middle + 0.002, middle - 0.002, rig.chin_bottom + 0.03, zero + _FOREHEAD_TOP]
-  )
+  y = jnp.stack([corner, middle + 0.002, middle - 0.002, rig.chin_bottom + 0.03, zero + _FOREHEAD_TOP])
   start = jnp.stack([zero, -0.1, 1.4 * rig.gap, rig.jaw_drop, zero])
 
   def improve(_, place):

@@ -161,13 +161,22 @@ def beard_cover(rig, x, y, z):
   """How much of the beard's and of the moustache's full growth stands at resting skin points, 0..1 each."""
   dy = y - rig.mouth_y
   # The beard's upper border falls from the sideburn to the corner of the mouth and runs under the lower lip.
-  border = -0.36 - 0.26 * smoothstep(0.62, 0.30, x) - 0.11 * smoothstep(0.30, 0.16, x) - 0.09 * smoothstep(0.17, 0.05, x)
+  border = (
+    -0.36
+    - 0.26 * smoothstep(0.62, 0.30, x)
+    - 0.11 * smoothstep(0.30, 0.16, x)
+    - 0.09 * smoothstep(0.17, 0.05, x)
+  )
   low = smoothstep(0.03, -0.05, y - border) * smoothstep(-1.20, -1.0, y) * smoothstep(-0.12, 0.02, z)
   goatee = bump(x, dy + 0.20, z - 0.6, 0.12, 0.16, 0.6)
   beard = jnp.maximum(low, jnp.minimum(2.0 * goatee, 1.0))
   arc = dy - 0.095 + 0.9 * x * x
   moustache = smoothstep(0.052, 0.022, jnp.abs(arc)) * smoothstep(0.27, 0.20, x) * smoothstep(0.2, 0.3, z)
-  side = smoothstep(0.05, 0.02, jnp.abs(x - rig.mouth_x - 0.045)) * smoothstep(0.0, -0.06, dy - 0.06) * smoothstep(0.2, 0.3, z)
+  side = (
+    smoothstep(0.05, 0.02, jnp.abs(x - rig.mouth_x - 0.045))
+    * smoothstep(0.0, -0.06, dy - 0.06)
+    * smoothstep(0.2, 0.3, z)
+  )
   return jnp.maximum(beard, side * smoothstep(-0.2, -0.1, dy)), moustache
 
 

@@ -19,6 +19,7 @@ from seetalk_jax.data.synthetic.parameters import Motion
 # Coordinates are divided by this, so that the head spans about -1..1.
 CANONICAL_SCALE = 1.1
 
+
 class RenderedFrame(NamedTuple):
   """One rendered frame.
 
@@ -81,9 +82,7 @@ def _smooth_edges(rgb):
   return result
 
 
-def render(
-  identity: Identity, motion: Motion, settings: RenderSettings, *, size: int
-) -> RenderedFrame:
+def render(identity: Identity, motion: Motion, settings: RenderSettings, *, size: int) -> RenderedFrame:
   """Renders one frame; scalar fields (`[]`) in, jit with static `size`, vmap for batches.
 
   Args:

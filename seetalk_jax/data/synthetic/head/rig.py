@@ -88,9 +88,7 @@ def build_rig(identity: Identity, motion: Motion) -> types.SimpleNamespace:
   r.seam_curve = 0.020 + 0.014 * i.mouth_curve
   # Mouth in motion.
   jaw = jnp.maximum(m.jaw, 0.0)
-  r.mouth_scale = jnp.clip(
-    1.0 + 0.24 * m.spread + 0.10 * m.smile - 0.42 * rounding - 0.10 * jaw, 0.45, 1.5
-  )
+  r.mouth_scale = jnp.clip(1.0 + 0.24 * m.spread + 0.10 * m.smile - 0.42 * rounding - 0.10 * jaw, 0.45, 1.5)
   r.protrude = 0.085 * rounding + 0.012 * press
   r.corner_lift = 0.062 * m.smile + 0.012 * jnp.maximum(m.spread, 0.0)
   open_ = 1.0 - press
@@ -117,7 +115,9 @@ def build_rig(identity: Identity, motion: Motion) -> types.SimpleNamespace:
   r.hair_long = jnp.clip(4.0 * i.hair_length - 0.6, 0.0, 1.0)
   r.hair_bottom = mix(-0.45, -1.62, jnp.clip((i.hair_length - 0.2) / 0.8, 0.0, 1.0))
   r.hairline = 0.70 - 0.36 * i.hair_fringe + 0.14 * jnp.maximum(i.hair_line, 0.0) + 0.04 * i.hair_line
-  r.quiff = 0.13 * i.hair_volume * (1.0 - i.hair_fringe) * (1.0 - jnp.clip(i.hair_bald + i.hair_bun, 0.0, 1.0))
+  r.quiff = (
+    0.13 * i.hair_volume * (1.0 - i.hair_fringe) * (1.0 - jnp.clip(i.hair_bald + i.hair_bun, 0.0, 1.0))
+  )
   r.curl = 0.030 * jnp.clip(i.hair_curl * 1.6 - 0.5, 0.0, 1.0)
   r.wave = 0.010 * jnp.clip(1.0 - i.hair_curl, 0.0, 1.0) + 0.004
 

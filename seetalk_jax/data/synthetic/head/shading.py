@@ -9,8 +9,8 @@ import jax.numpy as jnp
 
 from seetalk_jax.data.synthetic.head import eyes, field, hair, mouth, skin
 from seetalk_jax.data.synthetic.head.rig import to_head, turn_to_head
-from seetalk_jax.data.synthetic.head.stage import stage
 from seetalk_jax.data.synthetic.head.sdf import mix, noise2, ripple, smoothstep
+from seetalk_jax.data.synthetic.head.stage import stage
 
 
 class Part(enum.IntEnum):
@@ -60,7 +60,9 @@ def backdrop(identity, settings, u, v):
   glow = 1.14 - 0.95 * radius * radius - 0.12 * v
   style = i.backdrop_style
   disc = smoothstep(0.47, 0.45, jnp.sqrt((u - 0.5 - 0.08 * i.backdrop_turn) ** 2 + (v - 0.46) ** 2))
-  slope = smoothstep(-0.04, 0.04, (u - 0.5) * i.backdrop_turn + 0.6 * (v - 0.5) * (1 - jnp.abs(i.backdrop_turn)))
+  slope = smoothstep(
+    -0.04, 0.04, (u - 0.5) * i.backdrop_turn + 0.6 * (v - 0.5) * (1 - jnp.abs(i.backdrop_turn))
+  )
   two = mix(0.0, disc * 0.55, smoothstep(0.40, 0.45, style) * smoothstep(0.72, 0.70, style))
   two = two + 0.45 * slope * smoothstep(0.70, 0.72, style)
   base = (i.backdrop_red, i.backdrop_green, i.backdrop_blue)
@@ -168,7 +170,11 @@ def paint(rig, settings, origin, direction, position, normal, ambient, shadow, s
     root = jnp.sqrt(shadow)
     root_ao = jnp.sqrt(ambient)
     lip = masks.lip * (1.0 - masks.hairy)
-    spec = jnp.where(is_skin, (masks.shine * gloss + (0.05 + 0.3 * i.lipstick) * lip * gloss2 * gloss2) * shadow * ambient, 0.0)
+    spec = jnp.where(
+      is_skin,
+      (masks.shine * gloss + (0.05 + 0.3 * i.lipstick) * lip * gloss2 * gloss2) * shadow * ambient,
+      0.0,
+    )
     spec = spec + jnp.where(is_ball, glint * 0.95, 0.0) + jnp.where(is_glass, 0.5 * gloss2, 0.0)
     silk = jnp.where(is_hair, silk * (0.4 + 0.6 * shadow) * 0.42 * ambient, 0.0)
     fill = jnp.maximum(ndf * 0.7 + 0.3, 0.0)

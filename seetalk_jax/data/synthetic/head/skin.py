@@ -103,9 +103,7 @@ def skin_masks(rig, head, rest, head_normal_y, on_head, pixel):
   lip_lines = 0.90 + 0.10 * noise1(u * 16.0 + i.texture * 5.0 + 30.0)
   stubble = jnp.maximum(beard, moustache) * (0.35 + 0.8 * bristles) * on_head
   stubble = jnp.clip(i.stubble, 0.0, 1.0) * jnp.clip(stubble, 0.0, 1.0) * 0.5
-  hairy = jnp.maximum(
-    beard * smoothstep(0.0, 0.4, i.beard), moustache * smoothstep(0.0, 0.4, i.moustache)
-  )
+  hairy = jnp.maximum(beard * smoothstep(0.0, 0.4, i.beard), moustache * smoothstep(0.0, 0.4, i.moustache))
   hairy = jnp.clip(hairy, 0.0, 1.0) * (1.0 - lip) * on_head
   crease = smoothstep(0.010 + soft, 0.0, jnp.abs(lip_y)) * smoothstep(-0.02, 0.12, 1.0 - u * u)
   corner = smoothstep(0.03, 0.0, jnp.abs(lip_y)) * bump2(u - 1.0, 0.0, 0.10, 1.0)
