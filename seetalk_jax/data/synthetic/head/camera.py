@@ -37,7 +37,7 @@ def place_camera(eye_y, eye_z, chin_y, chin_z) -> Camera:
 
 
 def rays_at(camera: Camera, u, v):
-  """Ray origin (three scalars) and unit directions (three arrays) through relative picture places `u`, `v`."""
+  """Ray origin (three scalars) and unit directions (three arrays) through picture places `u`, `v`."""
   across = (u - EYE_MIDDLE) * camera.side
   up = (EYE_LINE - v) * camera.side
   scale = jax.lax.rsqrt(across * across + up * up + CAMERA_DISTANCE**2)

@@ -159,11 +159,11 @@ def glasses_distance(rig, x, y, z):
   """Distance to the frame of the spectacles (x at least 0)."""
   i = rig.identity
   half_w, half_h, corner = 0.205, mix(0.145, 0.19, i.glasses_round), mix(0.06, 0.185, i.glasses_round)
-  z0 = rig.eye_z + rig.eye_r + 0.085
+  z0 = rig.eye_z + rig.eye_r + 0.11
   dx, dy = jnp.abs(x - rig.eye_x - 0.005) - half_w + corner, jnp.abs(y + 0.02) - half_h + corner
   rim = length2(jnp.maximum(dx, 0.0), jnp.maximum(dy, 0.0)) + jnp.minimum(jnp.maximum(dx, dy), 0.0) - corner
   # The front bends back toward the temples.
-  front = z - z0 + 0.22 * x * x
+  front = z - z0 + 0.16 * x * x
   ring = length2(rim, front) - 0.019
   bridge = length2(jnp.maximum(x - 0.09, 0.0), length2(y - 0.035 + 0.6 * x * x, front)) - 0.014
   side_x = rig.eye_x + half_w + 0.005
@@ -178,7 +178,7 @@ def lens_glint(rig, origin, direction):
   """Added reflection of the lenses along posed-head rays (x signed), 0..1."""
   ox, oy, oz = origin
   dx, dy, dz = direction
-  z0 = rig.eye_z + rig.eye_r + 0.06
+  z0 = rig.eye_z + rig.eye_r + 0.085
   t = (z0 - oz) / dz
   x, y = ox + t * dx, oy + t * dy
   ax = jnp.abs(x) - rig.eye_x - 0.005

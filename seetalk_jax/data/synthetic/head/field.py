@@ -96,7 +96,9 @@ def cloth(rig, x, y, z, skin):
 
 def distance(rig, x, y, z):
   """Distance to the nearest part at world points; slightly underestimated where features are steep."""
-  far = lambda: jnp.full_like(x, 10.0)
+
+  def far():
+    return jnp.full_like(x, 10.0)
 
   def dressed():
     skin = body(rig, x, y, z)
@@ -110,7 +112,10 @@ def distance(rig, x, y, z):
   low = jnp.min(y) < -0.62
   skin, clothes = jax.lax.cond(low, dressed, lambda: (far(), far()))
   head_things = jnp.minimum(ball, hair.hair_distance(rig, hx, hy, hz))
+
   # Most heads wear no spectacles: a branch, not a sum.
-  spectacles = lambda: eyes.glasses_distance(rig, jnp.abs(hx), hy, hz)
+  def spectacles():
+    return eyes.glasses_distance(rig, jnp.abs(hx), hy, hz)
+
   head_things = jnp.minimum(head_things, jax.lax.cond(rig.identity.glasses > 0.5, spectacles, far))
   return jnp.minimum(jnp.minimum(smin(face, skin, 0.10), head_things), clothes)

@@ -28,7 +28,8 @@ def hair_distance(rig, x, y, z):
   grow = jnp.maximum(thick, 0.0)
   cap = ellipsoid(
     x, y - rig.skull_y - 0.4 * grow, z + 0.12,
-    rig.skull[0] + (0.35 + 0.45 * i.hair_curl) * thick + 0.02, rig.skull[1] + 0.85 * thick, rig.skull[2] + 0.8 * thick,
+    rig.skull[0] + (0.35 + 0.45 * i.hair_curl) * thick + 0.02,
+    rig.skull[1] + 0.85 * thick, rig.skull[2] + 0.8 * thick,
   )  # fmt: skip
   # Long hair: a curtain round the back and sides of head and neck.
   curtain = ellipsoid(x, y + 0.30, z + 0.22, (0.70 + 0.9 * grow) * rig.width, 1.45, 0.62 + grow)
@@ -43,14 +44,17 @@ def hair_distance(rig, x, y, z):
   hair = hair + 0.03 * parting * (1.0 - i.hair_fringe)
   # Locks: waves that run round the head, and cushions for curls.
   q = x / (ax + jnp.abs(z + 0.1) + 0.3)
-  lock = ripple(q * 6.5 + 0.8 * y) * 0.6 + ripple(q * 15.0 - 1.3 * y + 0.37) * 0.4
+  bend = 0.35 * i.hair_curl * ripple(1.7 * y + 0.3 * x)
+  lock = ripple(q * 6.5 + 0.8 * y + bend) * 0.6 + ripple(q * 15.0 - 1.3 * y + 0.37 + 2.0 * bend) * 0.4
   hair = hair - rig.wave * lock
-  cushions = ripple(x * 4.1 + 0.6 * y) * ripple(y * 4.3 - 0.5 * z + 0.2) + ripple(z * 4.2 + 0.7 * x) * ripple(
-    x * 7.3 + y * 6.1
-  )
+  cushions = ripple(x * 4.1 + 0.6 * y + 0.8 * z) * ripple(y * 4.3 - 0.5 * z + 0.2) + ripple(
+    z * 4.2 + 0.7 * x
+  ) * ripple(x * 7.3 + y * 6.1)
   hair = hair - rig.curl * cushions
   # The face shows through an egg cut into the volume; its upper edge is the hairline, aslant at a parting.
   low = jnp.maximum(y, -0.25)
+  # Below the chin the cut runs backward, so that long hair falls behind the neck, not over the throat.
+  back = z + 0.55 * jnp.clip(-0.50 - y, 0.0, 0.8)
   slant = i.hair_part * 0.16 * x * (0.4 + i.hair_fringe)
   raise_ = (
     rig.hairline
@@ -59,7 +63,9 @@ def hair_distance(rig, x, y, z):
     + 0.1 * jnp.maximum(i.hair_line, 0.0) * ax
   )
   raise_ = raise_ + 0.022 * (lock + ripple(q * 23.0 + 0.3) * ripple(q * 9.0)) * (1.0 - 0.5 * i.hair_curl)
-  egg = ellipsoid(x, low + 0.25, z - 0.62, 1.06 - 0.34 * rig.hair_long * rig.hair_long, raise_ + 0.33, 0.60)
+  egg = ellipsoid(
+    x, low + 0.25, back - 0.62, 1.06 - 0.34 * rig.hair_long * rig.hair_long, raise_ + 0.33, 0.60
+  )
   hair = smax(hair, -egg, 0.05)
   # Ears stay free under short hair, and short hair ends at the nape.
   ear = length2(y + 0.16, z + 0.06) - 0.235
@@ -73,7 +79,7 @@ def hair_colour(identity):
   """Linear base colour of hair, before strands; three scalars."""
   dark, red, grey = identity.hair_dark, identity.hair_red, identity.hair_grey
   blond, brown, black = (0.56, 0.34, 0.135), (0.125, 0.056, 0.024), (0.016, 0.012, 0.011)
-  ginger, silver = (0.40, 0.105, 0.028), (0.50, 0.50, 0.51)
+  ginger, silver = (0.40, 0.105, 0.028), (0.36, 0.36, 0.37)
   colour = []
   for c in range(3):
     value = mix(

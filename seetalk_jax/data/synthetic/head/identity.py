@@ -93,7 +93,7 @@ def identity_to_array(identity: Identity) -> np.ndarray:
 
 
 def array_to_identity(array) -> Identity:
-  """The inverse of `identity_to_array`: `[*b, IDENTITY_DIM]` (numpy or jax) to an `Identity` of `[*b]` fields."""
+  """The inverse of `identity_to_array`: `[*b, IDENTITY_DIM]` (numpy or jax) to `[*b]` fields."""
   if array.shape[-1] != IDENTITY_DIM:
     raise ValueError(f'identity arrays have {IDENTITY_DIM} channels, got shape {array.shape}')
   return Identity(*(array[..., i] for i in range(IDENTITY_DIM)))
@@ -111,10 +111,10 @@ def _hsv(hue: float, saturation: float, value: float) -> tuple[float, float, flo
 
 # name: (weight for women, weight for men, length, volume, curl, fringe, bun, bald)
 _STYLES = {
-  'short': (0.10, 0.36, 0.0, 0.35, 0.05, 0.25, 0.0, 0.0),
-  'swept': (0.05, 0.18, 0.0, 0.60, 0.15, 0.05, 0.0, 0.0),
+  'short': (0.08, 0.36, 0.0, 0.50, 0.05, 0.30, 0.0, 0.0),
+  'swept': (0.05, 0.18, 0.0, 0.85, 0.15, 0.05, 0.0, 0.0),
   'cropped': (0.03, 0.12, 0.0, 0.05, 0.30, 0.0, 0.0, 0.0),
-  'curly': (0.12, 0.12, 0.08, 0.75, 1.0, 0.1, 0.0, 0.0),
+  'curly': (0.14, 0.12, 0.08, 0.75, 1.0, 0.1, 0.0, 0.0),
   'bob': (0.20, 0.02, 0.5, 0.50, 0.1, 0.55, 0.0, 0.0),
   'long': (0.28, 0.05, 1.0, 0.45, 0.1, 0.1, 0.0, 0.0),
   'wavy': (0.12, 0.03, 0.9, 0.65, 0.55, 0.15, 0.0, 0.0),
@@ -126,8 +126,8 @@ _STYLES = {
 def sample_identity(speaker: Speaker, look_seed: int) -> Identity:
   """Draws one look of `speaker`: the same arguments always give the same look.
 
-  Shape follows sex, age and head size and a part fixed by `speaker_id`; skin, hair, eyes, clothes, glasses and
-  background are drawn from `look_seed` alone, apart from what sex and age make likely (hair length and
+  Shape follows sex, age and head size and a part fixed by `speaker_id`; skin, hair, eyes, clothes, glasses
+  and background are drawn from `look_seed` alone, apart from what sex and age make likely (hair length and
   receding, beard, grey).
   """
   person = np.random.default_rng([speaker.speaker_id, 7])

@@ -1,4 +1,4 @@
-"""Where the face's landmarks fall in the picture, and how far the mouth is open, straight from the parameters."""
+"""Where the face's landmarks fall in the picture, and how far the mouth is open."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ def landmarks(identity, motion, settings=None):
     subject's left.
   """
   del settings
-  as_float = lambda tree: jax.tree.map(lambda a: jnp.asarray(a, jnp.float32), tree)
-  rig = build_rig(as_float(identity), as_float(motion))
+  identity, motion = jax.tree.map(lambda a: jnp.asarray(a, jnp.float32), (identity, motion))
+  rig = build_rig(identity, motion)
   middle = mouth.seam(rig, 0.0)
   corner = mouth.seam(rig, 1.0)
   zero = jnp.zeros(())

@@ -15,8 +15,8 @@ def rest_point(rig, x, y, z):
     y, z: posed-head coordinates.
 
   Returns:
-    `(x, y, z)` at rest; points inside the opening all land on the line between the lips. And `hole`: depth inside
-    the mouth opening seen from the front, positive inside.
+    `(x, y, z)` at rest; points inside the opening all land on the line between the lips. And `hole`: depth
+    inside the mouth opening seen from the front, positive inside.
   """
   # Corners move by a fixed way that fades over the cheek, never so fast that the skin folds.
   dy = y - rig.mouth_y
@@ -33,7 +33,9 @@ def rest_point(rig, x, y, z):
   y = y - rig.corner_lift * bump2(x - rig.mouth_x * 1.05, y - rig.mouth_y, 0.26, 0.26)
   y = y - rig.raise_ * bump2(x, y - rig.mouth_y - 0.02, 0.26, 0.22)
   u = x / rig.mouth_x
-  side = jnp.maximum(1.0 - u * u, 0.0)
+  # 1 in the middle, easing to 0 at the corner: a kink there would crease the skin down to the chin.
+  side = 1.0 - 1.15 * u * u
+  side = jnp.where(side > 0.3, side, jnp.maximum(side + 0.3, 0.0) ** 2 * (1.0 / 1.2))
   front = jnp.clip((z + 0.05) * 4.0, 0.0, 1.0)
   gap = rig.gap * side * (1.0 + rig.gap_round * (1.0 - side)) * front
   line = seam(rig, u)
@@ -41,9 +43,11 @@ def rest_point(rig, x, y, z):
   hole = jnp.minimum(below, gap - below) - 0.25 * jnp.maximum(u * u - 1.0, 0.0)
   hole = hole - 0.008 * jnp.clip(1.0 - rig.gap * 40.0, 0.0, 1.0)
   hinge = jnp.clip((z + 0.15) * (1.0 / 0.6), 0.0, 1.0)
-  fall = jnp.clip((below + 0.14) * (1.0 / 0.46), 0.0, 1.0)
+  # Under the lips the chin's fall begins at the lower lip, beside them above the corner.
+  beside = jnp.maximum(1.0 - 2.5 * side, 0.0) ** 2
+  fall = jnp.clip((below - gap + 0.14 * beside) * (1.0 / 0.46), 0.0, 1.0)
   fall = fall * fall * (3.0 - 2.0 * fall) * hinge
-  # Toward the corners the cheek stretches to the falling chin over a long way; between the lips nothing stretches.
+  # Toward the corners the cheek stretches to the falling chin over a long way; lips never stretch.
   y = y + jnp.clip(below, 0.0, gap) + jnp.maximum(rig.jaw_drop - gap, -0.1) * fall
   z = z + 0.22 * rig.jaw_drop * fall
   return x, y, z, hole

@@ -18,6 +18,8 @@ from seetalk_jax.data.synthetic.parameters import Motion
 
 # Coordinates are divided by this, so that the head spans about -1..1.
 CANONICAL_SCALE = 1.1
+# The background's own coordinates span this much, far behind the head.
+_BACKDROP_WIDTH = 3.2
 
 
 class RenderedFrame(NamedTuple):
@@ -25,7 +27,8 @@ class RenderedFrame(NamedTuple):
 
   Attributes:
     image: float32 `[size, size, 3]`, sRGB in 0..1.
-    canonical: float32 `[size // 4, size // 4, 3]`, the resting coordinate of what each 4-pixel cell's centre shows.
+    canonical: float32 `[size // 4, size // 4, 3]`, the resting coordinate of what the centre of each
+      4-pixel cell shows.
     parts: uint8 `[size // 4, size // 4]`, a `Part` at the same points.
   """
 
@@ -38,7 +41,10 @@ def _upsample(small, small_t, t):
   """Doubles a half-resolution picture, not across jumps of depth. `[h, h]` to `[2h, 2h]`."""
   rows, columns = jnp.arange(t.shape[0]) % 2, jnp.arange(t.shape[1]) % 2
   total = weight_sum = 0.0
-  grow = lambda a: jnp.repeat(jnp.repeat(a, 2, axis=0), 2, axis=1)
+
+  def grow(a):
+    return jnp.repeat(jnp.repeat(a, 2, axis=0), 2, axis=1)
+
   for step_y in (0, 1):
     for step_x in (0, 1):
       value = jnp.concatenate([small[step_y:], small[-1:]][: 1 + step_y], axis=0)
@@ -57,9 +63,14 @@ def _smooth_edges(rgb):
   """Blends jagged outlines along their own direction; flat areas and thin paint stay as they are."""
   luma = [0.35, 0.5, 0.15]
   grey = sum(w * c for w, c in zip(luma, rgb, strict=True))
-  pad = lambda a: jnp.pad(a, 1, mode='edge')
   n = grey.shape[0]
-  shift = lambda p, dy, dx: p[1 + dy : 1 + dy + n, 1 + dx : 1 + dx + n]
+
+  def pad(a):
+    return jnp.pad(a, 1, mode='edge')
+
+  def shift(p, dy, dx):
+    return p[1 + dy : 1 + dy + n, 1 + dx : 1 + dx + n]
+
   g = pad(grey)
   gx = sum(k * (shift(g, dy, 1) - shift(g, dy, -1)) for dy, k in ((-1, 0.25), (0, 0.5), (1, 0.25)))
   gy = sum(k * (shift(g, 1, dx) - shift(g, -1, dx)) for dx, k in ((-1, 0.25), (0, 0.5), (1, 0.25)))
@@ -94,8 +105,8 @@ def render(identity: Identity, motion: Motion, settings: RenderSettings, *, size
   """
   if size % 8:
     raise ValueError(f'the picture side must be a multiple of 8, got {size}')
-  as_float = lambda tree: jax.tree.map(lambda a: jnp.asarray(a, jnp.float32), tree)
-  identity, motion, settings = as_float(identity), as_float(motion), as_float(settings)
+  trees = (identity, motion, settings)
+  identity, motion, settings = jax.tree.map(lambda a: jnp.asarray(a, jnp.float32), trees)
   rig = build_rig(identity, motion)
   key, _ = shading.lights(settings)
   pixel = rig.camera.side / size
@@ -134,7 +145,7 @@ def render(identity: Identity, motion: Motion, settings: RenderSettings, *, size
   image = jnp.clip(jnp.stack(rgb, axis=-1), 0.0, 1.0)
 
   # The cells' centres lie between four pixels: mean of two across when they show one surface.
-  far_place = ((u - 0.5) * 3.2, (0.5 - v) * 3.2, jnp.full_like(u, -3.0))
+  far_place = ((u - 0.5) * _BACKDROP_WIDTH, (0.5 - v) * _BACKDROP_WIDTH, jnp.full_like(u, -3.0))
   canonical = jnp.stack(
     [jnp.where(solid, a, b) / CANONICAL_SCALE for a, b in zip((cx, cy, cz), far_place, strict=True)], axis=-1
   )
@@ -142,7 +153,10 @@ def render(identity: Identity, motion: Motion, settings: RenderSettings, *, size
   a, b = canonical[1::CELL, 1::CELL], canonical[2::CELL, 2::CELL]
   part_a, part_b = part[1::CELL, 1::CELL], part[2::CELL, 2::CELL]
   joined = (part_a == part_b) & (jnp.sum((a - b) ** 2, axis=-1) < (8.0 * pixel) ** 2)
-  cells = jnp.where(joined[..., None], 0.5 * (a + b), b)
+  # Elsewhere one pixel alone, moved back by the half pixel that it is off.
+  step = jnp.where(part_b == shading.Part.BACKGROUND, _BACKDROP_WIDTH / size, pixel) * 0.5 / CANONICAL_SCALE
+  alone = b + step[..., None] * jnp.array([-1.0, 1.0, 0.0])
+  cells = jnp.where(joined[..., None], 0.5 * (a + b), alone)
   return RenderedFrame(image, cells, part_b.astype(jnp.uint8))
 
 

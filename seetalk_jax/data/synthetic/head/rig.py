@@ -33,7 +33,7 @@ def build_rig(identity: Identity, motion: Motion) -> types.SimpleNamespace:
   r.skull_y = 0.22 + 0.02 * i.forehead
   r.middle = ((0.545 + 0.01 * masc) * width, 0.66, 0.60)
   r.jaw_corner = (
-    0.365 * width + 0.03 * i.jaw_width + 0.022 * masc,
+    0.352 * width + 0.03 * i.jaw_width + 0.034 * masc,
     -0.50 - 0.04 * i.jaw_square - 0.02 * masc,
     0.02,
   )
@@ -90,12 +90,13 @@ def build_rig(identity: Identity, motion: Motion) -> types.SimpleNamespace:
   jaw = jnp.maximum(m.jaw, 0.0)
   r.mouth_scale = jnp.clip(1.0 + 0.24 * m.spread + 0.10 * m.smile - 0.42 * rounding - 0.10 * jaw, 0.45, 1.5)
   r.protrude = 0.085 * rounding + 0.012 * press
-  r.corner_lift = 0.062 * m.smile + 0.012 * jnp.maximum(m.spread, 0.0)
   open_ = 1.0 - press
   r.raise_ = (0.050 * jnp.clip(m.upper_lip, 0.0, 1.0) + 0.028 * jaw + 0.008 * tuck) * open_
   r.drop = 0.255 * jaw * (1.0 - 0.5 * press) * (1.0 - 0.35 * tuck) * (1.0 - 0.15 * rounding)
+  # The corners fall with the jaw, not so far as its middle.
+  r.corner_lift = 0.062 * m.smile + 0.012 * jnp.maximum(m.spread, 0.0) - 0.30 * r.drop
   r.gap = (r.drop * (1.0 - 0.45 * tuck)) * open_ + r.raise_
-  r.gap_round = 0.22 + 0.45 * rounding + 0.12 * jaw - 0.5 * tuck
+  r.gap_round = 0.30 + 0.45 * rounding + 0.15 * jaw - 0.5 * tuck
   r.jaw_drop = 0.255 * jaw * (1.0 - 0.5 * press) * (1.0 - 0.35 * tuck)
   r.tongue = jnp.clip(m.tongue, 0.0, 1.0)
   r.rounding = rounding
@@ -110,7 +111,7 @@ def build_rig(identity: Identity, motion: Motion) -> types.SimpleNamespace:
   r.head_half = 0.66 * width
 
   # Hair.
-  r.hair_thick = 0.045 + 0.075 * i.hair_volume + 0.10 * i.hair_volume * jnp.clip(2 * i.hair_curl - 1, 0, 1)
+  r.hair_thick = 0.050 + 0.100 * i.hair_volume + 0.10 * i.hair_volume * jnp.clip(2 * i.hair_curl - 1, 0, 1)
   r.hair_thick = mix(r.hair_thick, -0.2, jnp.clip(i.hair_bald, 0.0, 1.0))
   r.hair_long = jnp.clip(4.0 * i.hair_length - 0.6, 0.0, 1.0)
   r.hair_bottom = mix(-0.45, -1.62, jnp.clip((i.hair_length - 0.2) / 0.8, 0.0, 1.0))
@@ -118,8 +119,8 @@ def build_rig(identity: Identity, motion: Motion) -> types.SimpleNamespace:
   r.quiff = (
     0.13 * i.hair_volume * (1.0 - i.hair_fringe) * (1.0 - jnp.clip(i.hair_bald + i.hair_bun, 0.0, 1.0))
   )
-  r.curl = 0.030 * jnp.clip(i.hair_curl * 1.6 - 0.5, 0.0, 1.0)
-  r.wave = 0.010 * jnp.clip(1.0 - i.hair_curl, 0.0, 1.0) + 0.004
+  r.curl = 0.030 * jnp.clip(i.hair_curl * 2.4 - 1.4, 0.0, 1.0)
+  r.wave = 0.006 + 0.016 * jnp.clip(1.6 * i.hair_curl, 0.0, 1.0) * jnp.clip(3.0 - 3.0 * i.hair_curl, 0.0, 1.0)
 
   # Head pose: world = pivot + shift + R (head - pivot), R = yaw pitch roll.
   cy, sy = jnp.cos(m.yaw), jnp.sin(m.yaw)
@@ -127,9 +128,9 @@ def build_rig(identity: Identity, motion: Motion) -> types.SimpleNamespace:
   cr, sr = jnp.cos(m.roll), jnp.sin(m.roll)
   # Columns: images of the head's x, y and z axes.
   r.rotation = (
-    (cy * cr + sy * sp * -sr, cy * sr - sy * sp * cr, sy * cp),
+    (cy * cr + sy * sp * sr, cy * sr - sy * sp * cr, sy * cp),
     (-cp * sr, cp * cr, sp),
-    (-sy * cr - cy * sp * sr, -sy * sr - cy * sp * cr, cy * cp),
+    (-sy * cr + cy * sp * sr, -sy * sr - cy * sp * cr, cy * cp),
   )
   r.shift = (m.shift_x * r.head_half, m.shift_y * r.head_half)
   r.camera = camera_lib.place_camera(

@@ -137,7 +137,9 @@ def paint(rig, settings, origin, direction, position, normal, ambient, shadow, s
   ball_rgb = stage(any_ball, lambda: eyes.ball_colour(rig, on_ball))
   glint = on_ball[-1]
 
-  inside = smoothstep(0.008, 0.026, -whole) * smoothstep(-0.004, 0.004, hole) * smoothstep(0.0, 0.02, rig.gap)
+  inside = (
+    smoothstep(0.008, 0.026, -whole) * smoothstep(-0.014, -0.005, hole) * smoothstep(0.0, 0.02, rig.gap)
+  )
   inside = jnp.where(is_skin & ~is_neck, inside, 0.0)
   any_inside = jnp.any(inside > 0.0)
   u = jnp.abs(rx) / rig.mouth_x

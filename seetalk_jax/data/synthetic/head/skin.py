@@ -87,7 +87,7 @@ def skin_masks(rig, head, rest, head_normal_y, on_head, pixel):
   face = smoothstep(0.2, 0.3, rz) * on_head
 
   nose_tip = bump2(rx, ry - rig.nose_y, 0.16, 0.14)
-  flush = (0.35 + 0.6 * i.blush) * bump2(arx - 0.33, ry + 0.30, 0.26, 0.22) + 0.35 * nose_tip
+  flush = (0.28 + 0.5 * i.blush) * bump2(arx - 0.33, ry + 0.30, 0.26, 0.22) + 0.35 * nose_tip
   flush = (flush + 0.15 * bump2(rx, ry + 0.95, 0.25, 0.2)) * front
   mottle = noise2(rx * 42.0 + i.texture * 9.0, ry * 42.0)
   freckles = smoothstep(0.70, 0.86, mottle) * bump2(arx - 0.20, ry + 0.24, 0.42, 0.30) * i.freckles * front
