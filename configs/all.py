@@ -5,7 +5,7 @@
 Makes runs/demo/STAGE for every stage and runs/demo/release. Run it again after a kill: it goes on. To train a
 stage again, remove its directory and those of the stages after it.
 
-demo: about an hour and three quarters on two CPU cores, besides compilation and the corpora. tiny: two steps
+demo: about two hours and a quarter on two CPU cores, besides compilation and the corpora. tiny: two steps
 a stage on flat stand-in faces, a test of the wiring.
 """
 
@@ -53,17 +53,17 @@ def get_config(variant: str = 'demo') -> ConfigDict:
 
   # Minutes of training by stage; 0 leaves the end to the stage's num_steps.
   minutes = {
-    'conre': 8.0,
-    'autoencoder': 12.0,
+    'conre': 16.0,
+    'autoencoder': 16.0,
     'face_prior': 3.0,
-    'portrait': 14.0,
-    'codebook': 7.0,
-    'motion_codec': 22.0,
-    'code_transformer': 5.0,
+    'portrait': 20.0,
+    'codebook': 8.0,
+    'motion_codec': 40.0,
+    'code_transformer': 6.0,
     'sync_expert': 3.0,
-    'motion': 8.0,
+    'motion': 15.0,
     'lip_refiner': 5.0,
-    'render': 12.0,
+    'render': 8.0,
   }
   config.max_minutes = ConfigDict({stage: 0.0 if tiny else minutes[stage] for stage in STAGES})
   # Further changes by stage, 'field=value field=value', e.g. 'data.batch_size=4 options.edge_weight=2.0'.

@@ -4,7 +4,7 @@ r"""Image autoencoder: 8 times smaller, 4 channels.
 
 No given networks. `convert` brings Stable Diffusion's weights instead.
 
-demo: 12 minutes on two CPU cores (`max_minutes`; a GPU reaches `num_steps` first). tiny: two steps, a test.
+demo: 16 minutes on two CPU cores (`max_minutes`; a GPU reaches `num_steps` first). tiny: two steps, a test.
 base, large: sizes and batches for a pod slice or an eight-GPU host; planned, not run by us.
 """
 
@@ -13,7 +13,7 @@ from ml_collections import ConfigDict
 # variant -> (size of the networks, batch size, steps, minutes (0: no limit), peak learning rate)
 VARIANTS = {
   'tiny': ('tiny', 2, 2, 0.0, 1e-3),
-  'demo': ('demo', 8, 4000, 12.0, 1e-3),
+  'demo': ('demo', 8, 4000, 16.0, 1e-3),
   'base': ('base', 256, 400_000, 0.0, 1e-4),
   'large': ('large', 256, 400_000, 0.0, 1e-4),
 }

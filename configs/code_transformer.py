@@ -6,7 +6,7 @@ r"""Code transformer and fusion: codes of a frame from the warped portrait.
 
 Given: codebook, motion codec.
 
-demo: 5 minutes on two CPU cores (`max_minutes`; a GPU reaches `num_steps` first). tiny: two steps, a test.
+demo: 6 minutes on two CPU cores (`max_minutes`; a GPU reaches `num_steps` first). tiny: two steps, a test.
 base, large: sizes and batches for a pod slice or an eight-GPU host; planned, not run by us.
 """
 
@@ -15,7 +15,7 @@ from ml_collections import ConfigDict
 # variant -> (size of the networks, batch size, steps, minutes (0: no limit), peak learning rate)
 VARIANTS = {
   'tiny': ('tiny', 2, 2, 0.0, 1e-3),
-  'demo': ('demo', 8, 2000, 5.0, 1e-3),
+  'demo': ('demo', 4, 4000, 6.0, 1e-3),
   'base': ('base', 128, 200_000, 0.0, 1e-4),
   'large': ('large', 128, 200_000, 0.0, 1e-4),
 }

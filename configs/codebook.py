@@ -4,7 +4,7 @@ r"""Codebook (VQGAN): portraits and frames as 16 x 16 codes.
 
 No given networks. `convert` brings CodeFormer's weights instead (not for commerce).
 
-demo: 7 minutes on two CPU cores (`max_minutes`; a GPU reaches `num_steps` first). tiny: two steps, a test.
+demo: 8 minutes on two CPU cores (`max_minutes`; a GPU reaches `num_steps` first). tiny: two steps, a test.
 base, large: sizes and batches for a pod slice or an eight-GPU host; planned, not run by us.
 """
 
@@ -13,7 +13,7 @@ from ml_collections import ConfigDict
 # variant -> (size of the networks, batch size, steps, minutes (0: no limit), peak learning rate)
 VARIANTS = {
   'tiny': ('tiny', 2, 2, 0.0, 1e-3),
-  'demo': ('demo', 8, 3000, 7.0, 1e-3),
+  'demo': ('demo', 8, 3000, 8.0, 1e-3),
   'base': ('base', 256, 400_000, 0.0, 1e-4),
   'large': ('large', 256, 600_000, 0.0, 1e-4),
 }

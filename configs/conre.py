@@ -4,7 +4,7 @@ r"""ConRe pre-training: speech encoder, face encoder, and the decoder that draws
 
 No given networks.
 
-demo: 8 minutes on two CPU cores (`max_minutes`; a GPU reaches `num_steps` first). tiny: two steps, a test.
+demo: 16 minutes on two CPU cores (`max_minutes`; a GPU reaches `num_steps` first). tiny: two steps, a test.
 base, large: sizes and batches for a pod slice or an eight-GPU host; planned, not run by us.
 """
 
@@ -13,7 +13,7 @@ from ml_collections import ConfigDict
 # variant -> (size of the networks, batch size, steps, minutes (0: no limit), peak learning rate)
 VARIANTS = {
   'tiny': ('tiny', 2, 2, 0.0, 1e-3),
-  'demo': ('demo', 64, 2000, 8.0, 1e-3),
+  'demo': ('demo', 32, 4000, 16.0, 1e-3),
   'base': ('base', 2048, 200_000, 0.0, 1e-4),
   'large': ('large', 4096, 300_000, 0.0, 1e-4),
 }

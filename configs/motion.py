@@ -6,7 +6,7 @@ r"""Motion diffusion: motion latents of all frames of a window from speech.
 
 Given: speech encoder, motion codec.
 
-demo: 8 minutes on two CPU cores (`max_minutes`; a GPU reaches `num_steps` first). tiny: two steps, a test.
+demo: 15 minutes on two CPU cores (`max_minutes`; a GPU reaches `num_steps` first). tiny: two steps, a test.
 base, large: sizes and batches for a pod slice or an eight-GPU host; planned, not run by us.
 """
 
@@ -15,7 +15,7 @@ from ml_collections import ConfigDict
 # variant -> (size of the networks, batch size, steps, minutes (0: no limit), peak learning rate)
 VARIANTS = {
   'tiny': ('tiny', 2, 2, 0.0, 1e-3),
-  'demo': ('demo', 32, 4000, 8.0, 1e-3),
+  'demo': ('demo', 12, 8000, 15.0, 6e-4),
   'base': ('base', 512, 300_000, 0.0, 1e-4),
   'large': ('large', 1024, 500_000, 0.0, 1e-4),
 }

@@ -7,7 +7,7 @@ r"""Portrait diffusion: the latent of a face from speech, around the face prior.
 
 Given: speech encoder, autoencoder, and the face prior (computed on the way where that is missing).
 
-demo: 14 minutes on two CPU cores (`max_minutes`; a GPU reaches `num_steps` first). tiny: two steps, a test.
+demo: 20 minutes on two CPU cores (`max_minutes`; a GPU reaches `num_steps` first). tiny: two steps, a test.
 base, large: sizes and batches for a pod slice or an eight-GPU host; planned, not run by us.
 """
 
@@ -16,7 +16,7 @@ from ml_collections import ConfigDict
 # variant -> (size of the networks, batch size, steps, minutes (0: no limit), peak learning rate)
 VARIANTS = {
   'tiny': ('tiny', 2, 2, 0.0, 1e-3),
-  'demo': ('demo', 4, 20_000, 14.0, 1e-3),
+  'demo': ('demo', 4, 20_000, 20.0, 1e-3),
   'base': ('base', 1024, 300_000, 0.0, 1e-4),
   'large': ('large', 2048, 400_000, 0.0, 1e-4),
 }

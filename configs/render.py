@@ -10,7 +10,7 @@ r"""End to end: warper, code transformer and HR decoder together.
 Given: codebook, autoencoder (portraits go through it, as they will when they are generated); starts from the
 motion codec, code transformer and HR decoder of earlier stages.
 
-demo: 12 minutes on two CPU cores (`max_minutes`; a GPU reaches `num_steps` first). tiny: two steps, a test.
+demo: 8 minutes on two CPU cores (`max_minutes`; a GPU reaches `num_steps` first). tiny: two steps, a test.
 base, large: sizes and batches for a pod slice or an eight-GPU host; planned, not run by us.
 """
 
@@ -19,7 +19,7 @@ from ml_collections import ConfigDict
 # variant -> (size of the networks, batch size, steps, minutes (0: no limit), peak learning rate)
 VARIANTS = {
   'tiny': ('tiny', 2, 2, 0.0, 1e-3),
-  'demo': ('demo', 8, 3000, 12.0, 5e-4),
+  'demo': ('demo', 4, 6000, 8.0, 5e-4),
   'base': ('base', 128, 200_000, 0.0, 1e-4),
   'large': ('large', 128, 300_000, 0.0, 1e-4),
 }

@@ -31,6 +31,7 @@ ALLOWED = {
     'sampling',
     'media',
     'released',
+    'described',
     'renderer',
     'program',
     'clip',

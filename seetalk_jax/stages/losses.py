@@ -131,7 +131,8 @@ def match_canonical(
     reach: how many cells up or down, and left or right, are searched. Memory does not grow with it.
     tolerance: of canonical distance, left over after the fraction.
   """
-  source, target = source.astype(jnp.float32), target.astype(jnp.float32)
+  source, target = jnp.asarray(source, jnp.float32), jnp.asarray(target, jnp.float32)
+  source_parts, target_parts = jnp.asarray(source_parts), jnp.asarray(target_parts)
   b, h, w, _ = source.shape
   tall, wide = min(reach[0], h - 1), min(reach[1], w - 1)
   rows = jnp.arange(b)[:, None, None]

@@ -50,7 +50,7 @@ COUNTS = [
   (ConReHead, 'demo', 0.3, 1.0),
   (AutoencoderKL, 'demo', 2.0, 2.5),
   (AutoencoderKL, 'base', 83.6, 83.7),  # Stable Diffusion's: 83.65
-  (PortraitUNet, 'demo', 5.5, 6.6),
+  (PortraitUNet, 'demo', 3.4, 4.2),
   (PortraitUNet, 'base', 859, 863),  # Stable Diffusion 1.5's 859.5 and the way in for the voice
   (PortraitUNet, 'large', 865, 870),
   (SampleAdaptiveWeighting, 'demo', 0, 0.1),
