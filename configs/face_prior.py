@@ -11,6 +11,8 @@ base, large: sizes and batches for a pod slice or an eight-GPU host; planned, no
 
 from ml_collections import ConfigDict
 
+from configs import common
+
 # variant -> (size of the networks, batch size, steps, minutes (0: no limit), peak learning rate)
 VARIANTS = {
   'tiny': ('tiny', 2, 2, 0.0, 1e-3),
@@ -22,61 +24,16 @@ VARIANTS = {
 
 def get_config(variant: str = 'demo') -> ConfigDict:
   """The configuration of a variant: tiny, demo, base or large."""
-  if variant not in VARIANTS:
-    raise ValueError(f'variant {variant!r} is unknown: use one of {", ".join(VARIANTS)}')
-  size, batch_size, num_steps, max_minutes, learning_rate = VARIANTS[variant]
-  big = variant in ('base', 'large')
-
-  config = ConfigDict()
-  config.stage = 'face_prior'
-  config.seed = 0
-
-  config.model = ConfigDict()  # nothing is trained
-  # Numbers of the stage, see its dataclass.
+  config = common.stage_config('face_prior', variant, VARIANTS)
   config.options = ConfigDict(
     {
-      'image_size': {'tiny': 64, 'demo': 256}.get(variant, 512),
+      'image_size': common.IMAGE_SIZES[variant],
     }
   )
-  # Where given networks come from: a run's directory, a release, or 'demo'.
   config.init = ConfigDict(
     {
       'autoencoder': '',
     }
   )
-
-  # Corpora, relative to data_root.
-  config.data_root = 'data/synthetic'
-  config.data = ConfigDict(
-    {
-      'corpora': ('corpus/faces',),
-      'batch_size': batch_size,
-      'augment': True,
-      'num_workers': 8 if big else 0,  # processes; 0 decodes in threads
-    }
-  )
-
-  config.optimizer = ConfigDict(
-    {
-      'learning_rate': learning_rate,  # peak
-      'warmup_steps': 2000 if big else 50,
-      'final_fraction': 0.05,  # of the peak, at the end of the cosine
-      'b1': 0.9,
-      'b2': 0.99,
-      'weight_decay': 0.01,
-      'max_grad_norm': 1.0,
-      'ema_decay': 0.9999 if big else 0.998,
-    }
-  )
-  config.num_steps = num_steps
-  config.max_minutes = max_minutes
-
-  config.log_every = 100 if big else 20
-  config.sample_every = 5000 if big else 500
-  config.checkpoint_every = 2000 if big else 200
-  config.keep_checkpoints = 2
-  config.eval_batches = 2  # of the validation split, at every sample
-
-  config.dtype = 'bfloat16' if big else 'float32'
-  config.mesh = ConfigDict({'data': -1, 'fsdp': 8 if big else 1, 'tensor': 1})
+  config.optimizer.ema_decay = 0.9999 if common.is_big(variant) else 0.998
   return config

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import importlib
 import json
 from collections.abc import Mapping
 from typing import Any
@@ -11,29 +12,19 @@ from typing import Any
 import numpy as np
 
 from seetalk_jax.errors import CheckpointError
+from seetalk_jax.models import NETWORKS
 
 PyTree = Any
 
-# Network name -> class in seetalk_jax.models.
-NETWORKS = {
-  'speech_encoder': 'SpeechEncoder',
-  'face_encoder': 'FaceEncoder',
-  'conre': 'ConReHead',
-  'autoencoder': 'AutoencoderKL',
-  'portrait_unet': 'PortraitUNet',
-  'sample_adaptive_weighting': 'SampleAdaptiveWeighting',
-  'motion_codec': 'MotionCodec',
-  'motion_transformer': 'MotionTransformer',
-  'lip_refiner': 'LipRefiner',
-  'sync_expert': 'SyncExpert',
-  'codebook': 'Codebook',
-  'code_transformer': 'CodeTransformer',
-  'hr_decoder': 'HRDecoder',
-}
 # Collections beside `params` that a network may have; their arrays are named COLLECTION/a/b.
 COLLECTIONS = ('codebook_state',)
 # How the arrays are computed with is the caller's choice, not a property of the weights.
 _NOT_STORED = ('parent', 'name', 'dtype', 'param_dtype')
+
+
+def describe(module: Any) -> dict[str, Any]:
+  """`{'class', 'fields'}` of a module, ready for JSON; `build` is its inverse."""
+  return {'class': type(module).__name__, 'fields': describe_fields(module)}
 
 
 def describe_fields(module: Any) -> dict[str, Any]:
@@ -62,11 +53,10 @@ def build(name: str, entry: Mapping[str, Any], where: str) -> Any:
   Raises:
     CheckpointError: a class or a field that this library does not have.
   """
-  from seetalk_jax import models
-
-  if NETWORKS.get(name) != entry['class']:
+  file, class_name = NETWORKS.get(name, (None, None))
+  if class_name != entry['class']:
     raise CheckpointError(f'unknown network {name} ({entry["class"]}), {where}: install a newer seetalk-jax')
-  module_class = getattr(models, entry['class'])
+  module_class = getattr(importlib.import_module(f'seetalk_jax.models.{file}'), class_name)
   known = {field.name for field in dataclasses.fields(module_class) if field.init}
   for field in entry['fields']:
     if field not in known:

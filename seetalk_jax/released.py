@@ -226,7 +226,7 @@ def _write_network(
       raise ValueError(f'collection {collection!r} of {name} is not one of {described.COLLECTIONS}')
     kept = described.flatten(tree, collection)
     arrays |= {key: _narrowed(value, 'float32', f'{name}/{key}') for key, value in kept.items()}
-  fields = described.describe_fields(module)
+  entry = described.describe(module)
   try:
     described.check_shapes(name, module, arrays, name, others)
   except CheckpointError as error:
@@ -234,11 +234,10 @@ def _write_network(
   data = safetensors.numpy.save(arrays)
   (directory / f'{name}.safetensors').write_bytes(data)
   return {
-    'class': type(module).__name__,
-    'fields': fields,
+    **entry,
     'file': f'{name}.safetensors',
     'sha256': hashlib.sha256(data).hexdigest(),
-    'digest': _digest(type(module).__name__, fields, arrays),
+    'digest': _digest(entry['class'], entry['fields'], arrays),
     'dtype': dtype,
     'num_parameters': int(
       sum(np.prod(np.shape(value), dtype=np.int64) for value in described.flatten(params).values())

@@ -250,18 +250,14 @@ def test_export_merges_the_stages_of_a_run(workplace, release, capsys, monkeypat
     name, stage = {'one': ('codebook', 'codebook'), 'two': ('sample_adaptive_weighting', 'portrait')}[
       directory.name
     ]
-    description = {
-      'network': name,
-      'class': described.NETWORKS[name],
-      'fields': described.describe_fields(networks.modules[name]),
-    }
     return checkpoint.StageResult(
-      networks={name: description},
+      networks={name: described.describe(networks.modules[name])},
       params={name: networks.params[name]},
       collections=networks.collections if name == 'codebook' else {},
       statistics={'latent_scale': np.float32(0.25)},
       config={'stage': stage},
       step=7,
+      where='config.json',
     )
 
   monkeypatch.setattr(checkpoint, 'load_stage_result', result)

@@ -11,7 +11,6 @@ import pytest
 from seetalk_jax import described, models, released
 from seetalk_jax.errors import CheckpointError
 from seetalk_jax.models import blocks
-from seetalk_jax.stages import base
 
 STATISTICS = {
   'latent_scale': 0.18,
@@ -46,10 +45,6 @@ def edit(directory, change):
   info = json.loads(path.read_text())
   change(info)
   path.write_text(json.dumps(info))
-
-
-def test_one_table_of_networks():
-  assert described.NETWORKS == {name: class_name for name, (_, class_name) in base.NETWORKS.items()}
 
 
 def test_round_trip(release, network):

@@ -58,7 +58,7 @@ def shared() -> str:
 
 def make(directory: pathlib.Path, names=INFERENCE, seed: int = 0) -> pathlib.Path:
   """Saves the release."""
-  modules = {name: getattr(models, described.NETWORKS[name]).build('tiny') for name in names}
+  modules = {name: getattr(models, models.NETWORKS[name][1]).build('tiny') for name in names}
   networks = {}
   for name, module in modules.items():
     trees = described.unflatten(random_arrays(described.shapes_of(name, module, modules), seed))

@@ -4,23 +4,28 @@ from __future__ import annotations
 
 import importlib
 
-# class -> module of this package. Lazy, so that importing one network does not import them all.
+# Network name, as in configurations and releases -> (file here, class). The file holds the class's SIZES table.
+NETWORKS = {
+  'speech_encoder': ('speech_encoder', 'SpeechEncoder'),
+  'face_encoder': ('face_encoder', 'FaceEncoder'),
+  'conre': ('conre', 'ConReHead'),
+  'autoencoder': ('autoencoder', 'AutoencoderKL'),
+  'portrait_unet': ('portrait_unet', 'PortraitUNet'),
+  'sample_adaptive_weighting': ('face_prior', 'SampleAdaptiveWeighting'),
+  'motion_codec': ('motion_codec', 'MotionCodec'),
+  'motion_transformer': ('motion_transformer', 'MotionTransformer'),
+  'lip_refiner': ('lip_refiner', 'LipRefiner'),
+  'sync_expert': ('sync_expert', 'SyncExpert'),
+  'codebook': ('codebook', 'Codebook'),
+  'code_transformer': ('code_transformer', 'CodeTransformer'),
+  'hr_decoder': ('hr_decoder', 'HRDecoder'),
+}
+
+# class -> file. Lazy, so that importing one network does not import them all.
 _HOMES = {
-  'SpeechEncoder': 'speech_encoder',
+  **{class_name: file for file, class_name in NETWORKS.values()},
   'SpeechFeatures': 'speech_encoder',
-  'FaceEncoder': 'face_encoder',
-  'ConReHead': 'conre',
-  'AutoencoderKL': 'autoencoder',
-  'PortraitUNet': 'portrait_unet',
-  'SampleAdaptiveWeighting': 'face_prior',
   'FacePrior': 'face_prior',
-  'MotionCodec': 'motion_codec',
-  'MotionTransformer': 'motion_transformer',
-  'LipRefiner': 'lip_refiner',
-  'SyncExpert': 'sync_expert',
-  'Codebook': 'codebook',
-  'CodeTransformer': 'code_transformer',
-  'HRDecoder': 'hr_decoder',
 }
 
 __all__ = list(_HOMES)

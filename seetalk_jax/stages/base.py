@@ -13,6 +13,7 @@ from flax import linen as nn
 from flax import struct
 
 from seetalk_jax.errors import ConfigError
+from seetalk_jax.models import NETWORKS
 
 PyTree = Any
 Batch = Mapping[str, jax.Array]
@@ -34,23 +35,6 @@ STAGES = {
     'lip_refiner',
     'render',
   )
-}
-
-# Network name -> (file in seetalk_jax.models, class). The file holds the class's SIZES table.
-NETWORKS = {
-  'speech_encoder': ('speech_encoder', 'SpeechEncoder'),
-  'face_encoder': ('face_encoder', 'FaceEncoder'),
-  'conre': ('conre', 'ConReHead'),
-  'autoencoder': ('autoencoder', 'AutoencoderKL'),
-  'portrait_unet': ('portrait_unet', 'PortraitUNet'),
-  'sample_adaptive_weighting': ('face_prior', 'SampleAdaptiveWeighting'),
-  'motion_codec': ('motion_codec', 'MotionCodec'),
-  'motion_transformer': ('motion_transformer', 'MotionTransformer'),
-  'lip_refiner': ('lip_refiner', 'LipRefiner'),
-  'sync_expert': ('sync_expert', 'SyncExpert'),
-  'codebook': ('codebook', 'Codebook'),
-  'code_transformer': ('code_transformer', 'CodeTransformer'),
-  'hr_decoder': ('hr_decoder', 'HRDecoder'),
 }
 
 
@@ -221,26 +205,6 @@ def make_network(name: str, spec: str, **overrides) -> nn.Module:
   return _construct(name, cls, {**module.SIZES[size.strip()], **changes, **overrides})
 
 
-def describe(name: str, module: nn.Module) -> dict[str, Any]:
-  """{'network', 'class', 'fields'} of a module, ready for JSON; `rebuild` is its inverse.
-
-  The computation dtype is left out: it is the run's choice, not a property of the weights.
-  """
-  fields = {
-    field.name: _plain(getattr(module, field.name))
-    for field in dataclasses.fields(module)
-    if field.init and field.name not in ('parent', 'name', 'dtype', 'param_dtype')
-  }
-  return {'network': name, 'class': type(module).__name__, 'fields': fields}
-
-
-def rebuild(description: Mapping[str, Any]) -> nn.Module:
-  """A module from what `describe` wrote (JSON lists become tuples again)."""
-  file, class_name = _network_entry(description['network'])
-  cls = getattr(importlib.import_module(f'seetalk_jax.models.{file}'), class_name)
-  return _construct(description['network'], cls, {k: _tuples(v) for k, v in description['fields'].items()})
-
-
 def options_of(stage_class: type, config) -> dict[str, Any]:
   """`config.options` as constructor arguments of the stage dataclass.
 
@@ -281,19 +245,3 @@ def _construct(name: str, cls: type, fields: Mapping[str, Any]) -> nn.Module:
     if field not in known:
       raise ConfigError(f'field {field!r} is not one of network {name}: use one of {sorted(known)}')
   return cls(**fields)
-
-
-def _plain(value):
-  if isinstance(value, (list, tuple)):
-    return [_plain(item) for item in value]
-  if isinstance(value, Mapping):
-    return {key: _plain(item) for key, item in value.items()}
-  if value is None or isinstance(value, (bool, int, float, str)):
-    return value
-  raise TypeError(f'field value {value!r} does not fit JSON')
-
-
-def _tuples(value):
-  if isinstance(value, (list, tuple)):
-    return tuple(_tuples(item) for item in value)
-  return value

@@ -13,8 +13,8 @@ import numpy as np
 import orbax.checkpoint as ocp
 from flax import linen as nn
 
+from seetalk_jax import described
 from seetalk_jax.errors import CheckpointError
-from seetalk_jax.stages import base
 from seetalk_jax.training.state import TrainState
 
 PyTree = Any
@@ -155,7 +155,7 @@ def write_config(workdir: str | pathlib.Path, config, networks: Mapping[str, nn.
   """WORKDIR/config.json: the configuration, and class and fields of every network that the stage trains."""
   content = {
     'config': json.loads(config.to_json_best_effort()),
-    'networks': {name: base.describe(name, module) for name, module in networks.items()},
+    'networks': {name: described.describe(module) for name, module in networks.items()},
   }
   _write_json(pathlib.Path(workdir) / CONFIG_FILE, content)
 
@@ -176,12 +176,13 @@ class StageResult:
   """What a stage hands over; arrays are NumPy.
 
   Attributes:
-    networks: network name -> description (see stages.base.describe): class and fields.
+    networks: network name -> description (see described.describe): class and fields.
     params: network name -> EMA parameters.
     collections: network name -> {collection: tree}.
     statistics: flat name -> array.
     config: the configuration of the run, as JSON.
     step: gradient steps taken.
+    where: the file that describes the networks, for messages.
   """
 
   networks: dict[str, dict[str, Any]]
@@ -190,10 +191,11 @@ class StageResult:
   statistics: dict[str, np.ndarray]
   config: dict[str, Any]
   step: int
+  where: str
 
   def modules(self) -> dict[str, nn.Module]:
     """The networks as modules with the fields that they were trained with."""
-    return {name: base.rebuild(description) for name, description in self.networks.items()}
+    return {name: described.build(name, entry, self.where) for name, entry in self.networks.items()}
 
 
 def load_stage_result(workdir: str | pathlib.Path, step: int | None = None) -> StageResult:
@@ -216,6 +218,7 @@ def load_stage_result(workdir: str | pathlib.Path, step: int | None = None) -> S
     statistics=parts['statistics'],
     config=written['config'],
     step=step,
+    where=str(workdir / CONFIG_FILE),
   )
 
 

@@ -9,7 +9,8 @@ import numpy as np
 from flax import linen as nn
 
 from seetalk_jax.errors import CheckpointError, ConfigError
-from seetalk_jax.stages.base import NETWORKS, Frozen
+from seetalk_jax.models import NETWORKS
+from seetalk_jax.stages.base import Frozen
 from seetalk_jax.training import checkpoint
 
 RELEASE_FILE = 'seetalk.json'

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import toy_stage
 
+from seetalk_jax import described
 from seetalk_jax.errors import ConfigError
 from seetalk_jax.stages import base
 from seetalk_jax.training import state
@@ -64,8 +65,8 @@ def test_networks_by_size_and_field():
   toy_stage.register()
   assert base.make_network('toy_net', 'tiny') == toy_stage.ToyNet(width=16)
   assert base.make_network('toy_net', 'demo, width=24') == toy_stage.ToyNet(width=24)
-  description = base.describe('toy_net', toy_stage.ToyNet(width=24, dtype='bfloat16'))
-  assert base.rebuild(description) == toy_stage.ToyNet(width=24)
+  entry = described.describe(toy_stage.ToyNet(width=24, dtype='bfloat16'))
+  assert described.build('toy_net', entry, 'here') == toy_stage.ToyNet(width=24)
   for spec, message in [
     ('huge', "size 'huge'"),
     ('tiny, breadth=2', "field 'breadth'"),
