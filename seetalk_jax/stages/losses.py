@@ -14,6 +14,9 @@ from seetalk_jax.models.warping import grid_sample, identity_grid
 EYE, LIP, MOUTH = 6, 7, 8
 # Skin, brows and lips are one group; a match between different groups is none.
 _GROUPS = (0, 1, 2, 2, 3, 2, 4, 2, 5, 6)
+# Mouth with lips, and eyes with lids and brows, on the resting head: (|x|, y) of the centre, half sizes.
+_REGIONS = (((0.0, -0.62), (0.27, 0.18)), ((0.23, 0.06), (0.23, 0.22)))
+_FRONT = 0.1  # they lie before this z, the back of the mouth too
 
 
 class FlowTruth(NamedTuple):
@@ -47,6 +50,28 @@ def part_weights(parts: jax.Array, head: float = 2.0, features: float = 5.0) -> 
   weight = jnp.where((parts >= EYE) & (parts <= MOUTH), features, weight)[..., None]
   weight = blocks.upsample_nearest(weight, 4)
   return weight / jnp.mean(weight)
+
+
+def feature_regions(canonical: jax.Array) -> jax.Array:
+  """The mouth and the eyes from a canonical map `[b, h, w, 3]`: `[b, h, w, 2]`, 1 inside.
+
+  By place and not by label: a closed lid is skin, and so is what an opening jaw uncovers.
+  """
+  x, y, z = jnp.abs(canonical[..., 0]), canonical[..., 1], canonical[..., 2]
+  inside = [(jnp.abs(x - cx) < rx) & (jnp.abs(y - cy) < ry) & (z > _FRONT) for (cx, cy), (rx, ry) in _REGIONS]
+  return jnp.stack(inside, axis=-1).astype(jnp.float32)
+
+
+def feature_error(image: jax.Array, target: jax.Array, canonical: jax.Array) -> jax.Array:
+  """Mean absolute error of mouth and eyes, each a mean of its own: in a mean over the picture they drown.
+
+  Args:
+    image, target: `[b, h, w, 3]`.
+    canonical: of the target, `[b, h / 4, w / 4, 3]`.
+  """
+  regions = blocks.upsample_nearest(feature_regions(canonical), 4)
+  error = charbonnier(image - target)
+  return 0.5 * (weighted_mean(error, regions[..., :1]) + weighted_mean(error, regions[..., 1:]))
 
 
 def weighted_mean(values: jax.Array, weight: jax.Array) -> jax.Array:
@@ -176,7 +201,12 @@ def match_canonical(
 
 
 def flow_losses(
-  flow: jax.Array, coarse_flow: jax.Array, occlusion_logits: jax.Array, truth: FlowTruth, parts: jax.Array
+  flow: jax.Array,
+  coarse_flow: jax.Array,
+  occlusion_logits: jax.Array,
+  truth: FlowTruth,
+  parts: jax.Array,
+  canonical: jax.Array,
 ) -> dict[str, jax.Array]:
   """How far a warp is from the true one.
 
@@ -184,20 +214,30 @@ def flow_losses(
     flow, coarse_flow, occlusion_logits: of a `Warped`.
     truth: at the resolution of `flow`.
     parts: labels of the target there; eyeballs turn under their canonical coordinates and are left out.
+    canonical: map of the target there.
 
   Returns:
-    'flow', 'coarse_flow': mean absolute error in cells over what is visible; 'occlusion': cross-entropy.
+    'flow', 'coarse_flow': mean absolute error in cells over what is visible; 'flow_features': over the mouth
+    and over the eyes; 'occlusion': cross-entropy.
   """
   h, w = flow.shape[1:3]
   cells = jnp.array([w, h], jnp.float32)
   weight = truth.visible * (parts != EYE)[..., None] * jnp.where(parts > 1, 2.0, 1.0)[..., None]
-  fine = weighted_mean(charbonnier((flow - truth.flow) * cells, 0.1), weight)
+  error = charbonnier((flow - truth.flow) * cells, 0.1)
+  fine = weighted_mean(error, weight)
+  regions = feature_regions(canonical)
+  features = 0.5 * sum(weighted_mean(error, weight * regions[..., i : i + 1]) for i in (0, 1))
   small = coarse_flow.shape[1:3]
   coarse_weight = blocks.resize_image(weight, small)
   mean_flow = blocks.resize_image(weight * truth.flow, small) / (coarse_weight + 1e-6)
   coarse = weighted_mean(charbonnier((coarse_flow - mean_flow) * cells, 0.1), coarse_weight)
   cross_entropy = jax.nn.softplus(occlusion_logits) - truth.visible * occlusion_logits
-  return {'flow': fine, 'coarse_flow': coarse, 'occlusion': jnp.mean(cross_entropy)}
+  return {
+    'flow': fine,
+    'coarse_flow': coarse,
+    'flow_features': features,
+    'occlusion': jnp.mean(cross_entropy),
+  }
 
 
 def crop_boxes(image: jax.Array, boxes: jax.Array, size: tuple[int, int]) -> jax.Array:

@@ -30,7 +30,8 @@ class MotionCodecStage(base.StageBase):
     with_truth: batches carry motion truth and canonical maps; else (real video) only pictures teach.
     pixel_weight, edge_weight, warped_weight: of the picture, its edges, and the warped portrait where
       visible.
-    flow_weight, occlusion_weight: of the warp's truth; `coarse_flow` counts half.
+    feature_weight: of the picture of mouth and eyes alone; needs truth.
+    flow_weight, occlusion_weight: of the warp's truth; `coarse_flow` and `flow_features` count half.
     agree_weight, read_weight: of `motion` against `encode_truth`, and of `read_truth`.
     agree_back: how much `encode_truth` follows `motion`, relative to that.
     reach_cells: how far, in cells of 4 pixels, the true flow is searched.
@@ -47,6 +48,7 @@ class MotionCodecStage(base.StageBase):
   pixel_weight: float = 1.0
   edge_weight: float = 1.0
   warped_weight: float = 0.5
+  feature_weight: float = 0.5
   flow_weight: float = 0.3
   occlusion_weight: float = 0.2
   agree_weight: float = 0.5
@@ -116,11 +118,18 @@ class MotionCodecStage(base.StageBase):
         reach=reach,
       )
       known = losses.flow_losses(
-        warped.flow, warped.coarse_flow, warped.occlusion_logits, flow_truth, batch['target_parts']
+        warped.flow,
+        warped.coarse_flow,
+        warped.occlusion_logits,
+        flow_truth,
+        batch['target_parts'],
+        batch['target_canonical'],
       )
-      loss += self.flow_weight * (known['flow'] + 0.5 * known['coarse_flow'])
+      loss += self.flow_weight * (known['flow'] + 0.5 * (known['coarse_flow'] + known['flow_features']))
       loss += self.occlusion_weight * known['occlusion']
-      metrics |= known
+      features = losses.feature_error(image, target, batch['target_canonical'])
+      loss += self.feature_weight * features
+      metrics |= {**known, 'features': features}
       visible = flow_truth.visible
     shown = blocks.upsample_nearest(jax.lax.stop_gradient(visible), 4)
     copied = losses.weighted_mean(losses.charbonnier(warped.image - target), shown * weight)

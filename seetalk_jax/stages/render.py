@@ -29,6 +29,7 @@ class RenderStage(base.StageBase):
 
   Attributes:
     roundtrip_rate: how many portraits went through the autoencoder (0 needs no autoencoder).
+    feature_weight: of the picture of mouth and eyes alone; needs truth.
     truth_rate: how often the target's motion comes from the truth encoder.
     motion_noise: on the target's motion, in units of its spread.
     fusion_low: the fusion weight is 1 for half of the batch, and between this and 1 for the rest.
@@ -51,6 +52,7 @@ class RenderStage(base.StageBase):
   pixel_weight: float = 1.0
   edge_weight: float = 1.0
   warped_weight: float = 0.3
+  feature_weight: float = 0.5
   flow_weight: float = 0.2
   occlusion_weight: float = 0.1
   code_weight: float = 0.05
@@ -121,11 +123,18 @@ class RenderStage(base.StageBase):
         *(batch[f'{side}_{what}'] for what in ('canonical', 'parts') for side in ('source', 'target'))
       )
       known = losses.flow_losses(
-        warped.flow, warped.coarse_flow, warped.occlusion_logits, truth, batch['target_parts']
+        warped.flow,
+        warped.coarse_flow,
+        warped.occlusion_logits,
+        truth,
+        batch['target_parts'],
+        batch['target_canonical'],
       )
-      loss += self.flow_weight * (known['flow'] + 0.5 * known['coarse_flow'])
+      loss += self.flow_weight * (known['flow'] + 0.5 * (known['coarse_flow'] + known['flow_features']))
       loss += self.occlusion_weight * known['occlusion']
-      metrics |= known
+      features = losses.feature_error(image, target, batch['target_canonical'])
+      loss += self.feature_weight * features
+      metrics |= {**known, 'features': features}
       visible = truth.visible
       head = blocks.upsample_nearest((batch['target_parts'] > 1)[..., None] * 1.0, 4)
     shown = blocks.upsample_nearest(visible, 4)

@@ -120,6 +120,20 @@ def test_what_the_source_hides_is_not_visible():
   assert truth.visible[0, 4:28, 20:].max() == 0 and truth.visible[0, :, :14].min() > 0.9
 
 
+def test_mouth_and_eyes_count_by_place():
+  canonical = np.zeros((1, 4, 4, 3), np.float32) + [0.0, 0.5, 0.5]  # the forehead
+  canonical[0, 3, 1] = [0.1, -0.6, 0.5]  # the lower lip
+  canonical[0, 1, 0] = [-0.25, 0.05, 0.5]  # a lid
+  canonical[0, 0, 0] = [0.1, -0.6, -0.5]  # behind the head
+  regions = losses.feature_regions(jnp.asarray(canonical))
+  np.testing.assert_array_equal(np.argwhere(regions[0]), [[1, 0, 1], [3, 1, 0]])
+  target = jnp.zeros((1, 16, 16, 3))
+  wrong_lip, wrong_forehead = target.at[0, 12:16, 4:8].set(0.5), target.at[0, 8:12, 8:12].set(0.5)
+  assert losses.feature_error(wrong_forehead, target, jnp.asarray(canonical)) == 0
+  error = losses.feature_error(wrong_lip, target, jnp.asarray(canonical))
+  np.testing.assert_allclose(error, 0.5 * losses.charbonnier(0.5), rtol=1e-4)
+
+
 def test_part_weights_and_psnr():
   parts = jnp.asarray([[[0, 1], [3, 7]]], jnp.uint8)
   weight = losses.part_weights(parts)
