@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 
 from seetalk_jax.models.blocks import ResBlock, conv, dense, group_norm, pixel_unshuffle, resolve_size, unit
-from seetalk_jax.models.speech_encoder import mel_power
+from seetalk_jax.models.mel import mel_power
 
 NUM_FRAMES = 5  # 0.2 s of video
 NUM_SAMPLES = 3200  # 0.2 s of speech at 16 kHz

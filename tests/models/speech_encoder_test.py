@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from seetalk_jax.models import SpeechEncoder, blocks
-from seetalk_jax.models.speech_encoder import encode_long, energy_sums, loud_level, mel_power
+from seetalk_jax.models.mel import energy_sums, loud_level, mel_power
+from seetalk_jax.models.speech_encoder import encode_long
 
 ENCODER = SpeechEncoder.build('tiny')
 
