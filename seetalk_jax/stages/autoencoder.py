@@ -12,26 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from seetalk_jax.models import blocks
-from seetalk_jax.stages import base
-
-
-def edge_loss(
-  image: jax.Array, truth: jax.Array, weight: jax.Array | float = 1.0, scales: int = 3
-) -> jax.Array:
-  """Mean absolute error of neighbouring-pixel differences at full, half, ... size: sharpness without a GAN.
-
-  Args:
-    image, truth: `[b, h, w, c]`.
-    weight: `[b, h, w, 1]` or a number.
-  """
-  error, total = image - truth, 0.0
-  weight = jnp.broadcast_to(weight, (*error.shape[:3], 1))
-  for scale in range(scales):
-    if scale:
-      error, weight = (blocks.resize_image(a, (a.shape[1] // 2, a.shape[2] // 2)) for a in (error, weight))
-    total += jnp.mean(jnp.abs(error[:, 1:] - error[:, :-1]) * weight[:, 1:])
-    total += jnp.mean(jnp.abs(error[:, :, 1:] - error[:, :, :-1]) * weight[:, :, 1:])
-  return total / scales
+from seetalk_jax.stages import base, losses
 
 
 @dataclasses.dataclass(frozen=True)
@@ -76,14 +57,14 @@ class AutoencoderStage(base.StageBase):
       head = (batch['parts'] > 0).astype(jnp.float32)[..., None]
       weight = 1.0 + (self.head_weight - 1.0) * blocks.upsample_nearest(head, 4)
     if self.crop_size:
-      image, weight = self._crop(crop_rng, image, weight)
+      image, weight = losses.random_crops(crop_rng, self.crop_size, image, weight)
     weight = weight / jnp.mean(weight)
 
     rebuilt, mean, log_variance = self.networks['autoencoder'].apply(
       {'params': params['autoencoder']}, image, sample_rng
     )
     l1 = jnp.mean(weight * jnp.abs(rebuilt - image))
-    edges = edge_loss(rebuilt, image, weight)
+    edges = losses.edge_loss(rebuilt, image, weight)
     kl = 0.5 * jnp.mean(jnp.square(mean) + jnp.exp(log_variance) - 1.0 - log_variance)
     loss = l1 + self.edge_weight * edges + self.kl_weight * kl
     # Pixels run over 2, so the peak's square is 4.
@@ -92,16 +73,6 @@ class AutoencoderStage(base.StageBase):
       {'l1': l1, 'edges': edges, 'kl': kl, 'psnr': psnr, 'latent_std': jnp.std(mean)},
       collections,
     )
-
-  def _crop(self, rng, image, weight):
-    size, crop = self.image_size, self.crop_size
-    corners = jax.random.randint(rng, (image.shape[0], 2), 0, (size - crop) // 8 + 1) * 8
-
-    def one(picture, corner):
-      start = (corner[0], corner[1], 0)
-      return jax.lax.dynamic_slice(picture, start, (crop, crop, picture.shape[-1]))
-
-    return jax.vmap(one)(image, corners), jax.vmap(one)(weight, corners)
 
   def preview(self, params, frozen, collections, batch, rng) -> np.ndarray:
     """Rows: pictures, rebuilt pictures."""

@@ -16,7 +16,6 @@ from seetalk_jax.models.codebook import straight_through_lookup
 from seetalk_jax.models.hr_decoder import from_codebook
 from seetalk_jax.models.motion_codec import warped_spec
 from seetalk_jax.stages import base, losses
-from seetalk_jax.stages.autoencoder import edge_loss
 from seetalk_jax.stages.motion_codec import pair_spec
 
 
@@ -73,7 +72,7 @@ class CodeTransformerStage(base.StageBase):
     if 'hr_decoder' in self.networks:
       weight = jax.random.uniform(weight_rng, (source.shape[0], 1, 1, 1))
       image = self.networks['hr_decoder'].apply({'params': params['hr_decoder']}, codes, warped, weight)
-      pixels, edges = jnp.mean(losses.charbonnier(image - target)), edge_loss(image, target)
+      pixels, edges = jnp.mean(losses.charbonnier(image - target)), losses.edge_loss(image, target)
       loss += self.pixel_weight * pixels + self.edge_weight * edges
       metrics |= {'pixels': pixels, 'edges': edges, 'psnr': losses.psnr(image, target)}
     return loss, (metrics, collections)

@@ -14,7 +14,6 @@ import numpy as np
 from seetalk_jax.models import blocks
 from seetalk_jax.models.codebook import STATE
 from seetalk_jax.stages import base, losses
-from seetalk_jax.stages.autoencoder import edge_loss
 
 
 @dataclasses.dataclass(frozen=True)
@@ -23,6 +22,8 @@ class CodebookStage(base.StageBase):
   `codebook_state`.
 
   Attributes:
+    crop_size: train on random crops of so many pixels (a multiple of 16), as the autoencoder does; 0 takes whole
+      pictures.
     head_weight: how much more the head counts than the background; 1 needs no `parts`.
     feature_weight: the same for eyes, lips and mouth.
     edge_weight: of the picture's edges.
@@ -33,6 +34,7 @@ class CodebookStage(base.StageBase):
   name: str = 'codebook'
   view: str = 'image'
   image_size: int = 256
+  crop_size: int = 0
   head_weight: float = 2.0
   feature_weight: float = 5.0
   edge_weight: float = 1.0
@@ -55,12 +57,15 @@ class CodebookStage(base.StageBase):
     weight = jnp.ones((*image.shape[:3], 1))
     if self.head_weight != 1:
       weight = losses.part_weights(batch['parts'], self.head_weight, self.feature_weight)
+    crop_rng, code_rng = jax.random.split(rng)
+    if self.crop_size:
+      image, weight = losses.random_crops(crop_rng, self.crop_size, image, weight, multiple=16)
     variables = {'params': params['codebook'], **collections['codebook']}
     (rebuilt, _, penalties, stats), state = self.networks['codebook'].apply(
-      variables, image, train=True, rngs={'codebook': rng}, mutable=[STATE]
+      variables, image, train=True, rngs={'codebook': code_rng}, mutable=[STATE]
     )
     pixels = jnp.mean(weight * losses.charbonnier(rebuilt - image))
-    edges = edge_loss(rebuilt, image, weight)
+    edges = losses.edge_loss(rebuilt, image, weight)
     loss = pixels + self.edge_weight * edges + sum(penalties.values())
     metrics = {'pixels': pixels, 'edges': edges, 'psnr': losses.psnr(rebuilt, image), **penalties, **stats}
     return loss, (metrics, {**collections, 'codebook': dict(state)})

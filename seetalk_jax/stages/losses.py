@@ -36,6 +36,25 @@ def charbonnier(error: jax.Array, epsilon: float = 0.01) -> jax.Array:
   return jnp.sqrt(jnp.square(error) + epsilon**2) - epsilon
 
 
+def edge_loss(
+  image: jax.Array, truth: jax.Array, weight: jax.Array | float = 1.0, scales: int = 3
+) -> jax.Array:
+  """Mean absolute error of neighbouring-pixel differences at full, half, ... size: sharpness without a GAN.
+
+  Args:
+    image, truth: `[b, h, w, c]`.
+    weight: `[b, h, w, 1]` or a number.
+  """
+  error, total = image - truth, 0.0
+  weight = jnp.broadcast_to(weight, (*error.shape[:3], 1))
+  for scale in range(scales):
+    if scale:
+      error, weight = (blocks.resize_image(a, (a.shape[1] // 2, a.shape[2] // 2)) for a in (error, weight))
+    total += jnp.mean(jnp.abs(error[:, 1:] - error[:, :-1]) * weight[:, 1:])
+    total += jnp.mean(jnp.abs(error[:, :, 1:] - error[:, :, :-1]) * weight[:, :, 1:])
+  return total / scales
+
+
 def part_weights(parts: jax.Array, head: float = 2.0, features: float = 5.0) -> jax.Array:
   """Pixel weights from cell labels: background and body 1, head `head`, eyes, lips and mouth `features`.
 
@@ -238,6 +257,22 @@ def flow_losses(
     'flow_features': features,
     'occlusion': jnp.mean(cross_entropy),
   }
+
+
+def random_crops(rng: jax.Array, crop: int, *pictures: jax.Array, multiple: int = 8) -> list[jax.Array]:
+  """The same random square of each of several `[b, h, w, c]`: `[b, crop, crop, c]`, a place per sample.
+
+  Args:
+    multiple: corners lie on multiples of this, and so should `crop`: the grid of the network's latents stays.
+  """
+  b, h, w, _ = pictures[0].shape
+  steps = jnp.array([(h - crop) // multiple + 1, (w - crop) // multiple + 1])
+  corners = jax.random.randint(rng, (b, 2), 0, steps) * multiple
+
+  def one(picture, corner):
+    return jax.lax.dynamic_slice(picture, (corner[0], corner[1], 0), (crop, crop, picture.shape[-1]))
+
+  return [jax.vmap(one)(picture, corners) for picture in pictures]
 
 
 def crop_boxes(image: jax.Array, boxes: jax.Array, size: tuple[int, int]) -> jax.Array:

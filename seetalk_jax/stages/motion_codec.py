@@ -13,7 +13,6 @@ import numpy as np
 
 from seetalk_jax.models import blocks
 from seetalk_jax.stages import base, losses
-from seetalk_jax.stages.autoencoder import edge_loss
 
 
 @dataclasses.dataclass(frozen=True)
@@ -107,7 +106,7 @@ class MotionCodecStage(base.StageBase):
     image = run(warped, method='decode')
     weight = losses.part_weights(batch['target_parts']) if self.with_truth else jnp.ones((b, 1, 1, 1))
     pixels = jnp.mean(weight * losses.charbonnier(image - target))
-    edges = edge_loss(image, target, weight)
+    edges = losses.edge_loss(image, target, weight)
     loss += self.pixel_weight * pixels + self.edge_weight * edges
 
     visible = warped.occlusion

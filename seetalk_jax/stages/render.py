@@ -14,7 +14,6 @@ import numpy as np
 from seetalk_jax.models import blocks
 from seetalk_jax.models.codebook import straight_through_lookup
 from seetalk_jax.stages import base, losses
-from seetalk_jax.stages.autoencoder import edge_loss
 from seetalk_jax.stages.code_transformer import code_losses, init_renderer
 from seetalk_jax.stages.motion_codec import pair_spec
 
@@ -110,7 +109,7 @@ class RenderStage(base.StageBase):
 
     weight = losses.part_weights(batch['target_parts']) if self.with_truth else jnp.ones((b, 1, 1, 1))
     pixels = jnp.mean(weight * losses.charbonnier(image - target))
-    edges = edge_loss(image, target, weight)
+    edges = losses.edge_loss(image, target, weight)
     book, variables = self.frozen['codebook'], frozen.variables('codebook')
     indices = book.apply(variables, book.apply(variables, target, method='encode'), method='quantise')[1]
     cross_entropy, accuracy = code_losses(logits, indices, self.label_smoothing)
