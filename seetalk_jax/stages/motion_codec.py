@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import flax.linen as nn
@@ -13,6 +13,9 @@ import numpy as np
 
 from seetalk_jax.models import blocks
 from seetalk_jax.stages import base, losses
+
+# Parts of the codec that make m or read it: kept, where m must keep its meaning for M_diff and the lip subspace.
+KEPT = ('motion_encoder', 'truth_encoder', 'truth_reader')
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,9 +33,11 @@ class MotionCodecStage(base.StageBase):
     pixel_weight, edge_weight, warped_weight: of the picture, its edges, and the warped portrait where
       visible.
     feature_weight: of the picture of mouth and eyes alone; needs truth.
-    flow_weight, occlusion_weight: of the warp's truth; `coarse_flow` and `flow_features` count half.
+    flow_weight, occlusion_weight: of the warp's truth; `coarse_flow` counts half.
+    feature_flow_weight: of the flow of mouth and eyes alone.
     agree_weight, read_weight: of `motion` against `encode_truth`, and of `read_truth`.
     agree_back: how much `encode_truth` follows `motion`, relative to that.
+    keep_motion: leave `phi_m` and the truth networks as they start: motion tracks of other stages stay valid.
     reach_cells: how far, in cells of 4 pixels, the true flow is searched.
   """
 
@@ -47,12 +52,14 @@ class MotionCodecStage(base.StageBase):
   pixel_weight: float = 1.0
   edge_weight: float = 1.0
   warped_weight: float = 0.5
-  feature_weight: float = 0.5
+  feature_weight: float = 1.0
   flow_weight: float = 0.3
+  feature_flow_weight: float = 0.3
   occlusion_weight: float = 0.2
   agree_weight: float = 0.5
   agree_back: float = 0.05
   read_weight: float = 0.2
+  keep_motion: bool = False
   reach_cells: int = 12
 
   def batch_spec(self, batch_size: int) -> dict[str, jax.ShapeDtypeStruct]:
@@ -62,6 +69,11 @@ class MotionCodecStage(base.StageBase):
     del frozen
     image = jnp.zeros((1, self.image_size, self.image_size, 3))
     return {'motion_codec': self.networks['motion_codec'].init(rng, image, image)['params']}, {}
+
+  def trainable(self, params: Mapping[str, Any]) -> Any:
+    """Everything, or everything but what makes m, as `keep_motion` says."""
+    kept = KEPT if self.keep_motion else ()
+    return trainable_but(kept, params)
 
   def loss(self, params, frozen, collections, batch, rng, step):
     del frozen, step
@@ -124,7 +136,8 @@ class MotionCodecStage(base.StageBase):
         batch['target_parts'],
         batch['target_canonical'],
       )
-      loss += self.flow_weight * (known['flow'] + 0.5 * (known['coarse_flow'] + known['flow_features']))
+      loss += self.flow_weight * (known['flow'] + 0.5 * known['coarse_flow'])
+      loss += self.feature_flow_weight * known['flow_features']
       loss += self.occlusion_weight * known['occlusion']
       features = losses.feature_error(image, target, batch['target_canonical'])
       loss += self.feature_weight * features
@@ -170,6 +183,17 @@ class MotionCodecStage(base.StageBase):
     return blocks.picture_grid(
       [source, target, driver, *draw(params['motion_codec'], source, target, driver)]
     )
+
+
+def trainable_but(kept: Collection[str], params: Mapping[str, Any]) -> Any:
+  """True for every array of `params`, False for those of the codec's parts in `kept`."""
+
+  def of(network, tree):
+    if network != 'motion_codec':
+      return jax.tree.map(lambda _: True, tree)
+    return {part: jax.tree.map(lambda _, keep=part in kept: not keep, sub) for part, sub in tree.items()}
+
+  return {network: of(network, tree) for network, tree in params.items()}
 
 
 def pair_spec(batch_size: int, image_size: int, *, with_truth: bool) -> dict[str, jax.ShapeDtypeStruct]:

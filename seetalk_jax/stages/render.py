@@ -15,10 +15,7 @@ from seetalk_jax.models import blocks
 from seetalk_jax.models.codebook import straight_through_lookup
 from seetalk_jax.stages import base, losses
 from seetalk_jax.stages.code_transformer import code_losses, init_renderer
-from seetalk_jax.stages.motion_codec import pair_spec
-
-# Parts of the codec that stay as they are: m must keep its meaning for M_diff and the lip subspace.
-KEPT = ('motion_encoder', 'truth_encoder', 'truth_reader')
+from seetalk_jax.stages.motion_codec import KEPT, pair_spec, trainable_but
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,6 +26,7 @@ class RenderStage(base.StageBase):
   Attributes:
     roundtrip_rate: how many portraits went through the autoencoder (0 needs no autoencoder).
     feature_weight: of the picture of mouth and eyes alone; needs truth.
+    feature_flow_weight: of the flow of both.
     truth_rate: how often the target's motion comes from the truth encoder.
     motion_noise: on the target's motion, in units of its spread.
     fusion_low: the fusion weight is 1 for half of the batch, and between this and 1 for the rest.
@@ -51,8 +49,9 @@ class RenderStage(base.StageBase):
   pixel_weight: float = 1.0
   edge_weight: float = 1.0
   warped_weight: float = 0.3
-  feature_weight: float = 0.5
+  feature_weight: float = 1.0
   flow_weight: float = 0.2
+  feature_flow_weight: float = 0.2
   occlusion_weight: float = 0.1
   code_weight: float = 0.05
   plain_weight: float = 0.0
@@ -71,13 +70,7 @@ class RenderStage(base.StageBase):
     kept = set(KEPT)
     kept |= set() if self.train_appearance else {'identity_encoder'}
     kept |= set() if self.plain_weight else {'decoder'}
-
-    def of(network, tree):
-      if network != 'motion_codec':
-        return jax.tree.map(lambda _: True, tree)
-      return {part: jax.tree.map(lambda _, keep=part in kept: not keep, sub) for part, sub in tree.items()}
-
-    return {network: of(network, tree) for network, tree in params.items()}
+    return trainable_but(kept, params)
 
   def loss(self, params, frozen, collections, batch, rng, step):
     del step
@@ -129,7 +122,8 @@ class RenderStage(base.StageBase):
         batch['target_parts'],
         batch['target_canonical'],
       )
-      loss += self.flow_weight * (known['flow'] + 0.5 * (known['coarse_flow'] + known['flow_features']))
+      loss += self.flow_weight * (known['flow'] + 0.5 * known['coarse_flow'])
+      loss += self.feature_flow_weight * known['flow_features']
       loss += self.occlusion_weight * known['occlusion']
       features = losses.feature_error(image, target, batch['target_canonical'])
       loss += self.feature_weight * features
