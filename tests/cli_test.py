@@ -255,7 +255,11 @@ def test_export_merges_the_stages_of_a_run(workplace, release, capsys, monkeypat
       params={name: networks.params[name]},
       collections=networks.collections if name == 'codebook' else {},
       statistics={'latent_scale': np.float32(0.25)},
-      config={'stage': stage},
+      config={
+        'stage': stage,
+        'data_root': '/home/me/data',
+        'init': {'autoencoder': '/home/me/runs/autoencoder'},
+      },
       step=7,
       where='config.json',
     )
@@ -266,7 +270,8 @@ def test_export_merges_the_stages_of_a_run(workplace, release, capsys, monkeypat
     pathlib.Path(f'run/{name}/config.json').touch()
     if name != 'not_begun':
       pathlib.Path(f'run/{name}/checkpoints/7').mkdir()
-  status, out, err = run(capsys, 'export', 'run', 'released', '--origin', 'a test', '--json')
+  chosen = ('--sampling', 'portrait_steps=7', 'motion_guidance=1.5')
+  status, out, err = run(capsys, 'export', 'run', 'released', '--origin', 'a test', '--json', *chosen)
   assert (status, err) == (0, '')
   assert json.loads(out)['stages'] == ['portrait', 'codebook']  # in the order of training
   made = released.load_networks('released')
@@ -278,7 +283,11 @@ def test_export_merges_the_stages_of_a_run(workplace, release, capsys, monkeypat
   assert made.statistics == {'latent_scale': 0.25}
   assert made.info['networks']['codebook']['origin'] == 'a test'
   assert made.info['networks']['codebook']['steps'] == 7
+  assert made.info['sampling'] == {'portrait_steps': 7, 'motion_guidance': 1.5}
+  assert '/home/me' not in pathlib.Path('released/seetalk.json').read_text()
   assert run(capsys, 'export', 'run', 'released')[0] == 2
+  status, _, err = run(capsys, 'export', 'run', 'elsewhere', '--sampling', 'steps=7')
+  assert status == 2 and 'portrait_steps' in err and not pathlib.Path('elsewhere').exists()
   assert run(capsys, 'export', 'run', 'released', '--overwrite')[0] == 0
 
 

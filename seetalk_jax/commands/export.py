@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import json
 import pathlib
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from seetalk_jax.errors import CheckpointError, InputError
 
@@ -27,6 +29,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
   )
   parser.add_argument('--licence', default=None, help='of the weights (default Apache-2.0)')
   parser.add_argument('--origin', default=None, help='what they were trained on, in a few words')
+  parser.add_argument(
+    '--sampling',
+    nargs='+',
+    default=(),
+    metavar='NAME=VALUE',
+    help='what generate does unless told otherwise, e.g. portrait_steps=10 motion_guidance=1.5',
+  )
   parser.add_argument('--overwrite', action='store_true', help='replace an existing release')
   parser.add_argument('--json', action='store_true', help='one JSON object on stdout and nothing else')
   parser.add_argument('--quiet', action='store_true', help='no summary')
@@ -41,6 +50,8 @@ def run(args: argparse.Namespace) -> None:
   if (target / released.INDEX_FILE).exists() and not args.overwrite:
     raise InputError(f'the release exists, {target}: give another folder, or --overwrite')
   directories = stage_directories(pathlib.Path(args.workdir))
+
+  sampling = _sampling(args.sampling)
 
   from seetalk_jax.stages import base
   from seetalk_jax.training import checkpoint
@@ -61,12 +72,12 @@ def run(args: argparse.Namespace) -> None:
         key: value for key, value in (('licence', args.licence), ('origin', args.origin)) if value
       }
     statistics.update(result.statistics)
-    stages[stage] = {'steps': int(result.step), 'config': result.config}
+    stages[stage] = {'steps': int(result.step), 'config': _without_places(result.config)}
   if not networks and not statistics:
     raise CheckpointError(f'nothing to export, {args.workdir}: train a stage first')
   provenance = {'stages': stages, 'networks': notes}
   try:
-    released.save_release(target, networks, statistics, provenance, dtype=args.dtype)
+    released.save_release(target, networks, statistics, provenance, dtype=args.dtype, sampling=sampling)
   except ValueError as error:
     raise CheckpointError(
       f'cannot release this run ({error}), {args.workdir}: see the training log'
@@ -74,6 +85,29 @@ def run(args: argparse.Namespace) -> None:
   content = {'output': str(target), 'networks': sorted(networks), 'stages': list(stages), 'dtype': args.dtype}
   line = f'{target}: {", ".join(networks)} (from {", ".join(stages)}; {args.dtype})'
   options.report(args, json.loads(json.dumps(content)), line)
+
+
+def _sampling(changes: Sequence[str]) -> dict[str, float]:
+  from seetalk_jax.pipeline import SAMPLING
+
+  chosen = {}
+  for change in changes:
+    name, _, value = change.partition('=')
+    try:
+      if name not in SAMPLING:
+        raise ValueError
+      chosen[name] = type(SAMPLING[name])(value)
+    except ValueError:
+      known = ', '.join(SAMPLING)
+      raise InputError(f'not a sampling default, {change!r}: write NAME=NUMBER with one of {known}') from None
+  return chosen
+
+
+def _without_places(config: Mapping[str, Any]) -> dict[str, Any]:
+  """A run's configuration without the folders of the machine that it ran on; of givens, their names stay."""
+  kept = {key: value for key, value in config.items() if key != 'data_root'}
+  kept['init'] = {name: pathlib.Path(place).name for name, place in config.get('init', {}).items()}
+  return kept
 
 
 def stage_directories(workdir: pathlib.Path) -> list[pathlib.Path]:
