@@ -73,7 +73,10 @@ def train(*arguments):
 @pytest.mark.parametrize(
   'arguments, message',
   [
-    (['--config=configs/conre.py:demo', '--workdir=x', '--config.optimizer.learning_rat=1'], 'learning_rat'),
+    (
+      ['--config=configs/conre.py:demo', '--workdir=x', '--config.optimizer.learning_rat=1'],
+      "no field 'learning_rat'",
+    ),
     (['--config=configs/conre.py:demo', '--workdir=x', '--config.num_steps=many'], 'many'),
     (['--config=configs/conre.py:huge', '--workdir=x'], 'huge'),
     (['--config=configs/conra.py:demo', '--workdir=x'], 'conra'),
