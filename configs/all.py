@@ -55,7 +55,7 @@ def get_config(variant: str = 'demo') -> ConfigDict:
   minutes = {
     'conre': 16.0,
     'autoencoder': 16.0,
-    'face_prior': 3.0,
+    'face_prior': 6.0,
     'portrait': 20.0,
     'codebook': 8.0,
     'motion_codec': 40.0,

@@ -5,7 +5,7 @@ r"""The statistical face prior: mean and deviation of the latents of portraits. 
 
 Given: the autoencoder.
 
-demo: a minute on two CPU cores (`max_minutes`; a GPU reaches `num_steps` first). tiny: two steps, a test.
+demo: three minutes on two CPU cores (`max_minutes`; a GPU reaches `num_steps` first). tiny: two steps, a test.
 base, large: sizes and batches for a pod slice or an eight-GPU host; planned, not run by us.
 """
 
@@ -16,7 +16,7 @@ from configs import common
 # variant -> (size of the networks, batch size, steps, minutes (0: no limit), peak learning rate)
 VARIANTS = {
   'tiny': ('tiny', 2, 2, 0.0, 1e-3),
-  'demo': ('demo', 16, 64, 3.0, 0.0),
+  'demo': ('demo', 16, 128, 6.0, 0.0),
   'base': ('base', 1024, 100, 0.0, 0.0),
   'large': ('large', 1024, 100, 0.0, 0.0),
 }
@@ -28,6 +28,8 @@ def get_config(variant: str = 'demo') -> ConfigDict:
   config.options = ConfigDict(
     {
       'image_size': common.IMAGE_SIZES[variant],
+      'components': 128 if variant == 'demo' else 0,  # directions of its covariance: 95 % of what varies
+      'component_portraits': 2048,
     }
   )
   config.init = ConfigDict(

@@ -22,10 +22,20 @@ SIZES: dict[str, dict[str, Any]] = {
 
 @flax.struct.dataclass
 class FacePrior:
-  """Mean and standard deviation `[h, w, c]` of scaled latents (`z0 * latent_scale`) of aligned portraits."""
+  """Statistics of scaled latents (`z0 * latent_scale`) of aligned portraits.
+
+  Attributes:
+    mean, std: `[h, w, c]`.
+    directions: `[k, h, w, c]`, orthonormal: the principal components, or None where they were not computed.
+    variances: `[k]` along them.
+    rest: variance in every other direction, a scalar.
+  """
 
   mean: jax.Array
   std: jax.Array
+  directions: jax.Array | None = None
+  variances: jax.Array | None = None
+  rest: jax.Array | None = None
 
   def pooled(self) -> jax.Array:
     """The mean over the picture, `[c]`."""

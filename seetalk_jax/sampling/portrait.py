@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 
 from seetalk_jax.diffusion import samplers
+from seetalk_jax.diffusion.gaussian import linear_prediction
 from seetalk_jax.diffusion.guidance import guided
 from seetalk_jax.diffusion.schedule import Schedule
 from seetalk_jax.models.face_prior import FacePrior
@@ -37,7 +38,33 @@ class PortraitSamples(NamedTuple):
 
 def prior_of(statistics: Mapping[str, jax.Array]) -> FacePrior:
   """The face prior among a run's or a release's statistics."""
-  return FacePrior(jnp.asarray(statistics['face_prior_mean']), jnp.asarray(statistics['face_prior_std']))
+  names = ('mean', 'std', 'directions', 'variances', 'rest')
+  found = {name: statistics[f'face_prior_{name}'] for name in names if f'face_prior_{name}' in statistics}
+  return FacePrior(**{name: jnp.asarray(value, jnp.float32) for name, value in found.items()})
+
+
+def predict(
+  unet: nn.Module,
+  params: Any,
+  prior: FacePrior,
+  y_t: jax.Array,
+  t: jax.Array,
+  condition: tuple[jax.Array, ...],
+  *,
+  schedule: Schedule = SCHEDULE,
+  prediction_type: str = PREDICTION_TYPE,
+) -> jax.Array:
+  """The UNet's answer at `y_t`, on top of the best linear one where the prior knows the covariance.
+
+  Args:
+    params: of the UNet.
+    condition: (tokens, tokens_valid, embedding), as the UNet takes them.
+  """
+  prediction = unet.apply({'params': params}, y_t, t, *condition)
+  if prior.directions is None:
+    return prediction
+  covariance = (prior.directions, prior.variances, prior.rest)
+  return prediction + linear_prediction(prediction_type, schedule, y_t, t, *covariance)
 
 
 def prior_weight(
@@ -102,7 +129,8 @@ def sample_portraits(
   Args:
     networks, params: name -> module, and its parameters: autoencoder, portrait_unet, and
       sample_adaptive_weighting (without it beta is the statistic `beta0`).
-    statistics: latent_scale, face_prior_mean, face_prior_std, beta0.
+    statistics: latent_scale, face_prior_mean, face_prior_std, beta0; and face_prior_directions, _variances, _rest
+      where the network was trained with them.
     embedding: voice vectors `[b, 512]`.
     tokens, tokens_valid: speech tokens `[b, t, d]` and bool `[b, t]`; a few seconds are enough.
     rng: one key; the same key gives the same faces.
@@ -114,7 +142,16 @@ def sample_portraits(
   unet = networks['portrait_unet']
 
   def denoise(y_t, t, condition):
-    return unet.apply({'params': params['portrait_unet']}, y_t, t, *condition)
+    return predict(
+      unet,
+      params['portrait_unet'],
+      prior,
+      y_t,
+      t,
+      condition,
+      schedule=schedule,
+      prediction_type=prediction_type,
+    )
 
   def clip(y):
     reach = CLIP_DEVIATIONS * prior.std + 1e-3

@@ -7,10 +7,12 @@ from collections.abc import Mapping
 from typing import Any
 
 import flax.linen as nn
+import flax.struct
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from seetalk_jax.errors import ConfigError
 from seetalk_jax.models import blocks
 from seetalk_jax.models.face_prior import FacePrior, PriorSums, finalize_prior, update_prior
 from seetalk_jax.stages import base
@@ -36,15 +38,55 @@ def prior_statistics(raw: FacePrior) -> dict[str, np.ndarray]:
   return {name: np.asarray(value, np.float32) for name, value in statistics.items()}
 
 
+def principal_directions(latents: np.ndarray, count: int) -> dict[str, np.ndarray]:
+  """The covariance of latents `[n, h, w, c]` (scaled), as far as `count` directions hold it.
+
+  Returns:
+    face_prior_directions `[count, h, w, c]` (float16 digits: they are many), face_prior_variances `[count]`,
+    and face_prior_rest, the mean variance in all other directions.
+  """
+  n, shape = len(latents), latents.shape[1:]
+  flat = latents.reshape(n, -1).astype(np.float32)
+  flat = flat - flat.mean(0)
+  _, singular, directions = np.linalg.svd(flat, full_matrices=False)
+  variances = np.square(singular) / n
+  left = np.sum(variances[count:]) / max(flat.shape[1] - count, 1)
+  return {
+    'face_prior_directions': directions[:count].reshape(count, *shape).astype(np.float16).astype(np.float32),
+    'face_prior_variances': variances[:count].astype(np.float32),
+    'face_prior_rest': np.float32(max(left, 1e-4)),
+  }
+
+
+@flax.struct.dataclass
+class Seen:
+  """What the pass has gathered: exact sums over everything, and the first latents themselves.
+
+  Attributes:
+    latents: `[n, h, w, c]`, unscaled; rows from `sums.count` on are empty.
+  """
+
+  sums: PriorSums
+  latents: jax.Array
+
+
 @dataclasses.dataclass(frozen=True)
 class FacePriorStage:
-  """A pass over portraits; see `base.PassStage`."""
+  """A pass over portraits; see `base.PassStage`.
+
+  Attributes:
+    components: principal directions that are kept; 0: none. The paper speaks of a statistical prior; that its
+      covariance helps the denoiser is our reading.
+    component_portraits: how many portraits they are computed from, the first of the pass.
+  """
 
   frozen: Mapping[str, nn.Module]
   networks: Mapping[str, nn.Module] = dataclasses.field(default_factory=dict)
   name: str = 'face_prior'
   view: str = 'image'
   image_size: int = 256
+  components: int = 0
+  component_portraits: int = 2048
 
   def batch_spec(self, batch_size: int) -> dict[str, jax.ShapeDtypeStruct]:
     return {'image': jax.ShapeDtypeStruct((batch_size, self.image_size, self.image_size, 3), jnp.uint8)}
@@ -52,19 +94,32 @@ class FacePriorStage:
   def data_options(self) -> dict[str, Any]:
     return {'portraits_only': True}
 
-  def start(self, frozen: base.Frozen) -> PriorSums:
+  def start(self, frozen: base.Frozen) -> Seen:
     del frozen
     autoencoder = self.frozen['autoencoder']
     size = self.image_size // autoencoder.factor
-    return PriorSums.empty((size, size, autoencoder.latent_channels))
+    shape = (size, size, autoencoder.latent_channels)
+    kept = self.component_portraits if self.components else 0
+    return Seen(PriorSums.empty(shape), jnp.zeros((kept, *shape), jnp.float32))
 
-  def update(self, accumulator: PriorSums, frozen: base.Frozen, batch: base.Batch) -> PriorSums:
+  def update(self, accumulator: Seen, frozen: base.Frozen, batch: base.Batch) -> Seen:
     image = blocks.to_float(batch['image'])
     mean, _ = self.frozen['autoencoder'].apply(frozen.variables('autoencoder'), image, method='encode')
-    return update_prior(accumulator, mean)
+    rows = accumulator.sums.count.astype(jnp.int32) + jnp.arange(mean.shape[0])
+    latents = accumulator.latents.at[rows].set(mean.astype(jnp.float32), mode='drop')
+    return Seen(update_prior(accumulator.sums, mean), latents)
 
-  def finalize(self, accumulator: PriorSums) -> dict[str, np.ndarray]:
-    return prior_statistics(finalize_prior(accumulator))
+  def finalize(self, accumulator: Seen) -> dict[str, np.ndarray]:
+    statistics = prior_statistics(finalize_prior(accumulator.sums))
+    if self.components:
+      latents = np.asarray(accumulator.latents[: int(accumulator.sums.count)]) * statistics['latent_scale']
+      if len(latents) <= self.components:
+        raise ConfigError(
+          f'{len(latents)} portraits cannot give {self.components} directions: raise --config.num_steps or '
+          'lower --config.options.components'
+        )
+      statistics |= principal_directions(latents, self.components)
+    return statistics
 
   def preview(self, params, frozen, collections, batch, rng) -> np.ndarray:
     """The mean face: the prior, decoded."""

@@ -142,8 +142,14 @@ class PortraitStage(base.StageBase):
     valid = valid & keep[:, None]
     voice = voice * keep[:, None]
     tokens = tokens * keep[:, None, None]
-    prediction = self.networks['portrait_unet'].apply(
-      {'params': params['portrait_unet']}, y_t, t, tokens, valid, voice
+    prediction = sampling.predict(
+      self.networks['portrait_unet'],
+      params['portrait_unet'],
+      prior,
+      y_t,
+      t,
+      (tokens, valid, voice),
+      prediction_type=self.prediction_type,
     )
     target = objective.target(self.prediction_type, schedule, y0, noise, t)
     error = jnp.mean(jnp.square(prediction - target), axis=(1, 2, 3))

@@ -1,0 +1,51 @@
+"""The best linear denoiser: what a network would predict if clean samples were Gaussian.
+
+Far from the data a diffusion model's score is that of a Gaussian with the data's mean and covariance
+(arXiv 2311.10892). Where that is known, a network need only learn what is left.
+"""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+
+from seetalk_jax.diffusion.schedule import Schedule
+
+
+def linear_prediction(
+  prediction_type: str,
+  schedule: Schedule,
+  xt: jax.Array,
+  t: jax.Array,
+  directions: jax.Array,
+  variances: jax.Array,
+  rest: jax.Array,
+) -> jax.Array:
+  """The prediction of least mean squared error at `xt` for x0 ~ N(0, C), noise independent.
+
+  C has the eigenvalues `variances` along `directions`, and `rest` in every other direction.
+
+  Args:
+    prediction_type: 'eps', 'x0' or 'v'.
+    xt: `[b, ...]`.
+    t: int `[b]`.
+    directions: orthonormal `[k, ...]`.
+    variances: `[k]`.
+    rest: scalar.
+  """
+  signal, sigma = (scale.reshape(-1, 1) for scale in schedule.scales(t, xt.ndim))
+
+  def gain(variance):
+    spread = jnp.square(signal) * variance + jnp.square(sigma)
+    if prediction_type == 'x0':
+      return signal * variance / spread
+    if prediction_type == 'eps':
+      return sigma / spread
+    if prediction_type == 'v':
+      return signal * sigma * (1.0 - variance) / spread
+    raise ValueError(f"prediction type must be one of ('eps', 'x0', 'v'), got {prediction_type!r}")
+
+  flat, basis = xt.reshape(xt.shape[0], -1), directions.reshape(directions.shape[0], -1)
+  others = gain(rest)
+  along = (flat @ basis.T) * (gain(variances) - others)
+  return (others * flat + along @ basis).reshape(xt.shape)
