@@ -202,6 +202,44 @@ def test_portrait_learns_and_samples(mode):
   assert np.all(np.abs(first.latent - frozen.statistics['face_prior_mean']) <= reach)
 
 
+def test_prior_keeps_the_covariance_and_the_denoiser_starts_from_it():
+  portrait, frozen = make_portrait_stage()
+  given = {'autoencoder': portrait.frozen['autoencoder']}
+  stage = base.build_stage(
+    config_of('face_prior', [], image_size=SIZE, components=3, component_portraits=5), given
+  )
+  seen = stage.start(frozen)
+  images = [batch_of(stage, 4, seed) for seed in range(2)]
+  for batch in images:
+    seen = stage.update(seen, frozen, batch)
+  statistics = stage.finalize(seen)
+  directions = statistics['face_prior_directions']
+  assert directions.shape == (3, *portrait.latent_shape)
+  flat = directions.reshape(3, -1)
+  np.testing.assert_allclose(flat @ flat.T, np.eye(3), atol=2e-3)
+  pictures = blocks.to_float(jnp.concatenate([b['image'] for b in images]))[:5]  # the first ones only
+  raw, _ = given['autoencoder'].apply(frozen.variables('autoencoder'), pictures, method='encode')
+  scaled = np.asarray(raw).reshape(5, -1) * statistics['latent_scale']
+  wanted = np.linalg.eigvalsh(np.cov(scaled.T, bias=True))[::-1]
+  np.testing.assert_allclose(statistics['face_prior_variances'], wanted[:3], rtol=1e-3)
+
+  # A fresh UNet answers zero, so the loss starts where the best linear denoiser is.
+  batch = batch_of(portrait)
+  plain = {**statistics, 'beta0': np.float32(1)}
+  with_directions = frozen.replace(statistics=plain)
+  without = frozen.replace(
+    statistics={k: v for k, v in plain.items() if not k.endswith(('ons', 'rest', 'ces'))}
+  )
+  params, _ = unboxed(portrait, frozen)
+  errors = [
+    portrait.loss(params, f, {}, batch, jax.random.key(0), 0)[1][0]['error']
+    for f in (with_directions, without)
+  ]
+  assert errors[0] < errors[1]
+  with pytest.raises(ConfigError, match='directions'):
+    stage.finalize(stage.update(stage.start(frozen), frozen, batch_of(stage, 2)))
+
+
 def test_cached_latents_replace_portraits():
   stage, frozen = make_portrait_stage(cached_latents=True, drop_rate=1.0)
   assert 'portrait' not in stage.batch_spec(2) and stage.batch_spec(2)['latent'].shape == (2, 8, 8, 4)

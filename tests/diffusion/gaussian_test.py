@@ -1,0 +1,75 @@
+"""The best linear denoiser against its closed form, and against samples."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from seetalk_jax.diffusion import objective, process
+from seetalk_jax.diffusion.gaussian import linear_prediction
+from seetalk_jax.diffusion.schedule import Schedule
+
+SCHEDULE = Schedule()
+SHAPE = (2, 3, 2)
+DIMENSIONS, KEPT, REST = 12, 4, 0.05
+
+
+def covariance(seed=0):
+  rng = np.random.default_rng(seed)
+  basis = np.linalg.qr(rng.standard_normal((DIMENSIONS, DIMENSIONS)))[0].T
+  variances = np.array([3.0, 1.5, 0.8, 0.2])
+  return (
+    basis[:KEPT].reshape(KEPT, *SHAPE),
+    variances,
+    basis,
+    np.r_[variances, np.full(DIMENSIONS - KEPT, REST)],
+  )
+
+
+@pytest.mark.parametrize('t', [0, 300, 999])
+def test_x0_is_the_posterior_mean(t):
+  directions, variances, basis, every = covariance()
+  c = basis.T @ np.diag(every) @ basis
+  signal, sigma = (float(x.item()) for x in SCHEDULE.scales(jnp.array([t]), 1))
+  xt = np.random.default_rng(1).standard_normal((5, DIMENSIONS))
+  wanted = xt @ (signal * c @ np.linalg.inv(signal**2 * c + sigma**2 * np.eye(DIMENSIONS))).T
+  args = (
+    jnp.asarray(xt.reshape(5, *SHAPE)),
+    jnp.full(5, t),
+    jnp.asarray(directions),
+    jnp.asarray(variances),
+    REST,
+  )
+  x0 = linear_prediction('x0', SCHEDULE, *args)
+  np.testing.assert_allclose(x0.reshape(5, -1), wanted, atol=2e-5)
+  # All three predictions say the same.
+  v = linear_prediction('v', SCHEDULE, *args)
+  np.testing.assert_allclose(objective.to_x0('v', SCHEDULE, v, *args[:2]), x0, atol=2e-4)
+  if t < 999:
+    eps = linear_prediction('eps', SCHEDULE, *args)
+    np.testing.assert_allclose(objective.to_eps('x0', SCHEDULE, x0, *args[:2]), eps, atol=2e-3)
+
+
+def test_nothing_linear_does_better():
+  directions, variances, basis, every = covariance()
+  keys = jax.random.split(jax.random.key(0), 3)
+  n = 4000
+  x0 = (jax.random.normal(keys[0], (n, DIMENSIONS)) * jnp.sqrt(every)) @ basis
+  x0 = x0.reshape(n, *SHAPE)
+  noise = jax.random.normal(keys[1], x0.shape)
+  t = jax.random.randint(keys[2], (n,), 0, 1000)
+  xt = process.add_noise(SCHEDULE, x0, noise, t)
+  v = linear_prediction('v', SCHEDULE, xt, t, jnp.asarray(directions), jnp.asarray(variances), REST)
+  target = objective.target('v', SCHEDULE, x0, noise, t)
+  error = jnp.mean(jnp.square(v - target))
+  # The error that is left is not along the prediction's own inputs: scaling it only makes it worse.
+  for scale in (0.9, 1.1):
+    assert error < jnp.mean(jnp.square(scale * v - target))
+  assert error < 0.75 * jnp.mean(jnp.square(target))
+
+
+def test_unknown_type():
+  with pytest.raises(ValueError, match='score'):
+    linear_prediction(
+      'score', SCHEDULE, jnp.zeros((1, 2)), jnp.zeros(1, int), jnp.eye(1, 2), jnp.ones(1), 1.0
+    )
