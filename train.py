@@ -67,8 +67,7 @@ def _parse(argv: list[str]) -> list[str]:
 def _fail(error: Exception) -> int:
   text = str(error).strip()
   if error.args and isinstance(error.args[0], KeyError):  # ml_collections' locked dicts
-    name = text.strip('"\'')
-    text = f'the configuration has no field {name!r}, --config: see its file in configs/'
+    text = f'the configuration has no field {error.args[0].args[0]}, --config: see its file in configs/'
   if 'Traceback' in text:  # config_flags quotes what a configuration raised, which says it in its last line
     text = text.splitlines()[-1].partition(': ')[2]
   print('error: ' + ' '.join(text.split()), file=sys.stderr)

@@ -134,7 +134,8 @@ def test_random_and_neutral_frames():
   column = {name: array[:, i] for i, name in enumerate(parameters.Motion._fields)}
   for name, limit in (('yaw', 0.45), ('pitch', 0.3), ('roll', 0.25)):
     assert 0.9 * limit < np.abs(column[name]).max() <= limit
-  assert 0.08 < np.mean(column['blink_left'] > 0) < 0.22
+  assert 0.18 < np.mean(column['blink_left'] > 0) < 0.32
+  assert 0.4 < np.mean(np.abs(column['yaw']) < 0.12) < 0.8  # half of the heads nearly still
   opening = column['jaw'] * (1 - column['closure'])
   assert np.mean(opening > 0.7) > 0.08 and np.mean(opening < 0.05) > 0.08
   calm = np.stack([parameters.motion_to_array(motion.neutral_motion(i)) for i in range(50)])
