@@ -1,9 +1,9 @@
 r"""The statistical face prior: mean and deviation of the latents of portraits. A pass, no training.
 
   python train.py --config configs/face_prior.py:demo --workdir runs/demo/face_prior \
-    --config.init.autoencoder=runs/demo/autoencoder
+    --config.init.autoencoder=runs/demo/autoencoder --config.init.speech_encoder=runs/demo/conre
 
-Given: the autoencoder.
+Given: the autoencoder; the speech encoder, where what a voice tells is measured too.
 
 demo: three minutes on two CPU cores (`max_minutes`; a GPU reaches `num_steps` first). tiny: two steps, a test.
 base, large: sizes and batches for a pod slice or an eight-GPU host; planned, not run by us.
@@ -30,11 +30,13 @@ def get_config(variant: str = 'demo') -> ConfigDict:
       'image_size': common.IMAGE_SIZES[variant],
       'components': 128 if variant == 'demo' else 0,  # directions of its covariance: 95 % of what varies
       'component_portraits': 2048,
+      'with_voice': variant == 'demo',
     }
   )
   config.init = ConfigDict(
     {
       'autoencoder': '',
+      'speech_encoder': '',
     }
   )
   config.optimizer.ema_decay = 0.9999 if common.is_big(variant) else 0.998

@@ -74,7 +74,7 @@ def _warped(others: Mapping[str, Any]) -> Any:
     features={4: _array(1, quarter, quarter, fine), 8: _array(1, eighth, eighth, coarse)},
     flow=_array(1, quarter, quarter, 2),
     occlusion=_array(1, quarter, quarter, 1),
-    coarse_flow=_array(1, SIDE // 16, SIDE // 16, 2),
+    coarse_flow=_array(1, SIDE // 4, SIDE // 4, 2),
     occlusion_logits=_array(1, quarter, quarter, 1),
   )
 

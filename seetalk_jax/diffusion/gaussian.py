@@ -20,8 +20,9 @@ def linear_prediction(
   directions: jax.Array,
   variances: jax.Array,
   rest: jax.Array,
+  mean: jax.Array | None = None,
 ) -> jax.Array:
-  """The prediction of least mean squared error at `xt` for x0 ~ N(0, C), noise independent.
+  """The prediction of least mean squared error at `xt` for x0 ~ N(mean, C), noise independent.
 
   C has the eigenvalues `variances` along `directions`, and `rest` in every other direction.
 
@@ -30,8 +31,9 @@ def linear_prediction(
     xt: `[b, ...]`.
     t: int `[b]`.
     directions: orthonormal `[k, ...]`.
-    variances: `[k]`.
+    variances: `[k]`, or `[b, k]` where they differ from sample to sample.
     rest: scalar.
+    mean: `[b, ...]`; None: 0.
   """
   signal, sigma = (scale.reshape(-1, 1) for scale in schedule.scales(t, xt.ndim))
 
@@ -45,7 +47,13 @@ def linear_prediction(
       return signal * sigma * (1.0 - variance) / spread
     raise ValueError(f"prediction type must be one of ('eps', 'x0', 'v'), got {prediction_type!r}")
 
+  if mean is not None:
+    centre = mean.reshape(mean.shape[0], -1)
+    xt = xt - (signal * centre).reshape(xt.shape)
   flat, basis = xt.reshape(xt.shape[0], -1), directions.reshape(directions.shape[0], -1)
   others = gain(rest)
   along = (flat @ basis.T) * (gain(variances) - others)
-  return (others * flat + along @ basis).reshape(xt.shape)
+  prediction = others * flat + along @ basis
+  if mean is not None:  # of the noise nothing is expected, of x0 the mean
+    prediction = prediction + {'x0': 1.0, 'eps': 0.0, 'v': -sigma}[prediction_type] * centre
+  return prediction.reshape(xt.shape)

@@ -29,6 +29,9 @@ class FacePrior:
     directions: `[k, h, w, c]`, orthonormal: the principal components, or None where they were not computed.
     variances: `[k]` along them.
     rest: variance in every other direction, a scalar.
+    voice, voice_mean: `[k, d]` and `[d]`: a voice vector's coordinates along the directions are expected at
+      `voice @ (e_s - voice_mean)`; None where that was not measured.
+    voice_variances: `[k]`, what is left around that.
   """
 
   mean: jax.Array
@@ -36,6 +39,26 @@ class FacePrior:
   directions: jax.Array | None = None
   variances: jax.Array | None = None
   rest: jax.Array | None = None
+  voice: jax.Array | None = None
+  voice_mean: jax.Array | None = None
+  voice_variances: jax.Array | None = None
+
+  def expected(self, embedding: jax.Array, heard: jax.Array) -> tuple[jax.Array | None, jax.Array]:
+    """What is known of a face before it is seen.
+
+    Args:
+      embedding: voice vectors `[b, d]`.
+      heard: bool `[b]`; False: there is no voice.
+
+    Returns:
+      The expected departure from `mean`, `[b, h, w, c]` (None: nothing is known), and the variances along the
+      directions, `[k]` or `[b, k]`.
+    """
+    if self.voice is None:
+      return None, self.variances
+    along = (embedding - self.voice_mean) @ self.voice.T * heard[:, None]
+    variances = jnp.where(heard[:, None], self.voice_variances, self.variances)
+    return jnp.einsum('bk,khwc->bhwc', along, self.directions), variances
 
   def pooled(self) -> jax.Array:
     """The mean over the picture, `[c]`."""

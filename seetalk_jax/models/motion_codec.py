@@ -16,12 +16,12 @@ from seetalk_jax.models.blocks import (
   dense,
   group_norm,
   layer_norm,
-  partitioned,
   pixel_shuffle,
   pixel_unshuffle,
   resize_image,
   resolve_size,
 )
+from seetalk_jax.models.motion_warper import MotionModes, MotionWarper
 from seetalk_jax.models.warping import upsample_bilinear, warp
 
 SIZES: dict[str, dict[str, Any]] = {
@@ -32,6 +32,7 @@ SIZES: dict[str, dict[str, Any]] = {
     warp_widths=(16, 16),
     decoder_widths=(16, 16),
     hidden=32,
+    num_modes=8,
     num_blocks=1,
   ),
   'demo': {},
@@ -42,6 +43,7 @@ SIZES: dict[str, dict[str, Any]] = {
     warp_widths=(256, 512),
     decoder_widths=(128, 256),
     hidden=1024,
+    num_modes=128,
     num_blocks=2,
   ),
   'large': dict(
@@ -51,13 +53,15 @@ SIZES: dict[str, dict[str, Any]] = {
     warp_widths=(320, 640),
     decoder_widths=(160, 320),
     hidden=2048,
+    num_modes=192,
     num_blocks=3,
   ),
 }
 
 
-# How far the fields of the embedded world's `Motion` go, in its order.
-_TRUTH_SCALES = (0.3,) * 11 + (0.15, 0.1, 0.3, 0.3, 0.2, 0.12, 0.1, 0.1, 0.1)
+# How far the fields of the embedded world's `Motion` go, in its order. Lips and lids count double: they move
+# few pixels, and what fills little of m is hard to find in it.
+_TRUTH_SCALES = (0.15,) * 10 + (0.3, 0.15, 0.1, 0.3, 0.3, 0.2, 0.12, 0.1, 0.1, 0.1)
 
 
 class Appearance(NamedTuple):
@@ -66,10 +70,15 @@ class Appearance(NamedTuple):
   Attributes:
     image: `[b, h, w, 3]` in [-1, 1], the portrait itself.
     features: downsampling factor (4, 8, 16) -> `[b, h / factor, w / factor, c]`.
+    modes: `[b, h / 4, w / 4, num_modes, 2]`: how each place moves along each mode.
+    places: `[b, h / 4, w / 4, 3]`: where each place lies on a resting head; free coordinates where no truth
+      taught them.
   """
 
   image: jax.Array
   features: dict[int, jax.Array]
+  modes: jax.Array
+  places: jax.Array
 
 
 class Warped(NamedTuple):
@@ -77,11 +86,12 @@ class Warped(NamedTuple):
 
   Attributes:
     image: `[b, h, w, 3]`, the portrait warped at full resolution.
-    features: factor (4, 8) -> warped features `[b, h / factor, w / factor, c]`.
+    features: factor (4, 8) -> warped features `[b, h / factor, w / factor, c]`; those at 8 also hold what the
+      warper says is new (an opened mouth).
     flow: `[b, h / 4, w / 4, 2]`, (x, y) offsets target -> source in picture units; 0 is the identity.
     occlusion: `[b, h / 4, w / 4, 1]` in [0, 1]: 1 where the source shows what the target needs, 0 where it
       must be invented.
-    coarse_flow: `[b, h / 16, w / 16, 2]`, the first guess that `flow` refines; taught alongside.
+    coarse_flow: `[b, h / 4, w / 4, 2]`, the modes' flow, which `flow` refines; taught alongside.
     occlusion_logits: `occlusion` before the sigmoid.
   """
 
@@ -141,67 +151,6 @@ class MotionEncoder(nn.Module):
     return dense(self.motion_dim, 'to_motion', axes=('mlp', 'embed'), **types)(
       x.reshape(x.shape[0], -1)
     ).astype(jnp.float32)
-
-
-class MotionWarper(nn.Module):
-  """(features, m_source, m_target) -> flow and occlusion, coarse to fine.
-
-  A first flow at 1/16 moves the head as a whole; the features at 1/8, warped by it, are nearly in place when
-  the second network looks at them; its correction leaves at 1/4 through a pixel shuffle.
-  """
-
-  widths: tuple[int, int]
-  hidden: int
-  num_blocks: int
-  dtype: Any = jnp.float32
-  param_dtype: Any = jnp.float32
-
-  @nn.compact
-  def __call__(
-    self, features: Mapping[int, jax.Array], m_source: jax.Array, m_target: jax.Array
-  ) -> tuple[jax.Array, jax.Array, jax.Array]:
-    """Returns flow `[b, h / 4, w / 4, 2]`, occlusion logits `[b, h / 4, w / 4, 1]`, flow at 1/16."""
-    types = dict(dtype=self.dtype, param_dtype=self.param_dtype)
-    motion = jnp.concatenate([m_target - m_source, m_source, m_target], axis=-1)
-    motion = MLP(self.hidden, self.hidden, name='motion_mlp', **types)(motion)
-
-    fine_width, coarse_width = self.widths
-    x = features[16]
-    b, h, w, _ = x.shape
-    # A low-rank picture of the motion gives whole-head moves before any convolution has looked around.
-    places = self.param(
-      'places',
-      partitioned(nn.initializers.normal(0.02), (None, None, 'positions')),
-      (16, 16, 32),
-    )
-    places = (
-      upsample_bilinear(jnp.asarray(places, x.dtype)[None], (h, w)) if (h, w) != (16, 16) else places[None]
-    )
-    gains = dense(32, 'place_gains', axes=('embed', None), **types)(motion)
-    x = jnp.concatenate(
-      [x, jnp.broadcast_to(places, (b, h, w, 32)), places * gains[:, None, None, :]], axis=-1
-    )
-    x = conv(coarse_width, 1, 'coarse_in', **types)(x)
-    for i in range(2 * self.num_blocks):
-      x = ResBlock(coarse_width, conditioning='film', zero_init=False, name=f'coarse_block_{i}', **types)(
-        x, motion
-      )
-    hidden = jax.nn.silu(group_norm(coarse_width, 'coarse_norm', **types)(x))
-    coarse = conv(2, 3, 'coarse_flow', zero_init=True, **types)(hidden).astype(jnp.float32)
-
-    size = features[8].shape[1:3]
-    flow = upsample_bilinear(coarse, size)
-    moved = warp(features[8], flow)
-    x = jnp.concatenate([moved, upsample_bilinear(hidden, size), flow.astype(moved.dtype)], axis=-1)
-    x = conv(fine_width, 1, 'fine_in', **types)(x)
-    for i in range(self.num_blocks):
-      x = ResBlock(fine_width, conditioning='film', zero_init=False, name=f'fine_block_{i}', **types)(
-        x, motion
-      )
-    x = jax.nn.silu(group_norm(fine_width, 'fine_norm', **types)(x))
-    x = pixel_shuffle(conv(12, 3, 'fine_out', zero_init=True, **types)(x), 2).astype(jnp.float32)
-    flow = upsample_bilinear(coarse, (2 * size[0], 2 * size[1])) + x[..., :2]
-    return flow, x[..., 2:], coarse
 
 
 class PlainDecoder(nn.Module):
@@ -283,9 +232,10 @@ class MotionCodec(nn.Module):
     appearance_widths: channels of the identity features at 1/4, 1/8, 1/16.
     motion_widths: channels of `phi_m` at 1/4, 1/8, 1/16 of `motion_size`.
     motion_bottleneck: channels per place before the last dense layer of `phi_m`.
-    warp_widths: channels of the warper at 1/8 and 1/16.
+    warp_widths: channels of modes and warper at 1/8 (and 1/4), and at 1/16.
     decoder_widths: channels of the plain decoder at 1/4 and 1/8.
     hidden: width of the dense parts.
+    num_modes: ways of moving that a portrait has.
     num_blocks: residual blocks per level.
   """
 
@@ -299,6 +249,7 @@ class MotionCodec(nn.Module):
   warp_widths: tuple[int, int] = (64, 128)
   decoder_widths: tuple[int, int] = (48, 64)
   hidden: int = 256
+  num_modes: int = 64
   num_blocks: int = 1
   dtype: Any = jnp.float32
   param_dtype: Any = jnp.float32
@@ -318,7 +269,8 @@ class MotionCodec(nn.Module):
     self.motion_encoder = MotionEncoder(
       self.motion_dim, self.motion_widths, self.motion_bottleneck, self.num_blocks, **types
     )
-    self.warper = MotionWarper(self.warp_widths, self.hidden, self.num_blocks, **types)
+    self.motion_modes = MotionModes(self.num_modes, self.warp_widths, self.num_blocks, **types)
+    self.warper = MotionWarper(self.warp_widths, self.hidden, self.num_modes, self.num_blocks, **types)
     self.decoder = PlainDecoder(self.decoder_widths, self.num_blocks, **types)
     self.truth_encoder = TruthEncoder(self.motion_dim, self.hidden, **types)
     # Both encoders end on one sphere: m can neither shrink nor grow.
@@ -337,7 +289,8 @@ class MotionCodec(nn.Module):
     """Portrait `[b, h, w, 3]` in [-1, 1], sides multiples of 16, to what is kept of it."""
     if portrait.shape[1] % 16 or portrait.shape[2] % 16:
       raise ValueError(f'portrait sides must be multiples of 16, got shape {portrait.shape}')
-    return Appearance(portrait, self.identity_encoder(portrait))
+    features = self.identity_encoder(portrait)
+    return Appearance(portrait, features, *self.motion_modes(features))
 
   def motion(self, frame: jax.Array) -> jax.Array:
     """Frame `[b, s, s, 3]` in [-1, 1] (any size) to its motion latent, float32 `[b, motion_dim]`."""
@@ -361,10 +314,13 @@ class MotionCodec(nn.Module):
     """
     b = m_target.shape[0]
     image, features, m_source = jax.tree.map(
-      lambda x: jnp.broadcast_to(x, (b, *x.shape[1:])), (*appearance, m_source)
+      lambda x: jnp.broadcast_to(x, (b, *x.shape[1:])), (appearance.image, appearance.features, m_source)
     )
-    flow, occlusion_logits, coarse_flow = self.warper(features, m_source, m_target)
+    flow, occlusion_logits, coarse_flow, lacking = self.warper(
+      features, appearance.modes, appearance.places, m_source, m_target
+    )
     moved = {factor: warp(features[factor], flow) for factor in (4, 8)}
+    moved[8] = moved[8] + lacking
     # The picture is data: without a gradient to it the backward pass of the largest warp needs no scatter.
     moved_image = warp(jax.lax.stop_gradient(image), flow)
     return Warped(moved_image, moved, flow, jax.nn.sigmoid(occlusion_logits), coarse_flow, occlusion_logits)

@@ -101,6 +101,27 @@ def warp(image: jax.Array, flow: jax.Array) -> jax.Array:
   return grid_sample(image, identity_grid(h, w) + resize_flow(flow, (h, w)))
 
 
+def invert_flow(forward: jax.Array, num_steps: int = 6) -> jax.Array:
+  """The backward flow of a forward one: `out(x) = -forward(x + out(x))`, by fixed-point steps.
+
+  They meet where `forward` changes by less than its own length (no folds); later steps are halved, so that
+  places that several others claim settle somewhere. The gradient is that of the last look-up alone: exact
+  to first order in the slope of `forward`, and cheap.
+
+  Args:
+    forward: `[b, h, w, 2]`, (x, y) in picture units: the source place x goes to `x + forward(x)`.
+  """
+  grid = identity_grid(*forward.shape[1:3])
+  fixed = jax.lax.stop_gradient(forward)
+
+  def step(i, flow):
+    found = -grid_sample(fixed, grid + flow)
+    return jnp.where(i < num_steps // 2, found, 0.5 * (flow + found))
+
+  flow = jax.lax.fori_loop(0, num_steps, step, -fixed)
+  return -grid_sample(forward, grid + jax.lax.stop_gradient(flow))
+
+
 def resize_flow(flow: jax.Array, size: tuple[int, int]) -> jax.Array:
   """`[b, m, n, 2]` to `[b, *size, 2]`: bilinear up, area mean down; picture units need no rescaling."""
   if flow.shape[1] <= size[0]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -38,7 +39,7 @@ class PortraitSamples(NamedTuple):
 
 def prior_of(statistics: Mapping[str, jax.Array]) -> FacePrior:
   """The face prior among a run's or a release's statistics."""
-  names = ('mean', 'std', 'directions', 'variances', 'rest')
+  names = [field.name for field in dataclasses.fields(FacePrior)]
   found = {name: statistics[f'face_prior_{name}'] for name in names if f'face_prior_{name}' in statistics}
   return FacePrior(**{name: jnp.asarray(value, jnp.float32) for name, value in found.items()})
 
@@ -56,6 +57,8 @@ def predict(
 ) -> jax.Array:
   """The UNet's answer at `y_t`, on top of the best linear one where the prior knows the covariance.
 
+  Where it also knows what a voice tells, the linear answer already follows the voice.
+
   Args:
     params: of the UNet.
     condition: (tokens, tokens_valid, embedding), as the UNet takes them.
@@ -63,8 +66,11 @@ def predict(
   prediction = unet.apply({'params': params}, y_t, t, *condition)
   if prior.directions is None:
     return prediction
-  covariance = (prior.directions, prior.variances, prior.rest)
-  return prediction + linear_prediction(prediction_type, schedule, y_t, t, *covariance)
+  _, tokens_valid, embedding = condition
+  mean, variances = prior.expected(embedding, jnp.any(tokens_valid, axis=-1))
+  return prediction + linear_prediction(
+    prediction_type, schedule, y_t, t, prior.directions, variances, prior.rest, mean
+  )
 
 
 def prior_weight(
@@ -129,8 +135,8 @@ def sample_portraits(
   Args:
     networks, params: name -> module, and its parameters: autoencoder, portrait_unet, and
       sample_adaptive_weighting (without it beta is the statistic `beta0`).
-    statistics: latent_scale, face_prior_mean, face_prior_std, beta0; and face_prior_directions, _variances, _rest
-      where the network was trained with them.
+    statistics: latent_scale, face_prior_mean, face_prior_std, beta0; and the other fields of `FacePrior` where
+      the network was trained with them.
     embedding: voice vectors `[b, 512]`.
     tokens, tokens_valid: speech tokens `[b, t, d]` and bool `[b, t]`; a few seconds are enough.
     rng: one key; the same key gives the same faces.

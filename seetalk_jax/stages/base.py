@@ -19,6 +19,8 @@ PyTree = Any
 Batch = Mapping[str, jax.Array]
 Metrics = dict[str, jax.Array]
 
+SPEECH_SECONDS = 3  # of sound, for one voice vector
+
 # Stage name, in an order that trains -> module with `build(config, given) -> Stage`.
 STAGES = {
   name: f'seetalk_jax.stages.{name}'
@@ -143,6 +145,14 @@ class PassStage(Protocol):
 
   def finalize(self, accumulator: PyTree) -> dict[str, np.ndarray]:
     """Accumulator -> statistics."""
+
+
+def speech_spec(batch_size: int) -> dict[str, jax.ShapeDtypeStruct]:
+  """The entries of a batch that one voice vector is made from: a few seconds of 16 kHz sound."""
+  return {
+    'speech': jax.ShapeDtypeStruct((batch_size, SPEECH_SECONDS * 16_000), jnp.float32),
+    'num_samples': jax.ShapeDtypeStruct((batch_size,), jnp.int32),
+  }
 
 
 def is_pass(stage: Stage | PassStage) -> bool:

@@ -16,7 +16,6 @@ import numpy as np
 from seetalk_jax.models import blocks
 from seetalk_jax.stages import base
 
-SPEECH_SECONDS = 3
 NUM_LIP_FIELDS = 8  # the first motion controls are those of the lips
 _PREPARE_BATCHES = 24
 
@@ -66,17 +65,15 @@ class ConReStage(base.StageBase):
   articulation_weight: float = 1.0
 
   def batch_spec(self, batch_size: int) -> dict[str, jax.ShapeDtypeStruct]:
-    samples = SPEECH_SECONDS * 16_000
     spec = {
       'portrait': jax.ShapeDtypeStruct((batch_size, self.image_size, self.image_size, 3), jnp.uint8),
-      'speech': jax.ShapeDtypeStruct((batch_size, samples), jnp.float32),
-      'num_samples': jax.ShapeDtypeStruct((batch_size,), jnp.int32),
+      **base.speech_spec(batch_size),
       'speaker': jax.ShapeDtypeStruct((batch_size,), jnp.int32),
     }
     if self.attributes_weight:
       spec['attributes'] = jax.ShapeDtypeStruct((batch_size, 3), jnp.float32)
     if self.articulation_weight:
-      spec['speech_motion'] = jax.ShapeDtypeStruct((batch_size, samples // 640, 20), jnp.float32)
+      spec['speech_motion'] = jax.ShapeDtypeStruct((batch_size, base.SPEECH_SECONDS * 25, 20), jnp.float32)
     return spec
 
   def prepare(self, frozen: base.Frozen, batches) -> dict[str, np.ndarray]:

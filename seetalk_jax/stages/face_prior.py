@@ -58,16 +58,58 @@ def principal_directions(latents: np.ndarray, count: int) -> dict[str, np.ndarra
   }
 
 
+def voice_regression(
+  latents: np.ndarray, embeddings: np.ndarray, directions: np.ndarray, variances: np.ndarray, folds: int = 5
+) -> dict[str, np.ndarray]:
+  """What a voice tells of a face, linearly: ridge regression of the coordinates along the directions.
+
+  How much to shrink, and what is left around the answer, are measured on people left out (`folds` times).
+
+  Args:
+    latents: `[n, h, w, c]`, scaled.
+    embeddings: `[n, d]`, the voice vectors that go with them.
+    directions, variances: of `principal_directions`.
+
+  Returns:
+    face_prior_voice `[k, d]`, face_prior_voice_mean `[d]`, face_prior_voice_variances `[k]`.
+  """
+  n, k = len(latents), len(directions)
+  along = (latents - latents.mean(0)).reshape(n, -1) @ directions.reshape(k, -1).T
+  mean = embeddings.mean(0)
+  voices = embeddings - mean
+  scale = np.mean(np.square(voices)) * n
+  penalties = scale * np.logspace(-3, 3, 13)
+
+  def fit(rows):
+    left, singular, right = np.linalg.svd(voices[rows], full_matrices=False)
+    answers = left.T @ along[rows]
+    return [right.T @ (answers * (singular / (singular**2 + p))[:, None]) for p in penalties]
+
+  errors = np.zeros((len(penalties), k))
+  for fold in range(folds):
+    out = np.arange(n) % folds == fold
+    for i, weights in enumerate(fit(~out)):
+      errors[i] += np.sum(np.square(voices[out] @ weights - along[out]), axis=0) / n
+  best = int(np.argmin(errors.sum(1)))
+  return {
+    'face_prior_voice': fit(np.ones(n, bool))[best].T.astype(np.float32),
+    'face_prior_voice_mean': mean.astype(np.float32),
+    'face_prior_voice_variances': np.minimum(errors[best], variances).astype(np.float32),
+  }
+
+
 @flax.struct.dataclass
 class Seen:
-  """What the pass has gathered: exact sums over everything, and the first latents themselves.
+  """What the pass has gathered: exact sums over everything, and the first latents and voices themselves.
 
   Attributes:
     latents: `[n, h, w, c]`, unscaled; rows from `sums.count` on are empty.
+    embeddings: `[n, d]`, or `[0, d]` where voices are not asked for.
   """
 
   sums: PriorSums
   latents: jax.Array
+  embeddings: jax.Array
 
 
 @dataclasses.dataclass(frozen=True)
@@ -78,6 +120,7 @@ class FacePriorStage:
     components: principal directions that are kept; 0: none. The paper speaks of a statistical prior; that its
       covariance helps the denoiser is our reading.
     component_portraits: how many portraits they are computed from, the first of the pass.
+    with_voice: also measure what the voice vector tells of the coordinates along them (our reading too).
   """
 
   frozen: Mapping[str, nn.Module]
@@ -87,12 +130,14 @@ class FacePriorStage:
   image_size: int = 256
   components: int = 0
   component_portraits: int = 2048
+  with_voice: bool = False
 
   def batch_spec(self, batch_size: int) -> dict[str, jax.ShapeDtypeStruct]:
-    return {'image': jax.ShapeDtypeStruct((batch_size, self.image_size, self.image_size, 3), jnp.uint8)}
+    picture = jax.ShapeDtypeStruct((batch_size, self.image_size, self.image_size, 3), jnp.uint8)
+    return {'portrait': picture, **base.speech_spec(batch_size)} if self.with_voice else {'image': picture}
 
   def data_options(self) -> dict[str, Any]:
-    return {'portraits_only': True}
+    return {} if self.with_voice else {'portraits_only': True}
 
   def start(self, frozen: base.Frozen) -> Seen:
     del frozen
@@ -100,25 +145,37 @@ class FacePriorStage:
     size = self.image_size // autoencoder.factor
     shape = (size, size, autoencoder.latent_channels)
     kept = self.component_portraits if self.components else 0
-    return Seen(PriorSums.empty(shape), jnp.zeros((kept, *shape), jnp.float32))
+    width = self.frozen['speech_encoder'].embedding_dim if self.with_voice else 0
+    return Seen(PriorSums.empty(shape), *(jnp.zeros((kept, *each), jnp.float32) for each in (shape, (width,))))
 
   def update(self, accumulator: Seen, frozen: base.Frozen, batch: base.Batch) -> Seen:
-    image = blocks.to_float(batch['image'])
+    image = blocks.to_float(batch['portrait' if self.with_voice else 'image'])
     mean, _ = self.frozen['autoencoder'].apply(frozen.variables('autoencoder'), image, method='encode')
     rows = accumulator.sums.count.astype(jnp.int32) + jnp.arange(mean.shape[0])
     latents = accumulator.latents.at[rows].set(mean.astype(jnp.float32), mode='drop')
-    return Seen(update_prior(accumulator.sums, mean), latents)
+    embeddings = accumulator.embeddings
+    if self.with_voice:
+      features = self.frozen['speech_encoder'].apply(
+        frozen.variables('speech_encoder'), batch['speech'], batch['num_samples']
+      )
+      embeddings = embeddings.at[rows].set(features.embedding.astype(jnp.float32), mode='drop')
+    return Seen(update_prior(accumulator.sums, mean), latents, embeddings)
 
   def finalize(self, accumulator: Seen) -> dict[str, np.ndarray]:
     statistics = prior_statistics(finalize_prior(accumulator.sums))
     if self.components:
-      latents = np.asarray(accumulator.latents[: int(accumulator.sums.count)]) * statistics['latent_scale']
+      count = int(accumulator.sums.count)
+      latents = np.asarray(accumulator.latents[:count]) * statistics['latent_scale']
       if len(latents) <= self.components:
         raise ConfigError(
           f'{len(latents)} portraits cannot give {self.components} directions: raise --config.num_steps or '
           'lower --config.options.components'
         )
-      statistics |= principal_directions(latents, self.components)
+      found = principal_directions(latents, self.components)
+      statistics |= found
+      if self.with_voice:
+        known = (found['face_prior_directions'], found['face_prior_variances'])
+        statistics |= voice_regression(latents, np.asarray(accumulator.embeddings[:count]), *known)
     return statistics
 
   def preview(self, params, frozen, collections, batch, rng) -> np.ndarray:
@@ -130,6 +187,17 @@ class FacePriorStage:
 
 
 def build(config, given: Mapping[str, nn.Module]) -> FacePriorStage:
-  """The stage of a configuration."""
-  frozen = {'autoencoder': base.network_for('autoencoder', config, given)}
-  return FacePriorStage(frozen=frozen, **base.options_of(FacePriorStage, config))
+  """The stage of a configuration.
+
+  Raises:
+    ConfigError: `with_voice` without `components`.
+  """
+  options = base.options_of(FacePriorStage, config)
+  names = ['autoencoder']
+  if options.get('with_voice'):
+    if not options.get('components'):
+      raise ConfigError('option with_voice needs directions to speak of: set --config.options.components')
+    names.append('speech_encoder')
+    options = {'view': 'portrait_speech', **options}
+  frozen = {name: base.network_for(name, config, given) for name in names}
+  return FacePriorStage(frozen=frozen, **options)

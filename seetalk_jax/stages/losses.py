@@ -231,32 +231,30 @@ def flow_losses(
 
   Args:
     flow, coarse_flow, occlusion_logits: of a `Warped`.
-    truth: at the resolution of `flow`.
+    truth: at their resolution.
     parts: labels of the target there; eyeballs turn under their canonical coordinates and are left out.
     canonical: map of the target there.
 
   Returns:
-    'flow', 'coarse_flow': mean absolute error in cells over what is visible; 'flow_features': over the mouth
-    and over the eyes; 'occlusion': cross-entropy.
+    'flow': mean absolute error in cells over what is visible; 'flow_features': over the mouth and over the
+    eyes; 'coarse_flow', 'coarse_flow_features': the same of `coarse_flow`; 'occlusion': cross-entropy, half of it that
+    of mouth and eyes.
   """
   h, w = flow.shape[1:3]
   cells = jnp.array([w, h], jnp.float32)
   weight = truth.visible * (parts != EYE)[..., None] * jnp.where(parts > 1, 2.0, 1.0)[..., None]
-  error = charbonnier((flow - truth.flow) * cells, 0.1)
-  fine = weighted_mean(error, weight)
   regions = feature_regions(canonical)
-  features = 0.5 * sum(weighted_mean(error, weight * regions[..., i : i + 1]) for i in (0, 1))
-  small = coarse_flow.shape[1:3]
-  coarse_weight = blocks.resize_image(weight, small)
-  mean_flow = blocks.resize_image(weight * truth.flow, small) / (coarse_weight + 1e-6)
-  coarse = weighted_mean(charbonnier((coarse_flow - mean_flow) * cells, 0.1), coarse_weight)
+
+  def errors(flow):
+    error = charbonnier((flow - truth.flow) * cells, 0.1)
+    of_regions = [weighted_mean(error, weight * regions[..., i : i + 1]) for i in (0, 1)]
+    return weighted_mean(error, weight), 0.5 * sum(of_regions)
+
+  names = ('flow', 'flow_features', 'coarse_flow', 'coarse_flow_features')
   cross_entropy = jax.nn.softplus(occlusion_logits) - truth.visible * occlusion_logits
-  return {
-    'flow': fine,
-    'coarse_flow': coarse,
-    'flow_features': features,
-    'occlusion': jnp.mean(cross_entropy),
-  }
+  known = dict(zip(names, (*errors(flow), *errors(coarse_flow)), strict=True))
+  in_regions = weighted_mean(cross_entropy, jnp.max(regions, axis=-1, keepdims=True))
+  return known | {'occlusion': 0.5 * (jnp.mean(cross_entropy) + in_regions)}
 
 
 def random_crops(rng: jax.Array, crop: int, *pictures: jax.Array, multiple: int = 8) -> list[jax.Array]:

@@ -35,8 +35,10 @@ class MotionCodecStage(base.StageBase):
     feature_weight: of the picture of mouth and eyes alone; needs truth.
     flow_weight, occlusion_weight: of the warp's truth; `coarse_flow` counts half.
     feature_flow_weight: of the flow of mouth and eyes alone.
-    agree_weight, read_weight: of `motion` against `encode_truth`, and of `read_truth`.
-    agree_back: how much `encode_truth` follows `motion`, relative to that.
+    places_weight: of where each place of the source lies on a resting head.
+    agree_weight, read_weight: of `motion` against `encode_truth` (its error relative to their spread), and of
+      `read_truth`.
+    motion_noise: added to m before it warps: what matters must stand out in m.
     keep_motion: leave `phi_m` and the truth networks as they start: motion tracks of other stages stay valid.
     reach_cells: how far, in cells of 4 pixels, the true flow is searched.
   """
@@ -56,9 +58,10 @@ class MotionCodecStage(base.StageBase):
   flow_weight: float = 0.3
   feature_flow_weight: float = 0.3
   occlusion_weight: float = 0.2
+  places_weight: float = 0.5
   agree_weight: float = 0.5
-  agree_back: float = 0.05
   read_weight: float = 0.2
+  motion_noise: float = 0.1
   keep_motion: bool = False
   reach_cells: int = 12
 
@@ -84,7 +87,7 @@ class MotionCodecStage(base.StageBase):
 
     source, target = blocks.to_float(batch['source']), blocks.to_float(batch['target'])
     b = source.shape[0]
-    driver_rng, truth_rng = jax.random.split(rng)
+    driver_rng, truth_rng, noise_rng = jax.random.split(rng, 3)
     use_driver = jax.random.uniform(driver_rng, (b, 1, 1, 1)) < self.driver_rate
     driver = jnp.where(use_driver, blocks.to_float(batch['driver']), target)
     m_source, m_target = jnp.split(run(jnp.concatenate([source, driver]), method='motion'), 2)
@@ -94,17 +97,16 @@ class MotionCodecStage(base.StageBase):
       truth = jnp.concatenate([batch['source_motion'], batch['target_motion']])
       m_frames, m_truth = jnp.concatenate([m_source, m_target]), run(truth, method='encode_truth')
       # phi_m follows the truth encoder, whose latents hold all that moves and nothing else from the first
-      # step on; the other way is only a nudge: a fresh phi_m says the same of every frame.
-      stop = jax.lax.stop_gradient
-      agree = jnp.mean(jnp.square(m_frames - stop(m_truth)))
-      agree_back = jnp.mean(jnp.square(stop(m_frames) - m_truth))
-      spread = jnp.mean(jnp.var(m_truth, axis=0))
+      # step on; the other way a fresh phi_m, which says the same of every frame, would pull all together.
+      m_truth_fixed = jax.lax.stop_gradient(m_truth)
+      spread = jnp.mean(jnp.var(m_truth_fixed, axis=0))
+      agree = jnp.mean(jnp.square(m_frames - m_truth_fixed)) / (spread + 1e-3)
       scales = jnp.asarray(codec.truth_scales or (1.0,) * codec.truth_dim)
       read = run(jnp.concatenate([m_frames, m_truth]), method='read_truth')
       error = jnp.abs((read - jnp.concatenate([truth, truth])) / scales)
-      loss += self.agree_weight * (agree + self.agree_back * agree_back) + self.read_weight * jnp.mean(error)
+      loss += self.agree_weight * agree + self.read_weight * jnp.mean(error)
       metrics |= {
-        'agree': agree / (spread + 1e-6),
+        'agree': agree,
         'motion_spread': spread,
         'read': jnp.mean(error[: 2 * b]),
         'read_lips': jnp.mean(error[: 2 * b, :8]),
@@ -114,7 +116,10 @@ class MotionCodecStage(base.StageBase):
       m_source = jnp.where(use_truth, m_truth[:b], m_source)
       m_target = jnp.where(use_truth, m_truth[b:], m_target)
 
-    warped = run(run(source, method='appearance'), m_source, m_target, method='warp')
+    noise = self.motion_noise * jax.random.normal(noise_rng, (2, *m_source.shape))
+    m_source, m_target = m_source + noise[0], m_target + noise[1]
+    appearance = run(source, method='appearance')
+    warped = run(appearance, m_source, m_target, method='warp')
     image = run(warped, method='decode')
     weight = losses.part_weights(batch['target_parts']) if self.with_truth else jnp.ones((b, 1, 1, 1))
     pixels = jnp.mean(weight * losses.charbonnier(image - target))
@@ -137,11 +142,16 @@ class MotionCodecStage(base.StageBase):
         batch['target_canonical'],
       )
       loss += self.flow_weight * (known['flow'] + 0.5 * known['coarse_flow'])
-      loss += self.feature_flow_weight * known['flow_features']
+      loss += self.feature_flow_weight * (known['flow_features'] + 0.5 * known['coarse_flow_features'])
+      head_weight = 1.0 + (batch['source_parts'] > 1)[..., None]
+      places = losses.weighted_mean(
+        losses.charbonnier(appearance.places - batch['source_canonical']), head_weight
+      )
+      loss += self.places_weight * places
       loss += self.occlusion_weight * known['occlusion']
       features = losses.feature_error(image, target, batch['target_canonical'])
       loss += self.feature_weight * features
-      metrics |= {**known, 'features': features}
+      metrics |= {**known, 'places': places, 'features': features}
       visible = flow_truth.visible
     shown = blocks.upsample_nearest(jax.lax.stop_gradient(visible), 4)
     copied = losses.weighted_mean(losses.charbonnier(warped.image - target), shown * weight)

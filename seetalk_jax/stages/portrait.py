@@ -22,7 +22,6 @@ from seetalk_jax.stages import base
 from seetalk_jax.stages.face_prior import prior_statistics
 
 PRIOR_MODES = ('scfp', 'scldm', 'ldm')
-SPEECH_SECONDS = 3
 _PREPARE_BATCHES = 32
 
 
@@ -64,10 +63,7 @@ class PortraitStage(base.StageBase):
     return size, size, autoencoder.latent_channels
 
   def batch_spec(self, batch_size: int) -> dict[str, jax.ShapeDtypeStruct]:
-    spec = {
-      'speech': jax.ShapeDtypeStruct((batch_size, SPEECH_SECONDS * 16_000), jnp.float32),
-      'num_samples': jax.ShapeDtypeStruct((batch_size,), jnp.int32),
-    }
+    spec = base.speech_spec(batch_size)
     if self.cached_latents:
       spec['latent'] = jax.ShapeDtypeStruct((batch_size, *self.latent_shape), jnp.float32)
     else:

@@ -68,7 +68,7 @@ class RenderStage(base.StageBase):
   def trainable(self, params: Mapping[str, Any]) -> Any:
     """Everything but phi_m and the truth networks, `phi_id` and the plain decoder as the options say."""
     kept = set(KEPT)
-    kept |= set() if self.train_appearance else {'identity_encoder'}
+    kept |= set() if self.train_appearance else {'identity_encoder', 'motion_modes'}
     kept |= set() if self.plain_weight else {'decoder'}
     return trainable_but(kept, params)
 
