@@ -48,6 +48,9 @@ def stage_config(
   config.data.corpora = (f'corpus/{corpus}',)  # relative to data_root
   config.data.batch_size = batch_size
   config.data.augment = True
+  config.data.cached_samples = (
+    0  # so many go through the frozen networks once, onto the disk; 0: in every step
+  )
   config.data.num_workers = 8 if big else 0  # processes; 0 decodes in threads
 
   config.optimizer = ConfigDict()

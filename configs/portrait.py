@@ -7,7 +7,7 @@ r"""Portrait diffusion: the latent of a face from speech, around the face prior.
 
 Given: speech encoder, autoencoder, and the face prior (computed on the way where that is missing).
 
-demo: 20 minutes on two CPU cores (`max_minutes`; a GPU reaches `num_steps` first). tiny: two steps, a test.
+demo: 40 minutes on two CPU cores (`max_minutes`; a GPU reaches `num_steps` first). tiny: two steps, a test.
 base, large: sizes and batches for a pod slice or an eight-GPU host; planned, not run by us.
 """
 
@@ -18,7 +18,7 @@ from configs import common
 # variant -> (size of the networks, batch size, steps, minutes (0: no limit), peak learning rate)
 VARIANTS = {
   'tiny': ('tiny', 2, 2, 0.0, 1e-3),
-  'demo': ('demo', 4, 20_000, 20.0, 1e-3),
+  'demo': ('demo', 16, 20_000, 40.0, 1e-3),
   'base': ('base', 1024, 300_000, 0.0, 1e-4),
   'large': ('large', 2048, 400_000, 0.0, 1e-4),
 }
@@ -30,8 +30,8 @@ def get_config(variant: str = 'demo') -> ConfigDict:
   size = VARIANTS[variant][0]
   config.model = ConfigDict(
     {
-      # Patches of 4 latents: a body at 8x8 that a CPU can train.
-      'portrait_unet': 'demo, patch_size=4' if variant == 'demo' else size,
+      # Patches of 4 latents: a body at 8x8 that a CPU can train, and a branch along the prior's directions.
+      'portrait_unet': 'demo, patch_size=4, num_directions=128' if variant == 'demo' else size,
       'sample_adaptive_weighting': size,
     }
   )
@@ -39,11 +39,12 @@ def get_config(variant: str = 'demo') -> ConfigDict:
     {
       'image_size': common.IMAGE_SIZES[variant],
       'prior_mode': 'scfp',
-      'draws': {'tiny': 2, 'demo': 8}.get(
-        variant, 1
-      ),  # noises for each latent: encoding costs more than the UNet
+      'guess_draws': 192 if variant == 'demo' else 0,
+      'draws': {'tiny': 2}.get(variant, 1),
     }
   )
+  if variant == 'demo':
+    config.data.cached_samples = 8192
   config.init = ConfigDict(
     {
       'speech_encoder': '',

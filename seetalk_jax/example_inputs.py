@@ -44,7 +44,11 @@ def of(name: str, module: Any, others: Mapping[str, Any] | None = None) -> tuple
     case 'conre':
       return (embedding, tokens), None
     case 'portrait_unet':
-      return (latent, time, tokens, valid, embedding), None
+      inputs = (latent, time, tokens, valid, embedding)
+      return (
+        *inputs,
+        _linear_guess(latent, module.num_directions),
+      ) if module.num_directions else inputs, None
     case 'sample_adaptive_weighting':
       return (embedding, _array(1, latent.shape[-1])), None
     case 'motion_codec':
@@ -62,6 +66,12 @@ def of(name: str, module: Any, others: Mapping[str, Any] | None = None) -> tuple
       return (_array(1, SIDE // 16, SIDE // 16, code_dim), _warped(others)), None
     case _:
       raise KeyError(name)
+
+
+def _linear_guess(latent: jax.ShapeDtypeStruct, count: int) -> Any:
+  from seetalk_jax.models.portrait_unet import LinearGuess
+
+  return jax.eval_shape(lambda: LinearGuess.zeros(latent.shape, count))
 
 
 def _warped(others: Mapping[str, Any]) -> Any:

@@ -57,3 +57,27 @@ def linear_prediction(
   if mean is not None:  # of the noise nothing is expected, of x0 the mean
     prediction = prediction + {'x0': 1.0, 'eps': 0.0, 'v': -sigma}[prediction_type] * centre
   return prediction.reshape(xt.shape)
+
+
+def linear_coordinates(
+  prediction_type: str,
+  schedule: Schedule,
+  xt: jax.Array,
+  t: jax.Array,
+  directions: jax.Array,
+  variances: jax.Array,
+  mean: jax.Array | None = None,
+) -> tuple[jax.Array, jax.Array]:
+  """What a nonlinear denoiser needs to go on from `linear_prediction`, of the same arguments.
+
+  Returns:
+    The coordinates of `xt` along the directions, each of unit variance at every time; and the standard
+    deviation of what the linear prediction gets wrong along each. Both `[b, k]`.
+  """
+  signal, sigma = (scale.reshape(-1, 1) for scale in schedule.scales(t, xt.ndim))
+  flat, basis = xt.reshape(xt.shape[0], -1), directions.reshape(directions.shape[0], -1)
+  if mean is not None:
+    flat = flat - signal * mean.reshape(mean.shape[0], -1)
+  spread = jnp.square(signal) * variances + jnp.square(sigma)
+  doubt = jnp.sqrt(variances / spread) * {'v': 1.0, 'x0': sigma, 'eps': signal}[prediction_type]
+  return (flat @ basis.T) / jnp.sqrt(spread), doubt

@@ -58,7 +58,7 @@ class FacePrior:
       return None, self.variances
     along = (embedding - self.voice_mean) @ self.voice.T * heard[:, None]
     variances = jnp.where(heard[:, None], self.voice_variances, self.variances)
-    return jnp.einsum('bk,khwc->bhwc', along, self.directions), variances
+    return jnp.tensordot(along, self.directions, axes=1), variances
 
   def pooled(self) -> jax.Array:
     """The mean over the picture, `[c]`."""

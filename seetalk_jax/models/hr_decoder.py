@@ -100,7 +100,7 @@ class HRDecoder(nn.Module):
 
     painted, last = CodeDecoder(self.widths, self.num_blocks, name='decoder', **types)(codes, fuse)
     mask = pixel_shuffle(conv(16, 1, 'mask', **types)(last), 4).astype(jnp.float32)
-    return blend_painted(warped, painted, mask, weight)
+    return blend_painted(warped, painted, mask, weight)[0]
 
 
 def from_codebook(params: Mapping[str, Any], codebook_params: Mapping[str, Any]) -> dict[str, Any]:

@@ -154,7 +154,10 @@ class MotionEncoder(nn.Module):
 
 
 class PlainDecoder(nn.Module):
-  """Warped features -> picture: copies the warped portrait and paints where copying fails."""
+  """Warped features -> picture: copies the warped portrait and paints where copying fails.
+
+  Returns the picture and, `[b, h, w, 1]` in [0, 1], how far each pixel is a copy.
+  """
 
   widths: tuple[int, int]
   num_blocks: int
@@ -162,7 +165,7 @@ class PlainDecoder(nn.Module):
   param_dtype: Any = jnp.float32
 
   @nn.compact
-  def __call__(self, warped: Warped) -> jax.Array:
+  def __call__(self, warped: Warped) -> tuple[jax.Array, jax.Array]:
     types = dict(dtype=self.dtype, param_dtype=self.param_dtype)
     fine, coarse = self.widths
     x = jnp.concatenate(
@@ -185,7 +188,7 @@ class PlainDecoder(nn.Module):
 
 def blend_painted(
   warped: Warped, painted: jax.Array, mask_logits: jax.Array, weight: float = 1.0
-) -> jax.Array:
+) -> tuple[jax.Array, jax.Array]:
   """Warped portrait where it can be trusted, `painted` elsewhere; copying well costs the network nothing.
 
   Args:
@@ -193,11 +196,14 @@ def blend_painted(
     mask_logits: `[b, h, w, 1]`; they add to the warper's occlusion, so that zero logits already blend
       sensibly.
     weight: 0 takes `painted` alone.
+
+  Returns:
+    The picture, and how far each pixel is a copy, `[b, h, w, 1]`.
   """
   size = warped.image.shape[1:3]
   occlusion = upsample_bilinear(jnp.clip(warped.occlusion_logits, -6.0, 6.0), size)
   copied = weight * jax.nn.sigmoid(occlusion + mask_logits)
-  return copied * warped.image.astype(jnp.float32) + (1.0 - copied) * painted
+  return copied * warped.image.astype(jnp.float32) + (1.0 - copied) * painted, copied
 
 
 class TruthEncoder(nn.Module):
@@ -222,7 +228,7 @@ class MotionCodec(nn.Module):
   """phi_id, phi_m, warper and plain decoder (section "Holistic motion codec"; networks are our reading).
 
   Methods for `apply(..., method=...)`: `appearance`, `motion`, `encode_truth`, `read_truth`, `warp`,
-  `decode`.
+  `decode`, `decode_parts`.
 
   Attributes:
     motion_dim: width of the motion latent m.
@@ -327,6 +333,10 @@ class MotionCodec(nn.Module):
 
   def decode(self, warped: Warped) -> jax.Array:
     """The plain decoder: float32 `[b, h, w, 3]`, about [-1, 1] (not clipped)."""
+    return self.decoder(warped)[0]
+
+  def decode_parts(self, warped: Warped) -> tuple[jax.Array, jax.Array]:
+    """The same, and how far each pixel is a copy of the warped portrait, `[b, h, w, 1]`."""
     return self.decoder(warped)
 
   def _scales(self) -> jax.Array:

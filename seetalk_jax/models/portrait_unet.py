@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import flax.linen as nn
 import jax
@@ -14,6 +14,7 @@ from seetalk_jax.models.blocks import (
   conv,
   dense,
   group_norm,
+  layer_norm,
   pixel_shuffle,
   pixel_unshuffle,
   resolve_size,
@@ -43,6 +44,30 @@ SIZES: dict[str, dict[str, Any]] = {
 }
 
 
+class LinearGuess(NamedTuple):
+  """What the best linear denoiser knows (`diffusion.gaussian`), for a network that goes on from there.
+
+  Attributes:
+    estimate: of the clean latent, `[b, h, w, 4]`.
+    coordinates: of the noisy latent along the prior's directions, each of unit variance, `[b, k]`.
+    expected: where the voice says they are, in standard deviations, `[b, k]`.
+    doubt: how wrong the linear prediction is along each, `[b, k]`.
+    directions: `[k, h, w, 4]`.
+  """
+
+  estimate: jax.Array
+  coordinates: jax.Array
+  expected: jax.Array
+  doubt: jax.Array
+  directions: jax.Array
+
+  @classmethod
+  def zeros(cls, shape: tuple[int, int, int, int], num_directions: int) -> LinearGuess:
+    """An empty guess for latents of a shape, to make parameters with."""
+    codes = jnp.zeros((shape[0], num_directions))
+    return cls(jnp.zeros(shape), codes, codes, codes, jnp.zeros((num_directions, *shape[1:])))
+
+
 class PortraitUNet(nn.Module):
   """UNet with cross-attention to speech tokens and the voice vector; `base` is Stable Diffusion 1.5's layout.
 
@@ -50,6 +75,10 @@ class PortraitUNet(nn.Module):
   vector beside the time through every residual block. A dropped condition is a zero embedding and all-False
   validity: nothing to look at, and no NaN.
   `patch_size` 2 folds 2 x 2 latents into one position first, so that the body runs at 16 x 16 and 8 x 8.
+
+  With `num_directions` the network goes on from a linear denoiser (our reading): the convolutions see its
+  estimate beside the noisy latent, and a branch of dense layers answers for whole faces, along the prior's
+  directions: which hair, which skin, glasses or none.
   """
 
   latent_channels: int = 4
@@ -63,6 +92,9 @@ class PortraitUNet(nn.Module):
   head_dim: int = 0
   conditioning: str = 'film'
   feed_forward_multiple: float = 2
+  num_directions: int = 0  # 0: no linear guess
+  guess_width: int = 512
+  guess_blocks: int = 4
   time_channels: int = 64
   groups: int = 8
   remat: bool = False
@@ -82,6 +114,7 @@ class PortraitUNet(nn.Module):
     tokens: jax.Array,
     tokens_valid: jax.Array,
     embedding: jax.Array,
+    guess: LinearGuess | None = None,
   ) -> jax.Array:
     """Noisy latents to a prediction of the same shape, float32.
 
@@ -90,7 +123,12 @@ class PortraitUNet(nn.Module):
       time: `[b]` in [0, 1000).
       tokens: speech tokens `[b, t, d]`; `tokens_valid` bool `[b, t]`.
       embedding: voice vector `[b, 512]`, unit length, or zeros for none.
+      guess: must be given if there are `num_directions`, and only then.
     """
+    if (guess is None) != (self.num_directions == 0):
+      raise ValueError(
+        f'num_directions is {self.num_directions}, so guess must {"" if guess is None else "not "}be given'
+      )
     types = dict(dtype=self.dtype, param_dtype=self.param_dtype)
     levels = len(self.channels)
     res_block = nn.remat(ResBlock) if self.remat else ResBlock
@@ -116,7 +154,8 @@ class PortraitUNet(nn.Module):
       block = spatial(num_heads, self.feed_forward_multiple, self.groups, name=name, **types)
       return block(x, context, mask)
 
-    x = conv(self.channels[0], 3, 'conv_in', **types)(pixel_unshuffle(y_t, self.patch_size))
+    seen = y_t if guess is None else jnp.concatenate([y_t, guess.estimate], axis=-1)
+    x = conv(self.channels[0], 3, 'conv_in', **types)(pixel_unshuffle(seen, self.patch_size))
     skips = [x]
     for i, features in enumerate(self.channels):
       for j in range(self.layers_per_block):
@@ -146,7 +185,56 @@ class PortraitUNet(nn.Module):
 
     x = group_norm(x.shape[-1], 'conv_norm_out', groups=self.groups, epsilon=1e-5, **types)(x)
     out = conv(self.latent_channels * self.patch_size**2, 3, 'conv_out', zero_init=True, **types)
-    return pixel_shuffle(out(jax.nn.silu(x)).astype(jnp.float32), self.patch_size)
+    prediction = pixel_shuffle(out(jax.nn.silu(x)).astype(jnp.float32), self.patch_size)
+    if guess is None:
+      return prediction
+    along = guess.doubt * self.guess_refiner('guess_refiner')(
+      time, embedding, guess.coordinates, guess.expected
+    )
+    return prediction + jnp.einsum('bk,khwc->bhwc', along, guess.directions)
+
+  @nn.nowrap
+  def guess_refiner(self, name: str | None = None) -> GuessRefiner:
+    """The dense branch as a module of its own; its parameters are `guess_refiner` of these."""
+    types = dict(dtype=self.dtype, param_dtype=self.param_dtype)
+    return GuessRefiner(self.guess_width, self.guess_blocks, self.time_channels, name=name, **types)
+
+
+class GuessRefiner(nn.Module):
+  """Coordinates `[b, k]` and where the voice expects them -> what the linear guess gets wrong, in its doubts.
+
+  It never sees a latent, so that a training step can show it thousands of noises for the price of a few
+  pictures.
+  """
+
+  width: int
+  num_blocks: int
+  time_channels: int
+  dtype: Any = jnp.float32
+  param_dtype: Any = jnp.float32
+
+  @nn.compact
+  def __call__(
+    self, time: jax.Array, embedding: jax.Array, coordinates: jax.Array, expected: jax.Array
+  ) -> jax.Array:
+    """`time [b]`, `embedding [b, 512]` (zeros: no voice), the rest as in `LinearGuess`; float32 `[b, k]`."""
+    types = dict(dtype=self.dtype, param_dtype=self.param_dtype)
+    voice = embedding * jnp.sqrt(embedding.shape[-1]).astype(embedding.dtype)
+    condition_width = 2 * self.time_channels
+    condition = TimeEmbedding(condition_width, self.time_channels, name='time_embedding', **types)(time)
+    condition += dense(condition_width, 'voice_proj', axes=('embed', 'mlp'), use_bias=False, **types)(voice)
+    condition = jax.nn.silu(condition)
+    x = jnp.concatenate([coordinates, expected], axis=-1)
+    x = dense(self.width, 'coordinates_in', **types)(x)
+    for i in range(self.num_blocks):
+      scale_shift = dense(2 * self.width, f'condition_{i}', zero_init=True, **types)(condition)
+      scale, shift = jnp.split(scale_shift, 2, axis=-1)
+      y = layer_norm(f'norm_{i}', use_affine=False, **types)(x) * (1 + scale) + shift
+      y = jax.nn.silu(dense(self.width, f'fc1_{i}', **types)(y))
+      x = x + dense(self.width, f'fc2_{i}', axes=('mlp', 'embed'), **types)(y)
+    x = layer_norm('norm_out', **types)(x)
+    out = dense(coordinates.shape[-1], 'coordinates_out', axes=('mlp', 'embed'), zero_init=True, **types)
+    return out(x).astype(jnp.float32)
 
 
 class SpatialTransformer(nn.Module):

@@ -10,11 +10,12 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from seetalk_jax.diffusion import samplers
-from seetalk_jax.diffusion.gaussian import linear_prediction
+from seetalk_jax.diffusion import objective, samplers
+from seetalk_jax.diffusion.gaussian import linear_coordinates, linear_prediction
 from seetalk_jax.diffusion.guidance import guided
 from seetalk_jax.diffusion.schedule import Schedule
 from seetalk_jax.models.face_prior import FacePrior
+from seetalk_jax.models.portrait_unet import LinearGuess
 
 # What released portrait networks were trained with.
 SCHEDULE = Schedule(kind='scaled_linear', num_steps=1000, zero_terminal_snr=True)
@@ -63,14 +64,51 @@ def predict(
     params: of the UNet.
     condition: (tokens, tokens_valid, embedding), as the UNet takes them.
   """
-  prediction = unet.apply({'params': params}, y_t, t, *condition)
+  variables = {'params': params}
   if prior.directions is None:
-    return prediction
+    return unet.apply(variables, y_t, t, *condition)
   _, tokens_valid, embedding = condition
-  mean, variances = prior.expected(embedding, jnp.any(tokens_valid, axis=-1))
-  return prediction + linear_prediction(
-    prediction_type, schedule, y_t, t, prior.directions, variances, prior.rest, mean
+  linear, coordinates, expected, doubt = linear_guess(
+    prior,
+    y_t,
+    t,
+    embedding,
+    jnp.any(tokens_valid, axis=-1),
+    schedule=schedule,
+    prediction_type=prediction_type,
   )
+  if not unet.num_directions:
+    return linear + unet.apply(variables, y_t, t, *condition)
+  estimate = objective.to_x0(prediction_type, schedule, linear, y_t, t)
+  guess = LinearGuess(estimate, coordinates, expected, doubt, prior.directions)
+  return linear + unet.apply(variables, y_t, t, *condition, guess)
+
+
+def linear_guess(
+  prior: FacePrior,
+  y_t: jax.Array,
+  t: jax.Array,
+  embedding: jax.Array,
+  heard: jax.Array,
+  *,
+  schedule: Schedule = SCHEDULE,
+  prediction_type: str = PREDICTION_TYPE,
+) -> tuple[jax.Array, jax.Array, jax.Array, jax.Array]:
+  """The best linear prediction at `y_t`, and its `coordinates`, `expected`, `doubt` (see `LinearGuess`).
+
+  Args:
+    prior: with directions.
+    embedding, heard: voice vectors `[b, 512]`, and whether there is one.
+  """
+  mean, variances = prior.expected(embedding, heard)
+  gaussian = (prior.directions, variances)
+  linear = linear_prediction(prediction_type, schedule, y_t, t, *gaussian, prior.rest, mean)
+  coordinates, doubt = linear_coordinates(prediction_type, schedule, y_t, t, *gaussian, mean)
+  expected = jnp.zeros_like(coordinates)
+  if mean is not None:
+    basis = prior.directions.reshape(len(prior.directions), -1)
+    expected = (mean.reshape(len(mean), -1) @ basis.T) / jnp.sqrt(prior.variances)
+  return linear, coordinates, expected, doubt
 
 
 def prior_weight(

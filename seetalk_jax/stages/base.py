@@ -110,6 +110,11 @@ class StageBase:
     del frozen, batches
     return {}
 
+  def features(self, frozen: Frozen, batch: Batch) -> Batch | None:
+    """What frozen networks make of a batch, which `loss` takes in the batch's place; None: nothing to keep."""
+    del frozen, batch
+    return None
+
   def preview(
     self,
     params: Mapping[str, PyTree],

@@ -90,11 +90,12 @@ def voice_regression(
     out = np.arange(n) % folds == fold
     for i, weights in enumerate(fit(~out)):
       errors[i] += np.sum(np.square(voices[out] @ weights - along[out]), axis=0) / n
-  best = int(np.argmin(errors.sum(1)))
+  best, columns = np.argmin(errors, axis=0), np.arange(k)  # each direction shrinks as it must
+  weights = np.stack(fit(np.ones(n, bool)))[best, :, columns]
   return {
-    'face_prior_voice': fit(np.ones(n, bool))[best].T.astype(np.float32),
+    'face_prior_voice': weights.astype(np.float32),
     'face_prior_voice_mean': mean.astype(np.float32),
-    'face_prior_voice_variances': np.minimum(errors[best], variances).astype(np.float32),
+    'face_prior_voice_variances': np.minimum(errors[best, columns], variances).astype(np.float32),
   }
 
 
@@ -146,7 +147,9 @@ class FacePriorStage:
     shape = (size, size, autoencoder.latent_channels)
     kept = self.component_portraits if self.components else 0
     width = self.frozen['speech_encoder'].embedding_dim if self.with_voice else 0
-    return Seen(PriorSums.empty(shape), *(jnp.zeros((kept, *each), jnp.float32) for each in (shape, (width,))))
+    return Seen(
+      PriorSums.empty(shape), *(jnp.zeros((kept, *each), jnp.float32) for each in (shape, (width,)))
+    )
 
   def update(self, accumulator: Seen, frozen: base.Frozen, batch: base.Batch) -> Seen:
     image = blocks.to_float(batch['portrait' if self.with_voice else 'image'])

@@ -86,15 +86,21 @@ class MotionStage(base.StageBase):
     params = self.networks['motion_transformer'].init(rng, *inputs, drop=drop)['params']
     return {'motion_transformer': params}, {}
 
+  def features(self, frozen: base.Frozen, batch: base.Batch) -> base.Batch:
+    """`latents` and `tokens` of a batch, and its `motion` where it is known."""
+    tokens, _ = self.frozen['speech_encoder'].apply(
+      frozen.variables('speech_encoder'), batch['speech'], method='encode_tokens'
+    )
+    known = {'motion': batch['motion']} if self.motion_source == 'truth' else {}
+    return {'latents': motion_latents(self, frozen, batch), 'tokens': tokens, **known}
+
   def loss(self, params, frozen, collections, batch, rng, step):
     del step
     codec, variables = self.frozen['motion_codec'], frozen.variables('motion_codec')
     mean, std = frozen.statistics['motion_mean'], frozen.statistics['motion_std']
     time_rng, noise_rng, drop_rng, portrait_rng, jitter_rng = jax.random.split(rng, 5)
-    m = motion_latents(self, frozen, batch)
-    tokens, _ = self.frozen['speech_encoder'].apply(
-      frozen.variables('speech_encoder'), batch['speech'], method='encode_tokens'
-    )
+    batch = batch if 'latents' in batch else self.features(frozen, batch)
+    m, tokens = batch['latents'], batch['tokens']
     b = m.shape[0]
     if self.motion_source == 'truth':
       # Portraits look ahead with a closed mouth; a little of everything else is left in them.

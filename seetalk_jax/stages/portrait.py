@@ -17,6 +17,7 @@ from seetalk_jax.diffusion import objective, process
 from seetalk_jax.errors import ConfigError
 from seetalk_jax.models import blocks
 from seetalk_jax.models.face_prior import PriorSums, finalize_prior, projection_coefficient, update_prior
+from seetalk_jax.models.portrait_unet import LinearGuess
 from seetalk_jax.sampling import portrait as sampling
 from seetalk_jax.stages import base
 from seetalk_jax.stages.face_prior import prior_statistics
@@ -36,7 +37,8 @@ class PortraitStage(base.StageBase):
     drop_rate: how often the condition is dropped, for guidance.
     min_snr_gamma: see `objective.loss_weight`; 0 weighs all times alike.
     draws: times and noises per portrait: encoding costs more than one call of the UNet.
-    cached_latents: batches carry `latent` (unscaled posterior means) instead of `portrait`.
+    guess_draws: further ones for the UNet's branch along the prior's directions alone, where it has one.
+    guess_weight: of what that branch gets wrong, in doubts of the linear guess: 1 is no better than linear.
   """
 
   networks: Mapping[str, nn.Module]
@@ -51,7 +53,8 @@ class PortraitStage(base.StageBase):
   drop_rate: float = 0.12
   min_snr_gamma: float = 5.0
   draws: int = 2
-  cached_latents: bool = False
+  guess_draws: int = 0
+  guess_weight: float = 0.1
   preview_steps: int = 20
   preview_guidance: float = 2.0
 
@@ -63,13 +66,8 @@ class PortraitStage(base.StageBase):
     return size, size, autoencoder.latent_channels
 
   def batch_spec(self, batch_size: int) -> dict[str, jax.ShapeDtypeStruct]:
-    spec = base.speech_spec(batch_size)
-    if self.cached_latents:
-      spec['latent'] = jax.ShapeDtypeStruct((batch_size, *self.latent_shape), jnp.float32)
-    else:
-      size = self.image_size
-      spec['portrait'] = jax.ShapeDtypeStruct((batch_size, size, size, 3), jnp.uint8)
-    return spec
+    picture = jax.ShapeDtypeStruct((batch_size, self.image_size, self.image_size, 3), jnp.uint8)
+    return {'portrait': picture, **base.speech_spec(batch_size)}
 
   def prepare(self, frozen: base.Frozen, batches) -> dict[str, np.ndarray]:
     """beta0; and latent scale and prior, where no `face_prior` run gives them."""
@@ -78,13 +76,12 @@ class PortraitStage(base.StageBase):
       return statistics
 
     @jax.jit
-    def update(sums, variables, batch):
-      return update_prior(sums, self._raw_latent(variables, batch))
+    def update(sums, variables, portrait):
+      return update_prior(sums, self._raw_latent(variables, portrait))
 
     sums = PriorSums.empty(self.latent_shape)
-    key = 'latent' if self.cached_latents else 'portrait'
     for batch in itertools.islice(batches, _PREPARE_BATCHES):
-      sums = update(sums, frozen.variables('autoencoder'), {key: batch[key]})
+      sums = update(sums, frozen.variables('autoencoder'), batch['portrait'])
     return statistics | prior_statistics(finalize_prior(sums))
 
   def init(self, rng: jax.Array, frozen: base.Frozen) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -95,36 +92,43 @@ class PortraitStage(base.StageBase):
     voice = jnp.zeros((1, encoder.embedding_dim))
     unet = self.networks['portrait_unet']
     latent = jnp.zeros((1, *self.latent_shape))
-    params = {'portrait_unet': unet.init(unet_rng, latent, jnp.zeros((1,)), tokens, valid, voice)['params']}
+    inputs = [latent, jnp.zeros((1,)), tokens, valid, voice]
+    if unet.num_directions:
+      inputs.append(LinearGuess.zeros(latent.shape, unet.num_directions))
+    params = {'portrait_unet': unet.init(unet_rng, *inputs)['params']}
     if 'sample_adaptive_weighting' in self.networks:
       saw = self.networks['sample_adaptive_weighting']
       params['sample_adaptive_weighting'] = saw.init(saw_rng, voice, latent[0, 0, 0])['params']
     return params, {}
 
-  def _raw_latent(self, variables, batch):
-    if 'latent' in batch:
-      return batch['latent']
-    image = blocks.to_float(batch['portrait'])
+  def _raw_latent(self, variables, portrait):
+    image = blocks.to_float(portrait)
     mean, _ = self.frozen['autoencoder'].apply(variables, image, method='encode')
     return mean
+
+  def features(self, frozen: base.Frozen, batch: base.Batch) -> base.Batch:
+    """`latent` (unscaled posterior means), and `tokens`, `valid`, `embedding` of the voice."""
+    speech = self.frozen['speech_encoder'].apply(
+      frozen.variables('speech_encoder'), batch['speech'], batch['num_samples']
+    )
+    latent = self._raw_latent(frozen.variables('autoencoder'), batch['portrait'])
+    return {'latent': latent, **speech._asdict()}
 
   def loss(self, params, frozen, collections, batch, rng, step):
     del step
     time_rng, noise_rng, drop_rng = jax.random.split(rng, 3)
     statistics = frozen.statistics
-    features = self.frozen['speech_encoder'].apply(
-      frozen.variables('speech_encoder'), batch['speech'], batch['num_samples']
-    )
-    latent = self._raw_latent(frozen.variables('autoencoder'), batch) * statistics['latent_scale']
-    features, latent = jax.lax.stop_gradient((features, latent))
+    known = jax.lax.stop_gradient(batch if 'latent' in batch else self.features(frozen, batch))
+    latent = known['latent'] * statistics['latent_scale']
+    tokens, valid, voice = known['tokens'], known['valid'], known['embedding']
 
     prior = sampling.prior_of(statistics)
-    beta = sampling.prior_weight(self.networks, params, statistics, features.embedding)
+    beta = sampling.prior_weight(self.networks, params, statistics, voice)
     wanted = projection_coefficient(latent, prior.mean, per_channel=beta.shape[-1] > 1)
     y0 = latent - beta * prior.mean
 
     repeat = functools.partial(jnp.repeat, repeats=self.draws, axis=0)
-    y0, tokens, valid, voice = (repeat(a) for a in (y0, *features))
+    y0, tokens, valid, voice = (repeat(a) for a in (y0, tokens, valid, voice))
     n = y0.shape[0]
     schedule = sampling.SCHEDULE
     # Times spread evenly over the batch (each one uniform by itself): a steadier loss.
@@ -155,9 +159,15 @@ class PortraitStage(base.StageBase):
     loss = diffusion
     if 'sample_adaptive_weighting' in self.networks:
       loss = loss + self.beta_weight * beta_error
+    known_guess = {}
+    if self.guess_draws and self.networks['portrait_unet'].num_directions:
+      wrong = self._guess_error(params, prior, jax.random.fold_in(rng, 1), latent - beta * prior.mean, known)
+      loss = loss + self.guess_weight * wrong
+      known_guess = {'guess': wrong}
     late = (t >= schedule.num_steps * 3 // 4).astype(jnp.float32)
     return loss, (
       {
+        **known_guess,
         'diffusion': diffusion,
         'error': jnp.mean(error),
         'error_late': jnp.sum(late * error) / jnp.maximum(jnp.sum(late), 1.0),
@@ -170,8 +180,31 @@ class PortraitStage(base.StageBase):
       collections,
     )
 
+  def _guess_error(self, params, prior, rng, y0, known) -> jax.Array:
+    """Mean squared error of the branch for whole faces on `guess_draws` noises of every portrait."""
+    unet, schedule = self.networks['portrait_unet'], sampling.SCHEDULE
+    time_rng, noise_rng, drop_rng = jax.random.split(rng, 3)
+    repeat = functools.partial(jnp.repeat, repeats=self.guess_draws, axis=0)
+    voice, heard = repeat(known['embedding']), repeat(jnp.any(known['valid'], axis=-1))
+    c0 = repeat(jax.lax.stop_gradient(jnp.einsum('bhwc,khwc->bk', y0, prior.directions)))
+    n, k = c0.shape
+    t = jax.random.randint(time_rng, (n,), 0, schedule.num_steps)
+    noise = jax.random.normal(noise_rng, c0.shape)
+    keep = jax.random.uniform(drop_rng, (n,)) >= self.drop_rate
+    voice, heard = voice * keep[:, None], heard & keep
+    # The directions are orthonormal: along them noise is noise, and they are the axes.
+    along = prior.replace(directions=jnp.eye(k))
+    c_t = process.add_noise(schedule, c0, noise, t)
+    linear, coordinates, expected, doubt = sampling.linear_guess(
+      along, c_t, t, voice, heard, prediction_type=self.prediction_type
+    )
+    variables = {'params': params['portrait_unet']['guess_refiner']}
+    answer = unet.guess_refiner().apply(variables, t, voice, coordinates, expected)
+    wanted = (objective.target(self.prediction_type, schedule, c0, noise, t) - linear) / doubt
+    return jnp.mean(jnp.square(answer - wanted))
+
   def preview(self, params, frozen, collections, batch, rng) -> np.ndarray:
-    """Rows: true portraits (unless latents are cached), the same rebuilt, two samples for each voice."""
+    """Rows: true portraits, the same rebuilt, two samples for each voice."""
     del collections
     count = 6
     modules = {**self.networks, **self.frozen}
@@ -179,20 +212,18 @@ class PortraitStage(base.StageBase):
 
     @jax.jit
     def draw(params, frozen, batch, rng):
-      features = self.frozen['speech_encoder'].apply(
-        frozen.variables('speech_encoder'), batch['speech'], batch['num_samples']
-      )
+      known = self.features(frozen, batch)
       every = {**frozen.params, **params}
-      latent = self._raw_latent(frozen.variables('autoencoder'), batch) * frozen.statistics['latent_scale']
+      latent = known['latent'] * frozen.statistics['latent_scale']
       rows = [sampling.decode_latents(modules, every, frozen.statistics, latent)]
       for key in jax.random.split(rng, 2):
         samples = sampling.sample_portraits(
           modules,
           every,
           frozen.statistics,
-          features.embedding,
-          features.tokens,
-          features.valid,
+          known['embedding'],
+          known['tokens'],
+          known['valid'],
           key,
           num_steps=self.preview_steps,
           guidance_scale=self.preview_guidance,
@@ -201,8 +232,8 @@ class PortraitStage(base.StageBase):
         rows.append(samples.image)
       return rows
 
-    truth = [blocks.to_float(batch['portrait'])] if 'portrait' in batch else []
-    return blocks.picture_grid(truth + draw(params, frozen, batch, rng))
+    truth = blocks.to_float(batch['portrait'])
+    return blocks.picture_grid([truth, *draw(params, frozen, batch, rng)])
 
 
 def build(config, given: Mapping[str, nn.Module]) -> PortraitStage:

@@ -12,7 +12,7 @@ from flax import linen as nn
 
 from seetalk_jax.errors import ConfigError
 from seetalk_jax.stages import base
-from seetalk_jax.training import checkpoint, sharding, watch
+from seetalk_jax.training import checkpoint, features, sharding, watch
 from seetalk_jax.training import state as state_lib
 from seetalk_jax.training import step as step_lib
 from seetalk_jax.training.given import load_given
@@ -119,13 +119,17 @@ def _train_steps(config, workdir, stage, given, frozen, data, checkpoints, signa
   watch.say('parameters: ' + ', '.join(f'{name} {n / 1e6:.2f} M' for name, n in counts.items()))
 
   # ---------------------------------------------------------------- data, compiled step
-  batches = data.train(start_index=meta['data_index'])
   spec = stage.batch_spec(data.local_batch_size)
   held_out = data.held_out(spec)
+  cached = config.data.get('cached_samples', 0)
+  if cached:
+    batches = features.cached_batches(config, stage, frozen, data, meta['data_index'])
+  else:
+    batches = data.train(start_index=meta['data_index'])
 
   def draw():
     batch = next(batches)
-    return sharding.put_batch({name: batch[name] for name in spec}, mesh)
+    return sharding.put_batch({name: batch[name] for name in (batch if cached else spec)}, mesh)
 
   evaluate = jax.jit(lambda *args: step_lib.eval_step(stage, root, *args))
   step_fn, recent, means = None, [], {}

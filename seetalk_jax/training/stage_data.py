@@ -45,8 +45,8 @@ class StageData:
       },
     )
 
-  def train(self, start_index: int):
-    return self._make(split='train', start_index=start_index, augment=self._config.data.augment)
+  def train(self, start_index: int, **changes):
+    return self._make(split='train', start_index=start_index, augment=self._config.data.augment, **changes)
 
   def held_out(self, spec) -> list[dict[str, np.ndarray]]:
     """The first batches of the held-out split, kept in memory."""

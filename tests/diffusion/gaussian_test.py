@@ -50,6 +50,25 @@ def test_x0_is_the_posterior_mean(t):
     np.testing.assert_allclose(objective.to_eps('x0', SCHEDULE, x0, *args[:2]), eps, atol=2e-3)
 
 
+@pytest.mark.parametrize('prediction_type', ['x0', 'v', 'eps'])
+def test_a_mean_moves_everything_along(prediction_type):
+  directions, variances, _, _ = covariance()
+  directions = jnp.asarray(directions)
+  x0, noise, mean = jax.random.normal(jax.random.key(0), (3, 5, *SHAPE))
+  t = jnp.array([0, 200, 500, 800, 998])
+  each = jnp.asarray(variances) * jnp.linspace(0.5, 1.5, 5)[:, None]  # a variance of its own per sample
+
+  def predicted(x0, *mean):
+    xt = process.add_noise(SCHEDULE, x0, noise, t)
+    prediction = linear_prediction(prediction_type, SCHEDULE, xt, t, directions, each, REST, *mean)
+    return prediction - objective.target(prediction_type, SCHEDULE, x0, noise, t)
+
+  np.testing.assert_allclose(predicted(x0 + mean, mean), predicted(x0), atol=2e-4)
+  alone = linear_prediction(prediction_type, SCHEDULE, x0[2:3], t[2:3], directions, each[2], REST)
+  together = linear_prediction(prediction_type, SCHEDULE, x0, t, directions, each, REST)
+  np.testing.assert_allclose(alone[0], together[2], atol=1e-5)
+
+
 def test_nothing_linear_does_better():
   directions, variances, basis, every = covariance()
   keys = jax.random.split(jax.random.key(0), 3)

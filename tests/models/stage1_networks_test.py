@@ -193,6 +193,33 @@ def test_unet_ignores_invalid_tokens_and_survives_none(unet):
   np.testing.assert_allclose(dropped, again, atol=1e-4)
 
 
+def test_unet_goes_on_from_a_linear_guess():
+  y, t, tokens, valid, voice = unet_inputs()
+  module = PortraitUNet(**(unet_sizes['tiny'] | dict(num_directions=3, guess_width=16, guess_blocks=1)))
+  empty = LinearGuess.zeros(y.shape, 3)
+  params = blocks.init_params(module, jax.random.key(0), y, t, tokens, valid, voice, empty)
+  np.testing.assert_array_equal(module.apply({'params': params}, y, t, tokens, valid, voice, empty), 0)
+  # Only the branch for whole faces speaks: the answer lies in the span of the directions.
+  out = params['guess_refiner']['coordinates_out']
+  out['kernel'] = jax.random.normal(jax.random.key(1), out['kernel'].shape)
+  directions = jax.random.normal(jax.random.key(2), (3, 8, 8, 4))
+  guess = empty._replace(
+    directions=directions, doubt=jnp.ones((2, 3)), coordinates=jax.random.normal(jax.random.key(3), (2, 3))
+  )
+  answer = module.apply({'params': params}, y, t, tokens, valid, voice, guess)
+  basis = np.asarray(directions).reshape(3, -1).T
+  flat = np.asarray(answer).reshape(2, -1).T
+  found = np.linalg.lstsq(basis, flat, rcond=None)[0]
+  np.testing.assert_allclose(basis @ found, flat, atol=1e-4)
+  assert np.abs(flat).max() > 0.1
+  doubtless = module.apply(
+    {'params': params}, y, t, tokens, valid, voice, guess._replace(doubt=jnp.zeros((2, 3)))
+  )
+  np.testing.assert_array_equal(doubtless, 0)
+  with pytest.raises(ValueError, match='guess'):
+    module.apply({'params': params}, y, t, tokens, valid, voice)
+
+
 def test_prior_over_batches_equals_the_direct_one():
   latents = 3.0 + 0.1 * jax.random.normal(jax.random.key(0), (37, 2, 3, 4))
   sums = PriorSums.empty((2, 3, 4))

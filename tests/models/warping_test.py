@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from seetalk_jax.models import cpu_conv
-from seetalk_jax.models.warping import grid_sample, identity_grid, upsample_bilinear, warp
+from seetalk_jax.models.warping import grid_sample, identity_grid, invert_flow, upsample_bilinear, warp
 
 
 def picture(h=8, w=12, c=3, b=2):
@@ -43,6 +43,29 @@ def test_coarse_flow_is_upsampled_and_one_pixel_pictures_work():
   np.testing.assert_allclose(warp(image, flow)[:, :-1, :-1], image[:, 1:, 1:], atol=1e-5)
   single = picture(1, 1)
   np.testing.assert_allclose(warp(single, jnp.full((2, 1, 1, 2), 0.3)), single)
+
+
+def test_inverted_flow_leads_back():
+  grid = identity_grid(32, 32)[None]
+  x, y = grid[..., 0], grid[..., 1]
+  # Everything is still at the border, so that nobody comes from outside.
+  still = (jnp.sin(jnp.pi * x) * jnp.sin(jnp.pi * y))[..., None]
+  forward = 0.06 * still * jnp.stack([jnp.sin(5 * y), jnp.cos(4 * x)], axis=-1)
+  backward = invert_flow(forward, num_steps=12)
+  np.testing.assert_allclose(grid_sample(forward, grid + backward), -backward, atol=2e-5)
+  assert jnp.abs(backward + forward).max() > 0.005  # it is not merely the other sign
+  np.testing.assert_array_equal(invert_flow(jnp.zeros((1, 4, 4, 2))), 0)
+
+
+def test_inverted_flow_teaches_the_place_that_moved():
+  forward = jnp.zeros((1, 8, 8, 2)).at[..., 0].set(2 / 8)  # all move two cells to the right
+
+  def at_target(forward):
+    return invert_flow(forward)[0, 3, 5, 0]
+
+  gradient = jax.grad(at_target)(forward)
+  np.testing.assert_allclose(gradient[0, 3, 3, 0], -1.0, atol=1e-4)
+  np.testing.assert_allclose(jnp.abs(gradient).sum(), 1.0, atol=1e-4)
 
 
 @pytest.mark.parametrize('channels', [3, 6])

@@ -1,5 +1,7 @@
 """Stages of stage 1 on tiny networks: losses fall, statistics are right, previews and samples have shapes."""
 
+import dataclasses
+
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
@@ -10,9 +12,10 @@ import pytest
 
 from seetalk_jax.errors import ConfigError
 from seetalk_jax.models import blocks
-from seetalk_jax.sampling.portrait import sample_portraits
+from seetalk_jax.sampling.portrait import prior_of, sample_portraits
 from seetalk_jax.stages import base
 from seetalk_jax.stages.conre import info_nce
+from seetalk_jax.stages.face_prior import voice_regression
 
 SIZE = 64
 
@@ -236,16 +239,86 @@ def test_prior_keeps_the_covariance_and_the_denoiser_starts_from_it():
     for f in (with_directions, without)
   ]
   assert errors[0] < errors[1]
+  # A UNet that goes on from the linear guess starts there too, and learns.
+  guessing = dataclasses.replace(
+    portrait,
+    networks={
+      **portrait.networks,
+      'portrait_unet': base.make_network('portrait_unet', 'tiny, num_directions=3'),
+    },
+  )
+  history, _ = losses(guessing, with_directions, batch, 12, rate=1e-2)
+  np.testing.assert_allclose(
+    guessing.loss(unboxed(guessing, with_directions)[0], with_directions, {}, batch, jax.random.key(0), 0)[0],
+    portrait.loss(params, with_directions, {}, batch, jax.random.key(0), 0)[0],
+    rtol=1e-4,
+  )
+  assert np.mean([row['error'] for row in history[-3:]]) < np.mean([row['error'] for row in history[:3]])
   with pytest.raises(ConfigError, match='directions'):
     stage.finalize(stage.update(stage.start(frozen), frozen, batch_of(stage, 2)))
 
 
-def test_cached_latents_replace_portraits():
-  stage, frozen = make_portrait_stage(cached_latents=True, drop_rate=1.0)
-  assert 'portrait' not in stage.batch_spec(2) and stage.batch_spec(2)['latent'].shape == (2, 8, 8, 4)
+def test_voice_regression_finds_what_a_voice_tells():
+  rng = np.random.default_rng(0)
+  n, k, d = 400, 4, 16
+  directions = np.linalg.qr(rng.standard_normal((48, k)))[0].T.reshape(k, 4, 4, 3)
+  voices = rng.standard_normal((n, d)) + 1.0
+  along = rng.standard_normal((n, k)) * np.sqrt([4.0, 3.0, 2.0, 1.0])
+  along[:, 1] = voices[:, 2] + 0.5 * rng.standard_normal(n)  # the second follows the voice
+  latents = np.einsum('nk,khwc->nhwc', along, directions) + 3.0
+  variances = along.var(0)
+  found = voice_regression(latents, voices, directions, variances)
+  np.testing.assert_allclose(found['face_prior_voice_mean'], voices.mean(0), atol=1e-5)
+  np.testing.assert_allclose(found['face_prior_voice'][1, 2], 1.0, atol=0.15)
+  left = found['face_prior_voice_variances'] / variances
+  assert left[1] < 0.4 and np.all(left[[0, 2, 3]] > 0.9) and np.all(left <= 1.0)
+  # A voice that tells nothing is shrunk to nothing.
+  deaf = voice_regression(latents, rng.standard_normal((n, d)), directions, variances)
+  assert np.abs(deaf['face_prior_voice']).max() < 0.2
+
+
+def test_prior_listens_to_the_voice_and_only_where_there_is_one():
+  portrait, frozen = make_portrait_stage()
+  stage = base.build_stage(
+    config_of('face_prior', [], image_size=SIZE, components=3, component_portraits=8, with_voice=True),
+    portrait.frozen,
+  )
+  seen = stage.start(frozen)
+  for seed in range(2):
+    seen = stage.update(seen, frozen, batch_of(stage, 4, seed))
+  statistics = stage.finalize(seen)
+  width = portrait.frozen['speech_encoder'].embedding_dim
+  assert statistics['face_prior_voice'].shape == (3, width)
+  prior = prior_of(statistics).replace(voice=jax.random.normal(jax.random.key(0), (3, width)))
+  embedding = jax.random.normal(jax.random.key(1), (2, width))
+  mean, variances = prior.expected(embedding, jnp.array([True, False]))
+  assert jnp.abs(mean[0]).max() > 0.1
+  np.testing.assert_array_equal(mean[1], 0)
+  np.testing.assert_allclose(variances[1], statistics['face_prior_variances'])
+  np.testing.assert_allclose(
+    jnp.einsum('khwc,hwc->k', prior.directions, mean[0]),
+    prior.voice @ (embedding[0] - prior.voice_mean),
+    rtol=2e-2,  # the directions have float16 digits
+    atol=2e-2,
+  )
+  # The portrait stage trains on top of it.
+  frozen = frozen.replace(statistics={**statistics, 'beta0': np.float32(1)})
+  losses(portrait, frozen, batch_of(portrait), 1)
+  with pytest.raises(ConfigError, match='components'):
+    base.build_stage(config_of('face_prior', [], with_voice=True), portrait.frozen)
+
+
+def test_features_stand_in_for_what_they_are_made_of():
+  stage, frozen = make_portrait_stage()
   batch = batch_of(stage, 2)
   frozen = frozen.replace(statistics=stage.prepare(frozen, iter([batch])))
-  losses(stage, frozen, batch, 1)  # with every condition dropped: finite
+  features = stage.features(frozen, batch)
+  assert 'portrait' not in features and features['latent'].shape == (2, 8, 8, 4)
+  params, _ = unboxed(stage, frozen)
+  with_dropped = dataclasses.replace(stage, drop_rate=1.0)  # finite with every condition dropped
+  for each in (stage, with_dropped):
+    both = [each.loss(params, frozen, {}, b, jax.random.key(0), 0)[0] for b in (batch, features)]
+    np.testing.assert_allclose(*both, rtol=1e-5)
 
 
 def test_options_are_checked():

@@ -60,8 +60,12 @@ class ToyStage(base.StageBase):
     variables = dict(self.networks['toy_net'].init(rng, jnp.zeros((1, 8, 8, 3))))
     return {'toy_net': variables.pop('params')}, {'toy_net': variables}
 
+  def features(self, frozen, batch):
+    return {'picture': blocks.to_float(batch['image']), 'target': batch['target']}
+
   def loss(self, params, frozen, collections, batch, rng, step):
-    x = blocks.to_float(batch['image']) - frozen.statistics['mean']
+    batch = batch if 'picture' in batch else self.features(frozen, batch)
+    x = batch['picture'] - frozen.statistics['mean']
     y, updated = self.networks['toy_net'].apply(
       {'params': params['toy_net'], **collections['toy_net']}, x, mutable=['counts']
     )

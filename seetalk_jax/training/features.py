@@ -1,0 +1,142 @@
+"""What frozen networks say of the samples, computed once and kept on disk.
+
+A small machine spends most of a step on encoders that never change. With `config.data.cached_samples` the first
+so many samples of the data go through them once (`Stage.features`); training then draws from the result.
+Augmentation and the choice of windows are frozen with them: take many samples.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import pathlib
+import tempfile
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from seetalk_jax.errors import ConfigError
+from seetalk_jax.training import watch
+from seetalk_jax.training.stage_data import StageData, close
+
+_ROWS_PER_PART = 1024
+_ROWS_AT_ONCE = 32
+
+
+class CachedBatches:
+  """Endless batches of stored rows, every pass in an order of its own.
+
+  Batch i is a function of (seed, i); the state is i.
+  """
+
+  def __init__(self, columns: Mapping[str, np.ndarray], batch_size: int, seed: int, start_index: int = 0):
+    self._columns, self._batch_size, self._seed = columns, batch_size, seed
+    self._count = len(next(iter(columns.values())))
+    self._index, self._order = start_index, (-1, np.empty(0, int))
+
+  def __iter__(self):
+    return self
+
+  def __next__(self) -> dict[str, np.ndarray]:
+    first = self._index * self._batch_size
+    rows = [self._row(first + i) for i in range(self._batch_size)]
+    self._index += 1
+    return {name: _widened(column[rows]) for name, column in self._columns.items()}
+
+  def get_state(self) -> int:
+    """Batches drawn so far."""
+    return self._index
+
+  def _row(self, index: int) -> int:
+    epoch, at = divmod(index, self._count)
+    if self._order[0] != epoch:
+      self._order = epoch, np.random.default_rng((self._seed, epoch)).permutation(self._count)
+    return self._order[1][at]
+
+
+def cached_batches(config, stage, frozen, data: StageData, start_index: int) -> CachedBatches:
+  """Batches of the stage's features, computed now where they are not on disk yet.
+
+  Parts are written beside and renamed; an interrupted computation goes on after its last part. They lie in
+  `data_root/features`, in a folder named by stage and a hash of everything that they depend on; floats keep
+  16 bits.
+
+  Raises:
+    ConfigError: a stage without features, several processes, or too few samples.
+  """
+  count, batch_size = config.data.cached_samples, config.data.batch_size
+  if jax.process_count() > 1:
+    raise ConfigError('config.data.cached_samples is for a single process: set it to 0')
+  if count < batch_size:
+    raise ConfigError(f'config.data.cached_samples={count} is less than one batch of {batch_size}: raise it')
+  directory = pathlib.Path(config.data_root) / 'features' / f'{stage.name}-{_key(config, stage, frozen)}'
+  parts = [np.load(part) for part in _ensure_parts(directory, stage, frozen, data, count)]
+  columns = {name: np.concatenate([part[name] for part in parts])[:count] for name in parts[0].files}
+  return CachedBatches(columns, batch_size, config.seed, start_index)
+
+
+def _ensure_parts(directory, stage, frozen, data, count) -> list[pathlib.Path]:
+  starts = range(0, count, _ROWS_PER_PART)
+  parts = [directory / f'rows-{start:07d}.npz' for start in starts]
+  missing = [i for i, part in enumerate(parts) if not part.exists()]
+  if not missing:
+    return parts
+  spec, compute = stage.batch_spec(_ROWS_AT_ONCE), jax.jit(stage.features)
+  if jax.eval_shape(compute, frozen, spec) is None:
+    raise ConfigError(f'stage {stage.name} has no frozen features: set config.data.cached_samples to 0')
+  directory.mkdir(parents=True, exist_ok=True)
+  watch.say(f'features of {stage.name}: {len(missing)} of {len(parts)} parts to compute, {directory}')
+  batches = data.train(start_index=starts[missing[0]] // _ROWS_AT_ONCE, batch_size=_ROWS_AT_ONCE)
+  try:
+    for i in range(missing[0], len(parts)):
+      rows = []
+      for _ in range(_ROWS_PER_PART // _ROWS_AT_ONCE):
+        batch = next(batches)
+        found = jax.device_get(compute(frozen, {name: jnp.asarray(batch[name]) for name in spec}))
+        rows.append({name: _narrowed(value) for name, value in found.items()})
+      _write(parts[i], {name: np.concatenate([row[name] for row in rows]) for name in rows[0]})
+      watch.say(f'features of {stage.name}: part {i + 1} of {len(parts)}')
+  finally:
+    close(batches)
+  return parts
+
+
+def _write(path: pathlib.Path, columns: Mapping[str, np.ndarray]) -> None:
+  with tempfile.NamedTemporaryFile(dir=path.parent, suffix='.part', delete=False) as file:
+    beside = pathlib.Path(file.name)
+    try:
+      np.savez(file, **columns)
+    except BaseException:
+      beside.unlink()
+      raise
+  beside.replace(path)
+
+
+def _key(config, stage, frozen) -> str:
+  """A hash of what features depend on: frozen networks, their fields, the data and how it is drawn."""
+  digest = hashlib.sha256()
+  for leaf in jax.tree.leaves((frozen.params, frozen.collections)):
+    digest.update(np.ascontiguousarray(leaf).tobytes())
+  root = pathlib.Path(config.data_root)
+  files = sorted(p for name in config.data.corpora for p in (root / name).rglob('*') if p.is_file())
+  described: dict[str, Any] = {
+    'frozen': {name: repr(module) for name, module in stage.frozen.items()},
+    'view': stage.view,
+    'spec': {name: str(value) for name, value in stage.batch_spec(_ROWS_AT_ONCE).items()},
+    'data_options': {name: str(value) for name, value in stage.data_options().items()},
+    'data': [list(config.data.corpora), bool(config.data.augment), config.seed],
+    'files': [(str(path.relative_to(root)), path.stat().st_size) for path in files],
+  }
+  digest.update(json.dumps(described, sort_keys=True).encode())
+  return digest.hexdigest()[:16]
+
+
+def _narrowed(value: np.ndarray) -> np.ndarray:
+  return value.astype(np.float16) if value.dtype == np.float32 else value
+
+
+def _widened(value: np.ndarray) -> np.ndarray:
+  return value.astype(np.float32) if value.dtype == np.float16 else value
