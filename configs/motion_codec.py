@@ -4,7 +4,7 @@ r"""Motion codec: appearance encoder, motion encoder, warper and plain decoder.
 
 No given networks.
 
-demo: 40 minutes on two CPU cores (`max_minutes`; a GPU reaches `num_steps` first). tiny: two steps, a test.
+demo: 60 minutes on two CPU cores (`max_minutes`; a GPU reaches `num_steps` first). tiny: two steps, a test.
 base, large: sizes and batches for a pod slice or an eight-GPU host; planned, not run by us.
 """
 
@@ -15,7 +15,7 @@ from configs import common
 # variant -> (size of the networks, batch size, steps, minutes (0: no limit), peak learning rate)
 VARIANTS = {
   'tiny': ('tiny', 2, 2, 0.0, 1e-3),
-  'demo': ('demo', 4, 20_000, 40.0, 8e-4),
+  'demo': ('demo', 4, 20_000, 60.0, 8e-4),
   'base': ('base', 256, 300_000, 0.0, 1e-4),
   'large': ('large', 256, 500_000, 0.0, 1e-4),
 }

@@ -35,7 +35,13 @@ VOICE_TOKENS = (
 )  # a portrait is made from windows of 3 s, the length that its networks were trained with
 MAX_VOICE_WINDOWS = 40  # of a long speech so many windows, evenly spread, say enough about the voice
 # Where neither the caller nor the release says otherwise.
-SAMPLING = {'portrait_steps': 25, 'portrait_guidance': 2.0, 'motion_steps': 20, 'motion_guidance': 1.0}
+SAMPLING = {
+  'portrait_steps': 25,
+  'portrait_guidance': 2.0,
+  'portrait_temperature': 1.0,
+  'motion_steps': 20,
+  'motion_guidance': 1.0,
+}
 
 _SPEECH = ('speech_encoder',)
 _PORTRAIT = ('speech_encoder', 'autoencoder', 'portrait_unet')
@@ -62,7 +68,7 @@ class SeeTalk:
     self._statistics = jax.device_put(networks.statistics, device)
     index = (networks.directory / released.INDEX_FILE).read_bytes()
     self._checkpoint_id = hashlib.sha256(index).hexdigest()[:12]
-    self._portrait_programs: dict[tuple[int, float], Program] = {}
+    self._portrait_programs: dict[tuple[float, ...], Program] = {}
     encoder = networks.modules.get('speech_encoder')
     self._pool = jax.jit(lambda params, *args: encoder.apply({'params': params}, *args, method='pool'))
     self._renderer = renderer.Renderer(networks.modules, device)
@@ -272,13 +278,16 @@ class SeeTalk:
 
   def _portrait_program(self, sampling: dict[str, float]) -> Program:
     """(params, statistics, voice vector, tokens, validity, key) to uint8 `[1, side, side, 3]`."""
-    steps, guidance_scale = int(sampling['portrait_steps']), float(sampling['portrait_guidance'])
-    if (steps, guidance_scale) not in self._portrait_programs:
+    options = {
+      'num_steps': int(sampling['portrait_steps']),
+      'guidance_scale': float(sampling['portrait_guidance']),
+      'temperature': float(sampling['portrait_temperature']),
+    }
+    key = tuple(options.values())
+    if key not in self._portrait_programs:
 
       def sample(*args):
-        samples = portrait_sampling.sample_portraits(
-          self.networks.modules, *args, num_steps=steps, guidance_scale=guidance_scale
-        )
+        samples = portrait_sampling.sample_portraits(self.networks.modules, *args, **options)
         return blocks.to_uint8(samples.image)
 
       encoder = self.networks.modules['speech_encoder']
@@ -290,8 +299,8 @@ class SeeTalk:
       )
       program = Program(sample, self.device)
       program.start(lambda: (self._portrait_params(), self._statistics, *condition))
-      self._portrait_programs[steps, guidance_scale] = program
-    return self._portrait_programs[steps, guidance_scale]
+      self._portrait_programs[key] = program
+    return self._portrait_programs[key]
 
   def _voice(self, tokens: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
     """Voice vector `[1, 512]`, and the most typical window of tokens `[1, 75, d]` with its validity."""

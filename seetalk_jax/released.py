@@ -172,7 +172,7 @@ def save_release(
     provenance: what is known of the training. `provenance['networks'][NAME]` may hold `licence` and `origin`
       of one network, stored with it; the rest is stored as it is.
     dtype: 'float16' or 'float32', of the parameters; collections stay float32.
-    sampling: defaults of the pipeline: portrait_steps, portrait_guidance, motion_steps, motion_guidance.
+    sampling: defaults of the pipeline, see `pipeline.SAMPLING`.
 
   Raises:
     CheckpointError: the folder exists and is no release.

@@ -161,6 +161,7 @@ def sample_portraits(
   num_steps: int = 25,
   guidance_scale: float = 2.0,
   guidance_rescale: float = 0.0,
+  temperature: float = 1.0,
   sampler: str = 'dpmpp_2m',
   schedule: Schedule = SCHEDULE,
   prediction_type: str = PREDICTION_TYPE,
@@ -179,6 +180,8 @@ def sample_portraits(
     tokens, tokens_valid: speech tokens `[b, t, d]` and bool `[b, t]`; a few seconds are enough.
     rng: one key; the same key gives the same faces.
     guidance_scale: 1 follows the condition as learned, more exaggerates it.
+    temperature: how far samples depart from the middle of what the condition allows; below 1 the starting noise
+      is so much smaller: plainer faces, and fewer odd ones.
   """
   prior = prior_of(statistics)
   beta = prior_weight(networks, params, statistics, embedding)
@@ -202,7 +205,7 @@ def sample_portraits(
     return jnp.clip(y + shift, prior.mean - reach, prior.mean + reach) - shift
 
   condition = (tokens, jnp.asarray(tokens_valid, bool), embedding)
-  noise = jax.random.normal(rng, (embedding.shape[0], *prior.mean.shape))
+  noise = temperature * jax.random.normal(rng, (embedding.shape[0], *prior.mean.shape))
   y0 = samplers.sample(
     guided(denoise, guidance_scale, condition, rescale=guidance_rescale),
     schedule,

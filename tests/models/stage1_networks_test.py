@@ -16,6 +16,8 @@ from seetalk_jax.models import (
   blocks,
 )
 from seetalk_jax.models.face_prior import PriorSums, finalize_prior, projection_coefficient, update_prior
+from seetalk_jax.models.portrait_unet import SIZES as unet_sizes
+from seetalk_jax.models.portrait_unet import LinearGuess
 
 TOKEN_DIM = {'tiny': 32, 'demo': 192, 'base': 768, 'large': 1024}
 
