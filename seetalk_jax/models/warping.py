@@ -101,15 +101,17 @@ def warp(image: jax.Array, flow: jax.Array) -> jax.Array:
   return grid_sample(image, identity_grid(h, w) + resize_flow(flow, (h, w)))
 
 
-def invert_flow(forward: jax.Array, num_steps: int = 6) -> jax.Array:
+def invert_flow(forward: jax.Array, num_steps: int = 6, reach: float = 0.09) -> jax.Array:
   """The backward flow of a forward one: `out(x) = -forward(x + out(x))`, by fixed-point steps.
 
-  They meet where `forward` changes by less than its own length (no folds); later steps are halved, so that
-  places that several others claim settle somewhere. The gradient is that of the last look-up alone: exact
-  to first order in the slope of `forward`, and cheap.
+  Where a moving head comes to lie on what is behind it, two sources claim one place; each step finds the one that
+  it starts near. So every place starts from the longest move within `reach`: what moves is in front. Later
+  steps are halved, so that places that several others claim settle somewhere. The gradient is that of the
+  last look-up alone: exact to first order in the slope of `forward`, and cheap.
 
   Args:
     forward: `[b, h, w, 2]`, (x, y) in picture units: the source place x goes to `x + forward(x)`.
+    reach: in picture heights.
   """
   grid = identity_grid(*forward.shape[1:3])
   fixed = jax.lax.stop_gradient(forward)
@@ -118,8 +120,32 @@ def invert_flow(forward: jax.Array, num_steps: int = 6) -> jax.Array:
     found = -grid_sample(fixed, grid + flow)
     return jnp.where(i < num_steps // 2, found, 0.5 * (flow + found))
 
-  flow = jax.lax.fori_loop(0, num_steps, step, -fixed)
+  longest = _longest_around(fixed, round(reach * forward.shape[1]))
+  flow = jax.lax.fori_loop(0, num_steps, step, -longest)
   return -grid_sample(forward, grid + jax.lax.stop_gradient(flow))
+
+
+def _longest_around(flow: jax.Array, radius: int) -> jax.Array:
+  """The longest vector of `flow [b, h, w, 2]` within a square of `radius` places around each."""
+
+  def spread(axis):
+    def once(_, flow):
+      before, after = (
+        jnp.roll(flow, shift, axis).at[edge(end)].set(0.0) for shift, end in ((1, 0), (-1, -1))
+      )
+      for other in (before, after):
+        longer = jnp.sum(jnp.square(other), -1) > jnp.sum(jnp.square(flow), -1)
+        flow = jnp.where(longer[..., None], other, flow)
+      return flow
+
+    def edge(end):
+      return (slice(None), end) if axis == 1 else (slice(None), slice(None), end)
+
+    return once
+
+  for axis in (1, 2):
+    flow = jax.lax.fori_loop(0, radius, spread(axis), flow)
+  return flow
 
 
 def resize_flow(flow: jax.Array, size: tuple[int, int]) -> jax.Array:
