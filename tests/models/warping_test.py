@@ -57,6 +57,15 @@ def test_inverted_flow_leads_back():
   np.testing.assert_array_equal(invert_flow(jnp.zeros((1, 4, 4, 2))), 0)
 
 
+def test_what_moves_comes_to_lie_in_front():
+  cell = 1 / 32
+  forward = jnp.zeros((1, 32, 32, 2)).at[:, 8:24, 10:20, 0].set(2 * cell)  # a head, two cells to the right
+  backward = invert_flow(forward)
+  np.testing.assert_allclose(backward[0, 9:23, 13:21, 0], -2 * cell, atol=1e-5)  # and what it now covers
+  np.testing.assert_array_equal(backward[0, :, 24:], 0)  # the background stays
+  np.testing.assert_array_equal(backward[0, :5], 0)
+
+
 def test_inverted_flow_teaches_the_place_that_moved():
   forward = jnp.zeros((1, 8, 8, 2)).at[..., 0].set(2 / 8)  # all move two cells to the right
 
