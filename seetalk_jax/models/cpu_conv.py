@@ -1,8 +1,9 @@
 """A drop-in for `lax.conv_general_dilated` whose weight gradient runs about twice as fast on the CPU.
 
 XLA's CPU backend computes the weight gradient of a small-kernel convolution as a convolution with a
-picture-sized kernel, at a quarter of the speed of the forward pass. As matrix products it keeps up. Other
-platforms, strided, dilated and grouped convolutions go to `lax` unchanged.
+picture-sized kernel, at a quarter of the speed of the forward pass (1 x 1: a twentieth). As matrix products it
+keeps up. A 1 x 1 convolution is a matrix product anywhere; for the others other platforms, and strided, dilated
+and grouped convolutions, go to `lax` unchanged.
 """
 
 from __future__ import annotations
@@ -30,18 +31,24 @@ def conv_general_dilated(lhs, rhs, window_strides, padding, lhs_dilation=None, r
     **kwargs,
   )
   ones = (None, (1, 1), [1, 1])
-  eligible = (
+  simple = (
     lhs.ndim == 4
-    and padding == 'SAME'
     and groups == 1
     and tuple(window_strides) == (1, 1)
     and lhs_dilation in ones
     and rhs_dilation in ones
+    and kwargs.get('batch_group_count', 1) == 1
+  )
+  if simple and rhs.shape[:2] == (1, 1) and padding in ('SAME', 'VALID'):
+    types = {name: kwargs[name] for name in ('precision', 'preferred_element_type') if name in kwargs}
+    return lax.dot_general(lhs, rhs[0, 0], (((3,), (0,)), ((), ())), **types)
+  eligible = (
+    simple
+    and padding == 'SAME'
     and rhs.shape[:2] == (3, 3)
     and min(rhs.shape[2:]) >= 16
     and lhs.shape[1] * lhs.shape[2] >= 256
     and lhs.dtype == rhs.dtype == jnp.float32
-    and not kwargs.get('batch_group_count', 1) != 1
     and jax.device_count() == 1
   )
   if not eligible:
