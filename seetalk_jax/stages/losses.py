@@ -238,7 +238,7 @@ def flow_losses(
   Returns:
     'flow': mean absolute error in cells over what is visible; 'flow_features': over the mouth and over the
     eyes; 'coarse_flow', 'coarse_flow_features': the same of `coarse_flow`; 'occlusion': cross-entropy, half of it that
-    of mouth and eyes.
+    of mouth and eyes, where hidden and shown count alike: a lid or teeth are few cells, and rare.
   """
   h, w = flow.shape[1:3]
   cells = jnp.array([w, h], jnp.float32)
@@ -253,8 +253,9 @@ def flow_losses(
   names = ('flow', 'flow_features', 'coarse_flow', 'coarse_flow_features')
   cross_entropy = jax.nn.softplus(occlusion_logits) - truth.visible * occlusion_logits
   known = dict(zip(names, (*errors(flow), *errors(coarse_flow)), strict=True))
-  in_regions = weighted_mean(cross_entropy, jnp.max(regions, axis=-1, keepdims=True))
-  return known | {'occlusion': 0.5 * (jnp.mean(cross_entropy) + in_regions)}
+  inside = jnp.max(regions, axis=-1, keepdims=True)
+  balanced = [weighted_mean(cross_entropy, inside * part) for part in (truth.visible, 1.0 - truth.visible)]
+  return known | {'occlusion': 0.5 * (jnp.mean(cross_entropy) + 0.5 * sum(balanced))}
 
 
 def random_crops(rng: jax.Array, crop: int, *pictures: jax.Array, multiple: int = 8) -> list[jax.Array]:

@@ -60,7 +60,7 @@ class MotionCodecStage(base.StageBase):
   feature_weight: float = 1.0
   flow_weight: float = 0.3
   feature_flow_weight: float = 0.3
-  occlusion_weight: float = 0.2
+  occlusion_weight: float = 0.5
   places_weight: float = 0.5
   agree_weight: float = 0.5
   read_weight: float = 0.2
