@@ -108,7 +108,7 @@ def speech_from_array(samples: np.ndarray, rate_hz: int = SAMPLE_RATE_HZ, source
 
 
 def _speech_of(source: decode.Source, name: str) -> Speech:
-  waveform, channel = _mono_16k(source, name)
+  waveform, channel = mono_16k(source, name)
   _check_waveform(waveform, name)
   rate = source.rate_hz if source.rate_hz in SOUND_RATES_HZ else 48_000
   channels = source.channels if source.channels <= 2 and channel is None else 1
@@ -188,7 +188,7 @@ def seconds_to_frames(seconds: float) -> int:
   return int(np.ceil(seconds * FPS - 1e-9))
 
 
-def _mono_16k(source: decode.Source, path) -> tuple[np.ndarray, int | None]:
+def mono_16k(source: decode.Source, path) -> tuple[np.ndarray, int | None]:
   """The mean of all channels, `[n]` at 16 kHz; or one channel (and its index) where the mean cancels out."""
   energy, mix_energy, length = np.zeros(source.channels), 0.0, 0
 

@@ -83,7 +83,7 @@ def _open_ffmpeg(path: pathlib.Path) -> Source:
 
   not_audio = f'not an audio or video file, {path}: give wav, flac, ogg, mp3, m4a or a video with sound'
   try:
-    with _av_open(path) as container:
+    with open_container(path) as container:
       if not container.streams.audio:
         raise SpeechError(f'no sound in the file, {path}: give a recording or a video that has a sound track')
       context = container.streams.audio[0].codec_context
@@ -95,7 +95,8 @@ def _open_ffmpeg(path: pathlib.Path) -> Source:
   return Source(rate, channels, lambda: _ffmpeg_blocks(path, rate, channels))
 
 
-def _av_open(path: pathlib.Path):
+def open_container(path: pathlib.Path):
+  """PyAV's container of a local file."""
   import av
 
   # `file:` and the whitelist: a path is a path, and a play list inside may not reach for the network
@@ -107,7 +108,7 @@ def _ffmpeg_blocks(path: pathlib.Path, rate: int, channels: int) -> Blocks:
 
   good, bad, started = 0, 0, False
   try:
-    with _av_open(path) as container:
+    with open_container(path) as container:
       stream = container.streams.audio[0]
       layout = stream.codec_context.layout.name
       resampler = av.AudioResampler(format='flt', layout=layout, rate=rate)

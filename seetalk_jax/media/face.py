@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import importlib.util
 import os
 import pathlib
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -20,6 +22,7 @@ LANDMARKER_VARIABLE = 'SEETALK_FACE_LANDMARKER'
 EYE_CORNERS = (33, 133, 362, 263)
 CHIN = 152
 NUM_LANDMARKS = 478
+NUM_BLENDSHAPES = 52
 _MAX_FACES = 4
 _SAME_FACE = 0.3  # boxes that share this much (intersection over union) are one face
 
@@ -63,6 +66,22 @@ class FaceBox:
 
 
 PORTRAIT_CROP = PortraitCrop()
+
+
+class FaceReading(NamedTuple):
+  """What the landmarker measures of the `n` faces in a picture.
+
+  Attributes:
+    landmarks: float32 `[n, 478, 2]`, x and y as parts of the picture's width and height.
+    blendshapes: float32 `[n, 52]` in 0..1, MediaPipe's order (`_neutral` first); `[0, 52]` if not measured.
+    transforms: float32 `[n, 4, 4]`, from the canonical face (x to the picture's right, y up, z to the camera,
+      centimetres) to the camera's space; `[0, 4, 4]` if not measured.
+  """
+
+  landmarks: np.ndarray
+  blendshapes: np.ndarray
+  transforms: np.ndarray
+
 
 # uint8 [h, w, 3] -> the landmarks of every face, float [faces, 478, 2], x and y as parts of width and height
 Landmarker = Callable[[np.ndarray], np.ndarray]
@@ -126,16 +145,30 @@ def find_faces(pixels: np.ndarray, landmarker: Landmarker) -> list[FaceBox]:
   """
   height, width = pixels.shape[:2]
   boxes = _boxes(landmarker(pixels), width, height, 0, 0)
-  for part in () if boxes else (0.5, 0.25):
-    tile_h, tile_w = max(64, round(height * part)), max(64, round(width * part))
-    for top in np.unique(np.linspace(0, max(0, height - tile_h), round(2 / part) - 1).astype(int)):
-      for left in np.unique(np.linspace(0, max(0, width - tile_w), round(2 / part) - 1).astype(int)):
-        tile = np.ascontiguousarray(pixels[top : top + tile_h, left : left + tile_w])
-        found = _boxes(landmarker(tile), tile.shape[1], tile.shape[0], left, top)
-        boxes += [box for box in found if all(box.overlap(other) < _SAME_FACE for other in boxes)]
-    if boxes:
+  side = None
+  for left, top, tile_w, tile_h in () if boxes else tiles(height, width):
+    if boxes and tile_h != side:  # smaller parts only where the larger ones showed none
       break
+    side = tile_h
+    tile = np.ascontiguousarray(pixels[top : top + tile_h, left : left + tile_w])
+    found = _boxes(landmarker(tile), tile_w, tile_h, left, top)
+    boxes += [box for box in found if all(box.overlap(other) < _SAME_FACE for other in boxes)]
   return sorted(boxes, key=lambda box: -box.side)
+
+
+def tiles(height: int, width: int) -> Iterator[tuple[int, int, int, int]]:
+  """Overlapping parts of a picture as (left, top, width, height) in pixels: halves of its sides, then quarters."""
+  for part in (0.5, 0.25):
+    tile_h, tile_w = min(height, max(64, round(height * part))), min(width, max(64, round(width * part)))
+    for top in np.unique(np.linspace(0, height - tile_h, round(2 / part) - 1).astype(int)):
+      for left in np.unique(np.linspace(0, width - tile_w, round(2 / part) - 1).astype(int)):
+        yield int(left), int(top), tile_w, tile_h
+
+
+def portrait_box(points: np.ndarray) -> FaceBox | None:
+  """The portrait crop of one face's landmarks `[478, 2]` in pixels; None for a face that is upside down."""
+  box = PORTRAIT_CROP.box(points[list(EYE_CORNERS)].mean(axis=0), points[CHIN])
+  return box if box.side > 0 else None
 
 
 def crop(pixels: np.ndarray, box: FaceBox, size: int) -> np.ndarray:
@@ -154,6 +187,7 @@ def crop(pixels: np.ndarray, box: FaceBox, size: int) -> np.ndarray:
   return np.asarray(image.resize((size, size), PIL.Image.Resampling.LANCZOS, box=square))
 
 
+@contextlib.contextmanager
 def open_landmarker(path: str | os.PathLike | None = None):
   """A context manager around MediaPipe's Face Landmarker as a `Landmarker`.
 
@@ -163,14 +197,36 @@ def open_landmarker(path: str | os.PathLike | None = None):
   Raises:
     PortraitError: MediaPipe is not installed, or the file is not given or missing.
   """
+  with _opened(landmarker_file(path), measure=False) as read:
+    yield lambda pixels: read(pixels).landmarks
+
+
+@contextlib.contextmanager
+def open_face_reader(path: str | os.PathLike):
+  """A context manager around MediaPipe's Face Landmarker as a function: picture -> `FaceReading`.
+
+  Args:
+    path: the `face_landmarker.task` file.
+
+  Raises:
+    PortraitError: MediaPipe is not installed, or the file is missing.
+  """
+  with _opened(landmarker_file(path), measure=True) as read:
+    yield read
+
+
+def landmarker_file(path: str | os.PathLike | None = None) -> str:
+  """The landmarker model to use: `path`, or what the environment's SEETALK_FACE_LANDMARKER names.
+
+  Raises:
+    PortraitError: MediaPipe is not installed, or the file is not given or missing.
+  """
   path = path or os.environ.get(LANDMARKER_VARIABLE)
   otherwise = 'or crop the face yourself and pass --aligned'
-  try:
-    import mediapipe
-  except ImportError:
+  if importlib.util.find_spec('mediapipe') is None:
     raise PortraitError(
       f"cannot find the face, MediaPipe is missing: pip install 'seetalk-jax[data]', {otherwise}"
-    ) from None
+    )
   if not path:
     raise PortraitError(
       f'cannot find the face, no landmarker model: give --landmarker FILE or set {LANDMARKER_VARIABLE}, '
@@ -178,16 +234,21 @@ def open_landmarker(path: str | os.PathLike | None = None):
     )
   if not pathlib.Path(path).is_file():
     raise PortraitError(f'no such landmarker model, {path}: give the path of face_landmarker.task')
-  return _mediapipe_landmarker(mediapipe, str(path))
+  return str(path)
 
 
 @contextlib.contextmanager
-def _mediapipe_landmarker(mediapipe, path: str):
+def _opened(path: str, *, measure: bool):
+  import mediapipe
+
   vision = mediapipe.tasks.vision
   try:
     with _silence():
       options = vision.FaceLandmarkerOptions(
-        base_options=mediapipe.tasks.BaseOptions(model_asset_path=path), num_faces=_MAX_FACES
+        base_options=mediapipe.tasks.BaseOptions(model_asset_path=path),
+        num_faces=_MAX_FACES,
+        output_face_blendshapes=measure,
+        output_facial_transformation_matrixes=measure,
       )
       task = vision.FaceLandmarker.create_from_options(options)
       # Its threads start, and talk, with the first picture.
@@ -195,15 +256,22 @@ def _mediapipe_landmarker(mediapipe, path: str):
   except (RuntimeError, ValueError) as error:
     raise InputError(f'not a landmarker model ({error}), {path}: give face_landmarker.task') from None
 
-  def find(pixels: np.ndarray) -> np.ndarray:
+  def read(pixels: np.ndarray) -> FaceReading:
     picture = mediapipe.Image(image_format=mediapipe.ImageFormat.SRGB, data=np.ascontiguousarray(pixels))
     with _silence():
-      faces = task.detect(picture).face_landmarks
-    points = [[(point.x, point.y) for point in face] for face in faces]
-    return np.asarray(points, np.float32).reshape(len(faces), NUM_LANDMARKS, 2)
+      found = task.detect(picture)
+    count = len(found.face_landmarks)
+    points = [[(point.x, point.y) for point in face] for face in found.face_landmarks]
+    scores = [[shape.score for shape in face] for face in found.face_blendshapes] if measure else []
+    poses = found.facial_transformation_matrixes if measure else []
+    return FaceReading(
+      np.asarray(points, np.float32).reshape(count, NUM_LANDMARKS, 2),
+      np.asarray(scores, np.float32).reshape(-1, NUM_BLENDSHAPES),
+      np.asarray(poses, np.float32).reshape(-1, 4, 4),
+    )
 
   try:
-    yield find
+    yield read
   finally:
     with _silence():
       task.close()
@@ -225,10 +293,5 @@ def _silence():
 
 
 def _boxes(faces: np.ndarray, width: int, height: int, left: int, top: int) -> list[FaceBox]:
-  boxes = []
-  for points in faces:
-    points = points * (width, height) + (left, top)
-    box = PORTRAIT_CROP.box(points[list(EYE_CORNERS)].mean(axis=0), points[CHIN])
-    if box.side > 0:  # not upside down
-      boxes.append(box)
-  return boxes
+  boxes = [portrait_box(points * (width, height) + (left, top)) for points in faces]
+  return [box for box in boxes if box is not None]

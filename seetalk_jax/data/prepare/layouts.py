@@ -1,0 +1,128 @@
+"""Where corpora keep what: from a file's place to its speaker, its name and its part of the split."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import pathlib
+import re
+from collections.abc import Callable, Sequence
+
+from seetalk_jax.errors import InputError
+
+VIDEO_SUFFIXES = frozenset(
+  '.3gp .avi .flv .m2ts .m4v .mkv .mov .mp4 .mpeg .mpg .mts .ogv .ts .vob .webm .wmv'.split()
+)
+SPLITS = ('train', 'validation', 'test')
+_SPLIT_SHARES = (0.9, 0.05, 0.05)
+_NUMBERED = re.compile(r'(?P<name>.+?)[_-]?\d+$')
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Item:
+  """One raw recording.
+
+  Attributes:
+    file: path relative to the raw folder, with forward slashes; its key everywhere.
+    speaker: who speaks; speakers never cross splits.
+    clip: which recording of the speaker.
+    split: 'train', 'validation' or 'test'.
+  """
+
+  file: str
+  speaker: str
+  clip: str
+  split: str
+
+
+def find_items(raw_dir: pathlib.Path, layout: str) -> list[Item]:
+  """All recordings under a folder, by path; hidden files and other suffixes are passed over.
+
+  Args:
+    raw_dir: the corpus as it was downloaded.
+    layout: key of LAYOUTS.
+
+  Raises:
+    InputError: no such folder, no such layout, or nothing in it.
+  """
+  if layout not in LAYOUTS:
+    raise InputError(f'layout {layout!r} is unknown: use one of {", ".join(LAYOUTS)}')
+  if not raw_dir.is_dir():
+    raise InputError(f'no such folder, {raw_dir}: give the folder with the raw videos')
+  files = sorted(
+    path.relative_to(raw_dir).as_posix()
+    for path in raw_dir.rglob('*')
+    if path.suffix.lower() in VIDEO_SUFFIXES
+    and path.is_file()
+    and not any(part.startswith('.') for part in path.relative_to(raw_dir).parts)
+  )
+  if not files:
+    raise InputError(f'no videos, {raw_dir}: it has no file that ends in {", ".join(sorted(VIDEO_SUFFIXES))}')
+  return [LAYOUTS[layout](file) for file in files]
+
+
+def split_of(speaker: str, shares: Sequence[float] = _SPLIT_SHARES) -> str:
+  """The split of a speaker, from a stable hash of the name: no list to keep, and no speaker in two."""
+  digest = hashlib.blake2b(f'split/{speaker}'.encode(), digest_size=8).digest()
+  place = int.from_bytes(digest, 'big') / 2**64
+  for name, share in zip(SPLITS, shares, strict=True):
+    if place < share:
+      return name
+    place -= share
+  return SPLITS[0]
+
+
+def _folder(file: str) -> Item:
+  """One folder a speaker; files that lie at the top are a speaker each (a trailing number is the clip's)."""
+  path = pathlib.PurePosixPath(file)
+  if len(path.parts) > 1:
+    speaker, clip = path.parts[0], '/'.join(path.with_suffix('').parts[1:])
+  else:
+    speaker, clip = path.stem, path.stem
+  return Item(file=file, speaker=speaker, clip=clip, split=split_of(speaker))
+
+
+def _hdtf(file: str) -> Item:
+  """`RD_Radio34_000.mp4`, `WDA_BobMenendez_001.mp4`: the speaker is the name without the clip's number.
+
+  HDTF publishes no split; speakers are hashed.
+  """
+  path = pathlib.PurePosixPath(file)
+  match = _NUMBERED.fullmatch(path.stem)
+  speaker = match['name'] if match else path.stem
+  return Item(file=file, speaker=speaker, clip=path.stem, split=split_of(speaker))
+
+
+def _voxceleb2(file: str) -> Item:
+  """`dev/mp4/id00012/21Uxsk56VDQ/00001.mp4`: identity, video, utterance; `test` is the official test set."""
+  path = pathlib.PurePosixPath(file)
+  at = next((i for i, part in enumerate(path.parts) if re.fullmatch(r'id\d{5}', part)), None)
+  if at is None:
+    raise InputError(f'no VoxCeleb2 identity (id00012) in the path, {file}: use --layout folder')
+  speaker = path.parts[at]
+  clip = '/'.join(path.with_suffix('').parts[at + 1 :])
+  # The official test identities are disjoint from dev's; validation speakers are drawn from dev.
+  official = 'test' if 'test' in path.parts[:at] else split_of(speaker, (0.98, 0.02, 0.0))
+  return Item(file=file, speaker=speaker, clip=clip, split=official)
+
+
+def _avspeech(file: str) -> Item:
+  """`YOUTUBEID_START_END.mp4` (or `YOUTUBEID/START_END.mp4`): AVSpeech names no speakers, so a video is one.
+
+  `train` or `test` in the path is the official list.
+  """
+  path = pathlib.PurePosixPath(file)
+  match = re.fullmatch(r'(?P<video>.{11})(_.*)?', path.stem)
+  parent = path.parts[-2] if len(path.parts) > 1 else ''
+  video = match['video'] if match else parent if len(parent) == 11 else path.stem
+  named = [part for part in path.parts[:-1] if part in ('train', 'test')]
+  official = 'test' if 'test' in named else split_of(video, (0.98, 0.02, 0.0))
+  return Item(file=file, speaker=video, clip=path.stem, split=official)
+
+
+LAYOUTS: dict[str, Callable[[str], Item]] = {
+  'folder': _folder,
+  'hdtf': _hdtf,
+  'voxceleb2': _voxceleb2,
+  'avspeech': _avspeech,
+}
