@@ -19,6 +19,7 @@ COMMANDS = {
   'generate': 'seetalk_jax.commands.generate',
   'portrait': 'seetalk_jax.commands.portrait',
   'animate': 'seetalk_jax.commands.animate',
+  'prepare': 'seetalk_jax.commands.prepare',
   'export': 'seetalk_jax.commands.export',
   'info': 'seetalk_jax.commands.info',
 }

@@ -39,6 +39,7 @@ SAMPLING = {
   'portrait_steps': 25,
   'portrait_guidance': 2.0,
   'portrait_temperature': 1.0,
+  'portrait_voice_temperature': 1.0,
   'motion_steps': 20,
   'motion_guidance': 1.0,
 }
@@ -282,6 +283,7 @@ class SeeTalk:
       'num_steps': int(sampling['portrait_steps']),
       'guidance_scale': float(sampling['portrait_guidance']),
       'temperature': float(sampling['portrait_temperature']),
+      'voice_temperature': float(sampling['portrait_voice_temperature']),
     }
     key = tuple(options.values())
     if key not in self._portrait_programs:

@@ -32,6 +32,8 @@ class FacePrior:
     voice, voice_mean: `[k, d]` and `[d]`: a voice vector's coordinates along the directions are expected at
       `voice @ (e_s - voice_mean)`; None where that was not measured.
     voice_variances: `[k]`, what is left around that.
+    told: `[r, k]`, orthonormal: the few combinations of the coordinates, each counted in what is left around it,
+      that voices tell apart; sex and age are among them, hair colour is not.
   """
 
   mean: jax.Array
@@ -42,6 +44,7 @@ class FacePrior:
   voice: jax.Array | None = None
   voice_mean: jax.Array | None = None
   voice_variances: jax.Array | None = None
+  told: jax.Array | None = None
 
   def expected(self, embedding: jax.Array, heard: jax.Array) -> tuple[jax.Array | None, jax.Array]:
     """What is known of a face before it is seen.
@@ -59,6 +62,14 @@ class FacePrior:
     along = (embedding - self.voice_mean) @ self.voice.T * heard[:, None]
     variances = jnp.where(heard[:, None], self.voice_variances, self.variances)
     return jnp.tensordot(along, self.directions, axes=1), variances
+
+  def split_noise(self, noise: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """Starting noise `[b, h, w, c]` as (what is the voice's to say, the rest), which sum to it."""
+    if self.told is None:
+      return jnp.zeros_like(noise), noise
+    along = jnp.einsum('bhwc,khwc->bk', noise, self.directions)
+    voiced = jnp.tensordot((along @ self.told.T) @ self.told, self.directions, axes=1)
+    return voiced, noise - voiced
 
   def pooled(self) -> jax.Array:
     """The mean over the picture, `[c]`."""

@@ -162,6 +162,7 @@ def sample_portraits(
   guidance_scale: float = 2.0,
   guidance_rescale: float = 0.0,
   temperature: float = 1.0,
+  voice_temperature: float | None = None,
   sampler: str = 'dpmpp_2m',
   schedule: Schedule = SCHEDULE,
   prediction_type: str = PREDICTION_TYPE,
@@ -182,6 +183,8 @@ def sample_portraits(
     guidance_scale: 1 follows the condition as learned, more exaggerates it.
     temperature: how far samples depart from the middle of what the condition allows; below 1 the starting noise
       is so much smaller: plainer faces, and fewer odd ones.
+    voice_temperature: the same for what voices tell (`FacePrior.told`); None: as `temperature`. Small, age and sex
+      stay at what the voice says, while all else differs from seed to seed.
   """
   prior = prior_of(statistics)
   beta = prior_weight(networks, params, statistics, embedding)
@@ -205,7 +208,9 @@ def sample_portraits(
     return jnp.clip(y + shift, prior.mean - reach, prior.mean + reach) - shift
 
   condition = (tokens, jnp.asarray(tokens_valid, bool), embedding)
-  noise = temperature * jax.random.normal(rng, (embedding.shape[0], *prior.mean.shape))
+  noise = jax.random.normal(rng, (embedding.shape[0], *prior.mean.shape))
+  voiced, open_ = prior.split_noise(noise)
+  noise = temperature * open_ + (temperature if voice_temperature is None else voice_temperature) * voiced
   y0 = samplers.sample(
     guided(denoise, guidance_scale, condition, rescale=guidance_rescale),
     schedule,

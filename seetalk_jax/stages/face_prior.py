@@ -38,6 +38,11 @@ def prior_statistics(raw: FacePrior) -> dict[str, np.ndarray]:
   return {name: np.asarray(value, np.float32) for name, value in statistics.items()}
 
 
+# A combination of coordinates is the voice's to say if voices move it by so much of the variance around that.
+_TOLD = 0.1
+_MAX_TOLD = 16
+
+
 def principal_directions(latents: np.ndarray, count: int) -> dict[str, np.ndarray]:
   """The covariance of latents `[n, h, w, c]` (scaled), as far as `count` directions hold it.
 
@@ -71,7 +76,8 @@ def voice_regression(
     directions, variances: of `principal_directions`.
 
   Returns:
-    face_prior_voice `[k, d]`, face_prior_voice_mean `[d]`, face_prior_voice_variances `[k]`.
+    face_prior_voice `[k, d]`, face_prior_voice_mean `[d]`, face_prior_voice_variances `[k]`, face_prior_told
+    `[r, k]`.
   """
   n, k = len(latents), len(directions)
   along = (latents - latents.mean(0)).reshape(n, -1) @ directions.reshape(k, -1).T
@@ -92,11 +98,29 @@ def voice_regression(
       errors[i] += np.sum(np.square(voices[out] @ weights - along[out]), axis=0) / n
   best, columns = np.argmin(errors, axis=0), np.arange(k)  # each direction shrinks as it must
   weights = np.stack(fit(np.ones(n, bool)))[best, :, columns]
+  left = np.minimum(errors[best, columns], variances)
   return {
     'face_prior_voice': weights.astype(np.float32),
     'face_prior_voice_mean': mean.astype(np.float32),
-    'face_prior_voice_variances': np.minimum(errors[best, columns], variances).astype(np.float32),
+    'face_prior_voice_variances': left.astype(np.float32),
+    'face_prior_told': told_directions(voices @ weights.T, left),
   }
+
+
+def told_directions(expected: np.ndarray, left: np.ndarray) -> np.ndarray:
+  """The combinations of coordinates that voices tell apart, against what stays open around them.
+
+  Args:
+    expected: `[n, k]`, where voices say that coordinates are.
+    left: `[k]`, variances around that.
+
+  Returns:
+    float32 `[r, k]`, orthonormal, in coordinates over their deviation `sqrt(left)`; r at least 1.
+  """
+  relative = (expected - expected.mean(0)) / np.sqrt(left)
+  _, singular, directions = np.linalg.svd(relative, full_matrices=False)
+  told = int(np.sum(np.square(singular) / len(expected) >= _TOLD))
+  return directions[: max(1, min(told, _MAX_TOLD))].astype(np.float32)
 
 
 @flax.struct.dataclass

@@ -1,0 +1,215 @@
+"""A whole preparation: recordings in parallel, then shards, report and manifest; resumable at any moment."""
+
+from __future__ import annotations
+
+import collections
+import concurrent.futures
+import multiprocessing
+import os
+import pathlib
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Iterator, Sequence
+from concurrent.futures.process import BrokenProcessPool
+
+import tqdm
+
+from seetalk_jax.data import sources
+from seetalk_jax.data.prepare import layouts, recording, report, staging
+from seetalk_jax.data.prepare.layouts import Item
+from seetalk_jax.errors import InputError
+from seetalk_jax.media import face
+
+KIND = 'real'
+SHARD_RECORDS = 1024
+
+
+def prepare(
+  raw_dir: str | os.PathLike,
+  out_dir: str | os.PathLike,
+  *,
+  layout: str = 'folder',
+  settings: recording.Settings = recording.Settings(),  # noqa: B008 (frozen)
+  landmarker: str | os.PathLike,
+  processes: int = 1,
+  progress: bool = True,
+  shard_records: int = SHARD_RECORDS,
+) -> report.Summary:
+  """Prepares a folder of raw recordings into a corpus that `data.pipeline` reads.
+
+  Run again, it goes on where it stopped and ends with the bytes of an unbroken run, whatever the number of
+  processes. A recording that cannot be used is reported and passed over.
+
+  Args:
+    raw_dir: folder of raw recordings.
+    out_dir: folder of the corpus; made if missing.
+    layout: key of `layouts.LAYOUTS`.
+    settings: sizes and thresholds.
+    landmarker: MediaPipe's `face_landmarker.task`.
+    processes: worker processes; 0 works in this one.
+    progress: whether to show a bar on stderr.
+    shard_records: records in a shard.
+
+  Raises:
+    InputError: a folder or setting that cannot be used. OSError: the disk is full; what is done stays.
+  """
+  raw_dir, out_dir = pathlib.Path(raw_dir), pathlib.Path(out_dir)
+  items = layouts.find_items(raw_dir, layout)
+  landmarker = face.landmarker_file(landmarker)
+  out_dir.mkdir(parents=True, exist_ok=True)
+  finished = report.read_finished(out_dir, items, settings, layout)
+  if finished is not None:
+    staging.Staging(out_dir, items).remove()  # killed between the last two steps
+    return finished
+  staged = staging.Staging.begin(out_dir, items, settings, layout)
+  staged.sweep()
+  todo = [item for item in staged.items if not staged.done(item)]
+  with tqdm.tqdm(
+    total=len(staged.items), initial=len(staged.items) - len(todo), unit='file', disable=not progress
+  ) as bar:
+    for item in _work_all(todo, raw_dir, staged, settings, landmarker, processes):
+      bar.set_postfix_str(item.file[-40:], refresh=False)
+      bar.update()
+  _write_shards(out_dir, staged, shard_records)
+  summary = report.write(out_dir, staged, settings, layout)
+  staged.remove()
+  return summary
+
+
+def _work_all(todo, raw_dir, staged, settings, landmarker: str, processes: int) -> Iterator[Item]:
+  """Prepares and stages every item, in any order."""
+  if processes == 0 and todo:
+    with face.open_face_reader(landmarker) as read:
+      for item in todo:
+        _prepare_one(raw_dir, item, settings, read, staged)
+        yield item
+    return
+  waiting = collections.deque(todo)
+  suspects: collections.deque[Item] = collections.deque()
+  arguments = (raw_dir, staged, settings, landmarker, os.getpid())
+  while waiting or suspects:
+    # A decoder that crashes takes its whole pool along: those at work are tried again, each alone.
+    alone = not waiting
+    batch, count = (suspects, 1) if alone else (waiting, min(processes, len(waiting)))
+    crashed = yield from _work_in_pool(batch, count, arguments)
+    if alone and crashed:
+      reason = 'its decoder crashed the process: convert the file, or leave it out'
+      head = {name: value for name, value in vars(crashed[0]).items()}
+      staged.keep(crashed[0], recording.Outcome(entry={**head, 'status': 'failed', 'reason': reason}))
+      yield crashed[0]
+    else:
+      suspects += crashed
+
+
+def _work_in_pool(waiting: collections.deque[Item], count: int, arguments) -> Iterator[Item]:
+  """Empties `waiting` as far as it gets; returns what was at work when a worker died."""
+  context = multiprocessing.get_context('spawn')  # forked children of threads hang
+  executor = concurrent.futures.ProcessPoolExecutor(count, context, _start_worker, arguments)
+  at_work: dict[concurrent.futures.Future, Item] = {}
+  try:
+    while waiting or at_work:
+      while waiting and len(at_work) < count:
+        item = waiting.popleft()
+        at_work[executor.submit(_work, item)] = item
+      ready, _ = concurrent.futures.wait(at_work, return_when=concurrent.futures.FIRST_COMPLETED)
+      for future in ready:
+        future.result()
+        yield at_work.pop(future)
+  except BrokenProcessPool:
+    return list(at_work.values())
+  finally:
+    executor.shutdown(wait=True, cancel_futures=True)
+  return []
+
+
+_worker: dict = {}
+
+
+def _start_worker(raw_dir, staged, settings, landmarker: str, parent: int) -> None:
+  opened = face.open_face_reader(landmarker)
+  _worker.update(raw_dir=raw_dir, staged=staged, settings=settings, read=opened.__enter__(), opened=opened)
+  threading.Thread(target=_leave_with, args=(parent,), daemon=True).start()
+
+
+def _leave_with(parent: int) -> None:
+  """Ends this worker when the process that asked was killed: workers would wait forever."""
+  while os.getppid() == parent:
+    time.sleep(1.0)
+  os._exit(1)
+
+
+def _work(item: Item) -> None:
+  _prepare_one(_worker['raw_dir'], item, _worker['settings'], _worker['read'], _worker['staged'])
+
+
+def _prepare_one(raw_dir, item: Item, settings, read, staged: staging.Staging) -> None:
+  try:
+    outcome = recording.prepare_recording(raw_dir, item, settings, read)
+  except (OSError, MemoryError):
+    raise  # the machine's trouble: stop, and go on when it is mended
+  except Exception as error:  # a fault of this library must not cost a night's run; it is shown and reported
+    print(f'\n{item.file}:\n{traceback.format_exc()}', file=sys.stderr)
+    reason = f'a fault in seetalk-jax, please report it: {type(error).__name__}: {error}'
+    outcome = recording.Outcome(entry={**vars(item), 'status': 'failed', 'reason': ' '.join(reason.split())})
+  staged.keep(item, outcome)
+
+
+def _write_shards(out_dir: pathlib.Path, staged: staging.Staging, shard_records: int) -> None:
+  """Gathers the staged records into shards, split by split; finished shards stay as they are."""
+  for split in layouts.SPLITS:
+    members = []  # (item, first, stop) of its records, numbered through the split
+    total = 0
+    for item in staged.items:
+      entry = staged.entry(item)
+      if item.split == split and entry['status'] == 'kept':
+        members.append((item, total, total + entry['records']))
+        total += entry['records']
+    count = -(-total // shard_records)
+    for index in range(count):
+      first, stop = index * shard_records, min((index + 1) * shard_records, total)
+      path = out_dir / sources.shard_name(KIND, split, index, count)
+      own = [member for member in members if member[1] < stop and member[2] > first]
+      if not path.exists():
+        _write_shard(path, _cut(staged, own, first, stop))
+      for item, _, end in own:
+        if end <= stop:
+          staged.forget_records(item)
+
+
+def _cut(staged: staging.Staging, members: Sequence, first: int, stop: int) -> Iterator[bytes]:
+  for item, begin, _ in members:
+    for number, data in enumerate(staged.records(item), begin):
+      if first <= number < stop:
+        yield data
+
+
+def _write_shard(path: pathlib.Path, records: Iterator[bytes]) -> None:
+  from array_record.python import array_record_module
+
+  partial = path.with_name(f'.{path.name}.{os.getpid()}.partial')
+  for old in path.parent.glob(f'.{path.name}.*.partial'):
+    old.unlink(missing_ok=True)
+  writer = array_record_module.ArrayRecordWriter(os.fspath(partial), 'group_size:1')
+  try:
+    for data in records:
+      writer.write(data)
+    writer.close()
+    os.replace(partial, path)
+  except BaseException:
+    if writer.is_open():
+      writer.close()
+    partial.unlink(missing_ok=True)
+    raise
+
+
+def check_processes(value: int) -> int:
+  """A usable number of processes.
+
+  Raises:
+    InputError: it is negative.
+  """
+  if value < 0:
+    raise InputError(f'{value} processes: use 0 (this process) or more')
+  return value

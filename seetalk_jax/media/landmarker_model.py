@@ -1,0 +1,51 @@
+"""MediaPipe's Face Landmarker model: the file that the user names, or one fetched once and checked."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import pathlib
+import urllib.request
+
+from seetalk_jax.errors import PortraitError
+from seetalk_jax.media import face
+
+URL = 'https://storage.googleapis.com/mediapipe-models/face_landmarker/face_landmarker/float16/1/face_landmarker.task'
+SHA256 = '64184e229b263107bc2b804c6625db1341ff2bb731874b0bcc2fe6544e0bc9ff'
+_TIMEOUT_SECONDS = 20.0
+
+
+def find(path: str | os.PathLike | None = None) -> str:
+  """`path`, or what the environment names, or the file in the user's cache, fetched there if need be.
+
+  Raises:
+    PortraitError: MediaPipe or the file is missing, and no network brings it.
+  """
+  if path or os.environ.get(face.LANDMARKER_VARIABLE):
+    return face.landmarker_file(path)
+  kept = cache_dir() / 'face_landmarker.task'
+  if not kept.is_file():
+    _fetch(kept)
+  return face.landmarker_file(kept)
+
+
+def cache_dir() -> pathlib.Path:
+  """Where fetched files are kept: XDG_CACHE_HOME or ~/.cache, and in it seetalk-jax."""
+  base = os.environ.get('XDG_CACHE_HOME')
+  return (pathlib.Path(base) if base else pathlib.Path.home() / '.cache') / 'seetalk-jax'
+
+
+def _fetch(target: pathlib.Path) -> None:
+  otherwise = f'download {URL} elsewhere and give it as --landmarker FILE, or set {face.LANDMARKER_VARIABLE}'
+  try:
+    with urllib.request.urlopen(URL, timeout=_TIMEOUT_SECONDS) as answer:
+      data = answer.read()
+  except (OSError, ValueError) as error:
+    reason = getattr(error, 'reason', error)
+    raise PortraitError(f'cannot fetch the landmarker model ({reason}), {target}: {otherwise}') from None
+  if hashlib.sha256(data).hexdigest() != SHA256:
+    raise PortraitError(f'the landmarker model that came has another checksum, {URL}: {otherwise}')
+  target.parent.mkdir(parents=True, exist_ok=True)
+  partial = target.with_name(f'.{target.name}.{os.getpid()}.partial')
+  partial.write_bytes(data)
+  os.replace(partial, target)
