@@ -81,16 +81,28 @@ def feature_regions(canonical: jax.Array) -> jax.Array:
   return jnp.stack(inside, axis=-1).astype(jnp.float32)
 
 
-def feature_error(image: jax.Array, target: jax.Array, canonical: jax.Array) -> jax.Array:
+def feature_error(
+  image: jax.Array, target: jax.Array, canonical: jax.Array, visible: jax.Array | None = None
+) -> tuple[jax.Array, jax.Array]:
   """Mean absolute error of mouth and eyes, each a mean of its own: in a mean over the picture they drown.
 
   Args:
     image, target: `[b, h, w, 3]`.
     canonical: of the target, `[b, h / 4, w / 4, 3]`.
+    visible: `[b, h / 4, w / 4, 1]`, 1 where the source shows what the target needs.
+
+  Returns:
+    The error, and that of what the source does not show alone (0 without `visible`): the few cells of a closing
+    lid drown even among those of the eyes.
   """
-  regions = blocks.upsample_nearest(feature_regions(canonical), 4)
+  regions = feature_regions(canonical)
   error = charbonnier(image - target)
-  return 0.5 * (weighted_mean(error, regions[..., :1]) + weighted_mean(error, regions[..., 1:]))
+
+  def mean(weights):
+    weights = blocks.upsample_nearest(weights, 4)
+    return 0.5 * (weighted_mean(error, weights[..., :1]) + weighted_mean(error, weights[..., 1:]))
+
+  return mean(regions), jnp.zeros(()) if visible is None else mean(regions * (1.0 - visible))
 
 
 def weighted_mean(values: jax.Array, weight: jax.Array) -> jax.Array:
@@ -238,7 +250,7 @@ def flow_losses(
   Returns:
     'flow': mean absolute error in cells over what is visible; 'flow_features': over the mouth and over the
     eyes; 'coarse_flow', 'coarse_flow_features': the same of `coarse_flow`; 'occlusion': cross-entropy, half of it that
-    of mouth and eyes, where hidden and shown count alike: a lid or teeth are few cells, and rare.
+    of the mouth and of the eyes, in each of which hidden and shown count alike: a lid or teeth are few cells.
   """
   h, w = flow.shape[1:3]
   cells = jnp.array([w, h], jnp.float32)
@@ -253,9 +265,12 @@ def flow_losses(
   names = ('flow', 'flow_features', 'coarse_flow', 'coarse_flow_features')
   cross_entropy = jax.nn.softplus(occlusion_logits) - truth.visible * occlusion_logits
   known = dict(zip(names, (*errors(flow), *errors(coarse_flow)), strict=True))
-  inside = jnp.max(regions, axis=-1, keepdims=True)
-  balanced = [weighted_mean(cross_entropy, inside * part) for part in (truth.visible, 1.0 - truth.visible)]
-  return known | {'occlusion': 0.5 * (jnp.mean(cross_entropy) + 0.5 * sum(balanced))}
+  balanced = [
+    weighted_mean(cross_entropy, regions[..., i : i + 1] * part)
+    for i in (0, 1)
+    for part in (truth.visible, 1.0 - truth.visible)
+  ]
+  return known | {'occlusion': 0.5 * (jnp.mean(cross_entropy) + 0.25 * sum(balanced))}
 
 
 def random_crops(rng: jax.Array, crop: int, *pictures: jax.Array, multiple: int = 8) -> list[jax.Array]:

@@ -35,6 +35,7 @@ class MotionCodecStage(base.StageBase):
     copy_weight: of painting what the source shows: a mean of colours errs less than a copy that is a pixel off,
       but it is no face.
     feature_weight: of the picture of mouth and eyes alone; needs truth.
+    hidden_weight: of what of them the source does not show alone.
     flow_weight, occlusion_weight: of the warp's truth; `coarse_flow` counts half.
     feature_flow_weight: of the flow of mouth and eyes alone.
     places_weight: of where each place of the source lies on a resting head.
@@ -58,6 +59,7 @@ class MotionCodecStage(base.StageBase):
   warped_weight: float = 0.5
   copy_weight: float = 0.1
   feature_weight: float = 1.0
+  hidden_weight: float = 0.5
   flow_weight: float = 0.3
   feature_flow_weight: float = 0.3
   occlusion_weight: float = 0.5
@@ -152,9 +154,9 @@ class MotionCodecStage(base.StageBase):
       )
       loss += self.places_weight * places
       loss += self.occlusion_weight * known['occlusion']
-      features = losses.feature_error(image, target, batch['target_canonical'])
-      loss += self.feature_weight * features
-      metrics |= {**known, 'places': places, 'features': features}
+      features, hidden = losses.feature_error(image, target, batch['target_canonical'], flow_truth.visible)
+      loss += self.feature_weight * features + self.hidden_weight * hidden
+      metrics |= {**known, 'places': places, 'features': features, 'features_hidden': hidden}
       visible = flow_truth.visible
     shown = blocks.upsample_nearest(jax.lax.stop_gradient(visible), 4)
     warped_error = losses.weighted_mean(losses.charbonnier(warped.image - target), shown * weight)

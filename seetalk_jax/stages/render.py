@@ -26,6 +26,7 @@ class RenderStage(base.StageBase):
   Attributes:
     roundtrip_rate: how many portraits went through the autoencoder (0 needs no autoencoder).
     feature_weight: of the picture of mouth and eyes alone; needs truth.
+    hidden_weight: of what of them the source does not show alone.
     feature_flow_weight: of the flow of both.
     truth_rate: how often the target's motion comes from the truth encoder.
     motion_noise: on the target's motion, in units of its spread.
@@ -50,9 +51,10 @@ class RenderStage(base.StageBase):
   edge_weight: float = 1.0
   warped_weight: float = 0.3
   feature_weight: float = 1.0
+  hidden_weight: float = 0.5
   flow_weight: float = 0.2
   feature_flow_weight: float = 0.2
-  occlusion_weight: float = 0.1
+  occlusion_weight: float = 0.2
   code_weight: float = 0.05
   plain_weight: float = 0.0
   label_smoothing: float = 0.05
@@ -125,9 +127,9 @@ class RenderStage(base.StageBase):
       loss += self.flow_weight * (known['flow'] + 0.5 * known['coarse_flow'])
       loss += self.feature_flow_weight * known['flow_features']
       loss += self.occlusion_weight * known['occlusion']
-      features = losses.feature_error(image, target, batch['target_canonical'])
-      loss += self.feature_weight * features
-      metrics |= {**known, 'features': features}
+      features, hidden = losses.feature_error(image, target, batch['target_canonical'], truth.visible)
+      loss += self.feature_weight * features + self.hidden_weight * hidden
+      metrics |= {**known, 'features': features, 'features_hidden': hidden}
       visible = truth.visible
       head = blocks.upsample_nearest((batch['target_parts'] > 1)[..., None] * 1.0, 4)
     shown = blocks.upsample_nearest(visible, 4)

@@ -129,9 +129,15 @@ def test_mouth_and_eyes_count_by_place():
   np.testing.assert_array_equal(np.argwhere(regions[0]), [[1, 0, 1], [3, 1, 0]])
   target = jnp.zeros((1, 16, 16, 3))
   wrong_lip, wrong_forehead = target.at[0, 12:16, 4:8].set(0.5), target.at[0, 8:12, 8:12].set(0.5)
-  assert losses.feature_error(wrong_forehead, target, jnp.asarray(canonical)) == 0
-  error = losses.feature_error(wrong_lip, target, jnp.asarray(canonical))
+  assert losses.feature_error(wrong_forehead, target, jnp.asarray(canonical))[0] == 0
+  error, hidden = losses.feature_error(wrong_lip, target, jnp.asarray(canonical))
   np.testing.assert_allclose(error, 0.5 * losses.charbonnier(0.5), rtol=1e-4)
+  assert hidden == 0
+  wrong_lid = target.at[0, 4:8, 0:4].set(0.5)
+  for is_hidden in (0.0, 1.0):
+    visible = jnp.ones((1, 4, 4, 1)).at[0, 1, 0].set(1.0 - is_hidden)
+    _, hidden = losses.feature_error(wrong_lid, target, jnp.asarray(canonical), visible)
+    np.testing.assert_allclose(hidden, is_hidden * 0.5 * losses.charbonnier(0.5), rtol=1e-4, atol=1e-6)
 
 
 def test_part_weights_and_psnr():
