@@ -38,6 +38,7 @@ MAX_VOICE_WINDOWS = 40  # of a long speech so many windows, evenly spread, say e
 SAMPLING = {
   'portrait_steps': 25,
   'portrait_guidance': 2.0,
+  'portrait_autoguidance': 1.0,
   'portrait_temperature': 1.0,
   'portrait_voice_temperature': 1.0,
   'motion_steps': 20,
@@ -282,6 +283,7 @@ class SeeTalk:
     options = {
       'num_steps': int(sampling['portrait_steps']),
       'guidance_scale': float(sampling['portrait_guidance']),
+      'autoguidance_scale': float(sampling['portrait_autoguidance']),
       'temperature': float(sampling['portrait_temperature']),
       'voice_temperature': float(sampling['portrait_voice_temperature']),
     }
