@@ -12,7 +12,8 @@ import pytest
 
 from seetalk_jax.errors import ConfigError
 from seetalk_jax.models import blocks
-from seetalk_jax.sampling.portrait import prior_of, sample_portraits
+from seetalk_jax.models.face_prior import FacePrior
+from seetalk_jax.sampling.portrait import predict, prior_of, sample_portraits
 from seetalk_jax.stages import base
 from seetalk_jax.stages.conre import info_nce
 from seetalk_jax.stages.face_prior import voice_regression
@@ -241,6 +242,25 @@ def test_prior_keeps_the_covariance_and_the_denoiser_starts_from_it():
     for f in (with_directions, without)
   ]
   assert errors[0] < errors[1]
+  # Autoguidance goes on along what the network adds to the linear answer, which it must have.
+  added = jax.tree.map(lambda p: p + 0.1, params['portrait_unet'])
+  latent = jnp.ones((2, *portrait.latent_shape))
+  encoder = portrait.frozen['speech_encoder']
+  condition = (
+    jnp.zeros((2, 25, encoder.token_dim)),
+    jnp.ones((2, 25), bool),
+    jnp.ones((2, encoder.embedding_dim)) / encoder.embedding_dim**0.5,
+  )
+
+  def answer(statistics, scale):
+    unet, prior = portrait.networks['portrait_unet'], prior_of(statistics)
+    return predict(unet, added, prior, latent, jnp.array([500, 900]), condition, autoguidance_scale=scale)
+
+  linear, once, twice = (answer(plain, scale) for scale in (0.0, 1.0, 2.0))
+  assert jnp.abs(once - linear).max() > 1e-3
+  np.testing.assert_allclose(twice - once, once - linear, rtol=1e-3, atol=1e-4)
+  with pytest.raises(ValueError, match='directions'):
+    answer(without.statistics, 2.0)
   # A UNet that goes on from the linear guess starts there too, and learns.
   guessing = dataclasses.replace(
     portrait,
@@ -277,6 +297,20 @@ def test_voice_regression_finds_what_a_voice_tells():
   # A voice that tells nothing is shrunk to nothing.
   deaf = voice_regression(latents, rng.standard_normal((n, d)), directions, variances)
   assert np.abs(deaf['face_prior_voice']).max() < 0.2
+  # One combination is the voice's to say: that second coordinate.
+  told = found['face_prior_told']
+  np.testing.assert_allclose(np.abs(told), [[0, 1, 0, 0]], atol=0.15)
+  prior = FacePrior(
+    jnp.zeros((4, 4, 3)), jnp.ones((4, 4, 3)), jnp.asarray(directions), told=jnp.asarray(told)
+  )
+  noise = jax.random.normal(jax.random.key(0), (2, 4, 4, 3))
+  voiced, rest = prior.split_noise(noise)
+  np.testing.assert_allclose(voiced + rest, noise, atol=1e-5)
+  np.testing.assert_allclose(prior.split_noise(rest)[0], 0, atol=1e-5)
+  np.testing.assert_allclose(prior.split_noise(voiced)[0], voiced, atol=1e-5)
+  assert np.abs(voiced).max() > 0.05
+  voiced, rest = prior.replace(told=None).split_noise(noise)
+  assert not voiced.any() and (rest == noise).all()
 
 
 def test_prior_listens_to_the_voice_and_only_where_there_is_one():
