@@ -146,7 +146,7 @@ def test_prior_pass_equals_direct_statistics_and_portrait_fallback():
   images = [batch_of(stage, 3, seed) for seed in range(2)]
   sums = stage.start(frozen)
   for batch in images:
-    sums = jax.jit(stage.update)(sums, frozen, batch)
+    sums = stage.update(sums, frozen, batch)
   statistics = stage.finalize(sums)
   pictures = blocks.to_float(jnp.concatenate([b['image'] for b in images]))
   autoencoder = stage.frozen['autoencoder']
@@ -252,15 +252,17 @@ def test_prior_keeps_the_covariance_and_the_denoiser_starts_from_it():
     jnp.ones((2, encoder.embedding_dim)) / encoder.embedding_dim**0.5,
   )
 
-  def answer(statistics, scale):
+  @jax.jit
+  def answers(statistics):
     unet, prior = portrait.networks['portrait_unet'], prior_of(statistics)
-    return predict(unet, added, prior, latent, jnp.array([500, 900]), condition, autoguidance_scale=scale)
+    given = (unet, added, prior, latent, jnp.array([500, 900]), condition)
+    return [predict(*given, autoguidance_scale=scale) for scale in (0.0, 1.0, 2.0)]
 
-  linear, once, twice = (answer(plain, scale) for scale in (0.0, 1.0, 2.0))
+  linear, once, twice = answers(plain)
   assert jnp.abs(once - linear).max() > 1e-3
   np.testing.assert_allclose(twice - once, once - linear, rtol=1e-3, atol=1e-4)
   with pytest.raises(ValueError, match='directions'):
-    answer(without.statistics, 2.0)
+    answers(without.statistics)
   # A UNet that goes on from the linear guess starts there too, and learns.
   guessing = dataclasses.replace(
     portrait,
