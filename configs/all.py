@@ -5,7 +5,7 @@
 Makes runs/demo/STAGE for every stage and runs/demo/release. Run it again after a kill: it goes on. To train a
 stage again, remove its directory and those of the stages after it.
 
-demo: about two hours and a quarter on two CPU cores, besides compilation and the corpora. tiny: two steps
+demo: about two hours and a half on two CPU cores, besides compilation and the corpora. tiny: two steps
 a stage on flat stand-in faces, a test of the wiring.
 """
 
@@ -56,7 +56,7 @@ def get_config(variant: str = 'demo') -> ConfigDict:
     'conre': 16.0,
     'autoencoder': 16.0,
     'face_prior': 6.0,
-    'portrait': 40.0,
+    'portrait': 60.0,
     'codebook': 8.0,
     'motion_codec': 60.0,
     'code_transformer': 6.0,
@@ -70,4 +70,12 @@ def get_config(variant: str = 'demo') -> ConfigDict:
   config.overrides = ConfigDict({stage: '' for stage in STAGES})
 
   config.release = True  # export to WORKDIR/release
+  # Defaults of the released pipeline, NAME=NUMBER of `pipeline.SAMPLING`.
+  config.sampling = (
+    'portrait_steps=15',
+    'portrait_guidance=1.75',
+    'portrait_autoguidance=1.6',
+    'portrait_temperature=0.8',
+    'portrait_voice_temperature=0.2',
+  )
   return config

@@ -7,7 +7,7 @@ r"""Portrait diffusion: the latent of a face from speech, around the face prior.
 
 Given: speech encoder, autoencoder, and the face prior (computed on the way where that is missing).
 
-demo: 40 minutes on two CPU cores (`max_minutes`; a GPU reaches `num_steps` first). tiny: two steps, a test.
+demo: 60 minutes on two CPU cores (`max_minutes`; a GPU reaches `num_steps` first). tiny: two steps, a test.
 base, large: sizes and batches for a pod slice or an eight-GPU host; planned, not run by us.
 """
 
@@ -15,10 +15,12 @@ from ml_collections import ConfigDict
 
 from configs import common
 
+_DEMO_UNET = 'demo, patch_size=4, channels=(64, 96), num_directions=128, guess_width=256, guess_blocks=2'
+
 # variant -> (size of the networks, batch size, steps, minutes (0: no limit), peak learning rate)
 VARIANTS = {
   'tiny': ('tiny', 2, 2, 0.0, 1e-3),
-  'demo': ('demo', 16, 20_000, 40.0, 1e-3),
+  'demo': ('demo', 16, 20_000, 60.0, 1e-3),
   'base': ('base', 1024, 300_000, 0.0, 1e-4),
   'large': ('large', 2048, 400_000, 0.0, 1e-4),
 }
@@ -31,7 +33,7 @@ def get_config(variant: str = 'demo') -> ConfigDict:
   config.model = ConfigDict(
     {
       # Patches of 4 latents: a body at 8x8 that a CPU can train, and a branch along the prior's directions.
-      'portrait_unet': 'demo, patch_size=4, num_directions=128' if variant == 'demo' else size,
+      'portrait_unet': _DEMO_UNET if variant == 'demo' else size,
       'sample_adaptive_weighting': size,
     }
   )
@@ -39,7 +41,7 @@ def get_config(variant: str = 'demo') -> ConfigDict:
     {
       'image_size': common.IMAGE_SIZES[variant],
       'prior_mode': 'scfp',
-      'guess_draws': 192 if variant == 'demo' else 0,
+      'guess_draws': 96 if variant == 'demo' else 0,
       'draws': {'tiny': 2}.get(variant, 1),
     }
   )

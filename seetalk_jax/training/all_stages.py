@@ -45,6 +45,7 @@ def run(config, workdir: str | os.PathLike, train_script: pathlib.Path) -> int:
         return status
     if config.release:
       export = ['-m', 'seetalk_jax', 'export', str(workdir), str(workdir / 'release'), '--overwrite']
+      export += ['--sampling', *config.sampling] if config.sampling else []
       if status := children.call([sys.executable, *export]):
         return status
   print(summary(config, workdir))
