@@ -77,5 +77,6 @@ def get_config(variant: str = 'demo') -> ConfigDict:
     'portrait_autoguidance=1.6',
     'portrait_temperature=0.8',
     'portrait_voice_temperature=0.2',
+    'motion_guidance=1.5',
   )
   return config

@@ -47,7 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
   parser.add_argument('--json', action='store_true', help='print the summary as one JSON object')
   parser.add_argument('--quiet', action='store_true', help='no progress bar')
   limits = parser.add_argument_group('filters')
-  from seetalk_jax.data.prepare.judge import Thresholds
+  from seetalk_jax.data.prepare.thresholds import Thresholds
 
   for name, (kind, meaning) in _THRESHOLDS.items():
     default = getattr(Thresholds(), name)
@@ -57,10 +57,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
   """Prepares, and prints the counts."""
-  from seetalk_jax.data.prepare import judge, recording, run
+  from seetalk_jax.data.prepare import recording, run
+  from seetalk_jax.data.prepare.thresholds import Thresholds
   from seetalk_jax.media import landmarker_model
 
-  limits = judge.Thresholds(**{name: getattr(args, name) for name in _THRESHOLDS})
+  limits = Thresholds(**{name: getattr(args, name) for name in _THRESHOLDS})
   settings = recording.Settings(size=args.size, max_seconds=args.max_seconds, limits=limits)
   summary = run.prepare(
     args.raw,

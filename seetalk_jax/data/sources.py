@@ -136,12 +136,12 @@ class RecordSource:
       held = ', '.join(parts) or 'nothing'
       raise InputError(f'corpus {corpus_dir} has no {part}, only {held}: render it first')
     self.kind, self.split, self.settings = kind, split, parts[part]
+    self._name = f'{corpus_dir}:{part}'
     self.shards = finished_shards(corpus_dir, kind, split)
     if not self.shards:
       raise InputError(f'corpus {corpus_dir} has no finished shard of {part} yet: wait for one, or render it')
     self._records = grain.sources.ArrayRecordDataSource([os.fspath(path) for path in self.shards])
     self._length = len(self._records) if max_records is None else min(max_records, len(self._records))
-    self._name = f'{corpus_dir}:{part}'
 
   def __len__(self) -> int:
     return self._length

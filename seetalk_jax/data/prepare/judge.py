@@ -9,6 +9,7 @@ import numpy as np
 
 from seetalk_jax.data.prepare import clips as clips_lib
 from seetalk_jax.data.prepare import hearing
+from seetalk_jax.data.prepare.thresholds import Thresholds
 from seetalk_jax.media.constants import FPS, SAMPLES_PER_FRAME
 
 # Why a recording or a clip is refused, in the order in which they are looked at; the words of report.json.
@@ -31,29 +32,6 @@ _RIVAL_SIDE = 0.5  # a face of less than this part of the speaker's size is an o
 _RIVAL_SHARE = 0.2  # of the clip's frames
 _FLAG_LAG, _FLAG_CORRELATION, _FLAG_GAIN, _FLAG_Z = 4, 0.4, 0.3, 3.5
 _SHARPNESS_SIDE = 128
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Thresholds:
-  """What a clip must reach; every field is a flag of `seetalk prepare`.
-
-  Attributes:
-    min_seconds: of a clip.
-    min_side: pixels of the portrait crop in the source picture.
-    min_seen: share of a clip's frames in which the face is found (the rest is filled in).
-    min_speech: share of the time with speech.
-    min_sharpness: variance of the Laplacian of the 128-pixel grey crop, in grey levels squared.
-    max_yaw: degrees between the median head and the camera.
-    max_offset: frames between sound and mouth, where that can be told; None only flags.
-  """
-
-  min_seconds: float = 1.0
-  min_side: int = 96
-  min_seen: float = 0.9
-  min_speech: float = 0.2
-  min_sharpness: float = 8.0
-  max_yaw: float = 60.0
-  max_offset: int | None = None
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -13,6 +13,7 @@ from seetalk_jax.data import schema
 from seetalk_jax.data.prepare import clips as clips_lib
 from seetalk_jax.data.prepare import hearing, judge, tracks
 from seetalk_jax.data.prepare.layouts import Item
+from seetalk_jax.data.prepare.thresholds import Thresholds
 from seetalk_jax.errors import InputError
 from seetalk_jax.media import audio, face, timeline
 from seetalk_jax.media.constants import FPS, SAMPLES_PER_FRAME
@@ -36,7 +37,7 @@ class Settings:
 
   size: int = 256
   max_seconds: float = 10.0
-  limits: judge.Thresholds = dataclasses.field(default_factory=judge.Thresholds)
+  limits: Thresholds = Thresholds()
 
   def to_json(self) -> dict:
     """Plain values."""

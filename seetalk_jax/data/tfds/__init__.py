@@ -1,0 +1,1 @@
+"""TFDS builders of real corpora; needs the extra `data`, never TensorFlow."""

@@ -1,0 +1,157 @@
+"""TFDS builders that prepare raw corpora into ArrayRecord, and the source that training reads them with.
+
+    from seetalk_jax.data.tfds import builders
+
+    builder = builders.Hdtf(raw_dir='HDTF/videos', landmarker='face_landmarker.task', data_dir='data')
+    builder.download_and_prepare()
+    records = builders.TfdsSource(builder, 'train')
+    batches = pipeline.make_batches('sync', record_sources=[records], batch_size=32)
+
+Examples hold the same bytes as the corpora of `seetalk prepare`; nothing imports TensorFlow.
+"""
+
+from __future__ import annotations
+
+import os
+import pathlib
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import tensorflow_datasets as tfds
+
+from seetalk_jax.data import schema
+from seetalk_jax.data.prepare import layouts, recording, report
+from seetalk_jax.errors import InputError
+from seetalk_jax.media import face, landmarker_model
+
+
+class PreparedBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
+  """Prepares a folder of raw recordings; subclasses say how it is laid out.
+
+  The records of a clip follow each other, seconds in order. What was kept, refused or failed, and why, is
+  counted in `info.metadata['summary']` and listed in `info.metadata['report']`.
+
+  Attributes:
+    LAYOUT: key of `layouts.LAYOUTS`.
+  """
+
+  VERSION = tfds.core.Version('1.0.0')
+  RELEASE_NOTES = {
+    '1.0.0': f'Record schema {schema.SCHEMA_VERSION}, portrait crop {face.PORTRAIT_CROP.version}.'
+  }
+  LAYOUT = 'folder'
+
+  def __init__(
+    self,
+    *,
+    raw_dir: str | os.PathLike | None = None,
+    landmarker: str | os.PathLike | None = None,
+    settings: recording.Settings = recording.Settings(),  # noqa: B008 (frozen)
+    **kwargs: Any,
+  ):
+    """Args: `raw_dir` and `landmarker` are needed to prepare, not to read; `kwargs` are TFDS's (`data_dir`)."""
+    self.raw_dir = None if raw_dir is None else pathlib.Path(raw_dir)
+    self.landmarker, self.settings = landmarker, settings
+    super().__init__(**{'file_format': 'array_record', **kwargs})
+
+  def _info(self) -> tfds.core.DatasetInfo:
+    features = {
+      'record': tfds.features.Tensor(shape=(None,), dtype=np.uint8),
+      'speaker': tfds.features.Text(),
+      'clip': tfds.features.Text(),
+    }
+    return tfds.core.DatasetInfo(
+      builder=self,
+      description=f'Talking faces, about a second a record ({self.LAYOUT} layout). {self.__doc__}',
+      features=tfds.features.FeaturesDict(features),
+      disable_shuffling=True,  # the seconds of a clip stay together
+      metadata=tfds.core.MetadataDict(),
+    )
+
+  def _split_generators(self, dl_manager) -> dict[str, Iterator]:
+    del dl_manager
+    if self.raw_dir is None:
+      raise InputError(f'{self.name} is not prepared yet, {self.data_path}: give raw_dir, the raw recordings')
+    items = layouts.find_items(self.raw_dir, self.LAYOUT)
+    model = landmarker_model.find(self.landmarker)
+    entries: list[dict] = []
+    self.info.metadata.clear()
+    splits = [split for split in layouts.SPLITS if any(item.split == split for item in items)]
+    return {
+      split: self._generate_examples([item for item in items if item.split == split], model, entries)
+      for split in splits
+    }
+
+  def _generate_examples(self, items: Sequence[layouts.Item], model: str, entries: list[dict]) -> Iterator:
+    number = 0
+    with face.open_face_reader(model) as read:
+      for item in items:
+        outcome = recording.prepare_recording(self.raw_dir, item, self.settings, read)
+        entries.append(outcome.entry)
+        for data in outcome.records:
+          yield number, example_of(data)
+          number += 1
+    self.info.metadata.update(report=entries, summary=report.summarise(entries).line)
+
+
+class Folder(PreparedBuilder):
+  """Recordings of one's own: one folder a speaker, or one file a speaker."""
+
+  name = 'seetalk_folder'
+  LAYOUT = 'folder'
+
+
+class Hdtf(PreparedBuilder):
+  """HDTF's clips as its lists cut them, named like WDA_BobMenendez_001.mp4."""
+
+  name = 'seetalk_hdtf'
+  LAYOUT = 'hdtf'
+
+
+class Voxceleb2(PreparedBuilder):
+  """VoxCeleb2's tree dev|test/mp4/IDENTITY/VIDEO/UTTERANCE.mp4; its test identities are the test split."""
+
+  name = 'seetalk_voxceleb2'
+  LAYOUT = 'voxceleb2'
+
+
+class Avspeech(PreparedBuilder):
+  """AVSpeech's segments, named VIDEO_START_END.mp4, in folders train and test as its lists have them."""
+
+  name = 'seetalk_avspeech'
+  LAYOUT = 'avspeech'
+
+
+class TfdsSource:
+  """The records of a prepared builder's split: `len`, and `source[i]` -> ClipRecord.
+
+  For `pipeline.make_batches(..., record_sources=[...])`.
+  """
+
+  def __init__(self, builder: tfds.core.DatasetBuilder, split: str):
+    """Raises InputError: the builder has no such split."""
+    if split not in builder.info.splits:
+      held = ', '.join(builder.info.splits) or 'nothing'
+      raise InputError(f'{builder.name} has no split {split!r}, only {held}: prepare it first')
+    self._records = builder.as_data_source(split=split)
+    self._name = f'{builder.name}:{split}'
+
+  def __len__(self) -> int:
+    return len(self._records)
+
+  def __getitem__(self, index: int) -> schema.ClipRecord:
+    return schema.decode(self._records[index]['record'].tobytes())
+
+  def __repr__(self) -> str:
+    return f'TfdsSource({self._name}, {len(self)} records)'
+
+
+def example_of(data: bytes) -> dict[str, Any]:
+  """The TFDS example of an encoded record."""
+  record = schema.decode(data)
+  return {
+    'record': np.frombuffer(data, np.uint8),
+    'speaker': str(record.speaker),
+    'clip': str(record.clip),
+  }
