@@ -7,7 +7,7 @@ import json
 import os
 import pathlib
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import grain
 
@@ -81,6 +81,24 @@ def write_atomically(path: pathlib.Path, data: bytes) -> None:
   partial = path.with_name(f'.{path.name}.{os.getpid()}.partial')
   partial.write_bytes(data)
   os.replace(partial, path)
+
+
+def write_shard(path: pathlib.Path, records: Iterable[bytes]) -> None:
+  """Writes encoded records as one ArrayRecord shard, whole or not at all."""
+  from array_record.python import array_record_module
+
+  partial = path.with_name(f'.{path.name}.{os.getpid()}.partial')
+  writer = array_record_module.ArrayRecordWriter(os.fspath(partial), 'group_size:1')
+  try:
+    for data in records:
+      writer.write(data)
+    writer.close()
+    os.replace(partial, path)
+  except BaseException:
+    if writer.is_open():
+      writer.close()
+    partial.unlink(missing_ok=True)
+    raise
 
 
 @contextlib.contextmanager

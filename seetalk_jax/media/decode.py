@@ -103,33 +103,53 @@ def open_container(path: pathlib.Path):
   return av.open(f'file:{path}', options={'protocol_whitelist': 'file'}, metadata_errors='replace')
 
 
+def decoded(
+  container, stream, damaged: collections.abc.Callable[[str], Exception]
+) -> collections.abc.Iterator:
+  """The decoded frames of a stream; packets that do not decode are passed over, up to a tenth of them.
+
+  Args:
+    damaged: makes the error to raise of a few words on what is wrong.
+  """
+  import av
+
+  good = bad = 0
+  try:
+    for packet in container.demux(stream):
+      try:
+        frames = packet.decode()
+      except av.FFmpegError:
+        bad += 1
+        continue
+      good += len(frames)
+      yield from frames
+  except av.FFmpegError as error:
+    raise damaged(str(error.strerror)) from None
+  if bad > _MAX_BAD_PACKETS * (good + bad):
+    raise damaged(f'{bad} of {good + bad} packets')
+
+
 def _ffmpeg_blocks(path: pathlib.Path, rate: int, channels: int) -> Blocks:
   import av
 
-  good, bad, started = 0, 0, False
+  def damaged(what: str) -> SpeechError:
+    return SpeechError(f'damaged sound ({what}), {path}: give a whole file')
+
+  started = False
   try:
     with open_container(path) as container:
       stream = container.streams.audio[0]
       layout = stream.codec_context.layout.name
       resampler = av.AudioResampler(format='flt', layout=layout, rate=rate)
-      for packet in container.demux(stream):
-        try:
-          frames = packet.decode()
-        except av.FFmpegError:
-          bad += 1
-          continue
-        for frame in frames:
-          good += 1
-          if not started:
-            started = True
-            yield from _lead_in(frame, container, rate, channels)
-          yield from _to_blocks(resampler.resample(frame), channels)
+      for frame in decoded(container, stream, damaged):
+        if not started:
+          started = True
+          yield from _lead_in(frame, container, rate, channels)
+        yield from to_blocks(resampler.resample(frame), channels)
       if started:
-        yield from _to_blocks(resampler.resample(None), channels)
+        yield from to_blocks(resampler.resample(None), channels)
   except av.FFmpegError as error:
-    raise SpeechError(f'damaged sound ({error.strerror}), {path}: give a whole file') from None
-  if bad > _MAX_BAD_PACKETS * (good + bad):
-    raise SpeechError(f'damaged sound ({bad} of {good + bad} packets), {path}: give a whole file')
+    raise damaged(str(error.strerror)) from None
 
 
 def _lead_in(frame, container, rate: int, channels: int) -> Blocks:
@@ -141,7 +161,8 @@ def _lead_in(frame, container, rate: int, channels: int) -> Blocks:
     yield np.zeros((round(late * rate), channels), np.float32)
 
 
-def _to_blocks(frames, channels: int) -> Blocks:
+def to_blocks(frames, channels: int) -> Blocks:
+  """PyAV's packed float frames as blocks."""
   for frame in frames:
     if frame.samples:
       yield frame.to_ndarray().reshape(-1, channels).astype(np.float32, copy=False)

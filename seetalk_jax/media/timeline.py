@@ -15,11 +15,10 @@ import numpy as np
 
 from seetalk_jax.errors import InputError
 from seetalk_jax.media import audio, decode
-from seetalk_jax.media.constants import FPS, SAMPLE_RATE_HZ
+from seetalk_jax.media.constants import FPS
 
 # A stamp may be rounded (milliseconds in Matroska): sound is moved only where it is off by more.
 _SOUND_TOLERANCE_SECONDS = 0.02
-_MAX_BAD_PACKETS = 0.1
 _LONGEST_GAP_SECONDS = 3600.0  # a larger hole in the stamps is a broken stamp
 
 
@@ -73,7 +72,6 @@ def source_frames(path: str | os.PathLike) -> Iterator[tuple[float, float, np.nd
   Raises:
     RecordingError: not a video, or more than a tenth of its packets damaged.
   """
-  import av
 
   path = pathlib.Path(path)
   with _opened(path) as container:
@@ -83,29 +81,19 @@ def source_frames(path: str | os.PathLike) -> Iterator[tuple[float, float, np.nd
     stream.thread_type = 'AUTO'
     step = 1.0 / float(stream.average_rate or FPS)
     held: tuple[float, float, np.ndarray] | None = None
-    good = bad = 0
-    try:
-      for packet in container.demux(stream):
-        try:
-          frames = packet.decode()
-        except av.FFmpegError:
-          bad += 1
-          continue
-        for frame in frames:
-          good += 1
-          own = float(frame.duration * frame.time_base) if frame.duration and frame.time_base else step
-          stamp = frame.time
-          if stamp is None:
-            stamp = held[0] + held[1] if held else 0.0
-          if held is not None:
-            if not 0 < stamp - held[0] < _LONGEST_GAP_SECONDS:
-              stamp = held[0] + held[1]
-            yield held[0], stamp, held[2]
-          held = (stamp, own, _as_shown(frame, stream))
-    except av.FFmpegError as error:
-      raise RecordingError(f'damaged video ({error.strerror}), {path}: give a whole file') from None
-    if bad > _MAX_BAD_PACKETS * (good + bad) or not good:
-      raise RecordingError(f'damaged video ({bad} of {good + bad} packets), {path}: give a whole file')
+    damaged = lambda what: RecordingError(f'damaged video ({what}), {path}: give a whole file')
+    for frame in decode.decoded(container, stream, damaged):
+      own = float(frame.duration * frame.time_base) if frame.duration and frame.time_base else step
+      stamp = frame.time
+      if stamp is None:
+        stamp = held[0] + held[1] if held else 0.0
+      if held is not None:
+        if not 0 < stamp - held[0] < _LONGEST_GAP_SECONDS:
+          stamp = held[0] + held[1]
+        yield held[0], stamp, held[2]
+      held = (stamp, own, _as_shown(frame, stream))
+    if held is None:
+      raise damaged('no picture decodes')
     yield held[0], held[0] + held[1], held[2]
 
 
@@ -152,43 +140,32 @@ def sound(path: str | os.PathLike, start_seconds: float) -> np.ndarray:
 def _clocked_blocks(path: pathlib.Path, rate: int, channels: int, start: float) -> decode.Blocks:
   import av
 
-  position = 0  # samples given so far; 0 lies at `start`
-  good = bad = 0
+  damaged = lambda what: RecordingError(f'damaged sound ({what}), {path}: give a whole file')
+  position, started = 0, False  # samples given so far; 0 lies at `start`
   with _opened(path) as container:
     stream = container.streams.audio[0]
     resampler = av.AudioResampler(format='flt', layout=stream.codec_context.layout.name, rate=rate)
     try:
-      for packet in container.demux(stream):
-        try:
-          frames = packet.decode()
-        except av.FFmpegError:
-          bad += 1
-          continue
-        for frame in frames:
-          good += 1
-          stamp = frame.time
-          for part in resampler.resample(frame):
-            block = part.to_ndarray().reshape(-1, channels).astype(np.float32, copy=False)
-            if stamp is not None:
-              late = round((stamp - start) * rate) - position
-              stamp = None  # of the first part alone
-              if late > _SOUND_TOLERANCE_SECONDS * rate or (position == 0 and late > 0):
-                if late > _LONGEST_GAP_SECONDS * rate:
-                  raise RecordingError(f'a hole of an hour in the sound, {path}: export it again')
-                yield np.zeros((late, channels), np.float32)
-                position += late
-              elif late < -_SOUND_TOLERANCE_SECONDS * rate or (position == 0 and late < 0):
-                block = block[-late:]
-            if len(block):
-              position += len(block)
-              yield block
-      for part in resampler.resample(None) if good else ():
-        if part.samples:
-          yield part.to_ndarray().reshape(-1, channels).astype(np.float32, copy=False)
+      for frame in decode.decoded(container, stream, damaged):
+        stamp, started = frame.time, True
+        for block in decode.to_blocks(resampler.resample(frame), channels):
+          if stamp is not None:
+            late = round((stamp - start) * rate) - position
+            stamp = None  # of the first part alone
+            if late > _SOUND_TOLERANCE_SECONDS * rate or (position == 0 and late > 0):
+              if late > _LONGEST_GAP_SECONDS * rate:
+                raise damaged('a hole of an hour')
+              yield np.zeros((late, channels), np.float32)
+              position += late
+            elif late < -_SOUND_TOLERANCE_SECONDS * rate or (position == 0 and late < 0):
+              block = block[-late:]
+          if len(block):
+            position += len(block)
+            yield block
+      if started:
+        yield from decode.to_blocks(resampler.resample(None), channels)
     except av.FFmpegError as error:
-      raise RecordingError(f'damaged sound ({error.strerror}), {path}: give a whole file') from None
-  if bad > _MAX_BAD_PACKETS * (good + bad):
-    raise RecordingError(f'damaged sound ({bad} of {good + bad} packets), {path}: give a whole file')
+      raise damaged(str(error.strerror)) from None
 
 
 def _opened(path: pathlib.Path):
@@ -224,8 +201,3 @@ def _as_shown(frame, stream) -> np.ndarray:
   pixels = frame.reformat(width=width, height=height, format='rgb24').to_ndarray()
   turns = round(frame.rotation / 90) % 4
   return np.ascontiguousarray(np.rot90(pixels, turns)) if turns else pixels
-
-
-def seconds_of(waveform: np.ndarray) -> float:
-  """Length of a 16 kHz waveform."""
-  return len(waveform) / SAMPLE_RATE_HZ

@@ -302,7 +302,7 @@ def test_a_broken_run_goes_on_to_the_same_bytes(raw, prepared, tmp_path, monkeyp
 
 
 def test_broken_between_shards_it_goes_on_to_the_same_bytes(raw, prepared, tmp_path, monkeypatch):
-  out, write, written = tmp_path / 'out', run._write_shard, []
+  out, write, written = tmp_path / 'out', sources.write_shard, []
 
   def breaking(path, records):
     if len(written) == 2:
@@ -311,7 +311,7 @@ def test_broken_between_shards_it_goes_on_to_the_same_bytes(raw, prepared, tmp_p
     written.append(path)
 
   with monkeypatch.context() as patch:
-    patch.setattr(run, '_write_shard', breaking)
+    patch.setattr(sources, 'write_shard', breaking)
     with pytest.raises(KeyboardInterrupt):
       _prepare(raw, out, shard_records=3)
   _prepare(raw, out, shard_records=3)

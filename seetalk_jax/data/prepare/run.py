@@ -19,7 +19,6 @@ import tqdm
 from seetalk_jax.data import sources
 from seetalk_jax.data.prepare import layouts, recording, report, staging
 from seetalk_jax.data.prepare.layouts import Item
-from seetalk_jax.errors import InputError
 from seetalk_jax.media import face
 
 KIND = 'real'
@@ -172,7 +171,8 @@ def _write_shards(out_dir: pathlib.Path, staged: staging.Staging, shard_records:
       path = out_dir / sources.shard_name(KIND, split, index, count)
       own = [member for member in members if member[1] < stop and member[2] > first]
       if not path.exists():
-        _write_shard(path, _cut(staged, own, first, stop))
+        _sweep(path)
+        sources.write_shard(path, _cut(staged, own, first, stop))
       for item, _, end in own:
         if end <= stop:
           staged.forget_records(item)
@@ -185,31 +185,7 @@ def _cut(staged: staging.Staging, members: Sequence, first: int, stop: int) -> I
         yield data
 
 
-def _write_shard(path: pathlib.Path, records: Iterator[bytes]) -> None:
-  from array_record.python import array_record_module
-
-  partial = path.with_name(f'.{path.name}.{os.getpid()}.partial')
+def _sweep(path: pathlib.Path) -> None:
+  """Removes what a killed run left of a shard."""
   for old in path.parent.glob(f'.{path.name}.*.partial'):
     old.unlink(missing_ok=True)
-  writer = array_record_module.ArrayRecordWriter(os.fspath(partial), 'group_size:1')
-  try:
-    for data in records:
-      writer.write(data)
-    writer.close()
-    os.replace(partial, path)
-  except BaseException:
-    if writer.is_open():
-      writer.close()
-    partial.unlink(missing_ok=True)
-    raise
-
-
-def check_processes(value: int) -> int:
-  """A usable number of processes.
-
-  Raises:
-    InputError: it is negative.
-  """
-  if value < 0:
-    raise InputError(f'{value} processes: use 0 (this process) or more')
-  return value

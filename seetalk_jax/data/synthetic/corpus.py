@@ -111,21 +111,13 @@ def write_shard(
   records, path: pathlib.Path, indices: range, report: Callable[[int], object] = lambda n: None
 ) -> None:
   """Writes `records[i]` for `i` in `indices` as one ArrayRecord shard, atomically; reports 1 for each."""
-  from array_record.python import array_record_module
 
-  partial = path.with_name(f'.{path.name}.{os.getpid()}.partial')
-  writer = array_record_module.ArrayRecordWriter(os.fspath(partial), 'group_size:1')
-  try:
+  def encoded():
     for index in indices:
-      writer.write(schema.encode(records[index]))
+      yield schema.encode(records[index])
       report(1)
-    writer.close()
-    os.replace(partial, path)
-  except BaseException:
-    if writer.is_open():
-      writer.close()
-    partial.unlink(missing_ok=True)
-    raise
+
+  sources.write_shard(path, encoded())
 
 
 def _remove_leftovers(path: pathlib.Path) -> None:
