@@ -79,8 +79,12 @@ def add_part(corpus_dir: PathLike, kind: str, split: str, settings: dict) -> Non
 def write_atomically(path: pathlib.Path, data: bytes) -> None:
   """Writes beside, then renames: a reader sees the old file or the whole new one."""
   partial = path.with_name(f'.{path.name}.{os.getpid()}.partial')
-  partial.write_bytes(data)
-  os.replace(partial, path)
+  try:
+    partial.write_bytes(data)
+    os.replace(partial, path)
+  except BaseException:
+    partial.unlink(missing_ok=True)
+    raise
 
 
 def write_shard(path: pathlib.Path, records: Iterable[bytes]) -> None:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from seetalk_jax.media.constants import FPS, SAMPLE_RATE_HZ, SAMPLES_PER_FRAME
+from seetalk_jax.media.constants import SAMPLE_RATE_HZ, SAMPLES_PER_FRAME
 
 SILENCE_DBFS = -60.0  # a track that never rises over this is silent
 _FRAME = SAMPLES_PER_FRAME // 2  # 20 ms
@@ -105,6 +105,3 @@ def _correlation(mouth: np.ndarray, loud: np.ndarray, lag: int) -> float:
   a, b = (mouth[: len(mouth) - lag], loud[lag:]) if lag >= 0 else (mouth[-lag:], loud[:lag])
   a, b = a - a.mean(), b - b.mean()
   return float((a * b).sum() / np.sqrt(max((a * a).sum() * (b * b).sum(), 1e-12)))
-
-
-assert SAMPLES_PER_FRAME * FPS == SAMPLE_RATE_HZ

@@ -73,7 +73,7 @@ def split_of(speaker: str, shares: Sequence[float] = _SPLIT_SHARES) -> str:
 
 
 def _folder(file: str) -> Item:
-  """One folder a speaker; files that lie at the top are a speaker each (a trailing number is the clip's)."""
+  """One folder a speaker; files that lie at the top are a speaker each."""
   path = pathlib.PurePosixPath(file)
   if len(path.parts) > 1:
     speaker, clip = path.parts[0], '/'.join(path.with_suffix('').parts[1:])

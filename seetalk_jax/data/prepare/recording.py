@@ -64,7 +64,7 @@ def prepare_recording(raw_dir: pathlib.Path, item: Item, settings: Settings, rea
 
   Faults of the machine (no disk, no memory) and of this library do pass through.
   """
-  head = {'file': item.file, 'speaker': item.speaker, 'clip': item.clip, 'split': item.split}
+  head = dict(vars(item))
   try:
     return _prepare(raw_dir / item.file, item, settings, read, head)
   except InputError as error:

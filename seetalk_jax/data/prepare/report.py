@@ -17,7 +17,7 @@ from seetalk_jax.errors import InputError
 from seetalk_jax.media import face
 
 REPORT_JSON, REPORT_HTML = 'report.json', 'report.html'
-_KIND = 'real'
+KIND = 'real'
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -67,9 +67,8 @@ def summarise(entries: Sequence[dict]) -> Summary:
   )
 
 
-def write(out_dir: pathlib.Path, staged, settings: Settings, layout: str) -> Summary:
+def write(out_dir: pathlib.Path, staged, entries: Sequence[dict], settings: Settings, layout: str) -> Summary:
   """Writes both reports, then the manifest, which marks the corpus as complete."""
-  entries = [staged.entry(item) for item in staged.items]
   summary = summarise(entries)
   text = json.dumps(entries, indent=1, ensure_ascii=False) + '\n'
   sources.write_atomically(out_dir / REPORT_JSON, text.encode())
@@ -79,7 +78,7 @@ def write(out_dir: pathlib.Path, staged, settings: Settings, layout: str) -> Sum
   for split in layouts.SPLITS:
     own = [entry for entry in entries if entry['status'] == 'kept' and entry['split'] == split]
     if own:
-      parts[f'{_KIND}-{split}'] = {
+      parts[f'{KIND}-{split}'] = {
         'num': sum(entry['records'] for entry in own),
         'size': settings.size,
         'speakers': len({entry['speaker'] for entry in own}),

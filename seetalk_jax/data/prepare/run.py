@@ -21,7 +21,6 @@ from seetalk_jax.data.prepare import layouts, recording, report, staging
 from seetalk_jax.data.prepare.layouts import Item
 from seetalk_jax.media import face
 
-KIND = 'real'
 SHARD_RECORDS = 1024
 
 
@@ -71,8 +70,9 @@ def prepare(
     for item in _work_all(todo, raw_dir, staged, settings, landmarker, processes):
       bar.set_postfix_str(item.file[-40:], refresh=False)
       bar.update()
-  _write_shards(out_dir, staged, shard_records)
-  summary = report.write(out_dir, staged, settings, layout)
+  entries = [staged.entry(item) for item in staged.items]
+  _write_shards(out_dir, staged, entries, shard_records)
+  summary = report.write(out_dir, staged, entries, settings, layout)
   staged.remove()
   return summary
 
@@ -155,20 +155,21 @@ def _prepare_one(raw_dir, item: Item, settings, read, staged: staging.Staging) -
   staged.keep(item, outcome)
 
 
-def _write_shards(out_dir: pathlib.Path, staged: staging.Staging, shard_records: int) -> None:
+def _write_shards(
+  out_dir: pathlib.Path, staged: staging.Staging, entries: Sequence[dict], shard_records: int
+) -> None:
   """Gathers the staged records into shards, split by split; finished shards stay as they are."""
   for split in layouts.SPLITS:
     members = []  # (item, first, stop) of its records, numbered through the split
     total = 0
-    for item in staged.items:
-      entry = staged.entry(item)
+    for item, entry in zip(staged.items, entries, strict=True):
       if item.split == split and entry['status'] == 'kept':
         members.append((item, total, total + entry['records']))
         total += entry['records']
     count = -(-total // shard_records)
     for index in range(count):
       first, stop = index * shard_records, min((index + 1) * shard_records, total)
-      path = out_dir / sources.shard_name(KIND, split, index, count)
+      path = out_dir / sources.shard_name(report.KIND, split, index, count)
       own = [member for member in members if member[1] < stop and member[2] > first]
       if not path.exists():
         _sweep(path)

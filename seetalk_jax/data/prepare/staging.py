@@ -9,7 +9,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-import os
 import pathlib
 import shutil
 from collections.abc import Iterator, Sequence
@@ -114,15 +113,10 @@ class Staging:
 
 def _write(path: pathlib.Path, data: bytes) -> None:
   path.parent.mkdir(exist_ok=True)
-  partial = path.with_name(f'.{path.name}.{os.getpid()}.partial')
-  try:
-    sources.write_atomically(path, data)
-  except BaseException:
-    partial.unlink(missing_ok=True)
-    raise
+  sources.write_atomically(path, data)
 
 
-def _differing(known: dict, wanted: dict, prefix: str = '') -> list[str]:
+def _differing(known: dict, wanted: dict) -> list[str]:
   names = []
   for name in {**known, **wanted}:
     a, b = known.get(name), wanted.get(name)

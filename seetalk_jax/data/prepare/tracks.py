@@ -61,13 +61,12 @@ class Watched:
   size: tuple[int, int]
 
 
-def watch(frames: Iterable[np.ndarray], read: Reader, check: Callable[[], None] = lambda: None) -> Watched:
+def watch(frames: Iterable[np.ndarray], read: Reader) -> Watched:
   """Finds and follows all faces.
 
   Args:
     frames: uint8 `[h, w, 3]` on the 25 fps grid; not kept.
     read: `face.open_face_reader`'s function.
-    check: called every frame; may raise to stop.
   """
   growing: list[_Growing] = []
   finished: list[Track] = []
@@ -75,7 +74,6 @@ def watch(frames: Iterable[np.ndarray], read: Reader, check: Callable[[], None] 
   region: face.FaceBox | None = None
   size = (0, 0)
   for index, pixels in enumerate(frames):
-    check()
     size = pixels.shape[:2]
     small = _thumbnail(pixels)
     if thumbnail is not None:
