@@ -46,6 +46,7 @@ def stage_config(
   config.data_root = 'data/synthetic'
   config.data = ConfigDict()
   config.data.corpora = (f'corpus/{corpus}',)  # relative to data_root
+  config.data.weights = ()  # how often each corpus is drawn from, in proportion; (): every record equally often
   config.data.batch_size = batch_size
   config.data.augment = True
   config.data.cached_samples = (

@@ -37,6 +37,9 @@ def get_config(variant: str = 'demo') -> ConfigDict:
   config.options = ConfigDict(
     {
       'image_size': common.IMAGE_SIZES[variant],
+      'view': 'portrait_speech',  # 'speech_motion': longer tracks, nothing rendered, many more steps a minute
+      'diffusion_rate': 0.5,  # how many tracks are M_diff's estimates
+      'sync_weight': 0.05,  # of the sync expert's word
     }
   )
   config.init = ConfigDict(

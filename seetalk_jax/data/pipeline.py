@@ -1,6 +1,6 @@
 """Endless batches in a fixed order: element = f(seed, global index), sliced by process after batching.
 
-The order depends on the seed and the number of records alone, so the whole state of the iterator is one
+The order depends on the seed, the number of records and their weights alone, so the whole state of the iterator is one
 integer (how many global batches were taken) and survives another number of hosts, threads or workers.
 """
 
@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import grain
 import numpy as np
 
-from seetalk_jax.data import schema, sources, transforms
+from seetalk_jax.data import mixture, schema, sources, transforms
 from seetalk_jax.errors import InputError
 
 _THREADS = 2
@@ -24,7 +24,7 @@ class Elements:
   """Element of a view by global index, an endless random-access source for `grain.MapDataset.source`.
 
   Epoch e is the records in an order drawn from (seed, e); the element at global index g draws its frames,
-  windows and augmentation from (seed, g).
+  windows and augmentation from (seed, g). With weights every group of records has epochs of its own.
   """
 
   def __init__(
@@ -37,8 +37,10 @@ class Elements:
     augment: transforms.Augment | None = None,
     image_size: int | None = None,
     portraits_only: bool = False,
+    weights: Sequence[float] = (),
   ):
     schema.view_entries(view)  # raises on an unknown one
+    self._mixture = mixture.Mixture(weights, records.group_lengths, seed) if weights else None
     self._view, self._records, self._seed, self._shuffle = view, records, seed, shuffle
     self._options = {'augment': augment, 'image_size': image_size, 'portraits_only': portraits_only}
 
@@ -47,24 +49,43 @@ class Elements:
 
   def record_index(self, index: int) -> int:
     """Which record the element at global index `index` is made from."""
-    epoch, position = divmod(index, len(self._records))
-    if not self._shuffle:
-      return position
-    return int(_order(self._seed, epoch, len(self._records))[position])
+    if self._mixture is None:
+      return self._in_order(index, 0, len(self._records))
+    group, index = self._mixture.find(index)
+    lengths = self._records.group_lengths
+    return self._in_order(index, sum(lengths[:group]), lengths[group])
+
+  def _in_order(self, index: int, first: int, length: int) -> int:
+    """The record of element `index` of the records from `first` on, which are gone through epoch by epoch."""
+    epoch, position = divmod(index, length)
+    return first + (int(_order(self._seed, epoch, length)[position]) if self._shuffle else position)
 
   def __getitem__(self, index: int) -> transforms.Element:
     record_index = self.record_index(index)
     return transforms.make_element(
       self._view,
       self._records[record_index],
-      functools.partial(self._records.partner, record_index),
+      _Neighbours(self._records, record_index),
       np.random.default_rng([self._seed, index]),
       index=record_index,
       **self._options,
     )
 
 
-@functools.lru_cache(maxsize=4)
+class _Neighbours:
+  """The records beside one of a source."""
+
+  def __init__(self, records, index: int):
+    self._records, self._index = records, index
+
+  def partner(self) -> schema.ClipRecord:
+    return self._records.partner(self._index)
+
+  def beside(self, step: int) -> schema.ClipRecord | None:
+    return self._records.beside(self._index, step)
+
+
+@functools.lru_cache(maxsize=16)
 def _order(seed: int, epoch: int, length: int) -> np.ndarray:
   return np.random.default_rng([seed, epoch, length]).permutation(length)
 
@@ -147,6 +168,8 @@ def make_batches(
   shuffle: bool = True,
   max_records: int | None = None,
   record_sources: Sequence | None = None,
+  weights: Sequence[float] = (),
+  needs_truth: bool = False,
 ) -> Batches:
   """Endless batches of a view; `schema.batch_spec` gives their names, shapes and dtypes.
 
@@ -167,6 +190,9 @@ def make_batches(
     shuffle: False for records in order (evaluation).
     max_records: use only the first so many records of each corpus part.
     record_sources: random-access sources of records instead of `corpus_dirs` (e.g. `WorldSource`, no disk).
+    weights: how often each of `corpus_dirs` (or `record_sources`) is drawn from, in proportion; () draws every
+      record equally often.
+    needs_truth: pass over real recordings, of which no truth is known.
 
   Raises:
     InputError: an argument that cannot be used, or no such records.
@@ -182,7 +208,8 @@ def make_batches(
   if start_index < 0 or seed < 0:
     raise InputError(f'start_index {start_index}, seed {seed}: use 0 or more')
   if record_sources is None:
-    records = sources.open_corpora(corpus_dirs, schema.VIEW_KINDS[view], split, max_records)
+    kinds = [kind for kind in schema.VIEW_KINDS[view] if kind != 'real' or not needs_truth]
+    records = sources.open_corpora(corpus_dirs, kinds, split, max_records)
   else:
     records = sources.ConcatenatedSource(record_sources)
   elements = Elements(
@@ -193,6 +220,7 @@ def make_batches(
     augment=augment_speech if augment and split == 'train' else None,
     image_size=image_size,
     portraits_only=portraits_only,
+    weights=weights,
   )
   rows = _Rows(
     elements,

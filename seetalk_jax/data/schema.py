@@ -156,6 +156,35 @@ def decode(data: bytes) -> ClipRecord:
   return record
 
 
+def follows(record: ClipRecord, before: ClipRecord) -> bool:
+  """Whether `record` goes on where `before` ends: the next second of one clip."""
+  end = before.start_seconds + len(before.frames) / constants.FPS
+  same = (record.kind, record.speaker, record.clip) == (before.kind, before.speaker, before.clip)
+  return same and record.size == before.size and abs(record.start_seconds - end) < 0.5 / constants.FPS
+
+
+def join(first: ClipRecord, second: ClipRecord) -> ClipRecord:
+  """Two records without truth as one; `second` must follow `first`. Sound is cut to the sample.
+
+  Raises:
+    ValueError: it does not follow, or one has truth.
+  """
+  if not follows(second, first) or first.truth is not None or second.truth is not None:
+    raise ValueError('only records of one real clip that follow each other can be joined')
+
+  def both(name: str):
+    parts = getattr(first, name), getattr(second, name)
+    return None if any(part is None for part in parts) else np.concatenate(parts)
+
+  until = first.audio_lead + len(first.frames) * constants.SAMPLES_PER_FRAME
+  return dataclasses.replace(
+    first,
+    frames=[*first.frames, *second.frames],
+    audio=np.concatenate([first.audio[:until], second.audio[second.audio_lead :]]),
+    **{name: both(name) for name in ('landmarks', 'lip_box', 'pose', 'blendshapes')},
+  )
+
+
 def encode_frame(image: np.ndarray) -> bytes:
   """JPEG bytes of a uint8 [h, w, 3] picture: quality 95, no chroma subsampling (lips are small and red)."""
   buffer = io.BytesIO()
@@ -212,8 +241,7 @@ class Entry:
 
   Attributes:
     dtype: of the array.
-    shape: of one element, without the batch axis; 'S' is the image size, 'S/4' a quarter of it, 'I' the
-      length of an identity vector.
+    shape: of one element, without the batch axis; 'S' is the image size, 'S/4' a quarter of it.
     meaning: what it is, unit and range.
   """
 
@@ -224,6 +252,9 @@ class Entry:
 
 _SPEAKER = Entry(np.int32, (), 'which speaker; text names are numbered by a stable hash')
 _ATTRIBUTES = Entry(np.float32, (3,), 'sex 0..1, age in years, head size as a standard score')
+_KNOWN = Entry(
+  np.float32, (), '1: the embedded world knows the truth; 0: a real recording, truth entries are zeros'
+)
 _IMAGE = ('S', 'S', 3)
 _QUARTER = ('S/4', 'S/4')
 _SPEECH = 'mono speech at 16 kHz in [-1, 1]'
@@ -236,13 +267,15 @@ def _samples(frames: int) -> int:
 
 VIEWS: dict[str, dict[str, Entry]] = {
   'portrait_speech': {
-    'portrait': Entry(np.uint8, _IMAGE, 'frontal, neutral, mouth closed'),
+    'portrait': Entry(
+      np.uint8, _IMAGE, 'frontal, neutral, mouth closed; of real ones the most frontal frame'
+    ),
     'speech': Entry(np.float32, (_samples(FACES_SPEECH_FRAMES),), _SPEECH + '; zeros after num_samples'),
     'num_samples': Entry(np.int32, (), 'how many samples of speech are real'),
     'speech_motion': Entry(np.float32, (FACES_SPEECH_FRAMES, MOTION_DIM), _MOTION + ', of the speech'),
     'speaker': _SPEAKER,
     'attributes': _ATTRIBUTES,
-    'identity': Entry(np.float32, ('I',), 'the look, numbers around 0'),
+    'known': _KNOWN,
   },
   'image': {
     'image': Entry(np.uint8, _IMAGE, 'any frame; only portraits with portraits_only'),
@@ -251,7 +284,9 @@ VIEWS: dict[str, dict[str, Entry]] = {
   'motion_pair': {
     'source': Entry(np.uint8, _IMAGE, 'a frame of a look'),
     'target': Entry(np.uint8, _IMAGE, 'another frame of the same look'),
-    'driver': Entry(np.uint8, _IMAGE, 'another look with exactly the motion of target'),
+    'driver': Entry(
+      np.uint8, _IMAGE, 'another look with exactly the motion of target; target where none is known'
+    ),
     'source_motion': Entry(np.float32, (MOTION_DIM,), _MOTION),
     'target_motion': Entry(np.float32, (MOTION_DIM,), _MOTION + '; also that of driver'),
     'source_canonical': Entry(np.float32, (*_QUARTER, 3), 'place on the resting head, head units'),
@@ -260,6 +295,7 @@ VIEWS: dict[str, dict[str, Entry]] = {
     'target_parts': Entry(np.uint8, _QUARTER, 'part of the head at each pixel; 0 background'),
     'lip_box': Entry(np.float32, (4,), 'of target: left, top, right, bottom, relative 0..1'),
     'speaker': _SPEAKER,
+    'known': _KNOWN,
   },
   'speech_motion': {
     'speech': Entry(np.float32, (_samples(TALK_WINDOW_FRAMES),), _SPEECH),
@@ -279,41 +315,36 @@ VIEWS: dict[str, dict[str, Entry]] = {
     'motion': Entry(np.float32, (CLIP_FRAMES, MOTION_DIM), _MOTION),
     'lip_box': Entry(np.float32, (CLIP_FRAMES, 4), 'left, top, right, bottom, relative 0..1'),
     'speech': Entry(np.float32, (_samples(CLIP_FRAMES),), _SPEECH + ', of those frames'),
+    'known': _KNOWN,
   },
 }
 
 # Which kinds of records can serve a view.
 VIEW_KINDS: dict[str, tuple[str, ...]] = {
-  'portrait_speech': ('faces',),
+  'portrait_speech': ('faces', 'real'),
   'image': ('faces', 'real'),
-  'motion_pair': ('faces',),
+  'motion_pair': ('faces', 'real'),
   'speech_motion': ('talks',),
   'sync': ('clips', 'real'),
-  'clip': ('clips',),
+  'clip': ('clips', 'real'),
 }
 
 
-def batch_spec(
-  view: str, batch_size: int, image_size: int = 256, identity_dim: int | None = None
-) -> dict[str, jax.ShapeDtypeStruct]:
+def batch_spec(view: str, batch_size: int, image_size: int = 256) -> dict[str, jax.ShapeDtypeStruct]:
   """Names, shapes and dtypes of a batch of `view`; every shape starts with `batch_size`.
 
   Args:
     view: key of VIEWS.
     batch_size: elements in the batch.
     image_size: pixels; a multiple of 4.
-    identity_dim: length of identity vectors; None asks the embedded world.
 
   Raises:
     InputError: no such view.
   """
-  entries = view_entries(view)
   sizes = {'S': image_size, 'S/4': image_size // 4}
-  if any('I' in entry.shape for entry in entries.values()):
-    sizes['I'] = identity_dim or _identity_dim()
   return {
     name: jax.ShapeDtypeStruct((batch_size, *(sizes.get(size, size) for size in entry.shape)), entry.dtype)
-    for name, entry in entries.items()
+    for name, entry in view_entries(view).items()
   }
 
 
@@ -326,10 +357,3 @@ def view_entries(view: str) -> dict[str, Entry]:
   if view not in VIEWS:
     raise InputError(f'view {view!r} is unknown: use one of {", ".join(VIEWS)}')
   return VIEWS[view]
-
-
-def _identity_dim() -> int:
-  # Only synthetic data has identity vectors: reading real data must not load the renderer.
-  from seetalk_jax.data.synthetic import head
-
-  return head.IDENTITY_DIM

@@ -178,11 +178,22 @@ class RecordSource:
 
 
 class ConcatenatedSource:
-  """Several sources one after the other, as one; the partner of a record stays in its own source."""
+  """Several sources one after the other, as one; the neighbours of a record stay in its own source.
 
-  def __init__(self, sources: Sequence):
+  Attributes:
+    sources: in order.
+    group_lengths: records of each group of sources, those of one directory; mixing weighs groups.
+  """
+
+  def __init__(self, sources: Sequence, group_sizes: Sequence[int] | None = None):
+    """`group_sizes`: how many sources each group has; None: every source is a group."""
     self.sources = list(sources)
     self._lengths = [len(source) for source in self.sources]
+    sizes = [1] * len(self.sources) if group_sizes is None else list(group_sizes)
+    if sum(sizes) != len(self.sources):
+      raise ValueError(f'groups of {sizes} sources do not make {len(self.sources)}')
+    lengths = iter(self._lengths)
+    self.group_lengths = [sum(next(lengths) for _ in range(size)) for size in sizes]
 
   def __len__(self) -> int:
     return sum(self._lengths)
@@ -197,6 +208,11 @@ class ConcatenatedSource:
     if inside ^ 1 >= len(source):
       raise InputError(f'record {inside} of {source} has no partner: render an even number of records')
     return source[inside ^ 1]
+
+  def beside(self, index: int, step: int) -> schema.ClipRecord | None:
+    """The record `step` further on in the same source; None beyond its ends."""
+    source, inside = self._find(index)
+    return source[inside + step] if 0 <= inside + step < len(source) else None
 
   def __repr__(self) -> str:
     return ' + '.join(map(repr, self.sources))
@@ -214,23 +230,26 @@ def open_corpora(
 ) -> ConcatenatedSource:
   """Every part of the given directories that is of one of `kinds` and of `split`, as one source.
 
-  A directory may be a corpus or hold corpora. `max_records` bounds each part.
+  A directory may be a corpus or hold corpora; each is a group of the source. `max_records` bounds each part.
 
   Raises:
     InputError: no directory, or none has what is asked for.
   """
   if isinstance(corpus_dirs, (str, os.PathLike)):
     corpus_dirs = [corpus_dirs]
-  sources = []
-  for corpus_dir in _expand(corpus_dirs):
-    parts = read_manifest(corpus_dir)['parts']
-    for kind in kinds:
-      if f'{kind}-{split}' in parts:
-        sources.append(RecordSource(corpus_dir, kind, split, max_records=max_records))
+  sources, group_sizes = [], []
+  for given in corpus_dirs:
+    before = len(sources)
+    for corpus_dir in _expand([given]):
+      parts = read_manifest(corpus_dir)['parts']
+      for kind in kinds:
+        if f'{kind}-{split}' in parts:
+          sources.append(RecordSource(corpus_dir, kind, split, max_records=max_records))
+    group_sizes.append(len(sources) - before)
   if not sources:
     where = ', '.join(map(str, corpus_dirs)) or 'no directory'
     raise InputError(f'no {" or ".join(kinds)} records of split {split!r} in {where}: render some')
-  return ConcatenatedSource(sources)
+  return ConcatenatedSource(sources, group_sizes)
 
 
 def _expand(corpus_dirs: Sequence[PathLike]) -> Iterator[pathlib.Path]:

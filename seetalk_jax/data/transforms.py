@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import hashlib
 from collections.abc import Callable
+from typing import Protocol
 
 import numpy as np
 from PIL import Image
@@ -20,11 +21,36 @@ from seetalk_jax.media import constants
 Element = dict[str, np.ndarray]
 Augment = Callable[[np.ndarray, np.random.Generator], np.ndarray]
 
+# Frames of a real pair lie up to so many records (seconds) apart: enough to have turned the head.
+_PAIR_REACH = 4
+
+
+class Neighbours(Protocol):
+  """Where the records beside a record are found."""
+
+  def partner(self) -> schema.ClipRecord:
+    """The record that shares the motions of the later frames (of `faces` corpora)."""
+
+  def beside(self, step: int) -> schema.ClipRecord | None:
+    """The record `step` further on in its corpus, or None."""
+
+
+class Alone:
+  """A record that stands for itself."""
+
+  def partner(self) -> schema.ClipRecord:
+    """Raises InputError: there is none."""
+    raise InputError('a record of faces needs its partner: give an even number of records')
+
+  def beside(self, step: int) -> None:
+    """None."""
+    del step
+
 
 def make_element(
   view: str,
   record: schema.ClipRecord,
-  partner: Callable[[], schema.ClipRecord],
+  neighbours: Neighbours,
   rng: np.random.Generator,
   *,
   index: int = 0,
@@ -37,7 +63,7 @@ def make_element(
   Args:
     view: key of `schema.VIEWS`.
     record: of one of the kinds in `schema.VIEW_KINDS[view]`.
-    partner: gives the record that shares the later frames' motions; called by `motion_pair` alone.
+    neighbours: other records that an element may need.
     rng: of this element.
     index: number of the record in its corpora; the `clip` of view `sync`.
     image_size: pixels of a side; None for as stored, otherwise stored size over a whole number.
@@ -51,10 +77,12 @@ def make_element(
   return make(
     _Context(
       record=record,
-      partner=partner,
+      neighbours=neighbours,
       rng=rng,
       index=index,
-      reduce=1 if image_size is None or view in ('sync', 'clip') else _reduction(record, image_size),
+      reduce=_reduction(
+        record, schema.CLIP_SIZE if view == 'clip' else None if view == 'sync' else image_size
+      ),
       portraits_only=portraits_only,
       augment=augment or (lambda waveform, _: waveform),
     )
@@ -64,9 +92,36 @@ def make_element(
 class _Context:
   """What the makers below share: a record and how to read it."""
 
-  def __init__(self, *, record, partner, rng, index, reduce, portraits_only, augment):
-    self.record, self.partner, self.rng, self.index = record, partner, rng, index
+  def __init__(self, *, record, neighbours, rng, index, reduce, portraits_only, augment):
+    self.record, self.neighbours, self.rng, self.index = record, neighbours, rng, index
     self.reduce, self.portraits_only, self._augment = reduce, portraits_only, augment
+
+  @property
+  def is_real(self) -> bool:
+    """Whether nobody knows the truth of this record."""
+    return self.record.truth is None
+
+  def stretch(self, num_frames: int) -> schema.ClipRecord:
+    """The record, with those after it in its clip joined on until it has `num_frames` frames or the clip ends."""
+    joined, step = self.record, 1
+    while self.is_real and len(joined.frames) < num_frames:
+      further = self.neighbours.beside(step)
+      if further is None or not schema.follows(further, joined):
+        break
+      joined, step = schema.join(joined, further), step + 1
+    return joined
+
+  def same_clip(self, reach: int) -> schema.ClipRecord:
+    """A record of the same clip, up to `reach` records away, maybe the record itself."""
+    wanted, found = int(self.rng.integers(-reach, reach + 1)), self.record
+    way = 1 if wanted > 0 else -1
+    for step in range(way, wanted + way, way):
+      other = self.neighbours.beside(step)
+      pair = (other, found) if way > 0 else (found, other)
+      if other is None or not schema.follows(*pair):
+        break
+      found = other
+    return found
 
   @functools.cached_property
   def truth(self) -> schema.Truth:
@@ -85,10 +140,11 @@ class _Context:
     first = self.reduce // 2
     return np.ascontiguousarray(array[index, first :: self.reduce, first :: self.reduce])
 
-  def speech(self, first_sample: int, num_frames: int) -> np.ndarray:
+  def speech(self, first_sample: int, num_frames: int, record: schema.ClipRecord | None = None) -> np.ndarray:
     """Speech of `num_frames` frames, augmented; zeros where the record has none."""
     wanted = num_frames * constants.SAMPLES_PER_FRAME
-    part = schema.to_waveform(self.record.audio[max(first_sample, 0) : first_sample + wanted])
+    audio = (record or self.record).audio
+    part = schema.to_waveform(audio[max(first_sample, 0) : first_sample + wanted])
     waveform = np.zeros([wanted], np.float32)
     before = max(-first_sample, 0)
     waveform[before : before + len(part)] = part
@@ -143,8 +199,8 @@ def crop_mouth(image: np.ndarray, box: np.ndarray) -> np.ndarray:
   return np.asarray(crop)
 
 
-def _reduction(record: schema.ClipRecord, image_size: int) -> int:
-  if not record.frames:
+def _reduction(record: schema.ClipRecord, image_size: int | None) -> int:
+  if not record.frames or image_size is None:
     return 1
   if record.size % image_size:
     raise InputError(
@@ -156,18 +212,30 @@ def _reduction(record: schema.ClipRecord, image_size: int) -> int:
 
 def _portrait_speech(c: _Context) -> Element:
   wanted = schema.FACES_SPEECH_FRAMES
-  speech = c.speech(0, wanted)
-  num_samples = min(len(c.record.audio), len(speech))
+  record = c.stretch(wanted)
+  speech = c.speech(record.audio_lead if c.is_real else 0, wanted, record)
+  heard = len(record.frames) * constants.SAMPLES_PER_FRAME if c.is_real else len(record.audio)
+  num_samples = min(heard, len(speech))
   speech[num_samples:] = 0.0
   return {
-    'portrait': c.frame(0),
+    'portrait': c.frame(_most_frontal(record) if c.is_real else 0, record),
     'speech': speech,
     'num_samples': np.int32(num_samples),
-    'speech_motion': c.truth.speech_motion[:wanted],
+    'speech_motion': _nothing(wanted, schema.MOTION_DIM) if c.is_real else c.truth.speech_motion[:wanted],
     'speaker': c.speaker,
-    'attributes': c.truth.attributes,
-    'identity': c.truth.identity,
+    'attributes': _nothing(3) if c.is_real else c.truth.attributes,
+    'known': np.float32(not c.is_real),
   }
+
+
+def _most_frontal(record: schema.ClipRecord) -> int:
+  if record.pose is None:
+    return 0
+  return int(np.argmin(np.square(record.pose[:, :3]).sum(-1)))
+
+
+def _nothing(*shape: int) -> np.ndarray:
+  return np.zeros(shape, np.float32)
 
 
 def _image(c: _Context) -> Element:
@@ -181,6 +249,8 @@ def _image(c: _Context) -> Element:
 
 
 def _motion_pair(c: _Context) -> Element:
+  if c.is_real:
+    return _real_pair(c)
   truth = c.truth
   # The partner shares the motions of all frames but the portrait.
   target = int(c.rng.integers(1, len(c.record.frames)))
@@ -189,7 +259,7 @@ def _motion_pair(c: _Context) -> Element:
   return {
     'source': c.frame(source),
     'target': c.frame(target),
-    'driver': c.frame(target, c.partner()),
+    'driver': c.frame(target, c.neighbours.partner()),
     'source_motion': truth.motion[source],
     'target_motion': truth.motion[target],
     'source_canonical': c.quarter(truth.canonical, source).astype(np.float32),
@@ -198,6 +268,31 @@ def _motion_pair(c: _Context) -> Element:
     'target_parts': c.quarter(truth.parts, target),
     'lip_box': c.record.lip_box[target],
     'speaker': c.speaker,
+    'known': np.float32(1.0),
+  }
+
+
+def _real_pair(c: _Context) -> Element:
+  """Two frames of one clip, seconds apart; nobody else moves exactly so, and nobody knows how."""
+  if not c.record.frames or c.record.lip_box is None:
+    raise InputError('view motion_pair needs frames with lip boxes in a record: prepare the recordings again')
+  other = c.same_clip(_PAIR_REACH)
+  target, source = int(c.rng.integers(len(c.record.frames))), int(c.rng.integers(len(other.frames)))
+  drawn = c.frame(target)
+  quarter = drawn.shape[0] // 4
+  return {
+    'source': c.frame(source, other),
+    'target': drawn,
+    'driver': drawn,
+    'source_motion': _nothing(schema.MOTION_DIM),
+    'target_motion': _nothing(schema.MOTION_DIM),
+    'source_canonical': _nothing(quarter, quarter, 3),
+    'target_canonical': _nothing(quarter, quarter, 3),
+    'source_parts': np.zeros([quarter, quarter], np.uint8),
+    'target_parts': np.zeros([quarter, quarter], np.uint8),
+    'lip_box': c.record.lip_box[target],
+    'speaker': c.speaker,
+    'known': np.float32(0.0),
   }
 
 
@@ -216,10 +311,12 @@ def _speech_motion(c: _Context) -> Element:
 
 
 def _sync(c: _Context) -> Element:
-  record, length = c.record, schema.SYNC_FRAMES
+  length = schema.SYNC_FRAMES
+  # A window may begin in any frame of this record and end in the next one.
+  record = c.stretch(len(c.record.frames) + length - 1)
   if len(record.frames) < length or record.lip_box is None:
     raise InputError(f'view sync needs {length} frames with lip boxes in a record: render or prepare clips')
-  first = int(c.rng.integers(len(record.frames) - length + 1))
+  first = int(c.rng.integers(min(len(c.record.frames), len(record.frames) - length + 1)))
   window = slice(first, first + length)
   box = mouth_box(record.lip_box, window)
   here = record.audio_lead + first * constants.SAMPLES_PER_FRAME
@@ -244,16 +341,20 @@ def _sync(c: _Context) -> Element:
 
 def _clip(c: _Context) -> Element:
   wanted = schema.CLIP_FRAMES
-  if len(c.record.frames) < wanted or c.record.size != schema.CLIP_SIZE:
+  record = c.stretch(len(c.record.frames) + wanted - 1)
+  if len(record.frames) < wanted:
     raise InputError(
-      f'view clip needs {wanted} frames of {schema.CLIP_SIZE} pixels, a record has {len(c.record.frames)} of '
-      f'{c.record.size}: render clips of that size'
+      f'view clip needs {wanted} frames, a clip has {len(record.frames)}: render or prepare longer ones'
     )
+  last = min(len(c.record.frames), len(record.frames) - wanted + 1)
+  first = int(c.rng.integers(last)) if c.is_real else 0
+  window = slice(first, first + wanted)
   return {
-    'frames': np.stack([schema.decode_frame(frame) for frame in c.record.frames[:wanted]]),
-    'motion': c.truth.motion[:wanted],
-    'lip_box': c.record.lip_box[:wanted],
-    'speech': c.speech(c.record.audio_lead, wanted),
+    'frames': np.stack([c.frame(i, record) for i in range(first, first + wanted)]),
+    'motion': _nothing(wanted, schema.MOTION_DIM) if c.is_real else c.truth.motion[:wanted],
+    'lip_box': record.lip_box[window],
+    'speech': c.speech(record.audio_lead + first * constants.SAMPLES_PER_FRAME, wanted, record),
+    'known': np.float32(not c.is_real),
   }
 
 

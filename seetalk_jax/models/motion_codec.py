@@ -21,7 +21,7 @@ from seetalk_jax.models.blocks import (
   resize_image,
   resolve_size,
 )
-from seetalk_jax.models.motion_warper import MotionModes, MotionWarper
+from seetalk_jax.models.motion_warper import MotionModes, MotionWarper, Ways
 from seetalk_jax.models.warping import upsample_bilinear, warp
 
 SIZES: dict[str, dict[str, Any]] = {
@@ -33,6 +33,7 @@ SIZES: dict[str, dict[str, Any]] = {
     decoder_widths=(16, 16),
     hidden=32,
     num_modes=8,
+    num_gates=4,
     num_blocks=1,
   ),
   'demo': {},
@@ -44,6 +45,7 @@ SIZES: dict[str, dict[str, Any]] = {
     decoder_widths=(128, 256),
     hidden=1024,
     num_modes=128,
+    num_gates=32,
     num_blocks=2,
   ),
   'large': dict(
@@ -54,6 +56,7 @@ SIZES: dict[str, dict[str, Any]] = {
     decoder_widths=(160, 320),
     hidden=2048,
     num_modes=192,
+    num_gates=48,
     num_blocks=3,
   ),
 }
@@ -70,15 +73,12 @@ class Appearance(NamedTuple):
   Attributes:
     image: `[b, h, w, 3]` in [-1, 1], the portrait itself.
     features: downsampling factor (4, 8, 16) -> `[b, h / factor, w / factor, c]`.
-    modes: `[b, h / 4, w / 4, num_modes, 2]`: how each place moves along each mode.
-    places: `[b, h / 4, w / 4, 3]`: where each place lies on a resting head; free coordinates where no truth
-      taught them.
+    ways: how each of its places may move and change.
   """
 
   image: jax.Array
   features: dict[int, jax.Array]
-  modes: jax.Array
-  places: jax.Array
+  ways: Ways
 
 
 class Warped(NamedTuple):
@@ -242,6 +242,7 @@ class MotionCodec(nn.Module):
     decoder_widths: channels of the plain decoder at 1/4 and 1/8.
     hidden: width of the dense parts.
     num_modes: ways of moving that a portrait has.
+    num_gates: ways in which its places change their looks.
     num_blocks: residual blocks per level.
   """
 
@@ -256,6 +257,7 @@ class MotionCodec(nn.Module):
   decoder_widths: tuple[int, int] = (48, 64)
   hidden: int = 256
   num_modes: int = 64
+  num_gates: int = 16
   num_blocks: int = 1
   dtype: Any = jnp.float32
   param_dtype: Any = jnp.float32
@@ -275,8 +277,12 @@ class MotionCodec(nn.Module):
     self.motion_encoder = MotionEncoder(
       self.motion_dim, self.motion_widths, self.motion_bottleneck, self.num_blocks, **types
     )
-    self.motion_modes = MotionModes(self.num_modes, self.warp_widths, self.num_blocks, **types)
-    self.warper = MotionWarper(self.warp_widths, self.hidden, self.num_modes, self.num_blocks, **types)
+    self.motion_modes = MotionModes(
+      self.num_modes, self.num_gates, self.warp_widths, self.num_blocks, **types
+    )
+    self.warper = MotionWarper(
+      self.warp_widths, self.hidden, self.num_modes, self.num_gates, self.num_blocks, **types
+    )
     self.decoder = PlainDecoder(self.decoder_widths, self.num_blocks, **types)
     self.truth_encoder = TruthEncoder(self.motion_dim, self.hidden, **types)
     # Both encoders end on one sphere: m can neither shrink nor grow.
@@ -296,7 +302,7 @@ class MotionCodec(nn.Module):
     if portrait.shape[1] % 16 or portrait.shape[2] % 16:
       raise ValueError(f'portrait sides must be multiples of 16, got shape {portrait.shape}')
     features = self.identity_encoder(portrait)
-    return Appearance(portrait, features, *self.motion_modes(features))
+    return Appearance(portrait, features, self.motion_modes(features))
 
   def motion(self, frame: jax.Array) -> jax.Array:
     """Frame `[b, s, s, 3]` in [-1, 1] (any size) to its motion latent, float32 `[b, motion_dim]`."""
@@ -322,9 +328,7 @@ class MotionCodec(nn.Module):
     image, features, m_source = jax.tree.map(
       lambda x: jnp.broadcast_to(x, (b, *x.shape[1:])), (appearance.image, appearance.features, m_source)
     )
-    flow, occlusion_logits, coarse_flow, lacking = self.warper(
-      features, appearance.modes, appearance.places, m_source, m_target
-    )
+    flow, occlusion_logits, coarse_flow, lacking = self.warper(features, appearance.ways, m_source, m_target)
     moved = {factor: warp(features[factor], flow) for factor in (4, 8)}
     moved[8] = moved[8] + lacking
     # The picture is data: without a gradient to it the backward pass of the largest warp needs no scatter.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import flax.linen as nn
 import jax
@@ -33,22 +33,38 @@ def waves(places: jax.Array, count: int = _NUM_WAVES) -> jax.Array:
   return jnp.concatenate([jnp.sin(angles), jnp.cos(angles)], axis=-1)
 
 
+class Ways(NamedTuple):
+  """How the places of a portrait may move and change, made once per portrait; all float32.
+
+  Attributes:
+    modes: `[b, h / 4, w / 4, num_modes, 2]`: how each place moves along each mode.
+    gates: `[b, h / 4, w / 4, num_gates]`: how much each place changes its looks with each gate.
+    places: `[b, h / 4, w / 4, 3]`: where each place lies on a resting head; free coordinates where no truth
+      taught them.
+  """
+
+  modes: jax.Array
+  gates: jax.Array
+  places: jax.Array
+
+
 class MotionModes(nn.Module):
   """Identity features -> where each place lies on a resting head, and how it would move along each mode.
 
-  A head that turns moves every point linearly in the entries of its rotation, and so do a dropping jaw and a
-  closing lid: flows are sums over modes. Nothing here depends on the motion; it is made once per portrait.
+  A head that turns moves every point linearly in the entries of its rotation, and so does a dropping jaw: flows
+  are sums over modes. What no flow can show (a lid slides over the eye, teeth appear) is a product too, of a
+  place and an amount of motion: the gates. Nothing here depends on the motion; it is made once per portrait.
   """
 
   num_modes: int
+  num_gates: int
   widths: tuple[int, int]
   num_blocks: int
   dtype: Any = jnp.float32
   param_dtype: Any = jnp.float32
 
   @nn.compact
-  def __call__(self, features: Mapping[int, jax.Array]) -> tuple[jax.Array, jax.Array]:
-    """Returns modes `[b, h / 4, w / 4, num_modes, 2]` and places `[b, h / 4, w / 4, 3]`, float32."""
+  def __call__(self, features: Mapping[int, jax.Array]) -> Ways:
     types = dict(dtype=self.dtype, param_dtype=self.param_dtype)
     fine, coarse = self.widths
     x = features[16]
@@ -73,19 +89,21 @@ class MotionModes(nn.Module):
     x = jax.nn.silu(conv(2 * fine, 1, 'mode_in', **types)(x))
     x = jax.nn.silu(conv(2 * fine, 1, 'mode_hidden', **types)(x))
     modes = conv(2 * self.num_modes, 1, 'modes', **types)(x).astype(jnp.float32)
-    return modes.reshape(b, 4 * h, 4 * w, self.num_modes, 2), places
+    gates = conv(self.num_gates, 1, 'gates', **types)(x).astype(jnp.float32)
+    return Ways(modes.reshape(b, 4 * h, 4 * w, self.num_modes, 2), gates, places)
 
 
 class MotionWarper(nn.Module):
-  """(features, modes, places, m_source, m_target) -> flow, occlusion, and what the warped features lack.
+  """(features, ways, m_source, m_target) -> flow, occlusion, and what the warped features lack.
 
   The sum of the modes says where each place of the portrait goes; its inverse is a first flow. A network at
-  1/8 looks at the features that this flow brings, knows the motion, and corrects it at 1/4.
+  1/8 looks at the features that this flow brings and at the gates that the motion opens, and corrects it at 1/4.
   """
 
   widths: tuple[int, int]
   hidden: int
   num_modes: int
+  num_gates: int
   num_blocks: int
   dtype: Any = jnp.float32
   param_dtype: Any = jnp.float32
@@ -94,8 +112,7 @@ class MotionWarper(nn.Module):
   def __call__(
     self,
     features: Mapping[int, jax.Array],
-    modes: jax.Array,
-    places: jax.Array,
+    ways: Ways,
     m_source: jax.Array,
     m_target: jax.Array,
   ) -> tuple[jax.Array, jax.Array, jax.Array, jax.Array]:
@@ -103,8 +120,9 @@ class MotionWarper(nn.Module):
     what to add to the warped features at 1/8."""
     types = dict(dtype=self.dtype, param_dtype=self.param_dtype)
     motion_mlp = MLP(self.hidden, self.hidden, name='motion_mlp', **types)
-    bend = dense(self.num_modes, 'bend', axes=('embed', None), use_bias=False, zero_init=True, **types)
-    linear = dense(self.num_modes, 'linear', axes=('embed', None), use_bias=False, **types)
+    none = dict(axes=('embed', None), use_bias=False)
+    linear = dense(self.num_modes + self.num_gates, 'linear', **none, **types)
+    bend = dense(self.num_modes + self.num_gates, 'bend', zero_init=True, **none, **types)
 
     def look(m):
       return motion_mlp(jnp.concatenate([m - m_source, m_source, m], axis=-1))
@@ -112,16 +130,18 @@ class MotionWarper(nn.Module):
     motion = look(m_target)
     # No motion, no flow: what bends the straight line is a difference too.
     amounts = linear(m_target - m_source) + bend(jax.nn.silu(motion) - jax.nn.silu(look(m_source)))
-    if modes.shape[0] == 1:  # one portrait, many frames: one matrix product
-      forward = jnp.einsum('hwkc,bk->bhwc', modes[0], amounts.astype(jnp.float32))
+    amounts, opened = jnp.split(amounts.astype(jnp.float32), [self.num_modes], axis=-1)
+    if ways.modes.shape[0] == 1:  # one portrait, many frames: one matrix product
+      forward = jnp.einsum('hwkc,bk->bhwc', ways.modes[0], amounts)
     else:
-      forward = jnp.einsum('bhwkc,bk->bhwc', modes, amounts.astype(jnp.float32))
+      forward = jnp.einsum('bhwkc,bk->bhwc', ways.modes, amounts)
     first = invert_flow(_REACH * forward)
 
     b = m_target.shape[0]
-    places = jnp.broadcast_to(places, (b, *places.shape[1:]))
-    moved = warp(features[8], first)
-    seen = jnp.concatenate([waves(warp(places, first), 2), first / _REACH], axis=-1)
+    still = jnp.concatenate([ways.places, ways.gates], axis=-1)
+    moved, still = warp(features[8], first), warp(jnp.broadcast_to(still, (b, *still.shape[1:])), first)
+    places, gates = still[..., :3], still[..., 3:] * opened[:, None, None]
+    seen = jnp.concatenate([waves(places, 2), first / _REACH, gates], axis=-1)
     x = jnp.concatenate([moved, pixel_unshuffle(seen, 2).astype(moved.dtype)], axis=-1)
     fine = self.widths[0]
     x = conv(fine, 1, 'fine_in', **types)(x)
@@ -130,4 +150,5 @@ class MotionWarper(nn.Module):
     x = jax.nn.silu(group_norm(fine, 'fine_norm', **types)(x))
     lacking = conv(moved.shape[-1], 1, 'lacking', zero_init=True, **types)(x)
     x = pixel_shuffle(conv(12, 3, 'fine_out', zero_init=True, **types)(x), 2).astype(jnp.float32)
-    return first + x[..., :2], x[..., 2:], first, lacking
+    occlusion = x[..., 2:] + conv(1, 1, 'gate_occlusion', **types)(gates.astype(moved.dtype))
+    return first + x[..., :2], occlusion.astype(jnp.float32), first, lacking

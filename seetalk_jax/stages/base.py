@@ -235,11 +235,13 @@ def options_of(stage_class: type, config) -> dict[str, Any]:
 
 
 def fake_batch(spec: Mapping[str, jax.ShapeDtypeStruct], seed: int = 0) -> dict[str, np.ndarray]:
-  """A random batch of a stage's shapes, for tests: uint8 noise, floats around 0, ints 0, 1, 2 ..."""
+  """A random batch of a stage's shapes, for tests: uint8 noise, floats around 0, ints 0, 1, 2 ..., all known."""
   rng = np.random.default_rng(seed)
   batch = {}
   for name, entry in sorted(spec.items()):
-    if entry.dtype == np.uint8:
+    if name == 'known':
+      batch[name] = np.ones(entry.shape, entry.dtype)
+    elif entry.dtype == np.uint8:
       batch[name] = rng.integers(0, 256, entry.shape, np.uint8)
     elif jnp.issubdtype(entry.dtype, jnp.floating):
       batch[name] = (0.3 * rng.standard_normal(entry.shape)).astype(entry.dtype)

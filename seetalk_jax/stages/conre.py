@@ -13,8 +13,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from seetalk_jax.errors import InputError
 from seetalk_jax.models import blocks
-from seetalk_jax.stages import base
+from seetalk_jax.stages import base, losses
 
 NUM_LIP_FIELDS = 8  # the first motion controls are those of the lips
 _PREPARE_BATCHES = 24
@@ -50,8 +51,8 @@ class ConReStage(base.StageBase):
 
   Attributes:
     reconstruction_weight: of drawing the 64 px face, from the face's embedding and from the voice's.
-    attributes_weight: of reading sex, age and head size from both embeddings; needs truth.
-    articulation_weight: of reading the mouth's shape from speech tokens; needs truth.
+    attributes_weight: of reading sex, age and head size from both embeddings, where they are known.
+    articulation_weight: of reading the mouth's shape from speech tokens, where it is known.
   """
 
   networks: Mapping[str, nn.Module]
@@ -72,6 +73,8 @@ class ConReStage(base.StageBase):
     }
     if self.attributes_weight:
       spec['attributes'] = jax.ShapeDtypeStruct((batch_size, 3), jnp.float32)
+    if self.attributes_weight or self.articulation_weight:
+      spec['known'] = jax.ShapeDtypeStruct((batch_size,), jnp.float32)
     if self.articulation_weight:
       spec['speech_motion'] = jax.ShapeDtypeStruct((batch_size, base.SPEECH_SECONDS * 25, 20), jnp.float32)
     return spec
@@ -82,10 +85,16 @@ class ConReStage(base.StageBase):
     ages, lips = [], []
     for batch in itertools.islice(batches, _PREPARE_BATCHES):
       if self.attributes_weight:
-        ages.append(batch['attributes'][:, 1])
+        ages.append(batch['attributes'][batch['known'] > 0, 1])
       if self.articulation_weight:
-        lips.append(batch['speech_motion'][..., :NUM_LIP_FIELDS].reshape(-1, NUM_LIP_FIELDS))
+        tracks = batch['speech_motion'][batch['known'] > 0]
+        lips.append(tracks[..., :NUM_LIP_FIELDS].reshape(-1, NUM_LIP_FIELDS))
     statistics = {}
+    if (ages or lips) and not any(map(len, ages or lips)):
+      raise InputError(
+        'only real recordings in the corpora, and the stage reads truth: set options.attributes_weight and '
+        'options.articulation_weight to 0, or add a corpus of the embedded world'
+      )
     if ages:
       ages = np.concatenate(ages)
       statistics |= {'age_mean': np.float32(ages.mean()), 'age_std': np.float32(max(ages.std(), 1.0))}
@@ -146,19 +155,22 @@ class ConReStage(base.StageBase):
     by_voice = head(speech, method='attributes')
     by_face = head(face, method='attributes')
     # Sex lies in [0, 1]: weighed up to the spread of the standardised others.
-    weights = jnp.array([4.0, 1.0, 1.0])
-    loss = jnp.mean(weights * (jnp.square(by_voice - truth) + jnp.square(by_face - truth)))
+    weights, counts = jnp.array([4.0, 1.0, 1.0]), batch['known'][:, None]
+    wrong = weights * (jnp.square(by_voice - truth) + jnp.square(by_face - truth))
+    loss = losses.weighted_mean(wrong, counts)
     metrics = {}
     for source, read in (('voice', by_voice), ('face', by_face)):
-      metrics[f'sex_right_by_{source}'] = jnp.mean((read[:, 0] > 0.5) == (sex > 0.5))
-      metrics[f'age_error_by_{source}'] = jnp.mean(jnp.abs(read[:, 1] - truth[:, 1])) * age_std
-      metrics[f'head_size_error_by_{source}'] = jnp.mean(jnp.abs(read[:, 2] - size))
+      sex_right = ((read[:, :1] > 0.5) == (sex > 0.5)[:, None]).astype(jnp.float32)
+      off = jnp.abs(read - truth)
+      metrics[f'sex_right_by_{source}'] = losses.weighted_mean(sex_right, counts)
+      metrics[f'age_error_by_{source}'] = losses.weighted_mean(off[:, 1:2], counts) * age_std
+      metrics[f'head_size_error_by_{source}'] = losses.weighted_mean(off[:, 2:], counts)
     return loss, metrics
 
   def _articulation(self, head, features, batch, statistics):
     truth = batch['speech_motion'][..., :NUM_LIP_FIELDS] - statistics['articulation_mean']
     truth = truth / statistics['articulation_std']
-    valid = features.valid[..., None].astype(jnp.float32)
+    valid = features.valid[..., None].astype(jnp.float32) * batch['known'][:, None, None]
     error = jnp.square(head(features.tokens, method='articulation') - truth) * valid
     per_field = jnp.sum(error, axis=(0, 1)) / jnp.maximum(jnp.sum(valid), 1.0)
     loss = jnp.mean(per_field)

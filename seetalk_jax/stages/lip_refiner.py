@@ -75,6 +75,10 @@ class LipRefinerStage(base.StageBase):
       spec['portrait'] = jax.ShapeDtypeStruct((batch_size, size, size, 3), jnp.uint8)
     return spec
 
+  def data_options(self) -> dict[str, Any]:
+    """Only records whose motion is known."""
+    return {'needs_truth': True}
+
   @property
   def _motion_key(self) -> str:
     return 'speech_motion' if self.view == 'portrait_speech' else 'motion'

@@ -238,6 +238,7 @@ def flow_losses(
   truth: FlowTruth,
   parts: jax.Array,
   canonical: jax.Array,
+  known: jax.Array | None = None,
 ) -> dict[str, jax.Array]:
   """How far a warp is from the true one.
 
@@ -246,6 +247,7 @@ def flow_losses(
     truth: at their resolution.
     parts: labels of the target there; eyeballs turn under their canonical coordinates and are left out.
     canonical: map of the target there.
+    known: `[b]`, 1 where there is a truth, 0 for real recordings, which do not count; None: all have one.
 
   Returns:
     'flow': mean absolute error in cells over what is visible; 'flow_features': over the mouth and over the
@@ -254,8 +256,10 @@ def flow_losses(
   """
   h, w = flow.shape[1:3]
   cells = jnp.array([w, h], jnp.float32)
-  weight = truth.visible * (parts != EYE)[..., None] * jnp.where(parts > 1, 2.0, 1.0)[..., None]
-  regions = feature_regions(canonical)
+  counts = jnp.ones(flow.shape[:1]) if known is None else known
+  counts = jnp.broadcast_to(counts[:, None, None, None], (*flow.shape[:3], 1))
+  weight = counts * truth.visible * (parts != EYE)[..., None] * jnp.where(parts > 1, 2.0, 1.0)[..., None]
+  regions = counts * feature_regions(canonical)
 
   def errors(flow):
     error = charbonnier((flow - truth.flow) * cells, 0.1)
@@ -264,13 +268,13 @@ def flow_losses(
 
   names = ('flow', 'flow_features', 'coarse_flow', 'coarse_flow_features')
   cross_entropy = jax.nn.softplus(occlusion_logits) - truth.visible * occlusion_logits
-  known = dict(zip(names, (*errors(flow), *errors(coarse_flow)), strict=True))
+  found = dict(zip(names, (*errors(flow), *errors(coarse_flow)), strict=True))
   balanced = [
     weighted_mean(cross_entropy, regions[..., i : i + 1] * part)
     for i in (0, 1)
     for part in (truth.visible, 1.0 - truth.visible)
   ]
-  return known | {'occlusion': 0.5 * (jnp.mean(cross_entropy) + 0.25 * sum(balanced))}
+  return found | {'occlusion': 0.5 * (weighted_mean(cross_entropy, counts) + 0.25 * sum(balanced))}
 
 
 def random_crops(rng: jax.Array, crop: int, *pictures: jax.Array, multiple: int = 8) -> list[jax.Array]:

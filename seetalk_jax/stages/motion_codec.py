@@ -29,7 +29,8 @@ class MotionCodecStage(base.StageBase):
   Attributes:
     driver_rate: how often the motion comes from `driver`.
     truth_rate: how often motions (source and target) come from the truth encoder instead of frames.
-    with_truth: batches carry motion truth and canonical maps; else (real video) only pictures teach.
+    with_truth: batches carry motion truth and canonical maps where the entry `known` is 1; of real recordings,
+      and without it of all, only pictures teach.
     pixel_weight, edge_weight, warped_weight: of the picture, its edges, and the warped portrait where
       visible.
     copy_weight: of painting what the source shows: a mean of colours errs less than a copy that is a pixel off,
@@ -104,20 +105,24 @@ class MotionCodecStage(base.StageBase):
       # phi_m follows the truth encoder, whose latents hold all that moves and nothing else from the first
       # step on; the other way a fresh phi_m, which says the same of every frame, would pull all together.
       m_truth_fixed = jax.lax.stop_gradient(m_truth)
-      spread = jnp.mean(jnp.var(m_truth_fixed, axis=0))
-      agree = jnp.mean(jnp.square(m_frames - m_truth_fixed)) / (spread + 1e-3)
+      known = batch['known']
+      counts = jnp.concatenate([known, known])[:, None]
+      middle = jnp.sum(counts * m_truth_fixed, axis=0) / (jnp.sum(counts) + 1e-6)
+      spread = losses.weighted_mean(jnp.square(m_truth_fixed - middle), counts)
+      agree = losses.weighted_mean(jnp.square(m_frames - m_truth_fixed), counts) / (spread + 1e-3)
       scales = jnp.asarray(codec.truth_scales or (1.0,) * codec.truth_dim)
       read = run(jnp.concatenate([m_frames, m_truth]), method='read_truth')
       error = jnp.abs((read - jnp.concatenate([truth, truth])) / scales)
-      loss += self.agree_weight * agree + self.read_weight * jnp.mean(error)
+      of_frames, of_truth = (losses.weighted_mean(half, counts) for half in jnp.split(error, 2))
+      loss += self.agree_weight * agree + self.read_weight * 0.5 * (of_frames + of_truth)
       metrics |= {
         'agree': agree,
         'motion_spread': spread,
-        'read': jnp.mean(error[: 2 * b]),
-        'read_lips': jnp.mean(error[: 2 * b, :8]),
-        'read_truth': jnp.mean(error[2 * b :]),
+        'read': of_frames,
+        'read_lips': losses.weighted_mean(error[: 2 * b, :8], counts),
+        'read_truth': of_truth,
       }
-      use_truth = jax.random.uniform(truth_rng, (b, 1)) < self.truth_rate
+      use_truth = jax.random.uniform(truth_rng, (b, 1)) < self.truth_rate * known[:, None]
       m_source = jnp.where(use_truth, m_truth[:b], m_source)
       m_target = jnp.where(use_truth, m_truth[b:], m_target)
 
@@ -138,34 +143,34 @@ class MotionCodecStage(base.StageBase):
         *(batch[f'{side}_{what}'] for what in ('canonical', 'parts') for side in ('source', 'target')),
         reach=reach,
       )
-      known = losses.flow_losses(
+      found = losses.flow_losses(
         warped.flow,
         warped.coarse_flow,
         warped.occlusion_logits,
         flow_truth,
         batch['target_parts'],
         batch['target_canonical'],
+        known,
       )
-      loss += self.flow_weight * (known['flow'] + 0.5 * known['coarse_flow'])
-      loss += self.feature_flow_weight * (known['flow_features'] + 0.5 * known['coarse_flow_features'])
-      head_weight = 1.0 + (batch['source_parts'] > 1)[..., None]
+      loss += self.flow_weight * (found['flow'] + 0.5 * found['coarse_flow'])
+      loss += self.feature_flow_weight * (found['flow_features'] + 0.5 * found['coarse_flow_features'])
+      is_known = known[:, None, None, None]
+      head_weight = is_known * (1.0 + (batch['source_parts'] > 1)[..., None])
       places = losses.weighted_mean(
-        losses.charbonnier(appearance.places - batch['source_canonical']), head_weight
+        losses.charbonnier(appearance.ways.places - batch['source_canonical']), head_weight
       )
       loss += self.places_weight * places
-      loss += self.occlusion_weight * known['occlusion']
+      loss += self.occlusion_weight * found['occlusion']
       features, hidden = losses.feature_error(image, target, batch['target_canonical'], flow_truth.visible)
       loss += self.feature_weight * features + self.hidden_weight * hidden
-      metrics |= {**known, 'places': places, 'features': features, 'features_hidden': hidden}
-      visible = flow_truth.visible
+      metrics |= {**found, 'places': places, 'features': features, 'features_hidden': hidden}
+      visible = jnp.where(is_known > 0, flow_truth.visible, visible)
     shown = blocks.upsample_nearest(jax.lax.stop_gradient(visible), 4)
     warped_error = losses.weighted_mean(losses.charbonnier(warped.image - target), shown * weight)
     painted = losses.weighted_mean(1.0 - copied, shown * weight)
     loss += self.warped_weight * warped_error + self.copy_weight * painted
 
-    head = (
-      blocks.upsample_nearest((batch['target_parts'] > 1)[..., None] * 1.0, 4) if self.with_truth else None
-    )
+    head = head_mask(batch) if self.with_truth else None
     metrics |= {
       'pixels': pixels,
       'edges': edges,
@@ -213,6 +218,12 @@ def trainable_but(kept: Collection[str], params: Mapping[str, Any]) -> Any:
   return {network: of(network, tree) for network, tree in params.items()}
 
 
+def head_mask(batch: base.Batch) -> jax.Array:
+  """Where the target shows the head, `[b, h, w, 1]`; 1 everywhere in real recordings."""
+  head = (batch['target_parts'] > 1)[..., None] | (batch['known'] == 0)[:, None, None, None]
+  return blocks.upsample_nearest(head * 1.0, 4)
+
+
 def pair_spec(batch_size: int, image_size: int, *, with_truth: bool) -> dict[str, jax.ShapeDtypeStruct]:
   """The entries of view `motion_pair` that the renderer's stages read."""
   quarter = image_size // 4
@@ -222,6 +233,7 @@ def pair_spec(batch_size: int, image_size: int, *, with_truth: bool) -> dict[str
 
   spec = {name: entry(jnp.uint8, image_size, image_size, 3) for name in ('source', 'target', 'driver')}
   if with_truth:
+    spec['known'] = entry(jnp.float32)
     for side in ('source', 'target'):
       spec[f'{side}_motion'] = entry(jnp.float32, 20)
       spec[f'{side}_canonical'] = entry(jnp.float32, quarter, quarter, 3)

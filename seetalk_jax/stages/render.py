@@ -15,7 +15,7 @@ from seetalk_jax.models import blocks
 from seetalk_jax.models.codebook import straight_through_lookup
 from seetalk_jax.stages import base, losses
 from seetalk_jax.stages.code_transformer import code_losses, init_renderer
-from seetalk_jax.stages.motion_codec import KEPT, pair_spec, trainable_but
+from seetalk_jax.stages.motion_codec import KEPT, head_mask, pair_spec, trainable_but
 
 
 @dataclasses.dataclass(frozen=True)
@@ -89,7 +89,8 @@ class RenderStage(base.StageBase):
     m_source, m_target = jnp.split(run(jnp.concatenate([source, target]), method='motion'), 2)
     if self.with_truth:
       from_truth = run(batch['target_motion'], method='encode_truth')
-      m_target = jnp.where(jax.random.uniform(truth_rng, (b, 1)) < self.truth_rate, from_truth, m_target)
+      use_truth = jax.random.uniform(truth_rng, (b, 1)) < self.truth_rate * batch['known'][:, None]
+      m_target = jnp.where(use_truth, from_truth, m_target)
     m_target = losses.noisy_motion(m_target, noise_rng, self.motion_noise)
     m_source, m_target = stop((m_source, m_target))
     appearance = run(source, method='appearance')
@@ -116,22 +117,23 @@ class RenderStage(base.StageBase):
       truth = losses.match_canonical(
         *(batch[f'{side}_{what}'] for what in ('canonical', 'parts') for side in ('source', 'target'))
       )
-      known = losses.flow_losses(
+      found = losses.flow_losses(
         warped.flow,
         warped.coarse_flow,
         warped.occlusion_logits,
         truth,
         batch['target_parts'],
         batch['target_canonical'],
+        batch['known'],
       )
-      loss += self.flow_weight * (known['flow'] + 0.5 * known['coarse_flow'])
-      loss += self.feature_flow_weight * known['flow_features']
-      loss += self.occlusion_weight * known['occlusion']
+      loss += self.flow_weight * (found['flow'] + 0.5 * found['coarse_flow'])
+      loss += self.feature_flow_weight * found['flow_features']
+      loss += self.occlusion_weight * found['occlusion']
       features, hidden = losses.feature_error(image, target, batch['target_canonical'], truth.visible)
       loss += self.feature_weight * features + self.hidden_weight * hidden
-      metrics |= {**known, 'features': features, 'features_hidden': hidden}
-      visible = truth.visible
-      head = blocks.upsample_nearest((batch['target_parts'] > 1)[..., None] * 1.0, 4)
+      metrics |= {**found, 'features': features, 'features_hidden': hidden}
+      visible = jnp.where(batch['known'][:, None, None, None] > 0, truth.visible, visible)
+      head = head_mask(batch)
     shown = blocks.upsample_nearest(visible, 4)
     copied = losses.weighted_mean(losses.charbonnier(warped.image - target), shown * weight)
     loss += self.warped_weight * copied

@@ -46,7 +46,9 @@ class StageData:
     )
 
   def train(self, start_index: int, **changes):
-    return self._make(split='train', start_index=start_index, augment=self._config.data.augment, **changes)
+    data = self._config.data
+    mixed = {'weights': tuple(data.weights)} if data.get('weights') else {}
+    return self._make(split='train', start_index=start_index, augment=data.augment, **{**mixed, **changes})
 
   def held_out(self, spec) -> list[dict[str, np.ndarray]]:
     """The first batches of the held-out split, kept in memory."""

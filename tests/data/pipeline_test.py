@@ -1,9 +1,7 @@
-import dataclasses
-
 import numpy as np
 import pytest
 
-from seetalk_jax.data import pipeline, schema, transforms
+from seetalk_jax.data import pipeline, schema, sources, transforms
 from seetalk_jax.data.synthetic import corpus, sketch, source
 from seetalk_jax.errors import InputError
 
@@ -43,7 +41,7 @@ def _assert_same(a, b):
 @pytest.mark.parametrize('view', list(schema.VIEWS))
 def test_batches_are_what_the_table_says(corpus_dir, view):
   (batch,) = _take(1, view, corpus_dir, batch_size=2)
-  spec = schema.batch_spec(view, 2, image_size=SIZE, identity_dim=sketch.IDENTITY_DIM)
+  spec = schema.batch_spec(view, 2, image_size=SIZE)
   assert {k: (v.shape, v.dtype) for k, v in batch.items()} == {k: (v.shape, v.dtype) for k, v in spec.items()}
 
 
@@ -205,14 +203,115 @@ def test_wrong_arguments_are_the_users_error(corpus_dir, change):
     pipeline.make_batches(**arguments)
 
 
-def test_real_records_serve_pictures_but_not_truth():
-  record = source.WorldSource('clips', 'train', 2, size=SIZE, world=sketch.SketchWorld)[0]
-  real = dataclasses.replace(record, kind='real', speaker='someone', truth=None)
-  rng = np.random.default_rng(0)
-  assert transforms.make_element('image', real, None, rng)['parts'].max() == 0
-  assert transforms.make_element('sync', real, None, rng)['speaker'] >= 0
-  with pytest.raises(InputError, match='truth'):
-    transforms.make_element('motion_pair', real, None, rng)
+class _RealSource:
+  """Clips of several seconds: the sound of frame n of a clip is n / 1000, its picture has brightness 2 n."""
+
+  def __init__(self, seconds=(3, 2, 1, 4), size=SIZE):
+    self.records = []
+    for speaker, count in enumerate(seconds):
+      sound = np.repeat(np.arange(25 * count), 640).astype(np.float32) / 1000.0
+      for second in range(count):
+        begin, lead = second * 16_000, min(second * 16_000, 3200)
+        shades = 2 * (25 * second + np.arange(25))
+        self.records.append(
+          schema.ClipRecord(
+            kind='real',
+            speaker=f'speaker {speaker}',
+            clip='clip@0',
+            start_seconds=float(second),
+            frames=[schema.encode_frame(np.full([size, size, 3], shade, np.uint8)) for shade in shades],
+            size=size,
+            audio=schema.to_int16(sound[begin - lead : begin + 16_000 + 3200]),
+            audio_lead=lead,
+            lip_box=np.tile(np.float32([0.2, 0.2, 0.8, 0.8]), [25, 1]),
+            pose=np.abs(np.arange(125).reshape(25, 5) - 60.0).astype(np.float32),
+          )
+        )
+
+  def __len__(self):
+    return len(self.records)
+
+  def __getitem__(self, index):
+    return self.records[index]
+
+
+def _frame_number(image):
+  return np.round(np.mean(image, axis=(-3, -2, -1)) / 2).astype(int)
+
+
+def test_real_pairs_are_of_one_clip_and_claim_no_truth():
+  apart = []
+  for batch in _take(30, 'motion_pair', record_sources=[_RealSource()], batch_size=10):
+    spec = schema.batch_spec('motion_pair', 10, image_size=SIZE)
+    assert {k: (v.shape, v.dtype) for k, v in batch.items()} == {
+      k: (v.shape, v.dtype) for k, v in spec.items()
+    }
+    assert not batch['known'].any() and not batch['target_motion'].any() and not batch['target_parts'].any()
+    np.testing.assert_array_equal(batch['driver'], batch['target'])
+    source, target = _frame_number(batch['source']), _frame_number(batch['target'])
+    lengths = {transforms.speaker_number(f'speaker {i}'): 25 * n for i, n in enumerate((3, 2, 1, 4))}
+    limits = np.array([lengths[int(speaker)] for speaker in batch['speaker']])
+    assert np.all(source < limits) and np.all(target < limits)
+    apart.append(np.abs(source - target))
+  apart = np.concatenate(apart)
+  assert apart.max() > 50 and np.mean(apart > 25) > 0.2  # over the borders of records
+
+
+def test_windows_of_real_clips_run_over_records_and_keep_sound_in_step():
+  starts = []
+  for batch in _take(20, 'sync', record_sources=[_RealSource()], batch_size=10, augment=False):
+    first = _frame_number(batch['mouth'])
+    assert np.all(np.diff(first, axis=1) == 1)
+    heard = np.round(batch['speech'].reshape(10, 5, 640) * 1000).astype(int)
+    np.testing.assert_array_equal(heard, np.broadcast_to(first[..., None], heard.shape))
+    away = np.round(batch['speech_shifted'][:, 0] * 1000).astype(int)
+    assert np.all(np.abs(away - first[:, 0]) >= 4)
+    starts.append(first[:, 0])
+  starts = np.concatenate(starts)
+  assert np.any(starts % 25 > 20)  # such a window ends in the next record
+  real = _RealSource(size=schema.CLIP_SIZE)
+  for batch in _take(10, 'clip', record_sources=[real], batch_size=4, augment=False):
+    first = _frame_number(batch['frames'])
+    heard = np.round(batch['speech'].reshape(4, 25, 640) * 1000).astype(int)
+    np.testing.assert_array_equal(heard, np.broadcast_to(first[..., None], heard.shape))
+
+
+def test_real_portraits_are_frontal_and_speech_runs_on_over_records():
+  (batch,) = _take(
+    1, 'portrait_speech', record_sources=[_RealSource()], batch_size=10, shuffle=False, augment=False
+  )
+  assert _frame_number(batch['portrait'])[0] == 12 and not batch['known'].any()
+  seconds = np.array([3, 2, 1, 2, 1, 1, 3, 3, 2, 1])  # left in the clip, 3 at most
+  np.testing.assert_array_equal(batch['num_samples'], 16_000 * seconds)
+  np.testing.assert_array_equal(
+    np.round(batch['speech'][1, :32_000].reshape(50, 640) * 1000),
+    np.repeat(np.arange(25, 75), 640).reshape(50, 640),
+  )
+  assert not batch['speech'][1, 32_000:].any()
+
+
+def test_real_and_embedded_records_mix_in_one_batch(corpus_dir):
+  faces = source.WorldSource('faces', 'train', 14, size=SIZE, world=sketch.SketchWorld)
+  for view in ('motion_pair', 'portrait_speech'):
+    arguments = {'record_sources': [faces, _RealSource()], 'weights': (1.0, 3.0), 'batch_size': 8}
+    batches = _take(16, view, **arguments)
+    known = np.concatenate([batch['known'] for batch in batches])
+    assert 0.15 < known.mean() < 0.35
+    _assert_same(batches[5:], _take(11, view, start_index=5, **arguments))
+    halves = [_take(16, view, process_index=i, process_count=2, **arguments) for i in (0, 1)]
+    _assert_same(
+      batches, [{k: np.concatenate([a[k], b[k]]) for k in a} for a, b in zip(*halves, strict=True)]
+    )
+
+
+def test_stages_that_need_truth_pass_over_real_records(tmp_path):
+  real = _RealSource()
+  sources.add_part(tmp_path, 'real', 'train', {})
+  shard = tmp_path / sources.shard_name('real', 'train', 0, 1)
+  sources.write_shard(shard, [schema.encode(record) for record in real.records])
+  assert not _take(1, 'motion_pair', tmp_path, batch_size=2)[0]['known'].any()
+  with pytest.raises(InputError, match='no faces records'):
+    pipeline.make_batches('motion_pair', tmp_path, batch_size=2, needs_truth=True)
 
 
 def test_closed_batches_end(corpus_dir):

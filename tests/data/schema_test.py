@@ -104,7 +104,7 @@ def test_audio_round_trip_is_within_a_quantisation_step():
 def test_every_view_has_kinds_and_whole_specs():
   assert set(schema.VIEWS) == set(schema.VIEW_KINDS)
   for view in schema.VIEWS:
-    for name, spec in schema.batch_spec(view, 3, image_size=64, identity_dim=7).items():
+    for name, spec in schema.batch_spec(view, 3, image_size=64).items():
       assert spec.shape[0] == 3 and all(isinstance(size, int) for size in spec.shape), (view, name)
 
 
@@ -118,3 +118,46 @@ def test_sizes_agree_with_the_embedded_world():
   assert schema.MOTION_DIM == parameters.MOTION_DIM
   with pytest.raises(InputError, match='unknown'):
     schema.batch_spec('portrait', 1)
+
+
+def _seconds(num, frames=25, lead=0, margin=5):
+  """A clip cut into records as preparation cuts it; sample i of its sound is i, frame j is the byte j."""
+  records, sound = [], np.arange((num * frames + margin) * 640 + lead).astype(np.int16)
+  for i in range(num):
+    begin = lead + i * frames * 640
+    own = min(margin * 640, begin)
+    records.append(
+      schema.ClipRecord(
+        kind='real',
+        speaker='someone',
+        clip='a@0',
+        start_seconds=i * frames / 25,
+        frames=[bytes([i * frames + j]) for j in range(frames)],
+        size=8,
+        audio=sound[begin - own : begin + (frames + margin) * 640],
+        audio_lead=own,
+        lip_box=np.full([frames, 4], i, np.float32),
+      )
+    )
+  return records, sound
+
+
+@pytest.mark.parametrize('lead', [0, 640])
+def test_records_of_a_clip_join_to_the_sample(lead):
+  records, sound = _seconds(3, lead=lead)
+  joined = schema.join(schema.join(records[0], records[1]), records[2])
+  assert [frame[0] for frame in joined.frames] == list(range(75))
+  start = lead - joined.audio_lead
+  np.testing.assert_array_equal(joined.audio, sound[start : start + len(joined.audio)])
+  assert len(joined.audio) == joined.audio_lead + 80 * 640
+  np.testing.assert_array_equal(joined.lip_box[:, 0], np.repeat([0, 1, 2], 25))
+  assert joined.pose is None
+
+
+def test_only_what_follows_is_joined():
+  records, _ = _seconds(3)
+  assert schema.follows(records[1], records[0]) and not schema.follows(records[2], records[0])
+  assert not schema.follows(dataclasses.replace(records[1], clip='b@0'), records[0])
+  assert not schema.follows(dataclasses.replace(records[1], speaker='nobody'), records[0])
+  with pytest.raises(ValueError, match='follow'):
+    schema.join(records[0], records[2])
