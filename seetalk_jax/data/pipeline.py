@@ -65,24 +65,11 @@ class Elements:
     return transforms.make_element(
       self._view,
       self._records[record_index],
-      _Neighbours(self._records, record_index),
+      sources.Neighbourhood(self._records, record_index),
       np.random.default_rng([self._seed, index]),
       index=record_index,
       **self._options,
     )
-
-
-class _Neighbours:
-  """The records beside one of a source."""
-
-  def __init__(self, records, index: int):
-    self._records, self._index = records, index
-
-  def partner(self) -> schema.ClipRecord:
-    return self._records.partner(self._index)
-
-  def beside(self, step: int) -> schema.ClipRecord | None:
-    return self._records.beside(self._index, step)
 
 
 @functools.lru_cache(maxsize=16)

@@ -89,6 +89,55 @@ def make_element(
   )
 
 
+def stretch(record: schema.ClipRecord, neighbours: Neighbours, num_frames: int) -> schema.ClipRecord:
+  """A real record, with those after it in its clip joined on until it has `num_frames` frames or the clip ends."""
+  joined, step = record, 1
+  while record.truth is None and len(joined.frames) < num_frames:
+    further = neighbours.beside(step)
+    if further is None or not schema.follows(further, joined):
+      break
+    joined, step = schema.join(joined, further), step + 1
+  return joined
+
+
+def random_window(
+  record: schema.ClipRecord, neighbours: Neighbours, rng: np.random.Generator, length: int, view: str
+) -> tuple[schema.ClipRecord, int]:
+  """A window of `length` frames that begins in `record`: (joined records, the window's first frame in them).
+
+  Where the clip ends too early for that, the window begins in the record before.
+
+  Raises:
+    InputError: the clip is shorter than the window.
+  """
+  joined = stretch(record, neighbours, len(record.frames) + length - 1)
+  if len(joined.frames) < length and record.truth is None:
+    before = neighbours.beside(-1)
+    if before is not None and schema.follows(record, before):
+      joined = schema.join(before, joined)
+  if len(joined.frames) < length or joined.lip_box is None:
+    raise InputError(
+      f'view {view} needs {length} frames with lip boxes, a clip has {len(joined.frames)}: '
+      'render or prepare longer clips'
+    )
+  return joined, int(rng.integers(min(len(record.frames), len(joined.frames) - length + 1)))
+
+
+def same_clip(
+  record: schema.ClipRecord, neighbours: Neighbours, rng: np.random.Generator, reach: int
+) -> schema.ClipRecord:
+  """A record of the same clip, up to `reach` records away, maybe the record itself."""
+  wanted, found = int(rng.integers(-reach, reach + 1)), record
+  way = 1 if wanted > 0 else -1
+  for step in range(way, wanted + way, way):
+    other = neighbours.beside(step)
+    pair = (other, found) if way > 0 else (found, other)
+    if other is None or not schema.follows(*pair):
+      break
+    found = other
+  return found
+
+
 class _Context:
   """What the makers below share: a record and how to read it."""
 
@@ -100,28 +149,6 @@ class _Context:
   def is_real(self) -> bool:
     """Whether nobody knows the truth of this record."""
     return self.record.truth is None
-
-  def stretch(self, num_frames: int) -> schema.ClipRecord:
-    """The record, with those after it in its clip joined on until it has `num_frames` frames or the clip ends."""
-    joined, step = self.record, 1
-    while self.is_real and len(joined.frames) < num_frames:
-      further = self.neighbours.beside(step)
-      if further is None or not schema.follows(further, joined):
-        break
-      joined, step = schema.join(joined, further), step + 1
-    return joined
-
-  def same_clip(self, reach: int) -> schema.ClipRecord:
-    """A record of the same clip, up to `reach` records away, maybe the record itself."""
-    wanted, found = int(self.rng.integers(-reach, reach + 1)), self.record
-    way = 1 if wanted > 0 else -1
-    for step in range(way, wanted + way, way):
-      other = self.neighbours.beside(step)
-      pair = (other, found) if way > 0 else (found, other)
-      if other is None or not schema.follows(*pair):
-        break
-      found = other
-    return found
 
   @functools.cached_property
   def truth(self) -> schema.Truth:
@@ -212,7 +239,7 @@ def _reduction(record: schema.ClipRecord, image_size: int | None) -> int:
 
 def _portrait_speech(c: _Context) -> Element:
   wanted = schema.FACES_SPEECH_FRAMES
-  record = c.stretch(wanted)
+  record = stretch(c.record, c.neighbours, wanted)
   speech = c.speech(record.audio_lead if c.is_real else 0, wanted, record)
   heard = len(record.frames) * constants.SAMPLES_PER_FRAME if c.is_real else len(record.audio)
   num_samples = min(heard, len(speech))
@@ -276,7 +303,7 @@ def _real_pair(c: _Context) -> Element:
   """Two frames of one clip, seconds apart; nobody else moves exactly so, and nobody knows how."""
   if not c.record.frames or c.record.lip_box is None:
     raise InputError('view motion_pair needs frames with lip boxes in a record: prepare the recordings again')
-  other = c.same_clip(_PAIR_REACH)
+  other = same_clip(c.record, c.neighbours, c.rng, _PAIR_REACH)
   target, source = int(c.rng.integers(len(c.record.frames))), int(c.rng.integers(len(other.frames)))
   drawn = c.frame(target)
   quarter = drawn.shape[0] // 4
@@ -312,11 +339,7 @@ def _speech_motion(c: _Context) -> Element:
 
 def _sync(c: _Context) -> Element:
   length = schema.SYNC_FRAMES
-  # A window may begin in any frame of this record and end in the next one.
-  record = c.stretch(len(c.record.frames) + length - 1)
-  if len(record.frames) < length or record.lip_box is None:
-    raise InputError(f'view sync needs {length} frames with lip boxes in a record: render or prepare clips')
-  first = int(c.rng.integers(min(len(c.record.frames), len(record.frames) - length + 1)))
+  record, first = random_window(c.record, c.neighbours, c.rng, length, 'sync')
   window = slice(first, first + length)
   box = mouth_box(record.lip_box, window)
   here = record.audio_lead + first * constants.SAMPLES_PER_FRAME
@@ -341,17 +364,11 @@ def _sync(c: _Context) -> Element:
 
 def _clip(c: _Context) -> Element:
   wanted = schema.CLIP_FRAMES
-  record = c.stretch(len(c.record.frames) + wanted - 1)
-  if len(record.frames) < wanted:
-    raise InputError(
-      f'view clip needs {wanted} frames, a clip has {len(record.frames)}: render or prepare longer ones'
-    )
-  last = min(len(c.record.frames), len(record.frames) - wanted + 1)
-  first = int(c.rng.integers(last)) if c.is_real else 0
+  record, first = random_window(c.record, c.neighbours, c.rng, wanted, 'clip')
   window = slice(first, first + wanted)
   return {
     'frames': np.stack([c.frame(i, record) for i in range(first, first + wanted)]),
-    'motion': _nothing(wanted, schema.MOTION_DIM) if c.is_real else c.truth.motion[:wanted],
+    'motion': _nothing(wanted, schema.MOTION_DIM) if c.is_real else c.truth.motion[window],
     'lip_box': record.lip_box[window],
     'speech': c.speech(record.audio_lead + first * constants.SAMPLES_PER_FRAME, wanted, record),
     'known': np.float32(not c.is_real),

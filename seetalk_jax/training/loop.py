@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import pathlib
+import time
 from typing import Any
 
 import jax
@@ -127,8 +128,13 @@ def _train_steps(config, workdir, stage, given, frozen, data, checkpoints, signa
   else:
     batches = data.train(start_index=meta['data_index'])
 
+  waited = 0.0
+
   def draw():
+    nonlocal waited
+    began = time.monotonic()
     batch = next(batches)
+    waited += time.monotonic() - began
     return sharding.put_batch({name: batch[name] for name in (batch if cached else spec)}, mesh)
 
   evaluate = jax.jit(lambda *args: step_lib.eval_step(stage, root, *args))
@@ -136,10 +142,12 @@ def _train_steps(config, workdir, stage, given, frozen, data, checkpoints, signa
   with MetricsWriter(workdir, start, jax.process_index() == 0) as writer, watch.Bar(config, start) as bar:
 
     def check_and_log(step):
-      nonlocal recent, means
+      nonlocal recent, means, waited
       if recent:
         means = _finite_means(recent, step, checkpoints.latest)
         means['steps_per_second'] = clock.rate(len(recent))
+        means['waiting_for_input'] = waited * means['steps_per_second'] / len(recent)  # share of the time
+        waited = 0.0
         writer.scalars(step, {**means, 'minutes': clock.minutes})
         bar.log(step, means, clock.seconds_left(step))
       recent = []
