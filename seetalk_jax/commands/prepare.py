@@ -6,9 +6,11 @@ import argparse
 import dataclasses
 import json
 import os
+import shlex
 import sys
 
 from seetalk_jax.commands import options
+from seetalk_jax.errors import InputError
 
 HELP = 'raw recordings to a corpus'
 EXAMPLE = 'seetalk prepare videos corpus/mine --landmarker face_landmarker.task'
@@ -44,6 +46,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     default=os.cpu_count() or 1,
     help='workers (default: one a core); 0 works in this process',
   )
+  parser.add_argument(
+    '--beam',
+    metavar='OPTIONS',
+    help="run as an Apache Beam pipeline (extra beam) with Beam's options, such as '--runner=FlinkRunner ...'; "
+    'all workers must see RAW_DIR, OUT_DIR and the landmarker',
+  )
   parser.add_argument('--json', action='store_true', help='print the summary as one JSON object')
   parser.add_argument('--quiet', action='store_true', help='no progress bar')
   limits = parser.add_argument_group('filters')
@@ -63,16 +71,25 @@ def run(args: argparse.Namespace) -> None:
 
   limits = Thresholds(**{name: getattr(args, name) for name in _THRESHOLDS})
   settings = recording.Settings(size=args.size, max_seconds=args.max_seconds, limits=limits)
-  summary = run.prepare(
-    args.raw,
-    args.out,
-    layout=args.layout,
-    settings=settings,
-    landmarker=landmarker_model.find(args.landmarker),
-    processes=args.processes,
-    progress=not args.quiet and sys.stderr.isatty(),
-  )
+  common = {
+    'layout': args.layout,
+    'settings': settings,
+    'landmarker': landmarker_model.find(args.landmarker),
+  }
+  if args.beam is not None:
+    summary = _beam().prepare(args.raw, args.out, options=shlex.split(args.beam), **common)
+  else:
+    progress = not args.quiet and sys.stderr.isatty()
+    summary = run.prepare(args.raw, args.out, processes=args.processes, progress=progress, **common)
   if args.json:
     print(json.dumps({'output': args.out, **dataclasses.asdict(summary)}))
   else:
     print(summary.line)
+
+
+def _beam():
+  try:
+    from seetalk_jax.data.prepare import beam
+  except ImportError as e:
+    raise InputError("apache-beam is not installed, --beam: pip install 'seetalk-jax[beam]'") from e
+  return beam

@@ -13,11 +13,12 @@ import time
 import traceback
 from collections.abc import Iterator, Sequence
 from concurrent.futures.process import BrokenProcessPool
+from typing import NamedTuple
 
 import tqdm
 
 from seetalk_jax.data import sources
-from seetalk_jax.data.prepare import layouts, recording, report, staging
+from seetalk_jax.data.prepare import layouts, recording, report, staging, tracks
 from seetalk_jax.data.prepare.layouts import Item
 from seetalk_jax.media import face
 
@@ -54,15 +55,10 @@ def prepare(
     InputError: a folder or setting that cannot be used. OSError: the disk is full; what is done stays.
   """
   raw_dir, out_dir = pathlib.Path(raw_dir), pathlib.Path(out_dir)
-  items = layouts.find_items(raw_dir, layout)
   landmarker = face.landmarker_file(landmarker)
-  out_dir.mkdir(parents=True, exist_ok=True)
-  finished = report.read_finished(out_dir, items, settings, layout)
+  staged, finished = begin(raw_dir, out_dir, layout, settings)
   if finished is not None:
-    staging.Staging(out_dir, items).remove()  # killed between the last two steps
     return finished
-  staged = staging.Staging.begin(out_dir, items, settings, layout)
-  staged.sweep()
   todo = [item for item in staged.items if not staged.done(item)]
   with tqdm.tqdm(
     total=len(staged.items), initial=len(staged.items) - len(todo), unit='file', disable=not progress
@@ -71,10 +67,34 @@ def prepare(
       bar.set_postfix_str(item.file[-40:], refresh=False)
       bar.update()
   entries = [staged.entry(item) for item in staged.items]
-  _write_shards(out_dir, staged, entries, shard_records)
+  for shard in plan_shards(staged.items, entries, shard_records):
+    write_shard(out_dir, staged, shard)
+    for item, _, end in shard.members:
+      if end <= shard.stop:
+        staged.forget_records(item)
   summary = report.write(out_dir, staged, entries, settings, layout)
   staged.remove()
   return summary
+
+
+def begin(
+  raw_dir: pathlib.Path, out_dir: pathlib.Path, layout: str, settings: recording.Settings
+) -> tuple[staging.Staging, report.Summary | None]:
+  """What is staged so far, and the summary if all is done already.
+
+  Raises:
+    InputError: as `prepare`.
+  """
+  items = layouts.find_items(raw_dir, layout)
+  out_dir.mkdir(parents=True, exist_ok=True)
+  finished = report.read_finished(out_dir, items, settings, layout)
+  if finished is not None:
+    staged = staging.Staging(out_dir, items)
+    staged.remove()  # killed between the last two steps
+    return staged, finished
+  staged = staging.Staging.begin(out_dir, items, settings, layout)
+  staged.sweep()
+  return staged, None
 
 
 def _work_all(todo, raw_dir, staged, settings, landmarker: str, processes: int) -> Iterator[Item]:
@@ -82,7 +102,7 @@ def _work_all(todo, raw_dir, staged, settings, landmarker: str, processes: int) 
   if processes == 0 and todo:
     with face.open_face_reader(landmarker) as read:
       for item in todo:
-        _prepare_one(raw_dir, item, settings, read, staged)
+        prepare_one(raw_dir, item, settings, read, staged)
         yield item
     return
   waiting = collections.deque(todo)
@@ -140,10 +160,17 @@ def _leave_with(parent: int) -> None:
 
 
 def _work(item: Item) -> None:
-  _prepare_one(_worker['raw_dir'], item, _worker['settings'], _worker['read'], _worker['staged'])
+  prepare_one(_worker['raw_dir'], item, _worker['settings'], _worker['read'], _worker['staged'])
 
 
-def _prepare_one(raw_dir, item: Item, settings, read, staged: staging.Staging) -> None:
+def prepare_one(
+  raw_dir: pathlib.Path,
+  item: Item,
+  settings: recording.Settings,
+  read: tracks.Reader,
+  staged: staging.Staging,
+) -> None:
+  """Prepares a recording and stages what became of it; only the machine's own trouble raises."""
   try:
     outcome = recording.prepare_recording(raw_dir, item, settings, read)
   except (OSError, MemoryError):
@@ -155,38 +182,49 @@ def _prepare_one(raw_dir, item: Item, settings, read, staged: staging.Staging) -
   staged.keep(item, outcome)
 
 
-def _write_shards(
-  out_dir: pathlib.Path, staged: staging.Staging, entries: Sequence[dict], shard_records: int
-) -> None:
-  """Gathers the staged records into shards, split by split; finished shards stay as they are."""
+class Shard(NamedTuple):
+  """One shard to write: records `first` to `stop` of a split.
+
+  Attributes:
+    name: of the file.
+    members: (item, number of its first record in the split, one beyond its last).
+  """
+
+  name: str
+  first: int
+  stop: int
+  members: tuple[tuple[Item, int, int], ...]
+
+
+def plan_shards(items: Sequence[Item], entries: Sequence[dict], shard_records: int) -> list[Shard]:
+  """How the records of all recordings, split by split in their order, fill shards."""
+  shards = []
   for split in layouts.SPLITS:
-    members = []  # (item, first, stop) of its records, numbered through the split
-    total = 0
-    for item, entry in zip(staged.items, entries, strict=True):
+    members, total = [], 0
+    for item, entry in zip(items, entries, strict=True):
       if item.split == split and entry['status'] == 'kept':
         members.append((item, total, total + entry['records']))
         total += entry['records']
     count = -(-total // shard_records)
     for index in range(count):
       first, stop = index * shard_records, min((index + 1) * shard_records, total)
-      path = out_dir / sources.shard_name(report.KIND, split, index, count)
-      own = [member for member in members if member[1] < stop and member[2] > first]
-      if not path.exists():
-        _sweep(path)
-        sources.write_shard(path, _cut(staged, own, first, stop))
-      for item, _, end in own:
-        if end <= stop:
-          staged.forget_records(item)
+      own = tuple(member for member in members if member[1] < stop and member[2] > first)
+      shards.append(Shard(sources.shard_name(report.KIND, split, index, count), first, stop, own))
+  return shards
 
 
-def _cut(staged: staging.Staging, members: Sequence, first: int, stop: int) -> Iterator[bytes]:
-  for item, begin, _ in members:
-    for number, data in enumerate(staged.records(item), begin):
-      if first <= number < stop:
-        yield data
-
-
-def _sweep(path: pathlib.Path) -> None:
-  """Removes what a killed run left of a shard."""
-  for old in path.parent.glob(f'.{path.name}.*.partial'):
+def write_shard(out_dir: pathlib.Path, staged: staging.Staging, shard: Shard) -> None:
+  """Writes a shard from staged records, unless it is there."""
+  path = out_dir / shard.name
+  if path.exists():
+    return
+  for old in out_dir.glob(f'.{shard.name}.*.partial'):  # of a killed run
     old.unlink(missing_ok=True)
+  sources.write_shard(path, _cut(staged, shard))
+
+
+def _cut(staged: staging.Staging, shard: Shard) -> Iterator[bytes]:
+  for item, begin, _ in shard.members:
+    for number, data in enumerate(staged.records(item), begin):
+      if shard.first <= number < shard.stop:
+        yield data
