@@ -161,7 +161,8 @@ class MotionCodecStage(base.StageBase):
       )
       loss += self.places_weight * places
       loss += self.occlusion_weight * found['occlusion']
-      features, hidden = losses.feature_error(image, target, batch['target_canonical'], flow_truth.visible)
+      canonical = is_known * batch['target_canonical']  # zeros lie in no region
+      features, hidden = losses.feature_error(image, target, canonical, flow_truth.visible)
       loss += self.feature_weight * features + self.hidden_weight * hidden
       metrics |= {**found, 'places': places, 'features': features, 'features_hidden': hidden}
       visible = jnp.where(is_known > 0, flow_truth.visible, visible)

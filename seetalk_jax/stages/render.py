@@ -129,7 +129,8 @@ class RenderStage(base.StageBase):
       loss += self.flow_weight * (found['flow'] + 0.5 * found['coarse_flow'])
       loss += self.feature_flow_weight * found['flow_features']
       loss += self.occlusion_weight * found['occlusion']
-      features, hidden = losses.feature_error(image, target, batch['target_canonical'], truth.visible)
+      canonical = batch['known'][:, None, None, None] * batch['target_canonical']  # zeros lie in no region
+      features, hidden = losses.feature_error(image, target, canonical, truth.visible)
       loss += self.feature_weight * features + self.hidden_weight * hidden
       metrics |= {**found, 'features': features, 'features_hidden': hidden}
       visible = jnp.where(batch['known'][:, None, None, None] > 0, truth.visible, visible)
