@@ -36,6 +36,7 @@ def get_config(variant: str = 'demo') -> ConfigDict:
       'with_truth': not common.is_big(variant),  # flow, occlusion and motion of the embedded world
       'truth_rate': 0.5,  # how often motions come from the truth encoder instead of frames
       'feature_weight': 1.0,  # of the picture of mouth and eyes alone
+      'hidden_weight': 0.5,  # of what of them the source does not show alone
       'feature_flow_weight': 0.3,  # of their flow
       'keep_motion': False,  # True: what makes m stays, tracks of later stages too
     }
