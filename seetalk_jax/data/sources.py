@@ -105,6 +105,17 @@ def write_shard(path: pathlib.Path, records: Iterable[bytes]) -> None:
     raise
 
 
+def remove_leftovers(path: pathlib.Path) -> None:
+  """Removes what killed processes left of a shard; what a living one of this machine writes stays."""
+  for partial in path.parent.glob(f'.{path.name}.*.partial'):
+    try:
+      os.kill(int(partial.suffixes[-2][1:]), 0)
+    except (ProcessLookupError, ValueError, IndexError):
+      partial.unlink(missing_ok=True)
+    except OSError:
+      pass  # it lives, under another user
+
+
 @contextlib.contextmanager
 def _locked(path: pathlib.Path) -> Iterator[None]:
   try:

@@ -76,7 +76,7 @@ def test_threads_do_not_change_batches(corpus_dir, options):
   _assert_same(plain, _take(5, 'motion_pair', corpus_dir, batch_size=4, **options))
 
 
-@pytest.mark.parametrize('num_workers', [1, 2])
+@pytest.mark.parametrize('num_workers', [1, 4])
 def test_worker_processes_do_not_change_batches(corpus_dir, num_workers):
   plain = _take(6, 'motion_pair', corpus_dir, batch_size=4)
   _assert_same(plain, _take(6, 'motion_pair', corpus_dir, batch_size=4, num_workers=num_workers))
@@ -93,6 +93,26 @@ def test_processes_share_each_global_batch(corpus_dir, count):
     {name: np.concatenate([part[step][name] for part in parts]) for name in whole[0]} for step in range(4)
   ]
   _assert_same(whole, joined)
+
+
+def test_one_two_one_processes_see_the_batches_of_one(corpus_dir):
+  arguments = {'batch_size': 4, 'weights': (1.0,)}
+  whole = _take(9, 'motion_pair', corpus_dir, **arguments)
+
+  def between(first, stop, count):
+    parts = []
+    for process in range(count):
+      with pipeline.make_batches(
+        'motion_pair', corpus_dir, start_index=first, process_index=process, process_count=count, **arguments
+      ) as batches:
+        parts.append([next(batches) for _ in range(stop - first)])
+        assert batches.get_state() == stop
+    return [
+      {name: np.concatenate([part[name] for part in step]) for name in step[0]}
+      for step in zip(*parts, strict=True)
+    ]
+
+  _assert_same(whole, between(0, 3, 1) + between(3, 5, 2) + between(5, 9, 1))
 
 
 def test_an_epoch_sees_every_record_once_and_epochs_differ(corpus_dir):

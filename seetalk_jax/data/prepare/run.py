@@ -8,8 +8,6 @@ import multiprocessing
 import os
 import pathlib
 import sys
-import threading
-import time
 import traceback
 from collections.abc import Iterator, Sequence
 from concurrent.futures.process import BrokenProcessPool
@@ -17,7 +15,7 @@ from typing import NamedTuple
 
 import tqdm
 
-from seetalk_jax.data import sources
+from seetalk_jax.data import sources, workers
 from seetalk_jax.data.prepare import layouts, recording, report, staging, tracks
 from seetalk_jax.data.prepare.layouts import Item
 from seetalk_jax.media import face
@@ -149,14 +147,7 @@ _worker: dict = {}
 def _start_worker(raw_dir, staged, settings, landmarker: str, parent: int) -> None:
   opened = face.open_face_reader(landmarker)
   _worker.update(raw_dir=raw_dir, staged=staged, settings=settings, read=opened.__enter__(), opened=opened)
-  threading.Thread(target=_leave_with, args=(parent,), daemon=True).start()
-
-
-def _leave_with(parent: int) -> None:
-  """Ends this worker when the process that asked was killed: workers would wait forever."""
-  while os.getppid() == parent:
-    time.sleep(1.0)
-  os._exit(1)
+  workers.leave_with(parent)
 
 
 def _work(item: Item) -> None:
@@ -218,8 +209,7 @@ def write_shard(out_dir: pathlib.Path, staged: staging.Staging, shard: Shard) ->
   path = out_dir / shard.name
   if path.exists():
     return
-  for old in out_dir.glob(f'.{shard.name}.*.partial'):  # of a killed run
-    old.unlink(missing_ok=True)
+  sources.remove_leftovers(path)
   sources.write_shard(path, _cut(staged, shard))
 
 

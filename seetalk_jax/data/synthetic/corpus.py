@@ -15,7 +15,7 @@ from collections.abc import Callable
 
 import tqdm
 
-from seetalk_jax.data import schema, sources
+from seetalk_jax.data import schema, sources, workers
 from seetalk_jax.data.synthetic import sketch
 from seetalk_jax.data.synthetic import source as synthetic_source
 from seetalk_jax.errors import InputError
@@ -94,7 +94,7 @@ def render_corpus(
     if not path.exists()
   ]
   for path, _ in todo:
-    _remove_leftovers(path)
+    sources.remove_leftovers(path)
   done = num - sum(len(indices) for _, indices in todo)
   with tqdm.tqdm(
     total=num, initial=done, unit='record', desc=f'{kind}-{split}', disable=not progress, smoothing=0.05
@@ -118,17 +118,6 @@ def write_shard(
       report(1)
 
   sources.write_shard(path, encoded())
-
-
-def _remove_leftovers(path: pathlib.Path) -> None:
-  """Removes what killed processes left of a shard."""
-  for partial in path.parent.glob(f'.{path.name}.*.partial'):
-    try:
-      os.kill(int(partial.suffixes[-2][1:]), 0)
-    except (ProcessLookupError, ValueError, IndexError):
-      partial.unlink(missing_ok=True)
-    except OSError:
-      pass  # it lives, under another user
 
 
 # ------------------------------------------------------------------------------------------ processes
@@ -184,15 +173,8 @@ def _start_worker(arguments, world, parent: int, progress, order) -> None:
   if hasattr(os, 'sched_setaffinity'):
     cores = sorted(os.sched_getaffinity(0))
     os.sched_setaffinity(0, {cores[number % len(cores)]})
-  threading.Thread(target=_leave_with, args=(parent,), daemon=True).start()
+  workers.leave_with(parent)
   _worker.update(records=synthetic_source.WorldSource(**arguments, world=world), report=progress.put)
-
-
-def _leave_with(parent: int) -> None:
-  """Ends this worker when the process that asked for the corpus was killed: workers would wait forever."""
-  while os.getppid() == parent:
-    time.sleep(2.0)
-  os._exit(1)
 
 
 def _work(path: pathlib.Path, indices: range) -> None:
