@@ -39,6 +39,7 @@ def get_config(variant: str = 'demo') -> ConfigDict:
       'image_size': common.IMAGE_SIZES[variant],
       'view': 'portrait_speech',  # 'speech_motion': longer tracks, nothing rendered, many more steps a minute
       'diffusion_rate': 0.5,  # how many tracks are M_diff's estimates
+      'least_noise': 0.7,  # share of the schedule before the noise that these are made from
       'sync_weight': 0.05,  # of the sync expert's word
     }
   )

@@ -43,6 +43,8 @@ class LipRefinerStage(base.StageBase):
     render_weight, render_samples: lip-masked rendering loss, and how many portraits of a batch it draws.
     sync_weight, sync_samples: sync expert's loss on `sync_samples` clips of five frames; 0 needs no expert.
     diffusion_rate: how many tracks are M_diff's estimates instead of corrupted truth; 0 needs no M_diff.
+    least_noise: share of the schedule that lies before the noise that the estimates are made from. Little noise
+      leaves the truth in them, and the refiner would learn to trust what samples do not have.
     ridge: against directions that hardly move at all, relative to the mean.
   """
 
@@ -56,6 +58,7 @@ class LipRefinerStage(base.StageBase):
   sync_weight: float = 0.05
   sync_samples: int = 1
   diffusion_rate: float = 0.5
+  least_noise: float = 1 / 3
   velocity_weight: float = 1.0
   ridge: float = 0.1
 
@@ -170,7 +173,8 @@ class LipRefinerStage(base.StageBase):
     time_rng, noise_rng, pick_rng = jax.random.split(rng, 3)
     b = m.shape[0]
     x0 = (m - mean) / std
-    t = jax.random.randint(time_rng, (b,), SCHEDULE.num_steps // 3, SCHEDULE.num_steps)
+    least = min(int(self.least_noise * SCHEDULE.num_steps), SCHEDULE.num_steps - 1)
+    t = jax.random.randint(time_rng, (b,), least, SCHEDULE.num_steps)
     noise = jax.random.normal(noise_rng, x0.shape)
     xt = process.add_noise(SCHEDULE, x0, noise, t)
     neutral = jnp.zeros((b, self.frozen['motion_codec'].truth_dim))
