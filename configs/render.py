@@ -42,6 +42,8 @@ def get_config(variant: str = 'demo') -> ConfigDict:
     {
       'image_size': common.IMAGE_SIZES[variant],
       'with_truth': not common.is_big(variant),  # flow, occlusion and motion of the embedded world
+      'hidden_weight': 0.5,  # of what of mouth and eyes the portrait does not show alone
+      'plain_weight': 0.0,  # of the codec's own decoder, trained along when above 0
     }
   )
   config.init = ConfigDict(
