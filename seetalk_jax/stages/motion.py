@@ -21,6 +21,9 @@ from seetalk_jax.stages import base
 LIPS = slice(0, 8)  # fields of the embedded world's motion that speech moves
 BLINK = slice(8, 10)
 _PREPARE_BATCHES = 64
+# Squared length of a blink in standardised latents, over its frames, is some hundreds: that many times the signal
+# of one number.
+_BLINK_SIGNAL = 100.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -146,8 +149,10 @@ class MotionStage(base.StageBase):
       read = codec.apply(variables, estimate * std + mean, method='read_truth')
       wrong = (read - jnp.repeat(batch['motion'], self.draws, axis=0)) / scales
       per_track = jnp.mean(jnp.square(wrong[..., LIPS]), axis=(1, 2))
-      # Blinks come when they like: only where the noisy track still shows them is there something to learn.
-      signal = SCHEDULE.alpha_bar(t)
+      # Blinks come when they like: only where the noisy track still shows them is there something to learn. A
+      # blink fills many numbers of several frames, and shows through noise in which no single one does.
+      shown = _BLINK_SIGNAL * SCHEDULE.alpha_bar(t)
+      signal = shown / (shown + 1.0 - SCHEDULE.alpha_bar(t))
       blinks = jnp.mean(signal * jnp.mean(jnp.square(wrong[..., BLINK]), axis=(1, 2)))
       with_speech = 1.0 - drop.astype(jnp.float32)
       lips = jnp.sum(with_speech * per_track) / jnp.maximum(jnp.sum(with_speech), 1.0)
