@@ -35,18 +35,6 @@ class Neighbours(Protocol):
     """The record `step` further on in its corpus, or None."""
 
 
-class Alone:
-  """A record that stands for itself."""
-
-  def partner(self) -> schema.ClipRecord:
-    """Raises InputError: there is none."""
-    raise InputError('a record of faces needs its partner: give an even number of records')
-
-  def beside(self, step: int) -> None:
-    """None."""
-    del step
-
-
 def make_element(
   view: str,
   record: schema.ClipRecord,

@@ -58,7 +58,7 @@ class LipRefinerStage(base.StageBase):
   sync_weight: float = 0.05
   sync_samples: int = 1
   diffusion_rate: float = 0.5
-  least_noise: float = 1 / 3
+  least_noise: float = 0.7
   velocity_weight: float = 1.0
   ridge: float = 0.1
 

@@ -129,11 +129,12 @@ class RenderStage(base.StageBase):
       loss += self.flow_weight * (found['flow'] + 0.5 * found['coarse_flow'])
       loss += self.feature_flow_weight * found['flow_features']
       loss += self.occlusion_weight * found['occlusion']
-      canonical = batch['known'][:, None, None, None] * batch['target_canonical']  # zeros lie in no region
+      is_known = batch['known'][:, None, None, None]
+      canonical = is_known * batch['target_canonical']  # zeros lie in no region
       features, hidden = losses.feature_error(image, target, canonical, truth.visible)
       loss += self.feature_weight * features + self.hidden_weight * hidden
       metrics |= {**found, 'features': features, 'features_hidden': hidden}
-      visible = jnp.where(batch['known'][:, None, None, None] > 0, truth.visible, visible)
+      visible = jnp.where(is_known > 0, truth.visible, visible)
       head = head_mask(batch)
     shown = blocks.upsample_nearest(visible, 4)
     copied = losses.weighted_mean(losses.charbonnier(warped.image - target), shown * weight)

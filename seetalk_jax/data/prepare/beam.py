@@ -44,11 +44,10 @@ def prepare(
   staged, finished = run.begin(raw_dir, out_dir, layout, settings)
   if finished is not None:
     return finished
-  todo = [item for item in staged.items if not staged.done(item)]
   with beam.Pipeline(options=PipelineOptions(list(options))) as pipeline:
     prepared = (
       pipeline
-      | 'recordings' >> beam.Create(todo)
+      | 'recordings' >> beam.Create(staged.todo())
       | 'spread recordings' >> beam.Reshuffle()
       | 'prepare' >> beam.ParDo(_Prepare(raw_dir, staged, settings, landmarker))
       | 'all prepared' >> beam.combiners.Count.Globally()
@@ -60,8 +59,7 @@ def prepare(
       | 'write' >> beam.Map(lambda shard: run.write_shard(out_dir, staged, shard))
     )
   # Only a pipeline that ran to its end comes here: the report and the manifest complete the corpus.
-  entries = [staged.entry(item) for item in staged.items]
-  summary = report.write(out_dir, staged, entries, settings, layout)
+  summary = report.write(out_dir, staged, staged.entries(), settings, layout)
   staged.remove()
   return summary
 
@@ -87,5 +85,4 @@ class _Prepare(beam.DoFn):
 
 
 def _plan(_: int, staged: staging.Staging, shard_records: int) -> list[run.Shard]:
-  entries = [staged.entry(item) for item in staged.items]
-  return run.plan_shards(staged.items, entries, shard_records)
+  return run.plan_shards(staged.items, staged.entries(), shard_records)

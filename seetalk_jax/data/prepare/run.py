@@ -57,14 +57,14 @@ def prepare(
   staged, finished = begin(raw_dir, out_dir, layout, settings)
   if finished is not None:
     return finished
-  todo = [item for item in staged.items if not staged.done(item)]
+  todo = staged.todo()
   with tqdm.tqdm(
     total=len(staged.items), initial=len(staged.items) - len(todo), unit='file', disable=not progress
   ) as bar:
     for item in _work_all(todo, raw_dir, staged, settings, landmarker, processes):
       bar.set_postfix_str(item.file[-40:], refresh=False)
       bar.update()
-  entries = [staged.entry(item) for item in staged.items]
+  entries = staged.entries()
   for shard in plan_shards(staged.items, entries, shard_records):
     write_shard(out_dir, staged, shard)
     for item, _, end in shard.members:

@@ -68,6 +68,10 @@ class Staging:
     """Whether a recording needs no more work."""
     return self._line(item).exists()
 
+  def todo(self) -> list[Item]:
+    """The recordings that are not done."""
+    return [item for item in self.items if not self.done(item)]
+
   def keep(self, item: Item, outcome: Outcome) -> None:
     """Stages the outcome of one recording; whole or not at all."""
     if outcome.records:
@@ -78,6 +82,10 @@ class Staging:
   def entry(self, item: Item) -> dict:
     """The report's line on a finished recording."""
     return json.loads(self._line(item).read_text())['entry']
+
+  def entries(self) -> list[dict]:
+    """The report's lines on all recordings, all of them finished."""
+    return [self.entry(item) for item in self.items]
 
   def thumbnail(self, item: Item) -> str:
     """base64 JPEG of a finished recording, or ''."""
