@@ -125,6 +125,7 @@ def test_faces_and_identity_give_their_figures(evaluated):
   names = [figure.name for figure in figures]
   assert any(name.startswith('sex read right') for name in names)
   assert sum('spread for one voice' in name for name in names) == 3
+  assert sum('true portraits, redrawn' in name for name in names) == 3
   named = next(figure for figure in figures if figure.name.startswith('named from a late frame'))
   assert named.count == 10
   assert named.value >= 90  # chance is 10; the same picture moved by 8 pixels of 256

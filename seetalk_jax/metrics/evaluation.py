@@ -113,7 +113,8 @@ class Evaluation:
       self.reader(self.small(self.generator.portraits(speech, seeds)))
       for speech in tqdm(self.face_speech[: settings.voices], desc='faces of one voice', file=sys.stderr)
     ]
-    return figures + voice_to_face.spread_figures(spread, read_of_truth)
+    redrawn = [self.reader(self._redrawn(s, settings.seeds)) for s in speakers[: settings.voices]]
+    return figures + voice_to_face.spread_figures(spread, read_of_truth, redrawn)
 
   def identity(self) -> list[Figure]:
     """Whether a late frame still shows the person of the portrait."""
@@ -253,6 +254,14 @@ class Evaluation:
       motion = self.world.random(i) if moving else self.world.neutral(i)
       frames.append(self.world.draw(speaker, i, motion[None], trunk.IMAGE_SIZE).frames[0])
     return np.stack(frames)
+
+  def _redrawn(self, speaker: int, count: int) -> np.ndarray:
+    """Rendered portraits of one speaker, whose looks are drawn anew in each."""
+    size, first = trunk.IMAGE_SIZE, self.config.seed + 1
+    draws = [
+      self.world.draw(speaker, k, self.world.neutral(k)[None], size) for k in range(first, first + count)
+    ]
+    return np.concatenate([drawn.frames for drawn in draws])
 
   def _reachable(self) -> tuple[float, float] | None:
     speakers = self.world.speaker_ids('validation', self.config.reachable_speakers)

@@ -96,14 +96,19 @@ def fit_figures(
   return figures
 
 
-def spread_figures(read: Sequence[np.ndarray], population: np.ndarray) -> list[Figure]:
+def spread_figures(
+  read: Sequence[np.ndarray], population: np.ndarray, redrawn: Sequence[np.ndarray]
+) -> list[Figure]:
   """How much faces of one voice differ from seed to seed, in percent of how much people differ.
 
   Args:
     read: per voice the readings `[seeds, fields]` of its portraits.
     population: readings `[n, fields]` of rendered portraits of as many speakers.
+    redrawn: per voice the readings `[seeds, fields]` of rendered portraits of its speaker, whose looks were
+      drawn anew each time. Their true age is one and the same: what is read to differ is the probe's error,
+      the least that any portraits could reach.
 
-  Colours: square root of the summed variances of red, green and blue. Both sides go through the same probe.
+  Colours: square root of the summed variances of red, green and blue. All sides go through the same probe.
   """
   groups = {
     'skin': (readers.SKIN, '>= 50'),
@@ -114,10 +119,18 @@ def spread_figures(read: Sequence[np.ndarray], population: np.ndarray) -> list[F
   for name, (columns, target) in groups.items():
     columns = list(columns)
     of_all = max(float(np.sqrt(population[:, columns].var(axis=0, ddof=1).sum())), 1e-9)
-    variances = np.array([voice[:, columns].var(axis=0, ddof=1).sum() for voice in read])
-    low, high = bootstrap.interval(variances, lambda v, of_all=of_all: 100 * np.sqrt(v.mean()) / of_all)
-    value = 100 * float(np.sqrt(variances.mean()) / of_all)
-    note = f'{len(read[0])} faces of each voice'
-    figure = f"{name}, spread for one voice, % of the population's"
-    figures.append(Figure('voice to face', figure, value, target, len(read), low, high, note))
+
+    def share(variances, of_all=of_all):
+      return 100 * float(np.sqrt(variances.mean())) / of_all
+
+    sides = [
+      (f"{name}, spread for one voice, % of the population's", read, target),
+      (f"{name}, the same of the speaker's true portraits, redrawn, %", redrawn, ''),
+    ]
+    for figure, readings, wanted in sides:
+      variances = np.array([voice[:, columns].var(axis=0, ddof=1).sum() for voice in readings])
+      low, high = bootstrap.interval(variances, share)
+      note = f'{len(readings[0])} faces of each voice'
+      value = share(variances)
+      figures.append(Figure('voice to face', figure, value, wanted, len(readings), low, high, note))
   return figures
