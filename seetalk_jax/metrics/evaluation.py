@@ -46,6 +46,9 @@ class Talk(NamedTuple):
 class Evaluation:
   """The parts of an evaluation; whatever two parts share is made once.
 
+  Every voice has a seed of its own, `config.seed` and its number: with one seed for all, they would share their
+  noise, hence when they blink and much of how they look, and a hundred voices would count for less.
+
   Args:
     config: as in configs/demo.py.
     world: the embedded world.
@@ -120,8 +123,8 @@ class Evaluation:
     """Whether a late frame still shows the person of the portrait."""
     pairs = list(zip(self.portraits, self.face_speech, strict=True))
     late = [
-      self.generator.late_frame(portrait, speech, self.config.seed)
-      for portrait, speech in tqdm(pairs, desc='late frames', file=sys.stderr)
+      self.generator.late_frame(portrait, speech, self.config.seed + i)
+      for i, (portrait, speech) in enumerate(tqdm(pairs, desc='late frames', file=sys.stderr))
     ]
     frames = self._true_frames(moving=True)
     made = self.small(self.portraits), self.small(np.stack(late))
@@ -154,8 +157,8 @@ class Evaluation:
   def read_videos(self) -> list[np.ndarray]:
     """Readings `[n, fields]` of every frame of the talks' videos."""
     return [
-      self.reader(self.small(self.generator.video(talk.speech, self.config.seed)))
-      for talk in tqdm(self.talks, desc='videos', file=sys.stderr)
+      self.reader(self.small(self.generator.video(talk.speech, self.config.seed + i)))
+      for i, talk in enumerate(tqdm(self.talks, desc='videos', file=sys.stderr))
     ]
 
   @property
@@ -177,8 +180,8 @@ class Evaluation:
   def portraits(self) -> np.ndarray:
     """uint8 `[n, S, S, 3]`, one generated portrait for each of `face_speakers`."""
     made = [
-      self.generator.portraits(speech, [self.config.seed])[0]
-      for speech in tqdm(self.face_speech, desc='portraits', file=sys.stderr)
+      self.generator.portraits(speech, [self.config.seed + i])[0]
+      for i, speech in enumerate(tqdm(self.face_speech, desc='portraits', file=sys.stderr))
     ]
     return np.stack(made)
 
