@@ -68,8 +68,9 @@ def loss_weight(
 ) -> jax.Array:
   """Weights `[b]` of squared errors at times `t [b]`; min-SNR-gamma (arXiv 2303.09556), None: all ones.
 
-  For 'v' one is added to the numerator, `(min(snr, gamma) + 1) / (snr + 1)`: the plain rule would give a
-  zero-SNR last step no weight, and it is where sampling starts.
+  For 'v' and 'x0' one is added to the clipped SNR: the plain rule would give a zero-SNR last step no weight,
+  and it is where sampling starts. `(min(snr, gamma) + 1) / (snr + 1)` for 'v' and `min(snr, gamma) + 1` for
+  'x0' make one and the same loss of the two.
   """
   _check(prediction_type)
   if gamma is None:
@@ -77,7 +78,7 @@ def loss_weight(
   snr = schedule.snr(t)
   clipped = jnp.minimum(snr, gamma)
   if prediction_type == 'x0':
-    return clipped
+    return clipped + 1.0
   if prediction_type == 'eps':
     return clipped / jnp.maximum(snr, 1e-8)
   return (clipped + 1.0) / (snr + 1.0)

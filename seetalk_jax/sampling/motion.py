@@ -14,7 +14,9 @@ from seetalk_jax.diffusion import samplers
 from seetalk_jax.diffusion.schedule import Schedule
 
 SCHEDULE = Schedule(kind='cosine')
-PREDICTION_TYPE = 'v'
+# Tracks lie near a surface of few dimensions, noise fills all of them: a network narrower than m cannot hand
+# the noise through to a 'v', and would spend itself on trying.
+PREDICTION_TYPE = 'x0'
 WINDOW = 100  # frames, 4 s: what the motion transformer is trained on
 OVERLAP = 25  # frames shared by neighbouring windows
 CLIP = 6.0  # standard deviations; motion further out is no motion
@@ -108,7 +110,7 @@ def sample_windows(
   window its part of the blend: noise and estimates are shared, so the windows' states stay one track.
 
   Args:
-    denoise: `(xt [w, window, d], t [w], tokens [w, window, e], valid [w, window]) -> 'v' prediction`.
+    denoise: `(xt [w, window, d], t [w], tokens [w, window, e], valid [w, window]) -> PREDICTION_TYPE`.
     tokens: `[length, e]`; length is `overlap + w * (window - overlap)`.
     noise: `[length, d]`, unit normal.
     num_frames: frames of the track that are real; the rest is masked.

@@ -133,3 +133,22 @@ def test_cpu_convolution_equals_lax(shape):
     for f in (jax.lax.conv_general_dilated, cpu_conv.conv_general_dilated)
   )
   jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-2), expected, found)
+
+
+@pytest.mark.parametrize('frames', [3, 40])
+def test_cpu_convolution_of_single_channels_equals_lax(frames):
+  x = jax.random.normal(jax.random.key(0), (2, frames, 24))
+  kernel = jax.random.normal(jax.random.key(1), (7, 1, 24))
+  numbers = jax.lax.conv_dimension_numbers(x.shape, kernel.shape, ('NWC', 'WIO', 'NWC'))
+  weight = jax.random.normal(jax.random.key(2), x.shape)
+
+  def loss(convolve, x, kernel):
+    return jnp.sum(
+      weight * convolve(x, kernel, (1,), 'SAME', dimension_numbers=numbers, feature_group_count=24)
+    )
+
+  expected, found = (
+    jax.value_and_grad(lambda x, k, f=f: loss(f, x, k), (0, 1))(x, kernel)
+    for f in (jax.lax.conv_general_dilated, cpu_conv.conv_general_dilated)
+  )
+  jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-4), expected, found)

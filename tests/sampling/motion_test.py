@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from seetalk_jax.diffusion import samplers
+from seetalk_jax.diffusion import objective, samplers
 from seetalk_jax.models import blocks
 from seetalk_jax.models.lip_refiner import LipRefiner
 from seetalk_jax.models.motion_transformer import MotionTransformer
@@ -21,10 +21,10 @@ def pull(tokens):
 
 
 def denoise(xt, t, tokens, valid):
-  signal, sigma = motion.SCHEDULE.scales(t, xt.ndim)
   x0 = pull(tokens)
+  signal, sigma = motion.SCHEDULE.scales(t, xt.ndim)
   noise = (xt - signal * x0) / jnp.maximum(sigma, 1e-3)
-  return signal * noise - sigma * x0
+  return objective.target(motion.PREDICTION_TYPE, motion.SCHEDULE, x0, noise, t)
 
 
 def make(length, seed=0):
@@ -52,7 +52,7 @@ def test_single_window_is_plain_sampling():
     motion.SCHEDULE,
     noise[None],
     num_steps=5,
-    prediction_type='v',
+    prediction_type=motion.PREDICTION_TYPE,
     clip=lambda x0: jnp.clip(x0, -motion.CLIP, motion.CLIP),
   )[0]
   np.testing.assert_allclose(found, plain, atol=1e-5)
