@@ -21,6 +21,7 @@ COMMANDS = {
   'animate': 'seetalk_jax.commands.animate',
   'prepare': 'seetalk_jax.commands.prepare',
   'export': 'seetalk_jax.commands.export',
+  'convert': 'seetalk_jax.commands.convert',
   'info': 'seetalk_jax.commands.info',
 }
 CORPUS_HELP = 'make a corpus of the embedded synthetic world'

@@ -6,7 +6,7 @@ import dataclasses
 import functools
 import importlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -79,7 +79,12 @@ def shapes_of(name: str, module: Any, others: Mapping[str, Any] | None = None) -
 
 
 def check_shapes(
-  name: str, module: Any, arrays: Mapping[str, Any], where: str, others: Mapping[str, Any] | None = None
+  name: str,
+  module: Any,
+  arrays: Mapping[str, Any],
+  where: str,
+  others: Mapping[str, Any] | None = None,
+  fresh: Sequence[str] = (),
 ) -> None:
   """Compares flat arrays with what `module` would make.
 
@@ -89,6 +94,7 @@ def check_shapes(
     arrays: flat name -> array.
     where: file, for the message.
     others: modules by name that it works with; widths of its inputs are theirs.
+    fresh: beginnings of names that may be absent: parts that no training has made yet.
 
   Raises:
     CheckpointError: names the first array that is missing, extra or of another shape, and both shapes.
@@ -96,6 +102,8 @@ def check_shapes(
   wanted = shapes_of(name, module, others)
   have = {key: tuple(value.shape) for key, value in arrays.items()}
   for key in sorted(have.keys() | wanted.keys()):
+    if key not in have and key.startswith(tuple(fresh)):
+      continue
     if have.get(key) != wanted.get(key):
       raise CheckpointError(
         f'weights of another configuration, {where}: {key} is {have.get(key, "absent")} in the file but '

@@ -108,16 +108,20 @@ def read_info(checkpoint: str | os.PathLike) -> tuple[pathlib.Path, dict[str, An
   return directory, info
 
 
-def load_networks(checkpoint: str | os.PathLike, only: Iterable[str] | None = None) -> Networks:
+def load_networks(
+  checkpoint: str | os.PathLike, only: Iterable[str] | None = None, *, unfinished: bool = False
+) -> Networks:
   """Reads the networks of a release and checks that the weights are those that it names.
 
   Args:
     checkpoint: a folder with seetalk.json, or 'demo'.
     only: network names to read; all by default.
+    unfinished: also read converted networks some parts of which (`fresh` in seetalk.json) are not trained yet;
+      those are missing from `params`.
 
   Raises:
-    CheckpointError: no such release, a missing or changed file, an unknown class or field, or weights of
-      another configuration (the message names the first array that differs and both shapes).
+    CheckpointError: no such release, a missing or changed file, an unknown class or field, an unfinished network,
+      or weights of another configuration (the message names the first array that differs and both shapes).
   """
   directory, info = read_info(checkpoint)
   names = list(info['networks'] if only is None else only)
@@ -126,6 +130,12 @@ def load_networks(checkpoint: str | os.PathLike, only: Iterable[str] | None = No
     if name not in info['networks']:
       raise CheckpointError(f'the checkpoint holds no {name}, {directory}: export a run that trained it')
     entry = info['networks'][name]
+    fresh = entry.get('fresh', ())
+    if fresh and not unfinished:
+      raise CheckpointError(
+        f'{name} is converted and its {", ".join(fresh)} are not trained yet, {directory}: train it first, with '
+        f'--config.init.{name}={directory}'
+      )
     path = _file_in(directory, entry['file'])
     arrays = _read_arrays(path, entry['sha256'])
     modules[name] = described.build(name, entry, str(directory / INDEX_FILE))
@@ -134,7 +144,7 @@ def load_networks(checkpoint: str | os.PathLike, only: Iterable[str] | None = No
         other: described.build(other, info['networks'][other], str(directory / INDEX_FILE))
         for other in info['networks']
       }
-      described.check_shapes(name, modules[name], arrays, str(path), others)
+      described.check_shapes(name, modules[name], arrays, str(path), others, fresh)
     trees = described.unflatten({key: _to_float32(value) for key, value in arrays.items()})
     collections[name] = {key: trees.pop(key) for key in described.COLLECTIONS if key in trees}
     params[name] = trees
@@ -170,7 +180,8 @@ def save_release(
     networks: network name -> (module, params) or (module, params, collections), plain nested dicts.
     statistics: name -> number or array, kept in float32.
     provenance: what is known of the training. `provenance['networks'][NAME]` may hold `licence` and `origin`
-      of one network, stored with it; the rest is stored as it is.
+      of one network, and `fresh`, beginnings of the names of parameters that are not there because nothing has
+      trained them yet; they are stored with it, the rest as it is.
     dtype: 'float16' or 'float32', of the parameters; collections stay float32.
     sampling: defaults of the pipeline, see `pipeline.SAMPLING`.
 
@@ -228,7 +239,7 @@ def _write_network(
     arrays |= {key: _narrowed(value, 'float32', f'{name}/{key}') for key, value in kept.items()}
   entry = described.describe(module)
   try:
-    described.check_shapes(name, module, arrays, name, others)
+    described.check_shapes(name, module, arrays, name, others, notes.get('fresh', ()))
   except CheckpointError as error:
     raise ValueError(str(error)) from None
   data = safetensors.numpy.save(arrays)

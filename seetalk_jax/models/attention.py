@@ -18,16 +18,18 @@ def attend(
   value: jax.Array,
   mask: jax.Array | None = None,
   *,
+  bias: jax.Array | None = None,
   scale: float | None = None,
 ) -> jax.Array:
   """Softmax attention `[b, t, heads, d] x [b, s, heads, d] -> [b, t, heads, d]`.
 
   Args:
+    bias: added to the logits, broadcastable to `[b, heads, t, s]`.
     mask: bool broadcastable to `[b, heads, t, s]`, True where a query may look. A query that may look nowhere
       gets zeros, with a finite (zero) gradient: that is what a dropped condition means.
   """
   if mask is None:
-    return jax.nn.dot_product_attention(query, key, value, scale=scale)
+    return jax.nn.dot_product_attention(query, key, value, bias, scale=scale)
   mask = jnp.asarray(mask, bool)
   b, t, s = query.shape[0], query.shape[1], key.shape[1]
   if mask.ndim != 4:
@@ -35,7 +37,8 @@ def attend(
   mask = jnp.broadcast_to(mask, (b, mask.shape[1], t, s))
   somewhere = jnp.any(mask, axis=-1)  # [b, heads | 1, t]
   # Open every key to the queries that may look nowhere: a plain mean, then thrown away; no row is empty.
-  out = jax.nn.dot_product_attention(query, key, value, mask=mask | ~somewhere[..., None], scale=scale)
+  mask = mask | ~somewhere[..., None]
+  out = jax.nn.dot_product_attention(query, key, value, bias, mask, scale=scale)
   return jnp.where(jnp.swapaxes(somewhere, 1, 2)[..., None], out, jnp.zeros((), out.dtype))
 
 

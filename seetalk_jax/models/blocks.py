@@ -269,6 +269,15 @@ def upsample_nearest(x: jax.Array, factor: int = 2) -> jax.Array:
   return einops.repeat(x, '... h w c -> ... (h fh) (w fw) c', fh=factor, fw=factor)
 
 
+def resize_nearest(x: jax.Array, size: tuple[int, int]) -> jax.Array:
+  """`[b, h, w, c]` to `[b, *size, c]`: pixel i shows pixel floor(i * h / size) of the source (as PyTorch)."""
+  height, width = x.shape[1:3]
+  if size == (2 * height, 2 * width):
+    return upsample_nearest(x)
+  rows, columns = (np.arange(to) * by // to for to, by in zip(size, (height, width), strict=True))
+  return x[:, rows][:, :, columns]
+
+
 def resize_image(image: jax.Array, size: int | tuple[int, int]) -> jax.Array:
   """Resizes `[..., h, w, c]` floats to `size` (one number: square); area mean down, bilinear up."""
   height, width = (size, size) if isinstance(size, int) else size

@@ -8,19 +8,9 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from seetalk_jax.models.attention import TransformerBlock, key_mask
-from seetalk_jax.models.blocks import (
-  ResBlock,
-  conv,
-  dense,
-  group_norm,
-  layer_norm,
-  pixel_shuffle,
-  pixel_unshuffle,
-  resolve_size,
-  upsample_nearest,
-)
+from seetalk_jax.models.blocks import dense, layer_norm, pixel_shuffle, pixel_unshuffle, resolve_size
 from seetalk_jax.models.embeddings import TimeEmbedding
+from seetalk_jax.models.unet import UNet2DCondition
 
 _STABLE_DIFFUSION = dict(
   patch_size=1,
@@ -119,7 +109,7 @@ class PortraitUNet(nn.Module):
     """Noisy latents to a prediction of the same shape, float32.
 
     Args:
-      y_t: `[b, h, w, 4]`, h and w multiples of `patch_size * 2 ** (levels - 1)`.
+      y_t: `[b, h, w, 4]`, h and w multiples of `patch_size`.
       time: `[b]` in [0, 1000).
       tokens: speech tokens `[b, t, d]`; `tokens_valid` bool `[b, t]`.
       embedding: voice vector `[b, 512]`, unit length, or zeros for none.
@@ -130,68 +120,47 @@ class PortraitUNet(nn.Module):
         f'num_directions is {self.num_directions}, so guess must {"" if guess is None else "not "}be given'
       )
     types = dict(dtype=self.dtype, param_dtype=self.param_dtype)
-    levels = len(self.channels)
-    res_block = nn.remat(ResBlock) if self.remat else ResBlock
-    spatial = nn.remat(SpatialTransformer) if self.remat else SpatialTransformer
-
+    unet = self._unet()
+    nn.share_scope(self, unet)  # its parameters are ours, under the same names
     voice = embedding * jnp.sqrt(embedding.shape[-1]).astype(embedding.dtype)
-    width = 4 * self.time_channels
-    condition = TimeEmbedding(width, self.time_channels, name='time_embedding', **types)(time)
     # No bias: a zero (dropped) vector adds nothing.
-    condition = condition + dense(width, 'voice_proj', axes=('embed', 'mlp'), use_bias=False, **types)(voice)
+    condition = dense(unet.condition_dim, 'voice_proj', axes=('embed', 'mlp'), use_bias=False, **types)(voice)
     voice_token = dense(self.context_dim, 'voice_token', axes=('mlp', 'embed'), **types)(voice)[:, None]
     context = dense(self.context_dim, 'token_proj', axes=('mlp', 'embed'), **types)(tokens)
     context = jnp.concatenate([voice_token, context], axis=1)
     voice_valid = jnp.any(embedding != 0, axis=-1, keepdims=True)
-    mask = key_mask(jnp.concatenate([voice_valid, jnp.asarray(tokens_valid, bool)], axis=1))
-
-    def resnet(x, features, name):
-      block = res_block(features, self.conditioning, groups=self.groups, epsilon=1e-5, name=name, **types)
-      return block(x, condition)
-
-    def attend(x, name):
-      num_heads = self.num_heads or x.shape[-1] // self.head_dim
-      block = spatial(num_heads, self.feed_forward_multiple, self.groups, name=name, **types)
-      return block(x, context, mask)
+    valid = jnp.concatenate([voice_valid, jnp.asarray(tokens_valid, bool)], axis=1)
 
     seen = y_t if guess is None else jnp.concatenate([y_t, guess.estimate], axis=-1)
-    x = conv(self.channels[0], 3, 'conv_in', **types)(pixel_unshuffle(seen, self.patch_size))
-    skips = [x]
-    for i, features in enumerate(self.channels):
-      for j in range(self.layers_per_block):
-        x = resnet(x, features, f'down_blocks_{i}_resnets_{j}')
-        if self.attention_levels[i]:
-          x = attend(x, f'down_blocks_{i}_attentions_{j}')
-        skips.append(x)
-      if i < levels - 1:
-        name = f'down_blocks_{i}_downsampler'
-        x = conv(features, 3, name, strides=2, padding=[(1, 1), (1, 1)], **types)(x)
-        skips.append(x)
-
-    for j in range(self.mid_blocks):
-      x = resnet(x, self.channels[-1], f'mid_block_resnets_{j}')
-      if j == 0:
-        x = attend(x, 'mid_block_attentions_0')
-
-    for i, features in enumerate(reversed(self.channels)):
-      # Attention on the way up is Stable Diffusion's; the patched body keeps to the way down and the middle.
-      up_attention = self.attention_levels[-1 - i] and self.patch_size == 1
-      for j in range(self.layers_per_block + 1):
-        x = resnet(jnp.concatenate([x, skips.pop()], axis=-1), features, f'up_blocks_{i}_resnets_{j}')
-        if up_attention:
-          x = attend(x, f'up_blocks_{i}_attentions_{j}')
-      if i < levels - 1:
-        x = conv(features, 3, f'up_blocks_{i}_upsampler', **types)(upsample_nearest(x))
-
-    x = group_norm(x.shape[-1], 'conv_norm_out', groups=self.groups, epsilon=1e-5, **types)(x)
-    out = conv(self.latent_channels * self.patch_size**2, 3, 'conv_out', zero_init=True, **types)
-    prediction = pixel_shuffle(out(jax.nn.silu(x)).astype(jnp.float32), self.patch_size)
+    prediction = unet(pixel_unshuffle(seen, self.patch_size), time, context, valid, condition)
+    prediction = pixel_shuffle(prediction, self.patch_size)
     if guess is None:
       return prediction
     along = guess.doubt * self.guess_refiner('guess_refiner')(
       time, embedding, guess.coordinates, guess.expected
     )
     return prediction + jnp.einsum('bk,khwc->bhwc', along, guess.directions)
+
+  @nn.nowrap
+  def _unet(self) -> UNet2DCondition:
+    return UNet2DCondition(
+      out_channels=self.latent_channels * self.patch_size**2,
+      channels=self.channels,
+      attention_levels=self.attention_levels,
+      # Attention on the way up is Stable Diffusion's; the patched body keeps to the way down and the middle.
+      up_attention=self.patch_size == 1,
+      layers_per_block=self.layers_per_block,
+      mid_blocks=self.mid_blocks,
+      num_heads=self.num_heads,
+      head_dim=self.head_dim,
+      conditioning=self.conditioning,
+      feed_forward_multiple=self.feed_forward_multiple,
+      time_channels=self.time_channels,
+      groups=self.groups,
+      remat=self.remat,
+      dtype=self.dtype,
+      param_dtype=self.param_dtype,
+    )
 
   @nn.nowrap
   def guess_refiner(self, name: str | None = None) -> GuessRefiner:
@@ -235,31 +204,3 @@ class GuessRefiner(nn.Module):
     x = layer_norm('norm_out', **types)(x)
     out = dense(coordinates.shape[-1], 'coordinates_out', axes=('mlp', 'embed'), zero_init=True, **types)
     return out(x).astype(jnp.float32)
-
-
-class SpatialTransformer(nn.Module):
-  """One transformer block over the positions of `x [b, h, w, c]`, looking at `context [b, s, d]`."""
-
-  num_heads: int
-  feed_forward_multiple: float = 4
-  groups: int = 32
-  dtype: Any = jnp.float32
-  param_dtype: Any = jnp.float32
-
-  @nn.compact
-  def __call__(self, x: jax.Array, context: jax.Array, context_mask: jax.Array) -> jax.Array:
-    types = dict(dtype=self.dtype, param_dtype=self.param_dtype)
-    b, h, w, c = x.shape
-    y = group_norm(c, 'norm', groups=self.groups, **types)(x).reshape(b, h * w, c)
-    y = dense(c, 'proj_in', axes=('mlp', 'embed'), **types)(y)
-    y = TransformerBlock(
-      num_heads=self.num_heads,
-      head_dim=c // self.num_heads,
-      cross_attention=True,
-      feed_forward_multiple=self.feed_forward_multiple,
-      activation='geglu',
-      name='transformer_blocks_0',
-      **types,
-    )(y, context, context_mask=context_mask)
-    y = dense(c, 'proj_out', axes=('embed', 'mlp'), zero_init=True, **types)(y)
-    return x + y.reshape(b, h, w, c)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import flax.linen as nn
@@ -11,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from seetalk_jax.media.constants import SAMPLE_RATE_HZ, SAMPLES_PER_FRAME
-from seetalk_jax.models.attention import MultiHeadAttention, TransformerBlock, band_mask, key_mask
+from seetalk_jax.models.attention import TransformerBlock, band_mask, key_mask
 from seetalk_jax.models.blocks import (
   MLP,
   conv,
@@ -22,6 +23,7 @@ from seetalk_jax.models.blocks import (
   unit,
 )
 from seetalk_jax.models.mel import cut, energy_sums, loud_level, mel_power, relative_log, token_validity
+from seetalk_jax.models.wav2vec import Wav2Vec2
 
 SIZES: dict[str, dict[str, Any]] = {
   'tiny': dict(token_dim=32, width=32, num_layers=1, num_heads=2, stem_channels=(16, 16)),
@@ -29,9 +31,35 @@ SIZES: dict[str, dict[str, Any]] = {
   # wav2vec 2.0 / HuBERT base and large layouts (arXiv 2006.11477, 2106.07447).
   'base': dict(front_end='waveform', token_dim=768, width=768, num_layers=12, num_heads=12),
   'large': dict(
-    front_end='waveform', token_dim=1024, width=1024, num_layers=24, num_heads=16, feature_norm='layer'
+    front_end='waveform',
+    token_dim=1024,
+    width=1024,
+    num_layers=24,
+    num_heads=16,
+    feed_forward_width=4096,
+    feature_norm='layer',
+    feature_bias=True,
+    pre_norm=True,
   ),
 }
+
+# Fields that are those of `wav2vec.Wav2Vec2`, read with `front_end` 'waveform' alone.
+WAVEFORM_FIELDS = (
+  'width',
+  'num_layers',
+  'num_heads',
+  'feed_forward_width',
+  'feature_channels',
+  'feature_norm',
+  'feature_bias',
+  'project_norm',
+  'pre_norm',
+  'position_kernel',
+  'position_groups',
+  'relative_buckets',
+  'relative_reach',
+  'remat',
+)
 
 
 class SpeechFeatures(NamedTuple):
@@ -57,8 +85,9 @@ class SpeechEncoder(nn.Module):
   spectral envelope: the voice) and standardised per band over its active frames (forgets the microphone);
   the frame's loudness (keeps the pauses); strided convolutions; local conformer layers. Each token depends on
   less than one second on either side, so long audio can be cut into chunks.
-  `front_end` 'waveform' (base, large): the convolutions and transformer of wav2vec 2.0 / HuBERT, then pairs
-  of 50 Hz frames joined into 25 Hz tokens.
+  `front_end` 'waveform' (base, large): wav2vec 2.0, HuBERT or WavLM, whose published weights convert
+  (`models.wav2vec`; the fields below `attention_reach` are its own), a learned mix of its layers, and pairs of
+  50 Hz states joined into 25 Hz tokens.
   """
 
   token_dim: int = 192
@@ -71,8 +100,16 @@ class SpeechEncoder(nn.Module):
   stem_channels: tuple[int, ...] = (128, 128)
   attention_reach: int = 5  # tokens on either side, per layer
   feed_forward_multiple: float = 2
+  feed_forward_width: int = 3072
   feature_channels: int = 512
-  feature_norm: str = 'group'  # 'group': wav2vec2 base (post-norm layers); 'layer': large (pre-norm layers)
+  feature_norm: str = 'group'
+  feature_bias: bool = False
+  project_norm: bool = True
+  pre_norm: bool = False
+  position_kernel: int = 128
+  position_groups: int = 16
+  relative_buckets: int = 0
+  relative_reach: int = 800
   remat: bool = False
   dtype: Any = jnp.float32
   param_dtype: Any = jnp.float32
@@ -95,15 +132,8 @@ class SpeechEncoder(nn.Module):
         **types,
       )
     elif self.front_end == 'waveform':
-      self.body = WaveformBody(
-        width=self.width,
-        num_layers=self.num_layers,
-        num_heads=self.num_heads,
-        feature_channels=self.feature_channels,
-        feature_norm=self.feature_norm,
-        remat=self.remat,
-        **types,
-      )
+      fields = {name: getattr(self, name) for name in WAVEFORM_FIELDS}
+      self.body = WaveformBody(fields, **types)
     else:
       raise ValueError(f"front_end must be 'log_mel' or 'waveform', got {self.front_end!r}")
     self.to_token = dense(self.token_dim, axes=('mlp', 'embed'), **types)
@@ -247,95 +277,30 @@ class ConformerLayer(nn.Module):
 
 
 class WaveformBody(nn.Module):
-  """wav2vec 2.0's seven convolutions, positional convolution and transformer; 50 Hz pairs to 25 Hz tokens."""
+  """wav2vec 2.0 and its kin on a waveform `[b, 640 t]`; a learned mix of all layers, 50 Hz joined to 25 Hz.
 
-  width: int
-  num_layers: int
-  num_heads: int
-  feature_channels: int = 512
-  feature_norm: str = 'group'
-  remat: bool = False
+  Returns `[b, t, 2 * width]`. Each layer's states are normed before they are mixed (softmax of `layer_mix`):
+  in models with norms before the branches the last layers would drown the first.
+  """
+
+  encoder: Mapping[str, Any]
   dtype: Any = jnp.float32
   param_dtype: Any = jnp.float32
-
-  KERNELS = (10, 3, 3, 3, 3, 2, 2)
-  STRIDES = (5, 2, 2, 2, 2, 2, 2)
 
   @nn.compact
   def __call__(self, waveform: jax.Array, valid: jax.Array) -> jax.Array:
     types = dict(dtype=self.dtype, param_dtype=self.param_dtype)
-    stable = self.feature_norm == 'layer'
-    # The convolutions see 400 samples every 320: 40 zeros at each end centre frame j on sample 320 j + 160.
-    x = jnp.pad(waveform, ((0, 0), (40, 40)))[..., None]
-    for i, (kernel, stride) in enumerate(zip(self.KERNELS, self.STRIDES, strict=True)):
-      x = conv(
-        self.feature_channels,
-        (kernel,),
-        f'feature_conv_{i}',
-        strides=stride,
-        padding='VALID',
-        use_bias=stable,
-        **types,
-      )(x)
-      if stable:
-        x = layer_norm(f'feature_norm_{i}', **types)(x)
-      elif i == 0:  # each channel by itself over time, as the published weights need it
-        x = nn.GroupNorm(
-          num_groups=None,
-          group_size=1,
-          epsilon=1e-5,
-          scale_init=partitioned(nn.initializers.ones, ('norm',)),
-          bias_init=partitioned(nn.initializers.zeros, ('norm',)),
-          dtype=jnp.dtype(self.dtype),
-          param_dtype=jnp.dtype(self.param_dtype),
-          name='feature_norm_0',
-        )(x)
-      x = jax.nn.gelu(x, approximate=False)
-    x = layer_norm('projection_norm', **types)(x)
-    x = dense(self.width, 'projection', axes=('embed', 'mlp'), **types)(x)
-    valid_50 = jnp.repeat(valid, 2, axis=-1)
-    x = x[:, : valid_50.shape[1]] * valid_50[..., None]
-    position = conv(
-      self.width, (128,), 'position_conv', padding=[(64, 63)], groups=min(16, self.width // 4), **types
-    )(x)
-    x = x + jax.nn.gelu(position, approximate=False)
-    mask = key_mask(valid_50)
-    if not stable:
-      x = layer_norm('encoder_norm', **types)(x)
-    block = TransformerBlock if stable else PostNormBlock
-    block = nn.remat(block) if self.remat else block
-    for i in range(self.num_layers):
-      x = block(
-        num_heads=self.num_heads,
-        head_dim=self.width // self.num_heads,
-        qkv_bias=True,
-        name=f'layers_{i}',
-        **types,
-      )(x, mask=mask)
-    if stable:
-      x = layer_norm('encoder_norm', **types)(x)
-    b, t, d = x.shape
-    return x.reshape(b, t // 2, 2 * d)
-
-
-class PostNormBlock(nn.Module):
-  """Attention, add, norm, feed-forward, add, norm: the layer of BERT and of wav2vec 2.0 base."""
-
-  num_heads: int
-  head_dim: int
-  qkv_bias: bool = True
-  dtype: Any = jnp.float32
-  param_dtype: Any = jnp.float32
-
-  @nn.compact
-  def __call__(self, x: jax.Array, *, mask: jax.Array | None = None) -> jax.Array:
-    types = dict(dtype=self.dtype, param_dtype=self.param_dtype)
-    attention = MultiHeadAttention(
-      num_heads=self.num_heads, head_dim=self.head_dim, qkv_bias=self.qkv_bias, name='attn1', **types
-    )
-    x = layer_norm('norm1', **types)(x + attention(x, mask=mask))
-    feed_forward = MLP(4 * x.shape[-1], x.shape[-1], activation='gelu', name='ff', **types)
-    return layer_norm('norm3', **types)(x + feed_forward(x))
+    # The convolutions see 400 samples every 320: 40 zeros at each end centre state j on sample 320 j + 160.
+    padded = jnp.pad(waveform, ((0, 0), (40, 40)))
+    padding = (padded.shape[1] - 80) % SAMPLES_PER_FRAME  # a last partial frame has no token
+    padded = padded[:, : padded.shape[1] - padding]
+    states = Wav2Vec2(**self.encoder, name='encoder', **types)(padded, jnp.repeat(valid, 2, axis=-1))
+    init = partitioned(nn.initializers.zeros, ('layers',))
+    weights = jax.nn.softmax(self.param('layer_mix', init, (len(states),), self.param_dtype))
+    norm = layer_norm('mix_norm', use_affine=False, **types)
+    mixed = sum(weight.astype(x.dtype) * norm(x) for weight, x in zip(weights, states, strict=True))
+    b, t, d = mixed.shape
+    return mixed.reshape(b, t // 2, 2 * d)
 
 
 def encode_long(

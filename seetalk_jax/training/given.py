@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pathlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from flax import linen as nn
@@ -12,6 +13,8 @@ from seetalk_jax.errors import CheckpointError, ConfigError
 from seetalk_jax.models import NETWORKS
 from seetalk_jax.stages.base import Frozen
 from seetalk_jax.training import checkpoint
+
+PyTree = Any
 
 RELEASE_FILE = 'seetalk.json'
 
@@ -71,6 +74,45 @@ def load_given(init: Mapping[str, str]) -> tuple[dict[str, nn.Module], Frozen]:
   return modules, Frozen(params=params, collections=collections, statistics=statistics)
 
 
+def fresh_parts(where: str, name: str) -> tuple[str, ...]:
+  """Beginnings of the paths of a network's parameters that a converted release leaves to training."""
+  if not _is_release(where):
+    return ()
+  from seetalk_jax import released  # only here: most runs start from other runs
+
+  return tuple(released.read_info(where)[1]['networks'][name].get('fresh', ()))
+
+
+def complete(have: PyTree, fresh: PyTree, parts: Sequence[str], path: str = '') -> PyTree:
+  """`have` with what it lacks of `parts` taken from `fresh`, a whole tree."""
+  if not isinstance(fresh, Mapping):
+    return fresh
+  tree = dict(have)
+  for key, value in fresh.items():
+    here = f'{path}/{key}' if path else key
+    inside = isinstance(value, Mapping)
+    if key in have:
+      tree[key] = complete(have[key], value, parts, here) if inside else have[key]
+    elif f'{here}/'.startswith(tuple(parts)) if inside else here.startswith(tuple(parts)):
+      tree[key] = value
+  return tree
+
+
+def check_finished(init: Mapping[str, str], names: Iterable[str]) -> None:
+  """Networks that a stage does not train must not have untrained parts.
+
+  Raises:
+    CheckpointError: one has.
+  """
+  for name in names:
+    where = init.get(name, '')
+    if where and name in NETWORKS and (parts := fresh_parts(where, name)):
+      raise CheckpointError(
+        f'{name} of {where} is converted and its {", ".join(parts)} are not trained yet: train it first, in a '
+        'stage of its own'
+      )
+
+
 def _is_release(where: str) -> bool:
   return where == 'demo' or (pathlib.Path(where) / RELEASE_FILE).exists()
 
@@ -80,7 +122,7 @@ def _load(where: str) -> tuple[dict, dict, dict, dict]:
   if _is_release(where):
     from seetalk_jax import released  # only here: most runs start from other runs
 
-    networks = released.load_networks(where)
+    networks = released.load_networks(where, unfinished=True)
     return networks.modules, networks.params, dict(getattr(networks, 'collections', {})), networks.statistics
   result = checkpoint.load_stage_result(where)
   return result.modules(), result.params, result.collections, result.statistics

@@ -16,7 +16,7 @@ from seetalk_jax.stages import base
 from seetalk_jax.training import checkpoint, features, sharding, watch
 from seetalk_jax.training import state as state_lib
 from seetalk_jax.training import step as step_lib
-from seetalk_jax.training.given import load_given
+from seetalk_jax.training.given import check_finished, complete, fresh_parts, load_given
 from seetalk_jax.training.metrics_writer import MetricsWriter
 from seetalk_jax.training.stage_data import MakeBatches, StageData, close
 
@@ -72,6 +72,7 @@ def train(config, workdir: str | pathlib.Path, *, make_batches: MakeBatches | No
     )
   given, frozen = load_given(config.init)
   stage = base.build_stage(config, given)
+  check_finished(config.init, stage.frozen)
   data = StageData(config, stage, make_batches)
   run = _train_pass if base.is_pass(stage) else _train_steps
   saved = checkpoint.Checkpoints(workdir, keep=config.keep_checkpoints)
@@ -244,12 +245,15 @@ def _start_from(state, stage, given, frozen, shardings, config):
   for name in stage.networks:
     if name not in given:
       continue
-    checkpoint.check_same_shapes(name, frozen.params[name], state.params[name], config.init[name])
+    new = fresh_parts(config.init[name], name)
+    own = complete(frozen.params[name], state.params[name], new)
+    checkpoint.check_same_shapes(name, own, state.params[name], config.init[name])
     for part in ('params', 'ema_params'):
-      parts[part][name] = jax.device_put(frozen.params[name], getattr(shardings, part)[name])
+      parts[part][name] = jax.device_put(own, getattr(shardings, part)[name])
     if name in frozen.collections and name in state.collections:
       parts['collections'][name] = jax.device_put(frozen.collections[name], shardings.collections[name])
-    watch.say(f'{name} starts from {config.init[name]}')
+    added = f', its {", ".join(new)} anew' if new else ''
+    watch.say(f'{name} starts from {config.init[name]}{added}')
   return state.replace(**parts)
 
 

@@ -1,0 +1,1 @@
+"""Public PyTorch weights to our parameters: one file per kind, every tensor accounted for."""

@@ -1,0 +1,28 @@
+"""The kinds of published networks that convert; importing this reads nothing else."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Kind(NamedTuple):
+  """What `seetalk convert KIND` makes.
+
+  Attributes:
+    network: name of ours.
+    home: module in this package with `build`, `rules` and `FRESH`.
+    about: one line for `--help`.
+  """
+
+  network: str
+  home: str
+  about: str
+
+
+KINDS = {
+  'wav2vec2': Kind('speech_encoder', 'wav2vec', 'wav2vec 2.0, as transformers stores it'),
+  'hubert': Kind('speech_encoder', 'wav2vec', 'HuBERT, as transformers stores it'),
+  'wavlm': Kind('speech_encoder', 'wav2vec', 'WavLM, as transformers stores it'),
+  'sd-vae': Kind('autoencoder', 'autoencoder', "Stable Diffusion's autoencoder, as diffusers stores it"),
+  'sd-unet': Kind('portrait_unet', 'unet', "Stable Diffusion's UNet, as diffusers stores it"),
+}

@@ -1,0 +1,63 @@
+"""A published network as one of ours: its kind says what it becomes and how its tensors are called."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import pathlib
+import re
+from typing import Any, NamedTuple
+
+from seetalk_jax import described
+from seetalk_jax.convert import rules, tensors
+from seetalk_jax.convert.kinds import KINDS
+from seetalk_jax.errors import InputError
+
+
+class Converted(NamedTuple):
+  """A network of ours with published weights.
+
+  Attributes:
+    network: its name.
+    module: the Linen module.
+    params: nested dict of float32 arrays.
+    fresh: beginnings of the paths of parameters that the source does not know; they are left to training.
+  """
+
+  network: str
+  module: Any
+  params: dict[str, Any]
+  fresh: tuple[str, ...]
+
+
+def convert(kind: str, source: str | os.PathLike) -> Converted:
+  """Converts the weights of a file or folder.
+
+  Args:
+    kind: key of KINDS.
+    source: a .safetensors, .bin or .pth file, or the folder that holds it and its config.json.
+
+  Raises:
+    InputError: an unknown kind. CheckpointError: weights that are not of this kind, or not whole; the message
+      names the tensor and both shapes.
+  """
+  if kind not in KINDS:
+    raise InputError(f'unknown kind, {kind!r}: use one of {", ".join(KINDS)}')
+  network, home_name, _ = KINDS[kind]
+  home = importlib.import_module(f'seetalk_jax.convert.{home_name}')
+  opened = tensors.open_tensors(source)
+  module = home.build(tensors.read_config(source), opened.shapes, kind)
+  wanted = described.shapes_of(network, module)
+  flat = rules.convert(opened, home.rules(), wanted, home.FRESH)
+  return Converted(network, module, described.unflatten(flat), tuple(home.FRESH))
+
+
+def licence_of(source: str | os.PathLike) -> str | None:
+  """The licence that the model card beside the weights (README.md, as hubs keep it) names, or None."""
+  path = pathlib.Path(source)
+  card = (path if path.is_dir() else path.parent) / 'README.md'
+  if not card.is_file():
+    return None
+  head = re.match(r'---\n(.*?)\n---', card.read_text('utf-8', errors='replace'), re.S)
+  line = re.search(r'^license:\s*["\']?([\w.+ -]+)', head.group(1), re.M) if head else None
+  return line.group(1).strip() if line else None

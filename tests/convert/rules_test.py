@@ -1,0 +1,161 @@
+"""Conversion accounts for every tensor, and says in one line which one does not fit."""
+
+import json
+
+import numpy as np
+import pytest
+from safetensors.numpy import save_file
+
+from seetalk_jax import cli, released
+from seetalk_jax.convert import network
+from seetalk_jax.convert.rules import Rule, affine, convert, convolution, linear
+from seetalk_jax.convert.tensors import open_tensors
+from seetalk_jax.errors import CheckpointError
+
+RULES = [
+  *affine(r'layers\.(\d+)\.fc', 'layers_{0}/fc'),
+  Rule((r'(conv)\.gain', '{0}.direction'), 'conv/kernel', lambda gain, direction: gain * direction),
+  Rule('counter', None),
+]
+WANTED = {'layers_0/fc/kernel': (3, 2), 'layers_0/fc/bias': (2,), 'conv/kernel': (4,)}
+
+
+def source(tmp_path, **changes):
+  tensors = {
+    'layers.0.fc.weight': np.arange(6, dtype=np.float32).reshape(2, 3),
+    'layers.0.fc.bias': np.ones(2, np.float16),
+    'conv.gain': np.full(1, 2, np.float32),
+    'conv.direction': np.arange(4, dtype=np.float32),
+    'counter': np.array(7),
+  }
+  tensors |= {name.replace('__', '.'): value for name, value in changes.items()}
+  save_file({k: v for k, v in tensors.items() if v is not None}, tmp_path / 'model.safetensors')
+  return open_tensors(tmp_path)
+
+
+def test_every_tensor_finds_its_place(tmp_path):
+  found = convert(source(tmp_path), RULES, WANTED)
+  assert found.keys() == WANTED.keys()
+  np.testing.assert_array_equal(found['layers_0/fc/kernel'], np.arange(6).reshape(2, 3).T)
+  np.testing.assert_array_equal(found['conv/kernel'], [0, 2, 4, 6])
+  assert all(value.dtype == np.float32 for value in found.values())
+
+
+@pytest.mark.parametrize(
+  'changes, message',
+  [
+    ({'counter2': np.zeros((5, 2))}, r'unknown tensor.*counter2 \(5, 2\)'),
+    ({'layers__0__fc__bias': None}, r'missing.*layers_0/fc/bias \(2,\)'),
+    ({'layers__0__fc__bias': np.zeros(3)}, r'another shape.*layers\.0\.fc\.bias \(3,\).*\(2,\)'),
+    ({'layers__1__fc__bias': np.zeros(2)}, r'too many.*layers\.1\.fc\.bias \(2,\)'),
+    ({'conv__direction': None}, r'missing.*conv\.direction'),
+  ],
+)
+def test_what_does_not_fit_is_named(tmp_path, changes, message):
+  with pytest.raises(CheckpointError, match=message):
+    convert(source(tmp_path, **changes), RULES, WANTED)
+
+
+def test_fresh_parameters_may_be_missing(tmp_path):
+  found = convert(source(tmp_path), RULES, {**WANTED, 'head/kernel': (9, 9)}, fresh=('head/',))
+  assert 'head/kernel' not in found
+
+
+def test_kernels_are_turned():
+  weight = np.arange(24).reshape(2, 3, 4)  # out, in, window
+  assert convolution(weight).shape == (4, 3, 2) and convolution(weight)[1, 2, 0] == weight[0, 2, 1]
+  assert linear(weight[..., :1]).shape == (3, 2)
+
+
+def test_shards_are_read_as_one(tmp_path):
+  whole = source(tmp_path)
+  names = list(whole.shapes)
+  for i, part in enumerate((names[:2], names[2:])):
+    save_file({name: whole.read(name) for name in part}, tmp_path / f'model-{i}.safetensors')
+  where = {name: f'model-{int(i >= 2)}.safetensors' for i, name in enumerate(names)}
+  (tmp_path / 'model.safetensors').unlink()
+  (tmp_path / 'model.safetensors.index.json').write_text(json.dumps({'weight_map': where}))
+  assert convert(open_tensors(tmp_path), RULES, WANTED).keys() == WANTED.keys()
+  (tmp_path / 'model-1.safetensors').unlink()
+  with pytest.raises(CheckpointError, match=r'shard is missing.*model-1'):
+    open_tensors(tmp_path)
+
+
+@pytest.mark.parametrize(
+  'content, message',
+  [(None, 'no such file'), ('folder', 'no weights'), (b'not weights', 'not a safetensors file')],
+)
+def test_bad_sources_are_one_line(tmp_path, capsys, content, message):
+  path = tmp_path / 'weights.safetensors'
+  if content == 'folder':
+    path.mkdir()
+  elif content is not None:
+    path.write_bytes(content)
+  assert cli.main(['convert', 'sd-vae', str(path), str(tmp_path / 'out')]) == 2
+  error = capsys.readouterr().err
+  assert error.startswith('error: ') and error.count('\n') == 1 and message in error
+  assert not (tmp_path / 'out').exists()
+
+
+def autoencoder_source(folder, channels=(16, 32), latent=4, groups=4):
+  """Random weights under diffusers' names."""
+  rng = np.random.default_rng(0)
+  tensors = {}
+
+  def add(name, *shape):
+    tensors[f'{name}.weight'] = rng.standard_normal(shape).astype(np.float32) * 0.1
+    tensors[f'{name}.bias'] = rng.standard_normal(shape[0]).astype(np.float32) * 0.1
+
+  def resnet(name, before, after):
+    add(f'{name}.norm1', before), add(f'{name}.norm2', after)
+    add(f'{name}.conv1', after, before, 3, 3), add(f'{name}.conv2', after, after, 3, 3)
+    if before != after:
+      add(f'{name}.conv_shortcut', after, before, 1, 1)
+
+  for side, first, last in (('encoder', 3, 2 * latent), ('decoder', latent, 3)):
+    ends = (channels[0], channels[-1]) if side == 'encoder' else (channels[-1], channels[0])
+    add(f'{side}.conv_in', ends[0], first, 3, 3), add(f'{side}.conv_out', last, ends[1], 3, 3)
+    add(f'{side}.conv_norm_out', ends[1])
+    for i in range(2):
+      resnet(f'{side}.mid_block.resnets.{i}', channels[-1], channels[-1])
+    middle = f'{side}.mid_block.attentions.0'
+    add(f'{middle}.group_norm', channels[-1])
+    for name in ('to_q', 'to_k', 'to_v', 'to_out.0'):
+      add(f'{middle}.{name}', channels[-1], channels[-1])
+    order = channels if side == 'encoder' else channels[::-1]
+    before = order[0]
+    for i, width in enumerate(order):
+      blocks, scaler = ('down', 'downsamplers') if side == 'encoder' else ('up', 'upsamplers')
+      for j in range(1 if side == 'encoder' else 2):
+        resnet(f'{side}.{blocks}_blocks.{i}.resnets.{j}', before, width)
+        before = width
+      if i < len(order) - 1:
+        add(f'{side}.{blocks}_blocks.{i}.{scaler}.0.conv', width, width, 3, 3)
+  add('quant_conv', 2 * latent, 2 * latent, 1, 1), add('post_quant_conv', latent, latent, 1, 1)
+  folder.mkdir(exist_ok=True)
+  save_file(tensors, folder / 'diffusion_pytorch_model.safetensors')
+  (folder / 'config.json').write_text(json.dumps({'norm_num_groups': groups}))
+  (folder / 'README.md').write_text('---\nlicense: openrail\n---\n# A model\n')
+  return tensors
+
+
+def test_the_command_writes_a_release(tmp_path, capsys):
+  tensors = autoencoder_source(tmp_path / 'vae')
+  target = tmp_path / 'released'
+  assert cli.main(['convert', 'sd-vae', str(tmp_path / 'vae'), str(target), '--json']) == 0
+  told = json.loads(capsys.readouterr().out)
+  assert told['licence'] == 'openrail' and told['fresh'] == []
+  assert told['parameters'] == sum(value.size for value in tensors.values())
+  networks = released.load_networks(target)
+  kernel = networks.params['autoencoder']['encoder']['conv_in']['kernel']
+  np.testing.assert_array_equal(kernel, np.moveaxis(tensors['encoder.conv_in.weight'], (0, 1), (3, 2)))
+  assert networks.info['networks']['autoencoder']['licence'] == 'openrail'
+  assert cli.main(['convert', 'sd-vae', str(tmp_path / 'vae'), str(target)]) == 2
+  assert 'the release exists' in capsys.readouterr().err
+
+
+def test_unknown_kinds_and_missing_configurations_are_named(tmp_path):
+  autoencoder_source(tmp_path)
+  (tmp_path / 'config.json').unlink()
+  with pytest.raises(CheckpointError, match=r'needs the config\.json'):
+    network.convert('wavlm', tmp_path)

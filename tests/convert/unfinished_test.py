@@ -1,0 +1,59 @@
+"""A converted network with parts that nothing has trained yet: training completes it, inference refuses it."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from seetalk_jax import described, example_inputs, released
+from seetalk_jax.errors import CheckpointError
+from seetalk_jax.models import blocks
+from seetalk_jax.models.portrait_unet import PortraitUNet
+from seetalk_jax.training import given
+
+FRESH = ('voice_proj/', 'token_proj/')
+
+
+@pytest.fixture(scope='module')
+def unfinished(tmp_path_factory):
+  """(module, all its parameters, folder of a release that lacks FRESH)."""
+  module = PortraitUNet.build('tiny')
+  inputs, _ = example_inputs.of('portrait_unet', module)
+  arrays = [jnp.zeros(a.shape, a.dtype) for a in inputs]
+  params = jax.tree.map(np.asarray, blocks.init_params(module, jax.random.key(0), *arrays))
+  flat = {key: value for key, value in described.flatten(params).items() if not key.startswith(FRESH)}
+  folder = tmp_path_factory.mktemp('release') / 'unet'
+  notes = {'networks': {'portrait_unet': {'fresh': list(FRESH)}}}
+  released.save_release(
+    folder, {'portrait_unet': (module, described.unflatten(flat))}, provenance=notes, dtype='float32'
+  )
+  return module, params, folder
+
+
+def test_inference_refuses_it(unfinished):
+  _, _, folder = unfinished
+  with pytest.raises(CheckpointError, match=r'token_proj/ are not trained yet.*config\.init\.portrait_unet'):
+    released.load_networks(folder)
+  with pytest.raises(CheckpointError, match='train it first'):
+    given.check_finished({'portrait_unet': str(folder)}, ['portrait_unet', 'speech_encoder'])
+
+
+def test_training_starts_from_it(unfinished):
+  module, params, folder = unfinished
+  modules, frozen = given.load_given({'portrait_unet': str(folder)})
+  assert modules['portrait_unet'] == module
+  parts = given.fresh_parts(str(folder), 'portrait_unet')
+  other = jax.tree.map(lambda a: a + 1, params)
+  whole = described.flatten(given.complete(frozen.params['portrait_unet'], other, parts))
+  for key, value in described.flatten(params).items():
+    np.testing.assert_array_equal(whole[key], value + 1 if key.startswith(FRESH) else value)
+
+
+def test_only_what_is_named_may_be_missing(unfinished, tmp_path):
+  module, params, _ = unfinished
+  flat = described.flatten(params)
+  del flat['conv_in/kernel']
+  with pytest.raises(ValueError, match='conv_in/kernel'):
+    released.save_release(tmp_path / 'r', {'portrait_unet': (module, described.unflatten(flat))})
+  lacking = given.complete(described.unflatten(flat), params, FRESH)
+  assert 'kernel' not in lacking['conv_in']
