@@ -34,8 +34,8 @@ def write_sheet(path: str, evaluated, *, voices: int = 5, faces: int = 3, frames
     evaluated: an `evaluation.Evaluation`; only its talks and its generator are used.
   """
   rows, labels = [], []
-  seed = evaluated.config.seed
-  for talk in evaluated.talks[:voices]:
+  for i, talk in enumerate(evaluated.talks[:voices]):
+    seed = evaluated.config.seed + faces * i  # with seeds in common, two voices would get two of a kind
     portraits = evaluated.generator.portraits(talk.speech, [seed + k for k in range(faces)])
     video = evaluated.generator.video(talk.speech, seed)
     loudest = spread_out(evaluated.world.opening(talk.motion)[: len(video)], frames)
