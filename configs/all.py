@@ -71,12 +71,15 @@ def get_config(variant: str = 'demo') -> ConfigDict:
 
   config.release = True  # export to WORKDIR/release
   # Defaults of the released pipeline, NAME=NUMBER of `pipeline.SAMPLING`.
-  config.sampling = (
-    'portrait_steps=15',
-    'portrait_guidance=1.75',
-    'portrait_autoguidance=1.6',
-    'portrait_temperature=0.8',
-    'portrait_voice_temperature=0.2',
-    'motion_guidance=1.5',
-  )
+  # Two steps a stage leave a prior without directions, which some of these need.
+  config.sampling = ()
+  if not tiny:
+    config.sampling = (
+      'portrait_steps=15',
+      'portrait_guidance=1.75',
+      'portrait_autoguidance=1.6',
+      'portrait_temperature=0.8',
+      'portrait_voice_temperature=0.2',
+      'motion_guidance=1.5',
+    )
   return config
