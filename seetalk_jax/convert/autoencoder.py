@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from seetalk_jax.convert.rules import Rule, affine, convolution, linear, norm
+from seetalk_jax.convert.tensors import require
 from seetalk_jax.errors import CheckpointError
 from seetalk_jax.models.autoencoder import AutoencoderKL
 
@@ -23,12 +24,7 @@ def build(
   """
   del kind
   config = config or {}
-  wanted = {'act_fn': 'silu', 'in_channels': 3, 'out_channels': 3}
-  for name, value in wanted.items():
-    if config.get(name, value) != value:
-      raise CheckpointError(
-        f'config.json has {name} {config[name]!r}, only {value!r} is supported: convert another model'
-      )
+  require(config, {'act_fn': 'silu', 'in_channels': 3, 'out_channels': 3})
   names = '\n'.join(shapes)
   levels = 1 + max((int(i) for i in re.findall(r'^encoder\.down_blocks\.(\d+)\.', names, re.M)), default=-1)
   resnets = [

@@ -8,6 +8,7 @@ import os
 import pathlib
 import pickle
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 
@@ -80,6 +81,24 @@ def read_config(source: str | os.PathLike) -> dict | None:
   except (ValueError, OSError):
     raise CheckpointError(f'damaged config.json, {path}: copy it again') from None
   return config
+
+
+def require(config: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
+  """Fields of a `config.json` that must have one value, where they are given at all.
+
+  Raises:
+    CheckpointError: one has another; the message names it and both values.
+  """
+  for name, value in wanted.items():
+    if config.get(name, value) != value:
+      raise unsupported(name, config[name], value)
+
+
+def unsupported(name: str, value: Any, wanted: Any) -> CheckpointError:
+  """The error of a field of a `config.json` that says what is not built here."""
+  return CheckpointError(
+    f'config.json has {name} {value!r}, only {wanted!r} is supported: convert another model'
+  )
 
 
 def open_tensors(source: str | os.PathLike) -> Tensors:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from seetalk_jax.convert.rules import Rule, affine, convolution, linear, norm
+from seetalk_jax.convert.tensors import require, unsupported
 from seetalk_jax.errors import CheckpointError
 from seetalk_jax.models.portrait_unet import PortraitUNet
 
@@ -43,26 +44,24 @@ def build(config: Mapping[str, Any] | None, shapes: Mapping[str, tuple[int, ...]
   """
   del kind
   config = config or {}
-  for name, value in _WANTED.items():
-    if config.get(name, value) != value:
-      raise _unsupported(name, config[name], value)
+  require(config, _WANTED)
   down = config.get('down_block_types', ['CrossAttnDownBlock2D'] * 3 + ['DownBlock2D'])
   up = config.get('up_block_types', [_UP.get(name, '?') for name in reversed(down)])
   if any(name not in _ATTENTION for name in down):
-    raise _unsupported('down_block_types', down, list(_ATTENTION))
+    raise unsupported('down_block_types', down, list(_ATTENTION))
   if list(up) != [_UP[name] for name in reversed(down)]:
-    raise _unsupported('up_block_types', up, [_UP[name] for name in reversed(down)])
+    raise unsupported('up_block_types', up, [_UP[name] for name in reversed(down)])
   channels = tuple(config.get('block_out_channels', (320, 640, 1280, 1280)))
   # What diffusers calls attention_head_dim is the number of heads, unless num_attention_heads says it.
   heads = config.get('num_attention_heads') or config.get('attention_head_dim', 8)
   heads = list(heads) if isinstance(heads, (list, tuple)) else [heads] * len(channels)
   sizes = {width // count for width, count in zip(channels, heads, strict=True)}
   if len(set(heads)) > 1 and len(sizes) > 1:
-    raise _unsupported('attention_head_dim', heads, 'one number of heads, or heads of one width')
+    raise unsupported('attention_head_dim', heads, 'one number of heads, or heads of one width')
   if 'conv_in.weight' not in shapes or 'conv_out.weight' not in shapes:
     raise CheckpointError('these are no weights of a UNet2DConditionModel: conv_in or conv_out is not there')
   if shapes['conv_in.weight'][1] != shapes['conv_out.weight'][0]:
-    raise _unsupported(
+    raise unsupported(
       'in_channels', shapes['conv_in.weight'][1], f"out_channels' {shapes['conv_out.weight'][0]}"
     )
   context = shapes.get('down_blocks.0.attentions.0.transformer_blocks.0.attn2.to_k.weight', (0, 768))[1]
@@ -117,9 +116,3 @@ def rules() -> list[Rule]:
     found += affine(rf'{block}\.ff\.net\.0\.proj', f'{to}/ff/proj_in')
     found += affine(rf'{block}\.ff\.net\.2', f'{to}/ff/proj_out')
   return found
-
-
-def _unsupported(name: str, value: Any, wanted: Any) -> CheckpointError:
-  return CheckpointError(
-    f'config.json has {name} {value!r}, only {wanted!r} is supported: convert another model'
-  )

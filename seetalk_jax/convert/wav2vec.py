@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from seetalk_jax.convert.rules import Rule, affine, convolution, linear, norm
+from seetalk_jax.convert.tensors import require
 from seetalk_jax.errors import CheckpointError
 from seetalk_jax.models import wav2vec
 from seetalk_jax.models.speech_encoder import SpeechEncoder
@@ -40,12 +41,7 @@ def build(
     'add_adapter': False,
     'adapter_attn_dim': None,
   }
-  for name, value in wanted.items():
-    have = config.get(name, value)
-    if (list(have) if isinstance(have, (list, tuple)) else have) != value:
-      raise CheckpointError(
-        f'config.json has {name} {have!r}, only {value!r} is supported: convert another model'
-      )
+  require(config, wanted)
   channels = config.get('conv_dim', [512] * 7)
   if len(set(channels)) != 1:
     raise CheckpointError(f'config.json has conv_dim {channels!r}, only equal ones are supported')

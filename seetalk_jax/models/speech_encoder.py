@@ -292,8 +292,7 @@ class WaveformBody(nn.Module):
     types = dict(dtype=self.dtype, param_dtype=self.param_dtype)
     # The convolutions see 400 samples every 320: 40 zeros at each end centre state j on sample 320 j + 160.
     padded = jnp.pad(waveform, ((0, 0), (40, 40)))
-    padding = (padded.shape[1] - 80) % SAMPLES_PER_FRAME  # a last partial frame has no token
-    padded = padded[:, : padded.shape[1] - padding]
+    padded = padded[:, : SAMPLES_PER_FRAME * valid.shape[1] + 80]  # a last partial frame has no token
     states = Wav2Vec2(**self.encoder, name='encoder', **types)(padded, jnp.repeat(valid, 2, axis=-1))
     init = partitioned(nn.initializers.zeros, ('layers',))
     weights = jax.nn.softmax(self.param('layer_mix', init, (len(states),), self.param_dtype))

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from flax import linen as nn
 
+from seetalk_jax import described
 from seetalk_jax.errors import CheckpointError, ConfigError
 from seetalk_jax.models import NETWORKS
 from seetalk_jax.stages.base import Frozen
@@ -83,19 +84,10 @@ def fresh_parts(where: str, name: str) -> tuple[str, ...]:
   return tuple(released.read_info(where)[1]['networks'][name].get('fresh', ()))
 
 
-def complete(have: PyTree, fresh: PyTree, parts: Sequence[str], path: str = '') -> PyTree:
+def complete(have: PyTree, fresh: PyTree, parts: Sequence[str]) -> PyTree:
   """`have` with what it lacks of `parts` taken from `fresh`, a whole tree."""
-  if not isinstance(fresh, Mapping):
-    return fresh
-  tree = dict(have)
-  for key, value in fresh.items():
-    here = f'{path}/{key}' if path else key
-    inside = isinstance(value, Mapping)
-    if key in have:
-      tree[key] = complete(have[key], value, parts, here) if inside else have[key]
-    elif f'{here}/'.startswith(tuple(parts)) if inside else here.startswith(tuple(parts)):
-      tree[key] = value
-  return tree
+  added = {path: x for path, x in described.flatten(fresh).items() if path.startswith(tuple(parts))}
+  return described.unflatten({**added, **described.flatten(have)})
 
 
 def check_finished(init: Mapping[str, str], names: Iterable[str]) -> None:
