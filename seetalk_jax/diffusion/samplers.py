@@ -11,7 +11,7 @@ import numpy as np
 from seetalk_jax.diffusion import objective
 from seetalk_jax.diffusion.schedule import Schedule, sampling_times
 
-SAMPLERS = ('ddim', 'dpmpp_2m')
+SAMPLERS = ('ddim', 'dpmpp_2m', 'heun')
 
 Denoise = Callable[[jax.Array, jax.Array], jax.Array]
 Change = Callable[[jax.Array], jax.Array]
@@ -24,59 +24,108 @@ def sample(
   *,
   num_steps: int,
   sampler: str = 'dpmpp_2m',
+  spacing: str = 'trailing',
   prediction_type: str = 'v',
   clip: Change | None = None,
   blend: Change | None = None,
-) -> jax.Array:
+  keep: int = 0,
+) -> jax.Array | tuple[jax.Array, jax.Array]:
   """Deterministic sampling from `noise [b, ...]` (unit normal) to x0 of the same shape.
 
   Args:
-    denoise: `(xt, t int32 [b]) -> prediction` of `prediction_type`; guidance is already inside.
-    num_steps: network calls.
-    sampler: 'ddim' (arXiv 2010.02502, eta 0) or 'dpmpp_2m' (DPM-Solver++, second order, arXiv 2211.01095).
-    clip: applied to each step's estimate of x0: keeps it where data can be.
+    denoise: `(xt, t [b]) -> prediction` of `prediction_type`; guidance is already inside. t is int32 with spacing
+      'trailing'. With 'karras' it is float32, between the times that networks are trained at: `Schedule.alpha_bar`
+      takes such times, and so do sinusoidal embeddings. A network that does not may round it.
+    num_steps: steps, which are network calls; with 'heun' all steps but the last call the network twice: that makes
+      `2 num_steps - 1` calls.
+    sampler: 'ddim' (arXiv 2010.02502, eta 0), 'dpmpp_2m' (DPM-Solver++, second order, arXiv 2211.01095) or 'heun'
+      (second order, arXiv 2206.00364, algorithm 1 without churn).
+    spacing: of the times, see `sampling_times`.
+    clip: applied to each call's estimate of x0: keeps it where data can be.
     blend: applied after `clip`: makes estimates of overlapping windows agree.
+    keep: how many of the estimates of x0 to return as well, evenly spaced over the calls; the last is the result.
+
+  Returns:
+    x0; with `keep` also the kept estimates, `[keep, b, ...]`.
+
+  Raises:
+    ValueError: an unknown sampler or spacing, 'eps' predictions at zero SNR, or more to keep than there are steps.
   """
   if sampler not in SAMPLERS:
     raise ValueError(f'sampler must be one of {SAMPLERS}, got {sampler!r}')
   if prediction_type == 'eps' and schedule.zero_terminal_snr:
     raise ValueError("an 'eps' prediction says nothing of x0 at zero SNR: use 'v', 'x0' or another schedule")
-  times = sampling_times(schedule, num_steps)
-  table = {'t': times, **_coefficients(schedule, times, second_order=sampler == 'dpmpp_2m')}
+  times = sampling_times(schedule, num_steps, spacing)
+  if not 0 <= keep <= num_steps:
+    raise ValueError(f'keep must lie in 0 .. num_steps = {num_steps}, got {keep}')
+  table = _heun_calls(schedule, times) if sampler == 'heun' else _coefficients(schedule, times, sampler)
+  if keep:
+    # Every estimate is written over the one before, until the last of its place has come.
+    last = np.round(np.arange(1, keep + 1) * (len(table['t']) / keep)) - 1
+    table['place'] = np.searchsorted(last, np.arange(len(table['t']))).astype(np.int32)
 
-  def step(carry, row):
-    xt, last_x0 = carry
-    t = jnp.full(xt.shape[:1], row['t'], jnp.int32)
+  def call(carry, row):
+    xt, last_x0, kept = carry
+    t = jnp.full(xt.shape[:1], row['t'])
     x0 = objective.to_x0(prediction_type, schedule, denoise(xt, t), xt, t)
     x0 = clip(x0) if clip is not None else x0
     x0 = blend(x0) if blend is not None else x0
     x0 = x0.astype(xt.dtype)
-    # Both samplers are x_next = keep * x_t + move * D: D is x0, or extrapolated from the last two x0.
-    ahead = x0 + row['extrapolate'] * (x0 - last_x0)
-    return (row['keep'] * xt + row['move'] * ahead, x0), None
+    if sampler == 'heun':
+      xt = row['keep'] * xt + row['move'] * x0 + row['push'] * (x0 - last_x0)
+    else:
+      # Both samplers are x_next = keep * x_t + move * D: D is x0, or extrapolated from the last two x0.
+      ahead = x0 + row['extrapolate'] * (x0 - last_x0)
+      xt = row['keep'] * xt + row['move'] * ahead
+    kept = kept.at[row['place']].set(x0) if keep else kept
+    return (xt, x0, kept), None
 
   noise = jnp.asarray(noise, jnp.float32)
   rows = jax.tree.map(lambda a: jnp.asarray(a, jnp.int32 if a.dtype == np.int32 else jnp.float32), table)
-  (x0, _), _ = jax.lax.scan(step, (noise, jnp.zeros_like(noise)), rows)
-  return x0
+  kept = jnp.zeros((keep, *noise.shape), noise.dtype) if keep else None
+  (x0, _, kept), _ = jax.lax.scan(call, (noise, jnp.zeros_like(noise), kept), rows)
+  return (x0, kept) if keep else x0
 
 
-def _coefficients(schedule: Schedule, times: np.ndarray, second_order: bool) -> dict[str, np.ndarray]:
+def _coefficients(schedule: Schedule, times: np.ndarray, sampler: str) -> dict[str, np.ndarray]:
   """Per step, in float64: `x_next = keep x + move (x0 + extrapolate (x0 - last x0))`.
 
   With a = sqrt(abar), s = sqrt(1 - abar): keep = s_next / s, move = a_next - a keep, which is DDIM and also
   first-order DPM-Solver++, finite at a = 0 and at s_next = 0. The second order extrapolates by h / (2 h_last)
   with h the steps in log(a / s): zero after a zero-SNR start (h_last infinite), and zero in the last step.
   """
-  abar = schedule.table[times]
-  abar_next = np.append(abar[1:], 1.0)
-  a, s = np.sqrt(abar), np.sqrt(1.0 - abar)
-  a_next, s_next = np.sqrt(abar_next), np.sqrt(1.0 - abar_next)
+  a, s, a_next, s_next = _scales(schedule, times)
   keep = s_next / s
   extrapolate = np.zeros(len(times))
-  if second_order:
+  if sampler == 'dpmpp_2m':
     with np.errstate(divide='ignore'):
       h = np.log(a_next) - np.log(s_next) - np.log(a) + np.log(s)
     for i in range(1, len(times) - 1):
       extrapolate[i] = 0.5 * h[i] / h[i - 1] if np.isfinite(h[i - 1]) else 0.0
-  return {'keep': keep, 'move': a_next - a * keep, 'extrapolate': extrapolate}
+  return {'t': times, 'keep': keep, 'move': a_next - a * keep, 'extrapolate': extrapolate}
+
+
+def _heun_calls(schedule: Schedule, times: np.ndarray) -> dict[str, np.ndarray]:
+  """Per network call, in float64: `x_next = keep x + move x0 + push (x0 - last x0)`.
+
+  A step is Euler's, which in x / a over sigma = s / a is DDIM's, and a second call where it arrived: the mean of both
+  slopes there is a push along what has changed of x0, by a_next (sigma / sigma_next - 1) / 2. From zero SNR, where
+  sigma is infinite, that would be infinite as well. There the step is taken in x / s over 1 / sigma, of which x0 is
+  the slope: Euler's step is the same, the mean of two slopes pushes by a_next / 2, and the order stays.
+  """
+  a, s, a_next, s_next = _scales(schedule, times)
+  keep = s_next / s
+  with np.errstate(divide='ignore', invalid='ignore'):
+    push = np.where(a > 0, 0.5 * (s * a_next / (a * s_next) - 1.0), 0.5) * a_next
+  nothing, one = np.zeros(len(times)), np.ones(len(times))
+  first = {'t': times, 'keep': keep, 'move': a_next - a * keep, 'push': nothing}
+  second = {'t': np.append(times[1:], times[-1]), 'keep': one, 'move': nothing, 'push': push}
+  # The step to clean data has no second call: it ends where sigma is 0.
+  return {name: np.stack([first[name], second[name]], axis=1).ravel()[:-1] for name in first}
+
+
+def _scales(schedule: Schedule, times: np.ndarray) -> tuple[np.ndarray, ...]:
+  """Signal and noise at the times and at the next ones (the last: clean data), float64."""
+  abar = schedule.alpha_bar_exactly(times)
+  abar_next = np.append(abar[1:], 1.0)
+  return np.sqrt(abar), np.sqrt(1.0 - abar), np.sqrt(abar_next), np.sqrt(1.0 - abar_next)

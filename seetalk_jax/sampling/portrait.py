@@ -31,11 +31,13 @@ class PortraitSamples(NamedTuple):
     image: `[b, s, s, 3]` in [-1, 1].
     latent: `z0 * latent_scale`, `[b, s / 8, s / 8, 4]`.
     beta: `[b, 1, 1, 1]`, or `[b, 1, 1, 4]` per channel.
+    previews: `[keep, b, s, s, 3]`, estimates on the way; the last is `image`. None where none were asked for.
   """
 
   image: jax.Array
   latent: jax.Array
   beta: jax.Array
+  previews: jax.Array | None = None
 
 
 def prior_of(statistics: Mapping[str, jax.Array]) -> FacePrior:
@@ -173,10 +175,12 @@ def sample_portraits(
   temperature: float = 1.0,
   voice_temperature: float | None = None,
   sampler: str = 'dpmpp_2m',
+  spacing: str = 'trailing',
   schedule: Schedule = SCHEDULE,
   prediction_type: str = PREDICTION_TYPE,
+  keep: int = 0,
 ) -> PortraitSamples:
-  """One portrait for each voice; jittable with `networks` and the keyword arguments static.
+  """One portrait for each voice, or many for one; jittable with `networks` and the keyword arguments static.
 
   beta comes from the undropped speech and serves both branches of the guidance. The diffusion runs on the
   residual `z0 * latent_scale - beta p`; clipping works on the latent itself.
@@ -188,7 +192,10 @@ def sample_portraits(
       the network was trained with them.
     embedding: voice vectors `[b, 512]`.
     tokens, tokens_valid: speech tokens `[b, t, d]` and bool `[b, t]`; a few seconds are enough.
-    rng: one key; the same key gives the same faces.
+    rng: one key; the same key gives the same faces. Or a key for each portrait, `[b]`: each is the one that its key
+      gives alone, whoever else is drawn (up to rounding, 1e-4 of a latent). With one voice, `embedding [1, 512]`,
+      there are as many portraits of it as keys.
+    num_steps, sampler, spacing, keep: see `diffusion.samplers.sample`.
     guidance_scale: 1 follows the condition as learned, more exaggerates it.
     autoguidance_scale: see `predict`.
     temperature: how far samples depart from the middle of what the condition allows; below 1 the starting noise
@@ -198,6 +205,10 @@ def sample_portraits(
   """
   prior = prior_of(statistics)
   beta = prior_weight(networks, params, statistics, embedding)
+  condition = (tokens, jnp.asarray(tokens_valid, bool), embedding)
+  noise = _noise(rng, embedding.shape[0], prior.mean.shape)
+  if len(noise) > embedding.shape[0]:
+    beta, condition = jax.tree.map(lambda a: jnp.repeat(a, len(noise), axis=0), (beta, condition))
   shift = beta * prior.mean
   unet = networks['portrait_unet']
 
@@ -218,18 +229,38 @@ def sample_portraits(
     reach = CLIP_DEVIATIONS * prior.std + 1e-3
     return jnp.clip(y + shift, prior.mean - reach, prior.mean + reach) - shift
 
-  condition = (tokens, jnp.asarray(tokens_valid, bool), embedding)
-  noise = jax.random.normal(rng, (embedding.shape[0], *prior.mean.shape))
   voiced, open_ = prior.split_noise(noise)
   noise = temperature * open_ + (temperature if voice_temperature is None else voice_temperature) * voiced
-  y0 = samplers.sample(
+  drawn = samplers.sample(
     guided(denoise, guidance_scale, condition, rescale=guidance_rescale),
     schedule,
     noise,
     num_steps=num_steps,
     sampler=sampler,
+    spacing=spacing,
     prediction_type=prediction_type,
     clip=clip,
+    keep=keep,
   )
+  y0, kept = drawn if keep else (drawn, None)
   latent = y0 + shift
-  return PortraitSamples(decode_latents(networks, params, statistics, latent), latent, beta)
+  image = decode_latents(networks, params, statistics, latent)
+  previews = None
+  if keep:  # the last is the result, which is decoded already; the others one after the other, to save memory
+    before = jax.lax.map(lambda y: decode_latents(networks, params, statistics, y + shift), kept[:-1])
+    previews = jnp.concatenate([before, image[None]])
+  return PortraitSamples(image, latent, beta, previews)
+
+
+def _noise(rng: jax.Array, num_voices: int, shape: tuple[int, ...]) -> jax.Array:
+  """Unit normal noise `[b, *shape]`: of one key for all voices, or of a key for each portrait.
+
+  Raises:
+    ValueError: several keys, but neither one for each voice nor one voice.
+  """
+  if rng.ndim == (0 if jnp.issubdtype(rng.dtype, jax.dtypes.prng_key) else 1):
+    return jax.random.normal(rng, (num_voices, *shape))
+  if num_voices not in (1, len(rng)):
+    raise ValueError(f'{len(rng)} keys for {num_voices} voices: give one key for each, or one voice')
+  # With an axis of one, as a portrait alone is drawn: bits depend on the shape.
+  return jax.vmap(lambda key: jax.random.normal(key, (1, *shape))[0])(rng)

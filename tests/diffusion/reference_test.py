@@ -23,16 +23,22 @@ def reference_estimates(scheduler, noise, num_steps):
   import torch
 
   scheduler.set_timesteps(num_steps)
+  by_sigma = type(scheduler).__name__ != 'DDIMScheduler'
+  # Heun's state is ours divided by the signal's scale.
+  scaled = type(scheduler).__name__ == 'HeunDiscreteScheduler'
   xt, estimates = torch.from_numpy(noise), []
-  for t in scheduler.timesteps:
-    prediction = network(xt, float(t))
-    estimates.append(x0_of(scheduler, prediction, xt, int(t)).numpy())
+  if scaled:
+    xt = xt * (scheduler.sigmas[0] ** 2 + 1) ** 0.5
+  for i, t in enumerate(scheduler.timesteps):
+    seen = scheduler.scale_model_input(xt, t)
+    prediction = network(seen, float(t))
+    abar = 1 / (1 + scheduler.sigmas[i] ** 2) if by_sigma else scheduler.alphas_cumprod[int(t)]
+    estimates.append(x0_of(scheduler, prediction, seen, abar).numpy())
     xt = scheduler.step(prediction, t, xt).prev_sample
   return estimates, xt.numpy()
 
 
-def x0_of(scheduler, prediction, xt, t):
-  abar = scheduler.alphas_cumprod[t]
+def x0_of(scheduler, prediction, xt, abar):
   kind = scheduler.config.prediction_type
   if kind == 'sample':
     return prediction
@@ -41,20 +47,24 @@ def x0_of(scheduler, prediction, xt, t):
   return abar**0.5 * xt - (1 - abar) ** 0.5 * prediction
 
 
-def our_estimates(sampler, prediction_type, zero_terminal_snr, noise, num_steps):
+def our_estimates(sampler, prediction_type, zero_terminal_snr, noise, num_steps, spacing, whole_times):
   estimates = []
 
   def keep(x0):
     estimates.append(np.asarray(x0))
     return x0
 
+  def denoise(xt, t):
+    return network(xt, np.float32(np.round(t[0]) if whole_times else t[0]))
+
   with jax.disable_jit():  # the scan runs in Python, so that every step can be looked at
     end = sample(
-      lambda xt, t: network(xt, np.float32(t[0])),
+      denoise,
       Schedule(zero_terminal_snr=zero_terminal_snr),
       noise,
       num_steps=num_steps,
       sampler=sampler,
+      spacing=spacing,
       prediction_type=prediction_type,
       clip=keep,
     )
@@ -92,11 +102,42 @@ def test_dpm_solver(prediction_type, num_steps):
   compare('dpmpp_2m', scheduler, prediction_type, False, num_steps)
 
 
-def compare(sampler, scheduler, prediction_type, zero, num_steps):
+@pytest.mark.parametrize('num_steps', [5, 20])
+@pytest.mark.parametrize('prediction_type', ['v', 'x0', 'eps'])
+def test_dpm_solver_with_karras_sigmas(prediction_type, num_steps):
+  diffusers = pytest.importorskip('diffusers')
+  scheduler = diffusers.DPMSolverMultistepScheduler(
+    **BETAS,
+    prediction_type=TYPES[prediction_type],
+    algorithm_type='dpmsolver++',
+    solver_order=2,
+    final_sigmas_type='zero',
+    use_karras_sigmas=True,
+  )
+  # This one steps by sigma exactly, and tells the network the nearest whole time.
+  compare('dpmpp_2m', scheduler, prediction_type, False, num_steps, 'karras', whole_times=True)
+
+
+@pytest.mark.parametrize('num_steps', [5, 20])
+@pytest.mark.parametrize('prediction_type', ['v', 'x0', 'eps'])
+@pytest.mark.parametrize('spacing', ['trailing', 'karras'])
+def test_heun(spacing, prediction_type, num_steps):
+  diffusers = pytest.importorskip('diffusers')
+  scheduler = diffusers.HeunDiscreteScheduler(
+    **BETAS,
+    prediction_type=TYPES[prediction_type],
+    # Its Karras sigmas lie between those of its own spacing: only 'linspace' reaches both ends of the schedule.
+    timestep_spacing='trailing' if spacing == 'trailing' else 'linspace',
+    use_karras_sigmas=spacing == 'karras',
+  )
+  compare('heun', scheduler, prediction_type, False, num_steps, spacing)
+
+
+def compare(sampler, scheduler, prediction_type, zero, num_steps, spacing='trailing', whole_times=False):
   noise = np.random.default_rng(0).standard_normal((2, 5, 3)).astype(np.float32)
   wanted, wanted_end = reference_estimates(scheduler, noise, num_steps)
-  found, end = our_estimates(sampler, prediction_type, zero, noise, num_steps)
-  assert len(found) == len(wanted) == num_steps
+  found, end = our_estimates(sampler, prediction_type, zero, noise, num_steps, spacing, whole_times)
+  assert len(found) == len(wanted) == (2 * num_steps - 1 if sampler == 'heun' else num_steps)
   for step, (ours, theirs) in enumerate(zip(found, wanted, strict=True)):
     scale = max(1.0, np.abs(theirs).max())
     np.testing.assert_allclose(ours / scale, theirs / scale, atol=1e-5, err_msg=f'step {step}')

@@ -1,5 +1,7 @@
 """Samplers against targets whose perfect denoiser is known in closed form; guidance."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -8,7 +10,7 @@ import pytest
 from seetalk_jax.diffusion import objective
 from seetalk_jax.diffusion.guidance import guided
 from seetalk_jax.diffusion.samplers import SAMPLERS, sample
-from seetalk_jax.diffusion.schedule import Schedule
+from seetalk_jax.diffusion.schedule import SPACINGS, Schedule, sampling_times
 
 SCHEDULE = Schedule()
 
@@ -25,9 +27,10 @@ def gaussian_denoiser(mean, std, prediction_type='v', schedule=SCHEDULE):
 
 
 @pytest.mark.parametrize('sampler', SAMPLERS)
+@pytest.mark.parametrize('spacing', SPACINGS)
 @pytest.mark.parametrize('prediction_type', ['v', 'x0'])
 @pytest.mark.parametrize('num_steps', [1, 2, 7])
-def test_a_point_is_reached_in_any_number_of_steps(sampler, prediction_type, num_steps):
+def test_a_point_is_reached_in_any_number_of_steps(sampler, spacing, prediction_type, num_steps):
   mean = jnp.linspace(-2, 2, 12).reshape(3, 4)
   noise = jax.random.normal(jax.random.key(0), (5, 3, 4))
   x0 = sample(
@@ -36,13 +39,14 @@ def test_a_point_is_reached_in_any_number_of_steps(sampler, prediction_type, num
     noise,
     num_steps=num_steps,
     sampler=sampler,
+    spacing=spacing,
     prediction_type=prediction_type,
   )
   np.testing.assert_allclose(x0, jnp.broadcast_to(mean, x0.shape), atol=1e-4)
 
 
 @pytest.mark.parametrize('schedule', [SCHEDULE, Schedule(zero_terminal_snr=False), Schedule('cosine')])
-@pytest.mark.parametrize('sampler, tolerance', [('ddim', 0.12), ('dpmpp_2m', 0.04)])
+@pytest.mark.parametrize('sampler, tolerance', [('ddim', 0.12), ('dpmpp_2m', 0.04), ('heun', 0.04)])
 def test_a_gaussian_keeps_its_mean_and_spread(schedule, sampler, tolerance):
   # The exact flow from unit noise e ends at mean + std e.
   mean, std = 0.5, 0.6
@@ -55,24 +59,109 @@ def test_a_gaussian_keeps_its_mean_and_spread(schedule, sampler, tolerance):
   np.testing.assert_allclose(run(noise), mean + std * noise, atol=tolerance)
 
 
-def test_second_order_beats_first():
+def gaussian_error(schedule, sampler, spacing, num_steps, mean=0.5, std=0.6):
+  """How far a sampler ends from the exact flow of a Gaussian, of unit noises up to 2.5.
+
+  Along the exact flow (x - a mean) / sqrt(a^2 std^2 + s^2) stays what it is. The last step is left out: it is the
+  estimate of x0 at the last time, whose error does not depend on the order.
+  """
+  noise = np.linspace(-2.5, 2.5, 41)[:, None]
+  abar = schedule.alpha_bar_exactly(sampling_times(schedule, num_steps, spacing)[[0, -1]])
+  (a, a_last), (s, s_last) = np.sqrt(abar), np.sqrt(1 - abar)
+  along = (noise - a * mean) / np.hypot(a * std, s)
+  wanted = mean + along * a_last * std**2 / np.hypot(a_last * std, s_last)
+  denoise = gaussian_denoiser(mean, std, schedule=schedule)
+  x0 = sample(denoise, schedule, noise, num_steps=num_steps, sampler=sampler, spacing=spacing)
+  return float(np.abs(x0 - wanted).max())
+
+
+@pytest.mark.parametrize('zero', [True, False])
+@pytest.mark.parametrize('sampler, order', [('ddim', 1), ('dpmpp_2m', 2), ('heun', 2)])
+def test_errors_fall_with_the_step_by_the_order(zero, sampler, order):
+  schedule = Schedule(zero_terminal_snr=zero)
+  errors = [gaussian_error(schedule, sampler, 'karras', n) for n in (20, 40, 80)]
+  found = np.log2(np.divide(errors[:-1], errors[1:]))
+  np.testing.assert_allclose(found, order, atol=0.3)
+  if sampler != 'ddim':
+    assert errors[-1] < 0.1 * gaussian_error(schedule, 'ddim', 'karras', 80)
+
+
+def test_second_order_beats_first_with_even_times_too():
+  errors = {sampler: gaussian_error(SCHEDULE, sampler, 'trailing', 20) for sampler in SAMPLERS}
+  assert errors['dpmpp_2m'] < 0.2 * errors['ddim'] and errors['heun'] < 0.2 * errors['ddim'], errors
+
+
+@pytest.mark.parametrize('spacing', SPACINGS)
+@pytest.mark.parametrize('schedule', [SCHEDULE, Schedule(zero_terminal_snr=False)])
+def test_samplers_agree_with_many_steps(schedule, spacing):
   noise = jnp.linspace(-2.5, 2.5, 41)[:, None]
-  errors = {}
-  for sampler in SAMPLERS:
-    x0 = sample(gaussian_denoiser(0.5, 0.6), SCHEDULE, noise, num_steps=20, sampler=sampler)
-    errors[sampler] = float(jnp.max(jnp.abs(x0 - (0.5 + 0.6 * noise))))
-  assert errors['dpmpp_2m'] < 0.7 * errors['ddim'], errors
+  denoise = gaussian_denoiser(0.5, 0.6, schedule=schedule)
+
+  @jax.jit
+  def run(noise):
+    return [
+      sample(denoise, schedule, noise, num_steps=500, sampler=sampler, spacing=spacing)
+      for sampler in SAMPLERS
+    ]
+
+  first, *others = run(noise)
+  for other in others:
+    np.testing.assert_allclose(other, first, atol=0.015)
+    np.testing.assert_allclose(other, others[0], atol=3e-3)
 
 
-def test_clip_and_blend_see_every_estimate():
+def test_how_often_the_network_is_called():
+  times = []
+
+  def denoise(xt, t):
+    times.append(np.asarray(t)[0])
+    return xt
+
+  for sampler, spacing, count in (('ddim', 'trailing', 4), ('heun', 'trailing', 7), ('heun', 'karras', 7)):
+    times.clear()
+    with jax.disable_jit():
+      sample(denoise, SCHEDULE, jnp.ones((2, 3)), num_steps=4, sampler=sampler, spacing=spacing)
+    assert len(times) == count and times[0] == 999
+    assert {t.dtype for t in times} == {np.dtype(np.int32 if spacing == 'trailing' else np.float32)}
+    if sampler == 'heun':  # twice where a step ends and the next begins
+      assert times[1::2] == times[2::2]
+
+
+@pytest.mark.parametrize('sampler', SAMPLERS)
+@pytest.mark.parametrize('keep', [1, 3, 8])
+def test_kept_estimates_end_with_the_result(sampler, keep):
   noise = jax.random.normal(jax.random.key(0), (4, 8))
-  denoise = gaussian_denoiser(0.0, 2.0)
-  clipped = sample(denoise, SCHEDULE, noise, num_steps=8, clip=lambda x: jnp.clip(x, -0.5, 0.5))
+  run = lambda **options: sample(  # noqa: E731
+    gaussian_denoiser(0.5, 0.6), SCHEDULE, noise, num_steps=8, sampler=sampler, **options
+  )
+  every = []
+  with jax.disable_jit():
+    run(clip=lambda x: every.append(np.asarray(x)) or x)
+  x0, kept = run(keep=keep)
+  assert kept.shape == (keep, *noise.shape)
+  np.testing.assert_array_equal(kept[-1], x0)
+  np.testing.assert_allclose(x0, run(), atol=1e-6)
+  places = [round((i + 1) * len(every) / keep) - 1 for i in range(keep)]
+  np.testing.assert_allclose(kept, np.stack(every)[places], atol=1e-5)
+  with pytest.raises(ValueError, match='keep must lie in 0 .. num_steps = 8, got 9'):
+    run(keep=9)
+
+
+@pytest.mark.parametrize('sampler', SAMPLERS)
+def test_clip_and_blend_see_every_estimate(sampler):
+  noise = jax.random.normal(jax.random.key(0), (4, 8))
+  run = functools.partial(sample, gaussian_denoiser(0.0, 2.0), SCHEDULE, noise, num_steps=8, sampler=sampler)
+  _, clipped = run(clip=lambda x: jnp.clip(x, -0.5, 0.5), keep=8)
   assert jnp.max(jnp.abs(clipped)) <= 0.5
-  mean = lambda x: jnp.broadcast_to(jnp.mean(x, 0), x.shape)  # noqa: E731
-  blended = sample(denoise, SCHEDULE, noise, num_steps=8, blend=mean)
-  assert jnp.max(jnp.std(blended, axis=0)) < 1e-5
-  assert jnp.max(jnp.std(sample(denoise, SCHEDULE, noise, num_steps=8), axis=0)) > 0.5
+  _, blended = run(blend=lambda x: jnp.broadcast_to(jnp.mean(x, 0), x.shape), keep=8)
+  assert jnp.max(jnp.std(blended, axis=1)) < 1e-5
+  assert jnp.max(jnp.std(run(), axis=0)) > 0.5
+
+
+def test_mistakes_are_named():
+  for option in ({'sampler': 'euler'}, {'spacing': 'leading'}):
+    with pytest.raises(ValueError, match=next(iter(option.values()))):
+      sample(lambda x, t: x, SCHEDULE, jnp.zeros((1, 2)), num_steps=2, **option)
 
 
 def test_eps_at_zero_snr_is_refused():

@@ -4,7 +4,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from seetalk_jax.diffusion.schedule import KINDS, Schedule, sampling_times
+from seetalk_jax.diffusion.schedule import KARRAS_SIGMA_MAX, KINDS, Schedule, sampling_times
 
 
 @pytest.mark.parametrize('kind', KINDS)
@@ -39,8 +39,50 @@ def test_sampling_times_start_at_the_end(num_steps):
   assert np.all(np.diff(times) < 0) and times[-1] >= 0
 
 
+@pytest.mark.parametrize('kind', KINDS)
+@pytest.mark.parametrize('zero', [True, False])
+def test_times_between_whole_ones(kind, zero):
+  schedule = Schedule(kind, zero_terminal_snr=zero)
+  whole = np.array([0, 1, 500, 998, 999])
+  np.testing.assert_allclose(schedule.alpha_bar(whole.astype(np.float32)), schedule.table[whole], rtol=1e-5)
+  between = np.array([0.5, 200.25, 997.75])
+  found = schedule.alpha_bar_exactly(between)
+  np.testing.assert_allclose(schedule.alpha_bar(jnp.asarray(between, jnp.float32)), found, rtol=1e-4)
+  low = between.astype(int)
+  assert np.all(schedule.table[low] > found) and np.all(found > schedule.table[low + 1])
+  # sigma moves evenly in its logarithm.
+  middle = 1 / schedule.alpha_bar_exactly(np.array([300.0, 300.5, 301.0])) - 1
+  np.testing.assert_allclose(middle[1] ** 2, middle[0] * middle[2])
+  np.testing.assert_array_equal(schedule.alpha_bar_exactly(whole), schedule.table[whole])
+  if zero:
+    assert schedule.alpha_bar(jnp.float32(999)) == schedule.alpha_bar(jnp.float32(998.5)) == 0
+
+
+def test_roots_of_karras_sigmas_are_even():
+  schedule = Schedule(zero_terminal_snr=False)
+  times = sampling_times(schedule, 12, 'karras')
+  sigmas = np.sqrt(1 / schedule.alpha_bar_exactly(times) - 1)
+  np.testing.assert_allclose(np.diff(sigmas ** (1 / 7), 2), 0, atol=1e-7)
+  np.testing.assert_allclose(np.log(sigmas[[0, -1]]), schedule.log_sigma[[-1, 0]], atol=1e-9)
+  assert times[0] == 999 and times[-1] == pytest.approx(0, abs=1e-9) and np.all(np.diff(times) < 0)
+
+
+@pytest.mark.parametrize('num_steps', [1, 2, 12])
+def test_karras_times_from_zero_snr_begin_with_pure_noise(num_steps):
+  schedule = Schedule()
+  times = sampling_times(schedule, num_steps, 'karras')
+  assert times[0] == 999 and np.all(np.diff(times) < 0)
+  abar = schedule.alpha_bar_exactly(times)
+  assert abar[0] == 0 and np.all(abar[1:] > 0)
+  sigmas = np.sqrt(1 / abar[1:] - 1)
+  assert np.all(sigmas < KARRAS_SIGMA_MAX)
+  np.testing.assert_allclose(np.diff(sigmas ** (1 / 7), 2), 0, atol=1e-7)
+
+
 def test_mistakes_are_named():
   with pytest.raises(ValueError, match='kind'):
     Schedule('sigmoid')
   with pytest.raises(ValueError, match='num_steps'):
     sampling_times(Schedule(), 0)
+  with pytest.raises(ValueError, match='leading'):
+    sampling_times(Schedule(), 5, 'leading')

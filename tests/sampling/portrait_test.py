@@ -1,0 +1,111 @@
+"""Portraits by keys, samplers and spacings, and what they look like on the way."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from seetalk_jax.models import blocks
+from seetalk_jax.models.portrait_unet import LinearGuess
+from seetalk_jax.sampling.portrait import sample_portraits
+from seetalk_jax.stages import base
+
+LATENT, WIDTH, TOKENS, DIRECTIONS = (4, 4, 4), 512, 5, 3
+
+
+@pytest.fixture(scope='module')
+def given():
+  """Tiny networks with random parameters, statistics with a covariance, and two voices."""
+  modules = {
+    name: base.make_network(name, 'tiny') for name in ('autoencoder', 'sample_adaptive_weighting')
+  } | {'portrait_unet': base.make_network('portrait_unet', f'tiny, num_directions={DIRECTIONS}')}
+  rng = np.random.default_rng(0)
+  voice = blocks.unit(jnp.asarray(rng.standard_normal((2, WIDTH)), jnp.float32))
+  tokens = jnp.asarray(rng.standard_normal((2, TOKENS, 32)), jnp.float32)
+  basis = np.linalg.qr(rng.standard_normal((np.prod(LATENT), DIRECTIONS)))[0].T
+  statistics = {
+    'latent_scale': np.float32(1.5),
+    'face_prior_mean': rng.standard_normal(LATENT).astype(np.float32),
+    'face_prior_std': np.ones(LATENT, np.float32),
+    'face_prior_directions': basis.reshape(DIRECTIONS, *LATENT).astype(np.float32),
+    'face_prior_variances': np.array([4.0, 2.0, 1.0], np.float32),
+    'face_prior_rest': np.float32(0.1),
+  }
+  valid = jnp.ones((2, TOKENS), bool)
+  inputs = {
+    'autoencoder': (jnp.zeros((1, 32, 32, 3)),),
+    'sample_adaptive_weighting': (voice, jnp.zeros(4)),
+    'portrait_unet': (
+      jnp.zeros((2, *LATENT)),
+      jnp.zeros(2),
+      tokens,
+      valid,
+      voice,
+      LinearGuess.zeros((2, *LATENT), DIRECTIONS),
+    ),
+  }
+  keys = jax.random.split(jax.random.key(1), len(modules))
+  params = {
+    name: blocks.init_params(module, key, *inputs[name])
+    for key, (name, module) in zip(keys, modules.items(), strict=True)
+  }
+  # (Fresh networks end in zeros, and would answer nothing.)
+  params['portrait_unet'] = jax.tree.map(lambda p: p + 0.02, params['portrait_unet'])
+  return modules, params, statistics, (voice, tokens, valid)
+
+
+@pytest.fixture(scope='module')
+def draw(given):
+  modules, params, statistics, condition = given
+
+  def run(rng, voices=slice(None), **options):
+    options = {'num_steps': 4, 'guidance_scale': 1.5, **options}
+    function = jax.jit(lambda *args: sample_portraits(modules, *args, **options))
+    return function(params, statistics, *(a[voices] for a in condition), rng)
+
+  return run
+
+
+def test_many_portraits_of_one_voice_are_those_of_their_keys(draw):
+  keys = jax.random.split(jax.random.key(7), 3)
+  together = draw(keys, slice(1))
+  assert together.image.shape == (3, 32, 32, 3) and together.beta.shape[0] == 3
+  for i, key in enumerate(keys):
+    alone = draw(key, slice(1))
+    np.testing.assert_allclose(together.latent[i], alone.latent[0], atol=1e-4)
+    np.testing.assert_allclose(together.image[i], alone.image[0], atol=1e-3)
+    np.testing.assert_allclose(together.beta[i], alone.beta[0], atol=1e-6)
+  assert np.abs(together.latent[0] - together.latent[1]).max() > 0.1
+
+
+def test_a_key_for_each_voice(draw):
+  keys = jax.random.split(jax.random.key(7), 2)
+  together = draw(keys)
+  for i, key in enumerate(keys):
+    np.testing.assert_allclose(together.latent[i], draw(key, slice(i, i + 1)).latent[0], atol=1e-4)
+  with pytest.raises(ValueError, match='3 keys for 2 voices'):
+    draw(jax.random.split(jax.random.key(7), 3))
+  # Keys of the older kind are arrays.
+  old = jax.random.key_data(keys)
+  np.testing.assert_allclose(draw(old).latent, together.latent, atol=1e-5)
+  np.testing.assert_allclose(draw(old[0], slice(1)).latent, draw(keys[0], slice(1)).latent, atol=1e-5)
+
+
+def test_previews_end_with_the_portrait(draw):
+  plain = draw(jax.random.key(0))
+  assert plain.previews is None
+  for keep in (1, 3):
+    kept = draw(jax.random.key(0), keep=keep)
+    assert kept.previews.shape == (keep, *plain.image.shape)
+    np.testing.assert_array_equal(kept.previews[-1], kept.image)
+    np.testing.assert_allclose(kept.image, plain.image, atol=1e-4)
+  steps = [float(jnp.abs(preview - kept.image).mean()) for preview in kept.previews]
+  assert steps[0] > steps[1] > steps[2] == 0
+
+
+@pytest.mark.parametrize('spacing', ['trailing', 'karras'])
+def test_every_way_leads_to_the_same_portrait(draw, spacing):
+  options = dict(num_steps=60, guidance_scale=1.0, spacing=spacing)
+  heun, dpmpp = (draw(jax.random.key(3), sampler=name, **options).latent for name in ('heun', 'dpmpp_2m'))
+  np.testing.assert_allclose(heun, dpmpp, atol=0.05)
+  assert np.abs(heun - draw(jax.random.key(4), sampler='heun', **options).latent).max() > 0.1
