@@ -4,8 +4,10 @@
     python evaluate.py --config configs/demo.py:quick --only lips,codec --config.checkpoint=DIR
     python evaluate.py --config configs/demo.py --sheet docs/pictures/results.png
     python evaluate.py --config configs/demo.py --only none --speech-dir RECORDINGS
+    python evaluate.py --config configs/figure3.py --workdir runs/figure3 --config.init.face_encoder=runs/demo/conre
 
-Parts: lips, life, voice, identity, codec, speed. The renderings and the networks that read the pictures do
+Parts: lips, life, voice, identity, codec, speed, and retrieval where --config.conre names a run of that stage;
+of an experiment (configs/figure3.py): train, measure. The renderings and the networks that read the pictures do
 not depend on the checkpoint and are kept in --workdir. The table goes to stdout,
 progress to stderr, everything to --json.
 """
@@ -17,7 +19,7 @@ import os
 import sys
 import time
 
-from absl import app, flags
+from absl import app, flags, logging
 from ml_collections import config_flags
 
 from seetalk_jax.errors import InputError
@@ -32,16 +34,26 @@ _SPEECH_DIR = flags.DEFINE_string('speech-dir', '', 'Also make a video of every 
 
 def main(arguments: list[str]) -> None:
   """Measures, prints, writes."""
+  if not flags.FLAGS['verbosity'].present:
+    logging.set_verbosity(logging.WARNING)  # Orbax tells of every thread
   if len(arguments) > 1:
     raise InputError(f'unexpected argument {arguments[1]!r}, command line: see --help')
   # Imported late, so that --help is quick.
   import jax
 
   from seetalk_jax import pipeline
-  from seetalk_jax.metrics import evaluation, generated, recordings, report, sheet, worlds
+  from seetalk_jax.experiments import figure3
+  from seetalk_jax.metrics import evaluation, generated, recordings, report, retrieval, sheet, worlds
+  from seetalk_jax.training import given
 
   config = _CONFIG.value
   jax.config.update('jax_compilation_cache_dir', os.path.abspath(os.path.join(_WORKDIR.value, 'xla')))
+  if config.get('experiment'):
+    experiment = figure3.Figure3(config, _WORKDIR.value, worlds.MeasuredEmbeddedWorld())
+    print(experiment.run(_ONLY.value or figure3.PARTS))
+    if experiment.interrupted:
+      sys.exit(128 + experiment.interrupted)
+    return
   start = time.monotonic()
 
   @functools.cache
@@ -51,7 +63,14 @@ def main(arguments: list[str]) -> None:
   def make_generator():
     return generated.PipelineGenerator(pipe())
 
-  evaluated = evaluation.Evaluation(config, worlds.MeasuredEmbeddedWorld(), make_generator, _WORKDIR.value)
+  towers = None
+  if config.conre:
+    modules, frozen = given.load_given(dict.fromkeys(('speech_encoder', 'face_encoder'), config.conre))
+    towers = retrieval.Towers(*(part for name in modules for part in (modules[name], frozen.params[name])))
+  elif 'retrieval' in _ONLY.value:
+    raise InputError('the part retrieval needs both towers: say where with --config.conre=WORKDIR')
+  world = worlds.MeasuredEmbeddedWorld()
+  evaluated = evaluation.Evaluation(config, world, make_generator, _WORKDIR.value, towers)
   if _SHEET.value:
     sheet.write_sheet(_SHEET.value, evaluated)
     print(_SHEET.value)

@@ -47,6 +47,7 @@ def stage_config(
   config.data = ConfigDict()
   config.data.corpora = (f'corpus/{corpus}',)  # relative to data_root
   config.data.weights = ()  # how often each corpus is drawn from, in proportion; (): every record equally often
+  config.data.seed = -1  # of which samples are drawn; -1: the run's, so that runs with others differ in it too
   config.data.batch_size = batch_size
   config.data.augment = True
   config.data.cached_samples = (

@@ -16,6 +16,7 @@ def get_config(arg: str | None = None) -> ml_collections.ConfigDict:
     raise ValueError(f"configs/demo.py has the variants 'demo' and 'quick', not {arg!r}")
   config = ml_collections.ConfigDict()
   config.checkpoint = 'demo'
+  config.conre = ''  # a run of the stage conre, for the part `retrieval`; '': without that part
   config.seed = 0  # of what is generated
   config.image_size = 256
 

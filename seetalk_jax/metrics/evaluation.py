@@ -25,6 +25,7 @@ from seetalk_jax.metrics import (
   pictures,
   readers,
   rendered,
+  retrieval,
   speed,
   trunk,
   voice_to_face,
@@ -32,7 +33,7 @@ from seetalk_jax.metrics import (
 )
 from seetalk_jax.metrics.report import Figure
 
-PARTS = ('lips', 'life', 'voice', 'identity', 'codec', 'speed')
+PARTS = ('lips', 'life', 'voice', 'identity', 'codec', 'retrieval', 'speed')
 
 
 class Talk(NamedTuple):
@@ -54,12 +55,18 @@ class Evaluation:
     world: the embedded world.
     generator: the pipeline under test; made by `make_generator` when first needed.
     workdir: where the readers and the rendered looks are kept; they do not depend on the checkpoint.
+    towers: the encoders of contrastive pre-training, for `retrieval`; releases have no face encoder.
   """
 
   def __init__(
-    self, config, world: worlds.MeasuredWorld, make_generator: Callable[[], generated.Generator], workdir: str
+    self,
+    config,
+    world: worlds.MeasuredWorld,
+    make_generator: Callable[[], generated.Generator],
+    workdir: str,
+    towers: retrieval.Towers | None = None,
   ):
-    self.config, self.world, self.workdir = config, world, workdir
+    self.config, self.world, self.workdir, self.towers = config, world, workdir, towers
     self._make_generator = make_generator
 
   @functools.cached_property
@@ -137,6 +144,18 @@ class Evaluation:
     size = self.portraits.shape[1] if 'portraits' in self.__dict__ else self.config.image_size
     pairs, looked_at = codec.fixed_pairs(self.world, speakers, settings.pairs, seed=settings.seed, size=size)
     return codec.codec_figures(pairs, self.generator.rebuild, looked_at=looked_at)
+
+  def retrieval(self) -> list[Figure]:
+    """Which face goes with a voice; nothing without `towers`."""
+    if self.towers is None:
+      return []
+    best, numbers = None, self.world.voice_numbers(self.face_speakers)
+    if numbers is not None:
+      others = self.world.speaker_ids('validation', self.config.reachable_speakers)
+      traits = [np.stack([self.world.attributes(s) for s in each]) for each in (self.face_speakers, others)]
+      best = retrieval.best_similarity(numbers, traits[0], self.world.voice_numbers(others), traits[1])
+    vectors = self.towers.voices(self.face_speech), self.towers.faces(self.true_portraits)
+    return retrieval.retrieval_figures(*vectors, best)
 
   def speed(self) -> list[Figure]:
     """Wall time of the command on a speech of 4 s."""

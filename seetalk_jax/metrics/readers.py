@@ -23,24 +23,26 @@ HAIR = tuple(FIELDS.index(name) for name in COLOURS[3:])
 
 
 class ReaderNetwork(nn.Module):
-  """`[b, 128, 128, 3]` floats in [-1, 1] -> standardised readings `[b, len(FIELDS)]`."""
+  """`[b, 128, 128, 3]` floats in [-1, 1] -> standardised readings `[b, num_fields]`."""
 
   widths: tuple[int, ...] = (64, 96, 128)
   features: int = 256
+  num_fields: int = len(FIELDS)
 
   @nn.compact
   def __call__(self, image: jax.Array) -> jax.Array:
     x = trunk.Trunk(self.widths, self.features, name='trunk')(image)
-    return blocks.dense(len(FIELDS), 'heads')(x)
+    return blocks.dense(self.num_fields, 'heads')(x)
 
 
 @dataclasses.dataclass(frozen=True)
 class Reader:
-  """A trained reader; call it on uint8 pictures `[n, 128, 128, 3]` for float32 readings `[n, len(FIELDS)]`.
+  """A trained reader; call it on uint8 pictures `[n, 128, 128, 3]` for float32 readings `[n, len(fields)]`.
 
   Attributes:
     error: per field its mean absolute error on looks held out of the reader's training.
     agreement: per field Pearson's r on them.
+    fields: what is read, in the order of the last axis.
   """
 
   network: ReaderNetwork
@@ -49,6 +51,7 @@ class Reader:
   std: np.ndarray
   error: dict[str, float]
   agreement: dict[str, float]
+  fields: tuple[str, ...] = FIELDS
 
   def __call__(self, images: np.ndarray) -> np.ndarray:
     readings = trunk.apply_in_batches(self.network, self.params, np.asarray(images))
@@ -56,7 +59,7 @@ class Reader:
 
   def read(self, images: np.ndarray) -> dict[str, np.ndarray]:
     """Readings by field name, each `[n]`."""
-    return dict(zip(FIELDS, self(images).T, strict=True))
+    return dict(zip(self.fields, self(images).T, strict=True))
 
 
 def standardise(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -82,16 +85,17 @@ def train_reader(
   held_out: np.ndarray,
   *,
   network: ReaderNetwork | None = None,
+  fields: tuple[str, ...] = FIELDS,
   num_steps: int = 1000,
   batch_size: int = 48,
   seed: int = 0,
 ) -> Reader:
-  """Trains a reader on uint8 `images [n, 128, 128, 3]` with `labels [n, len(FIELDS)]` (NaN: unknown).
+  """Trains a reader on uint8 `images [n, 128, 128, 3]` with `labels [n, len(fields)]` (NaN: unknown).
 
   Args:
     held_out: bool `[n]`; True frames (of looks that no training frame shows) only measure its error.
   """
-  network = network or ReaderNetwork()
+  network = (network or ReaderNetwork()).clone(num_fields=len(fields))
   mean, std = standardise(labels[~held_out])
   standard = (labels - mean) / std
   train = np.flatnonzero(~held_out)
@@ -109,15 +113,17 @@ def train_reader(
   example = jnp.zeros((1, trunk.IMAGE_SIZE, trunk.IMAGE_SIZE, 3))
   params = blocks.init_params(network, jax.random.key(seed), example)
   params, _ = trunk.fit(loss, params, batches(), num_steps=num_steps, seed=seed, label='reader')
-  reader = Reader(network, params, mean, std, {}, {})
-  error, agreement = score(reader(images[held_out]), labels[held_out])
+  reader = Reader(network, params, mean, std, {}, {}, fields)
+  error, agreement = score(reader(images[held_out]), labels[held_out], fields)
   return dataclasses.replace(reader, error=error, agreement=agreement)
 
 
-def score(readings: np.ndarray, labels: np.ndarray) -> tuple[dict[str, float], dict[str, float]]:
+def score(
+  readings: np.ndarray, labels: np.ndarray, fields: tuple[str, ...] = FIELDS
+) -> tuple[dict[str, float], dict[str, float]]:
   """Mean absolute error and Pearson's r by field, over the known labels."""
   error, agreement = {}, {}
-  for i, name in enumerate(FIELDS):
+  for i, name in enumerate(fields):
     known = np.isfinite(labels[:, i])
     error[name] = float(np.abs(readings[known, i] - labels[known, i]).mean()) if known.any() else float('nan')
     agreement[name] = series.correlation(readings[known, i], labels[known, i])
@@ -132,6 +138,7 @@ def save_reader(path: str, reader: Reader) -> None:
     'std': reader.std.tolist(),
     'error': reader.error,
     'agreement': reader.agreement,
+    'fields': reader.fields,
   }
   trunk.save(path, reader.params, about)
 
@@ -141,7 +148,8 @@ def load_reader(path: str) -> Reader:
   params, about = trunk.load(path)
   network = ReaderNetwork(**{k: tuple(v) if isinstance(v, list) else v for k, v in about['network'].items()})
   mean, std = (np.asarray(about[key], np.float32) for key in ('mean', 'std'))
-  return Reader(network, params, mean, std, about['error'], about['agreement'])
+  fields = tuple(about.get('fields', FIELDS))
+  return Reader(network, params, mean, std, about['error'], about['agreement'], fields)
 
 
 def dataclass_fields(module: nn.Module) -> dict[str, Any]:

@@ -17,14 +17,15 @@ from seetalk_jax.errors import InputError
 from seetalk_jax.models import blocks
 from seetalk_jax.stages import base, losses
 
+RECALL_AT = (1, 5, 10)
 NUM_LIP_FIELDS = 8  # the first motion controls are those of the lips
 _PREPARE_BATCHES = 24
 
 
 def info_nce(
   speech: jax.Array, face: jax.Array, temperature: jax.Array | float, speaker: jax.Array
-) -> tuple[jax.Array, jax.Array]:
-  """Symmetric InfoNCE (arXiv 2103.00020) over the batch.
+) -> tuple[jax.Array, dict[str, jax.Array]]:
+  """Symmetric InfoNCE (arXiv 2103.00020) over the batch, which is the global one on any mesh.
 
   Args:
     speech, face: unit vectors `[b, d]`; row i of both belongs together.
@@ -32,8 +33,8 @@ def info_nce(
     speaker: int `[b]`; other rows of the same speaker are no negatives, they are left out.
 
   Returns:
-    the loss, and the share of voices whose face is the nearest of the batch (other faces of the same speaker
-    left out).
+    the loss; and `recall_at_k`, the share of voices whose face is among the k nearest of the batch (other faces
+    of the same speaker left out), for every k of RECALL_AT that is less than the batch.
   """
   logits = jnp.einsum('id,jd->ij', speech, face) / temperature
   same = (speaker[:, None] == speaker[None, :]) & ~jnp.eye(speaker.shape[0], dtype=bool)
@@ -41,8 +42,9 @@ def info_nce(
   diagonal = jnp.diagonal(logits)
   to_face = jax.nn.logsumexp(logits, axis=1) - diagonal
   to_speech = jax.nn.logsumexp(logits, axis=0) - diagonal
-  found = jnp.mean(jnp.argmax(logits, axis=1) == jnp.arange(speaker.shape[0]))
-  return 0.5 * jnp.mean(to_face + to_speech), found
+  nearer = jnp.sum(logits > diagonal[:, None], axis=1)
+  recalls = {f'recall_at_{k}': jnp.mean(nearer < k) for k in RECALL_AT if k < speaker.shape[0]}
+  return 0.5 * jnp.mean(to_face + to_speech), recalls
 
 
 @dataclasses.dataclass(frozen=True)
@@ -124,7 +126,7 @@ class ConReStage(base.StageBase):
     features = self._method(params, 'speech_encoder')(batch['speech'], batch['num_samples'])
     face = self._method(params, 'face_encoder')(image)
     temperature = head(method='temperature')
-    contrastive, found = info_nce(features.embedding, face, temperature, batch['speaker'])
+    contrastive, recalls = info_nce(features.embedding, face, temperature, batch['speaker'])
 
     small = blocks.resize_image(image, 64)
     from_face = jnp.mean(jnp.abs(head(face, method='draw') - small))
@@ -132,7 +134,7 @@ class ConReStage(base.StageBase):
     loss = self.contrastive_weight * contrastive + self.reconstruction_weight * (from_face + from_speech)
     metrics = {
       'contrastive': contrastive,
-      'recall_at_1': found,
+      **recalls,
       'temperature': temperature,
       'draw_from_face': from_face,
       'draw_from_speech': from_speech,

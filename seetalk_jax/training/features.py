@@ -20,7 +20,7 @@ import numpy as np
 
 from seetalk_jax.errors import ConfigError
 from seetalk_jax.training import watch
-from seetalk_jax.training.stage_data import StageData, close
+from seetalk_jax.training.stage_data import StageData, close, data_seed
 
 _ROWS_PER_PART = 1024
 _ROWS_AT_ONCE = 32
@@ -127,7 +127,7 @@ def _key(config, stage, frozen) -> str:
     'view': stage.view,
     'spec': {name: str(value) for name, value in stage.batch_spec(_ROWS_AT_ONCE).items()},
     'data_options': {name: str(value) for name, value in stage.data_options().items()},
-    'data': [list(config.data.corpora), bool(config.data.augment), config.seed],
+    'data': [list(config.data.corpora), bool(config.data.augment), data_seed(config)],
     'files': [(str(path.relative_to(root)), path.stat().st_size) for path in files],
   }
   digest.update(json.dumps(described, sort_keys=True).encode())

@@ -125,7 +125,8 @@ def _train_steps(config, workdir, stage, given, frozen, data, checkpoints, signa
   held_out = data.held_out(spec)
   cached = config.data.get('cached_samples', 0)
   if cached:
-    batches = features.cached_batches(config, stage, frozen, data, meta['data_index'])
+    with clock.paused():
+      batches = features.cached_batches(config, stage, frozen, data, meta['data_index'])
   else:
     batches = data.train(start_index=meta['data_index'])
 

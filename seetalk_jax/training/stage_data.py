@@ -35,7 +35,7 @@ class StageData:
       directories,
       **{
         'batch_size': batch_size,
-        'seed': config.seed,
+        'seed': data_seed(config),
         'process_index': jax.process_index(),
         'process_count': hosts,
         'num_workers': config.data.num_workers,
@@ -58,6 +58,12 @@ class StageData:
     kept = list(itertools.islice(batches, self._config.eval_batches))
     close(batches)
     return [{name: batch[name] for name in spec} for batch in kept]
+
+
+def data_seed(config) -> int:
+  """Which samples are drawn, and how: `config.data.seed`, or that of the run where it is -1."""
+  seed = config.data.get('seed', -1)
+  return config.seed if seed == -1 else seed
 
 
 def close(batches) -> None:

@@ -1,6 +1,6 @@
-"""Prints loss and gradients of a stage's step on a mesh as one line of JSON; a program, for sharding_test.
+"""Losses of a stage's step on a mesh as one line of JSON, its gradients as a file; a program, for sharding_test.
 
-python tests/training/eight_devices.py NUM_DEVICES DATA,FSDP,TENSOR STAGE
+python tests/training/eight_devices.py NUM_DEVICES DATA,FSDP,TENSOR STAGE GRADIENTS.npz
 """
 
 import importlib.util
@@ -10,6 +10,7 @@ import pathlib
 import sys
 
 NUM_DEVICES, MESH, STAGE = int(sys.argv[1]), [int(n) for n in sys.argv[2].split(',')], sys.argv[3]
+GRADIENTS = sys.argv[4]
 os.environ['XLA_FLAGS'] = f'--xla_force_host_platform_device_count={NUM_DEVICES}'
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / 'tests' / 'training')]
@@ -75,17 +76,9 @@ def main() -> None:
       first, metrics = compiled(first, frozen, batch, progress)
       losses.append(float(metrics['loss']))
   flat = jax.tree_util.tree_flatten_with_path(gradients)[0]
-  print(
-    json.dumps(
-      {
-        'losses': losses,
-        'gradients': {jax.tree_util.keystr(path): np.asarray(g).ravel()[:50].tolist() for path, g in flat},
-        'norms': {jax.tree_util.keystr(path): float(np.linalg.norm(g)) for path, g in flat},
-        'largest_pieces': largest,
-        'batch_pieces': pieces(next(iter(batch.values()))),
-      }
-    )
-  )
+  np.savez(GRADIENTS, **{jax.tree_util.keystr(path): np.asarray(g) for path, g in flat})
+  batch_pieces = pieces(next(iter(batch.values())))
+  print(json.dumps({'losses': losses, 'largest_pieces': largest, 'batch_pieces': batch_pieces}))
 
 
 if __name__ == '__main__':

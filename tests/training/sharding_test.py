@@ -53,22 +53,34 @@ def test_mesh_sizes_must_fit():
       sharding.make_mesh(**sizes, devices=devices)
 
 
-def run(num_devices, mesh, stage):
-  command = [sys.executable, str(PROGRAM), str(num_devices), mesh, stage]
+def run(num_devices, mesh, stage, path):
+  command = [sys.executable, str(PROGRAM), str(num_devices), mesh, stage, str(path)]
   out = subprocess.run(command, capture_output=True, text=True, timeout=600)
   assert out.returncode == 0, out.stderr[-3000:]
-  return json.loads(out.stdout.splitlines()[-1])
+  with np.load(path) as gradients:
+    return json.loads(out.stdout.splitlines()[-1]), dict(gradients)
 
 
-@pytest.mark.parametrize('stage', ['toy', pytest.param('conre', marks=pytest.mark.slow)])
-def test_one_device_and_eight_agree(stage):
-  one, eight = run(1, '1,1,1', stage), run(8, '2,2,2', stage)
-  assert one['batch_pieces'] == 1 and eight['batch_pieces'] == 4
-  assert eight['largest_pieces'] == 4  # fsdp x tensor
-  np.testing.assert_allclose(one['losses'], eight['losses'], rtol=2e-5)
+@pytest.mark.parametrize(
+  'stage, mesh',
+  [
+    ('toy', '2,2,2'),
+    ('conre', '8,1,1'),
+    pytest.param('conre', '1,8,1', marks=pytest.mark.slow),
+    pytest.param('conre', '2,2,2', marks=pytest.mark.slow),
+  ],
+)
+def test_one_device_and_eight_agree(stage, mesh, tmp_path):
+  one, wanted = run(1, '1,1,1', stage, tmp_path / 'one.npz')
+  eight, found = run(8, mesh, stage, tmp_path / 'eight.npz')
+  data, fsdp, tensor = map(int, mesh.split(','))
+  assert one['batch_pieces'] == 1 and eight['batch_pieces'] == data * fsdp
+  assert eight['largest_pieces'] == fsdp * tensor
+  np.testing.assert_allclose(one['losses'], eight['losses'], rtol=1e-5)
   assert stage != 'toy' or one['losses'][3] < one['losses'][1] == pytest.approx(one['losses'][0])
-  for path, norm in one['norms'].items():
-    scale = max(norm, 1e-4)
-    assert abs(norm - eight['norms'][path]) < 1e-3 * scale, path
-    difference = np.subtract(one['gradients'][path], eight['gradients'][path])
-    assert np.linalg.norm(difference) < 1e-3 * scale, path
+  total = np.sqrt(sum(np.sum(np.square(leaf)) for leaf in wanted.values()))
+  assert wanted.keys() == found.keys()
+  for path, leaf in wanted.items():
+    # A bias before a normalisation has no gradient but rounding: that is held to the whole gradient's norm.
+    bound = max(1e-5 * np.linalg.norm(leaf), 1e-8 * total)
+    assert np.linalg.norm(found[path] - leaf) <= bound, path
