@@ -25,4 +25,10 @@ KINDS = {
   'wavlm': Kind('speech_encoder', 'wav2vec', 'WavLM, as transformers stores it'),
   'sd-vae': Kind('autoencoder', 'autoencoder', "Stable Diffusion's autoencoder, as diffusers stores it"),
   'sd-unet': Kind('portrait_unet', 'unet', "Stable Diffusion's UNet, as diffusers stores it"),
+  'arcface': Kind(
+    'face_encoder',
+    'arcface',
+    "ArcFace's IResNet, as InsightFace stores it (published weights: for non-commercial research only)",
+  ),
+  'vit': Kind('face_encoder', 'vit', 'ViT, as transformers stores it'),
 }

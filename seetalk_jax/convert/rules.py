@@ -88,7 +88,12 @@ def convert(
       )
     if path in found:
       raise CheckpointError(f'two tensors for {path}, {tensors.file}: {origin[path]} and {name}')
-    array = rule.turn(*(tensors.read(n) for n in names))
+    arrays = [tensors.read(n) for n in names]
+    try:
+      array = rule.turn(*arrays)
+    except ValueError:  # numpy's, which does not say of what
+      told = ', '.join(f'{n} {tensors.shapes[n]}' for n in names)
+      raise CheckpointError(f'shapes that do not go together, {tensors.file}: {told}') from None
     if tuple(array.shape) != tuple(wanted[path]):
       raise CheckpointError(
         f'a tensor of another shape, {tensors.file}: {name} {shape} makes {path} {tuple(array.shape)}, the '
