@@ -43,6 +43,13 @@ def stage_config(
   config.options = ConfigDict()  # numbers of the stage, see its dataclass
   config.init = ConfigDict()  # where given networks come from: a run's directory, a release, or 'demo'
 
+  # For given weights, of converted networks above all. Factors of a low rank learn beside the kernels of dense layers,
+  # which stay as they are: network -> 'rank=16, alpha=16, targets=to_q|to_k|to_v|to_out' ('': kernels learn).
+  config.lora = ConfigDict()
+  # 'NETWORK/PATH=STEP, ...': parameters whose path begins so rest until that step (-1: always). What a converted
+  # network lacks learns from the start.
+  config.unfreeze = ''
+
   config.data_root = 'data/synthetic'
   config.data = ConfigDict()
   config.data.corpora = (f'corpus/{corpus}',)  # relative to data_root

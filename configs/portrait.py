@@ -56,4 +56,5 @@ def get_config(variant: str = 'demo') -> ConfigDict:
       'sample_adaptive_weighting': '',  # to start from
     }
   )
+  config.lora = ConfigDict({'portrait_unet': ''})
   return config

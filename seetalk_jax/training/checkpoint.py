@@ -151,13 +151,37 @@ def check_same_shapes(name: str, have: PyTree, want: PyTree, where: str) -> None
       )
 
 
-def write_config(workdir: str | pathlib.Path, config, networks: Mapping[str, nn.Module]) -> None:
-  """WORKDIR/config.json: the configuration, and class and fields of every network that the stage trains."""
+def write_config(
+  workdir: str | pathlib.Path,
+  config,
+  networks: Mapping[str, nn.Module],
+  adapted: Mapping[str, Mapping[str, Any]] | None = None,
+) -> None:
+  """WORKDIR/config.json: the configuration, and class and fields of every network that the stage trains.
+
+  Args:
+    adapted: what `lora.describe` says of networks that learn by factors.
+
+  Raises:
+    CheckpointError: the run began with other factors or another base.
+  """
+  path = pathlib.Path(workdir) / CONFIG_FILE
   content = {
     'config': json.loads(config.to_json_best_effort()),
     'networks': {name: described.describe(module) for name, module in networks.items()},
+    **({'adapted': adapted} if adapted else {}),
   }
-  _write_json(pathlib.Path(workdir) / CONFIG_FILE, content)
+  begun = path.parent / CHECKPOINTS
+  if path.exists() and begun.exists() and any(begun.iterdir()):
+    before = json.loads(path.read_text()).get('adapted', {})
+    for name in before.keys() | (adapted or {}).keys():
+      was, now = before.get(name, {}), (adapted or {}).get(name, {})
+      if any(was.get(key) != now.get(key) for key in ('scale', 'crc32')):
+        raise CheckpointError(
+          f'the factors of {name} in {path.parent} belong to {was or "no base"}, not to {now or "none"}: '
+          f'start from the same weights with the same config.lora.{name}, or in another --workdir'
+        )
+  _write_json(path, content)
 
 
 def write_result(workdir: str | pathlib.Path, result: Mapping[str, Any]) -> None:
@@ -201,8 +225,10 @@ class StageResult:
 def load_stage_result(workdir: str | pathlib.Path, step: int | None = None) -> StageResult:
   """Networks, EMA parameters, collections and statistics of a run's checkpoint (the latest).
 
+  Low-rank factors are added to their bases, which are read from where the run had them.
+
   Raises:
-    CheckpointError: the directory is not a training run, or has no checkpoint yet.
+    CheckpointError: the directory is not a training run, has no checkpoint yet, or a base is not what it was.
   """
   workdir = pathlib.Path(workdir)
   if not (workdir / CONFIG_FILE).exists():
@@ -211,9 +237,14 @@ def load_stage_result(workdir: str | pathlib.Path, step: int | None = None) -> S
   with Checkpoints(workdir) as checkpoints:
     step = step if step is not None else checkpoints.latest
     parts = checkpoints.read(('ema_params', 'collections', 'statistics'), step)
+  params = parts['ema_params']
+  if written.get('adapted'):
+    from seetalk_jax.training import lora  # only here: it reads bases by this very function
+
+    params = lora.merge_result(params, written['adapted'])
   return StageResult(
     networks=written['networks'],
-    params=parts['ema_params'],
+    params=params,
     collections=parts['collections'],
     statistics=parts['statistics'],
     config=written['config'],

@@ -13,7 +13,7 @@ from flax import linen as nn
 
 from seetalk_jax.errors import ConfigError
 from seetalk_jax.stages import base
-from seetalk_jax.training import checkpoint, features, sharding, watch
+from seetalk_jax.training import checkpoint, features, lora, sharding, watch
 from seetalk_jax.training import state as state_lib
 from seetalk_jax.training import step as step_lib
 from seetalk_jax.training.given import check_finished, complete, fresh_parts, load_given
@@ -73,6 +73,7 @@ def train(config, workdir: str | pathlib.Path, *, make_batches: MakeBatches | No
   given, frozen = load_given(config.init)
   stage = base.build_stage(config, given)
   check_finished(config.init, stage.frozen)
+  stage = lora.adapt(stage, config, given)
   data = StageData(config, stage, make_batches)
   run = _train_pass if base.is_pass(stage) else _train_steps
   saved = checkpoint.Checkpoints(workdir, keep=config.keep_checkpoints)
@@ -89,7 +90,9 @@ def _train_steps(config, workdir, stage, given, frozen, data, checkpoints, signa
   mesh = sharding.make_mesh(**config.mesh)
   root = jax.random.key(config.seed)
   frozen = _with_statistics(stage, frozen, data, checkpoints)
-  optimizer = state_lib.make_optimizer(stage, config.optimizer)
+  optimizer = state_lib.make_optimizer(
+    stage, config.optimizer, config.get('unfreeze', ''), _fresh_paths(stage, given, config)
+  )
   init_rng = state_lib.rng_for(root, 'init', 0)
 
   def create(frozen):
@@ -113,7 +116,8 @@ def _train_steps(config, workdir, stage, given, frozen, data, checkpoints, signa
     state = _start_from(state, stage, given, frozen, shardings, config)
     meta = {'seconds': 0.0, 'data_index': 0}
   if jax.process_index() == 0:
-    checkpoint.write_config(workdir, config, stage.networks)
+    checkpoint.write_config(workdir, config, stage.networks, lora.describe(stage, frozen))
+  bases = sharding.put_frozen({name: frozen.params[name] for name in lora.adapted_by(stage)}, mesh)
   frozen = sharding.put_frozen(frozen.replace(statistics={}, **_only(frozen, stage.frozen)), mesh)
   start = int(state.step)
   clock = watch.Clock(meta['seconds'], config)
@@ -129,6 +133,8 @@ def _train_steps(config, workdir, stage, given, frozen, data, checkpoints, signa
       batches = features.cached_batches(config, stage, frozen, data, meta['data_index'])
   else:
     batches = data.train(start_index=meta['data_index'])
+
+  frozen = frozen.replace(params={**frozen.params, **bases})  # only now: features do not depend on them
 
   waited = 0.0
 
@@ -247,15 +253,22 @@ def _start_from(state, stage, given, frozen, shardings, config):
     if name not in given:
       continue
     new = fresh_parts(config.init[name], name)
-    own = complete(frozen.params[name], state.params[name], new)
-    checkpoint.check_same_shapes(name, own, state.params[name], config.init[name])
-    for part in ('params', 'ema_params'):
-      parts[part][name] = jax.device_put(own, getattr(shardings, part)[name])
+    if name not in lora.adapted_by(stage):  # factors are all new
+      own = complete(frozen.params[name], state.params[name], new)
+      checkpoint.check_same_shapes(name, own, state.params[name], config.init[name])
+      for part in ('params', 'ema_params'):
+        parts[part][name] = jax.device_put(own, getattr(shardings, part)[name])
     if name in frozen.collections and name in state.collections:
       parts['collections'][name] = jax.device_put(frozen.collections[name], shardings.collections[name])
     added = f', its {", ".join(new)} anew' if new else ''
     watch.say(f'{name} starts from {config.init[name]}{added}')
   return state.replace(**parts)
+
+
+def _fresh_paths(stage, given, config) -> list[str]:
+  """Beginnings of the paths of parameters that given networks lack."""
+  named = [(name, config.init[name]) for name in stage.networks if name in given]
+  return [f'{name}/{part}' for name, where in named for part in fresh_parts(where, name)]
 
 
 def _only(frozen: base.Frozen, names) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import jax
@@ -12,7 +12,7 @@ import optax
 from flax import struct
 
 from seetalk_jax.stages.base import Frozen, Stage
-from seetalk_jax.training import sharding
+from seetalk_jax.training import sharding, unfreeze
 
 PyTree = Any
 
@@ -42,12 +42,19 @@ def rng_for(root: jax.Array, stream: str, step) -> jax.Array:
   return jax.random.fold_in(jax.random.fold_in(root, zlib.crc32(stream.encode())), step)
 
 
-def make_optimizer(stage: Stage, options) -> optax.GradientTransformation:
+def make_optimizer(
+  stage: Stage, options, resting: str = '', fresh: Collection[str] = ()
+) -> optax.GradientTransformationExtraArgs:
   """AdamW without its learning rate, which `learning_rate` gives step by step.
 
   Args:
     options: config.optimizer: b1, b2, weight_decay (kernels only: arrays of two dimensions and more),
       max_grad_norm.
+    resting: config.unfreeze; with it, `update` needs the keyword argument `step`.
+    fresh: beginnings of paths, from the network's name on, of parameters that never rest.
+
+  Raises:
+    ConfigError: `resting` does not read (or, at `init`, names no parameter).
   """
 
   def is_kernel(params):
@@ -57,12 +64,15 @@ def make_optimizer(stage: Stage, options) -> optax.GradientTransformation:
     flags = jax.tree.leaves(stage.trainable(sharding.unbox(params)))
     return jax.tree.unflatten(jax.tree.structure(params), [not flag for flag in flags])
 
-  return optax.chain(
+  adamw = optax.chain(
     optax.clip_by_global_norm(options.max_grad_norm),
     optax.scale_by_adam(b1=options.b1, b2=options.b2),
     optax.add_decayed_weights(options.weight_decay, mask=is_kernel),
     optax.masked(optax.set_to_zero(), untouched),
   )
+  if steps := unfreeze.parse(resting):
+    return unfreeze.staged(adamw, steps, fresh, options.warmup_steps)
+  return optax.with_extra_args_support(adamw)
 
 
 def learning_rate(options, step: jax.Array, progress: jax.Array) -> jax.Array:

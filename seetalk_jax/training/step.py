@@ -20,7 +20,7 @@ PyTree = Any
 
 def train_step(
   stage: Stage,
-  optimizer: optax.GradientTransformation,
+  optimizer: optax.GradientTransformationExtraArgs,
   options,
   root: jax.Array,
   state: TrainState,
@@ -41,7 +41,7 @@ def train_step(
     return stage.loss(params, frozen, state.collections, batch, rng_for(root, 'loss', state.step), state.step)
 
   (loss, (metrics, collections)), gradients = jax.value_and_grad(loss_of, has_aux=True)(state.params)
-  updates, opt_state = optimizer.update(gradients, state.opt_state, state.params)
+  updates, opt_state = optimizer.update(gradients, state.opt_state, state.params, step=state.step)
   rate = learning_rate(options, state.step, progress)
   params = optax.apply_updates(state.params, jax.tree.map(lambda u: -rate * u, updates))
   decay = ema_decay(options.ema_decay, state.step)
@@ -71,7 +71,7 @@ def eval_step(
 
 def compile_step(
   stage: Stage,
-  optimizer: optax.GradientTransformation,
+  optimizer: optax.GradientTransformationExtraArgs,
   options,
   root: jax.Array,
   mesh: Mesh,

@@ -174,6 +174,8 @@ def get_config(**changes) -> ml_collections.ConfigDict:
       'model': {'toy_net': 'tiny'},
       'options': {'noise': 0.1, 'nan_at': -1},
       'init': {'toy_net': '', 'toy_given': ''},
+      'lora': {'toy_net': ''},
+      'unfreeze': '',
       'data_root': '',
       'data': {'corpora': ('',), 'batch_size': 8, 'num_workers': 0, 'augment': False},
       'optimizer': {

@@ -1,0 +1,266 @@
+"""Low-rank factors: the base at first, plain kernels at last, and nothing but factors in between."""
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+import ml_collections
+import numpy as np
+import pytest
+import toy_stage
+from jax.sharding import PartitionSpec
+
+from seetalk_jax import described, released
+from seetalk_jax.errors import CheckpointError, ConfigError
+from seetalk_jax.models import blocks
+from seetalk_jax.stages import base
+from seetalk_jax.training import checkpoint, given, loop, lora, sharding, state, step
+
+RANK, TARGETS = 2, 'widen|project'
+SPEC = f'rank={RANK}, alpha=4, targets={TARGETS}'
+
+
+@pytest.fixture(autouse=True)
+def toy():
+  toy_stage.register()
+
+
+def train(workdir, **changes):
+  # A rate that does not fall: the schedule knows how many steps are meant to come.
+  changes = {'optimizer.final_fraction': 1.0, 'eval_batches': 0, **changes}
+  return loop.train(toy_stage.get_config(**changes), workdir, make_batches=toy_stage.make_batches)
+
+
+@pytest.fixture(scope='module')
+def runs(tmp_path_factory):
+  """Folders of a run, and of one that adapts it for eight steps."""
+  toy_stage.register()
+  root = tmp_path_factory.mktemp('runs')
+  train(root / 'base', num_steps=2)
+  train(root / 'adapted', **{'init.toy_net': str(root / 'base'), 'lora.toy_net': SPEC})
+  return root / 'base', root / 'adapted'
+
+
+def read(workdir, *names):
+  with checkpoint.Checkpoints(workdir) as saved:
+    return saved.read(names)
+
+
+def flat(tree):
+  return described.flatten(tree)
+
+
+def test_specs():
+  assert lora.parse('net', 'rank=4') == lora.LowRank(4)
+  assert lora.parse('net', 'rank=4, alpha=8, targets=a|fc1_*') == lora.LowRank(4, 8.0, ('a', 'fc1_*'))
+  assert lora.LowRank(4).scale == 1 and lora.LowRank(4, 8.0).scale == 2
+  for wrong in ('rank', 'rank=0', 'rank=x', 'breadth=3', 'rank=4; alpha=4'):
+    with pytest.raises(ConfigError, match='config.lora.net=.* does not read'):
+      lora.parse('net', wrong)
+  options = lora.LowRank(targets=('to_q', 'fc1_*'))
+  assert options.adapts('a/to_q/kernel', 2) and options.adapts('fc1_3/kernel', 2)
+  for path, ndim in (('a/to_q/bias', 1), ('a/to_k/kernel', 2), ('to_q/b/kernel', 2), ('to_q/kernel', 4)):
+    assert not options.adapts(path, ndim)
+
+
+def test_only_factors_are_trained(runs):
+  parts = read(runs[1], 'params', 'ema_params', 'opt_state')
+  factors = {f'toy_net/{layer}/{factor}' for layer in TARGETS.split('|') for factor in ('lora_a', 'lora_b')}
+  assert set(flat(parts['params'])) == set(flat(parts['ema_params'])) == factors
+  assert flat(parts['params'])['toy_net/widen/lora_a'].shape == (16, RANK)
+  assert flat(parts['params'])['toy_net/widen/lora_b'].shape == (RANK, 32)
+  # Two moments of every factor, and of nothing else.
+  sizes = sum(np.size(leaf) for leaf in flat(parts['params']).values())
+  assert sum(np.size(leaf) for leaf in jax.tree.leaves(parts['opt_state']) if np.size(leaf) > 1) == 2 * sizes
+
+
+def test_it_begins_as_the_base(runs):
+  config = toy_stage.get_config(**{'init.toy_net': str(runs[0]), 'lora.toy_net': SPEC})
+  modules, frozen = given.load_given(config.init)
+  plain = base.build_stage(config, modules)
+  stage = lora.adapt(plain, config, modules)
+  boxed, collections = stage.init(jax.random.key(0), frozen)
+  params = sharding.unbox(boxed)
+  assert np.abs(params['toy_net']['widen']['lora_a']).max() > 0.1
+  whole = stage.merged(params, frozen)
+  jax.tree.map(np.testing.assert_array_equal, whole['toy_net'], frozen.params['toy_net'])
+  batch = base.fake_batch(stage.batch_spec(4))
+  losses = [
+    each.loss(own, frozen, collections, batch, jax.random.key(1), 0)[0]
+    for each, own in ((stage, params), (plain, {'toy_net': frozen.params['toy_net']}))
+  ]
+  assert losses[0] == losses[1]
+  # Factors are split as their kernel is, never along the rank.
+  mesh = jax.sharding.AbstractMesh((1, 2, 2), ('data', 'fsdp', 'tensor'))
+  widen = {
+    name: sharding.spec_for(leaf.names, leaf.value.shape, mesh)
+    for name, leaf in boxed['toy_net']['widen'].items()
+  }
+  assert widen == {'lora_a': PartitionSpec('fsdp', None), 'lora_b': PartitionSpec(None, 'tensor')}
+
+
+def test_what_is_handed_on_is_whole(runs, tmp_path):
+  result, before = checkpoint.load_stage_result(runs[1]), checkpoint.load_stage_result(runs[0])
+  have, old = flat(result.params['toy_net']), flat(before.params['toy_net'])
+  ema = flat(read(runs[1], 'ema_params')['ema_params']['toy_net'])
+  assert have.keys() == old.keys()
+  for path, value in have.items():
+    assert isinstance(value, np.ndarray)
+    layer = path.removesuffix('kernel')
+    if f'{layer}lora_a' in ema:
+      wanted = old[path] + 4 / RANK * ema[f'{layer}lora_a'] @ ema[f'{layer}lora_b']
+      np.testing.assert_allclose(value, wanted, rtol=1e-6, atol=1e-7)
+      assert np.abs(value - old[path]).max() > 1e-3
+    else:
+      np.testing.assert_array_equal(value, old[path])
+  # Factors beside the kernels answer as the whole kernels do.
+  x, module = jax.random.normal(jax.random.key(0), (5, 8, 8, 3)), result.modules()['toy_net']
+  variables = result.collections['toy_net']
+  y = module.apply({'params': result.params['toy_net'], **variables}, x)
+  trained = read(runs[1], 'ema_params')['ema_params']['toy_net']
+  beside = lora.merge(before.params['toy_net'], trained, 2.0)
+  np.testing.assert_allclose(y, module.apply({'params': beside, **variables}, x), rtol=1e-6, atol=1e-6)
+  # The next run starts from it, adapting it again if it likes.
+  train(tmp_path / 'on', num_steps=1, **{'init.toy_net': str(runs[1]), 'optimizer.learning_rate': 0.0})
+  again = checkpoint.load_stage_result(tmp_path / 'on').params
+  jax.tree.map(np.testing.assert_array_equal, again, result.params)
+  train(tmp_path / 'twice', num_steps=2, **{'init.toy_net': str(runs[1]), 'lora.toy_net': SPEC})
+  twice = flat(checkpoint.load_stage_result(tmp_path / 'twice').params['toy_net'])
+  np.testing.assert_array_equal(twice['conv_in/kernel'], old['conv_in/kernel'])
+  assert np.abs(twice['widen/kernel'] - have['widen/kernel']).max() > 0
+
+
+def test_restart_changes_nothing(runs, tmp_path):
+  changes = {'init.toy_net': str(runs[0]), 'lora.toy_net': SPEC}
+  train(tmp_path, num_steps=4, **changes)
+  for other, message in (
+    ({'lora.toy_net': SPEC.replace('alpha=4', 'alpha=2')}, 'factors of toy_net.*belong to'),
+    ({'lora.toy_net': SPEC.replace('rank=2', 'rank=3')}, r'project/lora_a is \(32, 2\).*but \(32, 3\)'),
+    ({'lora.toy_net': ''}, 'absent'),
+    ({'init.toy_net': str(runs[1])}, 'factors of toy_net.*belong to'),
+  ):
+    with pytest.raises(CheckpointError, match=message):
+      train(tmp_path, num_steps=8, **{**changes, **other})
+  train(tmp_path, num_steps=8, **changes)
+  both = [read(place, 'params', 'ema_params', 'opt_state') for place in (tmp_path, runs[1])]
+  jax.tree.map(lambda x, y: np.testing.assert_allclose(x, y, rtol=1e-6, atol=1e-6), *both)
+
+
+def test_another_base_is_refused(runs, tmp_path):
+  train(tmp_path / 'base', num_steps=1)
+  train(tmp_path / 'adapted', num_steps=1, **{'init.toy_net': str(tmp_path / 'base'), 'lora.toy_net': SPEC})
+  train(tmp_path / 'base', num_steps=2)
+  with pytest.raises(CheckpointError, match='not what it was when its factors were trained'):
+    checkpoint.load_stage_result(tmp_path / 'adapted')
+
+
+def test_mistakes_are_named(runs, tmp_path):
+  place = {'init.toy_net': str(runs[0])}
+  with pytest.raises(ConfigError, match='config.lora.toy_net needs given weights'):
+    train(tmp_path, **{'lora.toy_net': SPEC})
+  with pytest.raises(ConfigError, match='adapts nothing: no dense layer of .* is called conv_in or to_q'):
+    train(tmp_path, **{**place, 'lora.toy_net': 'rank=2, targets=conv_in|to_q'})
+  config = toy_stage.get_config(**place)
+  with config.unlocked():
+    config.lora.portrait_unet = 'rank=2'
+  with pytest.raises(ConfigError, match='config.lora.portrait_unet: stage toy trains toy_net'):
+    loop.train(config, tmp_path, make_batches=toy_stage.make_batches)
+
+
+FRESH = ('voice_proj/', 'token_proj/')
+
+
+def portrait(tmp_path, **fields):
+  """A tiny portrait stage on a converted UNet that lacks FRESH, with what it is given and a batch of features."""
+  size = 64
+  given_modules = {name: base.make_network(name, 'tiny') for name in ('speech_encoder', 'autoencoder')}
+  given_modules['portrait_unet'] = base.make_network('portrait_unet', 'tiny')
+  config = ml_collections.ConfigDict(
+    {
+      'stage': 'portrait',
+      'model': {'sample_adaptive_weighting': 'tiny'},
+      'options': {'image_size': size, 'draws': 1},
+      'init': {'portrait_unet': str(tmp_path / 'release')},
+      'optimizer': toy_stage.get_config().optimizer.to_dict() | {'warmup_steps': 1},
+      **fields,
+    }
+  )
+  plain = base.build_stage(config, given_modules)
+  init = jax.jit(lambda key: sharding.unbox(plain.init(key, base.Frozen())[0]))
+  # (Fresh networks end in zeros, and no gradient reaches what is inside.)
+  whole = jax.tree.map(lambda a: np.asarray(a) + 0.01, init(jax.random.key(0))['portrait_unet'])
+  kept = {path: value for path, value in flat(whole).items() if not path.startswith(FRESH)}
+  released.save_release(
+    tmp_path / 'release',
+    {'portrait_unet': (given_modules['portrait_unet'], described.unflatten(kept))},
+    provenance={'networks': {'portrait_unet': {'fresh': list(FRESH)}}},
+    dtype='float32',
+  )
+  rng = np.random.default_rng(0)
+  latent = plain.latent_shape
+  statistics = {
+    'beta0': np.float32(1),
+    'latent_scale': np.float32(1),
+    'face_prior_mean': rng.standard_normal(latent).astype(np.float32),
+    'face_prior_std': np.ones(latent, np.float32),
+  }
+  encoder = given_modules['speech_encoder']
+  batch = {
+    'latent': rng.standard_normal((2, *latent)).astype(np.float32),
+    'tokens': rng.standard_normal((2, 5, encoder.token_dim)).astype(np.float32),
+    'valid': np.ones((2, 5), bool),
+    'embedding': np.asarray(blocks.unit(jnp.asarray(rng.standard_normal((2, encoder.embedding_dim))))),
+  }
+  _, frozen = given.load_given(config.init)
+  return config, plain, given_modules, frozen.replace(statistics=statistics), batch, kept
+
+
+def test_a_converted_unet_learns_by_factors_and_its_new_parts_whole(tmp_path):
+  config, plain, modules, frozen, batch, kept = portrait(
+    tmp_path,
+    lora={'portrait_unet': 'rank=2'},
+    unfreeze='sample_adaptive_weighting=2, portrait_unet=1, portrait_unet/down=-1',
+  )
+  stage = lora.adapt(plain, config, modules)
+  fresh = loop._fresh_paths(stage, modules, config)
+  assert fresh == [f'portrait_unet/{part}' for part in FRESH]
+  optimizer = state.make_optimizer(stage, config.optimizer, config.unfreeze, fresh)
+  create = jax.jit(lambda f: sharding.unbox(state.create_state(stage, optimizer, jax.random.key(0), f)))
+  states = [create(frozen)]
+  root = jax.random.key(1)
+  run = jax.jit(lambda s, f, b: step.train_step(stage, optimizer, config.optimizer, root, s, f, b, 0.0)[0])
+  for _ in range(4):
+    states.append(run(states[-1], frozen, batch))
+  first = flat(states[0].params['portrait_unet'])
+  assert {path.rpartition('/')[2] for path in first if not path.startswith(FRESH)} == {'lora_a', 'lora_b'}
+  assert sum(path.endswith('lora_a') for path in first) == 8 * sum(
+    p.endswith('attn1/to_q/lora_a') for p in first
+  )
+  whole = flat(stage.merged(states[0].params, frozen)['portrait_unet'])
+  assert all(np.array_equal(whole[path], value) for path, value in kept.items())
+
+  def moved(path, i):
+    old, new = (flat(states[j].params)[path] for j in (i, i + 1))
+    return bool(jnp.any(old != new))
+
+  def moment(path, i):
+    tree = states[i].opt_state[1]
+    return float(sum(jnp.abs(flat(part)[path]).max() for part in (tree.mu, tree.nu)))
+
+  paths = flat(states[0].params)
+  down = next(p for p in paths if p.startswith('portrait_unet/down') and p.endswith('lora_b'))
+  middle = next(p for p in paths if p.startswith('portrait_unet/mid') and p.endswith('lora_b'))
+  saw = next(p for p in paths if p.startswith('sample_adaptive_weighting') and p.endswith('fc2/bias'))
+  new = 'portrait_unet/voice_proj/kernel'
+  for path, start in ((down, 99), (middle, 1), (saw, 2), (new, 0)):
+    assert [moved(path, i) for i in range(4)] == [i >= start for i in range(4)], path
+    assert [moment(path, i + 1) > 0 for i in range(4)] == [i >= start for i in range(4)], path
+  ema = flat(states[-1].ema_params)
+  np.testing.assert_array_equal(ema[down], paths[down])
+  assert jnp.any(ema[middle] != paths[middle])
+
+
+def test_all_else_is_the_stage_itself():
+  stage = lora.AdaptedStage(toy_stage.ToyStage({}, {}), {}, {}, {})
+  assert dataclasses.replace(stage, fresh={'a': ()}).name == 'toy'
+  assert not base.is_pass(stage) and stage.batch_spec(2).keys() == {'image', 'target'}
