@@ -1,4 +1,4 @@
-"""Attention with masks (True = valid), over `jax.nn.dot_product_attention`; transformer blocks on top."""
+"""Attention with masks (True = valid), by whatever the machine does it best with; transformer blocks on top."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from seetalk_jax.models import attention_kernels
 from seetalk_jax.models.blocks import dense, layer_norm
 from seetalk_jax.models.embeddings import apply_rotary, rotary_angles
 
@@ -28,18 +29,34 @@ def attend(
     mask: bool broadcastable to `[b, heads, t, s]`, True where a query may look. A query that may look nowhere
       gets zeros, with a finite (zero) gradient: that is what a dropped condition means.
   """
+  scale = query.shape[-1] ** -0.5 if scale is None else scale
   if mask is None:
-    return jax.nn.dot_product_attention(query, key, value, bias, scale=scale)
+    return _attend(query, key, value, None, bias, scale)
   mask = jnp.asarray(mask, bool)
-  b, t, s = query.shape[0], query.shape[1], key.shape[1]
+  b, s = query.shape[0], key.shape[1]
   if mask.ndim != 4:
     raise ValueError(f'mask must have 4 axes [b, heads, t, s], got shape {mask.shape}')
-  mask = jnp.broadcast_to(mask, (b, mask.shape[1], t, s))
-  somewhere = jnp.any(mask, axis=-1)  # [b, heads | 1, t]
+  mask = jnp.broadcast_to(mask, (b, *mask.shape[1:3], s))
+  somewhere = jnp.any(mask, axis=-1)  # [b, heads | 1, t | 1]
   # Open every key to the queries that may look nowhere: a plain mean, then thrown away; no row is empty.
-  mask = mask | ~somewhere[..., None]
-  out = jax.nn.dot_product_attention(query, key, value, bias, mask, scale=scale)
+  out = _attend(query, key, value, mask | ~somewhere[..., None], bias, scale)
   return jnp.where(jnp.swapaxes(somewhere, 1, 2)[..., None], out, jnp.zeros((), out.dtype))
+
+
+def _attend(query, key, value, mask, bias, scale):
+  how = attention_kernels.route(query, key, mask, bias)
+  if how == 'splash':
+    return attention_kernels.splash(query, key, value, mask, scale)
+  if how == 'by_heads':
+    if bias is not None:
+      bias = jnp.reshape(bias, (1,) * (4 - bias.ndim) + bias.shape)
+    return attention_kernels.by_heads(query, key, value, mask, bias, scale)
+  if mask is not None:
+    mask = jnp.broadcast_to(mask, (*mask.shape[:2], query.shape[1], key.shape[1]))
+  implementation = 'cudnn' if how == 'cudnn' else None
+  return jax.nn.dot_product_attention(
+    query, key, value, bias, mask, scale=scale, implementation=implementation
+  )
 
 
 def key_mask(valid: jax.Array) -> jax.Array:

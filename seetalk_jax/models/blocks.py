@@ -254,6 +254,11 @@ class ResBlock(nn.Module):
     return residual + x
 
 
+def exact_gelu(x: jax.Array) -> jax.Array:
+  """`x` times the normal distribution at `x`, through erf: on a CPU faster than `jax.nn.gelu`'s erfc."""
+  return 0.5 * x * (1.0 + jax.lax.erf(x * np.sqrt(0.5).astype(x.dtype)))
+
+
 def pixel_unshuffle(image: jax.Array, factor: int) -> jax.Array:
   """`[b, h * f, w * f, c] -> [b, h, w, f * f * c]`: picture detail moved into channels, nothing lost."""
   return einops.rearrange(image, '... (h fh) (w fw) c -> ... h w (fh fw c)', fh=factor, fw=factor)

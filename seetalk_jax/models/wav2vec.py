@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from seetalk_jax.models.attention import attend, key_mask
-from seetalk_jax.models.blocks import conv, dense, layer_norm, partitioned
+from seetalk_jax.models.blocks import conv, dense, exact_gelu, layer_norm, partitioned
 
 KERNELS = (10, 3, 3, 3, 3, 2, 2)
 STRIDES = (5, 2, 2, 2, 2, 2, 2)
@@ -121,7 +121,7 @@ class Wav2Vec2(nn.Module):
         x = layer_norm(f'feature_norm_{i}', **types)(x)
       elif i == 0:
         x = ChannelNorm(name='feature_norm_0', **types)(x)
-      x = jax.nn.gelu(x, approximate=False)
+      x = exact_gelu(x)
     return x
 
 
@@ -159,7 +159,7 @@ class PositionalConvolution(nn.Module):
     padding = [(half, half - (self.kernel % 2 == 0))]
     types = dict(dtype=self.dtype, param_dtype=self.param_dtype)
     x = conv(x.shape[-1], (self.kernel,), 'conv', padding=padding, groups=self.groups, **types)(x)
-    return jax.nn.gelu(x, approximate=False)
+    return exact_gelu(x)
 
 
 class RelativePositions(nn.Module):
@@ -212,7 +212,7 @@ class Layer(nn.Module):
     attention_norm, final_norm = (layer_norm(name, **types) for name in ('attention_norm', 'final_norm'))
 
     def feed_forward(y):
-      return narrow(jax.nn.gelu(widen(y), approximate=False))
+      return narrow(exact_gelu(widen(y)))
 
     if self.pre_norm:
       x = x + attention(attention_norm(x), mask, bias)
