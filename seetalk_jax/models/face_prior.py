@@ -78,7 +78,10 @@ class FacePrior:
 
 @flax.struct.dataclass
 class PriorSums:
-  """Running count, mean and sum of squared deviations of latents: exact over any order of batches."""
+  """Running count (int32), mean and sum of squared deviations of latents: exact over any order of batches.
+
+  Batches may lie on many devices: their means and sums are over the whole batch.
+  """
 
   count: jax.Array
   mean: jax.Array
@@ -87,7 +90,7 @@ class PriorSums:
   @classmethod
   def empty(cls, shape: tuple[int, ...]) -> PriorSums:
     """Nothing seen yet; `shape` is that of one latent."""
-    return cls(jnp.zeros((), jnp.float32), jnp.zeros(shape, jnp.float32), jnp.zeros(shape, jnp.float32))
+    return cls(jnp.zeros((), jnp.int32), jnp.zeros(shape, jnp.float32), jnp.zeros(shape, jnp.float32))
 
 
 def update_prior(sums: PriorSums, latents: jax.Array) -> PriorSums:
@@ -97,11 +100,12 @@ def update_prior(sums: PriorSums, latents: jax.Array) -> PriorSums:
   mean = jnp.mean(latents, axis=0)
   squares = jnp.sum(jnp.square(latents - mean), axis=0)
   count = sums.count + number
+  share = number / count.astype(jnp.float32)
   delta = mean - sums.mean
   return PriorSums(
     count,
-    sums.mean + delta * (number / count),
-    sums.squares + squares + jnp.square(delta) * (sums.count * number / count),
+    sums.mean + delta * share,
+    sums.squares + squares + jnp.square(delta) * (sums.count.astype(jnp.float32) * share),
   )
 
 

@@ -178,7 +178,7 @@ class FacePriorStage:
   def update(self, accumulator: Seen, frozen: base.Frozen, batch: base.Batch) -> Seen:
     image = blocks.to_float(batch['portrait' if self.with_voice else 'image'])
     mean, _ = self.frozen['autoencoder'].apply(frozen.variables('autoencoder'), image, method='encode')
-    rows = accumulator.sums.count.astype(jnp.int32) + jnp.arange(mean.shape[0])
+    rows = accumulator.sums.count + jnp.arange(mean.shape[0])
     latents = accumulator.latents.at[rows].set(mean.astype(jnp.float32), mode='drop')
     embeddings = accumulator.embeddings
     if self.with_voice:

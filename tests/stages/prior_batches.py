@@ -1,0 +1,43 @@
+"""Batches and configuration that the face prior's pass is tested with, on one device and on eight."""
+
+from collections.abc import Iterator
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from configs import face_prior
+from seetalk_jax.stages import base
+
+NUM_BATCHES, BATCH_SIZE, SIZE = 4, 8, 64
+KEPT = 20  # no multiple of the batch size: of the third batch only half is kept
+
+# (data, fsdp, tensor) of eight devices -> the order of the batches there.
+MESHES = {(2, 4, 1): (3, 1, 0, 2), (2, 2, 2): (2, 0, 3, 1)}
+
+
+def config_of(release: str, mesh: tuple[int, int, int], **options):
+  """The tiny pass over all batches, with voices and directions, on a mesh (data, fsdp, tensor)."""
+  config = face_prior.get_config('tiny')
+  config.options.update({'components': 3, 'component_portraits': KEPT, 'with_voice': True, **options})
+  config.init.update({'autoencoder': release, 'speech_encoder': release})
+  config.mesh.update(dict(zip(('data', 'fsdp', 'tensor'), mesh, strict=True)))
+  config.data.batch_size, config.num_steps = BATCH_SIZE, NUM_BATCHES
+  return config
+
+
+def one(index: int) -> dict[str, np.ndarray]:
+  """A batch: noise, each with a mean and a contrast of its own."""
+  spec = {
+    'portrait': jax.ShapeDtypeStruct((BATCH_SIZE, SIZE, SIZE, 3), jnp.uint8),
+    **base.speech_spec(BATCH_SIZE),
+  }
+  batch = base.fake_batch(spec, seed=index)
+  batch['portrait'] = (batch['portrait'] // (index + 1) + 20 * index).astype(np.uint8)
+  batch['num_samples'] = np.arange(16_000, 48_000, 4_000, np.int32)
+  return batch
+
+
+def in_order(order: tuple[int, ...]) -> Iterator[dict[str, np.ndarray]]:
+  """Those batches, one after the other."""
+  return (one(index) for index in order)
