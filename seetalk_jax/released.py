@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import hashlib
 import json
 import os
@@ -14,8 +15,9 @@ from typing import Any
 
 import numpy as np
 
-from seetalk_jax import described
+from seetalk_jax import described, tensor_file
 from seetalk_jax.errors import CheckpointError
+from seetalk_jax.tensor_file import LazyArray
 
 PyTree = Any
 
@@ -173,11 +175,14 @@ def save_release(
   dtype: str = 'float16',
   sampling: Mapping[str, float] | None = None,
 ) -> pathlib.Path:
-  """Writes a release; the folder appears whole or not at all.
+  """Writes a release, one array at a time; the folder appears whole or not at all.
+
+  Names and shapes are checked before anything is written, values while they are.
 
   Args:
     directory: the folder to make; a release that is there already is replaced, anything else is not.
-    networks: network name -> (module, params) or (module, params, collections), plain nested dicts.
+    networks: network name -> (module, params) or (module, params, collections), plain nested dicts; of arrays, or of
+      `LazyArray`, no two of which are then in memory together.
     statistics: name -> number or array, kept in float32.
     provenance: what is known of the training. `provenance['networks'][NAME]` may hold `licence` and `origin`
       of one network, and `fresh`, beginnings of the names of parameters that are not there because nothing has
@@ -196,22 +201,28 @@ def save_release(
     raise CheckpointError(f'a file stands in the way, {directory}: give another folder')
   if directory.is_dir() and any(directory.iterdir()) and not (directory / INDEX_FILE).is_file():
     raise CheckpointError(f'the folder holds other things, {directory}: give a new or empty folder')
-  directory.parent.mkdir(parents=True, exist_ok=True)
   provenance = dict(provenance or {})
   notes = dict(provenance.pop('networks', {}))
-  beside = pathlib.Path(tempfile.mkdtemp(prefix=f'.{directory.name}.', suffix='.part', dir=directory.parent))
   others = {name: network[0] for name, network in networks.items()}
+  planned = {
+    name: _plan_network(name, *network, dtype=dtype, notes=notes.get(name, {}), others=others)
+    for name, network in networks.items()
+  }
+  values, arrays = _plan_statistics(statistics or {})
+  directory.parent.mkdir(parents=True, exist_ok=True)
+  beside = pathlib.Path(tempfile.mkdtemp(prefix=f'.{directory.name}.', suffix='.part', dir=directory.parent))
   try:
     entries = {
-      name: _write_network(beside, name, *network, dtype=dtype, notes=notes.get(name, {}), others=others)
-      for name, network in networks.items()
+      name: {**entry, 'sha256': tensor_file.write(beside / entry['file'], own)}
+      for name, (entry, own) in planned.items()
     }
+    digest = tensor_file.write(beside / STATISTICS_FILE, arrays)
     info = {
       'format': FORMAT,
       'format_version': FORMAT_VERSION,
       'library_version': _version(),
       'networks': entries,
-      'statistics': _write_statistics(beside, statistics or {}),
+      'statistics': {'values': values, 'file': STATISTICS_FILE, 'sha256': digest},
       'sampling': dict(sampling or {}),
       'provenance': provenance,
     }
@@ -226,12 +237,12 @@ def save_release(
 # ---- writing ---------------------------------------------------------------------------------------
 
 
-def _write_network(
-  directory, name, module, params, collections=None, *, dtype, notes, others
-) -> dict[str, Any]:
-  import safetensors.numpy
-
-  arrays = {key: _narrowed(value, dtype, f'{name}/{key}') for key, value in described.flatten(params).items()}
+def _plan_network(
+  name, module, params, collections=None, *, dtype, notes, others
+) -> tuple[dict[str, Any], dict[str, LazyArray]]:
+  """What seetalk.json will say of a network (its sha256 is not known yet), and the arrays of its file."""
+  params = described.flatten(params)
+  arrays = {key: _narrowed(value, dtype, f'{name}/{key}') for key, value in params.items()}
   for collection, tree in (collections or {}).items():
     if collection not in described.COLLECTIONS:
       raise ValueError(f'collection {collection!r} of {name} is not one of {described.COLLECTIONS}')
@@ -242,55 +253,54 @@ def _write_network(
     described.check_shapes(name, module, arrays, name, others, notes.get('fresh', ()))
   except CheckpointError as error:
     raise ValueError(str(error)) from None
-  data = safetensors.numpy.save(arrays)
-  (directory / f'{name}.safetensors').write_bytes(data)
-  return {
-    **entry,
+  entry |= {
     'file': f'{name}.safetensors',
-    'sha256': hashlib.sha256(data).hexdigest(),
+    'sha256': '',
     'digest': _digest(entry['class'], entry['fields'], arrays),
     'dtype': dtype,
-    'num_parameters': int(
-      sum(np.prod(np.shape(value), dtype=np.int64) for value in described.flatten(params).values())
-    ),
+    'num_parameters': sum(arrays[key].size for key in params),
     'licence': DEFAULT_LICENCE,
     'origin': 'trained with seetalk-jax',
     **notes,
   }
+  return entry, arrays
 
 
-def _write_statistics(directory, statistics) -> dict[str, Any]:
-  """Numbers go into seetalk.json where people read them; arrays into a file beside it."""
-  import safetensors.numpy
-
+def _plan_statistics(statistics) -> tuple[dict[str, float], dict[str, LazyArray]]:
+  """Numbers, which go into seetalk.json where people read them, and arrays, which go into a file beside it."""
   values = {key: float(np.float32(v)) for key, v in statistics.items() if np.ndim(v) == 0}
+  for key, value in values.items():
+    if not np.isfinite(value):
+      raise ValueError(f'statistics/{key} is {value}')
   arrays = {
     key: _narrowed(value, 'float32', f'statistics/{key}')
     for key, value in statistics.items()
     if np.ndim(value)
   }
-  for key, value in values.items():
-    if not np.isfinite(value):
-      raise ValueError(f'statistics/{key} is {value}')
-  data = safetensors.numpy.save(arrays)
-  (directory / STATISTICS_FILE).write_bytes(data)
-  return {'values': values, 'file': STATISTICS_FILE, 'sha256': hashlib.sha256(data).hexdigest()}
+  return values, arrays
 
 
-def _narrowed(value, dtype: str, path: str) -> np.ndarray:
+def _narrowed(value, dtype: str, path: str) -> LazyArray:
+  """An array as it will be stored: whole numbers as they are, others in `dtype`, which is checked when it is made."""
+  own = np.dtype(value.dtype) if hasattr(value, 'dtype') else np.asarray(value).dtype
+  stored = own if own.kind in 'iub' else np.dtype(dtype)
+  return LazyArray(tuple(np.shape(value)), stored, functools.partial(_narrow, value, stored, path))
+
+
+def _narrow(value, dtype: np.dtype, path: str) -> np.ndarray:
   array = np.asarray(value)
-  if array.dtype.kind in 'iub':
-    return np.array(array, order='C')
-  array = array.astype(np.float32)
+  if dtype.kind in 'iub':
+    return array
+  array = array.astype(np.float32, copy=False)
   if not np.isfinite(array).all():
     raise ValueError(f'{path} holds NaN or infinite values')
   with np.errstate(over='ignore'):
-    narrow = array.astype(dtype)
+    narrow = array.astype(dtype, copy=False)
   if not np.isfinite(narrow).all():
     raise ValueError(
       f'{path} reaches {np.abs(array).max():.3g}, too large for {dtype}: release it in float32'
     )
-  return np.array(narrow, order='C')  # (ascontiguousarray would give scalars an axis)
+  return narrow
 
 
 def _swap(new: pathlib.Path, directory: pathlib.Path) -> None:

@@ -32,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-  """Converts and writes; the folder appears whole or not at all."""
+  """Converts and writes, tensor by tensor; the folder appears whole or not at all."""
   from seetalk_jax import described, released
   from seetalk_jax.commands import options
   from seetalk_jax.convert import network
@@ -40,7 +40,7 @@ def run(args: argparse.Namespace) -> None:
   target = pathlib.Path(args.target)
   if (target / released.INDEX_FILE).exists() and not args.overwrite:
     raise InputError(f'the release exists, {target}: give another folder, or --overwrite')
-  converted = network.convert(args.kind, args.source)
+  converted = network.plan(args.kind, args.source)
   licence = args.licence or network.licence_of(args.source) or NO_LICENCE
   origin = args.origin or f'converted from {pathlib.Path(args.source).resolve().name} ({args.kind})'
   notes = {'licence': licence, 'origin': origin, 'fresh': list(converted.fresh)}

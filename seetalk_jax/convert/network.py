@@ -8,6 +8,8 @@ import pathlib
 import re
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from seetalk_jax import described
 from seetalk_jax.convert import rules, tensors
 from seetalk_jax.convert.kinds import KINDS
@@ -20,7 +22,7 @@ class Converted(NamedTuple):
   Attributes:
     network: its name.
     module: the Linen module.
-    params: nested dict of float32 arrays.
+    params: nested dict of float32 arrays, or of `LazyArray` that are read from the source one at a time.
     fresh: beginnings of the paths of parameters that the source does not know; they are left to training.
   """
 
@@ -30,8 +32,8 @@ class Converted(NamedTuple):
   fresh: tuple[str, ...]
 
 
-def convert(kind: str, source: str | os.PathLike) -> Converted:
-  """Converts the weights of a file or folder.
+def plan(kind: str, source: str | os.PathLike) -> Converted:
+  """Weights of a file or folder as they will be: names and shapes are checked, values are read when asked for.
 
   Args:
     kind: key of KINDS.
@@ -48,8 +50,15 @@ def convert(kind: str, source: str | os.PathLike) -> Converted:
   opened = tensors.open_tensors(source)
   module = home.build(tensors.read_config(source), opened.shapes, kind)
   wanted = described.shapes_of(network, module)
-  flat = rules.convert(opened, home.rules(), wanted, home.FRESH)
+  flat = rules.plan(opened, home.rules(), wanted, home.FRESH)
   return Converted(network, module, described.unflatten(flat), tuple(home.FRESH))
+
+
+def convert(kind: str, source: str | os.PathLike) -> Converted:
+  """As `plan`, with all arrays in memory."""
+  planned = plan(kind, source)
+  flat = {path: np.array(lazy, order='C') for path, lazy in described.flatten(planned.params).items()}
+  return planned._replace(params=described.unflatten(flat))
 
 
 def licence_of(source: str | os.PathLike) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
@@ -10,6 +11,7 @@ import numpy as np
 
 from seetalk_jax.convert.tensors import Tensors
 from seetalk_jax.errors import CheckpointError
+from seetalk_jax.tensor_file import LazyArray
 
 
 def keep(array: np.ndarray) -> np.ndarray:
@@ -34,7 +36,7 @@ class Rule(NamedTuple):
     source: regular expression of a whole name of theirs; several names (a tuple) make one parameter together.
       The later ones may use the groups of the first as `{0}`, `{1}`.
     target: our path, with `{0}`, `{1}` for the groups; None: known, and of no use to us.
-    turn: their arrays to ours, in the order of the names.
+    turn: their arrays to ours, in the order of the names. The shape that it makes must follow from theirs alone.
   """
 
   source: str | tuple[str, ...]
@@ -52,10 +54,10 @@ def norm(source: str, target: str) -> list[Rule]:
   return [Rule(rf'{source}\.weight', f'{target}/scale'), Rule(rf'{source}\.bias', f'{target}/bias')]
 
 
-def convert(
+def plan(
   tensors: Tensors, rules: Sequence[Rule], wanted: Mapping[str, tuple[int, ...]], fresh: Sequence[str] = ()
-) -> dict[str, np.ndarray]:
-  """Our parameters from their tensors.
+) -> dict[str, LazyArray]:
+  """Our parameters from their tensors, each read and turned only when asked for; names and shapes are checked now.
 
   Args:
     tensors: the source.
@@ -64,13 +66,13 @@ def convert(
     fresh: beginnings of paths that the source does not know: new layers of ours, left out of the result.
 
   Returns:
-    flat path -> array.
+    flat path -> float32 array.
 
   Raises:
     CheckpointError: a tensor that no rule knows, a parameter that no tensor gives, or one of another shape; the
       message names it and both shapes.
   """
-  found: dict[str, np.ndarray] = {}
+  found: dict[str, LazyArray] = {}
   origin: dict[str, str] = {}
   used: set[str] = set()
   for name, shape in tensors.shapes.items():
@@ -88,18 +90,14 @@ def convert(
       )
     if path in found:
       raise CheckpointError(f'two tensors for {path}, {tensors.file}: {origin[path]} and {name}')
-    arrays = [tensors.read(n) for n in names]
-    try:
-      array = rule.turn(*arrays)
-    except ValueError:  # numpy's, which does not say of what
-      told = ', '.join(f'{n} {tensors.shapes[n]}' for n in names)
-      raise CheckpointError(f'shapes that do not go together, {tensors.file}: {told}') from None
-    if tuple(array.shape) != tuple(wanted[path]):
+    turned = _turned_shape(rule, names, tensors)
+    if turned != tuple(wanted[path]):
       raise CheckpointError(
-        f'a tensor of another shape, {tensors.file}: {name} {shape} makes {path} {tuple(array.shape)}, the '
+        f'a tensor of another shape, {tensors.file}: {name} {shape} makes {path} {turned}, the '
         f'network has {tuple(wanted[path])}'
       )
-    found[path], origin[path] = np.ascontiguousarray(array, np.float32).reshape(array.shape), name
+    make = functools.partial(_read_and_turn, rule, names, tensors)
+    found[path], origin[path] = LazyArray(turned, np.dtype(np.float32), make), name
   for name, shape in tensors.shapes.items():
     if name not in used:
       raise CheckpointError(f'an unknown tensor, {tensors.file}: {name} {shape} is none of such a network')
@@ -107,6 +105,27 @@ def convert(
     if path not in found and not any(path.startswith(start) for start in fresh):
       raise CheckpointError(f'a tensor is missing, {tensors.file}: nothing there makes {path} {shape}')
   return found
+
+
+def convert(
+  tensors: Tensors, rules: Sequence[Rule], wanted: Mapping[str, tuple[int, ...]], fresh: Sequence[str] = ()
+) -> dict[str, np.ndarray]:
+  """As `plan`, with all arrays in memory, rows first."""
+  return {path: np.array(lazy, order='C') for path, lazy in plan(tensors, rules, wanted, fresh).items()}
+
+
+def _turned_shape(rule: Rule, names: Sequence[str], tensors: Tensors) -> tuple[int, ...]:
+  """The shape that a rule makes: it turns ones, of which moved axes take no memory."""
+  ones = [np.broadcast_to(np.float32(1), tensors.shapes[name]) for name in names]
+  try:
+    return tuple(rule.turn(*ones).shape)
+  except ValueError:  # numpy's, which does not say of what
+    told = ', '.join(f'{name} {tensors.shapes[name]}' for name in names)
+    raise CheckpointError(f'shapes that do not go together, {tensors.file}: {told}') from None
+
+
+def _read_and_turn(rule: Rule, names: Sequence[str], tensors: Tensors) -> np.ndarray:
+  return rule.turn(*(tensors.read(name) for name in names)).astype(np.float32, copy=False)
 
 
 def _first_match(name: str, rules: Sequence[Rule]) -> tuple[re.Match, Rule] | tuple[None, None]:

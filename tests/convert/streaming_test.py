@@ -1,0 +1,93 @@
+"""Large networks are converted tensor by tensor: what does not fit is said before anything is written."""
+
+import pathlib
+import sys
+import tracemalloc
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file, save_file
+
+from seetalk_jax import cli, described, released
+from seetalk_jax.convert import network, tensors
+from seetalk_jax.tensor_file import LazyArray
+
+sys.path.insert(0, str(pathlib.Path(__file__).parent))
+
+from sources import autoencoder_source  # noqa: E402
+
+FILE = 'diffusion_pytorch_model.safetensors'
+
+
+@pytest.fixture
+def reads(monkeypatch):
+  """Names of tensors in the order in which they are read."""
+  names = []
+  original = tensors.open_tensors
+
+  def watched(source):
+    opened = original(source)
+    return tensors.Tensors(opened.shapes, lambda name: names.append(name) or opened.read(name), opened.file)
+
+  monkeypatch.setattr(tensors, 'open_tensors', watched)
+  return names
+
+
+def test_a_plan_reads_nothing_until_asked(tmp_path, reads):
+  sources = autoencoder_source(tmp_path)
+  planned = network.plan('sd-vae', tmp_path)
+  leaves = described.flatten(planned.params)
+  assert not reads and all(isinstance(leaf, LazyArray) for leaf in leaves.values())
+  assert sum(leaf.size for leaf in leaves.values()) == sum(array.size for array in sources.values())
+  np.asarray(leaves['encoder/conv_in/kernel'])
+  assert reads == ['encoder.conv_in.weight']
+  whole = described.flatten(network.convert('sd-vae', tmp_path).params)
+  assert whole.keys() == leaves.keys()
+  for path, array in whole.items():
+    np.testing.assert_array_equal(array, leaves[path])
+    assert array.flags.c_contiguous and array.dtype == np.float32 and array.shape == leaves[path].shape
+
+
+@pytest.mark.parametrize(
+  'changes, message',
+  [
+    ({'encoder.conv_in.bias': None}, 'missing'),
+    ({'encoder.conv_in.extra': np.zeros(2, np.float32)}, 'encoder.conv_in.extra (2,)'),
+    ({'encoder.conv_in.bias': np.zeros(3, np.float32)}, 'encoder.conv_in.bias (3,)'),
+  ],
+)
+def test_names_and_shapes_are_checked_before_anything_is_read(tmp_path, capsys, reads, changes, message):
+  found = {**autoencoder_source(tmp_path / 'vae'), **changes}
+  save_file({name: array for name, array in found.items() if array is not None}, tmp_path / 'vae' / FILE)
+  assert cli.main(['convert', 'sd-vae', str(tmp_path / 'vae'), str(tmp_path / 'out')]) == 2
+  assert message in capsys.readouterr().err and not reads
+  assert [path.name for path in tmp_path.iterdir()] == ['vae']
+
+
+@pytest.mark.parametrize('value, options', [(np.nan, []), (1e5, ['--dtype', 'float16'])])
+def test_values_are_checked_on_the_way_and_leave_nothing(tmp_path, capsys, reads, value, options):
+  found = autoencoder_source(tmp_path / 'vae')
+  found['quant_conv.bias'][0] = value
+  save_file(found, tmp_path / 'vae' / FILE)
+  assert cli.main(['convert', 'sd-vae', str(tmp_path / 'vae'), str(tmp_path / 'out'), *options]) == 2
+  error = capsys.readouterr().err
+  assert 'autoencoder/quant/bias' in error and error.count('\n') == 1 and reads
+  assert [path.name for path in tmp_path.iterdir()] == ['vae']
+
+
+def test_converting_takes_the_memory_of_few_tensors(tmp_path):
+  sources = autoencoder_source(tmp_path / 'vae', channels=(32, 640))
+  sizes = [array.nbytes for array in sources.values()]
+  source, largest = sum(sizes), max(sizes)
+  assert source > 200 * 2**20 > 10 * largest
+  kernel = np.moveaxis(sources['encoder.mid_block.resnets.0.conv1.weight'], (0, 1), (3, 2))
+  del sources
+  tracemalloc.start()
+  assert cli.main(['convert', 'sd-vae', str(tmp_path / 'vae'), str(tmp_path / 'out'), '--quiet']) == 0
+  peak = tracemalloc.get_traced_memory()[1]
+  tracemalloc.stop()
+  # Found: 30 MiB, twice the largest tensor (as it is read, and as it is written); the source has 212 MiB.
+  assert peak < 3 * largest
+  written = load_file(tmp_path / 'out' / 'autoencoder.safetensors')
+  np.testing.assert_array_equal(written['encoder/mid_block_resnets_0/conv1/kernel'], kernel)
+  assert released.verify(tmp_path / 'out') == {}
