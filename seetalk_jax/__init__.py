@@ -16,6 +16,7 @@ __version__ = '0.1.0'
 _HOMES = {
   'load': 'seetalk_jax.pipeline',
   'SeeTalk': 'seetalk_jax.pipeline',
+  'SpeechToPortrait': 'seetalk_jax.speech_to_portrait',
   'Clip': 'seetalk_jax.clip',
   'load_speech': 'seetalk_jax.media.audio',
   'load_networks': 'seetalk_jax.released',

@@ -25,18 +25,19 @@ ALLOWED = {
   'released': {'models', 'media', 'described', 'errors'},
   'program': {'errors'},
   'renderer': {'models', 'program', 'errors'},
-  'pipeline': {
+  'loaded': {'media', 'released', 'described', 'clip', 'errors'},
+  'speech_to_portrait': {
     'models',
     'diffusion',
     'sampling',
     'media',
     'released',
-    'described',
-    'renderer',
+    'loaded',
     'program',
     'clip',
     'errors',
   },
+  'pipeline': {'speech_to_portrait', 'sampling', 'media', 'loaded', 'renderer', 'clip', 'errors'},
   'clip': {'media', 'errors'},
   'metrics': {'models', 'data', 'media', 'pipeline', 'released', 'clip', 'sampling', 'diffusion', 'errors'},
 }

@@ -14,7 +14,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).parent / 'media'))
 import sounds  # noqa: E402
 import tiny_release  # noqa: E402
 
-from seetalk_jax import pipeline, program, released, renderer  # noqa: E402
+from seetalk_jax import loaded, pipeline, program, released, renderer  # noqa: E402
 from seetalk_jax.errors import CheckpointError, InputError, PortraitError, SpeechError  # noqa: E402
 from seetalk_jax.media import audio, video  # noqa: E402
 
@@ -41,7 +41,8 @@ def test_same_seed_same_frames_bit_for_bit(pipe, clip):
   assert frames.std() > 1
   np.testing.assert_array_equal(clip.frames, frames)  # a clip renders again as it did
   np.testing.assert_array_equal(pipe(speech(), seed=0).frames, frames)
-  fresh = pipeline.SeeTalk(released.load_networks(pipe.checkpoint), pipe.checkpoint, pipe.device)
+  networks = released.load_networks(pipe.checkpoint)
+  fresh = pipeline.SeeTalk(loaded.Loaded(networks, pipe.checkpoint, pipe.device))
   np.testing.assert_array_equal(fresh(speech(), seed=0).frames, frames)
   other = pipe(speech(), seed=1)
   assert (other.portrait != clip.portrait).any() and (other.frames != frames).any()
@@ -137,7 +138,8 @@ def test_weights_that_the_code_has_outgrown(pipe):
   for name in ('motion_codec', 'sample_adaptive_weighting'):
     params = dict(networks.params)
     params[name] = {f'old_{key}': tree for key, tree in params[name].items()}
-    aged = pipeline.SeeTalk(dataclasses.replace(networks, params=params), pipe.checkpoint, pipe.device)
+    aged = dataclasses.replace(networks, params=params)
+    aged = pipeline.SeeTalk(loaded.Loaded(aged, pipe.checkpoint, pipe.device))
     with pytest.raises(CheckpointError, match=f'weights of another configuration.*{name}'):
       aged(speech())
 
@@ -150,16 +152,7 @@ def test_bad_arguments(pipe):
   with pytest.raises(InputError, match='size'):
     pipe(speech(), size=63)
   with pytest.raises(InputError, match='tpu'):
-    pipeline.find_device('tpu')
-
-
-def test_long_speech_is_heard_in_windows(pipe):
-  tokens = np.random.default_rng(0).standard_normal((1, 400, 32)).astype(np.float32)
-  embedding, window, valid = pipe._voice(tokens)
-  assert window.shape == (1, pipeline.VOICE_TOKENS, 32) and bool(np.all(valid))
-  np.testing.assert_allclose(np.linalg.norm(embedding), 1, rtol=1e-5)
-  _, window, valid = pipe._voice(tokens[:, :10])
-  assert window.shape == (1, pipeline.VOICE_TOKENS, 32) and int(np.sum(valid)) == 10
+    loaded.find_device('tpu')
 
 
 def test_program_compiles_in_the_background_and_reports_errors():
@@ -185,11 +178,11 @@ def test_compilation_cache_goes_where_it_was_told(tmp_path, monkeypatch):
   before = jax.config.jax_compilation_cache_dir
   try:
     jax.config.update('jax_compilation_cache_dir', str(tmp_path / 'theirs'))
-    pipeline.use_compilation_cache()
+    loaded.use_compilation_cache()
     assert jax.config.jax_compilation_cache_dir == str(tmp_path / 'theirs')
     jax.config.update('jax_compilation_cache_dir', None)
     monkeypatch.setenv('XDG_CACHE_HOME', str(tmp_path))
-    pipeline.use_compilation_cache()
+    loaded.use_compilation_cache()
     assert jax.config.jax_compilation_cache_dir == str(tmp_path / 'seetalk-jax' / 'xla')
   finally:
     jax.config.update('jax_compilation_cache_dir', before)

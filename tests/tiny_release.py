@@ -56,8 +56,8 @@ def shared() -> str:
   return str(make(pathlib.Path(folder.name) / 'tiny'))
 
 
-def make(directory: pathlib.Path, names=INFERENCE, seed: int = 0) -> pathlib.Path:
-  """Saves the release."""
+def make(directory: pathlib.Path, names=INFERENCE, seed: int = 0, sampling=SAMPLING) -> pathlib.Path:
+  """Saves the release; a network's arrays are the same whatever other networks there are."""
   modules = {name: getattr(models, models.NETWORKS[name][1]).build('tiny') for name in names}
   networks = {}
   for name, module in modules.items():
@@ -65,27 +65,30 @@ def make(directory: pathlib.Path, names=INFERENCE, seed: int = 0) -> pathlib.Pat
     collections = {key: trees.pop(key) for key in described.COLLECTIONS if key in trees}
     networks[name] = (module, trees, collections)
   rng = np.random.default_rng(seed)
-  motion_dim = modules['motion_codec'].motion_dim
   statistics = {
     'latent_scale': 0.5,
     'beta0': 1.0,
     'face_prior_mean': rng.standard_normal((SIDE // 8, SIDE // 8, 4)).astype(np.float32),
     'face_prior_std': np.ones((SIDE // 8, SIDE // 8, 4), np.float32),
-    'motion_mean': np.zeros(motion_dim, np.float32),
-    'motion_std': np.ones(motion_dim, np.float32),
   }
-  return released.save_release(directory, networks, statistics, dtype='float32', sampling=SAMPLING)
+  if 'motion_codec' in modules:
+    motion_dim = modules['motion_codec'].motion_dim
+    statistics |= {
+      'motion_mean': np.zeros(motion_dim, np.float32),
+      'motion_std': np.ones(motion_dim, np.float32),
+    }
+  return released.save_release(directory, networks, statistics, dtype='float32', sampling=sampling)
 
 
 def load(checkpoint: str, device: str | None = None):
   """The pipeline of a release, the same one for all tests of a process: its programs are compiled once."""
-  from seetalk_jax import pipeline
+  from seetalk_jax import loaded
 
-  return _load(checkpoint, pipeline.find_device(device))
+  return _load(checkpoint, loaded.find_device(device))
 
 
 @functools.cache
 def _load(checkpoint, device):
-  from seetalk_jax import pipeline
+  from seetalk_jax import loaded, pipeline
 
-  return pipeline.SeeTalk(released.load_networks(checkpoint), checkpoint, device)
+  return pipeline.SeeTalk(loaded.Loaded(released.load_networks(checkpoint), checkpoint, device))
