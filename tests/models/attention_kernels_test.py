@@ -1,5 +1,10 @@
 """Every route of attention gives what the plain formula gives, forward and backward, with masks and without."""
 
+import os
+import pathlib
+import subprocess
+import sys
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -73,6 +78,42 @@ def test_splash_lowers_for_tpus():
   run = jax.jit(lambda q, k, v: attention_kernels.splash(q, k, v, None, 0.2))
   exported = jax.export.export(run, platforms=['tpu'])(*inputs)
   assert 'tpu_custom_call' in exported.mlir_module()
+
+
+_ON_A_MESH = """
+import jax, numpy as np
+from flax import linen as nn
+from seetalk_jax.models import attention_kernels
+from seetalk_jax.training import sharding
+
+rng = np.random.default_rng(0)
+query, key, value = rng.standard_normal((3, 4, 128, 2, 16)).astype(np.float32)
+mask = rng.random((4, 1, 1, 128)) > 0.3
+
+def run(query, key, value):
+  with nn.logical_axis_rules(sharding.flax_rules()):
+    return attention_kernels.splash(query, key, value, mask, 0.25, interpret=True)
+
+with jax.set_mesh(sharding.make_mesh(2, 2, 2)):
+  out = jax.jit(run)(query, key, value)
+pieces = {str(shard.index) for shard in out.addressable_shards}
+assert len(pieces) == 8, pieces  # four of the batch, two of the heads: nobody does another's work
+np.testing.assert_allclose(out, run(query, key, value), atol=1e-6)
+"""
+
+
+@pytest.mark.slow
+def test_splash_on_a_mesh_does_each_part_once():
+  flags = {'XLA_FLAGS': '--xla_force_host_platform_device_count=8', 'JAX_PLATFORMS': 'cpu'}
+  out = subprocess.run(
+    [sys.executable, '-c', _ON_A_MESH],
+    env={**os.environ, **flags},
+    cwd=pathlib.Path(__file__).resolve().parents[2],
+    capture_output=True,
+    text=True,
+    timeout=600,
+  )
+  assert out.returncode == 0, out.stderr[-3000:]
 
 
 @pytest.mark.parametrize(
