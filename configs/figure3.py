@@ -44,7 +44,7 @@ def get_config(variant: str = 'demo') -> ConfigDict:
 
   # Portraits: so many of each held-out voice, with the same noise in every mode.
   config.voices = ConfigDict(
-    {'first': 3000, 'num': 12 if tiny else 100, 'draws': 2 if tiny else 4, 'frames': 75, 'seed': 60_001}
+    {'first': 3000, 'num': 12 if tiny else 100, 'draws': 2, 'frames': 75, 'seed': 60_001}
   )
   config.steps = (2, 3) if tiny else (5, 10, 50)
   config.guidance_scale = 1.5

@@ -21,4 +21,4 @@ if not flags.FLAGS.is_parsed():
   flags.FLAGS.mark_as_parsed()
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT / 'tests' / 'training'))  # toy_stage
+sys.path[:0] = [str(ROOT / 'tests'), str(ROOT / 'tests' / 'training')]  # tiny_release, toy_stage

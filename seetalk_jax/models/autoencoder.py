@@ -18,6 +18,7 @@ from seetalk_jax.models.blocks import (
   resolve_size,
   upsample_nearest,
 )
+from seetalk_jax.models.layers import rematerialised
 
 # Channels are listed from the finest level to the coarsest, as Stable Diffusion lists them.
 _STABLE_DIFFUSION = dict(
@@ -65,7 +66,7 @@ class AutoencoderKL(nn.Module):
   mid_attention: bool = False
   groups: int = 8
   quant_conv: bool = False
-  remat: bool = False
+  remat: bool | str = False
   dtype: Any = jnp.float32
   param_dtype: Any = jnp.float32
 
@@ -144,14 +145,14 @@ class Encoder(nn.Module):
   mid_blocks: int
   mid_attention: bool
   groups: int
-  remat: bool = False
+  remat: bool | str = False
   dtype: Any = jnp.float32
   param_dtype: Any = jnp.float32
 
   @nn.compact
   def __call__(self, image: jax.Array) -> jax.Array:
     types = dict(dtype=self.dtype, param_dtype=self.param_dtype)
-    block = nn.remat(ResBlock) if self.remat else ResBlock
+    block = rematerialised(ResBlock, self.remat)
     x = conv(self.channels[0], 3, 'conv_in', **types)(pixel_unshuffle(image, self.patch_size))
     for i, (channels, blocks) in enumerate(zip(self.channels, self.blocks, strict=True)):
       for j in range(blocks):
@@ -175,14 +176,14 @@ class Decoder(nn.Module):
   mid_blocks: int
   mid_attention: bool
   groups: int
-  remat: bool = False
+  remat: bool | str = False
   dtype: Any = jnp.float32
   param_dtype: Any = jnp.float32
 
   @nn.compact
   def __call__(self, z: jax.Array) -> jax.Array:
     types = dict(dtype=self.dtype, param_dtype=self.param_dtype)
-    block = nn.remat(ResBlock) if self.remat else ResBlock
+    block = rematerialised(ResBlock, self.remat)
     x = conv(self.channels[-1], 3, 'conv_in', **types)(z)
     x = _middle(x, self, block, types)
     for i, channels in enumerate(reversed(self.channels)):

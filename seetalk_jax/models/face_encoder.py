@@ -49,7 +49,7 @@ class FaceEncoder(nn.Module):
     embedding_dim: of the unit vectors.
     norm: of 'iresnet': 'group', or 'frozen' for published weights.
     patch_size, width, num_layers, num_heads, feed_forward_width: of 'vit', see `VisionTransformer`.
-    remat: of 'iresnet' and 'vit': recompute every block in the backward pass.
+    remat: of 'iresnet' and 'vit': what the backward pass computes anew, see `layers.rematerialised`.
   """
 
   image_size: int = 128
@@ -64,7 +64,7 @@ class FaceEncoder(nn.Module):
   num_layers: int = 12
   num_heads: int = 12
   feed_forward_width: int = 3072
-  remat: bool = False
+  remat: bool | str = False
   dtype: Any = jnp.float32
   param_dtype: Any = jnp.float32
 

@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 
 from seetalk_jax.models.blocks import conv, group_norm, partitioned
+from seetalk_jax.models.layers import rematerialised
 
 # One pixel on either side, also with strides: 'SAME' would pad even sizes on the far side alone.
 _PADDING = [(1, 1), (1, 1)]
@@ -26,14 +27,14 @@ class IResNet(nn.Module):
       normalisation is once its statistics no longer move: an offset and a scale per channel (`Affine`), into
       which they fold exactly, so that all that is left may be trained and no array must be kept from it.
     groups: of the group norms.
-    remat: recompute every block in the backward pass.
+    remat: what the backward pass computes anew, see `layers.rematerialised`.
   """
 
   channels: tuple[int, ...] = (64, 128, 256, 512)
   blocks: tuple[int, ...] = (3, 4, 14, 3)
   norm: str = 'group'
   groups: int = 32
-  remat: bool = False
+  remat: bool | str = False
   dtype: Any = jnp.float32
   param_dtype: Any = jnp.float32
 
@@ -46,7 +47,7 @@ class IResNet(nn.Module):
     """
     types = dict(dtype=self.dtype, param_dtype=self.param_dtype)
     norm = _norms(self.norm, self.groups, types)
-    block = nn.remat(IResBlock) if self.remat else IResBlock
+    block = rematerialised(IResBlock, self.remat)
     x = conv(self.channels[0], 3, 'conv_in', use_bias=False, **types)(image)
     x = _prelu(norm(x, 'norm_in'), 'prelu_in', self)
     for i, (channels, blocks) in enumerate(zip(self.channels, self.blocks, strict=True)):

@@ -87,7 +87,7 @@ class PortraitUNet(nn.Module):
   guess_blocks: int = 4
   time_channels: int = 64
   groups: int = 8
-  remat: bool = False
+  remat: bool | str = False
   dtype: Any = jnp.float32
   param_dtype: Any = jnp.float32
 

@@ -58,6 +58,7 @@ WAVEFORM_FIELDS = (
   'position_groups',
   'relative_buckets',
   'relative_reach',
+  'scan',
   'remat',
 )
 
@@ -110,7 +111,8 @@ class SpeechEncoder(nn.Module):
   position_groups: int = 16
   relative_buckets: int = 0
   relative_reach: int = 800
-  remat: bool = False
+  scan: bool = False
+  remat: bool | str = False
   dtype: Any = jnp.float32
   param_dtype: Any = jnp.float32
 

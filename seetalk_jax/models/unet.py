@@ -11,6 +11,7 @@ import jax.numpy as jnp
 from seetalk_jax.models.attention import TransformerBlock, key_mask
 from seetalk_jax.models.blocks import ResBlock, conv, dense, group_norm, resize_nearest
 from seetalk_jax.models.embeddings import TimeEmbedding
+from seetalk_jax.models.layers import rematerialised
 
 
 class UNet2DCondition(nn.Module):
@@ -28,7 +29,7 @@ class UNet2DCondition(nn.Module):
     feed_forward_multiple: of the transformer blocks.
     time_channels: width of the time's sinusoids; the condition is four times as wide.
     groups: of the group norms.
-    remat: recompute every block in the backward pass.
+    remat: what the backward pass computes anew, see `layers.rematerialised`.
   """
 
   out_channels: int = 4
@@ -43,7 +44,7 @@ class UNet2DCondition(nn.Module):
   feed_forward_multiple: float = 4
   time_channels: int = 320
   groups: int = 32
-  remat: bool = False
+  remat: bool | str = False
   dtype: Any = jnp.float32
   param_dtype: Any = jnp.float32
 
@@ -71,8 +72,8 @@ class UNet2DCondition(nn.Module):
       condition: `[b, condition_dim]`, added to what the time says.
     """
     types = dict(dtype=self.dtype, param_dtype=self.param_dtype)
-    res_block = nn.remat(ResBlock) if self.remat else ResBlock
-    spatial = nn.remat(SpatialTransformer) if self.remat else SpatialTransformer
+    res_block = rematerialised(ResBlock, self.remat)
+    spatial = rematerialised(SpatialTransformer, self.remat)
     embedded = TimeEmbedding(self.condition_dim, self.time_channels, name='time_embedding', **types)(time)
     if condition is not None:
       embedded = embedded + condition

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 
 from seetalk_jax.models.attention import MultiHeadAttention
 from seetalk_jax.models.blocks import conv, dense, layer_norm, partitioned
+from seetalk_jax.models.layers import rematerialised
 
 # Of all layer norms, as published.
 EPSILON = 1e-12
@@ -21,7 +22,7 @@ class VisionTransformer(nn.Module):
   Attributes:
     patch_size: side of a patch; what is left of a picture at its right and bottom is not seen.
     width, num_layers, num_heads, feed_forward_width: of the transformer.
-    remat: recompute every block in the backward pass.
+    remat: what the backward pass computes anew, see `layers.rematerialised`.
   """
 
   patch_size: int = 16
@@ -29,7 +30,7 @@ class VisionTransformer(nn.Module):
   num_layers: int = 12
   num_heads: int = 12
   feed_forward_width: int = 3072
-  remat: bool = False
+  remat: bool | str = False
   dtype: Any = jnp.float32
   param_dtype: Any = jnp.float32
 
@@ -45,7 +46,7 @@ class VisionTransformer(nn.Module):
     if self.width % self.num_heads:
       raise ValueError(f'num_heads must divide width, got {self.num_heads} and {self.width}')
     types = dict(dtype=self.dtype, param_dtype=self.param_dtype)
-    block = nn.remat(ViTBlock) if self.remat else ViTBlock
+    block = rematerialised(ViTBlock, self.remat)
     patches = conv(
       self.width, self.patch_size, 'patch_embedding', strides=self.patch_size, padding='VALID', **types
     )

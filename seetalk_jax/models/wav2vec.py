@@ -12,6 +12,7 @@ import numpy as np
 
 from seetalk_jax.models.attention import attend, key_mask
 from seetalk_jax.models.blocks import conv, dense, exact_gelu, layer_norm, partitioned
+from seetalk_jax.models.layers import rematerialised, scan_layers
 
 KERNELS = (10, 3, 3, 3, 3, 2, 2)
 STRIDES = (5, 2, 2, 2, 2, 2, 2)
@@ -41,7 +42,8 @@ class Wav2Vec2(nn.Module):
     position_kernel, position_groups: of the positional convolution.
     relative_buckets: of WavLM's gated relative positions; 0 has none.
     relative_reach: from this distance on all are one bucket.
-    remat: recompute each layer in the backward pass.
+    scan: compile the layers once, as a scan; the parameters are the same.
+    remat: what the backward pass computes anew, see `layers.rematerialised`.
   """
 
   width: int = 768
@@ -57,7 +59,8 @@ class Wav2Vec2(nn.Module):
   position_groups: int = 16
   relative_buckets: int = 0
   relative_reach: int = 800
-  remat: bool = False
+  scan: bool = False
+  remat: bool | str = False
   dtype: Any = jnp.float32
   param_dtype: Any = jnp.float32
 
@@ -91,13 +94,19 @@ class Wav2Vec2(nn.Module):
         self.num_heads, self.relative_buckets, self.relative_reach, name='relative_positions', **types
       )
       bias = table(x.shape[1])
-    layer = nn.remat(Layer) if self.remat else Layer
-    states = [x]
-    for i in range(self.num_layers):
-      x = layer(self.num_heads, self.feed_forward_width, self.pre_norm, name=f'layers_{i}', **types)(
-        x, mask, bias
-      )
-      states.append(x)
+    states, names = [x], [f'layers_{i}' for i in range(self.num_layers)]
+    fields = dict(
+      num_heads=self.num_heads, feed_forward_width=self.feed_forward_width, pre_norm=self.pre_norm, **types
+    )
+    if self.scan and not self.is_initializing():
+      layer = Layer(**fields, parent=None)
+      x, outputs = scan_layers(self, layer, names, x, mask, bias, remat=self.remat)
+      states += list(outputs)
+    else:
+      layer = rematerialised(Layer, self.remat)
+      for name in names:
+        x = layer(**fields, name=name)(x, mask, bias)
+        states.append(x)
     if self.pre_norm:
       states[-1] = layer_norm('encoder_norm', **types)(x)
     return states
