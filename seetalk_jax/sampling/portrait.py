@@ -209,7 +209,7 @@ def sample_portraits(
   noise = _noise(rng, embedding.shape[0], prior.mean.shape)
   if len(noise) > embedding.shape[0]:
     beta, condition = jax.tree.map(lambda a: jnp.repeat(a, len(noise), axis=0), (beta, condition))
-  shift = beta * prior.mean
+  shift = beta * prior.mean_for(embedding)
   unet = networks['portrait_unet']
 
   def denoise(y_t, t, condition):

@@ -124,8 +124,9 @@ class PortraitStage(base.StageBase):
 
     prior = sampling.prior_of(statistics)
     beta = sampling.prior_weight(self.networks, params, statistics, voice)
-    wanted = projection_coefficient(latent, prior.mean, per_channel=beta.shape[-1] > 1)
-    y0 = latent - beta * prior.mean
+    mean = prior.mean_for(voice)
+    wanted = projection_coefficient(latent, mean, per_channel=beta.shape[-1] > 1)
+    y0 = latent - beta * mean
 
     repeat = functools.partial(jnp.repeat, repeats=self.draws, axis=0)
     y0, tokens, valid, voice = (repeat(a) for a in (y0, tokens, valid, voice))
@@ -161,7 +162,7 @@ class PortraitStage(base.StageBase):
       loss = loss + self.beta_weight * beta_error
     known_guess = {}
     if self.guess_draws and self.networks['portrait_unet'].num_directions:
-      wrong = self._guess_error(params, prior, jax.random.fold_in(rng, 1), latent - beta * prior.mean, known)
+      wrong = self._guess_error(params, prior, jax.random.fold_in(rng, 1), latent - beta * mean, known)
       loss = loss + self.guess_weight * wrong
       known_guess = {'guess': wrong}
     late = (t >= schedule.num_steps * 3 // 4).astype(jnp.float32)
