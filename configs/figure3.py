@@ -8,8 +8,9 @@ voices with few and many network calls; reads them. What exists in the working d
 a killed run goes on. `--only train --config.seeds="(0,)"` splits the training over machines or processes.
 
 Speech encoder and autoencoder are the shipped ones; the face encoder comes from a run of the stage `conre`. The
-networks know mean and spread of the prior alone: a prior with directions (our reading) would do most of the
-work in every mode.
+networks know mean and spread of the prior alone, as in the paper. With `--config.init.face_prior=demo` all of them
+go on from the linear denoiser of its covariance (our reading), which leaves grain out of faces after few steps of
+training, and does much of the work in every mode.
 """
 
 from ml_collections import ConfigDict
@@ -26,7 +27,14 @@ def get_config(variant: str = 'demo') -> ConfigDict:
   config.experiment = 'figure3'
   config.modes = ('ldm', 'scldm', 'scfp')
   config.seeds = (0, 1) if tiny else (0, 1, 2)
-  config.init = ConfigDict({'speech_encoder': 'demo', 'autoencoder': 'demo', 'face_encoder': ''})
+  config.init = ConfigDict(
+    {
+      'speech_encoder': 'demo',
+      'autoencoder': 'demo',
+      'face_encoder': '',
+      'face_prior': '',  # '': mean and spread of the training portraits; 'demo' adds the shipped directions
+    }
+  )
 
   # Every run: configs/portrait.py with a mode, a seed, and these changes.
   config.portrait = portrait.get_config(variant)

@@ -99,7 +99,7 @@ class Figure3:
     run = copy.deepcopy(self.config.portrait)
     with run.unlocked():
       run.seed, run.options.prior_mode = int(seed), mode
-      for name in ('speech_encoder', 'autoencoder'):
+      for name in ('speech_encoder', 'autoencoder', 'face_prior'):
         run.init[name] = self.config.init[name]
     outcome = loop.train(run, directory)
     if outcome.reason == 'signal':

@@ -29,7 +29,7 @@ def config_for(folder):
   config = module.get_config('tiny')
   config.modes, config.seeds, config.steps = ('ldm', 'scfp'), (0,), (2,)
   release = tiny_release.make(folder / 'release', ('speech_encoder', 'autoencoder', 'face_encoder'))
-  for name in config.init:
+  for name in ('speech_encoder', 'autoencoder', 'face_encoder'):
     config.init[name] = str(release)
   config.portrait.data_root = str(folder / 'data')
   config.voices.num = 8
