@@ -22,7 +22,8 @@ def frechet_distance(first: np.ndarray, second: np.ndarray) -> float:
   root = _root(one)
   # (C1 C2)^(1/2) has the trace of the symmetric (C1^(1/2) C2 C1^(1/2))^(1/2), which needs no complex numbers.
   shared = np.sqrt(np.clip(np.linalg.eigvalsh(root @ other @ root), 0.0, None)).sum()
-  return float(difference @ difference + np.trace(one) + np.trace(other) - 2.0 * shared)
+  # (Rounding may leave a hair less than nothing.)
+  return max(0.0, float(difference @ difference + np.trace(one) + np.trace(other) - 2.0 * shared))
 
 
 def _root(matrix: np.ndarray) -> np.ndarray:
