@@ -86,18 +86,22 @@ def test_ddim(prediction_type, zero, num_steps):
   compare('ddim', scheduler, prediction_type, zero, num_steps)
 
 
-@pytest.mark.parametrize('num_steps', [5, 20])
-@pytest.mark.parametrize('prediction_type', ['v', 'x0', 'eps'])
-def test_dpm_solver(prediction_type, num_steps):
+def dpm_solver(prediction_type, **spacing):
   diffusers = pytest.importorskip('diffusers')
-  scheduler = diffusers.DPMSolverMultistepScheduler(
+  return diffusers.DPMSolverMultistepScheduler(
     **BETAS,
     prediction_type=TYPES[prediction_type],
     algorithm_type='dpmsolver++',
     solver_order=2,
     final_sigmas_type='zero',
-    timestep_spacing='trailing',
+    **spacing,
   )
+
+
+@pytest.mark.parametrize('num_steps', [5, 20])
+@pytest.mark.parametrize('prediction_type', ['v', 'x0', 'eps'])
+def test_dpm_solver(prediction_type, num_steps):
+  scheduler = dpm_solver(prediction_type, timestep_spacing='trailing')
   # At zero SNR the reference puts a small number for zero: compared where both are exact.
   compare('dpmpp_2m', scheduler, prediction_type, False, num_steps)
 
@@ -105,15 +109,7 @@ def test_dpm_solver(prediction_type, num_steps):
 @pytest.mark.parametrize('num_steps', [5, 20])
 @pytest.mark.parametrize('prediction_type', ['v', 'x0', 'eps'])
 def test_dpm_solver_with_karras_sigmas(prediction_type, num_steps):
-  diffusers = pytest.importorskip('diffusers')
-  scheduler = diffusers.DPMSolverMultistepScheduler(
-    **BETAS,
-    prediction_type=TYPES[prediction_type],
-    algorithm_type='dpmsolver++',
-    solver_order=2,
-    final_sigmas_type='zero',
-    use_karras_sigmas=True,
-  )
+  scheduler = dpm_solver(prediction_type, use_karras_sigmas=True)
   # This one steps by sigma exactly, and tells the network the nearest whole time.
   compare('dpmpp_2m', scheduler, prediction_type, False, num_steps, 'karras', whole_times=True)
 
