@@ -6,10 +6,10 @@
     python evaluate.py --config configs/demo.py --only none --speech-dir RECORDINGS
     python evaluate.py --config configs/figure3.py --workdir runs/figure3 --config.init.face_encoder=runs/demo/conre
 
-Parts: lips, life, voice, identity, codec, speed, and retrieval where --config.conre names a run of that stage;
-of an experiment (configs/figure3.py): train, measure. The renderings and the networks that read the pictures do
-not depend on the checkpoint and are kept in --workdir. The table goes to stdout,
-progress to stderr, everything to --json.
+Parts: lips, life, voice, identity, codec, reenactment, refinement, speed, and retrieval where --config.conre names a
+run of that stage; of an experiment (configs/figure3.py): train, measure. The renderings and the networks that read
+the pictures do not depend on the checkpoint and are kept in --workdir. The table goes to stdout, progress to stderr,
+everything to --json.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def main(arguments: list[str]) -> None:
 
   from seetalk_jax import pipeline
   from seetalk_jax.experiments import figure3
-  from seetalk_jax.metrics import evaluation, generated, recordings, report, retrieval, sheet, worlds
+  from seetalk_jax.metrics import evaluation, generated, recordings, report, retrieval, sheet, sync, worlds
   from seetalk_jax.training import given
 
   config = _CONFIG.value
@@ -69,8 +69,12 @@ def main(arguments: list[str]) -> None:
     towers = retrieval.Towers(*(part for name in modules for part in (modules[name], frozen.params[name])))
   elif 'retrieval' in _ONLY.value:
     raise InputError('the part retrieval needs both towers: say where with --config.conre=WORKDIR')
+  sync_judge = None
+  if config.sync_expert:
+    modules, frozen = given.load_given({'sync_expert': config.sync_expert})
+    sync_judge = sync.SyncJudge(modules['sync_expert'], frozen.params['sync_expert'])
   world = worlds.MeasuredEmbeddedWorld()
-  evaluated = evaluation.Evaluation(config, world, make_generator, _WORKDIR.value, towers)
+  evaluated = evaluation.Evaluation(config, world, make_generator, _WORKDIR.value, towers, sync_judge)
   if _SHEET.value:
     sheet.write_sheet(_SHEET.value, evaluated)
     print(_SHEET.value)

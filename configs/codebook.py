@@ -42,5 +42,6 @@ def get_config(variant: str = 'demo') -> ConfigDict:
       'codebook': '',  # to start from
     }
   )
+  common.add_critics(config, variant)
   config.optimizer.weight_decay = 0.0
   return config

@@ -54,7 +54,9 @@ def stage_config(
   config.data = ConfigDict()
   config.data.corpora = (f'corpus/{corpus}',)  # relative to data_root
   config.data.weights = ()  # how often each corpus is drawn from, in proportion; (): every record equally often
-  config.data.seed = -1  # of which samples are drawn; -1: the run's, so that runs with others differ in it too
+  config.data.seed = (
+    -1
+  )  # of which samples are drawn; -1: the run's, so that runs with others differ in it too
   config.data.batch_size = batch_size
   config.data.augment = True
   config.data.cached_samples = (
@@ -83,3 +85,19 @@ def stage_config(
   config.dtype = 'bfloat16' if big else 'float32'
   config.mesh = ConfigDict({'data': -1, 'fsdp': 8 if big else 1, 'tensor': 1})
   return config
+
+
+def add_critics(config: ConfigDict, variant: str) -> None:
+  """What a stage that draws is judged by besides pixels (`stages/critics.py`), off on small machines."""
+  big = is_big(variant)
+  config.model.discriminator = 'base' if big else 'tiny' if variant == 'tiny' else 'demo'
+  config.options.adversarial_weight = 0.8 if big else 0.0
+  config.options.adversarial_after = 20_000 if big else 0
+  config.options.perceptual_weight = 0.0  # 1.0 with converted public weights: config.init.perceptual
+  config.options.face_feature_weight = (
+    0.0  # our own face encoder's features in their place: config.init.face_encoder
+  )
+  config.options.identity_weight = 0.0  # wants config.init.face_encoder too
+  config.init.discriminator = ''  # to start from
+  config.init.perceptual = ''
+  config.init.face_encoder = ''

@@ -35,6 +35,13 @@ def get_config(arg: str | None = None) -> ml_collections.ConfigDict:
   config.reachable_speakers = 6_000
   # Rebuilt frames.
   config.codec = ml_collections.ConfigDict(dict(first=2_000, candidates=400, pairs=40, seed=40_001))
+  # Portraits driven by videos, at several weights of the fusion.
+  config.reenactment = ml_collections.ConfigDict(
+    dict(people=12, frames=40, stride=6, seed=70_001, weights=(1.0, 0.75, 0.5, 0.25, 0.0))
+  )
+  config.sync_expert = (
+    ''  # a run of the stage sync_expert with another seed and size, for the part `refinement`
+  )
   config.speed = ml_collections.ConfigDict(dict(seconds=4.0, seed=50_001))
 
   if arg == 'quick':
@@ -46,4 +53,5 @@ def get_config(arg: str | None = None) -> ml_collections.ConfigDict:
     config.spread.voices, config.spread.seeds = 2, 3
     config.reachable_speakers = 1_000
     config.codec.pairs = 6
+    config.reenactment.people, config.reenactment.frames = 3, 8
   return config

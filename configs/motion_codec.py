@@ -38,6 +38,9 @@ def get_config(variant: str = 'demo') -> ConfigDict:
       'feature_weight': 1.0,  # of the picture of mouth and eyes alone
       'hidden_weight': 0.5,  # of what of them the source does not show alone
       'feature_flow_weight': 0.3,  # of their flow
+      'cycle_weight': 0.2
+      if common.is_big(variant)
+      else 0.0,  # of motion read off other people who were given it
       'keep_motion': False,  # True: what makes m stays, tracks of later stages too
     }
   )
@@ -46,5 +49,6 @@ def get_config(variant: str = 'demo') -> ConfigDict:
       'motion_codec': '',  # to start from
     }
   )
+  common.add_critics(config, variant)
   config.optimizer.weight_decay = 0.0
   return config

@@ -55,6 +55,7 @@ def get_config(variant: str = 'demo') -> ConfigDict:
       'hr_decoder': '',  # to start from
     }
   )
+  common.add_critics(config, variant)
   config.optimizer.weight_decay = 0.0
   config.optimizer.ema_decay = 0.9999 if common.is_big(variant) else 0.99
   return config

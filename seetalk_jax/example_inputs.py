@@ -14,7 +14,9 @@ TOKENS = 25  # one second; no parameter depends on it
 SIDE = 256  # nor on the side of pictures, except where a network has learned positions
 
 
-def of(name: str, module: Any, others: Mapping[str, Any] | None = None) -> tuple[tuple[Any, ...], str | None]:
+def of(
+  name: str, module: Any, others: Mapping[str, Any] | None = None, *, side: int = SIDE
+) -> tuple[tuple[Any, ...], str | None]:
   """Arguments of `module.init` that touch every parameter, as shapes alone.
 
   Args:
@@ -22,6 +24,7 @@ def of(name: str, module: Any, others: Mapping[str, Any] | None = None) -> tuple
     module: the network.
     others: further networks by name; widths that `module` takes from its input and not from its fields are
       read off them (demo sizes where they are missing).
+    side: of pictures.
 
   Returns:
     (arguments, method name or None for `__call__`).
@@ -31,16 +34,20 @@ def of(name: str, module: Any, others: Mapping[str, Any] | None = None) -> tuple
   motion_dim = _field(others, 'motion_codec', 'motion_dim', 256)
   embedding = _array(1, EMBEDDING_DIM)
   tokens = _array(1, TOKENS, token_dim)
-  image = _array(1, SIDE, SIDE, 3)
+  image = _array(1, side, side, 3)
   motion = _array(1, TOKENS, motion_dim)
   valid = jax.ShapeDtypeStruct((1, TOKENS), bool)
-  latent = _array(1, SIDE // 8, SIDE // 8, _field(others, 'autoencoder', 'latent_channels', 4))
+  latent = _array(1, side // 8, side // 8, _field(others, 'autoencoder', 'latent_channels', 4))
   time = _array(1)
   match name:
     case 'speech_encoder':
       return (_array(1, 16_000),), None
-    case 'face_encoder' | 'autoencoder' | 'codebook':
+    case 'face_encoder' | 'autoencoder' | 'codebook' | 'codeformer' | 'discriminator':
       return (image,), None
+    case 'perceptual':
+      return (image, image), None
+    case 'syncnet':
+      return (_array(1, 20, 13), _array(1, 5, 224, 224, 3)), None
     case 'conre':
       return (embedding, tokens), None
     case 'portrait_unet':
@@ -60,10 +67,10 @@ def of(name: str, module: Any, others: Mapping[str, Any] | None = None) -> tuple
     case 'sync_expert':
       return (_array(1, 3200), _array(1, 5, 48, 96, 3)), None
     case 'code_transformer':
-      return (_warped(others).features,), None
+      return (_warped(others, side).features,), None
     case 'hr_decoder':
       code_dim = _field(others, 'codebook', 'code_dim', 64)
-      return (_array(1, SIDE // 16, SIDE // 16, code_dim), _warped(others)), None
+      return (_array(1, side // 16, side // 16, code_dim), _warped(others, side)), None
     case _:
       raise KeyError(name)
 
@@ -74,17 +81,17 @@ def _linear_guess(latent: jax.ShapeDtypeStruct, count: int) -> Any:
   return jax.eval_shape(lambda: LinearGuess.zeros(latent.shape, count))
 
 
-def _warped(others: Mapping[str, Any]) -> Any:
+def _warped(others: Mapping[str, Any], side: int) -> Any:
   from seetalk_jax.models.motion_codec import Warped
 
   fine, coarse, _ = _field(others, 'motion_codec', 'appearance_widths', (48, 96, 128))
-  quarter, eighth = SIDE // 4, SIDE // 8
+  quarter, eighth = side // 4, side // 8
   return Warped(
-    image=_array(1, SIDE, SIDE, 3),
+    image=_array(1, side, side, 3),
     features={4: _array(1, quarter, quarter, fine), 8: _array(1, eighth, eighth, coarse)},
     flow=_array(1, quarter, quarter, 2),
     occlusion=_array(1, quarter, quarter, 1),
-    coarse_flow=_array(1, SIDE // 4, SIDE // 4, 2),
+    coarse_flow=_array(1, quarter, quarter, 2),
     occlusion_logits=_array(1, quarter, quarter, 1),
   )
 

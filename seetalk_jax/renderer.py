@@ -16,6 +16,7 @@ from seetalk_jax.program import Program
 PyTree = Any
 
 CHUNK = 4  # frames of one call; on a CPU 2 to 16 are within a tenth, and the smaller leave less padding
+READ_BATCH = 16  # frames of a driving video whose motion is read in one call
 
 _CODEC = ('motion_codec',)
 _HIGH_RESOLUTION = ('motion_codec', 'code_transformer', 'codebook', 'hr_decoder')
@@ -33,6 +34,7 @@ class Renderer:
     self.kind = 'hr_decoder' if complete else 'plain'
     self._names = _HIGH_RESOLUTION if complete else _CODEC
     self._look = Program(functools.partial(_look, modules), device)
+    self._read = Program(functools.partial(_read, modules), device)
     self._draw = Program(functools.partial(_draw, modules, complete), device)
 
   def prepare(self, params: PyTree, collections: PyTree, side: int, motion_dim: int) -> None:
@@ -47,6 +49,13 @@ class Renderer:
   def look(self, params: PyTree, pixels: np.ndarray) -> tuple[PyTree, jax.Array]:
     """Portrait uint8 `[h, w, 3]` to what is kept of it, and its motion latent `[1, motion_dim]`."""
     return self._look(self._subset(params), pixels[None])
+
+  def read(self, params: PyTree, frames: np.ndarray) -> np.ndarray:
+    """Motion latents `[t, motion_dim]` of uint8 frames `[t, h, w, 3]`, t at most READ_BATCH."""
+    params, padding = {'motion_codec': params['motion_codec']}, READ_BATCH - len(frames)
+    self._read.start(lambda: (params, jax.ShapeDtypeStruct((READ_BATCH, *frames.shape[1:]), jnp.uint8)))
+    padded = np.pad(frames, ((0, padding), (0, 0), (0, 0), (0, 0)), mode='edge')
+    return np.asarray(self._read(params, padded))[: len(frames)]
 
   def bind(
     self,
@@ -76,6 +85,11 @@ def _look(modules, params, pixels):
   codec, variables = modules['motion_codec'], {'params': params['motion_codec']}
   image = blocks.to_float(pixels)
   return codec.apply(variables, image, method='appearance'), codec.apply(variables, image, method='motion')
+
+
+def _read(modules, params, pixels):
+  codec, variables = modules['motion_codec'], {'params': params['motion_codec']}
+  return codec.apply(variables, blocks.to_float(pixels), method='motion')
 
 
 def _draw(modules, complete, params, collections, appearance, m_0, motion, fusion):

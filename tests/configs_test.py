@@ -14,6 +14,9 @@ from seetalk_jax.stages import base
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 VARIANTS = ('tiny', 'demo', 'base', 'large')
 
+# Networks that come with published weights and that no stage of ours trains.
+ONLY_CONVERTED = {'perceptual', 'syncnet', 'codeformer'}
+
 
 def load(stage):
   spec = importlib.util.spec_from_file_location(f'config_{stage}', ROOT / 'configs' / f'{stage}.py')
@@ -59,10 +62,11 @@ def test_all_names_stages_in_an_order_that_works():
   trained = set()
   for stage in config.stages:
     stage_config = load(stage).get_config('demo')
-    given = set(stage_config.init) - set(stage_config.model) - {'face_prior'}
+    given = set(stage_config.init) - set(stage_config.model) - {'face_prior', *ONLY_CONVERTED}
     assert given <= trained, (stage, given - trained)
     trained |= set(stage_config.model)
-  assert trained == set(base.NETWORKS) - {name for name in base.NETWORKS if name.startswith('toy')}
+  toys = {name for name in base.NETWORKS if name.startswith('toy')}
+  assert trained == set(base.NETWORKS) - toys - ONLY_CONVERTED
 
 
 def train(*arguments):

@@ -21,4 +21,5 @@ if not flags.FLAGS.is_parsed():
   flags.FLAGS.mark_as_parsed()
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-sys.path[:0] = [str(ROOT / 'tests'), str(ROOT / 'tests' / 'training')]  # tiny_release, toy_stage
+# tiny_release, toy_stage, golden_weights
+sys.path[:0] = [str(ROOT / 'tests' / folder) for folder in ('', 'training', 'convert')]

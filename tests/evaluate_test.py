@@ -56,8 +56,14 @@ class _Oracle:
   def late_frame(self, portrait, speech, seed):
     return np.roll(portrait, 8, axis=1)
 
-  def rebuild(self, source, target):
+  def rebuild(self, source, target, weights=(1.0,)):
     return {'codec': target, 'copy': source}
+
+  def motion(self, frames):
+    return np.stack([frames[:, 128, 128, 0] / 255.0, np.arange(len(frames))], axis=-1)
+
+  def codes(self, frames):
+    return np.arange(len(frames) * 4).reshape(-1, 2, 2) % 32, 64
 
 
 class _SketchReader:
@@ -130,6 +136,22 @@ def test_faces_and_identity_give_their_figures(evaluated):
   assert named.count == 10
   assert named.value >= 90  # chance is 10; the same picture moved by 8 pixels of 256
   assert report.table(figures)
+
+
+def test_reenactment_tells_who_moves_from_who_is_seen(evaluated):
+  """The oracle shows the driver: the motion is all there, the person is another."""
+  by_name = {figure.name: figure for figure in evaluated.run(['reenactment'])}
+  assert by_name['self: PSNR over the head, dB, codec'].value == math.inf
+  assert by_name['self: SSIM over the head, codec'].value == pytest.approx(1)
+  assert by_name['self: gradient energy over the truth, codec'].value == pytest.approx(1)
+  copied = by_name['self: PSNR over the head, dB, copy'].value
+  assert copied == pytest.approx(by_name['self: the portrait copied, dB'].value)
+  assert by_name['self: SSIM over the head, copy'].value < 0.999
+  assert by_name['cross: opening of the driver kept, r'].value > 0.85
+  assert by_name['cross: PSNR over the head, dB, codec'].value < 30
+  named = next(figure for name, figure in by_name.items() if name.startswith('cross: the source named'))
+  assert named.value <= 50
+  assert by_name['perplexity on held-out frames, % of the codes'].value == pytest.approx(50)
 
 
 def test_readers_are_kept_between_evaluations(tmp_path):

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import argparse
 import pathlib
+from collections.abc import Sequence
 
-from seetalk_jax.commands import options
+from seetalk_jax.commands import options, resuming
 from seetalk_jax.errors import InputError
+from seetalk_jax.media.constants import FPS
 
 HELP = 'speech to talking-face video'
 EXAMPLE = 'seetalk generate speech.wav -o talk.mp4 --seed 1'
@@ -36,6 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
   options.add_model(parser)
   add_video(parser)
   options.add_output(parser)
+  resuming.add_argument(parser)
 
 
 def add_video(parser: argparse.ArgumentParser) -> None:
@@ -55,18 +58,9 @@ def run(args: argparse.Namespace) -> None:
 def make_videos(args: argparse.Namespace, jobs: list[tuple[str, pathlib.Path]]) -> None:
   """One video per (speech file, output path); `args` as of `generate`."""
   from seetalk_jax import released
-  from seetalk_jax.media import audio, face, image
+  from seetalk_jax.media import audio, face
 
-  outputs = [(output, '.mp4') for _, output in jobs]
-  if args.save_portrait:
-    outputs.append((args.save_portrait, '.png'))
-  inputs = [speech for speech, _ in jobs] + [args.portrait] * bool(args.portrait)
-  for output, suffix in outputs:
-    if any(options.same_file(output, given) for given in inputs):
-      raise InputError(f'the output is one of the inputs, {output}: give another name')
-    if args.list and not pathlib.Path(args.out_dir).exists():
-      continue  # made below, once all inputs have been found good
-    image.check_output(output, suffix, args.overwrite)
+  check_outputs(args, [output for _, output in jobs], [speech for speech, _ in jobs] + [args.portrait])
   for path, _ in jobs:  # all of them before the first video; decoded again below, so that none is kept
     audio.load_speech(path)
   released.read_info(args.checkpoint)
@@ -77,25 +71,54 @@ def make_videos(args: argparse.Namespace, jobs: list[tuple[str, pathlib.Path]]) 
   if args.list:
     pathlib.Path(args.out_dir).mkdir(parents=True, exist_ok=True)
 
+  chosen = dict(
+    seed=args.seed,
+    portrait=portrait,
+    face=args.face,
+    steps=args.steps,
+    guidance_scale=args.guidance,
+    size=args.size,
+  )
+  plans = {output: pipe.plan(path, **chosen) for path, output in jobs if args.resume}
+  finished = resuming.finished(args, plans)
   results = []
   with options.Bars(args) as bars:
     for path, output in jobs:
-      clip = pipe(
-        audio.load_speech(path),
-        seed=args.seed,
-        portrait=portrait,
-        face=args.face,
-        steps=args.steps,
-        guidance_scale=args.guidance,
-        size=args.size,
-        progress=bars,
-      )
-      clip.save(output)
+      if output in finished:
+        seconds = audio.load_speech(path).seconds
+        results.append(describe_finished(pipe, plans[output], output, seconds))
+        continue
+      with resuming.telling(output, bars):
+        resume = output if args.resume else None
+        clip = pipe(audio.load_speech(path), **chosen, resume=resume, progress=bars)
+        clip.save(output, resume=args.resume)
       if args.save_portrait:
         clip.save_portrait(args.save_portrait)
-      results.append(_describe(clip, output))
-  summary = '\n'.join(_summary(result) for result in results)
+      results.append(describe(clip, output))
+  summary = '\n'.join(summarise(result) for result in results)
   options.report(args, {'videos': results} if args.list else results[0], summary)
+
+
+def check_outputs(args: argparse.Namespace, outputs: Sequence[pathlib.Path], inputs: Sequence) -> None:
+  """Refuses videos and --save-portrait that cannot be written, or would be written over an input (None: no such).
+
+  Raises:
+    InputError: see `media.image.check_output`.
+  """
+  from seetalk_jax import job
+  from seetalk_jax.media import image
+
+  named = [(output, '.mp4') for output in outputs]
+  if args.save_portrait:
+    named.append((args.save_portrait, '.png'))
+  for output, suffix in named:
+    if any(given is not None and options.same_file(output, given) for given in inputs):
+      raise InputError(f'the output is one of the inputs, {output}: give another name')
+    if args.list and not pathlib.Path(args.out_dir).exists():
+      continue  # made later, once all inputs have been found good
+    image.check_output(output, suffix, args.overwrite or args.resume)
+  for output in outputs:
+    job.check_free(output)
 
 
 def _jobs_of(args: argparse.Namespace) -> list[tuple[str, pathlib.Path]]:
@@ -131,23 +154,40 @@ def _jobs_of(args: argparse.Namespace) -> list[tuple[str, pathlib.Path]]:
   return jobs
 
 
-def _describe(clip, output: pathlib.Path) -> dict:
+def describe(clip, output: pathlib.Path) -> dict:
+  """What --json says of a video that was made."""
   return {
     'output': str(output),
     'frames': clip.num_frames,
     'fps': clip.fps,
     'width': clip.size[1],
     'height': clip.size[0],
-    'audio_seconds': round(clip.speech.seconds, 4),
+    'audio_seconds': round(clip.audio_seconds, 4),
     'stage_seconds': {stage: round(seconds, 4) for stage, seconds in clip.stage_seconds.items()},
     **clip.record,
   }
 
 
-def _summary(result: dict) -> str:
+def describe_finished(pipe, plan, output: pathlib.Path, audio_seconds: float) -> dict:
+  """What --json says of a video that an earlier run has finished."""
+  return {
+    'output': str(output),
+    'frames': plan['num_frames'],
+    'fps': FPS,
+    'width': plan['size'],
+    'height': plan['size'],
+    'audio_seconds': round(audio_seconds, 4),
+    'stage_seconds': {},
+    **pipe.describe(plan),
+  }
+
+
+def summarise(result: dict) -> str:
+  """One line for people on what `describe` says."""
   spent = sum(result['stage_seconds'].values())
+  made = f'made in {spent:.1f} s' if result['stage_seconds'] else 'finished before'
   return (
     f'{result["output"]}: {result["frames"]} frames of {result["width"]} x {result["height"]} for '
-    f'{result["audio_seconds"]:.2f} s of speech, made in {spent:.1f} s '
+    f'{result["audio_seconds"]:.2f} s of sound, {made} '
     f'(checkpoint {result["checkpoint"]}, seed {result["seed"]}, {result["device"]})'
   )

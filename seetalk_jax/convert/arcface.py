@@ -86,8 +86,9 @@ def dense_kernel(
   return turned * fold_scale(scale, variance)
 
 
-def rules() -> list[Rule]:
+def rules(module: FaceEncoder) -> list[Rule]:
   """Names of InsightFace's IResNet; batch norms are folded, from double precision."""
+  del module  # the same at every size
   found = [Rule(_ANY + r'conv1\.weight', 'conv_in/kernel', convolution)]
   found += _batch_norm('bn1', 'norm_in')
   found.append(Rule(_ANY + r'prelu\.weight', 'prelu_in'))

@@ -50,8 +50,9 @@ def build(
   )
 
 
-def rules() -> list[Rule]:
+def rules(module: AutoencoderKL) -> list[Rule]:
   """Names of diffusers' AutoencoderKL, the older spelling of its attention among them."""
+  del module  # the same at every size
   found = [
     *affine(r'quant_conv', 'quant', convolution),
     *affine(r'post_quant_conv', 'post_quant', convolution),

@@ -10,7 +10,7 @@ class Kind(NamedTuple):
 
   Attributes:
     network: name of ours.
-    home: module in this package with `build`, `rules` and `FRESH`.
+    home: module in this package with `build`, `rules` (of the module that was built) and `FRESH`.
     about: one line for `--help`.
   """
 
@@ -30,5 +30,11 @@ KINDS = {
     'arcface',
     "ArcFace's IResNet, as InsightFace stores it (published weights: for non-commercial research only)",
   ),
+  'codeformer': Kind(
+    'codeformer', 'codeformer', 'CodeFormer, as its authors store it (published weights: non-commercial)'
+  ),
+  'syncnet': Kind('syncnet', 'syncnet', 'SyncNet, as its authors store it'),
+  'lpips': Kind('perceptual', 'perceptual', 'LPIPS with its VGG-16 or AlexNet, as the package saves itself'),
+  'vgg': Kind('perceptual', 'perceptual', 'VGG-16, VGG-19 or AlexNet, as torchvision stores them'),
   'vit': Kind('face_encoder', 'vit', 'ViT, as transformers stores it'),
 }

@@ -50,7 +50,7 @@ def plan(kind: str, source: str | os.PathLike) -> Converted:
   opened = tensors.open_tensors(source)
   module = home.build(tensors.read_config(source), opened.shapes, kind)
   wanted = described.shapes_of(network, module)
-  flat = rules.plan(opened, home.rules(), wanted, home.FRESH)
+  flat = rules.plan(opened, home.rules(module), wanted, home.FRESH)
   return Converted(network, module, described.unflatten(flat), tuple(home.FRESH))
 
 

@@ -35,12 +35,13 @@ class Rule(NamedTuple):
   Attributes:
     source: regular expression of a whole name of theirs; several names (a tuple) make one parameter together.
       The later ones may use the groups of the first as `{0}`, `{1}`.
-    target: our path, with `{0}`, `{1}` for the groups; None: known, and of no use to us.
+    target: our path, with `{0}`, `{1}` for the groups; several (a tuple) when one tensor of theirs holds several
+      parameters of ours, of which `turn` then makes as many; None: known, and of no use to us.
     turn: their arrays to ours, in the order of the names. The shape that it makes must follow from theirs alone.
   """
 
   source: str | tuple[str, ...]
-  target: str | None
+  target: str | tuple[str, ...] | None
   turn: Callable[..., np.ndarray] = keep
 
 
@@ -83,21 +84,22 @@ def plan(
     used.update(names)
     if rule.target is None:
       continue
-    path = rule.target.format(*match.groups())
-    if path not in wanted:
-      raise CheckpointError(
-        f'a tensor too many, {tensors.file}: {name} {shape} would be {path}, which the network does not have'
-      )
-    if path in found:
-      raise CheckpointError(f'two tensors for {path}, {tensors.file}: {origin[path]} and {name}')
-    turned = _turned_shape(rule, names, tensors)
-    if turned != tuple(wanted[path]):
-      raise CheckpointError(
-        f'a tensor of another shape, {tensors.file}: {name} {shape} makes {path} {turned}, the '
-        f'network has {tuple(wanted[path])}'
-      )
-    make = functools.partial(_read_and_turn, rule, names, tensors)
-    found[path], origin[path] = LazyArray(turned, np.dtype(np.float32), make), name
+    targets = (rule.target,) if isinstance(rule.target, str) else rule.target
+    for part, (target, turned) in enumerate(zip(targets, _turned_shapes(rule, names, tensors), strict=True)):
+      path = target.format(*match.groups())
+      if path not in wanted:
+        raise CheckpointError(
+          f'a tensor too many, {tensors.file}: {name} {shape} would be {path}, which the network does not have'
+        )
+      if path in found:
+        raise CheckpointError(f'two tensors for {path}, {tensors.file}: {origin[path]} and {name}')
+      if turned != tuple(wanted[path]):
+        raise CheckpointError(
+          f'a tensor of another shape, {tensors.file}: {name} {shape} makes {path} {turned}, the '
+          f'network has {tuple(wanted[path])}'
+        )
+      make = functools.partial(_read_and_turn, rule, names, tensors, part)
+      found[path], origin[path] = LazyArray(turned, np.dtype(np.float32), make), name
   for name, shape in tensors.shapes.items():
     if name not in used:
       raise CheckpointError(f'an unknown tensor, {tensors.file}: {name} {shape} is none of such a network')
@@ -114,18 +116,24 @@ def convert(
   return {path: np.array(lazy, order='C') for path, lazy in plan(tensors, rules, wanted, fresh).items()}
 
 
-def _turned_shape(rule: Rule, names: Sequence[str], tensors: Tensors) -> tuple[int, ...]:
-  """The shape that a rule makes: it turns ones, of which moved axes take no memory."""
+def _turned(rule: Rule, arrays: Sequence[np.ndarray]) -> Sequence[np.ndarray]:
+  """One array per target."""
+  turned = rule.turn(*arrays)
+  return (turned,) if isinstance(rule.target, str) else turned
+
+
+def _turned_shapes(rule: Rule, names: Sequence[str], tensors: Tensors) -> list[tuple[int, ...]]:
+  """The shapes that a rule makes: it turns ones, of which moved axes take no memory."""
   ones = [np.broadcast_to(np.float32(1), tensors.shapes[name]) for name in names]
   try:
-    return tuple(rule.turn(*ones).shape)
+    return [tuple(array.shape) for array in _turned(rule, ones)]
   except ValueError:  # numpy's, which does not say of what
     told = ', '.join(f'{name} {tensors.shapes[name]}' for name in names)
     raise CheckpointError(f'shapes that do not go together, {tensors.file}: {told}') from None
 
 
-def _read_and_turn(rule: Rule, names: Sequence[str], tensors: Tensors) -> np.ndarray:
-  return rule.turn(*(tensors.read(name) for name in names)).astype(np.float32, copy=False)
+def _read_and_turn(rule: Rule, names: Sequence[str], tensors: Tensors, part: int) -> np.ndarray:
+  return _turned(rule, [tensors.read(name) for name in names])[part].astype(np.float32, copy=False)
 
 
 def _first_match(name: str, rules: Sequence[Rule]) -> tuple[re.Match, Rule] | tuple[None, None]:

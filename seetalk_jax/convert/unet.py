@@ -82,8 +82,9 @@ def build(config: Mapping[str, Any] | None, shapes: Mapping[str, tuple[int, ...]
   )
 
 
-def rules() -> list[Rule]:
+def rules(module: PortraitUNet) -> list[Rule]:
   """Names of diffusers' UNet2DConditionModel, linear and convolutional projections alike."""
+  del module  # the same at every size
   found = []
   for name in ('conv_in', 'conv_out'):
     found += affine(name, name, convolution)

@@ -64,8 +64,9 @@ def flat(array: np.ndarray) -> np.ndarray:
   return array.reshape(-1)
 
 
-def rules() -> list[Rule]:
+def rules(module: FaceEncoder) -> list[Rule]:
   """Names of `ViTModel`, with or without the prefix of task models, as files and as newer modules spell them."""
+  del module  # the same at every size
   any_model = r'(?:vit\.)?'
   embeddings, layer = any_model + r'embeddings\.', any_model + r'(?:encoder\.layer|layers)\.(\d+)\.'
   layers = 'layers_{0}'

@@ -76,8 +76,9 @@ def gate_scale(array: np.ndarray) -> np.ndarray:
   return array.reshape(-1)
 
 
-def rules() -> list[Rule]:
+def rules(module: SpeechEncoder) -> list[Rule]:
   """Names of `Wav2Vec2Model` and its kin, with or without the prefix that task models give it."""
+  del module  # the same at every size
   any_model = r'(?:(?:wav2vec2|hubert|wavlm)\.)?'
   features, layer = (
     any_model + r'feature_extractor\.conv_layers\.(\d+)',

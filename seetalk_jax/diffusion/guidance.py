@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
@@ -45,3 +45,17 @@ def guided(
 
 def _spread(x: jax.Array) -> jax.Array:
   return jnp.std(x, axis=tuple(range(1, x.ndim)), keepdims=True)
+
+
+def nested_weights(scales: Sequence[float]) -> list[float]:
+  """Weights of the predictions with none, the first, the first two, ... of several conditions; they sum to 1.
+
+  Each condition is guided by what it adds to those before it (as in InstructPix2Pix, arXiv 2211.09800):
+  `p_0 + s_1 (p_1 - p_0) + s_2 (p_2 - p_1) + ...`. Neighbours of one scale cancel what lies between them, so a
+  prediction of weight 0 need not be made.
+
+  Args:
+    scales: one per condition; 1 is unguided.
+  """
+  ends = [1.0, *scales, 0.0]
+  return [before - after for before, after in zip(ends[:-1], ends[1:], strict=True)]

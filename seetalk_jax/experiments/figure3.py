@@ -143,9 +143,10 @@ class Figure3:
     prior = sampling.prior_of(statistics)
     wanted = []
     for first in range(0, len(self.voices.portraits), _BATCH):
-      image = blocks.to_float(jnp.asarray(self.voices.portraits[first : first + _BATCH]))
-      latent = encode(params, statistics, image)
-      wanted.append(np.asarray(projection_coefficient(latent, prior.mean)).reshape(-1))
+      rows = slice(first, first + _BATCH)
+      latent = encode(params, statistics, blocks.to_float(jnp.asarray(self.voices.portraits[rows])))
+      mean = prior.mean_for(jnp.asarray(self.voices.embedding[rows]))  # as in training
+      wanted.append(np.asarray(projection_coefficient(latent, mean)).reshape(-1))
     wanted = np.concatenate(wanted)
     return {
       'mean': float(beta.mean()),
@@ -266,21 +267,19 @@ class Figure3:
       return readers.load_reader(str(path))
     speakers = self.world.speaker_ids('train', looks.first + looks.num)[looks.first :]
 
-    def make() -> dict[str, np.ndarray]:
+    drawn_to = self.workdir / f'looks-{_digest([looks.to_dict(), self.world.crop_version])}.npz'
+    if drawn_to.exists():
+      drawn = rendered.load_looks(str(drawn_to))
+    else:
       drawn = rendered.render_looks(self.world, speakers, looks.frames, seed=looks.seed)
-      return {'images': drawn.images, 'labels': drawn.labels}
-
-    drawn = _kept(self.workdir / f'looks-{_digest([looks.to_dict(), self.world.crop_version])}.npz', make)
+      rendered.save_looks(str(drawn_to), drawn)
     columns = [readers.FIELDS.index(name) for name in prior_modes.FIELDS if name in readers.FIELDS]
-    labels = drawn['labels'][..., columns]
+    labels = drawn.labels[..., columns]
     head_size = np.array([self.world.attributes(int(s))[2] for s in speakers], np.float32)
     place = prior_modes.FIELDS.index('head_size')
     labels = np.insert(labels, place, head_size[:, None], axis=-1)
-    num, frames = drawn['images'].shape[:2]
     reader = readers.train_reader(
-      drawn['images'].reshape(-1, *drawn['images'].shape[2:]),
-      labels.reshape(-1, labels.shape[-1]),
-      np.repeat(np.arange(num) >= num - max(2, num // 10), frames),
+      **drawn._replace(labels=labels).to_learn_from(),
       fields=prior_modes.FIELDS,
       num_steps=settings.steps,
       batch_size=settings.batch_size,

@@ -171,6 +171,13 @@ def portrait_box(points: np.ndarray) -> FaceBox | None:
   return box if box.side > 0 else None
 
 
+def median_box(boxes: Sequence[FaceBox]) -> FaceBox:
+  """One square for all frames of a clip, that of the median place and size: no jitter."""
+  rows = [(box.left + 0.5 * box.side, box.top + 0.5 * box.side, box.side) for box in boxes]
+  x, y, side = map(float, np.median(np.array(rows), axis=0))
+  return FaceBox(x - 0.5 * side, y - 0.5 * side, side)
+
+
 def crop(pixels: np.ndarray, box: FaceBox, size: int) -> np.ndarray:
   """Cuts the square `box` out of uint8 `[h, w, 3]` to `[size, size, 3]`; outside, the edge repeats."""
   import PIL.Image

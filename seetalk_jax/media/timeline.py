@@ -15,7 +15,7 @@ import numpy as np
 
 from seetalk_jax.errors import InputError
 from seetalk_jax.media import audio, decode
-from seetalk_jax.media.constants import FPS
+from seetalk_jax.media.constants import FPS, SAMPLES_PER_FRAME
 
 # A stamp may be rounded (milliseconds in Matroska): sound is moved only where it is off by more.
 _SOUND_TOLERANCE_SECONDS = 0.02
@@ -135,6 +135,20 @@ def sound(path: str | os.PathLike, start_seconds: float) -> np.ndarray:
     raise RecordingError(f'no sound in the file, {path}: give a video with a sound track')
   blocks = lambda: _clocked_blocks(path, rate, channels, start_seconds)
   return audio.mono_16k(decode.Source(rate, channels, blocks), path)[0]
+
+
+def sound_track(path: str | os.PathLike, start_seconds: float, num_frames: int) -> audio.Sound | None:
+  """The recording's sound for another video of `num_frames`, which begins at `start_seconds` of the container's clock.
+
+  Raises:
+    RecordingError: missing, or not a recording; while its blocks are drawn: damaged.
+  """
+  recording = probe(path)
+  rate, channels = recording.audio_rate_hz, recording.audio_channels
+  if not rate or not channels:
+    return None
+  blocks = lambda: _clocked_blocks(recording.path, rate, channels, start_seconds)
+  return audio.sound_of(decode.Source(rate, channels, blocks), num_frames * SAMPLES_PER_FRAME)
 
 
 def _clocked_blocks(path: pathlib.Path, rate: int, channels: int, start: float) -> decode.Blocks:

@@ -24,16 +24,19 @@ from seetalk_jax.metrics import (
   lips,
   pictures,
   readers,
+  reenactment,
+  refinement,
   rendered,
   retrieval,
   speed,
+  sync,
   trunk,
   voice_to_face,
   worlds,
 )
 from seetalk_jax.metrics.report import Figure
 
-PARTS = ('lips', 'life', 'voice', 'identity', 'codec', 'retrieval', 'speed')
+PARTS = ('lips', 'life', 'voice', 'identity', 'codec', 'reenactment', 'refinement', 'retrieval', 'speed')
 
 
 class Talk(NamedTuple):
@@ -56,6 +59,7 @@ class Evaluation:
     generator: the pipeline under test; made by `make_generator` when first needed.
     workdir: where the readers and the rendered looks are kept; they do not depend on the checkpoint.
     towers: the encoders of contrastive pre-training, for `retrieval`; releases have no face encoder.
+    sync_judge: a sync expert that the checkpoint was not trained with, for `refinement`; None: without.
   """
 
   def __init__(
@@ -65,8 +69,10 @@ class Evaluation:
     make_generator: Callable[[], generated.Generator],
     workdir: str,
     towers: retrieval.Towers | None = None,
+    sync_judge: sync.SyncJudge | None = None,
   ):
     self.config, self.world, self.workdir, self.towers = config, world, workdir, towers
+    self.sync_judge = sync_judge
     self._make_generator = make_generator
 
   @functools.cached_property
@@ -144,6 +150,47 @@ class Evaluation:
     size = self.portraits.shape[1] if 'portraits' in self.__dict__ else self.config.image_size
     pairs, looked_at = codec.fixed_pairs(self.world, speakers, settings.pairs, seed=settings.seed, size=size)
     return codec.codec_figures(pairs, self.generator.rebuild, looked_at=looked_at)
+
+  def reenactment(self) -> list[Figure]:
+    """Portraits driven by videos of themselves and of others; how many codes frames use."""
+    settings = self.config.reenactment
+    sets = reenactment.fixed_reenactments(
+      self.world,
+      self.face_speakers,
+      settings.people,
+      frames=settings.frames,
+      stride=settings.stride,
+      seed=settings.seed,
+      size=self.config.image_size,
+    )
+    rebuild = functools.partial(self.generator.rebuild, weights=tuple(settings.weights))
+    judges = self.reader, self.identity_reader, self.true_portraits
+    figures = reenactment.reenactment_figures(sets, rebuild, *judges, self.small)
+    latents = ([self.generator.motion(getattr(one, name)) for one in sets] for name in ('own', 'other'))
+    return [
+      *figures,
+      reenactment.leak_figure(*latents),
+      reenactment.perplexity_figure(*self.generator.codes(np.concatenate([s.own for s in sets]))),
+    ]
+
+  def refinement(self) -> list[Figure]:
+    """What lip refinement changes, and what not."""
+    index = readers.FIELDS.index('opening')
+    videos = []
+    for i, talk in enumerate(tqdm(self.talks, desc='refinement', file=sys.stderr)):
+      clips = self.generator.unrefined(talk.speech, self.config.seed + i)
+      frames = [clip.frames for clip in clips]
+      opening = [self.reader(self.small(f))[:, index] for f in frames]
+      judged = [float('nan')] * 2
+      if self.sync_judge:
+        # One place for both: what is cut out may not depend on what is compared.
+        places = self.generator.mouth_places(clips[1])
+        judged = [self.sync_judge(f, talk.speech, places) for f in frames]
+      motion = [clip.motion for clip in clips]
+      differences = refinement.pixel_differences(*frames)
+      truth = self.world.opening(talk.motion)
+      videos.append(refinement.Refined(*opening, truth, *motion, *differences, *judged))
+    return refinement.refinement_figures(videos, self.generator.lip_subspace)
 
   def retrieval(self) -> list[Figure]:
     """Which face goes with a voice; nothing without `towers`."""
@@ -226,12 +273,8 @@ class Evaluation:
     settings = self.config.reader
 
     def make():
-      num, frames = self.looks.images.shape[:2]
-      held_out = np.repeat(np.arange(num) >= num - max(2, num // 10), frames)
       return readers.train_reader(
-        self.looks.images.reshape(-1, *self.looks.images.shape[2:]),
-        self.looks.labels.reshape(-1, self.looks.labels.shape[-1]),
-        held_out,
+        **self.looks.to_learn_from(),
         network=readers.ReaderNetwork(**self.config.network),
         num_steps=settings.steps,
         batch_size=settings.batch_size,

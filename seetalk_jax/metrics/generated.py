@@ -1,7 +1,8 @@
-"""What the evaluation asks of a pipeline: portraits, videos, a late frame, rebuilt frames."""
+"""What the evaluation asks of a pipeline: portraits, videos with and without a part, rebuilt frames."""
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 from collections.abc import Mapping, Sequence
 from typing import Protocol
@@ -10,8 +11,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from seetalk_jax import pipeline
+from seetalk_jax import loaded, pipeline
+from seetalk_jax.clip import Clip
 from seetalk_jax.models import blocks
+from seetalk_jax.models.mouth import mouth_place
 
 
 class Generator(Protocol):
@@ -26,8 +29,29 @@ class Generator(Protocol):
   def late_frame(self, portrait: np.ndarray, speech: np.ndarray, seed: int) -> np.ndarray:
     """uint8 `[S, S, 3]`: a frame from the last fifth of `portrait` (uint8 `[S, S, 3]`) saying `speech`."""
 
-  def rebuild(self, source: np.ndarray, target: np.ndarray) -> Mapping[str, np.ndarray]:
-    """{route: uint8 `[n, S, S, 3]`}: `source` moved as `target`; the released route first."""
+  def unrefined(self, speech: np.ndarray, seed: int) -> tuple[Clip, Clip]:
+    """The talking face, and the same without lip refinement."""
+
+  def rebuild(
+    self, source: np.ndarray, target: np.ndarray, weights: Sequence[float] = (1.0,)
+  ) -> Mapping[str, np.ndarray]:
+    """{route: uint8 `[n, S, S, 3]`}: `source` moved as `target`; the released route first.
+
+    `weights`: of the fusion, each of the HR decoder's routes one; the first is the released one.
+    """
+
+  def mouth_places(self, clip: Clip) -> np.ndarray:
+    """Where the mouth is in every frame of a clip, `[n, 2]`, (x, y) in picture units."""
+
+  def motion(self, frames: np.ndarray) -> np.ndarray:
+    """Motion latents `[n, motion_dim]` of uint8 `frames [n, S, S, 3]`."""
+
+  @property
+  def lip_subspace(self) -> np.ndarray:
+    """U, `[motion_dim, k]`."""
+
+  def codes(self, frames: np.ndarray) -> tuple[np.ndarray, int]:
+    """(indices `[n, h, w]` of the codes of uint8 `frames`, how many codes there are)."""
 
 
 REBUILD_BATCH = 4
@@ -51,14 +75,69 @@ class PipelineGenerator:
     start = index // clip.chunk * clip.chunk
     return np.asarray(clip.render(start))[index - start]
 
-  def rebuild(self, source: np.ndarray, target: np.ndarray) -> Mapping[str, np.ndarray]:
+  def rebuild(
+    self, source: np.ndarray, target: np.ndarray, weights: Sequence[float] = (1.0,)
+  ) -> Mapping[str, np.ndarray]:
     """As `Generator`: the motion latent is read from the target's picture; nothing else of it is used."""
     made: dict[str, list[np.ndarray]] = {}
     for i in range(0, len(source), REBUILD_BATCH):
       rows = np.minimum(np.arange(i, i + REBUILD_BATCH), len(source) - 1)
-      for route, frames in self._rebuild(source[rows], target[rows]).items():
+      for route, frames in self._rebuild(source[rows], target[rows], tuple(weights)).items():
         made.setdefault(route, []).append(np.asarray(frames))
     return {route: np.concatenate(frames)[: len(source)] for route, frames in made.items()}
+
+  def codes(self, frames: np.ndarray) -> tuple[np.ndarray, int]:
+    book, variables = self.pipe.networks.modules['codebook'], self.pipe.networks.variables('codebook')
+
+    @jax.jit
+    def indices(variables, frames):
+      return book.apply(
+        variables, book.apply(variables, blocks.to_float(frames), method='encode'), method='quantise'
+      )[1]
+
+    return _in_batches(functools.partial(indices, variables), frames), book.num_codes
+
+  def motion(self, frames: np.ndarray) -> np.ndarray:
+    codec, variables = (
+      self.pipe.networks.modules['motion_codec'],
+      self.pipe.networks.variables('motion_codec'),
+    )
+
+    @jax.jit
+    def read(variables, frames):
+      return codec.apply(variables, blocks.to_float(frames), method='motion')
+
+    return _in_batches(functools.partial(read, variables), frames)
+
+  def mouth_places(self, clip: Clip) -> np.ndarray:
+    codec, variables = (
+      self.pipe.networks.modules['motion_codec'],
+      self.pipe.networks.variables('motion_codec'),
+    )
+    apply = functools.partial(codec.apply, variables)
+
+    @jax.jit
+    def places(look, m_source, motion):
+      return mouth_place(apply(look, m_source, motion, method='warp').flow)
+
+    portrait = blocks.to_float(jnp.asarray(clip.portrait)[None])
+    look, m_source = apply(portrait, method='appearance'), apply(portrait, method='motion')
+    return _in_batches(functools.partial(places, look, m_source), clip.motion)
+
+  @property
+  def lip_subspace(self) -> np.ndarray:
+    return np.asarray(self.pipe.networks.params['lip_refiner']['subspace'])
+
+  def unrefined(self, speech: np.ndarray, seed: int) -> tuple[Clip, Clip]:
+    refined = self.pipe(speech, seed=seed)
+    return refined, self._without_refiner(speech, seed=seed, portrait=refined.portrait)
+
+  @functools.cached_property
+  def _without_refiner(self) -> pipeline.SeeTalk:
+    networks = self.pipe.networks
+    modules = {name: module for name, module in networks.modules.items() if name != 'lip_refiner'}
+    bare = dataclasses.replace(networks, modules=modules)
+    return pipeline.SeeTalk(loaded.Loaded(bare, self.pipe.checkpoint, self.pipe.device))
 
   @functools.cached_property
   def _rebuild(self):
@@ -66,8 +145,8 @@ class PipelineGenerator:
     codec = networks.modules['motion_codec']
     sharp = all(name in networks.modules for name in ('code_transformer', 'codebook', 'hr_decoder'))
 
-    @jax.jit
-    def rebuild(variables, source, target):
+    @functools.partial(jax.jit, static_argnames='weights')
+    def rebuild(variables, source, target, weights):
       source, target = blocks.to_float(source), blocks.to_float(target)
       apply = functools.partial(codec.apply, variables['motion_codec'])
       m_source, m_target = (apply(image, method='motion') for image in (source, target))
@@ -77,10 +156,21 @@ class PipelineGenerator:
         logits = networks.modules['code_transformer'].apply(variables['code_transformer'], warped.features)
         codes = jnp.argmax(logits, axis=-1)
         codes = networks.modules['codebook'].apply(variables['codebook'], codes, method='lookup')
-        decoder = networks.modules['hr_decoder']
-        routes['HR decoder'] = decoder.apply(variables['hr_decoder'], codes, warped, 1.0)
+        for weight in weights:
+          name = 'HR decoder' if weight == 1 else f'HR decoder at weight {weight:g}'
+          decoder = networks.modules['hr_decoder']
+          routes[name] = decoder.apply(variables['hr_decoder'], codes, warped, weight)
       routes['plain decoder'] = apply(warped, method='decode')
       return {route: blocks.to_uint8(image) for route, image in routes.items()}
 
     variables = {name: networks.variables(name) for name in networks.modules}
     return functools.partial(rebuild, variables)
+
+
+def _in_batches(run, frames: np.ndarray) -> np.ndarray:
+  """`run` over batches of one size, put together again."""
+  found = []
+  for i in range(0, len(frames), REBUILD_BATCH):
+    rows = np.minimum(np.arange(i, i + REBUILD_BATCH), len(frames) - 1)
+    found.append(np.asarray(run(frames[rows])))
+  return np.concatenate(found)[: len(frames)]

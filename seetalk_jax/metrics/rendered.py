@@ -25,6 +25,15 @@ class RenderedLooks(NamedTuple):
   images: np.ndarray
   labels: np.ndarray
 
+  def to_learn_from(self) -> dict[str, np.ndarray]:
+    """`images` and `labels` frame by frame, and `held_out`, True for the last tenth of the looks."""
+    num, frames = self.images.shape[:2]
+    return {
+      'images': self.images.reshape(-1, *self.images.shape[2:]),
+      'labels': self.labels.reshape(-1, self.labels.shape[-1]),
+      'held_out': np.repeat(np.arange(num) >= num - max(2, num // 10), frames),
+    }
+
 
 def blink_track(motion: np.ndarray) -> np.ndarray:
   """How far the lids are closed, `[n]`, 0 to 1: the mean of both eyes of a motion track `[n, 20]`."""

@@ -19,6 +19,10 @@ NETWORKS = {
   'codebook': ('codebook', 'Codebook'),
   'code_transformer': ('code_transformer', 'CodeTransformer'),
   'hr_decoder': ('hr_decoder', 'HRDecoder'),
+  'discriminator': ('discriminator', 'PatchDiscriminator'),
+  'codeformer': ('codeformer', 'CodeFormer'),
+  'syncnet': ('syncnet', 'SyncNet'),
+  'perceptual': ('perceptual', 'PerceptualTower'),
 }
 
 # class -> file. Lazy, so that importing one network does not import them all.

@@ -113,9 +113,9 @@ def conv(
   )
 
 
-def num_groups_for(channels: int, groups: int = 32) -> int:
-  """The largest divisor of `channels` not above `groups` that leaves at least 4 channels a group."""
-  limit = max(1, min(groups, channels // 4))
+def num_groups_for(channels: int, groups: int = 32, least: int = 4) -> int:
+  """The largest divisor of `channels` not above `groups` that leaves at least `least` channels a group."""
+  limit = max(1, min(groups, channels // least))
   return next(g for g in range(limit, 0, -1) if channels % g == 0)
 
 
@@ -155,13 +155,14 @@ def group_norm(
   name: str | None = None,
   *,
   groups: int = 32,
+  least: int = 4,
   epsilon: float = 1e-6,
   dtype: Dtype = jnp.float32,
   param_dtype: Dtype = jnp.float32,
 ) -> GroupNorm:
   """Group normalisation over `channels`; narrow layers get fewer groups (see `num_groups_for`)."""
   return GroupNorm(
-    num_groups=num_groups_for(channels, groups),
+    num_groups=num_groups_for(channels, groups, least),
     epsilon=epsilon,
     dtype=jnp.dtype(dtype),
     param_dtype=jnp.dtype(param_dtype),
@@ -213,13 +214,14 @@ class ResBlock(nn.Module):
 
   `conditioning` 'add' adds a projection of the given vector after the first convolution (Stable Diffusion's
   way); 'film' scales and shifts after the second normalisation; 'none' takes no vector. Parameter names are
-  those of diffusers' ResnetBlock2D.
+  those of diffusers' ResnetBlock2D. `least`: channels that a group of a norm has at least.
   """
 
   features: int
   conditioning: str = 'none'
   kernel: int = 3
   groups: int = 32
+  least: int = 4
   epsilon: float = 1e-6
   zero_init: bool = True
   dtype: Dtype = jnp.float32
@@ -231,7 +233,7 @@ class ResBlock(nn.Module):
     if self.conditioning not in ('none', 'add', 'film'):
       raise ValueError(f"conditioning must be 'none', 'add' or 'film', got {self.conditioning!r}")
     types = dict(dtype=self.dtype, param_dtype=self.param_dtype)
-    norm = dict(groups=self.groups, epsilon=self.epsilon, **types)
+    norm = dict(groups=self.groups, least=self.least, epsilon=self.epsilon, **types)
     residual = x
     x = jax.nn.silu(group_norm(x.shape[-1], 'norm1', **norm)(x))
     x = conv(self.features, self.kernel, 'conv1', **types)(x)

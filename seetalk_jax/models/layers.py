@@ -13,11 +13,13 @@ import jax.numpy as jnp
 REMAT_POLICIES = ('nothing', 'dots', 'all')
 
 
-def _policy(remat: bool | str) -> str:
+def _options(remat: bool | str) -> dict[str, Any] | None:
+  """What `jax.checkpoint` and `nn.remat` are told; None: nothing is computed anew."""
   name = {True: 'all', False: 'nothing'}.get(remat, remat)
   if name not in REMAT_POLICIES:
     raise ValueError(f'remat must be one of {REMAT_POLICIES}, True or False, got {remat!r}')
-  return name
+  kept = {'dots': jax.checkpoint_policies.dots_with_no_batch_dims_saveable, 'all': None}
+  return None if name == 'nothing' else {'policy': kept[name]}
 
 
 def rematerialised(layer: type[nn.Module], remat: bool | str) -> type[nn.Module]:
@@ -27,12 +29,8 @@ def rematerialised(layer: type[nn.Module], remat: bool | str) -> type[nn.Module]
     remat: 'nothing' (or False) keeps them all; 'dots' keeps what matrix products with parameters gave, which are
       most of the work, and computes the rest anew; 'all' (or True) keeps the layer's input alone.
   """
-  name = _policy(remat)
-  if name == 'nothing':
-    return layer
-  if name == 'all':
-    return nn.remat(layer)
-  return nn.remat(layer, policy=jax.checkpoint_policies.dots_with_no_batch_dims_saveable)
+  options = _options(remat)
+  return layer if options is None else nn.remat(layer, **options)
 
 
 def scan_layers(
@@ -64,8 +62,5 @@ def scan_layers(
     x = layer.apply({'params': own}, x, *args)
     return x, x
 
-  name = _policy(remat)
-  if name != 'nothing':
-    policy = jax.checkpoint_policies.dots_with_no_batch_dims_saveable if name == 'dots' else None
-    body = jax.checkpoint(body, policy=policy)
-  return jax.lax.scan(body, x, stacked)
+  options = _options(remat)
+  return jax.lax.scan(body if options is None else jax.checkpoint(body, **options), x, stacked)

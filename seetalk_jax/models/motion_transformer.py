@@ -12,6 +12,7 @@ import jax.numpy as jnp
 from seetalk_jax.models.attention import TransformerBlock, key_mask
 from seetalk_jax.models.blocks import MLP, conv, dense, layer_norm, partitioned, resolve_size
 from seetalk_jax.models.embeddings import TimeEmbedding
+from seetalk_jax.models.motion_controls import CONTROLS, MotionControls
 
 SIZES: dict[str, dict[str, Any]] = {
   'tiny': dict(token_dim=32, width=32, num_heads=2, num_layers=1),
@@ -35,6 +36,7 @@ class MotionTransformer(nn.Module):
     token_dim: width of the speech tokens.
     width, num_heads, num_layers, feed_forward_multiple: of the transformer.
     context: frames to either side in the local convolutions, of speech and of motion.
+    controls: names of `motion_controls.CONTROLS` that it listens to besides speech and portrait.
   """
 
   motion_dim: int = 256
@@ -44,6 +46,7 @@ class MotionTransformer(nn.Module):
   num_layers: int = 5
   feed_forward_multiple: float = 2.0
   context: int = 3
+  controls: tuple[str, ...] = ()
   dtype: Any = jnp.float32
   param_dtype: Any = jnp.float32
 
@@ -61,6 +64,8 @@ class MotionTransformer(nn.Module):
     m_0: jax.Array,
     valid: jax.Array | None = None,
     drop: jax.Array | None = None,
+    controls: Mapping[str, jax.Array] | None = None,
+    drop_controls: Mapping[str, jax.Array] | None = None,
   ) -> jax.Array:
     """One prediction.
 
@@ -71,11 +76,14 @@ class MotionTransformer(nn.Module):
       m_0: the portrait's motion, standardised, `[b, motion_dim]`.
       valid: bool `[b, n]`, True = a frame of the track (default: all); others neither look nor are looked at.
       drop: bool `[b]`, True = without speech (for guidance): a learned token stands in.
+      controls, drop_controls: see `MotionControls`; each control may be there or not, sample by sample.
 
     Returns:
       float32 `[b, n, motion_dim]`.
     """
     types = dict(dtype=self.dtype, param_dtype=self.param_dtype)
+    if unknown := [name for name in self.controls if name not in CONTROLS]:
+      raise ValueError(f'unknown control {unknown[0]!r}: use some of {", ".join(CONTROLS)}')
     b, n, _ = xt.shape
     if tokens.shape[:2] != (b, n):
       raise ValueError(f'tokens {tokens.shape} are not aligned with motion {xt.shape}: one token a frame')
@@ -93,6 +101,12 @@ class MotionTransformer(nn.Module):
     x = dense(self.width, 'motion_in', **types)(xt) + speech + portrait[:, None, :]
 
     condition = TimeEmbedding(self.width, name='time_embedding', **types)(time) + portrait
+    if self.controls or controls:
+      asked = MotionControls(
+        self.controls, self.width, self.motion_dim, self.context, name='controls_in', **types
+      )
+      of_frames, of_clip = asked((b, n), controls or {}, drop_controls or {})
+      x, condition = x + of_frames * valid[..., None], condition + of_clip
     mask = key_mask(valid)
     for i in range(self.num_layers):
       near = conv(

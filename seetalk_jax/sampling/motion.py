@@ -10,8 +10,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from seetalk_jax.diffusion import samplers
+from seetalk_jax.diffusion import guidance, objective, samplers
 from seetalk_jax.diffusion.schedule import Schedule
+from seetalk_jax.models.motion_controls import TRACKS
 
 SCHEDULE = Schedule(kind='cosine')
 # Tracks lie near a surface of few dimensions, noise fills all of them: a network narrower than m cannot hand
@@ -21,16 +22,24 @@ WINDOW = 100  # frames, 4 s: what the motion transformer is trained on
 OVERLAP = 25  # frames shared by neighbouring windows
 CLIP = 6.0  # standard deviations; motion further out is no motion
 
-# Counts of windows that programs are compiled for; above the last, multiples of it.
-_COUNTS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32)
+GROUP = 16  # windows that are denoised together: a longer track takes longer and no more memory
+REFINED = 200  # frames whose lips are refined in one call
+_LIP_LAYER_REACH = 2  # frames to either side that a layer of the lip refiner looks at
+
+# Counts of windows that programs are compiled for; above the last, those times a power of two, or 3/2 of that.
+_COUNTS = (1, 2, 3, 4, 6, 8, 12, 16)
 
 
 def padded_window_count(num_frames: int, window: int = WINDOW, overlap: int = OVERLAP) -> int:
   """How many windows a track of so many frames is computed in: few different values, so few compilations."""
   step = window - overlap
   needed = max(1, -(-(num_frames - overlap) // step))
-  last = _COUNTS[-1]
-  return next((count for count in _COUNTS if count >= needed), -(-needed // last) * last)
+  if needed <= _COUNTS[-1]:
+    return next(count for count in _COUNTS if count >= needed)
+  power = _COUNTS[-1]
+  while 2 * power < needed:
+    power *= 2
+  return power * 3 // 2 if 2 * needed <= 3 * power else 2 * power
 
 
 def sample_motion(
@@ -43,12 +52,14 @@ def sample_motion(
   *,
   num_steps: int = 20,
   guidance_scale: float = 1.0,
+  controls: Mapping[str, jax.Array] | None = None,
+  control_scales: Mapping[str, float] | None = None,
   window: int = WINDOW,
   overlap: int = OVERLAP,
 ) -> jax.Array:
   """Samples a motion track for speech of any length.
 
-  Memory beyond tokens and track is one batch of windows. The same key gives the same track.
+  Memory beyond tokens and a few tracks is one group of windows. The same key gives the same track.
 
   Args:
     modules, params: hold 'motion_transformer'.
@@ -56,6 +67,9 @@ def sample_motion(
     tokens: `[1, n, token_dim]`.
     m_0: the portrait's motion latent `[1, d]`, not standardised.
     guidance_scale: 1 is unguided; above, lips follow the speech more strongly.
+    controls: name -> value of those in `models.motion_controls`, as its network takes them with b = 1; the network
+      must have been trained with them.
+    control_scales: name -> guidance scale of a control; 1 where nothing is said.
     window, overlap: frames per window and shared by neighbours.
 
   Returns:
@@ -68,29 +82,50 @@ def sample_motion(
   # One draw per frame, from its own key: a longer recording starts with the same noise.
   noise = jax.vmap(lambda i: jax.random.normal(jax.random.fold_in(key, i), mean.shape))(jnp.arange(length))
   tokens = jnp.pad(tokens, ((0, 0), (0, length - n), (0, 0)))
-  run = _compiled(modules['motion_transformer'], num_steps, guidance_scale != 1, window, overlap)
+  controls, scales = dict(controls or {}), dict(control_scales or {})
+  for name in controls.keys() & TRACKS.keys():
+    controls[name] = jnp.pad(controls[name], ((0, 0), (0, length - n), (0, 0)))[0]
+  # Speech comes last: what it adds to the controls is guided, not what they add to it.
+  weights = guidance.nested_weights([*(scales.get(name, 1.0) for name in controls), guidance_scale])
+  levels = tuple(level for level, weight in enumerate(weights) if weight)
+  run = _compiled(modules['motion_transformer'], num_steps, tuple(controls), levels, window, overlap)
   track = run(
     params['motion_transformer'],
     tokens[0],
     (m_0 - mean) / std,
     noise,
     jnp.int32(n),
-    jnp.float32(guidance_scale),
+    controls,
+    jnp.asarray([weights[level] for level in levels], jnp.float32),
   )
   return (track[None] * std + mean)[:, :n]
 
 
 def refine_lips(
   modules: Mapping[str, Any], params: Mapping[str, Any], motion: jax.Array, tokens: jax.Array
-) -> jax.Array:
-  """Corrects a track `[1, n, d]` (not standardised) inside the lip subspace; `tokens [1, n, token_dim]`."""
-  n = motion.shape[1]
-  length = -(-n // WINDOW) * WINDOW
-  length = next((WINDOW * count for count in _COUNTS if WINDOW * count >= length), length)
-  pad = ((0, 0), (0, length - n), (0, 0))
-  valid = (np.arange(length) < n)[None]
-  run = _compiled_refiner(modules['lip_refiner'])
-  return run(params['lip_refiner'], jnp.pad(motion, pad), jnp.pad(tokens, pad), valid)[:, :n]
+) -> np.ndarray:
+  """Corrects a track inside the lip subspace, piece by piece, each with all the frames that it looks at.
+
+  Args:
+    modules, params: hold 'lip_refiner'.
+    motion: `[1, n, d]`, not standardised.
+    tokens: `[1, n, token_dim]`.
+
+  Returns:
+    float32 `[1, n, d]`, as of the whole track at once.
+  """
+  refiner = modules['lip_refiner']
+  run, reach = _compiled_refiner(refiner), _LIP_LAYER_REACH * refiner.num_layers
+  motion, tokens = np.asarray(motion, np.float32), np.asarray(tokens)
+  n, refined = motion.shape[1], np.empty(motion.shape, np.float32)
+  for start in range(0, n, REFINED):
+    place = np.arange(start - reach, start + REFINED + reach)
+    valid = (place >= 0) & (place < n)
+    place = np.clip(place, 0, n - 1)
+    piece = run(params['lip_refiner'], motion[:, place], tokens[:, place], valid[None])
+    count = min(REFINED, n - start)
+    refined[:, start : start + count] = np.asarray(piece)[:, reach : reach + count]
+  return refined
 
 
 def sample_windows(
@@ -102,46 +137,50 @@ def sample_windows(
   num_steps: int,
   window: int = WINDOW,
   overlap: int = OVERLAP,
+  group: int = GROUP,
 ) -> jax.Array:
   """Denoises one track in overlapping windows that agree in every step.
 
-  Each step estimates the clean track window by window, blends the estimates where windows overlap, and gives
-  every
-  window its part of the blend: noise and estimates are shared, so the windows' states stay one track.
+  Each step estimates the clean track window by window and blends the estimates where windows overlap. Noise and
+  estimates are shared, so the state of the sampler is the track, and windows are cut from it a group at a time;
+  groups beyond the end are passed over.
 
   Args:
     denoise: `(xt [w, window, d], t [w], tokens [w, window, e], valid [w, window]) -> PREDICTION_TYPE`.
     tokens: `[length, e]`; length is `overlap + w * (window - overlap)`.
     noise: `[length, d]`, unit normal.
     num_frames: frames of the track that are real; the rest is masked.
+    group: windows of one call of `denoise`.
 
   Returns:
     `[length, d]`.
   """
   length = noise.shape[0]
   index = window_index(length, window, overlap)
-  weight = jnp.asarray(window_weights(length, window, overlap))
-  valid = jnp.asarray(index) < num_frames
-  pieces = tokens[index]
+  weight = window_weights(length, window, overlap)
+  group = min(group, len(index))
+  rest = -len(index) % group  # the last group is filled up with windows that weigh nothing
+  index, weight = (np.pad(a, ((0, rest), (0, 0))).reshape(-1, group, window) for a in (index, weight))
 
-  def merge(windows):
-    """`[w, window, d]` to `[length, d]`."""
-    track = jnp.zeros((length, windows.shape[-1]), windows.dtype)
-    return track.at[index].add(windows * weight[..., None])
+  def estimate(track, t):
+    """The clean track `[1, length, d]` of a noisy one, t `[1]`."""
 
-  def blend(x0):
-    return merge(x0)[index]
+    def add(clean, windows):
+      index, weight = windows
+      valid = index < num_frames
 
-  x0 = samplers.sample(
-    lambda xt, t: denoise(xt, t, pieces, valid),
-    SCHEDULE,
-    noise[index],
-    num_steps=num_steps,
-    prediction_type=PREDICTION_TYPE,
-    clip=lambda x0: jnp.clip(x0, -CLIP, CLIP),
-    blend=blend if index.shape[0] > 1 else None,
-  )
-  return merge(x0)
+      def with_group():
+        xt, times = track[0][index], jnp.broadcast_to(t, index.shape[:1])
+        x0 = denoise(xt, times, tokens[index], valid)
+        x0 = jnp.clip(objective.to_x0(PREDICTION_TYPE, SCHEDULE, x0, xt, times), -CLIP, CLIP)
+        return clean.at[index].add(x0 * weight[..., None])
+
+      return jax.lax.cond(jnp.any(valid & (weight > 0)), with_group, lambda: clean), None
+
+    clean, _ = jax.lax.scan(add, jnp.zeros_like(noise), (jnp.asarray(index), jnp.asarray(weight)))
+    return clean[None]
+
+  return samplers.sample(estimate, SCHEDULE, noise[None], num_steps=num_steps, prediction_type='x0')[0]
 
 
 def window_index(length: int, window: int = WINDOW, overlap: int = OVERLAP) -> np.ndarray:
@@ -172,23 +211,49 @@ def window_weights(length: int, window: int = WINDOW, overlap: int = OVERLAP) ->
 
 
 @functools.cache
-def _compiled(network, num_steps: int, guided: bool, window: int, overlap: int):
-  """The jitted sampler of a network; a second recording of like length compiles nothing."""
+def _compiled(
+  network, num_steps: int, names: tuple[str, ...], levels: tuple[int, ...], window: int, overlap: int
+):
+  """The jitted sampler of a network; a second recording of like length compiles nothing.
 
-  def run(params, tokens, m_0, noise, num_frames, guidance_scale):
+  Args:
+    names: the controls in use, in the order in which conditions are added; speech comes after them.
+    levels: with how many conditions a prediction is made, for each that is.
+  """
+  tracks = [name for name in names if name in TRACKS]
+
+  def run(params, tokens, m_0, noise, num_frames, controls, weights):
+    # Whatever goes frame by frame is cut into windows together.
+    widths = [tokens.shape[-1], *(TRACKS[name] for name in tracks)]
+    aligned = jnp.concatenate([tokens, *(controls[name] for name in tracks)], axis=-1)
+
     def denoise(xt, t, pieces, valid):
-      w = xt.shape[0]
+      w, count = xt.shape[0], len(levels)
+
+      def each(array):
+        return jnp.concatenate([array] * count)
+
       portrait = jnp.broadcast_to(m_0, (w, m_0.shape[-1]))
-      call = functools.partial(network.apply, {'params': params})
-      if not guided:
-        return call(xt, t, pieces, portrait, valid)
-      twice = [jnp.concatenate([a, a]) for a in (xt, t, pieces, portrait, valid)]
-      drop = jnp.arange(2 * w) >= w
-      with_speech, without = jnp.split(call(*twice, drop), 2)
-      return without + guidance_scale * (with_speech - without)
+      sound, *cut = jnp.split(pieces, np.cumsum(widths)[:-1], axis=-1)
+      given = {
+        name: jnp.broadcast_to(value, (w, *value.shape[1:]))
+        for name, value in controls.items()
+        if name not in tracks
+      } | dict(zip(tracks, cut, strict=True))
+      level = jnp.repeat(jnp.asarray(levels), w)
+      options = {}
+      if names:
+        options['controls'] = {name: each(value) for name, value in given.items()}
+        options['drop_controls'] = {name: level <= place for place, name in enumerate(names)}
+      if levels != (len(names) + 1,):
+        options['drop'] = level <= len(names)
+      found = network.apply(
+        {'params': params}, each(xt), each(t), each(sound), each(portrait), each(valid), **options
+      )
+      return jnp.einsum('l,lwnd->wnd', weights, found.reshape(count, *xt.shape))
 
     return sample_windows(
-      denoise, tokens, noise, num_frames, num_steps=num_steps, window=window, overlap=overlap
+      denoise, aligned, noise, num_frames, num_steps=num_steps, window=window, overlap=overlap
     )
 
   return jax.jit(run)

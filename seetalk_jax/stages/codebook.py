@@ -13,13 +13,13 @@ import numpy as np
 
 from seetalk_jax.models import blocks
 from seetalk_jax.models.codebook import STATE
-from seetalk_jax.stages import base, losses
+from seetalk_jax.stages import base, critics, losses
 
 
 @dataclasses.dataclass(frozen=True)
-class CodebookStage(base.StageBase):
-  """L1, edges and commitment; the codes themselves move by running averages, in the collection
-  `codebook_state`.
+class CodebookStage(critics.CriticOptions, base.StageBase):
+  """L1, edges, commitment, and what the critics say where they are asked; the codes themselves move by running
+  averages, in the collection `codebook_state`.
 
   Attributes:
     crop_size: train on random crops of so many pixels (a multiple of 16), as the autoencoder does; 0 takes whole
@@ -49,10 +49,10 @@ class CodebookStage(base.StageBase):
   def init(self, rng: jax.Array, frozen: base.Frozen) -> tuple[dict[str, Any], dict[str, Any]]:
     del frozen
     variables = self.networks['codebook'].init(rng, jnp.zeros((1, 64, 64, 3)))
-    return {'codebook': variables['params']}, {'codebook': {STATE: variables[STATE]}}
+    critic = critics.init_discriminator(self.networks, rng, 64)
+    return {'codebook': variables['params'], **critic}, {'codebook': {STATE: variables[STATE]}}
 
   def loss(self, params, frozen, collections, batch, rng, step):
-    del frozen, step
     image = blocks.to_float(batch['image'])
     weight = jnp.ones((*image.shape[:3], 1))
     if self.head_weight != 1:
@@ -67,7 +67,24 @@ class CodebookStage(base.StageBase):
     pixels = jnp.mean(weight * losses.charbonnier(rebuilt - image))
     edges = losses.edge_loss(rebuilt, image, weight)
     loss = pixels + self.edge_weight * edges + sum(penalties.values())
-    metrics = {'pixels': pixels, 'edges': edges, 'psnr': losses.psnr(rebuilt, image), **penalties, **stats}
+
+    def pixel_loss(x):
+      return jnp.mean(weight * losses.charbonnier(x - image)) + self.edge_weight * losses.edge_loss(
+        x, image, weight
+      )
+
+    judged, opinions = critics.judge(
+      self, self.networks, self.frozen, params, frozen, rebuilt, image, pixel_loss, step
+    )
+    loss += judged
+    metrics = {
+      'pixels': pixels,
+      'edges': edges,
+      'psnr': losses.psnr(rebuilt, image),
+      **penalties,
+      **stats,
+      **opinions,
+    }
     return loss, (metrics, {**collections, 'codebook': dict(state)})
 
   def preview(self, params, frozen, collections, batch, rng) -> np.ndarray:
@@ -81,5 +98,7 @@ class CodebookStage(base.StageBase):
 
 def build(config, given: Mapping[str, nn.Module]) -> CodebookStage:
   """The stage of a configuration."""
-  networks = {'codebook': base.network_for('codebook', config, given)}
-  return CodebookStage(networks=networks, **base.options_of(CodebookStage, config))
+  options = base.options_of(CodebookStage, config)
+  critic, frozen = critics.critic_modules(options, config, given)
+  networks = {'codebook': base.network_for('codebook', config, given), **critic}
+  return CodebookStage(networks=networks, frozen=frozen, **options)

@@ -14,17 +14,15 @@ import numpy as np
 
 from seetalk_jax.diffusion import objective, process
 from seetalk_jax.models import blocks
+from seetalk_jax.models.mouth import SYNC_HALF, boxes_around, crop_boxes, mouth_place
 from seetalk_jax.models.sync_expert import MOUTH_SIZE, NUM_FRAMES
 from seetalk_jax.sampling.motion import PREDICTION_TYPE, SCHEDULE
 from seetalk_jax.stages import base, losses
 from seetalk_jax.stages.motion import LIPS
 from seetalk_jax.stages.sync_expert import sync_loss
 
-# In the portrait crop, relative to its side: where the mouth of a frontal portrait is, and half widths and
-# heights of the region that is compared and of what the sync expert looks at.
-MOUTH_PLACE = (0.5, 0.7)
+# Half widths and heights of the mouth region that is compared, in the portrait crop, relative to its side.
 RENDER_HALF = (0.15, 0.13)
-SYNC_HALF = (0.12, 0.06)
 _PREPARE_BATCHES = 24
 
 
@@ -212,7 +210,7 @@ class LipRefinerStage(base.StageBase):
       pair = [x[jnp.arange(p), at][:, None] for x in (refined, m)]
       image, place = draw(jnp.concatenate([portraits] * 2), jnp.concatenate(pair))
       boxes = boxes_around(jnp.concatenate([place[p:, 0]] * 2), RENDER_HALF)
-      drawn, wanted = jnp.split(losses.crop_boxes(image[:, 0], boxes, (64, 64)), 2)
+      drawn, wanted = jnp.split(crop_boxes(image[:, 0], boxes, (64, 64)), 2)
       rendered = jnp.mean(losses.charbonnier(drawn - jax.lax.stop_gradient(wanted)))
       loss += self.render_weight * rendered
       metrics['rendered'] = rendered
@@ -223,29 +221,13 @@ class LipRefinerStage(base.StageBase):
       speech = jax.lax.dynamic_slice_in_dim(batch['speech'][-p:], start * 640, NUM_FRAMES * 640, axis=1)
       image, place = draw(blocks.to_float(batch['portrait'][-p:]), clip)
       boxes = boxes_around(jnp.repeat(jnp.mean(place, axis=1), NUM_FRAMES, axis=0), SYNC_HALF)
-      mouth = losses.crop_boxes(image.reshape(-1, *image.shape[2:]), boxes, MOUTH_SIZE)
+      mouth = crop_boxes(image.reshape(-1, *image.shape[2:]), boxes, MOUTH_SIZE)
       cosine = self.frozen['sync_expert'].apply(
         frozen.variables('sync_expert'), speech, mouth.reshape(p, NUM_FRAMES, *MOUTH_SIZE, 3)
       )
       loss += self.sync_weight * sync_loss(cosine)
       metrics['sync_cosine'] = jnp.mean(cosine)
     return loss, metrics
-
-
-def mouth_place(flow: jax.Array) -> jax.Array:
-  """Where the mouth of a portrait went under a warp `[b, h, w, 2]`: (x, y) `[b, 2]` in picture units.
-
-  The flow at the mouth leads from the frame back to the portrait; no gradient passes.
-  """
-  at = jnp.broadcast_to(jnp.asarray(MOUTH_PLACE), (flow.shape[0], 2))
-  back = losses.crop_boxes(flow, boxes_around(at, RENDER_HALF), (4, 4))
-  return jax.lax.stop_gradient(at - jnp.mean(back, axis=(1, 2)))
-
-
-def boxes_around(place: jax.Array, half: tuple[float, float]) -> jax.Array:
-  """`place [b, 2]` (x, y) and half sizes to boxes `[b, 4]`: left, top, right, bottom."""
-  half = jnp.asarray(half)
-  return jnp.concatenate([place - half, place + half], axis=-1)
 
 
 def lip_subspace(lips: np.ndarray, rest: np.ndarray, k: int, ridge: float) -> np.ndarray:

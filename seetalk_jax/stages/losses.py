@@ -8,7 +8,6 @@ import jax
 import jax.numpy as jnp
 
 from seetalk_jax.models import blocks
-from seetalk_jax.models.warping import grid_sample, identity_grid
 
 # Cell labels of the embedded world (`data.synthetic.head.Part`) that the losses tell apart.
 EYE, LIP, MOUTH = 6, 7, 8
@@ -291,15 +290,6 @@ def random_crops(rng: jax.Array, crop: int, *pictures: jax.Array, multiple: int 
     return jax.lax.dynamic_slice(picture, (corner[0], corner[1], 0), (crop, crop, picture.shape[-1]))
 
   return [jax.vmap(one)(picture, corners) for picture in pictures]
-
-
-def crop_boxes(image: jax.Array, boxes: jax.Array, size: tuple[int, int]) -> jax.Array:
-  """Cuts `boxes [b, 4]` (left, top, right, bottom, relative) out of `image [b, h, w, c]`: `[b, *size, c]`."""
-  left, top, right, bottom = (boxes[:, i, None, None, None] for i in range(4))
-  grid = identity_grid(*size)[None]
-  x = left + grid[..., :1] * (right - left)
-  y = top + grid[..., 1:] * (bottom - top)
-  return grid_sample(image, jnp.concatenate([x, y], axis=-1))
 
 
 def noisy_motion(motion: jax.Array, rng: jax.Array, scale: float) -> jax.Array:

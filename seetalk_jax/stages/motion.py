@@ -15,11 +15,16 @@ import numpy as np
 from seetalk_jax.diffusion import objective, process
 from seetalk_jax.errors import ConfigError
 from seetalk_jax.models import blocks
+from seetalk_jax.models.motion_controls import EMOTIONS, style_code
 from seetalk_jax.sampling.motion import PREDICTION_TYPE, SCHEDULE, WINDOW
 from seetalk_jax.stages import base
 
 LIPS = slice(0, 8)  # fields of the embedded world's motion that speech moves
 BLINK = slice(8, 10)
+POSE = slice(15, 18)
+_SMILE = 7
+# The embedded world acts no emotions; its clips smile more or less all through, and their label says so.
+_SMILES, _FROWNS = 0.25, -0.02
 _PREPARE_BATCHES = 64
 # Squared length of a blink in standardised latents, over its frames, is some hundreds: that many times the signal
 # of one number.
@@ -40,6 +45,8 @@ class MotionStage(base.StageBase):
     draws: times and noises per track: encoding costs more than one call of the transformer.
     portrait_noise: noise on m_0, in standard deviations: portraits are read with some error.
     min_snr_gamma: see `objective.loss_weight`; 0 weighs all times alike.
+    control_drop_rate: how often each control of the transformer is dropped, each by itself.
+    control_noise: on pose and blink tracks, in the tracks' own units: users' tracks are measured, not known.
   """
 
   networks: Mapping[str, nn.Module]
@@ -55,6 +62,8 @@ class MotionStage(base.StageBase):
   draws: int = 2
   portrait_noise: float = 0.1
   min_snr_gamma: float = 5.0
+  control_drop_rate: float = 0.5
+  control_noise: float = 0.02
 
   def batch_spec(self, batch_size: int) -> dict[str, jax.ShapeDtypeStruct]:
     n, size = self.num_frames, self.frame_size
@@ -124,8 +133,16 @@ class MotionStage(base.StageBase):
     noise = jax.random.normal(noise_rng, x0.shape)
     xt = process.add_noise(SCHEDULE, x0, noise, t)
     drop = jax.random.uniform(drop_rng, (n,)) < self.drop_rate
+    controls, drop_controls = self._controls(batch, x0, jax.random.fold_in(drop_rng, 1))
     prediction = self.networks['motion_transformer'].apply(
-      {'params': params['motion_transformer']}, xt, t, tokens, m_0, drop=drop
+      {'params': params['motion_transformer']},
+      xt,
+      t,
+      tokens,
+      m_0,
+      drop=drop,
+      controls=controls,
+      drop_controls=drop_controls,
     )
     error = jnp.mean(
       jnp.square(prediction - objective.target(PREDICTION_TYPE, SCHEDULE, x0, noise, t)), axis=(1, 2)
@@ -160,6 +177,27 @@ class MotionStage(base.StageBase):
       metrics |= {'lips': lips, 'blinks': blinks}
     return loss, (metrics, collections)
 
+  def _controls(self, batch, x0, rng):
+    """What the transformer listens to, from the truth of the tracks themselves; and when each is dropped."""
+    names = self.networks['motion_transformer'].controls
+    noise_rng, drop_rng = jax.random.split(rng)
+    found = {}
+    if 'style' in names:
+      found['style'] = style_code(x0)
+    if self.motion_source == 'truth':
+      motion = jnp.repeat(batch['motion'], self.draws, axis=0)
+      tracks = {'pose': motion[..., POSE], 'blink': jnp.mean(motion[..., BLINK], axis=-1, keepdims=True)}
+      for i, (name, track) in enumerate(tracks.items()):
+        jitter = jax.random.normal(jax.random.fold_in(noise_rng, i), track.shape)
+        found[name] = track + self.control_noise * jitter
+      found['emotion'] = smile_label(motion)
+    found = {name: found[name] for name in names}
+    drop = {
+      name: jax.random.uniform(jax.random.fold_in(drop_rng, i), x0.shape[:1]) < self.control_drop_rate
+      for i, name in enumerate(names)
+    }
+    return found, drop
+
   def preview(self, params, frozen, collections, batch, rng) -> np.ndarray | None:
     """Strips of one second at full noise: the true latents above, the estimate of one call below (time to
     the right)."""
@@ -180,6 +218,13 @@ class MotionStage(base.StageBase):
       jnp.broadcast_to(a.transpose(0, 2, 1)[..., None] / 3, (1, *a.shape[:0:-1], 3)) for a in (x0, estimate)
     ]
     return blocks.picture_grid(strips)
+
+
+def smile_label(motion: jax.Array) -> jax.Array:
+  """Known motion `[b, n, 20]` to int32 `[b]`: happy where a clip smiles on average, sad where it frowns."""
+  smile = jnp.mean(motion[..., _SMILE], axis=1)
+  happy, sad, neutral = (EMOTIONS.index(name) for name in ('happy', 'sad', 'neutral'))
+  return jnp.where(smile > _SMILES, happy, jnp.where(smile < _FROWNS, sad, neutral)).astype(jnp.int32)
 
 
 def motion_latents(stage, frozen: base.Frozen, batch) -> jax.Array:
@@ -206,8 +251,14 @@ def build(config, given: Mapping[str, nn.Module]) -> MotionStage:
     raise ConfigError(f"option motion_source={source!r} is unknown: use 'truth' or 'frames'")
   if source == 'frames':
     options = {'view': 'clip', 'num_frames': 25, **options}
+  transformer = base.network_for('motion_transformer', config, given)
+  if source == 'frames' and (unknown := set(transformer.controls) - {'style'}):
+    raise ConfigError(
+      f'control {sorted(unknown)[0]!r} of the motion transformer is known of the embedded world alone: with '
+      "motion_source='frames' use style"
+    )
   return MotionStage(
-    networks={'motion_transformer': base.network_for('motion_transformer', config, given)},
+    networks={'motion_transformer': transformer},
     frozen={name: base.network_for(name, config, given) for name in ('speech_encoder', 'motion_codec')},
     **options,
   )

@@ -12,14 +12,14 @@ import jax.numpy as jnp
 import numpy as np
 
 from seetalk_jax.models import blocks
-from seetalk_jax.stages import base, losses
+from seetalk_jax.stages import base, critics, losses
 
 # Parts of the codec that make m or read it: kept, where m must keep its meaning for M_diff and the lip subspace.
 KEPT = ('motion_encoder', 'truth_encoder', 'truth_reader')
 
 
 @dataclasses.dataclass(frozen=True)
-class MotionCodecStage(base.StageBase):
+class MotionCodecStage(critics.CriticOptions, base.StageBase):
   """phi_id, phi_m, warper and plain decoder.
 
   The target's motion is read off the target itself or off `driver`, another person with exactly the target's
@@ -43,6 +43,8 @@ class MotionCodecStage(base.StageBase):
     agree_weight, read_weight: of `motion` against `encode_truth` (its error relative to their spread), and of
       `read_truth`.
     motion_noise: added to m before it warps: what matters must stand out in m.
+    cycle_weight: of the cycle over another identity: the next portrait of the batch is given the target's motion,
+      and phi_m must read that motion off what is drawn. For real recordings, which have no `driver`.
     keep_motion: leave `phi_m` and the truth networks as they start: motion tracks of other stages stay valid.
     reach_cells: how far, in cells of 4 pixels, the true flow is searched.
   """
@@ -68,6 +70,7 @@ class MotionCodecStage(base.StageBase):
   agree_weight: float = 0.5
   read_weight: float = 0.2
   motion_noise: float = 0.1
+  cycle_weight: float = 0.0
   keep_motion: bool = False
   reach_cells: int = 12
 
@@ -77,7 +80,8 @@ class MotionCodecStage(base.StageBase):
   def init(self, rng: jax.Array, frozen: base.Frozen) -> tuple[dict[str, Any], dict[str, Any]]:
     del frozen
     image = jnp.zeros((1, self.image_size, self.image_size, 3))
-    return {'motion_codec': self.networks['motion_codec'].init(rng, image, image)['params']}, {}
+    params = {'motion_codec': self.networks['motion_codec'].init(rng, image, image)['params']}
+    return params | critics.init_discriminator(self.networks, rng, self.image_size), {}
 
   def trainable(self, params: Mapping[str, Any]) -> Any:
     """Everything, or everything but what makes m, as `keep_motion` says."""
@@ -85,7 +89,6 @@ class MotionCodecStage(base.StageBase):
     return trainable_but(kept, params)
 
   def loss(self, params, frozen, collections, batch, rng, step):
-    del frozen, step
     codec = self.networks['motion_codec']
 
     def run(*args, method):
@@ -136,6 +139,16 @@ class MotionCodecStage(base.StageBase):
     edges = losses.edge_loss(image, target, weight)
     loss += self.pixel_weight * pixels + self.edge_weight * edges
 
+    def pixel_loss(x):
+      pixels = self.pixel_weight * jnp.mean(weight * losses.charbonnier(x - target))
+      return pixels + self.edge_weight * losses.edge_loss(x, target, weight)
+
+    judged, opinions = critics.judge(
+      self, self.networks, self.frozen, params, frozen, image, target, pixel_loss, step
+    )
+    loss += judged
+    metrics |= opinions
+
     visible = warped.occlusion
     if self.with_truth:
       reach = (self.reach_cells, self.reach_cells)
@@ -171,6 +184,11 @@ class MotionCodecStage(base.StageBase):
     painted = losses.weighted_mean(1.0 - copied, shown * weight)
     loss += self.warped_weight * warped_error + self.copy_weight * painted
 
+    if self.cycle_weight:
+      cycle = self._cycle(run, appearance, m_source, m_target)
+      loss += self.cycle_weight * cycle
+      metrics['cycle'] = cycle
+
     head = head_mask(batch) if self.with_truth else None
     metrics |= {
       'pixels': pixels,
@@ -184,6 +202,14 @@ class MotionCodecStage(base.StageBase):
       'visible': jnp.mean(visible),
     }
     return loss, (metrics, collections)
+
+  def _cycle(self, run, appearance, m_source, m_target):
+    """Error of the motion read off other people who were given it, over the batch's own spread."""
+    others = jax.tree.map(lambda a: jnp.roll(a, 1, axis=0), (appearance, m_source))
+    wanted = jax.lax.stop_gradient(m_target)
+    crossed = run(run(*others, wanted, method='warp'), method='decode')
+    error = jnp.mean(jnp.square(run(crossed, method='motion') - wanted))
+    return error / (jnp.mean(jnp.var(wanted, axis=0)) + 1e-3)
 
   def preview(self, params, frozen, collections, batch, rng) -> np.ndarray:
     """Rows: source, target, driver, warped, drawn from the target's motion, from the driver's, occlusion."""
@@ -244,5 +270,7 @@ def pair_spec(batch_size: int, image_size: int, *, with_truth: bool) -> dict[str
 
 def build(config, given: Mapping[str, nn.Module]) -> MotionCodecStage:
   """The stage of a configuration."""
-  networks = {'motion_codec': base.network_for('motion_codec', config, given)}
-  return MotionCodecStage(networks=networks, **base.options_of(MotionCodecStage, config))
+  options = base.options_of(MotionCodecStage, config)
+  critic, frozen = critics.critic_modules(options, config, given)
+  networks = {'motion_codec': base.network_for('motion_codec', config, given), **critic}
+  return MotionCodecStage(networks=networks, frozen=frozen, **options)

@@ -13,13 +13,13 @@ import numpy as np
 
 from seetalk_jax.models import blocks
 from seetalk_jax.models.codebook import straight_through_lookup
-from seetalk_jax.stages import base, losses
+from seetalk_jax.stages import base, critics, losses
 from seetalk_jax.stages.code_transformer import code_losses, init_renderer
 from seetalk_jax.stages.motion_codec import KEPT, head_mask, pair_spec, trainable_but
 
 
 @dataclasses.dataclass(frozen=True)
-class RenderStage(base.StageBase):
+class RenderStage(critics.CriticOptions, base.StageBase):
   """Pixels, edges, codes and flow; portraits partly through the autoencoder, motion partly from truth and
   noisy.
 
@@ -65,7 +65,8 @@ class RenderStage(base.StageBase):
     return spec
 
   def init(self, rng: jax.Array, frozen: base.Frozen) -> tuple[dict[str, Any], dict[str, Any]]:
-    return init_renderer(rng, frozen, self.networks, self.frozen, self.image_size), {}
+    params = init_renderer(rng, frozen, self.networks, self.frozen, self.image_size)
+    return params | critics.init_discriminator(self.networks, rng, self.image_size), {}
 
   def trainable(self, params: Mapping[str, Any]) -> Any:
     """Everything but phi_m and the truth networks, `phi_id` and the plain decoder as the options say."""
@@ -75,7 +76,6 @@ class RenderStage(base.StageBase):
     return trainable_but(kept, params)
 
   def loss(self, params, frozen, collections, batch, rng, step):
-    del step
     codec = self.networks['motion_codec']
     stop = jax.lax.stop_gradient
     portrait_rng, truth_rng, noise_rng, fusion_rng = jax.random.split(rng, 4)
@@ -111,6 +111,16 @@ class RenderStage(base.StageBase):
     cross_entropy, accuracy = code_losses(logits, indices, self.label_smoothing)
     loss = self.pixel_weight * pixels + self.edge_weight * edges + self.code_weight * cross_entropy
     metrics = {'pixels': pixels, 'edges': edges, 'cross_entropy': cross_entropy, 'code_accuracy': accuracy}
+
+    def pixel_loss(x):
+      pixels = self.pixel_weight * jnp.mean(weight * losses.charbonnier(x - target))
+      return pixels + self.edge_weight * losses.edge_loss(x, target, weight)
+
+    judged, opinions = critics.judge(
+      self, self.networks, self.frozen, params, frozen, image, target, pixel_loss, step
+    )
+    loss += judged
+    metrics |= opinions
 
     head, visible = None, stop(warped.occlusion)
     if self.with_truth:
@@ -191,8 +201,9 @@ def build(config, given: Mapping[str, nn.Module]) -> RenderStage:
   options = base.options_of(RenderStage, config)
   trained = ('motion_codec', 'code_transformer', 'hr_decoder')
   frozen = ('codebook', 'autoencoder') if options.get('roundtrip_rate', 0.5) else ('codebook',)
+  critic, judges = critics.critic_modules(options, config, given)
   return RenderStage(
-    networks={name: base.network_for(name, config, given) for name in trained},
-    frozen={name: base.network_for(name, config, given) for name in frozen},
+    networks={**{name: base.network_for(name, config, given) for name in trained}, **critic},
+    frozen={**{name: base.network_for(name, config, given) for name in frozen}, **judges},
     **options,
   )

@@ -36,6 +36,9 @@ def config_for(folder):
   return config
 
 
+pytestmark = pytest.mark.slow  # trains and draws with six networks: five minutes
+
+
 @pytest.fixture(scope='module')
 def ran(tmp_path_factory):
   folder = tmp_path_factory.mktemp('figure3')
@@ -68,7 +71,9 @@ def test_table_figures_and_sheet(ran):
   values = np.array([list(seed.values()) for row in content['rows'] for seed in row['seeds']])
   assert values.shape == (3, len(prior_modes.MEASURES)) and np.isfinite(values[:, 3:]).all()
   with Image.open(folder / 'runs' / 'sheet.png') as sheet:
-    assert sheet.width > 2 * 128 and sheet.height > 9 * 128  # two draws; of each voice its true faces and two modes
+    assert (
+      sheet.width > 2 * 128 and sheet.height > 9 * 128
+    )  # two draws; of each voice its true faces and two modes
   assert (folder / 'runs' / 'table.md').read_text() == text + '\n'
 
 

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from seetalk_jax.diffusion import objective, samplers
+from seetalk_jax.diffusion import guidance, objective, samplers
 from seetalk_jax.models import blocks
 from seetalk_jax.models.lip_refiner import LipRefiner
 from seetalk_jax.models.motion_transformer import MotionTransformer
@@ -68,9 +68,49 @@ def test_windows_leave_no_seams():
   assert steps < 1.3 * expected
 
 
+@pytest.mark.parametrize('group', [1, 2, 3, 4])
+def test_groups_of_windows_are_all_windows_at_once(group):
+  tokens, noise = make(4 + 5 * 16)
+  asked = []
+
+  def counted(xt, t, tokens, valid):
+    asked.append(xt.shape[0])
+    return denoise(xt, t, tokens, valid)
+
+  sample = lambda group, frames: motion.sample_windows(
+    counted, tokens, noise, frames, num_steps=4, window=20, overlap=4, group=group
+  )
+  whole = sample(5, 84)
+  asked.clear()
+  np.testing.assert_allclose(sample(group, 84), whole, atol=1e-6)
+  assert set(asked) == {group}
+  # Groups beyond the end are passed over; what is real stays what it was.
+  np.testing.assert_allclose(sample(group, 30)[:30], sample(5, 30)[:30], atol=1e-6)
+  assert not np.asarray(sample(1, 30))[4 + 2 * 16 :].any()
+
+
+def test_memory_does_not_grow_with_the_windows(networks):
+  """A long track's program needs what a short one's does, beside the tracks themselves."""
+  modules, params = networks
+  run = motion._compiled(modules['motion_transformer'], 2, (), (0, 1), 100, 25)
+
+  def working_bytes(count):
+    length = 25 + 75 * count
+    shapes = [jax.ShapeDtypeStruct(s, jnp.float32) for s in ((length, 32), (1, 256), (length, 256))]
+    num_frames, weights = jax.ShapeDtypeStruct((), jnp.int32), jax.ShapeDtypeStruct((2,), jnp.float32)
+    compiled = run.lower(params['motion_transformer'], *shapes, num_frames, {}, weights).compile()
+    memory = compiled.memory_analysis()
+    return memory.temp_size_in_bytes - 8 * length * 256 * 4  # tracks: state, estimates, sums
+
+  few, many = working_bytes(16), working_bytes(128)
+  assert many < 1.3 * max(few, 10**6), (few, many)
+
+
 def test_window_counts_are_few_and_cover():
   counts = {motion.padded_window_count(n) for n in range(1, 2000)}
   assert len(counts) <= 10
+  hour = {motion.padded_window_count(n) for n in range(1, 90_000, 40)}
+  assert len(hour) <= 24
   for n in (1, 99, 100, 101, 175, 176, 1000, 1999, 90_000):
     count = motion.padded_window_count(n)
     assert motion.OVERLAP + count * (motion.WINDOW - motion.OVERLAP) >= n
@@ -127,3 +167,96 @@ def test_refined_track_keeps_its_length(networks):
   modules, params = networks
   track, tokens = jnp.ones((1, 130, 256)), jnp.ones((1, 130, 32))
   np.testing.assert_allclose(motion.refine_lips(modules, params, track, tokens), track, atol=1e-6)
+
+
+@pytest.mark.parametrize('length', [1, motion.REFINED, motion.REFINED + 1, 3 * motion.REFINED - 7])
+def test_lips_refined_in_pieces_are_those_of_the_whole(networks, length):
+  modules, params = networks
+  rng = np.random.default_rng(length)
+  lips = jax.tree.map(
+    lambda a: a + 0.2 * rng.standard_normal(a.shape).astype(np.float32), params['lip_refiner']
+  )
+  track, tokens = (rng.standard_normal((1, length, width)).astype(np.float32) for width in (256, 32))
+  whole = modules['lip_refiner'].apply({'params': lips}, track, tokens)
+  assert length < 5 or jnp.abs(whole - track).max() > 0.05
+  pieces = motion.refine_lips(modules, {'lip_refiner': lips}, track, tokens)
+  np.testing.assert_allclose(pieces, whole, atol=2e-5)
+
+
+CONTROLS = ('pose', 'style')
+
+
+@pytest.fixture(scope='module')
+def controlled():
+  """(module, params, controls of a track of 16 frames)."""
+  module = MotionTransformer(8, 32, 32, 2, 1, controls=CONTROLS)
+  m, tokens = jnp.zeros((1, 4, 8)), jnp.zeros((1, 4, 32))
+  params = blocks.init_params(
+    module, jax.random.key(0), m, jnp.zeros((1,)), tokens, m[:, 0], drop=jnp.zeros((1,), bool)
+  )
+  rng = np.random.default_rng(3)
+  params = jax.tree.map(lambda a: a + 0.1 * rng.standard_normal(a.shape).astype(np.float32), params)
+  values = {'style': rng.standard_normal((1, 24)), 'pose': rng.standard_normal((1, 16, 3))}
+  return module, params, {name: jnp.asarray(value, jnp.float32) for name, value in values.items()}
+
+
+def drawn(module, params, controls, n=16, **options):
+  tokens = jax.random.normal(jax.random.key(2), (1, 60, 32))[:, :n]
+  statistics = {'motion_mean': np.zeros(8, np.float32), 'motion_std': np.ones(8, np.float32)}
+  return motion.sample_motion(
+    {'motion_transformer': module},
+    {'motion_transformer': params},
+    statistics,
+    tokens,
+    jnp.ones((1, 8)),
+    jax.random.key(5),
+    controls=controls,
+    window=16,
+    overlap=4,
+    **options,
+  ), tokens  # fmt: skip
+
+
+def test_every_condition_is_guided_on_its_own(controlled):
+  """One step from pure noise, written out: style first, then pose, then speech."""
+  module, params, controls = controlled
+  scales = {'style': 2.0, 'pose': 0.5}
+  track, tokens = drawn(module, params, controls, num_steps=1, guidance_scale=3.0, control_scales=scales)
+  noise = jax.vmap(lambda i: jax.random.normal(jax.random.fold_in(jax.random.key(5), i), (8,)))(
+    jnp.arange(16)
+  )[None]
+
+  def predict(names, with_speech):
+    time = jnp.full((1,), motion.SCHEDULE.num_steps - 1.0)
+    given = {name: controls[name] for name in names}
+    drop = jnp.full((1,), not with_speech)
+    return module.apply({'params': params}, noise, time, tokens, jnp.ones((1, 8)), drop=drop, controls=given)
+
+  none, style, both = (predict(names, False) for names in ((), ('style',), ('style', 'pose')))
+  every = predict(CONTROLS, True)
+  wanted = none + 2.0 * (style - none) + 0.5 * (both - style) + 3.0 * (every - both)
+  assert jnp.abs(wanted).max() < motion.CLIP
+  np.testing.assert_allclose(track, wanted, atol=1e-4)
+
+
+def test_controls_reach_windows_where_they_lie(controlled):
+  module, params, controls = controlled
+  track = jnp.asarray(np.random.default_rng(4).standard_normal((1, 50, 3)), jnp.float32)
+  first, _ = drawn(module, params, {'pose': track}, n=50, num_steps=2)
+  again, _ = drawn(module, params, {'pose': track}, n=50, num_steps=2, control_scales={'pose': 1.0})
+  np.testing.assert_array_equal(first, again)
+  late, _ = drawn(module, params, {'pose': track.at[:, 40:].add(1.0)}, n=50, num_steps=1)
+  early, _ = drawn(module, params, {'pose': track}, n=50, num_steps=1)
+  changed = jnp.abs(late - early).max(axis=(0, 2)) > 1e-6
+  assert (
+    changed[40:].all() and not changed[:24].any()
+  )  # frames of windows that end before it know nothing of it
+  with pytest.raises(ValueError, match='none of this network'):
+    drawn(MotionTransformer(8, 32, 32, 2, 1), params, controls)
+
+
+def test_weights_of_nested_predictions():
+  assert guidance.nested_weights([]) == [1.0]
+  assert guidance.nested_weights([1.0, 1.0]) == [0.0, 0.0, 1.0]
+  assert guidance.nested_weights([3.0]) == [-2.0, 3.0]
+  assert sum(guidance.nested_weights([0.3, 5.0, 1.2])) == pytest.approx(1.0)

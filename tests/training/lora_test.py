@@ -215,6 +215,7 @@ def portrait(tmp_path, **fields):
   return config, plain, given_modules, frozen.replace(statistics=statistics), batch, kept
 
 
+@pytest.mark.slow
 def test_a_converted_unet_learns_by_factors_and_its_new_parts_whole(tmp_path):
   config, plain, modules, frozen, batch, kept = portrait(
     tmp_path,

@@ -66,16 +66,13 @@ def cut(track: Track, *, max_frames: int) -> list[Clip]:
   if not known:
     return []
   last = known[0]
-  values = []
-  for box in boxes:  # a frame upside down (a glitch) takes the box before it
-    last = box or last
-    values.append((last.left + 0.5 * last.side, last.top + 0.5 * last.side, last.side))
-  places = np.array(values)
+  for number, box in enumerate(boxes):  # a frame upside down (a glitch) takes the box before it
+    boxes[number] = last = box or last
+  places = np.array([(box.left + 0.5 * box.side, box.top + 0.5 * box.side, box.side) for box in boxes])
   clips, start = [], 0
   while start < len(places):
     stop = _reach(places, start, min(len(places), start + max_frames))
-    x, y, side = np.median(places[start:stop], axis=0)
-    box = face.FaceBox(float(x - 0.5 * side), float(y - 0.5 * side), float(side))
+    box = face.median_box(boxes[start:stop])
     clips.append(Clip(start=track.start + start, stop=track.start + stop, track=track, box=box))
     start = stop
   return clips

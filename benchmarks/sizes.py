@@ -1,0 +1,70 @@
+"""Parameters and FLOPs of every network at a size, counted by tracing: nothing is computed.
+
+  python benchmarks/sizes.py                      demo, base and large at 256, 512 and 1024 px
+  python benchmarks/sizes.py --size base --side 1024
+
+FLOPs are XLA's count of the program before it is optimised (a multiply and an add are two), for one call: a second of
+speech, a portrait, one step of a diffusion, one frame.
+"""
+
+import argparse
+
+import jax
+import jax.numpy as jnp
+
+from seetalk_jax import example_inputs
+from seetalk_jax.models import NETWORKS, blocks
+from seetalk_jax.stages.base import make_network
+
+SIDES = {'tiny': 64, 'demo': 256, 'base': 512, 'large': 1024}
+# Network -> what one call is of.
+CALLS = {
+  'speech_encoder': 'second of speech',
+  'face_encoder': 'portrait',
+  'autoencoder': 'portrait, there and back',
+  'portrait_unet': 'step',
+  'motion_codec': 'frame, with its portrait',
+  'motion_transformer': 'step, second of speech',
+  'lip_refiner': 'second of speech',
+  'code_transformer': 'frame',
+  'hr_decoder': 'frame',
+  'codeformer': 'frame',
+  'codebook': 'picture, there and back',
+}
+
+
+def count(name, modules, side):
+  """(millions of parameters, GFLOP of a call) of one of `modules` at pictures of `side` pixels."""
+  args, method = example_inputs.of(name, modules[name], modules, side=side)
+
+  def call(variables, *args):
+    return modules[name].apply(variables, *args, method=method)
+
+  key = jax.ShapeDtypeStruct((2,), jnp.uint32)
+  variables = jax.eval_shape(lambda key, *args: modules[name].init(key, *args, method=method), key, *args)
+  cost = jax.jit(call).lower(variables, *args).cost_analysis()
+  return blocks.count_params(variables['params']) / 1e6, cost['flops'] / 1e9
+
+
+def main():
+  parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+  parser.add_argument('--size', choices=sorted(SIDES), action='append', help='default: demo, base and large')
+  parser.add_argument(
+    '--side', type=int, default=None, help='of pictures, in pixels; default: that of the size'
+  )
+  options = parser.parse_args()
+  for size in options.size or ('demo', 'base', 'large'):
+    side = options.side or SIDES[size]
+    names = [name for name in CALLS if not (name == 'codeformer' and size == 'demo')]
+    modules = {name: make_network(name, size) for name in names}
+    print(f'\n{size}, {side} px\n\n| network | parameters, M | GFLOP | a call is a |\n|---|---|---|---|')
+    total = 0.0
+    for name in names:
+      millions, flops = count(name, modules, side)
+      total += millions * (name != 'codeformer')
+      print(f'| `{NETWORKS[name][1]}` | {millions:.1f} | {flops:,.1f} | {CALLS[name]} |')
+    print(f'| all but CodeFormer | {total:.1f} | | |')
+
+
+if __name__ == '__main__':
+  main()

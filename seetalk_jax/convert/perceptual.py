@@ -1,0 +1,79 @@
+"""Perceptual towers: `lpips.LPIPS` as it saves itself, or torchvision's VGG and AlexNet alone."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from seetalk_jax.convert.rules import Rule, affine, convolution
+from seetalk_jax.errors import CheckpointError
+from seetalk_jax.models.perceptual import PerceptualTower, layout
+
+FRESH = ()
+
+# Their sequences count convolutions, ReLUs and poolings through; ours the convolutions alone.
+_CONVOLUTION, _POOL = 2, 1  # places that each takes in them
+
+
+def build(
+  config: Mapping[str, Any] | None, shapes: Mapping[str, tuple[int, ...]], kind: str
+) -> PerceptualTower:
+  """The tower that the names describe, calibrated when LPIPS's weights per channel are among them.
+
+  Raises:
+    CheckpointError: the tensors are not those of a VGG-16, VGG-19 or AlexNet.
+  """
+  del config, kind
+  calibrated = any(re.fullmatch(r'lin0(\.model)?\.1\.weight', name) for name in shapes)
+  trunk = {_index(name) for name in shapes if _index(name) is not None and name.endswith('.weight')}
+  for architecture in ('vgg16', 'vgg19', 'alex'):
+    wanted = set(places(architecture, whole=not calibrated))
+    if trunk == wanted:
+      published = layout(architecture)[0][0][0]
+      width = next(shape[0] for name, shape in shapes.items() if _index(name) == 0) / published
+      return PerceptualTower(architecture=architecture, calibrated=calibrated, width=width)
+  raise CheckpointError(
+    f'these are no weights of a VGG-16, VGG-19 or AlexNet: convolutions stand at places {sorted(trunk)}'
+  )
+
+
+def places(architecture: str, whole: bool = False) -> list[int]:
+  """Where the convolutions stand in torchvision's `features`; `whole`: also those behind the last that we use."""
+  layers, _ = layout(architecture)
+  found, place = [], 0
+  for layer in layers:
+    if layer == 'pool':
+      place += _POOL
+    else:
+      found.append(place)
+      place += _CONVOLUTION
+  if whole and architecture == 'vgg19':
+    found += [found[-1] + _CONVOLUTION * i for i in (1, 2, 3)]
+  return found
+
+
+def rules(module: PerceptualTower) -> list[Rule]:
+  """Names of LPIPS's slices, or of torchvision's `features`."""
+  found: list[Rule] = []
+  prefix = r'(?:net\.slice\d+|features)'
+  used = places(module.architecture)
+  for i, place in enumerate(used):
+    found += affine(rf'{prefix}\.{place}', f'convs_{i}', convolution)
+  # LPIPS writes them twice: as lin0 and as lins.0.
+  found.append(Rule(r'lin(\d)(?:\.model)?\.1\.weight', 'level_{0}', _flat))
+  found.append(Rule(r'lins\.\d(?:\.model)?\.1\.weight', None))
+  found.append(Rule(r'scaling_layer\.(?:shift|scale)', None))
+  # What tells classes apart, and convolutions behind the last that is looked at.
+  return [*found, Rule(r'classifier\..*', None), Rule(rf'{prefix}\.\d+\.(?:weight|bias)', None)]
+
+
+def _index(name: str) -> int | None:
+  match = re.fullmatch(r'(?:net\.slice\d+|features)\.(\d+)\.(?:weight|bias)', name)
+  return int(match.group(1)) if match else None
+
+
+def _flat(weights: np.ndarray) -> np.ndarray:
+  return weights.reshape(-1)

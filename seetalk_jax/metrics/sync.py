@@ -1,0 +1,59 @@
+"""Lips against sound by a sync expert of ours, one that nothing was trained with."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from seetalk_jax.models import blocks
+from seetalk_jax.models.mouth import SYNC_HALF, boxes_around, crop_boxes
+from seetalk_jax.models.sync_expert import MOUTH_SIZE, NUM_FRAMES, NUM_SAMPLES, SyncExpert
+
+_BATCH = 16
+
+
+class SyncJudge:
+  """Mean distance of mouths and sounds, window by window.
+
+  Args:
+    expert, params: of a run of the stage sync_expert with a seed and sizes of its own.
+  """
+
+  def __init__(self, expert: SyncExpert, params: Any):
+    self._params = params
+    self._run = _compiled(expert)
+
+  def __call__(self, frames: np.ndarray, speech: np.ndarray, places: np.ndarray) -> float:
+    """Mean over all windows of 5 frames of one minus the cosine, 0 to 2.
+
+    Args:
+      frames: uint8 `[n, S, S, 3]`, portraits.
+      speech: `[640 n]` at 16 kHz.
+      places: `[n, 2]`, where the mouth is, (x, y) in picture units. A window is cut at its mean place, as in training.
+    """
+    count = min(len(frames), len(speech) // 640) - NUM_FRAMES + 1
+    distances = []
+    for first in range(0, count, _BATCH):
+      rows = np.minimum(np.arange(first, first + _BATCH), count - 1)
+      sounds = np.stack([speech[640 * row : 640 * row + NUM_SAMPLES] for row in rows])
+      mouths = np.stack([frames[row : row + NUM_FRAMES] for row in rows])
+      at = np.stack([np.mean(places[row : row + NUM_FRAMES], axis=0) for row in rows])
+      cosine = np.asarray(self._run(self._params, sounds, mouths, at.astype(np.float32)))
+      distances.append(1.0 - cosine[: count - first])
+    return float(np.concatenate(distances).mean())
+
+
+@functools.cache
+def _compiled(expert: SyncExpert):
+  @jax.jit
+  def run(params, sounds, frames, places):
+    images = blocks.to_float(frames.reshape(-1, *frames.shape[2:]))
+    boxes = boxes_around(jnp.repeat(places, NUM_FRAMES, axis=0), SYNC_HALF)
+    mouths = crop_boxes(images, boxes, MOUTH_SIZE)
+    return expert.apply({'params': params}, sounds, mouths.reshape(*frames.shape[:2], *MOUTH_SIZE, 3))
+
+  return run
