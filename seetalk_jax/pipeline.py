@@ -241,6 +241,50 @@ class SeeTalk:
       **self._frame_plan(size, fusion),
     }
 
+  def render(
+    self,
+    portrait: str | os.PathLike | np.ndarray,
+    motion: np.ndarray,
+    *,
+    speech: str | os.PathLike | np.ndarray | audio.Speech | None = None,
+    size: int | None = None,
+    fusion: float = 1.0,
+    progress: Progress = no_progress,
+  ) -> Clip:
+    """Gives a portrait any motion: an edited track, a walk along a direction, another model's latents.
+
+    Args:
+      portrait: a picture file or an aligned portrait, uint8 `[h, w, 3]`.
+      motion: `[n, motion_dim]`, a latent for each frame, such as those of `Clip.motion`.
+      speech: the sound of the clip, as for `__call__`; None: silent.
+      size, fusion, progress: see `__call__`.
+
+    Raises:
+      PortraitError, SpeechError: see `aligned_portrait`, `load_speech`.
+      InputError: latents of another size or not finite, or a number out of range.
+      CheckpointError: the checkpoint lacks the motion codec.
+    """
+    portrait = self._given_portrait(portrait)
+    self._loaded.need('motion_codec')
+    motion = np.asarray(motion, np.float32)
+    if motion.ndim != 2 or len(motion) == 0 or motion.shape[1] != self._motion_dim:
+      raise InputError(f'motion of shape {motion.shape}, argument motion: give [frames, {self._motion_dim}]')
+    if not np.isfinite(motion).all():
+      raise InputError('motion that is not finite, argument motion')
+    speech = None if speech is None else as_speech(speech)
+    plan = {
+      'num_frames': len(motion),
+      'portrait': self._portrait_plan(portrait),
+      'motion': f'given {job.checksum(motion)}',
+      'seed': 0,
+      **self._frame_plan(size, fusion),
+    }
+    loaded, sound = self._loaded, None if speech is None else speech.sound
+    with loaded.computing():
+      self._renderer.prepare(loaded.params, loaded.collections, self.side, self._motion_dim)
+      render = self._renderer.bind(loaded.params, loaded.collections, *self._look(portrait), motion, fusion)
+    return self._clip(job.Decided(portrait, motion), render, plan, {}, progress, speech, sound)
+
   def portrait(
     self,
     speech: str | os.PathLike | np.ndarray | audio.Speech,

@@ -54,7 +54,16 @@ def small_segments(monkeypatch, tmp_path):
 
 @pytest.fixture
 def argv():
-  return ['generate', 'speech.wav', '-o', 'talk.mp4', '--checkpoint', tiny_release.shared(), '--device', 'cpu']
+  return [
+    'generate',
+    'speech.wav',
+    '-o',
+    'talk.mp4',
+    '--checkpoint',
+    tiny_release.shared(),
+    '--device',
+    'cpu',
+  ]
 
 
 def run(capsys, argv):
@@ -103,7 +112,9 @@ def no_sampling(monkeypatch):
 def test_killed_and_resumed_is_one_run(argv, capsys, monkeypatch):
   root = pathlib.Path(cli.__file__).parent.parent
   command = [sys.executable, '-c', KILLED, *argv]
-  killed = subprocess.run(command, env={**os.environ, 'PYTHONPATH': str(root)}, capture_output=True, text=True)
+  killed = subprocess.run(
+    command, env={**os.environ, 'PYTHONPATH': str(root)}, capture_output=True, text=True
+  )
   assert killed.returncode == -signal.SIGKILL, killed.stderr
   folder = pathlib.Path('.talk.mp4.unfinished')
   assert not pathlib.Path('talk.mp4').exists()
@@ -114,7 +125,9 @@ def test_killed_and_resumed_is_one_run(argv, capsys, monkeypatch):
     joined = []
     append = video.VideoJoiner.append
     patch.setattr(
-      video.VideoJoiner, 'append', lambda self, path: joined.append(path.stat().st_mtime_ns) or append(self, path)
+      video.VideoJoiner,
+      'append',
+      lambda self, path: joined.append(path.stat().st_mtime_ns) or append(self, path),
     )
     status, out, err = run(capsys, [*argv, '--resume', '--json'])
   assert (status, err) == (0, '') and json.loads(out)['frames'] == 48
@@ -180,7 +193,10 @@ def test_list_goes_on_behind_what_is_finished(argv, capsys, monkeypatch):
   argv = ['generate', '--list', 'list.txt', '--out-dir', 'out', *argv[4:]]
   status, _, err = interrupted(monkeypatch, capsys, argv, 10 + SEGMENT + 1)
   assert status == 130 and '--resume' in err
-  assert sorted(path.name for path in pathlib.Path('out').iterdir()) == ['.speech.mp4.unfinished', 'short.mp4']
+  assert sorted(path.name for path in pathlib.Path('out').iterdir()) == [
+    '.speech.mp4.unfinished',
+    'short.mp4',
+  ]
   before = pathlib.Path('out/short.mp4').stat().st_mtime_ns
   status, out, _ = run(capsys, [*argv, '--resume', '--json'])
   made = json.loads(out)['videos']
@@ -188,7 +204,11 @@ def test_list_goes_on_behind_what_is_finished(argv, capsys, monkeypatch):
   assert set(made[1]['stage_seconds']) == {'render', 'encode'} < set(made[2]['stage_seconds'])
   assert made[0]['job'] in video.read_metadata('out/short.mp4')['comment']
   assert pathlib.Path('out/short.mp4').stat().st_mtime_ns == before
-  assert sorted(path.name for path in pathlib.Path('out').iterdir()) == ['other.mp4', 'short.mp4', 'speech.mp4']
+  assert sorted(path.name for path in pathlib.Path('out').iterdir()) == [
+    'other.mp4',
+    'short.mp4',
+    'speech.mp4',
+  ]
   # A finished video of other inputs is nobody's to skip.
   status, _, err = run(capsys, [*argv, '--resume', '--seed', '1'])
   assert status == 2 and 'other inputs' in err and err.count('\n') == 1

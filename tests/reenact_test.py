@@ -13,6 +13,7 @@ import sounds  # noqa: E402
 import tiny_release  # noqa: E402
 
 from seetalk_jax import cli, job, pipeline, renderer  # noqa: E402
+from seetalk_jax.errors import InputError  # noqa: E402
 from seetalk_jax.media import audio, driving, face, image, segments, video  # noqa: E402
 
 SIDE = tiny_release.SIDE
@@ -64,6 +65,21 @@ def test_motion_is_that_of_the_frames(pipe):
   assert (relative.frames != absolute.frames).any()
 
 
+def test_a_given_motion_is_drawn(pipe):
+  """The same frames from the same latents; an edited track moves what was edited, and only from there on."""
+  clip = pipe.reenact(picture(5), driving.open_driving('drive.mp4', aligned=True))
+  again = pipe.render(picture(5), clip.motion, speech=sounds.tone(1.0))
+  np.testing.assert_array_equal(again.frames, clip.frames)
+  assert again.sound is not None and again.speech.num_frames == 25
+  edited = clip.motion.copy()
+  edited[12:] += 3.0
+  changed = (pipe.render(picture(5), edited).frames != clip.frames).any(axis=(1, 2, 3))
+  assert not changed[:12].any() and changed[12:].all()
+  for wrong in (edited[:, :-1], edited[:0], np.where(edited > 3, np.nan, edited)):
+    with pytest.raises(InputError, match='argument motion'):
+      pipe.render(picture(5), wrong)
+
+
 def test_a_video_that_stands_still_moves_nothing(pipe):
   with video.VideoWriter('still.mp4', size=(SIDE, SIDE)) as writer:
     writer.write(np.repeat(picture(1)[None], 9, axis=0))
@@ -78,7 +94,9 @@ def test_one_batch_is_read_at_a_time(pipe, monkeypatch):
   drive = driving.open_driving('drive.mp4', aligned=True)
   sizes, read = [], renderer.Renderer.read
   monkeypatch.setattr(
-    renderer.Renderer, 'read', lambda self, params, frames: sizes.append(len(frames)) or read(self, params, frames)
+    renderer.Renderer,
+    'read',
+    lambda self, params, frames: sizes.append(len(frames)) or read(self, params, frames),
   )
   told = []
   pipe.reenact(picture(5), drive, progress=lambda *what: told.append(what))
@@ -94,13 +112,26 @@ def test_command_keeps_length_and_sound(pipe, capsys):
   assert (result['frames'], result['width'], result['motion']) == (NUM_FRAMES, 96, 'relative')
   assert result['audio_seconds'] == pytest.approx(NUM_FRAMES / 25, abs=1e-3)
   assert len(list(video.read_video('a.mp4'))) == NUM_FRAMES
-  made, given = audio.load_speech('a.mp4').waveform, audio.load_speech('drive.mp4').waveform[: NUM_FRAMES * 640]
+  made, given = (
+    audio.load_speech('a.mp4').waveform,
+    audio.load_speech('drive.mp4').waveform[: NUM_FRAMES * 640],
+  )
   assert abs(len(made) - len(given)) <= 640
   count = min(len(made), len(given))
   assert np.corrcoef(made[:count], given[:count])[0, 1] > 0.98
   assert 'Synthetic' in video.read_metadata('a.mp4')['title']
   # What this library made drives as it is, without --aligned and without a landmarker.
-  argv = ['animate', 'face.png', '--driving', 'a.mp4', '-o', 'b.mp4', '--checkpoint', pipe.checkpoint, '--absolute']
+  argv = [
+    'animate',
+    'face.png',
+    '--driving',
+    'a.mp4',
+    '-o',
+    'b.mp4',
+    '--checkpoint',
+    pipe.checkpoint,
+    '--absolute',
+  ]
   assert run(capsys, *argv, '--quiet') == (0, '', '')
   assert sorted(path.name for path in pathlib.Path().glob('*.mp4')) == ['a.mp4', 'b.mp4', 'drive.mp4']
 
@@ -153,7 +184,9 @@ def test_bad_input_is_one_line_and_leaves_nothing(kind, pipe, capsys):
     os.link('drive.mp4', 'out.mp4')
   before = sorted(pathlib.Path().iterdir())
   argv, message = BAD[kind]
-  status, out, err = run(capsys, 'animate', 'face.png', *argv, '-o', 'out.mp4', '--checkpoint', pipe.checkpoint)
+  status, out, err = run(
+    capsys, 'animate', 'face.png', *argv, '-o', 'out.mp4', '--checkpoint', pipe.checkpoint
+  )
   assert status == 2 and out == ''
   assert err.startswith('error: ') and err.count('\n') == 1 and re.search(message, err), err
   assert sorted(pathlib.Path().iterdir()) == before

@@ -39,3 +39,10 @@ def crop_boxes(image: jax.Array, boxes: jax.Array, size: tuple[int, int]) -> jax
   x = left + grid[..., :1] * (right - left)
   y = top + grid[..., 1:] * (bottom - top)
   return grid_sample(image, jnp.concatenate([x, y], axis=-1))
+
+
+def inside_boxes(boxes: jax.Array, size: tuple[int, int]) -> jax.Array:
+  """`[b, *size, 1]`: 1 in the pixels of a picture whose centres lie in `boxes [b, 4]`, else 0."""
+  at = identity_grid(*size)
+  low, high = boxes[:, None, None, :2], boxes[:, None, None, 2:]
+  return jnp.all((at >= low) & (at <= high), axis=-1, keepdims=True).astype(jnp.float32)

@@ -64,22 +64,14 @@ class CodebookStage(critics.CriticOptions, base.StageBase):
     (rebuilt, _, penalties, stats), state = self.networks['codebook'].apply(
       variables, image, train=True, rngs={'codebook': code_rng}, mutable=[STATE]
     )
-    pixels = jnp.mean(weight * losses.charbonnier(rebuilt - image))
-    edges = losses.edge_loss(rebuilt, image, weight)
-    loss = pixels + self.edge_weight * edges + sum(penalties.values())
-
-    def pixel_loss(x):
-      return jnp.mean(weight * losses.charbonnier(x - image)) + self.edge_weight * losses.edge_loss(
-        x, image, weight
-      )
-
+    picture_loss = losses.picture_loss(image, weight, 1.0, self.edge_weight)
+    loss, metrics = picture_loss(rebuilt)
     judged, opinions = critics.judge(
-      self, self.networks, self.frozen, params, frozen, rebuilt, image, pixel_loss, step
+      self, self.networks, self.frozen, params, frozen, rebuilt, image, lambda x: picture_loss(x)[0], step
     )
-    loss += judged
+    loss += sum(penalties.values()) + judged
     metrics = {
-      'pixels': pixels,
-      'edges': edges,
+      **metrics,
       'psnr': losses.psnr(rebuilt, image),
       **penalties,
       **stats,

@@ -14,7 +14,7 @@ import numpy as np
 
 from seetalk_jax.diffusion import objective, process
 from seetalk_jax.models import blocks
-from seetalk_jax.models.mouth import SYNC_HALF, boxes_around, crop_boxes, mouth_place
+from seetalk_jax.models.mouth import SYNC_HALF, boxes_around, crop_boxes, inside_boxes, mouth_place
 from seetalk_jax.models.sync_expert import MOUTH_SIZE, NUM_FRAMES
 from seetalk_jax.sampling.motion import PREDICTION_TYPE, SCHEDULE
 from seetalk_jax.stages import base, losses
@@ -23,6 +23,8 @@ from seetalk_jax.stages.sync_expert import sync_loss
 
 # Half widths and heights of the mouth region that is compared, in the portrait crop, relative to its side.
 RENDER_HALF = (0.15, 0.13)
+# Of the region outside of which refinement should change nothing: room for lips in motion and the chin.
+OUTSIDE_HALF = (0.2, 0.17)
 _PREPARE_BATCHES = 24
 
 
@@ -39,6 +41,8 @@ class LipRefinerStage(base.StageBase):
   Attributes:
     view: `portrait_speech` (portraits to render) or `speech_motion` (longer tracks; no rendering).
     render_weight, render_samples: lip-masked rendering loss, and how many portraits of a batch it draws.
+    outside_weight: of what refinement changes in the picture around the mouth region, against the track that it
+      was given.
     sync_weight, sync_samples: sync expert's loss on `sync_samples` clips of five frames; 0 needs no expert.
     diffusion_rate: how many tracks are M_diff's estimates instead of corrupted truth; 0 needs no M_diff.
     least_noise: share of the schedule that lies before the noise that the estimates are made from. Little noise
@@ -53,6 +57,7 @@ class LipRefinerStage(base.StageBase):
   image_size: int = 256
   render_weight: float = 0.5
   render_samples: int = 2
+  outside_weight: float = 1.0
   sync_weight: float = 0.05
   sync_samples: int = 1
   diffusion_rate: float = 0.5
@@ -160,7 +165,7 @@ class LipRefinerStage(base.StageBase):
       'lips_before': lips[1],
     }
     if self._renders:
-      extra, rendered = self._rendering(frozen, batch, m, refined, pick_rng)
+      extra, rendered = self._rendering(frozen, batch, m, m_in, refined, pick_rng)
       loss += extra
       metrics |= rendered
     return loss, (metrics, collections)
@@ -184,8 +189,9 @@ class LipRefinerStage(base.StageBase):
     use = jax.random.uniform(pick_rng, (b, 1, 1)) < self.diffusion_rate
     return jnp.where(use, estimate, m_in)
 
-  def _rendering(self, frozen, batch, m, refined, rng):
-    """Rendered mouth regions of refined and true motion, and the sync expert's word on the refined ones."""
+  def _rendering(self, frozen, batch, m, m_in, refined, rng):
+    """Rendered mouth regions of refined and true motion, what refinement changed around them, and the sync
+    expert's word on the refined ones."""
     codec, variables = self.frozen['motion_codec'], frozen.variables('motion_codec')
     frame_rng, clip_rng = jax.random.split(rng)
     b, n, _ = m.shape
@@ -207,13 +213,21 @@ class LipRefinerStage(base.StageBase):
       p = min(self.render_samples, b)
       at = jax.random.randint(frame_rng, (p,), 0, n)
       portraits = blocks.to_float(batch['portrait'][:p])
-      pair = [x[jnp.arange(p), at][:, None] for x in (refined, m)]
-      image, place = draw(jnp.concatenate([portraits] * 2), jnp.concatenate(pair))
-      boxes = boxes_around(jnp.concatenate([place[p:, 0]] * 2), RENDER_HALF)
-      drawn, wanted = jnp.split(crop_boxes(image[:, 0], boxes, (64, 64)), 2)
+      tracks = (refined, m, m_in) if self.outside_weight else (refined, m)
+      shown = jnp.concatenate([x[jnp.arange(p), at][:, None] for x in tracks])
+      image, place = draw(jnp.concatenate([portraits] * len(tracks)), shown)
+      image, place = image[:, 0], place[p : 2 * p, 0]
+      boxes = boxes_around(jnp.concatenate([place] * 2), RENDER_HALF)
+      drawn, wanted = jnp.split(crop_boxes(image[: 2 * p], boxes, (64, 64)), 2)
       rendered = jnp.mean(losses.charbonnier(drawn - jax.lax.stop_gradient(wanted)))
       loss += self.render_weight * rendered
       metrics['rendered'] = rendered
+      if self.outside_weight:
+        around = 1.0 - inside_boxes(boxes_around(place, OUTSIDE_HALF), image.shape[1:3])
+        change = losses.charbonnier(image[:p] - jax.lax.stop_gradient(image[2 * p :]))
+        outside = losses.weighted_mean(change, around)
+        loss += self.outside_weight * outside
+        metrics['outside'] = outside
     if self.sync_weight and 'sync_expert' in self.frozen:
       p = min(self.sync_samples, b)
       start = jax.random.randint(clip_rng, (), 0, n - NUM_FRAMES + 1)

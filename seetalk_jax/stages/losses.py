@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import jax
@@ -52,6 +53,19 @@ def edge_loss(
     total += jnp.mean(jnp.abs(error[:, 1:] - error[:, :-1]) * weight[:, 1:])
     total += jnp.mean(jnp.abs(error[:, :, 1:] - error[:, :, :-1]) * weight[:, :, 1:])
   return total / scales
+
+
+def picture_loss(
+  truth: jax.Array, weight: jax.Array, pixel_weight: float, edge_weight: float
+) -> Callable[[jax.Array], tuple[jax.Array, dict[str, jax.Array]]]:
+  """Picture `[b, h, w, c]` -> (weighted loss of its pixels and edges against `truth`, both by themselves)."""
+
+  def loss(image):
+    pixels = jnp.mean(weight * charbonnier(image - truth))
+    edges = edge_loss(image, truth, weight)
+    return pixel_weight * pixels + edge_weight * edges, {'pixels': pixels, 'edges': edges}
+
+  return loss
 
 
 def part_weights(parts: jax.Array, head: float = 2.0, features: float = 5.0) -> jax.Array:

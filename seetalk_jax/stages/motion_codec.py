@@ -135,19 +135,13 @@ class MotionCodecStage(critics.CriticOptions, base.StageBase):
     warped = run(appearance, m_source, m_target, method='warp')
     image, copied = run(warped, method='decode_parts')
     weight = losses.part_weights(batch['target_parts']) if self.with_truth else jnp.ones((b, 1, 1, 1))
-    pixels = jnp.mean(weight * losses.charbonnier(image - target))
-    edges = losses.edge_loss(image, target, weight)
-    loss += self.pixel_weight * pixels + self.edge_weight * edges
-
-    def pixel_loss(x):
-      pixels = self.pixel_weight * jnp.mean(weight * losses.charbonnier(x - target))
-      return pixels + self.edge_weight * losses.edge_loss(x, target, weight)
-
+    picture_loss = losses.picture_loss(target, weight, self.pixel_weight, self.edge_weight)
+    seen, errors = picture_loss(image)
     judged, opinions = critics.judge(
-      self, self.networks, self.frozen, params, frozen, image, target, pixel_loss, step
+      self, self.networks, self.frozen, params, frozen, image, target, lambda x: picture_loss(x)[0], step
     )
-    loss += judged
-    metrics |= opinions
+    loss += seen + judged
+    metrics |= {**errors, **opinions}
 
     visible = warped.occlusion
     if self.with_truth:
@@ -191,8 +185,6 @@ class MotionCodecStage(critics.CriticOptions, base.StageBase):
 
     head = head_mask(batch) if self.with_truth else None
     metrics |= {
-      'pixels': pixels,
-      'edges': edges,
       'warped': warped_error,
       'painted': painted,
       'psnr': losses.psnr(image, target),

@@ -104,23 +104,16 @@ class RenderStage(critics.CriticOptions, base.StageBase):
     image, logits = self._draw(params, frozen, warped, fusion)
 
     weight = losses.part_weights(batch['target_parts']) if self.with_truth else jnp.ones((b, 1, 1, 1))
-    pixels = jnp.mean(weight * losses.charbonnier(image - target))
-    edges = losses.edge_loss(image, target, weight)
+    picture_loss = losses.picture_loss(target, weight, self.pixel_weight, self.edge_weight)
+    loss, metrics = picture_loss(image)
     book, variables = self.frozen['codebook'], frozen.variables('codebook')
     indices = book.apply(variables, book.apply(variables, target, method='encode'), method='quantise')[1]
     cross_entropy, accuracy = code_losses(logits, indices, self.label_smoothing)
-    loss = self.pixel_weight * pixels + self.edge_weight * edges + self.code_weight * cross_entropy
-    metrics = {'pixels': pixels, 'edges': edges, 'cross_entropy': cross_entropy, 'code_accuracy': accuracy}
-
-    def pixel_loss(x):
-      pixels = self.pixel_weight * jnp.mean(weight * losses.charbonnier(x - target))
-      return pixels + self.edge_weight * losses.edge_loss(x, target, weight)
-
     judged, opinions = critics.judge(
-      self, self.networks, self.frozen, params, frozen, image, target, pixel_loss, step
+      self, self.networks, self.frozen, params, frozen, image, target, lambda x: picture_loss(x)[0], step
     )
-    loss += judged
-    metrics |= opinions
+    loss += self.code_weight * cross_entropy + judged
+    metrics |= {'cross_entropy': cross_entropy, 'code_accuracy': accuracy, **opinions}
 
     head, visible = None, stop(warped.occlusion)
     if self.with_truth:

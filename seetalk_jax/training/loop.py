@@ -109,8 +109,8 @@ def _train_steps(config, workdir, stage, given, frozen, data, checkpoints, signa
     state, meta = checkpoints.restore(abstract)
     watch.say(f'resumed {workdir} at step {int(state.step)}')
   else:
-    # Random numbers for hundreds of arrays compile slowly and run once: no expensive passes for them.
-    quick = {'xla_llvm_disable_expensive_passes': True} if jax.default_backend() == 'cpu' else None
+    # Random numbers for hundreds of arrays compile slowly and run once: nothing is optimised for them.
+    quick = {'xla_backend_optimization_level': 0} if jax.default_backend() == 'cpu' else None
     first = jax.jit(lambda f: sharding.unbox(create(f)), out_shardings=shardings, compiler_options=quick)
     state = first(frozen)
     state = _start_from(state, stage, given, frozen, shardings, config)

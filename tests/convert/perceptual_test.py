@@ -35,23 +35,11 @@ def source(folder, architecture='alex', calibrated=True, width=0.125):
   return folder / 'w.safetensors'
 
 
-@pytest.fixture(scope='module')
-def torch():
-  """PyTorch, so that torchvision imports: its CUDA build does not find its own operators beside a CPU build."""
-  torch = pytest.importorskip('torch')
-  try:
-    import torchvision  # noqa: F401
-  except RuntimeError:
-    library = torch.library.Library('torchvision', 'DEF')
-    for name in ('nms', 'qnms'):
-      library.define(f'{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor')
-  yield torch  # what `library` defined goes when it does
-
-
 @pytest.mark.parity
 @pytest.mark.parametrize('net', ['vgg', 'alex'])
 @pytest.mark.parametrize('side', [(64, 64), (75, 90)])
-def test_lpips_is_the_package_s(torch, net, side, tmp_path):
+def test_lpips_is_the_package_s(net, side, tmp_path):
+  torch = pytest.importorskip('torch')
   lpips = pytest.importorskip('lpips')
   torch.manual_seed(0)
   reference = lpips.LPIPS(
@@ -85,7 +73,8 @@ def test_lpips_is_the_package_s(torch, net, side, tmp_path):
 
 @pytest.mark.parity
 @pytest.mark.parametrize('name', ['vgg16', 'vgg19', 'alexnet'])
-def test_features_are_torchvision_s(torch, name, tmp_path):
+def test_features_are_torchvision_s(name, tmp_path):
+  torch = pytest.importorskip('torch')
   torchvision = pytest.importorskip('torchvision')
   torch.manual_seed(0)
   reference = getattr(torchvision.models, name)(weights=None).eval()

@@ -63,7 +63,9 @@ def test_the_square_stands_still_where_the_face_mostly_is(tmp_path, monkeypatch)
 def test_batches_are_small_and_in_order(tmp_path):
   frames = np.zeros((40, 64, 64, 3), np.uint8) + np.arange(40, dtype=np.uint8)[:, None, None, None] * 5
   found = driving.open_driving(write(tmp_path / 'a.mp4', frames), aligned=True)
-  sizes, levels = zip(*[(len(crops), crops.mean(axis=(1, 2, 3))) for crops in found.crops(64, 16)], strict=True)
+  sizes, levels = zip(
+    *[(len(crops), crops.mean(axis=(1, 2, 3))) for crops in found.crops(64, 16)], strict=True
+  )
   assert sizes == (16, 16, 8) and found.num_frames == 40 and found.box is None
   np.testing.assert_allclose(np.concatenate(levels), np.arange(40) * 5, atol=3)
 

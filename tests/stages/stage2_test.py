@@ -10,7 +10,7 @@ import pytest
 
 from seetalk_jax.models import blocks
 from seetalk_jax.models.motion_codec import MotionCodec
-from seetalk_jax.models.mouth import crop_boxes
+from seetalk_jax.models.mouth import boxes_around, crop_boxes, inside_boxes
 from seetalk_jax.models.warping import warp
 from seetalk_jax.stages import base, losses
 from seetalk_jax.stages.lip_refiner import corrupt_lips, lip_subspace
@@ -151,6 +151,10 @@ def test_part_weights_and_psnr():
   np.testing.assert_allclose(losses.psnr(image, image + 0.2), 20.0, atol=1e-3)
   whole = crop_boxes(weight, jnp.array([[0.0, 0.0, 1.0, 1.0]]), (8, 8))
   np.testing.assert_allclose(whole, weight, atol=1e-5)
+  place = jnp.array([[0.5, 0.75], [0.0, 0.0]])
+  inside = inside_boxes(boxes_around(place, (0.25, 0.25)), (8, 16))
+  assert inside.shape == (2, 8, 16, 1) and inside[0].sum() == 4 * 8 and inside[1].sum() == 2 * 4
+  assert inside[0, 4:, 4:12].all() and inside[1, :2, :4].all()
 
 
 @pytest.mark.parametrize('with_truth', [True, False])
@@ -285,7 +289,7 @@ def test_lip_refiner_stage(world):
   assert statistics['lip_subspace_lips'] > statistics['lip_subspace_rest']
   history, _, params, _ = train(stage, frozen.replace(statistics=statistics), batch, 3)
   np.testing.assert_array_equal(params['lip_refiner']['subspace'], subspace)
-  assert {'rendered', 'sync_cosine'} <= set(history[0])
+  assert {'rendered', 'outside', 'sync_cosine'} <= set(history[0])
   # Without a renderer, expert and M_diff, tracks and the codec are enough.
   plain = base.build_stage(
     config_of('lip_refiner', ['lip_refiner'], view='speech_motion', diffusion_rate=0.0),

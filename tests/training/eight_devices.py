@@ -11,7 +11,9 @@ import sys
 
 NUM_DEVICES, MESH, STAGE = int(sys.argv[1]), [int(n) for n in sys.argv[2].split(',')], sys.argv[3]
 GRADIENTS = sys.argv[4]
-os.environ['XLA_FLAGS'] = f'--xla_force_host_platform_device_count={NUM_DEVICES}'
+os.environ['XLA_FLAGS'] = (
+  f'{os.environ.get("XLA_FLAGS", "")} --xla_force_host_platform_device_count={NUM_DEVICES}'
+)
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / 'tests' / 'training')]
 
