@@ -292,6 +292,15 @@ def test_export_merges_the_stages_of_a_run(workplace, release, capsys, monkeypat
   assert run(capsys, 'export', 'run', 'released')[0] == 2
   status, _, err = run(capsys, 'export', 'run', 'elsewhere', '--sampling', 'steps=7')
   assert status == 2 and 'portrait_steps' in err and not pathlib.Path('elsewhere').exists()
+  # On top of the release that it was trained from: what it trained is new, the rest is as it was, byte for byte.
+  kept = ('--base', 'released', '--sampling', 'portrait_steps=8', '--origin', 'later')
+  status, out, _ = run(capsys, 'export', 'run/two', 'merged', '--json', *kept)
+  assert status == 0 and json.loads(out)['stages'] == ['portrait']
+  merged, before = released.load_networks('merged'), released.load_networks('released')
+  assert set(merged.params) == set(before.params) and merged.statistics == before.statistics
+  assert merged.info['networks']['codebook'] == before.info['networks']['codebook']
+  assert merged.info['networks']['sample_adaptive_weighting']['origin'] == 'later'
+  assert merged.info['sampling'] == {'portrait_steps': 8, 'motion_guidance': 1.5}
   assert run(capsys, 'export', 'run', 'released', '--overwrite')[0] == 0
 
 

@@ -13,6 +13,8 @@ from seetalk_jax.errors import CheckpointError, InputError
 HELP = 'training run to released checkpoint'
 EXAMPLE = 'seetalk export runs/demo released/demo --inference'
 
+# What a release says of a network besides how it is built.
+_NOTES = ('licence', 'origin', 'stage', 'steps')
 # Networks that only training needs.
 TRAINING_ONLY = ('face_encoder', 'conre', 'sync_expert')
 
@@ -26,6 +28,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
   parser.add_argument('--dtype', choices=('float16', 'float32'), default='float16', help='default float16')
   parser.add_argument(
     '--inference', action='store_true', help=f'leave out what only training needs: {", ".join(TRAINING_ONLY)}'
+  )
+  parser.add_argument(
+    '--base',
+    metavar='RELEASE',
+    help='a folder or name that the run was trained from: what the run did not train comes from there',
   )
   parser.add_argument('--licence', default=None, help='of the weights (default Apache-2.0)')
   parser.add_argument('--origin', default=None, help='what they were trained on, in a few words')
@@ -53,13 +60,24 @@ def run(args: argparse.Namespace) -> None:
 
   sampling = _sampling(args.sampling)
 
-  from seetalk_jax.stages import base
+  from seetalk_jax.stages import base as stages_lib
   from seetalk_jax.training import checkpoint
 
   results = [checkpoint.load_stage_result(directory) for directory in directories]
-  order = list(base.STAGES)
+  order = list(stages_lib.STAGES)
   results.sort(key=lambda result: order.index(result.config['stage']))
   networks, statistics, notes, stages = {}, {}, {}, {}
+  if args.base:
+    given = released.load_networks(args.base)
+    networks = {
+      name: (m, given.params[name], given.collections.get(name, {})) for name, m in given.modules.items()
+    }
+    statistics, sampling = dict(given.statistics), {**given.info['sampling'], **sampling}
+    notes = {
+      name: {k: v for k, v in given.info['networks'][name].items() if k in _NOTES} for name in networks
+    }
+    stages = dict(given.info['provenance'].get('stages', {}))
+  trained = []
   for result in results:
     stage = result.config['stage']
     modules = result.modules()
@@ -72,6 +90,7 @@ def run(args: argparse.Namespace) -> None:
         key: value for key, value in (('licence', args.licence), ('origin', args.origin)) if value
       }
     statistics.update(result.statistics)
+    trained.append(stage)
     stages[stage] = {'steps': int(result.step), 'config': _without_places(result.config)}
   if not networks and not statistics:
     raise CheckpointError(f'nothing to export, {args.workdir}: train a stage first')
@@ -82,8 +101,9 @@ def run(args: argparse.Namespace) -> None:
     raise CheckpointError(
       f'cannot release this run ({error}), {args.workdir}: see the training log'
     ) from None
-  content = {'output': str(target), 'networks': sorted(networks), 'stages': list(stages), 'dtype': args.dtype}
-  line = f'{target}: {", ".join(networks)} (from {", ".join(stages)}; {args.dtype})'
+  content = {'output': str(target), 'networks': sorted(networks), 'stages': trained, 'dtype': args.dtype}
+  rest = f', the rest of {args.base}' if args.base else ''
+  line = f'{target}: {", ".join(networks)} (from {", ".join(trained)}{rest}; {args.dtype})'
   options.report(args, json.loads(json.dumps(content)), line)
 
 

@@ -222,21 +222,24 @@ def open_face_reader(path: str | os.PathLike):
     yield read
 
 
-def landmarker_file(path: str | os.PathLike | None = None) -> str:
+def landmarker_file(path: str | os.PathLike | None = None, can_be_aligned: bool = True) -> str:
   """The landmarker model to use: `path`, or what the environment's SEETALK_FACE_LANDMARKER names.
+
+  Args:
+    can_be_aligned: whether a picture that is cropped already would do, which the error then says.
 
   Raises:
     PortraitError: MediaPipe is not installed, or the file is not given or missing.
   """
   path = path or os.environ.get(LANDMARKER_VARIABLE)
-  otherwise = 'or crop the face yourself and pass --aligned'
+  otherwise = ', or crop the face yourself and pass --aligned' if can_be_aligned else ''
   if importlib.util.find_spec('mediapipe') is None:
     raise PortraitError(
-      f"cannot find the face, MediaPipe is missing: pip install 'seetalk-jax[data]', {otherwise}"
+      f"cannot find the face, MediaPipe is missing: pip install 'seetalk-jax[data]'{otherwise}"
     )
   if not path:
     raise PortraitError(
-      f'cannot find the face, no landmarker model: give --landmarker FILE or set {LANDMARKER_VARIABLE}, '
+      f'cannot find the face, no landmarker model: give --landmarker FILE or set {LANDMARKER_VARIABLE}'
       f'{otherwise}'
     )
   if not pathlib.Path(path).is_file():

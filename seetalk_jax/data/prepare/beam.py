@@ -40,7 +40,7 @@ def prepare(
     InputError: a folder or setting that cannot be used.
   """
   raw_dir, out_dir = pathlib.Path(raw_dir).absolute(), pathlib.Path(out_dir).absolute()
-  landmarker = face.landmarker_file(landmarker)
+  landmarker = face.landmarker_file(landmarker, can_be_aligned=False)
   staged, finished = run.begin(raw_dir, out_dir, layout, settings)
   if finished is not None:
     return finished

@@ -53,7 +53,7 @@ def prepare(
     InputError: a folder or setting that cannot be used. OSError: the disk is full; what is done stays.
   """
   raw_dir, out_dir = pathlib.Path(raw_dir), pathlib.Path(out_dir)
-  landmarker = face.landmarker_file(landmarker)
+  landmarker = face.landmarker_file(landmarker, can_be_aligned=False)
   staged, finished = begin(raw_dir, out_dir, layout, settings)
   if finished is not None:
     return finished
