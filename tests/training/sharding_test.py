@@ -77,7 +77,7 @@ def test_one_device_and_eight_agree(stage, mesh, tmp_path):
   assert one['batch_pieces'] == 1 and eight['batch_pieces'] == data * fsdp
   assert eight['largest_pieces'] == fsdp * tensor
   np.testing.assert_allclose(one['losses'], eight['losses'], rtol=1e-5)
-  assert stage != 'toy' or one['losses'][3] < one['losses'][1] == pytest.approx(one['losses'][0])
+  assert stage != 'toy' or one['losses'][3] < one['losses'][1] == pytest.approx(one['losses'][0], rel=1e-5)
   total = np.sqrt(sum(np.sum(np.square(leaf)) for leaf in wanted.values()))
   assert wanted.keys() == found.keys()
   for path, leaf in wanted.items():
