@@ -116,4 +116,4 @@ def write(
 def use(monkeypatch) -> None:
   """Puts `read` in MediaPipe's place, in this process."""
   monkeypatch.setattr(face, 'open_face_reader', lambda path: contextlib.nullcontext(read))
-  monkeypatch.setattr(face, 'landmarker_file', lambda path=None: str(path))
+  monkeypatch.setattr(face, 'landmarker_file', lambda path=None, can_be_aligned=True: str(path))
