@@ -40,6 +40,7 @@ def get_config(variant: str = 'demo') -> ConfigDict:
       'view': 'portrait_speech',  # 'speech_motion': longer tracks, nothing rendered, many more steps a minute
       'diffusion_rate': 0.5,  # how many tracks are M_diff's estimates
       'least_noise': 0.7,  # share of the schedule before the noise that these are made from
+      'sampled_rate': 0.0,  # how many are sampled by M_diff from noise: what the refiner meets later, and slower
       'render_weight': 0.5,  # of the rendered mouth region
       'outside_weight': 1.0,  # of what changes in the picture around it
       'sync_weight': 0.05,  # of the sync expert's word

@@ -12,11 +12,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from seetalk_jax.diffusion import objective, process
+from seetalk_jax.diffusion import guidance, objective, process, samplers
 from seetalk_jax.models import blocks
 from seetalk_jax.models.mouth import SYNC_HALF, boxes_around, crop_boxes, inside_boxes, mouth_place
 from seetalk_jax.models.sync_expert import MOUTH_SIZE, NUM_FRAMES
-from seetalk_jax.sampling.motion import PREDICTION_TYPE, SCHEDULE
+from seetalk_jax.sampling.motion import CLIP, PREDICTION_TYPE, SCHEDULE
 from seetalk_jax.stages import base, losses
 from seetalk_jax.stages.motion import LIPS
 from seetalk_jax.stages.sync_expert import sync_loss
@@ -47,6 +47,8 @@ class LipRefinerStage(base.StageBase):
     diffusion_rate: how many tracks are M_diff's estimates instead of corrupted truth; 0 needs no M_diff.
     least_noise: share of the schedule that lies before the noise that the estimates are made from. Little noise
       leaves the truth in them, and the refiner would learn to trust what samples do not have.
+    sampled_rate, sample_steps, sample_guidance: how many tracks, of all, M_diff samples from noise alone, and how.
+      Their truth is what they are with the lips of the true motion: the rest of the face stays as sampled.
     ridge: against directions that hardly move at all, relative to the mean.
   """
 
@@ -62,6 +64,9 @@ class LipRefinerStage(base.StageBase):
   sync_samples: int = 1
   diffusion_rate: float = 0.5
   least_noise: float = 0.7
+  sampled_rate: float = 0.0
+  sample_steps: int = 6
+  sample_guidance: float = 1.5
   velocity_weight: float = 1.0
   ridge: float = 0.1
 
@@ -135,7 +140,7 @@ class LipRefinerStage(base.StageBase):
   def loss(self, params, frozen, collections, batch, rng, step):
     del step
     codec, variables = self.frozen['motion_codec'], frozen.variables('motion_codec')
-    corrupt_rng, diffusion_rng, pick_rng = jax.random.split(rng, 3)
+    corrupt_rng, diffusion_rng, pick_rng, sample_rng = jax.random.split(rng, 4)
     truth = batch[self._motion_key]
     m = codec.apply(variables, truth, method='encode_truth')
     tokens, _ = self.frozen['speech_encoder'].apply(
@@ -145,6 +150,8 @@ class LipRefinerStage(base.StageBase):
     m_in = corrupt_lips(m, subspace, corrupt_rng)
     if self.diffusion_rate and 'motion_transformer' in self.frozen:
       m_in = self._with_estimates(frozen, m, m_in, tokens, diffusion_rng)
+    if self.sampled_rate:
+      m, m_in = self._with_samples(frozen, truth, m, m_in, tokens, sample_rng)
     m, m_in, tokens = jax.lax.stop_gradient((m, m_in, tokens))
     refined = self.networks['lip_refiner'].apply({'params': params['lip_refiner']}, m_in, tokens)
 
@@ -180,14 +187,56 @@ class LipRefinerStage(base.StageBase):
     t = jax.random.randint(time_rng, (b,), least, SCHEDULE.num_steps)
     noise = jax.random.normal(noise_rng, x0.shape)
     xt = process.add_noise(SCHEDULE, x0, noise, t)
-    neutral = jnp.zeros((b, self.frozen['motion_codec'].truth_dim))
-    m_0 = self.frozen['motion_codec'].apply(frozen.variables('motion_codec'), neutral, method='encode_truth')
-    prediction = self.frozen['motion_transformer'].apply(
-      frozen.variables('motion_transformer'), xt, t, tokens, (m_0 - mean) / std
-    )
+    prediction = self._diffusion(frozen)(xt, t, tokens)
     estimate = objective.to_x0(PREDICTION_TYPE, SCHEDULE, prediction, xt, t) * std + mean
     use = jax.random.uniform(pick_rng, (b, 1, 1)) < self.diffusion_rate
     return jnp.where(use, estimate, m_in)
+
+  def _diffusion(self, frozen):
+    """`(xt, t, tokens, **options) -> prediction` of M_diff for a portrait at rest."""
+    codec, network = self.frozen['motion_codec'], self.frozen['motion_transformer']
+    rest = codec.apply(
+      frozen.variables('motion_codec'), jnp.zeros((1, codec.truth_dim)), method='encode_truth'
+    )
+    m_0 = (rest - frozen.statistics['motion_mean']) / frozen.statistics['motion_std']
+
+    def predict(xt, t, tokens, **options):
+      portraits = jnp.broadcast_to(m_0, (xt.shape[0], m_0.shape[-1]))
+      return network.apply(frozen.variables('motion_transformer'), xt, t, tokens, portraits, **options)
+
+    return predict
+
+  def _with_samples(self, frozen, truth, m, m_in, tokens, rng):
+    """Replaces the last tracks by M_diff's samples, and their truth by these with the true lips."""
+    count = max(1, round(self.sampled_rate * m.shape[0]))
+    codec, variables = self.frozen['motion_codec'], frozen.variables('motion_codec')
+    predict, mean, std = (
+      self._diffusion(frozen),
+      frozen.statistics['motion_mean'],
+      frozen.statistics['motion_std'],
+    )
+    denoise = guidance.guided(
+      lambda xt, t, given: predict(xt, t, given[0], drop=given[1]),
+      self.sample_guidance,
+      (tokens[-count:], jnp.zeros(count, bool)),
+      (tokens[-count:], jnp.ones(count, bool)),
+    )
+    sampled = samplers.sample(
+      denoise,
+      SCHEDULE,
+      jax.random.normal(rng, m[-count:].shape),
+      num_steps=self.sample_steps,
+      prediction_type=PREDICTION_TYPE,
+      clip=lambda x0: jnp.clip(x0, -CLIP, CLIP),
+    )
+    sampled = sampled * std + mean
+    seen = codec.apply(variables, sampled, method='read_truth')
+    spoken = seen.at[..., LIPS].set(truth[-count:, :, LIPS])
+    with_lips, without = (codec.apply(variables, x, method='encode_truth') for x in (spoken, seen))
+    return (
+      m.at[-count:].set(sampled + with_lips - without),
+      m_in.at[-count:].set(sampled),
+    )
 
   def _rendering(self, frozen, batch, m, m_in, refined, rng):
     """Rendered mouth regions of refined and true motion, what refinement changed around them, and the sync
@@ -286,7 +335,7 @@ def build(config, given: Mapping[str, nn.Module]) -> LipRefinerStage:
   """The stage of a configuration; expert and M_diff are needed as far as the options use them."""
   options = base.options_of(LipRefinerStage, config)
   names = ['speech_encoder', 'motion_codec']
-  if options.get('diffusion_rate', LipRefinerStage.diffusion_rate):
+  if any(options.get(rate, getattr(LipRefinerStage, rate)) for rate in ('diffusion_rate', 'sampled_rate')):
     names.append('motion_transformer')
   renders = options.get('view', 'portrait_speech') == 'portrait_speech'
   if renders and options.get('sync_weight', LipRefinerStage.sync_weight):
