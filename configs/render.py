@@ -42,7 +42,11 @@ def get_config(variant: str = 'demo') -> ConfigDict:
     {
       'image_size': common.IMAGE_SIZES[variant],
       'with_truth': not common.is_big(variant),  # flow, occlusion and motion of the embedded world
+      'feature_weight': 1.0,  # of the picture of mouth and eyes alone
       'hidden_weight': 0.5,  # of what of mouth and eyes the portrait does not show alone
+      'still_weight': 0.0
+      if common.is_big(variant)
+      else 1.0,  # of how far lips move what lies above them; needs truth
       'plain_weight': 0.0,  # of the codec's own decoder, trained along when above 0
     }
   )

@@ -15,6 +15,7 @@ from seetalk_jax.models import blocks
 from seetalk_jax.models.codebook import straight_through_lookup
 from seetalk_jax.stages import base, critics, losses
 from seetalk_jax.stages.code_transformer import code_losses, init_renderer
+from seetalk_jax.stages.motion import LIPS
 from seetalk_jax.stages.motion_codec import KEPT, head_mask, pair_spec, trainable_but
 
 
@@ -33,6 +34,8 @@ class RenderStage(critics.CriticOptions, base.StageBase):
     fusion_low: the fusion weight is 1 for half of the batch, and between this and 1 for the rest.
     train_appearance: also train `phi_id`; off, its features need no gradient.
     code_weight: of the cross-entropy to the target's codes.
+    still_weight: of how far other lips move what lies above them: the flow there, in cells, and the warped picture;
+      needs truth, and costs a second warp.
     plain_weight: of the codec's own decoder, which is trained along when above 0.
   """
 
@@ -56,6 +59,7 @@ class RenderStage(critics.CriticOptions, base.StageBase):
   feature_flow_weight: float = 0.2
   occlusion_weight: float = 0.2
   code_weight: float = 0.05
+  still_weight: float = 0.0
   plain_weight: float = 0.0
   label_smoothing: float = 0.05
 
@@ -139,6 +143,11 @@ class RenderStage(critics.CriticOptions, base.StageBase):
       metrics |= {**found, 'features': features, 'features_hidden': hidden}
       visible = jnp.where(is_known > 0, truth.visible, visible)
       head = head_mask(batch)
+      if self.still_weight:
+        moved = run(appearance, m_source, m_target + stop(self._other_lips(run, batch)), method='warp')
+        still = self._still(moved, jax.tree.map(stop, warped), is_known, batch['target_canonical'])
+        loss += self.still_weight * still
+        metrics['still'] = still
     shown = blocks.upsample_nearest(visible, 4)
     copied = losses.weighted_mean(losses.charbonnier(warped.image - target), shown * weight)
     loss += self.warped_weight * copied
@@ -153,6 +162,20 @@ class RenderStage(critics.CriticOptions, base.StageBase):
       'psnr_warped': losses.psnr(warped.image, target, head),
     }
     return loss, (metrics, collections)
+
+  def _other_lips(self, run, batch):
+    """What `m` changes by, `[b, d]`, when a row's lips become those of the next."""
+    motion = jnp.where(batch['known'][:, None] > 0, batch['target_motion'], 0.0)
+    spoken = motion.at[:, LIPS].set(jnp.roll(motion, 1, axis=0)[:, LIPS])
+    return run(spoken, method='encode_truth') - run(motion, method='encode_truth')
+
+  def _still(self, moved, warped, is_known, canonical):
+    """How far what lies above the lips is moved by them, scalar."""
+    where = is_known * losses.still_under_speech(canonical)
+    cells = jnp.array(warped.flow.shape[2:0:-1], jnp.float32)
+    flow = losses.weighted_mean(losses.charbonnier((moved.flow - warped.flow) * cells), where)
+    change = losses.charbonnier(moved.image - warped.image)
+    return flow + losses.weighted_mean(change, blocks.upsample_nearest(where, 4))
 
   def _draw(self, params, frozen, warped, fusion):
     logits = self.networks['code_transformer'].apply({'params': params['code_transformer']}, warped.features)
