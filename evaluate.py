@@ -70,9 +70,11 @@ def main(arguments: list[str]) -> None:
   elif 'retrieval' in _ONLY.value:
     raise InputError('the part retrieval needs both towers: say where with --config.conre=WORKDIR')
   sync_judge = None
-  if config.sync_expert:
-    modules, frozen = given.load_given({'sync_expert': config.sync_expert})
-    sync_judge = sync.SyncJudge(modules['sync_expert'], frozen.params['sync_expert'])
+  judges = {name: config[name] for name in ('sync_expert', 'syncnet') if config.get(name)}
+  if judges:
+    modules, frozen = given.load_given(judges)
+    name = next(iter(judges))
+    sync_judge = sync.SyncJudge(modules[name], frozen.params[name])
   world = worlds.MeasuredEmbeddedWorld()
   evaluated = evaluation.Evaluation(config, world, make_generator, _WORKDIR.value, towers, sync_judge)
   if _SHEET.value:

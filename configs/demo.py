@@ -42,6 +42,7 @@ def get_config(arg: str | None = None) -> ml_collections.ConfigDict:
   config.sync_expert = (
     ''  # a run of the stage sync_expert with another seed and size, for the part `refinement`
   )
+  config.syncnet = ''  # instead of it a SyncNet: trained by the same stage, or converted
   config.speed = ml_collections.ConfigDict(dict(seconds=4.0, seed=50_001))
 
   if arg == 'quick':

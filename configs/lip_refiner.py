@@ -52,6 +52,7 @@ def get_config(variant: str = 'demo') -> ConfigDict:
       'motion_codec': '',
       'motion_transformer': '',
       'sync_expert': '',
+      'syncnet': '',  # in the place of sync_expert: one that was trained here, or converted
       'lip_refiner': '',  # to start from
     }
   )

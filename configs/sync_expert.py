@@ -28,11 +28,16 @@ def get_config(variant: str = 'demo') -> ConfigDict:
   config.model = ConfigDict(
     {
       'sync_expert': size,
+      'syncnet': size,
     }
+  )
+  config.expert = (
+    'sync_expert'  # which of them learns; 'syncnet': SyncNet's own layout, on faces of 224 pixels
   )
   config.init = ConfigDict(
     {
       'sync_expert': '',  # to start from
+      'syncnet': '',
     }
   )
   config.optimizer.ema_decay = 0.9999 if common.is_big(variant) else 0.99

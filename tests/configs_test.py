@@ -15,7 +15,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[1]
 VARIANTS = ('tiny', 'demo', 'base', 'large')
 
 # Networks that come with published weights and that no stage of ours trains.
-ONLY_CONVERTED = {'perceptual', 'syncnet', 'codeformer'}
+ONLY_CONVERTED = {'perceptual', 'codeformer'}
 
 
 def load(stage):

@@ -31,6 +31,8 @@ FACES_SPEECH_FRAMES = 75  # 3 s of speech in a `faces` record
 TALK_WINDOW_FRAMES = 100  # 4 s: the window of view `speech_motion`
 SYNC_FRAMES = 5
 MOUTH_SIZE = (48, 96)  # height, width of the mouth crops of view `sync`
+FACE_SIZE = 224  # pixels of the face crops of view `sync_face`: SyncNet's
+SYNC_FACE_SAMPLES = 3440  # what it hears: 20 windows of 25 ms, a hundred a second
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -310,6 +312,13 @@ VIEWS: dict[str, dict[str, Entry]] = {
     'speaker': _SPEAKER,
     'clip': Entry(np.int32, (), 'which clip of the corpus'),
   },
+  'sync_face': {
+    'face': Entry(np.uint8, (SYNC_FRAMES, FACE_SIZE, FACE_SIZE, 3), 'face crops of successive frames'),
+    'speech': Entry(np.float32, (SYNC_FACE_SAMPLES,), _SPEECH + ', from the first of those frames on'),
+    'speech_shifted': Entry(np.float32, (SYNC_FACE_SAMPLES,), _SPEECH + ', same clip, 0.215 s or more off'),
+    'speaker': _SPEAKER,
+    'clip': Entry(np.int32, (), 'which clip of the corpus'),
+  },
   'clip': {
     'frames': Entry(np.uint8, (CLIP_FRAMES, CLIP_SIZE, CLIP_SIZE, 3), 'successive frames at 25 fps'),
     'motion': Entry(np.float32, (CLIP_FRAMES, MOTION_DIM), _MOTION),
@@ -326,6 +335,7 @@ VIEW_KINDS: dict[str, tuple[str, ...]] = {
   'motion_pair': ('faces', 'real'),
   'speech_motion': ('talks',),
   'sync': ('clips', 'real'),
+  'sync_face': ('clips', 'real'),
   'clip': ('clips', 'real'),
 }
 

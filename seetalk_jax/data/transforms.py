@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import math
 from collections.abc import Callable
 from typing import Protocol
 
@@ -53,7 +54,7 @@ def make_element(
     record: of one of the kinds in `schema.VIEW_KINDS[view]`.
     neighbours: other records that an element may need.
     rng: of this element.
-    index: number of the record in its corpora; the `clip` of view `sync`.
+    index: number of the record in its corpora; the `clip` of views `sync` and `sync_face`.
     image_size: pixels of a side; None for as stored, otherwise stored size over a whole number.
     portraits_only: view `image` draws frame 0 alone.
     augment: what to do to speech in training, keeping its length and timing; None leaves it.
@@ -69,7 +70,7 @@ def make_element(
       rng=rng,
       index=index,
       reduce=_reduction(
-        record, schema.CLIP_SIZE if view == 'clip' else None if view == 'sync' else image_size
+        record, schema.CLIP_SIZE if view == 'clip' else None if view.startswith('sync') else image_size
       ),
       portraits_only=portraits_only,
       augment=augment or (lambda waveform, _: waveform),
@@ -214,6 +215,16 @@ def crop_mouth(image: np.ndarray, box: np.ndarray) -> np.ndarray:
   return np.asarray(crop)
 
 
+def crop_face(image: np.ndarray) -> np.ndarray:
+  """uint8 [224, 224, 3]: what SyncNet looks at in a uint8 portrait (`constants.FACE_BOX`)."""
+  height, width = image.shape[:2]
+  left, top, right, bottom = constants.FACE_BOX
+  below = math.ceil((bottom - 1.0) * height)
+  whole = Image.fromarray(np.pad(image, ((0, below), (0, 0), (0, 0)), mode='edge'))
+  box = (left * width, top * height, right * width, bottom * height)
+  return np.asarray(whole.resize((schema.FACE_SIZE,) * 2, Image.Resampling.BILINEAR, box=box))
+
+
 def _reduction(record: schema.ClipRecord, image_size: int | None) -> int:
   if not record.frames or image_size is None:
     return 1
@@ -326,28 +337,40 @@ def _speech_motion(c: _Context) -> Element:
 
 
 def _sync(c: _Context) -> Element:
-  length = schema.SYNC_FRAMES
-  record, first = random_window(c.record, c.neighbours, c.rng, length, 'sync')
-  window = slice(first, first + length)
+  record, window, sounds = _synced(c, 'sync', schema.SYNC_FRAMES * constants.SAMPLES_PER_FRAME)
   box = mouth_box(record.lip_box, window)
+  return {
+    'mouth': np.stack([crop_mouth(schema.decode_frame(frame), box) for frame in record.frames[window]]),
+    **sounds,
+  }
+
+
+def _sync_face(c: _Context) -> Element:
+  record, window, sounds = _synced(c, 'sync_face', schema.SYNC_FACE_SAMPLES)
+  return {'face': np.stack([crop_face(schema.decode_frame(f)) for f in record.frames[window]]), **sounds}
+
+
+def _synced(c: _Context, view: str, away: int) -> tuple[schema.ClipRecord, slice, Element]:
+  """(record, window of five frames in it, `away` samples of its speech from there on and from elsewhere)."""
+  length = schema.SYNC_FRAMES
+  record, first = random_window(c.record, c.neighbours, c.rng, length, view)
   here = record.audio_lead + first * constants.SAMPLES_PER_FRAME
   # Speech off by a window's length or more shares no sample with the frames.
-  away = length * constants.SAMPLES_PER_FRAME
   last = len(record.audio) - away
   before, after = max(here - away + 1, 0), max(last - (here + away) + 1, 0)
   if before + after == 0:
-    raise InputError('view sync needs more speech around the frames of a record: use longer clips')
+    raise InputError(f'view {view} needs more speech around the frames of a record: use longer clips')
   shifted = int(c.rng.integers(before + after))
   shifted = shifted if shifted < before else shifted - before + here + away
   # One augmentation of the whole: else noise or room would tell true from shifted speech.
   heard = c.augment(schema.to_waveform(record.audio))
-  return {
-    'mouth': np.stack([crop_mouth(schema.decode_frame(frame), box) for frame in record.frames[window]]),
+  sounds = {
     'speech': heard[here : here + away],
     'speech_shifted': heard[shifted : shifted + away],
     'speaker': c.speaker,
     'clip': np.int32(c.index),
   }
+  return record, slice(first, first + length), sounds
 
 
 def _clip(c: _Context) -> Element:
@@ -369,5 +392,6 @@ _MAKERS: dict[str, Callable[[_Context], Element]] = {
   'motion_pair': _motion_pair,
   'speech_motion': _speech_motion,
   'sync': _sync,
+  'sync_face': _sync_face,
   'clip': _clip,
 }

@@ -14,13 +14,9 @@ from seetalk_jax.errors import InputError
 from seetalk_jax.media.constants import SAMPLES_PER_FRAME
 from seetalk_jax.models import blocks
 from seetalk_jax.models.mfcc import mfcc
-from seetalk_jax.models.syncnet import FACE_SIZE, NUM_CEPSTRUM_FRAMES, NUM_FRAMES, SyncNet
-from seetalk_jax.models.warping import grid_sample, identity_grid
+from seetalk_jax.models.syncnet import NUM_CEPSTRUM_FRAMES, NUM_FRAMES, SyncNet
 
 MAX_SHIFT = 15  # frames, as published
-# Left, top, right, bottom in a portrait: the box that a face detector draws (brow line to chin, our reading),
-# enlarged as the published pipeline does. Its lower edge lies below the picture, whose last row it repeats.
-FACE_BOX = (0.038, 0.168, 0.962, 1.092)
 _BATCH = 8
 _CEPSTRA_PER_FRAME = 4
 # The published code adds this to differences before it takes their length.
@@ -80,12 +76,7 @@ def agreement(faces: np.ndarray, sounds: np.ndarray, max_shift: int = MAX_SHIFT)
 
 def face_crops(frames: jax.Array) -> jax.Array:
   """Portraits `[b, h, w, 3]`, uint8 or in [-1, 1], to SyncNet's crops float32 `[b, 224, 224, 3]` in [-1, 1]."""
-  left, top, right, bottom = FACE_BOX
-  grid = identity_grid(FACE_SIZE, FACE_SIZE) * jnp.array([right - left, bottom - top]) + jnp.array(
-    [left, top]
-  )
-  image = blocks.to_float(frames)
-  return grid_sample(image, jnp.broadcast_to(grid, (image.shape[0], *grid.shape)))
+  return SyncNet.crop(blocks.to_float(frames))
 
 
 def _windows(frames: Iterable[np.ndarray]) -> Iterable[np.ndarray]:

@@ -1,4 +1,4 @@
-"""Lips against sound by a sync expert of ours, one that nothing was trained with."""
+"""Lips against sound by a sync expert that nothing was trained with."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from seetalk_jax.models import blocks
-from seetalk_jax.models.mouth import SYNC_HALF, boxes_around, crop_boxes
-from seetalk_jax.models.sync_expert import MOUTH_SIZE, NUM_FRAMES, NUM_SAMPLES, SyncExpert
+from seetalk_jax.models.sync_expert import NUM_FRAMES, SyncExpert
+from seetalk_jax.models.syncnet import SyncNet
 
 _BATCH = 16
 
@@ -23,8 +23,8 @@ class SyncJudge:
     expert, params: of a run of the stage sync_expert with a seed and sizes of its own.
   """
 
-  def __init__(self, expert: SyncExpert, params: Any):
-    self._params = params
+  def __init__(self, expert: SyncExpert | SyncNet, params: Any):
+    self._params, self._num_samples = params, expert.num_samples
     self._run = _compiled(expert)
 
   def __call__(self, frames: np.ndarray, speech: np.ndarray, places: np.ndarray) -> float:
@@ -36,10 +36,11 @@ class SyncJudge:
       places: `[n, 2]`, where the mouth is, (x, y) in picture units. A window is cut at its mean place, as in training.
     """
     count = min(len(frames), len(speech) // 640) - NUM_FRAMES + 1
+    speech = np.pad(speech, (0, self._num_samples))  # the last window may reach over the end
     distances = []
     for first in range(0, count, _BATCH):
       rows = np.minimum(np.arange(first, first + _BATCH), count - 1)
-      sounds = np.stack([speech[640 * row : 640 * row + NUM_SAMPLES] for row in rows])
+      sounds = np.stack([speech[640 * row : 640 * row + self._num_samples] for row in rows])
       mouths = np.stack([frames[row : row + NUM_FRAMES] for row in rows])
       at = np.stack([np.mean(places[row : row + NUM_FRAMES], axis=0) for row in rows])
       cosine = np.asarray(self._run(self._params, sounds, mouths, at.astype(np.float32)))
@@ -48,12 +49,12 @@ class SyncJudge:
 
 
 @functools.cache
-def _compiled(expert: SyncExpert):
+def _compiled(expert: SyncExpert | SyncNet):
   @jax.jit
   def run(params, sounds, frames, places):
     images = blocks.to_float(frames.reshape(-1, *frames.shape[2:]))
-    boxes = boxes_around(jnp.repeat(places, NUM_FRAMES, axis=0), SYNC_HALF)
-    mouths = crop_boxes(images, boxes, MOUTH_SIZE)
-    return expert.apply({'params': params}, sounds, mouths.reshape(*frames.shape[:2], *MOUTH_SIZE, 3))
+    seen = expert.crop(images, jnp.repeat(places, NUM_FRAMES, axis=0))
+    seen = seen.reshape(*frames.shape[:2], *seen.shape[1:])
+    return expert.apply({'params': params}, sounds, seen, method='cosine')
 
   return run

@@ -1,4 +1,7 @@
-"""The sync expert: do these lips and this sound belong together?"""
+"""The sync expert: do these lips and this sound belong together?
+
+`models.syncnet.SyncNet` has the same methods (`cosine`, `speech_vector`, `picture_vector`, `temperature`, `crop`).
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ import jax.numpy as jnp
 
 from seetalk_jax.models.blocks import ResBlock, conv, dense, group_norm, pixel_unshuffle, resolve_size, unit
 from seetalk_jax.models.mel import mel_power
+from seetalk_jax.models.mouth import SYNC_HALF, boxes_around, crop_boxes
 
 NUM_FRAMES = 5  # 0.2 s of video
 NUM_SAMPLES = 3200  # 0.2 s of speech at 16 kHz
@@ -33,7 +37,11 @@ class SyncExpert(nn.Module):
     widths: channels of the mouth tower at 1/4, 1/8, 1/16.
     audio_width: channels of the speech tower.
     num_bands: mel bands.
+    num_samples, frame_size: of what it hears and sees, the same for all of them.
   """
+
+  num_samples = NUM_SAMPLES
+  frame_size = MOUTH_SIZE
 
   embedding_dim: int = 256
   widths: tuple[int, int, int] = (64, 96, 128)
@@ -55,19 +63,28 @@ class SyncExpert(nn.Module):
 
   def __call__(self, waveform: jax.Array, frames: jax.Array) -> jax.Array:
     """`waveform [b, 3200]`, `frames [b, 5, 48, 96, 3]` -> cosine of the two embeddings, `[b]` in [-1, 1]."""
-    return jnp.sum(self.audio(waveform) * self.mouth(frames), axis=-1)
+    return self.cosine(waveform, frames)
 
-  def audio(self, waveform: jax.Array) -> jax.Array:
+  def cosine(self, waveform: jax.Array, frames: jax.Array) -> jax.Array:
+    """As `__call__`."""
+    return jnp.sum(self.speech_vector(waveform) * self.picture_vector(frames), axis=-1)
+
+  def speech_vector(self, waveform: jax.Array) -> jax.Array:
     """Speech `[b, 3200]` in [-1, 1], loudness-normalised, to unit vectors float32 `[b, embedding_dim]`."""
     return self.audio_tower(waveform)
 
-  def mouth(self, frames: jax.Array) -> jax.Array:
+  def picture_vector(self, frames: jax.Array) -> jax.Array:
     """Mouth crops `[b, 5, 48, 96, 3]` in [-1, 1] to unit vectors float32 `[b, embedding_dim]`."""
     return self.mouth_tower(frames)
 
   def temperature(self) -> jax.Array:
     """The learned temperature of the contrastive loss, kept in [0.02, 1]."""
     return jnp.exp(jnp.clip(self.log_temperature, jnp.log(0.02), 0.0))
+
+  @staticmethod
+  def crop(images: jax.Array, places: jax.Array) -> jax.Array:
+    """What it looks at in portraits `[b, h, w, 3]` whose mouths are at `places [b, 2]`: `[b, 48, 96, 3]`."""
+    return crop_boxes(images, boxes_around(places, SYNC_HALF), MOUTH_SIZE)
 
 
 class AudioTower(nn.Module):

@@ -9,11 +9,14 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from seetalk_jax.models.blocks import conv, dense, group_norm, resolve_size
-from seetalk_jax.models.mfcc import NUM_CEPSTRA
+from seetalk_jax.media.constants import FACE_BOX
+from seetalk_jax.models.blocks import conv, dense, group_norm, resolve_size, unit
+from seetalk_jax.models.mfcc import HOP, NUM_CEPSTRA, WINDOW, mfcc
+from seetalk_jax.models.warping import grid_sample, identity_grid
 
 NUM_FRAMES = 5  # pictures
 NUM_CEPSTRUM_FRAMES = 20  # four to a picture
+NUM_SAMPLES = (NUM_CEPSTRUM_FRAMES - 1) * HOP + WINDOW
 FACE_SIZE = 224
 
 SIZES: dict[str, dict[str, Any]] = {
@@ -34,7 +37,8 @@ SIZES: dict[str, dict[str, Any]] = {
 class SyncNet(nn.Module):
   """Two towers whose outputs lie near each other when sound and lips belong together; see `metrics.lip_sync`.
 
-  Methods for `apply(..., method=...)`: `audio`, `face`.
+  Methods for `apply(..., method=...)`: `audio`, `face`, as published, and those of a `SyncExpert`, which let it be
+  trained by the stage sync_expert and watch over the lips in lip_refiner.
 
   Attributes:
     embedding_dim: of both towers.
@@ -42,7 +46,11 @@ class SyncNet(nn.Module):
     hidden: of the dense layer before the last.
     norm: 'group' trains from scratch; 'none' is what is left once batch norms are folded into the layers before
       them, as `convert/syncnet.py` does.
+    num_samples, frame_size: of what it hears and sees, the same for all of them.
   """
+
+  num_samples = NUM_SAMPLES
+  frame_size = (FACE_SIZE, FACE_SIZE)
 
   embedding_dim: int = 1024
   audio_channels: tuple[int, ...] = (64, 192, 384, 256, 256, 512)
@@ -71,6 +79,8 @@ class SyncNet(nn.Module):
     )
     self.audio_tower = AudioTower(self.audio_channels, **shared)
     self.face_tower = FaceTower(self.face_channels, **shared)
+    if self.norm == 'group':
+      self.log_temperature = self.param('log_temperature', nn.initializers.constant(jnp.log(0.1)), ())
 
   def __call__(self, cepstra: jax.Array, frames: jax.Array) -> jax.Array:
     """Euclidean distance of the two embeddings, `[b]`."""
@@ -87,6 +97,33 @@ class SyncNet(nn.Module):
     if frames.shape[1:] != (NUM_FRAMES, FACE_SIZE, FACE_SIZE, 3):
       raise ValueError(f'expected frames [b, {NUM_FRAMES}, {FACE_SIZE}, {FACE_SIZE}, 3], got {frames.shape}')
     return self.face_tower(frames)
+
+  def cosine(self, waveform: jax.Array, frames: jax.Array) -> jax.Array:
+    """Speech `[b, 3440]` in [-1, 1] and face crops `[b, 5, 224, 224, 3]` -> cosine of the embeddings, `[b]`."""
+    return jnp.sum(self.speech_vector(waveform) * self.picture_vector(frames), axis=-1)
+
+  def speech_vector(self, waveform: jax.Array) -> jax.Array:
+    """Speech `[b, 3440]` in [-1, 1] to unit vectors float32 `[b, embedding_dim]`."""
+    return unit(self.audio(mfcc(waveform)))
+
+  def picture_vector(self, frames: jax.Array) -> jax.Array:
+    """Face crops `[b, 5, 224, 224, 3]` in [-1, 1] to unit vectors float32 `[b, embedding_dim]`."""
+    return unit(self.face(frames))
+
+  def temperature(self) -> jax.Array:
+    """The learned temperature of the contrastive loss in [0.02, 1]; published weights have none and get 0.1."""
+    if self.norm != 'group':
+      return jnp.float32(0.1)
+    return jnp.exp(jnp.clip(self.log_temperature, jnp.log(0.02), 0.0))
+
+  @staticmethod
+  def crop(images: jax.Array, places: jax.Array | None = None) -> jax.Array:
+    """FACE_BOX of portraits `[b, h, w, 3]`: `[b, 224, 224, 3]`. A face fills its portrait: `places` do not matter."""
+    del places
+    left, top, right, bottom = FACE_BOX
+    size, corner = jnp.array([right - left, bottom - top]), jnp.array([left, top])
+    grid = identity_grid(FACE_SIZE, FACE_SIZE) * size + corner
+    return grid_sample(images, jnp.broadcast_to(grid, (images.shape[0], *grid.shape)))
 
 
 class _Tower(nn.Module):

@@ -14,8 +14,8 @@ import numpy as np
 
 from seetalk_jax.diffusion import guidance, objective, process, samplers
 from seetalk_jax.models import blocks
-from seetalk_jax.models.mouth import SYNC_HALF, boxes_around, crop_boxes, inside_boxes, mouth_place
-from seetalk_jax.models.sync_expert import MOUTH_SIZE, NUM_FRAMES
+from seetalk_jax.models.mouth import boxes_around, crop_boxes, inside_boxes, mouth_place
+from seetalk_jax.models.sync_expert import NUM_FRAMES
 from seetalk_jax.sampling.motion import CLIP, PREDICTION_TYPE, SCHEDULE
 from seetalk_jax.stages import base, losses
 from seetalk_jax.stages.motion import LIPS
@@ -277,17 +277,18 @@ class LipRefinerStage(base.StageBase):
         outside = losses.weighted_mean(change, around)
         loss += self.outside_weight * outside
         metrics['outside'] = outside
-    if self.sync_weight and 'sync_expert' in self.frozen:
-      p = min(self.sync_samples, b)
+    expert = 'syncnet' if 'syncnet' in self.frozen else 'sync_expert'
+    if self.sync_weight and expert in self.frozen:
+      p, judge = min(self.sync_samples, b), self.frozen[expert]
       start = jax.random.randint(clip_rng, (), 0, n - NUM_FRAMES + 1)
       clip = jax.lax.dynamic_slice_in_dim(refined[-p:], start, NUM_FRAMES, axis=1)
-      speech = jax.lax.dynamic_slice_in_dim(batch['speech'][-p:], start * 640, NUM_FRAMES * 640, axis=1)
+      heard = jnp.pad(batch['speech'][-p:], ((0, 0), (0, judge.num_samples)))
+      speech = jax.lax.dynamic_slice_in_dim(heard, start * 640, judge.num_samples, axis=1)
       image, place = draw(blocks.to_float(batch['portrait'][-p:]), clip)
-      boxes = boxes_around(jnp.repeat(jnp.mean(place, axis=1), NUM_FRAMES, axis=0), SYNC_HALF)
-      mouth = crop_boxes(image.reshape(-1, *image.shape[2:]), boxes, MOUTH_SIZE)
-      cosine = self.frozen['sync_expert'].apply(
-        frozen.variables('sync_expert'), speech, mouth.reshape(p, NUM_FRAMES, *MOUTH_SIZE, 3)
-      )
+      places = jnp.repeat(jnp.mean(place, axis=1), NUM_FRAMES, axis=0)
+      seen = judge.crop(image.reshape(-1, *image.shape[2:]), places)
+      seen = seen.reshape(p, NUM_FRAMES, *seen.shape[1:])
+      cosine = judge.apply(frozen.variables(expert), speech, seen, method='cosine')
       loss += self.sync_weight * sync_loss(cosine)
       metrics['sync_cosine'] = jnp.mean(cosine)
     return loss, metrics
@@ -339,7 +340,7 @@ def build(config, given: Mapping[str, nn.Module]) -> LipRefinerStage:
     names.append('motion_transformer')
   renders = options.get('view', 'portrait_speech') == 'portrait_speech'
   if renders and options.get('sync_weight', LipRefinerStage.sync_weight):
-    names.append('sync_expert')
+    names.append('syncnet' if 'syncnet' in given else 'sync_expert')
   return LipRefinerStage(
     networks={'lip_refiner': base.network_for('lip_refiner', config, given)},
     frozen={name: base.network_for(name, config, given) for name in names},

@@ -1,4 +1,4 @@
-"""Sync expert: mouths and sounds of the same fifth of a second, told from all others."""
+"""Sync expert: mouths, or faces, and sounds of the same fifth of a second, told from all others."""
 
 from __future__ import annotations
 
@@ -10,15 +10,19 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from seetalk_jax.errors import ConfigError
 from seetalk_jax.models import blocks
-from seetalk_jax.models.sync_expert import MOUTH_SIZE, NUM_FRAMES, NUM_SAMPLES
+from seetalk_jax.models.sync_expert import NUM_FRAMES
 from seetalk_jax.stages import base
+
+# Network -> (view, entry of its pictures).
+_LOOKS_AT = {'sync_expert': ('sync', 'mouth'), 'syncnet': ('sync_face', 'face')}
 
 
 @dataclasses.dataclass(frozen=True)
 class SyncExpertStage(base.StageBase):
   """Symmetric contrastive loss over the batch, with the same clip's speech at another time as a hard
-  negative.
+  negative. The network is a `SyncExpert`, or a `SyncNet`, which hears cepstra and sees the face.
 
   Attributes:
     shifted_weight: of the two-way choice between the right speech and the shifted one.
@@ -34,26 +38,40 @@ class SyncExpertStage(base.StageBase):
 
   def batch_spec(self, batch_size: int) -> dict[str, jax.ShapeDtypeStruct]:
     return {
-      'mouth': jax.ShapeDtypeStruct((batch_size, NUM_FRAMES, *MOUTH_SIZE, 3), jnp.uint8),
-      'speech': jax.ShapeDtypeStruct((batch_size, NUM_SAMPLES), jnp.float32),
-      'speech_shifted': jax.ShapeDtypeStruct((batch_size, NUM_SAMPLES), jnp.float32),
+      self._entry: jax.ShapeDtypeStruct((batch_size, NUM_FRAMES, *self._network.frame_size, 3), jnp.uint8),
+      'speech': jax.ShapeDtypeStruct((batch_size, self._network.num_samples), jnp.float32),
+      'speech_shifted': jax.ShapeDtypeStruct((batch_size, self._network.num_samples), jnp.float32),
     }
+
+  @property
+  def _name(self) -> str:
+    return next(iter(self.networks))
+
+  @property
+  def _network(self) -> nn.Module:
+    return self.networks[self._name]
+
+  @property
+  def _entry(self) -> str:
+    return _LOOKS_AT[self._name][1]
 
   def init(self, rng: jax.Array, frozen: base.Frozen) -> tuple[dict[str, Any], dict[str, Any]]:
     del frozen
-    inputs = jnp.zeros((1, NUM_SAMPLES)), jnp.zeros((1, NUM_FRAMES, *MOUTH_SIZE, 3))
-    return {'sync_expert': self.networks['sync_expert'].init(rng, *inputs)['params']}, {}
+    network = self._network
+    inputs = jnp.zeros((1, network.num_samples)), jnp.zeros((1, NUM_FRAMES, *network.frame_size, 3))
+    return {self._name: network.init(rng, *inputs, method='cosine')['params']}, {}
 
   def loss(self, params, frozen, collections, batch, rng, step):
     del frozen, step
 
     def run(*args, method):
-      return self.networks['sync_expert'].apply({'params': params['sync_expert']}, *args, method=method)
+      return self._network.apply({'params': params[self._name]}, *args, method=method)
 
     b = batch['speech'].shape[0]
     both = jnp.concatenate([batch['speech'], batch['speech_shifted']])
-    right, shifted = jnp.split(run(both + self.noise * jax.random.normal(rng, both.shape), method='audio'), 2)
-    mouth = run(blocks.to_float(batch['mouth']), method='mouth')
+    both += self.noise * jax.random.normal(rng, both.shape)
+    right, shifted = jnp.split(run(both, method='speech_vector'), 2)
+    mouth = run(blocks.to_float(batch[self._entry]), method='picture_vector')
     temperature = run(method='temperature')
     logits = mouth @ right.T / temperature
     own = jnp.arange(b)
@@ -80,6 +98,10 @@ def sync_loss(cosine: jax.Array) -> jax.Array:
 
 
 def build(config, given: Mapping[str, nn.Module]) -> SyncExpertStage:
-  """The stage of a configuration."""
-  networks = {'sync_expert': base.network_for('sync_expert', config, given)}
-  return SyncExpertStage(networks=networks, **base.options_of(SyncExpertStage, config))
+  """The stage of a configuration, which trains `config.expert` ('sync_expert', 'syncnet')."""
+  name = config.get('expert', 'sync_expert')
+  if name not in _LOOKS_AT:
+    raise ConfigError(f'unknown expert {name!r}, --config.expert: use one of {", ".join(_LOOKS_AT)}')
+  networks = {name: base.network_for(name, config, given)}
+  options = {'view': _LOOKS_AT[name][0], **base.options_of(SyncExpertStage, config)}
+  return SyncExpertStage(networks=networks, **options)

@@ -162,6 +162,13 @@ def test_sync_speech_belongs_to_its_frames_and_shifted_speech_does_not(corpus_di
       assert batch['mouth'][row].shape == (5, 48, 96, 3)
 
 
+def test_faces_come_with_speech_for_all_their_cepstra(corpus_dir):
+  for batch in _take(2, 'sync_face', corpus_dir, batch_size=3, augment=False):
+    assert batch['face'].shape == (3, 5, 224, 224, 3) and batch['face'].std() > 5
+    assert batch['speech'].shape == batch['speech_shifted'].shape == (3, 3440)
+    assert (np.abs(batch['speech']).max(axis=1) > 0).all()
+
+
 def test_mouth_crops_hold_the_mouth_and_its_motion():
   boxes = np.array([[0.4, 0.6, 0.6, 0.65], [0.4, 0.6, 0.6, 0.8], [0.42, 0.6, 0.58, 0.8]], np.float32)
   box = transforms.mouth_box(boxes, slice(0, 3))

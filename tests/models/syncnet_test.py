@@ -5,7 +5,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from seetalk_jax.data import schema, transforms
 from seetalk_jax.errors import InputError
+from seetalk_jax.media.constants import FACE_BOX
 from seetalk_jax.metrics import lip_sync
 from seetalk_jax.models import blocks, mfcc
 from seetalk_jax.models.syncnet import SyncNet
@@ -72,12 +74,30 @@ def test_crops_show_the_face_where_it_is():
   y, x = np.meshgrid(*2 * [(np.arange(side) + 0.5) / side], indexing='ij')
   picture = np.stack([x, y, 0 * x], axis=-1).astype(np.float32)[None]
   crop = np.asarray(lip_sync.face_crops(jnp.asarray(picture)))[0]
-  left, top, right, bottom = lip_sync.FACE_BOX
+  left, top, right, bottom = FACE_BOX
   assert crop.shape == (224, 224, 3)
   np.testing.assert_allclose(crop[112, :, 0].mean(), (left + right) / 2, atol=1e-2)
   np.testing.assert_allclose(crop[0, 112, 1], top, atol=1e-2)
   np.testing.assert_allclose(crop[-1, 112, 1], 1 - 0.5 / side, atol=1e-3)  # below the picture its last row
   assert bottom > 1
+
+
+def test_records_are_cut_as_portraits_are():
+  picture = np.random.default_rng(3).integers(0, 256, (4, 4, 3)).repeat(32, 0).repeat(32, 1).astype(np.uint8)
+  cut = transforms.crop_face(picture)
+  ours = blocks.to_uint8(SyncNet.crop(blocks.to_float(jnp.asarray(picture)[None])))[0]
+  assert cut.shape == ours.shape == (224, 224, 3)
+  assert np.abs(cut.astype(int) - np.asarray(ours).astype(int)).mean() < 1.0
+
+
+def test_it_hears_what_the_measure_hears():
+  """A window's speech, cut out of a recording, has the cepstra that the whole recording has there."""
+  waveform = jnp.asarray(sounds(8000))[None]
+  whole = mfcc.mfcc(waveform)
+  window = mfcc.mfcc(waveform[:, 640 : 640 + SyncNet.num_samples])
+  assert window.shape == (1, 20, 13) and schema.SYNC_FACE_SAMPLES == SyncNet.num_samples
+  # Pre-emphasis knows nothing before the first sample.
+  np.testing.assert_allclose(window[:, 1:], whole[:, 5:24], atol=1e-2)
 
 
 @pytest.mark.slow

@@ -8,6 +8,7 @@ import numpy as np
 import optax
 import pytest
 
+from seetalk_jax.errors import ConfigError
 from seetalk_jax.models import blocks
 from seetalk_jax.models.motion_codec import MotionCodec
 from seetalk_jax.models.mouth import boxes_around, crop_boxes, inside_boxes
@@ -269,11 +270,18 @@ def test_render_trains_the_warper_and_keeps_what_m_means(world):
   assert set(without.frozen) == {'codebook'}
 
 
-def test_sync_expert_learns_a_batch():
-  stage = base.build_stage(config_of('sync_expert', ['sync_expert']), {})
+@pytest.mark.parametrize('expert', ['sync_expert', 'syncnet'])
+def test_sync_expert_learns_a_batch(expert):
+  config = config_of('sync_expert', [expert])
+  config.expert = expert
+  stage = base.build_stage(config, {})
+  assert set(stage.networks) == {expert}
   batch = batch_of(stage, 4)
   history, *_ = train(stage, base.Frozen(), batch, 6)
   assert history[-1]['contrastive'] < history[0]['contrastive']
+  config.expert = 'wav2lip'
+  with pytest.raises(ConfigError, match='use one of sync_expert, syncnet'):
+    base.build_stage(config, {})
 
 
 def test_motion_learns_and_standardises(world):
@@ -309,6 +317,19 @@ def test_lip_refiner_stage(world):
   history, _, params, _ = train(stage, frozen.replace(statistics=statistics), batch, 3)
   np.testing.assert_array_equal(params['lip_refiner']['subspace'], subspace)
   assert {'rendered', 'outside', 'sync_cosine'} <= set(history[0])
+  # SyncNet takes the expert's place, converted ones (which know no norm and no temperature) too.
+  syncnet = base.make_network('syncnet', 'tiny', norm='none')
+  given = {**{k: modules[k] for k in names[:3]}, 'syncnet': syncnet}
+  other = base.build_stage(config_of('lip_refiner', ['lip_refiner'], **options), given)
+  assert set(other.frozen) == {*names[:3], 'syncnet'}
+  weights = blocks.init_params(
+    syncnet, jax.random.key(5), jnp.zeros((1, 20, 13)), jnp.zeros((1, 5, 224, 224, 3))
+  )
+  watched = frozen.replace(statistics=statistics, params={**frozen.params, 'syncnet': weights})
+  _, (metrics, _) = jax.jit(lambda params: other.loss(params, watched, {}, batch, jax.random.key(1), 0))(
+    params
+  )
+  assert -1 <= metrics['sync_cosine'] <= 1 and 'log_temperature' not in weights
   # Without a renderer, expert and M_diff, tracks and the codec are enough.
   plain = base.build_stage(
     config_of('lip_refiner', ['lip_refiner'], view='speech_motion', diffusion_rate=0.0),
