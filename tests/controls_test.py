@@ -1,18 +1,26 @@
 """What a user asks of a motion track: checked in one line, part of the plan, and followed."""
 
+import argparse
 import dataclasses
+import json
+import pathlib
+import sys
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-import tiny_release
 
-from seetalk_jax import controls, loaded, pipeline, released
+sys.path.insert(0, str(pathlib.Path(__file__).parent / 'media'))
+import sounds  # noqa: E402
+import tiny_release  # noqa: E402
+
+from seetalk_jax import cli, controls, loaded, pipeline, released
+from seetalk_jax.commands import controls as command
 from seetalk_jax.errors import InputError
 from seetalk_jax.media import audio
 from seetalk_jax.models import blocks
-from seetalk_jax.models.motion_controls import CONTROLS, EMOTIONS
+from seetalk_jax.models.motion_controls import CONTROLS, EMOTIONS, TRACKS
 
 
 def no_style(_):
@@ -93,3 +101,77 @@ def test_a_checkpoint_without_controls_says_so(pipe):
   bare = tiny_release.load(tiny_release.shared())
   with pytest.raises(InputError, match="no control 'emotion' in this checkpoint.*it has none"):
     bare(tone(), controls={'emotion': 'happy'})
+
+
+def test_the_command_knows_the_same_controls():
+  assert (command.TRACKS, command.EMOTIONS, command.CONTROLS) == (TRACKS, EMOTIONS, CONTROLS)
+
+
+def command_line(*argv):
+  parser = argparse.ArgumentParser()
+  command.add_arguments(parser)
+  parser.add_argument('--list')
+  return parser.parse_args([str(arg) for arg in argv])
+
+
+def test_tracks_are_read_from_arrays_and_text(tmp_path):
+  pose = np.random.default_rng(0).normal(size=(5, 3)).astype(np.float32)
+  np.save(tmp_path / 'pose.npy', pose)
+  (tmp_path / 'blink.csv').write_text('0\n0.5\n1\n\n')
+  (tmp_path / 'pose.txt').write_text('\n'.join(', '.join(map(str, row)) for row in pose))
+  args = command_line(
+    '--pose', tmp_path / 'pose.npy', '--blink', tmp_path / 'blink.csv',
+    '--control-scale', 'pose=2.5', '--emotion', 'sad',
+  )  # fmt: skip
+  asked = command.read(args)
+  np.testing.assert_array_equal(asked['controls']['pose'], pose)
+  np.testing.assert_array_equal(asked['controls']['blink'], [[0], [0.5], [1]])
+  assert asked['controls']['emotion'] == 'sad' and asked['control_scales'] == {'pose': 2.5}
+  text = command.read(command_line('--pose', tmp_path / 'pose.txt'))['controls']['pose']
+  np.testing.assert_allclose(text, pose, rtol=1e-6)
+  assert command.any_given(args) and not command.any_given(command_line())
+  assert command.read(command_line()) == {'controls': {}, 'control_scales': {}}
+
+
+@pytest.mark.parametrize(
+  'content, argv, match',
+  [
+    ('0.1 0.2 0.3', ['--pose', 'none.csv'], 'no such file, none.csv'),
+    ('yaw pitch roll', ['--pose', 'track.csv'], 'not a table of numbers, track.csv'),
+    ('1 2 3\n4 5', ['--pose', 'track.csv'], 'not a table of numbers, track.csv'),
+    ('1 2', ['--pose', 'track.csv'], r'shape \(1, 2\), track.csv: --pose takes 3 in a row'),
+    ('', ['--blink', 'track.csv'], 'track.csv'),
+    ('1 2 3', ['--pose', 'track.csv', '--list', 'files.txt'], '--pose fits one recording'),
+    ('1', ['--control-scale', 'style=2'], '--control-scale style without --style'),
+    ('1', ['--style', 'nobody.mp4'], 'no such file, nobody.mp4'),
+  ],
+)
+def test_bad_tracks_are_refused_in_a_line(tmp_path, monkeypatch, content, argv, match):
+  monkeypatch.chdir(tmp_path)
+  (tmp_path / 'track.csv').write_text(content)
+  with pytest.raises(InputError, match=match):
+    command.read(command_line(*argv))
+
+
+def test_a_scale_is_a_name_and_a_number(capsys):
+  for text in ('pose', 'mood=2', 'pose=much', 'pose=-1'):
+    with pytest.raises(SystemExit):
+      command_line('--control-scale', text)
+  assert 'not NAME=SCALE' in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_a_video_is_steered_from_the_command_line(pipe, tmp_path, monkeypatch, capsys):
+  monkeypatch.setattr(pipeline.SeeTalk, 'load', lambda *_, **__: pipe)
+  monkeypatch.chdir(tmp_path)
+  sounds.write_sndfile(tmp_path / 'speech.wav', sounds.tone(0.4, 16_000, 1), 16_000)
+  np.save('pose.npy', np.full((10, 3), 0.4))
+  common = ['generate', 'speech.wav', '--checkpoint', pipe.checkpoint, '--json', '--device', 'cpu', '-o']
+  assert cli.main([*common, 'plain.mp4']) == 0
+  assert cli.main([*common, 'turned.mp4', '--pose', 'pose.npy', '--control-scale', 'pose=2']) == 0
+  plain, turned = (json.loads(line) for line in capsys.readouterr().out.splitlines())
+  assert plain['frames'] == turned['frames'] == 10 and plain['job'] != turned['job']
+  np.save('pose.npy', np.zeros((9, 3)))
+  assert cli.main([*common, 'short.mp4', '--pose', 'pose.npy']) == 2
+  said = capsys.readouterr().err
+  assert '10 frames' in said and said.count('\n') == 1 and not (tmp_path / 'short.mp4').exists()

@@ -6,7 +6,7 @@ from __future__ import annotations
 import argparse
 import pathlib
 
-from seetalk_jax.commands import generate, options, resuming
+from seetalk_jax.commands import controls, generate, options, resuming
 from seetalk_jax.errors import InputError
 
 HELP = 'picture and speech, or picture and driving video, to talking-face video'
@@ -35,6 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
   options.add_face_finding(parser)
   options.add_model(parser)
   generate.add_video(parser)
+  controls.add_arguments(parser)
   options.add_output(parser)
   resuming.add_argument(parser)
 
@@ -57,6 +58,8 @@ def _reenact(args: argparse.Namespace) -> None:
     raise InputError(
       '--steps and --guidance belong to SPEECH, command line: a driving video needs no sampling'
     )
+  if controls.any_given(args):
+    raise InputError('motion controls belong to SPEECH, command line: a driving video moves by itself')
   from seetalk_jax import released
   from seetalk_jax.media import driving, face
 

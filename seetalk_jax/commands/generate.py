@@ -6,7 +6,7 @@ import argparse
 import pathlib
 from collections.abc import Sequence
 
-from seetalk_jax.commands import options, resuming
+from seetalk_jax.commands import controls, options, resuming
 from seetalk_jax.errors import InputError
 from seetalk_jax.media.constants import FPS
 
@@ -37,6 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
   options.add_face_finding(parser)
   options.add_model(parser)
   add_video(parser)
+  controls.add_arguments(parser)
   options.add_output(parser)
   resuming.add_argument(parser)
 
@@ -60,7 +61,10 @@ def make_videos(args: argparse.Namespace, jobs: list[tuple[str, pathlib.Path]]) 
   from seetalk_jax import released
   from seetalk_jax.media import audio, face
 
-  check_outputs(args, [output for _, output in jobs], [speech for speech, _ in jobs] + [args.portrait])
+  asked = controls.read(args)
+  check_outputs(
+    args, [output for _, output in jobs], [speech for speech, _ in jobs] + [args.portrait, args.style]
+  )
   for path, _ in jobs:  # all of them before the first video; decoded again below, so that none is kept
     audio.load_speech(path)
   released.read_info(args.checkpoint)
@@ -78,6 +82,7 @@ def make_videos(args: argparse.Namespace, jobs: list[tuple[str, pathlib.Path]]) 
     steps=args.steps,
     guidance_scale=args.guidance,
     size=args.size,
+    **asked,
   )
   plans = {output: pipe.plan(path, **chosen) for path, output in jobs if args.resume}
   finished = resuming.finished(args, plans)

@@ -36,6 +36,8 @@ def run(args: argparse.Namespace) -> None:
       f'{entry["licence"]}; {entry["origin"]}'
     )
   print(f'{"total":<52}{total:>12,}')
+  followed = info['networks'].get('motion_transformer', {}).get('fields', {}).get('controls', [])
+  print(f'{"motion controls":<26}{", ".join(followed) or "none"}')
   for name, value in info['statistics']['values'].items():
     print(f'{name:<26}{value:g}')
   for name, shape in shapes.items():
