@@ -10,6 +10,7 @@ Any field of the configuration is a flag: --config.optimizer.learning_rate=3e-4,
 
 from __future__ import annotations
 
+import os
 import pathlib
 import sys
 
@@ -20,7 +21,17 @@ from seetalk_jax.errors import InputError
 
 _CONFIG = config_flags.DEFINE_config_file('config', None, 'configs/STAGE.py:VARIANT', lock_config=True)
 _WORKDIR = flags.DEFINE_string('workdir', None, 'Directory of the run: checkpoints, metrics, samples.')
-_DISTRIBUTED = flags.DEFINE_bool('distributed', False, 'One of several hosts: jax.distributed.initialize.')
+_DISTRIBUTED = flags.DEFINE_bool(
+  'distributed',
+  False,
+  'One of several processes; TPU pods, SLURM, Open MPI and Kubernetes are found by themselves.',
+)
+_COORDINATOR = flags.DEFINE_string(
+  'coordinator', '', 'HOST:PORT of process 0, where nothing is found by itself.'
+)
+_NUM_PROCESSES = flags.DEFINE_integer('num_processes', 0, 'How many processes there are, with --coordinator.')
+_PROCESS_ID = flags.DEFINE_integer('process_id', -1, 'Which one this is, with --coordinator.')
+_DRY_RUN = flags.DEFINE_bool('dry_run', False, 'Reads data, compiles the step, says what it needs, and ends.')
 
 
 def main(argv: list[str]) -> int:
@@ -44,11 +55,22 @@ def _run(config, workdir: str) -> int:
 
   from seetalk_jax.training import loop
 
-  if _DISTRIBUTED.value:
-    jax.distributed.initialize()
-  outcome = loop.train(config, workdir)
-  took = f'{outcome.step} steps, {outcome.minutes:.1f} minutes'
-  print(f'{config.stage}: {took}, stopped by {outcome.reason}: {workdir}')
+  if _DISTRIBUTED.value or _COORDINATOR.value:
+    from seetalk_jax.training import hosts
+
+    hosts.initialize(_COORDINATOR.value, _NUM_PROCESSES.value, _PROCESS_ID.value)
+  try:
+    outcome = loop.train(config, workdir, dry_run=_DRY_RUN.value)
+  except InputError as e:
+    if jax.process_count() == 1:
+      raise
+    # The others wait in a collective: they learn of it by this one's silence, not by its waiting for them.
+    status = _fail(e)
+    sys.stderr.flush()
+    os._exit(status)
+  if jax.process_index() == 0:
+    took = f'{outcome.step} steps, {outcome.minutes:.1f} minutes'
+    print(f'{config.stage}: {took}, stopped by {outcome.reason}: {workdir}')
   return 128 + outcome.signal if outcome.reason == 'signal' and outcome.signal else 0
 
 

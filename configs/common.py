@@ -73,15 +73,19 @@ def stage_config(
   config.optimizer.weight_decay = 0.01
   config.optimizer.max_grad_norm = 1.0
   config.optimizer.ema_decay = 0.9999 if big else 0.995
+  config.optimizer.rates = ''  # 'NETWORK/PATH=FACTOR, ...': multiples of the learning rate for parts
   config.num_steps = num_steps
   config.max_minutes = max_minutes
 
   config.log_every = 100 if big else 20
   config.sample_every = 5000 if big else 500
   config.checkpoint_every = 2000 if big else 200
-  config.keep_checkpoints = 2
+  config.keep_checkpoints = 2  # of the latest
+  config.keep_every = 0  # those of steps that are multiples of it stay too
+  config.keep_best = ''  # and the best by a held-out metric, at steps of sample_every: 'psnr:max', 'loss:min'
   config.eval_batches = 2  # of the validation split, at every sample
 
+  config.accumulate = 1  # pieces that a batch is cut into, one after the other: less memory, same gradient
   config.dtype = 'bfloat16' if big else 'float32'
   config.mesh = ConfigDict({'data': -1, 'fsdp': 8 if big else 1, 'tensor': 1})
   return config

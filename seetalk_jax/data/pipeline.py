@@ -78,21 +78,18 @@ def _order(seed: int, epoch: int, length: int) -> np.ndarray:
 
 
 class _Rows:
-  """The rows of one process: its slice of every global batch in turn, from batch `first` on."""
+  """The rows of one process: the same of every global batch in turn, from batch `first` on."""
 
-  def __init__(
-    self, elements: Elements, *, batch_size: int, first: int, process_index: int, process_count: int
-  ):
+  def __init__(self, elements: Elements, *, batch_size: int, first: int, rows: Sequence[int]):
     self._elements, self._batch_size, self._first = elements, batch_size, first
-    self._local = batch_size // process_count
-    self._offset = process_index * self._local
+    self._rows = tuple(int(row) for row in rows)
 
   def __len__(self) -> int:
-    return sys.maxsize // self._batch_size * self._local - self._first * self._local
+    return (sys.maxsize // self._batch_size - self._first) * len(self._rows)
 
   def __getitem__(self, row: int) -> transforms.Element:
-    batch, inside = divmod(row, self._local)
-    return self._elements[(self._first + batch) * self._batch_size + self._offset + inside]
+    batch, inside = divmod(row, len(self._rows))
+    return self._elements[(self._first + batch) * self._batch_size + self._rows[inside]]
 
   def __repr__(self) -> str:
     return 'Rows'
@@ -147,6 +144,7 @@ def make_batches(
   start_index: int = 0,
   process_index: int = 0,
   process_count: int = 1,
+  rows: Sequence[int] | None = None,
   augment: bool = True,
   num_workers: int = 0,
   num_threads: int = _THREADS,
@@ -169,6 +167,7 @@ def make_batches(
     start_index: global batches to skip, `get_state` of an earlier iterator. Exact only over the same records:
       for a corpus that grew meanwhile, give the earlier `num_records` as `max_records`.
     process_index, process_count: of `jax.distributed`; process p gets rows [p, p + 1) * batch_size / count.
+    rows: of every global batch, which this process gets, in their order, instead of that slice.
     augment: whether to change speech (room, noise, level); for training only, so never outside of `train`.
     num_workers: worker processes; 0 decodes in threads of this one, which is enough for a few cores.
     num_threads: decoding threads of each process; 0 decodes in the caller's.
@@ -192,6 +191,11 @@ def make_batches(
     )
   if batch_size < 1 or batch_size % process_count:
     raise InputError(f'batch_size {batch_size}: use a positive multiple of the {process_count} processes')
+  if rows is None:
+    local = batch_size // process_count
+    rows = range(process_index * local, (process_index + 1) * local)
+  if not len(rows) or not all(0 <= row < batch_size for row in rows):
+    raise InputError(f'rows {list(rows)} of a batch of {batch_size}: use some of 0 to {batch_size - 1}')
   if start_index < 0 or seed < 0:
     raise InputError(f'start_index {start_index}, seed {seed}: use 0 or more')
   if record_sources is None:
@@ -209,14 +213,8 @@ def make_batches(
     portraits_only=portraits_only,
     weights=weights,
   )
-  rows = _Rows(
-    elements,
-    batch_size=batch_size,
-    first=start_index,
-    process_index=process_index,
-    process_count=process_count,
-  )
-  dataset = grain.MapDataset.source(rows).batch(batch_size // process_count)
+  source = _Rows(elements, batch_size=batch_size, first=start_index, rows=rows)
+  dataset = grain.MapDataset.source(source).batch(len(rows))
   threads = grain.ReadOptions(num_threads=num_threads, prefetch_buffer_size=_AHEAD if num_threads else 0)
   stream = dataset.to_iter_dataset(threads)
   if num_workers:

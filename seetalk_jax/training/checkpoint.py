@@ -14,7 +14,7 @@ import orbax.checkpoint as ocp
 from flax import linen as nn
 
 from seetalk_jax import described
-from seetalk_jax.errors import CheckpointError
+from seetalk_jax.errors import CheckpointError, ConfigError
 from seetalk_jax.training.state import TrainState
 
 PyTree = Any
@@ -34,15 +34,27 @@ class Checkpoints:
   Args:
     workdir: directory of the run.
     keep: how many of the latest checkpoints stay.
+    keep_every: those of steps that are multiples of it stay too; 0: none more.
+    keep_best: 'METRIC:max' or 'METRIC:min', a held-out metric: the best checkpoint by it stays too; '': none.
+
+  Raises:
+    ConfigError: `keep_best` does not read.
   """
 
-  def __init__(self, workdir: str | pathlib.Path, keep: int = 2):
+  def __init__(self, workdir: str | pathlib.Path, keep: int = 2, keep_every: int = 0, keep_best: str = ''):
     self._directory = pathlib.Path(workdir).resolve() / CHECKPOINTS
+    policies = [ocp.checkpoint_managers.LatestN(keep)]
+    if keep_every:
+      policies.append(ocp.checkpoint_managers.EveryNSteps(keep_every))
+    if keep_best:
+      policies.append(_best(keep_best))
     options = ocp.CheckpointManagerOptions(
-      preservation_policy=ocp.checkpoint_managers.LatestN(keep), cleanup_tmp_directories=True
+      preservation_policy=ocp.checkpoint_managers.AnyPreservationPolicy(policies),
+      cleanup_tmp_directories=True,
     )
     handlers = {name: ocp.PyTreeCheckpointHandler() for name in _ITEMS}
     handlers['meta'] = ocp.JsonCheckpointHandler()
+    self._best = keep_best.partition(':')[0]
     self._manager = ocp.CheckpointManager(self._directory, options=options, item_handlers=handlers)
 
   def __enter__(self) -> Checkpoints:
@@ -56,13 +68,26 @@ class Checkpoints:
     """Step of the newest complete checkpoint."""
     return self._manager.latest_step()
 
-  def save(self, step: int, state: TrainState, meta: Mapping[str, Any]) -> None:
-    """Saves in the background. `meta` holds JSON values (seconds trained, data position); once per step."""
+  def save(
+    self, step: int, state: TrainState, meta: Mapping[str, Any], metrics: Mapping[str, float] | None = None
+  ) -> None:
+    """Saves in the background, once per step.
+
+    Args:
+      meta: JSON values (seconds trained, data position).
+      metrics: held-out metrics of this step, by which the best is kept.
+
+    Raises:
+      ConfigError: `keep_best` names a metric that there is none of.
+    """
     if step in self._manager.all_steps():
       return
     items = {name: getattr(state, name) for name in _ITEMS}
     saves = {name: ocp.args.PyTreeSave(tree) for name, tree in items.items() if jax.tree.leaves(tree)}
-    self._manager.save(step, args=ocp.args.Composite(meta=ocp.args.JsonSave(dict(meta)), **saves), force=True)
+    if metrics and self._best and self._best not in metrics:
+      raise ConfigError(f'config.keep_best names {self._best}, which is none of {", ".join(sorted(metrics))}')
+    args = ocp.args.Composite(meta=ocp.args.JsonSave(dict(meta)), **saves)
+    self._manager.save(step, args=args, force=True, metrics=dict(metrics) if metrics else None)
 
   def wait(self) -> None:
     """Until the save in the background is complete on disk."""
@@ -126,6 +151,17 @@ class Checkpoints:
           f'{name}/{path} is {have} in {where}, but {want} in this configuration: '
           'use the configuration it was trained with, or another --workdir'
         )
+
+
+def _best(spec: str) -> ocp.checkpoint_managers.PreservationPolicy:
+  name, _, way = spec.partition(':')
+  if way not in ('min', 'max') or not name:
+    raise ConfigError(f"config.keep_best={spec!r} does not read: write 'METRIC:max' or 'METRIC:min'")
+
+  def value(metrics) -> float:
+    return metrics[name] if way == 'max' else -metrics[name]
+
+  return ocp.checkpoint_managers.BestN(get_metric_fn=value, n=1, keep_checkpoints_without_metrics=False)
 
 
 def _shapes(tree: PyTree) -> dict[str, tuple[int, ...]]:

@@ -10,6 +10,7 @@ from flax import linen as nn
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 from seetalk_jax.errors import ConfigError
+from seetalk_jax.training import hosts
 
 PyTree = Any
 
@@ -40,7 +41,7 @@ def make_mesh(data: int = -1, fsdp: int = 1, tensor: int = 1, devices=None) -> M
   """A mesh over all devices (of all hosts); one size may be -1 and takes the rest.
 
   Raises:
-    ConfigError: the sizes do not multiply to the number of devices.
+    ConfigError: the sizes do not multiply to the number of devices, or several TPU slices do not lie along `data`.
   """
   devices = list(jax.devices() if devices is None else devices)
   sizes = [data, fsdp, tensor]
@@ -54,7 +55,10 @@ def make_mesh(data: int = -1, fsdp: int = 1, tensor: int = 1, devices=None) -> M
   if int(np.prod(sizes)) != len(devices):
     raise ConfigError(f'mesh of sizes {sizes} leaves some of {len(devices)} devices idle: set one size to -1')
   # Auto, since Linen's logical constraints turn into assertions on Explicit axes.
-  return jax.make_mesh(sizes, MESH_AXES, axis_types=(AxisType.Auto,) * len(MESH_AXES), devices=devices)
+  axis_types = (AxisType.Auto,) * len(MESH_AXES)
+  if (hybrid := hosts.mesh_devices(devices, tuple(sizes))) is not None:
+    return Mesh(hybrid, MESH_AXES, axis_types=axis_types)
+  return jax.make_mesh(sizes, MESH_AXES, axis_types=axis_types, devices=devices)
 
 
 def flax_rules() -> tuple[tuple[str, tuple[str, ...] | None], ...]:
@@ -108,10 +112,32 @@ def batch_sharding(mesh: Mesh) -> NamedSharding:
   return NamedSharding(mesh, PartitionSpec(RULES['batch']))
 
 
-def put_batch(batch: dict[str, np.ndarray], mesh: Mesh) -> dict[str, jax.Array]:
-  """This process's rows of a batch -> global arrays."""
+def put_batch(
+  batch: dict[str, np.ndarray], mesh: Mesh, rows: np.ndarray | None = None, batch_size: int | None = None
+) -> dict[str, jax.Array]:
+  """This process's rows of a batch -> global arrays.
+
+  Args:
+    rows, batch_size: which rows of how many they are (`hosts.local_rows`); None: all of them.
+  """
   sharding = batch_sharding(mesh)
-  return {name: jax.make_array_from_process_local_data(sharding, value) for name, value in batch.items()}
+  if rows is None:
+    return {name: jax.device_put(value, sharding) for name, value in batch.items()}
+
+  def put(value):
+    def piece(index):
+      first = np.searchsorted(rows, index[0].start or 0)
+      count = (batch_size if index[0].stop is None else index[0].stop) - (index[0].start or 0)
+      return value[first : first + count]
+
+    return jax.make_array_from_callback((batch_size, *value.shape[1:]), sharding, piece)
+
+  return {name: put(value) for name, value in batch.items()}
+
+
+def put_scalar(value: float, mesh: Mesh) -> jax.Array:
+  """A float32 on every device; unlike `device_put`, without asking the other processes whether theirs is the same."""
+  return jax.make_array_from_callback((), replicated(mesh), lambda _: np.float32(value))
 
 
 def put_frozen(tree: PyTree, mesh: Mesh) -> PyTree:

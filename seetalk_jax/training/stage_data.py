@@ -10,24 +10,32 @@ import jax
 import numpy as np
 
 from seetalk_jax.errors import ConfigError
+from seetalk_jax.training import hosts, sharding
 
 MakeBatches = Callable[..., Iterator[dict[str, np.ndarray]]]
 
 
 class StageData:
-  """Batches of the stage's view: this process's rows."""
+  """Batches of the stage's view: the rows that devices of this process hold.
 
-  def __init__(self, config, stage, make_batches):
+  Attributes:
+    batch_size: of the global batch.
+    rows: of it, in order; None where this process holds all.
+  """
+
+  def __init__(self, config, stage, make_batches, mesh):
     if make_batches is None:
       from seetalk_jax.data import pipeline
 
       make_batches = pipeline.make_batches
-    batch_size, hosts = config.data.batch_size, jax.process_count()
-    if batch_size % jax.device_count():
+    self.batch_size = batch_size = config.data.batch_size
+    pieces = mesh.shape['data'] * mesh.shape['fsdp'] * config.get('accumulate', 1)
+    if batch_size % pieces:
       raise ConfigError(
-        f'config.data.batch_size={batch_size} is no multiple of the {jax.device_count()} devices: make it one'
+        f'config.data.batch_size={batch_size} is no multiple of {pieces}, data x fsdp x accumulate: make it one'
       )
-    self.local_batch_size = batch_size // hosts
+    rows = hosts.local_rows(sharding.batch_sharding(mesh), batch_size)
+    self.rows = None if jax.process_count() == 1 else rows
     self._config = config
     directories = [str(pathlib.Path(config.data_root) / name) for name in config.data.corpora]
     self._make = lambda **changes: make_batches(
@@ -36,8 +44,7 @@ class StageData:
       **{
         'batch_size': batch_size,
         'seed': data_seed(config),
-        'process_index': jax.process_index(),
-        'process_count': hosts,
+        'rows': rows,
         'num_workers': config.data.num_workers,
         **({'image_size': stage.image_size} if hasattr(stage, 'image_size') else {}),
         **stage.data_options(),
@@ -51,10 +58,10 @@ class StageData:
     return self._make(split='train', start_index=start_index, augment=data.augment, **{**mixed, **changes})
 
   def held_out(self, spec) -> list[dict[str, np.ndarray]]:
-    """The first batches of the held-out split, kept in memory."""
+    """The first batches of the held-out split, whole, kept in memory."""
     if not self._config.eval_batches:
       return []
-    batches = self._make(split='validation', start_index=0, augment=False)
+    batches = self._make(split='validation', start_index=0, augment=False, rows=range(self.batch_size))
     kept = list(itertools.islice(batches, self._config.eval_batches))
     close(batches)
     return [{name: batch[name] for name in spec} for batch in kept]

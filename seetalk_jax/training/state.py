@@ -12,7 +12,7 @@ import optax
 from flax import struct
 
 from seetalk_jax.stages.base import Frozen, Stage
-from seetalk_jax.training import sharding, unfreeze
+from seetalk_jax.training import by_path, sharding, unfreeze
 
 PyTree = Any
 
@@ -49,12 +49,12 @@ def make_optimizer(
 
   Args:
     options: config.optimizer: b1, b2, weight_decay (kernels only: arrays of two dimensions and more),
-      max_grad_norm.
+      max_grad_norm, rates ('NETWORK/PATH=FACTOR, ...': multiples of the learning rate for parts).
     resting: config.unfreeze; with it, `update` needs the keyword argument `step`.
     fresh: beginnings of paths, from the network's name on, of parameters that never rest.
 
   Raises:
-    ConfigError: `resting` does not read (or, at `init`, names no parameter).
+    ConfigError: `resting` or `rates` do not read (or, at `init`, name no parameter).
   """
 
   def is_kernel(params):
@@ -69,10 +69,38 @@ def make_optimizer(
     optax.scale_by_adam(b1=options.b1, b2=options.b2),
     optax.add_decayed_weights(options.weight_decay, mask=is_kernel),
     optax.masked(optax.set_to_zero(), untouched),
+    *_scaled(options.get('rates', '')),
   )
   if steps := unfreeze.parse(resting):
     return unfreeze.staged(adamw, steps, fresh, options.warmup_steps)
   return optax.with_extra_args_support(adamw)
+
+
+def _scaled(spec: str) -> list[optax.GradientTransformation]:
+  """What multiplies the updates of parts by factors of their own; nothing for an empty spec."""
+  factors = by_path.parse(
+    spec, 'optimizer.rates', _factor, "'NETWORK/PATH=FACTOR, ...', with factors of 0 or more"
+  )
+  if not factors:
+    return []
+
+  def tree(params):
+    return by_path.leaves(sharding.unbox(params), factors, 1.0, 'optimizer.rates')
+
+  def init(params):
+    tree(params)
+    return optax.EmptyState()
+
+  def update(updates, state, params=None):
+    return jax.tree.map(lambda u, factor: factor * u, updates, tree(params)), state
+
+  return [optax.GradientTransformation(init, update)]
+
+
+def _factor(text: str) -> float:
+  if not 0 <= (value := float(text)) < float('inf'):
+    raise ValueError
+  return value
 
 
 def learning_rate(options, step: jax.Array, progress: jax.Array) -> jax.Array:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import dataclasses
 from typing import Any
 
 import jax
@@ -12,10 +12,32 @@ from flax import linen as nn
 from jax.sharding import Mesh
 
 from seetalk_jax.stages.base import Batch, Frozen, Metrics, Stage
-from seetalk_jax.training import sharding
+from seetalk_jax.training import flops, health, sharding
 from seetalk_jax.training.state import TrainState, ema_decay, learning_rate, rng_for
 
 PyTree = Any
+
+
+@dataclasses.dataclass(frozen=True)
+class CompiledStep:
+  """A compiled step, called as `(state, frozen, batch, progress) -> (state, metrics)`.
+
+  Attributes:
+    compiled: JAX's compiled program.
+    flops: of matrix products and convolutions on all devices together, what is computed again included.
+  """
+
+  compiled: jax.stages.Compiled
+  flops: float
+
+  def __call__(
+    self, state: TrainState, frozen: Frozen, batch: Batch, progress: jax.Array
+  ) -> tuple[TrainState, Metrics]:
+    return self.compiled(state, frozen, batch, progress)
+
+  def memory_analysis(self):
+    """Of the compiled program; None where the backend does not say."""
+    return self.compiled.memory_analysis()
 
 
 def train_step(
@@ -27,20 +49,23 @@ def train_step(
   frozen: Frozen,
   batch: Batch,
   progress: jax.Array,
+  pieces: int = 1,
 ) -> tuple[TrainState, Metrics]:
-  """State and batch -> next state and scalar metrics (the stage's, and loss, grad_norm, learning_rate).
+  """State and batch -> next state and scalar metrics (the stage's, and loss, grad_norm, learning_rate, first_bad).
 
   Args:
     options: config.optimizer.
+    pieces: into how many the batch is cut, one after the other; gradients and metrics are their means.
     root: key of the run; every step derives its own.
     progress: float32 scalar in 0..1, how far training has come (in steps or in minutes): drives the schedule.
   """
   frozen = frozen.replace(statistics=state.statistics)
-
-  def loss_of(params):
-    return stage.loss(params, frozen, state.collections, batch, rng_for(root, 'loss', state.step), state.step)
-
-  (loss, (metrics, collections)), gradients = jax.value_and_grad(loss_of, has_aux=True)(state.params)
+  rng = rng_for(root, 'loss', state.step)
+  if pieces == 1:
+    found = _gradients(stage, state, frozen, state.collections, batch, rng)
+  else:
+    found = _accumulated(stage, state, frozen, batch, rng, pieces)
+  loss, metrics, collections, gradients = found
   updates, opt_state = optimizer.update(gradients, state.opt_state, state.params, step=state.step)
   rate = learning_rate(options, state.step, progress)
   params = optax.apply_updates(state.params, jax.tree.map(lambda u: -rate * u, updates))
@@ -51,11 +76,44 @@ def train_step(
     'loss': loss,
     'grad_norm': optax.global_norm(gradients),
     'learning_rate': rate,
+    health.METRIC: health.first_bad(batch, state.params, gradients),
   }
   state = state.replace(
     step=state.step + 1, params=params, ema_params=ema_params, opt_state=opt_state, collections=collections
   )
   return state, {name: jnp.asarray(value, jnp.float32) for name, value in metrics.items()}
+
+
+def _gradients(stage, state, frozen, collections, batch, rng):
+  def loss_of(params):
+    return stage.loss(params, frozen, collections, batch, rng, state.step)
+
+  (loss, (metrics, collections)), gradients = jax.value_and_grad(loss_of, has_aux=True)(state.params)
+  return loss, metrics, collections, gradients
+
+
+def _accumulated(stage, state, frozen, batch, rng, pieces):
+  """`_gradients` of a batch's pieces in turn: the memory of one. Collections go from piece to piece.
+
+  A loss that compares the rows of a batch with each other (InfoNCE) sees only those of its piece.
+  """
+
+  def cut(x):
+    # Every piece takes rows of every device, so nothing moves between them.
+    return jnp.moveaxis(x.reshape(x.shape[0] // pieces, pieces, *x.shape[1:]), 1, 0)
+
+  def one(carry, given):
+    collections, total = carry
+    index, piece = given
+    loss, metrics, collections, gradients = _gradients(
+      stage, state, frozen, collections, piece, jax.random.fold_in(rng, index)
+    )
+    return (collections, jax.tree.map(jnp.add, total, gradients)), (loss, metrics)
+
+  start = state.collections, jax.tree.map(jnp.zeros_like, state.params)
+  (collections, total), seen = jax.lax.scan(one, start, (jnp.arange(pieces), jax.tree.map(cut, batch)))
+  loss, metrics = jax.tree.map(lambda x: jnp.mean(x, axis=0), seen)
+  return loss, metrics, collections, jax.tree.map(lambda g: g / pieces, total)
 
 
 def eval_step(
@@ -79,7 +137,8 @@ def compile_step(
   state: TrainState,
   frozen: Frozen,
   batch: Batch,
-) -> Callable[[TrainState, Frozen, Batch, jax.Array], tuple[TrainState, Metrics]]:
+  pieces: int = 1,
+) -> CompiledStep:
   """`train_step` compiled ahead of time for these shapes and this mesh; the given state is donated each call.
 
   `state`, `frozen` and `batch` may be arrays or ShapeDtypeStructs with shardings.
@@ -87,9 +146,10 @@ def compile_step(
 
   def step(state, frozen, batch, progress):
     with nn.logical_axis_rules(sharding.flax_rules()):
-      return train_step(stage, optimizer, options, root, state, frozen, batch, progress)
+      return train_step(stage, optimizer, options, root, state, frozen, batch, progress, pieces)
 
   jitted = jax.jit(step, donate_argnums=0, out_shardings=(shardings, sharding.replicated(mesh)))
   progress = jax.ShapeDtypeStruct((), jnp.float32, sharding=sharding.replicated(mesh))
   with jax.set_mesh(mesh):
-    return jitted.lower(state, frozen, batch, progress).compile()
+    traced = jitted.trace(state, frozen, batch, progress)
+    return CompiledStep(traced.lower().compile(), flops.count(traced.jaxpr))

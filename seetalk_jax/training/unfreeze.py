@@ -9,8 +9,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from seetalk_jax.errors import ConfigError
-from seetalk_jax.training import sharding
+from seetalk_jax.training import by_path, sharding
 
 PyTree = Any
 
@@ -23,18 +22,13 @@ def parse(spec: str) -> dict[str, int]:
   Raises:
     ConfigError: a spec that does not read.
   """
-  try:
-    steps = {}
-    for part in filter(None, spec.replace(' ', '').split(',')):
-      prefix, step = part.split('=')
-      steps[prefix] = int(step)
-      if not prefix or steps[prefix] < NEVER:
-        raise ValueError
-  except ValueError as e:
-    raise ConfigError(
-      f"config.unfreeze={spec!r} does not read: write 'NETWORK/PATH=STEP, ...', with -1 for never"
-    ) from e
-  return steps
+
+  def read(text: str) -> int:
+    if (step := int(text)) < NEVER:
+      raise ValueError
+    return step
+
+  return by_path.parse(spec, 'unfreeze', read, "'NETWORK/PATH=STEP, ...', with -1 for never")
 
 
 def first_steps(params: PyTree, steps: Mapping[str, int], fresh: Collection[str] = ()) -> PyTree:
@@ -47,22 +41,7 @@ def first_steps(params: PyTree, steps: Mapping[str, int], fresh: Collection[str]
   Raises:
     ConfigError: a prefix that no path begins with.
   """
-  used = set()
-
-  def first_step(keys, _):
-    path = '/'.join(str(key.key) for key in keys)
-    found = [prefix for prefix in steps if path.startswith(prefix)]
-    used.update(found)
-    if not found or path.startswith(tuple(fresh)):
-      return 0
-    return steps[max(found, key=len)]
-
-  tree = jax.tree_util.tree_map_with_path(first_step, params)
-  if unused := [prefix for prefix in steps if prefix not in used]:
-    raise ConfigError(
-      f'config.unfreeze: no trained parameter begins with {unused[0]}, of {", ".join(params)}'
-    )
-  return tree
+  return by_path.leaves(params, steps, 0, 'unfreeze', fresh)
 
 
 def staged(

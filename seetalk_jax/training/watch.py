@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import pathlib
 import signal
 import sys
 import time
@@ -71,7 +72,10 @@ class Clock:
 
 
 class Signals:
-  """Ctrl-C and SIGTERM let the step end, so that the loop can save; a second one ends at once."""
+  """Ctrl-C and SIGTERM let the step end, so that the loop can save; a second one ends at once.
+
+  With several processes SIGTERM is JAX's own: its preemption service lets all of them agree on a step.
+  """
 
   def __init__(self):
     self.caught: int | None = None
@@ -83,7 +87,8 @@ class Signals:
       signal.signal(number, self._before[number])
 
     with contextlib.suppress(ValueError):  # not the main thread: a notebook keeps its own handlers
-      for number in (signal.SIGINT, signal.SIGTERM):
+      numbers = (signal.SIGINT, signal.SIGTERM) if jax.process_count() == 1 else (signal.SIGINT,)
+      for number in numbers:
         self._before[number] = signal.signal(number, catch)
     return self
 
@@ -124,4 +129,45 @@ def reason_to_stop(clock: Clock, signals: Signals, step: int) -> str | None:
   caught = signals.caught is not None
   if jax.process_count() > 1:  # a signal reaches the hosts at different steps: they ask each other
     caught = step % clock.log_every == 0 and bool(np.any(multihost_utils.process_allgather(np.array(caught))))
+    if multihost_utils.reached_preemption_sync_point(step):
+      signals.caught, caught = signal.SIGTERM, True
+    elif caught:
+      signals.caught = signal.SIGINT
   return clock.finished(step) or ('signal' if caught else None)
+
+
+class Profile:
+  """A trace of some steps whenever somebody asks: `echo 5 > WORKDIR/profile` records the next five.
+
+  The trace lands in WORKDIR/tensorboard (of every process that finds the file); the file is removed when it is done.
+  """
+
+  def __init__(self, workdir: str | pathlib.Path):
+    self._request = pathlib.Path(workdir) / 'profile'
+    self._target = str(pathlib.Path(workdir) / 'tensorboard')
+    self._left = 0
+
+  def look(self) -> None:
+    """Begins a trace if one is asked for; cheap, called at every logging interval."""
+    if self._left or not self._request.exists():
+      return
+    with contextlib.suppress(OSError, ValueError):
+      self._left = max(1, int(self._request.read_text().strip() or 5))
+    if self._left:
+      jax.profiler.start_trace(self._target)
+
+  def stepped(self, metrics) -> None:
+    """After every step: ends the trace with its last one."""
+    if self._left:
+      self._left -= 1
+      if not self._left:
+        jax.block_until_ready(metrics)
+        self.stop()
+
+  def stop(self) -> None:
+    """Ends a trace that is open, and takes the request away."""
+    with contextlib.suppress(RuntimeError):  # none was open
+      jax.profiler.stop_trace()
+    self._left = 0
+    self._request.unlink(missing_ok=True)
+    say(f'profile in {self._target}')

@@ -14,7 +14,7 @@ import pytest
 import toy_stage
 
 from seetalk_jax.errors import CheckpointError, ConfigError
-from seetalk_jax.training import checkpoint, loop
+from seetalk_jax.training import checkpoint, loop, outcome
 from seetalk_jax.training.metrics_writer import read_metrics
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -127,10 +127,99 @@ def test_restore_error_names_path_and_shapes(whole):
 
 def test_nan_stop_names_metric_and_step(tmp_path):
   message = 'extra is nan.*loss is nan.*at step 6; last good checkpoint: step 4'
-  with pytest.raises(loop.NonFiniteError, match=message):
+  with pytest.raises(outcome.NonFiniteError, match=message):
     train(tmp_path, num_steps=8, **{'options.nan_at': 5})
   with checkpoint.Checkpoints(tmp_path) as saved:
     assert saved.latest == 4
+
+
+def test_the_first_bad_tensor_is_named(tmp_path):
+  message = 'grad_norm is (nan|inf).*at step 3; .*first bad tensor: gradient of toy_net/widen/kernel'
+  with pytest.raises(outcome.NonFiniteError, match=message):
+    train(tmp_path, num_steps=8, **{'options.bad_gradient_at': 2})
+
+
+def test_pieces_of_a_batch_give_the_gradient_of_the_whole(tmp_path):
+  # Adam would hide it: the first step's moments are the gradient itself.
+  found = []
+  for pieces in (1, 2, 4):
+    workdir = tmp_path / str(pieces)
+    train(workdir, num_steps=1, accumulate=pieces, **{'options.noise': 0.0, 'optimizer.max_grad_norm': 1e9})
+    found.append(weights(workdir))
+  for other in found[1:]:
+    moments = [jax.tree.leaves(tree['opt_state']) for tree in (found[0], other)]
+    for a, b in zip(*moments, strict=True):
+      np.testing.assert_allclose(a, b, atol=1e-5 * max(1e-3, np.abs(a).max()))
+  assert [tree['collections']['toy_net']['counts']['calls'] for tree in found] == [1, 2, 4]
+  with pytest.raises(ConfigError, match='batch_size=8 is no multiple of 3'):
+    train(tmp_path / 'three', accumulate=3)
+
+
+def test_parts_have_learning_rates_of_their_own(tmp_path):
+  changes = {'optimizer.weight_decay': 0.0, 'optimizer.warmup_steps': 0, 'num_steps': 1}
+  train(tmp_path / 'same', **changes)
+  train(
+    tmp_path / 'own', **changes, **{'optimizer.rates': 'toy_net/conv_in=0, toy_net=0.5, toy_net/widen/bias=1'}
+  )
+  train(tmp_path / 'none', **changes, **{'optimizer.learning_rate': 0.0})
+  start, same, own = (weights(tmp_path / name)['params']['toy_net'] for name in ('none', 'same', 'own'))
+  for part, factor in (
+    ('conv_in/kernel', 0.0),
+    ('widen/kernel', 0.5),
+    ('project/kernel', 0.5),
+    ('widen/bias', 1.0),
+  ):
+    layer, name = part.split('/')
+    moved = [tree[layer][name] - start[layer][name] for tree in (same, own)]
+    assert np.abs(moved[0]).max() > 1e-4
+    np.testing.assert_allclose(moved[1], factor * moved[0], atol=1e-6)
+  with pytest.raises(ConfigError, match='optimizer.rates: no trained parameter begins with unet'):
+    train(tmp_path / 'wrong', **{'optimizer.rates': 'unet=0.1'})
+  with pytest.raises(ConfigError, match='does not read'):
+    train(tmp_path / 'unread', **{'optimizer.rates': 'toy_net=-1'})
+
+
+def kept(workdir):
+  return sorted(int(p.name) for p in (workdir / 'checkpoints').iterdir() if p.name.isdigit())
+
+
+def test_which_checkpoints_stay(tmp_path):
+  often = {'num_steps': 10, 'checkpoint_every': 1, 'sample_every': 1, 'keep_checkpoints': 1}
+  train(tmp_path / 'every', **often, keep_every=4)
+  assert kept(tmp_path / 'every') == [4, 8, 10]
+  for way, pick in (('max', np.argmax), ('min', np.argmin)):
+    workdir = tmp_path / way
+    train(workdir, **often, keep_best=f'loss:{way}', **{'optimizer.learning_rate': 0.3})
+    losses = {
+      line['step']: line['held_out/loss'] for line in read_metrics(workdir) if 'held_out/loss' in line
+    }
+    best = list(losses)[int(pick(list(losses.values())))]
+    assert kept(workdir) == sorted({best, 10})
+  with pytest.raises(ConfigError, match='keep_best names beauty, which is none of'):
+    train(tmp_path / 'other', **often, keep_best='beauty:max')
+  with pytest.raises(ConfigError, match='does not read'):
+    train(tmp_path / 'unread', keep_best='loss')
+
+
+def test_dry_run_compiles_and_leaves_nothing(tmp_path, capsys):
+  result = loop.train(
+    toy_stage.get_config(), tmp_path / 'run', make_batches=toy_stage.make_batches, dry_run=True
+  )
+  assert (result.step, result.reason) == (0, 'dry run') and not (tmp_path / 'run').exists()
+  assert 'GFLOP a step and device' in capsys.readouterr().err
+
+
+def test_a_profile_is_taken_when_asked_for(tmp_path):
+  (tmp_path / 'profile').write_text('2')
+  train(tmp_path, num_steps=8)
+  assert not (tmp_path / 'profile').exists()
+  assert list((tmp_path / 'tensorboard').rglob('*.xplane.pb'))
+
+
+def test_the_log_tells_the_throughput(whole):
+  line = next(line for line in read_metrics(whole[0]) if 'loss' in line)
+  assert line['samples_per_second'] == pytest.approx(8 * line['steps_per_second'])
+  assert line['tflops_per_second'] > 0 and 'first_bad' not in line
 
 
 def test_unknown_option_is_named(tmp_path):
@@ -153,9 +242,7 @@ def test_minutes_end_a_run_and_drive_the_schedule(tmp_path):
 def test_pass_stage(tmp_path):
   outcome = train(tmp_path, stage='toy_pass', num_steps=3)
   assert outcome.reason == 'num_steps'
-  batches = toy_stage.make_batches(
-    'toy', [], batch_size=8, seed=0, split='train', start_index=0, process_index=0, process_count=1
-  )
+  batches = toy_stage.make_batches('toy', [], batch_size=8, seed=0, split='train', start_index=0)
   want = np.mean([next(batches)['target'].mean(0) for _ in range(3)], axis=0)
   result = checkpoint.load_stage_result(tmp_path)
   np.testing.assert_allclose(result.statistics['target_mean'], want, atol=1e-6)

@@ -49,6 +49,7 @@ class ToyStage(base.StageBase):
   view: str = 'toy'
   noise: float = 0.1
   nan_at: int = -1
+  bad_gradient_at: int = -1
 
   def batch_spec(self, batch_size):
     return {
@@ -74,6 +75,10 @@ class ToyStage(base.StageBase):
     if 'toy_given' in self.frozen:
       given = self.frozen['toy_given'].apply(frozen.variables('toy_given'), x)
       loss += jnp.mean((y - given) ** 2)
+    # The root of zero: a finite loss, an infinite gradient of one kernel.
+    kernel = params['toy_net']['widen']['kernel']
+    kernel = kernel.value if hasattr(kernel, 'value') else kernel
+    loss += jnp.sqrt(jnp.where(step == self.bad_gradient_at, 0.0, 1.0) * jnp.sum(kernel**2)) * 1e-9
     extra = jnp.where(step == self.nan_at, jnp.nan, 0.0)
     return loss + extra, ({'extra': extra}, {'toy_net': updated})
 
@@ -158,12 +163,9 @@ class ToyBatches:
     return self._index
 
 
-def make_batches(
-  view, corpus_dirs, *, batch_size, seed, split, start_index, process_index, process_count, delay=0.0, **_
-):
+def make_batches(view, corpus_dirs, *, batch_size, seed, split, start_index, rows=None, delay=0.0, **_):
   assert view == 'toy'
-  local = batch_size // process_count
-  rows = slice(process_index * local, (process_index + 1) * local)
+  rows = np.arange(batch_size) if rows is None else np.asarray(rows)
   return ToyBatches(batch_size, seed + 1000 * (split != 'train'), start_index, rows, delay)
 
 
@@ -172,7 +174,7 @@ def get_config(**changes) -> ml_collections.ConfigDict:
     {
       'stage': 'toy',
       'model': {'toy_net': 'tiny'},
-      'options': {'noise': 0.1, 'nan_at': -1},
+      'options': {'noise': 0.1, 'nan_at': -1, 'bad_gradient_at': -1},
       'init': {'toy_net': '', 'toy_given': ''},
       'lora': {'toy_net': ''},
       'unfreeze': '',
@@ -187,6 +189,7 @@ def get_config(**changes) -> ml_collections.ConfigDict:
         'weight_decay': 0.01,
         'max_grad_norm': 1.0,
         'ema_decay': 0.99,
+        'rates': '',
       },
       'num_steps': 8,
       'max_minutes': 0.0,
@@ -194,6 +197,9 @@ def get_config(**changes) -> ml_collections.ConfigDict:
       'sample_every': 4,
       'checkpoint_every': 4,
       'keep_checkpoints': 2,
+      'keep_every': 0,
+      'keep_best': '',
+      'accumulate': 1,
       'eval_batches': 1,
       'seed': 0,
       'dtype': 'float32',

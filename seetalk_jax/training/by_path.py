@@ -1,0 +1,68 @@
+"""Values for parts of a parameter tree, told by the beginnings of their paths: 'NETWORK/PATH=VALUE, ...'."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from typing import Any, TypeVar
+
+import jax
+
+from seetalk_jax.errors import ConfigError
+
+PyTree = Any
+Value = TypeVar('Value')
+
+
+def parse(spec: str, field: str, read: Callable[[str], Value], form: str) -> dict[str, Value]:
+  """`'speech_encoder/body=0.1, face_encoder=0.5'`: beginning of a path -> value.
+
+  Args:
+    field: name of the configuration's field, for messages.
+    read: text to value; a ValueError refuses it.
+    form: how to write it, for messages.
+
+  Raises:
+    ConfigError: a spec that does not read.
+  """
+  try:
+    values = {}
+    for part in filter(None, spec.replace(' ', '').split(',')):
+      prefix, value = part.split('=')
+      values[prefix] = read(value)
+      if not prefix:
+        raise ValueError
+  except ValueError as e:
+    raise ConfigError(f'config.{field}={spec!r} does not read: write {form}') from e
+  return values
+
+
+def leaves(
+  params: PyTree, values: Mapping[str, Value], default: Value, field: str, spared: Collection[str] = ()
+) -> PyTree:
+  """The value of every leaf of `params` (unboxed): that of the longest prefix that fits its path, or `default`.
+
+  Args:
+    spared: beginnings of paths that get `default` whatever `values` says.
+
+  Raises:
+    ConfigError: a prefix that no path begins with.
+  """
+  used = set()
+
+  def one(keys, _):
+    path = path_of(keys)
+    found = [prefix for prefix in values if path.startswith(prefix)]
+    used.update(found)
+    if not found or path.startswith(tuple(spared)):
+      return default
+    return values[max(found, key=len)]
+
+  tree = jax.tree_util.tree_map_with_path(one, params)
+  if unused := [prefix for prefix in values if prefix not in used]:
+    raise ConfigError(f'config.{field}: no trained parameter begins with {unused[0]}, of {", ".join(params)}')
+  return tree
+
+
+def path_of(keys) -> str:
+  """'portrait_unet/down_0/conv/kernel' from the keys of a tree's leaf."""
+  return '/'.join(str(getattr(key, 'key', getattr(key, 'idx', key))) for key in keys)

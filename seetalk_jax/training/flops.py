@@ -1,0 +1,75 @@
+"""Floating-point operations of a traced program, and what devices could do at most."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import jax
+
+# Dense bfloat16 operations per second of a chip, as its maker states them; the first name that fits counts.
+PEAK_FLOPS = {
+  'TPU v4': 275e12,
+  'TPU v5 lite': 197e12,
+  'TPU v5e': 197e12,
+  'TPU v5p': 459e12,
+  'TPU v5': 459e12,
+  'TPU v6 lite': 918e12,
+  'TPU v6e': 918e12,
+  'TPU7x': 2307e12,
+  'H200': 989e12,
+  'H100': 989e12,
+  'A100': 312e12,
+}
+
+
+def count(jaxpr: Any) -> float:
+  """Operations of matrix products and convolutions of a (closed) jaxpr, two for a multiply and add.
+
+  Bodies of scans count as often as they run; of branches the costliest counts; a while loop, whose length nobody
+  knows, counts once. Everything elementwise is left out, as is custom in model FLOPs.
+  """
+  jaxpr = getattr(jaxpr, 'jaxpr', jaxpr)
+  total = 0.0
+  for equation in jaxpr.eqns:
+    name = equation.primitive.name
+    if name == 'dot_general':
+      total += _dot(equation)
+    elif name == 'conv_general_dilated':
+      total += _convolution(equation)
+    else:
+      inner = [count(sub) for sub in _subprograms(equation)]
+      if name == 'cond':
+        total += max(inner, default=0.0)
+      else:
+        total += sum(inner) * equation.params.get('length', 1) if name == 'scan' else sum(inner)
+  return total
+
+
+def peak_of(device: jax.Device) -> float | None:
+  """Operations per second that a device reaches at most in bfloat16; None where the table does not know it."""
+  kind = getattr(device, 'device_kind', '')
+  return next((peak for name, peak in PEAK_FLOPS.items() if name in kind), None)
+
+
+def _subprograms(equation):
+  for value in equation.params.values():
+    for one in value if isinstance(value, (tuple, list)) else (value,):
+      if hasattr(one, 'eqns') or hasattr(getattr(one, 'jaxpr', None), 'eqns'):
+        yield one
+
+
+def _dot(equation) -> float:
+  left, out = equation.invars[0].aval.shape, equation.outvars[0].aval.shape
+  (contracted, _), _ = equation.params['dimension_numbers']
+  return 2.0 * math.prod(out) * math.prod(left[i] for i in contracted)
+
+
+def _convolution(equation) -> float:
+  kernel = equation.invars[1].aval.shape
+  dimensions = equation.params['dimension_numbers']
+  per_output = math.prod(kernel) / kernel[dimensions.rhs_spec[0]]
+  out = equation.outvars[0].aval.shape
+  # Zeros that a transposed convolution inserts are no work.
+  inserted = math.prod(equation.params['lhs_dilation'])
+  return 2.0 * math.prod(out) * per_output / inserted

@@ -1,0 +1,62 @@
+"""Which tensor is the first that is not finite, found inside the step, so that a stopped run can name it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from seetalk_jax.training.by_path import path_of
+from seetalk_jax.training.outcome import NonFiniteError
+
+PyTree = Any
+
+METRIC = 'first_bad'
+
+
+def first_bad(batch: PyTree, params: PyTree, gradients: PyTree) -> jax.Array:
+  """Index into `names` of the same trees, -1 where everything is finite; int32 scalar."""
+  flags = [~jnp.all(jnp.isfinite(leaf)) for _, leaf in _inexact(batch, params, gradients)]
+  flags = jnp.stack(flags)
+  return jnp.where(jnp.any(flags), jnp.argmax(flags), -1).astype(jnp.int32)
+
+
+def names(batch: PyTree, params: PyTree, gradients: PyTree) -> list[str]:
+  """What `first_bad` counts: what goes in before what comes out."""
+  return [name for name, _ in _inexact(batch, params, gradients)]
+
+
+def finite_means(
+  recent: list[dict[str, jax.Array]], step: int, latest: int | None, bad_names: list[str]
+) -> dict[str, float]:
+  """Means of the metrics of the last steps.
+
+  Args:
+    step: steps taken.
+    latest: step of the last checkpoint.
+    bad_names: of `names`, for this run's trees.
+
+  Raises:
+    NonFiniteError: one is not finite; names it, its step, the first tensor that was not and the last good checkpoint.
+  """
+  host = jax.device_get(recent)
+  for index, metrics in enumerate(host):
+    bad = int(metrics.pop(METRIC))
+    wrong = [name for name, value in metrics.items() if not np.isfinite(value)]
+    if wrong or bad >= 0:
+      said = ', '.join(f'{name} is {metrics[name]}' for name in wrong)
+      good = 'none' if latest is None else f'step {latest}'
+      text = f'{said or "a tensor is not finite"} at step {step - len(host) + index + 1}; last good checkpoint: {good}'
+      raise NonFiniteError(f'{text}; first bad tensor: {bad_names[bad]}' if bad >= 0 else text)
+  return {name: float(np.mean([metrics[name] for metrics in host])) for name in host[0]}
+
+
+def _inexact(batch, params, gradients):
+  found = []
+  for kind, tree in (('batch', batch), ('parameter', params), ('gradient of', gradients)):
+    for keys, leaf in jax.tree_util.tree_flatten_with_path(tree)[0]:
+      if jnp.issubdtype(leaf.dtype, jnp.inexact):
+        found.append((f'{kind} {path_of(keys)}', leaf))
+  return found

@@ -1,0 +1,122 @@
+"""Several processes as one run: how they meet, that they run the same program, and which rows each one reads."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import pathlib
+import socket
+from collections.abc import Mapping
+
+import jax
+import numpy as np
+from jax.experimental import multihost_utils
+
+from seetalk_jax.errors import ConfigError
+
+# Seconds without a sign of life after which a process counts as lost; the others then end.
+HEARTBEAT_SECONDS = 30
+_NAME_BYTES = 64
+
+
+def initialize(coordinator: str = '', num_processes: int = 0, process_id: int = -1) -> None:
+  """Joins the run. Without arguments TPU pods, SLURM, Open MPI and Kubernetes jobs are found by JAX itself.
+
+  Args:
+    coordinator: HOST:PORT of process 0, where nothing is found by itself.
+    num_processes, process_id: how many there are, and which this one is.
+
+  Raises:
+    ConfigError: some of the three are missing, or the processes do not meet.
+  """
+  if jax.config.jax_platforms == 'cpu':
+    jax.config.update('jax_cpu_collectives_implementation', 'gloo')
+  given = {}
+  if coordinator or num_processes or process_id >= 0:
+    if not (coordinator and num_processes > 0 and 0 <= process_id < num_processes):
+      raise ConfigError(
+        f'coordinator {coordinator!r}, {num_processes} processes, number {process_id}, command line: give '
+        '--coordinator=HOST:PORT, --num_processes=N and --process_id from 0 to N - 1 together, or none of them'
+      )
+    given = dict(coordinator_address=coordinator, num_processes=num_processes, process_id=process_id)
+  try:
+    jax.distributed.initialize(**given, heartbeat_timeout_seconds=HEARTBEAT_SECONDS)
+  except (RuntimeError, ValueError) as e:
+    reason = str(e).strip().splitlines()[0]
+    raise ConfigError(
+      f'the processes of this run do not meet, --distributed: {reason} (where no TPU pod, SLURM, Open MPI or '
+      'Kubernetes is found, give --coordinator, --num_processes and --process_id)'
+    ) from e
+
+
+def code_digest() -> str:
+  """A checksum of this package's Python files."""
+  package = pathlib.Path(__file__).resolve().parents[1]
+  total = hashlib.sha256()
+  for path in sorted(package.rglob('*.py')):
+    total.update(str(path.relative_to(package)).encode() + b'\0' + path.read_bytes() + b'\0')
+  return total.hexdigest()
+
+
+def describe_run(config) -> dict[str, str]:
+  """What must be the same in every process of a run: name -> checksum or version."""
+  content = json.dumps(json.loads(config.to_json_best_effort()), sort_keys=True)
+  return {
+    'configuration': hashlib.sha256(content.encode()).hexdigest(),
+    'code of seetalk_jax': code_digest(),
+    'version of JAX': hashlib.sha256(jax.__version__.encode()).hexdigest(),
+  }
+
+
+def check_alike(own: Mapping[str, str]) -> None:
+  """All processes compare what `describe_run` says of them; together, so all of them must call it.
+
+  Raises:
+    ConfigError: the first that differs from process 0, with its host.
+  """
+  if jax.process_count() == 1:
+    return
+  digests = b''.join(bytes.fromhex(value) for value in own.values())
+  name = socket.gethostname().encode()[:_NAME_BYTES].ljust(_NAME_BYTES)
+  row = np.frombuffer(digests + name, np.uint8)
+  rows = np.asarray(multihost_utils.process_allgather(row))
+  for process, found in enumerate(rows):
+    for i, what in enumerate(own):
+      if not np.array_equal(found[32 * i : 32 * i + 32], rows[0][32 * i : 32 * i + 32]):
+        host, first = (bytes(r[len(digests) :]).decode().strip() for r in (found, rows[0]))
+        raise ConfigError(
+          f'the {what} of process {process} on {host} is not that of process 0 on {first}: '
+          'start all processes with the same files and flags'
+        )
+
+
+def local_rows(sharding: jax.sharding.Sharding, batch_size: int) -> np.ndarray:
+  """The rows of a global batch that devices of this process hold, in order.
+
+  A mesh may order devices otherwise than processes are numbered, and axes that do not split the batch may reach
+  over several hosts, which then read the same rows.
+  """
+  rows = np.arange(batch_size)
+  indices = sharding.addressable_devices_indices_map((batch_size,)).values()
+  return np.unique(np.concatenate([rows[index] for index in indices]))
+
+
+def mesh_devices(devices, sizes: tuple[int, int, int]) -> np.ndarray | None:
+  """Devices of several TPU slices in the shape `sizes` (data, fsdp, tensor): the slices lie along `data`, so that only
+  gradients' sums cross the data centre's network. None where there is one slice.
+
+  Raises:
+    ConfigError: `data` is no multiple of the number of slices.
+  """
+  slices = len({getattr(device, 'slice_index', 0) for device in devices})
+  if slices == 1:
+    return None
+  from jax.experimental import mesh_utils
+
+  data, fsdp, tensor = sizes
+  if data % slices:
+    raise ConfigError(
+      f'mesh data={data} fsdp={fsdp} tensor={tensor} over {slices} slices: let config.mesh.data be a multiple '
+      f'of {slices}, parameters would be gathered over the slow network'
+    )
+  return mesh_utils.create_hybrid_device_mesh((data // slices, fsdp, tensor), (slices, 1, 1), devices=devices)

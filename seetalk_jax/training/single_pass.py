@@ -1,0 +1,49 @@
+"""Stages that learn nothing by gradients: one pass over the data that ends in statistics."""
+
+from __future__ import annotations
+
+import jax
+import numpy as np
+
+from seetalk_jax.training import checkpoint, sharding, watch
+from seetalk_jax.training import state as state_lib
+from seetalk_jax.training.metrics_writer import MetricsWriter
+from seetalk_jax.training.outcome import NonFiniteError, Outcome
+from seetalk_jax.training.stage_data import close
+
+
+def run(config, workdir, stage, frozen, data, mesh, checkpoints, signals) -> Outcome:
+  """One pass over `num_steps` batches that ends in statistics; short, so it restarts instead of resuming."""
+  if jax.process_index() == 0:
+    checkpoint.write_config(workdir, config, stage.networks)
+  statistics = dict(frozen.statistics)
+  frozen = sharding.put_frozen(frozen, mesh)
+  spec = stage.batch_spec(data.batch_size)
+  clock = watch.Clock(0.0, config)
+  everywhere = sharding.replicated(mesh)  # so that every process can read the sums
+  update = jax.jit(stage.update, donate_argnums=0, out_shardings=everywhere)
+  accumulator = jax.jit(stage.start, out_shardings=everywhere)(frozen)
+  step, batches = 0, data.train(start_index=0)
+  with watch.Bar(config, 0) as bar:
+    while not (reason := watch.reason_to_stop(clock, signals, step)):
+      batch = next(batches)
+      batch = sharding.put_batch({name: batch[name] for name in spec}, mesh, data.rows, data.batch_size)
+      accumulator = update(accumulator, frozen, batch)
+      step += 1
+      bar.advance()
+  close(batches)
+  if reason == 'signal':
+    return Outcome(step, clock.minutes, reason, signals.caught, {})
+  statistics |= {name: np.asarray(value) for name, value in stage.finalize(accumulator).items()}
+  wrong = [name for name, value in statistics.items() if not np.all(np.isfinite(value))]
+  if wrong:
+    raise NonFiniteError(f'statistic {wrong[0]} of stage {stage.name} is not finite after {step} batches')
+  state = state_lib.TrainState(np.int32(step), {}, {}, {}, {}, statistics)
+  checkpoints.save(step, state, {'seconds': clock.seconds, 'data_index': step})
+  picture = None
+  if hasattr(stage, 'preview') and jax.process_count() == 1:
+    picture = stage.preview({}, frozen.replace(statistics=statistics), {}, batch, jax.random.key(config.seed))
+  if picture is not None:
+    with MetricsWriter(workdir, 0, jax.process_index() == 0) as writer:
+      writer.picture(step, picture)
+  return Outcome(step, clock.minutes, reason, None, {})

@@ -1,0 +1,35 @@
+"""What a training step costs, and how much of the devices it uses."""
+
+from __future__ import annotations
+
+import jax
+
+from seetalk_jax.training import flops as flops_lib
+
+
+def of(steps_per_second: float, batch_size: int, flops: float) -> dict[str, float]:
+  """Metrics for the log: samples and operations a second, and of the devices what is known of them.
+
+  Args:
+    flops: of a step on all devices, what the backward pass computes again included; so `hardware_utilisation` is
+      what the devices do, and the model's own (MFU) only where nothing is computed again.
+  """
+  device, count = jax.local_devices()[0], jax.device_count()
+  per_device = flops * steps_per_second / count
+  found = {'samples_per_second': steps_per_second * batch_size, 'tflops_per_second': per_device / 1e12}
+  if peak := flops_lib.peak_of(device):
+    found['hardware_utilisation'] = per_device / peak
+  stats = device.memory_stats() or {}
+  if 'peak_bytes_in_use' in stats:
+    found['peak_memory_gib'] = stats['peak_bytes_in_use'] / 2**30
+  return found
+
+
+def describe(compiled, devices: int) -> str:
+  """One line on a `CompiledStep`."""
+  analysis = compiled.memory_analysis()
+  work = f'{compiled.flops / devices / 1e9:.3g} GFLOP a step and device'
+  if analysis is None:
+    return f'{work}, memory unknown'
+  size = analysis.argument_size_in_bytes + analysis.temp_size_in_bytes
+  return f'{size / 2**20:.0f} MiB arguments and temporaries per device, {work}'
