@@ -3,13 +3,16 @@
 import dataclasses
 import importlib
 import importlib.util
+import json
 import pathlib
 import subprocess
 import sys
 
 import pytest
 
+from seetalk_jax.errors import ConfigError
 from seetalk_jax.stages import base
+from seetalk_jax.training import all_stages
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 VARIANTS = ('tiny', 'demo', 'base', 'large')
@@ -67,6 +70,24 @@ def test_all_names_stages_in_an_order_that_works():
     trained |= set(stage_config.model)
   toys = {name for name in base.NETWORKS if name.startswith('toy')}
   assert trained == set(base.NETWORKS) - toys - ONLY_CONVERTED
+
+
+def test_all_can_command_every_stage(tmp_path):
+  config = load('all').get_config('demo')
+  for stage in config.stages:
+    command = all_stages.stage_command(config, stage, tmp_path, ROOT / 'train.py')
+    given = {
+      part.split('=')[0].removeprefix('--config.init.') for part in command if '--config.init.' in part
+    }
+    stage_config = load(stage).get_config('demo')
+    assert set(stage_config.init) - given <= {*stage_config.model, 'face_prior', *ONLY_CONVERTED, 'syncnet'}
+    # As if it had been trained: its networks are there for the next ones.
+    trained = set(stage_config.model) - {'discriminator', 'syncnet'}
+    (tmp_path / stage).mkdir()
+    (tmp_path / stage / 'result.json').write_text('{}')
+    (tmp_path / stage / 'config.json').write_text(json.dumps({'networks': dict.fromkeys(trained, {})}))
+  with pytest.raises(ConfigError, match='stage motion needs motion_codec'):
+    all_stages.stage_command(config, 'motion', tmp_path / 'empty', ROOT / 'train.py')
 
 
 def train(*arguments):

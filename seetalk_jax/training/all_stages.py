@@ -52,6 +52,10 @@ def run(config, workdir: str | os.PathLike, train_script: pathlib.Path) -> int:
   return 0
 
 
+# What a stage can do without: the portrait stage computes a prior itself, and nobody trains the others here.
+_OPTIONAL = ('face_prior', 'perceptual', 'syncnet')
+
+
 def stage_command(config, stage: str, workdir: pathlib.Path, train_script: pathlib.Path) -> list[str]:
   """The command that trains one stage, started from the latest earlier stages that train what it is given.
 
@@ -78,7 +82,7 @@ def stage_command(config, stage: str, workdir: pathlib.Path, train_script: pathl
   for name in stage_config.init:
     if name in places:
       command.append(f'--config.init.{name}={places[name]}')
-    elif name not in stage_config.model and name != 'face_prior':  # the portrait stage can compute that
+    elif name not in stage_config.model and name not in _OPTIONAL:
       raise ConfigError(
         f'stage {stage} needs {name}, which no earlier one of config.stages={config.stages} gives'
       )

@@ -1,6 +1,7 @@
 """A stage small enough to train in a second, with all that real ones have; also a program to kill.
 
-python tests/training/toy_stage.py WORKDIR [field=value ...] trains it.
+python tests/training/toy_stage.py WORKDIR [field=value ...] trains it; delay=SECONDS slows the data down, and
+meet=(PORT,COUNT,NUMBER) makes it one of several processes.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import numpy as np
 
 from seetalk_jax.models import blocks
 from seetalk_jax.stages import base
-from seetalk_jax.training import loop
+from seetalk_jax.training import hosts, loop
 
 
 class ToyNet(nn.Module):
@@ -216,6 +217,9 @@ def main() -> None:
   workdir, *changes = sys.argv[1:]
   values = {name: ast.literal_eval(value) for name, value in (change.split('=') for change in changes)}
   delay = values.pop('delay', 0.0)
+  if 'meet' in values:
+    port, count, number = values.pop('meet')
+    hosts.initialize(f'localhost:{port}', count, number)
   outcome = loop.train(
     get_config(**values), workdir, make_batches=lambda *a, **k: make_batches(*a, **k, delay=delay)
   )
