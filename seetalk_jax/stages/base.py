@@ -110,6 +110,10 @@ class StageBase:
     del frozen, batches
     return {}
 
+  def statistics_spec(self) -> dict[str, jax.ShapeDtypeStruct]:
+    """The shapes of all statistics that `loss` reads, of this stage and of earlier ones, for plans without data."""
+    return {}
+
   def features(self, frozen: Frozen, batch: Batch) -> Batch | None:
     """What frozen networks make of a batch, which `loss` takes in the batch's place; None: nothing to keep."""
     del frozen, batch
@@ -150,6 +154,11 @@ class PassStage(Protocol):
 
   def finalize(self, accumulator: PyTree) -> dict[str, np.ndarray]:
     """Accumulator -> statistics."""
+
+
+def float_spec(*shape: int) -> jax.ShapeDtypeStruct:
+  """A float32 array of a shape."""
+  return jax.ShapeDtypeStruct(shape, jnp.float32)
 
 
 def speech_spec(batch_size: int) -> dict[str, jax.ShapeDtypeStruct]:

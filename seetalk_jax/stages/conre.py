@@ -108,6 +108,14 @@ class ConReStage(base.StageBase):
       }
     return statistics
 
+  def statistics_spec(self) -> dict[str, jax.ShapeDtypeStruct]:
+    ages = ('age_mean', 'age_std') if self.attributes_weight else ()
+    lips = ('articulation_mean', 'articulation_std') if self.articulation_weight else ()
+    return {
+      **{name: base.float_spec() for name in ages},
+      **{name: base.float_spec(NUM_LIP_FIELDS) for name in lips},
+    }
+
   def init(self, rng: jax.Array, frozen: base.Frozen) -> tuple[dict[str, Any], dict[str, Any]]:
     del frozen
     speech, face, head = jax.random.split(rng, 3)

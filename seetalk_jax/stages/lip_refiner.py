@@ -123,6 +123,14 @@ class LipRefinerStage(base.StageBase):
       'lip_subspace_rest': np.float32(held[1]),
     }
 
+  def statistics_spec(self) -> dict[str, jax.ShapeDtypeStruct]:
+    width = self.frozen['motion_codec'].motion_dim
+    return {
+      'motion_mean': base.float_spec(width),
+      'motion_std': base.float_spec(width),
+      'lip_subspace': base.float_spec(width, self.networks['lip_refiner'].subspace_dim),
+    }
+
   def init(self, rng: jax.Array, frozen: base.Frozen) -> tuple[dict[str, Any], dict[str, Any]]:
     d, e = self.frozen['motion_codec'].motion_dim, self.frozen['speech_encoder'].token_dim
     params = self.networks['lip_refiner'].init(rng, jnp.zeros((1, 8, d)), jnp.zeros((1, 8, e)))['params']

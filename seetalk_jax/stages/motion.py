@@ -90,6 +90,10 @@ class MotionStage(base.StageBase):
     std = np.maximum(std, 0.05 * np.sqrt(np.mean(std**2)) + 1e-6)
     return {'motion_mean': mean.astype(np.float32), 'motion_std': std.astype(np.float32)}
 
+  def statistics_spec(self) -> dict[str, jax.ShapeDtypeStruct]:
+    width = self.frozen['motion_codec'].motion_dim
+    return {'motion_mean': base.float_spec(width), 'motion_std': base.float_spec(width)}
+
   def init(self, rng: jax.Array, frozen: base.Frozen) -> tuple[dict[str, Any], dict[str, Any]]:
     del frozen
     d, e = self.frozen['motion_codec'].motion_dim, self.frozen['speech_encoder'].token_dim

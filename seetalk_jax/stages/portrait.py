@@ -84,6 +84,18 @@ class PortraitStage(base.StageBase):
       sums = update(sums, frozen.variables('autoencoder'), batch['portrait'])
     return statistics | prior_statistics(finalize_prior(sums))
 
+  def statistics_spec(self) -> dict[str, jax.ShapeDtypeStruct]:
+    shape, spec = self.latent_shape, base.float_spec
+    names = ('face_prior_mean', 'face_prior_std')
+    found = {'beta0': spec(), 'latent_scale': spec(), **{name: spec(*shape) for name in names}}
+    if count := self.networks['portrait_unet'].num_directions:
+      found |= {
+        'face_prior_directions': spec(count, *shape),
+        'face_prior_variances': spec(count),
+        'face_prior_rest': spec(),
+      }
+    return found
+
   def init(self, rng: jax.Array, frozen: base.Frozen) -> tuple[dict[str, Any], dict[str, Any]]:
     del frozen
     unet_rng, saw_rng = jax.random.split(rng)

@@ -1,0 +1,138 @@
+"""One stage of tiny networks on several meshes of forced host devices, against one device; a program, for meshes_test.
+
+python tests/training/meshes.py STAGE DATA,FSDP,TENSOR ... prints a line of JSON for each mesh.
+"""
+
+import importlib.util
+import json
+import os
+import pathlib
+import sys
+
+STAGE, MESHES = sys.argv[1], [tuple(int(n) for n in text.split(',')) for text in sys.argv[2:]]
+os.environ['XLA_FLAGS'] = f'{os.environ.get("XLA_FLAGS", "")} --xla_force_host_platform_device_count=8'
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(ROOT)]
+
+import jax  # noqa: E402
+import jax.numpy as jnp  # noqa: E402
+import numpy as np  # noqa: E402
+from flax import linen as nn  # noqa: E402
+
+from seetalk_jax.stages import base  # noqa: E402
+from seetalk_jax.training import blueprint, sharding, state  # noqa: E402
+
+RATE = 0.02  # of SGD
+# In the place of what data would say.
+STATISTICS = {'std': 1.0, 'variances': 1.0, 'rest': 0.1, 'scale': 1.0}
+
+
+def load_config():
+  spec = importlib.util.spec_from_file_location('config', ROOT / 'configs' / f'{STAGE}.py')
+  module = importlib.util.module_from_spec(spec)
+  spec.loader.exec_module(module)
+  return module.get_config('tiny')
+
+
+def filled(tree, seed):
+  """Random arrays of the size that initialisation gives; scales near one."""
+  rng = np.random.default_rng(seed)
+
+  def one(path, x):
+    name = str(path[-1])
+    noise = rng.standard_normal(x.shape).astype(np.float32) / np.sqrt(max(1, int(np.prod(x.shape[:-1]))))
+    return (1 + 0.1 * noise if 'scale' in name else noise).astype(x.dtype)
+
+  return jax.tree_util.tree_map_with_path(one, tree)
+
+
+def statistic(name, spec):
+  for end, value in STATISTICS.items():
+    if name.endswith(end):
+      return np.full(spec.shape, value, np.float32)
+  rng = np.random.default_rng(3)
+  array = 0.1 * rng.standard_normal(spec.shape).astype(np.float32)
+  return np.linalg.qr(array)[0] if name == 'lip_subspace' else array
+
+
+def batch_of(stage):
+  batch = base.fake_batch(stage.batch_spec(8))
+  for name, value in batch.items():
+    if name.endswith('parts'):
+      batch[name] = value % 10
+    if name == 'num_samples':
+      batch[name] = np.full_like(value, 16_000)
+  return batch
+
+
+def run(plan, mesh):
+  """(losses of four steps, gradients of the first, parameters after three of SGD)."""
+  shardings = plan.shardings(mesh)
+  frozen = base.Frozen(
+    params=filled(plan.frozen.params, 1),
+    collections=filled(plan.frozen.collections, 2),
+    statistics={name: statistic(name, spec) for name, spec in plan.frozen.statistics.items()},
+  )
+  first = sharding.unbox(plan.state)
+  params = jax.device_put(filled(first.params, 4), shardings.params)
+  collections = jax.device_put(filled(first.collections, 5), shardings.collections)
+  frozen, batch = sharding.put_frozen(frozen, mesh), sharding.put_batch(batch_of(plan.stage), mesh)
+  trainable = plan.stage.trainable(params)
+  rng = state.rng_for(jax.random.key(1), 'loss', 0)
+
+  @jax.jit
+  def step(params, collections, frozen, batch):
+    with nn.logical_axis_rules(sharding.flax_rules()):
+      grad = jax.value_and_grad(plan.stage.loss, has_aux=True)
+      (loss, _), gradients = grad(params, frozen, collections, batch, rng, jnp.int32(0))
+    gradients = jax.tree.map(lambda g, use: g if use else jnp.zeros_like(g), gradients, trainable)
+    norm = jnp.sqrt(sum(jnp.sum(jnp.square(g)) for g in jax.tree.leaves(gradients)))
+    moved = jax.tree.map(lambda p, g: p - RATE / jnp.maximum(norm, 1.0) * g, params, gradients)
+    return loss, gradients, jax.lax.with_sharding_constraint(moved, shardings.params)
+
+  losses, found = [], None
+  with jax.set_mesh(mesh):
+    for _ in range(3):
+      loss, gradients, params = step(params, collections, frozen, batch)
+      found = jax.device_get(gradients) if found is None else found
+      losses.append(float(loss))
+  pieces = max(len({str(s.index) for s in x.addressable_shards}) for x in jax.tree.leaves(params))
+  return losses, found, jax.device_get(params), pieces
+
+
+def furthest(wanted, found):
+  """(path, difference over norm) of the leaf that differs most; leaves of rounding alone against the whole tree."""
+  leaves = jax.tree_util.tree_flatten_with_path(wanted)[0]
+  total = np.sqrt(sum(np.sum(np.square(leaf, dtype=np.float64)) for _, leaf in leaves))
+  worst = ('', 0.0)
+  for (path, leaf), other in zip(leaves, jax.tree.leaves(found), strict=True):
+    bound = max(np.linalg.norm(leaf), 1e-2 * total, 1e-30)
+    worst = max(
+      worst, (jax.tree_util.keystr(path), float(np.linalg.norm(other - leaf) / bound)), key=lambda x: x[1]
+    )
+  return worst
+
+
+def main() -> None:
+  plan = blueprint.make(load_config(), 'tiny')
+  devices = jax.devices()
+  wanted = run(plan, sharding.make_mesh(1, 1, 1, devices=devices[:1]))
+  for sizes in MESHES:
+    found = run(plan, sharding.make_mesh(*sizes, devices=devices[: int(np.prod(sizes))]))
+    losses = max(abs(a - b) / abs(a) for a, b in zip(wanted[0], found[0], strict=True))
+    content = {
+      'mesh': sizes,
+      'loss': losses,
+      'gradient': furthest(wanted[1], found[1]),
+      'parameters': furthest(wanted[2], found[2]),
+      'pieces': found[3],
+      'losses': wanted[0],
+      'scalars': [
+        jax.tree_util.keystr(k) for k, x in jax.tree_util.tree_flatten_with_path(wanted[1])[0] if not x.ndim
+      ],
+    }
+    print(json.dumps(content), flush=True)
+
+
+if __name__ == '__main__':
+  main()
