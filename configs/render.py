@@ -45,9 +45,7 @@ def get_config(variant: str = 'demo') -> ConfigDict:
       'feature_weight': 1.0,  # of the picture of mouth and eyes alone
       'train_appearance': False,  # phi_id and what m says of its modes too; then plain_weight above 0
       'hidden_weight': 0.5,  # of what of mouth and eyes the portrait does not show alone
-      'still_weight': 0.0
-      if common.is_big(variant)
-      else 1.0,  # of how far lips move what lies above them; needs truth
+      'still_weight': 0.0,  # of how far lips move what lies above them; needs truth, costs a second warp
       'plain_weight': 0.0,  # of the codec's own decoder, trained along when above 0
     }
   )

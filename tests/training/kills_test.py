@@ -1,0 +1,82 @@
+"""A run that is killed at 25 random moments, inside saves too, ends where the unbroken run ends, bit for bit."""
+
+import os
+import pathlib
+import random
+import subprocess
+import sys
+import time
+
+import jax
+import numpy as np
+import pytest
+
+from seetalk_jax.training import checkpoint
+from seetalk_jax.training.metrics_writer import read_metrics
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+STEPS, KILLS = 200, 25
+CHANGES = (f'num_steps={STEPS}', 'checkpoint_every=3', 'log_every=3', 'sample_every=50', 'delay=0.02')
+
+
+def start(workdir):
+  command = [sys.executable, str(ROOT / 'tests/training/toy_stage.py'), str(workdir), *CHANGES]
+  environment = {**os.environ, 'PYTHONPATH': str(ROOT), 'JAX_PLATFORMS': 'cpu'}
+  return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def state(workdir):
+  with checkpoint.Checkpoints(workdir) as saved:
+    return saved.latest, saved.read(('params', 'ema_params', 'opt_state', 'collections', 'statistics'))
+
+
+@pytest.mark.proof
+def test_twenty_five_kills_change_nothing(tmp_path):
+  whole = start(tmp_path / 'whole')
+  assert whole.wait(timeout=600) == 0, whole.stderr.read()
+  rng, workdir, kills, saving = random.Random(0), tmp_path / 'broken', 0, 0
+  while kills < KILLS:
+    process = start(workdir)
+    before = latest(workdir)
+    # Half of the kills wait for a save that is under way; the rest strike anywhere after the first new checkpoint.
+    in_save = kills % 2 == 0
+    deadline = time.monotonic() + 120
+    while process.poll() is None and time.monotonic() < deadline:
+      if in_save and unfinished(workdir):
+        break
+      if not in_save and latest(workdir) > before:
+        time.sleep(rng.uniform(0, 0.3))
+        break
+      time.sleep(0.001)
+    if process.poll() is not None:
+      assert process.returncode == 0, process.stderr.read()
+      break  # it was quicker than the kills
+    saving += unfinished(workdir)
+    process.kill()
+    process.wait()
+    kills += 1
+  print(f'{kills} kills, {saving} while a checkpoint was being written, latest step {latest(workdir)}')
+  assert kills == KILLS and saving >= 5
+  last = start(workdir)
+  assert last.wait(timeout=600) == 0, last.stderr.read()
+  (step, wanted), (other, found) = state(tmp_path / 'whole'), state(workdir)
+  assert step == other == STEPS
+  jax.tree.map(np.testing.assert_array_equal, wanted, found)
+  # The data came in the same order: every logged loss is that of the unbroken run.
+  losses = [
+    {line['step']: line['loss'] for line in read_metrics(d) if 'loss' in line}
+    for d in (tmp_path / 'whole', workdir)
+  ]
+  assert losses[0] == losses[1]
+
+
+def latest(workdir) -> int:
+  folder = workdir / 'checkpoints'
+  return (
+    max((int(p.name) for p in folder.iterdir() if p.name.isdigit()), default=-1) if folder.exists() else -1
+  )
+
+
+def unfinished(workdir) -> bool:
+  folder = workdir / 'checkpoints'
+  return folder.exists() and any('tmp' in p.name for p in folder.iterdir())
