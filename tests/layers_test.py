@@ -19,7 +19,7 @@ ALLOWED = {
   'data': {'errors', 'media'},
   'sampling': {'models', 'diffusion', 'media.constants', 'errors'},
   'stages': {'models', 'diffusion', 'sampling', 'data', 'media', 'errors'},
-  'training': {'stages', 'models', 'data', 'media', 'released', 'described', 'errors'},
+  'training': {'stages', 'models', 'data', 'media', 'released', 'described', 'example_inputs', 'errors'},
   'example_inputs': {'models', 'media.constants'},
   'described': {'models', 'example_inputs', 'errors'},
   'tensor_file': set(),
