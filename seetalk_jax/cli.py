@@ -23,6 +23,7 @@ COMMANDS = {
   'export': 'seetalk_jax.commands.export',
   'convert': 'seetalk_jax.commands.convert',
   'info': 'seetalk_jax.commands.info',
+  'plan': 'seetalk_jax.commands.plan',
 }
 CORPUS_HELP = 'make a corpus of the embedded synthetic world'
 

@@ -17,7 +17,10 @@ _QUERY_BLOCK = 512
 
 
 def platform() -> str:
-  """Where what is traced now will run: 'cpu', 'gpu' or 'tpu'."""
+  """Where what is traced now will run: 'cpu', 'gpu' or 'tpu'; the mesh in force knows best, it may be a plan."""
+  if (planned := getattr(jax.sharding.get_abstract_mesh(), 'abstract_device', None)) is not None:
+    if getattr(planned, 'platform', None):
+      return planned.platform
   device = jax.config.jax_default_device
   if device is None:
     return jax.default_backend()

@@ -141,17 +141,18 @@ def put_scalar(value: float, mesh: Mesh) -> jax.Array:
 
 
 def put_frozen(tree: PyTree, mesh: Mesh) -> PyTree:
-  """Frozen arrays onto the mesh: large ones are split along their largest divisible dimension over `fsdp`."""
+  """Frozen arrays onto the mesh, as `frozen_sharding` says."""
+  return jax.tree.map(lambda leaf: jax.device_put(leaf, frozen_sharding(np.shape(leaf), mesh)), tree)
 
-  def one(leaf):
-    shape, spec = np.shape(leaf), PartitionSpec()
-    fits = [i for i, size in enumerate(shape) if size % mesh.shape['fsdp'] == 0]
-    if fits and mesh.shape['fsdp'] > 1 and int(np.prod(shape)) >= _REPLICATE_BELOW:
-      largest = max(fits, key=lambda i: shape[i])
-      spec = PartitionSpec(*(['fsdp' if i == largest else None for i in range(len(shape))]))
-    return jax.device_put(leaf, NamedSharding(mesh, spec))
 
-  return jax.tree.map(one, tree)
+def frozen_sharding(shape: tuple[int, ...], mesh: Mesh) -> NamedSharding:
+  """Of a frozen array: large ones are split along their largest divisible dimension over `fsdp`."""
+  spec = PartitionSpec()
+  fits = [i for i, size in enumerate(shape) if size % mesh.shape['fsdp'] == 0]
+  if fits and mesh.shape['fsdp'] > 1 and int(np.prod(shape)) >= _REPLICATE_BELOW:
+    largest = max(fits, key=lambda i: shape[i])
+    spec = PartitionSpec(*(['fsdp' if i == largest else None for i in range(len(shape))]))
+  return NamedSharding(mesh, spec)
 
 
 def _is_boxed(x) -> bool:

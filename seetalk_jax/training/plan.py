@@ -1,0 +1,201 @@
+"""What a stage's training step needs on a TPU topology, from compiling it for chips that are not there.
+
+python -m seetalk_jax.training.plan CONFIG SIZE TOPOLOGY RESULT.json; `seetalk plan` runs it in a process of its own,
+since libtpu takes locks and talks.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+import pathlib
+import sys
+import time
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from seetalk_jax.errors import ConfigError, InputError
+from seetalk_jax.training import blueprint, flops, hlo, sharding
+from seetalk_jax.training import step as step_lib
+from seetalk_jax.training.chips import CHIPS
+
+# What the step cannot use: the runtime and fragmentation keep some.
+_USABLE = 0.95
+
+
+def make(config, size: str, topology: str, say=lambda text: None) -> dict[str, Any]:
+  """The plan of a stage on `topology`, one slice such as 'v5p:4x4x8' or 'v5e:16x16'.
+
+  Args:
+    config: of the stage.
+    size: of the networks that earlier stages give.
+    say: takes lines of progress.
+
+  Returns:
+    JSON values per chip: `fits`, `memory` (bytes: arguments, temporaries, outputs that are not arguments, of the chip),
+    `model_flops`, `hardware_flops`, `memory_traffic` (bytes), `collectives`, `seconds` (bounds: compute, memory, links,
+    step), `predicted_mfu` (a bound: model FLOPs over what the chip could do in the longest of the three),
+    `compile_seconds`.
+
+  Raises:
+    ConfigError: a mesh that does not fit the topology.
+    InputError: an unknown topology.
+  """
+  generation, chip, devices = _devices(topology)
+  mesh = sharding.make_mesh(**config.mesh, devices=devices)
+  say(f'mesh {dict(mesh.shape)} of {len(devices)} {generation} chips')
+  plan = blueprint.make(config, size)
+  shardings = plan.shardings(mesh)
+  state = _with_sharding(sharding.unbox(plan.state), shardings)
+  frozen = jax.tree.map(
+    lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=sharding.frozen_sharding(x.shape, mesh)),
+    plan.frozen.replace(statistics={}),
+  )
+  pieces, batch_size = config.get('accumulate', 1), config.data.batch_size
+  split = mesh.shape['data'] * mesh.shape['fsdp'] * pieces
+  if batch_size % split:
+    raise ConfigError(
+      f'config.data.batch_size={batch_size} is no multiple of {split}, data x fsdp x accumulate on {topology}: '
+      'make it one, or let mesh.tensor take more'
+    )
+  rows = sharding.batch_sharding(mesh)
+  batch = {
+    name: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=rows)
+    for name, x in plan.stage.batch_spec(batch_size).items()
+  }
+  root = jax.random.key(config.seed)
+  parameters = sum(math.prod(x.shape) for x in jax.tree.leaves(state.params))
+  say(f'{parameters / 1e6:.1f} M trained parameters, batch {batch_size}; compiling')
+  began = time.monotonic()
+  arguments = (
+    plan.stage,
+    plan.optimizer,
+    config.optimizer,
+    root,
+    mesh,
+    shardings,
+    state,
+    frozen,
+    batch,
+    pieces,
+  )
+  step = step_lib.compile_step(*arguments)
+  seconds = time.monotonic() - began
+  say(f'compiled in {seconds:.0f} s')
+  return {
+    'stage': config.stage,
+    'topology': topology,
+    'mesh': dict(mesh.shape),
+    'batch_size': batch_size,
+    'parameters': parameters,
+    **_analysis(step, _model_flops(plan, state, frozen, batch), chip, len(devices)),
+    'compile_seconds': round(seconds, 1),
+  }
+
+
+def _analysis(step, model_flops: float, chip, devices: int) -> dict[str, Any]:
+  memory, cost = step.compiled.memory_analysis(), step.compiled.cost_analysis() or {}
+  arguments, temporaries = memory.argument_size_in_bytes, memory.temp_size_in_bytes
+  fresh = max(0, memory.output_size_in_bytes - memory.alias_size_in_bytes)
+  traffic = hlo.collectives(step.compiled.as_text())
+  moved = sum(kind.bytes for kind in traffic.values())
+  bounds = {
+    'compute': step.flops / devices / chip.flops,
+    'memory': cost.get('bytes accessed', 0.0) / chip.memory_rate,
+    'links': moved / chip.link_rate,
+  }
+  longest = max(bounds.values())
+  needed = arguments + temporaries + fresh
+  return {
+    'fits': needed <= _USABLE * chip.memory,
+    'memory': {
+      'arguments': arguments,
+      'temporaries': temporaries,
+      'outputs': fresh,
+      'total': needed,
+      'chip': chip.memory,
+    },
+    'model_flops': model_flops / devices,
+    'hardware_flops': step.flops / devices,
+    'memory_traffic': cost.get('bytes accessed', 0.0),
+    'collectives': {kind: {'count': t.count, 'bytes': t.bytes} for kind, t in traffic.items()},
+    'seconds': {**bounds, 'step': longest},
+    'predicted_mfu': model_flops / devices / chip.flops / longest if longest else 0.0,
+  }
+
+
+def _model_flops(plan: blueprint.Blueprint, state, frozen, batch) -> float:
+  """Operations of loss and gradients of the whole batch, where nothing is computed again."""
+  networks = {
+    name: module.clone(remat='nothing') if hasattr(module, 'remat') else module
+    for name, module in plan.stage.networks.items()
+  }
+  stage = dataclasses.replace(plan.stage, networks=networks)
+  frozen = frozen.replace(statistics=plan.frozen.statistics)
+
+  def loss(params, frozen, collections, batch):
+    return stage.loss(params, frozen, collections, batch, jax.random.key(0), jnp.int32(0))
+
+  bare = jax.tree.map(
+    lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype), (state.params, frozen, state.collections, batch)
+  )
+  return flops.count(jax.make_jaxpr(jax.grad(loss, has_aux=True))(*bare))
+
+
+def _with_sharding(tree, shardings):
+  return jax.tree.map(lambda x, s: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=s), tree, shardings)
+
+
+def _devices(topology: str):
+  """(generation, its chip, devices) of 'v5e:16x16'."""
+  from jax.experimental import topologies
+
+  generation = topology.partition(':')[0]
+  if generation not in CHIPS:
+    raise InputError(
+      f'topology {topology!r}, --topology: write GENERATION:AxB or AxBxC with one of {", ".join(CHIPS)}'
+    )
+  try:
+    found = topologies.get_topology_desc(platform='tpu', topology_name=topology)
+  except Exception as e:
+    first = str(e).strip().splitlines()[0]
+    raise InputError(f'topology {topology!r}, --topology: {first} (extra `tpu` brings libtpu)') from e
+  return generation, CHIPS[generation], list(found.devices)
+
+
+def load_config(spec: str):
+  """The configuration that 'configs/STAGE.py:VARIANT' names, and its variant."""
+  import importlib.util
+
+  path, _, variant = spec.partition(':')
+  file = pathlib.Path(path).resolve()
+  if not file.is_file():
+    raise InputError(f'no such configuration, {path}: give configs/STAGE.py:VARIANT')
+  sys.path.insert(0, str(file.parent.parent))  # configurations import each other
+  loaded = importlib.util.spec_from_file_location('planned_config', file)
+  module = importlib.util.module_from_spec(loaded)
+  loaded.loader.exec_module(module)
+  try:
+    config = module.get_config(variant) if variant else module.get_config()
+  except ValueError as e:
+    raise InputError(f'{e}, --config') from e
+  return config, variant or 'demo'
+
+
+def main(argv: list[str]) -> None:
+  """`CONFIG SIZE TOPOLOGY RESULT [field=JSON ...]`; RESULT gets the plan, or {'error': one line}."""
+  spec, size, topology, result, *changes = argv
+  try:
+    config, variant = load_config(spec)
+    config.update_from_flattened_dict({k: json.loads(v) for k, v in (c.split('=', 1) for c in changes)})
+    content = make(config, size or variant, topology, lambda text: print(f'@{text}', flush=True))
+  except InputError as e:
+    content = {'error': str(e)}
+  pathlib.Path(result).write_text(json.dumps(content))
+
+
+if __name__ == '__main__':
+  main(sys.argv[1:])

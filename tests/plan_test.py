@@ -1,0 +1,82 @@
+"""`seetalk plan`: what it says of a plan, what it refuses, and a real one where libtpu is at hand."""
+
+import importlib.util
+import json
+import pathlib
+
+import pytest
+
+from seetalk_jax import cli
+from seetalk_jax.commands import plan as command
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+PLAN = {
+  'stage': 'portrait',
+  'topology': 'v5e:4x4',
+  'mesh': {'data': 2, 'fsdp': 8, 'tensor': 1},
+  'batch_size': 64,
+  'parameters': 861_000_000,
+  'fits': True,
+  'memory': {
+    'arguments': 2**30,
+    'temporaries': 3 * 2**30,
+    'outputs': 0,
+    'total': 4 * 2**30,
+    'chip': 16 * 2**30,
+  },
+  'model_flops': 6e12,
+  'hardware_flops': 8e12,
+  'memory_traffic': 40e9,
+  'collectives': {'all-gather': {'count': 12, 'bytes': 3e9}},
+  'seconds': {'compute': 0.04, 'memory': 0.05, 'links': 0.015, 'step': 0.05},
+  'predicted_mfu': 0.6,
+  'compile_seconds': 100.0,
+}
+
+
+def test_what_is_said_of_a_plan():
+  text = command.describe(PLAN)
+  assert 'fits: 4.00 of 16 GiB a chip' in text and 'all-gather: 12 times, 3 GB' in text
+  assert 'an MFU of at most 60 %, bound by memory' in text and 'HBM bounds it' in text
+  linked = {**PLAN, 'seconds': {**PLAN['seconds'], 'links': 0.1, 'step': 0.1}}
+  assert 'links bound it' in command.describe(linked)
+  full = {**PLAN, 'fits': False}
+  assert 'DOES NOT FIT' in command.describe(full) and 'activations weigh most' in command.describe(full)
+  heavy = {**full, 'memory': {**PLAN['memory'], 'arguments': 20 * 2**30}}
+  assert 'let mesh.fsdp take over' in command.describe(heavy)
+
+
+@pytest.mark.parametrize(
+  'argv, message',
+  [
+    (['--config', 'none.py:base', '--topology', 'v5e:4x4'], 'no such configuration, none.py'),
+    (
+      ['--config', '{root}/configs/motion.py:base', '--topology', 'v5e:4x4', '--set', 'mesh.fsdp=x'],
+      'write FIELD=JSON',
+    ),
+    (['--config', '{root}/configs/motion.py:huge', '--topology', 'v5e:4x4'], "variant 'huge' is unknown"),
+    (['--config', '{root}/configs/motion.py:tiny', '--topology', 'v1:4x4'], "topology 'v1:4x4'"),
+  ],
+)
+def test_mistakes_are_one_line(argv, message, tmp_path, monkeypatch, capsys):
+  monkeypatch.setenv('XDG_CACHE_HOME', str(tmp_path))
+  assert cli.main(['plan', '--quiet', *(a.replace('{root}', str(ROOT)) for a in argv)]) == 2
+  err = capsys.readouterr().err
+  assert err.startswith('error: ') and err.count('\n') == 1 and message in err
+  assert not list(tmp_path.rglob('*.json'))
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(importlib.util.find_spec('libtpu') is None, reason='needs libtpu (extra tpu)')
+def test_a_real_plan_is_made_once(tmp_path, monkeypatch, capsys):
+  monkeypatch.setenv('XDG_CACHE_HOME', str(tmp_path))
+  argv = ['plan', '--config', str(ROOT / 'configs/motion.py:tiny'), '--topology', 'v5e:2x2', '--set']
+  argv += ['data.batch_size=8', '--json']
+  assert cli.main(argv) == 0
+  plan = json.loads(capsys.readouterr().out)
+  assert (
+    plan['fits'] and 0 < plan['predicted_mfu'] < 1 and plan['mesh'] == {'data': 4, 'fsdp': 1, 'tensor': 1}
+  )
+  assert plan['hardware_flops'] >= plan['model_flops'] > 0 and plan['collectives']['all-reduce']['bytes'] > 0
+  monkeypatch.setattr(command, '_compile', lambda *_: pytest.fail('compiled again'))
+  assert cli.main(argv) == 0 and json.loads(capsys.readouterr().out) == plan

@@ -1,0 +1,56 @@
+"""What a program's text says of its collectives, against sums on paper."""
+
+import pytest
+
+from seetalk_jax.training import hlo
+
+TEXT = """HloModule jit_step, is_scheduled=true
+
+%add (a: f32[], b: f32[]) -> f32[] {
+  %a = f32[] parameter(0)
+  %b = f32[] parameter(1)
+  ROOT %sum = f32[] add(%a, %b)
+}
+
+%body (p: (s32[], bf16[8,16])) -> (s32[], bf16[8,16]) {
+  %p = (s32[], bf16[8,16]) parameter(0)
+  %x = bf16[8,16]{1,0} get-tuple-element(%p), index=1
+  %gathered = bf16[64,16]{1,0} all-gather(%x), channel_id=1, replica_groups=[4,8]<=[32], dimensions={0}
+  %back = bf16[8,16]{1,0} reduce-scatter(%gathered), replica_groups={{0,1,2,3,4,5,6,7}}, to_apply=%add
+  ROOT %pair = (s32[], bf16[8,16]) tuple(%i, %back)
+}
+
+%condition (p: (s32[], bf16[8,16])) -> pred[] {
+  %p = (s32[], bf16[8,16]) parameter(0)
+  ROOT %less = pred[] compare(%i, %n), direction=LT
+}
+
+ENTRY %main (x: bf16[8,16]) -> f32[4] {
+  %x = bf16[8,16]{1,0} parameter(0)
+  %loop = (s32[], bf16[8,16]) while(%start), condition=%condition, body=%body, backend_config={"known_trip_count":{"n":"10"}}
+  %sum = f32[100]{0:T(128)} all-reduce(%y), replica_groups={{0,1},{2,3}}, to_apply=%add
+  %begun = (f32[2,8]{1,0}, f32[8,8]{1,0}) all-gather-start(%z), replica_groups=[8,4]<=[32], dimensions={0}
+  %ended = f32[8,8]{1,0} all-gather-done(%begun)
+  ROOT %moved = f32[4]{0} collective-permute(%w), source_target_pairs={{0,1},{1,0}}
+}
+"""  # noqa: E501
+
+
+def test_kinds_counts_and_bytes():
+  found = hlo.collectives(TEXT)
+  assert set(found) == {'all-gather', 'reduce-scatter', 'all-reduce', 'collective-permute'}
+  # Ten times in the loop, an eighth of which was there already; and once, started and ended apart.
+  assert found['all-gather'].count == 11
+  assert found['all-gather'].bytes == pytest.approx(10 * 64 * 16 * 2 * 7 / 8 + 8 * 8 * 4 * 3 / 4)
+  assert found['reduce-scatter'] == hlo.Traffic(10, 10 * 8 * 16 * 2 * 7)
+  assert found['all-reduce'] == hlo.Traffic(1, 100 * 4 * 2 / 2)
+  assert found['collective-permute'] == hlo.Traffic(1, 16.0)
+
+
+def test_a_program_without_any():
+  assert (
+    hlo.collectives(
+      'HloModule none\n\nENTRY %main (x: f32[]) -> f32[] {\n  ROOT %x = f32[] parameter(0)\n}\n'
+    )
+    == {}
+  )
