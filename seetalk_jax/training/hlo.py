@@ -20,6 +20,10 @@ _CALLED = re.compile(r'(?:calls|to_apply|body|condition)=%?([\w.-]+)|branch_comp
 _TRIPS = re.compile(r'"known_trip_count":\{"n":"(\d+)"')
 _LISTED = re.compile(r'replica_groups=\{\{([\d,]*)\}')
 _IOTA = re.compile(r'replica_groups=\[(\d+),(\d+)\]')
+# mesh['axis_0'=2,'axis_1'=8] {'axis_1'}, where a part of an axis reads 'axis_1':(2)4.
+_NAMED = re.compile(r'replica_groups=mesh\[([^\]]*)\][^{]*\{([^}]*)\}')
+_AXIS = re.compile(r"'(\w+)'=(\d+)")
+_USED = re.compile(r"'(\w+)'(?::\(\d+\)(\d+))?")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,11 +39,17 @@ class Traffic:
   bytes: float
 
 
-def collectives(text: str) -> dict[str, Traffic]:
+def collectives(text: str, devices: int) -> dict[str, Traffic]:
   """Kind -> traffic of one device, loops counted as often as they run (once where nobody knows).
 
   Of an array that n devices hold together a gather or an exchange brings (n - 1) / n, a sum twice that, a sum
   whose result is scattered once that of its input.
+
+  Args:
+    devices: that run the program; groups that are not told are all of them.
+
+  Raises:
+    ValueError: groups in a form that is not known here.
   """
   bodies, entry = _computations(text)
   times: dict[str, int] = collections.defaultdict(int)
@@ -65,7 +75,7 @@ def collectives(text: str) -> dict[str, Traffic]:
         else sum(_sizes(shape))
       )
       found[base][0] += times[name]
-      found[base][1] += times[name] * size * _received(base, _group(rest))
+      found[base][1] += times[name] * size * _received(base, _group(base, rest, devices))
   return {kind: Traffic(count, moved) for kind, (count, moved) in found.items() if count}
 
 
@@ -90,12 +100,18 @@ def _sizes(shape: str) -> list[float]:
   ]
 
 
-def _group(rest: str) -> int:
+def _group(kind: str, rest: str, devices: int) -> int:
+  """How many devices take part together."""
+  if found := _NAMED.search(rest):
+    sizes = {name: int(size) for name, size in _AXIS.findall(found.group(1))}
+    return math.prod(int(part) if part else sizes[name] for name, part in _USED.findall(found.group(2)))
   if found := _IOTA.search(rest):
     return int(found.group(2))
   if found := _LISTED.search(rest):
     return len(found.group(1).split(','))
-  return 2
+  if kind == 'collective-permute' or 'replica_groups={}' in rest:
+    return devices
+  raise ValueError(f'replica groups of {kind} do not read: {rest[:200]}')
 
 
 def _received(kind: str, n: int) -> float:

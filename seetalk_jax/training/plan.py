@@ -100,7 +100,7 @@ def _analysis(step, model_flops: float, chip, devices: int) -> dict[str, Any]:
   memory, cost = step.compiled.memory_analysis(), step.compiled.cost_analysis() or {}
   arguments, temporaries = memory.argument_size_in_bytes, memory.temp_size_in_bytes
   fresh = max(0, memory.output_size_in_bytes - memory.alias_size_in_bytes)
-  traffic = hlo.collectives(step.compiled.as_text())
+  traffic = hlo.collectives(step.compiled.as_text(), devices)
   moved = sum(kind.bytes for kind in traffic.values())
   bounds = {
     'compute': step.flops / devices / chip.flops,

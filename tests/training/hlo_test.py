@@ -37,7 +37,7 @@ ENTRY %main (x: bf16[8,16]) -> f32[4] {
 
 
 def test_kinds_counts_and_bytes():
-  found = hlo.collectives(TEXT)
+  found = hlo.collectives(TEXT, 32)
   assert set(found) == {'all-gather', 'reduce-scatter', 'all-reduce', 'collective-permute'}
   # Ten times in the loop, an eighth of which was there already; and once, started and ended apart.
   assert found['all-gather'].count == 11
@@ -48,9 +48,30 @@ def test_kinds_counts_and_bytes():
 
 
 def test_a_program_without_any():
-  assert (
-    hlo.collectives(
-      'HloModule none\n\nENTRY %main (x: f32[]) -> f32[] {\n  ROOT %x = f32[] parameter(0)\n}\n'
-    )
-    == {}
+  text = 'HloModule none\n\nENTRY %main (x: f32[]) -> f32[] {\n  ROOT %x = f32[] parameter(0)\n}\n'
+  assert hlo.collectives(text, 8) == {}
+
+
+@pytest.mark.parametrize(
+  'groups, size',
+  [
+    ("mesh['axis_0'=2,'axis_1'=8] {'axis_1'}", 8),
+    ("mesh['axis_0'=2,'axis_1'=8] {'axis_0','axis_1'}", 16),
+    ("mesh['axis_0'=2,'axis_1'=8] {'axis_0','axis_1':(2)4}", 8),
+    ('{{0,2,4,6},{1,3,5,7}}', 4),
+    ('[2,8]<=[8,2]T(1,0)', 8),
+    ('{}', 16),
+  ],
+)
+def test_forms_of_groups(groups, size):
+  line = f'  ROOT %y = f32[64]{{0}} all-gather(%x), replica_groups={groups}, dimensions={{0}}'
+  text = f'ENTRY %main (x: f32[4]) -> f32[64] {{\n{line}\n}}\n'
+  assert hlo.collectives(text, 16)['all-gather'].bytes == pytest.approx(256 * (size - 1) / size)
+
+
+def test_unknown_groups_are_no_guess():
+  text = (
+    'ENTRY %main (x: f32[4]) -> f32[64] {\n  ROOT %y = f32[64]{0} all-gather(%x), replica_groups=new\n}\n'
   )
+  with pytest.raises(ValueError, match='do not read'):
+    hlo.collectives(text, 16)
