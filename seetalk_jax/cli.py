@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import errno
 import importlib
+import os
 import signal
 import sys
 from collections.abc import Sequence
@@ -76,9 +77,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = make_parser().parse_args(argv)
     with _terminating():
       args.run(args)
+    sys.stdout.flush()  # here, where a reader that is gone is understood
   except InputError as error:
     print(f'error: {error}', file=sys.stderr)
     return 2
+  except BrokenPipeError:  # `seetalk info demo | head`
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 128 + signal.SIGPIPE
   except OSError as error:
     if error.errno not in _DISK_ERRORS:
       raise

@@ -50,6 +50,12 @@ def run(capsys, *argv):
   return status, captured.out, captured.err
 
 
+def test_a_reader_that_goes_away_is_no_fault(release):
+  command = f'{sys.executable} -m seetalk_jax info {release} | true; exit ${{PIPESTATUS[0]}}'
+  out = subprocess.run(['bash', '-c', command], capture_output=True, text=True, timeout=120)
+  assert out.returncode in (0, 141) and 'Traceback' not in out.stderr and 'BrokenPipe' not in out.stderr
+
+
 def test_generate_and_what_it_says(workplace, release, capsys):
   status, out, err = run(
     capsys, 'generate', '../speech.wav', '-o', 'talk.mp4', '--checkpoint', release, '--seed', 7,
