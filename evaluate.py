@@ -6,10 +6,10 @@
     python evaluate.py --config configs/demo.py --only none --speech-dir RECORDINGS
     python evaluate.py --config configs/figure3.py --workdir runs/figure3 --config.init.face_encoder=runs/demo/conre
 
-Parts: lips, life, voice, identity, codec, reenactment, refinement, speed, and retrieval where --config.conre names a
-run of that stage; of an experiment (configs/figure3.py): train, measure. The renderings and the networks that read
-the pictures do not depend on the checkpoint and are kept in --workdir. The table goes to stdout, progress to stderr,
-everything to --json.
+Parts: lips, life, voice, identity, codec, reenactment, flicker, refinement, speed, and retrieval where --config.conre
+names a run of that stage; of an experiment (configs/figure3.py): train, measure. The renderings and the networks that
+read the pictures do not depend on the checkpoint and are kept in --workdir. The table goes to stdout, progress to
+stderr, everything to --json.
 """
 
 from __future__ import annotations

@@ -39,6 +39,8 @@ def get_config(arg: str | None = None) -> ml_collections.ConfigDict:
   config.reenactment = ml_collections.ConfigDict(
     dict(people=12, frames=40, stride=6, seed=70_001, weights=(1.0, 0.75, 0.5, 0.25, 0.0))
   )
+  # Neighbouring frames of portraits that videos of themselves drive.
+  config.flicker = ml_collections.ConfigDict(dict(people=8, frames=24, seed=80_001))
   config.sync_expert = (
     ''  # a run of the stage sync_expert with another seed and size, for the part `refinement`
   )
@@ -55,4 +57,5 @@ def get_config(arg: str | None = None) -> ml_collections.ConfigDict:
     config.reachable_speakers = 1_000
     config.codec.pairs = 6
     config.reenactment.people, config.reenactment.frames = 3, 8
+    config.flicker.people, config.flicker.frames = 2, 6
   return config

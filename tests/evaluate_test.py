@@ -154,6 +154,11 @@ def test_reenactment_tells_who_moves_from_who_is_seen(evaluated):
   assert by_name['perplexity on held-out frames, % of the codes'].value == pytest.approx(50)
 
 
+def test_a_perfect_copy_flickers_as_the_exact_rendering_does(evaluated):
+  values = {figure.name.rpartition(', ')[2]: figure.value for figure in evaluated.run(['flicker'])}
+  assert values['codec'] == values['exact rendering'] >= 0 and set(values) > {'copy'}
+
+
 def test_readers_are_kept_between_evaluations(tmp_path):
   config = _config()
   config.looks.num, config.reader.steps, config.reader.batch_size = 6, 1, 2

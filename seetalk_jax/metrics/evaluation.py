@@ -17,6 +17,7 @@ from tqdm import tqdm
 from seetalk_jax.errors import ConfigError
 from seetalk_jax.metrics import (
   codec,
+  flicker,
   generated,
   identity,
   identity_figures,
@@ -36,7 +37,18 @@ from seetalk_jax.metrics import (
 )
 from seetalk_jax.metrics.report import Figure
 
-PARTS = ('lips', 'life', 'voice', 'identity', 'codec', 'reenactment', 'refinement', 'retrieval', 'speed')
+PARTS = (
+  'lips',
+  'life',
+  'voice',
+  'identity',
+  'codec',
+  'reenactment',
+  'flicker',
+  'refinement',
+  'retrieval',
+  'speed',
+)
 
 
 class Talk(NamedTuple):
@@ -172,6 +184,19 @@ class Evaluation:
       reenactment.leak_figure(*latents),
       reenactment.perplexity_figure(*self.generator.codes(np.concatenate([s.own for s in sets]))),
     ]
+
+  def flicker(self) -> list[Figure]:
+    """What changes between neighbouring frames beyond the motion."""
+    settings = self.config.flicker
+    return flicker.flicker_figures(
+      self.world,
+      self.face_speakers,
+      self.generator.rebuild,
+      people=settings.people,
+      frames=settings.frames,
+      seed=settings.seed,
+      size=self.config.image_size,
+    )
 
   def refinement(self) -> list[Figure]:
     """What lip refinement changes, and what not."""

@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from seetalk_jax.models import blocks
+from seetalk_jax.models.canonical import match_canonical
 from seetalk_jax.stages import base, critics, losses
 
 # Parts of the codec that make m or read it: kept, where m must keep its meaning for M_diff and the lip subspace.
@@ -146,7 +147,7 @@ class MotionCodecStage(critics.CriticOptions, base.StageBase):
     visible = warped.occlusion
     if self.with_truth:
       reach = (self.reach_cells, self.reach_cells)
-      flow_truth = losses.match_canonical(
+      flow_truth = match_canonical(
         *(batch[f'{side}_{what}'] for what in ('canonical', 'parts') for side in ('source', 'target')),
         reach=reach,
       )

@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from seetalk_jax.models import blocks
+from seetalk_jax.models.canonical import match_canonical
 from seetalk_jax.models.codebook import straight_through_lookup
 from seetalk_jax.stages import base, critics, losses
 from seetalk_jax.stages.code_transformer import code_losses, init_renderer
@@ -121,7 +122,7 @@ class RenderStage(critics.CriticOptions, base.StageBase):
 
     head, visible = None, stop(warped.occlusion)
     if self.with_truth:
-      truth = losses.match_canonical(
+      truth = match_canonical(
         *(batch[f'{side}_{what}'] for what in ('canonical', 'parts') for side in ('source', 'target'))
       )
       found = losses.flow_losses(

@@ -10,6 +10,7 @@ import pytest
 
 from seetalk_jax.errors import ConfigError
 from seetalk_jax.models import blocks
+from seetalk_jax.models.canonical import match_canonical
 from seetalk_jax.models.motion_codec import MotionCodec
 from seetalk_jax.models.mouth import boxes_around, crop_boxes, inside_boxes
 from seetalk_jax.models.warping import warp
@@ -104,7 +105,7 @@ def scene(shift):
 @pytest.mark.parametrize('shift', [(0, 0), (3, -2), (2.4, 1.3)])
 def test_flow_is_found_to_a_fraction_of_a_cell(shift):
   source, target, parts = scene(shift)
-  truth = losses.match_canonical(source, target, parts, parts, reach=(6, 6))
+  truth = match_canonical(source, target, parts, parts, reach=(6, 6))
   inner = truth.flow[0, 8:24, 8:24] * 32
   np.testing.assert_allclose(inner, np.broadcast_to(-np.asarray(shift, np.float32), inner.shape), atol=0.08)
   assert truth.visible[0, 8:24, 8:24].min() > 0.9
@@ -115,11 +116,11 @@ def test_flow_is_found_to_a_fraction_of_a_cell(shift):
 
 def test_what_the_source_hides_is_not_visible():
   source, target, parts = scene((10, 0))
-  truth = losses.match_canonical(source, target, parts, parts, reach=(2, 14))
+  truth = match_canonical(source, target, parts, parts, reach=(2, 14))
   # The first columns show what was left of the picture.
   assert truth.visible[0, :, :7].max() < 0.1 < 0.9 < truth.visible[0, 4:28, 14:28].min()
   other = parts.at[:, :, 16:].set(8)  # teeth are no skin
-  truth = losses.match_canonical(source, source, parts, other, reach=(2, 2))
+  truth = match_canonical(source, source, parts, other, reach=(2, 2))
   assert truth.visible[0, 4:28, 20:].max() == 0 and truth.visible[0, :, :14].min() > 0.9
 
 
