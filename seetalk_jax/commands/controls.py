@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import argparse
 import pathlib
-from typing import Any
-
-import numpy as np
+from typing import TYPE_CHECKING, Any
 
 from seetalk_jax.commands import options
 from seetalk_jax.errors import InputError
+
+if TYPE_CHECKING:
+  import numpy as np
 
 # As `models.motion_controls`, which --help does not load; a test holds them together.
 TRACKS = {'pose': 3, 'blink': 1}
@@ -76,6 +77,8 @@ def any_given(args: argparse.Namespace) -> bool:
 
 def _track(name: str, path: str) -> np.ndarray:
   """float32 `[n, channels]` from a .npy file or text."""
+  import numpy as np  # only here: --help loads no more than it needs
+
   channels = TRACKS[name]
   try:
     if pathlib.Path(path).suffix == '.npy':

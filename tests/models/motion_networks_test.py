@@ -124,7 +124,7 @@ def test_sync_expert_embeds_on_the_sphere():
   module = SyncExpert.build('tiny')
   speech, mouth = 0.1 * normal(0, 3, 3200), normal(1, 3, 5, 48, 96, 3)
   params = blocks.init_params(module, jax.random.key(0), speech, mouth)
-  for x, method in ((speech, 'audio'), (mouth, 'mouth')):
+  for x, method in ((speech, 'speech_vector'), (mouth, 'picture_vector')):
     embedding = module.apply({'params': params}, x, method=method)
     assert embedding.shape == (3, 32)
     np.testing.assert_allclose(jnp.linalg.norm(embedding, axis=-1), 1, atol=1e-4)

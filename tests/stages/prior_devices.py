@@ -29,8 +29,8 @@ def main() -> None:
   seen, results = {}, {}
   put_batch, finalize = sharding.put_batch, FacePriorStage.finalize
 
-  def watched_put(batch, mesh):
-    batch = put_batch(batch, mesh)
+  def watched_put(batch, mesh, *rows):
+    batch = put_batch(batch, mesh, *rows)
     seen['pieces'] = len({str(shard.index) for shard in batch['portrait'].addressable_shards})
     return batch
 
