@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from typing import Any
 
 import jax
@@ -53,7 +54,7 @@ def make(config, size: str) -> Blueprint:
   given: dict[str, nn.Module] = {}
   for name in sorted(config.init):
     if name in base.NETWORKS and name not in config.model and name not in _NOT_GIVEN:
-      given[name] = base.network_for(name, _with_model(config, name, size), {})
+      given[name] = base.make_network(name, size, dtype=config.get('dtype', 'float32'))
   stage = base.build_stage(config, given)
   networks = {**stage.frozen, **stage.networks}
   params, collections = {}, {}
@@ -74,18 +75,7 @@ def make(config, size: str) -> Blueprint:
 _NOT_GIVEN = ('perceptual', 'syncnet')
 
 
-def _with_model(config, name: str, size: str):
-  changed = config.copy_and_resolve_references()
-  with changed.unlocked():
-    changed.model[name] = size
-  return changed
-
-
 def _variables(name: str, module: nn.Module, networks, side: int) -> PyTree:
   inputs, method = example_inputs.of(name, module, networks, side=side)
-  given = {} if method is None else {'method': method}
-  return jax.eval_shape(lambda: module.init(jax.random.key(0), *_zeros(inputs), **given))
-
-
-def _zeros(tree: PyTree) -> PyTree:
-  return jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), tree)
+  key = jax.ShapeDtypeStruct((2,), jnp.uint32)
+  return jax.eval_shape(functools.partial(module.init, method=method), key, *inputs)

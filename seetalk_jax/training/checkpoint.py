@@ -15,6 +15,7 @@ from flax import linen as nn
 
 from seetalk_jax import described
 from seetalk_jax.errors import CheckpointError, ConfigError
+from seetalk_jax.training.by_path import path_of
 from seetalk_jax.training.state import TrainState
 
 PyTree = Any
@@ -166,10 +167,7 @@ def _best(spec: str) -> ocp.checkpoint_managers.PreservationPolicy:
 
 def _shapes(tree: PyTree) -> dict[str, tuple[int, ...]]:
   flat = jax.tree_util.tree_flatten_with_path(tree, is_leaf=lambda x: hasattr(x, 'shape'))[0]
-  return {
-    '/'.join(str(getattr(key, 'key', getattr(key, 'idx', key))) for key in path): tuple(leaf.shape)
-    for path, leaf in flat
-  }
+  return {path_of(keys): tuple(leaf.shape) for keys, leaf in flat}
 
 
 def check_same_shapes(name: str, have: PyTree, want: PyTree, where: str) -> None:

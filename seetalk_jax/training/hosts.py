@@ -6,7 +6,6 @@ import hashlib
 import json
 import pathlib
 import socket
-from collections.abc import Mapping
 
 import jax
 import numpy as np
@@ -68,7 +67,7 @@ def describe_run(config) -> dict[str, str]:
   }
 
 
-def check_alike(own: Mapping[str, str]) -> None:
+def check_alike(config) -> None:
   """All processes compare what `describe_run` says of them; together, so all of them must call it.
 
   Raises:
@@ -76,6 +75,7 @@ def check_alike(own: Mapping[str, str]) -> None:
   """
   if jax.process_count() == 1:
     return
+  own = describe_run(config)
   digests = b''.join(bytes.fromhex(value) for value in own.values())
   name = socket.gethostname().encode()[:_NAME_BYTES].ljust(_NAME_BYTES)
   row = np.frombuffer(digests + name, np.uint8)

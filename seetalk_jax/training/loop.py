@@ -74,7 +74,7 @@ def _train(config, workdir: pathlib.Path, make_batches: MakeBatches | None, dry_
   stage = lora.adapt(stage, config, given)
   mesh = sharding.make_mesh(**config.mesh)
   data = StageData(config, stage, make_batches, mesh)
-  hosts.check_alike(hosts.describe_run(config))
+  hosts.check_alike(config)
   saved = checkpoint.Checkpoints(
     workdir, config.keep_checkpoints, config.get('keep_every', 0), config.get('keep_best', '')
   )

@@ -143,7 +143,7 @@ def test_what_must_be_alike(tmp_path):
   assert own == hosts.describe_run(toy_stage.get_config())
   other = hosts.describe_run(toy_stage.get_config(seed=1))
   assert {name for name in own if own[name] != other[name]} == {'configuration'}
-  hosts.check_alike(own)  # alone there is nobody to differ from
+  hosts.check_alike(toy_stage.get_config())  # alone there is nobody to differ from
 
 
 def test_coordinator_number_and_count_come_together():
