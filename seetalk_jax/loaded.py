@@ -14,7 +14,7 @@ import flax.errors
 import jax
 
 import seetalk_jax
-from seetalk_jax import described, released
+from seetalk_jax import described, installation, released
 from seetalk_jax.clip import Progress
 from seetalk_jax.errors import InputError
 from seetalk_jax.media import face as face_lib
@@ -161,9 +161,7 @@ def use_compilation_cache(folder: str | os.PathLike | None = None) -> None:
   if jax.config.jax_compilation_cache_dir:
     return
   if folder is None:
-    folder = (
-      pathlib.Path(os.environ.get('XDG_CACHE_HOME') or pathlib.Path.home() / '.cache') / 'seetalk-jax' / 'xla'
-    )
+    folder = installation.cache_dir() / 'xla'
   try:
     pathlib.Path(folder).mkdir(parents=True, exist_ok=True)
   except OSError:

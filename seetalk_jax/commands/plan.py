@@ -15,6 +15,7 @@ import threading
 import time
 from typing import Any
 
+from seetalk_jax import installation
 from seetalk_jax.errors import InputError
 
 HELP = 'does a training stage fit a TPU topology, and what bounds it'
@@ -75,18 +76,17 @@ def _place(args: argparse.Namespace, changes: list[str]) -> pathlib.Path:
   """Where the plan of these arguments, this code and these configurations is kept."""
   import importlib.metadata as metadata
 
-  package = pathlib.Path(__file__).resolve().parents[1]
   folder = pathlib.Path(args.config.partition(':')[0]).resolve().parent
-  total = hashlib.sha256(json.dumps([args.config, args.topology, args.size, changes]).encode())
-  for path in [*sorted(package.rglob('*.py')), *sorted(folder.glob('*.py'))]:
+  asked = [args.config, args.topology, args.size, changes, installation.code_digest()]
+  total = hashlib.sha256(json.dumps(asked).encode())
+  for path in sorted(folder.glob('*.py')):
     total.update(path.read_bytes())
   for name in ('jax', 'jaxlib', 'libtpu'):
     try:
       total.update(metadata.version(name).encode())
     except metadata.PackageNotFoundError:
       total.update(b'none')
-  cache = pathlib.Path(os.environ.get('XDG_CACHE_HOME') or pathlib.Path.home() / '.cache')
-  return cache / 'seetalk-jax' / 'plans' / f'{total.hexdigest()[:32]}.json'
+  return installation.cache_dir() / 'plans' / f'{total.hexdigest()[:32]}.json'
 
 
 def _compile(args: argparse.Namespace, changes: list[str]) -> dict[str, Any]:
@@ -95,7 +95,7 @@ def _compile(args: argparse.Namespace, changes: list[str]) -> dict[str, Any]:
     command = [
       sys.executable,
       '-m',
-      'seetalk_jax.training.plan',
+      'seetalk_jax.planning.plan',
       args.config,
       args.size,
       args.topology,
@@ -103,6 +103,7 @@ def _compile(args: argparse.Namespace, changes: list[str]) -> dict[str, Any]:
     ]
     # No TPU is looked for: only its compiler is used.
     environment = {**os.environ, 'JAX_PLATFORMS': 'cpu', 'TPU_SKIP_MDS_QUERY': '1', 'TPU_LOG_DIR': folder}
+    environment['ALLOW_MULTIPLE_LIBTPU_LOAD'] = '1'  # there is no TPU to quarrel over
     with log.open('w') as noise:
       process = subprocess.Popen(
         [*command, *changes], env=environment, stdout=subprocess.PIPE, stderr=noise, text=True

@@ -7,6 +7,7 @@ import os
 import pathlib
 import urllib.request
 
+from seetalk_jax import installation
 from seetalk_jax.errors import PortraitError
 from seetalk_jax.media import face
 
@@ -23,16 +24,10 @@ def find(path: str | os.PathLike | None = None) -> str:
   """
   if path or os.environ.get(face.LANDMARKER_VARIABLE):
     return face.landmarker_file(path)
-  kept = cache_dir() / 'face_landmarker.task'
+  kept = installation.cache_dir() / 'face_landmarker.task'
   if not kept.is_file():
     _fetch(kept)
   return face.landmarker_file(kept)
-
-
-def cache_dir() -> pathlib.Path:
-  """Where fetched files are kept: XDG_CACHE_HOME or ~/.cache, and in it seetalk-jax."""
-  base = os.environ.get('XDG_CACHE_HOME')
-  return (pathlib.Path(base) if base else pathlib.Path.home() / '.cache') / 'seetalk-jax'
 
 
 def _fetch(target: pathlib.Path) -> None:

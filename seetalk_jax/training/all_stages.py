@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 import pathlib
@@ -13,6 +12,7 @@ from typing import Any
 
 from seetalk_jax.data import sources
 from seetalk_jax.errors import ConfigError
+from seetalk_jax.training import config_files
 
 # Read as text: importing the checkpoint module would start a device in this process, and keep its memory.
 _CONFIG_FILE, _RESULT_FILE = 'config.json', 'result.json'
@@ -63,7 +63,7 @@ def stage_command(config, stage: str, workdir: pathlib.Path, train_script: pathl
     ConfigError: `config.stages` has no earlier stage for something that this one needs.
   """
   config_file = train_script.parent / 'configs' / f'{stage}.py'
-  stage_config = _load(config_file, config.variant)
+  stage_config = config_files.load(config_file, config.variant)
   places = {}
   for earlier in list(config.stages)[: list(config.stages).index(stage)]:
     directory = workdir / earlier
@@ -124,15 +124,6 @@ def _render(config, children: _Children) -> int:
       if status := children.call(command):
         return status
   return 0
-
-
-def _load(path: pathlib.Path, variant: str):
-  if not path.exists():
-    raise ConfigError(f'no configuration {path}: name stages of configs/ in config.stages')
-  spec = importlib.util.spec_from_file_location(f'seetalk_jax_config_{path.stem}', path)
-  module = importlib.util.module_from_spec(spec)
-  spec.loader.exec_module(module)
-  return module.get_config(variant)
 
 
 class _Children:

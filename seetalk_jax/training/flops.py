@@ -1,26 +1,9 @@
-"""Floating-point operations of a traced program, and what devices could do at most."""
+"""Floating-point operations of a traced program."""
 
 from __future__ import annotations
 
 import math
 from typing import Any
-
-import jax
-
-# Dense bfloat16 operations per second of a chip, as its maker states them; the first name that fits counts.
-PEAK_FLOPS = {
-  'TPU v4': 275e12,
-  'TPU v5 lite': 197e12,
-  'TPU v5e': 197e12,
-  'TPU v5p': 459e12,
-  'TPU v5': 459e12,
-  'TPU v6 lite': 918e12,
-  'TPU v6e': 918e12,
-  'TPU7x': 2307e12,
-  'H200': 989e12,
-  'H100': 989e12,
-  'A100': 312e12,
-}
 
 
 def count(jaxpr: Any) -> float:
@@ -44,12 +27,6 @@ def count(jaxpr: Any) -> float:
       else:
         total += sum(inner) * equation.params.get('length', 1) if name == 'scan' else sum(inner)
   return total
-
-
-def peak_of(device: jax.Device) -> float | None:
-  """Operations per second that a device reaches at most in bfloat16; None where the table does not know it."""
-  kind = getattr(device, 'device_kind', '')
-  return next((peak for name, peak in PEAK_FLOPS.items() if name in kind), None)
 
 
 def _subprograms(equation):

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import pathlib
 import socket
 
 import jax
 import numpy as np
 from jax.experimental import multihost_utils
 
+from seetalk_jax import installation
 from seetalk_jax.errors import ConfigError
 
 # Seconds without a sign of life after which a process counts as lost; the others then end.
@@ -48,21 +48,12 @@ def initialize(coordinator: str = '', num_processes: int = 0, process_id: int = 
     ) from e
 
 
-def code_digest() -> str:
-  """A checksum of this package's Python files."""
-  package = pathlib.Path(__file__).resolve().parents[1]
-  total = hashlib.sha256()
-  for path in sorted(package.rglob('*.py')):
-    total.update(str(path.relative_to(package)).encode() + b'\0' + path.read_bytes() + b'\0')
-  return total.hexdigest()
-
-
 def describe_run(config) -> dict[str, str]:
   """What must be the same in every process of a run: name -> checksum or version."""
   content = json.dumps(json.loads(config.to_json_best_effort()), sort_keys=True)
   return {
     'configuration': hashlib.sha256(content.encode()).hexdigest(),
-    'code of seetalk_jax': code_digest(),
+    'code of seetalk_jax': installation.code_digest(),
     'version of JAX': hashlib.sha256(jax.__version__.encode()).hexdigest(),
   }
 

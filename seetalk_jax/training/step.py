@@ -35,10 +35,6 @@ class CompiledStep:
   ) -> tuple[TrainState, Metrics]:
     return self.compiled(state, frozen, batch, progress)
 
-  def memory_analysis(self):
-    """Of the compiled program; None where the backend does not say."""
-    return self.compiled.memory_analysis()
-
 
 def train_step(
   stage: Stage,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import jax
 
-from seetalk_jax.training import flops as flops_lib
+from seetalk_jax.training import chips
 
 
 def of(steps_per_second: float, batch_size: int, flops: float) -> dict[str, float]:
@@ -17,7 +17,7 @@ def of(steps_per_second: float, batch_size: int, flops: float) -> dict[str, floa
   device, count = jax.local_devices()[0], jax.device_count()
   per_device = flops * steps_per_second / count
   found = {'samples_per_second': steps_per_second * batch_size, 'tflops_per_second': per_device / 1e12}
-  if peak := flops_lib.peak_of(device):
+  if peak := chips.peak_flops(device):
     found['hardware_utilisation'] = per_device / peak
   stats = device.memory_stats() or {}
   if 'peak_bytes_in_use' in stats:
@@ -25,10 +25,10 @@ def of(steps_per_second: float, batch_size: int, flops: float) -> dict[str, floa
   return found
 
 
-def describe(compiled, devices: int) -> str:
+def describe(step, devices: int) -> str:
   """One line on a `CompiledStep`."""
-  analysis = compiled.memory_analysis()
-  work = f'{compiled.flops / devices / 1e9:.3g} GFLOP a step and device'
+  analysis = step.compiled.memory_analysis()
+  work = f'{step.flops / devices / 1e9:.3g} GFLOP a step and device'
   if analysis is None:
     return f'{work}, memory unknown'
   size = analysis.argument_size_in_bytes + analysis.temp_size_in_bytes

@@ -3,7 +3,6 @@
 python tests/training/eight_devices.py NUM_DEVICES DATA,FSDP,TENSOR STAGE GRADIENTS.npz
 """
 
-import importlib.util
 import json
 import os
 import pathlib
@@ -23,7 +22,7 @@ import numpy as np  # noqa: E402
 import toy_stage  # noqa: E402
 
 from seetalk_jax.stages import base  # noqa: E402
-from seetalk_jax.training import sharding, state, step  # noqa: E402
+from seetalk_jax.training import config_files, sharding, state, step  # noqa: E402
 
 toy_stage.register()
 
@@ -31,10 +30,7 @@ toy_stage.register()
 def load_config():
   if STAGE == 'toy':
     return toy_stage.get_config()
-  spec = importlib.util.spec_from_file_location('config', ROOT / 'configs' / f'{STAGE}.py')
-  module = importlib.util.module_from_spec(spec)
-  spec.loader.exec_module(module)
-  return module.get_config('tiny')
+  return config_files.load(ROOT / 'configs' / f'{STAGE}.py', 'tiny')
 
 
 def pieces(array) -> int:

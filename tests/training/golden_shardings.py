@@ -5,7 +5,6 @@ python tests/training/golden_shardings.py writes tests/training/shardings.json; 
 
 import collections
 import hashlib
-import importlib.util
 import json
 import pathlib
 
@@ -13,8 +12,9 @@ import jax
 import numpy as np
 from jax.sharding import AbstractMesh
 
+from seetalk_jax.planning import blueprint
 from seetalk_jax.stages import base
-from seetalk_jax.training import blueprint
+from seetalk_jax.training import config_files, sharding
 from seetalk_jax.training.by_path import path_of
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -26,20 +26,17 @@ STAGES = [name for name in base.STAGES if not name.startswith('toy') and name !=
 def describe(stage):
   """Of the parameters of a stage's base configuration: arrays and millions of numbers by PartitionSpec, the largest
   arrays that every device holds whole, and a checksum of all paths, shapes and specs."""
-  spec = importlib.util.spec_from_file_location('config', ROOT / 'configs' / f'{stage}.py')
-  module = importlib.util.module_from_spec(spec)
-  spec.loader.exec_module(module)
-  plan = blueprint.make(module.get_config('base'), 'base')
+  plan = blueprint.make(config_files.load(ROOT / 'configs' / f'{stage}.py', 'base'), 'base')
   mesh = AbstractMesh(tuple(MESH.values()), tuple(MESH))
-  shapes = jax.tree_util.tree_flatten_with_path(blueprint.sharding.unbox(plan.state.params))[0]
+  shapes = jax.tree_util.tree_flatten_with_path(sharding.unbox(plan.state.params))[0]
   specs = jax.tree.leaves(plan.shardings(mesh).params)
   by_spec, whole, lines, held = collections.defaultdict(lambda: [0, 0.0]), [], [], 0.0
-  for (keys, leaf), sharding in zip(shapes, specs, strict=True):
+  for (keys, leaf), placed in zip(shapes, specs, strict=True):
     path, size = path_of(keys), int(np.prod(leaf.shape))
-    axes = str(tuple(sharding.spec))
+    axes = str(tuple(placed.spec))
     by_spec[axes][0] += 1
     by_spec[axes][1] += size / 1e6
-    pieces = size / int(np.prod(sharding.shard_shape(leaf.shape)))
+    pieces = size / int(np.prod(placed.shard_shape(leaf.shape)))
     held += size / pieces
     if pieces == 1:
       whole.append((size, path))

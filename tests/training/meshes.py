@@ -1,15 +1,19 @@
 """One stage of tiny networks on several meshes of forced host devices, against one device; a program, for meshes_test.
 
-python tests/training/meshes.py STAGE DATA,FSDP,TENSOR ... prints a line of JSON for each mesh.
+python tests/training/meshes.py [--double] STAGE DATA,FSDP,TENSOR ... prints a line of JSON for each mesh.
+
+--double computes in float64. A warp's gradient jumps where a place crosses the middle of a pixel, so that rounding to
+float32 shows in the gradients of networks that warp; what is left in float64 is what the partitioning itself changes.
 """
 
-import importlib.util
 import json
 import os
 import pathlib
 import sys
 
-STAGE, MESHES = sys.argv[1], [tuple(int(n) for n in text.split(',')) for text in sys.argv[2:]]
+DOUBLE = '--double' in sys.argv
+STAGE, *MESHES = (text for text in sys.argv[1:] if text != '--double')
+MESHES = [tuple(int(n) for n in text.split(',')) for text in MESHES]
 os.environ['XLA_FLAGS'] = f'{os.environ.get("XLA_FLAGS", "")} --xla_force_host_platform_device_count=8'
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT)]
@@ -17,21 +21,21 @@ sys.path[:0] = [str(ROOT)]
 import jax  # noqa: E402
 import jax.numpy as jnp  # noqa: E402
 import numpy as np  # noqa: E402
+
+if DOUBLE:  # before anybody takes it as a default
+  jax.config.update('jax_enable_x64', True)
+  jnp.float32 = jnp.float64
+FLOAT = np.float64 if DOUBLE else np.float32
+
 from flax import linen as nn  # noqa: E402
 
+from seetalk_jax.planning import blueprint  # noqa: E402
 from seetalk_jax.stages import base  # noqa: E402
-from seetalk_jax.training import blueprint, sharding, state  # noqa: E402
+from seetalk_jax.training import config_files, sharding, state  # noqa: E402
 
 RATE = 0.02  # of SGD
 # In the place of what data would say.
 STATISTICS = {'std': 1.0, 'variances': 1.0, 'rest': 0.1, 'scale': 1.0}
-
-
-def load_config():
-  spec = importlib.util.spec_from_file_location('config', ROOT / 'configs' / f'{STAGE}.py')
-  module = importlib.util.module_from_spec(spec)
-  spec.loader.exec_module(module)
-  return module.get_config('tiny')
 
 
 def filled(tree, seed, size=1.0):
@@ -40,7 +44,7 @@ def filled(tree, seed, size=1.0):
 
   def one(path, x):
     name = str(path[-1])
-    noise = rng.standard_normal(x.shape).astype(np.float32) / np.sqrt(max(1, int(np.prod(x.shape[:-1]))))
+    noise = rng.standard_normal(x.shape).astype(FLOAT) / np.sqrt(max(1, int(np.prod(x.shape[:-1]))))
     return (1 + 0.1 * noise if 'scale' in name else size * noise).astype(x.dtype)
 
   return jax.tree_util.tree_map_with_path(one, tree)
@@ -49,9 +53,9 @@ def filled(tree, seed, size=1.0):
 def statistic(name, spec):
   for end, value in STATISTICS.items():
     if name.endswith(end):
-      return np.full(spec.shape, value, np.float32)
+      return np.full(spec.shape, value, FLOAT)
   rng = np.random.default_rng(3)
-  array = 0.1 * rng.standard_normal(spec.shape).astype(np.float32)
+  array = 0.1 * rng.standard_normal(spec.shape).astype(FLOAT)
   return np.linalg.qr(array)[0] if name == 'lip_subspace' else array
 
 
@@ -120,7 +124,9 @@ def furthest(wanted, found):
 
 
 def main() -> None:
-  plan = blueprint.make(load_config(), 'tiny')
+  config = config_files.load(ROOT / 'configs' / f'{STAGE}.py', 'tiny')
+  config.dtype = np.dtype(FLOAT).name
+  plan = blueprint.make(config, 'tiny')
   devices = jax.devices()
   wanted = run(plan, sharding.make_mesh(1, 1, 1, devices=devices[:1]))
   for sizes in MESHES:

@@ -1,6 +1,6 @@
 """What a stage's training step needs on a TPU topology, from compiling it for chips that are not there.
 
-python -m seetalk_jax.training.plan CONFIG SIZE TOPOLOGY RESULT.json; `seetalk plan` runs it in a process of its own,
+python -m seetalk_jax.planning.plan CONFIG SIZE TOPOLOGY RESULT.json; `seetalk plan` runs it in a process of its own,
 since libtpu takes locks and talks.
 """
 
@@ -18,7 +18,8 @@ import jax
 import jax.numpy as jnp
 
 from seetalk_jax.errors import ConfigError, InputError
-from seetalk_jax.training import blueprint, flops, hlo, sharding
+from seetalk_jax.planning import blueprint, collectives, hlo, memory_traffic
+from seetalk_jax.training import config_files, flops, sharding
 from seetalk_jax.training import step as step_lib
 from seetalk_jax.training.chips import CHIPS
 
@@ -38,6 +39,7 @@ def make(config, size: str, topology: str, say=lambda text: None) -> dict[str, A
     JSON values per chip: `fits`, `memory` (bytes: arguments, temporaries, outputs that are not arguments, of the chip),
     `model_flops`, `hardware_flops`, `memory_traffic` (bytes), `collectives`, `seconds` (bounds: compute, memory, links,
     step), `predicted_mfu` (a bound: model FLOPs over what the chip could do in the longest of the three),
+    `compiler_seconds` (what the compiler expects its kernels to take, without waiting for other chips; no bound),
     `compile_seconds`.
 
   Raises:
@@ -97,15 +99,15 @@ def make(config, size: str, topology: str, say=lambda text: None) -> dict[str, A
 
 
 def _analysis(step, model_flops: float, chip, devices: int) -> dict[str, Any]:
-  memory, cost = step.compiled.memory_analysis(), step.compiled.cost_analysis() or {}
+  memory, program = step.compiled.memory_analysis(), hlo.parse(step.compiled.as_text())
   arguments, temporaries = memory.argument_size_in_bytes, memory.temp_size_in_bytes
   fresh = max(0, memory.output_size_in_bytes - memory.alias_size_in_bytes)
-  traffic = hlo.collectives(step.compiled.as_text(), devices)
-  moved = sum(kind.bytes for kind in traffic.values())
+  between = collectives.traffic(program, devices)
+  in_memory = memory_traffic.moved(program)
   bounds = {
     'compute': step.flops / devices / chip.flops,
-    'memory': cost.get('bytes accessed', 0.0) / chip.memory_rate,
-    'links': moved / chip.link_rate,
+    'memory': in_memory / chip.memory_rate,
+    'links': sum(kind.bytes for kind in between.values()) / chip.link_rate,
   }
   longest = max(bounds.values())
   needed = arguments + temporaries + fresh
@@ -120,9 +122,10 @@ def _analysis(step, model_flops: float, chip, devices: int) -> dict[str, Any]:
     },
     'model_flops': model_flops / devices,
     'hardware_flops': step.flops / devices,
-    'memory_traffic': cost.get('bytes accessed', 0.0),
-    'collectives': {kind: {'count': t.count, 'bytes': t.bytes} for kind, t in traffic.items()},
+    'memory_traffic': in_memory,
+    'collectives': {kind: {'count': t.count, 'bytes': t.bytes} for kind, t in between.items()},
     'seconds': {**bounds, 'step': longest},
+    'compiler_seconds': memory_traffic.cycles(program) / chip.clock,
     'predicted_mfu': model_flops / devices / chip.flops / longest if longest else 0.0,
   }
 
@@ -166,32 +169,14 @@ def _devices(topology: str):
   return generation, CHIPS[generation], list(found.devices)
 
 
-def load_config(spec: str):
-  """The configuration that 'configs/STAGE.py:VARIANT' names, and its variant."""
-  import importlib.util
-
-  path, _, variant = spec.partition(':')
-  file = pathlib.Path(path).resolve()
-  if not file.is_file():
-    raise InputError(f'no such configuration, {path}: give configs/STAGE.py:VARIANT')
-  sys.path.insert(0, str(file.parent.parent))  # configurations import each other
-  loaded = importlib.util.spec_from_file_location('planned_config', file)
-  module = importlib.util.module_from_spec(loaded)
-  loaded.loader.exec_module(module)
-  try:
-    config = module.get_config(variant) if variant else module.get_config()
-  except ValueError as e:
-    raise InputError(f'{e}, --config') from e
-  return config, variant or 'demo'
-
-
 def main(argv: list[str]) -> None:
   """`CONFIG SIZE TOPOLOGY RESULT [field=JSON ...]`; RESULT gets the plan, or {'error': one line}."""
   spec, size, topology, result, *changes = argv
   try:
-    config, variant = load_config(spec)
+    path, _, variant = spec.partition(':')
+    config = config_files.load(path, variant)
     config.update_from_flattened_dict({k: json.loads(v) for k, v in (c.split('=', 1) for c in changes)})
-    content = make(config, size or variant, topology, lambda text: print(f'@{text}', flush=True))
+    content = make(config, size or variant or 'demo', topology, lambda text: print(f'@{text}', flush=True))
   except InputError as e:
     content = {'error': str(e)}
   pathlib.Path(result).write_text(json.dumps(content))

@@ -2,7 +2,7 @@
 
 import pytest
 
-from seetalk_jax.training import hlo
+from seetalk_jax.planning import collectives, hlo
 
 TEXT = """HloModule jit_step, is_scheduled=true
 
@@ -37,19 +37,19 @@ ENTRY %main (x: bf16[8,16]) -> f32[4] {
 
 
 def test_kinds_counts_and_bytes():
-  found = hlo.collectives(TEXT, 32)
+  found = collectives.traffic(hlo.parse(TEXT), 32)
   assert set(found) == {'all-gather', 'reduce-scatter', 'all-reduce', 'collective-permute'}
   # Ten times in the loop, an eighth of which was there already; and once, started and ended apart.
   assert found['all-gather'].count == 11
   assert found['all-gather'].bytes == pytest.approx(10 * 64 * 16 * 2 * 7 / 8 + 8 * 8 * 4 * 3 / 4)
-  assert found['reduce-scatter'] == hlo.Traffic(10, 10 * 8 * 16 * 2 * 7)
-  assert found['all-reduce'] == hlo.Traffic(1, 100 * 4 * 2 / 2)
-  assert found['collective-permute'] == hlo.Traffic(1, 16.0)
+  assert found['reduce-scatter'] == collectives.Traffic(10, 10 * 8 * 16 * 2 * 7)
+  assert found['all-reduce'] == collectives.Traffic(1, 100 * 4 * 2 / 2)
+  assert found['collective-permute'] == collectives.Traffic(1, 16.0)
 
 
 def test_a_program_without_any():
   text = 'HloModule none\n\nENTRY %main (x: f32[]) -> f32[] {\n  ROOT %x = f32[] parameter(0)\n}\n'
-  assert hlo.collectives(text, 8) == {}
+  assert collectives.traffic(hlo.parse(text), 8) == {}
 
 
 @pytest.mark.parametrize(
@@ -66,7 +66,9 @@ def test_a_program_without_any():
 def test_forms_of_groups(groups, size):
   line = f'  ROOT %y = f32[64]{{0}} all-gather(%x), replica_groups={groups}, dimensions={{0}}'
   text = f'ENTRY %main (x: f32[4]) -> f32[64] {{\n{line}\n}}\n'
-  assert hlo.collectives(text, 16)['all-gather'].bytes == pytest.approx(256 * (size - 1) / size)
+  assert collectives.traffic(hlo.parse(text), 16)['all-gather'].bytes == pytest.approx(
+    256 * (size - 1) / size
+  )
 
 
 def test_unknown_groups_are_no_guess():
@@ -74,4 +76,38 @@ def test_unknown_groups_are_no_guess():
     'ENTRY %main (x: f32[4]) -> f32[64] {\n  ROOT %y = f32[64]{0} all-gather(%x), replica_groups=new\n}\n'
   )
   with pytest.raises(ValueError, match='do not read'):
-    hlo.collectives(text, 16)
+    collectives.traffic(hlo.parse(text), 16)
+
+
+GATHER = '%g = bf16[1,512]{1,0} all-gather(%p), channel_id=7, replica_groups=[1,4]<=[4], dimensions={0}'
+THRICE = f"""
+%begin (p: bf16[1,128]) -> bf16[1,512] {{
+  %p = bf16[1,128]{{1,0}} parameter(0)
+  {GATHER}
+  ROOT %c = (bf16[1,128], u32[]) custom-call(%g), custom_call_target="AsyncCollectiveStart"
+}}
+
+%beside (p: bf16[1,128]) -> bf16[1,512] {{
+  %p = bf16[1,128]{{1,0}} parameter(0)
+  ROOT {GATHER}
+}}
+
+%end (p: bf16[1,128]) -> bf16[1,512] {{
+  %p = bf16[1,128]{{1,0}} parameter(0)
+  {GATHER}
+  ROOT %c = bf16[1,512]{{1,0}} custom-call(%g), custom_call_target="AsyncCollectiveDone"
+}}
+
+ENTRY %main (x: bf16[1,128]) -> bf16[1,512] {{
+  %x = bf16[1,128]{{1,0}} parameter(0)
+  %a = (bf16[1,128], u32[]) fusion(%x), kind=kCustom, calls=%begin
+  %b = bf16[1,512]{{1,0}} fusion(%x), kind=kOutput, calls=%beside
+  ROOT %d = bf16[1,512]{{1,0}} fusion(%x), kind=kCustom, calls=%end
+}}
+"""
+
+
+def test_asynchronous_ones_count_where_they_begin():
+  """A TPU program tells the same gather three times: begun, carried on beside a product, ended."""
+  found = collectives.traffic(hlo.parse(THRICE), 4)
+  assert found == {'all-gather': collectives.Traffic(1, 512 * 2 * 3 / 4)}

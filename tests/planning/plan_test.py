@@ -9,7 +9,7 @@ import pytest
 from seetalk_jax import cli
 from seetalk_jax.commands import plan as command
 
-ROOT = pathlib.Path(__file__).resolve().parents[1]
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 PLAN = {
   'stage': 'portrait',
   'topology': 'v5e:4x4',
@@ -29,6 +29,7 @@ PLAN = {
   'memory_traffic': 40e9,
   'collectives': {'all-gather': {'count': 12, 'bytes': 3e9}},
   'seconds': {'compute': 0.04, 'memory': 0.05, 'links': 0.015, 'step': 0.05},
+  'compiler_seconds': 0.07,
   'predicted_mfu': 0.6,
   'compile_seconds': 100.0,
 }

@@ -1,0 +1,100 @@
+"""What a compiled program moves between devices."""
+
+from __future__ import annotations
+
+import collections
+import dataclasses
+import math
+import re
+
+from seetalk_jax.planning.hlo import Instruction, Program
+
+KINDS = ('all-gather', 'all-reduce', 'reduce-scatter', 'all-to-all', 'collective-permute')
+
+_CHANNEL = re.compile(r'channel_id=(\d+)')
+# An asynchronous one on a TPU stands in three kinds of fusions: begun, carried on beside other work, ended.
+_BEGINS = 'custom_call_target="AsyncCollectiveStart"'
+_LISTED = re.compile(r'replica_groups=\{\{([\d,]*)\}')
+_IOTA = re.compile(r'replica_groups=\[(\d+),(\d+)\]')
+# mesh['axis_0'=2,'axis_1'=8] {'axis_1'}, where a part of an axis reads 'axis_1':(2)4.
+_NAMED = re.compile(r'replica_groups=mesh\[([^\]]*)\][^{]*\{([^}]*)\}')
+_AXIS = re.compile(r"'(\w+)'=(\d+)")
+_USED = re.compile(r"'(\w+)'(?::\(\d+\)(\d+))?")
+
+
+@dataclasses.dataclass(frozen=True)
+class Traffic:
+  """Collectives of one kind in a run of the program.
+
+  Attributes:
+    count: how often they run.
+    bytes: that a device receives in all of them together.
+  """
+
+  count: int
+  bytes: float
+
+
+def traffic(program: Program, devices: int) -> dict[str, Traffic]:
+  """Kind -> traffic of one device, loops counted as often as they run (once where nobody knows).
+
+  Of an array that n devices hold together a gather or an exchange brings (n - 1) / n, a sum twice that, a sum
+  whose result is scattered once that of its input.
+
+  Args:
+    devices: that run the program; groups that are not told are all of them.
+
+  Raises:
+    ValueError: groups in a form that is not known here.
+  """
+  times = program.runs(inside_fusions=True)
+  seen = []  # (computation, instruction, kind), channel
+  begun = set()
+  for name, body in program.bodies.items():
+    begins = any(_BEGINS in i.rest for i in body.values())
+    for instruction in body.values():
+      kind = instruction.kind.removesuffix('-start')
+      if kind not in KINDS or not times[name]:
+        continue
+      channel = _CHANNEL.search(instruction.rest)
+      channel = (kind, channel.group(1)) if channel else None
+      seen.append((name, instruction, kind, channel, begins))
+      if begins:
+        begun.add(channel)
+  found: dict[str, list] = collections.defaultdict(lambda: [0, 0.0])
+  for name, instruction, kind, channel, begins in seen:
+    if channel in begun and not begins:
+      continue
+    size = _moved(instruction, kind)
+    found[kind][0] += times[name]
+    found[kind][1] += times[name] * size * _received(kind, _group(kind, instruction.rest, devices))
+  return {kind: Traffic(*found[kind]) for kind in KINDS if kind in found}
+
+
+def _moved(instruction: Instruction, kind: str) -> float:
+  sizes = [array.bytes for array in instruction.arrays]
+  whole = instruction.kind.endswith('-start') or kind == 'all-gather'
+  return max(sizes, default=0.0) if whole else sum(sizes)
+
+
+def _group(kind: str, rest: str, devices: int) -> int:
+  """How many devices take part together."""
+  if found := _NAMED.search(rest):
+    sizes = {name: int(size) for name, size in _AXIS.findall(found.group(1))}
+    return math.prod(int(part) if part else sizes[name] for name, part in _USED.findall(found.group(2)))
+  if found := _IOTA.search(rest):
+    return int(found.group(2))
+  if found := _LISTED.search(rest):
+    return len(found.group(1).split(','))
+  if kind == 'collective-permute' or 'replica_groups={}' in rest:
+    return devices
+  raise ValueError(f'replica groups of {kind} do not read: {rest[:200]}')
+
+
+def _received(kind: str, n: int) -> float:
+  share = (n - 1) / n
+  if kind == 'all-reduce':
+    return 2 * share
+  if kind == 'reduce-scatter':
+    return n - 1  # its text tells the scattered result
+  return 1.0 if kind == 'collective-permute' else share

@@ -1,0 +1,142 @@
+"""Bytes that a compiled program moves to and from a device's main memory (HBM), and the compiler's guess of its cycles.
+
+XLA's own count takes a loop's body once and what stays on the chip along; here loops count as often as they run, and
+only what lies in main memory.
+"""
+
+from __future__ import annotations
+
+import re
+
+from seetalk_jax.planning.hlo import Array, Instruction, Program
+
+_NOTHING = frozenset(
+  'parameter tuple get-tuple-element bitcast constant while conditional call after-all partition-id '
+  'replica-id add-dependency opt-barrier optimization-barrier domain'.split()
+)
+_SLICES = ('dynamic-slice', 'slice', 'gather')
+_UPDATES = {'dynamic-update-slice': 1, 'scatter': 2}  # kind -> operand that is written
+_FREE = ('AllocateBuffer', 'ConcatBitcast', 'AsyncCollectiveStart', 'AsyncCollectiveDone')
+_CYCLES = re.compile(r'"estimated_cycles":"(\d+)"')
+
+
+def moved(program: Program) -> float:
+  """Bytes of one device in a run of the program; arrays fill whole tiles of their layout.
+
+  Of an array that an operation takes only slices of, the slices count; of one that it updates in place, the update.
+  """
+  times = program.runs(inside_fusions=False)
+  return sum(
+    factor * _of(program, program.bodies[name], instruction)
+    for name, factor in times.items()
+    for instruction in program.bodies.get(name, {}).values()
+  )
+
+
+def cycles(program: Program) -> float:
+  """What the TPU compiler expects its kernels to take on the chip, in cycles; 0 where it does not say.
+
+  Waiting for other devices is no part of it.
+  """
+  times = program.runs(inside_fusions=False)
+  return float(
+    sum(
+      factor * int(found.group(1))
+      for name, factor in times.items()
+      for instruction in program.bodies.get(name, {}).values()
+      if (found := _CYCLES.search(instruction.rest))
+    )
+  )
+
+
+def _in_main_memory(arrays) -> float:
+  return sum(array.held for array in arrays if array.space == 0)
+
+
+def _of(program: Program, body: dict[str, Instruction], instruction: Instruction) -> float:
+  kind = instruction.kind
+  if kind in _NOTHING or kind.endswith('-done') or any(f'"{name}"' in instruction.rest for name in _FREE):
+    return 0.0
+  operands = [body[name] for name in instruction.operands if name in body]
+  if kind in ('copy-start', 'slice-start', 'dynamic-slice-start'):
+    # (to, from, context) of a copy, ((from, ...), to, context) of a slice.
+    to = instruction.arrays[0 if kind == 'copy-start' else len(instruction.arrays) - 2]
+    source = operands[0].arrays if operands else ()
+    return to.held * ((to.space == 0) + any(array.space == 0 for array in source))
+  if kind in _SLICES:
+    read = any(array.space == 0 for array in operands[0].arrays)
+    return _in_main_memory(instruction.arrays) + read * sum(array.held for array in instruction.arrays)
+  if kind in _UPDATES:
+    return 2 * _in_main_memory(_update(body, instruction))
+  if kind == 'fusion':
+    fused = program.bodies[instruction.called[0]]
+    read = sum(_read(program, fused, index, operand) for index, operand in enumerate(operands))
+    return read + _written(program, fused, instruction.arrays)
+  return _in_main_memory(instruction.arrays) + sum(_in_main_memory(operand.arrays) for operand in operands)
+
+
+def _update(body: dict[str, Instruction], instruction: Instruction) -> tuple[Array, ...]:
+  """The part that is written; it lies in the memory of what it is written into."""
+  written = body.get(instruction.operands[_UPDATES[instruction.kind]])
+  space = max((array.space for array in instruction.arrays), default=0)
+  return tuple(Array(a.bytes, a.held, space) for a in written.arrays) if written else instruction.arrays
+
+
+def _read(program: Program, fused: dict[str, Instruction], index: int, operand: Instruction) -> float:
+  whole = _in_main_memory(operand.arrays)
+  parameter = next(
+    (i for i in fused.values() if i.kind == 'parameter' and i.rest.startswith(f'{index})')), None
+  )
+  if not whole or parameter is None:
+    return whole
+  part = _used(program, fused, parameter.name)
+  return whole if part is None else min(whole, part)
+
+
+def _used(program: Program, fused: dict[str, Instruction], name: str) -> float | None:
+  """Bytes that a fusion reads of one of its values; None: all of them."""
+  total = 0.0
+  for user in fused.values():
+    if name not in user.operands:
+      continue
+    if user.kind in _SLICES and user.operands[0] == name:
+      total += sum(array.held for array in user.arrays)
+    elif user.kind in _UPDATES and user.operands[0] == name:
+      pass  # in place
+    elif user.kind in ('bitcast', 'copy'):
+      if (part := _used(program, fused, user.name)) is None:
+        return None
+      total += part
+    elif user.kind == 'fusion':
+      inner = program.bodies[user.called[0]]
+      position = user.operands.index(name)
+      parameter = next(
+        (i for i in inner.values() if i.kind == 'parameter' and i.rest.startswith(f'{position})')), None
+      )
+      part = None if parameter is None else _used(program, inner, parameter.name)
+      if part is None:
+        return None
+      total += part
+    else:
+      return None
+  return total
+
+
+def _written(program: Program, fused: dict[str, Instruction], arrays: tuple[Array, ...]) -> float:
+  root = next(i for i in fused.values() if i.is_root)
+  results = [fused.get(name) for name in root.operands] if root.kind == 'tuple' else [root]
+  if len(results) != len(arrays):
+    return _in_main_memory(arrays)
+  total = 0.0
+  for result, array in zip(results, arrays, strict=True):
+    while result is not None and result.kind == 'bitcast':
+      result = fused.get(result.operands[0])
+    if array.space:
+      continue
+    if result is not None and result.kind in _UPDATES:
+      total += min(array.held, sum(a.held for a in _update(fused, result)))
+    elif result is not None and result.kind == 'parameter':
+      pass  # handed through
+    else:
+      total += array.held
+  return total
