@@ -39,6 +39,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     help='a field of the configuration: mesh.fsdp=64, data.batch_size=512 (may be given several times)',
   )
   parser.add_argument('--size', default='', help='of the networks from earlier stages (default: the variant)')
+  parser.add_argument(
+    '--whole',
+    action='store_true',
+    help='generate code too: many times as long, adds what its kernels may take',
+  )
   parser.add_argument('--again', action='store_true', help='compile even if the same plan was made before')
   parser.add_argument('--json', action='store_true', help='one JSON object on stdout and nothing else')
   parser.add_argument('--quiet', action='store_true', help='no progress')
@@ -77,7 +82,7 @@ def _place(args: argparse.Namespace, changes: list[str]) -> pathlib.Path:
   import importlib.metadata as metadata
 
   folder = pathlib.Path(args.config.partition(':')[0]).resolve().parent
-  asked = [args.config, args.topology, args.size, changes, installation.code_digest()]
+  asked = [args.config, args.topology, args.size, args.whole, changes, installation.code_digest()]
   total = hashlib.sha256(json.dumps(asked).encode())
   for path in sorted(folder.glob('*.py')):
     total.update(path.read_bytes())
@@ -100,6 +105,7 @@ def _compile(args: argparse.Namespace, changes: list[str]) -> dict[str, Any]:
       args.size,
       args.topology,
       str(result),
+      'whole' if args.whole else 'part',
     ]
     # No TPU is looked for: only its compiler is used.
     environment = {**os.environ, 'JAX_PLATFORMS': 'cpu', 'TPU_SKIP_MDS_QUERY': '1', 'TPU_LOG_DIR': folder}
@@ -151,8 +157,7 @@ def describe(plan: dict[str, Any]) -> str:
     f'{plan["stage"]} on {plan["topology"]}: {mesh}, batch {plan["batch_size"]}, '
     f'{plan["parameters"] / 1e6:.1f} M trained parameters',
     f'{"fits" if plan["fits"] else "DOES NOT FIT"}: {memory["total"] / GIB:.2f} of {memory["chip"] / GIB:.0f} GiB '
-    f'a chip (arguments {memory["arguments"] / GIB:.2f}, temporaries {memory["temporaries"] / GIB:.2f}, '
-    f'outputs {memory["outputs"] / GIB:.2f})',
+    f'a chip (arguments {memory["arguments"] / GIB:.2f}, temporaries {memory["temporaries"] / GIB:.2f})',
     f'a step, per chip: {plan["model_flops"] / 1e12:.3g} TFLOP of the model '
     f'({plan["hardware_flops"] / 1e12:.3g} with what is computed again), '
     f'{plan["memory_traffic"] / 1e9:.3g} GB to and from HBM',
@@ -168,6 +173,8 @@ def describe(plan: dict[str, Any]) -> str:
     + f'; so at least {1e3 * seconds["step"]:.3g} ms and an MFU of at most {100 * plan["predicted_mfu"]:.0f} %, '
     f'bound by {longest}'
   )
+  if plan['compiler_seconds']:
+    lines.append(f'the compiler expects its kernels to take {1e3 * plan["compiler_seconds"]:.3g} ms')
   return '\n'.join([*lines, *advice(plan, longest)])
 
 

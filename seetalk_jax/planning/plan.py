@@ -1,7 +1,7 @@
 """What a stage's training step needs on a TPU topology, from compiling it for chips that are not there.
 
-python -m seetalk_jax.planning.plan CONFIG SIZE TOPOLOGY RESULT.json; `seetalk plan` runs it in a process of its own,
-since libtpu takes locks and talks.
+python -m seetalk_jax.planning.plan CONFIG SIZE TOPOLOGY RESULT.json whole|part
+`seetalk plan` runs it in a process of its own, since libtpu takes locks and talks.
 """
 
 from __future__ import annotations
@@ -9,8 +9,10 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+import os
 import pathlib
 import sys
+import tempfile
 import time
 from typing import Any
 
@@ -18,28 +20,30 @@ import jax
 import jax.numpy as jnp
 
 from seetalk_jax.errors import ConfigError, InputError
-from seetalk_jax.planning import blueprint, collectives, hlo, memory_traffic
+from seetalk_jax.planning import blueprint, collectives, compiled, memory_traffic
 from seetalk_jax.training import config_files, flops, sharding
 from seetalk_jax.training import step as step_lib
-from seetalk_jax.training.chips import CHIPS
+from seetalk_jax.training.chips import CHIPS, Chip
 
 # What the step cannot use: the runtime and fragmentation keep some.
 _USABLE = 0.95
 
 
-def make(config, size: str, topology: str, say=lambda text: None) -> dict[str, Any]:
+def make(config, size: str, topology: str, say=lambda text: None, *, whole: bool = False) -> dict[str, Any]:
   """The plan of a stage on `topology`, one slice such as 'v5p:4x4x8' or 'v5e:16x16'.
 
   Args:
     config: of the stage.
     size: of the networks that earlier stages give.
     say: takes lines of progress.
+    whole: generate the code too, many times as long.
 
   Returns:
-    JSON values per chip: `fits`, `memory` (bytes: arguments, temporaries, outputs that are not arguments, of the chip),
+    JSON values per chip: `fits`, `memory` (bytes: arguments, temporaries and new results, both, of the chip),
     `model_flops`, `hardware_flops`, `memory_traffic` (bytes), `collectives`, `seconds` (bounds: compute, memory, links,
     step), `predicted_mfu` (a bound: model FLOPs over what the chip could do in the longest of the three),
-    `compiler_seconds` (what the compiler expects its kernels to take, without waiting for other chips; no bound),
+    `compiler_seconds` (what the compiler expects its kernels to take, without waiting for other chips; no bound, and
+    known only with `whole`),
     `compile_seconds`.
 
   Raises:
@@ -72,7 +76,7 @@ def make(config, size: str, topology: str, say=lambda text: None) -> dict[str, A
   parameters = sum(math.prod(x.shape) for x in jax.tree.leaves(state.params))
   say(f'{parameters / 1e6:.1f} M trained parameters, batch {batch_size}; compiling')
   began = time.monotonic()
-  arguments = (
+  lowered, operations = step_lib.lower_step(
     plan.stage,
     plan.optimizer,
     config.optimizer,
@@ -84,7 +88,8 @@ def make(config, size: str, topology: str, say=lambda text: None) -> dict[str, A
     batch,
     pieces,
   )
-  step = step_lib.compile_step(*arguments)
+  with tempfile.TemporaryDirectory(prefix='seetalk-plan-') as folder:
+    found = compiled.compile_program(lowered, pathlib.Path(folder), whole=whole)
   seconds = time.monotonic() - began
   say(f'compiled in {seconds:.0f} s')
   return {
@@ -93,39 +98,36 @@ def make(config, size: str, topology: str, say=lambda text: None) -> dict[str, A
     'mesh': dict(mesh.shape),
     'batch_size': batch_size,
     'parameters': parameters,
-    **_analysis(step, _model_flops(plan, state, frozen, batch), chip, len(devices)),
+    **_analysis(found, operations, _model_flops(plan, state, frozen, batch), chip, len(devices)),
     'compile_seconds': round(seconds, 1),
   }
 
 
-def _analysis(step, model_flops: float, chip, devices: int) -> dict[str, Any]:
-  memory, program = step.compiled.memory_analysis(), hlo.parse(step.compiled.as_text())
-  arguments, temporaries = memory.argument_size_in_bytes, memory.temp_size_in_bytes
-  fresh = max(0, memory.output_size_in_bytes - memory.alias_size_in_bytes)
-  between = collectives.traffic(program, devices)
-  in_memory = memory_traffic.moved(program)
+def _analysis(
+  found: compiled.Compiled, operations: float, model_flops: float, chip: Chip, devices: int
+) -> dict[str, Any]:
+  between = collectives.traffic(found.program, devices)
+  in_memory = memory_traffic.moved(found.program)
   bounds = {
-    'compute': step.flops / devices / chip.flops,
+    'compute': operations / devices / chip.flops,
     'memory': in_memory / chip.memory_rate,
     'links': sum(kind.bytes for kind in between.values()) / chip.link_rate,
   }
   longest = max(bounds.values())
-  needed = arguments + temporaries + fresh
   return {
-    'fits': needed <= _USABLE * chip.memory,
+    'fits': found.memory <= _USABLE * chip.memory,
     'memory': {
-      'arguments': arguments,
-      'temporaries': temporaries,
-      'outputs': fresh,
-      'total': needed,
+      'arguments': found.arguments,
+      'temporaries': found.memory - found.arguments,
+      'total': found.memory,
       'chip': chip.memory,
     },
     'model_flops': model_flops / devices,
-    'hardware_flops': step.flops / devices,
+    'hardware_flops': operations / devices,
     'memory_traffic': in_memory,
     'collectives': {kind: {'count': t.count, 'bytes': t.bytes} for kind, t in between.items()},
     'seconds': {**bounds, 'step': longest},
-    'compiler_seconds': memory_traffic.cycles(program) / chip.clock,
+    'compiler_seconds': memory_traffic.cycles(found.program) / chip.clock or None,
     'predicted_mfu': model_flops / devices / chip.flops / longest if longest else 0.0,
   }
 
@@ -170,16 +172,21 @@ def _devices(topology: str):
 
 
 def main(argv: list[str]) -> None:
-  """`CONFIG SIZE TOPOLOGY RESULT [field=JSON ...]`; RESULT gets the plan, or {'error': one line}."""
-  spec, size, topology, result, *changes = argv
+  """`CONFIG SIZE TOPOLOGY RESULT whole|part [field=JSON ...]`; RESULT gets the plan, or {'error': one line}."""
+  spec, size, topology, result, extent, *changes = argv
   try:
     path, _, variant = spec.partition(':')
     config = config_files.load(path, variant)
     config.update_from_flattened_dict({k: json.loads(v) for k, v in (c.split('=', 1) for c in changes)})
-    content = make(config, size or variant or 'demo', topology, lambda text: print(f'@{text}', flush=True))
+    size = size or variant or 'demo'
+    content = make(
+      config, size, topology, lambda text: print(f'@{text}', flush=True), whole=extent == 'whole'
+    )
   except InputError as e:
     content = {'error': str(e)}
   pathlib.Path(result).write_text(json.dumps(content))
+  sys.stdout.flush()
+  os._exit(0)  # the compiler may still be at work on code that nobody wants
 
 
 if __name__ == '__main__':

@@ -232,15 +232,17 @@ def smile_label(motion: jax.Array) -> jax.Array:
 
 
 def motion_latents(stage, frozen: base.Frozen, batch) -> jax.Array:
-  """Latents `[b, n, motion_dim]` of a batch, from its truth or from its frames one clip at a time."""
+  """Latents `[b, n, motion_dim]` of a batch, from its truth or from its frames, one frame of all clips at a time."""
   codec, variables = stage.frozen['motion_codec'], frozen.variables('motion_codec')
   if stage.motion_source == 'truth':
     return codec.apply(variables, batch['motion'], method='encode_truth')
 
-  def one_clip(frames):
+  # Not one clip at a time: clips lie on different devices, and a loop over them would bring each to all.
+  def one_moment(index):
+    frames = jax.lax.dynamic_index_in_dim(batch['frames'], index, axis=1, keepdims=False)
     return codec.apply(variables, blocks.to_float(frames), method='motion')
 
-  return jax.lax.map(one_clip, batch['frames'])
+  return jnp.moveaxis(jax.lax.map(one_moment, jnp.arange(batch['frames'].shape[1])), 0, 1)
 
 
 def build(config, given: Mapping[str, nn.Module]) -> MotionStage:

@@ -123,7 +123,7 @@ def eval_step(
   return {name: jnp.asarray(value, jnp.float32) for name, value in {**metrics, 'loss': loss}.items()}
 
 
-def compile_step(
+def lower_step(
   stage: Stage,
   optimizer: optax.GradientTransformationExtraArgs,
   options,
@@ -134,8 +134,8 @@ def compile_step(
   frozen: Frozen,
   batch: Batch,
   pieces: int = 1,
-) -> CompiledStep:
-  """`train_step` compiled ahead of time for these shapes and this mesh; the given state is donated each call.
+) -> tuple[jax.stages.Lowered, float]:
+  """`train_step` lowered for these shapes and this mesh, donating its state; and its operations, as in `CompiledStep`.
 
   `state`, `frozen` and `batch` may be arrays or ShapeDtypeStructs with shardings.
   """
@@ -148,4 +148,10 @@ def compile_step(
   progress = jax.ShapeDtypeStruct((), jnp.float32, sharding=sharding.replicated(mesh))
   with jax.set_mesh(mesh):
     traced = jitted.trace(state, frozen, batch, progress)
-    return CompiledStep(traced.lower().compile(), flops.count(traced.jaxpr))
+    return traced.lower(), flops.count(traced.jaxpr)
+
+
+def compile_step(*args, **kwargs) -> CompiledStep:
+  """`train_step` compiled ahead of time, arguments as of `lower_step`; the given state is donated each call."""
+  lowered, operations = lower_step(*args, **kwargs)
+  return CompiledStep(lowered.compile(), operations)

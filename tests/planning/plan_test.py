@@ -20,7 +20,6 @@ PLAN = {
   'memory': {
     'arguments': 2**30,
     'temporaries': 3 * 2**30,
-    'outputs': 0,
     'total': 4 * 2**30,
     'chip': 16 * 2**30,
   },

@@ -1,0 +1,79 @@
+"""A program of the TPU compiler before code is generated: memory and traffic are settled, most of the work is not."""
+
+from __future__ import annotations
+
+import dataclasses
+import pathlib
+import re
+import threading
+import time
+
+import jax
+
+from seetalk_jax.planning import hlo
+
+# What the compiler writes into the folder of `xla_dump_to`, in this order.
+_PROGRAM = '*.after_optimizations.txt'
+_MEMORY = '*.after_optimizations-memory-usage-report.txt'
+_NEXT = '*.after_optimizations_after_buffer_assignment.txt'
+_TOTAL = re.compile(r'Memory Space: default.*?Total bytes: (\d+)', re.DOTALL)
+
+
+@dataclasses.dataclass(frozen=True)
+class Compiled:
+  """What is known of a compiled program.
+
+  Attributes:
+    program: its instructions, scheduled.
+    memory: bytes of the device's main memory that it needs, arguments included.
+    arguments: bytes of those.
+  """
+
+  program: hlo.Program
+  memory: float
+  arguments: float
+
+
+def compile_program(lowered: jax.stages.Lowered, folder: pathlib.Path, *, whole: bool = False) -> Compiled:
+  """Compiles for TPUs that need not be there, to the point where nothing but code is missing.
+
+  A program that does not fit its device's memory is told like any other. Without `whole` the compiler goes on
+  generating code in a thread that nobody waits for: let the process end.
+
+  Args:
+    folder: an empty one, for what the compiler writes.
+    whole: wait for the code too, many times as long; the program then tells `memory_traffic.cycles`.
+
+  Raises:
+    jax.errors.JaxRuntimeError: the compiler refuses the program.
+  """
+  jax.config.update('jax_enable_compilation_cache', False)  # a program from the cache tells nothing
+  failed: list[Exception] = []
+  texts: list[str] = []
+
+  def work():
+    try:
+      options = {'xla_dump_to': str(folder), 'xla_dump_hlo_as_text': True}
+      texts.append(lowered.compile(compiler_options=options).as_text())
+    except Exception as e:
+      failed.append(e)
+
+  thread = threading.Thread(target=work, daemon=True)
+  thread.start()
+  while thread.is_alive() and (whole or not list(folder.glob(_NEXT))):
+    time.sleep(0.1)
+  written = list(folder.glob(_PROGRAM))
+  if not written or (failed and 'RESOURCE_EXHAUSTED' not in str(failed[0])):
+    raise (
+      failed[0] if failed else RuntimeError('the compiler wrote no program: this libtpu is not known here')
+    )
+  program = hlo.parse(texts[0] if texts else written[0].read_text())
+  total = _TOTAL.search(next(folder.glob(_MEMORY)).read_text())
+  arguments = sum(
+    array.held
+    for instruction in program.bodies[program.entry].values()
+    if instruction.kind == 'parameter'
+    for array in instruction.arrays
+    if array.space == 0
+  )
+  return Compiled(program, float(total.group(1)), arguments)
