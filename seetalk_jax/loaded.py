@@ -150,7 +150,7 @@ def find_device(device: str | jax.Device | None) -> jax.Device:
   if device is not None and not isinstance(device, str):
     return device
   try:
-    return jax.devices(device)[0]
+    return jax.local_devices(backend=device)[0]  # of a pod, those of this host
   except RuntimeError:
     kinds = ', '.join(sorted({found.platform for found in jax.devices()}))
     raise InputError(f'no {device} here, device: use one of {kinds}, or install JAX for it') from None

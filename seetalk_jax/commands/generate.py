@@ -6,7 +6,7 @@ import argparse
 import pathlib
 from collections.abc import Sequence
 
-from seetalk_jax.commands import controls, options, resuming
+from seetalk_jax.commands import batch, controls, options, resuming
 from seetalk_jax.errors import InputError
 from seetalk_jax.media.constants import FPS
 
@@ -40,6 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
   controls.add_arguments(parser)
   options.add_output(parser)
   resuming.add_argument(parser)
+  batch.add_arguments(parser)
 
 
 def add_video(parser: argparse.ArgumentParser) -> None:
@@ -51,8 +52,10 @@ def add_video(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-  """Checks everything that can be checked without a network, then makes the videos one after another."""
-  jobs = _jobs_of(args)
+  """Checks everything that can be checked without a network, then makes the videos."""
+  jobs = batch.own(_jobs_of(args), args.part)
+  if not jobs:
+    return options.report(args, {'videos': []}, f'--part {args.part[0]}/{args.part[1]} of the list is empty')
   make_videos(args, jobs)
 
 
@@ -71,7 +74,7 @@ def make_videos(args: argparse.Namespace, jobs: list[tuple[str, pathlib.Path]]) 
   portrait = None
   if args.portrait:
     portrait = face.aligned_portrait(args.portrait, landmarker=args.landmarker, aligned=args.aligned)
-  pipe = options.load_pipe(args)
+  pipes = batch.load_pipes(args, len(jobs))
   if args.list:
     pathlib.Path(args.out_dir).mkdir(parents=True, exist_ok=True)
 
@@ -84,22 +87,23 @@ def make_videos(args: argparse.Namespace, jobs: list[tuple[str, pathlib.Path]]) 
     size=args.size,
     **asked,
   )
-  plans = {output: pipe.plan(path, **chosen) for path, output in jobs if args.resume}
+  plans = {output: pipes[0].plan(path, **chosen) for path, output in jobs if args.resume}
   finished = resuming.finished(args, plans)
-  results = []
+
+  def make(pipe, job, progress):
+    path, output = job
+    if output in finished:
+      return describe_finished(pipe, plans[output], output, audio.load_speech(path).seconds)
+    with resuming.telling(output, bars):
+      resume = output if args.resume else None
+      clip = pipe(audio.load_speech(path), **chosen, resume=resume, progress=progress)
+      clip.save(output, resume=args.resume)
+    if args.save_portrait:
+      clip.save_portrait(args.save_portrait)
+    return describe(clip, output)
+
   with options.Bars(args) as bars:
-    for path, output in jobs:
-      if output in finished:
-        seconds = audio.load_speech(path).seconds
-        results.append(describe_finished(pipe, plans[output], output, seconds))
-        continue
-      with resuming.telling(output, bars):
-        resume = output if args.resume else None
-        clip = pipe(audio.load_speech(path), **chosen, resume=resume, progress=bars)
-        clip.save(output, resume=args.resume)
-      if args.save_portrait:
-        clip.save_portrait(args.save_portrait)
-      results.append(describe(clip, output))
+    results = batch.run(jobs, pipes, make, bars)
   summary = '\n'.join(summarise(result) for result in results)
   options.report(args, {'videos': results} if args.list else results[0], summary)
 
@@ -130,6 +134,10 @@ def _jobs_of(args: argparse.Namespace) -> list[tuple[str, pathlib.Path]]:
   if args.list is None:
     if args.out_dir is not None:
       raise InputError('--out-dir belongs to --list, command line: give -o OUT.mp4 for one speech file')
+    if args.part != (0, 1) or args.devices:
+      raise InputError(
+        '--part and --devices belong to --list, command line: leave them out for one speech file'
+      )
     if args.speech is None or args.output is None:
       raise InputError(
         'no speech or no output, command line: give SPEECH -o OUT.mp4, or --list FILE --out-dir DIR'

@@ -81,7 +81,7 @@ class Program:
           trips = self._trips(name, instruction)
           for called in instruction.called:
             visit(called, factor * trips)
-        elif inside_fusions or instruction.kind in ('call', 'conditional', 'async-start'):
+        elif inside_fusions or instruction.kind in ('call', 'conditional'):
           for called in instruction.called:
             visit(called, factor)
 

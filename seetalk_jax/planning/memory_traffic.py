@@ -58,8 +58,8 @@ def _of(program: Program, body: dict[str, Instruction], instruction: Instruction
   if kind in _NOTHING or kind.endswith('-done') or any(f'"{name}"' in instruction.rest for name in _FREE):
     return 0.0
   operands = [body[name] for name in instruction.operands if name in body]
-  if kind in ('copy-start', 'slice-start', 'dynamic-slice-start'):
-    # (to, from, context) of a copy, ((from, ...), to, context) of a slice.
+  if kind in ('copy-start', 'slice-start', 'dynamic-slice-start', 'async-start'):
+    # (to, from, context) of a copy, ((from, ...), to, context) of a slice, by whatever name.
     to = instruction.arrays[0 if kind == 'copy-start' else len(instruction.arrays) - 2]
     source = operands[0].arrays if operands else ()
     return to.held * ((to.space == 0) + any(array.space == 0 for array in source))

@@ -9,8 +9,9 @@ from typing import Any
 def count(jaxpr: Any) -> float:
   """Operations of matrix products and convolutions of a (closed) jaxpr, two for a multiply and add.
 
-  Bodies of scans count as often as they run; of branches the costliest counts; a while loop, whose length nobody
-  knows, counts once. Everything elementwise is left out, as is custom in model FLOPs.
+  Bodies of scans and kernels count as often as they run, what is written for one device (`shard_map`) on all of its
+  mesh; of branches the costliest counts; a while loop, whose length nobody knows, counts once. Everything elementwise
+  is left out, as is custom in model FLOPs.
   """
   jaxpr = getattr(jaxpr, 'jaxpr', jaxpr)
   total = 0.0
@@ -25,8 +26,18 @@ def count(jaxpr: Any) -> float:
       if name == 'cond':
         total += max(inner, default=0.0)
       else:
-        total += sum(inner) * equation.params.get('length', 1) if name == 'scan' else sum(inner)
+        total += sum(inner) * _times(equation)
   return total
+
+
+def _times(equation) -> int:
+  """How often the programs inside an equation run."""
+  params, name = equation.params, equation.primitive.name
+  if name == 'scan':
+    return params['length']
+  if name == 'pallas_call':
+    return math.prod(params['grid_mapping'].grid)
+  return params['mesh'].size if name == 'shard_map' else 1
 
 
 def _subprograms(equation):

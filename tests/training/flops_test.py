@@ -58,3 +58,34 @@ def test_loops_branches_and_what_is_computed_again():
 
   # Forward 2, backward 2, and the first product once more.
   assert of(jax.grad(again), (4, 4), (4, 4)) >= 5 * product
+
+
+def test_what_one_device_does_counts_on_all():
+  mesh = jax.sharding.AbstractMesh((4, 2), ('data', 'tensor'))
+  spec = jax.sharding.PartitionSpec('data')
+
+  def product(a, b):
+    return jax.shard_map(jnp.dot, mesh=mesh, in_specs=(spec, jax.sharding.PartitionSpec()), out_specs=spec)(
+      a, b
+    )
+
+  # Both columns of the mesh compute the same: that is what the devices do.
+  assert of(product, (8, 4), (4, 5)) == 2 * (2 * 8 * 4 * 5)
+
+
+def test_a_kernel_counts_as_often_as_its_grid_runs_it():
+  from jax.experimental import pallas
+
+  def kernel(a, b, out):
+    out[...] = jnp.dot(a[...], b[...])
+
+  def product(a, b):
+    return pallas.pallas_call(
+      kernel,
+      grid=(4,),
+      in_specs=[pallas.BlockSpec((8, 16), lambda i: (i, 0)), pallas.BlockSpec((16, 8), lambda i: (0, 0))],
+      out_specs=pallas.BlockSpec((8, 8), lambda i: (i, 0)),
+      out_shape=jax.ShapeDtypeStruct((32, 8), jnp.float32),
+    )(a, b)
+
+  assert of(product, (32, 16), (16, 8)) == 2 * 32 * 16 * 8
