@@ -15,6 +15,7 @@ import toy_stage
 
 from seetalk_jax.errors import ConfigError
 from seetalk_jax.training import checkpoint, hosts, loop, sharding
+from seetalk_jax.training.metrics_writer import read_metrics
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
@@ -42,14 +43,17 @@ def free_port():
 class Run:
   """Processes that are killed at the end, whatever happens."""
 
-  def __init__(self, workdir, count, *changes, own=()):
+  def __init__(self, workdir, count, *changes, own=(), devices=1):
     port = free_port()
     environment = {**os.environ, 'PYTHONPATH': str(ROOT), 'JAX_PLATFORMS': 'cpu'}
+    flags = os.environ.get('XLA_FLAGS', '')
+    environment['XLA_FLAGS'] = f'{flags} --xla_force_host_platform_device_count={devices}'
     program = str(ROOT / 'tests/training/toy_stage.py')
     self.processes = []
     for number in range(count):
       more = own[number] if own else ()
-      command = [sys.executable, program, str(workdir), f'meet=({port},{count},{number})', *changes, *more]
+      meet = [f'meet=({port},{count},{number})'] if count > 1 else []
+      command = [sys.executable, program, str(workdir), *meet, *changes, *more]
       self.processes.append(
         subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
       )
@@ -127,6 +131,34 @@ def test_when_one_is_killed_the_others_end_and_the_restart_goes_on(whole, tmp_pa
   with Run(tmp_path, 2, 'checkpoint_every=2') as run:
     assert [status for status, *_ in run.ends()] == [0, 0]
   assert_close(weights(tmp_path)[1], whole[1])
+
+
+@pytest.mark.slow
+def test_devices_and_hosts_may_change_at_every_restart(tmp_path):
+  """Killed on eight devices, then on two, then on two hosts of two: the batches go on, and the run ends as if whole."""
+  shape = ('checkpoint_every=2', 'log_every=1', 'num_steps=12')
+  train(tmp_path / 'whole', checkpoint_every=2, log_every=1, num_steps=12)
+  broken = tmp_path / 'broken'
+  for saved, count, devices, mesh in [
+    (2, 1, 8, ('mesh.fsdp=4',)),
+    (4, 1, 2, ('mesh.tensor=2',)),
+    (6, 2, 2, ('mesh.fsdp=2', 'mesh.tensor=2')),
+  ]:
+    with Run(broken, count, *shape, *mesh, 'delay=0.3', devices=devices) as run:
+      run.wait_for(lambda saved=saved: (broken / 'checkpoints' / str(saved)).exists())
+  with Run(broken, 1, *shape, devices=4) as run:
+    ((status, out, err),) = run.ends()
+    assert (status, out) == (0, 'num_steps 12'), err
+  step, found = weights(broken)
+  assert step == 12
+  assert_close(found, weights(tmp_path / 'whole')[1])
+  # Of every batch the mean of its targets: the same data in the same order, whoever read it.
+  order, wanted = (
+    {line['step']: line['target'] for line in read_metrics(folder) if 'target' in line}
+    for folder in (broken, tmp_path / 'whole')
+  )
+  assert order.keys() == wanted.keys() == set(range(1, 13))
+  np.testing.assert_allclose([order[i] for i in order], [wanted[i] for i in order], rtol=1e-5)
 
 
 @pytest.mark.slow

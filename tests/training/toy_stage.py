@@ -81,7 +81,7 @@ class ToyStage(base.StageBase):
     kernel = kernel.value if hasattr(kernel, 'value') else kernel
     loss += jnp.sqrt(jnp.where(step == self.bad_gradient_at, 0.0, 1.0) * jnp.sum(kernel**2)) * 1e-9
     extra = jnp.where(step == self.nan_at, jnp.nan, 0.0)
-    return loss + extra, ({'extra': extra}, {'toy_net': updated})
+    return loss + extra, ({'extra': extra, 'target': jnp.mean(batch['target'])}, {'toy_net': updated})
 
   def prepare(self, frozen, batches):
     return {'mean': np.mean([next(batches)['image'].mean() / 127.5 - 1 for _ in range(2)], dtype=np.float32)}
