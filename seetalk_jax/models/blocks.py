@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -12,6 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from seetalk_jax.models import cpu_conv
+from seetalk_jax.models.axes import by_samples, gathered
 
 # The one table of logical axis names. Sharding rules map these to mesh axes; a name that is not here would be
 # replicated without a word, so a test walks every network and looks each name up.
@@ -69,11 +71,17 @@ def dense(
     features,
     use_bias=use_bias,
     kernel_init=partitioned(kernel_init, axes),
-    bias_init=partitioned(bias_init or nn.initializers.zeros, axes[-1:]),
+    # Next to nothing to split, and split over the samples' axis it would draw the activations along.
+    bias_init=partitioned(bias_init or nn.initializers.zeros, (None if axes[-1] == 'embed' else axes[-1],)),
+    dot_general=functools.partial(_product, axes),
     dtype=jnp.dtype(dtype),
     param_dtype=jnp.dtype(param_dtype),
     name=name,
   )
+
+
+def _product(axes, x, kernel, *args, **kwargs):
+  return jax.lax.dot_general(by_samples(x), gathered(kernel, axes), *args, **kwargs)
 
 
 def conv(
@@ -96,6 +104,7 @@ def conv(
   kernel = (kernel, kernel) if isinstance(kernel, int) else tuple(kernel)
   rank = len(kernel)
   kernel_init = nn.initializers.zeros if zero_init else kernel_init or _default_init
+  axes = (None,) * rank + ('conv_in', 'conv_out')
   return nn.Conv(
     features,
     kernel_size=kernel,
@@ -104,13 +113,17 @@ def conv(
     kernel_dilation=(dilation,) * rank if isinstance(dilation, int) else dilation,
     feature_group_count=groups,
     use_bias=use_bias,
-    kernel_init=partitioned(kernel_init, (None,) * rank + ('conv_in', 'conv_out')),
+    kernel_init=partitioned(kernel_init, axes),
     bias_init=partitioned(bias_init or nn.initializers.zeros, ('conv_out',)),
-    conv_general_dilated=cpu_conv.conv_general_dilated,
+    conv_general_dilated=functools.partial(_convolution, axes),
     dtype=jnp.dtype(dtype),
     param_dtype=jnp.dtype(param_dtype),
     name=name,
   )
+
+
+def _convolution(axes, x, kernel, *args, **kwargs):
+  return cpu_conv.conv_general_dilated(by_samples(x), gathered(kernel, axes), *args, **kwargs)
 
 
 def num_groups_for(channels: int, groups: int = 32, least: int = 4) -> int:

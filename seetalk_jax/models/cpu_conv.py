@@ -10,13 +10,10 @@ platforms, and strided, dilated and grouped convolutions, go to `lax` unchanged.
 from __future__ import annotations
 
 import functools
-import math
 
-import flax.linen as nn
 import jax
 import jax.numpy as jnp
 from jax import lax
-from jax.sharding import AxisType, NamedSharding, PartitionSpec
 
 
 def conv_general_dilated(lhs, rhs, window_strides, padding, lhs_dilation=None, rhs_dilation=None, **kwargs):
@@ -24,7 +21,6 @@ def conv_general_dilated(lhs, rhs, window_strides, padding, lhs_dilation=None, r
 
   Under several devices the batch may be sharded, where a loop over samples would gather it: `lax` then.
   """
-  rhs = _gathered(rhs)
   numbers = kwargs.pop('dimension_numbers', None)
   groups = kwargs.pop('feature_group_count', 1)
   plain = functools.partial(
@@ -61,24 +57,6 @@ def conv_general_dilated(lhs, rhs, window_strides, padding, lhs_dilation=None, r
   if not eligible:
     return plain(lhs, rhs, window_strides, padding)
   return _conv3x3(lhs, rhs)
-
-
-def _gathered(kernel):
-  """The kernel as a convolution on a mesh takes it: whole but for its output channels, by the axis rules in force.
-
-  Where an axis splits both the batch and a kernel's input channels, the kernel has to be gathered anyway. Left to
-  itself XLA's partitioner (JAX 0.10) finds another way on meshes of three axes, and the gradient of a convolution's
-  input comes out wrong: `tests/training/meshes_test.py`.
-  """
-  mesh = jax.sharding.get_abstract_mesh()
-  if mesh.empty or mesh.size == 1 or AxisType.Manual in mesh.axis_types:
-    return kernel
-  axes = dict(nn.get_logical_axis_rules()).get('conv_out') or ()
-  axes = (axes,) if isinstance(axes, str) else tuple(axes)
-  if kernel.shape[-1] % math.prod(mesh.shape[axis] for axis in axes):
-    axes = ()
-  spec = PartitionSpec(*(None,) * (kernel.ndim - 1), axes or None)
-  return lax.with_sharding_constraint(kernel, NamedSharding(mesh, spec))
 
 
 def _is_depthwise_in_time(lhs, rhs, strides, padding, lhs_dilation, rhs_dilation, groups) -> bool:

@@ -14,6 +14,8 @@ KINDS = ('all-gather', 'all-reduce', 'reduce-scatter', 'all-to-all', 'collective
 _CHANNEL = re.compile(r'channel_id=(\d+)')
 # An asynchronous one on a TPU stands in three kinds of fusions: begun, carried on beside other work, ended.
 _BEGINS = 'custom_call_target="AsyncCollectiveStart"'
+# And a sum that is scattered in a fusion, an all-reduce and a slice of it.
+_SCATTERS = 'all-reduce-scatter'
 _LISTED = re.compile(r'replica_groups=\{\{([\d,]*)\}')
 _IOTA = re.compile(r'replica_groups=\[(\d+),(\d+)\]')
 # mesh['axis_0'=2,'axis_1'=8] {'axis_1'}, where a part of an axis reads 'axis_1':(2)4.
@@ -56,6 +58,8 @@ def traffic(program: Program, devices: int) -> dict[str, Traffic]:
       kind = instruction.kind.removesuffix('-start')
       if kind not in KINDS or not times[name]:
         continue
+      if name.startswith(_SCATTERS):
+        kind = 'reduce-scatter'
       channel = _CHANNEL.search(instruction.rest)
       channel = (kind, channel.group(1)) if channel else None
       seen.append((name, instruction, kind, channel, begins))
@@ -67,7 +71,10 @@ def traffic(program: Program, devices: int) -> dict[str, Traffic]:
       continue
     size = _moved(instruction, kind)
     found[kind][0] += times[name]
-    found[kind][1] += times[name] * size * _received(kind, _group(kind, instruction.rest, devices))
+    members = _group(kind, instruction.rest, devices)
+    if name.startswith(_SCATTERS):
+      size /= members  # of what is left to a device, as of any other of its kind
+    found[kind][1] += times[name] * size * _received(kind, members)
   return {kind: Traffic(*found[kind]) for kind in KINDS if kind in found}
 
 

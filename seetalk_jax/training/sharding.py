@@ -10,6 +10,7 @@ from flax import linen as nn
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 from seetalk_jax.errors import ConfigError
+from seetalk_jax.models import axes
 from seetalk_jax.training import hosts
 
 PyTree = Any
@@ -72,18 +73,7 @@ def spec_for(names: tuple[str | None, ...], shape: tuple[int, ...], mesh: Mesh) 
   Raises:
     ValueError: a name that RULES does not know (it would be replicated without a word).
   """
-  used: set[str] = set()
-  spec = []
-  for name, size in zip(names, shape, strict=True):
-    if name is not None and name not in RULES:
-      raise ValueError(f'logical axis {name!r} is not in training.sharding.RULES')
-    axes = []
-    for axis in RULES[name] if name else ():
-      if axis not in used and size % (mesh.shape[axis] * int(np.prod([mesh.shape[a] for a in axes]))) == 0:
-        axes.append(axis)
-    used.update(axes)
-    spec.append(tuple(axes) if len(axes) > 1 else axes[0] if axes else None)
-  return PartitionSpec(*spec)
+  return axes.spec_for(names, shape, mesh, RULES)
 
 
 def state_shardings(abstract: PyTree, mesh: Mesh) -> PyTree:

@@ -111,3 +111,20 @@ def test_asynchronous_ones_count_where_they_begin():
   """A TPU program tells the same gather three times: begun, carried on beside a product, ended."""
   found = collectives.traffic(hlo.parse(THRICE), 4)
   assert found == {'all-gather': collectives.Traffic(1, 512 * 2 * 3 / 4)}
+
+
+def test_a_sum_that_is_scattered_in_a_fusion():
+  text = """
+%all-reduce-scatter.1 (p: f32[64,16]) -> f32[8,16] {
+  %p = f32[64,16]{1,0} parameter(0)
+  %sum = f32[64,16]{1,0} all-reduce(%p), channel_id=3, replica_groups=[4,8]<=[32], to_apply=%add
+  ROOT %own = f32[8,16]{1,0} dynamic-slice(%sum, %i, %i), dynamic_slice_sizes={8,16}
+}
+
+ENTRY %main (x: f32[64,16]) -> f32[8,16] {
+  %x = f32[64,16]{1,0} parameter(0)
+  ROOT %y = f32[8,16]{1,0} fusion(%x), kind=kCustom, calls=%all-reduce-scatter.1
+}
+"""
+  found = collectives.traffic(hlo.parse(text), 32)
+  assert found == {'reduce-scatter': collectives.Traffic(1, 64 * 16 * 4 * 7 / 8)}

@@ -36,7 +36,7 @@ def check(row):
 
 @pytest.mark.slow
 def test_convolutions_of_small_pictures_have_the_gradient_of_one_device():
-  """XLA's partitioner gave another one on three axes, until kernels were gathered (`models/cpu_conv.py`)."""
+  """XLA's partitioner gave another one on three axes, until kernels were gathered (`models/axes.py`)."""
   for row in run('sync_expert', '2,2,2'):
     check(row)
 

@@ -1,0 +1,101 @@
+"""Where arrays lie on the mesh in force, by their logical axis names and the rules in force; nothing without a mesh."""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Mapping
+
+import flax.linen as nn
+import jax
+from jax.sharding import AxisType, NamedSharding, PartitionSpec
+
+Names = tuple[str | None, ...]
+
+
+def spec_for(
+  names: Names, shape: tuple[int, ...], mesh, rules: Mapping[str, tuple[str, ...]]
+) -> PartitionSpec:
+  """Logical names of an array's dimensions -> PartitionSpec on a mesh.
+
+  Read from left to right; a mesh axis is used once per array, and only where it divides the dimension.
+
+  Raises:
+    ValueError: a name that the rules do not know (it would be replicated without a word).
+  """
+  used: set[str] = set()
+  spec = []
+  for name, size in zip(names, shape, strict=True):
+    if name is not None and name not in rules:
+      raise ValueError(f'logical axis {name!r} is not in the rules: they know {", ".join(rules)}')
+    axes: list[str] = []
+    for axis in (rules[name] if name else None) or ():
+      if axis not in used and size % (mesh.shape[axis] * math.prod(mesh.shape[a] for a in axes)) == 0:
+        axes.append(axis)
+    used.update(axes)
+    spec.append(tuple(axes) if len(axes) > 1 else axes[0] if axes else None)
+  return PartitionSpec(*spec)
+
+
+def gathered(kernel: jax.Array, names: Names) -> jax.Array:
+  """A kernel as a layer takes it: whole along the mesh axes that also split the batch, and its gradient split again.
+
+  Parameters lie split over `fsdp`, and so do the samples of a batch: a layer's kernel must be brought together before
+  it is used (arXiv 2004.13336, 2304.11277). Left to itself the partitioner sometimes splits the activations' channels
+  in the place of the samples instead, and sums every layer's output over devices; and on meshes of three axes the
+  gradient of a convolution's input came out wrong (`tests/training/meshes_test.py`).
+  """
+  if (found := _in_force()) is None:
+    return kernel
+  mesh, rules = found
+  over_batch = rules.get('batch', ())
+  whole = {name: tuple(axis for axis in axes if axis not in over_batch) for name, axes in rules.items()}
+  used = NamedSharding(mesh, spec_for(names, kernel.shape, mesh, whole))
+  stored = NamedSharding(mesh, spec_for(names, kernel.shape, mesh, rules))
+  return kernel if used == stored else _gathered(used, stored, kernel)
+
+
+def by_samples(x: jax.Array) -> jax.Array:
+  """Activations `[b, ...]` split by samples, where their number allows; nothing is said of the other dimensions.
+
+  Without it a parameter that lies split over `fsdp` and is added to a stream of activations can draw these along:
+  every device of `fsdp` then computes the same samples.
+  """
+  if (found := _in_force()) is None or x.ndim < 2:
+    return x
+  mesh, rules = found
+  over_batch = rules.get('batch', ())
+  if x.shape[0] % math.prod(mesh.shape[axis] for axis in over_batch):
+    return x
+  spec = PartitionSpec(over_batch, *(PartitionSpec.UNCONSTRAINED,) * (x.ndim - 1))
+  return jax.lax.with_sharding_constraint(x, NamedSharding(mesh, spec))
+
+
+def _in_force():
+  """(mesh, rules), or None where there is nothing to split by."""
+  mesh = jax.sharding.get_abstract_mesh()
+  rules = {name: _axes(axes) for name, axes in nn.get_logical_axis_rules()}
+  if mesh.empty or mesh.size == 1 or AxisType.Manual in mesh.axis_types or not rules:
+    return None
+  return mesh, rules
+
+
+@functools.partial(jax.custom_vjp, nondiff_argnums=(0, 1))
+def _gathered(used: NamedSharding, stored: NamedSharding, kernel: jax.Array) -> jax.Array:
+  return jax.lax.with_sharding_constraint(kernel, used)
+
+
+def _forward(used, stored, kernel):
+  return _gathered(used, stored, kernel), None
+
+
+def _backward(used, stored, _, cotangent):
+  # Split as the parameter is, so that devices exchange their shares of the sum and not all of it.
+  return (jax.lax.with_sharding_constraint(cotangent, stored),)
+
+
+_gathered.defvjp(_forward, _backward)
+
+
+def _axes(axes: str | tuple[str, ...] | None) -> tuple[str, ...]:
+  return (axes,) if isinstance(axes, str) else tuple(axes or ())
