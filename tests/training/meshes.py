@@ -70,7 +70,8 @@ def batch_of(stage):
 
 
 def run(plan, mesh):
-  """(losses of four steps, gradients of the first, parameters after three of SGD)."""
+  """(losses of three steps of SGD, gradients of the first, parameters after the last, into how many pieces these are
+  split, operations of a step on all devices)."""
   shardings = plan.shardings(mesh)
   frozen = base.Frozen(
     # Gentle ones: a codec whose flow is wild inverts it chaotically, and blows rounding up.
@@ -102,12 +103,14 @@ def run(plan, mesh):
 
   losses, found = [], None
   with jax.set_mesh(mesh):
+    compiled = step.lower(params, collections, frozen, batch).compile()
     for _ in range(3):
-      loss, gradients, params = step(params, collections, frozen, batch)
+      loss, gradients, params = compiled(params, collections, frozen, batch)
       found = jax.device_get(gradients) if found is None else found
       losses.append(float(loss))
   pieces = max(len({str(s.index) for s in x.addressable_shards}) for x in jax.tree.leaves(params))
-  return losses, found, jax.device_get(params), pieces
+  work = compiled.cost_analysis()['flops'] * mesh.size
+  return losses, found, jax.device_get(params), pieces, work
 
 
 def furthest(wanted, found):
@@ -138,6 +141,7 @@ def main() -> None:
       'gradient': furthest(wanted[1], found[1]),
       'parameters': furthest(wanted[2], found[2]),
       'pieces': found[3],
+      'work': found[4] / wanted[4],
       'losses': wanted[0],
       'scalars': [
         jax.tree_util.keystr(k) for k, x in jax.tree_util.tree_flatten_with_path(wanted[1])[0] if not x.ndim
