@@ -74,10 +74,10 @@ def by_samples(x: jax.Array) -> jax.Array:
 def _in_force():
   """(mesh, rules), or None where there is nothing to split by."""
   mesh = jax.sharding.get_abstract_mesh()
-  rules = {name: _axes(axes) for name, axes in nn.get_logical_axis_rules()}
-  if mesh.empty or mesh.size == 1 or AxisType.Manual in mesh.axis_types or not rules:
+  if mesh.empty or mesh.size == 1 or AxisType.Manual in mesh.axis_types:
     return None
-  return mesh, rules
+  rules = {name: _axes(axes) for name, axes in nn.get_logical_axis_rules()}
+  return (mesh, rules) if rules else None
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(0, 1))
