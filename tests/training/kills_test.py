@@ -16,7 +16,7 @@ from seetalk_jax.training.metrics_writer import read_metrics
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 STEPS, KILLS = 200, 25
-CHANGES = (f'num_steps={STEPS}', 'checkpoint_every=3', 'log_every=3', 'sample_every=50', 'delay=0.02')
+CHANGES = (f'num_steps={STEPS}', 'checkpoint_every=10', 'log_every=10', 'sample_every=50', 'delay=0.02')
 
 
 def start(workdir):
