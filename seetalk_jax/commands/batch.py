@@ -45,24 +45,26 @@ def own(jobs: Sequence[Any], part: tuple[int, int]) -> list[Any]:
   return list(jobs[index::count])
 
 
-def load_pipes(args: argparse.Namespace, num_jobs: int) -> list[Any]:
-  """A pipeline for each device that has something to do, one without --list.
+def pipes_for(args: argparse.Namespace, first: Any, num_jobs: int) -> list[Any]:
+  """A pipeline for each device that has something to do: the first, and its networks on the others with --list.
 
   Raises:
     InputError: more devices are asked for than there are.
   """
-  first = options.load_pipe(args)
   if not args.list:
     return [first]
   import jax
 
-  from seetalk_jax import pipeline
+  from seetalk_jax import loaded, pipeline
 
   there = jax.local_devices(backend=first.device.platform)
   if args.devices and args.devices > len(there):
     raise InputError(f'--devices {args.devices}, command line: this process has {len(there)}')
-  others = there[1 : min(args.devices or len(there), num_jobs)]
-  return [first, *(pipeline.SeeTalk.load(args.checkpoint, device=device) for device in others)]
+  others = there[1 : max(1, min(args.devices or len(there), num_jobs))]
+  return [
+    first,
+    *(pipeline.SeeTalk(loaded.Loaded(first.networks, first.checkpoint, device)) for device in others),
+  ]
 
 
 class _Stopped(KeyboardInterrupt):
@@ -93,19 +95,19 @@ def run(
       raise _Stopped
 
   def work(pipe):
-    while not stopping.is_set():
-      try:
-        index = waiting.get_nowait()
-      except queue.Empty:
-        return
-      try:
+    try:
+      while not stopping.is_set():
+        try:
+          index = waiting.get_nowait()
+        except queue.Empty:
+          return
         made = make(pipe, jobs[index], step)
-      except BaseException:
-        stopping.set()
-        raise
-      with finishing:
-        results[index] = made
-        progress('videos', len(results), len(jobs))
+        with finishing:
+          results[index] = made
+          progress('videos', len(results), len(jobs))
+    except BaseException:
+      stopping.set()
+      raise
 
   with concurrent.futures.ThreadPoolExecutor(len(pipes)) as threads:
     working = [threads.submit(work, pipe) for pipe in pipes]

@@ -74,7 +74,7 @@ def make_videos(args: argparse.Namespace, jobs: list[tuple[str, pathlib.Path]]) 
   portrait = None
   if args.portrait:
     portrait = face.aligned_portrait(args.portrait, landmarker=args.landmarker, aligned=args.aligned)
-  pipes = batch.load_pipes(args, len(jobs))
+  first = options.load_pipe(args)
   if args.list:
     pathlib.Path(args.out_dir).mkdir(parents=True, exist_ok=True)
 
@@ -87,8 +87,9 @@ def make_videos(args: argparse.Namespace, jobs: list[tuple[str, pathlib.Path]]) 
     size=args.size,
     **asked,
   )
-  plans = {output: pipes[0].plan(path, **chosen) for path, output in jobs if args.resume}
+  plans = {output: first.plan(path, **chosen) for path, output in jobs if args.resume}
   finished = resuming.finished(args, plans)
+  pipes = batch.pipes_for(args, first, len(jobs) - len(finished))
 
   def make(pipe, job, progress):
     path, output = job

@@ -8,6 +8,7 @@ import math
 import os
 import pathlib
 import sys
+import threading
 from typing import Any
 
 MAX_SEED = 2**32 - 1
@@ -108,28 +109,31 @@ def load_pipe(args: argparse.Namespace):
 
 
 class Bars:
-  """A `Progress` that draws one bar per stage on a terminal's stderr."""
+  """A `Progress` that draws one bar per stage on a terminal's stderr; several threads may use it."""
 
   def __init__(self, args: argparse.Namespace):
     self._on = not args.quiet and sys.stderr.isatty()
     self._bar, self._stage = None, ''
+    self._drawing = threading.RLock()
 
   def __call__(self, stage: str, done: int, total: int) -> None:
     if not self._on:
       return
-    if self._bar is None or stage != self._stage:
-      import tqdm
+    with self._drawing:
+      if self._bar is None or stage != self._stage:
+        import tqdm
 
-      self.close()
-      unit = 'frame' if stage == 'render' else 'step'
-      self._bar, self._stage = tqdm.tqdm(desc=f'{stage:<9}', total=total, unit=unit, file=sys.stderr), stage
-    self._bar.update(done - self._bar.n)
+        self.close()
+        unit = 'frame' if stage == 'render' else 'step'
+        self._bar, self._stage = tqdm.tqdm(desc=f'{stage:<9}', total=total, unit=unit, file=sys.stderr), stage
+      self._bar.update(done - self._bar.n)
 
   def close(self) -> None:
     """Finishes the bar that is open."""
-    if self._bar is not None:
-      self._bar.close()
-      self._bar = None
+    with self._drawing:
+      if self._bar is not None:
+        self._bar.close()
+        self._bar = None
 
   def __enter__(self) -> Bars:
     return self

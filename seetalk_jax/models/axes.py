@@ -45,7 +45,7 @@ def gathered(kernel: jax.Array, names: Names) -> jax.Array:
   in the place of the samples instead, and sums every layer's output over devices; and on meshes of three axes the
   gradient of a convolution's input came out wrong (`tests/training/meshes_test.py`).
   """
-  if (found := _in_force()) is None:
+  if (found := in_force()) is None:
     return kernel
   mesh, rules = found
   over_batch = rules.get('batch', ())
@@ -61,7 +61,7 @@ def by_samples(x: jax.Array) -> jax.Array:
   Without it a parameter that lies split over `fsdp` and is added to a stream of activations can draw these along:
   every device of `fsdp` then computes the same samples.
   """
-  if (found := _in_force()) is None or x.ndim < 2:
+  if (found := in_force()) is None or x.ndim < 2:
     return x
   mesh, rules = found
   over_batch = rules.get('batch', ())
@@ -71,8 +71,8 @@ def by_samples(x: jax.Array) -> jax.Array:
   return jax.lax.with_sharding_constraint(x, NamedSharding(mesh, spec))
 
 
-def _in_force():
-  """(mesh, rules), or None where there is nothing to split by."""
+def in_force():
+  """(mesh, rules as name -> mesh axes), or None where there is nothing to split by."""
   mesh = jax.sharding.get_abstract_mesh()
   if mesh.empty or mesh.size == 1 or AxisType.Manual in mesh.axis_types:
     return None

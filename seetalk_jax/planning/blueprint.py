@@ -13,6 +13,7 @@ from flax import linen as nn
 from jax.sharding import Mesh
 
 from seetalk_jax import example_inputs
+from seetalk_jax.errors import ConfigError
 from seetalk_jax.stages import base
 from seetalk_jax.training import sharding
 from seetalk_jax.training import state as state_lib
@@ -49,13 +50,19 @@ def make(config, size: str) -> Blueprint:
     size: of the networks that would come from earlier stages.
 
   Raises:
-    ConfigError: a network or a field that there is none of.
+    ConfigError: a network or a field that there is none of, or a stage without training steps.
   """
+  if 'stage' not in config:
+    raise ConfigError("a configuration that is no stage's, --config: give configs/STAGE.py")
   given: dict[str, nn.Module] = {}
   for name in sorted(config.init):
     if name in base.NETWORKS and name not in config.model and name not in _NOT_GIVEN:
       given[name] = base.make_network(name, size, dtype=config.get('dtype', 'float32'))
   stage = base.build_stage(config, given)
+  if not hasattr(stage, 'loss'):
+    raise ConfigError(
+      f'stage {config.stage} has no training steps (it reads its data once), --config: nothing to plan'
+    )
   networks = {**stage.frozen, **stage.networks}
   params, collections = {}, {}
   for name, module in stage.frozen.items():

@@ -63,7 +63,7 @@ def traffic(program: Program, devices: int) -> dict[str, Traffic]:
       channel = _CHANNEL.search(instruction.rest)
       channel = (kind, channel.group(1)) if channel else None
       seen.append((name, instruction, kind, channel, begins))
-      if begins:
+      if begins and channel:
         begun.add(channel)
   found: dict[str, list] = collections.defaultdict(lambda: [0, 0.0])
   for name, instruction, kind, channel, begins in seen:
@@ -79,9 +79,14 @@ def traffic(program: Program, devices: int) -> dict[str, Traffic]:
 
 
 def _moved(instruction: Instruction, kind: str) -> float:
+  """Bytes of the results; begun ones tell what goes in before what comes out, but for sums, which look the same."""
   sizes = [array.bytes for array in instruction.arrays]
-  whole = instruction.kind.endswith('-start') or kind == 'all-gather'
-  return max(sizes, default=0.0) if whole else sum(sizes)
+  if instruction.kind.endswith('-start'):
+    if kind == 'collective-permute':
+      sizes = sizes[1:2]
+    elif kind != 'all-reduce':
+      sizes = sizes[len(sizes) // 2 :]
+  return sum(sizes)
 
 
 def _group(kind: str, rest: str, devices: int) -> int:

@@ -38,7 +38,7 @@ def compile_program(lowered: jax.stages.Lowered, folder: pathlib.Path, *, whole:
   """Compiles for TPUs that need not be there, to the point where nothing but code is missing.
 
   A program that does not fit its device's memory is told like any other. Without `whole` the compiler goes on
-  generating code in a thread that nobody waits for: let the process end.
+  generating code in a thread that nobody waits for: let the process end. JAX's cache of programs is off from then on.
 
   Args:
     folder: an empty one, for what the compiler writes.
@@ -62,13 +62,13 @@ def compile_program(lowered: jax.stages.Lowered, folder: pathlib.Path, *, whole:
   thread.start()
   while thread.is_alive() and (whole or not list(folder.glob(_NEXT))):
     time.sleep(0.1)
-  written = list(folder.glob(_PROGRAM))
-  if not written or (failed and 'RESOURCE_EXHAUSTED' not in str(failed[0])):
-    raise (
-      failed[0] if failed else RuntimeError('the compiler wrote no program: this libtpu is not known here')
-    )
-  program = hlo.parse(texts[0] if texts else written[0].read_text())
-  total = _TOTAL.search(next(folder.glob(_MEMORY)).read_text())
+  if failed and 'RESOURCE_EXHAUSTED' not in str(failed[0]):
+    raise failed[0]
+  written, reports = list(folder.glob(_PROGRAM)), list(folder.glob(_MEMORY))
+  total = _TOTAL.search(reports[0].read_text()) if reports else None
+  if not written or total is None:
+    raise failed[0] if failed else RuntimeError('the compiler told nothing of its program: an unknown libtpu')
+  program = hlo.parse(texts[0] if whole and texts else written[0].read_text())
   arguments = sum(
     array.held
     for instruction in program.bodies[program.entry].values()

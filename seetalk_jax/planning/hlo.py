@@ -8,8 +8,8 @@ import math
 import re
 
 _BYTES = {
-  'pred': 1, 's8': 1, 'u8': 1, 'f8e4m3fn': 1, 'f8e5m2': 1, 's16': 2, 'u16': 2, 'bf16': 2, 'f16': 2,
-  's32': 4, 'u32': 4, 'f32': 4, 's64': 8, 'u64': 8, 'f64': 8, 'c64': 8,
+  'pred': 1, 's4': 0.5, 'u4': 0.5, 's8': 1, 'u8': 1, 'f8e4m3fn': 1, 'f8e5m2': 1, 's16': 2, 'u16': 2, 'bf16': 2,
+  'f16': 2, 's32': 4, 'u32': 4, 'f32': 4, 's64': 8, 'u64': 8, 'f64': 8, 'c64': 8, 'c128': 16,
 }  # fmt: skip
 
 _COMPUTATION = re.compile(r'^(ENTRY )?%?([\w.-]+) \(.*\) -> .* \{$')
@@ -67,7 +67,8 @@ class Program:
   entry: str
 
   def runs(self, *, inside_fusions: bool) -> dict[str, int]:
-    """How often every computation runs in a run of the program; a loop whose length nobody knows counts once.
+    """How often every computation runs in a run of the program; a loop whose length nobody knows counts once, and all
+    branches of a choice count.
 
     Args:
       inside_fusions: whether fused computations are visited; loops, branches and calls always are.

@@ -84,42 +84,54 @@ def _update(body: dict[str, Instruction], instruction: Instruction) -> tuple[Arr
 
 def _read(program: Program, fused: dict[str, Instruction], index: int, operand: Instruction) -> float:
   whole = _in_main_memory(operand.arrays)
-  parameter = next(
-    (i for i in fused.values() if i.kind == 'parameter' and i.rest.startswith(f'{index})')), None
-  )
+  parameter = _parameter(fused, index)
   if not whole or parameter is None:
     return whole
   part = _used(program, fused, parameter.name)
   return whole if part is None else min(whole, part)
 
 
-def _used(program: Program, fused: dict[str, Instruction], name: str) -> float | None:
-  """Bytes that a fusion reads of one of its values; None: all of them."""
+def _parameter(fused: dict[str, Instruction], index: int) -> Instruction | None:
+  return next((i for i in fused.values() if i.kind == 'parameter' and i.rest.startswith(f'{index})')), None)
+
+
+def _used(program: Program, fused: dict[str, Instruction], name: str, nested: bool = False) -> float | None:
+  """Bytes that a fusion reads of one of its values; None: all of them.
+
+  Args:
+    nested: the fusion is a part of another, which goes on with its result.
+  """
   total = 0.0
   for user in fused.values():
     if name not in user.operands:
       continue
     if user.kind in _SLICES and user.operands[0] == name:
       total += sum(array.held for array in user.arrays)
-    elif user.kind in _UPDATES and user.operands[0] == name:
-      pass  # in place
-    elif user.kind in ('bitcast', 'copy'):
-      if (part := _used(program, fused, user.name)) is None:
-        return None
-      total += part
-    elif user.kind == 'fusion':
-      inner = program.bodies[user.called[0]]
-      position = user.operands.index(name)
-      parameter = next(
-        (i for i in inner.values() if i.kind == 'parameter' and i.rest.startswith(f'{position})')), None
-      )
-      part = None if parameter is None else _used(program, inner, parameter.name)
-      if part is None:
-        return None
-      total += part
+      continue
+    if user.kind in _UPDATES and user.operands[0] == name:
+      continue  # in place
+    inner = program.bodies[user.called[0]] if user.kind == 'fusion' else {}
+    parameter = _parameter(inner, user.operands.index(name))
+    if user.kind == 'bitcast' or (
+      parameter is not None and _result(inner) is parameter
+    ):  # the same bytes go on
+      part = (None if nested else 0.0) if user.is_root else _used(program, fused, user.name, nested)
+    elif user.kind == 'copy' and not user.is_root:
+      part = _used(program, fused, user.name, nested)
     else:
+      part = None if parameter is None else _used(program, inner, parameter.name, nested=True)
+    if part is None:
       return None
+    total += part
   return total
+
+
+def _result(fused: dict[str, Instruction]) -> Instruction | None:
+  """The root, or what it renames."""
+  root = next(i for i in fused.values() if i.is_root)
+  while root is not None and root.kind == 'bitcast':
+    root = fused.get(root.operands[0])
+  return root
 
 
 def _written(program: Program, fused: dict[str, Instruction], arrays: tuple[Array, ...]) -> float:

@@ -1,6 +1,6 @@
 """What a stage's training step needs on a TPU topology, from compiling it for chips that are not there.
 
-python -m seetalk_jax.planning.plan CONFIG SIZE TOPOLOGY RESULT.json whole|part
+python -m seetalk_jax.planning.plan CONFIG SIZE TOPOLOGY RESULT.json whole|part [field=JSON ...]
 `seetalk plan` runs it in a process of its own, since libtpu takes locks and talks.
 """
 
@@ -12,8 +12,8 @@ import math
 import os
 import pathlib
 import sys
-import tempfile
 import time
+import traceback
 from typing import Any
 
 import jax
@@ -29,17 +29,20 @@ from seetalk_jax.training.chips import CHIPS, Chip
 _USABLE = 0.95
 
 
-def make(config, size: str, topology: str, say=lambda text: None, *, whole: bool = False) -> dict[str, Any]:
+def make(
+  config, size: str, topology: str, folder: pathlib.Path, say=lambda text: None, *, whole: bool = False
+) -> dict[str, Any]:
   """The plan of a stage on `topology`, one slice such as 'v5p:4x4x8' or 'v5e:16x16'.
 
   Args:
     config: of the stage.
     size: of the networks that earlier stages give.
+    folder: an empty one, for what the compiler writes, even after this returns.
     say: takes lines of progress.
     whole: generate the code too, many times as long.
 
   Returns:
-    JSON values per chip: `fits`, `memory` (bytes: arguments, temporaries and new results, both, of the chip),
+    JSON values per chip: `fits`, `memory` (bytes: `arguments`, `temporaries` with new results, `total`, `chip`),
     `model_flops`, `hardware_flops`, `memory_traffic` (bytes), `collectives`, `seconds` (bounds: compute, memory, links,
     step), `predicted_mfu` (a bound: model FLOPs over what the chip could do in the longest of the three),
     `compiler_seconds` (what the compiler expects its kernels to take, without waiting for other chips; no bound, and
@@ -88,8 +91,7 @@ def make(config, size: str, topology: str, say=lambda text: None, *, whole: bool
     batch,
     pieces,
   )
-  with tempfile.TemporaryDirectory(prefix='seetalk-plan-') as folder:
-    found = compiled.compile_program(lowered, pathlib.Path(folder), whole=whole)
+  found = compiled.compile_program(lowered, folder, whole=whole)
   seconds = time.monotonic() - began
   say(f'compiled in {seconds:.0f} s')
   return {
@@ -171,22 +173,39 @@ def _devices(topology: str):
   return generation, CHIPS[generation], list(found.devices)
 
 
+def _changed(config, changes: list[str]):
+  for change in changes:
+    field, _, value = change.partition('=')
+    try:
+      config.update_from_flattened_dict({field: json.loads(value)})
+    except (KeyError, TypeError, AttributeError, ValueError, IndexError) as e:
+      raise ConfigError(f'--set {change}, command line: {e.args[0] if e.args else e}') from None
+  return config
+
+
 def main(argv: list[str]) -> None:
   """`CONFIG SIZE TOPOLOGY RESULT whole|part [field=JSON ...]`; RESULT gets the plan, or {'error': one line}."""
   spec, size, topology, result, extent, *changes = argv
+  folder = pathlib.Path(result).parent / 'compiler'
+  folder.mkdir()
   try:
     path, _, variant = spec.partition(':')
-    config = config_files.load(path, variant)
-    config.update_from_flattened_dict({k: json.loads(v) for k, v in (c.split('=', 1) for c in changes)})
+    config = _changed(config_files.load(path, variant), changes)
     size = size or variant or 'demo'
     content = make(
-      config, size, topology, lambda text: print(f'@{text}', flush=True), whole=extent == 'whole'
+      config, size, topology, folder, lambda text: print(f'@{text}', flush=True), whole=extent == 'whole'
     )
   except InputError as e:
     content = {'error': str(e)}
+  except BaseException:
+    traceback.print_exc()
+    sys.stderr.flush()
+    os._exit(1)  # as below
   pathlib.Path(result).write_text(json.dumps(content))
   sys.stdout.flush()
-  os._exit(0)  # the compiler may still be at work on code that nobody wants
+  os._exit(
+    0
+  )  # the compiler may still be at work on code that nobody wants: no interpreter shuts down beside it
 
 
 if __name__ == '__main__':

@@ -13,7 +13,7 @@ from seetalk_jax.errors import ConfigError
 
 
 def load(path: str | os.PathLike, variant: str = '') -> ConfigDict:
-  """The configuration that `get_config(variant)` of a file like configs/portrait.py gives ('': its default).
+  """The configuration that `get_config(variant)` of a file like configs/portrait.py gives ('': its default), locked.
 
   Raises:
     ConfigError: no such file or variant.
@@ -27,6 +27,6 @@ def load(path: str | os.PathLike, variant: str = '') -> ConfigDict:
   module = importlib.util.module_from_spec(spec)
   spec.loader.exec_module(module)
   try:
-    return module.get_config(variant) if variant else module.get_config()
+    return module.get_config(variant).lock() if variant else module.get_config().lock()
   except ValueError as e:
     raise ConfigError(f'{e}, {path}') from e

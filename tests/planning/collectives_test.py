@@ -107,6 +107,26 @@ ENTRY %main (x: bf16[1,128]) -> bf16[1,512] {{
 """
 
 
+@pytest.mark.parametrize(
+  'line, received',
+  [
+    ('(f32[8], f32[16]) all-reduce(%x, %y), replica_groups=[1,4]<=[4]', 24 * 4 * 2 * 3 / 4),
+    ('(f32[8], f32[16]) all-reduce-start(%x, %y), replica_groups=[1,4]<=[4]', 24 * 4 * 2 * 3 / 4),
+    ('(f32[32], f32[64]) all-gather(%x, %y), replica_groups=[1,4]<=[4]', 96 * 4 * 3 / 4),
+    (
+      '((f32[8], f32[16]), (f32[32], f32[64])) all-gather-start(%x, %y), replica_groups=[1,4]<=[4]',
+      96 * 4 * 3 / 4,
+    ),
+    ('(f32[32], f32[8]) reduce-scatter-start(%x), replica_groups=[1,4]<=[4]', 8 * 4 * 3),
+    ('(f32[8], f32[8], u32[], u32[]) collective-permute-start(%x), source_target_pairs={{0,1}}', 8 * 4),
+  ],
+)
+def test_several_arrays_and_begun_ones(line, received):
+  text = f'ENTRY %main (x: f32[8]) -> f32[8] {{\n  ROOT %z = {line}\n}}\n'
+  (found,) = collectives.traffic(hlo.parse(text), 4).values()
+  assert found == collectives.Traffic(1, received)
+
+
 def test_asynchronous_ones_count_where_they_begin():
   """A TPU program tells the same gather three times: begun, carried on beside a product, ended."""
   found = collectives.traffic(hlo.parse(THRICE), 4)

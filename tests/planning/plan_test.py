@@ -56,6 +56,11 @@ def test_what_is_said_of_a_plan():
     ),
     (['--config', '{root}/configs/motion.py:huge', '--topology', 'v5e:4x4'], "variant 'huge' is unknown"),
     (['--config', '{root}/configs/motion.py:tiny', '--topology', 'v1:4x4'], "topology 'v1:4x4'"),
+    (['--config', '{root}/configs/motion.py:tiny', '--topology', 'v5e:2x2', '--set', 'mesh.fdsp=8'], 'fdsp'),
+    (
+      ['--config', '{root}/configs/motion.py:tiny', '--topology', 'v5e:2x2', '--set', 'num_steps="x"'],
+      'num_steps',
+    ),
   ],
 )
 def test_mistakes_are_one_line(argv, message, tmp_path, monkeypatch, capsys):

@@ -1,0 +1,66 @@
+"""Kernels that are gathered and activations that stay by samples: traced on meshes that need no devices."""
+
+import jax
+import jax.numpy as jnp
+import pytest
+from flax import linen as nn
+from jax.sharding import AbstractMesh, AxisType, PartitionSpec
+
+from seetalk_jax.models import axes
+
+RULES = (('batch', ('data', 'fsdp')), ('embed', ('fsdp',)), ('mlp', ('tensor',)))
+
+
+def mesh_of(data, fsdp, tensor, kind=AxisType.Auto):
+  return AbstractMesh((data, fsdp, tensor), ('data', 'fsdp', 'tensor'), axis_types=(kind,) * 3)
+
+
+def constraints(function, *shapes, mesh=None):
+  """PartitionSpecs that a program holds its values to, in order."""
+  mesh = mesh or mesh_of(2, 4, 2)
+  with jax.sharding.use_abstract_mesh(mesh), nn.logical_axis_rules(RULES):
+    jaxpr = jax.make_jaxpr(function)(*(jnp.zeros(shape) for shape in shapes))
+  found = []
+
+  def walk(jaxpr):
+    for equation in jaxpr.eqns:
+      if equation.primitive.name == 'sharding_constraint':
+        found.append(equation.params['sharding'].spec)
+      for value in equation.params.values():
+        if hasattr(inner := getattr(value, 'jaxpr', value), 'eqns'):
+          walk(inner)
+
+  walk(jaxpr.jaxpr)
+  return found
+
+
+def test_without_a_mesh_nothing_happens():
+  x = jnp.ones((8, 4))
+  assert axes.gathered(x, ('embed', 'mlp')) is x and axes.by_samples(x) is x
+  assert constraints(lambda x: axes.gathered(x, ('embed', 'mlp')), (8, 4), mesh=mesh_of(1, 1, 1)) == []
+  manual = mesh_of(2, 4, 2, AxisType.Manual)
+  assert constraints(lambda x: axes.by_samples(axes.gathered(x, ('embed', 'mlp'))), (8, 4), mesh=manual) == []
+
+
+def test_a_kernel_is_whole_where_it_is_used_and_its_gradient_is_split():
+  def product(kernel, x):
+    return jnp.sum(x @ axes.gathered(kernel, ('embed', 'mlp')))
+
+  used, gradient = constraints(jax.grad(product), (8, 4), (16, 8))
+  assert used == PartitionSpec(None, 'tensor') and gradient == PartitionSpec('fsdp', 'tensor')
+
+
+def test_a_kernel_that_is_not_split_over_samples_stays():
+  assert constraints(lambda x: axes.gathered(x, (None, 'mlp')), (8, 4)) == []
+  assert constraints(lambda x: axes.gathered(x, ('embed', 'mlp')), (7, 4)) == []  # four do not divide seven
+
+
+def test_activations_lie_by_samples_where_these_divide():
+  open_ = PartitionSpec.UNCONSTRAINED
+  assert constraints(axes.by_samples, (16, 5, 3)) == [PartitionSpec(('data', 'fsdp'), open_, open_)]
+  assert constraints(axes.by_samples, (12, 5)) == [] and constraints(axes.by_samples, (16,)) == []
+
+
+def test_an_unknown_name_is_no_silence():
+  with pytest.raises(ValueError, match='misspelt'):
+    axes.spec_for(('misspelt',), (8,), mesh_of(1, 8, 1), dict(RULES))
