@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import functools
+import math
 
-import flax.linen as nn
 import jax
 import jax.numpy as jnp
 from jax.sharding import PartitionSpec
+
+from seetalk_jax.models import axes
 
 _LANES = 128  # TPU tiles and kernels want lengths in multiples of it
 _BLOCKS = (512, 256, 128)
@@ -130,21 +132,16 @@ def splash(
 
 
 def _shards(batch: int, heads: int) -> tuple | None:
-  """Mesh axes of batch and heads by the rules in force; () without a mesh, None where sizes do not divide."""
-  mesh = jax.sharding.get_abstract_mesh()
-  if mesh.empty or mesh.size == 1:
+  """Mesh axes of batch and heads by the rules in force; () without any, None where sizes do not divide."""
+  if (found := axes.in_force()) is None:
     return ()
-  spec = nn.logical_to_mesh_axes(('batch', 'heads')) or PartitionSpec(None, None)
-  found = []
-  for axes, size in zip(spec, (batch, heads), strict=True):
-    axes = (axes,) if isinstance(axes, str) else tuple(axes or ())
-    count = 1
-    for axis in axes:
-      count *= mesh.shape[axis]
-    if size % count:
-      return None
-    found.append(axes or None)
-  return tuple(found)
+  mesh, rules = found
+  over = [rules.get(name, ()) for name in ('batch', 'heads')]
+  if any(
+    size % math.prod(mesh.shape[a] for a in own) for size, own in zip((batch, heads), over, strict=True)
+  ):
+    return None
+  return tuple(own or None for own in over)
 
 
 def _splash(query, key, value, valid, *, scale, interpret):
