@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import flax.linen as nn
 import jax
@@ -64,11 +64,22 @@ def by_samples(x: jax.Array) -> jax.Array:
   if (found := in_force()) is None or x.ndim < 2:
     return x
   mesh, rules = found
-  over_batch = rules.get('batch', ())
-  if x.shape[0] % math.prod(mesh.shape[axis] for axis in over_batch):
+  if not (over := _over_batch(x.shape[0], mesh, rules)):
     return x
-  spec = PartitionSpec(over_batch, *(PartitionSpec.UNCONSTRAINED,) * (x.ndim - 1))
+  spec = PartitionSpec(over, *(PartitionSpec.UNCONSTRAINED,) * (x.ndim - 1))
   return jax.lax.with_sharding_constraint(x, NamedSharding(mesh, spec))
+
+
+def each_device(run: Callable, *arrays: jax.Array):
+  """`run(*arrays)` of arrays `[b, ...]`, every device with its own samples; `run` must treat each sample alone.
+
+  For what the partitioner cannot see through, such as look-ups by computed positions: it would bring the whole batch to
+  every device, and leave it there for the layers that follow. Differentiate inside `run`, not through it.
+  """
+  if (found := in_force()) is None:
+    return run(*arrays)
+  spec = PartitionSpec(_over_batch(math.gcd(*(x.shape[0] for x in arrays)), *found))
+  return jax.shard_map(run, in_specs=spec, out_specs=spec, check_vma=False)(*arrays)
 
 
 def in_force():
@@ -78,6 +89,12 @@ def in_force():
     return None
   rules = {name: _axes(axes) for name, axes in nn.get_logical_axis_rules()}
   return (mesh, rules) if rules else None
+
+
+def _over_batch(count: int, mesh, rules: Mapping[str, tuple[str, ...]]):
+  """Mesh axes over which so many samples are split: those of the batch, as far as they divide the number."""
+  over_batch = tuple(axis for axis in rules.get('batch', ()) if mesh.shape[axis] > 1)
+  return spec_for(('batch',), (count,), mesh, {'batch': over_batch})[0]
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(0, 1))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 
+from seetalk_jax.models.axes import each_device
 from seetalk_jax.models.blocks import resize_image
 
 
@@ -23,14 +24,17 @@ def grid_sample(image: jax.Array, positions: jax.Array) -> jax.Array:
       / w.
 
   Gradients reach both arguments. The one for `image` scatters and is dropped by the compiler where nobody
-  asks for
-  it: wrap the picture in `stop_gradient` where it is data.
+  asks for it: wrap the picture in `stop_gradient` where it is data.
   """
   return _grid_sample(image, positions.astype(jnp.float32))
 
 
 @jax.custom_vjp
 def _grid_sample(image, positions):
+  return each_device(_sampled, image, positions)
+
+
+def _sampled(image, positions):
   weights, corners, _ = _corners(image.shape, positions)
   flat = image.reshape(-1, image.shape[-1])
   out = sum(
@@ -66,7 +70,10 @@ def _forward(image, positions):
 
 
 def _backward(saved, cotangent):
-  image, positions = saved
+  return each_device(_gradients, *saved, cotangent)
+
+
+def _gradients(image, positions, cotangent):
   b, h, w, c = image.shape
   weights, corners, (fx, fy, moving_x, moving_y) = _corners(image.shape, positions)
   flat, cotangent = image.reshape(-1, c), cotangent.reshape(-1, c)

@@ -40,10 +40,11 @@ class LipRefinerStage(base.StageBase):
 
   Attributes:
     view: `portrait_speech` (portraits to render) or `speech_motion` (longer tracks; no rendering).
-    render_weight, render_samples: lip-masked rendering loss, and how many portraits of a batch it draws.
+    render_weight, render_share: lip-masked rendering loss, and the share of a batch's portraits that it draws.
     outside_weight: of what refinement changes in the picture around the mouth region, against the track that it
       was given.
-    sync_weight, sync_samples: sync expert's loss on `sync_samples` clips of five frames; 0 needs no expert.
+    sync_weight, sync_share: sync expert's loss on clips of five frames, and the share of the batch that is drawn for
+      it; 0 needs no expert.
     diffusion_rate: how many tracks are M_diff's estimates instead of corrupted truth; 0 needs no M_diff.
     least_noise: share of the schedule that lies before the noise that the estimates are made from. Little noise
       leaves the truth in them, and the refiner would learn to trust what samples do not have.
@@ -58,10 +59,10 @@ class LipRefinerStage(base.StageBase):
   view: str = 'portrait_speech'
   image_size: int = 256
   render_weight: float = 0.5
-  render_samples: int = 2
+  render_share: float = 0.25
   outside_weight: float = 1.0
   sync_weight: float = 0.05
-  sync_samples: int = 1
+  sync_share: float = 0.125
   diffusion_rate: float = 0.5
   least_noise: float = 0.7
   sampled_rate: float = 0.0
@@ -267,32 +268,32 @@ class LipRefinerStage(base.StageBase):
       return image.reshape(p, f, *image.shape[1:]), mouth_place(warped.flow).reshape(p, f, 2)
 
     if self.render_weight:
-      p = min(self.render_samples, b)
-      at = jax.random.randint(frame_rng, (p,), 0, n)
-      portraits = blocks.to_float(batch['portrait'][:p])
+      p = _count(self.render_share, b)
+      at = jax.random.randint(frame_rng, (p, 1, 1), 0, n)
       tracks = (refined, m, m_in) if self.outside_weight else (refined, m)
-      shown = jnp.concatenate([x[jnp.arange(p), at][:, None] for x in tracks])
-      image, place = draw(jnp.concatenate([portraits] * len(tracks)), shown)
-      image, place = image[:, 0], place[p : 2 * p, 0]
-      boxes = boxes_around(jnp.concatenate([place] * 2), RENDER_HALF)
-      drawn, wanted = jnp.split(crop_boxes(image[: 2 * p], boxes, (64, 64)), 2)
+      shown = [jnp.take_along_axis(_spaced(x, p)[:, 0], at, axis=1) for x in tracks]
+      portraits = blocks.to_float(_spaced(batch['portrait'], p)[:, 0])
+      image, place = draw(portraits, jnp.concatenate(shown, axis=1))
+      place = place[:, 1]
+      boxes = boxes_around(place, RENDER_HALF)
+      drawn, wanted = (crop_boxes(image[:, i], boxes, (64, 64)) for i in range(2))
       rendered = jnp.mean(losses.charbonnier(drawn - jax.lax.stop_gradient(wanted)))
       loss += self.render_weight * rendered
       metrics['rendered'] = rendered
       if self.outside_weight:
-        around = 1.0 - inside_boxes(boxes_around(place, OUTSIDE_HALF), image.shape[1:3])
-        change = losses.charbonnier(image[:p] - jax.lax.stop_gradient(image[2 * p :]))
+        around = 1.0 - inside_boxes(boxes_around(place, OUTSIDE_HALF), image.shape[2:4])
+        change = losses.charbonnier(image[:, 0] - jax.lax.stop_gradient(image[:, 2]))
         outside = losses.weighted_mean(change, around)
         loss += self.outside_weight * outside
         metrics['outside'] = outside
     expert = 'syncnet' if 'syncnet' in self.frozen else 'sync_expert'
     if self.sync_weight and expert in self.frozen:
-      p, judge = min(self.sync_samples, b), self.frozen[expert]
+      p, judge = _count(self.sync_share, b), self.frozen[expert]
       start = jax.random.randint(clip_rng, (), 0, n - NUM_FRAMES + 1)
-      clip = jax.lax.dynamic_slice_in_dim(refined[-p:], start, NUM_FRAMES, axis=1)
-      heard = jnp.pad(batch['speech'][-p:], ((0, 0), (0, judge.num_samples)))
+      clip = jax.lax.dynamic_slice_in_dim(_spaced(refined, p)[:, -1], start, NUM_FRAMES, axis=1)
+      heard = jnp.pad(_spaced(batch['speech'], p)[:, -1], ((0, 0), (0, judge.num_samples)))
       speech = jax.lax.dynamic_slice_in_dim(heard, start * 640, judge.num_samples, axis=1)
-      image, place = draw(blocks.to_float(batch['portrait'][-p:]), clip)
+      image, place = draw(blocks.to_float(_spaced(batch['portrait'], p)[:, -1]), clip)
       places = jnp.repeat(jnp.mean(place, axis=1), NUM_FRAMES, axis=0)
       seen = judge.crop(image.reshape(-1, *image.shape[2:]), places)
       seen = seen.reshape(p, NUM_FRAMES, *seen.shape[1:])
@@ -300,6 +301,16 @@ class LipRefinerStage(base.StageBase):
       loss += self.sync_weight * sync_loss(cosine)
       metrics['sync_cosine'] = jnp.mean(cosine)
     return loss, metrics
+
+
+def _count(share: float, batch_size: int) -> int:
+  return min(max(1, round(share * batch_size)), batch_size)
+
+
+def _spaced(x: jax.Array, count: int) -> jax.Array:
+  """`[b, ...]` to `[count, b // count, ...]`: a column of it lies on as many devices as there are samples."""
+  each = x.shape[0] // count
+  return x[: count * each].reshape(count, each, *x.shape[1:])
 
 
 def lip_subspace(lips: np.ndarray, rest: np.ndarray, k: int, ridge: float) -> np.ndarray:

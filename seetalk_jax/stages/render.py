@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -83,9 +84,9 @@ class RenderStage(critics.CriticOptions, base.StageBase):
   def loss(self, params, frozen, collections, batch, rng, step):
     codec = self.networks['motion_codec']
     stop = jax.lax.stop_gradient
-    portrait_rng, truth_rng, noise_rng, fusion_rng = jax.random.split(rng, 4)
+    truth_rng, noise_rng, fusion_rng = jax.random.split(rng, 3)
     target = blocks.to_float(batch['target'])
-    source = self._portraits(frozen, blocks.to_float(batch['source']), portrait_rng)
+    source = self._portraits(frozen, blocks.to_float(batch['source']))
     b = source.shape[0]
 
     def run(*args, method):
@@ -184,19 +185,22 @@ class RenderStage(critics.CriticOptions, base.StageBase):
     codes = straight_through_lookup(logits, embedding)
     return self.networks['hr_decoder'].apply({'params': params['hr_decoder']}, codes, warped, fusion), logits
 
-  def _portraits(self, frozen, source, rng):
+  def _portraits(self, frozen, source):
     """`roundtrip_rate` of the portraits as the portrait diffusion will hand them over."""
-    count = round(self.roundtrip_rate * source.shape[0])
+    b = source.shape[0]
+    count = round(self.roundtrip_rate * b)
     if not count:
       return source
-    # A fixed number of them, from a random place on: the rest is not encoded for nothing.
-    first = jax.random.randint(rng, (), 0, source.shape[0])
-    source = jnp.roll(source, -first, axis=0)
+    # The first of every group, so that each device has as many to redraw; which portraits these are is chance.
+    groups = math.gcd(count, b)
+    rows = source.reshape(groups, b // groups, *source.shape[1:])
+    chosen = rows[:, : count // groups]
     autoencoder, variables = self.frozen['autoencoder'], frozen.variables('autoencoder')
-    latent, _ = autoencoder.apply(variables, source[:count], method='encode')
+    latent, _ = autoencoder.apply(variables, chosen.reshape(count, *source.shape[1:]), method='encode')
     redrawn = jnp.clip(autoencoder.apply(variables, latent, method='decode'), -1, 1)
-    source = jnp.concatenate([redrawn.astype(source.dtype), source[count:]])
-    return jax.lax.stop_gradient(jnp.roll(source, first, axis=0))
+    redrawn = redrawn.astype(source.dtype).reshape(chosen.shape)
+    rows = jnp.concatenate([redrawn, rows[:, count // groups :]], axis=1)
+    return jax.lax.stop_gradient(rows.reshape(source.shape))
 
   def preview(self, params, frozen, collections, batch, rng) -> np.ndarray:
     """Rows: source, target, warped, plain decoder, HR decoder with fusion 1, 0.5 and 0."""

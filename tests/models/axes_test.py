@@ -58,7 +58,21 @@ def test_a_kernel_that_is_not_split_over_samples_stays():
 def test_activations_lie_by_samples_where_these_divide():
   open_ = PartitionSpec.UNCONSTRAINED
   assert constraints(axes.by_samples, (16, 5, 3)) == [PartitionSpec(('data', 'fsdp'), open_, open_)]
-  assert constraints(axes.by_samples, (12, 5)) == [] and constraints(axes.by_samples, (16,)) == []
+  assert constraints(axes.by_samples, (12, 5)) == [PartitionSpec('data', open_)]  # as far as they divide
+  assert constraints(axes.by_samples, (9, 5)) == [] and constraints(axes.by_samples, (16,)) == []
+
+
+def test_each_device_is_handed_its_own_samples():
+  shapes = []
+
+  def run(x, y):
+    shapes.append((x.shape, y.shape))
+    return x + y.sum(1, keepdims=True)
+
+  for rows in (16, 12, 9):
+    constraints(lambda x, y: axes.each_device(run, x, y), (rows, 5), (rows, 3))
+  constraints(lambda x, y: axes.each_device(run, x, y), (16, 5), (16, 3), mesh=mesh_of(1, 1, 1))
+  assert shapes == [((rows, 5), (rows, 3)) for rows in (2, 6, 9, 16)]
 
 
 def test_an_unknown_name_is_no_silence():

@@ -305,7 +305,7 @@ def test_motion_learns_and_standardises(world):
 def test_lip_refiner_stage(world):
   modules, frozen = world
   names = ('speech_encoder', 'motion_codec', 'motion_transformer', 'sync_expert')
-  options = {'image_size': SIZE, 'render_samples': 1}
+  options = {'image_size': SIZE, 'render_share': 0.25}
   stage = base.build_stage(
     config_of('lip_refiner', ['lip_refiner'], **options), {k: modules[k] for k in names}
   )
