@@ -10,7 +10,6 @@ Any field of the configuration is a flag: --config.optimizer.learning_rate=3e-4,
 
 from __future__ import annotations
 
-import os
 import pathlib
 import sys
 
@@ -35,7 +34,8 @@ _DRY_RUN = flags.DEFINE_bool('dry_run', False, 'Reads data, compiles the step, s
 
 
 def main(argv: list[str]) -> int:
-  """Returns the exit status: 0 finished, 2 the user's mistake, 128 + number after a signal (resumable)."""
+  """Returns the exit status: 0 finished, 2 the user's mistake, 128 + number after a signal (resumable), 75 where one of
+  several processes is gone (resumable)."""
   if not flags.FLAGS['verbosity'].present:
     logging.set_verbosity(logging.WARNING)  # Orbax tells of every thread
   try:
@@ -53,21 +53,16 @@ def _run(config, workdir: str) -> int:
     return all_stages.run(config, workdir, pathlib.Path(__file__).resolve())
   import jax
 
-  from seetalk_jax.training import loop
+  from seetalk_jax.training import hosts, loop
 
   if _DISTRIBUTED.value or _COORDINATOR.value:
-    from seetalk_jax.training import hosts
-
     hosts.initialize(_COORDINATOR.value, _NUM_PROCESSES.value, _PROCESS_ID.value)
   try:
     outcome = loop.train(config, workdir, dry_run=_DRY_RUN.value)
-  except InputError as e:
+  except Exception as e:
     if jax.process_count() == 1:
       raise
-    # The others wait in a collective: they learn of it by this one's silence, not by its waiting for them.
-    status = _fail(e)
-    sys.stderr.flush()
-    os._exit(status)
+    hosts.leave(e)
   if jax.process_index() == 0:
     took = f'{outcome.step} steps, {outcome.minutes:.1f} minutes'
     print(f'{config.stage}: {took}, stopped by {outcome.reason}: {workdir}')

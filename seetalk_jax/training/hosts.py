@@ -4,17 +4,35 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import socket
+import sys
+import traceback
+from typing import NoReturn
 
 import jax
 import numpy as np
 from jax.experimental import multihost_utils
 
 from seetalk_jax import installation
-from seetalk_jax.errors import ConfigError
+from seetalk_jax.errors import ConfigError, InputError
 
 # Seconds without a sign of life after which a process counts as lost; the others then end.
 HEARTBEAT_SECONDS = 30
+# Exit status of a process whose run lost another one: all of them can be started again (EX_TEMPFAIL of sysexits.h).
+LOST_STATUS = 75
+# What gloo, NCCL and JAX's coordination service say when a process is gone.
+_SIGNS_OF_LOSS = (
+  'connection reset',
+  'connection closed',
+  'connection refused',
+  'broken pipe',
+  'heartbeat',
+  'coordination service',
+  'another task died',
+  'remote process exited',
+  'timed out waiting',
+)
 _NAME_BYTES = 64
 
 
@@ -79,6 +97,29 @@ def check_alike(config) -> None:
           f'the {what} of process {process} on {host} is not that of process 0 on {first}: '
           'start all processes with the same files and flags'
         )
+
+
+def leave(error: Exception) -> NoReturn:
+  """Ends this process of several at once, and tells why on stderr: the others wait for it in a collective, and learn of
+  it by its silence, not by its waiting for them.
+
+  Status 2 after a mistake of the user, 75 where the error is that another process is gone, otherwise 1.
+  """
+  first = next(iter(str(error).strip().splitlines()), type(error).__name__)
+  if isinstance(error, InputError):
+    status, text = 2, f'error: {first}'
+  elif any(sign in str(error).lower() for sign in _SIGNS_OF_LOSS):
+    own, count = jax.process_index(), jax.process_count()
+    status = LOST_STATUS
+    text = (
+      f'error: process {own} of {count} on {socket.gethostname()} lost another one ({first[:160]}): see what that one '
+      'says, and start all of them again; the run goes on from its latest checkpoint'
+    )
+  else:
+    status, text = 1, ''.join(traceback.format_exception(error)).rstrip()
+  print(text, file=sys.stderr, flush=True)
+  sys.stdout.flush()
+  os._exit(status)
 
 
 def local_rows(sharding: jax.sharding.Sharding, batch_size: int) -> np.ndarray:

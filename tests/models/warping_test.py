@@ -4,6 +4,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from flax import linen as nn
+from jax.sharding import AbstractMesh, AxisType
 
 from seetalk_jax.models import cpu_conv
 from seetalk_jax.models.warping import grid_sample, identity_grid, invert_flow, upsample_bilinear, warp
@@ -110,6 +112,26 @@ def test_clamped_lookups_have_no_slope():
   outside = jnp.full((1, 2, 2, 2), 1.5)
   slope = jax.grad(lambda at: jnp.sum(grid_sample(picture(b=1), at)))(outside)
   np.testing.assert_array_equal(slope, 0)
+
+
+def test_on_a_mesh_each_device_looks_up_its_own_pictures():
+  """The partitioner brought all pictures to every device, and left them there for the layers that followed."""
+
+  def names(jaxpr):  # of what is done outside shard_map
+    for equation in jaxpr.eqns:
+      yield equation.primitive.name
+      if equation.primitive.name != 'shard_map':
+        for value in equation.params.values():
+          if hasattr(inner := getattr(value, 'jaxpr', value), 'eqns'):
+            yield from names(inner)
+
+  gradients = jax.grad(lambda image, at: jnp.sum(grid_sample(image, at)), (0, 1))
+  arguments = picture(b=8), jnp.zeros((8, 4, 4, 2))
+  assert 'gather' in set(names(jax.make_jaxpr(gradients)(*arguments).jaxpr))
+  mesh = AbstractMesh((2, 4), ('data', 'fsdp'), axis_types=(AxisType.Auto,) * 2)
+  with jax.sharding.use_abstract_mesh(mesh), nn.logical_axis_rules([('batch', ('data', 'fsdp'))]):
+    found = list(names(jax.make_jaxpr(gradients)(*arguments).jaxpr))
+  assert found.count('shard_map') == 2 and not {'gather', 'scatter-add'} & set(found)
 
 
 def test_upsampling_keeps_ramps():

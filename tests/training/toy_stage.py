@@ -220,9 +220,14 @@ def main() -> None:
   if 'meet' in values:
     port, count, number = values.pop('meet')
     hosts.initialize(f'localhost:{port}', count, number)
-  outcome = loop.train(
-    get_config(**values), workdir, make_batches=lambda *a, **k: make_batches(*a, **k, delay=delay)
-  )
+  try:
+    outcome = loop.train(
+      get_config(**values), workdir, make_batches=lambda *a, **k: make_batches(*a, **k, delay=delay)
+    )
+  except Exception as e:  # as train.py does
+    if jax.process_count() == 1:
+      raise
+    hosts.leave(e)
   print(outcome.reason, outcome.step)
 
 
