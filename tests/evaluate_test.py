@@ -1,6 +1,5 @@
 """The whole evaluation on a sketched world: a perfect pipeline reaches its targets, a wrong one does not."""
 
-import importlib.util
 import json
 import math
 import pathlib
@@ -14,16 +13,14 @@ from PIL import Image
 from seetalk_jax.data.synthetic import sketch
 from seetalk_jax.errors import ConfigError
 from seetalk_jax.metrics import evaluation, readers, report, sheet, worlds
+from seetalk_jax.training import config_files
 
 _ROOT = pathlib.Path(__file__).parent.parent
 _JAW, _YAW = 0, 15
 
 
 def _config(variant='quick'):
-  spec = importlib.util.spec_from_file_location('demo_config', _ROOT / 'configs' / 'demo.py')
-  module = importlib.util.module_from_spec(spec)
-  spec.loader.exec_module(module)
-  return module.get_config(variant)
+  return config_files.load(_ROOT / 'configs' / 'demo.py', variant).unlock()
 
 
 class _SketchedWorld(worlds.MeasuredWorld):

@@ -214,6 +214,7 @@ def _train_steps(config, workdir, stage, given, frozen, data, mesh, checkpoints,
       profile.stepped(metrics)
       step += 1
       bar.advance()
+    profile.stop()
   close(batches)
   return Outcome(step, clock.minutes, reason, signals.caught, means)
 

@@ -151,10 +151,13 @@ class Profile:
     """Begins a trace if one is asked for; cheap, called at every logging interval."""
     if self._left or not self._request.exists():
       return
-    with contextlib.suppress(OSError, ValueError):
-      self._left = max(1, int(self._request.read_text().strip() or 5))
-    if self._left:
-      jax.profiler.start_trace(self._target)
+    asked = self._request.read_text().strip() or '5'
+    if not asked.isdecimal():
+      say(f'{self._request}: {asked[:20]!r} is no number of steps')
+      self._request.unlink()
+      return
+    self._left = max(1, int(asked))
+    jax.profiler.start_trace(self._target)
 
   def stepped(self, metrics) -> None:
     """After every step: ends the trace with its last one."""
@@ -162,12 +165,15 @@ class Profile:
       self._left -= 1
       if not self._left:
         jax.block_until_ready(metrics)
-        self.stop()
+        self._end()
 
   def stop(self) -> None:
-    """Ends a trace that is open, and takes the request away."""
-    with contextlib.suppress(RuntimeError):  # none was open
-      jax.profiler.stop_trace()
+    """At the end of a run: a trace that is open has fewer steps than were asked for."""
+    if self._left:
+      self._end()
+
+  def _end(self) -> None:
+    jax.profiler.stop_trace()
     self._left = 0
     self._request.unlink(missing_ok=True)
     say(f'profile in {self._target}')

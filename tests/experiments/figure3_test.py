@@ -1,6 +1,5 @@
 """Figure 3's experiment on a sketched world with tiny networks: from nothing to a table, and on from where it stood."""
 
-import importlib.util
 import json
 import pathlib
 
@@ -13,6 +12,7 @@ from seetalk_jax.data.synthetic import corpus, sketch
 from seetalk_jax.errors import ConfigError
 from seetalk_jax.experiments import figure3
 from seetalk_jax.metrics import prior_modes, worlds
+from seetalk_jax.training import config_files
 
 _ROOT = pathlib.Path(__file__).resolve().parents[2]
 
@@ -23,10 +23,7 @@ class _World(worlds.MeasuredWorld):
 
 
 def config_for(folder):
-  spec = importlib.util.spec_from_file_location('figure3_config', _ROOT / 'configs' / 'figure3.py')
-  module = importlib.util.module_from_spec(spec)
-  spec.loader.exec_module(module)
-  config = module.get_config('tiny')
+  config = config_files.load(_ROOT / 'configs' / 'figure3.py', 'tiny').unlock()
   config.modes, config.seeds, config.steps = ('ldm', 'scfp'), (0,), (2,)
   release = tiny_release.make(folder / 'release', ('speech_encoder', 'autoencoder', 'face_encoder'))
   for name in ('speech_encoder', 'autoencoder', 'face_encoder'):

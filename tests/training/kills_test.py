@@ -16,13 +16,32 @@ from seetalk_jax.training.metrics_writer import read_metrics
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 STEPS, KILLS = 200, 25
-CHANGES = (f'num_steps={STEPS}', 'checkpoint_every=10', 'log_every=10', 'sample_every=50', 'delay=0.02')
+CHANGES = (f'num_steps={STEPS}', 'checkpoint_every=10', 'log_every=10', 'sample_every=50')
+ENVIRONMENT = {**os.environ, 'PYTHONPATH': str(ROOT), 'JAX_PLATFORMS': 'cpu'}
 
 
-def start(workdir):
-  command = [sys.executable, str(ROOT / 'tests/training/toy_stage.py'), str(workdir), *CHANGES]
-  environment = {**os.environ, 'PYTHONPATH': str(ROOT), 'JAX_PLATFORMS': 'cpu'}
-  return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+@pytest.fixture(params=['toy', 'sync_expert'])
+def start(request, tmp_path):
+  """`start(workdir)`: a process that trains the toy stage, or the demo of a real one on a few rendered clips."""
+  if request.param == 'toy':
+    command = [str(ROOT / 'tests/training/toy_stage.py'), '', *CHANGES, 'delay=0.02']
+  else:
+    clips = tmp_path / 'corpus' / 'clips'
+    for split, count in (('train', 6), ('validation', 2)):
+      how = ['--kind', 'clips', '--split', split, '--num', str(count), '--processes', '1']
+      render = [sys.executable, '-m', 'seetalk_jax.data.synthetic.corpus', str(clips), *how]
+      subprocess.run(render, check=True, env=ENVIRONMENT)
+    fields = (*CHANGES, f'data_root={tmp_path}', 'data.batch_size=4', 'max_minutes=0')
+    config = f'--config={ROOT}/configs/{request.param}.py:demo'
+    command = [str(ROOT / 'train.py'), '', config, *(f'--config.{field}' for field in fields)]
+
+  def run(workdir):
+    command[1] = f'--workdir={workdir}' if command[2].startswith('--') else str(workdir)
+    pipes = dict(stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    environment = {**ENVIRONMENT, 'JAX_COMPILATION_CACHE_DIR': str(tmp_path / 'cache')}
+    return subprocess.Popen([sys.executable, *command], env=environment, **pipes)
+
+  return run
 
 
 def state(workdir):
@@ -31,7 +50,7 @@ def state(workdir):
 
 
 @pytest.mark.proof
-def test_twenty_five_kills_change_nothing(tmp_path):
+def test_twenty_five_kills_change_nothing(start, tmp_path):
   whole = start(tmp_path / 'whole')
   assert whole.wait(timeout=600) == 0, whole.stderr.read()
   rng, workdir, kills, saving = random.Random(0), tmp_path / 'broken', 0, 0

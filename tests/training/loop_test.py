@@ -209,11 +209,19 @@ def test_dry_run_compiles_and_leaves_nothing(tmp_path, capsys):
   assert 'GFLOP a step and device' in capsys.readouterr().err
 
 
-def test_a_profile_is_taken_when_asked_for(tmp_path):
-  (tmp_path / 'profile').write_text('2')
+@pytest.mark.parametrize('steps', ['2', '500'])  # more than the run has: what there is
+def test_a_profile_is_taken_when_asked_for(tmp_path, steps):
+  (tmp_path / 'profile').write_text(steps)
   train(tmp_path, num_steps=8)
   assert not (tmp_path / 'profile').exists()
   assert list((tmp_path / 'tensorboard').rglob('*.xplane.pb'))
+
+
+def test_a_profile_of_no_number_of_steps_is_said_and_let_go(tmp_path, capsys):
+  (tmp_path / 'profile').write_text('soon')
+  train(tmp_path, num_steps=8)
+  assert "'soon' is no number of steps" in capsys.readouterr().err
+  assert not (tmp_path / 'profile').exists() and not list((tmp_path / 'tensorboard').rglob('*.xplane.pb'))
 
 
 def test_the_log_tells_the_throughput(whole):
