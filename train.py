@@ -35,7 +35,7 @@ _DRY_RUN = flags.DEFINE_bool('dry_run', False, 'Reads data, compiles the step, s
 
 def main(argv: list[str]) -> int:
   """Returns the exit status: 0 finished, 2 the user's mistake, 128 + number after a signal (resumable), 75 where one of
-  several processes is gone (resumable)."""
+  several processes is gone (resumable; JAX itself ends a process that waits in vain for a minute, by an abort)."""
   if not flags.FLAGS['verbosity'].present:
     logging.set_verbosity(logging.WARNING)  # Orbax tells of every thread
   try:

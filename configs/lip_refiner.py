@@ -42,8 +42,10 @@ def get_config(variant: str = 'demo') -> ConfigDict:
       'least_noise': 0.7,  # share of the schedule before the noise that these are made from
       'sampled_rate': 0.0,  # how many are sampled by M_diff from noise: what the refiner meets later, and slower
       'render_weight': 0.5,  # of the rendered mouth region
+      'render_share': 0.25,  # of the portraits of a batch: each is drawn three times
       'outside_weight': 1.0,  # of what changes in the picture around it
       'sync_weight': 0.05,  # of the sync expert's word
+      'sync_share': 0.125,  # of the clips of a batch: five frames each
     }
   )
   config.init = ConfigDict(

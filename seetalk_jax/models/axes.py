@@ -56,7 +56,7 @@ def gathered(kernel: jax.Array, names: Names) -> jax.Array:
 
 
 def by_samples(x: jax.Array) -> jax.Array:
-  """Activations `[b, ...]` split by samples, where their number allows; nothing is said of the other dimensions.
+  """Activations `[b, ...]` split by samples, as far as their number allows; nothing is said of the other dimensions.
 
   Without it a parameter that lies split over `fsdp` and is added to a stream of activations can draw these along:
   every device of `fsdp` then computes the same samples.
@@ -93,8 +93,7 @@ def in_force():
 
 def _over_batch(count: int, mesh, rules: Mapping[str, tuple[str, ...]]):
   """Mesh axes over which so many samples are split: those of the batch, as far as they divide the number."""
-  over_batch = tuple(axis for axis in rules.get('batch', ()) if mesh.shape[axis] > 1)
-  return spec_for(('batch',), (count,), mesh, {'batch': over_batch})[0]
+  return spec_for(('batch',), (count,), mesh, {'batch': rules.get('batch', ())})[0]
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(0, 1))

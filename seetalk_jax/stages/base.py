@@ -3,6 +3,7 @@
 import ast
 import dataclasses
 import importlib
+import math
 from collections.abc import Iterable, Mapping
 from typing import Any, Protocol
 
@@ -190,6 +191,14 @@ def build_stage(config, given: Mapping[str, nn.Module]) -> Stage | PassStage:
       f'say where with --config.init.{missing[0]}=WORKDIR (or demo)'
     )
   return stage
+
+
+def in_groups(x: jax.Array, count: int) -> jax.Array:
+  """`[b, ...]` as `[groups, b / groups, ...]`, as many groups as `count` samples can be taken from evenly.
+
+  Taken so they lie on all devices, as far as there are enough; the first `count` lie on the first few.
+  """
+  return x.reshape(math.gcd(count, x.shape[0]), -1, *x.shape[1:])
 
 
 def network_for(name: str, config, given: Mapping[str, nn.Module]) -> nn.Module:

@@ -40,7 +40,8 @@ class LipRefinerStage(base.StageBase):
 
   Attributes:
     view: `portrait_speech` (portraits to render) or `speech_motion` (longer tracks; no rendering).
-    render_weight, render_share: lip-masked rendering loss, and the share of a batch's portraits that it draws.
+    render_weight, render_share: lip-masked rendering loss, and the share of a batch's portraits that it draws, at least
+      one.
     outside_weight: of what refinement changes in the picture around the mouth region, against the track that it
       was given.
     sync_weight, sync_share: sync expert's loss on clips of five frames, and the share of the batch that is drawn for
@@ -252,7 +253,7 @@ class LipRefinerStage(base.StageBase):
     expert's word on the refined ones."""
     codec, variables = self.frozen['motion_codec'], frozen.variables('motion_codec')
     frame_rng, clip_rng = jax.random.split(rng)
-    b, n, _ = m.shape
+    n = m.shape[1]
     loss, metrics = 0.0, {}
 
     def draw(portraits, tracks):
@@ -268,11 +269,10 @@ class LipRefinerStage(base.StageBase):
       return image.reshape(p, f, *image.shape[1:]), mouth_place(warped.flow).reshape(p, f, 2)
 
     if self.render_weight:
-      p = _count(self.render_share, b)
-      at = jax.random.randint(frame_rng, (p, 1, 1), 0, n)
+      portraits = blocks.to_float(_share(batch['portrait'], self.render_share))
+      at = jax.random.randint(frame_rng, (portraits.shape[0], 1, 1), 0, n)
       tracks = (refined, m, m_in) if self.outside_weight else (refined, m)
-      shown = [jnp.take_along_axis(_spaced(x, p)[:, 0], at, axis=1) for x in tracks]
-      portraits = blocks.to_float(_spaced(batch['portrait'], p)[:, 0])
+      shown = [jnp.take_along_axis(_share(x, self.render_share), at, axis=1) for x in tracks]
       image, place = draw(portraits, jnp.concatenate(shown, axis=1))
       place = place[:, 1]
       boxes = boxes_around(place, RENDER_HALF)
@@ -288,29 +288,29 @@ class LipRefinerStage(base.StageBase):
         metrics['outside'] = outside
     expert = 'syncnet' if 'syncnet' in self.frozen else 'sync_expert'
     if self.sync_weight and expert in self.frozen:
-      p, judge = _count(self.sync_share, b), self.frozen[expert]
+      judge = self.frozen[expert]
+      refined, speech, portraits = (
+        _share(x, self.sync_share, last=True) for x in (refined, batch['speech'], batch['portrait'])
+      )
       start = jax.random.randint(clip_rng, (), 0, n - NUM_FRAMES + 1)
-      clip = jax.lax.dynamic_slice_in_dim(_spaced(refined, p)[:, -1], start, NUM_FRAMES, axis=1)
-      heard = jnp.pad(_spaced(batch['speech'], p)[:, -1], ((0, 0), (0, judge.num_samples)))
+      clip = jax.lax.dynamic_slice_in_dim(refined, start, NUM_FRAMES, axis=1)
+      heard = jnp.pad(speech, ((0, 0), (0, judge.num_samples)))
       speech = jax.lax.dynamic_slice_in_dim(heard, start * 640, judge.num_samples, axis=1)
-      image, place = draw(blocks.to_float(_spaced(batch['portrait'], p)[:, -1]), clip)
+      image, place = draw(blocks.to_float(portraits), clip)
       places = jnp.repeat(jnp.mean(place, axis=1), NUM_FRAMES, axis=0)
       seen = judge.crop(image.reshape(-1, *image.shape[2:]), places)
-      seen = seen.reshape(p, NUM_FRAMES, *seen.shape[1:])
+      seen = seen.reshape(-1, NUM_FRAMES, *seen.shape[1:])
       cosine = judge.apply(frozen.variables(expert), speech, seen, method='cosine')
       loss += self.sync_weight * sync_loss(cosine)
       metrics['sync_cosine'] = jnp.mean(cosine)
     return loss, metrics
 
 
-def _count(share: float, batch_size: int) -> int:
-  return min(max(1, round(share * batch_size)), batch_size)
-
-
-def _spaced(x: jax.Array, count: int) -> jax.Array:
-  """`[b, ...]` to `[count, b // count, ...]`: a column of it lies on as many devices as there are samples."""
-  each = x.shape[0] // count
-  return x[: count * each].reshape(count, each, *x.shape[1:])
+def _share(x: jax.Array, share: float, last: bool = False) -> jax.Array:
+  """So many of `[b, ...]`, at least one: the first or the last of every group."""
+  rows = base.in_groups(x, count := min(max(1, round(share * x.shape[0])), x.shape[0]))
+  each = count // rows.shape[0]
+  return (rows[:, -each:] if last else rows[:, :each]).reshape(count, *x.shape[1:])
 
 
 def lip_subspace(lips: np.ndarray, rest: np.ndarray, k: int, ridge: float) -> np.ndarray:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -84,9 +83,9 @@ class RenderStage(critics.CriticOptions, base.StageBase):
   def loss(self, params, frozen, collections, batch, rng, step):
     codec = self.networks['motion_codec']
     stop = jax.lax.stop_gradient
-    truth_rng, noise_rng, fusion_rng = jax.random.split(rng, 3)
+    portrait_rng, truth_rng, noise_rng, fusion_rng = jax.random.split(rng, 4)
     target = blocks.to_float(batch['target'])
-    source = self._portraits(frozen, blocks.to_float(batch['source']))
+    source = self._portraits(frozen, blocks.to_float(batch['source']), portrait_rng)
     b = source.shape[0]
 
     def run(*args, method):
@@ -185,22 +184,21 @@ class RenderStage(critics.CriticOptions, base.StageBase):
     codes = straight_through_lookup(logits, embedding)
     return self.networks['hr_decoder'].apply({'params': params['hr_decoder']}, codes, warped, fusion), logits
 
-  def _portraits(self, frozen, source):
+  def _portraits(self, frozen, source, rng):
     """`roundtrip_rate` of the portraits as the portrait diffusion will hand them over."""
-    b = source.shape[0]
-    count = round(self.roundtrip_rate * b)
+    count = round(self.roundtrip_rate * source.shape[0])
     if not count:
       return source
-    # The first of every group, so that each device has as many to redraw; which portraits these are is chance.
-    groups = math.gcd(count, b)
-    rows = source.reshape(groups, b // groups, *source.shape[1:])
-    chosen = rows[:, : count // groups]
+    # Any so many of each group: corpora of small weight keep their places in a batch.
+    rows = base.in_groups(source, count)
+    each, first = count // rows.shape[0], jax.random.randint(rng, (), 0, rows.shape[1])
+    rows = jnp.roll(rows, -first, axis=1)
     autoencoder, variables = self.frozen['autoencoder'], frozen.variables('autoencoder')
-    latent, _ = autoencoder.apply(variables, chosen.reshape(count, *source.shape[1:]), method='encode')
-    redrawn = jnp.clip(autoencoder.apply(variables, latent, method='decode'), -1, 1)
-    redrawn = redrawn.astype(source.dtype).reshape(chosen.shape)
-    rows = jnp.concatenate([redrawn, rows[:, count // groups :]], axis=1)
-    return jax.lax.stop_gradient(rows.reshape(source.shape))
+    chosen = rows[:, :each].reshape(count, *source.shape[1:])
+    latent, _ = autoencoder.apply(variables, chosen, method='encode')
+    redrawn = jnp.clip(autoencoder.apply(variables, latent, method='decode'), -1, 1).astype(source.dtype)
+    rows = jnp.concatenate([redrawn.reshape(rows[:, :each].shape), rows[:, each:]], axis=1)
+    return jax.lax.stop_gradient(jnp.roll(rows, first, axis=1).reshape(source.shape))
 
   def preview(self, params, frozen, collections, batch, rng) -> np.ndarray:
     """Rows: source, target, warped, plain decoder, HR decoder with fusion 1, 0.5 and 0."""

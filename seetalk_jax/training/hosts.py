@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import multiprocessing
 import os
 import socket
 import sys
@@ -21,17 +22,19 @@ from seetalk_jax.errors import ConfigError, InputError
 HEARTBEAT_SECONDS = 30
 # Exit status of a process whose run lost another one: all of them can be started again (EX_TEMPFAIL of sysexits.h).
 LOST_STATUS = 75
-# What gloo, NCCL and JAX's coordination service say when a process is gone.
+# What gloo, NCCL, JAX's coordination service and Orbax's barriers say when a process is gone.
 _SIGNS_OF_LOSS = (
   'connection reset',
   'connection closed',
   'connection refused',
+  'socket closed',
   'broken pipe',
   'heartbeat',
   'coordination service',
-  'another task died',
   'remote process exited',
-  'timed out waiting',
+  'timed out',
+  'timeout',
+  'barrier',
 )
 _NAME_BYTES = 64
 
@@ -108,7 +111,7 @@ def leave(error: Exception) -> NoReturn:
   first = next(iter(str(error).strip().splitlines()), type(error).__name__)
   if isinstance(error, InputError):
     status, text = 2, f'error: {first}'
-  elif any(sign in str(error).lower() for sign in _SIGNS_OF_LOSS):
+  elif lost_another(error):
     own, count = jax.process_index(), jax.process_count()
     status = LOST_STATUS
     text = (
@@ -117,9 +120,27 @@ def leave(error: Exception) -> NoReturn:
     )
   else:
     status, text = 1, ''.join(traceback.format_exception(error)).rstrip()
-  print(text, file=sys.stderr, flush=True)
-  sys.stdout.flush()
-  os._exit(status)
+  try:
+    print(text, file=sys.stderr, flush=True)
+    sys.stdout.flush()
+  finally:
+    for worker in multiprocessing.active_children():  # of the data; nobody else would end them
+      worker.kill()
+    os._exit(status)
+
+
+def lost_another(error: BaseException | None) -> bool:
+  """Whether an error, or one that it came from, is what JAX or Orbax raise when another process is gone."""
+  seen = set()
+  while error is not None and id(error) not in seen:
+    seen.add(id(error))
+    code, text = str(error).partition(':')[0], str(error).lower()
+    # Not any OSError with such words: pipes and sockets of our own break too. (JAX raises ValueErrors as well.)
+    from_jax = isinstance(error, jax.errors.JaxRuntimeError | TimeoutError) or code.isupper()
+    if from_jax and any(sign in text for sign in _SIGNS_OF_LOSS):
+      return True
+    error = error.__cause__ or error.__context__
+  return False
 
 
 def local_rows(sharding: jax.sharding.Sharding, batch_size: int) -> np.ndarray:

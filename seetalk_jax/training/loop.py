@@ -169,7 +169,6 @@ def _train_steps(config, workdir, stage, given, frozen, data, mesh, checkpoints,
         writer.scalars(step, {**means, 'minutes': clock.minutes})
         bar.log(step, means, clock.seconds_left(step))
       recent = []
-      profile.look()
 
     def save(step, metrics):
       meta = {'seconds': clock.seconds, 'data_index': int(batches.get_state())}
@@ -194,6 +193,8 @@ def _train_steps(config, workdir, stage, given, frozen, data, mesh, checkpoints,
         look(step)
       if reason:
         break
+      if step > start and step % config.log_every == 0:
+        profile.look()
       batch = draw()
       progress = sharding.put_scalar(clock.progress(step), mesh)
       if step_fn is None:

@@ -151,12 +151,14 @@ class Profile:
     """Begins a trace if one is asked for; cheap, called at every logging interval."""
     if self._left or not self._request.exists():
       return
-    asked = self._request.read_text().strip() or '5'
-    if not asked.isdecimal():
-      say(f'{self._request}: {asked[:20]!r} is no number of steps')
-      self._request.unlink()
+    try:
+      self._left = max(1, int(self._request.read_text().strip() or 5))
+    except OSError:  # another process has just ended its own, or cannot be read: no reason to end a run
       return
-    self._left = max(1, int(asked))
+    except ValueError as e:
+      say(f'{self._request} gives no number of steps: {e}')
+      self._let_go()
+      return
     jax.profiler.start_trace(self._target)
 
   def stepped(self, metrics) -> None:
@@ -175,5 +177,9 @@ class Profile:
   def _end(self) -> None:
     jax.profiler.stop_trace()
     self._left = 0
-    self._request.unlink(missing_ok=True)
+    self._let_go()
     say(f'profile in {self._target}')
+
+  def _let_go(self) -> None:
+    with contextlib.suppress(OSError):
+      self._request.unlink(missing_ok=True)

@@ -170,6 +170,24 @@ def test_processes_that_differ_are_told_apart(tmp_path):
     assert 'the configuration of process 1 on' in err and 'is not that of process 0' in err
 
 
+def test_a_lost_process_is_told_from_faults_of_ones_own():
+  gone = jax.errors.JaxRuntimeError('UNKNOWN: Gloo AllGather failed: Read error: Connection reset by peer')
+  save = TimeoutError('Timed out while waiting for async_write_complete barrier.')
+  assert all(map(hosts.lost_another, (gone, save, ValueError(*gone.args))))
+  try:
+    try:
+      raise gone
+    except jax.errors.JaxRuntimeError as e:
+      raise ValueError('the checkpoint could not be closed') from e
+  except ValueError as e:
+    assert hosts.lost_another(e)
+  for own in (
+    BrokenPipeError('Broken pipe'),
+    jax.errors.JaxRuntimeError('RESOURCE_EXHAUSTED: Out of memory'),
+  ):
+    assert not hosts.lost_another(own)
+
+
 def test_what_must_be_alike(tmp_path):
   own = hosts.describe_run(toy_stage.get_config())
   assert own == hosts.describe_run(toy_stage.get_config())
