@@ -60,4 +60,4 @@ def test_meshes_agree_with_one_device(stage):
   for row in run(stage, *meshes, double=stage in WARPS):
     check(row)
   if stage in WARPS:
-    assert all(row['loss'] <= 1e-5 for row in run(stage, *meshes))
+    assert all(row['first_loss'] <= 1e-5 for row in run(stage, *meshes))  # before rounding has moved a parameter
