@@ -60,8 +60,6 @@ def _run(config, workdir: str) -> int:
   try:
     outcome = loop.train(config, workdir, dry_run=_DRY_RUN.value)
   except Exception as e:
-    if jax.process_count() == 1:
-      raise
     hosts.leave(e)
   if jax.process_index() == 0:
     took = f'{outcome.step} steps, {outcome.minutes:.1f} minutes'

@@ -104,10 +104,12 @@ def check_alike(config) -> None:
 
 def leave(error: Exception) -> NoReturn:
   """Ends this process of several at once, and tells why on stderr: the others wait for it in a collective, and learn of
-  it by its silence, not by its waiting for them.
+  it by its silence, not by its waiting for them. Where there is one process alone, the error goes on as it came.
 
   Status 2 after a mistake of the user, 75 where the error is that another process is gone, otherwise 1.
   """
+  if jax.process_count() == 1:
+    raise error
   first = next(iter(str(error).strip().splitlines()), type(error).__name__)
   if isinstance(error, InputError):
     status, text = 2, f'error: {first}'

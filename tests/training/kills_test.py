@@ -24,22 +24,25 @@ ENVIRONMENT = {**os.environ, 'PYTHONPATH': str(ROOT), 'JAX_PLATFORMS': 'cpu'}
 def start(request, tmp_path):
   """`start(workdir)`: a process that trains the toy stage, or the demo of a real one on a few rendered clips."""
   if request.param == 'toy':
-    command = [str(ROOT / 'tests/training/toy_stage.py'), '', *CHANGES, 'delay=0.02']
+    program, place, fields = 'tests/training/toy_stage.py', '', [*CHANGES, 'delay=0.02']
   else:
     clips = tmp_path / 'corpus' / 'clips'
     for split, count in (('train', 6), ('validation', 2)):
       how = ['--kind', 'clips', '--split', split, '--num', str(count), '--processes', '1']
       render = [sys.executable, '-m', 'seetalk_jax.data.synthetic.corpus', str(clips), *how]
       subprocess.run(render, check=True, env=ENVIRONMENT)
-    fields = (*CHANGES, f'data_root={tmp_path}', 'data.batch_size=4', 'max_minutes=0')
-    config = f'--config={ROOT}/configs/{request.param}.py:demo'
-    command = [str(ROOT / 'train.py'), '', config, *(f'--config.{field}' for field in fields)]
+    changes = (*CHANGES, f'data_root={tmp_path}', 'data.batch_size=4', 'max_minutes=0')
+    program, place = 'train.py', '--workdir='
+    fields = [
+      f'--config={ROOT}/configs/{request.param}.py:demo',
+      *(f'--config.{change}' for change in changes),
+    ]
 
   def run(workdir):
-    command[1] = f'--workdir={workdir}' if command[2].startswith('--') else str(workdir)
+    command = [sys.executable, str(ROOT / program), f'{place}{workdir}', *fields]
     pipes = dict(stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     environment = {**ENVIRONMENT, 'JAX_COMPILATION_CACHE_DIR': str(tmp_path / 'cache')}
-    return subprocess.Popen([sys.executable, *command], env=environment, **pipes)
+    return subprocess.Popen(command, env=environment, **pipes)
 
   return run
 
