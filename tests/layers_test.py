@@ -79,7 +79,7 @@ ALLOWED = {
   },
 }
 # The command line, the package's front door, the weights and whole experiments see everything.
-OUTSIDE = {'cli', 'commands', '__init__', '__main__', 'weights', 'app', 'convert', 'experiments'}
+OUTSIDE = {'cli', 'commands', '__init__', '__main__', 'weights', 'convert', 'experiments'}
 
 
 def _room(path: pathlib.Path) -> str:
