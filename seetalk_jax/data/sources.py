@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import json
 import os
 import pathlib
@@ -118,11 +119,6 @@ def remove_leftovers(path: pathlib.Path) -> None:
 
 @contextlib.contextmanager
 def _locked(path: pathlib.Path) -> Iterator[None]:
-  try:
-    import fcntl
-  except ImportError:  # not on Windows: there, write one part at a time
-    yield
-    return
   with open(path, 'w') as file:
     fcntl.flock(file, fcntl.LOCK_EX)
     yield
