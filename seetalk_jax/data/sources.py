@@ -153,7 +153,7 @@ class RecordSource:
     Args:
       corpus_dir: directory with `corpus.json`.
       kind: `faces`, `clips`, `talks` or `real`.
-      split: `train`, `valid` or `test`.
+      split: `train`, `validation` or `test`.
       max_records: use only the first so many (an even number); None uses all.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Portrait UNet: predicts the noise of a portrait latent from the speech that the face must fit."""
+"""Portrait UNet: predicts the velocity v of a noisy portrait latent from the speech that the face must fit."""
 
 from __future__ import annotations
 

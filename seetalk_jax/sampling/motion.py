@@ -171,8 +171,8 @@ def sample_windows(
 
       def with_group():
         xt, times = track[0][index], jnp.broadcast_to(t, index.shape[:1])
-        x0 = denoise(xt, times, tokens[index], valid)
-        x0 = jnp.clip(objective.to_x0(PREDICTION_TYPE, SCHEDULE, x0, xt, times), -CLIP, CLIP)
+        prediction = denoise(xt, times, tokens[index], valid)
+        x0 = jnp.clip(objective.to_x0(PREDICTION_TYPE, SCHEDULE, prediction, xt, times), -CLIP, CLIP)
         return clean.at[index].add(x0 * weight[..., None])
 
       return jax.lax.cond(jnp.any(valid & (weight > 0)), with_group, lambda: clean), None
@@ -180,6 +180,7 @@ def sample_windows(
     clean, _ = jax.lax.scan(add, jnp.zeros_like(noise), (jnp.asarray(index), jnp.asarray(weight)))
     return clean[None]
 
+  # 'x0' is what `estimate` returns, whatever PREDICTION_TYPE the network has.
   return samplers.sample(estimate, SCHEDULE, noise[None], num_steps=num_steps, prediction_type='x0')[0]
 
 

@@ -160,7 +160,7 @@ class WorldSource:
   * `clips`: 25 successive frames with their second of speech and 0.2 s more on each side.
   * `talks`: 8 s of speech with its motion track; no frames.
 
-  Usable by `grain.MapDataset.source` and by `data.pipeline.make_batches(sources=...)`.
+  Usable by `grain.MapDataset.source` and by `data.pipeline.make_batches(record_sources=...)`.
   """
 
   def __init__(
