@@ -117,6 +117,21 @@ def test_a_perfect_pipeline_is_seen_as_one(evaluated):
   assert by_name["yaw, std over the truth's"].reached
 
 
+def test_frames_to_rebuild_have_the_configured_size_whatever_ran_before(tmp_path, monkeypatch):
+  made = _evaluation(tmp_path)
+  sizes = []
+
+  def rebuild(source, target, weights=(1.0,)):
+    sizes.append(source.shape[1])
+    return {'codec': target}
+
+  monkeypatch.setattr(made.generator, 'rebuild', rebuild)
+  made.config.codec.pairs = 1
+  made.__dict__['portraits'] = np.zeros((1, 64, 64, 3), np.uint8)  # as the part `voice` leaves them
+  made.codec()
+  assert set(sizes) == {made.config.image_size}
+
+
 def test_late_lips_are_seen_as_late(tmp_path):
   by_name = {figure.name: figure for figure in _evaluation(tmp_path, late=3).run(['lips'])}
   assert by_name['best lag of all voices together, frames'].value == 3

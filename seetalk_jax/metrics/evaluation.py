@@ -159,8 +159,9 @@ class Evaluation:
     """Frames rebuilt from another frame of the clip."""
     settings = self.config.codec
     speakers = self.world.speaker_ids('test', settings.first + settings.candidates)[settings.first :]
-    size = self.portraits.shape[1] if 'portraits' in self.__dict__ else self.config.image_size
-    pairs, looked_at = codec.fixed_pairs(self.world, speakers, settings.pairs, seed=settings.seed, size=size)
+    pairs, looked_at = codec.fixed_pairs(
+      self.world, speakers, settings.pairs, seed=settings.seed, size=self.config.image_size
+    )
     return codec.codec_figures(pairs, self.generator.rebuild, looked_at=looked_at)
 
   def reenactment(self) -> list[Figure]:
