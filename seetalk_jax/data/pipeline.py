@@ -6,14 +6,13 @@ integer (how many global batches were taken) and survives another number of host
 
 from __future__ import annotations
 
-import functools
 import sys
 from collections.abc import Sequence
 
 import grain
 import numpy as np
 
-from seetalk_jax.data import mixture, schema, sources, transforms
+from seetalk_jax.data import mixture, order, schema, sources, transforms
 from seetalk_jax.errors import InputError
 
 _THREADS = 2
@@ -58,7 +57,9 @@ class Elements:
   def _in_order(self, index: int, first: int, length: int) -> int:
     """The record of element `index` of the records from `first` on, which are gone through epoch by epoch."""
     epoch, position = divmod(index, length)
-    return first + (int(_order(self._seed, epoch, length)[position]) if self._shuffle else position)
+    if self._shuffle:
+      position = order.shuffled(position, seed=self._seed, epoch=epoch, length=length)
+    return first + position
 
   def __getitem__(self, index: int) -> transforms.Element:
     record_index = self.record_index(index)
@@ -70,11 +71,6 @@ class Elements:
       index=record_index,
       **self._options,
     )
-
-
-@functools.lru_cache(maxsize=16)
-def _order(seed: int, epoch: int, length: int) -> np.ndarray:
-  return np.random.default_rng([seed, epoch, length]).permutation(length)
 
 
 class _Rows:
