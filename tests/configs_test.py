@@ -36,6 +36,8 @@ def test_every_variant_names_real_networks(stage):
     for name, spec in config.model.items():
       base.make_network(name, spec)
     assert set(config.init) - {'face_prior'} <= set(base.NETWORKS)
+    used = base.uses(config)
+    assert set(used.names) <= set(config.init) and not set(used.frozen) & set(config.model)
     assert all(kind.split('/')[1] in ('faces', 'clips', 'talks') for kind in config.data.corpora)
   assert fields['tiny'] == fields['demo'] == fields['base'] == fields['large']
   text = (ROOT / 'configs' / f'{stage}.py').read_text()
@@ -61,29 +63,77 @@ def test_all_names_stages_in_an_order_that_works():
   trained = set()
   for stage in config.stages:
     stage_config = load(stage, 'demo')
-    given = set(stage_config.init) - set(stage_config.model) - {'face_prior', *ONLY_CONVERTED}
+    given = set(base.uses(stage_config).frozen)
     assert given <= trained, (stage, given - trained)
     trained |= set(stage_config.model)
   toys = {name for name in base.NETWORKS if name.startswith('toy')}
   assert trained == set(base.NETWORKS) - toys - ONLY_CONVERTED
 
 
-def test_all_can_command_every_stage(tmp_path):
-  config = load('all', 'demo')
+def places_of(config, stage, workdir):
+  """{network: run} that the command of a stage names."""
+  command = all_stages.stage_command(config, stage, workdir, ROOT / 'train.py')
+  named = [part.removeprefix('--config.init.') for part in command if part.startswith('--config.init.')]
+  return {name: pathlib.Path(place).name for name, place in (part.split('=') for part in named)}
+
+
+@pytest.fixture(scope='module')
+def all_trained(tmp_path_factory):
+  """The directory of a run of all stages, as far as a later stage looks at it; and {stage: what it was given}."""
+  workdir, config, given = tmp_path_factory.mktemp('all'), load('all', 'demo'), {}
   for stage in config.stages:
-    command = all_stages.stage_command(config, stage, tmp_path, ROOT / 'train.py')
-    given = {
-      part.split('=')[0].removeprefix('--config.init.') for part in command if '--config.init.' in part
-    }
-    stage_config = load(stage, 'demo')
-    assert set(stage_config.init) - given <= {*stage_config.model, 'face_prior', *ONLY_CONVERTED, 'syncnet'}
-    # As if it had been trained: its networks are there for the next ones.
-    trained = set(stage_config.model) - {'discriminator', 'syncnet'}
-    (tmp_path / stage).mkdir()
-    (tmp_path / stage / 'result.json').write_text('{}')
-    (tmp_path / stage / 'config.json').write_text(json.dumps({'networks': dict.fromkeys(trained, {})}))
+    given[stage] = places_of(config, stage, workdir)
+    trained = base.uses(load(stage, 'demo')).trained
+    (workdir / stage).mkdir()
+    (workdir / stage / 'result.json').write_text('{}')
+    (workdir / stage / 'config.json').write_text(json.dumps({'networks': dict.fromkeys(trained, {})}))
+  return workdir, given
+
+
+def test_all_gives_every_stage_the_networks_that_it_uses_and_no_others(all_trained):
+  workdir, given = all_trained
+  for stage, places in given.items():
+    used = base.uses(load(stage, 'demo'))
+    assert set(used.frozen) <= set(places) <= set(used.names), stage
+  # Critics of weight 0 need no face encoder.
+  assert given['codebook'] == given['motion_codec'] == {}
+  assert given['render'] == {
+    'autoencoder': 'autoencoder',
+    'code_transformer': 'code_transformer',
+    'codebook': 'codebook',
+    'hr_decoder': 'code_transformer',
+    'motion_codec': 'motion_codec',
+  }
+  assert given['portrait'] == {
+    'autoencoder': 'autoencoder',
+    'face_prior': 'face_prior',
+    'speech_encoder': 'conre',
+  }
   with pytest.raises(ConfigError, match='stage motion needs motion_codec'):
-    all_stages.stage_command(config, 'motion', tmp_path / 'empty', ROOT / 'train.py')
+    all_stages.stage_command(load('all', 'demo'), 'motion', workdir / 'empty', ROOT / 'train.py')
+
+
+@pytest.mark.parametrize(
+  'stage, overrides, name, place',
+  [
+    ('codebook', 'data.batch_size=2 options.face_feature_weight=0.5', 'face_encoder', 'conre'),
+    ('face_prior', 'options.with_voice=false', 'speech_encoder', None),
+    ('lip_refiner', 'options.view=speech_motion', 'sync_expert', None),
+    ('lip_refiner', 'init.syncnet=/converted', 'sync_expert', None),
+    ('motion', 'init.motion_codec=/mine', 'motion_codec', None),
+    ('motion', 'options.nothing=1 data.corpora=x', 'motion_codec', 'motion_codec'),
+  ],
+)
+def test_overrides_change_what_all_gives(all_trained, stage, overrides, name, place):
+  config = load('all', 'demo')
+  config.overrides[stage] = overrides
+  command = all_stages.stage_command(config, stage, all_trained[0], ROOT / 'train.py')
+  assert command[-len(overrides.split()) :] == [f'--config.{change}' for change in overrides.split()]
+  if 'init.' not in overrides:
+    assert places_of(config, stage, all_trained[0]).get(name) == place
+  else:
+    ours = f'--config.init.{name}={all_trained[0]}'
+    assert not any(part.startswith(ours) for part in command)
 
 
 def train(*arguments):

@@ -82,7 +82,13 @@ class AutoencoderStage(base.StageBase):
     return blocks.picture_grid([image, rebuilt])
 
 
+def uses(config) -> base.Uses:
+  """The network that it trains."""
+  del config
+  return base.Uses(trained=('autoencoder',))
+
+
 def build(config, given: Mapping[str, nn.Module]) -> AutoencoderStage:
   """The stage of a configuration."""
-  networks = {'autoencoder': base.network_for('autoencoder', config, given)}
+  networks, _ = base.networks_for(uses(config), config, given)
   return AutoencoderStage(networks=networks, **base.options_of(AutoencoderStage, config))

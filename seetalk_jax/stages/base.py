@@ -5,7 +5,7 @@ import dataclasses
 import importlib
 import math
 from collections.abc import Iterable, Mapping
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import jax
 import jax.numpy as jnp
@@ -22,7 +22,7 @@ Metrics = dict[str, jax.Array]
 
 SPEECH_SECONDS = 3  # of sound, for one voice vector
 
-# Stage name, in an order that trains -> module with `build(config, given) -> Stage`.
+# Stage name, in an order that trains -> module with `uses(config) -> Uses` and `build(config, given) -> Stage`.
 STAGES = {
   name: f'seetalk_jax.stages.{name}'
   for name in (
@@ -61,12 +61,32 @@ class Frozen:
     return {'params': self.params[network], **self.collections.get(network, {})}
 
 
+class Uses(NamedTuple):
+  """The entries of `config.init` that a stage uses with its options. Others are neither loaded nor needed.
+
+  Attributes:
+    trained: networks that it trains; given weights are optional: training starts from them.
+    frozen: networks that it does not train; all of them must be given.
+    statistics: further entries whose statistics it takes where they are given.
+  """
+
+  trained: tuple[str, ...] = ()
+  frozen: tuple[str, ...] = ()
+  statistics: tuple[str, ...] = ()
+
+  @property
+  def names(self) -> tuple[str, ...]:
+    """All of them."""
+    return *self.trained, *self.frozen, *self.statistics
+
+
 class Stage(Protocol):
   """One training stage: a frozen dataclass of modules and numbers, with pure methods.
 
-  A stage file has `build(config, given) -> Stage`; `given` maps network names to the modules that
-  `config.init` names (frozen ones, and trained ones that start from a checkpoint); `network_for` picks
-  between them and `config.model`. Plain scalars among the dataclass's fields are options: `options_of`.
+  A stage file has `uses(config) -> Uses`, which networks the configuration asks for, and
+  `build(config, given) -> Stage`; `given` maps network names to the modules that `config.init` names (frozen ones,
+  and trained ones that start from a checkpoint); `networks_for` picks between them and `config.model`. Plain scalars
+  among the dataclass's fields are options: `options_of`.
 
   Attributes:
     name: key of STAGES.
@@ -175,15 +195,22 @@ def is_pass(stage: Stage | PassStage) -> bool:
   return hasattr(stage, 'finalize')
 
 
+def uses(config) -> Uses:
+  """The entries of `config.init` that the stage of a configuration uses.
+
+  Raises:
+    ConfigError: unknown stage.
+  """
+  return _stage_module(config).uses(config)
+
+
 def build_stage(config, given: Mapping[str, nn.Module]) -> Stage | PassStage:
   """The stage that `config.stage` names.
 
   Raises:
     ConfigError: unknown stage, or a frozen network that `config.init` does not name.
   """
-  if config.stage not in STAGES:
-    raise ConfigError(f'stage {config.stage!r} is unknown: use one of {", ".join(STAGES)}')
-  stage = importlib.import_module(STAGES[config.stage]).build(config, given)
+  stage = _stage_module(config).build(config, given)
   missing = [name for name in stage.frozen if name not in given]
   if missing:
     raise ConfigError(
@@ -199,6 +226,16 @@ def in_groups(x: jax.Array, count: int) -> jax.Array:
   Taken so they lie on all devices, as far as there are enough; the first `count` lie on the first few.
   """
   return x.reshape(math.gcd(count, x.shape[0]), -1, *x.shape[1:])
+
+
+def networks_for(
+  used: Uses, config, given: Mapping[str, nn.Module]
+) -> tuple[dict[str, nn.Module], dict[str, nn.Module]]:
+  """(trained, frozen) modules by name, each as `network_for` picks it."""
+  trained, frozen = (
+    {name: network_for(name, config, given) for name in names} for names in (used.trained, used.frozen)
+  )
+  return trained, frozen
 
 
 def network_for(name: str, config, given: Mapping[str, nn.Module]) -> nn.Module:
@@ -252,6 +289,11 @@ def options_of(stage_class: type, config) -> dict[str, Any]:
   return options
 
 
+def option(stage_class: type, config, name: str) -> Any:
+  """One option: its value in `config.options`, else the default of the stage dataclass."""
+  return config.get('options', {}).get(name, getattr(stage_class, name))
+
+
 def fake_batch(spec: Mapping[str, jax.ShapeDtypeStruct], seed: int = 0) -> dict[str, np.ndarray]:
   """A random batch of a stage's shapes, for tests: uint8 noise, floats around 0, ints 0, 1, 2 ..., all known."""
   rng = np.random.default_rng(seed)
@@ -266,6 +308,12 @@ def fake_batch(spec: Mapping[str, jax.ShapeDtypeStruct], seed: int = 0) -> dict[
     else:
       batch[name] = np.arange(np.prod(entry.shape, dtype=int), dtype=entry.dtype).reshape(entry.shape)
   return batch
+
+
+def _stage_module(config):
+  if config.stage not in STAGES:
+    raise ConfigError(f'stage {config.stage!r} is unknown: use one of {", ".join(STAGES)}')
+  return importlib.import_module(STAGES[config.stage])
 
 
 def _network_entry(name: str) -> tuple[str, str]:

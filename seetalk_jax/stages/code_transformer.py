@@ -140,13 +140,17 @@ def init_renderer(
   return params
 
 
+def uses(config) -> base.Uses:
+  """The code transformer, and the HR decoder where the configuration names one."""
+  with_decoder = 'hr_decoder' in config.model or config.init.get('hr_decoder')
+  return base.Uses(
+    trained=('code_transformer', 'hr_decoder') if with_decoder else ('code_transformer',),
+    frozen=('codebook', 'motion_codec'),
+  )
+
+
 def build(config, given: Mapping[str, nn.Module]) -> CodeTransformerStage:
-  """The stage of a configuration; `hr_decoder` is trained along where the configuration names one."""
-  names = ['code_transformer'] + (
-    ['hr_decoder'] if 'hr_decoder' in config.model or 'hr_decoder' in given else []
-  )
-  return CodeTransformerStage(
-    networks={name: base.network_for(name, config, given) for name in names},
-    frozen={name: base.network_for(name, config, given) for name in ('codebook', 'motion_codec')},
-    **base.options_of(CodeTransformerStage, config),
-  )
+  """The stage of a configuration."""
+  networks, frozen = base.networks_for(uses(config), config, given)
+  options = base.options_of(CodeTransformerStage, config)
+  return CodeTransformerStage(networks=networks, frozen=frozen, **options)

@@ -88,9 +88,14 @@ class CodebookStage(critics.CriticOptions, base.StageBase):
     return blocks.picture_grid([image, rebuilt])
 
 
+def uses(config) -> base.Uses:
+  """The codebook, and what its critics need."""
+  discriminator, judges = critics.networks_of(config)
+  return base.Uses(trained=('codebook', *discriminator), frozen=judges)
+
+
 def build(config, given: Mapping[str, nn.Module]) -> CodebookStage:
   """The stage of a configuration."""
   options = base.options_of(CodebookStage, config)
-  critic, frozen = critics.critic_modules(options, config, given)
-  networks = {'codebook': base.network_for('codebook', config, given), **critic}
+  networks, frozen = base.networks_for(uses(config), config, given)
   return CodebookStage(networks=networks, frozen=frozen, **options)

@@ -203,9 +203,13 @@ class ConReStage(base.StageBase):
     return blocks.picture_grid([blocks.resize_image(image, 64), *draw(params)])
 
 
+def uses(config) -> base.Uses:
+  """The networks that it trains."""
+  del config
+  return base.Uses(trained=('speech_encoder', 'face_encoder', 'conre'))
+
+
 def build(config, given: Mapping[str, nn.Module]) -> ConReStage:
   """The stage of a configuration."""
-  networks = {
-    name: base.network_for(name, config, given) for name in ('speech_encoder', 'face_encoder', 'conre')
-  }
+  networks, _ = base.networks_for(uses(config), config, given)
   return ConReStage(networks=networks, **base.options_of(ConReStage, config))

@@ -41,11 +41,11 @@ class CriticOptions:
   adversarial_after: int = 0
   r1_weight: float = 1.0
 
-  def critic_networks(self) -> tuple[list[str], list[str]]:
+  def critic_networks(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """(networks trained along, networks given) that the weights ask for."""
-    given = ['perceptual'] if self.perceptual_weight else []
-    given += ['face_encoder'] if self.face_feature_weight or self.identity_weight else []
-    return (['discriminator'] if self.adversarial_weight else []), given
+    given = ('perceptual',) if self.perceptual_weight else ()
+    given += ('face_encoder',) if self.face_feature_weight or self.identity_weight else ()
+    return ('discriminator',) if self.adversarial_weight else (), given
 
 
 def hinge_generator(fake_logits: jax.Array) -> jax.Array:
@@ -159,15 +159,10 @@ def _adversarial(options, network, params, image, truth, pixel_loss, step):
   }
 
 
-def critic_modules(
-  options: Mapping[str, Any], config, given: Mapping[str, nn.Module]
-) -> tuple[dict[str, nn.Module], dict[str, nn.Module]]:
-  """(trained, given) modules by name, for a stage's `build` with these options."""
-  fields = {field.name for field in dataclasses.fields(CriticOptions)}
-  asked = CriticOptions(**{name: value for name, value in options.items() if name in fields})
-  return tuple(
-    {name: base.network_for(name, config, given) for name in names} for names in asked.critic_networks()
-  )
+def networks_of(config) -> tuple[tuple[str, ...], tuple[str, ...]]:
+  """(networks trained along, networks given) that the critics' weights in `config.options` ask for."""
+  names = [field.name for field in dataclasses.fields(CriticOptions)]
+  return CriticOptions(**{name: base.option(CriticOptions, config, name) for name in names}).critic_networks()
 
 
 def init_discriminator(networks: Mapping[str, nn.Module], rng: jax.Array, side: int) -> dict[str, Any]:

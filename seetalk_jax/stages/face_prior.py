@@ -229,6 +229,12 @@ class FacePriorStage:
     return blocks.picture_grid([image])
 
 
+def uses(config) -> base.Uses:
+  """The autoencoder, and the speech encoder where voices are measured too."""
+  with_voice = base.option(FacePriorStage, config, 'with_voice')
+  return base.Uses(frozen=('autoencoder', 'speech_encoder') if with_voice else ('autoencoder',))
+
+
 def build(config, given: Mapping[str, nn.Module]) -> FacePriorStage:
   """The stage of a configuration.
 
@@ -236,7 +242,6 @@ def build(config, given: Mapping[str, nn.Module]) -> FacePriorStage:
     ConfigError: `with_voice` without `components` or `prototypes`, or both of these.
   """
   options = base.options_of(FacePriorStage, config)
-  names = ['autoencoder']
   if options.get('components') and options.get('prototypes'):
     # Directions, variances and what voices tell along them are measured around the one mean.
     raise ConfigError(
@@ -249,7 +254,6 @@ def build(config, given: Mapping[str, nn.Module]) -> FacePriorStage:
         'option with_voice needs directions or prototypes to speak of: set --config.options.components or '
         '--config.options.prototypes'
       )
-    names.append('speech_encoder')
     options = {'view': 'portrait_speech', **options}
-  frozen = {name: base.network_for(name, config, given) for name in names}
+  _, frozen = base.networks_for(uses(config), config, given)
   return FacePriorStage(frozen=frozen, **options)

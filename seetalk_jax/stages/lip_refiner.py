@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import itertools
 from collections.abc import Mapping
 from typing import Any
@@ -351,17 +352,18 @@ def corrupt_lips(m: jax.Array, subspace: jax.Array, rng: jax.Array) -> jax.Array
   return m + (damaged - lips) @ subspace.T
 
 
+def uses(config) -> base.Uses:
+  """The refiner; expert and M_diff as far as the options use them, M_diff's statistics always."""
+  option = functools.partial(base.option, LipRefinerStage, config)
+  frozen, statistics = ['speech_encoder', 'motion_codec'], ['motion_transformer']
+  if option('diffusion_rate') or option('sampled_rate'):
+    frozen.append(statistics.pop())
+  if option('view') == 'portrait_speech' and option('sync_weight'):
+    frozen.append('syncnet' if config.init.get('syncnet') else 'sync_expert')
+  return base.Uses(trained=('lip_refiner',), frozen=tuple(frozen), statistics=tuple(statistics))
+
+
 def build(config, given: Mapping[str, nn.Module]) -> LipRefinerStage:
-  """The stage of a configuration; expert and M_diff are needed as far as the options use them."""
-  options = base.options_of(LipRefinerStage, config)
-  names = ['speech_encoder', 'motion_codec']
-  if any(options.get(rate, getattr(LipRefinerStage, rate)) for rate in ('diffusion_rate', 'sampled_rate')):
-    names.append('motion_transformer')
-  renders = options.get('view', 'portrait_speech') == 'portrait_speech'
-  if renders and options.get('sync_weight', LipRefinerStage.sync_weight):
-    names.append('syncnet' if 'syncnet' in given else 'sync_expert')
-  return LipRefinerStage(
-    networks={'lip_refiner': base.network_for('lip_refiner', config, given)},
-    frozen={name: base.network_for(name, config, given) for name in names},
-    **options,
-  )
+  """The stage of a configuration."""
+  networks, frozen = base.networks_for(uses(config), config, given)
+  return LipRefinerStage(networks=networks, frozen=frozen, **base.options_of(LipRefinerStage, config))

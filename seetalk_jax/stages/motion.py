@@ -245,6 +245,12 @@ def motion_latents(stage, frozen: base.Frozen, batch) -> jax.Array:
   return jnp.moveaxis(jax.lax.map(one_moment, jnp.arange(batch['frames'].shape[1])), 0, 1)
 
 
+def uses(config) -> base.Uses:
+  """The motion transformer, and what speech and motion are read by."""
+  del config
+  return base.Uses(trained=('motion_transformer',), frozen=('speech_encoder', 'motion_codec'))
+
+
 def build(config, given: Mapping[str, nn.Module]) -> MotionStage:
   """The stage of a configuration.
 
@@ -257,14 +263,10 @@ def build(config, given: Mapping[str, nn.Module]) -> MotionStage:
     raise ConfigError(f"option motion_source={source!r} is unknown: use 'truth' or 'frames'")
   if source == 'frames':
     options = {'view': 'clip', 'num_frames': 25, **options}
-  transformer = base.network_for('motion_transformer', config, given)
-  if source == 'frames' and (unknown := set(transformer.controls) - {'style'}):
+  networks, frozen = base.networks_for(uses(config), config, given)
+  if source == 'frames' and (unknown := set(networks['motion_transformer'].controls) - {'style'}):
     raise ConfigError(
       f'control {sorted(unknown)[0]!r} of the motion transformer is known of the embedded world alone: with '
       "motion_source='frames' use style"
     )
-  return MotionStage(
-    networks={'motion_transformer': transformer},
-    frozen={name: base.network_for(name, config, given) for name in ('speech_encoder', 'motion_codec')},
-    **options,
-  )
+  return MotionStage(networks=networks, frozen=frozen, **options)

@@ -261,9 +261,14 @@ def pair_spec(batch_size: int, image_size: int, *, with_truth: bool) -> dict[str
   return spec
 
 
+def uses(config) -> base.Uses:
+  """The codec, and what its critics need."""
+  discriminator, judges = critics.networks_of(config)
+  return base.Uses(trained=('motion_codec', *discriminator), frozen=judges)
+
+
 def build(config, given: Mapping[str, nn.Module]) -> MotionCodecStage:
   """The stage of a configuration."""
   options = base.options_of(MotionCodecStage, config)
-  critic, frozen = critics.critic_modules(options, config, given)
-  networks = {'motion_codec': base.network_for('motion_codec', config, given), **critic}
+  networks, frozen = base.networks_for(uses(config), config, given)
   return MotionCodecStage(networks=networks, frozen=frozen, **options)

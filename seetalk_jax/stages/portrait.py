@@ -249,6 +249,16 @@ class PortraitStage(base.StageBase):
     return blocks.picture_grid([truth, *draw(params, frozen, batch, rng)])
 
 
+def uses(config) -> base.Uses:
+  """The UNet, and the weighting of the prior where the mode has one; without a given face prior it is computed."""
+  weighted = base.option(PortraitStage, config, 'prior_mode') == 'scfp'
+  return base.Uses(
+    trained=('portrait_unet', 'sample_adaptive_weighting') if weighted else ('portrait_unet',),
+    frozen=('speech_encoder', 'autoencoder'),
+    statistics=('face_prior',),
+  )
+
+
 def build(config, given: Mapping[str, nn.Module]) -> PortraitStage:
   """The stage of a configuration.
 
@@ -261,10 +271,5 @@ def build(config, given: Mapping[str, nn.Module]) -> PortraitStage:
     raise ConfigError(f'option prior_mode={mode!r} is unknown: use one of {", ".join(PRIOR_MODES)}')
   if options.get('prediction_type', 'v') not in ('v', 'x0'):
     raise ConfigError("option prediction_type must be 'v' or 'x0': the schedule ends at zero SNR")
-  trained = ('portrait_unet', 'sample_adaptive_weighting') if mode == 'scfp' else ('portrait_unet',)
-  frozen = ('speech_encoder', 'autoencoder')
-  return PortraitStage(
-    networks={name: base.network_for(name, config, given) for name in trained},
-    frozen={name: base.network_for(name, config, given) for name in frozen},
-    **options,
-  )
+  networks, frozen = base.networks_for(uses(config), config, given)
+  return PortraitStage(networks=networks, frozen=frozen, **options)

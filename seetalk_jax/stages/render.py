@@ -215,14 +215,18 @@ class RenderStage(critics.CriticOptions, base.StageBase):
     return blocks.picture_grid([source, target, *draw(params, frozen, source, target)])
 
 
+def uses(config) -> base.Uses:
+  """The renderer's networks, the autoencoder where portraits go through it, and what its critics need."""
+  discriminator, judges = critics.networks_of(config)
+  portraits = ('autoencoder',) if base.option(RenderStage, config, 'roundtrip_rate') else ()
+  return base.Uses(
+    trained=('motion_codec', 'code_transformer', 'hr_decoder', *discriminator),
+    frozen=('codebook', *portraits, *judges),
+  )
+
+
 def build(config, given: Mapping[str, nn.Module]) -> RenderStage:
   """The stage of a configuration; without an autoencoder in `config.init`, set `roundtrip_rate` to 0."""
   options = base.options_of(RenderStage, config)
-  trained = ('motion_codec', 'code_transformer', 'hr_decoder')
-  frozen = ('codebook', 'autoencoder') if options.get('roundtrip_rate', 0.5) else ('codebook',)
-  critic, judges = critics.critic_modules(options, config, given)
-  return RenderStage(
-    networks={**{name: base.network_for(name, config, given) for name in trained}, **critic},
-    frozen={**{name: base.network_for(name, config, given) for name in frozen}, **judges},
-    **options,
-  )
+  networks, frozen = base.networks_for(uses(config), config, given)
+  return RenderStage(networks=networks, frozen=frozen, **options)

@@ -97,11 +97,16 @@ def sync_loss(cosine: jax.Array) -> jax.Array:
   return jnp.mean(0.5 * (1.0 - cosine))
 
 
+def uses(config) -> base.Uses:
+  """The one expert that it trains."""
+  return base.Uses(trained=(config.get('expert', 'sync_expert'),))
+
+
 def build(config, given: Mapping[str, nn.Module]) -> SyncExpertStage:
   """The stage of a configuration, which trains `config.expert` ('sync_expert', 'syncnet')."""
   name = config.get('expert', 'sync_expert')
   if name not in _LOOKS_AT:
     raise ConfigError(f'unknown expert {name!r}, --config.expert: use one of {", ".join(_LOOKS_AT)}')
-  networks = {name: base.network_for(name, config, given)}
+  networks, _ = base.networks_for(uses(config), config, given)
   options = {'view': _LOOKS_AT[name][0], **base.options_of(SyncExpertStage, config)}
   return SyncExpertStage(networks=networks, **options)

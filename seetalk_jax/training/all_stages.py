@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import ast
+import contextlib
 import json
 import os
 import pathlib
 import signal
 import subprocess
 import sys
+from collections.abc import Sequence
 from typing import Any
 
 from seetalk_jax.data import sources
 from seetalk_jax.errors import ConfigError
+from seetalk_jax.stages import base
 from seetalk_jax.training import config_files
 
 # Read as text: importing the checkpoint module would start a device in this process, and keep its memory.
@@ -52,19 +56,21 @@ def run(config, workdir: str | os.PathLike, train_script: pathlib.Path) -> int:
   return 0
 
 
-# What a stage can do without: the portrait stage computes a prior itself, and nobody trains the others here.
-_OPTIONAL = ('face_prior', 'perceptual', 'syncnet')
+# Fields that decide which networks a stage uses.
+_DECIDING = ('options.', 'model.', 'init.', 'expert=')
 
 
 def stage_command(config, stage: str, workdir: pathlib.Path, train_script: pathlib.Path) -> list[str]:
-  """The command that trains one stage, started from the latest earlier stages that train what it is given.
+  """The command that trains one stage: what it uses of networks comes from the latest earlier stages that train them.
 
   Raises:
     ConfigError: `config.stages` has no earlier stage for something that this one needs.
   """
   config_file = train_script.parent / 'configs' / f'{stage}.py'
   stage_config = config_files.load(config_file, config.variant)
-  places = {}
+  overrides = config.overrides.get(stage, '').split()
+  _apply(stage_config, [change for change in overrides if change.startswith(_DECIDING)])
+  used, places = base.uses(stage_config), {}
   for earlier in list(config.stages)[: list(config.stages).index(stage)]:
     directory = workdir / earlier
     if (directory / _RESULT_FILE).exists():
@@ -79,16 +85,30 @@ def stage_command(config, stage: str, workdir: pathlib.Path, train_script: pathl
     f'--config.data_root={config.data_root}',
     f'--config.seed={config.seed}',
   ]
-  for name in stage_config.init:
+  for name, where in stage_config.init.items():
+    if name not in used.names or where:
+      continue
     if name in places:
       command.append(f'--config.init.{name}={places[name]}')
-    elif name not in stage_config.model and name not in _OPTIONAL:
+    elif name in used.frozen:
       raise ConfigError(
         f'stage {stage} needs {name}, which no earlier one of config.stages={config.stages} gives'
       )
   if stage in config.max_minutes:
     command.append(f'--config.max_minutes={config.max_minutes[stage]}')
-  return command + [f'--config.{change}' for change in config.overrides.get(stage, '').split()]
+  return command + [f'--config.{change}' for change in overrides]
+
+
+def _apply(config, changes: Sequence[str]) -> None:
+  """Changes a configuration by 'field=value', as train.py will by its flags; it reports those that cannot be."""
+  for change in changes:
+    field, _, text = change.partition('=')
+    try:
+      value = ast.literal_eval({'true': 'True', 'false': 'False'}.get(text, text))
+    except (ValueError, SyntaxError):
+      value = text
+    with contextlib.suppress(KeyError, AttributeError, TypeError, ValueError):
+      config.update_from_flattened_dict({field: value})
 
 
 def summary(config, workdir: pathlib.Path) -> str:

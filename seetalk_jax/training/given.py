@@ -12,8 +12,9 @@ from flax import linen as nn
 from seetalk_jax import described
 from seetalk_jax.errors import CheckpointError, ConfigError
 from seetalk_jax.models import NETWORKS
+from seetalk_jax.stages import base
 from seetalk_jax.stages.base import Frozen
-from seetalk_jax.training import checkpoint
+from seetalk_jax.training import checkpoint, watch
 
 PyTree = Any
 
@@ -32,13 +33,22 @@ _OWNERS = {
 }
 
 
+def used_places(config) -> dict[str, str]:
+  """The entries of `config.init` that name a place and that the stage uses; says of others that it does not."""
+  places, names = {name: where for name, where in config.init.items() if where}, base.uses(config).names
+  for name in sorted(places.keys() - set(names)):
+    watch.say(f'config.init.{name} is not loaded: stage {config.stage} does not use it with these options')
+  return {name: where for name, where in places.items() if name in names}
+
+
 def load_given(init: Mapping[str, str]) -> tuple[dict[str, nn.Module], Frozen]:
   """Modules and arrays that `config.init` names.
 
   Args:
     init: name -> where: a training directory (its EMA parameters), a released directory, 'demo' (the shipped
       weights), or '' for nothing. The name is a network's, or `face_prior`, which gives statistics alone.
-      A run also gives its statistics, a release those of the networks that it is named for.
+      A run also gives all its statistics (see `kept_statistics`), a release those of the networks that it is named
+      for.
 
   Raises:
     CheckpointError: nothing usable at a place, or two places with different values of one statistic.
@@ -63,8 +73,8 @@ def load_given(init: Mapping[str, str]) -> tuple[dict[str, nn.Module], Frozen]:
       if name in found_collections:
         collections[name] = found_collections[name]
     for key, value in found_statistics.items():
-      owners = [owner for start, owner in _OWNERS.items() if key.startswith(start)]
-      if _is_release(where) and owners and owners[0] not in (n for n in init if init[n] == where):
+      owner = _owner(key)
+      if _is_release(where) and owner and owner not in (n for n in init if init[n] == where):
         continue
       if key in statistics and not np.array_equal(statistics[key], value):
         raise CheckpointError(
@@ -75,9 +85,22 @@ def load_given(init: Mapping[str, str]) -> tuple[dict[str, nn.Module], Frozen]:
   return modules, Frozen(params=params, collections=collections, statistics=statistics)
 
 
+def kept_statistics(stage, places: Mapping[str, str], statistics: Mapping[str, Any]) -> dict[str, Any]:
+  """Those of the given statistics that a stage may pass on: its own kinds, and those of what it is given.
+
+  Args:
+    stage: built.
+    places: of `used_places`.
+    statistics: of `load_given`; runs hold those of the runs that they were given, too.
+  """
+  read = () if base.is_pass(stage) else stage.statistics_spec()
+  owners = {*places, *map(_owner, read)} - {None}
+  return {key: value for key, value in statistics.items() if key in read or _owner(key) in owners}
+
+
 def fresh_parts(where: str, name: str) -> tuple[str, ...]:
   """Beginnings of the paths of a network's parameters that a converted release leaves to training."""
-  if not _is_release(where):
+  if not where or not _is_release(where):
     return ()
   from seetalk_jax import released  # only here: most runs start from other runs
 
@@ -103,6 +126,10 @@ def check_finished(init: Mapping[str, str], names: Iterable[str]) -> None:
         f'{name} of {where} is converted and its {", ".join(parts)} are not trained yet: train it first, in a '
         'stage of its own'
       )
+
+
+def _owner(key: str) -> str | None:
+  return next((owner for start, owner in _OWNERS.items() if key.startswith(start)), None)
 
 
 def _is_release(where: str) -> bool:

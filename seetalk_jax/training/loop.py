@@ -27,7 +27,14 @@ from seetalk_jax.training import (
 )
 from seetalk_jax.training import state as state_lib
 from seetalk_jax.training import step as step_lib
-from seetalk_jax.training.given import check_finished, complete, fresh_parts, load_given
+from seetalk_jax.training.given import (
+  check_finished,
+  complete,
+  fresh_parts,
+  kept_statistics,
+  load_given,
+  used_places,
+)
 from seetalk_jax.training.metrics_writer import MetricsWriter
 from seetalk_jax.training.outcome import Outcome
 from seetalk_jax.training.stage_data import MakeBatches, StageData, close
@@ -68,10 +75,12 @@ def _train(config, workdir: pathlib.Path, make_batches: MakeBatches | None, dry_
       f'already trained: {workdir} ended at step {finished["step"]} after {finished["minutes"]:.1f} minutes '
       f'({finished["reason"]}): raise --config.num_steps and --config.max_minutes to go on'
     )
-  given, frozen = load_given(config.init)
+  places = used_places(config)
+  given, frozen = load_given(places)
   stage = base.build_stage(config, given)
-  check_finished(config.init, stage.frozen)
+  check_finished(places, stage.frozen)
   stage = lora.adapt(stage, config, given)
+  frozen = frozen.replace(statistics=kept_statistics(stage, places, frozen.statistics))
   mesh = sharding.make_mesh(**config.mesh)
   data = StageData(config, stage, make_batches, mesh)
   hosts.check_alike(config)

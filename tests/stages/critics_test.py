@@ -132,7 +132,7 @@ def test_faces_and_features_have_distances(discriminator):
     }
   )
   options = critics.CriticOptions(perceptual_weight=1.0, face_feature_weight=1.0, identity_weight=1.0)
-  assert options.critic_networks() == ([], ['perceptual', 'face_encoder'])
+  assert options.critic_networks() == ((), ('perceptual', 'face_encoder'))
   given = {'face_encoder': encoder, 'perceptual': tower}
 
   def run(image, truth):

@@ -321,7 +321,9 @@ def test_lip_refiner_stage(world):
   # SyncNet takes the expert's place, converted ones (which know no norm and no temperature) too.
   syncnet = base.make_network('syncnet', 'tiny', norm='none')
   given = {**{k: modules[k] for k in names[:3]}, 'syncnet': syncnet}
-  other = base.build_stage(config_of('lip_refiner', ['lip_refiner'], **options), given)
+  config = config_of('lip_refiner', ['lip_refiner'], **options)
+  config.init.syncnet = 'converted'
+  other = base.build_stage(config, given)
   assert set(other.frozen) == {*names[:3], 'syncnet'}
   weights = blocks.init_params(
     syncnet, jax.random.key(5), jnp.zeros((1, 20, 13)), jnp.zeros((1, 5, 224, 224, 3))

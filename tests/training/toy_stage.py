@@ -116,14 +116,17 @@ class ToyPass:
     return {'target_mean': np.asarray(accumulator['sum'] / accumulator['count'])}
 
 
+def uses(config):
+  if config.stage == 'toy_pass':
+    return base.Uses()
+  return base.Uses(trained=('toy_net',), frozen=('toy_given',) if config.init.toy_given else ())
+
+
 def build(config, given):
   if config.stage == 'toy_pass':
     return ToyPass(networks={}, frozen={})
-  return ToyStage(
-    networks={'toy_net': base.network_for('toy_net', config, given)},
-    frozen={'toy_given': given['toy_given']} if 'toy_given' in given else {},
-    **base.options_of(ToyStage, config),
-  )
+  networks, frozen = base.networks_for(uses(config), config, given)
+  return ToyStage(networks=networks, frozen=frozen, **base.options_of(ToyStage, config))
 
 
 def register() -> None:
