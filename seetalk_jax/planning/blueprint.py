@@ -15,8 +15,9 @@ from jax.sharding import Mesh
 from seetalk_jax import example_inputs
 from seetalk_jax.errors import ConfigError
 from seetalk_jax.stages import base
-from seetalk_jax.training import sharding
+from seetalk_jax.training import lora, sharding
 from seetalk_jax.training import state as state_lib
+from seetalk_jax.training.given import without
 
 PyTree = Any
 
@@ -26,8 +27,8 @@ class Blueprint:
   """What training of a stage holds on its devices.
 
   Attributes:
-    stage: with all networks.
-    frozen: of ShapeDtypeStructs.
+    stage: with all networks, those of `config.lora` adapted.
+    frozen: of ShapeDtypeStructs; with the bases of adapted networks.
     optimizer: of the configuration.
     state: the first TrainState, of ShapeDtypeStructs in boxes of logical axis names.
   """
@@ -46,7 +47,8 @@ def make(config, size: str) -> Blueprint:
   """The blueprint of a stage's configuration.
 
   Args:
-    config: as for training; `config.init` is not read.
+    config: as for training. Of `config.init` no weights are read: networks that must be given are taken as given, and
+      so are those of `config.lora`.
     size: of the networks that would come from earlier stages.
 
   Raises:
@@ -54,21 +56,25 @@ def make(config, size: str) -> Blueprint:
   """
   if 'stage' not in config:
     raise ConfigError("a configuration that is no stage's, --config: give configs/STAGE.py")
-  given: dict[str, nn.Module] = {}
-  for name in sorted(config.init):
-    if name in base.NETWORKS and name not in config.model and name not in _NOT_GIVEN:
-      given[name] = base.make_network(name, size, dtype=config.get('dtype', 'float32'))
-  stage = base.build_stage(config, given)
+  used, dtype = base.uses(config), config.get('dtype', 'float32')
+  given = {name: base.make_network(name, size, dtype=dtype) for name in used.frozen}
+  for name, spec in config.get('lora', {}).items():
+    if spec and name in used.trained:
+      given[name] = base.network_for(name, config, {})
+  stage = lora.build_adapted_stage(config, given)
   if not hasattr(stage, 'loss'):
     raise ConfigError(
       f'stage {config.stage} has no training steps (it reads its data once), --config: nothing to plan'
     )
   networks = {**stage.frozen, **stage.networks}
   params, collections = {}, {}
-  for name, module in stage.frozen.items():
-    variables = dict(_variables(name, module, networks, getattr(stage, 'image_size', example_inputs.SIDE)))
+  for name in (*stage.frozen, *lora.adapted_by(stage)):
+    side = getattr(stage, 'image_size', example_inputs.SIDE)
+    variables = dict(_variables(name, networks[name], networks, side))
     params[name] = sharding.unbox(variables.pop('params'))
-    if variables:
+    if name in lora.adapted_by(stage):  # collections are trained along, in the state
+      params[name] = without(params[name], stage.fresh[name])
+    elif variables:
       collections[name] = sharding.unbox(variables)
   frozen = base.Frozen(params=params, collections=collections, statistics=stage.statistics_spec())
   optimizer = state_lib.make_optimizer(stage, config.optimizer, config.get('unfreeze', ''))
@@ -76,10 +82,6 @@ def make(config, size: str) -> Blueprint:
     lambda frozen: state_lib.create_state(stage, optimizer, jax.random.key(0), frozen), frozen
   )
   return Blueprint(stage, frozen, optimizer, state)
-
-
-# Given by nobody unless the user says so.
-_NOT_GIVEN = ('perceptual', 'syncnet')
 
 
 def _variables(name: str, module: nn.Module, networks, side: int) -> PyTree:

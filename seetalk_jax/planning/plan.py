@@ -21,7 +21,7 @@ import jax.numpy as jnp
 
 from seetalk_jax.errors import ConfigError, InputError
 from seetalk_jax.planning import blueprint, collectives, compiled, memory_traffic
-from seetalk_jax.training import config_files, flops, sharding
+from seetalk_jax.training import config_files, flops, lora, sharding
 from seetalk_jax.training import step as step_lib
 from seetalk_jax.training.chips import CHIPS, Chip
 
@@ -140,7 +140,7 @@ def _model_flops(plan: blueprint.Blueprint, state, frozen, batch) -> float:
     name: module.clone(remat='nothing') if hasattr(module, 'remat') else module
     for name, module in plan.stage.networks.items()
   }
-  stage = dataclasses.replace(plan.stage, networks=networks)
+  stage = _with_networks(plan.stage, networks)
   frozen = frozen.replace(statistics=plan.frozen.statistics)
 
   def loss(params, frozen, collections, batch):
@@ -150,6 +150,12 @@ def _model_flops(plan: blueprint.Blueprint, state, frozen, batch) -> float:
     lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype), (state.params, frozen, state.collections, batch)
   )
   return flops.count(jax.make_jaxpr(jax.grad(loss, has_aux=True))(*bare))
+
+
+def _with_networks(stage, networks):
+  if isinstance(stage, lora.AdaptedStage):
+    return dataclasses.replace(stage, stage=_with_networks(stage.stage, networks))
+  return dataclasses.replace(stage, networks=networks)
 
 
 def _with_sharding(tree, shardings):

@@ -113,6 +113,12 @@ def complete(have: PyTree, fresh: PyTree, parts: Sequence[str]) -> PyTree:
   return described.unflatten({**added, **described.flatten(have)})
 
 
+def without(have: PyTree, parts: Sequence[str]) -> PyTree:
+  """`have` less what begins with one of `parts`: what a converted network brings along."""
+  kept = {path: x for path, x in described.flatten(have).items() if not path.startswith(tuple(parts))}
+  return described.unflatten(kept)
+
+
 def check_finished(init: Mapping[str, str], names: Iterable[str]) -> None:
   """Networks that a stage does not train must not have untrained parts.
 

@@ -175,6 +175,15 @@ class AdaptedStage:
     }
 
 
+def build_adapted_stage(config, given: Mapping[str, nn.Module]) -> base.Stage | base.PassStage:
+  """The stage of a configuration as it is trained and planned: `base.build_stage`, and `config.lora` applied.
+
+  Raises:
+    ConfigError: see `base.build_stage`, `adapt`.
+  """
+  return adapt(base.build_stage(config, given), config, given)
+
+
 def adapt(stage: base.Stage, config, given: Mapping[str, nn.Module]) -> base.Stage:
   """The stage with the networks adapted that `config.lora` names; itself where there are none.
 
