@@ -77,6 +77,24 @@ class Renderer:
 
     return render
 
+  def frames(
+    self, params: PyTree, collections: PyTree, pixels: np.ndarray, motion: np.ndarray, fusion: float
+  ) -> np.ndarray:
+    """A portrait given motion latents, from beginning to end: `prepare`, `look` and `bind`, waited for.
+
+    Args:
+      pixels: the portrait, uint8 `[h, w, 3]`; every one must have the side of the first.
+      motion: a latent for each frame, float32 `[t, motion_dim]`.
+      fusion: weight of the warped portrait in the HR decoder, 0 to 1; of no effect with kind 'plain'.
+
+    Returns:
+      frames uint8 `[t, h, w, 3]`.
+    """
+    self.prepare(params, collections, pixels.shape[0], motion.shape[1])
+    render = self.bind(params, collections, *self.look(params, pixels), motion, fusion)
+    chunks = [np.asarray(render(start)) for start in range(0, len(motion), CHUNK)]
+    return np.concatenate(chunks)[: len(motion)]
+
   def _subset(self, trees: PyTree) -> PyTree:
     return {name: trees[name] for name in self._names if name in trees}
 

@@ -70,6 +70,7 @@ ALLOWED = {
     'data',
     'media',
     'pipeline',
+    'renderer',
     'loaded',
     'released',
     'clip',

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import itertools
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
@@ -15,6 +16,7 @@ from seetalk_jax import loaded, pipeline
 from seetalk_jax.clip import Clip
 from seetalk_jax.models import blocks
 from seetalk_jax.models.mouth import mouth_place
+from seetalk_jax.renderer import READ_BATCH, Renderer
 
 
 class Generator(Protocol):
@@ -78,13 +80,17 @@ class PipelineGenerator:
   def rebuild(
     self, source: np.ndarray, target: np.ndarray, weights: Sequence[float] = (1.0,)
   ) -> Mapping[str, np.ndarray]:
-    """As `Generator`: the motion latent is read from the target's picture; nothing else of it is used."""
-    made: dict[str, list[np.ndarray]] = {}
-    for i in range(0, len(source), REBUILD_BATCH):
-      rows = np.minimum(np.arange(i, i + REBUILD_BATCH), len(source) - 1)
-      for route, frames in self._rebuild(source[rows], target[rows], tuple(weights)).items():
-        made.setdefault(route, []).append(np.asarray(frames))
-    return {route: np.concatenate(frames)[: len(source)] for route, frames in made.items()}
+    """As `Generator`: the motion latent is read from the target's picture; nothing else of it is used.
+
+    Frames come from `Renderer.frames`, as in videos.
+    """
+    motion, made = self.motion(target), {}
+    if self._renderer.kind == 'hr_decoder':
+      for weight in weights:
+        route = 'HR decoder' if weight == 1 else f'HR decoder at weight {weight:g}'
+        made[route] = self._frames(self._renderer, source, motion, weight)
+    made['plain decoder'] = self._frames(self._plain_renderer, source, motion, 1.0)
+    return made
 
   def codes(self, frames: np.ndarray) -> tuple[np.ndarray, int]:
     book, variables = self.pipe.networks.modules['codebook'], self.pipe.networks.variables('codebook')
@@ -98,16 +104,8 @@ class PipelineGenerator:
     return _in_batches(functools.partial(indices, variables), frames), book.num_codes
 
   def motion(self, frames: np.ndarray) -> np.ndarray:
-    codec, variables = (
-      self.pipe.networks.modules['motion_codec'],
-      self.pipe.networks.variables('motion_codec'),
-    )
-
-    @jax.jit
-    def read(variables, frames):
-      return codec.apply(variables, blocks.to_float(frames), method='motion')
-
-    return _in_batches(functools.partial(read, variables), frames)
+    pieces = [frames[i : i + READ_BATCH] for i in range(0, len(frames), READ_BATCH)]
+    return np.concatenate([self._renderer.read(self._weights[0], piece) for piece in pieces])
 
   def mouth_places(self, clip: Clip) -> np.ndarray:
     codec, variables = (
@@ -140,31 +138,25 @@ class PipelineGenerator:
     return pipeline.SeeTalk(loaded.Loaded(bare, self.pipe.checkpoint, self.pipe.device))
 
   @functools.cached_property
-  def _rebuild(self):
+  def _weights(self):
     networks = self.pipe.networks
-    codec = networks.modules['motion_codec']
-    sharp = all(name in networks.modules for name in ('code_transformer', 'codebook', 'hr_decoder'))
+    return jax.device_put((networks.params, networks.collections), self.pipe.device)
 
-    @functools.partial(jax.jit, static_argnames='weights')
-    def rebuild(variables, source, target, weights):
-      source, target = blocks.to_float(source), blocks.to_float(target)
-      apply = functools.partial(codec.apply, variables['motion_codec'])
-      m_source, m_target = (apply(image, method='motion') for image in (source, target))
-      warped = apply(apply(source, method='appearance'), m_source, m_target, method='warp')
-      routes = {}
-      if sharp:
-        logits = networks.modules['code_transformer'].apply(variables['code_transformer'], warped.features)
-        codes = jnp.argmax(logits, axis=-1)
-        codes = networks.modules['codebook'].apply(variables['codebook'], codes, method='lookup')
-        for weight in weights:
-          name = 'HR decoder' if weight == 1 else f'HR decoder at weight {weight:g}'
-          decoder = networks.modules['hr_decoder']
-          routes[name] = decoder.apply(variables['hr_decoder'], codes, warped, weight)
-      routes['plain decoder'] = apply(warped, method='decode')
-      return {route: blocks.to_uint8(image) for route, image in routes.items()}
+  @functools.cached_property
+  def _renderer(self) -> Renderer:
+    return Renderer(self.pipe.networks.modules, self.pipe.device)
 
-    variables = {name: networks.variables(name) for name in networks.modules}
-    return functools.partial(rebuild, variables)
+  @functools.cached_property
+  def _plain_renderer(self) -> Renderer:
+    """Draws by the codec's own decoder, having no other."""
+    return Renderer({'motion_codec': self.pipe.networks.modules['motion_codec']}, self.pipe.device)
+
+  def _frames(self, renderer: Renderer, source: np.ndarray, motion: np.ndarray, fusion: float) -> np.ndarray:
+    """Portraits `[n, S, S, 3]` with a motion latent each; neighbors of one portrait are drawn together."""
+    others = [i for i in range(1, len(source)) if not np.array_equal(source[i], source[i - 1])]
+    spans = itertools.pairwise([0, *others, len(source)])
+    draw = functools.partial(renderer.frames, *self._weights)
+    return np.concatenate([draw(source[i], motion[i:j], fusion) for i, j in spans])
 
 
 def _in_batches(run, frames: np.ndarray) -> np.ndarray:

@@ -34,16 +34,32 @@ def test_a_late_frame_is_a_frame_of_the_video(generator):
   assert any(np.array_equal(late, frame) for frame in clip.frames[-3:])
 
 
-def test_rebuilt_frames_are_padded_and_cut_back(generator):
-  rng = np.random.default_rng(1)
-  side = generator.pipe.side
-  source, target = rng.integers(0, 256, (2, 5, side, side, 3)).astype(np.uint8)
-  made = generator.rebuild(source, target)
-  assert list(made) == ['HR decoder', 'plain decoder']
-  alone = generator.rebuild(source[4:], target[4:])
-  for route, frames in made.items():
-    assert frames.shape == source.shape and frames.dtype == np.uint8
-    np.testing.assert_allclose(frames[4].astype(int), alone[route][0], atol=1)
+def test_rebuilt_frames_are_those_of_videos(generator):
+  pipe, rng = generator.pipe, np.random.default_rng(1)
+  source, target = rng.integers(0, 256, (2, 5, pipe.side, pipe.side, 3)).astype(np.uint8)
+  source[1] = source[0]  # drawn together
+  weights = 1.0, 0.75
+  made = generator.rebuild(source, target, weights)
+  assert list(made) == ['HR decoder', 'HR decoder at weight 0.75', 'plain decoder']
+  motion = generator.motion(target)
+  for route, weight in zip(list(made)[:2], weights, strict=True):
+    videos = [pipe.render(source[i], motion[i:j], fusion=weight) for i, j in ((0, 2), (2, 3), (3, 4), (4, 5))]
+    frames = np.concatenate([clip.frames for clip in videos])
+    np.testing.assert_array_equal(made[route], frames)
+  assert made['plain decoder'].shape == source.shape and made['plain decoder'].dtype == np.uint8
+  assert not np.array_equal(made['plain decoder'], made['HR decoder'])
+
+
+def test_plain_frames_are_those_of_a_release_without_hr_decoder(generator, tmp_path):
+  rng, side = np.random.default_rng(2), generator.pipe.side
+  source, target = rng.integers(0, 256, (2, 2, side, side, 3)).astype(np.uint8)
+  names = [name for name in tiny_release.INFERENCE if name != 'hr_decoder']
+  bare = generated.PipelineGenerator(tiny_release.load(str(tiny_release.make(tmp_path / 'plain', names))))
+  made = bare.rebuild(source, target)
+  assert list(made) == ['plain decoder']
+  np.testing.assert_array_equal(made['plain decoder'], generator.rebuild(source, target)['plain decoder'])
+  frames = [bare.pipe.render(s, m[None]).frames[0] for s, m in zip(source, bare.motion(target), strict=True)]
+  np.testing.assert_array_equal(made['plain decoder'], frames)
 
 
 def test_every_recording_becomes_a_video(generator, tmp_path):
