@@ -144,23 +144,6 @@ def test_mouth_and_eyes_count_by_place():
     np.testing.assert_allclose(hidden, is_hidden * 0.5 * losses.charbonnier(0.5), rtol=1e-4, atol=1e-6)
 
 
-def test_other_lips_may_move_only_what_is_below_the_nose(world):
-  modules, frozen = world
-  options = {'image_size': SIZE, 'still_weight': 1.0, 'roundtrip_rate': 0.0}
-  networks = ['code_transformer', 'hr_decoder', 'motion_codec']
-  stage = base.build_stage(config_of('render', networks, **options), {'codebook': modules['codebook']})
-  batch = batch_of(stage)
-  canonical = np.zeros_like(batch['target_canonical'])
-  params = jax.jit(lambda rng: nn.unbox(stage.init(rng, frozen)))(jax.random.key(0))[0]
-  loss = jax.jit(lambda batch: stage.loss(params, frozen, {}, batch, jax.random.key(1), 0)[1][0]['still'])
-  canonical[..., 1] = 0.3  # the brow
-  above = loss({**batch, 'target_canonical': canonical})
-  same = np.broadcast_to(batch['target_motion'][:1], batch['target_motion'].shape)
-  assert above > 1e-5 and loss({**batch, 'target_canonical': canonical, 'target_motion': same}) == 0
-  canonical[..., 1] = -0.6  # the lips
-  assert loss({**batch, 'target_canonical': canonical}) == 0
-
-
 def test_part_weights_and_psnr():
   parts = jnp.asarray([[[0, 1], [3, 7]]], jnp.uint8)
   weight = losses.part_weights(parts)
@@ -205,8 +188,7 @@ def garbage(batch, rows):
 def test_the_truth_of_real_recordings_is_not_read(world, name):
   modules, frozen = world
   networks = {'motion_codec': ['motion_codec'], 'render': ['code_transformer', 'hr_decoder']}[name]
-  options = {'still_weight': 1.0} if name == 'render' else {}
-  stage = base.build_stage(config_of(name, networks, image_size=SIZE, **options), modules)
+  stage = base.build_stage(config_of(name, networks, image_size=SIZE), modules)
   batch = {**batch_of(stage), 'known': np.array([0.0, 1.0], np.float32)}
   batch['target_parts'][0] = batch['source_parts'][0] = 0
   frozen = frozen if name == 'render' else base.Frozen()
