@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from seetalk_jax import retired
 from seetalk_jax.errors import CheckpointError
 from seetalk_jax.models import NETWORKS
 
@@ -51,17 +52,18 @@ def build(name: str, entry: Mapping[str, Any], where: str) -> Any:
     where: file, for the message.
 
   Raises:
-    CheckpointError: a class or a field that this library does not have.
+    CheckpointError: a class or a field that this library does not have, or a retired one that was in use.
   """
   file, class_name = NETWORKS.get(name, (None, None))
   if class_name != entry['class']:
     raise CheckpointError(f'unknown network {name} ({entry["class"]}), {where}: install a newer seetalk-jax')
   module_class = getattr(importlib.import_module(f'seetalk_jax.models.{file}'), class_name)
   known = {field.name for field in dataclasses.fields(module_class) if field.init}
-  for field in entry['fields']:
+  fields = retired.without_fields(class_name, entry['fields'], where)
+  for field in fields:
     if field not in known:
       raise CheckpointError(f'{entry["class"]} has no field {field}, {where}: install another seetalk-jax')
-  return module_class(**{key: _tuples(value) for key, value in entry['fields'].items()})
+  return module_class(**{key: _tuples(value) for key, value in fields.items()})
 
 
 def shapes_of(name: str, module: Any, others: Mapping[str, Any] | None = None) -> dict[str, tuple[int, ...]]:

@@ -30,7 +30,7 @@ class PortraitSamples(NamedTuple):
   Attributes:
     image: `[b, s, s, 3]` in [-1, 1].
     latent: `z0 * latent_scale`, `[b, s / 8, s / 8, 4]`.
-    beta: `[b, 1, 1, 1]`, or `[b, 1, 1, 4]` per channel.
+    beta: `[b, 1, 1, 1]`.
     previews: `[keep, b, s, s, 3]`, estimates on the way; the last is `image`. None where none were asked for.
   """
 
@@ -209,7 +209,7 @@ def sample_portraits(
   noise = _noise(rng, embedding.shape[0], prior.mean.shape)
   if len(noise) > embedding.shape[0]:
     beta, condition = jax.tree.map(lambda a: jnp.repeat(a, len(noise), axis=0), (beta, condition))
-  shift = beta * prior.mean_for(embedding)
+  shift = beta * prior.mean
   unet = networks['portrait_unet']
 
   def denoise(y_t, t, condition):

@@ -136,8 +136,8 @@ class PortraitStage(base.StageBase):
 
     prior = sampling.prior_of(statistics)
     beta = sampling.prior_weight(self.networks, params, statistics, voice)
-    mean = prior.mean_for(voice)
-    wanted = projection_coefficient(latent, mean, per_channel=beta.shape[-1] > 1)
+    mean = prior.mean[None]
+    wanted = projection_coefficient(latent, mean)
     y0 = latent - beta * mean
 
     repeat = functools.partial(jnp.repeat, repeats=self.draws, axis=0)

@@ -240,7 +240,7 @@ def test_projection_coefficient_is_what_is_left_out_least():
   assert beta.shape == (2, 1, 1, 1)
   residual = rest + 0.7 * prior - beta * prior
   np.testing.assert_allclose(jnp.sum(residual * prior, (1, 2, 3)), 0, atol=1e-3)
-  np.testing.assert_allclose(projection_coefficient(0.7 * prior[None], prior, True), 0.7, rtol=1e-5)
+  np.testing.assert_allclose(projection_coefficient(0.7 * prior[None], prior), 0.7, rtol=1e-5)
 
 
 @pytest.mark.parametrize('beta0', [1.0, 0.4])
@@ -249,5 +249,3 @@ def test_weighting_starts_at_beta0(beta0):
   voice, pooled = jax.random.normal(jax.random.key(0), (3, 512)), jnp.ones(4)
   beta, _ = saw.init_with_output(jax.random.key(1), voice, pooled)
   np.testing.assert_allclose(beta, np.full((3, 1, 1, 1), beta0), rtol=1e-5)
-  per_channel, _ = saw.clone(per_channel=True).init_with_output(jax.random.key(1), voice, pooled)
-  assert per_channel.shape == (3, 1, 1, 4)
