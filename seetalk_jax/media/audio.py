@@ -11,7 +11,7 @@ import numpy as np
 
 from seetalk_jax.errors import SpeechError
 from seetalk_jax.media import decode
-from seetalk_jax.media.constants import FPS, SAMPLE_RATE_HZ, SAMPLES_PER_FRAME
+from seetalk_jax.media.constants import SAMPLE_RATE_HZ, SAMPLES_PER_FRAME
 
 MIN_SPEECH_SECONDS = 0.2
 SILENCE_PEAK = 10 ** (-60 / 20)  # a recording that never leaves -60 dBFS holds no speech
@@ -193,11 +193,6 @@ def log_mel(waveform: np.ndarray, num_mels: int = 80, window: int = 400, hop: in
   falling = (edges[2:, None] - bins) / (edges[2:] - edges[1:-1])[:, None]
   filters = np.maximum(0, np.minimum(rising, falling))
   return np.log(power @ filters.T + 1e-6).astype(np.float32)
-
-
-def seconds_to_frames(seconds: float) -> int:
-  """Frames of 40 ms that cover `seconds`."""
-  return int(np.ceil(seconds * FPS - 1e-9))
 
 
 def mono_16k(source: decode.Source, path) -> tuple[np.ndarray, int | None]:

@@ -172,11 +172,6 @@ class Codebook(nn.Module):
     """Indices int `[*b]` in [0, num_codes) to codes `[*b, code_dim]`."""
     return self.embedding.value[indices]
 
-  def lookup_logits(self, logits: jax.Array) -> jax.Array:
-    """The likeliest codes of `logits [*b, num_codes]`; gradients flow as if the softmax had mixed the
-    codes."""
-    return straight_through_lookup(logits, self.embedding.value)
-
 
 def nearest_codes(h: jax.Array, embedding: jax.Array) -> jax.Array:
   """Index of the entry of `embedding [k, d]` nearest to each `h [*b, d]`; int32 `[*b]`."""

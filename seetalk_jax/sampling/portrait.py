@@ -170,7 +170,6 @@ def sample_portraits(
   *,
   num_steps: int = 25,
   guidance_scale: float = 2.0,
-  guidance_rescale: float = 0.0,
   autoguidance_scale: float = 1.0,
   temperature: float = 1.0,
   voice_temperature: float | None = None,
@@ -232,7 +231,7 @@ def sample_portraits(
   voiced, open_ = prior.split_noise(noise)
   noise = temperature * open_ + (temperature if voice_temperature is None else voice_temperature) * voiced
   drawn = samplers.sample(
-    guided(denoise, guidance_scale, condition, rescale=guidance_rescale),
+    guided(denoise, guidance_scale, condition),
     schedule,
     noise,
     num_steps=num_steps,

@@ -94,13 +94,13 @@ class Checkpoints:
     """Until the save in the background is complete on disk."""
     self._manager.wait_until_finished()
 
-  def restore(self, abstract: TrainState, step: int | None = None) -> tuple[TrainState, dict[str, Any]]:
-    """(state, meta) at `step` (the latest), laid out by the shardings of `abstract` (any other mesh is fine).
+  def restore(self, abstract: TrainState) -> tuple[TrainState, dict[str, Any]]:
+    """(state, meta) of the latest checkpoint, laid out by the shardings of `abstract` (any other mesh is fine).
 
     Raises:
       CheckpointError: the first array whose path or shape differs, with both shapes.
     """
-    step = self._step(step)
+    step = self._step(None)
     for name in ('params', 'collections', 'statistics'):
       self._check(step, name, getattr(abstract, name))
     found = self._found(step)

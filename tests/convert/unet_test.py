@@ -6,8 +6,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from in_memory import convert
 
-from seetalk_jax.convert import network
 from seetalk_jax.convert.unet import FRESH
 from seetalk_jax.models import blocks
 from seetalk_jax.models.portrait_unet import PortraitUNet
@@ -49,7 +49,7 @@ def pair(request, tmp_path_factory):
   folder = tmp_path_factory.mktemp('unet')
   save_file(reference.state_dict(), folder / 'diffusion_pytorch_model.safetensors')
   (folder / 'config.json').write_text(json.dumps(dict(reference.config), default=list))
-  converted = network.convert('sd-unet', folder)
+  converted = convert('sd-unet', folder)
   assert converted.fresh == FRESH
   return reference, converted.module._unet(), converted.params
 
