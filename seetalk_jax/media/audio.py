@@ -170,31 +170,6 @@ def pad_to_frames(waveform: np.ndarray) -> np.ndarray:
   return np.pad(waveform, (0, -len(waveform) % SAMPLES_PER_FRAME))
 
 
-def log_mel(waveform: np.ndarray, num_mels: int = 80, window: int = 400, hop: int = 160) -> np.ndarray:
-  """Natural log mel energies of 16 kHz speech, for pictures and judges (the encoder computes its own).
-
-  Args:
-    waveform: float `[n]`.
-    num_mels: triangular filters (HTK mel scale) from 20 Hz to 7,600 Hz.
-    window: Hann window in samples.
-    hop: samples between frames.
-
-  Returns:
-    float32 `[1 + n // hop, num_mels]`; frame i is centred on sample `i * hop`.
-  """
-  half = window // 2
-  padded = np.pad(np.asarray(waveform, np.float32), (half, half + window))
-  frames = np.lib.stride_tricks.sliding_window_view(padded, window)[::hop][: 1 + len(waveform) // hop]
-  power = np.abs(np.fft.rfft(frames * np.hanning(window + 1)[:-1], 512)) ** 2
-  mels = np.linspace(2595 * np.log10(1 + 20 / 700), 2595 * np.log10(1 + 7600 / 700), num_mels + 2)
-  edges = 700 * (10 ** (mels / 2595) - 1)
-  bins = np.fft.rfftfreq(512, 1 / SAMPLE_RATE_HZ)
-  rising = (bins - edges[:-2, None]) / (edges[1:-1] - edges[:-2])[:, None]
-  falling = (edges[2:, None] - bins) / (edges[2:] - edges[1:-1])[:, None]
-  filters = np.maximum(0, np.minimum(rising, falling))
-  return np.log(power @ filters.T + 1e-6).astype(np.float32)
-
-
 def mono_16k(source: decode.Source, path) -> tuple[np.ndarray, int | None]:
   """The mean of all channels, `[n]` at 16 kHz; or one channel (and its index) where the mean cancels out."""
   energy, mix_energy, length = np.zeros(source.channels), 0.0, 0
