@@ -204,7 +204,6 @@ class Figure3:
           num_steps=int(steps),
           guidance_scale=float(self.config.guidance_scale),
           sampler=self.config.sampler,
-          prediction_type=self.config.portrait.options.get('prediction_type', sampling.PREDICTION_TYPE),
         )
         small = blocks.resize_image(drawn.image, trunk.IMAGE_SIZE)
         return blocks.to_uint8(small), jnp.mean(drawn.beta, axis=(1, 2, 3))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import flax.linen as nn
 import jax
@@ -38,6 +38,10 @@ class MotionTransformer(nn.Module):
     context: frames to either side in the local convolutions, of speech and of motion.
     controls: names of `motion_controls.CONTROLS` that it listens to besides speech and portrait.
   """
+
+  # What it predicts, see `diffusion.objective`. Tracks lie near a surface of few dimensions, noise fills all of them: a
+  # network narrower than m cannot hand the noise through to a 'v', and would spend itself on trying.
+  prediction_type: ClassVar[str] = 'x0'
 
   motion_dim: int = 256
   token_dim: int = 192

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import flax.linen as nn
 import jax
@@ -70,6 +70,8 @@ class PortraitUNet(nn.Module):
   estimate beside the noisy latent, and a branch of dense layers answers for whole faces, along the prior's
   directions: which hair, which skin, glasses or none.
   """
+
+  prediction_type: ClassVar[str] = 'v'  # what it predicts, see `diffusion.objective`
 
   latent_channels: int = 4
   patch_size: int = 2

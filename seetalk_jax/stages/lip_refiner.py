@@ -16,7 +16,7 @@ from seetalk_jax.diffusion import guidance, samplers
 from seetalk_jax.models import blocks
 from seetalk_jax.models.mouth import boxes_around, crop_boxes, inside_boxes, mouth_place
 from seetalk_jax.models.sync_expert import NUM_FRAMES
-from seetalk_jax.sampling.motion import CLIP, PREDICTION_TYPE, SCHEDULE
+from seetalk_jax.sampling.motion import CLIP, SCHEDULE
 from seetalk_jax.stages import base, losses
 from seetalk_jax.stages.motion import LIPS
 from seetalk_jax.stages.sync_expert import sync_loss
@@ -178,6 +178,7 @@ class LipRefinerStage(base.StageBase):
   def _samples(self, frozen, truth, tokens, rng):
     """Tracks sampled from M_diff for a portrait at rest, `[b, n, d]`: with the true lips, and as sampled."""
     codec, variables = self.frozen['motion_codec'], frozen.variables('motion_codec')
+    transformer = self.frozen['motion_transformer']
     mean, std = frozen.statistics['motion_mean'], frozen.statistics['motion_std']
     rest = codec.apply(variables, jnp.zeros((1, codec.truth_dim)), method='encode_truth')
     m_0 = (rest - mean) / std
@@ -186,8 +187,7 @@ class LipRefinerStage(base.StageBase):
     def predict(xt, t, condition):
       tokens, drop = condition
       portraits = jnp.broadcast_to(m_0, (xt.shape[0], m_0.shape[-1]))
-      network, weights = self.frozen['motion_transformer'], frozen.variables('motion_transformer')
-      return network.apply(weights, xt, t, tokens, portraits, drop=drop)
+      return transformer.apply(frozen.variables('motion_transformer'), xt, t, tokens, portraits, drop=drop)
 
     sampled = samplers.sample(
       guidance.guided(
@@ -196,7 +196,7 @@ class LipRefinerStage(base.StageBase):
       SCHEDULE,
       jax.random.normal(rng, (b, n, codec.motion_dim)),
       num_steps=self.sample_steps,
-      prediction_type=PREDICTION_TYPE,
+      prediction_type=transformer.prediction_type,
       clip=lambda x0: jnp.clip(x0, -CLIP, CLIP),
     )
     sampled = sampled * std + mean

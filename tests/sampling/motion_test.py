@@ -24,7 +24,7 @@ def denoise(xt, t, tokens, valid):
   x0 = pull(tokens)
   signal, sigma = motion.SCHEDULE.scales(t, xt.ndim)
   noise = (xt - signal * x0) / jnp.maximum(sigma, 1e-3)
-  return objective.target(motion.PREDICTION_TYPE, motion.SCHEDULE, x0, noise, t)
+  return objective.target(MotionTransformer.prediction_type, motion.SCHEDULE, x0, noise, t)
 
 
 def make(length, seed=0):
@@ -52,7 +52,7 @@ def test_single_window_is_plain_sampling():
     motion.SCHEDULE,
     noise[None],
     num_steps=5,
-    prediction_type=motion.PREDICTION_TYPE,
+    prediction_type=MotionTransformer.prediction_type,
     clip=lambda x0: jnp.clip(x0, -motion.CLIP, motion.CLIP),
   )[0]
   np.testing.assert_allclose(found, plain, atol=1e-5)

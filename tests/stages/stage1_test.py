@@ -362,5 +362,3 @@ def test_features_stand_in_for_what_they_are_made_of():
 def test_options_are_checked():
   with pytest.raises(ConfigError, match='prior_mode'):
     make_portrait_stage(prior_mode='vae')
-  with pytest.raises(ConfigError, match='prediction_type'):
-    make_portrait_stage(prediction_type='eps')
