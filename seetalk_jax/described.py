@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import importlib
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -13,7 +12,7 @@ import numpy as np
 
 from seetalk_jax import retired
 from seetalk_jax.errors import CheckpointError
-from seetalk_jax.models import NETWORKS
+from seetalk_jax.models import registry
 
 PyTree = Any
 
@@ -54,10 +53,10 @@ def build(name: str, entry: Mapping[str, Any], where: str) -> Any:
   Raises:
     CheckpointError: a class or a field that this library does not have, or a retired one that was in use.
   """
-  file, class_name = NETWORKS.get(name, (None, None))
+  _, class_name = registry.NETWORKS.get(name, (None, None))
   if class_name != entry['class']:
     raise CheckpointError(f'unknown network {name} ({entry["class"]}), {where}: install a newer seetalk-jax')
-  module_class = getattr(importlib.import_module(f'seetalk_jax.models.{file}'), class_name)
+  module_class = registry.class_of(name)
   known = {field.name for field in dataclasses.fields(module_class) if field.init}
   fields = retired.without_fields(class_name, entry['fields'], where)
   for field in fields:

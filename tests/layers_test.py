@@ -32,7 +32,7 @@ ALLOWED = {
     'retired',
     'errors',
   },
-  'planning': {'training', 'stages', 'example_inputs', 'errors'},
+  'planning': {'training', 'stages', 'models', 'example_inputs', 'errors'},
   'example_inputs': {'models', 'media.constants'},
   'retired': {'errors'},
   'described': {'models', 'example_inputs', 'retired', 'errors'},

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import flax.linen as nn
@@ -15,7 +15,6 @@ from seetalk_jax.models.blocks import (
   group_norm,
   pixel_shuffle,
   pixel_unshuffle,
-  resolve_size,
   unit,
 )
 
@@ -103,11 +102,6 @@ class Codebook(nn.Module):
   commitment: float = 0.25
   dtype: Any = jnp.float32
   param_dtype: Any = jnp.float32
-
-  @classmethod
-  def build(cls, size: str | Mapping[str, Any] = 'demo') -> Codebook:
-    """The codebook of a size in `SIZES`, or with the given fields."""
-    return cls(**resolve_size(SIZES, size))
 
   def setup(self):
     types = dict(dtype=self.dtype, param_dtype=self.param_dtype)

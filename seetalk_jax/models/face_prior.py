@@ -10,7 +10,7 @@ import flax.struct
 import jax
 import jax.numpy as jnp
 
-from seetalk_jax.models.blocks import MLP, resolve_size
+from seetalk_jax.models.blocks import MLP
 
 SIZES: dict[str, dict[str, Any]] = {
   'tiny': dict(hidden=16),
@@ -131,11 +131,6 @@ class SampleAdaptiveWeighting(nn.Module):
   beta0: float = 1.0
   dtype: Any = jnp.float32
   param_dtype: Any = jnp.float32
-
-  @classmethod
-  def build(cls, size='demo') -> SampleAdaptiveWeighting:
-    """A size of `SIZES` by name, or the module of a dict of fields."""
-    return cls(**resolve_size(SIZES, size))
 
   @nn.compact
   def __call__(self, embedding: jax.Array, prior_pooled: jax.Array) -> jax.Array:

@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 
 from seetalk_jax.models.attention import TransformerBlock, key_mask
-from seetalk_jax.models.blocks import MLP, conv, dense, layer_norm, partitioned, resolve_size
+from seetalk_jax.models.blocks import MLP, conv, dense, layer_norm, partitioned
 from seetalk_jax.models.embeddings import TimeEmbedding
 from seetalk_jax.models.motion_controls import CONTROLS, MotionControls
 
@@ -53,11 +53,6 @@ class MotionTransformer(nn.Module):
   controls: tuple[str, ...] = ()
   dtype: Any = jnp.float32
   param_dtype: Any = jnp.float32
-
-  @classmethod
-  def build(cls, size: str | Mapping[str, Any] = 'demo') -> MotionTransformer:
-    """The transformer of a size in `SIZES`, or with the given fields."""
-    return cls(**resolve_size(SIZES, size))
 
   @nn.compact
   def __call__(

@@ -8,7 +8,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from seetalk_jax.models.blocks import dense, layer_norm, pixel_shuffle, pixel_unshuffle, resolve_size
+from seetalk_jax.models.blocks import dense, layer_norm, pixel_shuffle, pixel_unshuffle
 from seetalk_jax.models.embeddings import TimeEmbedding
 from seetalk_jax.models.unet import UNet2DCondition
 
@@ -92,11 +92,6 @@ class PortraitUNet(nn.Module):
   remat: bool | str = False
   dtype: Any = jnp.float32
   param_dtype: Any = jnp.float32
-
-  @classmethod
-  def build(cls, size='demo') -> PortraitUNet:
-    """A size of `SIZES` by name, or the module of a dict of fields."""
-    return cls(**resolve_size(SIZES, size))
 
   @nn.compact
   def __call__(

@@ -14,6 +14,7 @@ from jax.sharding import Mesh
 
 from seetalk_jax import example_inputs
 from seetalk_jax.errors import ConfigError
+from seetalk_jax.models import registry
 from seetalk_jax.stages import base
 from seetalk_jax.training import sharding
 from seetalk_jax.training import state as state_lib
@@ -56,8 +57,8 @@ def make(config, size: str) -> Blueprint:
     raise ConfigError("a configuration that is no stage's, --config: give configs/STAGE.py")
   given: dict[str, nn.Module] = {}
   for name in sorted(config.init):
-    if name in base.NETWORKS and name not in config.model and name not in _NOT_GIVEN:
-      given[name] = base.make_network(name, size, dtype=config.get('dtype', 'float32'))
+    if name in registry.NETWORKS and name not in config.model and name not in _NOT_GIVEN:
+      given[name] = registry.make(name, size, dtype=config.get('dtype', 'float32'))
   stage = base.build_stage(config, given)
   if not hasattr(stage, 'loss'):
     raise ConfigError(

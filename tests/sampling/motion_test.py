@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 from seetalk_jax.diffusion import guidance, objective, samplers
-from seetalk_jax.models import blocks
-from seetalk_jax.models.lip_refiner import LipRefiner
+from seetalk_jax.models import blocks, registry
 from seetalk_jax.models.motion_transformer import MotionTransformer
 from seetalk_jax.sampling import motion
 
@@ -119,7 +118,7 @@ def test_window_counts_are_few_and_cover():
 
 @pytest.fixture(scope='module')
 def networks():
-  transformer, refiner = MotionTransformer.build('tiny'), LipRefiner.build('tiny')
+  transformer, refiner = registry.make('motion_transformer', 'tiny'), registry.make('lip_refiner', 'tiny')
   m, tokens = jnp.zeros((1, 4, 256)), jnp.zeros((1, 4, 32))
   params = {
     'motion_transformer': blocks.init_params(

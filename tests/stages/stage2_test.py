@@ -9,9 +9,8 @@ import optax
 import pytest
 
 from seetalk_jax.errors import ConfigError
-from seetalk_jax.models import blocks
+from seetalk_jax.models import blocks, registry
 from seetalk_jax.models.canonical import match_canonical
-from seetalk_jax.models.motion_codec import MotionCodec
 from seetalk_jax.models.mouth import boxes_around, crop_boxes, inside_boxes
 from seetalk_jax.models.warping import warp
 from seetalk_jax.stages import base, losses
@@ -66,7 +65,7 @@ def train(stage, frozen, batch, steps=3, rate=2e-3):
 def world():
   """Every frozen network a stage may want, tiny and random."""
   names = ('speech_encoder', 'autoencoder', 'motion_codec', 'motion_transformer', 'codebook', 'sync_expert')
-  modules = {name: base.make_network(name, 'tiny') for name in names}
+  modules = {name: registry.make(name, 'tiny') for name in names}
   image = jnp.zeros((1, SIZE, SIZE, 3))
   inputs = {
     'speech_encoder': (jnp.zeros((1, 6400)),),
@@ -274,7 +273,7 @@ def test_motion_learns_and_standardises(world):
   )
   batch = batch_of(stage)
   statistics = stage.prepare(frozen, iter([batch]))
-  m = MotionCodec.build('tiny').apply(
+  m = registry.make('motion_codec', 'tiny').apply(
     frozen.variables('motion_codec'), batch['motion'], method='encode_truth'
   )
   np.testing.assert_allclose(statistics['motion_mean'], m.mean((0, 1)), atol=1e-4)
@@ -301,7 +300,7 @@ def test_lip_refiner_stage(world):
   np.testing.assert_array_equal(params['lip_refiner']['subspace'], subspace)
   assert {'rendered', 'outside', 'sync_cosine'} <= set(history[0])
   # SyncNet takes the expert's place, converted ones (which know no norm and no temperature) too.
-  syncnet = base.make_network('syncnet', 'tiny', norm='none')
+  syncnet = registry.make('syncnet', 'tiny', norm='none')
   given = {**{k: modules[k] for k in names[:3]}, 'syncnet': syncnet}
   other = base.build_stage(config_of('lip_refiner', ['lip_refiner'], **options), given)
   assert set(other.frozen) == {*names[:3], 'syncnet'}
