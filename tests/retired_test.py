@@ -5,11 +5,12 @@ import json
 import jax
 import numpy as np
 import pytest
+import toy_stage
 
-from seetalk_jax import models, released, retired
+from seetalk_jax import described, models, released, retired
 from seetalk_jax.errors import CheckpointError
 from seetalk_jax.models import blocks
-from seetalk_jax.training import given
+from seetalk_jax.training import checkpoint, given, loop
 
 
 def release_with(directory, fields=None, statistics=None):
@@ -44,6 +45,19 @@ def test_prototypes_that_voices_chose_are_refused(tmp_path):
   for load in (released.load_networks, lambda path: given.load_given({'face_prior': str(path)})):
     with pytest.raises(CheckpointError, match='prototype_voices is no longer supported.*: train'):
       load(tmp_path / 'chosen')
+
+
+def test_training_runs_are_checked_too(tmp_path, monkeypatch):
+  toy_stage.register()
+  loop.train(toy_stage.get_config(num_steps=1), tmp_path, make_batches=toy_stage.make_batches)
+  assert 'mean' in checkpoint.load_stage_result(tmp_path).statistics
+  monkeypatch.setitem(retired.STATISTICS, 'mean', 'train it again')
+  with pytest.raises(CheckpointError, match='statistic mean is no longer supported.*: train it again'):
+    checkpoint.load_stage_result(tmp_path)
+  fields = {'hidden': 4, 'beta0': 1.0, 'per_channel': False}  # as the config.json of an older run
+  entry = {'class': 'SampleAdaptiveWeighting', 'fields': fields}
+  built = described.build('sample_adaptive_weighting', entry, 'run')
+  assert built == models.SampleAdaptiveWeighting(hidden=4)
 
 
 def test_the_shipped_release_names_retired_fields_at_their_defaults_alone():
