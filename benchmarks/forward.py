@@ -23,6 +23,8 @@ import jax.numpy as jnp
 import numpy as np
 from flax import linen as nn
 
+from seetalk_jax.models import registry
+
 SECONDS, LATENT = 10, 32
 
 
@@ -92,8 +94,6 @@ def vae() -> Pair:
   import diffusers
   import torch
 
-  from seetalk_jax.models.autoencoder import AutoencoderKL
-
   reference = diffusers.AutoencoderKL(
     block_out_channels=(128, 256, 512, 512),
     down_block_types=('DownEncoderBlock2D',) * 4,
@@ -101,7 +101,7 @@ def vae() -> Pair:
     layers_per_block=2,
   ).eval()
   z = np.random.default_rng(0).standard_normal((1, LATENT, LATENT, 4)).astype(np.float32)
-  ours = compiled(AutoencoderKL.build('base'), z, method='decode')
+  ours = compiled(registry.make('autoencoder', 'base'), z, method='decode')
   return Pair(ours, timed(reference.decode, torch.from_numpy(z).permute(0, 3, 1, 2)))
 
 

@@ -13,8 +13,7 @@ import jax
 import jax.numpy as jnp
 
 from seetalk_jax import example_inputs
-from seetalk_jax.models import NETWORKS, blocks
-from seetalk_jax.stages.base import make_network
+from seetalk_jax.models import NETWORKS, blocks, registry
 
 SIDES = {'tiny': 64, 'demo': 256, 'base': 512, 'large': 1024}
 # Network -> what one call is of.
@@ -56,7 +55,7 @@ def main():
   for size in options.size or ('demo', 'base', 'large'):
     side = options.side or SIDES[size]
     names = [name for name in CALLS if not (name == 'codeformer' and size == 'demo')]
-    modules = {name: make_network(name, size) for name in names}
+    modules = {name: registry.make(name, size) for name in names}
     print(f'\n{size}, {side} px\n\n| network | parameters, M | GFLOP | a call is a |\n|---|---|---|---|')
     total = 0.0
     for name in names:

@@ -5,7 +5,7 @@
 Makes runs/demo/STAGE for every stage and runs/demo/release. Run it again after a kill: it goes on. To train a
 stage again, remove its directory and those of the stages after it.
 
-demo: about two hours and a half on two CPU cores, besides compilation and the corpora. tiny: two steps
+demo: about three hours and a half on two CPU cores, besides compilation and the corpora. tiny: two steps
 a stage on flat stand-in faces, a test of the wiring.
 """
 
@@ -62,7 +62,7 @@ def get_config(variant: str = 'demo') -> ConfigDict:
     'code_transformer': 6.0,
     'sync_expert': 3.0,
     'motion': 15.0,
-    'lip_refiner': 5.0,
+    'lip_refiner': 18.0,
     'render': 8.0,
   }
   config.max_minutes = ConfigDict({stage: 0.0 if tiny else minutes[stage] for stage in STAGES})

@@ -30,7 +30,6 @@ def get_config(variant: str = 'demo') -> ConfigDict:
       'image_size': common.IMAGE_SIZES[variant],
       'components': 128 if variant == 'demo' else 0,  # directions of its covariance: 95 % of what varies
       'component_portraits': 2048,
-      'prototypes': 0,  # mean faces of so many groups of people in the place of the one mean; without components
       'with_voice': variant == 'demo',
     }
   )

@@ -3,12 +3,12 @@ r"""Lip refinement: a lip subspace of the motion latents, and a network that cor
   python train.py --config configs/lip_refiner.py:demo --workdir runs/demo/lip_refiner \
     --config.init.speech_encoder=runs/demo/conre \
     --config.init.motion_codec=runs/demo/motion_codec \
-    --config.init.motion_transformer=runs/demo/motion \
-    --config.init.sync_expert=runs/demo/sync_expert
+    --config.init.motion_transformer=runs/demo/motion
 
-Given: speech encoder, motion codec, motion transformer, sync expert. Needs truth of the embedded world.
+Given: speech encoder, motion codec, motion transformer, and the sync expert where portraits are rendered (all variants
+but demo). Needs truth of the embedded world.
 
-demo: 5 minutes on two CPU cores (`max_minutes`; a GPU reaches `num_steps` first). tiny: two steps, a test.
+demo: 18 minutes on two CPU cores (`max_minutes`; a GPU reaches `num_steps` first). tiny: two steps, a test.
 base, large: sizes and batches for a pod slice or an eight-GPU host; planned, not run by us.
 """
 
@@ -19,7 +19,7 @@ from configs import common
 # variant -> (size of the networks, batch size, steps, minutes (0: no limit), peak learning rate)
 VARIANTS = {
   'tiny': ('tiny', 2, 2, 0.0, 1e-3),
-  'demo': ('demo', 8, 2000, 5.0, 1e-3),
+  'demo': ('demo', 8, 2000, 18.0, 1e-3),
   'base': ('base', 128, 100_000, 0.0, 1e-4),
   'large': ('large', 128, 100_000, 0.0, 1e-4),
 }
@@ -27,7 +27,9 @@ VARIANTS = {
 
 def get_config(variant: str = 'demo') -> ConfigDict:
   """The configuration of a variant: tiny, demo, base or large."""
-  config = common.stage_config('lip_refiner', variant, VARIANTS)
+  config = common.stage_config(
+    'lip_refiner', variant, VARIANTS, corpus='talks' if variant == 'demo' else 'faces'
+  )
   size = VARIANTS[variant][0]
   config.model = ConfigDict(
     {
@@ -37,11 +39,9 @@ def get_config(variant: str = 'demo') -> ConfigDict:
   config.options = ConfigDict(
     {
       'image_size': common.IMAGE_SIZES[variant],
-      'view': 'portrait_speech',  # 'speech_motion': longer tracks, nothing rendered, many more steps a minute
-      'diffusion_rate': 0.5,  # how many tracks are M_diff's estimates
-      'least_noise': 0.7,  # share of the schedule before the noise that these are made from
-      'sampled_rate': 0.0,  # how many are sampled by M_diff from noise: what the refiner meets later, and slower
-      'render_weight': 0.5,  # of the rendered mouth region
+      # 'speech_motion': longer tracks, nothing rendered, many more steps a minute; the shipped weights' view.
+      'view': 'speech_motion' if variant == 'demo' else 'portrait_speech',
+      'render_weight': 0.5,  # of the rendered mouth region, where the view has portraits
       'render_share': 0.25,  # of the portraits of a batch: each is drawn three times
       'outside_weight': 1.0,  # of what changes in the picture around it
       'sync_weight': 0.05,  # of the sync expert's word

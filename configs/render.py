@@ -43,10 +43,7 @@ def get_config(variant: str = 'demo') -> ConfigDict:
       'image_size': common.IMAGE_SIZES[variant],
       'with_truth': not common.is_big(variant),  # flow, occlusion and motion of the embedded world
       'feature_weight': 1.0,  # of the picture of mouth and eyes alone
-      'train_appearance': False,  # phi_id and what m says of its modes too; then plain_weight above 0
       'hidden_weight': 0.5,  # of what of mouth and eyes the portrait does not show alone
-      'still_weight': 0.0,  # of how far lips move what lies above them; needs truth, costs a second warp
-      'plain_weight': 0.0,  # of the codec's own decoder, trained along when above 0
     }
   )
   config.init = ConfigDict(

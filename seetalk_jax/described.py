@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import importlib
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
+from seetalk_jax import retired
 from seetalk_jax.errors import CheckpointError
-from seetalk_jax.models import NETWORKS
+from seetalk_jax.models import registry
 
 PyTree = Any
 
@@ -51,17 +51,18 @@ def build(name: str, entry: Mapping[str, Any], where: str) -> Any:
     where: file, for the message.
 
   Raises:
-    CheckpointError: a class or a field that this library does not have.
+    CheckpointError: a class or a field that this library does not have, or a retired one that was in use.
   """
-  file, class_name = NETWORKS.get(name, (None, None))
+  _, class_name = registry.NETWORKS.get(name, (None, None))
   if class_name != entry['class']:
     raise CheckpointError(f'unknown network {name} ({entry["class"]}), {where}: install a newer seetalk-jax')
-  module_class = getattr(importlib.import_module(f'seetalk_jax.models.{file}'), class_name)
+  module_class = registry.class_of(name)
   known = {field.name for field in dataclasses.fields(module_class) if field.init}
-  for field in entry['fields']:
+  fields = retired.without_fields(class_name, entry['fields'], where)
+  for field in fields:
     if field not in known:
       raise CheckpointError(f'{entry["class"]} has no field {field}, {where}: install another seetalk-jax')
-  return module_class(**{key: _tuples(value) for key, value in entry['fields'].items()})
+  return module_class(**{key: _tuples(value) for key, value in fields.items()})
 
 
 def shapes_of(name: str, module: Any, others: Mapping[str, Any] | None = None) -> dict[str, tuple[int, ...]]:

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from seetalk_jax import described, tensor_file
+from seetalk_jax import described, retired, tensor_file
 from seetalk_jax.errors import CheckpointError
 from seetalk_jax.tensor_file import LazyArray
 
@@ -345,7 +345,9 @@ def _read_statistics(directory: pathlib.Path, info: Mapping[str, Any]) -> dict[s
   if not entry:
     return {}
   arrays = _read_arrays(_file_in(directory, entry['file']), entry['sha256'])
-  return {**{key: np.float32(value) for key, value in entry['values'].items()}, **arrays}
+  statistics = {**{key: np.float32(value) for key, value in entry['values'].items()}, **arrays}
+  retired.check_statistics(statistics, str(directory / INDEX_FILE))
+  return statistics
 
 
 def _digest(class_name: str, fields: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> str:

@@ -10,6 +10,7 @@ import sys
 
 import numpy as np
 import pytest
+from read_video import read_video
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 sys.path.insert(0, str(pathlib.Path(__file__).parent / 'media'))
@@ -69,7 +70,7 @@ def test_generate_and_what_it_says(workplace, release, capsys):
   assert (result['seed'], result['device']) == (7, 'cpu')
   assert {'speech', 'portrait', 'motion', 'render', 'encode'} <= set(result['stage_seconds'])
   assert sorted(path.name for path in workplace.iterdir()) == ['face.png', 'talk.mp4']
-  frames = [frame for _, frame in video.read_video('talk.mp4')]
+  frames = [frame for _, frame in read_video('talk.mp4')]
   assert len(frames) == 13 and frames[0].shape == (96, 96, 3)
   comment = video.read_metadata('talk.mp4')['comment']
   for part in ('Synthetic', 'version 0', f'checkpoint {release}', 'seed 7'):
@@ -85,7 +86,7 @@ def test_portrait_then_animate_is_generate(workplace, release, capsys):
   assert sorted(path.name for path in workplace.iterdir()) == [f'face_{i}.png' for i in range(3)]
   assert run(capsys, 'animate', 'face_2.png', '../speech.wav', '-o', 'a.mp4', *common) == (0, '', '')
   assert run(capsys, 'generate', '../speech.wav', '-o', 'b.mp4', '--face', 2, *common) == (0, '', '')
-  for (_, one), (_, other) in zip(video.read_video('a.mp4'), video.read_video('b.mp4'), strict=True):
+  for (_, one), (_, other) in zip(read_video('a.mp4'), read_video('b.mp4'), strict=True):
     np.testing.assert_array_equal(one, other)
 
 

@@ -11,6 +11,7 @@ import sys
 import pytest
 
 from seetalk_jax.errors import ConfigError
+from seetalk_jax.models import registry
 from seetalk_jax.stages import base
 from seetalk_jax.training import all_stages, config_files
 
@@ -34,8 +35,8 @@ def test_every_variant_names_real_networks(stage):
     fields[variant] = set(dict(config.items())) | {f'optimizer.{k}' for k in config.optimizer}
     assert set(config.init) >= set(config.model)
     for name, spec in config.model.items():
-      base.make_network(name, spec)
-    assert set(config.init) - {'face_prior'} <= set(base.NETWORKS)
+      registry.make(name, spec)
+    assert set(config.init) - {'face_prior'} <= set(registry.NETWORKS)
     used = base.uses(config)
     assert set(used.names) <= set(config.init) and not set(used.frozen) & set(config.model)
     assert all(kind.split('/')[1] in ('faces', 'clips', 'talks') for kind in config.data.corpora)
@@ -66,8 +67,8 @@ def test_all_names_stages_in_an_order_that_works():
     given = set(base.uses(stage_config).frozen)
     assert given <= trained, (stage, given - trained)
     trained |= set(stage_config.model)
-  toys = {name for name in base.NETWORKS if name.startswith('toy')}
-  assert trained == set(base.NETWORKS) - toys - ONLY_CONVERTED
+  toys = {name for name in registry.NETWORKS if name.startswith('toy')}
+  assert trained == set(registry.NETWORKS) - toys - ONLY_CONVERTED
 
 
 def places_of(config, stage, workdir):

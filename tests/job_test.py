@@ -10,6 +10,7 @@ import sys
 import av
 import numpy as np
 import pytest
+from read_video import read_video
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent / 'media'))
 import sounds  # noqa: E402
@@ -74,7 +75,7 @@ def run(capsys, argv):
 
 def decoded(path):
   """All frames, and all samples of the sound."""
-  frames = np.stack([frame for _, frame in video.read_video(path)])
+  frames = np.stack([frame for _, frame in read_video(path)])
   with av.open(str(path)) as container:
     sound = np.concatenate([frame.to_ndarray() for frame in container.decode(audio=0)], axis=1)
   return frames, sound

@@ -8,9 +8,9 @@ import jax
 import numpy as np
 import pytest
 
-from seetalk_jax import described, models, released
+from seetalk_jax import described, released
 from seetalk_jax.errors import CheckpointError
-from seetalk_jax.models import blocks
+from seetalk_jax.models import blocks, registry
 
 STATISTICS = {
   'latent_scale': 0.18,
@@ -23,7 +23,7 @@ STATISTICS = {
 @pytest.fixture(scope='module')
 def network():
   """(module, params) that trace quickly."""
-  module = models.SampleAdaptiveWeighting.build('tiny')
+  module = registry.make('sample_adaptive_weighting', 'tiny')
   params = blocks.init_params(module, jax.random.key(0), np.zeros((1, 512), np.float32), np.zeros((1, 4)))
   return module, jax.tree.map(np.asarray, params)
 

@@ -9,7 +9,8 @@ import tempfile
 
 import numpy as np
 
-from seetalk_jax import described, models, released
+from seetalk_jax import described, released
+from seetalk_jax.models import registry
 
 SIDE = 64  # pixels of portraits and frames
 
@@ -58,7 +59,7 @@ def shared() -> str:
 
 def make(directory: pathlib.Path, names=INFERENCE, seed: int = 0, sampling=SAMPLING) -> pathlib.Path:
   """Saves the release; a network's arrays are the same whatever other networks there are."""
-  modules = {name: getattr(models, models.NETWORKS[name][1]).build('tiny') for name in names}
+  modules = {name: registry.make(name, 'tiny') for name in names}
   networks = {}
   for name, module in modules.items():
     trees = described.unflatten(random_arrays(described.shapes_of(name, module, modules), seed))

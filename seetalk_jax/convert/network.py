@@ -8,8 +8,6 @@ import pathlib
 import re
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from seetalk_jax import described
 from seetalk_jax.convert import rules, tensors
 from seetalk_jax.convert.kinds import KINDS
@@ -52,13 +50,6 @@ def plan(kind: str, source: str | os.PathLike) -> Converted:
   wanted = described.shapes_of(network, module)
   flat = rules.plan(opened, home.rules(module), wanted, home.FRESH)
   return Converted(network, module, described.unflatten(flat), tuple(home.FRESH))
-
-
-def convert(kind: str, source: str | os.PathLike) -> Converted:
-  """As `plan`, with all arrays in memory."""
-  planned = plan(kind, source)
-  flat = {path: np.array(lazy, order='C') for path, lazy in described.flatten(planned.params).items()}
-  return planned._replace(params=described.unflatten(flat))
 
 
 def licence_of(source: str | os.PathLike) -> str | None:

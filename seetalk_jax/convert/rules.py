@@ -109,13 +109,6 @@ def plan(
   return found
 
 
-def convert(
-  tensors: Tensors, rules: Sequence[Rule], wanted: Mapping[str, tuple[int, ...]], fresh: Sequence[str] = ()
-) -> dict[str, np.ndarray]:
-  """As `plan`, with all arrays in memory, rows first."""
-  return {path: np.array(lazy, order='C') for path, lazy in plan(tensors, rules, wanted, fresh).items()}
-
-
 def _turned(rule: Rule, arrays: Sequence[np.ndarray]) -> Sequence[np.ndarray]:
   """One array per target."""
   turned = rule.turn(*arrays)

@@ -14,8 +14,6 @@ def guided(
   scale: float | jax.Array,
   condition: Any,
   null: Any = None,
-  *,
-  rescale: float = 0.0,
 ) -> Callable[[jax.Array, jax.Array], jax.Array]:
   """`(xt, t) -> prediction` under `condition`, `scale` times as far from the unconditional answer.
 
@@ -24,7 +22,6 @@ def guided(
     scale: 1 is the conditional answer (a Python number 1 never computes the other), 0 the unconditional one.
     condition: tree of arrays `[b, ...]`.
     null: tree of the same structure for "no condition"; None: zeros (False) everywhere.
-    rescale: 0 to 1, how far to bring the result's spread back to the conditional one's (arXiv 2305.08891).
   """
   if isinstance(scale, (int, float)) and scale == 1:
     return lambda xt, t: denoise(xt, t, condition)
@@ -34,17 +31,9 @@ def guided(
   def denoise_guided(xt, t):
     prediction = denoise(jnp.concatenate([xt, xt]), jnp.concatenate([t, t]), both)
     conditional, unconditional = jnp.split(prediction, 2)
-    result = unconditional + scale * (conditional - unconditional)
-    if rescale:
-      wanted, spread = _spread(conditional), _spread(result)
-      result = result * (rescale * wanted / (spread + 1e-6) + 1.0 - rescale)
-    return result
+    return unconditional + scale * (conditional - unconditional)
 
   return denoise_guided
-
-
-def _spread(x: jax.Array) -> jax.Array:
-  return jnp.std(x, axis=tuple(range(1, x.ndim)), keepdims=True)
 
 
 def nested_weights(scales: Sequence[float]) -> list[float]:

@@ -1,4 +1,4 @@
-"""What the network predicts ('eps', 'x0' or 'v'), the way between those, and how the loss weighs times."""
+"""What the network predicts ('eps', 'x0' or 'v'), the clean sample from it, and how the loss weighs times."""
 
 from __future__ import annotations
 
@@ -36,31 +36,6 @@ def to_x0(
   if prediction_type == 'eps':
     return (xt - sigma * prediction) / jnp.maximum(signal, _TINY)
   return signal * xt - sigma * prediction
-
-
-def to_eps(
-  prediction_type: str, schedule: Schedule, prediction: jax.Array, xt: jax.Array, t: jax.Array
-) -> jax.Array:
-  """The noise that `prediction` stands for."""
-  _check(prediction_type)
-  if prediction_type == 'eps':
-    return prediction
-  signal, sigma = schedule.scales(t, xt.ndim)
-  if prediction_type == 'x0':
-    return (xt - signal * prediction) / jnp.maximum(sigma, _TINY)
-  return sigma * xt + signal * prediction
-
-
-def to_v(
-  prediction_type: str, schedule: Schedule, prediction: jax.Array, xt: jax.Array, t: jax.Array
-) -> jax.Array:
-  """The velocity that `prediction` stands for."""
-  _check(prediction_type)
-  if prediction_type == 'v':
-    return prediction
-  x0 = to_x0(prediction_type, schedule, prediction, xt, t)
-  eps = to_eps(prediction_type, schedule, prediction, xt, t)
-  return target('v', schedule, x0, eps, t)
 
 
 def loss_weight(

@@ -27,7 +27,6 @@ def sample(
   spacing: str = 'trailing',
   prediction_type: str = 'v',
   clip: Change | None = None,
-  blend: Change | None = None,
   keep: int = 0,
 ) -> jax.Array | tuple[jax.Array, jax.Array]:
   """Deterministic sampling from `noise [b, ...]` (unit normal) to x0 of the same shape.
@@ -42,7 +41,6 @@ def sample(
       (second order, arXiv 2206.00364, algorithm 1 without churn).
     spacing: of the times, see `sampling_times`.
     clip: applied to each call's estimate of x0: keeps it where data can be.
-    blend: applied after `clip`: makes estimates of overlapping windows agree.
     keep: how many of the estimates of x0 to return as well, evenly spaced over the calls; the last is the result.
 
   Returns:
@@ -69,7 +67,6 @@ def sample(
     t = jnp.full(xt.shape[:1], row['t'])
     x0 = objective.to_x0(prediction_type, schedule, denoise(xt, t), xt, t)
     x0 = clip(x0) if clip is not None else x0
-    x0 = blend(x0) if blend is not None else x0
     x0 = x0.astype(xt.dtype)
     if sampler == 'heun':
       xt = row['keep'] * xt + row['move'] * x0 + row['push'] * (x0 - last_x0)

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-KINDS = ('scaled_linear', 'linear', 'cosine')
+KINDS = ('scaled_linear', 'cosine')
 SPACINGS = ('trailing', 'karras')
 
 # arXiv 2206.00364, table 1: how far the steps crowd towards small noise, and the noise that they start from where
@@ -23,7 +23,7 @@ class Schedule:
   """A discrete schedule: `x_t = sqrt(abar(t)) x0 + sqrt(1 - abar(t)) noise`, t in 0 .. num_steps - 1.
 
   Attributes:
-    kind: 'scaled_linear' (Stable Diffusion's betas), 'linear' (DDPM's), 'cosine' (arXiv 2102.09672).
+    kind: 'scaled_linear' (Stable Diffusion's betas), 'cosine' (arXiv 2102.09672).
     zero_terminal_snr: rescale so that the last step is pure noise (arXiv 2305.08891); training then sees what
       sampling starts from. Such a step says nothing through an 'eps' prediction: use 'v' or 'x0'.
   """
@@ -93,8 +93,6 @@ def _table(schedule: Schedule) -> np.ndarray:
 
     times = np.arange(n + 1) / n
     betas = np.minimum(1 - signal(times[1:]) / signal(times[:-1]), 0.999)
-  elif schedule.kind == 'linear':
-    betas = np.linspace(schedule.beta_start, schedule.beta_end, n)
   else:
     betas = np.linspace(schedule.beta_start**0.5, schedule.beta_end**0.5, n) ** 2
   alpha_bar = np.cumprod(1.0 - betas)

@@ -140,13 +140,12 @@ class Figure3:
     """How far SAW's beta `[n]` follows what the speakers' true latents want."""
     modules, params, statistics = self._networks(directory)
     encode = jax.jit(functools.partial(sampling.encode_latents, modules))
-    prior = sampling.prior_of(statistics)
+    prior_mean = sampling.prior_of(statistics).mean
     wanted = []
     for first in range(0, len(self.voices.portraits), _BATCH):
       rows = slice(first, first + _BATCH)
       latent = encode(params, statistics, blocks.to_float(jnp.asarray(self.voices.portraits[rows])))
-      mean = prior.mean_for(jnp.asarray(self.voices.embedding[rows]))  # as in training
-      wanted.append(np.asarray(projection_coefficient(latent, mean)).reshape(-1))
+      wanted.append(np.asarray(projection_coefficient(latent, prior_mean)).reshape(-1))
     wanted = np.concatenate(wanted)
     return {
       'mean': float(beta.mean()),
@@ -205,7 +204,6 @@ class Figure3:
           num_steps=int(steps),
           guidance_scale=float(self.config.guidance_scale),
           sampler=self.config.sampler,
-          prediction_type=self.config.portrait.options.get('prediction_type', sampling.PREDICTION_TYPE),
         )
         small = blocks.resize_image(drawn.image, trunk.IMAGE_SIZE)
         return blocks.to_uint8(small), jnp.mean(drawn.beta, axis=(1, 2, 3))

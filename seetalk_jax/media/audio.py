@@ -11,7 +11,7 @@ import numpy as np
 
 from seetalk_jax.errors import SpeechError
 from seetalk_jax.media import decode
-from seetalk_jax.media.constants import FPS, SAMPLE_RATE_HZ, SAMPLES_PER_FRAME
+from seetalk_jax.media.constants import SAMPLE_RATE_HZ, SAMPLES_PER_FRAME
 
 MIN_SPEECH_SECONDS = 0.2
 SILENCE_PEAK = 10 ** (-60 / 20)  # a recording that never leaves -60 dBFS holds no speech
@@ -168,36 +168,6 @@ def normalise_loudness(waveform: np.ndarray) -> np.ndarray:
 def pad_to_frames(waveform: np.ndarray) -> np.ndarray:
   """Zero-pads `[n]` to whole video frames: `[ceil(n / 640) * 640]`."""
   return np.pad(waveform, (0, -len(waveform) % SAMPLES_PER_FRAME))
-
-
-def log_mel(waveform: np.ndarray, num_mels: int = 80, window: int = 400, hop: int = 160) -> np.ndarray:
-  """Natural log mel energies of 16 kHz speech, for pictures and judges (the encoder computes its own).
-
-  Args:
-    waveform: float `[n]`.
-    num_mels: triangular filters (HTK mel scale) from 20 Hz to 7,600 Hz.
-    window: Hann window in samples.
-    hop: samples between frames.
-
-  Returns:
-    float32 `[1 + n // hop, num_mels]`; frame i is centred on sample `i * hop`.
-  """
-  half = window // 2
-  padded = np.pad(np.asarray(waveform, np.float32), (half, half + window))
-  frames = np.lib.stride_tricks.sliding_window_view(padded, window)[::hop][: 1 + len(waveform) // hop]
-  power = np.abs(np.fft.rfft(frames * np.hanning(window + 1)[:-1], 512)) ** 2
-  mels = np.linspace(2595 * np.log10(1 + 20 / 700), 2595 * np.log10(1 + 7600 / 700), num_mels + 2)
-  edges = 700 * (10 ** (mels / 2595) - 1)
-  bins = np.fft.rfftfreq(512, 1 / SAMPLE_RATE_HZ)
-  rising = (bins - edges[:-2, None]) / (edges[1:-1] - edges[:-2])[:, None]
-  falling = (edges[2:, None] - bins) / (edges[2:] - edges[1:-1])[:, None]
-  filters = np.maximum(0, np.minimum(rising, falling))
-  return np.log(power @ filters.T + 1e-6).astype(np.float32)
-
-
-def seconds_to_frames(seconds: float) -> int:
-  """Frames of 40 ms that cover `seconds`."""
-  return int(np.ceil(seconds * FPS - 1e-9))
 
 
 def mono_16k(source: decode.Source, path) -> tuple[np.ndarray, int | None]:

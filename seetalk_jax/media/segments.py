@@ -58,11 +58,6 @@ class SegmentWriter:
     """Segments that are finished."""
     return -(-self._finished // self._length)
 
-  @property
-  def num_segments(self) -> int:
-    """Segments of the whole video."""
-    return -(-self._total // self._length)
-
   def __enter__(self) -> SegmentWriter:
     return self
 

@@ -1,11 +1,11 @@
-"""H.264 video with the speech as its sound, whole or not at all; and frames back from any video."""
+"""H.264 video with the speech as its sound, whole or not at all."""
 
 from __future__ import annotations
 
 import fractions
 import os
 import pathlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -259,30 +259,6 @@ def _close_quietly(container) -> None:
     container.close()
   except (av.FFmpegError, OSError, ValueError):
     pass
-
-
-def read_video(path: str | os.PathLike) -> Iterator[tuple[float, np.ndarray]]:
-  """Yields (seconds from the start, uint8 `[h, w, 3]` RGB) for every frame of a video.
-
-  Raises:
-    InputError: missing, or not a video.
-  """
-  import av
-
-  path = pathlib.Path(path)
-  if not path.is_file():
-    raise InputError(f'no such video, {path}: check the path')
-  try:
-    with av.open(
-      f'file:{path}', options={'protocol_whitelist': 'file'}, metadata_errors='replace'
-    ) as container:
-      if not container.streams.video:
-        raise InputError(f'no picture in the file, {path}: give a video')
-      start = (container.start_time or 0) / 1e6
-      for frame in container.decode(container.streams.video[0]):
-        yield float(frame.time or 0.0) - start, frame.to_ndarray(format='rgb24')
-  except av.FFmpegError as error:
-    raise InputError(f'not a video or damaged ({error.strerror}), {path}: give an mp4 or mpg file') from None
 
 
 def read_metadata(path: str | os.PathLike) -> dict[str, str]:

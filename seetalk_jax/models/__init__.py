@@ -4,26 +4,7 @@ from __future__ import annotations
 
 import importlib
 
-# Network name, as in configurations and releases -> (file here, class). The file holds the class's SIZES table.
-NETWORKS = {
-  'speech_encoder': ('speech_encoder', 'SpeechEncoder'),
-  'face_encoder': ('face_encoder', 'FaceEncoder'),
-  'conre': ('conre', 'ConReHead'),
-  'autoencoder': ('autoencoder', 'AutoencoderKL'),
-  'portrait_unet': ('portrait_unet', 'PortraitUNet'),
-  'sample_adaptive_weighting': ('face_prior', 'SampleAdaptiveWeighting'),
-  'motion_codec': ('motion_codec', 'MotionCodec'),
-  'motion_transformer': ('motion_transformer', 'MotionTransformer'),
-  'lip_refiner': ('lip_refiner', 'LipRefiner'),
-  'sync_expert': ('sync_expert', 'SyncExpert'),
-  'codebook': ('codebook', 'Codebook'),
-  'code_transformer': ('code_transformer', 'CodeTransformer'),
-  'hr_decoder': ('hr_decoder', 'HRDecoder'),
-  'discriminator': ('discriminator', 'PatchDiscriminator'),
-  'codeformer': ('codeformer', 'CodeFormer'),
-  'syncnet': ('syncnet', 'SyncNet'),
-  'perceptual': ('perceptual', 'PerceptualTower'),
-}
+from seetalk_jax.models.registry import NETWORKS
 
 # class -> file. Lazy, so that importing one network does not import them all.
 _HOMES = {

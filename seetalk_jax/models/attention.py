@@ -20,7 +20,6 @@ def attend(
   mask: jax.Array | None = None,
   *,
   bias: jax.Array | None = None,
-  scale: float | None = None,
 ) -> jax.Array:
   """Softmax attention `[b, t, heads, d] x [b, s, heads, d] -> [b, t, heads, d]`.
 
@@ -29,9 +28,8 @@ def attend(
     mask: bool broadcastable to `[b, heads, t, s]`, True where a query may look. A query that may look nowhere
       gets zeros, with a finite (zero) gradient: that is what a dropped condition means.
   """
-  scale = query.shape[-1] ** -0.5 if scale is None else scale
   if mask is None:
-    return _attend(query, key, value, None, bias, scale)
+    return _attend(query, key, value, None, bias)
   mask = jnp.asarray(mask, bool)
   b, s = query.shape[0], key.shape[1]
   if mask.ndim != 4:
@@ -39,11 +37,12 @@ def attend(
   mask = jnp.broadcast_to(mask, (b, *mask.shape[1:3], s))
   somewhere = jnp.any(mask, axis=-1)  # [b, heads | 1, t | 1]
   # Open every key to the queries that may look nowhere: a plain mean, then thrown away; no row is empty.
-  out = _attend(query, key, value, mask | ~somewhere[..., None], bias, scale)
+  out = _attend(query, key, value, mask | ~somewhere[..., None], bias)
   return jnp.where(jnp.swapaxes(somewhere, 1, 2)[..., None], out, jnp.zeros((), out.dtype))
 
 
-def _attend(query, key, value, mask, bias, scale):
+def _attend(query, key, value, mask, bias):
+  scale = query.shape[-1] ** -0.5
   how = attention_kernels.route(query, key, mask, bias)
   if how == 'splash':
     return attention_kernels.splash(query, key, value, mask, scale)

@@ -15,7 +15,6 @@ from seetalk_jax.models.blocks import (
   group_norm,
   pixel_shuffle,
   pixel_unshuffle,
-  resolve_size,
   upsample_nearest,
 )
 from seetalk_jax.models.layers import rematerialised
@@ -69,11 +68,6 @@ class AutoencoderKL(nn.Module):
   remat: bool | str = False
   dtype: Any = jnp.float32
   param_dtype: Any = jnp.float32
-
-  @classmethod
-  def build(cls, size='demo') -> AutoencoderKL:
-    """A size of `SIZES` by name, or the module of a dict of fields."""
-    return cls(**resolve_size(SIZES, size))
 
   @property
   def factor(self) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import einops
@@ -355,12 +355,3 @@ def init_params(module: nn.Module, rng: jax.Array, *args, method=None, **kwargs)
 def count_params(params: Any) -> int:
   """Number of scalars in a tree of arrays or shapes (boxed or not)."""
   return int(sum(np.prod(leaf.shape, dtype=np.int64) for leaf in jax.tree.leaves(nn.unbox(params))))
-
-
-def resolve_size(sizes: Mapping[str, Mapping[str, Any]], size: str | Mapping[str, Any]) -> dict[str, Any]:
-  """Constructor fields for `size`: a name in the table, or fields as they are."""
-  if isinstance(size, str):
-    if size not in sizes:
-      raise ValueError(f'unknown size {size!r}; choose one of {", ".join(sizes)}')
-    return dict(sizes[size])
-  return {key: tuple(value) if isinstance(value, list) else value for key, value in size.items()}

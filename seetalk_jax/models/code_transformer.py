@@ -15,7 +15,6 @@ from seetalk_jax.models.blocks import (
   dense,
   layer_norm,
   partitioned,
-  resolve_size,
 )
 from seetalk_jax.models.warping import upsample_bilinear
 
@@ -45,11 +44,6 @@ class CodeTransformer(nn.Module):
   grid: int = 16
   dtype: Any = jnp.float32
   param_dtype: Any = jnp.float32
-
-  @classmethod
-  def build(cls, size: str | Mapping[str, Any] = 'demo') -> CodeTransformer:
-    """The code transformer of a size in `SIZES`, or with the given fields."""
-    return cls(**resolve_size(SIZES, size))
 
   @nn.compact
   def __call__(self, features: Mapping[int, jax.Array]) -> jax.Array:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import flax.linen as nn
@@ -15,7 +15,6 @@ from seetalk_jax.models.blocks import (
   group_norm,
   pixel_shuffle,
   pixel_unshuffle,
-  resolve_size,
   unit,
 )
 
@@ -104,11 +103,6 @@ class Codebook(nn.Module):
   dtype: Any = jnp.float32
   param_dtype: Any = jnp.float32
 
-  @classmethod
-  def build(cls, size: str | Mapping[str, Any] = 'demo') -> Codebook:
-    """The codebook of a size in `SIZES`, or with the given fields."""
-    return cls(**resolve_size(SIZES, size))
-
   def setup(self):
     types = dict(dtype=self.dtype, param_dtype=self.param_dtype)
     self.encoder = CodeEncoder(self.code_dim, self.widths, self.num_blocks, **types)
@@ -171,11 +165,6 @@ class Codebook(nn.Module):
   def lookup(self, indices: jax.Array) -> jax.Array:
     """Indices int `[*b]` in [0, num_codes) to codes `[*b, code_dim]`."""
     return self.embedding.value[indices]
-
-  def lookup_logits(self, logits: jax.Array) -> jax.Array:
-    """The likeliest codes of `logits [*b, num_codes]`; gradients flow as if the softmax had mixed the
-    codes."""
-    return straight_through_lookup(logits, self.embedding.value)
 
 
 def nearest_codes(h: jax.Array, embedding: jax.Array) -> jax.Array:

@@ -19,7 +19,6 @@ from seetalk_jax.models.blocks import (
   group_norm,
   layer_norm,
   partitioned,
-  resolve_size,
   upsample_nearest,
 )
 from seetalk_jax.models.codebook import nearest_codes, straight_through_lookup
@@ -73,11 +72,6 @@ class CodeFormer(nn.Module):
   fused: tuple[int, ...] = (1, 2, 3, 4)
   dtype: Any = jnp.float32
   param_dtype: Any = jnp.float32
-
-  @classmethod
-  def build(cls, size: str | Mapping[str, Any] = 'base') -> CodeFormer:
-    """The network of a size in `SIZES`, or with the given fields."""
-    return cls(**resolve_size(SIZES, size))
 
   @property
   def factor(self) -> int:

@@ -15,7 +15,6 @@ from seetalk_jax.models.blocks import (
   dense,
   group_norm,
   pixel_shuffle,
-  resolve_size,
   upsample_nearest,
 )
 
@@ -44,11 +43,6 @@ class ConReHead(nn.Module):
   max_temperature: float = 1.0
   dtype: Any = jnp.float32
   param_dtype: Any = jnp.float32
-
-  @classmethod
-  def build(cls, size='demo') -> ConReHead:
-    """A size of `SIZES` by name, or the module of a dict of fields."""
-    return cls(**resolve_size(SIZES, size))
 
   def setup(self):
     types = dict(dtype=self.dtype, param_dtype=self.param_dtype)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from seetalk_jax.models.blocks import conv, group_norm, pixel_unshuffle, resolve_size
+from seetalk_jax.models.blocks import conv, group_norm, pixel_unshuffle
 
 SIZES: dict[str, dict[str, Any]] = {
   'tiny': dict(widths=(16, 16), patch_size=4),
@@ -32,11 +31,6 @@ class PatchDiscriminator(nn.Module):
   patch_size: int = 2
   dtype: Any = jnp.float32
   param_dtype: Any = jnp.float32
-
-  @classmethod
-  def build(cls, size: str | Mapping[str, Any] = 'demo') -> PatchDiscriminator:
-    """The discriminator of a size in `SIZES`, or with the given fields."""
-    return cls(**resolve_size(SIZES, size))
 
   @nn.compact
   def __call__(self, image: jax.Array) -> jax.Array:

@@ -37,12 +37,12 @@ class TimeEmbedding(nn.Module):
     return dense(self.features, 'linear_2', axes=('mlp', 'embed'), **types)(x)
 
 
-def rotary_angles(length: int, head_dim: int, max_period: float = 10_000.0, offset: int = 0) -> jax.Array:
-  """Angles float32 `[length, head_dim // 2]` for positions `offset .. offset + length - 1`."""
+def rotary_angles(length: int, head_dim: int, max_period: float = 10_000.0) -> jax.Array:
+  """Angles float32 `[length, head_dim // 2]` for positions `0 .. length - 1`."""
   if head_dim % 2:
     raise ValueError(f'rotary positions need an even head_dim, got {head_dim}')
   frequencies = max_period ** (-jnp.arange(0, head_dim, 2, dtype=jnp.float32) / head_dim)
-  return (offset + jnp.arange(length, dtype=jnp.float32))[:, None] * frequencies
+  return jnp.arange(length, dtype=jnp.float32)[:, None] * frequencies
 
 
 def apply_rotary(x: jax.Array, angles: jax.Array) -> jax.Array:

@@ -15,7 +15,6 @@ from seetalk_jax.models.blocks import (
   group_norm,
   pixel_unshuffle,
   resize_image,
-  resolve_size,
   unit,
 )
 from seetalk_jax.models.iresnet import IResNet
@@ -67,11 +66,6 @@ class FaceEncoder(nn.Module):
   remat: bool | str = False
   dtype: Any = jnp.float32
   param_dtype: Any = jnp.float32
-
-  @classmethod
-  def build(cls, size='demo') -> FaceEncoder:
-    """A size of `SIZES` by name, or the module of a dict of fields."""
-    return cls(**resolve_size(SIZES, size))
 
   @nn.compact
   def __call__(self, image: jax.Array) -> jax.Array:

@@ -10,7 +10,7 @@ import flax.struct
 import jax
 import jax.numpy as jnp
 
-from seetalk_jax.models.blocks import MLP, resolve_size, unit
+from seetalk_jax.models.blocks import MLP
 
 SIZES: dict[str, dict[str, Any]] = {
   'tiny': dict(hidden=16),
@@ -34,9 +34,6 @@ class FacePrior:
     voice_variances: `[k]`, what is left around that.
     told: `[r, k]`, orthonormal: the few combinations of the coordinates, each counted in what is left around it,
       that voices tell apart; sex and age are among them, hair colour is not.
-    prototypes: `[n, h, w, c]`, a few faces in the place of the mean one, or None; our reading, as all below `std`.
-    prototype_voices: `[n, d]`, unit: the mean voice of the people of each.
-    prototype_temperature: a scalar, of the softmax over the cosines of voices that mixes prototypes.
   """
 
   mean: jax.Array
@@ -48,21 +45,6 @@ class FacePrior:
   voice_mean: jax.Array | None = None
   voice_variances: jax.Array | None = None
   told: jax.Array | None = None
-  prototypes: jax.Array | None = None
-  prototype_voices: jax.Array | None = None
-  prototype_temperature: jax.Array | None = None
-
-  def mean_for(self, embedding: jax.Array) -> jax.Array:
-    """The prior p of each voice vector `[b, d]`: a mix of the prototypes whose voices are like it, or the mean.
-
-    Returns:
-      `[b, h, w, c]`; `[1, h, w, c]` where it is the mean, the same for all.
-    """
-    if self.prototype_voices is None:
-      return self.mean[None]
-    alike = unit(embedding.astype(jnp.float32)) @ self.prototype_voices.T
-    shares = jax.nn.softmax(alike / self.prototype_temperature, axis=-1)
-    return jnp.tensordot(shares, self.prototypes, axes=1)
 
   def expected(self, embedding: jax.Array, heard: jax.Array) -> tuple[jax.Array | None, jax.Array]:
     """What is known of a face before it is seen.
@@ -132,13 +114,9 @@ def finalize_prior(sums: PriorSums) -> FacePrior:
   return FacePrior(sums.mean, jnp.sqrt(sums.squares / jnp.maximum(sums.count, 1.0)))
 
 
-def projection_coefficient(latents: jax.Array, prior_mean: jax.Array, per_channel: bool = False) -> jax.Array:
-  """`<z, p> / <p, p>` of latents `[b, h, w, c]`: how far each leans on the prior, `[h, w, c]` or one for each.
-
-  Returns:
-    `[b, 1, 1, 1]`, or `[b, 1, 1, c]` with one coefficient per channel.
-  """
-  axes = (-3, -2) if per_channel else (-3, -2, -1)
+def projection_coefficient(latents: jax.Array, prior_mean: jax.Array) -> jax.Array:
+  """`<z, p> / <p, p>` of latents `[b, h, w, c]`: how far each leans on the prior `[h, w, c]`, `[b, 1, 1, 1]`."""
+  axes = (-3, -2, -1)
   dots = jnp.sum(latents * prior_mean, axis=axes, keepdims=True)
   return dots / jnp.maximum(jnp.sum(jnp.square(prior_mean), axis=axes, keepdims=True), 1e-6)
 
@@ -151,18 +129,12 @@ class SampleAdaptiveWeighting(nn.Module):
 
   hidden: int = 64
   beta0: float = 1.0
-  per_channel: bool = False
   dtype: Any = jnp.float32
   param_dtype: Any = jnp.float32
 
-  @classmethod
-  def build(cls, size='demo') -> SampleAdaptiveWeighting:
-    """A size of `SIZES` by name, or the module of a dict of fields."""
-    return cls(**resolve_size(SIZES, size))
-
   @nn.compact
   def __call__(self, embedding: jax.Array, prior_pooled: jax.Array) -> jax.Array:
-    """Voices `[b, 512]` and the pooled prior `[b, c]` (or `[c]`) to beta `[b, 1, 1, 1 or c]`."""
+    """Voices `[b, 512]` and the pooled prior `[b, c]` (or `[c]`) to beta `[b, 1, 1, 1]`."""
     if not 0 < self.beta0 < 2:
       raise ValueError(f'beta0 must lie inside (0, 2), got {self.beta0}')
     channels = prior_pooled.shape[-1]
@@ -170,7 +142,7 @@ class SampleAdaptiveWeighting(nn.Module):
     voice = embedding * jnp.sqrt(embedding.shape[-1]).astype(embedding.dtype)
     mlp = MLP(
       self.hidden,
-      channels if self.per_channel else 1,
+      1,
       zero_init=True,
       dtype=self.dtype,
       param_dtype=self.param_dtype,

@@ -15,7 +15,6 @@ from seetalk_jax.models.blocks import (
   pixel_shuffle,
   pixel_unshuffle,
   resize_image,
-  resolve_size,
 )
 from seetalk_jax.models.codebook import CodeDecoder
 from seetalk_jax.models.motion_codec import Warped, blend_painted
@@ -63,11 +62,6 @@ class HRDecoder(nn.Module):
   num_blocks: int = 1
   dtype: Any = jnp.float32
   param_dtype: Any = jnp.float32
-
-  @classmethod
-  def build(cls, size: str | Mapping[str, Any] = 'demo') -> HRDecoder:
-    """The decoder of a size in `SIZES`, or with the given fields."""
-    return cls(**resolve_size(SIZES, size))
 
   @nn.compact
   def __call__(self, codes: jax.Array, warped: Warped, weight: jax.Array | float = 1.0) -> jax.Array:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from seetalk_jax.models.blocks import conv, dense, layer_norm, partitioned, resolve_size
+from seetalk_jax.models.blocks import conv, dense, layer_norm, partitioned
 
 SIZES: dict[str, dict[str, Any]] = {
   'tiny': dict(token_dim=32, subspace_dim=4, width=32, num_layers=1),
@@ -40,11 +39,6 @@ class LipRefiner(nn.Module):
   num_layers: int = 3
   dtype: Any = jnp.float32
   param_dtype: Any = jnp.float32
-
-  @classmethod
-  def build(cls, size: str | Mapping[str, Any] = 'demo') -> LipRefiner:
-    """The refiner of a size in `SIZES`, or with the given fields."""
-    return cls(**resolve_size(SIZES, size))
 
   @nn.compact
   def __call__(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import flax.linen as nn
@@ -19,7 +18,6 @@ from seetalk_jax.models.blocks import (
   pixel_shuffle,
   pixel_unshuffle,
   resize_image,
-  resolve_size,
 )
 from seetalk_jax.models.motion_warper import MotionModes, MotionWarper, Ways
 from seetalk_jax.models.warping import upsample_bilinear, warp
@@ -261,11 +259,6 @@ class MotionCodec(nn.Module):
   num_blocks: int = 1
   dtype: Any = jnp.float32
   param_dtype: Any = jnp.float32
-
-  @classmethod
-  def build(cls, size: str | Mapping[str, Any] = 'demo') -> MotionCodec:
-    """The codec of a size in `SIZES`, or with the given fields."""
-    return cls(**resolve_size(SIZES, size))
 
   def setup(self):
     if self.truth_scales and len(self.truth_scales) != self.truth_dim:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
 from seetalk_jax.models.attention import TransformerBlock, key_mask
-from seetalk_jax.models.blocks import MLP, conv, dense, layer_norm, partitioned, resolve_size
+from seetalk_jax.models.blocks import MLP, conv, dense, layer_norm, partitioned
 from seetalk_jax.models.embeddings import TimeEmbedding
 from seetalk_jax.models.motion_controls import CONTROLS, MotionControls
 
@@ -39,6 +39,10 @@ class MotionTransformer(nn.Module):
     controls: names of `motion_controls.CONTROLS` that it listens to besides speech and portrait.
   """
 
+  # What it predicts, see `diffusion.objective`. Tracks lie near a surface of few dimensions, noise fills all of them: a
+  # network narrower than m cannot hand the noise through to a 'v', and would spend itself on trying.
+  prediction_type: ClassVar[str] = 'x0'
+
   motion_dim: int = 256
   token_dim: int = 192
   width: int = 192
@@ -49,11 +53,6 @@ class MotionTransformer(nn.Module):
   controls: tuple[str, ...] = ()
   dtype: Any = jnp.float32
   param_dtype: Any = jnp.float32
-
-  @classmethod
-  def build(cls, size: str | Mapping[str, Any] = 'demo') -> MotionTransformer:
-    """The transformer of a size in `SIZES`, or with the given fields."""
-    return cls(**resolve_size(SIZES, size))
 
   @nn.compact
   def __call__(

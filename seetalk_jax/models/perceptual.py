@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from seetalk_jax.models.blocks import conv, partitioned, resolve_size
+from seetalk_jax.models.blocks import conv, partitioned
 
 # Convolutions (channels, kernel, strides, padding) up to the next 'pool'; features are taken after the ReLU of
 # those whose index is listed.
@@ -56,11 +55,6 @@ class PerceptualTower(nn.Module):
   width: float = 1.0
   dtype: Any = jnp.float32
   param_dtype: Any = jnp.float32
-
-  @classmethod
-  def build(cls, size: str | Mapping[str, Any] = 'base') -> PerceptualTower:
-    """The tower of a size in `SIZES`, or with the given fields."""
-    return cls(**resolve_size(SIZES, size))
 
   def setup(self):
     if self.architecture not in _POOL:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from seetalk_jax.models.blocks import dense, layer_norm, pixel_shuffle, pixel_unshuffle, resolve_size
+from seetalk_jax.models.blocks import dense, layer_norm, pixel_shuffle, pixel_unshuffle
 from seetalk_jax.models.embeddings import TimeEmbedding
 from seetalk_jax.models.unet import UNet2DCondition
 
@@ -71,6 +71,8 @@ class PortraitUNet(nn.Module):
   directions: which hair, which skin, glasses or none.
   """
 
+  prediction_type: ClassVar[str] = 'v'  # what it predicts, see `diffusion.objective`
+
   latent_channels: int = 4
   patch_size: int = 2
   channels: tuple[int, ...] = (128, 176)
@@ -90,11 +92,6 @@ class PortraitUNet(nn.Module):
   remat: bool | str = False
   dtype: Any = jnp.float32
   param_dtype: Any = jnp.float32
-
-  @classmethod
-  def build(cls, size='demo') -> PortraitUNet:
-    """A size of `SIZES` by name, or the module of a dict of fields."""
-    return cls(**resolve_size(SIZES, size))
 
   @nn.compact
   def __call__(

@@ -19,7 +19,6 @@ from seetalk_jax.models.blocks import (
   dense,
   layer_norm,
   partitioned,
-  resolve_size,
   unit,
 )
 from seetalk_jax.models.mel import cut, energy_sums, loud_level, mel_power, relative_log, token_validity
@@ -115,11 +114,6 @@ class SpeechEncoder(nn.Module):
   remat: bool | str = False
   dtype: Any = jnp.float32
   param_dtype: Any = jnp.float32
-
-  @classmethod
-  def build(cls, size='demo') -> SpeechEncoder:
-    """A size of `SIZES` by name, or the module of a dict of fields."""
-    return cls(**resolve_size(SIZES, size))
 
   def setup(self):
     types = dict(dtype=self.dtype, param_dtype=self.param_dtype)

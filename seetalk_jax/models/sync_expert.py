@@ -5,14 +5,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from seetalk_jax.models.blocks import ResBlock, conv, dense, group_norm, pixel_unshuffle, resolve_size, unit
+from seetalk_jax.models.blocks import ResBlock, conv, dense, group_norm, pixel_unshuffle, unit
 from seetalk_jax.models.mel import mel_power
 from seetalk_jax.models.mouth import SYNC_HALF, boxes_around, crop_boxes
 
@@ -49,11 +48,6 @@ class SyncExpert(nn.Module):
   num_bands: int = 80
   dtype: Any = jnp.float32
   param_dtype: Any = jnp.float32
-
-  @classmethod
-  def build(cls, size: str | Mapping[str, Any] = 'demo') -> SyncExpert:
-    """The expert of a size in `SIZES`, or with the given fields."""
-    return cls(**resolve_size(SIZES, size))
 
   def setup(self):
     types = dict(dtype=self.dtype, param_dtype=self.param_dtype)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import flax.linen as nn
@@ -10,7 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from seetalk_jax.media.constants import FACE_BOX
-from seetalk_jax.models.blocks import conv, dense, group_norm, resolve_size, unit
+from seetalk_jax.models.blocks import conv, dense, group_norm, unit
 from seetalk_jax.models.mfcc import HOP, NUM_CEPSTRA, WINDOW, mfcc
 from seetalk_jax.models.warping import grid_sample, identity_grid
 
@@ -59,11 +58,6 @@ class SyncNet(nn.Module):
   norm: str = 'group'
   dtype: Any = jnp.float32
   param_dtype: Any = jnp.float32
-
-  @classmethod
-  def build(cls, size: str | Mapping[str, Any] = 'base') -> SyncNet:
-    """The network of a size in `SIZES`, or with the given fields."""
-    return cls(**resolve_size(SIZES, size))
 
   def setup(self):
     if self.norm not in ('group', 'none'):

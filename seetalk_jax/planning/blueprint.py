@@ -14,6 +14,7 @@ from jax.sharding import Mesh
 
 from seetalk_jax import example_inputs
 from seetalk_jax.errors import ConfigError
+from seetalk_jax.models import registry
 from seetalk_jax.stages import base
 from seetalk_jax.training import lora, sharding
 from seetalk_jax.training import state as state_lib
@@ -57,7 +58,7 @@ def make(config, size: str) -> Blueprint:
   if 'stage' not in config:
     raise ConfigError("a configuration that is no stage's, --config: give configs/STAGE.py")
   used, dtype = base.uses(config), config.get('dtype', 'float32')
-  given = {name: base.make_network(name, size, dtype=dtype) for name in used.frozen}
+  given = {name: registry.make(name, size, dtype=dtype) for name in used.frozen}
   for name, spec in config.get('lora', {}).items():
     if spec and name in used.trained:
       given[name] = base.network_for(name, config, {})

@@ -13,11 +13,9 @@ import numpy as np
 from seetalk_jax.diffusion import guidance, objective, samplers
 from seetalk_jax.diffusion.schedule import Schedule
 from seetalk_jax.models.motion_controls import TRACKS
+from seetalk_jax.models.motion_transformer import MotionTransformer
 
 SCHEDULE = Schedule(kind='cosine')
-# Tracks lie near a surface of few dimensions, noise fills all of them: a network narrower than m cannot hand
-# the noise through to a 'v', and would spend itself on trying.
-PREDICTION_TYPE = 'x0'
 WINDOW = 100  # frames, 4 s: what the motion transformer is trained on
 OVERLAP = 25  # frames shared by neighbouring windows
 CLIP = 6.0  # standard deviations; motion further out is no motion
@@ -146,7 +144,8 @@ def sample_windows(
   groups beyond the end are passed over.
 
   Args:
-    denoise: `(xt [w, window, d], t [w], tokens [w, window, e], valid [w, window]) -> PREDICTION_TYPE`.
+    denoise: `(xt [w, window, d], t [w], tokens [w, window, e], valid [w, window])` to what a `MotionTransformer`
+      predicts.
     tokens: `[length, e]`; length is `overlap + w * (window - overlap)`.
     noise: `[length, d]`, unit normal.
     num_frames: frames of the track that are real; the rest is masked.
@@ -172,7 +171,8 @@ def sample_windows(
       def with_group():
         xt, times = track[0][index], jnp.broadcast_to(t, index.shape[:1])
         prediction = denoise(xt, times, tokens[index], valid)
-        x0 = jnp.clip(objective.to_x0(PREDICTION_TYPE, SCHEDULE, prediction, xt, times), -CLIP, CLIP)
+        x0 = objective.to_x0(MotionTransformer.prediction_type, SCHEDULE, prediction, xt, times)
+        x0 = jnp.clip(x0, -CLIP, CLIP)
         return clean.at[index].add(x0 * weight[..., None])
 
       return jax.lax.cond(jnp.any(valid & (weight > 0)), with_group, lambda: clean), None

@@ -19,7 +19,6 @@ from seetalk_jax.models.portrait_unet import LinearGuess
 
 # What released portrait networks were trained with.
 SCHEDULE = Schedule(kind='scaled_linear', num_steps=1000, zero_terminal_snr=True)
-PREDICTION_TYPE = 'v'
 # Latents are kept within so many standard deviations of the prior at each place.
 CLIP_DEVIATIONS = 5.0
 
@@ -30,7 +29,7 @@ class PortraitSamples(NamedTuple):
   Attributes:
     image: `[b, s, s, 3]` in [-1, 1].
     latent: `z0 * latent_scale`, `[b, s / 8, s / 8, 4]`.
-    beta: `[b, 1, 1, 1]`, or `[b, 1, 1, 4]` per channel.
+    beta: `[b, 1, 1, 1]`.
     previews: `[keep, b, s, s, 3]`, estimates on the way; the last is `image`. None where none were asked for.
   """
 
@@ -55,8 +54,6 @@ def predict(
   t: jax.Array,
   condition: tuple[jax.Array, ...],
   *,
-  schedule: Schedule = SCHEDULE,
-  prediction_type: str = PREDICTION_TYPE,
   autoguidance_scale: float = 1.0,
 ) -> jax.Array:
   """The UNet's answer at `y_t`, on top of the best linear one where the prior knows the covariance.
@@ -79,41 +76,34 @@ def predict(
     return unet.apply(variables, y_t, t, *condition)
   _, tokens_valid, embedding = condition
   linear, coordinates, expected, doubt = linear_guess(
-    prior,
-    y_t,
-    t,
-    embedding,
-    jnp.any(tokens_valid, axis=-1),
-    schedule=schedule,
-    prediction_type=prediction_type,
+    unet, prior, y_t, t, embedding, jnp.any(tokens_valid, axis=-1)
   )
   if not unet.num_directions:
     return linear + autoguidance_scale * unet.apply(variables, y_t, t, *condition)
-  estimate = objective.to_x0(prediction_type, schedule, linear, y_t, t)
+  estimate = objective.to_x0(unet.prediction_type, SCHEDULE, linear, y_t, t)
   guess = LinearGuess(estimate, coordinates, expected, doubt, prior.directions)
   return linear + autoguidance_scale * unet.apply(variables, y_t, t, *condition, guess)
 
 
 def linear_guess(
+  unet: nn.Module,
   prior: FacePrior,
   y_t: jax.Array,
   t: jax.Array,
   embedding: jax.Array,
   heard: jax.Array,
-  *,
-  schedule: Schedule = SCHEDULE,
-  prediction_type: str = PREDICTION_TYPE,
 ) -> tuple[jax.Array, jax.Array, jax.Array, jax.Array]:
   """The best linear prediction at `y_t`, and its `coordinates`, `expected`, `doubt` (see `LinearGuess`).
 
   Args:
+    unet: the linear prediction is of its `prediction_type`.
     prior: with directions.
     embedding, heard: voice vectors `[b, 512]`, and whether there is one.
   """
   mean, variances = prior.expected(embedding, heard)
   gaussian = (prior.directions, variances)
-  linear = linear_prediction(prediction_type, schedule, y_t, t, *gaussian, prior.rest, mean)
-  coordinates, doubt = linear_coordinates(prediction_type, schedule, y_t, t, *gaussian, mean)
+  linear = linear_prediction(unet.prediction_type, SCHEDULE, y_t, t, *gaussian, prior.rest, mean)
+  coordinates, doubt = linear_coordinates(unet.prediction_type, SCHEDULE, y_t, t, *gaussian, mean)
   expected = jnp.zeros_like(coordinates)
   if mean is not None:
     basis = prior.directions.reshape(len(prior.directions), -1)
@@ -170,14 +160,11 @@ def sample_portraits(
   *,
   num_steps: int = 25,
   guidance_scale: float = 2.0,
-  guidance_rescale: float = 0.0,
   autoguidance_scale: float = 1.0,
   temperature: float = 1.0,
   voice_temperature: float | None = None,
   sampler: str = 'dpmpp_2m',
   spacing: str = 'trailing',
-  schedule: Schedule = SCHEDULE,
-  prediction_type: str = PREDICTION_TYPE,
   keep: int = 0,
 ) -> PortraitSamples:
   """One portrait for each voice, or many for one; jittable with `networks` and the keyword arguments static.
@@ -209,21 +196,12 @@ def sample_portraits(
   noise = _noise(rng, embedding.shape[0], prior.mean.shape)
   if len(noise) > embedding.shape[0]:
     beta, condition = jax.tree.map(lambda a: jnp.repeat(a, len(noise), axis=0), (beta, condition))
-  shift = beta * prior.mean_for(embedding)
+  shift = beta * prior.mean
   unet = networks['portrait_unet']
 
   def denoise(y_t, t, condition):
-    return predict(
-      unet,
-      params['portrait_unet'],
-      prior,
-      y_t,
-      t,
-      condition,
-      schedule=schedule,
-      prediction_type=prediction_type,
-      autoguidance_scale=autoguidance_scale,
-    )
+    weights = params['portrait_unet']
+    return predict(unet, weights, prior, y_t, t, condition, autoguidance_scale=autoguidance_scale)
 
   def clip(y):
     reach = CLIP_DEVIATIONS * prior.std + 1e-3
@@ -232,13 +210,13 @@ def sample_portraits(
   voiced, open_ = prior.split_noise(noise)
   noise = temperature * open_ + (temperature if voice_temperature is None else voice_temperature) * voiced
   drawn = samplers.sample(
-    guided(denoise, guidance_scale, condition, rescale=guidance_rescale),
-    schedule,
+    guided(denoise, guidance_scale, condition),
+    SCHEDULE,
     noise,
     num_steps=num_steps,
     sampler=sampler,
     spacing=spacing,
-    prediction_type=prediction_type,
+    prediction_type=unet.prediction_type,
     clip=clip,
     keep=keep,
   )

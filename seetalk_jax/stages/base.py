@@ -1,6 +1,5 @@
 """What a training stage is: the networks it trains, those it is given, and one loss."""
 
-import ast
 import dataclasses
 import importlib
 import math
@@ -14,7 +13,7 @@ from flax import linen as nn
 from flax import struct
 
 from seetalk_jax.errors import ConfigError
-from seetalk_jax.models import NETWORKS
+from seetalk_jax.models import registry
 
 PyTree = Any
 Batch = Mapping[str, jax.Array]
@@ -248,31 +247,7 @@ def network_for(name: str, config, given: Mapping[str, nn.Module]) -> nn.Module:
       f'network {name} of stage {config.stage} is neither in config.model nor in config.init: '
       f'say where it is with --config.init.{name}=WORKDIR (or demo)'
     )
-  return make_network(name, config.model[name], dtype=dtype)
-
-
-def make_network(name: str, spec: str, **overrides) -> nn.Module:
-  """`make_network('portrait_unet', 'demo, width=64')`: a network by size name with changed fields.
-
-  Raises:
-    ConfigError: unknown network, size or field; values that are not Python literals.
-  """
-  file, class_name = _network_entry(name)
-  module = importlib.import_module(f'seetalk_jax.models.{file}')
-  size, _, rest = spec.partition(',')
-  if size.strip() not in module.SIZES:
-    raise ConfigError(f'size {size.strip()!r} of {name} is unknown: use one of {", ".join(module.SIZES)}')
-  try:
-    call = ast.parse(f'dict({rest.strip()})', mode='eval').body
-    changes = {keyword.arg: ast.literal_eval(keyword.value) for keyword in call.keywords}
-    if call.args or None in changes:
-      raise ValueError('only field=value')
-  except (SyntaxError, ValueError, AttributeError) as e:
-    raise ConfigError(f"model spec {spec!r} of {name} does not read: write 'SIZE, field=value, ...'") from e
-  cls = getattr(module, class_name)
-  if not hasattr(cls, 'dtype'):
-    overrides.pop('dtype', None)
-  return _construct(name, cls, {**module.SIZES[size.strip()], **changes, **overrides})
+  return registry.make(name, config.model[name], dtype=dtype)
 
 
 def options_of(stage_class: type, config) -> dict[str, Any]:
@@ -314,17 +289,3 @@ def _stage_module(config):
   if config.stage not in STAGES:
     raise ConfigError(f'stage {config.stage!r} is unknown: use one of {", ".join(STAGES)}')
   return importlib.import_module(STAGES[config.stage])
-
-
-def _network_entry(name: str) -> tuple[str, str]:
-  if name not in NETWORKS:
-    raise ConfigError(f'network {name!r} is unknown: use one of {", ".join(NETWORKS)}')
-  return NETWORKS[name]
-
-
-def _construct(name: str, cls: type, fields: Mapping[str, Any]) -> nn.Module:
-  known = {field.name for field in dataclasses.fields(cls) if field.init} - {'parent', 'name'}
-  for field in fields:
-    if field not in known:
-      raise ConfigError(f'field {field!r} is not one of network {name}: use one of {sorted(known)}')
-  return cls(**fields)

@@ -16,7 +16,6 @@ from seetalk_jax.errors import ConfigError
 from seetalk_jax.models import blocks
 from seetalk_jax.models.face_prior import FacePrior, PriorSums, finalize_prior, update_prior
 from seetalk_jax.stages import base
-from seetalk_jax.stages.prototypes import prototype_statistics
 
 
 def prior_statistics(raw: FacePrior) -> dict[str, np.ndarray]:
@@ -145,11 +144,8 @@ class FacePriorStage:
   Attributes:
     components: principal directions that are kept; 0: none. The paper speaks of a statistical prior; that its
       covariance helps the denoiser is our reading.
-    component_portraits: how many portraits they, or the prototypes, are computed from, the first of the pass.
-    with_voice: also measure what the voice vector tells of the coordinates along them, or which voices go with each
-      prototype (our reading too).
-    prototypes: mean faces of so many groups of portraits; a voice leans on those of voices like it instead of on
-      the one mean, if `with_voice` (our reading as well). 0: none. Not together with `components`.
+    component_portraits: how many portraits they are computed from, the first of the pass.
+    with_voice: also measure what the voice vector tells of the coordinates along them (our reading too).
   """
 
   frozen: Mapping[str, nn.Module]
@@ -160,7 +156,6 @@ class FacePriorStage:
   components: int = 0
   component_portraits: int = 2048
   with_voice: bool = False
-  prototypes: int = 0
 
   def batch_spec(self, batch_size: int) -> dict[str, jax.ShapeDtypeStruct]:
     picture = jax.ShapeDtypeStruct((batch_size, self.image_size, self.image_size, 3), jnp.uint8)
@@ -174,7 +169,7 @@ class FacePriorStage:
     autoencoder = self.frozen['autoencoder']
     size = self.image_size // autoencoder.factor
     shape = (size, size, autoencoder.latent_channels)
-    kept = self.component_portraits if self.components or self.prototypes else 0
+    kept = self.component_portraits if self.components else 0
     width = self.frozen['speech_encoder'].embedding_dim if self.with_voice else 0
     return Seen(
       PriorSums.empty(shape), *(jnp.zeros((kept, *each), jnp.float32) for each in (shape, (width,)))
@@ -195,17 +190,9 @@ class FacePriorStage:
 
   def finalize(self, accumulator: Seen) -> dict[str, np.ndarray]:
     statistics = prior_statistics(finalize_prior(accumulator.sums))
-    count = int(accumulator.sums.count)
-    latents = np.asarray(accumulator.latents[:count]) * statistics['latent_scale']
-    embeddings = np.asarray(accumulator.embeddings[:count]) if self.with_voice else None
-    if self.prototypes:
-      if len(latents) < self.prototypes:
-        raise ConfigError(
-          f'{len(latents)} portraits cannot give {self.prototypes} prototypes: raise --config.num_steps or '
-          'lower --config.options.prototypes'
-        )
-      statistics |= prototype_statistics(latents, self.prototypes, embeddings)
     if self.components:
+      count = int(accumulator.sums.count)
+      latents = np.asarray(accumulator.latents[:count]) * statistics['latent_scale']
       if len(latents) <= self.components:
         raise ConfigError(
           f'{len(latents)} portraits cannot give {self.components} directions: raise --config.num_steps or '
@@ -214,18 +201,16 @@ class FacePriorStage:
       found = principal_directions(latents, self.components)
       statistics |= found
       if self.with_voice:
+        embeddings = np.asarray(accumulator.embeddings[:count])
         known = (found['face_prior_directions'], found['face_prior_variances'])
         statistics |= voice_regression(latents, embeddings, *known)
     return statistics
 
   def preview(self, params, frozen, collections, batch, rng) -> np.ndarray:
-    """The prior, decoded: the mean face, and beside it the prototypes."""
+    """The prior, decoded: the mean face."""
     del params, collections, batch, rng
-    latents = jnp.asarray(frozen.statistics['face_prior_mean'])[None]
-    if self.prototypes:
-      latents = jnp.concatenate([latents, frozen.statistics['face_prior_prototypes']])
-    latents = latents / frozen.statistics['latent_scale']
-    image = self.frozen['autoencoder'].apply(frozen.variables('autoencoder'), latents, method='decode')
+    latent = jnp.asarray(frozen.statistics['face_prior_mean'])[None] / frozen.statistics['latent_scale']
+    image = self.frozen['autoencoder'].apply(frozen.variables('autoencoder'), latent, method='decode')
     return blocks.picture_grid([image])
 
 
@@ -239,21 +224,12 @@ def build(config, given: Mapping[str, nn.Module]) -> FacePriorStage:
   """The stage of a configuration.
 
   Raises:
-    ConfigError: `with_voice` without `components` or `prototypes`, or both of these.
+    ConfigError: `with_voice` without `components`.
   """
   options = base.options_of(FacePriorStage, config)
-  if options.get('components') and options.get('prototypes'):
-    # Directions, variances and what voices tell along them are measured around the one mean.
-    raise ConfigError(
-      'options components and prototypes exclude each other: the linear guess is centred on the one mean, and would '
-      'count twice what a voice has chosen among prototypes; set one of them to 0'
-    )
   if options.get('with_voice'):
-    if not options.get('components') and not options.get('prototypes'):
-      raise ConfigError(
-        'option with_voice needs directions or prototypes to speak of: set --config.options.components or '
-        '--config.options.prototypes'
-      )
+    if not options.get('components'):
+      raise ConfigError('option with_voice needs principal directions: set --config.options.components')
     options = {'view': 'portrait_speech', **options}
   _, frozen = base.networks_for(uses(config), config, given)
   return FacePriorStage(frozen=frozen, **options)

@@ -13,11 +13,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from seetalk_jax.diffusion import guidance, objective, process, samplers
+from seetalk_jax.diffusion import guidance, samplers
 from seetalk_jax.models import blocks
 from seetalk_jax.models.mouth import boxes_around, crop_boxes, inside_boxes, mouth_place
 from seetalk_jax.models.sync_expert import NUM_FRAMES
-from seetalk_jax.sampling.motion import CLIP, PREDICTION_TYPE, SCHEDULE
+from seetalk_jax.sampling.motion import CLIP, SCHEDULE
 from seetalk_jax.stages import base, losses
 from seetalk_jax.stages.motion import LIPS
 from seetalk_jax.stages.sync_expert import sync_loss
@@ -35,9 +35,9 @@ class LipRefinerStage(base.StageBase):
 
   `prepare` finds U: the directions of m that move much when only the lips change and little when anything
   else does (a generalised eigenproblem; `encode_truth` of motions whose lip fields were exchanged, codec
-  frozen). Training then corrupts true tracks inside U as M_diff does (noise, blur, delay, faint lips, or
-  M_diff's own estimate) and
-  asks the refiner for the truth: in U, in the rendered mouth region, and by the sync expert.
+  frozen). Training then samples tracks from M_diff, as the refiner meets them at inference, and asks the refiner
+  for their truth: in U, in the rendered mouth region, and by the sync expert. The truth of a sample is the sample
+  with the lips of the true motion: the rest of the face stays as sampled.
 
   Attributes:
     view: `portrait_speech` (portraits to render) or `speech_motion` (longer tracks; no rendering).
@@ -47,11 +47,7 @@ class LipRefinerStage(base.StageBase):
       was given.
     sync_weight, sync_share: sync expert's loss on clips of five frames, and the share of the batch that is drawn for
       it; 0 needs no expert.
-    diffusion_rate: how many tracks are M_diff's estimates instead of corrupted truth; 0 needs no M_diff.
-    least_noise: share of the schedule that lies before the noise that the estimates are made from. Little noise
-      leaves the truth in them, and the refiner would learn to trust what samples do not have.
-    sampled_rate, sample_steps, sample_guidance: how many tracks, of all, M_diff samples from noise alone, and how.
-      Their truth is what they are with the lips of the true motion: the rest of the face stays as sampled.
+    sample_steps, sample_guidance: of sampling from M_diff.
     ridge: against directions that hardly move at all, relative to the mean.
   """
 
@@ -65,9 +61,6 @@ class LipRefinerStage(base.StageBase):
   outside_weight: float = 1.0
   sync_weight: float = 0.05
   sync_share: float = 0.125
-  diffusion_rate: float = 0.5
-  least_noise: float = 0.7
-  sampled_rate: float = 0.0
   sample_steps: int = 6
   sample_guidance: float = 1.5
   velocity_weight: float = 1.0
@@ -151,19 +144,14 @@ class LipRefinerStage(base.StageBase):
   def loss(self, params, frozen, collections, batch, rng, step):
     del step
     codec, variables = self.frozen['motion_codec'], frozen.variables('motion_codec')
-    corrupt_rng, diffusion_rng, pick_rng, sample_rng = jax.random.split(rng, 4)
+    # Four keys, of which the first two are not used: released weights were trained with this split.
+    _, _, pick_rng, sample_rng = jax.random.split(rng, 4)
     truth = batch[self._motion_key]
-    m = codec.apply(variables, truth, method='encode_truth')
     tokens, _ = self.frozen['speech_encoder'].apply(
       frozen.variables('speech_encoder'), batch['speech'], method='encode_tokens'
     )
     subspace = jax.lax.stop_gradient(params['lip_refiner']['subspace'])
-    m_in = corrupt_lips(m, subspace, corrupt_rng)
-    if self.diffusion_rate and 'motion_transformer' in self.frozen:
-      m_in = self._with_estimates(frozen, m, m_in, tokens, diffusion_rng)
-    if self.sampled_rate:
-      m, m_in = self._with_samples(frozen, truth, m, m_in, tokens, sample_rng)
-    m, m_in, tokens = jax.lax.stop_gradient((m, m_in, tokens))
+    m, m_in, tokens = jax.lax.stop_gradient((*self._samples(frozen, truth, tokens, sample_rng), tokens))
     refined = self.networks['lip_refiner'].apply({'params': params['lip_refiner']}, m_in, tokens)
 
     wanted = m @ subspace
@@ -188,66 +176,35 @@ class LipRefinerStage(base.StageBase):
       metrics |= rendered
     return loss, (metrics, collections)
 
-  def _with_estimates(self, frozen, m, m_in, tokens, rng):
-    """Replaces some tracks by M_diff's one-step estimate from a noised truth."""
-    mean, std = frozen.statistics['motion_mean'], frozen.statistics['motion_std']
-    time_rng, noise_rng, pick_rng = jax.random.split(rng, 3)
-    b = m.shape[0]
-    x0 = (m - mean) / std
-    least = min(int(self.least_noise * SCHEDULE.num_steps), SCHEDULE.num_steps - 1)
-    t = jax.random.randint(time_rng, (b,), least, SCHEDULE.num_steps)
-    noise = jax.random.normal(noise_rng, x0.shape)
-    xt = process.add_noise(SCHEDULE, x0, noise, t)
-    prediction = self._diffusion(frozen)(xt, t, tokens)
-    estimate = objective.to_x0(PREDICTION_TYPE, SCHEDULE, prediction, xt, t) * std + mean
-    use = jax.random.uniform(pick_rng, (b, 1, 1)) < self.diffusion_rate
-    return jnp.where(use, estimate, m_in)
-
-  def _diffusion(self, frozen):
-    """`(xt, t, tokens, **options) -> prediction` of M_diff for a portrait at rest."""
-    codec, network = self.frozen['motion_codec'], self.frozen['motion_transformer']
-    rest = codec.apply(
-      frozen.variables('motion_codec'), jnp.zeros((1, codec.truth_dim)), method='encode_truth'
-    )
-    m_0 = (rest - frozen.statistics['motion_mean']) / frozen.statistics['motion_std']
-
-    def predict(xt, t, tokens, **options):
-      portraits = jnp.broadcast_to(m_0, (xt.shape[0], m_0.shape[-1]))
-      return network.apply(frozen.variables('motion_transformer'), xt, t, tokens, portraits, **options)
-
-    return predict
-
-  def _with_samples(self, frozen, truth, m, m_in, tokens, rng):
-    """Replaces the last tracks by M_diff's samples, and their truth by these with the true lips."""
-    count = max(1, round(self.sampled_rate * m.shape[0]))
+  def _samples(self, frozen, truth, tokens, rng):
+    """Tracks sampled from M_diff for a portrait at rest, `[b, n, d]`: with the true lips, and as sampled."""
     codec, variables = self.frozen['motion_codec'], frozen.variables('motion_codec')
-    predict, mean, std = (
-      self._diffusion(frozen),
-      frozen.statistics['motion_mean'],
-      frozen.statistics['motion_std'],
-    )
-    denoise = guidance.guided(
-      lambda xt, t, given: predict(xt, t, given[0], drop=given[1]),
-      self.sample_guidance,
-      (tokens[-count:], jnp.zeros(count, bool)),
-      (tokens[-count:], jnp.ones(count, bool)),
-    )
+    transformer = self.frozen['motion_transformer']
+    mean, std = frozen.statistics['motion_mean'], frozen.statistics['motion_std']
+    rest = codec.apply(variables, jnp.zeros((1, codec.truth_dim)), method='encode_truth')
+    m_0 = (rest - mean) / std
+    b, n, _ = truth.shape
+
+    def predict(xt, t, condition):
+      tokens, drop = condition
+      portraits = jnp.broadcast_to(m_0, (xt.shape[0], m_0.shape[-1]))
+      return transformer.apply(frozen.variables('motion_transformer'), xt, t, tokens, portraits, drop=drop)
+
     sampled = samplers.sample(
-      denoise,
+      guidance.guided(
+        predict, self.sample_guidance, (tokens, jnp.zeros(b, bool)), (tokens, jnp.ones(b, bool))
+      ),
       SCHEDULE,
-      jax.random.normal(rng, m[-count:].shape),
+      jax.random.normal(rng, (b, n, codec.motion_dim)),
       num_steps=self.sample_steps,
-      prediction_type=PREDICTION_TYPE,
+      prediction_type=transformer.prediction_type,
       clip=lambda x0: jnp.clip(x0, -CLIP, CLIP),
     )
     sampled = sampled * std + mean
     seen = codec.apply(variables, sampled, method='read_truth')
-    spoken = seen.at[..., LIPS].set(truth[-count:, :, LIPS])
+    spoken = seen.at[..., LIPS].set(truth[..., LIPS])
     with_lips, without = (codec.apply(variables, x, method='encode_truth') for x in (spoken, seen))
-    return (
-      m.at[-count:].set(sampled + with_lips - without),
-      m_in.at[-count:].set(sampled),
-    )
+    return sampled + with_lips - without, sampled
 
   def _rendering(self, frozen, batch, m, m_in, refined, rng):
     """Rendered mouth regions of refined and true motion, what refinement changed around them, and the sync
@@ -330,37 +287,13 @@ def lip_subspace(lips: np.ndarray, rest: np.ndarray, k: int, ridge: float) -> np
   return basis
 
 
-def corrupt_lips(m: jax.Array, subspace: jax.Array, rng: jax.Array) -> jax.Array:
-  """Tracks `[b, n, d]` damaged inside `subspace [d, k]` as diffusion damages them: faint, late, blurred,
-  noisy."""
-  noise_rng, gain_rng, blur_rng, delay_rng, size_rng = jax.random.split(rng, 5)
-  b = m.shape[0]
-  lips = m @ subspace
-  centre = jnp.mean(lips, axis=1, keepdims=True)
-  spread = jnp.std(lips, axis=(0, 1))
-  damaged = centre + jax.random.uniform(gain_rng, (b, 1, 1), minval=0.6, maxval=1.1) * (lips - centre)
-  edges = jnp.pad(damaged, ((0, 0), (1, 1), (0, 0)), mode='edge')
-  blurred = (edges[:, :-2] + edges[:, 1:-1] + edges[:, 2:]) / 3
-  damaged = jnp.where(jax.random.bernoulli(blur_rng, 0.5, (b, 1, 1)), blurred, damaged)
-  delay = jax.random.randint(delay_rng, (b, 1), -2, 3)
-  index = jnp.clip(jnp.arange(m.shape[1])[None] + delay, 0, m.shape[1] - 1)
-  damaged = jnp.take_along_axis(damaged, index[..., None], axis=1)
-  size = jax.random.uniform(size_rng, (b, 1, 1), maxval=0.6)
-  slow = jax.random.normal(noise_rng, (b, m.shape[1] // 3 + 2, lips.shape[-1]))
-  noise = jnp.repeat(slow, 3, axis=1)[:, : m.shape[1]]
-  damaged = damaged + size * spread * noise
-  return m + (damaged - lips) @ subspace.T
-
-
 def uses(config) -> base.Uses:
-  """The refiner; expert and M_diff as far as the options use them, M_diff's statistics always."""
+  """The refiner, what samples its tracks, and the sync expert where the options use it."""
   option = functools.partial(base.option, LipRefinerStage, config)
-  frozen, statistics = ['speech_encoder', 'motion_codec'], ['motion_transformer']
-  if option('diffusion_rate') or option('sampled_rate'):
-    frozen.append(statistics.pop())
+  frozen = ['speech_encoder', 'motion_codec', 'motion_transformer']
   if option('view') == 'portrait_speech' and option('sync_weight'):
     frozen.append('syncnet' if config.init.get('syncnet') else 'sync_expert')
-  return base.Uses(trained=('lip_refiner',), frozen=tuple(frozen), statistics=tuple(statistics))
+  return base.Uses(trained=('lip_refiner',), frozen=tuple(frozen))
 
 
 def build(config, given: Mapping[str, nn.Module]) -> LipRefinerStage:

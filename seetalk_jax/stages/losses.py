@@ -15,7 +15,6 @@ EYE, LIP, MOUTH = 6, 7, 8
 # Mouth with lips, and eyes with lids and brows, on the resting head: (|x|, y) of the centre, half sizes.
 _REGIONS = (((0.0, -0.62), (0.27, 0.18)), ((0.23, 0.06), (0.23, 0.22)))
 _FRONT = 0.1  # they lie before this z, the back of the mouth too
-_BELOW_NOSE = -0.2  # lips move nothing above this y, on the head, in the hair and behind it
 
 
 def charbonnier(error: jax.Array, epsilon: float = 0.01) -> jax.Array:
@@ -79,11 +78,6 @@ def feature_regions(canonical: jax.Array) -> jax.Array:
   x, y, z = jnp.abs(canonical[..., 0]), canonical[..., 1], canonical[..., 2]
   inside = [(jnp.abs(x - cx) < rx) & (jnp.abs(y - cy) < ry) & (z > _FRONT) for (cx, cy), (rx, ry) in _REGIONS]
   return jnp.stack(inside, axis=-1).astype(jnp.float32)
-
-
-def still_under_speech(canonical: jax.Array) -> jax.Array:
-  """What lips do not move, from a canonical map `[b, h, w, 3]`: `[b, h, w, 1]`, 1 above the mouth and the cheeks."""
-  return (canonical[..., 1:2] > _BELOW_NOSE).astype(jnp.float32)
 
 
 def feature_error(

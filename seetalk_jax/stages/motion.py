@@ -16,7 +16,7 @@ from seetalk_jax.diffusion import objective, process
 from seetalk_jax.errors import ConfigError
 from seetalk_jax.models import blocks
 from seetalk_jax.models.motion_controls import EMOTIONS, style_code
-from seetalk_jax.sampling.motion import PREDICTION_TYPE, SCHEDULE, WINDOW
+from seetalk_jax.sampling.motion import SCHEDULE, WINDOW
 from seetalk_jax.stages import base
 
 LIPS = slice(0, 8)  # fields of the embedded world's motion that speech moves
@@ -138,7 +138,8 @@ class MotionStage(base.StageBase):
     xt = process.add_noise(SCHEDULE, x0, noise, t)
     drop = jax.random.uniform(drop_rng, (n,)) < self.drop_rate
     controls, drop_controls = self._controls(batch, x0, jax.random.fold_in(drop_rng, 1))
-    prediction = self.networks['motion_transformer'].apply(
+    transformer = self.networks['motion_transformer']
+    prediction = transformer.apply(
       {'params': params['motion_transformer']},
       xt,
       t,
@@ -148,13 +149,12 @@ class MotionStage(base.StageBase):
       controls=controls,
       drop_controls=drop_controls,
     )
-    error = jnp.mean(
-      jnp.square(prediction - objective.target(PREDICTION_TYPE, SCHEDULE, x0, noise, t)), axis=(1, 2)
-    )
-    weight = objective.loss_weight(PREDICTION_TYPE, SCHEDULE, t, self.min_snr_gamma or None)
+    target = objective.target(transformer.prediction_type, SCHEDULE, x0, noise, t)
+    error = jnp.mean(jnp.square(prediction - target), axis=(1, 2))
+    weight = objective.loss_weight(transformer.prediction_type, SCHEDULE, t, self.min_snr_gamma or None)
     diffusion = jnp.mean(weight * error)
 
-    estimate = objective.to_x0(PREDICTION_TYPE, SCHEDULE, prediction, xt, t)
+    estimate = objective.to_x0(transformer.prediction_type, SCHEDULE, prediction, xt, t)
     off = estimate - x0
     velocity = jnp.mean(jnp.square(off[:, 1:] - off[:, :-1]))
     loss = diffusion + self.velocity_weight * velocity
@@ -214,10 +214,9 @@ class MotionStage(base.StageBase):
     )
     t = jnp.full((1,), SCHEDULE.num_steps - 1)
     xt = jax.random.normal(rng, x0.shape)
-    prediction = self.networks['motion_transformer'].apply(
-      {'params': params['motion_transformer']}, xt, t, tokens, x0[:, 0]
-    )
-    estimate = objective.to_x0(PREDICTION_TYPE, SCHEDULE, prediction, xt, t)
+    transformer = self.networks['motion_transformer']
+    prediction = transformer.apply({'params': params['motion_transformer']}, xt, t, tokens, x0[:, 0])
+    estimate = objective.to_x0(transformer.prediction_type, SCHEDULE, prediction, xt, t)
     strips = [
       jnp.broadcast_to(a.transpose(0, 2, 1)[..., None] / 3, (1, *a.shape[:0:-1], 3)) for a in (x0, estimate)
     ]

@@ -30,6 +30,8 @@ _PREPARE_BATCHES = 32
 class PortraitStage(base.StageBase):
   """Diffusion of `y = z0 * latent_scale - beta p` (v-prediction, zero terminal SNR).
 
+  That is noise around the prior: `x_t = sqrt(abar) z0 + (1 - sqrt(abar)) beta p + sqrt(1 - abar) eps`, less beta p.
+
   Attributes:
     prior_mode: 'scfp' beta from SAW (the paper's), 'scldm' beta = beta0 (arXiv 2310.03363), 'ldm' beta = 0.
     beta0: the constant weight, where SAW starts as well.
@@ -47,7 +49,6 @@ class PortraitStage(base.StageBase):
   view: str = 'portrait_speech'
   image_size: int = 256
   prior_mode: str = 'scfp'
-  prediction_type: str = sampling.PREDICTION_TYPE
   beta0: float = 1.0
   beta_weight: float = 0.1
   drop_rate: float = 0.12
@@ -136,8 +137,8 @@ class PortraitStage(base.StageBase):
 
     prior = sampling.prior_of(statistics)
     beta = sampling.prior_weight(self.networks, params, statistics, voice)
-    mean = prior.mean_for(voice)
-    wanted = projection_coefficient(latent, mean, per_channel=beta.shape[-1] > 1)
+    mean = prior.mean[None]
+    wanted = projection_coefficient(latent, mean)
     y0 = latent - beta * mean
 
     repeat = functools.partial(jnp.repeat, repeats=self.draws, axis=0)
@@ -155,25 +156,18 @@ class PortraitStage(base.StageBase):
     valid = valid & keep[:, None]
     voice = voice * keep[:, None]
     tokens = tokens * keep[:, None, None]
-    prediction = sampling.predict(
-      self.networks['portrait_unet'],
-      params['portrait_unet'],
-      prior,
-      y_t,
-      t,
-      (tokens, valid, voice),
-      prediction_type=self.prediction_type,
-    )
-    target = objective.target(self.prediction_type, schedule, y0, noise, t)
+    unet = self.networks['portrait_unet']
+    prediction = sampling.predict(unet, params['portrait_unet'], prior, y_t, t, (tokens, valid, voice))
+    target = objective.target(unet.prediction_type, schedule, y0, noise, t)
     error = jnp.mean(jnp.square(prediction - target), axis=(1, 2, 3))
-    weight = objective.loss_weight(self.prediction_type, schedule, t, self.min_snr_gamma or None)
+    weight = objective.loss_weight(unet.prediction_type, schedule, t, self.min_snr_gamma or None)
     diffusion = jnp.mean(weight * error)
     beta_error = jnp.mean(jnp.square(beta - wanted))
     loss = diffusion
     if 'sample_adaptive_weighting' in self.networks:
       loss = loss + self.beta_weight * beta_error
     known_guess = {}
-    if self.guess_draws and self.networks['portrait_unet'].num_directions:
+    if self.guess_draws and unet.num_directions:
       wrong = self._guess_error(params, prior, jax.random.fold_in(rng, 1), latent - beta * mean, known)
       loss = loss + self.guess_weight * wrong
       known_guess = {'guess': wrong}
@@ -208,12 +202,10 @@ class PortraitStage(base.StageBase):
     # The directions are orthonormal: along them noise is noise, and they are the axes.
     along = prior.replace(directions=jnp.eye(k))
     c_t = process.add_noise(schedule, c0, noise, t)
-    linear, coordinates, expected, doubt = sampling.linear_guess(
-      along, c_t, t, voice, heard, prediction_type=self.prediction_type
-    )
+    linear, coordinates, expected, doubt = sampling.linear_guess(unet, along, c_t, t, voice, heard)
     variables = {'params': params['portrait_unet']['guess_refiner']}
     answer = unet.guess_refiner().apply(variables, t, voice, coordinates, expected)
-    wanted = (objective.target(self.prediction_type, schedule, c0, noise, t) - linear) / doubt
+    wanted = (objective.target(unet.prediction_type, schedule, c0, noise, t) - linear) / doubt
     return jnp.mean(jnp.square(answer - wanted))
 
   def preview(self, params, frozen, collections, batch, rng) -> np.ndarray:
@@ -240,7 +232,6 @@ class PortraitStage(base.StageBase):
           key,
           num_steps=self.preview_steps,
           guidance_scale=self.preview_guidance,
-          prediction_type=self.prediction_type,
         )
         rows.append(samples.image)
       return rows
@@ -263,13 +254,11 @@ def build(config, given: Mapping[str, nn.Module]) -> PortraitStage:
   """The stage of a configuration.
 
   Raises:
-    ConfigError: an unknown `prior_mode`, or 'eps' prediction (the schedule ends at zero SNR).
+    ConfigError: an unknown `prior_mode`.
   """
   options = base.options_of(PortraitStage, config)
   mode = options.get('prior_mode', 'scfp')
   if mode not in PRIOR_MODES:
     raise ConfigError(f'option prior_mode={mode!r} is unknown: use one of {", ".join(PRIOR_MODES)}')
-  if options.get('prediction_type', 'v') not in ('v', 'x0'):
-    raise ConfigError("option prediction_type must be 'v' or 'x0': the schedule ends at zero SNR")
   networks, frozen = base.networks_for(uses(config), config, given)
   return PortraitStage(networks=networks, frozen=frozen, **options)

@@ -16,7 +16,6 @@ from seetalk_jax.models.canonical import match_canonical
 from seetalk_jax.models.codebook import straight_through_lookup
 from seetalk_jax.stages import base, critics, losses
 from seetalk_jax.stages.code_transformer import code_losses, init_renderer
-from seetalk_jax.stages.motion import LIPS
 from seetalk_jax.stages.motion_codec import KEPT, head_mask, pair_spec, trainable_but
 
 
@@ -33,11 +32,7 @@ class RenderStage(critics.CriticOptions, base.StageBase):
     truth_rate: how often the target's motion comes from the truth encoder.
     motion_noise: on the target's motion, in units of its spread.
     fusion_low: the fusion weight is 1 for half of the batch, and between this and 1 for the rest.
-    train_appearance: also train `phi_id`; off, its features need no gradient.
     code_weight: of the cross-entropy to the target's codes.
-    still_weight: of how far other lips move what lies above them: the flow there, in cells, and the warped picture;
-      needs truth, and costs a second warp.
-    plain_weight: of the codec's own decoder, which is trained along when above 0.
   """
 
   networks: Mapping[str, nn.Module]
@@ -50,7 +45,6 @@ class RenderStage(critics.CriticOptions, base.StageBase):
   truth_rate: float = 0.4
   motion_noise: float = 0.05
   fusion_low: float = 0.3
-  train_appearance: bool = False
   pixel_weight: float = 1.0
   edge_weight: float = 1.0
   warped_weight: float = 0.3
@@ -60,8 +54,6 @@ class RenderStage(critics.CriticOptions, base.StageBase):
   feature_flow_weight: float = 0.2
   occlusion_weight: float = 0.2
   code_weight: float = 0.05
-  still_weight: float = 0.0
-  plain_weight: float = 0.0
   label_smoothing: float = 0.05
 
   def batch_spec(self, batch_size: int) -> dict[str, jax.ShapeDtypeStruct]:
@@ -74,11 +66,8 @@ class RenderStage(critics.CriticOptions, base.StageBase):
     return params | critics.init_discriminator(self.networks, rng, self.image_size), {}
 
   def trainable(self, params: Mapping[str, Any]) -> Any:
-    """Everything but phi_m and the truth networks, `phi_id` and the plain decoder as the options say."""
-    kept = set(KEPT)
-    kept |= set() if self.train_appearance else {'identity_encoder', 'motion_modes'}
-    kept |= set() if self.plain_weight else {'decoder'}
-    return trainable_but(kept, params)
+    """Everything but phi_m, the truth networks, `phi_id` and the codec's own decoder."""
+    return trainable_but({*KEPT, 'identity_encoder', 'motion_modes', 'decoder'}, params)
 
   def loss(self, params, frozen, collections, batch, rng, step):
     codec = self.networks['motion_codec']
@@ -98,8 +87,7 @@ class RenderStage(critics.CriticOptions, base.StageBase):
       m_target = jnp.where(use_truth, from_truth, m_target)
     m_target = losses.noisy_motion(m_target, noise_rng, self.motion_noise)
     m_source, m_target = stop((m_source, m_target))
-    appearance = run(source, method='appearance')
-    appearance = appearance if self.train_appearance else stop(appearance)
+    appearance = stop(run(source, method='appearance'))
     warped = run(appearance, m_source, m_target, method='warp')
 
     ramp = jax.random.uniform(
@@ -144,18 +132,9 @@ class RenderStage(critics.CriticOptions, base.StageBase):
       metrics |= {**found, 'features': features, 'features_hidden': hidden}
       visible = jnp.where(is_known > 0, truth.visible, visible)
       head = head_mask(batch)
-      if self.still_weight:
-        moved = run(appearance, m_source, m_target + stop(self._other_lips(run, batch)), method='warp')
-        still = self._still(moved, jax.tree.map(stop, warped), is_known, batch['target_canonical'])
-        loss += self.still_weight * still
-        metrics['still'] = still
     shown = blocks.upsample_nearest(visible, 4)
     copied = losses.weighted_mean(losses.charbonnier(warped.image - target), shown * weight)
     loss += self.warped_weight * copied
-    if self.plain_weight:
-      plain = run(jax.tree.map(stop, warped), method='decode')
-      loss += self.plain_weight * jnp.mean(weight * losses.charbonnier(plain - target))
-      metrics['psnr_plain'] = losses.psnr(plain, target, head)
     metrics |= {
       'warped': copied,
       'psnr': losses.psnr(image, target),
@@ -163,20 +142,6 @@ class RenderStage(critics.CriticOptions, base.StageBase):
       'psnr_warped': losses.psnr(warped.image, target, head),
     }
     return loss, (metrics, collections)
-
-  def _other_lips(self, run, batch):
-    """What `m` changes by, `[b, d]`, when a row's lips become those of the next."""
-    motion = jnp.where(batch['known'][:, None] > 0, batch['target_motion'], 0.0)
-    spoken = motion.at[:, LIPS].set(jnp.roll(motion, 1, axis=0)[:, LIPS])
-    return run(spoken, method='encode_truth') - run(motion, method='encode_truth')
-
-  def _still(self, moved, warped, is_known, canonical):
-    """How far what lies above the lips is moved by them, scalar."""
-    where = is_known * losses.still_under_speech(canonical)
-    cells = jnp.array(warped.flow.shape[2:0:-1], jnp.float32)
-    flow = losses.weighted_mean(losses.charbonnier((moved.flow - warped.flow) * cells), where)
-    change = losses.charbonnier(moved.image - warped.image)
-    return flow + losses.weighted_mean(change, blocks.upsample_nearest(where, 4))
 
   def _draw(self, params, frozen, warped, fusion):
     logits = self.networks['code_transformer'].apply({'params': params['code_transformer']}, warped.features)

@@ -13,7 +13,7 @@ import numpy as np
 import orbax.checkpoint as ocp
 from flax import linen as nn
 
-from seetalk_jax import described
+from seetalk_jax import described, retired
 from seetalk_jax.errors import CheckpointError, ConfigError
 from seetalk_jax.training.by_path import path_of
 from seetalk_jax.training.state import TrainState
@@ -94,13 +94,13 @@ class Checkpoints:
     """Until the save in the background is complete on disk."""
     self._manager.wait_until_finished()
 
-  def restore(self, abstract: TrainState, step: int | None = None) -> tuple[TrainState, dict[str, Any]]:
-    """(state, meta) at `step` (the latest), laid out by the shardings of `abstract` (any other mesh is fine).
+  def restore(self, abstract: TrainState) -> tuple[TrainState, dict[str, Any]]:
+    """(state, meta) of the latest checkpoint, laid out by the shardings of `abstract` (any other mesh is fine).
 
     Raises:
       CheckpointError: the first array whose path or shape differs, with both shapes.
     """
-    step = self._step(step)
+    step = self._step(None)
     for name in ('params', 'collections', 'statistics'):
       self._check(step, name, getattr(abstract, name))
     found = self._found(step)
@@ -262,7 +262,8 @@ def load_stage_result(workdir: str | pathlib.Path, step: int | None = None) -> S
   Low-rank factors are added to their bases, which are read from where the run had them.
 
   Raises:
-    CheckpointError: the directory is not a training run, has no checkpoint yet, or a base is not what it was.
+    CheckpointError: the directory is not a training run, has no checkpoint yet, has statistics that are no longer
+      supported, or a base is not what it was.
   """
   workdir = pathlib.Path(workdir)
   if not (workdir / CONFIG_FILE).exists():
@@ -271,6 +272,7 @@ def load_stage_result(workdir: str | pathlib.Path, step: int | None = None) -> S
   with Checkpoints(workdir) as checkpoints:
     step = step if step is not None else checkpoints.latest
     parts = checkpoints.read(('ema_params', 'collections', 'statistics'), step)
+  retired.check_statistics(parts['statistics'], str(workdir))
   params = parts['ema_params']
   if written.get('adapted'):
     from seetalk_jax.training import lora  # only here: it reads bases by this very function

@@ -6,8 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-
-from seetalk_jax.convert import network
+from in_memory import convert
 
 pytestmark = pytest.mark.parity
 
@@ -37,7 +36,7 @@ def pair(request, tmp_path_factory):
   folder = tmp_path_factory.mktemp('vae')
   torch.save(reference.state_dict(), folder / 'diffusion_pytorch_model.bin')  # the other kind of file
   (folder / 'config.json').write_text(json.dumps(dict(reference.config), default=list))
-  converted = network.convert('sd-vae', folder)
+  converted = convert('sd-vae', folder)
   return reference, converted.module, converted.params
 
 

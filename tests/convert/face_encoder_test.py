@@ -6,10 +6,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from in_memory import convert
 from safetensors.numpy import save_file
 
 from seetalk_jax import cli, released
-from seetalk_jax.convert import network
 from seetalk_jax.errors import CheckpointError
 
 # channels and blocks per stage, side of the last map, width of the embedding
@@ -118,7 +118,7 @@ def test_an_iresnet_becomes_a_release(tmp_path, capsys):
 def test_names_of_training_on_several_devices_are_known(tmp_path):
   iresnet_source(tmp_path / 'one')
   iresnet_source(tmp_path / 'many', prefix='module.')
-  one, many = (network.convert('arcface', tmp_path / name) for name in ('one', 'many'))
+  one, many = (convert('arcface', tmp_path / name) for name in ('one', 'many'))
   assert one.module == many.module
   jax.tree.map(np.testing.assert_array_equal, one.params, many.params)
 
@@ -137,7 +137,7 @@ def test_what_is_no_iresnet_is_named(tmp_path, name, value, message):
   tensors = iresnet_source(tmp_path) | {name: value}
   save_file({k: v for k, v in tensors.items() if v is not None}, tmp_path / 'backbone.safetensors')
   with pytest.raises(CheckpointError, match=message):
-    network.convert('arcface', tmp_path)
+    convert('arcface', tmp_path)
 
 
 def test_a_vit_becomes_a_release_that_training_completes(tmp_path, capsys):
@@ -170,14 +170,14 @@ def test_a_vit_becomes_a_release_that_training_completes(tmp_path, capsys):
 def test_other_vits_are_refused(tmp_path, changes, message):
   vit_source(tmp_path, **changes)
   with pytest.raises(CheckpointError, match=message):
-    network.convert('vit', tmp_path)
+    convert('vit', tmp_path)
 
 
 def test_a_vit_needs_its_configuration(tmp_path):
   vit_source(tmp_path)
   (tmp_path / 'config.json').unlink()
   with pytest.raises(CheckpointError, match=r'vit needs the config\.json'):
-    network.convert('vit', tmp_path)
+    convert('vit', tmp_path)
 
 
 def reference_iresnet(channels, depths, side, embedding):
@@ -241,7 +241,7 @@ def converted_iresnet(size, folder):
         statistic.mul_(torch.empty(statistic.shape).uniform_(0.8, 1.25))
   reference.eval()
   torch.save(reference.state_dict(), folder / 'backbone.pth')
-  converted = network.convert('arcface', folder)
+  converted = convert('arcface', folder)
   assert converted.fresh == ()
   return lambda x: reference(x.permute(0, 3, 1, 2)), converted.module, converted.params
 
@@ -262,7 +262,7 @@ def converted_vit(size, folder):
     (folder / 'config.json').write_text(json.dumps(config.to_dict()))
   else:
     reference.save_pretrained(folder)
-  converted = network.convert('vit', folder)
+  converted = convert('vit', folder)
   # The new layer is made to show the class token itself.
   width = VITS[size]['hidden_size']
   dense = {'kernel': np.eye(width, 512, dtype=np.float32), 'bias': np.zeros(512, np.float32)}

@@ -7,10 +7,12 @@ import golden_weights
 import jax
 import numpy as np
 import pytest
+from in_memory import convert
 from safetensors.numpy import save_file
 
 from seetalk_jax.convert import network
 from seetalk_jax.errors import CheckpointError
+from seetalk_jax.models import registry
 
 GOLDEN = pathlib.Path(__file__).parent / 'golden'
 
@@ -37,7 +39,7 @@ def close(ours, theirs, tolerance=1e-4):
 @pytest.mark.parity
 def test_syncnet_gives_what_the_published_program_gave(tmp_path):
   shapes, theirs = golden('syncnet')
-  converted = network.convert('syncnet', written(tmp_path, shapes))
+  converted = convert('syncnet', written(tmp_path, shapes))
   module, params = converted.module, converted.params
   assert converted.fresh == () and module.embedding_dim == 1024 and module.norm == 'none'
   frames = golden_weights.random_input('syncnet frames', (2, 5, 224, 224, 3))
@@ -54,9 +56,9 @@ def test_syncnet_gives_what_the_published_program_gave(tmp_path):
 @pytest.mark.parity
 def test_codeformer_512_gives_what_the_published_program_gave(tmp_path):
   shapes, theirs = golden('codeformer')
-  converted = network.convert('codeformer', written(tmp_path, shapes))
+  converted = convert('codeformer', written(tmp_path, shapes))
   module, params = converted.module, converted.params
-  assert converted.fresh == () and module == type(module).build('base')
+  assert converted.fresh == () and module == registry.make('codeformer', 'base')
   assert sum(np.prod(shape) for shape in shapes.values()) == sum(a.size for a in jax.tree.leaves(params))
   image = golden_weights.random_input('codeformer image', (1, 512, 512, 3))
 

@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from in_memory import convert
 from safetensors.numpy import save_file
 
 from seetalk_jax.convert import network
@@ -46,7 +47,7 @@ def test_lpips_is_the_package_s(net, side, tmp_path):
     net=net, pnet_rand=True, verbose=False
   )  # its own weights per channel, a random trunk
   torch.save(reference.state_dict(), tmp_path / 'lpips.pth')
-  converted = network.convert('lpips', tmp_path / 'lpips.pth')
+  converted = convert('lpips', tmp_path / 'lpips.pth')
   assert (
     converted.module.calibrated and converted.module.architecture == {'vgg': 'vgg16', 'alex': 'alex'}[net]
   )
@@ -79,7 +80,7 @@ def test_features_are_torchvision_s(name, tmp_path):
   torch.manual_seed(0)
   reference = getattr(torchvision.models, name)(weights=None).eval()
   torch.save(reference.state_dict(), tmp_path / f'{name}.pth')
-  converted = network.convert('vgg', tmp_path / f'{name}.pth')
+  converted = convert('vgg', tmp_path / f'{name}.pth')
   assert not converted.module.calibrated
   image = np.random.default_rng(2).uniform(-1, 1, (1, 64, 80, 3)).astype(np.float32)
   mean, spread = (torch.tensor(v).view(3, 1, 1) for v in ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)))
@@ -104,7 +105,7 @@ def test_features_are_torchvision_s(name, tmp_path):
 def test_a_distance_is_one(tmp_path):
   """Nothing between a picture and itself, as much one way as the other, and a gradient that is finite there."""
   for calibrated in (True, False):
-    converted = network.convert('lpips' if calibrated else 'vgg', source(tmp_path, calibrated=calibrated))
+    converted = convert('lpips' if calibrated else 'vgg', source(tmp_path, calibrated=calibrated))
     assert converted.module == PerceptualTower('alex', calibrated, 0.125)
     rng = np.random.default_rng(3)
     one, other = (rng.uniform(-1, 1, (2, 64, 64, 3)).astype(np.float32) for _ in range(2))

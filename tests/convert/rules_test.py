@@ -6,11 +6,11 @@ import sys
 
 import numpy as np
 import pytest
+from in_memory import convert, read_all
 from safetensors.numpy import save_file
 
 from seetalk_jax import cli, released
-from seetalk_jax.convert import network
-from seetalk_jax.convert.rules import Rule, affine, convert, convolution, linear
+from seetalk_jax.convert.rules import Rule, affine, convolution, linear, plan
 from seetalk_jax.convert.tensors import open_tensors
 from seetalk_jax.errors import CheckpointError
 
@@ -40,7 +40,7 @@ def source(tmp_path, **changes):
 
 
 def test_every_tensor_finds_its_place(tmp_path):
-  found = convert(source(tmp_path), RULES, WANTED)
+  found = read_all(plan(source(tmp_path), RULES, WANTED))
   assert found.keys() == WANTED.keys()
   np.testing.assert_array_equal(found['layers_0/fc/kernel'], np.arange(6).reshape(2, 3).T)
   np.testing.assert_array_equal(found['conv/kernel'], [0, 2, 4, 6])
@@ -59,11 +59,11 @@ def test_every_tensor_finds_its_place(tmp_path):
 )
 def test_what_does_not_fit_is_named(tmp_path, changes, message):
   with pytest.raises(CheckpointError, match=message):
-    convert(source(tmp_path, **changes), RULES, WANTED)
+    plan(source(tmp_path, **changes), RULES, WANTED)
 
 
 def test_fresh_parameters_may_be_missing(tmp_path):
-  found = convert(source(tmp_path), RULES, {**WANTED, 'head/kernel': (9, 9)}, fresh=('head/',))
+  found = plan(source(tmp_path), RULES, {**WANTED, 'head/kernel': (9, 9)}, fresh=('head/',))
   assert 'head/kernel' not in found
 
 
@@ -81,7 +81,7 @@ def test_shards_are_read_as_one(tmp_path):
   where = {name: f'model-{int(i >= 2)}.safetensors' for i, name in enumerate(names)}
   (tmp_path / 'model.safetensors').unlink()
   (tmp_path / 'model.safetensors.index.json').write_text(json.dumps({'weight_map': where}))
-  assert convert(open_tensors(tmp_path), RULES, WANTED).keys() == WANTED.keys()
+  assert plan(open_tensors(tmp_path), RULES, WANTED).keys() == WANTED.keys()
   (tmp_path / 'model-1.safetensors').unlink()
   with pytest.raises(CheckpointError, match=r'shard is missing.*model-1'):
     open_tensors(tmp_path)
@@ -122,4 +122,4 @@ def test_unknown_kinds_and_missing_configurations_are_named(tmp_path):
   autoencoder_source(tmp_path)
   (tmp_path / 'config.json').unlink()
   with pytest.raises(CheckpointError, match=r'needs the config\.json'):
-    network.convert('wavlm', tmp_path)
+    convert('wavlm', tmp_path)

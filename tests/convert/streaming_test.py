@@ -6,6 +6,7 @@ import tracemalloc
 
 import numpy as np
 import pytest
+from in_memory import convert
 from safetensors.numpy import load_file, save_file
 
 from seetalk_jax import cli, described, released
@@ -41,7 +42,7 @@ def test_a_plan_reads_nothing_until_asked(tmp_path, reads):
   assert sum(leaf.size for leaf in leaves.values()) == sum(array.size for array in sources.values())
   np.asarray(leaves['encoder/conv_in/kernel'])
   assert reads == ['encoder.conv_in.weight']
-  whole = described.flatten(network.convert('sd-vae', tmp_path).params)
+  whole = described.flatten(convert('sd-vae', tmp_path).params)
   assert whole.keys() == leaves.keys()
   for path, array in whole.items():
     np.testing.assert_array_equal(array, leaves[path])

@@ -6,11 +6,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from in_memory import convert
 
-from seetalk_jax.convert import network
 from seetalk_jax.convert.unet import FRESH
-from seetalk_jax.models import blocks
-from seetalk_jax.models.portrait_unet import PortraitUNet
+from seetalk_jax.models import blocks, registry
 
 SMALL = dict(block_out_channels=(32, 64), layers_per_block=1, norm_num_groups=8, cross_attention_dim=24)
 CASES = {
@@ -49,7 +48,7 @@ def pair(request, tmp_path_factory):
   folder = tmp_path_factory.mktemp('unet')
   save_file(reference.state_dict(), folder / 'diffusion_pytorch_model.safetensors')
   (folder / 'config.json').write_text(json.dumps(dict(reference.config), default=list))
-  converted = network.convert('sd-unet', folder)
+  converted = convert('sd-unet', folder)
   assert converted.fresh == FRESH
   return reference, converted.module._unet(), converted.params
 
@@ -100,7 +99,7 @@ def test_the_gradient_of_the_latents_is_the_reference_s(pair):
 
 
 def test_the_base_unet_has_stable_diffusion_s_parameters():
-  portrait = PortraitUNet.build('base')
+  portrait = registry.make('portrait_unet', 'base')
   spec = [jax.ShapeDtypeStruct(shape, jnp.float32) for shape in ((1, 64, 64, 4), (1,), (1, 77, 768))]
   unet = portrait._unet()
   params = jax.eval_shape(unet.init, jax.random.key(0), *spec)['params']

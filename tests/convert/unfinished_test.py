@@ -7,8 +7,7 @@ import pytest
 
 from seetalk_jax import described, example_inputs, released
 from seetalk_jax.errors import CheckpointError
-from seetalk_jax.models import blocks
-from seetalk_jax.models.portrait_unet import PortraitUNet
+from seetalk_jax.models import blocks, registry
 from seetalk_jax.training import given
 
 FRESH = ('voice_proj/', 'token_proj/')
@@ -17,7 +16,7 @@ FRESH = ('voice_proj/', 'token_proj/')
 @pytest.fixture(scope='module')
 def unfinished(tmp_path_factory):
   """(module, all its parameters, folder of a release that lacks FRESH)."""
-  module = PortraitUNet.build('tiny')
+  module = registry.make('portrait_unet', 'tiny')
   inputs, _ = example_inputs.of('portrait_unet', module)
   arrays = [jnp.zeros(a.shape, a.dtype) for a in inputs]
   params = jax.tree.map(np.asarray, blocks.init_params(module, jax.random.key(0), *arrays))

@@ -6,8 +6,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from in_memory import convert
 
-from seetalk_jax.convert import network
 from seetalk_jax.models.wav2vec import num_states
 
 pytestmark = pytest.mark.parity
@@ -55,7 +55,7 @@ def pair(request, tmp_path_factory):
   folder = tmp_path_factory.mktemp(request.param)
   save_file({k: v.contiguous() for k, v in reference.state_dict().items()}, folder / 'model.safetensors')
   (folder / 'config.json').write_text(json.dumps(config.to_dict()))
-  converted = network.convert(kind, folder)
+  converted = convert(kind, folder)
   return reference, converted.module, converted.params
 
 

@@ -47,7 +47,7 @@ def test_x0_is_the_posterior_mean(t):
   np.testing.assert_allclose(objective.to_x0('v', SCHEDULE, v, *args[:2]), x0, atol=2e-4)
   if t < 999:
     eps = linear_prediction('eps', SCHEDULE, *args)
-    np.testing.assert_allclose(objective.to_eps('x0', SCHEDULE, x0, *args[:2]), eps, atol=2e-3)
+    np.testing.assert_allclose(objective.to_x0('eps', SCHEDULE, eps, *args[:2]), x0, atol=2e-3)
 
 
 @pytest.mark.parametrize('prediction_type', ['x0', 'v', 'eps'])

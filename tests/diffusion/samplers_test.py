@@ -148,14 +148,12 @@ def test_kept_estimates_end_with_the_result(sampler, keep):
 
 
 @pytest.mark.parametrize('sampler', SAMPLERS)
-def test_clip_and_blend_see_every_estimate(sampler):
+def test_clip_sees_every_estimate(sampler):
   noise = jax.random.normal(jax.random.key(0), (4, 8))
   run = functools.partial(sample, gaussian_denoiser(0.0, 2.0), SCHEDULE, noise, num_steps=8, sampler=sampler)
   _, clipped = run(clip=lambda x: jnp.clip(x, -0.5, 0.5), keep=8)
   assert jnp.max(jnp.abs(clipped)) <= 0.5
-  _, blended = run(blend=lambda x: jnp.broadcast_to(jnp.mean(x, 0), x.shape), keep=8)
-  assert jnp.max(jnp.std(blended, axis=1)) < 1e-5
-  assert jnp.max(jnp.std(run(), axis=0)) > 0.5
+  assert jnp.max(jnp.abs(run())) > 0.5
 
 
 def test_mistakes_are_named():
@@ -189,5 +187,3 @@ def test_guidance_scales_the_difference():
   np.testing.assert_allclose(guided(denoise, 3.0, condition)(xt, t), 3 * condition['c'] + 10)
   null = {'c': jnp.ones((1, 2))}
   np.testing.assert_allclose(guided(denoise, 3.0, condition, null)(xt, t), 3 * condition['c'] - 2 + 10)
-  rescaled = guided(denoise, 3.0, condition, rescale=1.0)(xt, t)
-  np.testing.assert_allclose(jnp.std(rescaled, axis=1), jnp.std(condition['c'], axis=1), rtol=1e-4)

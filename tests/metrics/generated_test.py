@@ -5,9 +5,9 @@ import sys
 
 import numpy as np
 import pytest
+from read_video import read_video
 
 from seetalk_jax.errors import InputError
-from seetalk_jax.media import video
 from seetalk_jax.metrics import generated, recordings
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent.parent))
@@ -69,6 +69,6 @@ def test_every_recording_becomes_a_video(generator, tmp_path):
   soundfile.write(tmp_path / 'in' / 'one.wav', _speech(0.5), 16_000)
   figures = recordings.recording_figures(str(tmp_path / 'in'), str(tmp_path / 'out'), generator.pipe, seed=0)
   assert figures[0].value == 100
-  assert sum(1 for _ in video.read_video(tmp_path / 'out' / 'one.mp4')) == 13
+  assert sum(1 for _ in read_video(tmp_path / 'out' / 'one.mp4')) == 13
   with pytest.raises(InputError, match='no recordings'):
     recordings.recording_figures(str(tmp_path / 'none'), str(tmp_path / 'out'), generator.pipe, seed=0)

@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 from seetalk_jax.metrics import pictures, reenactment, refinement, sync
-from seetalk_jax.models import blocks
-from seetalk_jax.models.sync_expert import SyncExpert
+from seetalk_jax.models import blocks, registry
 
 
 def video(seed, noise, noise_without, leak=0.0):
@@ -76,7 +75,7 @@ def test_similarity_and_sharpness_of_pictures():
 
 
 def test_an_expert_looks_at_the_mouth_alone():
-  expert = SyncExpert.build('tiny')
+  expert = registry.make('sync_expert', 'tiny')
   inputs = jnp.zeros((1, 3200)), jnp.zeros((1, 5, 48, 96, 3))
   judge = sync.SyncJudge(expert, blocks.init_params(expert, jax.random.key(0), *inputs))
   rng = np.random.default_rng(0)

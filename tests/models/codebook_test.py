@@ -5,10 +5,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from seetalk_jax.models import blocks
+from seetalk_jax.models import blocks, registry
 from seetalk_jax.models.codebook import STATE, Codebook, nearest_codes, straight_through_lookup, update_codes
-from seetalk_jax.models.hr_decoder import HRDecoder, from_codebook
-from seetalk_jax.models.motion_codec import MotionCodec, warped_spec
+from seetalk_jax.models.hr_decoder import from_codebook
+from seetalk_jax.models.motion_codec import warped_spec
 
 
 def test_update_matches_numpy():
@@ -60,7 +60,7 @@ def test_lookup_is_straight_through():
 
 @pytest.fixture(scope='module')
 def book():
-  module = Codebook.build('tiny')
+  module = registry.make('codebook', 'tiny')
   image = jax.random.uniform(jax.random.key(0), (2, 32, 32, 3), minval=-1)
   return module, blocks.init_variables(module, jax.random.key(0), image), image
 
@@ -92,12 +92,12 @@ def test_codes_move_only_in_training(book):
 
 def test_hr_decoder_starts_as_the_codebook_and_obeys_the_weight(book):
   module, variables, _ = book
-  codec = MotionCodec.build('tiny')
+  codec = registry.make('motion_codec', 'tiny')
   spec = warped_spec(codec, 64, 1)
   rng = np.random.default_rng(0)
   warped = jax.tree.map(lambda s: jnp.asarray(rng.standard_normal(s.shape), jnp.float32), spec)
   codes = blocks.unit(jax.random.normal(jax.random.key(0), (1, 4, 4, 8)))
-  decoder = HRDecoder.build('tiny')
+  decoder = registry.make('hr_decoder', 'tiny')
   params = from_codebook(blocks.init_params(decoder, jax.random.key(1), codes, warped), variables['params'])
   plain = module.apply(variables, codes, method='decode')
   np.testing.assert_allclose(decoder.apply({'params': params}, codes, warped, 0.0), plain, atol=1e-5)
@@ -114,5 +114,5 @@ def test_hr_decoder_starts_as_the_codebook_and_obeys_the_weight(book):
   with pytest.raises(ValueError, match='widths'):
     from_codebook(
       params,
-      Codebook.build({'widths': (16, 16, 32)}).init(jax.random.key(0), jnp.zeros((1, 32, 32, 3)))['params'],
+      Codebook(widths=(16, 16, 32)).init(jax.random.key(0), jnp.zeros((1, 32, 32, 3)))['params'],
     )

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from seetalk_jax import described
-from seetalk_jax.models import FaceEncoder, blocks
+from seetalk_jax.models import FaceEncoder, blocks, registry
 from seetalk_jax.models.iresnet import IResBlock, IResNet
 
 SMALL_VIT = dict(
@@ -23,8 +23,13 @@ COUNTS = {
 }
 
 
+def encoder(size):
+  """A size by name, or the encoder of a dict of fields."""
+  return FaceEncoder(**size) if isinstance(size, dict) else registry.make('face_encoder', size)
+
+
 def shapes(size):
-  return described.shapes_of('face_encoder', FaceEncoder.build(size))
+  return described.shapes_of('face_encoder', encoder(size))
 
 
 @pytest.mark.parametrize('size', COUNTS)
@@ -51,7 +56,7 @@ def test_paths_are_flat():
 @pytest.mark.parametrize('size', [SMALL_IRESNET, SMALL_IRESNET | dict(norm='frozen'), SMALL_VIT])
 def test_unit_vectors_and_gradients_that_recomputing_does_not_change(size):
   images = jax.random.uniform(jax.random.key(0), (2, 40, 40, 3), minval=-1)
-  module = FaceEncoder.build(size)
+  module = encoder(size)
   params = blocks.init_params(module, jax.random.key(1), images)
 
   def loss(params, module):

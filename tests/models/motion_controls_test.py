@@ -7,6 +7,7 @@ import ml_collections
 import numpy as np
 import pytest
 
+from seetalk_jax.models import registry
 from seetalk_jax.models.motion_controls import CONTROLS, EMOTIONS, style_code
 from seetalk_jax.models.motion_transformer import MotionTransformer
 from seetalk_jax.stages import base
@@ -111,8 +112,6 @@ def test_mistakes_are_named(network):
 @pytest.mark.slow
 def test_the_stage_teaches_controls():
   from seetalk_jax.models import blocks
-  from seetalk_jax.models.motion_codec import MotionCodec
-  from seetalk_jax.models.speech_encoder import SpeechEncoder
 
   config = ml_collections.ConfigDict(
     {
@@ -130,9 +129,11 @@ def test_the_stage_teaches_controls():
   picture = jnp.zeros((1, 64, 64, 3))
   frozen = base.Frozen(
     params={
-      'motion_codec': blocks.init_params(MotionCodec.build('tiny'), jax.random.key(0), picture, picture),
+      'motion_codec': blocks.init_params(
+        registry.make('motion_codec', 'tiny'), jax.random.key(0), picture, picture
+      ),
       'speech_encoder': blocks.init_params(
-        SpeechEncoder.build('tiny'), jax.random.key(1), jnp.zeros((1, 16_000))
+        registry.make('speech_encoder', 'tiny'), jax.random.key(1), jnp.zeros((1, 16_000))
       ),
     },
     statistics={'motion_mean': jnp.zeros(256), 'motion_std': jnp.ones(256)},

@@ -5,14 +5,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from seetalk_jax.models import blocks
+from seetalk_jax.models import blocks, registry
 from seetalk_jax.models.code_transformer import CodeTransformer
-from seetalk_jax.models.codebook import Codebook
 from seetalk_jax.models.hr_decoder import HRDecoder
-from seetalk_jax.models.lip_refiner import LipRefiner
-from seetalk_jax.models.motion_codec import MotionCodec, warped_spec
-from seetalk_jax.models.motion_transformer import MotionTransformer
-from seetalk_jax.models.sync_expert import SyncExpert
+from seetalk_jax.models.motion_codec import warped_spec
 
 
 def normal(seed, *shape):
@@ -26,7 +22,7 @@ def stirred(params, scale=0.1, seed=0):
 
 @pytest.fixture(scope='module')
 def codec():
-  module = MotionCodec.build('tiny')
+  module = registry.make('motion_codec', 'tiny')
   image = jnp.zeros((1, 64, 64, 3))
   return module, blocks.init_params(module, jax.random.key(0), image, image)
 
@@ -70,7 +66,7 @@ def test_truth_goes_both_ways(codec):
 
 @pytest.fixture(scope='module')
 def transformer():
-  module = MotionTransformer.build('tiny')
+  module = registry.make('motion_transformer', 'tiny')
   inputs = normal(0, 2, 12, 256), jnp.array([3.0, 900.0]), normal(1, 2, 12, 32), normal(2, 2, 256)
   return module, stirred(blocks.init_params(module, jax.random.key(0), *inputs)), inputs
 
@@ -98,7 +94,7 @@ def test_dropped_speech_is_not_heard(transformer):
 
 
 def test_refinement_moves_m_only_inside_the_subspace():
-  module = LipRefiner.build('tiny')
+  module = registry.make('lip_refiner', 'tiny')
   m, tokens = normal(0, 2, 9, 256), normal(1, 2, 9, 32)
   params = blocks.init_params(module, jax.random.key(0), m, tokens)
   np.testing.assert_array_equal(module.apply({'params': params}, m, tokens), m)  # fresh: no correction
@@ -121,7 +117,7 @@ def test_refinement_moves_m_only_inside_the_subspace():
 
 
 def test_sync_expert_embeds_on_the_sphere():
-  module = SyncExpert.build('tiny')
+  module = registry.make('sync_expert', 'tiny')
   speech, mouth = 0.1 * normal(0, 3, 3200), normal(1, 3, 5, 48, 96, 3)
   params = blocks.init_params(module, jax.random.key(0), speech, mouth)
   for x, method in ((speech, 'speech_vector'), (mouth, 'picture_vector')):
@@ -143,19 +139,19 @@ def test_sizes(size):
   def spec(*shape):
     return jax.ShapeDtypeStruct(shape, jnp.float32)
 
-  codec, book = MotionCodec.build(size), Codebook.build(size)
-  transformer, refiner = MotionTransformer.build(size), LipRefiner.build(size)
+  codec, book = registry.make('motion_codec', size), registry.make('codebook', size)
+  transformer, refiner = registry.make('motion_transformer', size), registry.make('lip_refiner', size)
   image, warped = spec(1, 256, 256, 3), warped_spec(codec, 256)
   tokens, m = spec(1, 25, transformer.token_dim), spec(1, 25, 256)
   assert transformer.token_dim == refiner.token_dim
   inputs = (
     (codec, (image, image)),
     (book, (image,)),
-    (CodeTransformer.build(size), (warped.features,)),
-    (HRDecoder.build(size), (spec(1, 16, 16, book.code_dim), warped)),
+    (registry.make('code_transformer', size), (warped.features,)),
+    (registry.make('hr_decoder', size), (spec(1, 16, 16, book.code_dim), warped)),
     (transformer, (m, spec(1), tokens, spec(1, 256))),
     (refiner, (m, tokens)),
-    (SyncExpert.build(size), (spec(1, 3200), spec(1, 5, 48, 96, 3))),
+    (registry.make('sync_expert', size), (spec(1, 3200), spec(1, 5, 48, 96, 3))),
   )
   for (module, arguments), (low, high) in zip(inputs, BOUNDS[size], strict=True):
     out, variables = jax.eval_shape(lambda a, m=module: m.init_with_output(jax.random.key(0), *a), arguments)

@@ -9,15 +9,16 @@ import pytest
 from flax import linen as nn
 
 from seetalk_jax import example_inputs
-from seetalk_jax.models import blocks
-from seetalk_jax.stages.base import make_network
+from seetalk_jax.models import blocks, registry
 
 SIDE = 1024
 NAMES = ('motion_codec', 'code_transformer', 'hr_decoder')
 
 
 def modules():
-  return {name: make_network(name, 'base') for name in NAMES} | {'codebook': make_network('codebook', 'base')}
+  return {name: registry.make(name, 'base') for name in NAMES} | {
+    'codebook': registry.make('codebook', 'base')
+  }
 
 
 def variables(networks):

@@ -5,11 +5,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from seetalk_jax.models import SpeechEncoder, blocks
+from seetalk_jax.models import SpeechEncoder, blocks, registry
 from seetalk_jax.models.mel import energy_sums, loud_level, mel_power
 from seetalk_jax.models.speech_encoder import encode_long
 
-ENCODER = SpeechEncoder.build('tiny')
+ENCODER = registry.make('speech_encoder', 'tiny')
 
 
 @pytest.fixture(scope='module')

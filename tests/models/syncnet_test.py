@@ -9,7 +9,7 @@ from seetalk_jax.data import schema, transforms
 from seetalk_jax.errors import InputError
 from seetalk_jax.media.constants import FACE_BOX
 from seetalk_jax.metrics import lip_sync
-from seetalk_jax.models import blocks, mfcc
+from seetalk_jax.models import blocks, mfcc, registry
 from seetalk_jax.models.syncnet import SyncNet
 
 
@@ -102,7 +102,7 @@ def test_it_hears_what_the_measure_hears():
 
 @pytest.mark.slow
 def test_a_video_is_measured_whatever_its_chunks():
-  network = SyncNet.build('tiny')
+  network = registry.make('syncnet', 'tiny')
   inputs = jnp.zeros((1, 20, 13)), jnp.zeros((1, 5, 224, 224, 3))
   params = blocks.init_params(network, jax.random.key(0), *inputs)
   rng = np.random.default_rng(2)
@@ -117,6 +117,6 @@ def test_a_video_is_measured_whatever_its_chunks():
 
 
 def test_wrong_shapes_are_named():
-  network = SyncNet.build('tiny')
+  network = registry.make('syncnet', 'tiny')
   with pytest.raises(ValueError, match=r'\[b, 20, 13\], got \(1, 19, 13\)'):
     network.init(jax.random.key(0), jnp.zeros((1, 19, 13)), jnp.zeros((1, 5, 224, 224, 3)))

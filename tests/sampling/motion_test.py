@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 from seetalk_jax.diffusion import guidance, objective, samplers
-from seetalk_jax.models import blocks
-from seetalk_jax.models.lip_refiner import LipRefiner
+from seetalk_jax.models import blocks, registry
 from seetalk_jax.models.motion_transformer import MotionTransformer
 from seetalk_jax.sampling import motion
 
@@ -24,7 +23,7 @@ def denoise(xt, t, tokens, valid):
   x0 = pull(tokens)
   signal, sigma = motion.SCHEDULE.scales(t, xt.ndim)
   noise = (xt - signal * x0) / jnp.maximum(sigma, 1e-3)
-  return objective.target(motion.PREDICTION_TYPE, motion.SCHEDULE, x0, noise, t)
+  return objective.target(MotionTransformer.prediction_type, motion.SCHEDULE, x0, noise, t)
 
 
 def make(length, seed=0):
@@ -52,7 +51,7 @@ def test_single_window_is_plain_sampling():
     motion.SCHEDULE,
     noise[None],
     num_steps=5,
-    prediction_type=motion.PREDICTION_TYPE,
+    prediction_type=MotionTransformer.prediction_type,
     clip=lambda x0: jnp.clip(x0, -motion.CLIP, motion.CLIP),
   )[0]
   np.testing.assert_allclose(found, plain, atol=1e-5)
@@ -119,7 +118,7 @@ def test_window_counts_are_few_and_cover():
 
 @pytest.fixture(scope='module')
 def networks():
-  transformer, refiner = MotionTransformer.build('tiny'), LipRefiner.build('tiny')
+  transformer, refiner = registry.make('motion_transformer', 'tiny'), registry.make('lip_refiner', 'tiny')
   m, tokens = jnp.zeros((1, 4, 256)), jnp.zeros((1, 4, 32))
   params = {
     'motion_transformer': blocks.init_params(

@@ -5,10 +5,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from seetalk_jax.models import blocks
+from seetalk_jax.models import blocks, registry
 from seetalk_jax.models.portrait_unet import LinearGuess
 from seetalk_jax.sampling.portrait import sample_portraits
-from seetalk_jax.stages import base
 
 LATENT, WIDTH, TOKENS, DIRECTIONS = (4, 4, 4), 512, 5, 3
 
@@ -16,9 +15,9 @@ LATENT, WIDTH, TOKENS, DIRECTIONS = (4, 4, 4), 512, 5, 3
 @pytest.fixture(scope='module')
 def given():
   """Tiny networks with random parameters, statistics with a covariance, and two voices."""
-  modules = {
-    name: base.make_network(name, 'tiny') for name in ('autoencoder', 'sample_adaptive_weighting')
-  } | {'portrait_unet': base.make_network('portrait_unet', f'tiny, num_directions={DIRECTIONS}')}
+  modules = {name: registry.make(name, 'tiny') for name in ('autoencoder', 'sample_adaptive_weighting')} | {
+    'portrait_unet': registry.make('portrait_unet', f'tiny, num_directions={DIRECTIONS}')
+  }
   rng = np.random.default_rng(0)
   voice = blocks.unit(jnp.asarray(rng.standard_normal((2, WIDTH)), jnp.float32))
   tokens = jnp.asarray(rng.standard_normal((2, TOKENS, 32)), jnp.float32)

@@ -8,10 +8,7 @@ import numpy as np
 import optax
 import pytest
 
-from seetalk_jax.models import blocks
-from seetalk_jax.models.discriminator import PatchDiscriminator
-from seetalk_jax.models.face_encoder import FaceEncoder
-from seetalk_jax.models.perceptual import PerceptualTower
+from seetalk_jax.models import blocks, registry
 from seetalk_jax.stages import base, critics
 from seetalk_jax.stages.codebook import build
 
@@ -24,7 +21,7 @@ def pictures(seed, count=2):
 
 @pytest.fixture(scope='module')
 def discriminator():
-  module = PatchDiscriminator.build('tiny')
+  module = registry.make('discriminator', 'tiny')
   return module, blocks.init_params(module, jax.random.key(0), pictures(0))
 
 
@@ -123,8 +120,8 @@ def test_a_discriminator_learns_to_tell_pictures_apart(discriminator):
 
 @pytest.mark.slow
 def test_faces_and_features_have_distances(discriminator):
-  encoder = FaceEncoder.build('tiny')
-  tower = PerceptualTower.build('tiny')
+  encoder = registry.make('face_encoder', 'tiny')
+  tower = registry.make('perceptual', 'tiny')
   frozen = base.Frozen(
     params={
       'face_encoder': blocks.init_params(encoder, jax.random.key(1), pictures(0)),

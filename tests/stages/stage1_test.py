@@ -11,7 +11,7 @@ import optax
 import pytest
 
 from seetalk_jax.errors import ConfigError
-from seetalk_jax.models import blocks
+from seetalk_jax.models import blocks, registry
 from seetalk_jax.models.face_prior import FacePrior
 from seetalk_jax.sampling.portrait import predict, prior_of, sample_portraits
 from seetalk_jax.stages import base
@@ -129,7 +129,7 @@ def test_autoencoder_learns_a_batch(options):
 
 def make_portrait_stage(**options):
   names = ['portrait_unet', 'sample_adaptive_weighting']
-  given = {name: base.make_network(name, 'tiny') for name in ('speech_encoder', 'autoencoder')}
+  given = {name: registry.make(name, 'tiny') for name in ('speech_encoder', 'autoencoder')}
   stage = base.build_stage(config_of('portrait', names, image_size=SIZE, preview_steps=2, **options), given)
   params = {
     'speech_encoder': blocks.init_params(given['speech_encoder'], jax.random.key(0), jnp.zeros((1, 6400))),
@@ -268,7 +268,7 @@ def test_prior_keeps_the_covariance_and_the_denoiser_starts_from_it():
     portrait,
     networks={
       **portrait.networks,
-      'portrait_unet': base.make_network('portrait_unet', 'tiny, num_directions=3'),
+      'portrait_unet': registry.make('portrait_unet', 'tiny, num_directions=3'),
     },
   )
   history, _ = losses(guessing, with_directions, batch, 12, rate=1e-2)
@@ -362,5 +362,3 @@ def test_features_stand_in_for_what_they_are_made_of():
 def test_options_are_checked():
   with pytest.raises(ConfigError, match='prior_mode'):
     make_portrait_stage(prior_mode='vae')
-  with pytest.raises(ConfigError, match='prediction_type'):
-    make_portrait_stage(prediction_type='eps')

@@ -12,7 +12,7 @@ from jax.sharding import PartitionSpec
 
 from seetalk_jax import described, released
 from seetalk_jax.errors import CheckpointError, ConfigError
-from seetalk_jax.models import blocks
+from seetalk_jax.models import blocks, registry
 from seetalk_jax.stages import base
 from seetalk_jax.training import checkpoint, given, loop, lora, sharding, state, step
 
@@ -173,8 +173,8 @@ FRESH = ('voice_proj/', 'token_proj/')
 def portrait(tmp_path, **fields):
   """A tiny portrait stage on a converted UNet that lacks FRESH, with what it is given and a batch of features."""
   size = 64
-  given_modules = {name: base.make_network(name, 'tiny') for name in ('speech_encoder', 'autoencoder')}
-  given_modules['portrait_unet'] = base.make_network('portrait_unet', 'tiny')
+  given_modules = {name: registry.make(name, 'tiny') for name in ('speech_encoder', 'autoencoder')}
+  given_modules['portrait_unet'] = registry.make('portrait_unet', 'tiny')
   config = ml_collections.ConfigDict(
     {
       'stage': 'portrait',

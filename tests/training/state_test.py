@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 import toy_stage
 
-from seetalk_jax import described
 from seetalk_jax.errors import ConfigError
 from seetalk_jax.stages import base
 from seetalk_jax.training import state
@@ -59,22 +58,6 @@ def test_optimizer_is_adamw():
     updates, opt = theirs.update(grads, b[1], b[0])
     b = optax.apply_updates(b[0], updates), opt
   jax.tree.map(lambda x, y: np.testing.assert_allclose(x, y, rtol=1e-6), a[0], b[0])
-
-
-def test_networks_by_size_and_field():
-  toy_stage.register()
-  assert base.make_network('toy_net', 'tiny') == toy_stage.ToyNet(width=16)
-  assert base.make_network('toy_net', 'demo, width=24') == toy_stage.ToyNet(width=24)
-  entry = described.describe(toy_stage.ToyNet(width=24, dtype='bfloat16'))
-  assert described.build('toy_net', entry, 'here') == toy_stage.ToyNet(width=24)
-  for spec, message in [
-    ('huge', "size 'huge'"),
-    ('tiny, breadth=2', "field 'breadth'"),
-    ('tiny, width', 'does not read'),
-    ('tiny, width=open("x")', 'does not read'),
-  ]:
-    with pytest.raises(ConfigError, match=message):
-      base.make_network('toy_net', spec)
 
 
 def test_missing_frozen_network_says_how_to_give_it():

@@ -17,7 +17,7 @@ import jax.numpy as jnp
 import ml_collections
 import numpy as np
 
-from seetalk_jax.models import blocks
+from seetalk_jax.models import blocks, registry
 from seetalk_jax.stages import base
 from seetalk_jax.training import hosts, loop
 
@@ -134,7 +134,7 @@ def register() -> None:
   module = sys.modules[__name__]
   sys.modules['seetalk_jax.models.toy_stage'] = module
   sys.modules['seetalk_jax.stages.toy_stage'] = module
-  base.NETWORKS['toy_net'] = base.NETWORKS['toy_given'] = ('toy_stage', 'ToyNet')
+  registry.NETWORKS['toy_net'] = registry.NETWORKS['toy_given'] = ('toy_stage', 'ToyNet')
   base.STAGES['toy'] = base.STAGES['toy_pass'] = 'seetalk_jax.stages.toy_stage'
 
 

@@ -1,0 +1,87 @@
+"""Registry of networks: from a name, as in configurations and releases, to a module."""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+import importlib
+from typing import Any
+
+from seetalk_jax.errors import ConfigError
+
+# Name -> (file here, class). The file holds the class's SIZES table: size -> fields.
+NETWORKS = {
+  'speech_encoder': ('speech_encoder', 'SpeechEncoder'),
+  'face_encoder': ('face_encoder', 'FaceEncoder'),
+  'conre': ('conre', 'ConReHead'),
+  'autoencoder': ('autoencoder', 'AutoencoderKL'),
+  'portrait_unet': ('portrait_unet', 'PortraitUNet'),
+  'sample_adaptive_weighting': ('face_prior', 'SampleAdaptiveWeighting'),
+  'motion_codec': ('motion_codec', 'MotionCodec'),
+  'motion_transformer': ('motion_transformer', 'MotionTransformer'),
+  'lip_refiner': ('lip_refiner', 'LipRefiner'),
+  'sync_expert': ('sync_expert', 'SyncExpert'),
+  'codebook': ('codebook', 'Codebook'),
+  'code_transformer': ('code_transformer', 'CodeTransformer'),
+  'hr_decoder': ('hr_decoder', 'HRDecoder'),
+  'discriminator': ('discriminator', 'PatchDiscriminator'),
+  'codeformer': ('codeformer', 'CodeFormer'),
+  'syncnet': ('syncnet', 'SyncNet'),
+  'perceptual': ('perceptual', 'PerceptualTower'),
+}
+
+
+def make(name: str, size: str = 'demo', **fields: Any) -> Any:
+  """A network as a Linen module: `make('portrait_unet', 'demo', patch_size=4)`.
+
+  Args:
+    name: key of `NETWORKS`.
+    size: key of the network's SIZES, with changed fields behind it where a configuration has them:
+      'demo, patch_size=4'.
+    fields: of the module, in the place of those of its size; `dtype` is left out where a network has none.
+
+  Raises:
+    ConfigError: unknown network, size or field; values in `size` that are not Python literals.
+  """
+  module, cls = _load(name)
+  size, _, rest = size.partition(',')
+  if size.strip() not in module.SIZES:
+    raise ConfigError(f'size {size.strip()!r} of {name} is unknown: use one of {", ".join(module.SIZES)}')
+  if not hasattr(cls, 'dtype'):
+    fields.pop('dtype', None)
+  fields = {**module.SIZES[size.strip()], **_parse_fields(name, size, rest), **fields}
+  known = {field.name for field in dataclasses.fields(cls) if field.init} - {'parent', 'name'}
+  for field in fields:
+    if field not in known:
+      raise ConfigError(f'field {field!r} is not one of network {name}: use one of {sorted(known)}')
+  return cls(**fields)
+
+
+def class_of(name: str) -> type:
+  """The module class of a network.
+
+  Raises:
+    ConfigError: unknown network.
+  """
+  return _load(name)[1]
+
+
+def _load(name: str) -> tuple[Any, type]:
+  if name not in NETWORKS:
+    raise ConfigError(f'network {name!r} is unknown: use one of {", ".join(NETWORKS)}')
+  file, class_name = NETWORKS[name]
+  module = importlib.import_module(f'seetalk_jax.models.{file}')
+  return module, getattr(module, class_name)
+
+
+def _parse_fields(name: str, size: str, text: str) -> dict[str, Any]:
+  """'field=value, ...' as a dict."""
+  try:
+    call = ast.parse(f'dict({text.strip()})', mode='eval').body
+    changes = {keyword.arg: ast.literal_eval(keyword.value) for keyword in call.keywords}
+    if call.args or None in changes:
+      raise ValueError('only field=value')
+  except (SyntaxError, ValueError, AttributeError) as e:
+    spec = f'{size},{text}'
+    raise ConfigError(f"model spec {spec!r} of {name} does not read: write 'SIZE, field=value, ...'") from e
+  return changes

@@ -1,0 +1,33 @@
+"""Networks by name: sizes with changed fields, public names, and mistakes in one line."""
+
+import pytest
+import toy_stage
+
+from seetalk_jax import described, models
+from seetalk_jax.errors import ConfigError
+from seetalk_jax.models import registry
+
+
+def test_networks_by_size_and_field():
+  toy_stage.register()
+  assert registry.make('toy_net', 'tiny') == toy_stage.ToyNet(width=16)
+  assert registry.make('toy_net', 'demo, width=24') == toy_stage.ToyNet(width=24)
+  entry = described.describe(toy_stage.ToyNet(width=24, dtype='bfloat16'))
+  assert described.build('toy_net', entry, 'here') == toy_stage.ToyNet(width=24)
+  for spec, message in [
+    ('huge', "size 'huge'"),
+    ('tiny, breadth=2', "field 'breadth'"),
+    ('tiny, width', 'does not read'),
+    ('tiny, width=open("x")', 'does not read'),
+  ]:
+    with pytest.raises(ConfigError, match=message):
+      registry.make('toy_net', spec)
+
+
+def test_every_network_is_a_public_name_with_a_size():
+  for name in [name for name in registry.NETWORKS if not name.startswith('toy')]:
+    cls = registry.class_of(name)
+    assert getattr(models, cls.__name__) is cls and isinstance(registry.make(name, 'tiny'), cls)
+  assert models.NETWORKS is registry.NETWORKS
+  with pytest.raises(ConfigError, match="network 'unet' is unknown"):
+    registry.make('unet')

@@ -1,0 +1,13 @@
+"""All frames of a short video, for tests of what was written."""
+
+import av
+
+
+def read_video(path):
+  """`[(seconds from the start, uint8 [h, w, 3] RGB), ...]`."""
+  with av.open(str(path)) as container:
+    start = (container.start_time or 0) / 1e6
+    return [
+      (float(frame.time or 0.0) - start, frame.to_ndarray(format='rgb24'))
+      for frame in container.decode(video=0)
+    ]
