@@ -16,6 +16,7 @@ import jax
 import seetalk_jax
 from seetalk_jax import described, installation, released
 from seetalk_jax.clip import Progress
+from seetalk_jax.constants import RELEASE_FILE
 from seetalk_jax.errors import InputError
 from seetalk_jax.media import face as face_lib
 
@@ -64,7 +65,7 @@ class Loaded:
   @property
   def index(self) -> pathlib.Path:
     """The release's seetalk.json."""
-    return self.networks.directory / released.INDEX_FILE
+    return self.networks.directory / RELEASE_FILE
 
   def need(self, *names: str) -> None:
     """Makes sure of networks.

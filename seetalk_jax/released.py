@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from seetalk_jax import described, tensor_file
+from seetalk_jax.constants import RELEASE_FILE
 from seetalk_jax.errors import CheckpointError
 from seetalk_jax.tensor_file import LazyArray
 
@@ -23,7 +24,6 @@ PyTree = Any
 
 FORMAT = 'seetalk-jax release'
 FORMAT_VERSION = 1
-INDEX_FILE = 'seetalk.json'
 STATISTICS_FILE = 'statistics.safetensors'
 DEMO_FOLDER = pathlib.Path(__file__).parent / 'weights' / 'demo'
 DEFAULT_LICENCE = 'Apache-2.0'
@@ -71,16 +71,16 @@ def resolve(checkpoint: str | os.PathLike) -> pathlib.Path:
     CheckpointError: there is no such release.
   """
   if str(checkpoint) == 'demo':
-    if not (DEMO_FOLDER / INDEX_FILE).is_file():
+    if not (DEMO_FOLDER / RELEASE_FILE).is_file():
       raise CheckpointError(
         'this installation carries no demo weights, checkpoint demo: give --checkpoint DIR of an exported run'
       )
     return DEMO_FOLDER
   directory = pathlib.Path(checkpoint)
   if not directory.exists():
-    raise CheckpointError(f"no such checkpoint, {checkpoint}: give a folder with {INDEX_FILE}, or 'demo'")
-  if not (directory / INDEX_FILE).is_file():
-    hint = f"give a folder with {INDEX_FILE}, or 'demo'"
+    raise CheckpointError(f"no such checkpoint, {checkpoint}: give a folder with {RELEASE_FILE}, or 'demo'")
+  if not (directory / RELEASE_FILE).is_file():
+    hint = f"give a folder with {RELEASE_FILE}, or 'demo'"
     if directory.is_dir() and any(directory.glob('**/checkpoints')):
       hint = f'this is a training run, export it first: seetalk export {checkpoint} DIR'
     raise CheckpointError(f'not a released checkpoint, {checkpoint}: {hint}')
@@ -94,7 +94,7 @@ def read_info(checkpoint: str | os.PathLike) -> tuple[pathlib.Path, dict[str, An
     CheckpointError: no such release, unreadable, or written by a newer library.
   """
   directory = resolve(checkpoint)
-  path = directory / INDEX_FILE
+  path = directory / RELEASE_FILE
   try:
     info = json.loads(path.read_text('utf-8'))
     version, networks = info['format_version'], info['networks']
@@ -102,7 +102,7 @@ def read_info(checkpoint: str | os.PathLike) -> tuple[pathlib.Path, dict[str, An
       if missing := {'class', 'fields', 'file', 'sha256'} - set(entry):
         raise KeyError(missing)
   except (ValueError, KeyError, TypeError, AttributeError, OSError):
-    raise CheckpointError(f'damaged {INDEX_FILE}, {path}: copy the whole release again') from None
+    raise CheckpointError(f'damaged {RELEASE_FILE}, {path}: copy the whole release again') from None
   if version != FORMAT_VERSION:
     raise CheckpointError(
       f'release format {version}, {path}: this library reads {FORMAT_VERSION}, install another seetalk-jax'
@@ -140,10 +140,10 @@ def load_networks(
       )
     path = _file_in(directory, entry['file'])
     arrays = _read_arrays(path, entry['sha256'])
-    modules[name] = described.build(name, entry, str(directory / INDEX_FILE))
+    modules[name] = described.build(name, entry, str(directory / RELEASE_FILE))
     if entry.get('digest') != _digest(entry['class'], entry['fields'], arrays):
       others = {
-        other: described.build(other, info['networks'][other], str(directory / INDEX_FILE))
+        other: described.build(other, info['networks'][other], str(directory / RELEASE_FILE))
         for other in info['networks']
       }
       described.check_shapes(name, modules[name], arrays, str(path), others, fresh)
@@ -199,7 +199,7 @@ def save_release(
   directory = pathlib.Path(directory)
   if directory.exists() and not directory.is_dir():
     raise CheckpointError(f'a file stands in the way, {directory}: give another folder')
-  if directory.is_dir() and any(directory.iterdir()) and not (directory / INDEX_FILE).is_file():
+  if directory.is_dir() and any(directory.iterdir()) and not (directory / RELEASE_FILE).is_file():
     raise CheckpointError(f'the folder holds other things, {directory}: give a new or empty folder')
   provenance = dict(provenance or {})
   notes = dict(provenance.pop('networks', {}))
@@ -226,7 +226,7 @@ def save_release(
       'sampling': dict(sampling or {}),
       'provenance': provenance,
     }
-    (beside / INDEX_FILE).write_text(json.dumps(info, indent=2, sort_keys=False) + '\n', 'utf-8')
+    (beside / RELEASE_FILE).write_text(json.dumps(info, indent=2, sort_keys=False) + '\n', 'utf-8')
     beside.chmod(0o755)
     _swap(beside, directory)
   finally:
@@ -318,7 +318,9 @@ def _swap(new: pathlib.Path, directory: pathlib.Path) -> None:
 
 def _file_in(directory: pathlib.Path, name: str) -> pathlib.Path:
   if pathlib.PurePath(name).name != name:
-    raise CheckpointError(f'damaged {INDEX_FILE} (file {name!r}), {directory}: copy the whole release again')
+    raise CheckpointError(
+      f'damaged {RELEASE_FILE} (file {name!r}), {directory}: copy the whole release again'
+    )
   path = directory / name
   if not path.is_file():
     raise CheckpointError(f'a file of the checkpoint is missing, {path}: copy the whole release again')
@@ -332,7 +334,7 @@ def _read_arrays(path: pathlib.Path, sha256: str) -> dict[str, np.ndarray]:
   data = path.read_bytes()
   if hashlib.sha256(data).hexdigest() != sha256:
     raise CheckpointError(
-      f'not the file that {INDEX_FILE} names (sha256 differs), {path}: copy the whole release again'
+      f'not the file that {RELEASE_FILE} names (sha256 differs), {path}: copy the whole release again'
     )
   try:
     return safetensors.numpy.load(data)

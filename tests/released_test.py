@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from seetalk_jax import described, models, released
+from seetalk_jax.constants import RELEASE_FILE
 from seetalk_jax.errors import CheckpointError
 from seetalk_jax.models import blocks
 
@@ -41,7 +42,7 @@ def release(tmp_path, network):
 
 
 def edit(directory, change):
-  path = directory / released.INDEX_FILE
+  path = directory / RELEASE_FILE
   info = json.loads(path.read_text())
   change(info)
   path.write_text(json.dumps(info))
@@ -96,7 +97,7 @@ def test_only_releases_are_replaced(release, network):
   before = released.load_networks(release).info
   released.save_release(release, {'sample_adaptive_weighting': network}, {'beta0': 0.5})
   assert released.load_networks(release).statistics == {'beta0': 0.5} != before
-  (release / released.INDEX_FILE).unlink()
+  (release / RELEASE_FILE).unlink()
   with pytest.raises(CheckpointError, match='other things'):
     released.save_release(release, {'sample_adaptive_weighting': network})
 
@@ -107,18 +108,18 @@ def missing_folder(release):
 
 
 def no_index(release):
-  (release / released.INDEX_FILE).unlink()
+  (release / RELEASE_FILE).unlink()
   return 'not a released checkpoint'
 
 
 def training_run(release):
-  (release / released.INDEX_FILE).unlink()
+  (release / RELEASE_FILE).unlink()
   (release / 'conre' / 'checkpoints').mkdir(parents=True)
   return 'seetalk export'
 
 
 def broken_index(release):
-  (release / released.INDEX_FILE).write_text('{"format_version": 1')
+  (release / RELEASE_FILE).write_text('{"format_version": 1')
   return 'damaged seetalk.json'
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import pathlib
 
+from seetalk_jax.constants import RELEASE_FILE
 from seetalk_jax.convert.kinds import KINDS
 from seetalk_jax.errors import CheckpointError, InputError
 
@@ -38,7 +39,7 @@ def run(args: argparse.Namespace) -> None:
   from seetalk_jax.convert import network
 
   target = pathlib.Path(args.target)
-  if (target / released.INDEX_FILE).exists() and not args.overwrite:
+  if (target / RELEASE_FILE).exists() and not args.overwrite:
     raise InputError(f'the release exists, {target}: give another folder, or --overwrite')
   converted = network.plan(args.kind, args.source)
   licence = args.licence or network.licence_of(args.source) or NO_LICENCE

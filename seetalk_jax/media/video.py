@@ -9,10 +9,10 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 
+from seetalk_jax.constants import FPS
 from seetalk_jax.errors import InputError
 from seetalk_jax.media import image as image_lib
 from seetalk_jax.media.audio import Sound
-from seetalk_jax.media.constants import FPS
 
 CRF = '18'
 PRESET = 'veryfast'

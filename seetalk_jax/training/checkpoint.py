@@ -14,15 +14,13 @@ import orbax.checkpoint as ocp
 from flax import linen as nn
 
 from seetalk_jax import described
+from seetalk_jax.constants import CHECKPOINTS_FOLDER, CONFIG_FILE, RESULT_FILE
 from seetalk_jax.errors import CheckpointError, ConfigError
 from seetalk_jax.training.by_path import path_of
 from seetalk_jax.training.state import TrainState
 
 PyTree = Any
 
-CONFIG_FILE = 'config.json'
-RESULT_FILE = 'result.json'
-CHECKPOINTS = 'checkpoints'
 # Parts of a TrainState, each an Orbax item of its own, so that a later stage reads only what it needs.
 _ITEMS = ('params', 'ema_params', 'opt_state', 'collections', 'statistics')
 
@@ -43,7 +41,7 @@ class Checkpoints:
   """
 
   def __init__(self, workdir: str | pathlib.Path, keep: int = 2, keep_every: int = 0, keep_best: str = ''):
-    self._directory = pathlib.Path(workdir).resolve() / CHECKPOINTS
+    self._directory = pathlib.Path(workdir).resolve() / CHECKPOINTS_FOLDER
     policies = [ocp.checkpoint_managers.LatestN(keep)]
     if keep_every:
       policies.append(ocp.checkpoint_managers.EveryNSteps(keep_every))
@@ -205,7 +203,7 @@ def write_config(
     'networks': {name: described.describe(module) for name, module in networks.items()},
     **({'adapted': adapted} if adapted else {}),
   }
-  begun = path.parent / CHECKPOINTS
+  begun = path.parent / CHECKPOINTS_FOLDER
   if path.exists() and begun.exists() and any(begun.iterdir()):
     before = json.loads(path.read_text()).get('adapted', {})
     for name in before.keys() | (adapted or {}).keys():

@@ -10,14 +10,13 @@ import numpy as np
 from flax import linen as nn
 
 from seetalk_jax import described
+from seetalk_jax.constants import RELEASE_FILE
 from seetalk_jax.errors import CheckpointError, ConfigError
 from seetalk_jax.models import NETWORKS
 from seetalk_jax.stages.base import Frozen
 from seetalk_jax.training import checkpoint
 
 PyTree = Any
-
-RELEASE_FILE = 'seetalk.json'
 
 # A release holds the statistics of every stage. Those whose names start so are taken from it only where it is
 # named for the network on the right: they belong to its weights.

@@ -10,7 +10,7 @@ import pathlib
 import numpy as np
 import pytest
 
-from seetalk_jax import cli
+from seetalk_jax import cli, constants
 from seetalk_jax.data import pipeline, schema, sources
 from seetalk_jax.data.prepare import clips, hearing, judge, layouts, recording, run, staging, tracks
 from seetalk_jax.errors import InputError
@@ -258,7 +258,7 @@ def test_training_reads_it(prepared):
   out, _ = prepared
   split = next(iter(sources.read_manifest(out)['parts'])).split('-')[1]
   with pipeline.make_batches('sync', out, batch_size=2, split=split, augment=False) as batches:
-    assert next(batches)['mouth'].shape == (2, 5, *schema.MOUTH_SIZE, 3)
+    assert next(batches)['mouth'].shape == (2, 5, *constants.MOUTH_SIZE, 3)
 
 
 def test_run_again_it_says_the_same_and_touches_nothing(raw, prepared):
