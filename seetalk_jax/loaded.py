@@ -14,7 +14,7 @@ import flax.errors
 import jax
 
 import seetalk_jax
-from seetalk_jax import described, installation, released
+from seetalk_jax import described, files, released
 from seetalk_jax.clip import Progress
 from seetalk_jax.constants import RELEASE_FILE
 from seetalk_jax.errors import InputError
@@ -38,7 +38,7 @@ class Loaded:
     self.params = jax.device_put(networks.params, device)
     self.collections = jax.device_put(networks.collections, device)
     self.statistics = jax.device_put(networks.statistics, device)
-    self._checkpoint_id = hashlib.sha256(self.index.read_bytes()).hexdigest()[:12]
+    self._checkpoint_id = files.checksum(self.index)[:12]
 
   @classmethod
   def load(
@@ -162,7 +162,7 @@ def use_compilation_cache(folder: str | os.PathLike | None = None) -> None:
   if jax.config.jax_compilation_cache_dir:
     return
   if folder is None:
-    folder = installation.cache_dir() / 'xla'
+    folder = files.cache_dir() / 'xla'
   try:
     pathlib.Path(folder).mkdir(parents=True, exist_ok=True)
   except OSError:

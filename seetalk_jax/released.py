@@ -8,14 +8,12 @@ import hashlib
 import json
 import os
 import pathlib
-import shutil
-import tempfile
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
 
-from seetalk_jax import described, tensor_file
+from seetalk_jax import described, files, tensor_file
 from seetalk_jax.constants import RELEASE_FILE
 from seetalk_jax.errors import CheckpointError
 from seetalk_jax.tensor_file import LazyArray
@@ -209,14 +207,12 @@ def save_release(
     for name, network in networks.items()
   }
   values, arrays = _plan_statistics(statistics or {})
-  directory.parent.mkdir(parents=True, exist_ok=True)
-  beside = pathlib.Path(tempfile.mkdtemp(prefix=f'.{directory.name}.', suffix='.part', dir=directory.parent))
-  try:
+  with files.replacing_folder(directory) as part:
     entries = {
-      name: {**entry, 'sha256': tensor_file.write(beside / entry['file'], own)}
+      name: {**entry, 'sha256': tensor_file.write(part / entry['file'], own)}
       for name, (entry, own) in planned.items()
     }
-    digest = tensor_file.write(beside / STATISTICS_FILE, arrays)
+    digest = tensor_file.write(part / STATISTICS_FILE, arrays)
     info = {
       'format': FORMAT,
       'format_version': FORMAT_VERSION,
@@ -226,11 +222,7 @@ def save_release(
       'sampling': dict(sampling or {}),
       'provenance': provenance,
     }
-    (beside / RELEASE_FILE).write_text(json.dumps(info, indent=2, sort_keys=False) + '\n', 'utf-8')
-    beside.chmod(0o755)
-    _swap(beside, directory)
-  finally:
-    shutil.rmtree(beside, ignore_errors=True)
+    files.write_text(part / RELEASE_FILE, json.dumps(info, indent=2, sort_keys=False) + '\n')
   return directory
 
 
@@ -301,16 +293,6 @@ def _narrow(value, dtype: np.dtype, path: str) -> np.ndarray:
       f'{path} reaches {np.abs(array).max():.3g}, too large for {dtype}: release it in float32'
     )
   return narrow
-
-
-def _swap(new: pathlib.Path, directory: pathlib.Path) -> None:
-  if not directory.exists():
-    os.rename(new, directory)
-    return
-  old = pathlib.Path(tempfile.mkdtemp(prefix=f'.{directory.name}.', suffix='.old', dir=directory.parent))
-  os.rename(directory, old / 'release')
-  os.rename(new, directory)
-  shutil.rmtree(old)
 
 
 # ---- reading ---------------------------------------------------------------------------------------

@@ -12,12 +12,11 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / 'seetalk_jax'
 
 # What every package may import; these files import the standard library alone.
-SHARED = {'constants', 'errors'}
+SHARED = {'constants', 'files', 'errors'}
 # package or module -> what it may import besides itself and SHARED
 ALLOWED = {
   **{name: set() for name in SHARED},
-  'installation': set(),
-  'media': {'installation'},
+  'media': set(),
   'models': set(),
   'diffusion': set(),
   'data': {'media'},
@@ -31,7 +30,6 @@ ALLOWED = {
     'released',
     'described',
     'example_inputs',
-    'installation',
   },
   'planning': {'training', 'stages', 'example_inputs'},
   'example_inputs': {'models'},
@@ -40,7 +38,7 @@ ALLOWED = {
   'released': {'models', 'media', 'described', 'tensor_file'},
   'program': set(),
   'renderer': {'models', 'program'},
-  'loaded': {'media', 'released', 'described', 'clip', 'installation'},
+  'loaded': {'media', 'released', 'described', 'clip'},
   'speech_to_portrait': {
     'models',
     'diffusion',

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -10,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from tqdm import tqdm
 
+from seetalk_jax import files
 from seetalk_jax.constants import BLINK, POSE
 from seetalk_jax.metrics import pictures, trunk, worlds
 
@@ -77,12 +77,9 @@ def render_looks(
 
 
 def save_looks(path: str, looks: RenderedLooks) -> None:
-  """Writes the looks to one npz file, beside first, then renamed."""
-  os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
-  partial = f'{path}.partial'
-  with open(partial, 'wb') as file:
-    np.savez(file, images=looks.images, labels=looks.labels)
-  os.replace(partial, path)
+  """Writes the looks to one npz file, whole or not at all."""
+  with files.replacing(path) as part:
+    np.savez(part, images=looks.images, labels=looks.labels)
 
 
 def load_looks(path: str) -> RenderedLooks:

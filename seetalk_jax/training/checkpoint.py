@@ -13,7 +13,7 @@ import numpy as np
 import orbax.checkpoint as ocp
 from flax import linen as nn
 
-from seetalk_jax import described
+from seetalk_jax import described, files
 from seetalk_jax.constants import CHECKPOINTS_FOLDER, CONFIG_FILE, RESULT_FILE
 from seetalk_jax.errors import CheckpointError, ConfigError
 from seetalk_jax.training.by_path import path_of
@@ -213,12 +213,12 @@ def write_config(
           f'the factors of {name} in {path.parent} belong to {was or "no base"}, not to {now or "none"}: '
           f'start from the same weights with the same config.lora.{name}, or in another --workdir'
         )
-  _write_json(path, content)
+  files.write_text(path, json.dumps(content, indent=2) + '\n')
 
 
 def write_result(workdir: str | pathlib.Path, result: Mapping[str, Any]) -> None:
   """WORKDIR/result.json, the sign of a finished run."""
-  _write_json(pathlib.Path(workdir) / RESULT_FILE, result)
+  files.write_text(pathlib.Path(workdir) / RESULT_FILE, json.dumps(result, indent=2) + '\n')
 
 
 def read_result(workdir: str | pathlib.Path) -> dict[str, Any] | None:
@@ -283,10 +283,3 @@ def load_stage_result(workdir: str | pathlib.Path, step: int | None = None) -> S
     step=step,
     where=str(workdir / CONFIG_FILE),
   )
-
-
-def _write_json(path: pathlib.Path, content: Mapping[str, Any]) -> None:
-  path.parent.mkdir(parents=True, exist_ok=True)
-  beside = path.with_suffix('.tmp')
-  beside.write_text(json.dumps(content, indent=2) + '\n')
-  beside.replace(path)

@@ -15,7 +15,7 @@ from collections.abc import Callable
 
 import tqdm
 
-from seetalk_jax import constants
+from seetalk_jax import constants, files
 from seetalk_jax.data import schema, sources, workers
 from seetalk_jax.data.synthetic import sketch
 from seetalk_jax.data.synthetic import source as synthetic_source
@@ -95,7 +95,7 @@ def render_corpus(
     if not path.exists()
   ]
   for path, _ in todo:
-    sources.remove_leftovers(path)
+    files.remove_leftovers(path)
   done = num - sum(len(indices) for _, indices in todo)
   with tqdm.tqdm(
     total=num, initial=done, unit='record', desc=f'{kind}-{split}', disable=not progress, smoothing=0.05
