@@ -36,8 +36,9 @@ ALLOWED = {
   'described': {'models', 'example_inputs'},
   'tensor_file': set(),
   'released': {'models', 'media', 'described', 'tensor_file'},
+  'batching': set(),
   'program': set(),
-  'renderer': {'models', 'program'},
+  'renderer': {'models', 'program', 'batching'},
   'loaded': {'media', 'released', 'described', 'clip'},
   'speech_to_portrait': {
     'models',
@@ -73,6 +74,7 @@ ALLOWED = {
     'clip',
     'sampling',
     'diffusion',
+    'batching',
   },
 }
 # The command line, the package's front door, the weights and whole experiments see everything.

@@ -19,6 +19,7 @@ from PIL import Image
 from tqdm import tqdm
 
 from seetalk_jax import files
+from seetalk_jax.batching import in_fixed_batches
 from seetalk_jax.errors import ConfigError
 from seetalk_jax.media import audio
 from seetalk_jax.metrics import pictures, prior_modes, readers, rendered, series, sheet, trunk, worlds
@@ -211,17 +212,16 @@ class Figure3:
         small = blocks.resize_image(drawn.image, trunk.IMAGE_SIZE)
         return blocks.to_uint8(small), jnp.mean(drawn.beta, axis=(1, 2, 3))
 
-      n, draws = len(voices.embedding), []
+      def draw_rows(rows, key):
+        condition = voices.embedding[rows], voices.tokens[rows], voices.valid[rows]
+        return draw(params, statistics, *condition, jax.random.fold_in(key, rows[0]))
+
+      rows, draws = np.arange(len(voices.embedding)), []
       for k in range(self.config.voices.draws):
-        key, images, beta = jax.random.key(self.config.voices.seed + k), [], []
-        for first in range(0, n, _BATCH):
-          rows = np.minimum(np.arange(first, first + _BATCH), n - 1)
-          condition = voices.embedding[rows], voices.tokens[rows], voices.valid[rows]
-          image, weight = draw(params, statistics, *condition, jax.random.fold_in(key, first))
-          images.append(np.asarray(image))
-          beta.append(np.asarray(weight))
-        draws.append(np.concatenate(images)[:n])
-      return {'images': np.stack(draws), 'beta': np.concatenate(beta)[:n]}
+        key = jax.random.key(self.config.voices.seed + k)
+        images, beta = in_fixed_batches(functools.partial(draw_rows, key=key), rows, size=_BATCH)
+        draws.append(images)
+      return {'images': np.stack(draws), 'beta': beta}
 
     result = checkpoint.read_result(directory)
     if result is None:

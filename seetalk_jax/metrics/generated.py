@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from seetalk_jax import loaded, pipeline
+from seetalk_jax.batching import in_fixed_batches
 from seetalk_jax.clip import Clip
 from seetalk_jax.models import blocks
 from seetalk_jax.models.mouth import mouth_place
@@ -79,12 +80,8 @@ class PipelineGenerator:
     self, source: np.ndarray, target: np.ndarray, weights: Sequence[float] = (1.0,)
   ) -> Mapping[str, np.ndarray]:
     """As `Generator`: the motion latent is read from the target's picture; nothing else of it is used."""
-    made: dict[str, list[np.ndarray]] = {}
-    for i in range(0, len(source), REBUILD_BATCH):
-      rows = np.minimum(np.arange(i, i + REBUILD_BATCH), len(source) - 1)
-      for route, frames in self._rebuild(source[rows], target[rows], tuple(weights)).items():
-        made.setdefault(route, []).append(np.asarray(frames))
-    return {route: np.concatenate(frames)[: len(source)] for route, frames in made.items()}
+    rebuild = functools.partial(self._rebuild, weights=tuple(weights))
+    return in_fixed_batches(rebuild, source, target, size=REBUILD_BATCH)
 
   def codes(self, frames: np.ndarray) -> tuple[np.ndarray, int]:
     book, variables = self.pipe.networks.modules['codebook'], self.pipe.networks.variables('codebook')
@@ -95,7 +92,7 @@ class PipelineGenerator:
         variables, book.apply(variables, blocks.to_float(frames), method='encode'), method='quantise'
       )[1]
 
-    return _in_batches(functools.partial(indices, variables), frames), book.num_codes
+    return in_fixed_batches(functools.partial(indices, variables), frames, size=REBUILD_BATCH), book.num_codes
 
   def motion(self, frames: np.ndarray) -> np.ndarray:
     codec, variables = (
@@ -107,7 +104,7 @@ class PipelineGenerator:
     def read(variables, frames):
       return codec.apply(variables, blocks.to_float(frames), method='motion')
 
-    return _in_batches(functools.partial(read, variables), frames)
+    return in_fixed_batches(functools.partial(read, variables), frames, size=REBUILD_BATCH)
 
   def mouth_places(self, clip: Clip) -> np.ndarray:
     codec, variables = (
@@ -122,7 +119,7 @@ class PipelineGenerator:
 
     portrait = blocks.to_float(jnp.asarray(clip.portrait)[None])
     look, m_source = apply(portrait, method='appearance'), apply(portrait, method='motion')
-    return _in_batches(functools.partial(places, look, m_source), clip.motion)
+    return in_fixed_batches(functools.partial(places, look, m_source), clip.motion, size=REBUILD_BATCH)
 
   @property
   def lip_subspace(self) -> np.ndarray:
@@ -165,12 +162,3 @@ class PipelineGenerator:
 
     variables = {name: networks.variables(name) for name in networks.modules}
     return functools.partial(rebuild, variables)
-
-
-def _in_batches(run, frames: np.ndarray) -> np.ndarray:
-  """`run` over batches of one size, put together again."""
-  found = []
-  for i in range(0, len(frames), REBUILD_BATCH):
-    rows = np.minimum(np.arange(i, i + REBUILD_BATCH), len(frames) - 1)
-    found.append(np.asarray(run(frames[rows])))
-  return np.concatenate(found)[: len(frames)]

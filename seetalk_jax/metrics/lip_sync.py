@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
@@ -10,6 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from seetalk_jax.batching import in_fixed_batches
 from seetalk_jax.constants import SAMPLES_PER_FRAME, SYNC_FRAMES
 from seetalk_jax.errors import InputError
 from seetalk_jax.models import blocks
@@ -91,20 +93,10 @@ def _windows(frames: Iterable[np.ndarray]) -> Iterable[np.ndarray]:
 
 
 def _batched(run, items: Iterable[np.ndarray]) -> Iterable[np.ndarray]:
-  """`run` over batches of one shape; the padding of the last is cut off."""
-  batch: list[np.ndarray] = []
-
-  def flush():
-    count = len(batch)
-    return np.asarray(run(np.stack(batch + batch[-1:] * (_BATCH - count))))[:count]
-
-  for item in items:
-    batch.append(item)
-    if len(batch) == _BATCH:
-      yield flush()
-      batch = []
-  if batch:
-    yield flush()
+  """`run` over batches of one shape, of items that come one by one."""
+  items = iter(items)
+  while batch := list(itertools.islice(items, _BATCH)):
+    yield in_fixed_batches(run, np.stack(batch), size=_BATCH)
 
 
 @functools.cache

@@ -9,7 +9,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from seetalk_jax.constants import SYNC_FRAMES
+from seetalk_jax.batching import in_fixed_batches
+from seetalk_jax.constants import SAMPLES_PER_FRAME, SYNC_FRAMES
 from seetalk_jax.models import blocks
 from seetalk_jax.models.sync_expert import SyncExpert
 from seetalk_jax.models.syncnet import SyncNet
@@ -36,17 +37,17 @@ class SyncJudge:
       speech: `[640 n]` at 16 kHz.
       places: `[n, 2]`, where the mouth is, (x, y) in picture units. A window is cut at its mean place, as in training.
     """
-    count = min(len(frames), len(speech) // 640) - SYNC_FRAMES + 1
+    count = min(len(frames), len(speech) // SAMPLES_PER_FRAME) - SYNC_FRAMES + 1
     speech = np.pad(speech, (0, self._num_samples))  # the last window may reach over the end
-    distances = []
-    for first in range(0, count, _BATCH):
-      rows = np.minimum(np.arange(first, first + _BATCH), count - 1)
-      sounds = np.stack([speech[640 * row : 640 * row + self._num_samples] for row in rows])
+
+    def cosine(rows):
+      starts = SAMPLES_PER_FRAME * rows
+      sounds = np.stack([speech[start : start + self._num_samples] for start in starts])
       mouths = np.stack([frames[row : row + SYNC_FRAMES] for row in rows])
       at = np.stack([np.mean(places[row : row + SYNC_FRAMES], axis=0) for row in rows])
-      cosine = np.asarray(self._run(self._params, sounds, mouths, at.astype(np.float32)))
-      distances.append(1.0 - cosine[: count - first])
-    return float(np.concatenate(distances).mean())
+      return self._run(self._params, sounds, mouths, at.astype(np.float32))
+
+    return float((1.0 - in_fixed_batches(cosine, np.arange(count), size=_BATCH)).mean())
 
 
 @functools.cache

@@ -17,7 +17,7 @@ from flax import traverse_util
 from safetensors import numpy as safetensors
 from tqdm import tqdm
 
-from seetalk_jax import files
+from seetalk_jax import batching, files
 from seetalk_jax.models import blocks
 
 IMAGE_SIZE = 128
@@ -114,15 +114,8 @@ def _apply(network: nn.Module, params: Any, images: jax.Array) -> jax.Array:
 
 
 def apply_in_batches(network: nn.Module, params: Any, images: np.ndarray, batch_size: int = 25) -> np.ndarray:
-  """`network` on uint8 `[n, 128, 128, 3]` in batches of one shape, padded and cut back: `[n, ...]`."""
-  n = len(images)
-  if n == 0:
-    raise ValueError('no pictures to read')
-  pad = -n % batch_size
-  images = np.concatenate([images, np.repeat(images[-1:], pad, axis=0)]) if pad else images
-  starts = range(0, len(images), batch_size)
-  outputs = [np.asarray(_apply(network, params, images[i : i + batch_size])) for i in starts]
-  return np.concatenate(outputs)[:n]
+  """`network` on uint8 `[n, 128, 128, 3]` in batches of one shape: `[n, ...]`."""
+  return batching.in_fixed_batches(functools.partial(_apply, network, params), images, size=batch_size)
 
 
 def save(path: str, params: Any, about: dict[str, Any]) -> None:
