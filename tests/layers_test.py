@@ -12,7 +12,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / 'seetalk_jax'
 
 # What every package may import; these files import the standard library alone.
-SHARED = {'constants', 'files', 'errors'}
+SHARED = {'constants', 'files', 'errors', '_lazy'}
 # package or module -> what it may import besides itself and SHARED
 ALLOWED = {
   **{name: set() for name in SHARED},
