@@ -12,6 +12,7 @@ from typing import Any
 
 import flax.errors
 import jax
+from flax import traverse_util
 
 import seetalk_jax
 from seetalk_jax import described, files, released
@@ -95,7 +96,9 @@ class Loaded:
       modules = self.networks.modules
       for name, module in modules.items():
         variables = {**self.networks.params[name], **self.networks.collections.get(name, {})}
-        described.check_shapes(name, module, described.flatten(variables), str(self.index), modules)
+        described.check_shapes(
+          name, module, traverse_util.flatten_dict(variables, sep='/'), str(self.index), modules
+        )
       raise
 
   def record(self, seed: int) -> dict[str, Any]:

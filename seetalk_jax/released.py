@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from seetalk_jax import described, files, tensor_file
-from seetalk_jax.constants import RELEASE_FILE
+from seetalk_jax.constants import CHECKPOINTS_FOLDER, RELEASE_FILE
 from seetalk_jax.errors import CheckpointError
 from seetalk_jax.tensor_file import LazyArray
 
@@ -79,7 +79,7 @@ def resolve(checkpoint: str | os.PathLike) -> pathlib.Path:
     raise CheckpointError(f"no such checkpoint, {checkpoint}: give a folder with {RELEASE_FILE}, or 'demo'")
   if not (directory / RELEASE_FILE).is_file():
     hint = f"give a folder with {RELEASE_FILE}, or 'demo'"
-    if directory.is_dir() and any(directory.glob('**/checkpoints')):
+    if directory.is_dir() and any(directory.glob(f'**/{CHECKPOINTS_FOLDER}')):
       hint = f'this is a training run, export it first: seetalk export {checkpoint} DIR'
     raise CheckpointError(f'not a released checkpoint, {checkpoint}: {hint}')
   return directory
@@ -123,6 +123,8 @@ def load_networks(
     CheckpointError: no such release, a missing or changed file, an unknown class or field, an unfinished network,
       or weights of another configuration (the message names the first array that differs and both shapes).
   """
+  from flax import traverse_util  # only here: reading seetalk.json needs no JAX
+
   directory, info = read_info(checkpoint)
   names = list(info['networks'] if only is None else only)
   modules, params, collections = {}, {}, {}
@@ -145,7 +147,7 @@ def load_networks(
         for other in info['networks']
       }
       described.check_shapes(name, modules[name], arrays, str(path), others, fresh)
-    trees = described.unflatten({key: _to_float32(value) for key, value in arrays.items()})
+    trees = traverse_util.unflatten_dict({key: _to_float32(value) for key, value in arrays.items()}, sep='/')
     collections[name] = {key: trees.pop(key) for key in described.COLLECTIONS if key in trees}
     params[name] = trees
   collections = {name: trees for name, trees in collections.items() if trees}
@@ -233,12 +235,14 @@ def _plan_network(
   name, module, params, collections=None, *, dtype, notes, others
 ) -> tuple[dict[str, Any], dict[str, LazyArray]]:
   """What seetalk.json will say of a network (its sha256 is not known yet), and the arrays of its file."""
-  params = described.flatten(params)
+  from flax import traverse_util  # as in load_networks
+
+  params = traverse_util.flatten_dict(params, sep='/')
   arrays = {key: _narrowed(value, dtype, f'{name}/{key}') for key, value in params.items()}
   for collection, tree in (collections or {}).items():
     if collection not in described.COLLECTIONS:
       raise ValueError(f'collection {collection!r} of {name} is not one of {described.COLLECTIONS}')
-    kept = described.flatten(tree, collection)
+    kept = traverse_util.flatten_dict({collection: tree}, sep='/')
     arrays |= {key: _narrowed(value, 'float32', f'{name}/{key}') for key, value in kept.items()}
   entry = described.describe(module)
   try:

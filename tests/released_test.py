@@ -7,8 +7,9 @@ import shutil
 import jax
 import numpy as np
 import pytest
+from flax import traverse_util
 
-from seetalk_jax import described, models, released
+from seetalk_jax import models, released
 from seetalk_jax.constants import RELEASE_FILE
 from seetalk_jax.errors import CheckpointError
 from seetalk_jax.models import blocks
@@ -74,12 +75,12 @@ def test_half_precision_loads_as_float32(tmp_path, network):
 
 def test_weights_that_cannot_be_released(tmp_path, network):
   module, params = network
-  first = next(iter(described.flatten(params)))
+  first = next(iter(traverse_util.flatten_dict(params, sep='/')))
 
   def save(value, **kwargs):
-    flat = dict(described.flatten(params))
+    flat = dict(traverse_util.flatten_dict(params, sep='/'))
     flat[first] = np.full_like(flat[first], value)
-    tree = described.unflatten(flat)
+    tree = traverse_util.unflatten_dict(flat, sep='/')
     released.save_release(tmp_path / 'bad', {'sample_adaptive_weighting': (module, tree)}, **kwargs)
 
   with pytest.raises(ValueError, match=f'{first}.*NaN'):
@@ -151,7 +152,7 @@ def no_safetensors(release):
 
 def other_configuration(release):
   edit(release, lambda info: info['networks']['sample_adaptive_weighting']['fields'].update(hidden=32))
-  return r'weights of another configuration.*mlp/fc1/bias is \(16,\) in the file but \(32,\)'
+  return r'weights of another configuration.*mlp/fc1/bias is \(16,\) there, but \(32,\)'
 
 
 def unknown_field(release):

@@ -34,7 +34,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
   """Converts and writes, tensor by tensor; the folder appears whole or not at all."""
-  from seetalk_jax import described, released
+  from flax import traverse_util
+
+  from seetalk_jax import released
   from seetalk_jax.commands import options
   from seetalk_jax.convert import network
 
@@ -54,7 +56,7 @@ def run(args: argparse.Namespace) -> None:
     )
   except ValueError as error:
     raise CheckpointError(f'cannot release these weights ({error}), {args.source}') from None
-  count = sum(value.size for value in described.flatten(converted.params).values())
+  count = sum(value.size for value in traverse_util.flatten_dict(converted.params, sep='/').values())
   content = {
     'output': str(target),
     'network': converted.network,

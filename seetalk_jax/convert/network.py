@@ -9,6 +9,7 @@ import re
 from typing import Any, NamedTuple
 
 import numpy as np
+from flax import traverse_util
 
 from seetalk_jax import described
 from seetalk_jax.convert import rules, tensors
@@ -51,14 +52,17 @@ def plan(kind: str, source: str | os.PathLike) -> Converted:
   module = home.build(tensors.read_config(source), opened.shapes, kind)
   wanted = described.shapes_of(network, module)
   flat = rules.plan(opened, home.rules(module), wanted, home.FRESH)
-  return Converted(network, module, described.unflatten(flat), tuple(home.FRESH))
+  return Converted(network, module, traverse_util.unflatten_dict(flat, sep='/'), tuple(home.FRESH))
 
 
 def convert(kind: str, source: str | os.PathLike) -> Converted:
   """As `plan`, with all arrays in memory."""
   planned = plan(kind, source)
-  flat = {path: np.array(lazy, order='C') for path, lazy in described.flatten(planned.params).items()}
-  return planned._replace(params=described.unflatten(flat))
+  flat = {
+    path: np.array(lazy, order='C')
+    for path, lazy in traverse_util.flatten_dict(planned.params, sep='/').items()
+  }
+  return planned._replace(params=traverse_util.unflatten_dict(flat, sep='/'))
 
 
 def licence_of(source: str | os.PathLike) -> str | None:

@@ -16,7 +16,6 @@ from flax import linen as nn
 from seetalk_jax import described, files
 from seetalk_jax.constants import CHECKPOINTS_FOLDER, CONFIG_FILE, RESULT_FILE
 from seetalk_jax.errors import CheckpointError, ConfigError
-from seetalk_jax.training.by_path import path_of
 from seetalk_jax.training.state import TrainState
 
 PyTree = Any
@@ -140,16 +139,14 @@ class Checkpoints:
     return getattr(metadata, 'tree', metadata)
 
   def _check(self, step: int, name: str, abstract: PyTree) -> None:
-    saved = _shapes(self._metadata(step, name)) if name in self._found(step) else {}
-    wanted = _shapes(abstract)
-    where = f'{self._directory.parent} at step {step}'
-    for path in sorted(saved.keys() | wanted.keys()):
-      have, want = saved.get(path, 'absent'), wanted.get(path, 'absent')
-      if have != want:
-        raise CheckpointError(
-          f'{name}/{path} is {have} in {where}, but {want} in this configuration: '
-          'use the configuration it was trained with, or another --workdir'
-        )
+    saved = self._metadata(step, name) if name in self._found(step) else {}
+    described.compare_shapes(
+      described.shapes_in({name: saved}),
+      described.shapes_in({name: abstract}),
+      where=f'{self._directory.parent} at step {step}',
+      expected='this configuration',
+      advice='use the configuration it was trained with, or another --workdir',
+    )
 
 
 def _best(spec: str) -> ocp.checkpoint_managers.PreservationPolicy:
@@ -163,24 +160,24 @@ def _best(spec: str) -> ocp.checkpoint_managers.PreservationPolicy:
   return ocp.checkpoint_managers.BestN(get_metric_fn=value, n=1, keep_checkpoints_without_metrics=False)
 
 
-def _shapes(tree: PyTree) -> dict[str, tuple[int, ...]]:
-  flat = jax.tree_util.tree_flatten_with_path(tree, is_leaf=lambda x: hasattr(x, 'shape'))[0]
-  return {path_of(keys): tuple(leaf.shape) for keys, leaf in flat}
-
-
 def check_same_shapes(name: str, have: PyTree, want: PyTree, where: str) -> None:
-  """Compares two parameter trees.
+  """Compares the parameters of a network with those that are needed.
+
+  Args:
+    name: of the network.
+    have: as read from `where`.
+    want: as the configured network has them.
 
   Raises:
-    CheckpointError: the first path that differs, with both shapes.
+    CheckpointError: see `described.compare_shapes`.
   """
-  have, want = _shapes(have), _shapes(want)
-  for path in sorted(have.keys() | want.keys()):
-    if have.get(path) != want.get(path):
-      raise CheckpointError(
-        f'{name}/{path} is {have.get(path, "absent")} in {where}, but {want.get(path, "absent")} here: '
-        f'the checkpoint belongs to another size of {name}'
-      )
+  described.compare_shapes(
+    described.shapes_in({name: have}),
+    described.shapes_in({name: want}),
+    where=where,
+    expected='this configuration',
+    advice=f'use a checkpoint with this size of {name}',
+  )
 
 
 def write_config(

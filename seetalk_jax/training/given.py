@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 from flax import linen as nn
+from flax import traverse_util
 
-from seetalk_jax import described
 from seetalk_jax.constants import RELEASE_FILE
 from seetalk_jax.errors import CheckpointError, ConfigError
 from seetalk_jax.models import NETWORKS
@@ -85,8 +85,10 @@ def fresh_parts(where: str, name: str) -> tuple[str, ...]:
 
 def complete(have: PyTree, fresh: PyTree, parts: Sequence[str]) -> PyTree:
   """`have` with what it lacks of `parts` taken from `fresh`, a whole tree."""
-  added = {path: x for path, x in described.flatten(fresh).items() if path.startswith(tuple(parts))}
-  return described.unflatten({**added, **described.flatten(have)})
+  added = {
+    path: x for path, x in traverse_util.flatten_dict(fresh, sep='/').items() if path.startswith(tuple(parts))
+  }
+  return traverse_util.unflatten_dict({**added, **traverse_util.flatten_dict(have, sep='/')}, sep='/')
 
 
 def check_finished(init: Mapping[str, str], names: Iterable[str]) -> None:
