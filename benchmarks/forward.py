@@ -23,6 +23,7 @@ import jax.numpy as jnp
 import numpy as np
 from flax import linen as nn
 
+from seetalk_jax.constants import SAMPLE_RATE_HZ
 from seetalk_jax.models import registry
 
 SECONDS, LATENT = 10, 32
@@ -68,7 +69,7 @@ def wav2vec2() -> Pair:
 
   from seetalk_jax.models.wav2vec import Wav2Vec2
 
-  waveform = np.random.default_rng(0).standard_normal((1, SECONDS * 16_000)).astype(np.float32)
+  waveform = np.random.default_rng(0).standard_normal((1, SECONDS * SAMPLE_RATE_HZ)).astype(np.float32)
   reference = transformers.Wav2Vec2Model(transformers.Wav2Vec2Config()).eval()
   return Pair(compiled(Wav2Vec2(), waveform), timed(reference, torch.from_numpy(waveform)))
 

@@ -21,10 +21,10 @@ from typing import NamedTuple
 import av
 import numpy as np
 
-from seetalk_jax.data import pipeline, schema, sources, transforms
+from seetalk_jax.constants import CLIP_FRAMES, CLIP_SIZE, FPS, SAMPLE_RATE_HZ, SAMPLES_PER_FRAME
+from seetalk_jax.data import pipeline, sources, transforms
 from seetalk_jax.errors import InputError
 from seetalk_jax.media import face
-from seetalk_jax.media.constants import FPS, SAMPLE_RATE_HZ, SAMPLES_PER_FRAME
 
 _SEED = 0
 
@@ -53,7 +53,7 @@ def list_windows(raw_dir: pathlib.Path, corpus: pathlib.Path, count: int) -> lis
     record = records[number]
     # The one random number that the view draws for a real record without augmentation.
     rng, beside = np.random.default_rng([_SEED, index]), sources.Neighbourhood(records, number)
-    joined, first = transforms.random_window(record, beside, rng, schema.CLIP_FRAMES, 'clip')
+    joined, first = transforms.random_window(record, beside, rng, CLIP_FRAMES, 'clip')
     file, box = boxes[record.speaker, record.clip]
     windows.append(Window(str(raw_dir / file), round(joined.start_seconds * FPS) + first, box))
   return windows
@@ -65,7 +65,7 @@ def read_window(window: Window) -> dict[str, np.ndarray]:
   with av.open(window.path) as container:
     stream = container.streams.video[0]
     origin = float((stream.start_time or 0) * stream.time_base)
-    moments = origin + begin + np.arange(schema.CLIP_FRAMES) / FPS
+    moments = origin + begin + np.arange(CLIP_FRAMES) / FPS
     container.seek(int(max(moments[0] - 0.5, 0.0) / stream.time_base), stream=stream)
     shown, frames = [], []
     for frame in _decoded(container, stream):
@@ -76,9 +76,7 @@ def read_window(window: Window) -> dict[str, np.ndarray]:
       if shown[-1] > moments[-1]:
         break
     picked = np.maximum(np.searchsorted(shown, moments + 1e-3, side='right') - 1, 0)
-    crops = {
-      i: face.crop(frames[i].to_ndarray(format='rgb24'), window.box, schema.CLIP_SIZE) for i in set(picked)
-    }
+    crops = {i: face.crop(frames[i].to_ndarray(format='rgb24'), window.box, CLIP_SIZE) for i in set(picked)}
     return {'frames': np.stack([crops[i] for i in picked]), 'speech': _read_speech(container, origin + begin)}
 
 
@@ -93,7 +91,7 @@ def _decoded(container, stream):
 
 
 def _read_speech(container, begin: float) -> np.ndarray:
-  stream, wanted = container.streams.audio[0], schema.CLIP_FRAMES * SAMPLES_PER_FRAME
+  stream, wanted = container.streams.audio[0], CLIP_FRAMES * SAMPLES_PER_FRAME
   container.seek(int(max(begin - 0.2, 0.0) / stream.time_base), stream=stream)
   resampler = av.AudioResampler('flt', 'mono', SAMPLE_RATE_HZ)
   first, parts, num = None, [], 0
@@ -102,7 +100,7 @@ def _read_speech(container, begin: float) -> np.ndarray:
       first = float(frame.pts * stream.time_base)
     parts += [block.to_ndarray().ravel() for block in resampler.resample(frame)]
     num = sum(map(len, parts))
-    if first + num / SAMPLE_RATE_HZ > begin + schema.CLIP_FRAMES / FPS + 0.05:
+    if first + num / SAMPLE_RATE_HZ > begin + CLIP_FRAMES / FPS + 0.05:
       break
   samples = np.concatenate(parts) if parts else np.zeros([0], np.float32)
   skip = round((begin - (first or 0.0)) * SAMPLE_RATE_HZ)

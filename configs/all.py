@@ -11,19 +11,7 @@ a stage on flat stand-in faces, a test of the wiring.
 
 from ml_collections import ConfigDict
 
-STAGES = (
-  'conre',
-  'autoencoder',
-  'face_prior',
-  'portrait',
-  'codebook',
-  'motion_codec',
-  'code_transformer',
-  'sync_expert',
-  'motion',
-  'lip_refiner',
-  'render',
-)
+from seetalk_jax.constants import STAGES
 
 
 def get_config(variant: str = 'demo') -> ConfigDict:

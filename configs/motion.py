@@ -13,6 +13,7 @@ base, large: sizes and batches for a pod slice or an eight-GPU host; planned, no
 from ml_collections import ConfigDict
 
 from configs import common
+from seetalk_jax.constants import CLIP_FRAMES, WINDOW_FRAMES
 
 # variant -> (size of the networks, batch size, steps, minutes (0: no limit), peak learning rate)
 VARIANTS = {
@@ -37,7 +38,7 @@ def get_config(variant: str = 'demo') -> ConfigDict:
   config.options = ConfigDict(
     {
       'motion_source': 'frames' if common.is_big(variant) else 'truth',
-      'num_frames': 25 if common.is_big(variant) else 100,
+      'num_frames': CLIP_FRAMES if common.is_big(variant) else WINDOW_FRAMES,
     }
   )
   config.init = ConfigDict(

@@ -8,32 +8,32 @@ clip.save('talk.mp4')
 
 from __future__ import annotations
 
-import importlib
+from seetalk_jax import _lazy
 
 __version__ = '0.1.0'
 
-# Public name -> module. Resolved on first use: importing the package must not import JAX.
-_HOMES = {
-  'load': 'seetalk_jax.pipeline',
-  'SeeTalk': 'seetalk_jax.pipeline',
-  'SpeechToPortrait': 'seetalk_jax.speech_to_portrait',
-  'Clip': 'seetalk_jax.clip',
-  'load_speech': 'seetalk_jax.media.audio',
-  'load_networks': 'seetalk_jax.released',
-  'save_release': 'seetalk_jax.released',
-  'InputError': 'seetalk_jax.errors',
-}
-
-__all__ = ['__version__', *_HOMES]
-
-
-def __getattr__(name: str):
-  if name not in _HOMES:
-    raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
-  value = getattr(importlib.import_module(_HOMES[name]), name)
-  globals()[name] = value
-  return value
-
-
-def __dir__():
-  return sorted(set(globals()) | set(__all__))
+TYPE_CHECKING: bool = False  # see _lazy
+if TYPE_CHECKING:
+  from seetalk_jax.clip import Clip as Clip
+  from seetalk_jax.errors import InputError as InputError
+  from seetalk_jax.media.audio import load_speech as load_speech
+  from seetalk_jax.pipeline import SeeTalk as SeeTalk
+  from seetalk_jax.pipeline import load as load
+  from seetalk_jax.released import load_networks as load_networks
+  from seetalk_jax.released import save_release as save_release
+  from seetalk_jax.speech_to_portrait import SpeechToPortrait as SpeechToPortrait
+else:
+  __getattr__, __dir__, __all__ = _lazy.attach(
+    __name__,
+    {
+      'Clip': 'seetalk_jax.clip',
+      'InputError': 'seetalk_jax.errors',
+      'SeeTalk': 'seetalk_jax.pipeline',
+      'SpeechToPortrait': 'seetalk_jax.speech_to_portrait',
+      'load': 'seetalk_jax.pipeline',
+      'load_networks': 'seetalk_jax.released',
+      'load_speech': 'seetalk_jax.media.audio',
+      'save_release': 'seetalk_jax.released',
+    },
+  )
+  __all__ += ['__version__']

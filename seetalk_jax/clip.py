@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 
 from seetalk_jax import job as job_lib
+from seetalk_jax.constants import FPS
 from seetalk_jax.media import image as image_lib
 from seetalk_jax.media import segments
 from seetalk_jax.media.audio import Sound, Speech
-from seetalk_jax.media.constants import FPS
 from seetalk_jax.media.video import VideoWriter
 
 Progress = Callable[[str, int, int], None]  # stage, done, total

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from seetalk_jax import job
+from seetalk_jax.constants import CONTROL_TRACKS, EMOTIONS
 from seetalk_jax.errors import InputError
-from seetalk_jax.models.motion_controls import EMOTIONS, TRACKS
 
 # A driving video or anything that opens as one -> its style code [1, 3 motion_dim].
 ReadStyle = Callable[[Any], np.ndarray]
@@ -63,7 +63,7 @@ def resolve(
     if name not in known:
       has = f'it has {", ".join(known)}' if known else 'it has none'
       raise InputError(f'no control {name!r} in this checkpoint, argument controls: {has}')
-    if name in TRACKS:
+    if name in CONTROL_TRACKS:
       found[name] = _track(name, value, num_frames)
     elif name == 'emotion':
       if value not in EMOTIONS:
@@ -84,10 +84,10 @@ def _track(name: str, value: Any, num_frames: int) -> np.ndarray:
     raise InputError(f'{name} is a path, argument controls: give an array, one row a frame')
   track = np.asarray(value, np.float32)
   track = track[:, None] if track.ndim == 1 else track
-  if track.shape != (num_frames, TRACKS[name]):
+  if track.shape != (num_frames, CONTROL_TRACKS[name]):
     raise InputError(
       f'{name} of shape {track.shape}, argument controls: the speech has {num_frames} frames, give '
-      f'[{num_frames}, {TRACKS[name]}]'
+      f'[{num_frames}, {CONTROL_TRACKS[name]}]'
     )
   if not np.isfinite(track).all():
     raise InputError(f'{name} holds NaN or infinity, argument controls: give finite numbers')

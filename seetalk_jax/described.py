@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from seetalk_jax import retired
+from seetalk_jax.constants import RELEASE_FILE
 from seetalk_jax.errors import CheckpointError
 from seetalk_jax.models import registry
 
@@ -66,7 +67,7 @@ def build(name: str, entry: Mapping[str, Any], where: str) -> Any:
 
 
 def shapes_of(name: str, module: Any, others: Mapping[str, Any] | None = None) -> dict[str, tuple[int, ...]]:
-  """Flat name -> shape of everything that `module` makes, by tracing its init; nothing is computed."""
+  """Path -> shape of everything that `module` makes, by tracing its init; nothing is computed."""
   import jax
   from flax import linen as nn
 
@@ -76,7 +77,15 @@ def shapes_of(name: str, module: Any, others: Mapping[str, Any] | None = None) -
   key = jax.ShapeDtypeStruct((2,), np.uint32)
   variables = nn.unbox(jax.eval_shape(functools.partial(module.init, method=method), key, *args))
   trees = {key: variables[key] for key in COLLECTIONS if key in variables}
-  return {key: tuple(leaf.shape) for key, leaf in flatten({**variables.get('params', {}), **trees}).items()}
+  return shapes_in({**variables.get('params', {}), **trees})
+
+
+def shapes_in(tree: PyTree) -> dict[str, tuple[int, ...]]:
+  """Path 'a/b/c' -> shape of every array, or whatever has a shape, in a tree."""
+  import jax
+
+  leaves = jax.tree_util.tree_leaves_with_path(tree, is_leaf=lambda x: hasattr(x, 'shape'))
+  return {jax.tree_util.keystr(path, simple=True, separator='/'): tuple(leaf.shape) for path, leaf in leaves}
 
 
 def check_shapes(
@@ -87,50 +96,59 @@ def check_shapes(
   others: Mapping[str, Any] | None = None,
   fresh: Sequence[str] = (),
 ) -> None:
-  """Compares flat arrays with what `module` would make.
+  """Compares arrays with what `module` would make.
 
   Args:
     name: network name.
     module: the network.
-    arrays: flat name -> array.
+    arrays: path -> array.
     where: file, for the message.
     others: modules by name that it works with; widths of its inputs are theirs.
-    fresh: beginnings of names that may be absent: parts that no training has made yet.
+    fresh: beginnings of paths that may be absent: parts that no training has made yet.
 
   Raises:
-    CheckpointError: names the first array that is missing, extra or of another shape, and both shapes.
+    CheckpointError: see `compare_shapes`.
   """
-  wanted = shapes_of(name, module, others)
-  have = {key: tuple(value.shape) for key, value in arrays.items()}
-  for key in sorted(have.keys() | wanted.keys()):
-    if key not in have and key.startswith(tuple(fresh)):
+  compare_shapes(
+    {path: tuple(value.shape) for path, value in arrays.items()},
+    shapes_of(name, module, others),
+    where=where,
+    expected=f'the {name} that {RELEASE_FILE} describes',
+    advice='export the run again',
+    may_lack=fresh,
+  )
+
+
+def compare_shapes(
+  have: Mapping[str, tuple[int, ...]],
+  want: Mapping[str, tuple[int, ...]],
+  *,
+  where: str,
+  expected: str,
+  advice: str,
+  may_lack: Sequence[str] = (),
+) -> None:
+  """Compares the arrays of a checkpoint with those that are needed.
+
+  Args:
+    have: path -> shape in the checkpoint.
+    want: path -> shape that is needed.
+    where: the checkpoint, for the message.
+    expected: what needs the arrays, for the message.
+    advice: what the user can do, for the message.
+    may_lack: beginnings of paths that the checkpoint may lack.
+
+  Raises:
+    CheckpointError: the first array that is missing, extra or of another shape, with both shapes.
+  """
+  for path in sorted(have.keys() | want.keys()):
+    if path not in have and path.startswith(tuple(may_lack)):
       continue
-    if have.get(key) != wanted.get(key):
+    if have.get(path) != want.get(path):
       raise CheckpointError(
-        f'weights of another configuration, {where}: {key} is {have.get(key, "absent")} in the file but '
-        f'{wanted.get(key, "absent")} in the {name} that seetalk.json describes; export the run again'
+        f'weights of another configuration, {where}: {path} is {have.get(path, "absent")} there, but '
+        f'{want.get(path, "absent")} in {expected}; {advice}'
       )
-
-
-def flatten(tree: PyTree, prefix: str = '') -> dict[str, Any]:
-  """Nested dicts to `{'a/b/c': array}`."""
-  flat = {}
-  for key, value in tree.items():
-    path = f'{prefix}/{key}' if prefix else str(key)
-    flat.update(flatten(value, path) if isinstance(value, Mapping) else {path: value})
-  return flat
-
-
-def unflatten(flat: Mapping[str, Any]) -> PyTree:
-  """The inverse of `flatten`."""
-  tree: dict[str, Any] = {}
-  for path, value in flat.items():
-    *parents, leaf = path.split('/')
-    node = tree
-    for parent in parents:
-      node = node.setdefault(parent, {})
-    node[leaf] = value
-  return tree
 
 
 def _tuples(value):

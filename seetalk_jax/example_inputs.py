@@ -8,9 +8,17 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-EMBEDDING_DIM = 512
-TRUTH_DIM = 20
-TOKENS = 25  # one second; no parameter depends on it
+from seetalk_jax.constants import (
+  EMBEDDING_DIM,
+  FACE_SIZE,
+  FPS,
+  MOUTH_SIZE,
+  SAMPLE_RATE_HZ,
+  SYNC_FRAMES,
+  SYNC_SAMPLES,
+)
+
+TOKENS = FPS  # one second; no parameter depends on it
 SIDE = 256  # nor on the side of pictures, except where a network has learned positions
 
 
@@ -41,13 +49,13 @@ def of(
   time = _array(1)
   match name:
     case 'speech_encoder':
-      return (_array(1, 16_000),), None
+      return (_array(1, SAMPLE_RATE_HZ),), None
     case 'face_encoder' | 'autoencoder' | 'codebook' | 'codeformer' | 'discriminator':
       return (image,), None
     case 'perceptual':
       return (image, image), None
     case 'syncnet':
-      return (_array(1, 20, 13), _array(1, 5, 224, 224, 3)), None
+      return (_array(1, 20, 13), _array(1, SYNC_FRAMES, FACE_SIZE, FACE_SIZE, 3)), None
     case 'conre':
       return (embedding, tokens), None
     case 'portrait_unet':
@@ -65,7 +73,7 @@ def of(
     case 'lip_refiner':
       return (motion, tokens), None
     case 'sync_expert':
-      return (_array(1, 3200), _array(1, 5, 48, 96, 3)), None
+      return (_array(1, SYNC_SAMPLES), _array(1, SYNC_FRAMES, *MOUTH_SIZE, 3)), None
     case 'code_transformer':
       return (_warped(others, side).features,), None
     case 'hr_decoder':

@@ -7,7 +7,7 @@ the folder counts. It is removed when the video has got its name.
 
 from __future__ import annotations
 
-import fcntl
+import contextlib
 import hashlib
 import json
 import os
@@ -19,13 +19,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from seetalk_jax import files
 from seetalk_jax.errors import InputError
 from seetalk_jax.media import image, segments, video
 
 Plan = Mapping[str, str | int | float | bool | None]
 
 _JOB, _DECIDED, _LOCK = 'job.json', 'decided.npz', 'lock'
-_OURS = re.compile(r'job\.json|decided\.npz|lock|segment-\d{5}\.mp4|\..*\.part(\.\w+)?')
+_OURS = re.compile(r'job\.json|decided\.npz|lock|segment-\d{5}\.mp4')
 _ID_LENGTH = 16  # hexadecimal digits of a checksum that tells jobs, recordings and portraits apart
 
 
@@ -129,7 +130,7 @@ class Job:
     check_free(self._output)
     existed = self.folder.is_dir()
     self.folder.mkdir(exist_ok=True)
-    self._lock = _locked(self.folder)
+    self._lock = _lock(self.folder)
     try:
       going_on = self._resume and find(self._output, self._plan) is not None
       for path in self.folder.iterdir():
@@ -146,10 +147,9 @@ class Job:
     """Writes down what is decided; from now on the job can go on from here."""
     if (self.folder / _JOB).exists():
       return
-    with image.replacing(self.folder / _DECIDED) as part, open(part, 'wb') as file:
-      np.savez(file, portrait=decided.portrait, motion=decided.motion)
-    with image.replacing(self.folder / _JOB) as part:
-      part.write_text(json.dumps({'plan': _full(self._plan)}, indent=1) + '\n', 'utf-8')
+    with files.replacing(self.folder / _DECIDED) as part:
+      np.savez(part, portrait=decided.portrait, motion=decided.motion)
+    files.write_text(self.folder / _JOB, json.dumps({'plan': _full(self._plan)}, indent=1) + '\n')
 
   def __exit__(self, kind, error, traceback) -> None:
     if kind is None or not any(self.folder.glob('segment-*.mp4')):
@@ -174,22 +174,23 @@ def check_free(output: str | os.PathLike) -> None:
   folder = folder_of(output)
   if not folder.exists():
     return
-  strangers = sorted(path.name for path in folder.iterdir() if not _OURS.fullmatch(path.name))
+  strangers = sorted(
+    path.name for path in folder.iterdir() if not (_OURS.fullmatch(path.name) or path.match(files.UNFINISHED))
+  )
   if strangers:
     raise InputError(f'the folder for the unfinished video holds {strangers[0]}, {folder}: move it away')
   if (folder / _LOCK).exists():
-    _locked(folder).close()
+    _lock(folder).close()
 
 
-def _locked(folder: pathlib.Path):
-  """An open file that no other process has while this one lives: the lock ends with a kill, too."""
-  file = open(folder / _LOCK, 'w')
+def _lock(folder: pathlib.Path) -> contextlib.ExitStack:
+  """The held lock of an output's folder; `close` releases it, and so does a kill."""
+  held = contextlib.ExitStack()
   try:
-    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-  except OSError:
-    file.close()
+    held.enter_context(files.locked(folder / _LOCK, wait=False))
+  except BlockingIOError:
     raise InputError(f'another process is making this video, {folder}: wait until it ends') from None
-  return file
+  return held
 
 
 def _full(plan: Plan) -> dict[str, Any]:

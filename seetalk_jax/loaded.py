@@ -12,10 +12,12 @@ from typing import Any
 
 import flax.errors
 import jax
+from flax import traverse_util
 
 import seetalk_jax
-from seetalk_jax import described, installation, released
+from seetalk_jax import described, files, released
 from seetalk_jax.clip import Progress
+from seetalk_jax.constants import RELEASE_FILE
 from seetalk_jax.errors import InputError
 from seetalk_jax.media import face as face_lib
 
@@ -37,7 +39,7 @@ class Loaded:
     self.params = jax.device_put(networks.params, device)
     self.collections = jax.device_put(networks.collections, device)
     self.statistics = jax.device_put(networks.statistics, device)
-    self._checkpoint_id = hashlib.sha256(self.index.read_bytes()).hexdigest()[:12]
+    self._checkpoint_id = files.checksum(self.index)[:12]
 
   @classmethod
   def load(
@@ -64,7 +66,7 @@ class Loaded:
   @property
   def index(self) -> pathlib.Path:
     """The release's seetalk.json."""
-    return self.networks.directory / released.INDEX_FILE
+    return self.networks.directory / RELEASE_FILE
 
   def need(self, *names: str) -> None:
     """Makes sure of networks.
@@ -94,7 +96,9 @@ class Loaded:
       modules = self.networks.modules
       for name, module in modules.items():
         variables = {**self.networks.params[name], **self.networks.collections.get(name, {})}
-        described.check_shapes(name, module, described.flatten(variables), str(self.index), modules)
+        described.check_shapes(
+          name, module, traverse_util.flatten_dict(variables, sep='/'), str(self.index), modules
+        )
       raise
 
   def record(self, seed: int) -> dict[str, Any]:
@@ -161,7 +165,7 @@ def use_compilation_cache(folder: str | os.PathLike | None = None) -> None:
   if jax.config.jax_compilation_cache_dir:
     return
   if folder is None:
-    folder = installation.cache_dir() / 'xla'
+    folder = files.cache_dir() / 'xla'
   try:
     pathlib.Path(folder).mkdir(parents=True, exist_ok=True)
   except OSError:

@@ -8,14 +8,13 @@ import hashlib
 import json
 import os
 import pathlib
-import shutil
-import tempfile
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
 
-from seetalk_jax import described, retired, tensor_file
+from seetalk_jax import described, files, retired, tensor_file
+from seetalk_jax.constants import CHECKPOINTS_FOLDER, RELEASE_FILE
 from seetalk_jax.errors import CheckpointError
 from seetalk_jax.tensor_file import LazyArray
 
@@ -23,7 +22,6 @@ PyTree = Any
 
 FORMAT = 'seetalk-jax release'
 FORMAT_VERSION = 1
-INDEX_FILE = 'seetalk.json'
 STATISTICS_FILE = 'statistics.safetensors'
 DEMO_FOLDER = pathlib.Path(__file__).parent / 'weights' / 'demo'
 DEFAULT_LICENCE = 'Apache-2.0'
@@ -71,17 +69,17 @@ def resolve(checkpoint: str | os.PathLike) -> pathlib.Path:
     CheckpointError: there is no such release.
   """
   if str(checkpoint) == 'demo':
-    if not (DEMO_FOLDER / INDEX_FILE).is_file():
+    if not (DEMO_FOLDER / RELEASE_FILE).is_file():
       raise CheckpointError(
         'this installation carries no demo weights, checkpoint demo: give --checkpoint DIR of an exported run'
       )
     return DEMO_FOLDER
   directory = pathlib.Path(checkpoint)
   if not directory.exists():
-    raise CheckpointError(f"no such checkpoint, {checkpoint}: give a folder with {INDEX_FILE}, or 'demo'")
-  if not (directory / INDEX_FILE).is_file():
-    hint = f"give a folder with {INDEX_FILE}, or 'demo'"
-    if directory.is_dir() and any(directory.glob('**/checkpoints')):
+    raise CheckpointError(f"no such checkpoint, {checkpoint}: give a folder with {RELEASE_FILE}, or 'demo'")
+  if not (directory / RELEASE_FILE).is_file():
+    hint = f"give a folder with {RELEASE_FILE}, or 'demo'"
+    if directory.is_dir() and any(directory.glob(f'**/{CHECKPOINTS_FOLDER}')):
       hint = f'this is a training run, export it first: seetalk export {checkpoint} DIR'
     raise CheckpointError(f'not a released checkpoint, {checkpoint}: {hint}')
   return directory
@@ -94,7 +92,7 @@ def read_info(checkpoint: str | os.PathLike) -> tuple[pathlib.Path, dict[str, An
     CheckpointError: no such release, unreadable, or written by a newer library.
   """
   directory = resolve(checkpoint)
-  path = directory / INDEX_FILE
+  path = directory / RELEASE_FILE
   try:
     info = json.loads(path.read_text('utf-8'))
     version, networks = info['format_version'], info['networks']
@@ -102,7 +100,7 @@ def read_info(checkpoint: str | os.PathLike) -> tuple[pathlib.Path, dict[str, An
       if missing := {'class', 'fields', 'file', 'sha256'} - set(entry):
         raise KeyError(missing)
   except (ValueError, KeyError, TypeError, AttributeError, OSError):
-    raise CheckpointError(f'damaged {INDEX_FILE}, {path}: copy the whole release again') from None
+    raise CheckpointError(f'damaged {RELEASE_FILE}, {path}: copy the whole release again') from None
   if version != FORMAT_VERSION:
     raise CheckpointError(
       f'release format {version}, {path}: this library reads {FORMAT_VERSION}, install another seetalk-jax'
@@ -125,6 +123,8 @@ def load_networks(
     CheckpointError: no such release, a missing or changed file, an unknown class or field, an unfinished network,
       or weights of another configuration (the message names the first array that differs and both shapes).
   """
+  from flax import traverse_util  # only here: reading seetalk.json needs no JAX
+
   directory, info = read_info(checkpoint)
   names = list(info['networks'] if only is None else only)
   modules, params, collections = {}, {}, {}
@@ -140,14 +140,14 @@ def load_networks(
       )
     path = _file_in(directory, entry['file'])
     arrays = _read_arrays(path, entry['sha256'])
-    modules[name] = described.build(name, entry, str(directory / INDEX_FILE))
+    modules[name] = described.build(name, entry, str(directory / RELEASE_FILE))
     if entry.get('digest') != _digest(entry['class'], entry['fields'], arrays):
       others = {
-        other: described.build(other, info['networks'][other], str(directory / INDEX_FILE))
+        other: described.build(other, info['networks'][other], str(directory / RELEASE_FILE))
         for other in info['networks']
       }
       described.check_shapes(name, modules[name], arrays, str(path), others, fresh)
-    trees = described.unflatten({key: _to_float32(value) for key, value in arrays.items()})
+    trees = traverse_util.unflatten_dict({key: _to_float32(value) for key, value in arrays.items()}, sep='/')
     collections[name] = {key: trees.pop(key) for key in described.COLLECTIONS if key in trees}
     params[name] = trees
   collections = {name: trees for name, trees in collections.items() if trees}
@@ -199,7 +199,7 @@ def save_release(
   directory = pathlib.Path(directory)
   if directory.exists() and not directory.is_dir():
     raise CheckpointError(f'a file stands in the way, {directory}: give another folder')
-  if directory.is_dir() and any(directory.iterdir()) and not (directory / INDEX_FILE).is_file():
+  if directory.is_dir() and any(directory.iterdir()) and not (directory / RELEASE_FILE).is_file():
     raise CheckpointError(f'the folder holds other things, {directory}: give a new or empty folder')
   provenance = dict(provenance or {})
   notes = dict(provenance.pop('networks', {}))
@@ -209,14 +209,12 @@ def save_release(
     for name, network in networks.items()
   }
   values, arrays = _plan_statistics(statistics or {})
-  directory.parent.mkdir(parents=True, exist_ok=True)
-  beside = pathlib.Path(tempfile.mkdtemp(prefix=f'.{directory.name}.', suffix='.part', dir=directory.parent))
-  try:
+  with files.replacing_folder(directory) as part:
     entries = {
-      name: {**entry, 'sha256': tensor_file.write(beside / entry['file'], own)}
+      name: {**entry, 'sha256': tensor_file.write(part / entry['file'], own)}
       for name, (entry, own) in planned.items()
     }
-    digest = tensor_file.write(beside / STATISTICS_FILE, arrays)
+    digest = tensor_file.write(part / STATISTICS_FILE, arrays)
     info = {
       'format': FORMAT,
       'format_version': FORMAT_VERSION,
@@ -226,11 +224,7 @@ def save_release(
       'sampling': dict(sampling or {}),
       'provenance': provenance,
     }
-    (beside / INDEX_FILE).write_text(json.dumps(info, indent=2, sort_keys=False) + '\n', 'utf-8')
-    beside.chmod(0o755)
-    _swap(beside, directory)
-  finally:
-    shutil.rmtree(beside, ignore_errors=True)
+    files.write_text(part / RELEASE_FILE, json.dumps(info, indent=2, sort_keys=False) + '\n')
   return directory
 
 
@@ -241,12 +235,14 @@ def _plan_network(
   name, module, params, collections=None, *, dtype, notes, others
 ) -> tuple[dict[str, Any], dict[str, LazyArray]]:
   """What seetalk.json will say of a network (its sha256 is not known yet), and the arrays of its file."""
-  params = described.flatten(params)
+  from flax import traverse_util  # as in load_networks
+
+  params = traverse_util.flatten_dict(params, sep='/')
   arrays = {key: _narrowed(value, dtype, f'{name}/{key}') for key, value in params.items()}
   for collection, tree in (collections or {}).items():
     if collection not in described.COLLECTIONS:
       raise ValueError(f'collection {collection!r} of {name} is not one of {described.COLLECTIONS}')
-    kept = described.flatten(tree, collection)
+    kept = traverse_util.flatten_dict({collection: tree}, sep='/')
     arrays |= {key: _narrowed(value, 'float32', f'{name}/{key}') for key, value in kept.items()}
   entry = described.describe(module)
   try:
@@ -303,22 +299,14 @@ def _narrow(value, dtype: np.dtype, path: str) -> np.ndarray:
   return narrow
 
 
-def _swap(new: pathlib.Path, directory: pathlib.Path) -> None:
-  if not directory.exists():
-    os.rename(new, directory)
-    return
-  old = pathlib.Path(tempfile.mkdtemp(prefix=f'.{directory.name}.', suffix='.old', dir=directory.parent))
-  os.rename(directory, old / 'release')
-  os.rename(new, directory)
-  shutil.rmtree(old)
-
-
 # ---- reading ---------------------------------------------------------------------------------------
 
 
 def _file_in(directory: pathlib.Path, name: str) -> pathlib.Path:
   if pathlib.PurePath(name).name != name:
-    raise CheckpointError(f'damaged {INDEX_FILE} (file {name!r}), {directory}: copy the whole release again')
+    raise CheckpointError(
+      f'damaged {RELEASE_FILE} (file {name!r}), {directory}: copy the whole release again'
+    )
   path = directory / name
   if not path.is_file():
     raise CheckpointError(f'a file of the checkpoint is missing, {path}: copy the whole release again')
@@ -332,7 +320,7 @@ def _read_arrays(path: pathlib.Path, sha256: str) -> dict[str, np.ndarray]:
   data = path.read_bytes()
   if hashlib.sha256(data).hexdigest() != sha256:
     raise CheckpointError(
-      f'not the file that {INDEX_FILE} names (sha256 differs), {path}: copy the whole release again'
+      f'not the file that {RELEASE_FILE} names (sha256 differs), {path}: copy the whole release again'
     )
   try:
     return safetensors.numpy.load(data)
@@ -346,7 +334,7 @@ def _read_statistics(directory: pathlib.Path, info: Mapping[str, Any]) -> dict[s
     return {}
   arrays = _read_arrays(_file_in(directory, entry['file']), entry['sha256'])
   statistics = {**{key: np.float32(value) for key, value in entry['values'].items()}, **arrays}
-  retired.check_statistics(statistics, str(directory / INDEX_FILE))
+  retired.check_statistics(statistics, str(directory / RELEASE_FILE))
   return statistics
 
 

@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from seetalk_jax import batching
 from seetalk_jax.models import blocks
 from seetalk_jax.program import Program
 
@@ -51,11 +52,10 @@ class Renderer:
     return self._look(self._subset(params), pixels[None])
 
   def read(self, params: PyTree, frames: np.ndarray) -> np.ndarray:
-    """Motion latents `[t, motion_dim]` of uint8 frames `[t, h, w, 3]`, t at most READ_BATCH."""
-    params, padding = {'motion_codec': params['motion_codec']}, READ_BATCH - len(frames)
+    """Motion latents `[t, motion_dim]` of uint8 frames `[t, h, w, 3]`."""
+    params = {'motion_codec': params['motion_codec']}
     self._read.start(lambda: (params, jax.ShapeDtypeStruct((READ_BATCH, *frames.shape[1:]), jnp.uint8)))
-    padded = np.pad(frames, ((0, padding), (0, 0), (0, 0), (0, 0)), mode='edge')
-    return np.asarray(self._read(params, padded))[: len(frames)]
+    return batching.in_fixed_batches(functools.partial(self._read, params), frames, size=READ_BATCH)
 
   def bind(
     self,
@@ -71,8 +71,7 @@ class Renderer:
     self._draw.out_shapes()  # has been traced: what is wrong with the weights is known by now
 
     def render(start: int) -> jax.Array:
-      piece = motion[start : start + CHUNK]
-      piece = np.pad(piece, ((0, CHUNK - len(piece)), (0, 0)), mode='edge')
+      piece = batching.fill_rows(motion[start : start + CHUNK], CHUNK)
       return self._draw(params, collections, appearance, m_0, piece, np.float32(fusion))
 
     return render

@@ -18,12 +18,12 @@ import numpy as np
 
 from seetalk_jax import released
 from seetalk_jax.clip import Progress, no_progress
+from seetalk_jax.constants import FPS
 from seetalk_jax.diffusion.samplers import SAMPLERS
 from seetalk_jax.diffusion.schedule import SPACINGS
 from seetalk_jax.errors import CheckpointError, InputError
 from seetalk_jax.loaded import Loaded, Stages, key_of
 from seetalk_jax.media import audio
-from seetalk_jax.media.constants import FPS
 from seetalk_jax.models import blocks
 from seetalk_jax.models.speech_encoder import encode_long
 from seetalk_jax.program import Program

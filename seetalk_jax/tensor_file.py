@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import hashlib
 import json
 import os
-import pathlib
 import struct
-from collections.abc import Callable, Iterator, Mapping
-from typing import IO, Any
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
+
+from seetalk_jax import files
 
 # The format's names of what is written here, from the first in a file to the last: as the safetensors library orders
 # them, whose files these are byte for byte.
@@ -68,14 +68,13 @@ def write(path: str | os.PathLike, arrays: Mapping[str, Any]) -> str:
   Raises:
     ValueError: a type that is not written here, or a lazy array that turns out other than it said.
   """
-  path = pathlib.Path(path)
   for name, array in arrays.items():
     if np.dtype(array.dtype).name not in _NAMES:
       raise ValueError(f'{name} is {array.dtype}, which is not one of {", ".join(_NAMES)}')
   rank = {dtype: i for i, dtype in enumerate(_NAMES)}
   order = sorted(arrays, key=lambda name: (rank[np.dtype(arrays[name].dtype).name], name))
   digest = hashlib.sha256()
-  with _beside(path) as file:
+  with files.replacing(path) as part, part.open('wb') as file:
 
     def put(piece):
       digest.update(piece)
@@ -108,15 +107,3 @@ def _buffer(name: str, given: Any) -> np.ndarray:
     )
   array = np.ascontiguousarray(array, array.dtype.newbyteorder('<'))
   return array.reshape(-1).view(np.uint8)
-
-
-@contextlib.contextmanager
-def _beside(path: pathlib.Path) -> Iterator[IO[bytes]]:
-  """A new file in the same folder, which takes the name `path` if nothing goes wrong, and goes if anything does."""
-  part = path.with_name(f'.{path.name}.{os.getpid()}.part')
-  try:
-    with part.open('wb') as file:
-      yield file
-    os.replace(part, path)
-  finally:
-    part.unlink(missing_ok=True)

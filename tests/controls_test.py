@@ -17,10 +17,10 @@ import tiny_release  # noqa: E402
 
 from seetalk_jax import cli, controls, loaded, pipeline, released
 from seetalk_jax.commands import controls as command
+from seetalk_jax.constants import CONTROLS, EMOTIONS
 from seetalk_jax.errors import InputError
 from seetalk_jax.media import audio
 from seetalk_jax.models import blocks
-from seetalk_jax.models.motion_controls import CONTROLS, EMOTIONS, TRACKS
 
 
 def no_style(_):
@@ -101,10 +101,6 @@ def test_a_checkpoint_without_controls_says_so(pipe):
   bare = tiny_release.load(tiny_release.shared())
   with pytest.raises(InputError, match="no control 'emotion' in this checkpoint.*it has none"):
     bare(tone(), controls={'emotion': 'happy'})
-
-
-def test_the_command_knows_the_same_controls():
-  assert (command.TRACKS, command.EMOTIONS, command.CONTROLS) == (TRACKS, EMOTIONS, CONTROLS)
 
 
 def command_line(*argv):

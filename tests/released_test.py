@@ -7,8 +7,10 @@ import shutil
 import jax
 import numpy as np
 import pytest
+from flax import traverse_util
 
-from seetalk_jax import described, released
+from seetalk_jax import released
+from seetalk_jax.constants import RELEASE_FILE
 from seetalk_jax.errors import CheckpointError
 from seetalk_jax.models import blocks, registry
 
@@ -41,7 +43,7 @@ def release(tmp_path, network):
 
 
 def edit(directory, change):
-  path = directory / released.INDEX_FILE
+  path = directory / RELEASE_FILE
   info = json.loads(path.read_text())
   change(info)
   path.write_text(json.dumps(info))
@@ -73,12 +75,12 @@ def test_half_precision_loads_as_float32(tmp_path, network):
 
 def test_weights_that_cannot_be_released(tmp_path, network):
   module, params = network
-  first = next(iter(described.flatten(params)))
+  first = next(iter(traverse_util.flatten_dict(params, sep='/')))
 
   def save(value, **kwargs):
-    flat = dict(described.flatten(params))
+    flat = dict(traverse_util.flatten_dict(params, sep='/'))
     flat[first] = np.full_like(flat[first], value)
-    tree = described.unflatten(flat)
+    tree = traverse_util.unflatten_dict(flat, sep='/')
     released.save_release(tmp_path / 'bad', {'sample_adaptive_weighting': (module, tree)}, **kwargs)
 
   with pytest.raises(ValueError, match=f'{first}.*NaN'):
@@ -96,7 +98,7 @@ def test_only_releases_are_replaced(release, network):
   before = released.load_networks(release).info
   released.save_release(release, {'sample_adaptive_weighting': network}, {'beta0': 0.5})
   assert released.load_networks(release).statistics == {'beta0': 0.5} != before
-  (release / released.INDEX_FILE).unlink()
+  (release / RELEASE_FILE).unlink()
   with pytest.raises(CheckpointError, match='other things'):
     released.save_release(release, {'sample_adaptive_weighting': network})
 
@@ -107,18 +109,18 @@ def missing_folder(release):
 
 
 def no_index(release):
-  (release / released.INDEX_FILE).unlink()
+  (release / RELEASE_FILE).unlink()
   return 'not a released checkpoint'
 
 
 def training_run(release):
-  (release / released.INDEX_FILE).unlink()
+  (release / RELEASE_FILE).unlink()
   (release / 'conre' / 'checkpoints').mkdir(parents=True)
   return 'seetalk export'
 
 
 def broken_index(release):
-  (release / released.INDEX_FILE).write_text('{"format_version": 1')
+  (release / RELEASE_FILE).write_text('{"format_version": 1')
   return 'damaged seetalk.json'
 
 
@@ -150,7 +152,7 @@ def no_safetensors(release):
 
 def other_configuration(release):
   edit(release, lambda info: info['networks']['sample_adaptive_weighting']['fields'].update(hidden=32))
-  return r'weights of another configuration.*mlp/fc1/bias is \(16,\) in the file but \(32,\)'
+  return r'weights of another configuration.*mlp/fc1/bias is \(16,\) there, but \(32,\)'
 
 
 def unknown_field(release):

@@ -8,6 +8,7 @@ import pytest
 import toy_stage
 
 from seetalk_jax import described, models, released, retired
+from seetalk_jax.constants import RELEASE_FILE
 from seetalk_jax.errors import CheckpointError
 from seetalk_jax.models import blocks
 from seetalk_jax.training import checkpoint, given, loop
@@ -18,7 +19,7 @@ def release_with(directory, fields=None, statistics=None):
   module = models.SampleAdaptiveWeighting(hidden=4)
   params = blocks.init_params(module, jax.random.key(0), np.zeros((1, 512), np.float32), np.zeros((1, 4)))
   released.save_release(directory, {'sample_adaptive_weighting': (module, params)}, statistics)
-  path = directory / released.INDEX_FILE
+  path = directory / RELEASE_FILE
   info = json.loads(path.read_text())
   info['networks']['sample_adaptive_weighting']['fields'].update(fields or {})
   path.write_text(json.dumps(info))

@@ -8,6 +8,7 @@ import pathlib
 import tempfile
 
 import numpy as np
+from flax import traverse_util
 
 from seetalk_jax import described, released
 from seetalk_jax.models import registry
@@ -62,7 +63,9 @@ def make(directory: pathlib.Path, names=INFERENCE, seed: int = 0, sampling=SAMPL
   modules = {name: registry.make(name, 'tiny') for name in names}
   networks = {}
   for name, module in modules.items():
-    trees = described.unflatten(random_arrays(described.shapes_of(name, module, modules), seed))
+    trees = traverse_util.unflatten_dict(
+      random_arrays(described.shapes_of(name, module, modules), seed), sep='/'
+    )
     collections = {key: trees.pop(key) for key in described.COLLECTIONS if key in trees}
     networks[name] = (module, trees, collections)
   rng = np.random.default_rng(seed)

@@ -7,15 +7,12 @@ import pathlib
 from typing import TYPE_CHECKING, Any
 
 from seetalk_jax.commands import options
+from seetalk_jax.constants import CONTROL_TRACKS, CONTROLS, EMOTIONS
 from seetalk_jax.errors import InputError
 
 if TYPE_CHECKING:
   import numpy as np
 
-# As `models.motion_controls`, which --help does not load; a test holds them together.
-TRACKS = {'pose': 3, 'blink': 1}
-EMOTIONS = ('neutral', 'happy', 'sad', 'angry', 'surprised', 'afraid', 'disgusted', 'contemptuous')
-CONTROLS = (*TRACKS, 'emotion', 'style')
 MAX_SCALE = 20.0
 
 
@@ -56,7 +53,7 @@ def read(args: argparse.Namespace) -> dict[str, Any]:
     value = getattr(args, name)
     if value is None:
       continue
-    if name in TRACKS:
+    if name in CONTROL_TRACKS:
       if args.list:
         raise InputError(f'--{name} fits one recording, command line: give SPEECH instead of --list')
       value = _track(name, value)
@@ -79,7 +76,7 @@ def _track(name: str, path: str) -> np.ndarray:
   """float32 `[n, channels]` from a .npy file or text."""
   import numpy as np  # only here: --help loads no more than it needs
 
-  channels = TRACKS[name]
+  channels = CONTROL_TRACKS[name]
   try:
     if pathlib.Path(path).suffix == '.npy':
       track = np.load(path, allow_pickle=False)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import pathlib
 
+from seetalk_jax.constants import RELEASE_FILE
 from seetalk_jax.convert.kinds import KINDS
 from seetalk_jax.errors import CheckpointError, InputError
 
@@ -33,12 +34,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
   """Converts and writes, tensor by tensor; the folder appears whole or not at all."""
-  from seetalk_jax import described, released
+  from flax import traverse_util
+
+  from seetalk_jax import released
   from seetalk_jax.commands import options
   from seetalk_jax.convert import network
 
   target = pathlib.Path(args.target)
-  if (target / released.INDEX_FILE).exists() and not args.overwrite:
+  if (target / RELEASE_FILE).exists() and not args.overwrite:
     raise InputError(f'the release exists, {target}: give another folder, or --overwrite')
   converted = network.plan(args.kind, args.source)
   licence = args.licence or network.licence_of(args.source) or NO_LICENCE
@@ -53,7 +56,7 @@ def run(args: argparse.Namespace) -> None:
     )
   except ValueError as error:
     raise CheckpointError(f'cannot release these weights ({error}), {args.source}') from None
-  count = sum(value.size for value in described.flatten(converted.params).values())
+  count = sum(value.size for value in traverse_util.flatten_dict(converted.params, sep='/').values())
   content = {
     'output': str(target),
     'network': converted.network,

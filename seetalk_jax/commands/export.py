@@ -8,6 +8,7 @@ import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from seetalk_jax.constants import CHECKPOINTS_FOLDER, CONFIG_FILE, RELEASE_FILE, STAGES
 from seetalk_jax.errors import CheckpointError, InputError
 
 HELP = 'training run to released checkpoint'
@@ -54,18 +55,16 @@ def run(args: argparse.Namespace) -> None:
   from seetalk_jax.commands import options
 
   target = pathlib.Path(args.directory)
-  if (target / released.INDEX_FILE).exists() and not args.overwrite:
+  if (target / RELEASE_FILE).exists() and not args.overwrite:
     raise InputError(f'the release exists, {target}: give another folder, or --overwrite')
   directories = stage_directories(pathlib.Path(args.workdir))
 
   sampling = _sampling(args.sampling)
 
-  from seetalk_jax.stages import base as stages_lib
   from seetalk_jax.training import checkpoint
 
   results = [checkpoint.load_stage_result(directory) for directory in directories]
-  order = list(stages_lib.STAGES)
-  results.sort(key=lambda result: order.index(result.config['stage']))
+  results.sort(key=lambda result: STAGES.index(result.config['stage']))
   networks, statistics, notes, stages = {}, {}, {}, {}
   if args.base:
     given = released.load_networks(args.base)
@@ -138,12 +137,12 @@ def stage_directories(workdir: pathlib.Path) -> list[pathlib.Path]:
   """
   if not workdir.is_dir():
     raise CheckpointError(f'no such training run, {workdir}: give a --workdir of train.py')
-  if (workdir / 'config.json').is_file() and (workdir / 'checkpoints').is_dir():
+  if (workdir / CONFIG_FILE).is_file() and (workdir / CHECKPOINTS_FOLDER).is_dir():
     return [workdir]
   found = sorted(
     path
     for path in workdir.iterdir()
-    if (path / 'config.json').is_file() and any((path / 'checkpoints').glob('*'))  # begun, at least
+    if (path / CONFIG_FILE).is_file() and any((path / CHECKPOINTS_FOLDER).glob('*'))  # begun, at least
   )
   if not found:
     raise CheckpointError(f'no trained stage, {workdir}: give a --workdir of train.py')

@@ -7,8 +7,8 @@ import pathlib
 from collections.abc import Sequence
 
 from seetalk_jax.commands import batch, controls, options, resuming
+from seetalk_jax.constants import FPS
 from seetalk_jax.errors import InputError
-from seetalk_jax.media.constants import FPS
 
 HELP = 'speech to talking-face video'
 EXAMPLE = 'seetalk generate speech.wav -o talk.mp4 --seed 1'

@@ -15,7 +15,7 @@ import threading
 import time
 from typing import Any
 
-from seetalk_jax import installation
+from seetalk_jax import files
 from seetalk_jax.errors import InputError
 
 HELP = 'does a training stage fit a TPU topology, and what bounds it'
@@ -59,10 +59,7 @@ def run(args: argparse.Namespace) -> None:
     plan = json.loads(kept.read_text())
   else:
     plan = _compile(args, changes)
-    kept.parent.mkdir(parents=True, exist_ok=True)
-    beside = kept.with_suffix(f'.{os.getpid()}.tmp')
-    beside.write_text(json.dumps(plan))
-    beside.replace(kept)
+    files.write_text(kept, json.dumps(plan))
   print(json.dumps(plan) if args.json else describe(plan))
 
 
@@ -82,7 +79,7 @@ def _place(args: argparse.Namespace, changes: list[str]) -> pathlib.Path:
   import importlib.metadata as metadata
 
   folder = pathlib.Path(args.config.partition(':')[0]).resolve().parent
-  asked = [args.config, args.topology, args.size, args.whole, changes, installation.code_digest()]
+  asked = [args.config, args.topology, args.size, args.whole, changes, files.code_checksum()]
   total = hashlib.sha256(json.dumps(asked).encode())
   for path in sorted(folder.glob('*.py')):
     total.update(path.read_bytes())
@@ -91,7 +88,7 @@ def _place(args: argparse.Namespace, changes: list[str]) -> pathlib.Path:
       total.update(metadata.version(name).encode())
     except metadata.PackageNotFoundError:
       total.update(b'none')
-  return installation.cache_dir() / 'plans' / f'{total.hexdigest()[:32]}.json'
+  return files.cache_dir() / 'plans' / f'{total.hexdigest()[:32]}.json'
 
 
 def _compile(args: argparse.Namespace, changes: list[str]) -> dict[str, Any]:

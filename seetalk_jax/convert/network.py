@@ -8,6 +8,8 @@ import pathlib
 import re
 from typing import Any, NamedTuple
 
+from flax import traverse_util
+
 from seetalk_jax import described
 from seetalk_jax.convert import rules, tensors
 from seetalk_jax.convert.kinds import KINDS
@@ -49,7 +51,7 @@ def plan(kind: str, source: str | os.PathLike) -> Converted:
   module = home.build(tensors.read_config(source), opened.shapes, kind)
   wanted = described.shapes_of(network, module)
   flat = rules.plan(opened, home.rules(module), wanted, home.FRESH)
-  return Converted(network, module, described.unflatten(flat), tuple(home.FRESH))
+  return Converted(network, module, traverse_util.unflatten_dict(flat, sep='/'), tuple(home.FRESH))
 
 
 def licence_of(source: str | os.PathLike) -> str | None:

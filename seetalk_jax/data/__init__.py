@@ -1,20 +1,25 @@
 """Records of speakers, where they come from, and the batches that training sees."""
 
-import importlib
+from seetalk_jax import _lazy
 
-_HOMES = {
-  'Batches': 'pipeline',
-  'make_batches': 'pipeline',
-  'VIEWS': 'schema',
-  'ClipRecord': 'schema',
-  'Truth': 'schema',
-  'batch_spec': 'schema',
-}
-__all__ = sorted(_HOMES)
-
-
-def __getattr__(name: str):
-  # On demand: the command line reads thresholds from this package before anything heavy is loaded.
-  if name not in _HOMES:
-    raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
-  return getattr(importlib.import_module(f'{__name__}.{_HOMES[name]}'), name)
+TYPE_CHECKING: bool = False  # see _lazy
+if TYPE_CHECKING:
+  from seetalk_jax.data.pipeline import Batches as Batches
+  from seetalk_jax.data.pipeline import make_batches as make_batches
+  from seetalk_jax.data.schema import VIEWS as VIEWS
+  from seetalk_jax.data.schema import ClipRecord as ClipRecord
+  from seetalk_jax.data.schema import Truth as Truth
+  from seetalk_jax.data.schema import batch_spec as batch_spec
+else:
+  # On first use: the command line reads thresholds from this package before anything heavy is loaded.
+  __getattr__, __dir__, __all__ = _lazy.attach(
+    __name__,
+    {
+      'Batches': 'seetalk_jax.data.pipeline',
+      'make_batches': 'seetalk_jax.data.pipeline',
+      'VIEWS': 'seetalk_jax.data.schema',
+      'ClipRecord': 'seetalk_jax.data.schema',
+      'Truth': 'seetalk_jax.data.schema',
+      'batch_spec': 'seetalk_jax.data.schema',
+    },
+  )

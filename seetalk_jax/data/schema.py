@@ -16,23 +16,27 @@ import numpy as np
 from flax import serialization
 from PIL import Image
 
+from seetalk_jax.constants import (
+  CLIP_FRAMES,
+  CLIP_SIZE,
+  FACE_SIZE,
+  FPS,
+  MOTION_DIM,
+  MOUTH_SIZE,
+  SAMPLES_PER_FRAME,
+  SPEECH_FRAMES,
+  SPEECH_SAMPLES,
+  SYNC_FRAMES,
+  SYNC_SAMPLES,
+  SYNCNET_SAMPLES,
+  WINDOW_FRAMES,
+)
 from seetalk_jax.errors import InputError
-from seetalk_jax.media import constants
 
 SCHEMA_VERSION = 1
 JPEG_QUALITY = 95
 
-# ---------------------------------------------------------------------------------------------- sizes
-MOTION_DIM = 20  # data.synthetic.parameters.MOTION_DIM; a test holds the two together
-CLIP_SIZE = 128  # pictures of `clips` records
-CLIP_FRAMES = 25
 CLIP_MARGIN_FRAMES = 5  # speech kept on each side of a clip: 0.2 s
-FACES_SPEECH_FRAMES = 75  # 3 s of speech in a `faces` record
-TALK_WINDOW_FRAMES = 100  # 4 s: the window of view `speech_motion`
-SYNC_FRAMES = 5
-MOUTH_SIZE = (48, 96)  # height, width of the mouth crops of view `sync`
-FACE_SIZE = 224  # pixels of the face crops of view `sync_face`: SyncNet's
-SYNC_FACE_SAMPLES = 3440  # what it hears: 20 windows of 25 ms, a hundred a second
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -160,9 +164,9 @@ def decode(data: bytes) -> ClipRecord:
 
 def follows(record: ClipRecord, before: ClipRecord) -> bool:
   """Whether `record` goes on where `before` ends: the next second of one clip."""
-  end = before.start_seconds + len(before.frames) / constants.FPS
+  end = before.start_seconds + len(before.frames) / FPS
   same = (record.kind, record.speaker, record.clip) == (before.kind, before.speaker, before.clip)
-  return same and record.size == before.size and abs(record.start_seconds - end) < 0.5 / constants.FPS
+  return same and record.size == before.size and abs(record.start_seconds - end) < 0.5 / FPS
 
 
 def join(first: ClipRecord, second: ClipRecord) -> ClipRecord:
@@ -178,7 +182,7 @@ def join(first: ClipRecord, second: ClipRecord) -> ClipRecord:
     parts = getattr(first, name), getattr(second, name)
     return None if any(part is None for part in parts) else np.concatenate(parts)
 
-  until = first.audio_lead + len(first.frames) * constants.SAMPLES_PER_FRAME
+  until = first.audio_lead + len(first.frames) * SAMPLES_PER_FRAME
   return dataclasses.replace(
     first,
     frames=[*first.frames, *second.frames],
@@ -260,11 +264,11 @@ _KNOWN = Entry(
 _IMAGE = ('S', 'S', 3)
 _QUARTER = ('S/4', 'S/4')
 _SPEECH = 'mono speech at 16 kHz in [-1, 1]'
-_MOTION = 'motion controls, see data.synthetic.parameters.Motion'
+_MOTION = 'motion controls, see constants.MOTION_FIELDS'
 
 
 def _samples(frames: int) -> int:
-  return frames * constants.SAMPLES_PER_FRAME
+  return frames * SAMPLES_PER_FRAME
 
 
 VIEWS: dict[str, dict[str, Entry]] = {
@@ -272,9 +276,9 @@ VIEWS: dict[str, dict[str, Entry]] = {
     'portrait': Entry(
       np.uint8, _IMAGE, 'frontal, neutral, mouth closed; of real ones the most frontal frame'
     ),
-    'speech': Entry(np.float32, (_samples(FACES_SPEECH_FRAMES),), _SPEECH + '; zeros after num_samples'),
+    'speech': Entry(np.float32, (SPEECH_SAMPLES,), _SPEECH + '; zeros after num_samples'),
     'num_samples': Entry(np.int32, (), 'how many samples of speech are real'),
-    'speech_motion': Entry(np.float32, (FACES_SPEECH_FRAMES, MOTION_DIM), _MOTION + ', of the speech'),
+    'speech_motion': Entry(np.float32, (SPEECH_FRAMES, MOTION_DIM), _MOTION + ', of the speech'),
     'speaker': _SPEAKER,
     'attributes': _ATTRIBUTES,
     'known': _KNOWN,
@@ -300,22 +304,22 @@ VIEWS: dict[str, dict[str, Entry]] = {
     'known': _KNOWN,
   },
   'speech_motion': {
-    'speech': Entry(np.float32, (_samples(TALK_WINDOW_FRAMES),), _SPEECH),
-    'motion': Entry(np.float32, (TALK_WINDOW_FRAMES, MOTION_DIM), _MOTION + ', 25 fps'),
+    'speech': Entry(np.float32, (_samples(WINDOW_FRAMES),), _SPEECH),
+    'motion': Entry(np.float32, (WINDOW_FRAMES, MOTION_DIM), _MOTION + ', 25 fps'),
     'speaker': _SPEAKER,
     'attributes': _ATTRIBUTES,
   },
   'sync': {
     'mouth': Entry(np.uint8, (SYNC_FRAMES, *MOUTH_SIZE, 3), 'mouth crops of successive frames'),
-    'speech': Entry(np.float32, (_samples(SYNC_FRAMES),), _SPEECH + ', of those frames'),
-    'speech_shifted': Entry(np.float32, (_samples(SYNC_FRAMES),), _SPEECH + ', same clip, 0.2 s or more off'),
+    'speech': Entry(np.float32, (SYNC_SAMPLES,), _SPEECH + ', of those frames'),
+    'speech_shifted': Entry(np.float32, (SYNC_SAMPLES,), _SPEECH + ', same clip, 0.2 s or more off'),
     'speaker': _SPEAKER,
     'clip': Entry(np.int32, (), 'which clip of the corpus'),
   },
   'sync_face': {
     'face': Entry(np.uint8, (SYNC_FRAMES, FACE_SIZE, FACE_SIZE, 3), 'face crops of successive frames'),
-    'speech': Entry(np.float32, (SYNC_FACE_SAMPLES,), _SPEECH + ', from the first of those frames on'),
-    'speech_shifted': Entry(np.float32, (SYNC_FACE_SAMPLES,), _SPEECH + ', same clip, 0.215 s or more off'),
+    'speech': Entry(np.float32, (SYNCNET_SAMPLES,), _SPEECH + ', from the first of those frames on'),
+    'speech_shifted': Entry(np.float32, (SYNCNET_SAMPLES,), _SPEECH + ', same clip, 0.215 s or more off'),
     'speaker': _SPEAKER,
     'clip': Entry(np.int32, (), 'which clip of the corpus'),
   },

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
 import json
 import os
 import pathlib
@@ -12,6 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import grain
 
+from seetalk_jax import files
 from seetalk_jax.data import schema
 from seetalk_jax.errors import InputError
 
@@ -61,7 +60,7 @@ def add_part(corpus_dir: PathLike, kind: str, split: str, settings: dict) -> Non
   corpus_dir.mkdir(parents=True, exist_ok=True)
   path = corpus_dir / CORPUS_FILE
   name = f'{kind}-{split}'
-  with _locked(corpus_dir / '.corpus.lock'):
+  with files.locked(corpus_dir / '.corpus.lock'):
     if path.exists():
       manifest = read_manifest(corpus_dir)
     else:
@@ -74,54 +73,20 @@ def add_part(corpus_dir: PathLike, kind: str, split: str, settings: dict) -> Non
         'use the same settings to go on with it, or another directory'
       )
     manifest['parts'][name] = settings
-    write_atomically(path, json.dumps(manifest, indent=2, sort_keys=True).encode())
-
-
-def write_atomically(path: pathlib.Path, data: bytes) -> None:
-  """Writes beside, then renames: a reader sees the old file or the whole new one."""
-  partial = path.with_name(f'.{path.name}.{os.getpid()}.partial')
-  try:
-    partial.write_bytes(data)
-    os.replace(partial, path)
-  except BaseException:
-    partial.unlink(missing_ok=True)
-    raise
+    files.write_text(path, json.dumps(manifest, indent=2, sort_keys=True))
 
 
 def write_shard(path: pathlib.Path, records: Iterable[bytes]) -> None:
   """Writes encoded records as one ArrayRecord shard, whole or not at all."""
   from array_record.python import array_record_module
 
-  partial = path.with_name(f'.{path.name}.{os.getpid()}.partial')
-  writer = array_record_module.ArrayRecordWriter(os.fspath(partial), 'group_size:1')
-  try:
-    for data in records:
-      writer.write(data)
-    writer.close()
-    os.replace(partial, path)
-  except BaseException:
-    if writer.is_open():
-      writer.close()
-    partial.unlink(missing_ok=True)
-    raise
-
-
-def remove_leftovers(path: pathlib.Path) -> None:
-  """Removes what killed processes left of a shard; what a living one of this machine writes stays."""
-  for partial in path.parent.glob(f'.{path.name}.*.partial'):
+  with files.replacing(path) as part:
+    writer = array_record_module.ArrayRecordWriter(os.fspath(part), 'group_size:1')
     try:
-      os.kill(int(partial.suffixes[-2][1:]), 0)
-    except (ProcessLookupError, ValueError, IndexError):
-      partial.unlink(missing_ok=True)
-    except OSError:
-      pass  # it lives, under another user
-
-
-@contextlib.contextmanager
-def _locked(path: pathlib.Path) -> Iterator[None]:
-  with open(path, 'w') as file:
-    fcntl.flock(file, fcntl.LOCK_EX)
-    yield
+      for data in records:
+        writer.write(data)
+    finally:
+      writer.close()
 
 
 def finished_shards(corpus_dir: PathLike, kind: str, split: str) -> list[pathlib.Path]:

@@ -15,9 +15,9 @@ from typing import Protocol
 import numpy as np
 from PIL import Image
 
+from seetalk_jax import constants
 from seetalk_jax.data import schema
 from seetalk_jax.errors import InputError
-from seetalk_jax.media import constants
 
 Element = dict[str, np.ndarray]
 Augment = Callable[[np.ndarray, np.random.Generator], np.ndarray]
@@ -70,7 +70,7 @@ def make_element(
       rng=rng,
       index=index,
       reduce=_reduction(
-        record, schema.CLIP_SIZE if view == 'clip' else None if view.startswith('sync') else image_size
+        record, constants.CLIP_SIZE if view == 'clip' else None if view.startswith('sync') else image_size
       ),
       portraits_only=portraits_only,
       augment=augment or (lambda waveform, _: waveform),
@@ -198,7 +198,7 @@ def mouth_box(lip_boxes: np.ndarray, window: slice) -> np.ndarray:
   boxes = np.asarray(lip_boxes, np.float32)
   centre_x, centre_y = (boxes[window, :2] + boxes[window, 2:]).mean(0) / 2
   half = float((boxes[:, 2] - boxes[:, 0]).max()) / 2
-  height, width = schema.MOUTH_SIZE
+  height, width = constants.MOUTH_SIZE
   tall = half * height / width
   return np.array([centre_x - half, centre_y - tall, centre_x + half, centre_y + tall], np.float32)
 
@@ -211,7 +211,7 @@ def crop_mouth(image: np.ndarray, box: np.ndarray) -> np.ndarray:
   left, top = min(max(left, 0.0), 1.0 - across), min(max(top, 0.0), 1.0 - down)
   right, bottom = min(left + across, 1.0), min(top + down, 1.0)
   pixels = (left * width, top * height, right * width, bottom * height)
-  crop = Image.fromarray(image).resize(schema.MOUTH_SIZE[::-1], Image.Resampling.BILINEAR, box=pixels)
+  crop = Image.fromarray(image).resize(constants.MOUTH_SIZE[::-1], Image.Resampling.BILINEAR, box=pixels)
   return np.asarray(crop)
 
 
@@ -222,7 +222,7 @@ def crop_face(image: np.ndarray) -> np.ndarray:
   below = math.ceil((bottom - 1.0) * height)
   whole = Image.fromarray(np.pad(image, ((0, below), (0, 0), (0, 0)), mode='edge'))
   box = (left * width, top * height, right * width, bottom * height)
-  return np.asarray(whole.resize((schema.FACE_SIZE,) * 2, Image.Resampling.BILINEAR, box=box))
+  return np.asarray(whole.resize((constants.FACE_SIZE,) * 2, Image.Resampling.BILINEAR, box=box))
 
 
 def _reduction(record: schema.ClipRecord, image_size: int | None) -> int:
@@ -237,7 +237,7 @@ def _reduction(record: schema.ClipRecord, image_size: int | None) -> int:
 
 
 def _portrait_speech(c: _Context) -> Element:
-  wanted = schema.FACES_SPEECH_FRAMES
+  wanted = constants.SPEECH_FRAMES
   record = stretch(c.record, c.neighbours, wanted)
   speech = c.speech(record.audio_lead if c.is_real else 0, wanted, record)
   heard = len(record.frames) * constants.SAMPLES_PER_FRAME if c.is_real else len(record.audio)
@@ -247,7 +247,7 @@ def _portrait_speech(c: _Context) -> Element:
     'portrait': c.frame(_most_frontal(record) if c.is_real else 0, record),
     'speech': speech,
     'num_samples': np.int32(num_samples),
-    'speech_motion': _nothing(wanted, schema.MOTION_DIM) if c.is_real else c.truth.speech_motion[:wanted],
+    'speech_motion': _nothing(wanted, constants.MOTION_DIM) if c.is_real else c.truth.speech_motion[:wanted],
     'speaker': c.speaker,
     'attributes': _nothing(3) if c.is_real else c.truth.attributes,
     'known': np.float32(not c.is_real),
@@ -310,8 +310,8 @@ def _real_pair(c: _Context) -> Element:
     'source': c.frame(source, other),
     'target': drawn,
     'driver': drawn,
-    'source_motion': _nothing(schema.MOTION_DIM),
-    'target_motion': _nothing(schema.MOTION_DIM),
+    'source_motion': _nothing(constants.MOTION_DIM),
+    'target_motion': _nothing(constants.MOTION_DIM),
     'source_canonical': _nothing(quarter, quarter, 3),
     'target_canonical': _nothing(quarter, quarter, 3),
     'source_parts': np.zeros([quarter, quarter], np.uint8),
@@ -323,7 +323,7 @@ def _real_pair(c: _Context) -> Element:
 
 
 def _speech_motion(c: _Context) -> Element:
-  wanted = schema.TALK_WINDOW_FRAMES
+  wanted = constants.WINDOW_FRAMES
   track = c.truth.speech_motion
   if len(track) < wanted:
     raise InputError(f'a talk has {len(track)} frames, view speech_motion needs {wanted}: render longer')
@@ -337,7 +337,7 @@ def _speech_motion(c: _Context) -> Element:
 
 
 def _sync(c: _Context) -> Element:
-  record, window, sounds = _synced(c, 'sync', schema.SYNC_FRAMES * constants.SAMPLES_PER_FRAME)
+  record, window, sounds = _synced(c, 'sync', constants.SYNC_SAMPLES)
   box = mouth_box(record.lip_box, window)
   return {
     'mouth': np.stack([crop_mouth(schema.decode_frame(frame), box) for frame in record.frames[window]]),
@@ -346,13 +346,13 @@ def _sync(c: _Context) -> Element:
 
 
 def _sync_face(c: _Context) -> Element:
-  record, window, sounds = _synced(c, 'sync_face', schema.SYNC_FACE_SAMPLES)
+  record, window, sounds = _synced(c, 'sync_face', constants.SYNCNET_SAMPLES)
   return {'face': np.stack([crop_face(schema.decode_frame(f)) for f in record.frames[window]]), **sounds}
 
 
 def _synced(c: _Context, view: str, away: int) -> tuple[schema.ClipRecord, slice, Element]:
   """(record, window of five frames in it, `away` samples of its speech from there on and from elsewhere)."""
-  length = schema.SYNC_FRAMES
+  length = constants.SYNC_FRAMES
   record, first = random_window(c.record, c.neighbours, c.rng, length, view)
   here = record.audio_lead + first * constants.SAMPLES_PER_FRAME
   # Speech off by a window's length or more shares no sample with the frames.
@@ -374,12 +374,12 @@ def _synced(c: _Context, view: str, away: int) -> tuple[schema.ClipRecord, slice
 
 
 def _clip(c: _Context) -> Element:
-  wanted = schema.CLIP_FRAMES
+  wanted = constants.CLIP_FRAMES
   record, first = random_window(c.record, c.neighbours, c.rng, wanted, 'clip')
   window = slice(first, first + wanted)
   return {
     'frames': np.stack([c.frame(i, record) for i in range(first, first + wanted)]),
-    'motion': _nothing(wanted, schema.MOTION_DIM) if c.is_real else c.truth.motion[window],
+    'motion': _nothing(wanted, constants.MOTION_DIM) if c.is_real else c.truth.motion[window],
     'lip_box': record.lip_box[window],
     'speech': c.speech(record.audio_lead + first * constants.SAMPLES_PER_FRAME, wanted, record),
     'known': np.float32(not c.is_real),

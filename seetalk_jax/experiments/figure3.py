@@ -18,6 +18,8 @@ import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
+from seetalk_jax import files
+from seetalk_jax.batching import in_fixed_batches
 from seetalk_jax.errors import ConfigError
 from seetalk_jax.media import audio
 from seetalk_jax.metrics import pictures, prior_modes, readers, rendered, series, sheet, trunk, worlds
@@ -208,17 +210,16 @@ class Figure3:
         small = blocks.resize_image(drawn.image, trunk.IMAGE_SIZE)
         return blocks.to_uint8(small), jnp.mean(drawn.beta, axis=(1, 2, 3))
 
-      n, draws = len(voices.embedding), []
+      def draw_rows(rows, key):
+        condition = voices.embedding[rows], voices.tokens[rows], voices.valid[rows]
+        return draw(params, statistics, *condition, jax.random.fold_in(key, rows[0]))
+
+      rows, draws = np.arange(len(voices.embedding)), []
       for k in range(self.config.voices.draws):
-        key, images, beta = jax.random.key(self.config.voices.seed + k), [], []
-        for first in range(0, n, _BATCH):
-          rows = np.minimum(np.arange(first, first + _BATCH), n - 1)
-          condition = voices.embedding[rows], voices.tokens[rows], voices.valid[rows]
-          image, weight = draw(params, statistics, *condition, jax.random.fold_in(key, first))
-          images.append(np.asarray(image))
-          beta.append(np.asarray(weight))
-        draws.append(np.concatenate(images)[:n])
-      return {'images': np.stack(draws), 'beta': np.concatenate(beta)[:n]}
+        key = jax.random.key(self.config.voices.seed + k)
+        images, beta = in_fixed_batches(functools.partial(draw_rows, key=key), rows, size=_BATCH)
+        draws.append(images)
+      return {'images': np.stack(draws), 'beta': beta}
 
     result = checkpoint.read_result(directory)
     if result is None:
@@ -295,9 +296,7 @@ class Figure3:
     ]
     content = {'rows': rows, 'beta': weights, 'config': json.loads(self.config.to_json_best_effort())}
     for name, written in (('figures.json', json.dumps(content, indent=1)), ('table.md', text)):
-      beside = self.workdir / f'{name}.partial'
-      beside.write_text(written + '\n')
-      beside.replace(self.workdir / name)
+      files.write_text(self.workdir / name, written + '\n')
 
   def _draw_sheet(self, num_voices: int = 3, num_draws: int = 3) -> None:
     """WORKDIR/sheet.png: voices by modes, in each row the same noise with fewer and more steps."""
@@ -316,9 +315,8 @@ class Figure3:
           row += list(self._portraits(mode, seed, steps)[0][:shown, voice])
         rows.append(row)
         labels.append(f'{mode}: {shown} noises, with {", ".join(map(str, self.config.steps))} steps')
-    beside = self.workdir / 'sheet.partial.png'
-    Image.fromarray(sheet.grid(rows, labels, cell=trunk.IMAGE_SIZE)).save(beside, optimize=True)
-    beside.replace(self.workdir / 'sheet.png')
+    with files.replacing(self.workdir / 'sheet.png') as part:
+      Image.fromarray(sheet.grid(rows, labels, cell=trunk.IMAGE_SIZE)).save(part, optimize=True)
 
 
 def _weights_line(seed: int, found: dict[str, float]) -> str:
@@ -329,14 +327,11 @@ def _weights_line(seed: int, found: dict[str, float]) -> str:
 
 
 def _kept(path: pathlib.Path, make: Callable[[], dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
-  """The arrays in a file, made and written (beside, then renamed) where there is none."""
+  """The arrays in a file, made and written where there is none."""
   if not path.exists():
     arrays = make()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_suffix('.partial')
-    with open(beside, 'wb') as file:
-      np.savez(file, **arrays)
-    beside.replace(path)
+    with files.replacing(path) as part:
+      np.savez(part, **arrays)
     return arrays
   with np.load(path, allow_pickle=False) as file:
     return {name: file[name] for name in file.files}

@@ -9,9 +9,9 @@ import pathlib
 
 import numpy as np
 
+from seetalk_jax.constants import SAMPLE_RATE_HZ, SAMPLES_PER_FRAME
 from seetalk_jax.errors import SpeechError
 from seetalk_jax.media import decode
-from seetalk_jax.media.constants import SAMPLE_RATE_HZ, SAMPLES_PER_FRAME
 
 MIN_SPEECH_SECONDS = 0.2
 SILENCE_PEAK = 10 ** (-60 / 20)  # a recording that never leaves -60 dBFS holds no speech

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import hashlib
 import os
 import pathlib
 from collections.abc import Iterator
 
 import numpy as np
 
+from seetalk_jax import files
 from seetalk_jax.errors import InputError, PortraitError
 from seetalk_jax.media import face, timeline, video
 from seetalk_jax.media import image as image_lib
@@ -53,8 +53,7 @@ class DrivingVideo:
 
   def checksum(self) -> str:
     """16 hexadecimal digits that stand for the file's content."""
-    with open(self.path, 'rb') as file:
-      return hashlib.file_digest(file, 'sha256').hexdigest()[:16]
+    return files.checksum(self.path)[:16]
 
 
 def open_driving(

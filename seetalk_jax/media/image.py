@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import pathlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 import numpy as np
 
+from seetalk_jax import files
 from seetalk_jax.errors import InputError, PortraitError
 
 MIN_SIDE = 32
@@ -65,7 +65,7 @@ def save_png(path: str | os.PathLike, pixels: np.ndarray, text: Mapping[str, str
   for key, value in (text or {}).items():
     chunks.add_itxt(key, str(value))
   check_output(path, '.png')
-  with replacing(path) as part:
+  with files.replacing(path) as part:
     PIL.Image.fromarray(np.asarray(pixels, np.uint8)).save(part, format='PNG', pnginfo=chunks)
 
 
@@ -96,25 +96,6 @@ def check_output(path: str | os.PathLike, suffix: str, overwrite: bool = True) -
   if path.exists() and not overwrite:
     raise InputError(f'the output exists, {path}: give another name, or --overwrite')
   return path
-
-
-@contextlib.contextmanager
-def replacing(path: str | os.PathLike) -> Iterator[pathlib.Path]:
-  """Gives a path beside `path` to write to; renamed to `path` at the end, removed on any exception."""
-  path = pathlib.Path(path)
-  part = path.with_name(f'.{path.stem}.{os.getpid()}.part{path.suffix}')
-  try:
-    yield part
-    commit(part, path)
-  finally:
-    part.unlink(missing_ok=True)
-
-
-def commit(part: pathlib.Path, path: pathlib.Path) -> None:
-  """Makes a finished file durable, then gives it its name in one step."""
-  with open(part, 'rb') as file:
-    os.fsync(file.fileno())
-  os.replace(part, path)
 
 
 def _to_rgb(image) -> np.ndarray:

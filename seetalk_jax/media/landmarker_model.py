@@ -7,7 +7,7 @@ import os
 import pathlib
 import urllib.request
 
-from seetalk_jax import installation
+from seetalk_jax import files
 from seetalk_jax.errors import PortraitError
 from seetalk_jax.media import face
 
@@ -24,7 +24,7 @@ def find(path: str | os.PathLike | None = None) -> str:
   """
   if path or os.environ.get(face.LANDMARKER_VARIABLE):
     return face.landmarker_file(path)
-  kept = installation.cache_dir() / 'face_landmarker.task'
+  kept = files.cache_dir() / 'face_landmarker.task'
   if not kept.is_file():
     _fetch(kept)
   return face.landmarker_file(kept)
@@ -40,7 +40,4 @@ def _fetch(target: pathlib.Path) -> None:
     raise PortraitError(f'cannot fetch the landmarker model ({reason}), {target}: {otherwise}') from None
   if hashlib.sha256(data).hexdigest() != SHA256:
     raise PortraitError(f'the landmarker model that came has another checksum, {URL}: {otherwise}')
-  target.parent.mkdir(parents=True, exist_ok=True)
-  partial = target.with_name(f'.{target.name}.{os.getpid()}.partial')
-  partial.write_bytes(data)
-  os.replace(partial, target)
+  files.write_bytes(target, data)

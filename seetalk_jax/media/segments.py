@@ -8,9 +8,9 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from seetalk_jax.constants import FPS
 from seetalk_jax.media import video
 from seetalk_jax.media.audio import Sound
-from seetalk_jax.media.constants import FPS
 
 # 10 s, where the encoder would begin a closed group of pictures anyway: a joined video is no larger.
 SEGMENT_FRAMES = 250

@@ -13,9 +13,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from seetalk_jax.constants import FPS, SAMPLES_PER_FRAME
 from seetalk_jax.errors import InputError
 from seetalk_jax.media import audio, decode
-from seetalk_jax.media.constants import FPS, SAMPLES_PER_FRAME
 
 # A stamp may be rounded (milliseconds in Matroska): sound is moved only where it is off by more.
 _SOUND_TOLERANCE_SECONDS = 0.02

@@ -9,10 +9,11 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from seetalk_jax import files
+from seetalk_jax.constants import FPS
 from seetalk_jax.errors import InputError
 from seetalk_jax.media import image as image_lib
 from seetalk_jax.media.audio import Sound
-from seetalk_jax.media.constants import FPS
 
 CRF = '18'
 PRESET = 'veryfast'
@@ -28,7 +29,7 @@ _BT709 = 1  # matrix, primaries and transfer alike in FFmpeg's numbering
 class _Mp4:
   """An mp4 in the making: whose picture stream is a subclass's, with sound beside it, whole or not at all.
 
-  Everything goes to a hidden `.NAME.part.mp4` beside the target, which gets its name when the `with` block
+  Everything goes to a hidden file beside the target, which gets its name when the `with` block
   ends well and is removed when it does not, Ctrl-C included.
   """
 
@@ -36,7 +37,7 @@ class _Mp4:
     self.path = path
     self.num_frames = 0
     self._fps, self._sound, self._metadata = fps, sound, dict(metadata or {})
-    self._part = self.path.with_name(f'.{self.path.stem}.{os.getpid()}.part.mp4')
+    self._part = files.unfinished(self.path)
     self._container = None
 
   def _add_picture(self) -> None:
@@ -92,7 +93,7 @@ class _Mp4:
           self._write_sound(all_of_it=True)
           self._container.mux(self._audio.encode(None))
         self._container.close()
-        image_lib.commit(self._part, self.path)
+        files.commit(self._part, self.path)
       else:
         _close_quietly(self._container)
     finally:

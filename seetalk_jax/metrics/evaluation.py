@@ -14,6 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from tqdm import tqdm
 
+from seetalk_jax.constants import FPS, POSE
 from seetalk_jax.errors import ConfigError
 from seetalk_jax.metrics import (
   codec,
@@ -121,7 +122,7 @@ class Evaluation:
     lid = readers.FIELDS.index('blink')
     return life.life_figures(
       [r[:, pose] for r in self.read_videos],
-      [talk.motion[:, list(rendered.POSE)] for talk in self.talks],
+      [talk.motion[:, POSE] for talk in self.talks],
       [r[:, lid] for r in self.read_videos],
       [rendered.blink_track(talk.motion) for talk in self.talks],
       reader_error=self.reader.error,
@@ -232,7 +233,7 @@ class Evaluation:
 
   def speed(self) -> list[Figure]:
     """Wall time of the command on a speech of 4 s."""
-    frames = round(self.config.speed.seconds * 25)
+    frames = round(self.config.speed.seconds * FPS)
     _, speech, _ = self._talk(self.world.speaker_ids('test', 1)[0], self.config.speed.seed, frames)
     return speed.speed_figures(speech, self.config.checkpoint)
 

@@ -13,6 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from seetalk_jax import loaded, pipeline
+from seetalk_jax.batching import in_fixed_batches
 from seetalk_jax.clip import Clip
 from seetalk_jax.models import blocks
 from seetalk_jax.models.mouth import mouth_place
@@ -101,7 +102,7 @@ class PipelineGenerator:
         variables, book.apply(variables, blocks.to_float(frames), method='encode'), method='quantise'
       )[1]
 
-    return _in_batches(functools.partial(indices, variables), frames), book.num_codes
+    return in_fixed_batches(functools.partial(indices, variables), frames, size=REBUILD_BATCH), book.num_codes
 
   def motion(self, frames: np.ndarray) -> np.ndarray:
     pieces = [frames[i : i + READ_BATCH] for i in range(0, len(frames), READ_BATCH)]
@@ -120,7 +121,7 @@ class PipelineGenerator:
 
     portrait = blocks.to_float(jnp.asarray(clip.portrait)[None])
     look, m_source = apply(portrait, method='appearance'), apply(portrait, method='motion')
-    return _in_batches(functools.partial(places, look, m_source), clip.motion)
+    return in_fixed_batches(functools.partial(places, look, m_source), clip.motion, size=REBUILD_BATCH)
 
   @property
   def lip_subspace(self) -> np.ndarray:
@@ -157,12 +158,3 @@ class PipelineGenerator:
     spans = itertools.pairwise([0, *others, len(source)])
     draw = functools.partial(renderer.frames, *self._weights)
     return np.concatenate([draw(source[i], motion[i:j], fusion) for i, j in spans])
-
-
-def _in_batches(run, frames: np.ndarray) -> np.ndarray:
-  """`run` over batches of one size, put together again."""
-  found = []
-  for i in range(0, len(frames), REBUILD_BATCH):
-    rows = np.minimum(np.arange(i, i + REBUILD_BATCH), len(frames) - 1)
-    found.append(np.asarray(run(frames[rows])))
-  return np.concatenate(found)[: len(frames)]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from seetalk_jax.media import constants
+from seetalk_jax import constants
 from seetalk_jax.metrics import bootstrap, series
 from seetalk_jax.metrics.report import Figure
 

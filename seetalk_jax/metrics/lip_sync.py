@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
@@ -10,11 +11,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from seetalk_jax.batching import in_fixed_batches
+from seetalk_jax.constants import SAMPLES_PER_FRAME, SYNC_FRAMES
 from seetalk_jax.errors import InputError
-from seetalk_jax.media.constants import SAMPLES_PER_FRAME
 from seetalk_jax.models import blocks
 from seetalk_jax.models.mfcc import mfcc
-from seetalk_jax.models.syncnet import NUM_CEPSTRUM_FRAMES, NUM_FRAMES, SyncNet
+from seetalk_jax.models.syncnet import NUM_CEPSTRUM_FRAMES, SyncNet
 
 MAX_SHIFT = 15  # frames, as published
 _BATCH = 8
@@ -52,7 +54,7 @@ def lip_sync(network: SyncNet, params: Any, frames: Iterable[np.ndarray], wavefo
   faces = np.concatenate([*_batched(functools.partial(run_face, params), _windows(frames))])
   cepstra = np.asarray(mfcc(jnp.asarray(waveform, jnp.float32)[None]))[0]
   # The published measure leaves out the last window.
-  count = min(len(faces) + NUM_FRAMES - 1, len(waveform) // SAMPLES_PER_FRAME) - NUM_FRAMES
+  count = min(len(faces) + SYNC_FRAMES - 1, len(waveform) // SAMPLES_PER_FRAME) - SYNC_FRAMES
   if count < 1:
     raise InputError('a video of fewer than 6 frames, lip sync: give a longer one')
   starts = _CEPSTRA_PER_FRAME * np.arange(count)
@@ -85,26 +87,16 @@ def _windows(frames: Iterable[np.ndarray]) -> Iterable[np.ndarray]:
   recent: list[np.ndarray] = []
   for chunk in frames:
     for picture in np.asarray(crop(np.asarray(chunk))):
-      recent = [*recent[-NUM_FRAMES + 1 :], picture]
-      if len(recent) == NUM_FRAMES:
+      recent = [*recent[-SYNC_FRAMES + 1 :], picture]
+      if len(recent) == SYNC_FRAMES:
         yield np.stack(recent)
 
 
 def _batched(run, items: Iterable[np.ndarray]) -> Iterable[np.ndarray]:
-  """`run` over batches of one shape; the padding of the last is cut off."""
-  batch: list[np.ndarray] = []
-
-  def flush():
-    count = len(batch)
-    return np.asarray(run(np.stack(batch + batch[-1:] * (_BATCH - count))))[:count]
-
-  for item in items:
-    batch.append(item)
-    if len(batch) == _BATCH:
-      yield flush()
-      batch = []
-  if batch:
-    yield flush()
+  """`run` over batches of one shape, of items that come one by one."""
+  items = iter(items)
+  while batch := list(itertools.islice(items, _BATCH)):
+    yield in_fixed_batches(run, np.stack(batch), size=_BATCH)
 
 
 @functools.cache

@@ -9,9 +9,9 @@ import sys
 import numpy as np
 from tqdm import tqdm
 
-from seetalk_jax import pipeline
+from seetalk_jax import constants, pipeline
 from seetalk_jax.errors import InputError
-from seetalk_jax.media import audio, constants
+from seetalk_jax.media import audio
 from seetalk_jax.metrics.report import Figure
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 from tqdm import tqdm
 
+from seetalk_jax.constants import MOTION_FIELDS
 from seetalk_jax.metrics import bootstrap, identity, life, pictures, readers, rendered, series, worlds
 from seetalk_jax.metrics.report import Figure
 
@@ -139,10 +140,7 @@ def _kept(sets, made, reader, small) -> list[Figure]:
   """What of the driver's motion is read in the frames: r over all frames of all people."""
   read = [reader(small(frames)) for frames in made]
   truth = {
-    **{
-      name: [one.motion[:, place] for one in sets]
-      for name, place in zip(life.AXES, rendered.POSE, strict=True)
-    },
+    **{name: [one.motion[:, MOTION_FIELDS.index(name)] for one in sets] for name in life.AXES},
     'blink': [rendered.blink_track(one.motion) for one in sets],
     'opening': [one.opening for one in sets],
   }

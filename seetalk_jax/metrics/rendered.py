@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -10,13 +9,9 @@ from typing import NamedTuple
 import numpy as np
 from tqdm import tqdm
 
-from seetalk_jax.data.synthetic import parameters
+from seetalk_jax import files
+from seetalk_jax.constants import BLINK, POSE
 from seetalk_jax.metrics import pictures, trunk, worlds
-
-_YAW, _PITCH, _ROLL, _LEFT, _RIGHT = (
-  parameters.Motion._fields.index(name) for name in ('yaw', 'pitch', 'roll', 'blink_left', 'blink_right')
-)
-POSE = (_YAW, _PITCH, _ROLL)
 
 
 class RenderedLooks(NamedTuple):
@@ -37,7 +32,8 @@ class RenderedLooks(NamedTuple):
 
 def blink_track(motion: np.ndarray) -> np.ndarray:
   """How far the lids are closed, `[n]`, 0 to 1: the mean of both eyes of a motion track `[n, 20]`."""
-  return 0.5 * (motion[:, _LEFT] + motion[:, _RIGHT])
+  left, right = motion[:, BLINK].T
+  return 0.5 * (left + right)
 
 
 def labels_of(
@@ -58,7 +54,7 @@ def labels_of(
   for picture, part, opened, moved in zip(small, parts, opening, motion, strict=True):
     closed = float(blink_track(moved[None])[0])
     colours = [pictures.mean_colour(picture, np.isin(part, kind)) for kind in (skin, hair)]
-    rows.append([opened, *moved[list(POSE)], closed, attributes[0], attributes[1], *np.concatenate(colours)])
+    rows.append([opened, *moved[POSE], closed, attributes[0], attributes[1], *np.concatenate(colours)])
   return np.asarray(rows, np.float32)
 
 
@@ -81,12 +77,9 @@ def render_looks(
 
 
 def save_looks(path: str, looks: RenderedLooks) -> None:
-  """Writes the looks to one npz file, beside first, then renamed."""
-  os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
-  partial = f'{path}.partial'
-  with open(partial, 'wb') as file:
-    np.savez(file, images=looks.images, labels=looks.labels)
-  os.replace(partial, path)
+  """Writes the looks to one npz file, whole or not at all."""
+  with files.replacing(path) as part:
+    np.savez(part, images=looks.images, labels=looks.labels)
 
 
 def load_looks(path: str) -> RenderedLooks:

@@ -6,10 +6,11 @@ import dataclasses
 import json
 import math
 import operator
-import os
 import re
 from collections.abc import Sequence
 from typing import Any
+
+from seetalk_jax import files
 
 _CHECKS = {'>=': operator.ge, '<=': operator.le}
 
@@ -82,15 +83,10 @@ def table(figures: Sequence[Figure]) -> str:
 
 
 def write_json(path: str, figures: Sequence[Figure], about: dict[str, Any]) -> None:
-  """Writes `{about..., figures: [...]}` to `path`, beside first, then renamed. NaN becomes null."""
+  """Writes `{about..., figures: [...]}` to `path`, whole or not at all. NaN becomes null."""
 
   def plain(value):
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
   rows = [{k: plain(v) for k, v in dataclasses.asdict(f).items()} | {'reached': f.reached} for f in figures]
-  os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
-  partial = f'{path}.partial'
-  with open(partial, 'w') as file:
-    json.dump({**about, 'figures': rows}, file, indent=1, allow_nan=False)
-    file.write('\n')
-  os.replace(partial, path)
+  files.write_text(path, json.dumps({**about, 'figures': rows}, indent=1, allow_nan=False) + '\n')

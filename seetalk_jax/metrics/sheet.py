@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 
 import numpy as np
 from PIL import Image, ImageDraw
+
+from seetalk_jax import files
 
 CELL, GAP, LABEL = 144, 4, 18
 _INK, _PAPER = (40, 40, 40), (250, 250, 250)
@@ -45,10 +46,8 @@ def write_sheet(path: str, evaluated, *, voices: int = 5, faces: int = 3, frames
     labels.append(
       f'a {kind} voice of {age:.0f} (held out): {faces} faces drawn for it, then the first one speaking'
     )
-  os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
-  partial = f'{path}.partial.png'
-  Image.fromarray(grid(rows, labels)).save(partial, optimize=True)
-  os.replace(partial, path)
+  with files.replacing(path) as part:
+    Image.fromarray(grid(rows, labels)).save(part, format='PNG', optimize=True)
 
 
 def spread_out(opening: np.ndarray, num: int) -> np.ndarray:

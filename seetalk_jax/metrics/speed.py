@@ -12,7 +12,7 @@ import time
 import numpy as np
 import soundfile
 
-from seetalk_jax.media import constants
+from seetalk_jax import constants
 from seetalk_jax.metrics.report import Figure
 
 

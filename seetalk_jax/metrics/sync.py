@@ -9,8 +9,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from seetalk_jax.batching import in_fixed_batches
+from seetalk_jax.constants import SAMPLES_PER_FRAME, SYNC_FRAMES
 from seetalk_jax.models import blocks
-from seetalk_jax.models.sync_expert import NUM_FRAMES, SyncExpert
+from seetalk_jax.models.sync_expert import SyncExpert
 from seetalk_jax.models.syncnet import SyncNet
 
 _BATCH = 16
@@ -35,17 +37,17 @@ class SyncJudge:
       speech: `[640 n]` at 16 kHz.
       places: `[n, 2]`, where the mouth is, (x, y) in picture units. A window is cut at its mean place, as in training.
     """
-    count = min(len(frames), len(speech) // 640) - NUM_FRAMES + 1
+    count = min(len(frames), len(speech) // SAMPLES_PER_FRAME) - SYNC_FRAMES + 1
     speech = np.pad(speech, (0, self._num_samples))  # the last window may reach over the end
-    distances = []
-    for first in range(0, count, _BATCH):
-      rows = np.minimum(np.arange(first, first + _BATCH), count - 1)
-      sounds = np.stack([speech[640 * row : 640 * row + self._num_samples] for row in rows])
-      mouths = np.stack([frames[row : row + NUM_FRAMES] for row in rows])
-      at = np.stack([np.mean(places[row : row + NUM_FRAMES], axis=0) for row in rows])
-      cosine = np.asarray(self._run(self._params, sounds, mouths, at.astype(np.float32)))
-      distances.append(1.0 - cosine[: count - first])
-    return float(np.concatenate(distances).mean())
+
+    def cosine(rows):
+      starts = SAMPLES_PER_FRAME * rows
+      sounds = np.stack([speech[start : start + self._num_samples] for start in starts])
+      mouths = np.stack([frames[row : row + SYNC_FRAMES] for row in rows])
+      at = np.stack([np.mean(places[row : row + SYNC_FRAMES], axis=0) for row in rows])
+      return self._run(self._params, sounds, mouths, at.astype(np.float32))
+
+    return float((1.0 - in_fixed_batches(cosine, np.arange(count), size=_BATCH)).mean())
 
 
 @functools.cache
@@ -53,7 +55,7 @@ def _compiled(expert: SyncExpert | SyncNet):
   @jax.jit
   def run(params, sounds, frames, places):
     images = blocks.to_float(frames.reshape(-1, *frames.shape[2:]))
-    seen = expert.crop(images, jnp.repeat(places, NUM_FRAMES, axis=0))
+    seen = expert.crop(images, jnp.repeat(places, SYNC_FRAMES, axis=0))
     seen = seen.reshape(*frames.shape[:2], *seen.shape[1:])
     return expert.apply({'params': params}, sounds, seen, method='cosine')
 

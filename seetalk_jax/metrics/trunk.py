@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import json
-import os
 import sys
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -18,6 +17,7 @@ from flax import traverse_util
 from safetensors import numpy as safetensors
 from tqdm import tqdm
 
+from seetalk_jax import batching, files
 from seetalk_jax.models import blocks
 
 IMAGE_SIZE = 128
@@ -114,24 +114,15 @@ def _apply(network: nn.Module, params: Any, images: jax.Array) -> jax.Array:
 
 
 def apply_in_batches(network: nn.Module, params: Any, images: np.ndarray, batch_size: int = 25) -> np.ndarray:
-  """`network` on uint8 `[n, 128, 128, 3]` in batches of one shape, padded and cut back: `[n, ...]`."""
-  n = len(images)
-  if n == 0:
-    raise ValueError('no pictures to read')
-  pad = -n % batch_size
-  images = np.concatenate([images, np.repeat(images[-1:], pad, axis=0)]) if pad else images
-  starts = range(0, len(images), batch_size)
-  outputs = [np.asarray(_apply(network, params, images[i : i + batch_size])) for i in starts]
-  return np.concatenate(outputs)[:n]
+  """`network` on uint8 `[n, 128, 128, 3]` in batches of one shape: `[n, ...]`."""
+  return batching.in_fixed_batches(functools.partial(_apply, network, params), images, size=batch_size)
 
 
 def save(path: str, params: Any, about: dict[str, Any]) -> None:
-  """Writes a parameter tree and JSON-able `about` to one safetensors file, beside first, then renamed."""
+  """Writes a parameter tree and JSON-able `about` to one safetensors file, whole or not at all."""
   flat = {k: np.asarray(v) for k, v in traverse_util.flatten_dict(params, sep='/').items()}
-  os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
-  partial = f'{path}.partial'
-  safetensors.save_file(flat, partial, metadata={'about': json.dumps(about)})
-  os.replace(partial, path)
+  with files.replacing(path) as part:
+    safetensors.save_file(flat, part, metadata={'about': json.dumps(about)})
 
 
 def load(path: str) -> tuple[Any, dict[str, Any]]:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from seetalk_jax.constants import Part
 from seetalk_jax.data.synthetic import parameters, source
 
 # Of a look, what says nothing about whose face it is.
@@ -55,8 +56,6 @@ class MeasuredEmbeddedWorld(MeasuredWorld):
   """The world of `synthetic.head` and `synthetic.voice`."""
 
   def __init__(self):
-    from seetalk_jax.data.synthetic.head import Part
-
     super().__init__(
       source.EmbeddedWorld(),
       skin_parts=(int(Part.SKIN),),

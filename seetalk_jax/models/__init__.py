@@ -2,27 +2,37 @@
 
 from __future__ import annotations
 
-import importlib
-
+from seetalk_jax import _lazy
 from seetalk_jax.models.registry import NETWORKS
 
-# class -> file. Lazy, so that importing one network does not import them all.
-_HOMES = {
-  **{class_name: file for file, class_name in NETWORKS.values()},
-  'SpeechFeatures': 'speech_encoder',
-  'FacePrior': 'face_prior',
-}
-
-__all__ = list(_HOMES)
-
-
-def __getattr__(name: str):
-  if name not in _HOMES:
-    raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
-  value = getattr(importlib.import_module(f'{__name__}.{_HOMES[name]}'), name)
-  globals()[name] = value
-  return value
-
-
-def __dir__():
-  return sorted(set(globals()) | set(__all__))
+TYPE_CHECKING: bool = False  # see _lazy
+if TYPE_CHECKING:
+  from seetalk_jax.models.autoencoder import AutoencoderKL as AutoencoderKL
+  from seetalk_jax.models.code_transformer import CodeTransformer as CodeTransformer
+  from seetalk_jax.models.codebook import Codebook as Codebook
+  from seetalk_jax.models.codeformer import CodeFormer as CodeFormer
+  from seetalk_jax.models.conre import ConReHead as ConReHead
+  from seetalk_jax.models.discriminator import PatchDiscriminator as PatchDiscriminator
+  from seetalk_jax.models.face_encoder import FaceEncoder as FaceEncoder
+  from seetalk_jax.models.face_prior import FacePrior as FacePrior
+  from seetalk_jax.models.face_prior import SampleAdaptiveWeighting as SampleAdaptiveWeighting
+  from seetalk_jax.models.hr_decoder import HRDecoder as HRDecoder
+  from seetalk_jax.models.lip_refiner import LipRefiner as LipRefiner
+  from seetalk_jax.models.motion_codec import MotionCodec as MotionCodec
+  from seetalk_jax.models.motion_transformer import MotionTransformer as MotionTransformer
+  from seetalk_jax.models.perceptual import PerceptualTower as PerceptualTower
+  from seetalk_jax.models.portrait_unet import PortraitUNet as PortraitUNet
+  from seetalk_jax.models.speech_encoder import SpeechEncoder as SpeechEncoder
+  from seetalk_jax.models.speech_encoder import SpeechFeatures as SpeechFeatures
+  from seetalk_jax.models.sync_expert import SyncExpert as SyncExpert
+  from seetalk_jax.models.syncnet import SyncNet as SyncNet
+else:
+  # On first use, so that importing one network does not import them all.
+  __getattr__, __dir__, __all__ = _lazy.attach(
+    __name__,
+    {
+      **{class_name: f'{__name__}.{file}' for file, class_name in NETWORKS.values()},
+      'FacePrior': f'{__name__}.face_prior',
+      'SpeechFeatures': f'{__name__}.speech_encoder',
+    },
+  )

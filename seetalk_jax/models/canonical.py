@@ -7,8 +7,18 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-# Skin, brows and lips are one group; a match between different groups is none.
-_GROUPS = (0, 1, 2, 2, 3, 2, 4, 2, 5, 6)
+from seetalk_jax.constants import Part
+
+# A match between different groups is none.
+_GROUPS = {
+  Part.BACKGROUND: 0,
+  Part.BODY: 1,
+  **dict.fromkeys((Part.NECK, Part.SKIN, Part.BROW, Part.LIP), 2),
+  Part.HAIR: 3,
+  Part.EYE: 4,
+  Part.MOUTH: 5,
+  Part.GLASSES: 6,
+}
 
 
 class FlowTruth(NamedTuple):
@@ -123,7 +133,7 @@ def match_canonical(
   part_x = jnp.clip((yy * rx - xy * ry) / determinant, -0.6, 0.6)
   left = rest - part_y[..., None] * along_y - part_x[..., None] * along_x
 
-  group = jnp.asarray(_GROUPS + (0,) * 6, jnp.int32)
+  group = jnp.asarray([_GROUPS[part] for part in Part] + [0] * 6, jnp.int32)
   groups = [group[jnp.minimum(parts.astype(jnp.int32), 15)] for parts in (source_parts, target_parts)]
   same = groups[0][rows, y, x] == groups[1]
   near = jnp.exp(-jnp.sum(left**2, axis=-1) / tolerance**2)

@@ -8,6 +8,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from seetalk_jax.constants import NUM_LIP_FIELDS
 from seetalk_jax.models.blocks import (
   MLP,
   ResBlock,
@@ -25,7 +26,6 @@ SIZES: dict[str, dict[str, Any]] = {
   'large': dict(channels=(512, 512), hidden=512),
 }
 NUM_ATTRIBUTES = 3  # sex in [0, 1], age standardised, head size
-NUM_ARTICULATIONS = 8  # the lip fields of the synthetic world's motion
 
 
 class ConReHead(nn.Module):
@@ -51,7 +51,7 @@ class ConReHead(nn.Module):
     )
     self.canvas = FaceDecoder(self.channels, self.hidden, **types)
     self.attribute_head = MLP(self.hidden, NUM_ATTRIBUTES, **types)
-    self.articulation_head = MLP(self.hidden, NUM_ARTICULATIONS, **types)
+    self.articulation_head = MLP(self.hidden, NUM_LIP_FIELDS, **types)
 
   def __call__(self, embedding: jax.Array, tokens: jax.Array) -> tuple[jax.Array, ...]:
     """Every output at once (for `init`): drawing, attributes, articulation, temperature."""

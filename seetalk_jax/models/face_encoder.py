@@ -8,6 +8,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from seetalk_jax.constants import EMBEDDING_DIM
 from seetalk_jax.models.blocks import (
   ResBlock,
   conv,
@@ -54,7 +55,7 @@ class FaceEncoder(nn.Module):
   image_size: int = 128
   channels: tuple[int, ...] = (48, 80, 112, 112)
   blocks: tuple[int, ...] = (1, 1, 1, 0)
-  embedding_dim: int = 512
+  embedding_dim: int = EMBEDDING_DIM
   architecture: str = 'patch'
   groups: int = 8
   norm: str = 'group'

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from seetalk_jax.media.constants import SAMPLE_RATE_HZ, SAMPLES_PER_FRAME
+from seetalk_jax.constants import SAMPLE_RATE_HZ, SAMPLES_PER_FRAME
 
 HOP = 160  # 100 mel frames a second, four to a token
 WINDOW = 400  # 25 ms

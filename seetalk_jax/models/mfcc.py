@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from seetalk_jax.media.constants import SAMPLE_RATE_HZ
+from seetalk_jax.constants import SAMPLE_RATE_HZ
 
 WINDOW = 400  # 25 ms, without taper
 HOP = 160  # 10 ms

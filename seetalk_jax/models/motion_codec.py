@@ -8,6 +8,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from seetalk_jax.constants import BLINK, LIPS, MOTION_DIM, MOTION_FIELDS
 from seetalk_jax.models.blocks import (
   MLP,
   ResBlock,
@@ -60,9 +61,21 @@ SIZES: dict[str, dict[str, Any]] = {
 }
 
 
-# How far the fields of the embedded world's `Motion` go, in its order. Lips and lids count double: they move
-# few pixels, and what fills little of m is hard to find in it.
-_TRUTH_SCALES = (0.15,) * 10 + (0.3, 0.15, 0.1, 0.3, 0.3, 0.2, 0.12, 0.1, 0.1, 0.1)
+# Typical size of each motion field. Lips and lids count double: they move few pixels, and what fills little of m is
+# hard to find in it.
+_TRUTH_SCALES = {
+  **dict.fromkeys((*MOTION_FIELDS[LIPS], *MOTION_FIELDS[BLINK]), 0.15),
+  'squint': 0.3,
+  'gaze_yaw': 0.15,
+  'gaze_pitch': 0.1,
+  'brow_raise': 0.3,
+  'brow_furrow': 0.3,
+  'yaw': 0.2,
+  'pitch': 0.12,
+  'roll': 0.1,
+  'shift_x': 0.1,
+  'shift_y': 0.1,
+}
 
 
 class Appearance(NamedTuple):
@@ -231,7 +244,7 @@ class MotionCodec(nn.Module):
   Attributes:
     motion_dim: width of the motion latent m.
     motion_size: side that frames are resized to before `phi_m`.
-    truth_dim: known motion values of the embedded world (`Motion` has 20 fields).
+    truth_dim: known motion values of the embedded world (`constants.MOTION_FIELDS`).
     truth_scales: typical size of each of them, so that all count alike; () for all 1.
     appearance_widths: channels of the identity features at 1/4, 1/8, 1/16.
     motion_widths: channels of `phi_m` at 1/4, 1/8, 1/16 of `motion_size`.
@@ -246,8 +259,8 @@ class MotionCodec(nn.Module):
 
   motion_dim: int = 256
   motion_size: int = 128
-  truth_dim: int = 20
-  truth_scales: tuple[float, ...] = _TRUTH_SCALES
+  truth_dim: int = MOTION_DIM
+  truth_scales: tuple[float, ...] = tuple(_TRUTH_SCALES[name] for name in MOTION_FIELDS)
   appearance_widths: tuple[int, int, int] = (48, 96, 128)
   motion_widths: tuple[int, int, int] = (48, 96, 160)
   motion_bottleneck: int = 24
@@ -303,11 +316,11 @@ class MotionCodec(nn.Module):
 
   def encode_truth(self, truth: jax.Array) -> jax.Array:
     """Known motion `[*b, truth_dim]` to the latent that `motion` reads off its frame, `[*b, motion_dim]`."""
-    return self.motion_norm(self.truth_encoder(truth / self._scales()))
+    return self.motion_norm(self.truth_encoder(truth / self.motion_scales))
 
   def read_truth(self, m: jax.Array) -> jax.Array:
     """Motion latent `[*b, motion_dim]` to an estimate of the known motion `[*b, truth_dim]`."""
-    return self.truth_reader(self.motion_norm(m)).astype(jnp.float32) * self._scales()
+    return self.truth_reader(self.motion_norm(m)).astype(jnp.float32) * self.motion_scales
 
   def warp(self, appearance: Appearance, m_source: jax.Array, m_target: jax.Array) -> Warped:
     """Moves one portrait, or one per frame, from `m_source` to `m_target`.
@@ -336,7 +349,9 @@ class MotionCodec(nn.Module):
     """The same, and how far each pixel is a copy of the warped portrait, `[b, h, w, 1]`."""
     return self.decoder(warped)
 
-  def _scales(self) -> jax.Array:
+  @property
+  def motion_scales(self) -> jax.Array:
+    """Typical size of each known motion value, float32 `[truth_dim]`: `truth_scales`, or ones."""
     return jnp.asarray(self.truth_scales or (1.0,) * self.truth_dim, jnp.float32)
 
 

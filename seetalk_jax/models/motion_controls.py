@@ -9,16 +9,10 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from seetalk_jax.constants import CONTROL_TRACKS, EMOTIONS
 from seetalk_jax.models.blocks import MLP, conv, dense, partitioned
 
-# As data sets of acted emotions name them (MEAD's eight).
-EMOTIONS = ('neutral', 'happy', 'sad', 'angry', 'surprised', 'afraid', 'disgusted', 'contemptuous')
-# Name -> numbers a frame: yaw, pitch and roll in radians; how far the lids are closed, 0 to 1.
-TRACKS = {'pose': 3, 'blink': 1}
-LABELS = {'emotion': EMOTIONS}
-CODES = ('style',)
-CONTROLS = (*TRACKS, *LABELS, *CODES)
-
+_LABELS = {'emotion': EMOTIONS}
 _SCALES = {'pose': 0.3, 'blink': 0.3}  # so that all are about 1
 
 
@@ -50,7 +44,7 @@ class MotionControls(nn.Module):
   The last layers start at zero: a network that learns controls late begins as the one that it was.
 
   Attributes:
-    names: of CONTROLS, in any order.
+    names: of `constants.CONTROLS`, in any order.
     width: of the transformer.
     motion_dim: width of m, for the style.
     context: frames to either side that a track is looked at with.
@@ -74,8 +68,8 @@ class MotionControls(nn.Module):
 
     Args:
       shape: (b, n) of the track.
-      given: name -> 'pose' `[b, n, 3]`, 'blink' `[b, n, 1]`, 'emotion' int `[b]` (index into EMOTIONS), 'style'
-        `[b, 3 motion_dim]`. What is not given adds nothing.
+      given: name -> 'pose' `[b, n, 3]`, 'blink' `[b, n, 1]`, 'emotion' int `[b]` (index into
+        `constants.EMOTIONS`), 'style' `[b, 3 motion_dim]`. What is not given adds nothing.
       drop: name -> bool `[b]`, True = as if not given, for guidance.
 
     Returns:
@@ -92,21 +86,24 @@ class MotionControls(nn.Module):
     types = dict(dtype=self.dtype, param_dtype=self.param_dtype)
     of_frames, of_clip = jnp.zeros((b, n, self.width), self.dtype), jnp.zeros((b, self.width), self.dtype)
     for name in self.names:
-      wanted = (b, n, TRACKS[name]) if name in TRACKS else (b, 3 * self.motion_dim) if name in CODES else (b,)
+      if name in CONTROL_TRACKS:
+        wanted = (b, n, CONTROL_TRACKS[name])
+      else:
+        wanted = (b, 3 * self.motion_dim) if name == 'style' else (b,)
       value = given.get(name)
       if value is not None and value.shape != wanted:
         raise ValueError(f'control {name} has shape {value.shape}, expected {wanted}')
       keep = jnp.full((b,), value is not None)
       if name in drop:
         keep &= ~drop[name]
-      if name in TRACKS:
+      if name in CONTROL_TRACKS:
         value = jnp.zeros(wanted) if value is None else value / _SCALES[name]
         x = conv(self.width, (2 * self.context + 1,), f'{name}_in', **types)(value)
         x = dense(self.width, f'{name}_out', zero_init=True, **types)(jax.nn.silu(x))
         of_frames += keep[:, None, None] * x
-      elif name in LABELS:
+      elif name in _LABELS:
         start = partitioned(nn.initializers.zeros, (None, 'embed'))
-        table = self.param(f'{name}_table', start, (len(LABELS[name]), self.width), self.param_dtype)
+        table = self.param(f'{name}_table', start, (len(_LABELS[name]), self.width), self.param_dtype)
         label = jnp.zeros(wanted, jnp.int32) if value is None else value
         of_clip += keep[:, None] * jnp.asarray(table, self.dtype)[label]
       else:

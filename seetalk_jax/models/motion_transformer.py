@@ -9,10 +9,11 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from seetalk_jax.constants import CONTROLS
 from seetalk_jax.models.attention import TransformerBlock, key_mask
 from seetalk_jax.models.blocks import MLP, conv, dense, layer_norm, partitioned
 from seetalk_jax.models.embeddings import TimeEmbedding
-from seetalk_jax.models.motion_controls import CONTROLS, MotionControls
+from seetalk_jax.models.motion_controls import MotionControls
 
 SIZES: dict[str, dict[str, Any]] = {
   'tiny': dict(token_dim=32, width=32, num_heads=2, num_layers=1),
@@ -36,7 +37,7 @@ class MotionTransformer(nn.Module):
     token_dim: width of the speech tokens.
     width, num_heads, num_layers, feed_forward_multiple: of the transformer.
     context: frames to either side in the local convolutions, of speech and of motion.
-    controls: names of `motion_controls.CONTROLS` that it listens to besides speech and portrait.
+    controls: names of `constants.CONTROLS` that it listens to besides speech and portrait.
   """
 
   # What it predicts, see `diffusion.objective`. Tracks lie near a surface of few dimensions, noise fills all of them: a

@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from seetalk_jax.media.constants import SAMPLE_RATE_HZ, SAMPLES_PER_FRAME
+from seetalk_jax.constants import EMBEDDING_DIM, SAMPLE_RATE_HZ, SAMPLES_PER_FRAME
 from seetalk_jax.models.attention import TransformerBlock, band_mask, key_mask
 from seetalk_jax.models.blocks import (
   MLP,
@@ -94,7 +94,7 @@ class SpeechEncoder(nn.Module):
   width: int = 192
   num_layers: int = 3
   num_heads: int = 4
-  embedding_dim: int = 512
+  embedding_dim: int = EMBEDDING_DIM
   front_end: str = 'log_mel'
   num_bands: int = 80
   stem_channels: tuple[int, ...] = (128, 128)

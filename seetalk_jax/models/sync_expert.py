@@ -11,13 +11,10 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from seetalk_jax.constants import MOUTH_SIZE, SYNC_SAMPLES
 from seetalk_jax.models.blocks import ResBlock, conv, dense, group_norm, pixel_unshuffle, unit
 from seetalk_jax.models.mel import mel_power
 from seetalk_jax.models.mouth import SYNC_HALF, boxes_around, crop_boxes
-
-NUM_FRAMES = 5  # 0.2 s of video
-NUM_SAMPLES = 3200  # 0.2 s of speech at 16 kHz
-MOUTH_SIZE = (48, 96)  # height, width
 
 SIZES: dict[str, dict[str, Any]] = {
   'tiny': dict(widths=(16, 16, 16), audio_width=16, embedding_dim=32),
@@ -39,7 +36,7 @@ class SyncExpert(nn.Module):
     num_samples, frame_size: of what it hears and sees, the same for all of them.
   """
 
-  num_samples = NUM_SAMPLES
+  num_samples = SYNC_SAMPLES
   frame_size = MOUTH_SIZE
 
   embedding_dim: int = 256

@@ -8,15 +8,12 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from seetalk_jax.media.constants import FACE_BOX
+from seetalk_jax.constants import FACE_BOX, FACE_SIZE, SYNC_FRAMES, SYNCNET_SAMPLES
 from seetalk_jax.models.blocks import conv, dense, group_norm, unit
-from seetalk_jax.models.mfcc import HOP, NUM_CEPSTRA, WINDOW, mfcc
+from seetalk_jax.models.mfcc import NUM_CEPSTRA, mfcc
 from seetalk_jax.models.warping import grid_sample, identity_grid
 
-NUM_FRAMES = 5  # pictures
 NUM_CEPSTRUM_FRAMES = 20  # four to a picture
-NUM_SAMPLES = (NUM_CEPSTRUM_FRAMES - 1) * HOP + WINDOW
-FACE_SIZE = 224
 
 SIZES: dict[str, dict[str, Any]] = {
   'tiny': dict(
@@ -48,7 +45,7 @@ class SyncNet(nn.Module):
     num_samples, frame_size: of what it hears and sees, the same for all of them.
   """
 
-  num_samples = NUM_SAMPLES
+  num_samples = SYNCNET_SAMPLES
   frame_size = (FACE_SIZE, FACE_SIZE)
 
   embedding_dim: int = 1024
@@ -88,8 +85,8 @@ class SyncNet(nn.Module):
 
   def face(self, frames: jax.Array) -> jax.Array:
     """Face crops RGB `[b, 5, 224, 224, 3]` in [-1, 1] to float32 `[b, embedding_dim]`, of no particular length."""
-    if frames.shape[1:] != (NUM_FRAMES, FACE_SIZE, FACE_SIZE, 3):
-      raise ValueError(f'expected frames [b, {NUM_FRAMES}, {FACE_SIZE}, {FACE_SIZE}, 3], got {frames.shape}')
+    if frames.shape[1:] != (SYNC_FRAMES, FACE_SIZE, FACE_SIZE, 3):
+      raise ValueError(f'expected frames [b, {SYNC_FRAMES}, {FACE_SIZE}, {FACE_SIZE}, 3], got {frames.shape}')
     return self.face_tower(frames)
 
   def cosine(self, waveform: jax.Array, frames: jax.Array) -> jax.Array:

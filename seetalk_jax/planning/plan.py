@@ -19,6 +19,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from seetalk_jax import files
 from seetalk_jax.errors import ConfigError, InputError
 from seetalk_jax.planning import blueprint, collectives, compiled, memory_traffic
 from seetalk_jax.training import config_files, flops, lora, sharding
@@ -207,7 +208,7 @@ def main(argv: list[str]) -> None:
     traceback.print_exc()
     sys.stderr.flush()
     os._exit(1)  # as below
-  pathlib.Path(result).write_text(json.dumps(content))
+  files.write_text(result, json.dumps(content))
   sys.stdout.flush()
   os._exit(
     0

@@ -10,13 +10,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from seetalk_jax.constants import CONTROL_TRACKS, WINDOW_FRAMES
 from seetalk_jax.diffusion import guidance, objective, samplers
 from seetalk_jax.diffusion.schedule import Schedule
-from seetalk_jax.models.motion_controls import TRACKS
 from seetalk_jax.models.motion_transformer import MotionTransformer
 
 SCHEDULE = Schedule(kind='cosine')
-WINDOW = 100  # frames, 4 s: what the motion transformer is trained on
 OVERLAP = 25  # frames shared by neighbouring windows
 CLIP = 6.0  # standard deviations; motion further out is no motion
 
@@ -28,7 +27,7 @@ _LIP_LAYER_REACH = 2  # frames to either side that a layer of the lip refiner lo
 _COUNTS = (1, 2, 3, 4, 6, 8, 12, 16)
 
 
-def padded_window_count(num_frames: int, window: int = WINDOW, overlap: int = OVERLAP) -> int:
+def padded_window_count(num_frames: int, window: int = WINDOW_FRAMES, overlap: int = OVERLAP) -> int:
   """How many windows a track of so many frames is computed in: few different values, so few compilations."""
   step = window - overlap
   needed = max(1, -(-(num_frames - overlap) // step))
@@ -52,7 +51,7 @@ def sample_motion(
   guidance_scale: float = 1.0,
   controls: Mapping[str, jax.Array] | None = None,
   control_scales: Mapping[str, float] | None = None,
-  window: int = WINDOW,
+  window: int = WINDOW_FRAMES,
   overlap: int = OVERLAP,
 ) -> jax.Array:
   """Samples a motion track for speech of any length.
@@ -81,7 +80,7 @@ def sample_motion(
   noise = jax.vmap(lambda i: jax.random.normal(jax.random.fold_in(key, i), mean.shape))(jnp.arange(length))
   tokens = jnp.pad(tokens, ((0, 0), (0, length - n), (0, 0)))
   controls, scales = dict(controls or {}), dict(control_scales or {})
-  for name in controls.keys() & TRACKS.keys():
+  for name in controls.keys() & CONTROL_TRACKS.keys():
     controls[name] = jnp.pad(controls[name], ((0, 0), (0, length - n), (0, 0)))[0]
   # Speech comes last: what it adds to the controls is guided, not what they add to it.
   weights = guidance.nested_weights([*(scales.get(name, 1.0) for name in controls), guidance_scale])
@@ -133,7 +132,7 @@ def sample_windows(
   num_frames: jax.Array,
   *,
   num_steps: int,
-  window: int = WINDOW,
+  window: int = WINDOW_FRAMES,
   overlap: int = OVERLAP,
   group: int = GROUP,
 ) -> jax.Array:
@@ -180,11 +179,11 @@ def sample_windows(
     clean, _ = jax.lax.scan(add, jnp.zeros_like(noise), (jnp.asarray(index), jnp.asarray(weight)))
     return clean[None]
 
-  # 'x0' is what `estimate` returns, whatever PREDICTION_TYPE the network has.
+  # 'x0' is what `estimate` returns, whatever the network predicts.
   return samplers.sample(estimate, SCHEDULE, noise[None], num_steps=num_steps, prediction_type='x0')[0]
 
 
-def window_index(length: int, window: int = WINDOW, overlap: int = OVERLAP) -> np.ndarray:
+def window_index(length: int, window: int = WINDOW_FRAMES, overlap: int = OVERLAP) -> np.ndarray:
   """Frames of each window, int32 `[w, window]`.
 
   Raises:
@@ -199,7 +198,7 @@ def window_index(length: int, window: int = WINDOW, overlap: int = OVERLAP) -> n
   return (starts[:, None] + np.arange(window)).astype(np.int32)
 
 
-def window_weights(length: int, window: int = WINDOW, overlap: int = OVERLAP) -> np.ndarray:
+def window_weights(length: int, window: int = WINDOW_FRAMES, overlap: int = OVERLAP) -> np.ndarray:
   """What each window says in the blend, float32 `[w, window]`: ramps in the overlaps, summing to 1 in every
   frame."""
   index = window_index(length, window, overlap)
@@ -221,11 +220,11 @@ def _compiled(
     names: the controls in use, in the order in which conditions are added; speech comes after them.
     levels: with how many conditions a prediction is made, for each that is.
   """
-  tracks = [name for name in names if name in TRACKS]
+  tracks = [name for name in names if name in CONTROL_TRACKS]
 
   def run(params, tokens, m_0, noise, num_frames, controls, weights):
     # Whatever goes frame by frame is cut into windows together.
-    widths = [tokens.shape[-1], *(TRACKS[name] for name in tracks)]
+    widths = [tokens.shape[-1], *(CONTROL_TRACKS[name] for name in tracks)]
     aligned = jnp.concatenate([tokens, *(controls[name] for name in tracks)], axis=-1)
 
     def denoise(xt, t, pieces, valid):

@@ -12,6 +12,7 @@ import numpy as np
 from flax import linen as nn
 from flax import struct
 
+from seetalk_jax import constants
 from seetalk_jax.errors import ConfigError
 from seetalk_jax.models import registry
 
@@ -19,25 +20,8 @@ PyTree = Any
 Batch = Mapping[str, jax.Array]
 Metrics = dict[str, jax.Array]
 
-SPEECH_SECONDS = 3  # of sound, for one voice vector
-
 # Stage name, in an order that trains -> module with `uses(config) -> Uses` and `build(config, given) -> Stage`.
-STAGES = {
-  name: f'seetalk_jax.stages.{name}'
-  for name in (
-    'conre',
-    'autoencoder',
-    'face_prior',
-    'portrait',
-    'codebook',
-    'motion_codec',
-    'code_transformer',
-    'sync_expert',
-    'motion',
-    'lip_refiner',
-    'render',
-  )
-}
+STAGES = {name: f'seetalk_jax.stages.{name}' for name in constants.STAGES}
 
 
 @struct.dataclass
@@ -184,7 +168,7 @@ def float_spec(*shape: int) -> jax.ShapeDtypeStruct:
 def speech_spec(batch_size: int) -> dict[str, jax.ShapeDtypeStruct]:
   """The entries of a batch that one voice vector is made from: a few seconds of 16 kHz sound."""
   return {
-    'speech': jax.ShapeDtypeStruct((batch_size, SPEECH_SECONDS * 16_000), jnp.float32),
+    'speech': jax.ShapeDtypeStruct((batch_size, constants.SPEECH_SAMPLES), jnp.float32),
     'num_samples': jax.ShapeDtypeStruct((batch_size,), jnp.int32),
   }
 

@@ -13,12 +13,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from seetalk_jax.constants import FPS, LIPS, MOTION_DIM, NUM_LIP_FIELDS, SAMPLE_RATE_HZ, SPEECH_FRAMES
 from seetalk_jax.errors import InputError
 from seetalk_jax.models import blocks
 from seetalk_jax.stages import base, losses
 
 RECALL_AT = (1, 5, 10)
-NUM_LIP_FIELDS = 8  # the first motion controls are those of the lips
 _PREPARE_BATCHES = 24
 
 
@@ -78,7 +78,7 @@ class ConReStage(base.StageBase):
     if self.attributes_weight or self.articulation_weight:
       spec['known'] = jax.ShapeDtypeStruct((batch_size,), jnp.float32)
     if self.articulation_weight:
-      spec['speech_motion'] = jax.ShapeDtypeStruct((batch_size, base.SPEECH_SECONDS * 25, 20), jnp.float32)
+      spec['speech_motion'] = jax.ShapeDtypeStruct((batch_size, SPEECH_FRAMES, MOTION_DIM), jnp.float32)
     return spec
 
   def prepare(self, frozen: base.Frozen, batches) -> dict[str, np.ndarray]:
@@ -90,7 +90,7 @@ class ConReStage(base.StageBase):
         ages.append(batch['attributes'][batch['known'] > 0, 1])
       if self.articulation_weight:
         tracks = batch['speech_motion'][batch['known'] > 0]
-        lips.append(tracks[..., :NUM_LIP_FIELDS].reshape(-1, NUM_LIP_FIELDS))
+        lips.append(tracks[..., LIPS].reshape(-1, NUM_LIP_FIELDS))
     statistics = {}
     if (ages or lips) and not any(map(len, ages or lips)):
       raise InputError(
@@ -120,9 +120,9 @@ class ConReStage(base.StageBase):
     del frozen
     speech, face, head = jax.random.split(rng, 3)
     encoder = self.networks['speech_encoder']
-    tokens = jnp.zeros((1, 25, encoder.token_dim))
+    tokens = jnp.zeros((1, FPS, encoder.token_dim))
     return {
-      'speech_encoder': encoder.init(speech, jnp.zeros((1, 16_000)))['params'],
+      'speech_encoder': encoder.init(speech, jnp.zeros((1, SAMPLE_RATE_HZ)))['params'],
       'face_encoder': self.networks['face_encoder'].init(face, jnp.zeros((1, 128, 128, 3)))['params'],
       'conre': self.networks['conre'].init(head, jnp.zeros((1, encoder.embedding_dim)), tokens)['params'],
     }, {}
@@ -178,7 +178,7 @@ class ConReStage(base.StageBase):
     return loss, metrics
 
   def _articulation(self, head, features, batch, statistics):
-    truth = batch['speech_motion'][..., :NUM_LIP_FIELDS] - statistics['articulation_mean']
+    truth = batch['speech_motion'][..., LIPS] - statistics['articulation_mean']
     truth = truth / statistics['articulation_std']
     valid = features.valid[..., None].astype(jnp.float32) * batch['known'][:, None, None]
     error = jnp.square(head(features.tokens, method='articulation') - truth) * valid

@@ -13,13 +13,19 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from seetalk_jax.constants import (
+  LIPS,
+  MOTION_DIM,
+  SAMPLES_PER_FRAME,
+  SPEECH_FRAMES,
+  SYNC_FRAMES,
+  WINDOW_FRAMES,
+)
 from seetalk_jax.diffusion import guidance, samplers
 from seetalk_jax.models import blocks
 from seetalk_jax.models.mouth import boxes_around, crop_boxes, inside_boxes, mouth_place
-from seetalk_jax.models.sync_expert import NUM_FRAMES
 from seetalk_jax.sampling.motion import CLIP, SCHEDULE
 from seetalk_jax.stages import base, losses
-from seetalk_jax.stages.motion import LIPS
 from seetalk_jax.stages.sync_expert import sync_loss
 
 # Half widths and heights of the mouth region that is compared, in the portrait crop, relative to its side.
@@ -69,13 +75,13 @@ class LipRefinerStage(base.StageBase):
   @property
   def num_frames(self) -> int:
     """Frames of a track in a batch."""
-    return 75 if self.view == 'portrait_speech' else 100
+    return SPEECH_FRAMES if self.view == 'portrait_speech' else WINDOW_FRAMES
 
   def batch_spec(self, batch_size: int) -> dict[str, jax.ShapeDtypeStruct]:
     n, key = self.num_frames, self._motion_key
     spec = {
-      'speech': jax.ShapeDtypeStruct((batch_size, 640 * n), jnp.float32),
-      key: jax.ShapeDtypeStruct((batch_size, n, 20), jnp.float32),
+      'speech': jax.ShapeDtypeStruct((batch_size, SAMPLES_PER_FRAME * n), jnp.float32),
+      key: jax.ShapeDtypeStruct((batch_size, n, MOTION_DIM), jnp.float32),
     }
     if self._renders:
       size = self.image_size
@@ -160,7 +166,7 @@ class LipRefinerStage(base.StageBase):
     inside, before = jnp.mean(losses.charbonnier(off, 0.1)), jnp.mean(losses.charbonnier(off_before, 0.1))
     velocity = jnp.mean(losses.charbonnier(off[:, 1:] - off[:, :-1], 0.1))
     loss = inside + self.velocity_weight * velocity
-    scales = jnp.asarray(codec.truth_scales or (1.0,) * 20)[LIPS]
+    scales = codec.motion_scales[LIPS]
     reads = [codec.apply(variables, x, method='read_truth')[..., LIPS] for x in (refined, m_in)]
     lips = [jnp.mean(jnp.abs(read - truth[..., LIPS]) / scales) for read in reads]
     metrics = {
@@ -250,14 +256,14 @@ class LipRefinerStage(base.StageBase):
       refined, speech, portraits = (
         _share(x, self.sync_share, last=True) for x in (refined, batch['speech'], batch['portrait'])
       )
-      start = jax.random.randint(clip_rng, (), 0, n - NUM_FRAMES + 1)
-      clip = jax.lax.dynamic_slice_in_dim(refined, start, NUM_FRAMES, axis=1)
+      start = jax.random.randint(clip_rng, (), 0, n - SYNC_FRAMES + 1)
+      clip = jax.lax.dynamic_slice_in_dim(refined, start, SYNC_FRAMES, axis=1)
       heard = jnp.pad(speech, ((0, 0), (0, judge.num_samples)))
-      speech = jax.lax.dynamic_slice_in_dim(heard, start * 640, judge.num_samples, axis=1)
+      speech = jax.lax.dynamic_slice_in_dim(heard, start * SAMPLES_PER_FRAME, judge.num_samples, axis=1)
       image, place = draw(blocks.to_float(portraits), clip)
-      places = jnp.repeat(jnp.mean(place, axis=1), NUM_FRAMES, axis=0)
+      places = jnp.repeat(jnp.mean(place, axis=1), SYNC_FRAMES, axis=0)
       seen = judge.crop(image.reshape(-1, *image.shape[2:]), places)
-      seen = seen.reshape(-1, NUM_FRAMES, *seen.shape[1:])
+      seen = seen.reshape(-1, SYNC_FRAMES, *seen.shape[1:])
       cosine = judge.apply(frozen.variables(expert), speech, seen, method='cosine')
       loss += self.sync_weight * sync_loss(cosine)
       metrics['sync_cosine'] = jnp.mean(cosine)

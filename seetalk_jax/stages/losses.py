@@ -7,11 +7,12 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 
+from seetalk_jax.constants import Part
 from seetalk_jax.models import blocks
 from seetalk_jax.models.canonical import FlowTruth
 
-# Cell labels of the embedded world (`data.synthetic.head.Part`) that the losses tell apart.
-EYE, LIP, MOUTH = 6, 7, 8
+# Labels of picture cells as plain integers: the head is every label above BODY.
+BODY, EYE, MOUTH = int(Part.BODY), int(Part.EYE), int(Part.MOUTH)
 # Mouth with lips, and eyes with lids and brows, on the resting head: (|x|, y) of the centre, half sizes.
 _REGIONS = (((0.0, -0.62), (0.27, 0.18)), ((0.23, 0.06), (0.23, 0.22)))
 _FRONT = 0.1  # they lie before this z, the back of the mouth too
@@ -64,7 +65,7 @@ def part_weights(parts: jax.Array, head: float = 2.0, features: float = 5.0) -> 
     float32 `[b, h, w, 1]` with mean 1.
   """
   parts = parts.astype(jnp.int32)
-  weight = jnp.where(parts > 1, head, 1.0)
+  weight = jnp.where(parts > BODY, head, 1.0)
   weight = jnp.where((parts >= EYE) & (parts <= MOUTH), features, weight)[..., None]
   weight = blocks.upsample_nearest(weight, 4)
   return weight / jnp.mean(weight)
@@ -149,7 +150,7 @@ def flow_losses(
   cells = jnp.array([w, h], jnp.float32)
   counts = jnp.ones(flow.shape[:1]) if known is None else known
   counts = jnp.broadcast_to(counts[:, None, None, None], (*flow.shape[:3], 1))
-  weight = counts * truth.visible * (parts != EYE)[..., None] * jnp.where(parts > 1, 2.0, 1.0)[..., None]
+  weight = counts * truth.visible * (parts != EYE)[..., None] * jnp.where(parts > BODY, 2.0, 1.0)[..., None]
   regions = counts * feature_regions(canonical)
 
   def errors(flow):

@@ -12,17 +12,25 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from seetalk_jax.constants import (
+  BLINK,
+  CLIP_FRAMES,
+  CLIP_SIZE,
+  EMOTIONS,
+  LIPS,
+  MOTION_DIM,
+  POSE,
+  SAMPLES_PER_FRAME,
+  SMILE,
+  WINDOW_FRAMES,
+)
 from seetalk_jax.diffusion import objective, process
 from seetalk_jax.errors import ConfigError
 from seetalk_jax.models import blocks
-from seetalk_jax.models.motion_controls import EMOTIONS, style_code
-from seetalk_jax.sampling.motion import SCHEDULE, WINDOW
+from seetalk_jax.models.motion_controls import style_code
+from seetalk_jax.sampling.motion import SCHEDULE
 from seetalk_jax.stages import base
 
-LIPS = slice(0, 8)  # fields of the embedded world's motion that speech moves
-BLINK = slice(8, 10)
-POSE = slice(15, 18)
-_SMILE = 7
 # The embedded world acts no emotions; its clips smile more or less all through, and their label says so.
 _SMILES, _FROWNS = 0.25, -0.02
 _PREPARE_BATCHES = 64
@@ -54,8 +62,8 @@ class MotionStage(base.StageBase):
   name: str = 'motion'
   view: str = 'speech_motion'
   motion_source: str = 'truth'
-  num_frames: int = WINDOW
-  frame_size: int = 128
+  num_frames: int = WINDOW_FRAMES
+  frame_size: int = CLIP_SIZE
   drop_rate: float = 0.1
   velocity_weight: float = 1.0
   lips_weight: float = 0.3
@@ -67,9 +75,9 @@ class MotionStage(base.StageBase):
 
   def batch_spec(self, batch_size: int) -> dict[str, jax.ShapeDtypeStruct]:
     n, size = self.num_frames, self.frame_size
-    spec = {'speech': jax.ShapeDtypeStruct((batch_size, 640 * n), jnp.float32)}
+    spec = {'speech': jax.ShapeDtypeStruct((batch_size, SAMPLES_PER_FRAME * n), jnp.float32)}
     if self.motion_source == 'truth':
-      spec['motion'] = jax.ShapeDtypeStruct((batch_size, n, 20), jnp.float32)
+      spec['motion'] = jax.ShapeDtypeStruct((batch_size, n, MOTION_DIM), jnp.float32)
     else:
       spec['frames'] = jax.ShapeDtypeStruct((batch_size, n, size, size, 3), jnp.uint8)
     return spec
@@ -120,9 +128,7 @@ class MotionStage(base.StageBase):
     b = m.shape[0]
     if self.motion_source == 'truth':
       # Portraits look ahead with a closed mouth; a little of everything else is left in them.
-      truth_0 = (
-        0.1 * jnp.asarray(codec.truth_scales or (1.0,) * 20) * jax.random.normal(portrait_rng, (b, 20))
-      )
+      truth_0 = 0.1 * codec.motion_scales * jax.random.normal(portrait_rng, (b, MOTION_DIM))
       m_0 = codec.apply(variables, truth_0, method='encode_truth')
     else:
       m_0 = m[jnp.arange(b), jax.random.randint(portrait_rng, (b,), 0, m.shape[1])]
@@ -166,9 +172,8 @@ class MotionStage(base.StageBase):
       'velocity': velocity,
     }
     if self.motion_source == 'truth' and self.lips_weight:
-      scales = jnp.asarray(codec.truth_scales or (1.0,) * 20)
       read = codec.apply(variables, estimate * std + mean, method='read_truth')
-      wrong = (read - jnp.repeat(batch['motion'], self.draws, axis=0)) / scales
+      wrong = (read - jnp.repeat(batch['motion'], self.draws, axis=0)) / codec.motion_scales
       per_track = jnp.mean(jnp.square(wrong[..., LIPS]), axis=(1, 2))
       # Blinks come when they like: only where the noisy track still shows them is there something to learn. A
       # blink fills many numbers of several frames, and shows through noise in which no single one does.
@@ -225,7 +230,7 @@ class MotionStage(base.StageBase):
 
 def smile_label(motion: jax.Array) -> jax.Array:
   """Known motion `[b, n, 20]` to int32 `[b]`: happy where a clip smiles on average, sad where it frowns."""
-  smile = jnp.mean(motion[..., _SMILE], axis=1)
+  smile = jnp.mean(motion[..., SMILE], axis=1)
   happy, sad, neutral = (EMOTIONS.index(name) for name in ('happy', 'sad', 'neutral'))
   return jnp.where(smile > _SMILES, happy, jnp.where(smile < _FROWNS, sad, neutral)).astype(jnp.int32)
 
@@ -261,7 +266,7 @@ def build(config, given: Mapping[str, nn.Module]) -> MotionStage:
   if source not in ('truth', 'frames'):
     raise ConfigError(f"option motion_source={source!r} is unknown: use 'truth' or 'frames'")
   if source == 'frames':
-    options = {'view': 'clip', 'num_frames': 25, **options}
+    options = {'view': 'clip', 'num_frames': CLIP_FRAMES, **options}
   networks, frozen = base.networks_for(uses(config), config, given)
   if source == 'frames' and (unknown := set(networks['motion_transformer'].controls) - {'style'}):
     raise ConfigError(

@@ -11,6 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from seetalk_jax.constants import LIPS, MOTION_DIM
 from seetalk_jax.models import blocks
 from seetalk_jax.models.canonical import match_canonical
 from seetalk_jax.stages import base, critics, losses
@@ -114,16 +115,15 @@ class MotionCodecStage(critics.CriticOptions, base.StageBase):
       middle = jnp.sum(counts * m_truth_fixed, axis=0) / (jnp.sum(counts) + 1e-6)
       spread = losses.weighted_mean(jnp.square(m_truth_fixed - middle), counts)
       agree = losses.weighted_mean(jnp.square(m_frames - m_truth_fixed), counts) / (spread + 1e-3)
-      scales = jnp.asarray(codec.truth_scales or (1.0,) * codec.truth_dim)
       read = run(jnp.concatenate([m_frames, m_truth]), method='read_truth')
-      error = jnp.abs((read - jnp.concatenate([truth, truth])) / scales)
+      error = jnp.abs((read - jnp.concatenate([truth, truth])) / codec.motion_scales)
       of_frames, of_truth = (losses.weighted_mean(half, counts) for half in jnp.split(error, 2))
       loss += self.agree_weight * agree + self.read_weight * 0.5 * (of_frames + of_truth)
       metrics |= {
         'agree': agree,
         'motion_spread': spread,
         'read': of_frames,
-        'read_lips': losses.weighted_mean(error[: 2 * b, :8], counts),
+        'read_lips': losses.weighted_mean(error[: 2 * b, LIPS], counts),
         'read_truth': of_truth,
       }
       use_truth = jax.random.uniform(truth_rng, (b, 1)) < self.truth_rate * known[:, None]
@@ -163,7 +163,7 @@ class MotionCodecStage(critics.CriticOptions, base.StageBase):
       loss += self.flow_weight * (found['flow'] + 0.5 * found['coarse_flow'])
       loss += self.feature_flow_weight * (found['flow_features'] + 0.5 * found['coarse_flow_features'])
       is_known = known[:, None, None, None]
-      head_weight = is_known * (1.0 + (batch['source_parts'] > 1)[..., None])
+      head_weight = is_known * (1.0 + (batch['source_parts'] > losses.BODY)[..., None])
       places = losses.weighted_mean(
         losses.charbonnier(appearance.ways.places - batch['source_canonical']), head_weight
       )
@@ -240,7 +240,7 @@ def trainable_but(kept: Collection[str], params: Mapping[str, Any]) -> Any:
 
 def head_mask(batch: base.Batch) -> jax.Array:
   """Where the target shows the head, `[b, h, w, 1]`; 1 everywhere in real recordings."""
-  head = (batch['target_parts'] > 1)[..., None] | (batch['known'] == 0)[:, None, None, None]
+  head = (batch['target_parts'] > losses.BODY)[..., None] | (batch['known'] == 0)[:, None, None, None]
   return blocks.upsample_nearest(head * 1.0, 4)
 
 
@@ -255,7 +255,7 @@ def pair_spec(batch_size: int, image_size: int, *, with_truth: bool) -> dict[str
   if with_truth:
     spec['known'] = entry(jnp.float32)
     for side in ('source', 'target'):
-      spec[f'{side}_motion'] = entry(jnp.float32, 20)
+      spec[f'{side}_motion'] = entry(jnp.float32, MOTION_DIM)
       spec[f'{side}_canonical'] = entry(jnp.float32, quarter, quarter, 3)
       spec[f'{side}_parts'] = entry(jnp.uint8, quarter, quarter)
   return spec

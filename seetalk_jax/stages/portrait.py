@@ -13,6 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from seetalk_jax.constants import FPS
 from seetalk_jax.diffusion import objective, process
 from seetalk_jax.errors import ConfigError
 from seetalk_jax.models import blocks
@@ -101,7 +102,7 @@ class PortraitStage(base.StageBase):
     del frozen
     unet_rng, saw_rng = jax.random.split(rng)
     encoder = self.frozen['speech_encoder']
-    tokens, valid = jnp.zeros((1, 25, encoder.token_dim)), jnp.ones((1, 25), bool)
+    tokens, valid = jnp.zeros((1, FPS, encoder.token_dim)), jnp.ones((1, FPS), bool)
     voice = jnp.zeros((1, encoder.embedding_dim))
     unet = self.networks['portrait_unet']
     latent = jnp.zeros((1, *self.latent_shape))

@@ -10,9 +10,9 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from seetalk_jax.constants import SYNC_FRAMES
 from seetalk_jax.errors import ConfigError
 from seetalk_jax.models import blocks
-from seetalk_jax.models.sync_expert import NUM_FRAMES
 from seetalk_jax.stages import base
 
 # Network -> (view, entry of its pictures).
@@ -38,7 +38,7 @@ class SyncExpertStage(base.StageBase):
 
   def batch_spec(self, batch_size: int) -> dict[str, jax.ShapeDtypeStruct]:
     return {
-      self._entry: jax.ShapeDtypeStruct((batch_size, NUM_FRAMES, *self._network.frame_size, 3), jnp.uint8),
+      self._entry: jax.ShapeDtypeStruct((batch_size, SYNC_FRAMES, *self._network.frame_size, 3), jnp.uint8),
       'speech': jax.ShapeDtypeStruct((batch_size, self._network.num_samples), jnp.float32),
       'speech_shifted': jax.ShapeDtypeStruct((batch_size, self._network.num_samples), jnp.float32),
     }
@@ -58,7 +58,7 @@ class SyncExpertStage(base.StageBase):
   def init(self, rng: jax.Array, frozen: base.Frozen) -> tuple[dict[str, Any], dict[str, Any]]:
     del frozen
     network = self._network
-    inputs = jnp.zeros((1, network.num_samples)), jnp.zeros((1, NUM_FRAMES, *network.frame_size, 3))
+    inputs = jnp.zeros((1, network.num_samples)), jnp.zeros((1, SYNC_FRAMES, *network.frame_size, 3))
     return {self._name: network.init(rng, *inputs, method='cosine')['params']}, {}
 
   def loss(self, params, frozen, collections, batch, rng, step):

@@ -13,13 +13,11 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
+from seetalk_jax.constants import CONFIG_FILE, RESULT_FILE
 from seetalk_jax.data import sources
 from seetalk_jax.errors import ConfigError
 from seetalk_jax.stages import base
 from seetalk_jax.training import config_files
-
-# Read as text: importing the checkpoint module would start a device in this process, and keep its memory.
-_CONFIG_FILE, _RESULT_FILE = 'config.json', 'result.json'
 
 
 def run(config, workdir: str | os.PathLike, train_script: pathlib.Path) -> int:
@@ -41,7 +39,7 @@ def run(config, workdir: str | os.PathLike, train_script: pathlib.Path) -> int:
     if status := _render(config, children):
       return status
     for stage in config.stages:
-      if (workdir / stage / _RESULT_FILE).exists():
+      if (workdir / stage / RESULT_FILE).exists():
         continue
       command = stage_command(config, stage, workdir, train_script)
       print(f'--- {stage}: {" ".join(command[1:])}', file=sys.stderr, flush=True)
@@ -73,8 +71,8 @@ def stage_command(config, stage: str, workdir: pathlib.Path, train_script: pathl
   used, places = base.uses(stage_config), {}
   for earlier in list(config.stages)[: list(config.stages).index(stage)]:
     directory = workdir / earlier
-    if (directory / _RESULT_FILE).exists():
-      written = json.loads((directory / _CONFIG_FILE).read_text())
+    if (directory / RESULT_FILE).exists():
+      written = json.loads((directory / CONFIG_FILE).read_text())
       # A stage named like an entry of config.init gives its statistics (face_prior).
       places |= {name: directory for name in [*written['networks'], earlier]}
   command = [
@@ -115,7 +113,7 @@ def summary(config, workdir: pathlib.Path) -> str:
   """A table of the finished stages."""
   rows = [f'{"stage":18}{"steps":>8}{"minutes":>9}{"loss":>10}']
   for stage in config.stages:
-    result = json.loads((workdir / stage / _RESULT_FILE).read_text())
+    result = json.loads((workdir / stage / RESULT_FILE).read_text())
     loss = result['metrics'].get('loss')
     rows.append(
       f'{stage:18}{result["step"]:8}{result["minutes"]:9.1f}' + (f'{loss:10.4f}' if loss is not None else '')

@@ -65,4 +65,4 @@ def leaves(
 
 def path_of(keys) -> str:
   """'portrait_unet/down_0/conv/kernel' from the keys of a tree's leaf."""
-  return '/'.join(str(getattr(key, 'key', getattr(key, 'idx', key))) for key in keys)
+  return jax.tree_util.keystr(keys, simple=True, separator='/')

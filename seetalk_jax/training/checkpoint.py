@@ -13,16 +13,13 @@ import numpy as np
 import orbax.checkpoint as ocp
 from flax import linen as nn
 
-from seetalk_jax import described, retired
+from seetalk_jax import described, files, retired
+from seetalk_jax.constants import CHECKPOINTS_FOLDER, CONFIG_FILE, RESULT_FILE
 from seetalk_jax.errors import CheckpointError, ConfigError
-from seetalk_jax.training.by_path import path_of
 from seetalk_jax.training.state import TrainState
 
 PyTree = Any
 
-CONFIG_FILE = 'config.json'
-RESULT_FILE = 'result.json'
-CHECKPOINTS = 'checkpoints'
 # Parts of a TrainState, each an Orbax item of its own, so that a later stage reads only what it needs.
 _ITEMS = ('params', 'ema_params', 'opt_state', 'collections', 'statistics')
 
@@ -43,7 +40,7 @@ class Checkpoints:
   """
 
   def __init__(self, workdir: str | pathlib.Path, keep: int = 2, keep_every: int = 0, keep_best: str = ''):
-    self._directory = pathlib.Path(workdir).resolve() / CHECKPOINTS
+    self._directory = pathlib.Path(workdir).resolve() / CHECKPOINTS_FOLDER
     policies = [ocp.checkpoint_managers.LatestN(keep)]
     if keep_every:
       policies.append(ocp.checkpoint_managers.EveryNSteps(keep_every))
@@ -142,16 +139,14 @@ class Checkpoints:
     return getattr(metadata, 'tree', metadata)
 
   def _check(self, step: int, name: str, abstract: PyTree) -> None:
-    saved = _shapes(self._metadata(step, name)) if name in self._found(step) else {}
-    wanted = _shapes(abstract)
-    where = f'{self._directory.parent} at step {step}'
-    for path in sorted(saved.keys() | wanted.keys()):
-      have, want = saved.get(path, 'absent'), wanted.get(path, 'absent')
-      if have != want:
-        raise CheckpointError(
-          f'{name}/{path} is {have} in {where}, but {want} in this configuration: '
-          'use the configuration it was trained with, or another --workdir'
-        )
+    saved = self._metadata(step, name) if name in self._found(step) else {}
+    described.compare_shapes(
+      described.shapes_in({name: saved}),
+      described.shapes_in({name: abstract}),
+      where=f'{self._directory.parent} at step {step}',
+      expected='this configuration',
+      advice='use the configuration it was trained with, or another --workdir',
+    )
 
 
 def _best(spec: str) -> ocp.checkpoint_managers.PreservationPolicy:
@@ -165,24 +160,24 @@ def _best(spec: str) -> ocp.checkpoint_managers.PreservationPolicy:
   return ocp.checkpoint_managers.BestN(get_metric_fn=value, n=1, keep_checkpoints_without_metrics=False)
 
 
-def _shapes(tree: PyTree) -> dict[str, tuple[int, ...]]:
-  flat = jax.tree_util.tree_flatten_with_path(tree, is_leaf=lambda x: hasattr(x, 'shape'))[0]
-  return {path_of(keys): tuple(leaf.shape) for keys, leaf in flat}
-
-
 def check_same_shapes(name: str, have: PyTree, want: PyTree, where: str) -> None:
-  """Compares two parameter trees.
+  """Compares the parameters of a network with those that are needed.
+
+  Args:
+    name: of the network.
+    have: as read from `where`.
+    want: as the configured network has them.
 
   Raises:
-    CheckpointError: the first path that differs, with both shapes.
+    CheckpointError: see `described.compare_shapes`.
   """
-  have, want = _shapes(have), _shapes(want)
-  for path in sorted(have.keys() | want.keys()):
-    if have.get(path) != want.get(path):
-      raise CheckpointError(
-        f'{name}/{path} is {have.get(path, "absent")} in {where}, but {want.get(path, "absent")} here: '
-        f'the checkpoint belongs to another size of {name}'
-      )
+  described.compare_shapes(
+    described.shapes_in({name: have}),
+    described.shapes_in({name: want}),
+    where=where,
+    expected='this configuration',
+    advice=f'use a checkpoint with this size of {name}',
+  )
 
 
 def write_config(
@@ -205,7 +200,7 @@ def write_config(
     'networks': {name: described.describe(module) for name, module in networks.items()},
     **({'adapted': adapted} if adapted else {}),
   }
-  begun = path.parent / CHECKPOINTS
+  begun = path.parent / CHECKPOINTS_FOLDER
   if path.exists() and begun.exists() and any(begun.iterdir()):
     before = json.loads(path.read_text()).get('adapted', {})
     for name in before.keys() | (adapted or {}).keys():
@@ -215,12 +210,12 @@ def write_config(
           f'the factors of {name} in {path.parent} belong to {was or "no base"}, not to {now or "none"}: '
           f'start from the same weights with the same config.lora.{name}, or in another --workdir'
         )
-  _write_json(path, content)
+  files.write_text(path, json.dumps(content, indent=2) + '\n')
 
 
 def write_result(workdir: str | pathlib.Path, result: Mapping[str, Any]) -> None:
   """WORKDIR/result.json, the sign of a finished run."""
-  _write_json(pathlib.Path(workdir) / RESULT_FILE, result)
+  files.write_text(pathlib.Path(workdir) / RESULT_FILE, json.dumps(result, indent=2) + '\n')
 
 
 def read_result(workdir: str | pathlib.Path) -> dict[str, Any] | None:
@@ -287,10 +282,3 @@ def load_stage_result(workdir: str | pathlib.Path, step: int | None = None) -> S
     step=step,
     where=str(workdir / CONFIG_FILE),
   )
-
-
-def _write_json(path: pathlib.Path, content: Mapping[str, Any]) -> None:
-  path.parent.mkdir(parents=True, exist_ok=True)
-  beside = path.with_suffix('.tmp')
-  beside.write_text(json.dumps(content, indent=2) + '\n')
-  beside.replace(path)

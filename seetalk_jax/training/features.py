@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import json
 import pathlib
-import tempfile
 from collections.abc import Mapping
 from typing import Any
 
@@ -18,6 +17,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from seetalk_jax import files
 from seetalk_jax.errors import ConfigError
 from seetalk_jax.training import watch
 from seetalk_jax.training.stage_data import StageData, close, data_seed
@@ -60,7 +60,7 @@ class CachedBatches:
 def cached_batches(config, stage, frozen, data: StageData, start_index: int) -> CachedBatches:
   """Batches of the stage's features, computed now where they are not on disk yet.
 
-  Parts are written beside and renamed; an interrupted computation goes on after its last part. They lie in
+  Parts appear whole; an interrupted computation goes on after its last part. They lie in
   `data_root/features`, in a folder named by stage and a hash of everything that they depend on; floats keep
   16 bits.
 
@@ -87,7 +87,6 @@ def _ensure_parts(directory, stage, frozen, data, count) -> list[pathlib.Path]:
   spec, compute = stage.batch_spec(_ROWS_AT_ONCE), jax.jit(stage.features)
   if jax.eval_shape(compute, frozen, spec) is None:
     raise ConfigError(f'stage {stage.name} has no frozen features: set config.data.cached_samples to 0')
-  directory.mkdir(parents=True, exist_ok=True)
   watch.say(f'features of {stage.name}: {len(missing)} of {len(parts)} parts to compute, {directory}')
   batches = data.train(start_index=starts[missing[0]] // _ROWS_AT_ONCE, batch_size=_ROWS_AT_ONCE)
   try:
@@ -97,22 +96,12 @@ def _ensure_parts(directory, stage, frozen, data, count) -> list[pathlib.Path]:
         batch = next(batches)
         found = jax.device_get(compute(frozen, {name: jnp.asarray(batch[name]) for name in spec}))
         rows.append({name: _narrowed(value) for name, value in found.items()})
-      _write(parts[i], {name: np.concatenate([row[name] for row in rows]) for name in rows[0]})
+      with files.replacing(parts[i]) as part:
+        np.savez(part, **{name: np.concatenate([row[name] for row in rows]) for name in rows[0]})
       watch.say(f'features of {stage.name}: part {i + 1} of {len(parts)}')
   finally:
     close(batches)
   return parts
-
-
-def _write(path: pathlib.Path, columns: Mapping[str, np.ndarray]) -> None:
-  with tempfile.NamedTemporaryFile(dir=path.parent, suffix='.part', delete=False) as file:
-    beside = pathlib.Path(file.name)
-    try:
-      np.savez(file, **columns)
-    except BaseException:
-      beside.unlink()
-      raise
-  beside.replace(path)
 
 
 def _key(config, stage, frozen) -> str:
@@ -121,14 +110,14 @@ def _key(config, stage, frozen) -> str:
   for leaf in jax.tree.leaves((frozen.params, frozen.collections)):
     digest.update(np.ascontiguousarray(leaf).tobytes())
   root = pathlib.Path(config.data_root)
-  files = sorted(p for name in config.data.corpora for p in (root / name).rglob('*') if p.is_file())
+  data_files = sorted(p for name in config.data.corpora for p in (root / name).rglob('*') if p.is_file())
   described: dict[str, Any] = {
     'frozen': {name: repr(module) for name, module in stage.frozen.items()},
     'view': stage.view,
     'spec': {name: str(value) for name, value in stage.batch_spec(_ROWS_AT_ONCE).items()},
     'data_options': {name: str(value) for name, value in stage.data_options().items()},
     'data': [list(config.data.corpora), bool(config.data.augment), data_seed(config)],
-    'files': [(str(path.relative_to(root)), path.stat().st_size) for path in files],
+    'files': [(str(path.relative_to(root)), path.stat().st_size) for path in data_files],
   }
   digest.update(json.dumps(described, sort_keys=True).encode())
   return digest.hexdigest()[:16]

@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 from flax import linen as nn
+from flax import traverse_util
 
-from seetalk_jax import described
+from seetalk_jax.constants import RELEASE_FILE
 from seetalk_jax.errors import CheckpointError, ConfigError
 from seetalk_jax.models import NETWORKS
 from seetalk_jax.stages import base
@@ -17,8 +18,6 @@ from seetalk_jax.stages.base import Frozen
 from seetalk_jax.training import checkpoint, watch
 
 PyTree = Any
-
-RELEASE_FILE = 'seetalk.json'
 
 # A release holds the statistics of every stage. Those whose names start so are taken from it only where it is
 # named for the network on the right: they belong to its weights.
@@ -109,14 +108,20 @@ def fresh_parts(where: str, name: str) -> tuple[str, ...]:
 
 def complete(have: PyTree, fresh: PyTree, parts: Sequence[str]) -> PyTree:
   """`have` with what it lacks of `parts` taken from `fresh`, a whole tree."""
-  added = {path: x for path, x in described.flatten(fresh).items() if path.startswith(tuple(parts))}
-  return described.unflatten({**added, **described.flatten(have)})
+  added = {
+    path: x for path, x in traverse_util.flatten_dict(fresh, sep='/').items() if path.startswith(tuple(parts))
+  }
+  return traverse_util.unflatten_dict({**added, **traverse_util.flatten_dict(have, sep='/')}, sep='/')
 
 
 def without(have: PyTree, parts: Sequence[str]) -> PyTree:
   """`have` less what begins with one of `parts`: what a converted network brings along."""
-  kept = {path: x for path, x in described.flatten(have).items() if not path.startswith(tuple(parts))}
-  return described.unflatten(kept)
+  kept = {
+    path: x
+    for path, x in traverse_util.flatten_dict(have, sep='/').items()
+    if not path.startswith(tuple(parts))
+  }
+  return traverse_util.unflatten_dict(kept, sep='/')
 
 
 def check_finished(init: Mapping[str, str], names: Iterable[str]) -> None:

@@ -15,7 +15,7 @@ import jax
 import numpy as np
 from jax.experimental import multihost_utils
 
-from seetalk_jax import installation
+from seetalk_jax import files
 from seetalk_jax.errors import ConfigError, InputError
 
 # Seconds without a sign of life after which a process counts as lost; the others then end.
@@ -74,7 +74,7 @@ def describe_run(config) -> dict[str, str]:
   content = json.dumps(json.loads(config.to_json_best_effort()), sort_keys=True)
   return {
     'configuration': hashlib.sha256(content.encode()).hexdigest(),
-    'code of seetalk_jax': installation.code_digest(),
+    'code of seetalk_jax': files.code_checksum(),
     'version of JAX': hashlib.sha256(jax.__version__.encode()).hexdigest(),
   }
 

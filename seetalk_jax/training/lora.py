@@ -19,12 +19,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import linen as nn
+from flax import traverse_util
 
-from seetalk_jax import described
 from seetalk_jax.errors import CheckpointError, ConfigError
 from seetalk_jax.stages import base
 from seetalk_jax.training import checkpoint, sharding
 from seetalk_jax.training.given import complete, fresh_parts, load_given
+from seetalk_jax.training.state import key_for
 
 PyTree = Any
 
@@ -84,19 +85,19 @@ def start(rng: jax.Array, full: PyTree, given: PyTree, options: LowRank) -> PyTr
       kernel's dimensions, the rank has none and is not split.
     given: the base.
   """
-  full, given = described.flatten(full), described.flatten(given)
+  full, given = traverse_util.flatten_dict(full, sep='/'), traverse_util.flatten_dict(given, sep='/')
   trained = {path: leaf for path, leaf in full.items() if path not in given}
   for path in full.keys() & given.keys():
     if not options.adapts(path, np.ndim(given[path])):
       continue
     (n, m), layer = np.shape(given[path]), path.removesuffix('kernel')
     names = full[path].names if isinstance(full[path], nn.LogicallyPartitioned) else None
-    key = jax.random.fold_in(rng, zlib.crc32(path.encode()))
+    key = key_for(rng, path)
     a = jax.random.normal(key, (n, options.rank)) / np.sqrt(n)
     b = jnp.zeros((options.rank, m))
     trained[layer + _A] = nn.LogicallyPartitioned(a, (names[0], None)) if names else a
     trained[layer + _B] = nn.LogicallyPartitioned(b, (None, names[1])) if names else b
-  return described.unflatten(trained)
+  return traverse_util.unflatten_dict(trained, sep='/')
 
 
 def merge(given: PyTree, trained: PyTree, scale: float) -> PyTree:
@@ -104,7 +105,7 @@ def merge(given: PyTree, trained: PyTree, scale: float) -> PyTree:
 
   With `lora_b` zero they are those of the base exactly.
   """
-  merged, learned = described.flatten(given), described.flatten(trained)
+  merged, learned = traverse_util.flatten_dict(given, sep='/'), traverse_util.flatten_dict(trained, sep='/')
   for path, value in learned.items():
     if path.endswith(_A):
       layer = path.removesuffix(_A)
@@ -113,7 +114,7 @@ def merge(given: PyTree, trained: PyTree, scale: float) -> PyTree:
       merged[layer + 'kernel'] = merged[layer + 'kernel'] + scale * product
     elif not path.endswith(_B):
       merged[path] = value
-  return described.unflatten(merged)
+  return traverse_util.unflatten_dict(merged, sep='/')
 
 
 @dataclasses.dataclass(frozen=True)
@@ -152,8 +153,8 @@ class AdaptedStage:
       given, full, where = frozen.params[name], params[name], self.places[name]
       plain = sharding.unbox(full)
       checkpoint.check_same_shapes(name, complete(given, plain, self.fresh[name]), plain, where)
-      params[name] = start(jax.random.fold_in(rng, zlib.crc32(name.encode())), full, given, options)
-      if not any(path.endswith(_A) for path in described.flatten(params[name])):
+      params[name] = start(key_for(rng, name), full, given, options)
+      if not any(path.endswith(_A) for path in traverse_util.flatten_dict(params[name], sep='/')):
         raise ConfigError(
           f'config.lora.{name} adapts nothing: no dense layer of {where} is called {" or ".join(options.targets)}'
         )
@@ -245,7 +246,7 @@ def merge_result(params: Mapping[str, PyTree], entries: Mapping[str, Mapping[str
 
 def _crc32(params: PyTree) -> int:
   found = 0
-  for path, leaf in sorted(described.flatten(params).items()):
+  for path, leaf in sorted(traverse_util.flatten_dict(params, sep='/').items()):
     found = zlib.crc32(path.encode(), found)
     found = zlib.crc32(np.ascontiguousarray(leaf), found)
   return found

@@ -9,6 +9,8 @@ from collections.abc import Mapping
 import numpy as np
 from PIL import Image
 
+from seetalk_jax import files
+
 try:
   from tensorboardX import SummaryWriter
 except ImportError:  # an extra: the JSON lines hold the same numbers
@@ -30,11 +32,10 @@ class MetricsWriter:
     self._board = None
     if not enabled:
       return
-    self._workdir.mkdir(parents=True, exist_ok=True)
     path = self._workdir / 'metrics.jsonl'
     lines = path.read_text().splitlines() if path.exists() else []
     kept = [line for line in lines if _step_of(line) <= start_step]
-    path.write_text(''.join(line + '\n' for line in kept))
+    files.write_text(path, ''.join(line + '\n' for line in kept))
     self._file = path.open('a')
     if SummaryWriter is not None:
       self._board = SummaryWriter(str(self._workdir / 'tensorboard'), purge_step=start_step + 1)

@@ -37,9 +37,14 @@ class TrainState:
   statistics: Mapping[str, jax.Array]
 
 
+def key_for(root: jax.Array, name: str) -> jax.Array:
+  """A key that depends on nothing but (root, name)."""
+  return jax.random.fold_in(root, zlib.crc32(name.encode()))
+
+
 def rng_for(root: jax.Array, stream: str, step) -> jax.Array:
   """A key that depends on nothing but (root, stream name, step): no key is threaded or stored."""
-  return jax.random.fold_in(jax.random.fold_in(root, zlib.crc32(stream.encode())), step)
+  return jax.random.fold_in(key_for(root, stream), step)
 
 
 def make_optimizer(

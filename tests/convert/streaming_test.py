@@ -6,10 +6,11 @@ import tracemalloc
 
 import numpy as np
 import pytest
+from flax import traverse_util
 from in_memory import convert
 from safetensors.numpy import load_file, save_file
 
-from seetalk_jax import cli, described, released
+from seetalk_jax import cli, released
 from seetalk_jax.convert import network, tensors
 from seetalk_jax.tensor_file import LazyArray
 
@@ -37,12 +38,12 @@ def reads(monkeypatch):
 def test_a_plan_reads_nothing_until_asked(tmp_path, reads):
   sources = autoencoder_source(tmp_path)
   planned = network.plan('sd-vae', tmp_path)
-  leaves = described.flatten(planned.params)
+  leaves = traverse_util.flatten_dict(planned.params, sep='/')
   assert not reads and all(isinstance(leaf, LazyArray) for leaf in leaves.values())
   assert sum(leaf.size for leaf in leaves.values()) == sum(array.size for array in sources.values())
   np.asarray(leaves['encoder/conv_in/kernel'])
   assert reads == ['encoder.conv_in.weight']
-  whole = described.flatten(convert('sd-vae', tmp_path).params)
+  whole = traverse_util.flatten_dict(convert('sd-vae', tmp_path).params, sep='/')
   assert whole.keys() == leaves.keys()
   for path, array in whole.items():
     np.testing.assert_array_equal(array, leaves[path])

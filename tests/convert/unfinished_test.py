@@ -4,8 +4,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from flax import traverse_util
 
-from seetalk_jax import described, example_inputs, released
+from seetalk_jax import example_inputs, released
 from seetalk_jax.errors import CheckpointError
 from seetalk_jax.models import blocks, registry
 from seetalk_jax.training import given
@@ -20,11 +21,18 @@ def unfinished(tmp_path_factory):
   inputs, _ = example_inputs.of('portrait_unet', module)
   arrays = [jnp.zeros(a.shape, a.dtype) for a in inputs]
   params = jax.tree.map(np.asarray, blocks.init_params(module, jax.random.key(0), *arrays))
-  flat = {key: value for key, value in described.flatten(params).items() if not key.startswith(FRESH)}
+  flat = {
+    key: value
+    for key, value in traverse_util.flatten_dict(params, sep='/').items()
+    if not key.startswith(FRESH)
+  }
   folder = tmp_path_factory.mktemp('release') / 'unet'
   notes = {'networks': {'portrait_unet': {'fresh': list(FRESH)}}}
   released.save_release(
-    folder, {'portrait_unet': (module, described.unflatten(flat))}, provenance=notes, dtype='float32'
+    folder,
+    {'portrait_unet': (module, traverse_util.unflatten_dict(flat, sep='/'))},
+    provenance=notes,
+    dtype='float32',
   )
   return module, params, folder
 
@@ -43,16 +51,18 @@ def test_training_starts_from_it(unfinished):
   assert modules['portrait_unet'] == module
   parts = given.fresh_parts(str(folder), 'portrait_unet')
   other = jax.tree.map(lambda a: a + 1, params)
-  whole = described.flatten(given.complete(frozen.params['portrait_unet'], other, parts))
-  for key, value in described.flatten(params).items():
+  whole = traverse_util.flatten_dict(given.complete(frozen.params['portrait_unet'], other, parts), sep='/')
+  for key, value in traverse_util.flatten_dict(params, sep='/').items():
     np.testing.assert_array_equal(whole[key], value + 1 if key.startswith(FRESH) else value)
 
 
 def test_only_what_is_named_may_be_missing(unfinished, tmp_path):
   module, params, _ = unfinished
-  flat = described.flatten(params)
+  flat = traverse_util.flatten_dict(params, sep='/')
   del flat['conv_in/kernel']
   with pytest.raises(ValueError, match='conv_in/kernel'):
-    released.save_release(tmp_path / 'r', {'portrait_unet': (module, described.unflatten(flat))})
-  lacking = given.complete(described.unflatten(flat), params, FRESH)
+    released.save_release(
+      tmp_path / 'r', {'portrait_unet': (module, traverse_util.unflatten_dict(flat, sep='/'))}
+    )
+  lacking = given.complete(traverse_util.unflatten_dict(flat, sep='/'), params, FRESH)
   assert 'kernel' not in lacking['conv_in']

@@ -3,6 +3,7 @@ import dataclasses
 import numpy as np
 import pytest
 
+from seetalk_jax import constants
 from seetalk_jax.data import pipeline, schema, sources, transforms
 from seetalk_jax.data.synthetic import corpus, sketch, source
 from seetalk_jax.errors import InputError
@@ -13,7 +14,7 @@ SIZE = 32
 @pytest.fixture(scope='module')
 def corpus_dir(tmp_path_factory):
   path = tmp_path_factory.mktemp('corpus')
-  for kind, num, size in (('faces', 14, SIZE), ('clips', 4, schema.CLIP_SIZE), ('talks', 6, None)):
+  for kind, num, size in (('faces', 14, SIZE), ('clips', 4, constants.CLIP_SIZE), ('talks', 6, None)):
     corpus.render_corpus(
       path, kind, 'train', num, size=size, shard_size=4, processes=0, progress=False, world=sketch.SketchWorld
     )
@@ -148,7 +149,7 @@ def test_speech_motion_windows_are_in_step(corpus_dir):
 
 
 def test_sync_speech_belongs_to_its_frames_and_shifted_speech_does_not(corpus_dir):
-  clips = source.WorldSource('clips', 'train', 4, size=schema.CLIP_SIZE, world=sketch.SketchWorld)
+  clips = source.WorldSource('clips', 'train', 4, size=constants.CLIP_SIZE, world=sketch.SketchWorld)
   for batch in _take(5, 'sync', corpus_dir, batch_size=4, augment=False):
     for row in range(4):
       audio = schema.to_waveform(clips[int(batch['clip'][row])].audio)
@@ -305,7 +306,7 @@ def test_windows_of_real_clips_run_over_records_and_keep_sound_in_step():
     starts.append(first[:, 0])
   starts = np.concatenate(starts)
   assert np.any(starts % 25 > 20)  # such a window ends in the next record
-  real = _RealSource(size=schema.CLIP_SIZE, short_end=True)
+  real = _RealSource(size=constants.CLIP_SIZE, short_end=True)
   for batch in _take(10, 'clip', record_sources=[real], batch_size=4, augment=False):
     first = _frame_number(batch['frames'])
     heard = np.round(batch['speech'].reshape(4, 25, 640) * 1000).astype(int)

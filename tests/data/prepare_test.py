@@ -10,7 +10,7 @@ import pathlib
 import numpy as np
 import pytest
 
-from seetalk_jax import cli
+from seetalk_jax import cli, constants, files
 from seetalk_jax.data import pipeline, schema, sources
 from seetalk_jax.data.prepare import clips, hearing, judge, layouts, recording, run, staging, tracks
 from seetalk_jax.errors import InputError
@@ -258,7 +258,7 @@ def test_training_reads_it(prepared):
   out, _ = prepared
   split = next(iter(sources.read_manifest(out)['parts'])).split('-')[1]
   with pipeline.make_batches('sync', out, batch_size=2, split=split, augment=False) as batches:
-    assert next(batches)['mouth'].shape == (2, 5, *schema.MOUTH_SIZE, 3)
+    assert next(batches)['mouth'].shape == (2, 5, *constants.MOUTH_SIZE, 3)
 
 
 def test_run_again_it_says_the_same_and_touches_nothing(raw, prepared):
@@ -337,7 +337,7 @@ def test_a_file_that_vanishes_is_reported(raw, tmp_path, monkeypatch):
 
 
 def test_a_full_disk_stops_and_keeps_what_is_done(raw, prepared, tmp_path, monkeypatch, capsys):
-  out, write, count = tmp_path / 'out', sources.write_atomically, []
+  out, write, count = tmp_path / 'out', files.write_bytes, []
 
   def filling(path, data):
     count.append(path)
@@ -346,7 +346,7 @@ def test_a_full_disk_stops_and_keeps_what_is_done(raw, prepared, tmp_path, monke
     write(path, data)
 
   with monkeypatch.context() as patch:
-    patch.setattr(sources, 'write_atomically', filling)
+    patch.setattr(files, 'write_bytes', filling)
     arguments = ['prepare', str(raw), str(out), '--landmarker', 'm', '--processes', '0', '--size', '64']
     arguments += ['--max-seconds', '2', '--min-side', '64', '--min-sharpness', '0']
     assert cli.main(arguments) == 2

@@ -5,7 +5,7 @@ import pytest
 from flax import serialization
 
 from seetalk_jax.data import schema
-from seetalk_jax.data.synthetic import parameters, sketch, source
+from seetalk_jax.data.synthetic import sketch, source
 from seetalk_jax.errors import InputError
 
 
@@ -108,14 +108,7 @@ def test_every_view_has_kinds_and_whole_specs():
       assert spec.shape[0] == 3 and all(isinstance(size, int) for size in spec.shape), (view, name)
 
 
-def test_the_sketch_has_identities_of_the_heads_length():
-  from seetalk_jax.data.synthetic import head
-
-  assert sketch.IDENTITY_DIM == head.IDENTITY_DIM
-
-
-def test_sizes_agree_with_the_embedded_world():
-  assert schema.MOTION_DIM == parameters.MOTION_DIM
+def test_an_unknown_view_is_named():
   with pytest.raises(InputError, match='unknown'):
     schema.batch_spec('portrait', 1)
 

@@ -29,7 +29,7 @@ def test_records_come_in_order(corpus_dir):
 def test_a_growing_corpus_shows_finished_shards_only(corpus_dir, tmp_path):
   first, second, third = sources.finished_shards(corpus_dir, 'faces', 'train')
   (tmp_path / sources.CORPUS_FILE).write_text((corpus_dir / sources.CORPUS_FILE).read_text())
-  (tmp_path / f'.{second.name}.12.partial').write_bytes(b'half')
+  (tmp_path / f'.{second.stem}.12-0123abcd.part.array_record').write_bytes(b'half')
   (tmp_path / 'faces-train.txt').write_text('a note')
   with pytest.raises(InputError, match='no finished shard'):
     sources.RecordSource(tmp_path, 'faces', 'train')

@@ -8,6 +8,7 @@ import pytest
 
 pytest.importorskip('tensorflow_datasets', reason='needs the extra data')
 
+from seetalk_jax import constants
 from seetalk_jax.data import pipeline, schema
 from seetalk_jax.data.prepare import judge, layouts, recording
 from seetalk_jax.data.tfds import builders
@@ -48,7 +49,7 @@ def test_a_builder_holds_what_preparation_makes(raw, tmp_path):
     with pipeline.make_batches(
       'sync', record_sources=[source], batch_size=2, split=split, augment=False
     ) as batches:
-      assert next(batches)['mouth'].shape == (2, schema.SYNC_FRAMES, *schema.MOUTH_SIZE, 3)
+      assert next(batches)['mouth'].shape == (2, constants.SYNC_FRAMES, *constants.MOUTH_SIZE, 3)
   with pytest.raises(InputError, match='no split'):
     builders.TfdsSource(again, 'night')
 

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import sounds
 
+from seetalk_jax.constants import SAMPLE_RATE_HZ
 from seetalk_jax.errors import SpeechError
 from seetalk_jax.media import audio
-from seetalk_jax.media.constants import SAMPLE_RATE_HZ
 
 SECONDS = 1.3
 

@@ -6,6 +6,7 @@ import numpy as np
 import PIL.Image
 import pytest
 
+from seetalk_jax import files
 from seetalk_jax.errors import InputError, PortraitError
 from seetalk_jax.media import face, image
 
@@ -136,7 +137,7 @@ def test_png_text_and_whole_files(tmp_path, monkeypatch):
   with pytest.raises(InputError, match='.png'):
     image.save_png(tmp_path / 'a.jpg', picture())
   with pytest.raises(KeyboardInterrupt):
-    with image.replacing(tmp_path / 'b.png') as part:
+    with files.replacing(tmp_path / 'b.png') as part:
       part.write_bytes(b'half')
       raise KeyboardInterrupt
   assert [file.name for file in tmp_path.iterdir()] == ['a.png']

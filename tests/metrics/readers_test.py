@@ -59,5 +59,5 @@ def test_batches_are_padded_and_cut_back():
   images = np.arange(10, dtype=np.uint8)[:, None, None, None] * np.ones((1, 4, 4, 3), np.uint8)
   means = trunk.apply_in_batches(_Mean(), {}, images, batch_size=4)
   np.testing.assert_allclose(means, np.arange(10) / 127.5 - 1, atol=1e-6)
-  with pytest.raises(ValueError, match='no pictures'):
+  with pytest.raises(ValueError, match='length of at least 1'):
     trunk.apply_in_batches(_Mean(), {}, images[:0])

@@ -44,4 +44,4 @@ def test_table_and_json(tmp_path):
   written = json.loads(path.read_text())
   assert written['figures'][1]['value'] is None
   assert written['figures'][2]['reached'] is False
-  assert not list(path.parent.glob('*.partial'))
+  assert list(path.parent.iterdir()) == [path]

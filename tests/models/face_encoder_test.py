@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from flax import traverse_util
 
 from seetalk_jax import described
 from seetalk_jax.models import FaceEncoder, blocks, registry
@@ -69,8 +70,10 @@ def test_unit_vectors_and_gradients_that_recomputing_does_not_change(size):
   np.testing.assert_allclose(jnp.linalg.norm(embedding, axis=-1), 1, atol=1e-5)
   assert float(jnp.abs(embedding[0] - embedding[1]).max()) > 1e-3
   again, _ = run(params, module.clone(remat=True))
-  for path, gradient in described.flatten(gradients).items():
-    np.testing.assert_allclose(gradient, described.flatten(again)[path], atol=1e-5, err_msg=path)
+  for path, gradient in traverse_util.flatten_dict(gradients, sep='/').items():
+    np.testing.assert_allclose(
+      gradient, traverse_util.flatten_dict(again, sep='/')[path], atol=1e-5, err_msg=path
+    )
     # A bias that every query sees alike on its keys changes no attention.
     assert path.endswith('to_k/bias') or np.abs(gradient).max() > 0, path
 

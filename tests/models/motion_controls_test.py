@@ -7,8 +7,9 @@ import ml_collections
 import numpy as np
 import pytest
 
+from seetalk_jax.constants import CONTROLS, EMOTIONS
 from seetalk_jax.models import registry
-from seetalk_jax.models.motion_controls import CONTROLS, EMOTIONS, style_code
+from seetalk_jax.models.motion_controls import style_code
 from seetalk_jax.models.motion_transformer import MotionTransformer
 from seetalk_jax.stages import base
 from seetalk_jax.stages.motion import build, smile_label

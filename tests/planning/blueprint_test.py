@@ -5,8 +5,8 @@ import pathlib
 import jax
 import numpy as np
 import pytest
+from flax import traverse_util
 
-from seetalk_jax import described
 from seetalk_jax.errors import ConfigError
 from seetalk_jax.planning import blueprint, plan
 from seetalk_jax.training import config_files, lora, sharding
@@ -21,7 +21,9 @@ def config_of(stage, **changes):
 
 
 def sizes(tree):
-  return {path: np.shape(leaf) for path, leaf in described.flatten(sharding.unbox(tree)).items()}
+  return {
+    path: np.shape(leaf) for path, leaf in traverse_util.flatten_dict(sharding.unbox(tree), sep='/').items()
+  }
 
 
 @pytest.fixture(scope='module')

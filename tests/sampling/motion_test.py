@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from seetalk_jax import constants
 from seetalk_jax.diffusion import guidance, objective, samplers
 from seetalk_jax.models import blocks, registry
 from seetalk_jax.models.motion_transformer import MotionTransformer
@@ -112,7 +113,7 @@ def test_window_counts_are_few_and_cover():
   assert len(hour) <= 24
   for n in (1, 99, 100, 101, 175, 176, 1000, 1999, 90_000):
     count = motion.padded_window_count(n)
-    assert motion.OVERLAP + count * (motion.WINDOW - motion.OVERLAP) >= n
+    assert motion.OVERLAP + count * (constants.WINDOW_FRAMES - motion.OVERLAP) >= n
   assert motion.padded_window_count(100) == 1 and motion.padded_window_count(101) == 2
 
 

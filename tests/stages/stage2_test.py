@@ -8,6 +8,7 @@ import numpy as np
 import optax
 import pytest
 
+from seetalk_jax.constants import LIPS
 from seetalk_jax.errors import ConfigError
 from seetalk_jax.models import blocks, registry
 from seetalk_jax.models.canonical import match_canonical
@@ -15,7 +16,6 @@ from seetalk_jax.models.mouth import boxes_around, crop_boxes, inside_boxes
 from seetalk_jax.models.warping import warp
 from seetalk_jax.stages import base, losses
 from seetalk_jax.stages.lip_refiner import lip_subspace
-from seetalk_jax.stages.motion import LIPS
 
 SIZE = 64
 

@@ -8,9 +8,10 @@ import ml_collections
 import numpy as np
 import pytest
 import toy_stage
+from flax import traverse_util
 from jax.sharding import PartitionSpec
 
-from seetalk_jax import described, released
+from seetalk_jax import released
 from seetalk_jax.errors import CheckpointError, ConfigError
 from seetalk_jax.models import blocks, registry
 from seetalk_jax.stages import base
@@ -47,7 +48,7 @@ def read(workdir, *names):
 
 
 def flat(tree):
-  return described.flatten(tree)
+  return traverse_util.flatten_dict(tree, sep='/')
 
 
 def test_specs():
@@ -192,7 +193,7 @@ def portrait(tmp_path, **fields):
   kept = {path: value for path, value in flat(whole).items() if not path.startswith(FRESH)}
   released.save_release(
     tmp_path / 'release',
-    {'portrait_unet': (given_modules['portrait_unet'], described.unflatten(kept))},
+    {'portrait_unet': (given_modules['portrait_unet'], traverse_util.unflatten_dict(kept, sep='/'))},
     provenance={'networks': {'portrait_unet': {'fresh': list(FRESH)}}},
     dtype='float32',
   )

@@ -6,8 +6,8 @@ import numpy as np
 import optax
 import pytest
 import toy_stage
+from flax import traverse_util
 
-from seetalk_jax import described
 from seetalk_jax.errors import ConfigError
 from seetalk_jax.training import checkpoint, loop, unfreeze
 
@@ -28,9 +28,13 @@ def read(workdir, step):
   with checkpoint.Checkpoints(workdir) as saved:
     parts = saved.read(('params', 'ema_params', 'opt_state'), step)
   adam = parts['opt_state'][1] if isinstance(parts['opt_state'], (list, tuple)) else parts['opt_state']['1']
-  moments = [described.flatten(adam[name]) for name in ('mu', 'nu')]
+  moments = [traverse_util.flatten_dict(adam[name], sep='/') for name in ('mu', 'nu')]
   sums = {path: sum(np.abs(m[path]).sum() for m in moments) for path in moments[0]}
-  return described.flatten(parts['params']), described.flatten(parts['ema_params']), sums
+  return (
+    traverse_util.flatten_dict(parts['params'], sep='/'),
+    traverse_util.flatten_dict(parts['ema_params'], sep='/'),
+    sums,
+  )
 
 
 def test_spec():
@@ -55,7 +59,7 @@ def test_resting_parameters_stay_to_the_bit_and_then_move(tmp_path):
   changes = {'init.toy_net': str(tmp_path / 'given'), 'checkpoint_every': 2}
   resting = {**changes, 'unfreeze': 'toy_net/conv_in=4, toy_net/project=-1'}
   train(tmp_path / 'run', num_steps=8, **resting)
-  start = described.flatten(checkpoint.load_stage_result(tmp_path / 'given').params)
+  start = traverse_util.flatten_dict(checkpoint.load_stage_result(tmp_path / 'given').params, sep='/')
   conv, dense, free = 'toy_net/conv_in/kernel', 'toy_net/project/kernel', 'toy_net/widen/kernel'
   for step in (2, 4, 6, 8):
     params, ema, moments = read(tmp_path / 'run', step)

@@ -110,7 +110,7 @@ def lip_boxes(landmarks: np.ndarray) -> np.ndarray:
 
 
 def head_pose(rotations: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
-  """float32 `[n, 5]`: yaw, pitch, roll in radians and shift x, y, as `data.synthetic.parameters.Motion` has them.
+  """float32 `[n, 5]`: yaw, pitch, roll in radians and shift x, y, as `constants.MOTION_FIELDS` has them.
 
   Args:
     rotations: `[n, 3, 3]`, canonical face to camera (x right, y up, z towards the camera).

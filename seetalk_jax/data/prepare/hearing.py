@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from seetalk_jax.media.constants import SAMPLE_RATE_HZ, SAMPLES_PER_FRAME
+from seetalk_jax.constants import SAMPLE_RATE_HZ, SAMPLES_PER_FRAME
 
 SILENCE_DBFS = -60.0  # a track that never rises over this is silent
 _FRAME = SAMPLES_PER_FRAME // 2  # 20 ms

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from seetalk_jax.constants import FPS, SAMPLES_PER_FRAME
 from seetalk_jax.data.prepare import clips as clips_lib
 from seetalk_jax.data.prepare import hearing
 from seetalk_jax.data.prepare.thresholds import Thresholds
-from seetalk_jax.media.constants import FPS, SAMPLES_PER_FRAME
 
 # Why a recording or a clip is refused, in the order in which they are looked at; the words of report.json.
 REASONS = {

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from seetalk_jax.constants import FPS, SAMPLES_PER_FRAME
 from seetalk_jax.data import schema
 from seetalk_jax.data.prepare import clips as clips_lib
 from seetalk_jax.data.prepare import hearing, judge, tracks
@@ -16,7 +17,6 @@ from seetalk_jax.data.prepare.layouts import Item
 from seetalk_jax.data.prepare.thresholds import Thresholds
 from seetalk_jax.errors import InputError
 from seetalk_jax.media import audio, face, timeline
-from seetalk_jax.media.constants import FPS, SAMPLES_PER_FRAME
 
 RECORD_FRAMES = FPS  # about a second a record
 _MARGIN = schema.CLIP_MARGIN_FRAMES * SAMPLES_PER_FRAME

@@ -9,6 +9,7 @@ import json
 import pathlib
 from collections.abc import Sequence
 
+from seetalk_jax import files
 from seetalk_jax.data import schema, sources
 from seetalk_jax.data.prepare import judge, layouts
 from seetalk_jax.data.prepare.layouts import Item
@@ -71,9 +72,9 @@ def write(out_dir: pathlib.Path, staged, entries: Sequence[dict], settings: Sett
   """Writes both reports, then the manifest, which marks the corpus as complete."""
   summary = summarise(entries)
   text = json.dumps(entries, indent=1, ensure_ascii=False) + '\n'
-  sources.write_atomically(out_dir / REPORT_JSON, text.encode())
+  files.write_text(out_dir / REPORT_JSON, text)
   page = _page(entries, [staged.thumbnail(item) for item in staged.items], summary)
-  sources.write_atomically(out_dir / REPORT_HTML, page.encode())
+  files.write_text(out_dir / REPORT_HTML, page)
   parts = {}
   for split in layouts.SPLITS:
     own = [entry for entry in entries if entry['status'] == 'kept' and entry['split'] == split]
@@ -86,8 +87,7 @@ def write(out_dir: pathlib.Path, staged, entries: Sequence[dict], settings: Sett
         'crop_version': face.PORTRAIT_CROP.version,
       }
   manifest = {'schema': schema.SCHEMA_VERSION, 'parts': parts, 'prepared': _prepared(settings, layout)}
-  data = json.dumps(manifest, indent=2, sort_keys=True).encode()
-  sources.write_atomically(out_dir / sources.CORPUS_FILE, data)
+  files.write_text(out_dir / sources.CORPUS_FILE, json.dumps(manifest, indent=2, sort_keys=True))
   return summary
 
 

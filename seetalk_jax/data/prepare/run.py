@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 import tqdm
 
+from seetalk_jax import files
 from seetalk_jax.data import sources, workers
 from seetalk_jax.data.prepare import layouts, recording, report, staging, tracks
 from seetalk_jax.data.prepare.layouts import Item
@@ -209,7 +210,7 @@ def write_shard(out_dir: pathlib.Path, staged: staging.Staging, shard: Shard) ->
   path = out_dir / shard.name
   if path.exists():
     return
-  sources.remove_leftovers(path)
+  files.remove_leftovers(path)
   sources.write_shard(path, _cut(staged, shard))
 
 

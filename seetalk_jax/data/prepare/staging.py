@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 
 import msgpack
 
-from seetalk_jax.data import sources
+from seetalk_jax import files
 from seetalk_jax.data.prepare.layouts import Item
 from seetalk_jax.data.prepare.recording import Outcome, Settings
 from seetalk_jax.errors import InputError
@@ -61,7 +61,7 @@ class Staging:
       planned |= {item.file: item for item in items}
       staging.items = tuple(planned[file] for file in sorted(planned))
     plan = {**wanted, 'items': [vars(item) for item in staging.items]}
-    sources.write_atomically(path, json.dumps(plan, indent=1).encode())
+    files.write_text(path, json.dumps(plan, indent=1))
     return staging
 
   def done(self, item: Item) -> bool:
@@ -75,9 +75,9 @@ class Staging:
   def keep(self, item: Item, outcome: Outcome) -> None:
     """Stages the outcome of one recording; whole or not at all."""
     if outcome.records:
-      _write(self._records(item), msgpack.packb(list(outcome.records)))
+      files.write_bytes(self._records(item), msgpack.packb(list(outcome.records)))
     line = {'entry': outcome.entry, 'thumbnail': base64.b64encode(outcome.thumbnail).decode()}
-    _write(self._line(item), json.dumps(line).encode())
+    files.write_text(self._line(item), json.dumps(line))
 
   def entry(self, item: Item) -> dict:
     """The report's line on a finished recording."""
@@ -105,7 +105,7 @@ class Staging:
 
   def sweep(self) -> None:
     """Removes the half-written files of killed workers; only while none is running."""
-    for partial in self.directory.glob('*/.*.partial'):
+    for partial in self.directory.glob(f'*/{files.UNFINISHED}'):
       partial.unlink(missing_ok=True)
 
   def _place(self, item: Item) -> pathlib.Path:
@@ -117,11 +117,6 @@ class Staging:
 
   def _records(self, item: Item) -> pathlib.Path:
     return self._place(item).with_suffix('.records')
-
-
-def _write(path: pathlib.Path, data: bytes) -> None:
-  path.parent.mkdir(exist_ok=True)
-  sources.write_atomically(path, data)
 
 
 def _differing(known: dict, wanted: dict) -> list[str]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from seetalk_jax.media.constants import SAMPLE_RATE_HZ
+from seetalk_jax.constants import SAMPLE_RATE_HZ
 
 CLEAN_SHARE = 0.15
 

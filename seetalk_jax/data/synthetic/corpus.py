@@ -15,13 +15,14 @@ from collections.abc import Callable
 
 import tqdm
 
+from seetalk_jax import constants, files
 from seetalk_jax.data import schema, sources, workers
 from seetalk_jax.data.synthetic import sketch
 from seetalk_jax.data.synthetic import source as synthetic_source
 from seetalk_jax.errors import InputError
 
 SHARD_SIZE = 64  # small, so that training can begin on the first ones
-DEFAULT_SIZES = {'faces': 256, 'clips': schema.CLIP_SIZE, 'talks': 0}
+DEFAULT_SIZES = {'faces': 256, 'clips': constants.CLIP_SIZE, 'talks': 0}
 _EXAMPLE = """example:
   python -m seetalk_jax.data.synthetic.corpus data/world --kind faces --split train --num 3000 --processes 2
 """
@@ -94,7 +95,7 @@ def render_corpus(
     if not path.exists()
   ]
   for path, _ in todo:
-    sources.remove_leftovers(path)
+    files.remove_leftovers(path)
   done = num - sum(len(indices) for _, indices in todo)
   with tqdm.tqdm(
     total=num, initial=done, unit='record', desc=f'{kind}-{split}', disable=not progress, smoothing=0.05

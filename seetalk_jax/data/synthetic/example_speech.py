@@ -7,9 +7,9 @@ import sys
 import numpy as np
 import soundfile
 
+from seetalk_jax.constants import SAMPLE_RATE_HZ
 from seetalk_jax.data.synthetic.speakers import sample_speaker
 from seetalk_jax.data.synthetic.voice import speak, voice_of
-from seetalk_jax.media.constants import SAMPLE_RATE_HZ
 
 TEXT = 'Hello. You cannot see me yet. Listen to my voice, and make me a face.'
 SPEAKER_ID = 2_000_002  # of the test split

@@ -14,6 +14,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from seetalk_jax.constants import MOTION_DIM, MOTION_FIELDS
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Speaker:
@@ -37,53 +39,10 @@ class Speaker:
     return np.array([self.sex, self.age, self.head_size], np.float32)
 
 
-class Motion(NamedTuple):
-  """Per-frame controls of the head; every field an array of one common shape `[*b]`, 0 at rest.
-
-  Attributes:
-    jaw: 0 closed, 1 dropped as in a wide "ah".
-    spread: mouth corners pulled apart, -0.3 to 1.
-    rounding: lips protruded and narrowed, 0 to 1.
-    closure: lips pressed together (m, b, p), 0 to 1; 1 means closed whatever the jaw does.
-    upper_lip: upper lip raised, 0 to 1.
-    tuck: lower lip under the upper teeth (f, v), 0 to 1.
-    tongue: tongue tip raised and visible, 0 to 1.
-    smile: corners up, -1 (frown) to 1.
-    blink_left, blink_right: lids, 0 open to 1 closed. Left is the subject's left.
-    squint: 0 to 1.
-    gaze_yaw, gaze_pitch: radians, about -0.4 to 0.4; positive is to the subject's left, and up.
-    brow_raise: -1 to 1.
-    brow_furrow: 0 to 1.
-    yaw, pitch, roll: head pose in radians; positive turns to the subject's left, looks up, tilts to the
-      subject's left shoulder.
-    shift_x, shift_y: head translation across the picture in units of the head's half width.
-  """
-
-  jaw: np.ndarray
-  spread: np.ndarray
-  rounding: np.ndarray
-  closure: np.ndarray
-  upper_lip: np.ndarray
-  tuck: np.ndarray
-  tongue: np.ndarray
-  smile: np.ndarray
-  blink_left: np.ndarray
-  blink_right: np.ndarray
-  squint: np.ndarray
-  gaze_yaw: np.ndarray
-  gaze_pitch: np.ndarray
-  brow_raise: np.ndarray
-  brow_furrow: np.ndarray
-  yaw: np.ndarray
-  pitch: np.ndarray
-  roll: np.ndarray
-  shift_x: np.ndarray
-  shift_y: np.ndarray
-
-
-MOTION_DIM = len(Motion._fields)
-LIP_FIELDS = ('jaw', 'spread', 'rounding', 'closure', 'upper_lip', 'tuck', 'tongue', 'smile')
-POSE_FIELDS = ('yaw', 'pitch', 'roll', 'shift_x', 'shift_y')
+Motion = NamedTuple('Motion', [(name, np.ndarray) for name in MOTION_FIELDS])
+Motion.__doc__ = (
+  'Per-frame controls of the head: each of `constants.MOTION_FIELDS`, arrays of one shape `[*b]`.'
+)
 
 
 def motion_to_array(motion: Motion) -> np.ndarray:

@@ -10,11 +10,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from seetalk_jax.data.synthetic import parameters, source
-from seetalk_jax.media import constants
+from seetalk_jax import constants
+from seetalk_jax.data.synthetic import source
+from seetalk_jax.data.synthetic.head.identity import IDENTITY_DIM
 
-IDENTITY_DIM = 64  # that of `head`, so that batches have the same shapes; a test holds the two together
-_FIELD = {name: i for i, name in enumerate(parameters.Motion._fields)}
+_FIELD = {name: i for i, name in enumerate(constants.MOTION_FIELDS)}
 _FACE, _HAIR, _MOUTH = 1, 2, 3
 _SPLITS = {'train': 0, 'validation': 1_000_000, 'test': 2_000_000}
 
@@ -33,11 +33,11 @@ class SketchWorld:
 
   def neutral(self, seed: int) -> np.ndarray:
     del seed
-    return np.zeros([parameters.MOTION_DIM], np.float32)
+    return np.zeros([constants.MOTION_DIM], np.float32)
 
   def random(self, seed: int) -> np.ndarray:
     rng = np.random.default_rng([seed, 2])
-    motion = 0.1 * rng.standard_normal(parameters.MOTION_DIM).astype(np.float32)
+    motion = 0.1 * rng.standard_normal(constants.MOTION_DIM).astype(np.float32)
     motion[_FIELD['jaw']] = rng.random()
     return motion
 
@@ -46,7 +46,7 @@ class SketchWorld:
     rng = np.random.default_rng([seed, 3])
     seconds = (np.arange(num_frames) + 0.5) / constants.FPS
     jaw = np.clip(np.sin(2 * np.pi * (rng.uniform(2, 4) * seconds + rng.random())), 0, 1)
-    motion = np.zeros([num_frames, parameters.MOTION_DIM], np.float32)
+    motion = np.zeros([num_frames, constants.MOTION_DIM], np.float32)
     motion[:, _FIELD['jaw']] = jaw
     motion[:, _FIELD['yaw']] = 0.1 * np.sin(seconds)
     hertz = 220.0 - 100.0 * self.attributes(speaker_id)[0]

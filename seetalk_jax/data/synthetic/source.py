@@ -9,11 +9,11 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
+from seetalk_jax import constants
 from seetalk_jax.data import schema
 from seetalk_jax.data.synthetic import parameters
 from seetalk_jax.errors import InputError
 from seetalk_jax.media import audio as media_audio
-from seetalk_jax.media import constants
 
 KINDS = ('faces', 'clips', 'talks')
 FACES_FRAMES = 3  # the portrait and two frames of another motion
@@ -73,12 +73,12 @@ class EmbeddedWorld:
   def neutral(self, seed: int) -> np.ndarray:
     from seetalk_jax.data.synthetic import motion
 
-    return parameters.motion_to_array(motion.neutral_motion(seed)).reshape(parameters.MOTION_DIM)
+    return parameters.motion_to_array(motion.neutral_motion(seed)).reshape(constants.MOTION_DIM)
 
   def random(self, seed: int) -> np.ndarray:
     from seetalk_jax.data.synthetic import motion
 
-    return parameters.motion_to_array(motion.random_motion(seed)).reshape(parameters.MOTION_DIM)
+    return parameters.motion_to_array(motion.random_motion(seed)).reshape(constants.MOTION_DIM)
 
   def talk(self, speaker_id: int, seed: int, split: str, num_frames: int) -> tuple[np.ndarray, np.ndarray]:
     # Only speech needs espeak-ng, an optional extra.
@@ -236,12 +236,12 @@ class WorldSource:
       ]
     )
     seed = self._seed(index, 'speech')
-    speech, track = self.world.talk(speaker, seed, self.split, schema.FACES_SPEECH_FRAMES)
+    speech, track = self.world.talk(speaker, seed, self.split, constants.SPEECH_FRAMES)
     return self._record(index, speaker, motion=motion, speech=speech, track=track)
 
   def _clips(self, index: int, speaker: int) -> schema.ClipRecord:
     margin = schema.CLIP_MARGIN_FRAMES
-    num_frames = schema.CLIP_FRAMES + 2 * margin
+    num_frames = constants.CLIP_FRAMES + 2 * margin
     speech, track = self.world.talk(speaker, self._seed(index, 'speech'), self.split, num_frames)
     return self._record(index, speaker, motion=track[margin:-margin], speech=speech, track=track, lead=margin)
 
@@ -253,7 +253,7 @@ class WorldSource:
     truth = {
       'attributes': np.asarray(self.world.attributes(speaker), np.float32),
       'speech_motion': np.asarray(track, np.float32),
-      'motion': np.zeros([0, parameters.MOTION_DIM], np.float32),
+      'motion': np.zeros([0, constants.MOTION_DIM], np.float32),
     }
     pictures = {}
     if motion is not None:
@@ -266,13 +266,12 @@ class WorldSource:
         'parts': look.parts,
         'opening': look.opening,
       }
-      pose = [parameters.Motion._fields.index(name) for name in parameters.POSE_FIELDS]
       pictures = {
         'frames': [schema.encode_frame(frame) for frame in look.frames],
         'size': self.size,
         'landmarks': look.landmarks,
         'lip_box': look.lip_box,
-        'pose': np.ascontiguousarray(motion[:, pose]),
+        'pose': np.ascontiguousarray(motion[:, constants.POSE_AND_SHIFT]),
       }
     return schema.ClipRecord(
       kind=self.kind,

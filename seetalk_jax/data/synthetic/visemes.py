@@ -1,6 +1,6 @@
 """What each speech sound asks of the mouth: IPA labels to targets of the lip fields.
 
-Targets are those of `parameters.Motion`; the strengths say how firmly a sound insists (dominance of Cohen and
+Targets are those of `constants.MOTION_FIELDS`; the strengths say how firmly a sound insists (dominance of Cohen and
 Massaro, 1993). The numbers are our reading of phonetics, not measurements.
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 from typing import NamedTuple
 
-# Fields of `parameters.Motion` that sounds drive; smile belongs to the mood.
+# Fields of `constants.MOTION_FIELDS` that sounds drive; smile belongs to the mood.
 SPOKEN_FIELDS = ('jaw', 'spread', 'rounding', 'closure', 'upper_lip', 'tuck', 'tongue')
 
 
@@ -17,7 +17,7 @@ class Viseme(NamedTuple):
   """Targets of a sound and how firmly it holds them.
 
   Attributes:
-    jaw, spread, rounding, closure, upper_lip, tuck, tongue: targets, see `parameters.Motion`.
+    jaw, spread, rounding, closure, upper_lip, tuck, tongue: targets, see `constants.MOTION_FIELDS`.
     jaw_strength: 0 lets the neighbours decide on the jaw, 1 insists.
     lip_strength: the same for spread, rounding and upper lip.
     is_vowel: vowels carry loudness and stress.

@@ -16,8 +16,8 @@ from typing import NamedTuple
 import numpy as np
 from scipy import fft
 
+from seetalk_jax.constants import SAMPLE_RATE_HZ
 from seetalk_jax.data.synthetic import espeak, parameters
-from seetalk_jax.media.constants import SAMPLE_RATE_HZ
 
 SILENCE = '_'
 _STREAM_VOICE, _STREAM_ACCENT, _STREAM_SPEAK = 0x70CE, 0xACCE, 0x57EA

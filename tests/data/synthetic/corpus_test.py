@@ -8,6 +8,7 @@ import types
 import numpy as np
 import pytest
 
+from seetalk_jax import files
 from seetalk_jax.data import schema, sources
 from seetalk_jax.data.synthetic import corpus, sketch, source
 from seetalk_jax.errors import InputError
@@ -46,7 +47,7 @@ def test_a_broken_run_goes_on_to_the_same_bytes(unbroken, tmp_path):
   with pytest.raises(KeyboardInterrupt):
     corpus.render_corpus(tmp_path, 'faces', 'train', 10, processes=0, **{**OPTIONS, 'world': KilledWorld})
   assert len(sources.finished_shards(tmp_path, 'faces', 'train')) == 1
-  assert not list(tmp_path.glob('.*.partial'))
+  assert not list(tmp_path.glob(files.UNFINISHED))
   before = sources.finished_shards(tmp_path, 'faces', 'train')[0].stat().st_mtime_ns
   shards = corpus.render_corpus(tmp_path, 'faces', 'train', 10, processes=0, **OPTIONS)
   assert shards[0].stat().st_mtime_ns == before  # not rendered again
@@ -56,11 +57,13 @@ def test_a_broken_run_goes_on_to_the_same_bytes(unbroken, tmp_path):
 def test_worker_processes_write_the_same_bytes_and_clean_up(unbroken, tmp_path):
   dead = subprocess.Popen([sys.executable, '-c', ''])
   dead.wait()
-  (tmp_path / f'.{unbroken[0].name}.{dead.pid}.partial').write_bytes(b'left by a killed process')
+  (tmp_path / f'.{unbroken[0].stem}.{dead.pid}-0123abcd.part.array_record').write_bytes(
+    b'left by a killed process'
+  )
   flags = os.environ.get('XLA_FLAGS')
   shards = corpus.render_corpus(tmp_path, 'faces', 'train', 10, processes=2, **OPTIONS)
   assert _bytes(shards) == _bytes(unbroken)
-  assert not list(tmp_path.glob('.*.partial'))
+  assert not list(tmp_path.glob(files.UNFINISHED))
   assert os.environ.get('XLA_FLAGS') == flags
 
 

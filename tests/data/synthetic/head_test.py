@@ -6,6 +6,7 @@ import jax
 import numpy as np
 import pytest
 
+from seetalk_jax.constants import Part
 from seetalk_jax.data.synthetic import head
 from seetalk_jax.data.synthetic.head.rig import build_rig, to_head, to_world
 from seetalk_jax.data.synthetic.parameters import Motion, Speaker
@@ -74,7 +75,7 @@ def test_shapes_and_ranges():
   assert frame.canonical.shape == (SIZE // 4, SIZE // 4, 3)
   assert frame.parts.dtype == np.uint8
   assert 0.0 <= frame.image.min() and frame.image.max() <= 1.0
-  assert set(np.unique(frame.parts)) <= {int(p) for p in head.Part}
+  assert set(np.unique(frame.parts)) <= {int(p) for p in Part}
   with pytest.raises(ValueError, match='multiple of 8'):
     head.render(_identity(), _motion(), head.default_settings(), size=60)
 
@@ -88,15 +89,15 @@ def test_mouth_opening_is_zero_at_rest_grows_with_the_jaw_and_obeys_closure():
   assert (np.diff(opening) > 0.01).all()
   closed = head.mouth_opening(_identity(), moving._replace(closure=zero + 1))
   np.testing.assert_allclose(closed, 0.0, atol=1e-6)
-  assert _count(_render(_motion(jaw=1.0)), head.Part.MOUTH) > 0
-  assert _count(_render(_motion(jaw=1.0, closure=1.0)), head.Part.MOUTH) == 0
-  assert _count(_render(_motion()), head.Part.MOUTH) == 0
+  assert _count(_render(_motion(jaw=1.0)), Part.MOUTH) > 0
+  assert _count(_render(_motion(jaw=1.0, closure=1.0)), Part.MOUTH) == 0
+  assert _count(_render(_motion()), Part.MOUTH) == 0
 
 
 def test_a_blink_hides_only_its_eye():
 
   def eye(motion):
-    return _render(motion).parts == head.Part.EYE
+    return _render(motion).parts == Part.EYE
 
   half = SIZE // 8
   both = eye(_motion())
@@ -131,10 +132,10 @@ def test_landmarks_lie_on_their_parts():
 
     # A turned eye may slip between the rows of so coarse a grid.
     if float(motion.yaw) == 0.0:
-      assert head.Part.EYE in near(points['left_eye']) and head.Part.EYE in near(points['right_eye'])
-    assert head.Part.SKIN in near(points['nose_tip'])
+      assert Part.EYE in near(points['left_eye']) and Part.EYE in near(points['right_eye'])
+    assert Part.SKIN in near(points['nose_tip'])
     middle = 0.6 * points['upper_inner_lip'] + 0.4 * points['lower_inner_lip']
-    assert head.Part.MOUTH in near(middle)
+    assert Part.MOUTH in near(middle)
     assert points['lower_inner_lip'][1] - points['upper_inner_lip'][1] > 0.04
 
 
@@ -161,10 +162,10 @@ def test_the_same_skin_has_the_same_coordinate_in_every_pose():
 
 def test_background_and_torso_stand_still():
   a, b = _render(_motion()), _render(_motion(yaw=0.3, jaw=0.5))
-  still = (a.parts == head.Part.BACKGROUND) & (b.parts == head.Part.BACKGROUND)
+  still = (a.parts == Part.BACKGROUND) & (b.parts == Part.BACKGROUND)
   assert still.sum() > 20
   np.testing.assert_allclose(a.canonical[still], b.canonical[still], atol=1e-5)
-  body = (a.parts == head.Part.BODY) & (b.parts == head.Part.BODY)
+  body = (a.parts == Part.BODY) & (b.parts == Part.BODY)
   assert body.sum() > 10
   np.testing.assert_allclose(a.canonical[body], b.canonical[body], atol=0.03)
 

@@ -16,4 +16,3 @@ from seetalk_jax.data.synthetic.head.render import render_batch as render_batch
 from seetalk_jax.data.synthetic.head.settings import RenderSettings as RenderSettings
 from seetalk_jax.data.synthetic.head.settings import default_settings as default_settings
 from seetalk_jax.data.synthetic.head.settings import sample_settings as sample_settings
-from seetalk_jax.data.synthetic.head.shading import Part as Part

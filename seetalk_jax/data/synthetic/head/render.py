@@ -8,6 +8,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
+from seetalk_jax.constants import Part
 from seetalk_jax.data.synthetic.head import camera as camera_lib
 from seetalk_jax.data.synthetic.head import shading
 from seetalk_jax.data.synthetic.head.identity import Identity
@@ -149,12 +150,12 @@ def render(identity: Identity, motion: Motion, settings: RenderSettings, *, size
   canonical = jnp.stack(
     [jnp.where(solid, a, b) / CANONICAL_SCALE for a, b in zip((cx, cy, cz), far_place, strict=True)], axis=-1
   )
-  part = jnp.where(solid, part, float(shading.Part.BACKGROUND))
+  part = jnp.where(solid, part, float(Part.BACKGROUND))
   a, b = canonical[1::CELL, 1::CELL], canonical[2::CELL, 2::CELL]
   part_a, part_b = part[1::CELL, 1::CELL], part[2::CELL, 2::CELL]
   joined = (part_a == part_b) & (jnp.sum((a - b) ** 2, axis=-1) < (8.0 * pixel) ** 2)
   # Elsewhere one pixel alone, moved back by the half pixel that it is off.
-  step = jnp.where(part_b == shading.Part.BACKGROUND, _BACKDROP_WIDTH / size, pixel) * 0.5 / CANONICAL_SCALE
+  step = jnp.where(part_b == Part.BACKGROUND, _BACKDROP_WIDTH / size, pixel) * 0.5 / CANONICAL_SCALE
   alone = b + step[..., None] * jnp.array([-1.0, 1.0, 0.0])
   cells = jnp.where(joined[..., None], 0.5 * (a + b), alone)
   return RenderedFrame(image, cells, part_b.astype(jnp.uint8))

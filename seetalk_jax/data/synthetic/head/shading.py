@@ -2,30 +2,14 @@
 
 from __future__ import annotations
 
-import enum
-
 import jax
 import jax.numpy as jnp
 
+from seetalk_jax.constants import Part
 from seetalk_jax.data.synthetic.head import eyes, field, hair, mouth, skin
 from seetalk_jax.data.synthetic.head.rig import to_head, turn_to_head
 from seetalk_jax.data.synthetic.head.sdf import mix, noise2, ripple, smoothstep
 from seetalk_jax.data.synthetic.head.stage import stage
-
-
-class Part(enum.IntEnum):
-  """What a picture cell shows."""
-
-  BACKGROUND = 0
-  BODY = 1
-  NECK = 2
-  SKIN = 3
-  HAIR = 4
-  BROW = 5
-  EYE = 6
-  LIP = 7
-  MOUTH = 8  # teeth, tongue and throat
-  GLASSES = 9
 
 
 def lights(settings):

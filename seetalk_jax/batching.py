@@ -1,0 +1,45 @@
+"""Batches of one fixed shape, so that a compiled function serves arrays of any length."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import numpy as np
+
+PyTree = Any
+
+
+def in_fixed_batches(fn: Callable[..., PyTree], *arrays: np.ndarray, size: int) -> PyTree:
+  """Calls `fn` on batches of `size` rows and joins the results.
+
+  The last batch is filled with copies of the last row, whose results are cut off. Results are copied to the host
+  batch by batch.
+
+  Args:
+    fn: arrays `[size, ...]`, one for each of `arrays`, to an array or a tree of arrays `[size, ...]`. Where rows are
+      costly to hold together, give `np.arange(n)` and let `fn` make the rows of these numbers.
+    arrays: `[n, ...]`, n at least 1.
+    size: rows of a batch.
+
+  Returns:
+    What `fn` returns, as NumPy arrays `[n, ...]`.
+
+  Raises:
+    ValueError: arrays without rows, or of different lengths.
+  """
+  n = len(arrays[0])
+  if n == 0 or any(len(array) != n for array in arrays):
+    raise ValueError(f'arrays of one length of at least 1 are needed, got {[len(array) for array in arrays]}')
+  parts = []
+  for start in range(0, n, size):
+    batch = [fill_rows(array[start : start + size], size) for array in arrays]
+    parts.append(jax.tree.map(np.asarray, fn(*batch)))
+  return jax.tree.map(lambda *pieces: np.concatenate(pieces)[:n], *parts)
+
+
+def fill_rows(array: np.ndarray, size: int) -> np.ndarray:
+  """`[m, ...]` with m from 1 to `size`, as `[size, ...]`: filled with copies of the last row."""
+  missing = size - len(array)
+  return np.concatenate([array, np.repeat(array[-1:], missing, axis=0)]) if missing else array

@@ -1,0 +1,212 @@
+"""Files and folders: whole or not at all, also between processes; locks; what killed writers leave."""
+
+import os
+import pathlib
+import signal
+import stat
+import subprocess
+import sys
+import time
+
+import pytest
+
+from seetalk_jax import files
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+
+
+def start(code, *arguments):
+  """A Python process that runs `code` with `files` imported."""
+  return subprocess.Popen(
+    [
+      sys.executable,
+      '-c',
+      f'import os, sys, time\nfrom seetalk_jax import files\n{code}',
+      *map(str, arguments),
+    ],
+    env={**os.environ, 'PYTHONPATH': str(ROOT)},
+    stdout=subprocess.PIPE,
+    text=True,
+  )
+
+
+def names(folder):
+  return sorted(path.name for path in folder.iterdir())
+
+
+def test_a_file_appears_at_the_end(tmp_path):
+  path = tmp_path / 'new' / 'a.b.npz'
+  with files.replacing(path) as part:
+    assert part.parent == path.parent and part.suffix == '.npz' and part.match(files.UNFINISHED)
+    part.write_bytes(b'whole')
+    assert not path.exists()
+  assert path.read_bytes() == b'whole' and names(path.parent) == ['a.b.npz']
+  files.write_text(path, 'ü')
+  files.write_text(str(path), 'ä')
+  assert path.read_bytes() == 'ä'.encode() and names(path.parent) == ['a.b.npz']
+
+
+@pytest.mark.parametrize('error', [ValueError, KeyboardInterrupt, SystemExit])
+def test_a_failure_leaves_what_was_there(tmp_path, error):
+  path = tmp_path / 'a.json'
+  for before in (None, b'before'):
+    if before:
+      path.write_bytes(before)
+    with pytest.raises(error), files.replacing(path) as part:
+      part.write_bytes(b'half')
+      raise error
+    assert names(tmp_path) == (['a.json'] if before else [])
+  assert path.read_bytes() == b'before'
+  with pytest.raises(FileNotFoundError), files.replacing(path):
+    pass  # nothing was written
+  assert path.read_bytes() == b'before'
+
+
+def test_permissions_are_those_of_a_new_file_and_links_are_replaced(tmp_path):
+  before = os.umask(0o027)
+  try:
+    files.write_bytes(tmp_path / 'a', b'')
+    with files.replacing_folder(tmp_path / 'folder') as part:
+      (part / 'x').touch()
+  finally:
+    os.umask(before)
+  assert stat.S_IMODE((tmp_path / 'a').stat().st_mode) == 0o640
+  assert stat.S_IMODE((tmp_path / 'folder').stat().st_mode) == 0o750
+  target = tmp_path / 'target'
+  target.write_bytes(b'target')
+  (tmp_path / 'link').symlink_to(target)
+  files.write_bytes(tmp_path / 'link', b'new')
+  assert not (tmp_path / 'link').is_symlink() and target.read_bytes() == b'target'
+
+
+def test_writers_of_one_file_do_not_mix(tmp_path):
+  path = tmp_path / 'a'
+  code = """
+for _ in range(100):
+  files.write_bytes(sys.argv[1], sys.argv[2].encode() * 100_000)
+"""
+  writers = [start(code, path, letter) for letter in 'ab']
+  seen = set()
+  while any(writer.poll() is None for writer in writers):
+    if path.exists():
+      data = path.read_bytes()
+      assert len(data) == 100_000 and len(set(data)) == 1
+      seen.add(data[:1])
+  assert [writer.returncode for writer in writers] == [0, 0]
+  assert seen and names(tmp_path) == ['a']
+
+
+def test_leftovers_of_killed_writers_are_removed(tmp_path):
+  path = tmp_path / 'faces.00001.array_record'
+  code = """
+with files.replacing(sys.argv[1]) as part:
+  part.write_bytes(b'half')
+  print('written', flush=True)
+  time.sleep(60)
+"""
+  killed, running = start(code, path), start(code, path)
+  try:
+    for writer in (killed, running):
+      assert writer.stdout.readline() == 'written\n'
+    files.remove_leftovers(path)
+    assert len(names(tmp_path)) == 2
+    killed.kill()
+    killed.wait()
+    (tmp_path / '.faces.notes.part.array_record').touch()  # not of this library
+    files.remove_leftovers(path)
+    left = names(tmp_path)
+    assert len(left) == 2 and any(f'.{running.pid}-' in name for name in left)
+    running.send_signal(signal.SIGINT)  # ends as an exception does
+    running.wait()
+    assert names(tmp_path) == ['.faces.notes.part.array_record']
+  finally:
+    killed.kill()
+    running.kill()
+
+
+def test_a_folder_is_replaced_whole(tmp_path):
+  path = tmp_path / 'parent' / 'release-0.1'
+  with files.replacing_folder(path) as part:
+    (part / 'old').touch()
+    assert not path.exists()
+  assert names(path) == ['old']
+  with files.replacing_folder(path) as part:
+    (part / 'new').touch()
+    assert names(path) == ['old']
+  assert names(path) == ['new'] and names(path.parent) == ['release-0.1']
+  with pytest.raises(RuntimeError), files.replacing_folder(path) as part:
+    (part / 'newer').touch()
+    raise RuntimeError
+  assert names(path) == ['new'] and names(path.parent) == ['release-0.1']
+
+
+def test_of_a_linked_folder_the_link_is_replaced(tmp_path):
+  (tmp_path / 'target').mkdir()
+  (tmp_path / 'target' / 'a').touch()
+  (tmp_path / 'link').symlink_to('target')
+  with files.replacing_folder(tmp_path / 'link') as part:
+    (part / 'b').touch()
+  assert names(tmp_path) == ['link', 'target'] and not (tmp_path / 'link').is_symlink()
+  assert names(tmp_path / 'link') == ['b'] and names(tmp_path / 'target') == ['a']
+
+
+def test_a_folder_does_not_replace_a_file(tmp_path):
+  (tmp_path / 'a').write_text('a file')
+  with pytest.raises(NotADirectoryError), files.replacing_folder(tmp_path / 'a'):
+    pass
+  assert (tmp_path / 'a').read_text() == 'a file'
+
+
+def test_a_folder_that_cannot_be_renamed_leaves_the_old_one(tmp_path, monkeypatch):
+  path = tmp_path / 'a'
+  path.mkdir()
+  (path / 'old').touch()
+  rename = os.rename
+
+  def failing(source, target):
+    if '.part' in str(source):
+      raise OSError('no')
+    rename(source, target)
+
+  with monkeypatch.context() as patch, pytest.raises(OSError, match='no'):
+    patch.setattr(os, 'rename', failing)
+    with files.replacing_folder(path) as part:
+      (part / 'new').touch()
+  assert names(tmp_path) == ['a'] and names(path) == ['old']
+
+
+def test_a_lock_holds_between_processes_and_ends_with_a_kill(tmp_path):
+  path = tmp_path / 'lock'
+  code = """
+with files.locked(sys.argv[1]):
+  print('held', flush=True)
+  time.sleep(60)
+"""
+  holder = start(code, path)
+  try:
+    assert holder.stdout.readline() == 'held\n'
+    with pytest.raises(BlockingIOError), files.locked(path, wait=False):
+      pass
+    waiter = start("with files.locked(sys.argv[1]):\n  print('mine', time.time(), flush=True)", path)
+    time.sleep(0.5)
+    released = time.time()
+    holder.kill()
+    word, when = waiter.stdout.readline().split()
+    assert word == 'mine' and float(when) >= released and waiter.wait() == 0
+  finally:
+    holder.kill()
+  with files.locked(path, wait=False):
+    with pytest.raises(BlockingIOError), files.locked(path, wait=False):
+      pass  # nor does this process hold it twice
+  with files.locked(path, wait=False):
+    pass
+
+
+def test_checksums_and_the_cache_folder(tmp_path, monkeypatch):
+  (tmp_path / 'a').write_bytes(b'abc')
+  assert files.checksum(tmp_path / 'a').startswith('ba7816bf8f01cfea')
+  assert len(files.code_checksum()) == 64
+  monkeypatch.setenv('XDG_CACHE_HOME', str(tmp_path))
+  assert files.cache_dir() == tmp_path / 'seetalk-jax'
+  monkeypatch.delenv('XDG_CACHE_HOME')
+  assert files.cache_dir() == pathlib.Path.home() / '.cache' / 'seetalk-jax'
