@@ -21,12 +21,12 @@ COMMANDS = {
   'portrait': 'seetalk_jax.commands.portrait',
   'animate': 'seetalk_jax.commands.animate',
   'prepare': 'seetalk_jax.commands.prepare',
+  'corpus': 'seetalk_jax.commands.corpus',
   'export': 'seetalk_jax.commands.export',
   'convert': 'seetalk_jax.commands.convert',
   'info': 'seetalk_jax.commands.info',
   'plan': 'seetalk_jax.commands.plan',
 }
-CORPUS_HELP = 'make a corpus of the embedded synthetic world'
 
 _DISK_ERRORS = {errno.ENOSPC: 'no space left', errno.EDQUOT: 'quota exceeded', errno.EROFS: 'read-only disk'}
 
@@ -59,7 +59,6 @@ def make_parser() -> Parser:
     )
     module.add_arguments(command)
     command.set_defaults(run=module.run)
-  commands.add_parser('corpus', help=CORPUS_HELP, add_help=False)
   return parser
 
 
@@ -70,10 +69,6 @@ def main(argv: Sequence[str] | None = None) -> int:
   """
   argv = list(sys.argv[1:] if argv is None else argv)
   try:
-    if argv[:1] == ['corpus']:  # its arguments are its own
-      from seetalk_jax.data.synthetic import corpus
-
-      return corpus.main(argv[1:]) or 0
     args = make_parser().parse_args(argv)
     with _terminating():
       args.run(args)

@@ -11,6 +11,8 @@ import sys
 import threading
 from typing import Any
 
+from seetalk_jax.errors import InputError
+
 MAX_SEED = 2**32 - 1
 MIN_SIZE, MAX_SIZE = 64, 4096
 
@@ -148,6 +150,21 @@ def report(args: argparse.Namespace, content: dict[str, Any], line: str) -> None
     print(json.dumps(content))
   elif not args.quiet:
     print(line)
+
+
+def check_folder(path: str | os.PathLike) -> None:
+  """Makes sure that an output folder, which need not exist, can be written.
+
+  Raises:
+    InputError: it is a file, lies below a file, or is read-only.
+  """
+  place = pathlib.Path(path)
+  while not place.exists() and place != place.parent:
+    place = place.parent
+  if not place.is_dir():
+    raise InputError(f'the output folder is a file, {place}: give a folder')
+  if not os.access(place, os.W_OK):
+    raise InputError(f'cannot write to the output folder, {place}: check its permissions')
 
 
 def same_file(first: str | os.PathLike, second: str | os.PathLike) -> bool:
