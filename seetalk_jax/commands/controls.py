@@ -45,8 +45,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
   )
 
 
-def read(args: argparse.Namespace) -> dict[str, Any]:
-  """`controls` and `control_scales` for a pipeline, from what was given; files are read and checked.
+def read(args: argparse.Namespace, *, several: bool = False) -> dict[str, Any]:
+  """`controls` and `control_scales` for a pipeline; files are read and checked.
+
+  Args:
+    several: whether there are several recordings, which a track of frames does not fit.
 
   Raises:
     InputError: a file that holds no such track, a track for several recordings, a scale without its control.
@@ -57,7 +60,7 @@ def read(args: argparse.Namespace) -> dict[str, Any]:
     if value is None:
       continue
     if name in TRACKS:
-      if args.list:
+      if several:
         raise InputError(f'--{name} fits one recording, command line: give SPEECH instead of --list')
       value = _track(name, value)
     elif name == 'style' and not pathlib.Path(value).is_file():

@@ -14,7 +14,7 @@ NO_LICENCE = 'unknown: that of its source'
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-  """Adds what `seetalk convert` takes."""
+  """Adds the arguments of `seetalk convert`."""
   kinds = '; '.join(f'{name}: {kind.about}' for name, kind in KINDS.items())
   parser.add_argument('kind', metavar='KIND', choices=tuple(KINDS), help=kinds)
   parser.add_argument(

@@ -20,7 +20,7 @@ TRAINING_ONLY = ('face_encoder', 'conre', 'sync_expert')
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-  """Adds what `seetalk export` takes."""
+  """Adds the arguments of `seetalk export`."""
   parser.add_argument(
     'workdir', metavar='WORKDIR', help='of one stage, or of configs/all.py (a folder per stage)'
   )

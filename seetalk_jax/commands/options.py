@@ -58,25 +58,25 @@ def video_side(text: str) -> int:
 def add_model(parser: argparse.ArgumentParser) -> None:
   """Adds --checkpoint, --seed, --steps, --guidance, --device."""
   parser.add_argument(
-    '--checkpoint', default='demo', metavar='DIR', help="a released checkpoint, or 'demo' (default)"
+    '--checkpoint', default='demo', metavar='DIR', help='folder of a released checkpoint (default demo)'
   )
   parser.add_argument(
     '--seed', type=whole(0, MAX_SEED), default=0, help='the same seed gives the same frames (default 0)'
   )
   parser.add_argument(
-    '--steps', type=whole(1, 1000), default=None, help='sampling steps (default: what the checkpoint says)'
+    '--steps', type=whole(1, 1000), default=None, help='sampling steps (default: that of the checkpoint)'
   )
   parser.add_argument(
     '--guidance',
     type=number(0, 50),
     default=None,
-    help='how strongly the face follows the voice; 1 is unguided (default: what the checkpoint says)',
+    help='how strongly the face follows the voice, 0 to 50; 1 is unguided (default: that of the checkpoint)',
   )
   parser.add_argument(
     '--device',
     choices=('cpu', 'gpu', 'tpu'),
     default=None,
-    help='where to compute (default: the best there is)',
+    help='device to compute on (default: the best there is)',
   )
 
 
@@ -90,7 +90,7 @@ def add_output(parser: argparse.ArgumentParser) -> None:
 def add_face_finding(parser: argparse.ArgumentParser) -> None:
   """Adds --aligned and --landmarker, for commands that take a picture."""
   parser.add_argument(
-    '--aligned', action='store_true', help='the picture is a square portrait crop already, look for no face'
+    '--aligned', action='store_true', help='the picture is a square portrait crop already, find no face in it'
   )
   parser.add_argument(
     '--landmarker',
@@ -100,21 +100,21 @@ def add_face_finding(parser: argparse.ArgumentParser) -> None:
   )
 
 
-def load_pipe(args: argparse.Namespace):
-  """The pipeline of `args.checkpoint` on `args.device`, with the compilation cache of this user."""
-  if args.device == 'cpu':
-    os.environ.setdefault('JAX_PLATFORMS', 'cpu')  # no accelerator is even looked at
+def load_pipeline(checkpoint: str, device: str | None):
+  """The `SeeTalk` of a checkpoint on 'cpu', 'gpu', 'tpu' or (None) JAX's default, with the user's compilation cache."""
+  if device == 'cpu':
+    os.environ.setdefault('JAX_PLATFORMS', 'cpu')  # no accelerator is even initialized
   os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '2')  # XLA's remarks are not for users of a command
   from seetalk_jax import pipeline
 
-  return pipeline.SeeTalk.load(args.checkpoint, device=args.device)
+  return pipeline.SeeTalk.load(checkpoint, device=device)
 
 
 class Bars:
   """A `Progress` that draws one bar per stage on a terminal's stderr; several threads may use it."""
 
-  def __init__(self, args: argparse.Namespace):
-    self._on = not args.quiet and sys.stderr.isatty()
+  def __init__(self, quiet: bool = False):
+    self._on = not quiet and sys.stderr.isatty()
     self._bar, self._stage = None, ''
     self._drawing = threading.RLock()
 

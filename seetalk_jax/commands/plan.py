@@ -24,7 +24,7 @@ GIB = 2**30
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-  """Adds what `seetalk plan` takes."""
+  """Adds the arguments of `seetalk plan`."""
   parser.add_argument(
     '--config', required=True, metavar='FILE:VARIANT', help='as for train.py, configs/STAGE.py:VARIANT'
   )

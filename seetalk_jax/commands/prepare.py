@@ -27,7 +27,7 @@ _THRESHOLDS = {
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-  """Adds what `seetalk prepare` takes."""
+  """Adds the arguments of `seetalk prepare`."""
   parser.add_argument('raw', metavar='RAW_DIR', help='folder of raw recordings')
   parser.add_argument('out', metavar='OUT_DIR', help='folder of the corpus; run again to go on')
   parser.add_argument(
