@@ -36,6 +36,7 @@ ALLOWED = {
   'described': {'models', 'example_inputs', 'errors'},
   'tensor_file': set(),
   'released': {'models', 'media', 'described', 'tensor_file', 'errors'},
+  'collect': {'released', 'stages', 'training', 'errors'},
   'program': {'errors'},
   'renderer': {'models', 'program', 'errors'},
   'loaded': {'media', 'released', 'described', 'clip', 'installation', 'errors'},
