@@ -21,14 +21,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     type=_part,
     default=(0, 1),
     metavar='I/N',
-    help='make only every Nth video of --list, beginning with number I (from 0): one of N processes',
+    help='make only every Nth video of --list, beginning with number I (from 0), as one of N processes (default 0/1)',
   )
   parser.add_argument(
     '--devices',
     type=options.whole(1, 4096),
     default=None,
     metavar='N',
-    help='how many devices of this machine share --list, a video each (default: all)',
+    help='number of devices of this machine that share --list, one video each (default: all)',
   )
 
 

@@ -50,7 +50,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     '--seed',
     type=options.whole(0, options.MAX_SEED),
     default=0,
-    help='of everything but the speakers (default 0)',
+    metavar='N',
+    help='seed of everything but the speakers (default 0)',
   )
   parser.add_argument(
     '--shard-size',

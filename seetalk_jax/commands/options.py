@@ -61,15 +61,24 @@ def add_model(parser: argparse.ArgumentParser) -> None:
     '--checkpoint', default='demo', metavar='DIR', help='folder of a released checkpoint (default demo)'
   )
   parser.add_argument(
-    '--seed', type=whole(0, MAX_SEED), default=0, help='the same seed gives the same frames (default 0)'
+    '--seed',
+    type=whole(0, MAX_SEED),
+    default=0,
+    metavar='N',
+    help='the same seed gives the same result (default 0)',
   )
   parser.add_argument(
-    '--steps', type=whole(1, 1000), default=None, help='sampling steps (default: that of the checkpoint)'
+    '--steps',
+    type=whole(1, 1000),
+    default=None,
+    metavar='N',
+    help='sampling steps (default: those of the checkpoint)',
   )
   parser.add_argument(
     '--guidance',
     type=number(0, 50),
     default=None,
+    metavar='SCALE',
     help='how strongly the face follows the voice, 0 to 50; 1 is unguided (default: that of the checkpoint)',
   )
   parser.add_argument(
