@@ -88,15 +88,8 @@ def main(arguments: list[str]) -> None:
     figures += recordings.recording_figures(_SPEECH_DIR.value, folder, pipe(), config.seed)
   print(report.table(figures))
   seconds = time.monotonic() - start
-  about = {
-    'checkpoint': config.checkpoint,
-    'seconds': round(seconds, 1),
-    'device': jax.devices()[0].device_kind,
-    'jax': jax.__version__,
-    'config': config.to_dict(),
-  }
   path = _JSON.value or os.path.join(_WORKDIR.value, 'figures.json')
-  report.write_json(path, figures, about)
+  report.write_json(path, figures, report.about(config.checkpoint, seconds, config.to_dict()))
   missed = sum(figure.reached is False for figure in figures)
   print(f'{missed} targets missed; {seconds:.0f} s; figures in {path}', file=sys.stderr)
 

@@ -1,4 +1,4 @@
-"""`python -m seetalk_jax` is `seetalk`."""
+"""Entry point of `python -m seetalk_jax`, the same command as `seetalk`."""
 
 import sys
 

@@ -1,38 +1,47 @@
-"""The `seetalk` command: what it is asked for, and how it fails."""
+"""The `seetalk` command: its commands, its exit statuses and its one-line errors."""
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import errno
 import importlib
 import os
+import select
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NoReturn
 
 from seetalk_jax import __version__
 from seetalk_jax.errors import InputError
 
-# command -> module with `HELP`, `EXAMPLE`, `add_arguments(parser)` and `run(args) -> None`. None of them
-# imports JAX before its inputs are checked.
+# command -> module with `HELP`, `EXAMPLE`, `add_arguments(parser)` and `run(args) -> None`, in the order of the help.
+# Only `run` imports NumPy, JAX and the like: `--help` and wrong arguments must stay quick.
 COMMANDS = {
   'generate': 'seetalk_jax.commands.generate',
   'portrait': 'seetalk_jax.commands.portrait',
   'animate': 'seetalk_jax.commands.animate',
   'prepare': 'seetalk_jax.commands.prepare',
+  'corpus': 'seetalk_jax.commands.corpus',
   'export': 'seetalk_jax.commands.export',
   'convert': 'seetalk_jax.commands.convert',
   'info': 'seetalk_jax.commands.info',
   'plan': 'seetalk_jax.commands.plan',
 }
-CORPUS_HELP = 'make a corpus of the embedded synthetic world'
 
-_DISK_ERRORS = {errno.ENOSPC: 'no space left', errno.EDQUOT: 'quota exceeded', errno.EROFS: 'read-only disk'}
+# Errors of the operating system that are no fault of this library -> (what, what to do).
+_SYSTEM_ERRORS = {
+  errno.ENOSPC: ('no space left', 'free some'),
+  errno.EDQUOT: ('quota exceeded', 'free some'),
+  errno.EROFS: ('read-only file system', 'give another place'),
+  errno.EACCES: ('permission denied', 'check its permissions'),
+  errno.ENAMETOOLONG: ('file name too long', 'give a shorter one'),
+}
 
 
 class Parser(argparse.ArgumentParser):
-  """An argument parser whose complaints are `InputError`s like any other."""
+  """An argument parser that raises `InputError` for wrong arguments."""
 
   def error(self, message: str) -> NoReturn:
     raise InputError(f'{message}, command line: see {self.prog} --help')
@@ -59,55 +68,77 @@ def make_parser() -> Parser:
     )
     module.add_arguments(command)
     command.set_defaults(run=module.run)
-  commands.add_parser('corpus', help=CORPUS_HELP, add_help=False)
   return parser
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-  """Runs a command; returns 0, or 2 after one `error: ...` line on stderr for a user's mistake.
+  """Runs a command.
 
-  Any other exception is a fault of this library and passes through (traceback, status 1).
+  Returns:
+    The exit status: 0; 2 after one `error: ...` line on stderr for a user's mistake, a full disk or a missing
+    permission; 130 after Ctrl-C; 141 where the reader of stdout has gone (`seetalk info demo | head -1`).
+
+  Raises:
+    SystemExit: 0 after `--help` and `--version`, 143 after SIGTERM.
+    Exception: any other is a fault of this library (traceback, status 1).
   """
-  argv = list(sys.argv[1:] if argv is None else argv)
   try:
-    if argv[:1] == ['corpus']:  # its arguments are its own
-      from seetalk_jax.data.synthetic import corpus
-
-      return corpus.main(argv[1:]) or 0
-    args = make_parser().parse_args(argv)
-    with _terminating():
-      args.run(args)
-    sys.stdout.flush()  # here, where a reader that is gone is understood
+    try:
+      args = make_parser().parse_args(argv)
+      with _sigterm_raises():
+        args.run(args)
+    except SystemExit:
+      print(end='', flush=True)
+      raise
+    print(end='', flush=True)  # here, where a closed pipe is handled
   except InputError as error:
-    print(f'error: {error}', file=sys.stderr)
-    return 2
-  except BrokenPipeError:  # `seetalk info demo | head`
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return _fail(str(error))
+  except BrokenPipeError:
+    if not _stdout_is_closed():
+      raise
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what is still buffered
     return 128 + signal.SIGPIPE
   except OSError as error:
-    if error.errno not in _DISK_ERRORS:
+    if error.errno not in _SYSTEM_ERRORS or (error.errno == errno.EACCES and not error.filename):
       raise
-    print(f'error: {_DISK_ERRORS[error.errno]}, {error.filename or "output"}: free some', file=sys.stderr)
-    return 2
+    what, advice = _SYSTEM_ERRORS[error.errno]
+    return _fail(f'{what}, {error.filename or "output"}: {advice}')
   except KeyboardInterrupt:
-    print('interrupted', file=sys.stderr)
+    _print_to_stderr('interrupted')
     return 130
   return 0
 
 
-class _terminating:
-  """SIGTERM unwinds like Ctrl-C does, so that no half-written file stays."""
-
-  def __enter__(self) -> None:
-    try:
-      self._before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    except ValueError:  # not the main thread
-      self._before = None
-
-  def __exit__(self, *_) -> None:
-    if self._before is not None:
-      signal.signal(signal.SIGTERM, self._before)
+def _fail(message: str) -> int:
+  _print_to_stderr(f'error: {message}')
+  return 2
 
 
-if __name__ == '__main__':
-  sys.exit(main())
+def _print_to_stderr(line: str) -> None:
+  with contextlib.suppress(OSError):  # stderr may be closed too
+    print(line, file=sys.stderr, flush=True)
+
+
+def _stdout_is_closed() -> bool:
+  """Whether nobody reads stdout any more; a broken pipe to another process is a fault."""
+  try:
+    poll = select.poll()
+    poll.register(sys.stdout.fileno(), 0)  # errors are reported without being asked for
+    return bool(poll.poll(0))
+  except (OSError, ValueError):  # not a file
+    return False
+
+
+@contextlib.contextmanager
+def _sigterm_raises() -> Iterator[None]:
+  """SIGTERM raises SystemExit, so that no half-written file stays, as after Ctrl-C."""
+  try:
+    before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+  except ValueError:  # not the main thread
+    yield
+    return
+  try:
+    yield
+  finally:
+    if before is not None:  # a handler that was not set from Python
+      signal.signal(signal.SIGTERM, before)

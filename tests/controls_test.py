@@ -146,7 +146,8 @@ def test_bad_tracks_are_refused_in_a_line(tmp_path, monkeypatch, content, argv, 
   monkeypatch.chdir(tmp_path)
   (tmp_path / 'track.csv').write_text(content)
   with pytest.raises(InputError, match=match):
-    command.read(command_line(*argv))
+    args = command_line(*argv)
+    command.read(args, several=args.list is not None)
 
 
 def test_a_scale_is_a_name_and_a_number(capsys):

@@ -42,6 +42,7 @@ ALLOWED = {
   'program': set(),
   'renderer': {'models', 'program', 'batching'},
   'loaded': {'media', 'released', 'described', 'clip'},
+  'collect': {'released', 'training'},
   'speech_to_portrait': {
     'models',
     'diffusion',

@@ -21,14 +21,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     type=_part,
     default=(0, 1),
     metavar='I/N',
-    help='make only every Nth video of --list, beginning with number I (from 0): one of N processes',
+    help='make only every Nth video of --list, beginning with number I (from 0), as one of N processes (default 0/1)',
   )
   parser.add_argument(
     '--devices',
     type=options.whole(1, 4096),
     default=None,
     metavar='N',
-    help='how many devices of this machine share --list, a video each (default: all)',
+    help='number of devices of this machine that share --list, one video each (default: all)',
   )
 
 
@@ -45,22 +45,23 @@ def own(jobs: Sequence[Any], part: tuple[int, int]) -> list[Any]:
   return list(jobs[index::count])
 
 
-def pipes_for(args: argparse.Namespace, first: Any, num_jobs: int) -> list[Any]:
-  """A pipeline for each device that has something to do: the first, and its networks on the others with --list.
+def pipelines(first: Any, num_jobs: int, devices: int | None) -> list[Any]:
+  """`first`, and its networks on more devices of its kind: one for each job, as far as there are devices.
+
+  Args:
+    devices: how many to use at most; None: all of this process.
 
   Raises:
     InputError: more devices are asked for than there are.
   """
-  if not args.list:
-    return [first]
   import jax
 
   from seetalk_jax import loaded, pipeline
 
   there = jax.local_devices(backend=first.device.platform)
-  if args.devices and args.devices > len(there):
-    raise InputError(f'--devices {args.devices}, command line: this process has {len(there)}')
-  others = there[1 : max(1, min(args.devices or len(there), num_jobs))]
+  if devices and devices > len(there):
+    raise InputError(f'--devices {devices}, command line: this process has {len(there)}')
+  others = there[1 : max(1, min(devices or len(there), num_jobs))]
   return [
     first,
     *(pipeline.SeeTalk(loaded.Loaded(first.networks, first.checkpoint, device)) for device in others),

@@ -20,17 +20,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
   """Adds --pose, --blink, --emotion, --style and --control-scale."""
   group = parser.add_argument_group(
     'motion controls',
-    "what the motion follows beside the speech, as far as the checkpoint was trained with it ('seetalk info')",
+    "what the motion follows besides the speech, if the checkpoint was trained with it (see 'seetalk info')",
   )
   group.add_argument(
     '--pose',
     metavar='FILE',
-    help='head pose: yaw, pitch and roll in radians, a row a frame (.npy, or numbers in text)',
+    help='head pose: yaw, pitch and roll in radians, a row per frame (.npy, or numbers in text)',
   )
-  group.add_argument('--blink', metavar='FILE', help='how far the lids are closed, 0 to 1, a row a frame')
-  group.add_argument('--emotion', choices=EMOTIONS, help='how it is said')
   group.add_argument(
-    '--style', metavar='VIDEO', help='a video of somebody whose way of moving is taken, not what is said'
+    '--blink',
+    metavar='FILE',
+    help='how far the eyelids are closed, 0 to 1, a row per frame (.npy, or numbers in text)',
+  )
+  group.add_argument('--emotion', choices=EMOTIONS, help='emotion of the speaker')
+  group.add_argument(
+    '--style', metavar='VIDEO', help='video of a person whose style of motion is imitated, not the words'
   )
   group.add_argument(
     '--control-scale',
@@ -38,12 +42,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     default=[],
     type=_scale,
     metavar='NAME=SCALE',
-    help='how strongly the motion follows one of them; 1 is unguided (may be given several times)',
+    help='how strongly the motion follows one of these controls, 0 to 20 (default 1: unguided); may be given '
+    'several times',
   )
 
 
-def read(args: argparse.Namespace) -> dict[str, Any]:
-  """`controls` and `control_scales` for a pipeline, from what was given; files are read and checked.
+def read(args: argparse.Namespace, *, several: bool = False) -> dict[str, Any]:
+  """`controls` and `control_scales` for a pipeline; files are read and checked.
+
+  Args:
+    several: whether there are several recordings, which a track of frames does not fit.
 
   Raises:
     InputError: a file that holds no such track, a track for several recordings, a scale without its control.
@@ -54,7 +62,7 @@ def read(args: argparse.Namespace) -> dict[str, Any]:
     if value is None:
       continue
     if name in CONTROL_TRACKS:
-      if args.list:
+      if several:
         raise InputError(f'--{name} fits one recording, command line: give SPEECH instead of --list')
       value = _track(name, value)
     elif name == 'style' and not pathlib.Path(value).is_file():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import pathlib
 
+from seetalk_jax.commands import options
 from seetalk_jax.constants import RELEASE_FILE
 from seetalk_jax.convert.kinds import KINDS
 from seetalk_jax.errors import CheckpointError, InputError
@@ -15,7 +16,7 @@ NO_LICENCE = 'unknown: that of its source'
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-  """Adds what `seetalk convert` takes."""
+  """Adds the arguments of `seetalk convert`."""
   kinds = '; '.join(f'{name}: {kind.about}' for name, kind in KINDS.items())
   parser.add_argument('kind', metavar='KIND', choices=tuple(KINDS), help=kinds)
   parser.add_argument(
@@ -23,9 +24,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     metavar='SOURCE',
     help='.safetensors, .bin or .pth, or the folder that holds it and its config.json',
   )
-  parser.add_argument('target', metavar='TARGET', help='the folder to make')
-  parser.add_argument('--dtype', choices=('float16', 'float32'), default='float32', help='default float32')
-  parser.add_argument('--licence', default=None, help='of the weights (default: what their model card says)')
+  parser.add_argument('target', metavar='TARGET', help='folder of the release to make')
+  parser.add_argument(
+    '--dtype',
+    choices=('float16', 'float32'),
+    default='float32',
+    help='number type of the stored parameters (default float32)',
+  )
+  parser.add_argument(
+    '--licence', default=None, help='licence of the weights (default: what their model card says)'
+  )
   parser.add_argument('--origin', default=None, help='where they are from (default: the name of SOURCE)')
   parser.add_argument('--overwrite', action='store_true', help='replace an existing release')
   parser.add_argument('--json', action='store_true', help='one JSON object on stdout and nothing else')
@@ -37,10 +45,10 @@ def run(args: argparse.Namespace) -> None:
   from flax import traverse_util
 
   from seetalk_jax import released
-  from seetalk_jax.commands import options
   from seetalk_jax.convert import network
 
   target = pathlib.Path(args.target)
+  options.check_folder(target)
   if (target / RELEASE_FILE).exists() and not args.overwrite:
     raise InputError(f'the release exists, {target}: give another folder, or --overwrite')
   converted = network.plan(args.kind, args.source)

@@ -10,8 +10,8 @@ EXAMPLE = 'seetalk info demo'
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-  """Adds what `seetalk info` takes."""
-  parser.add_argument('checkpoint', metavar='CHECKPOINT', help="a folder with seetalk.json, or 'demo'")
+  """Adds the arguments of `seetalk info`."""
+  parser.add_argument('checkpoint', metavar='CHECKPOINT', help="folder of a released checkpoint, or 'demo'")
   parser.add_argument('--json', action='store_true', help='one JSON object on stdout and nothing else')
 
 

@@ -11,6 +11,8 @@ import sys
 import threading
 from typing import Any
 
+from seetalk_jax.errors import InputError
+
 MAX_SEED = 2**32 - 1
 MIN_SIZE, MAX_SIZE = 64, 4096
 
@@ -56,25 +58,34 @@ def video_side(text: str) -> int:
 def add_model(parser: argparse.ArgumentParser) -> None:
   """Adds --checkpoint, --seed, --steps, --guidance, --device."""
   parser.add_argument(
-    '--checkpoint', default='demo', metavar='DIR', help="a released checkpoint, or 'demo' (default)"
+    '--checkpoint', default='demo', metavar='DIR', help='folder of a released checkpoint (default demo)'
   )
   parser.add_argument(
-    '--seed', type=whole(0, MAX_SEED), default=0, help='the same seed gives the same frames (default 0)'
+    '--seed',
+    type=whole(0, MAX_SEED),
+    default=0,
+    metavar='N',
+    help='the same seed gives the same result (default 0)',
   )
   parser.add_argument(
-    '--steps', type=whole(1, 1000), default=None, help='sampling steps (default: what the checkpoint says)'
+    '--steps',
+    type=whole(1, 1000),
+    default=None,
+    metavar='N',
+    help='sampling steps (default: those of the checkpoint)',
   )
   parser.add_argument(
     '--guidance',
     type=number(0, 50),
     default=None,
-    help='how strongly the face follows the voice; 1 is unguided (default: what the checkpoint says)',
+    metavar='SCALE',
+    help='how strongly the face follows the voice, 0 to 50; 1 is unguided (default: that of the checkpoint)',
   )
   parser.add_argument(
     '--device',
     choices=('cpu', 'gpu', 'tpu'),
     default=None,
-    help='where to compute (default: the best there is)',
+    help='device to compute on (default: the best there is)',
   )
 
 
@@ -88,7 +99,7 @@ def add_output(parser: argparse.ArgumentParser) -> None:
 def add_face_finding(parser: argparse.ArgumentParser) -> None:
   """Adds --aligned and --landmarker, for commands that take a picture."""
   parser.add_argument(
-    '--aligned', action='store_true', help='the picture is a square portrait crop already, look for no face'
+    '--aligned', action='store_true', help='the picture is a square portrait crop already, find no face in it'
   )
   parser.add_argument(
     '--landmarker',
@@ -98,21 +109,21 @@ def add_face_finding(parser: argparse.ArgumentParser) -> None:
   )
 
 
-def load_pipe(args: argparse.Namespace):
-  """The pipeline of `args.checkpoint` on `args.device`, with the compilation cache of this user."""
-  if args.device == 'cpu':
-    os.environ.setdefault('JAX_PLATFORMS', 'cpu')  # no accelerator is even looked at
+def load_pipeline(checkpoint: str, device: str | None):
+  """The `SeeTalk` of a checkpoint on 'cpu', 'gpu', 'tpu' or (None) JAX's default, with the user's compilation cache."""
+  if device == 'cpu':
+    os.environ.setdefault('JAX_PLATFORMS', 'cpu')  # no accelerator is even initialized
   os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '2')  # XLA's remarks are not for users of a command
   from seetalk_jax import pipeline
 
-  return pipeline.SeeTalk.load(args.checkpoint, device=args.device)
+  return pipeline.SeeTalk.load(checkpoint, device=device)
 
 
 class Bars:
   """A `Progress` that draws one bar per stage on a terminal's stderr; several threads may use it."""
 
-  def __init__(self, args: argparse.Namespace):
-    self._on = not args.quiet and sys.stderr.isatty()
+  def __init__(self, quiet: bool = False):
+    self._on = not quiet and sys.stderr.isatty()
     self._bar, self._stage = None, ''
     self._drawing = threading.RLock()
 
@@ -148,6 +159,21 @@ def report(args: argparse.Namespace, content: dict[str, Any], line: str) -> None
     print(json.dumps(content))
   elif not args.quiet:
     print(line)
+
+
+def check_folder(path: str | os.PathLike) -> None:
+  """Makes sure that an output folder, which need not exist, can be written.
+
+  Raises:
+    InputError: it is a file, lies below a file, or is read-only.
+  """
+  place = pathlib.Path(path)
+  while not place.exists() and place != place.parent:
+    place = place.parent
+  if not place.is_dir():
+    raise InputError(f'the output folder is a file, {place}: give a folder')
+  if not os.access(place, os.W_OK):
+    raise InputError(f'cannot write to the output folder, {place}: check its permissions')
 
 
 def same_file(first: str | os.PathLike, second: str | os.PathLike) -> bool:

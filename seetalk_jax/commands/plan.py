@@ -1,5 +1,6 @@
-"""Say whether a training stage fits a TPU topology, and what bounds its step, without a TPU: the real training step is
-compiled ahead of time for the named chips. Needs the extra tpu (libtpu)."""
+"""Experimental: say whether a training stage fits a TPU topology, and what bounds its step, without a TPU. The real
+training step is compiled ahead of time for the named chips, and the texts that the compiler writes are read; another
+version of libtpu may write others, and is refused then. Needs the extra tpu (libtpu)."""
 
 from __future__ import annotations
 
@@ -18,31 +19,41 @@ from typing import Any
 from seetalk_jax import files
 from seetalk_jax.errors import InputError
 
-HELP = 'does a training stage fit a TPU topology, and what bounds it'
+HELP = 'experimental: does a training stage fit a TPU topology, and what bounds it'
 EXAMPLE = 'seetalk plan --config configs/portrait.py:base --topology v5p:4x4x8'
 GIB = 2**30
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-  """Adds what `seetalk plan` takes."""
+  """Adds the arguments of `seetalk plan`."""
   parser.add_argument(
-    '--config', required=True, metavar='FILE:VARIANT', help='as for train.py, configs/STAGE.py:VARIANT'
+    '--config',
+    required=True,
+    metavar='FILE:VARIANT',
+    help='configuration as for train.py, configs/STAGE.py:VARIANT',
   )
   parser.add_argument(
-    '--topology', required=True, metavar='TPU', help='v4, v5e, v5p or v6e and its shape: v5e:16x16, v5p:4x4x8'
+    '--topology',
+    required=True,
+    metavar='TPU',
+    help='v4, v5e, v5p or v6e and the shape in chips: v5e:16x16, v5p:4x4x8',
   )
   parser.add_argument(
     '--set',
     action='append',
     default=[],
     metavar='FIELD=JSON',
-    help='a field of the configuration: mesh.fsdp=64, data.batch_size=512 (may be given several times)',
+    help='field of the configuration: mesh.fsdp=64, data.batch_size=512; may be given several times',
   )
-  parser.add_argument('--size', default='', help='of the networks from earlier stages (default: the variant)')
+  parser.add_argument(
+    '--size',
+    default='',
+    help='size of the networks from earlier stages, such as demo or base (default: the variant)',
+  )
   parser.add_argument(
     '--whole',
     action='store_true',
-    help='generate code too: many times as long, adds what its kernels may take',
+    help="generate code too: takes many times as long, adds the compiler's estimate of its kernels",
   )
   parser.add_argument('--again', action='store_true', help='compile even if the same plan was made before')
   parser.add_argument('--json', action='store_true', help='one JSON object on stdout and nothing else')

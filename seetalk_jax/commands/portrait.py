@@ -12,12 +12,14 @@ EXAMPLE = 'seetalk portrait speech.wav -o face.png --num 4'
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-  """Adds what `seetalk portrait` takes."""
+  """Adds the arguments of `seetalk portrait`."""
   parser.add_argument('speech', metavar='SPEECH', help='recording, or video with sound')
   parser.add_argument(
     '-o', '--output', metavar='OUT.png', required=True, help='with --num N: OUT_0.png, OUT_1.png ...'
   )
-  parser.add_argument('--num', type=options.whole(1, 10_000), default=1, help='how many faces (default 1)')
+  parser.add_argument(
+    '--num', type=options.whole(1, 10_000), default=1, metavar='N', help='how many faces (default 1)'
+  )
   options.add_model(parser)
   options.add_output(parser)
 
@@ -33,9 +35,9 @@ def run(args: argparse.Namespace) -> None:
     image.check_output(path, '.png', args.overwrite)
   speech = audio.load_speech(args.speech)
   released.read_info(args.checkpoint)
-  pipe = options.load_pipe(args)
+  pipe = options.load_pipeline(args.checkpoint, args.device)
   stage_seconds: dict[str, float] = {}
-  with options.Bars(args) as bars:
+  with options.Bars(args.quiet) as bars:
     portraits = pipe.portrait(
       speech,
       num=args.num,

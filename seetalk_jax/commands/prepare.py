@@ -16,35 +16,53 @@ HELP = 'raw recordings to a corpus'
 EXAMPLE = 'seetalk prepare videos corpus/mine --landmarker face_landmarker.task'
 
 _THRESHOLDS = {
-  'min_seconds': (float, 'of a clip'),
-  'min_side': (int, "pixels of the face's portrait crop in the source"),
-  'min_seen': (float, "share of a clip's frames in which the face is found"),
-  'min_speech': (float, 'share of the time with speech'),
-  'min_sharpness': (float, 'variance of the Laplacian of the 128-pixel grey crop'),
-  'max_yaw': (float, 'degrees that the head may be turned away'),
-  'max_offset': (int, 'frames between sound and mouth, where that is sure; default: only flag'),
+  'min_seconds': (options.number(0, 1e9), 'shortest clip in seconds'),
+  'min_side': (options.whole(0, 10**6), 'smallest portrait crop in the source, pixels of its side'),
+  'min_seen': (options.number(0, 1), "share of a clip's frames in which the face is found, 0 to 1"),
+  'min_speech': (options.number(0, 1), 'share of the time with speech, 0 to 1'),
+  'min_sharpness': (options.number(0, 1e9), 'variance of the Laplacian of the 128-pixel grey crop'),
+  'max_yaw': (options.number(0, 360), 'largest turn of the head away from the camera in degrees'),
+  'max_offset': (
+    options.whole(0, 1000),
+    'largest delay between sound and mouth in frames, where it is certain (default: none, only flagged)',
+  ),
 }
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-  """Adds what `seetalk prepare` takes."""
+  """Adds the arguments of `seetalk prepare`."""
   parser.add_argument('raw', metavar='RAW_DIR', help='folder of raw recordings')
   parser.add_argument('out', metavar='OUT_DIR', help='folder of the corpus; run again to go on')
   parser.add_argument(
-    '--layout', default='folder', help='folder (one folder a speaker), hdtf, voxceleb2 or avspeech'
+    '--layout',
+    default='folder',
+    help='folder (one folder per speaker), hdtf, voxceleb2 or avspeech (default folder)',
   )
   parser.add_argument(
     '--landmarker',
     metavar='FILE',
-    help="MediaPipe's face_landmarker.task; default: SEETALK_FACE_LANDMARKER, or fetched once",
+    help="MediaPipe's face_landmarker.task (default: $SEETALK_FACE_LANDMARKER, or downloaded once)",
   )
-  parser.add_argument('--size', type=options.whole(32, 2048), default=256, help='pixels (default 256)')
-  parser.add_argument('--max-seconds', type=float, default=10.0, help='cut longer clips (default 10)')
+  parser.add_argument(
+    '--size',
+    type=options.whole(32, 2048),
+    default=256,
+    metavar='N',
+    help='side of the stored frames in pixels (default 256)',
+  )
+  parser.add_argument(
+    '--max-seconds',
+    type=options.number(0.1, 1e9),
+    default=10.0,
+    metavar='N',
+    help='longest clip in seconds; longer ones are cut (default 10)',
+  )
   parser.add_argument(
     '--processes',
     type=options.whole(0, 4096),
     default=os.cpu_count() or 1,
-    help='workers (default: one a core); 0 works in this process',
+    metavar='N',
+    help='worker processes (default: one per core); 0 works in this process',
   )
   parser.add_argument(
     '--beam',
@@ -52,7 +70,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     help="run as an Apache Beam pipeline (extra beam) with Beam's options, such as '--runner=FlinkRunner ...'; "
     'all workers must see RAW_DIR, OUT_DIR and the landmarker',
   )
-  parser.add_argument('--json', action='store_true', help='print the summary as one JSON object')
+  parser.add_argument('--json', action='store_true', help='one JSON object on stdout and nothing else')
   parser.add_argument('--quiet', action='store_true', help='no progress bar')
   limits = parser.add_argument_group('filters')
   from seetalk_jax.data.prepare.thresholds import Thresholds
@@ -65,6 +83,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
   """Prepares, and prints the counts."""
+  options.check_folder(args.out)
   from seetalk_jax.data.prepare import recording, run
   from seetalk_jax.data.prepare.thresholds import Thresholds
   from seetalk_jax.media import landmarker_model

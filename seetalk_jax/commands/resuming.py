@@ -1,4 +1,4 @@
-"""--resume: videos that go on where an earlier run of the same command ended, and what a broken run says."""
+"""--resume: videos that go on where an earlier run of the same command ended, and the note after a broken run."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from seetalk_jax.commands import options
 from seetalk_jax.errors import InputError
 
 
@@ -17,12 +18,19 @@ def add_argument(parser: argparse.ArgumentParser) -> None:
   parser.add_argument(
     '--resume',
     action='store_true',
-    help='go on where an earlier run of the same command ended; videos that are finished are passed over',
+    help='go on where an earlier run of the same command ended; finished videos are skipped',
   )
 
 
-def finished(args: argparse.Namespace, plans: Mapping[pathlib.Path, Mapping[str, Any]]) -> set[pathlib.Path]:
-  """The outputs that need no work; whatever else is in the way is found before the first video is made.
+def finished(
+  plans: Mapping[pathlib.Path, Mapping[str, Any]], *, overwrite: bool, save_portrait: str | None
+) -> set[pathlib.Path]:
+  """The outputs that need no work; unfinished videos of the others are checked before the first one is made.
+
+  Args:
+    plans: output -> plan of its video.
+    overwrite: make a finished video of other inputs again.
+    save_portrait: a file that is written beside the one output; where it is missing, that output needs work.
 
   Raises:
     InputError: an output, or what an earlier run has left of one, was made from other inputs.
@@ -35,25 +43,25 @@ def finished(args: argparse.Namespace, plans: Mapping[pathlib.Path, Mapping[str,
       if job.is_finished(output, plan):
         done.add(output)
     except InputError:
-      if not args.overwrite:
+      if not overwrite:
         raise
     left = job.find(output, plan)
     if output in done and left is not None:
       job.discard(output)
-  if args.save_portrait and not pathlib.Path(args.save_portrait).exists():
-    done.clear()  # --save-portrait goes with one video, which ended between the two
+  if save_portrait and not pathlib.Path(save_portrait).exists():
+    done.clear()  # the run ended between the two files
   return done
 
 
 @contextlib.contextmanager
-def telling(output: pathlib.Path, bars: contextlib.AbstractContextManager) -> Iterator[None]:
-  """Says after Ctrl-C or SIGTERM that what is finished has been kept, if it has."""
+def note_if_interrupted(output: pathlib.Path, bars: options.Bars) -> Iterator[None]:
+  """Prints after Ctrl-C or SIGTERM that finished parts are kept, if there are any."""
   from seetalk_jax import job
 
   try:
     yield
   except (KeyboardInterrupt, SystemExit):
-    bars.__exit__(None, None, None)
+    bars.close()
     if job.folder_of(output).is_dir():
       print(f'{output}: finished parts are kept, the same command with --resume goes on', file=sys.stderr)
     raise

@@ -42,8 +42,8 @@ def read_manifest(corpus_dir: PathLike) -> dict:
     manifest['parts'].items()
   except FileNotFoundError as e:
     raise InputError(
-      f'{corpus_dir} is no corpus (it has no {CORPUS_FILE}): render one with '
-      f'python -m seetalk_jax.data.synthetic.corpus {corpus_dir}'
+      f'{corpus_dir} is no corpus (it has no {CORPUS_FILE}): make one of recordings with '
+      f"'seetalk prepare RAW_DIR {corpus_dir}', or a synthetic one with 'seetalk corpus {corpus_dir}'"
     ) from e
   except (ValueError, KeyError, AttributeError, TypeError) as e:
     raise InputError(f'{path} is damaged: render or prepare the corpus again') from e
@@ -128,12 +128,17 @@ class RecordSource:
     parts = read_manifest(corpus_dir)['parts']
     if part not in parts:
       held = ', '.join(parts) or 'nothing'
-      raise InputError(f'corpus {corpus_dir} has no {part}, only {held}: render it first')
+      raise InputError(
+        f'corpus {corpus_dir} has no {part}, only {held}: {_advice([kind], split, corpus_dir)}'
+      )
     self.kind, self.split, self.settings = kind, split, parts[part]
     self._name = f'{corpus_dir}:{part}'
     self.shards = finished_shards(corpus_dir, kind, split)
     if not self.shards:
-      raise InputError(f'corpus {corpus_dir} has no finished shard of {part} yet: wait for one, or render it')
+      raise InputError(
+        f'corpus {corpus_dir} has no finished shard of {part} yet: wait for one, or '
+        f'{_advice([kind], split, corpus_dir)}'
+      )
     self._records = grain.sources.ArrayRecordDataSource([os.fspath(path) for path in self.shards])
     self._length = len(self._records) if max_records is None else min(max_records, len(self._records))
 
@@ -235,8 +240,22 @@ def open_corpora(
     group_sizes.append(len(sources) - before)
   if not sources:
     where = ', '.join(map(str, corpus_dirs)) or 'no directory'
-    raise InputError(f'no {" or ".join(kinds)} records of split {split!r} in {where}: render some')
+    raise InputError(
+      f'no {" or ".join(kinds)} records of split {split!r} in {where}: {_advice(kinds, split, "OUT_DIR")}'
+    )
   return ConcatenatedSource(sources, group_sizes)
+
+
+def _advice(kinds: Sequence[str], split: str, corpus_dir: PathLike) -> str:
+  """How to make records of one of `kinds`: recordings are prepared, synthetic ones are rendered."""
+  ways = []
+  if 'real' in kinds:
+    ways.append(f"prepare recordings with 'seetalk prepare RAW_DIR {corpus_dir}'")
+  if synthetic := [kind for kind in kinds if kind != 'real']:
+    ways.append(
+      f"render some with 'seetalk corpus {corpus_dir} --kind {synthetic[0]} --split {split} --num N'"
+    )
+  return ', or '.join(ways)
 
 
 def _expand(corpus_dirs: Sequence[PathLike]) -> Iterator[pathlib.Path]:

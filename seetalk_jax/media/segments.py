@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pathlib
 from collections.abc import Mapping
@@ -44,6 +45,7 @@ class SegmentWriter:
     self._folder, self._size, self._total, self._length = folder, size, num_frames, segment_frames
     self._sound, self._metadata = sound, metadata
     self._segment: video.VideoWriter | None = None
+    self._open = contextlib.ExitStack()  # holds the segment that is being written
     self._finished = 0  # frames in finished segments
     while self._finished < num_frames and self._is_whole(self._finished):
       self._finished = min(self._finished + segment_frames, num_frames)
@@ -65,20 +67,22 @@ class SegmentWriter:
     """Appends uint8 `[t, h, w, 3]` RGB frames."""
     while len(frames):
       if self._segment is None:
-        self._segment = video.VideoWriter(self._path_of(self._finished), size=self._size).__enter__()
+        writer = video.VideoWriter(self._path_of(self._finished), size=self._size)
+        self._segment = self._open.enter_context(writer)
       whole = min(self._length, self._total - self._finished)
       room = whole - self._segment.num_frames
       self._segment.write(frames[:room])
       frames = frames[room:]
       if self._segment.num_frames == whole:
-        segment, self._segment = self._segment, None
-        segment.__exit__(None, None, None)
+        self._segment = None
+        self._open.close()
         self._finished += whole
 
   def __exit__(self, kind, error, traceback) -> None:
-    if self._segment is not None:  # broken off
-      segment, self._segment = self._segment, None
-      segment.__exit__(kind or ValueError, error, traceback)
+    if self._segment is not None:  # too few frames came
+      self._open.pop_all()
+      self._segment.discard()
+      self._segment = None
     if kind is not None:
       return
     if self._finished != self._total:

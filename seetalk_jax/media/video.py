@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fractions
 import os
 import pathlib
@@ -51,7 +52,8 @@ class _Mp4:
     import av
 
     self._container = av.open(str(self._part), 'w', format='mp4', options={'movflags': '+faststart'})
-    try:
+    with contextlib.ExitStack() as unless_ready:
+      unless_ready.callback(self.discard)
       self._container.metadata.update(self._metadata)
       self._add_picture()
       if self._sound is not None:
@@ -60,9 +62,7 @@ class _Mp4:
         self._audio.bit_rate = AUDIO_BIT_RATE
         self._blocks = self._sound.open_blocks()
         self._samples = 0
-    except BaseException:
-      self.__exit__(RuntimeError, None, None)
-      raise
+      unless_ready.pop_all()
     return self
 
   def _write_sound(self, all_of_it: bool = False) -> None:
@@ -84,18 +84,25 @@ class _Mp4:
       self._container.mux(self._audio.encode(frame))
 
   def __exit__(self, kind, error, traceback) -> None:
+    if kind is not None:
+      self.discard()
+      return
     try:
-      if kind is None:
-        if not self.num_frames:
-          raise ValueError(f'no frame was written to {self.path}')
-        self._end_picture()
-        if self._sound is not None:
-          self._write_sound(all_of_it=True)
-          self._container.mux(self._audio.encode(None))
-        self._container.close()
-        files.commit(self._part, self.path)
-      else:
-        _close_quietly(self._container)
+      if not self.num_frames:
+        raise ValueError(f'no frame was written to {self.path}')
+      self._end_picture()
+      if self._sound is not None:
+        self._write_sound(all_of_it=True)
+        self._container.mux(self._audio.encode(None))
+      self._container.close()
+      files.commit(self._part, self.path)
+    finally:
+      self._part.unlink(missing_ok=True)
+
+  def discard(self) -> None:
+    """Closes and removes the unfinished file."""
+    try:
+      _close_quietly(self._container)
     finally:
       self._part.unlink(missing_ok=True)
 

@@ -10,6 +10,8 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+import jax
+
 from seetalk_jax import files
 
 _CHECKS = {'>=': operator.ge, '<=': operator.le}
@@ -80,6 +82,22 @@ def table(figures: Sequence[Figure]) -> str:
   lines = ['  '.join(map(str.ljust, row, widths)).rstrip() for row in rows]
   lines.insert(1, '-' * min(max(map(len, lines)), 110))
   return '\n'.join(lines)
+
+
+def about(checkpoint: str, seconds: float, config: dict[str, Any]) -> dict[str, Any]:
+  """The fields of a report besides its figures: what was measured, how long it took, and on what.
+
+  Args:
+    seconds: that the evaluation took.
+    config: plain values.
+  """
+  return {
+    'checkpoint': checkpoint,
+    'seconds': round(seconds, 1),
+    'device': jax.devices()[0].device_kind,
+    'jax': jax.__version__,
+    'config': config,
+  }
 
 
 def write_json(path: str, figures: Sequence[Figure], about: dict[str, Any]) -> None:

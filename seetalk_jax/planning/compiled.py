@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import importlib.metadata
 import pathlib
 import re
 import threading
 import time
+from collections.abc import Iterator
 
 import jax
 
+from seetalk_jax.errors import InputError
 from seetalk_jax.planning import hlo
+
+TESTED_LIBTPU = '0.0.52'
 
 # What the compiler writes into the folder of `xla_dump_to`, in this order.
 _PROGRAM = '*.after_optimizations.txt'
@@ -45,6 +51,7 @@ def compile_program(lowered: jax.stages.Lowered, folder: pathlib.Path, *, whole:
     whole: wait for the code too, many times as long; the program then tells `memory_traffic.cycles`.
 
   Raises:
+    InputError: the compiler writes other reports than this module reads: another version of libtpu.
     jax.errors.JaxRuntimeError: the compiler refuses the program.
   """
   jax.config.update('jax_enable_compilation_cache', False)  # a program from the cache tells nothing
@@ -65,15 +72,31 @@ def compile_program(lowered: jax.stages.Lowered, folder: pathlib.Path, *, whole:
   if failed and 'RESOURCE_EXHAUSTED' not in str(failed[0]):
     raise failed[0]
   written, reports = list(folder.glob(_PROGRAM)), list(folder.glob(_MEMORY))
-  total = _TOTAL.search(reports[0].read_text()) if reports else None
-  if not written or total is None:
-    raise failed[0] if failed else RuntimeError('the compiler told nothing of its program: an unknown libtpu')
-  program = hlo.parse(texts[0] if whole and texts else written[0].read_text())
-  arguments = sum(
-    array.held
-    for instruction in program.bodies[program.entry].values()
-    if instruction.kind == 'parameter'
-    for array in instruction.arrays
-    if array.space == 0
-  )
-  return Compiled(program, float(total.group(1)), arguments)
+  if failed and not (written and reports):
+    raise failed[0]
+  with reading_reports():
+    total = _TOTAL.search(reports[0].read_text()).group(1)
+    program = hlo.parse(texts[0] if whole and texts else written[0].read_text())
+    parameters = [i for i in program.bodies[program.entry].values() if i.kind == 'parameter']
+  arguments = sum(array.held for i in parameters for array in i.arrays if array.space == 0)
+  return Compiled(program, float(total), arguments)
+
+
+@contextlib.contextmanager
+def reading_reports() -> Iterator[None]:
+  """Around code that reads what the compiler writes: its failure means an unknown version of libtpu.
+
+  Raises:
+    InputError: the code failed on the text.
+  """
+  try:
+    yield
+  except (AttributeError, LookupError, StopIteration, TypeError, ValueError) as e:
+    try:
+      version = importlib.metadata.version('libtpu')
+    except importlib.metadata.PackageNotFoundError:
+      version = 'of unknown version'
+    raise InputError(
+      f'the reports of libtpu {version} cannot be read ({type(e).__name__}: {e}), this installation: '
+      f'seetalk plan is experimental and was tested with libtpu {TESTED_LIBTPU}, install that version'
+    ) from e

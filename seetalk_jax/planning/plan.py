@@ -14,7 +14,6 @@ import pathlib
 import sys
 import time
 import traceback
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -24,15 +23,80 @@ from seetalk_jax.errors import ConfigError, InputError
 from seetalk_jax.planning import blueprint, collectives, compiled, memory_traffic
 from seetalk_jax.training import config_files, flops, lora, sharding
 from seetalk_jax.training import step as step_lib
-from seetalk_jax.training.chips import CHIPS, Chip
+from seetalk_jax.training.chips import CHIPS
 
 # What the step cannot use: the runtime and fragmentation keep some.
 _USABLE = 0.95
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Memory:
+  """Bytes of a chip's main memory (HBM).
+
+  Attributes:
+    arguments: parameters, optimizer state, batch.
+    temporaries: everything else, new results included.
+    total: of both.
+    chip: that the chip has.
+  """
+
+  arguments: float
+  temporaries: float
+  total: float
+  chip: float
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Seconds:
+  """Lower bounds on the seconds of a training step: by arithmetic, memory traffic, links; `step` is the largest."""
+
+  compute: float
+  memory: float
+  links: float
+  step: float
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Plan:
+  """What a training step needs, per chip; its fields are the JSON of `seetalk plan`.
+
+  Attributes:
+    stage, topology, batch_size: as given.
+    mesh: devices along each axis.
+    parameters: how many are trained.
+    fits: whether the step fits the chip's memory.
+    memory: bytes.
+    model_flops: of loss and gradients, nothing computed twice.
+    hardware_flops: with what is computed again for gradients.
+    memory_traffic: bytes to and from main memory.
+    collectives: kind -> how often it runs and the bytes that a chip receives.
+    seconds: lower bounds on a step.
+    compiler_seconds: the compiler's estimate for its kernels, without waiting for other chips; no bound; None without
+      `whole`.
+    predicted_mfu: an upper bound: model FLOPs over what the chip could do in `seconds.step`.
+    compile_seconds: what compiling took.
+  """
+
+  stage: str
+  topology: str
+  mesh: dict[str, int]
+  batch_size: int
+  parameters: int
+  fits: bool
+  memory: Memory
+  model_flops: float
+  hardware_flops: float
+  memory_traffic: float
+  collectives: dict[str, collectives.Traffic]
+  seconds: Seconds
+  compiler_seconds: float | None
+  predicted_mfu: float
+  compile_seconds: float
+
+
 def make(
   config, size: str, topology: str, folder: pathlib.Path, say=lambda text: None, *, whole: bool = False
-) -> dict[str, Any]:
+) -> Plan:
   """The plan of a stage on `topology`, one slice such as 'v5p:4x4x8' or 'v5e:16x16'.
 
   Args:
@@ -42,17 +106,9 @@ def make(
     say: takes lines of progress.
     whole: generate the code too, many times as long.
 
-  Returns:
-    JSON values per chip: `fits`, `memory` (bytes: `arguments`, `temporaries` with new results, `total`, `chip`),
-    `model_flops`, `hardware_flops`, `memory_traffic` (bytes), `collectives`, `seconds` (bounds: compute, memory, links,
-    step), `predicted_mfu` (a bound: model FLOPs over what the chip could do in the longest of the three),
-    `compiler_seconds` (what the compiler expects its kernels to take, without waiting for other chips; no bound, and
-    known only with `whole`),
-    `compile_seconds`.
-
   Raises:
     ConfigError: a mesh that does not fit the topology.
-    InputError: an unknown topology.
+    InputError: an unknown topology, or an unknown version of libtpu.
   """
   generation, chip, devices = _devices(topology)
   mesh = sharding.make_mesh(**config.mesh, devices=devices)
@@ -95,44 +151,39 @@ def make(
   found = compiled.compile_program(lowered, folder, whole=whole)
   seconds = time.monotonic() - began
   say(f'compiled in {seconds:.0f} s')
-  return {
-    'stage': config.stage,
-    'topology': topology,
-    'mesh': dict(mesh.shape),
-    'batch_size': batch_size,
-    'parameters': parameters,
-    **_analysis(found, operations, _model_flops(plan, state, frozen, batch), chip, len(devices)),
-    'compile_seconds': round(seconds, 1),
-  }
-
-
-def _analysis(
-  found: compiled.Compiled, operations: float, model_flops: float, chip: Chip, devices: int
-) -> dict[str, Any]:
-  between = collectives.traffic(found.program, devices)
-  in_memory = memory_traffic.moved(found.program)
+  with compiled.reading_reports():
+    between = collectives.traffic(found.program, len(devices))
+    in_memory = memory_traffic.moved(found.program)
+    cycles = memory_traffic.cycles(found.program)
   bounds = {
-    'compute': operations / devices / chip.flops,
+    'compute': operations / len(devices) / chip.flops,
     'memory': in_memory / chip.memory_rate,
     'links': sum(kind.bytes for kind in between.values()) / chip.link_rate,
   }
   longest = max(bounds.values())
-  return {
-    'fits': found.memory <= _USABLE * chip.memory,
-    'memory': {
-      'arguments': found.arguments,
-      'temporaries': found.memory - found.arguments,
-      'total': found.memory,
-      'chip': chip.memory,
-    },
-    'model_flops': model_flops / devices,
-    'hardware_flops': operations / devices,
-    'memory_traffic': in_memory,
-    'collectives': {kind: {'count': t.count, 'bytes': t.bytes} for kind, t in between.items()},
-    'seconds': {**bounds, 'step': longest},
-    'compiler_seconds': memory_traffic.cycles(found.program) / chip.clock or None,
-    'predicted_mfu': model_flops / devices / chip.flops / longest if longest else 0.0,
-  }
+  model_flops = _model_flops(plan, state, frozen, batch) / len(devices)
+  return Plan(
+    stage=config.stage,
+    topology=topology,
+    mesh=dict(mesh.shape),
+    batch_size=batch_size,
+    parameters=parameters,
+    fits=found.memory <= _USABLE * chip.memory,
+    memory=Memory(
+      arguments=found.arguments,
+      temporaries=found.memory - found.arguments,
+      total=found.memory,
+      chip=chip.memory,
+    ),
+    model_flops=model_flops,
+    hardware_flops=operations / len(devices),
+    memory_traffic=in_memory,
+    collectives=between,
+    seconds=Seconds(**bounds, step=longest),
+    compiler_seconds=cycles / chip.clock or None,
+    predicted_mfu=model_flops / chip.flops / longest if longest else 0.0,
+    compile_seconds=round(seconds, 1),
+  )
 
 
 def _model_flops(plan: blueprint.Blueprint, state, frozen, batch) -> float:
@@ -199,9 +250,10 @@ def main(argv: list[str]) -> None:
     path, _, variant = spec.partition(':')
     config = _changed(config_files.load(path, variant), changes)
     size = size or variant or 'demo'
-    content = make(
+    plan = make(
       config, size, topology, folder, lambda text: print(f'@{text}', flush=True), whole=extent == 'whole'
     )
+    content = dataclasses.asdict(plan)
   except InputError as e:
     content = {'error': str(e)}
   except BaseException:
@@ -210,9 +262,7 @@ def main(argv: list[str]) -> None:
     os._exit(1)  # as below
   files.write_text(result, json.dumps(content))
   sys.stdout.flush()
-  os._exit(
-    0
-  )  # the compiler may still be at work on code that nobody wants: no interpreter shuts down beside it
+  os._exit(0)  # a thread of the compiler may still run: skip the interpreter's shutdown
 
 
 if __name__ == '__main__':

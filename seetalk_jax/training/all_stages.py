@@ -133,7 +133,7 @@ def _render(config, children: _Children) -> int:
       if parts.get(f'{kind}-{split}', {}).get('num', num) != num:
         continue
       command = [
-        *(sys.executable, '-m', 'seetalk_jax.data.synthetic.corpus', str(directory)),
+        *(sys.executable, '-m', 'seetalk_jax', 'corpus', str(directory)),
         *('--kind', kind, '--split', split, '--num', str(num), '--seed', str(config.seed)),
         *('--processes', str(config.processes or os.cpu_count() or 1)),
         *(['--size', str(config.size)] if config.size and kind != 'talks' else []),

@@ -54,14 +54,28 @@ def test_a_directory_of_corpora_is_expanded(corpus_dir, tmp_path):
   assert len(sources.open_corpora(tmp_path, ['faces'], 'train')) == 2 * alone
 
 
-@pytest.mark.parametrize('kinds, split', [(['clips'], 'train'), (['faces'], 'test')])
-def test_what_is_not_there_is_the_users_error(corpus_dir, kinds, split):
-  with pytest.raises(InputError, match='records of split'):
+@pytest.mark.parametrize(
+  'kinds, split, command',
+  [
+    (['clips'], 'train', 'seetalk corpus .* --kind clips --split train'),
+    (['faces'], 'test', 'seetalk corpus .* --kind faces --split test'),
+    (['real'], 'train', 'seetalk prepare'),
+    (['faces', 'real'], 'test', 'seetalk prepare .*, or .*seetalk corpus'),
+  ],
+)
+def test_missing_records_are_an_input_error_with_the_command_that_makes_them(
+  corpus_dir, kinds, split, command
+):
+  with pytest.raises(InputError, match=f'records of split .*{command}') as raised:
     sources.open_corpora([corpus_dir], kinds, split)
+  assert ('seetalk prepare' in str(raised.value)) == ('real' in kinds)
+  if len(kinds) == 1:
+    with pytest.raises(InputError, match=f'has no .*{command}'):
+      sources.RecordSource(corpus_dir, kinds[0], split)
 
 
 def test_no_corpus_and_a_damaged_one_are_the_users_error(tmp_path):
-  with pytest.raises(InputError, match='is no corpus'):
+  with pytest.raises(InputError, match='is no corpus.*seetalk prepare.*seetalk corpus'):
     sources.open_corpora([tmp_path / 'nowhere'], ['faces'], 'train')
   for text in ('{', '[]', '{"schema": 1}'):
     (tmp_path / sources.CORPUS_FILE).write_text(text)

@@ -4,10 +4,13 @@ import importlib.util
 import json
 import pathlib
 
+import jax
 import pytest
 
 from seetalk_jax import cli
 from seetalk_jax.commands import plan as command
+from seetalk_jax.errors import InputError
+from seetalk_jax.planning import compiled
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PLAN = {
@@ -69,6 +72,39 @@ def test_mistakes_are_one_line(argv, message, tmp_path, monkeypatch, capsys):
   err = capsys.readouterr().err
   assert err.startswith('error: ') and err.count('\n') == 1 and message in err
   assert not list(tmp_path.rglob('*.json'))
+
+
+class _Lowered:
+  """A program whose compiler writes `texts` (file name -> content) and compiles in no time."""
+
+  def __init__(self, texts):
+    self._texts = texts
+
+  def compile(self, compiler_options):
+    for name, text in self._texts.items():
+      pathlib.Path(compiler_options['xla_dump_to'], name).write_text(text)
+    return self
+
+  def as_text(self):
+    return ''
+
+
+@pytest.mark.parametrize(
+  'texts',
+  [
+    {},
+    {'m.after_optimizations.txt': 'HloModule m', 'm.another-memory-report.txt': '{}'},
+    {
+      'm.after_optimizations.txt': 'module @m { }',
+      'm.after_optimizations-memory-usage-report.txt': 'Memory Space: default\n Total bytes: 12',
+    },
+  ],
+)
+def test_an_unknown_libtpu_is_an_input_error_of_one_line(texts, tmp_path, monkeypatch):
+  monkeypatch.setattr(jax.config, 'update', lambda *_: None)  # the cache of programs stays on for other tests
+  with pytest.raises(InputError, match=f'libtpu .* tested with libtpu {compiled.TESTED_LIBTPU}') as raised:
+    compiled.compile_program(_Lowered(texts), tmp_path, whole=True)
+  assert '\n' not in str(raised.value)
 
 
 @pytest.mark.slow

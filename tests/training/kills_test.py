@@ -29,7 +29,7 @@ def start(request, tmp_path):
     clips = tmp_path / 'corpus' / 'clips'
     for split, count in (('train', 6), ('validation', 2)):
       how = ['--kind', 'clips', '--split', split, '--num', str(count), '--processes', '1']
-      render = [sys.executable, '-m', 'seetalk_jax.data.synthetic.corpus', str(clips), *how]
+      render = [sys.executable, '-m', 'seetalk_jax', 'corpus', str(clips), *how]
       subprocess.run(render, check=True, env=ENVIRONMENT)
     changes = (*CHANGES, f'data_root={tmp_path}', 'data.batch_size=4', 'max_minutes=0')
     program, place = 'train.py', '--workdir='

@@ -7,6 +7,7 @@ pipeline that is run again goes on where it stopped.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pathlib
 from collections.abc import Iterator, Sequence
@@ -72,15 +73,15 @@ class _Prepare(beam.DoFn):
     self._landmarker, self._opened, self._read = landmarker, None, None
 
   def start_bundle(self):
-    self._opened = face.open_face_reader(self._landmarker)
-    self._read = self._opened.__enter__()
+    self._opened = contextlib.ExitStack()
+    self._read = self._opened.enter_context(face.open_face_reader(self._landmarker))
 
   def process(self, item: Item) -> Iterator[str]:
     run.prepare_one(self._raw_dir, item, self._settings, self._read, self._staged)
     yield item.file
 
   def finish_bundle(self):
-    self._opened.__exit__(None, None, None)
+    self._opened.close()
     self._opened = self._read = None
 
 

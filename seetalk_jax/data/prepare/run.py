@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import collections
 import concurrent.futures
+import contextlib
 import multiprocessing
 import os
 import pathlib
@@ -143,11 +144,12 @@ def _work_in_pool(waiting: collections.deque[Item], count: int, arguments) -> It
 
 
 _worker: dict = {}
+_opened = contextlib.ExitStack()  # a worker's landmarker, open as long as its process lives
 
 
 def _start_worker(raw_dir, staged, settings, landmarker: str, parent: int) -> None:
-  opened = face.open_face_reader(landmarker)
-  _worker.update(raw_dir=raw_dir, staged=staged, settings=settings, read=opened.__enter__(), opened=opened)
+  read = _opened.enter_context(face.open_face_reader(landmarker))
+  _worker.update(raw_dir=raw_dir, staged=staged, settings=settings, read=read)
   workers.leave_with(parent)
 
 

@@ -1,31 +1,25 @@
-"""Renders a corpus of the embedded world to disk: resumable, the same bytes for any number of processes."""
+"""Corpora of the synthetic world, rendered to disk: resumable, the same bytes for any number of processes."""
 
 from __future__ import annotations
 
-import argparse
 import concurrent.futures
 import multiprocessing
 import os
 import pathlib
 import queue
-import sys
+import signal
 import threading
-import time
 from collections.abc import Callable
 
 import tqdm
 
 from seetalk_jax import constants, files
 from seetalk_jax.data import schema, sources, workers
-from seetalk_jax.data.synthetic import sketch
 from seetalk_jax.data.synthetic import source as synthetic_source
+from seetalk_jax.data.synthetic.kinds import SHARD_SIZE
 from seetalk_jax.errors import InputError
 
-SHARD_SIZE = 64  # small, so that training can begin on the first ones
 DEFAULT_SIZES = {'faces': 256, 'clips': constants.CLIP_SIZE, 'talks': 0}
-_EXAMPLE = """example:
-  python -m seetalk_jax.data.synthetic.corpus data/world --kind faces --split train --num 3000 --processes 2
-"""
 
 
 def render_corpus(
@@ -127,6 +121,7 @@ _worker: dict = {}
 
 def _render_in_processes(arguments, world, todo, processes: int, report) -> None:
   context = multiprocessing.get_context('spawn')  # forking a process with JAX threads hangs
+  others = set(multiprocessing.active_children())
   progress, order = context.Queue(), context.Queue()
   for number in range(processes):
     order.put(number)
@@ -144,6 +139,13 @@ def _render_in_processes(arguments, world, todo, processes: int, report) -> None
     reporter.start()
     for future in concurrent.futures.as_completed(futures):
       future.result()
+  except (KeyboardInterrupt, SystemExit):  # a shard takes minutes: what is not finished is rendered again
+    for process in set(multiprocessing.active_children()) - others:
+      process.terminate()
+    executor.shutdown(wait=True, cancel_futures=True)
+    for path, _ in todo:
+      sources.remove_leftovers(path)
+    raise
   finally:
     for name, value in before.items():
       if value is None:
@@ -170,6 +172,7 @@ def _pass_on(progress, finished: threading.Event, report) -> None:
 
 
 def _start_worker(arguments, world, parent: int, progress, order) -> None:
+  signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent too, which ends its workers
   number = order.get()
   if hasattr(os, 'sched_setaffinity'):
     cores = sorted(os.sched_getaffinity(0))
@@ -180,61 +183,3 @@ def _start_worker(arguments, world, parent: int, progress, order) -> None:
 
 def _work(path: pathlib.Path, indices: range) -> None:
   write_shard(_worker['records'], path, indices, _worker['report'])
-
-
-# --------------------------------------------------------------------------------------- command line
-class _Parser(argparse.ArgumentParser):
-  def error(self, message: str):
-    print(f'error: {message}, see --help', file=sys.stderr)
-    raise SystemExit(2)
-
-
-def _arguments(argv: list[str] | None) -> argparse.Namespace:
-  parser = _Parser(
-    prog='python -m seetalk_jax.data.synthetic.corpus',
-    description='Renders a corpus of the embedded world; run again to go on with a broken run.',
-    epilog=_EXAMPLE,
-    formatter_class=argparse.RawDescriptionHelpFormatter,
-  )
-  parser.add_argument('out', type=pathlib.Path, help='directory of the corpus')
-  parser.add_argument('--kind', choices=synthetic_source.KINDS, default='faces')
-  parser.add_argument('--split', choices=('train', 'validation', 'test'), default='train')
-  parser.add_argument('--num', type=int, required=True, help='number of records')
-  parser.add_argument('--size', type=int, help='pixels of a side (default: 256 for faces, 128 for clips)')
-  parser.add_argument(
-    '--processes', type=int, default=os.cpu_count() or 1, help='one per core (default: all)'
-  )
-  parser.add_argument('--seed', type=int, default=0)
-  parser.add_argument('--shard-size', type=int, default=SHARD_SIZE, help='records in a shard (default: 64)')
-  parser.add_argument('--records-per-speaker', type=int, default=1)
-  parser.add_argument('--first-speaker', type=int, default=0, help='skip so many speakers of the split')
-  parser.add_argument('--sketch', action='store_true', help='flat stand-in faces and buzzes, for dry runs')
-  parser.add_argument('--quiet', action='store_true', help='no progress bar')
-  return parser.parse_args(argv)
-
-
-def main(argv: list[str] | None = None) -> int:
-  """The command; returns the exit status (2 for a mistake of the user's)."""
-  options = vars(_arguments(argv))
-  started = time.perf_counter()
-  try:
-    shards = render_corpus(
-      options.pop('out'),
-      options.pop('kind'),
-      options.pop('split'),
-      options.pop('num'),
-      progress=not options.pop('quiet'),
-      world=sketch.SketchWorld if options.pop('sketch') else synthetic_source.EmbeddedWorld,
-      **options,
-    )
-  except InputError as e:
-    print(f'error: {e}', file=sys.stderr)
-    return 2
-  bytes_written = sum(path.stat().st_size for path in shards)
-  seconds = time.perf_counter() - started
-  print(f'{len(shards)} shards, {bytes_written / 1e6:.1f} MB, {seconds:.1f} s: {shards[0].parent}')
-  return 0
-
-
-if __name__ == '__main__':
-  sys.exit(main())

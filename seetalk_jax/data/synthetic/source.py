@@ -12,10 +12,10 @@ import numpy as np
 from seetalk_jax import constants
 from seetalk_jax.data import schema
 from seetalk_jax.data.synthetic import parameters
+from seetalk_jax.data.synthetic.kinds import KINDS
 from seetalk_jax.errors import InputError
 from seetalk_jax.media import audio as media_audio
 
-KINDS = ('faces', 'clips', 'talks')
 FACES_FRAMES = 3  # the portrait and two frames of another motion
 TALK_FRAMES = 200  # 8 s, so that 4 s windows differ
 _CHARACTERS_PER_SECOND = 13  # how much text to try first

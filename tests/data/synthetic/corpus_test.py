@@ -1,14 +1,18 @@
 import functools
+import json
 import operator
 import os
+import pathlib
+import signal
 import subprocess
 import sys
+import time
 import types
 
 import numpy as np
 import pytest
 
-from seetalk_jax import files
+from seetalk_jax import cli, files
 from seetalk_jax.data import schema, sources
 from seetalk_jax.data.synthetic import corpus, sketch, source
 from seetalk_jax.errors import InputError
@@ -125,25 +129,49 @@ def test_other_settings_in_the_same_place_are_refused(unbroken):
 
 
 def test_the_command_line(tmp_path, capsys):
-  arguments = [str(tmp_path), '--kind', 'talks', '--num', '4', '--processes', '0', '--sketch', '--quiet']
-  assert corpus.main(arguments) == 0
+  arguments = ['corpus', str(tmp_path), '--processes', '0', '--sketch', '--quiet']
+  talks = [*arguments, '--kind', 'talks', '--num', '4']
+  assert cli.main(talks) == 0
   assert len(sources.RecordSource(tmp_path, 'talks', 'train')) == 4
-  assert 'MB' in capsys.readouterr().out
-  assert corpus.main([*arguments, '--seed', '3']) == 2
-  for wrong in (['--num', 'x'], ['--kind', 'nothing', '--num', '2'], []):
-    with pytest.raises(SystemExit) as stop:
-      corpus.main([str(tmp_path), *wrong])
-    assert stop.value.code == 2
-    assert capsys.readouterr().err.strip().splitlines()[-1].startswith('error: ')
-  assert corpus.main([str(tmp_path), '--kind', 'faces', '--num', '3', '--sketch']) == 2
-  error = capsys.readouterr().err.strip()
-  assert error.startswith('error: ') and len(error.splitlines()) == 1
+  assert '1 shards' in capsys.readouterr().out
+  assert cli.main([*talks, '--json']) == 0
+  assert json.loads(capsys.readouterr().out)['records'] == 4
+  (tmp_path / 'file').touch()
+  mistakes = {
+    'another seed': [*talks, '--seed', '3'],
+    "'x' is not a whole number": [*arguments, '--num', 'x'],
+    "invalid choice: 'nothing'": [*talks, '--kind', 'nothing'],
+    'required: --num': arguments,
+    '3 records of faces': [*arguments, '--kind', 'faces', '--num', '3'],
+    'is a file': ['corpus', str(tmp_path / 'file'), '--num', '2'],
+    'is a file, ': ['corpus', str(tmp_path / 'file' / 'below'), '--num', '2'],
+  }
+  for message, wrong in mistakes.items():
+    assert cli.main(wrong) == 2
+    out, err = capsys.readouterr()
+    assert out == '' and err.startswith('error: ') and err.count('\n') == 1 and message in err
 
 
-def test_help_has_an_example(capsys):
-  with pytest.raises(SystemExit) as stop:
-    corpus.main(['--help'])
-  assert stop.value.code == 0 and 'example:' in capsys.readouterr().out
+@pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_worker_processes_and_leaves_finished_shards_only(number, tmp_path):
+  environment = {**os.environ, 'PYTHONPATH': str(pathlib.Path(cli.__file__).parents[1])}
+  command = [sys.executable, '-m', 'seetalk_jax', 'corpus', 'out', '--sketch', '--quiet', '--processes', '1']
+  process = subprocess.Popen(
+    [*command, '--num', '100000', '--shard-size', '20000'],
+    cwd=tmp_path,
+    env=environment,
+    stderr=subprocess.PIPE,
+    text=True,
+    preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+  )
+  deadline = time.monotonic() + 120
+  while not list(tmp_path.glob('out/.*.partial')) and process.poll() is None and time.monotonic() < deadline:
+    time.sleep(0.05)
+  process.send_signal(number)
+  _, err = process.communicate(timeout=60)
+  assert process.returncode == 128 + number, err
+  assert 'Traceback' not in err
+  assert not list(tmp_path.glob('out/.*.partial'))
 
 
 def test_the_embedded_world_talks_in_step_with_its_mouth():

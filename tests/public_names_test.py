@@ -1,0 +1,303 @@
+"""Names that users and their programs rely on: commands, flags, JSON keys, report fields, Python names.
+
+A change here breaks somebody's script: add names freely, and rename or remove one only with a note in the release.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import pathlib
+import re
+import sys
+import tomllib
+
+import numpy as np
+import pytest
+
+sys.path.insert(0, str(pathlib.Path(__file__).parent / 'media'))
+import sounds  # noqa: E402
+import tiny_release  # noqa: E402
+
+import seetalk_jax  # noqa: E402
+from seetalk_jax import cli, pipeline, released  # noqa: E402
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+
+CONSOLE_SCRIPTS = {'seetalk'}
+PYTHON_NAMES = {
+  '__version__',
+  'load',
+  'SeeTalk',
+  'SpeechToPortrait',
+  'Clip',
+  'load_speech',
+  'load_networks',
+  'save_release',
+  'InputError',
+}
+
+# ---------------------------------------------------------------------------------------------- flags
+_OUTPUT = '--overwrite --json --quiet'
+_MODEL = '--checkpoint --seed --steps --guidance --device'
+_VIDEO = (
+  f'-o --output {_MODEL} {_OUTPUT} --aligned --landmarker --size --save-portrait --pose --blink --emotion --style '
+  '--control-scale --resume'
+)
+# command -> positional arguments (without dashes) and flags.
+FLAGS = {
+  '': '-h --help --version command',
+  'generate': f'speech --list --out-dir --portrait --face {_VIDEO} --part --devices',
+  'portrait': f'speech -o --output --num {_MODEL} {_OUTPUT}',
+  'animate': f'portrait speech --driving --relative --absolute {_VIDEO}',
+  'prepare': (
+    'raw out --layout --landmarker --size --max-seconds --processes --beam --json --quiet --min-seconds --min-side '
+    '--min-seen --min-speech --min-sharpness --max-yaw --max-offset'
+  ),
+  'corpus': (
+    'out --kind --split --num --size --processes --seed --shard-size --records-per-speaker --first-speaker --sketch '
+    '--json --quiet'
+  ),
+  'export': f'workdir directory --dtype --inference --base --licence --origin --sampling {_OUTPUT}',
+  'convert': f'kind source target --dtype --licence --origin {_OUTPUT}',
+  'info': 'checkpoint --json',
+  'plan': '--config --topology --set --size --whole --again --json --quiet',
+}
+SCRIPT_FLAGS = {
+  'train.py': 'config workdir distributed coordinator num_processes process_id dry_run',
+  'evaluate.py': 'config workdir only json sheet speech-dir',
+}
+
+# ---------------------------------------------------------------------------------------------- JSON
+_MADE_BY = 'version checkpoint checkpoint_id seed device crop_version'
+_CLIP = f'output frames fps width height audio_seconds stage_seconds portrait fusion renderer job {_MADE_BY}'
+_SAMPLING = (
+  'portrait_steps portrait_guidance portrait_autoguidance portrait_temperature portrait_voice_temperature '
+  'motion_steps motion_guidance'
+)
+# Command -> keys of its --json object.
+JSON = {
+  'generate': f'{_CLIP} {_SAMPLING}',
+  'generate --list': 'videos',
+  'animate': f'{_CLIP} {_SAMPLING}',
+  'animate --driving': f'{_CLIP} motion',
+  'portrait': f'outputs width height audio_seconds stage_seconds {_MADE_BY}',
+  'prepare': 'output kept rejected failed reasons seconds num_bytes flagged',
+  'corpus': 'output kind split records shards num_bytes',
+  'export': 'output networks stages dtype',
+  'convert': 'output network parameters fresh licence dtype',
+  'info': (
+    'directory num_parameters intact format format_version library_version networks statistics sampling provenance'
+  ),
+  'plan': (
+    'stage topology mesh batch_size parameters fits memory model_flops hardware_flops memory_traffic collectives '
+    'seconds compiler_seconds predicted_mfu compile_seconds'
+  ),
+}
+# Command and key -> keys of the object there; * is any key.
+NESTED = {
+  'generate stage_seconds': 'speech portrait motion render encode',
+  'animate --driving stage_seconds': 'motion render encode',
+  'portrait stage_seconds': 'speech portrait',
+  'info networks *': 'class fields file sha256 digest dtype num_parameters licence origin',
+  'info statistics': 'values file sha256',
+  'plan memory': 'arguments temporaries total chip',
+  'plan seconds': 'compute memory links step',
+  'plan collectives *': 'count bytes',
+}
+
+# ---------------------------------------------------------------------------------------------- files
+_RECORDING = 'file speaker clip split status reason seconds fps frames width height'
+PREPARE_REPORT = {
+  'kept': f'{_RECORDING} clips refused_clips kept_seconds records bytes',
+  'rejected': f'{_RECORDING} quality',
+  'failed': 'file speaker clip split status reason',
+}
+PREPARE_CLIP = 'start stop box records quality flags offset'
+PREPARE_QUALITY = 'side seen sharpness faces rivals speech yaw offset_frames offset_correlation offset_z'
+PREPARE_REASONS = (
+  'no_picture no_sound too_short silent no_face small_face several_faces turned_away no_speech blurred offset'
+)
+CORPUS = 'schema parts prepared'  # of corpus.json
+CORPUS_PART = {
+  'prepare': 'num size speakers seconds crop_version',
+  'corpus': 'num size seed records_per_speaker first_speaker shard_size crop_version',
+}
+EVALUATION = 'checkpoint seconds device jax config figures'
+FIGURE = 'part name value target count low high note reached'
+
+
+def same(found, expected: str, where: str) -> None:
+  """Fails with the names that are missing, and with new ones, which belong into the table too."""
+  found, expected = set(found), set(expected.split())
+  assert not expected - found, f'{where}: names that users rely on are gone: {sorted(expected - found)}'
+  assert not found - expected, f'{where}: new names, add them to the table: {sorted(found - expected)}'
+
+
+def test_console_scripts():
+  project = tomllib.loads((ROOT / 'pyproject.toml').read_text())['project']
+  assert set(project['scripts']) == CONSOLE_SCRIPTS
+
+
+def test_python_names():
+  assert set(seetalk_jax.__all__) == PYTHON_NAMES
+
+
+def parsers() -> dict[str, argparse.ArgumentParser]:
+  parser = cli.make_parser()
+  (commands,) = (action for action in parser._actions if isinstance(action, argparse._SubParsersAction))
+  return {'': parser, **commands.choices}
+
+
+def test_commands():
+  assert set(parsers()) == set(FLAGS)
+
+
+@pytest.mark.parametrize('command', list(FLAGS))
+def test_flags(command):
+  names = [name for action in parsers()[command]._actions for name in action.option_strings or [action.dest]]
+  same(names, f'-h --help {FLAGS[command]}', f'seetalk {command}')
+
+
+@pytest.mark.parametrize('script', list(SCRIPT_FLAGS))
+def test_flags_of_scripts(script):
+  same(
+    re.findall(r"flags?\.DEFINE_\w+\(\s*'([^']+)'", (ROOT / script).read_text()), SCRIPT_FLAGS[script], script
+  )
+
+
+@pytest.fixture
+def say(monkeypatch, tmp_path, capsys):
+  """`say('generate', ...)`: the JSON object of a command that runs in an empty folder on a tiny release."""
+  monkeypatch.setattr(pipeline.SeeTalk, 'load', tiny_release.load)
+  monkeypatch.chdir(tmp_path)
+  sounds.write_sndfile('speech.wav', sounds.tone(0.3), 16_000)
+
+  def run(*argv):
+    assert cli.main([*map(str, argv), '--json']) == 0
+    return json.loads(capsys.readouterr().out)
+
+  return run
+
+
+def check_command(command: str, content: dict) -> None:
+  same(content, JSON[command], f'seetalk {command} --json')
+  for place, names in NESTED.items():
+    head, _, key = place.removesuffix(' *').rpartition(' ')
+    if head == command:
+      inner = list(content[key].values()) if place.endswith('*') else [content[key]]
+      for value in inner:
+        same(value, names, f'seetalk {command} --json, {key}')
+
+
+def test_json_of_videos_and_portraits(say):
+  common = ['--checkpoint', tiny_release.shared(), '--device', 'cpu']
+  check_command('portrait', say('portrait', 'speech.wav', '-o', 'face.png', *common))
+  check_command('generate', say('generate', 'speech.wav', '-o', 'talk.mp4', *common))
+  # A finished video has the same keys, and no time was spent on it.
+  finished = say('generate', 'speech.wav', '-o', 'talk.mp4', '--resume', *common)
+  assert finished.pop('stage_seconds') == {}
+  same([*finished, 'stage_seconds'], JSON['generate'], 'seetalk generate --resume --json')
+  pathlib.Path('list.txt').write_text('speech.wav\n')
+  listed = say('generate', '--list', 'list.txt', '--out-dir', 'out', *common)
+  check_command('generate --list', listed)
+  check_command('generate', listed['videos'][0])
+  check_command('animate', say('animate', 'face.png', 'speech.wav', '-o', 'animated.mp4', *common))
+  moved = ['--driving', 'talk.mp4', '--aligned', '-o', 'moved.mp4', *common]
+  check_command('animate --driving', say('animate', 'face.png', *moved))
+
+
+def test_json_of_info(say):
+  check_command('info', say('info', tiny_release.shared()))
+
+
+def test_json_of_export(say, monkeypatch):
+  from seetalk_jax import described
+  from seetalk_jax.training import checkpoint
+
+  networks = released.load_networks(tiny_release.shared(), only=['sample_adaptive_weighting'])
+  result = checkpoint.StageResult(
+    networks={name: described.describe(module) for name, module in networks.modules.items()},
+    params=networks.params,
+    collections={},
+    statistics={'latent_scale': np.float32(0.25)},
+    config={'stage': 'portrait', 'init': {}},
+    step=7,
+    where='config.json',
+  )
+  monkeypatch.setattr(checkpoint, 'load_stage_result', lambda directory: result)
+  pathlib.Path('run/checkpoints').mkdir(parents=True)
+  pathlib.Path('run/config.json').touch()
+  check_command('export', say('export', 'run', 'released'))
+
+
+def test_json_of_convert(say):
+  import sources
+
+  sources.autoencoder_source(pathlib.Path('vae'))
+  check_command('convert', say('convert', 'sd-vae', 'vae', 'released'))
+
+
+def test_json_of_plan():
+  from seetalk_jax.planning import collectives, plan
+
+  content = dataclasses.asdict(
+    plan.Plan(
+      **dict.fromkeys(JSON['plan'].split(), 0)
+      | {
+        'memory': plan.Memory(arguments=0, temporaries=0, total=0, chip=0),
+        'seconds': plan.Seconds(compute=0, memory=0, links=0, step=0),
+        'collectives': {'all-gather': collectives.Traffic(0, 0)},
+      }
+    )
+  )
+  check_command('plan', content)
+
+
+def test_json_and_files_of_corpus(say):
+  made = say(
+    'corpus', 'out', '--kind', 'faces', '--num', 2, '--size', 16, '--sketch', '--processes', 0, '--quiet'
+  )
+  check_command('corpus', made)
+  manifest = json.loads(pathlib.Path('out/corpus.json').read_text())
+  same([*manifest, 'prepared'], CORPUS, 'corpus.json')
+  assert list(manifest['parts']) == ['faces-train']
+  same(manifest['parts']['faces-train'], CORPUS_PART['corpus'], 'corpus.json of seetalk corpus')
+
+
+def test_json_and_files_of_prepare(say, monkeypatch):
+  from seetalk_jax.data.prepare import judge
+  from tests.data import green_faces
+
+  green_faces.use(monkeypatch)
+  raw = pathlib.Path('raw/speaker')
+  raw.mkdir(parents=True)
+  green_faces.write(raw / 'kept.mp4', seconds=1.5)
+  green_faces.write(raw / 'rejected.mp4', seconds=1.5, sound='hum')
+  (raw / 'failed.mp4').write_bytes(b'no video')
+  limits = ['--size', 64, '--min-side', 64, '--min-sharpness', 0, '--processes', 0]
+  check_command('prepare', say('prepare', 'raw', 'out', '--landmarker', 'model', *limits))
+  entries = {entry['status']: entry for entry in json.loads(pathlib.Path('out/report.json').read_text())}
+  assert set(entries) == set(PREPARE_REPORT)
+  for status, entry in entries.items():
+    same(entry, PREPARE_REPORT[status], f'report.json, {status}')
+  clip = entries['kept']['clips'][0]
+  same(clip, PREPARE_CLIP, 'report.json, clips')
+  same(clip['quality'], PREPARE_QUALITY, 'report.json, quality of a clip')
+  same(entries['rejected']['quality'], PREPARE_QUALITY, 'report.json, quality of a recording')
+  same(judge.REASONS, PREPARE_REASONS, 'report.json, reason')
+  manifest = json.loads(pathlib.Path('out/corpus.json').read_text())
+  same(manifest, CORPUS, 'corpus.json')
+  (part,) = manifest['parts'].values()
+  same(part, CORPUS_PART['prepare'], 'corpus.json of seetalk prepare')
+
+
+def test_evaluation_report(tmp_path):
+  from seetalk_jax.metrics import report
+
+  path = tmp_path / 'figures.json'
+  report.write_json(str(path), [report.Figure('lips', 'one', 1.0)], report.about('demo', 2.0, {'seed': 0}))
+  content = json.loads(path.read_text())
+  same(content, EVALUATION, 'figures.json')
+  same(content['figures'][0], FIGURE, 'figures.json, figures')
