@@ -23,7 +23,7 @@ import numpy as np
 
 from seetalk_jax.data import pipeline, schema, sources, transforms
 from seetalk_jax.errors import InputError
-from seetalk_jax.media import face
+from seetalk_jax.media import decode, face
 from seetalk_jax.media.constants import FPS, SAMPLE_RATE_HZ, SAMPLES_PER_FRAME
 
 _SEED = 0
@@ -62,7 +62,7 @@ def list_windows(raw_dir: pathlib.Path, corpus: pathlib.Path, count: int) -> lis
 def read_window(window: Window) -> dict[str, np.ndarray]:
   """Seeks, decodes, crops and resamples one window of a raw recording."""
   begin = window.first_frame / FPS
-  with av.open(window.path) as container:
+  with decode.open_container(window.path) as container:
     stream = container.streams.video[0]
     origin = float((stream.start_time or 0) * stream.time_base)
     moments = origin + begin + np.arange(schema.CLIP_FRAMES) / FPS

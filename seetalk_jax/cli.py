@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import errno
 import importlib
+import io
 import os
 import signal
 import sys
@@ -69,6 +70,8 @@ def main(argv: Sequence[str] | None = None) -> int:
   Any other exception is a fault of this library and passes through (traceback, status 1).
   """
   argv = list(sys.argv[1:] if argv is None else argv)
+  if isinstance(sys.stdout, io.TextIOWrapper):
+    sys.stdout.reconfigure(errors='backslashreplace')  # like stderr: names and notes may hold lone surrogates
   try:
     if argv[:1] == ['corpus']:  # its arguments are its own
       from seetalk_jax.data.synthetic import corpus

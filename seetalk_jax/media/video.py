@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 
 from seetalk_jax.errors import InputError
+from seetalk_jax.media import decode, tags
 from seetalk_jax.media import image as image_lib
 from seetalk_jax.media.audio import Sound
 from seetalk_jax.media.constants import FPS
@@ -35,7 +36,7 @@ class _Mp4:
   def __init__(self, path: pathlib.Path, fps: int, sound: Sound | None, metadata: Mapping[str, str] | None):
     self.path = path
     self.num_frames = 0
-    self._fps, self._sound, self._metadata = fps, sound, dict(metadata or {})
+    self._fps, self._sound, self._metadata = fps, sound, tags.clean(metadata or {})
     self._part = self.path.with_name(f'.{self.path.stem}.{os.getpid()}.part.mp4')
     self._container = None
 
@@ -193,9 +194,7 @@ class VideoJoiner(_Mp4):
     Raises:
       ValueError: its stream parameters are not those of the first, so that players would show noise.
     """
-    import av
-
-    with av.open(f'file:{path}') as source:
+    with decode.open_container(path) as source:
       stream = source.streams.video[0]
       if stream.codec_context.extradata != self._extradata:
         raise ValueError(f'{path} was encoded with other settings than {self._first}')
@@ -211,9 +210,7 @@ class VideoJoiner(_Mp4):
           self._write_sound()
 
   def _add_picture(self) -> None:
-    import av
-
-    with av.open(f'file:{self._first}') as source:
+    with decode.open_container(self._first) as source:
       stream = source.streams.video[0]
       self._video = self._container.add_stream_from_template(stream)
       self._extradata = stream.codec_context.extradata
@@ -224,7 +221,7 @@ def count_frames(path: str | os.PathLike) -> int:
   import av
 
   try:
-    with av.open(f'file:{path}') as container:
+    with decode.open_container(path) as container:
       packets = container.demux(container.streams.video[0])
       return sum(packet.dts is not None and not packet.is_corrupt for packet in packets)
   except (av.FFmpegError, IndexError, OSError):
@@ -273,9 +270,7 @@ def read_video(path: str | os.PathLike) -> Iterator[tuple[float, np.ndarray]]:
   if not path.is_file():
     raise InputError(f'no such video, {path}: check the path')
   try:
-    with av.open(
-      f'file:{path}', options={'protocol_whitelist': 'file'}, metadata_errors='replace'
-    ) as container:
+    with decode.open_container(path) as container:
       if not container.streams.video:
         raise InputError(f'no picture in the file, {path}: give a video')
       start = (container.start_time or 0) / 1e6
@@ -286,8 +281,6 @@ def read_video(path: str | os.PathLike) -> Iterator[tuple[float, np.ndarray]]:
 
 
 def read_metadata(path: str | os.PathLike) -> dict[str, str]:
-  """The container tags of a video, such as `title` and `comment`."""
-  import av
-
-  with av.open(f'file:{pathlib.Path(path)}', metadata_errors='replace') as container:
-    return dict(container.metadata)
+  """The container tags of a video, such as `title` and `comment`; bytes that are not UTF-8 become U+FFFD."""
+  with decode.open_container(path) as container:
+    return tags.clean(container.metadata)
