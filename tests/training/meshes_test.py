@@ -60,4 +60,6 @@ def test_meshes_agree_with_one_device(stage):
   for row in run(stage, *meshes, double=stage in WARPS):
     check(row)
   if stage in WARPS:
-    assert all(row['first_loss'] <= 1e-5 for row in run(stage, *meshes))  # before rounding has moved a parameter
+    assert all(
+      row['first_loss'] <= 1e-5 for row in run(stage, *meshes)
+    )  # before rounding has moved a parameter
