@@ -19,7 +19,7 @@ def draw():
   return x0, noise, process.add_noise(SCHEDULE, x0, noise, TIMES)
 
 
-@pytest.mark.parametrize('source, goal', itertools.product(objective.PREDICTION_TYPES, repeat=2))
+@pytest.mark.parametrize('source, goal', list(itertools.product(objective.PREDICTION_TYPES, repeat=2)))
 def test_every_pair_of_types_converts(source, goal):
   x0, noise, xt = draw()
   prediction = objective.target(source, SCHEDULE, x0, noise, TIMES)
