@@ -24,7 +24,7 @@ import numpy as np
 from seetalk_jax.constants import CLIP_FRAMES, CLIP_SIZE, FPS, SAMPLE_RATE_HZ, SAMPLES_PER_FRAME
 from seetalk_jax.data import pipeline, sources, transforms
 from seetalk_jax.errors import InputError
-from seetalk_jax.media import face
+from seetalk_jax.media import decode, face
 
 _SEED = 0
 
@@ -62,7 +62,7 @@ def list_windows(raw_dir: pathlib.Path, corpus: pathlib.Path, count: int) -> lis
 def read_window(window: Window) -> dict[str, np.ndarray]:
   """Seeks, decodes, crops and resamples one window of a raw recording."""
   begin = window.first_frame / FPS
-  with av.open(window.path) as container:
+  with decode.open_container(window.path) as container:
     stream = container.streams.video[0]
     origin = float((stream.start_time or 0) * stream.time_base)
     moments = origin + begin + np.arange(CLIP_FRAMES) / FPS

@@ -6,6 +6,7 @@ import argparse
 import contextlib
 import errno
 import importlib
+import io
 import os
 import select
 import signal
@@ -82,6 +83,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     SystemExit: 0 after `--help` and `--version`, 143 after SIGTERM.
     Exception: any other is a fault of this library (traceback, status 1).
   """
+  if isinstance(sys.stdout, io.TextIOWrapper):
+    sys.stdout.reconfigure(errors='backslashreplace')  # like stderr: names and notes may hold lone surrogates
   try:
     try:
       args = make_parser().parse_args(argv)

@@ -317,6 +317,16 @@ def test_info(workplace, release, capsys):
   assert status == 0 and 'portrait_unet' in out and 'latent_scale' in out
 
 
+def test_info_prints_notes_with_lone_surrogates(tmp_path, capsys):
+  directory = tiny_release.make(tmp_path / 'release', names=['lip_refiner'])
+  index = directory / 'seetalk.json'
+  info = json.loads(index.read_text())
+  info['networks']['lip_refiner']['origin'] = 'caf\udce9'
+  index.write_text(json.dumps(info))
+  status, out, _ = run(capsys, 'info', directory)
+  assert status == 0 and r'caf\udce9' in out
+
+
 @pytest.mark.parametrize('command', [[], *([name] for name in cli.COMMANDS)])
 def test_help_has_an_example(command, capsys):
   with pytest.raises(SystemExit) as ended:

@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from seetalk_jax.commands import batch, controls, options, resuming
-from seetalk_jax.errors import InputError
 from seetalk_jax.constants import FPS
+from seetalk_jax.errors import InputError
 
 
 class VideoJob(NamedTuple):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import collections.abc
 import dataclasses
+import os
 import pathlib
 
 import numpy as np
@@ -95,12 +96,17 @@ def _open_ffmpeg(path: pathlib.Path) -> Source:
   return Source(rate, channels, lambda: _ffmpeg_blocks(path, rate, channels))
 
 
-def open_container(path: pathlib.Path):
-  """PyAV's container of a local file."""
+def open_container(path: str | os.PathLike):
+  """PyAV's container of a local file, to read from.
+
+  Bytes in its metadata that are not UTF-8 are lone surrogates there: see `tags.clean`.
+  """
   import av
 
+  # PyAV 19 always decodes metadata with `surrogateescape`; older versions raise unless they are given it.
+  errors = {'metadata_errors': 'surrogateescape'} if int(av.__version__.split('.')[0]) < 19 else {}
   # `file:` and the whitelist: a path is a path, and a play list inside may not reach for the network
-  return av.open(f'file:{path}', options={'protocol_whitelist': 'file'}, metadata_errors='replace')
+  return av.open(f'file:{os.fspath(path)}', options={'protocol_whitelist': 'file'}, **errors)
 
 
 def decoded(

@@ -10,6 +10,7 @@ import numpy as np
 
 from seetalk_jax import files
 from seetalk_jax.errors import InputError, PortraitError
+from seetalk_jax.media import tags
 
 MIN_SIDE = 32
 CROP_VERSION_KEY = 'seetalk:crop_version'
@@ -62,8 +63,8 @@ def save_png(path: str | os.PathLike, pixels: np.ndarray, text: Mapping[str, str
   import PIL.PngImagePlugin
 
   chunks = PIL.PngImagePlugin.PngInfo()
-  for key, value in (text or {}).items():
-    chunks.add_itxt(key, str(value))
+  for key, value in tags.clean(text or {}).items():
+    chunks.add_itxt(key, value)
   check_output(path, '.png')
   with files.replacing(path) as part:
     PIL.Image.fromarray(np.asarray(pixels, np.uint8)).save(part, format='PNG', pnginfo=chunks)

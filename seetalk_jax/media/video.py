@@ -13,6 +13,7 @@ import numpy as np
 from seetalk_jax import files
 from seetalk_jax.constants import FPS
 from seetalk_jax.errors import InputError
+from seetalk_jax.media import decode, tags
 from seetalk_jax.media import image as image_lib
 from seetalk_jax.media.audio import Sound
 
@@ -37,7 +38,7 @@ class _Mp4:
   def __init__(self, path: pathlib.Path, fps: int, sound: Sound | None, metadata: Mapping[str, str] | None):
     self.path = path
     self.num_frames = 0
-    self._fps, self._sound, self._metadata = fps, sound, dict(metadata or {})
+    self._fps, self._sound, self._metadata = fps, sound, tags.clean(metadata or {})
     self._part = files.unfinished(self.path)
     self._container = None
 
@@ -201,9 +202,7 @@ class VideoJoiner(_Mp4):
     Raises:
       ValueError: its stream parameters are not those of the first, so that players would show noise.
     """
-    import av
-
-    with av.open(f'file:{path}') as source:
+    with decode.open_container(path) as source:
       stream = source.streams.video[0]
       if stream.codec_context.extradata != self._extradata:
         raise ValueError(f'{path} was encoded with other settings than {self._first}')
@@ -219,9 +218,7 @@ class VideoJoiner(_Mp4):
           self._write_sound()
 
   def _add_picture(self) -> None:
-    import av
-
-    with av.open(f'file:{self._first}') as source:
+    with decode.open_container(self._first) as source:
       stream = source.streams.video[0]
       self._video = self._container.add_stream_from_template(stream)
       self._extradata = stream.codec_context.extradata
@@ -232,7 +229,7 @@ def count_frames(path: str | os.PathLike) -> int:
   import av
 
   try:
-    with av.open(f'file:{path}') as container:
+    with decode.open_container(path) as container:
       packets = container.demux(container.streams.video[0])
       return sum(packet.dts is not None and not packet.is_corrupt for packet in packets)
   except (av.FFmpegError, IndexError, OSError):
@@ -270,8 +267,6 @@ def _close_quietly(container) -> None:
 
 
 def read_metadata(path: str | os.PathLike) -> dict[str, str]:
-  """The container tags of a video, such as `title` and `comment`."""
-  import av
-
-  with av.open(f'file:{pathlib.Path(path)}', metadata_errors='replace') as container:
-    return dict(container.metadata)
+  """The container tags of a video, such as `title` and `comment`; bytes that are not UTF-8 become U+FFFD."""
+  with decode.open_container(path) as container:
+    return tags.clean(container.metadata)

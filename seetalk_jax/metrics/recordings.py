@@ -11,15 +11,13 @@ from tqdm import tqdm
 
 from seetalk_jax import constants, pipeline
 from seetalk_jax.errors import InputError
-from seetalk_jax.media import audio
+from seetalk_jax.media import audio, decode
 from seetalk_jax.metrics.report import Figure
 
 
 def count_frames(path: str | os.PathLike) -> int:
   """How many pictures a video file decodes to."""
-  import av
-
-  with av.open(os.fspath(path)) as container:
+  with decode.open_container(path) as container:
     return sum(1 for _ in container.decode(video=0))
 
 

@@ -50,10 +50,8 @@ class Checkpoints:
       preservation_policy=ocp.checkpoint_managers.AnyPreservationPolicy(policies),
       cleanup_tmp_directories=True,
     )
-    handlers = {name: ocp.PyTreeCheckpointHandler() for name in _ITEMS}
-    handlers['meta'] = ocp.JsonCheckpointHandler()
     self._best = keep_best.partition(':')[0]
-    self._manager = ocp.CheckpointManager(self._directory, options=options, item_handlers=handlers)
+    self._manager = ocp.CheckpointManager(self._directory, options=options, handler_registry=_handlers())
 
   def __enter__(self) -> Checkpoints:
     return self
@@ -147,6 +145,18 @@ class Checkpoints:
       expected='this configuration',
       advice='use the configuration it was trained with, or another --workdir',
     )
+
+
+def _handlers() -> ocp.CheckpointHandlerRegistry:
+  registry = ocp.DefaultCheckpointHandlerRegistry()
+  for name in _ITEMS:
+    handler = ocp.PyTreeCheckpointHandler()
+    registry.add(name, ocp.args.PyTreeSave, handler)
+    registry.add(name, ocp.args.PyTreeRestore, handler)
+  handler = ocp.JsonCheckpointHandler()
+  registry.add('meta', ocp.args.JsonSave, handler)
+  registry.add('meta', ocp.args.JsonRestore, handler)
+  return registry
 
 
 def _best(spec: str) -> ocp.checkpoint_managers.PreservationPolicy:

@@ -70,7 +70,7 @@ def train_step(
   metrics = {
     **metrics,
     'loss': loss,
-    'grad_norm': optax.global_norm(gradients),
+    'grad_norm': optax.tree.norm(gradients),
     'learning_rate': rate,
     health.METRIC: health.first_bad(batch, state.params, gradients),
   }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fractions
 import pathlib
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -31,12 +32,14 @@ def write_av(
   container: str | None = None,
   picture_seconds: float = 0.0,
   delay: float = 0.0,
+  tags: Mapping[str, str] | None = None,
 ) -> pathlib.Path:
   """Any container by FFmpeg; with `picture_seconds` a video, whose sound starts `delay` seconds later."""
   import av
 
   layout = {1: 'mono', 2: 'stereo', 6: '5.1'}[samples.shape[1]]
   with av.open(str(path), 'w', format=container) as out:
+    out.metadata.update(tags or {})
     if picture_seconds:
       video = out.add_stream('mpeg4', rate=25)
       video.width = video.height = 64

@@ -61,7 +61,8 @@ def test_loops_branches_and_what_is_computed_again():
 
 
 def test_what_one_device_does_counts_on_all():
-  mesh = jax.sharding.AbstractMesh((4, 2), ('data', 'tensor'))
+  auto = (jax.sharding.AxisType.Auto,) * 2
+  mesh = jax.sharding.AbstractMesh((4, 2), ('data', 'tensor'), axis_types=auto)
   spec = jax.sharding.PartitionSpec('data')
 
   def product(a, b):

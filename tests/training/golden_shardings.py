@@ -10,7 +10,7 @@ import pathlib
 
 import jax
 import numpy as np
-from jax.sharding import AbstractMesh
+from jax.sharding import AbstractMesh, AxisType
 
 from seetalk_jax.planning import blueprint
 from seetalk_jax.stages import base
@@ -27,7 +27,7 @@ def describe(stage):
   """Of the parameters of a stage's base configuration: arrays and millions of numbers by PartitionSpec, the largest
   arrays that every device holds whole, and a checksum of all paths, shapes and specs."""
   plan = blueprint.make(config_files.load(ROOT / 'configs' / f'{stage}.py', 'base'), 'base')
-  mesh = AbstractMesh(tuple(MESH.values()), tuple(MESH))
+  mesh = AbstractMesh(tuple(MESH.values()), tuple(MESH), axis_types=(AxisType.Auto,) * len(MESH))
   shapes = jax.tree_util.tree_flatten_with_path(sharding.unbox(plan.state.params))[0]
   specs = jax.tree.leaves(plan.shardings(mesh).params)
   by_spec, whole, lines, held = collections.defaultdict(lambda: [0, 0.0]), [], [], 0.0

@@ -92,7 +92,8 @@ def test_it_begins_as_the_base(runs):
   ]
   assert losses[0] == losses[1]
   # Factors are split as their kernel is, never along the rank.
-  mesh = jax.sharding.AbstractMesh((1, 2, 2), ('data', 'fsdp', 'tensor'))
+  auto = (jax.sharding.AxisType.Auto,) * 3
+  mesh = jax.sharding.AbstractMesh((1, 2, 2), ('data', 'fsdp', 'tensor'), axis_types=auto)
   widen = {
     name: sharding.spec_for(leaf.names, leaf.value.shape, mesh)
     for name, leaf in boxed['toy_net']['widen'].items()

@@ -20,7 +20,8 @@ PROGRAM = pathlib.Path(__file__).with_name('eight_devices.py')
 
 
 def abstract_mesh(**sizes):
-  return jax.sharding.AbstractMesh(tuple(sizes.values()), tuple(sizes))
+  auto = (jax.sharding.AxisType.Auto,) * len(sizes)
+  return jax.sharding.AbstractMesh(tuple(sizes.values()), tuple(sizes), axis_types=auto)
 
 
 def test_every_axis_of_the_models_has_a_rule():

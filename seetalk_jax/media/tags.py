@@ -1,0 +1,17 @@
+"""Tags of media files (title, comment, ...) as text that can be printed and encoded."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+_LONE_SURROGATE = re.compile('[\ud800-\udfff]')
+
+
+def clean(tags: Mapping[str, str]) -> dict[str, str]:
+  """Tags whose lone surrogates, which stand for bytes that are not UTF-8, are replaced by U+FFFD."""
+  return {_clean(key): _clean(value) for key, value in tags.items()}
+
+
+def _clean(text: str) -> str:
+  return _LONE_SURROGATE.sub('\ufffd', text)
