@@ -1,0 +1,32 @@
+"""Example scripts: each runs from another folder, as a user runs it, and prints one line."""
+
+import os
+import pathlib
+import re
+import subprocess
+import sys
+
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+EXAMPLES = {
+  'generate': r'talk\.mp4: 143 frames of 256 x 256 pixels, 5\.72 s',
+  'one_network': r'cosine of the voices in both halves: 0\.\d+; norm of its gradient: \d+\.\d+',
+  'train_tiny': r'200 steps; the right speech beats shifted speech in (9\d|100)% of held-out clips',
+}
+
+
+def test_every_example_has_a_test():
+  assert {path.stem for path in (ROOT / 'examples').glob('*.py')} == set(EXAMPLES)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('name', EXAMPLES)
+def test_example_runs_from_anywhere(name, tmp_path):
+  environment = {**os.environ, 'PYTHONPATH': str(ROOT)}
+  environment.pop('XLA_FLAGS', None)  # conftest's: programs that run for minutes are worth optimizing
+  command = [sys.executable, str(ROOT / 'examples' / f'{name}.py')]
+  out = subprocess.run(command, capture_output=True, text=True, timeout=900, cwd=tmp_path, env=environment)
+  assert out.returncode == 0, out.stderr
+  assert re.fullmatch(EXAMPLES[name], out.stdout.strip()), out.stdout
+  assert (tmp_path / 'talk.mp4').is_file() == (name == 'generate')
