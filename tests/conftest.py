@@ -1,22 +1,24 @@
 """Settings of every test: the CPU, and absl flags marked parsed (Grain's workers read them)."""
 
+import hashlib
+import importlib.metadata
 import importlib.util
 import os
 import pathlib
+import platform
+import re
 import sys
 import tempfile
+import time
 
 os.environ.setdefault('JAX_PLATFORMS', 'cpu')
 # Tests over eight devices start a process of their own: the others are quicker on one.
-# Tiny networks compile longer than they run: LLVM's optimisation is not worth its time here (a third of the whole).
-os.environ.setdefault(
-  'XLA_FLAGS', '--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true'
-)
-
-# Equal programs compile once for the whole session, in the processes that tests start too.
-_CACHE = tempfile.TemporaryDirectory(prefix='seetalk_jax_tests_')
-os.environ.setdefault('JAX_COMPILATION_CACHE_DIR', _CACHE.name)
-os.environ.setdefault('JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS', '0.3')
+# Tiny networks compile longer than they run: LLVM's optimization takes a third of the time and is not worth it here.
+# The MLIR emitters of fusions take most of the rest; jaxlib 0.11 removed the older emitters, and the flag.
+_FLAGS = ['--xla_backend_optimization_level=0', '--xla_llvm_disable_expensive_passes=true']
+if tuple(map(int, importlib.metadata.version('jaxlib').split('.')[:2])) < (0, 11):
+  _FLAGS.append('--xla_cpu_use_fusion_emitters=false')
+os.environ.setdefault('XLA_FLAGS', ' '.join(_FLAGS))
 
 from absl import flags  # noqa: E402
 
@@ -27,9 +29,42 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 # tiny_release, toy_stage, golden_weights
 sys.path[:0] = [str(ROOT / 'tests' / folder) for folder in ('', 'training', 'convert')]
 
+KEPT_DAYS = 7  # of a compiled program
+
 
 def pytest_configure(config):
-  """Lets torchvision import where its build does not fit PyTorch's, as its CUDA one beside a CPU one.
+  """Compilation cache, and an import that fails on some machines."""
+  share_compiled_programs(config)
+  let_torchvision_import(config)
+
+
+def share_compiled_programs(config):
+  """Programs compile once for both workers, for the processes that tests start and for later runs.
+
+  They hold instructions of the processor that compiled them: every kind of processor has a folder of its own.
+  """
+  cpuinfo = pathlib.Path('/proc/cpuinfo')
+  instructions = (
+    re.findall(r'^(?:flags|Features)\s*: .*', cpuinfo.read_text(), re.M) if cpuinfo.exists() else []
+  )
+  processor = ' '.join([platform.machine(), platform.processor(), *instructions[:1]])
+  name = f'xla-{hashlib.sha256(processor.encode()).hexdigest()[:8]}'
+  if hasattr(config, 'cache'):
+    folder = config.cache.mkdir(name)
+  else:  # -p no:cacheprovider
+    config.compiled_programs = tempfile.TemporaryDirectory(prefix='seetalk_jax_tests_')
+    folder = pathlib.Path(config.compiled_programs.name)
+  if not hasattr(config, 'workerinput'):  # the process that starts the workers
+    for file in folder.iterdir():
+      if file.stat().st_mtime < time.time() - KEPT_DAYS * 86_400:
+        file.unlink(missing_ok=True)
+  os.environ.setdefault('JAX_COMPILATION_CACHE_DIR', str(folder))
+  os.environ.setdefault('JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS', '0')
+  os.environ.setdefault('JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES', '-1')
+
+
+def let_torchvision_import(config):
+  """Defines operators where torchvision's build does not fit PyTorch's, as its CUDA one beside a CPU one.
 
   It gives shapes to operators that its own library defines; where that does not load, these definitions stand
   in. Here, before anything imports it: transformers and lpips do too, and a failed import spoils the next ones.

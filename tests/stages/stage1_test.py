@@ -1,6 +1,7 @@
 """Stages of stage 1 on tiny networks: losses fall, statistics are right, previews and samples have shapes."""
 
 import dataclasses
+import functools
 
 import flax.linen as nn
 import jax
@@ -8,6 +9,7 @@ import jax.numpy as jnp
 import ml_collections
 import numpy as np
 import optax
+import programs
 import pytest
 
 from seetalk_jax.errors import ConfigError
@@ -41,7 +43,7 @@ def unboxed(stage, frozen):
 def losses(stage, frozen, batch, steps, rate=3e-3):
   params, collections = unboxed(stage, frozen)
   optimizer = optax.adam(rate)
-  state = optimizer.init(params)
+  state = jax.jit(optimizer.init)(params)
 
   @jax.jit
   def step(params, state, rng):
@@ -70,18 +72,20 @@ def numpy_info_nce(speech, face, temperature, speaker):
 
 @pytest.mark.parametrize('speaker', [[0, 1, 2, 3, 4, 5], [0, 0, 1, 2, 2, 2]])
 def test_info_nce_matches_numpy(speaker):
-  speech, face = (np.asarray(blocks.unit(x)) for x in jax.random.normal(jax.random.key(0), (2, 6, 16)))
-  loss, found = info_nce(speech, face, 0.1, jnp.array(speaker))
+  pair = np.random.default_rng(0).standard_normal((2, 6, 16)).astype(np.float32)
+  speech, face = pair / np.linalg.norm(pair, axis=-1, keepdims=True)
+  loss, found = jax.jit(info_nce)(speech, face, 0.1, np.array(speaker))
   np.testing.assert_allclose(loss, numpy_info_nce(speech, face, 0.1, speaker), rtol=1e-5)
   assert all(0 <= recall <= 1 for recall in found.values())
-  assert info_nce(speech, speech, 0.1, jnp.arange(6))[1] == {'recall_at_1': 1, 'recall_at_5': 1}
+  assert jax.jit(info_nce)(speech, speech, 0.1, np.arange(6))[1] == {'recall_at_1': 1, 'recall_at_5': 1}
 
 
 def test_same_speaker_is_no_negative():
   # Two looks of one speaker, everybody else far away: nothing is left to tell apart.
-  x = blocks.unit(jnp.array([[1.0, 0.0], [1.0, 0.01]]))
-  assert info_nce(x, x, 0.05, jnp.array([7, 7]))[0] < 1e-6
-  assert info_nce(x, x, 0.05, jnp.array([7, 8]))[0] > 0.5
+  x = np.array([[1.0, 0.0], [1.0, 0.01]], np.float32) / np.array([[1.0], [np.hypot(1.0, 0.01)]], np.float32)
+  loss = jax.jit(lambda speaker: info_nce(x, x, 0.05, speaker)[0])
+  assert loss(np.array([7, 7])) < 1e-6
+  assert loss(np.array([7, 8])) > 0.5
 
 
 @pytest.fixture(scope='module')
@@ -145,12 +149,13 @@ def test_prior_pass_equals_direct_statistics_and_portrait_fallback():
   assert base.is_pass(stage) and stage.data_options() == {'portraits_only': True}
   images = [batch_of(stage, 3, seed) for seed in range(2)]
   sums = stage.start(frozen)
+  update = jax.jit(stage.update)
   for batch in images:
-    sums = stage.update(sums, frozen, batch)
+    sums = update(sums, frozen, batch)
   statistics = stage.finalize(sums)
-  pictures = blocks.to_float(jnp.concatenate([b['image'] for b in images]))
+  pictures = np.concatenate([b['image'] for b in images]).astype(np.float32) / 127.5 - 1
   autoencoder = stage.frozen['autoencoder']
-  raw, _ = autoencoder.apply(frozen.variables('autoencoder'), pictures, method='encode')
+  raw, _ = programs.apply(autoencoder, frozen.variables('autoencoder'), pictures, method='encode')
   np.testing.assert_allclose(statistics['latent_scale'], 1 / np.std(raw), rtol=1e-4)
   scaled = np.asarray(raw) * statistics['latent_scale']
   np.testing.assert_allclose(statistics['face_prior_mean'], scaled.mean(0), atol=1e-4)
@@ -180,26 +185,24 @@ def test_portrait_learns_and_samples(mode):
   picture = stage.preview(params, frozen, {}, batch, jax.random.key(0))
   assert picture.shape == (4 * SIZE, 4 * SIZE, 3)
 
-  features = stage.frozen['speech_encoder'].apply(frozen.variables('speech_encoder'), batch['speech'])
+  features = programs.apply(
+    stage.frozen['speech_encoder'], frozen.variables('speech_encoder'), batch['speech']
+  )
   modules = {**stage.networks, **stage.frozen}
 
+  @functools.partial(jax.jit, static_argnames=('temperature', 'guidance_scale'))
+  def drawn(params, statistics, features, rng, **options):
+    voice = features.embedding, features.tokens, features.valid
+    return sample_portraits(modules, params, statistics, *voice, rng, num_steps=2, **options)
+
   def draw(seed, **options):
-    return sample_portraits(
-      modules,
-      {**frozen.params, **params},
-      frozen.statistics,
-      features.embedding,
-      features.tokens,
-      features.valid,
-      jax.random.key(seed),
-      num_steps=2,
-      **options,
-    )
+    found = drawn({**frozen.params, **params}, frozen.statistics, features, jax.random.key(seed), **options)
+    return jax.device_get(found)
 
   first, again, other = draw(0), draw(0), draw(1)
-  assert first.image.shape == (4, SIZE, SIZE, 3) and float(jnp.abs(first.image).max()) <= 1
+  assert first.image.shape == (4, SIZE, SIZE, 3) and np.abs(first.image).max() <= 1
   np.testing.assert_array_equal(first.image, again.image)
-  assert float(jnp.abs(first.latent - other.latent).max()) > 1e-2
+  assert np.abs(first.latent - other.latent).max() > 1e-2
   # With nothing to start from but the middle, every seed is the same.
   np.testing.assert_array_equal(draw(0, temperature=0.0).latent, draw(1, temperature=0.0).latent)
   # beta hears the undropped speech, whatever the guidance.
@@ -216,15 +219,16 @@ def test_prior_keeps_the_covariance_and_the_denoiser_starts_from_it():
   )
   seen = stage.start(frozen)
   images = [batch_of(stage, 4, seed) for seed in range(2)]
+  update = jax.jit(stage.update)
   for batch in images:
-    seen = stage.update(seen, frozen, batch)
+    seen = update(seen, frozen, batch)
   statistics = stage.finalize(seen)
   directions = statistics['face_prior_directions']
   assert directions.shape == (3, *portrait.latent_shape)
   flat = directions.reshape(3, -1)
   np.testing.assert_allclose(flat @ flat.T, np.eye(3), atol=2e-3)
-  pictures = blocks.to_float(jnp.concatenate([b['image'] for b in images]))[:5]  # the first ones only
-  raw, _ = given['autoencoder'].apply(frozen.variables('autoencoder'), pictures, method='encode')
+  pictures = np.concatenate([b['image'] for b in images])[:5] / np.float32(127.5) - 1  # the first ones only
+  raw, _ = programs.apply(given['autoencoder'], frozen.variables('autoencoder'), pictures, method='encode')
   scaled = np.asarray(raw).reshape(5, -1) * statistics['latent_scale']
   wanted = np.linalg.eigvalsh(np.cov(scaled.T, bias=True))[::-1]
   np.testing.assert_allclose(statistics['face_prior_variances'], wanted[:3], rtol=1e-3)
@@ -237,13 +241,12 @@ def test_prior_keeps_the_covariance_and_the_denoiser_starts_from_it():
     statistics={k: v for k, v in plain.items() if not k.endswith(('ons', 'rest', 'ces'))}
   )
   params, _ = unboxed(portrait, frozen)
-  errors = [
-    portrait.loss(params, f, {}, batch, jax.random.key(0), 0)[1][0]['error']
-    for f in (with_directions, without)
-  ]
+  loss = jax.jit(portrait.loss)
+  starts = [loss(params, f, {}, batch, jax.random.key(0), 0) for f in (with_directions, without)]
+  errors = [metrics['error'] for _, (metrics, _) in starts]
   assert errors[0] < errors[1]
   # Autoguidance goes on along what the network adds to the linear answer, which it must have.
-  added = jax.tree.map(lambda p: p + 0.1, params['portrait_unet'])
+  added = jax.tree.map(lambda p: p + np.float32(0.1), jax.device_get(params['portrait_unet']))
   latent = jnp.ones((2, *portrait.latent_shape))
   encoder = portrait.frozen['speech_encoder']
   condition = (
@@ -273,13 +276,15 @@ def test_prior_keeps_the_covariance_and_the_denoiser_starts_from_it():
   )
   history, _ = losses(guessing, with_directions, batch, 12, rate=1e-2)
   np.testing.assert_allclose(
-    guessing.loss(unboxed(guessing, with_directions)[0], with_directions, {}, batch, jax.random.key(0), 0)[0],
-    portrait.loss(params, with_directions, {}, batch, jax.random.key(0), 0)[0],
+    jax.jit(guessing.loss)(
+      unboxed(guessing, with_directions)[0], with_directions, {}, batch, jax.random.key(0), 0
+    )[0],
+    starts[0][0],
     rtol=1e-4,
   )
   assert np.mean([row['error'] for row in history[-3:]]) < np.mean([row['error'] for row in history[:3]])
   with pytest.raises(ConfigError, match='directions'):
-    stage.finalize(stage.update(stage.start(frozen), frozen, batch_of(stage, 2)))
+    stage.finalize(update(stage.start(frozen), frozen, batch_of(stage, 2)))
 
 
 def test_voice_regression_finds_what_a_voice_tells():
@@ -321,9 +326,9 @@ def test_prior_listens_to_the_voice_and_only_where_there_is_one():
     config_of('face_prior', [], image_size=SIZE, components=3, component_portraits=8, with_voice=True),
     portrait.frozen,
   )
-  seen = stage.start(frozen)
+  seen, update = stage.start(frozen), jax.jit(stage.update)
   for seed in range(2):
-    seen = stage.update(seen, frozen, batch_of(stage, 4, seed))
+    seen = update(seen, frozen, batch_of(stage, 4, seed))
   statistics = stage.finalize(seen)
   width = portrait.frozen['speech_encoder'].embedding_dim
   assert statistics['face_prior_voice'].shape == (3, width)
@@ -350,12 +355,13 @@ def test_features_stand_in_for_what_they_are_made_of():
   stage, frozen = make_portrait_stage()
   batch = batch_of(stage, 2)
   frozen = frozen.replace(statistics=stage.prepare(frozen, iter([batch])))
-  features = stage.features(frozen, batch)
+  features = jax.jit(stage.features)(frozen, batch)
   assert 'portrait' not in features and features['latent'].shape == (2, 8, 8, 4)
   params, _ = unboxed(stage, frozen)
   with_dropped = dataclasses.replace(stage, drop_rate=1.0)  # finite with every condition dropped
   for each in (stage, with_dropped):
-    both = [each.loss(params, frozen, {}, b, jax.random.key(0), 0)[0] for b in (batch, features)]
+    loss = jax.jit(each.loss)
+    both = [loss(params, frozen, {}, b, jax.random.key(0), 0)[0] for b in (batch, features)]
     np.testing.assert_allclose(*both, rtol=1e-5)
 
 
