@@ -41,9 +41,8 @@ def get_config(arg: str | None = None) -> ml_collections.ConfigDict:
   )
   # Neighboring frames of portraits driven by videos of themselves.
   config.flicker = ml_collections.ConfigDict(dict(people=8, frames=24, seed=80_001))
-  config.sync_expert = (
-    ''  # a run of the stage sync_expert with another seed and size, for the part `refinement`
-  )
+  # For the part `refinement`: run directory of a sync expert of another seed and size.
+  config.sync_expert = ''
   config.syncnet = ''  # a SyncNet instead, trained by the same stage or converted
   config.speed = ml_collections.ConfigDict(dict(seconds=4.0, seed=50_001))
 

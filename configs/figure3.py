@@ -44,7 +44,7 @@ def get_config(variant: str = 'demo') -> ConfigDict:
   config.portrait.data.cached_samples = 32 if tiny else 8192
   config.portrait.max_minutes = 0.0
   if tiny:
-    config.portrait.options.image_size = 128  # the smallest size for the readers
+    config.portrait.options.image_size = 128  # input size of the readers
   else:
     config.portrait.num_steps = 3600
     config.portrait.sample_every = 1800

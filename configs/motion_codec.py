@@ -38,10 +38,9 @@ def get_config(variant: str = 'demo') -> ConfigDict:
       'feature_weight': 1.0,  # weight of mouth and eyes
       'hidden_weight': 0.5,  # weight of the parts of both that the source does not show
       'feature_flow_weight': 0.3,  # weight of the flow of mouth and eyes
-      'cycle_weight': 0.2
-      if common.is_big(variant)
-      else 0.0,  # of motion read off other people who were given it
-      'keep_motion': False,  # True: what makes m stays, tracks of later stages too
+      # Motion is given to another portrait and must be recovered from the result.
+      'cycle_weight': 0.2 if common.is_big(variant) else 0.0,
+      'keep_motion': False,  # True: keep phi_m and the truth networks fixed, so that motion tracks stay valid
     }
   )
   config.init = ConfigDict(

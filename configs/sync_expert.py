@@ -31,9 +31,8 @@ def get_config(variant: str = 'demo') -> ConfigDict:
       'syncnet': size,
     }
   )
-  config.expert = (
-    'sync_expert'  # which of them learns; 'syncnet': SyncNet's own layout, on faces of 224 pixels
-  )
+  # The network to train; 'syncnet': SyncNet's published layout, on faces of 224 pixels.
+  config.expert = 'sync_expert'
   config.init = ConfigDict(
     {
       'sync_expert': '',  # optional: starting point
