@@ -1,4 +1,4 @@
-"""Prints the library's figures on held-out synthetic speakers and texts, with their targets beside.
+"""Evaluation: figures on held-out synthetic speakers and texts, with their targets.
 
     python evaluate.py --config configs/demo.py
     python evaluate.py --config configs/demo.py:quick --only lips,codec --config.checkpoint=DIR
@@ -6,10 +6,9 @@
     python evaluate.py --config configs/demo.py --only none --speech-dir RECORDINGS
     python evaluate.py --config configs/figure3.py --workdir runs/figure3 --config.init.face_encoder=runs/demo/conre
 
-Parts: lips, life, voice, identity, codec, reenactment, flicker, refinement, speed, and retrieval where --config.conre
-names a run of that stage; of an experiment (configs/figure3.py): train, measure. The renderings and the networks that
-read the pictures do not depend on the checkpoint and are kept in --workdir. The table goes to stdout, progress to
-stderr, everything to --json.
+Parts: lips, life, voice, identity, codec, reenactment, flicker, refinement, speed; retrieval needs --config.conre, a
+run of that stage. Parts of an experiment (configs/figure3.py): train, measure. Renderings and attribute readers do
+not depend on the checkpoint and are kept in --workdir. The table goes to stdout, progress to stderr, figures to --json.
 """
 
 from __future__ import annotations
@@ -35,10 +34,10 @@ _SPEECH_DIR = flags.DEFINE_string('speech-dir', '', 'Also make a video of every 
 def main(arguments: list[str]) -> None:
   """Measures, prints, writes."""
   if not flags.FLAGS['verbosity'].present:
-    logging.set_verbosity(logging.WARNING)  # Orbax tells of every thread
+    logging.set_verbosity(logging.WARNING)  # Orbax logs every thread
   if len(arguments) > 1:
     raise InputError(f'unexpected argument {arguments[1]!r}, command line: see --help')
-  # Imported late, so that --help is quick.
+  # Imported late, so that --help is fast.
   import jax
 
   from seetalk_jax import pipeline
@@ -95,7 +94,7 @@ def main(arguments: list[str]) -> None:
 
 
 def run() -> None:
-  """`main`, with a user's mistake as one line and exit status 2."""
+  """Runs `main`; a user error prints one line and exits with status 2."""
 
   def guarded(arguments: list[str]) -> None:
     try:

@@ -1,4 +1,4 @@
-"""Trains one stage, or all of them in order; run it again to go on with a broken run.
+"""Training of one stage, or of all stages in order; run it again to resume an interrupted run.
 
     python train.py --config configs/conre.py:demo --workdir runs/conre
     python train.py --config configs/portrait.py:demo --workdir runs/portrait \
@@ -34,10 +34,10 @@ _DRY_RUN = flags.DEFINE_bool('dry_run', False, 'Reads data, compiles the step, s
 
 
 def main(argv: list[str]) -> int:
-  """Returns the exit status: 0 finished, 2 the user's mistake, 128 + number after a signal (resumable), 75 where one of
-  several processes is gone (resumable; JAX itself ends a process that waits in vain for a minute, by an abort)."""
+  """Returns the exit status: 0 finished, 2 user error, 128 + number after a signal (can be resumed), 75 when another
+  process of the run was lost (can be resumed; JAX aborts a process that waits for a lost one for a minute)."""
   if not flags.FLAGS['verbosity'].present:
-    logging.set_verbosity(logging.WARNING)  # Orbax tells of every thread
+    logging.set_verbosity(logging.WARNING)  # Orbax logs every thread
   try:
     if len(argv) > 1:
       raise InputError(f'unexpected argument {argv[1]!r}: see --help')
@@ -48,7 +48,7 @@ def main(argv: list[str]) -> int:
 
 def _run(config, workdir: str) -> int:
   if config.stage == 'all':
-    from seetalk_jax.training import all_stages  # starts a process per stage, and no device itself
+    from seetalk_jax.training import all_stages  # starts one process per stage, and no device itself
 
     return all_stages.run(config, workdir, pathlib.Path(__file__).resolve())
   import jax
@@ -73,7 +73,7 @@ def _parse(argv: list[str]) -> list[str]:
     for flag in (_CONFIG, _WORKDIR):
       if flag.value is None:
         raise InputError(f'--{flag.name} is missing: see --help')
-    str(_CONFIG.value.stage)  # a file that did not load raises here
+    str(_CONFIG.value.stage)  # a configuration that failed to load raises here
     return left
   except (flags.Error, InputError, AttributeError, ValueError, TypeError, OSError) as e:
     sys.exit(_fail(e))
@@ -83,7 +83,7 @@ def _fail(error: Exception) -> int:
   text = str(error).strip()
   if error.args and isinstance(error.args[0], KeyError):  # ml_collections' locked dicts
     text = f'the configuration has no field {error.args[0].args[0]}, --config: see its file in configs/'
-  if 'Traceback' in text:  # config_flags quotes what a configuration raised, which says it in its last line
+  if 'Traceback' in text:  # config_flags quotes the traceback; its last line is the message
     text = text.splitlines()[-1].partition(': ')[2]
   print('error: ' + ' '.join(text.split()), file=sys.stderr)
   return 2

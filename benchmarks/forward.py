@@ -1,12 +1,12 @@
-"""Forward passes at full size beside the PyTorch references, in pairs: seconds of both and the median of ratios.
+"""Speed of forward passes at full size beside the PyTorch references: seconds of both, and the median ratio.
 
   pip install -e ".[parity]"
   python benchmarks/forward.py                         # wav2vec2, unet and vae, five pairs each
   python benchmarks/forward.py --only unet --pairs 3
 
 wav2vec2: wav2vec 2.0 base on 10 s of sound. unet: one step of Stable Diffusion 1.5's UNet on 32 x 32 x 4 latents
-with 77 tokens. vae: its autoencoder's decoder to 256 px. Batch 1, float32, random weights, all cores. Rounds
-alternate, so that what else the machine does hits both; a ratio above 1 says that ours is faster.
+with 77 tokens. vae: the decoder of its autoencoder, to 256 px. Batch 1, float32, random weights, all cores. Both
+libraries take turns, so that other load affects both. A ratio above 1 means that JAX is faster.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ SECONDS, LATENT = 10, 32
 
 
 class Pair(NamedTuple):
-  """One forward pass by both libraries; each call waits for the result."""
+  """One forward pass in both libraries; each call waits for its result."""
 
   ours: Callable[[], None]
   theirs: Callable[[], None]
 
 
 def filled(module: nn.Module, *inputs, **kwargs):
-  """Random parameters of the right shapes, faster than an initialiser's: their values do not matter here."""
+  """Random parameters of the right shapes, made faster than by the initializers; values do not matter here."""
   shapes = nn.unbox(jax.eval_shape(lambda: module.init(jax.random.key(0), *inputs, **kwargs)))['params']
   noise = 0.02 * np.random.default_rng(0).standard_normal(1_000_003).astype(np.float32)
   return jax.tree.map(lambda x: jnp.asarray(np.resize(noise, x.shape)), shapes)
@@ -110,14 +110,14 @@ CASES = {'wav2vec2': wav2vec2, 'unet': unet, 'vae': vae}
 
 
 def seconds(call: Callable[[], None]) -> float:
-  """How long one call takes."""
+  """Seconds of one call."""
   start = time.perf_counter()
   call()
   return time.perf_counter() - start
 
 
 def main() -> None:
-  """Prints a line a case."""
+  """Prints one line per case."""
   parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
   parser.add_argument(
     '--only', nargs='+', choices=tuple(CASES), default=tuple(CASES), help='cases (default all)'
@@ -129,7 +129,7 @@ def main() -> None:
   torch.set_num_threads(len(os.sched_getaffinity(0)))
   for name in options.only:
     pair = CASES[name]()
-    for call in (*pair, *pair):  # compilation, and memory that is touched for the first time
+    for call in (*pair, *pair):  # compilation and first use of memory
       call()
     ours, theirs = [], []
     for _ in range(options.pairs):

@@ -1,11 +1,11 @@
-"""Windows per second and core: a prepared corpus through Grain, and the mp4s through PyAV and a DataLoader.
+"""Data loading speed, in windows per second and core: a prepared corpus through Grain, and mp4s through a DataLoader.
 
   seetalk prepare RAW_DIR CORPUS
   python benchmarks/reading.py RAW_DIR CORPUS --workers 1 --pairs 5
 
-Both readers hand out the same windows of 25 frames (128 px, cut to the face) with their speech (16 kHz), in the
-same order, batch size and number of worker processes; a few windows are compared first. Rounds alternate, and
-the median of their ratios is what counts. The second reader needs PyTorch, which the library never does.
+Both readers give the same windows of 25 frames (128 px, face crop) with their speech (16 kHz), in the same order, batch
+size and number of worker processes. A few windows are compared first. The readers take turns; the result is the median
+ratio. The second reader decodes with PyAV and needs PyTorch, which the library itself does not.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _SEED = 0
 
 
 class Window(NamedTuple):
-  """Where a window lies in its raw recording."""
+  """Position of a window in its raw recording."""
 
   path: str
   first_frame: int  # on the 25 fps grid that begins with the first picture
@@ -38,7 +38,7 @@ class Window(NamedTuple):
 
 
 def list_windows(raw_dir: pathlib.Path, corpus: pathlib.Path, count: int) -> list[Window]:
-  """The windows that view `clip` draws, in its order, as places in the raw recordings."""
+  """The windows of view `clip` in its order, as positions in the raw recordings."""
   records = sources.open_corpora(corpus, ('real',), 'train')
   elements = pipeline.Elements('clip', records, seed=_SEED)
   boxes = {}
@@ -81,7 +81,7 @@ def read_window(window: Window) -> dict[str, np.ndarray]:
 
 
 def _decoded(container, stream):
-  """Frames of a stream after a seek; packets that were cut in two by it are passed over."""
+  """Frames of a stream after a seek; packets that the seek has cut are skipped."""
   for packet in container.demux(stream):
     try:
       frames = packet.decode()
@@ -150,7 +150,7 @@ def _time(batches, count: int) -> float:
 
 
 def compare(windows: list[Window], corpus: pathlib.Path) -> tuple[float, float]:
-  """Mean absolute difference of pictures (of 255) and correlation of speech between both readers."""
+  """Median absolute difference of pictures (of 255) and correlation of speech between both readers."""
   with pipeline.make_batches('clip', corpus, batch_size=len(windows), seed=_SEED, augment=False) as batches:
     batch = next(batches)
   pictures, sounds = [], []

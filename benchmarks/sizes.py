@@ -1,10 +1,10 @@
-"""Parameters and FLOPs of every network at a size, counted by tracing: nothing is computed.
+"""Model sizes: parameters and FLOPs of every network, counted by tracing; nothing is computed.
 
   python benchmarks/sizes.py                      demo, base and large at 256, 512 and 1024 px
   python benchmarks/sizes.py --size base --side 1024
 
-FLOPs are XLA's count of the program before it is optimised (a multiply and an add are two), for one call: a second of
-speech, a portrait, one step of a diffusion, one frame.
+FLOPs are XLA's count of the program before optimization (a multiply and an add are two), for one call: a second of
+speech, a portrait, one diffusion step, or one frame.
 """
 
 import argparse
@@ -16,7 +16,7 @@ from seetalk_jax import example_inputs
 from seetalk_jax.models import NETWORKS, blocks, registry
 
 SIDES = {'tiny': 64, 'demo': 256, 'base': 512, 'large': 1024}
-# Network -> what one call is of.
+# Network -> input of one call.
 CALLS = {
   'speech_encoder': 'second of speech',
   'face_encoder': 'portrait',
@@ -33,7 +33,7 @@ CALLS = {
 
 
 def count(name, modules, side):
-  """(millions of parameters, GFLOP of a call) of one of `modules` at pictures of `side` pixels."""
+  """(millions of parameters, GFLOP per call) of one of `modules`, for pictures of `side` pixels."""
   args, method = example_inputs.of(name, modules[name], modules, side=side)
 
   def call(variables, *args):

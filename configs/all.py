@@ -1,12 +1,12 @@
-"""Everything in order: corpora of the embedded world, all stages, and a release of the result.
+"""All stages in order: renders the synthetic corpora, trains every stage and exports a release.
 
   python train.py --config configs/all.py:demo --workdir runs/demo
 
-Makes runs/demo/STAGE for every stage and runs/demo/release. Run it again after a kill: it goes on. To train a
-stage again, remove its directory and those of the stages after it.
+Writes runs/demo/STAGE for every stage, and runs/demo/release. Run it again after an interruption: it continues.
+To train a stage again, remove its directory and those of the stages after it.
 
-demo: about three hours and a half on two CPU cores, besides compilation and the corpora. tiny: two steps
-a stage on flat stand-in faces, a test of the wiring.
+demo: about two and a half hours on two CPU cores, besides compilation and the corpora. tiny: two steps per
+stage on flat placeholder faces, a test of the wiring.
 """
 
 from ml_collections import ConfigDict
@@ -15,7 +15,7 @@ from seetalk_jax.constants import STAGES
 
 
 def get_config(variant: str = 'demo') -> ConfigDict:
-  """The configuration of a variant, which every stage is trained in: tiny or demo."""
+  """The configuration of a variant of all stages: tiny or demo."""
   if variant not in ('tiny', 'demo'):
     raise ValueError(f'variant {variant!r} is unknown: use tiny or demo, and single stages for the others')
   tiny = variant == 'tiny'
@@ -26,7 +26,7 @@ def get_config(variant: str = 'demo') -> ConfigDict:
   config.stages = STAGES
   config.seed = 0
 
-  # Rendered where they are missing: records by kind and split, in data_root/corpus/KIND.
+  # Records by kind and split, in data_root/corpus/KIND; rendered if missing.
   config.data_root = 'data/synthetic'
   config.corpora = ConfigDict(
     {
@@ -35,11 +35,11 @@ def get_config(variant: str = 'demo') -> ConfigDict:
       'talks': {'train': 8 if tiny else 2000, 'validation': 8 if tiny else 32},
     }
   )
-  config.size = 64 if tiny else 0  # pixels of a side; 0: 256 for faces, 128 for clips
-  config.sketch = tiny  # flat stand-in faces
-  config.processes = 0  # that render; 0: one per core
+  config.size = 64 if tiny else 0  # image size in pixels; 0: 256 for faces, 128 for clips
+  config.sketch = tiny  # flat placeholder faces
+  config.processes = 0  # rendering processes; 0: one per core
 
-  # Minutes of training by stage; 0 leaves the end to the stage's num_steps.
+  # Minutes of training per stage; 0: the stage's num_steps decides.
   minutes = {
     'conre': 16.0,
     'autoencoder': 16.0,
@@ -54,12 +54,11 @@ def get_config(variant: str = 'demo') -> ConfigDict:
     'render': 8.0,
   }
   config.max_minutes = ConfigDict({stage: 0.0 if tiny else minutes[stage] for stage in STAGES})
-  # Further changes by stage, 'field=value field=value', e.g. 'data.batch_size=4 options.edge_weight=2.0'.
+  # Further fields per stage, 'field=value field=value', e.g. 'data.batch_size=4 options.edge_weight=2.0'.
   config.overrides = ConfigDict({stage: '' for stage in STAGES})
 
   config.release = True  # export to WORKDIR/release
-  # Defaults of the released pipeline, NAME=NUMBER of `pipeline.SAMPLING`.
-  # Two steps a stage leave a prior without directions, which some of these need.
+  # Sampling defaults of the release, NAME=NUMBER. `tiny` has no prior directions, which some of them need.
   config.sampling = ()
   if not tiny:
     config.sampling = (

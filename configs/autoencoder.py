@@ -1,11 +1,11 @@
-r"""Image autoencoder: 8 times smaller, 4 channels.
+r"""Image autoencoder: KL, downsampling factor 8, 4 latent channels.
 
   python train.py --config configs/autoencoder.py:demo --workdir runs/demo/autoencoder
 
-No given networks. `convert` brings Stable Diffusion's weights instead.
+Needs no trained network. `seetalk convert sd-vae` gives Stable Diffusion's weights instead.
 
-demo: 16 minutes on two CPU cores (`max_minutes`; a GPU reaches `num_steps` first). tiny: two steps, a test.
-base, large: sizes and batches for a pod slice or an eight-GPU host; planned, not run by us.
+demo: 16 minutes on two CPU cores (`max_minutes`; on a GPU `num_steps` comes first). tiny: two steps, for tests.
+base, large: networks and batches for a pod slice or an eight-GPU host; not run by us.
 """
 
 from ml_collections import ConfigDict
@@ -33,13 +33,13 @@ def get_config(variant: str = 'demo') -> ConfigDict:
   config.options = ConfigDict(
     {
       'image_size': common.IMAGE_SIZES[variant],
-      'crop_size': 128 if variant == 'demo' else 0,  # random crops: a quarter of the cost of whole pictures
-      'head_weight': 1.0 if common.is_big(variant) else 2.0,  # needs truth
+      'crop_size': 128 if variant == 'demo' else 0,  # random crops cost a quarter of whole pictures
+      'head_weight': 1.0 if common.is_big(variant) else 2.0,  # above 1 needs ground truth
     }
   )
   config.init = ConfigDict(
     {
-      'autoencoder': '',  # to start from
+      'autoencoder': '',  # optional: starting point
     }
   )
   config.optimizer.weight_decay = 0.0

@@ -1,13 +1,13 @@
-r"""Code transformer and fusion: codes of a frame from the warped portrait.
+r"""Code transformer and fusion: the codes of a frame from the warped portrait.
 
   python train.py --config configs/code_transformer.py:demo --workdir runs/demo/code_transformer \
     --config.init.codebook=runs/demo/codebook \
     --config.init.motion_codec=runs/demo/motion_codec
 
-Given: codebook, motion codec.
+Needs: codebook, motion codec.
 
-demo: 6 minutes on two CPU cores (`max_minutes`; a GPU reaches `num_steps` first). tiny: two steps, a test.
-base, large: sizes and batches for a pod slice or an eight-GPU host; planned, not run by us.
+demo: 6 minutes on two CPU cores (`max_minutes`; on a GPU `num_steps` comes first). tiny: two steps, for tests.
+base, large: networks and batches for a pod slice or an eight-GPU host; not run by us.
 """
 
 from ml_collections import ConfigDict
@@ -42,8 +42,8 @@ def get_config(variant: str = 'demo') -> ConfigDict:
     {
       'codebook': '',
       'motion_codec': '',
-      'code_transformer': '',  # to start from
-      'hr_decoder': '',  # to start from
+      'code_transformer': '',  # optional: starting point
+      'hr_decoder': '',  # optional: starting point
     }
   )
   config.optimizer.ema_decay = 0.9999 if common.is_big(variant) else 0.99

@@ -1,4 +1,4 @@
-"""What the configurations of all stages share; every file beside sets what is special to its stage.
+"""Training configuration: the fields that all stages share. Every other file here sets those of its stage.
 
 Any field is a flag of train.py: --config.optimizer.learning_rate=3e-4, --config.mesh.fsdp=8.
 """
@@ -14,7 +14,7 @@ IMAGE_SIZES = {'tiny': 64, 'demo': 256, 'base': 512, 'large': 512}
 
 
 def is_big(variant: str) -> bool:
-  """Whether a variant is meant for a pod slice or an eight-GPU host."""
+  """Whether a variant is for a pod slice or an eight-GPU host."""
   return variant in ('base', 'large')
 
 
@@ -24,9 +24,9 @@ def stage_config(
   """The configuration of a stage, without its networks and options.
 
   Args:
-    stage: its name.
+    stage: name of the stage.
     variant: key of `variants`.
-    corpus: the kind of corpus that it learns from.
+    corpus: kind of corpus that the stage trains on.
 
   Raises:
     ValueError: an unknown variant.
@@ -40,68 +40,62 @@ def stage_config(
   config.seed = 0
 
   config.model = ConfigDict()  # network -> 'SIZE, field=value, ...'
-  config.options = ConfigDict()  # numbers of the stage, see its dataclass
-  config.init = ConfigDict()  # where given networks come from: a run's directory, a release, or 'demo'
+  config.options = ConfigDict()  # fields of the stage's dataclass
+  config.init = ConfigDict()  # network -> run directory, release, or 'demo'
 
-  # For given weights, of converted networks above all. Factors of a low rank learn beside the kernels of dense layers,
-  # which stay as they are: network -> 'rank=16, alpha=16, targets=to_q|to_k|to_v|to_out' ('': kernels learn).
+  # LoRA for pretrained networks: low-rank factors are trained beside the kernels of dense layers, which stay fixed.
+  # network -> 'rank=16, alpha=16, targets=to_q|to_k|to_v|to_out' ('': the kernels are trained).
   config.lora = ConfigDict()
-  # 'NETWORK/PATH=STEP, ...': parameters whose path begins so rest until that step (-1: always). What a converted
-  # network lacks learns from the start.
+  # Staged unfreezing, 'NETWORK/PATH=STEP, ...': parameters below a path stay frozen until a step (-1: always). Layers
+  # that a converted network lacks are trained from the start.
   config.unfreeze = ''
 
   config.data_root = 'data/synthetic'
   config.data = ConfigDict()
   config.data.corpora = (f'corpus/{corpus}',)  # relative to data_root
-  config.data.weights = ()  # how often each corpus is drawn from, in proportion; (): every record equally often
-  config.data.seed = (
-    -1
-  )  # of which samples are drawn; -1: the run's, so that runs with others differ in it too
+  config.data.weights = ()  # sampling weights of the corpora; (): every record equally often
+  config.data.seed = -1  # of the data order; -1: the seed of the run
   config.data.batch_size = batch_size
   config.data.augment = True
-  config.data.cached_samples = (
-    0  # so many go through the frozen networks once, onto the disk; 0: in every step
-  )
-  config.data.num_workers = 8 if big else 0  # processes; 0 decodes in threads
+  config.data.cached_samples = 0  # samples whose frozen features are cached on disk; 0: no cache
+  config.data.num_workers = 8 if big else 0  # decoding processes; 0: threads
 
   config.optimizer = ConfigDict()
   config.optimizer.learning_rate = learning_rate  # peak
   config.optimizer.warmup_steps = 2000 if big else 50
-  config.optimizer.final_fraction = 0.05  # of the peak, at the end of the cosine
+  config.optimizer.final_fraction = 0.05  # final learning rate over the peak (cosine decay)
   config.optimizer.b1 = 0.9
   config.optimizer.b2 = 0.99
   config.optimizer.weight_decay = 0.01
   config.optimizer.max_grad_norm = 1.0
   config.optimizer.ema_decay = 0.9999 if big else 0.995
-  config.optimizer.rates = ''  # 'NETWORK/PATH=FACTOR, ...': multiples of the learning rate for parts
+  config.optimizer.rates = ''  # 'NETWORK/PATH=FACTOR, ...': multiples of the learning rate
   config.num_steps = num_steps
   config.max_minutes = max_minutes
 
   config.log_every = 100 if big else 20
   config.sample_every = 5000 if big else 500
   config.checkpoint_every = 2000 if big else 200
-  config.keep_checkpoints = 2  # of the latest
-  config.keep_every = 0  # those of steps that are multiples of it stay too
-  config.keep_best = ''  # and the best by a held-out metric, at steps of sample_every: 'psnr:max', 'loss:min'
-  config.eval_batches = 2  # of the validation split, at every sample
+  config.keep_checkpoints = 2  # number of latest checkpoints
+  config.keep_every = 0  # also keep checkpoints at multiples of this step; 0: none
+  config.keep_best = ''  # also keep the best by a held-out metric: 'psnr:max', 'loss:min'
+  config.eval_batches = 2  # validation batches at every sample_every
 
-  config.accumulate = 1  # pieces that a batch is cut into, one after the other: less memory, same gradient
+  config.accumulate = 1  # pieces of a batch, run one after the other: same gradient, less memory
   config.dtype = 'bfloat16' if big else 'float32'
   config.mesh = ConfigDict({'data': -1, 'fsdp': 8 if big else 1, 'tensor': 1})
   return config
 
 
 def add_critics(config: ConfigDict, variant: str) -> None:
-  """What a stage that draws is judged by besides pixels (`stages/critics.py`), off on small machines."""
+  """Adds perceptual, identity and adversarial losses to a stage that produces pictures; off in small variants."""
   big = is_big(variant)
   config.model.discriminator = 'base' if big else 'tiny' if variant == 'tiny' else 'demo'
   config.options.adversarial_weight = 0.8 if big else 0.0
   config.options.adversarial_after = 20_000 if big else 0
-  config.options.perceptual_weight = 0.0  # 1.0 with converted public weights: config.init.perceptual
-  config.options.face_feature_weight = (
-    0.0  # our own face encoder's features in their place: config.init.face_encoder
-  )
-  config.options.identity_weight = 0.0  # wants config.init.face_encoder too
-  config.init.discriminator = ''  # to start from
+  config.options.perceptual_weight = 0.0  # needs converted public weights: config.init.perceptual
+  config.options.face_feature_weight = 0.0  # features of our own face encoder: config.init.face_encoder
+  config.options.identity_weight = 0.0  # needs config.init.face_encoder too
+  config.init.discriminator = ''  # optional: starting point
   config.init.perceptual = ''
   config.init.face_encoder = ''

@@ -1,11 +1,11 @@
-r"""ConRe pre-training: speech encoder, face encoder, and the decoder that draws from either embedding.
+r"""ConRe pre-training: speech encoder, face encoder, and one face decoder for both embeddings.
 
   python train.py --config configs/conre.py:demo --workdir runs/demo/conre
 
-No given networks.
+Needs no trained network.
 
-demo: 16 minutes on two CPU cores (`max_minutes`; a GPU reaches `num_steps` first). tiny: two steps, a test.
-base, large: sizes and batches for a pod slice or an eight-GPU host; planned, not run by us.
+demo: 16 minutes on two CPU cores (`max_minutes`; on a GPU `num_steps` comes first). tiny: two steps, for tests.
+base, large: networks and batches for a pod slice or an eight-GPU host; not run by us.
 """
 
 from ml_collections import ConfigDict
@@ -37,15 +37,15 @@ def get_config(variant: str = 'demo') -> ConfigDict:
       'image_size': common.IMAGE_SIZES[variant],
       'contrastive_weight': 1.0,
       'reconstruction_weight': 2.0,
-      'attributes_weight': 0.0 if common.is_big(variant) else 1.0,  # needs truth
-      'articulation_weight': 0.0 if common.is_big(variant) else 1.0,  # needs truth
+      'attributes_weight': 0.0 if common.is_big(variant) else 1.0,  # needs ground truth
+      'articulation_weight': 0.0 if common.is_big(variant) else 1.0,  # needs ground truth
     }
   )
   config.init = ConfigDict(
     {
-      'speech_encoder': '',  # to start from
-      'face_encoder': '',  # to start from
-      'conre': '',  # to start from
+      'speech_encoder': '',  # optional: starting point
+      'face_encoder': '',  # optional: starting point
+      'conre': '',  # optional: starting point
     }
   )
   config.optimizer.weight_decay = 0.05

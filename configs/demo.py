@@ -1,10 +1,10 @@
-"""What `evaluate.py` measures on the embedded world, and on how much; every test list is a few seeds.
+"""Evaluation on the synthetic world: which figures `evaluate.py` measures, and on how many samples.
 
-    python evaluate.py --config configs/demo.py         all figures, a quarter of an hour on two cores
-    python evaluate.py --config configs/demo.py:quick   the same on a handful of samples, minutes
+    python evaluate.py --config configs/demo.py         all figures, about 15 minutes on two cores
+    python evaluate.py --config configs/demo.py:quick   the same on a few samples, minutes
 
-Speakers of the split 'test' and its texts were never trained on. Lists start at `first` of that split and
-take one seed an entry from `seed` on.
+Speakers and texts are those of the split 'test', which no stage is trained on. A list begins at speaker `first` of
+that split and uses one seed per entry, counted from `seed`.
 """
 
 import ml_collections
@@ -16,35 +16,34 @@ def get_config(arg: str | None = None) -> ml_collections.ConfigDict:
     raise ValueError(f"configs/demo.py has the variants 'demo' and 'quick', not {arg!r}")
   config = ml_collections.ConfigDict()
   config.checkpoint = 'demo'
-  config.conre = ''  # a run of the stage conre, for the part `retrieval`; '': without that part
-  config.seed = 0  # of what is generated
+  config.conre = ''  # run directory of the stage conre, for the part `retrieval`; '': skip that part
+  config.seed = 0  # of generated portraits and motion
   config.image_size = 256
 
-  # Renderings that the readers learn from: speakers far beyond those of any training corpus.
+  # Renderings that train the attribute readers; no training corpus has these speakers.
   config.looks = ml_collections.ConfigDict(dict(first=500_000, num=800, frames=3, seed=11))
   config.reader = ml_collections.ConfigDict(dict(steps=900, batch_size=32, seed=0))
   config.identity = ml_collections.ConfigDict(dict(steps=450, batch_size=24, seed=0))
 
   config.network = ml_collections.ConfigDict(dict(widths=(64, 96, 128), features=256))
 
-  # Videos: lips and life.
+  # Videos, for the parts lips and life.
   config.talks = ml_collections.ConfigDict(dict(first=0, voices=20, frames=100, seed=20_001))
-  # Portraits: voice to face, and identity through the video.
+  # Portraits, for the parts voice and identity.
   config.faces = ml_collections.ConfigDict(dict(first=1_000, voices=100, frames=75, seed=30_001))
   config.spread = ml_collections.ConfigDict(dict(voices=8, seeds=8))
   config.reachable_speakers = 6_000
-  # Rebuilt frames.
+  # Reconstructed frames.
   config.codec = ml_collections.ConfigDict(dict(first=2_000, candidates=400, pairs=40, seed=40_001))
-  # Portraits driven by videos, at several weights of the fusion.
+  # Portraits driven by videos, at several fusion weights.
   config.reenactment = ml_collections.ConfigDict(
     dict(people=12, frames=40, stride=6, seed=70_001, weights=(1.0, 0.75, 0.5, 0.25, 0.0))
   )
-  # Neighbouring frames of portraits that videos of themselves drive.
+  # Neighboring frames of portraits driven by videos of themselves.
   config.flicker = ml_collections.ConfigDict(dict(people=8, frames=24, seed=80_001))
-  config.sync_expert = (
-    ''  # a run of the stage sync_expert with another seed and size, for the part `refinement`
-  )
-  config.syncnet = ''  # instead of it a SyncNet: trained by the same stage, or converted
+  # For the part `refinement`: run directory of a sync expert of another seed and size.
+  config.sync_expert = ''
+  config.syncnet = ''  # a SyncNet instead, trained by the same stage or converted
   config.speed = ml_collections.ConfigDict(dict(seconds=4.0, seed=50_001))
 
   if arg == 'quick':

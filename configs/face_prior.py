@@ -1,12 +1,12 @@
-r"""The statistical face prior: mean and deviation of the latents of portraits. A pass, no training.
+r"""Statistical face prior: mean and standard deviation of portrait latents; one pass, no gradient steps.
 
   python train.py --config configs/face_prior.py:demo --workdir runs/demo/face_prior \
     --config.init.autoencoder=runs/demo/autoencoder --config.init.speech_encoder=runs/demo/conre
 
-Given: the autoencoder; the speech encoder, where what a voice tells is measured too.
+Needs: autoencoder; with `with_voice` also the speech encoder.
 
-demo: three minutes on two CPU cores (`max_minutes`; a GPU reaches `num_steps` first). tiny: two steps, a test.
-base, large: sizes and batches for a pod slice or an eight-GPU host; planned, not run by us.
+demo: three minutes on two CPU cores (`max_minutes`; on a GPU `num_steps` comes first). tiny: two steps, for tests.
+base, large: networks and batches for a pod slice or an eight-GPU host; not run by us.
 """
 
 from ml_collections import ConfigDict
@@ -28,7 +28,7 @@ def get_config(variant: str = 'demo') -> ConfigDict:
   config.options = ConfigDict(
     {
       'image_size': common.IMAGE_SIZES[variant],
-      'components': 128 if variant == 'demo' else 0,  # directions of its covariance: 95 % of what varies
+      'components': 128 if variant == 'demo' else 0,  # principal directions: 95 % of the variance
       'component_portraits': 2048,
       'with_voice': variant == 'demo',
     }

@@ -1,15 +1,15 @@
-r"""Lip refinement: a lip subspace of the motion latents, and a network that corrects within it.
+r"""Lip refinement: a lip subspace of the motion latents, and a network that corrects motion inside it.
 
   python train.py --config configs/lip_refiner.py:demo --workdir runs/demo/lip_refiner \
     --config.init.speech_encoder=runs/demo/conre \
     --config.init.motion_codec=runs/demo/motion_codec \
     --config.init.motion_transformer=runs/demo/motion
 
-Given: speech encoder, motion codec, motion transformer, and the sync expert where portraits are rendered (all variants
-but demo). Needs truth of the embedded world.
+Needs: speech encoder, motion codec, motion transformer, ground truth of the synthetic world, and in all variants but
+demo the sync expert.
 
-demo: 18 minutes on two CPU cores (`max_minutes`; a GPU reaches `num_steps` first). tiny: two steps, a test.
-base, large: sizes and batches for a pod slice or an eight-GPU host; planned, not run by us.
+demo: 18 minutes on two CPU cores (`max_minutes`; on a GPU `num_steps` comes first). tiny: two steps, for tests.
+base, large: networks and batches for a pod slice or an eight-GPU host; not run by us.
 """
 
 from ml_collections import ConfigDict
@@ -41,11 +41,11 @@ def get_config(variant: str = 'demo') -> ConfigDict:
       'image_size': common.IMAGE_SIZES[variant],
       # 'speech_motion': longer tracks, nothing rendered, many more steps a minute; the shipped weights' view.
       'view': 'speech_motion' if variant == 'demo' else 'portrait_speech',
-      'render_weight': 0.5,  # of the rendered mouth region, where the view has portraits
-      'render_share': 0.25,  # of the portraits of a batch: each is drawn three times
-      'outside_weight': 1.0,  # of what changes in the picture around it
-      'sync_weight': 0.05,  # of the sync expert's word
-      'sync_share': 0.125,  # of the clips of a batch: five frames each
+      'render_weight': 0.5,  # weight of the rendered mouth region
+      'render_share': 0.25,  # share of the portraits of a batch; each is rendered three times
+      'outside_weight': 1.0,  # weight of changes around the mouth region
+      'sync_weight': 0.05,  # weight of the sync-expert loss
+      'sync_share': 0.125,  # share of the clips of a batch; five frames each
     }
   )
   config.init = ConfigDict(
@@ -54,8 +54,8 @@ def get_config(variant: str = 'demo') -> ConfigDict:
       'motion_codec': '',
       'motion_transformer': '',
       'sync_expert': '',
-      'syncnet': '',  # in the place of sync_expert: one that was trained here, or converted
-      'lip_refiner': '',  # to start from
+      'syncnet': '',  # instead of sync_expert, trained or converted
+      'lip_refiner': '',  # optional: starting point
     }
   )
   config.optimizer.ema_decay = 0.9999 if common.is_big(variant) else 0.99

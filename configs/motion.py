@@ -1,13 +1,13 @@
-r"""Motion diffusion: motion latents of all frames of a window from speech.
+r"""Motion diffusion: the motion latents of a window of frames from speech.
 
   python train.py --config configs/motion.py:demo --workdir runs/demo/motion \
     --config.init.speech_encoder=runs/demo/conre \
     --config.init.motion_codec=runs/demo/motion_codec
 
-Given: speech encoder, motion codec.
+Needs: speech encoder, motion codec.
 
-demo: 15 minutes on two CPU cores (`max_minutes`; a GPU reaches `num_steps` first). tiny: two steps, a test.
-base, large: sizes and batches for a pod slice or an eight-GPU host; planned, not run by us.
+demo: 15 minutes on two CPU cores (`max_minutes`; on a GPU `num_steps` comes first). tiny: two steps, for tests.
+base, large: networks and batches for a pod slice or an eight-GPU host; not run by us.
 """
 
 from ml_collections import ConfigDict
@@ -45,7 +45,7 @@ def get_config(variant: str = 'demo') -> ConfigDict:
     {
       'speech_encoder': '',
       'motion_codec': '',
-      'motion_transformer': '',  # to start from
+      'motion_transformer': '',  # optional: starting point
     }
   )
   return config

@@ -2,10 +2,10 @@ r"""Motion codec: appearance encoder, motion encoder, warper and plain decoder.
 
   python train.py --config configs/motion_codec.py:demo --workdir runs/demo/motion_codec
 
-No given networks.
+Needs no trained network.
 
-demo: 60 minutes on two CPU cores (`max_minutes`; a GPU reaches `num_steps` first). tiny: two steps, a test.
-base, large: sizes and batches for a pod slice or an eight-GPU host; planned, not run by us.
+demo: 60 minutes on two CPU cores (`max_minutes`; on a GPU `num_steps` comes first). tiny: two steps, for tests.
+base, large: networks and batches for a pod slice or an eight-GPU host; not run by us.
 """
 
 from ml_collections import ConfigDict
@@ -33,20 +33,19 @@ def get_config(variant: str = 'demo') -> ConfigDict:
   config.options = ConfigDict(
     {
       'image_size': common.IMAGE_SIZES[variant],
-      'with_truth': not common.is_big(variant),  # flow, occlusion and motion of the embedded world
-      'truth_rate': 0.5,  # how often motions come from the truth encoder instead of frames
-      'feature_weight': 1.0,  # of the picture of mouth and eyes alone
-      'hidden_weight': 0.5,  # of what of them the source does not show alone
-      'feature_flow_weight': 0.3,  # of their flow
-      'cycle_weight': 0.2
-      if common.is_big(variant)
-      else 0.0,  # of motion read off other people who were given it
-      'keep_motion': False,  # True: what makes m stays, tracks of later stages too
+      'with_truth': not common.is_big(variant),  # flow, occlusion and motion of the synthetic world
+      'truth_rate': 0.5,  # share of motions from the truth encoder instead of frames
+      'feature_weight': 1.0,  # weight of mouth and eyes
+      'hidden_weight': 0.5,  # weight of the parts of both that the source does not show
+      'feature_flow_weight': 0.3,  # weight of the flow of mouth and eyes
+      # Motion is given to another portrait and must be recovered from the result.
+      'cycle_weight': 0.2 if common.is_big(variant) else 0.0,
+      'keep_motion': False,  # True: keep phi_m and the truth networks fixed, so that motion tracks stay valid
     }
   )
   config.init = ConfigDict(
     {
-      'motion_codec': '',  # to start from
+      'motion_codec': '',  # optional: starting point
     }
   )
   common.add_critics(config, variant)

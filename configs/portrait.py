@@ -1,14 +1,14 @@
-r"""Portrait diffusion: the latent of a face from speech, around the face prior.
+r"""Portrait diffusion: a face latent from speech, around the face prior.
 
   python train.py --config configs/portrait.py:demo --workdir runs/demo/portrait \
     --config.init.speech_encoder=runs/demo/conre \
     --config.init.autoencoder=runs/demo/autoencoder \
     --config.init.face_prior=runs/demo/face_prior
 
-Given: speech encoder, autoencoder, and the face prior (computed on the way where that is missing).
+Needs: speech encoder, autoencoder. Without a face prior the stage computes mean and standard deviation itself.
 
-demo: 60 minutes on two CPU cores (`max_minutes`; a GPU reaches `num_steps` first). tiny: two steps, a test.
-base, large: sizes and batches for a pod slice or an eight-GPU host; planned, not run by us.
+demo: 60 minutes on two CPU cores (`max_minutes`; on a GPU `num_steps` comes first). tiny: two steps, for tests.
+base, large: networks and batches for a pod slice or an eight-GPU host; not run by us.
 """
 
 from ml_collections import ConfigDict
@@ -32,7 +32,7 @@ def get_config(variant: str = 'demo') -> ConfigDict:
   size = VARIANTS[variant][0]
   config.model = ConfigDict(
     {
-      # Patches of 4 latents: a body at 8x8 that a CPU can train, and a branch along the prior's directions.
+      # demo: patches of 4 x 4 latents, so that the body runs at 8 x 8, and a branch along the prior's directions.
       'portrait_unet': _DEMO_UNET if variant == 'demo' else size,
       'sample_adaptive_weighting': size,
     }
@@ -52,8 +52,8 @@ def get_config(variant: str = 'demo') -> ConfigDict:
       'speech_encoder': '',
       'autoencoder': '',
       'face_prior': '',
-      'portrait_unet': '',  # to start from
-      'sample_adaptive_weighting': '',  # to start from
+      'portrait_unet': '',  # optional: starting point
+      'sample_adaptive_weighting': '',  # optional: starting point
     }
   )
   config.lora = ConfigDict({'portrait_unet': ''})

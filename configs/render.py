@@ -1,4 +1,4 @@
-r"""End to end: warper, code transformer and HR decoder together.
+r"""Renderer, end to end: warper, code transformer and HR decoder together.
 
   python train.py --config configs/render.py:demo --workdir runs/demo/render \
     --config.init.codebook=runs/demo/codebook \
@@ -7,11 +7,11 @@ r"""End to end: warper, code transformer and HR decoder together.
     --config.init.code_transformer=runs/demo/code_transformer \
     --config.init.hr_decoder=runs/demo/code_transformer
 
-Given: codebook, autoencoder (portraits go through it, as they will when they are generated); starts from the
-motion codec, code transformer and HR decoder of earlier stages.
+Needs: codebook; autoencoder, because half of the portraits go through it, as at inference. Starts from the motion
+codec, code transformer and HR decoder of earlier stages.
 
-demo: 8 minutes on two CPU cores (`max_minutes`; a GPU reaches `num_steps` first). tiny: two steps, a test.
-base, large: sizes and batches for a pod slice or an eight-GPU host; planned, not run by us.
+demo: 8 minutes on two CPU cores (`max_minutes`; on a GPU `num_steps` comes first). tiny: two steps, for tests.
+base, large: networks and batches for a pod slice or an eight-GPU host; not run by us.
 """
 
 from ml_collections import ConfigDict
@@ -41,18 +41,18 @@ def get_config(variant: str = 'demo') -> ConfigDict:
   config.options = ConfigDict(
     {
       'image_size': common.IMAGE_SIZES[variant],
-      'with_truth': not common.is_big(variant),  # flow, occlusion and motion of the embedded world
-      'feature_weight': 1.0,  # of the picture of mouth and eyes alone
-      'hidden_weight': 0.5,  # of what of mouth and eyes the portrait does not show alone
+      'with_truth': not common.is_big(variant),  # flow, occlusion and motion of the synthetic world
+      'feature_weight': 1.0,  # weight of mouth and eyes
+      'hidden_weight': 0.5,  # weight of the parts of both that the portrait does not show
     }
   )
   config.init = ConfigDict(
     {
       'codebook': '',
       'autoencoder': '',
-      'motion_codec': '',  # to start from
-      'code_transformer': '',  # to start from
-      'hr_decoder': '',  # to start from
+      'motion_codec': '',  # optional: starting point
+      'code_transformer': '',  # optional: starting point
+      'hr_decoder': '',  # optional: starting point
     }
   )
   common.add_critics(config, variant)

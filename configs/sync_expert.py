@@ -1,11 +1,11 @@
-r"""Sync expert: does this mouth say this sound? (arXiv 2008.10010, SyncNet)
+r"""Sync expert: contrastive network of mouth and speech (arXiv 2008.10010, SyncNet).
 
   python train.py --config configs/sync_expert.py:demo --workdir runs/demo/sync_expert
 
-No given networks.
+Needs no trained network.
 
-demo: 3 minutes on two CPU cores (`max_minutes`; a GPU reaches `num_steps` first). tiny: two steps, a test.
-base, large: sizes and batches for a pod slice or an eight-GPU host; planned, not run by us.
+demo: 3 minutes on two CPU cores (`max_minutes`; on a GPU `num_steps` comes first). tiny: two steps, for tests.
+base, large: networks and batches for a pod slice or an eight-GPU host; not run by us.
 """
 
 from ml_collections import ConfigDict
@@ -31,12 +31,11 @@ def get_config(variant: str = 'demo') -> ConfigDict:
       'syncnet': size,
     }
   )
-  config.expert = (
-    'sync_expert'  # which of them learns; 'syncnet': SyncNet's own layout, on faces of 224 pixels
-  )
+  # The network to train; 'syncnet': SyncNet's published layout, on faces of 224 pixels.
+  config.expert = 'sync_expert'
   config.init = ConfigDict(
     {
-      'sync_expert': '',  # to start from
+      'sync_expert': '',  # optional: starting point
       'syncnet': '',
     }
   )

@@ -1,0 +1,19 @@
+"""MkDocs hook: fenced `math` blocks (LaTeX, as GitHub renders them) to MathML, so that no script is loaded."""
+
+from __future__ import annotations
+
+import re
+
+from latex2mathml import converter
+
+_BLOCK = re.compile(r'^```math\n(.*?)^```$', re.DOTALL | re.MULTILINE)
+
+
+def on_page_markdown(markdown: str, **_) -> str:
+  """Replaces every block in a page's Markdown."""
+  return _BLOCK.sub(lambda block: _to_mathml(block.group(1)), markdown)
+
+
+def _to_mathml(latex: str) -> str:
+  mathml = converter.convert(' '.join(latex.split()), display='block')
+  return f'<div class="equation">{mathml}</div>'
