@@ -40,10 +40,13 @@ def main(arguments: list[str]) -> None:
   # Imported late, so that --help is fast.
   import jax
 
-  from seetalk_jax import pipeline
-  from seetalk_jax.experiments import figure3
-  from seetalk_jax.metrics import evaluation, generated, recordings, report, retrieval, sheet, sync, worlds
-  from seetalk_jax.training import given
+  from seetalk_jax.evaluation import evaluation, generated, report, sheet
+  from seetalk_jax.evaluation.experiments import figure3
+  from seetalk_jax.evaluation.measures import sync
+  from seetalk_jax.evaluation.parts import recordings, retrieval
+  from seetalk_jax.evaluation.probes import worlds
+  from seetalk_jax.inference import pipeline
+  from seetalk_jax.training import initial_weights
 
   config = _CONFIG.value
   jax.config.update('jax_compilation_cache_dir', os.path.abspath(os.path.join(_WORKDIR.value, 'xla')))
@@ -64,14 +67,16 @@ def main(arguments: list[str]) -> None:
 
   towers = None
   if config.conre:
-    modules, frozen = given.load_given(dict.fromkeys(('speech_encoder', 'face_encoder'), config.conre))
+    modules, frozen = initial_weights.load_given(
+      dict.fromkeys(('speech_encoder', 'face_encoder'), config.conre)
+    )
     towers = retrieval.Towers(*(part for name in modules for part in (modules[name], frozen.params[name])))
   elif 'retrieval' in _ONLY.value:
     raise InputError('the part retrieval needs both towers: say where with --config.conre=WORKDIR')
   sync_judge = None
   judges = {name: config[name] for name in ('sync_expert', 'syncnet') if config.get(name)}
   if judges:
-    modules, frozen = given.load_given(judges)
+    modules, frozen = initial_weights.load_given(judges)
     name = next(iter(judges))
     sync_judge = sync.SyncJudge(modules[name], frozen.params[name])
   world = worlds.MeasuredEmbeddedWorld()

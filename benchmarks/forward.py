@@ -67,7 +67,7 @@ def wav2vec2() -> Pair:
   import torch
   import transformers
 
-  from seetalk_jax.models.wav2vec import Wav2Vec2
+  from seetalk_jax.models.speech.wav2vec import Wav2Vec2
 
   waveform = np.random.default_rng(0).standard_normal((1, SECONDS * SAMPLE_RATE_HZ)).astype(np.float32)
   reference = transformers.Wav2Vec2Model(transformers.Wav2Vec2Config()).eval()
@@ -79,7 +79,7 @@ def unet() -> Pair:
   import diffusers
   import torch
 
-  from seetalk_jax.models.unet import UNet2DCondition
+  from seetalk_jax.models.portrait.unet import UNet2DCondition
 
   reference = diffusers.UNet2DConditionModel(cross_attention_dim=768, attention_head_dim=8).eval()
   rng = np.random.default_rng(0)

@@ -12,8 +12,8 @@ import argparse
 import jax
 import jax.numpy as jnp
 
-from seetalk_jax import example_inputs
-from seetalk_jax.models import NETWORKS, blocks, registry
+from seetalk_jax.models import NETWORKS, example_inputs, registry
+from seetalk_jax.models.nn import blocks
 
 SIDES = {'tiny': 64, 'demo': 256, 'base': 512, 'large': 1024}
 # Network -> input of one call.

@@ -9,8 +9,8 @@ import tempfile
 import numpy as np
 
 from seetalk_jax.data import make_batches
-from seetalk_jax.data.synthetic import corpus, sketch
-from seetalk_jax.models import blocks
+from seetalk_jax.models.nn import blocks
+from seetalk_jax.synthetic import corpus, sketch
 from seetalk_jax.training import checkpoint, config_files, loop
 
 CONFIGS = pathlib.Path(__file__).resolve().parents[1] / 'configs'

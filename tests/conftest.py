@@ -7,7 +7,6 @@ import os
 import pathlib
 import platform
 import re
-import sys
 import tempfile
 import time
 
@@ -26,8 +25,6 @@ if not flags.FLAGS.is_parsed():
   flags.FLAGS.mark_as_parsed()
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-# tiny_release, toy_stage, golden_weights
-sys.path[:0] = [str(ROOT / 'tests' / folder) for folder in ('', 'training', 'convert')]
 
 KEPT_DAYS = 7  # of a compiled program
 

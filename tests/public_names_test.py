@@ -10,18 +10,17 @@ import dataclasses
 import json
 import pathlib
 import re
-import sys
 import tomllib
 
 import numpy as np
 import pytest
+import sounds
 
-sys.path.insert(0, str(pathlib.Path(__file__).parent / 'media'))
-import sounds  # noqa: E402
-import tiny_release  # noqa: E402
-
-import seetalk_jax  # noqa: E402
-from seetalk_jax import cli, pipeline, released  # noqa: E402
+import seetalk_jax
+from seetalk_jax.cli import main
+from seetalk_jax.inference import pipeline
+from seetalk_jax.releases import storage
+from seetalk_jax.testing import tiny_release
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 
@@ -145,7 +144,7 @@ def test_python_names():
 
 
 def parsers() -> dict[str, argparse.ArgumentParser]:
-  parser = cli.make_parser()
+  parser = main.make_parser()
   (commands,) = (action for action in parser._actions if isinstance(action, argparse._SubParsersAction))
   return {'': parser, **commands.choices}
 
@@ -175,7 +174,7 @@ def say(monkeypatch, tmp_path, capsys):
   sounds.write_sndfile('speech.wav', sounds.tone(0.3), 16_000)
 
   def run(*argv):
-    assert cli.main([*map(str, argv), '--json']) == 0
+    assert main.main([*map(str, argv), '--json']) == 0
     return json.loads(capsys.readouterr().out)
 
   return run
@@ -213,12 +212,12 @@ def test_json_of_info(say):
 
 
 def test_json_of_export(say, monkeypatch):
-  from seetalk_jax import described
+  from seetalk_jax.releases import network_spec
   from seetalk_jax.training import checkpoint
 
-  networks = released.load_networks(tiny_release.shared(), only=['sample_adaptive_weighting'])
+  networks = storage.load_networks(tiny_release.shared(), only=['sample_adaptive_weighting'])
   result = checkpoint.StageResult(
-    networks={name: described.describe(module) for name, module in networks.modules.items()},
+    networks={name: network_spec.describe(module) for name, module in networks.modules.items()},
     params=networks.params,
     collections={},
     statistics={'latent_scale': np.float32(0.25)},
@@ -267,8 +266,9 @@ def test_json_and_files_of_corpus(say):
 
 
 def test_json_and_files_of_prepare(say, monkeypatch):
-  from seetalk_jax.data.prepare import judge
-  from tests.data import green_faces
+  import green_faces
+
+  from seetalk_jax.prepare import clip_quality
 
   green_faces.use(monkeypatch)
   raw = pathlib.Path('raw/speaker')
@@ -286,7 +286,7 @@ def test_json_and_files_of_prepare(say, monkeypatch):
   same(clip, PREPARE_CLIP, 'report.json, clips')
   same(clip['quality'], PREPARE_QUALITY, 'report.json, quality of a clip')
   same(entries['rejected']['quality'], PREPARE_QUALITY, 'report.json, quality of a recording')
-  same(judge.REASONS, PREPARE_REASONS, 'report.json, reason')
+  same(clip_quality.REASONS, PREPARE_REASONS, 'report.json, reason')
   manifest = json.loads(pathlib.Path('out/corpus.json').read_text())
   same(manifest, CORPUS, 'corpus.json')
   (part,) = manifest['parts'].values()
@@ -294,7 +294,7 @@ def test_json_and_files_of_prepare(say, monkeypatch):
 
 
 def test_evaluation_report(tmp_path):
-  from seetalk_jax.metrics import report
+  from seetalk_jax.evaluation import report
 
   path = tmp_path / 'figures.json'
   report.write_json(str(path), [report.Figure('lips', 'one', 1.0)], report.about('demo', 2.0, {'seed': 0}))

@@ -11,7 +11,7 @@ import numpy as np
 
 from seetalk_jax.convert.rules import Rule, convolution
 from seetalk_jax.errors import CheckpointError
-from seetalk_jax.models.face_encoder import FaceEncoder
+from seetalk_jax.models.face.face_encoder import FaceEncoder
 
 FRESH = ()
 

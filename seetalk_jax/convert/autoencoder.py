@@ -9,7 +9,7 @@ from typing import Any
 from seetalk_jax.convert.rules import Rule, affine, convolution, linear, norm
 from seetalk_jax.convert.tensors import require
 from seetalk_jax.errors import CheckpointError
-from seetalk_jax.models.autoencoder import AutoencoderKL
+from seetalk_jax.models.portrait.autoencoder import AutoencoderKL
 
 FRESH = ()
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from seetalk_jax.convert.rules import Rule, affine, convolution, linear, norm
 from seetalk_jax.errors import CheckpointError
-from seetalk_jax.models.codeformer import CodeFormer
+from seetalk_jax.models.renderer.codeformer import CodeFormer
 
 FRESH = ()
 

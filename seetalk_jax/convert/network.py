@@ -10,10 +10,10 @@ from typing import Any, NamedTuple
 
 from flax import traverse_util
 
-from seetalk_jax import described
 from seetalk_jax.convert import rules, tensors
 from seetalk_jax.convert.kinds import KINDS
 from seetalk_jax.errors import InputError
+from seetalk_jax.releases import network_spec
 
 
 class Converted(NamedTuple):
@@ -49,7 +49,7 @@ def plan(kind: str, source: str | os.PathLike) -> Converted:
   home = importlib.import_module(f'seetalk_jax.convert.{home_name}')
   opened = tensors.open_tensors(source)
   module = home.build(tensors.read_config(source), opened.shapes, kind)
-  wanted = described.shapes_of(network, module)
+  wanted = network_spec.shapes_of(network, module)
   flat = rules.plan(opened, home.rules(module), wanted, home.FRESH)
   return Converted(network, module, traverse_util.unflatten_dict(flat, sep='/'), tuple(home.FRESH))
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from seetalk_jax.convert.rules import Rule, affine, convolution
 from seetalk_jax.errors import CheckpointError
-from seetalk_jax.models.perceptual import PerceptualTower, layout
+from seetalk_jax.models.critics.perceptual import PerceptualTower, layout
 
 FRESH = ()
 

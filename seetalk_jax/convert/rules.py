@@ -11,7 +11,7 @@ import numpy as np
 
 from seetalk_jax.convert.tensors import Tensors
 from seetalk_jax.errors import CheckpointError
-from seetalk_jax.tensor_file import LazyArray
+from seetalk_jax.releases.safetensors_writer import LazyArray
 
 
 def keep(array: np.ndarray) -> np.ndarray:

@@ -10,7 +10,7 @@ import numpy as np
 from seetalk_jax.convert.arcface import fold_bias, fold_scale
 from seetalk_jax.convert.rules import Rule, affine
 from seetalk_jax.errors import CheckpointError
-from seetalk_jax.models.syncnet import SyncNet
+from seetalk_jax.models.critics.syncnet import SyncNet
 
 FRESH = ()
 

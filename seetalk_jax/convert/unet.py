@@ -8,7 +8,7 @@ from typing import Any
 from seetalk_jax.convert.rules import Rule, affine, convolution, linear, norm
 from seetalk_jax.convert.tensors import require, unsupported
 from seetalk_jax.errors import CheckpointError
-from seetalk_jax.models.portrait_unet import PortraitUNet
+from seetalk_jax.models.portrait.portrait_unet import PortraitUNet
 
 # Where the voice enters, which the source does not know.
 FRESH = ('voice_proj/', 'voice_token/', 'token_proj/')

@@ -10,8 +10,8 @@ import numpy as np
 from seetalk_jax.convert.rules import Rule, affine, convolution, norm
 from seetalk_jax.convert.tensors import require, unsupported
 from seetalk_jax.errors import CheckpointError
-from seetalk_jax.models import vision_transformer
-from seetalk_jax.models.face_encoder import FaceEncoder
+from seetalk_jax.models.face import vision_transformer
+from seetalk_jax.models.face.face_encoder import FaceEncoder
 
 # From the class token to the embedding, which the source does not know.
 FRESH = ('to_embedding/',)

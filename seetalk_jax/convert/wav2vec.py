@@ -10,8 +10,8 @@ import numpy as np
 from seetalk_jax.convert.rules import Rule, affine, convolution, linear, norm
 from seetalk_jax.convert.tensors import require
 from seetalk_jax.errors import CheckpointError
-from seetalk_jax.models import wav2vec
-from seetalk_jax.models.speech_encoder import SpeechEncoder
+from seetalk_jax.models.speech import wav2vec
+from seetalk_jax.models.speech.speech_encoder import SpeechEncoder
 
 # Our layers around the body, which the source does not know; they start as training would start them.
 FRESH = ('body/layer_mix', 'to_token/', 'token_norm/', 'pool_score/', 'to_embedding/')

@@ -222,7 +222,7 @@ def make_batches(
 
 def augment_speech(waveform: np.ndarray, rng: np.random.Generator) -> np.ndarray:
   """The embedded world's changes of room, noise and level; timing and length stay."""
-  from seetalk_jax.data.synthetic import augment
+  from seetalk_jax.data import augment
 
   return augment.augment(waveform, rng)
 

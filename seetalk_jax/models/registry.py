@@ -9,25 +9,25 @@ from typing import Any
 
 from seetalk_jax.errors import ConfigError
 
-# Name -> (file here, class). The file holds the class's SIZES table: size -> fields.
+# Name -> (module in seetalk_jax.models, class). The module holds the class's SIZES table: size -> fields.
 NETWORKS = {
-  'speech_encoder': ('speech_encoder', 'SpeechEncoder'),
-  'face_encoder': ('face_encoder', 'FaceEncoder'),
-  'conre': ('conre', 'ConReHead'),
-  'autoencoder': ('autoencoder', 'AutoencoderKL'),
-  'portrait_unet': ('portrait_unet', 'PortraitUNet'),
-  'sample_adaptive_weighting': ('face_prior', 'SampleAdaptiveWeighting'),
-  'motion_codec': ('motion_codec', 'MotionCodec'),
-  'motion_transformer': ('motion_transformer', 'MotionTransformer'),
-  'lip_refiner': ('lip_refiner', 'LipRefiner'),
-  'sync_expert': ('sync_expert', 'SyncExpert'),
-  'codebook': ('codebook', 'Codebook'),
-  'code_transformer': ('code_transformer', 'CodeTransformer'),
-  'hr_decoder': ('hr_decoder', 'HRDecoder'),
-  'discriminator': ('discriminator', 'PatchDiscriminator'),
-  'codeformer': ('codeformer', 'CodeFormer'),
-  'syncnet': ('syncnet', 'SyncNet'),
-  'perceptual': ('perceptual', 'PerceptualTower'),
+  'speech_encoder': ('speech.speech_encoder', 'SpeechEncoder'),
+  'face_encoder': ('face.face_encoder', 'FaceEncoder'),
+  'conre': ('face.conre', 'ConReHead'),
+  'autoencoder': ('portrait.autoencoder', 'AutoencoderKL'),
+  'portrait_unet': ('portrait.portrait_unet', 'PortraitUNet'),
+  'sample_adaptive_weighting': ('portrait.face_prior', 'SampleAdaptiveWeighting'),
+  'motion_codec': ('motion.motion_codec', 'MotionCodec'),
+  'motion_transformer': ('motion.motion_transformer', 'MotionTransformer'),
+  'lip_refiner': ('motion.lip_refiner', 'LipRefiner'),
+  'sync_expert': ('critics.sync_expert', 'SyncExpert'),
+  'codebook': ('renderer.codebook', 'Codebook'),
+  'code_transformer': ('renderer.code_transformer', 'CodeTransformer'),
+  'hr_decoder': ('renderer.hr_decoder', 'HRDecoder'),
+  'discriminator': ('critics.discriminator', 'PatchDiscriminator'),
+  'codeformer': ('renderer.codeformer', 'CodeFormer'),
+  'syncnet': ('critics.syncnet', 'SyncNet'),
+  'perceptual': ('critics.perceptual', 'PerceptualTower'),
 }
 
 

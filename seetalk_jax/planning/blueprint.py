@@ -12,13 +12,13 @@ import optax
 from flax import linen as nn
 from jax.sharding import Mesh
 
-from seetalk_jax import example_inputs
 from seetalk_jax.errors import ConfigError
-from seetalk_jax.models import registry
+from seetalk_jax.models import example_inputs, registry
+from seetalk_jax.sharding import device_mesh
 from seetalk_jax.stages import base
-from seetalk_jax.training import lora, sharding
+from seetalk_jax.training import lora
 from seetalk_jax.training import state as state_lib
-from seetalk_jax.training.given import without
+from seetalk_jax.training.initial_weights import without
 
 PyTree = Any
 
@@ -41,7 +41,7 @@ class Blueprint:
 
   def shardings(self, mesh: Mesh) -> state_lib.TrainState:
     """Of the state, on this mesh (an abstract one will do)."""
-    return sharding.state_shardings(self.state, mesh)
+    return device_mesh.state_shardings(self.state, mesh)
 
 
 def make(config, size: str) -> Blueprint:
@@ -72,11 +72,11 @@ def make(config, size: str) -> Blueprint:
   for name in (*stage.frozen, *lora.adapted_by(stage)):
     side = getattr(stage, 'image_size', example_inputs.SIDE)
     variables = dict(_variables(name, networks[name], networks, side))
-    params[name] = sharding.unbox(variables.pop('params'))
+    params[name] = device_mesh.unbox(variables.pop('params'))
     if name in lora.adapted_by(stage):  # collections are trained along, in the state
       params[name] = without(params[name], stage.fresh[name])
     elif variables:
-      collections[name] = sharding.unbox(variables)
+      collections[name] = device_mesh.unbox(variables)
   frozen = base.Frozen(params=params, collections=collections, statistics=stage.statistics_spec())
   optimizer = state_lib.make_optimizer(stage, config.optimizer, config.get('unfreeze', ''))
   state = jax.eval_shape(

@@ -21,7 +21,8 @@ import jax.numpy as jnp
 from seetalk_jax import files
 from seetalk_jax.errors import ConfigError, InputError
 from seetalk_jax.planning import blueprint, collectives, compiled, memory_traffic
-from seetalk_jax.training import config_files, flops, lora, sharding
+from seetalk_jax.sharding import device_mesh
+from seetalk_jax.training import config_files, flops, lora
 from seetalk_jax.training import step as step_lib
 from seetalk_jax.training.chips import CHIPS
 
@@ -111,13 +112,13 @@ def make(
     InputError: an unknown topology, or an unknown version of libtpu.
   """
   generation, chip, devices = _devices(topology)
-  mesh = sharding.make_mesh(**config.mesh, devices=devices)
+  mesh = device_mesh.make_mesh(**config.mesh, devices=devices)
   say(f'mesh {dict(mesh.shape)} of {len(devices)} {generation} chips')
   plan = blueprint.make(config, size)
   shardings = plan.shardings(mesh)
-  state = _with_sharding(sharding.unbox(plan.state), shardings)
+  state = _with_sharding(device_mesh.unbox(plan.state), shardings)
   frozen = jax.tree.map(
-    lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=sharding.frozen_sharding(x.shape, mesh)),
+    lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=device_mesh.frozen_sharding(x.shape, mesh)),
     plan.frozen.replace(statistics={}),
   )
   pieces, batch_size = config.get('accumulate', 1), config.data.batch_size
@@ -127,7 +128,7 @@ def make(
       f'config.data.batch_size={batch_size} is no multiple of {split}, data x fsdp x accumulate on {topology}: '
       'make it one, or let mesh.tensor take more'
     )
-  rows = sharding.batch_sharding(mesh)
+  rows = device_mesh.batch_sharding(mesh)
   batch = {
     name: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=rows)
     for name, x in plan.stage.batch_spec(batch_size).items()

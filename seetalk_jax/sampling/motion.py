@@ -13,7 +13,7 @@ import numpy as np
 from seetalk_jax.constants import CONTROL_TRACKS, WINDOW_FRAMES
 from seetalk_jax.diffusion import guidance, objective, samplers
 from seetalk_jax.diffusion.schedule import Schedule
-from seetalk_jax.models.motion_transformer import MotionTransformer
+from seetalk_jax.models.motion.motion_transformer import MotionTransformer
 
 SCHEDULE = Schedule(kind='cosine')
 OVERLAP = 25  # frames shared by neighbouring windows

@@ -14,8 +14,8 @@ from seetalk_jax.diffusion import objective, samplers
 from seetalk_jax.diffusion.gaussian import linear_coordinates, linear_prediction
 from seetalk_jax.diffusion.guidance import guided
 from seetalk_jax.diffusion.schedule import Schedule
-from seetalk_jax.models.face_prior import FacePrior
-from seetalk_jax.models.portrait_unet import LinearGuess
+from seetalk_jax.models.portrait.face_prior import FacePrior
+from seetalk_jax.models.portrait.portrait_unet import LinearGuess
 
 # What released portrait networks were trained with.
 SCHEDULE = Schedule(kind='scaled_linear', num_steps=1000, zero_terminal_snr=True)

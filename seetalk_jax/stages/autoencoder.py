@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from seetalk_jax.models import blocks
+from seetalk_jax.models.nn import blocks
 from seetalk_jax.stages import base, losses
 
 

@@ -11,10 +11,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from seetalk_jax.models import blocks
-from seetalk_jax.models.codebook import straight_through_lookup
-from seetalk_jax.models.hr_decoder import from_codebook
-from seetalk_jax.models.motion_codec import warped_spec
+from seetalk_jax.models.motion.motion_codec import warped_spec
+from seetalk_jax.models.nn import blocks
+from seetalk_jax.models.renderer.codebook import straight_through_lookup
+from seetalk_jax.models.renderer.hr_decoder import from_codebook
 from seetalk_jax.stages import base, losses
 from seetalk_jax.stages.motion_codec import pair_spec
 

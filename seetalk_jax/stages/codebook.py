@@ -11,8 +11,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from seetalk_jax.models import blocks
-from seetalk_jax.models.codebook import STATE
+from seetalk_jax.models.nn import blocks
+from seetalk_jax.models.renderer.codebook import STATE
 from seetalk_jax.stages import base, critics, losses
 
 

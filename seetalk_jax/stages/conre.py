@@ -15,7 +15,7 @@ import numpy as np
 
 from seetalk_jax.constants import FPS, LIPS, MOTION_DIM, NUM_LIP_FIELDS, SAMPLE_RATE_HZ, SPEECH_FRAMES
 from seetalk_jax.errors import InputError
-from seetalk_jax.models import blocks
+from seetalk_jax.models.nn import blocks
 from seetalk_jax.stages import base, losses
 
 RECALL_AT = (1, 5, 10)

@@ -13,8 +13,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from seetalk_jax.errors import ConfigError
-from seetalk_jax.models import blocks
-from seetalk_jax.models.face_prior import FacePrior, PriorSums, finalize_prior, update_prior
+from seetalk_jax.models.nn import blocks
+from seetalk_jax.models.portrait.face_prior import FacePrior, PriorSums, finalize_prior, update_prior
 from seetalk_jax.stages import base
 
 

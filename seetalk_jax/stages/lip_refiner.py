@@ -22,8 +22,8 @@ from seetalk_jax.constants import (
   WINDOW_FRAMES,
 )
 from seetalk_jax.diffusion import guidance, samplers
-from seetalk_jax.models import blocks
-from seetalk_jax.models.mouth import boxes_around, crop_boxes, inside_boxes, mouth_place
+from seetalk_jax.models.motion.mouth import boxes_around, crop_boxes, inside_boxes, mouth_place
+from seetalk_jax.models.nn import blocks
 from seetalk_jax.sampling.motion import CLIP, SCHEDULE
 from seetalk_jax.stages import base, losses
 from seetalk_jax.stages.sync_expert import sync_loss

@@ -8,8 +8,8 @@ import jax
 import jax.numpy as jnp
 
 from seetalk_jax.constants import Part
-from seetalk_jax.models import blocks
-from seetalk_jax.models.canonical import FlowTruth
+from seetalk_jax.models.motion.canonical import FlowTruth
+from seetalk_jax.models.nn import blocks
 
 # Labels of picture cells as plain integers: the head is every label above BODY.
 BODY, EYE, MOUTH = int(Part.BODY), int(Part.EYE), int(Part.MOUTH)

@@ -26,8 +26,8 @@ from seetalk_jax.constants import (
 )
 from seetalk_jax.diffusion import objective, process
 from seetalk_jax.errors import ConfigError
-from seetalk_jax.models import blocks
-from seetalk_jax.models.motion_controls import style_code
+from seetalk_jax.models.motion.motion_controls import style_code
+from seetalk_jax.models.nn import blocks
 from seetalk_jax.sampling.motion import SCHEDULE
 from seetalk_jax.stages import base
 

@@ -12,8 +12,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from seetalk_jax.constants import LIPS, MOTION_DIM
-from seetalk_jax.models import blocks
-from seetalk_jax.models.canonical import match_canonical
+from seetalk_jax.models.motion.canonical import match_canonical
+from seetalk_jax.models.nn import blocks
 from seetalk_jax.stages import base, critics, losses
 
 # Parts of the codec that make m or read it: kept, where m must keep its meaning for M_diff and the lip subspace.

@@ -16,9 +16,14 @@ import numpy as np
 from seetalk_jax.constants import FPS
 from seetalk_jax.diffusion import objective, process
 from seetalk_jax.errors import ConfigError
-from seetalk_jax.models import blocks
-from seetalk_jax.models.face_prior import PriorSums, finalize_prior, projection_coefficient, update_prior
-from seetalk_jax.models.portrait_unet import LinearGuess
+from seetalk_jax.models.nn import blocks
+from seetalk_jax.models.portrait.face_prior import (
+  PriorSums,
+  finalize_prior,
+  projection_coefficient,
+  update_prior,
+)
+from seetalk_jax.models.portrait.portrait_unet import LinearGuess
 from seetalk_jax.sampling import portrait as sampling
 from seetalk_jax.stages import base
 from seetalk_jax.stages.face_prior import prior_statistics

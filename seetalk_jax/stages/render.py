@@ -11,9 +11,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from seetalk_jax.models import blocks
-from seetalk_jax.models.canonical import match_canonical
-from seetalk_jax.models.codebook import straight_through_lookup
+from seetalk_jax.models.motion.canonical import match_canonical
+from seetalk_jax.models.nn import blocks
+from seetalk_jax.models.renderer.codebook import straight_through_lookup
 from seetalk_jax.stages import base, critics, losses
 from seetalk_jax.stages.code_transformer import code_losses, init_renderer
 from seetalk_jax.stages.motion_codec import KEPT, head_mask, pair_spec, trainable_but

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 
 from seetalk_jax.constants import SYNC_FRAMES
 from seetalk_jax.errors import ConfigError
-from seetalk_jax.models import blocks
+from seetalk_jax.models.nn import blocks
 from seetalk_jax.stages import base
 
 # Network -> (view, entry of its pictures).

@@ -13,9 +13,10 @@ import numpy as np
 import orbax.checkpoint as ocp
 from flax import linen as nn
 
-from seetalk_jax import described, files, retired
+from seetalk_jax import files
 from seetalk_jax.constants import CHECKPOINTS_FOLDER, CONFIG_FILE, RESULT_FILE
 from seetalk_jax.errors import CheckpointError, ConfigError
+from seetalk_jax.releases import network_spec, retired
 from seetalk_jax.training.state import TrainState
 
 PyTree = Any
@@ -138,9 +139,9 @@ class Checkpoints:
 
   def _check(self, step: int, name: str, abstract: PyTree) -> None:
     saved = self._metadata(step, name) if name in self._found(step) else {}
-    described.compare_shapes(
-      described.shapes_in({name: saved}),
-      described.shapes_in({name: abstract}),
+    network_spec.compare_shapes(
+      network_spec.shapes_in({name: saved}),
+      network_spec.shapes_in({name: abstract}),
       where=f'{self._directory.parent} at step {step}',
       expected='this configuration',
       advice='use the configuration it was trained with, or another --workdir',
@@ -181,9 +182,9 @@ def check_same_shapes(name: str, have: PyTree, want: PyTree, where: str) -> None
   Raises:
     CheckpointError: see `described.compare_shapes`.
   """
-  described.compare_shapes(
-    described.shapes_in({name: have}),
-    described.shapes_in({name: want}),
+  network_spec.compare_shapes(
+    network_spec.shapes_in({name: have}),
+    network_spec.shapes_in({name: want}),
     where=where,
     expected='this configuration',
     advice=f'use a checkpoint with this size of {name}',
@@ -207,7 +208,7 @@ def write_config(
   path = pathlib.Path(workdir) / CONFIG_FILE
   content = {
     'config': json.loads(config.to_json_best_effort()),
-    'networks': {name: described.describe(module) for name, module in networks.items()},
+    'networks': {name: network_spec.describe(module) for name, module in networks.items()},
     **({'adapted': adapted} if adapted else {}),
   }
   begun = path.parent / CHECKPOINTS_FOLDER
@@ -258,7 +259,7 @@ class StageResult:
 
   def modules(self) -> dict[str, nn.Module]:
     """The networks as modules with the fields that they were trained with."""
-    return {name: described.build(name, entry, self.where) for name, entry in self.networks.items()}
+    return {name: network_spec.build(name, entry, self.where) for name, entry in self.networks.items()}
 
 
 def load_stage_result(workdir: str | pathlib.Path, step: int | None = None) -> StageResult:

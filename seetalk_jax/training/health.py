@@ -8,8 +8,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from seetalk_jax.training.by_path import path_of
-from seetalk_jax.training.outcome import NonFiniteError
+from seetalk_jax.training.path_rules import path_of
+from seetalk_jax.training.run_result import NonFiniteError
 
 PyTree = Any
 

@@ -10,8 +10,8 @@ from flax import linen as nn
 from jax.experimental import multihost_utils
 from jax.sharding import Mesh
 
+from seetalk_jax.sharding import device_mesh
 from seetalk_jax.stages import base
-from seetalk_jax.training import sharding
 from seetalk_jax.training import state as state_lib
 from seetalk_jax.training.metrics_writer import MetricsWriter
 from seetalk_jax.training.stage_data import StageData
@@ -40,8 +40,8 @@ def look(
   mine = (
     held_out if data.rows is None else [{k: v[data.rows] for k, v in batch.items()} for batch in held_out]
   )
-  batches = [sharding.put_batch(batch, mesh, data.rows, data.batch_size) for batch in mine]
-  with jax.set_mesh(mesh), nn.logical_axis_rules(sharding.flax_rules()):
+  batches = [device_mesh.put_batch(batch, mesh, data.rows, data.batch_size) for batch in mine]
+  with jax.set_mesh(mesh), nn.logical_axis_rules(device_mesh.flax_rules()):
     metrics = jax.device_get([evaluate(state, frozen, batch, np.int32(i)) for i, batch in enumerate(batches)])
   means = {name: float(np.mean([m[name] for m in metrics])) for name in metrics[0]}
   writer.scalars(step, means, prefix='held_out/')

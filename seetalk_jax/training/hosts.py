@@ -154,24 +154,3 @@ def local_rows(sharding: jax.sharding.Sharding, batch_size: int) -> np.ndarray:
   rows = np.arange(batch_size)
   indices = sharding.addressable_devices_indices_map((batch_size,)).values()
   return np.unique(np.concatenate([rows[index] for index in indices]))
-
-
-def mesh_devices(devices, sizes: tuple[int, int, int]) -> np.ndarray | None:
-  """Devices of several TPU slices in the shape `sizes` (data, fsdp, tensor): the slices lie along `data`, so that only
-  gradients' sums cross the data centre's network. None where there is one slice.
-
-  Raises:
-    ConfigError: `data` is no multiple of the number of slices.
-  """
-  slices = len({getattr(device, 'slice_index', 0) for device in devices})
-  if slices == 1:
-    return None
-  from jax.experimental import mesh_utils
-
-  data, fsdp, tensor = sizes
-  if data % slices:
-    raise ConfigError(
-      f'mesh data={data} fsdp={fsdp} tensor={tensor} over {slices} slices: let config.mesh.data be a multiple '
-      f'of {slices}, parameters would be gathered over the slow network'
-    )
-  return mesh_utils.create_hybrid_device_mesh((data // slices, fsdp, tensor), (slices, 1, 1), devices=devices)

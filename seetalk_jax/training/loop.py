@@ -12,6 +12,7 @@ import jax
 import numpy as np
 
 from seetalk_jax.errors import ConfigError
+from seetalk_jax.sharding import device_mesh
 from seetalk_jax.stages import base
 from seetalk_jax.training import (
   checkpoint,
@@ -20,14 +21,13 @@ from seetalk_jax.training import (
   held_out,
   hosts,
   lora,
-  sharding,
+  run_control,
   single_pass,
   throughput,
-  watch,
 )
 from seetalk_jax.training import state as state_lib
 from seetalk_jax.training import step as step_lib
-from seetalk_jax.training.given import (
+from seetalk_jax.training.initial_weights import (
   check_finished,
   complete,
   fresh_parts,
@@ -36,7 +36,7 @@ from seetalk_jax.training.given import (
   used_places,
 )
 from seetalk_jax.training.metrics_writer import MetricsWriter
-from seetalk_jax.training.outcome import Outcome
+from seetalk_jax.training.run_result import Outcome
 from seetalk_jax.training.stage_data import MakeBatches, StageData, close
 
 _STEPS_AHEAD = 2  # dispatched before their predecessors are done
@@ -80,15 +80,17 @@ def _train(config, workdir: pathlib.Path, make_batches: MakeBatches | None, dry_
   stage = lora.build_adapted_stage(config, given)
   check_finished(places, stage.frozen)
   frozen = frozen.replace(statistics=kept_statistics(stage, places, frozen.statistics))
-  mesh = sharding.make_mesh(**config.mesh)
+  mesh = device_mesh.make_mesh(**config.mesh)
   data = StageData(config, stage, make_batches, mesh)
   hosts.check_alike(config)
   saved = checkpoint.Checkpoints(
     workdir, config.keep_checkpoints, config.get('keep_every', 0), config.get('keep_best', '')
   )
-  with saved as checkpoints, watch.Signals() as signals:
+  with saved as checkpoints, run_control.Signals() as signals:
     if base.is_pass(stage) and dry_run:
-      watch.say(f'{stage.name} is one pass over {config.num_steps} batches: it compiles no training step')
+      run_control.say(
+        f'{stage.name} is one pass over {config.num_steps} batches: it compiles no training step'
+      )
       return Outcome(0, 0.0, 'dry run', None, {})
     if base.is_pass(stage):
       outcome = single_pass.run(config, workdir, stage, frozen, data, mesh, checkpoints, signals)
@@ -113,30 +115,30 @@ def _train_steps(config, workdir, stage, given, frozen, data, mesh, checkpoints,
     return state_lib.create_state(stage, optimizer, init_rng, frozen)
 
   boxed = jax.eval_shape(create, frozen)
-  shardings = sharding.state_shardings(boxed, mesh)
+  shardings = device_mesh.state_shardings(boxed, mesh)
   abstract = jax.tree.map(
-    lambda x, s: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=s), sharding.unbox(boxed), shardings
+    lambda x, s: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=s), device_mesh.unbox(boxed), shardings
   )
 
   # ---------------------------------------------------------------- first state, or the latest checkpoint
   if checkpoints.latest is not None:
     state, meta = checkpoints.restore(abstract)
-    watch.say(f'resumed {workdir} at step {int(state.step)}')
+    run_control.say(f'resumed {workdir} at step {int(state.step)}')
   else:
     # Random numbers for hundreds of arrays compile slowly and run once: nothing is optimised for them.
     quick = {'xla_backend_optimization_level': 0} if jax.default_backend() == 'cpu' else None
-    first = jax.jit(lambda f: sharding.unbox(create(f)), out_shardings=shardings, compiler_options=quick)
+    first = jax.jit(lambda f: device_mesh.unbox(create(f)), out_shardings=shardings, compiler_options=quick)
     state = first(frozen)
     state = _start_from(state, stage, given, frozen, shardings, config)
     meta = {'seconds': 0.0, 'data_index': 0}
   if jax.process_index() == 0:
     checkpoint.write_config(workdir, config, stage.networks, lora.describe(stage, frozen))
-  bases = sharding.put_frozen({name: frozen.params[name] for name in lora.adapted_by(stage)}, mesh)
-  frozen = sharding.put_frozen(frozen.replace(statistics={}, **_only(frozen, stage.frozen)), mesh)
+  bases = device_mesh.put_frozen({name: frozen.params[name] for name in lora.adapted_by(stage)}, mesh)
+  frozen = device_mesh.put_frozen(frozen.replace(statistics={}, **_only(frozen, stage.frozen)), mesh)
   start = int(state.step)
-  clock = watch.Clock(meta['seconds'], config)
+  clock = run_control.Clock(meta['seconds'], config)
   counts = {name: sum(x.size for x in jax.tree.leaves(tree)) for name, tree in state.params.items()}
-  watch.say('parameters: ' + ', '.join(f'{name} {n / 1e6:.2f} M' for name, n in counts.items()))
+  run_control.say('parameters: ' + ', '.join(f'{name} {n / 1e6:.2f} M' for name, n in counts.items()))
 
   # ---------------------------------------------------------------- data, compiled step
   spec = stage.batch_spec(data.batch_size)
@@ -158,12 +160,15 @@ def _train_steps(config, workdir, stage, given, frozen, data, mesh, checkpoints,
     batch = next(batches)
     waited += time.monotonic() - began
     batch = {name: batch[name] for name in (batch if cached else spec)}
-    return sharding.put_batch(batch, mesh, data.rows, data.batch_size)
+    return device_mesh.put_batch(batch, mesh, data.rows, data.batch_size)
 
   evaluate = jax.jit(lambda *args: step_lib.eval_step(stage, root, *args))
   step_fn, recent, means, bad_names = None, [], {}, []
-  best, profile = config.get('keep_best', ''), watch.Profile(workdir)
-  with MetricsWriter(workdir, start, jax.process_index() == 0) as writer, watch.Bar(config, start) as bar:
+  best, profile = config.get('keep_best', ''), run_control.Profile(workdir)
+  with (
+    MetricsWriter(workdir, start, jax.process_index() == 0) as writer,
+    run_control.Bar(config, start) as bar,
+  ):
 
     def check_and_log(step):
       nonlocal recent, means, waited
@@ -189,7 +194,7 @@ def _train_steps(config, workdir, stage, given, frozen, data, mesh, checkpoints,
     # -------------------------------------------------------------- loop: log, save, sample, batch, step
     step = start
     while True:
-      reason = watch.reason_to_stop(clock, signals, step)
+      reason = run_control.reason_to_stop(clock, signals, step)
       if reason or (step > start and step % config.log_every == 0):
         check_and_log(step)
       looks = step > start and (step % config.sample_every == 0 or reason in ('num_steps', 'max_minutes'))
@@ -204,14 +209,14 @@ def _train_steps(config, workdir, stage, given, frozen, data, mesh, checkpoints,
       if step > start and step % config.log_every == 0:
         profile.look()
       batch = draw()
-      progress = sharding.put_scalar(clock.progress(step), mesh)
+      progress = device_mesh.put_scalar(clock.progress(step), mesh)
       if step_fn is None:
         with clock.paused():
           step_fn = step_lib.compile_step(
             stage, optimizer, config.optimizer, root, mesh, shardings, state, frozen, batch, pieces
           )
         bad_names = health.names(batch, state.params, state.params)
-        watch.say(f'step compiled, {throughput.describe(step_fn, jax.device_count())}')
+        run_control.say(f'step compiled, {throughput.describe(step_fn, jax.device_count())}')
         if dry_run:
           close(batches)
           return Outcome(step, 0.0, 'dry run', None, {})
@@ -255,7 +260,7 @@ def _start_from(state, stage, given, frozen, shardings, config):
     if name in frozen.collections and name in state.collections:
       parts['collections'][name] = jax.device_put(frozen.collections[name], shardings.collections[name])
     added = f', its {", ".join(new)} anew' if new else ''
-    watch.say(f'{name} starts from {config.init[name]}{added}')
+    run_control.say(f'{name} starts from {config.init[name]}{added}')
   return state.replace(**parts)
 
 

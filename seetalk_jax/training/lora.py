@@ -22,9 +22,10 @@ from flax import linen as nn
 from flax import traverse_util
 
 from seetalk_jax.errors import CheckpointError, ConfigError
+from seetalk_jax.sharding import device_mesh
 from seetalk_jax.stages import base
-from seetalk_jax.training import checkpoint, sharding
-from seetalk_jax.training.given import complete, fresh_parts, load_given
+from seetalk_jax.training import checkpoint
+from seetalk_jax.training.initial_weights import complete, fresh_parts, load_given
 from seetalk_jax.training.state import key_for
 
 PyTree = Any
@@ -151,7 +152,7 @@ class AdaptedStage:
     params = dict(params)
     for name, options in self.adapted.items():
       given, full, where = frozen.params[name], params[name], self.places[name]
-      plain = sharding.unbox(full)
+      plain = device_mesh.unbox(full)
       checkpoint.check_same_shapes(name, complete(given, plain, self.fresh[name]), plain, where)
       params[name] = start(key_for(rng, name), full, given, options)
       if not any(path.endswith(_A) for path in traverse_util.flatten_dict(params[name], sep='/')):

@@ -5,10 +5,11 @@ from __future__ import annotations
 import jax
 import numpy as np
 
-from seetalk_jax.training import checkpoint, sharding, watch
+from seetalk_jax.sharding import device_mesh
+from seetalk_jax.training import checkpoint, run_control
 from seetalk_jax.training import state as state_lib
 from seetalk_jax.training.metrics_writer import MetricsWriter
-from seetalk_jax.training.outcome import NonFiniteError, Outcome
+from seetalk_jax.training.run_result import NonFiniteError, Outcome
 from seetalk_jax.training.stage_data import close
 
 
@@ -17,17 +18,17 @@ def run(config, workdir, stage, frozen, data, mesh, checkpoints, signals) -> Out
   if jax.process_index() == 0:
     checkpoint.write_config(workdir, config, stage.networks)
   statistics = dict(frozen.statistics)
-  frozen = sharding.put_frozen(frozen, mesh)
+  frozen = device_mesh.put_frozen(frozen, mesh)
   spec = stage.batch_spec(data.batch_size)
-  clock = watch.Clock(0.0, config)
-  everywhere = sharding.replicated(mesh)  # so that every process can read the sums
+  clock = run_control.Clock(0.0, config)
+  everywhere = device_mesh.replicated(mesh)  # so that every process can read the sums
   update = jax.jit(stage.update, donate_argnums=0, out_shardings=everywhere)
   accumulator = jax.jit(stage.start, out_shardings=everywhere)(frozen)
   step, batches = 0, data.train(start_index=0)
-  with watch.Bar(config, 0) as bar:
-    while not (reason := watch.reason_to_stop(clock, signals, step)):
+  with run_control.Bar(config, 0) as bar:
+    while not (reason := run_control.reason_to_stop(clock, signals, step)):
       batch = next(batches)
-      batch = sharding.put_batch({name: batch[name] for name in spec}, mesh, data.rows, data.batch_size)
+      batch = device_mesh.put_batch({name: batch[name] for name in spec}, mesh, data.rows, data.batch_size)
       accumulator = update(accumulator, frozen, batch)
       step += 1
       bar.advance()

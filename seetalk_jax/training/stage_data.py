@@ -10,7 +10,8 @@ import jax
 import numpy as np
 
 from seetalk_jax.errors import ConfigError
-from seetalk_jax.training import hosts, sharding
+from seetalk_jax.sharding import device_mesh
+from seetalk_jax.training import hosts
 
 MakeBatches = Callable[..., Iterator[dict[str, np.ndarray]]]
 
@@ -34,7 +35,7 @@ class StageData:
       raise ConfigError(
         f'config.data.batch_size={batch_size} is no multiple of {pieces}, data x fsdp x accumulate: make it one'
       )
-    rows = hosts.local_rows(sharding.batch_sharding(mesh), batch_size)
+    rows = hosts.local_rows(device_mesh.batch_sharding(mesh), batch_size)
     self.rows = None if jax.process_count() == 1 else rows
     self._config = config
     directories = [str(pathlib.Path(config.data_root) / name) for name in config.data.corpora]

@@ -11,8 +11,9 @@ import jax.numpy as jnp
 import optax
 from flax import struct
 
+from seetalk_jax.sharding import device_mesh
 from seetalk_jax.stages.base import Frozen, Stage
-from seetalk_jax.training import by_path, sharding, unfreeze
+from seetalk_jax.training import path_rules, unfreeze
 
 PyTree = Any
 
@@ -66,7 +67,7 @@ def make_optimizer(
     return jax.tree.map(lambda p: p.ndim >= 2, params)
 
   def untouched(params):
-    flags = jax.tree.leaves(stage.trainable(sharding.unbox(params)))
+    flags = jax.tree.leaves(stage.trainable(device_mesh.unbox(params)))
     return jax.tree.unflatten(jax.tree.structure(params), [not flag for flag in flags])
 
   adamw = optax.chain(
@@ -83,14 +84,14 @@ def make_optimizer(
 
 def _scaled(spec: str) -> list[optax.GradientTransformation]:
   """What multiplies the updates of parts by factors of their own; nothing for an empty spec."""
-  factors = by_path.parse(
+  factors = path_rules.parse(
     spec, 'optimizer.rates', _factor, "'NETWORK/PATH=FACTOR, ...', with factors of 0 or more"
   )
   if not factors:
     return []
 
   def tree(params):
-    return by_path.leaves(sharding.unbox(params), factors, 1.0, 'optimizer.rates')
+    return path_rules.leaves(device_mesh.unbox(params), factors, 1.0, 'optimizer.rates')
 
   def init(params):
     tree(params)

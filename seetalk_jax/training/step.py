@@ -11,8 +11,9 @@ import optax
 from flax import linen as nn
 from jax.sharding import Mesh
 
+from seetalk_jax.sharding import device_mesh
 from seetalk_jax.stages.base import Batch, Frozen, Metrics, Stage
-from seetalk_jax.training import flops, health, sharding
+from seetalk_jax.training import flops, health
 from seetalk_jax.training.state import TrainState, ema_decay, learning_rate, rng_for
 
 PyTree = Any
@@ -141,11 +142,11 @@ def lower_step(
   """
 
   def step(state, frozen, batch, progress):
-    with nn.logical_axis_rules(sharding.flax_rules()):
+    with nn.logical_axis_rules(device_mesh.flax_rules()):
       return train_step(stage, optimizer, options, root, state, frozen, batch, progress, pieces)
 
-  jitted = jax.jit(step, donate_argnums=0, out_shardings=(shardings, sharding.replicated(mesh)))
-  progress = jax.ShapeDtypeStruct((), jnp.float32, sharding=sharding.replicated(mesh))
+  jitted = jax.jit(step, donate_argnums=0, out_shardings=(shardings, device_mesh.replicated(mesh)))
+  progress = jax.ShapeDtypeStruct((), jnp.float32, sharding=device_mesh.replicated(mesh))
   with jax.set_mesh(mesh):
     traced = jitted.trace(state, frozen, batch, progress)
     return traced.lower(), flops.count(traced.jaxpr)

@@ -9,7 +9,8 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from seetalk_jax.training import by_path, sharding
+from seetalk_jax.sharding import device_mesh
+from seetalk_jax.training import path_rules
 
 PyTree = Any
 
@@ -28,7 +29,7 @@ def parse(spec: str) -> dict[str, int]:
       raise ValueError
     return step
 
-  return by_path.parse(spec, 'unfreeze', read, "'NETWORK/PATH=STEP, ...', with -1 for never")
+  return path_rules.parse(spec, 'unfreeze', read, "'NETWORK/PATH=STEP, ...', with -1 for never")
 
 
 def first_steps(params: PyTree, steps: Mapping[str, int], fresh: Collection[str] = ()) -> PyTree:
@@ -41,7 +42,7 @@ def first_steps(params: PyTree, steps: Mapping[str, int], fresh: Collection[str]
   Raises:
     ConfigError: a prefix that no path begins with.
   """
-  return by_path.leaves(params, steps, 0, 'unfreeze', fresh)
+  return path_rules.leaves(params, steps, 0, 'unfreeze', fresh)
 
 
 def staged(
@@ -61,7 +62,7 @@ def staged(
   optimizer = optax.with_extra_args_support(optimizer)
 
   def init(params):
-    first_steps(sharding.unbox(params), steps, fresh)
+    first_steps(device_mesh.unbox(params), steps, fresh)
     return optimizer.init(params)
 
   def update(gradients, state, params, *, step: jax.Array, **extra):

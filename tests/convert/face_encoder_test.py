@@ -9,8 +9,9 @@ import pytest
 from in_memory import convert
 from safetensors.numpy import save_file
 
-from seetalk_jax import cli, released
+from seetalk_jax.cli import main
 from seetalk_jax.errors import CheckpointError
+from seetalk_jax.releases import storage
 
 # channels and blocks per stage, side of the last map, width of the embedding
 IRESNETS = {
@@ -88,10 +89,10 @@ def vit_source(folder, **changes):
 def test_an_iresnet_becomes_a_release(tmp_path, capsys):
   tensors = iresnet_source(tmp_path / 'arcface')
   target = tmp_path / 'released'
-  assert cli.main(['convert', 'arcface', str(tmp_path / 'arcface'), str(target), '--json']) == 0
+  assert main.main(['convert', 'arcface', str(tmp_path / 'arcface'), str(target), '--json']) == 0
   told = json.loads(capsys.readouterr().out)
   assert told['network'] == 'face_encoder' and told['fresh'] == [] and told['licence'].startswith('unknown')
-  networks = released.load_networks(target)
+  networks = storage.load_networks(target)
   module, params = networks.modules['face_encoder'], networks.params['face_encoder']
   assert module.norm == 'frozen' and module.image_size == 32 and module.embedding_dim == 24
   assert module.channels == (8, 16, 24, 32) and module.blocks == (1, 1, 1, 1)
@@ -143,14 +144,14 @@ def test_what_is_no_iresnet_is_named(tmp_path, name, value, message):
 def test_a_vit_becomes_a_release_that_training_completes(tmp_path, capsys):
   tensors = vit_source(tmp_path / 'vit')
   target = tmp_path / 'released'
-  assert cli.main(['convert', 'vit', str(tmp_path / 'vit'), str(target), '--json']) == 0
+  assert main.main(['convert', 'vit', str(tmp_path / 'vit'), str(target), '--json']) == 0
   told = json.loads(capsys.readouterr().out)
   assert told['fresh'] == ['to_embedding/']
   used = {name: value for name, value in tensors.items() if name.startswith('vit.')}
   assert told['parameters'] == sum(value.size for value in used.values())
   with pytest.raises(CheckpointError, match='to_embedding/ are not trained yet'):
-    released.load_networks(target)
-  params = released.load_networks(target, unfinished=True).params['face_encoder']
+    storage.load_networks(target)
+  params = storage.load_networks(target, unfinished=True).params['face_encoder']
   query = tensors['vit.encoder.layer.0.attention.attention.query.weight']
   np.testing.assert_array_equal(params['layers_0']['attention']['to_q']['kernel'], query.T)
 

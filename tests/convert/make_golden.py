@@ -17,7 +17,7 @@ import numpy as np
 import torch
 
 HERE = pathlib.Path(__file__).parent
-sys.path.insert(0, str(HERE))
+sys.path.insert(0, str(HERE.parent / 'helpers'))
 import golden_weights  # noqa: E402
 
 

@@ -10,12 +10,12 @@ from safetensors.numpy import save_file
 from seetalk_jax.convert import network
 from seetalk_jax.convert import perceptual as kind
 from seetalk_jax.errors import CheckpointError
-from seetalk_jax.models.perceptual import PerceptualTower
+from seetalk_jax.models.critics.perceptual import PerceptualTower
 
 
 def source(folder, architecture='alex', calibrated=True, width=0.125):
   """Random weights of a narrow tower under LPIPS's or torchvision's names."""
-  from seetalk_jax.models.perceptual import layout
+  from seetalk_jax.models.critics.perceptual import layout
 
   rng = np.random.default_rng(0)
   layers, taps = layout(architecture)

@@ -1,22 +1,18 @@
 """Conversion accounts for every tensor, and says in one line which one does not fit."""
 
 import json
-import pathlib
-import sys
 
 import numpy as np
 import pytest
 from in_memory import convert, read_all
 from safetensors.numpy import save_file
+from sources import autoencoder_source
 
-from seetalk_jax import cli, released
+from seetalk_jax.cli import main
 from seetalk_jax.convert.rules import Rule, affine, convolution, linear, plan
 from seetalk_jax.convert.tensors import open_tensors
 from seetalk_jax.errors import CheckpointError
-
-sys.path.insert(0, str(pathlib.Path(__file__).parent))
-
-from sources import autoencoder_source  # noqa: E402
+from seetalk_jax.releases import storage
 
 RULES = [
   *affine(r'layers\.(\d+)\.fc', 'layers_{0}/fc'),
@@ -97,7 +93,7 @@ def test_bad_sources_are_one_line(tmp_path, capsys, content, message):
     path.mkdir()
   elif content is not None:
     path.write_bytes(content)
-  assert cli.main(['convert', 'sd-vae', str(path), str(tmp_path / 'out')]) == 2
+  assert main.main(['convert', 'sd-vae', str(path), str(tmp_path / 'out')]) == 2
   error = capsys.readouterr().err
   assert error.startswith('error: ') and error.count('\n') == 1 and message in error
   assert not (tmp_path / 'out').exists()
@@ -106,15 +102,15 @@ def test_bad_sources_are_one_line(tmp_path, capsys, content, message):
 def test_the_command_writes_a_release(tmp_path, capsys):
   tensors = autoencoder_source(tmp_path / 'vae')
   target = tmp_path / 'released'
-  assert cli.main(['convert', 'sd-vae', str(tmp_path / 'vae'), str(target), '--json']) == 0
+  assert main.main(['convert', 'sd-vae', str(tmp_path / 'vae'), str(target), '--json']) == 0
   told = json.loads(capsys.readouterr().out)
   assert told['licence'] == 'openrail' and told['fresh'] == []
   assert told['parameters'] == sum(value.size for value in tensors.values())
-  networks = released.load_networks(target)
+  networks = storage.load_networks(target)
   kernel = networks.params['autoencoder']['encoder']['conv_in']['kernel']
   np.testing.assert_array_equal(kernel, np.moveaxis(tensors['encoder.conv_in.weight'], (0, 1), (3, 2)))
   assert networks.info['networks']['autoencoder']['licence'] == 'openrail'
-  assert cli.main(['convert', 'sd-vae', str(tmp_path / 'vae'), str(target)]) == 2
+  assert main.main(['convert', 'sd-vae', str(tmp_path / 'vae'), str(target)]) == 2
   assert 'the release exists' in capsys.readouterr().err
 
 

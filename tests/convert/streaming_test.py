@@ -1,7 +1,5 @@
 """Large networks are converted tensor by tensor: what does not fit is said before anything is written."""
 
-import pathlib
-import sys
 import tracemalloc
 
 import numpy as np
@@ -9,14 +7,12 @@ import pytest
 from flax import traverse_util
 from in_memory import convert
 from safetensors.numpy import load_file, save_file
+from sources import autoencoder_source
 
-from seetalk_jax import cli, released
+from seetalk_jax.cli import main
 from seetalk_jax.convert import network, tensors
-from seetalk_jax.tensor_file import LazyArray
-
-sys.path.insert(0, str(pathlib.Path(__file__).parent))
-
-from sources import autoencoder_source  # noqa: E402
+from seetalk_jax.releases import storage
+from seetalk_jax.releases.safetensors_writer import LazyArray
 
 FILE = 'diffusion_pytorch_model.safetensors'
 
@@ -61,7 +57,7 @@ def test_a_plan_reads_nothing_until_asked(tmp_path, reads):
 def test_names_and_shapes_are_checked_before_anything_is_read(tmp_path, capsys, reads, changes, message):
   found = {**autoencoder_source(tmp_path / 'vae'), **changes}
   save_file({name: array for name, array in found.items() if array is not None}, tmp_path / 'vae' / FILE)
-  assert cli.main(['convert', 'sd-vae', str(tmp_path / 'vae'), str(tmp_path / 'out')]) == 2
+  assert main.main(['convert', 'sd-vae', str(tmp_path / 'vae'), str(tmp_path / 'out')]) == 2
   assert message in capsys.readouterr().err and not reads
   assert [path.name for path in tmp_path.iterdir()] == ['vae']
 
@@ -71,7 +67,7 @@ def test_values_are_checked_on_the_way_and_leave_nothing(tmp_path, capsys, reads
   found = autoencoder_source(tmp_path / 'vae')
   found['quant_conv.bias'][0] = value
   save_file(found, tmp_path / 'vae' / FILE)
-  assert cli.main(['convert', 'sd-vae', str(tmp_path / 'vae'), str(tmp_path / 'out'), *options]) == 2
+  assert main.main(['convert', 'sd-vae', str(tmp_path / 'vae'), str(tmp_path / 'out'), *options]) == 2
   error = capsys.readouterr().err
   assert 'autoencoder/quant/bias' in error and error.count('\n') == 1 and reads
   assert [path.name for path in tmp_path.iterdir()] == ['vae']
@@ -85,11 +81,11 @@ def test_converting_takes_the_memory_of_few_tensors(tmp_path):
   kernel = np.moveaxis(sources['encoder.mid_block.resnets.0.conv1.weight'], (0, 1), (3, 2))
   del sources
   tracemalloc.start()
-  assert cli.main(['convert', 'sd-vae', str(tmp_path / 'vae'), str(tmp_path / 'out'), '--quiet']) == 0
+  assert main.main(['convert', 'sd-vae', str(tmp_path / 'vae'), str(tmp_path / 'out'), '--quiet']) == 0
   peak = tracemalloc.get_traced_memory()[1]
   tracemalloc.stop()
   # Found: 30 MiB, twice the largest tensor (as it is read, and as it is written); the source has 212 MiB.
   assert peak < 3 * largest
   written = load_file(tmp_path / 'out' / 'autoencoder.safetensors')
   np.testing.assert_array_equal(written['encoder/mid_block_resnets_0/conv1/kernel'], kernel)
-  assert released.verify(tmp_path / 'out') == {}
+  assert storage.verify(tmp_path / 'out') == {}

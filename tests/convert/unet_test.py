@@ -9,7 +9,8 @@ import pytest
 from in_memory import convert
 
 from seetalk_jax.convert.unet import FRESH
-from seetalk_jax.models import blocks, registry
+from seetalk_jax.models import registry
+from seetalk_jax.models.nn import blocks
 
 SMALL = dict(block_out_channels=(32, 64), layers_per_block=1, norm_num_groups=8, cross_attention_dim=24)
 CASES = {

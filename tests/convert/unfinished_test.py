@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 from flax import traverse_util
 
-from seetalk_jax import example_inputs, released
 from seetalk_jax.errors import CheckpointError
-from seetalk_jax.models import blocks, registry
-from seetalk_jax.training import given
+from seetalk_jax.models import example_inputs, registry
+from seetalk_jax.models.nn import blocks
+from seetalk_jax.releases import storage
+from seetalk_jax.training import initial_weights
 
 FRESH = ('voice_proj/', 'token_proj/')
 
@@ -28,7 +29,7 @@ def unfinished(tmp_path_factory):
   }
   folder = tmp_path_factory.mktemp('release') / 'unet'
   notes = {'networks': {'portrait_unet': {'fresh': list(FRESH)}}}
-  released.save_release(
+  storage.save_release(
     folder,
     {'portrait_unet': (module, traverse_util.unflatten_dict(flat, sep='/'))},
     provenance=notes,
@@ -40,18 +41,20 @@ def unfinished(tmp_path_factory):
 def test_inference_refuses_it(unfinished):
   _, _, folder = unfinished
   with pytest.raises(CheckpointError, match=r'token_proj/ are not trained yet.*config\.init\.portrait_unet'):
-    released.load_networks(folder)
+    storage.load_networks(folder)
   with pytest.raises(CheckpointError, match='train it first'):
-    given.check_finished({'portrait_unet': str(folder)}, ['portrait_unet', 'speech_encoder'])
+    initial_weights.check_finished({'portrait_unet': str(folder)}, ['portrait_unet', 'speech_encoder'])
 
 
 def test_training_starts_from_it(unfinished):
   module, params, folder = unfinished
-  modules, frozen = given.load_given({'portrait_unet': str(folder)})
+  modules, frozen = initial_weights.load_given({'portrait_unet': str(folder)})
   assert modules['portrait_unet'] == module
-  parts = given.fresh_parts(str(folder), 'portrait_unet')
+  parts = initial_weights.fresh_parts(str(folder), 'portrait_unet')
   other = jax.tree.map(lambda a: a + 1, params)
-  whole = traverse_util.flatten_dict(given.complete(frozen.params['portrait_unet'], other, parts), sep='/')
+  whole = traverse_util.flatten_dict(
+    initial_weights.complete(frozen.params['portrait_unet'], other, parts), sep='/'
+  )
   for key, value in traverse_util.flatten_dict(params, sep='/').items():
     np.testing.assert_array_equal(whole[key], value + 1 if key.startswith(FRESH) else value)
 
@@ -61,8 +64,8 @@ def test_only_what_is_named_may_be_missing(unfinished, tmp_path):
   flat = traverse_util.flatten_dict(params, sep='/')
   del flat['conv_in/kernel']
   with pytest.raises(ValueError, match='conv_in/kernel'):
-    released.save_release(
+    storage.save_release(
       tmp_path / 'r', {'portrait_unet': (module, traverse_util.unflatten_dict(flat, sep='/'))}
     )
-  lacking = given.complete(traverse_util.unflatten_dict(flat, sep='/'), params, FRESH)
+  lacking = initial_weights.complete(traverse_util.unflatten_dict(flat, sep='/'), params, FRESH)
   assert 'kernel' not in lacking['conv_in']

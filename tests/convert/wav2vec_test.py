@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from in_memory import convert
 
-from seetalk_jax.models.wav2vec import num_states
+from seetalk_jax.models.speech.wav2vec import num_states
 
 pytestmark = pytest.mark.parity
 
@@ -60,8 +60,8 @@ def pair(request, tmp_path_factory):
 
 
 def our_states(module, params):
-  from seetalk_jax.models.speech_encoder import WAVEFORM_FIELDS
-  from seetalk_jax.models.wav2vec import Wav2Vec2
+  from seetalk_jax.models.speech.speech_encoder import WAVEFORM_FIELDS
+  from seetalk_jax.models.speech.wav2vec import Wav2Vec2
 
   encoder = Wav2Vec2(**{name: getattr(module, name) for name in WAVEFORM_FIELDS})
   return jax.jit(lambda wave, valid: encoder.apply({'params': params['body']['encoder']}, wave, valid))

@@ -5,8 +5,8 @@ import pytest
 
 from seetalk_jax import constants
 from seetalk_jax.data import pipeline, schema, sources, transforms
-from seetalk_jax.data.synthetic import corpus, sketch, source
 from seetalk_jax.errors import InputError
+from seetalk_jax.synthetic import corpus, sketch, source
 
 SIZE = 32
 

@@ -5,8 +5,8 @@ import pytest
 from flax import serialization
 
 from seetalk_jax.data import schema
-from seetalk_jax.data.synthetic import sketch, source
 from seetalk_jax.errors import InputError
+from seetalk_jax.synthetic import sketch, source
 
 
 @pytest.fixture(scope='module')

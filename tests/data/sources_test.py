@@ -4,8 +4,8 @@ import threading
 import pytest
 
 from seetalk_jax.data import sources
-from seetalk_jax.data.synthetic import corpus, sketch
 from seetalk_jax.errors import InputError
+from seetalk_jax.synthetic import corpus, sketch
 
 
 @pytest.fixture(scope='module')

@@ -8,15 +8,16 @@ import pytest
 
 pytest.importorskip('tensorflow_datasets', reason='needs the extra data')
 
+import green_faces
+
 from seetalk_jax import constants
 from seetalk_jax.data import pipeline, schema
-from seetalk_jax.data.prepare import judge, layouts, recording
 from seetalk_jax.data.tfds import builders
 from seetalk_jax.errors import InputError
 from seetalk_jax.media import landmarker_model
-from tests.data import green_faces
+from seetalk_jax.prepare import clip_quality, layouts, recording
 
-SETTINGS = recording.Settings(size=64, limits=judge.Thresholds(min_side=64, min_sharpness=0.0))
+SETTINGS = recording.Settings(size=64, limits=clip_quality.Thresholds(min_side=64, min_sharpness=0.0))
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import sounds
 
+from seetalk_jax.evaluation.parts import recordings
 from seetalk_jax.media import audio, driving, image, timeline, video
-from seetalk_jax.metrics import recordings
 
 PLACE = 'Xy%Xy%Xy'  # in files, for the bytes of the same length below
 TITLES = {

@@ -1,10 +1,10 @@
 from __future__ import annotations
 
+import flashes
 import numpy as np
 import pytest
 
 from seetalk_jax.media import timeline
-from tests.media import flashes
 
 EVENTS = (0.2, 4.1, 7.7)
 SECONDS = 8.0

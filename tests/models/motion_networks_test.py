@@ -6,10 +6,11 @@ import numpy as np
 import programs
 import pytest
 
-from seetalk_jax.models import blocks, registry
-from seetalk_jax.models.code_transformer import CodeTransformer
-from seetalk_jax.models.hr_decoder import HRDecoder
-from seetalk_jax.models.motion_codec import warped_spec
+from seetalk_jax.models import registry
+from seetalk_jax.models.motion.motion_codec import warped_spec
+from seetalk_jax.models.nn import blocks
+from seetalk_jax.models.renderer.code_transformer import CodeTransformer
+from seetalk_jax.models.renderer.hr_decoder import HRDecoder
 
 
 def normal(seed, *shape):

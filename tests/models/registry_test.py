@@ -3,17 +3,18 @@
 import pytest
 import toy_stage
 
-from seetalk_jax import described, models
+from seetalk_jax import models
 from seetalk_jax.errors import ConfigError
 from seetalk_jax.models import registry
+from seetalk_jax.releases import network_spec
 
 
 def test_networks_by_size_and_field():
   toy_stage.register()
   assert registry.make('toy_net', 'tiny') == toy_stage.ToyNet(width=16)
   assert registry.make('toy_net', 'demo, width=24') == toy_stage.ToyNet(width=24)
-  entry = described.describe(toy_stage.ToyNet(width=24, dtype='bfloat16'))
-  assert described.build('toy_net', entry, 'here') == toy_stage.ToyNet(width=24)
+  entry = network_spec.describe(toy_stage.ToyNet(width=24, dtype='bfloat16'))
+  assert network_spec.build('toy_net', entry, 'here') == toy_stage.ToyNet(width=24)
   for spec, message in [
     ('huge', "size 'huge'"),
     ('tiny, breadth=2', "field 'breadth'"),

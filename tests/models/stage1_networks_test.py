@@ -6,16 +6,16 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from seetalk_jax.models import (
-  AutoencoderKL,
-  PortraitUNet,
-  SampleAdaptiveWeighting,
-  blocks,
-  registry,
+from seetalk_jax.models import AutoencoderKL, PortraitUNet, SampleAdaptiveWeighting, registry
+from seetalk_jax.models.nn import blocks
+from seetalk_jax.models.portrait.face_prior import (
+  PriorSums,
+  finalize_prior,
+  projection_coefficient,
+  update_prior,
 )
-from seetalk_jax.models.face_prior import PriorSums, finalize_prior, projection_coefficient, update_prior
-from seetalk_jax.models.portrait_unet import SIZES as unet_sizes
-from seetalk_jax.models.portrait_unet import LinearGuess
+from seetalk_jax.models.portrait.portrait_unet import SIZES as unet_sizes
+from seetalk_jax.models.portrait.portrait_unet import LinearGuess
 
 TOKEN_DIM = {'tiny': 32, 'demo': 192, 'base': 768, 'large': 1024}
 

@@ -9,7 +9,8 @@ from flax import traverse_util
 
 from seetalk_jax.errors import ConfigError
 from seetalk_jax.planning import blueprint, plan
-from seetalk_jax.training import config_files, lora, sharding
+from seetalk_jax.sharding import device_mesh
+from seetalk_jax.training import config_files, lora
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
@@ -22,7 +23,8 @@ def config_of(stage, **changes):
 
 def sizes(tree):
   return {
-    path: np.shape(leaf) for path, leaf in traverse_util.flatten_dict(sharding.unbox(tree), sep='/').items()
+    path: np.shape(leaf)
+    for path, leaf in traverse_util.flatten_dict(device_mesh.unbox(tree), sep='/').items()
   }
 
 
@@ -42,7 +44,7 @@ def test_factors_are_planned_as_they_are_trained(blueprints):
   # The base is held beside, without moments.
   assert sizes(adapted.frozen.params['portrait_unet']) == sizes(full.state.params['portrait_unet'])
   numbers = [
-    sum(leaf.size for leaf in jax.tree.leaves(sharding.unbox(b.state.opt_state))) for b in blueprints
+    sum(leaf.size for leaf in jax.tree.leaves(device_mesh.unbox(b.state.opt_state))) for b in blueprints
   ]
   assert numbers[1] < 0.5 * numbers[0]
 
@@ -59,7 +61,7 @@ def test_what_a_converted_base_lacks_is_planned_whole(blueprints, monkeypatch):
 def test_operations_of_adapted_networks_are_counted(blueprints):
   counts = []
   for made in blueprints:
-    state = sharding.unbox(made.state)
+    state = device_mesh.unbox(made.state)
     frozen = made.frozen.replace(statistics={})
     counts.append(plan._model_flops(made, state, frozen, made.stage.batch_spec(2)))
   assert 0.5 * counts[0] < counts[1] < 1.5 * counts[0]

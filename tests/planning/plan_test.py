@@ -7,8 +7,8 @@ import pathlib
 import jax
 import pytest
 
-from seetalk_jax import cli
-from seetalk_jax.commands import plan as command
+from seetalk_jax.cli import main
+from seetalk_jax.cli import plan as command
 from seetalk_jax.errors import InputError
 from seetalk_jax.planning import compiled
 
@@ -68,7 +68,7 @@ def test_what_is_said_of_a_plan():
 )
 def test_mistakes_are_one_line(argv, message, tmp_path, monkeypatch, capsys):
   monkeypatch.setenv('XDG_CACHE_HOME', str(tmp_path))
-  assert cli.main(['plan', '--quiet', *(a.replace('{root}', str(ROOT)) for a in argv)]) == 2
+  assert main.main(['plan', '--quiet', *(a.replace('{root}', str(ROOT)) for a in argv)]) == 2
   err = capsys.readouterr().err
   assert err.startswith('error: ') and err.count('\n') == 1 and message in err
   assert not list(tmp_path.rglob('*.json'))
@@ -113,11 +113,11 @@ def test_a_real_plan_is_made_once(tmp_path, monkeypatch, capsys):
   monkeypatch.setenv('XDG_CACHE_HOME', str(tmp_path))
   argv = ['plan', '--config', str(ROOT / 'configs/motion.py:tiny'), '--topology', 'v5e:2x2', '--set']
   argv += ['data.batch_size=8', '--json']
-  assert cli.main(argv) == 0
+  assert main.main(argv) == 0
   plan = json.loads(capsys.readouterr().out)
   assert (
     plan['fits'] and 0 < plan['predicted_mfu'] < 1 and plan['mesh'] == {'data': 4, 'fsdp': 1, 'tensor': 1}
   )
   assert plan['hardware_flops'] >= plan['model_flops'] > 0 and plan['collectives']['all-reduce']['bytes'] > 0
   monkeypatch.setattr(command, '_compile', lambda *_: pytest.fail('compiled again'))
-  assert cli.main(argv) == 0 and json.loads(capsys.readouterr().out) == plan
+  assert main.main(argv) == 0 and json.loads(capsys.readouterr().out) == plan

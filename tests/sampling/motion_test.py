@@ -7,8 +7,9 @@ import pytest
 
 from seetalk_jax import constants
 from seetalk_jax.diffusion import guidance, objective, samplers
-from seetalk_jax.models import blocks, registry
-from seetalk_jax.models.motion_transformer import MotionTransformer
+from seetalk_jax.models import registry
+from seetalk_jax.models.motion.motion_transformer import MotionTransformer
+from seetalk_jax.models.nn import blocks
 from seetalk_jax.sampling import motion
 
 DIM = 6

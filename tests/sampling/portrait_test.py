@@ -5,8 +5,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from seetalk_jax.models import blocks, registry
-from seetalk_jax.models.portrait_unet import LinearGuess
+from seetalk_jax.models import registry
+from seetalk_jax.models.nn import blocks
+from seetalk_jax.models.portrait.portrait_unet import LinearGuess
 from seetalk_jax.sampling.portrait import sample_portraits
 
 LATENT, WIDTH, TOKENS, DIRECTIONS = (4, 4, 4), 512, 5, 3

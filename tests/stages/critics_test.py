@@ -8,7 +8,8 @@ import numpy as np
 import optax
 import pytest
 
-from seetalk_jax.models import blocks, registry
+from seetalk_jax.models import registry
+from seetalk_jax.models.nn import blocks
 from seetalk_jax.stages import base, critics
 from seetalk_jax.stages.codebook import build
 

@@ -7,18 +7,15 @@ import sys
 import jax
 import jax.numpy as jnp
 import numpy as np
+import prior_batches
 import pytest
 
-from seetalk_jax import released
-from seetalk_jax.models import blocks
-from seetalk_jax.models.face_prior import PriorSums, finalize_prior, update_prior
+from seetalk_jax.models.nn import blocks
+from seetalk_jax.models.portrait.face_prior import PriorSums, finalize_prior, update_prior
+from seetalk_jax.releases import storage
+from seetalk_jax.testing import tiny_release
 
-FOLDER = pathlib.Path(__file__).parent
-sys.path[:0] = [str(FOLDER), str(FOLDER.parent)]
-
-import prior_batches  # noqa: E402
-import tiny_release  # noqa: E402
-
+HELPERS = pathlib.Path(__file__).resolve().parents[1] / 'helpers'
 NAMES = ('speech_encoder', 'autoencoder', 'motion_codec')
 
 
@@ -29,7 +26,7 @@ def release(tmp_path_factory):
 
 def known_batches(release):
   """Latents `[n, h, w, c]` and voice vectors `[n, d]` of every batch, on this one device."""
-  networks = released.load_networks(release)
+  networks = storage.load_networks(release)
   autoencoder, encoder = (networks.modules[name] for name in ('autoencoder', 'speech_encoder'))
 
   @jax.jit
@@ -45,7 +42,7 @@ def known_batches(release):
 @pytest.fixture(scope='module')
 def on_eight_devices(release, tmp_path_factory):
   folder = tmp_path_factory.mktemp('eight')
-  program = FOLDER / 'prior_devices.py'
+  program = HELPERS / 'prior_devices.py'
   command = [sys.executable, program, release, folder / 'runs', folder / 'r.npz']
   out = subprocess.run(command, capture_output=True, text=True, timeout=900)
   assert out.returncode == 0, out.stderr[-3000:]

@@ -13,8 +13,9 @@ import programs
 import pytest
 
 from seetalk_jax.errors import ConfigError
-from seetalk_jax.models import blocks, registry
-from seetalk_jax.models.face_prior import FacePrior
+from seetalk_jax.models import registry
+from seetalk_jax.models.nn import blocks
+from seetalk_jax.models.portrait.face_prior import FacePrior
 from seetalk_jax.sampling.portrait import predict, prior_of, sample_portraits
 from seetalk_jax.stages import base
 from seetalk_jax.stages.conre import info_nce

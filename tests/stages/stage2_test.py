@@ -12,10 +12,11 @@ import pytest
 
 from seetalk_jax.constants import LIPS
 from seetalk_jax.errors import ConfigError
-from seetalk_jax.models import blocks, registry
-from seetalk_jax.models.canonical import match_canonical
-from seetalk_jax.models.mouth import boxes_around, crop_boxes, inside_boxes
-from seetalk_jax.models.warping import warp
+from seetalk_jax.models import registry
+from seetalk_jax.models.motion.canonical import match_canonical
+from seetalk_jax.models.motion.mouth import boxes_around, crop_boxes, inside_boxes
+from seetalk_jax.models.motion.warping import warp
+from seetalk_jax.models.nn import blocks
 from seetalk_jax.stages import base, losses
 from seetalk_jax.stages.lip_refiner import lip_subspace
 

@@ -14,7 +14,7 @@ import pytest
 import toy_stage
 
 from seetalk_jax.errors import CheckpointError, ConfigError
-from seetalk_jax.training import checkpoint, loop, outcome
+from seetalk_jax.training import checkpoint, loop, run_result
 from seetalk_jax.training.metrics_writer import read_metrics
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -51,18 +51,18 @@ def whole(tmp_path_factory):
 
 def test_restart_changes_nothing(whole, tmp_path, monkeypatch):
   # The schedule must be that of the whole run, so the first half ends on a signal, not on num_steps.
-  from seetalk_jax.training import watch
+  from seetalk_jax.training import run_control
 
-  real = watch.reason_to_stop
+  real = run_control.reason_to_stop
 
   def stop_at_four(clock, signals, step):
     return 'signal' if step >= 4 else real(clock, signals, step)
 
-  monkeypatch.setattr(watch, 'reason_to_stop', stop_at_four)
+  monkeypatch.setattr(run_control, 'reason_to_stop', stop_at_four)
   first = train(tmp_path, num_steps=8)
   assert (first.reason, first.step) == ('signal', 4)
   assert checkpoint.read_result(tmp_path) is None
-  monkeypatch.setattr(watch, 'reason_to_stop', real)
+  monkeypatch.setattr(run_control, 'reason_to_stop', real)
   second = train(tmp_path, num_steps=8)
   assert (second.reason, second.step) == ('num_steps', 8)
   prepared = [0, 1]
@@ -127,7 +127,7 @@ def test_restore_error_names_path_and_shapes(whole):
 
 def test_nan_stop_names_metric_and_step(tmp_path):
   message = 'extra is nan.*loss is nan.*at step 6; last good checkpoint: step 4'
-  with pytest.raises(outcome.NonFiniteError, match=message):
+  with pytest.raises(run_result.NonFiniteError, match=message):
     train(tmp_path, num_steps=8, **{'options.nan_at': 5})
   with checkpoint.Checkpoints(tmp_path) as saved:
     assert saved.latest == 4
@@ -135,7 +135,7 @@ def test_nan_stop_names_metric_and_step(tmp_path):
 
 def test_the_first_bad_tensor_is_named(tmp_path):
   message = 'grad_norm is (nan|inf).*at step 3; .*first bad tensor: gradient of toy_net/widen/kernel'
-  with pytest.raises(outcome.NonFiniteError, match=message):
+  with pytest.raises(run_result.NonFiniteError, match=message):
     train(tmp_path, num_steps=8, **{'options.bad_gradient_at': 2})
 
 
@@ -258,7 +258,7 @@ def test_pass_stage(tmp_path):
 
 
 def start(workdir, *changes):
-  command = [sys.executable, str(ROOT / 'tests/training/toy_stage.py'), str(workdir), *changes]
+  command = [sys.executable, str(ROOT / 'tests/helpers/toy_stage.py'), str(workdir), *changes]
   environment = {**os.environ, 'PYTHONPATH': str(ROOT), 'JAX_PLATFORMS': 'cpu'}
   return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 

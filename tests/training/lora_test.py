@@ -11,11 +11,13 @@ import toy_stage
 from flax import traverse_util
 from jax.sharding import PartitionSpec
 
-from seetalk_jax import released
 from seetalk_jax.errors import CheckpointError, ConfigError
-from seetalk_jax.models import blocks, registry
+from seetalk_jax.models import registry
+from seetalk_jax.models.nn import blocks
+from seetalk_jax.releases import storage
+from seetalk_jax.sharding import device_mesh
 from seetalk_jax.stages import base
-from seetalk_jax.training import checkpoint, given, loop, lora, sharding, state, step
+from seetalk_jax.training import checkpoint, initial_weights, loop, lora, state, step
 
 RANK, TARGETS = 2, 'widen|project'
 SPEC = f'rank={RANK}, alpha=4, targets={TARGETS}'
@@ -77,11 +79,11 @@ def test_only_factors_are_trained(runs):
 
 def test_it_begins_as_the_base(runs):
   config = toy_stage.get_config(**{'init.toy_net': str(runs[0]), 'lora.toy_net': SPEC})
-  modules, frozen = given.load_given(config.init)
+  modules, frozen = initial_weights.load_given(config.init)
   plain = base.build_stage(config, modules)
   stage = lora.adapt(plain, config, modules)
   boxed, collections = stage.init(jax.random.key(0), frozen)
-  params = sharding.unbox(boxed)
+  params = device_mesh.unbox(boxed)
   assert np.abs(params['toy_net']['widen']['lora_a']).max() > 0.1
   whole = stage.merged(params, frozen)
   jax.tree.map(np.testing.assert_array_equal, whole['toy_net'], frozen.params['toy_net'])
@@ -95,7 +97,7 @@ def test_it_begins_as_the_base(runs):
   auto = (jax.sharding.AxisType.Auto,) * 3
   mesh = jax.sharding.AbstractMesh((1, 2, 2), ('data', 'fsdp', 'tensor'), axis_types=auto)
   widen = {
-    name: sharding.spec_for(leaf.names, leaf.value.shape, mesh)
+    name: device_mesh.spec_for(leaf.names, leaf.value.shape, mesh)
     for name, leaf in boxed['toy_net']['widen'].items()
   }
   assert widen == {'lora_a': PartitionSpec('fsdp', None), 'lora_b': PartitionSpec(None, 'tensor')}
@@ -188,11 +190,11 @@ def portrait(tmp_path, **fields):
     }
   )
   plain = base.build_stage(config, given_modules)
-  init = jax.jit(lambda key: sharding.unbox(plain.init(key, base.Frozen())[0]))
+  init = jax.jit(lambda key: device_mesh.unbox(plain.init(key, base.Frozen())[0]))
   # (Fresh networks end in zeros, and no gradient reaches what is inside.)
   whole = jax.tree.map(lambda a: np.asarray(a) + 0.01, init(jax.random.key(0))['portrait_unet'])
   kept = {path: value for path, value in flat(whole).items() if not path.startswith(FRESH)}
-  released.save_release(
+  storage.save_release(
     tmp_path / 'release',
     {'portrait_unet': (given_modules['portrait_unet'], traverse_util.unflatten_dict(kept, sep='/'))},
     provenance={'networks': {'portrait_unet': {'fresh': list(FRESH)}}},
@@ -213,7 +215,7 @@ def portrait(tmp_path, **fields):
     'valid': np.ones((2, 5), bool),
     'embedding': np.asarray(blocks.unit(jnp.asarray(rng.standard_normal((2, encoder.embedding_dim))))),
   }
-  _, frozen = given.load_given(config.init)
+  _, frozen = initial_weights.load_given(config.init)
   return config, plain, given_modules, frozen.replace(statistics=statistics), batch, kept
 
 
@@ -228,7 +230,7 @@ def test_a_converted_unet_learns_by_factors_and_its_new_parts_whole(tmp_path):
   fresh = loop._fresh_paths(stage, modules, config)
   assert fresh == [f'portrait_unet/{part}' for part in FRESH]
   optimizer = state.make_optimizer(stage, config.optimizer, config.unfreeze, fresh)
-  create = jax.jit(lambda f: sharding.unbox(state.create_state(stage, optimizer, jax.random.key(0), f)))
+  create = jax.jit(lambda f: device_mesh.unbox(state.create_state(stage, optimizer, jax.random.key(0), f)))
   states = [create(frozen)]
   root = jax.random.key(1)
   run = jax.jit(lambda s, f, b: step.train_step(stage, optimizer, config.optimizer, root, s, f, b, 0.0)[0])

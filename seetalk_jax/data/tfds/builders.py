@@ -21,9 +21,9 @@ import numpy as np
 import tensorflow_datasets as tfds
 
 from seetalk_jax.data import schema
-from seetalk_jax.data.prepare import layouts, recording, report
 from seetalk_jax.errors import InputError
 from seetalk_jax.media import face, landmarker_model
+from seetalk_jax.prepare import layouts, recording, report
 
 
 class PreparedBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):

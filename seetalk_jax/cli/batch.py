@@ -1,0 +1,123 @@
+"""Many videos in one command: shared among processes by --part, and among a process's devices by threads."""
+
+from __future__ import annotations
+
+import argparse
+import concurrent.futures
+import queue
+import re
+import threading
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from seetalk_jax.cli import options
+from seetalk_jax.errors import InputError
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+  """Adds --part and --devices."""
+  parser.add_argument(
+    '--part',
+    type=_part,
+    default=(0, 1),
+    metavar='I/N',
+    help='make only every Nth video of --list, beginning with number I (from 0), as one of N processes (default 0/1)',
+  )
+  parser.add_argument(
+    '--devices',
+    type=options.whole(1, 4096),
+    default=None,
+    metavar='N',
+    help='number of devices of this machine that share --list, one video each (default: all)',
+  )
+
+
+def _part(text: str) -> tuple[int, int]:
+  found = re.fullmatch(r'(\d{1,6})/(\d{1,6})', text)
+  if not found or not 0 <= (index := int(found.group(1))) < (count := int(found.group(2))):
+    raise argparse.ArgumentTypeError(f'{text!r} is not I/N with I from 0 to N - 1, like 0/8')
+  return index, count
+
+
+def own(jobs: Sequence[Any], part: tuple[int, int]) -> list[Any]:
+  """Those of this process: every job belongs to exactly one part."""
+  index, count = part
+  return list(jobs[index::count])
+
+
+def pipelines(first: Any, num_jobs: int, devices: int | None) -> list[Any]:
+  """`first`, and its networks on more devices of its kind: one for each job, as far as there are devices.
+
+  Args:
+    devices: how many to use at most; None: all of this process.
+
+  Raises:
+    InputError: more devices are asked for than there are.
+  """
+  import jax
+
+  from seetalk_jax.inference import loaded_release, pipeline
+
+  there = jax.local_devices(backend=first.device.platform)
+  if devices and devices > len(there):
+    raise InputError(f'--devices {devices}, command line: this process has {len(there)}')
+  others = there[1 : max(1, min(devices or len(there), num_jobs))]
+  return [
+    first,
+    *(pipeline.SeeTalk(loaded_release.Loaded(first.networks, first.checkpoint, device)) for device in others),
+  ]
+
+
+class _Stopped(KeyboardInterrupt):
+  """Another thread failed or was interrupted: what is finished is kept as after Ctrl-C."""
+
+
+def run(
+  jobs: Sequence[Any], pipes: Sequence[Any], make: Callable[[Any, Any, Callable], Any], progress: Callable
+) -> list[Any]:
+  """`make(pipe, job, progress)` of every job in order; each pipe takes the next job as soon as it is free.
+
+  The first failure ends the others at their next step of progress, and is raised.
+
+  Args:
+    progress: told of the stages of the one pipe, or with several of the number of finished videos.
+  """
+  if len(pipes) == 1:
+    return [make(pipes[0], job, progress) for job in jobs]
+  waiting: queue.SimpleQueue[int] = queue.SimpleQueue()
+  for index in range(len(jobs)):
+    waiting.put(index)
+  results: dict[int, Any] = {}
+  stopping, finishing = threading.Event(), threading.Lock()
+
+  def step(stage, done, total):
+    del stage, done, total
+    if stopping.is_set():
+      raise _Stopped
+
+  def work(pipe):
+    try:
+      while not stopping.is_set():
+        try:
+          index = waiting.get_nowait()
+        except queue.Empty:
+          return
+        made = make(pipe, jobs[index], step)
+        with finishing:
+          results[index] = made
+          progress('videos', len(results), len(jobs))
+    except BaseException:
+      stopping.set()
+      raise
+
+  with concurrent.futures.ThreadPoolExecutor(len(pipes)) as threads:
+    working = [threads.submit(work, pipe) for pipe in pipes]
+    try:
+      concurrent.futures.wait(working)
+    except BaseException:
+      stopping.set()
+      raise
+  failures = [failure for future in working if (failure := future.exception()) is not None]
+  for failure in sorted(failures, key=lambda failure: isinstance(failure, _Stopped)):
+    raise failure
+  return [results[index] for index in range(len(jobs))]

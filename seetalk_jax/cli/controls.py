@@ -1,0 +1,114 @@
+"""Options that steer the motion beside the speech, for checkpoints whose motion network listens to them."""
+
+from __future__ import annotations
+
+import argparse
+import pathlib
+from typing import TYPE_CHECKING, Any
+
+from seetalk_jax.cli import options
+from seetalk_jax.constants import CONTROL_TRACKS, CONTROLS, EMOTIONS
+from seetalk_jax.errors import InputError
+
+if TYPE_CHECKING:
+  import numpy as np
+
+MAX_SCALE = 20.0
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+  """Adds --pose, --blink, --emotion, --style and --control-scale."""
+  group = parser.add_argument_group(
+    'motion controls',
+    "what the motion follows besides the speech, if the checkpoint was trained with it (see 'seetalk info')",
+  )
+  group.add_argument(
+    '--pose',
+    metavar='FILE',
+    help='head pose: yaw, pitch and roll in radians, a row per frame (.npy, or numbers in text)',
+  )
+  group.add_argument(
+    '--blink',
+    metavar='FILE',
+    help='how far the eyelids are closed, 0 to 1, a row per frame (.npy, or numbers in text)',
+  )
+  group.add_argument('--emotion', choices=EMOTIONS, help='emotion of the speaker')
+  group.add_argument(
+    '--style', metavar='VIDEO', help='video of a person whose style of motion is imitated, not the words'
+  )
+  group.add_argument(
+    '--control-scale',
+    action='append',
+    default=[],
+    type=_scale,
+    metavar='NAME=SCALE',
+    help='how strongly the motion follows one of these controls, 0 to 20 (default 1: unguided); may be given '
+    'several times',
+  )
+
+
+def read(args: argparse.Namespace, *, several: bool = False) -> dict[str, Any]:
+  """`controls` and `control_scales` for a pipeline; files are read and checked.
+
+  Args:
+    several: whether there are several recordings, which a track of frames does not fit.
+
+  Raises:
+    InputError: a file that holds no such track, a track for several recordings, a scale without its control.
+  """
+  found: dict[str, Any] = {}
+  for name in CONTROLS:
+    value = getattr(args, name)
+    if value is None:
+      continue
+    if name in CONTROL_TRACKS:
+      if several:
+        raise InputError(f'--{name} fits one recording, command line: give SPEECH instead of --list')
+      value = _track(name, value)
+    elif name == 'style' and not pathlib.Path(value).is_file():
+      raise InputError(f'no such file, {value}: give --style a video')
+    found[name] = value
+  scales = dict(args.control_scale)
+  for name in scales:
+    if name not in found:
+      raise InputError(f'--control-scale {name} without --{name}, command line: give both')
+  return {'controls': found, 'control_scales': scales}
+
+
+def any_given(args: argparse.Namespace) -> bool:
+  """Whether one of the options was used."""
+  return bool(args.control_scale) or any(getattr(args, name) is not None for name in CONTROLS)
+
+
+def _track(name: str, path: str) -> np.ndarray:
+  """float32 `[n, channels]` from a .npy file or text."""
+  import numpy as np  # only here: --help loads no more than it needs
+
+  channels = CONTROL_TRACKS[name]
+  try:
+    if pathlib.Path(path).suffix == '.npy':
+      track = np.load(path, allow_pickle=False)
+    else:
+      text = pathlib.Path(path).read_text('utf-8').replace(',', ' ')
+      track = np.array([[float(word) for word in line.split()] for line in text.splitlines() if line.strip()])
+    track = np.asarray(track, np.float32)
+  except FileNotFoundError:
+    raise InputError(f'no such file, {path}: give --{name} a track') from None
+  except (OSError, ValueError, EOFError, UnicodeDecodeError):
+    raise InputError(
+      f'not a table of numbers, {path}: give --{name} a .npy file, or text with {channels} in a row'
+    ) from None
+  track = track[:, None] if track.ndim == 1 else track
+  if track.ndim != 2 or track.shape[1] != channels or not len(track):
+    raise InputError(
+      f'a table of shape {track.shape}, {path}: --{name} takes {channels} in a row, a row a frame'
+    )
+  return track
+
+
+def _scale(text: str) -> tuple[str, float]:
+  """An argparse type: NAME=SCALE."""
+  name, _, scale = text.partition('=')
+  if name not in CONTROLS or not scale:
+    raise argparse.ArgumentTypeError(f'{text!r} is not NAME=SCALE with one of {", ".join(CONTROLS)}')
+  return name, options.number(0, MAX_SCALE)(scale)

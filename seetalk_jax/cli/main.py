@@ -1,0 +1,147 @@
+"""The `seetalk` command: its commands, its exit statuses and its one-line errors."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import errno
+import importlib
+import io
+import os
+import select
+import signal
+import sys
+from collections.abc import Iterator, Sequence
+from typing import NoReturn
+
+from seetalk_jax import __version__
+from seetalk_jax.errors import InputError
+
+# command -> module with `HELP`, `EXAMPLE`, `add_arguments(parser)` and `run(args) -> None`, in the order of the help.
+# Only `run` imports NumPy, JAX and the like: `--help` and wrong arguments must stay quick.
+COMMANDS = {
+  'generate': 'seetalk_jax.cli.generate',
+  'portrait': 'seetalk_jax.cli.portrait',
+  'animate': 'seetalk_jax.cli.animate',
+  'prepare': 'seetalk_jax.cli.prepare',
+  'corpus': 'seetalk_jax.cli.corpus',
+  'export': 'seetalk_jax.cli.export',
+  'convert': 'seetalk_jax.cli.convert',
+  'info': 'seetalk_jax.cli.info',
+  'plan': 'seetalk_jax.cli.plan',
+}
+
+# Errors of the operating system that are no fault of this library -> (what, what to do).
+_SYSTEM_ERRORS = {
+  errno.ENOSPC: ('no space left', 'free some'),
+  errno.EDQUOT: ('quota exceeded', 'free some'),
+  errno.EROFS: ('read-only file system', 'give another place'),
+  errno.EACCES: ('permission denied', 'check its permissions'),
+  errno.ENAMETOOLONG: ('file name too long', 'give a shorter one'),
+}
+
+
+class Parser(argparse.ArgumentParser):
+  """An argument parser that raises `InputError` for wrong arguments."""
+
+  def error(self, message: str) -> NoReturn:
+    raise InputError(f'{message}, command line: see {self.prog} --help')
+
+
+def make_parser() -> Parser:
+  """The parser of `seetalk` with all its commands."""
+  parser = Parser(
+    prog='seetalk',
+    description='One speech recording in, a talking-face video of a speaker who fits the voice out.',
+    epilog='example: seetalk generate speech.wav -o talk.mp4',
+    allow_abbrev=False,
+  )
+  parser.add_argument('--version', action='version', version=f'seetalk-jax {__version__}')
+  commands = parser.add_subparsers(dest='command', metavar='COMMAND', required=True)
+  for name, home in COMMANDS.items():
+    module = importlib.import_module(home)
+    command = commands.add_parser(
+      name,
+      help=module.HELP,
+      description=module.__doc__,
+      epilog=f'example: {module.EXAMPLE}',
+      allow_abbrev=False,
+    )
+    module.add_arguments(command)
+    command.set_defaults(run=module.run)
+  return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+  """Runs a command.
+
+  Returns:
+    The exit status: 0; 2 after one `error: ...` line on stderr for a user's mistake, a full disk or a missing
+    permission; 130 after Ctrl-C; 141 where the reader of stdout has gone (`seetalk info demo | head -1`).
+
+  Raises:
+    SystemExit: 0 after `--help` and `--version`, 143 after SIGTERM.
+    Exception: any other is a fault of this library (traceback, status 1).
+  """
+  if isinstance(sys.stdout, io.TextIOWrapper):
+    sys.stdout.reconfigure(errors='backslashreplace')  # like stderr: names and notes may hold lone surrogates
+  try:
+    try:
+      args = make_parser().parse_args(argv)
+      with _sigterm_raises():
+        args.run(args)
+    except SystemExit:
+      print(end='', flush=True)
+      raise
+    print(end='', flush=True)  # here, where a closed pipe is handled
+  except InputError as error:
+    return _fail(str(error))
+  except BrokenPipeError:
+    if not _stdout_is_closed():
+      raise
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what is still buffered
+    return 128 + signal.SIGPIPE
+  except OSError as error:
+    if error.errno not in _SYSTEM_ERRORS or (error.errno == errno.EACCES and not error.filename):
+      raise
+    what, advice = _SYSTEM_ERRORS[error.errno]
+    return _fail(f'{what}, {error.filename or "output"}: {advice}')
+  except KeyboardInterrupt:
+    _print_to_stderr('interrupted')
+    return 130
+  return 0
+
+
+def _fail(message: str) -> int:
+  _print_to_stderr(f'error: {message}')
+  return 2
+
+
+def _print_to_stderr(line: str) -> None:
+  with contextlib.suppress(OSError):  # stderr may be closed too
+    print(line, file=sys.stderr, flush=True)
+
+
+def _stdout_is_closed() -> bool:
+  """Whether nobody reads stdout any more; a broken pipe to another process is a fault."""
+  try:
+    poll = select.poll()
+    poll.register(sys.stdout.fileno(), 0)  # errors are reported without being asked for
+    return bool(poll.poll(0))
+  except (OSError, ValueError):  # not a file
+    return False
+
+
+@contextlib.contextmanager
+def _sigterm_raises() -> Iterator[None]:
+  """SIGTERM raises SystemExit, so that no half-written file stays, as after Ctrl-C."""
+  try:
+    before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+  except ValueError:  # not the main thread
+    yield
+    return
+  try:
+    yield
+  finally:
+    if before is not None:  # a handler that was not set from Python
+      signal.signal(signal.SIGTERM, before)

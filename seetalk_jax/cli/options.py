@@ -1,0 +1,181 @@
+"""Options that several commands share, checked where they are read."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import os
+import pathlib
+import sys
+import threading
+from typing import Any
+
+from seetalk_jax.errors import InputError
+
+MAX_SEED = 2**32 - 1
+MIN_SIZE, MAX_SIZE = 64, 4096
+
+
+def whole(low: int, high: int):
+  """An argparse type: an integer from `low` to `high`."""
+
+  def parse(text: str) -> int:
+    try:
+      value = int(text)
+    except ValueError:
+      raise argparse.ArgumentTypeError(f'{text!r} is not a whole number') from None
+    if not low <= value <= high:
+      raise argparse.ArgumentTypeError(f'{value} is not between {low} and {high}')
+    return value
+
+  return parse
+
+
+def number(low: float, high: float):
+  """An argparse type: a finite number from `low` to `high`."""
+
+  def parse(text: str) -> float:
+    try:
+      value = float(text)
+    except ValueError:
+      raise argparse.ArgumentTypeError(f'{text!r} is not a number') from None
+    if not (math.isfinite(value) and low <= value <= high):
+      raise argparse.ArgumentTypeError(f'{text} is not between {low:g} and {high:g}')
+    return value
+
+  return parse
+
+
+def video_side(text: str) -> int:
+  """An argparse type: the side of a video, even as H.264 wants it."""
+  value = whole(MIN_SIZE, MAX_SIZE)(text)
+  if value % 2:
+    raise argparse.ArgumentTypeError(f'{value} is odd, video needs an even size')
+  return value
+
+
+def add_model(parser: argparse.ArgumentParser) -> None:
+  """Adds --checkpoint, --seed, --steps, --guidance, --device."""
+  parser.add_argument(
+    '--checkpoint', default='demo', metavar='DIR', help='folder of a released checkpoint (default demo)'
+  )
+  parser.add_argument(
+    '--seed',
+    type=whole(0, MAX_SEED),
+    default=0,
+    metavar='N',
+    help='the same seed gives the same result (default 0)',
+  )
+  parser.add_argument(
+    '--steps',
+    type=whole(1, 1000),
+    default=None,
+    metavar='N',
+    help='sampling steps (default: those of the checkpoint)',
+  )
+  parser.add_argument(
+    '--guidance',
+    type=number(0, 50),
+    default=None,
+    metavar='SCALE',
+    help='how strongly the face follows the voice, 0 to 50; 1 is unguided (default: that of the checkpoint)',
+  )
+  parser.add_argument(
+    '--device',
+    choices=('cpu', 'gpu', 'tpu'),
+    default=None,
+    help='device to compute on (default: the best there is)',
+  )
+
+
+def add_output(parser: argparse.ArgumentParser) -> None:
+  """Adds --overwrite, --json, --quiet."""
+  parser.add_argument('--overwrite', action='store_true', help='replace existing output files')
+  parser.add_argument('--json', action='store_true', help='one JSON object on stdout and nothing else')
+  parser.add_argument('--quiet', action='store_true', help='no progress bars, no summary')
+
+
+def add_face_finding(parser: argparse.ArgumentParser) -> None:
+  """Adds --aligned and --landmarker, for commands that take a picture."""
+  parser.add_argument(
+    '--aligned', action='store_true', help='the picture is a square portrait crop already, find no face in it'
+  )
+  parser.add_argument(
+    '--landmarker',
+    metavar='FILE',
+    default=None,
+    help="MediaPipe's face_landmarker.task, to find the face (default: $SEETALK_FACE_LANDMARKER)",
+  )
+
+
+def load_pipeline(checkpoint: str, device: str | None):
+  """The `SeeTalk` of a checkpoint on 'cpu', 'gpu', 'tpu' or (None) JAX's default, with the user's compilation cache."""
+  if device == 'cpu':
+    os.environ.setdefault('JAX_PLATFORMS', 'cpu')  # no accelerator is even initialized
+  os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '2')  # XLA's remarks are not for users of a command
+  from seetalk_jax.inference import pipeline
+
+  return pipeline.SeeTalk.load(checkpoint, device=device)
+
+
+class Bars:
+  """A `Progress` that draws one bar per stage on a terminal's stderr; several threads may use it."""
+
+  def __init__(self, quiet: bool = False):
+    self._on = not quiet and sys.stderr.isatty()
+    self._bar, self._stage = None, ''
+    self._drawing = threading.RLock()
+
+  def __call__(self, stage: str, done: int, total: int) -> None:
+    if not self._on:
+      return
+    with self._drawing:
+      if self._bar is None or stage != self._stage:
+        import tqdm
+
+        self.close()
+        unit = 'frame' if stage == 'render' else 'step'
+        self._bar, self._stage = tqdm.tqdm(desc=f'{stage:<9}', total=total, unit=unit, file=sys.stderr), stage
+      self._bar.update(done - self._bar.n)
+
+  def close(self) -> None:
+    """Finishes the bar that is open."""
+    with self._drawing:
+      if self._bar is not None:
+        self._bar.close()
+        self._bar = None
+
+  def __enter__(self) -> Bars:
+    return self
+
+  def __exit__(self, *_) -> None:
+    self.close()
+
+
+def report(args: argparse.Namespace, content: dict[str, Any], line: str) -> None:
+  """The end of a command: the JSON object, or one line for people."""
+  if args.json:
+    print(json.dumps(content))
+  elif not args.quiet:
+    print(line)
+
+
+def check_folder(path: str | os.PathLike) -> None:
+  """Makes sure that an output folder, which need not exist, can be written.
+
+  Raises:
+    InputError: it is a file, lies below a file, or is read-only.
+  """
+  place = pathlib.Path(path)
+  while not place.exists() and place != place.parent:
+    place = place.parent
+  if not place.is_dir():
+    raise InputError(f'the output folder is a file, {place}: give a folder')
+  if not os.access(place, os.W_OK):
+    raise InputError(f'cannot write to the output folder, {place}: check its permissions')
+
+
+def same_file(first: str | os.PathLike, second: str | os.PathLike) -> bool:
+  """Whether two paths name one file (which need not exist)."""
+  return pathlib.Path(first).resolve() == pathlib.Path(second).resolve()

@@ -1,0 +1,266 @@
+"""Videos of a command: inputs checked before any work, resumed where asked, shared by devices, described for --json."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import pathlib
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from seetalk_jax.cli import batch, controls, options, resuming
+from seetalk_jax.constants import FPS
+from seetalk_jax.errors import InputError
+
+
+class VideoJob(NamedTuple):
+  """One video to make.
+
+  Attributes:
+    source: the speech file, or the driving video.
+    output: the .mp4 file to write.
+  """
+
+  source: str
+  output: pathlib.Path
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class VideoOptions:
+  """How the videos of a command are made.
+
+  Attributes:
+    checkpoint: folder of a released checkpoint, or 'demo'.
+    device: 'cpu', 'gpu' or 'tpu'; None: JAX's default.
+    portrait: picture file of the speaker; None: a portrait is sampled to fit the voice.
+    aligned: whether `portrait` (and a driving video) is a square portrait crop already.
+    landmarker: MediaPipe's face_landmarker.task; None: see `media.face`.
+    face: number of the sampled portrait; unused with `portrait`.
+    seed: 0 to 2**32 - 1.
+    steps: network calls per sampled portrait and motion; None: those of the checkpoint.
+    guidance: guidance scale of both samplers, 1 is unguided; None: that of the checkpoint.
+    size: side of the video in pixels, even; None: that of the checkpoint.
+    controls, control_scales: as of `pipeline.SeeTalk`.
+    save_portrait: .png file for the portrait; for one video only.
+    out_dir: folder of the videos, made if missing; None: the folders of all outputs must exist.
+    devices: how many devices share the videos; None: all.
+    overwrite: replace existing files.
+    resume: go on from unfinished videos of the same inputs, and skip finished ones.
+    quiet: no progress bars.
+  """
+
+  checkpoint: str = 'demo'
+  device: str | None = None
+  portrait: str | None = None
+  aligned: bool = False
+  landmarker: str | None = None
+  face: int = 0
+  seed: int = 0
+  steps: int | None = None
+  guidance: float | None = None
+  size: int | None = None
+  controls: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+  control_scales: Mapping[str, float] = dataclasses.field(default_factory=dict)
+  save_portrait: str | None = None
+  out_dir: str | None = None
+  devices: int | None = None
+  overwrite: bool = False
+  resume: bool = False
+  quiet: bool = False
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+  """Adds the arguments that all commands share which make videos; see `options_from`."""
+  options.add_face_finding(parser)
+  options.add_model(parser)
+  parser.add_argument(
+    '--size',
+    type=options.video_side,
+    default=None,
+    metavar='N',
+    help='side of the video in pixels, even (default: that of the checkpoint)',
+  )
+  parser.add_argument('--save-portrait', metavar='PNG', help='also write the portrait to this file')
+  controls.add_arguments(parser)
+  options.add_output(parser)
+  resuming.add_argument(parser)
+
+
+def options_from(args: argparse.Namespace, *, several: bool = False, **others: Any) -> VideoOptions:
+  """The options of a command line with the arguments of `add_arguments`; files of controls are read.
+
+  Args:
+    several: whether the command makes a list of videos, which a file of controls does not fit.
+    others: fields that only this command has.
+
+  Raises:
+    InputError: see `controls.read`.
+  """
+  return VideoOptions(
+    checkpoint=args.checkpoint,
+    device=args.device,
+    portrait=args.portrait,
+    aligned=args.aligned,
+    landmarker=args.landmarker,
+    seed=args.seed,
+    steps=args.steps,
+    guidance=args.guidance,
+    size=args.size,
+    save_portrait=args.save_portrait,
+    overwrite=args.overwrite,
+    resume=args.resume,
+    quiet=args.quiet,
+    **controls.read(args, several=several),
+    **others,
+  )
+
+
+def make_videos(jobs: Sequence[VideoJob], how: VideoOptions) -> list[dict[str, Any]]:
+  """Makes a video of each speech file.
+
+  Returns:
+    What --json shows of each video, in order; see `describe`.
+
+  Raises:
+    InputError: an input or output that cannot be used; nothing has been written then.
+  """
+  from seetalk_jax.media import audio
+
+  check_outputs(jobs, how)
+  for job in jobs:  # all of them before the first video; decoded again below, so that none is kept
+    audio.load_speech(job.source)
+  portrait = _checked_portrait(how)
+  first = options.load_pipeline(how.checkpoint, how.device)
+  if how.out_dir is not None:
+    pathlib.Path(how.out_dir).mkdir(parents=True, exist_ok=True)
+  chosen = dict(
+    seed=how.seed,
+    portrait=portrait,
+    face=how.face,
+    steps=how.steps,
+    guidance_scale=how.guidance,
+    size=how.size,
+    controls=how.controls,
+    control_scales=how.control_scales,
+  )
+  plans = {job.output: first.plan(job.source, **chosen) for job in jobs if how.resume}
+  finished = resuming.finished(plans, overwrite=how.overwrite, save_portrait=how.save_portrait)
+  pipes = batch.pipelines(first, len(jobs) - len(finished), how.devices)
+
+  def make(pipe, job, progress):
+    speech = audio.load_speech(job.source)
+    if job.output in finished:
+      return describe_finished(pipe, plans[job.output], job.output, speech.seconds)
+    with resuming.note_if_interrupted(job.output, bars):
+      clip = pipe(speech, **chosen, resume=job.output if how.resume else None, progress=progress)
+      clip.save(job.output, resume=how.resume)
+    if how.save_portrait:
+      clip.save_portrait(how.save_portrait)
+    return describe(clip, job.output)
+
+  with options.Bars(how.quiet) as bars:
+    return batch.run(jobs, pipes, make, bars)
+
+
+def make_reenactment(job: VideoJob, how: VideoOptions, *, relative: bool) -> dict[str, Any]:
+  """Makes a video of `how.portrait` with the motion and the sound of a driving video.
+
+  Args:
+    relative: as of `pipeline.SeeTalk.reenact`.
+
+  Returns:
+    What --json shows of the video; see `describe`.
+
+  Raises:
+    InputError: an input or output that cannot be used; nothing has been written then.
+  """
+  from seetalk_jax.media import driving
+
+  check_outputs([job], how)
+  portrait = _checked_portrait(how)
+  video = driving.open_driving(job.source, landmarker=how.landmarker, aligned=how.aligned)
+  pipe = options.load_pipeline(how.checkpoint, how.device)
+  chosen = dict(relative=relative, size=how.size)
+  plans = {job.output: pipe.reenactment_plan(portrait, video, **chosen)} if how.resume else {}
+  if resuming.finished(plans, overwrite=how.overwrite, save_portrait=how.save_portrait):
+    seconds = 0.0 if video.sound is None else video.sound.num_samples / video.sound.rate_hz
+    return describe_finished(pipe, plans[job.output], job.output, seconds)
+  with options.Bars(how.quiet) as bars, resuming.note_if_interrupted(job.output, bars):
+    resume = job.output if how.resume else None
+    clip = pipe.reenact(portrait, video, **chosen, resume=resume, progress=bars)
+    clip.save(job.output, resume=how.resume)
+  if how.save_portrait:
+    clip.save_portrait(how.save_portrait)
+  return describe(clip, job.output)
+
+
+def check_outputs(jobs: Sequence[VideoJob], how: VideoOptions) -> None:
+  """Makes sure that all files of a command can be written, and that none of its inputs is among them.
+
+  Raises:
+    InputError: see `media.image.check_output`.
+  """
+  from seetalk_jax.inference import unfinished_video as job_lib
+  from seetalk_jax.media import image
+
+  inputs = [*(job.source for job in jobs), how.portrait, how.controls.get('style')]
+  outputs = [(job.output, '.mp4') for job in jobs]
+  if how.save_portrait:
+    outputs.append((how.save_portrait, '.png'))
+  for output, suffix in outputs:
+    if any(path is not None and options.same_file(output, path) for path in inputs):
+      raise InputError(f'the output is one of the inputs, {output}: give another name')
+    if how.out_dir is None or pathlib.Path(how.out_dir).exists():  # else made once all inputs are checked
+      image.check_output(output, suffix, how.overwrite or how.resume)
+  for job in jobs:
+    job_lib.check_free(job.output)
+
+
+def describe(clip, output: pathlib.Path) -> dict[str, Any]:
+  """What --json shows of a video that was made."""
+  return {
+    'output': str(output),
+    'frames': clip.num_frames,
+    'fps': clip.fps,
+    'width': clip.size[1],
+    'height': clip.size[0],
+    'audio_seconds': round(clip.audio_seconds, 4),
+    'stage_seconds': {stage: round(seconds, 4) for stage, seconds in clip.stage_seconds.items()},
+    **clip.record,
+  }
+
+
+def describe_finished(pipe, plan, output: pathlib.Path, audio_seconds: float) -> dict[str, Any]:
+  """What --json shows of a video that an earlier run has finished: no time was spent on it."""
+  return {
+    'output': str(output),
+    'frames': plan['num_frames'],
+    'fps': FPS,
+    'width': plan['size'],
+    'height': plan['size'],
+    'audio_seconds': round(audio_seconds, 4),
+    'stage_seconds': {},
+    **pipe.describe(plan),
+  }
+
+
+def summarise(result: Mapping[str, Any]) -> str:
+  """One line of text on what `describe` returns."""
+  spent = sum(result['stage_seconds'].values())
+  made = f'made in {spent:.1f} s' if result['stage_seconds'] else 'finished before'
+  return (
+    f'{result["output"]}: {result["frames"]} frames of {result["width"]} x {result["height"]} for '
+    f'{result["audio_seconds"]:.2f} s of sound, {made} '
+    f'(checkpoint {result["checkpoint"]}, seed {result["seed"]}, {result["device"]})'
+  )
+
+
+def _checked_portrait(how: VideoOptions):
+  """The portrait crop of `how.portrait`, None without one; and the checkpoint's index is read, so that it is there."""
+  from seetalk_jax.media import face
+  from seetalk_jax.releases import storage
+
+  storage.read_info(how.checkpoint)
+  if how.portrait is None:
+    return None
+  return face.aligned_portrait(how.portrait, landmarker=how.landmarker, aligned=how.aligned)

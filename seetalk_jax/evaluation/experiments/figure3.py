@@ -1,0 +1,344 @@
+"""Figure 3 of the paper on the embedded world: portraits without a prior, around it, and leaning on it by SAW."""
+
+from __future__ import annotations
+
+import copy
+import functools
+import hashlib
+import json
+import os
+import pathlib
+import sys
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from PIL import Image
+from tqdm import tqdm
+
+from seetalk_jax import files
+from seetalk_jax.errors import ConfigError
+from seetalk_jax.evaluation import sheet
+from seetalk_jax.evaluation.experiments import prior_modes
+from seetalk_jax.evaluation.measures import pictures, series
+from seetalk_jax.evaluation.probes import readers, rendered, trunk, worlds
+from seetalk_jax.inference.batching import in_fixed_batches
+from seetalk_jax.media import audio
+from seetalk_jax.models.nn import blocks
+from seetalk_jax.models.portrait.face_prior import projection_coefficient
+from seetalk_jax.sampling import portrait as sampling
+from seetalk_jax.training import checkpoint, initial_weights, loop
+
+PARTS = ('train', 'measure')
+_BATCH = 20
+_TRUE = 'true, redrawn'
+
+
+class Voices(NamedTuple):
+  """Held-out voices as the portrait networks take them, and the speakers' faces.
+
+  Attributes:
+    embedding, tokens, valid: see `SpeechFeatures`.
+    attributes: `[n, 3]`.
+    portraits: a rendered portrait of each, uint8 `[n, s, s, 3]`.
+    redrawn: more of them with looks drawn anew, uint8 `[draws, n, 128, 128, 3]`.
+  """
+
+  embedding: np.ndarray
+  tokens: np.ndarray
+  valid: np.ndarray
+  attributes: np.ndarray
+  portraits: np.ndarray
+  redrawn: np.ndarray
+
+
+class Figure3:
+  """The experiment of a configuration (configs/figure3.py) in a directory; what is there is not made again.
+
+  Attributes:
+    interrupted: the signal that ended `run` early, or None.
+  """
+
+  def __init__(self, config, workdir: str | os.PathLike, world: worlds.MeasuredWorld):
+    self.config, self.workdir, self.world = config, pathlib.Path(workdir), world
+    self.interrupted: int | None = None
+
+  def run(self, parts=PARTS) -> str:
+    """Trains and measures; returns the table, '' where nothing was measured.
+
+    Raises:
+      ConfigError: an unknown part, or no face encoder.
+    """
+    unknown = [part for part in parts if part not in PARTS]
+    if unknown:
+      raise ConfigError(f'unknown part {unknown[0]!r}, --only: use some of {", ".join(PARTS)}')
+    if 'measure' in parts and not self.config.init.face_encoder:
+      raise ConfigError(
+        'no face encoder: say where a run of the stage conre is with --config.init.face_encoder=WORKDIR'
+      )
+    if 'train' in parts:
+      for mode, seed in self.runs:
+        if self.interrupted is None:
+          self._train(mode, seed)
+    if 'measure' not in parts or self.interrupted is not None:
+      return ''
+    return self._measure()
+
+  @property
+  def runs(self) -> list[tuple[str, int]]:
+    """Mode and seed of every run, all modes of a seed together."""
+    return [(mode, seed) for seed in self.config.seeds for mode in self.config.modes]
+
+  # ------------------------------------------------------------------------------------------- training
+
+  def _directory(self, mode: str, seed: int) -> pathlib.Path:
+    return self.workdir / f'{mode}-{seed}'
+
+  def _train(self, mode: str, seed: int) -> None:
+    directory = self._directory(mode, seed)
+    if checkpoint.read_result(directory) is not None:
+      return
+    print(f'train {directory}', file=sys.stderr)
+    run = copy.deepcopy(self.config.portrait)
+    with run.unlocked():
+      run.seed, run.options.prior_mode = int(seed), mode
+      for name in ('speech_encoder', 'autoencoder', 'face_prior'):
+        run.init[name] = self.config.init[name]
+    outcome = loop.train(run, directory)
+    if outcome.reason == 'signal':
+      self.interrupted = outcome.signal
+
+  # ------------------------------------------------------------------------------------------- measuring
+
+  def _measure(self) -> str:
+    truth = prior_modes.Truth(
+      self.voices.attributes,
+      self._vectors(pictures.halve(self.voices.portraits, trunk.IMAGE_SIZE)),
+      self._read(self.voices.redrawn),
+    )
+    measured, weights = {}, []
+    for mode in self.config.modes:
+      for steps in self.config.steps:
+        measured[mode, steps] = []
+        for seed in self.config.seeds:
+          images, beta = self._portraits(mode, seed, steps)
+          measured[mode, steps].append(prior_modes.measure(self._read(images), truth))
+          if mode == 'scfp' and steps == self.config.steps[-1]:
+            weights.append(self._weights(beta, self._directory(mode, seed)))
+    reference = {(_TRUE, 0): [prior_modes.measure(truth.redrawn, truth)]}
+    table = prior_modes.table({**measured, **reference})
+    lines = [
+      table,
+      '',
+      *(_weights_line(seed, found) for seed, found in zip(self.config.seeds, weights, strict=False)),
+    ]
+    lines.append(
+      'reader on unseen looks, r: ' + ', '.join(f'{k} {v:.2f}' for k, v in self._reader.agreement.items())
+    )
+    self._write(measured, reference, weights, '\n'.join(lines))
+    self._draw_sheet()
+    return '\n'.join(lines)
+
+  def _weights(self, beta: np.ndarray, directory: pathlib.Path) -> dict[str, float]:
+    """How far SAW's beta `[n]` follows what the speakers' true latents want."""
+    modules, params, statistics = self._networks(directory)
+    encode = jax.jit(functools.partial(sampling.encode_latents, modules))
+    prior_mean = sampling.prior_of(statistics).mean
+    wanted = []
+    for first in range(0, len(self.voices.portraits), _BATCH):
+      rows = slice(first, first + _BATCH)
+      latent = encode(params, statistics, blocks.to_float(jnp.asarray(self.voices.portraits[rows])))
+      wanted.append(np.asarray(projection_coefficient(latent, prior_mean)).reshape(-1))
+    wanted = np.concatenate(wanted)
+    return {
+      'mean': float(beta.mean()),
+      'std': float(beta.std()),
+      'wanted_std': float(wanted.std()),
+      'r_with_wanted': series.correlation(beta, wanted),
+    }
+
+  @functools.cached_property
+  def voices(self) -> Voices:
+    """Held-out voices and their speakers, kept on disk."""
+    settings, size = self.config.voices, self.config.portrait.options.image_size
+    speakers = self.world.speaker_ids('test', settings.first + settings.num)[settings.first :]
+
+    def make() -> dict[str, np.ndarray]:
+      encoder, params = self._given('speech_encoder', self.config.init.speech_encoder)
+      encode = jax.jit(lambda speech: encoder.apply({'params': params}, speech))
+      rows: dict[str, list[np.ndarray]] = {name: [] for name in Voices._fields}
+      for i, speaker in enumerate(tqdm(speakers, desc='voices', file=sys.stderr)):
+        speech, _ = self.world.talk(int(speaker), settings.seed + i, 'test', settings.frames)
+        heard = encode(audio.normalise_loudness(speech)[None])
+        rows['embedding'].append(np.asarray(heard.embedding[0]))
+        rows['tokens'].append(np.asarray(heard.tokens[0]))
+        rows['valid'].append(np.asarray(heard.valid[0]))
+        rows['attributes'].append(self.world.attributes(int(speaker)))
+        rows['portraits'].append(self._draw(speaker, i, size))
+        draws = [self._draw(speaker, settings.seed + 1 + k, trunk.IMAGE_SIZE) for k in range(settings.draws)]
+        rows['redrawn'].append(np.stack(draws))
+      arrays = {name: np.stack(values) for name, values in rows.items()}
+      arrays['redrawn'] = np.swapaxes(arrays['redrawn'], 0, 1)
+      return arrays
+
+    key = [settings.to_dict(), size, str(self.config.init.speech_encoder), self.world.crop_version]
+    return Voices(**_kept(self.workdir / f'voices-{_digest(key)}.npz', make))
+
+  def _draw(self, speaker: int, seed: int, size: int) -> np.ndarray:
+    return self.world.draw(int(speaker), seed, self.world.neutral(seed)[None], size).frames[0]
+
+  def _portraits(self, mode: str, seed: int, steps: int) -> tuple[np.ndarray, np.ndarray]:
+    """uint8 `[draws, voices, 128, 128, 3]` and the voices' beta `[voices]`, of a trained run."""
+    directory, voices = self._directory(mode, seed), self.voices
+
+    def make() -> dict[str, np.ndarray]:
+      modules, params, statistics = self._networks(directory)
+
+      @jax.jit
+      def draw(params, statistics, embedding, tokens, valid, key):
+        drawn = sampling.sample_portraits(
+          modules,
+          params,
+          statistics,
+          embedding,
+          tokens,
+          valid,
+          key,
+          num_steps=int(steps),
+          guidance_scale=float(self.config.guidance_scale),
+          sampler=self.config.sampler,
+        )
+        small = blocks.resize_image(drawn.image, trunk.IMAGE_SIZE)
+        return blocks.to_uint8(small), jnp.mean(drawn.beta, axis=(1, 2, 3))
+
+      def draw_rows(rows, key):
+        condition = voices.embedding[rows], voices.tokens[rows], voices.valid[rows]
+        return draw(params, statistics, *condition, jax.random.fold_in(key, rows[0]))
+
+      rows, draws = np.arange(len(voices.embedding)), []
+      for k in range(self.config.voices.draws):
+        key = jax.random.key(self.config.voices.seed + k)
+        images, beta = in_fixed_batches(functools.partial(draw_rows, key=key), rows, size=_BATCH)
+        draws.append(images)
+      return {'images': np.stack(draws), 'beta': beta}
+
+    result = checkpoint.read_result(directory)
+    if result is None:
+      raise ConfigError(f'{directory} is not trained yet: leave --only away, or train it first')
+    about = [self.config.voices.to_dict(), self.config.guidance_scale, self.config.sampler, result['step']]
+    print(f'portraits of {directory.name}, {steps} steps', file=sys.stderr)
+    arrays = _kept(directory / f'portraits-{steps}-{_digest(about)}.npz', make)
+    return arrays['images'], arrays['beta']
+
+  def _networks(self, directory: pathlib.Path) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
+    """Modules, parameters and statistics of a trained run, with the autoencoder it was trained on."""
+    result = checkpoint.load_stage_result(directory)
+    autoencoder, params = self._given('autoencoder', self.config.init.autoencoder)
+    modules = {**result.modules(), 'autoencoder': autoencoder}
+    return modules, {**result.params, 'autoencoder': params}, result.statistics
+
+  def _given(self, name: str, where: str) -> tuple[Any, Any]:
+    modules, frozen = initial_weights.load_given({name: where})
+    return modules[name], frozen.params[name]
+
+  # ------------------------------------------------------------------------------------------- reading
+
+  def _read(self, images: np.ndarray) -> prior_modes.Portraits:
+    """uint8 `[draws, voices, 128, 128, 3]` as they are read."""
+    flat = images.reshape(-1, *images.shape[2:])
+    parts = self._reader(flat), self._vectors(flat)
+    return prior_modes.Portraits(*(part.reshape(*images.shape[:2], -1) for part in parts))
+
+  def _vectors(self, images: np.ndarray) -> np.ndarray:
+    module, params = self._face_encoder
+    return trunk.apply_in_batches(module, params, images)
+
+  @functools.cached_property
+  def _face_encoder(self) -> tuple[Any, Any]:
+    return self._given('face_encoder', self.config.init.face_encoder)
+
+  @functools.cached_property
+  def _reader(self) -> readers.Reader:
+    """Reads sex, age, head size and colours; trained on renderings alone, and kept."""
+    looks, settings = self.config.looks, self.config.reader
+    key = _digest([looks.to_dict(), settings.to_dict(), self.world.crop_version, prior_modes.FIELDS])
+    path = self.workdir / f'reader-{key}.safetensors'
+    if path.exists():
+      return readers.load_reader(str(path))
+    speakers = self.world.speaker_ids('train', looks.first + looks.num)[looks.first :]
+
+    drawn_to = self.workdir / f'looks-{_digest([looks.to_dict(), self.world.crop_version])}.npz'
+    if drawn_to.exists():
+      drawn = rendered.load_looks(str(drawn_to))
+    else:
+      drawn = rendered.render_looks(self.world, speakers, looks.frames, seed=looks.seed)
+      rendered.save_looks(str(drawn_to), drawn)
+    columns = [readers.FIELDS.index(name) for name in prior_modes.FIELDS if name in readers.FIELDS]
+    labels = drawn.labels[..., columns]
+    head_size = np.array([self.world.attributes(int(s))[2] for s in speakers], np.float32)
+    place = prior_modes.FIELDS.index('head_size')
+    labels = np.insert(labels, place, head_size[:, None], axis=-1)
+    reader = readers.train_reader(
+      **drawn._replace(labels=labels).to_learn_from(),
+      fields=prior_modes.FIELDS,
+      num_steps=settings.steps,
+      batch_size=settings.batch_size,
+      seed=settings.seed,
+    )
+    readers.save_reader(str(path), reader)
+    return reader
+
+  # ------------------------------------------------------------------------------------------- results
+
+  def _write(self, measured, reference, weights, text: str) -> None:
+    rows = [
+      {'prior': mode, 'steps': steps, 'seeds': seeds}
+      for (mode, steps), seeds in {**measured, **reference}.items()
+    ]
+    content = {'rows': rows, 'beta': weights, 'config': json.loads(self.config.to_json_best_effort())}
+    for name, written in (('figures.json', json.dumps(content, indent=1)), ('table.md', text)):
+      files.write_text(self.workdir / name, written + '\n')
+
+  def _draw_sheet(self, num_voices: int = 3, num_draws: int = 3) -> None:
+    """WORKDIR/sheet.png: voices by modes, in each row the same noise with fewer and more steps."""
+    rows, labels = [], []
+    seed, shown = self.config.seeds[0], min(num_draws, self.config.voices.draws)
+    # Voices far apart in what they tell: the youngest, the oldest, and one between.
+    order = np.argsort(self.voices.attributes[:, 1])
+    for voice in order[np.linspace(0, len(order) - 1, num_voices).astype(int)]:
+      sex, age, _ = self.voices.attributes[voice]
+      who = f'a {"male" if sex > 0.5 else "female"} voice of {age:.0f}'
+      rows.append(list(self.voices.redrawn[:shown, voice]))
+      labels.append(f'{who}: true faces of this speaker')
+      for mode in self.config.modes:
+        row = []
+        for steps in self.config.steps:
+          row += list(self._portraits(mode, seed, steps)[0][:shown, voice])
+        rows.append(row)
+        labels.append(f'{mode}: {shown} noises, with {", ".join(map(str, self.config.steps))} steps')
+    with files.replacing(self.workdir / 'sheet.png') as part:
+      Image.fromarray(sheet.grid(rows, labels, cell=trunk.IMAGE_SIZE)).save(part, optimize=True)
+
+
+def _weights_line(seed: int, found: dict[str, float]) -> str:
+  return (
+    f'SAW, seed {seed}: beta {found["mean"]:.3f}, std over speakers {found["std"]:.3f} (true latents lean by '
+    f'{found["wanted_std"]:.3f}), r with them {found["r_with_wanted"]:.2f}'
+  )
+
+
+def _kept(path: pathlib.Path, make: Callable[[], dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
+  """The arrays in a file, made and written where there is none."""
+  if not path.exists():
+    arrays = make()
+    with files.replacing(path) as part:
+      np.savez(part, **arrays)
+    return arrays
+  with np.load(path, allow_pickle=False) as file:
+    return {name: file[name] for name in file.files}
+
+
+def _digest(content: Any) -> str:
+  return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()[:10]

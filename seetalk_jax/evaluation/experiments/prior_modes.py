@@ -1,0 +1,105 @@
+"""What portraits of held-out voices keep (consistency) and vary (diversity): the measures of the paper's Figure 3."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from seetalk_jax.evaluation.measures import frechet, series
+from seetalk_jax.evaluation.parts import retrieval
+
+# What the experiment's reader reads, in this order. Voices tell the first three, and nothing of the colours.
+TRAITS = ('sex', 'age', 'head_size')
+COLOURS = ('skin_red', 'skin_green', 'skin_blue', 'hair_red', 'hair_green', 'hair_blue')
+FIELDS = TRAITS + COLOURS
+_SKIN, _HAIR = slice(3, 6), slice(6, 9)
+
+# Measure -> whether more is better (None: neither).
+MEASURES = {
+  'sex right, %': True,
+  'age, r': True,
+  'head size, r': True,
+  'R@10, %': True,
+  "spread of skin, % of people's": True,
+  "spread of hair, % of people's": True,
+  'Frechet distance, face encoder': False,
+}
+
+
+class Portraits(NamedTuple):
+  """Several portraits of each voice, as they were read.
+
+  Attributes:
+    readings: `[draws, voices, len(FIELDS)]`.
+    vectors: of the face encoder, unit length, `[draws, voices, d]`.
+  """
+
+  readings: np.ndarray
+  vectors: np.ndarray
+
+
+class Truth(NamedTuple):
+  """The speakers behind the voices.
+
+  Attributes:
+    attributes: sex, age, head size, `[voices, 3]`.
+    gallery: the face encoder's vectors of one rendered portrait each, `[voices, d]`.
+    redrawn: further rendered portraits of the same speakers, whose looks were drawn anew.
+  """
+
+  attributes: np.ndarray
+  gallery: np.ndarray
+  redrawn: Portraits
+
+
+def measure(portraits: Portraits, truth: Truth) -> dict[str, float]:
+  """The values of MEASURES.
+
+  Consistency is averaged over draws. Diversity is the spread over draws for one voice, relative to that over
+  people, of what voices do not tell (root of the summed variances of red, green and blue). The Frechet distance
+  is between all generated and all redrawn true portraits.
+  """
+  readings = portraits.readings
+  male = truth.attributes[:, 0] > 0.5
+
+  def agreement(column: int) -> float:
+    return float(np.mean([series.correlation(r[:, column], truth.attributes[:, column]) for r in readings]))
+
+  def spread(columns: slice) -> float:
+    people = truth.redrawn.readings[:, :, columns].var(axis=1, ddof=1).sum(axis=-1).mean()
+    own = readings[:, :, columns].var(axis=0, ddof=1).sum(axis=-1).mean()
+    return 100.0 * float(np.sqrt(own / max(people, 1e-12)))
+
+  values = (
+    100.0 * float(np.mean((readings[:, :, 0] > 0.5) == male)),
+    agreement(1),
+    agreement(2),
+    retrieval.mean_recall(portraits.vectors, truth.gallery, 10),
+    spread(_SKIN),
+    spread(_HAIR),
+    frechet.frechet_distance(_rows(portraits.vectors), _rows(truth.redrawn.vectors)),
+  )
+  return dict(zip(MEASURES, values, strict=True))
+
+
+def table(measured: Mapping[tuple[str, int], Sequence[Mapping[str, float]]]) -> str:
+  """A Markdown table: a row per key (mode, sampling steps), mean and standard deviation over the seeds given."""
+  lines = [
+    '| prior | steps | ' + ' | '.join(MEASURES) + ' |',
+    '|' + '---|' * (2 + len(MEASURES)),
+  ]
+  for (mode, steps), seeds in measured.items():
+    cells = []
+    for name in MEASURES:
+      values = np.array([seed[name] for seed in seeds])
+      digits = 2 if values.mean() < 5 else 1
+      spread = f' ± {values.std(ddof=1):.{digits}f}' if len(values) > 1 else ''
+      cells.append(f'{values.mean():.{digits}f}{spread}')
+    lines.append(f'| {mode} | {steps or ""} | ' + ' | '.join(cells) + ' |')
+  return '\n'.join(lines)
+
+
+def _rows(vectors: np.ndarray) -> np.ndarray:
+  return vectors.reshape(-1, vectors.shape[-1])

@@ -1,0 +1,160 @@
+"""What the evaluation asks of a pipeline: portraits, videos with and without a part, rebuilt frames."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import itertools
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from seetalk_jax.inference import loaded_release, pipeline
+from seetalk_jax.inference.batching import in_fixed_batches
+from seetalk_jax.inference.clip import Clip
+from seetalk_jax.inference.renderer import READ_BATCH, Renderer
+from seetalk_jax.models.motion.mouth import mouth_place
+from seetalk_jax.models.nn import blocks
+
+
+class Generator(Protocol):
+  """The pipeline under test; tests put an oracle in."""
+
+  def portraits(self, speech: np.ndarray, seeds: Sequence[int]) -> np.ndarray:
+    """uint8 `[len(seeds), S, S, 3]`: a portrait of the voice in `speech` (mono, 16 kHz) for each seed."""
+
+  def video(self, speech: np.ndarray, seed: int) -> np.ndarray:
+    """uint8 `[t, S, S, 3]`: the talking face."""
+
+  def late_frame(self, portrait: np.ndarray, speech: np.ndarray, seed: int) -> np.ndarray:
+    """uint8 `[S, S, 3]`: a frame from the last fifth of `portrait` (uint8 `[S, S, 3]`) saying `speech`."""
+
+  def unrefined(self, speech: np.ndarray, seed: int) -> tuple[Clip, Clip]:
+    """The talking face, and the same without lip refinement."""
+
+  def rebuild(
+    self, source: np.ndarray, target: np.ndarray, weights: Sequence[float] = (1.0,)
+  ) -> Mapping[str, np.ndarray]:
+    """{route: uint8 `[n, S, S, 3]`}: `source` moved as `target`; the released route first.
+
+    `weights`: of the fusion, each of the HR decoder's routes one; the first is the released one.
+    """
+
+  def mouth_places(self, clip: Clip) -> np.ndarray:
+    """Where the mouth is in every frame of a clip, `[n, 2]`, (x, y) in picture units."""
+
+  def motion(self, frames: np.ndarray) -> np.ndarray:
+    """Motion latents `[n, motion_dim]` of uint8 `frames [n, S, S, 3]`."""
+
+  @property
+  def lip_subspace(self) -> np.ndarray:
+    """U, `[motion_dim, k]`."""
+
+  def codes(self, frames: np.ndarray) -> tuple[np.ndarray, int]:
+    """(indices `[n, h, w]` of the codes of uint8 `frames`, how many codes there are)."""
+
+
+REBUILD_BATCH = 4
+
+
+class PipelineGenerator:
+  """The released pipeline as a `Generator`."""
+
+  def __init__(self, pipe: pipeline.SeeTalk):
+    self.pipe = pipe
+
+  def portraits(self, speech: np.ndarray, seeds: Sequence[int]) -> np.ndarray:
+    return np.concatenate([self.pipe.portrait(speech, seed=seed) for seed in seeds])
+
+  def video(self, speech: np.ndarray, seed: int) -> np.ndarray:
+    return self.pipe(speech, seed=seed).frames
+
+  def late_frame(self, portrait: np.ndarray, speech: np.ndarray, seed: int) -> np.ndarray:
+    clip = self.pipe(speech, seed=seed, portrait=portrait)
+    index = clip.num_frames - 1 - clip.num_frames // 10
+    start = index // clip.chunk * clip.chunk
+    return np.asarray(clip.render(start))[index - start]
+
+  def rebuild(
+    self, source: np.ndarray, target: np.ndarray, weights: Sequence[float] = (1.0,)
+  ) -> Mapping[str, np.ndarray]:
+    """As `Generator`: the motion latent is read from the target's picture; nothing else of it is used.
+
+    Frames come from `Renderer.frames`, as in videos.
+    """
+    motion, made = self.motion(target), {}
+    if self._renderer.kind == 'hr_decoder':
+      for weight in weights:
+        route = 'HR decoder' if weight == 1 else f'HR decoder at weight {weight:g}'
+        made[route] = self._frames(self._renderer, source, motion, weight)
+    made['plain decoder'] = self._frames(self._plain_renderer, source, motion, 1.0)
+    return made
+
+  def codes(self, frames: np.ndarray) -> tuple[np.ndarray, int]:
+    book, variables = self.pipe.networks.modules['codebook'], self.pipe.networks.variables('codebook')
+
+    @jax.jit
+    def indices(variables, frames):
+      return book.apply(
+        variables, book.apply(variables, blocks.to_float(frames), method='encode'), method='quantise'
+      )[1]
+
+    return in_fixed_batches(functools.partial(indices, variables), frames, size=REBUILD_BATCH), book.num_codes
+
+  def motion(self, frames: np.ndarray) -> np.ndarray:
+    pieces = [frames[i : i + READ_BATCH] for i in range(0, len(frames), READ_BATCH)]
+    return np.concatenate([self._renderer.read(self._weights[0], piece) for piece in pieces])
+
+  def mouth_places(self, clip: Clip) -> np.ndarray:
+    codec, variables = (
+      self.pipe.networks.modules['motion_codec'],
+      self.pipe.networks.variables('motion_codec'),
+    )
+    apply = functools.partial(codec.apply, variables)
+
+    @jax.jit
+    def places(look, m_source, motion):
+      return mouth_place(apply(look, m_source, motion, method='warp').flow)
+
+    portrait = blocks.to_float(jnp.asarray(clip.portrait)[None])
+    look, m_source = apply(portrait, method='appearance'), apply(portrait, method='motion')
+    return in_fixed_batches(functools.partial(places, look, m_source), clip.motion, size=REBUILD_BATCH)
+
+  @property
+  def lip_subspace(self) -> np.ndarray:
+    return np.asarray(self.pipe.networks.params['lip_refiner']['subspace'])
+
+  def unrefined(self, speech: np.ndarray, seed: int) -> tuple[Clip, Clip]:
+    refined = self.pipe(speech, seed=seed)
+    return refined, self._without_refiner(speech, seed=seed, portrait=refined.portrait)
+
+  @functools.cached_property
+  def _without_refiner(self) -> pipeline.SeeTalk:
+    networks = self.pipe.networks
+    modules = {name: module for name, module in networks.modules.items() if name != 'lip_refiner'}
+    bare = dataclasses.replace(networks, modules=modules)
+    return pipeline.SeeTalk(loaded_release.Loaded(bare, self.pipe.checkpoint, self.pipe.device))
+
+  @functools.cached_property
+  def _weights(self):
+    networks = self.pipe.networks
+    return jax.device_put((networks.params, networks.collections), self.pipe.device)
+
+  @functools.cached_property
+  def _renderer(self) -> Renderer:
+    return Renderer(self.pipe.networks.modules, self.pipe.device)
+
+  @functools.cached_property
+  def _plain_renderer(self) -> Renderer:
+    """Draws by the codec's own decoder, having no other."""
+    return Renderer({'motion_codec': self.pipe.networks.modules['motion_codec']}, self.pipe.device)
+
+  def _frames(self, renderer: Renderer, source: np.ndarray, motion: np.ndarray, fusion: float) -> np.ndarray:
+    """Portraits `[n, S, S, 3]` with a motion latent each; neighbors of one portrait are drawn together."""
+    others = [i for i in range(1, len(source)) if not np.array_equal(source[i], source[i - 1])]
+    spans = itertools.pairwise([0, *others, len(source)])
+    draw = functools.partial(renderer.frames, *self._weights)
+    return np.concatenate([draw(source[i], motion[i:j], fusion) for i, j in spans])

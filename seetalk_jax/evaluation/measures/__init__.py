@@ -1,0 +1,1 @@
+"""Measures: numbers from arrays."""

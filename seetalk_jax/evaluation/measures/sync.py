@@ -1,0 +1,62 @@
+"""Lips against sound by a sync expert that nothing was trained with."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from seetalk_jax.constants import SAMPLES_PER_FRAME, SYNC_FRAMES
+from seetalk_jax.inference.batching import in_fixed_batches
+from seetalk_jax.models.critics.sync_expert import SyncExpert
+from seetalk_jax.models.critics.syncnet import SyncNet
+from seetalk_jax.models.nn import blocks
+
+_BATCH = 16
+
+
+class SyncJudge:
+  """Mean distance of mouths and sounds, window by window.
+
+  Args:
+    expert, params: of a run of the stage sync_expert with a seed and sizes of its own.
+  """
+
+  def __init__(self, expert: SyncExpert | SyncNet, params: Any):
+    self._params, self._num_samples = params, expert.num_samples
+    self._run = _compiled(expert)
+
+  def __call__(self, frames: np.ndarray, speech: np.ndarray, places: np.ndarray) -> float:
+    """Mean over all windows of 5 frames of one minus the cosine, 0 to 2.
+
+    Args:
+      frames: uint8 `[n, S, S, 3]`, portraits.
+      speech: `[640 n]` at 16 kHz.
+      places: `[n, 2]`, where the mouth is, (x, y) in picture units. A window is cut at its mean place, as in training.
+    """
+    count = min(len(frames), len(speech) // SAMPLES_PER_FRAME) - SYNC_FRAMES + 1
+    speech = np.pad(speech, (0, self._num_samples))  # the last window may reach over the end
+
+    def cosine(rows):
+      starts = SAMPLES_PER_FRAME * rows
+      sounds = np.stack([speech[start : start + self._num_samples] for start in starts])
+      mouths = np.stack([frames[row : row + SYNC_FRAMES] for row in rows])
+      at = np.stack([np.mean(places[row : row + SYNC_FRAMES], axis=0) for row in rows])
+      return self._run(self._params, sounds, mouths, at.astype(np.float32))
+
+    return float((1.0 - in_fixed_batches(cosine, np.arange(count), size=_BATCH)).mean())
+
+
+@functools.cache
+def _compiled(expert: SyncExpert | SyncNet):
+  @jax.jit
+  def run(params, sounds, frames, places):
+    images = blocks.to_float(frames.reshape(-1, *frames.shape[2:]))
+    seen = expert.crop(images, jnp.repeat(places, SYNC_FRAMES, axis=0))
+    seen = seen.reshape(*frames.shape[:2], *seen.shape[1:])
+    return expert.apply({'params': params}, sounds, seen, method='cosine')
+
+  return run

@@ -1,0 +1,1 @@
+"""Evaluation parts: each turns generated material into figures of the report."""

@@ -1,0 +1,82 @@
+"""Temporal consistency: what changes between neighbouring frames beyond what the motion explains."""
+
+from __future__ import annotations
+
+import functools
+import sys
+from collections.abc import Mapping, Sequence
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from tqdm import tqdm
+
+from seetalk_jax.evaluation.measures import bootstrap
+from seetalk_jax.evaluation.parts.reenactment import Rebuild
+from seetalk_jax.evaluation.probes import worlds
+from seetalk_jax.evaluation.report import Figure
+from seetalk_jax.models.motion.canonical import match_canonical
+from seetalk_jax.models.motion.warping import resize_flow, warp
+from seetalk_jax.models.nn import blocks
+
+PART = 'flicker'
+# Cells that a neighbouring frame moves by, at most.
+_REACH = (4, 4)
+# Of a pixel whose place both frames show.
+_SHOWN = 0.9
+
+
+def warping_errors(
+  frames: np.ndarray, canonical: np.ndarray, parts: np.ndarray, outside: Sequence[int]
+) -> np.ndarray:
+  """Of every pair of neighbours, the mean absolute difference in levels after the exact flow, over the head.
+
+  Args:
+    frames: uint8 `[n, S, S, 3]`.
+    canonical, parts: of the same motion, `[n, S / 4, S / 4, 3]` and `[n, S / 4, S / 4]`.
+    outside: numbers of parts that are no head.
+
+  Returns:
+    `[n - 1]`.
+  """
+  head = ~np.isin(parts, outside)
+  return np.asarray(_errors(frames, np.asarray(canonical, np.float32), parts, head))
+
+
+@functools.partial(jax.jit)
+def _errors(frames, canonical, parts, head):
+  truth = match_canonical(canonical[:-1], canonical[1:], parts[:-1], parts[1:], reach=_REACH)
+  size = frames.shape[1:3]
+  moved = warp(frames[:-1].astype(jnp.float32), resize_flow(truth.flow, size))
+  shown = blocks.upsample_nearest((truth.visible > _SHOWN) & head[1:, ..., None], size[0] // head.shape[1])
+  difference = jnp.abs(moved - frames[1:].astype(jnp.float32)).mean(axis=-1, keepdims=True)
+  return jnp.sum(difference * shown, axis=(1, 2, 3)) / jnp.maximum(jnp.sum(shown, axis=(1, 2, 3)), 1)
+
+
+def flicker_figures(
+  world: worlds.MeasuredWorld,
+  speakers: Sequence[int],
+  rebuild: Rebuild,
+  *,
+  people: int,
+  frames: int,
+  seed: int,
+  size: int,
+) -> list[Figure]:
+  """Errors of all routes of `rebuild` beside the exact rendering's; every person moves in `frames` frames of a talk."""
+  found: dict[str, list[float]] = {}
+  for i, speaker in enumerate(tqdm(speakers[:people], desc='neighbours', file=sys.stderr, leave=False)):
+    _, motion = world.talk(int(speaker), seed + i, 'test', frames)
+    look = world.draw(int(speaker), seed + i, np.concatenate([world.neutral(seed + i)[None], motion]), size)
+    exact = look.frames[1:]
+    made: Mapping[str, np.ndarray] = rebuild(np.broadcast_to(look.frames[0], exact.shape), exact)
+    for route, drawn in {'exact rendering': exact, **made}.items():
+      errors = warping_errors(drawn, look.canonical[1:], look.parts[1:], world.outside_parts)
+      found.setdefault(route, []).append(float(errors.mean()))
+  name = 'difference of neighbouring frames after the exact flow, levels'
+  return [
+    Figure(
+      PART, f'{name}, {route}', float(np.mean(values)), '', len(values), *bootstrap.interval(np.array(values))
+    )
+    for route, values in found.items()
+  ]

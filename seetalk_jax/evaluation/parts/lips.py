@@ -1,0 +1,76 @@
+"""Do the lips say what is heard: read mouth opening against the true opening of that speech."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from seetalk_jax.evaluation.measures import bootstrap, series
+from seetalk_jax.evaluation.report import Figure
+
+MAX_LAG = 8
+
+
+def lip_figures(
+  read: Sequence[np.ndarray], true: Sequence[np.ndarray], *, reader_error: float, reader_agreement: float
+) -> list[Figure]:
+  """Figures of the mouth openings `read[i] [n]` in video i and `true[i] [n]` of the speech it was made from.
+
+  r is taken at lag 0; nothing is searched for. The best lag is that of the mean correlation over all voices.
+  Shuffled pairs each video with the truth of a speech half the list away.
+  """
+  n = len(read)
+  curves = np.array([series.lag_curve(r, t, MAX_LAG) for r, t in zip(read, true, strict=True)])
+  at_zero = curves[:, MAX_LAG]
+  usable = at_zero[np.isfinite(at_zero)]
+  lag = series.best_lag(np.nanmean(curves, axis=0)) if usable.size else float('nan')
+  own = np.array([series.best_lag(curve) for curve in curves], np.float64)
+  near = 100 * float(np.mean(np.abs(own) <= 1))
+  shuffled = []
+  for i, j in enumerate(series.shuffled_partner(n)):
+    length = min(len(read[i]), len(true[j]))
+    shuffled.append(series.correlation(read[i][:length], true[j][:length]))
+  shuffled = np.array(shuffled)[np.isfinite(shuffled)]
+  note = f'reader: error {reader_error:.3f}, r {reader_agreement:.3f} on looks it has not seen'
+
+  def middle(values):
+    return float(np.median(values)) if len(values) else float('nan')
+
+  return [
+    Figure(
+      'lips',
+      'opening, median r with the truth at lag 0',
+      middle(usable),
+      '>= 0.75',
+      n,
+      *bootstrap.interval(usable, np.median),
+      note,
+    ),
+    Figure(
+      'lips',
+      'opening, mean r at lag 0',
+      float(np.mean(usable)) if usable.size else float('nan'),
+      '',
+      n,
+      *bootstrap.interval(usable),
+    ),
+    Figure(
+      'lips',
+      'best lag of all voices together, frames',
+      float(lag),
+      '-1 .. 1',
+      n,
+      note='positive: the lips are late',
+    ),
+    Figure('lips', 'voices whose own best lag is within 1 frame, %', near, '', n),
+    Figure(
+      'lips',
+      'shuffled speech, median r',
+      middle(shuffled),
+      '-0.2 .. 0.2',
+      len(shuffled),
+      *bootstrap.interval(shuffled, np.median),
+      'near 0 is right',
+    ),
+  ]

@@ -1,0 +1,45 @@
+"""Real recordings in, videos out: does every one become a video of the right length."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import sys
+
+import numpy as np
+from tqdm import tqdm
+
+from seetalk_jax import constants
+from seetalk_jax.errors import InputError
+from seetalk_jax.evaluation.report import Figure
+from seetalk_jax.inference import pipeline
+from seetalk_jax.media import audio, decode
+
+
+def count_frames(path: str | os.PathLike) -> int:
+  """How many pictures a video file decodes to."""
+  with decode.open_container(path) as container:
+    return sum(1 for _ in container.decode(video=0))
+
+
+def recording_figures(speech_dir: str, out_dir: str, pipe: pipeline.SeeTalk, seed: int) -> list[Figure]:
+  """Makes OUT_DIR/NAME.mp4 of every recording in `speech_dir`; other tools may judge the faces in them.
+
+  Raises:
+    InputError: no such folder, or nothing in it.
+  """
+  folder = pathlib.Path(speech_dir)
+  files = sorted(p for p in folder.iterdir() if p.is_file()) if folder.is_dir() else []
+  if not files:
+    raise InputError(f'no recordings, {speech_dir}: give a folder of speech files')
+  out = pathlib.Path(out_dir)
+  out.mkdir(parents=True, exist_ok=True)
+  right = []
+  for path in tqdm(files, desc='recordings', file=sys.stderr):
+    speech = audio.load_speech(path)
+    clip = pipe(speech, seed=seed)
+    made = clip.save(out / f'{path.stem}.mp4')
+    wanted = len(speech.waveform) / constants.SAMPLES_PER_FRAME
+    right.append(abs(count_frames(made) - wanted) <= 1.0)
+  value = 100.0 * float(np.mean(right))
+  return [Figure('recordings', 'videos of the right length, %', value, '>= 100', len(right), note=out_dir)]

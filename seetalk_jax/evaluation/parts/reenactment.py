@@ -1,0 +1,200 @@
+"""A portrait that a video drives: by the same person, and by another one, against the exact renderings of both."""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+from tqdm import tqdm
+
+from seetalk_jax.constants import MOTION_FIELDS
+from seetalk_jax.evaluation.measures import bootstrap, pictures, series
+from seetalk_jax.evaluation.parts import life
+from seetalk_jax.evaluation.probes import identity, readers, rendered, worlds
+from seetalk_jax.evaluation.report import Figure
+
+PART = 'reenactment'
+
+# (sources, drivers) uint8 [n, S, S, 3] -> {route: uint8 [n, S, S, 3]}, the released route first.
+Rebuild = Callable[[np.ndarray, np.ndarray], Mapping[str, np.ndarray]]
+# What a driver's motion is read by, in the frames that it drives -> least r with the truth.
+_KEPT = {'yaw': 0.9, 'pitch': 0.9, 'roll': 0.9, 'blink': 0.8, 'opening': 0.85}
+
+
+@dataclasses.dataclass(frozen=True)
+class Reenactment:
+  """A portrait, and frames that its person and another one make with exactly one motion.
+
+  Attributes:
+    portrait: uint8 `[S, S, 3]`, neutral.
+    own, other: uint8 `[k, S, S, 3]`.
+    head: bool `[k, S, S]`, where `own` shows the head.
+    motion: `[k, 20]`, the truth.
+    opening: `[k]`, how far the mouth is open.
+  """
+
+  portrait: np.ndarray
+  own: np.ndarray
+  other: np.ndarray
+  head: np.ndarray
+  motion: np.ndarray
+  opening: np.ndarray
+
+
+def fixed_reenactments(
+  world: worlds.MeasuredWorld,
+  speakers: Sequence[int],
+  num: int,
+  *,
+  frames: int,
+  stride: int,
+  seed: int,
+  size: int,
+) -> list[Reenactment]:
+  """The first `num` speakers, each driven by the next: every `stride`-th frame of a talk of the other one."""
+  found = []
+  for i, speaker in enumerate(tqdm(speakers[:num], desc='reenactments', file=sys.stderr, leave=False)):
+    other = int(speakers[(i + 1) % len(speakers)])
+    _, motion = world.talk(other, seed + i, 'test', frames * stride)
+    motion = motion[::stride]
+    own = world.draw(int(speaker), i, np.concatenate([world.neutral(i)[None], motion]), size)
+    driver = world.draw(other, seed - 1 - i, motion, size)
+    head = np.stack([pictures.grow_mask(~np.isin(p, world.outside_parts), size) for p in own.parts[1:]])
+    opening = np.asarray(own.opening[1:], np.float32)
+    found.append(Reenactment(own.frames[0], own.frames[1:], driver.frames, head, motion, opening))
+  return found
+
+
+def reenactment_figures(
+  sets: Sequence[Reenactment],
+  rebuild: Rebuild,
+  reader: Callable[[np.ndarray], np.ndarray],
+  namer: identity.IdentityReader,
+  gallery: np.ndarray,
+  small: Callable[[np.ndarray], np.ndarray],
+) -> list[Figure]:
+  """Figures of all routes; intervals resample the people.
+
+  Args:
+    reader: readings `[n, fields]` of small pictures.
+    namer, gallery: tells people apart; uint8 `[m, 128, 128, 3]`, of whom the first are those of `sets`.
+    small: frames to what readers look at.
+  """
+  figures: list[Figure] = []
+  for kind, driven_by in (('self', 'own'), ('cross', 'other')):
+    made: dict[str, list[np.ndarray]] = {}
+    for one in tqdm(sets, desc=kind, file=sys.stderr, leave=False):
+      sources = np.broadcast_to(one.portrait, one.own.shape)
+      for route, frames in rebuild(sources, getattr(one, driven_by)).items():
+        made.setdefault(route, []).append(frames)
+    figures += _pictures(kind, sets, made, namer, small)
+    if kind == 'cross':
+      first = next(iter(made.values()))
+      figures += _kept(sets, first, reader, small)
+      figures += _named(first, namer, gallery, small)
+  return figures
+
+
+def _pictures(kind, sets, made, namer, small) -> list[Figure]:
+  """PSNR, SSIM, sharpness and feature distance of each route against the exact frames."""
+
+  def scores(frames):
+    rows = []
+    for one, drawn in zip(sets, frames, strict=True):
+      near = np.sum(namer(small(drawn)) * namer(small(one.own)), axis=-1)
+      each = [
+        [
+          pictures.psnr(d, t, h),
+          pictures.ssim(d, t, h),
+          pictures.gradient_energy(d, h) / pictures.gradient_energy(t, h),
+        ]
+        for d, t, h in zip(drawn, one.own, one.head, strict=True)
+      ]
+      rows.append([*np.mean(each, axis=0), 1.0 - float(near.mean())])
+    return np.array(rows)
+
+  found = {route: scores(frames) for route, frames in made.items()}
+  copied = np.array(
+    [
+      np.mean([pictures.psnr(one.portrait, t, h) for t, h in zip(one.own, one.head, strict=True)])
+      for one in sets
+    ]
+  )
+  figures, n = [], len(sets)
+  names = ('PSNR over the head, dB', 'SSIM over the head', 'gradient energy over the truth')
+  names += ("distance in the identity reader's features",)
+  for i, name in enumerate(names):
+    for route, values in found.items():
+      column = values[:, i]
+      figures.append(
+        Figure(PART, f'{kind}: {name}, {route}', column.mean(), '', n, *bootstrap.interval(column))
+      )
+    if i == 0:
+      figures.append(
+        Figure(PART, f'{kind}: the portrait copied, dB', copied.mean(), '', n, *bootstrap.interval(copied))
+      )
+  return figures
+
+
+def _kept(sets, made, reader, small) -> list[Figure]:
+  """What of the driver's motion is read in the frames: r over all frames of all people."""
+  read = [reader(small(frames)) for frames in made]
+  truth = {
+    **{name: [one.motion[:, MOTION_FIELDS.index(name)] for one in sets] for name in life.AXES},
+    'blink': [rendered.blink_track(one.motion) for one in sets],
+    'opening': [one.opening for one in sets],
+  }
+  figures = []
+  for name, least in _KEPT.items():
+    index = readers.FIELDS.index(name)
+    pairs = np.array([np.stack([r[:, index], t]) for r, t in zip(read, truth[name], strict=True)])
+
+    def pooled(sample):
+      return series.correlation(sample[:, 0].reshape(-1), sample[:, 1].reshape(-1))
+
+    interval = bootstrap.interval(pairs, pooled)
+    figures.append(
+      Figure(PART, f'cross: {name} of the driver kept, r', pooled(pairs), f'>= {least}', len(sets), *interval)
+    )
+  return figures
+
+
+def _named(made, namer, gallery, small) -> list[Figure]:
+  vectors = namer(gallery)
+  right = np.array(
+    [np.mean(np.argmax(namer(small(frames)) @ vectors.T, axis=1) == i) for i, frames in enumerate(made)]
+  )
+  name = f'cross: the source named among {len(gallery)}, %'
+  interval = [100 * end for end in bootstrap.interval(right)]
+  return [Figure(PART, name, 100 * float(right.mean()), '>= 95', len(made), *interval)]
+
+
+def leak_figure(own: Sequence[np.ndarray], other: Sequence[np.ndarray]) -> Figure:
+  """How much of m is who moves: two people's latents of one motion, `[k, d]` each, against its spread over motions.
+
+  0: m holds the motion alone. 100 %: two people differ as much as two moments of one.
+  """
+  own, other = (np.stack(list(each)).astype(np.float64) for each in (own, other))
+  between = 0.5 * np.mean(np.square(own - other).sum(axis=-1), axis=1)
+  spread = np.mean(np.square(own - own.mean(axis=1, keepdims=True)).sum(axis=-1))
+  share = 100 * between / spread
+  name = 'variance of m between two people of one motion, over that between motions, %'
+  return Figure('motion codec', name, float(share.mean()), '', len(share), *bootstrap.interval(share))
+
+
+def perplexity_figure(indices: np.ndarray, num_codes: int) -> Figure:
+  """How many codes pictures use, from their indices of any shape, as a share of the codebook."""
+  share = np.bincount(np.asarray(indices).reshape(-1), minlength=num_codes) / np.size(indices)
+  used = share[share > 0]
+  perplexity = float(np.exp(-np.sum(used * np.log(used))))
+  note = f'{perplexity:.0f} of {num_codes}'
+  return Figure(
+    'codebook',
+    'perplexity on held-out frames, % of the codes',
+    100 * perplexity / num_codes,
+    '>= 30',
+    0,
+    note=note,
+  )

@@ -1,0 +1,104 @@
+"""What lip refinement changes: lips against the truth with and without it, and where it may change nothing."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+
+import numpy as np
+
+from seetalk_jax.evaluation.measures import bootstrap, series
+from seetalk_jax.evaluation.report import Figure
+
+PART = 'refinement'
+# Left, top, right, bottom in the portrait crop: the mouth with room for its own movement and the head's.
+LIP_BOX = (0.3, 0.52, 0.7, 0.86)
+
+
+@dataclasses.dataclass(frozen=True)
+class Refined:
+  """One video with and without refinement, all else alike.
+
+  Attributes:
+    opening, opening_without: `[n]`, read from the frames.
+    truth: `[n]`.
+    motion, motion_without: `[n, d]`, motion latents.
+    inside, outside: mean absolute difference of the two videos' pixels in LIP_BOX and elsewhere, in levels.
+    sync, sync_without: mean distance of lips and sound by a sync expert, NaN without one.
+  """
+
+  opening: np.ndarray
+  opening_without: np.ndarray
+  truth: np.ndarray
+  motion: np.ndarray
+  motion_without: np.ndarray
+  inside: float
+  outside: float
+  sync: float = float('nan')
+  sync_without: float = float('nan')
+
+
+def lip_mask(side: int) -> np.ndarray:
+  """Bool `[side, side]`: LIP_BOX."""
+  at = (np.arange(side) + 0.5) / side
+  left, top, right, bottom = LIP_BOX
+  return ((at > top) & (at < bottom))[:, None] & ((at > left) & (at < right))[None]
+
+
+def pixel_differences(a: np.ndarray, b: np.ndarray) -> tuple[float, float]:
+  """Mean absolute difference of uint8 `[n, S, S, 3]` inside and outside of the lip box."""
+  difference = np.abs(a.astype(np.int16) - b.astype(np.int16)).mean(axis=(0, 3))
+  mask = lip_mask(a.shape[1])
+  return float(difference[mask].mean()), float(difference[~mask].mean())
+
+
+def outside_subspace(change: np.ndarray, subspace: np.ndarray) -> float:
+  """Largest entry of what is left of `change [n, d]` off the span of the columns of `subspace [d, k]`."""
+  change = np.asarray(change, np.float64)
+  # Stored in half precision, the columns are no longer quite of unit length; their span is what counts.
+  subspace, _ = np.linalg.qr(np.asarray(subspace, np.float64))
+  return float(np.abs(change - change @ subspace @ subspace.T).max())
+
+
+def refinement_figures(videos: Sequence[Refined], subspace: np.ndarray) -> list[Figure]:
+  """Figures with paired intervals: every gain is of one video over itself."""
+  n = len(videos)
+
+  def r(name):
+    return np.array([series.correlation(getattr(video, name), video.truth) for video in videos])
+
+  with_it, without = r('opening'), r('opening_without')
+  gain = with_it - without
+  inside, outside = (np.array([getattr(video, name) for video in videos]) for name in ('inside', 'outside'))
+  residual = max(outside_subspace(video.motion - video.motion_without, subspace) for video in videos)
+  moved = np.mean([np.abs(video.motion - video.motion_without).mean() for video in videos])
+  ratio = 100 * outside.mean() / inside.mean()
+
+  def share(pairs):
+    return 100 * pairs[:, 1].mean() / pairs[:, 0].mean()
+
+  interval = bootstrap.interval(np.stack([inside, outside], axis=1), share)
+
+  def figure(name, values, target='', statistic=np.mean, note=''):
+    value, interval = float(statistic(values)), bootstrap.interval(values, statistic)
+    return Figure(PART, name, value, target, n, *interval, note)
+
+  figures = [
+    figure('opening, median r with the truth, refined', with_it, '>= 0.85', np.median),
+    figure('the same without refinement', without, '>= 0.75', np.median),
+    figure('gain of r by refinement, mean of pairs', gain, '>= 0', note='the interval must lie above 0'),
+    Figure(
+      PART, 'm outside of U, largest change', residual, '<= 0.000001', n, note=f'mean change {moved:.3f}'
+    ),
+    Figure(PART, 'change of pixels outside of the lips over inside, %', ratio, '<= 10', n, *interval),
+  ]
+  sync, sync_without = (
+    np.array([getattr(video, name) for video in videos]) for name in ('sync', 'sync_without')
+  )
+  if np.isfinite(sync).all():
+    figures += [
+      figure('sync distance by another expert, refined', sync),
+      figure('the same without refinement, distance', sync_without),
+      figure('sync distance saved by refinement, mean of pairs', sync_without - sync, '>= 0'),
+    ]
+  return figures

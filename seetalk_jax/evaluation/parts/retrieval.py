@@ -1,0 +1,107 @@
+"""Finding a face by its voice: recall at k, beside the best that voices of the embedded world allow."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import flax.linen as nn
+import jax
+import numpy as np
+
+from seetalk_jax.evaluation.measures import bootstrap
+from seetalk_jax.evaluation.parts.voice_to_face import fit_regression
+from seetalk_jax.evaluation.probes import trunk
+from seetalk_jax.evaluation.report import Figure
+from seetalk_jax.media import audio
+
+KS = (1, 5, 10)
+
+
+class Towers(NamedTuple):
+  """Both encoders of contrastive pre-training, modules and parameters."""
+
+  speech_encoder: nn.Module
+  speech_params: Any
+  face_encoder: nn.Module
+  face_params: Any
+
+  def voices(self, recordings: Sequence[np.ndarray]) -> np.ndarray:
+    """Unit vectors `[n, d]` of recordings of one length, mono at 16 kHz."""
+
+    @jax.jit
+    def encode(params, speech):
+      return self.speech_encoder.apply({'params': params}, speech).embedding
+
+    heard = (audio.normalise_loudness(speech)[None] for speech in recordings)
+    return np.concatenate([np.asarray(encode(self.speech_params, speech)) for speech in heard])
+
+  def faces(self, images: np.ndarray) -> np.ndarray:
+    """Unit vectors `[n, d]` of uint8 portraits `[n, s, s, 3]`."""
+    return trunk.apply_in_batches(self.face_encoder, self.face_params, images)
+
+
+def ranks(similarity: np.ndarray) -> np.ndarray:
+  """Place `[n]` (0 first) of entry i in row i of `similarity [n, n]`, the mean one among equals."""
+  own = np.diagonal(similarity)[:, None]
+  better = np.sum(similarity > own, axis=1)
+  equal = np.sum(similarity == own, axis=1) - 1
+  return better + 0.5 * equal
+
+
+def recall(similarity: np.ndarray, k: int) -> np.ndarray:
+  """Bool `[n]`: whether entry i is among the k most similar of row i."""
+  return ranks(similarity) < k
+
+
+def best_similarity(
+  voice: np.ndarray, attributes: np.ndarray, known_voice: np.ndarray, known_attributes: np.ndarray
+) -> np.ndarray:
+  """How well each of n faces fits each of n voices, for one who sees the traits of both exactly.
+
+  Voice and face share nothing but the speaker's traits. A voice's own parameters (what its sound is made from)
+  give an estimate of them, with an error whose covariance is measured; a face is as likely as its traits are.
+
+  Args:
+    voice: `[n, d]`, parameters of the n voices.
+    attributes: `[n, 3]`, the true traits of the n faces.
+    known_voice, known_attributes: `[m, d]` and `[m, 3]` of other speakers; half fits, half measures the error.
+
+  Returns:
+    `[n, n]`, voices by faces: log likelihood up to a constant of each voice.
+  """
+  half = len(known_voice) // 2
+  predict = fit_regression(known_voice[:half], known_attributes[:half])
+  error = predict(known_voice[half:]) - known_attributes[half:]
+  inverse = np.linalg.inv(np.cov(error, rowvar=False) + 1e-9 * np.eye(error.shape[1]))
+  away = attributes[None] - predict(voice)[:, None]
+  return -0.5 * np.einsum('nmi,ij,nmj->nm', away, inverse, away)
+
+
+def retrieval_figures(voices: np.ndarray, faces: np.ndarray, best: np.ndarray | None) -> list[Figure]:
+  """Recall at 1, 5 and 10 among n, voice to face and back.
+
+  Args:
+    voices, faces: unit vectors `[n, d]`; row i of both belongs together.
+    best: `best_similarity(...)`, or None where the world does not know its voices' parameters.
+  """
+  n, similarity = len(voices), voices @ faces.T
+  figures = []
+  for name, table in (('voice to face', similarity), ('face to voice', similarity.T)):
+    for k in KS:
+      found = 100.0 * recall(table, k)
+      note = f'{100 * k / n:.0f} % by chance'
+      interval = bootstrap.interval(found)
+      figures.append(
+        Figure('retrieval', f'{name}, R@{k} among {n}, %', float(found.mean()), '', n, *interval, note)
+      )
+  for k in KS if best is not None else ():
+    value = 100.0 * float(recall(best, k).mean())
+    note = 'given the voice parameters and the traits of faces themselves'
+    figures.append(Figure('retrieval', f'voice to face, R@{k}, best reachable, %', value, note=note))
+  return figures
+
+
+def mean_recall(queries: Sequence[np.ndarray], gallery: np.ndarray, k: int) -> float:
+  """Recall at k in percent over several sets of queries `[n, d]` into one gallery `[n, d]`."""
+  return 100.0 * float(np.mean([recall(vectors @ gallery.T, k) for vectors in queries]))

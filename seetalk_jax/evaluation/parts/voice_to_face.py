@@ -1,0 +1,137 @@
+"""Does the face fit the voice, and is it free where the voice says nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from seetalk_jax.evaluation.measures import bootstrap, series
+from seetalk_jax.evaluation.probes import readers
+from seetalk_jax.evaluation.report import Figure
+
+_SEX, _AGE = readers.FIELDS.index('sex'), readers.FIELDS.index('age')
+
+
+def fit_regression(inputs: np.ndarray, targets: np.ndarray, *, seed: int = 0, num_features: int = 400):
+  """Ridge regression on standardised inputs, their squares and random cosines: a good smooth predictor.
+
+  Args:
+    inputs: `[n, d]`.
+    targets: `[n, k]`.
+
+  Returns:
+    A function `[m, d] -> [m, k]`.
+  """
+  inputs, targets = np.asarray(inputs, np.float64), np.asarray(targets, np.float64)
+  mean, std = inputs.mean(axis=0), np.maximum(inputs.std(axis=0), 1e-9)
+  rng = np.random.default_rng(seed)
+  d = inputs.shape[1]
+  waves = rng.normal(size=(d, num_features)) * 0.6 / np.sqrt(d)
+  phases = rng.uniform(0, 2 * np.pi, num_features)
+  pairs = np.triu_indices(d)
+
+  def features(x):
+    z = np.clip((np.asarray(x, np.float64) - mean) / std, -4, 4)
+    products = z[:, pairs[0]] * z[:, pairs[1]]
+    return np.concatenate([np.ones((len(z), 1)), z, products, np.cos(z @ waves + phases)], axis=1)
+
+  design = features(inputs)
+  weights = np.linalg.solve(design.T @ design + 1.0 * np.eye(design.shape[1]), design.T @ targets)
+  return lambda x: features(x) @ weights
+
+
+def reachable(voice: np.ndarray, attributes: np.ndarray, seed: int = 0) -> tuple[float, float]:
+  """(sex accuracy, age r) of a predictor given the voice's own parameters instead of its sound.
+
+  Voice and face share only the speaker's traits; the voice shows them through noise. Nothing can be read
+  from the sound that is not in the parameters it was made from, so this is (to the predictor's skill) the
+  best that anything could reach, without even an error of drawing or of reading the face.
+
+  Args:
+    voice: `[n, d]` numeric parameters of n speakers' voices; half fits, half scores.
+    attributes: `[n, 3]`: sex, age, head size.
+  """
+  half = len(voice) // 2
+  targets = np.stack([attributes[:, 0] > 0.5, attributes[:, 1]], axis=1).astype(np.float64)
+  predict = fit_regression(voice[:half], targets[:half], seed=seed)
+  guess = predict(voice[half:])
+  accuracy = float(np.mean((guess[:, 0] > 0.5) == (targets[half:, 0] > 0.5)))
+  return accuracy, series.correlation(guess[:, 1], targets[half:, 1])
+
+
+def fit_figures(
+  read: np.ndarray,
+  read_of_truth: np.ndarray,
+  attributes: np.ndarray,
+  best: tuple[float, float] | None,
+) -> list[Figure]:
+  """Sex and age as read from generated portraits.
+
+  Args:
+    read: readings `[n, fields]` of one generated portrait of each of n held-out voices.
+    read_of_truth: readings `[n, fields]` of rendered portraits of the same speakers.
+    attributes: `[n, 3]`, the speakers' true sex, age, head size.
+    best: `reachable(...)`, or None where the world does not know its voices' parameters.
+  """
+  n = len(read)
+  male, age = attributes[:, 0] > 0.5, attributes[:, 1]
+  right, right_of_truth = (100.0 * ((r[:, _SEX] > 0.5) == male) for r in (read, read_of_truth))
+  pairs = np.stack([read[:, _AGE], age], axis=1)
+
+  def agreement(p):
+    return series.correlation(p[:, 0], p[:, 1])
+
+  age_of_truth = series.correlation(read_of_truth[:, _AGE], age)
+  part = 'voice to face'
+  figures = [
+    Figure(part, 'sex read right, %', float(right.mean()), '>= 90', n, *bootstrap.interval(right)),
+    Figure(part, 'age, r', agreement(pairs), '>= 0.5', n, *bootstrap.interval(pairs, agreement)),
+    Figure(part, 'sex, the probe on true portraits, %', float(right_of_truth.mean()), '', n),
+    Figure(part, 'age, the probe on true portraits, r', age_of_truth, '', n),
+  ]
+  if best is not None:
+    note = 'a predictor given the voice parameters themselves'
+    figures.append(Figure(part, 'sex, best that any predictor could reach, %', 100 * best[0], note=note))
+    figures.append(Figure(part, 'age, best that any predictor could reach, r', best[1], note=note))
+  return figures
+
+
+def spread_figures(
+  read: Sequence[np.ndarray], population: np.ndarray, redrawn: Sequence[np.ndarray]
+) -> list[Figure]:
+  """How much faces of one voice differ from seed to seed, in percent of how much people differ.
+
+  Args:
+    read: per voice the readings `[seeds, fields]` of its portraits.
+    population: readings `[n, fields]` of rendered portraits of as many speakers.
+    redrawn: per voice the readings `[seeds, fields]` of rendered portraits of its speaker, whose looks were
+      drawn anew each time. Their true age is one and the same: what is read to differ is the probe's error,
+      the least that any portraits could reach.
+
+  Colours: square root of the summed variances of red, green and blue. All sides go through the same probe.
+  """
+  groups = {
+    'skin': (readers.SKIN, '>= 50'),
+    'hair': (readers.HAIR, '>= 50'),
+    'age': ((_AGE,), '<= 30'),
+  }
+  figures = []
+  for name, (columns, target) in groups.items():
+    columns = list(columns)
+    of_all = max(float(np.sqrt(population[:, columns].var(axis=0, ddof=1).sum())), 1e-9)
+
+    def share(variances, of_all=of_all):
+      return 100 * float(np.sqrt(variances.mean())) / of_all
+
+    sides = [
+      (f"{name}, spread for one voice, % of the population's", read, target),
+      (f"{name}, the same of the speaker's true portraits, redrawn, %", redrawn, ''),
+    ]
+    for figure, readings, wanted in sides:
+      variances = np.array([voice[:, columns].var(axis=0, ddof=1).sum() for voice in readings])
+      low, high = bootstrap.interval(variances, share)
+      note = f'{len(readings[0])} faces of each voice'
+      value = share(variances)
+      figures.append(Figure('voice to face', figure, value, wanted, len(readings), low, high, note))
+  return figures

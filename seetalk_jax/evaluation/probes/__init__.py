@@ -1,0 +1,1 @@
+"""Probe networks that read labels from pictures, and the renderings they learn from."""

@@ -1,0 +1,89 @@
+"""Rendered looks with their truth, which the readers learn from; kept on disk between evaluations."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from tqdm import tqdm
+
+from seetalk_jax import files
+from seetalk_jax.constants import BLINK, POSE
+from seetalk_jax.evaluation.measures import pictures
+from seetalk_jax.evaluation.probes import trunk, worlds
+
+
+class RenderedLooks(NamedTuple):
+  """uint8 `images [looks, frames, 128, 128, 3]` and float32 `labels [looks, frames, fields]`."""
+
+  images: np.ndarray
+  labels: np.ndarray
+
+  def to_learn_from(self) -> dict[str, np.ndarray]:
+    """`images` and `labels` frame by frame, and `held_out`, True for the last tenth of the looks."""
+    num, frames = self.images.shape[:2]
+    return {
+      'images': self.images.reshape(-1, *self.images.shape[2:]),
+      'labels': self.labels.reshape(-1, self.labels.shape[-1]),
+      'held_out': np.repeat(np.arange(num) >= num - max(2, num // 10), frames),
+    }
+
+
+def blink_track(motion: np.ndarray) -> np.ndarray:
+  """How far the lids are closed, `[n]`, 0 to 1: the mean of both eyes of a motion track `[n, 20]`."""
+  left, right = motion[:, BLINK].T
+  return 0.5 * (left + right)
+
+
+def labels_of(
+  frames, parts, opening, motion, attributes, *, skin: Sequence[int], hair: Sequence[int]
+) -> np.ndarray:
+  """The truth of one look's frames in the order of `readers.FIELDS`: float32 `[k, len(FIELDS)]`.
+
+  Args:
+    frames: uint8 `[k, s, s, 3]`.
+    parts: uint8 `[k, s/4, s/4]`, the part of the head at each pixel.
+    opening: `[k]`, how far the mouth is open.
+    motion: `[k, 20]`.
+    attributes: `[3]`: sex, age, head size.
+    skin, hair: the numbers of those parts.
+  """
+  small = pictures.halve(frames, parts.shape[-1])
+  rows = []
+  for picture, part, opened, moved in zip(small, parts, opening, motion, strict=True):
+    closed = float(blink_track(moved[None])[0])
+    colours = [pictures.mean_colour(picture, np.isin(part, kind)) for kind in (skin, hair)]
+    rows.append([opened, *moved[POSE], closed, attributes[0], attributes[1], *np.concatenate(colours)])
+  return np.asarray(rows, np.float32)
+
+
+def render_looks(
+  world: worlds.MeasuredWorld, speakers: Sequence[int], num_frames: int, *, seed: int
+) -> RenderedLooks:
+  """One look of each speaker: frame 0 frontal and neutral, the others moving as in speech.
+
+  Every frame is dressed otherwise and stands before another backdrop, so that neither can tell who it is.
+  """
+  images, labels = [], []
+  for i, speaker in enumerate(tqdm(speakers, desc='render', unit='look', file=sys.stderr, leave=False)):
+    base = seed * 1_000_003 + i * num_frames
+    motion = np.stack([world.neutral(base)] + [world.random(base + j) for j in range(1, num_frames)])
+    look = world.draw_redressed(int(speaker), base, motion, trunk.IMAGE_SIZE)
+    images.append(look.frames)
+    truth = look.frames, look.parts, look.opening, motion, world.attributes(int(speaker))
+    labels.append(labels_of(*truth, skin=world.skin_parts, hair=world.hair_parts))
+  return RenderedLooks(np.stack(images), np.stack(labels))
+
+
+def save_looks(path: str, looks: RenderedLooks) -> None:
+  """Writes the looks to one npz file, whole or not at all."""
+  with files.replacing(path) as part:
+    np.savez(part, images=looks.images, labels=looks.labels)
+
+
+def load_looks(path: str) -> RenderedLooks:
+  """The looks that `save_looks` wrote."""
+  with np.load(path, allow_pickle=False) as arrays:
+    return RenderedLooks(arrays['images'], arrays['labels'])

@@ -1,0 +1,109 @@
+"""The embedded world as the evaluation needs it: what the parts of pictures are, what is true."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from seetalk_jax.constants import Part
+from seetalk_jax.synthetic import parameters, source
+
+# Of a look, what says nothing about whose face it is.
+_DRESS_FIELDS = ('cloth_', 'neckline', 'backdrop_')
+
+
+class MeasuredWorld:
+  """A `data.synthetic.source.World` and what the figures ask of it beyond that.
+
+  Attributes:
+    skin_parts, hair_parts: the numbers of bare skin and of hair in pictures of parts.
+    outside_parts: the numbers of all that is no head: background and body.
+  """
+
+  def __init__(
+    self,
+    world: Any,
+    *,
+    skin_parts: tuple[int, ...],
+    hair_parts: tuple[int, ...],
+    outside_parts: tuple[int, ...],
+  ):
+    self._world = world
+    self.skin_parts, self.hair_parts, self.outside_parts = skin_parts, hair_parts, outside_parts
+
+  def __getattr__(self, name: str):
+    return getattr(self._world, name)
+
+  def opening(self, motion: np.ndarray) -> np.ndarray:
+    """How far the mouth is open, `[n]`, for a motion track `[n, 20]` of an average face."""
+    raise NotImplementedError
+
+  def draw_redressed(self, speaker: int, seed: int, motion: np.ndarray, size: int) -> source.Look:
+    """As `draw`, every frame in other clothes, light and before another backdrop where the world can.
+
+    Landmarks and lip box may be zeros.
+    """
+    return self._world.draw(speaker, seed, motion, size)
+
+  def voice_numbers(self, speakers: Sequence[int]) -> np.ndarray | None:
+    """`[n, d]`: the numbers that each speaker's voice is made from; None where there are none."""
+    return None
+
+
+class MeasuredEmbeddedWorld(MeasuredWorld):
+  """The world of `synthetic.head` and `synthetic.voice`."""
+
+  def __init__(self):
+    super().__init__(
+      source.EmbeddedWorld(),
+      skin_parts=(int(Part.SKIN),),
+      hair_parts=(int(Part.HAIR),),
+      outside_parts=(int(Part.BACKGROUND), int(Part.BODY)),
+    )
+
+  def opening(self, motion: np.ndarray) -> np.ndarray:
+    from seetalk_jax.synthetic import head
+
+    average = head.array_to_identity(np.zeros((len(motion), head.IDENTITY_DIM), np.float32))
+    return np.asarray(head.mouth_opening(average, parameters.array_to_motion(motion)))
+
+  def draw_redressed(self, speaker: int, seed: int, motion: np.ndarray, size: int) -> source.Look:
+    import jax
+
+    from seetalk_jax.synthetic import head, speakers
+
+    person = speakers.sample_speaker(speaker)
+    look = head.sample_identity(person, seed)
+    identities, lights = [], []
+    for i in range(len(motion)):
+      other = head.sample_identity(person, seed + 1_000_000 + i)
+      dress = {name: getattr(other, name) for name in look._fields if name.startswith(_DRESS_FIELDS)}
+      identities.append(look._replace(**dress))
+      lights.append(head.sample_settings(seed + i))
+    stacked = [jax.tree.map(lambda *rows: np.stack(rows), *trees) for trees in (identities, lights)]
+    identities, lights = stacked
+    motions = parameters.array_to_motion(motion)
+    drawn = jax.device_get(head.render_batch(identities, motions, lights, size=size))
+    points = np.zeros((len(motion), len(head.LANDMARKS), 2), np.float32)
+    return source.Look(
+      frames=np.round(255.0 * drawn.image).astype(np.uint8),
+      canonical=drawn.canonical.astype(np.float16),
+      parts=drawn.parts,
+      landmarks=points,
+      lip_box=np.zeros((len(motion), 4), np.float32),
+      opening=np.asarray(head.mouth_opening(identities, motions), np.float32),
+      identity=head.identity_to_array(look),
+    )
+
+  def voice_numbers(self, speakers: Sequence[int]) -> np.ndarray:
+    from seetalk_jax.synthetic import voice
+    from seetalk_jax.synthetic.speakers import sample_speaker
+
+    rows = []
+    for speaker in speakers:
+      v = voice.voice_of(sample_speaker(int(speaker)))
+      logarithms = np.log([v.pitch_hz, v.formant_scale])
+      rows.append([*logarithms, v.pitch_range, v.rate, v.roughness, v.breath, v.tilt])
+    return np.asarray(rows, np.float64)

@@ -1,0 +1,1 @@
+"""Inference: one speech recording in, a clip of a talking face out."""

@@ -1,0 +1,174 @@
+"""A talking-face clip that renders when asked for frames, chunk by chunk, and saves itself as an mp4."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import pathlib
+import time
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from seetalk_jax.constants import FPS
+from seetalk_jax.inference import unfinished_video as job_lib
+from seetalk_jax.media import image as image_lib
+from seetalk_jax.media import segments
+from seetalk_jax.media.audio import Sound, Speech
+from seetalk_jax.media.video import VideoWriter
+
+Progress = Callable[[str, int, int], None]  # stage, done, total
+
+
+def no_progress(stage: str, done: int, total: int) -> None:
+  """The `Progress` of a quiet run."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Clip:
+  """One video to be: portrait and motion are decided, frames are drawn when asked for, in constant memory.
+
+  Attributes:
+    speech: what is said; None where a video drives the face.
+    sound: the sound track of the video, or None for a silent one.
+    portrait: uint8 `[h, w, 3]`, the face that speaks.
+    motion: float32 `[num_frames, motion_dim]`, the motion latents.
+    num_frames: `ceil(samples / 640)`, or those of the driving video at 25 fps.
+    size: (height, width) of the frames.
+    render: first frame -> uint8 `[chunk, h, w, 3]` on the device, dispatched and not waited for; what
+      lies behind the last frame is padding.
+    chunk: frames of one `render` call.
+    record: what made the clip: version, checkpoint, seed, device, steps ...; kept with the video.
+    plan: everything that decides the frames, checksums for what is large; see `job`.
+    stage_seconds: seconds spent per stage so far; rendering is added as it happens.
+    progress: told of every rendered chunk.
+  """
+
+  speech: Speech | None
+  sound: Sound | None
+  portrait: np.ndarray
+  motion: np.ndarray
+  num_frames: int
+  size: tuple[int, int]
+  render: Callable[[int], Any]
+  chunk: int
+  record: Mapping[str, Any]
+  plan: job_lib.Plan
+  stage_seconds: dict[str, float]
+  progress: Progress = no_progress
+
+  fps = FPS
+
+  @property
+  def seconds(self) -> float:
+    """Length of the video."""
+    return self.num_frames / FPS
+
+  @property
+  def audio_seconds(self) -> float:
+    """Length of the speech, or of another sound track; 0 for a silent clip."""
+    if self.speech is not None:
+      return self.speech.seconds
+    return 0.0 if self.sound is None else self.sound.num_samples / self.sound.rate_hz
+
+  @property
+  def frames(self) -> np.ndarray:
+    """All frames at once, uint8 `[num_frames, h, w, 3]`; meant for short clips (use `stream` for others)."""
+    return np.concatenate(list(self.stream()))
+
+  def stream(self, first: int = 0) -> Iterator[np.ndarray]:
+    """Yields uint8 `[t, h, w, 3]` chunks; the next one is computed while the caller uses this one.
+
+    Args:
+      first: frame to begin with; the frames are those of a stream from the start, bit for bit.
+    """
+    # The same calls as from the start: a frame may differ in its last bit elsewhere in a chunk.
+    starts = range(first - first % self.chunk, self.num_frames if first < self.num_frames else 0, self.chunk)
+    self.progress('render', first, self.num_frames)
+    ahead = self.render(starts[0]) if starts else None
+    for start in starts:
+      ready = ahead
+      if start + self.chunk < self.num_frames:
+        ahead = self.render(start + self.chunk)
+      began = time.perf_counter()
+      frames = np.asarray(ready)[max(0, first - start) : self.num_frames - start]
+      if frames.shape[1:3] != self.size:
+        frames = np.stack([image_lib.resize(frame, self.size) for frame in frames])
+      self._spent('render', began)
+      self.progress('render', min(start + self.chunk, self.num_frames), self.num_frames)
+      yield frames
+
+  def save(self, path: str | os.PathLike, *, resume: bool = False) -> pathlib.Path:
+    """Writes the mp4 with its sound; the file appears whole or not at all.
+
+    A video longer than a segment (10 s) is kept segment by segment in a hidden folder beside `path` until it is
+    whole: see `job`.
+
+    Args:
+      resume: go on from the finished segments that an earlier run of the same clip has left, if any.
+
+    Raises:
+      InputError: the name does not end in .mp4, its folder cannot be written, another process is making the same
+        file, or (with `resume`) what was left there belongs to another clip.
+    """
+    if self.num_frames <= segments.SEGMENT_FRAMES:
+      job_lib.check_free(path)
+      self._write(VideoWriter(path, size=self.size, sound=self.sound, metadata=self.metadata), 0)
+      job_lib.discard(path)  # of a longer video that was to get this name
+    else:
+      with job_lib.Job(path, self.plan, resume=resume) as job:
+        job.keep(job_lib.Decided(self.portrait, self.motion))
+        writer = segments.SegmentWriter(
+          path,
+          job.folder,
+          size=self.size,
+          num_frames=self.num_frames,
+          segment_frames=segments.SEGMENT_FRAMES,
+          sound=self.sound,
+          metadata=self.metadata,
+        )
+        self._write(writer, writer.num_frames)
+    return pathlib.Path(path)
+
+  def _write(self, writer: VideoWriter | segments.SegmentWriter, first: int) -> None:
+    with writer:
+      for frames in self.stream(first):
+        began = time.perf_counter()
+        writer.write(frames)
+        self._spent('encode', began)
+      began = time.perf_counter()
+    self._spent('encode', began)
+
+  def save_portrait(self, path: str | os.PathLike) -> None:
+    """Writes the portrait as a PNG that `seetalk animate` takes without looking for a face."""
+    save_portrait(path, self.portrait, self.record)
+
+  @property
+  def metadata(self) -> dict[str, str]:
+    """Container tags: that this is synthetic media, and what made it."""
+    record = '; '.join(f'{key} {value}' for key, value in self.record.items())
+    return {
+      'title': 'Synthetic talking face',
+      'comment': f'Synthetic media: no such recording exists. Made by seetalk-jax; {record}',
+      'synopsis': 'AI-generated video of a face that was made to fit a voice.',
+    }
+
+  def _spent(self, stage: str, began: float) -> None:
+    self.stage_seconds[stage] = self.stage_seconds.get(stage, 0.0) + time.perf_counter() - began
+
+
+def save_portrait(path: str | os.PathLike, portrait: np.ndarray, record: Mapping[str, Any]) -> None:
+  """Writes a portrait as PNG, marked as synthetic and as cropped already.
+
+  Raises:
+    InputError: the name does not end in .png, or its folder cannot be written.
+  """
+  text = {
+    'Title': 'Synthetic portrait',
+    'Comment': 'Synthetic media: AI-generated face.',
+    'Software': f'seetalk-jax {record.get("version", "")}'.strip(),
+    image_lib.CROP_VERSION_KEY: str(record.get('crop_version', 1)),
+    **{f'seetalk:{key}': str(value) for key, value in record.items() if key != 'crop_version'},
+  }
+  image_lib.save_png(path, portrait, text)

@@ -1,0 +1,94 @@
+"""What a user asks of a motion track, checked and in the shapes that the motion transformer takes."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from seetalk_jax.constants import CONTROL_TRACKS, EMOTIONS
+from seetalk_jax.errors import InputError
+from seetalk_jax.inference import unfinished_video
+
+# A driving video or anything that opens as one -> its style code [1, 3 motion_dim].
+ReadStyle = Callable[[Any], np.ndarray]
+
+
+@dataclasses.dataclass(frozen=True)
+class Asked:
+  """Checked controls of one recording.
+
+  Attributes:
+    values: name -> array with a leading axis of 1, as `sampling.motion.sample_motion` takes them.
+    scales: name -> guidance scale, of those that have one.
+  """
+
+  values: Mapping[str, np.ndarray] = dataclasses.field(default_factory=dict)
+  scales: Mapping[str, float] = dataclasses.field(default_factory=dict)
+
+  def plan(self) -> dict[str, str]:
+    """What of them decides frames."""
+    return {
+      f'control {name}': f'{unfinished_video.checksum(value)} x {self.scales.get(name, 1.0):g}'
+      for name, value in self.values.items()
+    }
+
+
+def resolve(
+  given: Mapping[str, Any] | None,
+  scales: Mapping[str, float] | None,
+  known: tuple[str, ...],
+  num_frames: int,
+  read_style: ReadStyle,
+) -> Asked:
+  """Checks what is asked.
+
+  Args:
+    given: 'pose' `[n, 3]` (yaw, pitch, roll in radians), 'blink' `[n]` or `[n, 1]` (0 open, 1 closed), 'emotion' a
+      name of EMOTIONS, 'style' a video of somebody or a code `[3 motion_dim]`; None: nothing.
+    scales: name -> how strongly the motion follows it; 1 is unguided.
+    known: what the checkpoint's motion transformer listens to.
+    num_frames: of the speech.
+    read_style: makes the code of a video.
+
+  Raises:
+    InputError: a control that the checkpoint does not have, a value that is none of it, a track of another length,
+      a scale of a control that is not asked for.
+  """
+  given, found = given or {}, {}
+  for name, value in given.items():
+    if name not in known:
+      has = f'it has {", ".join(known)}' if known else 'it has none'
+      raise InputError(f'no control {name!r} in this checkpoint, argument controls: {has}')
+    if name in CONTROL_TRACKS:
+      found[name] = _track(name, value, num_frames)
+    elif name == 'emotion':
+      if value not in EMOTIONS:
+        raise InputError(f'unknown emotion {value!r}, argument controls: use one of {", ".join(EMOTIONS)}')
+      found[name] = np.array([EMOTIONS.index(value)], np.int32)
+    elif isinstance(value, np.ndarray):
+      found[name] = np.asarray(value, np.float32).reshape(1, -1)
+    else:
+      found[name] = np.asarray(read_style(value), np.float32)
+  for name in scales or {}:
+    if name not in given:
+      raise InputError(f'a scale for control {name!r}, argument control_scales: give the control too')
+  return Asked(found, {name: float(scale) for name, scale in (scales or {}).items()})
+
+
+def _track(name: str, value: Any, num_frames: int) -> np.ndarray:
+  if isinstance(value, (str, os.PathLike)):
+    raise InputError(f'{name} is a path, argument controls: give an array, one row a frame')
+  track = np.asarray(value, np.float32)
+  track = track[:, None] if track.ndim == 1 else track
+  if track.shape != (num_frames, CONTROL_TRACKS[name]):
+    raise InputError(
+      f'{name} of shape {track.shape}, argument controls: the speech has {num_frames} frames, give '
+      f'[{num_frames}, {CONTROL_TRACKS[name]}]'
+    )
+  if not np.isfinite(track).all():
+    raise InputError(f'{name} holds NaN or infinity, argument controls: give finite numbers')
+  return track[None]

@@ -1,0 +1,176 @@
+"""A release on a device, and what every use of one shares: keys of a seed, timed stages, kept programs."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import pathlib
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+import flax.errors
+import jax
+from flax import traverse_util
+
+import seetalk_jax
+from seetalk_jax import files
+from seetalk_jax.constants import RELEASE_FILE
+from seetalk_jax.errors import InputError
+from seetalk_jax.inference.clip import Progress
+from seetalk_jax.media import face as face_lib
+from seetalk_jax.releases import network_spec, storage
+
+
+class Loaded:
+  """Networks of a release, their parameters on a device.
+
+  Attributes:
+    networks: modules, parameters (on the host), statistics.
+    checkpoint: the name it was loaded by.
+    device: where it computes.
+    params, collections, statistics: those of `networks`, on the device.
+  """
+
+  def __init__(self, networks: storage.Networks, checkpoint: str, device: jax.Device):
+    self.networks = networks
+    self.checkpoint = checkpoint
+    self.device = device
+    self.params = jax.device_put(networks.params, device)
+    self.collections = jax.device_put(networks.collections, device)
+    self.statistics = jax.device_put(networks.statistics, device)
+    self._checkpoint_id = files.checksum(self.index)[:12]
+
+  @classmethod
+  def load(
+    cls,
+    checkpoint: str | os.PathLike,
+    device: str | jax.Device | None = None,
+    cache: bool = True,
+    only: Iterable[str] | None = None,
+  ) -> Loaded:
+    """Reads a released checkpoint; see `SeeTalk.load`.
+
+    Args:
+      only: names of the networks to read; None: all.
+
+    Raises:
+      CheckpointError: no such checkpoint, a damaged one, or one that lacks a network of `only`.
+      InputError: no such device.
+    """
+    networks = storage.load_networks(checkpoint, only)
+    if cache:
+      use_compilation_cache()
+    return cls(networks, str(checkpoint), find_device(device))
+
+  @property
+  def index(self) -> pathlib.Path:
+    """The release's seetalk.json."""
+    return self.networks.directory / RELEASE_FILE
+
+  def need(self, *names: str) -> None:
+    """Makes sure of networks.
+
+    Raises:
+      CheckpointError: the release lacks one.
+    """
+    for name in names:
+      self.networks.variables(name)
+
+  def sampling(self, defaults: Mapping[str, float], **chosen: float | None) -> dict[str, float]:
+    """`defaults` unless the release says otherwise, and `chosen` before either unless None."""
+    chosen = {name: value for name, value in chosen.items() if value is not None}
+    return {**defaults, **self.networks.info.get('sampling', {}), **chosen}
+
+  @contextlib.contextmanager
+  def computing(self) -> Iterator[None]:
+    """Computes on the device, and says which weights do not fit where Flax finds one it did not expect.
+
+    Raises:
+      CheckpointError: weights of another configuration.
+    """
+    try:
+      with jax.default_device(self.device):
+        yield
+    except (flax.errors.ScopeParamNotFoundError, flax.errors.ScopeParamShapeError):
+      modules = self.networks.modules
+      for name, module in modules.items():
+        variables = {**self.networks.params[name], **self.networks.collections.get(name, {})}
+        network_spec.check_shapes(
+          name, module, traverse_util.flatten_dict(variables, sep='/'), str(self.index), modules
+        )
+      raise
+
+  def record(self, seed: int) -> dict[str, Any]:
+    """What a result is made by: kept in its metadata and reported by the command line."""
+    return {
+      'version': seetalk_jax.__version__,
+      'checkpoint': self.checkpoint,
+      'checkpoint_id': self._checkpoint_id,
+      'seed': seed,
+      'device': self.device.platform,
+      'crop_version': face_lib.PORTRAIT_CROP.version,
+    }
+
+
+class Stages:
+  """Times stages and tells of their progress.
+
+  Args:
+    spent: seconds by stage; what is spent is added.
+    progress: told of the beginning and end of each stage, and of what lies between.
+  """
+
+  def __init__(self, spent: dict[str, float], progress: Progress):
+    self._spent, self._progress = spent, progress
+
+  @contextlib.contextmanager
+  def __call__(self, name: str, total: int = 1) -> Iterator[Any]:
+    """A stage of `total` parts; yields a function to be told how many are done."""
+    began = time.perf_counter()
+    self._progress(name, 0, total)
+    yield lambda done: self._progress(name, done, total)
+    self._progress(name, total, total)
+    self._spent[name] = self._spent.get(name, 0.0) + time.perf_counter() - began
+
+
+def key_of(seed: int, *path: str | int) -> jax.Array:
+  """A key that depends on the seed and on what it is for, not on what was drawn before."""
+  key = jax.random.key(seed)
+  for part in path:
+    number = (
+      part if isinstance(part, int) else int.from_bytes(hashlib.sha256(part.encode()).digest()[:4], 'big')
+    )
+    key = jax.random.fold_in(key, number)
+  return key
+
+
+def find_device(device: str | jax.Device | None) -> jax.Device:
+  """The first device of a kind.
+
+  Raises:
+    InputError: there is none.
+  """
+  if device is not None and not isinstance(device, str):
+    return device
+  try:
+    return jax.local_devices(backend=device)[0]  # of a pod, those of this host
+  except RuntimeError:
+    kinds = ', '.join(sorted({found.platform for found in jax.devices()}))
+    raise InputError(f'no {device} here, device: use one of {kinds}, or install JAX for it') from None
+
+
+def use_compilation_cache(folder: str | os.PathLike | None = None) -> None:
+  """Keeps compiled programs between processes; a folder that JAX was given before (environment too) stays."""
+  if jax.config.jax_compilation_cache_dir:
+    return
+  if folder is None:
+    folder = files.cache_dir() / 'xla'
+  try:
+    pathlib.Path(folder).mkdir(parents=True, exist_ok=True)
+  except OSError:
+    return  # a read-only home: compile anew each time
+  jax.config.update('jax_compilation_cache_dir', str(folder))
+  jax.config.update('jax_persistent_cache_min_compile_time_secs', 0.0)  # dozens of small ones add up
+  jax.config.update('jax_persistent_cache_min_entry_size_bytes', -1)

@@ -1,0 +1,1 @@
+"""Networks used by losses and measures alone: discriminator, perceptual features, sync experts."""

@@ -1,0 +1,139 @@
+"""VGG and AlexNet towers for perceptual distances: LPIPS (arXiv 1801.03924), and VGG-19's (arXiv 1603.08155)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from seetalk_jax.models.nn.blocks import conv, partitioned
+
+# Convolutions (channels, kernel, strides, padding) up to the next 'pool'; features are taken after the ReLU of
+# those whose index is listed.
+_VGG = {16: (2, 2, 3, 3, 3), 19: (2, 2, 4, 4, 4)}
+_VGG_CHANNELS = (64, 128, 256, 512, 512)
+_ALEX = (
+  (64, 11, 4, 2),
+  'pool',
+  (192, 5, 1, 2),
+  'pool',
+  (384, 3, 1, 1),
+  (256, 3, 1, 1),
+  (256, 3, 1, 1),
+)
+_POOL = {'vgg16': (2, 2), 'vgg19': (2, 2), 'alex': (3, 2)}  # window, strides
+# What ImageNet pictures in [0, 1] are standardised by, and LPIPS's version of it for [-1, 1].
+_IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+_LPIPS = ((-0.030, -0.088, -0.188), (0.458, 0.448, 0.450))
+# Weights of relu1_1 to relu5_1 in the distance of VGG-19 (as pix2pixHD's, arXiv 1711.11585).
+_VGG19_WEIGHTS = (1 / 32, 1 / 16, 1 / 8, 1 / 4, 1.0)
+
+SIZES: dict[str, dict[str, Any]] = {
+  'tiny': dict(architecture='alex', width=0.125),
+  'demo': dict(architecture='alex'),
+  'base': {},
+  'large': dict(architecture='vgg19', calibrated=False),
+}
+
+
+class PerceptualTower(nn.Module):
+  """Features of a network that has learned to tell things apart, and the distance of pictures in them.
+
+  Weights convert (`convert/perceptual.py`); untrained ones measure nothing.
+
+  Attributes:
+    architecture: 'vgg16' and 'alex' as LPIPS uses them, 'vgg19' as perceptual losses do.
+    calibrated: with LPIPS's learned weight per channel. Without, the distance is the mean absolute difference of
+      the features, level by level.
+    width: of all layers, times the published one.
+  """
+
+  architecture: str = 'vgg16'
+  calibrated: bool = True
+  width: float = 1.0
+  dtype: Any = jnp.float32
+  param_dtype: Any = jnp.float32
+
+  def setup(self):
+    if self.architecture not in _POOL:
+      raise ValueError(f'architecture must be one of {", ".join(_POOL)}, got {self.architecture!r}')
+    types = dict(dtype=self.dtype, param_dtype=self.param_dtype)
+    layers, self.taps = layout(self.architecture)
+    self.steps = tuple('pool' if layer == 'pool' else 'conv' for layer in layers)
+    convolutions = [layer for layer in layers if layer != 'pool']
+    self.convs = [
+      conv(self._scaled(channels), kernel, strides=strides, padding=[(padding, padding)] * 2, **types)
+      for channels, kernel, strides, padding in convolutions
+    ]
+    if self.calibrated:
+      start = partitioned(nn.initializers.ones, ('norm',))
+      self.levels = [
+        self.param(f'level_{i}', start, (self._scaled(convolutions[tap][0]),), self.param_dtype)
+        for i, tap in enumerate(self.taps)
+      ]
+
+  def _scaled(self, channels: int) -> int:
+    return max(1, round(self.width * channels))
+
+  def __call__(self, image: jax.Array, other: jax.Array) -> jax.Array:
+    """The distance of pictures `[b, h, w, 3]` in [-1, 1], float32 `[b]`: LPIPS where calibrated."""
+    if image.shape != other.shape:
+      raise ValueError(f'pictures of different shapes, {image.shape} and {other.shape}')
+    pairs = zip(self.features(image), self.features(other), strict=True)
+    if not self.calibrated:
+      weights = _VGG19_WEIGHTS if self.architecture == 'vgg19' else (1.0,) * len(self.taps)
+      differences = [jnp.mean(jnp.abs(a - b), axis=(1, 2, 3)) for a, b in pairs]
+      return sum(weight * difference for weight, difference in zip(weights, differences, strict=True))
+    total = 0.0
+    for level, (a, b) in zip(self.levels, pairs, strict=True):
+      squares = jnp.square(_unit_channels(a) - _unit_channels(b))
+      total += jnp.mean(squares @ jnp.asarray(level, jnp.float32), axis=(1, 2))
+    return total
+
+  def features(self, image: jax.Array) -> list[jax.Array]:
+    """Maps float32 `[b, h', w', c]` after each tapped ReLU, finest first, of `[b, h, w, 3]` in [-1, 1]."""
+    if self.calibrated:
+      mean, spread = _LPIPS
+    else:
+      mean, spread = _IMAGENET
+      image = (image + 1.0) / 2.0
+    x = ((image - jnp.array(mean)) / jnp.array(spread)).astype(self.dtype)
+    window, strides = _POOL[self.architecture]
+    found, index = [], 0
+    for step in self.steps:
+      if step == 'pool':
+        x = nn.max_pool(x, (window, window), (strides, strides))
+        continue
+      x = jax.nn.relu(self.convs[index](x))
+      if index in self.taps:
+        found.append(x.astype(jnp.float32))
+      index += 1
+    return found
+
+
+def layout(architecture: str) -> tuple[list[Any], tuple[int, ...]]:
+  """(layers of a tower up to the last that is tapped, indices of the tapped convolutions)."""
+  if architecture == 'alex':
+    return list(_ALEX), (0, 1, 2, 3, 4)
+  counts = _VGG[int(architecture.removeprefix('vgg'))]
+  layers: list[Any] = []
+  ends, starts, index = [], [], 0
+  for level, (channels, count) in enumerate(zip(_VGG_CHANNELS, counts, strict=True)):
+    if level:
+      layers.append('pool')
+    starts.append(index)
+    layers += [(channels, 3, 1, 1)] * count
+    index += count
+    ends.append(index - 1)
+  if architecture == 'vgg16':
+    return layers, tuple(ends)
+  # The first convolution of each level; of the last level the others are of no use.
+  return layers[: len(layers) - counts[-1] + 1], tuple(starts)
+
+
+def _unit_channels(x: jax.Array, epsilon: float = 1e-10) -> jax.Array:
+  # The root of zero has no gradient: a floor far below what counts keeps it finite.
+  length = jnp.sqrt(jnp.maximum(jnp.sum(jnp.square(x), axis=-1, keepdims=True), epsilon**2))
+  return x / (length + epsilon)

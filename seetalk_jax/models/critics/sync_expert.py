@@ -1,0 +1,120 @@
+"""The sync expert: do these lips and this sound belong together?
+
+`models.syncnet.SyncNet` has the same methods (`cosine`, `speech_vector`, `picture_vector`, `temperature`, `crop`).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from seetalk_jax.constants import MOUTH_SIZE, SYNC_SAMPLES
+from seetalk_jax.models.motion.mouth import SYNC_HALF, boxes_around, crop_boxes
+from seetalk_jax.models.nn.blocks import ResBlock, conv, dense, group_norm, pixel_unshuffle, unit
+from seetalk_jax.models.speech.mel import mel_power
+
+SIZES: dict[str, dict[str, Any]] = {
+  'tiny': dict(widths=(16, 16, 16), audio_width=16, embedding_dim=32),
+  'demo': {},
+  'base': dict(widths=(192, 256, 384), audio_width=384, embedding_dim=512),
+  'large': dict(widths=(256, 384, 512), audio_width=512, embedding_dim=512),
+}
+
+
+class SyncExpert(nn.Module):
+  """Two towers on 0.2 s of speech and of mouth pictures (SyncNet, Chung and Zisserman 2016), with unit
+  embeddings.
+
+  Attributes:
+    embedding_dim: of both towers.
+    widths: channels of the mouth tower at 1/4, 1/8, 1/16.
+    audio_width: channels of the speech tower.
+    num_bands: mel bands.
+    num_samples, frame_size: of what it hears and sees, the same for all of them.
+  """
+
+  num_samples = SYNC_SAMPLES
+  frame_size = MOUTH_SIZE
+
+  embedding_dim: int = 256
+  widths: tuple[int, int, int] = (64, 96, 128)
+  audio_width: int = 160
+  num_bands: int = 80
+  dtype: Any = jnp.float32
+  param_dtype: Any = jnp.float32
+
+  def setup(self):
+    types = dict(dtype=self.dtype, param_dtype=self.param_dtype)
+    self.audio_tower = AudioTower(self.embedding_dim, self.audio_width, self.num_bands, **types)
+    self.mouth_tower = MouthTower(self.embedding_dim, self.widths, **types)
+    self.log_temperature = self.param('log_temperature', nn.initializers.constant(jnp.log(0.1)), ())
+
+  def __call__(self, waveform: jax.Array, frames: jax.Array) -> jax.Array:
+    """`waveform [b, 3200]`, `frames [b, 5, 48, 96, 3]` -> cosine of the two embeddings, `[b]` in [-1, 1]."""
+    return self.cosine(waveform, frames)
+
+  def cosine(self, waveform: jax.Array, frames: jax.Array) -> jax.Array:
+    """As `__call__`."""
+    return jnp.sum(self.speech_vector(waveform) * self.picture_vector(frames), axis=-1)
+
+  def speech_vector(self, waveform: jax.Array) -> jax.Array:
+    """Speech `[b, 3200]` in [-1, 1], loudness-normalised, to unit vectors float32 `[b, embedding_dim]`."""
+    return self.audio_tower(waveform)
+
+  def picture_vector(self, frames: jax.Array) -> jax.Array:
+    """Mouth crops `[b, 5, 48, 96, 3]` in [-1, 1] to unit vectors float32 `[b, embedding_dim]`."""
+    return self.mouth_tower(frames)
+
+  def temperature(self) -> jax.Array:
+    """The learned temperature of the contrastive loss, kept in [0.02, 1]."""
+    return jnp.exp(jnp.clip(self.log_temperature, jnp.log(0.02), 0.0))
+
+  @staticmethod
+  def crop(images: jax.Array, places: jax.Array) -> jax.Array:
+    """What it looks at in portraits `[b, h, w, 3]` whose mouths are at `places [b, 2]`: `[b, 48, 96, 3]`."""
+    return crop_boxes(images, boxes_around(places, SYNC_HALF), MOUTH_SIZE)
+
+
+class AudioTower(nn.Module):
+  """Log-mel frames, strided convolutions over time, all places kept."""
+
+  embedding_dim: int
+  width: int
+  num_bands: int
+  dtype: Any = jnp.float32
+  param_dtype: Any = jnp.float32
+
+  @nn.compact
+  def __call__(self, waveform: jax.Array) -> jax.Array:
+    types = dict(dtype=self.dtype, param_dtype=self.param_dtype)
+    # Speech at -23 dBFS has mel powers around e^-8; silence ends at e^-14.
+    x = (jnp.log(mel_power(waveform, self.num_bands) + 1e-6) + 9.0) / 3.0
+    for i, strides in enumerate((1, 2, 2)):
+      x = conv(self.width, (3,), f'conv_{i}', strides=strides, **types)(x)
+      x = jax.nn.silu(group_norm(self.width, f'norm_{i}', **types)(x))
+    x = x.reshape(x.shape[0], -1)
+    return unit(dense(self.embedding_dim, 'to_embedding', axes=('mlp', 'embed'), **types)(x))
+
+
+class MouthTower(nn.Module):
+  """All frames side by side in the channels, then a small residual network, all places kept."""
+
+  embedding_dim: int
+  widths: tuple[int, int, int]
+  dtype: Any = jnp.float32
+  param_dtype: Any = jnp.float32
+
+  @nn.compact
+  def __call__(self, frames: jax.Array) -> jax.Array:
+    types = dict(dtype=self.dtype, param_dtype=self.param_dtype)
+    b, t, h, w, _ = frames.shape
+    x = pixel_unshuffle(frames, 4)  # [b, t, h / 4, w / 4, 48]
+    x = jnp.moveaxis(x, 1, 3).reshape(b, h // 4, w // 4, t * 48)
+    for level, width in enumerate(self.widths):
+      x = conv(width, 3, f'conv_{level}', strides=2 if level else 1, **types)(x)
+      x = ResBlock(width, zero_init=False, name=f'block_{level}', **types)(x)
+    x = jax.nn.silu(group_norm(x.shape[-1], 'norm_out', **types)(x)).reshape(b, -1)
+    return unit(dense(self.embedding_dim, 'to_embedding', axes=('mlp', 'embed'), **types)(x))

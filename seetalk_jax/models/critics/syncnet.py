@@ -1,0 +1,178 @@
+"""SyncNet (Chung and Zisserman 2016) as published: 0.2 s of cepstra and of a face, far apart when out of step."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from seetalk_jax.constants import FACE_BOX, FACE_SIZE, SYNC_FRAMES, SYNCNET_SAMPLES
+from seetalk_jax.models.motion.warping import grid_sample, identity_grid
+from seetalk_jax.models.nn.blocks import conv, dense, group_norm, unit
+from seetalk_jax.models.speech.mfcc import NUM_CEPSTRA, mfcc
+
+NUM_CEPSTRUM_FRAMES = 20  # four to a picture
+
+SIZES: dict[str, dict[str, Any]] = {
+  'tiny': dict(
+    embedding_dim=16, hidden=8, audio_channels=(8, 8, 8, 8, 8, 8), face_channels=(8, 8, 8, 8, 8, 8)
+  ),
+  'demo': dict(
+    embedding_dim=128,
+    hidden=128,
+    audio_channels=(16, 48, 64, 64, 64, 128),
+    face_channels=(24, 64, 64, 64, 64, 128),
+  ),
+  'base': {},
+  'large': {},
+}
+
+
+class SyncNet(nn.Module):
+  """Two towers whose outputs lie near each other when sound and lips belong together; see `metrics.lip_sync`.
+
+  Methods for `apply(..., method=...)`: `audio`, `face`, as published, and those of a `SyncExpert`, which let it be
+  trained by the stage sync_expert and watch over the lips in lip_refiner.
+
+  Attributes:
+    embedding_dim: of both towers.
+    audio_channels, face_channels: of the six convolutions of each.
+    hidden: of the dense layer before the last.
+    norm: 'group' trains from scratch; 'none' is what is left once batch norms are folded into the layers before
+      them, as `convert/syncnet.py` does.
+    num_samples, frame_size: of what it hears and sees, the same for all of them.
+  """
+
+  num_samples = SYNCNET_SAMPLES
+  frame_size = (FACE_SIZE, FACE_SIZE)
+
+  embedding_dim: int = 1024
+  audio_channels: tuple[int, ...] = (64, 192, 384, 256, 256, 512)
+  face_channels: tuple[int, ...] = (96, 256, 256, 256, 256, 512)
+  hidden: int = 512
+  norm: str = 'group'
+  dtype: Any = jnp.float32
+  param_dtype: Any = jnp.float32
+
+  def setup(self):
+    if self.norm not in ('group', 'none'):
+      raise ValueError(f"norm must be 'group' or 'none', got {self.norm!r}")
+    if not len(self.audio_channels) == len(self.face_channels) == 6:
+      raise ValueError(f'six convolutions a tower, got {self.audio_channels} and {self.face_channels}')
+    shared = dict(
+      hidden=self.hidden,
+      features=self.embedding_dim,
+      norm=self.norm,
+      dtype=self.dtype,
+      param_dtype=self.param_dtype,
+    )
+    self.audio_tower = AudioTower(self.audio_channels, **shared)
+    self.face_tower = FaceTower(self.face_channels, **shared)
+    if self.norm == 'group':
+      self.log_temperature = self.param('log_temperature', nn.initializers.constant(jnp.log(0.1)), ())
+
+  def __call__(self, cepstra: jax.Array, frames: jax.Array) -> jax.Array:
+    """Euclidean distance of the two embeddings, `[b]`."""
+    return jnp.linalg.norm(self.audio(cepstra) - self.face(frames), axis=-1)
+
+  def audio(self, cepstra: jax.Array) -> jax.Array:
+    """`mfcc` of 0.2 s `[b, 20, 13]` to float32 `[b, embedding_dim]`, of no particular length."""
+    if cepstra.shape[1:] != (NUM_CEPSTRUM_FRAMES, NUM_CEPSTRA):
+      raise ValueError(f'expected cepstra [b, {NUM_CEPSTRUM_FRAMES}, {NUM_CEPSTRA}], got {cepstra.shape}')
+    return self.audio_tower(cepstra)
+
+  def face(self, frames: jax.Array) -> jax.Array:
+    """Face crops RGB `[b, 5, 224, 224, 3]` in [-1, 1] to float32 `[b, embedding_dim]`, of no particular length."""
+    if frames.shape[1:] != (SYNC_FRAMES, FACE_SIZE, FACE_SIZE, 3):
+      raise ValueError(f'expected frames [b, {SYNC_FRAMES}, {FACE_SIZE}, {FACE_SIZE}, 3], got {frames.shape}')
+    return self.face_tower(frames)
+
+  def cosine(self, waveform: jax.Array, frames: jax.Array) -> jax.Array:
+    """Speech `[b, 3440]` in [-1, 1] and face crops `[b, 5, 224, 224, 3]` -> cosine of the embeddings, `[b]`."""
+    return jnp.sum(self.speech_vector(waveform) * self.picture_vector(frames), axis=-1)
+
+  def speech_vector(self, waveform: jax.Array) -> jax.Array:
+    """Speech `[b, 3440]` in [-1, 1] to unit vectors float32 `[b, embedding_dim]`."""
+    return unit(self.audio(mfcc(waveform)))
+
+  def picture_vector(self, frames: jax.Array) -> jax.Array:
+    """Face crops `[b, 5, 224, 224, 3]` in [-1, 1] to unit vectors float32 `[b, embedding_dim]`."""
+    return unit(self.face(frames))
+
+  def temperature(self) -> jax.Array:
+    """The learned temperature of the contrastive loss in [0.02, 1]; published weights have none and get 0.1."""
+    if self.norm != 'group':
+      return jnp.float32(0.1)
+    return jnp.exp(jnp.clip(self.log_temperature, jnp.log(0.02), 0.0))
+
+  @staticmethod
+  def crop(images: jax.Array, places: jax.Array | None = None) -> jax.Array:
+    """FACE_BOX of portraits `[b, h, w, 3]`: `[b, 224, 224, 3]`. A face fills its portrait: `places` do not matter."""
+    del places
+    left, top, right, bottom = FACE_BOX
+    size, corner = jnp.array([right - left, bottom - top]), jnp.array([left, top])
+    grid = identity_grid(FACE_SIZE, FACE_SIZE) * size + corner
+    return grid_sample(images, jnp.broadcast_to(grid, (images.shape[0], *grid.shape)))
+
+
+class _Tower(nn.Module):
+  """What the towers share: how a layer ends, and the dense layers."""
+
+  channels: tuple[int, ...]
+  hidden: int
+  features: int
+  norm: str
+  dtype: Any = jnp.float32
+  param_dtype: Any = jnp.float32
+
+  def layer(self, x: jax.Array, index: int, kernel: tuple[int, int], strides: int = 1, padding: int = 0):
+    """One convolution of the tower, its norm and ReLU."""
+    types = dict(dtype=self.dtype, param_dtype=self.param_dtype)
+    sides = [(padding, padding)] * 2
+    x = conv(self.channels[index], kernel, f'conv_{index}', strides=strides, padding=sides, **types)(x)
+    return self.end(x, f'norm_{index}')
+
+  def end(self, x: jax.Array, name: str) -> jax.Array:
+    """Norm and ReLU."""
+    if self.norm == 'group':
+      x = group_norm(x.shape[-1], name, dtype=self.dtype, param_dtype=self.param_dtype)(x)
+    return jax.nn.relu(x)
+
+  def head(self, x: jax.Array) -> jax.Array:
+    """`[b, 1, 1, c]` to the embedding."""
+    types = dict(dtype=self.dtype, param_dtype=self.param_dtype)
+    x = dense(self.hidden, 'dense_0', axes=('conv_out', 'mlp'), **types)(x.reshape(x.shape[0], -1))
+    x = self.end(x, 'norm_dense')
+    return dense(self.features, 'dense_1', axes=('mlp', 'embed'), **types)(x).astype(jnp.float32)
+
+
+class AudioTower(_Tower):
+  """Cepstra `[b, 20, 13]`, seen as a picture of 13 by 20."""
+
+  @nn.compact
+  def __call__(self, cepstra: jax.Array) -> jax.Array:
+    x = jnp.swapaxes(cepstra, 1, 2)[..., None].astype(self.dtype)
+    x = self.layer(x, 0, (3, 3), padding=1)
+    x = nn.max_pool(self.layer(x, 1, (3, 3), padding=1), (3, 3), (1, 2))
+    for i in (2, 3, 4):
+      x = self.layer(x, i, (3, 3), padding=1)
+    x = nn.max_pool(x, (3, 3), (2, 2))
+    return self.head(self.layer(x, 5, (5, 4)))
+
+
+class FaceTower(_Tower):
+  """Five pictures side by side in the channels: the first convolution spans them all."""
+
+  @nn.compact
+  def __call__(self, frames: jax.Array) -> jax.Array:
+    b, t, h, w, c = frames.shape
+    x = jnp.moveaxis(frames, 1, 3).reshape(b, h, w, t * c).astype(self.dtype)
+    x = nn.max_pool(self.layer(x, 0, (7, 7), strides=2), (3, 3), (2, 2))
+    x = self.layer(x, 1, (5, 5), strides=2, padding=1)
+    x = nn.max_pool(x, (3, 3), (2, 2), [(1, 1), (1, 1)])
+    for i in (2, 3, 4):
+      x = self.layer(x, i, (3, 3), padding=1)
+    x = nn.max_pool(x, (3, 3), (2, 2))
+    return self.head(self.layer(x, 5, (6, 6)))

@@ -1,0 +1,1 @@
+"""Face encoders and the ConRe heads."""

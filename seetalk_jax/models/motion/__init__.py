@@ -1,0 +1,1 @@
+"""Motion codec, motion diffusion transformer and lip refiner."""

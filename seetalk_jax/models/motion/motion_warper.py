@@ -1,0 +1,154 @@
+"""How a portrait moves: a few ways of moving per place, how much of each, and what looks wrong afterwards."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from seetalk_jax.models.motion.warping import invert_flow, upsample_bilinear, warp
+from seetalk_jax.models.nn.blocks import (
+  MLP,
+  ResBlock,
+  conv,
+  dense,
+  group_norm,
+  partitioned,
+  pixel_shuffle,
+  pixel_unshuffle,
+)
+
+# A mode of size 1 moves a place by so much of the picture.
+_REACH = 0.02
+_NUM_WAVES = 4
+
+
+def waves(places: jax.Array, count: int = _NUM_WAVES) -> jax.Array:
+  """Sines and cosines of coordinates `[*b, c]` about -1 to 1, in octaves from half a turn: `[*b, 2 c count]`."""
+  angles = places[..., None] * (jnp.pi * 2.0 ** jnp.arange(count) / 2.0)
+  angles = angles.reshape(*places.shape[:-1], -1)
+  return jnp.concatenate([jnp.sin(angles), jnp.cos(angles)], axis=-1)
+
+
+class Ways(NamedTuple):
+  """How the places of a portrait may move and change, made once per portrait; all float32.
+
+  Attributes:
+    modes: `[b, h / 4, w / 4, num_modes, 2]`: how each place moves along each mode.
+    gates: `[b, h / 4, w / 4, num_gates]`: how much each place changes its looks with each gate.
+    places: `[b, h / 4, w / 4, 3]`: where each place lies on a resting head; free coordinates where no truth
+      taught them.
+  """
+
+  modes: jax.Array
+  gates: jax.Array
+  places: jax.Array
+
+
+class MotionModes(nn.Module):
+  """Identity features -> where each place lies on a resting head, and how it would move along each mode.
+
+  A head that turns moves every point linearly in the entries of its rotation, and so does a dropping jaw: flows
+  are sums over modes. What no flow can show (a lid slides over the eye, teeth appear) is a product too, of a
+  place and an amount of motion: the gates. Nothing here depends on the motion; it is made once per portrait.
+  """
+
+  num_modes: int
+  num_gates: int
+  widths: tuple[int, int]
+  num_blocks: int
+  dtype: Any = jnp.float32
+  param_dtype: Any = jnp.float32
+
+  @nn.compact
+  def __call__(self, features: Mapping[int, jax.Array]) -> Ways:
+    types = dict(dtype=self.dtype, param_dtype=self.param_dtype)
+    fine, coarse = self.widths
+    x = features[16]
+    b, h, w, _ = x.shape
+    position = self.param(
+      'position', partitioned(nn.initializers.normal(0.1), (None, None, 'positions')), (16, 16, 16)
+    )
+    position = upsample_bilinear(jnp.asarray(position, x.dtype)[None], (h, w))
+    x = jnp.concatenate([x, jnp.broadcast_to(position, (b, h, w, 16))], axis=-1)
+    x = conv(coarse, 1, 'coarse_in', **types)(x)
+    for i in range(2 * self.num_blocks):
+      x = ResBlock(coarse, zero_init=False, name=f'coarse_block_{i}', **types)(x)
+    x = jnp.concatenate([upsample_bilinear(x, (2 * h, 2 * w)), features[8]], axis=-1)
+    x = conv(fine, 1, 'fine_in', **types)(x)
+    for i in range(self.num_blocks):
+      x = ResBlock(fine, zero_init=False, name=f'fine_block_{i}', **types)(x)
+    x = jnp.concatenate([upsample_bilinear(x, (4 * h, 4 * w)), features[4]], axis=-1)
+    x = jax.nn.silu(group_norm(x.shape[-1], 'norm', **types)(x))
+    x = jax.nn.silu(conv(fine, 3, 'quarter_in', **types)(x))
+    places = conv(3, 1, 'places', **types)(x).astype(jnp.float32)
+    x = jnp.concatenate([x, waves(places).astype(x.dtype)], axis=-1)
+    x = jax.nn.silu(conv(2 * fine, 1, 'mode_in', **types)(x))
+    x = jax.nn.silu(conv(2 * fine, 1, 'mode_hidden', **types)(x))
+    modes = conv(2 * self.num_modes, 1, 'modes', **types)(x).astype(jnp.float32)
+    gates = conv(self.num_gates, 1, 'gates', **types)(x).astype(jnp.float32)
+    return Ways(modes.reshape(b, 4 * h, 4 * w, self.num_modes, 2), gates, places)
+
+
+class MotionWarper(nn.Module):
+  """(features, ways, m_source, m_target) -> flow, occlusion, and what the warped features lack.
+
+  The sum of the modes says where each place of the portrait goes; its inverse is a first flow. A network at
+  1/8 looks at the features that this flow brings and at the gates that the motion opens, and corrects it at 1/4.
+  """
+
+  widths: tuple[int, int]
+  hidden: int
+  num_modes: int
+  num_gates: int
+  num_blocks: int
+  dtype: Any = jnp.float32
+  param_dtype: Any = jnp.float32
+
+  @nn.compact
+  def __call__(
+    self,
+    features: Mapping[int, jax.Array],
+    ways: Ways,
+    m_source: jax.Array,
+    m_target: jax.Array,
+  ) -> tuple[jax.Array, jax.Array, jax.Array, jax.Array]:
+    """Returns flow `[b, h / 4, w / 4, 2]`, occlusion logits `[.., 1]`, the modes' own flow `[.., 2]`, and
+    what to add to the warped features at 1/8."""
+    types = dict(dtype=self.dtype, param_dtype=self.param_dtype)
+    motion_mlp = MLP(self.hidden, self.hidden, name='motion_mlp', **types)
+    none = dict(axes=('embed', None), use_bias=False)
+    linear = dense(self.num_modes + self.num_gates, 'linear', **none, **types)
+    bend = dense(self.num_modes + self.num_gates, 'bend', zero_init=True, **none, **types)
+
+    def look(m):
+      return motion_mlp(jnp.concatenate([m - m_source, m_source, m], axis=-1))
+
+    motion = look(m_target)
+    # No motion, no flow: what bends the straight line is a difference too.
+    amounts = linear(m_target - m_source) + bend(jax.nn.silu(motion) - jax.nn.silu(look(m_source)))
+    amounts, opened = jnp.split(amounts.astype(jnp.float32), [self.num_modes], axis=-1)
+    if ways.modes.shape[0] == 1:  # one portrait, many frames: one matrix product
+      forward = jnp.einsum('hwkc,bk->bhwc', ways.modes[0], amounts)
+    else:
+      forward = jnp.einsum('bhwkc,bk->bhwc', ways.modes, amounts)
+    first = invert_flow(_REACH * forward)
+
+    b = m_target.shape[0]
+    still = jnp.concatenate([ways.places, ways.gates], axis=-1)
+    moved, still = warp(features[8], first), warp(jnp.broadcast_to(still, (b, *still.shape[1:])), first)
+    places, gates = still[..., :3], still[..., 3:] * opened[:, None, None]
+    seen = jnp.concatenate([waves(places, 2), first / _REACH, gates], axis=-1)
+    x = jnp.concatenate([moved, pixel_unshuffle(seen, 2).astype(moved.dtype)], axis=-1)
+    fine = self.widths[0]
+    x = conv(fine, 1, 'fine_in', **types)(x)
+    for i in range(2 * self.num_blocks):
+      x = ResBlock(fine, conditioning='film', zero_init=False, name=f'fine_block_{i}', **types)(x, motion)
+    x = jax.nn.silu(group_norm(fine, 'fine_norm', **types)(x))
+    lacking = conv(moved.shape[-1], 1, 'lacking', zero_init=True, **types)(x)
+    x = pixel_shuffle(conv(12, 3, 'fine_out', zero_init=True, **types)(x), 2).astype(jnp.float32)
+    occlusion = x[..., 2:] + conv(1, 1, 'gate_occlusion', **types)(gates.astype(moved.dtype))
+    return first + x[..., :2], occlusion.astype(jnp.float32), first, lacking

@@ -1,0 +1,191 @@
+"""Ways to compute softmax attention that suit one kind of machine; `attention.attend` picks among them."""
+
+from __future__ import annotations
+
+import functools
+import math
+
+import jax
+import jax.numpy as jnp
+from jax.sharding import PartitionSpec
+
+from seetalk_jax.sharding import constraints
+
+_LANES = 128  # TPU tiles and kernels want lengths in multiples of it
+_BLOCKS = (512, 256, 128)
+# Logits of fewer entries than this are no trouble anywhere.
+_MANY = 2**16
+_QUERY_BLOCK = 512
+
+
+def platform() -> str:
+  """Where what is traced now will run: 'cpu', 'gpu' or 'tpu'; the mesh in force knows best, it may be a plan."""
+  if (planned := getattr(jax.sharding.get_abstract_mesh(), 'abstract_device', None)) is not None:
+    if getattr(planned, 'platform', None):
+      return planned.platform
+  device = jax.config.jax_default_device
+  if device is None:
+    return jax.default_backend()
+  return device if isinstance(device, str) else device.platform
+
+
+def route(query: jax.Array, key: jax.Array, mask: jax.Array | None, bias: jax.Array | None) -> str:
+  """'xla', 'cudnn', 'splash' or 'by_heads' for these arguments of `attend` on this machine.
+
+  'cudnn' wants half precision and heads of at most 128; 'splash' a mask of keys alone and no bias; 'by_heads' a
+  single device: under several the heads may lie apart, and a loop over them would gather them.
+  """
+  where, (b, t, heads, width), s = platform(), query.shape, key.shape[1]
+  if t * s < _MANY:
+    return 'xla'
+  if where == 'gpu' and query.dtype in (jnp.bfloat16, jnp.float16) and width <= 128 and width % 8 == 0:
+    return 'cudnn'
+  if where == 'tpu' and bias is None and (mask is None or mask.shape[1:3] == (1, 1)):
+    return 'splash' if _shards(b, heads) is not None else 'xla'
+  if where == 'cpu' and jax.device_count() == 1:
+    return 'by_heads'
+  return 'xla'
+
+
+def by_heads(
+  query: jax.Array,
+  key: jax.Array,
+  value: jax.Array,
+  mask: jax.Array | None,
+  bias: jax.Array | None,
+  scale: float,
+) -> jax.Array:
+  """One head after the other, long queries in blocks: plain matrix products, whose logits stay in the cache.
+
+  Two to four times as fast on a CPU as batched over heads. The backward pass computes the logits anew, so that
+  memory does not grow with `t * s`. Arguments as in `attend`; every query must see a key.
+  """
+  b, t, heads, _ = query.shape
+  keys, values = (jnp.moveaxis(x, 2, 1).reshape(b * heads, -1, x.shape[-1]) for x in (key, value))
+  queries = jnp.moveaxis(query, 2, 1).reshape(b * heads, t, -1)
+  block = _QUERY_BLOCK if t > _QUERY_BLOCK else t
+  blocks = -(-t // block)
+  queries = jnp.pad(queries, ((0, 0), (0, blocks * block - t), (0, 0)))
+  queries = queries.reshape(b * heads, blocks, block, -1)
+
+  def part(table, i, j):  # of a mask or bias [b | 1, heads | 1, t | 1, s]: head i, block j
+    table = jnp.broadcast_to(table, (*table.shape[:3], keys.shape[1]))
+    row = i // heads if table.shape[0] > 1 else 0
+    own = table[row, i % heads if table.shape[1] > 1 else 0]
+    if own.shape[0] == 1:
+      return own
+    own = jnp.pad(own, ((0, blocks * block - t), (0, 0)))
+    return jax.lax.dynamic_slice_in_dim(own, j * block, block)
+
+  @jax.checkpoint
+  def attend_block(i, j, queries, keys, values):
+    logits = scale * jnp.dot(queries, keys.T, preferred_element_type=jnp.float32)
+    if bias is not None:
+      logits = logits + part(bias, i, j)
+    if mask is not None:
+      logits = jnp.where(part(mask, i, j), logits, -0.7 * jnp.finfo(jnp.float32).max)
+    weights = jnp.exp(logits - jax.lax.stop_gradient(logits.max(-1, keepdims=True)))
+    total = weights.sum(-1, keepdims=True)
+    return (jnp.dot(weights.astype(values.dtype), values) / total).astype(query.dtype)
+
+  def attend_head(row):
+    i, queries, keys, values = row
+    if blocks == 1:
+      return attend_block(i, 0, queries[0], keys, values)[None]
+    return jax.lax.map(
+      lambda each: attend_block(i, each[0], each[1], keys, values), (jnp.arange(blocks), queries)
+    )
+
+  out = jax.lax.map(attend_head, (jnp.arange(b * heads), queries, keys, values))
+  out = out.reshape(b, heads, blocks * block, -1)[:, :, :t]
+  return jnp.moveaxis(out, 1, 2)
+
+
+def splash(
+  query: jax.Array,
+  key: jax.Array,
+  value: jax.Array,
+  mask: jax.Array | None,
+  scale: float,
+  *,
+  interpret: bool = False,
+) -> jax.Array:
+  """JAX's splash attention, a Pallas kernel for TPUs that never holds the logits; on a mesh, each device its part.
+
+  Args:
+    mask: bool `[b | 1, 1, 1, s]` (keys alone), or None; every query must see a key.
+    interpret: run the kernel's steps on any machine, for tests.
+  """
+  b, _, heads, _ = query.shape
+  valid = jnp.ones((b, key.shape[1]), bool)
+  if mask is not None:
+    valid = valid & jnp.asarray(mask, bool)[:, 0, 0]
+  run = functools.partial(_splash, scale=scale, interpret=interpret)
+  spec = _shards(b, heads)
+  if spec:
+    batch, head = spec
+    each = PartitionSpec(batch, None, head, None)
+    in_specs = (each, each, each, PartitionSpec(batch, None))
+    # The kernel's own outputs carry no note of which devices hold the same: check_vma has nothing to check.
+    run = jax.shard_map(run, in_specs=in_specs, out_specs=each, check_vma=False)
+  return run(query, key, value, valid)
+
+
+def _shards(batch: int, heads: int) -> tuple | None:
+  """Mesh axes of batch and heads by the rules in force; () without any, None where sizes do not divide."""
+  if (found := constraints.in_force()) is None:
+    return ()
+  mesh, rules = found
+  over = [rules.get(name, ()) for name in ('batch', 'heads')]
+  if any(
+    size % math.prod(mesh.shape[a] for a in own) for size, own in zip((batch, heads), over, strict=True)
+  ):
+    return None
+  return tuple(own or None for own in over)
+
+
+def _splash(query, key, value, valid, *, scale, interpret):
+  from jax.experimental.pallas.ops.tpu.splash_attention import (
+    splash_attention_kernel as kernels,
+  )
+  from jax.experimental.pallas.ops.tpu.splash_attention import (
+    splash_attention_mask as masks,
+  )
+
+  _, t, heads, width = query.shape
+
+  def padded(x, axis):
+    pad = [(0, 0)] * x.ndim
+    pad[axis] = (0, -x.shape[axis] % _LANES)
+    return jnp.pad(x, pad)
+
+  # Padded queries belong to the one segment, padded keys to none.
+  query, key, value = (
+    jnp.moveaxis(padded(padded(x, 1), 3), 2, 1) for x in (query * jnp.asarray(scale, query.dtype), key, value)
+  )
+  length, keys = query.shape[2], key.shape[2]
+  q = next(size for size in _BLOCKS if length % size == 0)
+  kv = next(size for size in _BLOCKS if keys % size == 0)
+  sizes = kernels.BlockSizes(
+    block_q=q,
+    block_kv=kv,
+    block_kv_compute=kv,
+    block_q_dkv=q,
+    block_kv_dkv=kv,
+    block_kv_dkv_compute=kv,
+    block_q_dq=q,
+    block_kv_dq=kv,
+  )
+  kernel = kernels.make_splash_mha(
+    mask=masks.MultiHeadMask([masks.FullMask((length, keys))] * heads),
+    block_sizes=sizes,
+    head_shards=1,
+    q_seq_shards=1,
+    interpret=interpret,
+  )
+  segments = padded(valid, 1).astype(jnp.int32)
+  ones = jnp.ones((length,), jnp.int32)
+  out = jax.vmap(lambda q, k, v, ids: kernel(q, k, v, kernels.SegmentIds(q=ones, kv=ids)))(
+    query, key, value, segments
+  )
+  return jnp.moveaxis(out, 1, 2)[:, :t, :, :width]

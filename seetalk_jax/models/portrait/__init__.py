@@ -1,0 +1,1 @@
+"""Portrait diffusion: image autoencoder, UNet and statistical face prior."""

@@ -1,0 +1,1 @@
+"""Codebook renderer: VQ codebook, code transformer and high-resolution decoder."""

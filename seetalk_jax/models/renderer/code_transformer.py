@@ -1,0 +1,72 @@
+"""Which codes a clean picture would have: a transformer over the warped, damaged one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from seetalk_jax.models.motion.warping import upsample_bilinear
+from seetalk_jax.models.nn.attention import TransformerBlock
+from seetalk_jax.models.nn.blocks import conv, dense, layer_norm, partitioned
+
+SIZES: dict[str, dict[str, Any]] = {
+  'tiny': dict(num_codes=16, width=32, num_heads=2, num_layers=1, stem_width=16),
+  'demo': {},
+  'base': dict(num_codes=1024, width=512, num_heads=8, num_layers=9, stem_width=256),
+  'large': dict(num_codes=1024, width=768, num_heads=12, num_layers=12, stem_width=384),
+}
+
+
+class CodeTransformer(nn.Module):
+  """Warped features -> code logits (code prediction as in CodeFormer, arXiv 2206.11253).
+
+  Attributes:
+    num_codes: entries of the codebook it speaks of.
+    width, num_heads, num_layers: of the transformer.
+    stem_width: channels of the convolutions before it.
+    grid: side of the learned position table; other sides interpolate it.
+  """
+
+  num_codes: int = 512
+  width: int = 192
+  num_heads: int = 6
+  num_layers: int = 4
+  stem_width: int = 64
+  grid: int = 16
+  dtype: Any = jnp.float32
+  param_dtype: Any = jnp.float32
+
+  @nn.compact
+  def __call__(self, features: Mapping[int, jax.Array]) -> jax.Array:
+    """The codes that the picture behind warped features should have.
+
+    Args:
+      features: `Warped.features`: `[b, h / 4, w / 4, c]` under 4 and `[b, h / 8, w / 8, d]` under 8.
+
+    Returns:
+      logits float32 `[b, h / 16, w / 16, num_codes]`.
+    """
+    types = dict(dtype=self.dtype, param_dtype=self.param_dtype)
+    fine = conv(self.stem_width, 3, 'fine_in', strides=2, **types)(features[4])
+    x = jnp.concatenate([fine, features[8].astype(fine.dtype)], axis=-1)
+    x = conv(2 * self.stem_width, 3, 'stem', strides=2, **types)(jax.nn.silu(x))
+    x = dense(self.width, 'proj_in', axes=('conv_in', 'embed'), **types)(jax.nn.silu(x))
+
+    b, h, w, _ = x.shape
+    table = self.param(
+      'positions',
+      partitioned(nn.initializers.normal(0.02), (None, 'positions', 'embed')),
+      (self.grid, self.grid, self.width),
+      self.param_dtype,
+    )
+    x = x + upsample_bilinear(jnp.asarray(table, x.dtype)[None], (h, w))
+    x = x.reshape(b, h * w, self.width)
+    for i in range(self.num_layers):
+      x = TransformerBlock(self.num_heads, self.width // self.num_heads, name=f'block_{i}', **types)(x)
+    x = layer_norm('norm_out', **types)(x)
+    logits = dense(self.num_codes, 'logits', axes=('embed', 'codes'), **types)(x)
+    return logits.astype(jnp.float32).reshape(b, h, w, self.num_codes)

@@ -1,0 +1,210 @@
+"""The discrete codebook of face patches (VQGAN): encoder, quantiser with moving-average codes, decoder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from seetalk_jax.models.nn.blocks import ResBlock, conv, group_norm, pixel_shuffle, pixel_unshuffle, unit
+
+STATE = 'codebook_state'  # collection of the codes and their running counts; moved by data, not by gradients
+
+SIZES: dict[str, dict[str, Any]] = {
+  'tiny': dict(num_codes=16, code_dim=8, widths=(16, 16, 16), num_blocks=1),
+  'demo': {},
+  'base': dict(num_codes=1024, code_dim=256, widths=(128, 256, 512), num_blocks=2),
+  'large': dict(num_codes=1024, code_dim=256, widths=(192, 384, 768), num_blocks=3),
+}
+
+FuseFn = Callable[[int, jax.Array], jax.Array]  # (downsampling factor 16 | 8 | 4, features) -> features
+
+
+class CodeEncoder(nn.Module):
+  """Picture `[b, h, w, 3]` -> `[b, h / 16, w / 16, code_dim]`."""
+
+  code_dim: int
+  widths: tuple[int, int, int]
+  num_blocks: int
+  dtype: Any = jnp.float32
+  param_dtype: Any = jnp.float32
+
+  @nn.compact
+  def __call__(self, image: jax.Array) -> jax.Array:
+    types = dict(dtype=self.dtype, param_dtype=self.param_dtype)
+    x = conv(self.widths[0], 3, 'conv_in', **types)(pixel_unshuffle(image, 4))
+    for level, width in enumerate(self.widths[1:]):
+      x = conv(width, 3, f'down_{level}', strides=2, **types)(jax.nn.silu(x))
+      for i in range(self.num_blocks):
+        x = ResBlock(width, zero_init=False, name=f'block_{level}_{i}', **types)(x)
+    x = jax.nn.silu(group_norm(x.shape[-1], 'norm_out', **types)(x))
+    return conv(self.code_dim, 1, 'conv_out', **types)(x)
+
+
+class CodeDecoder(nn.Module):
+  """Codes `[b, h / 16, w / 16, code_dim]` -> picture `[b, h, w, 3]`; `HRDecoder` hooks into its levels."""
+
+  widths: tuple[int, int, int]
+  num_blocks: int
+  dtype: Any = jnp.float32
+  param_dtype: Any = jnp.float32
+
+  @nn.compact
+  def __call__(self, codes: jax.Array, fuse: FuseFn | None = None) -> tuple[jax.Array, jax.Array]:
+    """Returns (picture float32, last features `[b, h / 4, w / 4, widths[0]]`)."""
+    types = dict(dtype=self.dtype, param_dtype=self.param_dtype)
+    fuse = fuse or (lambda factor, x: x)
+    x = conv(self.widths[-1], 3, 'conv_in', **types)(codes)
+    for level, (factor, width) in enumerate(zip((16, 8, 4), reversed(self.widths), strict=True)):
+      if level:
+        x = pixel_shuffle(conv(4 * width, 1, f'up_{level}', **types)(jax.nn.silu(x)), 2)
+      for i in range(self.num_blocks):
+        x = ResBlock(width, zero_init=False, name=f'block_{level}_{i}', **types)(x)
+      x = fuse(factor, x)
+    x = jax.nn.silu(group_norm(x.shape[-1], 'norm_out', **types)(x))
+    image = pixel_shuffle(conv(48, 3, 'conv_out', **types)(x), 4)
+    return image.astype(jnp.float32), x
+
+
+class Codebook(nn.Module):
+  """Pictures as grids of codes (VQGAN, arXiv 2012.09841; codes by moving averages, arXiv 1711.00937).
+
+  The codes live in the collection `codebook_state` (`embedding`, `count`, `total`), with the parameters in a
+  checkpoint. Codes and encoder outputs are compared as unit vectors (arXiv 2110.04627).
+
+  Attributes:
+    num_codes: entries of the codebook.
+    code_dim: width of an entry.
+    widths: channels at 1/4, 1/8, 1/16.
+    num_blocks: residual blocks per level.
+    decay: of the moving averages.
+    revive_below: a code whose running count (per batch) falls below is replaced by an encoder output of the
+      batch.
+    commitment: weight of the commitment loss.
+  """
+
+  num_codes: int = 512
+  code_dim: int = 64
+  widths: tuple[int, int, int] = (48, 80, 128)
+  num_blocks: int = 1
+  decay: float = 0.97
+  revive_below: float = 0.02
+  commitment: float = 0.25
+  dtype: Any = jnp.float32
+  param_dtype: Any = jnp.float32
+
+  def setup(self):
+    types = dict(dtype=self.dtype, param_dtype=self.param_dtype)
+    self.encoder = CodeEncoder(self.code_dim, self.widths, self.num_blocks, **types)
+    self.decoder = CodeDecoder(self.widths, self.num_blocks, **types)
+
+    shape = (self.num_codes, self.code_dim)
+    self.embedding = self.variable(
+      STATE, 'embedding', lambda: unit(jax.random.normal(self.make_rng('params'), shape))
+    )
+    self.count = self.variable(STATE, 'count', lambda: jnp.ones(shape[:1]))
+    self.total = self.variable(STATE, 'total', lambda: self.embedding.value)
+
+  def __call__(self, image: jax.Array, train: bool = False):
+    """`[b, h, w, 3]` in [-1, 1] -> (picture, indices, losses, stats); see `quantise`."""
+    codes, indices, losses, stats = self.quantise(self.encode(image), train)
+    return self.decode(codes), indices, losses, stats
+
+  def encode(self, image: jax.Array) -> jax.Array:
+    """Picture `[b, h, w, 3]` in [-1, 1], sides multiples of 16, to unit vectors `[b, h / 16, w / 16,
+    code_dim]`."""
+    return unit(self.encoder(image))
+
+  def quantise(
+    self, h: jax.Array, train: bool = False
+  ) -> tuple[jax.Array, jax.Array, dict[str, jax.Array], dict[str, jax.Array]]:
+    """Nearest codes of `h [b, m, n, code_dim]`, with a straight-through gradient.
+
+    Args:
+      train: move the codes; needs the collection mutable and an rng named 'codebook' (for revival).
+
+    Returns:
+      codes `[b, m, n, code_dim]`; indices int32 `[b, m, n]`; losses {'commitment'}; stats {'perplexity' (1 to
+      num_codes, how many codes the batch uses), 'dead_codes' (share below `revive_below`)}.
+    """
+    h = h.astype(jnp.float32)
+    indices = nearest_codes(h, self.embedding.value)
+    codes = self.embedding.value[indices]
+    losses = {'commitment': self.commitment * jnp.mean(jnp.sum(jnp.square(h - codes), axis=-1))}
+    use = jnp.mean(jax.nn.one_hot(indices.reshape(-1), self.num_codes), axis=0)
+    stats = {
+      'perplexity': jnp.exp(-jnp.sum(use * jnp.log(use + 1e-10))),
+      'dead_codes': jnp.mean(self.count.value < self.revive_below),
+    }
+    if train and not self.is_initializing():
+      self.embedding.value, self.count.value, self.total.value = update_codes(
+        self.count.value,
+        self.total.value,
+        jax.lax.stop_gradient(h),
+        indices,
+        self.make_rng('codebook'),
+        decay=self.decay,
+        revive_below=self.revive_below,
+      )
+    return h + jax.lax.stop_gradient(codes - h), indices, losses, stats
+
+  def decode(self, codes: jax.Array) -> jax.Array:
+    """Codes `[b, m, n, code_dim]` to a picture float32 `[b, 16 m, 16 n, 3]`, about [-1, 1] (not clipped)."""
+    return self.decoder(codes)[0]
+
+  def lookup(self, indices: jax.Array) -> jax.Array:
+    """Indices int `[*b]` in [0, num_codes) to codes `[*b, code_dim]`."""
+    return self.embedding.value[indices]
+
+
+def nearest_codes(h: jax.Array, embedding: jax.Array) -> jax.Array:
+  """Index of the entry of `embedding [k, d]` nearest to each `h [*b, d]`; int32 `[*b]`."""
+  distance = jnp.sum(jnp.square(embedding), axis=-1) - 2 * h @ embedding.T
+  return jnp.argmin(jax.lax.stop_gradient(distance), axis=-1).astype(jnp.int32)
+
+
+def update_codes(
+  count: jax.Array,
+  total: jax.Array,
+  vectors: jax.Array,
+  indices: jax.Array,
+  rng: jax.Array,
+  *,
+  decay: float,
+  revive_below: float,
+) -> tuple[jax.Array, jax.Array, jax.Array]:
+  """One step of the moving averages of unit codes.
+
+  Args:
+    count: `[k]`, running number of vectors per code and batch.
+    total: `[k, d]`, running sum of the vectors of each code.
+    vectors: `[*b, d]` and their `indices [*b]`.
+    rng: picks the vectors that revive dead codes.
+
+  Returns:
+    (embedding `[k, d]` of unit vectors, new count, new total).
+  """
+  k, d = total.shape
+  vectors = vectors.reshape(-1, d)
+  chosen = jax.nn.one_hot(indices.reshape(-1), k, dtype=vectors.dtype)
+  count = decay * count + (1 - decay) * jnp.sum(chosen, axis=0)
+  total = decay * total + (1 - decay) * chosen.T @ vectors
+  dead = count < revive_below
+  fresh = vectors[jax.random.randint(rng, (k,), 0, vectors.shape[0])]
+  # A revived code gets the weight of a code in average use, so that it has time to gather vectors.
+  start = jnp.maximum(1.0, vectors.shape[0] / k) * jnp.ones_like(count)
+  count = jnp.where(dead, start, count)
+  total = jnp.where(dead[:, None], start[:, None] * fresh, total)
+  return unit(total), count, total
+
+
+def straight_through_lookup(logits: jax.Array, embedding: jax.Array) -> jax.Array:
+  """`logits [*b, k]`, `embedding [k, d]` -> the likeliest entry `[*b, d]`, with the softmax mixture's
+  gradient."""
+  logits = logits.astype(jnp.float32)
+  soft = jax.nn.softmax(logits) @ embedding
+  hard = embedding[jnp.argmax(logits, axis=-1)]
+  return soft + jax.lax.stop_gradient(hard - soft)

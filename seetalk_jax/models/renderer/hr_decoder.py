@@ -1,0 +1,118 @@
+"""The high-resolution decoder: codes for what must be clean, warped features for what must be kept."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from seetalk_jax.models.motion.motion_codec import Warped, blend_painted
+from seetalk_jax.models.nn.blocks import conv, group_norm, pixel_shuffle, pixel_unshuffle, resize_image
+from seetalk_jax.models.renderer.codebook import CodeDecoder
+
+SIZES: dict[str, dict[str, Any]] = {
+  'tiny': dict(widths=(16, 16, 16), num_blocks=1),
+  'demo': {},
+  'base': dict(widths=(128, 256, 512), num_blocks=2),
+  'large': dict(widths=(192, 384, 768), num_blocks=3),
+}
+
+
+class Fusion(nn.Module):
+  """Controllable fusion: features scaled and shifted by what the warped ones say, times `weight`.
+
+  The last layer starts at zero: a fresh decoder draws what the codebook's own decoder would.
+  """
+
+  dtype: Any = jnp.float32
+  param_dtype: Any = jnp.float32
+
+  @nn.compact
+  def __call__(self, x: jax.Array, warped: jax.Array, weight: jax.Array | float) -> jax.Array:
+    types = dict(dtype=self.dtype, param_dtype=self.param_dtype)
+    width = x.shape[-1]
+    both = jnp.concatenate([x, warped.astype(x.dtype)], axis=-1)
+    hidden = conv(width, 1, 'mix', **types)(both)
+    hidden = jax.nn.silu(group_norm(width, 'norm', **types)(hidden))
+    scale, shift = jnp.split(conv(2 * width, 3, 'scale_shift', zero_init=True, **types)(hidden), 2, axis=-1)
+    return x + jnp.asarray(weight, x.dtype) * (x * scale + shift)
+
+
+class HRDecoder(nn.Module):
+  """Codes and warped features -> picture (CodeFormer's controllable fusion, arXiv 2206.11253).
+
+  `params['decoder']` has the structure of `Codebook`'s `params['decoder']` and starts as a copy of it
+  (`from_codebook`).
+
+  Attributes:
+    widths: channels at 1/4, 1/8, 1/16, those of the codebook's decoder.
+    num_blocks: residual blocks per level, likewise.
+  """
+
+  widths: tuple[int, int, int] = (48, 80, 128)
+  num_blocks: int = 1
+  dtype: Any = jnp.float32
+  param_dtype: Any = jnp.float32
+
+  @nn.compact
+  def __call__(self, codes: jax.Array, warped: Warped, weight: jax.Array | float = 1.0) -> jax.Array:
+    """Draws the picture.
+
+    Args:
+      codes: `[b, h / 16, w / 16, code_dim]`.
+      warped: from `MotionCodec.warp`.
+      weight: fusion weight in [0, 1], a number or `[b, 1, 1, 1]`: 0 trusts the codes alone and ignores
+        `warped`, 1 takes from it whatever helps.
+
+    Returns:
+      float32 `[b, h, w, 3]`, about [-1, 1] (not clipped).
+    """
+    types = dict(dtype=self.dtype, param_dtype=self.param_dtype)
+    eighth = warped.features[8]
+    occlusion = warped.occlusion.astype(eighth.dtype)
+    picture = pixel_unshuffle(warped.image, 4).astype(eighth.dtype)
+    sources = {
+      16: resize_image(eighth, (eighth.shape[1] // 2, eighth.shape[2] // 2)),
+      8: jnp.concatenate([eighth, resize_image(occlusion, eighth.shape[1:3])], axis=-1),
+      4: jnp.concatenate([warped.features[4], picture, occlusion], axis=-1),
+    }
+
+    # Made here, not inside `fuse`: there they would become parts of the decoder.
+    fusions = {factor: Fusion(name=f'fusion_{factor}', **types) for factor in sources}
+
+    def fuse(factor, x):
+      return fusions[factor](x, sources[factor], weight)
+
+    painted, last = CodeDecoder(self.widths, self.num_blocks, name='decoder', **types)(codes, fuse)
+    mask = pixel_shuffle(conv(16, 1, 'mask', **types)(last), 4).astype(jnp.float32)
+    return blend_painted(warped, painted, mask, weight)[0]
+
+
+def from_codebook(params: Mapping[str, Any], codebook_params: Mapping[str, Any]) -> dict[str, Any]:
+  """HRDecoder parameters whose decoder is the codebook's.
+
+  Raises:
+    ValueError: the two decoders differ in shape.
+  """
+  ours, theirs = (
+    jax.tree.map(jnp.shape, nn.unbox(params['decoder'])),
+    jax.tree.map(jnp.shape, nn.unbox(codebook_params['decoder'])),
+  )
+  if ours != theirs:
+    raise ValueError(
+      'the HR decoder and the codebook decoder have other widths or depths: give both the same'
+    )
+
+  def copy(mine, value):
+    return mine.replace_boxed(value) if isinstance(mine, nn.meta.AxisMetadata) else value
+
+  copied = jax.tree.map(
+    copy,
+    params['decoder'],
+    nn.unbox(codebook_params['decoder']),
+    is_leaf=lambda leaf: isinstance(leaf, nn.meta.AxisMetadata),
+  )
+  return {**params, 'decoder': copied}

@@ -1,0 +1,358 @@
+"""Speech encoder: waveform to frame-aligned tokens at 25 Hz, and one unit vector for the voice."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from seetalk_jax.constants import EMBEDDING_DIM, SAMPLE_RATE_HZ, SAMPLES_PER_FRAME
+from seetalk_jax.models.nn.attention import TransformerBlock, band_mask, key_mask
+from seetalk_jax.models.nn.blocks import MLP, conv, dense, layer_norm, partitioned, unit
+from seetalk_jax.models.speech.mel import (
+  cut,
+  energy_sums,
+  loud_level,
+  mel_power,
+  relative_log,
+  token_validity,
+)
+from seetalk_jax.models.speech.wav2vec import Wav2Vec2
+
+SIZES: dict[str, dict[str, Any]] = {
+  'tiny': dict(token_dim=32, width=32, num_layers=1, num_heads=2, stem_channels=(16, 16)),
+  'demo': dict(token_dim=192, width=192, num_layers=3, num_heads=4, stem_channels=(128, 128)),
+  # wav2vec 2.0 / HuBERT base and large layouts (arXiv 2006.11477, 2106.07447).
+  'base': dict(front_end='waveform', token_dim=768, width=768, num_layers=12, num_heads=12),
+  'large': dict(
+    front_end='waveform',
+    token_dim=1024,
+    width=1024,
+    num_layers=24,
+    num_heads=16,
+    feed_forward_width=4096,
+    feature_norm='layer',
+    feature_bias=True,
+    pre_norm=True,
+  ),
+}
+
+# Fields that are those of `wav2vec.Wav2Vec2`, read with `front_end` 'waveform' alone.
+WAVEFORM_FIELDS = (
+  'width',
+  'num_layers',
+  'num_heads',
+  'feed_forward_width',
+  'feature_channels',
+  'feature_norm',
+  'feature_bias',
+  'project_norm',
+  'pre_norm',
+  'position_kernel',
+  'position_groups',
+  'relative_buckets',
+  'relative_reach',
+  'scan',
+  'remat',
+)
+
+
+class SpeechFeatures(NamedTuple):
+  """tokens `[b, t, token_dim]`, valid bool `[b, t]`, embedding `[b, 512]` of unit length."""
+
+  tokens: jax.Array
+  valid: jax.Array
+  embedding: jax.Array
+
+
+class Normaliser(NamedTuple):
+  """What is known of a whole recording before it is read: level `[b]`, log-mel mean and std `[b, bands]`."""
+
+  level: jax.Array
+  mean: jax.Array
+  std: jax.Array
+
+
+class SpeechEncoder(nn.Module):
+  """Waveform `[b, n]` at 16 kHz to `SpeechFeatures`; token i covers samples 640 i to 640 (i + 1).
+
+  `front_end` 'log_mel' (demo): 80 log-mel bands twice, relative to the recording's loud level (keeps the
+  spectral envelope: the voice) and standardised per band over its active frames (forgets the microphone);
+  the frame's loudness (keeps the pauses); strided convolutions; local conformer layers. Each token depends on
+  less than one second on either side, so long audio can be cut into chunks.
+  `front_end` 'waveform' (base, large): wav2vec 2.0, HuBERT or WavLM, whose published weights convert
+  (`models.wav2vec`; the fields below `attention_reach` are its own), a learned mix of its layers, and pairs of
+  50 Hz states joined into 25 Hz tokens.
+  """
+
+  token_dim: int = 192
+  width: int = 192
+  num_layers: int = 3
+  num_heads: int = 4
+  embedding_dim: int = EMBEDDING_DIM
+  front_end: str = 'log_mel'
+  num_bands: int = 80
+  stem_channels: tuple[int, ...] = (128, 128)
+  attention_reach: int = 5  # tokens on either side, per layer
+  feed_forward_multiple: float = 2
+  feed_forward_width: int = 3072
+  feature_channels: int = 512
+  feature_norm: str = 'group'
+  feature_bias: bool = False
+  project_norm: bool = True
+  pre_norm: bool = False
+  position_kernel: int = 128
+  position_groups: int = 16
+  relative_buckets: int = 0
+  relative_reach: int = 800
+  scan: bool = False
+  remat: bool | str = False
+  dtype: Any = jnp.float32
+  param_dtype: Any = jnp.float32
+
+  def setup(self):
+    types = dict(dtype=self.dtype, param_dtype=self.param_dtype)
+    if self.front_end == 'log_mel':
+      self.body = LogMelBody(
+        width=self.width,
+        num_layers=self.num_layers,
+        num_heads=self.num_heads,
+        stem_channels=self.stem_channels,
+        attention_reach=self.attention_reach,
+        feed_forward_multiple=self.feed_forward_multiple,
+        **types,
+      )
+    elif self.front_end == 'waveform':
+      fields = {name: getattr(self, name) for name in WAVEFORM_FIELDS}
+      self.body = WaveformBody(fields, **types)
+    else:
+      raise ValueError(f"front_end must be 'log_mel' or 'waveform', got {self.front_end!r}")
+    self.to_token = dense(self.token_dim, axes=('mlp', 'embed'), **types)
+    self.token_norm = layer_norm(**types)
+    self.pool_score = MLP(64, 1, activation='tanh', **types)
+    self.to_embedding = dense(self.embedding_dim, axes=('embed', 'mlp'), **types)
+
+  def __call__(self, waveform: jax.Array, num_samples: jax.Array | None = None) -> SpeechFeatures:
+    """waveform float `[b, n]`, `num_samples` int `[b]` (what follows is padding; None: none is)."""
+    tokens, valid = self.encode_tokens(waveform, num_samples)
+    return SpeechFeatures(tokens, valid, self.pool(tokens, valid))
+
+  def encode_tokens(
+    self, waveform: jax.Array, num_samples: jax.Array | None = None, normaliser: Normaliser | None = None
+  ) -> tuple[jax.Array, jax.Array]:
+    """Tokens `[b, n // 640, token_dim]` and their validity; tokens of padding are zeros.
+
+    Args:
+      normaliser: of the whole recording, when `waveform` is one chunk of it (see `encode_long`).
+    """
+    waveform = cut(waveform, num_samples)
+    valid = token_validity(waveform, num_samples)
+    if normaliser is None:
+      normaliser = self.normaliser(waveform, num_samples)
+    if self.front_end == 'log_mel':
+      x = self.body(self.log_mel_features(waveform, valid, normaliser), valid)
+    else:
+      x = self.body(waveform * jax.lax.rsqrt(normaliser.level)[:, None], valid)
+    tokens = self.token_norm(self.to_token(x))
+    return jnp.where(valid[..., None], tokens, jnp.zeros((), tokens.dtype)), valid
+
+  def pool(self, tokens: jax.Array, valid: jax.Array) -> jax.Array:
+    """Attentive statistics pooling (arXiv 1803.10963): tokens `[b, t, d]` to a unit vector `[b, 512]`."""
+    scores = self.pool_score(tokens)[..., 0].astype(jnp.float32)
+    weights = jax.nn.softmax(jnp.where(valid, scores, -1e9), axis=-1) * valid
+    tokens = tokens.astype(jnp.float32)
+    mean = jnp.einsum('bt,btd->bd', weights, tokens)
+    variance = jnp.einsum('bt,btd->bd', weights, jnp.square(tokens - mean[:, None]))
+    return unit(self.to_embedding(jnp.concatenate([mean, jnp.sqrt(variance + 1e-5)], axis=-1)))
+
+  def normaliser(self, waveform: jax.Array, num_samples: jax.Array | None = None) -> Normaliser:
+    """The `Normaliser` of whole recordings `[b, n]`."""
+    level = loud_level(energy_sums(waveform, num_samples))
+    counted = token_validity(waveform, num_samples)
+    return self.finish_normaliser(level, self.band_sums(waveform, num_samples, level, counted))
+
+  def band_sums(
+    self, waveform: jax.Array, num_samples: jax.Array | None, level: jax.Array, counted: jax.Array
+  ) -> jax.Array:
+    """`[b, 3, bands]`: count, sum and sum of squares of log-mel over active frames. Adds up over chunks.
+
+    Args:
+      counted: bool `[b, n // 640]`, the tokens whose frames count.
+    """
+    if self.front_end != 'log_mel':
+      return jnp.zeros((waveform.shape[0], 3, self.num_bands))
+    waveform = cut(waveform, num_samples)
+    power = mel_power(waveform, self.num_bands)
+    # Active: no more than 30 dB under the loud level. Pauses say nothing of a band's usual range.
+    active = jnp.mean(power, -1) > 1e-3 * level[:, None]
+    active = (active & jnp.repeat(counted, 4, axis=-1))[..., None]
+    log_mel = relative_log(power, level)
+    ones = jnp.ones_like(log_mel)
+    return jnp.stack([jnp.sum(active * v, axis=1) for v in (ones, log_mel, jnp.square(log_mel))], axis=1)
+
+  def finish_normaliser(self, level: jax.Array, sums: jax.Array) -> Normaliser:
+    """A `Normaliser` from the loud level `[b]` and the sums of `band_sums`."""
+    count = jnp.maximum(sums[:, 0], 1.0)
+    mean = sums[:, 1] / count
+    return Normaliser(level, mean, jnp.sqrt(jnp.maximum(sums[:, 2] / count - jnp.square(mean), 0.04)))
+
+  def log_mel_features(self, waveform: jax.Array, valid: jax.Array, normaliser: Normaliser) -> jax.Array:
+    """`[b, t100, 2 * bands + 1]` at 100 Hz, of order one, zeros where invalid."""
+    power = mel_power(waveform, self.num_bands)
+    log_mel = relative_log(power, normaliser.level)
+    standardised = (log_mel - normaliser.mean[:, None]) / normaliser.std[:, None]
+    loudness = relative_log(jnp.mean(power, -1, keepdims=True), normaliser.level)
+    features = jnp.concatenate([0.4 * log_mel + 1.0, jnp.clip(standardised, -4, 4), 0.5 * loudness + 1.0], -1)
+    return jnp.where(jnp.repeat(valid, 4, axis=-1)[..., None], features, 0.0)
+
+
+class LogMelBody(nn.Module):
+  """Log-mel features at 100 Hz `[b, 4 t, f]` to `[b, t, width]`: strided convolutions, conformer layers."""
+
+  width: int
+  num_layers: int
+  num_heads: int
+  stem_channels: tuple[int, ...]
+  attention_reach: int
+  feed_forward_multiple: float
+  dtype: Any = jnp.float32
+  param_dtype: Any = jnp.float32
+
+  @nn.compact
+  def __call__(self, x: jax.Array, valid: jax.Array) -> jax.Array:
+    types = dict(dtype=self.dtype, param_dtype=self.param_dtype)
+    first, second = self.stem_channels
+    # Zeros in the padding before every convolution: the same as its own zero padding at a true end.
+    at_100, at_50 = jnp.repeat(valid, 4, axis=-1)[..., None], jnp.repeat(valid, 2, axis=-1)[..., None]
+    x = jax.nn.silu(conv(first, (5,), 'stem_100', **types)(x)) * at_100
+    x = jax.nn.silu(conv(second, (5,), 'stem_50', strides=2, padding=[(1, 2)], **types)(x)) * at_50
+    x = conv(self.width, (5,), 'stem_25', strides=2, padding=[(1, 2)], **types)(x)
+    keep = valid[..., None]
+    mask = band_mask(x.shape[1], self.attention_reach) & key_mask(valid)
+    for i in range(self.num_layers):
+      x = ConformerLayer(
+        num_heads=self.num_heads,
+        feed_forward_multiple=self.feed_forward_multiple,
+        name=f'layers_{i}',
+        **types,
+      )(x * keep, mask, keep)
+    return layer_norm('norm', **types)(x)
+
+
+class ConformerLayer(nn.Module):
+  """Convolution over three tokens, local attention, feed-forward (arXiv 2005.08100, one feed-forward kept).
+
+  The convolution is a full one, not depthwise: fewer operations to launch, and faster on processors.
+  """
+
+  num_heads: int
+  feed_forward_multiple: float
+  dtype: Any = jnp.float32
+  param_dtype: Any = jnp.float32
+
+  @nn.compact
+  def __call__(self, x: jax.Array, mask: jax.Array, keep: jax.Array) -> jax.Array:
+    types = dict(dtype=self.dtype, param_dtype=self.param_dtype)
+    width = x.shape[-1]
+    y = conv(width, (3,), 'conv', **types)(layer_norm('conv_norm', **types)(x) * keep)
+    x = x + dense(width, 'conv_out', axes=('mlp', 'embed'), **types)(jax.nn.silu(y))
+    return TransformerBlock(
+      num_heads=self.num_heads,
+      head_dim=width // self.num_heads,
+      rotary=True,
+      feed_forward_multiple=self.feed_forward_multiple,
+      activation='silu',
+      name='block',
+      **types,
+    )(x, mask=mask)
+
+
+class WaveformBody(nn.Module):
+  """wav2vec 2.0 and its kin on a waveform `[b, 640 t]`; a learned mix of all layers, 50 Hz joined to 25 Hz.
+
+  Returns `[b, t, 2 * width]`. Each layer's states are normed before they are mixed (softmax of `layer_mix`):
+  in models with norms before the branches the last layers would drown the first.
+  """
+
+  encoder: Mapping[str, Any]
+  dtype: Any = jnp.float32
+  param_dtype: Any = jnp.float32
+
+  @nn.compact
+  def __call__(self, waveform: jax.Array, valid: jax.Array) -> jax.Array:
+    types = dict(dtype=self.dtype, param_dtype=self.param_dtype)
+    # The convolutions see 400 samples every 320: 40 zeros at each end centre state j on sample 320 j + 160.
+    padded = jnp.pad(waveform, ((0, 0), (40, 40)))
+    padded = padded[:, : SAMPLES_PER_FRAME * valid.shape[1] + 80]  # a last partial frame has no token
+    states = Wav2Vec2(**self.encoder, name='encoder', **types)(padded, jnp.repeat(valid, 2, axis=-1))
+    init = partitioned(nn.initializers.zeros, ('layers',))
+    weights = jax.nn.softmax(self.param('layer_mix', init, (len(states),), self.param_dtype))
+    norm = layer_norm('mix_norm', use_affine=False, **types)
+    mixed = sum(weight.astype(x.dtype) * norm(x) for weight, x in zip(weights, states, strict=True))
+    b, t, d = mixed.shape
+    return mixed.reshape(b, t // 2, 2 * d)
+
+
+def encode_long(
+  encoder: SpeechEncoder,
+  params: Any,
+  waveform: Any,
+  chunk_seconds: int = 8,
+  context_seconds: int = 1,
+) -> tuple[jax.Array, jax.Array]:
+  """Tokens of one recording of any length, in chunks of one compiled shape.
+
+  Args:
+    params: the encoder's parameters.
+    waveform: float `[n]` or `[1, n]`; the last partial frame is padded with silence.
+    context_seconds: how much of the neighbourhood each chunk sees on either side.
+
+  Returns:
+    tokens `[1, ceil(n / 640), token_dim]` and valid (all True). Level and band statistics are those of
+    the whole recording, so the result equals one pass over the whole (up to rounding, for 'log_mel').
+  """
+  waveform = np.asarray(waveform, np.float32).reshape(-1)
+  num_samples = waveform.shape[0]
+  num_tokens = max(1, -(-num_samples // SAMPLES_PER_FRAME))
+  per_second = SAMPLE_RATE_HZ // SAMPLES_PER_FRAME
+  step, context = chunk_seconds * per_second, context_seconds * per_second
+  window = step + 2 * context
+  variables = {'params': params}
+
+  def chunk(start: int, length: int) -> tuple[jax.Array, jax.Array]:
+    piece = waveform[start * SAMPLES_PER_FRAME : (start + length) * SAMPLES_PER_FRAME]
+    padded = np.zeros((1, window * SAMPLES_PER_FRAME), np.float32)
+    padded[0, : piece.shape[0]] = piece
+    return padded, np.array([piece.shape[0]], np.int32)
+
+  energy, sums = jax.jit(energy_sums), _compiled(encoder, 'sums')
+  starts = range(0, num_tokens, step)
+  totals = sum(np.asarray(energy(*chunk(start, step))) for start in starts)
+  level = loud_level(jnp.asarray(totals))
+  bands = 0
+  for start in starts:
+    first = max(0, start - context)
+    place = first + np.arange(window)
+    counted = (place >= start) & (place < min(start + step, num_tokens))
+    bands = bands + np.asarray(sums(variables, *chunk(first, window), level, counted[None]))
+  normaliser = encoder.finish_normaliser(level, jnp.asarray(bands))
+  encode = _compiled(encoder, 'encode')
+  pieces = []
+  for start in starts:
+    first = max(0, start - context)
+    tokens, _ = encode(variables, *chunk(first, window), normaliser)
+    pieces.append(np.asarray(tokens[:, start - first : start - first + min(step, num_tokens - start)]))
+  tokens = jnp.asarray(np.concatenate(pieces, axis=1))
+  return tokens, jnp.ones(tokens.shape[:2], bool)
+
+
+@functools.cache
+def _compiled(encoder: SpeechEncoder, what: str):
+  """The jitted chunk function of an encoder; cached, so that a second recording compiles nothing."""
+  method = {'sums': SpeechEncoder.band_sums, 'encode': SpeechEncoder.encode_tokens}[what]
+  return jax.jit(functools.partial(encoder.apply, method=method))

@@ -1,0 +1,263 @@
+"""wav2vec 2.0, HuBERT and WavLM (arXiv 2006.11477, 2106.07447, 2110.13900): waveform to states at 50 Hz."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from seetalk_jax.models.nn.attention import attend, key_mask
+from seetalk_jax.models.nn.blocks import conv, dense, exact_gelu, layer_norm, partitioned
+from seetalk_jax.models.nn.layers import rematerialised, scan_layers
+
+KERNELS = (10, 3, 3, 3, 3, 2, 2)
+STRIDES = (5, 2, 2, 2, 2, 2, 2)
+
+
+def num_states(num_samples: int, kernels=KERNELS, strides=STRIDES) -> int:
+  """How many states a waveform of so many samples gives (no padding at its ends)."""
+  for kernel, stride in zip(kernels, strides, strict=True):
+    num_samples = (num_samples - kernel) // stride + 1
+  return num_samples
+
+
+class Wav2Vec2(nn.Module):
+  """Seven convolutions, a positional convolution and a transformer; the states of every layer.
+
+  Which published model it is follows from the fields: `feature_norm` and `pre_norm` tell wav2vec 2.0 and
+  HuBERT base (False, 'group') from large (True, 'layer'), `relative_buckets` makes it WavLM.
+
+  Attributes:
+    width, num_layers, num_heads, feed_forward_width: of the transformer.
+    feature_channels: of the convolutions, whose layout is that of all published models.
+    feature_norm: 'group' norms each channel of the first convolution over time (over padding, too: batches of
+      different lengths do not give the numbers of each alone, as in the published models); 'layer' norms all.
+    feature_bias: of the convolutions.
+    project_norm: layer norm before the projection to `width`.
+    pre_norm: norms before the branches of a layer and one at the end, instead of after each branch.
+    position_kernel, position_groups: of the positional convolution.
+    relative_buckets: of WavLM's gated relative positions; 0 has none.
+    relative_reach: from this distance on all are one bucket.
+    scan: compile the layers once, as a scan; the parameters are the same.
+    remat: what the backward pass computes anew, see `layers.rematerialised`.
+  """
+
+  width: int = 768
+  num_layers: int = 12
+  num_heads: int = 12
+  feed_forward_width: int = 3072
+  feature_channels: int = 512
+  feature_norm: str = 'group'
+  feature_bias: bool = False
+  project_norm: bool = True
+  pre_norm: bool = False
+  position_kernel: int = 128
+  position_groups: int = 16
+  relative_buckets: int = 0
+  relative_reach: int = 800
+  scan: bool = False
+  remat: bool | str = False
+  dtype: Any = jnp.float32
+  param_dtype: Any = jnp.float32
+
+  @nn.compact
+  def __call__(self, waveform: jax.Array, valid: jax.Array | None = None) -> list[jax.Array]:
+    """The input of the first layer and the output of every layer, `num_layers + 1` arrays `[b, t, width]`.
+
+    Args:
+      waveform: `[b, n]` at 16 kHz, of unit variance for the models that were trained so.
+      valid: bool `[b, t]`, t = `num_states(n)`; states of padding look at nothing and are not looked at.
+
+    With `pre_norm` only the last one is normed, as published.
+    """
+    types = dict(dtype=self.dtype, param_dtype=self.param_dtype)
+    x = self._features(waveform, types)
+    if self.project_norm:
+      x = layer_norm('projection_norm', **types)(x)
+    x = dense(self.width, 'projection', axes=('embed', 'mlp'), **types)(x)
+    mask = None
+    if valid is not None:
+      x = jnp.where(valid[..., None], x, jnp.zeros((), x.dtype))
+      mask = key_mask(valid)
+    x = x + PositionalConvolution(self.position_kernel, self.position_groups, name='position_conv', **types)(
+      x
+    )
+    if not self.pre_norm:
+      x = layer_norm('encoder_norm', **types)(x)
+    bias = None
+    if self.relative_buckets:
+      table = RelativePositions(
+        self.num_heads, self.relative_buckets, self.relative_reach, name='relative_positions', **types
+      )
+      bias = table(x.shape[1])
+    states, names = [x], [f'layers_{i}' for i in range(self.num_layers)]
+    fields = dict(
+      num_heads=self.num_heads, feed_forward_width=self.feed_forward_width, pre_norm=self.pre_norm, **types
+    )
+    if self.scan and not self.is_initializing():
+      layer = Layer(**fields, parent=None)
+      x, outputs = scan_layers(self, layer, names, x, mask, bias, remat=self.remat)
+      states += list(outputs)
+    else:
+      layer = rematerialised(Layer, self.remat)
+      for name in names:
+        x = layer(**fields, name=name)(x, mask, bias)
+        states.append(x)
+    if self.pre_norm:
+      states[-1] = layer_norm('encoder_norm', **types)(x)
+    return states
+
+  def _features(self, waveform: jax.Array, types: dict[str, Any]) -> jax.Array:
+    if self.feature_norm not in ('group', 'layer'):
+      raise ValueError(f"feature_norm must be 'group' or 'layer', got {self.feature_norm!r}")
+    x = waveform[..., None]
+    for i, (kernel, stride) in enumerate(zip(KERNELS, STRIDES, strict=True)):
+      layer = conv(
+        self.feature_channels,
+        (kernel,),
+        f'feature_conv_{i}',
+        strides=stride,
+        padding='VALID',
+        use_bias=self.feature_bias,
+        **types,
+      )
+      x = layer(x)
+      if self.feature_norm == 'layer':
+        x = layer_norm(f'feature_norm_{i}', **types)(x)
+      elif i == 0:
+        x = ChannelNorm(name='feature_norm_0', **types)(x)
+      x = exact_gelu(x)
+    return x
+
+
+class ChannelNorm(nn.Module):
+  """Each channel of `[b, t, c]` by itself over time (a group norm with a channel a group)."""
+
+  epsilon: float = 1e-5
+  dtype: Any = jnp.float32
+  param_dtype: Any = jnp.float32
+
+  @nn.compact
+  def __call__(self, x: jax.Array) -> jax.Array:
+    ones, zeros = nn.initializers.ones, nn.initializers.zeros
+    shape = (x.shape[-1],)
+    scale = self.param('scale', partitioned(ones, ('norm',)), shape, self.param_dtype)
+    bias = self.param('bias', partitioned(zeros, ('norm',)), shape, self.param_dtype)
+    wide = x.astype(jnp.float32)
+    mean = jnp.mean(wide, axis=1, keepdims=True)
+    variance = jnp.mean(jnp.square(wide - mean), axis=1, keepdims=True)
+    return ((wide - mean) * (jax.lax.rsqrt(variance + self.epsilon) * scale) + bias).astype(self.dtype)
+
+
+class PositionalConvolution(nn.Module):
+  """A wide grouped convolution and gelu: where a state stands, from its neighbours. `[b, t, d]` to the same."""
+
+  kernel: int
+  groups: int
+  dtype: Any = jnp.float32
+  param_dtype: Any = jnp.float32
+
+  @nn.compact
+  def __call__(self, x: jax.Array) -> jax.Array:
+    half = self.kernel // 2
+    # An even kernel would give one state too many: the published models drop the last.
+    padding = [(half, half - (self.kernel % 2 == 0))]
+    types = dict(dtype=self.dtype, param_dtype=self.param_dtype)
+    x = conv(x.shape[-1], (self.kernel,), 'conv', padding=padding, groups=self.groups, **types)(x)
+    return exact_gelu(x)
+
+
+class RelativePositions(nn.Module):
+  """A learned number per head and distance, `[num_heads, t, t]`: near ones exactly, far ones by logarithm."""
+
+  num_heads: int
+  num_buckets: int
+  reach: int
+  dtype: Any = jnp.float32
+  param_dtype: Any = jnp.float32
+
+  @nn.compact
+  def __call__(self, length: int) -> jax.Array:
+    init = partitioned(nn.initializers.normal(0.02), ('positions', None))
+    table = self.param('embedding', init, (self.num_buckets, self.num_heads), self.param_dtype)
+    place = np.arange(length)
+    buckets = relative_bucket(place[None, :] - place[:, None], self.num_buckets, self.reach)
+    return jnp.moveaxis(table[buckets], -1, 0).astype(self.dtype)
+
+
+def relative_bucket(offset: np.ndarray, num_buckets: int, reach: int) -> np.ndarray:
+  """Bucket of key minus query: half of them for keys after the query, of each half the first half exact."""
+  half = num_buckets // 2
+  exact = half // 2
+  distance = np.abs(offset)
+  # In single precision, as the published models were trained: some borders fall on whole numbers.
+  ratio = np.log(np.maximum(distance, 1).astype(np.float32) / np.float32(exact)).astype(np.float32)
+  far = exact + (ratio / np.float32(math.log(reach / exact)) * np.float32(half - exact)).astype(np.int64)
+  return half * (offset > 0) + np.where(distance < exact, distance, np.minimum(far, half - 1))
+
+
+class Layer(nn.Module):
+  """Attention and feed-forward, each added to `x [b, t, d]`, normed before or after.
+
+  With a position bias `[heads, t, t]` each query weighs it by gates of its own (WavLM).
+  """
+
+  num_heads: int
+  feed_forward_width: int
+  pre_norm: bool
+  dtype: Any = jnp.float32
+  param_dtype: Any = jnp.float32
+
+  @nn.compact
+  def __call__(self, x: jax.Array, mask: jax.Array | None, bias: jax.Array | None) -> jax.Array:
+    types = dict(dtype=self.dtype, param_dtype=self.param_dtype)
+    attention = SelfAttention(self.num_heads, name='attention', **types)
+    widen = dense(self.feed_forward_width, 'feed_forward_in', axes=('embed', 'mlp'), **types)
+    narrow = dense(x.shape[-1], 'feed_forward_out', axes=('mlp', 'embed'), **types)
+    attention_norm, final_norm = (layer_norm(name, **types) for name in ('attention_norm', 'final_norm'))
+
+    def feed_forward(y):
+      return narrow(exact_gelu(widen(y)))
+
+    if self.pre_norm:
+      x = x + attention(attention_norm(x), mask, bias)
+      return x + feed_forward(final_norm(x))
+    x = attention_norm(x + attention(x, mask, bias))
+    return final_norm(x + feed_forward(x))
+
+
+class SelfAttention(nn.Module):
+  """Multi-head self-attention with biases, and WavLM's gates where positions are given."""
+
+  num_heads: int
+  dtype: Any = jnp.float32
+  param_dtype: Any = jnp.float32
+
+  @nn.compact
+  def __call__(self, x: jax.Array, mask: jax.Array | None, bias: jax.Array | None) -> jax.Array:
+    types = dict(dtype=self.dtype, param_dtype=self.param_dtype)
+    b, t, width = x.shape
+
+    def heads(value):
+      return value.reshape(b, t, self.num_heads, width // self.num_heads)
+
+    query, key, value = (
+      heads(dense(width, name, axes=('embed', 'heads'), **types)(x)) for name in ('to_q', 'to_k', 'to_v')
+    )
+    if bias is not None:
+      bias = self._gate(heads(x), types) * bias
+    out = attend(query, key, value, mask, bias=bias).reshape(b, t, width)
+    return dense(width, 'to_out', axes=('heads', 'embed'), **types)(out)
+
+  def _gate(self, x: jax.Array, types: dict[str, Any]) -> jax.Array:
+    """`[b, heads, t, 1]`, from the heads of the input itself, `x [b, t, heads, d]`."""
+    init = partitioned(nn.initializers.ones, ('heads',))
+    scale = self.param('gate_scale', init, (self.num_heads,), self.param_dtype)
+    y = dense(8, 'gate', axes=(None, None), **types)(x)
+    first, second = jnp.moveaxis(jax.nn.sigmoid(y.reshape(*x.shape[:3], 2, 4).sum(-1)), -1, 0)
+    gate = first * (second * scale.astype(x.dtype) - 1.0) + 2.0
+    return jnp.moveaxis(gate, 1, 2)[..., None]

@@ -1,0 +1,157 @@
+"""What makes a clip worth keeping: measurements, thresholds, and the reason for each refusal."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+
+import numpy as np
+
+from seetalk_jax.constants import FPS, SAMPLES_PER_FRAME
+from seetalk_jax.prepare import audio_checks
+from seetalk_jax.prepare import clips as clips_lib
+from seetalk_jax.prepare.thresholds import Thresholds
+
+# Why a recording or a clip is refused, in the order in which they are looked at; the words of report.json.
+REASONS = {
+  'no_picture': 'the file has no video stream',
+  'no_sound': 'the file has no sound track',
+  'too_short': 'shorter than --min-seconds',
+  'silent': 'the sound never rises over -60 dBFS',
+  'no_face': 'no face is seen steadily for --min-seconds',
+  'small_face': 'the portrait crop is smaller than --min-side',
+  'several_faces': 'several faces, and not clear which one speaks',
+  'turned_away': 'the head is turned further than --max-yaw',
+  'no_speech': 'less than --min-speech of the time somebody speaks',
+  'blurred': 'the face is blurred: below --min-sharpness',
+  'offset': 'sound and mouth are further apart than --max-offset',
+}
+
+_CLEAR_CORRELATION, _CLEAR_LAG = 0.25, 3  # a mouth that follows the sound so well is the speaker's
+_RIVAL_SIDE = 0.5  # a face of less than this part of the speaker's size is an onlooker
+_RIVAL_SHARE = 0.2  # of the clip's frames
+_FLAG_LAG, _FLAG_CORRELATION, _FLAG_GAIN, _FLAG_Z = 4, 0.4, 0.3, 3.5
+_SHARPNESS_SIDE = 128
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Quality:
+  """Measurements of a clip; floats are rounded as reports show them.
+
+  Attributes:
+    side: pixels of the portrait crop in the source picture.
+    seen: share of frames in which the landmarker found the face.
+    sharpness: as `Thresholds.min_sharpness`; 0 until pictures were looked at.
+    faces: the most faces in one frame.
+    rivals: share of frames with another face of comparable size.
+    speech: share of the time with speech.
+    yaw: degrees, median.
+    offset: frames that sound comes late, and how sure that is.
+  """
+
+  side: int
+  seen: float
+  faces: int
+  rivals: float
+  speech: float
+  yaw: float
+  offset: audio_checks.Offset
+  sharpness: float = 0.0
+
+  @property
+  def offset_flag(self) -> int | None:
+    """Frames that sound is late where that is sure, else None."""
+    o = self.offset
+    sure = o.correlation >= _FLAG_CORRELATION and o.z >= _FLAG_Z and o.correlation - o.at_zero >= _FLAG_GAIN
+    return o.frames if sure and abs(o.frames) >= _FLAG_LAG else None
+
+  def to_json(self) -> dict:
+    """Plain numbers, rounded."""
+    o = self.offset
+    return {
+      'side': self.side,
+      'seen': round(self.seen, 3),
+      'sharpness': round(self.sharpness, 1),
+      'faces': self.faces,
+      'rivals': round(self.rivals, 3),
+      'speech': round(self.speech, 3),
+      'yaw': round(self.yaw, 1),
+      'offset_frames': o.frames,
+      'offset_correlation': round(o.correlation, 3),
+      'offset_z': round(o.z, 2),
+    }
+
+
+def clip_sound(waveform: np.ndarray, clip: clips_lib.Clip) -> np.ndarray:
+  """The sound of a clip's frames."""
+  return waveform[clip.start * SAMPLES_PER_FRAME : clip.stop * SAMPLES_PER_FRAME]
+
+
+def measure(
+  clip: clips_lib.Clip,
+  others: Sequence[clips_lib.Clip],
+  waveform: np.ndarray,
+  faces_seen: np.ndarray,
+  offset: audio_checks.Offset,
+) -> Quality:
+  """Everything but sharpness.
+
+  Args:
+    clip: to measure.
+    others: clips of other faces in the same recording.
+    waveform: of the recording, on its frames' clock.
+    faces_seen: of the recording.
+    offset: of the recording: a clip of seconds is too short to tell.
+  """
+  rows = clip.rows
+  yaw = clips_lib.head_pose(clip.track.rotations[rows], clip.landmarks)[:, 0]
+  rivals = np.zeros(clip.num_frames, bool)
+  for other in others:
+    if other.box.side >= _RIVAL_SIDE * clip.box.side:
+      begin, end = max(clip.start, other.start), min(clip.stop, other.stop)
+      rivals[max(0, begin - clip.start) : max(0, end - clip.start)] = True
+  return Quality(
+    side=round(clip.box.side),
+    seen=float(clip.track.seen[rows].mean()),
+    faces=int(faces_seen[clip.start : clip.stop].max(initial=0)),
+    rivals=float(rivals.mean()),
+    speech=audio_checks.speech_share(clip_sound(waveform, clip)),
+    yaw=float(np.degrees(np.median(yaw))),
+    offset=offset,
+  )
+
+
+def refusal(clip: clips_lib.Clip, quality: Quality, limits: Thresholds) -> str | None:
+  """The first reason against a clip, or None."""
+  if clip.num_frames < limits.min_seconds * FPS:
+    return 'too_short'
+  if quality.seen < limits.min_seen:
+    return 'no_face'
+  if quality.side < limits.min_side:
+    return 'small_face'
+  if quality.rivals > _RIVAL_SHARE and not speaks_clearly(quality.offset):
+    return 'several_faces'
+  if abs(quality.yaw) > limits.max_yaw:
+    return 'turned_away'
+  if quality.speech < limits.min_speech:
+    return 'no_speech'
+  flagged = quality.offset_flag
+  if flagged is not None and limits.max_offset is not None and abs(flagged) > limits.max_offset:
+    return 'offset'
+  return None
+
+
+def speaks_clearly(offset: audio_checks.Offset) -> bool:
+  """Whether this mouth follows this sound."""
+  return offset.correlation >= _CLEAR_CORRELATION and abs(offset.frames) <= _CLEAR_LAG
+
+
+def sharpness(crop: np.ndarray) -> float:
+  """Variance of the Laplacian of uint8 `[h, w, 3]`, made grey and 128 pixels wide."""
+  import PIL.Image
+
+  side = _SHARPNESS_SIDE
+  grey = PIL.Image.fromarray(crop).convert('L').resize((side, side), PIL.Image.Resampling.BOX)
+  g = np.asarray(grey, np.float64)
+  laplacian = g[:-2, 1:-1] + g[2:, 1:-1] + g[1:-1, :-2] + g[1:-1, 2:] - 4 * g[1:-1, 1:-1]
+  return float(laplacian.var())

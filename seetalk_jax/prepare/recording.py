@@ -1,0 +1,242 @@
+"""One raw recording to records: the whole of preparation but for where results are kept."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+import pathlib
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from seetalk_jax.constants import FPS, SAMPLES_PER_FRAME
+from seetalk_jax.data import schema
+from seetalk_jax.errors import InputError
+from seetalk_jax.media import audio, face, timeline
+from seetalk_jax.prepare import audio_checks, clip_quality, tracks
+from seetalk_jax.prepare import clips as clips_lib
+from seetalk_jax.prepare.layouts import Item
+from seetalk_jax.prepare.thresholds import Thresholds
+
+RECORD_FRAMES = FPS  # about a second a record
+_MARGIN = schema.CLIP_MARGIN_FRAMES * SAMPLES_PER_FRAME
+_WHOLE = 0.9  # of the stated duration must decode
+_LOOKS = 8  # frames whose sharpness is measured
+_THUMBNAIL_SIDE = 96
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Settings:
+  """What decides the bytes of a preparation.
+
+  Attributes:
+    size: pixels of a side of the stored frames.
+    max_seconds: of a clip; longer ones are cut.
+    limits: of the filters.
+  """
+
+  size: int = 256
+  max_seconds: float = 10.0
+  limits: Thresholds = Thresholds()
+
+  def to_json(self) -> dict:
+    """Plain values."""
+    return dataclasses.asdict(self)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Outcome:
+  """What became of one recording.
+
+  Attributes:
+    entry: its line of report.json: file, status ('kept', 'rejected', 'failed'), reason, clips ...
+    records: encoded records, in order.
+    thumbnail: JPEG bytes of the face, or b''.
+  """
+
+  entry: dict
+  records: Sequence[bytes] = ()
+  thumbnail: bytes = b''
+
+
+def prepare_recording(raw_dir: pathlib.Path, item: Item, settings: Settings, read: tracks.Reader) -> Outcome:
+  """Prepares one recording; what is wrong with it becomes an `Outcome` and never an exception.
+
+  Faults of the machine (no disk, no memory) and of this library do pass through.
+  """
+  head = dict(vars(item))
+  try:
+    return _prepare(raw_dir / item.file, item, settings, read, head)
+  except InputError as error:
+    reason = str(error).replace(f', {raw_dir / item.file}', '')
+    return Outcome(entry={**head, 'status': 'failed', 'reason': reason})
+
+
+def _prepare(path: pathlib.Path, item: Item, settings: Settings, read: tracks.Reader, head: dict) -> Outcome:
+  def refused(reason: str, **known) -> Outcome:
+    return Outcome(entry={**head, 'status': 'rejected', 'reason': reason, **known})
+
+  limits = settings.limits
+  recording = timeline.probe(path)
+  known = {'seconds': round(recording.stated_seconds, 3), 'fps': round(recording.average_fps, 3)}
+  if not recording.has_picture:
+    return refused('no_picture', **known)
+  if not recording.audio_rate_hz:
+    return refused('no_sound', **known)
+  if 0 < recording.stated_seconds < limits.min_seconds:
+    return refused('too_short', **known)
+  first: list[float] = []
+
+  def pictures() -> Iterator[np.ndarray]:
+    for begin, pixels in timeline.grid_frames(path):
+      if not first:
+        first.append(begin)
+      yield pixels
+
+  seen = tracks.watch(pictures(), read)
+  seconds = seen.num_frames / FPS
+  known |= {'frames': seen.num_frames, 'width': seen.size[1], 'height': seen.size[0]}
+  if seconds + 1.0 < _WHOLE * recording.stated_seconds:
+    raise InputError(
+      f'truncated ({seconds:.1f} of {recording.stated_seconds:.1f} s decode), {path}: fetch it again'
+    )
+  if seconds < limits.min_seconds:
+    return refused('too_short', **known)
+  waveform = timeline.sound(path, first[0])
+  if audio_checks.is_silent(waveform):
+    return refused('silent', **known)
+
+  offsets = [_track_offset(track, waveform) for track in seen.tracks]
+  max_frames = round(settings.max_seconds * FPS)
+  cut = [clips_lib.cut(track, max_frames=max_frames) for track in seen.tracks]
+  found = []
+  for number, (offset, own) in enumerate(zip(offsets, cut, strict=True)):
+    others = [clip for rank, clips in enumerate(cut) if rank != number for clip in clips]
+    for clip in own:
+      quality = clip_quality.measure(clip, others, waveform, seen.faces_seen, offset)
+      found.append((clip, quality, clip_quality.refusal(clip, quality, limits)))
+  if not any(clip.num_frames >= limits.min_seconds * FPS for clip, _, _ in found):
+    return refused('no_face', **known)
+  kept = sorted(((c, q) for c, q, reason in found if reason is None), key=lambda pair: pair[0].start)
+  if kept:
+    return _stored(path, item, settings, kept, waveform, {**head, **known}, _tally(found))
+  # The reason of the longest clip stands for the recording.
+  _, quality, reason = max(found, key=lambda entry: entry[0].num_frames)
+  return refused(reason, **known, quality=quality.to_json())
+
+
+def _track_offset(track: tracks.Track, waveform: np.ndarray) -> audio_checks.Offset:
+  part = waveform[track.start * SAMPLES_PER_FRAME : track.stop * SAMPLES_PER_FRAME]
+  return audio_checks.find_offset(clips_lib.mouth_opening(track.landmarks), part)
+
+
+def _tally(found) -> dict[str, int]:
+  refused = [reason for _, _, reason in found if reason is not None]
+  return {reason: refused.count(reason) for reason in sorted(set(refused))}
+
+
+def _stored(path, item, settings, kept, waveform, head, refused_clips) -> Outcome:
+  """Decodes again, cuts the clips out and packs them into records."""
+  limits, waveform = settings.limits, audio.normalise_loudness(waveform)
+  streams = [_Stream(item, settings, clip, waveform) for clip, _ in kept]
+  thumbnail, sharp = b'', [[] for _ in kept]
+  for index, (_, pixels) in enumerate(timeline.grid_frames(path)):
+    for number, (clip, _) in enumerate(kept):
+      if clip.start <= index < clip.stop:
+        crop = face.crop(pixels, clip.box, settings.size)
+        streams[number].add(crop)
+        if (index - clip.start) % max(1, clip.num_frames // _LOOKS) == 0:
+          sharp[number].append(clip_quality.sharpness(crop))
+        if not thumbnail and index >= (clip.start + clip.stop) // 2:
+          thumbnail = _thumbnail(crop)
+  records, described = [], []
+  refused_clips = dict(refused_clips)
+  for (clip, quality), stream, values in zip(kept, streams, sharp, strict=True):
+    quality = dataclasses.replace(quality, sharpness=float(np.median(values)))
+    if quality.sharpness < limits.min_sharpness:
+      refused_clips['blurred'] = refused_clips.get('blurred', 0) + 1
+      continue
+    packed = stream.finish()
+    box = [round(value, 2) for value in (clip.box.left, clip.box.top, clip.box.side)]
+    entry = {'start': clip.start / FPS, 'stop': clip.stop / FPS, 'box': box, 'records': len(packed)}
+    late = quality.offset_flag
+    flags = [] if late is None else [f'sound {late:+d} frames late']
+    described.append({**entry, 'quality': quality.to_json(), 'flags': flags, 'offset': late or 0})
+    records += packed
+  if not records:
+    return Outcome(entry={**head, 'status': 'rejected', 'reason': 'blurred'}, thumbnail=thumbnail)
+  entry = {
+    **head,
+    'status': 'kept',
+    'reason': '',
+    'clips': described,
+    'refused_clips': refused_clips,
+    'kept_seconds': round(sum(clip['stop'] - clip['start'] for clip in described), 3),
+    'records': len(records),
+    'bytes': sum(map(len, records)),
+  }
+  return Outcome(entry=entry, records=records, thumbnail=thumbnail)
+
+
+class _Stream:
+  """Packs the frames of one clip into records as they come: nothing grows but the records."""
+
+  def __init__(self, item: Item, settings: Settings, clip: clips_lib.Clip, waveform: np.ndarray):
+    self._item, self._settings, self._clip, self._waveform = item, settings, clip, waveform
+    rows = clip.rows
+    self._landmarks = clip.landmarks
+    self._lips = clips_lib.lip_boxes(self._landmarks)
+    self._pose = clips_lib.head_pose(clip.track.rotations[rows], self._landmarks)
+    self._blendshapes = clip.track.blendshapes[rows]
+    self._frames: list[bytes] = []
+    self._records: list[bytes] = []
+    self._first = 0
+
+  def add(self, crop: np.ndarray) -> None:
+    self._frames.append(schema.encode_frame(crop))
+    left = self._clip.num_frames - self._first - len(self._frames)
+    # The last second takes the remainder along where that alone would be too short for any window.
+    if len(self._frames) >= RECORD_FRAMES and (left == 0 or left >= RECORD_FRAMES // 2):
+      self._pack()
+
+  def finish(self) -> list[bytes]:
+    if self._frames:
+      self._pack()
+    return self._records
+
+  def _pack(self) -> None:
+    first, count = self._first, len(self._frames)
+    rows = slice(first, first + count)
+    begin = (self._clip.start + first) * SAMPLES_PER_FRAME
+    lead = min(_MARGIN, begin)
+    end = begin + count * SAMPLES_PER_FRAME
+    sound = self._waveform[begin - lead : end + _MARGIN]
+    wanted = lead + count * SAMPLES_PER_FRAME  # a track may end before its pictures do
+    sound = np.pad(sound, (0, max(0, wanted - len(sound))))
+    record = schema.ClipRecord(
+      kind='real',
+      speaker=self._item.speaker,
+      clip=f'{self._item.clip}@{self._clip.start}',
+      start_seconds=(self._clip.start + first) / FPS,
+      frames=self._frames,
+      size=self._settings.size,
+      audio=schema.to_int16(sound),
+      audio_lead=lead,
+      crop_version=face.PORTRAIT_CROP.version,
+      landmarks=np.ascontiguousarray(self._landmarks[rows]),
+      lip_box=np.ascontiguousarray(self._lips[rows]),
+      pose=np.ascontiguousarray(self._pose[rows]),
+      blendshapes=np.ascontiguousarray(self._blendshapes[rows]),
+    )
+    self._records.append(schema.encode(record))
+    self._frames, self._first = [], first + count
+
+
+def _thumbnail(crop: np.ndarray) -> bytes:
+  import PIL.Image
+
+  side = _THUMBNAIL_SIDE
+  buffer = io.BytesIO()
+  image = PIL.Image.fromarray(crop).resize((side, side), PIL.Image.Resampling.BOX)
+  image.save(buffer, 'JPEG', quality=85)
+  return buffer.getvalue()

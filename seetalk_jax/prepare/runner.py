@@ -1,0 +1,223 @@
+"""A whole preparation: recordings in parallel, then shards, report and manifest; resumable at any moment."""
+
+from __future__ import annotations
+
+import collections
+import concurrent.futures
+import contextlib
+import multiprocessing
+import os
+import pathlib
+import sys
+import traceback
+from collections.abc import Iterator, Sequence
+from concurrent.futures.process import BrokenProcessPool
+from typing import NamedTuple
+
+import tqdm
+
+from seetalk_jax import files
+from seetalk_jax.data import sources, workers
+from seetalk_jax.media import face
+from seetalk_jax.prepare import layouts, recording, report, staging, tracks
+from seetalk_jax.prepare.layouts import Item
+
+SHARD_RECORDS = 1024
+
+
+def prepare(
+  raw_dir: str | os.PathLike,
+  out_dir: str | os.PathLike,
+  *,
+  layout: str = 'folder',
+  settings: recording.Settings = recording.Settings(),  # noqa: B008 (frozen)
+  landmarker: str | os.PathLike,
+  processes: int = 1,
+  progress: bool = True,
+  shard_records: int = SHARD_RECORDS,
+) -> report.Summary:
+  """Prepares a folder of raw recordings into a corpus that `data.pipeline` reads.
+
+  Run again, it goes on where it stopped and ends with the bytes of an unbroken run, whatever the number of
+  processes. A recording that cannot be used is reported and passed over.
+
+  Args:
+    raw_dir: folder of raw recordings.
+    out_dir: folder of the corpus; made if missing.
+    layout: key of `layouts.LAYOUTS`.
+    settings: sizes and thresholds.
+    landmarker: MediaPipe's `face_landmarker.task`.
+    processes: worker processes; 0 works in this one.
+    progress: whether to show a bar on stderr.
+    shard_records: records in a shard.
+
+  Raises:
+    InputError: a folder or setting that cannot be used. OSError: the disk is full; what is done stays.
+  """
+  raw_dir, out_dir = pathlib.Path(raw_dir), pathlib.Path(out_dir)
+  landmarker = face.landmarker_file(landmarker, can_be_aligned=False)
+  staged, finished = begin(raw_dir, out_dir, layout, settings)
+  if finished is not None:
+    return finished
+  todo = staged.todo()
+  with tqdm.tqdm(
+    total=len(staged.items), initial=len(staged.items) - len(todo), unit='file', disable=not progress
+  ) as bar:
+    for item in _work_all(todo, raw_dir, staged, settings, landmarker, processes):
+      bar.set_postfix_str(item.file[-40:], refresh=False)
+      bar.update()
+  entries = staged.entries()
+  for shard in plan_shards(staged.items, entries, shard_records):
+    write_shard(out_dir, staged, shard)
+    for item, _, end in shard.members:
+      if end <= shard.stop:
+        staged.forget_records(item)
+  summary = report.write(out_dir, staged, entries, settings, layout)
+  staged.remove()
+  return summary
+
+
+def begin(
+  raw_dir: pathlib.Path, out_dir: pathlib.Path, layout: str, settings: recording.Settings
+) -> tuple[staging.Staging, report.Summary | None]:
+  """What is staged so far, and the summary if all is done already.
+
+  Raises:
+    InputError: as `prepare`.
+  """
+  items = layouts.find_items(raw_dir, layout)
+  out_dir.mkdir(parents=True, exist_ok=True)
+  finished = report.read_finished(out_dir, items, settings, layout)
+  if finished is not None:
+    staged = staging.Staging(out_dir, items)
+    staged.remove()  # killed between the last two steps
+    return staged, finished
+  staged = staging.Staging.begin(out_dir, items, settings, layout)
+  staged.sweep()
+  return staged, None
+
+
+def _work_all(todo, raw_dir, staged, settings, landmarker: str, processes: int) -> Iterator[Item]:
+  """Prepares and stages every item, in any order."""
+  if processes == 0 and todo:
+    with face.open_face_reader(landmarker) as read:
+      for item in todo:
+        prepare_one(raw_dir, item, settings, read, staged)
+        yield item
+    return
+  waiting = collections.deque(todo)
+  suspects: collections.deque[Item] = collections.deque()
+  arguments = (raw_dir, staged, settings, landmarker, os.getpid())
+  while waiting or suspects:
+    # A decoder that crashes takes its whole pool along: those at work are tried again, each alone.
+    alone = not waiting
+    batch, count = (suspects, 1) if alone else (waiting, min(processes, len(waiting)))
+    crashed = yield from _work_in_pool(batch, count, arguments)
+    if alone and crashed:
+      reason = 'its decoder crashed the process: convert the file, or leave it out'
+      head = {name: value for name, value in vars(crashed[0]).items()}
+      staged.keep(crashed[0], recording.Outcome(entry={**head, 'status': 'failed', 'reason': reason}))
+      yield crashed[0]
+    else:
+      suspects += crashed
+
+
+def _work_in_pool(waiting: collections.deque[Item], count: int, arguments) -> Iterator[Item]:
+  """Empties `waiting` as far as it gets; returns what was at work when a worker died."""
+  context = multiprocessing.get_context('spawn')  # forked children of threads hang
+  executor = concurrent.futures.ProcessPoolExecutor(count, context, _start_worker, arguments)
+  at_work: dict[concurrent.futures.Future, Item] = {}
+  try:
+    while waiting or at_work:
+      while waiting and len(at_work) < count:
+        item = waiting.popleft()
+        at_work[executor.submit(_work, item)] = item
+      ready, _ = concurrent.futures.wait(at_work, return_when=concurrent.futures.FIRST_COMPLETED)
+      for future in ready:
+        future.result()
+        yield at_work.pop(future)
+  except BrokenProcessPool:
+    return list(at_work.values())
+  finally:
+    executor.shutdown(wait=True, cancel_futures=True)
+  return []
+
+
+_worker: dict = {}
+_opened = contextlib.ExitStack()  # a worker's landmarker, open as long as its process lives
+
+
+def _start_worker(raw_dir, staged, settings, landmarker: str, parent: int) -> None:
+  read = _opened.enter_context(face.open_face_reader(landmarker))
+  _worker.update(raw_dir=raw_dir, staged=staged, settings=settings, read=read)
+  workers.leave_with(parent)
+
+
+def _work(item: Item) -> None:
+  prepare_one(_worker['raw_dir'], item, _worker['settings'], _worker['read'], _worker['staged'])
+
+
+def prepare_one(
+  raw_dir: pathlib.Path,
+  item: Item,
+  settings: recording.Settings,
+  read: tracks.Reader,
+  staged: staging.Staging,
+) -> None:
+  """Prepares a recording and stages what became of it; only the machine's own trouble raises."""
+  try:
+    outcome = recording.prepare_recording(raw_dir, item, settings, read)
+  except (OSError, MemoryError):
+    raise  # the machine's trouble: stop, and go on when it is mended
+  except Exception as error:  # a fault of this library must not cost a night's run; it is shown and reported
+    print(f'\n{item.file}:\n{traceback.format_exc()}', file=sys.stderr)
+    reason = f'a fault in seetalk-jax, please report it: {type(error).__name__}: {error}'
+    outcome = recording.Outcome(entry={**vars(item), 'status': 'failed', 'reason': ' '.join(reason.split())})
+  staged.keep(item, outcome)
+
+
+class Shard(NamedTuple):
+  """One shard to write: records `first` to `stop` of a split.
+
+  Attributes:
+    name: of the file.
+    members: (item, number of its first record in the split, one beyond its last).
+  """
+
+  name: str
+  first: int
+  stop: int
+  members: tuple[tuple[Item, int, int], ...]
+
+
+def plan_shards(items: Sequence[Item], entries: Sequence[dict], shard_records: int) -> list[Shard]:
+  """How the records of all recordings, split by split in their order, fill shards."""
+  shards = []
+  for split in layouts.SPLITS:
+    members, total = [], 0
+    for item, entry in zip(items, entries, strict=True):
+      if item.split == split and entry['status'] == 'kept':
+        members.append((item, total, total + entry['records']))
+        total += entry['records']
+    count = -(-total // shard_records)
+    for index in range(count):
+      first, stop = index * shard_records, min((index + 1) * shard_records, total)
+      own = tuple(member for member in members if member[1] < stop and member[2] > first)
+      shards.append(Shard(sources.shard_name(report.KIND, split, index, count), first, stop, own))
+  return shards
+
+
+def write_shard(out_dir: pathlib.Path, staged: staging.Staging, shard: Shard) -> None:
+  """Writes a shard from staged records, unless it is there."""
+  path = out_dir / shard.name
+  if path.exists():
+    return
+  files.remove_leftovers(path)
+  sources.write_shard(path, _cut(staged, shard))
+
+
+def _cut(staged: staging.Staging, shard: Shard) -> Iterator[bytes]:
+  for item, begin, _ in shard.members:
+    for number, data in enumerate(staged.records(item), begin):
+      if shard.first <= number < shard.stop:
+        yield data

@@ -1,0 +1,1 @@
+"""Released checkpoints: network specifications as JSON, weights as safetensors, statistics."""

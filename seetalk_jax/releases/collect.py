@@ -1,0 +1,119 @@
+"""A release from a training run: the newest result of every stage, over an earlier release where one is given."""
+
+from __future__ import annotations
+
+import dataclasses
+import pathlib
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from seetalk_jax.constants import CHECKPOINTS_FOLDER, CONFIG_FILE, STAGES
+from seetalk_jax.errors import CheckpointError
+from seetalk_jax.releases import storage
+from seetalk_jax.training import checkpoint
+
+# What a release says of a network besides how it is built.
+_NOTES = ('licence', 'origin', 'stage', 'steps')
+
+
+@dataclasses.dataclass
+class Collected:
+  """The contents of a release; see `released.save_release`.
+
+  Attributes:
+    networks: name -> (module, parameters, collections).
+    statistics: name -> number or array.
+    notes: network -> its licence, origin, stage and steps, as far as known.
+    stages: stage -> its steps and configuration, those of the earlier release included.
+    sampling: defaults of the samplers.
+    trained: the stages of the run, in the order of training.
+  """
+
+  networks: dict[str, tuple] = dataclasses.field(default_factory=dict)
+  statistics: dict[str, Any] = dataclasses.field(default_factory=dict)
+  notes: dict[str, dict[str, Any]] = dataclasses.field(default_factory=dict)
+  stages: dict[str, dict[str, Any]] = dataclasses.field(default_factory=dict)
+  sampling: dict[str, float] = dataclasses.field(default_factory=dict)
+  trained: list[str] = dataclasses.field(default_factory=list)
+
+
+def collect(
+  workdir: pathlib.Path,
+  *,
+  base: str | None = None,
+  leave_out: Collection[str] = (),
+  licence: str | None = None,
+  origin: str | None = None,
+) -> Collected:
+  """Merges the EMA weights and statistics of a run; of two stages that train one network, the later counts.
+
+  Args:
+    workdir: of one stage, or of configs/all.py (a folder per stage).
+    base: folder or name of a release; networks and statistics that the run did not train come from there.
+    leave_out: networks of the run that the release shall not have.
+    licence: of the weights that the run trained; None: see `released.save_release`.
+    origin: what these were trained on, in a few words; None: see `released.save_release`.
+
+  Raises:
+    CheckpointError: not a training run, a run without a result, or `base` is not a release.
+  """
+  results = [checkpoint.load_stage_result(directory) for directory in stage_directories(workdir)]
+  results.sort(key=lambda result: STAGES.index(result.config['stage']))
+  merged = Collected() if base is None else _of_release(base)
+  given = {key: value for key, value in (('licence', licence), ('origin', origin)) if value}
+  for result in results:
+    stage, steps = result.config['stage'], int(result.step)
+    for name, module in result.modules().items():
+      if name not in leave_out:
+        merged.networks[name] = (module, result.params[name], result.collections.get(name, {}))
+        merged.notes[name] = {'stage': stage, 'steps': steps, **given}
+    merged.statistics.update(result.statistics)
+    merged.trained.append(stage)
+    merged.stages[stage] = {'steps': steps, 'config': _without_paths(result.config)}
+  if not merged.networks and not merged.statistics:
+    raise CheckpointError(f'nothing to export, {workdir}: train a stage first')
+  return merged
+
+
+def stage_directories(workdir: pathlib.Path) -> list[pathlib.Path]:
+  """The folders of a run that hold one stage each: `workdir` itself, or those in it.
+
+  Raises:
+    CheckpointError: not a training run.
+  """
+  if not workdir.is_dir():
+    raise CheckpointError(f'no such training run, {workdir}: give a --workdir of train.py')
+  if (workdir / CONFIG_FILE).is_file() and (workdir / CHECKPOINTS_FOLDER).is_dir():
+    return [workdir]
+  found = sorted(
+    path
+    for path in workdir.iterdir()
+    if (path / CONFIG_FILE).is_file() and any((path / CHECKPOINTS_FOLDER).glob('*'))  # begun, at least
+  )
+  if not found:
+    raise CheckpointError(f'no trained stage, {workdir}: give a --workdir of train.py')
+  return found
+
+
+def _of_release(base: str) -> Collected:
+  release = storage.load_networks(base)
+  entries = release.info['networks']
+  return Collected(
+    networks={
+      name: (module, release.params[name], release.collections.get(name, {}))
+      for name, module in release.modules.items()
+    },
+    statistics=dict(release.statistics),
+    notes={
+      name: {key: value for key, value in entries[name].items() if key in _NOTES} for name in release.modules
+    },
+    stages=dict(release.info['provenance'].get('stages', {})),
+    sampling=dict(release.info['sampling']),
+  )
+
+
+def _without_paths(config: Mapping[str, Any]) -> dict[str, Any]:
+  """A run's configuration without the folders of its machine; of initial weights, the last name of their folder."""
+  kept = {key: value for key, value in config.items() if key != 'data_root'}
+  kept['init'] = {name: pathlib.Path(place).name for name, place in config.get('init', {}).items()}
+  return kept

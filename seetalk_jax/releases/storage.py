@@ -1,0 +1,356 @@
+"""Released checkpoints: a folder of safetensors files and one seetalk.json that says what they are."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import hashlib
+import json
+import os
+import pathlib
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+
+from seetalk_jax import files
+from seetalk_jax.constants import CHECKPOINTS_FOLDER, RELEASE_FILE
+from seetalk_jax.errors import CheckpointError
+from seetalk_jax.releases import network_spec, retired, safetensors_writer
+from seetalk_jax.releases.safetensors_writer import LazyArray
+
+PyTree = Any
+
+FORMAT = 'seetalk-jax release'
+FORMAT_VERSION = 1
+STATISTICS_FILE = 'statistics.safetensors'
+DEMO_FOLDER = pathlib.Path(__file__).parent / 'weights' / 'demo'
+DEFAULT_LICENCE = 'Apache-2.0'
+
+_DTYPES = ('float16', 'float32')
+
+
+@dataclasses.dataclass(frozen=True)
+class Networks:
+  """Networks read from a release.
+
+  Attributes:
+    modules: network name -> Linen module.
+    params: network name -> plain nested dict of float32 arrays.
+    collections: network name -> {collection: tree}, for networks that have any (the codebook's EMA state).
+    statistics: name -> float32 scalar or array (latent_scale, motion_mean, face_prior_mean, ...).
+    info: the content of seetalk.json.
+    directory: where they were read from.
+  """
+
+  modules: dict[str, Any]
+  params: dict[str, PyTree]
+  collections: dict[str, dict[str, PyTree]]
+  statistics: dict[str, np.ndarray]
+  info: dict[str, Any]
+  directory: pathlib.Path
+
+  def variables(self, network: str) -> dict[str, PyTree]:
+    """What `module.apply` takes: `{'params': ..., **collections}`.
+
+    Raises:
+      CheckpointError: the release does not hold this network.
+    """
+    if network not in self.params:
+      raise CheckpointError(
+        f'the checkpoint holds no {network}, {self.directory}: export a run that trained it'
+      )
+    return {'params': self.params[network], **self.collections.get(network, {})}
+
+
+def resolve(checkpoint: str | os.PathLike) -> pathlib.Path:
+  """The folder of a release: 'demo' means the weights that the package carries.
+
+  Raises:
+    CheckpointError: there is no such release.
+  """
+  if str(checkpoint) == 'demo':
+    if not (DEMO_FOLDER / RELEASE_FILE).is_file():
+      raise CheckpointError(
+        'this installation carries no demo weights, checkpoint demo: give --checkpoint DIR of an exported run'
+      )
+    return DEMO_FOLDER
+  directory = pathlib.Path(checkpoint)
+  if not directory.exists():
+    raise CheckpointError(f"no such checkpoint, {checkpoint}: give a folder with {RELEASE_FILE}, or 'demo'")
+  if not (directory / RELEASE_FILE).is_file():
+    hint = f"give a folder with {RELEASE_FILE}, or 'demo'"
+    if directory.is_dir() and any(directory.glob(f'**/{CHECKPOINTS_FOLDER}')):
+      hint = f'this is a training run, export it first: seetalk export {checkpoint} DIR'
+    raise CheckpointError(f'not a released checkpoint, {checkpoint}: {hint}')
+  return directory
+
+
+def read_info(checkpoint: str | os.PathLike) -> tuple[pathlib.Path, dict[str, Any]]:
+  """(folder, content of seetalk.json) of a release.
+
+  Raises:
+    CheckpointError: no such release, unreadable, or written by a newer library.
+  """
+  directory = resolve(checkpoint)
+  path = directory / RELEASE_FILE
+  try:
+    info = json.loads(path.read_text('utf-8'))
+    version, networks = info['format_version'], info['networks']
+    for entry in networks.values():
+      if missing := {'class', 'fields', 'file', 'sha256'} - set(entry):
+        raise KeyError(missing)
+  except (ValueError, KeyError, TypeError, AttributeError, OSError):
+    raise CheckpointError(f'damaged {RELEASE_FILE}, {path}: copy the whole release again') from None
+  if version != FORMAT_VERSION:
+    raise CheckpointError(
+      f'release format {version}, {path}: this library reads {FORMAT_VERSION}, install another seetalk-jax'
+    )
+  return directory, info
+
+
+def load_networks(
+  checkpoint: str | os.PathLike, only: Iterable[str] | None = None, *, unfinished: bool = False
+) -> Networks:
+  """Reads the networks of a release and checks that the weights are those that it names.
+
+  Args:
+    checkpoint: a folder with seetalk.json, or 'demo'.
+    only: network names to read; all by default.
+    unfinished: also read converted networks some parts of which (`fresh` in seetalk.json) are not trained yet;
+      those are missing from `params`.
+
+  Raises:
+    CheckpointError: no such release, a missing or changed file, an unknown class or field, an unfinished network,
+      or weights of another configuration (the message names the first array that differs and both shapes).
+  """
+  from flax import traverse_util  # only here: reading seetalk.json needs no JAX
+
+  directory, info = read_info(checkpoint)
+  names = list(info['networks'] if only is None else only)
+  modules, params, collections = {}, {}, {}
+  for name in names:
+    if name not in info['networks']:
+      raise CheckpointError(f'the checkpoint holds no {name}, {directory}: export a run that trained it')
+    entry = info['networks'][name]
+    fresh = entry.get('fresh', ())
+    if fresh and not unfinished:
+      raise CheckpointError(
+        f'{name} is converted and its {", ".join(fresh)} are not trained yet, {directory}: train it first, with '
+        f'--config.init.{name}={directory}'
+      )
+    path = _file_in(directory, entry['file'])
+    arrays = _read_arrays(path, entry['sha256'])
+    modules[name] = network_spec.build(name, entry, str(directory / RELEASE_FILE))
+    if entry.get('digest') != _digest(entry['class'], entry['fields'], arrays):
+      others = {
+        other: network_spec.build(other, info['networks'][other], str(directory / RELEASE_FILE))
+        for other in info['networks']
+      }
+      network_spec.check_shapes(name, modules[name], arrays, str(path), others, fresh)
+    trees = traverse_util.unflatten_dict({key: _to_float32(value) for key, value in arrays.items()}, sep='/')
+    collections[name] = {key: trees.pop(key) for key in network_spec.COLLECTIONS if key in trees}
+    params[name] = trees
+  collections = {name: trees for name, trees in collections.items() if trees}
+  return Networks(modules, params, collections, _read_statistics(directory, info), info, directory)
+
+
+def verify(checkpoint: str | os.PathLike) -> dict[str, tuple[int, ...]]:
+  """Checks every file of a release against its sha256; returns the shapes of the statistics' arrays.
+
+  Raises:
+    CheckpointError: no such release, or a file that is missing or changed.
+  """
+  directory, info = read_info(checkpoint)
+  for entry in info['networks'].values():
+    _read_arrays(_file_in(directory, entry['file']), entry['sha256'])
+  statistics = _read_statistics(directory, info)
+  return {key: value.shape for key, value in statistics.items() if value.ndim}
+
+
+def save_release(
+  directory: str | os.PathLike,
+  networks: Mapping[str, tuple[Any, PyTree] | tuple[Any, PyTree, Mapping[str, PyTree]]],
+  statistics: Mapping[str, float | np.ndarray] | None = None,
+  provenance: Mapping[str, Any] | None = None,
+  dtype: str = 'float16',
+  sampling: Mapping[str, float] | None = None,
+) -> pathlib.Path:
+  """Writes a release, one array at a time; the folder appears whole or not at all.
+
+  Names and shapes are checked before anything is written, values while they are.
+
+  Args:
+    directory: the folder to make; a release that is there already is replaced, anything else is not.
+    networks: network name -> (module, params) or (module, params, collections), plain nested dicts; of arrays, or of
+      `LazyArray`, no two of which are then in memory together.
+    statistics: name -> number or array, kept in float32.
+    provenance: what is known of the training. `provenance['networks'][NAME]` may hold `licence` and `origin`
+      of one network, and `fresh`, beginnings of the names of parameters that are not there because nothing has
+      trained them yet; they are stored with it, the rest as it is.
+    dtype: 'float16' or 'float32', of the parameters; collections stay float32.
+    sampling: defaults of the pipeline, see `pipeline.SAMPLING`.
+
+  Raises:
+    CheckpointError: the folder exists and is no release.
+    ValueError: parameters that do not fit their module, are not finite, or overflow `dtype`.
+  """
+  if dtype not in _DTYPES:
+    raise ValueError(f'dtype must be one of {_DTYPES}, got {dtype!r}')
+  directory = pathlib.Path(directory)
+  if directory.exists() and not directory.is_dir():
+    raise CheckpointError(f'a file stands in the way, {directory}: give another folder')
+  if directory.is_dir() and any(directory.iterdir()) and not (directory / RELEASE_FILE).is_file():
+    raise CheckpointError(f'the folder holds other things, {directory}: give a new or empty folder')
+  provenance = dict(provenance or {})
+  notes = dict(provenance.pop('networks', {}))
+  others = {name: network[0] for name, network in networks.items()}
+  planned = {
+    name: _plan_network(name, *network, dtype=dtype, notes=notes.get(name, {}), others=others)
+    for name, network in networks.items()
+  }
+  values, arrays = _plan_statistics(statistics or {})
+  with files.replacing_folder(directory) as part:
+    entries = {
+      name: {**entry, 'sha256': safetensors_writer.write(part / entry['file'], own)}
+      for name, (entry, own) in planned.items()
+    }
+    digest = safetensors_writer.write(part / STATISTICS_FILE, arrays)
+    info = {
+      'format': FORMAT,
+      'format_version': FORMAT_VERSION,
+      'library_version': _version(),
+      'networks': entries,
+      'statistics': {'values': values, 'file': STATISTICS_FILE, 'sha256': digest},
+      'sampling': dict(sampling or {}),
+      'provenance': provenance,
+    }
+    files.write_text(part / RELEASE_FILE, json.dumps(info, indent=2, sort_keys=False) + '\n')
+  return directory
+
+
+# ---- writing ---------------------------------------------------------------------------------------
+
+
+def _plan_network(
+  name, module, params, collections=None, *, dtype, notes, others
+) -> tuple[dict[str, Any], dict[str, LazyArray]]:
+  """What seetalk.json will say of a network (its sha256 is not known yet), and the arrays of its file."""
+  from flax import traverse_util  # as in load_networks
+
+  params = traverse_util.flatten_dict(params, sep='/')
+  arrays = {key: _narrowed(value, dtype, f'{name}/{key}') for key, value in params.items()}
+  for collection, tree in (collections or {}).items():
+    if collection not in network_spec.COLLECTIONS:
+      raise ValueError(f'collection {collection!r} of {name} is not one of {network_spec.COLLECTIONS}')
+    kept = traverse_util.flatten_dict({collection: tree}, sep='/')
+    arrays |= {key: _narrowed(value, 'float32', f'{name}/{key}') for key, value in kept.items()}
+  entry = network_spec.describe(module)
+  try:
+    network_spec.check_shapes(name, module, arrays, name, others, notes.get('fresh', ()))
+  except CheckpointError as error:
+    raise ValueError(str(error)) from None
+  entry |= {
+    'file': f'{name}.safetensors',
+    'sha256': '',
+    'digest': _digest(entry['class'], entry['fields'], arrays),
+    'dtype': dtype,
+    'num_parameters': sum(arrays[key].size for key in params),
+    'licence': DEFAULT_LICENCE,
+    'origin': 'trained with seetalk-jax',
+    **notes,
+  }
+  return entry, arrays
+
+
+def _plan_statistics(statistics) -> tuple[dict[str, float], dict[str, LazyArray]]:
+  """Numbers, which go into seetalk.json where people read them, and arrays, which go into a file beside it."""
+  values = {key: float(np.float32(v)) for key, v in statistics.items() if np.ndim(v) == 0}
+  for key, value in values.items():
+    if not np.isfinite(value):
+      raise ValueError(f'statistics/{key} is {value}')
+  arrays = {
+    key: _narrowed(value, 'float32', f'statistics/{key}')
+    for key, value in statistics.items()
+    if np.ndim(value)
+  }
+  return values, arrays
+
+
+def _narrowed(value, dtype: str, path: str) -> LazyArray:
+  """An array as it will be stored: whole numbers as they are, others in `dtype`, which is checked when it is made."""
+  own = np.dtype(value.dtype) if hasattr(value, 'dtype') else np.asarray(value).dtype
+  stored = own if own.kind in 'iub' else np.dtype(dtype)
+  return LazyArray(tuple(np.shape(value)), stored, functools.partial(_narrow, value, stored, path))
+
+
+def _narrow(value, dtype: np.dtype, path: str) -> np.ndarray:
+  array = np.asarray(value)
+  if dtype.kind in 'iub':
+    return array
+  array = array.astype(np.float32, copy=False)
+  if not np.isfinite(array).all():
+    raise ValueError(f'{path} holds NaN or infinite values')
+  with np.errstate(over='ignore'):
+    narrow = array.astype(dtype, copy=False)
+  if not np.isfinite(narrow).all():
+    raise ValueError(
+      f'{path} reaches {np.abs(array).max():.3g}, too large for {dtype}: release it in float32'
+    )
+  return narrow
+
+
+# ---- reading ---------------------------------------------------------------------------------------
+
+
+def _file_in(directory: pathlib.Path, name: str) -> pathlib.Path:
+  if pathlib.PurePath(name).name != name:
+    raise CheckpointError(
+      f'damaged {RELEASE_FILE} (file {name!r}), {directory}: copy the whole release again'
+    )
+  path = directory / name
+  if not path.is_file():
+    raise CheckpointError(f'a file of the checkpoint is missing, {path}: copy the whole release again')
+  return path
+
+
+def _read_arrays(path: pathlib.Path, sha256: str) -> dict[str, np.ndarray]:
+  import safetensors
+  import safetensors.numpy
+
+  data = path.read_bytes()
+  if hashlib.sha256(data).hexdigest() != sha256:
+    raise CheckpointError(
+      f'not the file that {RELEASE_FILE} names (sha256 differs), {path}: copy the whole release again'
+    )
+  try:
+    return safetensors.numpy.load(data)
+  except safetensors.SafetensorError as error:
+    raise CheckpointError(f'damaged weights ({error}), {path}: copy the whole release again') from None
+
+
+def _read_statistics(directory: pathlib.Path, info: Mapping[str, Any]) -> dict[str, np.ndarray]:
+  entry = info.get('statistics')
+  if not entry:
+    return {}
+  arrays = _read_arrays(_file_in(directory, entry['file']), entry['sha256'])
+  statistics = {**{key: np.float32(value) for key, value in entry['values'].items()}, **arrays}
+  retired.check_statistics(statistics, str(directory / RELEASE_FILE))
+  return statistics
+
+
+def _digest(class_name: str, fields: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> str:
+  """What the writer has checked with `check_shapes`; where it holds, readers need not trace again."""
+  shapes = {key: list(value.shape) for key, value in sorted(arrays.items())}
+  content = json.dumps([_version(), class_name, dict(sorted(fields.items())), shapes])
+  return hashlib.sha256(content.encode()).hexdigest()
+
+
+def _to_float32(array: np.ndarray) -> np.ndarray:
+  return array.astype(np.float32) if array.dtype.kind == 'f' else array
+
+
+def _version() -> str:
+  import seetalk_jax
+
+  return seetalk_jax.__version__

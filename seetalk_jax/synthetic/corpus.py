@@ -1,0 +1,185 @@
+"""Corpora of the synthetic world, rendered to disk: resumable, the same bytes for any number of processes."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import multiprocessing
+import os
+import pathlib
+import queue
+import signal
+import threading
+from collections.abc import Callable
+
+import tqdm
+
+from seetalk_jax import constants, files
+from seetalk_jax.data import schema, sources, workers
+from seetalk_jax.errors import InputError
+from seetalk_jax.synthetic import source as synthetic_source
+from seetalk_jax.synthetic.kinds import SHARD_SIZE
+
+DEFAULT_SIZES = {'faces': 256, 'clips': constants.CLIP_SIZE, 'talks': 0}
+
+
+def render_corpus(
+  out_dir: sources.PathLike,
+  kind: str,
+  split: str,
+  num: int,
+  *,
+  size: int | None = None,
+  seed: int = 0,
+  shard_size: int = SHARD_SIZE,
+  processes: int = 1,
+  progress: bool = True,
+  records_per_speaker: int = 1,
+  first_speaker: int = 0,
+  world: Callable[[], synthetic_source.World] = synthetic_source.EmbeddedWorld,
+) -> list[pathlib.Path]:
+  """Renders `num` records into shards KIND-SPLIT-00000-of-000NN.array_record of `out_dir`.
+
+  A shard is written beside and renamed when whole; finished shards are skipped, so a killed run goes on where
+  it stopped and ends with the bytes of an unbroken one. Training may read the finished shards meanwhile.
+
+  Args:
+    out_dir: directory, made if missing; may hold other kinds and splits already.
+    kind: `faces`, `clips` or `talks`, see `WorldSource`.
+    split: `train`, `validation` or `test`.
+    num: number of records.
+    size: pixels of a frame's side; None for 256 (`faces`) or 128 (`clips`).
+    seed: of everything but the speakers.
+    shard_size: records in a shard, an even number.
+    processes: worker processes, each on a core of its own; 0 renders in this one.
+    progress: whether to show a bar on stderr.
+    records_per_speaker: how many records each speaker gets.
+    first_speaker: how many speakers of the split to skip, to extend a corpus by a second one.
+    world: what makes the world; importable by name when `processes` > 0.
+
+  Returns:
+    The shards, in order.
+
+  Raises:
+    InputError: an argument out of its range, or `out_dir` holds this part with other settings.
+  """
+  if shard_size < 2 or shard_size % 2:
+    raise InputError(f'shard_size {shard_size}: use an even number of records, so that pairs stay together')
+  if size is None:
+    size = DEFAULT_SIZES.get(kind, 0)
+  arguments = {
+    'kind': kind,
+    'split': split,
+    'num': num,
+    'size': size or 16,  # talks have no frames
+    'seed': seed,
+    'records_per_speaker': records_per_speaker,
+    'first_speaker': first_speaker,
+  }
+  records = synthetic_source.WorldSource(**arguments, world=world)
+  out_dir = pathlib.Path(out_dir)
+  settings = {name: value for name, value in arguments.items() if name not in ('kind', 'split')}
+  settings |= {'size': size, 'shard_size': shard_size, 'crop_version': records.world.crop_version}
+  sources.add_part(out_dir, kind, split, settings)
+
+  count = -(-num // shard_size)
+  shards = [out_dir / sources.shard_name(kind, split, i, count) for i in range(count)]
+  todo = [
+    (path, range(i * shard_size, min((i + 1) * shard_size, num)))
+    for i, path in enumerate(shards)
+    if not path.exists()
+  ]
+  for path, _ in todo:
+    files.remove_leftovers(path)
+  done = num - sum(len(indices) for _, indices in todo)
+  with tqdm.tqdm(
+    total=num, initial=done, unit='record', desc=f'{kind}-{split}', disable=not progress, smoothing=0.05
+  ) as bar:
+    if processes == 0:
+      for path, indices in todo:
+        write_shard(records, path, indices, bar.update)
+    elif todo:
+      _render_in_processes(arguments, world, todo, min(processes, len(todo)), bar.update)
+  return shards
+
+
+def write_shard(
+  records, path: pathlib.Path, indices: range, report: Callable[[int], object] = lambda n: None
+) -> None:
+  """Writes `records[i]` for `i` in `indices` as one ArrayRecord shard, atomically; reports 1 for each."""
+
+  def encoded():
+    for index in indices:
+      yield schema.encode(records[index])
+      report(1)
+
+  sources.write_shard(path, encoded())
+
+
+# ------------------------------------------------------------------------------------------ processes
+_worker: dict = {}
+
+
+def _render_in_processes(arguments, world, todo, processes: int, report) -> None:
+  context = multiprocessing.get_context('spawn')  # forking a process with JAX threads hangs
+  others = set(multiprocessing.active_children())
+  progress, order = context.Queue(), context.Queue()
+  for number in range(processes):
+    order.put(number)
+  # One thread each: a process per core renders more than threads in one process do.
+  set_here = {'XLA_FLAGS': _single_thread_flags(), 'OMP_NUM_THREADS': '1'}
+  before = {name: os.environ.get(name) for name in set_here}
+  executor = concurrent.futures.ProcessPoolExecutor(
+    processes, context, _start_worker, (arguments, world, os.getpid(), progress, order)
+  )
+  finished = threading.Event()
+  reporter = threading.Thread(target=_pass_on, args=(progress, finished, report), daemon=True)
+  try:
+    os.environ.update(set_here)  # children inherit it
+    futures = [executor.submit(_work, path, indices) for path, indices in todo]
+    reporter.start()
+    for future in concurrent.futures.as_completed(futures):
+      future.result()
+  except (KeyboardInterrupt, SystemExit):  # a shard takes minutes: what is not finished is rendered again
+    for process in set(multiprocessing.active_children()) - others:
+      process.terminate()
+    executor.shutdown(wait=True, cancel_futures=True)
+    for path, _ in todo:
+      sources.remove_leftovers(path)
+    raise
+  finally:
+    for name, value in before.items():
+      if value is None:
+        os.environ.pop(name, None)
+      else:
+        os.environ[name] = value
+    executor.shutdown(wait=True, cancel_futures=True)
+    finished.set()
+    if reporter.is_alive():
+      reporter.join()
+
+
+def _single_thread_flags() -> str:
+  return f'{os.environ.get("XLA_FLAGS", "")} --xla_cpu_multi_thread_eigen=false'.strip()
+
+
+def _pass_on(progress, finished: threading.Event, report) -> None:
+  while True:
+    try:
+      report(progress.get(timeout=0.2))
+    except queue.Empty:
+      if finished.is_set():
+        return
+
+
+def _start_worker(arguments, world, parent: int, progress, order) -> None:
+  signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent too, which ends its workers
+  number = order.get()
+  if hasattr(os, 'sched_setaffinity'):
+    cores = sorted(os.sched_getaffinity(0))
+    os.sched_setaffinity(0, {cores[number % len(cores)]})
+  workers.leave_with(parent)
+  _worker.update(records=synthetic_source.WorldSource(**arguments, world=world), report=progress.put)
+
+
+def _work(path: pathlib.Path, indices: range) -> None:
+  write_shard(_worker['records'], path, indices, _worker['report'])

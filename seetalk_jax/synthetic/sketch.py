@@ -1,0 +1,90 @@
+"""A stand-in for the embedded world that costs almost nothing: flat faces and buzzing voices, for dry runs.
+
+What matters is right: two looks of one motion move alike, speech follows the jaw, the labels agree with the
+picture. It needs neither the renderer's compilation nor espeak-ng.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from seetalk_jax import constants
+from seetalk_jax.synthetic import source
+from seetalk_jax.synthetic.head.identity import IDENTITY_DIM
+
+_FIELD = {name: i for i, name in enumerate(constants.MOTION_FIELDS)}
+_FACE, _HAIR, _MOUTH = 1, 2, 3
+_SPLITS = {'train': 0, 'validation': 1_000_000, 'test': 2_000_000}
+
+
+class SketchWorld:
+  """Implements `source.World` with ellipses and sines."""
+
+  crop_version = 1
+
+  def speaker_ids(self, split: str, count: int) -> Sequence[int]:
+    return range(_SPLITS[split], _SPLITS[split] + count)
+
+  def attributes(self, speaker_id: int) -> np.ndarray:
+    rng = np.random.default_rng([speaker_id, 1])
+    return np.array([rng.random(), rng.uniform(18, 80), rng.standard_normal()], np.float32)
+
+  def neutral(self, seed: int) -> np.ndarray:
+    del seed
+    return np.zeros([constants.MOTION_DIM], np.float32)
+
+  def random(self, seed: int) -> np.ndarray:
+    rng = np.random.default_rng([seed, 2])
+    motion = 0.1 * rng.standard_normal(constants.MOTION_DIM).astype(np.float32)
+    motion[_FIELD['jaw']] = rng.random()
+    return motion
+
+  def talk(self, speaker_id: int, seed: int, split: str, num_frames: int) -> tuple[np.ndarray, np.ndarray]:
+    del split
+    rng = np.random.default_rng([seed, 3])
+    seconds = (np.arange(num_frames) + 0.5) / constants.FPS
+    jaw = np.clip(np.sin(2 * np.pi * (rng.uniform(2, 4) * seconds + rng.random())), 0, 1)
+    motion = np.zeros([num_frames, constants.MOTION_DIM], np.float32)
+    motion[:, _FIELD['jaw']] = jaw
+    motion[:, _FIELD['yaw']] = 0.1 * np.sin(seconds)
+    hertz = 220.0 - 100.0 * self.attributes(speaker_id)[0]
+    samples = np.arange(num_frames * constants.SAMPLES_PER_FRAME) / constants.SAMPLE_RATE_HZ
+    loudness = np.interp(samples, seconds, jaw)
+    return (0.3 * loudness * np.sin(2 * np.pi * hertz * samples)).astype(np.float32), motion
+
+  def draw(self, speaker_id: int, seed: int, motion: np.ndarray, size: int) -> source.Look:
+    rng = np.random.default_rng([speaker_id, seed, 4])
+    identity = rng.standard_normal(IDENTITY_DIM).astype(np.float32)
+    background, skin, hair = rng.uniform(0.1, 0.9, [3, 3])
+    wide = 0.24 + 0.02 * np.tanh(identity[0])
+    frames, canonicals, parts, boxes, points, openings = [], [], [], [], [], []
+    x, y = np.meshgrid(*[(np.arange(size) + 0.5) / size] * 2)
+    for pose in motion:
+      centre = 0.5 + 0.1 * pose[_FIELD['yaw']] + 0.05 * pose[_FIELD['shift_x']]
+      opening = float(0.07 * np.clip(pose[_FIELD['jaw']], 0, 1))
+      lip = np.array([centre - 0.08, 0.66, centre + 0.08, 0.70 + opening], np.float32)
+      part = np.zeros([size, size], np.uint8)
+      part[((x - centre) / (wide * 1.15)) ** 2 + ((y - 0.46) / 0.36) ** 2 < 1] = _HAIR
+      part[((x - centre) / wide) ** 2 + ((y - 0.52) / 0.32) ** 2 < 1] = _FACE
+      middle, half = (lip[1] + lip[3]) / 2, (lip[3] - lip[1]) / 2
+      part[((x - centre) / 0.08) ** 2 + ((y - middle) / half) ** 2 < 1] = _MOUTH
+      colours = np.stack([background, skin, hair, np.array([0.5, 0.1, 0.1])])
+      frames.append(np.round(255 * colours[part]).astype(np.uint8))
+      small = part[2::4, 2::4]
+      place = np.stack([(x - centre) / wide, y - 0.5, np.zeros_like(x)], -1)[2::4, 2::4]
+      canonicals.append(np.where(small[..., None] > 0, place, 0).astype(np.float16))
+      parts.append(small)
+      boxes.append(np.float32([centre - 0.17, middle - 0.17, centre + 0.17, middle + 0.17]))
+      points.append([[lip[0], middle], [lip[2], middle], [centre, lip[1]], [centre, lip[3]]])
+      openings.append(opening)
+    return source.Look(
+      frames=np.stack(frames),
+      canonical=np.stack(canonicals),
+      parts=np.stack(parts),
+      landmarks=np.asarray(points, np.float32),
+      lip_box=np.stack(boxes),
+      opening=np.asarray(openings, np.float32),
+      identity=identity,
+    )

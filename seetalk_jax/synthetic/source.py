@@ -1,0 +1,285 @@
+"""The embedded world as an endless random-access source of records, drawn when asked for."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+from collections.abc import Callable, Sequence
+from typing import NamedTuple, Protocol
+
+import numpy as np
+
+from seetalk_jax import constants
+from seetalk_jax.data import schema
+from seetalk_jax.errors import InputError
+from seetalk_jax.media import audio as media_audio
+from seetalk_jax.synthetic import parameters
+from seetalk_jax.synthetic.kinds import KINDS
+
+FACES_FRAMES = 3  # the portrait and two frames of another motion
+TALK_FRAMES = 200  # 8 s, so that 4 s windows differ
+_CHARACTERS_PER_SECOND = 13  # how much text to try first
+
+
+class Look(NamedTuple):
+  """A drawn clip of one look: `k` frames of `s` x `s` pixels; fields as in `schema.ClipRecord`, `Truth`."""
+
+  frames: np.ndarray  # uint8 [k, s, s, 3]
+  canonical: np.ndarray  # float16 [k, s/4, s/4, 3]
+  parts: np.ndarray  # uint8 [k, s/4, s/4]
+  landmarks: np.ndarray  # float32 [k, L, 2]
+  lip_box: np.ndarray  # float32 [k, 4]
+  opening: np.ndarray  # float32 [k]
+  identity: np.ndarray  # float32 [I]
+
+
+class World(Protocol):
+  """What a source of records needs of a world; tests put a cheap one in."""
+
+  def speaker_ids(self, split: str, count: int) -> Sequence[int]:
+    """The first `count` speakers of a split."""
+
+  def attributes(self, speaker_id: int) -> np.ndarray:
+    """float32 [3]: sex, age, head size."""
+
+  def neutral(self, seed: int) -> np.ndarray:
+    """float32 [20]: a frontal, neutral motion with the mouth closed."""
+
+  def random(self, seed: int) -> np.ndarray:
+    """float32 [20]: a motion as in speech, with a head pose."""
+
+  def talk(self, speaker_id: int, seed: int, split: str, num_frames: int) -> tuple[np.ndarray, np.ndarray]:
+    """(float32 [640 num_frames] speech, float32 [num_frames, 20] its motion)."""
+
+  def draw(self, speaker_id: int, seed: int, motion: np.ndarray, size: int) -> Look:
+    """One look of a speaker with motion [k, 20]."""
+
+  @property
+  def crop_version(self) -> int:
+    """Version of the portrait crop of the pictures."""
+
+
+class EmbeddedWorld:
+  """The world of `synthetic.head` and `synthetic.voice`."""
+
+  def speaker_ids(self, split: str, count: int) -> Sequence[int]:
+    from seetalk_jax.synthetic import speakers
+
+    return speakers.speaker_ids(split, count)
+
+  def attributes(self, speaker_id: int) -> np.ndarray:
+    return self._speaker(speaker_id).attributes
+
+  def neutral(self, seed: int) -> np.ndarray:
+    from seetalk_jax.synthetic import motion
+
+    return parameters.motion_to_array(motion.neutral_motion(seed)).reshape(constants.MOTION_DIM)
+
+  def random(self, seed: int) -> np.ndarray:
+    from seetalk_jax.synthetic import motion
+
+    return parameters.motion_to_array(motion.random_motion(seed)).reshape(constants.MOTION_DIM)
+
+  def talk(self, speaker_id: int, seed: int, split: str, num_frames: int) -> tuple[np.ndarray, np.ndarray]:
+    # Only speech needs espeak-ng, an optional extra.
+    from seetalk_jax.synthetic import motion, texts, voice
+
+    rng = np.random.default_rng(seed)
+    own = voice.voice_of(self._speaker(speaker_id), int(rng.integers(2**31)))
+    text, spoken = '', None
+    num_characters = num_frames / constants.FPS * _CHARACTERS_PER_SECOND
+    while spoken is None or len(spoken.waveform) < num_frames * constants.SAMPLES_PER_FRAME:
+      while len(text) < num_characters:
+        text = f'{text} {texts.sample_text(int(rng.integers(2**31)), own.language, split)}'.strip()
+      spoken = voice.speak(text, own, seed)
+      num_characters *= 1.5
+    waveform = media_audio.normalise_loudness(spoken.waveform)
+    total = max(num_frames, len(waveform) // constants.SAMPLES_PER_FRAME)
+    track = parameters.motion_to_array(motion.motion_track(spoken, int(rng.integers(2**31)), total))
+    first = int(rng.integers(total - num_frames + 1))
+    wanted = slice(first * constants.SAMPLES_PER_FRAME, (first + num_frames) * constants.SAMPLES_PER_FRAME)
+    speech = np.zeros([num_frames * constants.SAMPLES_PER_FRAME], np.float32)
+    part = waveform[wanted]
+    speech[: len(part)] = part
+    return speech, track[first : first + num_frames]
+
+  def draw(self, speaker_id: int, seed: int, motion: np.ndarray, size: int) -> Look:
+    # JAX and the renderer are for pictures alone: talks need neither.
+    import jax
+
+    from seetalk_jax.synthetic import head
+
+    identity = head.sample_identity(self._speaker(speaker_id), seed)
+    shape = [len(motion)]
+    identities, settings = jax.tree.map(
+      lambda field: np.broadcast_to(np.float32(field), shape), (identity, head.sample_settings(seed))
+    )
+    motions = parameters.array_to_motion(motion)
+    drawn = head.render_batch(identities, motions, settings, size=size)
+    points = _landmarks()(identities, motions)
+    drawn, points, boxes, opening = jax.device_get(
+      (drawn, points, head.lip_box(points), head.mouth_opening(identities, motions))
+    )
+    return Look(
+      frames=np.round(255.0 * drawn.image).astype(np.uint8),
+      canonical=drawn.canonical.astype(np.float16),
+      parts=drawn.parts,
+      landmarks=points,
+      lip_box=boxes,
+      opening=np.broadcast_to(np.asarray(opening, np.float32), shape),
+      identity=head.identity_to_array(identity),
+    )
+
+  @property
+  def crop_version(self) -> int:
+    from seetalk_jax.synthetic import head
+
+    return head.PORTRAIT_CROP_VERSION
+
+  def _speaker(self, speaker_id: int) -> parameters.Speaker:
+    from seetalk_jax.synthetic import speakers
+
+    return speakers.sample_speaker(int(speaker_id))
+
+
+@functools.cache
+def _landmarks():
+  import jax
+
+  from seetalk_jax.synthetic import head
+
+  return jax.jit(jax.vmap(lambda identity, motion: head.landmarks(identity, motion)))
+
+
+class WorldSource:
+  """Records `[0, num)` of one kind and split, each drawn when asked for; record i depends on (seed, i) alone.
+
+  * `faces`: a portrait (frame 0: frontal, neutral, mouth closed) and two more frames of one look, with 3 s of
+    speech. Looks 2i and 2i + 1 belong to different speakers and share the motions of the later frames, so
+    each shows exactly what the other would look like moving as it does.
+  * `clips`: 25 successive frames with their second of speech and 0.2 s more on each side.
+  * `talks`: 8 s of speech with its motion track; no frames.
+
+  Usable by `grain.MapDataset.source` and by `data.pipeline.make_batches(record_sources=...)`.
+  """
+
+  def __init__(
+    self,
+    kind: str,
+    split: str,
+    num: int,
+    *,
+    size: int = 256,
+    seed: int = 0,
+    records_per_speaker: int = 1,
+    first_speaker: int = 0,
+    world: World | Callable[[], World] = EmbeddedWorld,
+  ):
+    """Prepares the source; nothing is drawn yet.
+
+    Args:
+      kind: one of KINDS.
+      split: `train`, `validation` or `test`; splits share no speaker.
+      num: number of records; even for `faces`.
+      size: pixels of a frame's side, a multiple of 8; ignored by `talks`.
+      seed: of everything but the speakers.
+      records_per_speaker: how many records each speaker gets.
+      first_speaker: how many speakers of the split to skip (an even number keeps pairs apart).
+      world: an object, or what makes one.
+
+    Raises:
+      InputError: an argument out of its range.
+    """
+    if kind not in KINDS:
+      raise InputError(f'kind {kind!r} is unknown: use one of {", ".join(KINDS)}')
+    if num < 1 or (kind == 'faces' and num % 2):
+      raise InputError(f'{num} records of {kind}: use a positive number, an even one for faces')
+    if size < 16 or size % 8:
+      raise InputError(f'size {size}: use a multiple of 8 pixels, at least 16')
+    if records_per_speaker < 1 or first_speaker < 0:
+      raise InputError('records_per_speaker must be at least 1 and first_speaker at least 0')
+    self.kind, self.split, self.size, self.seed = kind, split, size, seed
+    self.world = world() if callable(world) else world
+    self._length = num
+    self._per_speaker = records_per_speaker
+    pairs = -(-num // (2 * records_per_speaker))
+    self._speakers = self.world.speaker_ids(split, first_speaker + 2 * pairs)[first_speaker:]
+
+  def __len__(self) -> int:
+    return self._length
+
+  def __repr__(self) -> str:
+    return f'WorldSource({self.kind}-{self.split}, {self._length} records, seed {self.seed})'
+
+  def speaker_of(self, index: int) -> int:
+    """The speaker of record `index`: records 2i and 2i + 1 always have two."""
+    pair, side = divmod(index, 2)
+    return int(self._speakers[2 * (pair // self._per_speaker) + side])
+
+  def __getitem__(self, index: int) -> schema.ClipRecord:
+    if not 0 <= index < self._length:
+      raise IndexError(f'record {index} of {self._length}')
+    make = {'faces': self._faces, 'clips': self._clips, 'talks': self._talks}[self.kind]
+    return make(index, self.speaker_of(index))
+
+  def _seed(self, index: int, purpose: str) -> int:
+    """31 bits: safe as a NumPy and as a JAX seed."""
+    text = f'{self.seed}/{self.kind}/{self.split}/{index}/{purpose}'
+    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=4).digest(), 'big') >> 1
+
+  def _faces(self, index: int, speaker: int) -> schema.ClipRecord:
+    pair = index - index % 2
+    motion = np.stack(
+      [
+        self.world.neutral(self._seed(index, 'portrait')),
+        *(self.world.random(self._seed(pair, f'frame{j}')) for j in range(1, FACES_FRAMES)),
+      ]
+    )
+    seed = self._seed(index, 'speech')
+    speech, track = self.world.talk(speaker, seed, self.split, constants.SPEECH_FRAMES)
+    return self._record(index, speaker, motion=motion, speech=speech, track=track)
+
+  def _clips(self, index: int, speaker: int) -> schema.ClipRecord:
+    margin = schema.CLIP_MARGIN_FRAMES
+    num_frames = constants.CLIP_FRAMES + 2 * margin
+    speech, track = self.world.talk(speaker, self._seed(index, 'speech'), self.split, num_frames)
+    return self._record(index, speaker, motion=track[margin:-margin], speech=speech, track=track, lead=margin)
+
+  def _talks(self, index: int, speaker: int) -> schema.ClipRecord:
+    speech, track = self.world.talk(speaker, self._seed(index, 'speech'), self.split, TALK_FRAMES)
+    return self._record(index, speaker, motion=None, speech=speech, track=track)
+
+  def _record(self, index, speaker, *, motion, speech, track, lead=0) -> schema.ClipRecord:
+    truth = {
+      'attributes': np.asarray(self.world.attributes(speaker), np.float32),
+      'speech_motion': np.asarray(track, np.float32),
+      'motion': np.zeros([0, constants.MOTION_DIM], np.float32),
+    }
+    pictures = {}
+    if motion is not None:
+      motion = np.asarray(motion, np.float32)
+      look = self.world.draw(speaker, self._seed(index, 'look'), motion, self.size)
+      truth |= {
+        'motion': motion,
+        'identity': look.identity,
+        'canonical': look.canonical,
+        'parts': look.parts,
+        'opening': look.opening,
+      }
+      pictures = {
+        'frames': [schema.encode_frame(frame) for frame in look.frames],
+        'size': self.size,
+        'landmarks': look.landmarks,
+        'lip_box': look.lip_box,
+        'pose': np.ascontiguousarray(motion[:, constants.POSE_AND_SHIFT]),
+      }
+    return schema.ClipRecord(
+      kind=self.kind,
+      speaker=speaker,
+      clip=index,
+      audio=schema.to_int16(speech),
+      audio_lead=lead * constants.SAMPLES_PER_FRAME,
+      crop_version=self.world.crop_version,
+      truth=schema.Truth(**truth),
+      **pictures,
+    )

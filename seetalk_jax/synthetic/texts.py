@@ -1,0 +1,95 @@
+"""Sentences to speak: seeded, in several languages, with word material that no two splits share.
+
+Every sentence holds at least one noun, and the nouns of a language are dealt out to the splits; so a text of
+one split never occurs in another. Grammar is kept simple enough to be right most of the time: what matters is
+the sound.
+"""
+
+from __future__ import annotations
+
+import functools
+
+import numpy as np
+
+from seetalk_jax.errors import InputError
+from seetalk_jax.synthetic import word_banks
+
+LANGUAGES = tuple(word_banks.BANKS)
+_SPLITS = {'train': 0, 'validation': 1, 'test': 2}
+_STREAM = 0x7E87
+
+
+@functools.cache
+def nouns(language: str, split: str) -> tuple[str, ...]:
+  """The nouns of `language` (with article where the language has one) that belong to `split`."""
+  bank = _bank(language)
+  if split not in _SPLITS:
+    raise InputError(f'unknown split {split!r}, split, use one of {", ".join(_SPLITS)}')
+  # Of every six nouns four go to train and one to each of the others.
+  owners = (0, 0, 1, 0, 0, 2)
+  words = _words(bank['nouns'])
+  return tuple(word for i, word in enumerate(words) if owners[i % 6] == _SPLITS[split])
+
+
+def sample_text(seed: int, language: str, split: str = 'train', num_sentences: int | None = None) -> str:
+  """A text of a few sentences.
+
+  Args:
+    seed: the same seed, language and split give the same text.
+    language: a key of `LANGUAGES`, or a regional code whose first part is one ('en-us').
+    split: 'train', 'validation' or 'test'.
+    num_sentences: how many sentences; None draws 1 to 3.
+
+  Raises:
+    InputError: unknown language or split.
+  """
+  bank = _bank(language)
+  rng = np.random.default_rng([_STREAM, seed, _SPLITS.get(split, 9), LANGUAGES.index(language_key(language))])
+  count = int(rng.integers(1, 4)) if num_sentences is None else num_sentences
+  slots = {
+    'N': nouns(language, split),
+    'V': _words(bank['verbs']),
+    'A': _words(bank['adjectives']),
+    'P': _words(bank['places']),
+    'T': _words(bank['times']),
+    'H': _words(bank['names']),
+  }
+  templates = bank['templates']
+  return ' '.join(_fill(templates[rng.integers(len(templates))], slots, rng) for _ in range(count))
+
+
+def language_key(language: str) -> str:
+  """The key of `LANGUAGES` for a language code: 'en-us' -> 'en'; raises InputError for an unknown one."""
+  key = language.lower().split('-')[0]
+  if key not in word_banks.BANKS:
+    raise InputError(f'no word bank for language {language!r}, language, use one of {", ".join(LANGUAGES)}')
+  return key
+
+
+def _bank(language: str) -> dict:
+  return word_banks.BANKS[language_key(language)]
+
+
+@functools.cache
+def _words(text: str) -> tuple[str, ...]:
+  return tuple(word.strip() for word in text.split(',') if word.strip())
+
+
+def _fill(template: str, slots: dict[str, tuple[str, ...]], rng: np.random.Generator) -> str:
+  """Replaces the capitals in braces: N noun, V verb, A adjective, P place, T time, H name, # a number."""
+  parts, used = [], set()
+  for piece in template.replace('}', '{').split('{'):
+    if piece == '#':
+      scale = (10, 30, 100, 1000, 3000)[rng.integers(5)]
+      parts.append(str(int(rng.integers(2, scale))))
+    elif piece in slots:
+      word = slots[piece][rng.integers(len(slots[piece]))]
+      while word in used:  # no noun or name twice in a sentence
+        word = slots[piece][rng.integers(len(slots[piece]))]
+      used.add(word)
+      parts.append(word)
+    else:
+      parts.append(piece)
+  sentence = ''.join(parts)
+  first = next(i for i, letter in enumerate(sentence) if letter.isalnum())
+  return sentence[: first + 1].upper() + sentence[first + 1 :]

@@ -1,0 +1,98 @@
+"""A release of tiny random networks, for tests of everything that runs on one."""
+
+from __future__ import annotations
+
+import atexit
+import functools
+import pathlib
+import tempfile
+
+import numpy as np
+from flax import traverse_util
+
+from seetalk_jax.models import registry
+from seetalk_jax.releases import network_spec, storage
+
+SIDE = 64  # pixels of portraits and frames
+
+INFERENCE = (
+  'speech_encoder',
+  'autoencoder',
+  'portrait_unet',
+  'sample_adaptive_weighting',
+  'motion_codec',
+  'motion_transformer',
+  'lip_refiner',
+  'codebook',
+  'code_transformer',
+  'hr_decoder',
+)
+
+
+SAMPLING = {'portrait_steps': 2, 'portrait_guidance': 2.0, 'motion_steps': 2, 'motion_guidance': 1.5}
+
+
+def random_arrays(shapes: dict[str, tuple[int, ...]], seed: int) -> dict[str, np.ndarray]:
+  """Arrays of the size that initialisation would give, none of them zero, so that every input counts."""
+  rng = np.random.default_rng(seed)
+  arrays = {}
+  for path, shape in sorted(shapes.items()):
+    fan_in = max(1, int(np.prod(shape[:-1])))
+    noise = rng.standard_normal(shape) / np.sqrt(fan_in)
+    leaf = path.rsplit('/', 1)[-1]
+    if leaf == 'scale':
+      noise = 1 + 0.1 * noise
+    elif leaf == 'subspace':
+      noise = np.linalg.qr(noise)[0]
+    elif len(shape) < 2:
+      noise = 0.1 * noise
+    arrays[path] = np.asarray(noise, np.float32)
+  return arrays
+
+
+@functools.cache
+def shared() -> str:
+  """The release of this process."""
+  folder = tempfile.TemporaryDirectory(prefix='seetalk-test-')
+  atexit.register(folder.cleanup)
+  return str(make(pathlib.Path(folder.name) / 'tiny'))
+
+
+def make(directory: pathlib.Path, names=INFERENCE, seed: int = 0, sampling=SAMPLING) -> pathlib.Path:
+  """Saves the release; a network's arrays are the same whatever other networks there are."""
+  modules = {name: registry.make(name, 'tiny') for name in names}
+  networks = {}
+  for name, module in modules.items():
+    trees = traverse_util.unflatten_dict(
+      random_arrays(network_spec.shapes_of(name, module, modules), seed), sep='/'
+    )
+    collections = {key: trees.pop(key) for key in network_spec.COLLECTIONS if key in trees}
+    networks[name] = (module, trees, collections)
+  rng = np.random.default_rng(seed)
+  statistics = {
+    'latent_scale': 0.5,
+    'beta0': 1.0,
+    'face_prior_mean': rng.standard_normal((SIDE // 8, SIDE // 8, 4)).astype(np.float32),
+    'face_prior_std': np.ones((SIDE // 8, SIDE // 8, 4), np.float32),
+  }
+  if 'motion_codec' in modules:
+    motion_dim = modules['motion_codec'].motion_dim
+    statistics |= {
+      'motion_mean': np.zeros(motion_dim, np.float32),
+      'motion_std': np.ones(motion_dim, np.float32),
+    }
+  return storage.save_release(directory, networks, statistics, dtype='float32', sampling=sampling)
+
+
+def load(checkpoint: str, device: str | None = None):
+  """The pipeline of a release, the same one for all tests of a process: its programs are compiled once."""
+  from seetalk_jax.inference import loaded_release
+
+  return _load(checkpoint, loaded_release.find_device(device))
+
+
+@functools.cache
+def _load(checkpoint, device):
+  from seetalk_jax.inference import loaded_release, pipeline
+
+  return pipeline.SeeTalk(loaded_release.Loaded(storage.load_networks(checkpoint), checkpoint, device))

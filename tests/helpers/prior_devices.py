@@ -1,0 +1,55 @@
+"""The face prior's pass through the training loop on meshes of eight devices; a program, for face_prior_test.
+
+python tests/helpers/prior_devices.py RELEASE WORKDIR RESULTS.npz
+
+Every mesh sees the same batches in another order. Results are named MESH/NAME: the statistics that the run keeps, what
+its accumulator held (`latents`, `embeddings`, `count`), and in how many pieces a batch lay (`pieces`).
+"""
+
+import os
+import pathlib
+import sys
+
+RELEASE, WORKDIR, RESULTS = sys.argv[1:]
+os.environ['XLA_FLAGS'] = f'{os.environ.get("XLA_FLAGS", "")} --xla_force_host_platform_device_count=8'
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT))
+
+import jax  # noqa: E402
+import numpy as np  # noqa: E402
+import prior_batches  # noqa: E402
+
+from seetalk_jax.sharding import device_mesh  # noqa: E402
+from seetalk_jax.stages.face_prior import FacePriorStage  # noqa: E402
+from seetalk_jax.training import checkpoint, loop  # noqa: E402
+
+
+def main() -> None:
+  assert jax.device_count() == 8
+  device_mesh._REPLICATE_BELOW = 64  # tiny networks too are split over fsdp
+  seen, results = {}, {}
+  put_batch, finalize = device_mesh.put_batch, FacePriorStage.finalize
+
+  def watched_put(batch, mesh, *rows):
+    batch = put_batch(batch, mesh, *rows)
+    seen['pieces'] = len({str(shard.index) for shard in batch['portrait'].addressable_shards})
+    return batch
+
+  def watched_finalize(self, accumulator):
+    seen['count'] = accumulator.sums.count
+    seen['latents'], seen['embeddings'] = accumulator.latents, accumulator.embeddings
+    return finalize(self, accumulator)
+
+  device_mesh.put_batch, FacePriorStage.finalize = watched_put, watched_finalize
+  for mesh, order in prior_batches.MESHES.items():
+    name = ','.join(map(str, mesh))
+    workdir = pathlib.Path(WORKDIR) / name
+    config = prior_batches.config_of(RELEASE, mesh)
+    loop.train(config, workdir, make_batches=lambda *_, order=order, **__: prior_batches.in_order(order))
+    found = {**checkpoint.load_stage_result(workdir).statistics, **seen}
+    results |= {f'{name}/{key}': np.asarray(value) for key, value in found.items()}
+  np.savez(RESULTS, **results)
+
+
+if __name__ == '__main__':
+  main()

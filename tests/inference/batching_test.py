@@ -1,0 +1,40 @@
+"""Batches of one shape: every length gives what one call gives, and the function meets one shape alone."""
+
+import jax
+import numpy as np
+import pytest
+
+from seetalk_jax.inference.batching import fill_rows, in_fixed_batches
+
+
+@pytest.mark.parametrize('n', [1, 3, 4, 5, 12])
+def test_any_length_is_one_shape_to_the_function(n):
+  a, b = np.arange(2 * n, dtype=np.float32).reshape(n, 2), np.arange(n, dtype=np.uint8)
+  shapes = []
+
+  @jax.jit
+  def fn(a, b):
+    shapes.append((a.shape, b.shape))
+    return {'sum': a.sum(axis=1) + b, 'both': (a, b)}
+
+  found = in_fixed_batches(fn, a, b, size=4)
+  assert shapes == [((4, 2), (4,))]
+  np.testing.assert_array_equal(found['sum'], a.sum(axis=1) + b)
+  for got, wanted in zip(found['both'], (a, b), strict=True):
+    assert isinstance(got, np.ndarray) and got.dtype == wanted.dtype
+    np.testing.assert_array_equal(got, wanted)
+
+
+def test_the_last_batch_repeats_the_last_row():
+  batches = []
+  found = in_fixed_batches(lambda rows: batches.append(rows.tolist()) or rows, np.arange(6), size=4)
+  assert batches == [[0, 1, 2, 3], [4, 5, 5, 5]] and found.tolist() == [0, 1, 2, 3, 4, 5]
+  assert fill_rows(np.array([[1], [2]]), 3).tolist() == [[1], [2], [2]]
+  whole = np.arange(3)
+  assert fill_rows(whole, 3) is whole
+
+
+@pytest.mark.parametrize('lengths', [(0,), (0, 0), (3, 2)])
+def test_lengths_that_do_not_work_are_named(lengths):
+  with pytest.raises(ValueError, match=str(list(lengths)).replace('[', r'\[')):
+    in_fixed_batches(lambda *arrays: arrays, *(np.zeros(n) for n in lengths), size=2)

@@ -1,0 +1,172 @@
+"""What a user asks of a motion track: checked in one line, part of the plan, and followed."""
+
+import argparse
+import dataclasses
+import json
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import sounds
+
+from seetalk_jax.cli import controls as command
+from seetalk_jax.cli import main
+from seetalk_jax.constants import CONTROLS, EMOTIONS
+from seetalk_jax.errors import InputError
+from seetalk_jax.inference import controls, loaded_release, pipeline
+from seetalk_jax.media import audio
+from seetalk_jax.models.nn import blocks
+from seetalk_jax.releases import storage
+from seetalk_jax.testing import tiny_release
+
+
+def no_style(_):
+  raise AssertionError('no style was asked for')
+
+
+def test_values_become_what_the_network_takes():
+  given = {'pose': np.ones((7, 3)), 'blink': np.linspace(0, 1, 7), 'emotion': 'sad', 'style': np.ones(48)}
+  asked = controls.resolve(given, {'pose': 2}, CONTROLS, 7, no_style)
+  shapes = {name: value.shape for name, value in asked.values.items()}
+  assert shapes == {'pose': (1, 7, 3), 'blink': (1, 7, 1), 'emotion': (1,), 'style': (1, 48)}
+  assert asked.values['emotion'][0] == EMOTIONS.index('sad') and asked.scales == {'pose': 2.0}
+  other = controls.resolve({**given, 'emotion': 'happy'}, {'pose': 2}, CONTROLS, 7, no_style)
+  differs = {key for key in asked.plan() if asked.plan()[key] != other.plan()[key]}
+  assert differs == {'control emotion'}
+  read = controls.resolve(
+    {'style': 'talk.mp4'}, None, CONTROLS, 7, lambda video: np.full((1, 48), len(video))
+  )
+  assert (read.values['style'] == 8).all()
+
+
+@pytest.mark.parametrize(
+  'given, scales, message',
+  [
+    ({'pose': np.ones((6, 3))}, None, r'pose of shape \(6, 3\).*7 frames.*\[7, 3\]'),
+    ({'blink': np.full(7, np.nan)}, None, 'blink holds NaN'),
+    ({'emotion': 'bored'}, None, "unknown emotion 'bored'.*neutral, happy"),
+    ({'mood': 1}, None, "no control 'mood' in this checkpoint.*it has pose"),
+    ({'pose': 'track.csv'}, None, 'pose is a path'),
+    ({}, {'pose': 2.0}, "a scale for control 'pose'"),
+  ],
+)
+def test_mistakes_are_one_line(given, scales, message):
+  with pytest.raises(InputError, match=message) as caught:
+    controls.resolve(given, scales, CONTROLS, 7, no_style)
+  assert '\n' not in str(caught.value)
+
+
+@pytest.fixture(scope='module')
+def pipe():
+  """The tiny release with a motion transformer that listens to everything."""
+  whole = tiny_release.load(tiny_release.shared())
+  networks = storage.load_networks(whole.checkpoint)
+  transformer = networks.modules['motion_transformer'].clone(controls=CONTROLS)
+  d, e = transformer.motion_dim, transformer.token_dim
+  inputs = jnp.zeros((1, 4, d)), jnp.zeros(1), jnp.zeros((1, 4, e)), jnp.zeros((1, d))
+  params = blocks.init_params(transformer, jax.random.key(0), *inputs, drop=jnp.zeros(1, bool))
+  rng = np.random.default_rng(0)
+  params = jax.tree.map(lambda a: a + 0.05 * rng.standard_normal(a.shape).astype(np.float32), params)
+  modules = {**networks.modules, 'motion_transformer': transformer}
+  networks = dataclasses.replace(
+    networks, modules=modules, params={**networks.params, 'motion_transformer': params}
+  )
+  return pipeline.SeeTalk(loaded_release.Loaded(networks, whole.checkpoint, whole.device))
+
+
+def tone():
+  return audio.speech_from_array(0.1 * np.sin(np.arange(8000) * 0.1).astype(np.float32))
+
+
+@pytest.mark.slow
+def test_a_clip_follows_what_is_asked(pipe, tmp_path):
+  speech = tone()
+  plain = pipe(speech, seed=0)
+  n = plain.num_frames
+  turned = pipe(speech, seed=0, controls={'pose': np.full((n, 3), 0.3)})
+  assert np.abs(turned.motion - plain.motion).max() > 1e-4
+  np.testing.assert_array_equal(turned.portrait, plain.portrait)
+  strong = pipe(speech, seed=0, controls={'pose': np.full((n, 3), 0.3)}, control_scales={'pose': 3.0})
+  assert np.abs(strong.motion - turned.motion).max() > 1e-4
+  assert len({clip.record['job'] for clip in (plain, turned, strong)}) == 3
+  plain.save(tmp_path / 'talk.mp4')
+  styled = pipe(speech, seed=0, controls={'style': tmp_path / 'talk.mp4', 'emotion': 'happy'})
+  assert np.isfinite(styled.motion).all() and np.abs(styled.motion - plain.motion).max() > 1e-4
+
+
+def test_a_checkpoint_without_controls_says_so(pipe):
+  bare = tiny_release.load(tiny_release.shared())
+  with pytest.raises(InputError, match="no control 'emotion' in this checkpoint.*it has none"):
+    bare(tone(), controls={'emotion': 'happy'})
+
+
+def command_line(*argv):
+  parser = argparse.ArgumentParser()
+  command.add_arguments(parser)
+  parser.add_argument('--list')
+  return parser.parse_args([str(arg) for arg in argv])
+
+
+def test_tracks_are_read_from_arrays_and_text(tmp_path):
+  pose = np.random.default_rng(0).normal(size=(5, 3)).astype(np.float32)
+  np.save(tmp_path / 'pose.npy', pose)
+  (tmp_path / 'blink.csv').write_text('0\n0.5\n1\n\n')
+  (tmp_path / 'pose.txt').write_text('\n'.join(', '.join(map(str, row)) for row in pose))
+  args = command_line(
+    '--pose', tmp_path / 'pose.npy', '--blink', tmp_path / 'blink.csv',
+    '--control-scale', 'pose=2.5', '--emotion', 'sad',
+  )  # fmt: skip
+  asked = command.read(args)
+  np.testing.assert_array_equal(asked['controls']['pose'], pose)
+  np.testing.assert_array_equal(asked['controls']['blink'], [[0], [0.5], [1]])
+  assert asked['controls']['emotion'] == 'sad' and asked['control_scales'] == {'pose': 2.5}
+  text = command.read(command_line('--pose', tmp_path / 'pose.txt'))['controls']['pose']
+  np.testing.assert_allclose(text, pose, rtol=1e-6)
+  assert command.any_given(args) and not command.any_given(command_line())
+  assert command.read(command_line()) == {'controls': {}, 'control_scales': {}}
+
+
+@pytest.mark.parametrize(
+  'content, argv, match',
+  [
+    ('0.1 0.2 0.3', ['--pose', 'none.csv'], 'no such file, none.csv'),
+    ('yaw pitch roll', ['--pose', 'track.csv'], 'not a table of numbers, track.csv'),
+    ('1 2 3\n4 5', ['--pose', 'track.csv'], 'not a table of numbers, track.csv'),
+    ('1 2', ['--pose', 'track.csv'], r'shape \(1, 2\), track.csv: --pose takes 3 in a row'),
+    ('', ['--blink', 'track.csv'], 'track.csv'),
+    ('1 2 3', ['--pose', 'track.csv', '--list', 'files.txt'], '--pose fits one recording'),
+    ('1', ['--control-scale', 'style=2'], '--control-scale style without --style'),
+    ('1', ['--style', 'nobody.mp4'], 'no such file, nobody.mp4'),
+  ],
+)
+def test_bad_tracks_are_refused_in_a_line(tmp_path, monkeypatch, content, argv, match):
+  monkeypatch.chdir(tmp_path)
+  (tmp_path / 'track.csv').write_text(content)
+  with pytest.raises(InputError, match=match):
+    args = command_line(*argv)
+    command.read(args, several=args.list is not None)
+
+
+def test_a_scale_is_a_name_and_a_number(capsys):
+  for text in ('pose', 'mood=2', 'pose=much', 'pose=-1'):
+    with pytest.raises(SystemExit):
+      command_line('--control-scale', text)
+  assert 'not NAME=SCALE' in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_a_video_is_steered_from_the_command_line(pipe, tmp_path, monkeypatch, capsys):
+  monkeypatch.setattr(pipeline.SeeTalk, 'load', lambda *_, **__: pipe)
+  monkeypatch.chdir(tmp_path)
+  sounds.write_sndfile(tmp_path / 'speech.wav', sounds.tone(0.4, 16_000, 1), 16_000)
+  np.save('pose.npy', np.full((10, 3), 0.4))
+  common = ['generate', 'speech.wav', '--checkpoint', pipe.checkpoint, '--json', '--device', 'cpu', '-o']
+  assert main.main([*common, 'plain.mp4']) == 0
+  assert main.main([*common, 'turned.mp4', '--pose', 'pose.npy', '--control-scale', 'pose=2']) == 0
+  plain, turned = (json.loads(line) for line in capsys.readouterr().out.splitlines())
+  assert plain['frames'] == turned['frames'] == 10 and plain['job'] != turned['job']
+  np.save('pose.npy', np.zeros((9, 3)))
+  assert main.main([*common, 'short.mp4', '--pose', 'pose.npy']) == 2
+  said = capsys.readouterr().err
+  assert '10 frames' in said and said.count('\n') == 1 and not (tmp_path / 'short.mp4').exists()

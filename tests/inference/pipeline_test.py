@@ -1,0 +1,185 @@
+"""From speech to frames with tiny random networks: lengths, determinism, laziness, what depends on what."""
+
+import dataclasses
+import threading
+
+import jax
+import numpy as np
+import pytest
+import sounds
+from read_video import read_video
+
+from seetalk_jax.errors import CheckpointError, InputError, PortraitError, SpeechError
+from seetalk_jax.inference import background_compile, loaded_release, pipeline, renderer
+from seetalk_jax.media import audio, video
+from seetalk_jax.releases import storage
+from seetalk_jax.testing import tiny_release
+
+SIDE = tiny_release.SIDE
+
+
+@pytest.fixture(scope='module')
+def pipe():
+  return tiny_release.load(tiny_release.shared())
+
+
+def speech(seconds=0.5, hz=220.0):
+  return audio.speech_from_array(sounds.tone(seconds, hz=hz))
+
+
+@pytest.fixture(scope='module')
+def clip(pipe):
+  return pipe(speech(), seed=0)
+
+
+def test_same_seed_same_frames_bit_for_bit(pipe, clip):
+  frames = clip.frames
+  assert frames.shape == (13, SIDE, SIDE, 3) and frames.dtype == np.uint8
+  assert frames.std() > 1
+  np.testing.assert_array_equal(clip.frames, frames)  # a clip renders again as it did
+  np.testing.assert_array_equal(pipe(speech(), seed=0).frames, frames)
+  networks = storage.load_networks(pipe.checkpoint)
+  fresh = pipeline.SeeTalk(loaded_release.Loaded(networks, pipe.checkpoint, pipe.device))
+  np.testing.assert_array_equal(fresh(speech(), seed=0).frames, frames)
+  other = pipe(speech(), seed=1)
+  assert (other.portrait != clip.portrait).any() and (other.frames != frames).any()
+
+
+def test_speech_moves_the_face_and_picks_it(pipe, clip):
+  other = pipe(speech(hz=900.0), seed=0)
+  assert (other.portrait != clip.portrait).any()
+  same_face = pipe(speech(hz=900.0), seed=0, portrait=clip.portrait)
+  np.testing.assert_array_equal(same_face.portrait, clip.portrait)
+  assert np.abs(same_face.motion - clip.motion).max() > 1e-4
+
+
+@pytest.mark.parametrize('num_samples', [3200, 3201, 8 * 640, 8 * 640 + 1, 20_000, 100 * 640])
+def test_one_frame_for_every_40_ms(pipe, clip, num_samples):
+  made = pipe(audio.speech_from_array(sounds.tone(4.0)[:num_samples]), portrait=clip.portrait)
+  chunks = list(made.stream())
+  assert sum(map(len, chunks)) == made.num_frames == -(-num_samples // 640)
+  assert all(len(chunk) == renderer.CHUNK for chunk in chunks[:-1])
+  assert made.motion.shape == (made.num_frames, 256)
+
+
+def test_a_longer_video_compiles_no_second_renderer(pipe, clip):
+  before = pipe._renderer._draw._jitted._cache_size()
+  long = pipe(speech(1.7), portrait=clip.portrait)
+  next(long.stream())
+  assert pipe._renderer._draw._jitted._cache_size() == before == 0  # only the program compiled ahead is used
+
+
+def test_frames_are_rendered_when_asked_for(pipe, clip):
+  made = pipe(speech(1.7), portrait=clip.portrait)
+  asked = []
+  lazy = type(made)(**{**vars(made), 'render': lambda start: asked.append(start) or made.render(start)})
+  stream = lazy.stream()
+  assert asked == []
+  next(stream)
+  assert asked == [0, renderer.CHUNK]  # the next chunk is on its way, no more
+
+
+def test_faces_do_not_depend_on_how_many_are_asked_for(pipe, clip):
+  faces = pipe.portrait(speech(), num=3, seed=0)
+  assert faces.shape == (3, SIDE, SIDE, 3) and faces.dtype == np.uint8
+  np.testing.assert_array_equal(faces[0], clip.portrait)
+  np.testing.assert_array_equal(pipe.portrait(speech(), num=1, seed=0)[0], faces[0])
+  np.testing.assert_array_equal(pipe(speech(), seed=0, face=2).portrait, faces[2])
+  assert (faces[1] != faces[2]).any()
+
+
+def test_fusion_weight_and_size(pipe, clip):
+  trusting = pipe(speech(), seed=0, fusion=0.0)
+  np.testing.assert_array_equal(trusting.portrait, clip.portrait)
+  assert (trusting.frames != clip.frames).any()
+  small = pipe(speech(), seed=0, size=48)
+  assert small.frames.shape == (13, 48, 48, 3)
+
+
+def test_save_keeps_length_metadata_and_portrait(pipe, clip, tmp_path):
+  clip.save(tmp_path / 'talk.mp4')
+  assert len(read_video(tmp_path / 'talk.mp4')) == clip.num_frames
+  assert abs(audio.load_speech(tmp_path / 'talk.mp4').seconds - clip.speech.seconds) <= 1 / 25
+  tags = video.read_metadata(tmp_path / 'talk.mp4')
+  assert 'Synthetic' in tags['title'] and 'seed 0' in tags['comment']
+  clip.save_portrait(tmp_path / 'face.png')
+  again = pipe(speech(), seed=0, portrait=tmp_path / 'face.png')
+  np.testing.assert_array_equal(again.frames, clip.frames)
+  assert {'speech', 'portrait', 'motion', 'render', 'encode'} <= set(clip.stage_seconds)
+
+
+def test_progress_reaches_its_ends(pipe):
+  told = []
+  made = pipe(speech(), progress=lambda *what: told.append(what))
+  list(made.stream())
+  for stage in ('speech', 'portrait', 'motion', 'render'):
+    first, *_, last = (what[1:] for what in told if what[0] == stage)
+    assert first[0] == 0 and last[0] == last[1]
+
+
+def test_checkpoints_that_hold_less(pipe, tmp_path):
+  some = [name for name in tiny_release.INFERENCE if name not in ('hr_decoder', 'lip_refiner')]
+  lean = tiny_release.load(str(tiny_release.make(tmp_path / 'lean', some)))
+  made = lean(speech(), seed=0)
+  assert made.record['renderer'] == 'plain' and made.frames.shape == (13, SIDE, SIDE, 3)
+  bare = tiny_release.load(str(tiny_release.make(tmp_path / 'bare', ('speech_encoder', 'motion_codec'))))
+  with pytest.raises(CheckpointError, match='holds no motion_transformer'):
+    bare(speech(), portrait=made.portrait)
+  with pytest.raises(CheckpointError, match='holds no autoencoder'):
+    bare.portrait(speech())
+
+
+def test_weights_that_the_code_has_outgrown(pipe):
+  """Files and description agree, but the class has changed since: still one line, naming the array."""
+  networks = storage.load_networks(pipe.checkpoint)
+  for name in ('motion_codec', 'sample_adaptive_weighting'):
+    params = dict(networks.params)
+    params[name] = {f'old_{key}': tree for key, tree in params[name].items()}
+    aged = dataclasses.replace(networks, params=params)
+    aged = pipeline.SeeTalk(loaded_release.Loaded(aged, pipe.checkpoint, pipe.device))
+    with pytest.raises(CheckpointError, match=f'weights of another configuration.*{name}'):
+      aged(speech())
+
+
+def test_bad_arguments(pipe):
+  with pytest.raises(SpeechError, match='silence'):
+    pipe(np.zeros(16_000, np.float32))
+  with pytest.raises(PortraitError, match='uint8'):
+    pipe(speech(), portrait=np.zeros((SIDE, SIDE, 3), np.float32))
+  with pytest.raises(InputError, match='size'):
+    pipe(speech(), size=63)
+  with pytest.raises(InputError, match='tpu'):
+    loaded_release.find_device('tpu')
+
+
+def test_program_compiles_in_the_background_and_reports_errors():
+  threads = []
+
+  def double(x):
+    threads.append(threading.current_thread())
+    return 2 * x
+
+  made = background_compile.Program(double, jax.devices()[0])
+  np.testing.assert_array_equal(made(np.ones(3, np.float32)), 2)  # before start: an ordinary jit
+  made.start(lambda: (jax.ShapeDtypeStruct((2,), np.float32),))
+  assert made.out_shapes().shape == (2,)
+  np.testing.assert_array_equal(made(np.ones(2, np.float32)), 2)
+  assert threads[-1] is not threading.main_thread()
+  broken = background_compile.Program(lambda x: x @ x, jax.devices()[0])
+  broken.start(lambda: (jax.ShapeDtypeStruct((2, 3), np.float32),))
+  with pytest.raises(TypeError):
+    broken(np.ones((2, 3), np.float32))
+
+
+def test_compilation_cache_goes_where_it_was_told(tmp_path, monkeypatch):
+  before = jax.config.jax_compilation_cache_dir
+  try:
+    jax.config.update('jax_compilation_cache_dir', str(tmp_path / 'theirs'))
+    loaded_release.use_compilation_cache()
+    assert jax.config.jax_compilation_cache_dir == str(tmp_path / 'theirs')
+    jax.config.update('jax_compilation_cache_dir', None)
+    monkeypatch.setenv('XDG_CACHE_HOME', str(tmp_path))
+    loaded_release.use_compilation_cache()
+    assert jax.config.jax_compilation_cache_dir == str(tmp_path / 'seetalk-jax' / 'xla')
+  finally:
+    jax.config.update('jax_compilation_cache_dir', before)

@@ -1,0 +1,158 @@
+"""Controls of the motion transformer: nothing at first, nothing when dropped, and each where it belongs."""
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import ml_collections
+import numpy as np
+import programs
+import pytest
+
+from seetalk_jax.constants import CONTROLS, EMOTIONS
+from seetalk_jax.models import registry
+from seetalk_jax.models.motion.motion_controls import style_code
+from seetalk_jax.models.motion.motion_transformer import MotionTransformer
+from seetalk_jax.stages import base
+from seetalk_jax.stages.motion import build, smile_label
+
+B, N, D = 3, 24, 16
+
+
+@pytest.fixture(scope='module')
+def network():
+  """(module, params with nothing left at zero, the same with fresh controls)."""
+  module = MotionTransformer(D, 32, 32, 2, 1, controls=CONTROLS)
+  fresh = jax.device_get(nn.unbox(jax.jit(module.init)(jax.random.key(0), *inputs()))['params'])
+  rng = np.random.default_rng(1)
+  params = jax.tree.map(lambda p: p + 0.1 * rng.standard_normal(p.shape).astype(p.dtype), fresh)
+  return module, params, {**params, 'controls_in': fresh['controls_in']}
+
+
+def inputs():
+  rng = np.random.default_rng(0)
+  arrays = rng.standard_normal((B, N, D)), [10.0, 500.0, 900.0], rng.standard_normal((B, N, 32))
+  return [np.asarray(a, np.float32) for a in (*arrays, rng.standard_normal((B, D)))]
+
+
+def controls(seed=1):
+  rng = np.random.default_rng(seed)
+  found = {
+    'pose': 0.2 * rng.standard_normal((B, N, 3)),
+    'blink': rng.uniform(0, 1, (B, N, 1)),
+    'style': rng.standard_normal((B, 3 * D)),
+  }
+  found = {name: np.asarray(value, np.float32) for name, value in found.items()}
+  return found | {'emotion': rng.integers(0, len(EMOTIONS), B)}
+
+
+def run(network, params, **options):
+  return programs.apply(network, {'params': params}, *inputs(), **options)
+
+
+def test_a_network_that_learns_controls_late_begins_as_it_was(network):
+  module, _, fresh = network
+  plain = MotionTransformer(D, 32, 32, 2, 1)
+  without = {name: tree for name, tree in fresh.items() if name != 'controls_in'}
+  wanted = run(plain, without)
+  np.testing.assert_array_equal(run(module, fresh, controls=controls()), wanted)
+  assert np.std(wanted) > 0.01
+
+
+@pytest.mark.parametrize('name', CONTROLS)
+def test_a_dropped_control_is_one_that_is_not_given(network, name):
+  module, params, _ = network
+  others = {key: value for key, value in controls().items() if key != name}
+  absent = run(module, params, controls=others)
+  there = run(module, params, controls=controls())
+  assert np.abs(there - absent).max() > 1e-3
+  drop = {name: np.array([True, False, True])}
+  mixed = run(module, params, controls=controls(), drop_controls=drop)
+  for i, wanted in enumerate((absent, there, absent)):
+    np.testing.assert_allclose(mixed[i], wanted[i], atol=1e-5)
+
+
+def test_tracks_act_on_the_frames_that_they_name(network):
+  """Through the controls alone a frame reaches 3 to either side."""
+  from seetalk_jax.models.motion.motion_controls import MotionControls
+
+  _, params, _ = network
+  part = MotionControls(('pose', 'blink'), 32, D)
+  own = {key: value for key, value in params['controls_in'].items() if key.startswith(('pose', 'blink'))}
+  given = {name: controls()[name] for name in ('pose', 'blink')}
+  moved = {**given, 'pose': given['pose'].copy()}
+  moved['pose'][:, 10] += 1.0
+  run = jax.jit(lambda given: part.apply({'params': own}, (B, N), given, {})[0])
+  before, after = map(np.asarray, (run(given), run(moved)))
+  changed = np.any(np.abs(after - before) > 1e-6, axis=(0, 2))
+  assert changed[7:14].all() and not changed[:7].any() and not changed[14:].any()
+
+
+def test_style_is_of_the_clip_and_not_of_its_order():
+  rng = np.random.default_rng(2)
+  track = rng.standard_normal((2, 30, D)).astype(np.float32)
+  code = np.asarray(jax.jit(style_code)(track))
+  assert code.shape == (2, 3 * D)
+  np.testing.assert_allclose(code[:, :D], track.mean(1), atol=1e-5)
+  np.testing.assert_allclose(code[:, D : 2 * D], track.std(1), atol=1e-3)
+  np.testing.assert_allclose(jax.jit(style_code)(track[:, ::-1]), code, atol=1e-5)
+  padded = np.concatenate([track, 9 + np.zeros((2, 7, D), np.float32)], axis=1)
+  valid = np.arange(37)[None] < 30 + np.zeros((2, 1))
+  np.testing.assert_allclose(jax.jit(style_code)(padded, valid), code, atol=1e-5)
+  np.testing.assert_allclose(jax.jit(style_code)(2 * track)[:, D:], 2 * code[:, D:], rtol=1e-3)
+
+
+def test_mistakes_are_named(network):
+  module, params, _ = network
+  with pytest.raises(ValueError, match=r'control pose has shape \(3, 24, 2\), expected \(3, 24, 3\)'):
+    run(module, params, controls={'pose': jnp.zeros((B, N, 2))})
+  plain = MotionTransformer(D, 32, 32, 2, 1)
+  with pytest.raises(ValueError, match="control 'pose' is none of this network, which has none"):
+    jax.eval_shape(lambda: plain.init(jax.random.key(0), *inputs(), controls={'pose': np.zeros((B, N, 3))}))
+  with pytest.raises(ValueError, match="unknown control 'mood'"):
+    wrong = MotionTransformer(D, 32, 32, 2, 1, controls=('mood',))
+    jax.eval_shape(lambda: wrong.init(jax.random.key(0), *inputs()))
+
+
+@pytest.mark.slow
+def test_the_stage_teaches_controls():
+  from seetalk_jax.models.nn import blocks
+
+  config = ml_collections.ConfigDict(
+    {
+      'stage': 'motion',
+      'model': {
+        'motion_transformer': f'tiny, controls={CONTROLS}',
+        'motion_codec': 'tiny',
+        'speech_encoder': 'tiny',
+      },
+      'options': {'num_frames': 12, 'control_drop_rate': 0.0},
+      'init': {},
+    }
+  )
+  stage = build(config, {})
+  picture = jnp.zeros((1, 64, 64, 3))
+  frozen = base.Frozen(
+    params={
+      'motion_codec': blocks.init_params(
+        registry.make('motion_codec', 'tiny'), jax.random.key(0), picture, picture
+      ),
+      'speech_encoder': blocks.init_params(
+        registry.make('speech_encoder', 'tiny'), jax.random.key(1), jnp.zeros((1, 16_000))
+      ),
+    },
+    statistics={'motion_mean': jnp.zeros(256), 'motion_std': jnp.ones(256)},
+  )
+  params, collections = jax.jit(lambda rng: nn.unbox(stage.init(rng, frozen)))(jax.random.key(2))
+  batch = base.fake_batch(stage.batch_spec(2))
+  loss = jax.jit(
+    jax.value_and_grad(lambda p: stage.loss(p, frozen, collections, batch, jax.random.key(3), 0)[0])
+  )
+  # What starts at zero would hide all gradients behind it.
+  value, gradient = loss(jax.tree.map(lambda p: p + 0.1, params))
+  assert jnp.isfinite(value)
+  own = gradient['motion_transformer']['controls_in']
+  for name, leaf in (('pose_out', 'kernel'), ('blink_out', 'kernel')):
+    assert jnp.any(own[name][leaf])
+  assert jnp.any(own['emotion_table'])
+  motion = jnp.zeros((3, 5, 20)).at[:, :, 7].set(jnp.array([0.0, 0.5, -0.3])[:, None])
+  assert [EMOTIONS[i] for i in smile_label(motion)] == ['neutral', 'happy', 'sad']

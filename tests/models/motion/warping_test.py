@@ -1,0 +1,176 @@
+"""Warping: identity, exact translations, gradients against finite differences."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from flax import linen as nn
+from jax.sharding import AbstractMesh, AxisType
+
+from seetalk_jax.models.motion.warping import grid_sample, identity_grid, invert_flow, upsample_bilinear, warp
+from seetalk_jax.models.nn import cpu_conv
+
+
+def picture(h=8, w=12, c=3, b=2):
+  return jax.random.normal(jax.random.key(0), (b, h, w, c))
+
+
+@pytest.mark.parametrize('channels', [2, 3, 7])
+def test_no_flow_is_the_identity(channels):
+  image = picture(c=channels)
+  np.testing.assert_allclose(warp(image, jnp.zeros((2, 8, 12, 2))), image, atol=1e-5)
+
+
+@pytest.mark.parametrize('dx, dy', [(1, 0), (0, 2), (-3, 1)])
+def test_whole_pixels_shift_exactly(dx, dy):
+  image = picture()
+  flow = jnp.broadcast_to(jnp.array([dx / 12, dy / 8]), (2, 8, 12, 2))
+  moved = np.asarray(warp(image, flow))
+  y = np.clip(np.arange(8) + dy, 0, 7)
+  x = np.clip(np.arange(12) + dx, 0, 11)
+  np.testing.assert_allclose(moved, np.asarray(image)[:, y][:, :, x], atol=1e-5)
+
+
+def test_half_a_pixel_is_the_mean_of_two():
+  image = picture()
+  flow = jnp.broadcast_to(jnp.array([0.5 / 12, 0.0]), (2, 8, 12, 2))
+  np.testing.assert_allclose(
+    warp(image, flow)[:, :, :-1], (image[:, :, :-1] + image[:, :, 1:]) / 2, atol=1e-5
+  )
+
+
+def test_coarse_flow_is_upsampled_and_one_pixel_pictures_work():
+  image = picture(16, 16)
+  flow = jnp.full((2, 4, 4, 2), 1 / 16)
+  np.testing.assert_allclose(warp(image, flow)[:, :-1, :-1], image[:, 1:, 1:], atol=1e-5)
+  single = picture(1, 1)
+  np.testing.assert_allclose(warp(single, jnp.full((2, 1, 1, 2), 0.3)), single)
+
+
+def test_inverted_flow_leads_back():
+  grid = identity_grid(32, 32)[None]
+  x, y = grid[..., 0], grid[..., 1]
+  # Everything is still at the border, so that nobody comes from outside.
+  still = (jnp.sin(jnp.pi * x) * jnp.sin(jnp.pi * y))[..., None]
+  forward = 0.06 * still * jnp.stack([jnp.sin(5 * y), jnp.cos(4 * x)], axis=-1)
+  backward = invert_flow(forward, num_steps=12)
+  np.testing.assert_allclose(grid_sample(forward, grid + backward), -backward, atol=2e-5)
+  assert jnp.abs(backward + forward).max() > 0.005  # it is not merely the other sign
+  np.testing.assert_array_equal(invert_flow(jnp.zeros((1, 4, 4, 2))), 0)
+
+
+def test_what_moves_comes_to_lie_in_front():
+  cell = 1 / 32
+  forward = jnp.zeros((1, 32, 32, 2)).at[:, 8:24, 10:20, 0].set(2 * cell)  # a head, two cells to the right
+  backward = invert_flow(forward)
+  np.testing.assert_allclose(backward[0, 9:23, 13:21, 0], -2 * cell, atol=1e-5)  # and what it now covers
+  np.testing.assert_array_equal(backward[0, :, 24:], 0)  # the background stays
+  np.testing.assert_array_equal(backward[0, :5], 0)
+
+
+def test_inverted_flow_teaches_the_place_that_moved():
+  forward = jnp.zeros((1, 8, 8, 2)).at[..., 0].set(2 / 8)  # all move two cells to the right
+
+  def at_target(forward):
+    return invert_flow(forward)[0, 3, 5, 0]
+
+  gradient = jax.grad(at_target)(forward)
+  np.testing.assert_allclose(gradient[0, 3, 3, 0], -1.0, atol=1e-4)
+  np.testing.assert_allclose(jnp.abs(gradient).sum(), 1.0, atol=1e-4)
+
+
+@pytest.mark.parametrize('channels', [3, 6])
+def test_gradients_match_finite_differences(channels):
+  image = picture(5, 6, channels, b=1)
+  inside = jax.random.uniform(jax.random.key(1), (1, 4, 4, 2), minval=0.2, maxval=0.8)
+  # Away from pixel centres, where the slope jumps.
+  cells = jnp.array([6, 5])
+  at = (
+    jnp.floor(inside * cells - 0.5)
+    + 1.0
+    + jax.random.uniform(jax.random.key(2), inside.shape, minval=0.2, maxval=0.3)
+  ) / cells
+  weight = jax.random.normal(jax.random.key(3), (1, 4, 4, channels))
+
+  def f(image, at):
+    return jnp.sum(weight * grid_sample(image, at))
+
+  gradients = jax.grad(f, (0, 1))(image, at)
+  for i, value in enumerate((image, at)):
+    direction = jax.random.normal(jax.random.key(4 + i), value.shape)
+    step = 1e-2 if i == 0 else 1e-3
+    ends = []
+    for sign in (-1, 1):
+      arguments = [image, at]
+      arguments[i] = value + sign * step * direction
+      ends.append(f(*arguments))
+    numeric = (ends[1] - ends[0]) / (2 * step)
+    np.testing.assert_allclose(jnp.sum(gradients[i] * direction), numeric, rtol=2e-2, atol=2e-3)
+
+
+def test_clamped_lookups_have_no_slope():
+  outside = jnp.full((1, 2, 2, 2), 1.5)
+  slope = jax.grad(lambda at: jnp.sum(grid_sample(picture(b=1), at)))(outside)
+  np.testing.assert_array_equal(slope, 0)
+
+
+def test_on_a_mesh_each_device_looks_up_its_own_pictures():
+  """The partitioner brought all pictures to every device, and left them there for the layers that followed."""
+
+  def names(jaxpr):  # of what is done outside shard_map
+    for equation in jaxpr.eqns:
+      yield equation.primitive.name
+      if equation.primitive.name != 'shard_map':
+        for value in equation.params.values():
+          if hasattr(inner := getattr(value, 'jaxpr', value), 'eqns'):
+            yield from names(inner)
+
+  gradients = jax.grad(lambda image, at: jnp.sum(grid_sample(image, at)), (0, 1))
+  arguments = picture(b=8), jnp.zeros((8, 4, 4, 2))
+  assert 'gather' in set(names(jax.make_jaxpr(gradients)(*arguments).jaxpr))
+  mesh = AbstractMesh((2, 4), ('data', 'fsdp'), axis_types=(AxisType.Auto,) * 2)
+  with jax.sharding.use_abstract_mesh(mesh), nn.logical_axis_rules([('batch', ('data', 'fsdp'))]):
+    found = list(names(jax.make_jaxpr(gradients)(*arguments).jaxpr))
+  assert found.count('shard_map') == 2 and not {'gather', 'scatter-add'} & set(found)
+
+
+def test_upsampling_keeps_ramps():
+  ramp = identity_grid(4, 4)[None]
+  up = upsample_bilinear(ramp, (16, 16))
+  np.testing.assert_allclose(up[:, 2:-2, 2:-2], identity_grid(16, 16)[None, 2:-2, 2:-2], atol=1e-6)
+
+
+@pytest.mark.parametrize('shape', [(2, 32, 32, 16), (2, 16, 16, 16), (1, 8, 8, 16)])
+def test_cpu_convolution_equals_lax(shape):
+  x = jax.random.normal(jax.random.key(0), shape)
+  kernel = jax.random.normal(jax.random.key(1), (3, 3, 16, 24))
+  numbers = jax.lax.conv_dimension_numbers(shape, kernel.shape, ('NHWC', 'HWIO', 'NHWC'))
+  weight = jax.random.normal(jax.random.key(2), (*shape[:3], 24))
+
+  def loss(convolve, x, kernel):
+    return jnp.sum(weight * convolve(x, kernel, (1, 1), 'SAME', dimension_numbers=numbers))
+
+  expected, found = (
+    jax.value_and_grad(lambda x, k, f=f: loss(f, x, k), (0, 1))(x, kernel)
+    for f in (jax.lax.conv_general_dilated, cpu_conv.conv_general_dilated)
+  )
+  jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-2), expected, found)
+
+
+@pytest.mark.parametrize('frames', [3, 40])
+def test_cpu_convolution_of_single_channels_equals_lax(frames):
+  x = jax.random.normal(jax.random.key(0), (2, frames, 24))
+  kernel = jax.random.normal(jax.random.key(1), (7, 1, 24))
+  numbers = jax.lax.conv_dimension_numbers(x.shape, kernel.shape, ('NWC', 'WIO', 'NWC'))
+  weight = jax.random.normal(jax.random.key(2), x.shape)
+
+  def loss(convolve, x, kernel):
+    return jnp.sum(
+      weight * convolve(x, kernel, (1,), 'SAME', dimension_numbers=numbers, feature_group_count=24)
+    )
+
+  expected, found = (
+    jax.value_and_grad(lambda x, k, f=f: loss(f, x, k), (0, 1))(x, kernel)
+    for f in (jax.lax.conv_general_dilated, cpu_conv.conv_general_dilated)
+  )
+  jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-4), expected, found)

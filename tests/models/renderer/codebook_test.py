@@ -1,0 +1,144 @@
+"""Codebook: moving averages against numpy, revival, straight-through gradients; fusion of the HR decoder."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import programs
+import pytest
+
+from seetalk_jax.models import registry
+from seetalk_jax.models.motion.motion_codec import warped_spec
+from seetalk_jax.models.nn import blocks
+from seetalk_jax.models.renderer.codebook import (
+  STATE,
+  Codebook,
+  nearest_codes,
+  straight_through_lookup,
+  update_codes,
+)
+from seetalk_jax.models.renderer.hr_decoder import from_codebook
+
+
+def unit(vectors):
+  return (vectors / np.linalg.norm(vectors, axis=-1, keepdims=True)).astype(np.float32)
+
+
+update = jax.jit(update_codes, static_argnames=('decay', 'revive_below'))
+
+
+def test_update_matches_numpy():
+  rng = np.random.default_rng(0)
+  k, d, n = 5, 3, 40
+  count, total = rng.uniform(1, 2, k), rng.standard_normal((k, d))
+  vectors, indices = rng.standard_normal((n, d)), rng.integers(0, k - 1, n)  # the last code is never used
+  embedding, new_count, new_total = update(
+    count.astype(np.float32),
+    total.astype(np.float32),
+    vectors.astype(np.float32).reshape(2, 20, d),
+    indices.reshape(2, 20),
+    jax.random.key(0),
+    decay=0.9,
+    revive_below=0.01,
+  )
+  embedding, new_count, new_total = map(np.asarray, (embedding, new_count, new_total))
+  for i in range(k):
+    mine = vectors[indices == i]
+    np.testing.assert_allclose(new_count[i], 0.9 * count[i] + 0.1 * len(mine), rtol=1e-5)
+    sums = 0.9 * total[i] + 0.1 * mine.sum(0)
+    np.testing.assert_allclose(new_total[i], sums, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(embedding[i], sums / np.linalg.norm(sums), rtol=1e-4, atol=1e-5)
+
+
+def test_dead_codes_come_back_as_vectors_of_the_batch():
+  vectors = unit(np.random.default_rng(1).standard_normal((30, 4)))
+  count = np.array([1.0, 1e-4, 1.0], np.float32)
+  total = np.eye(3, 4, dtype=np.float32)
+  embedding, count, _ = update(
+    count, total, vectors, np.zeros(30, int), jax.random.key(0), decay=0.9, revive_below=0.1
+  )
+  embedding, count = np.asarray(embedding), np.asarray(count)
+  nearest = np.max(vectors @ embedding[1])
+  np.testing.assert_allclose(nearest, 1.0, atol=1e-5)
+  assert count[1] >= 1  # and are given time
+  np.testing.assert_allclose(embedding[2], total[2], atol=1e-6)  # unused, not yet dead: stays
+
+
+def test_lookup_is_straight_through():
+  rng = np.random.default_rng(0)
+  embedding, logits, weight = (
+    rng.standard_normal(shape).astype(np.float32) for shape in ((7, 3), (2, 7), (2, 3))
+  )
+  found = jax.jit(straight_through_lookup)(logits, embedding)
+  np.testing.assert_allclose(found, embedding[np.argmax(logits, -1)], atol=1e-6)
+  found = jax.jit(jax.grad(lambda x, e: jnp.sum(weight * straight_through_lookup(x, e))))(logits, embedding)
+  soft = jax.jit(jax.grad(lambda x: jnp.sum(weight * (jax.nn.softmax(x) @ embedding))))(logits)
+  np.testing.assert_allclose(found, soft, atol=1e-6)
+
+
+@pytest.fixture(scope='module')
+def book():
+  module = registry.make('codebook', 'tiny')
+  image = np.random.default_rng(0).uniform(-1, 1, (2, 32, 32, 3)).astype(np.float32)
+  return module, blocks.init_variables(module, jax.random.key(0), image), image
+
+
+def test_quantiser_gives_its_codes_and_passes_gradients(book):
+  module, variables, image = book
+  h = programs.apply(module, variables, image, method='encode')
+  np.testing.assert_allclose(np.linalg.norm(h, axis=-1), 1, atol=1e-5)
+  codes, indices, losses, stats = programs.apply(module, variables, h, method='quantise')
+  np.testing.assert_allclose(codes, programs.apply(module, variables, indices, method='lookup'), atol=1e-6)
+  distance = np.sum((h[..., None, :] - np.asarray(variables[STATE]['embedding'])) ** 2, -1)
+  np.testing.assert_array_equal(indices, np.argmin(distance, -1))
+  assert 1 <= stats['perplexity'] <= module.num_codes + 1e-3
+  weight = np.random.default_rng(1).standard_normal(h.shape).astype(np.float32)
+
+  def weighted(h):
+    codes, _, losses, _ = module.apply(variables, h, method='quantise')
+    return jnp.sum(weight * codes), losses['commitment']
+
+  slope, commitment = jax.jit(jax.jacrev(weighted))(h)
+  np.testing.assert_allclose(slope, weight, atol=1e-6)
+  assert np.any(commitment)
+
+
+def test_codes_move_only_in_training(book):
+  module, variables, image = book
+  out, state = programs.apply(module, variables, image, mutable=STATE)
+  assert out[0].shape == image.shape
+  np.testing.assert_array_equal(state[STATE]['embedding'], variables[STATE]['embedding'])
+  rngs = {'codebook': jax.random.key(0)}
+  _, state = programs.apply(module, variables, image, train=True, mutable=STATE, rngs=rngs)
+  assert np.abs(state[STATE]['embedding'] - variables[STATE]['embedding']).max() > 1e-4
+  assert jax.jit(nearest_codes)(state[STATE]['embedding'], state[STATE]['embedding']).tolist() == list(
+    range(16)
+  )
+
+
+def test_hr_decoder_starts_as_the_codebook_and_obeys_the_weight(book):
+  module, variables, _ = book
+  codec = registry.make('motion_codec', 'tiny')
+  spec = warped_spec(codec, 64, 1)
+  rng = np.random.default_rng(0)
+  warped = jax.tree.map(lambda s: rng.standard_normal(s.shape).astype(np.float32), spec)
+  codes = unit(rng.standard_normal((1, 4, 4, 8)))
+  decoder = registry.make('hr_decoder', 'tiny')
+  params = from_codebook(blocks.init_params(decoder, jax.random.key(1), codes, warped), variables['params'])
+  plain = programs.apply(module, variables, codes, method='decode')
+  found = programs.apply(decoder, {'params': params}, codes, warped, 0.0)
+  np.testing.assert_allclose(found, plain, atol=1e-5)
+  # Whatever the fusion has learned: at weight 0 it is silent, at weight 1 it is heard.
+  stirred = jax.tree.map(lambda a: np.asarray(a) + 0.1 * rng.standard_normal(a.shape).astype(a.dtype), params)
+  other = jax.tree.map(lambda a: a + 1.0, warped)
+
+  def change(weight):
+    pair = [programs.apply(decoder, {'params': stirred}, codes, w, weight) for w in (warped, other)]
+    return np.abs(pair[0] - pair[1]).max()
+
+  assert change(0.0) == 0
+  assert change(1.0) > 1e-2
+  with pytest.raises(ValueError, match='widths'):
+    from_codebook(
+      params,
+      blocks.init_params(Codebook(widths=(16, 16, 32)), jax.random.key(0), jnp.zeros((1, 32, 32, 3))),
+    )

@@ -1,0 +1,73 @@
+"""Retired options: defaults are ignored, values in use are refused in one line, the shipped release loads."""
+
+import json
+
+import jax
+import numpy as np
+import pytest
+import toy_stage
+
+from seetalk_jax import models
+from seetalk_jax.constants import RELEASE_FILE
+from seetalk_jax.errors import CheckpointError
+from seetalk_jax.models.nn import blocks
+from seetalk_jax.releases import network_spec, retired, storage
+from seetalk_jax.training import checkpoint, initial_weights, loop
+
+
+def release_with(directory, fields=None, statistics=None):
+  """A release of SAW, whose seetalk.json also names `fields`."""
+  module = models.SampleAdaptiveWeighting(hidden=4)
+  params = blocks.init_params(module, jax.random.key(0), np.zeros((1, 512), np.float32), np.zeros((1, 4)))
+  storage.save_release(directory, {'sample_adaptive_weighting': (module, params)}, statistics)
+  path = directory / RELEASE_FILE
+  info = json.loads(path.read_text())
+  info['networks']['sample_adaptive_weighting']['fields'].update(fields or {})
+  path.write_text(json.dumps(info))
+  return module
+
+
+def test_a_retired_field_is_ignored_at_its_default_and_refused_otherwise(tmp_path):
+  module = release_with(tmp_path / 'old', {'per_channel': False})
+  assert storage.load_networks(tmp_path / 'old').modules == {'sample_adaptive_weighting': module}
+  release_with(tmp_path / 'in_use', {'per_channel': True})
+  with pytest.raises(CheckpointError, match='per_channel=True is no longer supported.*: train') as caught:
+    storage.load_networks(tmp_path / 'in_use')
+  assert 'in_use' in str(caught.value) and '\n' not in str(caught.value)
+  release_with(tmp_path / 'unknown', {'per_chanel': False})
+  with pytest.raises(CheckpointError, match='has no field per_chanel'):
+    storage.load_networks(tmp_path / 'unknown')
+
+
+def test_prototypes_that_voices_chose_are_refused(tmp_path):
+  alone = {'face_prior_prototypes': np.zeros((2, 4, 4, 4), np.float32)}  # nothing but the preview read them
+  release_with(tmp_path / 'alone', statistics=alone)
+  initial_weights.load_given({'face_prior': str(tmp_path / 'alone')})
+  release_with(tmp_path / 'chosen', statistics={**alone, 'face_prior_prototype_voices': np.eye(2, 512)})
+  for load in (storage.load_networks, lambda path: initial_weights.load_given({'face_prior': str(path)})):
+    with pytest.raises(CheckpointError, match='prototype_voices is no longer supported.*: train'):
+      load(tmp_path / 'chosen')
+
+
+def test_training_runs_are_checked_too(tmp_path, monkeypatch):
+  toy_stage.register()
+  loop.train(toy_stage.get_config(num_steps=1), tmp_path, make_batches=toy_stage.make_batches)
+  assert 'mean' in checkpoint.load_stage_result(tmp_path).statistics
+  monkeypatch.setitem(retired.STATISTICS, 'mean', 'train it again')
+  with pytest.raises(CheckpointError, match='statistic mean is no longer supported.*: train it again'):
+    checkpoint.load_stage_result(tmp_path)
+  fields = {'hidden': 4, 'beta0': 1.0, 'per_channel': False}  # as the config.json of an older run
+  entry = {'class': 'SampleAdaptiveWeighting', 'fields': fields}
+  built = network_spec.build('sample_adaptive_weighting', entry, 'run')
+  assert built == models.SampleAdaptiveWeighting(hidden=4)
+
+
+def test_the_shipped_release_names_retired_fields_at_their_defaults_alone():
+  _, info = storage.read_info('demo')
+  named = {
+    (entry['class'], field): value
+    for entry in info['networks'].values()
+    for field, value in entry['fields'].items()
+  }
+  for key, value in retired.FIELDS.items():
+    assert named.get(key, value.accepted) == value.accepted

@@ -1,0 +1,199 @@
+import functools
+import json
+import operator
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import time
+import types
+
+import numpy as np
+import pytest
+
+from seetalk_jax import files
+from seetalk_jax.cli import main
+from seetalk_jax.data import schema, sources
+from seetalk_jax.errors import InputError
+from seetalk_jax.synthetic import corpus, sketch, source
+
+OPTIONS = dict(size=16, shard_size=4, progress=False, world=sketch.SketchWorld)
+
+
+class KilledWorld(sketch.SketchWorld):
+  """Dies at its seventh look."""
+
+  looks = 0
+
+  def draw(self, *args):
+    KilledWorld.looks += 1
+    if KilledWorld.looks == 7:
+      raise KeyboardInterrupt
+    return super().draw(*args)
+
+
+def _bytes(shards):
+  return {path.name: path.read_bytes() for path in shards}
+
+
+@pytest.fixture(scope='module')
+def unbroken(tmp_path_factory):
+  return corpus.render_corpus(tmp_path_factory.mktemp('corpus'), 'faces', 'train', 10, processes=0, **OPTIONS)
+
+
+def test_shards_have_their_names(unbroken):
+  assert [path.name for path in unbroken] == [f'faces-train-0000{i}-of-00003.array_record' for i in range(3)]
+  assert len(sources.RecordSource(unbroken[0].parent, 'faces', 'train')) == 10
+
+
+def test_a_broken_run_goes_on_to_the_same_bytes(unbroken, tmp_path):
+  KilledWorld.looks = 0
+  with pytest.raises(KeyboardInterrupt):
+    corpus.render_corpus(tmp_path, 'faces', 'train', 10, processes=0, **{**OPTIONS, 'world': KilledWorld})
+  assert len(sources.finished_shards(tmp_path, 'faces', 'train')) == 1
+  assert not list(tmp_path.glob(files.UNFINISHED))
+  before = sources.finished_shards(tmp_path, 'faces', 'train')[0].stat().st_mtime_ns
+  shards = corpus.render_corpus(tmp_path, 'faces', 'train', 10, processes=0, **OPTIONS)
+  assert shards[0].stat().st_mtime_ns == before  # not rendered again
+  assert _bytes(shards) == _bytes(unbroken)
+
+
+def test_worker_processes_write_the_same_bytes_and_clean_up(unbroken, tmp_path):
+  dead = subprocess.Popen([sys.executable, '-c', ''])
+  dead.wait()
+  (tmp_path / f'.{unbroken[0].stem}.{dead.pid}-0123abcd.part.array_record').write_bytes(
+    b'left by a killed process'
+  )
+  flags = os.environ.get('XLA_FLAGS')
+  shards = corpus.render_corpus(tmp_path, 'faces', 'train', 10, processes=2, **OPTIONS)
+  assert _bytes(shards) == _bytes(unbroken)
+  assert not list(tmp_path.glob(files.UNFINISHED))
+  assert os.environ.get('XLA_FLAGS') == flags
+
+
+def test_a_workers_fault_reaches_the_caller(tmp_path):
+  # Speakers become letters, which only a worker notices; workers cannot import a class of this file.
+  broken = functools.partial(types.SimpleNamespace, crop_version=1, speaker_ids=operator.mul)
+  with pytest.raises(ValueError, match='invalid literal'):
+    corpus.render_corpus(tmp_path, 'faces', 'train', 4, processes=1, **{**OPTIONS, 'world': broken})
+  assert not list(tmp_path.glob('*.array_record'))
+
+
+def test_looks_of_a_pair_share_later_motions_but_not_the_speaker(unbroken):
+  records = sources.RecordSource(unbroken[0].parent, 'faces', 'train')
+  for i in range(0, 10, 2):
+    a, b = records[i], records[i + 1]
+    assert a.speaker != b.speaker
+    np.testing.assert_array_equal(a.truth.motion[1:], b.truth.motion[1:])
+    assert not np.array_equal(a.truth.motion[1], a.truth.motion[2])
+    assert not np.array_equal(a.audio, b.audio)
+  assert not np.array_equal(records[0].truth.motion[1], records[2].truth.motion[1])
+
+
+@pytest.mark.parametrize('per_speaker', [1, 2, 3])
+def test_speakers_get_their_records(per_speaker):
+  records = source.WorldSource(
+    'faces', 'train', 12, size=16, records_per_speaker=per_speaker, world=sketch.SketchWorld
+  )
+  speakers = [records.speaker_of(i) for i in range(12)]
+  assert all(speakers[i] != speakers[i ^ 1] for i in range(12))
+  assert set(np.bincount(speakers)) == {per_speaker}
+  assert len({records[i].truth.identity.tobytes() for i in range(12)}) == 12
+  later = source.WorldSource('faces', 'train', 12, size=16, first_speaker=12, world=sketch.SketchWorld)
+  assert not set(speakers) & {later.speaker_of(i) for i in range(12)}
+
+
+def test_clips_hold_the_speech_around_their_frames():
+  record = source.WorldSource('clips', 'train', 2, size=16, world=sketch.SketchWorld)[0]
+  assert len(record.frames) == 25 and record.audio.shape == (35 * 640,) and record.audio_lead == 3200
+  np.testing.assert_array_equal(record.truth.speech_motion[5:-5], record.truth.motion)
+  loudness = np.abs(record.audio[3200:-3200].astype(float)).reshape(25, 640).mean(-1)
+  assert np.corrcoef(loudness, record.truth.opening)[0, 1] > 0.99
+
+
+def _faces(**options):
+  options = {'split': 'train', 'num': 6, 'size': 16, **options}
+  return source.WorldSource('faces', **options, world=sketch.SketchWorld)
+
+
+def test_a_record_depends_on_seed_and_index_alone():
+  fourth = schema.encode(_faces()[4])
+  assert schema.encode(_faces(num=100)[4]) == fourth
+  assert schema.encode(_faces(seed=1)[4]) != fourth
+  assert schema.encode(_faces(split='test')[4]) != fourth
+
+
+def test_other_settings_in_the_same_place_are_refused(unbroken):
+  with pytest.raises(InputError, match='another seed'):
+    corpus.render_corpus(unbroken[0].parent, 'faces', 'train', 10, seed=5, processes=0, **OPTIONS)
+
+
+def test_the_command_line(tmp_path, capsys):
+  arguments = ['corpus', str(tmp_path), '--processes', '0', '--sketch', '--quiet']
+  talks = [*arguments, '--kind', 'talks', '--num', '4']
+  assert main.main(talks) == 0
+  assert len(sources.RecordSource(tmp_path, 'talks', 'train')) == 4
+  assert '1 shards' in capsys.readouterr().out
+  assert main.main([*talks, '--json']) == 0
+  assert json.loads(capsys.readouterr().out)['records'] == 4
+  (tmp_path / 'file').touch()
+  mistakes = {
+    'another seed': [*talks, '--seed', '3'],
+    "'x' is not a whole number": [*arguments, '--num', 'x'],
+    "invalid choice: 'nothing'": [*talks, '--kind', 'nothing'],
+    'required: --num': arguments,
+    '3 records of faces': [*arguments, '--kind', 'faces', '--num', '3'],
+    'is a file': ['corpus', str(tmp_path / 'file'), '--num', '2'],
+    'is a file, ': ['corpus', str(tmp_path / 'file' / 'below'), '--num', '2'],
+  }
+  for message, wrong in mistakes.items():
+    assert main.main(wrong) == 2
+    out, err = capsys.readouterr()
+    assert out == '' and err.startswith('error: ') and err.count('\n') == 1 and message in err
+
+
+@pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_worker_processes_and_leaves_finished_shards_only(number, tmp_path):
+  environment = {**os.environ, 'PYTHONPATH': str(pathlib.Path(main.__file__).parents[1])}
+  command = [sys.executable, '-m', 'seetalk_jax', 'corpus', 'out', '--sketch', '--quiet', '--processes', '1']
+  process = subprocess.Popen(
+    [*command, '--num', '100000', '--shard-size', '20000'],
+    cwd=tmp_path,
+    env=environment,
+    stderr=subprocess.PIPE,
+    text=True,
+    preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+  )
+  deadline = time.monotonic() + 120
+  while not list(tmp_path.glob('out/.*.partial')) and process.poll() is None and time.monotonic() < deadline:
+    time.sleep(0.05)
+  process.send_signal(number)
+  _, err = process.communicate(timeout=60)
+  assert process.returncode == 128 + number, err
+  assert 'Traceback' not in err
+  assert not list(tmp_path.glob('out/.*.partial'))
+
+
+def test_the_embedded_world_talks_in_step_with_its_mouth():
+  pytest.importorskip('espeakng_loader')
+  records = source.WorldSource('talks', 'train', 2)
+  for index in range(2):
+    record = records[index]
+    again = source.WorldSource('talks', 'train', 2)[index]
+    assert schema.encode(record) == schema.encode(again)
+    assert record.audio.shape == (200 * 640,) and np.abs(record.audio).max() < 32767
+    loudness = np.sqrt(np.mean(schema.to_waveform(record.audio).reshape(200, 640) ** 2, -1))
+    jaw = record.truth.speech_motion[:, 0]
+    assert np.corrcoef(np.log(loudness + 1e-3), jaw)[0, 1] > 0.4
+
+
+@pytest.mark.slow  # compiles the renderer
+def test_the_embedded_world_draws_what_it_says():
+  pytest.importorskip('espeakng_loader')
+  records = source.WorldSource('faces', 'train', 2, size=64)
+  record = schema.decode(schema.encode(records[0]))
+  assert record.truth.parts.shape == (3, 16, 16) and record.truth.canonical.dtype == np.float16
+  assert record.truth.opening[0] < 0.01
+  assert (record.truth.parts[:, 8, 8] > 0).all() and (record.truth.parts[:, 0, 0] == 0).all()
+  assert np.all((record.landmarks > 0) & (record.landmarks < 1))

@@ -1,0 +1,214 @@
+"""Properties of the rendered head that the corpora rely on."""
+
+import functools
+
+import jax
+import numpy as np
+import pytest
+
+from seetalk_jax.constants import Part
+from seetalk_jax.synthetic import head
+from seetalk_jax.synthetic.head.rig import build_rig, to_head, to_world
+from seetalk_jax.synthetic.parameters import Motion, Speaker
+
+SIZE = 64
+
+
+def _motion(**fields) -> Motion:
+  return Motion(*(np.float32(fields.get(name, 0.0)) for name in Motion._fields))
+
+
+def _speaker(number: int = 5, sex: float = 0.0, age: float = 30.0, head_size: float = 0.0) -> Speaker:
+  return Speaker(speaker_id=number, sex=sex, age=age, head_size=head_size)
+
+
+def _stack(trees):
+  return jax.tree.map(lambda *leaves: np.stack(leaves), *trees)
+
+
+@functools.cache
+def _identity():
+  plain = head.sample_identity(_speaker(), 1)
+  return plain._replace(glasses=np.float32(0), hair_fringe=np.float32(0), hair_part=np.float32(0))
+
+
+def _render(motion: Motion, identity=None, settings=None) -> head.RenderedFrame:
+  trees = (identity or _identity(), motion, settings or head.default_settings())
+  batch = head.render_batch(*(_stack([tree]) for tree in trees), size=SIZE)
+  return jax.tree.map(lambda leaf: np.asarray(leaf[0]), batch)
+
+
+_landmarks = jax.jit(head.landmarks)
+
+
+def _points(motion: Motion, identity=None) -> dict:
+  points = np.asarray(_landmarks(identity or _identity(), motion, head.default_settings()))
+  return dict(zip(head.LANDMARKS, points, strict=True))
+
+
+def _count(frame, part) -> int:
+  return int((frame.parts == part).sum())
+
+
+def test_same_arguments_give_the_same_picture_and_other_looks_another():
+  speaker = _speaker(9, 1.0, 50.0)
+  first, again = head.sample_identity(speaker, 3), head.sample_identity(speaker, 3)
+  np.testing.assert_array_equal(head.identity_to_array(first), head.identity_to_array(again))
+  other = head.sample_identity(speaker, 4)
+  assert first.melanin != other.melanin
+  assert first.nose_width == other.nose_width and first.age == other.age  # shape stays the speaker's
+  np.testing.assert_array_equal(_render(_motion()).image, _render(_motion()).image)
+
+
+def test_identity_round_trip_and_bad_arrays():
+  identity = head.sample_identity(_speaker(), 2)
+  array = head.identity_to_array(_stack([identity, identity]))
+  assert array.shape == (2, head.IDENTITY_DIM)
+  np.testing.assert_array_equal(head.identity_to_array(head.array_to_identity(array)), array)
+  with pytest.raises(ValueError, match='channels'):
+    head.array_to_identity(array[:, :-1])
+
+
+def test_shapes_and_ranges():
+  frame = _render(_motion())
+  assert frame.image.shape == (SIZE, SIZE, 3) and frame.image.dtype == np.float32
+  assert frame.canonical.shape == (SIZE // 4, SIZE // 4, 3)
+  assert frame.parts.dtype == np.uint8
+  assert 0.0 <= frame.image.min() and frame.image.max() <= 1.0
+  assert set(np.unique(frame.parts)) <= {int(p) for p in Part}
+  with pytest.raises(ValueError, match='multiple of 8'):
+    head.render(_identity(), _motion(), head.default_settings(), size=60)
+
+
+def test_mouth_opening_is_zero_at_rest_grows_with_the_jaw_and_obeys_closure():
+  jaw = np.linspace(0.0, 1.0, 6, dtype=np.float32)
+  zero = np.zeros_like(jaw)
+  moving = Motion(*(jaw if name == 'jaw' else zero for name in Motion._fields))
+  opening = np.asarray(head.mouth_opening(_identity(), moving))
+  assert opening[0] == 0.0
+  assert (np.diff(opening) > 0.01).all()
+  closed = head.mouth_opening(_identity(), moving._replace(closure=zero + 1))
+  np.testing.assert_allclose(closed, 0.0, atol=1e-6)
+  assert _count(_render(_motion(jaw=1.0)), Part.MOUTH) > 0
+  assert _count(_render(_motion(jaw=1.0, closure=1.0)), Part.MOUTH) == 0
+  assert _count(_render(_motion()), Part.MOUTH) == 0
+
+
+def test_a_blink_hides_only_its_eye():
+
+  def eye(motion):
+    return _render(motion).parts == Part.EYE
+
+  half = SIZE // 8
+  both = eye(_motion())
+  assert both[:, :half].sum() > 0 and both[:, half:].sum() > 0
+  assert eye(_motion(blink_left=1.0, blink_right=1.0)).sum() == 0
+  left = eye(_motion(blink_left=1.0))  # the subject's left is on the picture's right
+  assert left[:, half:].sum() == 0 and left[:, :half].sum() == both[:, :half].sum()
+
+
+def test_landmarks_frame_the_portrait():
+  points = _points(_motion())
+  eyes = 0.5 * (points['left_eye'] + points['right_eye'])
+  np.testing.assert_allclose(eyes, [0.5, 0.43], atol=1e-3)
+  np.testing.assert_allclose(points['chin'][1] - eyes[1], 1 / 2.6, atol=0.02)
+  assert points['left_eye'][0] > 0.5 > points['right_eye'][0]
+  assert points['forehead_top'][1] < eyes[1] < points['nose_tip'][1] < points['upper_inner_lip'][1]
+  np.testing.assert_allclose(points['upper_inner_lip'], points['lower_inner_lip'], atol=0.004)
+  box = np.asarray(head.lip_box(np.stack(list(points.values()))))
+  for name in ('left_mouth_corner', 'right_mouth_corner', 'upper_inner_lip', 'lower_inner_lip'):
+    assert (box[:2] < points[name]).all() and (points[name] < box[2:]).all()
+
+
+def test_landmarks_lie_on_their_parts():
+  for motion in (_motion(jaw=0.9), _motion(jaw=0.9, yaw=0.3, roll=0.15, shift_x=0.1)):
+    frame, points = _render(motion), _points(motion)
+
+    def near(point, parts=frame.parts):
+      """The labels within half a cell of a point."""
+      x, y = point * parts.shape[0] - 0.5
+      rows, columns = (int(np.floor(y)), int(np.floor(y)) + 1), (int(np.floor(x)), int(np.floor(x)) + 1)
+      return {int(parts[row, column]) for row in rows for column in columns}
+
+    # A turned eye may slip between the rows of so coarse a grid.
+    if float(motion.yaw) == 0.0:
+      assert Part.EYE in near(points['left_eye']) and Part.EYE in near(points['right_eye'])
+    assert Part.SKIN in near(points['nose_tip'])
+    middle = 0.6 * points['upper_inner_lip'] + 0.4 * points['lower_inner_lip']
+    assert Part.MOUTH in near(middle)
+    assert points['lower_inner_lip'][1] - points['upper_inner_lip'][1] > 0.04
+
+
+def test_the_same_skin_has_the_same_coordinate_in_every_pose():
+  # Landmarks follow the material, so the map must read the same coordinate under them.
+  rest = _motion()
+  moved = (_motion(yaw=0.25, pitch=0.1), _motion(roll=0.2, shift_x=0.15, shift_y=-0.1), _motion(jaw=0.6))
+
+  def read(motion, name):
+    place = _points(motion)[name] * (SIZE // 4) - 0.5
+    x, y = place
+    x0, y0 = int(np.floor(x)), int(np.floor(y))
+    fx, fy = x - x0, y - y0
+    c = _render(motion).canonical[y0 : y0 + 2, x0 : x0 + 2]
+    return (c[0, 0] * (1 - fx) + c[0, 1] * fx) * (1 - fy) + (c[1, 0] * (1 - fx) + c[1, 1] * fx) * fy
+
+  for name in ('nose_tip', 'forehead_top'):
+    expected = read(rest, name)
+    for motion in moved:
+      np.testing.assert_allclose(read(motion, name)[:2], expected[:2], atol=0.06)
+  # The chin follows the jaw: its coordinate stays though it has moved by several cells.
+  assert _points(moved[2])['chin'][1] - _points(rest)['chin'][1] > 0.04
+
+
+def test_background_and_torso_stand_still():
+  a, b = _render(_motion()), _render(_motion(yaw=0.3, jaw=0.5))
+  still = (a.parts == Part.BACKGROUND) & (b.parts == Part.BACKGROUND)
+  assert still.sum() > 20
+  np.testing.assert_allclose(a.canonical[still], b.canonical[still], atol=1e-5)
+  body = (a.parts == Part.BODY) & (b.parts == Part.BODY)
+  assert body.sum() > 10
+  np.testing.assert_allclose(a.canonical[body], b.canonical[body], atol=0.03)
+
+
+def test_head_pose_is_rigid():
+  rig = build_rig(_identity(), _motion(yaw=0.3, pitch=0.2, roll=0.25, shift_x=0.1))
+  rotation = np.array(rig.rotation)
+  np.testing.assert_allclose(rotation @ rotation.T, np.eye(3), atol=1e-5)
+  np.testing.assert_allclose(to_head(rig, *to_world(rig, 0.3, 0.4, 0.5)), (0.3, 0.4, 0.5), atol=1e-5)
+
+
+def test_mirrored_motion_mirrors_the_labels():
+  one = _motion(yaw=0.3, roll=0.1, gaze_yaw=0.2, blink_left=1.0, shift_x=0.1, jaw=0.4)
+  other = _motion(yaw=-0.3, roll=-0.1, gaze_yaw=-0.2, blink_right=1.0, shift_x=-0.1, jaw=0.4)
+  a, b = _render(one), _render(other)
+  # Cells are centred between pixels but labelled by one of them, so outlines may differ by a cell.
+  assert (a.parts == b.parts[:, ::-1]).mean() > 0.88
+  mirrored = b.canonical[:, ::-1] * np.array([-1.0, 1.0, 1.0])
+  assert np.median(np.abs(a.canonical - mirrored)) < 0.02
+
+
+@pytest.mark.slow  # compiles the renderer once more
+def test_vmap_equals_single_frames():
+  identities = (_identity(), head.sample_identity(_speaker(8, 1.0, 70.0), 2))
+  motions = (_motion(jaw=0.5), _motion(yaw=0.2))
+  settings = (head.default_settings(), head.sample_settings(4))
+  mapped = jax.jit(jax.vmap(functools.partial(head.render, size=SIZE)))
+  batch = mapped(_stack(identities), _stack(motions), _stack(settings))
+  for k, trees in enumerate(zip(motions, identities, settings, strict=True)):
+    single = _render(*trees)
+    assert np.abs(np.asarray(batch.image[k]) - single.image).mean() < 2e-3
+    assert (np.asarray(batch.parts[k]) == single.parts).mean() > 0.98
+
+
+def test_sex_age_and_head_size_show():
+  man, woman = (head.sample_identity(_speaker(3, sex), 0) for sex in (1.0, 0.0))
+  assert man.masculinity - woman.masculinity > 1.0 and man.jaw_width > woman.jaw_width
+  old, young = (head.sample_identity(_speaker(3, 0.0, age), 0) for age in (75.0, 20.0))
+  assert old.hair_grey > young.hair_grey and old.lip_fullness < young.lip_fullness
+  large, small = (head.sample_identity(_speaker(3, 0.0, 30.0, size), 0) for size in (2.0, -2.0))
+
+  def width(i):
+    return np.ptp([_points(_motion(), i)[n][0] for n in ('left_eye', 'right_eye')])
+
+  assert width(large) != width(small) and large.face_width > small.face_width
+  assert large.shoulders < small.shoulders
