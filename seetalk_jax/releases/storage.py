@@ -24,7 +24,7 @@ PyTree = Any
 FORMAT = 'seetalk-jax release'
 FORMAT_VERSION = 1
 STATISTICS_FILE = 'statistics.safetensors'
-DEMO_FOLDER = pathlib.Path(__file__).parent / 'weights' / 'demo'
+DEMO_FOLDER = pathlib.Path(__file__).resolve().parents[1] / 'weights' / 'demo'
 DEFAULT_LICENCE = 'Apache-2.0'
 
 _DTYPES = ('float16', 'float32')
