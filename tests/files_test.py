@@ -2,7 +2,6 @@
 
 import os
 import pathlib
-import signal
 import stat
 import subprocess
 import sys
@@ -25,7 +24,9 @@ def start(code, *arguments):
       *map(str, arguments),
     ],
     env={**os.environ, 'PYTHONPATH': str(ROOT)},
+    stdin=subprocess.PIPE,
     stdout=subprocess.PIPE,
+    stderr=subprocess.DEVNULL,
     text=True,
   )
 
@@ -102,7 +103,8 @@ def test_leftovers_of_killed_writers_are_removed(tmp_path):
 with files.replacing(sys.argv[1]) as part:
   part.write_bytes(b'half')
   print('written', flush=True)
-  time.sleep(60)
+  sys.stdin.readline()
+  raise RuntimeError
 """
   killed, running = start(code, path), start(code, path)
   try:
@@ -116,8 +118,8 @@ with files.replacing(sys.argv[1]) as part:
     files.remove_leftovers(path)
     left = names(tmp_path)
     assert len(left) == 2 and any(f'.{running.pid}-' in name for name in left)
-    running.send_signal(signal.SIGINT)  # ends as an exception does
-    running.wait()
+    running.communicate()  # closes its input
+    assert running.returncode == 1
     assert names(tmp_path) == ['.faces.notes.part.array_record']
   finally:
     killed.kill()
