@@ -8,6 +8,7 @@ from typing import Any
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from seetalk_jax.models.blocks import MLP, conv, dense, partitioned
 
@@ -22,7 +23,7 @@ CONTROLS = (*TRACKS, *LABELS, *CODES)
 _SCALES = {'pose': 0.3, 'blink': 0.3}  # so that all are about 1
 
 
-def style_code(x0: jax.Array, valid: jax.Array | None = None) -> jax.Array:
+def style_code(x0: jax.Array | np.ndarray, valid: jax.Array | None = None) -> jax.Array:
   """Somebody's style from a track of theirs: `[b, n, d]` standardised motion to `[b, 3 d]` (our reading).
 
   Mean, spread and root mean square velocity of every channel over time: how the face rests, how far it goes and
