@@ -81,7 +81,7 @@ def sample(
   rows = jax.tree.map(lambda a: jnp.asarray(a, jnp.int32 if a.dtype == np.int32 else jnp.float32), table)
   kept = jnp.zeros((keep, *noise.shape), noise.dtype) if keep else None
   (x0, _, kept), _ = jax.lax.scan(call, (noise, jnp.zeros_like(noise), kept), rows)
-  return (x0, kept) if keep else x0
+  return (x0, kept) if keep else x0  # pyright: ignore[reportReturnType]
 
 
 def _coefficients(schedule: Schedule, times: np.ndarray, sampler: str) -> dict[str, np.ndarray]:

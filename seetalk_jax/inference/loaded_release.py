@@ -80,8 +80,8 @@ class Loaded:
 
   def sampling(self, defaults: Mapping[str, float], **chosen: float | None) -> dict[str, float]:
     """`defaults` unless the release says otherwise, and `chosen` before either unless None."""
-    chosen = {name: value for name, value in chosen.items() if value is not None}
-    return {**defaults, **self.networks.info.get('sampling', {}), **chosen}
+    explicit = {name: value for name, value in chosen.items() if value is not None}
+    return {**defaults, **self.networks.info.get('sampling', {}), **explicit}
 
   @contextlib.contextmanager
   def computing(self) -> Iterator[None]:
@@ -163,7 +163,7 @@ def find_device(device: str | jax.Device | None) -> jax.Device:
 
 def use_compilation_cache(folder: str | os.PathLike | None = None) -> None:
   """Keeps compiled programs between processes; a folder that JAX was given before (environment too) stays."""
-  if jax.config.jax_compilation_cache_dir:
+  if jax.config.jax_compilation_cache_dir:  # pyright: ignore[reportAttributeAccessIssue]
     return
   if folder is None:
     folder = files.cache_dir() / 'xla'

@@ -301,7 +301,7 @@ class SeeTalk:
     Returns:
       uint8 `[num, h, w, 3]`; number i is the one that `pipe(speech, face=i)` animates.
     """
-    return self.speech_to_portrait(
+    return self.speech_to_portrait(  # pyright: ignore[reportReturnType]
       speech,
       num,
       seed,

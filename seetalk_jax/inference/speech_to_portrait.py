@@ -81,7 +81,7 @@ class SpeechToPortrait:
     self._loaded = loaded
     self._programs: dict[_Options, Program] = {}
     encoder = loaded.networks.modules.get('speech_encoder')
-    self._pool = jax.jit(lambda params, *args: encoder.apply({'params': params}, *args, method='pool'))
+    self._pool = jax.jit(lambda params, *args: encoder.apply({'params': params}, *args, method='pool'))  # pyright: ignore[reportOptionalMemberAccess]
 
   @classmethod
   def load(
@@ -193,7 +193,7 @@ class SpeechToPortrait:
     tokens, _ = encode_long(encoder, self._loaded.params['speech_encoder'], waveform)
     return tokens
 
-  def voice(self, tokens: jax.Array) -> Voice:
+  def voice(self, tokens: jax.Array | np.ndarray) -> Voice:
     """The voice in tokens `[1, t, d]`: the mean vector of windows, and the window that is closest to it."""
     tokens = np.asarray(tokens[0])
     length = len(tokens)
@@ -250,7 +250,7 @@ class SpeechToPortrait:
         return blocks.to_uint8(samples.image), jax.tree.map(blocks.to_uint8, samples.previews)
 
       encoder = modules['speech_encoder']
-      voice = Voice(
+      voice = (
         jax.ShapeDtypeStruct((1, encoder.embedding_dim), jnp.float32),
         jax.ShapeDtypeStruct((1, VOICE_TOKENS, encoder.token_dim), jnp.float32),
         jax.ShapeDtypeStruct((1, VOICE_TOKENS), bool),

@@ -23,7 +23,7 @@ from seetalk_jax import files
 from seetalk_jax.errors import InputError
 from seetalk_jax.media import image, segments, video
 
-Plan = Mapping[str, str | int | float | bool | None]
+Plan = Mapping[str, Any]  # JSON values
 
 _JOB, _DECIDED, _LOCK = 'job.json', 'decided.npz', 'lock'
 _OURS = re.compile(r'job\.json|decided\.npz|lock|segment-\d{5}\.mp4')

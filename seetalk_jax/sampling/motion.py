@@ -49,7 +49,7 @@ def sample_motion(
   *,
   num_steps: int = 20,
   guidance_scale: float = 1.0,
-  controls: Mapping[str, jax.Array] | None = None,
+  controls: Mapping[str, jax.Array | np.ndarray] | None = None,
   control_scales: Mapping[str, float] | None = None,
   window: int = WINDOW_FRAMES,
   overlap: int = OVERLAP,

@@ -85,12 +85,13 @@ class PerceptualTower(nn.Module):
     if not self.calibrated:
       weights = _VGG19_WEIGHTS if self.architecture == 'vgg19' else (1.0,) * len(self.taps)
       differences = [jnp.mean(jnp.abs(a - b), axis=(1, 2, 3)) for a, b in pairs]
-      return sum(weight * difference for weight, difference in zip(weights, differences, strict=True))
+      weighted = (weight * difference for weight, difference in zip(weights, differences, strict=True))
+      return sum(weighted)  # pyright: ignore[reportReturnType]
     total = 0.0
     for level, (a, b) in zip(self.levels, pairs, strict=True):
       squares = jnp.square(_unit_channels(a) - _unit_channels(b))
       total += jnp.mean(squares @ jnp.asarray(level, jnp.float32), axis=(1, 2))
-    return total
+    return total  # pyright: ignore[reportReturnType]
 
   def features(self, image: jax.Array) -> list[jax.Array]:
     """Maps float32 `[b, h', w', c]` after each tapped ReLU, finest first, of `[b, h, w, 3]` in [-1, 1]."""

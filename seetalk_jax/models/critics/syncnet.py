@@ -61,7 +61,7 @@ class SyncNet(nn.Module):
       raise ValueError(f"norm must be 'group' or 'none', got {self.norm!r}")
     if not len(self.audio_channels) == len(self.face_channels) == 6:
       raise ValueError(f'six convolutions a tower, got {self.audio_channels} and {self.face_channels}')
-    shared = dict(
+    shared: dict[str, Any] = dict(
       hidden=self.hidden,
       features=self.embedding_dim,
       norm=self.norm,
@@ -171,7 +171,7 @@ class FaceTower(_Tower):
     x = jnp.moveaxis(frames, 1, 3).reshape(b, h, w, t * c).astype(self.dtype)
     x = nn.max_pool(self.layer(x, 0, (7, 7), strides=2), (3, 3), (2, 2))
     x = self.layer(x, 1, (5, 5), strides=2, padding=1)
-    x = nn.max_pool(x, (3, 3), (2, 2), [(1, 1), (1, 1)])
+    x = nn.max_pool(x, (3, 3), (2, 2), [(1, 1), (1, 1)])  # pyright: ignore[reportArgumentType]
     for i in (2, 3, 4):
       x = self.layer(x, i, (3, 3), padding=1)
     x = nn.max_pool(x, (3, 3), (2, 2))

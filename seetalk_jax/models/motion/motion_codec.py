@@ -198,7 +198,7 @@ class PlainDecoder(nn.Module):
 
 
 def blend_painted(
-  warped: Warped, painted: jax.Array, mask_logits: jax.Array, weight: float = 1.0
+  warped: Warped, painted: jax.Array, mask_logits: jax.Array, weight: jax.Array | float = 1.0
 ) -> tuple[jax.Array, jax.Array]:
   """Warped portrait where it can be trusted, `painted` elsewhere; copying well costs the network nothing.
 

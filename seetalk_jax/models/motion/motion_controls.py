@@ -8,6 +8,7 @@ from typing import Any
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from seetalk_jax.constants import CONTROL_TRACKS, EMOTIONS
 from seetalk_jax.models.nn.blocks import MLP, conv, dense, partitioned
@@ -16,7 +17,7 @@ _LABELS = {'emotion': EMOTIONS}
 _SCALES = {'pose': 0.3, 'blink': 0.3}  # so that all are about 1
 
 
-def style_code(x0: jax.Array, valid: jax.Array | None = None) -> jax.Array:
+def style_code(x0: jax.Array | np.ndarray, valid: jax.Array | None = None) -> jax.Array:
   """Somebody's style from a track of theirs: `[b, n, d]` standardised motion to `[b, 3 d]` (our reading).
 
   Mean, spread and root mean square velocity of every channel over time: how the face rests, how far it goes and

@@ -28,8 +28,8 @@ def mouth_place(flow: jax.Array) -> jax.Array:
 
 def boxes_around(place: jax.Array, half: tuple[float, float]) -> jax.Array:
   """`place [b, 2]` (x, y) and half sizes to boxes `[b, 4]`: left, top, right, bottom."""
-  half = jnp.asarray(half)
-  return jnp.concatenate([place - half, place + half], axis=-1)
+  reach = jnp.asarray(half)
+  return jnp.concatenate([place - reach, place + reach], axis=-1)
 
 
 def crop_boxes(image: jax.Array, boxes: jax.Array, size: tuple[int, int]) -> jax.Array:

@@ -40,7 +40,7 @@ def _sampled(image, positions):
   out = sum(
     weight.astype(image.dtype) * _look_up(flat, index) for weight, index in zip(weights, corners, strict=True)
   )
-  return out.reshape(*positions.shape[:-1], image.shape[-1])
+  return out.reshape(*positions.shape[:-1], image.shape[-1])  # pyright: ignore[reportAttributeAccessIssue]
 
 
 def _corners(shape, positions):
@@ -162,7 +162,7 @@ def resize_flow(flow: jax.Array, size: tuple[int, int]) -> jax.Array:
   return resize_image(flow, size)
 
 
-def upsample_bilinear(x: jax.Array, size: tuple[int, int]) -> jax.Array:
+def upsample_bilinear(x: jax.Array, size: tuple[int, ...]) -> jax.Array:
   """`[b, m, n, c]` to `[b, *size, c]` with pixel centres aligned and the border clamped."""
   if x.shape[1:3] == tuple(size):
     return x

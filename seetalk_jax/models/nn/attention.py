@@ -165,11 +165,13 @@ class TransformerBlock(nn.Module):
   ) -> jax.Array:
     """`mask` and `context_mask` broadcast to `[b, heads, t, t]` and `[b, heads, t, s]`, True = may look."""
     types = dict(dtype=self.dtype, param_dtype=self.param_dtype)
-    heads = dict(num_heads=self.num_heads, head_dim=self.head_dim, qkv_bias=self.qkv_bias, **types)
+    heads: dict[str, Any] = dict(
+      num_heads=self.num_heads, head_dim=self.head_dim, qkv_bias=self.qkv_bias, **types
+    )
 
     if self.adaptive:
       modulation = dense(6 * x.shape[-1], 'modulation', axes=('embed', 'mlp'), zero_init=True, **types)
-      parts = jnp.split(modulation(jax.nn.silu(condition))[:, None, :], 6, axis=-1)
+      parts = jnp.split(modulation(jax.nn.silu(condition))[:, None, :], 6, axis=-1)  # pyright: ignore[reportArgumentType]
     else:
       parts = None
 

@@ -23,7 +23,7 @@ def platform() -> str:
   if (planned := getattr(jax.sharding.get_abstract_mesh(), 'abstract_device', None)) is not None:
     if getattr(planned, 'platform', None):
       return planned.platform
-  device = jax.config.jax_default_device
+  device = jax.config.jax_default_device  # pyright: ignore[reportAttributeAccessIssue]
   if device is None:
     return jax.default_backend()
   return device if isinstance(device, str) else device.platform
@@ -188,4 +188,4 @@ def _splash(query, key, value, valid, *, scale, interpret):
   out = jax.vmap(lambda q, k, v, ids: kernel(q, k, v, kernels.SegmentIds(q=ones, kv=ids)))(
     query, key, value, segments
   )
-  return jnp.moveaxis(out, 1, 2)[:, :t, :, :width]
+  return jnp.moveaxis(out, 1, 2)[:, :t, :, :width]  # pyright: ignore[reportArgumentType]

@@ -46,7 +46,7 @@ def _checked(axes: tuple[str | None, ...]) -> tuple[str | None, ...]:
 
 def partitioned(init: Initializer, axes: tuple[str | None, ...]) -> Initializer:
   """`init` with logical axis names attached; every name must be in `LOGICAL_AXES`."""
-  return nn.with_logical_partitioning(init, _checked(axes))
+  return nn.with_logical_partitioning(init, _checked(axes))  # pyright: ignore[reportReturnType]
 
 
 def dense(
@@ -246,21 +246,21 @@ class ResBlock(nn.Module):
     if self.conditioning not in ('none', 'add', 'film'):
       raise ValueError(f"conditioning must be 'none', 'add' or 'film', got {self.conditioning!r}")
     types = dict(dtype=self.dtype, param_dtype=self.param_dtype)
-    norm = dict(groups=self.groups, least=self.least, epsilon=self.epsilon, **types)
+    norm: dict[str, Any] = dict(groups=self.groups, least=self.least, epsilon=self.epsilon, **types)
     residual = x
     x = jax.nn.silu(group_norm(x.shape[-1], 'norm1', **norm)(x))
     x = conv(self.features, self.kernel, 'conv1', **types)(x)
     scale = shift = None
     if self.conditioning != 'none':
       width = self.features * (2 if self.conditioning == 'film' else 1)
-      embedded = dense(width, 'time_emb_proj', axes=('embed', 'conv_out'), **types)(jax.nn.silu(condition))
+      embedded = dense(width, 'time_emb_proj', axes=('embed', 'conv_out'), **types)(jax.nn.silu(condition))  # pyright: ignore[reportArgumentType]
       embedded = embedded[:, None, None, :]
       if self.conditioning == 'add':
         x = x + embedded
       else:
         scale, shift = jnp.split(embedded, 2, axis=-1)
     x = group_norm(self.features, 'norm2', **norm)(x)
-    if scale is not None:
+    if scale is not None and shift is not None:
       x = x * (1 + scale) + shift
     x = jax.nn.silu(x)
     x = conv(self.features, self.kernel, 'conv2', zero_init=self.zero_init, **types)(x)
@@ -289,7 +289,7 @@ def upsample_nearest(x: jax.Array, factor: int = 2) -> jax.Array:
   return einops.repeat(x, '... h w c -> ... (h fh) (w fw) c', fh=factor, fw=factor)
 
 
-def resize_nearest(x: jax.Array, size: tuple[int, int]) -> jax.Array:
+def resize_nearest(x: jax.Array, size: tuple[int, ...]) -> jax.Array:
   """`[b, h, w, c]` to `[b, *size, c]`: pixel i shows pixel floor(i * h / size) of the source (as PyTorch)."""
   height, width = x.shape[1:3]
   if size == (2 * height, 2 * width):
@@ -298,7 +298,7 @@ def resize_nearest(x: jax.Array, size: tuple[int, int]) -> jax.Array:
   return x[:, rows][:, :, columns]
 
 
-def resize_image(image: jax.Array, size: int | tuple[int, int]) -> jax.Array:
+def resize_image(image: jax.Array, size: int | tuple[int, ...]) -> jax.Array:
   """Resizes `[..., h, w, c]` floats to `size` (one number: square); area mean down, bilinear up."""
   height, width = (size, size) if isinstance(size, int) else size
   *_, h, w, _ = image.shape
@@ -324,8 +324,8 @@ def to_uint8(image: jax.Array) -> jax.Array:
 
 def picture_grid(rows: Sequence[jax.Array]) -> np.ndarray:
   """Rows of pictures, each `[n, h, w, 3]` in [-1, 1], as one uint8 picture `[rows * h, n * w, 3]`."""
-  rows = [einops.rearrange(np.asarray(to_uint8(jnp.asarray(row))), 'n h w c -> h (n w) c') for row in rows]
-  return np.concatenate(rows, axis=0)
+  wide = [einops.rearrange(np.asarray(to_uint8(jnp.asarray(row))), 'n h w c -> h (n w) c') for row in rows]
+  return np.concatenate(wide, axis=0)
 
 
 def unit(x: jax.Array, epsilon: float = 1e-6) -> jax.Array:

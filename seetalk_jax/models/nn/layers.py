@@ -15,7 +15,8 @@ REMAT_POLICIES = ('nothing', 'dots', 'all')
 
 def _options(remat: bool | str) -> dict[str, Any] | None:
   """What `jax.checkpoint` and `nn.remat` are told; None: nothing is computed anew."""
-  name = {True: 'all', False: 'nothing'}.get(remat, remat)
+  names: dict[bool | str, bool | str] = {True: 'all', False: 'nothing'}
+  name = names.get(remat, remat)
   if name not in REMAT_POLICIES:
     raise ValueError(f'remat must be one of {REMAT_POLICIES}, True or False, got {remat!r}')
   kept = {'dots': jax.checkpoint_policies.dots_with_no_batch_dims_saveable, 'all': None}
@@ -58,7 +59,7 @@ def scan_layers(
   params = nn.unbox(parent.variables['params'])
   stacked = jax.tree.map(lambda *leaves: jnp.stack(leaves), *(params[name] for name in names))
 
-  def body(x, own):
+  def body(x, own) -> tuple[Any, Any]:
     x = layer.apply({'params': own}, x, *args)
     return x, x
 

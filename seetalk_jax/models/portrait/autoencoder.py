@@ -76,7 +76,7 @@ class AutoencoderKL(nn.Module):
 
   def setup(self):
     types = dict(dtype=self.dtype, param_dtype=self.param_dtype)
-    shared = dict(
+    shared: dict[str, Any] = dict(
       patch_size=self.patch_size,
       mid_blocks=self.mid_blocks,
       mid_attention=self.mid_attention,

@@ -58,17 +58,17 @@ class FacePrior:
       directions, `[k]` or `[b, k]`.
     """
     if self.voice is None:
-      return None, self.variances
-    along = (embedding - self.voice_mean) @ self.voice.T * heard[:, None]
-    variances = jnp.where(heard[:, None], self.voice_variances, self.variances)
-    return jnp.tensordot(along, self.directions, axes=1), variances
+      return None, self.variances  # pyright: ignore[reportReturnType]
+    along = (embedding - self.voice_mean) @ self.voice.T * heard[:, None]  # pyright: ignore[reportOperatorIssue]
+    variances = jnp.where(heard[:, None], self.voice_variances, self.variances)  # pyright: ignore[reportArgumentType]
+    return jnp.tensordot(along, self.directions, axes=1), variances  # pyright: ignore[reportArgumentType]
 
   def split_noise(self, noise: jax.Array) -> tuple[jax.Array, jax.Array]:
     """Starting noise `[b, h, w, c]` as (what is the voice's to say, the rest), which sum to it."""
     if self.told is None:
       return jnp.zeros_like(noise), noise
     along = jnp.einsum('bhwc,khwc->bk', noise, self.directions)
-    voiced = jnp.tensordot((along @ self.told.T) @ self.told, self.directions, axes=1)
+    voiced = jnp.tensordot((along @ self.told.T) @ self.told, self.directions, axes=1)  # pyright: ignore[reportArgumentType]
     return voiced, noise - voiced
 
   def pooled(self) -> jax.Array:

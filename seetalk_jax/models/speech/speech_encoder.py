@@ -294,8 +294,8 @@ class WaveformBody(nn.Module):
     weights = jax.nn.softmax(self.param('layer_mix', init, (len(states),), self.param_dtype))
     norm = layer_norm('mix_norm', use_affine=False, **types)
     mixed = sum(weight.astype(x.dtype) * norm(x) for weight, x in zip(weights, states, strict=True))
-    b, t, d = mixed.shape
-    return mixed.reshape(b, t // 2, 2 * d)
+    b, t, d = mixed.shape  # pyright: ignore[reportAttributeAccessIssue]
+    return mixed.reshape(b, t // 2, 2 * d)  # pyright: ignore[reportAttributeAccessIssue]
 
 
 def encode_long(
@@ -324,13 +324,13 @@ def encode_long(
   window = step + 2 * context
   variables = {'params': params}
 
-  def chunk(start: int, length: int) -> tuple[jax.Array, jax.Array]:
+  def chunk(start: int, length: int) -> tuple[np.ndarray, np.ndarray]:
     piece = waveform[start * SAMPLES_PER_FRAME : (start + length) * SAMPLES_PER_FRAME]
     padded = np.zeros((1, window * SAMPLES_PER_FRAME), np.float32)
     padded[0, : piece.shape[0]] = piece
     return padded, np.array([piece.shape[0]], np.int32)
 
-  energy, sums = jax.jit(energy_sums), _compiled(encoder, 'sums')
+  energy, sums = jax.jit(energy_sums), _compiled(encoder, 'sums')  # pyright: ignore[reportArgumentType]
   starts = range(0, num_tokens, step)
   totals = sum(np.asarray(energy(*chunk(start, step))) for start in starts)
   level = loud_level(jnp.asarray(totals))
@@ -341,7 +341,7 @@ def encode_long(
     counted = (place >= start) & (place < min(start + step, num_tokens))
     bands = bands + np.asarray(sums(variables, *chunk(first, window), level, counted[None]))
   normaliser = encoder.finish_normaliser(level, jnp.asarray(bands))
-  encode = _compiled(encoder, 'encode')
+  encode = _compiled(encoder, 'encode')  # pyright: ignore[reportArgumentType]
   pieces = []
   for start in starts:
     first = max(0, start - context)

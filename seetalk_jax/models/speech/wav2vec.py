@@ -95,7 +95,7 @@ class Wav2Vec2(nn.Module):
       )
       bias = table(x.shape[1])
     states, names = [x], [f'layers_{i}' for i in range(self.num_layers)]
-    fields = dict(
+    fields: dict[str, Any] = dict(
       num_heads=self.num_heads, feed_forward_width=self.feed_forward_width, pre_norm=self.pre_norm, **types
     )
     if self.scan and not self.is_initializing():
