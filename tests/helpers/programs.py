@@ -3,6 +3,10 @@
 import functools
 
 import jax
+import tiny_release
+from flax import linen as nn
+
+from seetalk_jax import described
 
 
 def apply(module, variables, *args, method=None, **options):
@@ -13,3 +17,15 @@ def apply(module, variables, *args, method=None, **options):
 @functools.partial(jax.jit, static_argnums=0, static_argnames=('method', 'mutable', 'train'))
 def _apply(module, variables, *args, method, **options):
   return module.apply(variables, *args, method=method, **options)
+
+
+def random_params(module, *args, seed=0, **options):
+  """Parameters where those of a fresh network do not matter: `init` takes as long to compile as the network itself.
+
+  Args:
+    *args, **options: example inputs of `module.init`; only shapes matter.
+  """
+  init = functools.partial(module.init, **options)
+  shapes = described.flatten(nn.unbox(jax.eval_shape(init, jax.random.key(0), *args))['params'])
+  arrays = tiny_release.random_arrays({path: leaf.shape for path, leaf in shapes.items()}, seed)
+  return described.unflatten(arrays)
