@@ -3,10 +3,10 @@
 import functools
 
 import jax
-import tiny_release
 from flax import linen as nn
 
 from seetalk_jax import described
+from seetalk_jax.testing import tiny_release
 
 
 def apply(module, variables, *args, method=None, **options):
