@@ -4,8 +4,8 @@ import functools
 
 import jax
 from flax import linen as nn
+from flax import traverse_util
 
-from seetalk_jax import described
 from seetalk_jax.testing import tiny_release
 
 
@@ -26,6 +26,8 @@ def random_params(module, *args, seed=0, **options):
     *args, **options: example inputs of `module.init`; only shapes matter.
   """
   init = functools.partial(module.init, **options)
-  shapes = described.flatten(nn.unbox(jax.eval_shape(init, jax.random.key(0), *args))['params'])
+  shapes = traverse_util.flatten_dict(
+    nn.unbox(jax.eval_shape(init, jax.random.key(0), *args))['params'], sep='/'
+  )
   arrays = tiny_release.random_arrays({path: leaf.shape for path, leaf in shapes.items()}, seed)
-  return described.unflatten(arrays)
+  return traverse_util.unflatten_dict(arrays, sep='/')
