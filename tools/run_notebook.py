@@ -1,4 +1,7 @@
-"""Runs a notebook from top to bottom in a fresh kernel and fails where a cell fails: `python -m ... NOTEBOOK`."""
+"""Notebook runner: every cell in a fresh kernel; fails where a cell fails.
+
+python tools/run_notebook.py NOTEBOOK...
+"""
 
 from __future__ import annotations
 
@@ -21,7 +24,7 @@ def main(arguments: list[str] | None = None) -> int:
 
   paths = sys.argv[1:] if arguments is None else arguments
   if not paths:
-    print('usage: python -m tools.run_notebook NOTEBOOK...', file=sys.stderr)
+    print('usage: python tools/run_notebook.py NOTEBOOK...', file=sys.stderr)
     return 2
   for path in map(pathlib.Path, paths):
     notebook = nbformat.read(path, as_version=4)

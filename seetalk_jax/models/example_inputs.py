@@ -94,14 +94,15 @@ def _warped(others: Mapping[str, Any], side: int) -> Any:
 
   fine, coarse, _ = _field(others, 'motion_codec', 'appearance_widths', (48, 96, 128))
   quarter, eighth = side // 4, side // 8
-  return Warped(
-    image=_array(1, side, side, 3),
-    features={4: _array(1, quarter, quarter, fine), 8: _array(1, eighth, eighth, coarse)},
-    flow=_array(1, quarter, quarter, 2),
-    occlusion=_array(1, quarter, quarter, 1),
-    coarse_flow=_array(1, quarter, quarter, 2),
-    occlusion_logits=_array(1, quarter, quarter, 1),
-  )
+  shapes: dict[str, Any] = {
+    'image': _array(1, side, side, 3),
+    'features': {4: _array(1, quarter, quarter, fine), 8: _array(1, eighth, eighth, coarse)},
+    'flow': _array(1, quarter, quarter, 2),
+    'occlusion': _array(1, quarter, quarter, 1),
+    'coarse_flow': _array(1, quarter, quarter, 2),
+    'occlusion_logits': _array(1, quarter, quarter, 1),
+  }
+  return Warped(**shapes)
 
 
 def _array(*shape: int) -> jax.ShapeDtypeStruct:

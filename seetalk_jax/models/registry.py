@@ -78,10 +78,12 @@ def _parse_fields(name: str, size: str, text: str) -> dict[str, Any]:
   """'field=value, ...' as a dict."""
   try:
     call = ast.parse(f'dict({text.strip()})', mode='eval').body
-    changes = {keyword.arg: ast.literal_eval(keyword.value) for keyword in call.keywords}
-    if call.args or None in changes:
+    if not isinstance(call, ast.Call):
+      raise ValueError('only field=value')
+    changes = {str(keyword.arg): ast.literal_eval(keyword.value) for keyword in call.keywords}
+    if call.args or any(keyword.arg is None for keyword in call.keywords):
       raise ValueError('only field=value')
   except (SyntaxError, ValueError, AttributeError) as e:
     spec = f'{size},{text}'
-    raise ConfigError(f"model spec {spec!r} of {name} does not read: write 'SIZE, field=value, ...'") from e
+    raise ConfigError(f"model spec {spec!r} of {name} cannot be parsed: write 'SIZE, field=value, ...'") from e
   return changes

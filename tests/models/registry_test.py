@@ -18,8 +18,8 @@ def test_networks_by_size_and_field():
   for spec, message in [
     ('huge', "size 'huge'"),
     ('tiny, breadth=2', "field 'breadth'"),
-    ('tiny, width', 'does not read'),
-    ('tiny, width=open("x")', 'does not read'),
+    ('tiny, width', 'cannot be parsed'),
+    ('tiny, width=open("x")', 'cannot be parsed'),
   ]:
     with pytest.raises(ConfigError, match=message):
       registry.make('toy_net', spec)
