@@ -4,6 +4,7 @@ import ast
 import dataclasses
 import importlib
 import json
+import os
 import pathlib
 import subprocess
 import sys
@@ -135,6 +136,20 @@ def test_overrides_change_what_all_gives(all_trained, stage, overrides, name, pl
   else:
     ours = f'--config.init.{name}={all_trained[0]}'
     assert not any(part.startswith(ours) for part in command)
+
+
+def test_asking_what_stages_use_starts_no_device():
+  # The process that starts the stages one after another must not hold a device's memory.
+  code = """
+from seetalk_jax.training import all_stages, config_files
+from seetalk_jax.stages import base
+for stage in base.STAGES:
+  base.uses(config_files.load(f'configs/{stage}.py', 'demo'))
+"""
+  environment = {**os.environ, 'JAX_PLATFORMS': 'none', 'PYTHONPATH': str(ROOT)}  # any device is an error
+  command = [sys.executable, '-c', code]
+  out = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=environment)
+  assert out.returncode == 0, out.stderr
 
 
 def train(*arguments):
