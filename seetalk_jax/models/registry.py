@@ -85,5 +85,7 @@ def _parse_fields(name: str, size: str, text: str) -> dict[str, Any]:
       raise ValueError('only field=value')
   except (SyntaxError, ValueError, AttributeError) as e:
     spec = f'{size},{text}'
-    raise ConfigError(f"model spec {spec!r} of {name} cannot be parsed: write 'SIZE, field=value, ...'") from e
+    raise ConfigError(
+      f"model spec {spec!r} of {name} cannot be parsed: write 'SIZE, field=value, ...'"
+    ) from e
   return changes

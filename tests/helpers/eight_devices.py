@@ -1,6 +1,6 @@
-"""Losses of a stage's step on a mesh as one line of JSON, its gradients as a file; a program, for sharding_test.
+"""Losses of a stage's step on meshes as lines of JSON, its gradients as files; a program, for sharding_test.
 
-python tests/helpers/eight_devices.py NUM_DEVICES DATA,FSDP,TENSOR STAGE GRADIENTS.npz
+python tests/helpers/eight_devices.py STAGE FOLDER DATA,FSDP,TENSOR ... writes FOLDER/DATA,FSDP,TENSOR.npz
 """
 
 import json
@@ -8,11 +8,8 @@ import os
 import pathlib
 import sys
 
-NUM_DEVICES, MESH, STAGE = int(sys.argv[1]), [int(n) for n in sys.argv[2].split(',')], sys.argv[3]
-GRADIENTS = sys.argv[4]
-os.environ['XLA_FLAGS'] = (
-  f'{os.environ.get("XLA_FLAGS", "")} --xla_force_host_platform_device_count={NUM_DEVICES}'
-)
+STAGE, FOLDER, *MESHES = sys.argv[1:]
+os.environ['XLA_FLAGS'] = f'{os.environ.get("XLA_FLAGS", "")} --xla_force_host_platform_device_count=8'
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
@@ -38,11 +35,11 @@ def pieces(array) -> int:
   return len({str(shard.index) for shard in array.addressable_shards})
 
 
-def main() -> None:
+def run(name) -> None:
   config = load_config()
   stage = base.build_stage(config, {})
-  mesh = device_mesh.make_mesh(*MESH)
-  assert mesh.size == NUM_DEVICES == jax.device_count()
+  sizes = [int(n) for n in name.split(',')]
+  mesh = device_mesh.make_mesh(*sizes, devices=jax.devices()[: np.prod(sizes)])
   root = jax.random.key(1)
   optimizer = state.make_optimizer(stage, config.optimizer)
   host_batch = base.fake_batch(stage.batch_spec(8))
@@ -75,10 +72,14 @@ def main() -> None:
       first, metrics = compiled(first, frozen, batch, progress)
       losses.append(float(metrics['loss']))
   flat = jax.tree_util.tree_flatten_with_path(gradients)[0]
-  np.savez(GRADIENTS, **{jax.tree_util.keystr(path): np.asarray(g) for path, g in flat})
+  np.savez(
+    pathlib.Path(FOLDER) / f'{name}.npz', **{jax.tree_util.keystr(path): np.asarray(g) for path, g in flat}
+  )
   batch_pieces = pieces(next(iter(batch.values())))
   print(json.dumps({'losses': losses, 'largest_pieces': largest, 'batch_pieces': batch_pieces}))
 
 
 if __name__ == '__main__':
-  main()
+  assert jax.device_count() == 8
+  for each in MESHES:
+    run(each)

@@ -54,12 +54,14 @@ def test_mesh_sizes_must_fit():
       device_mesh.make_mesh(**sizes, devices=devices)
 
 
-def run(num_devices, mesh, stage, path):
-  command = [sys.executable, str(PROGRAM), str(num_devices), mesh, stage, str(path)]
+def run(stage, folder, *meshes):
+  command = [sys.executable, str(PROGRAM), stage, str(folder), *meshes]
   out = subprocess.run(command, capture_output=True, text=True, timeout=600)
   assert out.returncode == 0, out.stderr[-3000:]
-  with np.load(path) as gradients:
-    return json.loads(out.stdout.splitlines()[-1]), dict(gradients)
+  found = [json.loads(line) for line in out.stdout.splitlines() if line.startswith('{')]
+  for mesh, line in zip(meshes, found, strict=True):
+    with np.load(folder / f'{mesh}.npz') as gradients:
+      yield line, dict(gradients)
 
 
 @pytest.mark.parametrize(
@@ -72,8 +74,7 @@ def run(num_devices, mesh, stage, path):
   ],
 )
 def test_one_device_and_eight_agree(stage, mesh, tmp_path):
-  one, wanted = run(1, '1,1,1', stage, tmp_path / 'one.npz')
-  eight, found = run(8, mesh, stage, tmp_path / 'eight.npz')
+  (one, wanted), (eight, found) = run(stage, tmp_path, '1,1,1', mesh)
   data, fsdp, tensor = map(int, mesh.split(','))
   assert one['batch_pieces'] == 1 and eight['batch_pieces'] == data * fsdp
   assert eight['largest_pieces'] == fsdp * tensor

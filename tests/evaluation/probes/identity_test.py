@@ -29,7 +29,7 @@ def test_contrastive_loss_is_least_for_matched_pairs():
 
 def test_training_names_unseen_looks(tmp_path):
   network = identity.IdentityNetwork(dim=16, widths=(32,), features=32)
-  reader = identity.train_identity(_looks(80, 3), network=network, num_steps=30, batch_size=12)
+  reader = identity.train_identity(_looks(48, 3), network=network, num_steps=16, batch_size=12)
   unseen = _looks(20, 2, seed=1)
   right = identity.named_right(reader(unseen[:, 0]), reader(unseen[:, 1]))
   assert right.mean() > 0.5  # chance: 0.05
