@@ -144,7 +144,7 @@ def _render_in_processes(arguments, world, todo, processes: int, report) -> None
       process.terminate()
     executor.shutdown(wait=True, cancel_futures=True)
     for path, _ in todo:
-      sources.remove_leftovers(path)
+      files.remove_leftovers(path)
     raise
   finally:
     for name, value in before.items():

@@ -1,11 +1,11 @@
 """All frames of a short video, for tests of what was written."""
 
-import av
+from seetalk_jax.media import decode
 
 
 def read_video(path):
   """`[(seconds from the start, uint8 [h, w, 3] RGB), ...]`."""
-  with av.open(str(path)) as container:
+  with decode.open_container(path) as container:
     start = (container.start_time or 0) / 1e6
     return [
       (float(frame.time or 0.0) - start, frame.to_ndarray(format='rgb24'))

@@ -356,10 +356,10 @@ def test_experimental_commands_come_last():
 
 HELP_OF_ALL = """
 import sys, time
-from seetalk_jax import cli
-for command in ([], *([name] for name in cli.COMMANDS)):
+from seetalk_jax.cli import main
+for command in ([], *([name] for name in main.COMMANDS)):
   try:
-    cli.main([*command, '--help'])
+    main.main([*command, '--help'])
   except SystemExit as ended:
     assert ended.code == 0, command
 print('seconds', time.process_time(), file=sys.stderr)

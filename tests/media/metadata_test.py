@@ -6,6 +6,7 @@ import pathlib
 import numpy as np
 import pytest
 import sounds
+from read_video import read_video
 
 from seetalk_jax.evaluation.parts import recordings
 from seetalk_jax.media import audio, driving, image, timeline, video
@@ -53,7 +54,7 @@ def test_videos_are_read(title, tmp_path):
   tags = video.read_metadata(path)
   check(tags)
   assert tags['comment'] == 'Made elsewhere'
-  assert len(list(video.read_video(path))) == video.count_frames(path) == recordings.count_frames(path) == 10
+  assert len(list(read_video(path))) == video.count_frames(path) == recordings.count_frames(path) == 10
   assert driving.open_driving(path, aligned=True).num_frames == 10
   with video.VideoJoiner(tmp_path / 'joined.mp4', path) as joiner:
     joiner.append(path)

@@ -155,7 +155,7 @@ def test_the_command_line(tmp_path, capsys):
 
 @pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_worker_processes_and_leaves_finished_shards_only(number, tmp_path):
-  environment = {**os.environ, 'PYTHONPATH': str(pathlib.Path(main.__file__).parents[1])}
+  environment = {**os.environ, 'PYTHONPATH': str(pathlib.Path(main.__file__).parents[2])}
   command = [sys.executable, '-m', 'seetalk_jax', 'corpus', 'out', '--sketch', '--quiet', '--processes', '1']
   process = subprocess.Popen(
     [*command, '--num', '100000', '--shard-size', '20000'],
@@ -166,13 +166,13 @@ def test_a_signal_ends_worker_processes_and_leaves_finished_shards_only(number, 
     preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
   )
   deadline = time.monotonic() + 120
-  while not list(tmp_path.glob('out/.*.partial')) and process.poll() is None and time.monotonic() < deadline:
+  while not list(tmp_path.glob('**/.*.part.*')) and process.poll() is None and time.monotonic() < deadline:
     time.sleep(0.05)
   process.send_signal(number)
   _, err = process.communicate(timeout=60)
   assert process.returncode == 128 + number, err
   assert 'Traceback' not in err
-  assert not list(tmp_path.glob('out/.*.partial'))
+  assert not list(tmp_path.glob('**/.*.part.*'))
 
 
 def test_the_embedded_world_talks_in_step_with_its_mouth():
