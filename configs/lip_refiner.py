@@ -39,7 +39,8 @@ def get_config(variant: str = 'demo') -> ConfigDict:
   config.options = ConfigDict(
     {
       'image_size': common.IMAGE_SIZES[variant],
-      # 'speech_motion': longer tracks, nothing rendered, many more steps a minute; the shipped weights' view.
+      # 'portrait_speech' (corpus faces) renders portraits. 'speech_motion' (corpus talks) has longer tracks and renders
+      # nothing: many more steps a minute. The shipped weights were trained with it.
       'view': 'speech_motion' if variant == 'demo' else 'portrait_speech',
       'render_weight': 0.5,  # weight of the rendered mouth region
       'render_share': 0.25,  # share of the portraits of a batch; each is rendered three times
