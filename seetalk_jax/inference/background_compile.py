@@ -30,13 +30,13 @@ class Program:
     if self.started:
       return
     executor = concurrent.futures.ThreadPoolExecutor(2)
-    self._lowered = executor.submit(self._lower, make_args)
-    self._compiled = executor.submit(lambda: self._lowered.result().compile())
+    self._lowered = lowered = executor.submit(self._lower, make_args)
+    self._compiled = executor.submit(lambda: lowered.result().compile())
     executor.shutdown(wait=False)
 
   def out_shapes(self) -> PyTree:
     """Shapes of the results; waits until the function has been traced."""
-    return self._lowered.result().out_info
+    return self._lowered.result().out_info  # pyright: ignore[reportOptionalMemberAccess]
 
   def __call__(self, *args):
     if self._compiled is None:
