@@ -136,7 +136,7 @@ class PipelineGenerator:
     networks = self.pipe.networks
     modules = {name: module for name, module in networks.modules.items() if name != 'lip_refiner'}
     bare = dataclasses.replace(networks, modules=modules)
-    return pipeline.SeeTalk(loaded_release.Loaded(bare, self.pipe.checkpoint, self.pipe.device))
+    return pipeline.SeeTalk(loaded_release.LoadedRelease(bare, self.pipe.checkpoint, self.pipe.device))
 
   @functools.cached_property
   def _weights(self):

@@ -13,16 +13,11 @@ import numpy as np
 
 from seetalk_jax.constants import FPS
 from seetalk_jax.inference import unfinished_video as job_lib
+from seetalk_jax.inference.progress import Progress, no_progress
 from seetalk_jax.media import image as image_lib
 from seetalk_jax.media import segments
 from seetalk_jax.media.audio import Sound, Speech
 from seetalk_jax.media.video import VideoWriter
-
-Progress = Callable[[str, int, int], None]  # stage, done, total
-
-
-def no_progress(stage: str, done: int, total: int) -> None:
-  """The `Progress` of a quiet run."""
 
 
 @dataclasses.dataclass(frozen=True)

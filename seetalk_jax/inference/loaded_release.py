@@ -1,4 +1,4 @@
-"""A release on a device, and what every use of one shares: keys of a seed, timed stages, kept programs."""
+"""Release on a device: its networks and parameters, random keys of a seed, and the compilation cache."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import contextlib
 import hashlib
 import os
 import pathlib
-import time
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -18,12 +17,11 @@ import seetalk_jax
 from seetalk_jax import files
 from seetalk_jax.constants import RELEASE_FILE
 from seetalk_jax.errors import InputError
-from seetalk_jax.inference.clip import Progress
 from seetalk_jax.media import face as face_lib
 from seetalk_jax.releases import network_spec, storage
 
 
-class Loaded:
+class LoadedRelease:
   """Networks of a release, their parameters on a device.
 
   Attributes:
@@ -49,7 +47,7 @@ class Loaded:
     device: str | jax.Device | None = None,
     cache: bool = True,
     only: Iterable[str] | None = None,
-  ) -> Loaded:
+  ) -> LoadedRelease:
     """Reads a released checkpoint; see `SeeTalk.load`.
 
     Args:
@@ -114,29 +112,8 @@ class Loaded:
     }
 
 
-class Stages:
-  """Times stages and tells of their progress.
-
-  Args:
-    spent: seconds by stage; what is spent is added.
-    progress: told of the beginning and end of each stage, and of what lies between.
-  """
-
-  def __init__(self, spent: dict[str, float], progress: Progress):
-    self._spent, self._progress = spent, progress
-
-  @contextlib.contextmanager
-  def __call__(self, name: str, total: int = 1) -> Iterator[Any]:
-    """A stage of `total` parts; yields a function to be told how many are done."""
-    began = time.perf_counter()
-    self._progress(name, 0, total)
-    yield lambda done: self._progress(name, done, total)
-    self._progress(name, total, total)
-    self._spent[name] = self._spent.get(name, 0.0) + time.perf_counter() - began
-
-
-def key_of(seed: int, *path: str | int) -> jax.Array:
-  """A key that depends on the seed and on what it is for, not on what was drawn before."""
+def key_for(seed: int, *path: str | int) -> jax.Array:
+  """A random key that depends only on the seed and on the purpose named by `path`."""
   key = jax.random.key(seed)
   for part in path:
     number = (

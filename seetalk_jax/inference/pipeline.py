@@ -13,8 +13,9 @@ import numpy as np
 from seetalk_jax.errors import InputError, PortraitError
 from seetalk_jax.inference import controls as controls_lib
 from seetalk_jax.inference import renderer, unfinished_video
-from seetalk_jax.inference.clip import Clip, Progress, no_progress
-from seetalk_jax.inference.loaded_release import Loaded, Stages, key_of
+from seetalk_jax.inference.clip import Clip
+from seetalk_jax.inference.loaded_release import LoadedRelease, key_for
+from seetalk_jax.inference.progress import Progress, StageTimer, no_progress
 from seetalk_jax.inference.speech_to_portrait import PORTRAIT_SAMPLING, SpeechToPortrait, as_speech
 from seetalk_jax.media import audio, driving
 from seetalk_jax.media import face as face_lib
@@ -42,7 +43,7 @@ class SeeTalk:
     speech_to_portrait: the first half of the way, by itself.
   """
 
-  def __init__(self, loaded: Loaded):
+  def __init__(self, loaded: LoadedRelease):
     self._loaded = loaded
     self.networks, self.checkpoint, self.device = loaded.networks, loaded.checkpoint, loaded.device
     self.speech_to_portrait = SpeechToPortrait(loaded)
@@ -63,7 +64,7 @@ class SeeTalk:
       CheckpointError: no such checkpoint, or a damaged one.
       InputError: no such device.
     """
-    return cls(Loaded.load(checkpoint, device, cache))
+    return cls(LoadedRelease.load(checkpoint, device, cache))
 
   def __call__(
     self,
@@ -119,7 +120,7 @@ class SeeTalk:
     decided = None if resume is None else unfinished_video.find(resume, plan)
     stage1, loaded = self.speech_to_portrait, self._loaded
     spent: dict[str, float] = {}
-    stage = Stages(spent, progress)
+    stage = StageTimer(spent, progress)
     with loaded.computing():
       if decided is None and portrait is None:
         draw = stage1.prepare(steps=steps, guidance_scale=guidance_scale)
@@ -204,7 +205,7 @@ class SeeTalk:
     plan = self.reenactment_plan(portrait, video, relative=relative, size=size, fusion=fusion)
     decided = None if resume is None else unfinished_video.find(resume, plan)
     loaded, spent = self._loaded, {}
-    stage = Stages(spent, progress)
+    stage = StageTimer(spent, progress)
     with loaded.computing():
       self._renderer.prepare(loaded.params, loaded.collections, self.side, self._motion_dim)
       look = self._look(portrait)
@@ -394,7 +395,7 @@ class SeeTalk:
       self._loaded.statistics,
       tokens,
       m_0,
-      key_of(seed, 'motion'),
+      key_for(seed, 'motion'),
       num_steps=int(plan['motion_steps']),
       guidance_scale=float(plan['motion_guidance']),
       controls=asked.values,

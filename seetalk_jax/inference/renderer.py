@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from seetalk_jax.inference import batching
-from seetalk_jax.inference.background_compile import Program
+from seetalk_jax.inference.background_compile import BackgroundCompiledFunction
 from seetalk_jax.models.nn import blocks
 
 PyTree = Any
@@ -34,9 +34,9 @@ class Renderer:
     complete = all(name in modules for name in _HIGH_RESOLUTION)
     self.kind = 'hr_decoder' if complete else 'plain'
     self._names = _HIGH_RESOLUTION if complete else _CODEC
-    self._look = Program(functools.partial(_look, modules), device)
-    self._read = Program(functools.partial(_read, modules), device)
-    self._draw = Program(functools.partial(_draw, modules, complete), device)
+    self._look = BackgroundCompiledFunction(functools.partial(_look, modules), device)
+    self._read = BackgroundCompiledFunction(functools.partial(_read, modules), device)
+    self._draw = BackgroundCompiledFunction(functools.partial(_draw, modules, complete), device)
 
   def prepare(self, params: PyTree, collections: PyTree, side: int, motion_dim: int) -> None:
     """Starts compiling for portraits of `side`; returns at once, does nothing the second time."""

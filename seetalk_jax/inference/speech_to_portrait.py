@@ -20,9 +20,9 @@ from seetalk_jax.constants import FPS
 from seetalk_jax.diffusion.samplers import SAMPLERS
 from seetalk_jax.diffusion.schedule import SPACINGS
 from seetalk_jax.errors import CheckpointError, InputError
-from seetalk_jax.inference.background_compile import Program
-from seetalk_jax.inference.clip import Progress, no_progress
-from seetalk_jax.inference.loaded_release import Loaded, Stages, key_of
+from seetalk_jax.inference.background_compile import BackgroundCompiledFunction
+from seetalk_jax.inference.loaded_release import LoadedRelease, key_for
+from seetalk_jax.inference.progress import Progress, StageTimer, no_progress
 from seetalk_jax.media import audio
 from seetalk_jax.models.nn import blocks
 from seetalk_jax.models.speech.speech_encoder import encode_long
@@ -77,9 +77,9 @@ class SpeechToPortrait:
   A program is compiled for each choice of sampling options and kept, whatever the length of the speech.
   """
 
-  def __init__(self, loaded: Loaded):
+  def __init__(self, loaded: LoadedRelease):
     self._loaded = loaded
-    self._programs: dict[_Options, Program] = {}
+    self._programs: dict[_Options, BackgroundCompiledFunction] = {}
     encoder = loaded.networks.modules.get('speech_encoder')
     self._pool = jax.jit(lambda params, *args: encoder.apply({'params': params}, *args, method='pool'))  # pyright: ignore[reportOptionalMemberAccess]
 
@@ -98,7 +98,7 @@ class SpeechToPortrait:
     """
     _, info = storage.read_info(checkpoint)
     extra = [name for name in _DRAWING if name in info['networks'] and name not in _NEEDED]
-    return cls(Loaded.load(checkpoint, device, cache, only=(*_NEEDED, *extra)))
+    return cls(LoadedRelease.load(checkpoint, device, cache, only=(*_NEEDED, *extra)))
 
   @property
   def networks(self) -> storage.Networks:
@@ -146,7 +146,7 @@ class SpeechToPortrait:
     speech = as_speech(speech)
     if num < 1:
       raise InputError(f'{num} portraits, argument num: ask for 1 or more')
-    stage = Stages({} if stage_seconds is None else stage_seconds, progress)
+    stage = StageTimer({} if stage_seconds is None else stage_seconds, progress)
     with self._loaded.computing():
       draw = self.prepare(steps, guidance_scale, sampler, spacing, previews)
       with stage('speech'):
@@ -180,7 +180,7 @@ class SpeechToPortrait:
     program = self._program(self._options(steps, guidance_scale, sampler, spacing, previews))
 
     def draw(voice: Voice, seed: int, face: int) -> Drawn:
-      key = key_of(seed, 'portrait', face)
+      key = key_for(seed, 'portrait', face)
       image, estimates = program(self._drawing_params(), self._loaded.statistics, *voice, key)
       return Drawn(np.asarray(image)[0], None if estimates is None else np.asarray(estimates)[:, 0])
 
@@ -240,7 +240,7 @@ class SpeechToPortrait:
       )
     return options
 
-  def _program(self, options: _Options) -> Program:
+  def _program(self, options: _Options) -> BackgroundCompiledFunction:
     """(params, statistics, *voice, key) to uint8 `[1, h, w, 3]`, and `[keep, 1, h, w, 3]` or None."""
     if options not in self._programs:
       modules = self.networks.modules
@@ -256,7 +256,7 @@ class SpeechToPortrait:
         jax.ShapeDtypeStruct((1, VOICE_TOKENS), bool),
       )
       key = jax.eval_shape(lambda: jax.random.key(0))
-      program = Program(sample, self._loaded.device)
+      program = BackgroundCompiledFunction(sample, self._loaded.device)
       program.start(lambda: (self._drawing_params(), self._loaded.statistics, *voice, key))
       self._programs[options] = program
     return self._programs[options]

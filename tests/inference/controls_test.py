@@ -72,7 +72,7 @@ def pipe():
   networks = dataclasses.replace(
     networks, modules=modules, params={**networks.params, 'motion_transformer': params}
   )
-  return pipeline.SeeTalk(loaded_release.Loaded(networks, whole.checkpoint, whole.device))
+  return pipeline.SeeTalk(loaded_release.LoadedRelease(networks, whole.checkpoint, whole.device))
 
 
 def tone():
