@@ -33,12 +33,13 @@ class BackgroundCompiledFunction:
     if self.started:
       return
     executor = concurrent.futures.ThreadPoolExecutor(2)
-    self._lowered = executor.submit(self._lower, make_args)
-    self._compiled = executor.submit(lambda: self._lowered.result().compile())
+    lowered = self._lowered = executor.submit(self._lower, make_args)
+    self._compiled = executor.submit(lambda: lowered.result().compile())
     executor.shutdown(wait=False)
 
   def out_shapes(self) -> PyTree:
     """Shapes of the results; waits until the function is traced, and raises what tracing raises."""
+    assert self._lowered is not None, 'call `start` first'
     return self._lowered.result().out_info
 
   def __call__(self, *args):

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
 import os
 import pathlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import flax.errors
@@ -17,17 +18,18 @@ import seetalk_jax
 from seetalk_jax import files
 from seetalk_jax.constants import RELEASE_FILE
 from seetalk_jax.errors import InputError
+from seetalk_jax.inference.sampling_options import SamplingOptions
 from seetalk_jax.media import face as face_lib
 from seetalk_jax.releases import network_spec, storage
 
 
 class LoadedRelease:
-  """Networks of a release, their parameters on a device.
+  """Networks of a release, with their parameters on a device.
 
   Attributes:
     networks: modules, parameters (on the host), statistics.
     checkpoint: the name it was loaded by.
-    device: where it computes.
+    device: the device that computes.
     params, collections, statistics: those of `networks`, on the device.
   """
 
@@ -67,8 +69,16 @@ class LoadedRelease:
     """The release's seetalk.json."""
     return self.networks.directory / RELEASE_FILE
 
+  @functools.cached_property
+  def side(self) -> int:
+    """Side in pixels of portraits and frames before any resizing."""
+    statistics, modules = self.networks.statistics, self.networks.modules
+    if 'face_prior_mean' in statistics and 'autoencoder' in modules:
+      return statistics['face_prior_mean'].shape[0] * modules['autoencoder'].factor
+    return int(statistics.get('image_size', 256))
+
   def need(self, *names: str) -> None:
-    """Makes sure of networks.
+    """Checks that the release holds networks.
 
     Raises:
       CheckpointError: the release lacks one.
@@ -76,14 +86,23 @@ class LoadedRelease:
     for name in names:
       self.networks.variables(name)
 
-  def sampling(self, defaults: Mapping[str, float], **chosen: float | None) -> dict[str, float]:
-    """`defaults` unless the release says otherwise, and `chosen` before either unless None."""
-    explicit = {name: value for name, value in chosen.items() if value is not None}
-    return {**defaults, **self.networks.info.get('sampling', {}), **explicit}
+  def sampling(self, steps: int | None = None, guidance_scale: float | None = None) -> SamplingOptions:
+    """The sampling options of the release.
+
+    Args:
+      steps, guidance_scale: of portraits and motion, in place of those of the release; None: as the release says.
+    """
+    return SamplingOptions().updated(
+      self.networks.info.get('sampling', {}),
+      portrait_steps=steps,
+      portrait_guidance=guidance_scale,
+      motion_steps=steps,
+      motion_guidance=guidance_scale,
+    )
 
   @contextlib.contextmanager
   def computing(self) -> Iterator[None]:
-    """Computes on the device, and says which weights do not fit where Flax finds one it did not expect.
+    """Computes on the device; where Flax misses a parameter, names the array that does not fit its network.
 
     Raises:
       CheckpointError: weights of another configuration.
@@ -101,7 +120,7 @@ class LoadedRelease:
       raise
 
   def record(self, seed: int) -> dict[str, Any]:
-    """What a result is made by: kept in its metadata and reported by the command line."""
+    """Version, checkpoint, seed and device of a result, for its metadata and --json."""
     return {
       'version': seetalk_jax.__version__,
       'checkpoint': self.checkpoint,
