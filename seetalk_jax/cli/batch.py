@@ -64,7 +64,10 @@ def pipelines(first: Any, num_jobs: int, devices: int | None) -> list[Any]:
   others = there[1 : max(1, min(devices or len(there), num_jobs))]
   return [
     first,
-    *(pipeline.SeeTalk(loaded_release.Loaded(first.networks, first.checkpoint, device)) for device in others),
+    *(
+      pipeline.SeeTalk(loaded_release.LoadedRelease(first.networks, first.checkpoint, device))
+      for device in others
+    ),
   ]
 
 

@@ -96,16 +96,16 @@ def run(args: argparse.Namespace) -> None:
 
 
 def _sampling(changes: Sequence[str]) -> dict[str, float]:
-  from seetalk_jax.inference.pipeline import SAMPLING
+  from seetalk_jax.inference.sampling_options import SamplingOptions
 
-  chosen = {}
+  defaults, chosen = SamplingOptions().to_json(), {}
   for change in changes:
     name, _, value = change.partition('=')
     try:
-      if name not in SAMPLING:
+      if name not in defaults:
         raise ValueError
-      chosen[name] = type(SAMPLING[name])(value)
+      chosen[name] = type(defaults[name])(value)
     except ValueError:
-      known = ', '.join(SAMPLING)
+      known = ', '.join(defaults)
       raise InputError(f'not a sampling default, {change!r}: write NAME=NUMBER with one of {known}') from None
   return chosen

@@ -1,4 +1,4 @@
-"""Videos of a command: inputs checked before any work, resumed where asked, shared by devices, described for --json."""
+"""Videos of a command: inputs checked first, unfinished videos resumed, work shared by devices, --json results."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class VideoOptions:
     out_dir: folder of the videos, made if missing; None: the folders of all outputs must exist.
     devices: how many devices share the videos; None: all.
     overwrite: replace existing files.
-    resume: go on from unfinished videos of the same inputs, and skip finished ones.
+    resume: continue unfinished videos of the same inputs, and skip finished ones.
     quiet: no progress bars.
   """
 
@@ -127,32 +127,32 @@ def make_videos(jobs: Sequence[VideoJob], how: VideoOptions) -> list[dict[str, A
   from seetalk_jax.media import audio
 
   check_outputs(jobs, how)
-  for job in jobs:  # all of them before the first video; decoded again below, so that none is kept
-    audio.load_speech(job.source)
+  # All inputs are checked before the first video is made. The recordings of a list are decoded again when their video
+  # is made, so that memory holds one at a time; a single one is decoded once.
+  single = audio.load_speech(jobs[0].source) if len(jobs) == 1 else None
+  if single is None and not how.resume:  # else below
+    for job in jobs:
+      audio.load_speech(job.source)
   portrait = _checked_portrait(how)
   first = options.load_pipeline(how.checkpoint, how.device)
+
+  kept = None if single is None else _speech_inputs(first, single, portrait, how)
+  requested = {}
+  if how.resume:
+    for job in jobs:
+      inputs = kept or _speech_inputs(first, job.source, portrait, how)
+      requested[job.output] = resuming.RequestedVideo(inputs.spec, inputs.audio_seconds)
+  earlier = resuming.find_earlier(requested, overwrite=how.overwrite, save_portrait=how.save_portrait)
   if how.out_dir is not None:
     pathlib.Path(how.out_dir).mkdir(parents=True, exist_ok=True)
-  chosen = dict(
-    seed=how.seed,
-    portrait=portrait,
-    face=how.face,
-    steps=how.steps,
-    guidance_scale=how.guidance,
-    size=how.size,
-    controls=how.controls,
-    control_scales=how.control_scales,
-  )
-  plans = {job.output: first.plan(job.source, **chosen) for job in jobs if how.resume}
-  finished = resuming.finished(plans, overwrite=how.overwrite, save_portrait=how.save_portrait)
-  pipes = batch.pipelines(first, len(jobs) - len(finished), how.devices)
+  pipes = batch.pipelines(first, len(jobs) - len(earlier.finished), how.devices)
 
   def make(pipe, job, progress):
-    speech = audio.load_speech(job.source)
-    if job.output in finished:
-      return describe_finished(pipe, plans[job.output], job.output, speech.seconds)
+    if job.output in earlier.finished:
+      return describe_finished(pipe, requested[job.output], job.output)
     with resuming.note_if_interrupted(job.output, bars):
-      clip = pipe(speech, **chosen, resume=job.output if how.resume else None, progress=progress)
+      inputs = kept or _speech_inputs(pipe, job.source, portrait, how)
+      clip = pipe.make_clip(inputs, found=earlier.unfinished.get(job.output), progress=progress)
       clip.save(job.output, resume=how.resume)
     if how.save_portrait:
       clip.save_portrait(how.save_portrait)
@@ -180,14 +180,13 @@ def make_reenactment(job: VideoJob, how: VideoOptions, *, relative: bool) -> dic
   portrait = _checked_portrait(how)
   video = driving.open_driving(job.source, landmarker=how.landmarker, aligned=how.aligned)
   pipe = options.load_pipeline(how.checkpoint, how.device)
-  chosen = dict(relative=relative, size=how.size)
-  plans = {job.output: pipe.reenactment_plan(portrait, video, **chosen)} if how.resume else {}
-  if resuming.finished(plans, overwrite=how.overwrite, save_portrait=how.save_portrait):
-    seconds = 0.0 if video.sound is None else video.sound.num_samples / video.sound.rate_hz
-    return describe_finished(pipe, plans[job.output], job.output, seconds)
+  inputs = pipe.inputs.from_video(portrait, video, relative=relative, size=how.size)
+  requested = {job.output: resuming.RequestedVideo(inputs.spec, inputs.audio_seconds)} if how.resume else {}
+  earlier = resuming.find_earlier(requested, overwrite=how.overwrite, save_portrait=how.save_portrait)
+  if job.output in earlier.finished:
+    return describe_finished(pipe, requested[job.output], job.output)
   with options.Bars(how.quiet) as bars, resuming.note_if_interrupted(job.output, bars):
-    resume = job.output if how.resume else None
-    clip = pipe.reenact(portrait, video, **chosen, resume=resume, progress=bars)
+    clip = pipe.make_clip(inputs, found=earlier.unfinished.get(job.output), progress=bars)
     clip.save(job.output, resume=how.resume)
   if how.save_portrait:
     clip.save_portrait(how.save_portrait)
@@ -195,12 +194,12 @@ def make_reenactment(job: VideoJob, how: VideoOptions, *, relative: bool) -> dic
 
 
 def check_outputs(jobs: Sequence[VideoJob], how: VideoOptions) -> None:
-  """Makes sure that all files of a command can be written, and that none of its inputs is among them.
+  """Checks that all files of a command can be written, and that none of them is one of its inputs.
 
   Raises:
     InputError: see `media.image.check_output`.
   """
-  from seetalk_jax.inference import unfinished_video as job_lib
+  from seetalk_jax.inference import unfinished_video
   from seetalk_jax.media import image
 
   inputs = [*(job.source for job in jobs), how.portrait, how.controls.get('style')]
@@ -210,10 +209,12 @@ def check_outputs(jobs: Sequence[VideoJob], how: VideoOptions) -> None:
   for output, suffix in outputs:
     if any(path is not None and options.same_file(output, path) for path in inputs):
       raise InputError(f'the output is one of the inputs, {output}: give another name')
-    if how.out_dir is None or pathlib.Path(how.out_dir).exists():  # else made once all inputs are checked
+    if (
+      how.out_dir is None or pathlib.Path(how.out_dir).exists()
+    ):  # else it is made once all inputs are checked
       image.check_output(output, suffix, how.overwrite or how.resume)
   for job in jobs:
-    job_lib.check_free(job.output)
+    unfinished_video.check_free(job.output)
 
 
 def describe(clip, output: pathlib.Path) -> dict[str, Any]:
@@ -230,17 +231,18 @@ def describe(clip, output: pathlib.Path) -> dict[str, Any]:
   }
 
 
-def describe_finished(pipe, plan, output: pathlib.Path, audio_seconds: float) -> dict[str, Any]:
+def describe_finished(pipe, requested: resuming.RequestedVideo, output: pathlib.Path) -> dict[str, Any]:
   """What --json shows of a video that an earlier run has finished: no time was spent on it."""
+  spec = requested.spec
   return {
     'output': str(output),
-    'frames': plan['num_frames'],
+    'frames': spec.num_frames,
     'fps': FPS,
-    'width': plan['size'],
-    'height': plan['size'],
-    'audio_seconds': round(audio_seconds, 4),
+    'width': spec.size,
+    'height': spec.size,
+    'audio_seconds': round(requested.audio_seconds, 4),
     'stage_seconds': {},
-    **pipe.describe(plan),
+    **pipe.describe(spec),
   }
 
 
@@ -255,8 +257,23 @@ def summarise(result: Mapping[str, Any]) -> str:
   )
 
 
+def _speech_inputs(pipe, speech, portrait, how: VideoOptions):
+  """The `ClipInputs` of a speech (a file, or decoded)."""
+  return pipe.inputs.from_speech(
+    speech,
+    seed=how.seed,
+    portrait=portrait,
+    face=how.face,
+    steps=how.steps,
+    guidance_scale=how.guidance,
+    size=how.size,
+    controls=how.controls,
+    control_scales=how.control_scales,
+  )
+
+
 def _checked_portrait(how: VideoOptions):
-  """The portrait crop of `how.portrait`, None without one; and the checkpoint's index is read, so that it is there."""
+  """The portrait crop of `how.portrait`, or None; checks the checkpoint's index before."""
   from seetalk_jax.media import face
   from seetalk_jax.releases import storage
 

@@ -15,7 +15,8 @@ import numpy as np
 from seetalk_jax.inference import loaded_release, pipeline
 from seetalk_jax.inference.batching import in_fixed_batches
 from seetalk_jax.inference.clip import Clip
-from seetalk_jax.inference.renderer import READ_BATCH, Renderer
+from seetalk_jax.inference.motion_sampler import READ_BATCH, MotionSampler
+from seetalk_jax.inference.renderer import Renderer
 from seetalk_jax.models.motion.mouth import mouth_place
 from seetalk_jax.models.nn import blocks
 
@@ -106,7 +107,7 @@ class PipelineGenerator:
 
   def motion(self, frames: np.ndarray) -> np.ndarray:
     pieces = [frames[i : i + READ_BATCH] for i in range(0, len(frames), READ_BATCH)]
-    return np.concatenate([self._renderer.read(self._weights[0], piece) for piece in pieces])
+    return np.concatenate([self._motion_sampler.read(piece) for piece in pieces])
 
   def mouth_places(self, clip: Clip) -> np.ndarray:
     codec, variables = (
@@ -136,25 +137,23 @@ class PipelineGenerator:
     networks = self.pipe.networks
     modules = {name: module for name, module in networks.modules.items() if name != 'lip_refiner'}
     bare = dataclasses.replace(networks, modules=modules)
-    return pipeline.SeeTalk(loaded_release.Loaded(bare, self.pipe.checkpoint, self.pipe.device))
+    return pipeline.SeeTalk(loaded_release.LoadedRelease(bare, self.pipe.checkpoint, self.pipe.device))
 
   @functools.cached_property
-  def _weights(self):
-    networks = self.pipe.networks
-    return jax.device_put((networks.params, networks.collections), self.pipe.device)
+  def _motion_sampler(self) -> MotionSampler:
+    return MotionSampler(self.pipe.release)
 
   @functools.cached_property
   def _renderer(self) -> Renderer:
-    return Renderer(self.pipe.networks.modules, self.pipe.device)
+    return Renderer(self.pipe.release)
 
   @functools.cached_property
   def _plain_renderer(self) -> Renderer:
-    """Draws by the codec's own decoder, having no other."""
-    return Renderer({'motion_codec': self.pipe.networks.modules['motion_codec']}, self.pipe.device)
+    """Renders with the codec's own decoder."""
+    return Renderer(self.pipe.release, plain=True)
 
   def _frames(self, renderer: Renderer, source: np.ndarray, motion: np.ndarray, fusion: float) -> np.ndarray:
     """Portraits `[n, S, S, 3]` with a motion latent each; neighbors of one portrait are drawn together."""
     others = [i for i in range(1, len(source)) if not np.array_equal(source[i], source[i - 1])]
     spans = itertools.pairwise([0, *others, len(source)])
-    draw = functools.partial(renderer.frames, *self._weights)
-    return np.concatenate([draw(source[i], motion[i:j], fusion) for i, j in spans])
+    return np.concatenate([renderer.frames(source[i], motion[i:j], fusion) for i, j in spans])

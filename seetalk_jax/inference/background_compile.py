@@ -1,4 +1,4 @@
-"""Compiled programs that are ready when they are needed: compilation in the background."""
+"""Compilation of jitted functions ahead of time, in a background thread."""
 
 from __future__ import annotations
 
@@ -11,8 +11,11 @@ import jax
 PyTree = Any
 
 
-class Program:
-  """A jitted function for one device and one set of shapes, compiled in a thread of its own once started."""
+class BackgroundCompiledFunction:
+  """A jitted function that is compiled ahead of time in a background thread, for one device and one set of shapes.
+
+  Before `start` it is an ordinary jitted function; after that, calls wait until it is compiled.
+  """
 
   def __init__(self, function: Callable[..., Any], device: jax.Device):
     self._jitted = jax.jit(function)
@@ -30,13 +33,14 @@ class Program:
     if self.started:
       return
     executor = concurrent.futures.ThreadPoolExecutor(2)
-    self._lowered = lowered = executor.submit(self._lower, make_args)
+    lowered = self._lowered = executor.submit(self._lower, make_args)
     self._compiled = executor.submit(lambda: lowered.result().compile())
     executor.shutdown(wait=False)
 
   def out_shapes(self) -> PyTree:
-    """Shapes of the results; waits until the function has been traced."""
-    return self._lowered.result().out_info  # pyright: ignore[reportOptionalMemberAccess]
+    """Shapes of the results; waits until the function is traced, and raises what tracing raises."""
+    assert self._lowered is not None, 'call `start` first'
+    return self._lowered.result().out_info
 
   def __call__(self, *args):
     if self._compiled is None:

@@ -1,4 +1,4 @@
-"""A talking-face clip that renders when asked for frames, chunk by chunk, and saves itself as an mp4."""
+"""Clip: a talking-face video that is rendered chunk by chunk when its frames are read, and saved as an mp4."""
 
 from __future__ import annotations
 
@@ -12,53 +12,56 @@ from typing import Any
 import numpy as np
 
 from seetalk_jax.constants import FPS
-from seetalk_jax.inference import unfinished_video as job_lib
+from seetalk_jax.inference import unfinished_video
+from seetalk_jax.inference.clip_spec import ClipSpec
+from seetalk_jax.inference.progress import Progress, no_progress
 from seetalk_jax.media import image as image_lib
 from seetalk_jax.media import segments
 from seetalk_jax.media.audio import Sound, Speech
 from seetalk_jax.media.video import VideoWriter
 
-Progress = Callable[[str, int, int], None]  # stage, done, total
-
-
-def no_progress(stage: str, done: int, total: int) -> None:
-  """The `Progress` of a quiet run."""
-
 
 @dataclasses.dataclass(frozen=True)
 class Clip:
-  """One video to be: portrait and motion are decided, frames are drawn when asked for, in constant memory.
+  """A video with its portrait and motion; frames are rendered when they are read, in constant memory.
 
   Attributes:
-    speech: what is said; None where a video drives the face.
+    spec: everything that decides the frames.
+    speech: the speech, or None where there is none.
     sound: the sound track of the video, or None for a silent one.
     portrait: uint8 `[h, w, 3]`, the face that speaks.
     motion: float32 `[num_frames, motion_dim]`, the motion latents.
-    num_frames: `ceil(samples / 640)`, or those of the driving video at 25 fps.
-    size: (height, width) of the frames.
-    render: first frame -> uint8 `[chunk, h, w, 3]` on the device, dispatched and not waited for; what
-      lies behind the last frame is padding.
+    render: first frame -> uint8 `[chunk, h, w, 3]` on the device, dispatched and not waited for; after the last
+      frame it is filled up.
     chunk: frames of one `render` call.
     record: what made the clip: version, checkpoint, seed, device, steps ...; kept with the video.
-    plan: everything that decides the frames, checksums for what is large; see `job`.
-    stage_seconds: seconds spent per stage so far; rendering is added as it happens.
-    progress: told of every rendered chunk.
+    stage_seconds: seconds spent per stage so far; rendering and encoding are added.
+    progress: called with ('render', done, total) after every rendered chunk.
   """
+
+  spec: ClipSpec
 
   speech: Speech | None
   sound: Sound | None
   portrait: np.ndarray
   motion: np.ndarray
-  num_frames: int
-  size: tuple[int, int]
   render: Callable[[int], Any]
   chunk: int
   record: Mapping[str, Any]
-  plan: job_lib.Plan
   stage_seconds: dict[str, float]
   progress: Progress = no_progress
 
   fps = FPS
+
+  @property
+  def num_frames(self) -> int:
+    """Length in frames: `ceil(samples / 640)` of a speech, that of a driving video at 25 fps, or of given latents."""
+    return self.spec.num_frames
+
+  @property
+  def size(self) -> tuple[int, int]:
+    """(height, width) of the frames."""
+    return self.spec.size, self.spec.size
 
   @property
   def seconds(self) -> float:
@@ -81,9 +84,9 @@ class Clip:
     """Yields uint8 `[t, h, w, 3]` chunks; the next one is computed while the caller uses this one.
 
     Args:
-      first: frame to begin with; the frames are those of a stream from the start, bit for bit.
+      first: frame to start with; frames are bit for bit those of a stream from the beginning.
     """
-    # The same calls as from the start: a frame may differ in its last bit elsewhere in a chunk.
+    # The same chunks as from the beginning: elsewhere in a chunk, a frame may differ in its last bit.
     starts = range(first - first % self.chunk, self.num_frames if first < self.num_frames else 0, self.chunk)
     self.progress('render', first, self.num_frames)
     ahead = self.render(starts[0]) if starts else None
@@ -102,26 +105,26 @@ class Clip:
   def save(self, path: str | os.PathLike, *, resume: bool = False) -> pathlib.Path:
     """Writes the mp4 with its sound; the file appears whole or not at all.
 
-    A video longer than a segment (10 s) is kept segment by segment in a hidden folder beside `path` until it is
-    whole: see `job`.
+    A video longer than a segment (10 s) is written in segments, into a hidden folder beside `path`, until it is
+    finished: see `unfinished_video`.
 
     Args:
-      resume: go on from the finished segments that an earlier run of the same clip has left, if any.
+      resume: continue from the finished segments of an earlier run of the same clip, if there are any.
 
     Raises:
       InputError: the name does not end in .mp4, its folder cannot be written, another process is making the same
-        file, or (with `resume`) what was left there belongs to another clip.
+        file, or (with `resume`) the unfinished video there is of another clip.
     """
     if self.num_frames <= segments.SEGMENT_FRAMES:
-      job_lib.check_free(path)
+      unfinished_video.check_free(path)
       self._write(VideoWriter(path, size=self.size, sound=self.sound, metadata=self.metadata), 0)
-      job_lib.discard(path)  # of a longer video that was to get this name
+      unfinished_video.discard(path)  # of a longer video with this name
     else:
-      with job_lib.Job(path, self.plan, resume=resume) as job:
-        job.keep(job_lib.Decided(self.portrait, self.motion))
+      with unfinished_video.UnfinishedVideo(path, self.spec, resume=resume) as unfinished:
+        unfinished.keep(unfinished_video.PortraitAndMotion(self.portrait, self.motion))
         writer = segments.SegmentWriter(
           path,
-          job.folder,
+          unfinished.folder,
           size=self.size,
           num_frames=self.num_frames,
           segment_frames=segments.SEGMENT_FRAMES,
@@ -141,12 +144,12 @@ class Clip:
     self._spent('encode', began)
 
   def save_portrait(self, path: str | os.PathLike) -> None:
-    """Writes the portrait as a PNG that `seetalk animate` takes without looking for a face."""
+    """Writes the portrait as a PNG that is marked as cropped, for `seetalk animate`."""
     save_portrait(path, self.portrait, self.record)
 
   @property
   def metadata(self) -> dict[str, str]:
-    """Container tags: that this is synthetic media, and what made it."""
+    """Container tags: a mark of synthetic media, and `record`."""
     record = '; '.join(f'{key} {value}' for key, value in self.record.items())
     return {
       'title': 'Synthetic talking face',

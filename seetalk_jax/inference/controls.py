@@ -1,4 +1,4 @@
-"""What a user asks of a motion track, checked and in the shapes that the motion transformer takes."""
+"""Motion controls of a user, checked and converted to the arrays that the motion transformer takes."""
 
 from __future__ import annotations
 
@@ -11,28 +11,28 @@ import numpy as np
 
 from seetalk_jax.constants import CONTROL_TRACKS, EMOTIONS
 from seetalk_jax.errors import InputError
-from seetalk_jax.inference import unfinished_video
+from seetalk_jax.inference.clip_spec import Checksum
 
-# A driving video or anything that opens as one -> its style code [1, 3 motion_dim].
+# A video (a path or a `DrivingVideo`) -> its style code [1, 3 motion_dim].
 ReadStyle = Callable[[Any], np.ndarray]
 
 
 @dataclasses.dataclass(frozen=True)
-class Asked:
+class ResolvedControls:
   """Checked controls of one recording.
 
   Attributes:
     values: name -> array with a leading axis of 1, as `sampling.motion.sample_motion` takes them.
-    scales: name -> guidance scale, of those that have one.
+    scales: name -> guidance scale, of the controls that have one.
   """
 
   values: Mapping[str, np.ndarray] = dataclasses.field(default_factory=dict)
   scales: Mapping[str, float] = dataclasses.field(default_factory=dict)
 
-  def plan(self) -> dict[str, str]:
-    """What of them decides frames."""
+  def to_json(self) -> dict[str, str]:
+    """Checksum and scale of each control, for `ClipSpec`."""
     return {
-      f'control {name}': f'{unfinished_video.checksum(value)} x {self.scales.get(name, 1.0):g}'
+      f'control {name}': f'{Checksum.of(value)} x {self.scales.get(name, 1.0):g}'
       for name, value in self.values.items()
     }
 
@@ -40,43 +40,43 @@ class Asked:
 def resolve(
   given: Mapping[str, Any] | None,
   scales: Mapping[str, float] | None,
-  known: tuple[str, ...],
+  available: tuple[str, ...],
   num_frames: int,
   read_style: ReadStyle,
-) -> Asked:
-  """Checks what is asked.
+) -> ResolvedControls:
+  """Checks motion controls.
 
   Args:
     given: 'pose' `[n, 3]` (yaw, pitch, roll in radians), 'blink' `[n]` or `[n, 1]` (0 open, 1 closed), 'emotion' a
-      name of EMOTIONS, 'style' a video of somebody or a code `[3 motion_dim]`; None: nothing.
-    scales: name -> how strongly the motion follows it; 1 is unguided.
-    known: what the checkpoint's motion transformer listens to.
+      name of EMOTIONS, 'style' a video of a person or a code `[3 motion_dim]`; None: no controls.
+    scales: name -> guidance scale; 1 is unguided.
+    available: the controls of the checkpoint's motion transformer.
     num_frames: of the speech.
-    read_style: makes the code of a video.
+    read_style: encodes a video as a style code.
 
   Raises:
-    InputError: a control that the checkpoint does not have, a value that is none of it, a track of another length,
-      a scale of a control that is not asked for.
+    InputError: a control that the checkpoint does not have, an invalid value, a track of another length, a scale of
+      a control that is not given.
   """
-  given, found = given or {}, {}
+  given, values = given or {}, {}
   for name, value in given.items():
-    if name not in known:
-      has = f'it has {", ".join(known)}' if known else 'it has none'
+    if name not in available:
+      has = f'it has {", ".join(available)}' if available else 'it has none'
       raise InputError(f'no control {name!r} in this checkpoint, argument controls: {has}')
     if name in CONTROL_TRACKS:
-      found[name] = _track(name, value, num_frames)
+      values[name] = _track(name, value, num_frames)
     elif name == 'emotion':
       if value not in EMOTIONS:
         raise InputError(f'unknown emotion {value!r}, argument controls: use one of {", ".join(EMOTIONS)}')
-      found[name] = np.array([EMOTIONS.index(value)], np.int32)
+      values[name] = np.array([EMOTIONS.index(value)], np.int32)
     elif isinstance(value, np.ndarray):
-      found[name] = np.asarray(value, np.float32).reshape(1, -1)
+      values[name] = np.asarray(value, np.float32).reshape(1, -1)
     else:
-      found[name] = np.asarray(read_style(value), np.float32)
+      values[name] = np.asarray(read_style(value), np.float32)
   for name in scales or {}:
     if name not in given:
       raise InputError(f'a scale for control {name!r}, argument control_scales: give the control too')
-  return Asked(found, {name: float(scale) for name, scale in (scales or {}).items()})
+  return ResolvedControls(values, {name: float(scale) for name, scale in (scales or {}).items()})
 
 
 def _track(name: str, value: Any, num_frames: int) -> np.ndarray:

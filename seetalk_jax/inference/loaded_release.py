@@ -1,13 +1,13 @@
-"""A release on a device, and what every use of one shares: keys of a seed, timed stages, kept programs."""
+"""Release on a device: its networks and parameters, random keys of a seed, and the compilation cache."""
 
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
 import os
 import pathlib
-import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import flax.errors
@@ -18,18 +18,18 @@ import seetalk_jax
 from seetalk_jax import files
 from seetalk_jax.constants import RELEASE_FILE
 from seetalk_jax.errors import InputError
-from seetalk_jax.inference.clip import Progress
+from seetalk_jax.inference.sampling_options import SamplingOptions
 from seetalk_jax.media import face as face_lib
 from seetalk_jax.releases import network_spec, storage
 
 
-class Loaded:
-  """Networks of a release, their parameters on a device.
+class LoadedRelease:
+  """Networks of a release, with their parameters on a device.
 
   Attributes:
     networks: modules, parameters (on the host), statistics.
     checkpoint: the name it was loaded by.
-    device: where it computes.
+    device: the device that computes.
     params, collections, statistics: those of `networks`, on the device.
   """
 
@@ -49,7 +49,7 @@ class Loaded:
     device: str | jax.Device | None = None,
     cache: bool = True,
     only: Iterable[str] | None = None,
-  ) -> Loaded:
+  ) -> LoadedRelease:
     """Reads a released checkpoint; see `SeeTalk.load`.
 
     Args:
@@ -69,8 +69,16 @@ class Loaded:
     """The release's seetalk.json."""
     return self.networks.directory / RELEASE_FILE
 
+  @functools.cached_property
+  def side(self) -> int:
+    """Side in pixels of portraits and frames before any resizing."""
+    statistics, modules = self.networks.statistics, self.networks.modules
+    if 'face_prior_mean' in statistics and 'autoencoder' in modules:
+      return statistics['face_prior_mean'].shape[0] * modules['autoencoder'].factor
+    return int(statistics.get('image_size', 256))
+
   def need(self, *names: str) -> None:
-    """Makes sure of networks.
+    """Checks that the release holds networks.
 
     Raises:
       CheckpointError: the release lacks one.
@@ -78,14 +86,23 @@ class Loaded:
     for name in names:
       self.networks.variables(name)
 
-  def sampling(self, defaults: Mapping[str, float], **chosen: float | None) -> dict[str, float]:
-    """`defaults` unless the release says otherwise, and `chosen` before either unless None."""
-    explicit = {name: value for name, value in chosen.items() if value is not None}
-    return {**defaults, **self.networks.info.get('sampling', {}), **explicit}
+  def sampling(self, steps: int | None = None, guidance_scale: float | None = None) -> SamplingOptions:
+    """The sampling options of the release.
+
+    Args:
+      steps, guidance_scale: of portraits and motion, in place of those of the release; None: as the release says.
+    """
+    return SamplingOptions().updated(
+      self.networks.info.get('sampling', {}),
+      portrait_steps=steps,
+      portrait_guidance=guidance_scale,
+      motion_steps=steps,
+      motion_guidance=guidance_scale,
+    )
 
   @contextlib.contextmanager
   def computing(self) -> Iterator[None]:
-    """Computes on the device, and says which weights do not fit where Flax finds one it did not expect.
+    """Computes on the device; where Flax misses a parameter, names the array that does not fit its network.
 
     Raises:
       CheckpointError: weights of another configuration.
@@ -103,7 +120,7 @@ class Loaded:
       raise
 
   def record(self, seed: int) -> dict[str, Any]:
-    """What a result is made by: kept in its metadata and reported by the command line."""
+    """Version, checkpoint, seed and device of a result, for its metadata and --json."""
     return {
       'version': seetalk_jax.__version__,
       'checkpoint': self.checkpoint,
@@ -114,29 +131,8 @@ class Loaded:
     }
 
 
-class Stages:
-  """Times stages and tells of their progress.
-
-  Args:
-    spent: seconds by stage; what is spent is added.
-    progress: told of the beginning and end of each stage, and of what lies between.
-  """
-
-  def __init__(self, spent: dict[str, float], progress: Progress):
-    self._spent, self._progress = spent, progress
-
-  @contextlib.contextmanager
-  def __call__(self, name: str, total: int = 1) -> Iterator[Any]:
-    """A stage of `total` parts; yields a function to be told how many are done."""
-    began = time.perf_counter()
-    self._progress(name, 0, total)
-    yield lambda done: self._progress(name, done, total)
-    self._progress(name, total, total)
-    self._spent[name] = self._spent.get(name, 0.0) + time.perf_counter() - began
-
-
-def key_of(seed: int, *path: str | int) -> jax.Array:
-  """A key that depends on the seed and on what it is for, not on what was drawn before."""
+def key_for(seed: int, *path: str | int) -> jax.Array:
+  """A random key that depends only on the seed and on the purpose named by `path`."""
   key = jax.random.key(seed)
   for part in path:
     number = (

@@ -1,52 +1,56 @@
-"""SeeTalk: speech to portrait to talking-face video, the whole way through the house; or a video drives a portrait."""
+"""SeeTalk pipeline: speech to portrait to talking-face video, or a portrait with the motion of a video."""
 
 from __future__ import annotations
 
-import functools
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
 import numpy as np
 
-from seetalk_jax.errors import InputError, PortraitError
-from seetalk_jax.inference import controls as controls_lib
 from seetalk_jax.inference import renderer, unfinished_video
-from seetalk_jax.inference.clip import Clip, Progress, no_progress
-from seetalk_jax.inference.loaded_release import Loaded, Stages, key_of
-from seetalk_jax.inference.speech_to_portrait import PORTRAIT_SAMPLING, SpeechToPortrait, as_speech
-from seetalk_jax.media import audio, driving
+from seetalk_jax.inference.clip import Clip
+from seetalk_jax.inference.clip_inputs import (
+  ClipInputs,
+  DrivingInputs,
+  InputReader,
+  MotionInputs,
+  PortraitLike,
+  SpeechInputs,
+  SpeechLike,
+)
+from seetalk_jax.inference.clip_spec import ClipSpec, SampledFace
+from seetalk_jax.inference.loaded_release import LoadedRelease
+from seetalk_jax.inference.motion_sampler import MotionSampler
+from seetalk_jax.inference.progress import Progress, StageTimer, no_progress
+from seetalk_jax.inference.speech_to_portrait import SampledPortrait, SpeechToPortrait, Voice
+from seetalk_jax.inference.unfinished_video import PortraitAndMotion
+from seetalk_jax.media import driving
 from seetalk_jax.media import face as face_lib
-from seetalk_jax.media import image as image_lib
-from seetalk_jax.models.motion.motion_controls import style_code
-from seetalk_jax.sampling import motion as motion_sampling
-
-# Where neither the caller nor the release says otherwise.
-SAMPLING = {**PORTRAIT_SAMPLING, 'motion_steps': 20, 'motion_guidance': 1.0}
-
-# Of a plan: what a clip's record has no word on, because the file itself shows it or nobody could read it.
-_UNTOLD = ('speech', 'driving', 'driving_crop', 'num_frames', 'size', 'jax')
-_VIDEO = ('speech_encoder', 'motion_codec', 'motion_transformer')
 
 
 class SeeTalk:
   """A loaded checkpoint, ready to turn speech into portraits and clips.
 
-  Programs are compiled on first use and kept; every one has one shape whatever the length of the speech.
+  Functions are compiled on first use and kept; their shapes do not depend on the length of the speech.
 
   Attributes:
-    networks: modules, parameters, statistics.
+    release: the loaded checkpoint, its parameters on the device.
+    networks: modules, parameters (on the host), statistics.
     checkpoint: the name it was loaded by.
-    device: where it computes.
-    speech_to_portrait: the first half of the way, by itself.
+    device: the device that computes.
+    speech_to_portrait: the portrait sampler.
+    inputs: checks the inputs of clips, for `make_clip`.
   """
 
-  def __init__(self, loaded: Loaded):
-    self._loaded = loaded
-    self.networks, self.checkpoint, self.device = loaded.networks, loaded.checkpoint, loaded.device
-    self.speech_to_portrait = SpeechToPortrait(loaded)
-    self._renderer = renderer.Renderer(self.networks.modules, self.device)
+  def __init__(self, release: LoadedRelease):
+    self.release = release
+    self.networks, self.checkpoint, self.device = release.networks, release.checkpoint, release.device
+    self.speech_to_portrait = SpeechToPortrait(release)
+    self._motion_sampler = MotionSampler(release)
+    self._renderer = renderer.Renderer(release)
+    self.inputs = InputReader(release, self._motion_sampler, self._renderer.kind)
 
   @classmethod
   def load(
@@ -57,20 +61,20 @@ class SeeTalk:
     Args:
       checkpoint: a folder with seetalk.json, or 'demo'.
       device: 'cpu', 'gpu', 'tpu', a JAX device, or None for JAX's default.
-      cache: keep compiled programs in the user's cache folder, unless JAX has another place already.
+      cache: keep compiled programs in the user's cache folder, unless JAX has another cache already.
 
     Raises:
       CheckpointError: no such checkpoint, or a damaged one.
       InputError: no such device.
     """
-    return cls(Loaded.load(checkpoint, device, cache))
+    return cls(LoadedRelease.load(checkpoint, device, cache))
 
   def __call__(
     self,
-    speech: str | os.PathLike | np.ndarray | audio.Speech,
+    speech: SpeechLike,
     *,
     seed: int = 0,
-    portrait: str | os.PathLike | np.ndarray | None = None,
+    portrait: PortraitLike | None = None,
     face: int = 0,
     steps: int | None = None,
     guidance_scale: float | None = None,
@@ -81,31 +85,28 @@ class SeeTalk:
     resume: str | os.PathLike | None = None,
     progress: Progress = no_progress,
   ) -> Clip:
-    """Decides who speaks and how they move; the frames are drawn when the `Clip` is asked for them.
+    """Samples portrait and motion of a speech; frames are rendered when they are read from the `Clip`.
 
     Args:
       speech: a file, float or integer samples at 16 kHz `[n]`, or a `Speech`.
       seed: the same seed gives the same frames, bit for bit, on one kind of device.
-      portrait: a picture file or an aligned portrait, uint8 `[h, w, 3]`; None: made to fit the voice.
-      face: which of the sampled faces of this seed speaks; of no effect with `portrait`.
+      portrait: a picture file or an aligned portrait, uint8 `[h, w, 3]`; None: sampled to fit the voice.
+      face: number of the sampled portrait among those of this seed; unused with `portrait`.
       steps: network calls per sampled portrait and motion; None: as the release says.
       guidance_scale: how strongly portrait and motion follow the voice; 1 is unguided.
-      size: side of the frames in pixels, even; None: the networks' own.
-      fusion: 0 trusts the decoder's codebook, 1 the warped portrait.
+      size: side of the frames in pixels, even; None: that of the networks.
+      fusion: weight of the warped portrait in the HR decoder, 0 to 1; at 0 it relies on the codebook alone.
       controls, control_scales: what else the motion follows, and how strongly; see `controls.resolve`.
-      resume: the output of an earlier run that ended early: where it has left an unfinished video, portrait and
+      resume: the output of an earlier run that was interrupted: if it has left an unfinished video, portrait and
         motion are read from there and not sampled again (`clip.save(output, resume=True)` keeps its frames too).
       progress: called with (stage, done, total).
 
     Raises:
       SpeechError, PortraitError: see `load_speech`, `aligned_portrait`.
       InputError: a number out of range, or an unfinished video of other inputs at `resume`.
-      CheckpointError: the checkpoint lacks a network, or asks for a way of sampling that its prior cannot do.
+      CheckpointError: the checkpoint lacks a network, or sets an autoguidance that its face prior does not support.
     """
-    speech = as_speech(speech)
-    portrait = None if portrait is None else self._given_portrait(portrait)
-    asked = self._asked(controls, control_scales, speech.num_frames)
-    plan = self.plan(
+    inputs = self.inputs.from_speech(
       speech,
       seed=seed,
       portrait=portrait,
@@ -114,65 +115,14 @@ class SeeTalk:
       guidance_scale=guidance_scale,
       size=size,
       fusion=fusion,
-      controls=asked,
+      controls=controls,
+      control_scales=control_scales,
     )
-    decided = None if resume is None else unfinished_video.find(resume, plan)
-    stage1, loaded = self.speech_to_portrait, self._loaded
-    spent: dict[str, float] = {}
-    stage = Stages(spent, progress)
-    with loaded.computing():
-      if decided is None and portrait is None:
-        draw = stage1.prepare(steps=steps, guidance_scale=guidance_scale)
-      self._renderer.prepare(loaded.params, loaded.collections, self.side, self._motion_dim)
-      if decided is None:
-        with stage('speech'):
-          tokens = stage1.tokens(speech)
-        if portrait is None:
-          with stage('portrait'):
-            portrait = draw(stage1.voice(tokens), seed, face).portrait
-        with stage('motion'):
-          look = self._look(portrait)
-          motion = self._sampled_motion(tokens, look[1], seed, plan, asked)
-        decided = unfinished_video.Decided(portrait, motion[: speech.num_frames])
-      else:
-        look = self._look(decided.portrait)
-      render = self._renderer.bind(loaded.params, loaded.collections, *look, decided.motion, fusion)
-    return self._clip(decided, render, plan, spent, progress, speech, speech.sound)
-
-  def plan(
-    self,
-    speech: str | os.PathLike | np.ndarray | audio.Speech,
-    *,
-    seed: int = 0,
-    portrait: str | os.PathLike | np.ndarray | None = None,
-    face: int = 0,
-    steps: int | None = None,
-    guidance_scale: float | None = None,
-    size: int | None = None,
-    fusion: float = 1.0,
-    controls: Mapping[str, Any] | controls_lib.Asked | None = None,
-    control_scales: Mapping[str, float] | None = None,
-  ) -> unfinished_video.Plan:
-    """What decides every frame of the clip that `__call__` would make of the same arguments; computes nothing.
-
-    Raises:
-      as `__call__`, as far as arguments go.
-    """
-    speech = as_speech(speech)
-    asked = self._asked(controls, control_scales, speech.num_frames)
-    return {
-      'speech': unfinished_video.checksum(speech.waveform),
-      'num_frames': speech.num_frames,
-      'portrait': f'sampled face {face}' if portrait is None else self._portrait_plan(portrait),
-      'seed': seed,
-      **self._sampling(steps, guidance_scale),
-      **self._frame_plan(size, fusion),
-      **asked.plan(),
-    }
+    return self.make_clip(inputs, found=_find(resume, inputs), progress=progress)
 
   def reenact(
     self,
-    portrait: str | os.PathLike | np.ndarray,
+    portrait: PortraitLike,
     video: str | os.PathLike | driving.DrivingVideo,
     *,
     relative: bool = True,
@@ -181,13 +131,13 @@ class SeeTalk:
     resume: str | os.PathLike | None = None,
     progress: Progress = no_progress,
   ) -> Clip:
-    """Gives a portrait the motion of a video: as long as the video, with its sound, and without a draw of chance.
+    """Gives a portrait the motion of a video; the clip has the length and sound of the video, and no seed.
 
     Args:
       portrait: a picture file or an aligned portrait, uint8 `[h, w, 3]`.
-      video: a file, or what `media.driving.open_driving` makes of one (for its options).
-      relative: the portrait keeps its own pose and expression and takes how those of the video differ from the
-        video's first frame; else it takes those of the video as they are.
+      video: a file, or a `DrivingVideo` of `media.driving.open_driving` (for its options).
+      relative: the portrait keeps its own pose and expression and moves as the video does from its first frame on;
+        else it takes pose and expression of the video as they are.
       size, fusion, resume, progress: see `__call__`.
 
     Returns:
@@ -198,60 +148,20 @@ class SeeTalk:
       InputError: not a video, a number out of range, or an unfinished video of other inputs at `resume`.
       CheckpointError: the checkpoint lacks the motion codec.
     """
-    portrait = self._given_portrait(portrait)
-    if not isinstance(video, driving.DrivingVideo):
-      video = driving.open_driving(video)
-    plan = self.reenactment_plan(portrait, video, relative=relative, size=size, fusion=fusion)
-    decided = None if resume is None else unfinished_video.find(resume, plan)
-    loaded, spent = self._loaded, {}
-    stage = Stages(spent, progress)
-    with loaded.computing():
-      self._renderer.prepare(loaded.params, loaded.collections, self.side, self._motion_dim)
-      look = self._look(portrait)
-      if decided is None:
-        with stage('motion', video.num_frames) as advance:
-          motion = self._driven_motion(video, look[1] if relative else None, advance)
-        decided = unfinished_video.Decided(portrait, motion)
-      render = self._renderer.bind(loaded.params, loaded.collections, *look, decided.motion, fusion)
-    return self._clip(decided, render, plan, spent, progress, None, video.sound)
-
-  def reenactment_plan(
-    self,
-    portrait: str | os.PathLike | np.ndarray,
-    video: driving.DrivingVideo,
-    *,
-    relative: bool = True,
-    size: int | None = None,
-    fusion: float = 1.0,
-  ) -> unfinished_video.Plan:
-    """What decides every frame of the clip that `reenact` would make of the same arguments; computes nothing.
-
-    Raises:
-      as `reenact`, as far as arguments go.
-    """
-    self._loaded.need('motion_codec')
-    box = video.box
-    return {
-      'driving': video.checksum(),
-      'driving_crop': 'aligned' if box is None else f'{box.left:.2f} {box.top:.2f} {box.side:.2f}',
-      'num_frames': video.num_frames,
-      'portrait': self._portrait_plan(portrait),
-      'motion': 'relative' if relative else 'absolute',
-      'seed': 0,
-      **self._frame_plan(size, fusion),
-    }
+    inputs = self.inputs.from_video(portrait, video, relative=relative, size=size, fusion=fusion)
+    return self.make_clip(inputs, found=_find(resume, inputs), progress=progress)
 
   def render(
     self,
-    portrait: str | os.PathLike | np.ndarray,
+    portrait: PortraitLike,
     motion: np.ndarray,
     *,
-    speech: str | os.PathLike | np.ndarray | audio.Speech | None = None,
+    speech: SpeechLike | None = None,
     size: int | None = None,
     fusion: float = 1.0,
     progress: Progress = no_progress,
   ) -> Clip:
-    """Gives a portrait any motion: an edited track, a walk along a direction, another model's latents.
+    """Gives a portrait any motion: an edited track, an interpolation, the latents of another model.
 
     Args:
       portrait: a picture file or an aligned portrait, uint8 `[h, w, 3]`.
@@ -264,30 +174,12 @@ class SeeTalk:
       InputError: latents of another size or not finite, or a number out of range.
       CheckpointError: the checkpoint lacks the motion codec.
     """
-    portrait = self._given_portrait(portrait)
-    self._loaded.need('motion_codec')
-    motion = np.asarray(motion, np.float32)
-    if motion.ndim != 2 or len(motion) == 0 or motion.shape[1] != self._motion_dim:
-      raise InputError(f'motion of shape {motion.shape}, argument motion: give [frames, {self._motion_dim}]')
-    if not np.isfinite(motion).all():
-      raise InputError('motion that is not finite, argument motion')
-    speech = None if speech is None else as_speech(speech)
-    plan = {
-      'num_frames': len(motion),
-      'portrait': self._portrait_plan(portrait),
-      'motion': f'given {unfinished_video.checksum(motion)}',
-      'seed': 0,
-      **self._frame_plan(size, fusion),
-    }
-    loaded, sound = self._loaded, None if speech is None else speech.sound
-    with loaded.computing():
-      self._renderer.prepare(loaded.params, loaded.collections, self.side, self._motion_dim)
-      render = self._renderer.bind(loaded.params, loaded.collections, *self._look(portrait), motion, fusion)
-    return self._clip(unfinished_video.Decided(portrait, motion), render, plan, {}, progress, speech, sound)
+    inputs = self.inputs.from_motion(portrait, motion, speech=speech, size=size, fusion=fusion)
+    return self.make_clip(inputs, progress=progress)
 
   def portrait(
     self,
-    speech: str | os.PathLike | np.ndarray | audio.Speech,
+    speech: SpeechLike,
     num: int = 1,
     seed: int = 0,
     *,
@@ -311,13 +203,73 @@ class SeeTalk:
       stage_seconds=stage_seconds,
     )
 
-  @functools.cached_property
+  def plan(self, speech: SpeechLike, **options: Any) -> ClipSpec:
+    """What decides every frame of the clip that `__call__` would make; samples nothing.
+
+    Args:
+      speech, options: as of `__call__`, without `resume` and `progress`.
+
+    Raises:
+      as `__call__`, as far as arguments go.
+    """
+    return self.inputs.from_speech(speech, **options).spec
+
+  def reenactment_plan(self, portrait: PortraitLike, video: driving.DrivingVideo, **options: Any) -> ClipSpec:
+    """What decides every frame of the clip that `reenact` would make; computes nothing.
+
+    Args:
+      portrait, video, options: as of `reenact`, without `resume` and `progress`.
+
+    Raises:
+      as `reenact`, as far as arguments go.
+    """
+    return self.inputs.from_video(portrait, video, **options).spec
+
+  def make_clip(
+    self, inputs: ClipInputs, *, found: PortraitAndMotion | None = None, progress: Progress = no_progress
+  ) -> Clip:
+    """The clip of checked inputs: samples or reads portrait and motion, and prepares the renderer.
+
+    Args:
+      inputs: from `inputs.from_speech`, `from_video` or `from_motion`.
+      found: portrait and motion of an unfinished video of the same `ClipSpec`; None: they are made.
+      progress: called with (stage, done, total).
+
+    Raises:
+      InputError, CheckpointError: see `__call__`.
+    """
+    timer = StageTimer({}, progress)
+    with self.release.computing():
+      if found is None and isinstance(inputs, SpeechInputs) and isinstance(inputs.portrait, SampledFace):
+        self._portrait_sampler(inputs)  # compiles in the background, as the renderer does
+      self._renderer.prepare(self.side)
+      if found is not None:
+        portrait, motion = found
+        encoded = self._renderer.encode_portrait(portrait)
+      elif isinstance(inputs, SpeechInputs):
+        portrait, encoded, motion = self._sample(inputs, timer)
+      else:
+        portrait = inputs.portrait
+        encoded = self._renderer.encode_portrait(portrait)
+        motion = inputs.motion if isinstance(inputs, MotionInputs) else self._follow(inputs, encoded, timer)
+      render = self._renderer.bind(encoded, motion, inputs.spec.fusion)
+    return Clip(
+      spec=inputs.spec,
+      speech=inputs.speech,
+      sound=inputs.sound,
+      portrait=portrait,
+      motion=motion,
+      render=render,
+      chunk=renderer.CHUNK,
+      record=self.describe(inputs.spec),
+      stage_seconds=timer.seconds,
+      progress=progress,
+    )
+
+  @property
   def side(self) -> int:
     """Side in pixels of portraits and frames before any resizing."""
-    if 'face_prior_mean' in self.networks.statistics and 'autoencoder' in self.networks.modules:
-      latent_side = self.networks.statistics['face_prior_mean'].shape[0]
-      return latent_side * self.networks.modules['autoencoder'].factor
-    return int(self.networks.statistics.get('image_size', 256))
+    return self.release.side
 
   def read_portrait(
     self, path: str | os.PathLike, landmarker: str | os.PathLike | None = None, aligned: bool = False
@@ -326,116 +278,43 @@ class SeeTalk:
     return face_lib.aligned_portrait(path, self.side, landmarker=landmarker, aligned=aligned)
 
   def record(self, seed: int) -> dict[str, Any]:
-    """What a result is made by: kept in its metadata and reported by the command line."""
-    return self._loaded.record(seed)
+    """Version, checkpoint, seed and device of a result, for its metadata and --json."""
+    return self.release.record(seed)
 
-  def describe(self, plan: unfinished_video.Plan) -> dict[str, Any]:
-    """What a clip of a plan says of itself: see `record`, and its sampling, portrait, renderer and job."""
-    told = {name: value for name, value in plan.items() if name not in _UNTOLD}
-    portrait = 'given' if str(plan['portrait']).startswith('given') else plan['portrait']
-    return {**self.record(plan['seed']), **told, 'portrait': portrait, 'job': unfinished_video.job_id(plan)}
+  def describe(self, plan: ClipSpec) -> dict[str, Any]:
+    """The record of a clip: see `record`, with its sampling, portrait, renderer and job."""
+    return {**self.record(plan.seed), **plan.describe()}
 
-  def _sampling(self, steps: int | None, guidance_scale: float | None) -> dict[str, float]:
-    return self._loaded.sampling(
-      SAMPLING,
-      portrait_steps=steps,
-      portrait_guidance=guidance_scale,
-      motion_steps=steps,
-      motion_guidance=guidance_scale,
-    )
+  def _sample(
+    self, inputs: SpeechInputs, timer: StageTimer
+  ) -> tuple[np.ndarray, renderer.EncodedPortrait, np.ndarray]:
+    """Portrait, encoded portrait and motion latents of speech; a given portrait is kept."""
+    seed, portrait = inputs.spec.seed, inputs.portrait
+    with timer('speech'):
+      tokens = self.speech_to_portrait.tokens(inputs.speech)
+    if isinstance(portrait, SampledFace):
+      sample = self._portrait_sampler(inputs)
+      with timer('portrait'):
+        portrait = sample(self.speech_to_portrait.voice(tokens), seed, portrait.number).portrait
+    with timer('motion'):
+      encoded = self._renderer.encode_portrait(portrait)
+      motion = self._motion_sampler.sample(tokens, encoded.m_0, seed, inputs.sampling, inputs.controls)
+    return portrait, encoded, motion[: inputs.spec.num_frames]
 
-  def _portrait_plan(self, portrait: str | os.PathLike | np.ndarray) -> str:
-    return f'given {unfinished_video.checksum(self._given_portrait(portrait))}'
-
-  def _frame_plan(self, size: int | None, fusion: float) -> dict[str, str | float]:
-    """What decides frames once portrait and motion are there."""
-    if size is not None and (size % 2 or size < 16):
-      raise InputError(f'size {size}, argument size: give an even number of 16 or more')
-    record = self._loaded.record(0)
-    return {
-      'size': self.side if size is None else size,
-      'fusion': fusion,
-      'renderer': self._renderer.kind,
-      **{name: record[name] for name in ('version', 'checkpoint_id', 'crop_version', 'device')},
-      'jax': jax.__version__,
-    }
-
-  @property
-  def _motion_dim(self) -> int:
-    return self.networks.modules['motion_codec'].motion_dim
-
-  def _look(self, portrait: np.ndarray) -> tuple[Any, jax.Array]:
-    """What is kept of a portrait, and its motion latent `[1, motion_dim]`."""
-    return self._renderer.look(self._loaded.params, portrait)
-
-  def _asked(self, controls, scales, num_frames: int) -> controls_lib.Asked:
-    if isinstance(controls, controls_lib.Asked):
-      return controls
-    self._loaded.need(*_VIDEO)
-    known = self.networks.modules['motion_transformer'].controls
-    return controls_lib.resolve(controls, scales, known, num_frames, self._style_of)
-
-  def _style_of(self, video: str | os.PathLike | driving.DrivingVideo) -> np.ndarray:
-    """The style code `[1, 3 motion_dim]` of somebody in a video."""
-    video = video if isinstance(video, driving.DrivingVideo) else driving.open_driving(video)
-    with self._loaded.computing():
-      motion = self._driven_motion(video, None, lambda done: None)
-    mean, std = (np.asarray(self.networks.statistics[name]) for name in ('motion_mean', 'motion_std'))
-    return np.asarray(style_code(((motion - mean) / std)[None]))
-
-  def _sampled_motion(
-    self, tokens: jax.Array, m_0: jax.Array, seed: int, plan: unfinished_video.Plan, asked: controls_lib.Asked
+  def _follow(
+    self, inputs: DrivingInputs, encoded: renderer.EncodedPortrait, timer: StageTimer
   ) -> np.ndarray:
-    """float32 `[num_frames, motion_dim]`: what the speech makes the portrait do."""
-    modules, params = self.networks.modules, self._loaded.params
-    motion = motion_sampling.sample_motion(
-      modules,
-      params,
-      self._loaded.statistics,
-      tokens,
-      m_0,
-      key_of(seed, 'motion'),
-      num_steps=int(plan['motion_steps']),
-      guidance_scale=float(plan['motion_guidance']),
-      controls=asked.values,
-      control_scales=asked.scales,
-    )
-    if 'lip_refiner' in modules:
-      motion = motion_sampling.refine_lips(modules, params, motion, tokens)
-    return np.asarray(motion)[0]
+    """Motion latents of a driving video."""
+    with timer('motion', inputs.video.num_frames) as advance:
+      return self._motion_sampler.read_video(inputs.video, encoded.m_0 if inputs.relative else None, advance)
 
-  def _driven_motion(self, video: driving.DrivingVideo, m_0: jax.Array | None, advance) -> np.ndarray:
-    """float32 `[num_frames, motion_dim]` as phi_m reads it; beginning in `m_0` `[1, motion_dim]` if that is given."""
-    motion, done = np.empty((video.num_frames, self._motion_dim), np.float32), 0
-    for frames in video.crops(self.side, renderer.READ_BATCH):
-      motion[done : done + len(frames)] = self._renderer.read(self._loaded.params, frames)
-      done += len(frames)
-      advance(done)
-    return motion if m_0 is None else np.asarray(m_0) + (motion - motion[:1])
+  def _portrait_sampler(self, inputs: SpeechInputs) -> Callable[[Voice, int, int], SampledPortrait]:
+    sampling = inputs.sampling
+    return self.speech_to_portrait.prepare(sampling.portrait_steps, sampling.portrait_guidance)
 
-  def _clip(self, decided, render, plan, spent, progress, speech, sound) -> Clip:
-    return Clip(
-      speech=speech,
-      sound=sound,
-      portrait=decided.portrait,
-      motion=decided.motion,
-      num_frames=plan['num_frames'],
-      size=(plan['size'], plan['size']),
-      render=render,
-      chunk=renderer.CHUNK,
-      record=self.describe(plan),
-      plan=plan,
-      stage_seconds=spent,
-      progress=progress,
-    )
 
-  def _given_portrait(self, portrait: str | os.PathLike | np.ndarray) -> np.ndarray:
-    if isinstance(portrait, (str, os.PathLike)):
-      return self.read_portrait(portrait)
-    pixels = np.asarray(portrait)
-    if pixels.dtype != np.uint8 or pixels.shape != (*2 * pixels.shape[:1], 3):
-      raise PortraitError(f'portrait of {pixels.dtype} {pixels.shape}, argument: give uint8 [side, side, 3]')
-    return image_lib.resize(pixels, (self.side, self.side))
+def _find(resume: str | os.PathLike | None, inputs: ClipInputs) -> PortraitAndMotion | None:
+  return None if resume is None else unfinished_video.find(resume, inputs.spec)
 
 
 load = SeeTalk.load

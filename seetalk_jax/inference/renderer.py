@@ -1,115 +1,115 @@
-"""Motion latents to frames in chunks of one shape: warper, code transformer, codebook, HR decoder."""
+"""Renderer: motion latents to frames in chunks of one shape, by warper, code transformer, codebook and HR decoder."""
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from seetalk_jax.inference import batching
-from seetalk_jax.inference.background_compile import Program
+from seetalk_jax.inference.background_compile import BackgroundCompiledFunction
+from seetalk_jax.inference.loaded_release import LoadedRelease
 from seetalk_jax.models.nn import blocks
 
 PyTree = Any
 
 CHUNK = 4  # frames of one call; on a CPU 2 to 16 are within a tenth, and the smaller leave less padding
-READ_BATCH = 16  # frames of a driving video whose motion is read in one call
 
 _CODEC = ('motion_codec',)
 _HIGH_RESOLUTION = ('motion_codec', 'code_transformer', 'codebook', 'hr_decoder')
 
 
-class Renderer:
-  """The programs that draw, compiled once each, in the background while earlier stages run.
+class EncodedPortrait(NamedTuple):
+  """What the renderer keeps of a portrait.
 
   Attributes:
-    kind: 'hr_decoder', or 'plain' (the codec's own decoder) for a checkpoint without those networks.
+    appearance: the motion codec's appearance features.
+    m_0: the motion latent of the portrait, `[1, motion_dim]`.
   """
 
-  def __init__(self, modules: Mapping[str, Any], device: jax.Device):
-    complete = all(name in modules for name in _HIGH_RESOLUTION)
+  appearance: PyTree
+  m_0: jax.Array
+
+
+class Renderer:
+  """Rendering networks of a release, compiled once each, in the background while earlier stages run.
+
+  Args:
+    release: holds the motion codec, which is needed from `prepare` on.
+    plain: render with the codec's own decoder, whether or not the release has the HR decoder.
+
+  Attributes:
+    kind: 'hr_decoder', or 'plain' (the codec's own decoder) for a release without those networks.
+  """
+
+  def __init__(self, release: LoadedRelease, *, plain: bool = False):
+    modules = release.networks.modules
+    complete = not plain and all(name in modules for name in _HIGH_RESOLUTION)
+    names = _HIGH_RESOLUTION if complete else _CODEC
     self.kind = 'hr_decoder' if complete else 'plain'
-    self._names = _HIGH_RESOLUTION if complete else _CODEC
-    self._look = Program(functools.partial(_look, modules), device)
-    self._read = Program(functools.partial(_read, modules), device)
-    self._draw = Program(functools.partial(_draw, modules, complete), device)
+    self._modules = modules
+    self._params = {name: release.params[name] for name in names if name in release.params}
+    self._collections = {name: release.collections[name] for name in names if name in release.collections}
+    self._encode = BackgroundCompiledFunction(functools.partial(_encode, modules), release.device)
+    self._render = BackgroundCompiledFunction(functools.partial(_render, modules, complete), release.device)
 
-  def prepare(self, params: PyTree, collections: PyTree, side: int, motion_dim: int) -> None:
-    """Starts compiling for portraits of `side`; returns at once, does nothing the second time."""
+  def prepare(self, side: int) -> None:
+    """Starts to compile for portraits of `side` pixels; returns at once, does nothing the second time."""
     pixels = jax.ShapeDtypeStruct((1, side, side, 3), jnp.uint8)
-    motion = jax.ShapeDtypeStruct((CHUNK, motion_dim), jnp.float32)
+    motion = jax.ShapeDtypeStruct((CHUNK, self._modules['motion_codec'].motion_dim), jnp.float32)
     fusion = jax.ShapeDtypeStruct((), jnp.float32)
-    params, collections = self._subset(params), self._subset(collections)
-    self._look.start(lambda: (params, pixels))
-    self._draw.start(lambda: (params, collections, *self._look.out_shapes(), motion, fusion))
+    params, collections = self._params, self._collections
+    self._encode.start(lambda: (params, pixels))
+    self._render.start(lambda: (params, collections, *self._encode.out_shapes(), motion, fusion))
 
-  def look(self, params: PyTree, pixels: np.ndarray) -> tuple[PyTree, jax.Array]:
-    """Portrait uint8 `[h, w, 3]` to what is kept of it, and its motion latent `[1, motion_dim]`."""
-    return self._look(self._subset(params), pixels[None])
+  def encode_portrait(self, pixels: np.ndarray) -> EncodedPortrait:
+    """Encodes a portrait, uint8 `[h, w, 3]`."""
+    return EncodedPortrait(*self._encode(self._params, pixels[None]))
 
-  def read(self, params: PyTree, frames: np.ndarray) -> np.ndarray:
-    """Motion latents `[t, motion_dim]` of uint8 frames `[t, h, w, 3]`."""
-    params = {'motion_codec': params['motion_codec']}
-    self._read.start(lambda: (params, jax.ShapeDtypeStruct((READ_BATCH, *frames.shape[1:]), jnp.uint8)))
-    return batching.in_fixed_batches(functools.partial(self._read, params), frames, size=READ_BATCH)
+  def bind(self, portrait: EncodedPortrait, motion: np.ndarray, fusion: float) -> Callable[[int], jax.Array]:
+    """A function that renders a chunk: from the number of its first frame to uint8 `[CHUNK, h, w, 3]`.
 
-  def bind(
-    self,
-    params: PyTree,
-    collections: PyTree,
-    appearance: PyTree,
-    m_0: jax.Array,
-    motion: np.ndarray,
-    fusion: float,
-  ) -> Callable[[int], jax.Array]:
-    """A function from a first frame to the uint8 chunk `[CHUNK, h, w, 3]` from there on, not waited for."""
-    params, collections = self._subset(params), self._subset(collections)
-    self._draw.out_shapes()  # has been traced: what is wrong with the weights is known by now
+    It does not wait for the device. After the last frame, a chunk holds copies of it.
+
+    Args:
+      motion: a latent for each frame, float32 `[t, motion_dim]`.
+      fusion: weight of the warped portrait in the HR decoder, 0 to 1; of no effect with kind 'plain'.
+    """
+    self._render.out_shapes()  # raises what tracing raised: weights that do not fit their networks
 
     def render(start: int) -> jax.Array:
-      piece = batching.fill_rows(motion[start : start + CHUNK], CHUNK)
-      return self._draw(params, collections, appearance, m_0, piece, np.float32(fusion))
+      chunk = batching.fill_rows(motion[start : start + CHUNK], CHUNK)
+      return self._render(self._params, self._collections, *portrait, chunk, np.float32(fusion))
 
     return render
 
-  def frames(
-    self, params: PyTree, collections: PyTree, pixels: np.ndarray, motion: np.ndarray, fusion: float
-  ) -> np.ndarray:
-    """A portrait given motion latents, from beginning to end: `prepare`, `look` and `bind`, waited for.
+  def frames(self, pixels: np.ndarray, motion: np.ndarray, fusion: float) -> np.ndarray:
+    """All frames of a portrait with a motion: `prepare`, `encode_portrait` and `bind`, waited for.
 
     Args:
       pixels: the portrait, uint8 `[h, w, 3]`; every one must have the side of the first.
-      motion: a latent for each frame, float32 `[t, motion_dim]`.
-      fusion: weight of the warped portrait in the HR decoder, 0 to 1; of no effect with kind 'plain'.
+      motion, fusion: see `bind`.
 
     Returns:
       frames uint8 `[t, h, w, 3]`.
     """
-    self.prepare(params, collections, pixels.shape[0], motion.shape[1])
-    render = self.bind(params, collections, *self.look(params, pixels), motion, fusion)
+    self.prepare(pixels.shape[0])
+    render = self.bind(self.encode_portrait(pixels), motion, fusion)
     chunks = [np.asarray(render(start)) for start in range(0, len(motion), CHUNK)]
     return np.concatenate(chunks)[: len(motion)]
 
-  def _subset(self, trees: PyTree) -> PyTree:
-    return {name: trees[name] for name in self._names if name in trees}
 
-
-def _look(modules, params, pixels):
+def _encode(modules, params, pixels):
   codec, variables = modules['motion_codec'], {'params': params['motion_codec']}
   image = blocks.to_float(pixels)
   return codec.apply(variables, image, method='appearance'), codec.apply(variables, image, method='motion')
 
 
-def _read(modules, params, pixels):
-  codec, variables = modules['motion_codec'], {'params': params['motion_codec']}
-  return codec.apply(variables, blocks.to_float(pixels), method='motion')
-
-
-def _draw(modules, complete, params, collections, appearance, m_0, motion, fusion):
+def _render(modules, complete, params, collections, appearance, m_0, motion, fusion):
   codec, variables = modules['motion_codec'], {'params': params['motion_codec']}
   warped = codec.apply(variables, appearance, m_0, motion, method='warp')
   if not complete:

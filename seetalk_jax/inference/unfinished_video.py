@@ -1,14 +1,13 @@
-"""What a long video keeps beside its output until it is finished, so that it goes on after any end.
+"""Unfinished videos: the folder of a long video while it is made, from which a later run resumes.
 
-The folder `.NAME.mp4.unfinished` holds job.json (what the video is made from), decided.npz (the portrait and the
-motion track, which are sampled once) and the finished segments. job.json is written last: without it nothing in
-the folder counts. It is removed when the video has got its name.
+The folder `.NAME.mp4.unfinished` holds job.json (the `ClipSpec`), decided.npz (the portrait and the motion, which are
+sampled once) and the finished segments. job.json is written last: without it the rest of the folder is ignored. The
+folder is removed when the video is finished.
 """
 
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 import os
 import pathlib
@@ -21,38 +20,23 @@ import numpy as np
 
 from seetalk_jax import files
 from seetalk_jax.errors import InputError
+from seetalk_jax.inference.clip_spec import ClipSpec
 from seetalk_jax.media import image, segments, video
 
-Plan = Mapping[str, Any]  # JSON values
-
 _JOB, _DECIDED, _LOCK = 'job.json', 'decided.npz', 'lock'
-_OURS = re.compile(r'job\.json|decided\.npz|lock|segment-\d{5}\.mp4')
-_ID_LENGTH = 16  # hexadecimal digits of a checksum that tells jobs, recordings and portraits apart
+_OWN_FILES = re.compile(r'job\.json|decided\.npz|lock|segment-\d{5}\.mp4')
 
 
-class Decided(NamedTuple):
-  """What is sampled before the first frame is drawn.
+class PortraitAndMotion(NamedTuple):
+  """What is sampled, read or given before the first frame is rendered.
 
   Attributes:
     portrait: uint8 `[h, w, 3]`.
-    motion: float32 `[num_frames, motion_dim]`.
+    motion: motion latents, float32 `[num_frames, motion_dim]`.
   """
 
   portrait: np.ndarray
   motion: np.ndarray
-
-
-def checksum(*parts: bytes | np.ndarray) -> str:
-  """A short checksum of bytes and arrays, for plans."""
-  digest = hashlib.sha256()
-  for part in parts:
-    digest.update(part if isinstance(part, bytes) else np.ascontiguousarray(part).data)
-  return digest.hexdigest()[:_ID_LENGTH]
-
-
-def job_id(plan: Plan) -> str:
-  """One word for everything that decides the frames; kept in the finished video's metadata."""
-  return checksum(json.dumps(dict(plan), sort_keys=True).encode())
 
 
 def folder_of(output: str | os.PathLike) -> pathlib.Path:
@@ -61,30 +45,30 @@ def folder_of(output: str | os.PathLike) -> pathlib.Path:
   return output.with_name(f'.{output.name}.unfinished')
 
 
-def is_finished(output: str | os.PathLike, plan: Plan) -> bool:
-  """Whether the output is there and was made to this plan.
+def is_finished(output: str | os.PathLike, spec: ClipSpec) -> bool:
+  """Whether the output exists and was made to this specification, by the job in its metadata.
 
   Raises:
-    InputError: it is there and is another video.
+    InputError: it exists and is another video.
   """
   if not pathlib.Path(output).is_file():
     return False
   try:
     comment = video.read_metadata(output).get('comment', '')
-  except (OSError, ValueError):  # FFmpeg's errors are both; not a video
+  except (OSError, ValueError):  # FFmpeg raises both; not a video
     comment = ''
-  if f'job {job_id(plan)}' in comment:
+  if f'job {spec.job_id()}' in comment:
     return True
   raise InputError(
     f'the output exists and was made from other inputs, {output}: give another name, or --overwrite'
   )
 
 
-def find(output: str | os.PathLike, plan: Plan) -> Decided | None:
-  """What an unfinished video of this plan has decided; None where there is none.
+def find(output: str | os.PathLike, spec: ClipSpec) -> PortraitAndMotion | None:
+  """The portrait and motion of an unfinished video; None where there is no unfinished video.
 
   Raises:
-    InputError: the unfinished video belongs to another plan (the message says what differs), or is damaged.
+    InputError: the unfinished video has another specification (the message names the differences), or is damaged.
   """
   folder = folder_of(output)
   try:
@@ -94,47 +78,49 @@ def find(output: str | os.PathLike, plan: Plan) -> Decided | None:
   except (OSError, ValueError):
     kept = {}
   try:
-    if differs := _differences(kept['plan'], _full(plan)):
+    if differs := _differences(kept['plan'], _full(spec)):
       raise InputError(
         f'the unfinished video is of other inputs ({", ".join(differs)}), {folder}: give the same ones, or leave '
         'out --resume to start anew'
       )
     with np.load(folder / _DECIDED, allow_pickle=False) as arrays:
-      return Decided(arrays['portrait'], arrays['motion'])
+      return PortraitAndMotion(arrays['portrait'], arrays['motion'])
   except (KeyError, TypeError, AttributeError, OSError, ValueError):
     raise InputError(f'damaged unfinished video, {folder}: leave out --resume to start anew') from None
 
 
-class Job:
-  """Holds an output's folder while its video is made; `with` removes it at the end unless segments wait in it.
+class UnfinishedVideo:
+  """Holds the lock of an output's folder while its video is made.
+
+  The end of `with` removes the folder, except after an error, if there are finished segments.
 
   Args:
-    output: the video to be.
-    plan: what decides its frames.
-    resume: go on from the finished segments of an unfinished video of this plan; else begin anew.
+    output: the video to make.
+    spec: what decides its frames.
+    resume: continue from the finished segments of an unfinished video of this specification; else start anew.
 
   Attributes:
-    folder: where the segments go.
+    folder: holds the segments.
 
   Raises:
-    InputError: the folder is not of this library, is in use by another process, or (with `resume`) belongs to
-      another plan.
+    InputError: the folder holds other files, is in use by another process, or (with `resume`) is of another
+      specification.
   """
 
-  def __init__(self, output: str | os.PathLike, plan: Plan, *, resume: bool = False):
+  def __init__(self, output: str | os.PathLike, spec: ClipSpec, *, resume: bool = False):
     self.folder = folder_of(output)
-    self._output, self._plan, self._resume = pathlib.Path(output), plan, resume
+    self._output, self._spec, self._resume = pathlib.Path(output), spec, resume
 
-  def __enter__(self) -> Job:
+  def __enter__(self) -> UnfinishedVideo:
     image.check_output(self._output, '.mp4')
     check_free(self._output)
     existed = self.folder.is_dir()
     self.folder.mkdir(exist_ok=True)
     self._lock = _lock(self.folder)
     try:
-      going_on = self._resume and find(self._output, self._plan) is not None
+      resumed = self._resume and find(self._output, self._spec) is not None
       for path in self.folder.iterdir():
-        if path.name != _LOCK and (not going_on or path.name.startswith('.')):
+        if path.name != _LOCK and (not resumed or path.name.startswith('.')):
           path.unlink()
     except BaseException:
       if not existed:
@@ -143,13 +129,13 @@ class Job:
       raise
     return self
 
-  def keep(self, decided: Decided) -> None:
-    """Writes down what is decided; from now on the job can go on from here."""
+  def keep(self, made: PortraitAndMotion) -> None:
+    """Writes the portrait, the motion and the specification; from now on the video can be resumed."""
     if (self.folder / _JOB).exists():
       return
     with files.replacing(self.folder / _DECIDED) as part:
-      np.savez(part, portrait=decided.portrait, motion=decided.motion)
-    files.write_text(self.folder / _JOB, json.dumps({'plan': _full(self._plan)}, indent=1) + '\n')
+      np.savez(part, portrait=made.portrait, motion=made.motion)
+    files.write_text(self.folder / _JOB, json.dumps({'plan': _full(self._spec)}, indent=1) + '\n')
 
   def __exit__(self, kind, error, traceback) -> None:
     if kind is None or not any(self.folder.glob('segment-*.mp4')):
@@ -158,7 +144,7 @@ class Job:
 
 
 def discard(output: str | os.PathLike) -> None:
-  """Removes what a finished video has left, where its process ended between the last two steps."""
+  """Removes the folder of a finished video, where its process ended between the last two steps."""
   folder = folder_of(output)
   if folder.is_dir():
     check_free(output)
@@ -166,19 +152,21 @@ def discard(output: str | os.PathLike) -> None:
 
 
 def check_free(output: str | os.PathLike) -> None:
-  """Makes sure that nobody else uses an output's folder.
+  """Checks that an output's folder is free to use.
 
   Raises:
-    InputError: somebody does, or the folder holds things of others.
+    InputError: another process uses it, or it holds files of others.
   """
   folder = folder_of(output)
   if not folder.exists():
     return
-  strangers = sorted(
-    path.name for path in folder.iterdir() if not (_OURS.fullmatch(path.name) or path.match(files.UNFINISHED))
+  foreign = sorted(
+    path.name
+    for path in folder.iterdir()
+    if not (_OWN_FILES.fullmatch(path.name) or path.match(files.UNFINISHED))
   )
-  if strangers:
-    raise InputError(f'the folder for the unfinished video holds {strangers[0]}, {folder}: move it away')
+  if foreign:
+    raise InputError(f'the folder for the unfinished video holds {foreign[0]}, {folder}: move it away')
   if (folder / _LOCK).exists():
     _lock(folder).close()
 
@@ -193,9 +181,9 @@ def _lock(folder: pathlib.Path) -> contextlib.ExitStack:
   return held
 
 
-def _full(plan: Plan) -> dict[str, Any]:
-  """The plan and what decides whether new segments fit those that are there."""
-  return {**plan, 'segment frames': segments.SEGMENT_FRAMES, 'encoder': segments.encoder_id()}
+def _full(spec: ClipSpec) -> dict[str, Any]:
+  """The specification, and what decides whether new segments fit existing ones."""
+  return {**spec.to_json(), 'segment frames': segments.SEGMENT_FRAMES, 'encoder': segments.encoder_id()}
 
 
 def _differences(there: Mapping[str, Any], here: Mapping[str, Any]) -> list[str]:

@@ -189,7 +189,7 @@ def save_release(
       of one network, and `fresh`, beginnings of the names of parameters that are not there because nothing has
       trained them yet; they are stored with it, the rest as it is.
     dtype: 'float16' or 'float32', of the parameters; collections stay float32.
-    sampling: defaults of the pipeline, see `pipeline.SAMPLING`.
+    sampling: defaults of the pipeline, by the names of `inference.sampling_options.SamplingOptions`.
 
   Raises:
     CheckpointError: the folder exists and is no release.

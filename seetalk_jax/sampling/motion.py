@@ -1,8 +1,7 @@
-"""Motion tracks of any length: windows denoised together on shared noise, and the lips refined after."""
+"""Motion tracks of any length: overlapping windows denoised together on shared noise, then lip refinement."""
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -13,6 +12,7 @@ import numpy as np
 from seetalk_jax.constants import CONTROL_TRACKS, WINDOW_FRAMES
 from seetalk_jax.diffusion import guidance, objective, samplers
 from seetalk_jax.diffusion.schedule import Schedule
+from seetalk_jax.models.motion.lip_refiner import LipRefiner
 from seetalk_jax.models.motion.motion_transformer import MotionTransformer
 
 SCHEDULE = Schedule(kind='cosine')
@@ -21,7 +21,7 @@ CLIP = 6.0  # standard deviations; motion further out is no motion
 
 GROUP = 16  # windows that are denoised together: a longer track takes longer and no more memory
 REFINED = 200  # frames whose lips are refined in one call
-_LIP_LAYER_REACH = 2  # frames to either side that a layer of the lip refiner looks at
+_LIP_LAYER_REACH = 2  # frames to either side in the receptive field of a layer of the lip refiner
 
 # Counts of windows that programs are compiled for; above the last, those times a power of two, or 3/2 of that.
 _COUNTS = (1, 2, 3, 4, 6, 8, 12, 16)
@@ -47,12 +47,13 @@ def sample_motion(
   m_0: jax.Array,
   key: jax.Array,
   *,
-  num_steps: int = 20,
+  num_steps: int,
   guidance_scale: float = 1.0,
   controls: Mapping[str, jax.Array | np.ndarray] | None = None,
   control_scales: Mapping[str, float] | None = None,
   window: int = WINDOW_FRAMES,
   overlap: int = OVERLAP,
+  make_sampler: Callable[..., Callable[..., jax.Array]] | None = None,
 ) -> jax.Array:
   """Samples a motion track for speech of any length.
 
@@ -66,8 +67,10 @@ def sample_motion(
     guidance_scale: 1 is unguided; above, lips follow the speech more strongly.
     controls: name -> value of those in `models.motion_controls`, as its network takes them with b = 1; the network
       must have been trained with them.
-    control_scales: name -> guidance scale of a control; 1 where nothing is said.
-    window, overlap: frames per window and shared by neighbours.
+    control_scales: name -> guidance scale of a control; 1 where none is given.
+    window, overlap: frames per window, and frames that neighboring windows share.
+    make_sampler: `functools.cache(jit_sampler)`, where a caller keeps compiled functions for more tracks; None:
+      compile anew.
 
   Returns:
     float32 `[1, n, d]`, motion latents of the codec (not standardised).
@@ -85,7 +88,8 @@ def sample_motion(
   # Speech comes last: what it adds to the controls is guided, not what they add to it.
   weights = guidance.nested_weights([*(scales.get(name, 1.0) for name in controls), guidance_scale])
   levels = tuple(level for level, weight in enumerate(weights) if weight)
-  run = _compiled(modules['motion_transformer'], num_steps, tuple(controls), levels, window, overlap)
+  make_sampler = make_sampler or jit_sampler
+  run = make_sampler(modules['motion_transformer'], num_steps, tuple(controls), levels, window, overlap)
   track = run(
     params['motion_transformer'],
     tokens[0],
@@ -99,20 +103,26 @@ def sample_motion(
 
 
 def refine_lips(
-  modules: Mapping[str, Any], params: Mapping[str, Any], motion: jax.Array, tokens: jax.Array
+  modules: Mapping[str, Any],
+  params: Mapping[str, Any],
+  motion: jax.Array,
+  tokens: jax.Array,
+  *,
+  run: Callable[..., jax.Array] | None = None,
 ) -> np.ndarray:
-  """Corrects a track inside the lip subspace, piece by piece, each with all the frames that it looks at.
+  """Corrects a track inside the lip subspace, piece by piece, each with its receptive field.
 
   Args:
     modules, params: hold 'lip_refiner'.
     motion: `[1, n, d]`, not standardised.
     tokens: `[1, n, token_dim]`.
+    run: `jit_refiner(network)`, where a caller keeps the compiled function for more tracks; None: compile anew.
 
   Returns:
     float32 `[1, n, d]`, as of the whole track at once.
   """
   refiner = modules['lip_refiner']
-  run, reach = _compiled_refiner(refiner), _LIP_LAYER_REACH * refiner.num_layers
+  run, reach = run or jit_refiner(refiner), _LIP_LAYER_REACH * refiner.num_layers
   motion, tokens = np.asarray(motion, np.float32), np.asarray(tokens)
   n, refined = motion.shape[1], np.empty(motion.shape, np.float32)
   for start in range(0, n, REFINED):
@@ -210,15 +220,19 @@ def window_weights(length: int, window: int = WINDOW_FRAMES, overlap: int = OVER
   return weight.astype(np.float32)
 
 
-@functools.cache
-def _compiled(
-  network, num_steps: int, names: tuple[str, ...], levels: tuple[int, ...], window: int, overlap: int
-):
-  """The jitted sampler of a network; a second recording of like length compiles nothing.
+def jit_sampler(
+  network: MotionTransformer,
+  num_steps: int,
+  names: tuple[str, ...],
+  levels: tuple[int, ...],
+  window: int,
+  overlap: int,
+) -> Callable[..., jax.Array]:
+  """The jitted sampler of `sample_motion` for one network.
 
   Args:
     names: the controls in use, in the order in which conditions are added; speech comes after them.
-    levels: with how many conditions a prediction is made, for each that is.
+    levels: the number of conditions of each prediction that guidance combines.
   """
   tracks = [name for name in names if name in CONTROL_TRACKS]
 
@@ -259,8 +273,9 @@ def _compiled(
   return jax.jit(run)
 
 
-@functools.cache
-def _compiled_refiner(network):
+def jit_refiner(network: LipRefiner) -> Callable[..., jax.Array]:
+  """The jitted network of `refine_lips`: (params, motion, tokens, valid) to refined motion."""
+
   def run(params, motion, tokens, valid):
     return network.apply({'params': params}, motion, tokens, valid=valid)
 

@@ -95,4 +95,4 @@ def load(checkpoint: str, device: str | None = None):
 def _load(checkpoint, device):
   from seetalk_jax.inference import loaded_release, pipeline
 
-  return pipeline.SeeTalk(loaded_release.Loaded(storage.load_networks(checkpoint), checkpoint, device))
+  return pipeline.SeeTalk(loaded_release.LoadedRelease(storage.load_networks(checkpoint), checkpoint, device))

@@ -1,4 +1,4 @@
-"""What a user asks of a motion track: checked in one line, part of the plan, and followed."""
+"""Motion controls: checked, with errors of one line, part of the clip specification, and followed."""
 
 import argparse
 import dataclasses
@@ -32,7 +32,7 @@ def test_values_become_what_the_network_takes():
   assert shapes == {'pose': (1, 7, 3), 'blink': (1, 7, 1), 'emotion': (1,), 'style': (1, 48)}
   assert asked.values['emotion'][0] == EMOTIONS.index('sad') and asked.scales == {'pose': 2.0}
   other = controls.resolve({**given, 'emotion': 'happy'}, {'pose': 2}, CONTROLS, 7, no_style)
-  differs = {key for key in asked.plan() if asked.plan()[key] != other.plan()[key]}
+  differs = {key for key, value in asked.to_json().items() if value != other.to_json()[key]}
   assert differs == {'control emotion'}
   read = controls.resolve(
     {'style': 'talk.mp4'}, None, CONTROLS, 7, lambda video: np.full((1, 48), len(video))
@@ -72,7 +72,7 @@ def pipe():
   networks = dataclasses.replace(
     networks, modules=modules, params={**networks.params, 'motion_transformer': params}
   )
-  return pipeline.SeeTalk(loaded_release.Loaded(networks, whole.checkpoint, whole.device))
+  return pipeline.SeeTalk(loaded_release.LoadedRelease(networks, whole.checkpoint, whole.device))
 
 
 def tone():

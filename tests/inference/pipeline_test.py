@@ -39,7 +39,7 @@ def test_same_seed_same_frames_bit_for_bit(pipe, clip):
   np.testing.assert_array_equal(clip.frames, frames)  # a clip renders again as it did
   np.testing.assert_array_equal(pipe(speech(), seed=0).frames, frames)
   networks = storage.load_networks(pipe.checkpoint)
-  fresh = pipeline.SeeTalk(loaded_release.Loaded(networks, pipe.checkpoint, pipe.device))
+  fresh = pipeline.SeeTalk(loaded_release.LoadedRelease(networks, pipe.checkpoint, pipe.device))
   np.testing.assert_array_equal(fresh(speech(), seed=0).frames, frames)
   other = pipe(speech(), seed=1)
   assert (other.portrait != clip.portrait).any() and (other.frames != frames).any()
@@ -63,10 +63,12 @@ def test_one_frame_for_every_40_ms(pipe, clip, num_samples):
 
 
 def test_a_longer_video_compiles_no_second_renderer(pipe, clip):
-  before = pipe._renderer._draw._jitted._cache_size()
+  before = pipe._renderer._render._jitted._cache_size()
   long = pipe(speech(1.7), portrait=clip.portrait)
   next(long.stream())
-  assert pipe._renderer._draw._jitted._cache_size() == before == 0  # only the program compiled ahead is used
+  assert (
+    pipe._renderer._render._jitted._cache_size() == before == 0
+  )  # only the function compiled ahead is used
 
 
 def test_frames_are_rendered_when_asked_for(pipe, clip):
@@ -136,7 +138,7 @@ def test_weights_that_the_code_has_outgrown(pipe):
     params = dict(networks.params)
     params[name] = {f'old_{key}': tree for key, tree in params[name].items()}
     aged = dataclasses.replace(networks, params=params)
-    aged = pipeline.SeeTalk(loaded_release.Loaded(aged, pipe.checkpoint, pipe.device))
+    aged = pipeline.SeeTalk(loaded_release.LoadedRelease(aged, pipe.checkpoint, pipe.device))
     with pytest.raises(CheckpointError, match=f'weights of another configuration.*{name}'):
       aged(speech())
 
@@ -159,13 +161,13 @@ def test_program_compiles_in_the_background_and_reports_errors():
     threads.append(threading.current_thread())
     return 2 * x
 
-  made = background_compile.Program(double, jax.devices()[0])
+  made = background_compile.BackgroundCompiledFunction(double, jax.devices()[0])
   np.testing.assert_array_equal(made(np.ones(3, np.float32)), 2)  # before start: an ordinary jit
   made.start(lambda: (jax.ShapeDtypeStruct((2,), np.float32),))
   assert made.out_shapes().shape == (2,)
   np.testing.assert_array_equal(made(np.ones(2, np.float32)), 2)
   assert threads[-1] is not threading.main_thread()
-  broken = background_compile.Program(lambda x: x @ x, jax.devices()[0])
+  broken = background_compile.BackgroundCompiledFunction(lambda x: x @ x, jax.devices()[0])
   broken.start(lambda: (jax.ShapeDtypeStruct((2, 3), np.float32),))
   with pytest.raises(TypeError):
     broken(np.ones((2, 3), np.float32))

@@ -11,12 +11,12 @@ from read_video import read_video
 
 from seetalk_jax.cli import main
 from seetalk_jax.errors import InputError
-from seetalk_jax.inference import pipeline, renderer, unfinished_video
+from seetalk_jax.inference import motion_sampler, pipeline, unfinished_video
 from seetalk_jax.media import audio, driving, face, image, segments, video
 from seetalk_jax.testing import tiny_release
 
 SIDE = tiny_release.SIDE
-NUM_FRAMES = renderer.READ_BATCH + 7
+NUM_FRAMES = motion_sampler.READ_BATCH + 7
 
 
 @pytest.fixture(scope='module')
@@ -91,16 +91,16 @@ def test_a_video_that_stands_still_moves_nothing(pipe):
 
 def test_one_batch_is_read_at_a_time(pipe, monkeypatch):
   drive = driving.open_driving('drive.mp4', aligned=True)
-  sizes, read = [], renderer.Renderer.read
+  sizes, read = [], motion_sampler.MotionSampler.read
   monkeypatch.setattr(
-    renderer.Renderer,
+    motion_sampler.MotionSampler,
     'read',
-    lambda self, params, frames: sizes.append(len(frames)) or read(self, params, frames),
+    lambda self, frames: sizes.append(len(frames)) or read(self, frames),
   )
   told = []
   pipe.reenact(picture(5), drive, progress=lambda *what: told.append(what))
-  assert sizes == [renderer.READ_BATCH, NUM_FRAMES - renderer.READ_BATCH]
-  assert ('motion', renderer.READ_BATCH, NUM_FRAMES) in told
+  assert sizes == [motion_sampler.READ_BATCH, NUM_FRAMES - motion_sampler.READ_BATCH]
+  assert ('motion', motion_sampler.READ_BATCH, NUM_FRAMES) in told
 
 
 def test_command_keeps_length_and_sound(pipe, capsys):
@@ -153,7 +153,7 @@ def test_reenactment_goes_on(pipe, capsys, monkeypatch):
   status, _, err = run(capsys, *argv, '-o', 'talk.mp4', '--resume', '--absolute')
   assert status == 2 and 'motion relative there, absolute here' in err
   with monkeypatch.context() as patch:
-    patch.setattr(pipeline.SeeTalk, '_driven_motion', None)
+    patch.setattr(motion_sampler.MotionSampler, 'read_video', None)
     assert run(capsys, *argv, '-o', 'talk.mp4', '--resume')[0] == 0
   assert pathlib.Path('talk.mp4').read_bytes() == pathlib.Path('whole.mp4').read_bytes()
   assert 'finished before' in run(capsys, *argv, '-o', 'talk.mp4', '--resume')[1]

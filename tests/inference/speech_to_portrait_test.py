@@ -75,11 +75,11 @@ def test_options_change_the_faces(stage1):
 def test_compiling_starts_before_the_speech_is_heard(release):
   stage1 = seetalk_jax.SpeechToPortrait.load(release, cache=False)
   stage1.prepare()
-  (program,) = stage1._programs.values()
-  assert program.started
+  (compiled,) = stage1._samplers.values()
+  assert compiled.started
   told = []
   faces = stage1(speech(), num=2, progress=lambda *what: told.append(what), stage_seconds=(spent := {}))
-  assert list(stage1._programs.values()) == [program] and program._jitted._cache_size() == 0
+  assert list(stage1._samplers.values()) == [compiled] and compiled._jitted._cache_size() == 0
   assert told == [
     (name, done, total) for name, total in (('speech', 1), ('portrait', 2)) for done in _steps(total)
   ]

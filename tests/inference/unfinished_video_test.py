@@ -1,4 +1,4 @@
-"""Long videos go on after any end, to the same frames and the same sound; and what is left of them is ours."""
+"""Unfinished videos: resumed after any interruption to the same frames and sound; folders of others are kept."""
 
 import json
 import os
@@ -16,6 +16,7 @@ from read_video import read_video
 from seetalk_jax.cli import main
 from seetalk_jax.errors import InputError
 from seetalk_jax.inference import pipeline, unfinished_video
+from seetalk_jax.inference.clip_spec import Checksum, ClipSpec
 from seetalk_jax.media import audio, segments, video
 from seetalk_jax.testing import tiny_release
 
@@ -104,7 +105,7 @@ def no_sampling(monkeypatch):
   def sampled(*args, **kwargs):
     raise AssertionError('sampled again')
 
-  monkeypatch.setattr(pipeline.SeeTalk, '_sampled_motion', sampled)
+  monkeypatch.setattr(pipeline.MotionSampler, 'sample', sampled)
   monkeypatch.setattr(pipeline.SpeechToPortrait, 'tokens', sampled)
 
 
@@ -234,43 +235,62 @@ def test_folders_of_others_are_left_alone(argv, capsys):
   assert (folder / 'diary.txt').read_text() == 'dear diary'
 
 
+def make_spec(seed=0):
+  none = Checksum.of(b'')
+  return ClipSpec(
+    num_frames=3,
+    portrait=none,
+    motion=none,
+    seed=seed,
+    size=64,
+    fusion=1.0,
+    renderer='plain',
+    version='0',
+    checkpoint_id='0',
+    crop_version=1,
+    device='cpu',
+    jax='0',
+  )
+
+
 def test_two_processes_do_not_share_an_output():
-  plan = {'seed': 0}
-  with unfinished_video.Job('talk.mp4', plan):
+  spec = make_spec()
+  with unfinished_video.UnfinishedVideo('talk.mp4', spec):
     with pytest.raises(InputError, match='another process'):
       unfinished_video.check_free('talk.mp4')
-    with pytest.raises(InputError, match='another process'), unfinished_video.Job('talk.mp4', plan):
+    with (
+      pytest.raises(InputError, match='another process'),
+      unfinished_video.UnfinishedVideo('talk.mp4', spec),
+    ):
       pass
     assert unfinished_video.folder_of('talk.mp4').is_dir()
   unfinished_video.check_free('talk.mp4')
 
 
-def test_only_what_is_written_down_whole_counts():
-  plan, decided = (
-    {'seed': 0},
-    unfinished_video.Decided(np.zeros((4, 4, 3), np.uint8), np.ones((3, 2), np.float32)),
-  )
+def test_incomplete_folders_are_ignored():
+  spec = make_spec()
+  made = unfinished_video.PortraitAndMotion(np.zeros((4, 4, 3), np.uint8), np.ones((3, 2), np.float32))
   folder = unfinished_video.folder_of('talk.mp4')
-  assert unfinished_video.find('talk.mp4', plan) is None
-  with unfinished_video.Job('talk.mp4', plan) as first:
-    first.keep(decided)
+  assert unfinished_video.find('talk.mp4', spec) is None
+  with unfinished_video.UnfinishedVideo('talk.mp4', spec) as first:
+    first.keep(made)
     (folder / 'segment-00000.mp4').touch()
-    found = unfinished_video.find('talk.mp4', plan)
-    np.testing.assert_array_equal(found.portrait, decided.portrait)
-    np.testing.assert_array_equal(found.motion, decided.motion)
+    found = unfinished_video.find('talk.mp4', spec)
+    np.testing.assert_array_equal(found.portrait, made.portrait)
+    np.testing.assert_array_equal(found.motion, made.motion)
     raise_at_exit = pytest.raises(RuntimeError)
   assert not folder.exists()
-  with raise_at_exit, unfinished_video.Job('talk.mp4', plan) as second:
-    second.keep(decided)
+  with raise_at_exit, unfinished_video.UnfinishedVideo('talk.mp4', spec) as second:
+    second.keep(made)
     (folder / 'segment-00000.mp4').touch()
     raise RuntimeError
   (folder / 'decided.npz').write_bytes(b'PK')
   with pytest.raises(InputError, match='damaged'):
-    unfinished_video.find('talk.mp4', plan)
+    unfinished_video.find('talk.mp4', spec)
   (folder / 'job.json').unlink()
-  assert unfinished_video.find('talk.mp4', plan) is None
-  with unfinished_video.Job('talk.mp4', plan, resume=True):
-    assert not list(folder.glob('segment*'))  # segments of nobody knows what
+  assert unfinished_video.find('talk.mp4', spec) is None
+  with unfinished_video.UnfinishedVideo('talk.mp4', spec, resume=True):
+    assert not list(folder.glob('segment*'))  # segments without a specification
 
 
 def test_frames_from_the_middle_are_those_from_the_start():

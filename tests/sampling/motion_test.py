@@ -1,5 +1,7 @@
 """Motion tracks in windows: one window is plain sampling, several leave no seams."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -14,6 +16,8 @@ from seetalk_jax.models.nn import blocks
 from seetalk_jax.sampling import motion
 
 DIM = 6
+make_sampler = functools.cache(motion.jit_sampler)  # compiled once for all tests
+jit_refiner = functools.cache(motion.jit_refiner)
 
 
 def pull(tokens):
@@ -94,7 +98,7 @@ def test_groups_of_windows_are_all_windows_at_once(group):
 def test_memory_does_not_grow_with_the_windows(networks):
   """A long track's program needs what a short one's does, beside the tracks themselves."""
   modules, params = networks
-  run = motion._compiled(modules['motion_transformer'], 2, (), (0, 1), 100, 25)
+  run = motion.jit_sampler(modules['motion_transformer'], 2, (), (0, 1), 100, 25)
 
   def working_bytes(count):
     length = 25 + 75 * count
@@ -154,6 +158,7 @@ def test_tracks_are_deterministic_and_of_the_speech_s_length(networks):
       guidance_scale=guidance,
       window=16,
       overlap=4,
+      make_sampler=make_sampler,
     )
 
   first = draw(tokens)
@@ -171,7 +176,11 @@ def test_tracks_are_deterministic_and_of_the_speech_s_length(networks):
 def test_refined_track_keeps_its_length(networks):
   modules, params = networks
   track, tokens = jnp.ones((1, 130, 256)), jnp.ones((1, 130, 32))
-  np.testing.assert_allclose(motion.refine_lips(modules, params, track, tokens), track, atol=1e-6)
+  np.testing.assert_allclose(
+    motion.refine_lips(modules, params, track, tokens, run=jit_refiner(modules['lip_refiner'])),
+    track,
+    atol=1e-6,
+  )
 
 
 @pytest.mark.parametrize('length', [1, motion.REFINED, motion.REFINED + 1, 3 * motion.REFINED - 7])
@@ -184,7 +193,8 @@ def test_lips_refined_in_pieces_are_those_of_the_whole(networks, length):
   track, tokens = (rng.standard_normal((1, length, width)).astype(np.float32) for width in (256, 32))
   whole = programs.apply(modules['lip_refiner'], {'params': lips}, track, tokens)
   assert length < 5 or np.abs(whole - track).max() > 0.05
-  pieces = motion.refine_lips(modules, {'lip_refiner': lips}, track, tokens)
+  run = jit_refiner(modules['lip_refiner'])
+  pieces = motion.refine_lips(modules, {'lip_refiner': lips}, track, tokens, run=run)
   np.testing.assert_allclose(pieces, whole, atol=2e-5)
 
 
@@ -220,6 +230,7 @@ def drawn(module, params, controls, n=16, **options):
     controls=controls,
     window=16,
     overlap=4,
+    make_sampler=make_sampler,
     **options,
   ), tokens  # fmt: skip
 
@@ -262,7 +273,7 @@ def test_controls_reach_windows_where_they_lie(controlled):
     changed[40:].all() and not changed[:24].any()
   )  # frames of windows that end before it know nothing of it
   with pytest.raises(ValueError, match='none of this network'):
-    drawn(MotionTransformer(8, 32, 32, 2, 1), params, controls)
+    drawn(MotionTransformer(8, 32, 32, 2, 1), params, controls, num_steps=1)
 
 
 def test_weights_of_nested_predictions():

@@ -202,7 +202,9 @@ def test_portrait_learns_and_samples(mode):
 
   @functools.partial(jax.jit, static_argnames=('temperature', 'guidance_scale'))
   def drawn(params, statistics, voice, rng, **options):
-    return sample_portraits(modules, params, statistics, *voice, rng, num_steps=2, **options)
+    return sample_portraits(
+      modules, params, statistics, *voice, rng, num_steps=2, **{'guidance_scale': 2.0, **options}
+    )
 
   def draw(seed, **options):
     voice = [features[name] for name in ('embedding', 'tokens', 'valid')]

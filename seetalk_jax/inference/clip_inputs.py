@@ -1,0 +1,229 @@
+"""Inputs of a clip: portrait, speech, driving video or motion, checked, and described by a `ClipSpec`."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+import numpy as np
+
+from seetalk_jax.errors import InputError, PortraitError
+from seetalk_jax.inference import controls as controls_lib
+from seetalk_jax.inference.clip_spec import Checksum, ClipSpec, DrivingMotion, SampledFace, SpeechMotion
+from seetalk_jax.inference.loaded_release import LoadedRelease
+from seetalk_jax.inference.motion_sampler import MotionSampler
+from seetalk_jax.inference.sampling_options import SamplingOptions
+from seetalk_jax.inference.speech_to_portrait import as_speech
+from seetalk_jax.media import audio, driving
+from seetalk_jax.media import face as face_lib
+from seetalk_jax.media import image as image_lib
+
+SpeechLike = str | os.PathLike | np.ndarray | audio.Speech
+PortraitLike = str | os.PathLike | np.ndarray
+
+_SPEECH_NETWORKS = ('speech_encoder', 'motion_codec', 'motion_transformer')
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class _Inputs:
+  """What all inputs have.
+
+  Attributes:
+    spec: what decides the frames.
+    speech: the speech of the clip, if there is any.
+    sound: the sound track, if there is any.
+  """
+
+  spec: ClipSpec
+  speech: audio.Speech | None
+  sound: audio.Sound | None
+
+  @property
+  def audio_seconds(self) -> float:
+    """Length of the speech, or of another sound track; 0 for a silent clip."""
+    if self.speech is not None:
+      return self.speech.seconds
+    return 0.0 if self.sound is None else self.sound.num_samples / self.sound.rate_hz
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class SpeechInputs(_Inputs):
+  """Checked inputs of a clip of speech.
+
+  Attributes:
+    portrait: uint8 `[side, side, 3]` in the size of the networks, or the face to sample.
+    sampling: of portrait and motion.
+    controls: of the motion.
+  """
+
+  speech: audio.Speech
+  portrait: np.ndarray | SampledFace
+  sampling: SamplingOptions
+  controls: controls_lib.ResolvedControls
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class DrivingInputs(_Inputs):
+  """Checked inputs of a reenactment.
+
+  Attributes:
+    portrait: uint8 `[side, side, 3]` in the size of the networks.
+    video: the driving video.
+    relative: whether the motion starts at the portrait's own pose and expression.
+  """
+
+  portrait: np.ndarray
+  video: driving.DrivingVideo
+  relative: bool
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class MotionInputs(_Inputs):
+  """Checked inputs of a clip of given motion.
+
+  Attributes:
+    portrait: uint8 `[side, side, 3]` in the size of the networks.
+    motion: latents, float32 `[num_frames, motion_dim]`.
+  """
+
+  portrait: np.ndarray
+  motion: np.ndarray
+
+
+ClipInputs = SpeechInputs | DrivingInputs | MotionInputs
+
+
+class InputReader:
+  """Reads and checks the inputs of clips; samples and renders nothing.
+
+  Args:
+    release: the networks that are to make the clips.
+    motion_sampler: encodes the video of a style control.
+    renderer_kind: see `Renderer.kind`.
+  """
+
+  def __init__(self, release: LoadedRelease, motion_sampler: MotionSampler, renderer_kind: str):
+    self._release, self._motion_sampler, self._renderer_kind = release, motion_sampler, renderer_kind
+
+  def from_speech(
+    self,
+    speech: SpeechLike,
+    *,
+    seed: int = 0,
+    portrait: PortraitLike | None = None,
+    face: int = 0,
+    steps: int | None = None,
+    guidance_scale: float | None = None,
+    size: int | None = None,
+    fusion: float = 1.0,
+    controls: Mapping[str, Any] | None = None,
+    control_scales: Mapping[str, float] | None = None,
+  ) -> SpeechInputs:
+    """The inputs of a clip of speech; arguments and errors are those of `SeeTalk.__call__`."""
+    speech = as_speech(speech)
+    chosen = SampledFace(face) if portrait is None else self.portrait(portrait)
+    self._release.need(*_SPEECH_NETWORKS)
+    available = self._release.networks.modules['motion_transformer'].controls
+    resolved = controls_lib.resolve(
+      controls, control_scales, available, speech.num_frames, self._motion_sampler.style_code
+    )
+    sampling = self._release.sampling(steps, guidance_scale)
+    spec = self._spec(
+      num_frames=speech.num_frames,
+      portrait=chosen if isinstance(chosen, SampledFace) else Checksum.of(chosen),
+      motion=SpeechMotion(Checksum.of(speech.waveform), sampling, resolved.to_json()),
+      seed=seed,
+      size=size,
+      fusion=fusion,
+    )
+    return SpeechInputs(
+      spec=spec, portrait=chosen, speech=speech, sound=speech.sound, sampling=sampling, controls=resolved
+    )
+
+  def from_video(
+    self,
+    portrait: PortraitLike,
+    video: str | os.PathLike | driving.DrivingVideo,
+    *,
+    relative: bool = True,
+    size: int | None = None,
+    fusion: float = 1.0,
+  ) -> DrivingInputs:
+    """The inputs of a reenactment; arguments and errors are those of `SeeTalk.reenact`."""
+    pixels = self.portrait(portrait)
+    if not isinstance(video, driving.DrivingVideo):
+      video = driving.open_driving(video)
+    self._release.need('motion_codec')
+    box = video.box
+    crop = None if box is None else (box.left, box.top, box.side)
+    spec = self._spec(
+      num_frames=video.num_frames,
+      portrait=Checksum.of(pixels),
+      motion=DrivingMotion(Checksum(video.checksum()), crop, relative),
+      size=size,
+      fusion=fusion,
+    )
+    return DrivingInputs(
+      spec=spec, portrait=pixels, speech=None, sound=video.sound, video=video, relative=relative
+    )
+
+  def from_motion(
+    self,
+    portrait: PortraitLike,
+    motion: np.ndarray,
+    *,
+    speech: SpeechLike | None = None,
+    size: int | None = None,
+    fusion: float = 1.0,
+  ) -> MotionInputs:
+    """The inputs of a clip of given latents; arguments and errors are those of `SeeTalk.render`."""
+    pixels = self.portrait(portrait)
+    self._release.need('motion_codec')
+    motion, dim = np.asarray(motion, np.float32), self._motion_sampler.motion_dim
+    if motion.ndim != 2 or len(motion) == 0 or motion.shape[1] != dim:
+      raise InputError(f'motion of shape {motion.shape}, argument motion: give [frames, {dim}]')
+    if not np.isfinite(motion).all():
+      raise InputError('motion that is not finite, argument motion')
+    speech = None if speech is None else as_speech(speech)
+    spec = self._spec(
+      num_frames=len(motion),
+      portrait=Checksum.of(pixels),
+      motion=Checksum.of(motion),
+      size=size,
+      fusion=fusion,
+    )
+    sound = None if speech is None else speech.sound
+    return MotionInputs(spec=spec, portrait=pixels, speech=speech, sound=sound, motion=motion)
+
+  def portrait(self, portrait: PortraitLike) -> np.ndarray:
+    """A portrait in the size of the networks, uint8 `[side, side, 3]`.
+
+    Args:
+      portrait: a picture file, or an aligned portrait, uint8 `[h, h, 3]`.
+
+    Raises:
+      PortraitError: see `media.face.aligned_portrait`, or an array of another shape or type.
+    """
+    side = self._release.side
+    if isinstance(portrait, (str, os.PathLike)):
+      return face_lib.aligned_portrait(portrait, side)
+    pixels = np.asarray(portrait)
+    if pixels.dtype != np.uint8 or pixels.shape != (*2 * pixels.shape[:1], 3):
+      raise PortraitError(f'portrait of {pixels.dtype} {pixels.shape}, argument: give uint8 [side, side, 3]')
+    return image_lib.resize(pixels, (side, side))
+
+  def _spec(self, *, seed: int = 0, size: int | None, **parts: Any) -> ClipSpec:
+    if size is not None and (size % 2 or size < 16):
+      raise InputError(f'size {size}, argument size: give an even number of 16 or more')
+    record = self._release.record(seed)
+    return ClipSpec(
+      seed=seed,
+      size=self._release.side if size is None else size,
+      renderer=self._renderer_kind,
+      jax=jax.__version__,
+      **{name: record[name] for name in ('version', 'checkpoint_id', 'crop_version', 'device')},
+      **parts,
+    )

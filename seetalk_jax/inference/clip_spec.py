@@ -1,0 +1,151 @@
+"""Clip specification: everything that decides the frames of a clip, with checksums for what is large.
+
+Its JSON form is kept in the folder of an unfinished video, so that a later run can tell whether it continues the same
+clip. The checksum of the JSON form (`job`) is kept in the metadata of the finished video.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from seetalk_jax.inference.sampling_options import SamplingOptions
+
+CHECKSUM_LENGTH = 16  # hexadecimal digits
+
+
+class Checksum(str):
+  """A short checksum of content that is too large to keep: the first 16 hexadecimal digits of its SHA-256."""
+
+  @classmethod
+  def of(cls, *parts: bytes | np.ndarray) -> Checksum:
+    """The checksum of bytes and arrays, one after the other."""
+    digest = hashlib.sha256()
+    for part in parts:
+      digest.update(part if isinstance(part, bytes) else np.ascontiguousarray(part).data)
+    return cls(digest.hexdigest()[:CHECKSUM_LENGTH])
+
+
+@dataclasses.dataclass(frozen=True)
+class SampledFace:
+  """A portrait that is sampled to fit the voice.
+
+  Attributes:
+    number: of the face among those of the seed.
+  """
+
+  number: int
+
+
+@dataclasses.dataclass(frozen=True)
+class SpeechMotion:
+  """Motion that is sampled from speech.
+
+  Attributes:
+    speech: checksum of the waveform.
+    sampling: of portrait and motion.
+    controls: name -> checksum and scale, as `ResolvedControls.to_json` gives them.
+  """
+
+  speech: Checksum
+  sampling: SamplingOptions
+  controls: Mapping[str, str]
+
+
+@dataclasses.dataclass(frozen=True)
+class DrivingMotion:
+  """Motion that is read from a driving video.
+
+  Attributes:
+    video: checksum of the file.
+    crop: left, top and side of the portrait crop in pixels; None where the frames are portrait crops already.
+    relative: whether the motion starts at the portrait's own pose and expression.
+  """
+
+  video: Checksum
+  crop: tuple[float, float, float] | None
+  relative: bool
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ClipSpec:
+  """What decides the frames of a clip.
+
+  Attributes:
+    num_frames: length of the clip at 25 frames a second.
+    portrait: a sampled face, or the checksum of a given portrait.
+    motion: sampled from speech, read from a driving video, or the checksum of given latents.
+    seed: of everything that is sampled; 0 where nothing is.
+    size: side of the frames in pixels.
+    fusion: weight of the warped portrait in the HR decoder.
+    renderer: see `Renderer.kind`.
+    version, jax: versions of this library and of JAX.
+    checkpoint_id: checksum of the release's index.
+    crop_version: of the portrait crop.
+    device: platform that computes.
+  """
+
+  num_frames: int
+  portrait: SampledFace | Checksum
+  motion: SpeechMotion | DrivingMotion | Checksum
+  seed: int = 0
+  size: int
+  fusion: float
+  renderer: str
+  version: str
+  checkpoint_id: str
+  crop_version: int
+  device: str
+  jax: str
+
+  def to_json(self) -> dict[str, Any]:
+    """Flat JSON form: name -> string or number. Unfinished videos are compared by it, so that it must not change."""
+    form: dict[str, Any] = {}
+    motion = self.motion
+    if isinstance(motion, SpeechMotion):
+      form |= {'speech': motion.speech}
+    elif isinstance(motion, DrivingMotion):
+      crop = 'aligned' if motion.crop is None else ' '.join(f'{value:.2f}' for value in motion.crop)
+      form |= {'driving': motion.video, 'driving_crop': crop}
+    form |= {'num_frames': self.num_frames, 'portrait': self._portrait(f'given {self.portrait}')}
+    form |= {**self._motion(), 'seed': self.seed, **self._sampling()}
+    form |= {'size': self.size, 'fusion': self.fusion, 'renderer': self.renderer, 'version': self.version}
+    form |= {'checkpoint_id': self.checkpoint_id, 'crop_version': self.crop_version, 'device': self.device}
+    return form | {'jax': self.jax, **self._controls()}
+
+  def job_id(self) -> Checksum:
+    """Checksum of the JSON form: two clips with the same one have the same frames."""
+    return Checksum.of(json.dumps(self.to_json(), sort_keys=True).encode())
+
+  def describe(self) -> dict[str, Any]:
+    """What the metadata of a video and --json say of the clip, besides what made it (see `LoadedRelease.record`)."""
+    return {
+      'portrait': self._portrait('given'),
+      **self._motion(),
+      **self._sampling(),
+      'fusion': self.fusion,
+      'renderer': self.renderer,
+      **self._controls(),
+      'job': self.job_id(),
+    }
+
+  def _portrait(self, given: str) -> str:
+    return f'sampled face {self.portrait.number}' if isinstance(self.portrait, SampledFace) else given
+
+  def _motion(self) -> dict[str, str]:
+    if isinstance(self.motion, SpeechMotion):
+      return {}
+    if isinstance(self.motion, DrivingMotion):
+      return {'motion': 'relative' if self.motion.relative else 'absolute'}
+    return {'motion': f'given {self.motion}'}
+
+  def _sampling(self) -> dict[str, float]:
+    return self.motion.sampling.to_json() if isinstance(self.motion, SpeechMotion) else {}
+
+  def _controls(self) -> Mapping[str, str]:
+    return self.motion.controls if isinstance(self.motion, SpeechMotion) else {}

@@ -1,0 +1,116 @@
+"""Motion of a clip: sampled from speech, or read from the frames of a driving video."""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from seetalk_jax.inference import batching
+from seetalk_jax.inference.background_compile import BackgroundCompiledFunction
+from seetalk_jax.inference.controls import ResolvedControls
+from seetalk_jax.inference.loaded_release import LoadedRelease, key_for
+from seetalk_jax.inference.sampling_options import SamplingOptions
+from seetalk_jax.media import driving
+from seetalk_jax.models.motion.motion_controls import style_code
+from seetalk_jax.models.nn import blocks
+from seetalk_jax.sampling import motion as motion_sampling
+
+READ_BATCH = 16  # frames of a driving video that are encoded in one call
+
+
+class MotionSampler:
+  """Motion transformer, lip refiner and motion encoder of a release, with their compiled functions.
+
+  Networks that the release lacks are missed only where they are needed.
+  """
+
+  def __init__(self, release: LoadedRelease):
+    self._release = release
+    modules = release.networks.modules
+    self._make_sampler = functools.cache(motion_sampling.jit_sampler)
+    self._refine = motion_sampling.jit_refiner(modules['lip_refiner']) if 'lip_refiner' in modules else None
+    self._read = BackgroundCompiledFunction(functools.partial(_read, modules), release.device)
+
+  @property
+  def motion_dim(self) -> int:
+    """Width of a motion latent."""
+    return self._release.networks.modules['motion_codec'].motion_dim
+
+  def sample(
+    self, tokens: jax.Array, m_0: jax.Array, seed: int, options: SamplingOptions, controls: ResolvedControls
+  ) -> np.ndarray:
+    """Samples the motion of speech, and refines its lips where the release has a lip refiner.
+
+    Args:
+      tokens: of the speech, `[1, n, token_dim]`.
+      m_0: the portrait's motion latent, `[1, motion_dim]`.
+      seed: the same seed gives the same motion.
+
+    Returns:
+      float32 `[n, motion_dim]`.
+    """
+    modules, params = self._release.networks.modules, self._release.params
+    motion = motion_sampling.sample_motion(
+      modules,
+      params,
+      self._release.statistics,
+      tokens,
+      m_0,
+      key_for(seed, 'motion'),
+      num_steps=int(options.motion_steps),
+      guidance_scale=float(options.motion_guidance),
+      controls=controls.values,
+      control_scales=controls.scales,
+      make_sampler=self._make_sampler,
+    )
+    if self._refine is not None:
+      motion = motion_sampling.refine_lips(modules, params, motion, tokens, run=self._refine)
+    return np.asarray(motion)[0]
+
+  def read(self, frames: np.ndarray) -> np.ndarray:
+    """Motion latents `[t, motion_dim]` of uint8 frames `[t, h, w, 3]`; every call takes frames of one size."""
+    params = {'motion_codec': self._release.params['motion_codec']}
+    self._read.start(lambda: (params, jax.ShapeDtypeStruct((READ_BATCH, *frames.shape[1:]), jnp.uint8)))
+    return batching.in_fixed_batches(functools.partial(self._read, params), frames, size=READ_BATCH)
+
+  def read_video(
+    self,
+    video: driving.DrivingVideo,
+    start: jax.Array | None = None,
+    advance: Callable[[int], None] = lambda done: None,
+  ) -> np.ndarray:
+    """Motion latents of a driving video, float32 `[num_frames, motion_dim]`, read in batches.
+
+    Args:
+      start: `[1, motion_dim]`; the motion is moved so that it starts there. None: the latents as they are read.
+      advance: called with the number of frames read.
+    """
+    motion, done = np.empty((video.num_frames, self.motion_dim), np.float32), 0
+    for frames in video.crops(self._release.side, READ_BATCH):
+      motion[done : done + len(frames)] = self.read(frames)
+      done += len(frames)
+      advance(done)
+    return motion if start is None else np.asarray(start) + (motion - motion[:1])
+
+  def style_code(self, video: str | os.PathLike | driving.DrivingVideo) -> np.ndarray:
+    """The code of a person's style of motion in a video, `[1, 3 motion_dim]`.
+
+    Raises:
+      PortraitError, InputError: see `media.driving.open_driving`.
+    """
+    video = video if isinstance(video, driving.DrivingVideo) else driving.open_driving(video)
+    with self._release.computing():
+      motion = self.read_video(video)
+    statistics = self._release.networks.statistics
+    mean, std = (np.asarray(statistics[name]) for name in ('motion_mean', 'motion_std'))
+    return np.asarray(style_code(((motion - mean) / std)[None]))
+
+
+def _read(modules, params, pixels):
+  codec, variables = modules['motion_codec'], {'params': params['motion_codec']}
+  return codec.apply(variables, blocks.to_float(pixels), method='motion')

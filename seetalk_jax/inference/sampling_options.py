@@ -1,0 +1,52 @@
+"""Sampling options of portraits and motion: steps, guidance and temperatures, with the library's defaults.
+
+Three sources decide an option: the call, else the release (`sampling` in seetalk.json), else the defaults here.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class SamplingOptions:
+  """How portraits and motion are sampled.
+
+  Attributes:
+    portrait_steps: sampling steps of a portrait, 1 to 1000.
+    portrait_guidance: guidance scale of the portrait towards the voice; 1 is unguided.
+    portrait_autoguidance: guidance scale away from the linear prediction of the face prior; 1 is none. Other values
+      need a face prior with directions.
+    portrait_temperature: standard deviation of the starting noise, 1 as trained.
+    portrait_voice_temperature: the same for what depends on the voice (age, sex).
+    motion_steps: sampling steps of a motion track, 1 to 1000.
+    motion_guidance: guidance scale of the motion towards the speech; 1 is unguided.
+  """
+
+  portrait_steps: int = 25
+  portrait_guidance: float = 2.0
+  portrait_autoguidance: float = 1.0
+  portrait_temperature: float = 1.0
+  portrait_voice_temperature: float = 1.0
+  motion_steps: int = 20
+  motion_guidance: float = 1.0
+
+  def updated(self, release: Mapping[str, float], **call: float | None) -> SamplingOptions:
+    """These options with those of a release, and those of a call before either.
+
+    Args:
+      release: name -> value, the `sampling` of a seetalk.json; names that are no options are ignored.
+      call: name -> value; None is not given.
+
+    Raises:
+      TypeError: a name in `call` that is no option.
+    """
+    names = {field.name for field in dataclasses.fields(self)}
+    chosen = {name: value for name, value in release.items() if name in names}
+    chosen |= {name: value for name, value in call.items() if value is not None}
+    return dataclasses.replace(self, **chosen)
+
+  def to_json(self) -> dict[str, float]:
+    """Name -> value, in the order of the fields; values as they were given."""
+    return dataclasses.asdict(self)
