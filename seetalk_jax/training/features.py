@@ -19,7 +19,7 @@ import numpy as np
 
 from seetalk_jax import files
 from seetalk_jax.errors import ConfigError
-from seetalk_jax.training import run_control
+from seetalk_jax.training.progress import print_message
 from seetalk_jax.training.stage_data import StageData, close, data_seed
 
 _ROWS_PER_PART = 1024
@@ -87,7 +87,7 @@ def _ensure_parts(directory, stage, frozen, data, count) -> list[pathlib.Path]:
   spec, compute = stage.batch_spec(_ROWS_AT_ONCE), jax.jit(stage.features)
   if jax.eval_shape(compute, frozen, spec) is None:
     raise ConfigError(f'stage {stage.name} has no frozen features: set config.data.cached_samples to 0')
-  run_control.say(f'features of {stage.name}: {len(missing)} of {len(parts)} parts to compute, {directory}')
+  print_message(f'features of {stage.name}: {len(missing)} of {len(parts)} parts to compute, {directory}')
   batches = data.train(start_index=starts[missing[0]] // _ROWS_AT_ONCE, batch_size=_ROWS_AT_ONCE)
   try:
     for i in range(missing[0], len(parts)):
@@ -98,7 +98,7 @@ def _ensure_parts(directory, stage, frozen, data, count) -> list[pathlib.Path]:
         rows.append({name: _narrowed(value) for name, value in found.items()})
       with files.replacing(parts[i]) as part:
         np.savez(part, **{name: np.concatenate([row[name] for row in rows]) for name in rows[0]})
-      run_control.say(f'features of {stage.name}: part {i + 1} of {len(parts)}')
+      print_message(f'features of {stage.name}: part {i + 1} of {len(parts)}')
   finally:
     close(batches)
   return parts

@@ -15,7 +15,8 @@ from seetalk_jax.errors import CheckpointError, ConfigError
 from seetalk_jax.models import NETWORKS
 from seetalk_jax.stages import base
 from seetalk_jax.stages.base import Frozen
-from seetalk_jax.training import checkpoint, run_control
+from seetalk_jax.training import checkpoint
+from seetalk_jax.training.progress import print_message
 
 PyTree = Any
 
@@ -36,7 +37,7 @@ def used_places(config) -> dict[str, str]:
   """The entries of `config.init` that name a place and that the stage uses; says of others that it does not."""
   places, names = {name: where for name, where in config.init.items() if where}, base.uses(config).names
   for name in sorted(places.keys() - set(names)):
-    run_control.say(
+    print_message(
       f'config.init.{name} is not loaded: stage {config.stage} does not use it with these options'
     )
   return {name: where for name, where in places.items() if name in names}

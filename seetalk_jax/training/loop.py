@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import pathlib
+import signal
 import tempfile
 import time
 from typing import Any
@@ -21,12 +22,12 @@ from seetalk_jax.training import (
   held_out,
   hosts,
   lora,
-  run_control,
   single_pass,
   throughput,
 )
 from seetalk_jax.training import state as state_lib
 from seetalk_jax.training import step as step_lib
+from seetalk_jax.training.clock import Clock, reason_to_stop
 from seetalk_jax.training.initial_weights import (
   check_finished,
   complete,
@@ -36,7 +37,10 @@ from seetalk_jax.training.initial_weights import (
   used_places,
 )
 from seetalk_jax.training.metrics_writer import MetricsWriter
+from seetalk_jax.training.profiling import Profile
+from seetalk_jax.training.progress import ProgressBar, print_message
 from seetalk_jax.training.run_result import Outcome
+from seetalk_jax.training.signals import recorded
 from seetalk_jax.training.stage_data import MakeBatches, StageData, close
 
 _STEPS_AHEAD = 2  # dispatched before their predecessors are done
@@ -86,11 +90,11 @@ def _train(config, workdir: pathlib.Path, make_batches: MakeBatches | None, dry_
   saved = checkpoint.Checkpoints(
     workdir, config.keep_checkpoints, config.get('keep_every', 0), config.get('keep_best', '')
   )
-  with saved as checkpoints, run_control.Signals() as signals:
+  # With several processes SIGTERM is JAX's own: its preemption service lets all of them agree on a step.
+  numbers = (signal.SIGINT, signal.SIGTERM) if jax.process_count() == 1 else (signal.SIGINT,)
+  with saved as checkpoints, recorded(numbers) as signals:
     if base.is_pass(stage) and dry_run:
-      run_control.say(
-        f'{stage.name} is one pass over {config.num_steps} batches: it compiles no training step'
-      )
+      print_message(f'{stage.name} is one pass over {config.num_steps} batches: it compiles no training step')
       return Outcome(0, 0.0, 'dry run', None, {})
     if base.is_pass(stage):
       outcome = single_pass.run(config, workdir, stage, frozen, data, mesh, checkpoints, signals)
@@ -123,7 +127,7 @@ def _train_steps(config, workdir, stage, given, frozen, data, mesh, checkpoints,
   # ---------------------------------------------------------------- first state, or the latest checkpoint
   if checkpoints.latest is not None:
     state, meta = checkpoints.restore(abstract)
-    run_control.say(f'resumed {workdir} at step {int(state.step)}')
+    print_message(f'resumed {workdir} at step {int(state.step)}')
   else:
     # Random numbers for hundreds of arrays compile slowly and run once: nothing is optimised for them.
     quick = {'xla_backend_optimization_level': 0} if jax.default_backend() == 'cpu' else None
@@ -136,9 +140,9 @@ def _train_steps(config, workdir, stage, given, frozen, data, mesh, checkpoints,
   bases = device_mesh.put_frozen({name: frozen.params[name] for name in lora.adapted_by(stage)}, mesh)
   frozen = device_mesh.put_frozen(frozen.replace(statistics={}, **_only(frozen, stage.frozen)), mesh)
   start = int(state.step)
-  clock = run_control.Clock(meta['seconds'], config)
+  clock = Clock(meta['seconds'], config)
   counts = {name: sum(x.size for x in jax.tree.leaves(tree)) for name, tree in state.params.items()}
-  run_control.say('parameters: ' + ', '.join(f'{name} {n / 1e6:.2f} M' for name, n in counts.items()))
+  print_message('parameters: ' + ', '.join(f'{name} {n / 1e6:.2f} M' for name, n in counts.items()))
 
   # ---------------------------------------------------------------- data, compiled step
   spec = stage.batch_spec(data.batch_size)
@@ -164,10 +168,10 @@ def _train_steps(config, workdir, stage, given, frozen, data, mesh, checkpoints,
 
   evaluate = jax.jit(lambda *args: step_lib.eval_step(stage, root, *args))
   step_fn, recent, means, bad_names = None, [], {}, []
-  best, profile = config.get('keep_best', ''), run_control.Profile(workdir)
+  best, profile = config.get('keep_best', ''), Profile(workdir)
   with (
     MetricsWriter(workdir, start, jax.process_index() == 0) as writer,
-    run_control.Bar(config, start) as bar,
+    ProgressBar(config, start) as bar,
   ):
 
     def check_and_log(step):
@@ -194,7 +198,7 @@ def _train_steps(config, workdir, stage, given, frozen, data, mesh, checkpoints,
     # -------------------------------------------------------------- loop: log, save, sample, batch, step
     step = start
     while True:
-      reason = run_control.reason_to_stop(clock, signals, step)
+      reason = reason_to_stop(clock, signals, step)
       if reason or (step > start and step % config.log_every == 0):
         check_and_log(step)
       looks = step > start and (step % config.sample_every == 0 or reason in ('num_steps', 'max_minutes'))
@@ -207,7 +211,7 @@ def _train_steps(config, workdir, stage, given, frozen, data, mesh, checkpoints,
       if reason:
         break
       if step > start and step % config.log_every == 0:
-        profile.look()
+        profile.start_if_requested()
       batch = draw()
       progress = device_mesh.put_scalar(clock.progress(step), mesh)
       if step_fn is None:
@@ -216,7 +220,7 @@ def _train_steps(config, workdir, stage, given, frozen, data, mesh, checkpoints,
             stage, optimizer, config.optimizer, root, mesh, shardings, state, frozen, batch, pieces
           )
         bad_names = health.names(batch, state.params, state.params)
-        run_control.say(f'step compiled, {throughput.describe(step_fn, jax.device_count())}')
+        print_message(f'step compiled, {throughput.describe(step_fn, jax.device_count())}')
         if dry_run:
           close(batches)
           return Outcome(step, 0.0, 'dry run', None, {})
@@ -225,7 +229,7 @@ def _train_steps(config, workdir, stage, given, frozen, data, mesh, checkpoints,
       recent.append(metrics)
       if len(recent) > _STEPS_AHEAD:  # so that signals and the clock mean the present
         jax.block_until_ready(recent[-_STEPS_AHEAD - 1])
-      profile.stepped(metrics)
+      profile.after_step(metrics)
       step += 1
       bar.advance()
     profile.stop()
@@ -260,7 +264,7 @@ def _start_from(state, stage, given, frozen, shardings, config):
     if name in frozen.collections and name in state.collections:
       parts['collections'][name] = jax.device_put(frozen.collections[name], shardings.collections[name])
     added = f', its {", ".join(new)} anew' if new else ''
-    run_control.say(f'{name} starts from {config.init[name]}{added}')
+    print_message(f'{name} starts from {config.init[name]}{added}')
   return state.replace(**parts)
 
 

@@ -6,9 +6,11 @@ import jax
 import numpy as np
 
 from seetalk_jax.sharding import device_mesh
-from seetalk_jax.training import checkpoint, run_control
+from seetalk_jax.training import checkpoint
 from seetalk_jax.training import state as state_lib
+from seetalk_jax.training.clock import Clock, reason_to_stop
 from seetalk_jax.training.metrics_writer import MetricsWriter
+from seetalk_jax.training.progress import ProgressBar
 from seetalk_jax.training.run_result import NonFiniteError, Outcome
 from seetalk_jax.training.stage_data import close
 
@@ -20,13 +22,13 @@ def run(config, workdir, stage, frozen, data, mesh, checkpoints, signals) -> Out
   statistics = dict(frozen.statistics)
   frozen = device_mesh.put_frozen(frozen, mesh)
   spec = stage.batch_spec(data.batch_size)
-  clock = run_control.Clock(0.0, config)
+  clock = Clock(0.0, config)
   everywhere = device_mesh.replicated(mesh)  # so that every process can read the sums
   update = jax.jit(stage.update, donate_argnums=0, out_shardings=everywhere)
   accumulator = jax.jit(stage.start, out_shardings=everywhere)(frozen)
   step, batches = 0, data.train(start_index=0)
-  with run_control.Bar(config, 0) as bar:
-    while not (reason := run_control.reason_to_stop(clock, signals, step)):
+  with ProgressBar(config, 0) as bar:
+    while not (reason := reason_to_stop(clock, signals, step)):
       batch = next(batches)
       batch = device_mesh.put_batch({name: batch[name] for name in spec}, mesh, data.rows, data.batch_size)
       accumulator = update(accumulator, frozen, batch)

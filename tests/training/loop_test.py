@@ -51,18 +51,16 @@ def whole(tmp_path_factory):
 
 def test_restart_changes_nothing(whole, tmp_path, monkeypatch):
   # The schedule must be that of the whole run, so the first half ends on a signal, not on num_steps.
-  from seetalk_jax.training import run_control
-
-  real = run_control.reason_to_stop
+  real = loop.reason_to_stop
 
   def stop_at_four(clock, signals, step):
     return 'signal' if step >= 4 else real(clock, signals, step)
 
-  monkeypatch.setattr(run_control, 'reason_to_stop', stop_at_four)
+  monkeypatch.setattr(loop, 'reason_to_stop', stop_at_four)
   first = train(tmp_path, num_steps=8)
   assert (first.reason, first.step) == ('signal', 4)
   assert checkpoint.read_result(tmp_path) is None
-  monkeypatch.setattr(run_control, 'reason_to_stop', real)
+  monkeypatch.setattr(loop, 'reason_to_stop', real)
   second = train(tmp_path, num_steps=8)
   assert (second.reason, second.step) == ('num_steps', 8)
   prepared = [0, 1]
