@@ -16,7 +16,7 @@ from seetalk_jax.errors import ConfigError
 from seetalk_jax.models import example_inputs, registry
 from seetalk_jax.sharding import device_mesh
 from seetalk_jax.stages import base
-from seetalk_jax.training import lora
+from seetalk_jax.training import adapted_stage
 from seetalk_jax.training import state as state_lib
 from seetalk_jax.training.initial_weights import without
 
@@ -62,18 +62,18 @@ def make(config, size: str) -> Blueprint:
   for name, spec in config.get('lora', {}).items():
     if spec and name in used.trained:
       given[name] = base.network_for(name, config, {})
-  stage = lora.build_adapted_stage(config, given)
+  stage = adapted_stage.build_adapted_stage(config, given)
   if not hasattr(stage, 'loss'):
     raise ConfigError(
       f'stage {config.stage} has no training steps (it reads its data once), --config: nothing to plan'
     )
   networks = {**stage.frozen, **stage.networks}
   params, collections = {}, {}
-  for name in (*stage.frozen, *lora.adapted_by(stage)):
+  for name in (*stage.frozen, *adapted_stage.adapted_by(stage)):
     side = getattr(stage, 'image_size', example_inputs.SIDE)
     variables = dict(_variables(name, networks[name], networks, side))
     params[name] = device_mesh.unbox(variables.pop('params'))
-    if name in lora.adapted_by(stage):  # collections are trained along, in the state
+    if name in adapted_stage.adapted_by(stage):  # collections are trained along, in the state
       params[name] = without(params[name], stage.fresh[name])
     elif variables:
       collections[name] = device_mesh.unbox(variables)

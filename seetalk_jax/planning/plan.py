@@ -22,7 +22,7 @@ from seetalk_jax import files
 from seetalk_jax.errors import ConfigError, InputError
 from seetalk_jax.planning import blueprint, collectives, compiled, memory_traffic
 from seetalk_jax.sharding import device_mesh
-from seetalk_jax.training import config_files, flops, lora
+from seetalk_jax.training import adapted_stage, config_files, flops
 from seetalk_jax.training import step as step_lib
 from seetalk_jax.training.chips import CHIPS
 
@@ -206,7 +206,7 @@ def _model_flops(plan: blueprint.Blueprint, state, frozen, batch) -> float:
 
 
 def _with_networks(stage, networks):
-  if isinstance(stage, lora.AdaptedStage):
+  if isinstance(stage, adapted_stage.AdaptedStage):
     return dataclasses.replace(stage, stage=_with_networks(stage.stage, networks))
   return dataclasses.replace(stage, networks=networks)
 

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
 import pathlib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+import jax
 import numpy as np
 from flax import linen as nn
 from flax import traverse_util
 
-from seetalk_jax.constants import RELEASE_FILE
+from seetalk_jax.constants import CONFIG_FILE, RELEASE_FILE
 from seetalk_jax.errors import CheckpointError, ConfigError
 from seetalk_jax.models import NETWORKS
+from seetalk_jax.releases import network_spec, retired, storage
 from seetalk_jax.stages import base
 from seetalk_jax.stages.base import Frozen
-from seetalk_jax.training import checkpoint
+from seetalk_jax.training import checkpoint, lora
 from seetalk_jax.training.progress import print_message
 
 PyTree = Any
@@ -31,6 +35,62 @@ _OWNERS = {
   'motion_': 'motion_transformer',
   'lip_': 'lip_refiner',
 }
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainedStage:
+  """A finished stage, or one at a checkpoint; arrays are NumPy.
+
+  Attributes:
+    networks: network name -> description (see described.describe): class and fields.
+    params: network name -> EMA parameters.
+    collections: network name -> {collection: tree}.
+    statistics: flat name -> array.
+    config: the configuration of the run, as JSON.
+    step: gradient steps taken.
+    where: the file that describes the networks, for messages.
+  """
+
+  networks: dict[str, dict[str, Any]]
+  params: dict[str, PyTree]
+  collections: dict[str, dict[str, PyTree]]
+  statistics: dict[str, np.ndarray]
+  config: dict[str, Any]
+  step: int
+  where: str
+
+  def modules(self) -> dict[str, nn.Module]:
+    """The networks as modules with the fields that they were trained with."""
+    return {name: network_spec.build(name, entry, self.where) for name, entry in self.networks.items()}
+
+
+def load_trained_stage(workdir: str | pathlib.Path, step: int | None = None) -> TrainedStage:
+  """Networks, EMA parameters, collections and statistics of a run's checkpoint (the latest).
+
+  Low-rank factors are added to their bases, which are read from where the run had them.
+
+  Raises:
+    CheckpointError: the directory is not a training run, has no checkpoint yet, has statistics that are no longer
+      supported, or a base is not what it was.
+  """
+  workdir = pathlib.Path(workdir)
+  if not (workdir / CONFIG_FILE).exists():
+    raise CheckpointError(f'{workdir} has no {CONFIG_FILE}, it is not a training run: give one')
+  written = json.loads((workdir / CONFIG_FILE).read_text())
+  with checkpoint.Checkpoints(workdir) as checkpoints:
+    step = step if step is not None else checkpoints.latest
+    parts = checkpoints.read(('ema_params', 'collections', 'statistics'), step)
+  retired.check_statistics(parts['statistics'], str(workdir))
+  params = _with_factors_added(parts['ema_params'], written.get('adapted', {}))
+  return TrainedStage(
+    networks=written['networks'],
+    params=params,
+    collections=parts['collections'],
+    statistics=parts['statistics'],
+    config=written['config'],
+    step=step,
+    where=str(workdir / CONFIG_FILE),
+  )
 
 
 def used_places(config) -> dict[str, str]:
@@ -104,8 +164,6 @@ def fresh_parts(where: str, name: str) -> tuple[str, ...]:
   """Beginnings of the paths of a network's parameters that a converted release leaves to training."""
   if not where or not _is_release(where):
     return ()
-  from seetalk_jax.releases import storage
-
   return tuple(storage.read_info(where)[1]['networks'][name].get('fresh', ()))
 
 
@@ -153,9 +211,31 @@ def _is_release(where: str) -> bool:
 def _load(where: str) -> tuple[dict, dict, dict, dict]:
   """(modules, params, collections, statistics) at one place."""
   if _is_release(where):
-    from seetalk_jax.releases import storage
-
     networks = storage.load_networks(where, unfinished=True)
     return networks.modules, networks.params, dict(getattr(networks, 'collections', {})), networks.statistics
-  result = checkpoint.load_stage_result(where)
+  result = load_trained_stage(where)
   return result.modules(), result.params, result.collections, result.statistics
+
+
+def _with_factors_added(
+  params: Mapping[str, PyTree], entries: Mapping[str, Mapping[str, Any]]
+) -> dict[str, PyTree]:
+  """Parameters of a run's networks, as NumPy arrays, with its factors added to the bases that they belong to.
+
+  Args:
+    params: network name -> what the run trained.
+    entries: of `adapted_stage.describe`.
+
+  Raises:
+    CheckpointError: a base is gone, or is another one by now.
+  """
+  merged = dict(params)
+  for name, entry in entries.items():
+    _, frozen = load_given({name: entry['base']})
+    if lora.checksum(frozen.params[name]) != entry['crc32']:
+      raise CheckpointError(
+        f'{name} of {entry["base"]} is not what it was when its factors were trained: put those weights back'
+      )
+    whole = lora.merge(frozen.params[name], params[name], entry['scale'])
+    merged[name] = jax.tree.map(np.asarray, whole)
+  return merged

@@ -16,12 +16,12 @@ from seetalk_jax.errors import ConfigError
 from seetalk_jax.sharding import device_mesh
 from seetalk_jax.stages import base
 from seetalk_jax.training import (
+  adapted_stage,
   checkpoint,
   features,
   health,
   held_out,
   hosts,
-  lora,
   single_pass,
   throughput,
 )
@@ -81,7 +81,7 @@ def _train(config, workdir: pathlib.Path, make_batches: MakeBatches | None, dry_
     )
   places = used_places(config)
   given, frozen = load_given(places)
-  stage = lora.build_adapted_stage(config, given)
+  stage = adapted_stage.build_adapted_stage(config, given)
   check_finished(places, stage.frozen)
   frozen = frozen.replace(statistics=kept_statistics(stage, places, frozen.statistics))
   mesh = device_mesh.make_mesh(**config.mesh)
@@ -136,8 +136,10 @@ def _train_steps(config, workdir, stage, given, frozen, data, mesh, checkpoints,
     state = _start_from(state, stage, given, frozen, shardings, config)
     meta = {'seconds': 0.0, 'data_index': 0}
   if jax.process_index() == 0:
-    checkpoint.write_config(workdir, config, stage.networks, lora.describe(stage, frozen))
-  bases = device_mesh.put_frozen({name: frozen.params[name] for name in lora.adapted_by(stage)}, mesh)
+    checkpoint.write_config(workdir, config, stage.networks, adapted_stage.describe(stage, frozen))
+  bases = device_mesh.put_frozen(
+    {name: frozen.params[name] for name in adapted_stage.adapted_by(stage)}, mesh
+  )
   frozen = device_mesh.put_frozen(frozen.replace(statistics={}, **_only(frozen, stage.frozen)), mesh)
   start = int(state.step)
   clock = Clock(meta['seconds'], config)
@@ -256,7 +258,7 @@ def _start_from(state, stage, given, frozen, shardings, config):
     if name not in given:
       continue
     new = fresh_parts(config.init[name], name)
-    if name not in lora.adapted_by(stage):  # factors are all new
+    if name not in adapted_stage.adapted_by(stage):  # factors are all new
       own = complete(frozen.params[name], state.params[name], new)
       checkpoint.check_same_shapes(name, own, state.params[name], config.init[name])
       for part in ('params', 'ema_params'):

@@ -234,7 +234,7 @@ class Figure3:
 
   def _networks(self, directory: pathlib.Path) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
     """Modules, parameters and statistics of a trained run, with the autoencoder it was trained on."""
-    result = checkpoint.load_stage_result(directory)
+    result = initial_weights.load_trained_stage(directory)
     autoencoder, params = self._given('autoencoder', self.config.init.autoencoder)
     modules = {**result.modules(), 'autoencoder': autoencoder}
     return modules, {**result.params, 'autoencoder': params}, result.statistics
