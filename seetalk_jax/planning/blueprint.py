@@ -57,9 +57,9 @@ def make(config, size: str) -> Blueprint:
   """
   if 'stage' not in config:
     raise ConfigError("a configuration that is no stage's, --config: give configs/STAGE.py")
-  used, dtype = base.uses(config), config.get('dtype', 'float32')
+  used, dtype = base.uses(config), config.dtype
   given = {name: registry.make(name, size, dtype=dtype) for name in used.frozen}
-  for name, spec in config.get('lora', {}).items():
+  for name, spec in config.lora.items():
     if spec and name in used.trained:
       given[name] = base.network_for(name, config, {})
   stage = adapted_stage.build_adapted_stage(config, given)
@@ -78,7 +78,7 @@ def make(config, size: str) -> Blueprint:
     elif variables:
       collections[name] = device_mesh.unbox(variables)
   frozen = base.Frozen(params=params, collections=collections, statistics=stage.statistics_spec())
-  optimizer = state_lib.make_optimizer(stage, config.optimizer, config.get('unfreeze', ''))
+  optimizer = state_lib.make_optimizer(stage, config.optimizer, config.unfreeze)
   state = jax.eval_shape(
     lambda frozen: state_lib.create_state(stage, optimizer, jax.random.key(0), frozen), frozen
   )

@@ -121,7 +121,7 @@ def make(
     lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=device_mesh.frozen_sharding(x.shape, mesh)),
     plan.frozen.replace(statistics={}),
   )
-  pieces, batch_size = config.get('accumulate', 1), config.data.batch_size
+  pieces, batch_size = config.accumulate, config.data.batch_size
   split = mesh.shape['data'] * mesh.shape['fsdp'] * pieces
   if batch_size % split:
     raise ConfigError(

@@ -223,15 +223,14 @@ def networks_for(
 
 def network_for(name: str, config, given: Mapping[str, nn.Module]) -> nn.Module:
   """The module for a network: the given one, else made from `config.model[name]` ('SIZE[, field=value]')."""
-  dtype = config.get('dtype', 'float32')
   if name in given:
-    return given[name].clone(dtype=dtype) if hasattr(given[name], 'dtype') else given[name]
+    return given[name].clone(dtype=config.dtype) if hasattr(given[name], 'dtype') else given[name]
   if name not in config.model:
     raise ConfigError(
       f'network {name} of stage {config.stage} is neither in config.model nor in config.init: '
       f'say where it is with --config.init.{name}=WORKDIR (or demo)'
     )
-  return registry.make(name, config.model[name], dtype=dtype)
+  return registry.make(name, config.model[name], dtype=config.dtype)
 
 
 def options_of(stage_class: type, config) -> dict[str, Any]:
@@ -241,7 +240,7 @@ def options_of(stage_class: type, config) -> dict[str, Any]:
     ConfigError: an option that the stage does not have.
   """
   known = {field.name for field in dataclasses.fields(stage_class)} - {'name', 'networks', 'frozen'}
-  options = dict(config.get('options', {}))
+  options = dict(config.options)
   for name in options:
     if name not in known:
       raise ConfigError(f'option {name!r} is not one of stage {config.stage}: use one of {sorted(known)}')
@@ -250,7 +249,7 @@ def options_of(stage_class: type, config) -> dict[str, Any]:
 
 def option(stage_class: type, config, name: str) -> Any:
   """One option: its value in `config.options`, else the default of the stage dataclass."""
-  return config.get('options', {}).get(name, getattr(stage_class, name))
+  return config.options.get(name, getattr(stage_class, name))
 
 
 def fake_batch(spec: Mapping[str, jax.ShapeDtypeStruct], seed: int = 0) -> dict[str, np.ndarray]:

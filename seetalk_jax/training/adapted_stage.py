@@ -94,7 +94,7 @@ def adapt(stage: base.Stage, config, given: Mapping[str, nn.Module]) -> base.Sta
   Raises:
     ConfigError: a network that the stage does not train or that is not given, or a spec that does not read.
   """
-  adapted = {name: lora.parse(name, spec) for name, spec in dict(config.get('lora', {})).items() if spec}
+  adapted = {name: lora.parse(name, spec) for name, spec in config.lora.items() if spec}
   for name in adapted:
     if name not in stage.networks:
       trains = ', '.join(stage.networks) or 'no network'

@@ -87,9 +87,7 @@ def _train(config, workdir: pathlib.Path, make_batches: MakeBatches | None, dry_
   mesh = device_mesh.make_mesh(**config.mesh)
   data = StageData(config, stage, make_batches, mesh)
   hosts.check_alike(config)
-  saved = checkpoint.Checkpoints(
-    workdir, config.keep_checkpoints, config.get('keep_every', 0), config.get('keep_best', '')
-  )
+  saved = checkpoint.Checkpoints(workdir, config.keep_checkpoints, config.keep_every, config.keep_best)
   # With several processes SIGTERM is JAX's own: its preemption service lets all of them agree on a step.
   numbers = (signal.SIGINT, signal.SIGTERM) if jax.process_count() == 1 else (signal.SIGINT,)
   with saved as checkpoints, recorded(numbers) as signals:
@@ -111,7 +109,7 @@ def _train_steps(config, workdir, stage, given, frozen, data, mesh, checkpoints,
   root = jax.random.key(config.seed)
   frozen = _with_statistics(stage, frozen, data, checkpoints)
   optimizer = state_lib.make_optimizer(
-    stage, config.optimizer, config.get('unfreeze', ''), _fresh_paths(stage, given, config)
+    stage, config.optimizer, config.unfreeze, _fresh_paths(stage, given, config)
   )
   init_rng = state_lib.rng_for(root, 'init', 0)
 
@@ -149,7 +147,7 @@ def _train_steps(config, workdir, stage, given, frozen, data, mesh, checkpoints,
   # ---------------------------------------------------------------- data, compiled step
   spec = stage.batch_spec(data.batch_size)
   kept = data.held_out(spec)
-  cached = config.data.get('cached_samples', 0)
+  cached = config.data.cached_samples
   if cached:
     with clock.paused():
       batches = features.cached_batches(config, stage, frozen, data, meta['data_index'])
@@ -158,7 +156,7 @@ def _train_steps(config, workdir, stage, given, frozen, data, mesh, checkpoints,
 
   frozen = frozen.replace(params={**frozen.params, **bases})  # only now: features do not depend on them
 
-  waited, pieces = 0.0, config.get('accumulate', 1)
+  waited, pieces = 0.0, config.accumulate
 
   def draw():
     nonlocal waited
@@ -170,7 +168,7 @@ def _train_steps(config, workdir, stage, given, frozen, data, mesh, checkpoints,
 
   evaluate = jax.jit(lambda *args: step_lib.eval_step(stage, root, *args))
   step_fn, recent, means, bad_names = None, [], {}, []
-  best, profile = config.get('keep_best', ''), Profile(workdir)
+  best, profile = config.keep_best, Profile(workdir)
   with (
     MetricsWriter(workdir, start, jax.process_index() == 0) as writer,
     ProgressBar(config, start) as bar,

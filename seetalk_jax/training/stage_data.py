@@ -30,7 +30,7 @@ class StageData:
 
       make_batches = pipeline.make_batches
     self.batch_size = batch_size = config.data.batch_size
-    pieces = mesh.shape['data'] * mesh.shape['fsdp'] * config.get('accumulate', 1)
+    pieces = mesh.shape['data'] * mesh.shape['fsdp'] * config.accumulate
     if batch_size % pieces:
       raise ConfigError(
         f'config.data.batch_size={batch_size} is no multiple of {pieces}, data x fsdp x accumulate: make it one'
@@ -55,7 +55,7 @@ class StageData:
 
   def train(self, start_index: int, **changes):
     data = self._config.data
-    mixed = {'weights': tuple(data.weights)} if data.get('weights') else {}
+    mixed = {'weights': tuple(data.weights)} if data.weights else {}
     return self._make(split='train', start_index=start_index, augment=data.augment, **{**mixed, **changes})
 
   def held_out(self, spec) -> list[dict[str, np.ndarray]]:
@@ -70,8 +70,7 @@ class StageData:
 
 def data_seed(config) -> int:
   """Which samples are drawn, and how: `config.data.seed`, or that of the run where it is -1."""
-  seed = config.data.get('seed', -1)
-  return config.seed if seed == -1 else seed
+  return config.seed if config.data.seed == -1 else config.data.seed
 
 
 def close(batches) -> None:

@@ -28,7 +28,13 @@ SMALL_UNET = 'tiny, channels=(16,), attention_levels=(True,)'
 
 def config_of(stage, networks, **options):
   return ml_collections.ConfigDict(
-    {'stage': stage, 'model': dict.fromkeys(networks, 'tiny'), 'options': options, 'init': {}}
+    {
+      'stage': stage,
+      'model': dict.fromkeys(networks, 'tiny'),
+      'options': options,
+      'init': {},
+      'dtype': 'float32',
+    }
   )
 
 

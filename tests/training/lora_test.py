@@ -185,6 +185,7 @@ def portrait(tmp_path, **fields):
       'model': {'sample_adaptive_weighting': 'tiny'},
       'options': {'image_size': size, 'draws': 1},
       'init': {'portrait_unet': str(tmp_path / 'release')},
+      'dtype': 'float32',
       'optimizer': toy_stage.get_config().optimizer.to_dict() | {'warmup_steps': 1},
       **fields,
     }
