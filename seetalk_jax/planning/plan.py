@@ -137,18 +137,8 @@ def make(
   parameters = sum(math.prod(x.shape) for x in jax.tree.leaves(state.params))
   say(f'{parameters / 1e6:.1f} M trained parameters, batch {batch_size}; compiling')
   began = time.monotonic()
-  lowered, operations = step_lib.lower_step(
-    plan.stage,
-    plan.optimizer,
-    config.optimizer,
-    root,
-    mesh,
-    shardings,
-    state,
-    frozen,
-    batch,
-    pieces,
-  )
+  recipe = step_lib.Recipe(plan.stage, plan.optimizer, config.optimizer, root, pieces)
+  lowered, operations = step_lib.lower_step(recipe, mesh, shardings, state, frozen, batch)
   found = compiled.compile_program(lowered, folder, whole=whole)
   seconds = time.monotonic() - began
   say(f'compiled in {seconds:.0f} s')

@@ -123,6 +123,13 @@ class Checkpoints:
     restored = self._manager.restore(step, args=ocp.args.Composite(**restores)) if restores else {}
     return {name: restored[name] if name in restores else {} for name in names}
 
+  def shapes(self, name: str) -> PyTree:
+    """One part of the state in the latest checkpoint, of ShapeDtypeStructs ({} for a part that is empty)."""
+    step = self._step(None)
+    if name not in self._found(step):
+      return {}
+    return jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype), self._metadata(step, name))
+
   def _step(self, step: int | None) -> int:
     step = self.latest if step is None else step
     if step is None:

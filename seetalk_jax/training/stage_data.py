@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import itertools
 import pathlib
+import time
 from collections.abc import Callable, Iterator
 
 import jax
 import numpy as np
+from jax.sharding import Mesh
 
 from seetalk_jax.errors import ConfigError
 from seetalk_jax.sharding import device_mesh
@@ -58,6 +60,10 @@ class StageData:
     mixed = {'weights': tuple(data.weights)} if data.weights else {}
     return self._make(split='train', start_index=start_index, augment=data.augment, **{**mixed, **changes})
 
+  def own_rows(self, batch):
+    """The rows of a global batch that devices of this process hold."""
+    return batch if self.rows is None else {name: value[self.rows] for name, value in batch.items()}
+
   def held_out(self, spec) -> list[dict[str, np.ndarray]]:
     """The first batches of the held-out split, whole, kept in memory."""
     if not self._config.eval_batches:
@@ -66,6 +72,42 @@ class StageData:
     kept = list(itertools.islice(batches, self._config.eval_batches))
     close(batches)
     return [{name: batch[name] for name in spec} for batch in kept]
+
+
+class DeviceBatches:
+  """Batches as arrays on a mesh, one after the other; measures how long the loop waits for them.
+
+  Args:
+    batches: rows of this process.
+    names: the entries that are put on the mesh; None: all.
+  """
+
+  def __init__(self, batches, names, data: StageData, mesh: Mesh):
+    self._batches, self._names = batches, names
+    self._data, self._mesh = data, mesh
+    self._waited = 0.0
+
+  @property
+  def position(self) -> int:
+    """Batches taken so far, over all resumed runs."""
+    return int(self._batches.get_state())
+
+  def __next__(self) -> dict[str, jax.Array]:
+    began = time.monotonic()
+    batch = next(self._batches)
+    self._waited += time.monotonic() - began
+    names = batch if self._names is None else self._names
+    own = {name: batch[name] for name in names}
+    return device_mesh.put_batch(own, self._mesh, self._data.rows, self._data.batch_size)
+
+  def seconds_waited(self) -> float:
+    """Seconds spent in waiting since the last call."""
+    waited, self._waited = self._waited, 0.0
+    return waited
+
+  def close(self) -> None:
+    """Ends the workers, where there are any."""
+    close(self._batches)
 
 
 def data_seed(config) -> int:

@@ -17,7 +17,16 @@ from seetalk_jax.models.nn import blocks
 from seetalk_jax.releases import storage
 from seetalk_jax.sharding import device_mesh
 from seetalk_jax.stages import base
-from seetalk_jax.training import adapted_stage, checkpoint, initial_weights, loop, lora, state, step
+from seetalk_jax.training import (
+  adapted_stage,
+  checkpoint,
+  first_state,
+  initial_weights,
+  loop,
+  lora,
+  state,
+  step,
+)
 
 RANK, TARGETS = 2, 'widen|project'
 SPEC = f'rank={RANK}, alpha=4, targets={TARGETS}'
@@ -228,13 +237,14 @@ def test_a_converted_unet_learns_by_factors_and_its_new_parts_whole(tmp_path):
     unfreeze='sample_adaptive_weighting=2, portrait_unet=1, portrait_unet/down=-1',
   )
   stage = adapted_stage.adapt(plain, config, modules)
-  fresh = loop._fresh_paths(stage, modules, config)
+  fresh = first_state.fresh_paths(stage, modules, config)
   assert fresh == [f'portrait_unet/{part}' for part in FRESH]
   optimizer = state.make_optimizer(stage, config.optimizer, config.unfreeze, fresh)
   create = jax.jit(lambda f: device_mesh.unbox(state.create_state(stage, optimizer, jax.random.key(0), f)))
   states = [create(frozen)]
   root = jax.random.key(1)
-  run = jax.jit(lambda s, f, b: step.train_step(stage, optimizer, config.optimizer, root, s, f, b, 0.0)[0])
+  recipe = step.Recipe(stage, optimizer, config.optimizer, root)
+  run = jax.jit(lambda s, f, b: step.train_step(recipe, s, f, b, 0.0)[0])
   for _ in range(4):
     states.append(run(states[-1], frozen, batch))
   first = flat(states[0].params['portrait_unet'])
