@@ -63,14 +63,14 @@ def make(config, size: str) -> Blueprint:
     if spec and name in used.trained:
       given[name] = base.network_for(name, config, {})
   stage = adapted_stage.build_adapted_stage(config, given)
-  if not hasattr(stage, 'loss'):
+  if stage.kind == 'pass':
     raise ConfigError(
       f'stage {config.stage} has no training steps (it reads its data once), --config: nothing to plan'
     )
   networks = {**stage.frozen, **stage.networks}
   params, collections = {}, {}
   for name in (*stage.frozen, *adapted_stage.adapted_by(stage)):
-    side = getattr(stage, 'image_size', example_inputs.SIDE)
+    side = stage.image_size or example_inputs.SIDE
     variables = dict(_variables(name, networks[name], networks, side))
     params[name] = device_mesh.unbox(variables.pop('params'))
     if name in adapted_stage.adapted_by(stage):  # collections are trained along, in the state

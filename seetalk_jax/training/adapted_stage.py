@@ -21,7 +21,7 @@ PyTree = Any
 
 
 @dataclasses.dataclass(frozen=True)
-class AdaptedStage:
+class AdaptedStage(base.Stage):
   """A stage some of whose networks learn by factors; in all else it is that stage.
 
   `frozen.params` must hold the networks that are adapted.
@@ -38,10 +38,43 @@ class AdaptedStage:
   places: Mapping[str, str]
   fresh: Mapping[str, tuple[str, ...]]
 
-  def __getattr__(self, name: str) -> Any:
-    if name == 'stage':  # while it is being copied there is none
-      raise AttributeError(name)
-    return getattr(self.stage, name)
+  @property
+  def name(self) -> str:
+    return self.stage.name
+
+  @property
+  def view(self) -> str:
+    return self.stage.view
+
+  @property
+  def networks(self) -> Mapping[str, nn.Module]:
+    return self.stage.networks
+
+  @property
+  def frozen(self) -> Mapping[str, nn.Module]:
+    return self.stage.frozen
+
+  @property
+  def image_size(self) -> int | None:
+    return self.stage.image_size
+
+  def batch_spec(self, batch_size):
+    return self.stage.batch_spec(batch_size)
+
+  def data_options(self):
+    return self.stage.data_options()
+
+  def statistics_spec(self):
+    return self.stage.statistics_spec()
+
+  def prepare(self, frozen, batches):
+    return self.stage.prepare(frozen, batches)
+
+  def features(self, frozen, batch):
+    return self.stage.features(frozen, batch)
+
+  def trainable(self, params):
+    return self.stage.trainable(params)
 
   def init(self, rng: jax.Array, frozen: base.Frozen) -> tuple[dict[str, PyTree], dict[str, Any]]:
     """As `Stage.init`, with what `start` makes of the adapted networks.
@@ -68,7 +101,7 @@ class AdaptedStage:
     return self.stage.loss(self.merged(params, frozen), frozen, collections, batch, rng, step)
 
   def preview(self, params, frozen, collections, batch, rng):
-    """As `StageBase.preview`."""
+    """As `Stage.preview`."""
     return self.stage.preview(self.merged(params, frozen), frozen, collections, batch, rng)
 
   def merged(self, params: Mapping[str, PyTree], frozen: base.Frozen) -> dict[str, PyTree]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any, NamedTuple
 
 import jax
@@ -14,7 +15,6 @@ from seetalk_jax.training import state as state_lib
 from seetalk_jax.training.initial_weights import complete, fresh_parts
 from seetalk_jax.training.progress import print_message
 from seetalk_jax.training.run import Run
-from seetalk_jax.training.stage_data import close
 from seetalk_jax.training.step import Recipe
 
 
@@ -93,10 +93,8 @@ def only(frozen: base.Frozen, names) -> base.Frozen:
 def _statistics(run: Run, frozen: base.Frozen) -> dict[str, Any]:
   """The statistics that the stage starts with, and those that it computes from its data."""
   batches = run.data.train(start_index=0, rows=range(run.data.batch_size))  # the same in every process
-  try:
+  with contextlib.closing(batches):
     own = run.stage.prepare(frozen, batches)
-  finally:
-    close(batches)
   return {**frozen.statistics, **{name: np.asarray(value) for name, value in own.items()}}
 
 

@@ -155,7 +155,7 @@ def kept_statistics(stage, places: Mapping[str, str], statistics: Mapping[str, A
     places: of `used_places`.
     statistics: of `load_given`; runs hold those of the runs that they were given, too.
   """
-  read = () if base.is_pass(stage) else stage.statistics_spec()
+  read = stage.statistics_spec()
   owners = {*places, *map(_owner, read)} - {None}
   return {key: value for key, value in statistics.items() if key in read or _owner(key) in owners}
 

@@ -87,10 +87,10 @@ def _train(config, workdir: pathlib.Path, make_batches: MakeBatches | None, dry_
   numbers = (signal.SIGINT, signal.SIGTERM) if jax.process_count() == 1 else (signal.SIGINT,)
   with saved as checkpoints, recorded(numbers) as signals:
     run = Run(config, workdir, stage, mesh, data, checkpoints, signals)
-    if base.is_pass(stage) and dry_run:
+    if stage.kind == 'pass' and dry_run:
       print_message(f'{stage.name} is one pass over {config.num_steps} batches: it compiles no training step')
       return Outcome(0, 0.0, 'dry run', None, {})
-    if base.is_pass(stage):
+    if stage.kind == 'pass':
       outcome = single_pass.run_pass(run, frozen)
     else:
       outcome = _train_steps(run, given, frozen, dry_run)

@@ -14,7 +14,6 @@ from seetalk_jax.training.metrics_writer import MetricsWriter
 from seetalk_jax.training.progress import ProgressBar
 from seetalk_jax.training.run import Run
 from seetalk_jax.training.run_result import NonFiniteError, Outcome
-from seetalk_jax.training.stage_data import close
 
 
 def run_pass(run: Run, frozen: base.Frozen) -> Outcome:
@@ -37,7 +36,7 @@ def run_pass(run: Run, frozen: base.Frozen) -> Outcome:
       accumulator = update(accumulator, frozen, batch)
       step += 1
       bar.advance()
-  close(batches)
+  batches.close()
   if reason == 'signal':
     return Outcome(step, clock.minutes, reason, run.signals.caught, {})
   statistics |= {name: np.asarray(value) for name, value in stage.finalize(accumulator).items()}
@@ -47,7 +46,7 @@ def run_pass(run: Run, frozen: base.Frozen) -> Outcome:
   state = state_lib.TrainState(np.int32(step), {}, {}, {}, {}, statistics)
   run.checkpoints.save(step, state, {'seconds': clock.seconds, 'data_index': step})
   picture = None
-  if hasattr(stage, 'preview') and jax.process_count() == 1:
+  if jax.process_count() == 1:
     picture = stage.preview({}, frozen.replace(statistics=statistics), {}, batch, jax.random.key(config.seed))
   if picture is not None:
     with MetricsWriter(workdir, 0, jax.process_index() == 0) as writer:

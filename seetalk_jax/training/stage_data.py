@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import pathlib
 import time
@@ -15,6 +16,7 @@ from seetalk_jax.errors import ConfigError
 from seetalk_jax.sharding import device_mesh
 from seetalk_jax.training import hosts
 
+# Its iterators have `close()`, and `get_state()` where a run may resume; see `data.pipeline.make_batches`.
 MakeBatches = Callable[..., Iterator[dict[str, np.ndarray]]]
 
 
@@ -49,7 +51,6 @@ class StageData:
         'seed': data_seed(config),
         'rows': rows,
         'num_workers': config.data.num_workers,
-        **({'image_size': stage.image_size} if hasattr(stage, 'image_size') else {}),
         **stage.data_options(),
         **changes,
       },
@@ -69,8 +70,8 @@ class StageData:
     if not self._config.eval_batches:
       return []
     batches = self._make(split='validation', start_index=0, augment=False, rows=range(self.batch_size))
-    kept = list(itertools.islice(batches, self._config.eval_batches))
-    close(batches)
+    with contextlib.closing(batches):
+      kept = list(itertools.islice(batches, self._config.eval_batches))
     return [{name: batch[name] for name in spec} for batch in kept]
 
 
@@ -107,15 +108,9 @@ class DeviceBatches:
 
   def close(self) -> None:
     """Ends the workers, where there are any."""
-    close(self._batches)
+    self._batches.close()
 
 
 def data_seed(config) -> int:
   """Which samples are drawn, and how: `config.data.seed`, or that of the run where it is -1."""
   return config.seed if config.data.seed == -1 else config.data.seed
-
-
-def close(batches) -> None:
-  """Ends an iterator's workers, where it has any."""
-  if hasattr(batches, 'close'):
-    batches.close()

@@ -45,7 +45,7 @@ SIZES = {'tiny': {'width': 16}, 'demo': {'width': 32}}
 
 
 @dataclasses.dataclass(frozen=True)
-class ToyStage(base.StageBase):
+class ToyStage(base.Stage):
   networks: dict
   frozen: dict
   name: str = 'toy'
@@ -96,16 +96,13 @@ class ToyStage(base.StageBase):
 
 
 @dataclasses.dataclass(frozen=True)
-class ToyPass:
+class ToyPass(base.PassStage):
   networks: dict
   frozen: dict
   name: str = 'toy_pass'
   view: str = 'toy'
 
   batch_spec = ToyStage.batch_spec
-
-  def data_options(self):
-    return {}
 
   def start(self, frozen):
     return {'sum': jnp.zeros(16), 'count': jnp.zeros(())}
@@ -167,6 +164,9 @@ class ToyBatches:
 
   def get_state(self):
     return self._index
+
+  def close(self):
+    pass
 
 
 def make_batches(view, corpus_dirs, *, batch_size, seed, split, start_index, rows=None, delay=0.0, **_):

@@ -56,14 +56,16 @@ def test_statistics_of_other_stages_do_not_travel(tmp_path, monkeypatch):
 
 
 def test_statistics_stay_with_their_networks_and_with_the_stages_that_read_them():
-  class Stage(base.StageBase):
+  class Stage(toy_stage.ToyStage):
     def statistics_spec(self):
       return {'motion_mean': base.float_spec(3), 'own': base.float_spec()}
 
   found = dict.fromkeys(
     ('age_std', 'articulation_mean', 'motion_mean', 'motion_std', 'latent_scale', 'own', 'x'), jnp.ones(())
   )
-  kept = initial_weights.kept_statistics(Stage(), {'speech_encoder': 'conre', 'motion_codec': 'codec'}, found)
+  kept = initial_weights.kept_statistics(
+    Stage({}, {}), {'speech_encoder': 'conre', 'motion_codec': 'codec'}, found
+  )
   assert set(kept) == {'age_std', 'articulation_mean', 'motion_mean', 'motion_std', 'own'}
   passed = initial_weights.kept_statistics(toy_stage.ToyPass({}, {}), {'face_prior': 'prior'}, found)
   assert set(passed) == {'latent_scale'}

@@ -279,4 +279,4 @@ def test_a_converted_unet_learns_by_factors_and_its_new_parts_whole(tmp_path):
 def test_all_else_is_the_stage_itself():
   stage = adapted_stage.AdaptedStage(toy_stage.ToyStage({}, {}), {}, {}, {})
   assert dataclasses.replace(stage, fresh={'a': ()}).name == 'toy'
-  assert not base.is_pass(stage) and stage.batch_spec(2).keys() == {'image', 'target'}
+  assert stage.kind == 'steps' and stage.batch_spec(2).keys() == {'image', 'target'}
