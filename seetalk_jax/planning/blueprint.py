@@ -18,7 +18,7 @@ from seetalk_jax.sharding import device_mesh
 from seetalk_jax.stages import base
 from seetalk_jax.training import adapted_stage
 from seetalk_jax.training import state as state_lib
-from seetalk_jax.training.initial_weights import without
+from seetalk_jax.training.initial_weights import InitialNetwork, InitialWeights, fresh_parts, without
 
 PyTree = Any
 
@@ -58,11 +58,11 @@ def make(config, size: str) -> Blueprint:
   if 'stage' not in config:
     raise ConfigError("a configuration that is no stage's, --config: give configs/STAGE.py")
   used, dtype = base.uses(config), config.dtype
-  given = {name: registry.make(name, size, dtype=dtype) for name in used.frozen}
+  modules = {name: registry.make(name, size, dtype=dtype) for name in used.frozen}
   for name, spec in config.lora.items():
     if spec and name in used.trained:
-      given[name] = base.network_for(name, config, {})
-  stage = adapted_stage.build_adapted_stage(config, given)
+      modules[name] = base.network_for(name, config, {})
+  stage = adapted_stage.build_adapted_stage(config, _without_weights(modules, config))
   if stage.kind == 'pass':
     raise ConfigError(
       f'stage {config.stage} has no training steps (it reads its data once), --config: nothing to plan'
@@ -83,6 +83,15 @@ def make(config, size: str) -> Blueprint:
     lambda frozen: state_lib.create_state(stage, optimizer, jax.random.key(0), frozen), frozen
   )
   return Blueprint(stage, frozen, optimizer, state)
+
+
+def _without_weights(modules, config) -> InitialWeights:
+  """Networks as if they were loaded; of releases that low-rank factors are trained for, with what these lack."""
+  networks = {}
+  for name, module in modules.items():
+    place = config.init.get(name, '') if config.lora.get(name) else ''
+    networks[name] = InitialNetwork(module, {}, {}, fresh_parts(place, name), place)
+  return InitialWeights(networks, {})
 
 
 def _variables(name: str, module: nn.Module, networks, side: int) -> PyTree:

@@ -14,7 +14,7 @@ from seetalk_jax.errors import ConfigError
 from seetalk_jax.sharding import device_mesh
 from seetalk_jax.stages import base
 from seetalk_jax.training import checkpoint, lora
-from seetalk_jax.training.initial_weights import complete, fresh_parts
+from seetalk_jax.training.initial_weights import InitialWeights, complete
 from seetalk_jax.training.state import key_for
 
 PyTree = Any
@@ -112,16 +112,16 @@ class AdaptedStage(base.Stage):
     }
 
 
-def build_adapted_stage(config, given: Mapping[str, nn.Module]) -> base.Stage | base.PassStage:
+def build_adapted_stage(config, initial: InitialWeights) -> base.Stage | base.PassStage:
   """The stage of a configuration as it is trained and planned: `base.build_stage`, and `config.lora` applied.
 
   Raises:
     ConfigError: see `base.build_stage`, `adapt`.
   """
-  return adapt(base.build_stage(config, given), config, given)
+  return adapt(base.build_stage(config, initial.modules), config, initial)
 
 
-def adapt(stage: base.Stage, config, given: Mapping[str, nn.Module]) -> base.Stage:
+def adapt(stage: base.Stage, config, initial: InitialWeights) -> base.Stage:
   """The stage with the networks adapted that `config.lora` names; itself where there are none.
 
   Raises:
@@ -132,14 +132,19 @@ def adapt(stage: base.Stage, config, given: Mapping[str, nn.Module]) -> base.Sta
     if name not in stage.networks:
       trains = ', '.join(stage.networks) or 'no network'
       raise ConfigError(f'config.lora.{name}: stage {config.stage} trains {trains}')
-    if name not in given:
+    if name not in initial.networks:
       raise ConfigError(
         f'config.lora.{name} needs given weights: say where with --config.init.{name}=WORKDIR'
       )
   if not adapted:
     return stage
-  places = {name: config.init[name] for name in adapted}
-  return AdaptedStage(stage, adapted, places, {name: fresh_parts(places[name], name) for name in adapted})
+  bases = {name: initial.networks[name] for name in adapted}
+  return AdaptedStage(
+    stage,
+    adapted,
+    places={name: network.place for name, network in bases.items()},
+    fresh={name: network.fresh for name, network in bases.items()},
+  )
 
 
 def adapted_by(stage: base.Stage) -> Mapping[str, lora.LowRank]:

@@ -12,7 +12,7 @@ from seetalk_jax.sharding import device_mesh
 from seetalk_jax.stages import base
 from seetalk_jax.training import adapted_stage, checkpoint
 from seetalk_jax.training import state as state_lib
-from seetalk_jax.training.initial_weights import complete, fresh_parts
+from seetalk_jax.training.initial_weights import InitialWeights, complete
 from seetalk_jax.training.progress import print_message
 from seetalk_jax.training.run import Run
 from seetalk_jax.training.step import Recipe
@@ -39,21 +39,21 @@ class FirstState(NamedTuple):
   data_index: int
 
 
-def make(run: Run, given, frozen: base.Frozen) -> FirstState:
+def make(run: Run, initial: InitialWeights) -> FirstState:
   """Restores the latest checkpoint, or computes statistics and initializes; writes config.json.
 
   Args:
-    given, frozen: modules and arrays of `load_given`.
+    initial: networks that the stage reads, and those that its training starts from.
 
   Raises:
     CheckpointError: the checkpoint, or pretrained weights, do not fit the configuration.
   """
   config, stage, mesh, checkpoints = run.config, run.stage, run.mesh, run.checkpoints
   resumed = checkpoints.latest is not None
-  statistics = checkpoints.shapes('statistics') if resumed else _statistics(run, frozen)
-  frozen = frozen.replace(statistics=statistics)
+  statistics = checkpoints.shapes('statistics') if resumed else _statistics(run, initial.frozen)
+  frozen = initial.frozen.replace(statistics=statistics)
   root = jax.random.key(config.seed)
-  fresh = fresh_paths(stage, given, config)
+  fresh = fresh_paths(stage, initial)
   optimizer = state_lib.make_optimizer(stage, config.optimizer, config.unfreeze, fresh)
 
   def create(frozen):
@@ -71,7 +71,7 @@ def make(run: Run, given, frozen: base.Frozen) -> FirstState:
     # Random numbers for hundreds of arrays compile slowly and run once: nothing is optimised for them.
     quick = {'xla_backend_optimization_level': 0} if jax.default_backend() == 'cpu' else None
     new = jax.jit(lambda f: device_mesh.unbox(create(f)), out_shardings=shardings, compiler_options=quick)
-    state = _start_from(new(frozen), stage, given, frozen, shardings, config)
+    state = _start_from(new(frozen), stage, initial, shardings)
     meta = {'seconds': 0.0, 'data_index': 0}
   if jax.process_index() == 0:
     checkpoint.write_config(run.workdir, config, stage.networks, adapted_stage.describe(stage, frozen))
@@ -98,26 +98,26 @@ def _statistics(run: Run, frozen: base.Frozen) -> dict[str, Any]:
   return {**frozen.statistics, **{name: np.asarray(value) for name, value in own.items()}}
 
 
-def _start_from(state, stage, given, frozen, shardings, config):
-  """The first state with the given parameters in those trained networks that start from a checkpoint."""
+def _start_from(state, stage: base.Stage, initial: InitialWeights, shardings) -> state_lib.TrainState:
+  """The state with the initial weights in those trained networks that have some."""
   parts = {name: dict(getattr(state, name)) for name in ('params', 'ema_params', 'collections')}
   for name in stage.networks:
-    if name not in given:
+    if name not in initial.networks:
       continue
-    new = fresh_parts(config.init[name], name)
+    network = initial.networks[name]
     if name not in adapted_stage.adapted_by(stage):  # factors are all new
-      own = complete(frozen.params[name], state.params[name], new)
-      checkpoint.check_same_shapes(name, own, state.params[name], config.init[name])
+      own = complete(network.params, state.params[name], network.fresh)
+      checkpoint.check_same_shapes(name, own, state.params[name], network.place)
       for part in ('params', 'ema_params'):
         parts[part][name] = jax.device_put(own, getattr(shardings, part)[name])
-    if name in frozen.collections and name in state.collections:
-      parts['collections'][name] = jax.device_put(frozen.collections[name], shardings.collections[name])
-    added = f', its {", ".join(new)} anew' if new else ''
-    print_message(f'{name} starts from {config.init[name]}{added}')
+    if network.collections and name in state.collections:
+      parts['collections'][name] = jax.device_put(network.collections, shardings.collections[name])
+    added = f', its {", ".join(network.fresh)} anew' if network.fresh else ''
+    print_message(f'{name} starts from {network.place}{added}')
   return state.replace(**parts)
 
 
-def fresh_paths(stage, given, config) -> list[str]:
-  """Beginnings of the paths of parameters that given networks lack."""
-  named = [(name, config.init[name]) for name in stage.networks if name in given]
-  return [f'{name}/{part}' for name, where in named for part in fresh_parts(where, name)]
+def fresh_paths(stage: base.Stage, initial: InitialWeights) -> list[str]:
+  """Beginnings of the paths of parameters that the initial weights of trained networks lack."""
+  networks = {name: initial.networks[name] for name in stage.networks if name in initial.networks}
+  return [f'{name}/{part}' for name, network in networks.items() for part in network.fresh]

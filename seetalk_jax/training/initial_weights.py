@@ -103,8 +103,56 @@ def used_places(config) -> dict[str, str]:
   return {name: where for name, where in places.items() if name in names}
 
 
-def load_given(init: Mapping[str, str]) -> tuple[dict[str, nn.Module], Frozen]:
-  """Modules and arrays that `config.init` names.
+@dataclasses.dataclass(frozen=True)
+class InitialNetwork:
+  """A network that training starts from, or that a stage reads.
+
+  Attributes:
+    module: with the fields that it was trained with.
+    params: EMA parameters, NumPy.
+    collections: {collection: tree}.
+    fresh: beginnings of the paths of parameters that a converted release leaves to training; `params` lacks them.
+    place: where it is from, as `config.init` has it.
+  """
+
+  module: nn.Module
+  params: PyTree
+  collections: Mapping[str, PyTree]
+  fresh: tuple[str, ...]
+  place: str
+
+
+@dataclasses.dataclass(frozen=True)
+class InitialWeights:
+  """What `config.init` names, loaded.
+
+  Attributes:
+    networks: by name.
+    statistics: flat name -> array, see `base.Frozen`.
+  """
+
+  networks: Mapping[str, InitialNetwork]
+  statistics: Mapping[str, Any]
+
+  @property
+  def modules(self) -> dict[str, nn.Module]:
+    """Network name -> module."""
+    return {name: network.module for name, network in self.networks.items()}
+
+  @property
+  def frozen(self) -> Frozen:
+    """The arrays of all networks, and the statistics."""
+    return Frozen(
+      params={name: network.params for name, network in self.networks.items()},
+      collections={
+        name: network.collections for name, network in self.networks.items() if network.collections
+      },
+      statistics=self.statistics,
+    )
+
+
+def load_initial_weights(init: Mapping[str, str]) -> InitialWeights:
+  """Networks and statistics of the places that `config.init` names.
 
   Args:
     init: name -> where: a training directory (its EMA parameters), a released directory, 'demo' (the shipped
@@ -117,7 +165,7 @@ def load_given(init: Mapping[str, str]) -> tuple[dict[str, nn.Module], Frozen]:
     ConfigError: a name that is no network.
   """
   places: dict[str, tuple] = {}
-  modules, params, collections, statistics = {}, {}, {}, {}
+  networks, statistics = {}, {}
   origin: dict[str, str] = {}
   for name, where in init.items():
     if not where:
@@ -131,9 +179,13 @@ def load_given(init: Mapping[str, str]) -> tuple[dict[str, nn.Module], Frozen]:
       if name not in found_modules:
         holds = ', '.join(found_modules) or 'no network'
         raise CheckpointError(f'{where} has no {name}, it holds {holds}: change config.init.{name}')
-      modules[name], params[name] = found_modules[name], found_params[name]
-      if name in found_collections:
-        collections[name] = found_collections[name]
+      networks[name] = InitialNetwork(
+        found_modules[name],
+        found_params[name],
+        found_collections.get(name, {}),
+        fresh_parts(where, name),
+        where,
+      )
     for key, value in found_statistics.items():
       owner = _owner(key)
       if _is_release(where) and owner and owner not in (n for n in init if init[n] == where):
@@ -144,7 +196,7 @@ def load_given(init: Mapping[str, str]) -> tuple[dict[str, nn.Module], Frozen]:
           'stage, train the later one again'
         )
       statistics[key], origin[key] = value, where
-  return modules, Frozen(params=params, collections=collections, statistics=statistics)
+  return InitialWeights(networks, statistics)
 
 
 def kept_statistics(stage, places: Mapping[str, str], statistics: Mapping[str, Any]) -> dict[str, Any]:
@@ -153,7 +205,7 @@ def kept_statistics(stage, places: Mapping[str, str], statistics: Mapping[str, A
   Args:
     stage: built.
     places: of `used_places`.
-    statistics: of `load_given`; runs hold those of the runs that they were given, too.
+    statistics: of `load_initial_weights`; runs hold those of the runs that they were given, too.
   """
   read = stage.statistics_spec()
   owners = {*places, *map(_owner, read)} - {None}
@@ -185,18 +237,18 @@ def without(have: PyTree, parts: Sequence[str]) -> PyTree:
   return traverse_util.unflatten_dict(kept, sep='/')
 
 
-def check_finished(init: Mapping[str, str], names: Iterable[str]) -> None:
+def check_finished(initial: InitialWeights, names: Iterable[str]) -> None:
   """Networks that a stage does not train must not have untrained parts.
 
   Raises:
     CheckpointError: one has.
   """
   for name in names:
-    where = init.get(name, '')
-    if where and name in NETWORKS and (parts := fresh_parts(where, name)):
+    network = initial.networks.get(name)
+    if network is not None and network.fresh:
       raise CheckpointError(
-        f'{name} of {where} is converted and its {", ".join(parts)} are not trained yet: train it first, in a '
-        'stage of its own'
+        f'{name} of {network.place} is converted and its {", ".join(network.fresh)} are not trained yet: train it '
+        'first, in a stage of its own'
       )
 
 
@@ -231,11 +283,11 @@ def _with_factors_added(
   """
   merged = dict(params)
   for name, entry in entries.items():
-    _, frozen = load_given({name: entry['base']})
-    if lora.checksum(frozen.params[name]) != entry['crc32']:
+    base_params = load_initial_weights({name: entry['base']}).networks[name].params
+    if lora.checksum(base_params) != entry['crc32']:
       raise CheckpointError(
         f'{name} of {entry["base"]} is not what it was when its factors were trained: put those weights back'
       )
-    whole = lora.merge(frozen.params[name], params[name], entry['scale'])
+    whole = lora.merge(base_params, params[name], entry['scale'])
     merged[name] = jax.tree.map(np.asarray, whole)
   return merged

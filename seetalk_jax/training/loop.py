@@ -26,9 +26,10 @@ from seetalk_jax.training import step as step_lib
 from seetalk_jax.training.clock import Clock, reason_to_stop
 from seetalk_jax.training.held_out import HeldOut
 from seetalk_jax.training.initial_weights import (
+  InitialWeights,
   check_finished,
   kept_statistics,
-  load_given,
+  load_initial_weights,
   used_places,
 )
 from seetalk_jax.training.metrics_writer import MetricsWriter
@@ -75,10 +76,11 @@ def _train(config, workdir: pathlib.Path, make_batches: MakeBatches | None, dry_
       f'({finished["reason"]}): raise --config.num_steps and --config.max_minutes to go on'
     )
   places = used_places(config)
-  given, frozen = load_given(places)
-  stage = adapted_stage.build_adapted_stage(config, given)
-  check_finished(places, stage.frozen)
-  frozen = frozen.replace(statistics=kept_statistics(stage, places, frozen.statistics))
+  initial = load_initial_weights(places)
+  stage = adapted_stage.build_adapted_stage(config, initial)
+  check_finished(initial, stage.frozen)
+  statistics = kept_statistics(stage, places, initial.statistics)
+  initial = dataclasses.replace(initial, statistics=statistics)
   mesh = device_mesh.make_mesh(**config.mesh)
   data = StageData(config, stage, make_batches, mesh)
   hosts.check_alike(config)
@@ -91,19 +93,19 @@ def _train(config, workdir: pathlib.Path, make_batches: MakeBatches | None, dry_
       print_message(f'{stage.name} is one pass over {config.num_steps} batches: it compiles no training step')
       return Outcome(0, 0.0, 'dry run', None, {})
     if stage.kind == 'pass':
-      outcome = single_pass.run_pass(run, frozen)
+      outcome = single_pass.run_pass(run, initial.frozen)
     else:
-      outcome = _train_steps(run, given, frozen, dry_run)
+      outcome = _train_steps(run, initial, dry_run)
     checkpoints.wait()
     if outcome.reason not in ('signal', 'dry run') and jax.process_index() == 0:
       checkpoint.write_result(workdir, dataclasses.asdict(outcome))
   return outcome
 
 
-def _train_steps(run: Run, given, frozen: base.Frozen, dry_run: bool) -> Outcome:
+def _train_steps(run: Run, initial: InitialWeights, dry_run: bool) -> Outcome:
   """Gradient steps until a reason to stop. What is done between two steps, and in which order, is part of resuming."""
   config = run.config
-  recipe, state, shardings, frozen, seconds, data_index = first_state.make(run, given, frozen)
+  recipe, state, shardings, frozen, seconds, data_index = first_state.make(run, initial)
   start = step = int(state.step)
   clock, profile = Clock(seconds, config), Profile(run.workdir)
   counts = {name: sum(x.size for x in jax.tree.leaves(tree)) for name, tree in state.params.items()}

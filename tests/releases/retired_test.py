@@ -42,9 +42,12 @@ def test_a_retired_field_is_ignored_at_its_default_and_refused_otherwise(tmp_pat
 def test_prototypes_that_voices_chose_are_refused(tmp_path):
   alone = {'face_prior_prototypes': np.zeros((2, 4, 4, 4), np.float32)}  # nothing but the preview read them
   release_with(tmp_path / 'alone', statistics=alone)
-  initial_weights.load_given({'face_prior': str(tmp_path / 'alone')})
+  initial_weights.load_initial_weights({'face_prior': str(tmp_path / 'alone')})
   release_with(tmp_path / 'chosen', statistics={**alone, 'face_prior_prototype_voices': np.eye(2, 512)})
-  for load in (storage.load_networks, lambda path: initial_weights.load_given({'face_prior': str(path)})):
+  for load in (
+    storage.load_networks,
+    lambda path: initial_weights.load_initial_weights({'face_prior': str(path)}),
+  ):
     with pytest.raises(CheckpointError, match='prototype_voices is no longer supported.*: train'):
       load(tmp_path / 'chosen')
 

@@ -88,9 +88,9 @@ def test_only_factors_are_trained(runs):
 
 def test_it_begins_as_the_base(runs):
   config = toy_stage.get_config(**{'init.toy_net': str(runs[0]), 'lora.toy_net': SPEC})
-  modules, frozen = initial_weights.load_given(config.init)
-  plain = base.build_stage(config, modules)
-  stage = adapted_stage.adapt(plain, config, modules)
+  initial = initial_weights.load_initial_weights(config.init)
+  plain, frozen = base.build_stage(config, initial.modules), initial.frozen
+  stage = adapted_stage.adapt(plain, config, initial)
   boxed, collections = stage.init(jax.random.key(0), frozen)
   params = device_mesh.unbox(boxed)
   assert np.abs(params['toy_net']['widen']['lora_a']).max() > 0.1
@@ -225,19 +225,19 @@ def portrait(tmp_path, **fields):
     'valid': np.ones((2, 5), bool),
     'embedding': np.asarray(blocks.unit(jnp.asarray(rng.standard_normal((2, encoder.embedding_dim))))),
   }
-  _, frozen = initial_weights.load_given(config.init)
-  return config, plain, given_modules, frozen.replace(statistics=statistics), batch, kept
+  initial = dataclasses.replace(initial_weights.load_initial_weights(config.init), statistics=statistics)
+  return config, plain, initial, batch, kept
 
 
 @pytest.mark.slow
 def test_a_converted_unet_learns_by_factors_and_its_new_parts_whole(tmp_path):
-  config, plain, modules, frozen, batch, kept = portrait(
+  config, plain, initial, batch, kept = portrait(
     tmp_path,
     lora={'portrait_unet': 'rank=2'},
     unfreeze='sample_adaptive_weighting=2, portrait_unet=1, portrait_unet/down=-1',
   )
-  stage = adapted_stage.adapt(plain, config, modules)
-  fresh = first_state.fresh_paths(stage, modules, config)
+  stage, frozen = adapted_stage.adapt(plain, config, initial), initial.frozen
+  fresh = first_state.fresh_paths(stage, initial)
   assert fresh == [f'portrait_unet/{part}' for part in FRESH]
   optimizer = state.make_optimizer(stage, config.optimizer, config.unfreeze, fresh)
   create = jax.jit(lambda f: device_mesh.unbox(state.create_state(stage, optimizer, jax.random.key(0), f)))

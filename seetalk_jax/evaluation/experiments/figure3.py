@@ -240,8 +240,8 @@ class Figure3:
     return modules, {**result.params, 'autoencoder': params}, result.statistics
 
   def _given(self, name: str, where: str) -> tuple[Any, Any]:
-    modules, frozen = initial_weights.load_given({name: where})
-    return modules[name], frozen.params[name]
+    network = initial_weights.load_initial_weights({name: where}).networks[name]
+    return network.module, network.params
 
   # ------------------------------------------------------------------------------------------- reading
 
