@@ -67,18 +67,17 @@ def main(arguments: list[str]) -> None:
 
   towers = None
   if config.conre:
-    modules, frozen = initial_weights.load_given(
+    networks = initial_weights.load_initial_weights(
       dict.fromkeys(('speech_encoder', 'face_encoder'), config.conre)
-    )
-    towers = retrieval.Towers(*(part for name in modules for part in (modules[name], frozen.params[name])))
+    ).networks
+    towers = retrieval.Towers(*(part for each in networks.values() for part in (each.module, each.params)))
   elif 'retrieval' in _ONLY.value:
     raise InputError('the part retrieval needs both towers: say where with --config.conre=WORKDIR')
   sync_judge = None
   judges = {name: config[name] for name in ('sync_expert', 'syncnet') if config.get(name)}
   if judges:
-    modules, frozen = initial_weights.load_given(judges)
-    name = next(iter(judges))
-    sync_judge = sync.SyncJudge(modules[name], frozen.params[name])
+    judge = initial_weights.load_initial_weights(judges).networks[next(iter(judges))]
+    sync_judge = sync.SyncJudge(judge.module, judge.params)
   world = worlds.MeasuredEmbeddedWorld()
   evaluated = evaluation.Evaluation(config, world, make_generator, _WORKDIR.value, towers, sync_judge)
   if _SHEET.value:

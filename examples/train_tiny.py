@@ -11,7 +11,7 @@ import numpy as np
 from seetalk_jax.data import make_batches
 from seetalk_jax.models.nn import blocks
 from seetalk_jax.synthetic import corpus, sketch
-from seetalk_jax.training import checkpoint, config_files, loop
+from seetalk_jax.training import config_files, initial_weights, loop
 
 CONFIGS = pathlib.Path(__file__).resolve().parents[1] / 'configs'
 
@@ -27,7 +27,7 @@ def main() -> None:
     config.num_steps, config.optimizer.learning_rate = 200, 3e-3
     loop.train(config, run)
 
-    trained = checkpoint.load_stage_result(run)
+    trained = initial_weights.load_trained_stage(run)
     expert, variables = trained.modules()['sync_expert'], {'params': trained.params['sync_expert']}
     with make_batches('sync', clips, batch_size=32, split='validation') as batches:
       batch = next(batches)  # mouth uint8 [32, 5, 48, 96, 3]; speech, speech_shifted float32 [32, 3200]

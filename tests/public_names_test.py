@@ -213,10 +213,10 @@ def test_json_of_info(say):
 
 def test_json_of_export(say, monkeypatch):
   from seetalk_jax.releases import network_spec
-  from seetalk_jax.training import checkpoint
+  from seetalk_jax.training import initial_weights
 
   networks = storage.load_networks(tiny_release.shared(), only=['sample_adaptive_weighting'])
-  result = checkpoint.StageResult(
+  result = initial_weights.TrainedStage(
     networks={name: network_spec.describe(module) for name, module in networks.modules.items()},
     params=networks.params,
     collections={},
@@ -225,7 +225,7 @@ def test_json_of_export(say, monkeypatch):
     step=7,
     where='config.json',
   )
-  monkeypatch.setattr(checkpoint, 'load_stage_result', lambda directory: result)
+  monkeypatch.setattr(initial_weights, 'load_trained_stage', lambda directory: result)
   pathlib.Path('run/checkpoints').mkdir(parents=True)
   pathlib.Path('run/config.json').touch()
   check_command('export', say('export', 'run', 'released'))

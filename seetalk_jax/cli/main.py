@@ -11,11 +11,12 @@ import os
 import select
 import signal
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import NoReturn
 
 from seetalk_jax import __version__
 from seetalk_jax.errors import InputError
+from seetalk_jax.training.signals import handled
 
 # command -> module with `HELP`, `EXAMPLE`, `add_arguments(parser)` and `run(args) -> None`, in the order of the help.
 # Only `run` imports NumPy, JAX and the like: `--help` and wrong arguments must stay quick.
@@ -88,7 +89,8 @@ def main(argv: Sequence[str] | None = None) -> int:
   try:
     try:
       args = make_parser().parse_args(argv)
-      with _sigterm_raises():
+      # SystemExit, so that no half-written file stays, as after Ctrl-C.
+      with handled([signal.SIGTERM], _exit_after):
         args.run(args)
     except SystemExit:
       print(end='', flush=True)
@@ -132,16 +134,5 @@ def _stdout_is_closed() -> bool:
     return False
 
 
-@contextlib.contextmanager
-def _sigterm_raises() -> Iterator[None]:
-  """SIGTERM raises SystemExit, so that no half-written file stays, as after Ctrl-C."""
-  try:
-    before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
-  except ValueError:  # not the main thread
-    yield
-    return
-  try:
-    yield
-  finally:
-    if before is not None:  # a handler that was not set from Python
-      signal.signal(signal.SIGTERM, before)
+def _exit_after(number: int) -> NoReturn:
+  sys.exit(128 + number)

@@ -16,9 +16,9 @@ from seetalk_jax.errors import ConfigError
 from seetalk_jax.models import example_inputs, registry
 from seetalk_jax.sharding import device_mesh
 from seetalk_jax.stages import base
-from seetalk_jax.training import lora
+from seetalk_jax.training import adapted_stage
 from seetalk_jax.training import state as state_lib
-from seetalk_jax.training.initial_weights import without
+from seetalk_jax.training.initial_weights import InitialNetwork, InitialWeights, fresh_parts, without
 
 PyTree = Any
 
@@ -57,32 +57,41 @@ def make(config, size: str) -> Blueprint:
   """
   if 'stage' not in config:
     raise ConfigError("a configuration that is no stage's, --config: give configs/STAGE.py")
-  used, dtype = base.uses(config), config.get('dtype', 'float32')
-  given = {name: registry.make(name, size, dtype=dtype) for name in used.frozen}
-  for name, spec in config.get('lora', {}).items():
+  used, dtype = base.uses(config), config.dtype
+  modules = {name: registry.make(name, size, dtype=dtype) for name in used.frozen}
+  for name, spec in config.lora.items():
     if spec and name in used.trained:
-      given[name] = base.network_for(name, config, {})
-  stage = lora.build_adapted_stage(config, given)
-  if not hasattr(stage, 'loss'):
+      modules[name] = base.network_for(name, config, {})
+  stage = adapted_stage.build_adapted_stage(config, _without_weights(modules, config))
+  if stage.kind == 'pass':
     raise ConfigError(
       f'stage {config.stage} has no training steps (it reads its data once), --config: nothing to plan'
     )
   networks = {**stage.frozen, **stage.networks}
   params, collections = {}, {}
-  for name in (*stage.frozen, *lora.adapted_by(stage)):
-    side = getattr(stage, 'image_size', example_inputs.SIDE)
+  for name in (*stage.frozen, *adapted_stage.adapted_by(stage)):
+    side = stage.image_size or example_inputs.SIDE
     variables = dict(_variables(name, networks[name], networks, side))
     params[name] = device_mesh.unbox(variables.pop('params'))
-    if name in lora.adapted_by(stage):  # collections are trained along, in the state
+    if name in adapted_stage.adapted_by(stage):  # collections are trained along, in the state
       params[name] = without(params[name], stage.fresh[name])
     elif variables:
       collections[name] = device_mesh.unbox(variables)
   frozen = base.Frozen(params=params, collections=collections, statistics=stage.statistics_spec())
-  optimizer = state_lib.make_optimizer(stage, config.optimizer, config.get('unfreeze', ''))
+  optimizer = state_lib.make_optimizer(stage, config.optimizer, config.unfreeze)
   state = jax.eval_shape(
     lambda frozen: state_lib.create_state(stage, optimizer, jax.random.key(0), frozen), frozen
   )
   return Blueprint(stage, frozen, optimizer, state)
+
+
+def _without_weights(modules, config) -> InitialWeights:
+  """Networks as if they were loaded; of releases that low-rank factors are trained for, with what these lack."""
+  networks = {}
+  for name, module in modules.items():
+    place = config.init.get(name, '') if config.lora.get(name) else ''
+    networks[name] = InitialNetwork(module, {}, {}, fresh_parts(place, name), place)
+  return InitialWeights(networks, {})
 
 
 def _variables(name: str, module: nn.Module, networks, side: int) -> PyTree:

@@ -22,7 +22,7 @@ from seetalk_jax import files
 from seetalk_jax.errors import ConfigError, InputError
 from seetalk_jax.planning import blueprint, collectives, compiled, memory_traffic
 from seetalk_jax.sharding import device_mesh
-from seetalk_jax.training import config_files, flops, lora
+from seetalk_jax.training import adapted_stage, config_files, flops
 from seetalk_jax.training import step as step_lib
 from seetalk_jax.training.chips import CHIPS
 
@@ -121,7 +121,7 @@ def make(
     lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=device_mesh.frozen_sharding(x.shape, mesh)),
     plan.frozen.replace(statistics={}),
   )
-  pieces, batch_size = config.get('accumulate', 1), config.data.batch_size
+  pieces, batch_size = config.accumulate, config.data.batch_size
   split = mesh.shape['data'] * mesh.shape['fsdp'] * pieces
   if batch_size % split:
     raise ConfigError(
@@ -137,18 +137,8 @@ def make(
   parameters = sum(math.prod(x.shape) for x in jax.tree.leaves(state.params))
   say(f'{parameters / 1e6:.1f} M trained parameters, batch {batch_size}; compiling')
   began = time.monotonic()
-  lowered, operations = step_lib.lower_step(
-    plan.stage,
-    plan.optimizer,
-    config.optimizer,
-    root,
-    mesh,
-    shardings,
-    state,
-    frozen,
-    batch,
-    pieces,
-  )
+  recipe = step_lib.Recipe(plan.stage, plan.optimizer, config.optimizer, root, pieces)
+  lowered, operations = step_lib.lower_step(recipe, mesh, shardings, state, frozen, batch)
   found = compiled.compile_program(lowered, folder, whole=whole)
   seconds = time.monotonic() - began
   say(f'compiled in {seconds:.0f} s')
@@ -206,7 +196,7 @@ def _model_flops(plan: blueprint.Blueprint, state, frozen, batch) -> float:
 
 
 def _with_networks(stage, networks):
-  if isinstance(stage, lora.AdaptedStage):
+  if isinstance(stage, adapted_stage.AdaptedStage):
     return dataclasses.replace(stage, stage=_with_networks(stage.stage, networks))
   return dataclasses.replace(stage, networks=networks)
 

@@ -10,7 +10,7 @@ from typing import Any
 from seetalk_jax.constants import CHECKPOINTS_FOLDER, CONFIG_FILE, STAGES
 from seetalk_jax.errors import CheckpointError
 from seetalk_jax.releases import storage
-from seetalk_jax.training import checkpoint
+from seetalk_jax.training import initial_weights
 
 # What a release says of a network besides how it is built.
 _NOTES = ('licence', 'origin', 'stage', 'steps')
@@ -57,7 +57,7 @@ def collect(
   Raises:
     CheckpointError: not a training run, a run without a result, or `base` is not a release.
   """
-  results = [checkpoint.load_stage_result(directory) for directory in stage_directories(workdir)]
+  results = [initial_weights.load_trained_stage(directory) for directory in stage_directories(workdir)]
   results.sort(key=lambda result: STAGES.index(result.config['stage']))
   merged = Collected() if base is None else _of_release(base)
   given = {key: value for key, value in (('licence', licence), ('origin', origin)) if value}

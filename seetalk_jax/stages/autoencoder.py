@@ -16,7 +16,7 @@ from seetalk_jax.stages import base, losses
 
 
 @dataclasses.dataclass(frozen=True)
-class AutoencoderStage(base.StageBase):
+class AutoencoderStage(base.Stage):
   """L1 and edge losses, a light pull of the posterior to the unit normal.
 
   Attributes:

@@ -1,10 +1,11 @@
 """What a training stage is: the networks it trains, those it is given, and one loss."""
 
+import abc
 import dataclasses
 import importlib
 import math
 from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple, Protocol
+from typing import Any, ClassVar, Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -63,8 +64,8 @@ class Uses(NamedTuple):
     return *self.trained, *self.frozen, *self.statistics
 
 
-class Stage(Protocol):
-  """One training stage: a frozen dataclass of modules and numbers, with pure methods.
+class AnyStage(abc.ABC):
+  """What stages of gradient steps and stages of one pass have in common.
 
   A stage file has `uses(config) -> Uses`, which networks the configuration asks for, and
   `build(config, given) -> Stage`; `given` maps network names to the modules that `config.init` names (frozen ones,
@@ -72,56 +73,32 @@ class Stage(Protocol):
   among the dataclass's fields are options: `options_of`.
 
   Attributes:
+    kind: 'steps' (`Stage`) or 'pass' (`PassStage`).
     name: key of STAGES.
     view: view of `data.pipeline.make_batches` that it learns from.
     networks: network name -> module, trained here.
     frozen: network name -> module, given.
-
-  Optional methods are provided by `StageBase`: prepare, preview, trainable, data_options.
+    image_size: pixels of a side of the pictures in its batches; None: as stored.
   """
 
+  kind: ClassVar[Literal['steps', 'pass']]
   name: str
   view: str
   networks: Mapping[str, nn.Module]
   frozen: Mapping[str, nn.Module]
+  image_size: int | None = None
 
+  @abc.abstractmethod
   def batch_spec(self, batch_size: int) -> dict[str, jax.ShapeDtypeStruct]:
-    """The batch entries that `loss` reads (others are left on the host), with their shapes and dtypes."""
+    """The batch entries that the stage reads (others are left on the host), with their shapes and dtypes."""
 
-  def init(self, rng: jax.Array, frozen: Frozen) -> tuple[dict[str, PyTree], dict[str, dict[str, PyTree]]]:
-    """(params, collections) by network name; params boxed with logical axis names. Traced by jit."""
-
-  def loss(
-    self,
-    params: Mapping[str, PyTree],
-    frozen: Frozen,
-    collections: Mapping[str, Mapping[str, PyTree]],
-    batch: Batch,
-    rng: jax.Array,
-    step: jax.Array,
-  ) -> tuple[jax.Array, tuple[Metrics, Mapping[str, Mapping[str, PyTree]]]]:
-    """(scalar loss, (metrics: name -> scalar, new collections of the same structure)). Params unboxed."""
-
-
-class StageBase:
-  """Defaults for the optional half of the protocol; stages inherit from it."""
-
-  def prepare(self, frozen: Frozen, batches: Iterable[Batch]) -> dict[str, np.ndarray]:
-    """Statistics of the data, computed once before `init`; seen in `frozen.statistics` from then on.
-
-    `batches` is an endless iterator of NumPy batches: take as many as the numbers need.
-    """
-    del frozen, batches
-    return {}
+  def data_options(self) -> dict[str, Any]:
+    """Further keyword arguments for make_batches (e.g. portraits_only=True)."""
+    return {} if self.image_size is None else {'image_size': self.image_size}
 
   def statistics_spec(self) -> dict[str, jax.ShapeDtypeStruct]:
-    """The shapes of all statistics that `loss` reads, of this stage and of earlier ones, for plans without data."""
+    """The shapes of all statistics that the stage reads, of this one and of earlier ones, for plans without data."""
     return {}
-
-  def features(self, frozen: Frozen, batch: Batch) -> Batch | None:
-    """What frozen networks make of a batch, which `loss` takes in the batch's place; None: nothing to keep."""
-    del frozen, batch
-    return None
 
   def preview(
     self,
@@ -135,27 +112,60 @@ class StageBase:
     del params, frozen, collections, batch, rng
     return None
 
+
+class Stage(AnyStage):
+  """A stage of gradient steps: a frozen dataclass of modules and numbers, with pure methods."""
+
+  kind = 'steps'
+
+  @abc.abstractmethod
+  def init(self, rng: jax.Array, frozen: Frozen) -> tuple[dict[str, PyTree], dict[str, dict[str, PyTree]]]:
+    """(params, collections) by network name; params boxed with logical axis names. Traced by jit."""
+
+  @abc.abstractmethod
+  def loss(
+    self,
+    params: Mapping[str, PyTree],
+    frozen: Frozen,
+    collections: Mapping[str, Mapping[str, PyTree]],
+    batch: Batch,
+    rng: jax.Array,
+    step: jax.Array,
+  ) -> tuple[jax.Array, tuple[Metrics, Mapping[str, Mapping[str, PyTree]]]]:
+    """(scalar loss, (metrics: name -> scalar, new collections of the same structure)). Params unboxed."""
+
+  def prepare(self, frozen: Frozen, batches: Iterable[Batch]) -> dict[str, np.ndarray]:
+    """Statistics of the data, computed once before `init`; seen in `frozen.statistics` from then on.
+
+    `batches` is an endless iterator of NumPy batches: take as many as the numbers need.
+    """
+    del frozen, batches
+    return {}
+
+  def features(self, frozen: Frozen, batch: Batch) -> Batch | None:
+    """What frozen networks make of a batch, which `loss` takes in the batch's place; None: nothing to keep."""
+    del frozen, batch
+    return None
+
   def trainable(self, params: Mapping[str, PyTree]) -> PyTree:
     """Same structure as params, False where the optimizer must not touch a leaf."""
     return jax.tree.map(lambda _: True, params)
 
-  def data_options(self) -> dict[str, Any]:
-    """Further keyword arguments for make_batches (e.g. portraits_only=True)."""
-    return {}
 
+class PassStage(AnyStage):
+  """A stage without gradient steps: one pass over the data that ends in statistics (face_prior)."""
 
-class PassStage(Protocol):
-  """A stage without gradient steps: one pass over the data that ends in statistics (face_prior).
+  kind = 'pass'
 
-  It has name, view, networks = {}, frozen, batch_spec as a Stage has, and these three.
-  """
-
+  @abc.abstractmethod
   def start(self, frozen: Frozen) -> PyTree:
     """The empty accumulator, a pytree of arrays."""
 
+  @abc.abstractmethod
   def update(self, accumulator: PyTree, frozen: Frozen, batch: Batch) -> PyTree:
     """One batch more. Jitted."""
 
+  @abc.abstractmethod
   def finalize(self, accumulator: PyTree) -> dict[str, np.ndarray]:
     """Accumulator -> statistics."""
 
@@ -171,11 +181,6 @@ def speech_spec(batch_size: int) -> dict[str, jax.ShapeDtypeStruct]:
     'speech': jax.ShapeDtypeStruct((batch_size, constants.SPEECH_SAMPLES), jnp.float32),
     'num_samples': jax.ShapeDtypeStruct((batch_size,), jnp.int32),
   }
-
-
-def is_pass(stage: Stage | PassStage) -> bool:
-  """Whether the stage passes over the data instead of taking gradient steps."""
-  return hasattr(stage, 'finalize')
 
 
 def uses(config) -> Uses:
@@ -223,15 +228,14 @@ def networks_for(
 
 def network_for(name: str, config, given: Mapping[str, nn.Module]) -> nn.Module:
   """The module for a network: the given one, else made from `config.model[name]` ('SIZE[, field=value]')."""
-  dtype = config.get('dtype', 'float32')
   if name in given:
-    return given[name].clone(dtype=dtype) if hasattr(given[name], 'dtype') else given[name]
+    return given[name].clone(dtype=config.dtype) if hasattr(given[name], 'dtype') else given[name]
   if name not in config.model:
     raise ConfigError(
       f'network {name} of stage {config.stage} is neither in config.model nor in config.init: '
       f'say where it is with --config.init.{name}=WORKDIR (or demo)'
     )
-  return registry.make(name, config.model[name], dtype=dtype)
+  return registry.make(name, config.model[name], dtype=config.dtype)
 
 
 def options_of(stage_class: type, config) -> dict[str, Any]:
@@ -241,7 +245,7 @@ def options_of(stage_class: type, config) -> dict[str, Any]:
     ConfigError: an option that the stage does not have.
   """
   known = {field.name for field in dataclasses.fields(stage_class)} - {'name', 'networks', 'frozen'}
-  options = dict(config.get('options', {}))
+  options = dict(config.options)
   for name in options:
     if name not in known:
       raise ConfigError(f'option {name!r} is not one of stage {config.stage}: use one of {sorted(known)}')
@@ -250,7 +254,7 @@ def options_of(stage_class: type, config) -> dict[str, Any]:
 
 def option(stage_class: type, config, name: str) -> Any:
   """One option: its value in `config.options`, else the default of the stage dataclass."""
-  return config.get('options', {}).get(name, getattr(stage_class, name))
+  return config.options.get(name, getattr(stage_class, name))
 
 
 def fake_batch(spec: Mapping[str, jax.ShapeDtypeStruct], seed: int = 0) -> dict[str, np.ndarray]:

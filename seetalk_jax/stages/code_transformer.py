@@ -20,7 +20,7 @@ from seetalk_jax.stages.motion_codec import pair_spec
 
 
 @dataclasses.dataclass(frozen=True)
-class CodeTransformerStage(base.StageBase):
+class CodeTransformerStage(base.Stage):
   """Cross-entropy to the codes of the target, and distance of the predicted codes (CodeFormer's second step).
 
   With an `hr_decoder` among the networks its fusion is trained too, from the target's true codes at a random

@@ -17,7 +17,7 @@ from seetalk_jax.stages import base, critics, losses
 
 
 @dataclasses.dataclass(frozen=True)
-class CodebookStage(critics.CriticOptions, base.StageBase):
+class CodebookStage(critics.CriticOptions, base.Stage):
   """L1, edges, commitment, and what the critics say where they are asked; the codes themselves move by running
   averages, in the collection `codebook_state`.
 

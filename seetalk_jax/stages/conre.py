@@ -48,7 +48,7 @@ def info_nce(
 
 
 @dataclasses.dataclass(frozen=True)
-class ConReStage(base.StageBase):
+class ConReStage(base.Stage):
   """Contrastive and reconstruction losses; readings of known truth beside them (weight 0: no truth needed).
 
   Attributes:

@@ -138,8 +138,8 @@ class Seen:
 
 
 @dataclasses.dataclass(frozen=True)
-class FacePriorStage:
-  """A pass over portraits; see `base.PassStage`.
+class FacePriorStage(base.PassStage):
+  """A pass over portraits.
 
   Attributes:
     components: principal directions that are kept; 0: none. The paper speaks of a statistical prior; that its
@@ -162,7 +162,8 @@ class FacePriorStage:
     return {'portrait': picture, **base.speech_spec(batch_size)} if self.with_voice else {'image': picture}
 
   def data_options(self) -> dict[str, Any]:
-    return {} if self.with_voice else {'portraits_only': True}
+    options = super().data_options()
+    return options if self.with_voice else {**options, 'portraits_only': True}
 
   def start(self, frozen: base.Frozen) -> Seen:
     del frozen

@@ -36,7 +36,7 @@ _PREPARE_BATCHES = 24
 
 
 @dataclasses.dataclass(frozen=True)
-class LipRefinerStage(base.StageBase):
+class LipRefinerStage(base.Stage):
   """Two steps (our reading of "region refinement").
 
   `prepare` finds U: the directions of m that move much when only the lips change and little when anything
@@ -90,7 +90,7 @@ class LipRefinerStage(base.StageBase):
 
   def data_options(self) -> dict[str, Any]:
     """Only records whose motion is known."""
-    return {'needs_truth': True}
+    return {**super().data_options(), 'needs_truth': True}
 
   @property
   def _motion_key(self) -> str:

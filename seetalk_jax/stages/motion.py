@@ -40,7 +40,7 @@ _BLINK_SIGNAL = 100.0
 
 
 @dataclasses.dataclass(frozen=True)
-class MotionStage(base.StageBase):
+class MotionStage(base.Stage):
   """Diffusion (x0-prediction, zero terminal SNR) of standardised motion latents, all frames of a window at
   once.
 

@@ -21,7 +21,7 @@ KEPT = ('motion_encoder', 'truth_encoder', 'truth_reader')
 
 
 @dataclasses.dataclass(frozen=True)
-class MotionCodecStage(critics.CriticOptions, base.StageBase):
+class MotionCodecStage(critics.CriticOptions, base.Stage):
   """phi_id, phi_m, warper and plain decoder.
 
   The target's motion is read off the target itself or off `driver`, another person with exactly the target's

@@ -33,7 +33,7 @@ _PREPARE_BATCHES = 32
 
 
 @dataclasses.dataclass(frozen=True)
-class PortraitStage(base.StageBase):
+class PortraitStage(base.Stage):
   """Diffusion of `y = z0 * latent_scale - beta p` (v-prediction, zero terminal SNR).
 
   That is noise around the prior: `x_t = sqrt(abar) z0 + (1 - sqrt(abar)) beta p + sqrt(1 - abar) eps`, less beta p.

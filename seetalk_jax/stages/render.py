@@ -20,7 +20,7 @@ from seetalk_jax.stages.motion_codec import KEPT, head_mask, pair_spec, trainabl
 
 
 @dataclasses.dataclass(frozen=True)
-class RenderStage(critics.CriticOptions, base.StageBase):
+class RenderStage(critics.CriticOptions, base.Stage):
   """Pixels, edges, codes and flow; portraits partly through the autoencoder, motion partly from truth and
   noisy.
 

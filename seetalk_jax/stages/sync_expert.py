@@ -20,7 +20,7 @@ _LOOKS_AT = {'sync_expert': ('sync', 'mouth'), 'syncnet': ('sync_face', 'face')}
 
 
 @dataclasses.dataclass(frozen=True)
-class SyncExpertStage(base.StageBase):
+class SyncExpertStage(base.Stage):
   """Symmetric contrastive loss over the batch, with the same clip's speech at another time as a hard
   negative. The network is a `SyncExpert`, or a `SyncNet`, which hears cepstra and sees the face.
 

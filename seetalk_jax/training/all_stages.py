@@ -10,7 +10,7 @@ import pathlib
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from seetalk_jax.constants import CONFIG_FILE, RESULT_FILE
@@ -18,6 +18,7 @@ from seetalk_jax.data import sources
 from seetalk_jax.errors import ConfigError
 from seetalk_jax.stages import base
 from seetalk_jax.training import config_files
+from seetalk_jax.training.signals import handled
 
 
 def run(config, workdir: str | os.PathLike, train_script: pathlib.Path) -> int:
@@ -35,7 +36,7 @@ def run(config, workdir: str | os.PathLike, train_script: pathlib.Path) -> int:
   """
   workdir = pathlib.Path(workdir)
   workdir.mkdir(parents=True, exist_ok=True)
-  with _Children() as children:
+  with _Children().forwarding_signals() as children:
     if status := _render(config, children):
       return status
     for stage in config.stages:
@@ -150,21 +151,17 @@ class _Children:
   def __init__(self):
     self._process: subprocess.Popen | None = None
     self._caught: int | None = None
-    self._before: dict[int, Any] = {}
 
-  def __enter__(self) -> _Children:
-    def catch(number, _):
-      self._caught = number
-      if self._process is not None and number == signal.SIGTERM:  # Ctrl-C reaches the child by itself
-        self._process.send_signal(number)
+  @contextlib.contextmanager
+  def forwarding_signals(self) -> Iterator[_Children]:
+    """Passes SIGTERM on to the running process; Ctrl-C reaches it by itself."""
+    with handled((signal.SIGINT, signal.SIGTERM), self._catch):
+      yield self
 
-    for number in (signal.SIGINT, signal.SIGTERM):
-      self._before[number] = signal.signal(number, catch)
-    return self
-
-  def __exit__(self, *_) -> None:
-    for number, handler in self._before.items():
-      signal.signal(number, handler)
+  def _catch(self, number: int) -> None:
+    self._caught = number
+    if self._process is not None and number == signal.SIGTERM:
+      self._process.send_signal(number)
 
   def call(self, command: list[str]) -> int:
     """Exit status of the command, or 128 + signal."""

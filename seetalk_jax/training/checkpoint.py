@@ -1,8 +1,7 @@
-"""Checkpoints of training runs (Orbax), and what a finished stage hands to the next ones."""
+"""Checkpoints, configuration and result files of training runs (Orbax)."""
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import pathlib
 from collections.abc import Mapping
@@ -16,7 +15,7 @@ from flax import linen as nn
 from seetalk_jax import files
 from seetalk_jax.constants import CHECKPOINTS_FOLDER, CONFIG_FILE, RESULT_FILE
 from seetalk_jax.errors import CheckpointError, ConfigError
-from seetalk_jax.releases import network_spec, retired
+from seetalk_jax.releases import network_spec
 from seetalk_jax.training.state import TrainState
 
 PyTree = Any
@@ -123,6 +122,13 @@ class Checkpoints:
         restores[name] = ocp.args.PyTreeRestore(item=tree, restore_args=args)
     restored = self._manager.restore(step, args=ocp.args.Composite(**restores)) if restores else {}
     return {name: restored[name] if name in restores else {} for name in names}
+
+  def shapes(self, name: str) -> PyTree:
+    """One part of the state in the latest checkpoint, of ShapeDtypeStructs ({} for a part that is empty)."""
+    step = self._step(None)
+    if name not in self._found(step):
+      return {}
+    return jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype), self._metadata(step, name))
 
   def _step(self, step: int | None) -> int:
     step = self.latest if step is None else step
@@ -233,63 +239,3 @@ def read_result(workdir: str | pathlib.Path) -> dict[str, Any] | None:
   """What `write_result` wrote, or None where the run is not finished."""
   path = pathlib.Path(workdir) / RESULT_FILE
   return json.loads(path.read_text()) if path.exists() else None
-
-
-@dataclasses.dataclass(frozen=True)
-class StageResult:
-  """What a stage hands over; arrays are NumPy.
-
-  Attributes:
-    networks: network name -> description (see described.describe): class and fields.
-    params: network name -> EMA parameters.
-    collections: network name -> {collection: tree}.
-    statistics: flat name -> array.
-    config: the configuration of the run, as JSON.
-    step: gradient steps taken.
-    where: the file that describes the networks, for messages.
-  """
-
-  networks: dict[str, dict[str, Any]]
-  params: dict[str, PyTree]
-  collections: dict[str, dict[str, PyTree]]
-  statistics: dict[str, np.ndarray]
-  config: dict[str, Any]
-  step: int
-  where: str
-
-  def modules(self) -> dict[str, nn.Module]:
-    """The networks as modules with the fields that they were trained with."""
-    return {name: network_spec.build(name, entry, self.where) for name, entry in self.networks.items()}
-
-
-def load_stage_result(workdir: str | pathlib.Path, step: int | None = None) -> StageResult:
-  """Networks, EMA parameters, collections and statistics of a run's checkpoint (the latest).
-
-  Low-rank factors are added to their bases, which are read from where the run had them.
-
-  Raises:
-    CheckpointError: the directory is not a training run, has no checkpoint yet, has statistics that are no longer
-      supported, or a base is not what it was.
-  """
-  workdir = pathlib.Path(workdir)
-  if not (workdir / CONFIG_FILE).exists():
-    raise CheckpointError(f'{workdir} has no {CONFIG_FILE}, it is not a training run: give one')
-  written = json.loads((workdir / CONFIG_FILE).read_text())
-  with Checkpoints(workdir) as checkpoints:
-    step = step if step is not None else checkpoints.latest
-    parts = checkpoints.read(('ema_params', 'collections', 'statistics'), step)
-  retired.check_statistics(parts['statistics'], str(workdir))
-  params = parts['ema_params']
-  if written.get('adapted'):
-    from seetalk_jax.training import lora  # only here: it reads bases by this very function
-
-    params = lora.merge_result(params, written['adapted'])
-  return StageResult(
-    networks=written['networks'],
-    params=params,
-    collections=parts['collections'],
-    statistics=parts['statistics'],
-    config=written['config'],
-    step=step,
-    where=str(workdir / CONFIG_FILE),
-  )

@@ -19,8 +19,8 @@ import numpy as np
 
 from seetalk_jax import files
 from seetalk_jax.errors import ConfigError
-from seetalk_jax.training import run_control
-from seetalk_jax.training.stage_data import StageData, close, data_seed
+from seetalk_jax.training.progress import print_message
+from seetalk_jax.training.stage_data import StageData, data_seed
 
 _ROWS_PER_PART = 1024
 _ROWS_AT_ONCE = 32
@@ -49,6 +49,9 @@ class CachedBatches:
   def get_state(self) -> int:
     """Batches drawn so far."""
     return self._index
+
+  def close(self) -> None:
+    """Nothing to end: rows are in memory."""
 
   def _row(self, index: int) -> int:
     epoch, at = divmod(index, self._count)
@@ -87,7 +90,7 @@ def _ensure_parts(directory, stage, frozen, data, count) -> list[pathlib.Path]:
   spec, compute = stage.batch_spec(_ROWS_AT_ONCE), jax.jit(stage.features)
   if jax.eval_shape(compute, frozen, spec) is None:
     raise ConfigError(f'stage {stage.name} has no frozen features: set config.data.cached_samples to 0')
-  run_control.say(f'features of {stage.name}: {len(missing)} of {len(parts)} parts to compute, {directory}')
+  print_message(f'features of {stage.name}: {len(missing)} of {len(parts)} parts to compute, {directory}')
   batches = data.train(start_index=starts[missing[0]] // _ROWS_AT_ONCE, batch_size=_ROWS_AT_ONCE)
   try:
     for i in range(missing[0], len(parts)):
@@ -98,9 +101,9 @@ def _ensure_parts(directory, stage, frozen, data, count) -> list[pathlib.Path]:
         rows.append({name: _narrowed(value) for name, value in found.items()})
       with files.replacing(parts[i]) as part:
         np.savez(part, **{name: np.concatenate([row[name] for row in rows]) for name in rows[0]})
-      run_control.say(f'features of {stage.name}: part {i + 1} of {len(parts)}')
+      print_message(f'features of {stage.name}: part {i + 1} of {len(parts)}')
   finally:
-    close(batches)
+    batches.close()
   return parts
 
 
@@ -115,7 +118,10 @@ def _key(config, stage, frozen) -> str:
     'frozen': {name: repr(module) for name, module in stage.frozen.items()},
     'view': stage.view,
     'spec': {name: str(value) for name, value in stage.batch_spec(_ROWS_AT_ONCE).items()},
-    'data_options': {name: str(value) for name, value in stage.data_options().items()},
+    # (The size of pictures is in the spec.)
+    'data_options': {
+      name: str(value) for name, value in stage.data_options().items() if name != 'image_size'
+    },
     'data': [list(config.data.corpora), bool(config.data.augment), data_seed(config)],
     'files': [(str(path.relative_to(root)), path.stat().st_size) for path in data_files],
   }

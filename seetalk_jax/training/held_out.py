@@ -2,58 +2,62 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import functools
 
 import jax
 import numpy as np
 from flax import linen as nn
 from jax.experimental import multihost_utils
-from jax.sharding import Mesh
 
 from seetalk_jax.sharding import device_mesh
 from seetalk_jax.stages import base
 from seetalk_jax.training import state as state_lib
 from seetalk_jax.training.metrics_writer import MetricsWriter
-from seetalk_jax.training.stage_data import StageData
+from seetalk_jax.training.run import Run
+from seetalk_jax.training.step import Recipe, eval_step
 
 
-def look(
-  stage: base.Stage,
-  evaluate: Callable,
-  root: jax.Array,
-  state: state_lib.TrainState,
-  frozen: base.Frozen,
-  held_out: list[dict[str, np.ndarray]],
-  data: StageData,
-  mesh: Mesh,
-  step: int,
-  writer: MetricsWriter,
-) -> dict[str, float]:
-  """Metrics and the stage's picture, both with EMA parameters on the same batches every time; returns the metrics.
+class HeldOut:
+  """Evaluation with EMA parameters on the first batches of the held-out split, the same every time.
 
-  Args:
-    evaluate: `eval_step` of stage and root, compiled.
-    held_out: global batches, the same in every process.
+  They stay in memory, whole in every process.
   """
-  if not held_out:
-    return {}
-  mine = (
-    held_out if data.rows is None else [{k: v[data.rows] for k, v in batch.items()} for batch in held_out]
-  )
-  batches = [device_mesh.put_batch(batch, mesh, data.rows, data.batch_size) for batch in mine]
-  with jax.set_mesh(mesh), nn.logical_axis_rules(device_mesh.flax_rules()):
-    metrics = jax.device_get([evaluate(state, frozen, batch, np.int32(i)) for i, batch in enumerate(batches)])
-  means = {name: float(np.mean([m[name] for m in metrics])) for name in metrics[0]}
-  writer.scalars(step, means, prefix='held_out/')
-  params, batch, collections = state.ema_params, batches[0], state.collections
-  frozen = frozen.replace(statistics=state.statistics)
-  if jax.process_count() > 1:
-    # Pictures are drawn by the first process alone, from what all of them hold together.
-    params, collections, frozen = multihost_utils.process_allgather((params, collections, frozen), tiled=True)
-    batch = held_out[0]
-    if jax.process_index():
-      return means
-  picture = stage.preview(params, frozen, collections, batch, state_lib.rng_for(root, 'preview', 0))
-  if picture is not None:
-    writer.picture(step, picture)
-  return means
+
+  def __init__(self, run: Run, recipe: Recipe):
+    self._run, self._recipe = run, recipe
+    self._batches = run.data.held_out(run.stage.batch_spec(run.data.batch_size))
+    self._evaluate = jax.jit(functools.partial(eval_step, recipe))
+
+  def evaluate(
+    self, state: state_lib.TrainState, frozen: base.Frozen, step: int, writer: MetricsWriter
+  ) -> dict[str, float]:
+    """Writes and returns the metrics of the stage, and writes its picture; {} without held-out batches."""
+    if not self._batches:
+      return {}
+    mesh, data = self._run.mesh, self._run.data
+    batches = [
+      device_mesh.put_batch(data.own_rows(batch), mesh, data.rows, data.batch_size) for batch in self._batches
+    ]
+    with jax.set_mesh(mesh), nn.logical_axis_rules(device_mesh.flax_rules()):
+      metrics = jax.device_get(
+        [self._evaluate(state, frozen, batch, np.int32(i)) for i, batch in enumerate(batches)]
+      )
+    means = {name: float(np.mean([m[name] for m in metrics])) for name in metrics[0]}
+    writer.scalars(step, means, prefix='held_out/')
+    picture = self._preview(state, frozen.replace(statistics=state.statistics), batches[0])
+    if picture is not None:
+      writer.picture(step, picture)
+    return means
+
+  def _preview(self, state, frozen, batch) -> np.ndarray | None:
+    """The picture of the stage, made by the first process alone from what all of them hold together."""
+    params, collections = state.ema_params, state.collections
+    if jax.process_count() > 1:
+      params, collections, frozen = multihost_utils.process_allgather(
+        (params, collections, frozen), tiled=True
+      )
+      batch = self._batches[0]
+      if jax.process_index():
+        return None
+    rng = state_lib.rng_for(self._recipe.root, 'preview', 0)
+    return self._run.stage.preview(params, frozen, collections, batch, rng)

@@ -4,42 +4,42 @@ from __future__ import annotations
 
 import dataclasses
 import pathlib
+import signal
 import tempfile
-import time
 from typing import Any
 
 import jax
-import numpy as np
 
 from seetalk_jax.errors import ConfigError
 from seetalk_jax.sharding import device_mesh
 from seetalk_jax.stages import base
 from seetalk_jax.training import (
+  adapted_stage,
   checkpoint,
   features,
-  health,
-  held_out,
+  first_state,
   hosts,
-  lora,
-  run_control,
   single_pass,
   throughput,
 )
-from seetalk_jax.training import state as state_lib
 from seetalk_jax.training import step as step_lib
+from seetalk_jax.training.clock import Clock, reason_to_stop
+from seetalk_jax.training.held_out import HeldOut
 from seetalk_jax.training.initial_weights import (
+  InitialWeights,
   check_finished,
-  complete,
-  fresh_parts,
   kept_statistics,
-  load_given,
+  load_initial_weights,
   used_places,
 )
 from seetalk_jax.training.metrics_writer import MetricsWriter
+from seetalk_jax.training.profiling import Profile
+from seetalk_jax.training.progress import ProgressBar, print_message
+from seetalk_jax.training.run import Run
 from seetalk_jax.training.run_result import Outcome
-from seetalk_jax.training.stage_data import MakeBatches, StageData, close
-
-_STEPS_AHEAD = 2  # dispatched before their predecessors are done
+from seetalk_jax.training.signals import recorded
+from seetalk_jax.training.stage_data import DeviceBatches, MakeBatches, StageData
+from seetalk_jax.training.training_log import TrainingLog
 
 
 def train(
@@ -76,206 +76,105 @@ def _train(config, workdir: pathlib.Path, make_batches: MakeBatches | None, dry_
       f'({finished["reason"]}): raise --config.num_steps and --config.max_minutes to go on'
     )
   places = used_places(config)
-  given, frozen = load_given(places)
-  stage = lora.build_adapted_stage(config, given)
-  check_finished(places, stage.frozen)
-  frozen = frozen.replace(statistics=kept_statistics(stage, places, frozen.statistics))
+  initial = load_initial_weights(places)
+  stage = adapted_stage.build_adapted_stage(config, initial)
+  check_finished(initial, stage.frozen)
+  statistics = kept_statistics(stage, places, initial.statistics)
+  initial = dataclasses.replace(initial, statistics=statistics)
   mesh = device_mesh.make_mesh(**config.mesh)
   data = StageData(config, stage, make_batches, mesh)
   hosts.check_alike(config)
-  saved = checkpoint.Checkpoints(
-    workdir, config.keep_checkpoints, config.get('keep_every', 0), config.get('keep_best', '')
-  )
-  with saved as checkpoints, run_control.Signals() as signals:
-    if base.is_pass(stage) and dry_run:
-      run_control.say(
-        f'{stage.name} is one pass over {config.num_steps} batches: it compiles no training step'
-      )
+  saved = checkpoint.Checkpoints(workdir, config.keep_checkpoints, config.keep_every, config.keep_best)
+  # With several processes SIGTERM is JAX's own: its preemption service lets all of them agree on a step.
+  numbers = (signal.SIGINT, signal.SIGTERM) if jax.process_count() == 1 else (signal.SIGINT,)
+  with saved as checkpoints, recorded(numbers) as signals:
+    run = Run(config, workdir, stage, mesh, data, checkpoints, signals)
+    if stage.kind == 'pass' and dry_run:
+      print_message(f'{stage.name} is one pass over {config.num_steps} batches: it compiles no training step')
       return Outcome(0, 0.0, 'dry run', None, {})
-    if base.is_pass(stage):
-      outcome = single_pass.run(config, workdir, stage, frozen, data, mesh, checkpoints, signals)
+    if stage.kind == 'pass':
+      outcome = single_pass.run_pass(run, initial.frozen)
     else:
-      outcome = _train_steps(config, workdir, stage, given, frozen, data, mesh, checkpoints, signals, dry_run)
+      outcome = _train_steps(run, initial, dry_run)
     checkpoints.wait()
     if outcome.reason not in ('signal', 'dry run') and jax.process_index() == 0:
       checkpoint.write_result(workdir, dataclasses.asdict(outcome))
   return outcome
 
 
-def _train_steps(config, workdir, stage, given, frozen, data, mesh, checkpoints, signals, dry_run) -> Outcome:
-  # ---------------------------------------------------------------- statistics, shapes
-  root = jax.random.key(config.seed)
-  frozen = _with_statistics(stage, frozen, data, checkpoints)
-  optimizer = state_lib.make_optimizer(
-    stage, config.optimizer, config.get('unfreeze', ''), _fresh_paths(stage, given, config)
-  )
-  init_rng = state_lib.rng_for(root, 'init', 0)
-
-  def create(frozen):
-    return state_lib.create_state(stage, optimizer, init_rng, frozen)
-
-  boxed = jax.eval_shape(create, frozen)
-  shardings = device_mesh.state_shardings(boxed, mesh)
-  abstract = jax.tree.map(
-    lambda x, s: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=s), device_mesh.unbox(boxed), shardings
-  )
-
-  # ---------------------------------------------------------------- first state, or the latest checkpoint
-  if checkpoints.latest is not None:
-    state, meta = checkpoints.restore(abstract)
-    run_control.say(f'resumed {workdir} at step {int(state.step)}')
-  else:
-    # Random numbers for hundreds of arrays compile slowly and run once: nothing is optimised for them.
-    quick = {'xla_backend_optimization_level': 0} if jax.default_backend() == 'cpu' else None
-    first = jax.jit(lambda f: device_mesh.unbox(create(f)), out_shardings=shardings, compiler_options=quick)
-    state = first(frozen)
-    state = _start_from(state, stage, given, frozen, shardings, config)
-    meta = {'seconds': 0.0, 'data_index': 0}
-  if jax.process_index() == 0:
-    checkpoint.write_config(workdir, config, stage.networks, lora.describe(stage, frozen))
-  bases = device_mesh.put_frozen({name: frozen.params[name] for name in lora.adapted_by(stage)}, mesh)
-  frozen = device_mesh.put_frozen(frozen.replace(statistics={}, **_only(frozen, stage.frozen)), mesh)
-  start = int(state.step)
-  clock = run_control.Clock(meta['seconds'], config)
+def _train_steps(run: Run, initial: InitialWeights, dry_run: bool) -> Outcome:
+  """Gradient steps until a reason to stop. What is done between two steps, and in which order, is part of resuming."""
+  config = run.config
+  recipe, state, shardings, frozen, seconds, data_index = first_state.make(run, initial)
+  start = step = int(state.step)
+  clock, profile = Clock(seconds, config), Profile(run.workdir)
   counts = {name: sum(x.size for x in jax.tree.leaves(tree)) for name, tree in state.params.items()}
-  run_control.say('parameters: ' + ', '.join(f'{name} {n / 1e6:.2f} M' for name, n in counts.items()))
-
-  # ---------------------------------------------------------------- data, compiled step
-  spec = stage.batch_spec(data.batch_size)
-  kept = data.held_out(spec)
-  cached = config.data.get('cached_samples', 0)
-  if cached:
-    with clock.paused():
-      batches = features.cached_batches(config, stage, frozen, data, meta['data_index'])
-  else:
-    batches = data.train(start_index=meta['data_index'])
-
-  frozen = frozen.replace(params={**frozen.params, **bases})  # only now: features do not depend on them
-
-  waited, pieces = 0.0, config.get('accumulate', 1)
-
-  def draw():
-    nonlocal waited
-    began = time.monotonic()
-    batch = next(batches)
-    waited += time.monotonic() - began
-    batch = {name: batch[name] for name in (batch if cached else spec)}
-    return device_mesh.put_batch(batch, mesh, data.rows, data.batch_size)
-
-  evaluate = jax.jit(lambda *args: step_lib.eval_step(stage, root, *args))
-  step_fn, recent, means, bad_names = None, [], {}, []
-  best, profile = config.get('keep_best', ''), run_control.Profile(workdir)
+  print_message('parameters: ' + ', '.join(f'{name} {n / 1e6:.2f} M' for name, n in counts.items()))
+  held_out = HeldOut(run, recipe)
+  batches = _train_batches(run, frozen, clock, data_index)
+  step_fn = None
   with (
-    MetricsWriter(workdir, start, jax.process_index() == 0) as writer,
-    run_control.Bar(config, start) as bar,
+    MetricsWriter(run.workdir, start, jax.process_index() == 0) as writer,
+    ProgressBar(config, start) as bar,
   ):
+    log = TrainingLog(run, clock, batches, writer, bar)
 
-    def check_and_log(step):
-      nonlocal recent, means, waited
-      if recent:
-        means = health.finite_means(recent, step, checkpoints.latest, bad_names)
-        rate = clock.rate(len(recent))
-        means['steps_per_second'] = rate
-        means['waiting_for_input'] = waited * rate / len(recent)  # share of the time
-        means |= throughput.of(rate, config.data.batch_size, step_fn.flops)
-        waited = 0.0
-        writer.scalars(step, {**means, 'minutes': clock.minutes})
-        bar.log(step, means, clock.seconds_left(step))
-      recent = []
-
-    def save(step, metrics):
-      meta = {'seconds': clock.seconds, 'data_index': int(batches.get_state())}
-      checkpoints.save(step, state, meta, metrics)
-
-    def look(step):
+    def evaluate() -> dict[str, float]:
       with clock.paused():
-        return held_out.look(stage, evaluate, root, state, frozen, kept, data, mesh, step, writer)
+        return held_out.evaluate(state, frozen, step, writer)
 
-    # -------------------------------------------------------------- loop: log, save, sample, batch, step
-    step = start
     while True:
-      reason = run_control.reason_to_stop(clock, signals, step)
-      if reason or (step > start and step % config.log_every == 0):
-        check_and_log(step)
-      looks = step > start and (step % config.sample_every == 0 or reason in ('num_steps', 'max_minutes'))
-      seen = look(step) if looks and best else None  # the best is known by it when it is saved
-      if reason or (step > start and step % config.checkpoint_every == 0):
-        check_and_log(step)  # nothing that is not finite reaches the disk
-        save(step, seen)
-      if looks and not best:
-        look(step)
+      reason = reason_to_stop(clock, run.signals, step)
+      moved = step > start
+      logs = bool(reason) or (moved and step % config.log_every == 0)
+      saves = bool(reason) or (moved and step % config.checkpoint_every == 0)
+      evaluates = moved and (step % config.sample_every == 0 or reason in ('num_steps', 'max_minutes'))
+
+      if logs:
+        log.write(step)
+      # The best checkpoint is found by the metrics of its own step; without one, saving comes first.
+      scores = evaluate() if evaluates and config.keep_best else None
+      if saves:
+        log.write(step)  # raises where something is not finite: it never reaches the disk
+        run.checkpoints.save(step, state, {'seconds': clock.seconds, 'data_index': batches.position}, scores)
+      if evaluates and not config.keep_best:
+        evaluate()
       if reason:
         break
-      if step > start and step % config.log_every == 0:
-        profile.look()
-      batch = draw()
-      progress = device_mesh.put_scalar(clock.progress(step), mesh)
+      if logs:
+        profile.start_if_requested()
+
+      batch = next(batches)
+      progress = device_mesh.put_scalar(clock.progress(step), run.mesh)
       if step_fn is None:
         with clock.paused():
-          step_fn = step_lib.compile_step(
-            stage, optimizer, config.optimizer, root, mesh, shardings, state, frozen, batch, pieces
-          )
-        bad_names = health.names(batch, state.params, state.params)
-        run_control.say(f'step compiled, {throughput.describe(step_fn, jax.device_count())}')
+          step_fn = step_lib.compile_step(recipe, run.mesh, shardings, state, frozen, batch)
+        log.compiled(step_fn, batch, state)
+        print_message(f'step compiled, {throughput.describe(step_fn, jax.device_count())}')
         if dry_run:
-          close(batches)
+          batches.close()
           return Outcome(step, 0.0, 'dry run', None, {})
       with jax.transfer_guard('disallow'), jax.profiler.StepTraceAnnotation('train', step_num=step):
         state, metrics = step_fn(state, frozen, batch, progress)
-      recent.append(metrics)
-      if len(recent) > _STEPS_AHEAD:  # so that signals and the clock mean the present
-        jax.block_until_ready(recent[-_STEPS_AHEAD - 1])
-      profile.stepped(metrics)
       step += 1
-      bar.advance()
+      log.add(metrics)
+      profile.after_step(metrics)
     profile.stop()
-  close(batches)
-  return Outcome(step, clock.minutes, reason, signals.caught, means)
+  batches.close()
+  return Outcome(step, clock.minutes, reason, run.signals.caught, log.means)
 
 
-def _with_statistics(stage, frozen, data, checkpoints) -> base.Frozen:
-  """Frozen with the statistics of the run: those of its checkpoint, or computed now."""
-  if checkpoints.latest is not None:
-    return frozen.replace(statistics=checkpoints.read(('statistics',))['statistics'])
-  batches = data.train(start_index=0, rows=range(data.batch_size))  # the same statistics in every process
-  try:
-    own = stage.prepare(frozen, batches)
-  finally:
-    close(batches)
-  return frozen.replace(statistics={**frozen.statistics, **{k: np.asarray(v) for k, v in own.items()}})
-
-
-def _start_from(state, stage, given, frozen, shardings, config):
-  """The first state with the given parameters in those trained networks that start from a checkpoint."""
-  parts = {name: dict(getattr(state, name)) for name in ('params', 'ema_params', 'collections')}
-  for name in stage.networks:
-    if name not in given:
-      continue
-    new = fresh_parts(config.init[name], name)
-    if name not in lora.adapted_by(stage):  # factors are all new
-      own = complete(frozen.params[name], state.params[name], new)
-      checkpoint.check_same_shapes(name, own, state.params[name], config.init[name])
-      for part in ('params', 'ema_params'):
-        parts[part][name] = jax.device_put(own, getattr(shardings, part)[name])
-    if name in frozen.collections and name in state.collections:
-      parts['collections'][name] = jax.device_put(frozen.collections[name], shardings.collections[name])
-    added = f', its {", ".join(new)} anew' if new else ''
-    run_control.say(f'{name} starts from {config.init[name]}{added}')
-  return state.replace(**parts)
-
-
-def _fresh_paths(stage, given, config) -> list[str]:
-  """Beginnings of the paths of parameters that given networks lack."""
-  named = [(name, config.init[name]) for name in stage.networks if name in given]
-  return [f'{name}/{part}' for name, where in named for part in fresh_parts(where, name)]
-
-
-def _only(frozen: base.Frozen, names) -> dict[str, Any]:
-  """Params and collections of the networks that the stage reads, not of those it trains from a checkpoint."""
-  return {
-    'params': {k: v for k, v in frozen.params.items() if k in names},
-    'collections': {k: v for k, v in frozen.collections.items() if k in names},
-  }
+def _train_batches(run: Run, frozen: base.Frozen, clock: Clock, data_index: int) -> DeviceBatches:
+  """Batches of the train split from a position on, or of their cached features."""
+  if run.config.data.cached_samples:
+    read = first_state.only(
+      frozen, run.stage.frozen
+    )  # features do not depend on the bases of low-rank factors
+    with clock.paused():
+      batches = features.cached_batches(run.config, run.stage, read, run.data, data_index)
+    return DeviceBatches(batches, None, run.data, run.mesh)
+  names = run.stage.batch_spec(run.data.batch_size)
+  return DeviceBatches(run.data.train(start_index=data_index), names, run.data, run.mesh)
 
 
 def _goes_on(finished: dict[str, Any], config) -> bool:

@@ -6,43 +6,47 @@ import jax
 import numpy as np
 
 from seetalk_jax.sharding import device_mesh
-from seetalk_jax.training import checkpoint, run_control
+from seetalk_jax.stages import base
+from seetalk_jax.training import checkpoint
 from seetalk_jax.training import state as state_lib
+from seetalk_jax.training.clock import Clock, reason_to_stop
 from seetalk_jax.training.metrics_writer import MetricsWriter
+from seetalk_jax.training.progress import ProgressBar
+from seetalk_jax.training.run import Run
 from seetalk_jax.training.run_result import NonFiniteError, Outcome
-from seetalk_jax.training.stage_data import close
 
 
-def run(config, workdir, stage, frozen, data, mesh, checkpoints, signals) -> Outcome:
+def run_pass(run: Run, frozen: base.Frozen) -> Outcome:
   """One pass over `num_steps` batches that ends in statistics; short, so it restarts instead of resuming."""
+  config, workdir, stage, data, mesh = run.config, run.workdir, run.stage, run.data, run.mesh
   if jax.process_index() == 0:
     checkpoint.write_config(workdir, config, stage.networks)
   statistics = dict(frozen.statistics)
   frozen = device_mesh.put_frozen(frozen, mesh)
   spec = stage.batch_spec(data.batch_size)
-  clock = run_control.Clock(0.0, config)
+  clock = Clock(0.0, config)
   everywhere = device_mesh.replicated(mesh)  # so that every process can read the sums
   update = jax.jit(stage.update, donate_argnums=0, out_shardings=everywhere)
   accumulator = jax.jit(stage.start, out_shardings=everywhere)(frozen)
   step, batches = 0, data.train(start_index=0)
-  with run_control.Bar(config, 0) as bar:
-    while not (reason := run_control.reason_to_stop(clock, signals, step)):
+  with ProgressBar(config, 0) as bar:
+    while not (reason := reason_to_stop(clock, run.signals, step)):
       batch = next(batches)
       batch = device_mesh.put_batch({name: batch[name] for name in spec}, mesh, data.rows, data.batch_size)
       accumulator = update(accumulator, frozen, batch)
       step += 1
       bar.advance()
-  close(batches)
+  batches.close()
   if reason == 'signal':
-    return Outcome(step, clock.minutes, reason, signals.caught, {})
+    return Outcome(step, clock.minutes, reason, run.signals.caught, {})
   statistics |= {name: np.asarray(value) for name, value in stage.finalize(accumulator).items()}
   wrong = [name for name, value in statistics.items() if not np.all(np.isfinite(value))]
   if wrong:
     raise NonFiniteError(f'statistic {wrong[0]} of stage {stage.name} is not finite after {step} batches')
   state = state_lib.TrainState(np.int32(step), {}, {}, {}, {}, statistics)
-  checkpoints.save(step, state, {'seconds': clock.seconds, 'data_index': step})
+  run.checkpoints.save(step, state, {'seconds': clock.seconds, 'data_index': step})
   picture = None
-  if hasattr(stage, 'preview') and jax.process_count() == 1:
+  if jax.process_count() == 1:
     picture = stage.preview({}, frozen.replace(statistics=statistics), {}, batch, jax.random.key(config.seed))
   if picture is not None:
     with MetricsWriter(workdir, 0, jax.process_index() == 0) as writer:

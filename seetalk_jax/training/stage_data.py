@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import pathlib
+import time
 from collections.abc import Callable, Iterator
 
 import jax
 import numpy as np
+from jax.sharding import Mesh
 
 from seetalk_jax.errors import ConfigError
 from seetalk_jax.sharding import device_mesh
 from seetalk_jax.training import hosts
 
+# Its iterators have `close()`, and `get_state()` where a run may resume; see `data.pipeline.make_batches`.
 MakeBatches = Callable[..., Iterator[dict[str, np.ndarray]]]
 
 
@@ -30,7 +34,7 @@ class StageData:
 
       make_batches = pipeline.make_batches
     self.batch_size = batch_size = config.data.batch_size
-    pieces = mesh.shape['data'] * mesh.shape['fsdp'] * config.get('accumulate', 1)
+    pieces = mesh.shape['data'] * mesh.shape['fsdp'] * config.accumulate
     if batch_size % pieces:
       raise ConfigError(
         f'config.data.batch_size={batch_size} is no multiple of {pieces}, data x fsdp x accumulate: make it one'
@@ -47,7 +51,6 @@ class StageData:
         'seed': data_seed(config),
         'rows': rows,
         'num_workers': config.data.num_workers,
-        **({'image_size': stage.image_size} if hasattr(stage, 'image_size') else {}),
         **stage.data_options(),
         **changes,
       },
@@ -55,26 +58,59 @@ class StageData:
 
   def train(self, start_index: int, **changes):
     data = self._config.data
-    mixed = {'weights': tuple(data.weights)} if data.get('weights') else {}
+    mixed = {'weights': tuple(data.weights)} if data.weights else {}
     return self._make(split='train', start_index=start_index, augment=data.augment, **{**mixed, **changes})
+
+  def own_rows(self, batch):
+    """The rows of a global batch that devices of this process hold."""
+    return batch if self.rows is None else {name: value[self.rows] for name, value in batch.items()}
 
   def held_out(self, spec) -> list[dict[str, np.ndarray]]:
     """The first batches of the held-out split, whole, kept in memory."""
     if not self._config.eval_batches:
       return []
     batches = self._make(split='validation', start_index=0, augment=False, rows=range(self.batch_size))
-    kept = list(itertools.islice(batches, self._config.eval_batches))
-    close(batches)
+    with contextlib.closing(batches):
+      kept = list(itertools.islice(batches, self._config.eval_batches))
     return [{name: batch[name] for name in spec} for batch in kept]
+
+
+class DeviceBatches:
+  """Batches as arrays on a mesh, one after the other; measures how long the loop waits for them.
+
+  Args:
+    batches: rows of this process.
+    names: the entries that are put on the mesh; None: all.
+  """
+
+  def __init__(self, batches, names, data: StageData, mesh: Mesh):
+    self._batches, self._names = batches, names
+    self._data, self._mesh = data, mesh
+    self._waited = 0.0
+
+  @property
+  def position(self) -> int:
+    """Batches taken so far, over all resumed runs."""
+    return int(self._batches.get_state())
+
+  def __next__(self) -> dict[str, jax.Array]:
+    began = time.monotonic()
+    batch = next(self._batches)
+    self._waited += time.monotonic() - began
+    names = batch if self._names is None else self._names
+    own = {name: batch[name] for name in names}
+    return device_mesh.put_batch(own, self._mesh, self._data.rows, self._data.batch_size)
+
+  def seconds_waited(self) -> float:
+    """Seconds spent in waiting since the last call."""
+    waited, self._waited = self._waited, 0.0
+    return waited
+
+  def close(self) -> None:
+    """Ends the workers, where there are any."""
+    self._batches.close()
 
 
 def data_seed(config) -> int:
   """Which samples are drawn, and how: `config.data.seed`, or that of the run where it is -1."""
-  seed = config.data.get('seed', -1)
-  return config.seed if seed == -1 else seed
-
-
-def close(batches) -> None:
-  """Ends an iterator's workers, where it has any."""
-  if hasattr(batches, 'close'):
-    batches.close()
+  return config.seed if config.data.seed == -1 else config.data.seed

@@ -75,7 +75,7 @@ def make_optimizer(
     optax.scale_by_adam(b1=options.b1, b2=options.b2),
     optax.add_decayed_weights(options.weight_decay, mask=is_kernel),
     optax.masked(optax.set_to_zero(), untouched),
-    *_scaled(options.get('rates', '')),
+    *_scaled(options.rates),
   )
   if steps := unfreeze.parse(resting):
     return unfreeze.staged(adamw, steps, fresh, options.warmup_steps)

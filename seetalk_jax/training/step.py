@@ -37,33 +37,42 @@ class CompiledStep:
     return self.compiled(state, frozen, batch, progress)
 
 
+@dataclasses.dataclass(frozen=True)
+class Recipe:
+  """What a gradient step does, apart from the arrays that it takes.
+
+  Attributes:
+    stage: has the loss.
+    optimizer: of `state.make_optimizer`.
+    options: config.optimizer.
+    root: key of the run; every step derives its own.
+    pieces: into how many the batch is cut, one after the other; gradients and metrics are their means.
+  """
+
+  stage: Stage
+  optimizer: optax.GradientTransformationExtraArgs
+  options: Any
+  root: jax.Array
+  pieces: int = 1
+
+
 def train_step(
-  stage: Stage,
-  optimizer: optax.GradientTransformationExtraArgs,
-  options,
-  root: jax.Array,
-  state: TrainState,
-  frozen: Frozen,
-  batch: Batch,
-  progress: jax.Array,
-  pieces: int = 1,
+  recipe: Recipe, state: TrainState, frozen: Frozen, batch: Batch, progress: jax.Array
 ) -> tuple[TrainState, Metrics]:
   """State and batch -> next state and scalar metrics (the stage's, and loss, grad_norm, learning_rate, first_bad).
 
   Args:
-    options: config.optimizer.
-    pieces: into how many the batch is cut, one after the other; gradients and metrics are their means.
-    root: key of the run; every step derives its own.
     progress: float32 scalar in 0..1, how far training has come (in steps or in minutes): drives the schedule.
   """
+  stage, options = recipe.stage, recipe.options
   frozen = frozen.replace(statistics=state.statistics)
-  rng = rng_for(root, 'loss', state.step)
-  if pieces == 1:
+  rng = rng_for(recipe.root, 'loss', state.step)
+  if recipe.pieces == 1:
     found = _gradients(stage, state, frozen, state.collections, batch, rng)
   else:
-    found = _accumulated(stage, state, frozen, batch, rng, pieces)
+    found = _accumulated(stage, state, frozen, batch, rng, recipe.pieces)
   loss, metrics, collections, gradients = found
-  updates, opt_state = optimizer.update(gradients, state.opt_state, state.params, step=state.step)
+  updates, opt_state = recipe.optimizer.update(gradients, state.opt_state, state.params, step=state.step)
   rate = learning_rate(options, state.step, progress)
   params = optax.apply_updates(state.params, jax.tree.map(lambda u: -rate * u, updates))
   decay = ema_decay(options.ema_decay, state.step)
@@ -113,28 +122,17 @@ def _accumulated(stage, state, frozen, batch, rng, pieces):
   return loss, metrics, collections, jax.tree.map(lambda g: g / pieces, total)
 
 
-def eval_step(
-  stage: Stage, root: jax.Array, state: TrainState, frozen: Frozen, batch: Batch, index: jax.Array
-) -> Metrics:
+def eval_step(recipe: Recipe, state: TrainState, frozen: Frozen, batch: Batch, index: jax.Array) -> Metrics:
   """The stage's metrics with EMA parameters on a held-out batch; noise depends on the batch index alone."""
   frozen = frozen.replace(statistics=state.statistics)
-  loss, (metrics, _) = stage.loss(
-    state.ema_params, frozen, state.collections, batch, rng_for(root, 'eval', index), state.step
+  loss, (metrics, _) = recipe.stage.loss(
+    state.ema_params, frozen, state.collections, batch, rng_for(recipe.root, 'eval', index), state.step
   )
   return {name: jnp.asarray(value, jnp.float32) for name, value in {**metrics, 'loss': loss}.items()}
 
 
 def lower_step(
-  stage: Stage,
-  optimizer: optax.GradientTransformationExtraArgs,
-  options,
-  root: jax.Array,
-  mesh: Mesh,
-  shardings: TrainState,
-  state: TrainState,
-  frozen: Frozen,
-  batch: Batch,
-  pieces: int = 1,
+  recipe: Recipe, mesh: Mesh, shardings: TrainState, state: TrainState, frozen: Frozen, batch: Batch
 ) -> tuple[jax.stages.Lowered, float]:
   """`train_step` lowered for these shapes and this mesh, donating its state; and its operations, as in `CompiledStep`.
 
@@ -143,7 +141,7 @@ def lower_step(
 
   def step(state, frozen, batch, progress):
     with nn.logical_axis_rules(device_mesh.flax_rules()):
-      return train_step(stage, optimizer, options, root, state, frozen, batch, progress, pieces)
+      return train_step(recipe, state, frozen, batch, progress)
 
   jitted = jax.jit(step, donate_argnums=0, out_shardings=(shardings, device_mesh.replicated(mesh)))
   progress = jax.ShapeDtypeStruct((), jnp.float32, sharding=device_mesh.replicated(mesh))

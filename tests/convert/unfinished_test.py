@@ -43,18 +43,16 @@ def test_inference_refuses_it(unfinished):
   with pytest.raises(CheckpointError, match=r'token_proj/ are not trained yet.*config\.init\.portrait_unet'):
     storage.load_networks(folder)
   with pytest.raises(CheckpointError, match='train it first'):
-    initial_weights.check_finished({'portrait_unet': str(folder)}, ['portrait_unet', 'speech_encoder'])
+    initial = initial_weights.load_initial_weights({'portrait_unet': str(folder)})
+    initial_weights.check_finished(initial, ['portrait_unet', 'speech_encoder'])
 
 
 def test_training_starts_from_it(unfinished):
   module, params, folder = unfinished
-  modules, frozen = initial_weights.load_given({'portrait_unet': str(folder)})
-  assert modules['portrait_unet'] == module
-  parts = initial_weights.fresh_parts(str(folder), 'portrait_unet')
+  network = initial_weights.load_initial_weights({'portrait_unet': str(folder)}).networks['portrait_unet']
+  assert network.module == module
   other = jax.tree.map(lambda a: a + 1, params)
-  whole = traverse_util.flatten_dict(
-    initial_weights.complete(frozen.params['portrait_unet'], other, parts), sep='/'
-  )
+  whole = traverse_util.flatten_dict(initial_weights.complete(network.params, other, network.fresh), sep='/')
   for key, value in traverse_util.flatten_dict(params, sep='/').items():
     np.testing.assert_array_equal(whole[key], value + 1 if key.startswith(FRESH) else value)
 

@@ -64,9 +64,8 @@ def run(name) -> None:
   losses = [float(loss)]
   if STAGE == 'toy':  # whole steps too; larger stages have vanishing gradients: Adam blows up their rounding
     frozen = device_mesh.put_frozen(base.Frozen(), mesh)
-    compiled = step.compile_step(
-      stage, optimizer, config.optimizer, root, mesh, shardings, first, frozen, batch
-    )
+    recipe = step.Recipe(stage, optimizer, config.optimizer, root)
+    compiled = step.compile_step(recipe, mesh, shardings, first, frozen, batch)
     progress = jax.device_put(np.float32(0.0), device_mesh.replicated(mesh))
     for _ in range(3):
       first, metrics = compiled(first, frozen, batch, progress)

@@ -21,7 +21,7 @@ import prior_batches  # noqa: E402
 
 from seetalk_jax.sharding import device_mesh  # noqa: E402
 from seetalk_jax.stages.face_prior import FacePriorStage  # noqa: E402
-from seetalk_jax.training import checkpoint, loop  # noqa: E402
+from seetalk_jax.training import initial_weights, loop  # noqa: E402
 
 
 def main() -> None:
@@ -46,7 +46,7 @@ def main() -> None:
     workdir = pathlib.Path(WORKDIR) / name
     config = prior_batches.config_of(RELEASE, mesh)
     loop.train(config, workdir, make_batches=lambda *_, order=order, **__: prior_batches.in_order(order))
-    found = {**checkpoint.load_stage_result(workdir).statistics, **seen}
+    found = {**initial_weights.load_trained_stage(workdir).statistics, **seen}
     results |= {f'{name}/{key}': np.asarray(value) for key, value in found.items()}
   np.savez(RESULTS, **results)
 

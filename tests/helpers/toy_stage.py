@@ -17,6 +17,7 @@ import jax.numpy as jnp
 import ml_collections
 import numpy as np
 
+from configs import common
 from seetalk_jax.models import registry
 from seetalk_jax.models.nn import blocks
 from seetalk_jax.stages import base
@@ -44,7 +45,7 @@ SIZES = {'tiny': {'width': 16}, 'demo': {'width': 32}}
 
 
 @dataclasses.dataclass(frozen=True)
-class ToyStage(base.StageBase):
+class ToyStage(base.Stage):
   networks: dict
   frozen: dict
   name: str = 'toy'
@@ -95,16 +96,13 @@ class ToyStage(base.StageBase):
 
 
 @dataclasses.dataclass(frozen=True)
-class ToyPass:
+class ToyPass(base.PassStage):
   networks: dict
   frozen: dict
   name: str = 'toy_pass'
   view: str = 'toy'
 
   batch_spec = ToyStage.batch_spec
-
-  def data_options(self):
-    return {}
 
   def start(self, frozen):
     return {'sum': jnp.zeros(16), 'count': jnp.zeros(())}
@@ -167,6 +165,9 @@ class ToyBatches:
   def get_state(self):
     return self._index
 
+  def close(self):
+    pass
+
 
 def make_batches(view, corpus_dirs, *, batch_size, seed, split, start_index, rows=None, delay=0.0, **_):
   assert view == 'toy'
@@ -175,42 +176,16 @@ def make_batches(view, corpus_dirs, *, batch_size, seed, split, start_index, row
 
 
 def get_config(**changes) -> ml_collections.ConfigDict:
-  config = ml_collections.ConfigDict(
-    {
-      'stage': 'toy',
-      'model': {'toy_net': 'tiny'},
-      'options': {'noise': 0.1, 'nan_at': -1, 'bad_gradient_at': -1},
-      'init': {'toy_net': '', 'toy_given': ''},
-      'lora': {'toy_net': ''},
-      'unfreeze': '',
-      'data_root': '',
-      'data': {'corpora': ('',), 'batch_size': 8, 'num_workers': 0, 'augment': False},
-      'optimizer': {
-        'learning_rate': 1e-2,
-        'warmup_steps': 2,
-        'final_fraction': 0.0,
-        'b1': 0.9,
-        'b2': 0.99,
-        'weight_decay': 0.01,
-        'max_grad_norm': 1.0,
-        'ema_decay': 0.99,
-        'rates': '',
-      },
-      'num_steps': 8,
-      'max_minutes': 0.0,
-      'log_every': 2,
-      'sample_every': 4,
-      'checkpoint_every': 4,
-      'keep_checkpoints': 2,
-      'keep_every': 0,
-      'keep_best': '',
-      'accumulate': 1,
-      'eval_batches': 1,
-      'seed': 0,
-      'dtype': 'float32',
-      'mesh': {'data': -1, 'fsdp': 1, 'tensor': 1},
-    }
-  )
+  """The fields of configs/common.py, set for eight quick steps."""
+  config = common.stage_config('toy', 'tiny', {'tiny': ('tiny', 8, 8, 0.0, 1e-2)})
+  config.model.toy_net = 'tiny'
+  config.options.update(noise=0.1, nan_at=-1, bad_gradient_at=-1)
+  config.init.update(toy_net='', toy_given='')
+  config.lora.toy_net = ''
+  config.data_root = ''
+  config.data.update(corpora=('',), augment=False)
+  config.optimizer.update(warmup_steps=2, final_fraction=0.0, ema_decay=0.99)
+  config.update(log_every=2, sample_every=4, checkpoint_every=4, eval_batches=1)
   config.lock()
   config.update_from_flattened_dict(changes)
   return config

@@ -248,7 +248,7 @@ def test_interrupt_leaves_nothing(workplace, release, monkeypatch, capsys):
 
 def test_export_merges_the_stages_of_a_run(workplace, release, capsys, monkeypatch):
   from seetalk_jax.releases import network_spec
-  from seetalk_jax.training import checkpoint
+  from seetalk_jax.training import initial_weights
 
   networks = storage.load_networks(release, only=['sample_adaptive_weighting', 'codebook'])
 
@@ -256,7 +256,7 @@ def test_export_merges_the_stages_of_a_run(workplace, release, capsys, monkeypat
     name, stage = {'one': ('codebook', 'codebook'), 'two': ('sample_adaptive_weighting', 'portrait')}[
       directory.name
     ]
-    return checkpoint.StageResult(
+    return initial_weights.TrainedStage(
       networks={name: network_spec.describe(networks.modules[name])},
       params={name: networks.params[name]},
       collections=networks.collections if name == 'codebook' else {},
@@ -270,7 +270,7 @@ def test_export_merges_the_stages_of_a_run(workplace, release, capsys, monkeypat
       where='config.json',
     )
 
-  monkeypatch.setattr(checkpoint, 'load_stage_result', result)
+  monkeypatch.setattr(initial_weights, 'load_trained_stage', result)
   for name in ('one', 'two', 'not_begun'):
     pathlib.Path(f'run/{name}/checkpoints').mkdir(parents=True)
     pathlib.Path(f'run/{name}/config.json').touch()

@@ -10,7 +10,7 @@ from flax import traverse_util
 from seetalk_jax.errors import ConfigError
 from seetalk_jax.planning import blueprint, plan
 from seetalk_jax.sharding import device_mesh
-from seetalk_jax.training import config_files, lora
+from seetalk_jax.training import config_files
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
@@ -50,7 +50,9 @@ def test_factors_are_planned_as_they_are_trained(blueprints):
 
 
 def test_what_a_converted_base_lacks_is_planned_whole(blueprints, monkeypatch):
-  monkeypatch.setattr(lora, 'fresh_parts', lambda where, name: ('voice_proj',))
+  monkeypatch.setattr(
+    blueprint, 'fresh_parts', lambda where, name: ('voice_proj',) if name == 'portrait_unet' else ()
+  )
   made = blueprint.make(config_of('portrait', **{'lora.portrait_unet': 'rank=2'}), 'tiny')
   full, trained = sizes(blueprints[0].state.params), sizes(made.state.params)
   fresh = {path for path in full if path.startswith('portrait_unet/voice_proj')}

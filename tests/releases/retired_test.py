@@ -12,7 +12,7 @@ from seetalk_jax.constants import RELEASE_FILE
 from seetalk_jax.errors import CheckpointError
 from seetalk_jax.models.nn import blocks
 from seetalk_jax.releases import network_spec, retired, storage
-from seetalk_jax.training import checkpoint, initial_weights, loop
+from seetalk_jax.training import initial_weights, loop
 
 
 def release_with(directory, fields=None, statistics=None):
@@ -42,9 +42,12 @@ def test_a_retired_field_is_ignored_at_its_default_and_refused_otherwise(tmp_pat
 def test_prototypes_that_voices_chose_are_refused(tmp_path):
   alone = {'face_prior_prototypes': np.zeros((2, 4, 4, 4), np.float32)}  # nothing but the preview read them
   release_with(tmp_path / 'alone', statistics=alone)
-  initial_weights.load_given({'face_prior': str(tmp_path / 'alone')})
+  initial_weights.load_initial_weights({'face_prior': str(tmp_path / 'alone')})
   release_with(tmp_path / 'chosen', statistics={**alone, 'face_prior_prototype_voices': np.eye(2, 512)})
-  for load in (storage.load_networks, lambda path: initial_weights.load_given({'face_prior': str(path)})):
+  for load in (
+    storage.load_networks,
+    lambda path: initial_weights.load_initial_weights({'face_prior': str(path)}),
+  ):
     with pytest.raises(CheckpointError, match='prototype_voices is no longer supported.*: train'):
       load(tmp_path / 'chosen')
 
@@ -52,10 +55,10 @@ def test_prototypes_that_voices_chose_are_refused(tmp_path):
 def test_training_runs_are_checked_too(tmp_path, monkeypatch):
   toy_stage.register()
   loop.train(toy_stage.get_config(num_steps=1), tmp_path, make_batches=toy_stage.make_batches)
-  assert 'mean' in checkpoint.load_stage_result(tmp_path).statistics
+  assert 'mean' in initial_weights.load_trained_stage(tmp_path).statistics
   monkeypatch.setitem(retired.STATISTICS, 'mean', 'train it again')
   with pytest.raises(CheckpointError, match='statistic mean is no longer supported.*: train it again'):
-    checkpoint.load_stage_result(tmp_path)
+    initial_weights.load_trained_stage(tmp_path)
   fields = {'hidden': 4, 'beta0': 1.0, 'per_channel': False}  # as the config.json of an older run
   entry = {'class': 'SampleAdaptiveWeighting', 'fields': fields}
   built = network_spec.build('sample_adaptive_weighting', entry, 'run')

@@ -159,6 +159,7 @@ def test_a_stage_trains_its_discriminator_along():
       'model': {'codebook': 'tiny', 'discriminator': 'tiny'},
       'options': {'image_size': 64, 'adversarial_weight': 0.5, 'adversarial_after': 1, 'head_weight': 1.0},
       'init': {},
+      'dtype': 'float32',
     }
   )
   stage = build(config, {})

@@ -28,7 +28,13 @@ SMALL_UNET = 'tiny, channels=(16,), attention_levels=(True,)'
 
 def config_of(stage, networks, **options):
   return ml_collections.ConfigDict(
-    {'stage': stage, 'model': dict.fromkeys(networks, 'tiny'), 'options': options, 'init': {}}
+    {
+      'stage': stage,
+      'model': dict.fromkeys(networks, 'tiny'),
+      'options': options,
+      'init': {},
+      'dtype': 'float32',
+    }
   )
 
 
@@ -158,7 +164,7 @@ def test_prior_pass_equals_direct_statistics_and_portrait_fallback():
   portrait, frozen = make_portrait_stage()
   given = {'autoencoder': portrait.frozen['autoencoder']}
   stage = base.build_stage(config_of('face_prior', [], image_size=SIZE), given)
-  assert base.is_pass(stage) and stage.data_options() == {'portraits_only': True}
+  assert stage.kind == 'pass' and stage.data_options() == {'image_size': SIZE, 'portraits_only': True}
   images = [batch_of(stage, 3, seed) for seed in range(2)]
   sums = stage.start(frozen)
   update = jax.jit(stage.update)

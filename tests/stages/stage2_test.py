@@ -25,7 +25,13 @@ SIZE = 64
 
 def config_of(stage, networks, **options):
   return ml_collections.ConfigDict(
-    {'stage': stage, 'model': dict.fromkeys(networks, 'tiny'), 'options': options, 'init': {}}
+    {
+      'stage': stage,
+      'model': dict.fromkeys(networks, 'tiny'),
+      'options': options,
+      'init': {},
+      'dtype': 'float32',
+    }
   )
 
 

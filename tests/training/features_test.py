@@ -6,7 +6,7 @@ import pytest
 import toy_stage
 
 from seetalk_jax.errors import ConfigError
-from seetalk_jax.training import checkpoint, features, loop
+from seetalk_jax.training import features, initial_weights, loop
 
 
 @pytest.fixture(autouse=True)
@@ -46,7 +46,7 @@ def train(workdir, root, **changes):
 
 
 def params(workdir):
-  return checkpoint.load_stage_result(workdir).params
+  return initial_weights.load_trained_stage(workdir).params
 
 
 def test_restart_changes_nothing_and_computes_nothing(tmp_path):

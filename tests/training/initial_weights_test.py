@@ -9,7 +9,7 @@ import toy_stage
 
 from seetalk_jax.errors import CheckpointError
 from seetalk_jax.stages import base
-from seetalk_jax.training import checkpoint, config_files, initial_weights, loop
+from seetalk_jax.training import config_files, initial_weights, loop
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
@@ -50,20 +50,22 @@ def test_statistics_of_other_stages_do_not_travel(tmp_path, monkeypatch):
   with monkeypatch.context() as patched:
     patched.setattr(toy_stage.ToyStage, 'prepare', prepare)
     train(tmp_path / 'first')
-  assert set(checkpoint.load_stage_result(tmp_path / 'first').statistics) == {'mean', 'age_mean'}
+  assert set(initial_weights.load_trained_stage(tmp_path / 'first').statistics) == {'mean', 'age_mean'}
   train(tmp_path / 'second', **{'init.toy_net': str(tmp_path / 'first')})
-  assert set(checkpoint.load_stage_result(tmp_path / 'second').statistics) == {'mean'}
+  assert set(initial_weights.load_trained_stage(tmp_path / 'second').statistics) == {'mean'}
 
 
 def test_statistics_stay_with_their_networks_and_with_the_stages_that_read_them():
-  class Stage(base.StageBase):
+  class Stage(toy_stage.ToyStage):
     def statistics_spec(self):
       return {'motion_mean': base.float_spec(3), 'own': base.float_spec()}
 
   found = dict.fromkeys(
     ('age_std', 'articulation_mean', 'motion_mean', 'motion_std', 'latent_scale', 'own', 'x'), jnp.ones(())
   )
-  kept = initial_weights.kept_statistics(Stage(), {'speech_encoder': 'conre', 'motion_codec': 'codec'}, found)
+  kept = initial_weights.kept_statistics(
+    Stage({}, {}), {'speech_encoder': 'conre', 'motion_codec': 'codec'}, found
+  )
   assert set(kept) == {'age_std', 'articulation_mean', 'motion_mean', 'motion_std', 'own'}
   passed = initial_weights.kept_statistics(toy_stage.ToyPass({}, {}), {'face_prior': 'prior'}, found)
   assert set(passed) == {'latent_scale'}

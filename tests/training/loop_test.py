@@ -14,7 +14,7 @@ import pytest
 import toy_stage
 
 from seetalk_jax.errors import CheckpointError, ConfigError
-from seetalk_jax.training import checkpoint, loop, run_result
+from seetalk_jax.training import checkpoint, initial_weights, loop, run_result
 from seetalk_jax.training.metrics_writer import read_metrics
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -51,18 +51,16 @@ def whole(tmp_path_factory):
 
 def test_restart_changes_nothing(whole, tmp_path, monkeypatch):
   # The schedule must be that of the whole run, so the first half ends on a signal, not on num_steps.
-  from seetalk_jax.training import run_control
-
-  real = run_control.reason_to_stop
+  real = loop.reason_to_stop
 
   def stop_at_four(clock, signals, step):
     return 'signal' if step >= 4 else real(clock, signals, step)
 
-  monkeypatch.setattr(run_control, 'reason_to_stop', stop_at_four)
+  monkeypatch.setattr(loop, 'reason_to_stop', stop_at_four)
   first = train(tmp_path, num_steps=8)
   assert (first.reason, first.step) == ('signal', 4)
   assert checkpoint.read_result(tmp_path) is None
-  monkeypatch.setattr(run_control, 'reason_to_stop', real)
+  monkeypatch.setattr(loop, 'reason_to_stop', real)
   second = train(tmp_path, num_steps=8)
   assert (second.reason, second.step) == ('num_steps', 8)
   prepared = [0, 1]
@@ -104,7 +102,7 @@ def test_collections_move(whole):
 
 
 def test_stage_result_serves_the_next_stage(whole, tmp_path):
-  result = checkpoint.load_stage_result(whole[0])
+  result = initial_weights.load_trained_stage(whole[0])
   assert result.modules()['toy_net'] == toy_stage.ToyNet(width=16)
   assert result.step == 8 and 'mean' in result.statistics
   # Trained on from there: the first step's EMA starts at the given weights.
@@ -252,7 +250,7 @@ def test_pass_stage(tmp_path):
   assert outcome.reason == 'num_steps'
   batches = toy_stage.make_batches('toy', [], batch_size=8, seed=0, split='train', start_index=0)
   want = np.mean([next(batches)['target'].mean(0) for _ in range(3)], axis=0)
-  result = checkpoint.load_stage_result(tmp_path)
+  result = initial_weights.load_trained_stage(tmp_path)
   np.testing.assert_allclose(result.statistics['target_mean'], want, atol=1e-6)
   assert result.params == {} and result.networks == {}
 

@@ -17,7 +17,16 @@ from seetalk_jax.models.nn import blocks
 from seetalk_jax.releases import storage
 from seetalk_jax.sharding import device_mesh
 from seetalk_jax.stages import base
-from seetalk_jax.training import checkpoint, initial_weights, loop, lora, state, step
+from seetalk_jax.training import (
+  adapted_stage,
+  checkpoint,
+  first_state,
+  initial_weights,
+  loop,
+  lora,
+  state,
+  step,
+)
 
 RANK, TARGETS = 2, 'widen|project'
 SPEC = f'rank={RANK}, alpha=4, targets={TARGETS}'
@@ -79,9 +88,9 @@ def test_only_factors_are_trained(runs):
 
 def test_it_begins_as_the_base(runs):
   config = toy_stage.get_config(**{'init.toy_net': str(runs[0]), 'lora.toy_net': SPEC})
-  modules, frozen = initial_weights.load_given(config.init)
-  plain = base.build_stage(config, modules)
-  stage = lora.adapt(plain, config, modules)
+  initial = initial_weights.load_initial_weights(config.init)
+  plain, frozen = base.build_stage(config, initial.modules), initial.frozen
+  stage = adapted_stage.adapt(plain, config, initial)
   boxed, collections = stage.init(jax.random.key(0), frozen)
   params = device_mesh.unbox(boxed)
   assert np.abs(params['toy_net']['widen']['lora_a']).max() > 0.1
@@ -104,7 +113,7 @@ def test_it_begins_as_the_base(runs):
 
 
 def test_what_is_handed_on_is_whole(runs, tmp_path):
-  result, before = checkpoint.load_stage_result(runs[1]), checkpoint.load_stage_result(runs[0])
+  result, before = initial_weights.load_trained_stage(runs[1]), initial_weights.load_trained_stage(runs[0])
   have, old = flat(result.params['toy_net']), flat(before.params['toy_net'])
   ema = flat(read(runs[1], 'ema_params')['ema_params']['toy_net'])
   assert have.keys() == old.keys()
@@ -126,10 +135,10 @@ def test_what_is_handed_on_is_whole(runs, tmp_path):
   np.testing.assert_allclose(y, module.apply({'params': beside, **variables}, x), rtol=1e-6, atol=1e-6)
   # The next run starts from it, adapting it again if it likes.
   train(tmp_path / 'on', num_steps=1, **{'init.toy_net': str(runs[1]), 'optimizer.learning_rate': 0.0})
-  again = checkpoint.load_stage_result(tmp_path / 'on').params
+  again = initial_weights.load_trained_stage(tmp_path / 'on').params
   jax.tree.map(np.testing.assert_array_equal, again, result.params)
   train(tmp_path / 'twice', num_steps=2, **{'init.toy_net': str(runs[1]), 'lora.toy_net': SPEC})
-  twice = flat(checkpoint.load_stage_result(tmp_path / 'twice').params['toy_net'])
+  twice = flat(initial_weights.load_trained_stage(tmp_path / 'twice').params['toy_net'])
   np.testing.assert_array_equal(twice['conv_in/kernel'], old['conv_in/kernel'])
   assert np.abs(twice['widen/kernel'] - have['widen/kernel']).max() > 0
 
@@ -155,7 +164,7 @@ def test_another_base_is_refused(runs, tmp_path):
   train(tmp_path / 'adapted', num_steps=1, **{'init.toy_net': str(tmp_path / 'base'), 'lora.toy_net': SPEC})
   train(tmp_path / 'base', num_steps=2)
   with pytest.raises(CheckpointError, match='not what it was when its factors were trained'):
-    checkpoint.load_stage_result(tmp_path / 'adapted')
+    initial_weights.load_trained_stage(tmp_path / 'adapted')
 
 
 def test_mistakes_are_named(runs, tmp_path):
@@ -185,6 +194,7 @@ def portrait(tmp_path, **fields):
       'model': {'sample_adaptive_weighting': 'tiny'},
       'options': {'image_size': size, 'draws': 1},
       'init': {'portrait_unet': str(tmp_path / 'release')},
+      'dtype': 'float32',
       'optimizer': toy_stage.get_config().optimizer.to_dict() | {'warmup_steps': 1},
       **fields,
     }
@@ -215,25 +225,26 @@ def portrait(tmp_path, **fields):
     'valid': np.ones((2, 5), bool),
     'embedding': np.asarray(blocks.unit(jnp.asarray(rng.standard_normal((2, encoder.embedding_dim))))),
   }
-  _, frozen = initial_weights.load_given(config.init)
-  return config, plain, given_modules, frozen.replace(statistics=statistics), batch, kept
+  initial = dataclasses.replace(initial_weights.load_initial_weights(config.init), statistics=statistics)
+  return config, plain, initial, batch, kept
 
 
 @pytest.mark.slow
 def test_a_converted_unet_learns_by_factors_and_its_new_parts_whole(tmp_path):
-  config, plain, modules, frozen, batch, kept = portrait(
+  config, plain, initial, batch, kept = portrait(
     tmp_path,
     lora={'portrait_unet': 'rank=2'},
     unfreeze='sample_adaptive_weighting=2, portrait_unet=1, portrait_unet/down=-1',
   )
-  stage = lora.adapt(plain, config, modules)
-  fresh = loop._fresh_paths(stage, modules, config)
+  stage, frozen = adapted_stage.adapt(plain, config, initial), initial.frozen
+  fresh = first_state.fresh_paths(stage, initial)
   assert fresh == [f'portrait_unet/{part}' for part in FRESH]
   optimizer = state.make_optimizer(stage, config.optimizer, config.unfreeze, fresh)
   create = jax.jit(lambda f: device_mesh.unbox(state.create_state(stage, optimizer, jax.random.key(0), f)))
   states = [create(frozen)]
   root = jax.random.key(1)
-  run = jax.jit(lambda s, f, b: step.train_step(stage, optimizer, config.optimizer, root, s, f, b, 0.0)[0])
+  recipe = step.Recipe(stage, optimizer, config.optimizer, root)
+  run = jax.jit(lambda s, f, b: step.train_step(recipe, s, f, b, 0.0)[0])
   for _ in range(4):
     states.append(run(states[-1], frozen, batch))
   first = flat(states[0].params['portrait_unet'])
@@ -266,6 +277,6 @@ def test_a_converted_unet_learns_by_factors_and_its_new_parts_whole(tmp_path):
 
 
 def test_all_else_is_the_stage_itself():
-  stage = lora.AdaptedStage(toy_stage.ToyStage({}, {}), {}, {}, {})
+  stage = adapted_stage.AdaptedStage(toy_stage.ToyStage({}, {}), {}, {}, {})
   assert dataclasses.replace(stage, fresh={'a': ()}).name == 'toy'
-  assert not base.is_pass(stage) and stage.batch_spec(2).keys() == {'image', 'target'}
+  assert stage.kind == 'steps' and stage.batch_spec(2).keys() == {'image', 'target'}

@@ -9,7 +9,7 @@ import toy_stage
 from flax import traverse_util
 
 from seetalk_jax.errors import ConfigError
-from seetalk_jax.training import checkpoint, loop, unfreeze
+from seetalk_jax.training import checkpoint, initial_weights, loop, unfreeze
 
 
 @pytest.fixture(autouse=True)
@@ -59,7 +59,7 @@ def test_resting_parameters_stay_to_the_bit_and_then_move(tmp_path):
   changes = {'init.toy_net': str(tmp_path / 'given'), 'checkpoint_every': 2}
   resting = {**changes, 'unfreeze': 'toy_net/conv_in=4, toy_net/project=-1'}
   train(tmp_path / 'run', num_steps=8, **resting)
-  start = traverse_util.flatten_dict(checkpoint.load_stage_result(tmp_path / 'given').params, sep='/')
+  start = traverse_util.flatten_dict(initial_weights.load_trained_stage(tmp_path / 'given').params, sep='/')
   conv, dense, free = 'toy_net/conv_in/kernel', 'toy_net/project/kernel', 'toy_net/widen/kernel'
   for step in (2, 4, 6, 8):
     params, ema, moments = read(tmp_path / 'run', step)

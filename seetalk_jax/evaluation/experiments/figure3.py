@@ -234,14 +234,14 @@ class Figure3:
 
   def _networks(self, directory: pathlib.Path) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
     """Modules, parameters and statistics of a trained run, with the autoencoder it was trained on."""
-    result = checkpoint.load_stage_result(directory)
+    result = initial_weights.load_trained_stage(directory)
     autoencoder, params = self._given('autoencoder', self.config.init.autoencoder)
     modules = {**result.modules(), 'autoencoder': autoencoder}
     return modules, {**result.params, 'autoencoder': params}, result.statistics
 
   def _given(self, name: str, where: str) -> tuple[Any, Any]:
-    modules, frozen = initial_weights.load_given({name: where})
-    return modules[name], frozen.params[name]
+    network = initial_weights.load_initial_weights({name: where}).networks[name]
+    return network.module, network.params
 
   # ------------------------------------------------------------------------------------------- reading
 

@@ -127,6 +127,7 @@ def test_the_stage_teaches_controls():
       },
       'options': {'num_frames': 12, 'control_drop_rate': 0.0},
       'init': {},
+      'dtype': 'float32',
     }
   )
   stage = build(config, {})

@@ -1,0 +1,164 @@
+"""Stages that train low-rank factors (LoRA) beside the kernels of pretrained networks; see `lora`."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+from flax import linen as nn
+from flax import traverse_util
+
+from seetalk_jax.errors import ConfigError
+from seetalk_jax.sharding import device_mesh
+from seetalk_jax.stages import base
+from seetalk_jax.training import checkpoint, lora
+from seetalk_jax.training.initial_weights import InitialWeights, complete
+from seetalk_jax.training.state import key_for
+
+PyTree = Any
+
+
+@dataclasses.dataclass(frozen=True)
+class AdaptedStage(base.Stage):
+  """A stage some of whose networks learn by factors; in all else it is that stage.
+
+  `frozen.params` must hold the networks that are adapted.
+
+  Attributes:
+    stage: with whole parameters.
+    adapted: network name -> how.
+    places: network name -> where its base is from.
+    fresh: network name -> beginnings of the paths that the base may lack.
+  """
+
+  stage: base.Stage
+  adapted: Mapping[str, lora.LowRank]
+  places: Mapping[str, str]
+  fresh: Mapping[str, tuple[str, ...]]
+
+  @property
+  def name(self) -> str:
+    return self.stage.name
+
+  @property
+  def view(self) -> str:
+    return self.stage.view
+
+  @property
+  def networks(self) -> Mapping[str, nn.Module]:
+    return self.stage.networks
+
+  @property
+  def frozen(self) -> Mapping[str, nn.Module]:
+    return self.stage.frozen
+
+  @property
+  def image_size(self) -> int | None:
+    return self.stage.image_size
+
+  def batch_spec(self, batch_size):
+    return self.stage.batch_spec(batch_size)
+
+  def data_options(self):
+    return self.stage.data_options()
+
+  def statistics_spec(self):
+    return self.stage.statistics_spec()
+
+  def prepare(self, frozen, batches):
+    return self.stage.prepare(frozen, batches)
+
+  def features(self, frozen, batch):
+    return self.stage.features(frozen, batch)
+
+  def trainable(self, params):
+    return self.stage.trainable(params)
+
+  def init(self, rng: jax.Array, frozen: base.Frozen) -> tuple[dict[str, PyTree], dict[str, Any]]:
+    """As `Stage.init`, with what `start` makes of the adapted networks.
+
+    Raises:
+      CheckpointError: a base of another shape.
+      ConfigError: no layer of the given names.
+    """
+    params, collections = self.stage.init(rng, frozen)
+    params = dict(params)
+    for name, options in self.adapted.items():
+      given, full, where = frozen.params[name], params[name], self.places[name]
+      plain = device_mesh.unbox(full)
+      checkpoint.check_same_shapes(name, complete(given, plain, self.fresh[name]), plain, where)
+      params[name] = lora.start(key_for(rng, name), full, given, options)
+      if not any(path.endswith(lora.FACTOR_A) for path in traverse_util.flatten_dict(params[name], sep='/')):
+        raise ConfigError(
+          f'config.lora.{name} adapts nothing: no dense layer of {where} is called {" or ".join(options.targets)}'
+        )
+    return params, collections
+
+  def loss(self, params, frozen, collections, batch, rng, step):
+    """As `Stage.loss`."""
+    return self.stage.loss(self.merged(params, frozen), frozen, collections, batch, rng, step)
+
+  def preview(self, params, frozen, collections, batch, rng):
+    """As `Stage.preview`."""
+    return self.stage.preview(self.merged(params, frozen), frozen, collections, batch, rng)
+
+  def merged(self, params: Mapping[str, PyTree], frozen: base.Frozen) -> dict[str, PyTree]:
+    """Whole parameters of every network."""
+    return {
+      name: lora.merge(frozen.params[name], tree, self.adapted[name].scale) if name in self.adapted else tree
+      for name, tree in params.items()
+    }
+
+
+def build_adapted_stage(config, initial: InitialWeights) -> base.Stage | base.PassStage:
+  """The stage of a configuration as it is trained and planned: `base.build_stage`, and `config.lora` applied.
+
+  Raises:
+    ConfigError: see `base.build_stage`, `adapt`.
+  """
+  return adapt(base.build_stage(config, initial.modules), config, initial)
+
+
+def adapt(stage: base.Stage, config, initial: InitialWeights) -> base.Stage:
+  """The stage with the networks adapted that `config.lora` names; itself where there are none.
+
+  Raises:
+    ConfigError: a network that the stage does not train or that is not given, or a spec that does not read.
+  """
+  adapted = {name: lora.parse(name, spec) for name, spec in config.lora.items() if spec}
+  for name in adapted:
+    if name not in stage.networks:
+      trains = ', '.join(stage.networks) or 'no network'
+      raise ConfigError(f'config.lora.{name}: stage {config.stage} trains {trains}')
+    if name not in initial.networks:
+      raise ConfigError(
+        f'config.lora.{name} needs given weights: say where with --config.init.{name}=WORKDIR'
+      )
+  if not adapted:
+    return stage
+  bases = {name: initial.networks[name] for name in adapted}
+  return AdaptedStage(
+    stage,
+    adapted,
+    places={name: network.place for name, network in bases.items()},
+    fresh={name: network.fresh for name, network in bases.items()},
+  )
+
+
+def adapted_by(stage: base.Stage) -> Mapping[str, lora.LowRank]:
+  """Network name -> how it is adapted; empty for an ordinary stage."""
+  return stage.adapted if isinstance(stage, AdaptedStage) else {}
+
+
+def describe(stage: base.Stage, frozen: base.Frozen) -> dict[str, dict[str, Any]]:
+  """What must be known, and stay, for a run's factors to be of use: how they count, and the base. For JSON."""
+  return {
+    name: {
+      'scale': options.scale,
+      'base': stage.places[name],
+      'crc32': lora.checksum(frozen.params[name]),
+    }
+    for name, options in adapted_by(stage).items()
+  }

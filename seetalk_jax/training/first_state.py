@@ -1,0 +1,123 @@
+"""The train state that a run begins with: from its latest checkpoint, from pretrained weights, or new."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+from seetalk_jax.sharding import device_mesh
+from seetalk_jax.stages import base
+from seetalk_jax.training import adapted_stage, checkpoint
+from seetalk_jax.training import state as state_lib
+from seetalk_jax.training.initial_weights import InitialWeights, complete
+from seetalk_jax.training.progress import print_message
+from seetalk_jax.training.run import Run
+from seetalk_jax.training.step import Recipe
+
+
+class FirstState(NamedTuple):
+  """What the loop begins with.
+
+  Attributes:
+    recipe: of the gradient step.
+    state: on the devices.
+    shardings: of the state.
+    frozen: networks that the stage reads, and the bases of low-rank factors, on the devices; its statistics are in
+      the state.
+    seconds: trained before, by earlier runs in the directory.
+    data_index: batches taken before.
+  """
+
+  recipe: Recipe
+  state: state_lib.TrainState
+  shardings: state_lib.TrainState
+  frozen: base.Frozen
+  seconds: float
+  data_index: int
+
+
+def make(run: Run, initial: InitialWeights) -> FirstState:
+  """Restores the latest checkpoint, or computes statistics and initializes; writes config.json.
+
+  Args:
+    initial: networks that the stage reads, and those that its training starts from.
+
+  Raises:
+    CheckpointError: the checkpoint, or pretrained weights, do not fit the configuration.
+  """
+  config, stage, mesh, checkpoints = run.config, run.stage, run.mesh, run.checkpoints
+  resumed = checkpoints.latest is not None
+  statistics = checkpoints.shapes('statistics') if resumed else _statistics(run, initial.frozen)
+  frozen = initial.frozen.replace(statistics=statistics)
+  root = jax.random.key(config.seed)
+  fresh = fresh_paths(stage, initial)
+  optimizer = state_lib.make_optimizer(stage, config.optimizer, config.unfreeze, fresh)
+
+  def create(frozen):
+    return state_lib.create_state(stage, optimizer, state_lib.rng_for(root, 'init', 0), frozen)
+
+  boxed = jax.eval_shape(create, frozen)
+  shardings = device_mesh.state_shardings(boxed, mesh)
+  if resumed:
+    abstract = jax.tree.map(
+      lambda x, s: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=s), device_mesh.unbox(boxed), shardings
+    )
+    state, meta = checkpoints.restore(abstract)
+    print_message(f'resumed {run.workdir} at step {int(state.step)}')
+  else:
+    # Random numbers for hundreds of arrays compile slowly and run once: nothing is optimised for them.
+    quick = {'xla_backend_optimization_level': 0} if jax.default_backend() == 'cpu' else None
+    new = jax.jit(lambda f: device_mesh.unbox(create(f)), out_shardings=shardings, compiler_options=quick)
+    state = _start_from(new(frozen), stage, initial, shardings)
+    meta = {'seconds': 0.0, 'data_index': 0}
+  if jax.process_index() == 0:
+    checkpoint.write_config(run.workdir, config, stage.networks, adapted_stage.describe(stage, frozen))
+  bases = {name: frozen.params[name] for name in adapted_stage.adapted_by(stage)}
+  read = only(frozen, stage.frozen)
+  frozen = device_mesh.put_frozen(read.replace(params={**read.params, **bases}), mesh)
+  recipe = Recipe(stage, optimizer, config.optimizer, root, config.accumulate)
+  return FirstState(recipe, state, shardings, frozen, meta['seconds'], meta['data_index'])
+
+
+def only(frozen: base.Frozen, names) -> base.Frozen:
+  """Params and collections of the networks that the stage reads, not of those it trains; no statistics."""
+  return base.Frozen(
+    params={name: tree for name, tree in frozen.params.items() if name in names},
+    collections={name: tree for name, tree in frozen.collections.items() if name in names},
+  )
+
+
+def _statistics(run: Run, frozen: base.Frozen) -> dict[str, Any]:
+  """The statistics that the stage starts with, and those that it computes from its data."""
+  batches = run.data.train(start_index=0, rows=range(run.data.batch_size))  # the same in every process
+  with contextlib.closing(batches):
+    own = run.stage.prepare(frozen, batches)
+  return {**frozen.statistics, **{name: np.asarray(value) for name, value in own.items()}}
+
+
+def _start_from(state, stage: base.Stage, initial: InitialWeights, shardings) -> state_lib.TrainState:
+  """The state with the initial weights in those trained networks that have some."""
+  parts = {name: dict(getattr(state, name)) for name in ('params', 'ema_params', 'collections')}
+  for name in stage.networks:
+    if name not in initial.networks:
+      continue
+    network = initial.networks[name]
+    if name not in adapted_stage.adapted_by(stage):  # factors are all new
+      own = complete(network.params, state.params[name], network.fresh)
+      checkpoint.check_same_shapes(name, own, state.params[name], network.place)
+      for part in ('params', 'ema_params'):
+        parts[part][name] = jax.device_put(own, getattr(shardings, part)[name])
+    if network.collections and name in state.collections:
+      parts['collections'][name] = jax.device_put(network.collections, shardings.collections[name])
+    added = f', its {", ".join(network.fresh)} anew' if network.fresh else ''
+    print_message(f'{name} starts from {network.place}{added}')
+  return state.replace(**parts)
+
+
+def fresh_paths(stage: base.Stage, initial: InitialWeights) -> list[str]:
+  """Beginnings of the paths of parameters that the initial weights of trained networks lack."""
+  networks = {name: initial.networks[name] for name in stage.networks if name in initial.networks}
+  return [f'{name}/{part}' for name, network in networks.items() for part in network.fresh]

@@ -1,0 +1,62 @@
+"""Signal handlers for a training run and for the command line. Standard library only: `seetalk --help` loads this."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import signal
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+
+@contextlib.contextmanager
+def handled(numbers: Iterable[int], handler: Callable[[int], Any], *, once: bool = False) -> Iterator[None]:
+  """Calls `handler(number)` on these signals inside the context, and restores the earlier handlers at its end.
+
+  Outside of the main thread (a notebook) Python sets no handlers, and neither does this.
+
+  Args:
+    once: the earlier handler is back from the first signal on, so that a second one ends the process.
+  """
+  before: dict[int, Any] = {}
+
+  def restore(number: int) -> None:
+    if before[number] is not None:  # None: set by C code, which Python cannot set again
+      signal.signal(number, before[number])
+
+  def catch(number: int, _) -> None:
+    if once:
+      restore(number)
+    handler(number)
+
+  try:
+    with contextlib.suppress(ValueError):  # not the main thread
+      for number in numbers:
+        before[number] = signal.signal(number, catch)
+    yield
+  finally:
+    for number in before:
+      restore(number)
+
+
+@dataclasses.dataclass
+class Signals:
+  """What `recorded` has seen.
+
+  Attributes:
+    caught: number of the signal, or None.
+  """
+
+  caught: int | None = None
+
+
+@contextlib.contextmanager
+def recorded(numbers: Iterable[int] = (signal.SIGINT, signal.SIGTERM)) -> Iterator[Signals]:
+  """Only records a first signal, so that a loop can end its step and save; a second one ends the process at once."""
+  signals = Signals()
+
+  def record(number: int) -> None:
+    signals.caught = number
+
+  with handled(numbers, record, once=True):
+    yield signals
