@@ -18,9 +18,9 @@ from seetalk_jax import __version__
 from seetalk_jax.errors import InputError
 from seetalk_jax.training.signals import handled
 
-# Command -> module with `HELP`, `EXAMPLE`, `add_arguments(parser)` and `run(args) -> None`, in the order of the
-# help. The module's docstring is its description in the help. Only `run` imports NumPy, JAX and other slow
-# packages, so that `--help` and argument errors are fast.
+# Command -> module with `HELP`, `EXAMPLE`, `add_arguments(parser)` and `run(args) -> None`, in the order of
+# the help. The module's docstring is its description in the help. Only `run` imports NumPy, JAX and other
+# slow packages, so that `--help` and argument errors are fast.
 COMMANDS = {
   'generate': 'seetalk_jax.cli.generate',
   'portrait': 'seetalk_jax.cli.portrait',

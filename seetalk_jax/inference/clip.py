@@ -1,4 +1,4 @@
-"""Clip: a talking-face video that is rendered chunk by chunk when its frames are read, and saved as an mp4."""
+"""Clip: a talking-face video that is rendered chunk by chunk when its frames are read, and saved as mp4."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class Clip:
 
   @property
   def num_frames(self) -> int:
-    """Number of frames: `ceil(samples / 640)` of speech, else that of the driving video (25 fps) or latents."""
+    """Number of frames: `ceil(samples / 640)` of speech, or that of the driving video (25 fps) or latents."""
     return self.spec.num_frames
 
   @property

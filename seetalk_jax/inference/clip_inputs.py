@@ -82,7 +82,7 @@ class DrivingInputs(_Inputs):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class MotionInputs(_Inputs):
-  """Checked inputs of a clip of given motion.
+  """Checked inputs of a clip with motion latents from the caller.
 
   Attributes:
     portrait: uint8 `[side, side, 3]` in the size of the networks.
@@ -179,7 +179,7 @@ class InputReader:
     size: int | None = None,
     fusion: float = 1.0,
   ) -> MotionInputs:
-    """The inputs of a clip of given latents; arguments and errors are those of `SeeTalk.render`."""
+    """The inputs of a clip of motion latents; arguments and errors are those of `SeeTalk.render`."""
     pixels = self.portrait(portrait)
     self._release.need('motion_codec')
     motion, dim = np.asarray(motion, np.float32), self._motion_sampler.motion_dim

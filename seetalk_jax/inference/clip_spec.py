@@ -78,8 +78,8 @@ class ClipSpec:
 
   Attributes:
     num_frames: length of the clip at 25 frames per second.
-    portrait: a sampled face, or the checksum of a given portrait.
-    motion: sampled from speech, read from a driving video, or the checksum of given latents.
+    portrait: a sampled face, or the checksum of the user's portrait.
+    motion: sampled from speech, read from a driving video, or the checksum of the user's motion latents.
     seed: seed of everything that is sampled; 0 if nothing is sampled.
     size: side of the frames in pixels.
     fusion: weight of the warped portrait in the HR decoder.

@@ -290,7 +290,7 @@ class SeeTalk:
   def _sample(
     self, inputs: SpeechInputs, timer: StageTimer
   ) -> tuple[np.ndarray, renderer.EncodedPortrait, np.ndarray]:
-    """Portrait, encoded portrait and motion latents of speech; a given portrait is kept."""
+    """Portrait, encoded portrait and motion latents of speech; samples the portrait if there is none."""
     seed, portrait = inputs.spec.seed, inputs.portrait
     with timer('speech'):
       tokens = self.speech_to_portrait.tokens(inputs.speech)

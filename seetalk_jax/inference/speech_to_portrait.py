@@ -29,9 +29,9 @@ from seetalk_jax.models.speech.speech_encoder import encode_long
 from seetalk_jax.releases import storage
 from seetalk_jax.sampling import portrait as portrait_sampling
 
-# The condition of a portrait is a window of 3 s, the length that the networks were trained with.
+# Portraits are conditioned on windows of 3 s, the length that the networks were trained with.
 VOICE_TOKENS = 3 * FPS
-MAX_VOICE_WINDOWS = 40  # the voice vector of a long speech is the mean over this many evenly spaced windows
+MAX_VOICE_WINDOWS = 40  # a voice vector is the mean over at most this many evenly spaced windows
 
 _REQUIRED = ('speech_encoder', 'autoencoder', 'portrait_unet')
 _SAMPLED = ('autoencoder', 'portrait_unet', 'sample_adaptive_weighting')

@@ -1,4 +1,7 @@
-"""Signal handlers for a training run and for the command line. Standard library only: `seetalk --help` loads this."""
+"""Signal handlers for training and the command line.
+
+This module imports only the standard library, so that `seetalk --help` is fast.
+"""
 
 from __future__ import annotations
 
