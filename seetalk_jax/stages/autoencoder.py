@@ -1,4 +1,4 @@
-"""Image autoencoder: rebuild pictures through a narrow, nearly normal latent."""
+"""Image autoencoder stage: reconstruction through a small latent that is close to unit normal."""
 
 from __future__ import annotations
 
@@ -17,14 +17,17 @@ from seetalk_jax.stages import base, losses
 
 @dataclasses.dataclass(frozen=True)
 class AutoencoderStage(base.Stage):
-  """L1 and edge losses, a light pull of the posterior to the unit normal.
+  """L1 loss, edge loss and a small KL term to the unit normal.
 
   Attributes:
-    image_size: of the batches.
-    crop_size: train on random crops of so many pixels (a multiple of 8); 0 takes whole pictures. Crops cost
-      less per picture, so more different pictures are seen in the same time.
-    kl_weight: per latent number. Small: the latents' scale is divided out later.
-    head_weight: how much more the head counts than the background; 1 needs no `parts`.
+    image_size: height and width of the images in a batch, in pixels.
+    crop_size: side of the random training crops in pixels, a multiple of 8. 0 trains on whole images. Crops
+      are cheaper, so more different images are seen in the same time.
+    edge_weight: multiplies the edge loss (`losses.edge_loss`).
+    kl_weight: multiplies the KL divergence to the unit normal, averaged over latent values. It is small
+      because later stages divide by the scale of the latents.
+    head_weight: pixel weight of the head in the L1 and edge losses; the background has weight 1. With 1 the
+      batch needs no `parts`.
   """
 
   networks: Mapping[str, nn.Module]
@@ -67,7 +70,7 @@ class AutoencoderStage(base.Stage):
     edges = losses.edge_loss(rebuilt, image, weight)
     kl = 0.5 * jnp.mean(jnp.square(mean) + jnp.exp(log_variance) - 1.0 - log_variance)
     loss = l1 + self.edge_weight * edges + self.kl_weight * kl
-    # Pixels run over 2, so the peak's square is 4.
+    # Pixels range over [-1, 1], so the squared peak is 4.
     psnr = 10.0 * jnp.log10(4.0 / jnp.mean(jnp.square(jnp.clip(rebuilt, -1, 1) - image)))
     return loss, (
       {'l1': l1, 'edges': edges, 'kl': kl, 'psnr': psnr, 'latent_std': jnp.std(mean)},
@@ -75,7 +78,7 @@ class AutoencoderStage(base.Stage):
     )
 
   def preview(self, params, frozen, collections, batch, rng) -> np.ndarray:
-    """Rows: pictures, rebuilt pictures."""
+    """Rows: input images, reconstructions."""
     del frozen, collections, rng
     image = blocks.to_float(jnp.asarray(batch['image'][:4]))
     rebuilt, _, _ = jax.jit(self.networks['autoencoder'].apply)({'params': params['autoencoder']}, image)
@@ -83,7 +86,7 @@ class AutoencoderStage(base.Stage):
 
 
 def uses(config) -> base.Uses:
-  """The network that it trains."""
+  """The network that the stage trains."""
   del config
   return base.Uses(trained=('autoencoder',))
 

@@ -1,4 +1,4 @@
-"""Codebook: rebuild pictures from a grid of discrete codes."""
+"""Codebook stage: image reconstruction from a grid of discrete codes."""
 
 from __future__ import annotations
 
@@ -18,15 +18,16 @@ from seetalk_jax.stages import base, critics, losses
 
 @dataclasses.dataclass(frozen=True)
 class CodebookStage(critics.CriticOptions, base.Stage):
-  """L1, edges, commitment, and what the critics say where they are asked; the codes themselves move by running
-  averages, in the collection `codebook_state`.
+  """L1 loss, edge loss, commitment loss, and the critics whose weights are not 0.
+
+  The code vectors are not trained by gradients: they are running averages in the collection `codebook_state`.
 
   Attributes:
-    crop_size: train on random crops of so many pixels (a multiple of 16), as the autoencoder does; 0 takes whole
-      pictures.
-    head_weight: how much more the head counts than the background; 1 needs no `parts`.
-    feature_weight: the same for eyes, lips and mouth.
-    edge_weight: of the picture's edges.
+    crop_size: side of the random training crops in pixels, a multiple of 16. 0 trains on whole images.
+    head_weight: pixel weight of the head in the L1 and edge losses; the background has weight 1. With 1 the
+      batch needs no `parts`.
+    feature_weight: pixel weight of eyes, lips and mouth in the same losses; unused with `head_weight` 1.
+    edge_weight: multiplies the edge loss (`losses.edge_loss`).
   """
 
   networks: Mapping[str, nn.Module]
@@ -80,7 +81,7 @@ class CodebookStage(critics.CriticOptions, base.Stage):
     return loss, (metrics, {**collections, 'codebook': dict(state)})
 
   def preview(self, params, frozen, collections, batch, rng) -> np.ndarray:
-    """Rows: pictures, rebuilt pictures."""
+    """Rows: input images, reconstructions."""
     del frozen, rng
     image = blocks.to_float(jnp.asarray(batch['image'][:4]))
     variables = {'params': params['codebook'], **collections['codebook']}
@@ -89,7 +90,7 @@ class CodebookStage(critics.CriticOptions, base.Stage):
 
 
 def uses(config) -> base.Uses:
-  """The codebook, and what its critics need."""
+  """The codebook, and the networks of its critics."""
   discriminator, judges = critics.networks_of(config)
   return base.Uses(trained=('codebook', *discriminator), frozen=judges)
 
