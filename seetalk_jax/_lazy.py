@@ -1,7 +1,7 @@
 """Lazy imports of public names, so that `import seetalk_jax` is fast and does not import JAX.
 
-A package lists its lazy names twice: in imports under `if TYPE_CHECKING` for editors and type checkers, and in the
-table passed to `attach`.
+A package lists its lazy names twice: in imports under `if TYPE_CHECKING` for editors and type checkers, and
+in the table passed to `attach`.
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ from __future__ import annotations
 import importlib
 import sys
 
-# Type checkers recognize this name. `typing.TYPE_CHECKING` is avoided because importing `typing` takes longer than
-# importing the rest of the package.
+# Type checkers recognize this name. `typing.TYPE_CHECKING` is avoided because importing `typing` takes longer
+# than importing the rest of the package.
 TYPE_CHECKING: bool = False
 if TYPE_CHECKING:
   from collections.abc import Callable, Mapping

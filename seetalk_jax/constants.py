@@ -27,13 +27,14 @@ SYNC_SAMPLES = SYNC_FRAMES * SAMPLES_PER_FRAME  # 3200: audio samples of these f
 MOUTH_SIZE = (48, 96)  # height and width of the sync expert's mouth crops
 FACE_SIZE = 224  # side of SyncNet's face crops in pixels
 SYNCNET_SAMPLES = 19 * 160 + 400  # 3440: audio input of SyncNet, 20 windows of 25 ms with a hop of 10 ms
-# Left, top, right and bottom of SyncNet's face crop, relative to the portrait. Not specified in the paper; we use
-# a face detector's box (brow line to chin), enlarged as in the published pipeline. The lower edge is below the
-# image; the last row is repeated there.
+# Left, top, right and bottom of SyncNet's face crop, relative to the portrait. Not specified in the paper; we
+# use a face detector's box (brow line to chin), enlarged as in the published pipeline. The lower edge is
+# below the image; the last row is repeated there.
 FACE_BOX = (0.038, 0.168, 0.962, 1.092)
 
 # -------------------------------------------------------------------------------------------- motion
-# Motion parameters of the synthetic head, in the order of a motion track `[n, MOTION_DIM]`; 0 is the neutral value.
+# Motion parameters of the synthetic head, in the order of a motion track `[n, MOTION_DIM]`; 0 is the neutral
+# value.
 MOTION_FIELDS = (
   'jaw',  # 0 closed, 1 dropped as in a wide "ah"
   'spread',  # mouth corners pulled apart, -0.3 to 1
@@ -64,8 +65,8 @@ BLINK = slice(MOTION_FIELDS.index('blink_left'), MOTION_FIELDS.index('blink_righ
 POSE = slice(MOTION_FIELDS.index('yaw'), MOTION_FIELDS.index('roll') + 1)  # yaw, pitch, roll
 POSE_AND_SHIFT = slice(POSE.start, MOTION_FIELDS.index('shift_y') + 1)
 
-# Controls of the motion besides the speech. Tracks: name -> values per frame (pose: yaw, pitch and roll in radians;
-# blink: eyelid closure, 0 to 1).
+# Controls of the motion besides the speech. Tracks: name -> values per frame (pose: yaw, pitch and roll in
+# radians; blink: eyelid closure, 0 to 1).
 CONTROL_TRACKS = {'pose': 3, 'blink': 1}
 # The eight emotions of MEAD, a data set of acted emotions.
 EMOTIONS = ('neutral', 'happy', 'sad', 'angry', 'surprised', 'afraid', 'disgusted', 'contemptuous')

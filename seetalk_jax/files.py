@@ -1,8 +1,8 @@
 """Atomic writes of files and folders, lock files, checksums, and the user's cache folder.
 
-A new file is written under a hidden name in the target's folder, synced to disk and renamed. A reader sees either
-the old file or the complete new one. An exception or a signal leaves the old file in place. A killed process leaves
-the hidden file; `remove_leftovers` removes it.
+A new file is written under a hidden name in the target's folder, synced to disk and renamed. A reader sees
+either the old file or the complete new one. An exception or a signal leaves the old file in place. A killed
+process leaves the hidden file; `remove_leftovers` removes it.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ _WRITER = re.compile(r'\.(?P<process>\d+)-[0-9a-f]{8}\.part')
 def replacing(path: PathLike) -> Iterator[pathlib.Path]:
   """Yields a temporary path, which is renamed to `path` at the end of the `with` block.
 
-  On an exception, `path` is unchanged and the temporary file is removed. Missing folders are created. A link at
-  `path` is replaced; its target is not changed. The new file has default permissions.
+  On an exception, `path` is unchanged and the temporary file is removed. Missing folders are created. A link
+  at `path` is replaced; its target is not changed. The new file has default permissions.
 
   Args:
     path: the file to create or replace. The yielded path has the same suffix.
@@ -61,8 +61,9 @@ def commit(part: pathlib.Path, path: PathLike) -> None:
 def replacing_folder(path: PathLike) -> Iterator[pathlib.Path]:
   """Yields a new temporary folder, which is renamed to `path` at the end of the `with` block.
 
-  On an exception, `path` is unchanged and the temporary folder is removed. Missing parents are created. An existing
-  folder at `path` is removed after the new one is in place. If `path` is a link to a folder, only the link is removed.
+  On an exception, `path` is unchanged and the temporary folder is removed. Missing parents are created. An
+  existing folder at `path` is removed after the new one is in place. If `path` is a link to a folder, only
+  the link is removed.
 
   Raises:
     NotADirectoryError: `path` is a file.

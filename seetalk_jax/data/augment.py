@@ -16,9 +16,9 @@ CLEAN_SHARE = 0.15
 def augment(waveform: np.ndarray, rng: np.random.Generator) -> np.ndarray:
   """Applies random recording conditions to `waveform` (float `[n]` at 16 kHz); float32 `[n]` in [-1, 1].
 
-  15 % of the waveforms are returned unchanged. For the others, each effect is applied with its own probability:
-  equalizer, reverberation, noise (SNR 5 to 30 dB), band limit, clipping, 8-bit companding, level (-30 to 6 dB).
-  The result for an all-zero waveform is finite.
+  15 % of the waveforms are returned unchanged. For the others, each effect is applied with its own
+  probability: equalizer, reverberation, noise (SNR 5 to 30 dB), band limit, clipping, 8-bit companding, level
+  (-30 to 6 dB). The result for an all-zero waveform is finite.
   """
   waveform = np.asarray(waveform, np.float32)
   if rng.random() < CLEAN_SHARE or not len(waveform):

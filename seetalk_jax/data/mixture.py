@@ -14,8 +14,8 @@ _PERIOD = 1024  # elements of the pattern; the resolution of the shares is 1 / _
 class Mixture:
   """Assignment of global indices to groups in proportion to weights.
 
-  A pattern of `_PERIOD` elements is shuffled once with the seed and repeated. The group of an element and its rank
-  within the group are functions of the index, without state. So a run can resume on any number of hosts.
+  A pattern of `_PERIOD` elements is shuffled once with the seed and repeated. The group of an element and its
+  rank within the group are functions of the index, without state. So a run can resume on any number of hosts.
   """
 
   def __init__(self, weights: Sequence[float], lengths: Sequence[int], seed: int):
@@ -27,8 +27,8 @@ class Mixture:
       seed: seed of the shuffle.
 
     Raises:
-      InputError: the number of weights differs from the number of groups, a weight is negative or not finite, all
-        weights are zero, or a group without records has a positive weight.
+      InputError: the number of weights differs from the number of groups, a weight is negative or not finite,
+        all weights are zero, or a group without records has a positive weight.
     """
     shares = np.asarray(weights, np.float64)
     if shares.shape != (len(lengths),):

@@ -1,7 +1,7 @@
 """Batch pipeline: endless batches in a fixed order, element = f(seed, global index), sliced by process.
 
-The order depends only on the seed, the number of records and their weights. The state of the iterator is one integer,
-the number of global batches taken. It stays valid for another number of hosts, threads or workers.
+The order depends only on the seed, the number of records and their weights. The state of the iterator is one
+integer, the number of global batches taken. It stays valid for another number of hosts, threads or workers.
 """
 
 from __future__ import annotations
@@ -22,8 +22,9 @@ _AHEAD = 4  # prefetched batches, so that decoding overlaps with device computat
 class Elements:
   """Endless random-access source of view elements by global index, for `grain.MapDataset.source`.
 
-  Epoch e contains the records in an order seeded by (seed, e). The frames, windows and augmentation of the element at
-  global index g are sampled from (seed, g). With weights, every group of records has its own epochs.
+  Epoch e contains the records in an order seeded by (seed, e). The frames, windows and augmentation of the
+  element at global index g are sampled from (seed, g). With weights, every group of records has its own
+  epochs.
   """
 
   def __init__(
@@ -162,9 +163,11 @@ def make_batches(
     batch_size: size of the global batch; a multiple of `process_count`.
     seed: seed of order, frame and window choices, and augmentation.
     split: `train`, `validation` or `test`.
-    start_index: number of global batches to skip, from `get_state` of an earlier iterator. The order is the same only
-      for the same records. For a corpus that has grown, pass the earlier `num_records` as `max_records`.
-    process_index: index of this process in `jax.distributed`. Process p gets rows [p, p + 1) * batch_size / count.
+    start_index: number of global batches to skip, from `get_state` of an earlier iterator. The order is the
+      same only for the same records. For a corpus that has grown, pass the earlier `num_records` as
+      `max_records`.
+    process_index: index of this process in `jax.distributed`. Process p gets rows [p, p + 1) * batch_size /
+      count.
     process_count: number of processes in `jax.distributed`.
     rows: rows of every global batch for this process, in order; overrides the slice by process.
     augment: whether to augment speech. Augmentation applies only to the split `train`.
@@ -174,9 +177,10 @@ def make_batches(
     portraits_only: whether the view `image` returns only portraits.
     shuffle: whether to shuffle records; False reads them in order, as in evaluation.
     max_records: use at most this many records of each corpus part, from its start.
-    record_sources: random-access record sources to use instead of `corpus_dirs` (e.g. `WorldSource`, without disk).
-    weights: relative sampling weight of each of `corpus_dirs` (or `record_sources`); () samples every record equally
-      often.
+    record_sources: random-access record sources to use instead of `corpus_dirs` (e.g. `WorldSource`, without
+      disk).
+    weights: relative sampling weight of each of `corpus_dirs` (or `record_sources`); () samples every record
+      equally often.
     needs_truth: whether to skip real recordings, which have no ground truth.
 
   Raises:

@@ -1,8 +1,8 @@
 """Record schema of synthetic and real data, its serialization, and the entries of each batch view.
 
 A record covers about one second of one speaker: encoded frames, speech with a margin on both sides, face
-annotations and, for synthetic data, the ground truth. It is stored as msgpack with `flax.serialization`, which
-keeps the dtype and shape of arrays. Nothing is pickled.
+annotations and, for synthetic data, the ground truth. It is stored as msgpack with `flax.serialization`,
+which keeps the dtype and shape of arrays. Nothing is pickled.
 """
 
 from __future__ import annotations
@@ -77,9 +77,9 @@ class ClipRecord:
     audio_lead: samples of `audio` before the first frame begins.
     crop_version: version of the portrait crop with which the frames were cropped.
     landmarks: float32 `[k, L, 2]` as (x, y) in relative image units 0..1, or None.
-    lip_box: float32 `[k, 4]` as (left, top, right, bottom) in relative image units, or None. It is a square around
-      the mouth and the range of the jaw. Its size is constant in a clip (0.34 of the image side in synthetic data).
-      It may extend beyond the image border.
+    lip_box: float32 `[k, 4]` as (left, top, right, bottom) in relative image units, or None. It is a square
+      around the mouth and the range of the jaw. Its size is constant in a clip (0.34 of the image side in
+      synthetic data). It may extend beyond the image border.
     pose: float32 `[k, 5]` as yaw, pitch, roll (radians) and shift x, y, or None.
     blendshapes: float32 `[k, 52]`, or None if not measured.
     truth: ground truth of synthetic data; None for real data.

@@ -102,9 +102,9 @@ def finished_shards(corpus_dir: PathLike, kind: str, split: str) -> list[pathlib
 class RecordSource:
   """Random-access source of one KIND-SPLIT of a corpus: `len`, and `source[i]` -> ClipRecord.
 
-  Usable by `grain.MapDataset.source`. While a corpus is being rendered, the source contains the shards that were
-  finished at construction; construct it again to include later ones. Shards contain an even number of records, so
-  records 2i and 2i + 1 (which share their motions in `faces`) are always in the same shard.
+  Usable by `grain.MapDataset.source`. While a corpus is being rendered, the source contains the shards that
+  were finished at construction; construct it again to include later ones. Shards contain an even number of
+  records, so records 2i and 2i + 1 (which share their motions in `faces`) are always in the same shard.
 
   Attributes:
     kind: record kind of the corpus part.
@@ -160,8 +160,8 @@ class ConcatenatedSource:
 
   Attributes:
     sources: the sources, in order.
-    group_lengths: number of records in each group of sources. The sources of one directory form a group; mixture
-      weights apply to groups.
+    group_lengths: number of records in each group of sources. The sources of one directory form a group;
+      mixture weights apply to groups.
   """
 
   def __init__(self, sources: Sequence, group_sizes: Sequence[int] | None = None):

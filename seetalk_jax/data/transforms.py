@@ -1,7 +1,7 @@
 """Transforms from a record to an element of a batch view: frame and window sampling, decoding, augmentation.
 
-Every function uses the random generator of the element, so an element depends only on its seed. Images are not
-flipped, because hair partings, gaze and head turns are not symmetric.
+Every function uses the random generator of the element, so an element depends only on its seed. Images are
+not flipped, because hair partings, gaze and head turns are not symmetric.
 """
 
 from __future__ import annotations
@@ -195,8 +195,8 @@ def mouth_box(lip_boxes: np.ndarray, window: slice) -> np.ndarray:
     window: frames to crop.
 
   Returns:
-    float32 `[4]`. The center is the mean center in the window. The width is that of the widest lip box of the clip,
-    because a width that follows the lips would hide their motion. The height is half the width.
+    float32 `[4]`. The center is the mean center in the window. The width is that of the widest lip box of the
+    clip, because a width that follows the lips would hide their motion. The height is half the width.
   """
   boxes = np.asarray(lip_boxes, np.float32)
   centre_x, centre_y = (boxes[window, :2] + boxes[window, 2:]).mean(0) / 2
@@ -365,7 +365,8 @@ def _synced(c: _Context, view: str, away: int) -> tuple[schema.ClipRecord, slice
     raise InputError(f'view {view} needs more speech around the frames of a record: use longer clips')
   shifted = int(c.rng.integers(before + after))
   shifted = shifted if shifted < before else shifted - before + here + away
-  # Augment the whole recording once: otherwise noise or reverberation would separate aligned from shifted speech.
+  # Augment the whole recording once: otherwise noise or reverberation would separate aligned from shifted
+  # speech.
   heard = c.augment(schema.to_waveform(record.audio))
   sounds = {
     'speech': heard[here : here + away],

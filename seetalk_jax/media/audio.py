@@ -74,8 +74,8 @@ def load_speech(path: str | os.PathLike) -> Speech:
   """Reads speech from an audio file or from the sound track of a video.
 
   Args:
-    path: any file that libsndfile or FFmpeg decodes (wav, flac, ogg, mp3, m4a, mp4, ...). The format is detected
-      from the content.
+    path: any file that libsndfile or FFmpeg decodes (wav, flac, ogg, mp3, m4a, mp4, ...). The format is
+      detected from the content.
 
   Returns:
     a `Speech`. If a sound track starts later than its video, silence of that length is prepended.
@@ -138,8 +138,8 @@ def sound_of(source: decode.Source, num_samples: int, channel: int | None = None
 def normalise_loudness(waveform: np.ndarray) -> np.ndarray:
   """Normalizes speech to -23 dBFS RMS over its voiced parts, without DC offset, with a peak of at most 0.99.
 
-  The result does not depend on the gain or offset of the input. Voiced parts are gated twice as in EBU R 128: of
-  25 ms frames, first those far below the loudest frame are dropped, then those far below the mean.
+  The result does not depend on the gain or offset of the input. Voiced parts are gated twice as in EBU R 128:
+  of 25 ms frames, first those far below the loudest frame are dropped, then those far below the mean.
 
   Args:
     waveform: float `[n]`.

@@ -13,8 +13,8 @@ from seetalk_jax.errors import SpeechError
 
 BLOCK_SAMPLES = 65_536
 
-# First bytes of the formats that libsndfile reads exactly. FFmpeg reads all other files and those that libsndfile
-# rejects. File names are not used, because they can be wrong.
+# First bytes of the formats that libsndfile reads exactly. FFmpeg reads all other files and those that
+# libsndfile rejects. File names are not used, because they can be wrong.
 _SNDFILE_MAGIC = (b'RIFF', b'RIFX', b'RF64', b'fLaC', b'OggS', b'FORM')
 _MAX_BAD_PACKETS = 0.1  # largest accepted share of undecodable packets (such as trailing tags in mp3 files)
 

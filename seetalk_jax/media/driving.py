@@ -61,18 +61,19 @@ def open_driving(
 ) -> DrivingVideo:
   """Opens a driving video: locates its face, counts its frames and checks its sound track.
 
-  The crop is the median of the frames' crops, so it stays fixed while the head moves. Videos written by this library
-  are marked as cropped in their metadata and are not cropped again.
+  The crop is the median of the frames' crops, so it stays fixed while the head moves. Videos written by this
+  library are marked as cropped in their metadata and are not cropped again.
 
   Args:
     path: any video; frames are resampled to 25 fps by their time stamps.
-    landmarker: MediaPipe's `face_landmarker.task`; by default the environment variable SEETALK_FACE_LANDMARKER.
+    landmarker: MediaPipe's `face_landmarker.task`; by default the environment variable
+      SEETALK_FACE_LANDMARKER.
     aligned: treat the frames as portrait crops; they must be square.
 
   Raises:
     InputError: the file is missing, not a video, or damaged.
-    PortraitError: there is no face or several, no landmarker is available, or `aligned` is set for frames that are
-      not square.
+    PortraitError: there is no face or several, no landmarker is available, or `aligned` is set for frames
+      that are not square.
   """
   path = pathlib.Path(path)
   if path.is_dir():

@@ -74,8 +74,8 @@ class FaceReading(NamedTuple):
   Attributes:
     landmarks: float32 `[n, 478, 2]`, x and y relative to the image width and height.
     blendshapes: float32 `[n, 52]` in 0..1, MediaPipe's order (`_neutral` first); `[0, 52]` if not measured.
-    transforms: float32 `[n, 4, 4]`, from the canonical face (x to the right of the image, y up, z to the camera, in
-      centimeters) to camera space; `[0, 4, 4]` if not measured.
+    transforms: float32 `[n, 4, 4]`, from the canonical face (x to the right of the image, y up, z to the
+      camera, in centimeters) to camera space; `[0, 4, 4]` if not measured.
   """
 
   landmarks: np.ndarray
@@ -96,18 +96,19 @@ def aligned_portrait(
 ) -> np.ndarray:
   """Loads the portrait crop of an image file, uint8 `[size, size, 3]`.
 
-  A PNG written by `seetalk portrait` is marked as cropped in its metadata and is not cropped again. In any other
-  image the face is detected first, unless `aligned` is set.
+  A PNG written by `seetalk portrait` is marked as cropped in its metadata and is not cropped again. In any
+  other image the face is detected first, unless `aligned` is set.
 
   Args:
     path: image file.
     size: side of the result in pixels; None keeps the resolution of the face in the image.
-    landmarker: MediaPipe's `face_landmarker.task`; by default the environment variable SEETALK_FACE_LANDMARKER.
+    landmarker: MediaPipe's `face_landmarker.task`; by default the environment variable
+      SEETALK_FACE_LANDMARKER.
     aligned: treat the image as a portrait crop; it must be square.
 
   Raises:
-    PortraitError: the file is unreadable, there is no face or several, no landmarker is available, or `aligned` is
-      set for an image that is not square.
+    PortraitError: the file is unreadable, there is no face or several, no landmarker is available, or
+      `aligned` is set for an image that is not square.
   """
   pixels, text = image_lib.load_image_and_text(path)
   if aligned or text.get(image_lib.CROP_VERSION_KEY) == str(PORTRAIT_CROP.version):
@@ -141,8 +142,8 @@ def find_face(pixels: np.ndarray, landmarker: Landmarker, source: str = 'the pic
 def find_faces(pixels: np.ndarray, landmarker: Landmarker) -> list[FaceBox]:
   """Finds the portrait boxes of all faces in uint8 `[h, w, 3]`, the largest first.
 
-  The landmarker's detector is made for faces that fill a large part of the image. If it finds no face, overlapping
-  tiles of the image are searched as well.
+  The landmarker's detector is made for faces that fill a large part of the image. If it finds no face,
+  overlapping tiles of the image are searched as well.
   """
   height, width = pixels.shape[:2]
   boxes = _boxes(landmarker(pixels), width, height, 0, 0)

@@ -83,8 +83,8 @@ def check_output(path: str | os.PathLike, suffix: str, overwrite: bool = True) -
   """Checks that an output path can be written, before any work is done.
 
   Raises:
-    InputError: the suffix is wrong, the path is a folder, its parent is missing or read-only, or the file exists and
-      `overwrite` is False.
+    InputError: the suffix is wrong, the path is a folder, its parent is missing or read-only, or the file
+      exists and `overwrite` is False.
   """
   path = pathlib.Path(path)
   if path.suffix.lower() != suffix:

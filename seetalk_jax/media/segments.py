@@ -23,10 +23,10 @@ SEGMENT_FRAMES = 250
 class SegmentWriter:
   """Writer with the interface of `VideoWriter` that writes segments to a folder and joins them into one mp4.
 
-  Existing segments are not written again; the caller writes the frames from `num_frames` on. Every segment is encoded
-  separately, so the video does not depend on interruptions. When the `with` block succeeds, the packets of the
-  segments are copied to `path` together with the sound; the caller removes the folder. On an exception, finished
-  segments are kept and the unfinished segment is removed.
+  Existing segments are not written again; the caller writes the frames from `num_frames` on. Every segment is
+  encoded separately, so the video does not depend on interruptions. When the `with` block succeeds, the
+  packets of the segments are copied to `path` together with the sound; the caller removes the folder. On an
+  exception, finished segments are kept and the unfinished segment is removed.
 
   Attributes:
     path: output file.

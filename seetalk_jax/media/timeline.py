@@ -1,7 +1,7 @@
 """Timeline of a recording: frames resampled to 25 fps by time stamp, and 16 kHz mono audio aligned to them.
 
-Time 0 is the first frame. The frame rate in the header is not used, because phones and screen recorders vary it.
-Audio often starts earlier or later than the video.
+Time 0 is the first frame. The frame rate in the header is not used, because phones and screen recorders vary
+it. Audio often starts earlier or later than the video.
 """
 
 from __future__ import annotations
@@ -67,8 +67,8 @@ def probe(path: str | os.PathLike) -> Recording:
 def source_frames(path: str | os.PathLike) -> Iterator[tuple[float, float, np.ndarray]]:
   """Yields (start, end, image) of every decoded frame, times in seconds of the container clock.
 
-  Images are uint8 `[h, w, 3]` RGB as displayed: with the rotation of the file applied and square pixels. A frame
-  without a time stamp starts at the end of the previous frame.
+  Images are uint8 `[h, w, 3]` RGB as displayed: with the rotation of the file applied and square pixels. A
+  frame without a time stamp starts at the end of the previous frame.
 
   Raises:
     RecordingError: the file is not a video, or more than a tenth of its packets are damaged.
@@ -101,8 +101,8 @@ def source_frames(path: str | os.PathLike) -> Iterator[tuple[float, float, np.nd
 def grid_frames(path: str | os.PathLike, fps: int = FPS) -> Iterator[tuple[float, np.ndarray]]:
   """Yields (container time of the first frame in seconds, uint8 `[h, w, 3]`) for frames at a constant rate.
 
-  Frame k covers [k, k + 1) / fps after the first frame. It is the source frame displayed at the middle of this
-  interval, so the timing error is at most half a frame.
+  Frame k covers [k, k + 1) / fps after the first frame. It is the source frame displayed at the middle of
+  this interval, so the timing error is at most half a frame.
 
   Raises:
     RecordingError: as `source_frames`.
@@ -120,8 +120,8 @@ def sound(path: str | os.PathLike, start_seconds: float) -> np.ndarray:
 
   Args:
     path: a recording with audio.
-    start_seconds: container time of sample 0. Earlier audio is cut off. A later start and gaps in the time stamps
-      are filled with zeros.
+    start_seconds: container time of sample 0. Earlier audio is cut off. A later start and gaps in the time
+      stamps are filled with zeros.
 
   Returns:
     float32 `[n]`, mono, 16 kHz, in [-1, 1], at the recorded level.

@@ -20,8 +20,8 @@ from seetalk_jax.media.audio import Sound
 CRF = '18'
 PRESET = 'veryfast'
 ENCODER_THREADS = '2'  # fixed, so that the stream does not depend on the number of cores
-# Disabled, because x264's macroblock tree sums floats in an order that is not fixed: on a busy machine, one in 100 to
-# 200 streams of the same frames differed, for any number of threads.
+# Disabled, because x264's macroblock tree sums floats in an order that is not fixed: on a busy machine, one
+# in 100 to 200 streams of the same frames differed, for any number of threads.
 MACROBLOCK_TREE = '0'
 AUDIO_BIT_RATE = 128_000
 _H264_ENCODERS = ('libx264', 'libopenh264', 'h264_videotoolbox', 'h264_mf')
@@ -31,8 +31,8 @@ _BT709 = 1  # FFmpeg's number for matrix, primaries and transfer
 class _Mp4:
   """Base class of mp4 writers with a sound track; subclasses add the video stream.
 
-  Output goes to a hidden file in the target's folder. It is renamed to the target when the `with` block succeeds, and
-  removed on any exception, including Ctrl-C.
+  Output goes to a hidden file in the target's folder. It is renamed to the target when the `with` block
+  succeeds, and removed on any exception, including Ctrl-C.
   """
 
   def __init__(self, path: pathlib.Path, fps: int, sound: Sound | None, metadata: Mapping[str, str] | None):

@@ -43,8 +43,8 @@ def is_silent(waveform: np.ndarray) -> bool:
 def speech_share(waveform: np.ndarray) -> float:
   """Share of 20 ms frames of float `[n]` at 16 kHz that are louder than the background, as syllables are.
 
-  Loudness in the voice band is compared with the noise floor of the recording, so steady noise of any level gives
-  about 0.
+  Loudness in the voice band is compared with the noise floor of the recording, so steady noise of any level
+  gives about 0.
   """
   count = len(waveform) // _FRAME
   if not count or is_silent(waveform):

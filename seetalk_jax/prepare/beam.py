@@ -1,8 +1,8 @@
 """Apache Beam pipeline of the preparation (extra `beam`): the same output bytes on many machines.
 
-Raw recordings and the corpus are on a file system that all workers can access, such as a cluster file system or a
-mounted bucket. Recordings, and then shards, are distributed to the workers. Finished work is staged in the folder of
-the corpus, so a pipeline that is run again resumes.
+Raw recordings and the corpus are on a file system that all workers can access, such as a cluster file system
+or a mounted bucket. Recordings, and then shards, are distributed to the workers. Finished work is staged in
+the folder of the corpus, so a pipeline that is run again resumes.
 """
 
 from __future__ import annotations

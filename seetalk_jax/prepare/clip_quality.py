@@ -12,7 +12,8 @@ from seetalk_jax.prepare import audio_checks
 from seetalk_jax.prepare import clips as clips_lib
 from seetalk_jax.prepare.thresholds import Thresholds
 
-# Reasons for rejecting a recording or clip, in the order in which they are checked; report.json contains these texts.
+# Reasons for rejecting a recording or clip, in the order in which they are checked; report.json contains
+# these texts.
 REASONS = {
   'no_picture': 'the file has no video stream',
   'no_sound': 'the file has no sound track',

@@ -60,7 +60,8 @@ class Clip:
 def cut(track: Track, *, max_frames: int) -> list[Clip]:
   """Splits a track into clips of at most `max_frames`; a new clip starts where the head leaves its position.
 
-  Clips are consecutive without gaps. The box of a clip is the median of its frames' portrait crops, without jitter.
+  Clips are consecutive without gaps. The box of a clip is the median of its frames' portrait crops, without
+  jitter.
   """
   boxes = [face.portrait_box(points) for points in track.landmarks]
   known = [box for box in boxes if box is not None]
@@ -115,8 +116,8 @@ def head_pose(rotations: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
 
   Args:
     rotations: `[n, 3, 3]`, canonical face to camera (x right, y up, z toward the camera).
-    landmarks: `[n, 478, 2]` relative to the crop's side. Shifts are measured from their median in half head widths,
-      y up.
+    landmarks: `[n, 478, 2]` relative to the crop's side. Shifts are measured from their median in half head
+      widths, y up.
   """
   r = rotations.astype(np.float64)
   yaw = np.arctan2(r[:, 0, 2], r[:, 2, 2])

@@ -38,8 +38,8 @@ def prepare(
 ) -> report.Summary:
   """Prepares a folder of raw recordings as a corpus for `data.pipeline`.
 
-  An interrupted preparation resumes when run again. The output bytes do not depend on interruptions or on the number
-  of processes. A recording that cannot be used is reported and skipped.
+  An interrupted preparation resumes when run again. The output bytes do not depend on interruptions or on the
+  number of processes. A recording that cannot be used is reported and skipped.
 
   Args:
     raw_dir: folder of raw recordings.

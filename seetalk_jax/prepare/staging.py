@@ -1,7 +1,7 @@
 """Staging folder of a preparation: a file of records and a report entry on disk for every finished recording.
 
-A recording is done when its entry exists. The entry is written after the records, and both are written atomically. So
-a run that is killed at any moment can resume.
+A recording is done when its entry exists. The entry is written after the records, and both are written
+atomically. So a run that is killed at any moment can resume.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ class Staging:
   def begin(cls, out_dir: pathlib.Path, items: Sequence[Item], settings: Settings, layout: str) -> Staging:
     """Starts or continues a preparation.
 
-    A recording of an earlier run whose file is missing now stays in the plan, and fails if it was not done. New
-    recordings are added to the plan.
+    A recording of an earlier run whose file is missing now stays in the plan, and fails if it was not done.
+    New recordings are added to the plan.
 
     Raises:
       InputError: `out_dir` contains a preparation with other settings.

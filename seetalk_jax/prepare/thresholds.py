@@ -16,7 +16,8 @@ class Thresholds:
     min_speech: minimum share of the time with speech.
     min_sharpness: minimum variance of the Laplacian of the 128-pixel gray crop, in gray levels squared.
     max_yaw: maximum angle in degrees between the median head direction and the camera.
-    max_offset: maximum audio-visual offset in frames, applied if the offset is certain; None only flags the clip.
+    max_offset: maximum audio-visual offset in frames, applied if the offset is certain; None only flags the
+      clip.
   """
 
   min_seconds: float = 1.0

@@ -15,7 +15,8 @@ _SAME_FACE = 0.3  # boxes of consecutive frames with at least this intersection 
 _MAX_GAP = 5  # frames (0.2 s) that may be missing in a track; they are interpolated
 _SEARCH_EVERY = 12  # frames between searches in tiles of the image while no face is found
 _AROUND = 1.4  # size of the search region for a lost face, relative to its last box
-# A cut is a mean thumbnail change (0..1) of more than _CUT that is also more than _CUT_RATIO times the usual change.
+# A cut is a mean thumbnail change (0..1) of more than _CUT that is also more than _CUT_RATIO times the usual
+# change.
 _CUT = 0.12
 _CUT_RATIO = 4.0
 _THUMBNAIL = (32, 18)

@@ -39,8 +39,8 @@ def render_corpus(
 ) -> list[pathlib.Path]:
   """Renders `num` records into shards KIND-SPLIT-00000-of-000NN.array_record of `out_dir`.
 
-  Shards are written atomically and finished shards are skipped. So a killed run can resume, and the output bytes are
-  the same as without the interruption. Training can read the finished shards during rendering.
+  Shards are written atomically and finished shards are skipped. So a killed run can resume, and the output
+  bytes are the same as without the interruption. Training can read the finished shards during rendering.
 
   Args:
     out_dir: directory, created if missing; it may contain other kinds and splits.

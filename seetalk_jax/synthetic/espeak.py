@@ -1,9 +1,9 @@
 """Deterministic espeak-ng synthesis: a server process that forks a fresh engine for every utterance.
 
-The engine keeps hidden state between calls, so the same text synthesized twice in one process differs. The server
-(this file run as a script: standard library only, single-threaded) initializes the engine once and forks for every
-request. Each fork starts from the same state, so the same request gives the same samples, bit for bit, in any order
-and process. On systems without fork, every request uses a new process.
+The engine keeps hidden state between calls, so the same text synthesized twice in one process differs. The
+server (this file run as a script: standard library only, single-threaded) initializes the engine once and
+forks for every request. Each fork starts from the same state, so the same request gives the same samples, bit
+for bit, in any order and process. On systems without fork, every request uses a new process.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """Motion of a synthetic speaking head: lips from phonemes and loudness; blinks, gaze, brows and pose from a seed.
 
-Lip motion follows the dominance model of Cohen and Massaro (1993): every phoneme has a target mouth shape, whose
-weight decays with the distance in time. Lip closure (m b p) and tuck (f v) are reached regardless of the neighboring
-phonemes. The jaw opening also depends on loudness. The other fields are sampled from the seed.
+Lip motion follows the dominance model of Cohen and Massaro (1993): every phoneme has a target mouth shape,
+whose weight decays with the distance in time. Lip closure (m b p) and tuck (f v) are reached regardless of
+the neighboring phonemes. The jaw opening also depends on loudness. The other fields are sampled from the
+seed.
 """
 
 from __future__ import annotations
@@ -116,8 +117,9 @@ def motion_track(
 def random_motion(seed: int) -> parameters.Motion:
   """Samples the motion of one frame of speech: scalar float32 fields.
 
-  The pose is up to 0.45 / 0.3 / 0.25 rad (yaw, pitch, roll), and smaller in half of the frames. The mouth is a random
-  mix of two visemes, sometimes wide open or closed. A quarter of the frames have a full or partial blink.
+  The pose is up to 0.45 / 0.3 / 0.25 rad (yaw, pitch, roll), and smaller in half of the frames. The mouth is
+  a random mix of two visemes, sometimes wide open or closed. A quarter of the frames have a full or partial
+  blink.
   """
   rng = np.random.default_rng([_STREAM_FRAME, seed])
   fields = dict.fromkeys(MOTION_FIELDS, 0.0)
@@ -274,8 +276,8 @@ def pitch_track(waveform: np.ndarray, times: np.ndarray) -> np.ndarray:
   correlation = np.fft.irfft(np.abs(np.fft.rfft(pieces, 2 * width)) ** 2)
   energy = correlation[:, :1]
   lags = np.arange(SAMPLE_RATE_HZ // 420, SAMPLE_RATE_HZ // 60)
-  # Divide out the autocorrelation of the Hann window, which falls with the lag; otherwise low voices are estimated
-  # one octave too high.
+  # Divide out the autocorrelation of the Hann window, which falls with the lag; otherwise low voices are
+  # estimated one octave too high.
   window = np.fft.irfft(np.abs(np.fft.rfft(np.hanning(width), 2 * width)) ** 2)[lags]
   normal = correlation[:, lags] / np.maximum(energy, 1e-9) / (window / window.max())
   best = normal.max(axis=1)

@@ -1,7 +1,7 @@
 """Sketch world for dry runs: a cheap substitute for the synthetic world, with flat faces and sine-wave voices.
 
-Different identities with the same motion move alike, speech follows the jaw, and labels agree with the image. It needs
-neither compilation of the renderer nor espeak-ng.
+Different identities with the same motion move alike, speech follows the jaw, and labels agree with the image.
+It needs neither compilation of the renderer nor espeak-ng.
 """
 
 from __future__ import annotations

@@ -154,9 +154,9 @@ def _landmarks():
 class WorldSource:
   """Source of records `[0, num)` of one kind and split, rendered on demand; record i depends only on (seed, i).
 
-  * `faces`: a portrait (frame 0: frontal, neutral, mouth closed) and two more frames of one identity, with 3 s of
-    speech. Records 2i and 2i + 1 have different speakers and share the motions of the frames after frame 0. So each
-    is the exact ground truth for transferring the motion of the other.
+  * `faces`: a portrait (frame 0: frontal, neutral, mouth closed) and two more frames of one identity, with 3
+    s of speech. Records 2i and 2i + 1 have different speakers and share the motions of the frames after frame
+    0. So each is the exact ground truth for transferring the motion of the other.
   * `clips`: 25 consecutive frames with 1 s of speech and a margin of 0.2 s of speech on each side.
   * `talks`: 8 s of speech with its motion track; no frames.
 

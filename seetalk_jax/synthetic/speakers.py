@@ -15,8 +15,9 @@ _STREAM = 0x5EA1  # separates this random stream from those of the identity and 
 def sample_speaker(speaker_id: int) -> parameters.Speaker:
   """Samples the attributes of a speaker; the same id always gives the same speaker.
 
-  Half of the speakers are female (mostly sex below 0.1) and half are male (mostly above 0.9); a few are between. Age
-  is uniform from 18 to 80. Head size is a standard score, on average 0.4 higher for males and 0.4 lower for females.
+  Half of the speakers are female (mostly sex below 0.1) and half are male (mostly above 0.9); a few are
+  between. Age is uniform from 18 to 80. Head size is a standard score, on average 0.4 higher for males and
+  0.4 lower for females.
   """
   if speaker_id < 0:
     raise InputError(f'negative speaker {speaker_id}, speaker_id, use 0 or more')

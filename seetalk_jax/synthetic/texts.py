@@ -1,7 +1,7 @@
 """Text generator for speech synthesis: seeded, in several languages, with different nouns in every split.
 
-Every sentence contains at least one noun, and the nouns of a language are divided among the splits. So a text of one
-split never occurs in another. The grammar is simple and mostly correct; only the sound matters.
+Every sentence contains at least one noun, and the nouns of a language are divided among the splits. So a text
+of one split never occurs in another. The grammar is simple and mostly correct; only the sound matters.
 """
 
 from __future__ import annotations

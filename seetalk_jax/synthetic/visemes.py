@@ -1,7 +1,7 @@
 """Visemes: mouth shapes of IPA phoneme labels, as targets of the lip fields with dominance strengths.
 
-Targets use the fields of `constants.MOTION_FIELDS`. The strengths are the dominance of Cohen and Massaro (1993). The
-values are our choice, based on phonetics and not on measurements.
+Targets use the fields of `constants.MOTION_FIELDS`. The strengths are the dominance of Cohen and Massaro
+(1993). The values are our choice, based on phonetics and not on measurements.
 """
 
 from __future__ import annotations
@@ -100,9 +100,9 @@ VISEMES['β'] = Viseme(jaw=0.12, closure=0.6, jaw_strength=0.8, lip_strength=0.2
 def label_visemes(label: str) -> tuple[tuple[Viseme, float], ...]:
   """Returns the visemes of one label with their shares of its duration (they sum to 1).
 
-  A diphthong has two visemes, and so has a syllabic label such as 'əl'. In an affricate the
-  fricative dominates. Stress, length and tone marks are ignored. An unknown symbol gets a weak viseme. Silence ('_')
-  is the rest shape.
+  A diphthong has two visemes, and so has a syllabic label such as 'əl'. In an affricate the fricative
+  dominates. Stress, length and tone marks are ignored. An unknown symbol gets a weak viseme. Silence ('_') is
+  the rest shape.
   """
   if label in ('', '_', '_:'):
     return ((REST, 1.0),)

@@ -1,8 +1,8 @@
 """Voices of synthetic speakers: voice parameters from speaker attributes, and speech with phoneme times from text.
 
-Sex, age and head size determine the voice through several cues with individual noise. Sex can be inferred from the
-voice almost surely, age roughly, and head size from the formants. The relations follow common findings on real voices
-(pitch, vocal tract length, speaking rate, hoarseness); the values are our choice.
+Sex, age and head size determine the voice through several cues with individual noise. Sex can be inferred
+from the voice almost surely, age roughly, and head size from the formants. The relations follow common
+findings on real voices (pitch, vocal tract length, speaking rate, hoarseness); the values are our choice.
 """
 
 from __future__ import annotations
@@ -101,7 +101,8 @@ def voice_of(speaker: parameters.Speaker, seed: int = 0, language: str | None = 
 
   Args:
     speaker: speaker whose attributes and id determine pitch, formants, rate, hoarseness and timbre.
-    seed: seed of differences between recordings of one speaker: small changes of pitch and rate, and the language.
+    seed: seed of differences between recordings of one speaker: small changes of pitch and rate, and the
+      language.
     language: language code of the synthesizer; None samples one of `ACCENTS`.
   """
   rng = np.random.default_rng([_STREAM_VOICE, speaker.speaker_id])
@@ -137,7 +138,8 @@ def speak(text: str, voice: VoiceParameters, seed: int = 0) -> Utterance:
   Args:
     text: one or more sentences in the language of the voice.
     voice: parameters of the voice.
-    seed: seed of the pauses (0.1 to 0.5 s at the ends, 0.15 to 0.9 s more between sentences) and of the breath noise.
+    seed: seed of the pauses (0.1 to 0.5 s at the ends, 0.15 to 0.9 s more between sentences) and of the
+      breath noise.
 
   Raises:
     InputError: the text is empty, the language is unknown, or the synthesizer's extra is not installed.
@@ -186,7 +188,8 @@ def _definition(voice: VoiceParameters) -> str:
   """Text of the synthesizer's voice file: the lines of the language, then our lines, which override them."""
   rng = np.random.default_rng([_STREAM_VOICE, voice.variant])
   scale = voice.formant_scale
-  # The synthesizer treats `pitch low high` as a base and a range above it; the mean is near 0.45 of the range.
+  # The synthesizer treats `pitch low high` as a base and a range above it; the mean is near 0.45 of the
+  # range.
   half_range = 0.22 * voice.pitch_range
   mean = voice.pitch_hz / scale / 1.07  # the measured pitch of the output is 7 % higher
   lines = [f'pitch {mean * (1 - 0.9 * half_range):.0f} {mean * (1 + 1.1 * half_range):.0f}']
@@ -203,8 +206,9 @@ def _definition(voice: VoiceParameters) -> str:
 def _place_closures(samples: np.ndarray, events: list[tuple[int, str]]) -> list[tuple[str, int, int]]:
   """Converts events to contiguous `(label, start, end)` in samples, with silent labels merged.
 
-  The synthesizer marks a voiceless stop at its burst and assigns the silence of its closure, about 50 ms, to the
-  previous phoneme. Here the closure is assigned to the stop, because a mouth that closes at the burst is late.
+  The synthesizer marks a voiceless stop at its burst and assigns the silence of its closure, about 50 ms, to
+  the previous phoneme. Here the closure is assigned to the stop, because a mouth that closes at the burst is
+  late.
   """
   total = len(samples)
   marks = [(label or SILENCE, min(start, total)) for start, label in events]

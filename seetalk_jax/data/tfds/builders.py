@@ -29,8 +29,8 @@ from seetalk_jax.prepare import layouts, recording, report
 class PreparedBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
   """Builder that prepares a folder of raw recordings; subclasses set the folder layout.
 
-  The records of a clip are consecutive and in temporal order. `info.metadata['summary']` counts the kept, rejected
-  and failed recordings; `info.metadata['report']` lists them with reasons.
+  The records of a clip are consecutive and in temporal order. `info.metadata['summary']` counts the kept,
+  rejected and failed recordings; `info.metadata['report']` lists them with reasons.
 
   Attributes:
     LAYOUT: key of `layouts.LAYOUTS`.
