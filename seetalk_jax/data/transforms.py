@@ -1,7 +1,7 @@
-"""From a record to one element of a batch view: picking frames and windows, decoding, augmenting.
+"""Transforms from a record to an element of a batch view: frame and window sampling, decoding, augmentation.
 
-Every function takes the element's own random generator, so an element depends on nothing but its seed.
-Pictures are not flipped: hair partings, gaze and head turns have sides.
+Every function uses the random generator of the element, so an element depends only on its seed. Images are
+not flipped, because hair partings, gaze and head turns are not symmetric.
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ from seetalk_jax.errors import InputError
 Element = dict[str, np.ndarray]
 Augment = Callable[[np.ndarray, np.random.Generator], np.ndarray]
 
-# Frames of a real pair lie up to so many records (seconds) apart: enough to have turned the head.
+# Maximum distance in records (seconds) between the frames of a real pair: long enough for a head turn.
 _PAIR_REACH = 4
 
 
 class Neighbours(Protocol):
-  """Where the records beside a record are found."""
+  """Access to the neighbors of a record."""
 
   def partner(self) -> schema.ClipRecord:
-    """The record that shares the motions of the later frames (of `faces` corpora)."""
+    """Returns the record that shares the motions of the frames after frame 0 (`faces` corpora only)."""
 
   def beside(self, step: int) -> schema.ClipRecord | None:
-    """The record `step` further on in its corpus, or None."""
+    """Returns the record `step` positions later in the corpus, or None."""
 
 
 def make_element(
@@ -47,20 +47,20 @@ def make_element(
   portraits_only: bool = False,
   augment: Augment | None = None,
 ) -> Element:
-  """One element of `view`, as `schema.VIEWS` describes it.
+  """Makes one element of `view`, as described in `schema.VIEWS`.
 
   Args:
     view: key of `schema.VIEWS`.
-    record: of one of the kinds in `schema.VIEW_KINDS[view]`.
-    neighbours: other records that an element may need.
-    rng: of this element.
-    index: number of the record in its corpora; the `clip` of views `sync` and `sync_face`.
-    image_size: pixels of a side; None for as stored, otherwise stored size over a whole number.
-    portraits_only: view `image` draws frame 0 alone.
-    augment: what to do to speech in training, keeping its length and timing; None leaves it.
+    record: record of one of the kinds in `schema.VIEW_KINDS[view]`.
+    neighbours: access to neighboring records.
+    rng: random generator of this element.
+    index: record index in the corpora; the `clip` entry of the views `sync` and `sync_face`.
+    image_size: side of the images in pixels, a divisor of the stored size; None keeps the stored size.
+    portraits_only: whether the view `image` uses only frame 0.
+    augment: speech augmentation that keeps length and timing; None disables it.
 
   Raises:
-    InputError: the record cannot serve the view.
+    InputError: the view cannot be made from the record.
   """
   make = _MAKERS[view]
   return make(
@@ -79,7 +79,7 @@ def make_element(
 
 
 def stretch(record: schema.ClipRecord, neighbours: Neighbours, num_frames: int) -> schema.ClipRecord:
-  """A real record, with those after it in its clip joined on until it has `num_frames` frames or the clip ends."""
+  """Joins the following records of the clip to a real record until `num_frames` frames or the end of the clip."""
   joined, step = record, 1
   while record.truth is None and len(joined.frames) < num_frames:
     further = neighbours.beside(step)
@@ -92,9 +92,12 @@ def stretch(record: schema.ClipRecord, neighbours: Neighbours, num_frames: int) 
 def random_window(
   record: schema.ClipRecord, neighbours: Neighbours, rng: np.random.Generator, length: int, view: str
 ) -> tuple[schema.ClipRecord, int]:
-  """A window of `length` frames that begins in `record`: (joined records, the window's first frame in them).
+  """Samples a window of `length` frames that starts in `record`.
 
-  Where the clip ends too early for that, the window begins in the record before.
+  If the clip ends too early, the window starts in the previous record.
+
+  Returns:
+    (joined records, index of the first frame of the window in them).
 
   Raises:
     InputError: the clip is shorter than the window.
@@ -115,7 +118,7 @@ def random_window(
 def same_clip(
   record: schema.ClipRecord, neighbours: Neighbours, rng: np.random.Generator, reach: int
 ) -> schema.ClipRecord:
-  """A record of the same clip, up to `reach` records away, maybe the record itself."""
+  """Samples a record of the same clip, at most `reach` records away; it may be the record itself."""
   wanted, found = int(rng.integers(-reach, reach + 1)), record
   way = 1 if wanted > 0 else -1
   for step in range(way, wanted + way, way):
@@ -128,7 +131,7 @@ def same_clip(
 
 
 class _Context:
-  """What the makers below share: a record and how to read it."""
+  """Arguments and accessors shared by the view functions below."""
 
   def __init__(self, *, record, neighbours, rng, index, reduce, portraits_only, augment):
     self.record, self.neighbours, self.rng, self.index = record, neighbours, rng, index
@@ -136,7 +139,7 @@ class _Context:
 
   @property
   def is_real(self) -> bool:
-    """Whether nobody knows the truth of this record."""
+    """Whether the record has no ground truth."""
     return self.record.truth is None
 
   @functools.cached_property
@@ -152,12 +155,12 @@ class _Context:
     return np.asarray(Image.fromarray(image).reduce(self.reduce))
 
   def quarter(self, array: np.ndarray, index: int) -> np.ndarray:
-    """A quarter-size map of frame `index`, at the middle pixel of each block when pictures are reduced."""
+    """Quarter-size map of frame `index`; if images are reduced, the middle pixel of each block is used."""
     first = self.reduce // 2
     return np.ascontiguousarray(array[index, first :: self.reduce, first :: self.reduce])
 
   def speech(self, first_sample: int, num_frames: int, record: schema.ClipRecord | None = None) -> np.ndarray:
-    """Speech of `num_frames` frames, augmented; zeros where the record has none."""
+    """Augmented speech of `num_frames` frames, zero-padded outside the record."""
     wanted = num_frames * constants.SAMPLES_PER_FRAME
     audio = (record or self.record).audio
     part = schema.to_waveform(audio[max(first_sample, 0) : first_sample + wanted])
@@ -178,22 +181,22 @@ class _Context:
 
 
 def speaker_number(speaker: int | str) -> int:
-  """A speaker as an int32: integers are kept, names are hashed (stable over processes and versions)."""
+  """Speaker as an int32: integers are kept, names are hashed (stable across processes and versions)."""
   if isinstance(speaker, str):
     return int.from_bytes(hashlib.blake2b(speaker.encode(), digest_size=4).digest(), 'big') >> 1
   return int(speaker)
 
 
 def mouth_box(lip_boxes: np.ndarray, window: slice) -> np.ndarray:
-  """Where to cut the mouth out of the frames in `window`: one box, so that lips move inside it.
+  """Crop box of the mouth for the frames in `window`: one fixed box, in which the lips move.
 
   Args:
-    lip_boxes: float [k, 4] of the whole clip, as (left, top, right, bottom).
-    window: which frames are cut out.
+    lip_boxes: float `[k, 4]` of the whole clip, as (left, top, right, bottom).
+    window: frames to crop.
 
   Returns:
-    float32 [4]: its centre is the mean centre in the window, its width that of the widest lip box of the
-    clip (a width that followed the lips would hide how they move), its height half of that.
+    float32 `[4]`. The center is the mean center in the window. The width is that of the widest lip box of the
+    clip, because a width that follows the lips would hide their motion. The height is half the width.
   """
   boxes = np.asarray(lip_boxes, np.float32)
   centre_x, centre_y = (boxes[window, :2] + boxes[window, 2:]).mean(0) / 2
@@ -204,7 +207,7 @@ def mouth_box(lip_boxes: np.ndarray, window: slice) -> np.ndarray:
 
 
 def crop_mouth(image: np.ndarray, box: np.ndarray) -> np.ndarray:
-  """uint8 [48, 96, 3]: the relative `box` [4] of a uint8 picture; a box over the border is moved inside."""
+  """Crops the relative `box` `[4]` of a uint8 image to uint8 `[48, 96, 3]`; the box is moved inside the image."""
   height, width = image.shape[:2]
   left, top, right, bottom = (float(edge) for edge in box)
   across, down = min(right - left, 1.0), min(bottom - top, 1.0)
@@ -216,7 +219,7 @@ def crop_mouth(image: np.ndarray, box: np.ndarray) -> np.ndarray:
 
 
 def crop_face(image: np.ndarray) -> np.ndarray:
-  """uint8 [224, 224, 3]: what SyncNet looks at in a uint8 portrait (`constants.FACE_BOX`)."""
+  """Crops SyncNet's face box (`constants.FACE_BOX`) of a uint8 portrait to uint8 `[224, 224, 3]`."""
   height, width = image.shape[:2]
   left, top, right, bottom = constants.FACE_BOX
   below = math.ceil((bottom - 1.0) * height)
@@ -278,7 +281,7 @@ def _motion_pair(c: _Context) -> Element:
   if c.is_real:
     return _real_pair(c)
   truth = c.truth
-  # The partner shares the motions of all frames but the portrait.
+  # The partner record shares the motions of all frames but frame 0, the portrait.
   target = int(c.rng.integers(1, len(c.record.frames)))
   source = int(c.rng.integers(len(c.record.frames) - 1))
   source += source >= target
@@ -299,7 +302,7 @@ def _motion_pair(c: _Context) -> Element:
 
 
 def _real_pair(c: _Context) -> Element:
-  """Two frames of one clip, seconds apart; nobody else moves exactly so, and nobody knows how."""
+  """Pair of frames of one clip, up to seconds apart. There is no second identity and no ground-truth motion."""
   if not c.record.frames or c.record.lip_box is None:
     raise InputError('view motion_pair needs frames with lip boxes in a record: prepare the recordings again')
   other = same_clip(c.record, c.neighbours, c.rng, _PAIR_REACH)
@@ -351,18 +354,19 @@ def _sync_face(c: _Context) -> Element:
 
 
 def _synced(c: _Context, view: str, away: int) -> tuple[schema.ClipRecord, slice, Element]:
-  """(record, window of five frames in it, `away` samples of its speech from there on and from elsewhere)."""
+  """Returns (record, window of five frames, aligned and shifted speech of `away` samples each)."""
   length = constants.SYNC_FRAMES
   record, first = random_window(c.record, c.neighbours, c.rng, length, view)
   here = record.audio_lead + first * constants.SAMPLES_PER_FRAME
-  # Speech off by a window's length or more shares no sample with the frames.
+  # Speech shifted by at least a window's length shares no sample with the aligned speech.
   last = len(record.audio) - away
   before, after = max(here - away + 1, 0), max(last - (here + away) + 1, 0)
   if before + after == 0:
     raise InputError(f'view {view} needs more speech around the frames of a record: use longer clips')
   shifted = int(c.rng.integers(before + after))
   shifted = shifted if shifted < before else shifted - before + here + away
-  # One augmentation of the whole: else noise or room would tell true from shifted speech.
+  # Augment the whole recording once: otherwise noise or reverberation would separate aligned from shifted
+  # speech.
   heard = c.augment(schema.to_waveform(record.audio))
   sounds = {
     'speech': heard[here : here + away],
