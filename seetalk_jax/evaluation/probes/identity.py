@@ -81,7 +81,7 @@ def train_identity(
 
 
 def named_right(gallery: np.ndarray, queries: np.ndarray) -> np.ndarray:
-  """Bool `[n]`: gallery entry i is the nearest to query i by cosine; `query` and `gallery` are `[n, d]`."""
+  """Bool `[n]`: gallery entry i is the nearest to query i by cosine; both are unit vectors `[n, d]`."""
   return np.argmax(queries @ gallery.T, axis=1) == np.arange(len(gallery))
 
 
