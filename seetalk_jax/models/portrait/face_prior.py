@@ -42,8 +42,7 @@ class FacePrior:
     variances: `[k]`, variances along `directions`.
     rest: scalar, variance in every direction orthogonal to `directions`.
     voice, voice_mean: `[k, d]` and `[d]`, linear regression of the coordinates along `directions` on the
-      voice
-      vector: `E[coordinates | e_s] = voice @ (e_s - voice_mean)`. None if not computed.
+      voice vector: `E[coordinates | e_s] = voice @ (e_s - voice_mean)`. None if not computed.
     voice_variances: `[k]`, residual variances of that regression.
     told: `[r, k]`, orthonormal rows: the subspace of the coordinates, in units of their residual standard
       deviations, that voices can predict. Sex and age lie in it, hair color does not.

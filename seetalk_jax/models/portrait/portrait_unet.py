@@ -1,5 +1,4 @@
-"""Portrait UNet (P_diff): predicts v of a noisy portrait latent, conditioned on speech tokens and voice
-vector."""
+"""Portrait UNet (P_diff): v-prediction of a noisy portrait latent, conditioned on speech tokens and voice."""
 
 from __future__ import annotations
 

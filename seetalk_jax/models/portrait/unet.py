@@ -1,4 +1,4 @@
-"""UNet of Stable Diffusion (arXiv 2112.10752): noisy latent, diffusion time and cross-attention context to a
+"""UNet of Stable Diffusion (arXiv 2112.10752): noisy latent, time and cross-attention context to
 prediction."""
 
 from __future__ import annotations
