@@ -36,8 +36,7 @@ def mel_filters(num_bands: int = 80, low_hz: float = 40.0, high_hz: float = 7600
 
 
 def mel_power(waveform: jax.Array, num_bands: int = 80) -> jax.Array:
-  """Mel power float32 `[b, n // 160, num_bands]` of speech `[b, n]`; frame k is centered on sample 160 k +
-  80.
+  """Mel power of speech `[b, n]`, float32 `[b, n // 160, num_bands]`; frame k centers on sample 160 k + 80.
 
   White noise of mean square s has power s in every band.
   """
@@ -58,8 +57,7 @@ def relative_log(power: jax.Array, level: jax.Array) -> jax.Array:
 
 
 def token_validity(waveform: jax.Array, num_samples: jax.Array | None) -> jax.Array:
-  """Validity of tokens, bool `[b, n // 640]`: True if the first sample of the token is inside the
-  recording."""
+  """Validity of tokens, bool `[b, n // 640]`: True if a token's first sample is inside the recording."""
   starts = jnp.arange(waveform.shape[-1] // SAMPLES_PER_FRAME) * SAMPLES_PER_FRAME
   if num_samples is None:
     return jnp.ones((waveform.shape[0], starts.shape[0]), bool)
@@ -87,6 +85,6 @@ def energy_sums(waveform: jax.Array, num_samples: jax.Array | None = None) -> ja
 def loud_level(sums: jax.Array) -> jax.Array:
   """Loud level `[b]` from `energy_sums`: the mean of the token energies, weighted by the energies.
 
-  A mean square. Pauses have no weight, so that the level does not depend on the length of the recording.
+  A mean square. Pauses have almost no weight, so that short crops and long recordings get the same level.
   """
   return jnp.maximum(sums[:, 2] / jnp.maximum(sums[:, 1], 1e-12), QUIET)

@@ -89,11 +89,11 @@ class SpeechEncoder(nn.Module):
   """Waveform `[b, n]` at 16 kHz to `SpeechFeatures`; token i covers samples 640 i to 640 (i + 1).
 
   `front_end` 'log_mel' (demo): log-mel features, strided convolutions and local conformer layers. Each token
-  depends on less than one second on either side, so that long audio can be encoded in chunks. The features
-  are
-    80 log-mel bands relative to the loud level of the recording, which keep the spectral envelope of the
-    voice; the same bands standardized per band over active frames, which removes the microphone's response;
-    the loudness of the frame, which marks pauses.
+  depends on less than one second on either side, so that long audio can be encoded in chunks. Features:
+
+  - 80 log-mel bands relative to the loud level of the recording, which keep the spectral envelope (the
+  voice), - the same bands standardized over active frames, which removes the frequency response of the
+  microphone, - the loudness of the frame, which marks pauses.
 
   `front_end` 'waveform' (base, large): wav2vec 2.0, HuBERT or WavLM with converted published weights
   (`WAVEFORM_FIELDS` are the fields of `speech.wav2vec.Wav2Vec2`), a learned weighted sum of its layers, and
@@ -242,8 +242,7 @@ class LogMelBody(nn.Module):
   def __call__(self, x: jax.Array, valid: jax.Array) -> jax.Array:
     types = dict(dtype=self.dtype, param_dtype=self.param_dtype)
     first, second = self.stem_channels
-    # Padding is set to zero before every convolution, which equals its zero padding at the end of a
-    # recording.
+    # Zero the padding before every convolution, to match its own zero padding at the end of a recording.
     at_100, at_50 = jnp.repeat(valid, 4, axis=-1)[..., None], jnp.repeat(valid, 2, axis=-1)[..., None]
     x = jax.nn.silu(conv(first, (5,), 'stem_100', **types)(x)) * at_100
     x = jax.nn.silu(conv(second, (5,), 'stem_50', strides=2, padding=[(1, 2)], **types)(x)) * at_50
@@ -261,8 +260,7 @@ class LogMelBody(nn.Module):
 
 
 class ConformerLayer(nn.Module):
-  """Conformer layer (arXiv 2005.08100) with one feed-forward layer: convolution, local attention,
-  feed-forward.
+  """Conformer layer (arXiv 2005.08100): convolution, local attention and one feed-forward layer.
 
   The convolution over three tokens is dense, not depthwise, which is faster on CPUs.
   """

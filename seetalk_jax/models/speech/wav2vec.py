@@ -1,5 +1,4 @@
-"""wav2vec 2.0, HuBERT and WavLM (arXiv 2006.11477, 2106.07447, 2110.13900): waveform to hidden states at 50
-Hz."""
+"""wav2vec 2.0, HuBERT and WavLM (arXiv 2006.11477, 2106.07447, 2110.13900): waveform to states at 50 Hz."""
 
 from __future__ import annotations
 
