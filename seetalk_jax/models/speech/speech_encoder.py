@@ -369,7 +369,6 @@ def encode_long(
 
 @functools.cache
 def _compiled(encoder: SpeechEncoder, what: str):
-  """The jitted function of an encoder for one chunk; cached, so that a second recording does not
-  recompile."""
+  """The jitted function of an encoder for one chunk, cached over recordings."""
   method = {'sums': SpeechEncoder.band_sums, 'encode': SpeechEncoder.encode_tokens}[what]
   return jax.jit(functools.partial(encoder.apply, method=method))
