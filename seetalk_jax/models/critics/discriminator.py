@@ -34,8 +34,10 @@ class PatchDiscriminator(nn.Module):
 
   @nn.compact
   def __call__(self, image: jax.Array) -> jax.Array:
-    """`[b, h, w, 3]` in [-1, 1] to logits float32 `[b, h', w', 1]`, h' about h / (patch_size 2^(levels -
-    1))."""
+    """`[b, h, w, 3]` in [-1, 1] to logits float32 `[b, h', w', 1]`.
+
+    h' is about h / (patch_size 2^(levels - 1)).
+    """
     types = dict(dtype=self.dtype, param_dtype=self.param_dtype)
     x = conv(self.widths[0], 3, 'conv_0', **types)(pixel_unshuffle(image, self.patch_size).astype(self.dtype))
     x = jax.nn.leaky_relu(x, 0.2)

@@ -101,8 +101,7 @@ class SyncNet(nn.Module):
     return self.face_tower(frames)
 
   def cosine(self, waveform: jax.Array, frames: jax.Array) -> jax.Array:
-    """Speech `[b, 3440]` in [-1, 1] and face crops `[b, 5, 224, 224, 3]` -> cosine of the embeddings,
-    `[b]`."""
+    """Cosine of the embeddings, `[b]`, of speech `[b, 3440]` and face crops `[b, 5, 224, 224, 3]`."""
     return jnp.sum(self.speech_vector(waveform) * self.picture_vector(frames), axis=-1)
 
   def speech_vector(self, waveform: jax.Array) -> jax.Array:

@@ -56,8 +56,7 @@ class CodeFormer(nn.Module):
   Attributes:
     image_size: picture size of the learned position table. Not specified in the paper; we interpolate the
       table for other sizes.
-    channels: channels per level, finest first. Each level but the last halves the size. The last has
-      attention.
+    channels: channels per level, finest first. Each but the last halves the size; the last has attention.
     num_blocks: residual blocks per level.
     num_codes, code_dim: of the codebook.
     width, num_heads, num_layers: of the transformer.
@@ -109,8 +108,7 @@ class CodeFormer(nn.Module):
     """Restores pictures.
 
     Args:
-      image: `[b, h, w, 3]` in [-1, 1], sides multiples of 32; the published weights were trained at 512 x
-        512.
+      image: `[b, h, w, 3]` in [-1, 1], sides multiples of 32; published weights are for 512 x 512.
       weight: fusion weight w in [0, 1], a number or `[b, 1, 1, 1]`: 0 uses the codes only (quality), 1 the
         encoder features fully (fidelity).
       match_colours: adaptive instance normalization of the codes to the encoder's map, which preserves color
@@ -213,8 +211,7 @@ class Encoder(nn.Module):
 
 
 class Decoder(nn.Module):
-  """Codes -> picture; `fuse(level, x)` is called after the first residual block of every level but the
-  last."""
+  """Codes -> picture; calls `fuse(level, x)` after the first residual block of every level but the last."""
 
   channels: tuple[int, ...]
   num_blocks: int

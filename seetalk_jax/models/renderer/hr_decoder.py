@@ -24,7 +24,7 @@ SIZES: dict[str, dict[str, Any]] = {
 class Fusion(nn.Module):
   """Controllable fusion `x + weight (x scale + shift)`, with scale and shift from (x, warped features).
 
-  The last layer starts at zero: an untrained `HRDecoder` decodes codes as the codebook's decoder does.
+  The last layer starts at zero: an untrained fusion does not change the codebook's decoder.
   """
 
   dtype: Any = jnp.float32
