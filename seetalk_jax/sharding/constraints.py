@@ -85,8 +85,7 @@ def each_device(run: Callable, *arrays: jax.Array):
 
   `run` must treat samples independently. For operations that the partitioner cannot shard, such as gathers by
   computed positions: it would replicate the batch, also for the layers that follow. Differentiate inside
-    `run`, not
-  through it.
+  `run`, not through it.
   """
   if (found := in_force()) is None:
     return run(*arrays)

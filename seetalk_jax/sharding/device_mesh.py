@@ -41,8 +41,7 @@ def make_mesh(data: int = -1, fsdp: int = 1, tensor: int = 1, devices=None) -> M
 
   Raises:
     ConfigError: the product of the sizes is not the number of devices, several sizes are -1, or `data` is not
-    a
-      multiple of the number of TPU slices.
+      a multiple of the number of TPU slices.
   """
   devices = list(jax.devices() if devices is None else devices)
   sizes = [data, fsdp, tensor]
@@ -163,8 +162,7 @@ def put_frozen(tree: PyTree, mesh: Mesh) -> PyTree:
 
 
 def frozen_sharding(shape: tuple[int, ...], mesh: Mesh) -> NamedSharding:
-  """Sharding of a frozen array: over `fsdp` along its largest divisible dimension; small ones are
-  replicated."""
+  """Sharding of a frozen array: large ones over `fsdp`, along the largest divisible dimension."""
   spec = PartitionSpec()
   fits = [i for i, size in enumerate(shape) if size % mesh.shape['fsdp'] == 0]
   if fits and mesh.shape['fsdp'] > 1 and int(np.prod(shape)) >= _REPLICATE_BELOW:

@@ -1,7 +1,7 @@
 """Sync expert: contrastive audio-visual network that scores the synchronization of lips and speech.
 
-`critics.syncnet.SyncNet` has the same interface (`cosine`, `speech_vector`, `picture_vector`, `temperature`,
-`crop`).
+`critics.syncnet.SyncNet` has the same methods: `cosine`, `speech_vector`, `picture_vector`, `temperature` and
+`crop`.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class SyncExpert(nn.Module):
     return jnp.sum(self.speech_vector(waveform) * self.picture_vector(frames), axis=-1)
 
   def speech_vector(self, waveform: jax.Array) -> jax.Array:
-    """Speech `[b, 3200]` in [-1, 1], loudness-normalised, to unit vectors float32 `[b, embedding_dim]`."""
+    """Speech `[b, 3200]` in [-1, 1], loudness-normalized, to unit vectors float32 `[b, embedding_dim]`."""
     return self.audio_tower(waveform)
 
   def picture_vector(self, frames: jax.Array) -> jax.Array:

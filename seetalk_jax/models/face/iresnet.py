@@ -23,8 +23,7 @@ class IResNet(nn.Module):
   (`convert/arcface.py`).
 
   Attributes:
-    channels, blocks: channels and blocks per stage; the first convolution has the channels of the first
-      stage.
+    channels, blocks: channels and blocks per stage; the first convolution has `channels[0]`.
     norm: 'group': group norm, for training from scratch; independent of the other samples of a batch.
       'frozen': batch norm with fixed statistics, folded into a scale and an offset per channel (`Affine`).
       All its parameters are trainable.
@@ -71,8 +70,10 @@ class IResBlock(nn.Module):
 
   @nn.compact
   def __call__(self, x: jax.Array) -> jax.Array:
-    """`[b, h, w, c]` to `[b, h / strides, w / strides, features]` (rounded up); c = features for strides
-    1."""
+    """`[b, h, w, c]` to `[b, h / strides, w / strides, features]` (rounded up).
+
+    With `strides` 1, c must be `features`.
+    """
     types = dict(dtype=self.dtype, param_dtype=self.param_dtype)
     norm = _norms(self.norm, self.groups, types)
     # The first norm precedes a padded convolution, so that its offset cannot be folded into the kernel.

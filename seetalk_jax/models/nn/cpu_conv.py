@@ -1,8 +1,7 @@
 """Convolution with a fast weight gradient on the CPU, a drop-in for `lax.conv_general_dilated`.
 
 XLA's CPU backend computes the weight gradient of a small-kernel convolution as a convolution with a
-picture-sized kernel, at a quarter of the speed of the forward pass (1 x 1: a twentieth). Three cases differ
-here:
+picture-sized kernel, at a quarter of the speed of the forward pass (1 x 1: a twentieth). Three special cases:
 
 - 3 x 3, single device: on the CPU the weight gradient is a sum of matrix products, about twice as fast.
 - 1 x 1: a matrix product, on every platform.

@@ -47,7 +47,7 @@ class CodeFormer(nn.Module):
   """CodeFormer: restores a degraded face from a discrete codebook.
 
   The layers are those of the published network; its weights can be converted (`convert/codeformer.py`). A
-  transformer predicts the code of each position from the encoder's last feature map. The decoder synthesizes
+  transformer predicts the code at each position from the encoder's last feature map. The decoder synthesizes
   the picture from the codes. At the levels `fused`, encoder features modulate the decoder with a weight
   (controllable feature transformation).
 

@@ -39,8 +39,7 @@ class Wav2Vec2(nn.Module):
       applies a layer norm after every convolution.
     feature_bias: whether the convolutions have a bias.
     project_norm: layer norm before the projection to `width`.
-    pre_norm: layer norms before the branches of a layer and after the last layer, instead of after each
-      branch.
+    pre_norm: layer norms before each branch and after the last layer, instead of after each branch.
     position_kernel, position_groups: kernel size and groups of the positional convolution.
     relative_buckets: buckets of WavLM's gated relative position bias; 0: none.
     relative_reach: all distances from here on share one bucket.
