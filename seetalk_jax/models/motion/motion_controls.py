@@ -20,8 +20,8 @@ _SCALES = {'pose': 0.3, 'blink': 0.3}  # typical magnitudes; values are divided 
 def style_code(x0: jax.Array | np.ndarray, valid: jax.Array | None = None) -> jax.Array:
   """Style vector of a motion track: `[b, n, d]` standardized motion to `[b, 3 d]`.
 
-  The mean, standard deviation and root mean square velocity of every channel over time. They do not depend on
-  the order of the words. Not specified in the paper; we use these statistics.
+  The mean, standard deviation and root mean square velocity of every channel over time: rest position, range
+  and speed of the motion, without the spoken words. Not specified in the paper; we use these statistics.
 
   Args:
     valid: bool `[b, n]`, True = a frame of the track (default: all).

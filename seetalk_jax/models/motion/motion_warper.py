@@ -110,9 +110,9 @@ class MotionWarper(nn.Module):
   """(features, ways, m_source, m_target) -> backward flow, occlusion logits and a feature correction.
 
   The weighted sum of the basis flows is the forward flow of the portrait. Its inverse is the coarse backward
-  flow. A network at 1/8, conditioned on the motion by FiLM, sees the features warped by the coarse flow, the
-  warped canonical coordinates and the active gates. It predicts a flow correction at 1/4, occlusion logits
-  and a feature correction at 1/8.
+  flow. Inputs of a network at 1/8, conditioned on the motion by FiLM, are the features warped by the coarse
+  flow, the warped canonical coordinates and the warped gates times their amplitudes. It predicts a flow
+  correction and occlusion logits at 1/4, and a feature correction at 1/8.
   """
 
   widths: tuple[int, int]

@@ -41,8 +41,7 @@ def attend(
     raise ValueError(f'mask must have 4 axes [b, heads, t, s], got shape {mask.shape}')
   mask = jnp.broadcast_to(mask, (b, *mask.shape[1:3], s))
   somewhere = jnp.any(mask, axis=-1)  # [b, heads | 1, t | 1]
-  # Kernels need one valid key per query: fully masked queries attend to all keys, and their result is
-  # discarded.
+  # Kernels need a valid key per query: fully masked queries attend to all keys, and the result is discarded.
   out = _attend(query, key, value, mask | ~somewhere[..., None], bias)
   return jnp.where(jnp.swapaxes(somewhere, 1, 2)[..., None], out, jnp.zeros((), out.dtype))
 

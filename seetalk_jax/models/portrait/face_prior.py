@@ -9,6 +9,9 @@ In `y = x - beta p` this is ordinary diffusion of the residual `z0 - beta p`, wh
 on. `p` is the mean latent of aligned training portraits (`FacePrior.mean`). beta = 0 is plain latent
 diffusion, a constant beta is arXiv 2310.03363.
 
+The diffusion loss alone does not determine beta, since the network can compensate a known shift. SAW is
+therefore also trained on the projection coefficient of the true latent, `beta* = <z0, p> / <p, p>`.
+
 The paper does not specify how beta is computed; we use `beta = 2 sigmoid(MLP([e_s, pooled p]))`.
 """
 
@@ -172,5 +175,5 @@ class SampleAdaptiveWeighting(nn.Module):
       name='mlp',
     )
     raw = mlp(jnp.concatenate([voice, pooled], axis=-1)).astype(jnp.float32)
-    offset = math.log(self.beta0 / (2 - self.beta0))  # so that the zero-initialised MLP gives beta0
+    offset = math.log(self.beta0 / (2 - self.beta0))  # so that the zero-initialized MLP gives beta0
     return 2.0 * jax.nn.sigmoid(raw + offset)[:, None, None, :]

@@ -1,5 +1,4 @@
-"""UNet of Stable Diffusion (arXiv 2112.10752): noisy latent, time and cross-attention context to
-prediction."""
+"""UNet of Stable Diffusion (arXiv 2112.10752), conditioned on time and on a cross-attention context."""
 
 from __future__ import annotations
 
@@ -70,8 +69,7 @@ class UNet2DCondition(nn.Module):
       x: noisy latents `[b, h, w, c]`.
       time: `[b]` in [0, 1000).
       context: keys and values of the cross-attention, `[b, s, d]`.
-      context_valid: bool `[b, s]`, True = valid (default: all). Without a valid one the attention returns
-        zeros.
+      context_valid: bool `[b, s]`, True = valid (default: all). If none is valid the attention returns zeros.
       condition: `[b, condition_dim]`, added to the time embedding.
     """
     types = dict(dtype=self.dtype, param_dtype=self.param_dtype)

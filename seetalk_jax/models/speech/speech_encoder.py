@@ -77,8 +77,7 @@ class SpeechFeatures(NamedTuple):
 
 
 class Normaliser(NamedTuple):
-  """Input normalization of a whole recording: loud level `[b]`, log-mel mean and std per band
-  `[b, bands]`."""
+  """Input normalization of a whole recording: loud level `[b]`, log-mel mean and std `[b, bands]`."""
 
   level: jax.Array
   mean: jax.Array
