@@ -22,10 +22,10 @@ class LipRefiner(nn.Module):
   """Temporal convolutions that predict the correction `c` in `m' = m + U c`.
 
   `U [motion_dim, k]` has orthonormal columns and spans the lip subspace: the directions u of largest
-  `u^T C_lips u / u^T C_rest u`, where C are second moments of changes of m in which only the lips, or only the
-  rest of the face, move (`stages.lip_refiner.lip_subspace`). It is stored among the parameters as `subspace`,
-  and no gradient reaches it. `c [b, n, k]` is computed from `m`, `U^T m` and the speech tokens of a local
-  window. Components of `m` orthogonal to `U` do not change.
+  `u^T C_lips u / u^T C_rest u`, where C are second moments of changes of m in which only the lips, or only
+  the rest of the face, move (`stages.lip_refiner.lip_subspace`). It is stored among the parameters as
+  `subspace`, and no gradient reaches it. `c [b, n, k]` is computed from `m`, `U^T m` and the speech tokens of
+  a local window. Components of `m` orthogonal to `U` do not change.
 
   Not specified in the paper ("region refinement"); we use a low-dimensional linear subspace.
 
