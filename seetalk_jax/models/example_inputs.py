@@ -1,4 +1,4 @@
-"""Example inputs of every network: what `init` needs to know the shape of every parameter."""
+"""Example inputs of every network, as shapes, for `init`."""
 
 from __future__ import annotations
 
@@ -19,23 +19,26 @@ from seetalk_jax.constants import (
 )
 
 TOKENS = FPS  # one second; no parameter depends on it
-SIDE = 256  # nor on the side of pictures, except where a network has learned positions
+SIDE = 256  # side of pictures; parameters depend on it only in networks with learned positions
 
 
 def of(
   name: str, module: Any, others: Mapping[str, Any] | None = None, *, side: int = SIDE
 ) -> tuple[tuple[Any, ...], str | None]:
-  """Arguments of `module.init` that touch every parameter, as shapes alone.
+  """Arguments of `module.init` that create every parameter, as `jax.ShapeDtypeStruct`.
 
   Args:
     name: network name.
     module: the network.
-    others: further networks by name; widths that `module` takes from its input and not from its fields are
-      read off them (demo sizes where they are missing).
-    side: of pictures.
+    others: further networks by name. Input widths of `module` that are not among its fields are taken from
+      them; a missing network has the width of its demo size.
+    side: side of pictures, in pixels.
 
   Returns:
     (arguments, method name or None for `__call__`).
+
+  Raises:
+    KeyError: unknown network name.
   """
   others = {**(others or {}), name: module}
   token_dim = _field(others, 'speech_encoder', 'token_dim', 192)
