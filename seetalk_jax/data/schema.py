@@ -259,7 +259,7 @@ class Entry:
 _SPEAKER = Entry(np.int32, (), 'which speaker; text names are numbered by a stable hash')
 _ATTRIBUTES = Entry(np.float32, (3,), 'sex 0..1, age in years, head size as a standard score')
 _KNOWN = Entry(
-  np.float32, (), '1: the embedded world knows the truth; 0: a real recording, truth entries are zeros'
+  np.float32, (), '1: the synthetic world knows the truth; 0: a real recording, truth entries are zeros'
 )
 _IMAGE = ('S', 'S', 3)
 _QUARTER = ('S/4', 'S/4')

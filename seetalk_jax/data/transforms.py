@@ -145,7 +145,7 @@ class _Context:
   @functools.cached_property
   def truth(self) -> schema.Truth:
     if self.record.truth is None:
-      raise InputError('this view needs truth, which real records lack: give a corpus of the embedded world')
+      raise InputError('this view needs truth, which real records lack: give a corpus of the synthetic world')
     return self.record.truth
 
   def frame(self, index: int, record: schema.ClipRecord | None = None) -> np.ndarray:

@@ -204,7 +204,7 @@ def build_stage(config, given: Mapping[str, nn.Module]) -> Stage | PassStage:
   if missing:
     raise ConfigError(
       f'stage {config.stage} needs trained {", ".join(missing)}: '
-      f'say where with --config.init.{missing[0]}=WORKDIR (or demo)'
+      f'set --config.init.{missing[0]}=WORKDIR (or =demo)'
     )
   return stage
 
@@ -235,7 +235,7 @@ def network_for(name: str, config, given: Mapping[str, nn.Module]) -> nn.Module:
   if name not in config.model:
     raise ConfigError(
       f'network {name} of stage {config.stage} is neither in config.model nor in config.init: '
-      f'say where it is with --config.init.{name}=WORKDIR (or demo)'
+      f'set --config.init.{name}=WORKDIR (or =demo)'
     )
   return registry.make(name, config.model[name], dtype=config.dtype)
 

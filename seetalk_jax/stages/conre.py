@@ -100,7 +100,7 @@ class ConReStage(base.Stage):
     if (ages or lips) and not any(map(len, ages or lips)):
       raise InputError(
         'only real recordings in the corpora, and the stage reads truth: set options.attributes_weight and '
-        'options.articulation_weight to 0, or add a corpus of the embedded world'
+        'options.articulation_weight to 0, or add a corpus of the synthetic world'
       )
     if ages:
       ages = np.concatenate(ages)

@@ -275,7 +275,7 @@ def build(config, given: Mapping[str, nn.Module]) -> MotionStage:
   networks, frozen = base.networks_for(uses(config), config, given)
   if source == 'frames' and (unknown := set(networks['motion_transformer'].controls) - {'style'}):
     raise ConfigError(
-      f'control {sorted(unknown)[0]!r} of the motion transformer is known of the embedded world alone: with '
+      f'control {sorted(unknown)[0]!r} of the motion transformer is known of the synthetic world alone: with '
       "motion_source='frames' use style"
     )
   return MotionStage(networks=networks, frozen=frozen, **options)

@@ -134,7 +134,7 @@ def adapt(stage: base.Stage, config, initial: InitialWeights) -> base.Stage:
       raise ConfigError(f'config.lora.{name}: stage {config.stage} trains {trains}')
     if name not in initial.networks:
       raise ConfigError(
-        f'config.lora.{name} needs given weights: say where with --config.init.{name}=WORKDIR'
+        f'config.lora.{name} needs pretrained weights: set --config.init.{name}=WORKDIR'
       )
   if not adapted:
     return stage

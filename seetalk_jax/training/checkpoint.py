@@ -181,7 +181,7 @@ def _handlers() -> ocp.CheckpointHandlerRegistry:
 def _best(spec: str) -> ocp.checkpoint_managers.PreservationPolicy:
   name, _, way = spec.partition(':')
   if way not in ('min', 'max') or not name:
-    raise ConfigError(f"config.keep_best={spec!r} does not read: write 'METRIC:max' or 'METRIC:min'")
+    raise ConfigError(f"config.keep_best={spec!r} cannot be parsed: write 'METRIC:max' or 'METRIC:min'")
 
   def value(metrics) -> float:
     return metrics[name] if way == 'max' else -metrics[name]

@@ -74,7 +74,7 @@ def parse(name: str, spec: str) -> LowRank:
       raise ValueError
   except (ValueError, KeyError) as e:
     raise ConfigError(
-      f"config.lora.{name}={spec!r} does not read: write 'rank=16, alpha=16, targets=to_q|to_v'"
+      f"config.lora.{name}={spec!r} cannot be parsed: write 'rank=16, alpha=16, targets=to_q|to_v'"
     ) from e
   return options
 

@@ -33,7 +33,7 @@ def parse(spec: str, field: str, read: Callable[[str], Value], form: str) -> dic
       if not prefix:
         raise ValueError
   except ValueError as e:
-    raise ConfigError(f'config.{field}={spec!r} does not read: write {form}') from e
+    raise ConfigError(f'config.{field}={spec!r} cannot be parsed: write {form}') from e
   return values
 
 

@@ -173,7 +173,7 @@ def test_parts_have_learning_rates_of_their_own(tmp_path):
     np.testing.assert_allclose(moved[1], factor * moved[0], atol=1e-6)
   with pytest.raises(ConfigError, match='optimizer.rates: no trained parameter begins with unet'):
     train(tmp_path / 'wrong', **{'optimizer.rates': 'unet=0.1'})
-  with pytest.raises(ConfigError, match='does not read'):
+  with pytest.raises(ConfigError, match='cannot be parsed'):
     train(tmp_path / 'unread', **{'optimizer.rates': 'toy_net=-1'})
 
 
@@ -195,7 +195,7 @@ def test_which_checkpoints_stay(tmp_path):
     assert kept(workdir) == sorted({best, 10})
   with pytest.raises(ConfigError, match='keep_best names beauty, which is none of'):
     train(tmp_path / 'other', **often, keep_best='beauty:max')
-  with pytest.raises(ConfigError, match='does not read'):
+  with pytest.raises(ConfigError, match='cannot be parsed'):
     train(tmp_path / 'unread', keep_best='loss')
 
 

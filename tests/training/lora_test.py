@@ -67,7 +67,7 @@ def test_specs():
   assert lora.parse('net', 'rank=4, alpha=8, targets=a|fc1_*') == lora.LowRank(4, 8.0, ('a', 'fc1_*'))
   assert lora.LowRank(4).scale == 1 and lora.LowRank(4, 8.0).scale == 2
   for wrong in ('rank', 'rank=0', 'rank=x', 'breadth=3', 'rank=4; alpha=4'):
-    with pytest.raises(ConfigError, match='config.lora.net=.* does not read'):
+    with pytest.raises(ConfigError, match='config.lora.net=.* cannot be parsed'):
       lora.parse('net', wrong)
   options = lora.LowRank(targets=('to_q', 'fc1_*'))
   assert options.adapts('a/to_q/kernel', 2) and options.adapts('fc1_3/kernel', 2)

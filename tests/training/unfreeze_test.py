@@ -41,7 +41,7 @@ def test_spec():
   assert unfreeze.parse('') == {}
   assert unfreeze.parse('a/b=10, c=-1') == {'a/b': 10, 'c': -1}
   for wrong in ('a', 'a=x', '=3', 'a=-2', 'a=1; b=2'):
-    with pytest.raises(ConfigError, match='config.unfreeze=.* does not read'):
+    with pytest.raises(ConfigError, match='config.unfreeze=.* cannot be parsed'):
       unfreeze.parse(wrong)
 
 
