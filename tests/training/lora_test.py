@@ -169,7 +169,7 @@ def test_another_base_is_refused(runs, tmp_path):
 
 def test_mistakes_are_named(runs, tmp_path):
   place = {'init.toy_net': str(runs[0])}
-  with pytest.raises(ConfigError, match='config.lora.toy_net needs given weights'):
+  with pytest.raises(ConfigError, match='config.lora.toy_net needs pretrained weights'):
     train(tmp_path, **{'lora.toy_net': SPEC})
   with pytest.raises(ConfigError, match='adapts nothing: no dense layer of .* is called conv_in or to_q'):
     train(tmp_path, **{**place, 'lora.toy_net': 'rank=2, targets=conv_in|to_q'})
