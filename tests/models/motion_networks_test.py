@@ -48,7 +48,7 @@ def test_codec_shapes_and_no_motion_is_the_identity(codec):
 def test_one_portrait_serves_many_frames(codec):
   module, params = codec
   variables = {'params': stirred(params, 0.03)}
-  source = normal(1, 1, 64, 64, 3)
+  source = np.tanh(normal(1, 1, 64, 64, 3))  # pictures are in [-1, 1]
   appearance = programs.apply(module, variables, source, method='appearance')
   m_source, m_target = normal(2, 1, 256), normal(3, 3, 256)
   together = programs.apply(module, variables, appearance, m_source, m_target, method='warp')
