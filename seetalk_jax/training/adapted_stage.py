@@ -133,9 +133,7 @@ def adapt(stage: base.Stage, config, initial: InitialWeights) -> base.Stage:
       trains = ', '.join(stage.networks) or 'no network'
       raise ConfigError(f'config.lora.{name}: stage {config.stage} trains {trains}')
     if name not in initial.networks:
-      raise ConfigError(
-        f'config.lora.{name} needs pretrained weights: set --config.init.{name}=WORKDIR'
-      )
+      raise ConfigError(f'config.lora.{name} needs pretrained weights: set --config.init.{name}=WORKDIR')
   if not adapted:
     return stage
   bases = {name: initial.networks[name] for name in adapted}
