@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from jax import export
 
 from seetalk_jax.models.nn import attention, attention_kernels
 
@@ -76,7 +77,7 @@ def test_splash_lowers_for_tpus():
   """Lowers to a Mosaic kernel without a TPU."""
   inputs = [jax.ShapeDtypeStruct((2, 512, 4, 40), jnp.bfloat16)] * 3
   run = jax.jit(lambda q, k, v: attention_kernels.splash(q, k, v, None, 0.2))
-  exported = jax.export.export(run, platforms=['tpu'])(*inputs)
+  exported = export.export(run, platforms=['tpu'])(*inputs)
   assert 'tpu_custom_call' in exported.mlir_module()
 
 
