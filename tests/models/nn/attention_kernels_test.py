@@ -84,18 +84,18 @@ def test_splash_lowers_for_tpus():
 _ON_A_MESH = """
 import jax, numpy as np
 from flax import linen as nn
-from seetalk_jax.models import attention_kernels
-from seetalk_jax.training import sharding
+from seetalk_jax.models.nn import attention_kernels
+from seetalk_jax.sharding import device_mesh
 
 rng = np.random.default_rng(0)
 query, key, value = rng.standard_normal((3, 4, 128, 2, 16)).astype(np.float32)
 mask = rng.random((4, 1, 1, 128)) > 0.3
 
 def run(query, key, value):
-  with nn.logical_axis_rules(sharding.flax_rules()):
+  with nn.logical_axis_rules(device_mesh.flax_rules()):
     return attention_kernels.splash(query, key, value, mask, 0.25, interpret=True)
 
-with jax.set_mesh(sharding.make_mesh(2, 2, 2)):
+with jax.set_mesh(device_mesh.make_mesh(2, 2, 2)):
   out = jax.jit(run)(query, key, value)
 pieces = {str(shard.index) for shard in out.addressable_shards}
 assert len(pieces) == 8, pieces  # four of the batch, two of the heads: nobody does another's work

@@ -15,7 +15,7 @@ _STEP = """
 import resource, sys
 import jax, jax.numpy as jnp, numpy as np
 from flax import linen as nn
-from seetalk_jax.models.unet import UNet2DCondition
+from seetalk_jax.models.portrait.unet import UNet2DCondition
 
 side = int(sys.argv[1])
 unet = UNet2DCondition(remat=True, dtype=jnp.bfloat16)
