@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pathlib
+import shutil
 from collections.abc import Mapping
 from typing import Any
 
@@ -49,8 +50,8 @@ class Checkpoints:
       policies.append(_best(keep_best))
     options = ocp.CheckpointManagerOptions(
       preservation_policy=ocp.checkpoint_managers.AnyPreservationPolicy(policies),
-      cleanup_tmp_directories=True,
     )
+    self._removed_leftovers = False
     self._best = keep_best.partition(':')[0]
     self._manager = ocp.CheckpointManager(self._directory, options=options, handler_registry=_handlers())
 
@@ -79,12 +80,23 @@ class Checkpoints:
     """
     if step in self._manager.all_steps():
       return
+    self._remove_leftovers()
     items = {name: getattr(state, name) for name in _ITEMS}
     saves = {name: ocp.args.PyTreeSave(tree) for name, tree in items.items() if jax.tree.leaves(tree)}
     if metrics and self._best and self._best not in metrics:
       raise ConfigError(f'config.keep_best names {self._best}, which is none of {", ".join(sorted(metrics))}')
     args = ocp.args.Composite(meta=ocp.args.JsonSave(dict(meta)), **saves)
     self._manager.save(step, args=args, force=True, metrics=dict(metrics) if metrics else None)
+
+  def _remove_leftovers(self) -> None:
+    """Removes, before the first save, what killed saves have left.
+
+    Orbax's own option does so in a thread that closing does not wait for: a run that ends at once prints its traceback.
+    """
+    if not self._removed_leftovers and jax.process_index() == 0:
+      for leftover in self._directory.glob('*.orbax-checkpoint-tmp*'):
+        shutil.rmtree(leftover, ignore_errors=True)
+    self._removed_leftovers = True
 
   def wait(self) -> None:
     """Blocks until the background save is complete on disk."""
