@@ -9,9 +9,9 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 from tqdm import tqdm
 
-from seetalk_jax.evaluation.measures import bootstrap, pictures
+from seetalk_jax.evaluation.measures import pictures
 from seetalk_jax.evaluation.probes import worlds
-from seetalk_jax.evaluation.report import Figure
+from seetalk_jax.evaluation.report import Figure, figure
 
 COPY_LIMIT_DB = 18.5
 
@@ -89,41 +89,10 @@ def codec_figures(pairs: Sequence[Pair], rebuild: Rebuild, *, looked_at: int) ->
 
   figures = []
   for i, (name, made) in enumerate(rebuild(source, target).items()):
-    found = scores(made)
-    target_db = '>= 24' if i == 0 else ''
-    figures.append(
-      Figure(
-        'codec',
-        f'PSNR over the head, {name}, dB',
-        float(found.mean()),
-        target_db,
-        n,
-        *bootstrap.interval(found),
-        '>= 29 with weights trained on a GPU' if i == 0 else '',
-      )
-    )
+    judged = ('>= 24', '>= 29 with weights trained on a GPU') if i == 0 else ()
+    figures.append(figure('codec', f'PSNR over the head, {name}, dB', scores(made), *judged))
   note = f'{n} of {looked_at} pairs looked at, each <= {COPY_LIMIT_DB} dB'
-  figures.append(
-    Figure(
-      'codec',
-      'the source copied, dB',
-      float(copied.mean()),
-      f'<= {COPY_LIMIT_DB}',
-      n,
-      *bootstrap.interval(copied),
-      note,
-    )
-  )
+  figures.append(figure('codec', 'the source copied, dB', copied, f'<= {COPY_LIMIT_DB}', note))
   for name, made in rebuild(source, driver).items():
-    found = scores(made)
-    figures.append(
-      Figure(
-        'codec',
-        f'driven by another identity, {name}, dB',
-        float(found.mean()),
-        '',
-        n,
-        *bootstrap.interval(found),
-      )
-    )
+    figures.append(figure('codec', f'driven by another identity, {name}, dB', scores(made)))
   return figures

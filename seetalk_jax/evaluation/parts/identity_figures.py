@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from seetalk_jax.evaluation.measures import bootstrap
 from seetalk_jax.evaluation.probes import identity
-from seetalk_jax.evaluation.report import Figure
+from seetalk_jax.evaluation.report import Figure, figure
 
 
 def identity_figures(
@@ -27,9 +26,6 @@ def identity_figures(
   n = len(right)
   note = f'chance {100 / n:.0f} %'
   return [
-    Figure(
-      'identity', f'named from a late frame among {n}, %', float(right.mean()), '>= 95', n,
-      *bootstrap.interval(right), note,
-    ),
+    figure('identity', f'named from a late frame among {n}, %', right, '>= 95', note),
     Figure('identity', 'the classifier on rendered frames, %', float(ceiling.mean()), '', len(ceiling)),
-  ]  # fmt: skip
+  ]

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from seetalk_jax.evaluation.measures import bootstrap, series
-from seetalk_jax.evaluation.report import Figure
+from seetalk_jax.evaluation.measures import series
+from seetalk_jax.evaluation.report import Figure, figure
 
 MAX_LAG = 8
 
@@ -33,28 +33,17 @@ def lip_figures(
     shuffled.append(series.correlation(read[i][:length], true[j][:length]))
   shuffled = np.array(shuffled)[np.isfinite(shuffled)]
   note = f'reader: error {reader_error:.3f}, r {reader_agreement:.3f} on looks it has not seen'
-
-  def middle(values):
-    return float(np.median(values)) if len(values) else float('nan')
-
   return [
-    Figure(
+    figure(
       'lips',
       'opening, median r with the truth at lag 0',
-      middle(usable),
+      usable,
       '>= 0.75',
-      n,
-      *bootstrap.interval(usable, np.median),
       note,
+      statistic=np.median,
+      count=n,
     ),
-    Figure(
-      'lips',
-      'opening, mean r at lag 0',
-      float(np.mean(usable)) if usable.size else float('nan'),
-      '',
-      n,
-      *bootstrap.interval(usable),
-    ),
+    figure('lips', 'opening, mean r at lag 0', usable, count=n),
     Figure(
       'lips',
       'best lag of all voices together, frames',
@@ -64,13 +53,12 @@ def lip_figures(
       note='positive: the lips are late',
     ),
     Figure('lips', 'voices whose own best lag is within 1 frame, %', near, '', n),
-    Figure(
+    figure(
       'lips',
       'shuffled speech, median r',
-      middle(shuffled),
+      shuffled,
       '-0.2 .. 0.2',
-      len(shuffled),
-      *bootstrap.interval(shuffled, np.median),
       'near 0 is right',
+      statistic=np.median,
     ),
   ]

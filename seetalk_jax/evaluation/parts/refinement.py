@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from seetalk_jax.evaluation.measures import bootstrap, series
-from seetalk_jax.evaluation.report import Figure
+from seetalk_jax.evaluation.measures import series
+from seetalk_jax.evaluation.report import Figure, figure
 
 PART = 'refinement'
 # Left, top, right, bottom in the portrait crop: the mouth with room for its own movement and the head's.
@@ -77,28 +77,30 @@ def refinement_figures(videos: Sequence[Refined], subspace: np.ndarray) -> list[
   def share(pairs):
     return 100 * pairs[:, 1].mean() / pairs[:, 0].mean()
 
-  interval = bootstrap.interval(np.stack([inside, outside], axis=1), share)
-
-  def figure(name, values, target='', statistic=np.mean, note=''):
-    value, interval = float(statistic(values)), bootstrap.interval(values, statistic)
-    return Figure(PART, name, value, target, n, *interval, note)
-
+  pixels = np.stack([inside, outside], axis=1)
   figures = [
-    figure('opening, median r with the truth, refined', with_it, '>= 0.85', np.median),
-    figure('the same without refinement', without, '>= 0.75', np.median),
-    figure('gain of r by refinement, mean of pairs', gain, '>= 0', note='the interval must lie above 0'),
+    figure(PART, 'opening, median r with the truth, refined', with_it, '>= 0.85', statistic=np.median),
+    figure(PART, 'the same without refinement', without, '>= 0.75', statistic=np.median),
+    figure(PART, 'gain of r by refinement, mean of pairs', gain, '>= 0', 'the interval must lie above 0'),
     Figure(
       PART, 'm outside of U, largest change', residual, '<= 0.000001', n, note=f'mean change {moved:.3f}'
     ),
-    Figure(PART, 'change of pixels outside of the lips over inside, %', ratio, '<= 10', n, *interval),
+    figure(
+      PART,
+      'change of pixels outside of the lips over inside, %',
+      pixels,
+      '<= 10',
+      statistic=share,
+      value=ratio,
+    ),
   ]
   sync, sync_without = (
     np.array([getattr(video, name) for video in videos]) for name in ('sync', 'sync_without')
   )
   if np.isfinite(sync).all():
     figures += [
-      figure('sync distance by another expert, refined', sync),
-      figure('the same without refinement, distance', sync_without),
-      figure('sync distance saved by refinement, mean of pairs', sync_without - sync, '>= 0'),
+      figure(PART, 'sync distance by another expert, refined', sync),
+      figure(PART, 'the same without refinement, distance', sync_without),
+      figure(PART, 'sync distance saved by refinement, mean of pairs', sync_without - sync, '>= 0'),
     ]
   return figures

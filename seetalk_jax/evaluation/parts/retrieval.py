@@ -9,10 +9,9 @@ import flax.linen as nn
 import jax
 import numpy as np
 
-from seetalk_jax.evaluation.measures import bootstrap
 from seetalk_jax.evaluation.parts.voice_to_face import fit_regression
 from seetalk_jax.evaluation.probes import trunk
-from seetalk_jax.evaluation.report import Figure
+from seetalk_jax.evaluation.report import Figure, figure
 from seetalk_jax.media import audio
 
 KS = (1, 5, 10)
@@ -91,10 +90,7 @@ def retrieval_figures(voices: np.ndarray, faces: np.ndarray, best: np.ndarray | 
     for k in KS:
       found = 100.0 * recall(table, k)
       note = f'{100 * k / n:.0f} % by chance'
-      interval = bootstrap.interval(found)
-      figures.append(
-        Figure('retrieval', f'{name}, R@{k} among {n}, %', float(found.mean()), '', n, *interval, note)
-      )
+      figures.append(figure('retrieval', f'{name}, R@{k} among {n}, %', found, note=note))
   for k in KS if best is not None else ():
     value = 100.0 * float(recall(best, k).mean())
     note = 'given the voice parameters and the traits of faces themselves'

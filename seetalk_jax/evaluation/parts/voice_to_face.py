@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from seetalk_jax.evaluation.measures import bootstrap, series
+from seetalk_jax.evaluation.measures import series
 from seetalk_jax.evaluation.probes import readers
-from seetalk_jax.evaluation.report import Figure
+from seetalk_jax.evaluation.report import Figure, figure
 
 _SEX, _AGE = readers.FIELDS.index('sex'), readers.FIELDS.index('age')
 
@@ -85,8 +85,8 @@ def fit_figures(
   age_of_truth = series.correlation(read_of_truth[:, _AGE], age)
   part = 'voice to face'
   figures = [
-    Figure(part, 'sex read right, %', float(right.mean()), '>= 90', n, *bootstrap.interval(right)),
-    Figure(part, 'age, r', agreement(pairs), '>= 0.5', n, *bootstrap.interval(pairs, agreement)),
+    figure(part, 'sex read right, %', right, '>= 90'),
+    figure(part, 'age, r', pairs, '>= 0.5', statistic=agreement),
     Figure(part, 'sex, the probe on true portraits, %', float(right_of_truth.mean()), '', n),
     Figure(part, 'age, the probe on true portraits, r', age_of_truth, '', n),
   ]
@@ -128,10 +128,8 @@ def spread_figures(
       (f"{name}, spread for one voice, % of the population's", read, target),
       (f"{name}, the same of the speaker's true portraits, redrawn, %", redrawn, ''),
     ]
-    for figure, readings, wanted in sides:
+    for label, readings, wanted in sides:
       variances = np.array([voice[:, columns].var(axis=0, ddof=1).sum() for voice in readings])
-      low, high = bootstrap.interval(variances, share)
       note = f'{len(readings[0])} faces of each voice'
-      value = share(variances)
-      figures.append(Figure('voice to face', figure, value, wanted, len(readings), low, high, note))
+      figures.append(figure('voice to face', label, variances, wanted, note, statistic=share))
   return figures
