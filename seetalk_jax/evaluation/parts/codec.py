@@ -9,14 +9,27 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 from tqdm import tqdm
 
+from seetalk_jax.evaluation.inputs import EvaluationInputs
 from seetalk_jax.evaluation.measures import pictures
 from seetalk_jax.evaluation.probes import worlds
+from seetalk_jax.evaluation.registry import part
 from seetalk_jax.evaluation.report import Figure, figure
 
 COPY_LIMIT_DB = 18.5
 
 # (source, target) uint8 [n, S, S, 3] -> {name: uint8 [n, S, S, 3]}: the target rebuilt, released route first.
 Rebuild = Callable[[np.ndarray, np.ndarray], Mapping[str, np.ndarray]]
+
+
+@part('codec', order=50)
+def measure(inputs: EvaluationInputs) -> list[Figure]:
+  """Frames rebuilt from another frame of the clip."""
+  settings = inputs.config.codec
+  speakers = inputs.world.speakers('test', settings.first, settings.candidates)
+  pairs, looked_at = fixed_pairs(
+    inputs.world, speakers, settings.pairs, seed=settings.seed, size=inputs.config.image_size
+  )
+  return codec_figures(pairs, inputs.generator.rebuild, looked_at=looked_at)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -11,8 +11,10 @@ import jax.numpy as jnp
 import numpy as np
 from tqdm import tqdm
 
+from seetalk_jax.evaluation.inputs import EvaluationInputs
 from seetalk_jax.evaluation.parts.reenactment import Rebuild
 from seetalk_jax.evaluation.probes import worlds
+from seetalk_jax.evaluation.registry import part
 from seetalk_jax.evaluation.report import Figure, figure
 from seetalk_jax.models.motion.canonical import match_canonical
 from seetalk_jax.models.motion.warping import resize_flow, warp
@@ -23,6 +25,21 @@ PART = 'flicker'
 _REACH = (4, 4)
 # Of a pixel whose place both frames show.
 _SHOWN = 0.9
+
+
+@part('flicker', order=70)
+def measure(inputs: EvaluationInputs) -> list[Figure]:
+  """What changes between neighboring frames beyond the motion."""
+  settings = inputs.config.flicker
+  return flicker_figures(
+    inputs.world,
+    inputs.face_speakers,
+    inputs.generator.rebuild,
+    people=settings.people,
+    frames=settings.frames,
+    seed=settings.seed,
+    size=inputs.config.image_size,
+  )
 
 
 def warping_errors(

@@ -2,10 +2,28 @@
 
 from __future__ import annotations
 
-import numpy as np
+import sys
 
+import numpy as np
+from tqdm import tqdm
+
+from seetalk_jax.evaluation.inputs import EvaluationInputs
 from seetalk_jax.evaluation.probes import identity
+from seetalk_jax.evaluation.registry import part
 from seetalk_jax.evaluation.report import Figure, figure
+
+
+@part('identity', order=40)
+def measure(inputs: EvaluationInputs) -> list[Figure]:
+  """Whether a late frame of a video still shows the person of its portrait."""
+  pairs = list(zip(inputs.portraits, inputs.face_speech, strict=True))
+  late = [
+    inputs.generator.late_frame(portrait, speech, inputs.config.seed + i)
+    for i, (portrait, speech) in enumerate(tqdm(pairs, desc='late frames', file=sys.stderr))
+  ]
+  frames = inputs.true_frames(moving=True)
+  made = inputs.small(inputs.portraits), inputs.small(np.stack(late))
+  return identity_figures(inputs.identity_reader, *made, inputs.true_portraits, frames)
 
 
 def identity_figures(

@@ -7,10 +7,27 @@ from collections.abc import Sequence
 import numpy as np
 
 from seetalk_jax import constants
+from seetalk_jax.evaluation.inputs import EvaluationInputs
 from seetalk_jax.evaluation.measures import series
+from seetalk_jax.evaluation.probes import readers, rendered
+from seetalk_jax.evaluation.registry import part
 from seetalk_jax.evaluation.report import Figure, figure
 
 AXES = ('yaw', 'pitch', 'roll')
+
+
+@part('life', order=20)
+def measure(inputs: EvaluationInputs) -> list[Figure]:
+  """Head movement and blinks in the talks' videos, against the truth."""
+  pose = [readers.FIELDS.index(name) for name in AXES]
+  lid = readers.FIELDS.index('blink')
+  return life_figures(
+    [r[:, pose] for r in inputs.read_videos],
+    [talk.motion[:, constants.POSE] for talk in inputs.talks],
+    [r[:, lid] for r in inputs.read_videos],
+    [rendered.blink_track(talk.motion) for talk in inputs.talks],
+    reader_error=inputs.reader.error,
+  )
 
 
 def life_figures(

@@ -6,10 +6,23 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from seetalk_jax.evaluation.inputs import EvaluationInputs
 from seetalk_jax.evaluation.measures import series
+from seetalk_jax.evaluation.probes import readers
+from seetalk_jax.evaluation.registry import part
 from seetalk_jax.evaluation.report import Figure, figure
 
 MAX_LAG = 8
+
+
+@part('lips', order=10)
+def measure(inputs: EvaluationInputs) -> list[Figure]:
+  """Mouth opening read in the talks' videos, against the speech."""
+  index = readers.FIELDS.index('opening')
+  read = [r[:, index] for r in inputs.read_videos]
+  true = [inputs.world.opening(talk.motion) for talk in inputs.talks]
+  error, agreement = inputs.reader.error['opening'], inputs.reader.agreement['opening']
+  return lip_figures(read, true, reader_error=error, reader_agreement=agreement)
 
 
 def lip_figures(

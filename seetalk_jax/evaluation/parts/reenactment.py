@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import sys
 from collections.abc import Callable, Mapping, Sequence
 
@@ -10,9 +11,11 @@ import numpy as np
 from tqdm import tqdm
 
 from seetalk_jax.constants import MOTION_FIELDS
+from seetalk_jax.evaluation.inputs import EvaluationInputs
 from seetalk_jax.evaluation.measures import bootstrap, pictures, series
 from seetalk_jax.evaluation.parts import life
 from seetalk_jax.evaluation.probes import identity, readers, rendered, worlds
+from seetalk_jax.evaluation.registry import part
 from seetalk_jax.evaluation.report import Figure, figure
 
 PART = 'reenactment'
@@ -21,6 +24,30 @@ PART = 'reenactment'
 Rebuild = Callable[[np.ndarray, np.ndarray], Mapping[str, np.ndarray]]
 # What a driver's motion is read by, in the frames that it drives -> least r with the truth.
 _KEPT = {'yaw': 0.9, 'pitch': 0.9, 'roll': 0.9, 'blink': 0.8, 'opening': 0.85}
+
+
+@part('reenactment', order=60)
+def measure(inputs: EvaluationInputs) -> list[Figure]:
+  """Portraits driven by videos of themselves and of others; how many codes frames use."""
+  settings = inputs.config.reenactment
+  sets = fixed_reenactments(
+    inputs.world,
+    inputs.face_speakers,
+    settings.people,
+    frames=settings.frames,
+    stride=settings.stride,
+    seed=settings.seed,
+    size=inputs.config.image_size,
+  )
+  rebuild = functools.partial(inputs.generator.rebuild, weights=tuple(settings.weights))
+  judges = inputs.reader, inputs.identity_reader, inputs.true_portraits
+  figures = reenactment_figures(sets, rebuild, *judges, inputs.small)
+  latents = ([inputs.generator.motion(getattr(one, name)) for one in sets] for name in ('own', 'other'))
+  return [
+    *figures,
+    leak_figure(*latents),
+    perplexity_figure(*inputs.generator.codes(np.concatenate([s.own for s in sets]))),
+  ]
 
 
 @dataclasses.dataclass(frozen=True)

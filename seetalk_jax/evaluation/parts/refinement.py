@@ -3,16 +3,42 @@
 from __future__ import annotations
 
 import dataclasses
+import sys
 from collections.abc import Sequence
 
 import numpy as np
+from tqdm import tqdm
 
+from seetalk_jax.evaluation.inputs import EvaluationInputs
 from seetalk_jax.evaluation.measures import series
+from seetalk_jax.evaluation.probes import readers
+from seetalk_jax.evaluation.registry import part
 from seetalk_jax.evaluation.report import Figure, figure
 
 PART = 'refinement'
 # Left, top, right, bottom in the portrait crop: the mouth with room for its own movement and the head's.
 LIP_BOX = (0.3, 0.52, 0.7, 0.86)
+
+
+@part('refinement', order=80)
+def measure(inputs: EvaluationInputs) -> list[Figure]:
+  """Effect of lip refinement on lips, motion latents and pixels."""
+  index = readers.FIELDS.index('opening')
+  videos = []
+  for i, talk in enumerate(tqdm(inputs.talks, desc='refinement', file=sys.stderr)):
+    clips = inputs.generator.unrefined(talk.speech, inputs.config.seed + i)
+    frames = [clip.frames for clip in clips]
+    opening = [inputs.reader(inputs.small(f))[:, index] for f in frames]
+    judged = [float('nan')] * 2
+    if inputs.sync_judge:
+      # One mouth position for both videos, so that the crop does not depend on the compared video.
+      places = inputs.generator.mouth_places(clips[1])
+      judged = [inputs.sync_judge(f, talk.speech, places) for f in frames]
+    motion = [clip.motion for clip in clips]
+    differences = pixel_differences(*frames)
+    truth = inputs.world.opening(talk.motion)
+    videos.append(Refined(*opening, truth, *motion, *differences, *judged))
+  return refinement_figures(videos, inputs.generator.lip_subspace)
 
 
 @dataclasses.dataclass(frozen=True)

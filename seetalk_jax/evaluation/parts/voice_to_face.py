@@ -2,15 +2,50 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 
 import numpy as np
+from tqdm import tqdm
 
+from seetalk_jax.evaluation.inputs import EvaluationInputs
 from seetalk_jax.evaluation.measures import series
-from seetalk_jax.evaluation.probes import readers
+from seetalk_jax.evaluation.probes import readers, trunk
+from seetalk_jax.evaluation.registry import part
 from seetalk_jax.evaluation.report import Figure, figure
 
 _SEX, _AGE = readers.FIELDS.index('sex'), readers.FIELDS.index('age')
+
+
+@part('voice', order=30)
+def measure(inputs: EvaluationInputs) -> list[Figure]:
+  """Sex and age of portraits, and how much portraits of one voice differ."""
+  config, world, speakers = inputs.config, inputs.world, inputs.face_speakers
+  attributes = np.stack([world.attributes(s) for s in speakers])
+  read_of_truth = inputs.reader(inputs.true_portraits)
+  figures = fit_figures(
+    inputs.reader(inputs.small(inputs.portraits)), read_of_truth, attributes, _reachable(inputs)
+  )
+  settings = config.spread
+  seeds = [config.seed + 1 + k for k in range(settings.seeds)]
+  spread = [
+    inputs.reader(inputs.small(inputs.generator.portraits(speech, seeds)))
+    for speech in tqdm(inputs.face_speech[: settings.voices], desc='faces of one voice', file=sys.stderr)
+  ]
+  redrawn = [
+    inputs.reader(np.stack([world.portrait(speaker, seed, trunk.IMAGE_SIZE) for seed in seeds]))
+    for speaker in speakers[: settings.voices]
+  ]
+  return figures + spread_figures(spread, read_of_truth, redrawn)
+
+
+def _reachable(inputs: EvaluationInputs) -> tuple[float, float] | None:
+  """`reachable` of the validation speakers; None where the world does not know its voices' parameters."""
+  speakers = inputs.world.speaker_ids('validation', inputs.config.reachable_speakers)
+  voice = inputs.world.voice_numbers(speakers)
+  if voice is None:
+    return None
+  return reachable(voice, np.stack([inputs.world.attributes(s) for s in speakers]))
 
 
 def fit_regression(inputs: np.ndarray, targets: np.ndarray, *, seed: int = 0, num_features: int = 400):
