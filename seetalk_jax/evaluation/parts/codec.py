@@ -23,7 +23,7 @@ Rebuild = Callable[[np.ndarray, np.ndarray], Mapping[str, np.ndarray]]
 
 @part('codec', order=50)
 def measure(inputs: EvaluationInputs) -> list[Figure]:
-  """Frames rebuilt from another frame of the clip."""
+  """Reconstruction of frames from another frame of the clip."""
   settings = inputs.config.codec
   speakers = inputs.world.speakers('test', settings.first, settings.candidates)
   pairs, looked_at = fixed_pairs(

@@ -29,7 +29,7 @@ _SHOWN = 0.9
 
 @part('flicker', order=70)
 def measure(inputs: EvaluationInputs) -> list[Figure]:
-  """What changes between neighboring frames beyond the motion."""
+  """Differences between neighboring frames that the motion does not explain."""
   settings = inputs.config.flicker
   return flicker_figures(
     inputs.world,

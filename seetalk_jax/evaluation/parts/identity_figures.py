@@ -15,7 +15,7 @@ from seetalk_jax.evaluation.report import Figure, figure
 
 @part('identity', order=40)
 def measure(inputs: EvaluationInputs) -> list[Figure]:
-  """Whether a late frame of a video still shows the person of its portrait."""
+  """Identity preservation between the portrait and a late frame."""
   pairs = list(zip(inputs.portraits, inputs.face_speech, strict=True))
   late = [
     inputs.generator.late_frame(portrait, speech, inputs.config.seed + i)

@@ -18,7 +18,7 @@ AXES = ('yaw', 'pitch', 'roll')
 
 @part('life', order=20)
 def measure(inputs: EvaluationInputs) -> list[Figure]:
-  """Head movement and blinks in the talks' videos, against the truth."""
+  """Head motion and blinks compared with the ground truth."""
   pose = [readers.FIELDS.index(name) for name in AXES]
   lid = readers.FIELDS.index('blink')
   return life_figures(

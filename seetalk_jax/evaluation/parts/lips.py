@@ -17,7 +17,7 @@ MAX_LAG = 8
 
 @part('lips', order=10)
 def measure(inputs: EvaluationInputs) -> list[Figure]:
-  """Mouth opening read in the talks' videos, against the speech."""
+  """Mouth opening compared with the true opening of the speech."""
   index = readers.FIELDS.index('opening')
   read = [r[:, index] for r in inputs.read_videos]
   true = [inputs.world.opening(talk.motion) for talk in inputs.talks]

@@ -28,7 +28,7 @@ _KEPT = {'yaw': 0.9, 'pitch': 0.9, 'roll': 0.9, 'blink': 0.8, 'opening': 0.85}
 
 @part('reenactment', order=60)
 def measure(inputs: EvaluationInputs) -> list[Figure]:
-  """Portraits driven by videos of themselves and of others; how many codes frames use."""
+  """Portraits driven by videos of the same and of another person; codebook use."""
   settings = inputs.config.reenactment
   sets = fixed_reenactments(
     inputs.world,

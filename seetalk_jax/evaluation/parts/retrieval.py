@@ -16,7 +16,7 @@ KS = (1, 5, 10)
 
 @part('retrieval', order=90)
 def measure(inputs: EvaluationInputs) -> list[Figure]:
-  """Which face goes with a voice; no figures without `inputs.towers`."""
+  """Voice-to-face retrieval; no figures without `inputs.towers`."""
   if inputs.towers is None:
     return []
   world, speakers = inputs.world, inputs.face_speakers

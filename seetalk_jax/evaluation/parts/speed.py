@@ -20,7 +20,7 @@ from seetalk_jax.evaluation.report import Figure
 
 @part('speed', order=100)
 def measure(inputs: EvaluationInputs) -> list[Figure]:
-  """Wall time of the command on a speech of `config.speed.seconds`."""
+  """Wall time of the command on speech of `config.speed.seconds`."""
   settings = inputs.config.speed
   (speaker,) = inputs.world.speakers('test', 0, 1)
   talk = inputs.talk(speaker, settings.seed, round(settings.seconds * constants.FPS))

@@ -19,7 +19,7 @@ _SEX, _AGE = readers.FIELDS.index('sex'), readers.FIELDS.index('age')
 
 @part('voice', order=30)
 def measure(inputs: EvaluationInputs) -> list[Figure]:
-  """Sex and age of portraits, and how much portraits of one voice differ."""
+  """Sex and age agreement, and the diversity of faces of one voice."""
   config, world, speakers = inputs.config, inputs.world, inputs.face_speakers
   attributes = np.stack([world.attributes(s) for s in speakers])
   read_of_truth = inputs.reader(inputs.true_portraits)
@@ -40,7 +40,7 @@ def measure(inputs: EvaluationInputs) -> list[Figure]:
 
 
 def _reachable(inputs: EvaluationInputs) -> tuple[float, float] | None:
-  """`reachable` of the validation speakers; None where the world does not know its voices' parameters."""
+  """`reachable` of the validation speakers; None if the world has no synthesis parameters of voices."""
   speakers = inputs.world.speaker_ids('validation', inputs.config.reachable_speakers)
   voice = inputs.world.voice_numbers(speakers)
   if voice is None:
