@@ -78,7 +78,7 @@ def measure_figures(config, options: Options) -> int:
   """Measures the parts `options.only` and the recordings; prints the table and writes the figures as JSON."""
   start = time.monotonic()
   if 'retrieval' in options.only and not config.conre:
-    raise InputError('the part retrieval needs both towers: say where with --config.conre=WORKDIR')
+    raise InputError('the part retrieval needs both towers: set --config.conre=WORKDIR')
 
   @functools.cache
   def pipe():

@@ -32,14 +32,14 @@ def grid(rows: Sequence[Sequence[np.ndarray]], labels: Sequence[str], *, cell: i
 def write_sheet(
   path: str, inputs: EvaluationInputs, *, voices: int = 5, faces: int = 3, frames: int = 6
 ) -> None:
-  """Draws `voices` of the evaluation's held-out talks: `faces` portraits each, then frames of the video.
+  """Writes a sheet of `voices` held-out talks: `faces` portraits each, then frames of the video.
 
   Args:
-    inputs: only its talks and its generator are used.
+    inputs: only its `talks` and its `generator` are used.
   """
   rows, labels = [], []
   for i, talk in enumerate(inputs.talks[:voices]):
-    seed = inputs.config.seed + faces * i  # with seeds in common, two voices would get two of a kind
+    seed = inputs.config.seed + faces * i  # disjoint seeds: common noise would give similar faces
     portraits = inputs.generator.portraits(talk.speech, [seed + k for k in range(faces)])
     video = inputs.generator.video(talk.speech, seed)
     loudest = spread_out(inputs.world.opening(talk.motion)[: len(video)], frames)

@@ -130,7 +130,7 @@ def test_frames_to_rebuild_have_the_configured_size_whatever_ran_before(tmp_path
 
   monkeypatch.setattr(made.generator, 'rebuild', rebuild)
   made.config.codec.pairs = 1
-  made.__dict__['portraits'] = np.zeros((1, 64, 64, 3), np.uint8)  # as the part `voice` leaves them
+  made.__dict__['portraits'] = np.zeros((1, 64, 64, 3), np.uint8)  # as after the part `voice`
   codec.measure(made)
   assert set(sizes) == {made.config.image_size}
 
@@ -154,7 +154,7 @@ def test_faces_and_identity_give_their_figures(evaluated):
 
 
 def test_reenactment_tells_who_moves_from_who_is_seen(evaluated):
-  """The oracle shows the driver: the motion is all there, the person is another."""
+  """The oracle returns the driver's frames: the motion is right, the person is wrong."""
   by_name = {figure.name: figure for figure in runner.run_parts(evaluated, ['reenactment'])}
   assert by_name['self: PSNR over the head, dB, codec'].value == math.inf
   assert by_name['self: SSIM over the head, codec'].value == pytest.approx(1)
