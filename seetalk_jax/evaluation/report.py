@@ -7,12 +7,14 @@ import json
 import math
 import operator
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
+import numpy as np
 
 from seetalk_jax import files
+from seetalk_jax.evaluation.measures import bootstrap
 
 _CHECKS = {'>=': operator.ge, '<=': operator.le}
 
@@ -44,6 +46,33 @@ class Figure:
   def reached(self) -> bool | None:
     """Whether `value` meets `target`; None without a target. NaN never meets one."""
     return meets(self.value, self.target)
+
+
+def figure(
+  part: str,
+  name: str,
+  values: Sequence[float] | np.ndarray,
+  target: str = '',
+  note: str = '',
+  *,
+  statistic: Callable[[Any], float] = np.mean,
+  value: float | None = None,
+  count: int | None = None,
+) -> Figure:
+  """A figure with the 95 % bootstrap interval of its samples.
+
+  Args:
+    part, name, target, note: see `Figure`.
+    values: `[n, ...]`, the samples; rows are resampled whole. Without any the value is NaN.
+    statistic: maps `[n, ...]` to the value.
+    value: the value, where it differs from `statistic(values)`.
+    count: number of samples to report; n by default.
+  """
+  if value is None:
+    value = statistic(values) if len(values) else math.nan
+  low, high = bootstrap.interval(values, statistic)
+  count = len(values) if count is None else count
+  return Figure(part, name, float(value), target, count, low, high, note)
 
 
 def meets(value: float, target: str) -> bool | None:

@@ -8,6 +8,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from seetalk_jax import files
+from seetalk_jax.evaluation.inputs import EvaluationInputs
 
 CELL, GAP, LABEL = 144, 4, 18
 _INK, _PAPER = (40, 40, 40), (250, 250, 250)
@@ -28,20 +29,22 @@ def grid(rows: Sequence[Sequence[np.ndarray]], labels: Sequence[str], *, cell: i
   return np.asarray(sheet)
 
 
-def write_sheet(path: str, evaluated, *, voices: int = 5, faces: int = 3, frames: int = 6) -> None:
+def write_sheet(
+  path: str, inputs: EvaluationInputs, *, voices: int = 5, faces: int = 3, frames: int = 6
+) -> None:
   """Writes a sheet of `voices` held-out talks: `faces` portraits each, then frames of the video.
 
   Args:
-    evaluated: an `evaluation.Evaluation`; only its `talks` and its `generator` are used.
+    inputs: only its `talks` and its `generator` are used.
   """
   rows, labels = [], []
-  for i, talk in enumerate(evaluated.talks[:voices]):
-    seed = evaluated.config.seed + faces * i  # disjoint seeds: common noise would give similar faces
-    portraits = evaluated.generator.portraits(talk.speech, [seed + k for k in range(faces)])
-    video = evaluated.generator.video(talk.speech, seed)
-    loudest = spread_out(evaluated.world.opening(talk.motion)[: len(video)], frames)
+  for i, talk in enumerate(inputs.talks[:voices]):
+    seed = inputs.config.seed + faces * i  # disjoint seeds: common noise would give similar faces
+    portraits = inputs.generator.portraits(talk.speech, [seed + k for k in range(faces)])
+    video = inputs.generator.video(talk.speech, seed)
+    loudest = spread_out(inputs.world.opening(talk.motion)[: len(video)], frames)
     rows.append([*portraits, *video[loudest]])
-    sex, age, _ = evaluated.world.attributes(talk.speaker)
+    sex, age, _ = inputs.world.attributes(talk.speaker)
     kind = 'male' if sex > 0.5 else 'female'
     labels.append(
       f'a {kind} voice of {age:.0f} (held out): {faces} faces drawn for it, then the first one speaking'

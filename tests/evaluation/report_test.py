@@ -3,9 +3,11 @@
 import json
 import math
 
+import numpy as np
 import pytest
 
 from seetalk_jax.evaluation import report
+from seetalk_jax.evaluation.measures import bootstrap
 
 
 @pytest.mark.parametrize(
@@ -28,6 +30,18 @@ def test_targets(value, target, verdict):
 def test_a_target_that_cannot_be_read_is_an_error():
   with pytest.raises(ValueError, match='target'):
     report.meets(1.0, 'about 3')
+
+
+def test_figures_carry_the_interval_of_their_samples():
+  values = np.arange(12.0)
+  made = report.figure('lips', 'r', values, '>= 5', 'a note', statistic=np.median)
+  assert made == report.Figure(
+    'lips', 'r', 5.5, '>= 5', 12, *bootstrap.interval(values, np.median), note='a note'
+  )
+  other = report.figure('lips', 'r', values, value=3.0, count=40)
+  assert (other.value, other.count, other.low) == (3.0, 40, bootstrap.interval(values)[0])
+  empty = report.figure('lips', 'r', [], '>= 5')
+  assert math.isnan(empty.value) and math.isnan(empty.low) and empty.count == 0
 
 
 def test_table_and_json(tmp_path):

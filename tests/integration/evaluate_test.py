@@ -3,6 +3,7 @@
 import json
 import math
 import pathlib
+import re
 import subprocess
 import sys
 
@@ -11,7 +12,8 @@ import pytest
 from PIL import Image
 
 from seetalk_jax.errors import ConfigError
-from seetalk_jax.evaluation import evaluation, report, sheet
+from seetalk_jax.evaluation import inputs, registry, report, runner, sheet
+from seetalk_jax.evaluation.parts import codec
 from seetalk_jax.evaluation.probes import readers, worlds
 from seetalk_jax.synthetic import sketch
 from seetalk_jax.training import config_files
@@ -89,11 +91,11 @@ class _ColourReader:
     return centred / np.linalg.norm(centred, axis=-1, keepdims=True)
 
 
-def _evaluation(workdir, late=0):
+def _inputs(workdir, late=0):
   config = _config()
   config.talks.frames, config.codec.pairs = 60, 4
   world = _SketchedWorld()
-  made = evaluation.Evaluation(config, world, lambda: None, str(workdir))
+  made = inputs.EvaluationInputs(config, world, lambda: None, str(workdir))
   made.__dict__.update(
     reader=_SketchReader(), identity_reader=_ColourReader(), generator=_Oracle(world, made.talks, late)
   )
@@ -102,11 +104,11 @@ def _evaluation(workdir, late=0):
 
 @pytest.fixture(scope='module')
 def evaluated(tmp_path_factory):
-  return _evaluation(tmp_path_factory.mktemp('work'))
+  return _inputs(tmp_path_factory.mktemp('work'))
 
 
 def test_a_perfect_pipeline_is_seen_as_one(evaluated):
-  figures = evaluated.run(['lips', 'life', 'codec'])
+  figures = runner.run_parts(evaluated, ['lips', 'life', 'codec'])
   by_name = {figure.name: figure for figure in figures}
   assert by_name['opening, median r with the truth at lag 0'].value > 0.95
   assert by_name['best lag of all voices together, frames'].value == 0
@@ -119,7 +121,7 @@ def test_a_perfect_pipeline_is_seen_as_one(evaluated):
 
 
 def test_frames_to_rebuild_have_the_configured_size_whatever_ran_before(tmp_path, monkeypatch):
-  made = _evaluation(tmp_path)
+  made = _inputs(tmp_path)
   sizes = []
 
   def rebuild(source, target, weights=(1.0,)):
@@ -129,18 +131,18 @@ def test_frames_to_rebuild_have_the_configured_size_whatever_ran_before(tmp_path
   monkeypatch.setattr(made.generator, 'rebuild', rebuild)
   made.config.codec.pairs = 1
   made.__dict__['portraits'] = np.zeros((1, 64, 64, 3), np.uint8)  # as after the part `voice`
-  made.codec()
+  codec.measure(made)
   assert set(sizes) == {made.config.image_size}
 
 
 def test_late_lips_are_seen_as_late(tmp_path):
-  by_name = {figure.name: figure for figure in _evaluation(tmp_path, late=3).run(['lips'])}
+  by_name = {figure.name: figure for figure in runner.run_parts(_inputs(tmp_path, late=3), ['lips'])}
   assert by_name['best lag of all voices together, frames'].value == 3
   assert by_name['best lag of all voices together, frames'].reached is False
 
 
 def test_faces_and_identity_give_their_figures(evaluated):
-  figures = evaluated.run(['voice', 'identity'])
+  figures = runner.run_parts(evaluated, ['voice', 'identity'])
   names = [figure.name for figure in figures]
   assert any(name.startswith('sex read right') for name in names)
   assert sum('spread for one voice' in name for name in names) == 3
@@ -153,7 +155,7 @@ def test_faces_and_identity_give_their_figures(evaluated):
 
 def test_reenactment_tells_who_moves_from_who_is_seen(evaluated):
   """The oracle returns the driver's frames: the motion is right, the person is wrong."""
-  by_name = {figure.name: figure for figure in evaluated.run(['reenactment'])}
+  by_name = {figure.name: figure for figure in runner.run_parts(evaluated, ['reenactment'])}
   assert by_name['self: PSNR over the head, dB, codec'].value == math.inf
   assert by_name['self: SSIM over the head, codec'].value == pytest.approx(1)
   assert by_name['self: gradient energy over the truth, codec'].value == pytest.approx(1)
@@ -168,7 +170,9 @@ def test_reenactment_tells_who_moves_from_who_is_seen(evaluated):
 
 
 def test_a_perfect_copy_flickers_as_the_exact_rendering_does(evaluated):
-  values = {figure.name.rpartition(', ')[2]: figure.value for figure in evaluated.run(['flicker'])}
+  values = {
+    figure.name.rpartition(', ')[2]: figure.value for figure in runner.run_parts(evaluated, ['flicker'])
+  }
   assert values['codec'] == values['exact rendering'] >= 0 and set(values) > {'copy'}
 
 
@@ -178,7 +182,7 @@ def test_readers_are_kept_between_evaluations(tmp_path):
   config.network.widths, config.network.features = (16,), 8
 
   def reader():
-    return evaluation.Evaluation(config, _SketchedWorld(), lambda: None, str(tmp_path)).reader
+    return inputs.EvaluationInputs(config, _SketchedWorld(), lambda: None, str(tmp_path)).reader
 
   first = reader()
   assert reader().error == pytest.approx(first.error, nan_ok=True)
@@ -190,9 +194,28 @@ def test_readers_are_kept_between_evaluations(tmp_path):
   assert len(list(tmp_path.glob('looks-*'))) == 1
 
 
+def test_the_parts_and_their_order():
+  """`evaluate.py --help` lists all parts in the order in which they run."""
+  (listed,) = re.findall(r'^Parts: ([^.]+)\.', (_ROOT / 'evaluate.py').read_text(), re.MULTILINE)
+  assert re.split(r',\s+', listed) == list(registry.all_parts())
+  assert list(registry.all_parts())[:3] == ['lips', 'life', 'voice']
+
+
+def test_parts_run_in_the_order_of_the_registry(monkeypatch):
+  registry.all_parts()  # the parts of the library are registered before the registry is replaced
+  monkeypatch.setattr(registry, '_REGISTERED', dict(registry._REGISTERED))
+  figures = {name: report.Figure(name, name, 1.0) for name in ('late', 'early', 'middle')}
+  for name, order in (('late', 2000), ('early', -1), ('middle', 1500)):
+    registry.part(name, order=order)(lambda _, name=name: [figures[name]])
+  found = runner.run_parts(None, ['middle', 'late', 'early'])
+  assert [figure.part for figure in found] == ['early', 'middle', 'late']
+  with pytest.raises(ValueError, match='two evaluation parts'):
+    registry.part('late')(lambda _: [])
+
+
 def test_an_unknown_part_is_a_users_mistake(evaluated):
   with pytest.raises(ConfigError, match='unknown part'):
-    evaluated.run(['lip'])
+    runner.run_parts(evaluated, ['lip'])
 
 
 def test_the_sheet_shows_voices_in_rows(evaluated, tmp_path):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import functools
-import hashlib
 import json
 import os
 import pathlib
@@ -20,7 +19,7 @@ from tqdm import tqdm
 
 from seetalk_jax import files
 from seetalk_jax.errors import ConfigError
-from seetalk_jax.evaluation import sheet
+from seetalk_jax.evaluation import disk_cache, sheet
 from seetalk_jax.evaluation.experiments import prior_modes
 from seetalk_jax.evaluation.measures import pictures, series
 from seetalk_jax.evaluation.probes import readers, rendered, trunk, worlds
@@ -146,12 +145,12 @@ class Figure3:
     modules, params, statistics = self._networks(directory)
     encode = jax.jit(functools.partial(sampling.encode_latents, modules))
     prior_mean = sampling.prior_of(statistics).mean
-    wanted = []
-    for first in range(0, len(self.voices.portraits), _BATCH):
-      rows = slice(first, first + _BATCH)
-      latent = encode(params, statistics, blocks.to_float(jnp.asarray(self.voices.portraits[rows])))
-      wanted.append(np.asarray(projection_coefficient(latent, prior_mean)).reshape(-1))
-    wanted = np.concatenate(wanted)
+
+    def weight(portraits):
+      latent = encode(params, statistics, blocks.to_float(jnp.asarray(portraits)))
+      return projection_coefficient(latent, prior_mean).reshape(-1)
+
+    wanted = in_fixed_batches(weight, self.voices.portraits, size=_BATCH)
     return {
       'mean': float(beta.mean()),
       'std': float(beta.std()),
@@ -163,31 +162,29 @@ class Figure3:
   def voices(self) -> Voices:
     """Held-out voices and their speakers, cached on disk."""
     settings, size = self.config.voices, self.config.portrait.options.image_size
-    speakers = self.world.speaker_ids('test', settings.first + settings.num)[settings.first :]
+    speakers = self.world.speakers('test', settings.first, settings.num)
 
     def make() -> dict[str, np.ndarray]:
       encoder, params = self._given('speech_encoder', self.config.init.speech_encoder)
       encode = jax.jit(lambda speech: encoder.apply({'params': params}, speech))
       rows: dict[str, list[np.ndarray]] = {name: [] for name in Voices._fields}
       for i, speaker in enumerate(tqdm(speakers, desc='voices', file=sys.stderr)):
-        speech, _ = self.world.talk(int(speaker), settings.seed + i, 'test', settings.frames)
+        speech, _ = self.world.talk(speaker, settings.seed + i, 'test', settings.frames)
         heard = encode(audio.normalise_loudness(speech)[None])
         rows['embedding'].append(np.asarray(heard.embedding[0]))
         rows['tokens'].append(np.asarray(heard.tokens[0]))
         rows['valid'].append(np.asarray(heard.valid[0]))
-        rows['attributes'].append(self.world.attributes(int(speaker)))
-        rows['portraits'].append(self._draw(speaker, i, size))
-        draws = [self._draw(speaker, settings.seed + 1 + k, trunk.IMAGE_SIZE) for k in range(settings.draws)]
+        rows['attributes'].append(self.world.attributes(speaker))
+        rows['portraits'].append(self.world.portrait(speaker, i, size))
+        seeds = [settings.seed + 1 + k for k in range(settings.draws)]
+        draws = [self.world.portrait(speaker, seed, trunk.IMAGE_SIZE) for seed in seeds]
         rows['redrawn'].append(np.stack(draws))
       arrays = {name: np.stack(values) for name, values in rows.items()}
       arrays['redrawn'] = np.swapaxes(arrays['redrawn'], 0, 1)
       return arrays
 
     key = [settings.to_dict(), size, str(self.config.init.speech_encoder), self.world.crop_version]
-    return Voices(**_kept(self.workdir / f'voices-{_digest(key)}.npz', make))
-
-  def _draw(self, speaker: int, seed: int, size: int) -> np.ndarray:
-    return self.world.draw(int(speaker), seed, self.world.neutral(seed)[None], size).frames[0]
+    return Voices(**_cached_arrays(self.workdir, 'voices', key, make))
 
   def _portraits(self, mode: str, seed: int, steps: int) -> tuple[np.ndarray, np.ndarray]:
     """Portraits uint8 `[draws, voices, 128, 128, 3]` and beta `[voices]` of a trained run."""
@@ -229,7 +226,7 @@ class Figure3:
       raise ConfigError(f'{directory} is not trained yet: leave --only away, or train it first')
     about = [self.config.voices.to_dict(), self.config.guidance_scale, self.config.sampler, result['step']]
     print(f'portraits of {directory.name}, {steps} steps', file=sys.stderr)
-    arrays = _kept(directory / f'portraits-{steps}-{_digest(about)}.npz', make)
+    arrays = _cached_arrays(directory, f'portraits-{steps}', about, make)
     return arrays['images'], arrays['beta']
 
   def _networks(self, directory: pathlib.Path) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
@@ -263,32 +260,28 @@ class Figure3:
   def _reader(self) -> readers.Reader:
     """Reader of sex, age, head size and colors; trained on renderings only, and cached on disk."""
     looks, settings = self.config.looks, self.config.reader
-    key = _digest([looks.to_dict(), settings.to_dict(), self.world.crop_version, prior_modes.FIELDS])
-    path = self.workdir / f'reader-{key}.safetensors'
-    if path.exists():
-      return readers.load_reader(str(path))
-    speakers = self.world.speaker_ids('train', looks.first + looks.num)[looks.first :]
 
-    drawn_to = self.workdir / f'looks-{_digest([looks.to_dict(), self.world.crop_version])}.npz'
-    if drawn_to.exists():
-      drawn = rendered.load_looks(str(drawn_to))
-    else:
-      drawn = rendered.render_looks(self.world, speakers, looks.frames, seed=looks.seed)
-      rendered.save_looks(str(drawn_to), drawn)
-    columns = [readers.FIELDS.index(name) for name in prior_modes.FIELDS if name in readers.FIELDS]
-    labels = drawn.labels[..., columns]
-    head_size = np.array([self.world.attributes(int(s))[2] for s in speakers], np.float32)
-    place = prior_modes.FIELDS.index('head_size')
-    labels = np.insert(labels, place, head_size[:, None], axis=-1)
-    reader = readers.train_reader(
-      **drawn._replace(labels=labels).to_learn_from(),
-      fields=prior_modes.FIELDS,
-      num_steps=settings.steps,
-      batch_size=settings.batch_size,
-      seed=settings.seed,
+    def make() -> readers.Reader:
+      key = disk_cache.digest([looks.to_dict(), self.world.crop_version])
+      drawn = rendered.cached_looks(self.workdir / f'looks-{key}.npz', self.world, looks)
+      columns = [readers.FIELDS.index(name) for name in prior_modes.FIELDS if name in readers.FIELDS]
+      speakers = self.world.speakers('train', looks.first, looks.num)
+      head_size = np.array([self.world.attributes(s)[2] for s in speakers], np.float32)
+      place = prior_modes.FIELDS.index('head_size')
+      labels = np.insert(drawn.labels[..., columns], place, head_size[:, None], axis=-1)
+      return readers.train_reader(
+        **drawn._replace(labels=labels).to_learn_from(),
+        fields=prior_modes.FIELDS,
+        num_steps=settings.steps,
+        batch_size=settings.batch_size,
+        seed=settings.seed,
+      )
+
+    key = disk_cache.digest(
+      [looks.to_dict(), settings.to_dict(), self.world.crop_version, prior_modes.FIELDS]
     )
-    readers.save_reader(str(path), reader)
-    return reader
+    path = self.workdir / f'reader-{key}.safetensors'
+    return disk_cache.cached(path, make, readers.save_reader, readers.load_reader)
 
   # ------------------------------------------------------------------------------------------- results
 
@@ -329,16 +322,9 @@ def _weights_line(seed: int, found: dict[str, float]) -> str:
   )
 
 
-def _kept(path: pathlib.Path, make: Callable[[], dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
-  """Loads the arrays of a file, or creates the file from `make()`."""
-  if not path.exists():
-    arrays = make()
-    with files.replacing(path) as part:
-      np.savez(part, **arrays)
-    return arrays
-  with np.load(path, allow_pickle=False) as file:
-    return {name: file[name] for name in file.files}
-
-
-def _digest(content: Any) -> str:
-  return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()[:10]
+def _cached_arrays(
+  folder: pathlib.Path, name: str, key: Any, make: Callable[[], dict[str, np.ndarray]]
+) -> dict[str, np.ndarray]:
+  """`make()`, or what an earlier run with the same `key` saved in the folder."""
+  path = folder / f'{name}-{disk_cache.digest(key)}.npz'
+  return disk_cache.cached(path, make, disk_cache.save_arrays, disk_cache.load_arrays)

@@ -9,14 +9,27 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 from tqdm import tqdm
 
-from seetalk_jax.evaluation.measures import bootstrap, pictures
+from seetalk_jax.evaluation.inputs import EvaluationInputs
+from seetalk_jax.evaluation.measures import pictures
 from seetalk_jax.evaluation.probes import worlds
-from seetalk_jax.evaluation.report import Figure
+from seetalk_jax.evaluation.registry import part
+from seetalk_jax.evaluation.report import Figure, figure
 
 COPY_LIMIT_DB = 18.5
 
 # (source, target) uint8 [n, S, S, 3] -> {route: rebuilt target uint8 [n, S, S, 3]}, released route first.
 Rebuild = Callable[[np.ndarray, np.ndarray], Mapping[str, np.ndarray]]
+
+
+@part('codec', order=50)
+def measure(inputs: EvaluationInputs) -> list[Figure]:
+  """Reconstruction of frames from another frame of the clip."""
+  settings = inputs.config.codec
+  speakers = inputs.world.speakers('test', settings.first, settings.candidates)
+  pairs, looked_at = fixed_pairs(
+    inputs.world, speakers, settings.pairs, seed=settings.seed, size=inputs.config.image_size
+  )
+  return codec_figures(pairs, inputs.generator.rebuild, looked_at=looked_at)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -92,41 +105,10 @@ def codec_figures(pairs: Sequence[Pair], rebuild: Rebuild, *, looked_at: int) ->
 
   figures = []
   for i, (name, made) in enumerate(rebuild(source, target).items()):
-    found = scores(made)
-    target_db = '>= 24' if i == 0 else ''
-    figures.append(
-      Figure(
-        'codec',
-        f'PSNR over the head, {name}, dB',
-        float(found.mean()),
-        target_db,
-        n,
-        *bootstrap.interval(found),
-        '>= 29 with weights trained on a GPU' if i == 0 else '',
-      )
-    )
+    judged = ('>= 24', '>= 29 with weights trained on a GPU') if i == 0 else ()
+    figures.append(figure('codec', f'PSNR over the head, {name}, dB', scores(made), *judged))
   note = f'{n} of {looked_at} pairs looked at, each <= {COPY_LIMIT_DB} dB'
-  figures.append(
-    Figure(
-      'codec',
-      'the source copied, dB',
-      float(copied.mean()),
-      f'<= {COPY_LIMIT_DB}',
-      n,
-      *bootstrap.interval(copied),
-      note,
-    )
-  )
+  figures.append(figure('codec', 'the source copied, dB', copied, f'<= {COPY_LIMIT_DB}', note))
   for name, made in rebuild(source, driver).items():
-    found = scores(made)
-    figures.append(
-      Figure(
-        'codec',
-        f'driven by another identity, {name}, dB',
-        float(found.mean()),
-        '',
-        n,
-        *bootstrap.interval(found),
-      )
-    )
+    figures.append(figure('codec', f'driven by another identity, {name}, dB', scores(made)))
   return figures

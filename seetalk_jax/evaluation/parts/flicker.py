@@ -11,10 +11,11 @@ import jax.numpy as jnp
 import numpy as np
 from tqdm import tqdm
 
-from seetalk_jax.evaluation.measures import bootstrap
+from seetalk_jax.evaluation.inputs import EvaluationInputs
 from seetalk_jax.evaluation.parts.reenactment import Rebuild
 from seetalk_jax.evaluation.probes import worlds
-from seetalk_jax.evaluation.report import Figure
+from seetalk_jax.evaluation.registry import part
+from seetalk_jax.evaluation.report import Figure, figure
 from seetalk_jax.models.motion.canonical import match_canonical
 from seetalk_jax.models.motion.warping import resize_flow, warp
 from seetalk_jax.models.nn import blocks
@@ -24,6 +25,21 @@ PART = 'flicker'
 _REACH = (4, 4)
 # Least visibility of a pixel that is compared.
 _SHOWN = 0.9
+
+
+@part('flicker', order=70)
+def measure(inputs: EvaluationInputs) -> list[Figure]:
+  """Differences between neighboring frames that the motion does not explain."""
+  settings = inputs.config.flicker
+  return flicker_figures(
+    inputs.world,
+    inputs.face_speakers,
+    inputs.generator.rebuild,
+    people=settings.people,
+    frames=settings.frames,
+    seed=settings.seed,
+    size=inputs.config.image_size,
+  )
 
 
 def warping_errors(
@@ -75,9 +91,4 @@ def flicker_figures(
       errors = warping_errors(drawn, look.canonical[1:], look.parts[1:], world.outside_parts)
       found.setdefault(route, []).append(float(errors.mean()))
   name = 'difference of neighbouring frames after the exact flow, levels'
-  return [
-    Figure(
-      PART, f'{name}, {route}', float(np.mean(values)), '', len(values), *bootstrap.interval(np.array(values))
-    )
-    for route, values in found.items()
-  ]
+  return [figure(PART, f'{name}, {route}', values) for route, values in found.items()]

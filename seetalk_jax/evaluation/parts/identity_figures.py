@@ -2,11 +2,28 @@
 
 from __future__ import annotations
 
-import numpy as np
+import sys
 
-from seetalk_jax.evaluation.measures import bootstrap
+import numpy as np
+from tqdm import tqdm
+
+from seetalk_jax.evaluation.inputs import EvaluationInputs
 from seetalk_jax.evaluation.probes import identity
-from seetalk_jax.evaluation.report import Figure
+from seetalk_jax.evaluation.registry import part
+from seetalk_jax.evaluation.report import Figure, figure
+
+
+@part('identity', order=40)
+def measure(inputs: EvaluationInputs) -> list[Figure]:
+  """Identity preservation between the portrait and a late frame."""
+  pairs = list(zip(inputs.portraits, inputs.face_speech, strict=True))
+  late = [
+    inputs.generator.late_frame(portrait, speech, inputs.config.seed + i)
+    for i, (portrait, speech) in enumerate(tqdm(pairs, desc='late frames', file=sys.stderr))
+  ]
+  frames = inputs.true_frames(moving=True)
+  made = inputs.small(inputs.portraits), inputs.small(np.stack(late))
+  return identity_figures(inputs.identity_reader, *made, inputs.true_portraits, frames)
 
 
 def identity_figures(
@@ -28,9 +45,6 @@ def identity_figures(
   n = len(right)
   note = f'chance {100 / n:.0f} %'
   return [
-    Figure(
-      'identity', f'named from a late frame among {n}, %', float(right.mean()), '>= 95', n,
-      *bootstrap.interval(right), note,
-    ),
+    figure('identity', f'named from a late frame among {n}, %', right, '>= 95', note),
     Figure('identity', 'the classifier on rendered frames, %', float(ceiling.mean()), '', len(ceiling)),
-  ]  # fmt: skip
+  ]

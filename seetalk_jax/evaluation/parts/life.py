@@ -7,10 +7,27 @@ from collections.abc import Sequence
 import numpy as np
 
 from seetalk_jax import constants
-from seetalk_jax.evaluation.measures import bootstrap, series
-from seetalk_jax.evaluation.report import Figure
+from seetalk_jax.evaluation.inputs import EvaluationInputs
+from seetalk_jax.evaluation.measures import series
+from seetalk_jax.evaluation.probes import readers, rendered
+from seetalk_jax.evaluation.registry import part
+from seetalk_jax.evaluation.report import Figure, figure
 
 AXES = ('yaw', 'pitch', 'roll')
+
+
+@part('life', order=20)
+def measure(inputs: EvaluationInputs) -> list[Figure]:
+  """Head motion and blinks compared with the ground truth."""
+  pose = [readers.FIELDS.index(name) for name in AXES]
+  lid = readers.FIELDS.index('blink')
+  return life_figures(
+    [r[:, pose] for r in inputs.read_videos],
+    [talk.motion[:, constants.POSE] for talk in inputs.talks],
+    [r[:, lid] for r in inputs.read_videos],
+    [rendered.blink_track(talk.motion) for talk in inputs.talks],
+    reader_error=inputs.reader.error,
+  )
 
 
 def life_figures(
@@ -26,23 +43,28 @@ def life_figures(
   The standard deviation is computed within each video; videos are combined by root mean square. Blinks are
   pooled over all videos, because a single short video has at most a few.
   """
+
+  def std_ratio(variances):
+    return np.sqrt(variances[:, 0].mean() / max(variances[:, 1].mean(), 1e-12))
+
+  def count_ratio(counts):
+    return counts[:, 0].sum() / counts[:, 1].sum() if counts[:, 1].any() else np.nan
+
   figures = []
   both = list(zip(read_pose, true_pose, strict=True))
   for axis, name in enumerate(AXES):
     pairs = np.array([[read[:, axis].var(), true[:, axis].var()] for read, true in both])
     read_std, true_std = np.sqrt(pairs.mean(axis=0))
-    low, high = bootstrap.interval(pairs, lambda p: np.sqrt(p[:, 0].mean() / max(p[:, 1].mean(), 1e-12)))
     note = f'{read_std:.3f} against {true_std:.3f} rad; reader error {reader_error[name]:.3f}'
     ratio = float(read_std / max(true_std, 1e-6))
     label = f"{name}, std over the truth's"
-    figures.append(Figure('life', label, ratio, '0.5 .. 2', len(pairs), low, high, note))
+    figures.append(figure('life', label, pairs, '0.5 .. 2', note, statistic=std_ratio, value=ratio))
   blinks = zip(read_blink, true_blink, strict=True)
   counts = np.array([[series.count_blinks(read), series.count_blinks(true)] for read, true in blinks], float)
   minutes = [sum(map(len, tracks)) / constants.FPS / 60 for tracks in (read_blink, true_blink)]
   rates = counts.sum(axis=0) / np.maximum(minutes, 1e-9)
   ratio = float(rates[0] / rates[1]) if rates[1] > 0 else float('nan')
-  low, high = bootstrap.interval(counts, lambda c: c[:, 0].sum() / c[:, 1].sum() if c[:, 1].any() else np.nan)
   note = f'{rates[0]:.1f} against {rates[1]:.1f} a minute, {int(counts[:, 1].sum())} true blinks'
   label = "blink rate over the truth's"
-  figures.append(Figure('life', label, ratio, '0.5 .. 2', len(counts), low, high, note))
+  figures.append(figure('life', label, counts, '0.5 .. 2', note, statistic=count_ratio, value=ratio))
   return figures

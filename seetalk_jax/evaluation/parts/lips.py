@@ -6,10 +6,23 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from seetalk_jax.evaluation.measures import bootstrap, series
-from seetalk_jax.evaluation.report import Figure
+from seetalk_jax.evaluation.inputs import EvaluationInputs
+from seetalk_jax.evaluation.measures import series
+from seetalk_jax.evaluation.probes import readers
+from seetalk_jax.evaluation.registry import part
+from seetalk_jax.evaluation.report import Figure, figure
 
 MAX_LAG = 8
+
+
+@part('lips', order=10)
+def measure(inputs: EvaluationInputs) -> list[Figure]:
+  """Mouth opening compared with the true opening of the speech."""
+  index = readers.FIELDS.index('opening')
+  read = [r[:, index] for r in inputs.read_videos]
+  true = [inputs.world.opening(talk.motion) for talk in inputs.talks]
+  error, agreement = inputs.reader.error['opening'], inputs.reader.agreement['opening']
+  return lip_figures(read, true, reader_error=error, reader_agreement=agreement)
 
 
 def lip_figures(
@@ -33,28 +46,17 @@ def lip_figures(
     shuffled.append(series.correlation(read[i][:length], true[j][:length]))
   shuffled = np.array(shuffled)[np.isfinite(shuffled)]
   note = f'reader: error {reader_error:.3f}, r {reader_agreement:.3f} on looks it has not seen'
-
-  def middle(values):
-    return float(np.median(values)) if len(values) else float('nan')
-
   return [
-    Figure(
+    figure(
       'lips',
       'opening, median r with the truth at lag 0',
-      middle(usable),
+      usable,
       '>= 0.75',
-      n,
-      *bootstrap.interval(usable, np.median),
       note,
+      statistic=np.median,
+      count=n,
     ),
-    Figure(
-      'lips',
-      'opening, mean r at lag 0',
-      float(np.mean(usable)) if usable.size else float('nan'),
-      '',
-      n,
-      *bootstrap.interval(usable),
-    ),
+    figure('lips', 'opening, mean r at lag 0', usable, count=n),
     Figure(
       'lips',
       'best lag of all voices together, frames',
@@ -64,13 +66,12 @@ def lip_figures(
       note='positive: the lips are late',
     ),
     Figure('lips', 'voices whose own best lag is within 1 frame, %', near, '', n),
-    Figure(
+    figure(
       'lips',
       'shuffled speech, median r',
-      middle(shuffled),
+      shuffled,
       '-0.2 .. 0.2',
-      len(shuffled),
-      *bootstrap.interval(shuffled, np.median),
       'near 0 is right',
+      statistic=np.median,
     ),
   ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import sys
 from collections.abc import Callable, Mapping, Sequence
 
@@ -10,10 +11,12 @@ import numpy as np
 from tqdm import tqdm
 
 from seetalk_jax.constants import MOTION_FIELDS
+from seetalk_jax.evaluation.inputs import EvaluationInputs
 from seetalk_jax.evaluation.measures import bootstrap, pictures, series
 from seetalk_jax.evaluation.parts import life
 from seetalk_jax.evaluation.probes import identity, readers, rendered, worlds
-from seetalk_jax.evaluation.report import Figure
+from seetalk_jax.evaluation.registry import part
+from seetalk_jax.evaluation.report import Figure, figure
 
 PART = 'reenactment'
 
@@ -21,6 +24,30 @@ PART = 'reenactment'
 Rebuild = Callable[[np.ndarray, np.ndarray], Mapping[str, np.ndarray]]
 # Motion field read from the driven frames -> target of its r with the driver's true motion.
 _KEPT = {'yaw': 0.9, 'pitch': 0.9, 'roll': 0.9, 'blink': 0.8, 'opening': 0.85}
+
+
+@part('reenactment', order=60)
+def measure(inputs: EvaluationInputs) -> list[Figure]:
+  """Portraits driven by videos of the same and of another person; codebook use."""
+  settings = inputs.config.reenactment
+  sets = fixed_reenactments(
+    inputs.world,
+    inputs.face_speakers,
+    settings.people,
+    frames=settings.frames,
+    stride=settings.stride,
+    seed=settings.seed,
+    size=inputs.config.image_size,
+  )
+  rebuild = functools.partial(inputs.generator.rebuild, weights=tuple(settings.weights))
+  judges = inputs.reader, inputs.identity_reader, inputs.true_portraits
+  figures = reenactment_figures(sets, rebuild, *judges, inputs.small)
+  latents = ([inputs.generator.motion(getattr(one, name)) for one in sets] for name in ('own', 'other'))
+  return [
+    *figures,
+    leak_figure(*latents),
+    perplexity_figure(*inputs.generator.codes(np.concatenate([s.own for s in sets]))),
+  ]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -123,19 +150,14 @@ def _pictures(kind, sets, made, namer, small) -> list[Figure]:
       for one in sets
     ]
   )
-  figures, n = [], len(sets)
+  figures = []
   names = ('PSNR over the head, dB', 'SSIM over the head', 'gradient energy over the truth')
   names += ("distance in the identity reader's features",)
   for i, name in enumerate(names):
     for route, values in found.items():
-      column = values[:, i]
-      figures.append(
-        Figure(PART, f'{kind}: {name}, {route}', column.mean(), '', n, *bootstrap.interval(column))
-      )
+      figures.append(figure(PART, f'{kind}: {name}, {route}', values[:, i]))
     if i == 0:
-      figures.append(
-        Figure(PART, f'{kind}: the portrait copied, dB', copied.mean(), '', n, *bootstrap.interval(copied))
-      )
+      figures.append(figure(PART, f'{kind}: the portrait copied, dB', copied))
   return figures
 
 
@@ -155,10 +177,8 @@ def _kept(sets, made, reader, small) -> list[Figure]:
     def pooled(sample):
       return series.correlation(sample[:, 0].reshape(-1), sample[:, 1].reshape(-1))
 
-    interval = bootstrap.interval(pairs, pooled)
-    figures.append(
-      Figure(PART, f'cross: {name} of the driver kept, r', pooled(pairs), f'>= {least}', len(sets), *interval)
-    )
+    label = f'cross: {name} of the driver kept, r'
+    figures.append(figure(PART, label, pairs, f'>= {least}', statistic=pooled))
   return figures
 
 
@@ -168,8 +188,8 @@ def _named(made, namer, gallery, small) -> list[Figure]:
     [np.mean(np.argmax(namer(small(frames)) @ vectors.T, axis=1) == i) for i, frames in enumerate(made)]
   )
   name = f'cross: the source named among {len(gallery)}, %'
-  interval = [100 * end for end in bootstrap.interval(right)]
-  return [Figure(PART, name, 100 * float(right.mean()), '>= 95', len(made), *interval)]
+  low, high = (100 * end for end in bootstrap.interval(right))
+  return [Figure(PART, name, 100 * float(right.mean()), '>= 95', len(made), low, high)]
 
 
 def leak_figure(own: Sequence[np.ndarray], other: Sequence[np.ndarray]) -> Figure:
@@ -185,7 +205,7 @@ def leak_figure(own: Sequence[np.ndarray], other: Sequence[np.ndarray]) -> Figur
   spread = np.mean(np.square(own - own.mean(axis=1, keepdims=True)).sum(axis=-1))
   share = 100 * between / spread
   name = 'variance of m between two people of one motion, over that between motions, %'
-  return Figure('motion codec', name, float(share.mean()), '', len(share), *bootstrap.interval(share))
+  return figure('motion codec', name, share)
 
 
 def perplexity_figure(indices: np.ndarray, num_codes: int) -> Figure:

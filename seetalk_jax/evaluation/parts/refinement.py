@@ -3,16 +3,42 @@
 from __future__ import annotations
 
 import dataclasses
+import sys
 from collections.abc import Sequence
 
 import numpy as np
+from tqdm import tqdm
 
-from seetalk_jax.evaluation.measures import bootstrap, series
-from seetalk_jax.evaluation.report import Figure
+from seetalk_jax.evaluation.inputs import EvaluationInputs
+from seetalk_jax.evaluation.measures import series
+from seetalk_jax.evaluation.probes import readers
+from seetalk_jax.evaluation.registry import part
+from seetalk_jax.evaluation.report import Figure, figure
 
 PART = 'refinement'
 # Left, top, right, bottom in the portrait crop: the mouth with a margin for lip and head motion.
 LIP_BOX = (0.3, 0.52, 0.7, 0.86)
+
+
+@part('refinement', order=80)
+def measure(inputs: EvaluationInputs) -> list[Figure]:
+  """Effect of lip refinement on lips, motion latents and pixels."""
+  index = readers.FIELDS.index('opening')
+  videos = []
+  for i, talk in enumerate(tqdm(inputs.talks, desc='refinement', file=sys.stderr)):
+    clips = inputs.generator.unrefined(talk.speech, inputs.config.seed + i)
+    frames = [clip.frames for clip in clips]
+    opening = [inputs.reader(inputs.small(f))[:, index] for f in frames]
+    judged = [float('nan')] * 2
+    if inputs.sync_judge:
+      # One mouth position for both videos, so that the crop does not depend on the compared video.
+      places = inputs.generator.mouth_places(clips[1])
+      judged = [inputs.sync_judge(f, talk.speech, places) for f in frames]
+    motion = [clip.motion for clip in clips]
+    differences = pixel_differences(*frames)
+    truth = inputs.world.opening(talk.motion)
+    videos.append(Refined(*opening, truth, *motion, *differences, *judged))
+  return refinement_figures(videos, inputs.generator.lip_subspace)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,28 +103,30 @@ def refinement_figures(videos: Sequence[Refined], subspace: np.ndarray) -> list[
   def share(pairs):
     return 100 * pairs[:, 1].mean() / pairs[:, 0].mean()
 
-  interval = bootstrap.interval(np.stack([inside, outside], axis=1), share)
-
-  def figure(name, values, target='', statistic=np.mean, note=''):
-    value, interval = float(statistic(values)), bootstrap.interval(values, statistic)
-    return Figure(PART, name, value, target, n, *interval, note)
-
+  pixels = np.stack([inside, outside], axis=1)
   figures = [
-    figure('opening, median r with the truth, refined', with_it, '>= 0.85', np.median),
-    figure('the same without refinement', without, '>= 0.75', np.median),
-    figure('gain of r by refinement, mean of pairs', gain, '>= 0', note='the interval must lie above 0'),
+    figure(PART, 'opening, median r with the truth, refined', with_it, '>= 0.85', statistic=np.median),
+    figure(PART, 'the same without refinement', without, '>= 0.75', statistic=np.median),
+    figure(PART, 'gain of r by refinement, mean of pairs', gain, '>= 0', 'the interval must lie above 0'),
     Figure(
       PART, 'm outside of U, largest change', residual, '<= 0.000001', n, note=f'mean change {moved:.3f}'
     ),
-    Figure(PART, 'change of pixels outside of the lips over inside, %', ratio, '<= 10', n, *interval),
+    figure(
+      PART,
+      'change of pixels outside of the lips over inside, %',
+      pixels,
+      '<= 10',
+      statistic=share,
+      value=ratio,
+    ),
   ]
   sync, sync_without = (
     np.array([getattr(video, name) for video in videos]) for name in ('sync', 'sync_without')
   )
   if np.isfinite(sync).all():
     figures += [
-      figure('sync distance by another expert, refined', sync),
-      figure('the same without refinement, distance', sync_without),
-      figure('sync distance saved by refinement, mean of pairs', sync_without - sync, '>= 0'),
+      figure(PART, 'sync distance by another expert, refined', sync),
+      figure(PART, 'the same without refinement, distance', sync_without),
+      figure(PART, 'sync distance saved by refinement, mean of pairs', sync_without - sync, '>= 0'),
     ]
   return figures

@@ -3,42 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
 
-import flax.linen as nn
-import jax
 import numpy as np
 
-from seetalk_jax.evaluation.measures import bootstrap
+from seetalk_jax.evaluation.inputs import EvaluationInputs
 from seetalk_jax.evaluation.parts.voice_to_face import fit_regression
-from seetalk_jax.evaluation.probes import trunk
-from seetalk_jax.evaluation.report import Figure
-from seetalk_jax.media import audio
+from seetalk_jax.evaluation.registry import part
+from seetalk_jax.evaluation.report import Figure, figure
 
 KS = (1, 5, 10)
 
 
-class Towers(NamedTuple):
-  """Speech and face encoder of contrastive pre-training: modules and parameters."""
-
-  speech_encoder: nn.Module
-  speech_params: Any
-  face_encoder: nn.Module
-  face_params: Any
-
-  def voices(self, recordings: Sequence[np.ndarray]) -> np.ndarray:
-    """Unit vectors `[n, d]` of recordings of one length, mono at 16 kHz."""
-
-    @jax.jit
-    def encode(params, speech):
-      return self.speech_encoder.apply({'params': params}, speech).embedding
-
-    heard = (audio.normalise_loudness(speech)[None] for speech in recordings)
-    return np.concatenate([np.asarray(encode(self.speech_params, speech)) for speech in heard])
-
-  def faces(self, images: np.ndarray) -> np.ndarray:
-    """Unit vectors `[n, d]` of uint8 portraits `[n, s, s, 3]`."""
-    return trunk.apply_in_batches(self.face_encoder, self.face_params, images)
+@part('retrieval', order=90)
+def measure(inputs: EvaluationInputs) -> list[Figure]:
+  """Voice-to-face retrieval; no figures without `inputs.towers`."""
+  if inputs.towers is None:
+    return []
+  world, speakers = inputs.world, inputs.face_speakers
+  best, numbers = None, world.voice_numbers(speakers)
+  if numbers is not None:
+    others = world.speaker_ids('validation', inputs.config.reachable_speakers)
+    traits = [np.stack([world.attributes(s) for s in each]) for each in (speakers, others)]
+    best = best_similarity(numbers, traits[0], world.voice_numbers(others), traits[1])
+  vectors = inputs.towers.voices(inputs.face_speech), inputs.towers.faces(inputs.true_portraits)
+  return retrieval_figures(*vectors, best)
 
 
 def ranks(similarity: np.ndarray) -> np.ndarray:
@@ -93,10 +81,7 @@ def retrieval_figures(voices: np.ndarray, faces: np.ndarray, best: np.ndarray | 
     for k in KS:
       found = 100.0 * recall(table, k)
       note = f'{100 * k / n:.0f} % by chance'
-      interval = bootstrap.interval(found)
-      figures.append(
-        Figure('retrieval', f'{name}, R@{k} among {n}, %', float(found.mean()), '', n, *interval, note)
-      )
+      figures.append(figure('retrieval', f'{name}, R@{k} among {n}, %', found, note=note))
   for k in KS if best is not None else ():
     value = 100.0 * float(recall(best, k).mean())
     note = 'given the voice parameters and the traits of faces themselves'

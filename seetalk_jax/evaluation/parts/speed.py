@@ -13,7 +13,18 @@ import numpy as np
 import soundfile
 
 from seetalk_jax import constants
+from seetalk_jax.evaluation.inputs import EvaluationInputs
+from seetalk_jax.evaluation.registry import part
 from seetalk_jax.evaluation.report import Figure
+
+
+@part('speed', order=100)
+def measure(inputs: EvaluationInputs) -> list[Figure]:
+  """Wall time of the command on speech of `config.speed.seconds`."""
+  settings = inputs.config.speed
+  (speaker,) = inputs.world.speakers('test', 0, 1)
+  talk = inputs.talk(speaker, settings.seed, round(settings.seconds * constants.FPS))
+  return speed_figures(talk.speech, inputs.config.checkpoint)
 
 
 def speed_figures(

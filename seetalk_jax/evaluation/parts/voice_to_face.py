@@ -2,15 +2,50 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 
 import numpy as np
+from tqdm import tqdm
 
-from seetalk_jax.evaluation.measures import bootstrap, series
-from seetalk_jax.evaluation.probes import readers
-from seetalk_jax.evaluation.report import Figure
+from seetalk_jax.evaluation.inputs import EvaluationInputs
+from seetalk_jax.evaluation.measures import series
+from seetalk_jax.evaluation.probes import readers, trunk
+from seetalk_jax.evaluation.registry import part
+from seetalk_jax.evaluation.report import Figure, figure
 
 _SEX, _AGE = readers.FIELDS.index('sex'), readers.FIELDS.index('age')
+
+
+@part('voice', order=30)
+def measure(inputs: EvaluationInputs) -> list[Figure]:
+  """Sex and age agreement, and the diversity of faces of one voice."""
+  config, world, speakers = inputs.config, inputs.world, inputs.face_speakers
+  attributes = np.stack([world.attributes(s) for s in speakers])
+  read_of_truth = inputs.reader(inputs.true_portraits)
+  figures = fit_figures(
+    inputs.reader(inputs.small(inputs.portraits)), read_of_truth, attributes, _reachable(inputs)
+  )
+  settings = config.spread
+  seeds = [config.seed + 1 + k for k in range(settings.seeds)]
+  spread = [
+    inputs.reader(inputs.small(inputs.generator.portraits(speech, seeds)))
+    for speech in tqdm(inputs.face_speech[: settings.voices], desc='faces of one voice', file=sys.stderr)
+  ]
+  redrawn = [
+    inputs.reader(np.stack([world.portrait(speaker, seed, trunk.IMAGE_SIZE) for seed in seeds]))
+    for speaker in speakers[: settings.voices]
+  ]
+  return figures + spread_figures(spread, read_of_truth, redrawn)
+
+
+def _reachable(inputs: EvaluationInputs) -> tuple[float, float] | None:
+  """`reachable` of the validation speakers; None if the world has no synthesis parameters of voices."""
+  speakers = inputs.world.speaker_ids('validation', inputs.config.reachable_speakers)
+  voice = inputs.world.voice_numbers(speakers)
+  if voice is None:
+    return None
+  return reachable(voice, np.stack([inputs.world.attributes(s) for s in speakers]))
 
 
 def fit_regression(inputs: np.ndarray, targets: np.ndarray, *, seed: int = 0, num_features: int = 400):
@@ -85,8 +120,8 @@ def fit_figures(
   age_of_truth = series.correlation(read_of_truth[:, _AGE], age)
   part = 'voice to face'
   figures = [
-    Figure(part, 'sex read right, %', float(right.mean()), '>= 90', n, *bootstrap.interval(right)),
-    Figure(part, 'age, r', agreement(pairs), '>= 0.5', n, *bootstrap.interval(pairs, agreement)),
+    figure(part, 'sex read right, %', right, '>= 90'),
+    figure(part, 'age, r', pairs, '>= 0.5', statistic=agreement),
     Figure(part, 'sex, the probe on true portraits, %', float(right_of_truth.mean()), '', n),
     Figure(part, 'age, the probe on true portraits, r', age_of_truth, '', n),
   ]
@@ -129,10 +164,8 @@ def spread_figures(
       (f"{name}, spread for one voice, % of the population's", read, target),
       (f"{name}, the same of the speaker's true portraits, redrawn, %", redrawn, ''),
     ]
-    for figure, readings, wanted in sides:
+    for label, readings, wanted in sides:
       variances = np.array([voice[:, columns].var(axis=0, ddof=1).sum() for voice in readings])
-      low, high = bootstrap.interval(variances, share)
       note = f'{len(readings[0])} faces of each voice'
-      value = share(variances)
-      figures.append(Figure('voice to face', figure, value, wanted, len(readings), low, high, note))
+      figures.append(figure('voice to face', label, variances, wanted, note, statistic=share))
   return figures

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -11,6 +12,7 @@ from tqdm import tqdm
 
 from seetalk_jax import files
 from seetalk_jax.constants import BLINK, POSE
+from seetalk_jax.evaluation import disk_cache
 from seetalk_jax.evaluation.measures import pictures
 from seetalk_jax.evaluation.probes import trunk, worlds
 
@@ -81,6 +83,16 @@ def save_looks(path: str, looks: RenderedLooks) -> None:
   """Writes the looks to one npz file atomically."""
   with files.replacing(path) as part:
     np.savez(part, images=looks.images, labels=looks.labels)
+
+
+def cached_looks(path: str | os.PathLike, world: worlds.MeasuredWorld, settings) -> RenderedLooks:
+  """The looks of `settings` (first, num, frames, seed) in the split 'train': loaded from `path`, or rendered to it."""
+
+  def make() -> RenderedLooks:
+    speakers = world.speakers('train', settings.first, settings.num)
+    return render_looks(world, speakers, settings.frames, seed=settings.seed)
+
+  return disk_cache.cached(path, make, save_looks, load_looks)
 
 
 def load_looks(path: str) -> RenderedLooks:

@@ -36,6 +36,14 @@ class MeasuredWorld:
   def __getattr__(self, name: str):
     return getattr(self._world, name)
 
+  def speakers(self, split: str, first: int, num: int) -> list[int]:
+    """Ids of `num` speakers of a split, from the one at index `first`."""
+    return [int(speaker) for speaker in self._world.speaker_ids(split, first + num)[first:]]
+
+  def portrait(self, speaker: int, seed: int, size: int) -> np.ndarray:
+    """A neutral frontal rendering of a speaker, uint8 `[size, size, 3]`; `seed` chooses the appearance."""
+    return self._world.draw(int(speaker), seed, self._world.neutral(seed)[None], size).frames[0]
+
   def opening(self, motion: np.ndarray) -> np.ndarray:
     """Mouth opening `[n]` of a motion track `[n, 20]` of an average face."""
     raise NotImplementedError

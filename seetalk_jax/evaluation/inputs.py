@@ -1,0 +1,165 @@
+"""Inputs that the parts of an evaluation share: talks, videos, portraits and readers; costly ones are cached."""
+
+from __future__ import annotations
+
+import functools
+import os
+import sys
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+from tqdm import tqdm
+
+from seetalk_jax.evaluation import disk_cache, generated
+from seetalk_jax.evaluation.measures import pictures, sync
+from seetalk_jax.evaluation.probes import identity, readers, rendered, towers, trunk, worlds
+
+
+class Talk(NamedTuple):
+  """A held-out speaker with a held-out text: `speech [640 n]` (16 kHz) and its true `motion [n, 20]`."""
+
+  speaker: int
+  speech: np.ndarray
+  motion: np.ndarray
+
+
+class EvaluationInputs:
+  """What the parts of an evaluation measure; inputs that several parts share are computed once.
+
+  Every voice has its own seed: `config.seed` plus its index. With one common seed the voices would share
+  their noise, hence their blink times and much of their appearance, and would not be independent samples.
+
+  Args:
+    config: as in configs/demo.py.
+    world: the synthetic world.
+    make_generator: creates the pipeline under test when it is first needed.
+    workdir: cache folder of the readers and the rendered appearances, which do not depend on the checkpoint.
+    towers: the encoders of contrastive pre-training, for `retrieval`; releases have no face encoder.
+    sync_judge: a sync expert that the checkpoint was not trained with, for `refinement`; None skips it.
+  """
+
+  def __init__(
+    self,
+    config,
+    world: worlds.MeasuredWorld,
+    make_generator: Callable[[], generated.Generator],
+    workdir: str,
+    towers: towers.Towers | None = None,
+    sync_judge: sync.SyncJudge | None = None,
+  ):
+    self.config, self.world, self.workdir, self.towers = config, world, workdir, towers
+    self.sync_judge = sync_judge
+    self._make_generator = make_generator
+
+  @functools.cached_property
+  def generator(self) -> generated.Generator:
+    """The pipeline under test."""
+    return self._make_generator()
+
+  @functools.cached_property
+  def talks(self) -> list[Talk]:
+    """Held-out speakers with held-out texts, used for the videos."""
+    settings = self.config.talks
+    speakers = self.world.speakers('test', settings.first, settings.voices)
+    return [self.talk(s, settings.seed + i, settings.frames) for i, s in enumerate(speakers)]
+
+  @functools.cached_property
+  def read_videos(self) -> list[np.ndarray]:
+    """Readings `[n, fields]` of every frame of the videos of `talks`."""
+    return [
+      self.reader(self.small(self.generator.video(talk.speech, self.config.seed + i)))
+      for i, talk in enumerate(tqdm(self.talks, desc='videos', file=sys.stderr))
+    ]
+
+  @property
+  def face_speakers(self) -> list[int]:
+    """Ids of the held-out speakers whose faces are evaluated."""
+    settings = self.config.faces
+    return self.world.speakers('test', settings.first, settings.voices)
+
+  @functools.cached_property
+  def face_speech(self) -> list[np.ndarray]:
+    """One recording of each of `face_speakers`."""
+    settings = self.config.faces
+    return [self.talk(s, settings.seed + i, settings.frames).speech for i, s in enumerate(self.face_speakers)]
+
+  @functools.cached_property
+  def portraits(self) -> np.ndarray:
+    """uint8 `[n, S, S, 3]`, one generated portrait for each of `face_speakers`."""
+    made = [
+      self.generator.portraits(speech, [self.config.seed + i])[0]
+      for i, speech in enumerate(tqdm(self.face_speech, desc='portraits', file=sys.stderr))
+    ]
+    return np.stack(made)
+
+  @functools.cached_property
+  def true_portraits(self) -> np.ndarray:
+    """uint8 `[n, 128, 128, 3]`, a rendered portrait of each of `face_speakers`."""
+    return self.true_frames(moving=False)
+
+  @functools.cached_property
+  def looks(self) -> rendered.RenderedLooks:
+    """Training renderings of the readers: speakers that no network of the library was trained on."""
+    settings = self.config.looks
+    return rendered.cached_looks(self._cache_path('looks', 'npz', settings), self.world, settings)
+
+  @functools.cached_property
+  def reader(self) -> readers.Reader:
+    """Reader of mouth opening, pose, lids, sex, age and colors."""
+    settings = self.config.reader
+
+    def make():
+      return readers.train_reader(
+        **self.looks.to_learn_from(),
+        network=readers.ReaderNetwork(**self.config.network),
+        num_steps=settings.steps,
+        batch_size=settings.batch_size,
+        seed=settings.seed,
+      )
+
+    path = self._cache_path('reader', 'safetensors', settings)
+    reader = disk_cache.cached(path, make, readers.save_reader, readers.load_reader)
+    summary = ', '.join(f'{k} {reader.error[k]:.3f} (r {reader.agreement[k]:.2f})' for k in readers.FIELDS)
+    print(f'reader, mean error on unseen looks: {summary}', file=sys.stderr)
+    return reader
+
+  @functools.cached_property
+  def identity_reader(self) -> identity.IdentityReader:
+    """Identity embedding of pictures."""
+    settings = self.config.identity
+
+    def make():
+      return identity.train_identity(
+        self.looks.images,
+        network=identity.IdentityNetwork(**self.config.network),
+        num_steps=settings.steps,
+        batch_size=settings.batch_size,
+        seed=settings.seed,
+      )
+
+    path = self._cache_path('identity', 'safetensors', settings)
+    return disk_cache.cached(path, make, identity.save_identity, identity.load_identity)
+
+  def small(self, frames: np.ndarray) -> np.ndarray:
+    """uint8 pictures downsampled to the input size of the readers."""
+    return pictures.halve(frames, trunk.IMAGE_SIZE)
+
+  def talk(self, speaker: int, seed: int, num_frames: int) -> Talk:
+    """A talk of `num_frames` frames with a held-out text."""
+    speech, motion = self.world.talk(int(speaker), seed, 'test', num_frames)
+    return Talk(int(speaker), speech, motion)
+
+  def true_frames(self, *, moving: bool) -> np.ndarray:
+    """A rendered frame of each of `face_speakers`, uint8 `[n, 128, 128, 3]`: neutral, or with a random motion."""
+    frames = []
+    for i, speaker in enumerate(tqdm(self.face_speakers, desc='render', file=sys.stderr, leave=False)):
+      motion = self.world.random(i) if moving else self.world.neutral(i)
+      frames.append(self.world.draw(speaker, i, motion[None], trunk.IMAGE_SIZE).frames[0])
+    return np.stack(frames)
+
+  def _cache_path(self, name: str, suffix: str, settings) -> str:
+    """The file for a result that depends on `settings`, on the renderings and on the readers' network."""
+    parts = self.config.looks, self.config.network, settings
+    key = disk_cache.digest([*(part.to_dict() for part in parts), self.world.crop_version])
+    return os.path.join(self.workdir, f'{name}-{key}.{suffix}')
