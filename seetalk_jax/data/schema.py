@@ -344,22 +344,27 @@ VIEW_KINDS: dict[str, tuple[str, ...]] = {
 }
 
 
-def batch_spec(view: str, batch_size: int, image_size: int = 256) -> dict[str, jax.ShapeDtypeStruct]:
+def batch_spec(
+  view: str, batch_size: int, image_size: int = 256, *, only: Sequence[str] = ()
+) -> dict[str, jax.ShapeDtypeStruct]:
   """Names, shapes and dtypes of a batch of `view`; every shape starts with `batch_size`.
 
   Args:
     view: key of VIEWS.
     batch_size: elements in the batch.
     image_size: pixels; a multiple of 4.
+    only: the entries to describe; () for all.
 
   Raises:
     InputError: no such view.
+    KeyError: an entry in `only` that the view does not have.
   """
-  sizes = {'S': image_size, 'S/4': image_size // 4}
-  return {
-    name: jax.ShapeDtypeStruct((batch_size, *(sizes.get(size, size) for size in entry.shape)), entry.dtype)
-    for name, entry in view_entries(view).items()
-  }
+  sizes, entries = {'S': image_size, 'S/4': image_size // 4}, view_entries(view)
+
+  def spec(entry: Entry) -> jax.ShapeDtypeStruct:
+    return jax.ShapeDtypeStruct((batch_size, *(sizes.get(size, size) for size in entry.shape)), entry.dtype)
+
+  return {name: spec(entries[name]) for name in only or entries}
 
 
 def view_entries(view: str) -> dict[str, Entry]:

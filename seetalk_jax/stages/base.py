@@ -175,14 +175,6 @@ def float_spec(*shape: int) -> jax.ShapeDtypeStruct:
   return jax.ShapeDtypeStruct(shape, jnp.float32)
 
 
-def speech_spec(batch_size: int) -> dict[str, jax.ShapeDtypeStruct]:
-  """The entries of a batch that one voice vector is made from: a few seconds of 16 kHz sound."""
-  return {
-    'speech': jax.ShapeDtypeStruct((batch_size, constants.SPEECH_SAMPLES), jnp.float32),
-    'num_samples': jax.ShapeDtypeStruct((batch_size,), jnp.int32),
-  }
-
-
 def uses(config) -> Uses:
   """The entries of `config.init` that the stage of a configuration uses.
 

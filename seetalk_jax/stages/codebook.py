@@ -11,6 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from seetalk_jax.data import schema
 from seetalk_jax.models.nn import blocks
 from seetalk_jax.models.renderer.codebook import STATE
 from seetalk_jax.stages import base, critics, losses
@@ -40,11 +41,8 @@ class CodebookStage(critics.CriticOptions, base.Stage):
   edge_weight: float = 1.0
 
   def batch_spec(self, batch_size: int) -> dict[str, jax.ShapeDtypeStruct]:
-    size = self.image_size
-    spec = {'image': jax.ShapeDtypeStruct((batch_size, size, size, 3), jnp.uint8)}
-    if self.head_weight != 1:
-      spec['parts'] = jax.ShapeDtypeStruct((batch_size, size // 4, size // 4), jnp.uint8)
-    return spec
+    names = ('image', 'parts') if self.head_weight != 1 else ('image',)
+    return schema.batch_spec(self.view, batch_size, self.image_size, only=names)
 
   def init(self, rng: jax.Array, frozen: base.Frozen) -> tuple[dict[str, Any], dict[str, Any]]:
     del frozen

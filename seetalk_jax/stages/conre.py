@@ -13,7 +13,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from seetalk_jax.constants import FPS, LIPS, MOTION_DIM, NUM_LIP_FIELDS, SAMPLE_RATE_HZ, SPEECH_FRAMES
+from seetalk_jax.constants import FPS, LIPS, NUM_LIP_FIELDS, SAMPLE_RATE_HZ
+from seetalk_jax.data import schema
 from seetalk_jax.errors import InputError
 from seetalk_jax.models.nn import blocks
 from seetalk_jax.stages import base, losses
@@ -68,18 +69,11 @@ class ConReStage(base.Stage):
   articulation_weight: float = 1.0
 
   def batch_spec(self, batch_size: int) -> dict[str, jax.ShapeDtypeStruct]:
-    spec = {
-      'portrait': jax.ShapeDtypeStruct((batch_size, self.image_size, self.image_size, 3), jnp.uint8),
-      **base.speech_spec(batch_size),
-      'speaker': jax.ShapeDtypeStruct((batch_size,), jnp.int32),
-    }
-    if self.attributes_weight:
-      spec['attributes'] = jax.ShapeDtypeStruct((batch_size, 3), jnp.float32)
-    if self.attributes_weight or self.articulation_weight:
-      spec['known'] = jax.ShapeDtypeStruct((batch_size,), jnp.float32)
-    if self.articulation_weight:
-      spec['speech_motion'] = jax.ShapeDtypeStruct((batch_size, SPEECH_FRAMES, MOTION_DIM), jnp.float32)
-    return spec
+    names = ['portrait', 'speech', 'num_samples', 'speaker']
+    names += ['attributes'] if self.attributes_weight else []
+    names += ['speech_motion'] if self.articulation_weight else []
+    names += ['known'] if self.attributes_weight or self.articulation_weight else []
+    return schema.batch_spec(self.view, batch_size, self.image_size, only=names)
 
   def prepare(self, frozen: base.Frozen, batches) -> dict[str, np.ndarray]:
     """Mean and std of ages and of the lips' controls, for targets of order one."""

@@ -13,14 +13,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from seetalk_jax.constants import (
-  LIPS,
-  MOTION_DIM,
-  SAMPLES_PER_FRAME,
-  SPEECH_FRAMES,
-  SYNC_FRAMES,
-  WINDOW_FRAMES,
-)
+from seetalk_jax.constants import LIPS, SAMPLES_PER_FRAME, SYNC_FRAMES
+from seetalk_jax.data import schema
 from seetalk_jax.diffusion import guidance, samplers
 from seetalk_jax.models.motion.mouth import boxes_around, crop_boxes, inside_boxes, mouth_place
 from seetalk_jax.models.nn import blocks
@@ -72,21 +66,9 @@ class LipRefinerStage(base.Stage):
   velocity_weight: float = 1.0
   ridge: float = 0.1
 
-  @property
-  def num_frames(self) -> int:
-    """Frames of a track in a batch."""
-    return SPEECH_FRAMES if self.view == 'portrait_speech' else WINDOW_FRAMES
-
   def batch_spec(self, batch_size: int) -> dict[str, jax.ShapeDtypeStruct]:
-    n, key = self.num_frames, self._motion_key
-    spec = {
-      'speech': jax.ShapeDtypeStruct((batch_size, SAMPLES_PER_FRAME * n), jnp.float32),
-      key: jax.ShapeDtypeStruct((batch_size, n, MOTION_DIM), jnp.float32),
-    }
-    if self._renders:
-      size = self.image_size
-      spec['portrait'] = jax.ShapeDtypeStruct((batch_size, size, size, 3), jnp.uint8)
-    return spec
+    names = ('speech', self._motion_key, *(('portrait',) if self._renders else ()))
+    return schema.batch_spec(self.view, batch_size, self.image_size, only=names)
 
   def data_options(self) -> dict[str, Any]:
     """Only records whose motion is known."""

@@ -76,6 +76,7 @@ class MotionStage(base.Stage):
   control_noise: float = 0.02
 
   def batch_spec(self, batch_size: int) -> dict[str, jax.ShapeDtypeStruct]:
+    # By hand: the view has one length and one size, which are options here.
     n, size = self.num_frames, self.frame_size
     spec = {'speech': jax.ShapeDtypeStruct((batch_size, SAMPLES_PER_FRAME * n), jnp.float32)}
     if self.motion_source == 'truth':

@@ -12,7 +12,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from seetalk_jax.constants import LIPS, MOTION_DIM
+from seetalk_jax.constants import LIPS
+from seetalk_jax.data import schema
 from seetalk_jax.models.nn import blocks
 from seetalk_jax.stages import base, critics, losses, truth_losses
 
@@ -77,7 +78,8 @@ class MotionCodecStage(critics.CriticOptions, base.Stage):
   reach_cells: int = 12
 
   def batch_spec(self, batch_size: int) -> dict[str, jax.ShapeDtypeStruct]:
-    return pair_spec(batch_size, self.image_size, with_truth=self.with_truth)
+    names = ('source', 'target', 'driver', *(truth_losses.ENTRIES if self.with_truth else ()))
+    return schema.batch_spec(self.view, batch_size, self.image_size, only=names)
 
   def init(self, rng: jax.Array, frozen: base.Frozen) -> tuple[dict[str, Any], dict[str, Any]]:
     del frozen
@@ -238,23 +240,6 @@ def _places_error(appearance, batch: base.Batch) -> jax.Array:
   has_truth = batch['known'][:, None, None, None]
   weight = has_truth * (1.0 + (batch['source_parts'] > losses.BODY)[..., None])
   return losses.weighted_mean(losses.charbonnier(appearance.ways.places - batch['source_canonical']), weight)
-
-
-def pair_spec(batch_size: int, image_size: int, *, with_truth: bool) -> dict[str, jax.ShapeDtypeStruct]:
-  """The entries of view `motion_pair` that the renderer's stages read."""
-  quarter = image_size // 4
-
-  def entry(dtype, *shape):
-    return jax.ShapeDtypeStruct((batch_size, *shape), dtype)
-
-  spec = {name: entry(jnp.uint8, image_size, image_size, 3) for name in ('source', 'target', 'driver')}
-  if with_truth:
-    spec['known'] = entry(jnp.float32)
-    for side in ('source', 'target'):
-      spec[f'{side}_motion'] = entry(jnp.float32, MOTION_DIM)
-      spec[f'{side}_canonical'] = entry(jnp.float32, quarter, quarter, 3)
-      spec[f'{side}_parts'] = entry(jnp.uint8, quarter, quarter)
-  return spec
 
 
 def uses(config) -> base.Uses:

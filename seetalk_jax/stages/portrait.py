@@ -14,6 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from seetalk_jax.constants import FPS
+from seetalk_jax.data import schema
 from seetalk_jax.diffusion import objective, process
 from seetalk_jax.diffusion.loss import diffusion_loss
 from seetalk_jax.diffusion.times import stratified_times
@@ -75,8 +76,9 @@ class PortraitStage(base.Stage):
     return size, size, autoencoder.latent_channels
 
   def batch_spec(self, batch_size: int) -> dict[str, jax.ShapeDtypeStruct]:
-    picture = jax.ShapeDtypeStruct((batch_size, self.image_size, self.image_size, 3), jnp.uint8)
-    return {'portrait': picture, **base.speech_spec(batch_size)}
+    return schema.batch_spec(
+      self.view, batch_size, self.image_size, only=('portrait', 'speech', 'num_samples')
+    )
 
   def prepare(self, frozen: base.Frozen, batches) -> dict[str, np.ndarray]:
     """beta0; and latent scale and prior, where no `face_prior` run gives them."""

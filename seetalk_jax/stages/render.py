@@ -12,11 +12,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from seetalk_jax.data import schema
 from seetalk_jax.models.nn import blocks
 from seetalk_jax.models.renderer.codebook import straight_through_lookup
 from seetalk_jax.stages import base, critics, losses, truth_losses
 from seetalk_jax.stages.code_transformer import code_losses, init_renderer
-from seetalk_jax.stages.motion_codec import KEPT, pair_spec, trainable_but
+from seetalk_jax.stages.motion_codec import KEPT, trainable_but
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,9 +58,8 @@ class RenderStage(critics.CriticOptions, base.Stage):
   label_smoothing: float = 0.05
 
   def batch_spec(self, batch_size: int) -> dict[str, jax.ShapeDtypeStruct]:
-    spec = pair_spec(batch_size, self.image_size, with_truth=self.with_truth)
-    del spec['driver']
-    return spec
+    names = ('source', 'target', *(truth_losses.ENTRIES if self.with_truth else ()))
+    return schema.batch_spec(self.view, batch_size, self.image_size, only=names)
 
   def init(self, rng: jax.Array, frozen: base.Frozen) -> tuple[dict[str, Any], dict[str, Any]]:
     params = init_renderer(rng, frozen, self.networks, self.frozen, self.image_size)

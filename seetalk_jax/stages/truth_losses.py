@@ -18,6 +18,11 @@ from seetalk_jax.models.nn import blocks
 from seetalk_jax.stages import losses
 
 Batch = Mapping[str, jax.Array]
+# The entries of view `motion_pair` that hold the ground truth of a pair.
+ENTRIES = (
+  'known',
+  *(f'{side}_{what}' for side in ('source', 'target') for what in ('motion', 'canonical', 'parts')),
+)
 
 
 class TruthErrors(NamedTuple):

@@ -108,6 +108,13 @@ def test_every_view_has_kinds_and_whole_specs():
       assert spec.shape[0] == 3 and all(isinstance(size, int) for size in spec.shape), (view, name)
 
 
+def test_a_spec_of_some_entries():
+  spec = schema.batch_spec('image', 2, 64, only=('parts',))
+  assert {name: (s.shape, s.dtype) for name, s in spec.items()} == {'parts': ((2, 16, 16), np.uint8)}
+  with pytest.raises(KeyError, match='lips'):
+    schema.batch_spec('image', 2, only=('image', 'lips'))
+
+
 def test_an_unknown_view_is_named():
   with pytest.raises(InputError, match='unknown'):
     schema.batch_spec('portrait', 1)
