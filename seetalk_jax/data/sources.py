@@ -202,21 +202,6 @@ class ConcatenatedSource:
     raise IndexError(f'record {index} beyond {len(self)}')
 
 
-class Neighbourhood:
-  """The records beside record `index` of a `ConcatenatedSource`; see `transforms.Neighbours`."""
-
-  def __init__(self, records: ConcatenatedSource, index: int):
-    self._records, self._index = records, index
-
-  def partner(self) -> schema.ClipRecord:
-    """The record that shares its motions."""
-    return self._records.partner(self._index)
-
-  def beside(self, step: int) -> schema.ClipRecord | None:
-    """The record `step` further on, or None."""
-    return self._records.beside(self._index, step)
-
-
 def open_corpora(
   corpus_dirs: PathLike | Sequence[PathLike], kinds: Sequence[str], split: str, max_records: int | None = None
 ) -> ConcatenatedSource:

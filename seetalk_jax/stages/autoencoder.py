@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from seetalk_jax.data import schema
+from seetalk_jax.data import views
 from seetalk_jax.models.nn import blocks
 from seetalk_jax.stages import base, losses
 
@@ -40,7 +40,7 @@ class AutoencoderStage(base.Stage):
 
   def batch_spec(self, batch_size: int) -> dict[str, jax.ShapeDtypeStruct]:
     names = ('image', 'parts') if self.head_weight != 1 else ('image',)
-    return schema.batch_spec(self.view, batch_size, self.image_size, only=names)
+    return views.batch_spec(self.view, batch_size, self.image_size, only=names)
 
   def init(self, rng: jax.Array, frozen: base.Frozen) -> tuple[dict[str, Any], dict[str, Any]]:
     del frozen

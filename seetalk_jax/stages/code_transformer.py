@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from seetalk_jax.data import schema
+from seetalk_jax.data import views
 from seetalk_jax.models.motion.motion_codec import warped_spec
 from seetalk_jax.models.nn import blocks
 from seetalk_jax.models.renderer.codebook import straight_through_lookup
@@ -45,7 +45,7 @@ class CodeTransformerStage(base.Stage):
   label_smoothing: float = 0.05
 
   def batch_spec(self, batch_size: int) -> dict[str, jax.ShapeDtypeStruct]:
-    return schema.batch_spec(self.view, batch_size, self.image_size, only=('source', 'target'))
+    return views.batch_spec(self.view, batch_size, self.image_size, only=('source', 'target'))
 
   def init(self, rng: jax.Array, frozen: base.Frozen) -> tuple[dict[str, Any], dict[str, Any]]:
     return init_renderer(rng, frozen, self.networks, self.frozen, self.image_size), {}

@@ -14,7 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from seetalk_jax.constants import FPS, LIPS, NUM_LIP_FIELDS, SAMPLE_RATE_HZ
-from seetalk_jax.data import schema
+from seetalk_jax.data import views
 from seetalk_jax.errors import InputError
 from seetalk_jax.models.nn import blocks
 from seetalk_jax.stages import base, losses
@@ -73,7 +73,7 @@ class ConReStage(base.Stage):
     names += ['attributes'] if self.attributes_weight else []
     names += ['speech_motion'] if self.articulation_weight else []
     names += ['known'] if self.attributes_weight or self.articulation_weight else []
-    return schema.batch_spec(self.view, batch_size, self.image_size, only=names)
+    return views.batch_spec(self.view, batch_size, self.image_size, only=names)
 
   def prepare(self, frozen: base.Frozen, batches) -> dict[str, np.ndarray]:
     """Mean and std of ages and of the lips' controls, for targets of order one."""

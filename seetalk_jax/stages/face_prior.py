@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from seetalk_jax.data import schema
+from seetalk_jax.data import views
 from seetalk_jax.errors import ConfigError
 from seetalk_jax.models.nn import blocks
 from seetalk_jax.models.portrait.face_prior import FacePrior, PriorSums, finalize_prior, update_prior
@@ -160,7 +160,7 @@ class FacePriorStage(base.PassStage):
 
   def batch_spec(self, batch_size: int) -> dict[str, jax.ShapeDtypeStruct]:
     names = ('portrait', 'speech', 'num_samples') if self.with_voice else ('image',)
-    return schema.batch_spec(self.view, batch_size, self.image_size, only=names)
+    return views.batch_spec(self.view, batch_size, self.image_size, only=names)
 
   def data_options(self) -> dict[str, Any]:
     options = super().data_options()

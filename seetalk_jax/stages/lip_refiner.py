@@ -14,7 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from seetalk_jax.constants import LIPS, SAMPLES_PER_FRAME, SYNC_FRAMES
-from seetalk_jax.data import schema
+from seetalk_jax.data import views
 from seetalk_jax.diffusion import guidance, samplers
 from seetalk_jax.models.motion.mouth import boxes_around, crop_boxes, inside_boxes, mouth_place
 from seetalk_jax.models.nn import blocks
@@ -68,7 +68,7 @@ class LipRefinerStage(base.Stage):
 
   def batch_spec(self, batch_size: int) -> dict[str, jax.ShapeDtypeStruct]:
     names = ('speech', self._motion_key, *(('portrait',) if self._renders else ()))
-    return schema.batch_spec(self.view, batch_size, self.image_size, only=names)
+    return views.batch_spec(self.view, batch_size, self.image_size, only=names)
 
   def data_options(self) -> dict[str, Any]:
     """Only records whose motion is known."""

@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from seetalk_jax.constants import LIPS
-from seetalk_jax.data import schema
+from seetalk_jax.data import views
 from seetalk_jax.models.nn import blocks
 from seetalk_jax.stages import base, critics, losses, truth_losses
 
@@ -79,7 +79,7 @@ class MotionCodecStage(critics.CriticOptions, base.Stage):
 
   def batch_spec(self, batch_size: int) -> dict[str, jax.ShapeDtypeStruct]:
     names = ('source', 'target', 'driver', *(truth_losses.ENTRIES if self.with_truth else ()))
-    return schema.batch_spec(self.view, batch_size, self.image_size, only=names)
+    return views.batch_spec(self.view, batch_size, self.image_size, only=names)
 
   def init(self, rng: jax.Array, frozen: base.Frozen) -> tuple[dict[str, Any], dict[str, Any]]:
     del frozen

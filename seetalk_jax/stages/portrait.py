@@ -14,7 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from seetalk_jax.constants import FPS
-from seetalk_jax.data import schema
+from seetalk_jax.data import views
 from seetalk_jax.diffusion import objective, process
 from seetalk_jax.diffusion.loss import diffusion_loss
 from seetalk_jax.diffusion.times import stratified_times
@@ -76,7 +76,7 @@ class PortraitStage(base.Stage):
     return size, size, autoencoder.latent_channels
 
   def batch_spec(self, batch_size: int) -> dict[str, jax.ShapeDtypeStruct]:
-    return schema.batch_spec(
+    return views.batch_spec(
       self.view, batch_size, self.image_size, only=('portrait', 'speech', 'num_samples')
     )
 

@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from seetalk_jax.data import schema
+from seetalk_jax.data import views
 from seetalk_jax.models.nn import blocks
 from seetalk_jax.models.renderer.codebook import straight_through_lookup
 from seetalk_jax.stages import base, critics, losses, truth_losses
@@ -59,7 +59,7 @@ class RenderStage(critics.CriticOptions, base.Stage):
 
   def batch_spec(self, batch_size: int) -> dict[str, jax.ShapeDtypeStruct]:
     names = ('source', 'target', *(truth_losses.ENTRIES if self.with_truth else ()))
-    return schema.batch_spec(self.view, batch_size, self.image_size, only=names)
+    return views.batch_spec(self.view, batch_size, self.image_size, only=names)
 
   def init(self, rng: jax.Array, frozen: base.Frozen) -> tuple[dict[str, Any], dict[str, Any]]:
     params = init_renderer(rng, frozen, self.networks, self.frozen, self.image_size)

@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 
 from seetalk_jax.constants import SYNC_FRAMES
-from seetalk_jax.data import schema
+from seetalk_jax.data import views
 from seetalk_jax.errors import ConfigError
 from seetalk_jax.models.nn import blocks
 from seetalk_jax.stages import base
@@ -39,7 +39,7 @@ class SyncExpertStage(base.Stage):
 
   def batch_spec(self, batch_size: int) -> dict[str, jax.ShapeDtypeStruct]:
     view, entry = _LOOKS_AT[self._name]
-    return schema.batch_spec(view, batch_size, only=(entry, 'speech', 'speech_shifted'))
+    return views.batch_spec(view, batch_size, only=(entry, 'speech', 'speech_shifted'))
 
   @property
   def _name(self) -> str:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from seetalk_jax import constants
-from seetalk_jax.data import pipeline, schema, sources, transforms
+from seetalk_jax.data import pipeline, schema, sources, transforms, views
 from seetalk_jax.errors import InputError
 from seetalk_jax.synthetic import corpus, sketch, source
 
@@ -41,10 +41,10 @@ def _assert_same(a, b):
       np.testing.assert_array_equal(x[name], y[name], err_msg=name)
 
 
-@pytest.mark.parametrize('view', list(schema.VIEWS))
+@pytest.mark.parametrize('view', list(views.VIEWS))
 def test_batches_are_what_the_table_says(corpus_dir, view):
   (batch,) = _take(1, view, corpus_dir, batch_size=2)
-  spec = schema.batch_spec(view, 2, image_size=SIZE)
+  spec = views.batch_spec(view, 2, image_size=SIZE)
   assert {k: (v.shape, v.dtype) for k, v in batch.items()} == {k: (v.shape, v.dtype) for k, v in spec.items()}
 
 
@@ -279,7 +279,7 @@ def _frame_number(image):
 def test_real_pairs_are_of_one_clip_and_claim_no_truth():
   apart = []
   for batch in _take(30, 'motion_pair', record_sources=[_RealSource()], batch_size=10):
-    spec = schema.batch_spec('motion_pair', 10, image_size=SIZE)
+    spec = views.batch_spec('motion_pair', 10, image_size=SIZE)
     assert {k: (v.shape, v.dtype) for k, v in batch.items()} == {
       k: (v.shape, v.dtype) for k, v in spec.items()
     }

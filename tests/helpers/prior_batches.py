@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from configs import face_prior
-from seetalk_jax.data import schema
+from seetalk_jax.data import views
 from seetalk_jax.stages import base
 
 NUM_BATCHES, BATCH_SIZE, SIZE = 4, 8, 64
@@ -27,7 +27,7 @@ def config_of(release: str, mesh: tuple[int, int, int], **options):
 
 def one(index: int) -> dict[str, np.ndarray]:
   """A batch: noise, each with a mean and a contrast of its own."""
-  spec = schema.batch_spec('portrait_speech', BATCH_SIZE, SIZE, only=('portrait', 'speech', 'num_samples'))
+  spec = views.batch_spec('portrait_speech', BATCH_SIZE, SIZE, only=('portrait', 'speech', 'num_samples'))
   batch = base.fake_batch(spec, seed=index)
   batch['portrait'] = (batch['portrait'] // (index + 1) + 20 * index).astype(np.uint8)
   batch['num_samples'] = np.arange(16_000, 48_000, 4_000, np.int32)
