@@ -11,6 +11,7 @@ import jax.numpy as jnp
 from seetalk_jax.constants import BLINK, LIPS, MOTION_DIM, MOTION_FIELDS
 from seetalk_jax.models.motion.motion_warper import MotionModes, MotionWarper, Ways
 from seetalk_jax.models.motion.warping import upsample_bilinear, warp
+from seetalk_jax.models.nn import examples
 from seetalk_jax.models.nn.blocks import (
   MLP,
   ResBlock,
@@ -354,6 +355,14 @@ class MotionCodec(nn.Module):
     """Typical size of each known motion value, float32 `[truth_dim]`: `truth_scales`, or ones."""
     return jnp.asarray(self.truth_scales or (1.0,) * self.truth_dim, jnp.float32)
 
+  @nn.nowrap
+  def example_inputs(
+    self, others: examples.Modules | None = None, side: int = examples.SIDE
+  ) -> tuple[Any, ...]:
+    """Arguments of `__call__` as shapes; see `models.nn.examples`."""
+    del others
+    return (examples.image(side),) * 2
+
 
 def warped_spec(codec: MotionCodec, side: int, batch_size: int = 1) -> Warped:
   """Shapes of what `codec.warp` returns for portraits of `side` pixels."""
@@ -364,3 +373,17 @@ def warped_spec(codec: MotionCodec, side: int, batch_size: int = 1) -> Warped:
     return codec.apply(variables, picture, picture)[1]
 
   return jax.eval_shape(run, picture)
+
+
+def warped_example(others: examples.Modules | None, side: int) -> Warped:
+  """Shapes of what the codec among `others`, or one of demo size, warps portraits of `side` pixels to."""
+  fine, coarse, _ = examples.field(others, 'motion_codec', 'appearance_widths', (48, 96, 128))
+  quarter, eighth = side // 4, side // 8
+  return Warped(
+    image=examples.image(side),
+    features={4: examples.array(1, quarter, quarter, fine), 8: examples.array(1, eighth, eighth, coarse)},
+    flow=examples.array(1, quarter, quarter, 2),
+    occlusion=examples.array(1, quarter, quarter, 1),
+    coarse_flow=examples.array(1, quarter, quarter, 2),
+    occlusion_logits=examples.array(1, quarter, quarter, 1),
+  )

@@ -9,6 +9,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from seetalk_jax.models.nn import examples
 from seetalk_jax.models.nn.blocks import ResBlock, conv, group_norm, pixel_shuffle, pixel_unshuffle, unit
 
 STATE = 'codebook_state'  # collection of the codes and their running counts; moved by data, not by gradients
@@ -158,6 +159,14 @@ class Codebook(nn.Module):
   def lookup(self, indices: jax.Array) -> jax.Array:
     """Indices int `[*b]` in [0, num_codes) to codes `[*b, code_dim]`."""
     return self.embedding.value[indices]
+
+  @nn.nowrap
+  def example_inputs(
+    self, others: examples.Modules | None = None, side: int = examples.SIDE
+  ) -> tuple[Any, ...]:
+    """Arguments of `__call__` as shapes; see `models.nn.examples`."""
+    del others
+    return (examples.image(side),)
 
 
 def nearest_codes(h: jax.Array, embedding: jax.Array) -> jax.Array:
