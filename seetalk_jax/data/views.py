@@ -56,9 +56,7 @@ class Entry:
 
 _SPEAKER = Entry(np.int32, (), 'which speaker; text names are numbered by a stable hash')
 _ATTRIBUTES = Entry(np.float32, (3,), 'sex 0..1, age in years, head size as a standard score')
-_KNOWN = Entry(
-  np.float32, (), '1: the embedded world knows the truth; 0: a real recording, truth entries are zeros'
-)
+_HAS_TRUTH = Entry(np.float32, (), '1: ground truth is there; 0: a real recording, truth entries are zeros')
 _IMAGE = ('S', 'S', 3)
 _QUARTER = ('S/4', 'S/4')
 _SPEECH = 'mono speech at 16 kHz in [-1, 1]'
@@ -196,7 +194,7 @@ class PortraitSpeech(View):
     'speech_motion': Entry(np.float32, (SPEECH_FRAMES, MOTION_DIM), _MOTION + ', of the speech'),
     'speaker': _SPEAKER,
     'attributes': _ATTRIBUTES,
-    'known': _KNOWN,
+    'has_truth': _HAS_TRUTH,
   }
 
   def make(self) -> Element:
@@ -213,7 +211,7 @@ class PortraitSpeech(View):
       'speech_motion': _zeros(wanted, MOTION_DIM) if real else self._truth.speech_motion[:wanted],
       'speaker': self._speaker(),
       'attributes': _zeros(3) if real else self._truth.attributes,
-      'known': np.float32(not real),
+      'has_truth': np.float32(not real),
     }
 
 
@@ -256,7 +254,7 @@ class MotionPair(View):
     'target_parts': _PARTS,
     'lip_box': Entry(np.float32, (4,), 'of target: left, top, right, bottom, relative 0..1'),
     'speaker': _SPEAKER,
-    'known': _KNOWN,
+    'has_truth': _HAS_TRUTH,
   }
 
   def make(self) -> Element:
@@ -280,7 +278,7 @@ class MotionPair(View):
       'target_parts': self._quarter(truth.parts, target),
       'lip_box': self.record.lip_box[target],
       'speaker': self._speaker(),
-      'known': np.float32(1.0),
+      'has_truth': np.float32(1.0),
     }
 
   def _real(self) -> Element:
@@ -308,7 +306,7 @@ class MotionPair(View):
       'target_parts': np.zeros([quarter, quarter], np.uint8),
       'lip_box': self.record.lip_box[target],
       'speaker': self._speaker(),
-      'known': np.float32(0.0),
+      'has_truth': np.float32(0.0),
     }
 
 
@@ -410,7 +408,7 @@ class Clip(View):
     'motion': Entry(np.float32, (CLIP_FRAMES, MOTION_DIM), _MOTION),
     'lip_box': Entry(np.float32, (CLIP_FRAMES, 4), 'left, top, right, bottom, relative 0..1'),
     'speech': Entry(np.float32, (CLIP_FRAMES * SAMPLES_PER_FRAME,), _SPEECH + ', of those frames'),
-    'known': _KNOWN,
+    'has_truth': _HAS_TRUTH,
   }
 
   def make(self) -> Element:
@@ -422,7 +420,7 @@ class Clip(View):
       'motion': _zeros(wanted, MOTION_DIM) if self._is_real else self._truth.motion[window],
       'lip_box': record.lip_box[window],
       'speech': self._speech(record.audio_lead + first * SAMPLES_PER_FRAME, wanted, record),
-      'known': np.float32(not self._is_real),
+      'has_truth': np.float32(not self._is_real),
     }
 
   def _frame_size(self, image_size: int | None) -> int:

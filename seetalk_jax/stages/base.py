@@ -250,11 +250,11 @@ def option(stage_class: type, config, name: str) -> Any:
 
 
 def fake_batch(spec: Mapping[str, jax.ShapeDtypeStruct], seed: int = 0) -> dict[str, np.ndarray]:
-  """A random batch of a stage's shapes, for tests: uint8 noise, floats around 0, ints 0, 1, 2 ..., all known."""
+  """A random batch of a stage's shapes, for tests: uint8 noise, floats around 0, ints 0, 1, 2 ..., all with truth."""
   rng = np.random.default_rng(seed)
   batch = {}
   for name, entry in sorted(spec.items()):
-    if name == 'known':
+    if name == 'has_truth':
       batch[name] = np.ones(entry.shape, entry.dtype)
     elif entry.dtype == np.uint8:
       batch[name] = rng.integers(0, 256, entry.shape, np.uint8)

@@ -72,7 +72,7 @@ class ConReStage(base.Stage):
     names = ['portrait', 'speech', 'num_samples', 'speaker']
     names += ['attributes'] if self.attributes_weight else []
     names += ['speech_motion'] if self.articulation_weight else []
-    names += ['known'] if self.attributes_weight or self.articulation_weight else []
+    names += ['has_truth'] if self.attributes_weight or self.articulation_weight else []
     return views.batch_spec(self.view, batch_size, self.image_size, only=names)
 
   def prepare(self, frozen: base.Frozen, batches) -> dict[str, np.ndarray]:
@@ -81,9 +81,9 @@ class ConReStage(base.Stage):
     ages, lips = [], []
     for batch in itertools.islice(batches, _PREPARE_BATCHES):
       if self.attributes_weight:
-        ages.append(batch['attributes'][batch['known'] > 0, 1])
+        ages.append(batch['attributes'][batch['has_truth'] > 0, 1])
       if self.articulation_weight:
-        tracks = batch['speech_motion'][batch['known'] > 0]
+        tracks = batch['speech_motion'][batch['has_truth'] > 0]
         lips.append(tracks[..., LIPS].reshape(-1, NUM_LIP_FIELDS))
     statistics = {}
     if (ages or lips) and not any(map(len, ages or lips)):
@@ -159,7 +159,7 @@ class ConReStage(base.Stage):
     by_voice = head(speech, method='attributes')
     by_face = head(face, method='attributes')
     # Sex lies in [0, 1]: weighed up to the spread of the standardised others.
-    weights, counts = jnp.array([4.0, 1.0, 1.0]), batch['known'][:, None]
+    weights, counts = jnp.array([4.0, 1.0, 1.0]), batch['has_truth'][:, None]
     wrong = weights * (jnp.square(by_voice - truth) + jnp.square(by_face - truth))
     loss = losses.weighted_mean(wrong, counts)
     metrics = {}
@@ -174,7 +174,7 @@ class ConReStage(base.Stage):
   def _articulation(self, head, features, batch, statistics):
     truth = batch['speech_motion'][..., LIPS] - statistics['articulation_mean']
     truth = truth / statistics['articulation_std']
-    valid = features.valid[..., None].astype(jnp.float32) * batch['known'][:, None, None]
+    valid = features.valid[..., None].astype(jnp.float32) * batch['has_truth'][:, None, None]
     error = jnp.square(head(features.tokens, method='articulation') - truth) * valid
     per_field = jnp.sum(error, axis=(0, 1)) / jnp.maximum(jnp.sum(valid), 1.0)
     loss = jnp.mean(per_field)

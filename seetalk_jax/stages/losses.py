@@ -130,7 +130,7 @@ def flow_losses(
   truth: FlowTruth,
   parts: jax.Array,
   canonical: jax.Array,
-  known: jax.Array | None = None,
+  has_truth: jax.Array | None = None,
 ) -> dict[str, jax.Array]:
   """How far a warp is from the true one.
 
@@ -139,7 +139,7 @@ def flow_losses(
     truth: at their resolution.
     parts: labels of the target there; eyeballs turn under their canonical coordinates and are left out.
     canonical: map of the target there.
-    known: `[b]`, 1 where there is a truth, 0 for real recordings, which do not count; None: all have one.
+    has_truth: `[b]`, 1 where there is a truth, 0 for real recordings, which do not count; None: all have one.
 
   Returns:
     'flow': mean absolute error in cells over what is visible; 'flow_features': over the mouth and over the
@@ -148,7 +148,7 @@ def flow_losses(
   """
   h, w = flow.shape[1:3]
   cells = jnp.array([w, h], jnp.float32)
-  counts = jnp.ones(flow.shape[:1]) if known is None else known
+  counts = jnp.ones(flow.shape[:1]) if has_truth is None else has_truth
   counts = jnp.broadcast_to(counts[:, None, None, None], (*flow.shape[:3], 1))
   weight = counts * truth.visible * (parts != EYE)[..., None] * jnp.where(parts > BODY, 2.0, 1.0)[..., None]
   regions = counts * feature_regions(canonical)

@@ -32,7 +32,7 @@ class MotionCodecStage(critics.CriticOptions, base.Stage):
   Attributes:
     driver_rate: how often the motion comes from `driver`.
     truth_rate: how often motions (source and target) come from the truth encoder instead of frames.
-    with_truth: batches carry motion truth and canonical maps where the entry `known` is 1; of real recordings,
+    with_truth: batches carry motion truth and canonical maps where the entry `has_truth` is 1; of real recordings,
       and without it of all, only pictures teach.
     pixel_weight, edge_weight, warped_weight: of the picture, its edges, and the warped portrait where
       visible.
@@ -160,7 +160,7 @@ class MotionCodecStage(critics.CriticOptions, base.Stage):
     # phi_m follows the truth encoder, whose latents hold all that moves and nothing else from the first
     # step on; the other way a fresh phi_m, which says the same of every frame, would pull all together.
     m_truth_fixed = jax.lax.stop_gradient(m_truth)
-    counts = jnp.concatenate([batch['known'], batch['known']])[:, None]
+    counts = jnp.concatenate([batch['has_truth'], batch['has_truth']])[:, None]
     middle = jnp.sum(counts * m_truth_fixed, axis=0) / (jnp.sum(counts) + 1e-6)
     spread = losses.weighted_mean(jnp.square(m_truth_fixed - middle), counts)
     agree = losses.weighted_mean(jnp.square(m_frames - m_truth_fixed), counts) / (spread + 1e-3)
@@ -237,7 +237,7 @@ def trainable_but(kept: Collection[str], params: Mapping[str, Any]) -> Any:
 
 def _places_error(appearance, batch: base.Batch) -> jax.Array:
   """Mean error of where each place of the source lies on the resting head; the head counts twice."""
-  has_truth = batch['known'][:, None, None, None]
+  has_truth = batch['has_truth'][:, None, None, None]
   weight = has_truth * (1.0 + (batch['source_parts'] > losses.BODY)[..., None])
   return losses.weighted_mean(losses.charbonnier(appearance.ways.places - batch['source_canonical']), weight)
 

@@ -20,7 +20,7 @@ from seetalk_jax.stages import losses
 Batch = Mapping[str, jax.Array]
 # The entries of view `motion_pair` that hold the ground truth of a pair.
 ENTRIES = (
-  'known',
+  'has_truth',
   *(f'{side}_{what}' for side in ('source', 'target') for what in ('motion', 'canonical', 'parts')),
 )
 
@@ -55,7 +55,7 @@ def truth_errors(
   Args:
     warped: the codec's warp of the source.
     image, target: predicted and true picture, `[b, h, w, 3]`.
-    batch: with `known` and the canonical maps and part labels of both frames.
+    batch: with `has_truth` and the canonical maps and part labels of both frames.
     reach_cells: how far the true flow is searched, in cells of 4 pixels.
   """
   truth = canonical.match_canonical(
@@ -69,24 +69,24 @@ def truth_errors(
     truth,
     batch['target_parts'],
     batch['target_canonical'],
-    batch['known'],
+    batch['has_truth'],
   )
-  is_known = batch['known'][:, None, None, None]
-  in_regions = is_known * batch['target_canonical']  # zeros lie in no region
+  has_truth = batch['has_truth'][:, None, None, None]
+  in_regions = has_truth * batch['target_canonical']  # zeros lie in no region
   features, hidden = losses.feature_error(image, target, in_regions, truth.visible)
-  visible = jnp.where(is_known > 0, truth.visible, warped.occlusion)
+  visible = jnp.where(has_truth > 0, truth.visible, warped.occlusion)
   return TruthErrors(warp, features, hidden, jax.lax.stop_gradient(visible))
 
 
 def use_truth(rng: jax.Array, rate: float, batch: Batch) -> jax.Array:
   """Bool `[b, 1]`: which samples take their motion from the truth encoder, `rate` of those with ground truth."""
-  known = batch['known'][:, None]
-  return jax.random.uniform(rng, known.shape) < rate * known
+  has_truth = batch['has_truth'][:, None]
+  return jax.random.uniform(rng, has_truth.shape) < rate * has_truth
 
 
 def head_mask(batch: Batch) -> jax.Array:
   """Where the target shows the head, `[b, h, w, 1]`; 1 everywhere in real recordings."""
-  head = (batch['target_parts'] > losses.BODY)[..., None] | (batch['known'] == 0)[:, None, None, None]
+  head = (batch['target_parts'] > losses.BODY)[..., None] | (batch['has_truth'] == 0)[:, None, None, None]
   return blocks.upsample_nearest(head * 1.0, 4)
 
 
