@@ -9,38 +9,22 @@ from typing import Any
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
-import numpy as np
 
-from seetalk_jax.data import views
 from seetalk_jax.models.nn import blocks
-from seetalk_jax.stages import base, losses
+from seetalk_jax.stages import base, losses, reconstruction
 
 
 @dataclasses.dataclass(frozen=True)
-class AutoencoderStage(base.Stage):
+class AutoencoderStage(reconstruction.ReconstructionStage):
   """L1 and edge losses, a light pull of the posterior to the unit normal.
 
   Attributes:
-    image_size: of the batches.
-    crop_size: train on random crops of so many pixels (a multiple of 8); 0 takes whole pictures. Crops cost
-      less per picture, so more different pictures are seen in the same time.
     kl_weight: per latent number. Small: the latents' scale is divided out later.
-    head_weight: how much more the head counts than the background; 1 needs no `parts`.
   """
 
-  networks: Mapping[str, nn.Module]
-  frozen: Mapping[str, nn.Module] = dataclasses.field(default_factory=dict)
+  crop_multiple = 8
   name: str = 'autoencoder'
-  view: str = 'image'
-  image_size: int = 256
-  crop_size: int = 0
-  edge_weight: float = 1.0
   kl_weight: float = 1e-5
-  head_weight: float = 2.0
-
-  def batch_spec(self, batch_size: int) -> dict[str, jax.ShapeDtypeStruct]:
-    names = ('image', 'parts') if self.head_weight != 1 else ('image',)
-    return views.batch_spec(self.view, batch_size, self.image_size, only=names)
 
   def init(self, rng: jax.Array, frozen: base.Frozen) -> tuple[dict[str, Any], dict[str, Any]]:
     del frozen
@@ -49,13 +33,7 @@ class AutoencoderStage(base.Stage):
   def loss(self, params, frozen, collections, batch, rng, step):
     del frozen, step
     crop_rng, sample_rng = jax.random.split(rng)
-    image = blocks.to_float(batch['image'])
-    weight = jnp.ones((*image.shape[:3], 1))
-    if self.head_weight != 1:
-      head = (batch['parts'] > 0).astype(jnp.float32)[..., None]
-      weight = 1.0 + (self.head_weight - 1.0) * blocks.upsample_nearest(head, 4)
-    if self.crop_size:
-      image, weight = losses.random_crops(crop_rng, self.crop_size, image, weight)
+    image, weight = self._crops(batch, crop_rng)
     weight = weight / jnp.mean(weight)
 
     rebuilt, mean, log_variance = self.networks['autoencoder'].apply(
@@ -72,12 +50,9 @@ class AutoencoderStage(base.Stage):
       collections,
     )
 
-  def preview(self, params, frozen, collections, batch, rng) -> np.ndarray:
-    """Rows: pictures, rebuilt pictures."""
-    del frozen, collections, rng
-    image = blocks.to_float(jnp.asarray(batch['image'][:4]))
-    rebuilt, _, _ = jax.jit(self.networks['autoencoder'].apply)({'params': params['autoencoder']}, image)
-    return blocks.picture_grid([image, rebuilt])
+  def _pixel_weights(self, parts):
+    head = (parts > 0).astype(jnp.float32)[..., None]
+    return 1.0 + (self.head_weight - 1.0) * blocks.upsample_nearest(head, 4)
 
 
 def uses(config) -> base.Uses:
