@@ -72,7 +72,7 @@ def main(arguments: list[str]) -> None:
     ).networks
     towers = retrieval.Towers(*(part for each in networks.values() for part in (each.module, each.params)))
   elif 'retrieval' in _ONLY.value:
-    raise InputError('the part retrieval needs both towers: say where with --config.conre=WORKDIR')
+    raise InputError('the part retrieval needs both towers: set --config.conre=WORKDIR')
   sync_judge = None
   judges = {name: config[name] for name in ('sync_expert', 'syncnet') if config.get(name)}
   if judges:

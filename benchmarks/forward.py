@@ -1,12 +1,12 @@
-"""Speed of forward passes at full size beside the PyTorch references: seconds of both, and the median ratio.
+"""Forward-pass benchmark at full size against the PyTorch references: seconds of both, and the median ratio.
 
   pip install -e ".[parity]"
   python benchmarks/forward.py                         # wav2vec2, unet and vae, five pairs each
   python benchmarks/forward.py --only unet --pairs 3
 
-wav2vec2: wav2vec 2.0 base on 10 s of sound. unet: one step of Stable Diffusion 1.5's UNet on 32 x 32 x 4 latents
-with 77 tokens. vae: the decoder of its autoencoder, to 256 px. Batch 1, float32, random weights, all cores. Both
-libraries take turns, so that other load affects both. A ratio above 1 means that JAX is faster.
+wav2vec2: wav2vec 2.0 base on 10 s of sound. unet: one step of Stable Diffusion 1.5's UNet on 32 x 32 x 4
+latents with 77 tokens. vae: the decoder of its autoencoder, to 256 px. Batch 1, float32, random weights, all
+cores. The two libraries alternate, so that other load affects both. A ratio above 1 means that JAX is faster.
 """
 
 from __future__ import annotations
@@ -37,14 +37,14 @@ class Pair(NamedTuple):
 
 
 def filled(module: nn.Module, *inputs, **kwargs):
-  """Random parameters of the right shapes, made faster than by the initializers; values do not matter here."""
+  """Random parameters of the right shapes. Faster than the initializers; the values do not matter here."""
   shapes = nn.unbox(jax.eval_shape(lambda: module.init(jax.random.key(0), *inputs, **kwargs)))['params']
   noise = 0.02 * np.random.default_rng(0).standard_normal(1_000_003).astype(np.float32)
   return jax.tree.map(lambda x: jnp.asarray(np.resize(noise, x.shape)), shapes)
 
 
 def compiled(module: nn.Module, *inputs, **kwargs) -> Callable[[], None]:
-  """A call of the jitted module on device arrays."""
+  """Jitted call of a module on device arrays."""
   params = filled(module, *inputs, **kwargs)
   run = jax.jit(lambda params, *inputs: module.apply({'params': params}, *inputs, **kwargs))
   inputs = jax.device_put(inputs)
@@ -52,7 +52,7 @@ def compiled(module: nn.Module, *inputs, **kwargs) -> Callable[[], None]:
 
 
 def timed(function, *inputs) -> Callable[[], None]:
-  """A call of a PyTorch function without gradients."""
+  """Call of a PyTorch function without gradients."""
   import torch
 
   def call():
@@ -129,7 +129,7 @@ def main() -> None:
   torch.set_num_threads(len(os.sched_getaffinity(0)))
   for name in options.only:
     pair = CASES[name]()
-    for call in (*pair, *pair):  # compilation and first use of memory
+    for call in (*pair, *pair):  # warm-up: compilation and memory allocation
       call()
     ours, theirs = [], []
     for _ in range(options.pairs):

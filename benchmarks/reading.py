@@ -1,11 +1,12 @@
-"""Data loading speed, in windows per second and core: a prepared corpus through Grain, and mp4s through a DataLoader.
+"""Data loading benchmark: a prepared corpus through Grain against mp4 files through a PyTorch DataLoader.
 
   seetalk prepare RAW_DIR CORPUS
   python benchmarks/reading.py RAW_DIR CORPUS --workers 1 --pairs 5
 
-Both readers give the same windows of 25 frames (128 px, face crop) with their speech (16 kHz), in the same order, batch
-size and number of worker processes. A few windows are compared first. The readers take turns; the result is the median
-ratio. The second reader decodes with PyAV and needs PyTorch, which the library itself does not.
+The result is in windows per second and core. Both readers yield the same windows of 25 frames (128 px, face
+crop) with their speech (16 kHz), with equal order, batch size and number of worker processes. A few windows
+are compared first. The readers alternate; the result is the median ratio. The second reader decodes with PyAV
+and needs PyTorch, which the library itself does not need.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ class Window(NamedTuple):
 
 
 def list_windows(raw_dir: pathlib.Path, corpus: pathlib.Path, count: int) -> list[Window]:
-  """The windows of view `clip` in its order, as positions in the raw recordings."""
+  """Windows of the view `clip`, in its order, as positions in the raw recordings."""
   records = sources.open_corpora(corpus, ('real',), 'train')
   elements = pipeline.Elements('clip', records, seed=_SEED)
   boxes = {}
@@ -52,7 +53,7 @@ def list_windows(raw_dir: pathlib.Path, corpus: pathlib.Path, count: int) -> lis
   for index in range(count):
     number = elements.record_index(index)
     record = records[number]
-    # The one random number that the view draws for a real record without augmentation.
+    # The only random number that the view samples for a real record without augmentation.
     rng, beside = np.random.default_rng([_SEED, index]), functools.partial(records.beside, number)
     joined, first = transforms.random_window(record, beside, rng, CLIP_FRAMES, 'clip')
     file, box = boxes[record.speaker, record.clip]
@@ -71,7 +72,7 @@ def read_window(window: Window) -> dict[str, np.ndarray]:
     shown, frames = [], []
     for frame in _decoded(container, stream):
       if float(frame.pts * stream.time_base) <= moments[0] + 1e-3:
-        shown, frames = [], []  # the last picture before the window is its first
+        shown, frames = [], []  # the last picture before the window is its first frame
       shown.append(float(frame.pts * stream.time_base))
       frames.append(frame)
       if shown[-1] > moments[-1]:
@@ -82,7 +83,7 @@ def read_window(window: Window) -> dict[str, np.ndarray]:
 
 
 def _decoded(container, stream):
-  """Frames of a stream after a seek; packets that the seek has cut are skipped."""
+  """Frames of a stream after a seek; packets that the seek has truncated are skipped."""
   for packet in container.demux(stream):
     try:
       frames = packet.decode()
@@ -123,14 +124,14 @@ class RawWindows:
 
 
 def time_grain(corpus: pathlib.Path, count: int, batch_size: int, workers: int) -> float:
-  """Seconds for `count` windows, from the first batch on."""
+  """Seconds for `count` windows through Grain, extrapolated from all batches but the first."""
   arguments = dict(batch_size=batch_size, seed=_SEED, augment=False, num_workers=workers)
   with pipeline.make_batches('clip', corpus, **arguments) as batches:
     return _time(batches, count // batch_size)
 
 
 def time_torch(windows: list[Window], batch_size: int, workers: int) -> float:
-  """The same through a DataLoader."""
+  """Seconds for all windows through a PyTorch DataLoader, measured as in `time_grain`."""
   import torch.utils.data
 
   loader = torch.utils.data.DataLoader(
@@ -143,7 +144,7 @@ def time_torch(windows: list[Window], batch_size: int, workers: int) -> float:
 
 
 def _time(batches, count: int) -> float:
-  next(batches)  # workers have started
+  next(batches)  # the workers have started
   start = time.perf_counter()
   for _ in range(count - 1):
     next(batches)
@@ -151,7 +152,7 @@ def _time(batches, count: int) -> float:
 
 
 def compare(windows: list[Window], corpus: pathlib.Path) -> tuple[float, float]:
-  """Median absolute difference of pictures (of 255) and correlation of speech between both readers."""
+  """Medians over windows of picture difference (levels of 255) and speech correlation of both readers."""
   with pipeline.make_batches('clip', corpus, batch_size=len(windows), seed=_SEED, augment=False) as batches:
     batch = next(batches)
   pictures, sounds = [], []

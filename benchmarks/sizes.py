@@ -1,10 +1,10 @@
-"""Model sizes: parameters and FLOPs of every network, counted by tracing; nothing is computed.
+"""Model sizes: parameters and FLOPs of every network, counted by tracing without computation.
 
   python benchmarks/sizes.py                      demo, base and large at 256, 512 and 1024 px
   python benchmarks/sizes.py --size base --side 1024
 
-FLOPs are XLA's count of the program before optimization (a multiply and an add are two), for one call: a second of
-speech, a portrait, one diffusion step, or one frame.
+FLOPs are XLA's count for the program before optimization (a multiply-add counts as two). One call is a second
+of speech, a portrait, one diffusion step, or one frame.
 """
 
 import argparse
@@ -33,7 +33,7 @@ CALLS = {
 
 
 def count(name, modules, side):
-  """(millions of parameters, GFLOP per call) of one of `modules`, for pictures of `side` pixels."""
+  """(millions of parameters, GFLOPs per call) of one of `modules`, for pictures of `side` pixels."""
   args = modules[name].example_inputs(modules, side)
 
   def call(variables, *args):

@@ -1,4 +1,4 @@
-"""Training of one small stage: a sync expert on 64 synthetic clips of flat faces; its result, loaded again.
+"""Training of one small stage: a sync expert on 64 synthetic clips of flat faces, and loading of its result.
 
 python examples/train_tiny.py
 """
@@ -17,7 +17,7 @@ CONFIGS = pathlib.Path(__file__).resolve().parents[1] / 'configs'
 
 
 def main() -> None:
-  """Renders, trains and loads in a temporary folder; two minutes at most on two CPU cores."""
+  """Renders, trains and loads in a temporary folder; takes at most two minutes on two CPU cores."""
   with tempfile.TemporaryDirectory() as folder:
     clips, run = f'{folder}/corpus/clips', f'{folder}/run'
     for split in ('train', 'validation'):

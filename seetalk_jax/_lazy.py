@@ -1,7 +1,7 @@
-"""Names that a package imports on first use, so that `import seetalk_jax` stays fast and imports no JAX.
+"""Lazy imports of public names, so that `import seetalk_jax` is fast and does not import JAX.
 
-A package lists such names twice: in a block of imports under `if TYPE_CHECKING`, which editors and type checkers read,
-and in the table that it gives to `attach`.
+A package lists its lazy names twice: in imports under `if TYPE_CHECKING` for editors and type checkers, and
+in the table passed to `attach`.
 """
 
 from __future__ import annotations
@@ -9,7 +9,8 @@ from __future__ import annotations
 import importlib
 import sys
 
-# Type checkers know the name. `typing` has it too, but takes longer to import than the rest of the package.
+# Type checkers recognize this name. `typing.TYPE_CHECKING` is avoided because importing `typing` takes longer
+# than importing the rest of the package.
 TYPE_CHECKING: bool = False
 if TYPE_CHECKING:
   from collections.abc import Callable, Mapping
@@ -19,11 +20,11 @@ if TYPE_CHECKING:
 def attach(
   package: str, modules: Mapping[str, str]
 ) -> tuple[Callable[[str], Any], Callable[[], list[str]], list[str]]:
-  """The `__getattr__`, `__dir__` and `__all__` of a package whose names are imported on first use.
+  """Returns `__getattr__`, `__dir__` and `__all__` for a package with lazy imports.
 
   Args:
-    package: its `__name__`.
-    modules: public name -> full name of the module that has it.
+    package: `__name__` of the package.
+    modules: public name -> full name of the module that defines it.
   """
   namespace = vars(sys.modules[package])
   public = sorted(modules)

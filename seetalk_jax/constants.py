@@ -1,6 +1,7 @@
-"""Constants that several packages share: time base, sizes, motion fields, labels, names of files and stages.
+"""Constants shared by several packages: time base, sizes, motion fields, labels, file names and stage names.
 
-This file imports neither JAX nor NumPy nor anything of the package: configurations and `seetalk --help` read it too.
+This module imports neither JAX nor NumPy nor any module of the package, because configurations and
+`seetalk --help` import it.
 """
 
 from __future__ import annotations
@@ -12,32 +13,33 @@ SAMPLE_RATE_HZ = 16_000  # of speech
 FPS = 25  # frames of video a second
 SAMPLES_PER_FRAME = SAMPLE_RATE_HZ // FPS  # 640: a frame of video is 40 ms of speech
 
-# ------------------------------------------------------------- sizes that records and networks agree on
-SPEECH_SECONDS = 3  # of speech that one voice vector is made from
+# ------------------------------------------------------------- sizes shared by records and networks
+SPEECH_SECONDS = 3  # length of speech from which one voice embedding is computed
 SPEECH_FRAMES = SPEECH_SECONDS * FPS  # 75
 SPEECH_SAMPLES = SPEECH_SECONDS * SAMPLE_RATE_HZ
-WINDOW_FRAMES = 100  # 4 s: what the motion transformer is trained on
+WINDOW_FRAMES = 100  # 4 s: window on which the motion transformer is trained
 CLIP_FRAMES = FPS  # frames of a `clips` record: 1 s
-CLIP_SIZE = 128  # pixels of a side of these frames
-EMBEDDING_DIM = 512  # numbers of a voice vector or a face vector
+CLIP_SIZE = 128  # side of these frames in pixels
+EMBEDDING_DIM = 512  # size of a voice embedding and of a face embedding
 
-SYNC_FRAMES = 5  # frames that a sync expert compares with their sound: 0.2 s
-SYNC_SAMPLES = SYNC_FRAMES * SAMPLES_PER_FRAME  # 3200: the sound of these frames
+SYNC_FRAMES = 5  # frames that a sync expert compares with the audio: 0.2 s
+SYNC_SAMPLES = SYNC_FRAMES * SAMPLES_PER_FRAME  # 3200: audio samples of these frames
 MOUTH_SIZE = (48, 96)  # height and width of the sync expert's mouth crops
-FACE_SIZE = 224  # pixels of a side of SyncNet's face crops
-SYNCNET_SAMPLES = 19 * 160 + 400  # 3440: the sound that SyncNet reads, 20 windows of 25 ms, one every 10 ms
-# Left, top, right and bottom of SyncNet's face crop in a portrait: the box of a face detector (brow line to chin; not
-# specified in the paper, our choice), enlarged as the published pipeline does. Its lower edge lies below the picture,
-# whose last row is repeated.
+FACE_SIZE = 224  # side of SyncNet's face crops in pixels
+SYNCNET_SAMPLES = 19 * 160 + 400  # 3440: audio input of SyncNet, 20 windows of 25 ms with a hop of 10 ms
+# Left, top, right and bottom of SyncNet's face crop, relative to the portrait. Not specified in the paper; we
+# use a face detector's box (brow line to chin), enlarged as in the published pipeline. The lower edge is
+# below the image; the last row is repeated there.
 FACE_BOX = (0.038, 0.168, 0.962, 1.092)
 
 # -------------------------------------------------------------------------------------------- motion
-# What changes from frame to frame in a synthetic head, in the order of a motion track `[n, MOTION_DIM]`; 0 at rest.
+# Motion parameters of the synthetic head, in the order of a motion track `[n, MOTION_DIM]`; 0 is the neutral
+# value.
 MOTION_FIELDS = (
   'jaw',  # 0 closed, 1 dropped as in a wide "ah"
   'spread',  # mouth corners pulled apart, -0.3 to 1
   'rounding',  # lips protruded and narrowed, 0 to 1
-  'closure',  # lips pressed together (m, b, p), 0 to 1; 1 means closed whatever the jaw does
+  'closure',  # lips pressed together (m, b, p), 0 to 1; 1 means closed for any jaw value
   'upper_lip',  # upper lip raised, 0 to 1
   'tuck',  # lower lip under the upper teeth (f, v), 0 to 1
   'tongue',  # tongue tip raised and visible, 0 to 1
@@ -52,7 +54,7 @@ MOTION_FIELDS = (
   'yaw',  # head pose in radians; positive turns to the subject's left
   'pitch',  # radians; positive is up
   'roll',  # radians; positive tilts to the subject's left shoulder
-  'shift_x',  # translation of the head across the picture, in units of its half width
+  'shift_x',  # translation of the head in the image plane, in units of half the image width
   'shift_y',
 )
 MOTION_DIM = len(MOTION_FIELDS)  # 20
@@ -63,16 +65,16 @@ BLINK = slice(MOTION_FIELDS.index('blink_left'), MOTION_FIELDS.index('blink_righ
 POSE = slice(MOTION_FIELDS.index('yaw'), MOTION_FIELDS.index('roll') + 1)  # yaw, pitch, roll
 POSE_AND_SHIFT = slice(POSE.start, MOTION_FIELDS.index('shift_y') + 1)
 
-# Controls of the motion besides the speech. Tracks: name -> numbers a frame (yaw, pitch and roll in radians; how far
-# the lids are closed, 0 to 1).
+# Controls of the motion besides the speech. Tracks: name -> values per frame (pose: yaw, pitch and roll in
+# radians; blink: eyelid closure, 0 to 1).
 CONTROL_TRACKS = {'pose': 3, 'blink': 1}
-# The eight of MEAD, a data set of acted emotions.
+# The eight emotions of MEAD, a data set of acted emotions.
 EMOTIONS = ('neutral', 'happy', 'sad', 'angry', 'surprised', 'afraid', 'disgusted', 'contemptuous')
 CONTROLS = (*CONTROL_TRACKS, 'emotion', 'style')
 
 
 class Part(enum.IntEnum):
-  """What a cell of a synthetic picture shows."""
+  """Segmentation label of a cell of a synthetic image."""
 
   BACKGROUND = 0
   BODY = 1
@@ -89,11 +91,11 @@ class Part(enum.IntEnum):
 # ------------------------------------------------------------------------------------ files and stages
 RELEASE_FILE = 'seetalk.json'  # describes a release, in its folder
 # In the --workdir of a training run.
-CONFIG_FILE = 'config.json'  # its configuration and networks
-RESULT_FILE = 'result.json'  # written when it is finished
+CONFIG_FILE = 'config.json'  # configuration and networks of the run
+RESULT_FILE = 'result.json'  # written when the run is finished
 CHECKPOINTS_FOLDER = 'checkpoints'
 
-# Training stages, in an order that trains; a stage starts from networks of earlier ones.
+# Training stages in order; a stage starts from the networks of earlier stages.
 STAGES = (
   'conre',
   'autoencoder',

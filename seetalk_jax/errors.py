@@ -1,10 +1,10 @@
-"""What a user did wrong, in one line; everything else is a fault of ours and stays a traceback."""
+"""Error types for user mistakes, reported in one line. Any other exception is a bug and keeps its traceback."""
 
 from __future__ import annotations
 
 
 class InputError(Exception):
-  """A mistake in what the user gave: `WHAT, WHERE, WHAT TO DO`, one line, shown without a traceback.
+  """Invalid user input. The message is one line, `WHAT, WHERE, WHAT TO DO`, shown without a traceback.
 
   The command line prints it as `error: ...` on stderr and exits with status 2.
   """
@@ -14,11 +14,11 @@ class InputError(Exception):
 
 
 class SpeechError(InputError):
-  """The speech file is missing, not audio, empty, silent, too short or holds NaN samples."""
+  """The speech file is missing, not audio, empty, silent, too short, or contains NaN samples."""
 
 
 class PortraitError(InputError):
-  """The given portrait is missing, not an image, or shows no face or several."""
+  """The portrait file is missing, is not an image, or shows no face or several faces."""
 
 
 class CheckpointError(InputError):
@@ -26,4 +26,4 @@ class CheckpointError(InputError):
 
 
 class ConfigError(InputError):
-  """A configuration value cannot be used; names the field and the value."""
+  """A configuration value is invalid; the message names the field and the value."""

@@ -1,8 +1,8 @@
-"""Files and folders that appear whole or not at all, lock files, checksums, and the user's cache folder.
+"""Atomic writes of files and folders, lock files, checksums, and the user's cache folder.
 
-A new file is written beside its place under a hidden name, made durable and renamed. So a reader sees the old file or
-the whole new one, and a failure or a signal leaves what was there. A process that is killed leaves the hidden file;
-`remove_leftovers` removes it.
+A new file is written under a hidden name in the target's folder, synced to disk and renamed. A reader sees
+either the old file or the complete new one. An exception or a signal leaves the old file in place. A killed
+process leaves the hidden file; `remove_leftovers` removes it.
 """
 
 from __future__ import annotations
@@ -20,20 +20,20 @@ from collections.abc import Iterator
 
 PathLike = str | os.PathLike
 
-# What the names of unfinished files and folders match.
+# Glob pattern of unfinished files and folders.
 UNFINISHED = '.*.part*'
 _WRITER = re.compile(r'\.(?P<process>\d+)-[0-9a-f]{8}\.part')
 
 
 @contextlib.contextmanager
 def replacing(path: PathLike) -> Iterator[pathlib.Path]:
-  """Yields a path to write a file to, which becomes `path` at the end of the `with` block.
+  """Yields a temporary path, which is renamed to `path` at the end of the `with` block.
 
-  On an exception, `path` stays as it was and what was written is removed. Missing folders are made. A link at `path`
-  is replaced, not the file that it points to. The new file has the permissions of any new file.
+  On an exception, `path` is unchanged and the temporary file is removed. Missing folders are created. A link
+  at `path` is replaced; its target is not changed. The new file has default permissions.
 
   Args:
-    path: the file to make or replace. The yielded path has its suffix.
+    path: the file to create or replace. The yielded path has the same suffix.
   """
   path = pathlib.Path(path)
   path.parent.mkdir(parents=True, exist_ok=True)
@@ -46,12 +46,12 @@ def replacing(path: PathLike) -> Iterator[pathlib.Path]:
 
 
 def unfinished(path: PathLike) -> pathlib.Path:
-  """A hidden path in the folder of `path`, with its suffix and unique to this call, for a file in the making."""
+  """Hidden path for an unfinished file: in the folder of `path`, with its suffix, unique to this call."""
   return _beside(pathlib.Path(path), 'part')
 
 
 def commit(part: pathlib.Path, path: PathLike) -> None:
-  """Makes a finished file durable and gives it its name in one step; for writers that `replacing` does not fit."""
+  """Syncs a finished file to disk and renames it atomically; for writers that cannot use `replacing`."""
   with part.open('rb') as file:
     os.fsync(file.fileno())
   os.replace(part, path)
@@ -59,13 +59,14 @@ def commit(part: pathlib.Path, path: PathLike) -> None:
 
 @contextlib.contextmanager
 def replacing_folder(path: PathLike) -> Iterator[pathlib.Path]:
-  """Yields a new folder to fill, which becomes `path` at the end of the `with` block.
+  """Yields a new temporary folder, which is renamed to `path` at the end of the `with` block.
 
-  On an exception, `path` stays as it was and what was written is removed. Missing parents are made. A folder at `path`
-  is removed after the new one has its place; of a link to a folder, the link alone.
+  On an exception, `path` is unchanged and the temporary folder is removed. Missing parents are created. An
+  existing folder at `path` is removed after the new one is in place. If `path` is a link to a folder, only
+  the link is removed.
 
   Raises:
-    NotADirectoryError: a file is there.
+    NotADirectoryError: `path` is a file.
   """
   path = pathlib.Path(path)
   if path.exists() and not path.is_dir():
@@ -81,18 +82,18 @@ def replacing_folder(path: PathLike) -> Iterator[pathlib.Path]:
 
 
 def write_bytes(path: PathLike, data: bytes) -> None:
-  """Makes or replaces a file, see `replacing`."""
+  """Creates or replaces a file, see `replacing`."""
   with replacing(path) as part:
     part.write_bytes(data)
 
 
 def write_text(path: PathLike, text: str) -> None:
-  """Makes or replaces a UTF-8 file, see `replacing`."""
+  """Creates or replaces a UTF-8 file, see `replacing`."""
   write_bytes(path, text.encode())
 
 
 def remove_leftovers(path: PathLike) -> None:
-  """Removes unfinished files of `path` whose writers were killed; those of running processes of this machine stay."""
+  """Removes unfinished files of `path` whose writers were killed; files of running local processes are kept."""
   path = pathlib.Path(path)
   for part in path.parent.glob(f'.{glob.escape(path.stem)}.*.part{glob.escape(path.suffix)}'):
     if (writer := _WRITER.search(part.name)) and not _is_running(int(writer['process'])):
@@ -101,14 +102,14 @@ def remove_leftovers(path: PathLike) -> None:
 
 @contextlib.contextmanager
 def locked(path: PathLike, *, wait: bool = True) -> Iterator[None]:
-  """Holds a lock file, which no other process or thread can hold at the same time; any end of the process releases it.
+  """Holds an exclusive lock file; it is released when the block or the process ends.
 
   Args:
-    path: made where it is missing, and left there.
-    wait: until it is free.
+    path: lock file; created if missing, never removed.
+    wait: whether to wait until the lock is free.
 
   Raises:
-    BlockingIOError: it is held by another, and `wait` is False.
+    BlockingIOError: another process or thread holds the lock, and `wait` is False.
   """
   with open(path, 'w') as file:
     fcntl.flock(file, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -137,12 +138,12 @@ def cache_dir() -> pathlib.Path:
 
 
 def _beside(path: pathlib.Path, kind: str) -> pathlib.Path:
-  # Random digits tell apart threads, and processes of the same number in several containers.
+  # The random digits separate threads, and processes with the same id in several containers.
   return path.with_name(f'.{path.stem}.{os.getpid()}-{os.urandom(4).hex()}.{kind}{path.suffix}')
 
 
 def _swap(part: pathlib.Path, path: pathlib.Path) -> None:
-  """Gives a finished folder its name, and removes what had it."""
+  """Renames a finished folder to `path` and removes the folder or link that was there."""
   if not os.path.lexists(path):
     os.rename(part, path)
     return
@@ -164,6 +165,6 @@ def _is_running(process: int) -> bool:
     os.kill(process, 0)
   except ProcessLookupError:
     return False
-  except PermissionError:  # of another user
+  except PermissionError:  # a process of another user
     return True
   return True

@@ -1,4 +1,4 @@
-"""Every configuration: imports, locks, names real networks and options; mistakes are one line."""
+"""Configurations: each imports, is locked, and names existing networks and options; errors are one line."""
 
 import ast
 import dataclasses
@@ -19,7 +19,7 @@ from seetalk_jax.training import all_stages, config_files
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 VARIANTS = ('tiny', 'demo', 'base', 'large')
 
-# Networks that come with published weights and that no stage of ours trains.
+# Networks with published weights that no stage trains.
 ONLY_CONVERTED = {'perceptual', 'codeformer'}
 
 
@@ -73,7 +73,7 @@ def test_all_names_stages_in_an_order_that_works():
 
 
 def places_of(config, stage, workdir):
-  """{network: run} that the command of a stage names."""
+  """{network: run} in the command of a stage."""
   command = all_stages.stage_command(config, stage, workdir, ROOT / 'train.py')
   named = [part.removeprefix('--config.init.') for part in command if part.startswith('--config.init.')]
   return {name: pathlib.Path(place).name for name, place in (part.split('=') for part in named)}
@@ -81,7 +81,7 @@ def places_of(config, stage, workdir):
 
 @pytest.fixture(scope='module')
 def all_trained(tmp_path_factory):
-  """The directory of a run of all stages, as far as a later stage looks at it; and {stage: what it was given}."""
+  """Stand-in directory of finished runs, with the files that later stages read; and {stage: its inputs}."""
   workdir, config, given = tmp_path_factory.mktemp('all'), load('all', 'demo'), {}
   for stage in config.stages:
     given[stage] = places_of(config, stage, workdir)
@@ -139,7 +139,7 @@ def test_overrides_change_what_all_gives(all_trained, stage, overrides, name, pl
 
 
 def test_asking_what_stages_use_starts_no_device():
-  # The process that starts the stages one after another must not hold a device's memory.
+  # The process that starts the stages in sequence must not hold device memory.
   code = """
 from seetalk_jax.training import all_stages, config_files
 from seetalk_jax.stages import base

@@ -1,4 +1,4 @@
-"""Settings of every test: the CPU, and absl flags marked parsed (Grain's workers read them)."""
+"""Pytest configuration: CPU platform, compilation cache, absl flags marked as parsed for Grain's workers."""
 
 import hashlib
 import importlib.metadata
@@ -11,9 +11,9 @@ import tempfile
 import time
 
 os.environ.setdefault('JAX_PLATFORMS', 'cpu')
-# Tests over eight devices start a process of their own: the others are quicker on one.
-# Tiny networks compile longer than they run: LLVM's optimization takes a third of the time and is not worth it here.
-# The MLIR emitters of fusions take most of the rest; jaxlib 0.11 removed the older emitters, and the flag.
+# Tests over eight devices start their own process: the other tests are faster with one device.
+# Tiny networks compile longer than they run. LLVM's optimization takes a third of the compilation time.
+# The MLIR fusion emitters take most of the rest. jaxlib 0.11 removed the older emitters and the flag.
 _FLAGS = ['--xla_backend_optimization_level=0', '--xla_llvm_disable_expensive_passes=true']
 if tuple(map(int, importlib.metadata.version('jaxlib').split('.')[:2])) < (0, 11):
   _FLAGS.append('--xla_cpu_use_fusion_emitters=false')
@@ -26,19 +26,19 @@ if not flags.FLAGS.is_parsed():
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 
-KEPT_DAYS = 7  # of a compiled program
+KEPT_DAYS = 7  # a compiled program stays in the cache
 
 
 def pytest_configure(config):
-  """Compilation cache, and an import that fails on some machines."""
+  """Sets up the compilation cache, and works around an import that fails on some machines."""
   share_compiled_programs(config)
   let_torchvision_import(config)
 
 
 def share_compiled_programs(config):
-  """Programs compile once for both workers, for the processes that tests start and for later runs.
+  """Shares compiled programs between workers, processes that tests start, and later test runs.
 
-  They hold instructions of the processor that compiled them: every kind of processor has a folder of its own.
+  Compiled programs contain processor-specific instructions, so every processor type has its own folder.
   """
   cpuinfo = pathlib.Path('/proc/cpuinfo')
   instructions = (
@@ -61,10 +61,11 @@ def share_compiled_programs(config):
 
 
 def let_torchvision_import(config):
-  """Defines operators where torchvision's build does not fit PyTorch's, as its CUDA one beside a CPU one.
+  """Defines torchvision's operators if its build does not match PyTorch's (CUDA build beside CPU build).
 
-  It gives shapes to operators that its own library defines; where that does not load, these definitions stand
-  in. Here, before anything imports it: transformers and lpips do too, and a failed import spoils the next ones.
+  torchvision registers shapes of operators that its own library defines. These definitions replace that
+  library if it does not load. This runs before any import of torchvision, because transformers and lpips
+  import it too and a failed import breaks later ones.
   """
   found = importlib.util.find_spec('torchvision')
   if found is None:
@@ -78,4 +79,4 @@ def let_torchvision_import(config):
     operators = torch.library.Library('torchvision', 'DEF')
     for name in ('nms', 'qnms'):
       operators.define(f'{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor')
-    config.torchvision_operators = operators  # they go when it does
+    config.torchvision_operators = operators  # keeps them alive as long as `config`

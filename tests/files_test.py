@@ -1,4 +1,4 @@
-"""Files and folders: whole or not at all, also between processes; locks; what killed writers leave."""
+"""Files and folders: atomic writes, also between processes; locks; leftovers of killed writers."""
 
 import os
 import pathlib
@@ -15,7 +15,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 
 
 def start(code, *arguments):
-  """A Python process that runs `code` with `files` imported."""
+  """Starts a Python process that runs `code` with `files` imported."""
   return subprocess.Popen(
     [
       sys.executable,
@@ -114,11 +114,11 @@ with files.replacing(sys.argv[1]) as part:
     assert len(names(tmp_path)) == 2
     killed.kill()
     killed.wait()
-    (tmp_path / '.faces.notes.part.array_record').touch()  # not of this library
+    (tmp_path / '.faces.notes.part.array_record').touch()  # not from this library
     files.remove_leftovers(path)
     left = names(tmp_path)
     assert len(left) == 2 and any(f'.{running.pid}-' in name for name in left)
-    running.communicate()  # closes its input
+    running.communicate()  # closes its stdin
     assert running.returncode == 1
     assert names(tmp_path) == ['.faces.notes.part.array_record']
   finally:
@@ -199,7 +199,7 @@ with files.locked(sys.argv[1]):
     holder.kill()
   with files.locked(path, wait=False):
     with pytest.raises(BlockingIOError), files.locked(path, wait=False):
-      pass  # nor does this process hold it twice
+      pass  # nor can this process acquire it twice
   with files.locked(path, wait=False):
     pass
 

@@ -1,4 +1,4 @@
-"""Import order: a package imports only what stands before it, as docs/architecture.md draws it."""
+"""Import order: a package imports only earlier packages, as listed in docs/architecture.md."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ import pytest
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / 'seetalk_jax'
 
-# Everything may import these; they import nothing of the package.
+# Every module may import these; they import nothing from the package.
 GROUND = {'constants', 'errors', 'files', '_lazy', '__version__'}
-# package -> the packages that it may import, besides itself and GROUND
+# Package -> packages that it may import, besides itself and GROUND.
 ALLOWED = {
   **{name: set() for name in GROUND},
   'media': set(),
@@ -42,10 +42,10 @@ ALLOWED = {
   },
   'convert': {'releases', 'models'},
 }
-# Only one way between these: the collection of a training run into a release is the one file of `releases` that
-# reads runs.
+# One direction only between these packages: the export of a training run into a release is the only file of
+# `releases` that reads runs.
 READS_RUNS = 'releases/collect.py'
-# The command line, the package's public names, the weights and helpers of tests import from all.
+# The command line, the public names of the package, the weights and the test helpers may import all packages.
 UNCHECKED = {'cli', '__init__', '__main__', 'weights', 'app', 'testing'}
 
 
@@ -78,7 +78,7 @@ def test_imports_follow_the_order(path):
   package, here = package_of(path), path.relative_to(PACKAGE).as_posix()
   for line, name in imports_of(path):
     top = name.split('.')[0]
-    # PyTorch's own files of weights cannot be read without it; nothing else imports it.
+    # PyTorch weight files cannot be read without PyTorch; no other file imports it.
     foreign = {'tensorflow'} if here == 'convert/tensors.py' else {'tensorflow', 'torch'}
     assert top not in foreign, f'{path}:{line} imports {top}'
     if top == 'orbax':

@@ -1,4 +1,4 @@
-"""Names imported on first use: they resolve, editors see the same ones, and importing the package is cheap."""
+"""Lazy imports: names resolve on first use, editors see the same names, importing the package is cheap."""
 
 import ast
 import importlib

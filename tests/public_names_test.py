@@ -1,6 +1,7 @@
-"""Names that users and their programs rely on: commands, flags, JSON keys, report fields, Python names.
+"""Public names: commands, flags, JSON keys, report fields, Python names.
 
-A change here breaks somebody's script: add names freely, and rename or remove one only with a note in the release.
+Users' scripts depend on them. Names may be added; renaming or removing one needs an entry in the release
+notes.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ _VIDEO = (
   f'-o --output {_MODEL} {_OUTPUT} --aligned --landmarker --size --save-portrait --pose --blink --emotion --style '
   '--control-scale --resume'
 )
-# command -> positional arguments (without dashes) and flags.
+# Command -> positional arguments (without dashes) and flags.
 FLAGS = {
   '': '-h --help --version command',
   'generate': f'speech --list --out-dir --portrait --face {_VIDEO} --part --devices',
@@ -94,7 +95,7 @@ JSON = {
     'seconds compiler_seconds predicted_mfu compile_seconds'
   ),
 }
-# Command and key -> keys of the object there; * is any key.
+# Command and key -> keys of the object at that key; * is any key.
 NESTED = {
   'generate stage_seconds': 'speech portrait motion render encode',
   'animate --driving stage_seconds': 'motion render encode',
@@ -128,7 +129,7 @@ FIGURE = 'part name value target count low high note reached'
 
 
 def same(found, expected: str, where: str) -> None:
-  """Fails with the names that are missing, and with new ones, which belong into the table too."""
+  """Fails with the missing names and the new ones; new names must be added to the table."""
   found, expected = set(found), set(expected.split())
   assert not expected - found, f'{where}: names that users rely on are gone: {sorted(expected - found)}'
   assert not found - expected, f'{where}: new names, add them to the table: {sorted(found - expected)}'
@@ -168,7 +169,7 @@ def test_flags_of_scripts(script):
 
 @pytest.fixture
 def say(monkeypatch, tmp_path, capsys):
-  """`say('generate', ...)`: the JSON object of a command that runs in an empty folder on a tiny release."""
+  """`say('generate', ...)`: JSON output of a command that runs in an empty folder on a tiny release."""
   monkeypatch.setattr(pipeline.SeeTalk, 'load', tiny_release.load)
   monkeypatch.chdir(tmp_path)
   sounds.write_sndfile('speech.wav', sounds.tone(0.3), 16_000)
@@ -194,7 +195,7 @@ def test_json_of_videos_and_portraits(say):
   common = ['--checkpoint', tiny_release.shared(), '--device', 'cpu']
   check_command('portrait', say('portrait', 'speech.wav', '-o', 'face.png', *common))
   check_command('generate', say('generate', 'speech.wav', '-o', 'talk.mp4', *common))
-  # A finished video has the same keys, and no time was spent on it.
+  # A video that is already finished gives the same keys and no stage times.
   finished = say('generate', 'speech.wav', '-o', 'talk.mp4', '--resume', *common)
   assert finished.pop('stage_seconds') == {}
   same([*finished, 'stage_seconds'], JSON['generate'], 'seetalk generate --resume --json')

@@ -1,4 +1,4 @@
-"""MkDocs hook: fenced `math` blocks (LaTeX, as GitHub renders them) to MathML, so that no script is loaded."""
+"""MkDocs hook: converts fenced `math` blocks (LaTeX, as on GitHub) to MathML; pages then load no script."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _BLOCK = re.compile(r'^```math\n(.*?)^```$', re.DOTALL | re.MULTILINE)
 
 
 def on_page_markdown(markdown: str, **_) -> str:
-  """Replaces every block in a page's Markdown."""
+  """Replaces every `math` block in the Markdown of a page."""
   return _BLOCK.sub(lambda block: _to_mathml(block.group(1)), markdown)
 
 

@@ -1,4 +1,4 @@
-"""Notebook runner: every cell in a fresh kernel; fails where a cell fails.
+"""Notebook runner: runs every notebook in a fresh kernel and fails if a cell fails.
 
 python tools/run_notebook.py NOTEBOOK...
 """
@@ -14,10 +14,10 @@ def main(arguments: list[str] | None = None) -> int:
   """Executes each notebook named on the command line; nothing is written back.
 
   Returns:
-    0 when every cell ran.
+    0 if every cell ran.
 
   Raises:
-    nbclient.exceptions.CellExecutionError: with the failing cell and its traceback.
+    nbclient.exceptions.CellExecutionError: a cell failed; the error shows the cell and its traceback.
   """
   import nbclient
   import nbformat

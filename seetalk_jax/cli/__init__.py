@@ -1,1 +1,1 @@
-"""The commands of `seetalk`, one file each; importing them imports neither JAX nor media libraries."""
+"""Commands of `seetalk`, one file each; importing them imports neither JAX nor media libraries."""

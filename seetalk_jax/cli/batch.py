@@ -1,4 +1,4 @@
-"""Many videos in one command: shared among processes by --part, and among a process's devices by threads."""
+"""Batches of videos in one command: split among processes by --part, and among devices by threads."""
 
 from __future__ import annotations
 
@@ -40,19 +40,26 @@ def _part(text: str) -> tuple[int, int]:
 
 
 def own(jobs: Sequence[Any], part: tuple[int, int]) -> list[Any]:
-  """Those of this process: every job belongs to exactly one part."""
+  """The jobs of this process; every job belongs to exactly one part.
+
+  Args:
+    jobs: all jobs.
+    part: (index from 0, number of parts).
+  """
   index, count = part
   return list(jobs[index::count])
 
 
 def pipelines(first: Any, num_jobs: int, devices: int | None) -> list[Any]:
-  """`first`, and its networks on more devices of its kind: one for each job, as far as there are devices.
+  """Pipelines with the networks of `first`, one per device of the same kind, and at most one per job.
 
   Args:
-    devices: how many to use at most; None: all of this process.
+    first: a loaded pipeline; the first of the result.
+    num_jobs: number of jobs.
+    devices: maximum number of devices; None: all devices of this process.
 
   Raises:
-    InputError: more devices are asked for than there are.
+    InputError: this process has fewer devices than `devices`.
   """
   import jax
 
@@ -72,18 +79,25 @@ def pipelines(first: Any, num_jobs: int, devices: int | None) -> list[Any]:
 
 
 class _Stopped(KeyboardInterrupt):
-  """Another thread failed or was interrupted: what is finished is kept as after Ctrl-C."""
+  """Another thread failed or was interrupted; finished parts are kept, as after Ctrl-C."""
 
 
 def run(
   jobs: Sequence[Any], pipes: Sequence[Any], make: Callable[[Any, Any, Callable], Any], progress: Callable
 ) -> list[Any]:
-  """`make(pipe, job, progress)` of every job in order; each pipe takes the next job as soon as it is free.
+  """Calls `make(pipe, job, progress)` for every job; each pipe starts the next job as soon as it is free.
 
-  The first failure ends the others at their next step of progress, and is raised.
+  After the first failure the other jobs stop at their next progress report, and the failure is raised.
 
   Args:
-    progress: told of the stages of the one pipe, or with several of the number of finished videos.
+    jobs: the jobs.
+    pipes: pipelines, one per thread.
+    make: makes one video.
+    progress: called with (stage, done, total). With one pipe it gets the stages of each video; with several,
+      ('videos', finished videos, all videos).
+
+  Returns:
+    The results of `make`, in the order of `jobs`.
   """
   if len(pipes) == 1:
     return [make(pipes[0], job, progress) for job in jobs]

@@ -1,4 +1,4 @@
-"""Options that steer the motion beside the speech, for checkpoints whose motion network listens to them."""
+"""Motion-control options: pose, blinks, emotion and style, for checkpoints that were trained with them."""
 
 from __future__ import annotations
 
@@ -48,13 +48,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def read(args: argparse.Namespace, *, several: bool = False) -> dict[str, Any]:
-  """`controls` and `control_scales` for a pipeline; files are read and checked.
+  """Reads the arguments `controls` and `control_scales` of a pipeline; files are read and checked.
 
   Args:
-    several: whether there are several recordings, which a track of frames does not fit.
+    args: the command line.
+    several: whether there are several recordings; a track of frames is then an error.
 
   Raises:
-    InputError: a file that holds no such track, a track for several recordings, a scale without its control.
+    InputError: a file without a valid track, a track for several recordings, or a scale without its control.
   """
   found: dict[str, Any] = {}
   for name in CONTROLS:
@@ -76,13 +77,13 @@ def read(args: argparse.Namespace, *, several: bool = False) -> dict[str, Any]:
 
 
 def any_given(args: argparse.Namespace) -> bool:
-  """Whether one of the options was used."""
+  """Whether any of the options is set."""
   return bool(args.control_scale) or any(getattr(args, name) is not None for name in CONTROLS)
 
 
 def _track(name: str, path: str) -> np.ndarray:
-  """float32 `[n, channels]` from a .npy file or text."""
-  import numpy as np  # only here: --help loads no more than it needs
+  """Reads a track, float32 `[n, channels]`, from a .npy or text file."""
+  import numpy as np  # local import: --help does not need NumPy
 
   channels = CONTROL_TRACKS[name]
   try:
@@ -107,7 +108,7 @@ def _track(name: str, path: str) -> np.ndarray:
 
 
 def _scale(text: str) -> tuple[str, float]:
-  """An argparse type: NAME=SCALE."""
+  """Argparse type: NAME=SCALE."""
   name, _, scale = text.partition('=')
   if name not in CONTROLS or not scale:
     raise argparse.ArgumentTypeError(f'{text!r} is not NAME=SCALE with one of {", ".join(CONTROLS)}')

@@ -41,7 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-  """Converts and writes, tensor by tensor; the folder appears whole or not at all."""
+  """Converts and writes tensor by tensor; the folder is written atomically."""
   from flax import traverse_util
 
   from seetalk_jax.convert import network

@@ -82,7 +82,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-  """Renders what is missing, and prints the totals."""
+  """Renders missing records and prints the totals."""
   options.check_folder(args.out)
   from seetalk_jax.synthetic import corpus, sketch, source
 

@@ -13,7 +13,7 @@ from seetalk_jax.errors import CheckpointError, InputError
 HELP = 'training run to released checkpoint'
 EXAMPLE = 'seetalk export runs/demo released/demo --inference'
 
-# Networks that only training needs.
+# Networks that are needed only for training.
 TRAINING_ONLY = ('face_encoder', 'conre', 'sync_expert')
 
 
@@ -58,7 +58,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-  """Merges the stages of the run and writes them as a release; the folder appears whole or not at all."""
+  """Merges the stages of the run and writes them as a release, atomically."""
   from seetalk_jax.releases import collect, storage
 
   target, workdir = pathlib.Path(args.directory), pathlib.Path(args.workdir)

@@ -37,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-  """Checks everything that can be checked without a network, then makes the videos."""
+  """Checks everything that can be checked without networks, then makes the videos."""
   several = args.list is not None
   jobs = batch.own(_listed(args) if several else [_single(args)], args.part)
   if not jobs:

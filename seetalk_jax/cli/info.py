@@ -1,4 +1,4 @@
-"""Say what a released checkpoint holds, and check that its files are whole."""
+"""Show what a released checkpoint holds, and check that its files are whole."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The `seetalk` command: its commands, its exit statuses and its one-line errors."""
+"""Command line `seetalk`: its commands, exit statuses and one-line errors."""
 
 from __future__ import annotations
 
@@ -18,8 +18,9 @@ from seetalk_jax import __version__
 from seetalk_jax.errors import InputError
 from seetalk_jax.training.signals import handled
 
-# command -> module with `HELP`, `EXAMPLE`, `add_arguments(parser)` and `run(args) -> None`, in the order of the help.
-# Only `run` imports NumPy, JAX and the like: `--help` and wrong arguments must stay quick.
+# Command -> module with `HELP`, `EXAMPLE`, `add_arguments(parser)` and `run(args) -> None`, in the order of
+# the help. The module's docstring is its description in the help. Only `run` imports NumPy, JAX and other
+# slow packages, so that `--help` and argument errors are fast.
 COMMANDS = {
   'generate': 'seetalk_jax.cli.generate',
   'portrait': 'seetalk_jax.cli.portrait',
@@ -32,7 +33,7 @@ COMMANDS = {
   'plan': 'seetalk_jax.cli.plan',
 }
 
-# Errors of the operating system that are no fault of this library -> (what, what to do).
+# Errors of the operating system that are not bugs of this library -> (what, what to do).
 _SYSTEM_ERRORS = {
   errno.ENOSPC: ('no space left', 'free some'),
   errno.EDQUOT: ('quota exceeded', 'free some'),
@@ -82,7 +83,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
   Raises:
     SystemExit: 0 after `--help` and `--version`, 143 after SIGTERM.
-    Exception: any other is a fault of this library (traceback, status 1).
+    Exception: any other exception is a bug of this library (traceback, status 1).
   """
   if isinstance(sys.stdout, io.TextIOWrapper):
     sys.stdout.reconfigure(errors='backslashreplace')  # like stderr: names and notes may hold lone surrogates
@@ -95,7 +96,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except SystemExit:
       print(end='', flush=True)
       raise
-    print(end='', flush=True)  # here, where a closed pipe is handled
+    print(end='', flush=True)  # flushed here, where a closed pipe is handled
   except InputError as error:
     return _fail(str(error))
   except BrokenPipeError:
@@ -125,10 +126,10 @@ def _print_to_stderr(line: str) -> None:
 
 
 def _stdout_is_closed() -> bool:
-  """Whether nobody reads stdout any more; a broken pipe to another process is a fault."""
+  """Whether the reader of stdout has closed it; any other broken pipe is a bug."""
   try:
     poll = select.poll()
-    poll.register(sys.stdout.fileno(), 0)  # errors are reported without being asked for
+    poll.register(sys.stdout.fileno(), 0)  # poll always reports errors
     return bool(poll.poll(0))
   except (OSError, ValueError):  # not a file
     return False

@@ -1,4 +1,4 @@
-"""Options that several commands share, checked where they are read."""
+"""Options shared by several commands, checked when they are parsed."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MIN_SIZE, MAX_SIZE = 64, 4096
 
 
 def whole(low: int, high: int):
-  """An argparse type: an integer from `low` to `high`."""
+  """Argparse type: an integer from `low` to `high`."""
 
   def parse(text: str) -> int:
     try:
@@ -33,7 +33,7 @@ def whole(low: int, high: int):
 
 
 def number(low: float, high: float):
-  """An argparse type: a finite number from `low` to `high`."""
+  """Argparse type: a finite number from `low` to `high`."""
 
   def parse(text: str) -> float:
     try:
@@ -48,7 +48,7 @@ def number(low: float, high: float):
 
 
 def video_side(text: str) -> int:
-  """An argparse type: the side of a video, even as H.264 wants it."""
+  """Argparse type: the side of a video in pixels; even, as H.264 requires."""
   value = whole(MIN_SIZE, MAX_SIZE)(text)
   if value % 2:
     raise argparse.ArgumentTypeError(f'{value} is odd, video needs an even size')
@@ -110,17 +110,22 @@ def add_face_finding(parser: argparse.ArgumentParser) -> None:
 
 
 def load_pipeline(checkpoint: str, device: str | None):
-  """The `SeeTalk` of a checkpoint on 'cpu', 'gpu', 'tpu' or (None) JAX's default, with the user's compilation cache."""
+  """Loads the `SeeTalk` pipeline of a checkpoint, with the user's compilation cache.
+
+  Args:
+    checkpoint: folder of a release, or 'demo'.
+    device: 'cpu', 'gpu', 'tpu', or None for JAX's default.
+  """
   if device == 'cpu':
-    os.environ.setdefault('JAX_PLATFORMS', 'cpu')  # no accelerator is even initialized
-  os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '2')  # XLA's remarks are not for users of a command
+    os.environ.setdefault('JAX_PLATFORMS', 'cpu')  # avoids initializing an accelerator
+  os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '2')  # hides log messages of XLA
   from seetalk_jax.inference import pipeline
 
   return pipeline.SeeTalk.load(checkpoint, device=device)
 
 
 class Bars:
-  """A `Progress` that draws one bar per stage on a terminal's stderr; several threads may use it."""
+  """A `Progress` that shows one bar per stage if stderr is a terminal; thread-safe."""
 
   def __init__(self, quiet: bool = False):
     self._on = not quiet and sys.stderr.isatty()
@@ -140,7 +145,7 @@ class Bars:
       self._bar.update(done - self._bar.n)
 
   def close(self) -> None:
-    """Finishes the bar that is open."""
+    """Closes the current bar."""
     with self._drawing:
       if self._bar is not None:
         self._bar.close()
@@ -154,7 +159,7 @@ class Bars:
 
 
 def report(args: argparse.Namespace, content: dict[str, Any], line: str) -> None:
-  """The end of a command: the JSON object, or one line for people."""
+  """Prints the result of a command: a JSON object with --json, else one line of text unless --quiet."""
   if args.json:
     print(json.dumps(content))
   elif not args.quiet:
@@ -162,10 +167,10 @@ def report(args: argparse.Namespace, content: dict[str, Any], line: str) -> None
 
 
 def check_folder(path: str | os.PathLike) -> None:
-  """Makes sure that an output folder, which need not exist, can be written.
+  """Checks that an output folder, which need not exist, can be written.
 
   Raises:
-    InputError: it is a file, lies below a file, or is read-only.
+    InputError: it is a file, is inside a file, or is read-only.
   """
   place = pathlib.Path(path)
   while not place.exists() and place != place.parent:
@@ -177,5 +182,5 @@ def check_folder(path: str | os.PathLike) -> None:
 
 
 def same_file(first: str | os.PathLike, second: str | os.PathLike) -> bool:
-  """Whether two paths name one file (which need not exist)."""
+  """Whether two paths name the same file, which need not exist."""
   return pathlib.Path(first).resolve() == pathlib.Path(second).resolve()

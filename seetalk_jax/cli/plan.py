@@ -61,7 +61,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-  """The plan from the cache, or from a process that compiles it."""
+  """Prints the plan, from the cache or from a process that compiles it."""
   changes = [_change(text) for text in args.set]
   if not pathlib.Path(args.config.partition(':')[0]).is_file():
     raise InputError(f'no such configuration, {args.config.partition(":")[0]}: give configs/STAGE.py:VARIANT')
@@ -86,7 +86,7 @@ def _change(text: str) -> str:
 
 
 def _place(args: argparse.Namespace, changes: list[str]) -> pathlib.Path:
-  """Where the plan of these arguments, this code and these configurations is kept."""
+  """Cache file of the plan for these arguments, this code and these configurations."""
   import importlib.metadata as metadata
 
   folder = pathlib.Path(args.config.partition(':')[0]).resolve().parent
@@ -115,9 +115,9 @@ def _compile(args: argparse.Namespace, changes: list[str]) -> dict[str, Any]:
       str(result),
       'whole' if args.whole else 'part',
     ]
-    # No TPU is looked for: only its compiler is used.
+    # JAX must not search for a TPU: only its compiler is used.
     environment = {**os.environ, 'JAX_PLATFORMS': 'cpu', 'TPU_SKIP_MDS_QUERY': '1', 'TPU_LOG_DIR': folder}
-    environment['ALLOW_MULTIPLE_LIBTPU_LOAD'] = '1'  # there is no TPU to quarrel over
+    environment['ALLOW_MULTIPLE_LIBTPU_LOAD'] = '1'  # without a TPU, several processes can load libtpu
     with log.open('w') as noise:
       process = subprocess.Popen(
         [*command, *changes], env=environment, stdout=subprocess.PIPE, stderr=noise, text=True
@@ -136,7 +136,7 @@ def _compile(args: argparse.Namespace, changes: list[str]) -> dict[str, Any]:
 
 
 def _follow(process: subprocess.Popen, quiet: bool) -> None:
-  """Passes on what the process says of its progress, and how long it has been at it."""
+  """Prints the progress messages of the process to stderr, with the elapsed time on a terminal."""
   said, done, began = ['starting'], threading.Event(), time.monotonic()
 
   def clock():
@@ -158,7 +158,7 @@ def _follow(process: subprocess.Popen, quiet: bool) -> None:
 
 
 def describe(plan: dict[str, Any]) -> str:
-  """The plan for people."""
+  """Text form of a plan."""
   memory, seconds = plan['memory'], plan['seconds']
   mesh = ' x '.join(f'{name} {size}' for name, size in plan['mesh'].items())
   lines = [
@@ -187,7 +187,7 @@ def describe(plan: dict[str, Any]) -> str:
 
 
 def advice(plan: dict[str, Any], longest: str) -> list[str]:
-  """What to change where it does not fit, or where something else than arithmetic bounds it."""
+  """Advice for a plan that does not fit in memory, or is bound by memory bandwidth or links; [] if none."""
   memory, mesh = plan['memory'], plan['mesh']
   if not plan['fits']:
     if memory['arguments'] > memory['temporaries'] and mesh['data'] > 1:

@@ -82,7 +82,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-  """Prepares, and prints the counts."""
+  """Prepares the recordings and prints the counts."""
   options.check_folder(args.out)
   from seetalk_jax.media import landmarker_model
   from seetalk_jax.prepare import recording, runner

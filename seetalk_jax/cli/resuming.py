@@ -1,4 +1,4 @@
-"""--resume: finished and unfinished videos of an earlier run, and the note after an interrupted one."""
+"""Resuming (--resume): finished and unfinished videos of earlier runs, and the note after an interruption."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ def add_argument(parser: argparse.ArgumentParser) -> None:
 
 
 class RequestedVideo(NamedTuple):
-  """A video that a command is asked for.
+  """A video that a command has to produce.
 
   Attributes:
-    spec: what decides its frames.
-    audio_seconds: length of its sound.
+    spec: everything that determines its frames.
+    audio_seconds: length of its sound in seconds.
   """
 
   spec: ClipSpec
@@ -39,7 +39,7 @@ class RequestedVideo(NamedTuple):
 
 
 class EarlierResults(NamedTuple):
-  """What earlier runs have left of the videos of a command.
+  """Results of earlier runs for the videos of a command.
 
   Attributes:
     finished: outputs that need no work.
@@ -53,15 +53,15 @@ class EarlierResults(NamedTuple):
 def find_earlier(
   requested: Mapping[pathlib.Path, RequestedVideo], *, overwrite: bool, save_portrait: str | None
 ) -> EarlierResults:
-  """Looks up finished and unfinished videos, all of them before the first video is made.
+  """Finds finished and unfinished videos of all outputs, before the first video is made.
 
   Args:
     requested: output -> its video.
-    overwrite: make a finished video of other inputs again.
-    save_portrait: a file that is written beside the one output; where it is missing, that output needs work.
+    overwrite: replace finished videos that were made from other inputs.
+    save_portrait: portrait file of the single output; if it is missing, the output counts as not finished.
 
   Raises:
-    InputError: an output, or the unfinished video of one, was made from other inputs.
+    InputError: an output, or its unfinished video, was made from other inputs.
   """
   from seetalk_jax.inference import unfinished_video
 
@@ -81,13 +81,13 @@ def find_earlier(
     else:
       earlier.unfinished[output] = found
   if save_portrait and not pathlib.Path(save_portrait).exists():
-    earlier.finished.clear()  # the run ended between the two files
+    earlier.finished.clear()  # the earlier run ended after the video and before the portrait
   return earlier
 
 
 @contextlib.contextmanager
 def note_if_interrupted(output: pathlib.Path, bars: options.Bars) -> Iterator[None]:
-  """Prints after Ctrl-C or SIGTERM that finished parts are kept, if there are any."""
+  """Context that prints a note after Ctrl-C or SIGTERM if finished parts are kept."""
   from seetalk_jax.inference import unfinished_video
 
   try:

@@ -1,4 +1,4 @@
-"""Videos of a command: inputs checked first, unfinished videos resumed, work shared by devices, --json results."""
+"""Videos of a command: input checks, resuming of unfinished videos, several devices, and --json results."""
 
 from __future__ import annotations
 
@@ -33,17 +33,17 @@ class VideoOptions:
     checkpoint: folder of a released checkpoint, or 'demo'.
     device: 'cpu', 'gpu' or 'tpu'; None: JAX's default.
     portrait: picture file of the speaker; None: a portrait is sampled to fit the voice.
-    aligned: whether `portrait` (and a driving video) is a square portrait crop already.
+    aligned: whether `portrait` (and a driving video) is already a square portrait crop.
     landmarker: MediaPipe's face_landmarker.task; None: see `media.face`.
-    face: number of the sampled portrait; unused with `portrait`.
+    face: index of the sampled portrait; unused with `portrait`.
     seed: 0 to 2**32 - 1.
-    steps: network calls per sampled portrait and motion; None: those of the checkpoint.
-    guidance: guidance scale of both samplers, 1 is unguided; None: that of the checkpoint.
-    size: side of the video in pixels, even; None: that of the checkpoint.
-    controls, control_scales: as of `pipeline.SeeTalk`.
+    steps: network calls per sampled portrait and motion; None: the checkpoint's default.
+    guidance: guidance scale of both samplers, 1 is unguided; None: the checkpoint's default.
+    size: side of the video in pixels, even; None: the checkpoint's size.
+    controls, control_scales: as for `pipeline.SeeTalk`.
     save_portrait: .png file for the portrait; for one video only.
-    out_dir: folder of the videos, made if missing; None: the folders of all outputs must exist.
-    devices: how many devices share the videos; None: all.
+    out_dir: folder of the videos, created if missing; None: the folders of all outputs must exist.
+    devices: number of devices that share the videos; None: all.
     overwrite: replace existing files.
     resume: continue unfinished videos of the same inputs, and skip finished ones.
     quiet: no progress bars.
@@ -70,7 +70,7 @@ class VideoOptions:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-  """Adds the arguments that all commands share which make videos; see `options_from`."""
+  """Adds the arguments shared by all commands that make videos; see `options_from`."""
   options.add_face_finding(parser)
   options.add_model(parser)
   parser.add_argument(
@@ -87,10 +87,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def options_from(args: argparse.Namespace, *, several: bool = False, **others: Any) -> VideoOptions:
-  """The options of a command line with the arguments of `add_arguments`; files of controls are read.
+  """Converts a command line with the arguments of `add_arguments` to options; files of controls are read.
 
   Args:
-    several: whether the command makes a list of videos, which a file of controls does not fit.
+    args: the command line.
+    several: whether the command makes a list of videos; a file of controls is then an error.
     others: fields that only this command has.
 
   Raises:
@@ -116,21 +117,21 @@ def options_from(args: argparse.Namespace, *, several: bool = False, **others: A
 
 
 def make_videos(jobs: Sequence[VideoJob], how: VideoOptions) -> list[dict[str, Any]]:
-  """Makes a video of each speech file.
+  """Makes a video from each speech file.
 
   Returns:
-    What --json shows of each video, in order; see `describe`.
+    The --json result of each video, in order; see `describe`.
 
   Raises:
-    InputError: an input or output that cannot be used; nothing has been written then.
+    InputError: an input or output cannot be used; nothing has been written.
   """
   from seetalk_jax.media import audio
 
   check_outputs(jobs, how)
-  # All inputs are checked before the first video is made. The recordings of a list are decoded again when their video
-  # is made, so that memory holds one at a time; a single one is decoded once.
+  # All inputs are checked before the first video is made. Each recording of a list is decoded again when its
+  # video is made, so that only one is in memory at a time. A single recording is decoded once.
   single = audio.load_speech(jobs[0].source) if len(jobs) == 1 else None
-  if single is None and not how.resume:  # else below
+  if single is None and not how.resume:  # with --resume, they are decoded below
     for job in jobs:
       audio.load_speech(job.source)
   portrait = _checked_portrait(how)
@@ -166,13 +167,15 @@ def make_reenactment(job: VideoJob, how: VideoOptions, *, relative: bool) -> dic
   """Makes a video of `how.portrait` with the motion and the sound of a driving video.
 
   Args:
-    relative: as of `pipeline.SeeTalk.reenact`.
+    job: the driving video and the output.
+    how: options.
+    relative: as for `pipeline.SeeTalk.reenact`.
 
   Returns:
-    What --json shows of the video; see `describe`.
+    The --json result of the video; see `describe`.
 
   Raises:
-    InputError: an input or output that cannot be used; nothing has been written then.
+    InputError: an input or output cannot be used; nothing has been written.
   """
   from seetalk_jax.media import driving
 
@@ -211,14 +214,14 @@ def check_outputs(jobs: Sequence[VideoJob], how: VideoOptions) -> None:
       raise InputError(f'the output is one of the inputs, {output}: give another name')
     if (
       how.out_dir is None or pathlib.Path(how.out_dir).exists()
-    ):  # else it is made once all inputs are checked
+    ):  # a missing out_dir is created after all inputs are checked
       image.check_output(output, suffix, how.overwrite or how.resume)
   for job in jobs:
     unfinished_video.check_free(job.output)
 
 
 def describe(clip, output: pathlib.Path) -> dict[str, Any]:
-  """What --json shows of a video that was made."""
+  """The --json result of a video that was made."""
   return {
     'output': str(output),
     'frames': clip.num_frames,
@@ -232,7 +235,7 @@ def describe(clip, output: pathlib.Path) -> dict[str, Any]:
 
 
 def describe_finished(pipe, requested: resuming.RequestedVideo, output: pathlib.Path) -> dict[str, Any]:
-  """What --json shows of a video that an earlier run has finished: no time was spent on it."""
+  """The --json result of a video that an earlier run has finished; its times are empty."""
   spec = requested.spec
   return {
     'output': str(output),
@@ -247,7 +250,7 @@ def describe_finished(pipe, requested: resuming.RequestedVideo, output: pathlib.
 
 
 def summarise(result: Mapping[str, Any]) -> str:
-  """One line of text on what `describe` returns."""
+  """One line of text for a result of `describe`."""
   spent = sum(result['stage_seconds'].values())
   made = f'made in {spent:.1f} s' if result['stage_seconds'] else 'finished before'
   return (
@@ -258,7 +261,7 @@ def summarise(result: Mapping[str, Any]) -> str:
 
 
 def _speech_inputs(pipe, speech, portrait, how: VideoOptions):
-  """The `ClipInputs` of a speech (a file, or decoded)."""
+  """The `ClipInputs` of a speech file or decoded speech."""
   return pipe.inputs.from_speech(
     speech,
     seed=how.seed,
@@ -273,7 +276,7 @@ def _speech_inputs(pipe, speech, portrait, how: VideoOptions):
 
 
 def _checked_portrait(how: VideoOptions):
-  """The portrait crop of `how.portrait`, or None; checks the checkpoint's index before."""
+  """The portrait crop of `how.portrait`, or None; checks the checkpoint's index first."""
   from seetalk_jax.media import face
   from seetalk_jax.releases import storage
 

@@ -1,1 +1,1 @@
-"""Public PyTorch weights to our parameters: one file per kind, every tensor accounted for."""
+"""Converters from public PyTorch weights to parameters of this package: one file per kind."""

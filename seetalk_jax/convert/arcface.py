@@ -1,4 +1,4 @@
-"""ArcFace's `iresnet` as InsightFace stores it (a bare state dict): a `FaceEncoder` with frozen norms."""
+"""ArcFace converter: InsightFace's `iresnet` state dict to a `FaceEncoder` with frozen norms."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from seetalk_jax.models.face.face_encoder import FaceEncoder
 
 FRESH = ()
 
-# Of every batch norm, the last one over the embedding included.
+# Epsilon of all batch norms, including the last one over the embedding.
 _EPSILON = 1e-5
 _STAGES = 4
-# What training on several devices writes in front of every name.
+# Optional name prefix from multi-device training.
 _ANY = r'(?:module\.)?'
 
 
 def build(config: Mapping[str, Any] | None, shapes: Mapping[str, tuple[int, ...]], kind: str) -> FaceEncoder:
-  """The IResNet that the shapes describe, of any depth and width; it takes portraits in RGB, in [-1, 1].
+  """The `FaceEncoder` of the tensor shapes, of any depth and width. Its input is RGB portraits in [-1, 1].
 
   Raises:
     CheckpointError: the tensors are not those of an IResNet.
   """
-  del config, kind  # there is none, and one kind
+  del config, kind  # there is no config.json, and only one kind
   shapes = {re.sub(f'^{_ANY}', '', name): shape for name, shape in shapes.items()}
   channels = [shapes.get(f'layer{i + 1}.0.conv1.weight', (0,))[0] for i in range(_STAGES)]
   blocks = [
@@ -55,7 +55,7 @@ def build(config: Mapping[str, Any] | None, shapes: Mapping[str, tuple[int, ...]
 
 
 def fold_scale(scale: np.ndarray, variance: np.ndarray) -> np.ndarray:
-  """What a batch norm with frozen statistics multiplies by, `[c]`."""
+  """Scale of a batch norm with frozen statistics, `[c]`."""
   return scale.astype(np.float64) / np.sqrt(variance.astype(np.float64) + _EPSILON)
 
 
@@ -66,19 +66,19 @@ def fold_bias(
   variance: np.ndarray,
   before: np.ndarray | float = 0.0,
 ) -> np.ndarray:
-  """What it then adds, `[c]`; `before` is a bias of the layer whose output it norms."""
+  """Offset of a batch norm with frozen statistics, `[c]`; `before` is the bias of the layer before it."""
   return bias + (before - mean.astype(np.float64)) * fold_scale(scale, variance)
 
 
 def dense_kernel(
   kernel: np.ndarray, scale: np.ndarray, variance: np.ndarray, map_scale: np.ndarray
 ) -> np.ndarray:
-  """`[out, c * h * w]`, which reads a map channel first, to `[h * w * c, out]` with the norm after it folded in.
+  """Dense kernel `[out, c * h * w]` to `[h * w * c, out]`, with the batch norm after the layer folded in.
 
   Args:
-    kernel: of the dense layer.
-    scale, variance: of the norm after it, `[out]`.
-    map_scale: of the norm before it, `[c]`, which says how many channels the map has.
+    kernel: kernel of the dense layer on a channel-first map.
+    scale, variance: of the norm after the layer, `[out]`.
+    map_scale: scale of the norm before the layer, `[c]`, for the number of channels of the map.
   """
   out, channels = len(kernel), len(map_scale)
   side = math.isqrt(kernel.shape[1] // channels)
@@ -87,8 +87,8 @@ def dense_kernel(
 
 
 def rules(module: FaceEncoder) -> list[Rule]:
-  """Names of InsightFace's IResNet; batch norms are folded, from double precision."""
-  del module  # the same at every size
+  """Rules for the names of InsightFace's IResNet. Batch norms are folded in double precision."""
+  del module  # the names are the same for all sizes
   found = [Rule(_ANY + r'conv1\.weight', 'conv_in/kernel', convolution)]
   found += _batch_norm('bn1', 'norm_in')
   found.append(Rule(_ANY + r'prelu\.weight', 'prelu_in'))
@@ -99,7 +99,7 @@ def rules(module: FaceEncoder) -> list[Rule]:
     found.append(Rule(_ANY + theirs + r'prelu\.weight', ours + '{0}/prelu'))
     shortcut = _ANY + theirs + r'downsample\.0\.weight'
     found.append(Rule(shortcut, ours + '{0}/conv_shortcut/kernel', convolution))
-    # In front of these stands one group more, of the whole name.
+    # These patterns have one more group before the others: the whole name.
     for name in ('1', '2', '3'):
       found += _batch_norm(theirs + f'bn{name}', ours + '{1}/norm' + name)
     found += _batch_norm(theirs + r'downsample\.1', ours + '{1}/norm_shortcut')
@@ -114,7 +114,7 @@ def rules(module: FaceEncoder) -> list[Rule]:
 
 
 def _batch_norm(source: str, target: str) -> list[Rule]:
-  """A batch norm as scale and offset; `{0}` of the target is the whole name, `{1}` the first group in it."""
+  """Rules for a batch norm; `{0}` of the target is the whole name, `{1}` the first group in it."""
   name = f'({_ANY}{source})'
   statistics = ('{0}.running_mean', '{0}.running_var')
   return [

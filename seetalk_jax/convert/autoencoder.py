@@ -1,4 +1,4 @@
-"""Stable Diffusion's `AutoencoderKL` as diffusers names it."""
+"""Stable Diffusion autoencoder converter: `AutoencoderKL` with the names of diffusers."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ FRESH = ()
 def build(
   config: Mapping[str, Any] | None, shapes: Mapping[str, tuple[int, ...]], kind: str
 ) -> AutoencoderKL:
-  """The autoencoder that the shapes describe; a configuration beside them may add the number of groups.
+  """The autoencoder of the tensor shapes. The number of groups comes from `config`, else it is 32.
 
   Raises:
-    CheckpointError: a variant that is not built here.
+    CheckpointError: the tensors are of another network, or of a variant that is not supported.
   """
   del kind
   config = config or {}
@@ -51,8 +51,8 @@ def build(
 
 
 def rules(module: AutoencoderKL) -> list[Rule]:
-  """Names of diffusers' AutoencoderKL, the older spelling of its attention among them."""
-  del module  # the same at every size
+  """Rules for the names of diffusers' AutoencoderKL, including the older names of its attention."""
+  del module  # the names are the same for all sizes
   found = [
     *affine(r'quant_conv', 'quant', convolution),
     *affine(r'post_quant_conv', 'post_quant', convolution),
@@ -75,7 +75,7 @@ def rules(module: AutoencoderKL) -> list[Rule]:
     found += affine(rf'{side}\.{blocks}\.(\d+)\.{name}\.0\.conv', ours, convolution)
   middle = side + r'\.mid_block\.attentions\.0\.'
   found += norm(middle + 'group_norm', '{0}/mid_block_attentions_0/group_norm')
-  # (new name, name of files from before diffusers 0.18) -> ours
+  # (name, name before diffusers 0.18, name here)
   for new, old, ours in (
     ('to_q', 'query', 'to_q'),
     ('to_k', 'key', 'to_k'),

@@ -1,4 +1,4 @@
-"""CodeFormer as its authors store it (a state dict under `params_ema`): a `CodeFormer`."""
+"""CodeFormer converter: the authors' state dict (under `params_ema`) to a `CodeFormer`."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from seetalk_jax.models.renderer.codeformer import CodeFormer
 
 FRESH = ()
 
-# Neither a file nor its shapes say how many heads there are.
+# Width of a head; the number of heads is not in the file and does not follow from the shapes.
 _HEAD_DIM = 64
 
 
 def build(config: Mapping[str, Any] | None, shapes: Mapping[str, tuple[int, ...]], kind: str) -> CodeFormer:
-  """The network that the shapes describe; a config.json beside them may say `num_heads`.
+  """The network of the tensor shapes. `num_heads` comes from `config` if it is there.
 
   Raises:
     CheckpointError: the tensors are not those of a CodeFormer.
@@ -51,25 +51,25 @@ def build(config: Mapping[str, Any] | None, shapes: Mapping[str, tuple[int, ...]
 
 
 def _levels(shapes: Mapping[str, tuple[int, ...]]) -> tuple[tuple[int, ...], int]:
-  """Channels per level and residual blocks in each, read off the encoder's blocks, which are numbered through."""
+  """(channels of each level, residual blocks per level), from the encoder's blocks with running numbers."""
   channels, widths = [], []
   for index in itertools.count(1):
     block = f'encoder.blocks.{index}'
     if f'{block}.conv2.weight' in shapes:
       widths.append(shapes[f'{block}.conv2.weight'][0])
-    elif widths and f'{block}.conv.weight' in shapes:  # a halving ends the level
+    elif widths and f'{block}.conv.weight' in shapes:  # a downsampling layer ends the level
       channels.append(widths[-1])
       num_blocks, widths = len(widths), []
     elif (
       widths and channels and f'{block}.q.weight' in shapes
-    ):  # only in the last level attention follows blocks
+    ):  # attention follows blocks only in the last level
       return (*channels, widths[-1]), num_blocks
     else:
       raise CheckpointError('these are no weights of a CodeFormer: its encoder has no attention')
 
 
 def rules(module: CodeFormer) -> list[Rule]:
-  """Its names; blocks are numbered through, so the rules follow from the network's depth."""
+  """Rules for the names of CodeFormer. Blocks have running numbers, so the rules depend on the depth."""
   found: list[Rule] = []
   last = len(module.channels) - 1
 
@@ -145,16 +145,16 @@ def rules(module: CodeFormer) -> list[Rule]:
 
 
 def square(table: np.ndarray) -> np.ndarray:
-  """Places row by row `[n * n, d]` to `[n, n, d]`."""
+  """Positions in row order, `[n * n, d]`, to `[n, n, d]`."""
   side = math.isqrt(len(table))
   return table.reshape(side, side, -1)
 
 
 def thirds(packed: np.ndarray) -> list[np.ndarray]:
-  """Query, key and value out of PyTorch's packed projection."""
+  """Query, key and value from PyTorch's packed projection."""
   return np.split(packed, 3)
 
 
 def thirds_turned(packed: np.ndarray) -> list[np.ndarray]:
-  """The same of its `[3 d, d]`, each `[in, out]`."""
+  """Query, key and value kernels, each `[in, out]`, from the packed `[3 d, d]`."""
   return [part.T for part in thirds(packed)]

@@ -1,4 +1,4 @@
-"""The kinds of published networks that convert; importing this reads nothing else."""
+"""Kinds of published networks that can be converted. This module imports no converter."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from typing import NamedTuple
 
 
 class Kind(NamedTuple):
-  """What `seetalk convert KIND` makes.
+  """A kind of published network for `seetalk convert KIND`.
 
   Attributes:
-    network: name of ours.
-    home: module in this package with `build`, `rules` (of the module that was built) and `FRESH`.
+    network: name of the resulting network of this package.
+    home: converter module in this package, with `build`, `rules` (of the built module) and `FRESH`.
     about: one line for `--help`.
   """
 

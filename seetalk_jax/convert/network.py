@@ -1,4 +1,4 @@
-"""A published network as one of ours: its kind says what it becomes and how its tensors are called."""
+"""Conversion of a published network: builds the module and maps the tensors by the rules of its kind."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from seetalk_jax.releases import network_spec
 
 
 class Converted(NamedTuple):
-  """A network of ours with published weights.
+  """A network of this package with published weights.
 
   Attributes:
-    network: its name.
+    network: name of the network.
     module: the Linen module.
     params: nested dict of float32 arrays, or of `LazyArray` that are read from the source one at a time.
-    fresh: beginnings of the paths of parameters that the source does not know; they are left to training.
+    fresh: path prefixes of the parameters that the source does not have. They are initialized by training.
   """
 
   network: str
@@ -33,15 +33,16 @@ class Converted(NamedTuple):
 
 
 def plan(kind: str, source: str | os.PathLike) -> Converted:
-  """Weights of a file or folder as they will be: names and shapes are checked, values are read when asked for.
+  """Plans the conversion of a file or folder: names and shapes are checked now, values are read lazily.
 
   Args:
     kind: key of KINDS.
     source: a .safetensors, .bin or .pth file, or the folder that holds it and its config.json.
 
   Raises:
-    InputError: an unknown kind. CheckpointError: weights that are not of this kind, or not whole; the message
-      names the tensor and both shapes.
+    InputError: an unknown kind.
+    CheckpointError: weights of another kind, or incomplete weights; the message names the tensor and both
+      shapes.
   """
   if kind not in KINDS:
     raise InputError(f'unknown kind, {kind!r}: use one of {", ".join(KINDS)}')
@@ -55,7 +56,7 @@ def plan(kind: str, source: str | os.PathLike) -> Converted:
 
 
 def licence_of(source: str | os.PathLike) -> str | None:
-  """The licence that the model card beside the weights (README.md, as hubs keep it) names, or None."""
+  """The license in the model card (README.md) beside the weights, or None."""
   path = pathlib.Path(source)
   card = (path if path.is_dir() else path.parent) / 'README.md'
   if not card.is_file():

@@ -1,4 +1,4 @@
-"""Perceptual towers: `lpips.LPIPS` as it saves itself, or torchvision's VGG and AlexNet alone."""
+"""Perceptual tower converter: `lpips.LPIPS`, or the VGG and AlexNet of torchvision."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from seetalk_jax.models.critics.perceptual import PerceptualTower, layout
 
 FRESH = ()
 
-# Their sequences count convolutions, ReLUs and poolings through; ours the convolutions alone.
-_CONVOLUTION, _POOL = 2, 1  # places that each takes in them
+# The source numbers convolutions, ReLUs and pooling layers together; here only convolutions are numbered.
+_CONVOLUTION, _POOL = 2, 1  # numbers that each layer takes in the source
 
 
 def build(
   config: Mapping[str, Any] | None, shapes: Mapping[str, tuple[int, ...]], kind: str
 ) -> PerceptualTower:
-  """The tower that the names describe, calibrated when LPIPS's weights per channel are among them.
+  """The tower of the tensor names. It is calibrated if they include LPIPS's weights per channel.
 
   Raises:
     CheckpointError: the tensors are not those of a VGG-16, VGG-19 or AlexNet.
@@ -41,7 +41,7 @@ def build(
 
 
 def places(architecture: str, whole: bool = False) -> list[int]:
-  """Where the convolutions stand in torchvision's `features`; `whole`: also those behind the last that we use."""
+  """Indices of convolutions in torchvision's `features`; `whole` includes those after the last used one."""
   layers, _ = layout(architecture)
   found, place = [], 0
   for layer in layers:
@@ -56,17 +56,17 @@ def places(architecture: str, whole: bool = False) -> list[int]:
 
 
 def rules(module: PerceptualTower) -> list[Rule]:
-  """Names of LPIPS's slices, or of torchvision's `features`."""
+  """Rules for the names of LPIPS's slices, or of torchvision's `features`."""
   found: list[Rule] = []
   prefix = r'(?:net\.slice\d+|features)'
   used = places(module.architecture)
   for i, place in enumerate(used):
     found += affine(rf'{prefix}\.{place}', f'convs_{i}', convolution)
-  # LPIPS writes them twice: as lin0 and as lins.0.
+  # LPIPS stores these weights twice: as lin0 and as lins.0.
   found.append(Rule(r'lin(\d)(?:\.model)?\.1\.weight', 'level_{0}', _flat))
   found.append(Rule(r'lins\.\d(?:\.model)?\.1\.weight', None))
   found.append(Rule(r'scaling_layer\.(?:shift|scale)', None))
-  # What tells classes apart, and convolutions behind the last that is looked at.
+  # Unused: the classifier, and convolutions after the last used one.
   return [*found, Rule(r'classifier\..*', None), Rule(rf'{prefix}\.\d+\.(?:weight|bias)', None)]
 
 

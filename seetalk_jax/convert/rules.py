@@ -1,4 +1,4 @@
-"""From their names to ours: one rule per kind of tensor, and nothing may be left over on either side."""
+"""Conversion rules: map tensors of a source to parameter paths, with no tensor or parameter left over."""
 
 from __future__ import annotations
 
@@ -15,29 +15,30 @@ from seetalk_jax.releases.safetensors_writer import LazyArray
 
 
 def keep(array: np.ndarray) -> np.ndarray:
-  """As it is."""
+  """The array, unchanged."""
   return array
 
 
 def linear(array: np.ndarray) -> np.ndarray:
-  """`[out, in]` of a linear layer, or of a 1 x 1 convolution that is one, to `[in, out]`."""
+  """Kernel `[out, in]` of a linear layer, or `[out, in, 1, 1]` of a 1 x 1 convolution, to `[in, out]`."""
   return array.reshape(array.shape[:2]).T
 
 
 def convolution(array: np.ndarray) -> np.ndarray:
-  """`[out, in, *window]` to `[*window, in, out]`."""
+  """Kernel `[out, in, *window]` of a convolution to `[*window, in, out]`."""
   return np.moveaxis(array, (0, 1), (-1, -2))
 
 
 class Rule(NamedTuple):
-  """How tensors of one kind are found and turned.
+  """How tensors of one kind are matched and converted.
 
   Attributes:
-    source: regular expression of a whole name of theirs; several names (a tuple) make one parameter together.
-      The later ones may use the groups of the first as `{0}`, `{1}`.
-    target: our path, with `{0}`, `{1}` for the groups; several (a tuple) when one tensor of theirs holds several
-      parameters of ours, of which `turn` then makes as many; None: known, and of no use to us.
-    turn: their arrays to ours, in the order of the names. The shape that it makes must follow from theirs alone.
+    source: regular expression for the full name of a source tensor. A tuple of names means that several
+      tensors make one parameter; the later names can use the groups of the first as `{0}`, `{1}`.
+    target: parameter path, with `{0}`, `{1}` for the groups. A tuple of paths means that one tensor holds
+      several parameters; `turn` then returns one array per path. None: the tensor is ignored.
+    turn: function of the source arrays, in the order of the names, that returns the parameter. Its output
+      shape must depend only on the input shapes.
   """
 
   source: str | tuple[str, ...]
@@ -46,31 +47,31 @@ class Rule(NamedTuple):
 
 
 def affine(source: str, target: str, turn: Callable[[np.ndarray], np.ndarray] = linear) -> list[Rule]:
-  """Weight and bias of a linear layer or convolution."""
+  """Rules for weight and bias of a linear layer or convolution."""
   return [Rule(rf'{source}\.weight', f'{target}/kernel', turn), Rule(rf'{source}\.bias', f'{target}/bias')]
 
 
 def norm(source: str, target: str) -> list[Rule]:
-  """Scale and offset of a normalisation."""
+  """Rules for scale and offset of a normalization."""
   return [Rule(rf'{source}\.weight', f'{target}/scale'), Rule(rf'{source}\.bias', f'{target}/bias')]
 
 
 def plan(
   tensors: Tensors, rules: Sequence[Rule], wanted: Mapping[str, tuple[int, ...]], fresh: Sequence[str] = ()
 ) -> dict[str, LazyArray]:
-  """Our parameters from their tensors, each read and turned only when asked for; names and shapes are checked now.
+  """The parameters from the source tensors. Names and shapes are checked now; each array is converted lazily.
 
   Args:
     tensors: the source.
-    rules: the first that matches a name counts.
-    wanted: flat path -> shape of all our parameters.
-    fresh: beginnings of paths that the source does not know: new layers of ours, left out of the result.
+    rules: conversion rules; the first that matches a name is used.
+    wanted: flat path -> shape of all parameters of the network.
+    fresh: path prefixes of layers that the source does not have. They are not part of the result.
 
   Returns:
     flat path -> float32 array.
 
   Raises:
-    CheckpointError: a tensor that no rule knows, a parameter that no tensor gives, or one of another shape; the
+    CheckpointError: a tensor that no rule matches, a parameter without a tensor, or a wrong shape; the
       message names it and both shapes.
   """
   found: dict[str, LazyArray] = {}
@@ -110,17 +111,17 @@ def plan(
 
 
 def _turned(rule: Rule, arrays: Sequence[np.ndarray]) -> Sequence[np.ndarray]:
-  """One array per target."""
+  """The converted arrays, one per target."""
   turned = rule.turn(*arrays)
   return (turned,) if isinstance(rule.target, str) else turned
 
 
 def _turned_shapes(rule: Rule, names: Sequence[str], tensors: Tensors) -> list[tuple[int, ...]]:
-  """The shapes that a rule makes: it turns ones, of which moved axes take no memory."""
+  """The output shapes of a rule, from broadcast arrays of ones, which take no memory."""
   ones = [np.broadcast_to(np.float32(1), tensors.shapes[name]) for name in names]
   try:
     return [tuple(array.shape) for array in _turned(rule, ones)]
-  except ValueError:  # numpy's, which does not say of what
+  except ValueError:  # the message of NumPy does not name the tensors
     told = ', '.join(f'{name} {tensors.shapes[name]}' for name in names)
     raise CheckpointError(f'shapes that do not go together, {tensors.file}: {told}') from None
 

@@ -1,4 +1,4 @@
-"""SyncNet as its authors store it (`syncnet_v2.model`, a bare state dict): a `SyncNet` without norms."""
+"""SyncNet converter: the authors' state dict (`syncnet_v2.model`) to a `SyncNet` without norms."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from seetalk_jax.models.critics.syncnet import SyncNet
 
 FRESH = ()
 
-# Where the six convolutions stand in their sequences, each with its batch norm behind it.
+# Indices of the six convolutions in their sequences; a batch norm follows each of them.
 _CONVOLUTIONS = (0, 4, 8, 11, 14, 18)
-# The first layer of the face tower was taught on levels 0 to 255 in the order blue, green, red.
+# The first layer of the face tower was trained on pixel values 0 to 255 in the order blue, green, red.
 _HALF_RANGE = 127.5
 
 
 def build(config: Mapping[str, Any] | None, shapes: Mapping[str, tuple[int, ...]], kind: str) -> SyncNet:
-  """The network that the shapes describe.
+  """The network of the tensor shapes.
 
   Raises:
     CheckpointError: the tensors are not those of SyncNet.
@@ -39,8 +39,8 @@ def build(config: Mapping[str, Any] | None, shapes: Mapping[str, tuple[int, ...]
 
 
 def rules(module: SyncNet) -> list[Rule]:
-  """Its names; batch norms are folded into the layers before them, from double precision."""
-  del module  # the same at every size
+  """Rules for the names of SyncNet. Batch norms are folded into the layers before in double precision."""
+  del module  # the names are the same for all sizes
   found: list[Rule] = []
   for theirs, ours, dense in (
     ('netcnnaud', 'audio_tower', 'netfcaud'),
@@ -55,7 +55,7 @@ def rules(module: SyncNet) -> list[Rule]:
 
 
 def _folded(layer: str, norm: str, target: str, pixels: bool = False) -> list[Rule]:
-  """A layer and the batch norm behind it as one layer."""
+  """Rules for a layer with the batch norm after it folded in."""
   scale, bias, mean, variance = (
     f'{norm}.{part}' for part in ('weight', 'bias', 'running_mean', 'running_var')
   )
@@ -70,9 +70,10 @@ def _folded(layer: str, norm: str, target: str, pixels: bool = False) -> list[Ru
 
 
 def folded_kernel(kernel: np.ndarray, scale: np.ndarray, variance: np.ndarray) -> np.ndarray:
-  """`[out, in, *window]` to `[*window, in, out]`, times what the norm multiplies by.
+  """Kernel `[out, in, *window]` to `[*window, in, out]`, times the scale of the batch norm.
 
-  A window in time comes out in front of the input channels: pictures lie side by side in them.
+  A time axis of the window is merged into the input channels, before them, because frames are stacked as
+  channels.
   """
   spread = np.moveaxis(kernel.astype(np.float64), 0, -1) * fold_scale(scale, variance)  # [in, *window, out]
   if spread.ndim == 5:  # [in, time, height, width, out]
@@ -84,12 +85,12 @@ def folded_kernel(kernel: np.ndarray, scale: np.ndarray, variance: np.ndarray) -
 def folded_bias(
   before: np.ndarray, bias: np.ndarray, scale: np.ndarray, mean: np.ndarray, variance: np.ndarray
 ) -> np.ndarray:
-  """What layer and norm add together, `[out]`; `before` is the layer's own."""
+  """Bias of layer and batch norm together, `[out]`; `before` is the bias of the layer."""
   return fold_bias(bias, scale, mean, variance, before)
 
 
 def pixel_kernel(kernel: np.ndarray, scale: np.ndarray, variance: np.ndarray) -> np.ndarray:
-  """As `folded_kernel`, for red, green, blue in [-1, 1]."""
+  """As `folded_kernel`, for an input of red, green, blue in [-1, 1]."""
   return _HALF_RANGE * folded_kernel(kernel[:, ::-1], scale, variance)
 
 
@@ -101,7 +102,7 @@ def pixel_bias(
   variance: np.ndarray,
   kernel: np.ndarray,
 ) -> np.ndarray:
-  """As `folded_bias`, with what the middle of the range gives; the layer is not padded, so this is exact."""
+  """As `folded_bias`, plus the output for mid-range pixels; exact because the layer has no padding."""
   middle = _HALF_RANGE * kernel.astype(np.float64).sum(axis=tuple(range(1, kernel.ndim)))
   return fold_bias(bias, scale, mean, variance, before + middle)
 

@@ -1,4 +1,4 @@
-"""Files of tensors, read one tensor at a time: safetensors, sharded or not, and PyTorch's own."""
+"""Tensor files, read one tensor at a time: safetensors, sharded or not, and PyTorch files."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import numpy as np
 
 from seetalk_jax.errors import CheckpointError
 
-# What a folder of published weights is looked through for, in this order.
+# File names that are searched for in a folder of published weights, in this order.
 _NAMES = (
   'model.safetensors',
   'diffusion_pytorch_model.safetensors',
@@ -32,8 +32,8 @@ class Tensors:
 
   Attributes:
     shapes: name -> shape.
-    read: name -> float32 or integer array, read from the file when asked for.
-    file: where they are.
+    read: function of a name that reads a float32 or integer array from the file.
+    file: path of the file.
   """
 
   shapes: Mapping[str, tuple[int, ...]]
@@ -42,10 +42,10 @@ class Tensors:
 
 
 def find_file(source: str | os.PathLike) -> pathlib.Path:
-  """The file of weights of a source: itself, or the one in a folder as hubs lay them out.
+  """The weights file of a source: the file itself, or the one in a folder with the layout of model hubs.
 
   Raises:
-    CheckpointError: there is none.
+    CheckpointError: no weights, or several files with other names.
   """
   path = pathlib.Path(source)
   if not path.exists():
@@ -68,7 +68,7 @@ def read_config(source: str | os.PathLike) -> dict | None:
   """The `config.json` beside the weights, or None.
 
   Raises:
-    CheckpointError: it is there but is no JSON object.
+    CheckpointError: the file is not a JSON object.
   """
   path = pathlib.Path(source)
   path = (path if path.is_dir() else path.parent) / 'config.json'
@@ -84,10 +84,10 @@ def read_config(source: str | os.PathLike) -> dict | None:
 
 
 def require(config: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
-  """Fields of a `config.json` that must have one value, where they are given at all.
+  """Checks that the fields of a `config.json` have the wanted values; missing fields are accepted.
 
   Raises:
-    CheckpointError: one has another; the message names it and both values.
+    CheckpointError: a field has another value; the message names it and both values.
   """
   for name, value in wanted.items():
     if config.get(name, value) != value:
@@ -95,20 +95,19 @@ def require(config: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
 
 
 def unsupported(name: str, value: Any, wanted: Any) -> CheckpointError:
-  """The error of a field of a `config.json` that says what is not built here."""
+  """The error for a field of a `config.json` with an unsupported value."""
   return CheckpointError(
     f'config.json has {name} {value!r}, only {wanted!r} is supported: convert another model'
   )
 
 
 def open_tensors(source: str | os.PathLike) -> Tensors:
-  """Opens the weights of a file or folder; nothing but names and shapes is read yet.
+  """Opens the weights of a file or folder and reads names and shapes only.
 
-  PyTorch's files are read with `weights_only=True`, which runs no code of theirs.
+  PyTorch files are read with `weights_only=True`, which executes no code from the file.
 
   Raises:
-    CheckpointError: no weights there, or not such a file. ModuleNotFoundError does not pass: PyTorch's files
-      need PyTorch, and the message says so.
+    CheckpointError: no weights, a file of another format, or a PyTorch file without PyTorch installed.
   """
   path = find_file(source)
   if path.name.endswith('.index.json'):
@@ -148,7 +147,7 @@ def _open_safetensors(path: pathlib.Path) -> Tensors:
     raise CheckpointError(f'not a safetensors file ({error}), {path}: download it again') from None
 
   def read(name: str) -> np.ndarray:
-    if name in halves:  # numpy has no bfloat16 of its own
+    if name in halves:  # NumPy has no bfloat16
       import ml_dtypes
 
       with safetensors.safe_open(path, framework='flax') as flax_file:
@@ -170,7 +169,7 @@ def _open_torch(path: pathlib.Path) -> Tensors:
     content = torch.load(path, map_location='cpu', weights_only=True, mmap=True)
   except (RuntimeError, pickle.UnpicklingError, EOFError, OSError, ValueError):
     content = _load_old_format(torch, path)
-  for key in ('state_dict', 'model', 'params_ema', 'params'):  # as trainers wrap them
+  for key in ('state_dict', 'model', 'params_ema', 'params'):  # wrappers written by trainers
     if isinstance(content, Mapping) and isinstance(content.get(key), Mapping):
       content = content[key]
   if not isinstance(content, Mapping) or not all(isinstance(v, torch.Tensor) for v in content.values()):
@@ -185,10 +184,10 @@ def _open_torch(path: pathlib.Path) -> Tensors:
 
 
 def _load_old_format(torch, path: pathlib.Path):
-  """Files from before PyTorch 1.6 are no zip archives and cannot be mapped."""
+  """Reads a file from before PyTorch 1.6, which is not a zip archive and cannot be memory-mapped."""
   try:
     return torch.load(path, map_location='cpu', weights_only=True)
-  except Exception as error:  # torch raises many kinds, some with a page of advice
+  except Exception as error:  # torch raises many types, some with long messages
     reason = str(error).splitlines()[0][:120]
     raise CheckpointError(f'not a file of PyTorch weights ({reason}), {path}: download it again') from None
 

@@ -1,4 +1,4 @@
-"""Stable Diffusion's `UNet2DConditionModel` as diffusers names it: the body of a `PortraitUNet`."""
+"""Stable Diffusion UNet converter: diffusers' `UNet2DConditionModel` to the body of a `PortraitUNet`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from seetalk_jax.convert.tensors import require, unsupported
 from seetalk_jax.errors import CheckpointError
 from seetalk_jax.models.portrait.portrait_unet import PortraitUNet
 
-# Where the voice enters, which the source does not know.
+# Layers of the voice conditioning, which the source does not have.
 FRESH = ('voice_proj/', 'voice_token/', 'token_proj/')
 
 _WANTED = {
@@ -37,10 +37,10 @@ _UP = {'CrossAttnDownBlock2D': 'CrossAttnUpBlock2D', 'DownBlock2D': 'UpBlock2D'}
 
 
 def build(config: Mapping[str, Any] | None, shapes: Mapping[str, tuple[int, ...]], kind: str) -> PortraitUNet:
-  """The UNet that a `config.json` of diffusers describes; without one, heads are those of Stable Diffusion 1.x.
+  """The UNet of a `config.json` of diffusers; without it, the heads are those of Stable Diffusion 1.x.
 
   Raises:
-    CheckpointError: a variant that is not built here; the message names the field.
+    CheckpointError: an unsupported variant; the message names the field.
   """
   del kind
   config = config or {}
@@ -52,7 +52,7 @@ def build(config: Mapping[str, Any] | None, shapes: Mapping[str, tuple[int, ...]
   if list(up) != [_UP[name] for name in reversed(down)]:
     raise unsupported('up_block_types', up, [_UP[name] for name in reversed(down)])
   channels = tuple(config.get('block_out_channels', (320, 640, 1280, 1280)))
-  # What diffusers calls attention_head_dim is the number of heads, unless num_attention_heads says it.
+  # In diffusers attention_head_dim is the number of heads, unless num_attention_heads is set.
   heads = config.get('num_attention_heads') or config.get('attention_head_dim', 8)
   heads = list(heads) if isinstance(heads, (list, tuple)) else [heads] * len(channels)
   sizes = {width // count for width, count in zip(channels, heads, strict=True)}
@@ -83,8 +83,8 @@ def build(config: Mapping[str, Any] | None, shapes: Mapping[str, tuple[int, ...]
 
 
 def rules(module: PortraitUNet) -> list[Rule]:
-  """Names of diffusers' UNet2DConditionModel, linear and convolutional projections alike."""
-  del module  # the same at every size
+  """Rules for the names of diffusers' UNet2DConditionModel, with linear or convolutional projections."""
+  del module  # the names are the same for all sizes
   found = []
   for name in ('conv_in', 'conv_out'):
     found += affine(name, name, convolution)
@@ -96,7 +96,7 @@ def rules(module: PortraitUNet) -> list[Rule]:
     found += affine(rf'{blocks}\.(\d+)\.{name}\.0\.conv', ours, convolution)
   sides = {r'(down_blocks|up_blocks)\.(\d+)': ('{0}_{1}', 2), 'mid_block': ('mid_block', 0)}
   for theirs, (ours, groups) in sides.items():
-    number = '_{%d}' % groups  # noqa: UP031 (an f-string would want the braces four times)
+    number = '_{%d}' % groups  # noqa: UP031 (an f-string would need four braces)
     resnet, to = theirs + r'\.resnets\.(\d+)', f'{ours}_resnets{number}'
     for name in ('conv1', 'conv2', 'conv_shortcut'):
       found += affine(rf'{resnet}\.{name}', f'{to}/{name}', convolution)

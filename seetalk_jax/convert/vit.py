@@ -1,4 +1,4 @@
-"""Vision transformers as transformers' `ViTModel` names them: the body of a `FaceEncoder`."""
+"""Vision transformer converter: `ViTModel` of transformers to the body of a `FaceEncoder`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from seetalk_jax.errors import CheckpointError
 from seetalk_jax.models.face import vision_transformer
 from seetalk_jax.models.face.face_encoder import FaceEncoder
 
-# From the class token to the embedding, which the source does not know.
+# The layer from the class token to the embedding, which the source does not have.
 FRESH = ('to_embedding/',)
 
 _WANTED = {
@@ -26,12 +26,13 @@ _WANTED = {
 
 
 def build(config: Mapping[str, Any] | None, shapes: Mapping[str, tuple[int, ...]], kind: str) -> FaceEncoder:
-  """The face encoder around the vision transformer that a `config.json` of `transformers` describes.
+  """The face encoder with the vision transformer of a `config.json` of `transformers`.
 
-  It sees pictures in [-1, 1], as the published ViTs do; one trained on otherwise normalised ones has to adapt.
+  Its input is images in [-1, 1], as for the published ViTs. A ViT with another normalization must be
+  fine-tuned.
 
   Raises:
-    CheckpointError: no configuration, or one of a variant that is not built here; the message names the field.
+    CheckpointError: no configuration, or an unsupported variant; the message names the field.
   """
   del shapes
   if config is None:
@@ -65,8 +66,8 @@ def flat(array: np.ndarray) -> np.ndarray:
 
 
 def rules(module: FaceEncoder) -> list[Rule]:
-  """Names of `ViTModel`, with or without the prefix of task models, as files and as newer modules spell them."""
-  del module  # the same at every size
+  """Rules for the names of `ViTModel`: with or without the prefix of task models, in old and new spelling."""
+  del module  # the names are the same for all sizes
   any_model = r'(?:vit\.)?'
   embeddings, layer = any_model + r'embeddings\.', any_model + r'(?:encoder\.layer|layers)\.(\d+)\.'
   layers = 'layers_{0}'
@@ -78,7 +79,7 @@ def rules(module: FaceEncoder) -> list[Rule]:
     *norm(layer + 'layernorm_before', f'{layers}/norm1'),
     *norm(layer + 'layernorm_after', f'{layers}/norm2'),
   ]
-  # (spelling of files, of modules since transformers 5) -> ours
+  # (name in files, name since transformers 5, name here)
   for old, new, ours in (
     (r'attention\.attention\.query', r'attention\.q_proj', 'attention/to_q'),
     (r'attention\.attention\.key', r'attention\.k_proj', 'attention/to_k'),
@@ -88,7 +89,7 @@ def rules(module: FaceEncoder) -> list[Rule]:
     (r'output\.dense', r'mlp\.fc2', 'feed_forward_out'),
   ):
     found += affine(f'{layer}(?:{old}|{new})', f'{layers}/{ours}')
-  # Heads: of pre-training (the mask and its decoder among them) and of classification.
+  # Unused: heads of pre-training (including the mask token and its decoder) and of classification.
   unused = r'pooler\..*|classifier\..*|embeddings\.mask_token|decoder\..*'
   found.append(Rule(any_model + f'(?:{unused})', None))
   return found

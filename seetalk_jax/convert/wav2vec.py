@@ -1,4 +1,4 @@
-"""wav2vec 2.0, HuBERT and WavLM as `transformers` names them: the body of a `SpeechEncoder`."""
+"""wav2vec 2.0, HuBERT and WavLM converter: models of `transformers` to the body of a `SpeechEncoder`."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from seetalk_jax.errors import CheckpointError
 from seetalk_jax.models.speech import wav2vec
 from seetalk_jax.models.speech.speech_encoder import SpeechEncoder
 
-# Our layers around the body, which the source does not know; they start as training would start them.
+# Layers around the body, which the source does not have; training initializes them.
 FRESH = ('body/layer_mix', 'to_token/', 'token_norm/', 'pool_score/', 'to_embedding/')
 
 
 def build(
   config: Mapping[str, Any] | None, shapes: Mapping[str, tuple[int, ...]], kind: str
 ) -> SpeechEncoder:
-  """The speech encoder that a `config.json` of `transformers` describes.
+  """The speech encoder of a `config.json` of `transformers`.
 
   Raises:
-    CheckpointError: no configuration, or one of a variant that is not built here; the message names the field.
+    CheckpointError: no configuration, or an unsupported variant; the message names the field.
   """
   del shapes
   if config is None:
@@ -66,7 +66,7 @@ def build(
 
 
 def weight_norm(gain: np.ndarray, direction: np.ndarray) -> np.ndarray:
-  """A weight-normed convolution `[out, in, k]` (a gain per tap, `[1, 1, k]`) as a plain kernel."""
+  """Kernel `[k, in, out]` from a direction `[out, in, k]` and a gain per tap `[1, 1, k]` (weight norm)."""
   length = np.sqrt(np.sum(np.square(direction, dtype=np.float64), axis=(0, 1), keepdims=True))
   return convolution((direction * (gain / length)).astype(np.float32))
 
@@ -77,8 +77,8 @@ def gate_scale(array: np.ndarray) -> np.ndarray:
 
 
 def rules(module: SpeechEncoder) -> list[Rule]:
-  """Names of `Wav2Vec2Model` and its kin, with or without the prefix that task models give it."""
-  del module  # the same at every size
+  """Rules for the names of `Wav2Vec2Model` and similar models, with or without the prefix of task models."""
+  del module  # the names are the same for all sizes
   any_model = r'(?:(?:wav2vec2|hubert|wavlm)\.)?'
   features, layer = (
     any_model + r'feature_extractor\.conv_layers\.(\d+)',
@@ -95,7 +95,7 @@ def rules(module: SpeechEncoder) -> list[Rule]:
     *norm(any_model + r'encoder\.layer_norm', body + '/encoder_norm'),
     Rule(position + 'bias', body + '/position_conv/conv/bias'),
   ]
-  # Two spellings of weight normalisation, by the age of the file.
+  # Weight normalization has two spellings: in older and in newer files.
   for gain, direction in (
     ('weight_g', 'weight_v'),
     ('parametrizations.weight.original0', 'parametrizations.weight.original1'),
@@ -116,7 +116,7 @@ def rules(module: SpeechEncoder) -> list[Rule]:
   found += norm(layer + r'\.final_layer_norm', f'{layers}/final_norm')
   found += affine(layer + r'\.feed_forward\.intermediate_dense', f'{layers}/feed_forward_in')
   found += affine(layer + r'\.feed_forward\.output_dense', f'{layers}/feed_forward_out')
-  # Pre-training's own heads, and the classifiers of fine-tuned models.
+  # Unused: heads of pre-training, and classifiers of fine-tuned models.
   unused = (
     r'masked_spec_embed|quantizer\..*|project_q\..*|project_hid\..*|lm_head\..*|projector\..*|classifier\..*'
   )

@@ -1,4 +1,4 @@
-"""Records of speakers, where they come from, and the batches that training sees."""
+"""Training data: record schema, record sources, and the batch pipeline."""
 
 from seetalk_jax import _lazy
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
   from seetalk_jax.data.views import VIEWS as VIEWS
   from seetalk_jax.data.views import batch_spec as batch_spec
 else:
-  # On first use: the command line reads thresholds from this package before anything heavy is loaded.
+  # Lazy: the command line imports this package before it loads any heavy dependency.
   __getattr__, __dir__, __all__ = _lazy.attach(
     __name__,
     {

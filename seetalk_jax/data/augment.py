@@ -1,7 +1,7 @@
-"""Clean speech to speech as it is recorded: rooms, noise, telephones, cheap microphones, clipping.
+"""Speech augmentation: equalizer, reverberation, noise, band limits, clipping, companding and level.
 
-Pure numpy, driven by a generator; every filter has zero delay (or its direct sound at sample 0), so that lips
-and phoneme times stay right.
+Pure NumPy, driven by a random generator. Every filter has zero delay (or its direct sound at sample 0), so
+lip motion and phoneme times stay aligned.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ CLEAN_SHARE = 0.15
 
 
 def augment(waveform: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-  """A recording of `waveform` (float [n] at 16 kHz) under random conditions; float32 [n], within [-1, 1].
+  """Applies random recording conditions to `waveform` (float `[n]` at 16 kHz); float32 `[n]` in [-1, 1].
 
-  15 % are returned as they are. The others get each with its own chance: equaliser, room, noise (5 to 30 dB
-  under the speech), band limit, level (-30 to 6 dB), clipping, 8-bit companding. An all-zero waveform stays
-  finite.
+  15 % of the waveforms are returned unchanged. For the others, each effect is applied with its own
+  probability: equalizer, reverberation, noise (SNR 5 to 30 dB), band limit, clipping, 8-bit companding, level
+  (-30 to 6 dB). The result for an all-zero waveform is finite.
   """
   waveform = np.asarray(waveform, np.float32)
   if rng.random() < CLEAN_SHARE or not len(waveform):
@@ -42,7 +42,7 @@ def augment(waveform: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def equalise(sound: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-  """A smooth random response: tilt of up to 4 dB per octave and bumps of about 4 dB."""
+  """Applies a smooth random frequency response: tilt of up to 4 dB per octave and bumps of about 4 dB."""
 
   def response(frequency):
     octave = np.log2(np.maximum(frequency, 60.0) / 1000.0)
@@ -56,10 +56,9 @@ def equalise(sound: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def add_room(sound: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-  """Reverberation: direct sound at sample 0, a few early reflections, an exponential tail of 0.12 to 0.9
-  s."""
+  """Adds reverberation: direct sound at sample 0, early reflections, an exponential tail of 0.12 to 0.9 s."""
   reverberation_s = np.exp(rng.uniform(np.log(0.12), np.log(0.9)))
-  direct_db = rng.uniform(-2.0, 16.0)  # direct over reflected
+  direct_db = rng.uniform(-2.0, 16.0)  # direct-to-reverberant ratio
   length = int(1.1 * reverberation_s * SAMPLE_RATE_HZ)
   time = np.arange(length) / SAMPLE_RATE_HZ
   tail = rng.standard_normal(length) * 10 ** (-3.0 * time / reverberation_s)
@@ -72,7 +71,7 @@ def add_room(sound: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def add_noise(sound: np.ndarray, rng: np.random.Generator, snr_db: float) -> np.ndarray:
-  """White, pink, brown, humming or babbling noise, `snr_db` under the level of the sound's loud parts."""
+  """Adds white, pink, brown, hum or babble noise, `snr_db` below the level of the loud parts of the sound."""
   n = len(sound)
   kind = rng.choice(['white', 'pink', 'brown', 'hum', 'babble'])
   noise = rng.standard_normal(n)
@@ -86,7 +85,7 @@ def add_noise(sound: np.ndarray, rng: np.random.Generator, snr_db: float) -> np.
     for k in range(1, 7):
       noise = noise + rng.exponential(1.0 / k) * np.sin(2 * np.pi * (k * mains * time + rng.random()))
   elif kind == 'babble':
-    # Other people: copies of the speech itself, backwards and shifted, so that no words remain.
+    # Babble: shifted copies of the speech itself, mostly reversed, so that no words are intelligible.
     noise = 1e-3 * noise
     for _ in range(6):
       noise = noise + rng.uniform(0.4, 1.0) * np.roll(
@@ -100,8 +99,7 @@ def add_noise(sound: np.ndarray, rng: np.random.Generator, snr_db: float) -> np.
 
 
 def limit_band(sound: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-  """A telephone (300 to 3400 Hz), a lossy codec's low pass (3 to 7 kHz), or a small microphone's high
-  pass."""
+  """Applies a telephone band (300 to 3400 Hz), a codec low-pass (3 to 7 kHz), or a microphone high-pass."""
   kind = rng.choice(['telephone', 'low', 'high'])
   low = {'telephone': rng.uniform(200, 350), 'low': 0.0, 'high': rng.uniform(80, 250)}[kind]
   high = {'telephone': rng.uniform(3200, 3700), 'low': rng.uniform(3000, 7000), 'high': 8000.0}[kind]
@@ -114,13 +112,13 @@ def limit_band(sound: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def clip_peaks(sound: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-  """Clips, hard or soft, at 0.3 to 0.9 of the peak."""
+  """Clips the sound, hard or soft, at 0.3 to 0.9 of the peak."""
   limit = rng.uniform(0.3, 0.9) * np.abs(sound).max() + 1e-9
   return np.clip(sound, -limit, limit) if rng.random() < 0.5 else limit * np.tanh(sound / limit)
 
 
 def compand(sound: np.ndarray, bits: int = 8) -> np.ndarray:
-  """mu-law with `bits` bits, as on a telephone line."""
+  """Applies mu-law companding with `bits` bits, as on a telephone line."""
   mu = 255.0
   small = np.clip(sound, -1.0, 1.0)
   squeezed = np.sign(small) * np.log1p(mu * np.abs(small)) / np.log1p(mu)
@@ -130,19 +128,19 @@ def compand(sound: np.ndarray, bits: int = 8) -> np.ndarray:
 
 
 def _filter(sound: np.ndarray, response) -> np.ndarray:
-  """Zero-phase filter with magnitude `response(frequency in Hz)`; same length."""
+  """Applies a zero-phase filter with magnitude `response(frequency in Hz)`; same length."""
   size = _fast_size(len(sound) + 1024)
   frequency = np.fft.rfftfreq(size, 1 / SAMPLE_RATE_HZ)
   return np.fft.irfft(np.fft.rfft(sound, size) * response(frequency), size)[: len(sound)]
 
 
 def _convolve(sound: np.ndarray, kernel: np.ndarray) -> np.ndarray:
-  """Causal convolution, cut to the sound's length."""
+  """Convolves causally and truncates to the length of the sound."""
   size = _fast_size(len(sound) + len(kernel) - 1)
   return np.fft.irfft(np.fft.rfft(sound, size) * np.fft.rfft(kernel, size), size)[: len(sound)]
 
 
 def _fast_size(size: int) -> int:
-  """The next length of the form 2^k, 3/4 of it or 5/8 of it: these transform quickly."""
+  """Smallest FFT-friendly length of at least `size`: 2^k, 3/4 * 2^k or 5/8 * 2^k."""
   power = 1 << (size - 1).bit_length()
   return next(power * part // 8 for part in (5, 6, 8) if power * part // 8 >= size) if power >= 16 else power

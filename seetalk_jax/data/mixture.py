@@ -1,4 +1,4 @@
-"""Which of several corpora each element comes from: a fixed pattern, so that any element is found at once."""
+"""Weighted mixture of corpora: a fixed repeating pattern maps a global index to a corpus in constant time."""
 
 from __future__ import annotations
 
@@ -8,21 +8,27 @@ import numpy as np
 
 from seetalk_jax.errors import InputError
 
-_PERIOD = 1024  # elements; shares are kept to one in so many
+_PERIOD = 1024  # elements of the pattern; the resolution of the shares is 1 / _PERIOD
 
 
 class Mixture:
-  """Deals global indices out to groups in proportion to weights.
+  """Assignment of global indices to groups in proportion to weights.
 
-  A pattern of `_PERIOD` elements, shuffled once by the seed, repeats; so the group of an element, and how many
-  of that group came before it, need no state. An interrupted run finds its place again on any number of hosts.
+  A pattern of `_PERIOD` elements is shuffled once with the seed and repeated. The group of an element and its
+  rank within the group are functions of the index, without state. So a run can resume on any number of hosts.
   """
 
   def __init__(self, weights: Sequence[float], lengths: Sequence[int], seed: int):
-    """Args: `weights` and `lengths` of the groups; a group without records must have weight 0.
+    """Builds the pattern.
+
+    Args:
+      weights: relative weight of each group, 0 or more; a group without records must have weight 0.
+      lengths: number of records of each group.
+      seed: seed of the shuffle.
 
     Raises:
-      InputError: weights that are not one a group, negative, all zero, or on a group without records.
+      InputError: the number of weights differs from the number of groups, a weight is negative or not finite,
+        all weights are zero, or a group without records has a positive weight.
     """
     shares = np.asarray(weights, np.float64)
     if shares.shape != (len(lengths),):
@@ -44,14 +50,14 @@ class Mixture:
       self._rank[mine] = np.arange(mine.sum())
 
   def find(self, index: int) -> tuple[int, int]:
-    """The group of element `index`, and how many elements of that group came before it."""
+    """Returns (group of element `index`, number of earlier elements of that group)."""
     period, slot = divmod(index, _PERIOD)
     group = int(self._pattern[slot])
     return group, period * int(self._counts[group]) + int(self._rank[slot])
 
 
 def _whole_shares(shares: np.ndarray, total: int) -> np.ndarray:
-  """Whole numbers that add up to `total`, nearest to `shares * total`; none that is not 0 becomes 0."""
+  """Rounds `shares * total` to integers that sum to `total`; a nonzero share never becomes 0."""
   counts = np.floor(shares * total).astype(np.int64)
   counts[(shares > 0) & (counts == 0)] = 1
   rest = np.argsort(counts - shares * total, kind='stable')

@@ -1,4 +1,4 @@
-"""Shuffled order of records: position in an epoch to record, without a table of the whole corpus."""
+"""Shuffled order of records: maps a position in an epoch to a record without an index table of the corpus."""
 
 from __future__ import annotations
 
@@ -7,23 +7,25 @@ import functools
 import grain
 import numpy as np
 
-# Grain's shuffle of fewer records than this takes up to milliseconds an element, since it draws from at least so
-# many numbers until one is small enough. Their permutation is half a megabyte at most.
+# Below this length Grain's index shuffle takes up to milliseconds per element, because it samples from at
+# least this many numbers and rejects those that are too large. A stored permutation takes at most half a
+# megabyte.
 _SHORT = 2**16
-# With the 4 of `MapDataset.shuffle` neighbors of a long corpus stay correlated: means over 16 elements of 10 million
-# vary a quarter more than those of independent draws.
+# With 4 rounds, as in `MapDataset.shuffle`, neighbors in a long corpus stay correlated: for 10 million
+# elements, means over 16 elements vary 25 % more than means of independent samples.
 _ROUNDS = 8
 
 
 def shuffled(position: int, *, seed: int, epoch: int, length: int) -> int:
-  """The record at `position` of an epoch of `length` records (fewer than 2**32), which holds each of them once.
+  """Record index at `position` of a shuffled epoch of `length` records (fewer than 2**32).
 
-  A function of the arguments alone; takes microseconds, and memory that does not grow with `length`.
+  An epoch contains each record once. The result is a pure function of the arguments. A call takes
+  microseconds, and memory does not grow with `length`.
   """
   if length <= _SHORT:
     return int(_permutation(seed, epoch, length)[position])
-  # Odd, since Grain's shuffle (0.2.18) is no permutation up to a power of two; where that makes one number too many,
-  # it is shuffled again.
+  # The largest index is made odd, since Grain's shuffle (0.2.18) is not a permutation when it is a power of
+  # two. An index beyond the records is shuffled again.
   last, key = (length - 1) | 1, _epoch_seed(seed, epoch, length)
   while True:
     position = grain.experimental.index_shuffle(position, max_index=last, seed=key, rounds=_ROUNDS)

@@ -1,7 +1,7 @@
-"""Endless batches in a fixed order: element = f(seed, global index), sliced by process after batching.
+"""Batch pipeline: endless batches in a fixed order, element = f(seed, global index), sliced by process.
 
-The order depends on the seed, the number of records and their weights alone, so the whole state of the iterator is one
-integer (how many global batches were taken) and survives another number of hosts, threads or workers.
+The order depends only on the seed, the number of records and their weights. The state of the iterator is one
+integer, the number of global batches taken. It stays valid for another number of hosts, threads or workers.
 """
 
 from __future__ import annotations
@@ -16,14 +16,15 @@ from seetalk_jax.data import mixture, order, sources, transforms, views
 from seetalk_jax.errors import InputError
 
 _THREADS = 2
-_AHEAD = 4  # batches held ready: decoding overlaps the device's work
+_AHEAD = 4  # prefetched batches, so that decoding overlaps with device computation
 
 
 class Elements:
-  """Element of a view by global index, an endless random-access source for `grain.MapDataset.source`.
+  """Endless random-access source of view elements by global index, for `grain.MapDataset.source`.
 
-  Epoch e is the records in an order drawn from (seed, e); the element at global index g draws its frames,
-  windows and augmentation from (seed, g). With weights every group of records has epochs of its own.
+  Epoch e contains the records in an order seeded by (seed, e). The frames, windows and augmentation of the
+  element at global index g are sampled from (seed, g). With weights, every group of records has its own
+  epochs.
   """
 
   def __init__(
@@ -47,7 +48,7 @@ class Elements:
     return sys.maxsize
 
   def record_index(self, index: int) -> int:
-    """Which record the element at global index `index` is made from."""
+    """Index of the record from which the element at global index `index` is made."""
     if self._mixture is None:
       return self._in_order(index, 0, len(self._records))
     group, index = self._mixture.find(index)
@@ -55,7 +56,7 @@ class Elements:
     return self._in_order(index, sum(lengths[:group]), lengths[group])
 
   def _in_order(self, index: int, first: int, length: int) -> int:
-    """The record of element `index` of the records from `first` on, which are gone through epoch by epoch."""
+    """Record index of element `index` over epochs of the `length` records that start at `first`."""
     epoch, position = divmod(index, length)
     if self._shuffle:
       position = order.shuffled(position, seed=self._seed, epoch=epoch, length=length)
@@ -68,7 +69,7 @@ class Elements:
 
 
 class _Rows:
-  """The rows of one process: the same of every global batch in turn, from batch `first` on."""
+  """Elements of one process: its fixed rows of every global batch, starting with batch `first`."""
 
   def __init__(self, elements: Elements, *, batch_size: int, first: int, rows: Sequence[int]):
     self._elements, self._batch_size, self._first = elements, batch_size, first
@@ -86,11 +87,11 @@ class _Rows:
 
 
 class Batches:
-  """Iterator of batches (dicts of NumPy arrays); a context manager, to be closed.
+  """Iterator over batches (dicts of NumPy arrays); a context manager that must be closed.
 
   Attributes:
-    num_records: in the corpora.
-    records: the source of them.
+    num_records: number of records in the corpora.
+    records: record source.
   """
 
   def __init__(self, iterator, records, start_index: int):
@@ -108,11 +109,11 @@ class Batches:
     return batch
 
   def get_state(self) -> int:
-    """How many global batches were taken, those before `start_index` included: the next `start_index`."""
+    """Number of global batches taken, including the skipped ones: the `start_index` to resume from."""
     return self._index
 
   def close(self) -> None:
-    """Stops threads and workers; may be called twice."""
+    """Stops threads and workers; may be called more than once."""
     if self._iterator is not None:
       self._iterator.close()
       self._iterator = None
@@ -146,32 +147,38 @@ def make_batches(
   weights: Sequence[float] = (),
   needs_truth: bool = False,
 ) -> Batches:
-  """Endless batches of a view; `views.batch_spec` gives their names, shapes and dtypes.
+  """Creates an endless iterator over batches of a view.
+
+  `views.batch_spec` describes the names, shapes and dtypes of the batches.
 
   Args:
     view: key of `views.VIEWS`.
-    corpus_dirs: corpora, or directories that hold some; parts of other kinds or splits are passed over.
-    batch_size: of the global batch; a multiple of `process_count`.
-    seed: of order, choices and augmentation.
+    corpus_dirs: corpora, or directories that contain corpora. Parts of other kinds or splits are skipped.
+    batch_size: size of the global batch; a multiple of `process_count`.
+    seed: seed of order, frame and window choices, and augmentation.
     split: `train`, `validation` or `test`.
-    start_index: global batches to skip, `get_state` of an earlier iterator. Exact only over the same records:
-      for a corpus that grew meanwhile, give the earlier `num_records` as `max_records`.
-    process_index, process_count: of `jax.distributed`; process p gets rows [p, p + 1) * batch_size / count.
-    rows: of every global batch, which this process gets, in their order, instead of that slice.
-    augment: whether to change speech (room, noise, level); for training only, so never outside of `train`.
-    num_workers: worker processes; 0 decodes in threads of this one, which is enough for a few cores.
-    num_threads: decoding threads of each process; 0 decodes in the caller's.
-    image_size: pixels of a side; None as stored, otherwise a divisor of that.
-    portraits_only: view `image` gives only portraits.
-    shuffle: False for records in order (evaluation).
-    max_records: use only the first so many records of each corpus part.
-    record_sources: random-access sources of records instead of `corpus_dirs` (e.g. `WorldSource`, no disk).
-    weights: how often each of `corpus_dirs` (or `record_sources`) is drawn from, in proportion; () draws every
-      record equally often.
-    needs_truth: pass over real recordings, of which no truth is known.
+    start_index: number of global batches to skip, from `get_state` of an earlier iterator. The order is the
+      same only for the same records. For a corpus that has grown, pass the earlier `num_records` as
+      `max_records`.
+    process_index: index of this process in `jax.distributed`. Process p gets rows [p, p + 1) * batch_size /
+      count.
+    process_count: number of processes in `jax.distributed`.
+    rows: rows of every global batch for this process, in order; overrides the slice by process.
+    augment: whether to augment speech. Augmentation applies only to the split `train`.
+    num_workers: worker processes; 0 decodes in threads of this process, which is enough for a few cores.
+    num_threads: decoding threads per process; 0 decodes in the calling thread.
+    image_size: side of the images in pixels, a divisor of the stored size; None keeps the stored size.
+    portraits_only: whether the view `image` returns only portraits.
+    shuffle: whether to shuffle records; False reads them in order, as in evaluation.
+    max_records: use at most this many records of each corpus part, from its start.
+    record_sources: random-access record sources to use instead of `corpus_dirs` (e.g. `WorldSource`, without
+      disk).
+    weights: relative sampling weight of each of `corpus_dirs` (or `record_sources`); () samples every record
+      equally often.
+    needs_truth: whether to skip real recordings, which have no ground truth.
 
   Raises:
-    InputError: an argument that cannot be used, or no such records.
+    InputError: an argument is invalid, or there are no such records.
   """
   view_kinds = views.find_view(view).kinds
   if process_count < 1 or not 0 <= process_index < process_count:
@@ -214,14 +221,14 @@ def make_batches(
 
 
 def augment_speech(waveform: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-  """The embedded world's changes of room, noise and level; timing and length stay."""
+  """Augments speech with `augment.augment`; timing and length are unchanged."""
   from seetalk_jax.data import augment
 
   return augment.augment(waveform, rng)
 
 
 def _mark_flags_parsed() -> None:
-  # grain's workers read absl flags, which nobody parses in a notebook.
+  # Grain's workers read absl flags, which are not parsed in a notebook.
   from absl import flags
 
   if not flags.FLAGS.is_parsed():

@@ -1,8 +1,8 @@
 """The one record of synthetic and real data, and its bytes.
 
-A record is about one second of one speaker: encoded frames, the speech around them, where the face is, and,
-for the embedded world, the truth. It is stored as msgpack (through `flax.serialization`, so arrays keep
-dtype and shape; nothing is pickled).
+A record covers about one second of one speaker: encoded frames, speech with a margin on both sides, face
+annotations and, for synthetic data, the ground truth. It is stored as msgpack with `flax.serialization`,
+which keeps the dtype and shape of arrays. Nothing is pickled.
 """
 
 from __future__ import annotations
@@ -25,21 +25,21 @@ from seetalk_jax.errors import InputError
 SCHEMA_VERSION = 1
 JPEG_QUALITY = 95
 
-CLIP_MARGIN_FRAMES = 5  # speech kept on each side of a clip: 0.2 s
+CLIP_MARGIN_FRAMES = 5  # margin of speech on each side of a clip: 0.2 s
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Truth:
-  """What only the embedded world knows. `k` frames, `t` frames of speech, `I` numbers of an identity.
+  """Ground truth of synthetic data, for `k` frames, `t` frames of speech and `I` identity parameters.
 
   Attributes:
-    attributes: float32 [3]: sex 0..1, age in years, head size as a standard score.
-    motion: float32 [k, 20], the motion of every stored frame.
-    speech_motion: float32 [t, 20], the motion track of the stored speech at 25 fps, or None.
-    identity: float32 [I], or None where no face was drawn.
-    canonical: float16 [k, s/4, s/4, 3], where on the resting head each pixel lies, or None.
-    parts: uint8 [k, s/4, s/4], which part of the head each pixel shows, or None.
-    opening: float32 [k], how far the lips are apart, or None.
+    attributes: float32 `[3]`: sex 0..1, age in years, head size as a standard score.
+    motion: float32 `[k, 20]`, motion of every stored frame.
+    speech_motion: float32 `[t, 20]`, motion track of the stored speech at 25 fps, or None.
+    identity: float32 `[I]`, or None if no face was rendered.
+    canonical: float16 `[k, s/4, s/4, 3]`, canonical coordinates of each pixel on the neutral head, or None.
+    parts: uint8 `[k, s/4, s/4]`, `constants.Part` label of each pixel, or None.
+    opening: float32 `[k]`, distance between the lips, or None.
   """
 
   attributes: np.ndarray
@@ -53,25 +53,25 @@ class Truth:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ClipRecord:
-  """About one second of one speaker: `k` frames of `size` x `size` pixels, `n` samples of speech.
+  """Record of about one second of one speaker: `k` frames of `size` x `size` pixels, `n` samples of speech.
 
   Attributes:
-    kind: `faces`, `clips`, `talks` (embedded world) or `real`.
-    speaker: integer or text, unique over a corpus.
-    clip: which recording of the speaker.
-    start_seconds: where the first frame (or, without frames, the first sample) lies in the recording.
+    kind: `faces`, `clips`, `talks` (synthetic) or `real`.
+    speaker: integer or text, unique in a corpus.
+    clip: identifies the recording of the speaker.
+    start_seconds: time of the first frame (or, without frames, the first sample) in the recording.
     frames: JPEG bytes of each frame (`encode_frame`).
     size: width and height of the frames in pixels; 0 without frames.
-    audio: int16 [n] at 16 kHz, mono, loudness-normalised.
+    audio: int16 `[n]` at 16 kHz, mono, loudness-normalized.
     audio_lead: samples of `audio` before the first frame begins.
-    crop_version: version of the portrait crop that cut the frames out.
-    landmarks: float32 [k, L, 2] as (x, y) in relative picture units 0..1, or None.
-    lip_box: float32 [k, 4] as (left, top, right, bottom) in relative picture units, or None: a square around
-      the mouth with room for the jaw, of one size through the clip (0.34 of the picture's side in the
-      embedded world); it may reach over the picture's border.
-    pose: float32 [k, 5] as yaw, pitch, roll (radians) and shift x, y, or None.
-    blendshapes: float32 [k, 52], or None where nobody measured them.
-    truth: of the embedded world, else None.
+    crop_version: version of the portrait crop with which the frames were cropped.
+    landmarks: float32 `[k, L, 2]` as (x, y) in relative image units 0..1, or None.
+    lip_box: float32 `[k, 4]` as (left, top, right, bottom) in relative image units, or None. It is a square
+      around the mouth and the range of the jaw. Its size is constant in a clip (0.34 of the image side in
+      synthetic data). It may extend beyond the image border.
+    pose: float32 `[k, 5]` as yaw, pitch, roll (radians) and shift x, y, or None.
+    blendshapes: float32 `[k, 52]`, or None if not measured.
+    truth: ground truth of synthetic data; None for real data.
   """
 
   kind: str
@@ -90,7 +90,7 @@ class ClipRecord:
   truth: Truth | None = None
 
 
-# What each array must look like: name -> (dtype, shape with `k` for the number of frames and None for any).
+# Required arrays: name -> (dtype, shape); `k` is the number of frames, None is any size.
 _ARRAYS = {
   'audio': (np.int16, (None,)),
   'landmarks': (np.float32, ('k', None, 2)),
@@ -110,10 +110,10 @@ _TRUTH_ARRAYS = {
 
 
 def encode(record: ClipRecord) -> bytes:
-  """The bytes of a record; the same record gives the same bytes.
+  """Serializes a record; equal records give equal bytes.
 
   Raises:
-    ValueError: an array of another dtype or shape than the schema says.
+    ValueError: the dtype or shape of an array differs from the schema.
   """
   _check(record, _ARRAYS, len(record.frames))
   fields = _fields(record)
@@ -125,10 +125,10 @@ def encode(record: ClipRecord) -> bytes:
 
 
 def decode(data: bytes) -> ClipRecord:
-  """The inverse of `encode`; arrays are read-only views of `data`.
+  """Deserializes a record, the inverse of `encode`; arrays are read-only views of `data`.
 
   Raises:
-    InputError: not a record, damaged, or of another schema version.
+    InputError: `data` is not a record, is damaged, or has another schema version.
   """
   try:
     fields = serialization.msgpack_restore(data)
@@ -152,17 +152,17 @@ def decode(data: bytes) -> ClipRecord:
 
 
 def follows(record: ClipRecord, before: ClipRecord) -> bool:
-  """Whether `record` goes on where `before` ends: the next second of one clip."""
+  """Whether `record` is the direct continuation of `before` in the same clip."""
   end = before.start_seconds + len(before.frames) / FPS
   same = (record.kind, record.speaker, record.clip) == (before.kind, before.speaker, before.clip)
   return same and record.size == before.size and abs(record.start_seconds - end) < 0.5 / FPS
 
 
 def join(first: ClipRecord, second: ClipRecord) -> ClipRecord:
-  """Two records without truth as one; `second` must follow `first`. Sound is cut to the sample.
+  """Joins two consecutive real records into one; the audio is joined at the exact sample.
 
   Raises:
-    ValueError: it does not follow, or one has truth.
+    ValueError: `second` does not follow `first`, or one of them has ground truth.
   """
   if not follows(second, first) or first.truth is not None or second.truth is not None:
     raise ValueError('only records of one real clip that follow each other can be joined')
@@ -181,17 +181,17 @@ def join(first: ClipRecord, second: ClipRecord) -> ClipRecord:
 
 
 def encode_frame(image: np.ndarray) -> bytes:
-  """JPEG bytes of a uint8 [h, w, 3] picture: quality 95, no chroma subsampling (lips are small and red)."""
+  """Encodes a uint8 `[h, w, 3]` image as JPEG: quality 95, no chroma subsampling (lips are small and red)."""
   buffer = io.BytesIO()
   Image.fromarray(image).save(buffer, 'JPEG', quality=JPEG_QUALITY, subsampling=0)
   return buffer.getvalue()
 
 
 def decode_frame(data: bytes) -> np.ndarray:
-  """uint8 [h, w, 3] from `encode_frame`'s bytes.
+  """Decodes the bytes of `encode_frame` to uint8 `[h, w, 3]`.
 
   Raises:
-    InputError: the bytes are not a whole picture.
+    InputError: the bytes are not a complete image.
   """
   try:
     with Image.open(io.BytesIO(data)) as image:
@@ -201,12 +201,12 @@ def decode_frame(data: bytes) -> np.ndarray:
 
 
 def to_int16(waveform: np.ndarray) -> np.ndarray:
-  """float [-1, 1] to int16; values outside are clipped."""
+  """Converts float samples in [-1, 1] to int16; values outside the range are clipped."""
   return np.round(np.clip(waveform, -1.0, 1.0) * 32767.0).astype(np.int16)
 
 
 def to_waveform(audio: np.ndarray) -> np.ndarray:
-  """int16 to float32 [-1, 1], the inverse of `to_int16`."""
+  """Converts int16 samples to float32 in [-1, 1], the inverse of `to_int16`."""
   return audio.astype(np.float32) / np.float32(32767.0)
 
 

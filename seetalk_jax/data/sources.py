@@ -1,4 +1,4 @@
-"""Random access to corpora on disk: finished ArrayRecord shards beside a `corpus.json`."""
+"""Record sources: random access to corpora on disk, a `corpus.json` and finished ArrayRecord shards."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ PathLike = str | os.PathLike
 
 
 def shard_name(kind: str, split: str, index: int, count: int) -> str:
-  """`faces-train-00003-of-00047.array_record`."""
+  """File name of a shard, such as `faces-train-00003-of-00047.array_record`."""
   return f'{kind}-{split}-{index:05d}-of-{count:05d}.array_record'
 
 
 def read_manifest(corpus_dir: PathLike) -> dict:
-  """`corpus.json`: {'schema': version, 'parts': {'KIND-SPLIT': what was asked for}}.
+  """Reads `corpus.json`: {'schema': version, 'parts': {'KIND-SPLIT': settings}}.
 
   Raises:
-    InputError: not a corpus directory, or damaged.
+    InputError: the directory is not a corpus, or the file is damaged.
   """
   path = pathlib.Path(corpus_dir) / CORPUS_FILE
   try:
@@ -51,10 +51,10 @@ def read_manifest(corpus_dir: PathLike) -> dict:
 
 
 def add_part(corpus_dir: PathLike, kind: str, split: str, settings: dict) -> None:
-  """Writes KIND-SPLIT into `corpus.json`; several processes may do so at once.
+  """Adds KIND-SPLIT to `corpus.json`; safe to call from several processes concurrently.
 
   Raises:
-    InputError: the part is there already with other settings.
+    InputError: the part already exists with other settings.
   """
   corpus_dir = pathlib.Path(corpus_dir)
   corpus_dir.mkdir(parents=True, exist_ok=True)
@@ -77,7 +77,7 @@ def add_part(corpus_dir: PathLike, kind: str, split: str, settings: dict) -> Non
 
 
 def write_shard(path: pathlib.Path, records: Iterable[bytes]) -> None:
-  """Writes encoded records as one ArrayRecord shard, whole or not at all."""
+  """Writes encoded records as one ArrayRecord shard, atomically."""
   from array_record.python import array_record_module
 
   with files.replacing(path) as part:
@@ -90,7 +90,7 @@ def write_shard(path: pathlib.Path, records: Iterable[bytes]) -> None:
 
 
 def finished_shards(corpus_dir: PathLike, kind: str, split: str) -> list[pathlib.Path]:
-  """The shards of KIND-SPLIT that are complete, by name; shards are renamed into place when whole."""
+  """Lists the finished shards of KIND-SPLIT by name; a shard gets its name only when it is complete."""
   found = []
   for path in sorted(pathlib.Path(corpus_dir).iterdir()):
     match = _SHARD.fullmatch(path.name)
@@ -100,16 +100,17 @@ def finished_shards(corpus_dir: PathLike, kind: str, split: str) -> list[pathlib
 
 
 class RecordSource:
-  """The records of one KIND-SPLIT of a corpus: `len`, and `source[i]` -> ClipRecord.
+  """Random-access source of one KIND-SPLIT of a corpus: `len`, and `source[i]` -> ClipRecord.
 
-  Usable by `grain.MapDataset.source`. A corpus that is still being rendered shows the shards that were whole
-  at construction; open it again to see more. Shards hold an even number of records, so that records 2i and
-  2i + 1 (which share their motions in `faces`) are both there or both not.
+  Usable by `grain.MapDataset.source`. While a corpus is being rendered, the source contains the shards that
+  were finished at construction; construct it again to include later ones. Shards contain an even number of
+  records, so records 2i and 2i + 1 (which share their motions in `faces`) are always in the same shard.
 
   Attributes:
-    kind, split: of the corpus part.
-    settings: what `corpus.json` says of it.
-    shards: the files in use.
+    kind: record kind of the corpus part.
+    split: split of the corpus part.
+    settings: settings of the part in `corpus.json`.
+    shards: shard files in use.
   """
 
   def __init__(self, corpus_dir: PathLike, kind: str, split: str, *, max_records: int | None = None):
@@ -119,7 +120,7 @@ class RecordSource:
       corpus_dir: directory with `corpus.json`.
       kind: `faces`, `clips`, `talks` or `real`.
       split: `train`, `validation` or `test`.
-      max_records: use only the first so many (an even number); None uses all.
+      max_records: use at most this many records from the start (an even number); None uses all.
 
     Raises:
       InputError: no corpus, no such part, or no finished shard yet.
@@ -155,15 +156,21 @@ class RecordSource:
 
 
 class ConcatenatedSource:
-  """Several sources one after the other, as one; the neighbours of a record stay in its own source.
+  """Concatenation of record sources; the neighbors of a record are in the same source.
 
   Attributes:
-    sources: in order.
-    group_lengths: records of each group of sources, those of one directory; mixing weighs groups.
+    sources: the sources, in order.
+    group_lengths: number of records in each group of sources. The sources of one directory form a group;
+      mixture weights apply to groups.
   """
 
   def __init__(self, sources: Sequence, group_sizes: Sequence[int] | None = None):
-    """`group_sizes`: how many sources each group has; None: every source is a group."""
+    """Concatenates sources.
+
+    Args:
+      sources: the sources, in order.
+      group_sizes: number of sources in each group; None makes every source a group.
+    """
     self.sources = list(sources)
     self._lengths = [len(source) for source in self.sources]
     sizes = [1] * len(self.sources) if group_sizes is None else list(group_sizes)
@@ -180,14 +187,14 @@ class ConcatenatedSource:
     return source[inside]
 
   def partner(self, index: int) -> schema.ClipRecord:
-    """The record that shares the motions of frames 1..k-1 with record `index` (of `faces` corpora)."""
+    """Returns the record that shares the motions of frames 1..k-1 with record `index` (`faces` corpora only)."""
     source, inside = self._find(index)
     if inside ^ 1 >= len(source):
       raise InputError(f'record {inside} of {source} has no partner: render an even number of records')
     return source[inside ^ 1]
 
   def beside(self, index: int, step: int) -> schema.ClipRecord | None:
-    """The record `step` further on in the same source; None beyond its ends."""
+    """Returns the record at `index + step` in the same source, or None beyond its ends."""
     source, inside = self._find(index)
     return source[inside + step] if 0 <= inside + step < len(source) else None
 
@@ -205,12 +212,16 @@ class ConcatenatedSource:
 def open_corpora(
   corpus_dirs: PathLike | Sequence[PathLike], kinds: Sequence[str], split: str, max_records: int | None = None
 ) -> ConcatenatedSource:
-  """Every part of the given directories that is of one of `kinds` and of `split`, as one source.
+  """Opens all parts of the directories with one of `kinds` and with `split`, as one source.
 
-  A directory may be a corpus or hold corpora; each is a group of the source. `max_records` bounds each part.
+  Args:
+    corpus_dirs: directories that are corpora or contain corpora; each directory is a group of the source.
+    kinds: record kinds to open.
+    split: `train`, `validation` or `test`.
+    max_records: use at most this many records of each part.
 
   Raises:
-    InputError: no directory, or none has what is asked for.
+    InputError: no directory, or no directory has such a part.
   """
   if isinstance(corpus_dirs, (str, os.PathLike)):
     corpus_dirs = [corpus_dirs]
@@ -232,7 +243,7 @@ def open_corpora(
 
 
 def _advice(kinds: Sequence[str], split: str, corpus_dir: PathLike) -> str:
-  """How to make records of one of `kinds`: recordings are prepared, synthetic ones are rendered."""
+  """Error hint with the command that creates records of `kinds`: `seetalk prepare` or `seetalk corpus`."""
   ways = []
   if 'real' in kinds:
     ways.append(f"prepare recordings with 'seetalk prepare RAW_DIR {corpus_dir}'")

@@ -23,7 +23,7 @@ Beside = Callable[[int], schema.ClipRecord | None]
 
 
 def stretch(record: schema.ClipRecord, beside: Beside, num_frames: int) -> schema.ClipRecord:
-  """A real record, with those after it in its clip joined on until it has `num_frames` frames or the clip ends."""
+  """Joins the following records of the clip to a real record until `num_frames` frames or the end of the clip."""
   joined, step = record, 1
   while record.truth is None and len(joined.frames) < num_frames:
     further = beside(step)
@@ -36,9 +36,12 @@ def stretch(record: schema.ClipRecord, beside: Beside, num_frames: int) -> schem
 def random_window(
   record: schema.ClipRecord, beside: Beside, rng: np.random.Generator, length: int, view: str
 ) -> tuple[schema.ClipRecord, int]:
-  """A window of `length` frames that begins in `record`: (joined records, the window's first frame in them).
+  """Samples a window of `length` frames that starts in `record`.
 
-  Where the clip ends too early for that, the window begins in the record before.
+  If the clip ends too early, the window starts in the previous record.
+
+  Returns:
+    (joined records, index of the first frame of the window in them).
 
   Raises:
     InputError: the clip is shorter than the window.
@@ -59,7 +62,7 @@ def random_window(
 def same_clip(
   record: schema.ClipRecord, beside: Beside, rng: np.random.Generator, reach: int
 ) -> schema.ClipRecord:
-  """A record of the same clip, up to `reach` records away, maybe the record itself."""
+  """Samples a record of the same clip, at most `reach` records away; it may be the record itself."""
   wanted, found = int(rng.integers(-reach, reach + 1)), record
   way = 1 if wanted > 0 else -1
   for step in range(way, wanted + way, way):
@@ -72,22 +75,22 @@ def same_clip(
 
 
 def speaker_number(speaker: int | str) -> int:
-  """A speaker as an int32: integers are kept, names are hashed (stable over processes and versions)."""
+  """Speaker as an int32: integers are kept, names are hashed (stable across processes and versions)."""
   if isinstance(speaker, str):
     return int.from_bytes(hashlib.blake2b(speaker.encode(), digest_size=4).digest(), 'big') >> 1
   return int(speaker)
 
 
 def mouth_box(lip_boxes: np.ndarray, window: slice) -> np.ndarray:
-  """Where to cut the mouth out of the frames in `window`: one box, so that lips move inside it.
+  """Crop box of the mouth for the frames in `window`: one fixed box, in which the lips move.
 
   Args:
-    lip_boxes: float [k, 4] of the whole clip, as (left, top, right, bottom).
-    window: which frames are cut out.
+    lip_boxes: float `[k, 4]` of the whole clip, as (left, top, right, bottom).
+    window: frames to crop.
 
   Returns:
-    float32 [4]: its centre is the mean centre in the window, its width that of the widest lip box of the
-    clip (a width that followed the lips would hide how they move), its height half of that.
+    float32 `[4]`. The center is the mean center in the window. The width is that of the widest lip box of the
+    clip, because a width that follows the lips would hide their motion. The height is half the width.
   """
   boxes = np.asarray(lip_boxes, np.float32)
   centre_x, centre_y = (boxes[window, :2] + boxes[window, 2:]).mean(0) / 2
@@ -98,7 +101,7 @@ def mouth_box(lip_boxes: np.ndarray, window: slice) -> np.ndarray:
 
 
 def crop_mouth(image: np.ndarray, box: np.ndarray) -> np.ndarray:
-  """uint8 [48, 96, 3]: the relative `box` [4] of a uint8 picture; a box over the border is moved inside."""
+  """Crops the relative `box` `[4]` of a uint8 image to uint8 `[48, 96, 3]`; the box is moved inside the image."""
   height, width = image.shape[:2]
   left, top, right, bottom = (float(edge) for edge in box)
   across, down = min(right - left, 1.0), min(bottom - top, 1.0)
@@ -110,7 +113,7 @@ def crop_mouth(image: np.ndarray, box: np.ndarray) -> np.ndarray:
 
 
 def crop_face(image: np.ndarray) -> np.ndarray:
-  """uint8 [224, 224, 3]: what SyncNet looks at in a uint8 portrait (`constants.FACE_BOX`)."""
+  """Crops SyncNet's face box (`constants.FACE_BOX`) of a uint8 portrait to uint8 `[224, 224, 3]`."""
   height, width = image.shape[:2]
   left, top, right, bottom = constants.FACE_BOX
   below = math.ceil((bottom - 1.0) * height)

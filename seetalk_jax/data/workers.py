@@ -1,4 +1,4 @@
-"""What worker processes of long runs have in common."""
+"""Worker processes: exit when the parent process has died."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import time
 
 
 def leave_with(parent: int) -> None:
-  """Ends this process soon after the process `parent` was killed: workers would wait for it forever."""
+  """Exits this process within about a second after the process `parent` has died; it would wait forever otherwise."""
 
   def watch():
     while os.getppid() == parent:

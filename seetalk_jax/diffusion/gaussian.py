@@ -1,7 +1,7 @@
-"""The best linear denoiser: what a network would predict if clean samples were Gaussian.
+"""Linear denoiser: the optimal prediction for Gaussian data.
 
-Far from the data a diffusion model's score is that of a Gaussian with the data's mean and covariance
-(arXiv 2311.10892). Where that is known, a network need only learn what is left.
+At high noise the score of a diffusion model is that of a Gaussian with the mean and covariance of the data
+(arXiv 2311.10892). With a known covariance a network has to learn only the residual.
 """
 
 from __future__ import annotations
@@ -22,18 +22,22 @@ def linear_prediction(
   rest: jax.Array,
   mean: jax.Array | None = None,
 ) -> jax.Array:
-  """The prediction of least mean squared error at `xt` for x0 ~ N(mean, C), noise independent.
+  """The minimum mean squared error prediction at `xt` for x0 ~ N(mean, C) and independent noise.
 
   C has the eigenvalues `variances` along `directions`, and `rest` in every other direction.
 
   Args:
     prediction_type: 'eps', 'x0' or 'v'.
-    xt: `[b, ...]`.
-    t: int `[b]`.
+    schedule: noise schedule.
+    xt: noisy samples, `[b, ...]`.
+    t: integer times, `[b]`.
     directions: orthonormal `[k, ...]`.
-    variances: `[k]`, or `[b, k]` where they differ from sample to sample.
-    rest: scalar.
+    variances: `[k]`, or `[b, k]` if they differ between samples.
+    rest: variance in all other directions, scalar.
     mean: `[b, ...]`; None: 0.
+
+  Raises:
+    ValueError: unknown prediction type.
   """
   signal, sigma = (scale.reshape(-1, 1) for scale in schedule.scales(t, xt.ndim))
 
@@ -54,7 +58,7 @@ def linear_prediction(
   others = gain(rest)
   along = (flat @ basis.T) * (gain(variances) - others)
   prediction = others * flat + along @ basis
-  if mean is not None:  # of the noise nothing is expected, of x0 the mean
+  if mean is not None:  # the expected noise is 0, the expected x0 is the mean
     prediction = prediction + {'x0': 1.0, 'eps': 0.0, 'v': -sigma}[prediction_type] * centre
   return prediction.reshape(xt.shape)
 
@@ -68,11 +72,11 @@ def linear_coordinates(
   variances: jax.Array,
   mean: jax.Array | None = None,
 ) -> tuple[jax.Array, jax.Array]:
-  """What a nonlinear denoiser needs to go on from `linear_prediction`, of the same arguments.
+  """Inputs of a nonlinear denoiser that corrects `linear_prediction`; the arguments are the same.
 
   Returns:
-    The coordinates of `xt` along the directions, each of unit variance at every time; and the standard
-    deviation of what the linear prediction gets wrong along each. Both `[b, k]`.
+    (coordinates of `xt` along the directions, with unit variance at every time; standard deviation of the
+    error of the linear prediction along each direction). Both are `[b, k]`.
   """
   signal, sigma = (scale.reshape(-1, 1) for scale in schedule.scales(t, xt.ndim))
   flat, basis = xt.reshape(xt.shape[0], -1), directions.reshape(directions.shape[0], -1)

@@ -1,4 +1,4 @@
-"""Classifier-free guidance: two answers of one network, pulled apart."""
+"""Classifier-free guidance: extrapolation from the unconditional to the conditional prediction."""
 
 from __future__ import annotations
 
@@ -15,11 +15,13 @@ def guided(
   condition: Any,
   null: Any = None,
 ) -> Callable[[jax.Array, jax.Array], jax.Array]:
-  """`(xt, t) -> prediction` under `condition`, `scale` times as far from the unconditional answer.
+  """A guided denoiser `(xt, t) -> prediction`: `unconditional + scale * (conditional - unconditional)`.
 
   Args:
-    denoise: `(xt [b, ...], t [b], condition) -> prediction`; called once, with both halves as one batch 2 b.
-    scale: 1 is the conditional answer (a Python number 1 never computes the other), 0 the unconditional one.
+    denoise: `(xt [b, ...], t [b], condition) -> prediction`; called once, with both conditions in one batch
+      of 2 b.
+    scale: 1 is the conditional prediction, 0 the unconditional one. With the Python number 1 the
+      unconditional prediction is not computed.
     condition: tree of arrays `[b, ...]`.
     null: tree of the same structure for "no condition"; None: zeros (False) everywhere.
   """
@@ -37,14 +39,14 @@ def guided(
 
 
 def nested_weights(scales: Sequence[float]) -> list[float]:
-  """Weights of the predictions with none, the first, the first two, ... of several conditions; they sum to 1.
+  """Guidance weights of the predictions with none, the first, the first two, ... conditions; they sum to 1.
 
-  Each condition is guided by what it adds to those before it (as in InstructPix2Pix, arXiv 2211.09800):
-  `p_0 + s_1 (p_1 - p_0) + s_2 (p_2 - p_1) + ...`. Neighbours of one scale cancel what lies between them, so a
-  prediction of weight 0 need not be made.
+  Each scale applies to the difference that its condition adds to the earlier ones (as in InstructPix2Pix,
+  arXiv 2211.09800): `p_0 + s_1 (p_1 - p_0) + s_2 (p_2 - p_1) + ...`. Between two equal scales the weight of a
+  prediction is 0, and it need not be computed.
 
   Args:
-    scales: one per condition; 1 is unguided.
+    scales: guidance scales, one per condition; 1 is unguided.
   """
   ends = [1.0, *scales, 0.0]
   return [before - after for before, after in zip(ends[:-1], ends[1:], strict=True)]

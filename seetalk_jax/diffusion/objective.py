@@ -1,4 +1,4 @@
-"""What the network predicts ('eps', 'x0' or 'v'), the clean sample from it, and how the loss weighs times."""
+"""Prediction types ('eps', 'x0', 'v'): training targets, conversion to x0, and loss weights over time."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ import jax.numpy as jnp
 from seetalk_jax.diffusion.schedule import Schedule
 
 PREDICTION_TYPES = ('eps', 'x0', 'v')
-# Keeps 'eps' -> x0 finite where no signal is left; there the answer is arbitrary anyway.
+# Lower bound of the signal scale that keeps 'eps' -> x0 finite at zero SNR, where x0 is arbitrary.
 _TINY = 1e-4
 
 
 def target(
   prediction_type: str, schedule: Schedule, x0: jax.Array, noise: jax.Array, t: jax.Array
 ) -> jax.Array:
-  """What a perfect network answers at `x_t`: noise, x0, or `v = sqrt(abar) noise - sqrt(1 - abar) x0`."""
+  """The training target at `x_t`: noise, x0, or `v = sqrt(abar) noise - sqrt(1 - abar) x0`."""
   _check(prediction_type)
   if prediction_type == 'eps':
     return noise
@@ -28,7 +28,7 @@ def target(
 def to_x0(
   prediction_type: str, schedule: Schedule, prediction: jax.Array, xt: jax.Array, t: jax.Array
 ) -> jax.Array:
-  """The clean sample that `prediction` at `xt [b, ...]`, `t [b]` stands for."""
+  """The estimate of x0 from `prediction` at `xt [b, ...]`, `t [b]`."""
   _check(prediction_type)
   if prediction_type == 'x0':
     return prediction
@@ -41,11 +41,11 @@ def to_x0(
 def loss_weight(
   prediction_type: str, schedule: Schedule, t: jax.Array, gamma: float | None = None
 ) -> jax.Array:
-  """Weights `[b]` of squared errors at times `t [b]`; min-SNR-gamma (arXiv 2303.09556), None: all ones.
+  """Loss weights `[b]` of squared errors at times `t [b]`: min-SNR-gamma (arXiv 2303.09556); None: all ones.
 
-  For 'v' and 'x0' one is added to the clipped SNR: the plain rule would give a zero-SNR last step no weight,
-  and it is where sampling starts. `(min(snr, gamma) + 1) / (snr + 1)` for 'v' and `min(snr, gamma) + 1` for
-  'x0' make one and the same loss of the two.
+  For 'v' and 'x0' the clipped SNR is increased by 1. The original rule gives weight 0 to a last step of zero
+  SNR, where sampling starts. The weights `(min(snr, gamma) + 1) / (snr + 1)` for 'v' and
+  `min(snr, gamma) + 1` for 'x0' define the same loss.
   """
   _check(prediction_type)
   if gamma is None:

@@ -1,4 +1,4 @@
-"""Samplers: from noise to a clean sample in one `lax.scan`."""
+"""Samplers (DDIM, DPM-Solver++ 2M, Heun): from noise to a clean sample in one `lax.scan`."""
 
 from __future__ import annotations
 
@@ -32,19 +32,23 @@ def sample(
   """Deterministic sampling from `noise [b, ...]` (unit normal) to x0 of the same shape.
 
   Args:
-    denoise: `(xt, t [b]) -> prediction` of `prediction_type`; guidance is already inside. t is int32 with spacing
-      'trailing'. With 'karras' it is float32, between the times that networks are trained at: `Schedule.alpha_bar`
-      takes such times, and so do sinusoidal embeddings. A network that does not may round it.
-    num_steps: steps, which are network calls; with 'heun' all steps but the last call the network twice: that makes
-      `2 num_steps - 1` calls.
+    denoise: `(xt, t [b]) -> prediction` of `prediction_type`, guidance included. t is int32 with spacing
+      'trailing'. With 'karras' it is float32 and can lie between the training times. `Schedule.alpha_bar` and
+      sinusoidal embeddings accept such times; other networks may round them.
+    schedule: noise schedule.
+    noise: starting noise.
+    num_steps: number of steps. Each step is one network call. With 'heun' all steps except the last are two
+      calls, `2 num_steps - 1` in total.
     sampler: 'ddim' (arXiv 2010.02502, eta 0), 'dpmpp_2m' (DPM-Solver++, second order, arXiv 2211.01095) or 'heun'
       (second order, arXiv 2206.00364, algorithm 1 without churn).
-    spacing: of the times, see `sampling_times`.
-    clip: applied to each call's estimate of x0: keeps it where data can be.
-    keep: how many of the estimates of x0 to return as well, evenly spaced over the calls; the last is the result.
+    spacing: spacing of the times, see `sampling_times`.
+    prediction_type: 'eps', 'x0' or 'v'.
+    clip: function applied to the estimate of x0 of each call, to keep it in the range of the data.
+    keep: number of estimates of x0 that are returned too, evenly spaced over the calls; the last is the
+      result.
 
   Returns:
-    x0; with `keep` also the kept estimates, `[keep, b, ...]`.
+    x0; with `keep` the pair (x0, kept estimates `[keep, b, ...]`).
 
   Raises:
     ValueError: an unknown sampler or spacing, 'eps' predictions at zero SNR, or more to keep than there are steps.
@@ -58,7 +62,7 @@ def sample(
     raise ValueError(f'keep must lie in 0 .. num_steps = {num_steps}, got {keep}')
   table = _heun_calls(schedule, times) if sampler == 'heun' else _coefficients(schedule, times, sampler)
   if keep:
-    # Every estimate is written over the one before, until the last of its place has come.
+    # Each row of `kept` is overwritten by every call that maps to it; the last such call remains.
     last = np.round(np.arange(1, keep + 1) * (len(table['t']) / keep)) - 1
     table['place'] = np.searchsorted(last, np.arange(len(table['t']))).astype(np.int32)
 
@@ -85,11 +89,12 @@ def sample(
 
 
 def _coefficients(schedule: Schedule, times: np.ndarray, sampler: str) -> dict[str, np.ndarray]:
-  """Per step, in float64: `x_next = keep x + move (x0 + extrapolate (x0 - last x0))`.
+  """Coefficients of each step, in float64: `x_next = keep x + move (x0 + extrapolate (x0 - last x0))`.
 
-  With a = sqrt(abar), s = sqrt(1 - abar): keep = s_next / s, move = a_next - a keep, which is DDIM and also
-  first-order DPM-Solver++, finite at a = 0 and at s_next = 0. The second order extrapolates by h / (2 h_last)
-  with h the steps in log(a / s): zero after a zero-SNR start (h_last infinite), and zero in the last step.
+  With a = sqrt(abar) and s = sqrt(1 - abar): keep = s_next / s, move = a_next - a keep. This is DDIM and also
+  first-order DPM-Solver++, and it is finite at a = 0 and at s_next = 0. The second order extrapolates by
+  h / (2 h_last), where h is the step in log(a / s). This factor is 0 after a zero-SNR start (infinite h_last)
+  and in the last step.
   """
   a, s, a_next, s_next = _scales(schedule, times)
   keep = s_next / s
@@ -103,12 +108,13 @@ def _coefficients(schedule: Schedule, times: np.ndarray, sampler: str) -> dict[s
 
 
 def _heun_calls(schedule: Schedule, times: np.ndarray) -> dict[str, np.ndarray]:
-  """Per network call, in float64: `x_next = keep x + move x0 + push (x0 - last x0)`.
+  """Coefficients of each network call, in float64: `x_next = keep x + move x0 + push (x0 - last x0)`.
 
-  A step is Euler's, which in x / a over sigma = s / a is DDIM's, and a second call where it arrived: the mean of both
-  slopes there is a push along what has changed of x0, by a_next (sigma / sigma_next - 1) / 2. From zero SNR, where
-  sigma is infinite, that would be infinite as well. There the step is taken in x / s over 1 / sigma, of which x0 is
-  the slope: Euler's step is the same, the mean of two slopes pushes by a_next / 2, and the order stays.
+  The first call of a step is an Euler step, which is DDIM in the variable x / a over sigma = s / a. The
+  second call is at the end of that step. Averaging both slopes adds a_next (sigma / sigma_next - 1) / 2 times
+  the change of x0. From zero SNR, where sigma is infinite, this factor would be infinite. That step uses the
+  variable x / s over 1 / sigma, whose slope is x0. The Euler step is the same, averaging adds a_next / 2
+  times the change of x0, and the order is still two.
   """
   a, s, a_next, s_next = _scales(schedule, times)
   keep = s_next / s
@@ -117,12 +123,12 @@ def _heun_calls(schedule: Schedule, times: np.ndarray) -> dict[str, np.ndarray]:
   nothing, one = np.zeros(len(times)), np.ones(len(times))
   first = {'t': times, 'keep': keep, 'move': a_next - a * keep, 'push': nothing}
   second = {'t': np.append(times[1:], times[-1]), 'keep': one, 'move': nothing, 'push': push}
-  # The step to clean data has no second call: it ends where sigma is 0.
+  # The last step has no second call: it ends at clean data, where sigma is 0.
   return {name: np.stack([first[name], second[name]], axis=1).ravel()[:-1] for name in first}
 
 
 def _scales(schedule: Schedule, times: np.ndarray) -> tuple[np.ndarray, ...]:
-  """Signal and noise at the times and at the next ones (the last: clean data), float64."""
+  """(signal, noise, next signal, next noise) scales of each step, float64; the last step ends at x0."""
   abar = schedule.alpha_bar_exactly(times)
   abar_next = np.append(abar[1:], 1.0)
   return np.sqrt(abar), np.sqrt(1.0 - abar), np.sqrt(abar_next), np.sqrt(1.0 - abar_next)

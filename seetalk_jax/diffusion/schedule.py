@@ -1,4 +1,4 @@
-"""Noise schedules: how much of the signal is left at each time."""
+"""Noise schedules: signal and noise scales at each time, and the spacing of sampling times."""
 
 from __future__ import annotations
 
@@ -12,20 +12,25 @@ import numpy as np
 KINDS = ('scaled_linear', 'cosine')
 SPACINGS = ('trailing', 'karras')
 
-# arXiv 2206.00364, table 1: how far the steps crowd towards small noise, and the noise that they start from where
-# a schedule names none (its last time is pure noise, sigma infinite).
+# arXiv 2206.00364, table 1: the exponent that concentrates steps at small noise, and the largest sigma for
+# schedules whose last time is pure noise (sigma infinite).
 KARRAS_RHO = 7.0
 KARRAS_SIGMA_MAX = 80.0
 
 
 @dataclasses.dataclass(frozen=True)
 class Schedule:
-  """A discrete schedule: `x_t = sqrt(abar(t)) x0 + sqrt(1 - abar(t)) noise`, t in 0 .. num_steps - 1.
+  """A discrete noise schedule: `x_t = sqrt(abar(t)) x0 + sqrt(1 - abar(t)) noise`, t in 0 .. num_steps - 1.
 
   Attributes:
     kind: 'scaled_linear' (Stable Diffusion's betas), 'cosine' (arXiv 2102.09672).
-    zero_terminal_snr: rescale so that the last step is pure noise (arXiv 2305.08891); training then sees what
-      sampling starts from. Such a step says nothing through an 'eps' prediction: use 'v' or 'x0'.
+    num_steps: number of times.
+    zero_terminal_snr: rescale so that the last step is pure noise (arXiv 2305.08891), as at the start of
+      sampling. An 'eps' prediction at that step does not determine x0: use 'v' or 'x0'.
+    beta_start, beta_end: first and last beta of 'scaled_linear'.
+
+  Raises:
+    ValueError: unknown kind, or fewer than 2 steps.
   """
 
   kind: str = 'scaled_linear'
@@ -42,18 +47,19 @@ class Schedule:
 
   @property
   def table(self) -> np.ndarray:
-    """alpha_bar of every step, float64 `[num_steps]`, falling."""
+    """alpha_bar of every time, float64 `[num_steps]`, decreasing."""
     return _table(self)
 
   @property
   def log_sigma(self) -> np.ndarray:
-    """log of sigma = sqrt((1 - abar) / abar) of every step, float64 `[num_steps]`, rising; inf at a zero-SNR end."""
+    """log of sigma = sqrt((1 - abar) / abar), float64 `[num_steps]`, increasing; inf at a zero-SNR end."""
     return _log_sigma(self)
 
   def alpha_bar(self, t: jax.Array) -> jax.Array:
-    """alpha_bar float32 at times `t [*b]`: integers are looked up.
+    """alpha_bar, float32, at times `t [*b]`: a table lookup for integers, interpolation for floats.
 
-    Between them log sigma is interpolated; the last interval of a schedule that ends at zero SNR is all noise.
+    Interpolation is linear in log sigma. In the last interval of a schedule that ends at zero SNR it gives
+    pure noise.
     """
     t = jnp.asarray(t)
     if not jnp.issubdtype(t.dtype, jnp.floating):
@@ -61,18 +67,18 @@ class Schedule:
     low = jnp.clip(t.astype(jnp.int32), 0, self.num_steps - 2)
     beyond = t - low
     log_sigma = jnp.asarray(self.log_sigma, jnp.float32)
-    # (An infinite interval times nothing would be no number.)
+    # `where` avoids inf * 0 = nan in the last interval.
     rise = jnp.where(beyond > 0, beyond * (log_sigma[low + 1] - log_sigma[low]), 0.0)
     return jax.nn.sigmoid(-2.0 * (log_sigma[low] + rise))
 
   def alpha_bar_exactly(self, times: np.ndarray) -> np.ndarray:
-    """`alpha_bar` in float64 and on the host, where coefficients of samplers are made."""
+    """`alpha_bar` in float64 on the host, for the coefficients of samplers."""
     if not np.issubdtype(times.dtype, np.floating):
       return self.table[times]
     return 1.0 / (1.0 + np.exp(2.0 * np.interp(times, np.arange(self.num_steps), self.log_sigma)))
 
   def scales(self, t: jax.Array, ndim: int) -> tuple[jax.Array, jax.Array]:
-    """(signal, noise) scales at `t [b]` (as in `alpha_bar`), shaped `[b, 1, ...]` to multiply arrays of `ndim` axes."""
+    """(signal, noise) scales at `t [b]` (see `alpha_bar`), shaped `[b, 1, ...]` with `ndim` axes."""
     alpha_bar = self.alpha_bar(t)
     alpha_bar = alpha_bar.reshape(alpha_bar.shape + (1,) * (ndim - alpha_bar.ndim))
     return jnp.sqrt(alpha_bar), jnp.sqrt(1.0 - alpha_bar)
@@ -113,17 +119,19 @@ def _log_sigma(schedule: Schedule) -> np.ndarray:
 
 
 def sampling_times(schedule: Schedule, num_steps: int, spacing: str = 'trailing') -> np.ndarray:
-  """Times to sample at, `[num_steps]`, falling from the schedule's last.
+  """Sampling times `[num_steps]`, decreasing from the last time of the schedule.
 
   Args:
-    spacing: 'trailing' (arXiv 2305.08891): int32, evenly spaced. 'karras' (arXiv 2206.00364): float64, where the
-      seventh roots of sigma are evenly spaced, from the schedule's last time to its first. A time lies between two
-      of the schedule's where its sigma does, by log sigma (see `Schedule.alpha_bar`). If the schedule ends at zero
-      SNR, sigmas are those from `KARRAS_SIGMA_MAX`, but the first, which would be that, is the pure noise that
-      training ended with.
+    schedule: noise schedule.
+    num_steps: number of times, 1 .. `schedule.num_steps`.
+    spacing: 'trailing' (arXiv 2305.08891) gives int32 times that are evenly spaced. 'karras' (arXiv
+      2206.00364) gives float64 times, from the last to the first of the schedule, with evenly spaced seventh
+      roots of sigma. Times between those of the schedule are interpolated in log sigma (see
+      `Schedule.alpha_bar`). If the schedule ends at zero SNR, the sigmas start at `KARRAS_SIGMA_MAX`, and the
+      first time is replaced by the last of the schedule, pure noise.
 
   Raises:
-    ValueError: an unknown spacing, or a number of steps that the schedule does not have.
+    ValueError: unknown spacing, or `num_steps` out of range.
   """
   if spacing not in SPACINGS:
     raise ValueError(f'spacing must be one of {SPACINGS}, got {spacing!r}')

@@ -1,1 +1,1 @@
-"""Figures on held-out synthetic speakers: what each file measures is its first line; `report` prints."""
+"""Evaluation on held-out synthetic speakers: measures, probe networks, parts, and the report."""

@@ -1,4 +1,4 @@
-"""All figures of `evaluate.py`, part by part; what is costly is made once and kept."""
+"""Evaluation of a pipeline (`evaluate.py`), one part per group of figures; costly inputs are cached."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ PARTS = (
 
 
 class Talk(NamedTuple):
-  """A held-out speaker saying a held-out text: `speech [640 n]` and its true `motion [n, 20]`."""
+  """A held-out speaker with a held-out text: `speech [640 n]` (16 kHz) and its true `motion [n, 20]`."""
 
   speaker: int
   speech: np.ndarray
@@ -56,18 +56,18 @@ class Talk(NamedTuple):
 
 
 class Evaluation:
-  """The parts of an evaluation; whatever two parts share is made once.
+  """The parts of an evaluation; inputs that several parts share are computed once.
 
-  Every voice has a seed of its own, `config.seed` and its number: with one seed for all, they would share their
-  noise, hence when they blink and much of how they look, and a hundred voices would count for less.
+  Every voice has its own seed: `config.seed` plus its index. With one common seed the voices would share
+  their noise, hence their blink times and much of their appearance, and would not be independent samples.
 
   Args:
     config: as in configs/demo.py.
-    world: the embedded world.
-    generator: the pipeline under test; made by `make_generator` when first needed.
-    workdir: where the readers and the rendered looks are kept; they do not depend on the checkpoint.
+    world: the synthetic world.
+    make_generator: creates the pipeline under test when it is first needed.
+    workdir: cache folder of the readers and the rendered appearances, which do not depend on the checkpoint.
     towers: the encoders of contrastive pre-training, for `retrieval`; releases have no face encoder.
-    sync_judge: a sync expert that the checkpoint was not trained with, for `refinement`; None: without.
+    sync_judge: a sync expert that the checkpoint was not trained with, for `refinement`; None skips it.
   """
 
   def __init__(
@@ -104,7 +104,7 @@ class Evaluation:
   # ------------------------------------------------------------------------------------------- parts
 
   def lips(self) -> list[Figure]:
-    """Mouth opening against the speech."""
+    """Mouth opening compared with the true opening of the speech."""
     index = readers.FIELDS.index('opening')
     read = [r[:, index] for r in self.read_videos]
     true = [self.world.opening(talk.motion) for talk in self.talks]
@@ -112,7 +112,7 @@ class Evaluation:
     return lips.lip_figures(read, true, reader_error=error, reader_agreement=agreement)
 
   def life(self) -> list[Figure]:
-    """Head movement and blinks against the truth's."""
+    """Head motion and blinks compared with the ground truth."""
     pose = [readers.FIELDS.index(name) for name in life.AXES]
     lid = readers.FIELDS.index('blink')
     return life.life_figures(
@@ -124,7 +124,7 @@ class Evaluation:
     )
 
   def voice(self) -> list[Figure]:
-    """Sex, age, and what the voice leaves free."""
+    """Sex and age agreement, and the diversity of faces of one voice."""
     speakers = self.face_speakers
     attributes = np.stack([self.world.attributes(s) for s in speakers])
     read_of_truth = self.reader(self.true_portraits)
@@ -141,7 +141,7 @@ class Evaluation:
     return figures + voice_to_face.spread_figures(spread, read_of_truth, redrawn)
 
   def identity(self) -> list[Figure]:
-    """Whether a late frame still shows the person of the portrait."""
+    """Identity preservation between the portrait and a late frame."""
     pairs = list(zip(self.portraits, self.face_speech, strict=True))
     late = [
       self.generator.late_frame(portrait, speech, self.config.seed + i)
@@ -152,7 +152,7 @@ class Evaluation:
     return identity_figures.identity_figures(self.identity_reader, *made, self.true_portraits, frames)
 
   def codec(self) -> list[Figure]:
-    """Frames rebuilt from another frame of the clip."""
+    """Reconstruction of frames from another frame of the clip."""
     settings = self.config.codec
     speakers = self.world.speaker_ids('test', settings.first + settings.candidates)[settings.first :]
     pairs, looked_at = codec.fixed_pairs(
@@ -161,7 +161,7 @@ class Evaluation:
     return codec.codec_figures(pairs, self.generator.rebuild, looked_at=looked_at)
 
   def reenactment(self) -> list[Figure]:
-    """Portraits driven by videos of themselves and of others; how many codes frames use."""
+    """Portraits driven by videos of the same and of another person; codebook use."""
     settings = self.config.reenactment
     sets = reenactment.fixed_reenactments(
       self.world,
@@ -183,7 +183,7 @@ class Evaluation:
     ]
 
   def flicker(self) -> list[Figure]:
-    """What changes between neighbouring frames beyond the motion."""
+    """Differences between neighboring frames that the motion does not explain."""
     settings = self.config.flicker
     return flicker.flicker_figures(
       self.world,
@@ -196,7 +196,7 @@ class Evaluation:
     )
 
   def refinement(self) -> list[Figure]:
-    """What lip refinement changes, and what not."""
+    """Effect of lip refinement on lips, motion latents and pixels."""
     index = readers.FIELDS.index('opening')
     videos = []
     for i, talk in enumerate(tqdm(self.talks, desc='refinement', file=sys.stderr)):
@@ -205,7 +205,7 @@ class Evaluation:
       opening = [self.reader(self.small(f))[:, index] for f in frames]
       judged = [float('nan')] * 2
       if self.sync_judge:
-        # One place for both: what is cut out may not depend on what is compared.
+        # One mouth position for both videos, so that the crop does not depend on the compared video.
         places = self.generator.mouth_places(clips[1])
         judged = [self.sync_judge(f, talk.speech, places) for f in frames]
       motion = [clip.motion for clip in clips]
@@ -215,7 +215,7 @@ class Evaluation:
     return refinement.refinement_figures(videos, self.generator.lip_subspace)
 
   def retrieval(self) -> list[Figure]:
-    """Which face goes with a voice; nothing without `towers`."""
+    """Voice-to-face retrieval; no figures without `towers`."""
     if self.towers is None:
       return []
     best, numbers = None, self.world.voice_numbers(self.face_speakers)
@@ -227,7 +227,7 @@ class Evaluation:
     return retrieval.retrieval_figures(*vectors, best)
 
   def speed(self) -> list[Figure]:
-    """Wall time of the command on a speech of 4 s."""
+    """Wall time of the command on speech of `config.speed.seconds`."""
     frames = round(self.config.speed.seconds * FPS)
     _, speech, _ = self._talk(self.world.speaker_ids('test', 1)[0], self.config.speed.seed, frames)
     return speed.speed_figures(speech, self.config.checkpoint)
@@ -236,14 +236,14 @@ class Evaluation:
 
   @functools.cached_property
   def talks(self) -> list[Talk]:
-    """Held-out speakers with held-out texts, for the videos."""
+    """Held-out speakers with held-out texts, used for the videos."""
     settings = self.config.talks
     speakers = self.world.speaker_ids('test', settings.first + settings.voices)[settings.first :]
     return [self._talk(s, settings.seed + i, settings.frames) for i, s in enumerate(speakers)]
 
   @functools.cached_property
   def read_videos(self) -> list[np.ndarray]:
-    """Readings `[n, fields]` of every frame of the talks' videos."""
+    """Readings `[n, fields]` of every frame of the videos of `talks`."""
     return [
       self.reader(self.small(self.generator.video(talk.speech, self.config.seed + i)))
       for i, talk in enumerate(tqdm(self.talks, desc='videos', file=sys.stderr))
@@ -251,14 +251,14 @@ class Evaluation:
 
   @property
   def face_speakers(self) -> list[int]:
-    """Held-out speakers whose faces are judged."""
+    """Ids of the held-out speakers whose faces are evaluated."""
     settings = self.config.faces
     speakers = self.world.speaker_ids('test', settings.first + settings.voices)
     return [int(speaker) for speaker in speakers[settings.first :]]
 
   @functools.cached_property
   def face_speech(self) -> list[np.ndarray]:
-    """A recording of each of `face_speakers`."""
+    """One recording of each of `face_speakers`."""
     settings = self.config.faces
     return [
       self._talk(s, settings.seed + i, settings.frames).speech for i, s in enumerate(self.face_speakers)
@@ -280,7 +280,7 @@ class Evaluation:
 
   @functools.cached_property
   def looks(self) -> rendered.RenderedLooks:
-    """The renderings that the readers learn from: speakers that no network of the library was trained on."""
+    """Training renderings of the readers: speakers that no network of the library was trained on."""
     settings = self.config.looks
     speakers = self.world.speaker_ids('train', settings.first + settings.num)[settings.first :]
 
@@ -291,7 +291,7 @@ class Evaluation:
 
   @functools.cached_property
   def reader(self) -> readers.Reader:
-    """Reads opening, pose, lids, sex, age and colours."""
+    """Reader of mouth opening, pose, lids, sex, age and colors."""
     settings = self.config.reader
 
     def make():
@@ -310,7 +310,7 @@ class Evaluation:
 
   @functools.cached_property
   def identity_reader(self) -> identity.IdentityReader:
-    """Tells people apart."""
+    """Identity embedding of pictures."""
     settings = self.config.identity
 
     def make():
@@ -327,7 +327,7 @@ class Evaluation:
     )
 
   def small(self, frames: np.ndarray) -> np.ndarray:
-    """uint8 pictures shrunk to what the readers look at."""
+    """uint8 pictures downsampled to the input size of the readers."""
     return pictures.halve(frames, trunk.IMAGE_SIZE)
 
   def _talk(self, speaker: int, seed: int, num_frames: int) -> Talk:
@@ -335,7 +335,7 @@ class Evaluation:
     return Talk(int(speaker), speech, motion)
 
   def _true_frames(self, *, moving: bool) -> np.ndarray:
-    """A rendered frame of one look of each of `face_speakers`: the portrait, or one moving as in speech."""
+    """One rendered frame per speaker of `face_speakers`: neutral, or `moving` with a random speech motion."""
     frames = []
     for i, speaker in enumerate(tqdm(self.face_speakers, desc='render', file=sys.stderr, leave=False)):
       motion = self.world.random(i) if moving else self.world.neutral(i)
@@ -343,7 +343,7 @@ class Evaluation:
     return np.stack(frames)
 
   def _redrawn(self, speaker: int, count: int) -> np.ndarray:
-    """Rendered portraits of one speaker, whose looks are drawn anew in each."""
+    """Rendered portraits of one speaker, each with a newly sampled appearance."""
     size, first = trunk.IMAGE_SIZE, self.config.seed + 1
     draws = [
       self.world.draw(speaker, k, self.world.neutral(k)[None], size) for k in range(first, first + count)
@@ -358,7 +358,7 @@ class Evaluation:
     return voice_to_face.reachable(voice, np.stack([self.world.attributes(s) for s in speakers]))
 
   def _kept(self, name: str, suffix: str, settings, make, save, load):
-    """`make()`, or what an earlier evaluation with the same settings and world saved."""
+    """`make()`, or the result that an earlier evaluation with the same settings and world saved."""
     parts = self.config.looks, self.config.network, settings
     key = json.dumps([*(part.to_dict() for part in parts), self.world.crop_version], sort_keys=True)
     digest = hashlib.sha256(key.encode()).hexdigest()[:10]

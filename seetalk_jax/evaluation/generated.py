@@ -1,4 +1,4 @@
-"""What the evaluation asks of a pipeline: portraits, videos with and without a part, rebuilt frames."""
+"""Generator interface of the evaluation: portraits, videos with and without refinement, rebuilt frames."""
 
 from __future__ import annotations
 
@@ -22,40 +22,41 @@ from seetalk_jax.models.nn import blocks
 
 
 class Generator(Protocol):
-  """The pipeline under test; tests put an oracle in."""
+  """The pipeline under test; tests implement it by an oracle."""
 
   def portraits(self, speech: np.ndarray, seeds: Sequence[int]) -> np.ndarray:
-    """uint8 `[len(seeds), S, S, 3]`: a portrait of the voice in `speech` (mono, 16 kHz) for each seed."""
+    """Portraits uint8 `[len(seeds), S, S, 3]` of the voice in `speech` (mono, 16 kHz), one per seed."""
 
   def video(self, speech: np.ndarray, seed: int) -> np.ndarray:
-    """uint8 `[t, S, S, 3]`: the talking face."""
+    """Talking-face video, uint8 `[t, S, S, 3]`."""
 
   def late_frame(self, portrait: np.ndarray, speech: np.ndarray, seed: int) -> np.ndarray:
-    """uint8 `[S, S, 3]`: a frame from the last fifth of `portrait` (uint8 `[S, S, 3]`) saying `speech`."""
+    """A frame uint8 `[S, S, 3]` from the last fifth of the video of `portrait` (same shape) with `speech`."""
 
   def unrefined(self, speech: np.ndarray, seed: int) -> tuple[Clip, Clip]:
-    """The talking face, and the same without lip refinement."""
+    """The talking-face clip, and the same clip without lip refinement."""
 
   def rebuild(
     self, source: np.ndarray, target: np.ndarray, weights: Sequence[float] = (1.0,)
   ) -> Mapping[str, np.ndarray]:
-    """{route: uint8 `[n, S, S, 3]`}: `source` moved as `target`; the released route first.
+    """{route: uint8 `[n, S, S, 3]`}: `source` with the motion of `target`; the released route comes first.
 
-    `weights`: of the fusion, each of the HR decoder's routes one; the first is the released one.
+    Args:
+      weights: fusion weights, one route of the HR decoder each; the first is the released one.
     """
 
   def mouth_places(self, clip: Clip) -> np.ndarray:
-    """Where the mouth is in every frame of a clip, `[n, 2]`, (x, y) in picture units."""
+    """Mouth center in every frame of a clip, `[n, 2]`, (x, y) in picture units."""
 
   def motion(self, frames: np.ndarray) -> np.ndarray:
     """Motion latents `[n, motion_dim]` of uint8 `frames [n, S, S, 3]`."""
 
   @property
   def lip_subspace(self) -> np.ndarray:
-    """U, `[motion_dim, k]`."""
+    """Lip subspace U, `[motion_dim, k]`."""
 
   def codes(self, frames: np.ndarray) -> tuple[np.ndarray, int]:
-    """(indices `[n, h, w]` of the codes of uint8 `frames`, how many codes there are)."""
+    """(code indices `[n, h, w]` of uint8 `frames`, codebook size)."""
 
 
 REBUILD_BATCH = 4
@@ -82,9 +83,9 @@ class PipelineGenerator:
   def rebuild(
     self, source: np.ndarray, target: np.ndarray, weights: Sequence[float] = (1.0,)
   ) -> Mapping[str, np.ndarray]:
-    """As `Generator`: the motion latent is read from the target's picture; nothing else of it is used.
+    """See `Generator.rebuild`. Only the motion latent of the target picture is used.
 
-    Frames come from `Renderer.frames`, as in videos.
+    Frames are rendered by `Renderer.frames`, as in videos.
     """
     motion, made = self.motion(target), {}
     if self._renderer.kind == 'hr_decoder':
@@ -149,11 +150,14 @@ class PipelineGenerator:
 
   @functools.cached_property
   def _plain_renderer(self) -> Renderer:
-    """Renders with the codec's own decoder."""
+    """Renderer with the decoder of the codec instead of the HR decoder."""
     return Renderer(self.pipe.release, plain=True)
 
   def _frames(self, renderer: Renderer, source: np.ndarray, motion: np.ndarray, fusion: float) -> np.ndarray:
-    """Portraits `[n, S, S, 3]` with a motion latent each; neighbors of one portrait are drawn together."""
+    """Frames of portraits `[n, S, S, 3]` with one motion latent each.
+
+    Consecutive equal portraits are rendered as one clip.
+    """
     others = [i for i in range(1, len(source)) if not np.array_equal(source[i], source[i - 1])]
     spans = itertools.pairwise([0, *others, len(source)])
     return np.concatenate([renderer.frames(source[i], motion[i:j], fusion) for i, j in spans])

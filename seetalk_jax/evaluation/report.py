@@ -1,4 +1,4 @@
-"""The figures, their targets and how they are printed."""
+"""Report of an evaluation: figures, their targets, the printed table and the JSON file."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ class Figure:
 
   Attributes:
     part: the group it belongs to ('lips', 'life', ...).
-    name: what it is, with its unit.
+    name: the quantity, with its unit.
     value: the number; NaN where it could not be measured.
     target: '' (shown for comparison only), '>= 0.75', '<= 1', or '0.5 .. 2'.
-    count: how many samples it rests on.
+    count: number of samples.
     low, high: 95 % bootstrap interval; NaN where not computed.
     note: one short remark.
   """
@@ -68,7 +68,7 @@ def _number(value: float) -> str:
 
 
 def table(figures: Sequence[Figure]) -> str:
-  """The figures as aligned text, one line each, targets and verdicts beside them."""
+  """The figures as aligned text, one line each, with target and verdict."""
   header = ('part', 'figure', 'value', '95 %', 'target', '', 'n', 'note')
   rows = [header]
   for figure in figures:
@@ -85,11 +85,11 @@ def table(figures: Sequence[Figure]) -> str:
 
 
 def about(checkpoint: str, seconds: float, config: dict[str, Any]) -> dict[str, Any]:
-  """The fields of a report besides its figures: what was measured, how long it took, and on what.
+  """Report metadata: checkpoint, duration, device, JAX version and configuration.
 
   Args:
-    seconds: that the evaluation took.
-    config: plain values.
+    seconds: duration of the evaluation.
+    config: the configuration as plain values.
   """
   return {
     'checkpoint': checkpoint,
@@ -101,7 +101,7 @@ def about(checkpoint: str, seconds: float, config: dict[str, Any]) -> dict[str, 
 
 
 def write_json(path: str, figures: Sequence[Figure], about: dict[str, Any]) -> None:
-  """Writes `{about..., figures: [...]}` to `path`, whole or not at all. NaN becomes null."""
+  """Writes `{about..., figures: [...]}` to `path` atomically. NaN becomes null."""
 
   def plain(value):
     return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,4 +1,4 @@
-"""The picture sheet of results: what held-out voices look like, and how they talk."""
+"""Picture sheet of results: portraits and video frames of held-out voices."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _INK, _PAPER = (40, 40, 40), (250, 250, 250)
 
 
 def grid(rows: Sequence[Sequence[np.ndarray]], labels: Sequence[str], *, cell: int = CELL) -> np.ndarray:
-  """uint8 pictures in rows, each row under its label: uint8 `[h, w, 3]`."""
+  """Joins rows of uint8 pictures, each row under its label, to one picture uint8 `[h, w, 3]`."""
   columns = max(len(row) for row in rows)
   height = len(rows) * (cell + GAP + LABEL) + GAP
   sheet = Image.new('RGB', (columns * (cell + GAP) + GAP, height), _PAPER)
@@ -29,14 +29,14 @@ def grid(rows: Sequence[Sequence[np.ndarray]], labels: Sequence[str], *, cell: i
 
 
 def write_sheet(path: str, evaluated, *, voices: int = 5, faces: int = 3, frames: int = 6) -> None:
-  """Draws `voices` of the evaluation's held-out talks: `faces` portraits each, then frames of the video.
+  """Writes a sheet of `voices` held-out talks: `faces` portraits each, then frames of the video.
 
   Args:
-    evaluated: an `evaluation.Evaluation`; only its talks and its generator are used.
+    evaluated: an `evaluation.Evaluation`; only its `talks` and its `generator` are used.
   """
   rows, labels = [], []
   for i, talk in enumerate(evaluated.talks[:voices]):
-    seed = evaluated.config.seed + faces * i  # with seeds in common, two voices would get two of a kind
+    seed = evaluated.config.seed + faces * i  # disjoint seeds: common noise would give similar faces
     portraits = evaluated.generator.portraits(talk.speech, [seed + k for k in range(faces)])
     video = evaluated.generator.video(talk.speech, seed)
     loudest = spread_out(evaluated.world.opening(talk.motion)[: len(video)], frames)
@@ -51,9 +51,9 @@ def write_sheet(path: str, evaluated, *, voices: int = 5, faces: int = 3, frames
 
 
 def spread_out(opening: np.ndarray, num: int) -> np.ndarray:
-  """Indices `[num]`: in each of `num` equal stretches the frame whose mouth should be most (or least) open.
+  """Indices `[num]` of frames, one per equal segment, with the mouth alternately most closed and most open.
 
-  Closed and open take turns, so that a still sheet shows lips that move.
+  The alternation makes the lip motion visible in still pictures.
   """
   edges = np.linspace(0, len(opening), num + 1).astype(int)
   picks = [np.argmax if i % 2 else np.argmin for i in range(num)]

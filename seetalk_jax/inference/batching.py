@@ -1,4 +1,4 @@
-"""Batches of one fixed shape, so that a compiled function serves arrays of any length."""
+"""Batching with a fixed batch size, so that one compiled function serves arrays of any length."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ PyTree = Any
 def in_fixed_batches(fn: Callable[..., PyTree], *arrays: np.ndarray, size: int) -> PyTree:
   """Calls `fn` on batches of `size` rows and joins the results.
 
-  The last batch is filled with copies of the last row, whose results are cut off. Results are copied to the host
-  batch by batch.
+  The last batch is padded with copies of the last row; results of the padding are dropped. Results are copied
+  to the host batch by batch.
 
   Args:
-    fn: arrays `[size, ...]`, one for each of `arrays`, to an array or a tree of arrays `[size, ...]`. Where rows are
-      costly to hold together, give `np.arange(n)` and let `fn` make the rows of these numbers.
-    arrays: `[n, ...]`, n at least 1.
-    size: rows of a batch.
+    fn: maps arrays `[size, ...]`, one for each of `arrays`, to an array or a tree of arrays `[size, ...]`. To
+      avoid having all rows in memory, pass `np.arange(n)` and let `fn` compute the rows of these indices.
+    arrays: arrays `[n, ...]`, n at least 1.
+    size: batch size.
 
   Returns:
-    What `fn` returns, as NumPy arrays `[n, ...]`.
+    The results of `fn` as NumPy arrays `[n, ...]`.
 
   Raises:
     ValueError: arrays without rows, or of different lengths.
@@ -40,6 +40,6 @@ def in_fixed_batches(fn: Callable[..., PyTree], *arrays: np.ndarray, size: int) 
 
 
 def fill_rows(array: np.ndarray, size: int) -> np.ndarray:
-  """`[m, ...]` with m from 1 to `size`, as `[size, ...]`: filled with copies of the last row."""
+  """Pads an array `[m, ...]`, m from 1 to `size`, to `[size, ...]` with copies of the last row."""
   missing = size - len(array)
   return np.concatenate([array, np.repeat(array[-1:], missing, axis=0)]) if missing else array

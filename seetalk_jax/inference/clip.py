@@ -1,4 +1,4 @@
-"""Clip: a talking-face video that is rendered chunk by chunk when its frames are read, and saved as an mp4."""
+"""Clip: a talking-face video that is rendered chunk by chunk when its frames are read, and saved as mp4."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ class Clip:
   """A video with its portrait and motion; frames are rendered when they are read, in constant memory.
 
   Attributes:
-    spec: everything that decides the frames.
-    speech: the speech, or None where there is none.
+    spec: everything that determines the frames.
+    speech: the speech, or None if there is none.
     sound: the sound track of the video, or None for a silent one.
-    portrait: uint8 `[h, w, 3]`, the face that speaks.
-    motion: float32 `[num_frames, motion_dim]`, the motion latents.
-    render: first frame -> uint8 `[chunk, h, w, 3]` on the device, dispatched and not waited for; after the last
-      frame it is filled up.
-    chunk: frames of one `render` call.
-    record: what made the clip: version, checkpoint, seed, device, steps ...; kept with the video.
-    stage_seconds: seconds spent per stage so far; rendering and encoding are added.
+    portrait: the speaker's portrait, uint8 `[h, w, 3]`.
+    motion: motion latents, float32 `[num_frames, motion_dim]`.
+    render: index of the first frame -> uint8 `[chunk, h, w, 3]` on the device, dispatched asynchronously;
+      padded after the last frame.
+    chunk: number of frames per `render` call.
+    record: provenance of the clip: version, checkpoint, seed, device, steps ...; stored with the video.
+    stage_seconds: seconds per stage so far; rendering and encoding are added.
     progress: called with ('render', done, total) after every rendered chunk.
   """
 
@@ -55,7 +55,7 @@ class Clip:
 
   @property
   def num_frames(self) -> int:
-    """Length in frames: `ceil(samples / 640)` of a speech, that of a driving video at 25 fps, or of given latents."""
+    """Number of frames: `ceil(samples / 640)` of speech, or that of the driving video (25 fps) or latents."""
     return self.spec.num_frames
 
   @property
@@ -65,28 +65,29 @@ class Clip:
 
   @property
   def seconds(self) -> float:
-    """Length of the video."""
+    """Length of the video in seconds."""
     return self.num_frames / FPS
 
   @property
   def audio_seconds(self) -> float:
-    """Length of the speech, or of another sound track; 0 for a silent clip."""
+    """Length of the speech or other sound track in seconds; 0 for a silent clip."""
     if self.speech is not None:
       return self.speech.seconds
     return 0.0 if self.sound is None else self.sound.num_samples / self.sound.rate_hz
 
   @property
   def frames(self) -> np.ndarray:
-    """All frames at once, uint8 `[num_frames, h, w, 3]`; meant for short clips (use `stream` for others)."""
+    """All frames as one array, uint8 `[num_frames, h, w, 3]`; for short clips (`stream` is for long ones)."""
     return np.concatenate(list(self.stream()))
 
   def stream(self, first: int = 0) -> Iterator[np.ndarray]:
-    """Yields uint8 `[t, h, w, 3]` chunks; the next one is computed while the caller uses this one.
+    """Yields chunks of frames, uint8 `[t, h, w, 3]`; the next one is computed while the caller uses this one.
 
     Args:
-      first: frame to start with; frames are bit for bit those of a stream from the beginning.
+      first: frame to start with; frames are bit for bit those of a stream from frame 0.
     """
-    # The same chunks as from the beginning: elsewhere in a chunk, a frame may differ in its last bit.
+    # Chunk boundaries are those of a stream from frame 0: at another position in a chunk, a frame may differ
+    # in its last bit.
     starts = range(first - first % self.chunk, self.num_frames if first < self.num_frames else 0, self.chunk)
     self.progress('render', first, self.num_frames)
     ahead = self.render(starts[0]) if starts else None
@@ -103,22 +104,22 @@ class Clip:
       yield frames
 
   def save(self, path: str | os.PathLike, *, resume: bool = False) -> pathlib.Path:
-    """Writes the mp4 with its sound; the file appears whole or not at all.
+    """Writes the mp4 file with its sound, atomically.
 
-    A video longer than a segment (10 s) is written in segments, into a hidden folder beside `path`, until it is
-    finished: see `unfinished_video`.
+    A video longer than a segment (10 s) is first written in segments to a hidden folder beside `path`; see
+    `unfinished_video`.
 
     Args:
       resume: continue from the finished segments of an earlier run of the same clip, if there are any.
 
     Raises:
-      InputError: the name does not end in .mp4, its folder cannot be written, another process is making the same
-        file, or (with `resume`) the unfinished video there is of another clip.
+      InputError: the name does not end in .mp4, its folder cannot be written, another process is writing the
+        same file, or (with `resume`) the unfinished video belongs to another clip.
     """
     if self.num_frames <= segments.SEGMENT_FRAMES:
       unfinished_video.check_free(path)
       self._write(VideoWriter(path, size=self.size, sound=self.sound, metadata=self.metadata), 0)
-      unfinished_video.discard(path)  # of a longer video with this name
+      unfinished_video.discard(path)  # left by a longer video of the same name
     else:
       with unfinished_video.UnfinishedVideo(path, self.spec, resume=resume) as unfinished:
         unfinished.keep(unfinished_video.PortraitAndMotion(self.portrait, self.motion))
@@ -144,7 +145,7 @@ class Clip:
     self._spent('encode', began)
 
   def save_portrait(self, path: str | os.PathLike) -> None:
-    """Writes the portrait as a PNG that is marked as cropped, for `seetalk animate`."""
+    """Writes the portrait as a PNG file that is marked as cropped, for `seetalk animate`."""
     save_portrait(path, self.portrait, self.record)
 
   @property
@@ -162,7 +163,7 @@ class Clip:
 
 
 def save_portrait(path: str | os.PathLike, portrait: np.ndarray, record: Mapping[str, Any]) -> None:
-  """Writes a portrait as PNG, marked as synthetic and as cropped already.
+  """Writes a portrait as a PNG file that is marked as synthetic and as cropped.
 
   Raises:
     InputError: the name does not end in .png, or its folder cannot be written.

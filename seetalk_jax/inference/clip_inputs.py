@@ -29,12 +29,12 @@ _SPEECH_NETWORKS = ('speech_encoder', 'motion_codec', 'motion_transformer')
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class _Inputs:
-  """What all inputs have.
+  """Base class of the inputs of a clip.
 
   Attributes:
-    spec: what decides the frames.
-    speech: the speech of the clip, if there is any.
-    sound: the sound track, if there is any.
+    spec: everything that determines the frames.
+    speech: the speech of the clip, or None.
+    sound: the sound track, or None.
   """
 
   spec: ClipSpec
@@ -43,7 +43,7 @@ class _Inputs:
 
   @property
   def audio_seconds(self) -> float:
-    """Length of the speech, or of another sound track; 0 for a silent clip."""
+    """Length of the speech or other sound track in seconds; 0 for a silent clip."""
     if self.speech is not None:
       return self.speech.seconds
     return 0.0 if self.sound is None else self.sound.num_samples / self.sound.rate_hz
@@ -55,8 +55,8 @@ class SpeechInputs(_Inputs):
 
   Attributes:
     portrait: uint8 `[side, side, 3]` in the size of the networks, or the face to sample.
-    sampling: of portrait and motion.
-    controls: of the motion.
+    sampling: sampling options of portrait and motion.
+    controls: controls of the motion.
   """
 
   speech: audio.Speech
@@ -82,7 +82,7 @@ class DrivingInputs(_Inputs):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class MotionInputs(_Inputs):
-  """Checked inputs of a clip of given motion.
+  """Checked inputs of a clip with motion latents from the caller.
 
   Attributes:
     portrait: uint8 `[side, side, 3]` in the size of the networks.
@@ -97,10 +97,10 @@ ClipInputs = SpeechInputs | DrivingInputs | MotionInputs
 
 
 class InputReader:
-  """Reads and checks the inputs of clips; samples and renders nothing.
+  """Reads and checks the inputs of clips, without sampling or rendering.
 
   Args:
-    release: the networks that are to make the clips.
+    release: the release whose networks generate the clips.
     motion_sampler: encodes the video of a style control.
     renderer_kind: see `Renderer.kind`.
   """
@@ -179,7 +179,7 @@ class InputReader:
     size: int | None = None,
     fusion: float = 1.0,
   ) -> MotionInputs:
-    """The inputs of a clip of given latents; arguments and errors are those of `SeeTalk.render`."""
+    """The inputs of a clip of motion latents; arguments and errors are those of `SeeTalk.render`."""
     pixels = self.portrait(portrait)
     self._release.need('motion_codec')
     motion, dim = np.asarray(motion, np.float32), self._motion_sampler.motion_dim

@@ -1,7 +1,7 @@
-"""Clip specification: everything that decides the frames of a clip, with checksums for what is large.
+"""Clip specification: everything that determines the frames of a clip, with checksums of large inputs.
 
-Its JSON form is kept in the folder of an unfinished video, so that a later run can tell whether it continues the same
-clip. The checksum of the JSON form (`job`) is kept in the metadata of the finished video.
+Its JSON form is stored in the folder of an unfinished video, so that a later run can check that it continues
+the same clip. The checksum of the JSON form (`job`) is stored in the metadata of the finished video.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ CHECKSUM_LENGTH = 16  # hexadecimal digits
 
 
 class Checksum(str):
-  """A short checksum of content that is too large to keep: the first 16 hexadecimal digits of its SHA-256."""
+  """A short checksum of content too large to store: the first 16 hexadecimal digits of its SHA-256."""
 
   @classmethod
   def of(cls, *parts: bytes | np.ndarray) -> Checksum:
-    """The checksum of bytes and arrays, one after the other."""
+    """Checksum of the concatenation of bytes and arrays."""
     digest = hashlib.sha256()
     for part in parts:
       digest.update(part if isinstance(part, bytes) else np.ascontiguousarray(part).data)
@@ -36,7 +36,7 @@ class SampledFace:
   """A portrait that is sampled to fit the voice.
 
   Attributes:
-    number: of the face among those of the seed.
+    number: index of the face among those of the seed.
   """
 
   number: int
@@ -48,8 +48,8 @@ class SpeechMotion:
 
   Attributes:
     speech: checksum of the waveform.
-    sampling: of portrait and motion.
-    controls: name -> checksum and scale, as `ResolvedControls.to_json` gives them.
+    sampling: sampling options of portrait and motion.
+    controls: name -> checksum and scale, from `ResolvedControls.to_json`.
   """
 
   speech: Checksum
@@ -63,7 +63,7 @@ class DrivingMotion:
 
   Attributes:
     video: checksum of the file.
-    crop: left, top and side of the portrait crop in pixels; None where the frames are portrait crops already.
+    crop: left, top and side of the portrait crop in pixels; None if the frames are already portrait crops.
     relative: whether the motion starts at the portrait's own pose and expression.
   """
 
@@ -74,20 +74,20 @@ class DrivingMotion:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ClipSpec:
-  """What decides the frames of a clip.
+  """Everything that determines the frames of a clip.
 
   Attributes:
-    num_frames: length of the clip at 25 frames a second.
-    portrait: a sampled face, or the checksum of a given portrait.
-    motion: sampled from speech, read from a driving video, or the checksum of given latents.
-    seed: of everything that is sampled; 0 where nothing is.
+    num_frames: length of the clip at 25 frames per second.
+    portrait: a sampled face, or the checksum of the user's portrait.
+    motion: sampled from speech, read from a driving video, or the checksum of the user's motion latents.
+    seed: seed of everything that is sampled; 0 if nothing is sampled.
     size: side of the frames in pixels.
     fusion: weight of the warped portrait in the HR decoder.
     renderer: see `Renderer.kind`.
     version, jax: versions of this library and of JAX.
     checkpoint_id: checksum of the release's index.
-    crop_version: of the portrait crop.
-    device: platform that computes.
+    crop_version: version of the portrait crop.
+    device: platform of the computation.
   """
 
   num_frames: int
@@ -104,7 +104,7 @@ class ClipSpec:
   jax: str
 
   def to_json(self) -> dict[str, Any]:
-    """Flat JSON form: name -> string or number. Unfinished videos are compared by it, so that it must not change."""
+    """Flat JSON form: name -> string or number. It must not change: unfinished videos are compared by it."""
     form: dict[str, Any] = {}
     motion = self.motion
     if isinstance(motion, SpeechMotion):
@@ -119,11 +119,11 @@ class ClipSpec:
     return form | {'jax': self.jax, **self._controls()}
 
   def job_id(self) -> Checksum:
-    """Checksum of the JSON form: two clips with the same one have the same frames."""
+    """Checksum of the JSON form; clips with the same checksum have the same frames."""
     return Checksum.of(json.dumps(self.to_json(), sort_keys=True).encode())
 
   def describe(self) -> dict[str, Any]:
-    """What the metadata of a video and --json say of the clip, besides what made it (see `LoadedRelease.record`)."""
+    """Description of the clip for video metadata and --json, in addition to `LoadedRelease.record`."""
     return {
       'portrait': self._portrait('given'),
       **self._motion(),

@@ -1,4 +1,4 @@
-"""Motion controls of a user, checked and converted to the arrays that the motion transformer takes."""
+"""Motion controls of a user, checked and converted to the input arrays of the motion transformer."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ class ResolvedControls:
   """Checked controls of one recording.
 
   Attributes:
-    values: name -> array with a leading axis of 1, as `sampling.motion.sample_motion` takes them.
-    scales: name -> guidance scale, of the controls that have one.
+    values: name -> array with a leading axis of 1, for `sampling.motion.sample_motion`.
+    scales: name -> guidance scale, for the controls that have one.
   """
 
   values: Mapping[str, np.ndarray] = dataclasses.field(default_factory=dict)
@@ -48,15 +48,15 @@ def resolve(
 
   Args:
     given: 'pose' `[n, 3]` (yaw, pitch, roll in radians), 'blink' `[n]` or `[n, 1]` (0 open, 1 closed), 'emotion' a
-      name of EMOTIONS, 'style' a video of a person or a code `[3 motion_dim]`; None: no controls.
+      name in EMOTIONS, 'style' a video of a person or a code `[3 motion_dim]`; None: no controls.
     scales: name -> guidance scale; 1 is unguided.
     available: the controls of the checkpoint's motion transformer.
-    num_frames: of the speech.
+    num_frames: length of the speech in frames.
     read_style: encodes a video as a style code.
 
   Raises:
-    InputError: a control that the checkpoint does not have, an invalid value, a track of another length, a scale of
-      a control that is not given.
+    InputError: a control that the checkpoint does not support, an invalid value, a track of another length,
+      or a scale without its control.
   """
   given, values = given or {}, {}
   for name, value in given.items():

@@ -1,4 +1,4 @@
-"""Release on a device: its networks and parameters, random keys of a seed, and the compilation cache."""
+"""Loaded release: networks and parameters on a device, random keys of a seed, and the compilation cache."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ class LoadedRelease:
 
   Attributes:
     networks: modules, parameters (on the host), statistics.
-    checkpoint: the name it was loaded by.
-    device: the device that computes.
+    checkpoint: the name or path that it was loaded from.
+    device: the device of the computation.
     params, collections, statistics: those of `networks`, on the device.
   """
 
@@ -90,7 +90,8 @@ class LoadedRelease:
     """The sampling options of the release.
 
     Args:
-      steps, guidance_scale: of portraits and motion, in place of those of the release; None: as the release says.
+      steps, guidance_scale: for portraits and motion, in place of those of the release; None: those of the
+        release.
     """
     return SamplingOptions().updated(
       self.networks.info.get('sampling', {}),
@@ -102,10 +103,11 @@ class LoadedRelease:
 
   @contextlib.contextmanager
   def computing(self) -> Iterator[None]:
-    """Computes on the device; where Flax misses a parameter, names the array that does not fit its network.
+    """Context that computes on the device and converts missing-parameter errors of Flax.
 
     Raises:
-      CheckpointError: weights of another configuration.
+      CheckpointError: weights of another configuration; names the first array that does not match its
+        network.
     """
     try:
       with jax.default_device(self.device):
@@ -151,14 +153,18 @@ def find_device(device: str | jax.Device | None) -> jax.Device:
   if device is not None and not isinstance(device, str):
     return device
   try:
-    return jax.local_devices(backend=device)[0]  # of a pod, those of this host
+    return jax.local_devices(backend=device)[0]  # in a pod, only the devices of this host
   except RuntimeError:
     kinds = ', '.join(sorted({found.platform for found in jax.devices()}))
     raise InputError(f'no {device} here, device: use one of {kinds}, or install JAX for it') from None
 
 
 def use_compilation_cache(folder: str | os.PathLike | None = None) -> None:
-  """Keeps compiled programs between processes; a folder that JAX was given before (environment too) stays."""
+  """Enables JAX's persistent compilation cache, unless a cache folder is already set (also by environment).
+
+  Args:
+    folder: the cache folder; None: `xla` in the user's cache folder of this library.
+  """
   if jax.config.jax_compilation_cache_dir:  # pyright: ignore[reportAttributeAccessIssue]
     return
   if folder is None:
@@ -166,7 +172,7 @@ def use_compilation_cache(folder: str | os.PathLike | None = None) -> None:
   try:
     pathlib.Path(folder).mkdir(parents=True, exist_ok=True)
   except OSError:
-    return  # a read-only home: compile anew each time
+    return  # a read-only home folder: run without a cache
   jax.config.update('jax_compilation_cache_dir', str(folder))
-  jax.config.update('jax_persistent_cache_min_compile_time_secs', 0.0)  # dozens of small ones add up
+  jax.config.update('jax_persistent_cache_min_compile_time_secs', 0.0)  # many small programs add up
   jax.config.update('jax_persistent_cache_min_entry_size_bytes', -1)

@@ -1,4 +1,4 @@
-"""Motion of a clip: sampled from speech, or read from the frames of a driving video."""
+"""Motion sampler: motion latents sampled from speech, or encoded from the frames of a driving video."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ READ_BATCH = 16  # frames of a driving video that are encoded in one call
 class MotionSampler:
   """Motion transformer, lip refiner and motion encoder of a release, with their compiled functions.
 
-  Networks that the release lacks are missed only where they are needed.
+  A network that the release lacks raises an error only when it is used.
   """
 
   def __init__(self, release: LoadedRelease):
@@ -44,15 +44,17 @@ class MotionSampler:
   def sample(
     self, tokens: jax.Array, m_0: jax.Array, seed: int, options: SamplingOptions, controls: ResolvedControls
   ) -> np.ndarray:
-    """Samples the motion of speech, and refines its lips where the release has a lip refiner.
+    """Samples motion for speech, and refines the lips if the release has a lip refiner.
 
     Args:
-      tokens: of the speech, `[1, n, token_dim]`.
-      m_0: the portrait's motion latent, `[1, motion_dim]`.
+      tokens: speech tokens, `[1, n, token_dim]`.
+      m_0: motion latent of the portrait, `[1, motion_dim]`.
       seed: the same seed gives the same motion.
+      options: sampling options.
+      controls: controls of the motion.
 
     Returns:
-      float32 `[n, motion_dim]`.
+      Motion latents, float32 `[n, motion_dim]`.
     """
     modules, params = self._release.networks.modules, self._release.params
     motion = motion_sampling.sample_motion(
@@ -73,7 +75,7 @@ class MotionSampler:
     return np.asarray(motion)[0]
 
   def read(self, frames: np.ndarray) -> np.ndarray:
-    """Motion latents `[t, motion_dim]` of uint8 frames `[t, h, w, 3]`; every call takes frames of one size."""
+    """Motion latents `[t, motion_dim]` of frames, uint8 `[t, h, w, 3]`; the same h and w in all calls."""
     params = {'motion_codec': self._release.params['motion_codec']}
     self._read.start(lambda: (params, jax.ShapeDtypeStruct((READ_BATCH, *frames.shape[1:]), jnp.uint8)))
     return batching.in_fixed_batches(functools.partial(self._read, params), frames, size=READ_BATCH)
@@ -87,8 +89,9 @@ class MotionSampler:
     """Motion latents of a driving video, float32 `[num_frames, motion_dim]`, read in batches.
 
     Args:
-      start: `[1, motion_dim]`; the motion is moved so that it starts there. None: the latents as they are read.
-      advance: called with the number of frames read.
+      video: the driving video.
+      start: `[1, motion_dim]`; the motion is shifted so that it starts there. None: no shift.
+      advance: called with the number of frames read so far.
     """
     motion, done = np.empty((video.num_frames, self.motion_dim), np.float32), 0
     for frames in video.crops(self._release.side, READ_BATCH):
@@ -98,7 +101,7 @@ class MotionSampler:
     return motion if start is None else np.asarray(start) + (motion - motion[:1])
 
   def style_code(self, video: str | os.PathLike | driving.DrivingVideo) -> np.ndarray:
-    """The code of a person's style of motion in a video, `[1, 3 motion_dim]`.
+    """Style code of a person's motion in a video, `[1, 3 motion_dim]`.
 
     Raises:
       PortraitError, InputError: see `media.driving.open_driving`.

@@ -1,4 +1,4 @@
-"""SeeTalk pipeline: speech to portrait to talking-face video, or a portrait with the motion of a video."""
+"""SeeTalk pipeline: speech to portrait to talking-face video, or reenactment of a portrait by a video."""
 
 from __future__ import annotations
 
@@ -31,15 +31,15 @@ from seetalk_jax.media import face as face_lib
 
 
 class SeeTalk:
-  """A loaded checkpoint, ready to turn speech into portraits and clips.
+  """A loaded checkpoint that generates portraits and clips from speech.
 
   Functions are compiled on first use and kept; their shapes do not depend on the length of the speech.
 
   Attributes:
     release: the loaded checkpoint, its parameters on the device.
     networks: modules, parameters (on the host), statistics.
-    checkpoint: the name it was loaded by.
-    device: the device that computes.
+    checkpoint: the name or path that it was loaded from.
+    device: the device of the computation.
     speech_to_portrait: the portrait sampler.
     inputs: checks the inputs of clips, for `make_clip`.
   """
@@ -61,7 +61,7 @@ class SeeTalk:
     Args:
       checkpoint: a folder with seetalk.json, or 'demo'.
       device: 'cpu', 'gpu', 'tpu', a JAX device, or None for JAX's default.
-      cache: keep compiled programs in the user's cache folder, unless JAX has another cache already.
+      cache: store compiled programs in the user's cache folder, unless JAX already has a cache folder.
 
     Raises:
       CheckpointError: no such checkpoint, or a damaged one.
@@ -85,20 +85,21 @@ class SeeTalk:
     resume: str | os.PathLike | None = None,
     progress: Progress = no_progress,
   ) -> Clip:
-    """Samples portrait and motion of a speech; frames are rendered when they are read from the `Clip`.
+    """Samples portrait and motion for speech; frames are rendered when they are read from the `Clip`.
 
     Args:
       speech: a file, float or integer samples at 16 kHz `[n]`, or a `Speech`.
       seed: the same seed gives the same frames, bit for bit, on one kind of device.
       portrait: a picture file or an aligned portrait, uint8 `[h, w, 3]`; None: sampled to fit the voice.
-      face: number of the sampled portrait among those of this seed; unused with `portrait`.
-      steps: network calls per sampled portrait and motion; None: as the release says.
+      face: index of the sampled portrait among those of this seed; unused with `portrait`.
+      steps: network calls per sampled portrait and motion; None: the release's default.
       guidance_scale: how strongly portrait and motion follow the voice; 1 is unguided.
       size: side of the frames in pixels, even; None: that of the networks.
       fusion: weight of the warped portrait in the HR decoder, 0 to 1; at 0 it relies on the codebook alone.
-      controls, control_scales: what else the motion follows, and how strongly; see `controls.resolve`.
-      resume: the output of an earlier run that was interrupted: if it has left an unfinished video, portrait and
-        motion are read from there and not sampled again (`clip.save(output, resume=True)` keeps its frames too).
+      controls, control_scales: further conditions of the motion and their guidance scales; see
+        `controls.resolve`.
+      resume: output of an interrupted earlier run. If it has an unfinished video, portrait and motion are
+        read from it instead of being sampled again (`clip.save(output, resume=True)` also keeps its frames).
       progress: called with (stage, done, total).
 
     Raises:
@@ -136,8 +137,8 @@ class SeeTalk:
     Args:
       portrait: a picture file or an aligned portrait, uint8 `[h, w, 3]`.
       video: a file, or a `DrivingVideo` of `media.driving.open_driving` (for its options).
-      relative: the portrait keeps its own pose and expression and moves as the video does from its first frame on;
-        else it takes pose and expression of the video as they are.
+      relative: True: motion relative to the video's first frame is added to the portrait's own pose and
+        expression; False: pose and expression of the video are used unchanged.
       size, fusion, resume, progress: see `__call__`.
 
     Returns:
@@ -161,11 +162,11 @@ class SeeTalk:
     fusion: float = 1.0,
     progress: Progress = no_progress,
   ) -> Clip:
-    """Gives a portrait any motion: an edited track, an interpolation, the latents of another model.
+    """Renders a portrait with any motion: an edited track, an interpolation, the latents of another model.
 
     Args:
       portrait: a picture file or an aligned portrait, uint8 `[h, w, 3]`.
-      motion: `[n, motion_dim]`, a latent for each frame, such as those of `Clip.motion`.
+      motion: `[n, motion_dim]`, one latent per frame, such as `Clip.motion`.
       speech: the sound of the clip, as for `__call__`; None: silent.
       size, fusion, progress: see `__call__`.
 
@@ -188,7 +189,7 @@ class SeeTalk:
     progress: Progress = no_progress,
     stage_seconds: dict[str, float] | None = None,
   ) -> np.ndarray:
-    """Samples `num` portraits of a speaker who fits the voice; `speech_to_portrait` takes more options.
+    """Samples `num` portraits of a speaker who fits the voice; `speech_to_portrait` has more options.
 
     Returns:
       uint8 `[num, h, w, 3]`; number i is the one that `pipe(speech, face=i)` animates.
@@ -204,24 +205,24 @@ class SeeTalk:
     )
 
   def plan(self, speech: SpeechLike, **options: Any) -> ClipSpec:
-    """What decides every frame of the clip that `__call__` would make; samples nothing.
+    """Specification of the clip that `__call__` would generate; samples nothing.
 
     Args:
-      speech, options: as of `__call__`, without `resume` and `progress`.
+      speech, options: as for `__call__`, without `resume` and `progress`.
 
     Raises:
-      as `__call__`, as far as arguments go.
+      The errors of `__call__` for invalid arguments.
     """
     return self.inputs.from_speech(speech, **options).spec
 
   def reenactment_plan(self, portrait: PortraitLike, video: driving.DrivingVideo, **options: Any) -> ClipSpec:
-    """What decides every frame of the clip that `reenact` would make; computes nothing.
+    """Specification of the clip that `reenact` would generate; computes nothing.
 
     Args:
-      portrait, video, options: as of `reenact`, without `resume` and `progress`.
+      portrait, video, options: as for `reenact`, without `resume` and `progress`.
 
     Raises:
-      as `reenact`, as far as arguments go.
+      The errors of `reenact` for invalid arguments.
     """
     return self.inputs.from_video(portrait, video, **options).spec
 
@@ -232,7 +233,8 @@ class SeeTalk:
 
     Args:
       inputs: from `inputs.from_speech`, `from_video` or `from_motion`.
-      found: portrait and motion of an unfinished video of the same `ClipSpec`; None: they are made.
+      found: portrait and motion of an unfinished video of the same `ClipSpec`; None: they are sampled or
+        read.
       progress: called with (stage, done, total).
 
     Raises:
@@ -282,13 +284,13 @@ class SeeTalk:
     return self.release.record(seed)
 
   def describe(self, plan: ClipSpec) -> dict[str, Any]:
-    """The record of a clip: see `record`, with its sampling, portrait, renderer and job."""
+    """The record of a clip: `record`, with its sampling options, portrait, renderer and job."""
     return {**self.record(plan.seed), **plan.describe()}
 
   def _sample(
     self, inputs: SpeechInputs, timer: StageTimer
   ) -> tuple[np.ndarray, renderer.EncodedPortrait, np.ndarray]:
-    """Portrait, encoded portrait and motion latents of speech; a given portrait is kept."""
+    """Portrait, encoded portrait and motion latents of speech; samples the portrait if there is none."""
     seed, portrait = inputs.spec.seed, inputs.portrait
     with timer('speech'):
       tokens = self.speech_to_portrait.tokens(inputs.speech)

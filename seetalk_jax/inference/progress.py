@@ -18,7 +18,7 @@ class StageTimer:
 
   Args:
     seconds: seconds by stage; measured times are added to it.
-    progress: called with (stage, done, total) at the beginning and end of a stage, and in between.
+    progress: called with (stage, done, total) at the start and end of a stage, and in between.
   """
 
   def __init__(self, seconds: dict[str, float], progress: Progress = no_progress):

@@ -1,4 +1,4 @@
-"""Renderer: motion latents to frames in chunks of one shape, by warper, code transformer, codebook and HR decoder."""
+"""Renderer: motion latents to frames in fixed-size chunks; warper, code transformer, codebook, HR decoder."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from seetalk_jax.models.nn import blocks
 
 PyTree = Any
 
-CHUNK = 4  # frames of one call; on a CPU 2 to 16 are within a tenth, and the smaller leave less padding
+CHUNK = 4  # frames per call; on a CPU, 2 to 16 differ by less than 10 %, and small chunks need less padding
 
 _CODEC = ('motion_codec',)
 _HIGH_RESOLUTION = ('motion_codec', 'code_transformer', 'codebook', 'hr_decoder')
 
 
 class EncodedPortrait(NamedTuple):
-  """What the renderer keeps of a portrait.
+  """A portrait as encoded by the motion codec.
 
   Attributes:
-    appearance: the motion codec's appearance features.
-    m_0: the motion latent of the portrait, `[1, motion_dim]`.
+    appearance: appearance features.
+    m_0: motion latent of the portrait, `[1, motion_dim]`.
   """
 
   appearance: PyTree
@@ -36,14 +36,15 @@ class EncodedPortrait(NamedTuple):
 
 
 class Renderer:
-  """Rendering networks of a release, compiled once each, in the background while earlier stages run.
+  """Rendering networks of a release, each compiled once, in the background while earlier stages run.
 
   Args:
-    release: holds the motion codec, which is needed from `prepare` on.
-    plain: render with the codec's own decoder, whether or not the release has the HR decoder.
+    release: the release; `prepare` and all later calls need its motion codec.
+    plain: render with the codec's own decoder even if the release has the HR decoder.
 
   Attributes:
-    kind: 'hr_decoder', or 'plain' (the codec's own decoder) for a release without those networks.
+    kind: 'hr_decoder', or 'plain' (the codec's own decoder) with `plain` or for a release without these
+      networks.
   """
 
   def __init__(self, release: LoadedRelease, *, plain: bool = False):
@@ -58,7 +59,7 @@ class Renderer:
     self._render = BackgroundCompiledFunction(functools.partial(_render, modules, complete), release.device)
 
   def prepare(self, side: int) -> None:
-    """Starts to compile for portraits of `side` pixels; returns at once, does nothing the second time."""
+    """Starts compilation for portraits of `side` pixels without waiting; does nothing when called again."""
     pixels = jax.ShapeDtypeStruct((1, side, side, 3), jnp.uint8)
     motion = jax.ShapeDtypeStruct((CHUNK, self._modules['motion_codec'].motion_dim), jnp.float32)
     fusion = jax.ShapeDtypeStruct((), jnp.float32)
@@ -71,15 +72,16 @@ class Renderer:
     return EncodedPortrait(*self._encode(self._params, pixels[None]))
 
   def bind(self, portrait: EncodedPortrait, motion: np.ndarray, fusion: float) -> Callable[[int], jax.Array]:
-    """A function that renders a chunk: from the number of its first frame to uint8 `[CHUNK, h, w, 3]`.
+    """Returns a function that renders a chunk: index of its first frame -> uint8 `[CHUNK, h, w, 3]`.
 
-    It does not wait for the device. After the last frame, a chunk holds copies of it.
+    The function does not wait for the device. After the last frame, a chunk is padded with copies of it.
 
     Args:
-      motion: a latent for each frame, float32 `[t, motion_dim]`.
-      fusion: weight of the warped portrait in the HR decoder, 0 to 1; of no effect with kind 'plain'.
+      portrait: the encoded portrait.
+      motion: one latent per frame, float32 `[t, motion_dim]`.
+      fusion: weight of the warped portrait in the HR decoder, 0 to 1; no effect with kind 'plain'.
     """
-    self._render.out_shapes()  # raises what tracing raised: weights that do not fit their networks
+    self._render.out_shapes()  # raises errors of tracing, such as weights that do not match their networks
 
     def render(start: int) -> jax.Array:
       chunk = batching.fill_rows(motion[start : start + CHUNK], CHUNK)
@@ -88,14 +90,14 @@ class Renderer:
     return render
 
   def frames(self, pixels: np.ndarray, motion: np.ndarray, fusion: float) -> np.ndarray:
-    """All frames of a portrait with a motion: `prepare`, `encode_portrait` and `bind`, waited for.
+    """Renders all frames of a portrait with a motion: `prepare`, `encode_portrait` and `bind` in one call.
 
     Args:
-      pixels: the portrait, uint8 `[h, w, 3]`; every one must have the side of the first.
+      pixels: the portrait, uint8 `[h, w, 3]`; the same size in all calls.
       motion, fusion: see `bind`.
 
     Returns:
-      frames uint8 `[t, h, w, 3]`.
+      Frames, uint8 `[t, h, w, 3]`.
     """
     self.prepare(pixels.shape[0])
     render = self.bind(self.encode_portrait(pixels), motion, fusion)

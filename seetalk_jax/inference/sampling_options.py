@@ -1,6 +1,7 @@
 """Sampling options of portraits and motion: steps, guidance and temperatures, with the library's defaults.
 
-Three sources decide an option: the call, else the release (`sampling` in seetalk.json), else the defaults here.
+An option is taken from the call, else from the release (`sampling` in seetalk.json), else from the defaults
+here.
 """
 
 from __future__ import annotations
@@ -18,8 +19,8 @@ class SamplingOptions:
     portrait_guidance: guidance scale of the portrait towards the voice; 1 is unguided.
     portrait_autoguidance: guidance scale away from the linear prediction of the face prior; 1 is none. Other values
       need a face prior with directions.
-    portrait_temperature: standard deviation of the starting noise, 1 as trained.
-    portrait_voice_temperature: the same for what depends on the voice (age, sex).
+    portrait_temperature: standard deviation of the initial noise; 1 in training.
+    portrait_voice_temperature: the same for the components that depend on the voice (age, sex).
     motion_steps: sampling steps of a motion track, 1 to 1000.
     motion_guidance: guidance scale of the motion towards the speech; 1 is unguided.
   """
@@ -33,14 +34,14 @@ class SamplingOptions:
   motion_guidance: float = 1.0
 
   def updated(self, release: Mapping[str, float], **call: float | None) -> SamplingOptions:
-    """These options with those of a release, and those of a call before either.
+    """These options, overridden by those of a release, and these by those of a call.
 
     Args:
-      release: name -> value, the `sampling` of a seetalk.json; names that are no options are ignored.
-      call: name -> value; None is not given.
+      release: name -> value, `sampling` of a seetalk.json; unknown names are ignored.
+      call: name -> value; None leaves the option unchanged.
 
     Raises:
-      TypeError: a name in `call` that is no option.
+      TypeError: an unknown name in `call`.
     """
     names = {field.name for field in dataclasses.fields(self)}
     chosen = {name: value for name, value in release.items() if name in names}
@@ -48,5 +49,5 @@ class SamplingOptions:
     return dataclasses.replace(self, **chosen)
 
   def to_json(self) -> dict[str, float]:
-    """Name -> value, in the order of the fields; values as they were given."""
+    """Name -> value, in the order of the fields; values are unchanged."""
     return dataclasses.asdict(self)

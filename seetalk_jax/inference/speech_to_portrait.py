@@ -29,9 +29,9 @@ from seetalk_jax.models.speech.speech_encoder import encode_long
 from seetalk_jax.releases import storage
 from seetalk_jax.sampling import portrait as portrait_sampling
 
-# Portraits are sampled from windows of 3 s, the length that the networks were trained with.
+# Portraits are conditioned on windows of 3 s, the length that the networks were trained with.
 VOICE_TOKENS = 3 * FPS
-MAX_VOICE_WINDOWS = 40  # the voice vector of a long speech is the mean of so many windows, evenly spread
+MAX_VOICE_WINDOWS = 40  # a voice vector is the mean over at most this many evenly spaced windows
 
 _REQUIRED = ('speech_encoder', 'autoencoder', 'portrait_unet')
 _SAMPLED = ('autoencoder', 'portrait_unet', 'sample_adaptive_weighting')
@@ -41,7 +41,7 @@ class Voice(NamedTuple):
   """The condition of a portrait.
 
   Attributes:
-    embedding: the voice vector, `[1, 512]`, of unit length.
+    embedding: voice vector, `[1, 512]`, unit norm.
     tokens: the most typical window of tokens, `[1, VOICE_TOKENS, d]`.
     valid: bool `[1, VOICE_TOKENS]`; False after the end of a shorter speech.
   """
@@ -56,7 +56,7 @@ class SampledPortrait(NamedTuple):
 
   Attributes:
     portrait: uint8 `[h, w, 3]`.
-    previews: estimates at earlier steps, uint8 `[previews, h, w, 3]`, or None where none were asked for.
+    previews: estimates at earlier steps, uint8 `[previews, h, w, 3]`, or None if none were requested.
   """
 
   portrait: np.ndarray
@@ -64,9 +64,9 @@ class SampledPortrait(NamedTuple):
 
 
 class SpeechToPortrait:
-  """Samples portraits; needs the speech encoder, portrait UNet and autoencoder of a release, and no other network.
+  """Samples portraits from speech; needs only the speech encoder, portrait UNet and autoencoder of a release.
 
-  The sampler is compiled once for each choice of sampling options, whatever the length of the speech.
+  The sampler is compiled once per choice of sampling options, for speech of any length.
   """
 
   def __init__(self, release: LoadedRelease):
@@ -79,10 +79,10 @@ class SpeechToPortrait:
   def load(
     cls, checkpoint: str | os.PathLike = 'demo', device: str | jax.Device | None = None, cache: bool = True
   ) -> SpeechToPortrait:
-    """Reads speech_encoder, autoencoder, portrait_unet and, where there is one, sample_adaptive_weighting.
+    """Reads speech_encoder, autoencoder, portrait_unet and, if the release has it, sample_adaptive_weighting.
 
     Args:
-      checkpoint, device, cache: see `SeeTalk.load`; the release need not hold more networks than these.
+      checkpoint, device, cache: see `SeeTalk.load`; the release needs no other networks.
 
     Raises:
       CheckpointError: no such checkpoint, a damaged one, or one that lacks a network.
@@ -115,20 +115,21 @@ class SpeechToPortrait:
 
     Args:
       speech: a file, float or integer samples at 16 kHz `[n]`, or a `Speech`.
-      num: how many; face i of a seed is the same one whatever `num` is.
+      num: number of portraits; face i of a seed does not depend on it.
       seed: the same seed and options give the same faces, bit for bit, on one kind of device.
-      steps: sampling steps, 1 to 1000; None: as the release says.
-      guidance_scale: how strongly faces follow the voice; 1 is unguided; None: as the release says.
-      sampler: 'ddim', 'dpmpp_2m' or 'heun' (two network calls a step); see `diffusion.samplers.sample`.
+      steps: sampling steps, 1 to 1000; None: the release's default.
+      guidance_scale: guidance scale towards the voice; 1 is unguided; None: the release's default.
+      sampler: 'ddim', 'dpmpp_2m' or 'heun' (two network calls per step); see `diffusion.samplers.sample`.
       spacing: spacing of the sampling times, 'trailing' or 'karras'; see `diffusion.schedule.sampling_times`.
-      previews: how many estimates of each face to return as well, evenly spaced over the steps, 0 to `steps`.
+      previews: number of intermediate estimates to return per face, evenly spaced over the steps, 0 to
+        `steps`.
       progress: called with (stage, done, total); stages are 'speech' and 'portrait'.
-      stage_seconds: seconds spent are added here, by stage.
+      stage_seconds: elapsed seconds are added here, by stage.
 
     Returns:
-      faces, uint8 `[num, h, w, 3]`; with `previews` a pair (faces, estimates), estimates uint8
-      `[num, previews, h, w, 3]`, the last of which are the faces. Faces with previews equal those without, up
-      to rounding.
+      Faces, uint8 `[num, h, w, 3]`. With `previews`, a pair (faces, estimates): estimates are uint8
+      `[num, previews, h, w, 3]`, and the last estimate is the face. Faces with and without previews are equal
+      up to rounding.
 
     Raises:
       SpeechError: see `load_speech`.
@@ -159,11 +160,11 @@ class SpeechToPortrait:
     spacing: str = 'trailing',
     previews: int = 0,
   ) -> Callable[[Voice, int, int], SampledPortrait]:
-    """Starts to compile the sampler in the background; returns at once.
+    """Starts to compile the sampler in the background, without waiting.
 
     Returns:
-      A function that samples face number `face` of a voice: `(voice, seed, face) -> SampledPortrait`. It samples
-      one face a call, so that a face does not depend on how many are asked for.
+      A function `(voice, seed, face) -> SampledPortrait` that samples the face with index `face` of a voice.
+      It samples one face per call, so that a face does not depend on how many are requested.
 
     Raises:
       InputError, CheckpointError: see `__call__`.
@@ -179,14 +180,14 @@ class SpeechToPortrait:
     return sample
 
   def tokens(self, speech: audio.Speech) -> jax.Array:
-    """The tokens of a whole speech, one a frame, `[1, num_frames, d]`."""
+    """Speech tokens, one per frame, `[1, num_frames, d]`."""
     waveform = audio.pad_to_frames(audio.normalise_loudness(speech.waveform))
     encoder = self.networks.modules['speech_encoder']
     tokens, _ = encode_long(encoder, self._release.params['speech_encoder'], waveform)
     return tokens
 
   def voice(self, tokens: jax.Array | np.ndarray) -> Voice:
-    """The voice of tokens `[1, t, d]`: the mean vector of windows, and the window whose vector is closest to it."""
+    """The voice of tokens `[1, t, d]`: the mean vector over windows, and the window nearest to that mean."""
     tokens = np.asarray(tokens[0])
     length = len(tokens)
     count = min(MAX_VOICE_WINDOWS, max(1, length // VOICE_TOKENS))
@@ -233,7 +234,7 @@ class SpeechToPortrait:
     return options
 
   def _compiled(self, options: _Options) -> BackgroundCompiledFunction:
-    """The sampler: (params, statistics, *voice, key) to uint8 `[1, h, w, 3]`, and `[keep, 1, h, w, 3]` or None."""
+    """Sampler: (params, statistics, *voice, key) -> (uint8 `[1, h, w, 3]`, `[keep, 1, h, w, 3]` or None)."""
     if options not in self._samplers:
       modules = self.networks.modules
 
@@ -259,7 +260,7 @@ class SpeechToPortrait:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class _Options:
-  """The keyword arguments of `sample_portraits`, for which it is compiled."""
+  """Keyword arguments of `sample_portraits`; they are static, and each choice is compiled separately."""
 
   num_steps: int
   guidance_scale: float
@@ -272,7 +273,7 @@ class _Options:
 
 
 def as_speech(speech: str | os.PathLike | np.ndarray | audio.Speech) -> audio.Speech:
-  """The `Speech` of a file or of samples at 16 kHz `[n]`; a `Speech` is returned unchanged.
+  """Converts a file or samples at 16 kHz `[n]` to a `Speech`; a `Speech` is returned unchanged.
 
   Raises:
     SpeechError: see `load_speech`.

@@ -1,8 +1,8 @@
-"""Unfinished videos: the folder of a long video while it is made, from which a later run resumes.
+"""Unfinished videos: a folder with the finished part of a long video, from which a later run resumes.
 
-The folder `.NAME.mp4.unfinished` holds job.json (the `ClipSpec`), decided.npz (the portrait and the motion, which are
-sampled once) and the finished segments. job.json is written last: without it the rest of the folder is ignored. The
-folder is removed when the video is finished.
+The folder `.NAME.mp4.unfinished` holds job.json (the `ClipSpec`), decided.npz (portrait and motion, which are
+sampled only once) and the finished segments. job.json is written after decided.npz; without it the folder is
+ignored. The folder is removed when the video is finished.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _OWN_FILES = re.compile(r'job\.json|decided\.npz|lock|segment-\d{5}\.mp4')
 
 
 class PortraitAndMotion(NamedTuple):
-  """What is sampled, read or given before the first frame is rendered.
+  """Portrait and motion of a clip, which are determined before the first frame is rendered.
 
   Attributes:
     portrait: uint8 `[h, w, 3]`.
@@ -40,16 +40,16 @@ class PortraitAndMotion(NamedTuple):
 
 
 def folder_of(output: str | os.PathLike) -> pathlib.Path:
-  """The folder of an output's unfinished video."""
+  """Folder of the unfinished video of an output."""
   output = pathlib.Path(output)
   return output.with_name(f'.{output.name}.unfinished')
 
 
 def is_finished(output: str | os.PathLike, spec: ClipSpec) -> bool:
-  """Whether the output exists and was made to this specification, by the job in its metadata.
+  """Whether the output exists and has this specification, according to the job in its metadata.
 
   Raises:
-    InputError: it exists and is another video.
+    InputError: the output exists and is another video.
   """
   if not pathlib.Path(output).is_file():
     return False
@@ -65,7 +65,7 @@ def is_finished(output: str | os.PathLike, spec: ClipSpec) -> bool:
 
 
 def find(output: str | os.PathLike, spec: ClipSpec) -> PortraitAndMotion | None:
-  """The portrait and motion of an unfinished video; None where there is no unfinished video.
+  """Reads portrait and motion of an unfinished video; None if there is no unfinished video.
 
   Raises:
     InputError: the unfinished video has another specification (the message names the differences), or is damaged.
@@ -90,20 +90,20 @@ def find(output: str | os.PathLike, spec: ClipSpec) -> PortraitAndMotion | None:
 
 
 class UnfinishedVideo:
-  """Holds the lock of an output's folder while its video is made.
+  """Context manager that locks the folder of an output while its video is written.
 
-  The end of `with` removes the folder, except after an error, if there are finished segments.
+  The end of `with` removes the folder; after an error, a folder with finished segments is kept.
 
   Args:
-    output: the video to make.
-    spec: what decides its frames.
+    output: the video file.
+    spec: everything that determines its frames.
     resume: continue from the finished segments of an unfinished video of this specification; else start anew.
 
   Attributes:
-    folder: holds the segments.
+    folder: folder of the segments.
 
   Raises:
-    InputError: the folder holds other files, is in use by another process, or (with `resume`) is of another
+    InputError: the folder has other files, is in use by another process, or (with `resume`) has another
       specification.
   """
 
@@ -130,7 +130,7 @@ class UnfinishedVideo:
     return self
 
   def keep(self, made: PortraitAndMotion) -> None:
-    """Writes the portrait, the motion and the specification; from now on the video can be resumed."""
+    """Writes the portrait, the motion and the specification; the video can then be resumed."""
     if (self.folder / _JOB).exists():
       return
     with files.replacing(self.folder / _DECIDED) as part:
@@ -144,7 +144,7 @@ class UnfinishedVideo:
 
 
 def discard(output: str | os.PathLike) -> None:
-  """Removes the folder of a finished video, where its process ended between the last two steps."""
+  """Removes the folder of a finished video, if a process was killed after finishing the video."""
   folder = folder_of(output)
   if folder.is_dir():
     check_free(output)
@@ -155,7 +155,7 @@ def check_free(output: str | os.PathLike) -> None:
   """Checks that an output's folder is free to use.
 
   Raises:
-    InputError: another process uses it, or it holds files of others.
+    InputError: another process uses it, or it has other files.
   """
   folder = folder_of(output)
   if not folder.exists():
@@ -172,7 +172,7 @@ def check_free(output: str | os.PathLike) -> None:
 
 
 def _lock(folder: pathlib.Path) -> contextlib.ExitStack:
-  """The held lock of an output's folder; `close` releases it, and so does a kill."""
+  """Acquires the lock of an output's folder; `close` or the end of the process releases it."""
   held = contextlib.ExitStack()
   try:
     held.enter_context(files.locked(folder / _LOCK, wait=False))
@@ -182,7 +182,7 @@ def _lock(folder: pathlib.Path) -> contextlib.ExitStack:
 
 
 def _full(spec: ClipSpec) -> dict[str, Any]:
-  """The specification, and what decides whether new segments fit existing ones."""
+  """The specification, and the settings that must be equal for new segments to match existing ones."""
   return {**spec.to_json(), 'segment frames': segments.SEGMENT_FRAMES, 'encoder': segments.encoder_id()}
 
 

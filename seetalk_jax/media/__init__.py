@@ -1,1 +1,1 @@
-"""Speech, pictures and video: files in, arrays out, and back."""
+"""Reading and writing of audio, image and video files as arrays."""

@@ -1,4 +1,4 @@
-"""Speech from any file: decoded, downmixed, resampled to 16 kHz, checked, loudness-normalised."""
+"""Speech loading: decode, downmix, resample to 16 kHz, check and normalize loudness."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ from seetalk_jax.errors import SpeechError
 from seetalk_jax.media import decode
 
 MIN_SPEECH_SECONDS = 0.2
-SILENCE_PEAK = 10 ** (-60 / 20)  # a recording that never leaves -60 dBFS holds no speech
+SILENCE_PEAK = 10 ** (-60 / 20)  # a recording below -60 dBFS throughout has no speech
 LOUDNESS_DBFS = -23.0  # RMS over the voiced parts
 MAX_PEAK = 0.99
-GATE_FRAME = 400  # 25 ms, the unit in which voiced parts are found
-_GATE_BLOCK = 4096  # of those, squared at a time
-GATE_DB = -20.0  # a frame is voiced when it is at most this far under the mean of the non-silent ones
+GATE_FRAME = 400  # 25 ms, the resolution of voiced parts
+_GATE_BLOCK = 4096  # frames squared at a time
+GATE_DB = -20.0  # voiced frames: at most this far below the mean power of the non-silent frames
 
-SOUND_RATES_HZ = (44_100, 48_000)  # kept as they are in the video; every other rate becomes 48 kHz
+SOUND_RATES_HZ = (44_100, 48_000)  # kept in the video; all other rates are resampled to 48 kHz
 
 
 @dataclasses.dataclass(frozen=True)
 class Sound:
-  """The recording as it was, for the sound track of a video: decoded again when asked, never held whole.
+  """Original audio for the sound track of a video, decoded on demand in blocks and never held whole in memory.
 
   Attributes:
     rate_hz: 44,100 or 48,000.
     channels: 1 or 2.
-    num_samples: samples per channel in all the blocks together.
+    num_samples: total samples per channel in all blocks.
     open_blocks: returns an iterator of float32 `[n, channels]` blocks in [-1, 1].
   """
 
@@ -43,12 +43,12 @@ class Sound:
 
 @dataclasses.dataclass(frozen=True)
 class Speech:
-  """One recording.
+  """Speech of one recording.
 
   Attributes:
-    waveform: float32 `[n]`, mono, 16 kHz, in [-1, 1], at the level it was recorded at.
-    sound: the recording at (about) its own rate for the video's sound track.
-    source: where it came from, for messages and reports.
+    waveform: float32 `[n]`, mono, 16 kHz, in [-1, 1], at the recorded level.
+    sound: the recording at 44.1 or 48 kHz, for the sound track of the video.
+    source: name of the source, for messages and reports.
     rate_hz: sampling rate of the source.
     channels: channel count of the source.
   """
@@ -61,38 +61,39 @@ class Speech:
 
   @property
   def seconds(self) -> float:
-    """Length of the waveform."""
+    """Duration of the waveform in seconds."""
     return len(self.waveform) / SAMPLE_RATE_HZ
 
   @property
   def num_frames(self) -> int:
-    """Frames of the video that covers this speech: `ceil(samples / 640)`."""
+    """Number of video frames that cover the speech: `ceil(samples / 640)`."""
     return -(-len(self.waveform) // SAMPLES_PER_FRAME)
 
 
 def load_speech(path: str | os.PathLike) -> Speech:
-  """Reads the speech of an audio file or of a video's sound track.
+  """Reads speech from an audio file or from the sound track of a video.
 
   Args:
-    path: wav, flac, ogg, mp3, m4a, mp4 ...: what libsndfile or FFmpeg decode, found by its content.
+    path: any file that libsndfile or FFmpeg decodes (wav, flac, ogg, mp3, m4a, mp4, ...). The format is
+      detected from the content.
 
   Returns:
-    a `Speech`; a sound track that starts later than its video begins with silence of that length.
+    a `Speech`. If a sound track starts later than its video, silence of that length is prepended.
 
   Raises:
-    SpeechError: missing, a folder, not audio, empty, shorter than 0.2 s, silent, or not finite.
+    SpeechError: the file is missing, a folder, not audio, empty, shorter than 0.2 s, silent, or not finite.
   """
   path = pathlib.Path(path)
   return _speech_of(decode.open_source(path), str(path))
 
 
 def speech_from_array(samples: np.ndarray, rate_hz: int = SAMPLE_RATE_HZ, source: str = 'array') -> Speech:
-  """Makes a `Speech` of samples in memory.
+  """Makes a `Speech` from samples in memory.
 
   Args:
-    samples: `[n]` or `[n, channels]`; floats in [-1, 1] or integers of full scale.
-    rate_hz: their sampling rate.
-    source: a name for messages.
+    samples: `[n]` or `[n, channels]`; floats in [-1, 1] or full-scale integers.
+    rate_hz: sampling rate of the samples.
+    source: name of the source for messages.
 
   Raises:
     SpeechError: as `load_speech`.
@@ -116,11 +117,12 @@ def _speech_of(source: decode.Source, name: str) -> Speech:
 
 
 def sound_of(source: decode.Source, num_samples: int, channel: int | None = None) -> Sound:
-  """A sound track of a source.
+  """Makes a sound track from a source.
 
   Args:
-    num_samples: its length, counted at 16 kHz; what the source has less is silence, what it has more is cut.
-    channel: the only channel to take; None: all of one or two, the mean of more.
+    source: decodable audio.
+    num_samples: length of the sound track in samples at 16 kHz; the source is zero-padded or cut to it.
+    channel: index of a single channel to use. None keeps one or two channels and averages more than two.
   """
   rate = source.rate_hz if source.rate_hz in SOUND_RATES_HZ else 48_000
   channels = source.channels if source.channels <= 2 and channel is None else 1
@@ -134,10 +136,10 @@ def sound_of(source: decode.Source, num_samples: int, channel: int | None = None
 
 
 def normalise_loudness(waveform: np.ndarray) -> np.ndarray:
-  """Brings speech to -23 dBFS RMS over its voiced parts, DC removed, peak at most 0.99.
+  """Normalizes speech to -23 dBFS RMS over its voiced parts, without DC offset, with a peak of at most 0.99.
 
-  The result does not depend on the gain or the offset of the input. Voiced parts are found as in EBU
-  R 128: 25 ms frames, the faint ones dropped twice, first against the loudest, then against the mean.
+  The result does not depend on the gain or offset of the input. Voiced parts are gated twice as in EBU R 128:
+  of 25 ms frames, first those far below the loudest frame are dropped, then those far below the mean.
 
   Args:
     waveform: float `[n]`.
@@ -145,7 +147,7 @@ def normalise_loudness(waveform: np.ndarray) -> np.ndarray:
   Returns:
     float32 `[n]`; all zeros stay zeros.
   """
-  waveform = np.array(waveform, np.float32)  # one copy, changed in place: an hour is 230 MB
+  waveform = np.array(waveform, np.float32)  # a single copy, modified in place: one hour is 230 MB
   if not len(waveform):
     return waveform
   waveform -= np.mean(waveform, dtype=np.float64).astype(np.float32)
@@ -157,7 +159,7 @@ def normalise_loudness(waveform: np.ndarray) -> np.ndarray:
   frames = waveform[: num_frames * GATE_FRAME].reshape(num_frames, -1)
   blocks = (frames[i : i + _GATE_BLOCK] for i in range(0, num_frames, _GATE_BLOCK))
   power = np.concatenate([np.mean(np.square(block, dtype=np.float64), axis=1) for block in blocks])
-  audible = power[power > np.max(power) * 1e-5]  # -50 dB under the loudest frame
+  audible = power[power > np.max(power) * 1e-5]  # above -50 dB relative to the loudest frame
   voiced = audible[audible >= np.mean(audible) * 10 ** (GATE_DB / 10)] if len(audible) else power
   level = np.sqrt(np.mean(voiced)) if len(voiced) else 0.0
   gain = 10 ** (LOUDNESS_DBFS / 20) / max(level, 1e-9)
@@ -171,7 +173,11 @@ def pad_to_frames(waveform: np.ndarray) -> np.ndarray:
 
 
 def mono_16k(source: decode.Source, path) -> tuple[np.ndarray, int | None]:
-  """The mean of all channels, `[n]` at 16 kHz; or one channel (and its index) where the mean cancels out."""
+  """Downmixes to mono at 16 kHz: the mean of all channels, or the loudest channel if the mean cancels out.
+
+  Returns:
+    (waveform `[n]`, index of the channel used or None for the mean).
+  """
   energy, mix_energy, length = np.zeros(source.channels), 0.0, 0
 
   def mixed() -> decode.Blocks:
@@ -200,7 +206,7 @@ def mono_16k(source: decode.Source, path) -> tuple[np.ndarray, int | None]:
 def _joined(blocks: decode.Blocks, length, rate_hz: int) -> np.ndarray:
   parts = [block[:, 0] for block in blocks]
   waveform = np.concatenate(parts) if parts else np.zeros(0, np.float32)
-  wanted = round(length() * SAMPLE_RATE_HZ / rate_hz)  # after the blocks have been drawn
+  wanted = round(length() * SAMPLE_RATE_HZ / rate_hz)  # only known after the blocks have been read
   return np.ascontiguousarray(np.pad(waveform[:wanted], (0, max(0, wanted - len(waveform)))), np.float32)
 
 
@@ -221,7 +227,7 @@ def _resampled(blocks: decode.Blocks, from_hz: int, to_hz: int, channels: int) -
 
 
 def _exact_length(blocks: decode.Blocks, num_samples: int, channels: int) -> decode.Blocks:
-  """Cuts or zero-pads a stream of blocks `[n, channels]` to `num_samples` in all."""
+  """Cuts or zero-pads a stream of blocks `[n, channels]` to `num_samples` in total."""
   left = num_samples
   for block in blocks:
     block = np.clip(block[:left], -1, 1)

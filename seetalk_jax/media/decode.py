@@ -1,4 +1,4 @@
-"""Files with sound in them as streams of float blocks: libsndfile where it is exact, FFmpeg for the rest."""
+"""Audio decoding to streams of float blocks: libsndfile for formats that it reads exactly, FFmpeg for the rest."""
 
 from __future__ import annotations
 
@@ -13,16 +13,17 @@ from seetalk_jax.errors import SpeechError
 
 BLOCK_SAMPLES = 65_536
 
-# What libsndfile reads exactly; all else (and what it refuses) goes to FFmpeg. Names lie, first bytes do not.
+# First bytes of the formats that libsndfile reads exactly. FFmpeg reads all other files and those that
+# libsndfile rejects. File names are not used, because they can be wrong.
 _SNDFILE_MAGIC = (b'RIFF', b'RIFX', b'RF64', b'fLaC', b'OggS', b'FORM')
-_MAX_BAD_PACKETS = 0.1  # share of undecodable packets that is still a playable file (trailing tags in mp3s)
+_MAX_BAD_PACKETS = 0.1  # largest accepted share of undecodable packets (such as trailing tags in mp3 files)
 
 Blocks = collections.abc.Iterator[np.ndarray]
 
 
 @dataclasses.dataclass(frozen=True)
 class Source:
-  """A decodable file: its rate, its channel count, and its float32 `[n, channels]` blocks from the start."""
+  """Decodable audio: sampling rate, channel count, and a function that opens its float32 `[n, channels]` blocks."""
 
   rate_hz: int
   channels: int
@@ -44,10 +45,10 @@ def _check_readable(path: pathlib.Path) -> None:
 
 
 def open_source(path: pathlib.Path) -> Source:
-  """The sound of a file, found by its content and not by its name.
+  """Opens the audio of a file; the format is detected from the content, not from the name.
 
   Raises:
-    SpeechError: missing, a folder, empty, not audio; while its blocks are drawn: damaged.
+    SpeechError: the file is missing, a folder, empty or not audio; while blocks are read: it is damaged.
   """
   _check_readable(path)
   with open(path, 'rb') as file:
@@ -64,7 +65,7 @@ def _open_soundfile(path: pathlib.Path) -> Source | None:
 
   try:
     info = soundfile.info(str(path))
-    # a damaged body must go to FFmpeg too, so the whole file is decoded once before libsndfile is trusted
+    # decode the whole file once: a file with a damaged body goes to FFmpeg too
     with soundfile.SoundFile(str(path)) as file:
       while len(file.read(BLOCK_SAMPLES, dtype='float32', always_2d=True)):
         pass
@@ -97,25 +98,27 @@ def _open_ffmpeg(path: pathlib.Path) -> Source:
 
 
 def open_container(path: str | os.PathLike):
-  """PyAV's container of a local file, to read from.
+  """Opens a local file for reading as a PyAV container.
 
-  Bytes in its metadata that are not UTF-8 are lone surrogates there: see `tags.clean`.
+  Metadata bytes that are not UTF-8 are decoded to lone surrogates: see `tags.clean`.
   """
   import av
 
-  # PyAV 19 always decodes metadata with `surrogateescape`; older versions raise unless they are given it.
+  # PyAV 19 always decodes metadata with `surrogateescape`; older versions raise without this option.
   errors = {'metadata_errors': 'surrogateescape'} if int(av.__version__.split('.')[0]) < 19 else {}
-  # `file:` and the whitelist: a path is a path, and a play list inside may not reach for the network
+  # `file:` and the whitelist: the path is never read as a URL, and a playlist cannot open network addresses
   return av.open(f'file:{os.fspath(path)}', options={'protocol_whitelist': 'file'}, **errors)
 
 
 def decoded(
   container, stream, damaged: collections.abc.Callable[[str], Exception]
 ) -> collections.abc.Iterator:
-  """The decoded frames of a stream; packets that do not decode are passed over, up to a tenth of them.
+  """Yields the decoded frames of a stream; undecodable packets are skipped, up to a tenth of all packets.
 
   Args:
-    damaged: makes the error to raise of a few words on what is wrong.
+    container: PyAV container.
+    stream: stream of the container to decode.
+    damaged: makes the error to raise from a short description of the damage.
   """
   import av
 
@@ -159,7 +162,7 @@ def _ffmpeg_blocks(path: pathlib.Path, rate: int, channels: int) -> Blocks:
 
 
 def _lead_in(frame, container, rate: int, channels: int) -> Blocks:
-  """Silence for a sound track that starts later than its container."""
+  """Yields silence for the time by which a sound track starts later than its container."""
   if frame.pts is None or container.start_time is None:
     return
   late = float(frame.pts * frame.time_base) - container.start_time / 1e6
@@ -168,13 +171,13 @@ def _lead_in(frame, container, rate: int, channels: int) -> Blocks:
 
 
 def to_blocks(frames, channels: int) -> Blocks:
-  """PyAV's packed float frames as blocks."""
+  """Converts PyAV's packed float frames to blocks."""
   for frame in frames:
     if frame.samples:
       yield frame.to_ndarray().reshape(-1, channels).astype(np.float32, copy=False)
 
 
 def blocks_of(samples: np.ndarray) -> Blocks:
-  """Cuts float32 `[n, channels]` into blocks."""
+  """Splits float32 `[n, channels]` into blocks."""
   for start in range(0, len(samples), BLOCK_SAMPLES):
     yield samples[start : start + BLOCK_SAMPLES]

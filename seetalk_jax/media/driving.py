@@ -1,4 +1,4 @@
-"""A video that drives a face: its frames at 25 fps, all cut out with one square, and its sound."""
+"""Driving videos: frames at 25 fps, cropped with one fixed square, and their audio."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ from seetalk_jax.media import face, timeline, video
 from seetalk_jax.media import image as image_lib
 from seetalk_jax.media.audio import Sound
 
-LOOK_EVERY = 5  # frames (0.2 s) between looks for the face
-_PATIENCE = 25  # looks (5 s) in which a face must have been seen
-_MOSTLY = 0.5  # share of the looks that must show the face, and no second one
+LOOK_EVERY = 5  # frames (0.2 s) between face detections
+_PATIENCE = 25  # detections (5 s) within which a face must be found
+_MOSTLY = 0.5  # share of the detections that must find a face, and must not find a second one
 
 
 @dataclasses.dataclass(frozen=True)
 class DrivingVideo:
-  """What is known of a driving video once it has been looked through.
+  """Driving video after face detection.
 
   Attributes:
-    path: of the file.
-    num_frames: on the 25 fps grid.
-    box: the portrait crop in pixels, one for all frames; None where the frames are portrait crops already.
-    sound: its sound from the first picture on, exactly as long as the frames; None where it has none.
+    path: path of the file.
+    num_frames: number of frames at 25 fps.
+    box: portrait crop in pixels for all frames; None if the frames are portrait crops already.
+    sound: audio from the first frame on, exactly as long as the frames; None without a sound track.
   """
 
   path: pathlib.Path
@@ -38,7 +38,7 @@ class DrivingVideo:
   sound: Sound | None
 
   def crops(self, side: int, batch: int) -> Iterator[np.ndarray]:
-    """Yields uint8 `[t, side, side, 3]` in order; t is `batch`, less at the end. One batch is held at a time."""
+    """Yields uint8 `[t, side, side, 3]` in order; t is `batch`, or less at the end. Holds one batch in memory."""
     held = []
     for _, pixels in timeline.grid_frames(self.path):
       if self.box is None:
@@ -52,26 +52,28 @@ class DrivingVideo:
       yield np.stack(held)
 
   def checksum(self) -> str:
-    """16 hexadecimal digits that stand for the file's content."""
+    """Checksum of the file's content, 16 hexadecimal digits."""
     return files.checksum(self.path)[:16]
 
 
 def open_driving(
   path: str | os.PathLike, *, landmarker: str | os.PathLike | None = None, aligned: bool = False
 ) -> DrivingVideo:
-  """Looks through a video: where its one face is, how long it is, whether it sounds.
+  """Opens a driving video: locates its face, counts its frames and checks its sound track.
 
-  The crop is the median of those of the frames: it stands still while the head moves. A video that this library
-  made says itself that it is cropped already.
+  The crop is the median of the frames' crops, so it stays fixed while the head moves. Videos written by this
+  library are marked as cropped in their metadata and are not cropped again.
 
   Args:
-    path: any video; its frames are taken at 25 fps by their time stamps.
-    landmarker: MediaPipe's `face_landmarker.task`; by default the environment's SEETALK_FACE_LANDMARKER.
-    aligned: take the frames as portrait crops; they must be square.
+    path: any video; frames are resampled to 25 fps by their time stamps.
+    landmarker: MediaPipe's `face_landmarker.task`; by default the environment variable
+      SEETALK_FACE_LANDMARKER.
+    aligned: treat the frames as portrait crops; they must be square.
 
   Raises:
-    InputError: missing, not a video, damaged.
-    PortraitError: no face or several, no landmarker to find them, `aligned` and not square.
+    InputError: the file is missing, not a video, or damaged.
+    PortraitError: there is no face or several, no landmarker is available, or `aligned` is set for frames
+      that are not square.
   """
   path = pathlib.Path(path)
   if path.is_dir():
@@ -110,7 +112,7 @@ def _check_square(pixels: np.ndarray, path: pathlib.Path) -> None:
 
 
 def _box(looks: list[list[face.FaceBox]], path: pathlib.Path) -> face.FaceBox:
-  """The steady crop of what was found in every look, the largest face first."""
+  """Median portrait crop of all detections; each detection lists the largest face first."""
   seen = [boxes for boxes in looks if boxes]
   if len(seen) < _MOSTLY * len(looks):
     raise PortraitError(
@@ -122,7 +124,7 @@ def _box(looks: list[list[face.FaceBox]], path: pathlib.Path) -> face.FaceBox:
 
 
 def _sound(path: pathlib.Path, first: float, num_frames: int) -> Sound | None:
-  """The sound track, heard through once so that a damaged one is known before any work is done."""
+  """Sound track, decoded once so that damage is reported before any other work."""
   sound = timeline.sound_track(path, first, num_frames)
   if sound is not None and not all(np.isfinite(block).all() for block in sound.open_blocks()):
     raise InputError(f'NaN or infinite samples in the sound, {path}: export it again')

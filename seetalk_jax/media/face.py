@@ -1,4 +1,4 @@
-"""The one portrait crop of data, training and inference; and finding the face of a photo."""
+"""Face detection and the portrait crop shared by data preparation, training and inference."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ from seetalk_jax.media import image as image_lib
 
 LANDMARKER_VARIABLE = 'SEETALK_FACE_LANDMARKER'
 
-# Points of MediaPipe's face mesh: the four eye corners and the lowest point of the chin.
+# Indices in MediaPipe's face mesh: the four eye corners and the lowest point of the chin.
 EYE_CORNERS = (33, 133, 362, 263)
 CHIN = 152
 NUM_LANDMARKS = 478
 NUM_BLENDSHAPES = 52
 _MAX_FACES = 4
-_SAME_FACE = 0.3  # boxes that share this much (intersection over union) are one face
+_SAME_FACE = 0.3  # boxes with at least this intersection over union are the same face
 
 
 @dataclasses.dataclass(frozen=True)
 class PortraitCrop:
-  """Where a face stands in a portrait; the numbers shared by the synthetic camera and by `prepare`.
+  """Position and size of a face in a portrait, shared by the synthetic camera and by `seetalk prepare`.
 
   Attributes:
-    version: stored with data sets, checkpoints and portraits; changes when any number does.
-    eyes_x: the eyes' midpoint across, as a part of the side.
-    eyes_y: the eyes' midpoint down, as a part of the side.
-    side_over_face: side of the square over the vertical distance from the eyes' midpoint to the chin.
+    version: stored with data sets, checkpoints and portraits; changes when any other field changes.
+    eyes_x: x of the midpoint between the eyes, relative to the side.
+    eyes_y: y of the midpoint between the eyes, relative to the side.
+    side_over_face: side of the square divided by the vertical distance from the eye midpoint to the chin.
   """
 
   version: int = 1
@@ -44,14 +44,14 @@ class PortraitCrop:
   side_over_face: float = 2.6
 
   def box(self, eyes: Sequence[float], chin: Sequence[float]) -> FaceBox:
-    """The square for an eyes' midpoint and a chin (x, y in pixels)."""
+    """Returns the square for an eye midpoint and a chin point (x, y in pixels)."""
     side = self.side_over_face * (chin[1] - eyes[1])
     return FaceBox(eyes[0] - self.eyes_x * side, eyes[1] - self.eyes_y * side, side)
 
 
 @dataclasses.dataclass(frozen=True)
 class FaceBox:
-  """A square in pixels of a picture; may reach over its edges."""
+  """Square face box in pixels of an image; it may extend beyond the image."""
 
   left: float
   top: float
@@ -69,13 +69,13 @@ PORTRAIT_CROP = PortraitCrop()
 
 
 class FaceReading(NamedTuple):
-  """What the landmarker measures of the `n` faces in a picture.
+  """Landmarker measurements of the `n` faces in an image.
 
   Attributes:
-    landmarks: float32 `[n, 478, 2]`, x and y as parts of the picture's width and height.
+    landmarks: float32 `[n, 478, 2]`, x and y relative to the image width and height.
     blendshapes: float32 `[n, 52]` in 0..1, MediaPipe's order (`_neutral` first); `[0, 52]` if not measured.
-    transforms: float32 `[n, 4, 4]`, from the canonical face (x to the picture's right, y up, z to the camera,
-      centimetres) to the camera's space; `[0, 4, 4]` if not measured.
+    transforms: float32 `[n, 4, 4]`, from the canonical face (x to the right of the image, y up, z to the
+      camera, in centimeters) to camera space; `[0, 4, 4]` if not measured.
   """
 
   landmarks: np.ndarray
@@ -83,7 +83,7 @@ class FaceReading(NamedTuple):
   transforms: np.ndarray
 
 
-# uint8 [h, w, 3] -> the landmarks of every face, float [faces, 478, 2], x and y as parts of width and height
+# uint8 [h, w, 3] -> landmarks of all faces, float [faces, 478, 2], x and y relative to width and height
 Landmarker = Callable[[np.ndarray], np.ndarray]
 
 
@@ -94,19 +94,21 @@ def aligned_portrait(
   landmarker: str | os.PathLike | None = None,
   aligned: bool = False,
 ) -> np.ndarray:
-  """The portrait crop of a picture file, uint8 `[size, size, 3]`.
+  """Loads the portrait crop of an image file, uint8 `[size, size, 3]`.
 
-  A PNG that `seetalk portrait` wrote says itself that it is cropped already; of any other picture the face is
-  found first, unless `aligned`.
+  A PNG written by `seetalk portrait` is marked as cropped in its metadata and is not cropped again. In any
+  other image the face is detected first, unless `aligned` is set.
 
   Args:
-    path: picture file.
-    size: side of the result in pixels; None: as many as the face has in the picture.
-    landmarker: MediaPipe's `face_landmarker.task`; by default the environment's SEETALK_FACE_LANDMARKER.
-    aligned: take the picture as cropped already; it must be square.
+    path: image file.
+    size: side of the result in pixels; None keeps the resolution of the face in the image.
+    landmarker: MediaPipe's `face_landmarker.task`; by default the environment variable
+      SEETALK_FACE_LANDMARKER.
+    aligned: treat the image as a portrait crop; it must be square.
 
   Raises:
-    PortraitError: unreadable, no face or several, no landmarker to find them, `aligned` and not square.
+    PortraitError: the file is unreadable, there is no face or several, no landmarker is available, or
+      `aligned` is set for an image that is not square.
   """
   pixels, text = image_lib.load_image_and_text(path)
   if aligned or text.get(image_lib.CROP_VERSION_KEY) == str(PORTRAIT_CROP.version):
@@ -124,7 +126,7 @@ def aligned_portrait(
 
 
 def find_face(pixels: np.ndarray, landmarker: Landmarker, source: str = 'the picture') -> FaceBox:
-  """The portrait box of the only face in uint8 `[h, w, 3]`.
+  """Finds the portrait box of the single face in uint8 `[h, w, 3]`.
 
   Raises:
     PortraitError: no face, or several.
@@ -138,16 +140,16 @@ def find_face(pixels: np.ndarray, landmarker: Landmarker, source: str = 'the pic
 
 
 def find_faces(pixels: np.ndarray, landmarker: Landmarker) -> list[FaceBox]:
-  """The portrait boxes of all faces in uint8 `[h, w, 3]`, the largest first.
+  """Finds the portrait boxes of all faces in uint8 `[h, w, 3]`, the largest first.
 
-  The landmarker's detector is made for faces that fill a good part of the picture, so where it sees none,
-  overlapping parts of the picture are searched too.
+  The landmarker's detector is made for faces that fill a large part of the image. If it finds no face,
+  overlapping tiles of the image are searched as well.
   """
   height, width = pixels.shape[:2]
   boxes = _boxes(landmarker(pixels), width, height, 0, 0)
   side = None
   for left, top, tile_w, tile_h in () if boxes else tiles(height, width):
-    if boxes and tile_h != side:  # smaller parts only where the larger ones showed none
+    if boxes and tile_h != side:  # smaller tiles only if the larger ones have no face
       break
     side = tile_h
     tile = np.ascontiguousarray(pixels[top : top + tile_h, left : left + tile_w])
@@ -157,7 +159,7 @@ def find_faces(pixels: np.ndarray, landmarker: Landmarker) -> list[FaceBox]:
 
 
 def tiles(height: int, width: int) -> Iterator[tuple[int, int, int, int]]:
-  """Overlapping parts of a picture as (left, top, width, height) in pixels: halves of its sides, then quarters."""
+  """Yields overlapping tiles as (left, top, width, height) in pixels: half the image sides first, then quarters."""
   for part in (0.5, 0.25):
     tile_h, tile_w = min(height, max(64, round(height * part))), min(width, max(64, round(width * part)))
     for top in np.unique(np.linspace(0, height - tile_h, round(2 / part) - 1).astype(int)):
@@ -166,20 +168,20 @@ def tiles(height: int, width: int) -> Iterator[tuple[int, int, int, int]]:
 
 
 def portrait_box(points: np.ndarray) -> FaceBox | None:
-  """The portrait crop of one face's landmarks `[478, 2]` in pixels; None for a face that is upside down."""
+  """Portrait box for the landmarks `[478, 2]` of one face in pixels; None for an upside-down face."""
   box = PORTRAIT_CROP.box(points[list(EYE_CORNERS)].mean(axis=0), points[CHIN])
   return box if box.side > 0 else None
 
 
 def median_box(boxes: Sequence[FaceBox]) -> FaceBox:
-  """One square for all frames of a clip, that of the median place and size: no jitter."""
+  """Median position and size of the boxes: one square for all frames of a clip, without jitter."""
   rows = [(box.left + 0.5 * box.side, box.top + 0.5 * box.side, box.side) for box in boxes]
   x, y, side = map(float, np.median(np.array(rows), axis=0))
   return FaceBox(x - 0.5 * side, y - 0.5 * side, side)
 
 
 def crop(pixels: np.ndarray, box: FaceBox, size: int) -> np.ndarray:
-  """Cuts the square `box` out of uint8 `[h, w, 3]` to `[size, size, 3]`; outside, the edge repeats."""
+  """Crops the square `box` of uint8 `[h, w, 3]` to `[size, size, 3]`; edge pixels are repeated outside the image."""
   import PIL.Image
 
   height, width = pixels.shape[:2]
@@ -196,13 +198,13 @@ def crop(pixels: np.ndarray, box: FaceBox, size: int) -> np.ndarray:
 
 @contextlib.contextmanager
 def open_landmarker(path: str | os.PathLike | None = None):
-  """A context manager around MediaPipe's Face Landmarker as a `Landmarker`.
+  """Context manager that yields MediaPipe's Face Landmarker as a `Landmarker`.
 
   Args:
-    path: the `face_landmarker.task` file; by default the environment's SEETALK_FACE_LANDMARKER.
+    path: the `face_landmarker.task` file; by default the environment variable SEETALK_FACE_LANDMARKER.
 
   Raises:
-    PortraitError: MediaPipe is not installed, or the file is not given or missing.
+    PortraitError: MediaPipe is not installed, or the file is not specified or missing.
   """
   with _opened(landmarker_file(path), measure=False) as read:
     yield lambda pixels: read(pixels).landmarks
@@ -210,7 +212,7 @@ def open_landmarker(path: str | os.PathLike | None = None):
 
 @contextlib.contextmanager
 def open_face_reader(path: str | os.PathLike):
-  """A context manager around MediaPipe's Face Landmarker as a function: picture -> `FaceReading`.
+  """Context manager that yields MediaPipe's Face Landmarker as a function: image -> `FaceReading`.
 
   Args:
     path: the `face_landmarker.task` file.
@@ -223,13 +225,14 @@ def open_face_reader(path: str | os.PathLike):
 
 
 def landmarker_file(path: str | os.PathLike | None = None, can_be_aligned: bool = True) -> str:
-  """The landmarker model to use: `path`, or what the environment's SEETALK_FACE_LANDMARKER names.
+  """Returns the landmarker file: `path`, or the environment variable SEETALK_FACE_LANDMARKER.
 
   Args:
-    can_be_aligned: whether a picture that is cropped already would do, which the error then says.
+    path: the `face_landmarker.task` file, or None.
+    can_be_aligned: whether the error message suggests a picture that is cropped already.
 
   Raises:
-    PortraitError: MediaPipe is not installed, or the file is not given or missing.
+    PortraitError: MediaPipe is not installed, or the file is not specified or missing.
   """
   path = path or os.environ.get(LANDMARKER_VARIABLE)
   otherwise = ', or crop the face yourself and pass --aligned' if can_be_aligned else ''
@@ -261,7 +264,7 @@ def _opened(path: str, *, measure: bool):
         output_facial_transformation_matrixes=measure,
       )
       task = vision.FaceLandmarker.create_from_options(options)
-      # Its threads start, and talk, with the first picture.
+      # MediaPipe's threads start, and log, with the first image.
       task.detect(mediapipe.Image(mediapipe.ImageFormat.SRGB, np.zeros((64, 64, 3), np.uint8)))
   except (RuntimeError, ValueError) as error:
     raise InputError(f'not a landmarker model ({error}), {path}: give face_landmarker.task') from None
@@ -289,7 +292,7 @@ def _opened(path: str, *, measure: bool):
 
 @contextlib.contextmanager
 def _silence():
-  """Keeps the chatter of MediaPipe's C++ half off stderr, where a user's error must be the only line."""
+  """Suppresses the log output of MediaPipe's C++ code on stderr, where a user error must be the only line."""
   sys.stderr.flush()
   kept = os.dup(2)
   nowhere = os.open(os.devnull, os.O_WRONLY)

@@ -1,4 +1,4 @@
-"""Pictures from files of any kind to uint8 RGB, and PNG files back, whole or not at all."""
+"""Image files: reading of any format to uint8 RGB, and atomic writing of PNG."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ CROP_VERSION_KEY = 'seetalk:crop_version'
 
 
 def load_image(path: str | os.PathLike) -> np.ndarray:
-  """Reads the first frame of a picture: uint8 `[h, w, 3]`, EXIF rotation applied, transparency over white.
+  """Reads the first frame of an image: uint8 `[h, w, 3]`, EXIF rotation applied, transparency over white.
 
   Raises:
-    PortraitError: missing, a folder, not a picture, damaged, or smaller than 32 pixels.
+    PortraitError: the file is missing, a folder, not an image, damaged, or smaller than 32 pixels.
   """
   return load_image_and_text(path)[0]
 
 
 def load_image_and_text(path: str | os.PathLike) -> tuple[np.ndarray, dict[str, str]]:
-  """As `load_image`, with the text chunks of a PNG file (empty for other kinds)."""
+  """Reads an image as `load_image`, with the text chunks of a PNG file (empty for other formats)."""
   import PIL.Image
   import PIL.ImageOps
 
@@ -44,7 +44,7 @@ def load_image_and_text(path: str | os.PathLike) -> tuple[np.ndarray, dict[str, 
     raise PortraitError(f'not a picture, {path}: give a PNG, JPEG or WebP file') from None
   except PIL.Image.DecompressionBombError:
     raise PortraitError(f'the picture has too many pixels, {path}: make it smaller') from None
-  except (OSError, ValueError, SyntaxError) as error:  # what Pillow raises for damaged files
+  except (OSError, ValueError, SyntaxError) as error:  # Pillow raises these for damaged files
     raise PortraitError(f'cannot read the picture ({error}), {path}: give a whole PNG or JPEG file') from None
   if min(pixels.shape[:2]) < MIN_SIDE:
     raise PortraitError(
@@ -54,10 +54,10 @@ def load_image_and_text(path: str | os.PathLike) -> tuple[np.ndarray, dict[str, 
 
 
 def save_png(path: str | os.PathLike, pixels: np.ndarray, text: Mapping[str, str] | None = None) -> None:
-  """Writes uint8 `[h, w, 3]` with text chunks; the file appears whole or not at all.
+  """Writes uint8 `[h, w, 3]` and text chunks to a PNG file, atomically.
 
   Raises:
-    InputError: the name does not end in `.png`, or its folder does not exist or cannot be written.
+    InputError: the name does not end in `.png`, or its folder does not exist or is not writable.
   """
   import PIL.Image
   import PIL.PngImagePlugin
@@ -71,7 +71,7 @@ def save_png(path: str | os.PathLike, pixels: np.ndarray, text: Mapping[str, str
 
 
 def resize(pixels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-  """Resamples uint8 `[h, w, 3]` to `size` (height, width) with Lanczos's filter."""
+  """Resizes uint8 `[h, w, 3]` to `size` (height, width) with the Lanczos filter."""
   import PIL.Image
 
   if pixels.shape[:2] == tuple(size):
@@ -80,10 +80,11 @@ def resize(pixels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 
 
 def check_output(path: str | os.PathLike, suffix: str, overwrite: bool = True) -> pathlib.Path:
-  """Refuses an output path that cannot be written, before any work is done.
+  """Checks that an output path can be written, before any work is done.
 
   Raises:
-    InputError: wrong suffix, a folder, no or a read-only parent, or an existing file without `overwrite`.
+    InputError: the suffix is wrong, the path is a folder, its parent is missing or read-only, or the file
+      exists and `overwrite` is False.
   """
   path = pathlib.Path(path)
   if path.suffix.lower() != suffix:
@@ -102,7 +103,7 @@ def check_output(path: str | os.PathLike, suffix: str, overwrite: bool = True) -
 def _to_rgb(image) -> np.ndarray:
   import PIL.Image
 
-  if image.mode.startswith('I'):  # 16 bit grey; Pillow's own conversion would clip it to white
+  if image.mode.startswith('I'):  # 16-bit gray; Pillow's conversion would clip it to white
     wide = np.asarray(image, np.float32)
     return np.repeat((wide / max(65535.0, wide.max()) * 255).astype(np.uint8)[..., None], 3, axis=-1)
   if 'transparency' in image.info or image.mode in ('RGBA', 'LA', 'PA', 'RGBa', 'La'):

@@ -1,4 +1,4 @@
-"""MediaPipe's Face Landmarker model: the file that the user names, or one fetched once and checked."""
+"""MediaPipe Face Landmarker model: a file chosen by the user, or a download with a verified checksum."""
 
 from __future__ import annotations
 
@@ -17,10 +17,12 @@ _TIMEOUT_SECONDS = 20.0
 
 
 def find(path: str | os.PathLike | None = None) -> str:
-  """`path`, or what the environment names, or the file in the user's cache, fetched there if need be.
+  """Finds the model: `path`, the environment variable SEETALK_FACE_LANDMARKER, or the user's cache.
+
+  The model is downloaded to the cache if it is missing there.
 
   Raises:
-    PortraitError: MediaPipe or the file is missing, and no network brings it.
+    PortraitError: MediaPipe is not installed, or the file is missing and cannot be downloaded.
   """
   if path or os.environ.get(face.LANDMARKER_VARIABLE):
     return face.landmarker_file(path)

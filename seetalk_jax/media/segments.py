@@ -1,4 +1,7 @@
-"""A long video in segments: each a finished file, kept through any end of the process, and joined at last."""
+"""Segmented video writing: a long video is encoded as finished segment files, which are joined at the end.
+
+Finished segments survive any exit of the process, so an interrupted run can resume.
+"""
 
 from __future__ import annotations
 
@@ -13,20 +16,20 @@ from seetalk_jax.constants import FPS
 from seetalk_jax.media import video
 from seetalk_jax.media.audio import Sound
 
-# 10 s, where the encoder would begin a closed group of pictures anyway: a joined video is no larger.
+# 10 s, where the encoder starts a new closed group of pictures anyway, so a joined video is not larger.
 SEGMENT_FRAMES = 250
 
 
 class SegmentWriter:
-  """Writes frames like a `VideoWriter`, but into a folder of segments that become one mp4 at the end.
+  """Writer with the interface of `VideoWriter` that writes segments to a folder and joins them into one mp4.
 
-  Segments that are there already are not written again: give the frames from `num_frames` on. Every segment is
-  encoded by itself, so the video is the same whether it was made in one go or in several. When the `with` block
-  ends well, the segments' packets are copied into `path` beside the sound; the folder is left to its owner. When
-  it does not, finished segments stay and the unfinished one goes.
+  Existing segments are not written again; the caller writes the frames from `num_frames` on. Every segment is
+  encoded separately, so the video does not depend on interruptions. When the `with` block succeeds, the
+  packets of the segments are copied to `path` together with the sound; the caller removes the folder. On an
+  exception, finished segments are kept and the unfinished segment is removed.
 
   Attributes:
-    path: the file that will appear.
+    path: output file.
   """
 
   def __init__(
@@ -40,24 +43,34 @@ class SegmentWriter:
     sound: Sound | None = None,
     metadata: Mapping[str, str] | None = None,
   ):
-    """Args: `num_frames` of the whole video; `segment_frames` of every segment but the last."""
+    """Opens the writer and counts the finished segments.
+
+    Args:
+      path: output file.
+      folder: folder of the segments.
+      size: (height, width) of the frames in pixels.
+      num_frames: number of frames of the whole video.
+      segment_frames: number of frames of every segment but the last.
+      sound: sound track of the video, or None.
+      metadata: container tags of the video.
+    """
     self.path = pathlib.Path(path)
     self._folder, self._size, self._total, self._length = folder, size, num_frames, segment_frames
     self._sound, self._metadata = sound, metadata
     self._segment: video.VideoWriter | None = None
-    self._open = contextlib.ExitStack()  # holds the segment that is being written
+    self._open = contextlib.ExitStack()  # the segment that is being written
     self._finished = 0  # frames in finished segments
     while self._finished < num_frames and self._is_whole(self._finished):
       self._finished = min(self._finished + segment_frames, num_frames)
 
   @property
   def num_frames(self) -> int:
-    """Frames in finished segments and in the one that is being written."""
+    """Number of frames in finished segments and in the current one."""
     return self._finished + (self._segment.num_frames if self._segment is not None else 0)
 
   @property
   def num_finished(self) -> int:
-    """Segments that are finished."""
+    """Number of finished segments."""
     return -(-self._finished // self._length)
 
   def __enter__(self) -> SegmentWriter:
@@ -79,7 +92,7 @@ class SegmentWriter:
         self._finished += whole
 
   def __exit__(self, kind, error, traceback) -> None:
-    if self._segment is not None:  # too few frames came
+    if self._segment is not None:  # too few frames were written
       self._open.pop_all()
       self._segment.discard()
       self._segment = None
@@ -98,11 +111,11 @@ class SegmentWriter:
     return self._folder / f'segment-{first // self._length:05d}.mp4'
 
   def _is_whole(self, first: int) -> bool:
-    """Whether the segment from frame `first` on is there with all its frames."""
+    """Whether the segment that starts at frame `first` exists with all its frames."""
     path = self._path_of(first)
     return path.is_file() and video.count_frames(path) == min(self._length, self._total - first)
 
 
 def encoder_id() -> str:
-  """What decides whether segments of two runs go into one file."""
+  """Identifier of the encoder; segments of two runs can be joined only if it is equal."""
   return f'{video.encoder_id()}, {FPS} fps, crf {video.CRF}, {video.PRESET}'

@@ -1,4 +1,4 @@
-"""Tags of media files (title, comment, ...) as text that can be printed and encoded."""
+"""Metadata tags of media files (title, comment, ...) as text that can be printed and encoded."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _LONE_SURROGATE = re.compile('[\ud800-\udfff]')
 
 
 def clean(tags: Mapping[str, str]) -> dict[str, str]:
-  """Tags whose lone surrogates, which stand for bytes that are not UTF-8, are replaced by U+FFFD."""
+  """Replaces lone surrogates, which represent bytes that are not UTF-8, by U+FFFD."""
   return {_clean(key): _clean(value) for key, value in tags.items()}
 
 

@@ -1,7 +1,7 @@
-"""Pictures and sound of a recording on one clock: frames at 25 fps by time stamp, 16 kHz mono sound beside.
+"""Timeline of a recording: frames resampled to 25 fps by time stamp, and 16 kHz mono audio aligned to them.
 
-The clock starts with the first picture. Nothing here trusts a stated frame rate: phones and screen recorders
-vary it, and sound often starts earlier or later than the picture.
+Time 0 is the first frame. The frame rate in the header is not used, because phones and screen recorders vary
+it. Audio often starts earlier or later than the video.
 """
 
 from __future__ import annotations
@@ -17,24 +17,25 @@ from seetalk_jax.constants import FPS, SAMPLES_PER_FRAME
 from seetalk_jax.errors import InputError
 from seetalk_jax.media import audio, decode
 
-# A stamp may be rounded (milliseconds in Matroska): sound is moved only where it is off by more.
+# Time stamps may be rounded (to milliseconds in Matroska), so smaller offsets of the audio are not corrected.
 _SOUND_TOLERANCE_SECONDS = 0.02
-_LONGEST_GAP_SECONDS = 3600.0  # a larger hole in the stamps is a broken stamp
+_LONGEST_GAP_SECONDS = 3600.0  # a larger gap means a broken time stamp
 
 
 class RecordingError(InputError):
-  """A recording cannot be used: not a video, damaged, or gone."""
+  """The recording cannot be used: it is not a video, damaged, or missing."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Recording:
-  """What a file says of itself, before anything is decoded.
+  """Header information of a recording, read without decoding.
 
   Attributes:
-    path: of the file.
-    stated_seconds: duration that the container states; 0 where it does not.
-    average_fps: pictures per second that the container states; 0 where it does not.
-    audio_rate_hz, audio_channels: of the sound; 0 where there is none.
+    path: path of the file.
+    stated_seconds: duration in the container header; 0 if absent.
+    average_fps: frame rate in the container header; 0 if absent.
+    audio_rate_hz: sampling rate of the audio; 0 without audio.
+    audio_channels: channel count of the audio; 0 without audio.
     has_picture: whether there is a video stream (cover art does not count).
   """
 
@@ -50,7 +51,7 @@ def probe(path: str | os.PathLike) -> Recording:
   """Opens a file and reads its headers.
 
   Raises:
-    RecordingError: missing, unreadable, or no audio or video file.
+    RecordingError: the file is missing, unreadable, or not an audio or video file.
   """
   path = pathlib.Path(path)
   with _opened(path) as container:
@@ -64,13 +65,13 @@ def probe(path: str | os.PathLike) -> Recording:
 
 
 def source_frames(path: str | os.PathLike) -> Iterator[tuple[float, float, np.ndarray]]:
-  """Yields (shown from, shown until, picture) of every decoded frame, in seconds of the container's clock.
+  """Yields (start, end, image) of every decoded frame, times in seconds of the container clock.
 
-  Pictures are uint8 `[h, w, 3]` RGB as a player shows them: rotated as the file says, pixels square. A frame
-  without a time stamp follows the one before it.
+  Images are uint8 `[h, w, 3]` RGB as displayed: with the rotation of the file applied and square pixels. A
+  frame without a time stamp starts at the end of the previous frame.
 
   Raises:
-    RecordingError: not a video, or more than a tenth of its packets damaged.
+    RecordingError: the file is not a video, or more than a tenth of its packets are damaged.
   """
 
   path = pathlib.Path(path)
@@ -98,10 +99,10 @@ def source_frames(path: str | os.PathLike) -> Iterator[tuple[float, float, np.nd
 
 
 def grid_frames(path: str | os.PathLike, fps: int = FPS) -> Iterator[tuple[float, np.ndarray]]:
-  """Yields (container seconds of the first picture, uint8 `[h, w, 3]`) for frame 0, 1, 2 ... of a steady rate.
+  """Yields (container time of the first frame in seconds, uint8 `[h, w, 3]`) for frames at a constant rate.
 
-  Frame k covers [k, k + 1) / fps after the first picture and is the picture shown at its middle: what happens in
-  the recording is at most half a frame away.
+  Frame k covers [k, k + 1) / fps after the first frame. It is the source frame displayed at the middle of
+  this interval, so the timing error is at most half a frame.
 
   Raises:
     RecordingError: as `source_frames`.
@@ -115,18 +116,19 @@ def grid_frames(path: str | os.PathLike, fps: int = FPS) -> Iterator[tuple[float
 
 
 def sound(path: str | os.PathLike, start_seconds: float) -> np.ndarray:
-  """The recording's sound on the clock of its pictures.
+  """Decodes the audio of a recording, aligned to its frames.
 
   Args:
-    path: a recording with sound.
-    start_seconds: where sample 0 lies on the container's clock; sound before it is cut off, a later start is
-      padded with zeros, and so are holes in the stamps.
+    path: a recording with audio.
+    start_seconds: container time of sample 0. Earlier audio is cut off. A later start and gaps in the time
+      stamps are filled with zeros.
 
   Returns:
-    float32 `[n]`, mono, 16 kHz, in [-1, 1], at its own level.
+    float32 `[n]`, mono, 16 kHz, in [-1, 1], at the recorded level.
 
   Raises:
-    RecordingError: no sound, or damaged; SpeechError: NaN samples.
+    RecordingError: there is no audio, or it is damaged.
+    SpeechError: the audio contains NaN samples.
   """
   path = pathlib.Path(path)
   recording = probe(path)
@@ -138,10 +140,13 @@ def sound(path: str | os.PathLike, start_seconds: float) -> np.ndarray:
 
 
 def sound_track(path: str | os.PathLike, start_seconds: float, num_frames: int) -> audio.Sound | None:
-  """The recording's sound for another video of `num_frames`, which begins at `start_seconds` of the container's clock.
+  """Makes a sound track for a new video of `num_frames` that starts at container time `start_seconds`.
+
+  Returns:
+    the sound track, or None if the recording has no audio.
 
   Raises:
-    RecordingError: missing, or not a recording; while its blocks are drawn: damaged.
+    RecordingError: the file is missing or not a recording; while blocks are read: it is damaged.
   """
   recording = probe(path)
   rate, channels = recording.audio_rate_hz, recording.audio_channels
@@ -155,7 +160,7 @@ def _clocked_blocks(path: pathlib.Path, rate: int, channels: int, start: float) 
   import av
 
   damaged = lambda what: RecordingError(f'damaged sound ({what}), {path}: give a whole file')
-  position, started = 0, False  # samples given so far; 0 lies at `start`
+  position, started = 0, False  # samples yielded so far; sample 0 is at `start`
   with _opened(path) as container:
     stream = container.streams.audio[0]
     resampler = av.AudioResampler(format='flt', layout=stream.codec_context.layout.name, rate=rate)
@@ -165,7 +170,7 @@ def _clocked_blocks(path: pathlib.Path, rate: int, channels: int, start: float) 
         for block in decode.to_blocks(resampler.resample(frame), channels):
           if stamp is not None:
             late = round((stamp - start) * rate) - position
-            stamp = None  # of the first part alone
+            stamp = None  # only for the first part
             if late > _SOUND_TOLERANCE_SECONDS * rate or (position == 0 and late > 0):
               if late > _LONGEST_GAP_SECONDS * rate:
                 raise damaged('a hole of an hour')
@@ -195,7 +200,7 @@ def _opened(path: pathlib.Path):
 
 
 def _video_stream(container):
-  """The first stream of moving pictures; a cover picture in a sound file is none."""
+  """Returns the first video stream; cover art in an audio file does not count."""
   for stream in container.streams.video:
     if not (stream.disposition & type(stream.disposition).attached_pic):
       return stream
@@ -203,11 +208,11 @@ def _video_stream(container):
 
 
 def _as_shown(frame, stream) -> np.ndarray:
-  """RGB with the display rotation applied and square pixels."""
+  """Converts to RGB, applies the display rotation, and makes pixels square."""
   aspect = stream.sample_aspect_ratio or stream.codec_context.sample_aspect_ratio
   width, height = frame.width, frame.height
   if aspect and aspect > 0 and aspect != 1:
-    # The longer way: no pixel is lost.
+    # Stretch, never shrink: no resolution is lost.
     if aspect > 1:
       width = round(width * aspect)
     else:

@@ -1,4 +1,4 @@
-"""H.264 video with the speech as its sound, whole or not at all."""
+"""H.264 video writing with a sound track, atomically; joining of videos; video metadata."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ from seetalk_jax.media.audio import Sound
 
 CRF = '18'
 PRESET = 'veryfast'
-ENCODER_THREADS = '2'  # fixed: the stream must not depend on the machine's core count
-# x264's macroblock tree adds up floats in an order of its own: of the same frames, one stream in a hundred or two
-# came out another on a busy machine, whatever the number of threads. Same frames, same bytes is worth more.
+ENCODER_THREADS = '2'  # fixed, so that the stream does not depend on the number of cores
+# Disabled, because x264's macroblock tree sums floats in an order that is not fixed: on a busy machine, one
+# in 100 to 200 streams of the same frames differed, for any number of threads.
 MACROBLOCK_TREE = '0'
 AUDIO_BIT_RATE = 128_000
 _H264_ENCODERS = ('libx264', 'libopenh264', 'h264_videotoolbox', 'h264_mf')
-_BT709 = 1  # matrix, primaries and transfer alike in FFmpeg's numbering
+_BT709 = 1  # FFmpeg's number for matrix, primaries and transfer
 
 
 class _Mp4:
-  """An mp4 in the making: whose picture stream is a subclass's, with sound beside it, whole or not at all.
+  """Base class of mp4 writers with a sound track; subclasses add the video stream.
 
-  Everything goes to a hidden file beside the target, which gets its name when the `with` block
-  ends well and is removed when it does not, Ctrl-C included.
+  Output goes to a hidden file in the target's folder. It is renamed to the target when the `with` block
+  succeeds, and removed on any exception, including Ctrl-C.
   """
 
   def __init__(self, path: pathlib.Path, fps: int, sound: Sound | None, metadata: Mapping[str, str] | None):
@@ -43,11 +43,11 @@ class _Mp4:
     self._container = None
 
   def _add_picture(self) -> None:
-    """Adds the picture stream to the container."""
+    """Adds the video stream to the container."""
     raise NotImplementedError
 
   def _end_picture(self) -> None:
-    """Writes what the picture stream still holds back."""
+    """Flushes the video stream."""
 
   def __enter__(self):
     import av
@@ -67,7 +67,7 @@ class _Mp4:
     return self
 
   def _write_sound(self, all_of_it: bool = False) -> None:
-    """Encodes blocks of sound up to the end of the frames so far, or all that is left."""
+    """Encodes audio blocks up to the end of the frames written so far, or all remaining blocks."""
     import av
 
     until = None if all_of_it else self.num_frames * self._sound.rate_hz // self._fps
@@ -109,11 +109,11 @@ class _Mp4:
 
 
 class VideoWriter(_Mp4):
-  """Writes frames and sound to an mp4: H.264 yuv420p, AAC, index in front; whole or not at all.
+  """Writer of frames and sound to an mp4 file: H.264 yuv420p, AAC, index at the start; atomic.
 
   Attributes:
-    path: the file that will appear.
-    num_frames: frames written so far.
+    path: output file.
+    num_frames: number of frames written so far.
   """
 
   def __init__(
@@ -125,10 +125,17 @@ class VideoWriter(_Mp4):
     sound: Sound | None = None,
     metadata: Mapping[str, str] | None = None,
   ):
-    """Args: `size` (height, width), both even; `metadata` container tags such as title and comment.
+    """Opens the writer.
+
+    Args:
+      path: output file.
+      size: (height, width) of the frames in pixels, both even.
+      fps: frames per second.
+      sound: sound track, or None.
+      metadata: container tags such as title and comment.
 
     Raises:
-      InputError: an odd size, a name that does not end in .mp4, or a folder that cannot be written.
+      InputError: the size is odd, the name does not end in .mp4, or the folder is not writable.
     """
     height, width = size
     if height % 2 or width % 2 or min(size) < 16:
@@ -137,7 +144,7 @@ class VideoWriter(_Mp4):
     self._size = (height, width)
 
   def write(self, frames: np.ndarray) -> None:
-    """Appends uint8 `[t, h, w, 3]` RGB frames and the sound up to their end."""
+    """Appends uint8 `[t, h, w, 3]` RGB frames and the audio up to their end."""
     import av
 
     frames = np.asarray(frames)
@@ -172,11 +179,11 @@ class VideoWriter(_Mp4):
 
 
 class VideoJoiner(_Mp4):
-  """Puts videos of one `VideoWriter`'s settings behind each other, packet by packet: nothing is encoded again.
+  """Concatenation of videos with equal `VideoWriter` settings by copying packets, without re-encoding.
 
   Attributes:
-    path: the file that will appear.
-    num_frames: frames copied so far.
+    path: output file.
+    num_frames: number of frames copied so far.
   """
 
   def __init__(
@@ -188,19 +195,26 @@ class VideoJoiner(_Mp4):
     sound: Sound | None = None,
     metadata: Mapping[str, str] | None = None,
   ):
-    """Args: `first` is the video whose stream parameters all others share (it is appended like the others).
+    """Opens the joiner.
+
+    Args:
+      path: output file.
+      first: video whose stream parameters all videos must share. It must be appended like the others.
+      fps: frames per second.
+      sound: sound track, or None.
+      metadata: container tags such as title and comment.
 
     Raises:
-      InputError: a name that does not end in .mp4, or a folder that cannot be written.
+      InputError: the name does not end in .mp4, or the folder is not writable.
     """
     super().__init__(image_lib.check_output(path, '.mp4'), fps, sound, metadata)
     self._first = first
 
   def append(self, path: str | os.PathLike) -> None:
-    """Copies the pictures of a video, and encodes the sound that goes with them.
+    """Copies the video packets of a video and encodes the audio of these frames.
 
     Raises:
-      ValueError: its stream parameters are not those of the first, so that players would show noise.
+      ValueError: the stream parameters differ from those of the first video, so players would show noise.
     """
     with decode.open_container(path) as source:
       stream = source.streams.video[0]
@@ -208,7 +222,7 @@ class VideoJoiner(_Mp4):
         raise ValueError(f'{path} was encoded with other settings than {self._first}')
       shift = round(self.num_frames / (self._fps * stream.time_base))
       for packet in source.demux(stream):
-        if packet.dts is None:  # the end
+        if packet.dts is None:  # end of the stream
           continue
         packet.pts, packet.dts = packet.pts + shift, packet.dts + shift
         packet.stream = self._video
@@ -225,7 +239,7 @@ class VideoJoiner(_Mp4):
 
 
 def count_frames(path: str | os.PathLike) -> int:
-  """Whole packets of a video's picture stream, nothing decoded; 0 for a file that is no video."""
+  """Counts the complete packets of the video stream without decoding; 0 for a file that is not a video."""
   import av
 
   try:
@@ -237,7 +251,7 @@ def count_frames(path: str | os.PathLike) -> int:
 
 
 def encoder_id() -> str:
-  """The encoder's name and its library's version: streams of different ones may not go into one file."""
+  """Name of the encoder and version of its library; streams of different encoders must not be joined."""
   import av
 
   version = '.'.join(map(str, av.library_versions['libavcodec']))
@@ -257,7 +271,7 @@ def _h264_encoder() -> str:
 
 
 def _close_quietly(container) -> None:
-  """Closes a container whose file is about to be removed, whatever the muxer says of it."""
+  """Closes a container whose file is about to be removed, ignoring errors of the muxer."""
   import av
 
   try:
@@ -267,6 +281,6 @@ def _close_quietly(container) -> None:
 
 
 def read_metadata(path: str | os.PathLike) -> dict[str, str]:
-  """The container tags of a video, such as `title` and `comment`; bytes that are not UTF-8 become U+FFFD."""
+  """Reads the container tags of a video, such as `title` and `comment`; bytes that are not UTF-8 become U+FFFD."""
   with decode.open_container(path) as container:
     return tags.clean(container.metadata)

@@ -1,4 +1,4 @@
-"""Registry of networks: from a name, as in configurations and releases, to a module."""
+"""Registry of networks: name, as in configurations and releases, and size to a Linen module."""
 
 from __future__ import annotations
 
@@ -36,9 +36,8 @@ def make(name: str, size: str = 'demo', **fields: Any) -> Any:
 
   Args:
     name: key of `NETWORKS`.
-    size: key of the network's SIZES, with changed fields behind it where a configuration has them:
-      'demo, patch_size=4'.
-    fields: of the module, in the place of those of its size; `dtype` is left out where a network has none.
+    size: key of the network's SIZES, optionally followed by changed fields: 'demo, patch_size=4'.
+    fields: fields of the module that override those of its size. `dtype` is ignored by networks without one.
 
   Raises:
     ConfigError: unknown network, size or field; values in `size` that are not Python literals.
@@ -75,7 +74,7 @@ def _load(name: str) -> tuple[Any, type]:
 
 
 def _parse_fields(name: str, size: str, text: str) -> dict[str, Any]:
-  """'field=value, ...' as a dict."""
+  """Parses 'field=value, ...' to a dict."""
   try:
     call = ast.parse(f'dict({text.strip()})', mode='eval').body
     if not isinstance(call, ast.Call):

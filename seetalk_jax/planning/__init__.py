@@ -1,1 +1,1 @@
-"""What training will need and what bounds it: stages as shapes, and programs for chips that are not there."""
+"""Training plans: memory and step time bounds of a stage, compiled for TPUs that are not attached."""

@@ -1,4 +1,4 @@
-"""A stage as shapes alone: its networks, statistics and whole train state, without weights and without data."""
+"""Blueprint of a stage: shapes of its networks, statistics and train state, without weights and data."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ PyTree = Any
 
 @dataclasses.dataclass(frozen=True)
 class Blueprint:
-  """What training of a stage holds on its devices.
+  """Shapes of all arrays that training of a stage holds on its devices.
 
   Attributes:
-    stage: with all networks, those of `config.lora` adapted.
-    frozen: of ShapeDtypeStructs; with the bases of adapted networks.
-    optimizer: of the configuration.
-    state: the first TrainState, of ShapeDtypeStructs in boxes of logical axis names.
+    stage: the stage with all networks; those of `config.lora` are adapted.
+    frozen: frozen arrays as ShapeDtypeStructs, with the base parameters of adapted networks.
+    optimizer: the optimizer of the configuration.
+    state: the initial TrainState, as ShapeDtypeStructs boxed with logical axis names.
   """
 
   stage: base.Stage
@@ -40,7 +40,7 @@ class Blueprint:
   state: state_lib.TrainState
 
   def shardings(self, mesh: Mesh) -> state_lib.TrainState:
-    """Of the state, on this mesh (an abstract one will do)."""
+    """The shardings of the state on a mesh, which can be abstract."""
     return device_mesh.state_shardings(self.state, mesh)
 
 
@@ -48,12 +48,12 @@ def make(config, size: str) -> Blueprint:
   """The blueprint of a stage's configuration.
 
   Args:
-    config: as for training. Of `config.init` no weights are read: networks that must be given are taken as given, and
-      so are those of `config.lora`.
-    size: of the networks that would come from earlier stages.
+    config: a training configuration. No weights of `config.init` are read: networks that need weights, and
+      those of `config.lora`, are assumed to have them.
+    size: size of the networks that would come from earlier stages.
 
   Raises:
-    ConfigError: a network or a field that there is none of, or a stage without training steps.
+    ConfigError: an unknown network or field, or a stage without training steps.
   """
   if 'stage' not in config:
     raise ConfigError("a configuration that is no stage's, --config: give configs/STAGE.py")
@@ -73,7 +73,7 @@ def make(config, size: str) -> Blueprint:
     side = stage.image_size or examples.SIDE
     variables = dict(_variables(networks[name], networks, side))
     params[name] = device_mesh.unbox(variables.pop('params'))
-    if name in adapted_stage.adapted_by(stage):  # collections are trained along, in the state
+    if name in adapted_stage.adapted_by(stage):  # their collections are part of the train state
       params[name] = without(params[name], stage.fresh[name])
     elif variables:
       collections[name] = device_mesh.unbox(variables)
@@ -86,7 +86,7 @@ def make(config, size: str) -> Blueprint:
 
 
 def _without_weights(modules, config) -> InitialWeights:
-  """Networks as if they were loaded; of releases that low-rank factors are trained for, with what these lack."""
+  """Initial networks without weights; those of `config.lora` with the parameters that their release lacks."""
   networks = {}
   for name, module in modules.items():
     place = config.init.get(name, '') if config.lora.get(name) else ''

@@ -1,4 +1,4 @@
-"""What a compiled program moves between devices."""
+"""Collectives of a compiled program: how often they run, and the bytes that a device receives."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from seetalk_jax.planning.hlo import Instruction, Program
 KINDS = ('all-gather', 'all-reduce', 'reduce-scatter', 'all-to-all', 'collective-permute')
 
 _CHANNEL = re.compile(r'channel_id=(\d+)')
-# An asynchronous one on a TPU stands in three kinds of fusions: begun, carried on beside other work, ended.
+# On a TPU an asynchronous collective appears in three kinds of fusions: start, overlap with other work, done.
 _BEGINS = 'custom_call_target="AsyncCollectiveStart"'
-# And a sum that is scattered in a fusion, an all-reduce and a slice of it.
+# A reduce-scatter is a fusion of an all-reduce and a slice.
 _SCATTERS = 'all-reduce-scatter'
 _LISTED = re.compile(r'replica_groups=\{\{([\d,]*)\}')
 _IOTA = re.compile(r'replica_groups=\[(\d+),(\d+)\]')
-# mesh['axis_0'=2,'axis_1'=8] {'axis_1'}, where a part of an axis reads 'axis_1':(2)4.
+# Such as mesh['axis_0'=2,'axis_1'=8] {'axis_1'}; a part of an axis is written 'axis_1':(2)4.
 _NAMED = re.compile(r'replica_groups=mesh\[([^\]]*)\][^{]*\{([^}]*)\}')
 _AXIS = re.compile(r"'(\w+)'=(\d+)")
 _USED = re.compile(r"'(\w+)'(?::\(\d+\)(\d+))?")
@@ -26,11 +26,11 @@ _USED = re.compile(r"'(\w+)'(?::\(\d+\)(\d+))?")
 
 @dataclasses.dataclass(frozen=True)
 class Traffic:
-  """Collectives of one kind in a run of the program.
+  """Collectives of one kind in one run of the program.
 
   Attributes:
-    count: how often they run.
-    bytes: that a device receives in all of them together.
+    count: number of executions.
+    bytes: bytes that one device receives in all of them.
   """
 
   count: int
@@ -38,16 +38,17 @@ class Traffic:
 
 
 def traffic(program: Program, devices: int) -> dict[str, Traffic]:
-  """Kind -> traffic of one device, loops counted as often as they run (once where nobody knows).
+  """Kind -> traffic of one device. Loop bodies count once per iteration (once if that number is unknown).
 
-  Of an array that n devices hold together a gather or an exchange brings (n - 1) / n, a sum twice that, a sum
-  whose result is scattered once that of its input.
+  For an array on n devices, an all-gather or all-to-all receives (n - 1) / n of its bytes, an all-reduce
+  twice that, and a reduce-scatter (n - 1) / n of the bytes of its input.
 
   Args:
-    devices: that run the program; groups that are not told are all of them.
+    program: a compiled program.
+    devices: number of devices that run the program. It is the group size of collectives that list no groups.
 
   Raises:
-    ValueError: groups in a form that is not known here.
+    ValueError: replica groups in an unknown form.
   """
   times = program.runs(inside_fusions=True)
   seen = []  # (computation, instruction, kind), channel
@@ -73,13 +74,13 @@ def traffic(program: Program, devices: int) -> dict[str, Traffic]:
     found[kind][0] += times[name]
     members = _group(kind, instruction.rest, devices)
     if name.startswith(_SCATTERS):
-      size /= members  # of what is left to a device, as of any other of its kind
+      size /= members  # the bytes of one device's slice, as for other reduce-scatters
     found[kind][1] += times[name] * size * _received(kind, members)
   return {kind: Traffic(*found[kind]) for kind in KINDS if kind in found}
 
 
 def _moved(instruction: Instruction, kind: str) -> float:
-  """Bytes of the results; begun ones tell what goes in before what comes out, but for sums, which look the same."""
+  """Bytes of the results. A `-start` instruction lists inputs before outputs, except for all-reduce."""
   sizes = [array.bytes for array in instruction.arrays]
   if instruction.kind.endswith('-start'):
     if kind == 'collective-permute':
@@ -90,7 +91,7 @@ def _moved(instruction: Instruction, kind: str) -> float:
 
 
 def _group(kind: str, rest: str, devices: int) -> int:
-  """How many devices take part together."""
+  """The number of devices in a group."""
   if found := _NAMED.search(rest):
     sizes = {name: int(size) for name, size in _AXIS.findall(found.group(1))}
     return math.prod(int(part) if part else sizes[name] for name, part in _USED.findall(found.group(2)))
@@ -108,5 +109,5 @@ def _received(kind: str, n: int) -> float:
   if kind == 'all-reduce':
     return 2 * share
   if kind == 'reduce-scatter':
-    return n - 1  # its text tells the scattered result
+    return n - 1  # its size is that of the scattered result
   return 1.0 if kind == 'collective-permute' else share

@@ -1,4 +1,4 @@
-"""A program of the TPU compiler before code is generated: memory and traffic are settled, most of the work is not."""
+"""TPU compilation up to code generation: the scheduled program and its memory, at a fraction of the time."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from seetalk_jax.planning import hlo
 
 TESTED_LIBTPU = '0.0.52'
 
-# What the compiler writes into the folder of `xla_dump_to`, in this order.
+# Files that the compiler writes into the folder of `xla_dump_to`, in this order.
 _PROGRAM = '*.after_optimizations.txt'
 _MEMORY = '*.after_optimizations-memory-usage-report.txt'
 _NEXT = '*.after_optimizations_after_buffer_assignment.txt'
@@ -27,12 +27,12 @@ _TOTAL = re.compile(r'Memory Space: default.*?Total bytes: (\d+)', re.DOTALL)
 
 @dataclasses.dataclass(frozen=True)
 class Compiled:
-  """What is known of a compiled program.
+  """A compiled program and its memory.
 
   Attributes:
-    program: its instructions, scheduled.
-    memory: bytes of the device's main memory that it needs, arguments included.
-    arguments: bytes of those.
+    program: the scheduled instructions.
+    memory: bytes of the device's main memory that the program needs, arguments included.
+    arguments: bytes of the arguments.
   """
 
   program: hlo.Program
@@ -41,20 +41,23 @@ class Compiled:
 
 
 def compile_program(lowered: jax.stages.Lowered, folder: pathlib.Path, *, whole: bool = False) -> Compiled:
-  """Compiles for TPUs that need not be there, to the point where nothing but code is missing.
+  """Compiles a program for TPUs, which need not be attached, up to code generation.
 
-  A program that does not fit its device's memory is told like any other. Without `whole` the compiler goes on
-  generating code in a thread that nobody waits for: let the process end. JAX's cache of programs is off from then on.
+  A program that does not fit the device's memory is returned like any other. Without `whole` the compiler
+  continues code generation in a daemon thread; the process should exit soon. The compilation cache of JAX is
+  off afterwards.
 
   Args:
-    folder: an empty one, for what the compiler writes.
-    whole: wait for the code too, many times as long; the program then tells `memory_traffic.cycles`.
+    lowered: the lowered program.
+    folder: an empty folder for the reports of the compiler.
+    whole: wait for code generation, which takes many times as long. The program then has
+      `memory_traffic.cycles`.
 
   Raises:
-    InputError: the compiler writes other reports than this module reads: another version of libtpu.
-    jax.errors.JaxRuntimeError: the compiler refuses the program.
+    InputError: the reports cannot be read: an untested version of libtpu.
+    jax.errors.JaxRuntimeError: the program cannot be compiled.
   """
-  jax.config.update('jax_enable_compilation_cache', False)  # a program from the cache tells nothing
+  jax.config.update('jax_enable_compilation_cache', False)  # a cached program writes no reports
   failed: list[Exception] = []
   texts: list[str] = []
 
@@ -84,7 +87,7 @@ def compile_program(lowered: jax.stages.Lowered, folder: pathlib.Path, *, whole:
 
 @contextlib.contextmanager
 def reading_reports() -> Iterator[None]:
-  """Around code that reads what the compiler writes: its failure means an unknown version of libtpu.
+  """Context for code that parses reports of the compiler: a parse error means an untested version of libtpu.
 
   Raises:
     InputError: the code failed on the text.

@@ -1,4 +1,4 @@
-"""A compiled program, read from its text: its instructions, and how often each of its parts runs."""
+"""HLO parser: instructions of a compiled program from its text, and the run counts of its computations."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ _LOOP = re.compile(r'condition=%?([\w.-]+).*body=%?([\w.-]+)|body=%?([\w.-]+).*c
 
 @dataclasses.dataclass(frozen=True)
 class Array:
-  """A result of an instruction.
+  """An array that an instruction returns.
 
   Attributes:
-    bytes: of its numbers alone.
-    held: bytes that it takes, filled up to whole tiles of its layout.
-    space: memory that it lies in; 0 is the device's main one (HBM), others are on the chip.
+    bytes: bytes of its elements.
+    held: bytes that it occupies, padded to whole tiles of its layout.
+    space: memory space; 0 is the main memory of the device (HBM), others are on the chip.
   """
 
   bytes: float
@@ -43,11 +43,13 @@ class Instruction:
   """One line of a computation.
 
   Attributes:
-    kind: such as 'fusion' or 'all-gather-start'.
-    arrays: its results; several for a tuple.
+    name: name within the computation.
+    kind: opcode, such as 'fusion' or 'all-gather-start'.
+    arrays: results; several for a tuple.
     operands: names of instructions of the same computation.
-    called: names of computations.
-    rest: the text behind the opening bracket.
+    called: names of called computations.
+    rest: the text after the opening bracket.
+    is_root: whether it is the result of the computation.
   """
 
   name: str
@@ -61,14 +63,15 @@ class Instruction:
 
 @dataclasses.dataclass(frozen=True)
 class Program:
-  """Computations by name, each with its instructions by name, and the one that is run."""
+  """Computations by name, each with its instructions by name, and the name of the entry computation."""
 
   bodies: dict[str, dict[str, Instruction]]
   entry: str
 
   def runs(self, *, inside_fusions: bool) -> dict[str, int]:
-    """How often every computation runs in a run of the program; a loop whose length nobody knows counts once, and all
-    branches of a choice count.
+    """Run count of every computation in one run of the program.
+
+    A loop of unknown trip count counts once. All branches of a conditional count.
 
     Args:
       inside_fusions: whether fused computations are visited; loops, branches and calls always are.
@@ -90,7 +93,7 @@ class Program:
     return times
 
   def _trips(self, inside: str, loop: Instruction) -> int:
-    """From what the compiler says, or else from `i < n` of the condition, i's start and its step."""
+    """Trip count: from the compiler's annotation, else from the condition `i < n`, i's start and its step."""
     if found := _TRIPS.search(loop.rest):
       return int(found.group(1))
     names = _LOOP.search(loop.rest)
@@ -135,7 +138,7 @@ class Program:
 
 
 def parse(text: str) -> Program:
-  """The text that `compiled.as_text()` gives, of XLA for TPUs, GPUs or CPUs."""
+  """Parses the text of `compiled.as_text()`, of XLA for TPUs, GPUs or CPUs."""
   bodies: dict[str, dict[str, Instruction]] = {}
   current, entry = None, ''
   for line in text.splitlines():
@@ -162,7 +165,7 @@ def _arrays(shape: str):
 
 
 def _padded(sizes: list[int], layout: str) -> list[int]:
-  """Sizes filled up to the first tile, which covers the dimensions that lie closest together."""
+  """Sizes padded to the first tile, which covers the minor dimensions."""
   tile = _TILE.search(layout)
   order = [int(n) for n in layout.partition(':')[0].split(',') if n.isdigit()]
   if tile is None or len(order) != len(sizes):

@@ -1,7 +1,7 @@
-"""Bytes that a compiled program moves to and from a device's main memory (HBM), and the compiler's guess of its cycles.
+"""Memory traffic of a compiled program: bytes to and from main memory (HBM), and estimated cycles.
 
-XLA's own count takes a loop's body once and what stays on the chip along; here loops count as often as they run, and
-only what lies in main memory.
+XLA's own cost analysis counts a loop body once and includes data that stays on the chip. Here loop bodies
+count once per iteration, and only arrays in main memory count.
 """
 
 from __future__ import annotations
@@ -21,9 +21,10 @@ _CYCLES = re.compile(r'"estimated_cycles":"(\d+)"')
 
 
 def moved(program: Program) -> float:
-  """Bytes of one device in a run of the program; arrays fill whole tiles of their layout.
+  """Bytes that one device moves in one run of the program, with arrays padded to whole tiles of their layout.
 
-  Of an array that an operation takes only slices of, the slices count; of one that it updates in place, the update.
+  If an operation reads only slices of an array, the slices count. If it updates an array in place, the update
+  counts.
   """
   times = program.runs(inside_fusions=False)
   return sum(
@@ -34,9 +35,9 @@ def moved(program: Program) -> float:
 
 
 def cycles(program: Program) -> float:
-  """What the TPU compiler expects its kernels to take on the chip, in cycles; 0 where it does not say.
+  """The TPU compiler's estimate of the run time of its kernels, in cycles; 0 if it gives none.
 
-  Waiting for other devices is no part of it.
+  Time spent waiting for other devices is not included.
   """
   times = program.runs(inside_fusions=False)
   return float(
@@ -59,7 +60,7 @@ def _of(program: Program, body: dict[str, Instruction], instruction: Instruction
     return 0.0
   operands = [body[name] for name in instruction.operands if name in body]
   if kind in ('copy-start', 'slice-start', 'dynamic-slice-start', 'async-start'):
-    # (to, from, context) of a copy, ((from, ...), to, context) of a slice, by whatever name.
+    # The results are (to, from, context) for a copy, and ((from, ...), to, context) for all kinds of slices.
     to = instruction.arrays[0 if kind == 'copy-start' else len(instruction.arrays) - 2]
     source = operands[0].arrays if operands else ()
     return to.held * ((to.space == 0) + any(array.space == 0 for array in source))
@@ -76,7 +77,7 @@ def _of(program: Program, body: dict[str, Instruction], instruction: Instruction
 
 
 def _update(body: dict[str, Instruction], instruction: Instruction) -> tuple[Array, ...]:
-  """The part that is written; it lies in the memory of what it is written into."""
+  """The written part of an in-place update, in the memory space of the updated array."""
   written = body.get(instruction.operands[_UPDATES[instruction.kind]])
   space = max((array.space for array in instruction.arrays), default=0)
   return tuple(Array(a.bytes, a.held, space) for a in written.arrays) if written else instruction.arrays
@@ -99,7 +100,10 @@ def _used(program: Program, fused: dict[str, Instruction], name: str, nested: bo
   """Bytes that a fusion reads of one of its values; None: all of them.
 
   Args:
-    nested: the fusion is a part of another, which goes on with its result.
+    program: the program.
+    fused: instructions of the fusion.
+    name: name of the value.
+    nested: whether the fusion is part of another fusion, which uses its result.
   """
   total = 0.0
   for user in fused.values():
@@ -114,7 +118,7 @@ def _used(program: Program, fused: dict[str, Instruction], name: str, nested: bo
     parameter = _parameter(inner, user.operands.index(name))
     if user.kind == 'bitcast' or (
       parameter is not None and _result(inner) is parameter
-    ):  # the same bytes go on
+    ):  # the same bytes under another name
       part = (None if nested else 0.0) if user.is_root else _used(program, fused, user.name, nested)
     elif user.kind == 'copy' and not user.is_root:
       part = _used(program, fused, user.name, nested)
@@ -127,7 +131,7 @@ def _used(program: Program, fused: dict[str, Instruction], name: str, nested: bo
 
 
 def _result(fused: dict[str, Instruction]) -> Instruction | None:
-  """The root, or what it renames."""
+  """The root, or the instruction behind it if the root is a bitcast."""
   root = next(i for i in fused.values() if i.is_root)
   while root is not None and root.kind == 'bitcast':
     root = fused.get(root.operands[0])
@@ -148,7 +152,7 @@ def _written(program: Program, fused: dict[str, Instruction], arrays: tuple[Arra
     if result is not None and result.kind in _UPDATES:
       total += min(array.held, sum(a.held for a in _update(fused, result)))
     elif result is not None and result.kind == 'parameter':
-      pass  # handed through
+      pass  # returned unchanged
     else:
       total += array.held
   return total

@@ -1,7 +1,7 @@
-"""What a stage's training step needs on a TPU topology, from compiling it for chips that are not there.
+"""Plan of a stage's training step on a TPU topology: memory and time bounds from compilation alone.
 
 python -m seetalk_jax.planning.plan CONFIG SIZE TOPOLOGY RESULT.json whole|part [field=JSON ...]
-`seetalk plan` runs it in a process of its own, since libtpu takes locks and talks.
+`seetalk plan` runs this module in a separate process, because libtpu takes locks and prints messages.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from seetalk_jax.training import adapted_stage, config_files, flops
 from seetalk_jax.training import step as step_lib
 from seetalk_jax.training.chips import CHIPS
 
-# What the step cannot use: the runtime and fragmentation keep some.
+# Share of the memory that a step can use; the runtime and fragmentation take the rest.
 _USABLE = 0.95
 
 
@@ -36,9 +36,9 @@ class Memory:
 
   Attributes:
     arguments: parameters, optimizer state, batch.
-    temporaries: everything else, new results included.
-    total: of both.
-    chip: that the chip has.
+    temporaries: all other arrays, new results included.
+    total: sum of both.
+    chip: memory of the chip.
   """
 
   arguments: float
@@ -49,7 +49,7 @@ class Memory:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Seconds:
-  """Lower bounds on the seconds of a training step: by arithmetic, memory traffic, links; `step` is the largest."""
+  """Lower bounds of the seconds of a step, by arithmetic, memory traffic and links; `step` is the largest."""
 
   compute: float
   memory: float
@@ -59,23 +59,24 @@ class Seconds:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Plan:
-  """What a training step needs, per chip; its fields are the JSON of `seetalk plan`.
+  """Requirements of a training step, per chip. The fields are the JSON of `seetalk plan`.
 
   Attributes:
-    stage, topology, batch_size: as given.
-    mesh: devices along each axis.
-    parameters: how many are trained.
-    fits: whether the step fits the chip's memory.
-    memory: bytes.
-    model_flops: of loss and gradients, nothing computed twice.
-    hardware_flops: with what is computed again for gradients.
+    stage, topology, batch_size: inputs of the plan.
+    mesh: number of devices along each axis.
+    parameters: number of trained parameters.
+    fits: whether the step fits the memory of the chip.
+    memory: memory in bytes.
+    model_flops: FLOPs of loss and gradients without rematerialization.
+    hardware_flops: FLOPs with rematerialization.
     memory_traffic: bytes to and from main memory.
-    collectives: kind -> how often it runs and the bytes that a chip receives.
-    seconds: lower bounds on a step.
-    compiler_seconds: the compiler's estimate for its kernels, without waiting for other chips; no bound; None without
-      `whole`.
-    predicted_mfu: an upper bound: model FLOPs over what the chip could do in `seconds.step`.
-    compile_seconds: what compiling took.
+    collectives: kind -> number of executions, and bytes that a chip receives.
+    seconds: lower bounds of a step.
+    compiler_seconds: the compiler's estimate for its kernels, without waiting for other chips. It is not a
+      bound. None without `whole`.
+    predicted_mfu: upper bound of the model FLOPs utilization: model FLOPs over the peak FLOPs of
+      `seconds.step`.
+    compile_seconds: seconds of compilation.
   """
 
   stage: str
@@ -101,15 +102,16 @@ def make(
   """The plan of a stage on `topology`, one slice such as 'v5p:4x4x8' or 'v5e:16x16'.
 
   Args:
-    config: of the stage.
-    size: of the networks that earlier stages give.
-    folder: an empty one, for what the compiler writes, even after this returns.
-    say: takes lines of progress.
-    whole: generate the code too, many times as long.
+    config: configuration of the stage.
+    size: size of the networks that come from earlier stages.
+    topology: the TPU topology.
+    folder: an empty folder for the compiler, which can write to it even after this function returns.
+    say: callback for progress messages.
+    whole: also generate code, which takes many times as long.
 
   Raises:
     ConfigError: a mesh that does not fit the topology.
-    InputError: an unknown topology, or an unknown version of libtpu.
+    InputError: an unknown topology, or an untested version of libtpu.
   """
   generation, chip, devices = _devices(topology)
   mesh = device_mesh.make_mesh(**config.mesh, devices=devices)
@@ -178,7 +180,7 @@ def make(
 
 
 def _model_flops(plan: blueprint.Blueprint, state, frozen, batch) -> float:
-  """Operations of loss and gradients of the whole batch, where nothing is computed again."""
+  """FLOPs of loss and gradients of the whole batch, without rematerialization."""
   networks = {
     name: module.clone(remat='nothing') if hasattr(module, 'remat') else module
     for name, module in plan.stage.networks.items()
@@ -206,7 +208,7 @@ def _with_sharding(tree, shardings):
 
 
 def _devices(topology: str):
-  """(generation, its chip, devices) of 'v5e:16x16'."""
+  """(generation, chip, devices) of a topology such as 'v5e:16x16'."""
   from jax.experimental import topologies
 
   generation = topology.partition(':')[0]
@@ -233,7 +235,7 @@ def _changed(config, changes: list[str]):
 
 
 def main(argv: list[str]) -> None:
-  """`CONFIG SIZE TOPOLOGY RESULT whole|part [field=JSON ...]`; RESULT gets the plan, or {'error': one line}."""
+  """`CONFIG SIZE TOPOLOGY RESULT whole|part [field=JSON ...]`: RESULT gets the plan or {'error': line}."""
   spec, size, topology, result, extent, *changes = argv
   folder = pathlib.Path(result).parent / 'compiler'
   folder.mkdir()
@@ -253,7 +255,7 @@ def main(argv: list[str]) -> None:
     os._exit(1)  # as below
   files.write_text(result, json.dumps(content))
   sys.stdout.flush()
-  os._exit(0)  # a thread of the compiler may still run: skip the interpreter's shutdown
+  os._exit(0)  # a compiler thread may still run; skip the interpreter shutdown
 
 
 if __name__ == '__main__':

@@ -1,1 +1,1 @@
-"""From raw recordings to records: decode, find and follow the speaker, crop, measure, filter, store."""
+"""Preparation of raw recordings as records: decoding, face tracking, cropping, measuring, filtering, storing."""

@@ -1,4 +1,4 @@
-"""What the sound of a clip says: is there speech, and does it come when the mouth moves?"""
+"""Speech activity and audio-visual offset of a clip."""
 
 from __future__ import annotations
 
@@ -8,23 +8,23 @@ import numpy as np
 
 from seetalk_jax.constants import SAMPLE_RATE_HZ, SAMPLES_PER_FRAME
 
-SILENCE_DBFS = -60.0  # a track that never rises over this is silent
+SILENCE_DBFS = -60.0  # a track that never exceeds this level is silent
 _FRAME = SAMPLES_PER_FRAME // 2  # 20 ms
 _ABOVE_FLOOR_DB = 9.0
 _FLOOR_PERCENTILE = 10.0
-_BAND_HZ = (200.0, 4000.0)  # where voices are and hum is not
+_BAND_HZ = (200.0, 4000.0)  # band of voices, without mains hum
 MAX_LAG = 15  # frames
-_DETREND = 25  # frames: slower changes say nothing about sync
+_DETREND = 25  # frames; slower changes carry no information about sync
 
 
 class Offset(NamedTuple):
-  """How far sound and mouth are apart.
+  """Offset between audio and mouth motion.
 
   Attributes:
-    frames: positive where the sound comes late.
-    correlation: of mouth opening and loudness at that lag.
-    at_zero: the same without a lag.
-    z: how far the best lag stands out from the others, in their standard deviations.
+    frames: lag with the highest correlation; positive if the audio is late.
+    correlation: correlation of mouth opening and loudness at that lag.
+    at_zero: correlation at lag 0.
+    z: z-score of the best correlation, relative to the correlations at lags more than 4 frames away.
   """
 
   frames: int
@@ -34,39 +34,40 @@ class Offset(NamedTuple):
 
 
 def is_silent(waveform: np.ndarray) -> bool:
-  """Whether nothing in float `[n]` rises over -60 dBFS (around its mean)."""
+  """Whether float `[n]` never exceeds -60 dBFS after its mean is removed."""
   if not len(waveform):
     return True
   return float(np.abs(waveform - waveform.mean()).max()) < 10 ** (SILENCE_DBFS / 20)
 
 
 def speech_share(waveform: np.ndarray) -> float:
-  """The share of 20 ms frames of float `[n]` at 16 kHz that stand out of the background, as syllables do.
+  """Share of 20 ms frames of float `[n]` at 16 kHz that are louder than the background, as syllables are.
 
-  Loudness in the band of voices, against the recording's own floor: steady noise of any level scores about 0.
+  Loudness in the voice band is compared with the noise floor of the recording, so steady noise of any level
+  gives about 0.
   """
   count = len(waveform) // _FRAME
   if not count or is_silent(waveform):
     return 0.0
   level = _levels(waveform, count, _FRAME)
   floor = max(float(np.percentile(level, _FLOOR_PERCENTILE)), SILENCE_DBFS - 20)
-  # Speech without a pause has no floor: its own loud frames then stand for it, 25 dB up.
+  # Speech without pauses has no noise floor: then the floor is 25 dB below the loud frames.
   floor = min(floor, float(np.percentile(level, 95)) - 25.0)
   loud = (level > floor + _ABOVE_FLOOR_DB) & (level > SILENCE_DBFS)
   return float(loud.mean()) if _varies(level) else 0.0
 
 
 def _varies(level: np.ndarray) -> bool:
-  """Syllables make loudness rise and fall by several dB; a hum or a hiss does not."""
+  """Whether loudness varies by several dB, as with syllables; hum and hiss do not vary."""
   return float(np.percentile(level, 90) - np.percentile(level, 20)) > 4.0
 
 
 def find_offset(opening: np.ndarray, waveform: np.ndarray) -> Offset:
-  """The lag at which the loudness of voice follows the mouth best.
+  """Finds the lag with the highest correlation between voice loudness and mouth opening.
 
   Args:
-    opening: `[n]`, how far the lips are apart, at 25 fps.
-    waveform: `[n * 640]` (or about so much) at 16 kHz, on the same clock.
+    opening: `[n]`, distance between the lips at 25 fps.
+    waveform: about `[n * 640]` at 16 kHz, aligned to the frames.
   """
   n = min(len(opening), len(waveform) // SAMPLES_PER_FRAME)
   if n < 2 * MAX_LAG or float(np.std(opening[:n])) < 1e-6 or is_silent(waveform):
@@ -83,7 +84,7 @@ def find_offset(opening: np.ndarray, waveform: np.ndarray) -> Offset:
 
 
 def _levels(waveform: np.ndarray, count: int, frame: int) -> np.ndarray:
-  """dB of the voice's band in `count` frames of `frame` samples, each seen through a window of twice that."""
+  """Level of the voice band in dB for `count` frames of `frame` samples, each with a window of twice that length."""
   half = frame // 2
   padded = np.pad(np.asarray(waveform, np.float64), (half, half + frame))
   windows = np.lib.stride_tricks.sliding_window_view(padded, 2 * frame)[: count * frame : frame]

@@ -1,8 +1,8 @@
-"""Preparation as an Apache Beam pipeline (extra `beam`): the same work and the same bytes on many machines.
+"""Apache Beam pipeline of the preparation (extra `beam`): the same output bytes on many machines.
 
-Raw recordings and the corpus lie on a file system that all workers see, as a cluster's or a mounted bucket.
-Recordings and then shards are spread over the workers; what is done is staged in the corpus's folder, so a
-pipeline that is run again goes on where it stopped.
+Raw recordings and the corpus are on a file system that all workers can access, such as a cluster file system
+or a mounted bucket. Recordings, and then shards, are distributed to the workers. Finished work is staged in
+the folder of the corpus, so a pipeline that is run again resumes.
 """
 
 from __future__ import annotations
@@ -30,15 +30,19 @@ def prepare(
   options: Sequence[str] = (),
   shard_records: int = runner.SHARD_RECORDS,
 ) -> report.Summary:
-  """Prepares a folder of raw recordings as `run.prepare` does, by a Beam runner.
+  """Prepares a folder of raw recordings as `runner.prepare`, with a Beam runner.
 
   Args:
-    raw_dir, out_dir, layout, settings, shard_records: as of `run.prepare`; every worker sees both folders.
-    landmarker: MediaPipe's `face_landmarker.task`, at a place that every worker sees.
-    options: Beam's own, such as `--runner=FlinkRunner`; without any, the direct runner.
+    raw_dir: as in `runner.prepare`; accessible to every worker.
+    out_dir: as in `runner.prepare`; accessible to every worker.
+    layout: as in `runner.prepare`.
+    settings: as in `runner.prepare`.
+    landmarker: MediaPipe's `face_landmarker.task`, at a path that every worker can read.
+    options: Beam options, such as `--runner=FlinkRunner`; the default is the direct runner.
+    shard_records: as in `runner.prepare`.
 
   Raises:
-    InputError: a folder or setting that cannot be used.
+    InputError: a folder or setting is invalid.
   """
   raw_dir, out_dir = pathlib.Path(raw_dir).absolute(), pathlib.Path(out_dir).absolute()
   landmarker = face.landmarker_file(landmarker, can_be_aligned=False)
@@ -59,14 +63,14 @@ def prepare(
       | 'spread shards' >> beam.Reshuffle()
       | 'write' >> beam.Map(lambda shard: runner.write_shard(out_dir, staged, shard))
     )
-  # Only a pipeline that ran to its end comes here: the report and the manifest complete the corpus.
+  # Reached only if the pipeline succeeded: the report and the manifest mark the corpus as complete.
   summary = report.write(out_dir, staged, staged.entries(), settings, layout)
   staged.remove()
   return summary
 
 
 class _Prepare(beam.DoFn):
-  """Prepares recordings; the landmarker is opened once for many."""
+  """Beam DoFn that prepares recordings; the landmarker is opened once per bundle."""
 
   def __init__(self, raw_dir: pathlib.Path, staged: staging.Staging, settings, landmarker: str):
     self._raw_dir, self._staged, self._settings = raw_dir, staged, settings

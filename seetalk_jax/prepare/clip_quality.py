@@ -1,4 +1,4 @@
-"""What makes a clip worth keeping: measurements, thresholds, and the reason for each refusal."""
+"""Clip quality: measurements, acceptance by thresholds, and reasons for rejection."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from seetalk_jax.prepare import audio_checks
 from seetalk_jax.prepare import clips as clips_lib
 from seetalk_jax.prepare.thresholds import Thresholds
 
-# Why a recording or a clip is refused, in the order in which they are looked at; the words of report.json.
+# Reasons for rejecting a recording or clip, in the order in which they are checked; report.json contains
+# these texts.
 REASONS = {
   'no_picture': 'the file has no video stream',
   'no_sound': 'the file has no sound track',
@@ -27,26 +28,26 @@ REASONS = {
   'offset': 'sound and mouth are further apart than --max-offset',
 }
 
-_CLEAR_CORRELATION, _CLEAR_LAG = 0.25, 3  # a mouth that follows the sound so well is the speaker's
-_RIVAL_SIDE = 0.5  # a face of less than this part of the speaker's size is an onlooker
-_RIVAL_SHARE = 0.2  # of the clip's frames
+_CLEAR_CORRELATION, _CLEAR_LAG = 0.25, 3  # a mouth that follows the audio this well is the speaker's
+_RIVAL_SIDE = 0.5  # smaller faces, relative to the speaker's size, are bystanders
+_RIVAL_SHARE = 0.2  # share of the clip's frames
 _FLAG_LAG, _FLAG_CORRELATION, _FLAG_GAIN, _FLAG_Z = 4, 0.4, 0.3, 3.5
 _SHARPNESS_SIDE = 128
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Quality:
-  """Measurements of a clip; floats are rounded as reports show them.
+  """Measurements of a clip; floats are rounded as in reports.
 
   Attributes:
-    side: pixels of the portrait crop in the source picture.
+    side: side of the portrait crop in pixels of the source image.
     seen: share of frames in which the landmarker found the face.
-    sharpness: as `Thresholds.min_sharpness`; 0 until pictures were looked at.
-    faces: the most faces in one frame.
+    sharpness: as `Thresholds.min_sharpness`; 0 until it is measured.
+    faces: maximum number of faces in one frame.
     rivals: share of frames with another face of comparable size.
     speech: share of the time with speech.
-    yaw: degrees, median.
-    offset: frames that sound comes late, and how sure that is.
+    yaw: median yaw in degrees.
+    offset: audio-visual offset.
   """
 
   side: int
@@ -60,13 +61,13 @@ class Quality:
 
   @property
   def offset_flag(self) -> int | None:
-    """Frames that sound is late where that is sure, else None."""
+    """Number of frames by which the audio is late if this is certain, else None."""
     o = self.offset
     sure = o.correlation >= _FLAG_CORRELATION and o.z >= _FLAG_Z and o.correlation - o.at_zero >= _FLAG_GAIN
     return o.frames if sure and abs(o.frames) >= _FLAG_LAG else None
 
   def to_json(self) -> dict:
-    """Plain numbers, rounded."""
+    """Rounded values for JSON."""
     o = self.offset
     return {
       'side': self.side,
@@ -83,7 +84,7 @@ class Quality:
 
 
 def clip_sound(waveform: np.ndarray, clip: clips_lib.Clip) -> np.ndarray:
-  """The sound of a clip's frames."""
+  """Audio of the clip's frames."""
   return waveform[clip.start * SAMPLES_PER_FRAME : clip.stop * SAMPLES_PER_FRAME]
 
 
@@ -94,14 +95,14 @@ def measure(
   faces_seen: np.ndarray,
   offset: audio_checks.Offset,
 ) -> Quality:
-  """Everything but sharpness.
+  """Measures the quality of a clip, without sharpness.
 
   Args:
-    clip: to measure.
+    clip: clip to measure.
     others: clips of other faces in the same recording.
-    waveform: of the recording, on its frames' clock.
-    faces_seen: of the recording.
-    offset: of the recording: a clip of seconds is too short to tell.
+    waveform: audio of the recording, aligned to its frames.
+    faces_seen: number of faces in every frame of the recording.
+    offset: offset of the recording, because a clip of some seconds is too short to measure it.
   """
   rows = clip.rows
   yaw = clips_lib.head_pose(clip.track.rotations[rows], clip.landmarks)[:, 0]
@@ -122,7 +123,7 @@ def measure(
 
 
 def refusal(clip: clips_lib.Clip, quality: Quality, limits: Thresholds) -> str | None:
-  """The first reason against a clip, or None."""
+  """Returns the first reason to reject a clip, or None."""
   if clip.num_frames < limits.min_seconds * FPS:
     return 'too_short'
   if quality.seen < limits.min_seen:
@@ -142,12 +143,12 @@ def refusal(clip: clips_lib.Clip, quality: Quality, limits: Thresholds) -> str |
 
 
 def speaks_clearly(offset: audio_checks.Offset) -> bool:
-  """Whether this mouth follows this sound."""
+  """Whether the mouth motion clearly follows the audio."""
   return offset.correlation >= _CLEAR_CORRELATION and abs(offset.frames) <= _CLEAR_LAG
 
 
 def sharpness(crop: np.ndarray) -> float:
-  """Variance of the Laplacian of uint8 `[h, w, 3]`, made grey and 128 pixels wide."""
+  """Variance of the Laplacian of uint8 `[h, w, 3]`, converted to gray and resized to 128 pixels."""
   import PIL.Image
 
   side = _SHARPNESS_SIDE

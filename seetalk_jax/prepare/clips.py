@@ -1,4 +1,4 @@
-"""Cutting a track into clips with one crop each, so still that lips move and the frame does not."""
+"""Clips of a face track: segments with one fixed crop each, in which the head stays near the center."""
 
 from __future__ import annotations
 
@@ -9,15 +9,16 @@ import numpy as np
 from seetalk_jax.media import face
 from seetalk_jax.prepare.tracks import Track
 
-_DRIFT = 0.16  # of the crop's side: how far a head may be from the middle of its clip ...
-_GROWTH = 1.25  # ... and how much nearer or farther ...
-_STRAYS = 5  # ... for more than so many frames in a row (0.2 s)
+# A clip ends where the head leaves these limits for more than _STRAYS frames in a row.
+_DRIFT = 0.16  # maximum distance from the median position in the clip, relative to the crop's side
+_GROWTH = 1.25  # maximum ratio between the head size and its median in the clip
+_STRAYS = 5  # 0.2 s
 
-# The box around mouth and chin, as in the embedded world: parts of the crop's side.
+# Box around mouth and chin, as in synthetic data, relative to the crop's side.
 LIP_BOX_SIDE = 0.34
 _LIP_BOX_BELOW = 0.035
 
-# Points of MediaPipe's face mesh.
+# Indices in MediaPipe's face mesh.
 MOUTH_CORNERS = (61, 291)
 INNER_LIPS = (13, 14)
 FACE_ENDS = (10, 152)
@@ -27,11 +28,11 @@ _LIP_SMOOTHING = np.array([0.25, 0.5, 0.25])
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Clip:
-  """Frames `start .. stop - 1` of a recording, all cut out with the same square.
+  """Frames `start .. stop - 1` of a recording, all cropped with the same square.
 
   Attributes:
-    track: of the face; covers the clip.
-    box: the square in pixels.
+    track: track of the face; it covers the clip.
+    box: crop square in pixels.
   """
 
   start: int
@@ -41,32 +42,33 @@ class Clip:
 
   @property
   def num_frames(self) -> int:
-    """Of the 25 fps grid."""
+    """Number of frames at 25 fps."""
     return self.stop - self.start
 
   @property
   def rows(self) -> slice:
-    """The clip's part of its track's arrays."""
+    """Slice of the clip in the arrays of its track."""
     return slice(self.start - self.track.start, self.stop - self.track.start)
 
   @property
   def landmarks(self) -> np.ndarray:
-    """float32 `[n, 478, 2]` in parts of the crop's side."""
+    """Landmarks, float32 `[n, 478, 2]`, relative to the crop's side."""
     corner = np.array([self.box.left, self.box.top], np.float32)
     return ((self.track.landmarks[self.rows] - corner) / np.float32(self.box.side)).astype(np.float32)
 
 
 def cut(track: Track, *, max_frames: int) -> list[Clip]:
-  """Cuts a track into clips of at most `max_frames`, where the head moves out of its place.
+  """Splits a track into clips of at most `max_frames`; a new clip starts where the head leaves its position.
 
-  Clips follow each other without a gap. Their box is the median of the frames' portrait crops: no jitter.
+  Clips are consecutive without gaps. The box of a clip is the median of its frames' portrait crops, without
+  jitter.
   """
   boxes = [face.portrait_box(points) for points in track.landmarks]
   known = [box for box in boxes if box is not None]
   if not known:
     return []
   last = known[0]
-  for number, box in enumerate(boxes):  # a frame upside down (a glitch) takes the box before it
+  for number, box in enumerate(boxes):  # an upside-down frame (a detection error) takes the previous box
     boxes[number] = last = box or last
   places = np.array([(box.left + 0.5 * box.side, box.top + 0.5 * box.side, box.side) for box in boxes])
   clips, start = [], 0
@@ -79,10 +81,10 @@ def cut(track: Track, *, max_frames: int) -> list[Clip]:
 
 
 def _reach(places: np.ndarray, start: int, limit: int) -> int:
-  """The last frame up to which all heads stand near their median, but for a few strays in a row."""
+  """Last frame up to which the heads stay near their median, except for short runs of outliers."""
   stop = start + 1
   while stop < limit:
-    # Ahead by a quarter of a second at a time: medians of every prefix would cost the square.
+    # In steps of a quarter of a second: the median of every prefix would take quadratic time.
     ahead = min(limit, stop + 6)
     x, y, side = np.median(places[start:ahead], axis=0)
     part = places[start:ahead]
@@ -95,13 +97,13 @@ def _reach(places: np.ndarray, start: int, limit: int) -> int:
 
 
 def _longest_run(flags: np.ndarray) -> int:
-  """The longest run of True."""
+  """Length of the longest run of True."""
   edges = np.flatnonzero(np.diff(np.concatenate([[0], flags.astype(np.int8), [0]])))
   return int((edges[1::2] - edges[::2]).max(initial=0))
 
 
 def lip_boxes(landmarks: np.ndarray) -> np.ndarray:
-  """float32 `[n, 4]`: the square around mouth and chin of landmarks `[n, 478, 2]`, of one size, lightly smoothed."""
+  """Lip boxes, float32 `[n, 4]`, of landmarks `[n, 478, 2]`: squares around mouth and chin, one size, smoothed."""
   corners = landmarks[:, list(MOUTH_CORNERS)].mean(axis=1)
   padded = np.pad(corners, ((1, 1), (0, 0)), mode='edge')
   centre = sum(weight * padded[i : i + len(corners)] for i, weight in enumerate(_LIP_SMOOTHING))
@@ -110,12 +112,12 @@ def lip_boxes(landmarks: np.ndarray) -> np.ndarray:
 
 
 def head_pose(rotations: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
-  """float32 `[n, 5]`: yaw, pitch, roll in radians and shift x, y, as `constants.MOTION_FIELDS` has them.
+  """Head pose, float32 `[n, 5]`: yaw, pitch, roll in radians and shift x, y, as in `constants.MOTION_FIELDS`.
 
   Args:
-    rotations: `[n, 3, 3]`, canonical face to camera (x right, y up, z towards the camera).
-    landmarks: `[n, 478, 2]` in parts of the crop's side; shifts are against their median, in half head widths,
-      y up.
+    rotations: `[n, 3, 3]`, canonical face to camera (x right, y up, z toward the camera).
+    landmarks: `[n, 478, 2]` relative to the crop's side. Shifts are measured from their median in half head
+      widths, y up.
   """
   r = rotations.astype(np.float64)
   yaw = np.arctan2(r[:, 0, 2], r[:, 2, 2])
@@ -128,7 +130,7 @@ def head_pose(rotations: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
 
 
 def mouth_opening(landmarks: np.ndarray) -> np.ndarray:
-  """float `[n]`: distance of the inner lips over the face's height."""
+  """Mouth opening, float `[n]`: distance of the inner lips divided by the height of the face."""
   gap = np.linalg.norm(landmarks[:, INNER_LIPS[0]] - landmarks[:, INNER_LIPS[1]], axis=-1)
   height = np.linalg.norm(landmarks[:, FACE_ENDS[0]] - landmarks[:, FACE_ENDS[1]], axis=-1)
   return gap / np.maximum(height, 1e-6)

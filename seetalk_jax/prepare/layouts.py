@@ -1,4 +1,4 @@
-"""Where corpora keep what: from a file's place to its speaker, its name and its part of the split."""
+"""Folder layouts of public corpora: from the path of a file to its speaker, clip and split."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ class Item:
   """One raw recording.
 
   Attributes:
-    file: path relative to the raw folder, with forward slashes; its key everywhere.
-    speaker: who speaks; speakers never cross splits.
-    clip: which recording of the speaker.
+    file: path relative to the raw folder, with forward slashes; the unique key of the recording.
+    speaker: name of the speaker; a speaker is in one split only.
+    clip: identifies the recording of the speaker.
     split: 'train', 'validation' or 'test'.
   """
 
@@ -36,14 +36,14 @@ class Item:
 
 
 def find_items(raw_dir: pathlib.Path, layout: str) -> list[Item]:
-  """All recordings under a folder, by path; hidden files and other suffixes are passed over.
+  """Finds all recordings under a folder, sorted by path; hidden files and other suffixes are skipped.
 
   Args:
-    raw_dir: the corpus as it was downloaded.
-    layout: key of LAYOUTS.
+    raw_dir: folder of the corpus as downloaded.
+    layout: key of `LAYOUTS`.
 
   Raises:
-    InputError: no such folder, no such layout, or nothing in it.
+    InputError: no such folder, no such layout, or no recordings in the folder.
   """
   if layout not in LAYOUTS:
     raise InputError(f'layout {layout!r} is unknown: use one of {", ".join(LAYOUTS)}')
@@ -62,7 +62,7 @@ def find_items(raw_dir: pathlib.Path, layout: str) -> list[Item]:
 
 
 def split_of(speaker: str, shares: Sequence[float] = _SPLIT_SHARES) -> str:
-  """The split of a speaker, from a stable hash of the name: no list to keep, and no speaker in two."""
+  """Split of a speaker, from a stable hash of the name; needs no list, and every speaker is in one split."""
   digest = hashlib.blake2b(f'split/{speaker}'.encode(), digest_size=8).digest()
   place = int.from_bytes(digest, 'big') / 2**64
   for name, share in zip(SPLITS, shares, strict=True):
@@ -73,7 +73,7 @@ def split_of(speaker: str, shares: Sequence[float] = _SPLIT_SHARES) -> str:
 
 
 def _folder(file: str) -> Item:
-  """One folder a speaker; files that lie at the top are a speaker each."""
+  """One folder per speaker; every file at the top level is a speaker of its own."""
   path = pathlib.PurePosixPath(file)
   if len(path.parts) > 1:
     speaker, clip = path.parts[0], '/'.join(path.with_suffix('').parts[1:])
@@ -83,9 +83,9 @@ def _folder(file: str) -> Item:
 
 
 def _hdtf(file: str) -> Item:
-  """`RD_Radio34_000.mp4`, `WDA_BobMenendez_001.mp4`: the speaker is the name without the clip's number.
+  """HDTF: `RD_Radio34_000.mp4`, `WDA_BobMenendez_001.mp4`; the speaker is the name without the clip's number.
 
-  HDTF publishes no split; speakers are hashed.
+  HDTF publishes no split, so speakers are split by hash.
   """
   path = pathlib.PurePosixPath(file)
   match = _NUMBERED.fullmatch(path.stem)
@@ -94,22 +94,25 @@ def _hdtf(file: str) -> Item:
 
 
 def _voxceleb2(file: str) -> Item:
-  """`dev/mp4/id00012/21Uxsk56VDQ/00001.mp4`: identity, video, utterance; `test` is the official test set."""
+  """VoxCeleb2: `dev/mp4/id00012/21Uxsk56VDQ/00001.mp4` (identity, video, utterance).
+
+  `test` in the path is the official test set.
+  """
   path = pathlib.PurePosixPath(file)
   at = next((i for i, part in enumerate(path.parts) if re.fullmatch(r'id\d{5}', part)), None)
   if at is None:
     raise InputError(f'no VoxCeleb2 identity (id00012) in the path, {file}: use --layout folder')
   speaker = path.parts[at]
   clip = '/'.join(path.with_suffix('').parts[at + 1 :])
-  # The official test identities are disjoint from dev's; validation speakers are drawn from dev.
+  # The official test identities are disjoint from those of dev; validation speakers are sampled from dev.
   official = 'test' if 'test' in path.parts[:at] else split_of(speaker, (0.98, 0.02, 0.0))
   return Item(file=file, speaker=speaker, clip=clip, split=official)
 
 
 def _avspeech(file: str) -> Item:
-  """`YOUTUBEID_START_END.mp4` (or `YOUTUBEID/START_END.mp4`): AVSpeech names no speakers, so a video is one.
+  """AVSpeech: `YOUTUBEID_START_END.mp4` or `YOUTUBEID/START_END.mp4`; every video counts as a speaker.
 
-  `train` or `test` in the path is the official list.
+  AVSpeech does not name speakers. `train` or `test` in the path is the official split.
   """
   path = pathlib.PurePosixPath(file)
   match = re.fullmatch(r'(?P<video>.{11})(_.*)?', path.stem)

@@ -1,4 +1,4 @@
-"""One raw recording to records: the whole of preparation but for where results are kept."""
+"""Preparation of one raw recording as records, without storing the results."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ from seetalk_jax.prepare import clips as clips_lib
 from seetalk_jax.prepare.layouts import Item
 from seetalk_jax.prepare.thresholds import Thresholds
 
-RECORD_FRAMES = FPS  # about a second a record
+RECORD_FRAMES = FPS  # about one second per record
 _MARGIN = schema.CLIP_MARGIN_FRAMES * SAMPLES_PER_FRAME
-_WHOLE = 0.9  # of the stated duration must decode
-_LOOKS = 8  # frames whose sharpness is measured
+_WHOLE = 0.9  # share of the stated duration that must decode
+_LOOKS = 8  # number of frames whose sharpness is measured
 _THUMBNAIL_SIDE = 96
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Settings:
-  """What decides the bytes of a preparation.
+  """Settings that determine the output bytes of a preparation.
 
   Attributes:
-    size: pixels of a side of the stored frames.
-    max_seconds: of a clip; longer ones are cut.
-    limits: of the filters.
+    size: side of the stored frames in pixels.
+    max_seconds: maximum duration of a clip; longer clips are split.
+    limits: thresholds of the filters.
   """
 
   size: int = 256
@@ -40,18 +40,18 @@ class Settings:
   limits: Thresholds = Thresholds()
 
   def to_json(self) -> dict:
-    """Plain values."""
+    """Plain values for JSON."""
     return dataclasses.asdict(self)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Outcome:
-  """What became of one recording.
+  """Outcome of preparing one recording.
 
   Attributes:
-    entry: its line of report.json: file, status ('kept', 'rejected', 'failed'), reason, clips ...
+    entry: entry of report.json: file, status ('kept', 'rejected', 'failed'), reason, clips, ...
     records: encoded records, in order.
-    thumbnail: JPEG bytes of the face, or b''.
+    thumbnail: JPEG bytes of the face; b'' if there is none.
   """
 
   entry: dict
@@ -60,9 +60,9 @@ class Outcome:
 
 
 def prepare_recording(raw_dir: pathlib.Path, item: Item, settings: Settings, read: tracks.Reader) -> Outcome:
-  """Prepares one recording; what is wrong with it becomes an `Outcome` and never an exception.
+  """Prepares one recording; problems of the recording become an `Outcome`, never an exception.
 
-  Faults of the machine (no disk, no memory) and of this library do pass through.
+  Machine errors (no disk space, no memory) and bugs of this library raise.
   """
   head = dict(vars(item))
   try:
@@ -120,7 +120,7 @@ def _prepare(path: pathlib.Path, item: Item, settings: Settings, read: tracks.Re
   kept = sorted(((c, q) for c, q, reason in found if reason is None), key=lambda pair: pair[0].start)
   if kept:
     return _stored(path, item, settings, kept, waveform, {**head, **known}, _tally(found))
-  # The reason of the longest clip stands for the recording.
+  # The recording is reported with the reason of its longest clip.
   _, quality, reason = max(found, key=lambda entry: entry[0].num_frames)
   return refused(reason, **known, quality=quality.to_json())
 
@@ -136,7 +136,7 @@ def _tally(found) -> dict[str, int]:
 
 
 def _stored(path, item, settings, kept, waveform, head, refused_clips) -> Outcome:
-  """Decodes again, cuts the clips out and packs them into records."""
+  """Decodes the recording again, crops the clips and packs them into records."""
   limits, waveform = settings.limits, audio.normalise_loudness(waveform)
   streams = [_Stream(item, settings, clip, waveform) for clip, _ in kept]
   thumbnail, sharp = b'', [[] for _ in kept]
@@ -179,7 +179,7 @@ def _stored(path, item, settings, kept, waveform, head, refused_clips) -> Outcom
 
 
 class _Stream:
-  """Packs the frames of one clip into records as they come: nothing grows but the records."""
+  """Streaming packer of one clip's frames into records; it buffers at most about one record of frames."""
 
   def __init__(self, item: Item, settings: Settings, clip: clips_lib.Clip, waveform: np.ndarray):
     self._item, self._settings, self._clip, self._waveform = item, settings, clip, waveform
@@ -195,7 +195,7 @@ class _Stream:
   def add(self, crop: np.ndarray) -> None:
     self._frames.append(schema.encode_frame(crop))
     left = self._clip.num_frames - self._first - len(self._frames)
-    # The last second takes the remainder along where that alone would be too short for any window.
+    # The last record includes a remainder that would be too short for any window on its own.
     if len(self._frames) >= RECORD_FRAMES and (left == 0 or left >= RECORD_FRAMES // 2):
       self._pack()
 
@@ -211,7 +211,7 @@ class _Stream:
     lead = min(_MARGIN, begin)
     end = begin + count * SAMPLES_PER_FRAME
     sound = self._waveform[begin - lead : end + _MARGIN]
-    wanted = lead + count * SAMPLES_PER_FRAME  # a track may end before its pictures do
+    wanted = lead + count * SAMPLES_PER_FRAME  # the audio may end before the video
     sound = np.pad(sound, (0, max(0, wanted - len(sound))))
     record = schema.ClipRecord(
       kind='real',

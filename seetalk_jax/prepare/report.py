@@ -1,4 +1,4 @@
-"""What became of every recording: report.json for programs, report.html for people, one line at the end."""
+"""Preparation reports: report.json for programs, report.html for people, and a one-line summary."""
 
 from __future__ import annotations
 
@@ -23,14 +23,16 @@ KIND = 'real'
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Summary:
-  """The figures of a preparation.
+  """Summary statistics of a preparation.
 
   Attributes:
-    kept, rejected, failed: recordings.
-    reasons: rejected recordings by reason.
-    seconds: of kept clips.
-    num_bytes: of their records.
-    flagged: kept recordings with a flag.
+    kept: number of kept recordings.
+    rejected: number of rejected recordings.
+    failed: number of failed recordings.
+    reasons: number of rejected recordings by reason.
+    seconds: total duration of the kept clips.
+    num_bytes: total size of their records.
+    flagged: number of kept recordings with a flag.
   """
 
   kept: int
@@ -43,7 +45,7 @@ class Summary:
 
   @property
   def line(self) -> str:
-    """The command's last line."""
+    """Last line of the command's output."""
     reasons = ', '.join(f'{reason} {count}' for reason, count in sorted(self.reasons.items()))
     hours = self.seconds / 3600
     size = f', {self.num_bytes / hours / 1e9:.2f} GB an hour' if hours else ''
@@ -54,7 +56,7 @@ class Summary:
 
 
 def summarise(entries: Sequence[dict]) -> Summary:
-  """The summary of a report's lines."""
+  """Summarizes the entries of a report."""
   counts = collections.Counter(entry['status'] for entry in entries)
   kept = [entry for entry in entries if entry['status'] == 'kept']
   return Summary(
@@ -69,7 +71,7 @@ def summarise(entries: Sequence[dict]) -> Summary:
 
 
 def write(out_dir: pathlib.Path, staged, entries: Sequence[dict], settings: Settings, layout: str) -> Summary:
-  """Writes both reports, then the manifest, which marks the corpus as complete."""
+  """Writes both reports and then the manifest, which marks the corpus as complete."""
   summary = summarise(entries)
   text = json.dumps(entries, indent=1, ensure_ascii=False) + '\n'
   files.write_text(out_dir / REPORT_JSON, text)
@@ -94,10 +96,10 @@ def write(out_dir: pathlib.Path, staged, entries: Sequence[dict], settings: Sett
 def read_finished(
   out_dir: pathlib.Path, items: Sequence[Item], settings: Settings, layout: str
 ) -> Summary | None:
-  """The summary of a complete preparation of just these recordings; None where there is none.
+  """Reads the summary of a complete preparation of exactly these recordings; None if there is none.
 
   Raises:
-    InputError: `out_dir` is complete with other settings or without some of `items`, or is another corpus.
+    InputError: `out_dir` is complete with other settings, lacks some of `items`, or is another corpus.
   """
   if not (out_dir / sources.CORPUS_FILE).exists():
     return None

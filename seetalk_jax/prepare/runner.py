@@ -1,4 +1,4 @@
-"""A whole preparation: recordings in parallel, then shards, report and manifest; resumable at any moment."""
+"""Preparation runner: prepares recordings in parallel, then writes shards, report and manifest; resumable."""
 
 from __future__ import annotations
 
@@ -36,23 +36,24 @@ def prepare(
   progress: bool = True,
   shard_records: int = SHARD_RECORDS,
 ) -> report.Summary:
-  """Prepares a folder of raw recordings into a corpus that `data.pipeline` reads.
+  """Prepares a folder of raw recordings as a corpus for `data.pipeline`.
 
-  Run again, it goes on where it stopped and ends with the bytes of an unbroken run, whatever the number of
-  processes. A recording that cannot be used is reported and passed over.
+  An interrupted preparation resumes when run again. The output bytes do not depend on interruptions or on the
+  number of processes. A recording that cannot be used is reported and skipped.
 
   Args:
     raw_dir: folder of raw recordings.
-    out_dir: folder of the corpus; made if missing.
+    out_dir: folder of the corpus; created if missing.
     layout: key of `layouts.LAYOUTS`.
     settings: sizes and thresholds.
     landmarker: MediaPipe's `face_landmarker.task`.
-    processes: worker processes; 0 works in this one.
-    progress: whether to show a bar on stderr.
-    shard_records: records in a shard.
+    processes: number of worker processes; 0 works in this process.
+    progress: whether to show a progress bar on stderr.
+    shard_records: number of records in a shard.
 
   Raises:
-    InputError: a folder or setting that cannot be used. OSError: the disk is full; what is done stays.
+    InputError: a folder or setting is invalid.
+    OSError: the disk is full; finished work is kept.
   """
   raw_dir, out_dir = pathlib.Path(raw_dir), pathlib.Path(out_dir)
   landmarker = face.landmarker_file(landmarker, can_be_aligned=False)
@@ -80,7 +81,7 @@ def prepare(
 def begin(
   raw_dir: pathlib.Path, out_dir: pathlib.Path, layout: str, settings: recording.Settings
 ) -> tuple[staging.Staging, report.Summary | None]:
-  """What is staged so far, and the summary if all is done already.
+  """Returns (staged results so far, summary if the preparation is complete already, else None).
 
   Raises:
     InputError: as `prepare`.
@@ -90,7 +91,7 @@ def begin(
   finished = report.read_finished(out_dir, items, settings, layout)
   if finished is not None:
     staged = staging.Staging(out_dir, items)
-    staged.remove()  # killed between the last two steps
+    staged.remove()  # left over if a run was killed between its last two steps
     return staged, finished
   staged = staging.Staging.begin(out_dir, items, settings, layout)
   staged.sweep()
@@ -109,7 +110,7 @@ def _work_all(todo, raw_dir, staged, settings, landmarker: str, processes: int) 
   suspects: collections.deque[Item] = collections.deque()
   arguments = (raw_dir, staged, settings, landmarker, os.getpid())
   while waiting or suspects:
-    # A decoder that crashes takes its whole pool along: those at work are tried again, each alone.
+    # A crash of a decoder breaks the whole pool: the recordings in progress are retried one at a time.
     alone = not waiting
     batch, count = (suspects, 1) if alone else (waiting, min(processes, len(waiting)))
     crashed = yield from _work_in_pool(batch, count, arguments)
@@ -123,8 +124,8 @@ def _work_all(todo, raw_dir, staged, settings, landmarker: str, processes: int) 
 
 
 def _work_in_pool(waiting: collections.deque[Item], count: int, arguments) -> Iterator[Item]:
-  """Empties `waiting` as far as it gets; returns what was at work when a worker died."""
-  context = multiprocessing.get_context('spawn')  # forked children of threads hang
+  """Works on `waiting` until it is empty or a worker dies; returns the items in progress at that moment."""
+  context = multiprocessing.get_context('spawn')  # forking a multithreaded process can hang
   executor = concurrent.futures.ProcessPoolExecutor(count, context, _start_worker, arguments)
   at_work: dict[concurrent.futures.Future, Item] = {}
   try:
@@ -144,7 +145,7 @@ def _work_in_pool(waiting: collections.deque[Item], count: int, arguments) -> It
 
 
 _worker: dict = {}
-_opened = contextlib.ExitStack()  # a worker's landmarker, open as long as its process lives
+_opened = contextlib.ExitStack()  # landmarker of a worker process, open until the process exits
 
 
 def _start_worker(raw_dir, staged, settings, landmarker: str, parent: int) -> None:
@@ -164,12 +165,12 @@ def prepare_one(
   read: tracks.Reader,
   staged: staging.Staging,
 ) -> None:
-  """Prepares a recording and stages what became of it; only the machine's own trouble raises."""
+  """Prepares a recording and stages its outcome; raises only machine errors."""
   try:
     outcome = recording.prepare_recording(raw_dir, item, settings, read)
   except (OSError, MemoryError):
-    raise  # the machine's trouble: stop, and go on when it is mended
-  except Exception as error:  # a fault of this library must not cost a night's run; it is shown and reported
+    raise  # machine errors stop the run; it can resume later
+  except Exception as error:  # a bug must not stop a long run; it is printed and reported
     print(f'\n{item.file}:\n{traceback.format_exc()}', file=sys.stderr)
     reason = f'a fault in seetalk-jax, please report it: {type(error).__name__}: {error}'
     outcome = recording.Outcome(entry={**vars(item), 'status': 'failed', 'reason': ' '.join(reason.split())})
@@ -177,11 +178,11 @@ def prepare_one(
 
 
 class Shard(NamedTuple):
-  """One shard to write: records `first` to `stop` of a split.
+  """Plan of one shard: records `first` to `stop` of a split.
 
   Attributes:
-    name: of the file.
-    members: (item, number of its first record in the split, one beyond its last).
+    name: file name.
+    members: (item, index of its first record in the split, index after its last record).
   """
 
   name: str
@@ -191,7 +192,7 @@ class Shard(NamedTuple):
 
 
 def plan_shards(items: Sequence[Item], entries: Sequence[dict], shard_records: int) -> list[Shard]:
-  """How the records of all recordings, split by split in their order, fill shards."""
+  """Assigns the records of all recordings to shards, for each split and in order."""
   shards = []
   for split in layouts.SPLITS:
     members, total = [], 0
@@ -208,7 +209,7 @@ def plan_shards(items: Sequence[Item], entries: Sequence[dict], shard_records: i
 
 
 def write_shard(out_dir: pathlib.Path, staged: staging.Staging, shard: Shard) -> None:
-  """Writes a shard from staged records, unless it is there."""
+  """Writes a shard from staged records, unless it exists."""
   path = out_dir / shard.name
   if path.exists():
     return

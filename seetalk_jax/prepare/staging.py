@@ -1,7 +1,7 @@
-"""What a preparation has done so far, on disk: a file of records and a line of report for every recording.
+"""Staging folder of a preparation: a file of records and a report entry on disk for every finished recording.
 
-A recording is done when its line is there; the line is written after the records, and both are renamed into
-place when whole. So a run that is killed at any moment goes on where it stopped.
+A recording is done when its entry exists. The entry is written after the records, and both are written
+atomically. So a run that is killed at any moment can resume.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ _PLAN = 'plan.json'
 
 
 class Staging:
-  """The staged results of one preparation, under OUT_DIR/.preparing.
+  """Staged results of one preparation, under OUT_DIR/.preparing.
 
   Attributes:
-    directory: where they lie.
-    items: the recordings of the preparation, in order.
+    directory: staging folder.
+    items: recordings of the preparation, in order.
   """
 
   def __init__(self, out_dir: pathlib.Path, items: Sequence[Item]):
@@ -39,11 +39,11 @@ class Staging:
   def begin(cls, out_dir: pathlib.Path, items: Sequence[Item], settings: Settings, layout: str) -> Staging:
     """Starts or continues a preparation.
 
-    A recording of an earlier run that is gone stays in the plan (and fails, if it was not done yet); new ones
-    join it.
+    A recording of an earlier run whose file is missing now stays in the plan, and fails if it was not done.
+    New recordings are added to the plan.
 
     Raises:
-      InputError: `out_dir` holds a preparation with other settings.
+      InputError: `out_dir` contains a preparation with other settings.
     """
     staging = cls(out_dir, items)
     staging.directory.mkdir(parents=True, exist_ok=True)
@@ -65,46 +65,46 @@ class Staging:
     return staging
 
   def done(self, item: Item) -> bool:
-    """Whether a recording needs no more work."""
+    """Whether a recording is done."""
     return self._line(item).exists()
 
   def todo(self) -> list[Item]:
-    """The recordings that are not done."""
+    """Returns the recordings that are not done."""
     return [item for item in self.items if not self.done(item)]
 
   def keep(self, item: Item, outcome: Outcome) -> None:
-    """Stages the outcome of one recording; whole or not at all."""
+    """Stages the outcome of one recording, atomically."""
     if outcome.records:
       files.write_bytes(self._records(item), msgpack.packb(list(outcome.records)))
     line = {'entry': outcome.entry, 'thumbnail': base64.b64encode(outcome.thumbnail).decode()}
     files.write_text(self._line(item), json.dumps(line))
 
   def entry(self, item: Item) -> dict:
-    """The report's line on a finished recording."""
+    """Returns the report entry of a finished recording."""
     return json.loads(self._line(item).read_text())['entry']
 
   def entries(self) -> list[dict]:
-    """The report's lines on all recordings, all of them finished."""
+    """Returns the report entries of all recordings, which must be finished."""
     return [self.entry(item) for item in self.items]
 
   def thumbnail(self, item: Item) -> str:
-    """base64 JPEG of a finished recording, or ''."""
+    """Returns the thumbnail of a finished recording as base64 JPEG; '' if there is none."""
     return json.loads(self._line(item).read_text())['thumbnail']
 
   def records(self, item: Item) -> Iterator[bytes]:
-    """The encoded records of a finished recording."""
+    """Yields the encoded records of a finished recording."""
     yield from msgpack.unpackb(self._records(item).read_bytes())
 
   def forget_records(self, item: Item) -> None:
-    """Frees the records of a recording that the corpus holds by now."""
+    """Deletes the staged records of a recording that are in the corpus already."""
     self._records(item).unlink(missing_ok=True)
 
   def remove(self) -> None:
-    """Removes everything staged."""
+    """Removes the staging folder."""
     shutil.rmtree(self.directory, ignore_errors=True)
 
   def sweep(self) -> None:
-    """Removes the half-written files of killed workers; only while none is running."""
+    """Removes unfinished files of killed workers; call it only while no worker is running."""
     for partial in self.directory.glob(f'*/{files.UNFINISHED}'):
       partial.unlink(missing_ok=True)
 

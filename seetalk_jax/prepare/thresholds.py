@@ -1,4 +1,4 @@
-"""What a clip must reach to be kept; apart from its measuring, so that `--help` loads nothing."""
+"""Thresholds of clip quality; a module of their own, so that `--help` imports no heavy dependency."""
 
 from __future__ import annotations
 
@@ -7,16 +7,17 @@ import dataclasses
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Thresholds:
-  """What a clip must reach; every field is a flag of `seetalk prepare`.
+  """Limits that a clip must meet to be kept; every field is a flag of `seetalk prepare`.
 
   Attributes:
-    min_seconds: of a clip.
-    min_side: pixels of the portrait crop in the source picture.
-    min_seen: share of a clip's frames in which the face is found (the rest is filled in).
-    min_speech: share of the time with speech.
-    min_sharpness: variance of the Laplacian of the 128-pixel grey crop, in grey levels squared.
-    max_yaw: degrees between the median head and the camera.
-    max_offset: frames between sound and mouth, where that can be told; None only flags.
+    min_seconds: minimum duration of a clip.
+    min_side: minimum side of the portrait crop in pixels of the source image.
+    min_seen: minimum share of frames in which the face is found (the other frames are interpolated).
+    min_speech: minimum share of the time with speech.
+    min_sharpness: minimum variance of the Laplacian of the 128-pixel gray crop, in gray levels squared.
+    max_yaw: maximum angle in degrees between the median head direction and the camera.
+    max_offset: maximum audio-visual offset in frames, applied if the offset is certain; None only flags the
+      clip.
   """
 
   min_seconds: float = 1.0

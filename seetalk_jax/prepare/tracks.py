@@ -1,4 +1,4 @@
-"""Following faces through a recording: which face of a frame is the face of the frame before."""
+"""Face tracking: association of the faces in consecutive frames of a recording."""
 
 from __future__ import annotations
 
@@ -11,25 +11,27 @@ from seetalk_jax.media import face
 
 Reader = Callable[[np.ndarray], face.FaceReading]
 
-_SAME_FACE = 0.3  # boxes of neighbouring frames that share this much are one face
-_MAX_GAP = 5  # frames (0.2 s) that a track may miss; filled in between
-_SEARCH_EVERY = 12  # frames between searches in parts of the picture while no face is seen
-_AROUND = 1.4  # of the last box: where a lost face is looked for
-_CUT = 0.12  # mean change of a thumbnail (0..1) that is another camera ...
-_CUT_RATIO = 4.0  # ... if it is so many times the usual change
+_SAME_FACE = 0.3  # boxes of consecutive frames with at least this intersection over union are the same face
+_MAX_GAP = 5  # frames (0.2 s) that may be missing in a track; they are interpolated
+_SEARCH_EVERY = 12  # frames between searches in tiles of the image while no face is found
+_AROUND = 1.4  # size of the search region for a lost face, relative to its last box
+# A cut is a mean thumbnail change (0..1) of more than _CUT that is also more than _CUT_RATIO times the usual
+# change.
+_CUT = 0.12
+_CUT_RATIO = 4.0
 _THUMBNAIL = (32, 18)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Track:
-  """One face over successive frames `start .. start + n - 1`.
+  """Track of one face over consecutive frames `start .. start + n - 1`.
 
   Attributes:
-    start: its first frame.
+    start: first frame.
     landmarks: float32 `[n, 478, 2]` in pixels.
     blendshapes: float32 `[n, 52]`.
     rotations: float32 `[n, 3, 3]`, from the canonical face to the camera.
-    seen: bool `[n]`; False where the frame's values are filled in.
+    seen: bool `[n]`; False where the values of a frame are interpolated.
   """
 
   start: int
@@ -40,19 +42,19 @@ class Track:
 
   @property
   def stop(self) -> int:
-    """The frame after the last."""
+    """Index of the frame after the last one."""
     return self.start + len(self.landmarks)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Watched:
-  """What was seen in a recording.
+  """Result of tracking all faces in a recording.
 
   Attributes:
-    tracks: all faces, in order of their first frame.
-    num_frames: on the 25 fps grid.
-    faces_seen: int32 `[num_frames]`, faces in every frame.
-    size: (height, width) of the pictures.
+    tracks: tracks of all faces, in order of their first frame.
+    num_frames: number of frames at 25 fps.
+    faces_seen: int32 `[num_frames]`, number of faces in every frame.
+    size: (height, width) of the frames in pixels.
   """
 
   tracks: Sequence[Track]
@@ -62,11 +64,11 @@ class Watched:
 
 
 def watch(frames: Iterable[np.ndarray], read: Reader) -> Watched:
-  """Finds and follows all faces.
+  """Detects and tracks all faces.
 
   Args:
-    frames: uint8 `[h, w, 3]` on the 25 fps grid; not kept.
-    read: `face.open_face_reader`'s function.
+    frames: uint8 `[h, w, 3]` at 25 fps; not kept in memory.
+    read: function from `face.open_face_reader`.
   """
   growing: list[_Growing] = []
   finished: list[Track] = []
@@ -79,7 +81,7 @@ def watch(frames: Iterable[np.ndarray], read: Reader) -> Watched:
     if thumbnail is not None:
       change = float(np.mean(np.abs(small - thumbnail)))
       if change > _CUT and change > _CUT_RATIO * (np.median(changes[-25:]) if changes else 0.0):
-        finished += [track.finish() for track in growing]  # another camera: other faces
+        finished += [track.finish() for track in growing]  # a cut: the faces change
         growing, region = [], None
       changes.append(change)
     thumbnail = small
@@ -116,7 +118,7 @@ class _Growing:
     self._rows.append((reading.landmarks[number], reading.blendshapes[number], transform))
 
   def finish(self) -> Track:
-    """The track with its gaps filled in linearly."""
+    """Returns the track with linearly interpolated gaps."""
     known = np.array(self._indices) - self.start
     every = np.arange(known[-1] + 1)
     landmarks, blendshapes, transforms = (np.stack(column) for column in zip(*self._rows, strict=True))
@@ -137,13 +139,13 @@ def _filled(known: np.ndarray, every: np.ndarray, values: np.ndarray) -> np.ndar
 
 
 def _rotations(matrices: np.ndarray) -> np.ndarray:
-  """The nearest rotations: the landmarker's matrices also scale a little."""
+  """Nearest rotation matrices; the landmarker's matrices also contain a small scaling."""
   u, _, vt = np.linalg.svd(matrices.astype(np.float64))
   return (u @ vt).astype(np.float32)
 
 
 def _match(growing: list[_Growing], boxes: Sequence[face.FaceBox | None]) -> dict[int, _Growing]:
-  """Which growing track each box continues: the most overlapping pairs first."""
+  """Matches boxes to growing tracks greedily, the pairs with the largest overlap first."""
   pairs = [
     (track.box.overlap(box), order, number)
     for order, track in enumerate(growing)
@@ -159,7 +161,7 @@ def _match(growing: list[_Growing], boxes: Sequence[face.FaceBox | None]) -> dic
 
 
 def _read(pixels: np.ndarray, read: Reader, region: face.FaceBox | None, search: bool) -> face.FaceReading:
-  """All faces with landmarks in pixels; where the whole picture shows none, parts of it are looked at."""
+  """Reads all faces with landmarks in pixels; if the whole image has none, parts of it are searched."""
   height, width = pixels.shape[:2]
   reading = read(pixels)
   if len(reading.landmarks):

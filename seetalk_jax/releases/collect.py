@@ -1,4 +1,4 @@
-"""A release from a training run: the newest result of every stage, over an earlier release where one is given."""
+"""Export of a training run: the newest result of every stage, merged over an earlier release if given."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from seetalk_jax.errors import CheckpointError
 from seetalk_jax.releases import storage
 from seetalk_jax.training import initial_weights
 
-# What a release says of a network besides how it is built.
+# Metadata of a network in a release, besides its class and fields.
 _NOTES = ('licence', 'origin', 'stage', 'steps')
 
 
 @dataclasses.dataclass
 class Collected:
-  """The contents of a release; see `released.save_release`.
+  """Contents of a release; see `storage.save_release`.
 
   Attributes:
     networks: name -> (module, parameters, collections).
     statistics: name -> number or array.
-    notes: network -> its licence, origin, stage and steps, as far as known.
-    stages: stage -> its steps and configuration, those of the earlier release included.
-    sampling: defaults of the samplers.
-    trained: the stages of the run, in the order of training.
+    notes: network name -> its licence, origin, stage and steps, as far as known.
+    stages: stage -> its steps and configuration, including those of the earlier release.
+    sampling: default options of the samplers.
+    trained: stages of the run, in the order of training.
   """
 
   networks: dict[str, tuple] = dataclasses.field(default_factory=dict)
@@ -45,17 +45,17 @@ def collect(
   licence: str | None = None,
   origin: str | None = None,
 ) -> Collected:
-  """Merges the EMA weights and statistics of a run; of two stages that train one network, the later counts.
+  """Merges the EMA weights and statistics of a run; if two stages train one network, the later stage counts.
 
   Args:
-    workdir: of one stage, or of configs/all.py (a folder per stage).
-    base: folder or name of a release; networks and statistics that the run did not train come from there.
-    leave_out: networks of the run that the release shall not have.
-    licence: of the weights that the run trained; None: see `released.save_release`.
-    origin: what these were trained on, in a few words; None: see `released.save_release`.
+    workdir: folder of one stage, or of configs/all.py (a folder per stage).
+    base: folder or name of a release that provides networks and statistics that the run did not train.
+    leave_out: networks of the run that are left out of the release.
+    licence: licence of the weights that the run trained; None: see `storage.save_release`.
+    origin: training data of these weights, in a few words; None: see `storage.save_release`.
 
   Raises:
-    CheckpointError: not a training run, a run without a result, or `base` is not a release.
+    CheckpointError: `workdir` is not a training run or has no result, or `base` is not a release.
   """
   results = [initial_weights.load_trained_stage(directory) for directory in stage_directories(workdir)]
   results.sort(key=lambda result: STAGES.index(result.config['stage']))
@@ -76,10 +76,10 @@ def collect(
 
 
 def stage_directories(workdir: pathlib.Path) -> list[pathlib.Path]:
-  """The folders of a run that hold one stage each: `workdir` itself, or those in it.
+  """The folders of a run with one stage each: `workdir` itself, or its subfolders.
 
   Raises:
-    CheckpointError: not a training run.
+    CheckpointError: `workdir` is not a training run.
   """
   if not workdir.is_dir():
     raise CheckpointError(f'no such training run, {workdir}: give a --workdir of train.py')
@@ -88,7 +88,7 @@ def stage_directories(workdir: pathlib.Path) -> list[pathlib.Path]:
   found = sorted(
     path
     for path in workdir.iterdir()
-    if (path / CONFIG_FILE).is_file() and any((path / CHECKPOINTS_FOLDER).glob('*'))  # begun, at least
+    if (path / CONFIG_FILE).is_file() and any((path / CHECKPOINTS_FOLDER).glob('*'))  # at least started
   )
   if not found:
     raise CheckpointError(f'no trained stage, {workdir}: give a --workdir of train.py')
@@ -113,7 +113,7 @@ def _of_release(base: str) -> Collected:
 
 
 def _without_paths(config: Mapping[str, Any]) -> dict[str, Any]:
-  """A run's configuration without the folders of its machine; of initial weights, the last name of their folder."""
+  """A run's configuration without local paths: no `data_root`, and folder names alone in `init`."""
   kept = {key: value for key, value in config.items() if key != 'data_root'}
   kept['init'] = {name: pathlib.Path(place).name for name, place in config.get('init', {}).items()}
   return kept

@@ -1,4 +1,4 @@
-"""Networks as what JSON can say of them: class, fields, and the shapes that follow."""
+"""Network specification: Linen modules to JSON (class and fields) and back, and checks of array shapes."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from seetalk_jax.releases import retired
 
 PyTree = Any
 
-# Collections beside `params` that a network may have; their arrays are named COLLECTION/a/b.
+# Collections other than `params` that a network may have; their arrays are named COLLECTION/a/b.
 COLLECTIONS = ('codebook_state',)
-# How the arrays are computed with is the caller's choice, not a property of the weights.
+# Fields that are not stored. The dtypes of the computation are the caller's choice, not part of the weights.
 _NOT_STORED = ('parent', 'name', 'dtype', 'param_dtype')
 
 
 def describe(module: Any) -> dict[str, Any]:
-  """`{'class', 'fields'}` of a module, ready for JSON; `build` is its inverse."""
+  """Describes a module as `{'class', 'fields'}` with JSON values; `build` is the inverse."""
   return {'class': type(module).__name__, 'fields': describe_fields(module)}
 
 
@@ -43,15 +43,15 @@ def describe_fields(module: Any) -> dict[str, Any]:
 
 
 def build(name: str, entry: Mapping[str, Any], where: str) -> Any:
-  """The module that a release describes.
+  """Builds the module of a description.
 
   Args:
     name: network name.
-    entry: `{'class': ..., 'fields': ...}`.
+    entry: `{'class': ..., 'fields': ...}`, see `describe`.
     where: file, for the message.
 
   Raises:
-    CheckpointError: a class or a field that this library does not have, or a retired one that was in use.
+    CheckpointError: an unknown class or field, or a retired field with a value that is no longer supported.
   """
   _, class_name = registry.NETWORKS.get(name, (None, None))
   if class_name != entry['class']:
@@ -66,7 +66,7 @@ def build(name: str, entry: Mapping[str, Any], where: str) -> Any:
 
 
 def shapes_of(module: Any, others: Mapping[str, Any] | None = None) -> dict[str, tuple[int, ...]]:
-  """Path -> shape of everything that `module` makes, by tracing its init; nothing is computed."""
+  """Path -> shape of all variables of `module`, by tracing its `init`; nothing is computed."""
   import jax
   from flax import linen as nn
 
@@ -77,7 +77,7 @@ def shapes_of(module: Any, others: Mapping[str, Any] | None = None) -> dict[str,
 
 
 def shapes_in(tree: PyTree) -> dict[str, tuple[int, ...]]:
-  """Path 'a/b/c' -> shape of every array, or whatever has a shape, in a tree."""
+  """Path 'a/b/c' -> shape of every array, or other object with a shape, in a tree."""
   import jax
 
   leaves = jax.tree_util.tree_leaves_with_path(tree, is_leaf=lambda x: hasattr(x, 'shape'))
@@ -92,15 +92,15 @@ def check_shapes(
   others: Mapping[str, Any] | None = None,
   fresh: Sequence[str] = (),
 ) -> None:
-  """Compares arrays with what `module` would make.
+  """Checks that arrays have the paths and shapes of the variables of `module`.
 
   Args:
     name: network name.
     module: the network.
     arrays: path -> array.
     where: file, for the message.
-    others: modules by name that it works with; widths of its inputs are theirs.
-    fresh: beginnings of paths that may be absent: parts that no training has made yet.
+    others: network name -> module of the networks that provide its inputs and set their widths.
+    fresh: path prefixes that may be absent: parameters that have not been trained yet.
 
   Raises:
     CheckpointError: see `compare_shapes`.
@@ -124,18 +124,18 @@ def compare_shapes(
   advice: str,
   may_lack: Sequence[str] = (),
 ) -> None:
-  """Compares the arrays of a checkpoint with those that are needed.
+  """Compares the array shapes of a checkpoint with the required shapes.
 
   Args:
     have: path -> shape in the checkpoint.
-    want: path -> shape that is needed.
+    want: path -> required shape.
     where: the checkpoint, for the message.
-    expected: what needs the arrays, for the message.
+    expected: what requires the arrays, for the message.
     advice: what the user can do, for the message.
-    may_lack: beginnings of paths that the checkpoint may lack.
+    may_lack: path prefixes that may be absent from the checkpoint.
 
   Raises:
-    CheckpointError: the first array that is missing, extra or of another shape, with both shapes.
+    CheckpointError: an array is missing, extra or of another shape; names the first one with both shapes.
   """
   for path in sorted(have.keys() | want.keys()):
     if path not in have and path.startswith(tuple(may_lack)):

@@ -1,4 +1,4 @@
-"""Retired options of networks: fields and statistics that older releases and training runs still name."""
+"""Retired options of networks: fields and statistics of older releases and training runs."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ class Retired(NamedTuple):
   """A removed field.
 
   Attributes:
-    accepted: its only value that is read and ignored, the one whose behavior remains.
-    instead: what a user of any other value does.
+    accepted: the only value that is still accepted and ignored; its behavior is the current one.
+    instead: advice for users of any other value, for the message.
   """
 
   accepted: Any
   instead: str
 
 
-# (class, field). See docs/experiments.md for what they did.
+# (class, field) -> removed field. See docs/experiments.md for their effects.
 FIELDS = {
   ('SampleAdaptiveWeighting', 'per_channel'): Retired(False, 'train the stage portrait again'),
 }
-# Statistics that changed what networks compute -> what a user of them does.
+# Removed statistic that changed the output of a network -> advice for its users.
 STATISTICS = {
   'face_prior_prototype_voices': 'train the stages face_prior and portrait again, without prototypes',
 }
@@ -52,10 +52,10 @@ def without_fields(class_name: str, fields: Mapping[str, Any], where: str) -> di
 
 
 def check_statistics(names: Iterable[str], where: str) -> None:
-  """Refuses statistics of a release or a training run that networks no longer read.
+  """Checks that a release or a training run has no retired statistics.
 
   Raises:
-    CheckpointError: there is one.
+    CheckpointError: it has one.
   """
   for name in names:
     if name in STATISTICS:

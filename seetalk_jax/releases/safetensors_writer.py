@@ -1,4 +1,4 @@
-"""Safetensors files written one array at a time, so that large networks need not fit memory twice."""
+"""Safetensors writer: writes one array at a time, so that a large network is not held in memory twice."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ import numpy as np
 
 from seetalk_jax import files
 
-# The format's names of what is written here, from the first in a file to the last: as the safetensors library orders
-# them, whose files these are byte for byte.
+# NumPy dtype -> safetensors dtype name, in the order in which the reference writer lays arrays out. Files are
+# byte-identical to those of the safetensors library.
 _NAMES = {
   'uint64': 'U64',
   'int64': 'I64',
@@ -34,11 +34,11 @@ _NAMES = {
 
 @dataclasses.dataclass(frozen=True)
 class LazyArray:
-  """An array whose shape and type are known and whose values are made when asked for, by `np.asarray`.
+  """An array of known shape and dtype whose values are computed on demand by `np.asarray`.
 
   Attributes:
-    shape, dtype: of what `make` returns.
-    make: called every time; nothing is kept.
+    shape, dtype: shape and dtype of the result of `make`.
+    make: computes the values; called every time, results are not cached.
   """
 
   shape: tuple[int, ...]
@@ -47,26 +47,26 @@ class LazyArray:
 
   @property
   def size(self) -> int:
-    """How many numbers."""
+    """Number of elements."""
     return int(np.prod(self.shape, dtype=np.int64))
 
   def __array__(self, dtype=None, copy=None) -> np.ndarray:
-    del copy  # a fresh one in any case
+    del copy  # every call returns a new array
     return np.asarray(self.make(), dtype)
 
 
 def write(path: str | os.PathLike, arrays: Mapping[str, Any]) -> str:
-  """Writes a safetensors file; it appears whole or not at all.
+  """Writes a safetensors file atomically.
 
   Args:
-    path: a file there is replaced.
-    arrays: name -> array, jax.Array or `LazyArray`; of the lazy ones, no more than one is in memory.
+    path: the file; an existing one is replaced.
+    arrays: name -> NumPy array, jax.Array or `LazyArray`; at most one lazy array is in memory at a time.
 
   Returns:
-    The file's sha256, 64 hexadecimal digits.
+    SHA-256 of the file, 64 hexadecimal digits.
 
   Raises:
-    ValueError: a type that is not written here, or a lazy array that turns out other than it said.
+    ValueError: an unsupported dtype, or a lazy array with another shape or dtype than it declares.
   """
   for name, array in arrays.items():
     if np.dtype(array.dtype).name not in _NAMES:
@@ -81,25 +81,25 @@ def write(path: str | os.PathLike, arrays: Mapping[str, Any]) -> str:
       file.write(piece)
 
     put(_header(arrays, order))
-    for name in order:  # (a buffer has no name here: it is gone when the next one is made)
+    for name in order:  # no variable holds a buffer, so that it is freed before the next one is computed
       put(_buffer(name, arrays[name]))
   return digest.hexdigest()
 
 
 def _header(arrays: Mapping[str, Any], order: list[str]) -> bytes:
-  """How long the header is, in eight bytes, and the header: where each array lies in what follows."""
+  """File header: its length (8 bytes, little endian), and JSON with dtype, shape and offsets of arrays."""
   header, end = {}, 0
   for name in order:
     dtype, shape = np.dtype(arrays[name].dtype), tuple(arrays[name].shape)
     start, end = end, end + dtype.itemsize * int(np.prod(shape, dtype=np.int64))
     header[name] = {'dtype': _NAMES[dtype.name], 'shape': list(shape), 'data_offsets': [start, end]}
   text = json.dumps(header, separators=(',', ':'), ensure_ascii=False).encode()
-  text += b' ' * (-len(text) % 8)  # what follows is aligned
+  text += b' ' * (-len(text) % 8)  # aligns the data to 8 bytes
   return struct.pack('<Q', len(text)) + text
 
 
 def _buffer(name: str, given: Any) -> np.ndarray:
-  """The bytes of an array `[n]`, in the format's order (little endian, rows first)."""
+  """Bytes of an array, uint8 `[n]`, little endian and in row-major order."""
   array = np.asarray(given)
   if array.shape != tuple(given.shape) or array.dtype != given.dtype:
     raise ValueError(

@@ -1,4 +1,4 @@
-"""Released checkpoints: a folder of safetensors files and one seetalk.json that says what they are."""
+"""Released checkpoints: folders with safetensors files and an index, seetalk.json; reading and writing."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ class Networks:
     params: network name -> plain nested dict of float32 arrays.
     collections: network name -> {collection: tree}, for networks that have any (the codebook's EMA state).
     statistics: name -> float32 scalar or array (latent_scale, motion_mean, face_prior_mean, ...).
-    info: the content of seetalk.json.
-    directory: where they were read from.
+    info: content of seetalk.json.
+    directory: folder of the release.
   """
 
   modules: dict[str, Any]
@@ -51,10 +51,10 @@ class Networks:
   directory: pathlib.Path
 
   def variables(self, network: str) -> dict[str, PyTree]:
-    """What `module.apply` takes: `{'params': ..., **collections}`.
+    """Variables for `module.apply`: `{'params': ..., **collections}`.
 
     Raises:
-      CheckpointError: the release does not hold this network.
+      CheckpointError: the release lacks this network.
     """
     if network not in self.params:
       raise CheckpointError(
@@ -64,10 +64,10 @@ class Networks:
 
 
 def resolve(checkpoint: str | os.PathLike) -> pathlib.Path:
-  """The folder of a release: 'demo' means the weights that the package carries.
+  """Folder of a release; 'demo' is the release that is shipped with the package.
 
   Raises:
-    CheckpointError: there is no such release.
+    CheckpointError: no such release.
   """
   if str(checkpoint) == 'demo':
     if not (DEMO_FOLDER / RELEASE_FILE).is_file():
@@ -90,7 +90,7 @@ def read_info(checkpoint: str | os.PathLike) -> tuple[pathlib.Path, dict[str, An
   """(folder, content of seetalk.json) of a release.
 
   Raises:
-    CheckpointError: no such release, unreadable, or written by a newer library.
+    CheckpointError: no such release, an unreadable one, or one written by a newer version of this library.
   """
   directory = resolve(checkpoint)
   path = directory / RELEASE_FILE
@@ -112,19 +112,19 @@ def read_info(checkpoint: str | os.PathLike) -> tuple[pathlib.Path, dict[str, An
 def load_networks(
   checkpoint: str | os.PathLike, only: Iterable[str] | None = None, *, unfinished: bool = False
 ) -> Networks:
-  """Reads the networks of a release and checks that the weights are those that it names.
+  """Reads the networks of a release and checks the checksums and shapes of their weights.
 
   Args:
     checkpoint: a folder with seetalk.json, or 'demo'.
-    only: network names to read; all by default.
-    unfinished: also read converted networks some parts of which (`fresh` in seetalk.json) are not trained yet;
-      those are missing from `params`.
+    only: names of the networks to read; None: all.
+    unfinished: accept converted networks with parameters that are not trained yet (`fresh` in seetalk.json);
+      these are missing from `params`.
 
   Raises:
     CheckpointError: no such release, a missing or changed file, an unknown class or field, an unfinished network,
-      or weights of another configuration (the message names the first array that differs and both shapes).
+      or weights of another configuration (names the first array that differs, with both shapes).
   """
-  from flax import traverse_util  # only here: reading seetalk.json needs no JAX
+  from flax import traverse_util  # local import: reading seetalk.json needs no JAX
 
   directory, info = read_info(checkpoint)
   names = list(info['networks'] if only is None else only)
@@ -156,10 +156,13 @@ def load_networks(
 
 
 def verify(checkpoint: str | os.PathLike) -> dict[str, tuple[int, ...]]:
-  """Checks every file of a release against its sha256; returns the shapes of the statistics' arrays.
+  """Checks every file of a release against its SHA-256.
+
+  Returns:
+    Name -> shape of those statistics that are arrays.
 
   Raises:
-    CheckpointError: no such release, or a file that is missing or changed.
+    CheckpointError: no such release, or a file is missing or changed.
   """
   directory, info = read_info(checkpoint)
   for entry in info['networks'].values():
@@ -176,24 +179,28 @@ def save_release(
   dtype: str = 'float16',
   sampling: Mapping[str, float] | None = None,
 ) -> pathlib.Path:
-  """Writes a release, one array at a time; the folder appears whole or not at all.
+  """Writes a release atomically, one array at a time.
 
-  Names and shapes are checked before anything is written, values while they are.
+  Names and shapes are checked before anything is written; values are checked as they are written.
 
   Args:
-    directory: the folder to make; a release that is there already is replaced, anything else is not.
-    networks: network name -> (module, params) or (module, params, collections), plain nested dicts; of arrays, or of
-      `LazyArray`, no two of which are then in memory together.
-    statistics: name -> number or array, kept in float32.
-    provenance: what is known of the training. `provenance['networks'][NAME]` may hold `licence` and `origin`
-      of one network, and `fresh`, beginnings of the names of parameters that are not there because nothing has
-      trained them yet; they are stored with it, the rest as it is.
-    dtype: 'float16' or 'float32', of the parameters; collections stay float32.
-    sampling: defaults of the pipeline, by the names of `inference.sampling_options.SamplingOptions`.
+    directory: the folder to write; an existing release is replaced, a folder with other files is not.
+    networks: network name -> (module, params) or (module, params, collections). Trees are plain nested dicts
+      of arrays or of `LazyArray`; at most one lazy array is in memory at a time.
+    statistics: name -> number or array, stored as float32.
+    provenance: metadata of the training. The entries of `provenance['networks'][NAME]` are stored with that
+      network: `licence`, `origin`, and `fresh`, path prefixes of parameters that are absent because they are
+        not trained yet.
+      Everything else is stored unchanged.
+    dtype: 'float16' or 'float32' for the parameters; collections are stored as float32.
+    sampling: default options of the pipeline, named as in `inference.sampling_options.SamplingOptions`.
+
+  Returns:
+    The folder.
 
   Raises:
-    CheckpointError: the folder exists and is no release.
-    ValueError: parameters that do not fit their module, are not finite, or overflow `dtype`.
+    CheckpointError: the folder exists and is not a release.
+    ValueError: parameters do not match their module, are not finite, or overflow `dtype`.
   """
   if dtype not in _DTYPES:
     raise ValueError(f'dtype must be one of {_DTYPES}, got {dtype!r}')
@@ -235,7 +242,7 @@ def save_release(
 def _plan_network(
   name, module, params, collections=None, *, dtype, notes, others
 ) -> tuple[dict[str, Any], dict[str, LazyArray]]:
-  """What seetalk.json will say of a network (its sha256 is not known yet), and the arrays of its file."""
+  """Entry of a network in seetalk.json, with an empty sha256, and the arrays of its file."""
   from flax import traverse_util  # as in load_networks
 
   params = traverse_util.flatten_dict(params, sep='/')
@@ -264,7 +271,7 @@ def _plan_network(
 
 
 def _plan_statistics(statistics) -> tuple[dict[str, float], dict[str, LazyArray]]:
-  """Numbers, which go into seetalk.json where people read them, and arrays, which go into a file beside it."""
+  """Statistics by place of storage: scalars for seetalk.json, arrays for the statistics file."""
   values = {key: float(np.float32(v)) for key, v in statistics.items() if np.ndim(v) == 0}
   for key, value in values.items():
     if not np.isfinite(value):
@@ -278,7 +285,7 @@ def _plan_statistics(statistics) -> tuple[dict[str, float], dict[str, LazyArray]
 
 
 def _narrowed(value, dtype: str, path: str) -> LazyArray:
-  """An array as it will be stored: whole numbers as they are, others in `dtype`, which is checked when it is made."""
+  """An array as it is stored: integers and booleans unchanged, floats in `dtype`, checked when computed."""
   own = np.dtype(value.dtype) if hasattr(value, 'dtype') else np.asarray(value).dtype
   stored = own if own.kind in 'iub' else np.dtype(dtype)
   return LazyArray(tuple(np.shape(value)), stored, functools.partial(_narrow, value, stored, path))
@@ -340,7 +347,7 @@ def _read_statistics(directory: pathlib.Path, info: Mapping[str, Any]) -> dict[s
 
 
 def _digest(class_name: str, fields: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> str:
-  """What the writer has checked with `check_shapes`; where it holds, readers need not trace again."""
+  """Hash of class, fields and shapes checked by the writer; if it matches, readers skip `check_shapes`."""
   shapes = {key: list(value.shape) for key, value in sorted(arrays.items())}
   content = json.dumps([_version(), class_name, dict(sorted(fields.items())), shapes])
   return hashlib.sha256(content.encode()).hexdigest()

@@ -1,4 +1,4 @@
-"""Motion tracks of any length: overlapping windows denoised together on shared noise, then lip refinement."""
+"""Motion sampling for speech of any length: overlapping windows with shared noise, then lip refinement."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from seetalk_jax.models.motion.lip_refiner import LipRefiner
 from seetalk_jax.models.motion.motion_transformer import MotionTransformer
 
 SCHEDULE = Schedule(kind='cosine')
-OVERLAP = 25  # frames shared by neighbouring windows
-CLIP = 6.0  # standard deviations; motion further out is no motion
+OVERLAP = 25  # frames shared by neighboring windows
+CLIP = 6.0  # bound of clean latents, in standard deviations
 
-GROUP = 16  # windows that are denoised together: a longer track takes longer and no more memory
+GROUP = 16  # windows in one network call; this bounds memory for long tracks
 REFINED = 200  # frames whose lips are refined in one call
 _LIP_LAYER_REACH = 2  # frames to either side in the receptive field of a layer of the lip refiner
 
-# Counts of windows that programs are compiled for; above the last, those times a power of two, or 3/2 of that.
+# Window counts with a compiled program. Above the last: the last times a power of two, or 3/2 of that.
 _COUNTS = (1, 2, 3, 4, 6, 8, 12, 16)
 
 
 def padded_window_count(num_frames: int, window: int = WINDOW_FRAMES, overlap: int = OVERLAP) -> int:
-  """How many windows a track of so many frames is computed in: few different values, so few compilations."""
+  """The number of windows of a track, rounded up to one of few values to limit compilations."""
   step = window - overlap
   needed = max(1, -(-(num_frames - overlap) // step))
   if needed <= _COUNTS[-1]:
@@ -57,35 +57,37 @@ def sample_motion(
 ) -> jax.Array:
   """Samples a motion track for speech of any length.
 
-  Memory beyond tokens and a few tracks is one group of windows. The same key gives the same track.
+  Memory beyond tokens and a few tracks is that of one group of windows. The same key gives the same track.
 
   Args:
-    modules, params: hold 'motion_transformer'.
+    modules, params: name -> module and name -> parameters, with 'motion_transformer'.
     statistics: `motion_mean`, `motion_std` `[d]`.
-    tokens: `[1, n, token_dim]`.
-    m_0: the portrait's motion latent `[1, d]`, not standardised.
-    guidance_scale: 1 is unguided; above, lips follow the speech more strongly.
-    controls: name -> value of those in `models.motion_controls`, as its network takes them with b = 1; the network
-      must have been trained with them.
-    control_scales: name -> guidance scale of a control; 1 where none is given.
+    tokens: speech tokens, `[1, n, token_dim]`.
+    m_0: motion latent of the portrait, `[1, d]`, not standardized.
+    key: PRNG key.
+    num_steps: sampling steps.
+    guidance_scale: guidance scale of the speech. 1 is unguided; above 1 lips follow the speech more strongly.
+    controls: control name -> value, see `models.motion.motion_controls`, with b = 1. The network must have
+      been trained with them.
+    control_scales: control name -> guidance scale; 1 for controls that are not listed.
     window, overlap: frames per window, and frames that neighboring windows share.
-    make_sampler: `functools.cache(jit_sampler)`, where a caller keeps compiled functions for more tracks; None:
-      compile anew.
+    make_sampler: `functools.cache(jit_sampler)`, for callers that reuse compiled functions; None: compile
+      again.
 
   Returns:
-    float32 `[1, n, d]`, motion latents of the codec (not standardised).
+    float32 `[1, n, d]`, motion latents of the codec (not standardized).
   """
   n = tokens.shape[1]
   count = padded_window_count(n, window, overlap)
   length = overlap + count * (window - overlap)
   mean, std = (jnp.asarray(statistics[name], jnp.float32) for name in ('motion_mean', 'motion_std'))
-  # One draw per frame, from its own key: a longer recording starts with the same noise.
+  # Every frame has its own key, so a longer recording starts with the same noise.
   noise = jax.vmap(lambda i: jax.random.normal(jax.random.fold_in(key, i), mean.shape))(jnp.arange(length))
   tokens = jnp.pad(tokens, ((0, 0), (0, length - n), (0, 0)))
   controls, scales = dict(controls or {}), dict(control_scales or {})
   for name in controls.keys() & CONTROL_TRACKS.keys():
     controls[name] = jnp.pad(controls[name], ((0, 0), (0, length - n), (0, 0)))[0]
-  # Speech comes last: what it adds to the controls is guided, not what they add to it.
+  # Speech is the last condition: its scale applies to the difference that speech adds to the controls.
   weights = guidance.nested_weights([*(scales.get(name, 1.0) for name in controls), guidance_scale])
   levels = tuple(level for level, weight in enumerate(weights) if weight)
   make_sampler = make_sampler or jit_sampler
@@ -110,16 +112,16 @@ def refine_lips(
   *,
   run: Callable[..., jax.Array] | None = None,
 ) -> np.ndarray:
-  """Corrects a track inside the lip subspace, piece by piece, each with its receptive field.
+  """Refines a motion track inside the lip subspace, in chunks that are padded by the receptive field.
 
   Args:
-    modules, params: hold 'lip_refiner'.
-    motion: `[1, n, d]`, not standardised.
-    tokens: `[1, n, token_dim]`.
-    run: `jit_refiner(network)`, where a caller keeps the compiled function for more tracks; None: compile anew.
+    modules, params: name -> module and name -> parameters, with 'lip_refiner'.
+    motion: `[1, n, d]`, not standardized.
+    tokens: speech tokens, `[1, n, token_dim]`.
+    run: `jit_refiner(network)`, for callers that reuse the compiled function; None: compile again.
 
   Returns:
-    float32 `[1, n, d]`, as of the whole track at once.
+    float32 `[1, n, d]`, the same as for one call on the whole track.
   """
   refiner = modules['lip_refiner']
   run, reach = run or jit_refiner(refiner), _LIP_LAYER_REACH * refiner.num_layers
@@ -146,19 +148,21 @@ def sample_windows(
   overlap: int = OVERLAP,
   group: int = GROUP,
 ) -> jax.Array:
-  """Denoises one track in overlapping windows that agree in every step.
+  """Samples one track in overlapping windows that are blended in every step.
 
-  Each step estimates the clean track window by window and blends the estimates where windows overlap. Noise and
-  estimates are shared, so the state of the sampler is the track, and windows are cut from it a group at a time;
-  groups beyond the end are passed over.
+  Each step estimates x0 in every window and blends the estimates in the overlaps. Noise and estimates are
+  shared, so the state of the sampler is one track. Windows are cut from it one group at a time. Groups after
+  the last real frame are skipped.
 
   Args:
-    denoise: `(xt [w, window, d], t [w], tokens [w, window, e], valid [w, window])` to what a `MotionTransformer`
-      predicts.
+    denoise: `(xt [w, window, d], t [w], tokens [w, window, e], valid [w, window])` -> prediction of a
+      `MotionTransformer`. valid is True for real frames.
     tokens: `[length, e]`; length is `overlap + w * (window - overlap)`.
     noise: `[length, d]`, unit normal.
-    num_frames: frames of the track that are real; the rest is masked.
-    group: windows of one call of `denoise`.
+    num_frames: number of real frames, a scalar; later frames are masked.
+    num_steps: sampling steps.
+    window, overlap: frames per window, and frames that neighboring windows share.
+    group: windows in one call of `denoise`.
 
   Returns:
     `[length, d]`.
@@ -167,11 +171,11 @@ def sample_windows(
   index = window_index(length, window, overlap)
   weight = window_weights(length, window, overlap)
   group = min(group, len(index))
-  rest = -len(index) % group  # the last group is filled up with windows that weigh nothing
+  rest = -len(index) % group  # the last group is padded with windows of weight 0
   index, weight = (np.pad(a, ((0, rest), (0, 0))).reshape(-1, group, window) for a in (index, weight))
 
   def estimate(track, t):
-    """The clean track `[1, length, d]` of a noisy one, t `[1]`."""
+    """Estimate of x0, `[1, length, d]`, from a noisy track of the same shape, t `[1]`."""
 
     def add(clean, windows):
       index, weight = windows
@@ -194,10 +198,10 @@ def sample_windows(
 
 
 def window_index(length: int, window: int = WINDOW_FRAMES, overlap: int = OVERLAP) -> np.ndarray:
-  """Frames of each window, int32 `[w, window]`.
+  """Frame indices of each window, int32 `[w, window]`.
 
   Raises:
-    ValueError: windows do not tile the length, or overlap by more than half.
+    ValueError: the windows do not cover the length exactly, or they overlap by more than half.
   """
   step = window - overlap
   if not 0 <= overlap <= window // 2:
@@ -209,8 +213,7 @@ def window_index(length: int, window: int = WINDOW_FRAMES, overlap: int = OVERLA
 
 
 def window_weights(length: int, window: int = WINDOW_FRAMES, overlap: int = OVERLAP) -> np.ndarray:
-  """What each window says in the blend, float32 `[w, window]`: ramps in the overlaps, summing to 1 in every
-  frame."""
+  """Blend weights of each window, float32 `[w, window]`: ramps in the overlaps, with sum 1 in every frame."""
   index = window_index(length, window, overlap)
   rising = (np.arange(overlap) + 1) / (overlap + 1)
   weight = np.ones(index.shape)
@@ -231,13 +234,16 @@ def jit_sampler(
   """The jitted sampler of `sample_motion` for one network.
 
   Args:
-    names: the controls in use, in the order in which conditions are added; speech comes after them.
-    levels: the number of conditions of each prediction that guidance combines.
+    network: the motion transformer.
+    num_steps: sampling steps.
+    names: names of the used controls, in the order in which conditions are added; speech is added after them.
+    levels: number of conditions of each prediction that guidance combines.
+    window, overlap: frames per window, and frames that neighboring windows share.
   """
   tracks = [name for name in names if name in CONTROL_TRACKS]
 
   def run(params, tokens, m_0, noise, num_frames, controls, weights):
-    # Whatever goes frame by frame is cut into windows together.
+    # All per-frame inputs are concatenated, so that they are cut into windows together.
     widths = [tokens.shape[-1], *(CONTROL_TRACKS[name] for name in tracks)]
     aligned = jnp.concatenate([tokens, *(controls[name] for name in tracks)], axis=-1)
 
@@ -274,7 +280,7 @@ def jit_sampler(
 
 
 def jit_refiner(network: LipRefiner) -> Callable[..., jax.Array]:
-  """The jitted network of `refine_lips`: (params, motion, tokens, valid) to refined motion."""
+  """The jitted network of `refine_lips`: (params, motion, tokens, valid) -> refined motion."""
 
   def run(params, motion, tokens, valid):
     return network.apply({'params': params}, motion, tokens, valid=valid)

@@ -1,4 +1,4 @@
-"""Portraits from speech: SAW, prior-shifted diffusion, and the autoencoder's decoder."""
+"""Portrait sampling from speech: SAW, diffusion around the face prior, and the decoder of the autoencoder."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ from seetalk_jax.diffusion.schedule import Schedule
 from seetalk_jax.models.portrait.face_prior import FacePrior
 from seetalk_jax.models.portrait.portrait_unet import LinearGuess
 
-# What released portrait networks were trained with.
+# The schedule that released portrait networks were trained with.
 SCHEDULE = Schedule(kind='scaled_linear', num_steps=1000, zero_terminal_snr=True)
-# Latents are kept within so many standard deviations of the prior at each place.
+# Bound of clean latents around the mean of the prior, in standard deviations of each latent value.
 CLIP_DEVIATIONS = 5.0
 
 
 class PortraitSamples(NamedTuple):
-  """What was drawn.
+  """Sampled portraits.
 
   Attributes:
     image: `[b, s, s, 3]` in [-1, 1].
     latent: `z0 * latent_scale`, `[b, s / 8, s / 8, 4]`.
-    beta: `[b, 1, 1, 1]`.
-    previews: `[keep, b, s, s, 3]`, estimates on the way; the last is `image`. None where none were asked for.
+    beta: weight of the prior, `[b, 1, 1, 1]`.
+    previews: decoded intermediate estimates, `[keep, b, s, s, 3]`; the last is `image`. None with `keep` 0.
   """
 
   image: jax.Array
@@ -40,7 +40,7 @@ class PortraitSamples(NamedTuple):
 
 
 def prior_of(statistics: Mapping[str, jax.Array]) -> FacePrior:
-  """The face prior among a run's or a release's statistics."""
+  """The face prior from the statistics of a run or a release."""
   names = [field.name for field in dataclasses.fields(FacePrior)]
   found = {name: statistics[f'face_prior_{name}'] for name in names if f'face_prior_{name}' in statistics}
   return FacePrior(**{name: jnp.asarray(value, jnp.float32) for name, value in found.items()})
@@ -56,18 +56,22 @@ def predict(
   *,
   autoguidance_scale: float = 1.0,
 ) -> jax.Array:
-  """The UNet's answer at `y_t`, on top of the best linear one where the prior knows the covariance.
+  """The prediction at `y_t`: the UNet's output, added to the linear prediction if the prior has directions.
 
-  Where it also knows what a voice tells, the linear answer already follows the voice.
+  If the prior also has a voice regression, the linear prediction depends on the voice.
 
   Args:
-    params: of the UNet.
+    unet, params: the UNet and its parameters.
+    prior: the face prior.
+    y_t: noisy residual latents, `[b, h, w, c]`.
+    t: times, `[b]`.
     condition: (tokens, tokens_valid, embedding), as the UNet takes them.
-    autoguidance_scale: above 1 goes on from the linear answer past the network's: a network guided by a bad version
-      of itself (arXiv 2406.02507) draws fewer faces that are between two kinds of hair. Needs a covariance.
+    autoguidance_scale: multiplies the UNet's output on top of the linear prediction. Above 1 it is
+      autoguidance by a weaker model (arXiv 2406.02507), which gives fewer faces between two hair styles. It
+      needs a prior with directions.
 
   Raises:
-    ValueError: autoguidance without a linear answer to be guided by.
+    ValueError: autoguidance with a prior without directions.
   """
   variables = {'params': params}
   if prior.directions is None:
@@ -93,12 +97,15 @@ def linear_guess(
   embedding: jax.Array,
   heard: jax.Array,
 ) -> tuple[jax.Array, jax.Array, jax.Array, jax.Array]:
-  """The best linear prediction at `y_t`, and its `coordinates`, `expected`, `doubt` (see `LinearGuess`).
+  """The linear prediction at `y_t`, and its `coordinates`, `expected` and `doubt` (see `LinearGuess`).
 
   Args:
-    unet: the linear prediction is of its `prediction_type`.
-    prior: with directions.
-    embedding, heard: voice vectors `[b, 512]`, and whether there is one.
+    unet: the UNet, whose `prediction_type` is used.
+    prior: a face prior with directions.
+    y_t: noisy residual latents, `[b, h, w, c]`.
+    t: times, `[b]`.
+    embedding: voice vectors, `[b, 512]`.
+    heard: bool `[b]`, True for samples with a voice.
   """
   mean, variances = prior.expected(embedding, heard)
   gaussian = (prior.directions, variances)
@@ -117,7 +124,7 @@ def prior_weight(
   statistics: Mapping[str, jax.Array],
   embedding: jax.Array,
 ) -> jax.Array:
-  """beta of each voice vector `[b, 512]`: from SAW where there is one, else the constant `beta0`."""
+  """beta `[b, 1, 1, 1]` of voice vectors `[b, 512]`: from SAW if present, else the constant `beta0`."""
   if 'sample_adaptive_weighting' in networks:
     pooled = prior_of(statistics).pooled()
     saw = networks['sample_adaptive_weighting']
@@ -132,7 +139,7 @@ def encode_latents(
   statistics: Mapping[str, jax.Array],
   image: jax.Array,
 ) -> jax.Array:
-  """Pictures `[b, s, s, 3]` in [-1, 1] to scaled latents `[b, s / 8, s / 8, 4]` (the posterior's mean)."""
+  """Images `[b, s, s, 3]` in [-1, 1] to scaled latents `[b, s / 8, s / 8, 4]` (the posterior mean)."""
   mean, _ = networks['autoencoder'].apply({'params': params['autoencoder']}, image, method='encode')
   return mean * statistics['latent_scale']
 
@@ -143,7 +150,7 @@ def decode_latents(
   statistics: Mapping[str, jax.Array],
   latent: jax.Array,
 ) -> jax.Array:
-  """Scaled latents to pictures, clipped to [-1, 1]."""
+  """Scaled latents `[b, s / 8, s / 8, 4]` to images `[b, s, s, 3]`, clipped to [-1, 1]."""
   z = latent / statistics['latent_scale']
   image = networks['autoencoder'].apply({'params': params['autoencoder']}, z, method='decode')
   return jnp.clip(image, -1.0, 1.0)
@@ -167,28 +174,30 @@ def sample_portraits(
   spacing: str = 'trailing',
   keep: int = 0,
 ) -> PortraitSamples:
-  """One portrait for each voice, or many for one; jittable with `networks` and the keyword arguments static.
+  """Samples one portrait for each voice, or several for one voice.
 
-  beta comes from the undropped speech and serves both branches of the guidance. The diffusion runs on the
-  residual `z0 * latent_scale - beta p`; clipping works on the latent itself.
+  The function is jittable with `networks` and the keyword arguments static. beta is computed from the
+  undropped speech and used in both branches of the guidance. The diffusion runs on the residual `z0 *
+  latent_scale - beta p`. Clipping acts on the latent itself.
 
   Args:
-    networks, params: name -> module, and its parameters: autoencoder, portrait_unet, and
+    networks, params: name -> module and name -> parameters: autoencoder, portrait_unet, and optionally
       sample_adaptive_weighting (without it beta is the statistic `beta0`).
-    statistics: latent_scale, face_prior_mean, face_prior_std, beta0; and the other fields of `FacePrior` where
+    statistics: latent_scale, face_prior_mean, face_prior_std, beta0; and the other fields of `FacePrior` if
       the network was trained with them.
-    embedding: voice vectors `[b, 512]`.
-    tokens, tokens_valid: speech tokens `[b, t, d]` and bool `[b, t]`; a few seconds are enough.
-    rng: one key; the same key gives the same faces. Or a key for each portrait, `[b]`: each is the one that its key
-      gives alone, whoever else is drawn (up to rounding, 1e-4 of a latent). With one voice, `embedding [1, 512]`,
-      there are as many portraits of it as keys.
+    embedding: voice vectors, `[b, 512]`.
+    tokens, tokens_valid: speech tokens `[b, t, d]` and bool `[b, t]`, True for valid tokens. A few seconds
+      are enough.
+    rng: one key, or one key per portrait, `[b]`. The same key gives the same faces. With one key per
+      portrait, each portrait depends only on its own key (up to rounding, 1e-4 in the latent). With one
+      voice, `embedding [1, 512]`, there is one portrait per key.
     num_steps, sampler, spacing, keep: see `diffusion.samplers.sample`.
-    guidance_scale: 1 follows the condition as learned, more exaggerates it.
+    guidance_scale: classifier-free guidance scale; 1 is unguided.
     autoguidance_scale: see `predict`.
-    temperature: how far samples depart from the middle of what the condition allows; below 1 the starting noise
-      is so much smaller: plainer faces, and fewer odd ones.
-    voice_temperature: the same for what voices tell (`FacePrior.told`); None: as `temperature`. Small, age and sex
-      stay at what the voice says, while all else differs from seed to seed.
+    temperature: scale of the starting noise. Below 1 faces are closer to the average and fewer are odd.
+    voice_temperature: scale of the starting noise in the voice subspace (`FacePrior.told`); None:
+      `temperature`. With a small value age and sex stay at the prediction from the voice, and all else
+      differs between seeds.
   """
   prior = prior_of(statistics)
   beta = prior_weight(networks, params, statistics, embedding)
@@ -224,21 +233,21 @@ def sample_portraits(
   latent = y0 + shift
   image = decode_latents(networks, params, statistics, latent)
   previews = None
-  if keep:  # the last is the result, which is decoded already; the others one after the other, to save memory
+  if keep:  # the last one is already decoded; `map` decodes the others one by one to save memory
     before = jax.lax.map(lambda y: decode_latents(networks, params, statistics, y + shift), kept[:-1])
     previews = jnp.concatenate([before, image[None]])
   return PortraitSamples(image, latent, beta, previews)
 
 
 def _noise(rng: jax.Array, num_voices: int, shape: tuple[int, ...]) -> jax.Array:
-  """Unit normal noise `[b, *shape]`: of one key for all voices, or of a key for each portrait.
+  """Unit normal noise `[b, *shape]`, from one key for all voices or from one key per portrait.
 
   Raises:
-    ValueError: several keys, but neither one for each voice nor one voice.
+    ValueError: several keys, but neither one key per voice nor a single voice.
   """
   if rng.ndim == (0 if jnp.issubdtype(rng.dtype, jax.dtypes.prng_key) else 1):
     return jax.random.normal(rng, (num_voices, *shape))
   if num_voices not in (1, len(rng)):
     raise ValueError(f'{len(rng)} keys for {num_voices} voices: give one key for each, or one voice')
-  # With an axis of one, as a portrait alone is drawn: bits depend on the shape.
+  # The shape has a batch axis of 1, as for a single portrait, because the random bits depend on the shape.
   return jax.vmap(lambda key: jax.random.normal(key, (1, *shape))[0])(rng)

@@ -1,4 +1,4 @@
-"""Where arrays lie on the mesh in force, by their logical axis names and the rules in force; nothing without a mesh."""
+"""Sharding constraints on the current mesh by logical axis names; without a mesh they do nothing."""
 
 from __future__ import annotations
 
@@ -16,12 +16,18 @@ Names = tuple[str | None, ...]
 def spec_for(
   names: Names, shape: tuple[int, ...], mesh, rules: Mapping[str, tuple[str, ...]]
 ) -> PartitionSpec:
-  """Logical names of an array's dimensions -> PartitionSpec on a mesh.
+  """PartitionSpec of an array on a mesh from the logical names of its dimensions.
 
-  Read from left to right; a mesh axis is used once per array, and only where it divides the dimension.
+  Dimensions are assigned from left to right. A mesh axis is used once per array, and only if it divides the
+  dimension.
+
+  Args:
+    names: logical name per dimension; None: replicated.
+    shape: shape of the array.
+    rules: logical name -> mesh axes.
 
   Raises:
-    ValueError: a name that the rules do not know (it would be replicated without a word).
+    ValueError: a name that is not in the rules (it would be replicated silently).
   """
   used: set[str] = set()
   spec = []
@@ -38,12 +44,16 @@ def spec_for(
 
 
 def gathered(kernel: jax.Array, names: Names) -> jax.Array:
-  """A kernel as a layer takes it: whole along the mesh axes that also split the batch, and its gradient split again.
+  """All-gathers a kernel over the mesh axes that shard the batch; its gradient is sharded as the parameter.
 
-  Parameters lie split over `fsdp`, and so do the samples of a batch: a layer's kernel must be brought together before
-  it is used (arXiv 2004.13336, 2304.11277). Left to itself the partitioner sometimes splits the activations' channels
-  in the place of the samples instead, and sums every layer's output over devices; and on meshes of three axes the
-  gradient of a convolution's input came out wrong (`tests/integration/meshes_test.py`).
+  Parameters and the batch are both sharded over `fsdp`, so that a kernel must be gathered before use (arXiv
+  2004.13336; FSDP, arXiv 2304.11277). Without this constraint XLA's partitioner sometimes shards the channels
+  of the activations instead of the batch, with an all-reduce after every layer. On meshes with three axes it
+  computed wrong gradients of convolution inputs (`tests/integration/meshes_test.py`).
+
+  Args:
+    kernel: parameter of a layer.
+    names: logical names of its dimensions.
   """
   if (found := in_force()) is None:
     return kernel
@@ -56,10 +66,10 @@ def gathered(kernel: jax.Array, names: Names) -> jax.Array:
 
 
 def by_samples(x: jax.Array) -> jax.Array:
-  """Activations `[b, ...]` split by samples, as far as their number allows; nothing is said of the other dimensions.
+  """Constrains activations `[b, ...]` to batch sharding if b is divisible; other dimensions are free.
 
-  Without it a parameter that lies split over `fsdp` and is added to a stream of activations can draw these along:
-  every device of `fsdp` then computes the same samples.
+  Without it, adding a parameter that is sharded over `fsdp` can reshard the activations, and every device of
+  `fsdp` then computes the same samples.
   """
   if (found := in_force()) is None or x.ndim < 2:
     return x
@@ -71,10 +81,11 @@ def by_samples(x: jax.Array) -> jax.Array:
 
 
 def each_device(run: Callable, *arrays: jax.Array):
-  """`run(*arrays)` of arrays `[b, ...]`, every device with its own samples; `run` must treat each sample alone.
+  """Maps `run(*arrays)` over devices, each with its own samples of arrays `[b, ...]`.
 
-  For what the partitioner cannot see through, such as look-ups by computed positions: it would bring the whole batch to
-  every device, and leave it there for the layers that follow. Differentiate inside `run`, not through it.
+  `run` must treat samples independently. For operations that the partitioner cannot shard, such as gathers by
+  computed positions: it would replicate the batch, also for the layers that follow. Differentiate inside
+  `run`, not through it.
   """
   if (found := in_force()) is None:
     return run(*arrays)
@@ -83,7 +94,10 @@ def each_device(run: Callable, *arrays: jax.Array):
 
 
 def in_force():
-  """(mesh, rules as name -> mesh axes), or None where there is nothing to split by."""
+  """Current mesh and rules (logical name -> mesh axes).
+
+  None without rules, without a mesh of several devices, and inside `shard_map`.
+  """
   mesh = jax.sharding.get_abstract_mesh()
   if mesh.empty or mesh.size == 1 or AxisType.Manual in mesh.axis_types:
     return None
@@ -92,7 +106,7 @@ def in_force():
 
 
 def _over_batch(count: int, mesh, rules: Mapping[str, tuple[str, ...]]):
-  """Mesh axes over which so many samples are split: those of the batch, as far as they divide the number."""
+  """Mesh axes that shard a batch of `count` samples: those of the batch that divide `count`."""
   return spec_for(('batch',), (count,), mesh, {'batch': rules.get('batch', ())})[0]
 
 
@@ -106,7 +120,7 @@ def _forward(used, stored, kernel):
 
 
 def _backward(used, stored, _, cotangent):
-  # Split as the parameter is, so that devices exchange their shares of the sum and not all of it.
+  # Sharded as the parameter, so that the gradients are reduce-scattered instead of all-reduced.
   return (jax.lax.with_sharding_constraint(cotangent, stored),)
 
 

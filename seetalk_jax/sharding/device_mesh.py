@@ -1,4 +1,4 @@
-"""One mesh, one table of logical axis rules, and the sharding of the whole train state."""
+"""Device mesh (data, fsdp, tensor), logical axis rules, and shardings of train state and batches."""
 
 from __future__ import annotations
 
@@ -16,8 +16,7 @@ PyTree = Any
 
 MESH_AXES = ('data', 'fsdp', 'tensor')
 
-# Logical axis (models.blocks.LOGICAL_AXES, and activations) -> mesh axes. Read for a kernel from left to
-# right; a mesh axis is used once per array, and only where it divides the dimension.
+# Logical axis (models.nn.blocks.LOGICAL_AXES, and activations) -> mesh axes. See `constraints.spec_for`.
 RULES: dict[str, tuple[str, ...]] = {
   'batch': ('data', 'fsdp'),
   'embed': ('fsdp',),
@@ -33,15 +32,16 @@ RULES: dict[str, tuple[str, ...]] = {
   'layers': (),
 }
 
-# Frozen arrays smaller than this are copied to every device: gathering them would cost more than it saves.
+# Frozen arrays with fewer elements are replicated: gathering them costs more than it saves.
 _REPLICATE_BELOW = 2**18
 
 
 def make_mesh(data: int = -1, fsdp: int = 1, tensor: int = 1, devices=None) -> Mesh:
-  """A mesh over all devices (of all hosts); one size may be -1 and takes the rest.
+  """Mesh over all devices of all hosts; one size may be -1 and is inferred.
 
   Raises:
-    ConfigError: the sizes do not multiply to the number of devices, or several TPU slices do not lie along `data`.
+    ConfigError: the product of the sizes is not the number of devices, several sizes are -1, or `data` is not
+      a multiple of the number of TPU slices.
   """
   devices = list(jax.devices() if devices is None else devices)
   sizes = [data, fsdp, tensor]
@@ -62,11 +62,12 @@ def make_mesh(data: int = -1, fsdp: int = 1, tensor: int = 1, devices=None) -> M
 
 
 def mesh_devices(devices, sizes: tuple[int, int, int]) -> np.ndarray | None:
-  """Devices of several TPU slices in the shape `sizes` (data, fsdp, tensor): the slices lie along `data`, so that only
-  gradients' sums cross the data centre's network. None where there is one slice.
+  """Devices of several TPU slices in the shape `sizes` (data, fsdp, tensor), or None for one slice.
+
+  Slices are arranged along `data`, so that only gradient reductions use the data center network.
 
   Raises:
-    ConfigError: `data` is no multiple of the number of slices.
+    ConfigError: `data` is not a multiple of the number of slices.
   """
   slices = len({getattr(device, 'slice_index', 0) for device in devices})
   if slices == 1:
@@ -83,21 +84,24 @@ def mesh_devices(devices, sizes: tuple[int, int, int]) -> np.ndarray | None:
 
 
 def flax_rules() -> tuple[tuple[str, tuple[str, ...] | None], ...]:
-  """RULES in the form that `nn.logical_axis_rules` takes, for constraints on activations."""
+  """RULES in the form of `nn.logical_axis_rules`, for constraints on activations."""
   return tuple((name, axes or None) for name, axes in RULES.items())
 
 
 def spec_for(names: tuple[str | None, ...], shape: tuple[int, ...], mesh: Mesh) -> PartitionSpec:
-  """Logical names of an array's dimensions -> PartitionSpec on this mesh.
+  """PartitionSpec of an array on this mesh from the logical names of its dimensions, by RULES.
 
   Raises:
-    ValueError: a name that RULES does not know (it would be replicated without a word).
+    ValueError: a name that is not in RULES (it would be replicated silently).
   """
   return constraints.spec_for(names, shape, mesh, RULES)
 
 
 def state_shardings(abstract: PyTree, mesh: Mesh) -> PyTree:
-  """NamedShardings, in the structure of `unbox(abstract)`, from a tree with logical names on its leaves."""
+  """NamedShardings, in the structure of `unbox(abstract)`, of a tree whose leaves have logical names.
+
+  Leaves without names are replicated.
+  """
 
   def one(leaf):
     if isinstance(leaf, nn.LogicallyPartitioned):
@@ -108,27 +112,29 @@ def state_shardings(abstract: PyTree, mesh: Mesh) -> PyTree:
 
 
 def unbox(tree: PyTree) -> PyTree:
-  """The tree without its boxes of logical names, and without any constraint."""
+  """The tree without boxes of logical names; adds no sharding constraint."""
   return jax.tree.map(lambda x: x.value if _is_boxed(x) else x, tree, is_leaf=_is_boxed)
 
 
 def replicated(mesh: Mesh) -> NamedSharding:
-  """The same array on every device."""
+  """Sharding of an array that is replicated on every device."""
   return NamedSharding(mesh, PartitionSpec())
 
 
 def batch_sharding(mesh: Mesh) -> NamedSharding:
-  """The first dimension over `data` and `fsdp`."""
+  """Sharding of the first dimension over `data` and `fsdp`."""
   return NamedSharding(mesh, PartitionSpec(RULES['batch']))
 
 
 def put_batch(
   batch: dict[str, np.ndarray], mesh: Mesh, rows: np.ndarray | None = None, batch_size: int | None = None
 ) -> dict[str, jax.Array]:
-  """This process's rows of a batch -> global arrays.
+  """Global arrays from this process's rows of a batch.
 
   Args:
-    rows, batch_size: which rows of how many they are (`hosts.local_rows`); None: all of them.
+    batch: name -> rows of this process.
+    rows: their indices in the global batch, sorted (`hosts.local_rows`); None: `batch` has all rows.
+    batch_size: size of the global batch, with `rows`.
   """
   sharding = batch_sharding(mesh)
   if rows is None:
@@ -146,17 +152,17 @@ def put_batch(
 
 
 def put_scalar(value: float, mesh: Mesh) -> jax.Array:
-  """A float32 on every device; unlike `device_put`, without asking the other processes whether theirs is the same."""
+  """Replicated float32 scalar; unlike `device_put`, without a check for equality over processes."""
   return jax.make_array_from_callback((), replicated(mesh), lambda _: np.float32(value))
 
 
 def put_frozen(tree: PyTree, mesh: Mesh) -> PyTree:
-  """Frozen arrays onto the mesh, as `frozen_sharding` says."""
+  """Puts frozen arrays on the mesh with `frozen_sharding`."""
   return jax.tree.map(lambda leaf: jax.device_put(leaf, frozen_sharding(np.shape(leaf), mesh)), tree)
 
 
 def frozen_sharding(shape: tuple[int, ...], mesh: Mesh) -> NamedSharding:
-  """Of a frozen array: large ones are split along their largest divisible dimension over `fsdp`."""
+  """Sharding of a frozen array: large ones over `fsdp`, along the largest divisible dimension."""
   spec = PartitionSpec()
   fits = [i for i, size in enumerate(shape) if size % mesh.shape['fsdp'] == 0]
   if fits and mesh.shape['fsdp'] > 1 and int(np.prod(shape)) >= _REPLICATE_BELOW:

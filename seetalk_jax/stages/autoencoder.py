@@ -1,4 +1,4 @@
-"""Image autoencoder: rebuild pictures through a narrow, nearly normal latent."""
+"""Image autoencoder stage: reconstruction through a small latent that is close to unit normal."""
 
 from __future__ import annotations
 
@@ -16,10 +16,11 @@ from seetalk_jax.stages import base, losses, reconstruction
 
 @dataclasses.dataclass(frozen=True)
 class AutoencoderStage(reconstruction.ReconstructionStage):
-  """L1 and edge losses, a light pull of the posterior to the unit normal.
+  """L1 loss, edge loss and a small KL term to the unit normal.
 
   Attributes:
-    kl_weight: per latent number. Small: the latents' scale is divided out later.
+    kl_weight: multiplies the KL divergence to the unit normal, averaged over latent values. It is small
+      because later stages divide by the scale of the latents.
   """
 
   crop_multiple = 8
@@ -43,7 +44,7 @@ class AutoencoderStage(reconstruction.ReconstructionStage):
     edges = losses.edge_loss(rebuilt, image, weight)
     kl = 0.5 * jnp.mean(jnp.square(mean) + jnp.exp(log_variance) - 1.0 - log_variance)
     loss = l1 + self.edge_weight * edges + self.kl_weight * kl
-    # Pixels run over 2, so the peak's square is 4.
+    # Pixels range over [-1, 1], so the squared peak is 4.
     psnr = 10.0 * jnp.log10(4.0 / jnp.mean(jnp.square(jnp.clip(rebuilt, -1, 1) - image)))
     return loss, (
       {'l1': l1, 'edges': edges, 'kl': kl, 'psnr': psnr, 'latent_std': jnp.std(mean)},
@@ -56,7 +57,7 @@ class AutoencoderStage(reconstruction.ReconstructionStage):
 
 
 def uses(config) -> base.Uses:
-  """The network that it trains."""
+  """The network that the stage trains."""
   del config
   return base.Uses(trained=('autoencoder',))
 

@@ -1,4 +1,4 @@
-"""What a training stage is: the networks it trains, those it is given, and one loss."""
+"""Training stages: the interface of a stage, its networks and its options."""
 
 import abc
 import dataclasses
@@ -21,18 +21,18 @@ PyTree = Any
 Batch = Mapping[str, jax.Array]
 Metrics = dict[str, jax.Array]
 
-# Stage name, in an order that trains -> module with `uses(config) -> Uses` and `build(config, given) -> Stage`.
+# Stage name, in training order -> module with `uses(config) -> Uses` and `build(config, given) -> Stage`.
 STAGES = {name: f'seetalk_jax.stages.{name}' for name in constants.STAGES}
 
 
 @struct.dataclass
 class Frozen:
-  """What a stage is given and does not train: arrays only, so it passes through jit.
+  """Frozen arrays that a stage reads and does not train. It holds arrays only, so it passes through jit.
 
   Attributes:
     params: network name -> plain parameter tree (unboxed; EMA parameters of the stage that trained it).
     collections: network name -> {collection name: tree}, e.g. the codebook's EMA state.
-    statistics: flat name -> array: what `prepare` of this stage and of the earlier stages computed
+    statistics: flat name -> array. The results of `prepare` of this stage and of earlier stages
       (latent_scale, motion_mean, ...).
   """
 
@@ -41,17 +41,17 @@ class Frozen:
   statistics: Mapping[str, jax.Array] = struct.field(default_factory=dict)
 
   def variables(self, network: str) -> dict[str, PyTree]:
-    """What `module.apply` takes for this frozen network."""
+    """The variables that `module.apply` takes for this frozen network."""
     return {'params': self.params[network], **self.collections.get(network, {})}
 
 
 class Uses(NamedTuple):
-  """The entries of `config.init` that a stage uses with its options. Others are neither loaded nor needed.
+  """The entries of `config.init` that a stage uses with its options. Other entries are not loaded.
 
   Attributes:
-    trained: networks that it trains; given weights are optional: training starts from them.
-    frozen: networks that it does not train; all of them must be given.
-    statistics: further entries whose statistics it takes where they are given.
+    trained: networks that the stage trains. Initial weights are optional; training starts from them.
+    frozen: networks that the stage reads and does not train. All of them need weights.
+    statistics: further entries whose statistics the stage uses if they are present.
   """
 
   trained: tuple[str, ...] = ()
@@ -65,20 +65,20 @@ class Uses(NamedTuple):
 
 
 class AnyStage(abc.ABC):
-  """What stages of gradient steps and stages of one pass have in common.
+  """Base class of all stages: those of gradient steps (`Stage`) and those of one pass (`PassStage`).
 
-  A stage file has `uses(config) -> Uses`, which networks the configuration asks for, and
-  `build(config, given) -> Stage`; `given` maps network names to the modules that `config.init` names (frozen ones,
-  and trained ones that start from a checkpoint); `networks_for` picks between them and `config.model`. Plain scalars
-  among the dataclass's fields are options: `options_of`.
+  A stage file has two functions. `uses(config) -> Uses` lists the networks of a configuration.
+  `build(config, given) -> Stage` makes the stage. `given` maps network names to the modules of `config.init`:
+  frozen ones, and trained ones that start from a checkpoint. `networks_for` picks between them and
+  `config.model`. Plain scalar fields of the dataclass are options (`options_of`).
 
   Attributes:
     kind: 'steps' (`Stage`) or 'pass' (`PassStage`).
     name: key of STAGES.
-    view: view of `data.pipeline.make_batches` that it learns from.
-    networks: network name -> module, trained here.
-    frozen: network name -> module, given.
-    image_size: pixels of a side of the pictures in its batches; None: as stored.
+    view: view of `data.pipeline.make_batches` that the batches come from.
+    networks: network name -> module that the stage trains.
+    frozen: network name -> module that the stage does not train.
+    image_size: height and width of the images in a batch, in pixels; None: as stored.
   """
 
   kind: ClassVar[Literal['steps', 'pass']]
@@ -90,14 +90,14 @@ class AnyStage(abc.ABC):
 
   @abc.abstractmethod
   def batch_spec(self, batch_size: int) -> dict[str, jax.ShapeDtypeStruct]:
-    """The batch entries that the stage reads (others are left on the host), with their shapes and dtypes."""
+    """Shapes and dtypes of the batch entries that the stage reads. Other entries stay on the host."""
 
   def data_options(self) -> dict[str, Any]:
     """Further keyword arguments for make_batches (e.g. portraits_only=True)."""
     return {} if self.image_size is None else {'image_size': self.image_size}
 
   def statistics_spec(self) -> dict[str, jax.ShapeDtypeStruct]:
-    """The shapes of all statistics that the stage reads, of this one and of earlier ones, for plans without data."""
+    """Shapes of all statistics that the stage reads, its own and of earlier stages (for plans)."""
     return {}
 
   def preview(
@@ -108,7 +108,7 @@ class AnyStage(abc.ABC):
     batch: Batch,
     rng: jax.Array,
   ) -> np.ndarray | None:
-    """A picture grid uint8 [height, width, 3] that shows what the stage has learned, or None. Not jitted."""
+    """An image grid, uint8 `[height, width, 3]`, that shows results of the networks, or None. Not jitted."""
     del params, frozen, collections, batch, rng
     return None
 
@@ -135,25 +135,26 @@ class Stage(AnyStage):
     """(scalar loss, (metrics: name -> scalar, new collections of the same structure)). Params unboxed."""
 
   def prepare(self, frozen: Frozen, batches: Iterable[Batch]) -> dict[str, np.ndarray]:
-    """Statistics of the data, computed once before `init`; seen in `frozen.statistics` from then on.
+    """Statistics of the data, computed once before `init`. They are then part of `frozen.statistics`.
 
-    `batches` is an endless iterator of NumPy batches: take as many as the numbers need.
+    Args:
+      batches: an endless iterator of NumPy batches; the stage reads as many as it needs.
     """
     del frozen, batches
     return {}
 
   def features(self, frozen: Frozen, batch: Batch) -> Batch | None:
-    """What frozen networks make of a batch, which `loss` takes in the batch's place; None: nothing to keep."""
+    """Outputs of the frozen networks, which `loss` accepts instead of the batch; None: nothing to keep."""
     del frozen, batch
     return None
 
   def trainable(self, params: Mapping[str, PyTree]) -> PyTree:
-    """Same structure as params, False where the optimizer must not touch a leaf."""
+    """A tree of the structure of `params`: False for leaves that the optimizer must not change."""
     return jax.tree.map(lambda _: True, params)
 
 
 class PassStage(AnyStage):
-  """A stage without gradient steps: one pass over the data that ends in statistics (face_prior)."""
+  """A stage without gradient steps: one pass over the data that computes statistics (face_prior)."""
 
   kind = 'pass'
 
@@ -163,11 +164,11 @@ class PassStage(AnyStage):
 
   @abc.abstractmethod
   def update(self, accumulator: PyTree, frozen: Frozen, batch: Batch) -> PyTree:
-    """One batch more. Jitted."""
+    """The accumulator with one more batch. Jitted."""
 
   @abc.abstractmethod
   def finalize(self, accumulator: PyTree) -> dict[str, np.ndarray]:
-    """Accumulator -> statistics."""
+    """The statistics of a full accumulator."""
 
 
 def float_spec(*shape: int) -> jax.ShapeDtypeStruct:
@@ -195,15 +196,16 @@ def build_stage(config, given: Mapping[str, nn.Module]) -> Stage | PassStage:
   if missing:
     raise ConfigError(
       f'stage {config.stage} needs trained {", ".join(missing)}: '
-      f'say where with --config.init.{missing[0]}=WORKDIR (or demo)'
+      f'set --config.init.{missing[0]}=WORKDIR (or =demo)'
     )
   return stage
 
 
 def in_groups(x: jax.Array, count: int) -> jax.Array:
-  """`[b, ...]` as `[groups, b / groups, ...]`, as many groups as `count` samples can be taken from evenly.
+  """Reshapes `[b, ...]` to `[groups, b / groups, ...]`, where groups is `gcd(count, b)`.
 
-  Taken so they lie on all devices, as far as there are enough; the first `count` lie on the first few.
+  The same number of samples from each group gives `count` samples spread over the devices. The first `count`
+  samples of the batch would all be on the first few devices.
   """
   return x.reshape(math.gcd(count, x.shape[0]), -1, *x.shape[1:])
 
@@ -211,7 +213,7 @@ def in_groups(x: jax.Array, count: int) -> jax.Array:
 def networks_for(
   used: Uses, config, given: Mapping[str, nn.Module]
 ) -> tuple[dict[str, nn.Module], dict[str, nn.Module]]:
-  """(trained, frozen) modules by name, each as `network_for` picks it."""
+  """(trained, frozen) modules by name, each from `network_for`."""
   trained, frozen = (
     {name: network_for(name, config, given) for name in names} for names in (used.trained, used.frozen)
   )
@@ -219,13 +221,13 @@ def networks_for(
 
 
 def network_for(name: str, config, given: Mapping[str, nn.Module]) -> nn.Module:
-  """The module for a network: the given one, else made from `config.model[name]` ('SIZE[, field=value]')."""
+  """The module of a network: from `given`, else built from `config.model[name]` ('SIZE[, field=value]')."""
   if name in given:
     return given[name].clone(dtype=config.dtype) if hasattr(given[name], 'dtype') else given[name]
   if name not in config.model:
     raise ConfigError(
       f'network {name} of stage {config.stage} is neither in config.model nor in config.init: '
-      f'say where it is with --config.init.{name}=WORKDIR (or demo)'
+      f'set --config.init.{name}=WORKDIR (or =demo)'
     )
   return registry.make(name, config.model[name], dtype=config.dtype)
 
@@ -250,7 +252,7 @@ def option(stage_class: type, config, name: str) -> Any:
 
 
 def fake_batch(spec: Mapping[str, jax.ShapeDtypeStruct], seed: int = 0) -> dict[str, np.ndarray]:
-  """A random batch of a stage's shapes, for tests: uint8 noise, floats around 0, ints 0, 1, 2 ..., all with truth."""
+  """A random batch for tests: uint8 noise, floats around 0, integers 0, 1, 2 ...; `has_truth` is 1 everywhere."""
   rng = np.random.default_rng(seed)
   batch = {}
   for name, entry in sorted(spec.items()):

@@ -1,4 +1,4 @@
-"""Code transformer: the codes of the clean target from the warped source; fusion learns along."""
+"""Code transformer stage: predict the codes of the target from the warped source, and train the fusion."""
 
 from __future__ import annotations
 
@@ -23,14 +23,17 @@ from seetalk_jax.stages import base, losses
 class CodeTransformerStage(base.Stage):
   """Cross-entropy to the codes of the target, and distance of the predicted codes (CodeFormer's second step).
 
-  With an `hr_decoder` among the networks its fusion is trained too, from the target's true codes at a random
-  weight (the third step); `render` then trains everything end to end.
+  With an `hr_decoder` among the networks, its fusion is trained too, from the target's true codes at a random
+  fusion weight (the third step). The stage `render` then trains everything end to end.
 
   Attributes:
-    feature_weight: of the squared distance between the mixture of codes and the target's.
-    pixel_weight, edge_weight: of the fused picture.
-    motion_noise: noise on motion latents, in units of their spread.
-    label_smoothing: of the cross-entropy: neighbouring codes look alike.
+    feature_weight: multiplies the squared distance between the softmax mixture of codes and the target's
+      codes.
+    pixel_weight: multiplies the Charbonnier pixel error of the HR decoder's image.
+    edge_weight: multiplies the edge loss of the HR decoder's image.
+    motion_noise: standard deviation of the noise added to motion latents, in units of their spread.
+    label_smoothing: label smoothing of the cross-entropy, because different codes can decode to similar
+      images.
   """
 
   networks: Mapping[str, nn.Module]
@@ -84,7 +87,7 @@ class CodeTransformerStage(base.Stage):
     )
 
   def preview(self, params, frozen, collections, batch, rng) -> np.ndarray:
-    """Rows: source, target, warped, the codebook's picture of the predicted codes."""
+    """Rows: source, target, warped source, the predicted codes decoded by the codebook."""
     del collections
     source, target = (blocks.to_float(jnp.asarray(batch[k][:4])) for k in ('source', 'target'))
 
@@ -102,7 +105,7 @@ class CodeTransformerStage(base.Stage):
 
 
 def code_losses(logits: jax.Array, indices: jax.Array, smoothing: float) -> tuple[jax.Array, jax.Array]:
-  """(cross-entropy, share of codes hit) of `logits [b, m, n, k]` against `indices [b, m, n]`."""
+  """(cross-entropy, accuracy) of `logits [b, m, n, k]` against code `indices [b, m, n]`."""
   log_prob = jax.nn.log_softmax(logits)
   hit = jnp.take_along_axis(log_prob, indices[..., None], axis=-1)[..., 0]
   cross_entropy = -(1 - smoothing) * jnp.mean(hit) - smoothing * jnp.mean(log_prob)
@@ -116,7 +119,7 @@ def init_renderer(
   given: Mapping[str, nn.Module],
   image_size: int,
 ) -> dict[str, Any]:
-  """Fresh parameters of those of motion_codec, code_transformer and hr_decoder that are in `networks`.
+  """Initial parameters of motion_codec, code_transformer and hr_decoder, of those that are in `networks`.
 
   The HR decoder starts as a copy of the frozen codebook's decoder.
   """
@@ -139,7 +142,7 @@ def init_renderer(
 
 
 def uses(config) -> base.Uses:
-  """The code transformer, and the HR decoder where the configuration names one."""
+  """The code transformer, and the HR decoder if the configuration names one."""
   with_decoder = 'hr_decoder' in config.model or config.init.get('hr_decoder')
   return base.Uses(
     trained=('code_transformer', 'hr_decoder') if with_decoder else ('code_transformer',),

@@ -1,4 +1,4 @@
-"""Codebook: rebuild pictures from a grid of discrete codes."""
+"""Codebook stage: image reconstruction from a grid of discrete codes."""
 
 from __future__ import annotations
 
@@ -16,11 +16,12 @@ from seetalk_jax.stages import base, critics, losses, reconstruction
 
 @dataclasses.dataclass(frozen=True)
 class CodebookStage(critics.CriticOptions, reconstruction.ReconstructionStage):
-  """L1, edges, commitment, and what the critics say where they are asked; the codes themselves move by running
-  averages, in the collection `codebook_state`.
+  """L1 loss, edge loss, commitment loss, and the critics whose weights are not 0.
+
+  The code vectors are not trained by gradients: they are running averages in the collection `codebook_state`.
 
   Attributes:
-    feature_weight: pixel weight of eyes, lips and mouth relative to the background.
+    feature_weight: pixel weight of eyes, lips and mouth in the same losses; unused with `head_weight` 1.
   """
 
   crop_multiple = 16
@@ -60,7 +61,7 @@ class CodebookStage(critics.CriticOptions, reconstruction.ReconstructionStage):
 
 
 def uses(config) -> base.Uses:
-  """The codebook, and what its critics need."""
+  """The codebook, and the networks of its critics."""
   discriminator, judges = critics.networks_of(config)
   return base.Uses(trained=('codebook', *discriminator), frozen=judges)
 

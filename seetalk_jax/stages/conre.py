@@ -1,4 +1,4 @@
-"""ConRe pre-training: voices and faces meet in one embedding, from which either face can be drawn."""
+"""ConRe pre-training stage: one embedding space of voices and faces, decoded to a small face image."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ _PREPARE_BATCHES = 24
 def info_nce(
   speech: jax.Array, face: jax.Array, temperature: jax.Array | float, speaker: jax.Array
 ) -> tuple[jax.Array, dict[str, jax.Array]]:
-  """Symmetric InfoNCE (arXiv 2103.00020) over the batch, which is the global one on any mesh.
+  """Symmetric InfoNCE (arXiv 2103.00020) over the global batch, on any mesh.
 
   Args:
-    speech, face: unit vectors `[b, d]`; row i of both belongs together.
+    speech, face: unit vectors `[b, d]`; row i of both is a positive pair.
     temperature: similarities are divided by it.
-    speaker: int `[b]`; other rows of the same speaker are no negatives, they are left out.
+    speaker: int `[b]`; other rows of the same speaker are not used as negatives.
 
   Returns:
-    the loss; and `recall_at_k`, the share of voices whose face is among the k nearest of the batch (other faces
-    of the same speaker left out), for every k of RECALL_AT that is less than the batch.
+    The loss, and `recall_at_k`: the share of voices whose face is among the k nearest of the batch (other
+    faces of the same speaker excluded), for every k of RECALL_AT that is less than the batch size.
   """
   logits = jnp.einsum('id,jd->ij', speech, face) / temperature
   same = (speaker[:, None] == speaker[None, :]) & ~jnp.eye(speaker.shape[0], dtype=bool)
@@ -50,12 +50,17 @@ def info_nce(
 
 @dataclasses.dataclass(frozen=True)
 class ConReStage(base.Stage):
-  """Contrastive and reconstruction losses; readings of known truth beside them (weight 0: no truth needed).
+  """Contrastive and reconstruction losses, and regression of ground truth from the embeddings and tokens.
+
+  The regression losses use only records with ground truth. With their weights at 0 the stage needs no ground
+  truth.
 
   Attributes:
-    reconstruction_weight: of drawing the 64 px face, from the face's embedding and from the voice's.
-    attributes_weight: of reading sex, age and head size from both embeddings, where they are known.
-    articulation_weight: of reading the mouth's shape from speech tokens, where it is known.
+    contrastive_weight: multiplies the InfoNCE loss between voice and face embeddings.
+    reconstruction_weight: multiplies the L1 error of the decoded 64 px face, from the face embedding plus
+      from the voice embedding.
+    attributes_weight: multiplies the squared error of sex, age and head size, read from both embeddings.
+    articulation_weight: multiplies the squared error of the lip controls, read from the speech tokens.
   """
 
   networks: Mapping[str, nn.Module]
@@ -76,7 +81,7 @@ class ConReStage(base.Stage):
     return views.batch_spec(self.view, batch_size, self.image_size, only=names)
 
   def prepare(self, frozen: base.Frozen, batches) -> dict[str, np.ndarray]:
-    """Mean and std of ages and of the lips' controls, for targets of order one."""
+    """Mean and standard deviation of ages and lip controls, to standardize the regression targets."""
     del frozen
     ages, lips = [], []
     for batch in itertools.islice(batches, _PREPARE_BATCHES):
@@ -89,7 +94,7 @@ class ConReStage(base.Stage):
     if (ages or lips) and not any(map(len, ages or lips)):
       raise InputError(
         'only real recordings in the corpora, and the stage reads truth: set options.attributes_weight and '
-        'options.articulation_weight to 0, or add a corpus of the embedded world'
+        'options.articulation_weight to 0, or add a corpus of the synthetic world'
       )
     if ages:
       ages = np.concatenate(ages)
@@ -158,7 +163,7 @@ class ConReStage(base.Stage):
     truth = jnp.stack([sex, (age - statistics['age_mean']) / age_std, size], axis=-1)
     by_voice = head(speech, method='attributes')
     by_face = head(face, method='attributes')
-    # Sex lies in [0, 1]: weighed up to the spread of the standardised others.
+    # Sex is in [0, 1]; the weight brings it to the spread of the other two, which are standardized.
     weights, counts = jnp.array([4.0, 1.0, 1.0]), batch['has_truth'][:, None]
     wrong = weights * (jnp.square(by_voice - truth) + jnp.square(by_face - truth))
     loss = losses.weighted_mean(wrong, counts)
@@ -178,11 +183,11 @@ class ConReStage(base.Stage):
     error = jnp.square(head(features.tokens, method='articulation') - truth) * valid
     per_field = jnp.sum(error, axis=(0, 1)) / jnp.maximum(jnp.sum(valid), 1.0)
     loss = jnp.mean(per_field)
-    # 1 is perfect, 0 is knowing no more than the mean.
+    # R2 is 1 for a perfect prediction and 0 for the mean.
     return loss, {'articulation': loss, 'articulation_r2': 1.0 - loss, 'jaw_r2': 1.0 - per_field[0]}
 
   def preview(self, params, frozen, collections, batch, rng) -> np.ndarray:
-    """Rows: true face at 64 px, drawn from its own embedding, drawn from the voice."""
+    """Rows: true face at 64 px, decoded from the face embedding, decoded from the voice embedding."""
     del frozen, collections, rng
     batch = {name: jnp.asarray(batch[name][:8]) for name in ('portrait', 'speech', 'num_samples')}
     image = blocks.to_float(batch['portrait'])
@@ -198,7 +203,7 @@ class ConReStage(base.Stage):
 
 
 def uses(config) -> base.Uses:
-  """The networks that it trains."""
+  """The networks that the stage trains."""
   del config
   return base.Uses(trained=('speech_encoder', 'face_encoder', 'conre'))
 

@@ -1,6 +1,7 @@
-"""What pictures are judged by besides their pixels: learned features, an identity, and a discriminator.
+"""Critic losses of images: perceptual distance, face features, face identity, and a discriminator.
 
-Stages that draw take their options from `CriticOptions` and call `judge`. Each critic is off at weight 0.
+Stages that generate images inherit their options from `CriticOptions` and call `judge`. A critic with weight
+0 is off.
 """
 
 from __future__ import annotations
@@ -15,23 +16,25 @@ import jax.numpy as jnp
 
 from seetalk_jax.stages import base
 
-# The weight of the adversarial loss may not run away where the pixels' gradient is all but gone.
+# Upper bound of the adaptive weight, which diverges where the gradient of the critic's loss is near 0.
 _MAX_ADAPTIVE = 1e4
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class CriticOptions:
-  """Fields that a stage inherits.
+  """Critic options that a stage inherits.
 
   Attributes:
-    perceptual_weight: of the distance in features of the given network `perceptual` (LPIPS, VGG).
-    face_feature_weight: of the distance in features of the given `face_encoder`: ours where no public weights are
-      at hand; it is no LPIPS and goes by its own name in the log.
-    identity_weight: of one minus the cosine of the `face_encoder`'s embeddings.
-    adversarial_weight: of the hinge loss against the network `discriminator`, which is trained along, times the
-      adaptive weight of VQGAN (arXiv 2012.09841): the ratio of both losses' gradients, here at the picture.
-    adversarial_after: steps before the discriminator's opinion counts; it learns from the first.
-    r1_weight: of the squared gradient of the discriminator at real pictures (arXiv 1801.04406), halved.
+    perceptual_weight: multiplies the feature distance of the frozen network `perceptual` (LPIPS or VGG).
+    face_feature_weight: multiplies the feature distance of the frozen `face_encoder`, a substitute for LPIPS
+      without public weights. It is not LPIPS and is logged as `face_features`.
+    identity_weight: multiplies one minus the cosine similarity of the `face_encoder` embeddings.
+    adversarial_weight: multiplies the generator hinge loss against the network `discriminator`, which is
+      trained in the same step. It is also multiplied by the adaptive weight of VQGAN (arXiv 2012.09841): the
+      ratio of the gradient norms of the pixel loss and the adversarial loss, here with respect to the image.
+    adversarial_after: steps before the generator hinge loss is added. The discriminator is trained from step
+      0.
+    r1_weight: multiplies half the squared gradient of the discriminator at real images (arXiv 1801.04406).
   """
 
   perceptual_weight: float = 0.0
@@ -42,30 +45,30 @@ class CriticOptions:
   r1_weight: float = 1.0
 
   def critic_networks(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """(networks trained along, networks given) that the weights ask for."""
+    """(trained networks, frozen networks) of the critics whose weights are not 0."""
     given = ('perceptual',) if self.perceptual_weight else ()
     given += ('face_encoder',) if self.face_feature_weight or self.identity_weight else ()
     return ('discriminator',) if self.adversarial_weight else (), given
 
 
 def hinge_generator(fake_logits: jax.Array) -> jax.Array:
-  """What the one who draws pays, scalar: nothing is ever real enough."""
+  """Generator hinge loss, scalar: the negative mean of the logits of generated images."""
   return -jnp.mean(fake_logits)
 
 
 def hinge_discriminator(real_logits: jax.Array, fake_logits: jax.Array) -> jax.Array:
-  """What the one who judges pays, scalar: reals above 1 and fakes below -1 cost nothing."""
+  """Discriminator hinge loss, scalar: 0 for real logits above 1 and fake logits below -1."""
   return 0.5 * (jnp.mean(jax.nn.relu(1.0 - real_logits)) + jnp.mean(jax.nn.relu(1.0 + fake_logits)))
 
 
 def r1_penalty(critic: Callable[[jax.Array], jax.Array], real: jax.Array) -> jax.Array:
-  """Mean over pictures of the squared gradient of the summed logits at them, scalar."""
+  """R1 penalty: mean over real images of the squared gradient of their summed logits, scalar."""
   gradient = jax.grad(lambda image: jnp.sum(critic(image)))(real)
   return jnp.mean(jnp.sum(jnp.square(gradient), axis=(1, 2, 3)))
 
 
 def adaptive_weight(of_pixels: jax.Array, of_critic: jax.Array) -> jax.Array:
-  """How much the critic's loss may weigh for both gradients to be as long, scalar, kept from running away."""
+  """The ratio of the gradient norms of pixel loss and critic loss, scalar, clipped at `_MAX_ADAPTIVE`."""
   ratio = jnp.linalg.norm(of_pixels.reshape(-1)) / (jnp.linalg.norm(of_critic.reshape(-1)) + 1e-4)
   return jax.lax.stop_gradient(jnp.clip(ratio, 0.0, _MAX_ADAPTIVE))
 
@@ -81,17 +84,18 @@ def judge(
   pixel_loss: Callable[[jax.Array], jax.Array],
   step: jax.Array,
 ) -> tuple[jax.Array, dict[str, jax.Array]]:
-  """What the critics say of drawn pictures.
+  """The sum of all critic losses of generated images.
 
-  Gradients of one loss reach both sides: those who draw through the critics as they stand, the discriminator
-  through pictures as they stand. Both move in the same step.
+  One loss trains both sides in the same step. The generator gets gradients through the fixed critics. The
+  discriminator gets gradients with the generated images fixed.
 
   Args:
-    networks, given, params, frozen: of the stage.
-    image: drawn, `[b, h, w, 3]`, about [-1, 1].
-    truth: as it should be, of the same shape.
-    pixel_loss: picture -> the stage's own loss of it, for the adaptive weight.
-    step: of the training.
+    networks, given: trained and frozen modules of the stage.
+    params, frozen: trained parameters and frozen arrays of the stage.
+    image: generated, `[b, h, w, 3]`, about [-1, 1].
+    truth: target images of the same shape.
+    pixel_loss: image -> the stage's own loss of it, for the adaptive weight.
+    step: training step.
 
   Returns:
     (loss to add, metrics).
@@ -118,7 +122,7 @@ def judge(
 def face_features(
   encoder: nn.Module, frozen: base.Frozen, image: jax.Array
 ) -> tuple[list[jax.Array], jax.Array]:
-  """(what each residual block of our face encoder gives, brought to unit spread; the embedding `[b, d]`)."""
+  """(outputs of all residual blocks of the face encoder, scaled to unit spread; the embedding `[b, d]`)."""
   embedding, seen = encoder.apply(
     frozen.variables('face_encoder'),
     image,
@@ -160,13 +164,13 @@ def _adversarial(options, network, params, image, truth, pixel_loss, step):
 
 
 def networks_of(config) -> tuple[tuple[str, ...], tuple[str, ...]]:
-  """(networks trained along, networks given) that the critics' weights in `config.options` ask for."""
+  """(trained networks, frozen networks) of the critics whose weights in `config.options` are not 0."""
   names = [field.name for field in dataclasses.fields(CriticOptions)]
   return CriticOptions(**{name: base.option(CriticOptions, config, name) for name in names}).critic_networks()
 
 
 def init_discriminator(networks: Mapping[str, nn.Module], rng: jax.Array, side: int) -> dict[str, Any]:
-  """`{'discriminator': params}` where the stage trains one, else nothing."""
+  """`{'discriminator': params}` if the stage trains one, else an empty dict."""
   if 'discriminator' not in networks:
     return {}
   return {'discriminator': networks['discriminator'].init(rng, jnp.zeros((1, side, side, 3)))['params']}

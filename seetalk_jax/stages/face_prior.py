@@ -1,4 +1,8 @@
-"""The statistical face prior: mean and spread of the latents of aligned portraits, in one pass."""
+"""Face prior stage: mean, standard deviation and covariance of the latents of aligned portraits, in one pass.
+
+The paper uses a statistical prior and does not specify a covariance. We also use principal directions of the
+latents and a linear regression of their coordinates from the voice vector.
+"""
 
 from __future__ import annotations
 
@@ -20,12 +24,12 @@ from seetalk_jax.stages import base
 
 
 def prior_statistics(raw: FacePrior) -> dict[str, np.ndarray]:
-  """What later stages and releases keep, from mean and std `[h, w, c]` of unscaled latents.
+  """The statistics that later stages and releases use, from mean and std `[h, w, c]` of unscaled latents.
 
   Returns:
-    latent_scale: 1 / standard deviation over everything (Stable Diffusion's convention: one number).
+    latent_scale: 1 / standard deviation over all latent values, a scalar as in Stable Diffusion.
     latent_mean: `[c]`, unscaled, for reports.
-    face_prior_mean, face_prior_std: `[h, w, c]` of scaled latents.
+    face_prior_mean, face_prior_std: `[h, w, c]`, of scaled latents.
   """
   mean, std = np.asarray(raw.mean, np.float64), np.asarray(raw.std, np.float64)
   variance = np.mean(std**2 + mean**2) - np.mean(mean) ** 2
@@ -39,17 +43,18 @@ def prior_statistics(raw: FacePrior) -> dict[str, np.ndarray]:
   return {name: np.asarray(value, np.float32) for name, value in statistics.items()}
 
 
-# A combination of coordinates is the voice's to say if voices move it by so much of the variance around that.
+# A combination of coordinates is in the voice subspace if its predicted variance is at least this share of
+# its residual variance.
 _TOLD = 0.1
 _MAX_TOLD = 16
 
 
 def principal_directions(latents: np.ndarray, count: int) -> dict[str, np.ndarray]:
-  """The covariance of latents `[n, h, w, c]` (scaled), as far as `count` directions hold it.
+  """The first `count` principal directions of scaled latents `[n, h, w, c]`.
 
   Returns:
-    face_prior_directions `[count, h, w, c]` (float16 digits: they are many), face_prior_variances `[count]`,
-    and face_prior_rest, the mean variance in all other directions.
+    face_prior_directions `[count, h, w, c]` (rounded to float16 precision, to save space),
+    face_prior_variances `[count]`, and face_prior_rest, the mean variance in all other directions.
   """
   n, shape = len(latents), latents.shape[1:]
   flat = latents.reshape(n, -1).astype(np.float32)
@@ -67,14 +72,16 @@ def principal_directions(latents: np.ndarray, count: int) -> dict[str, np.ndarra
 def voice_regression(
   latents: np.ndarray, embeddings: np.ndarray, directions: np.ndarray, variances: np.ndarray, folds: int = 5
 ) -> dict[str, np.ndarray]:
-  """What a voice tells of a face, linearly: ridge regression of the coordinates along the directions.
+  """Ridge regression from the voice vector to the coordinates of the latent along the principal directions.
 
-  How much to shrink, and what is left around the answer, are measured on people left out (`folds` times).
+  The ridge penalty of each direction and the residual variances come from cross-validation over people
+  (`folds`).
 
   Args:
     latents: `[n, h, w, c]`, scaled.
-    embeddings: `[n, d]`, the voice vectors that go with them.
-    directions, variances: of `principal_directions`.
+    embeddings: `[n, d]`, the voice vectors of the same people.
+    directions, variances: from `principal_directions`.
+    folds: number of cross-validation folds.
 
   Returns:
     face_prior_voice `[k, d]`, face_prior_voice_mean `[d]`, face_prior_voice_variances `[k]`, face_prior_told
@@ -97,7 +104,7 @@ def voice_regression(
     out = np.arange(n) % folds == fold
     for i, weights in enumerate(fit(~out)):
       errors[i] += np.sum(np.square(voices[out] @ weights - along[out]), axis=0) / n
-  best, columns = np.argmin(errors, axis=0), np.arange(k)  # each direction shrinks as it must
+  best, columns = np.argmin(errors, axis=0), np.arange(k)  # one ridge penalty per direction
   weights = np.stack(fit(np.ones(n, bool)))[best, :, columns]
   left = np.minimum(errors[best, columns], variances)
   return {
@@ -109,14 +116,15 @@ def voice_regression(
 
 
 def told_directions(expected: np.ndarray, left: np.ndarray) -> np.ndarray:
-  """The combinations of coordinates that voices tell apart, against what stays open around them.
+  """The voice subspace: the combinations of coordinates that the voice predicts, relative to their residuals.
 
   Args:
-    expected: `[n, k]`, where voices say that coordinates are.
-    left: `[k]`, variances around that.
+    expected: `[n, k]`, coordinates predicted from the voices.
+    left: `[k]`, residual variances of these predictions.
 
   Returns:
-    float32 `[r, k]`, orthonormal, in coordinates over their deviation `sqrt(left)`; r at least 1.
+    float32 `[r, k]`, orthonormal, in coordinates divided by their standard deviation `sqrt(left)`; r is at
+    least 1.
   """
   relative = (expected - expected.mean(0)) / np.sqrt(left)
   _, singular, directions = np.linalg.svd(relative, full_matrices=False)
@@ -126,11 +134,12 @@ def told_directions(expected: np.ndarray, left: np.ndarray) -> np.ndarray:
 
 @flax.struct.dataclass
 class Seen:
-  """What the pass has gathered: exact sums over everything, and the first latents and voices themselves.
+  """The accumulator of the pass: exact sums over all portraits, and the first latents and voice vectors.
 
   Attributes:
-    latents: `[n, h, w, c]`, unscaled; rows from `sums.count` on are empty.
-    embeddings: `[n, d]`, or `[0, d]` where voices are not asked for.
+    sums: sums of all latents, for their mean and standard deviation.
+    latents: `[n, h, w, c]`, unscaled; rows from `sums.count` on are zeros.
+    embeddings: `[n, d]`, or width 0 without `with_voice`.
   """
 
   sums: PriorSums
@@ -140,13 +149,13 @@ class Seen:
 
 @dataclasses.dataclass(frozen=True)
 class FacePriorStage(base.PassStage):
-  """A pass over portraits.
+  """One pass over aligned portraits.
 
   Attributes:
-    components: principal directions that are kept; 0: none. The paper speaks of a statistical prior; that its
-      covariance helps the denoiser is our reading.
-    component_portraits: how many portraits they are computed from, the first of the pass.
-    with_voice: also measure what the voice vector tells of the coordinates along them (our reading too).
+    components: number of principal directions; 0: none.
+    component_portraits: number of portraits that the directions are computed from: the first ones of the
+      pass.
+    with_voice: also fit the regression from the voice vector to the coordinates along the directions.
   """
 
   frozen: Mapping[str, nn.Module]
@@ -209,7 +218,7 @@ class FacePriorStage(base.PassStage):
     return statistics
 
   def preview(self, params, frozen, collections, batch, rng) -> np.ndarray:
-    """The prior, decoded: the mean face."""
+    """The decoded mean of the prior: the mean face."""
     del params, collections, batch, rng
     latent = jnp.asarray(frozen.statistics['face_prior_mean'])[None] / frozen.statistics['latent_scale']
     image = self.frozen['autoencoder'].apply(frozen.variables('autoencoder'), latent, method='decode')
@@ -217,7 +226,7 @@ class FacePriorStage(base.PassStage):
 
 
 def uses(config) -> base.Uses:
-  """The autoencoder, and the speech encoder where voices are measured too."""
+  """The autoencoder, and the speech encoder with the option `with_voice`."""
   with_voice = base.option(FacePriorStage, config, 'with_voice')
   return base.Uses(frozen=('autoencoder', 'speech_encoder') if with_voice else ('autoencoder',))
 

@@ -1,4 +1,7 @@
-"""Lip refiner: learn the lip subspace of the frozen codec, then corrections inside it."""
+"""Lip refiner stage: compute the lip subspace of the frozen codec, then train corrections inside it.
+
+Region refinement is not specified in the paper; we use the two steps of `LipRefinerStage`.
+"""
 
 from __future__ import annotations
 
@@ -22,33 +25,37 @@ from seetalk_jax.sampling.motion import CLIP, SCHEDULE
 from seetalk_jax.stages import base, losses
 from seetalk_jax.stages.sync_expert import sync_loss
 
-# Half widths and heights of the mouth region that is compared, in the portrait crop, relative to its side.
+# Half width and half height of the compared mouth region, relative to the side of the portrait crop.
 RENDER_HALF = (0.15, 0.13)
-# Of the region outside of which refinement should change nothing: room for lips in motion and the chin.
+# The same of the region that refinement may change. It includes moving lips and the chin.
 OUTSIDE_HALF = (0.2, 0.17)
 _PREPARE_BATCHES = 24
 
 
 @dataclasses.dataclass(frozen=True)
 class LipRefinerStage(base.Stage):
-  """Two steps (our reading of "region refinement").
+  """Lip subspace from data, then training of the refiner on sampled tracks.
 
-  `prepare` finds U: the directions of m that move much when only the lips change and little when anything
-  else does (a generalised eigenproblem; `encode_truth` of motions whose lip fields were exchanged, codec
-  frozen). Training then samples tracks from M_diff, as the refiner meets them at inference, and asks the refiner
-  for their truth: in U, in the rendered mouth region, and by the sync expert. The truth of a sample is the sample
-  with the lips of the true motion: the rest of the face stays as sampled.
+  `prepare` computes U: the directions of m that change much when only the lips change, and little when
+  anything else changes. It solves a generalized eigenproblem on `encode_truth` of motions with exchanged lip
+  fields; the codec is frozen. Training samples tracks from M_diff, the input of the refiner at inference. The
+  target of a sampled track is the same track with the lips of the true motion; the rest of the face stays as
+  sampled. The losses compare the refined track with its target inside U and in the rendered mouth region, and
+  add the loss of the sync expert.
 
   Attributes:
-    view: `portrait_speech` (portraits to render) or `speech_motion` (longer tracks; no rendering).
-    render_weight, render_share: lip-masked rendering loss, and the share of a batch's portraits that it draws, at least
-      one.
-    outside_weight: of what refinement changes in the picture around the mouth region, against the track that it
-      was given.
-    sync_weight, sync_share: sync expert's loss on clips of five frames, and the share of the batch that is drawn for
-      it; 0 needs no expert.
-    sample_steps, sample_guidance: of sampling from M_diff.
-    ridge: against directions that hardly move at all, relative to the mean.
+    view: `portrait_speech` (with portraits to render) or `speech_motion` (longer tracks, no rendering).
+    image_size: height and width of the portraits, in pixels.
+    render_weight: multiplies the Charbonnier error of the rendered mouth region, refined against target.
+    render_share: share of the batch that is rendered for this loss, at least one portrait.
+    outside_weight: multiplies the change of the image outside of the mouth region by the refinement, compared
+      with the image of the unrefined track; needs `render_weight`.
+    sync_weight: multiplies the sync expert's loss on clips of five frames; 0 needs no expert.
+    sync_share: share of the batch that is rendered for the sync loss, at least one portrait.
+    sample_steps: sampling steps of M_diff.
+    sample_guidance: guidance scale of the speech when sampling from M_diff.
+    velocity_weight: multiplies the error of frame-to-frame differences inside U.
+    ridge: ridge of the eigenproblem against directions that hardly change, relative to the mean eigenvalue.
   """
 
   networks: Mapping[str, nn.Module]
@@ -71,7 +78,7 @@ class LipRefinerStage(base.Stage):
     return views.batch_spec(self.view, batch_size, self.image_size, only=names)
 
   def data_options(self) -> dict[str, Any]:
-    """Only records whose motion is known."""
+    """Only records with ground-truth motion."""
     return {**super().data_options(), 'needs_truth': True}
 
   @property
@@ -87,7 +94,7 @@ class LipRefinerStage(base.Stage):
     return 'syncnet' if 'syncnet' in self.frozen else 'sync_expert'
 
   def prepare(self, frozen: base.Frozen, batches) -> dict[str, np.ndarray]:
-    """`lip_subspace` `[motion_dim, k]`, and how much of lip and of other changes it holds, each in [0, 1]."""
+    """`lip_subspace` `[motion_dim, k]`, and its shares of lip changes and of other changes, in [0, 1]."""
     codec, variables = self.frozen['motion_codec'], frozen.variables('motion_codec')
 
     @jax.jit
@@ -129,14 +136,14 @@ class LipRefinerStage(base.Stage):
     return {'lip_refiner': params}, {}
 
   def trainable(self, params: Mapping[str, Any]) -> Any:
-    """Everything but U."""
+    """All parameters except U."""
     tree = jax.tree.map(lambda _: True, params)
     return {'lip_refiner': {**tree['lip_refiner'], 'subspace': False}}
 
   def loss(self, params, frozen, collections, batch, rng, step):
     del step
     codec, variables = self.frozen['motion_codec'], frozen.variables('motion_codec')
-    # Four keys, of which the first two are not used: released weights were trained with this split.
+    # The first two of the four keys are unused: released weights were trained with this split.
     _, _, pick_rng, sample_rng = jax.random.split(rng, 4)
     truth = batch[self._motion_key]
     tokens, _ = self.frozen['speech_encoder'].apply(
@@ -177,7 +184,7 @@ class LipRefinerStage(base.Stage):
     return loss, (metrics, collections)
 
   def _samples(self, frozen, truth, tokens, rng):
-    """Tracks sampled from M_diff for a portrait at rest, `[b, n, d]`: with the true lips, and as sampled."""
+    """Tracks `[b, n, d]` sampled from M_diff for a portrait at rest: (with the true lips, as sampled)."""
     codec, variables = self.frozen['motion_codec'], frozen.variables('motion_codec')
     transformer = self.frozen['motion_transformer']
     mean, std = frozen.statistics['motion_mean'], frozen.statistics['motion_std']
@@ -262,17 +269,18 @@ class LipRefinerStage(base.Stage):
 
 
 def _share(x: jax.Array, share: float, last: bool = False) -> jax.Array:
-  """So many of `[b, ...]`, at least one: the first or the last of every group."""
+  """A share of the samples of `[b, ...]`, at least one: the first or the last ones of every group."""
   rows = base.in_groups(x, count := min(max(1, round(share * x.shape[0])), x.shape[0]))
   each = count // rows.shape[0]
   return (rows[:, -each:] if last else rows[:, :each]).reshape(count, *x.shape[1:])
 
 
 def lip_subspace(lips: np.ndarray, rest: np.ndarray, k: int, ridge: float) -> np.ndarray:
-  """Orthonormal `[d, k]` that spans the directions u of largest `u' lips u / u' (rest + ridge) u`.
+  """Lip subspace: orthonormal `[d, k]` over the directions u of largest `u' lips u / u' (rest + ridge) u`.
 
   Args:
-    lips, rest: second moments `[d, d]` of changes of m when only lips, or only the rest, change.
+    lips, rest: second moments `[d, d]` of changes of m when only the lips, or only the rest, change.
+    k: number of directions.
     ridge: added to `rest`, relative to the mean eigenvalue of both.
   """
   d = len(lips)
@@ -285,7 +293,7 @@ def lip_subspace(lips: np.ndarray, rest: np.ndarray, k: int, ridge: float) -> np
 
 
 def uses(config) -> base.Uses:
-  """The refiner, what samples its tracks, and the sync expert where the options use it."""
+  """The refiner, the networks that sample its tracks, and the sync expert if the options use it."""
   option = functools.partial(base.option, LipRefinerStage, config)
   frozen = ['speech_encoder', 'motion_codec', 'motion_transformer']
   if option('view') == 'portrait_speech' and option('sync_weight'):

@@ -1,4 +1,4 @@
-"""Losses that several stages share: weighted pictures, and the flow that canonical maps give away."""
+"""Losses shared by several stages: weighted image errors, and flow and occlusion errors."""
 
 from __future__ import annotations
 
@@ -11,26 +11,27 @@ from seetalk_jax.constants import Part
 from seetalk_jax.models.motion.canonical import FlowTruth
 from seetalk_jax.models.nn import blocks
 
-# Labels of picture cells as plain integers: the head is every label above BODY.
+# Part labels of image cells as plain integers: every label above BODY belongs to the head.
 BODY, EYE, MOUTH = int(Part.BODY), int(Part.EYE), int(Part.MOUTH)
-# Mouth with lips, and eyes with lids and brows, on the resting head: (|x|, y) of the centre, half sizes.
+# Mouth with lips, and eyes with lids and brows, in canonical coordinates: (|x|, y) of the center, half sizes.
 _REGIONS = (((0.0, -0.62), (0.27, 0.18)), ((0.23, 0.06), (0.23, 0.22)))
-_FRONT = 0.1  # they lie before this z, the back of the mouth too
+_FRONT = 0.1  # all points of both regions have a larger z, the back of the mouth included
 
 
 def charbonnier(error: jax.Array, epsilon: float = 0.01) -> jax.Array:
-  """`sqrt(error^2 + epsilon^2) - epsilon`: absolute error with a smooth bottom."""
+  """`sqrt(error^2 + epsilon^2) - epsilon`: absolute error, smooth near 0."""
   return jnp.sqrt(jnp.square(error) + epsilon**2) - epsilon
 
 
 def edge_loss(
   image: jax.Array, truth: jax.Array, weight: jax.Array | float = 1.0, scales: int = 3
 ) -> jax.Array:
-  """Mean absolute error of neighbouring-pixel differences at full, half, ... size: sharpness without a GAN.
+  """Edge loss: mean absolute error of differences of neighboring pixels, at full, half, ... resolution.
 
   Args:
     image, truth: `[b, h, w, c]`.
-    weight: `[b, h, w, 1]` or a number.
+    weight: `[b, h, w, 1]` or a scalar.
+    scales: number of resolutions.
   """
   error, total = image - truth, 0.0
   weight = jnp.broadcast_to(weight, (*error.shape[:3], 1))
@@ -45,7 +46,7 @@ def edge_loss(
 def picture_loss(
   truth: jax.Array, weight: jax.Array, pixel_weight: float, edge_weight: float
 ) -> Callable[[jax.Array], tuple[jax.Array, dict[str, jax.Array]]]:
-  """Picture `[b, h, w, c]` -> (weighted loss of its pixels and edges against `truth`, both by themselves)."""
+  """Function of an image `[b, h, w, c]`: (weighted sum of pixel and edge error to `truth`, both errors)."""
 
   def loss(image):
     pixels = jnp.mean(weight * charbonnier(image - truth))
@@ -56,7 +57,7 @@ def picture_loss(
 
 
 def part_weights(parts: jax.Array, head: float = 2.0, features: float = 5.0) -> jax.Array:
-  """Pixel weights from cell labels: background and body 1, head `head`, eyes, lips and mouth `features`.
+  """Pixel weights from part labels: background and body 1, head `head`, eyes, lips and mouth `features`.
 
   Args:
     parts: uint8 `[b, h / 4, w / 4]`.
@@ -72,9 +73,10 @@ def part_weights(parts: jax.Array, head: float = 2.0, features: float = 5.0) -> 
 
 
 def feature_regions(canonical: jax.Array) -> jax.Array:
-  """The mouth and the eyes from a canonical map `[b, h, w, 3]`: `[b, h, w, 2]`, 1 inside.
+  """Masks of mouth and eyes, float32 `[b, h, w, 2]`, from a canonical map `[b, h, w, 3]`; 1 inside.
 
-  By place and not by label: a closed lid is skin, and so is what an opening jaw uncovers.
+  The masks use coordinates and not part labels, because closed lids, and what an opening jaw uncovers,
+  have the label of skin.
   """
   x, y, z = jnp.abs(canonical[..., 0]), canonical[..., 1], canonical[..., 2]
   inside = [(jnp.abs(x - cx) < rx) & (jnp.abs(y - cy) < ry) & (z > _FRONT) for (cx, cy), (rx, ry) in _REGIONS]
@@ -84,16 +86,16 @@ def feature_regions(canonical: jax.Array) -> jax.Array:
 def feature_error(
   image: jax.Array, target: jax.Array, canonical: jax.Array, visible: jax.Array | None = None
 ) -> tuple[jax.Array, jax.Array]:
-  """Mean absolute error of mouth and eyes, each a mean of its own: in a mean over the picture they drown.
+  """Charbonnier error of mouth and eyes: the mean of the two regional means, so that small regions count.
 
   Args:
     image, target: `[b, h, w, 3]`.
-    canonical: of the target, `[b, h / 4, w / 4, 3]`.
-    visible: `[b, h / 4, w / 4, 1]`, 1 where the source shows what the target needs.
+    canonical: canonical map of the target, `[b, h / 4, w / 4, 3]`.
+    visible: `[b, h / 4, w / 4, 1]`, 1 where the surface point of the target is visible in the source.
 
   Returns:
-    The error, and that of what the source does not show alone (0 without `visible`): the few cells of a closing
-    lid drown even among those of the eyes.
+    (error, error over hidden cells only). The second is 0 without `visible`. It is separate because hidden
+    cells are few, even among those of the eyes (a closing lid).
   """
   regions = feature_regions(canonical)
   error = charbonnier(image - target)
@@ -106,15 +108,15 @@ def feature_error(
 
 
 def weighted_mean(values: jax.Array, weight: jax.Array) -> jax.Array:
-  """Mean of `values [*b, c]` under `weight [*b, 1]` (zero if all weights are)."""
+  """Mean of `values [*b, c]` under `weight [*b, 1]` (0 if all weights are 0)."""
   return jnp.sum(values * weight) / (jnp.sum(weight) * values.shape[-1] + 1e-6)
 
 
 def psnr(image: jax.Array, truth: jax.Array, weight: jax.Array | None = None) -> jax.Array:
-  """Peak signal-to-noise ratio in dB of pictures in [-1, 1] (clipped), averaged over pictures.
+  """Peak signal-to-noise ratio in dB of images in [-1, 1] (clipped), averaged over images.
 
   Args:
-    weight: `[b, h, w, 1]`, pixels that count.
+    weight: pixel weights `[b, h, w, 1]`; None: all 1.
   """
   weight = jnp.ones_like(truth[..., :1]) if weight is None else weight
   error = jnp.square(jnp.clip(image, -1, 1) - truth)
@@ -132,19 +134,22 @@ def flow_losses(
   canonical: jax.Array,
   has_truth: jax.Array | None = None,
 ) -> dict[str, jax.Array]:
-  """How far a warp is from the true one.
+  """Flow and occlusion errors of a warp against ground truth.
 
   Args:
-    flow, coarse_flow, occlusion_logits: of a `Warped`.
-    truth: at their resolution.
-    parts: labels of the target there; eyeballs turn under their canonical coordinates and are left out.
-    canonical: map of the target there.
-    has_truth: `[b]`, 1 where there is a truth, 0 for real recordings, which do not count; None: all have one.
+    flow, coarse_flow, occlusion_logits: fields of a `Warped`.
+    truth: true flow and visibility, at the same resolution.
+    parts: part labels of the target at that resolution. Eyeballs are excluded from the flow error, because
+      they rotate while their canonical coordinates stay.
+    canonical: canonical map of the target at that resolution.
+    has_truth: `[b]`, 1 for records with ground truth, 0 for real recordings, which are excluded; None: all 1.
 
   Returns:
-    'flow': mean absolute error in cells over what is visible; 'flow_features': over the mouth and over the
-    eyes; 'coarse_flow', 'coarse_flow_features': the same of `coarse_flow`; 'occlusion': cross-entropy, half of it that
-    of the mouth and of the eyes, in each of which hidden and shown count alike: a lid or teeth are few cells.
+    'flow': Charbonnier error in cells over visible cells, where the head has weight 2.
+    'flow_features': the mean of the same error over the mouth and over the eyes.
+    'coarse_flow', 'coarse_flow_features': the same two errors of `coarse_flow`.
+    'occlusion': cross-entropy. One half is the mean over all cells. The other half is over mouth and eyes,
+      where hidden and visible cells have equal weight, because lids and teeth are few cells.
   """
   h, w = flow.shape[1:3]
   cells = jnp.array([w, h], jnp.float32)
@@ -170,10 +175,11 @@ def flow_losses(
 
 
 def random_crops(rng: jax.Array, crop: int, *pictures: jax.Array, multiple: int = 8) -> list[jax.Array]:
-  """The same random square of each of several `[b, h, w, c]`: `[b, crop, crop, c]`, a place per sample.
+  """The same random square crops `[b, crop, crop, c]` of several `[b, h, w, c]`; positions differ by sample.
 
   Args:
-    multiple: corners lie on multiples of this, and so should `crop`: the grid of the network's latents stays.
+    multiple: corners are at multiples of this, and `crop` should be one too: crops then keep the grid of the
+      network's latents.
   """
   b, h, w, _ = pictures[0].shape
   steps = jnp.array([(h - crop) // multiple + 1, (w - crop) // multiple + 1])
@@ -186,7 +192,6 @@ def random_crops(rng: jax.Array, crop: int, *pictures: jax.Array, multiple: int 
 
 
 def noisy_motion(motion: jax.Array, rng: jax.Array, scale: float) -> jax.Array:
-  """Motion latents `[b, d]` with noise `scale` times the batch's own spread: what a diffusion model may hand
-  over."""
+  """Motion latents `[b, d]` with noise of `scale` times the batch's deviation, like sampled latents."""
   spread = jax.lax.stop_gradient(jnp.std(motion, axis=0))
   return motion + scale * spread * jax.random.normal(rng, motion.shape)

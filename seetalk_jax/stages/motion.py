@@ -1,4 +1,4 @@
-"""Motion diffusion M_diff: the track of motion latents from speech and the portrait's own motion."""
+"""Motion diffusion stage (M_diff): motion latents from speech and the motion latent of the portrait."""
 
 from __future__ import annotations
 
@@ -33,30 +33,35 @@ from seetalk_jax.models.nn import blocks
 from seetalk_jax.sampling.motion import SCHEDULE
 from seetalk_jax.stages import base
 
-# The embedded world acts no emotions; its clips smile more or less all through, and their label says so.
+# Synthetic clips show no acted emotions: the label follows from the mean smile control over the clip.
 _SMILES, _FROWNS = 0.25, -0.02
 _PREPARE_BATCHES = 64
-# Squared length of a blink in standardised latents, over its frames, is some hundreds: that many times the signal
-# of one number.
+# Signal of a blink relative to one latent value: its squared length in standardized latents, summed over its
+# frames, is some hundreds.
 _BLINK_SIGNAL = 100.0
 
 
 @dataclasses.dataclass(frozen=True)
 class MotionStage(base.Stage):
-  """Diffusion (x0-prediction, zero terminal SNR) of standardised motion latents, all frames of a window at
-  once.
+  """Diffusion (x0-prediction, zero terminal SNR) of all standardized motion latents of a window together.
 
   Attributes:
-    motion_source: 'truth' makes latents from the known motion (`encode_truth`: no frame is rendered),
-      'frames' reads them off the frames of view `clip`.
-    drop_rate: how often the speech is dropped, for guidance.
-    velocity_weight: of frame-to-frame differences of the estimated clean track.
-    lips_weight: of lips and blinks as `read_truth` reads them off the estimate (motion_source 'truth').
-    draws: times and noises per track: encoding costs more than one call of the transformer.
-    portrait_noise: noise on m_0, in standard deviations: portraits are read with some error.
-    min_snr_gamma: see `objective.loss_weight`; 0 weighs all times alike.
-    control_drop_rate: how often each control of the transformer is dropped, each by itself.
-    control_noise: on pose and blink tracks, in the tracks' own units: users' tracks are measured, not known.
+    motion_source: 'truth' encodes the ground-truth motion with `encode_truth` and needs no frames. 'frames'
+      encodes the frames of view `clip` with `motion`.
+    num_frames: frames of a window.
+    frame_size: height and width of the frames in pixels, for motion_source 'frames'.
+    drop_rate: probability that the speech of a track is dropped, for guidance.
+    velocity_weight: multiplies the squared error of frame-to-frame differences of the estimated clean track.
+    lips_weight: multiplies the squared error of lips and blinks that `read_truth` gives for the estimated
+      clean track; motion_source 'truth' only.
+    draws: diffusion times and noises per track, because encoding costs more than one call of the transformer.
+    portrait_noise: standard deviation of the noise on the standardized m_0, because the latent of a portrait
+      has an error at inference.
+    min_snr_gamma: see `objective.loss_weight`; 0 gives all times the same weight.
+    control_drop_rate: probability that a control of the transformer is dropped, independently for each
+      control.
+    control_noise: standard deviation of the noise on pose and blink tracks, in the units of the tracks,
+      because tracks of users are measured with an error.
   """
 
   networks: Mapping[str, nn.Module]
@@ -86,7 +91,7 @@ class MotionStage(base.Stage):
     return spec
 
   def prepare(self, frozen: base.Frozen, batches) -> dict[str, np.ndarray]:
-    """`motion_mean`, `motion_std` `[motion_dim]` of latents over the corpus."""
+    """`motion_mean`, `motion_std` `[motion_dim]` of the latents of the corpus."""
 
     @jax.jit
     def moments(frozen, batch):
@@ -97,7 +102,7 @@ class MotionStage(base.Stage):
     sums = [moments(frozen, {key: batch[key]}) for batch in itertools.islice(batches, _PREPARE_BATCHES)]
     mean, square = (np.mean([np.asarray(pair[i], np.float64) for pair in sums], axis=0) for i in (0, 1))
     std = np.sqrt(np.maximum(square - mean**2, 0))
-    # A channel that hardly moves must not be blown up: its noise would be all that is seen of it.
+    # A floor keeps channels that hardly change from being scaled up to pure noise.
     std = np.maximum(std, 0.05 * np.sqrt(np.mean(std**2)) + 1e-6)
     return {'motion_mean': mean.astype(np.float32), 'motion_std': std.astype(np.float32)}
 
@@ -114,7 +119,7 @@ class MotionStage(base.Stage):
     return {'motion_transformer': params}, {}
 
   def features(self, frozen: base.Frozen, batch: base.Batch) -> base.Batch:
-    """`latents` and `tokens` of a batch, and its `motion` where it is known."""
+    """`latents` and `tokens` of a batch, and its `motion` with motion_source 'truth'."""
     tokens, _ = self.frozen['speech_encoder'].apply(
       frozen.variables('speech_encoder'), batch['speech'], method='encode_tokens'
     )
@@ -130,7 +135,7 @@ class MotionStage(base.Stage):
     m, tokens = batch['latents'], batch['tokens']
     b = m.shape[0]
     if self.motion_source == 'truth':
-      # Portraits look ahead with a closed mouth; a little of everything else is left in them.
+      # A portrait faces the camera with a closed mouth, with small deviations.
       truth_0 = 0.1 * codec.motion_scales * jax.random.normal(portrait_rng, (b, MOTION_DIM))
       m_0 = codec.apply(variables, truth_0, method='encode_truth')
     else:
@@ -173,7 +178,7 @@ class MotionStage(base.Stage):
     return loss, (metrics, collections)
 
   def _controls(self, batch, x0, rng):
-    """What the transformer listens to, from the truth of the tracks themselves; and when each is dropped."""
+    """(controls from the ground truth of the tracks, drop masks `[b]`), by control name."""
     names = self.networks['motion_transformer'].controls
     noise_rng, drop_rng = jax.random.split(rng)
     found = {}
@@ -194,8 +199,7 @@ class MotionStage(base.Stage):
     return found, drop
 
   def preview(self, params, frozen, collections, batch, rng) -> np.ndarray | None:
-    """Strips of one second at full noise: the true latents above, the estimate of one call below (time to
-    the right)."""
+    """Rows, with time to the right: true latents, and the estimate of one network call from pure noise."""
     del collections
     mean, std = frozen.statistics['motion_mean'], frozen.statistics['motion_std']
     batch = {name: jnp.asarray(batch[name][:1]) for name in self.batch_spec(1)}
@@ -223,8 +227,8 @@ def _lips_and_blinks(wrong: jax.Array, t: jax.Array, drop: jax.Array) -> tuple[j
     drop: bool `[b]`, whose speech was dropped.
   """
   per_track = jnp.mean(jnp.square(wrong[..., LIPS]), axis=(1, 2))
-  # Blinks come when they like: only where the noisy track still shows them is there something to learn. A
-  # blink fills many numbers of several frames, and shows through noise in which no single one does.
+  # Blinks do not follow from speech, so they are weighted by how visible they are in the noisy track. A blink
+  # spans many values of several frames, so it is visible at noise levels that hide a single value.
   shown = _BLINK_SIGNAL * SCHEDULE.alpha_bar(t)
   signal = shown / (shown + 1.0 - SCHEDULE.alpha_bar(t))
   blinks = jnp.mean(signal * jnp.mean(jnp.square(wrong[..., BLINK]), axis=(1, 2)))
@@ -234,19 +238,20 @@ def _lips_and_blinks(wrong: jax.Array, t: jax.Array, drop: jax.Array) -> tuple[j
 
 
 def smile_label(motion: jax.Array) -> jax.Array:
-  """Known motion `[b, n, 20]` to int32 `[b]`: happy where a clip smiles on average, sad where it frowns."""
+  """Emotion labels, int32 `[b]`, of motion `[b, n, 20]`: happy, sad or neutral, by the mean smile."""
   smile = jnp.mean(motion[..., SMILE], axis=1)
   happy, sad, neutral = (EMOTIONS.index(name) for name in ('happy', 'sad', 'neutral'))
   return jnp.where(smile > _SMILES, happy, jnp.where(smile < _FROWNS, sad, neutral)).astype(jnp.int32)
 
 
 def motion_latents(stage, frozen: base.Frozen, batch) -> jax.Array:
-  """Latents `[b, n, motion_dim]` of a batch, from its truth or from its frames, one frame of all clips at a time."""
+  """Motion latents `[b, n, motion_dim]` of a batch, from its ground truth or from its frames."""
   codec, variables = stage.frozen['motion_codec'], frozen.variables('motion_codec')
   if stage.motion_source == 'truth':
     return codec.apply(variables, batch['motion'], method='encode_truth')
 
-  # Not one clip at a time: clips lie on different devices, and a loop over them would bring each to all.
+  # One frame of all clips at a time: clips are on different devices, and a loop over clips would gather each
+  # of them.
   def one_moment(index):
     frames = jax.lax.dynamic_index_in_dim(batch['frames'], index, axis=1, keepdims=False)
     return codec.apply(variables, blocks.to_float(frames), method='motion')
@@ -255,7 +260,7 @@ def motion_latents(stage, frozen: base.Frozen, batch) -> jax.Array:
 
 
 def uses(config) -> base.Uses:
-  """The motion transformer, and what speech and motion are read by."""
+  """The motion transformer, and the frozen encoders of speech and motion."""
   del config
   return base.Uses(trained=('motion_transformer',), frozen=('speech_encoder', 'motion_codec'))
 
@@ -275,7 +280,7 @@ def build(config, given: Mapping[str, nn.Module]) -> MotionStage:
   networks, frozen = base.networks_for(uses(config), config, given)
   if source == 'frames' and (unknown := set(networks['motion_transformer'].controls) - {'style'}):
     raise ConfigError(
-      f'control {sorted(unknown)[0]!r} of the motion transformer is known of the embedded world alone: with '
+      f'control {sorted(unknown)[0]!r} of the motion transformer is known of the synthetic world alone: with '
       "motion_source='frames' use style"
     )
   return MotionStage(networks=networks, frozen=frozen, **options)

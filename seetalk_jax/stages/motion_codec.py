@@ -1,4 +1,4 @@
-"""Motion codec: rebuild one frame from another, with the flow, the occlusion and the motion known."""
+"""Motion codec stage: reconstruct one frame from another, supervised by true flow, occlusion and motion."""
 
 from __future__ import annotations
 
@@ -17,39 +17,51 @@ from seetalk_jax.data import views
 from seetalk_jax.models.nn import blocks
 from seetalk_jax.stages import base, critics, losses, truth_losses
 
-# Parts of the codec that make m or read it: kept, where m must keep its meaning for M_diff and the lip subspace.
+# Parts of the codec that encode or decode m. They stay fixed where M_diff and the lip subspace depend on m.
 KEPT = ('motion_encoder', 'truth_encoder', 'truth_reader')
 
 
 @dataclasses.dataclass(frozen=True)
 class MotionCodecStage(critics.CriticOptions, base.Stage):
-  """phi_id, phi_m, warper and plain decoder.
+  """Training of phi_id, phi_m, the warper and the plain decoder.
 
-  The target's motion is read off the target itself or off `driver`, another person with exactly the target's
-  motion: the picture to draw is the same, so m cannot hold who moves. Where the truth is known, flow and
-  occlusion are taught directly, and the truth encoder and `phi_m` learn to agree.
+  The target's motion is encoded from the target or from `driver`, another person with exactly the target's
+  motion. The output image is the same for both, so m cannot carry identity. With ground truth, flow and
+  occlusion are supervised directly, and the latents of the truth encoder and of phi_m are trained to agree.
 
   Attributes:
-    driver_rate: how often the motion comes from `driver`.
-    truth_rate: how often motions (source and target) come from the truth encoder instead of frames.
-    with_truth: batches carry motion truth and canonical maps where the entry `has_truth` is 1; of real recordings,
-      and without it of all, only pictures teach.
-    pixel_weight, edge_weight, warped_weight: of the picture, its edges, and the warped portrait where
-      visible.
-    copy_weight: of painting what the source shows: a mean of colours errs less than a copy that is a pixel off,
-      but it is no face.
-    feature_weight: of the picture of mouth and eyes alone; needs truth.
-    hidden_weight: of what of them the source does not show alone.
-    flow_weight, occlusion_weight: of the warp's truth; `coarse_flow` counts half.
-    feature_flow_weight: of the flow of mouth and eyes alone.
-    places_weight: of where each place of the source lies on a resting head.
-    agree_weight, read_weight: of `motion` against `encode_truth` (its error relative to their spread), and of
-      `read_truth`.
-    motion_noise: added to m before it warps: what matters must stand out in m.
-    cycle_weight: of the cycle over another identity: the next portrait of the batch is given the target's motion,
-      and phi_m must read that motion off what is drawn. For real recordings, which have no `driver`.
-    keep_motion: leave `phi_m` and the truth networks as they start: motion tracks of other stages stay valid.
-    reach_cells: how far, in cells of 4 pixels, the true flow is searched.
+    image_size: height and width of the images, in pixels.
+    driver_rate: probability that the motion comes from `driver`.
+    truth_rate: probability that the motions (source and target) come from the truth encoder instead of
+      frames.
+    with_truth: batches have true motion and canonical maps for the records whose entry `has_truth` is 1. All
+      other records, and all records without this option, use only the image losses.
+    pixel_weight: multiplies the Charbonnier error of the decoded image against the target.
+    edge_weight: multiplies the edge loss of the decoded image.
+    warped_weight: multiplies the Charbonnier error of the warped source against the target, over visible
+      pixels.
+    copy_weight: multiplies the mean share that the decoder does not copy from the warped source, over visible
+      pixels. It favors sharp copies over averaged colors, which have a lower pixel error than a copy that is
+      one pixel off.
+    feature_weight: multiplies the Charbonnier error of the decoded image in the mouth and eye regions; needs
+      ground truth.
+    hidden_weight: multiplies the same error over the cells of these regions that the source does not show.
+    flow_weight: multiplies the flow error plus half the error of `coarse_flow`.
+    feature_flow_weight: multiplies the flow error in the mouth and eye regions plus half that of
+      `coarse_flow`.
+    occlusion_weight: multiplies the cross-entropy of the occlusion.
+    places_weight: multiplies the error of the canonical coordinates that are predicted for the source.
+    agree_weight: multiplies the squared difference of `motion` and `encode_truth`, divided by the variance of
+      the latter.
+    read_weight: multiplies the absolute error of `read_truth` in units of `motion_scales`, averaged over the
+      latents of `motion` and `encode_truth`.
+    motion_noise: standard deviation of the noise added to m before warping, so that m encodes motion with a
+      margin.
+    cycle_weight: multiplies the cycle loss over another identity: the next portrait of the batch is rendered
+      with the target's motion, and phi_m must recover that motion. It is for real recordings, which have no
+      `driver`.
+    keep_motion: freeze phi_m and the truth networks, so that motion tracks of other stages stay valid.
+    reach_cells: search radius of the true flow, in cells of 4 pixels.
   """
 
   networks: Mapping[str, nn.Module]
@@ -88,7 +100,7 @@ class MotionCodecStage(critics.CriticOptions, base.Stage):
     return params | critics.init_discriminator(self.networks, rng, self.image_size), {}
 
   def trainable(self, params: Mapping[str, Any]) -> Any:
-    """Everything, or everything but what makes m, as `keep_motion` says."""
+    """All parameters; with `keep_motion`, all except those of the parts in `KEPT`."""
     kept = KEPT if self.keep_motion else ()
     return trainable_but(kept, params)
 
@@ -157,8 +169,8 @@ class MotionCodecStage(critics.CriticOptions, base.Stage):
     """
     truth = jnp.concatenate([batch['source_motion'], batch['target_motion']])
     m_frames, m_truth = jnp.concatenate([m_source, m_target]), run(truth, method='encode_truth')
-    # phi_m follows the truth encoder, whose latents hold all that moves and nothing else from the first
-    # step on; the other way a fresh phi_m, which says the same of every frame, would pull all together.
+    # phi_m follows the truth encoder, whose latents hold all motion and nothing else from the first step
+    # on. In the other direction an untrained phi_m, which is constant, would collapse the truth encoder.
     m_truth_fixed = jax.lax.stop_gradient(m_truth)
     counts = jnp.concatenate([batch['has_truth'], batch['has_truth']])[:, None]
     middle = jnp.sum(counts * m_truth_fixed, axis=0) / (jnp.sum(counts) + 1e-6)
@@ -194,7 +206,7 @@ class MotionCodecStage(critics.CriticOptions, base.Stage):
     return self.warped_weight * error + self.copy_weight * painted, {'warped': error, 'painted': painted}
 
   def _cycle(self, run, appearance, m_source, m_target):
-    """Error of the motion read off other people who were given it, over the batch's own spread."""
+    """Squared error of the motion that phi_m recovers from other people, over its variance in the batch."""
     others = jax.tree.map(lambda a: jnp.roll(a, 1, axis=0), (appearance, m_source))
     wanted = jax.lax.stop_gradient(m_target)
     crossed = run(run(*others, wanted, method='warp'), method='decode')
@@ -202,7 +214,7 @@ class MotionCodecStage(critics.CriticOptions, base.Stage):
     return error / (jnp.mean(jnp.var(wanted, axis=0)) + 1e-3)
 
   def preview(self, params, frozen, collections, batch, rng) -> np.ndarray:
-    """Rows: source, target, driver, warped, drawn from the target's motion, from the driver's, occlusion."""
+    """Rows: source, target, driver, warped source, output for target's motion, for driver's, occlusion."""
     del frozen, collections, rng
     source, target, driver = (
       blocks.to_float(jnp.asarray(batch[k][:4])) for k in ('source', 'target', 'driver')
@@ -225,7 +237,7 @@ class MotionCodecStage(critics.CriticOptions, base.Stage):
 
 
 def trainable_but(kept: Collection[str], params: Mapping[str, Any]) -> Any:
-  """True for every array of `params`, False for those of the codec's parts in `kept`."""
+  """True for every array of `params`, False for those of the parts of the codec in `kept`."""
 
   def of(network, tree):
     if network != 'motion_codec':
@@ -243,7 +255,7 @@ def _places_error(appearance, batch: base.Batch) -> jax.Array:
 
 
 def uses(config) -> base.Uses:
-  """The codec, and what its critics need."""
+  """The codec, and the networks of its critics."""
   discriminator, judges = critics.networks_of(config)
   return base.Uses(trained=('motion_codec', *discriminator), frozen=judges)
 

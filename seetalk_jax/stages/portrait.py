@@ -1,4 +1,4 @@
-"""Portrait diffusion: the latent of a face from the speech that goes with it, around the face prior."""
+"""Portrait diffusion stage: the latent of a face from speech, as a residual around the face prior."""
 
 from __future__ import annotations
 
@@ -39,17 +39,24 @@ _PREPARE_BATCHES = 32
 class PortraitStage(base.Stage):
   """Diffusion of `y = z0 * latent_scale - beta p` (v-prediction, zero terminal SNR).
 
-  That is noise around the prior: `x_t = sqrt(abar) z0 + (1 - sqrt(abar)) beta p + sqrt(1 - abar) eps`, less beta p.
+  This is diffusion around the prior, `x_t = sqrt(abar) z0 + (1 - sqrt(abar)) beta p + sqrt(1 - abar) eps`,
+  minus `beta p`.
 
   Attributes:
-    prior_mode: 'scfp' beta from SAW (the paper's), 'scldm' beta = beta0 (arXiv 2310.03363), 'ldm' beta = 0.
-    beta0: the constant weight, where SAW starts as well.
-    beta_weight: of teaching SAW the projection coefficient `<z0, p> / <p, p>` of the true latent.
-    drop_rate: how often the condition is dropped, for guidance.
-    min_snr_gamma: see `objective.loss_weight`; 0 weighs all times alike.
-    draws: times and noises per portrait: encoding costs more than one call of the UNet.
-    guess_draws: further ones for the UNet's branch along the prior's directions alone, where it has one.
-    guess_weight: of what that branch gets wrong, in doubts of the linear guess: 1 is no better than linear.
+    image_size: height and width of the portraits, in pixels.
+    prior_mode: 'scfp': beta from SAW (the paper's). 'scldm': beta = beta0 (arXiv 2310.03363). 'ldm': beta =
+      0.
+    beta0: the constant beta, also the initial output of SAW.
+    beta_weight: multiplies the squared error of SAW's beta against `<z0, p> / <p, p>`, the projection
+      coefficient of the true latent.
+    drop_rate: probability that the condition is dropped, for guidance.
+    min_snr_gamma: see `objective.loss_weight`; 0 gives all times the same weight.
+    draws: diffusion times and noises per portrait, because encoding costs more than one call of the UNet.
+    guess_draws: further times and noises per portrait for the UNet's branch along the prior's directions; 0:
+      the branch has no loss of its own.
+    guess_weight: multiplies the squared error of that branch, in units of the residual variance of the linear
+      prediction. An error of 1 is no better than the linear prediction.
+    preview_steps, preview_guidance: sampling steps and guidance scale of `preview`.
   """
 
   networks: Mapping[str, nn.Module]
@@ -81,7 +88,7 @@ class PortraitStage(base.Stage):
     )
 
   def prepare(self, frozen: base.Frozen, batches) -> dict[str, np.ndarray]:
-    """beta0; and latent scale and prior, where no `face_prior` run gives them."""
+    """beta0; also the latent scale and the prior if no `face_prior` run provides them."""
     statistics = {'beta0': np.float32(0.0 if self.prior_mode == 'ldm' else self.beta0)}
     if 'face_prior_mean' in frozen.statistics:
       return statistics
@@ -185,7 +192,7 @@ class PortraitStage(base.Stage):
     return loss, (metrics, collections)
 
   def _guess_error(self, params, prior, rng, y0, features) -> jax.Array:
-    """Mean squared error of the branch for whole faces on `guess_draws` noises of every portrait."""
+    """Mean squared error of the branch along the prior's directions, on `guess_draws` noises a portrait."""
     unet, schedule = self.networks['portrait_unet'], sampling.SCHEDULE
     time_rng, noise_rng, drop_rng = jax.random.split(rng, 3)
     repeat = functools.partial(jnp.repeat, repeats=self.guess_draws, axis=0)
@@ -196,7 +203,8 @@ class PortraitStage(base.Stage):
     noise = jax.random.normal(noise_rng, c0.shape)
     keep = jax.random.uniform(drop_rng, (n,)) >= self.drop_rate
     voice, heard = voice * keep[:, None], heard & keep
-    # The directions are orthonormal: along them noise is noise, and they are the axes.
+    # The directions are orthonormal, so the noise along them is unit normal too, and the basis becomes the
+    # identity.
     along = prior.replace(directions=jnp.eye(k))
     c_t = process.add_noise(schedule, c0, noise, t)
     linear, coordinates, expected, doubt = sampling.linear_guess(unet, along, c_t, t, voice, heard)
@@ -206,7 +214,7 @@ class PortraitStage(base.Stage):
     return jnp.mean(jnp.square(answer - wanted))
 
   def preview(self, params, frozen, collections, batch, rng) -> np.ndarray:
-    """Rows: true portraits, the same rebuilt, two samples for each voice."""
+    """Rows: true portraits, their reconstructions, two samples for each voice."""
     del collections
     count = 6
     modules = {**self.networks, **self.frozen}
@@ -238,7 +246,7 @@ class PortraitStage(base.Stage):
 
 
 def uses(config) -> base.Uses:
-  """The UNet, and the weighting of the prior where the mode has one; without a given face prior it is computed."""
+  """The UNet, and SAW in mode 'scfp'. Without statistics of `face_prior`, `prepare` computes a prior."""
   weighted = base.option(PortraitStage, config, 'prior_mode') == 'scfp'
   return base.Uses(
     trained=('portrait_unet', 'sample_adaptive_weighting') if weighted else ('portrait_unet',),

@@ -1,4 +1,4 @@
-"""Render: warper, code transformer and HR decoder end to end, on what they will meet."""
+"""Render stage: warper, code transformer and HR decoder, trained end to end on inference-like inputs."""
 
 from __future__ import annotations
 
@@ -22,18 +22,31 @@ from seetalk_jax.stages.motion_codec import KEPT, trainable_but
 
 @dataclasses.dataclass(frozen=True)
 class RenderStage(critics.CriticOptions, base.Stage):
-  """Pixels, edges, codes and flow; portraits partly through the autoencoder, motion partly from truth and
-  noisy.
+  """Image, code, flow and occlusion losses of the whole renderer.
+
+  The inputs resemble those of inference: some portraits are reconstructions of the autoencoder, some motions
+  come from the truth encoder, and the target's motion has noise.
 
   Attributes:
-    roundtrip_rate: how many portraits went through the autoencoder (0 needs no autoencoder).
-    feature_weight: of the picture of mouth and eyes alone; needs truth.
-    hidden_weight: of what of them the source does not show alone.
-    feature_flow_weight: of the flow of both.
-    truth_rate: how often the target's motion comes from the truth encoder.
-    motion_noise: on the target's motion, in units of its spread.
-    fusion_low: the fusion weight is 1 for half of the batch, and between this and 1 for the rest.
-    code_weight: of the cross-entropy to the target's codes.
+    image_size: height and width of the images, in pixels.
+    with_truth: batches have true motion and canonical maps for the records whose entry `has_truth` is 1.
+    roundtrip_rate: share of the portraits that are encoded and decoded by the autoencoder; 0 needs no
+      autoencoder.
+    truth_rate: probability that the target's motion comes from the truth encoder.
+    motion_noise: standard deviation of the noise on the target's motion, in units of its spread.
+    fusion_low: the fusion weight is 1 for half of the batch, and uniform between this and 1 for the rest.
+    pixel_weight: multiplies the Charbonnier error of the HR decoder's image against the target.
+    edge_weight: multiplies the edge loss of the HR decoder's image.
+    warped_weight: multiplies the Charbonnier error of the warped source against the target, over visible
+      pixels.
+    feature_weight: multiplies the Charbonnier error of the image in the mouth and eye regions; needs ground
+      truth.
+    hidden_weight: multiplies the same error over the cells of these regions that the source does not show.
+    flow_weight: multiplies the flow error plus half the error of `coarse_flow`.
+    feature_flow_weight: multiplies the flow error in the mouth and eye regions.
+    occlusion_weight: multiplies the cross-entropy of the occlusion.
+    code_weight: multiplies the cross-entropy to the target's codes.
+    label_smoothing: label smoothing of that cross-entropy.
   """
 
   networks: Mapping[str, nn.Module]
@@ -66,7 +79,7 @@ class RenderStage(critics.CriticOptions, base.Stage):
     return params | critics.init_discriminator(self.networks, rng, self.image_size), {}
 
   def trainable(self, params: Mapping[str, Any]) -> Any:
-    """Everything but phi_m, the truth networks, `phi_id` and the codec's own decoder."""
+    """All parameters except phi_m, the truth networks, `phi_id` and the codec's own decoder."""
     return trainable_but({*KEPT, 'identity_encoder', 'motion_modes', 'decoder'}, params)
 
   def loss(self, params, frozen, collections, batch, rng, step):
@@ -137,11 +150,11 @@ class RenderStage(critics.CriticOptions, base.Stage):
     return self.networks['hr_decoder'].apply({'params': params['hr_decoder']}, codes, warped, fusion), logits
 
   def _portraits(self, frozen, source, rng):
-    """`roundtrip_rate` of the portraits as the portrait diffusion will hand them over."""
+    """The portraits, with a share `roundtrip_rate` replaced by the autoencoder's reconstructions."""
     count = round(self.roundtrip_rate * source.shape[0])
     if not count:
       return source
-    # Any so many of each group: corpora of small weight keep their places in a batch.
+    # The choice of rows is random, because a corpus of small weight has fixed rows in the batch.
     rows = base.in_groups(source, count)
     each, first = count // rows.shape[0], jax.random.randint(rng, (), 0, rows.shape[1])
     rows = jnp.roll(rows, -first, axis=1)
@@ -153,7 +166,7 @@ class RenderStage(critics.CriticOptions, base.Stage):
     return jax.lax.stop_gradient(jnp.roll(rows, first, axis=1).reshape(source.shape))
 
   def preview(self, params, frozen, collections, batch, rng) -> np.ndarray:
-    """Rows: source, target, warped, plain decoder, HR decoder with fusion 1, 0.5 and 0."""
+    """Rows: source, target, warped source, plain decoder, HR decoder with fusion weight 1, 0.5 and 0."""
     del collections, rng
     source, target = (blocks.to_float(jnp.asarray(batch[k][:4])) for k in ('source', 'target'))
 
@@ -168,7 +181,7 @@ class RenderStage(critics.CriticOptions, base.Stage):
 
 
 def uses(config) -> base.Uses:
-  """The renderer's networks, the autoencoder where portraits go through it, and what its critics need."""
+  """The networks of the renderer and of the critics, and the autoencoder if `roundtrip_rate` is not 0."""
   discriminator, judges = critics.networks_of(config)
   portraits = ('autoencoder',) if base.option(RenderStage, config, 'roundtrip_rate') else ()
   return base.Uses(
@@ -178,7 +191,7 @@ def uses(config) -> base.Uses:
 
 
 def build(config, given: Mapping[str, nn.Module]) -> RenderStage:
-  """The stage of a configuration; without an autoencoder in `config.init`, set `roundtrip_rate` to 0."""
+  """The stage of a configuration. Without an autoencoder in `config.init`, `roundtrip_rate` must be 0."""
   options = base.options_of(RenderStage, config)
   networks, frozen = base.networks_for(uses(config), config, given)
   return RenderStage(networks=networks, frozen=frozen, **options)

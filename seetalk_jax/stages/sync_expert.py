@@ -1,4 +1,4 @@
-"""Sync expert: mouths, or faces, and sounds of the same fifth of a second, told from all others."""
+"""Sync expert stage: contrastive training of audio-visual synchronization on clips of five frames."""
 
 from __future__ import annotations
 
@@ -16,18 +16,19 @@ from seetalk_jax.errors import ConfigError
 from seetalk_jax.models.nn import blocks
 from seetalk_jax.stages import base
 
-# Network -> (view, entry of its pictures).
+# Network -> (view, batch entry of its images).
 _LOOKS_AT = {'sync_expert': ('sync', 'mouth'), 'syncnet': ('sync_face', 'face')}
 
 
 @dataclasses.dataclass(frozen=True)
 class SyncExpertStage(base.Stage):
-  """Symmetric contrastive loss over the batch, with the same clip's speech at another time as a hard
-  negative. The network is a `SyncExpert`, or a `SyncNet`, which hears cepstra and sees the face.
+  """Symmetric contrastive loss over the batch, with shifted speech of the same clip as a hard negative.
+
+  The network is a `SyncExpert` (images of the mouth), or a `SyncNet` (cepstra, and images of the face).
 
   Attributes:
-    shifted_weight: of the two-way choice between the right speech and the shifted one.
-    noise: standard deviation of noise on the speech, to keep the expert from listening to the background.
+    shifted_weight: multiplies the two-way cross-entropy between the right speech and the shifted one.
+    noise: standard deviation of the noise on the speech, so that the network does not use background sound.
   """
 
   networks: Mapping[str, nn.Module]
@@ -91,17 +92,17 @@ class SyncExpertStage(base.Stage):
 
 
 def sync_loss(cosine: jax.Array) -> jax.Array:
-  """What a network pays for lips whose cosine with the speech is `cosine [b]`: 0 at 1, 1 at -1; scalar."""
+  """Sync loss of rendered lips, scalar: mean of `(1 - cosine) / 2` for `cosine [b]` of speech and images."""
   return jnp.mean(0.5 * (1.0 - cosine))
 
 
 def uses(config) -> base.Uses:
-  """The one expert that it trains."""
+  """The network that the stage trains."""
   return base.Uses(trained=(config.get('expert', 'sync_expert'),))
 
 
 def build(config, given: Mapping[str, nn.Module]) -> SyncExpertStage:
-  """The stage of a configuration, which trains `config.expert` ('sync_expert', 'syncnet')."""
+  """The stage of a configuration. It trains `config.expert`: 'sync_expert' or 'syncnet'."""
   name = config.get('expert', 'sync_expert')
   if name not in _LOOKS_AT:
     raise ConfigError(f'unknown expert {name!r}, --config.expert: use one of {", ".join(_LOOKS_AT)}')

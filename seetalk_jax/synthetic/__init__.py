@@ -1,1 +1,1 @@
-"""synthetic."""
+"""Synthetic training data: speakers, voices, motion, rendered heads, and the corpora made from them."""

@@ -1,4 +1,4 @@
-"""Corpora of the synthetic world, rendered to disk: resumable, the same bytes for any number of processes."""
+"""Rendering of synthetic corpora to disk: resumable, the same bytes for any number of processes."""
 
 from __future__ import annotations
 
@@ -39,28 +39,28 @@ def render_corpus(
 ) -> list[pathlib.Path]:
   """Renders `num` records into shards KIND-SPLIT-00000-of-000NN.array_record of `out_dir`.
 
-  A shard is written beside and renamed when whole; finished shards are skipped, so a killed run goes on where
-  it stopped and ends with the bytes of an unbroken one. Training may read the finished shards meanwhile.
+  Shards are written atomically and finished shards are skipped. So a killed run can resume, and the output
+  bytes are the same as without the interruption. Training can read the finished shards during rendering.
 
   Args:
-    out_dir: directory, made if missing; may hold other kinds and splits already.
+    out_dir: directory, created if missing; it may contain other kinds and splits.
     kind: `faces`, `clips` or `talks`, see `WorldSource`.
     split: `train`, `validation` or `test`.
     num: number of records.
-    size: pixels of a frame's side; None for 256 (`faces`) or 128 (`clips`).
-    seed: of everything but the speakers.
-    shard_size: records in a shard, an even number.
-    processes: worker processes, each on a core of its own; 0 renders in this one.
-    progress: whether to show a bar on stderr.
-    records_per_speaker: how many records each speaker gets.
-    first_speaker: how many speakers of the split to skip, to extend a corpus by a second one.
-    world: what makes the world; importable by name when `processes` > 0.
+    size: side of the frames in pixels; None for 256 (`faces`) or 128 (`clips`).
+    seed: seed of everything except the speakers.
+    shard_size: number of records in a shard, an even number.
+    processes: number of worker processes, each on its own core; 0 renders in this process.
+    progress: whether to show a progress bar on stderr.
+    records_per_speaker: number of records per speaker.
+    first_speaker: number of speakers of the split to skip, to extend a corpus with a second one.
+    world: callable that returns the `World`; importable by name if `processes` > 0.
 
   Returns:
-    The shards, in order.
+    The paths of the shards, in order.
 
   Raises:
-    InputError: an argument out of its range, or `out_dir` holds this part with other settings.
+    InputError: an argument is out of range, or `out_dir` contains this part with other settings.
   """
   if shard_size < 2 or shard_size % 2:
     raise InputError(f'shard_size {shard_size}: use an even number of records, so that pairs stay together')
@@ -105,7 +105,7 @@ def render_corpus(
 def write_shard(
   records, path: pathlib.Path, indices: range, report: Callable[[int], object] = lambda n: None
 ) -> None:
-  """Writes `records[i]` for `i` in `indices` as one ArrayRecord shard, atomically; reports 1 for each."""
+  """Writes `records[i]` for `i` in `indices` as one ArrayRecord shard, atomically; calls `report(1)` per record."""
 
   def encoded():
     for index in indices:
@@ -120,12 +120,12 @@ _worker: dict = {}
 
 
 def _render_in_processes(arguments, world, todo, processes: int, report) -> None:
-  context = multiprocessing.get_context('spawn')  # forking a process with JAX threads hangs
+  context = multiprocessing.get_context('spawn')  # forking a process with JAX threads can hang
   others = set(multiprocessing.active_children())
   progress, order = context.Queue(), context.Queue()
   for number in range(processes):
     order.put(number)
-  # One thread each: a process per core renders more than threads in one process do.
+  # One thread per process: single-threaded processes on all cores render faster than threads in one process.
   set_here = {'XLA_FLAGS': _single_thread_flags(), 'OMP_NUM_THREADS': '1'}
   before = {name: os.environ.get(name) for name in set_here}
   executor = concurrent.futures.ProcessPoolExecutor(
@@ -134,12 +134,12 @@ def _render_in_processes(arguments, world, todo, processes: int, report) -> None
   finished = threading.Event()
   reporter = threading.Thread(target=_pass_on, args=(progress, finished, report), daemon=True)
   try:
-    os.environ.update(set_here)  # children inherit it
+    os.environ.update(set_here)  # inherited by the child processes
     futures = [executor.submit(_work, path, indices) for path, indices in todo]
     reporter.start()
     for future in concurrent.futures.as_completed(futures):
       future.result()
-  except (KeyboardInterrupt, SystemExit):  # a shard takes minutes: what is not finished is rendered again
+  except (KeyboardInterrupt, SystemExit):  # unfinished shards take minutes; they are rendered again later
     for process in set(multiprocessing.active_children()) - others:
       process.terminate()
     executor.shutdown(wait=True, cancel_futures=True)
@@ -172,7 +172,7 @@ def _pass_on(progress, finished: threading.Event, report) -> None:
 
 
 def _start_worker(arguments, world, parent: int, progress, order) -> None:
-  signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent too, which ends its workers
+  signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent also receives Ctrl-C and stops its workers
   number = order.get()
   if hasattr(os, 'sched_setaffinity'):
     cores = sorted(os.sched_getaffinity(0))

@@ -1,10 +1,9 @@
-"""Repeatable espeak-ng synthesis: a small server process that forks a fresh engine for every utterance.
+"""Deterministic espeak-ng synthesis: a server process that forks a fresh engine for every utterance.
 
-The engine keeps hidden state from one call to the next, so the same text spoken twice in one process differs.
-Here a server (this file run as a script: standard library only, single-threaded) initialises the engine once
-and forks for every request; each fork therefore starts from the same state, and the same request gives the
-same samples, bit for bit, in whatever order and process. Where the system cannot fork, every request gets a
-process of its own.
+The engine keeps hidden state between calls, so the same text synthesized twice in one process differs. The
+server (this file run as a script: standard library only, single-threaded) initializes the engine once and
+forks for every request. Each fork starts from the same state, so the same request gives the same samples, bit
+for bit, in any order and process. On systems without fork, every request uses a new process.
 """
 
 from __future__ import annotations
@@ -30,10 +29,10 @@ _UTF8 = 1
 
 
 class Segment(NamedTuple):
-  """One synthesised text: int16 samples as bytes at `ENGINE_RATE_HZ`, and its phoneme events.
+  """Synthesized audio of one text, with phoneme events.
 
   Attributes:
-    pcm: little-endian int16 samples.
+    pcm: little-endian int16 samples as bytes, at `ENGINE_RATE_HZ`.
     events: `(first sample, IPA label)`; an empty label is silence. A phoneme ends where the next one starts.
   """
 
@@ -41,12 +40,12 @@ class Segment(NamedTuple):
   events: list[tuple[int, str]]
 
 
-# --- The client: what the library calls -----------------------------------------------------------
+# --- Client: called by the library ----------------------------------------------------------------
 
 
 @functools.cache
 def _engine_paths() -> tuple[str, str]:
-  """Shared library and data folder of the installed engine; raises InputError without the extra."""
+  """Paths of the engine's shared library and data folder; raises InputError if the extra is not installed."""
   try:
     import espeakng_loader
   except ImportError as error:
@@ -60,7 +59,7 @@ def _engine_paths() -> tuple[str, str]:
 
 @functools.cache
 def _language_files() -> dict[str, pathlib.Path]:
-  """Language code in lower case -> the engine's file about it, the engine's own priorities respected."""
+  """Maps lower-case language codes to the engine's voice files, according to the engine's priorities."""
   best: dict[str, tuple[int, pathlib.Path]] = {}
   for path in sorted((pathlib.Path(_engine_paths()[1]) / 'lang').rglob('*')):
     if not path.is_file():
@@ -75,13 +74,17 @@ def _language_files() -> dict[str, pathlib.Path]:
 
 
 def languages() -> list[str]:
-  """Codes of every language the installed engine speaks, sorted."""
+  """Returns the sorted codes of all languages of the installed engine."""
   return sorted(_language_files())
 
 
 def language_definition(language: str) -> str:
-  """The engine's voice definition of `language` (such as 'en-us'); raises InputError for an unknown one."""
-  # The engine itself keeps the voice before when it meets an unknown language; so the check is ours.
+  """Returns the engine's voice definition of `language` (such as 'en-us').
+
+  Raises:
+    InputError: the language is unknown, or the extra is not installed.
+  """
+  # Checked here, because the engine silently keeps the previous voice for an unknown language.
   files = _language_files()
   if language.lower() not in files:
     from seetalk_jax.errors import InputError
@@ -95,13 +98,13 @@ def language_definition(language: str) -> str:
 
 
 def synthesise(definition: str, texts: list[str], *, words_per_minute: int, intonation: int) -> list[Segment]:
-  """Speaks `texts` one after the other with one fresh engine.
+  """Synthesizes `texts` one after the other with one fresh engine.
 
   Args:
     definition: text of a voice file: `language_definition(...)` and further lines (pitch, formants, ...).
-    texts: what to say, one segment each.
-    words_per_minute: speed, 80 to 450.
-    intonation: pitch range, 0 monotone, 50 as the voice file says, 100 twice as much.
+    texts: texts to synthesize, one segment each.
+    words_per_minute: speaking rate, 80 to 450.
+    intonation: pitch range; 0 is monotone, 50 is the range of the voice file, 100 twice that range.
 
   Returns:
     One `Segment` per text. The same arguments give the same bytes.
@@ -118,11 +121,11 @@ def synthesise(definition: str, texts: list[str], *, words_per_minute: int, into
 
 
 class _Client:
-  """One server process and the pipe to it; belongs to the process that made it."""
+  """Server process and the pipe to it; usable only in the process that created it."""
 
   def __init__(self):
     library, data = _engine_paths()
-    # -I -S: the server needs the standard library alone, and starts in about 20 ms.
+    # -I -S: the server needs only the standard library and starts in about 20 ms.
     self._process = subprocess.Popen(
       [sys.executable, '-I', '-S', os.path.abspath(__file__), library, data],
       stdin=subprocess.PIPE,
@@ -168,10 +171,10 @@ def _client() -> _Client:
 
 
 def _forget_client():
-  """After a fork the pipe belongs to the parent: the child starts a server of its own."""
+  """Drops the client after a fork: the pipe belongs to the parent, and the child starts its own server."""
   global _LOCK
   _LOCK = threading.Lock()
-  _INHERITED.extend(_CLIENT)  # kept, so that no destructor touches the parent's process
+  _INHERITED.extend(_CLIENT)  # kept alive, so that no destructor affects the parent's server
   _CLIENT.clear()
 
 
@@ -180,7 +183,7 @@ if hasattr(os, 'register_at_fork'):
   os.register_at_fork(after_in_child=_forget_client)
 
 
-# --- The server: runs as a script -----------------------------------------------------------------
+# --- Server: runs as a script ---------------------------------------------------------------------
 
 
 class _EventId(ctypes.Union):
@@ -222,7 +225,7 @@ def _speak_request(library: ctypes.CDLL, request: dict) -> tuple[list, bytes]:
     i = 0
     while event[i].type != _EVENT_END:
       if event[i].type == _EVENT_PHONEME:
-        # 8 bytes, not always ended by a zero, and a long label may be cut inside a character.
+        # 8 bytes, not always zero-terminated; a long label may be truncated inside a character.
         raw = ctypes.string_at(ctypes.addressof(event[i].id), 8).split(b'\0')[0]
         events.append((event[i].sample, raw.decode('utf-8', 'ignore')))
       i += 1
@@ -257,7 +260,7 @@ def _speak_request(library: ctypes.CDLL, request: dict) -> tuple[list, bytes]:
 def _answer(library: ctypes.CDLL, line: bytes):
   try:
     header, pcm = _speak_request(library, json.loads(line))
-  except Exception as error:  # goes to the client as a text, which raises it there
+  except Exception as error:  # sent to the client as text and raised there
     header, pcm = f'{type(error).__name__}: {error}', b''
   head = json.dumps(header).encode()
   sys.stdout.buffer.write(struct.pack('<II', len(head), len(pcm)) + head + pcm)
@@ -278,7 +281,7 @@ def _serve(library_path: str, data_path: str):
         os._exit(0)
     _, status = os.waitpid(child, 0)
     if status != 0:
-      return  # the client sees the pipe end
+      return  # the client detects the closed pipe
 
 
 if __name__ == '__main__':

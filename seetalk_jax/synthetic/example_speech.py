@@ -1,4 +1,4 @@
-"""Writes the speech file that the repository ships: `python -m seetalk_jax.synthetic.example_speech OUT.wav`."""
+"""Example speech file of the repository: `python -m seetalk_jax.synthetic.example_speech OUT.wav` writes it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SEED = 1
 
 
 def main(arguments: list[str] | None = None) -> int:
-  """Speaks TEXT with the voice of test speaker SPEAKER_ID into the 16-bit file named on the command line."""
+  """Synthesizes TEXT with the voice of test speaker SPEAKER_ID to the 16-bit file named on the command line."""
   paths = sys.argv[1:] if arguments is None else arguments
   if len(paths) != 1:
     print('usage: python -m seetalk_jax.synthetic.example_speech OUT.wav', file=sys.stderr)

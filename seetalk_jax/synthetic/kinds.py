@@ -1,5 +1,5 @@
-"""Kinds, splits and shard size of synthetic corpora; imports nothing, so that `--help` stays quick."""
+"""Record kinds, splits and shard size of synthetic corpora; imports nothing, so that `--help` is fast."""
 
 KINDS = ('faces', 'clips', 'talks')
 SPLITS = ('train', 'validation', 'test')
-SHARD_SIZE = 64  # records; small, so that training can begin on the first shards
+SHARD_SIZE = 64  # records; small, so that training can start on the first shards

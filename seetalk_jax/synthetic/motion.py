@@ -1,9 +1,9 @@
-"""How a speaking head moves: lips from phonemes and loudness; blinks, gaze, brows and pose beside them.
+"""Motion of a synthetic speaking head: lips from phonemes and loudness; blinks, gaze, brows and pose from a seed.
 
-Lips follow the dominance model of Cohen and Massaro (1993): every sound pulls the mouth to its shape, firmly
-near its own time and less further away; lips that must meet (m b p) or tuck (f v) do so whatever their
-neighbours want. The jaw opens with the loudness of the sound, as it does in people. The rest of the face is
-drawn from the seed.
+Lip motion follows the dominance model of Cohen and Massaro (1993): every phoneme has a target mouth shape,
+whose weight decays with the distance in time. Lip closure (m b p) and tuck (f v) are reached regardless of
+the neighboring phonemes. The jaw opening also depends on loudness. The other fields are sampled from the
+seed.
 """
 
 from __future__ import annotations
@@ -16,27 +16,27 @@ from seetalk_jax.constants import FPS, MOTION_FIELDS, SAMPLE_RATE_HZ, SAMPLES_PE
 from seetalk_jax.synthetic import parameters, visemes, voice
 
 _GRID_HZ = 100
-_LEAD_S = 0.045  # the mouth is this much ahead of the sound
-_REACH_S = {'jaw': 0.045, 'lips': 0.070}  # how far a sound's pull reaches
-_RAMP_S = 0.055  # lips meet and part in about this time
-_MIN_HOLD_S = 0.023  # half of the time that lips stay together: a frame's centre falls into it
-_SHORTEST_REST_S = 0.14  # the mouth does not close for shorter pauses
-_REST_S = 0.08  # closing takes this long
+_LEAD_S = 0.045  # lead of the mouth over the audio
+_REACH_S = {'jaw': 0.045, 'lips': 0.070}  # decay time of the weight of a phoneme
+_RAMP_S = 0.055  # time in which lips close or open
+_MIN_HOLD_S = 0.023  # half of the minimum closure, long enough to contain the center of a frame
+_SHORTEST_REST_S = 0.14  # the mouth does not close in shorter pauses
+_REST_S = 0.08  # time in which the mouth closes for a pause
 _STREAM_STYLE, _STREAM_TRACK, _STREAM_FRAME, _STREAM_NEUTRAL = 0x571E, 0x7AC4, 0xF4A3, 0x0EA7
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Style:
-  """Habits of a speaker, or the mood of a track.
+  """Motion style of a speaker or of a track.
 
   Attributes:
-    articulation: factor on the size of mouth movements, about 0.8 to 1.15.
+    articulation: factor on the amplitude of mouth motion, about 0.8 to 1.15.
     smile: mean of the smile field, -0.3 to 0.7.
-    pose: factor on head movement, about 0.5 to 1.5.
-    nod: radians of a nod on an accent.
+    pose: factor on head motion, about 0.5 to 1.5.
+    nod: amplitude of a nod on an accent in radians.
     brow: brow raise on an accent, 0 to 0.5.
-    blinks_per_second: 0.2 to 0.5.
-    wandering: share of the time that the eyes leave the camera, 0 to 0.5.
+    blinks_per_second: blink rate, 0.2 to 0.5.
+    wandering: share of the time with gaze away from the camera, 0 to 0.5.
   """
 
   articulation: float = 1.0
@@ -49,7 +49,7 @@ class Style:
 
 
 def sample_style(seed: int) -> Style:
-  """A random `Style`; pass a speaker's number for that speaker's habits."""
+  """Samples a `Style`; use a speaker's id as the seed for the style of that speaker."""
   rng = np.random.default_rng([_STREAM_STYLE, seed])
   return Style(
     articulation=float(np.clip(rng.normal(0.98, 0.09), 0.78, 1.18)),
@@ -63,23 +63,23 @@ def sample_style(seed: int) -> Style:
 
 
 def frame_times(num_frames: int) -> np.ndarray:
-  """Seconds that the frames show, float64 [num_frames]: `(i + 0.5) / 25`."""
+  """Times of the frames in seconds, float64 `[num_frames]`: `(i + 0.5) / 25`."""
   return (np.arange(num_frames) + 0.5) / FPS
 
 
 def motion_track(
   utterance: voice.Utterance, seed: int, num_frames: int | None = None, style: Style | None = None
 ) -> parameters.Motion:
-  """The motion of someone saying `utterance`.
+  """Generates the motion track of `utterance`.
 
   Args:
     utterance: waveform and phonemes.
-    seed: of everything that the speech does not fix.
-    num_frames: length; None covers the waveform. Frames past its end are silence.
-    style: habits; None draws them from `seed`.
+    seed: seed of everything that the speech does not determine.
+    num_frames: length of the track; None covers the waveform. Frames after its end are silent.
+    style: motion style; None samples it from `seed`.
 
   Returns:
-    `Motion` of float32 [num_frames] fields at the times `frame_times(num_frames)`.
+    `Motion` of float32 `[num_frames]` fields at the times `frame_times(num_frames)`.
   """
   if num_frames is None:
     num_frames = -(-len(utterance.waveform) // SAMPLES_PER_FRAME)
@@ -115,10 +115,11 @@ def motion_track(
 
 
 def random_motion(seed: int) -> parameters.Motion:
-  """One frame of somebody talking, half of them with a wide pose: scalar float32 fields.
+  """Samples the motion of one frame of speech: scalar float32 fields.
 
-  Pose up to 0.45 / 0.3 / 0.25 rad (yaw, pitch, roll); the mouth a random mix of two sounds, at times wide
-  open or closed; a blink, whole or part, in a quarter of the frames.
+  The pose is up to 0.45 / 0.3 / 0.25 rad (yaw, pitch, roll), and smaller in half of the frames. The mouth is
+  a random mix of two visemes, sometimes wide open or closed. A quarter of the frames have a full or partial
+  blink.
   """
   rng = np.random.default_rng([_STREAM_FRAME, seed])
   fields = dict.fromkeys(MOTION_FIELDS, 0.0)
@@ -144,9 +145,9 @@ def random_motion(seed: int) -> parameters.Motion:
   fields['gaze_yaw'], fields['gaze_pitch'] = np.clip(rng.normal(0, (away, 0.6 * away)), -0.4, 0.4)
   fields['brow_raise'] = np.clip(rng.normal(0.05, 0.25), -0.8, 1.0)
   fields['brow_furrow'] = np.clip(rng.normal(0.05, 0.15), 0, 0.9)
-  # Half the heads keep nearly still: beside a turn of the head, what the mouth does hardly shows in any loss.
+  # Half of the poses are small: under a head turn, the mouth contributes little to any loss.
   reach = 0.25 if rng.random() < 0.5 else 1.0
-  # Between normal and uniform: the rims of the range must be known too.
+  # A distribution between normal and uniform, so that the ends of the range are sampled too.
   for name, limit in (('yaw', 0.45), ('pitch', 0.3), ('roll', 0.25)):
     fields[name] = reach * limit * (2 * rng.beta(1.6, 1.6) - 1)
   fields['shift_x'], fields['shift_y'] = np.clip(reach * rng.normal(0, 0.04, 2), -0.12, 0.12)
@@ -155,7 +156,7 @@ def random_motion(seed: int) -> parameters.Motion:
 
 
 def neutral_motion(seed: int) -> parameters.Motion:
-  """The training portrait: frontal within 0.02 rad, mouth closed, eyes open; scalar float32 fields."""
+  """Motion of the training portrait: frontal within 0.02 rad, mouth closed, eyes open; scalar float32 fields."""
   rng = np.random.default_rng([_STREAM_NEUTRAL, seed])
   fields = dict.fromkeys(MOTION_FIELDS, np.float32(0.0))
   for name in ('yaw', 'pitch', 'roll'):
@@ -173,7 +174,7 @@ def _lips(utterance: voice.Utterance, times: np.ndarray, style: Style) -> dict[s
   grid = np.arange(0.0, times[-1] + 0.5 / FPS, 1.0 / _GRID_HZ) if len(times) else np.zeros(1)
   shapes, starts, ends, scales = _shape_sequence(utterance)
   middles, halves = (starts + ends) / 2, (ends - starts) / 2
-  # Sounds pull the mouth a little before they are heard.
+  # The mouth leads the audio.
   distance = np.abs(grid[:, None] + _LEAD_S - middles) - 0.7 * halves
   targets = {name: np.array([getattr(s, name) for s in shapes]) for name in visemes.SPOKEN_FIELDS}
   targets['jaw'] = targets['jaw'] * scales
@@ -201,9 +202,9 @@ def _lips(utterance: voice.Utterance, times: np.ndarray, style: Style) -> dict[s
 
 
 def _held(times: np.ndarray, middles: np.ndarray, halves: np.ndarray, targets: np.ndarray) -> np.ndarray:
-  """A target that the lips hold through the middle of its sound, whatever the neighbours want; [len(times)].
+  """Target held through the middle of its phoneme, regardless of the neighbors; `[len(times)]`.
 
-  It is not led: half a ramp comes before the sound anyway.
+  It has no lead, because half a ramp is before the phoneme anyway.
   """
   outside = np.abs(times[:, None] - middles) - np.maximum(_MIN_HOLD_S, 0.7 * halves)
   ramp = 0.5 + 0.5 * np.cos(np.pi * np.clip(outside / _RAMP_S, 0.0, 1.0))
@@ -211,7 +212,7 @@ def _held(times: np.ndarray, middles: np.ndarray, halves: np.ndarray, targets: n
 
 
 def _shape_sequence(utterance: voice.Utterance):
-  """Mouth shapes in time: visemes, starts [s], ends [s], and how much each is emphasised [s]."""
+  """Mouth shapes in time: visemes, their starts and ends in seconds, and their emphasis; `[s]` each."""
   shapes, starts, ends, scales = [], [], [], []
   for phoneme in utterance.phonemes:
     length, at = phoneme.end_s - phoneme.start_s, phoneme.start_s
@@ -224,7 +225,7 @@ def _shape_sequence(utterance: voice.Utterance):
       ends.append(at)
       stressed = visemes.is_stressed(phoneme.label)
       scales.append((1.12 if stressed else 0.88) if shape.is_vowel else 1.0)
-  shapes.append(visemes.REST)  # after the end the mouth rests
+  shapes.append(visemes.REST)  # rest shape after the end
   starts.append(utterance.duration_s)
   ends.append(utterance.duration_s + 3600.0)
   scales.append(1.0)
@@ -232,7 +233,7 @@ def _shape_sequence(utterance: voice.Utterance):
 
 
 def _rest_gate(utterance: voice.Utterance, grid: np.ndarray) -> np.ndarray:
-  """1 while speaking, 0 in pauses long enough to close the mouth, smooth between; [len(grid)]."""
+  """Speech gate: 1 in speech, 0 in pauses long enough to close the mouth, smooth between; `[len(grid)]`."""
   gate = np.ones(len(grid))
   pauses = [(p.start_s, p.end_s) for p in utterance.phonemes if visemes.is_silence(p.label)]
   if pauses and pauses[-1][1] >= utterance.duration_s - 1e-6:
@@ -240,7 +241,7 @@ def _rest_gate(utterance: voice.Utterance, grid: np.ndarray) -> np.ndarray:
   for start, end in pauses:
     if end - start < _SHORTEST_REST_S:
       continue
-    # The mouth opens ahead of the next sound; at the very start it is closed already.
+    # The mouth opens before the next phoneme; at the start of the track it is closed.
     shut = 1.0 if start <= 0 else np.clip((grid - start + 0.02) / _REST_S, 0, 1)
     opens = np.clip((grid - (end - _LEAD_S - 0.03)) / 0.07, 0, 1) if np.isfinite(end) else 0.0
     closed = shut * shut * (3 - 2 * shut) * (1 - opens * opens * (3 - 2 * opens))
@@ -248,11 +249,11 @@ def _rest_gate(utterance: voice.Utterance, grid: np.ndarray) -> np.ndarray:
   return gate
 
 
-# --- What is heard --------------------------------------------------------------------------------
+# --- Audio features -------------------------------------------------------------------------------
 
 
 def loudness(waveform: np.ndarray, times: np.ndarray) -> np.ndarray:
-  """Loudness at `times`, 0 (40 dB under the loud parts, or silent) to 1 (loud), smoothed over 50 ms."""
+  """Loudness at `times`, 0 (40 dB below the loud parts, or silent) to 1 (loud), smoothed over 50 ms."""
   if not len(waveform):
     return np.zeros(len(times))
   power = voice.smooth(np.square(waveform, dtype=np.float64), int(0.05 * SAMPLE_RATE_HZ))
@@ -265,7 +266,7 @@ def loudness(waveform: np.ndarray, times: np.ndarray) -> np.ndarray:
 
 
 def pitch_track(waveform: np.ndarray, times: np.ndarray) -> np.ndarray:
-  """Fundamental frequency in Hz at `times` by autocorrelation over 64 ms; NaN where unvoiced; float64."""
+  """Fundamental frequency in Hz at `times`, float64, by autocorrelation over 64 ms; NaN where unvoiced."""
   width = 1024
   padded = np.pad(np.asarray(waveform, np.float32), width)
   centres = np.clip(np.round(times * SAMPLE_RATE_HZ).astype(int), 0, len(waveform)) + width
@@ -275,11 +276,12 @@ def pitch_track(waveform: np.ndarray, times: np.ndarray) -> np.ndarray:
   correlation = np.fft.irfft(np.abs(np.fft.rfft(pieces, 2 * width)) ** 2)
   energy = correlation[:, :1]
   lags = np.arange(SAMPLE_RATE_HZ // 420, SAMPLE_RATE_HZ // 60)
-  # A Hann window's own autocorrelation falls with the lag; undo it or low voices are heard an octave up.
+  # Divide out the autocorrelation of the Hann window, which falls with the lag; otherwise low voices are
+  # estimated one octave too high.
   window = np.fft.irfft(np.abs(np.fft.rfft(np.hanning(width), 2 * width)) ** 2)[lags]
   normal = correlation[:, lags] / np.maximum(energy, 1e-9) / (window / window.max())
   best = normal.max(axis=1)
-  # The first lag that is nearly as good as the best: not twice the period.
+  # The first lag that is nearly as good as the best, to avoid twice the period.
   first = (normal > 0.92 * best[:, None]).argmax(axis=1)
   peak = np.array([i + normal[k, i : i + 12].argmax() for k, i in enumerate(first)], int)
   voiced = (best > 0.45) & (energy[:, 0] > 1e-2)
@@ -295,7 +297,7 @@ def _speaking(utterance: voice.Utterance, times: np.ndarray) -> np.ndarray:
 
 
 def _accents(utterance: voice.Utterance, rng: np.random.Generator) -> list[tuple[float, float]]:
-  """Some of the stressed syllables, `(time, size 0 to 1)`: the louder and higher, the likelier."""
+  """Samples accents from the stressed syllables, `(time, size 0 to 1)`; louder and higher ones are more likely."""
   stressed = [(p.start_s + p.end_s) / 2 for p in utterance.phonemes if visemes.is_stressed(p.label)]
   if not stressed:
     return []
@@ -311,11 +313,11 @@ def _accents(utterance: voice.Utterance, rng: np.random.Generator) -> list[tuple
   return [(float(t), float(s)) for t, s, c in zip(at, size, chosen, strict=True) if c]
 
 
-# --- What is not ----------------------------------------------------------------------------------
+# --- Motion independent of the audio --------------------------------------------------------------
 
 
 def band_noise(times: np.ndarray, rng: np.random.Generator, low_hz: float, high_hz: float) -> np.ndarray:
-  """Smooth noise of about unit deviation between two frequencies, slower parts stronger; [len(times)]."""
+  """Smooth band-limited noise of about unit standard deviation, stronger at low frequencies; `[len(times)]`."""
   count = 10
   frequencies = np.exp(rng.uniform(np.log(low_hz), np.log(high_hz), count))
   sizes = rng.standard_normal((2, count)) * np.sqrt(low_hz / frequencies) ** 0.5
@@ -325,7 +327,7 @@ def band_noise(times: np.ndarray, rng: np.random.Generator, low_hz: float, high_
 
 
 def _bumps(times: np.ndarray, events: list[tuple[float, float]], width_s: float) -> np.ndarray:
-  """A rounded bump `width_s` wide at half height for each event `(time, size)`; they add softly up to 1."""
+  """Sum of smooth bumps, `width_s` wide at half height, one per event `(time, size)`; it saturates at 1."""
   total = np.zeros(len(times))
   for at, size in events:
     total += size * np.exp(-0.5 * ((times - at) / (0.425 * width_s)) ** 2)
@@ -333,7 +335,7 @@ def _bumps(times: np.ndarray, events: list[tuple[float, float]], width_s: float)
 
 
 def _blinks(times: np.ndarray, style: Style, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-  """Lids of both eyes: closing 80 ms, shut 40 ms, opening 140 ms."""
+  """Blink tracks of both eyes: 80 ms closing, 40 ms closed, 140 ms opening."""
   left, right = np.zeros(len(times)), np.zeros(len(times))
   end = times[-1] if len(times) else 0.0
   at = rng.exponential(1.0 / style.blinks_per_second)
@@ -350,7 +352,7 @@ def _blinks(times: np.ndarray, style: Style, rng: np.random.Generator) -> tuple[
 
 
 def _gaze(times: np.ndarray, style: Style, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-  """Eyes rest on the camera, jump elsewhere for a moment, and come back; each jump takes one frame."""
+  """Gaze tracks: fixation on the camera with short saccades away and back; each saccade takes one frame."""
   yaw, pitch = np.zeros(len(times)), np.zeros(len(times))
   at, end = 0.0, times[-1] if len(times) else 0.0
   while at <= end:

@@ -1,10 +1,10 @@
-"""The typed trees that say everything about a synthetic speaker's voice, look and motion.
+"""Parameters of a synthetic speaker: shared attributes and per-frame motion.
 
-Three things are kept apart so that any look renders with any motion:
+The parameters are separated so that any appearance can be rendered with any motion:
 
-* `Speaker`: what voice and face share (sex, age, head size).
-* `Identity` (in `head`): one look of a speaker; shape and colours.
-* `Motion` (here): what changes from frame to frame.
+* `Speaker`: attributes shared by voice and face (sex, age, head size).
+* `Identity` (in `head`): one appearance of a speaker, with shape and colors.
+* `Motion`: parameters that change from frame to frame.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from seetalk_jax.constants import MOTION_DIM, MOTION_FIELDS
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Speaker:
-  """What drives voice and face together.
+  """Attributes shared by the voice and the face of a speaker.
 
   Attributes:
-    speaker_id: unique integer; the seed of everything about this speaker.
-    sex: 0 female voice and face traits, 1 male; continuous in [0, 1], mostly near the ends.
-    age: years, 18 to 80.
+    speaker_id: unique integer; the seed of all random choices for this speaker.
+    sex: 0 for female voice and face traits, 1 for male; continuous in [0, 1], mostly near the ends.
+    age: age in years, 18 to 80.
     head_size: standard score, about -2 to 2; larger heads have longer vocal tracts (lower formants).
   """
 
@@ -35,7 +35,7 @@ class Speaker:
 
   @property
   def attributes(self) -> np.ndarray:
-    """float32 [3]: sex in [0, 1], age in years, head size as a standard score."""
+    """Attribute vector, float32 `[3]`: sex in [0, 1], age in years, head size as a standard score."""
     return np.array([self.sex, self.age, self.head_size], np.float32)
 
 
@@ -51,7 +51,7 @@ def motion_to_array(motion: Motion) -> np.ndarray:
 
 
 def array_to_motion(array) -> Motion:
-  """The inverse of `motion_to_array`: `[*b, MOTION_DIM]` (numpy or jax) to a `Motion` of `[*b]` fields."""
+  """Unstacks `[*b, MOTION_DIM]` (NumPy or JAX) into a `Motion` of `[*b]` fields; inverse of `motion_to_array`."""
   if array.shape[-1] != MOTION_DIM:
     raise ValueError(f'motion arrays have {MOTION_DIM} channels, got shape {array.shape}')
   return Motion(*(array[..., i] for i in range(MOTION_DIM)))

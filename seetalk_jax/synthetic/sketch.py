@@ -1,7 +1,7 @@
-"""A stand-in for the embedded world that costs almost nothing: flat faces and buzzing voices, for dry runs.
+"""Sketch world for dry runs: a cheap substitute for the synthetic world, with flat faces and sine-wave voices.
 
-What matters is right: two looks of one motion move alike, speech follows the jaw, the labels agree with the
-picture. It needs neither the renderer's compilation nor espeak-ng.
+Different identities with the same motion move alike, speech follows the jaw, and labels agree with the image.
+It needs neither compilation of the renderer nor espeak-ng.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _SPLITS = {'train': 0, 'validation': 1_000_000, 'test': 2_000_000}
 
 
 class SketchWorld:
-  """Implements `source.World` with ellipses and sines."""
+  """`source.World` made of ellipses and sine waves."""
 
   crop_version = 1
 

@@ -1,4 +1,4 @@
-"""The embedded world as an endless random-access source of records, drawn when asked for."""
+"""Random-access source of synthetic records, rendered on demand."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from seetalk_jax.synthetic import parameters
 from seetalk_jax.synthetic.kinds import KINDS
 
 FACES_FRAMES = 3  # the portrait and two frames of another motion
-TALK_FRAMES = 200  # 8 s, so that 4 s windows differ
-_CHARACTERS_PER_SECOND = 13  # how much text to try first
+TALK_FRAMES = 200  # 8 s, so that different 4 s windows can be sampled
+_CHARACTERS_PER_SECOND = 13  # first estimate of the text length
 
 
 class Look(NamedTuple):
-  """A drawn clip of one look: `k` frames of `s` x `s` pixels; fields as in `schema.ClipRecord`, `Truth`."""
+  """Rendered clip of one identity: `k` frames of `s` x `s` pixels; fields as in `schema.ClipRecord` and `Truth`."""
 
   frames: np.ndarray  # uint8 [k, s, s, 3]
   canonical: np.ndarray  # float16 [k, s/4, s/4, 3]
@@ -34,33 +34,33 @@ class Look(NamedTuple):
 
 
 class World(Protocol):
-  """What a source of records needs of a world; tests put a cheap one in."""
+  """Interface of a synthetic world, used by `WorldSource`; tests use a cheap implementation."""
 
   def speaker_ids(self, split: str, count: int) -> Sequence[int]:
-    """The first `count` speakers of a split."""
+    """Ids of the first `count` speakers of a split."""
 
   def attributes(self, speaker_id: int) -> np.ndarray:
-    """float32 [3]: sex, age, head size."""
+    """Attributes, float32 `[3]`: sex, age, head size."""
 
   def neutral(self, seed: int) -> np.ndarray:
-    """float32 [20]: a frontal, neutral motion with the mouth closed."""
+    """Samples a frontal, neutral motion with the mouth closed, float32 `[20]`."""
 
   def random(self, seed: int) -> np.ndarray:
-    """float32 [20]: a motion as in speech, with a head pose."""
+    """Samples a motion of speech with a head pose, float32 `[20]`."""
 
   def talk(self, speaker_id: int, seed: int, split: str, num_frames: int) -> tuple[np.ndarray, np.ndarray]:
-    """(float32 [640 num_frames] speech, float32 [num_frames, 20] its motion)."""
+    """Returns (speech, float32 `[640 * num_frames]`; its motion, float32 `[num_frames, 20]`)."""
 
   def draw(self, speaker_id: int, seed: int, motion: np.ndarray, size: int) -> Look:
-    """One look of a speaker with motion [k, 20]."""
+    """Renders an identity of a speaker with motion `[k, 20]`; `size` is the side of the frames in pixels."""
 
   @property
   def crop_version(self) -> int:
-    """Version of the portrait crop of the pictures."""
+    """Version of the portrait crop of the frames."""
 
 
 class EmbeddedWorld:
-  """The world of `synthetic.head` and `synthetic.voice`."""
+  """Built-in synthetic world, made of `synthetic.head` and `synthetic.voice`."""
 
   def speaker_ids(self, split: str, count: int) -> Sequence[int]:
     from seetalk_jax.synthetic import speakers
@@ -81,7 +81,7 @@ class EmbeddedWorld:
     return parameters.motion_to_array(motion.random_motion(seed)).reshape(constants.MOTION_DIM)
 
   def talk(self, speaker_id: int, seed: int, split: str, num_frames: int) -> tuple[np.ndarray, np.ndarray]:
-    # Only speech needs espeak-ng, an optional extra.
+    # Imported here, because only speech needs espeak-ng, an optional extra.
     from seetalk_jax.synthetic import motion, texts, voice
 
     rng = np.random.default_rng(seed)
@@ -104,7 +104,7 @@ class EmbeddedWorld:
     return speech, track[first : first + num_frames]
 
   def draw(self, speaker_id: int, seed: int, motion: np.ndarray, size: int) -> Look:
-    # JAX and the renderer are for pictures alone: talks need neither.
+    # Imported here, because only frames need JAX and the renderer; talks do not.
     import jax
 
     from seetalk_jax.synthetic import head
@@ -152,12 +152,12 @@ def _landmarks():
 
 
 class WorldSource:
-  """Records `[0, num)` of one kind and split, each drawn when asked for; record i depends on (seed, i) alone.
+  """Source of records `[0, num)` of one kind and split, rendered on demand; record i depends only on (seed, i).
 
-  * `faces`: a portrait (frame 0: frontal, neutral, mouth closed) and two more frames of one look, with 3 s of
-    speech. Looks 2i and 2i + 1 belong to different speakers and share the motions of the later frames, so
-    each shows exactly what the other would look like moving as it does.
-  * `clips`: 25 successive frames with their second of speech and 0.2 s more on each side.
+  * `faces`: a portrait (frame 0: frontal, neutral, mouth closed) and two more frames of one identity, with 3
+    s of speech. Records 2i and 2i + 1 have different speakers and share the motions of the frames after frame
+    0. So each is the exact ground truth for transferring the motion of the other.
+  * `clips`: 25 consecutive frames with 1 s of speech and a margin of 0.2 s of speech on each side.
   * `talks`: 8 s of speech with its motion track; no frames.
 
   Usable by `grain.MapDataset.source` and by `data.pipeline.make_batches(record_sources=...)`.
@@ -175,20 +175,20 @@ class WorldSource:
     first_speaker: int = 0,
     world: World | Callable[[], World] = EmbeddedWorld,
   ):
-    """Prepares the source; nothing is drawn yet.
+    """Creates the source without rendering anything.
 
     Args:
-      kind: one of KINDS.
+      kind: one of `KINDS`.
       split: `train`, `validation` or `test`; splits share no speaker.
       num: number of records; even for `faces`.
-      size: pixels of a frame's side, a multiple of 8; ignored by `talks`.
-      seed: of everything but the speakers.
-      records_per_speaker: how many records each speaker gets.
-      first_speaker: how many speakers of the split to skip (an even number keeps pairs apart).
-      world: an object, or what makes one.
+      size: side of the frames in pixels, a multiple of 8; ignored for `talks`.
+      seed: seed of everything except the speakers.
+      records_per_speaker: number of records per speaker.
+      first_speaker: number of speakers of the split to skip; use an even number so that pairs do not overlap.
+      world: a `World`, or a callable that returns one.
 
     Raises:
-      InputError: an argument out of its range.
+      InputError: an argument is out of range.
     """
     if kind not in KINDS:
       raise InputError(f'kind {kind!r} is unknown: use one of {", ".join(KINDS)}')
@@ -212,7 +212,7 @@ class WorldSource:
     return f'WorldSource({self.kind}-{self.split}, {self._length} records, seed {self.seed})'
 
   def speaker_of(self, index: int) -> int:
-    """The speaker of record `index`: records 2i and 2i + 1 always have two."""
+    """Speaker id of record `index`; records 2i and 2i + 1 always have different speakers."""
     pair, side = divmod(index, 2)
     return int(self._speakers[2 * (pair // self._per_speaker) + side])
 
@@ -223,7 +223,7 @@ class WorldSource:
     return make(index, self.speaker_of(index))
 
   def _seed(self, index: int, purpose: str) -> int:
-    """31 bits: safe as a NumPy and as a JAX seed."""
+    """Seed of 31 bits, valid for NumPy and for JAX."""
     text = f'{self.seed}/{self.kind}/{self.split}/{index}/{purpose}'
     return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=4).digest(), 'big') >> 1
 

@@ -1,4 +1,4 @@
-"""Who speaks: the traits that a voice and a face share, drawn from the speaker's number alone."""
+"""Speaker sampling: attributes shared by voice and face, as a function of the speaker id, and speaker splits."""
 
 from __future__ import annotations
 
@@ -9,14 +9,15 @@ from seetalk_jax.synthetic import parameters
 
 SPLIT_OFFSETS = {'train': 0, 'validation': 1_000_000, 'test': 2_000_000}
 MIN_AGE, MAX_AGE = 18.0, 80.0
-_STREAM = 0x5EA1  # keeps these draws apart from the look's and the voice's of the same number
+_STREAM = 0x5EA1  # separates this random stream from those of the identity and the voice
 
 
 def sample_speaker(speaker_id: int) -> parameters.Speaker:
-  """The speaker with this number; the same number is always the same person.
+  """Samples the attributes of a speaker; the same id always gives the same speaker.
 
-  Half are female (sex below 0.1 for most), half male (above 0.9 for most), a few lie between. Age is uniform
-  from 18 to 80. Head size is a standard score, 0.4 higher in males and 0.4 lower in females on average.
+  Half of the speakers are female (mostly sex below 0.1) and half are male (mostly above 0.9); a few are
+  between. Age is uniform from 18 to 80. Head size is a standard score, on average 0.4 higher for males and
+  0.4 lower for females.
   """
   if speaker_id < 0:
     raise InputError(f'negative speaker {speaker_id}, speaker_id, use 0 or more')
@@ -30,7 +31,7 @@ def sample_speaker(speaker_id: int) -> parameters.Speaker:
 
 
 def speaker_ids(split: str, count: int) -> range:
-  """The first `count` speakers of a split ('train', 'validation', 'test'); splits share no speaker."""
+  """Ids of the first `count` speakers of a split ('train', 'validation', 'test'); splits share no speaker."""
   if split not in SPLIT_OFFSETS:
     raise InputError(f'unknown split {split!r}, split, use one of {", ".join(SPLIT_OFFSETS)}')
   if not 0 <= count <= 1_000_000:
@@ -39,5 +40,5 @@ def speaker_ids(split: str, count: int) -> range:
 
 
 def split_of(speaker_id: int) -> str:
-  """The split that a speaker belongs to."""
+  """Returns the split of a speaker."""
   return [name for name, offset in SPLIT_OFFSETS.items() if speaker_id >= offset][-1]

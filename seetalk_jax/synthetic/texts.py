@@ -1,8 +1,7 @@
-"""Sentences to speak: seeded, in several languages, with word material that no two splits share.
+"""Text generator for speech synthesis: seeded, in several languages, with different nouns in every split.
 
-Every sentence holds at least one noun, and the nouns of a language are dealt out to the splits; so a text of
-one split never occurs in another. Grammar is kept simple enough to be right most of the time: what matters is
-the sound.
+Every sentence contains at least one noun, and the nouns of a language are divided among the splits. So a text
+of one split never occurs in another. The grammar is simple and mostly correct; only the sound matters.
 """
 
 from __future__ import annotations
@@ -21,24 +20,24 @@ _STREAM = 0x7E87
 
 @functools.cache
 def nouns(language: str, split: str) -> tuple[str, ...]:
-  """The nouns of `language` (with article where the language has one) that belong to `split`."""
+  """Returns the nouns of `language` that belong to `split`, with the article if the language has one."""
   bank = _bank(language)
   if split not in _SPLITS:
     raise InputError(f'unknown split {split!r}, split, use one of {", ".join(_SPLITS)}')
-  # Of every six nouns four go to train and one to each of the others.
+  # Of every six nouns, four are for train and one for each of the other splits.
   owners = (0, 0, 1, 0, 0, 2)
   words = _words(bank['nouns'])
   return tuple(word for i, word in enumerate(words) if owners[i % 6] == _SPLITS[split])
 
 
 def sample_text(seed: int, language: str, split: str = 'train', num_sentences: int | None = None) -> str:
-  """A text of a few sentences.
+  """Samples a text of a few sentences.
 
   Args:
-    seed: the same seed, language and split give the same text.
-    language: a key of `LANGUAGES`, or a regional code whose first part is one ('en-us').
+    seed: random seed; the same seed, language and split give the same text.
+    language: a key of `LANGUAGES`, or a regional code whose first part is a key ('en-us').
     split: 'train', 'validation' or 'test'.
-    num_sentences: how many sentences; None draws 1 to 3.
+    num_sentences: number of sentences; None samples 1 to 3.
 
   Raises:
     InputError: unknown language or split.
@@ -59,7 +58,7 @@ def sample_text(seed: int, language: str, split: str = 'train', num_sentences: i
 
 
 def language_key(language: str) -> str:
-  """The key of `LANGUAGES` for a language code: 'en-us' -> 'en'; raises InputError for an unknown one."""
+  """Returns the key of `LANGUAGES` for a language code ('en-us' -> 'en'); raises InputError if it is unknown."""
   key = language.lower().split('-')[0]
   if key not in word_banks.BANKS:
     raise InputError(f'no word bank for language {language!r}, language, use one of {", ".join(LANGUAGES)}')
@@ -76,7 +75,7 @@ def _words(text: str) -> tuple[str, ...]:
 
 
 def _fill(template: str, slots: dict[str, tuple[str, ...]], rng: np.random.Generator) -> str:
-  """Replaces the capitals in braces: N noun, V verb, A adjective, P place, T time, H name, # a number."""
+  """Fills the slots in braces: N noun, V verb, A adjective, P place, T time, H name, # number."""
   parts, used = [], set()
   for piece in template.replace('}', '{').split('{'):
     if piece == '#':

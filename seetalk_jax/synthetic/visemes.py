@@ -1,7 +1,7 @@
-"""What each speech sound asks of the mouth: IPA labels to targets of the lip fields.
+"""Visemes: mouth shapes of IPA phoneme labels, as targets of the lip fields with dominance strengths.
 
-Targets are those of `constants.MOTION_FIELDS`; the strengths say how firmly a sound insists (dominance of Cohen and
-Massaro, 1993). The numbers are our reading of phonetics, not measurements.
+Targets use the fields of `constants.MOTION_FIELDS`. The strengths are the dominance of Cohen and Massaro
+(1993). The values are our choice, based on phonetics and not on measurements.
 """
 
 from __future__ import annotations
@@ -9,18 +9,18 @@ from __future__ import annotations
 import functools
 from typing import NamedTuple
 
-# Fields of `constants.MOTION_FIELDS` that sounds drive; smile belongs to the mood.
+# Fields of `constants.MOTION_FIELDS` driven by phonemes; smile depends on the style instead.
 SPOKEN_FIELDS = ('jaw', 'spread', 'rounding', 'closure', 'upper_lip', 'tuck', 'tongue')
 
 
 class Viseme(NamedTuple):
-  """Targets of a sound and how firmly it holds them.
+  """Target mouth shape of a phoneme with its dominance.
 
   Attributes:
     jaw, spread, rounding, closure, upper_lip, tuck, tongue: targets, see `constants.MOTION_FIELDS`.
-    jaw_strength: 0 lets the neighbours decide on the jaw, 1 insists.
-    lip_strength: the same for spread, rounding and upper lip.
-    is_vowel: vowels carry loudness and stress.
+    jaw_strength: dominance over the jaw, from 0 (the neighbors determine it) to 1 (full).
+    lip_strength: dominance over spread, rounding and upper lip, 0 to 1.
+    is_vowel: whether the phoneme is a vowel; vowels have loudness and stress.
   """
 
   jaw: float = 0.0
@@ -92,27 +92,28 @@ VISEMES: dict[str, Viseme] = {
   **{c: _GLIDE_W for c in ('w', 'ʍ', 'ɥ')},
 }
 _UNKNOWN = Viseme(jaw=0.3, jaw_strength=0.3, lip_strength=0.1)
-# β is a bilabial whose lips come near without touching.
+# β is a bilabial in which the lips approach without contact.
 VISEMES['β'] = Viseme(jaw=0.12, closure=0.6, jaw_strength=0.8, lip_strength=0.2)
 
 
 @functools.cache
 def label_visemes(label: str) -> tuple[tuple[Viseme, float], ...]:
-  """The mouth shapes inside one label and the share of its time that each takes (they sum to 1).
+  """Returns the visemes of one label with their shares of its duration (they sum to 1).
 
-  A diphthong is two shapes, an affricate is told by its friction, a syllabic label such as 'əl' is two.
-  Stress, length and tone marks are ignored; an unknown symbol asks for little; silence ('_') is rest.
+  A diphthong has two visemes, and so has a syllabic label such as 'əl'. In an affricate the fricative
+  dominates. Stress, length and tone marks are ignored. An unknown symbol gets a weak viseme. Silence ('_') is
+  the rest shape.
   """
   if label in ('', '_', '_:'):
     return ((REST, 1.0),)
   shapes = [VISEMES[symbol] for symbol in label if symbol in VISEMES]
   if not shapes:
-    # Slavic palatalisation comes as a label of its own.
+    # Slavic palatalization is a separate label.
     return ((_PALATAL if 'ʲ' in label else _UNKNOWN, 1.0),)
   if len(shapes) == 1:
     return ((shapes[0], 1.0),)
   if not any(shape.is_vowel for shape in shapes):
-    # Affricates and aspirated stops: the stop is short, but lips of a closure must close.
+    # Affricates and aspirated stops: the stop is short, but the lips must close for a bilabial.
     if shapes[0] is _CLOSED:
       return ((_CLOSED, 0.8), (shapes[-1], 0.2))
     return ((shapes[0], 0.3), (shapes[-1], 0.7))
@@ -122,7 +123,7 @@ def label_visemes(label: str) -> tuple[tuple[Viseme, float], ...]:
 
 
 def is_stressed(label: str) -> bool:
-  """Whether the label carries a primary stress mark."""
+  """Whether the label has a primary stress mark."""
   return 'ˈ' in label
 
 

@@ -1,10 +1,8 @@
-"""The voice of a synthetic speaker: from traits to voice parameters, and from text to a waveform with phoneme
-times.
+"""Voices of synthetic speakers: voice parameters from speaker attributes, and speech with phoneme times from text.
 
-Sex, age and head size drive the voice, each through several cues with individual noise, so that a listener
-tells sex nearly surely, age roughly, and head size through the formants. The relations follow what is
-commonly reported of real voices (pitch, vocal tract length, speaking rate, hoarseness); their numbers are
-ours.
+Sex, age and head size determine the voice through several cues with individual noise. Sex can be inferred
+from the voice almost surely, age roughly, and head size from the formants. The relations follow common
+findings on real voices (pitch, vocal tract length, speaking rate, hoarseness); the values are our choice.
 """
 
 from __future__ import annotations
@@ -22,13 +20,13 @@ from seetalk_jax.synthetic import espeak, parameters
 SILENCE = '_'
 _STREAM_VOICE, _STREAM_ACCENT, _STREAM_SPEAK = 0x70CE, 0xACCE, 0x57EA
 
-# Codes of the synthesiser; the part before the dash is the key of the word bank.
+# Language codes of the synthesizer; the part before the dash is the key of the word bank.
 ACCENTS = (
   'en-us', 'en-us', 'en-gb', 'en-us', 'en-gb-x-rp', 'de', 'de', 'fr-fr', 'fr-fr', 'es', 'es-419', 'it', 'pt',
   'pt-br', 'nl', 'pl', 'ru', 'tr', 'cmn',
 )  # fmt: skip
 
-# Wave generators of the synthesiser and how deep each filters: (voice file line, comment is its sound).
+# Wave generators of the synthesizer, as lines of a voice file; the comments describe their sound.
 _TIMBRES = (
   '',  # sum of sines
   '',
@@ -37,24 +35,24 @@ _TIMBRES = (
   'klatt 3',
   'klatt 4',
 )
-_SILENT_LEVEL = 12  # of 32768: samples below it belong to a stop's closure
+_SILENT_LEVEL = 12  # of 32768; samples below this level belong to the closure of a stop
 _LEVEL_DBFS = -23.0
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class VoiceParameters:
-  """How a speaker sounds.
+  """Parameters of a voice.
 
   Attributes:
-    pitch_hz: mean fundamental frequency.
-    pitch_range: of intonation, 1 as usual, 0 monotone.
-    formant_scale: factor on every resonance relative to a typical man: 1.0; women about 1.17.
-    rate: words per minute.
+    pitch_hz: mean fundamental frequency in Hz.
+    pitch_range: range of intonation; 1 is normal, 0 is monotone.
+    formant_scale: factor on all formants; 1.0 for a typical man, about 1.17 for women.
+    rate: speaking rate in words per minute.
     roughness: irregular loudness from one cycle to the next, 0 to 1.
     breath: aspiration noise, 0 to 1.
-    tilt: dB per octave above 500 Hz; negative is duller.
-    language: code of the synthesiser, such as 'en-us'.
-    variant: timbre; chooses wave generator and fine shape of the formants.
+    tilt: spectral tilt in dB per octave above 500 Hz; negative values sound duller.
+    language: language code of the synthesizer, such as 'en-us'.
+    variant: timbre seed; selects the wave generator and the fine shape of the formants.
   """
 
   pitch_hz: float
@@ -69,7 +67,7 @@ class VoiceParameters:
 
 
 class Phoneme(NamedTuple):
-  """An IPA label (stress marks attached; `SILENCE` for pauses) and its time in seconds."""
+  """Phoneme: an IPA label (with stress marks; `SILENCE` for pauses) and its time in seconds."""
 
   label: str
   start_s: float
@@ -78,13 +76,13 @@ class Phoneme(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class Utterance:
-  """What was said and when.
+  """Synthesized speech with phoneme times.
 
   Attributes:
-    waveform: float32 [n] at 16 kHz, -23 dBFS over its voiced parts.
-    phonemes: cover the waveform without gaps, from 0 s to n / 16000 s.
-    text: what was spoken.
-    voice: the parameters used.
+    waveform: float32 `[n]` at 16 kHz, -23 dBFS over its voiced parts.
+    phonemes: phonemes that cover the waveform without gaps, from 0 s to n / 16000 s.
+    text: the spoken text.
+    voice: parameters of the voice.
   """
 
   waveform: np.ndarray
@@ -94,20 +92,21 @@ class Utterance:
 
   @property
   def duration_s(self) -> float:
-    """Length in seconds."""
+    """Duration in seconds."""
     return len(self.waveform) / SAMPLE_RATE_HZ
 
 
 def voice_of(speaker: parameters.Speaker, seed: int = 0, language: str | None = None) -> VoiceParameters:
-  """The voice of `speaker`.
+  """Samples the voice of `speaker`.
 
   Args:
-    speaker: whose traits and number fix pitch, formants, rate, hoarseness and timbre.
-    seed: of what may differ between two recordings of one speaker: mood (slight), and the language.
-    language: a code of the synthesiser; None draws one of `ACCENTS`.
+    speaker: speaker whose attributes and id determine pitch, formants, rate, hoarseness and timbre.
+    seed: seed of differences between recordings of one speaker: small changes of pitch and rate, and the
+      language.
+    language: language code of the synthesizer; None samples one of `ACCENTS`.
   """
   rng = np.random.default_rng([_STREAM_VOICE, speaker.speaker_id])
-  # The individual's own part of every cue: fixed draws, in a fixed order.
+  # Individual noise of every cue, sampled in a fixed order.
   n_pitch, n_range, n_formant, n_rate, n_rough, n_breath, n_tilt = rng.standard_normal(7)
   variant = int(rng.integers(1_000_000))
   day = np.random.default_rng([_STREAM_ACCENT, speaker.speaker_id, seed])
@@ -116,7 +115,7 @@ def voice_of(speaker: parameters.Speaker, seed: int = 0, language: str | None = 
 
   female = 1.0 - speaker.sex
   age = (speaker.age - 49.0) / 18.0  # standard score over the population
-  # Women's pitch falls with age; men's falls until about fifty, then rises.
+  # Women's pitch falls with age; men's falls until about 50, then rises.
   old_pitch = female * -0.05 * age + speaker.sex * 0.035 * (age**2 - 1.0)
   log_pitch = np.log(114.0) + female * np.log(205.0 / 114.0) + old_pitch + 0.10 * n_pitch + 0.03 * d_pitch
   formants = np.exp(0.155 * female - 0.030 * speaker.head_size - 0.008 * age + 0.012 * n_formant)
@@ -134,15 +133,16 @@ def voice_of(speaker: parameters.Speaker, seed: int = 0, language: str | None = 
 
 
 def speak(text: str, voice: VoiceParameters, seed: int = 0) -> Utterance:
-  """Speaks `text`, with silence before, between its sentences, and after; repeatable bit for bit.
+  """Synthesizes `text`, with silence before it, between its sentences and after it; deterministic bit for bit.
 
   Args:
-    text: one or more sentences in the voice's language.
-    voice: how.
-    seed: of the pauses (0.1 to 0.5 s at the ends, 0.15 to 0.9 s more between sentences) and the breath noise.
+    text: one or more sentences in the language of the voice.
+    voice: parameters of the voice.
+    seed: seed of the pauses (0.1 to 0.5 s at the ends, 0.15 to 0.9 s more between sentences) and of the
+      breath noise.
 
   Raises:
-    InputError: unknown language, or the synthesiser's extra is not installed.
+    InputError: the text is empty, the language is unknown, or the synthesizer's extra is not installed.
   """
   import soxr
 
@@ -152,7 +152,7 @@ def speak(text: str, voice: VoiceParameters, seed: int = 0) -> Utterance:
     from seetalk_jax.errors import InputError
 
     raise InputError('nothing to say, text, give at least one word')
-  # Resonances are moved by playing faster or slower; pitch and rate are asked for the other way round.
+  # Formants are scaled by resampling; pitch and rate are requested with the inverse factor to compensate.
   scale = voice.formant_scale
   segments = espeak.synthesise(
     _definition(voice),
@@ -185,13 +185,13 @@ def speak(text: str, voice: VoiceParameters, seed: int = 0) -> Utterance:
 
 
 def _definition(voice: VoiceParameters) -> str:
-  """The synthesiser's voice file: its language's own lines, then ours, which win."""
+  """Text of the synthesizer's voice file: the lines of the language, then our lines, which override them."""
   rng = np.random.default_rng([_STREAM_VOICE, voice.variant])
   scale = voice.formant_scale
-  # The synthesiser reads `pitch low high` as a base and a range above it; its mean lies near 0.45 of the
+  # The synthesizer treats `pitch low high` as a base and a range above it; the mean is near 0.45 of the
   # range.
   half_range = 0.22 * voice.pitch_range
-  mean = voice.pitch_hz / scale / 1.07  # measured: what is heard lies 7 % above
+  mean = voice.pitch_hz / scale / 1.07  # the measured pitch of the output is 7 % higher
   lines = [f'pitch {mean * (1 - 0.9 * half_range):.0f} {mean * (1 + 1.1 * half_range):.0f}']
   lines.append(_TIMBRES[rng.integers(len(_TIMBRES))])
   for formant in range(1, 6):
@@ -204,10 +204,11 @@ def _definition(voice: VoiceParameters) -> str:
 
 
 def _place_closures(samples: np.ndarray, events: list[tuple[int, str]]) -> list[tuple[str, int, int]]:
-  """Events to `(label, start, end)` in samples, contiguous, silent labels merged.
+  """Converts events to contiguous `(label, start, end)` in samples, with silent labels merged.
 
-  The synthesiser marks a voiceless stop at its burst; the silence of its closure, about 50 ms, hangs on the
-  phoneme before. Here the closure is given to the stop, for a mouth that closes with the burst is late.
+  The synthesizer marks a voiceless stop at its burst and assigns the silence of its closure, about 50 ms, to
+  the previous phoneme. Here the closure is assigned to the stop, because a mouth that closes at the burst is
+  late.
   """
   total = len(samples)
   marks = [(label or SILENCE, min(start, total)) for start, label in events]
@@ -219,7 +220,7 @@ def _place_closures(samples: np.ndarray, events: list[tuple[int, str]]) -> list[
   longest, shortest_left = int(0.09 * espeak.ENGINE_RATE_HZ), int(0.012 * espeak.ENGINE_RATE_HZ)
   for i in range(1, len(labels)):
     if labels[i].lstrip('ˈˌ')[:1] in ('p', 't', 'k', 'c', 'q', 'ʈ'):
-      # The burst itself may start a few samples before its event.
+      # The burst may start a few samples before its event.
       floor = max(starts[i - 1] + shortest_left, starts[i] - longest)
       before = np.flatnonzero(loud[floor : max(floor, starts[i] - 120)])
       if floor < starts[i]:
@@ -236,7 +237,7 @@ def _place_closures(samples: np.ndarray, events: list[tuple[int, str]]) -> list[
 
 
 def _seconds(phonemes: list[tuple[str, int, int]]) -> tuple[Phoneme, ...]:
-  """Joins neighbouring silences and turns samples into seconds."""
+  """Merges adjacent silences and converts samples to seconds."""
   joined: list[list] = []
   for label, start, end in phonemes:
     if end <= start:
@@ -251,13 +252,13 @@ def _seconds(phonemes: list[tuple[str, int, int]]) -> tuple[Phoneme, ...]:
 def _voice_quality(waveform: np.ndarray, voice: VoiceParameters, rng: np.random.Generator) -> np.ndarray:
   """Adds tilt, roughness and breath, and sets the level; float32, same length."""
   n = len(waveform)
-  size = fft.next_fast_len(n + 512, real=True)  # the tail keeps the filter's ends apart
+  size = fft.next_fast_len(n + 512, real=True)  # padding against circular wraparound of the filter
   spectrum = fft.rfft(waveform, size)
   octaves = np.log2(np.maximum(fft.rfftfreq(size, 1 / SAMPLE_RATE_HZ), 500.0) / 500.0)
   gain = (10 ** (voice.tilt * octaves / 20)).astype(np.float32)
   tilted = fft.irfft(spectrum * gain, size)[:n]
   loudness = smooth(np.abs(tilted), int(0.012 * SAMPLE_RATE_HZ))
-  # Roughness: loudness trembling at 25 to 70 Hz, under the pitch.
+  # Roughness: loudness modulation at 25 to 70 Hz, below the pitch.
   tremble = _band_noise(n, 25.0, 70.0, rng)
   rough = tilted * np.maximum(0.1, 1 + 0.45 * voice.roughness * tremble)
   # Breath: noise above 1.5 kHz that follows the voice.
@@ -271,7 +272,7 @@ def _voice_quality(waveform: np.ndarray, voice: VoiceParameters, rng: np.random.
 
 
 def _band_noise(n: int, low_hz: float, high_hz: float, rng: np.random.Generator) -> np.ndarray:
-  """Gaussian noise [n] of unit deviation between two frequencies."""
+  """Band-limited Gaussian noise `[n]` of unit standard deviation."""
   size = fft.next_fast_len(n, real=True)
   first, last = (int(np.ceil(hz * size / SAMPLE_RATE_HZ)) for hz in (low_hz, high_hz))
   spectrum = np.zeros(size // 2 + 1, np.complex64)
@@ -282,7 +283,7 @@ def _band_noise(n: int, low_hz: float, high_hz: float, rng: np.random.Generator)
 
 
 def smooth(values: np.ndarray, width: int) -> np.ndarray:
-  """Moving average [n] over `width` samples, centred; the ends are averaged over what there is."""
+  """Centered moving average `[n]` over `width` samples; at the ends, over the available samples."""
   half = max(1, width // 2)
   total = np.concatenate([[0.0], np.cumsum(values, dtype=np.float64)])
   i = np.arange(len(values))

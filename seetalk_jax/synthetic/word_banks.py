@@ -1,8 +1,8 @@
-"""Words and sentence patterns of each language, as comma-separated lists.
+"""Word banks: words and sentence patterns of each language, as comma-separated lists.
 
-Nouns carry their article and read the same as subject and object (in German only feminine and neuter ones, in
-Polish and Russian only masculine inanimate and neuter ones). Verbs take an object, third person singular.
-Slots of the patterns: N noun, V verb, A adjective after "is", P place, T time, H name, # number.
+Nouns include their article and have the same form as subject and object (in German only feminine and neuter
+nouns, in Polish and Russian only masculine inanimate and neuter nouns). Verbs are transitive, third person
+singular. Slots of the patterns: N noun, V verb, A adjective after "is", P place, T time, H name, # number.
 """
 
 from __future__ import annotations

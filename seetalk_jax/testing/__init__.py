@@ -1,1 +1,1 @@
-"""Testing: tiny networks and releases for tests of this library and of its users."""
+"""Test helpers: tiny networks and releases for tests of this library and of its users."""

@@ -1,4 +1,4 @@
-"""A release of tiny random networks, for tests of everything that runs on one."""
+"""Tiny release with random networks, for tests of everything that needs a release."""
 
 from __future__ import annotations
 
@@ -33,7 +33,17 @@ SAMPLING = {'portrait_steps': 2, 'portrait_guidance': 2.0, 'motion_steps': 2, 'm
 
 
 def random_arrays(shapes: dict[str, tuple[int, ...]], seed: int) -> dict[str, np.ndarray]:
-  """Arrays of the size that initialisation would give, none of them zero, so that every input counts."""
+  """Random float32 arrays with the scale of an initialization.
+
+  Unlike after an initialization, no array is zero, so that every input has an effect.
+
+  Args:
+    shapes: path -> shape.
+    seed: seed of the values.
+
+  Returns:
+    path -> array.
+  """
   rng = np.random.default_rng(seed)
   arrays = {}
   for path, shape in sorted(shapes.items()):
@@ -52,14 +62,14 @@ def random_arrays(shapes: dict[str, tuple[int, ...]], seed: int) -> dict[str, np
 
 @functools.cache
 def shared() -> str:
-  """The release of this process."""
+  """Folder of a release that all tests of a process share; removed at exit."""
   folder = tempfile.TemporaryDirectory(prefix='seetalk-test-')
   atexit.register(folder.cleanup)
   return str(make(pathlib.Path(folder.name) / 'tiny'))
 
 
 def make(directory: pathlib.Path, names=INFERENCE, seed: int = 0, sampling=SAMPLING) -> pathlib.Path:
-  """Saves the release; a network's arrays are the same whatever other networks there are."""
+  """Writes a release; the arrays of a network do not depend on the other networks. Returns its folder."""
   modules = {name: registry.make(name, 'tiny') for name in names}
   networks = {}
   for name, module in modules.items():
@@ -85,7 +95,7 @@ def make(directory: pathlib.Path, names=INFERENCE, seed: int = 0, sampling=SAMPL
 
 
 def load(checkpoint: str, device: str | None = None):
-  """The pipeline of a release, the same one for all tests of a process: its programs are compiled once."""
+  """Loads the pipeline of a release; cached, so that all tests of a process share the compiled functions."""
   from seetalk_jax.inference import loaded_release
 
   return _load(checkpoint, loaded_release.find_device(device))

@@ -22,15 +22,15 @@ PyTree = Any
 
 @dataclasses.dataclass(frozen=True)
 class AdaptedStage(base.Stage):
-  """A stage some of whose networks learn by factors; in all else it is that stage.
+  """A stage that trains some of its networks by low-rank factors; everything else is delegated to that stage.
 
-  `frozen.params` must hold the networks that are adapted.
+  `frozen.params` must hold the base parameters of the adapted networks.
 
   Attributes:
-    stage: with whole parameters.
-    adapted: network name -> how.
-    places: network name -> where its base is from.
-    fresh: network name -> beginnings of the paths that the base may lack.
+    stage: the stage with full parameters.
+    adapted: network name -> LoRA options.
+    places: network name -> source of its base parameters (an entry of `config.init`).
+    fresh: network name -> prefixes of parameter paths that the base may lack.
   """
 
   stage: base.Stage
@@ -77,11 +77,11 @@ class AdaptedStage(base.Stage):
     return self.stage.trainable(params)
 
   def init(self, rng: jax.Array, frozen: base.Frozen) -> tuple[dict[str, PyTree], dict[str, Any]]:
-    """As `Stage.init`, with what `start` makes of the adapted networks.
+    """Initializes as `Stage.init` does, with the trained parameters of `lora.start` for adapted networks.
 
     Raises:
-      CheckpointError: a base of another shape.
-      ConfigError: no layer of the given names.
+      CheckpointError: a base parameter has another shape.
+      ConfigError: no dense layer of a network matches its targets.
     """
     params, collections = self.stage.init(rng, frozen)
     params = dict(params)
@@ -105,7 +105,7 @@ class AdaptedStage(base.Stage):
     return self.stage.preview(self.merged(params, frozen), frozen, collections, batch, rng)
 
   def merged(self, params: Mapping[str, PyTree], frozen: base.Frozen) -> dict[str, PyTree]:
-    """Whole parameters of every network."""
+    """Full parameters of every network: network name -> tree, with the factors merged into the base."""
     return {
       name: lora.merge(frozen.params[name], tree, self.adapted[name].scale) if name in self.adapted else tree
       for name, tree in params.items()
@@ -113,7 +113,7 @@ class AdaptedStage(base.Stage):
 
 
 def build_adapted_stage(config, initial: InitialWeights) -> base.Stage | base.PassStage:
-  """The stage of a configuration as it is trained and planned: `base.build_stage`, and `config.lora` applied.
+  """Builds the stage that is trained and planned: `base.build_stage` with `config.lora` applied.
 
   Raises:
     ConfigError: see `base.build_stage`, `adapt`.
@@ -122,10 +122,10 @@ def build_adapted_stage(config, initial: InitialWeights) -> base.Stage | base.Pa
 
 
 def adapt(stage: base.Stage, config, initial: InitialWeights) -> base.Stage:
-  """The stage with the networks adapted that `config.lora` names; itself where there are none.
+  """Returns the stage with LoRA on the networks named in `config.lora`; the same stage if none is named.
 
   Raises:
-    ConfigError: a network that the stage does not train or that is not given, or a spec that does not read.
+    ConfigError: a network is not trained by the stage or has no initial weights, or a spec is invalid.
   """
   adapted = {name: lora.parse(name, spec) for name, spec in config.lora.items() if spec}
   for name in adapted:
@@ -133,9 +133,7 @@ def adapt(stage: base.Stage, config, initial: InitialWeights) -> base.Stage:
       trains = ', '.join(stage.networks) or 'no network'
       raise ConfigError(f'config.lora.{name}: stage {config.stage} trains {trains}')
     if name not in initial.networks:
-      raise ConfigError(
-        f'config.lora.{name} needs given weights: say where with --config.init.{name}=WORKDIR'
-      )
+      raise ConfigError(f'config.lora.{name} needs pretrained weights: set --config.init.{name}=WORKDIR')
   if not adapted:
     return stage
   bases = {name: initial.networks[name] for name in adapted}
@@ -148,12 +146,15 @@ def adapt(stage: base.Stage, config, initial: InitialWeights) -> base.Stage:
 
 
 def adapted_by(stage: base.Stage) -> Mapping[str, lora.LowRank]:
-  """Network name -> how it is adapted; empty for an ordinary stage."""
+  """Network name -> LoRA options; empty for a stage without LoRA."""
   return stage.adapted if isinstance(stage, AdaptedStage) else {}
 
 
 def describe(stage: base.Stage, frozen: base.Frozen) -> dict[str, dict[str, Any]]:
-  """What must be known, and stay, for a run's factors to be of use: how they count, and the base. For JSON."""
+  """JSON description of the adapted networks: network name -> scale, and source and CRC-32 of the base.
+
+  The factors are only valid with the same scale and the same base.
+  """
   return {
     name: {
       'scale': options.scale,

@@ -1,4 +1,4 @@
-"""All stages in order, a process each: renders corpora, trains, wires stages to earlier ones, exports."""
+"""Training of all stages in order, one process each: renders corpora, trains, passes weights on, exports."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ from seetalk_jax.training.signals import handled
 
 
 def run(config, workdir: str | os.PathLike, train_script: pathlib.Path) -> int:
-  """Trains `config.stages` into WORKDIR/STAGE and releases the result as WORKDIR/release.
+  """Trains `config.stages` into WORKDIR/STAGE and exports the result to WORKDIR/release.
 
-  Run again, it goes on: finished stages are skipped, a broken one resumes. To train a stage again, remove its
-  directory (and those of the stages after it that start from it).
+  A second run skips finished stages and resumes an interrupted one. To train a stage again, remove its
+  directory and the directories of later stages that start from it.
 
   Args:
-    config: configs/all.py.
-    train_script: train.py, with configs/ beside it.
+    config: configuration of configs/all.py.
+    train_script: path of train.py; configs/ is in the same directory.
 
   Returns:
-    Exit status: 0, or that of the stage that failed or was interrupted.
+    Exit status: 0, or the status of the stage that failed or was interrupted.
   """
   workdir = pathlib.Path(workdir)
   workdir.mkdir(parents=True, exist_ok=True)
@@ -55,15 +55,17 @@ def run(config, workdir: str | os.PathLike, train_script: pathlib.Path) -> int:
   return 0
 
 
-# Fields that decide which networks a stage uses.
+# Prefixes of configuration fields that determine which networks a stage uses.
 _DECIDING = ('options.', 'model.', 'init.', 'expert=')
 
 
 def stage_command(config, stage: str, workdir: pathlib.Path, train_script: pathlib.Path) -> list[str]:
-  """The command that trains one stage: what it uses of networks comes from the latest earlier stages that train them.
+  """Command line that trains one stage.
+
+  Each network that the stage uses comes from the latest earlier stage that trains it.
 
   Raises:
-    ConfigError: `config.stages` has no earlier stage for something that this one needs.
+    ConfigError: no earlier stage of `config.stages` trains a network that this stage needs.
   """
   config_file = train_script.parent / 'configs' / f'{stage}.py'
   stage_config = config_files.load(config_file, config.variant)
@@ -74,7 +76,7 @@ def stage_command(config, stage: str, workdir: pathlib.Path, train_script: pathl
     directory = workdir / earlier
     if (directory / RESULT_FILE).exists():
       written = json.loads((directory / CONFIG_FILE).read_text())
-      # A stage named like an entry of config.init gives its statistics (face_prior).
+      # The stage face_prior trains no network; its entry in config.init provides statistics.
       places |= {name: directory for name in [*written['networks'], earlier]}
   command = [
     sys.executable,
@@ -99,7 +101,7 @@ def stage_command(config, stage: str, workdir: pathlib.Path, train_script: pathl
 
 
 def _apply(config, changes: Sequence[str]) -> None:
-  """Changes a configuration by 'field=value', as train.py will by its flags; it reports those that cannot be."""
+  """Applies 'field=value' overrides to a configuration; skips invalid ones, which train.py reports."""
   for change in changes:
     field, _, text = change.partition('=')
     try:
@@ -111,7 +113,7 @@ def _apply(config, changes: Sequence[str]) -> None:
 
 
 def summary(config, workdir: pathlib.Path) -> str:
-  """A table of the finished stages."""
+  """Text table of the finished stages: steps, minutes and final loss."""
   rows = [f'{"stage":18}{"steps":>8}{"minutes":>9}{"loss":>10}']
   for stage in config.stages:
     result = json.loads((workdir / stage / RESULT_FILE).read_text())
@@ -123,7 +125,11 @@ def summary(config, workdir: pathlib.Path) -> str:
 
 
 def _render(config, children: _Children) -> int:
-  """Renders what is missing of the corpora; parts that were made with another number of records stay."""
+  """Renders missing parts of the corpora; existing parts with another number of records are kept.
+
+  Returns:
+    Exit status: 0, or the status of the command that failed.
+  """
   root = pathlib.Path(config.data_root) / 'corpus'
   for kind, splits in config.corpora.items():
     directory = root / kind
@@ -146,7 +152,7 @@ def _render(config, children: _Children) -> int:
 
 
 class _Children:
-  """Runs processes one after the other; a signal to this one is passed on, so that the stage can save."""
+  """Runs child processes one after the other and forwards signals, so that a stage can save a checkpoint."""
 
   def __init__(self):
     self._process: subprocess.Popen | None = None
@@ -154,7 +160,7 @@ class _Children:
 
   @contextlib.contextmanager
   def forwarding_signals(self) -> Iterator[_Children]:
-    """Passes SIGTERM on to the running process; Ctrl-C reaches it by itself."""
+    """Forwards SIGTERM to the running process; the terminal sends Ctrl-C to it directly."""
     with handled((signal.SIGINT, signal.SIGTERM), self._catch):
       yield self
 
@@ -164,7 +170,7 @@ class _Children:
       self._process.send_signal(number)
 
   def call(self, command: list[str]) -> int:
-    """Exit status of the command, or 128 + signal."""
+    """Runs a command; returns its exit status, or 128 + signal number."""
     root = pathlib.Path(__file__).resolve().parents[2]
     paths = [str(root), *filter(None, [os.environ.get('PYTHONPATH')])]
     self._process = subprocess.Popen(command, env={**os.environ, 'PYTHONPATH': os.pathsep.join(paths)})

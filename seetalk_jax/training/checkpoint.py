@@ -20,23 +20,24 @@ from seetalk_jax.training.state import TrainState
 
 PyTree = Any
 
-# Parts of a TrainState, each an Orbax item of its own, so that a later stage reads only what it needs.
+# Parts of a TrainState. Each is a separate Orbax item, so that a later stage reads only the parts it needs.
 _ITEMS = ('params', 'ema_params', 'opt_state', 'collections', 'statistics')
 
 
 class Checkpoints:
-  """The checkpoints of one run, WORKDIR/checkpoints/STEP: saved in the background, complete or absent.
+  """Checkpoints of one run in WORKDIR/checkpoints/STEP, saved in the background and atomically.
 
   A context manager: leaving it waits for the last save.
 
   Args:
     workdir: directory of the run.
-    keep: how many of the latest checkpoints stay.
-    keep_every: those of steps that are multiples of it stay too; 0: none more.
-    keep_best: 'METRIC:max' or 'METRIC:min', a held-out metric: the best checkpoint by it stays too; '': none.
+    keep: number of latest checkpoints to keep.
+    keep_every: also keep checkpoints at multiples of this step; 0 disables it.
+    keep_best: 'METRIC:max' or 'METRIC:min'; also keep the best checkpoint by this held-out metric; ''
+      disables it.
 
   Raises:
-    ConfigError: `keep_best` does not read.
+    ConfigError: `keep_best` is invalid.
   """
 
   def __init__(self, workdir: str | pathlib.Path, keep: int = 2, keep_every: int = 0, keep_best: str = ''):
@@ -61,20 +62,20 @@ class Checkpoints:
 
   @property
   def latest(self) -> int | None:
-    """Step of the newest complete checkpoint."""
+    """Step of the newest complete checkpoint; None if there is none."""
     return self._manager.latest_step()
 
   def save(
     self, step: int, state: TrainState, meta: Mapping[str, Any], metrics: Mapping[str, float] | None = None
   ) -> None:
-    """Saves in the background, once per step.
+    """Saves a checkpoint in the background; does nothing if the step has been saved already.
 
     Args:
       meta: JSON values (seconds trained, data position).
-      metrics: held-out metrics of this step, by which the best is kept.
+      metrics: held-out metrics of this step, used to find the best checkpoint.
 
     Raises:
-      ConfigError: `keep_best` names a metric that there is none of.
+      ConfigError: the metric of `keep_best` is not in `metrics`.
     """
     if step in self._manager.all_steps():
       return
@@ -86,14 +87,17 @@ class Checkpoints:
     self._manager.save(step, args=args, force=True, metrics=dict(metrics) if metrics else None)
 
   def wait(self) -> None:
-    """Until the save in the background is complete on disk."""
+    """Blocks until the background save is complete on disk."""
     self._manager.wait_until_finished()
 
   def restore(self, abstract: TrainState) -> tuple[TrainState, dict[str, Any]]:
-    """(state, meta) of the latest checkpoint, laid out by the shardings of `abstract` (any other mesh is fine).
+    """Restores (state, meta) from the latest checkpoint, onto the shardings of `abstract`.
+
+    The mesh may differ from that of the saved run.
 
     Raises:
-      CheckpointError: the first array whose path or shape differs, with both shapes.
+      CheckpointError: there is no checkpoint, or an array's path or shape differs (names the first, with both
+        shapes).
     """
     step = self._step(None)
     for name in ('params', 'collections', 'statistics'):
@@ -111,7 +115,15 @@ class Checkpoints:
     return TrainState(step=count, **parts), restored['meta']
 
   def read(self, names: tuple[str, ...], step: int | None = None) -> dict[str, PyTree]:
-    """Parts of the state as trees of NumPy arrays ({} for a part that is empty), without any target."""
+    """Reads parts of the state as trees of NumPy arrays; {} for an empty part. No abstract state is needed.
+
+    Args:
+      names: parts to read, fields of TrainState.
+      step: step of the checkpoint; None: the latest.
+
+    Raises:
+      CheckpointError: there is no checkpoint.
+    """
     step = self._step(step)
     found = self._found(step)
     restores = {}
@@ -124,7 +136,7 @@ class Checkpoints:
     return {name: restored[name] if name in restores else {} for name in names}
 
   def shapes(self, name: str) -> PyTree:
-    """One part of the state in the latest checkpoint, of ShapeDtypeStructs ({} for a part that is empty)."""
+    """One part of the state in the latest checkpoint as a tree of ShapeDtypeStructs; {} for an empty part."""
     step = self._step(None)
     if name not in self._found(step):
       return {}
@@ -169,7 +181,7 @@ def _handlers() -> ocp.CheckpointHandlerRegistry:
 def _best(spec: str) -> ocp.checkpoint_managers.PreservationPolicy:
   name, _, way = spec.partition(':')
   if way not in ('min', 'max') or not name:
-    raise ConfigError(f"config.keep_best={spec!r} does not read: write 'METRIC:max' or 'METRIC:min'")
+    raise ConfigError(f"config.keep_best={spec!r} cannot be parsed: write 'METRIC:max' or 'METRIC:min'")
 
   def value(metrics) -> float:
     return metrics[name] if way == 'max' else -metrics[name]
@@ -178,15 +190,16 @@ def _best(spec: str) -> ocp.checkpoint_managers.PreservationPolicy:
 
 
 def check_same_shapes(name: str, have: PyTree, want: PyTree, where: str) -> None:
-  """Compares the parameters of a network with those that are needed.
+  """Checks that the parameters of a checkpoint have the shapes of the configured network.
 
   Args:
-    name: of the network.
-    have: as read from `where`.
-    want: as the configured network has them.
+    name: network name.
+    have: parameters read from `where`.
+    want: parameters of the configured network.
+    where: source of the parameters, for the message.
 
   Raises:
-    CheckpointError: see `described.compare_shapes`.
+    CheckpointError: see `network_spec.compare_shapes`.
   """
   network_spec.compare_shapes(
     network_spec.shapes_in({name: have}),
@@ -203,13 +216,13 @@ def write_config(
   networks: Mapping[str, nn.Module],
   adapted: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> None:
-  """WORKDIR/config.json: the configuration, and class and fields of every network that the stage trains.
+  """Writes WORKDIR/config.json: the configuration, and class and fields of every trained network.
 
   Args:
-    adapted: what `lora.describe` says of networks that learn by factors.
+    adapted: description of the networks with low-rank factors, from `adapted_stage.describe`.
 
   Raises:
-    CheckpointError: the run began with other factors or another base.
+    CheckpointError: the run started with other factors or another base.
   """
   path = pathlib.Path(workdir) / CONFIG_FILE
   content = {
@@ -231,11 +244,11 @@ def write_config(
 
 
 def write_result(workdir: str | pathlib.Path, result: Mapping[str, Any]) -> None:
-  """WORKDIR/result.json, the sign of a finished run."""
+  """Writes WORKDIR/result.json, which marks the run as finished."""
   files.write_text(pathlib.Path(workdir) / RESULT_FILE, json.dumps(result, indent=2) + '\n')
 
 
 def read_result(workdir: str | pathlib.Path) -> dict[str, Any] | None:
-  """What `write_result` wrote, or None where the run is not finished."""
+  """Content of WORKDIR/result.json; None if the run is not finished."""
   path = pathlib.Path(workdir) / RESULT_FILE
   return json.loads(path.read_text()) if path.exists() else None

@@ -15,7 +15,17 @@ from seetalk_jax.training.signals import Signals
 
 
 class Clock:
-  """Training time, without compilation and samples, over all runs of a directory; how far training is."""
+  """Training time and progress of a run, over all resumed runs of a directory.
+
+  Time spent in `paused` (compilation, held-out evaluation) does not count.
+
+  Args:
+    seconds_before: seconds trained by earlier runs.
+    config: see configs/.
+
+  Raises:
+    ConfigError: `max_minutes` is set with several processes.
+  """
 
   def __init__(self, seconds_before: float, config):
     if config.max_minutes and jax.process_count() > 1:
@@ -34,7 +44,7 @@ class Clock:
     return self.seconds / 60
 
   def progress(self, step: int) -> float:
-    """0..1: the further of steps and, where max_minutes is set, minutes."""
+    """Progress in 0..1: the larger of the fractions of steps and, if `max_minutes` is set, of minutes."""
     by_time = self.minutes / self._config.max_minutes if self._config.max_minutes else 0.0
     return min(1.0, max(step / self._config.num_steps, by_time))
 
@@ -45,7 +55,7 @@ class Clock:
 
   @contextlib.contextmanager
   def paused(self):
-    """Compilation and samples must not eat the schedule of a short run."""
+    """Stops the clock: in a short run, compilation and evaluation would use up the schedule."""
     before = self.seconds
     yield
     self._begin = time.monotonic() - before
@@ -62,9 +72,9 @@ class Clock:
 
 
 def reason_to_stop(clock: Clock, signals: Signals, step: int) -> str | None:
-  """'num_steps', 'max_minutes', 'signal' or None, the same on all hosts."""
+  """Returns 'num_steps', 'max_minutes', 'signal' or None; the same on all hosts."""
   caught = signals.caught is not None
-  if jax.process_count() > 1:  # a signal reaches the hosts at different steps: they ask each other
+  if jax.process_count() > 1:  # a signal reaches the hosts at different steps, so they must agree on one
     caught = step % clock.log_every == 0 and bool(np.any(multihost_utils.process_allgather(np.array(caught))))
     if multihost_utils.reached_preemption_sync_point(step):
       signals.caught, caught = signal.SIGTERM, True

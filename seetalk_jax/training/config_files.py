@@ -1,4 +1,4 @@
-"""Configurations read from their files outside of train.py's flags."""
+"""Configuration files loaded without the flags of train.py."""
 
 from __future__ import annotations
 
@@ -13,7 +13,14 @@ from seetalk_jax.errors import ConfigError
 
 
 def load(path: str | os.PathLike, variant: str = '') -> ConfigDict:
-  """The configuration that `get_config(variant)` of a file like configs/portrait.py gives ('': its default), locked.
+  """Loads a configuration file such as configs/portrait.py.
+
+  Args:
+    path: the file; it defines `get_config`.
+    variant: argument of `get_config`; '' for its default.
+
+  Returns:
+    The locked configuration.
 
   Raises:
     ConfigError: no such file or variant.

@@ -1,8 +1,8 @@
-"""What frozen networks say of the samples, computed once and kept on disk.
+"""Cached features: outputs of frozen networks, computed once and stored on disk.
 
-A small machine spends most of a step on encoders that never change. With `config.data.cached_samples` the first
-so many samples of the data go through them once (`Stage.features`); training then draws from the result.
-Augmentation and the choice of windows are frozen with them: take many samples.
+On a small machine, frozen encoders take most of the time of a step. With `config.data.cached_samples = N`,
+the first N samples of the data are encoded once (`Stage.features`), and training reads batches from the
+result. Augmentation and window positions are fixed per cached sample, so N should be large.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ _ROWS_AT_ONCE = 32
 
 
 class CachedBatches:
-  """Endless batches of stored rows, every pass in an order of its own.
+  """Infinite iterator of batches of stored rows, reshuffled every epoch.
 
-  Batch i is a function of (seed, i); the state is i.
+  Batch i is a function of (seed, i); the iterator state is i.
   """
 
   def __init__(self, columns: Mapping[str, np.ndarray], batch_size: int, seed: int, start_index: int = 0):
@@ -47,11 +47,11 @@ class CachedBatches:
     return {name: _widened(column[rows]) for name, column in self._columns.items()}
 
   def get_state(self) -> int:
-    """Batches drawn so far."""
+    """Number of batches returned so far."""
     return self._index
 
   def close(self) -> None:
-    """Nothing to end: rows are in memory."""
+    """Does nothing: rows are in memory."""
 
   def _row(self, index: int) -> int:
     epoch, at = divmod(index, self._count)
@@ -61,14 +61,14 @@ class CachedBatches:
 
 
 def cached_batches(config, stage, frozen, data: StageData, start_index: int) -> CachedBatches:
-  """Batches of the stage's features, computed now where they are not on disk yet.
+  """Batches of the stage's features; features that are not on disk yet are computed first.
 
-  Parts appear whole; an interrupted computation goes on after its last part. They lie in
-  `data_root/features`, in a folder named by stage and a hash of everything that they depend on; floats keep
-  16 bits.
+  Features are stored in parts in `data_root/features`, in a folder named by the stage and a hash of
+  everything they depend on. Parts are written atomically, and an interrupted computation continues after the
+  last finished part. Floats are stored as float16 and returned as float32.
 
   Raises:
-    ConfigError: a stage without features, several processes, or too few samples.
+    ConfigError: the stage has no features, there are several processes, or there are too few samples.
   """
   count, batch_size = config.data.cached_samples, config.data.batch_size
   if jax.process_count() > 1:
@@ -108,7 +108,7 @@ def _ensure_parts(directory, stage, frozen, data, count) -> list[pathlib.Path]:
 
 
 def _key(config, stage, frozen) -> str:
-  """A hash of what features depend on: frozen networks, their fields, the data and how it is drawn."""
+  """Hash of everything that features depend on: frozen networks, their fields, the data and its options."""
   digest = hashlib.sha256()
   for leaf in jax.tree.leaves((frozen.params, frozen.collections)):
     digest.update(np.ascontiguousarray(leaf).tobytes())
@@ -118,7 +118,7 @@ def _key(config, stage, frozen) -> str:
     'frozen': {name: repr(module) for name, module in stage.frozen.items()},
     'view': stage.view,
     'spec': {name: str(value) for name, value in stage.batch_spec(_ROWS_AT_ONCE).items()},
-    # (The size of pictures is in the spec.)
+    # The image size is part of the spec.
     'data_options': {
       name: str(value) for name, value in stage.data_options().items() if name != 'image_size'
     },

@@ -1,4 +1,4 @@
-"""The train state that a run begins with: from its latest checkpoint, from pretrained weights, or new."""
+"""Initial train state of a run: from its latest checkpoint, from pretrained weights, or random."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from seetalk_jax.training.step import Recipe
 
 
 class FirstState(NamedTuple):
-  """What the loop begins with.
+  """Everything that the training loop starts from.
 
   Attributes:
-    recipe: of the gradient step.
-    state: on the devices.
-    shardings: of the state.
-    frozen: networks that the stage reads, and the bases of low-rank factors, on the devices; its statistics are in
-      the state.
-    seconds: trained before, by earlier runs in the directory.
-    data_index: batches taken before.
+    recipe: definition of the gradient step.
+    state: train state on the devices.
+    shardings: shardings of the state.
+    frozen: networks that the stage reads and the bases of low-rank factors, on the devices; the statistics
+      are in `state` instead.
+    seconds: training time of earlier runs in the directory.
+    data_index: number of batches used by earlier runs.
   """
 
   recipe: Recipe
@@ -43,10 +43,10 @@ def make(run: Run, initial: InitialWeights) -> FirstState:
   """Restores the latest checkpoint, or computes statistics and initializes; writes config.json.
 
   Args:
-    initial: networks that the stage reads, and those that its training starts from.
+    initial: networks that the stage reads, and pretrained weights of networks that it trains.
 
   Raises:
-    CheckpointError: the checkpoint, or pretrained weights, do not fit the configuration.
+    CheckpointError: the checkpoint or the pretrained weights do not match the configuration.
   """
   config, stage, mesh, checkpoints = run.config, run.stage, run.mesh, run.checkpoints
   resumed = checkpoints.latest is not None
@@ -68,7 +68,7 @@ def make(run: Run, initial: InitialWeights) -> FirstState:
     state, meta = checkpoints.restore(abstract)
     print_message(f'resumed {run.workdir} at step {int(state.step)}')
   else:
-    # Random numbers for hundreds of arrays compile slowly and run once: nothing is optimised for them.
+    # Initialization of hundreds of arrays compiles slowly and runs once, so compiler optimization is off.
     quick = {'xla_backend_optimization_level': 0} if jax.default_backend() == 'cpu' else None
     new = jax.jit(lambda f: device_mesh.unbox(create(f)), out_shardings=shardings, compiler_options=quick)
     state = _start_from(new(frozen), stage, initial, shardings)
@@ -83,7 +83,7 @@ def make(run: Run, initial: InitialWeights) -> FirstState:
 
 
 def only(frozen: base.Frozen, names) -> base.Frozen:
-  """Params and collections of the networks that the stage reads, not of those it trains; no statistics."""
+  """Parameters and collections of the named networks alone, without statistics."""
   return base.Frozen(
     params={name: tree for name, tree in frozen.params.items() if name in names},
     collections={name: tree for name, tree in frozen.collections.items() if name in names},
@@ -91,7 +91,7 @@ def only(frozen: base.Frozen, names) -> base.Frozen:
 
 
 def _statistics(run: Run, frozen: base.Frozen) -> dict[str, Any]:
-  """The statistics that the stage starts with, and those that it computes from its data."""
+  """Initial statistics, with those that the stage computes from its data."""
   batches = run.data.train(start_index=0, rows=range(run.data.batch_size))  # the same in every process
   with contextlib.closing(batches):
     own = run.stage.prepare(frozen, batches)
@@ -99,13 +99,13 @@ def _statistics(run: Run, frozen: base.Frozen) -> dict[str, Any]:
 
 
 def _start_from(state, stage: base.Stage, initial: InitialWeights, shardings) -> state_lib.TrainState:
-  """The state with the initial weights in those trained networks that have some."""
+  """The state with pretrained weights in those trained networks that have some."""
   parts = {name: dict(getattr(state, name)) for name in ('params', 'ema_params', 'collections')}
   for name in stage.networks:
     if name not in initial.networks:
       continue
     network = initial.networks[name]
-    if name not in adapted_stage.adapted_by(stage):  # factors are all new
+    if name not in adapted_stage.adapted_by(stage):  # low-rank factors have no pretrained values
       own = complete(network.params, state.params[name], network.fresh)
       checkpoint.check_same_shapes(name, own, state.params[name], network.place)
       for part in ('params', 'ema_params'):
@@ -118,6 +118,6 @@ def _start_from(state, stage: base.Stage, initial: InitialWeights, shardings) ->
 
 
 def fresh_paths(stage: base.Stage, initial: InitialWeights) -> list[str]:
-  """Beginnings of the paths of parameters that the initial weights of trained networks lack."""
+  """Prefixes of the paths of parameters that the initial weights of trained networks lack."""
   networks = {name: initial.networks[name] for name in stage.networks if name in initial.networks}
   return [f'{name}/{part}' for name, network in networks.items() for part in network.fresh]

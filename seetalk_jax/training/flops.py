@@ -7,11 +7,14 @@ from typing import Any
 
 
 def count(jaxpr: Any) -> float:
-  """Operations of matrix products and convolutions of a (closed) jaxpr, two for a multiply and add.
+  """Floating-point operations of matrix products and convolutions in a jaxpr; a multiply-add counts as two.
 
-  Bodies of scans and kernels count as often as they run, what is written for one device (`shard_map`) on all of its
-  mesh; of branches the costliest counts; a while loop, whose length nobody knows, counts once. Everything elementwise
-  is left out, as is custom in model FLOPs.
+  The body of a scan or a kernel counts once per iteration, and that of a `shard_map` once per device of its
+  mesh. Of the branches of a `cond`, the most expensive one counts. A while loop counts once, because its
+  length is unknown. Elementwise operations are left out, as is usual for model FLOPs.
+
+  Args:
+    jaxpr: a Jaxpr or ClosedJaxpr.
   """
   jaxpr = getattr(jaxpr, 'jaxpr', jaxpr)
   total = 0.0
@@ -31,7 +34,7 @@ def count(jaxpr: Any) -> float:
 
 
 def _times(equation) -> int:
-  """How often the programs inside an equation run."""
+  """How many times the inner programs of an equation run."""
   params, name = equation.params, equation.primitive.name
   if name == 'scan':
     return params['length']
@@ -58,6 +61,6 @@ def _convolution(equation) -> float:
   dimensions = equation.params['dimension_numbers']
   per_output = math.prod(kernel) / kernel[dimensions.rhs_spec[0]]
   out = equation.outvars[0].aval.shape
-  # Zeros that a transposed convolution inserts are no work.
+  # The zeros that a transposed convolution inserts cost nothing.
   inserted = math.prod(equation.params['lhs_dilation'])
   return 2.0 * math.prod(out) * per_output / inserted

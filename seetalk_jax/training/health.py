@@ -1,4 +1,4 @@
-"""Which tensor is the first that is not finite, found inside the step, so that a stopped run can name it."""
+"""Detection of NaN and infinity: the training step reports the first tensor that is not finite."""
 
 from __future__ import annotations
 
@@ -17,29 +17,31 @@ METRIC = 'first_bad'
 
 
 def first_bad(batch: PyTree, params: PyTree, gradients: PyTree) -> jax.Array:
-  """Index into `names` of the same trees, -1 where everything is finite; int32 scalar."""
+  """Index of the first non-finite tensor, as numbered by `names`; -1 if all are finite. int32 scalar."""
   flags = [~jnp.all(jnp.isfinite(leaf)) for _, leaf in _inexact(batch, params, gradients)]
   flags = jnp.stack(flags)
   return jnp.where(jnp.any(flags), jnp.argmax(flags), -1).astype(jnp.int32)
 
 
 def names(batch: PyTree, params: PyTree, gradients: PyTree) -> list[str]:
-  """What `first_bad` counts: what goes in before what comes out."""
+  """Names of the tensors in the order of `first_bad`: batch, parameters, gradients."""
   return [name for name, _ in _inexact(batch, params, gradients)]
 
 
 def finite_means(
   recent: list[dict[str, jax.Array]], step: int, latest: int | None, bad_names: list[str]
 ) -> dict[str, float]:
-  """Means of the metrics of the last steps.
+  """Means of the metrics over the last steps.
 
   Args:
-    step: steps taken.
-    latest: step of the last checkpoint.
-    bad_names: of `names`, for this run's trees.
+    recent: scalar metrics of each of the last steps, on the devices.
+    step: gradient steps taken.
+    latest: step of the last checkpoint, or None.
+    bad_names: tensor names from `names`, for this run's trees.
 
   Raises:
-    NonFiniteError: one is not finite; names it, its step, the first tensor that was not and the last good checkpoint.
+    NonFiniteError: a metric is not finite; the message names it, its step, the first non-finite tensor and
+      the last good checkpoint.
   """
   host = jax.device_get(recent)
   for index, metrics in enumerate(host):

@@ -1,4 +1,4 @@
-"""Held-out metrics and pictures while training goes on."""
+"""Held-out evaluation during training: metrics and sample pictures."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from seetalk_jax.training.step import Recipe, eval_step
 
 
 class HeldOut:
-  """Evaluation with EMA parameters on the first batches of the held-out split, the same every time.
+  """Evaluation with EMA parameters on the first batches of the held-out split.
 
-  They stay in memory, whole in every process.
+  The batches are the same every time. Every process keeps the global batches in memory.
   """
 
   def __init__(self, run: Run, recipe: Recipe):
@@ -31,7 +31,7 @@ class HeldOut:
   def evaluate(
     self, state: state_lib.TrainState, frozen: base.Frozen, step: int, writer: MetricsWriter
   ) -> dict[str, float]:
-    """Writes and returns the metrics of the stage, and writes its picture; {} without held-out batches."""
+    """Writes metrics and sample picture of the stage; returns the metrics, {} without held-out batches."""
     if not self._batches:
       return {}
     mesh, data = self._run.mesh, self._run.data
@@ -50,7 +50,7 @@ class HeldOut:
     return means
 
   def _preview(self, state, frozen, batch) -> np.ndarray | None:
-    """The picture of the stage, made by the first process alone from what all of them hold together."""
+    """Sample picture of the stage, computed by the first process alone from arrays gathered from all."""
     params, collections = state.ema_params, state.collections
     if jax.process_count() > 1:
       params, collections, frozen = multihost_utils.process_allgather(

@@ -1,4 +1,4 @@
-"""Several processes as one run: how they meet, that they run the same program, and which rows each one reads."""
+"""Multi-process training: initialization, consistency checks, lost processes, and rows per process."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from jax.experimental import multihost_utils
 from seetalk_jax import files
 from seetalk_jax.errors import ConfigError, InputError
 
-# Seconds without a sign of life after which a process counts as lost; the others then end.
+# Seconds without a heartbeat after which a process counts as lost; the other processes then end.
 HEARTBEAT_SECONDS = 30
-# Exit status of a process whose run lost another one: all of them can be started again (EX_TEMPFAIL of sysexits.h).
+# Exit status after another process was lost: the run can be started again (EX_TEMPFAIL of sysexits.h).
 LOST_STATUS = 75
-# What gloo, NCCL, JAX's coordination service and Orbax's barriers say when a process is gone.
+# Parts of error messages of gloo, NCCL, JAX's coordination service and Orbax's barriers for a lost process.
 _SIGNS_OF_LOSS = (
   'connection reset',
   'connection closed',
@@ -40,14 +40,15 @@ _NAME_BYTES = 64
 
 
 def initialize(coordinator: str = '', num_processes: int = 0, process_id: int = -1) -> None:
-  """Joins the run. Without arguments TPU pods, SLURM, Open MPI and Kubernetes jobs are found by JAX itself.
+  """Joins the processes of a run. Without arguments, JAX detects TPU pods, SLURM, Open MPI and Kubernetes.
 
   Args:
-    coordinator: HOST:PORT of process 0, where nothing is found by itself.
-    num_processes, process_id: how many there are, and which this one is.
+    coordinator: HOST:PORT of process 0, for environments that JAX does not detect.
+    num_processes: number of processes.
+    process_id: number of this process, from 0.
 
   Raises:
-    ConfigError: some of the three are missing, or the processes do not meet.
+    ConfigError: only some of the three are set, or the processes cannot connect.
   """
   if jax.config.jax_platforms == 'cpu':
     jax.config.update('jax_cpu_collectives_implementation', 'gloo')
@@ -70,7 +71,7 @@ def initialize(coordinator: str = '', num_processes: int = 0, process_id: int = 
 
 
 def describe_run(config) -> dict[str, str]:
-  """What must be the same in every process of a run: name -> checksum or version."""
+  """Everything that must be the same in all processes of a run: name -> SHA-256 hex digest."""
   content = json.dumps(json.loads(config.to_json_best_effort()), sort_keys=True)
   return {
     'configuration': hashlib.sha256(content.encode()).hexdigest(),
@@ -80,10 +81,10 @@ def describe_run(config) -> dict[str, str]:
 
 
 def check_alike(config) -> None:
-  """All processes compare what `describe_run` says of them; together, so all of them must call it.
+  """Checks that `describe_run` is the same in all processes. Collective: every process must call it.
 
   Raises:
-    ConfigError: the first that differs from process 0, with its host.
+    ConfigError: a process differs from process 0; names the first such process and its host.
   """
   if jax.process_count() == 1:
     return
@@ -103,10 +104,12 @@ def check_alike(config) -> None:
 
 
 def leave(error: Exception) -> NoReturn:
-  """Ends this process of several at once, and tells why on stderr: the others wait for it in a collective, and learn of
-  it by its silence, not by its waiting for them. Where there is one process alone, the error goes on as it came.
+  """Prints an error to stderr and ends this process immediately; with one process, re-raises the error.
 
-  Status 2 after a mistake of the user, 75 where the error is that another process is gone, otherwise 1.
+  A normal exit would wait for the other processes, which wait for this one in a collective. They detect the
+  loss when its heartbeats stop.
+
+  Exit status: 2 after a user error, 75 if another process was lost, otherwise 1.
   """
   if jax.process_count() == 1:
     raise error
@@ -126,18 +129,19 @@ def leave(error: Exception) -> NoReturn:
     print(text, file=sys.stderr, flush=True)
     sys.stdout.flush()
   finally:
-    for worker in multiprocessing.active_children():  # of the data; nobody else would end them
+    for worker in multiprocessing.active_children():  # data workers: os._exit does not end them
       worker.kill()
     os._exit(status)
 
 
 def lost_another(error: BaseException | None) -> bool:
-  """Whether an error, or one that it came from, is what JAX or Orbax raise when another process is gone."""
+  """Whether an error, or one in its chain of causes, is how JAX or Orbax report a lost process."""
   seen = set()
   while error is not None and id(error) not in seen:
     seen.add(id(error))
     code, text = str(error).partition(':')[0], str(error).lower()
-    # Not any OSError with such words: pipes and sockets of our own break too. (JAX raises ValueErrors as well.)
+    # An OSError with such a message may come from a local pipe or socket. JAX's own errors, some of which are
+    # ValueErrors, begin with a status code in capitals.
     from_jax = isinstance(error, jax.errors.JaxRuntimeError | TimeoutError) or code.isupper()
     if from_jax and any(sign in text for sign in _SIGNS_OF_LOSS):
       return True
@@ -146,10 +150,10 @@ def lost_another(error: BaseException | None) -> bool:
 
 
 def local_rows(sharding: jax.sharding.Sharding, batch_size: int) -> np.ndarray:
-  """The rows of a global batch that devices of this process hold, in order.
+  """The rows of a global batch that devices of this process hold, sorted; int `[n]`.
 
-  A mesh may order devices otherwise than processes are numbered, and axes that do not split the batch may reach
-  over several hosts, which then read the same rows.
+  The order of devices in a mesh may differ from the order of processes. Hosts along a mesh axis that does not
+  split the batch read the same rows.
   """
   rows = np.arange(batch_size)
   indices = sharding.addressable_devices_indices_map((batch_size,)).values()

@@ -1,4 +1,4 @@
-"""What a stage starts from: networks and statistics of earlier stages, or of a release, by `config.init`."""
+"""Initial weights of a stage (`config.init`): networks and statistics of earlier stages or of a release."""
 
 from __future__ import annotations
 
@@ -24,8 +24,9 @@ from seetalk_jax.training.progress import print_message
 
 PyTree = Any
 
-# A release holds the statistics of every stage. Those whose names start so are taken from it only where it is
-# named for the network on the right: they belong to its weights.
+# Prefix of a statistic's name -> the network (or `face_prior`) that it belongs to. A release holds the
+# statistics of every stage. Those with such a prefix are read from it only if `config.init` names the release
+# for that network.
 _OWNERS = {
   'age_': 'speech_encoder',
   'articulation_': 'speech_encoder',
@@ -39,16 +40,16 @@ _OWNERS = {
 
 @dataclasses.dataclass(frozen=True)
 class TrainedStage:
-  """A finished stage, or one at a checkpoint; arrays are NumPy.
+  """A trained stage, finished or at a checkpoint; arrays are NumPy.
 
   Attributes:
-    networks: network name -> description (see described.describe): class and fields.
+    networks: network name -> class and fields, see `network_spec.describe`.
     params: network name -> EMA parameters.
     collections: network name -> {collection: tree}.
     statistics: flat name -> array.
     config: the configuration of the run, as JSON.
     step: gradient steps taken.
-    where: the file that describes the networks, for messages.
+    where: path of the run's config.json, for messages.
   """
 
   networks: dict[str, dict[str, Any]]
@@ -60,18 +61,22 @@ class TrainedStage:
   where: str
 
   def modules(self) -> dict[str, nn.Module]:
-    """The networks as modules with the fields that they were trained with."""
+    """Network name -> module, with the fields of training."""
     return {name: network_spec.build(name, entry, self.where) for name, entry in self.networks.items()}
 
 
 def load_trained_stage(workdir: str | pathlib.Path, step: int | None = None) -> TrainedStage:
-  """Networks, EMA parameters, collections and statistics of a run's checkpoint (the latest).
+  """Loads networks, EMA parameters, collections and statistics from a checkpoint of a run.
 
-  Low-rank factors are added to their bases, which are read from where the run had them.
+  Low-rank factors are merged into their bases, which are read from the place that the run read them from.
+
+  Args:
+    workdir: directory of the run.
+    step: step of the checkpoint; None: the latest.
 
   Raises:
     CheckpointError: the directory is not a training run, has no checkpoint yet, has statistics that are no longer
-      supported, or a base is not what it was.
+      supported, or the base of low-rank factors has changed.
   """
   workdir = pathlib.Path(workdir)
   if not (workdir / CONFIG_FILE).exists():
@@ -94,7 +99,7 @@ def load_trained_stage(workdir: str | pathlib.Path, step: int | None = None) -> 
 
 
 def used_places(config) -> dict[str, str]:
-  """The entries of `config.init` that name a place and that the stage uses; says of others that it does not."""
+  """Entries of `config.init` that the stage uses; prints a message for other entries that are set."""
   places, names = {name: where for name, where in config.init.items() if where}, base.uses(config).names
   for name in sorted(places.keys() - set(names)):
     print_message(
@@ -105,14 +110,14 @@ def used_places(config) -> dict[str, str]:
 
 @dataclasses.dataclass(frozen=True)
 class InitialNetwork:
-  """A network that training starts from, or that a stage reads.
+  """A pretrained network that a stage trains further or reads.
 
   Attributes:
-    module: with the fields that it was trained with.
+    module: Linen module with the fields of training.
     params: EMA parameters, NumPy.
     collections: {collection: tree}.
-    fresh: beginnings of the paths of parameters that a converted release leaves to training; `params` lacks them.
-    place: where it is from, as `config.init` has it.
+    fresh: path prefixes of parameters that a converted release does not have yet; `params` lacks them.
+    place: its source, an entry of `config.init`.
   """
 
   module: nn.Module
@@ -124,10 +129,10 @@ class InitialNetwork:
 
 @dataclasses.dataclass(frozen=True)
 class InitialWeights:
-  """What `config.init` names, loaded.
+  """Networks and statistics of `config.init`, loaded.
 
   Attributes:
-    networks: by name.
+    networks: network name -> network.
     statistics: flat name -> array, see `base.Frozen`.
   """
 
@@ -141,7 +146,7 @@ class InitialWeights:
 
   @property
   def frozen(self) -> Frozen:
-    """The arrays of all networks, and the statistics."""
+    """Parameters and collections of all networks, and the statistics."""
     return Frozen(
       params={name: network.params for name, network in self.networks.items()},
       collections={
@@ -152,17 +157,18 @@ class InitialWeights:
 
 
 def load_initial_weights(init: Mapping[str, str]) -> InitialWeights:
-  """Networks and statistics of the places that `config.init` names.
+  """Loads the networks and statistics of `config.init`.
+
+  All statistics of a training run are loaded (see `kept_statistics`). From a release, statistics that belong
+  to a network are loaded only if `init` names the release for that network.
 
   Args:
-    init: name -> where: a training directory (its EMA parameters), a released directory, 'demo' (the shipped
-      weights), or '' for nothing. The name is a network's, or `face_prior`, which gives statistics alone.
-      A run also gives all its statistics (see `kept_statistics`), a release those of the networks that it is named
-      for.
+    init: name -> place. The name is a network, or `face_prior`, which has statistics alone. The place is a
+      training directory (its EMA parameters), a release folder, 'demo' (the shipped weights), or '' for none.
 
   Raises:
-    CheckpointError: nothing usable at a place, or two places with different values of one statistic.
-    ConfigError: a name that is no network.
+    CheckpointError: a place cannot be loaded, or two places have different values of one statistic.
+    ConfigError: a name is not a network.
   """
   places: dict[str, tuple] = {}
   networks, statistics = {}, {}
@@ -200,12 +206,16 @@ def load_initial_weights(init: Mapping[str, str]) -> InitialWeights:
 
 
 def kept_statistics(stage, places: Mapping[str, str], statistics: Mapping[str, Any]) -> dict[str, Any]:
-  """Those of the given statistics that a stage may pass on: its own kinds, and those of what it is given.
+  """Selects the statistics that a stage keeps: those that it reads, and those of the networks concerned.
+
+  The networks concerned are the initial networks, and those that the statistics it reads belong to.
+
+  Runs also hold the statistics of the runs that they started from; the rest of these are dropped.
 
   Args:
-    stage: built.
-    places: of `used_places`.
-    statistics: of `load_initial_weights`; runs hold those of the runs that they were given, too.
+    stage: the stage.
+    places: network name -> place, from `used_places`.
+    statistics: flat name -> array, from `load_initial_weights`.
   """
   read = stage.statistics_spec()
   owners = {*places, *map(_owner, read)} - {None}
@@ -213,14 +223,14 @@ def kept_statistics(stage, places: Mapping[str, str], statistics: Mapping[str, A
 
 
 def fresh_parts(where: str, name: str) -> tuple[str, ...]:
-  """Beginnings of the paths of a network's parameters that a converted release leaves to training."""
+  """Path prefixes of a network's parameters that a converted release does not have yet."""
   if not where or not _is_release(where):
     return ()
   return tuple(storage.read_info(where)[1]['networks'][name].get('fresh', ()))
 
 
 def complete(have: PyTree, fresh: PyTree, parts: Sequence[str]) -> PyTree:
-  """`have` with what it lacks of `parts` taken from `fresh`, a whole tree."""
+  """`have`, with missing parameters under the path prefixes `parts` taken from the full tree `fresh`."""
   added = {
     path: x for path, x in traverse_util.flatten_dict(fresh, sep='/').items() if path.startswith(tuple(parts))
   }
@@ -228,7 +238,7 @@ def complete(have: PyTree, fresh: PyTree, parts: Sequence[str]) -> PyTree:
 
 
 def without(have: PyTree, parts: Sequence[str]) -> PyTree:
-  """`have` less what begins with one of `parts`: what a converted network brings along."""
+  """`have` without parameters under the path prefixes `parts`: those that a converted network provides."""
   kept = {
     path: x
     for path, x in traverse_util.flatten_dict(have, sep='/').items()
@@ -238,10 +248,10 @@ def without(have: PyTree, parts: Sequence[str]) -> PyTree:
 
 
 def check_finished(initial: InitialWeights, names: Iterable[str]) -> None:
-  """Networks that a stage does not train must not have untrained parts.
+  """Checks that the named networks, which a stage reads but does not train, have no untrained parameters.
 
   Raises:
-    CheckpointError: one has.
+    CheckpointError: a network has untrained parameters.
   """
   for name in names:
     network = initial.networks.get(name)
@@ -261,7 +271,7 @@ def _is_release(where: str) -> bool:
 
 
 def _load(where: str) -> tuple[dict, dict, dict, dict]:
-  """(modules, params, collections, statistics) at one place."""
+  """Loads (modules, params, collections, statistics) from one place."""
   if _is_release(where):
     networks = storage.load_networks(where, unfinished=True)
     return networks.modules, networks.params, dict(getattr(networks, 'collections', {})), networks.statistics
@@ -272,14 +282,14 @@ def _load(where: str) -> tuple[dict, dict, dict, dict]:
 def _with_factors_added(
   params: Mapping[str, PyTree], entries: Mapping[str, Mapping[str, Any]]
 ) -> dict[str, PyTree]:
-  """Parameters of a run's networks, as NumPy arrays, with its factors added to the bases that they belong to.
+  """Parameters of a run's networks as NumPy arrays, with low-rank factors merged into their bases.
 
   Args:
-    params: network name -> what the run trained.
-    entries: of `adapted_stage.describe`.
+    params: network name -> trained parameters or factors.
+    entries: network name -> description of its factors, from `adapted_stage.describe`.
 
   Raises:
-    CheckpointError: a base is gone, or is another one by now.
+    CheckpointError: a base is missing or has changed.
   """
   merged = dict(params)
   for name, entry in entries.items():

@@ -1,4 +1,4 @@
-"""The training loop: data in, checkpoints, metrics and sample pictures out; resumes after any kill."""
+"""Training loop: gradient steps, evaluation, checkpoints, metrics and sample pictures, with exact resume."""
 
 from __future__ import annotations
 
@@ -45,21 +45,25 @@ from seetalk_jax.training.training_log import TrainingLog
 def train(
   config, workdir: str | pathlib.Path, *, make_batches: MakeBatches | None = None, dry_run: bool = False
 ) -> Outcome:
-  """Trains the stage of a configuration in a directory, from its latest checkpoint if it has one.
+  """Trains the stage of a configuration, from the latest checkpoint in the directory if there is one.
 
-  Resume rule: the checkpoint holds the whole train state, the seconds trained and the data position; all
-  randomness is a function of (seed, stream, step); a batch is a function of (seed, position). So k steps, a
-  restart and k steps are 2k steps. What happened after the last checkpoint is done again.
+  Resuming is exact: k steps, a restart and k more steps give the same result as 2k steps. The checkpoint
+  holds the full train state, the seconds trained and the data position. Random keys are a function of (seed,
+  stream, step), and a batch is a function of (seed, position). Steps after the last checkpoint are repeated.
 
   Args:
     config: see configs/.
-    workdir: gets config.json, checkpoints/, metrics.jsonl, tensorboard/, samples/; result.json once finished.
-    make_batches: stands in for `data.pipeline.make_batches`.
-    dry_run: everything up to the compiled step, which is described and not taken; nothing is written.
+    workdir: directory for config.json, checkpoints/, metrics.jsonl, tensorboard/ and samples/, and for
+      result.json when the run is finished.
+    make_batches: used in place of `data.pipeline.make_batches`.
+    dry_run: compile and describe the training step but run no step; nothing is written to `workdir`.
+
+  Returns:
+    The outcome of the run.
 
   Raises:
-    ConfigError: the run is already finished, or a value cannot be used.
-    CheckpointError: a checkpoint does not fit the configuration.
+    ConfigError: the run is already finished, or a value is invalid.
+    CheckpointError: a checkpoint does not match the configuration.
     NonFiniteError: a metric is not finite.
   """
   if dry_run:
@@ -85,7 +89,7 @@ def _train(config, workdir: pathlib.Path, make_batches: MakeBatches | None, dry_
   data = StageData(config, stage, make_batches, mesh)
   hosts.check_alike(config)
   saved = checkpoint.Checkpoints(workdir, config.keep_checkpoints, config.keep_every, config.keep_best)
-  # With several processes SIGTERM is JAX's own: its preemption service lets all of them agree on a step.
+  # With several processes JAX handles SIGTERM: its preemption service makes them agree on a step.
   numbers = (signal.SIGINT, signal.SIGTERM) if jax.process_count() == 1 else (signal.SIGINT,)
   with saved as checkpoints, recorded(numbers) as signals:
     run = Run(config, workdir, stage, mesh, data, checkpoints, signals)
@@ -103,7 +107,10 @@ def _train(config, workdir: pathlib.Path, make_batches: MakeBatches | None, dry_
 
 
 def _train_steps(run: Run, initial: InitialWeights, dry_run: bool) -> Outcome:
-  """Gradient steps until a reason to stop. What is done between two steps, and in which order, is part of resuming."""
+  """Runs gradient steps until a stop condition.
+
+  Exact resume depends on the order of the actions between two steps.
+  """
   config = run.config
   recipe, state, shardings, frozen, seconds, data_index = first_state.make(run, initial)
   start = step = int(state.step)
@@ -132,10 +139,11 @@ def _train_steps(run: Run, initial: InitialWeights, dry_run: bool) -> Outcome:
 
       if logs:
         log.write(step)
-      # The best checkpoint is found by the metrics of its own step; without one, saving comes first.
+      # The best checkpoint is chosen by the metrics of its own step, so evaluation then runs before saving.
+      # Otherwise saving comes first.
       scores = evaluate() if evaluates and config.keep_best else None
       if saves:
-        log.write(step)  # raises where something is not finite: it never reaches the disk
+        log.write(step)  # raises if a tensor is not finite, so that such a state is never saved
         run.checkpoints.save(step, state, {'seconds': clock.seconds, 'data_index': batches.position}, scores)
       if evaluates and not config.keep_best:
         evaluate()
@@ -165,7 +173,7 @@ def _train_steps(run: Run, initial: InitialWeights, dry_run: bool) -> Outcome:
 
 
 def _train_batches(run: Run, frozen: base.Frozen, clock: Clock, data_index: int) -> DeviceBatches:
-  """Batches of the train split from a position on, or of their cached features."""
+  """Batches of the train split, or of their cached features, starting at batch `data_index`."""
   if run.config.data.cached_samples:
     read = first_state.only(
       frozen, run.stage.frozen

@@ -1,10 +1,12 @@
-"""Low-rank adaptation (LoRA, arXiv 2106.09685): a given network stays as it is, factors beside its kernels learn.
+"""Low-rank adaptation (LoRA, arXiv 2106.09685): trains low-rank factors beside frozen pretrained kernels.
 
-Where a stage would train a kernel `[n, m]`, it trains `lora_a [n, rank]` and `lora_b [rank, m]`; the kernel is
-`base + alpha / rank * lora_a @ lora_b`. Parameters that the given network lacks are trained whole, all others not
-at all. The sum is made inside the loss (see `adapted_stage`), so stages and networks are as without factors, and
-once more when the run is read: later stages get plain kernels. (The gradient of a whole kernel exists for a moment;
-what is saved is its place in the optimizer's moments, the running mean and the checkpoints.)
+For a kernel `[n, m]` the factors `lora_a [n, rank]` and `lora_b [rank, m]` are trained, and the kernel is
+`base + alpha / rank * lora_a @ lora_b`. Parameters that the base lacks are trained in full; all other
+parameters are frozen. The factors are merged inside the loss (see `adapted_stage`), so stages and networks
+need no LoRA code. They are merged again when the run is loaded, so later stages get plain kernels.
+
+The gradient of the full kernel exists during the backward pass. LoRA saves memory in the optimizer's moments,
+the EMA parameters and the checkpoints.
 """
 
 from __future__ import annotations
@@ -30,12 +32,12 @@ FACTOR_A, FACTOR_B = 'lora_a', 'lora_b'
 
 @dataclasses.dataclass(frozen=True)
 class LowRank:
-  """How one network is adapted.
+  """LoRA options of one network.
 
   Attributes:
-    rank: of the factors.
-    alpha: the factors' product counts alpha / rank; 0: as much as the rank, so that it counts once.
-    targets: names of the dense layers whose kernels are adapted; `*` and `?` as in file names.
+    rank: rank of the factors.
+    alpha: the product of the factors is scaled by alpha / rank; 0: alpha = rank, a scale of 1.
+    targets: names of the dense layers whose kernels are adapted; `*` and `?` are wildcards.
   """
 
   rank: int = 16
@@ -44,21 +46,25 @@ class LowRank:
 
   @property
   def scale(self) -> float:
-    """What the product of the factors is multiplied by."""
+    """Scale of the product of the factors."""
     return (self.alpha or self.rank) / self.rank
 
   def adapts(self, path: str, ndim: int) -> bool:
-    """Whether the parameter at `a/b/kernel`, of so many dimensions, is a kernel that gets factors."""
+    """Whether the parameter at path `a/b/kernel` with `ndim` dimensions is a kernel that gets factors."""
     *layers, leaf = path.split('/')
     named = layers and any(fnmatch.fnmatchcase(layers[-1], target) for target in self.targets)
     return bool(named) and leaf == 'kernel' and ndim == 2
 
 
 def parse(name: str, spec: str) -> LowRank:
-  """`parse('portrait_unet', 'rank=16, alpha=16, targets=to_q|to_k|to_v|to_out')`; what is left out has a default.
+  """Parses 'rank=16, alpha=16, targets=to_q|to_k|to_v|to_out'; missing options keep their defaults.
+
+  Args:
+    name: network name, for messages.
+    spec: the text.
 
   Raises:
-    ConfigError: a spec that does not read.
+    ConfigError: an invalid spec.
   """
   kinds = {'rank': int, 'alpha': float, 'targets': lambda text: tuple(text.split('|'))}
   try:
@@ -68,18 +74,20 @@ def parse(name: str, spec: str) -> LowRank:
       raise ValueError
   except (ValueError, KeyError) as e:
     raise ConfigError(
-      f"config.lora.{name}={spec!r} does not read: write 'rank=16, alpha=16, targets=to_q|to_v'"
+      f"config.lora.{name}={spec!r} cannot be parsed: write 'rank=16, alpha=16, targets=to_q|to_v'"
     ) from e
   return options
 
 
 def start(rng: jax.Array, full: PyTree, given: PyTree, options: LowRank) -> PyTree:
-  """What is trained at first: factors whose product is zero, and what `given` lacks of `full`, whole.
+  """Initial trained parameters: factors whose product is zero, and parameters of `full` that `given` lacks.
 
   Args:
-    full: parameters as a fresh network has them, boxed with logical names or not; factors get the names of their
-      kernel's dimensions, the rank has none and is not split.
-    given: the base.
+    rng: key for the factors.
+    full: parameters of a newly initialized network, boxed with logical axis names or not. Factors inherit the
+      axis names of their kernel; the rank axis has none and is not sharded.
+    given: base parameters.
+    options: LoRA options.
   """
   full, given = traverse_util.flatten_dict(full, sep='/'), traverse_util.flatten_dict(given, sep='/')
   trained = {path: leaf for path, leaf in full.items() if path not in given}
@@ -97,15 +105,15 @@ def start(rng: jax.Array, full: PyTree, given: PyTree, options: LowRank) -> PyTr
 
 
 def merge(given: PyTree, trained: PyTree, scale: float) -> PyTree:
-  """A network's parameters: the base with the factors' products added, and with what is trained whole.
+  """Full parameters of a network: base plus products of the factors, and parameters trained in full.
 
-  With `lora_b` zero they are those of the base exactly.
+  With `lora_b` zero the result equals the base exactly.
   """
   merged, learned = traverse_util.flatten_dict(given, sep='/'), traverse_util.flatten_dict(trained, sep='/')
   for path, value in learned.items():
     if path.endswith(FACTOR_A):
       layer = path.removesuffix(FACTOR_A)
-      # In full precision everywhere, so that a release means what was trained.
+      # Full float32 precision on every device, so that an exported network equals the trained one.
       product = jnp.matmul(value, learned[layer + FACTOR_B], precision=jax.lax.Precision.HIGHEST)
       merged[layer + 'kernel'] = merged[layer + 'kernel'] + scale * product
     elif not path.endswith(FACTOR_B):

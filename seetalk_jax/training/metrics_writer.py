@@ -1,4 +1,4 @@
-"""Metrics to WORKDIR/metrics.jsonl, and to TensorBoard where tensorboardX is installed."""
+"""Metrics writer: WORKDIR/metrics.jsonl, and TensorBoard if tensorboardX is installed."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from seetalk_jax import files
 
 try:
   from tensorboardX import SummaryWriter
-except ImportError:  # an extra: the JSON lines hold the same numbers
+except ImportError:  # an optional dependency: metrics.jsonl holds the same numbers
   SummaryWriter = None
 
 
 class MetricsWriter:
-  """Scalars as one JSON object a line, pictures as PNG files in WORKDIR/samples. A context manager.
+  """Writes scalars to metrics.jsonl and pictures as PNG files to WORKDIR/samples. A context manager.
 
   Args:
-    workdir: directory of the run, made where it is missing.
-    start_step: the step that training resumes at; lines beyond it, left by a killed run, are dropped.
-    enabled: False on all hosts but the first.
+    workdir: directory of the run, created if missing.
+    start_step: the step that training resumes at; later lines, left by a killed run, are dropped.
+    enabled: False on all hosts but the first, which write nothing.
   """
 
   def __init__(self, workdir: str | pathlib.Path, start_step: int = 0, enabled: bool = True):
@@ -50,7 +50,7 @@ class MetricsWriter:
       self._board.close()
 
   def scalars(self, step: int, values: Mapping[str, float], prefix: str = '') -> None:
-    """One line `{"step": ..., "PREFIXname": value, ...}`."""
+    """Writes one line `{"step": ..., "PREFIXname": value, ...}`."""
     if not self._enabled:
       return
     values = {prefix + name: float(value) for name, value in values.items()}
@@ -61,7 +61,7 @@ class MetricsWriter:
         self._board.add_scalar(name, value, step)
 
   def picture(self, step: int, image: np.ndarray) -> None:
-    """uint8 [height, width, 3] -> samples/STEP.png."""
+    """Writes a picture, uint8 `[height, width, 3]`, to samples/STEP.png."""
     if not self._enabled:
       return
     folder = self._workdir / 'samples'
@@ -79,5 +79,5 @@ def read_metrics(workdir: str | pathlib.Path) -> list[dict[str, float]]:
 def _step_of(line: str) -> float:
   try:
     return json.loads(line)['step']
-  except (ValueError, KeyError):  # the run was killed while it wrote
+  except (ValueError, KeyError):  # the run was killed during the write
     return float('inf')

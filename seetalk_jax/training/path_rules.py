@@ -1,4 +1,4 @@
-"""Values for parts of a parameter tree, told by the beginnings of their paths: 'NETWORK/PATH=VALUE, ...'."""
+"""Path rules: values for parts of a parameter tree, selected by path prefix: 'NETWORK/PATH=VALUE, ...'."""
 
 from __future__ import annotations
 
@@ -14,15 +14,16 @@ Value = TypeVar('Value')
 
 
 def parse(spec: str, field: str, read: Callable[[str], Value], form: str) -> dict[str, Value]:
-  """`'speech_encoder/body=0.1, face_encoder=0.5'`: beginning of a path -> value.
+  """Parses 'speech_encoder/body=0.1, face_encoder=0.5' to path prefix -> value.
 
   Args:
+    spec: the text.
     field: name of the configuration's field, for messages.
-    read: text to value; a ValueError refuses it.
-    form: how to write it, for messages.
+    read: converts the text of a value; raises ValueError for an invalid one.
+    form: the expected form, for messages.
 
   Raises:
-    ConfigError: a spec that does not read.
+    ConfigError: an invalid spec.
   """
   try:
     values = {}
@@ -32,20 +33,24 @@ def parse(spec: str, field: str, read: Callable[[str], Value], form: str) -> dic
       if not prefix:
         raise ValueError
   except ValueError as e:
-    raise ConfigError(f'config.{field}={spec!r} does not read: write {form}') from e
+    raise ConfigError(f'config.{field}={spec!r} cannot be parsed: write {form}') from e
   return values
 
 
 def leaves(
   params: PyTree, values: Mapping[str, Value], default: Value, field: str, spared: Collection[str] = ()
 ) -> PyTree:
-  """The value of every leaf of `params` (unboxed): that of the longest prefix that fits its path, or `default`.
+  """The value of every leaf of `params`: that of the longest matching path prefix, or `default`.
 
   Args:
-    spared: beginnings of paths that get `default` whatever `values` says.
+    params: parameter tree, unboxed.
+    values: path prefix -> value.
+    default: value of leaves without a matching prefix.
+    field: name of the configuration's field, for messages.
+    spared: path prefixes whose leaves always get `default`.
 
   Raises:
-    ConfigError: a prefix that no path begins with.
+    ConfigError: a prefix of `values` matches no path.
   """
   used = set()
 
@@ -64,5 +69,5 @@ def leaves(
 
 
 def path_of(keys) -> str:
-  """'portrait_unet/down_0/conv/kernel' from the keys of a tree's leaf."""
+  """Path of a leaf from its tree keys, such as 'portrait_unet/down_0/conv/kernel'."""
   return jax.tree_util.keystr(keys, simple=True, separator='/')

@@ -1,4 +1,4 @@
-"""Profiler traces of a running training, on request."""
+"""Profiler traces of a training run, on request."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from seetalk_jax.training.progress import print_message
 
 
 class Profile:
-  """A trace of some steps whenever somebody asks: `echo 5 > WORKDIR/profile` records the next five.
+  """Records a profiler trace on request: `echo 5 > WORKDIR/profile` traces the next five steps.
 
-  The trace lands in WORKDIR/tensorboard (of every process that finds the file); the file is removed when it is done.
+  Every process that finds the file writes a trace to WORKDIR/tensorboard. The file is removed when the trace
+  is done.
   """
 
   def __init__(self, workdir: str | pathlib.Path):
@@ -22,12 +23,12 @@ class Profile:
     self._left = 0
 
   def start_if_requested(self) -> None:
-    """Begins a trace if one is asked for; cheap, called at every logging interval."""
+    """Starts a trace if one is requested; cheap, called at every logging interval."""
     if self._left or not self._request.exists():
       return
     try:
       self._left = max(1, int(self._request.read_text().strip() or 5))
-    except OSError:  # another process has just ended its own, or cannot be read: no reason to end a run
+    except OSError:  # unreadable, or just removed by another process: no reason to stop training
       return
     except ValueError as e:
       print_message(f'{self._request} gives no number of steps: {e}')
@@ -36,7 +37,7 @@ class Profile:
     jax.profiler.start_trace(self._target)
 
   def after_step(self, metrics) -> None:
-    """After every step: ends the trace with its last one."""
+    """Called after every step; stops the trace after its last step."""
     if self._left:
       self._left -= 1
       if not self._left:
@@ -44,7 +45,7 @@ class Profile:
         self._end()
 
   def stop(self) -> None:
-    """At the end of a run: a trace that is open has fewer steps than were asked for."""
+    """Called at the end of a run; stops an open trace, which then has fewer steps than requested."""
     if self._left:
       self._end()
 

@@ -9,14 +9,14 @@ from tqdm import tqdm
 
 
 def print_message(text: str) -> None:
-  """A line on the first host's stderr, above the progress bar."""
+  """Prints a line to stderr of the first host, above the progress bar."""
   if jax.process_index() == 0:
     tqdm.write(text, file=sys.stderr)
     sys.stderr.flush()
 
 
 class ProgressBar:
-  """A progress bar on a terminal, a line per logging interval elsewhere."""
+  """Progress bar on a terminal; one line per logging interval if stderr is not a terminal."""
 
   def __init__(self, config, start: int):
     self._quiet = jax.process_index() != 0

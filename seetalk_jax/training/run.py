@@ -1,4 +1,4 @@
-"""The parts of one training run that the loop, the evaluation and single passes share."""
+"""Training run: the objects shared by the training loop, the evaluation and single passes."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ class Run:
 
   Attributes:
     config: see configs/.
-    workdir: gets everything that the run writes.
-    stage: as it is trained, with low-rank factors where the configuration asks for them.
-    mesh: of all devices.
+    workdir: directory for all files of the run.
+    stage: the trained stage, with low-rank factors if the configuration enables them.
+    mesh: mesh of all devices.
     data: batches of the stage.
-    checkpoints: open for the run.
-    signals: that ask the run to end.
+    checkpoints: the open checkpoints of the run.
+    signals: recorded signals that stop the run.
   """
 
   config: Any

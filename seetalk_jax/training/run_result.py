@@ -1,4 +1,4 @@
-"""How a run of training ends."""
+"""Results of a training run: its outcome, and the error for values that are not finite."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ import dataclasses
 
 
 class NonFiniteError(FloatingPointError):
-  """A metric became NaN or infinite; the message names it, the step, and the last good checkpoint."""
+  """A metric or tensor is NaN or infinite; the message names it, the step and the last good checkpoint."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Outcome:
-  """How a run ended.
+  """Outcome of a run.
 
   Attributes:
-    step: gradient steps taken in all (batches, for a pass over the data).
-    minutes: training time in all, over resumed runs.
-    reason: 'num_steps', 'max_minutes', or 'signal' (interrupted: the run can be resumed).
-    signal: number of the signal, or None.
+    step: total gradient steps taken (batches, for a pass over the data).
+    minutes: total training time, over resumed runs.
+    reason: 'num_steps', 'max_minutes', 'signal' (interrupted; the run can be resumed) or 'dry run'.
+    signal: signal number, or None.
     metrics: means over the last logging interval.
   """
 

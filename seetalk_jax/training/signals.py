@@ -1,4 +1,7 @@
-"""Signal handlers for a training run and for the command line. Standard library only: `seetalk --help` loads this."""
+"""Signal handlers for training and the command line.
+
+This module imports only the standard library, so that `seetalk --help` is fast.
+"""
 
 from __future__ import annotations
 
@@ -11,12 +14,14 @@ from typing import Any
 
 @contextlib.contextmanager
 def handled(numbers: Iterable[int], handler: Callable[[int], Any], *, once: bool = False) -> Iterator[None]:
-  """Calls `handler(number)` on these signals inside the context, and restores the earlier handlers at its end.
+  """Calls `handler(number)` on these signals inside the context, then restores the previous handlers.
 
-  Outside of the main thread (a notebook) Python sets no handlers, and neither does this.
+  Outside of the main thread (a notebook) Python cannot set handlers; the context then does nothing.
 
   Args:
-    once: the earlier handler is back from the first signal on, so that a second one ends the process.
+    numbers: signal numbers.
+    handler: called with the signal number.
+    once: restore the previous handler at the first signal, so that a second one ends the process.
   """
   before: dict[int, Any] = {}
 
@@ -41,10 +46,10 @@ def handled(numbers: Iterable[int], handler: Callable[[int], Any], *, once: bool
 
 @dataclasses.dataclass
 class Signals:
-  """What `recorded` has seen.
+  """Signal recorded by `recorded`.
 
   Attributes:
-    caught: number of the signal, or None.
+    caught: signal number, or None.
   """
 
   caught: int | None = None
@@ -52,7 +57,7 @@ class Signals:
 
 @contextlib.contextmanager
 def recorded(numbers: Iterable[int] = (signal.SIGINT, signal.SIGTERM)) -> Iterator[Signals]:
-  """Only records a first signal, so that a loop can end its step and save; a second one ends the process at once."""
+  """Records the first signal, so that a loop can finish its step and save; a second one ends the process."""
   signals = Signals()
 
   def record(number: int) -> None:

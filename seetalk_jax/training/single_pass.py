@@ -1,4 +1,4 @@
-"""Stages that learn nothing by gradients: one pass over the data that ends in statistics."""
+"""Single-pass stages: statistics computed in one pass over the data, without gradients."""
 
 from __future__ import annotations
 
@@ -17,7 +17,13 @@ from seetalk_jax.training.run_result import NonFiniteError, Outcome
 
 
 def run_pass(run: Run, frozen: base.Frozen) -> Outcome:
-  """One pass over `num_steps` batches that ends in statistics; short, so it restarts instead of resuming."""
+  """Computes the statistics of a stage in one pass over `num_steps` batches and saves them as a checkpoint.
+
+  The pass is short; an interrupted one starts again from the first batch.
+
+  Raises:
+    NonFiniteError: a statistic is not finite.
+  """
   config, workdir, stage, data, mesh = run.config, run.workdir, run.stage, run.data, run.mesh
   if jax.process_index() == 0:
     checkpoint.write_config(workdir, config, stage.networks)
@@ -25,7 +31,7 @@ def run_pass(run: Run, frozen: base.Frozen) -> Outcome:
   frozen = device_mesh.put_frozen(frozen, mesh)
   spec = stage.batch_spec(data.batch_size)
   clock = Clock(0.0, config)
-  everywhere = device_mesh.replicated(mesh)  # so that every process can read the sums
+  everywhere = device_mesh.replicated(mesh)  # every process must be able to read the sums
   update = jax.jit(stage.update, donate_argnums=0, out_shardings=everywhere)
   accumulator = jax.jit(stage.start, out_shardings=everywhere)(frozen)
   step, batches = 0, data.train(start_index=0)

@@ -1,4 +1,4 @@
-"""The batches of a stage, from its configuration."""
+"""Data of a stage: batches for training and held-out evaluation, as the configuration defines them."""
 
 from __future__ import annotations
 
@@ -16,16 +16,19 @@ from seetalk_jax.errors import ConfigError
 from seetalk_jax.sharding import device_mesh
 from seetalk_jax.training import hosts
 
-# Its iterators have `close()`, and `get_state()` where a run may resume; see `data.pipeline.make_batches`.
+# The iterators have `close()`, and `get_state()` if the run can resume; see `data.pipeline.make_batches`.
 MakeBatches = Callable[..., Iterator[dict[str, np.ndarray]]]
 
 
 class StageData:
-  """Batches of the stage's view: the rows that devices of this process hold.
+  """Batches of the stage's view, restricted to the rows that devices of this process hold.
 
   Attributes:
-    batch_size: of the global batch.
-    rows: of it, in order; None where this process holds all.
+    batch_size: size of the global batch.
+    rows: rows of the global batch that this process holds, sorted; None if it holds all.
+
+  Raises:
+    ConfigError: the batch size is not a multiple of data x fsdp x accumulate.
   """
 
   def __init__(self, config, stage, make_batches, mesh):
@@ -66,7 +69,7 @@ class StageData:
     return batch if self.rows is None else {name: value[self.rows] for name, value in batch.items()}
 
   def held_out(self, spec) -> list[dict[str, np.ndarray]]:
-    """The first batches of the held-out split, whole, kept in memory."""
+    """The first global batches of the held-out split, with the entries of `spec`; kept in memory."""
     if not self._config.eval_batches:
       return []
     batches = self._make(split='validation', start_index=0, augment=False, rows=range(self.batch_size))
@@ -76,11 +79,13 @@ class StageData:
 
 
 class DeviceBatches:
-  """Batches as arrays on a mesh, one after the other; measures how long the loop waits for them.
+  """Iterator of batches as arrays on a mesh; measures the time spent waiting for data.
 
   Args:
-    batches: rows of this process.
-    names: the entries that are put on the mesh; None: all.
+    batches: iterator of the rows of this process.
+    names: entries that are put on the mesh; None: all.
+    data: the stage's data.
+    mesh: mesh of all devices.
   """
 
   def __init__(self, batches, names, data: StageData, mesh: Mesh):
@@ -90,7 +95,7 @@ class DeviceBatches:
 
   @property
   def position(self) -> int:
-    """Batches taken so far, over all resumed runs."""
+    """Number of batches used so far, over all resumed runs."""
     return int(self._batches.get_state())
 
   def __next__(self) -> dict[str, jax.Array]:
@@ -102,15 +107,15 @@ class DeviceBatches:
     return device_mesh.put_batch(own, self._mesh, self._data.rows, self._data.batch_size)
 
   def seconds_waited(self) -> float:
-    """Seconds spent in waiting since the last call."""
+    """Seconds spent waiting for data since the last call."""
     waited, self._waited = self._waited, 0.0
     return waited
 
   def close(self) -> None:
-    """Ends the workers, where there are any."""
+    """Stops the data workers, if any."""
     self._batches.close()
 
 
 def data_seed(config) -> int:
-  """Which samples are drawn, and how: `config.data.seed`, or that of the run where it is -1."""
+  """Seed of data sampling and augmentation: `config.data.seed`, or `config.seed` if that is -1."""
   return config.seed if config.data.seed == -1 else config.data.seed

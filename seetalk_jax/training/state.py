@@ -1,4 +1,4 @@
-"""The train state, its optimizer and its random streams."""
+"""Train state, optimizer, learning-rate schedule and random streams."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ PyTree = Any
 
 @struct.dataclass
 class TrainState:
-  """Everything that training changes, plus the statistics it started from.
+  """Everything that training changes, and the statistics that the stage started with.
 
   Attributes:
     step: int32, gradient steps taken.
     params, ema_params: network name -> parameter tree.
-    opt_state: of `make_optimizer`.
-    collections: network name -> {collection: tree}, what modules update besides gradients.
+    opt_state: state of the optimizer from `make_optimizer`.
+    collections: network name -> {collection: tree}, variables that modules update without gradients.
     statistics: flat name -> array, see Frozen.statistics; constant during training.
   """
 
@@ -39,28 +39,29 @@ class TrainState:
 
 
 def key_for(root: jax.Array, name: str) -> jax.Array:
-  """A key that depends on nothing but (root, name)."""
+  """A random key that depends only on (root, name)."""
   return jax.random.fold_in(root, zlib.crc32(name.encode()))
 
 
 def rng_for(root: jax.Array, stream: str, step) -> jax.Array:
-  """A key that depends on nothing but (root, stream name, step): no key is threaded or stored."""
+  """A random key that depends only on (root, stream name, step), so that no key is passed on or stored."""
   return jax.random.fold_in(key_for(root, stream), step)
 
 
 def make_optimizer(
   stage: Stage, options, resting: str = '', fresh: Collection[str] = ()
 ) -> optax.GradientTransformationExtraArgs:
-  """AdamW without its learning rate, which `learning_rate` gives step by step.
+  """AdamW without its learning rate, which `learning_rate` computes for each step.
 
   Args:
-    options: config.optimizer: b1, b2, weight_decay (kernels only: arrays of two dimensions and more),
-      max_grad_norm, rates ('NETWORK/PATH=FACTOR, ...': multiples of the learning rate for parts).
-    resting: config.unfreeze; with it, `update` needs the keyword argument `step`.
-    fresh: beginnings of paths, from the network's name on, of parameters that never rest.
+    stage: the stage; parameters outside of `stage.trainable` are never updated.
+    options: config.optimizer: b1, b2, weight_decay (kernels only: arrays of two or more dimensions),
+      max_grad_norm, rates ('NETWORK/PATH=FACTOR, ...': learning-rate multipliers for parts of the networks).
+    resting: config.unfreeze; if set, `update` needs the keyword argument `step`.
+    fresh: path prefixes, starting with the network's name, of parameters that are never frozen.
 
   Raises:
-    ConfigError: `resting` or `rates` do not read (or, at `init`, name no parameter).
+    ConfigError: `resting` or `rates` is invalid, or (at `init`) matches no parameter.
   """
 
   def is_kernel(params):
@@ -83,7 +84,7 @@ def make_optimizer(
 
 
 def _scaled(spec: str) -> list[optax.GradientTransformation]:
-  """What multiplies the updates of parts by factors of their own; nothing for an empty spec."""
+  """Transformations that multiply the updates of parts of the networks by factors; [] for an empty spec."""
   factors = path_rules.parse(
     spec, 'optimizer.rates', _factor, "'NETWORK/PATH=FACTOR, ...', with factors of 0 or more"
   )
@@ -110,7 +111,7 @@ def _factor(text: str) -> float:
 
 
 def learning_rate(options, step: jax.Array, progress: jax.Array) -> jax.Array:
-  """Linear warm-up over `warmup_steps`; cosine in progress (0..1) down to `final_fraction` of the peak."""
+  """Linear warm-up over `warmup_steps`, times a cosine in progress (0..1) from 1 to `final_fraction`."""
   warm = jnp.minimum(1.0, (step + 1) / max(1, options.warmup_steps))
   cosine = 0.5 * (1.0 + jnp.cos(jnp.pi * jnp.clip(progress, 0.0, 1.0)))
   final = options.final_fraction
@@ -118,14 +119,14 @@ def learning_rate(options, step: jax.Array, progress: jax.Array) -> jax.Array:
 
 
 def ema_decay(decay: float, step: jax.Array) -> jax.Array:
-  """Decay of the running mean after `step` earlier updates: short memory at first, `decay` in the end."""
+  """EMA decay after `step` updates: min(decay, (1 + step) / (10 + step)), small at first."""
   return jnp.minimum(decay, (1.0 + step) / (10.0 + step))
 
 
 def create_state(
   stage: Stage, optimizer: optax.GradientTransformation, rng: jax.Array, frozen: Frozen
 ) -> TrainState:
-  """The first state, boxed with logical axis names; traced by eval_shape and by jit."""
+  """Initializes the train state, boxed with logical axis names; a pure function for eval_shape and jit."""
   params, collections = stage.init(rng, frozen)
   return TrainState(
     step=jnp.zeros((), jnp.int32),

@@ -1,4 +1,4 @@
-"""One gradient step: pure, jitted once, with donated state."""
+"""Training step: a pure function, compiled ahead of time with donated state; and the evaluation step."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ class CompiledStep:
   """A compiled step, called as `(state, frozen, batch, progress) -> (state, metrics)`.
 
   Attributes:
-    compiled: JAX's compiled program.
-    flops: of matrix products and convolutions on all devices together, what is computed again included.
+    compiled: the compiled JAX program.
+    flops: operations of matrix products and convolutions on all devices together, rematerialization included.
   """
 
   compiled: jax.stages.Compiled
@@ -39,14 +39,14 @@ class CompiledStep:
 
 @dataclasses.dataclass(frozen=True)
 class Recipe:
-  """What a gradient step does, apart from the arrays that it takes.
+  """Static definition of a gradient step: everything but its input arrays.
 
   Attributes:
-    stage: has the loss.
-    optimizer: of `state.make_optimizer`.
+    stage: the stage with the loss.
+    optimizer: optimizer from `state.make_optimizer`.
     options: config.optimizer.
-    root: key of the run; every step derives its own.
-    pieces: into how many the batch is cut, one after the other; gradients and metrics are their means.
+    root: random key of the run; every step derives its own key.
+    pieces: number of microbatches for gradient accumulation; gradients and metrics are averaged over them.
   """
 
   stage: Stage
@@ -59,10 +59,18 @@ class Recipe:
 def train_step(
   recipe: Recipe, state: TrainState, frozen: Frozen, batch: Batch, progress: jax.Array
 ) -> tuple[TrainState, Metrics]:
-  """State and batch -> next state and scalar metrics (the stage's, and loss, grad_norm, learning_rate, first_bad).
+  """One gradient step.
 
   Args:
-    progress: float32 scalar in 0..1, how far training has come (in steps or in minutes): drives the schedule.
+    recipe: definition of the step.
+    state: train state.
+    frozen: networks that the stage reads; their statistics are replaced by those of `state`.
+    batch: global batch.
+    progress: float32 scalar in 0..1, training progress (in steps or in minutes) for the learning-rate
+      schedule.
+
+  Returns:
+    The next state, and float32 scalar metrics: those of the stage, loss, grad_norm, learning_rate, first_bad.
   """
   stage, options = recipe.stage, recipe.options
   frozen = frozen.replace(statistics=state.statistics)
@@ -99,13 +107,14 @@ def _gradients(stage, state, frozen, collections, batch, rng):
 
 
 def _accumulated(stage, state, frozen, batch, rng, pieces):
-  """`_gradients` of a batch's pieces in turn: the memory of one. Collections go from piece to piece.
+  """`_gradients` with gradient accumulation: pieces of the batch run in turn, with the memory of one piece.
 
-  A loss that compares the rows of a batch with each other (InfoNCE) sees only those of its piece.
+  Collections are passed from piece to piece. A loss that compares rows of a batch (InfoNCE) is computed per
+  piece.
   """
 
   def cut(x):
-    # Every piece takes rows of every device, so nothing moves between them.
+    # Every piece has rows of every device, so no data moves between devices.
     return jnp.moveaxis(x.reshape(x.shape[0] // pieces, pieces, *x.shape[1:]), 1, 0)
 
   def one(carry, given):
@@ -123,7 +132,7 @@ def _accumulated(stage, state, frozen, batch, rng, pieces):
 
 
 def eval_step(recipe: Recipe, state: TrainState, frozen: Frozen, batch: Batch, index: jax.Array) -> Metrics:
-  """The stage's metrics with EMA parameters on a held-out batch; noise depends on the batch index alone."""
+  """The stage's metrics with EMA parameters on a held-out batch; noise depends only on the batch index."""
   frozen = frozen.replace(statistics=state.statistics)
   loss, (metrics, _) = recipe.stage.loss(
     state.ema_params, frozen, state.collections, batch, rng_for(recipe.root, 'eval', index), state.step
@@ -134,9 +143,16 @@ def eval_step(recipe: Recipe, state: TrainState, frozen: Frozen, batch: Batch, i
 def lower_step(
   recipe: Recipe, mesh: Mesh, shardings: TrainState, state: TrainState, frozen: Frozen, batch: Batch
 ) -> tuple[jax.stages.Lowered, float]:
-  """`train_step` lowered for these shapes and this mesh, donating its state; and its operations, as in `CompiledStep`.
+  """Lowers `train_step` for these shapes and this mesh, with donated state.
 
-  `state`, `frozen` and `batch` may be arrays or ShapeDtypeStructs with shardings.
+  Args:
+    recipe: definition of the step.
+    mesh: mesh of all devices.
+    shardings: shardings of the state.
+    state, frozen, batch: arrays, or ShapeDtypeStructs with shardings.
+
+  Returns:
+    The lowered program, and its operations (see `CompiledStep.flops`).
   """
 
   def step(state, frozen, batch, progress):
@@ -151,6 +167,6 @@ def lower_step(
 
 
 def compile_step(*args, **kwargs) -> CompiledStep:
-  """`train_step` compiled ahead of time, arguments as of `lower_step`; the given state is donated each call."""
+  """Compiles `train_step` ahead of time; arguments as for `lower_step`. Every call donates its state."""
   lowered, operations = lower_step(*args, **kwargs)
   return CompiledStep(lowered.compile(), operations)

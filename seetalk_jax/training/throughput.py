@@ -1,4 +1,4 @@
-"""What a training step costs, and how much of the devices it uses."""
+"""Throughput of training: samples and operations per second, hardware utilization and memory."""
 
 from __future__ import annotations
 
@@ -8,11 +8,17 @@ from seetalk_jax.training import chips
 
 
 def of(steps_per_second: float, batch_size: int, flops: float) -> dict[str, float]:
-  """Metrics for the log: samples and operations a second, and of the devices what is known of them.
+  """Throughput metrics for the log.
 
   Args:
-    flops: of a step on all devices, what the backward pass computes again included; so `hardware_utilisation` is
-      what the devices do, and the model's own (MFU) only where nothing is computed again.
+    steps_per_second: measured rate.
+    batch_size: size of the global batch.
+    flops: operations of a step on all devices, rematerialization included.
+
+  Returns:
+    samples_per_second; tflops_per_second of one device; hardware_utilisation, a fraction of the device's
+    peak, if that is known (it equals the model FLOPs utilization, MFU, only without rematerialization);
+    peak_memory_gib, if the device reports it.
   """
   device, count = jax.local_devices()[0], jax.device_count()
   per_device = flops * steps_per_second / count
@@ -26,7 +32,7 @@ def of(steps_per_second: float, batch_size: int, flops: float) -> dict[str, floa
 
 
 def describe(step, devices: int) -> str:
-  """One line on a `CompiledStep`."""
+  """One line of text about a `CompiledStep`: memory and operations per device."""
   analysis = step.compiled.memory_analysis()
   work = f'{step.flops / devices / 1e9:.3g} GFLOP a step and device'
   if analysis is None:

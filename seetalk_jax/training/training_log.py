@@ -1,4 +1,4 @@
-"""Metrics of training steps: collected on the devices, checked, averaged and written at intervals."""
+"""Training log: metrics of training steps, checked for finite values, averaged and written at intervals."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from seetalk_jax.training.stage_data import DeviceBatches
 from seetalk_jax.training.state import TrainState
 from seetalk_jax.training.step import CompiledStep
 
-_STEPS_AHEAD = 2  # dispatched before their predecessors are done
+_STEPS_AHEAD = 2  # steps that are dispatched before earlier ones are done
 
 
 class TrainingLog:
-  """What becomes a line of metrics.jsonl and of the progress bar.
+  """Collects metrics and writes a line of metrics.jsonl and of the progress bar at every interval.
 
   Attributes:
-    means: of the last interval, by name; {} before the first one.
+    means: metric name -> mean over the last interval; {} before the first one.
   """
 
   def __init__(self, run: Run, clock: Clock, batches: DeviceBatches, writer: MetricsWriter, bar: ProgressBar):
@@ -31,18 +31,22 @@ class TrainingLog:
     self._flops, self._bad_names = 0.0, []
 
   def compiled(self, step_fn: CompiledStep, batch: Batch, state: TrainState) -> None:
-    """Notes what the step costs, and the names of its tensors. Before the first `add`."""
+    """Stores the operations of the compiled step and the names of its tensors; call before `add`."""
     self._flops, self._bad_names = step_fn.flops, health.names(batch, state.params, state.params)
 
   def add(self, metrics: Metrics) -> None:
-    """The metrics of one more step; waits for earlier steps, so that signals and the clock mean the present."""
+    """Adds the metrics of a step.
+
+    Waits for earlier steps: if the loop ran far ahead of the device, signals and the clock would be out of
+    date.
+    """
     self._recent.append(metrics)
     if len(self._recent) > _STEPS_AHEAD:
       jax.block_until_ready(self._recent[-_STEPS_AHEAD - 1])
     self._bar.advance()
 
   def write(self, step: int) -> None:
-    """Writes the means of the steps since the last call, if there are any.
+    """Writes the mean metrics of the steps since the last call, if there are any.
 
     Raises:
       NonFiniteError: a metric or a tensor of one of these steps is not finite.
@@ -53,7 +57,7 @@ class TrainingLog:
     means = health.finite_means(self._recent, step, self._run.checkpoints.latest, self._bad_names)
     rate = self._clock.rate(count)
     means['steps_per_second'] = rate
-    means['waiting_for_input'] = self._batches.seconds_waited() * rate / count  # share of the time
+    means['waiting_for_input'] = self._batches.seconds_waited() * rate / count  # fraction of the time
     means |= throughput.of(rate, self._run.config.data.batch_size, self._flops)
     self._writer.scalars(step, {**means, 'minutes': self._clock.minutes})
     self._bar.log(step, means, self._clock.seconds_left(step))

@@ -1,4 +1,4 @@
-"""Staged unfreezing: given parameters rest until a step, while what is new around them learns."""
+"""Staged unfreezing: keeps pretrained parameters frozen until a given step, while new parameters train."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ NEVER = -1
 
 
 def parse(spec: str) -> dict[str, int]:
-  """`'speech_encoder/body/encoder=10000, face_encoder=-1'`: beginning of a path -> first step that updates it.
+  """Parses 'speech_encoder/body/encoder=10000, face_encoder=-1' to path prefix -> first step that updates it.
 
   Raises:
-    ConfigError: a spec that does not read.
+    ConfigError: an invalid spec.
   """
 
   def read(text: str) -> int:
@@ -33,14 +33,15 @@ def parse(spec: str) -> dict[str, int]:
 
 
 def first_steps(params: PyTree, steps: Mapping[str, int], fresh: Collection[str] = ()) -> PyTree:
-  """For every leaf of `params` (unboxed) the first step that updates it, 0 or more, or NEVER.
+  """For every leaf of `params` (unboxed), the first step that updates it: 0 or more, or NEVER.
 
   Args:
-    steps: see `parse`; where several prefixes fit, the longest counts.
-    fresh: beginnings of paths that nobody gave: they learn from the start, whatever `steps` says.
+    params: parameter tree, unboxed.
+    steps: path prefix -> first step, see `parse`; of several matching prefixes, the longest counts.
+    fresh: path prefixes of parameters without pretrained values; these train from step 0 in any case.
 
   Raises:
-    ConfigError: a prefix that no path begins with.
+    ConfigError: a prefix of `steps` matches no path.
   """
   return path_rules.leaves(params, steps, 0, 'unfreeze', fresh)
 
@@ -51,13 +52,20 @@ def staged(
   fresh: Collection[str] = (),
   warmup_steps: int = 0,
 ) -> optax.GradientTransformationExtraArgs:
-  """`optimizer` (its state is the same), for which resting parameters have no gradient and get no update.
+  """Wraps an optimizer: frozen parameters get zero gradients and zero updates. Its state has the same form.
 
-  So their moments stay zero, they do not weigh in the clipping of the norm, and weight decay leaves them alone. Their
-  updates then grow over `warmup_steps`, as all did at first: moments that begin late are not corrected for it.
+  The moments of frozen parameters stay zero, they do not count in gradient-norm clipping, and weight decay
+  does not change them. After unfreezing, their updates grow linearly over `warmup_steps`, because Adam's bias
+  correction does not account for moments that start late.
 
   Args:
-    steps, fresh: see `first_steps`; a prefix without match is a ConfigError at `init`.
+    optimizer: the wrapped optimizer.
+    steps, fresh: see `first_steps`.
+    warmup_steps: length of the warm-up after unfreezing.
+
+  Returns:
+    A transformation whose `update` needs the keyword argument `step`, and whose `init` raises ConfigError if
+    a prefix matches no parameter.
   """
   optimizer = optax.with_extra_args_support(optimizer)
 
@@ -69,7 +77,7 @@ def staged(
     first = first_steps(params, steps, fresh)
 
     def awake(gradient, first):
-      # (Without a gradient at all the compiler drops what would compute it.)
+      # A constant zero lets the compiler remove the computation of the gradient.
       if first == NEVER:
         return jnp.zeros_like(gradient)
       return jnp.where(step >= first, gradient, 0.0) if first else gradient

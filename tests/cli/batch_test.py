@@ -1,4 +1,4 @@
-"""A list of speech files shared by processes and devices: every video once, the same ones, also after a kill."""
+"""Batch generation over processes and devices: every video once, with equal content, also after a kill."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""Videos of a command: how often recordings are decoded."""
+"""Videos of a command: number of times that recordings are decoded."""
 
 import pathlib
 
@@ -13,7 +13,7 @@ from seetalk_jax.testing import tiny_release
 
 @pytest.fixture
 def decoded(monkeypatch, tmp_path):
-  """Names of the decoded recordings, in an empty folder with two of them."""
+  """Names of the decoded recordings, in a working directory with two recordings only."""
   monkeypatch.setattr(pipeline.SeeTalk, 'load', tiny_release.load)
   monkeypatch.chdir(tmp_path)
   for name in ('one.wav', 'two.wav'):
@@ -44,4 +44,4 @@ def test_recordings_of_a_list_are_all_checked_before_the_first_video(decoded):
   decoded.clear()
   pathlib.Path('out/two.mp4').unlink()
   generate(*argv, '--resume')
-  assert decoded == ['one.wav', 'two.wav', 'two.wav']  # the first video is finished
+  assert decoded == ['one.wav', 'two.wav', 'two.wav']  # the first video is already complete

@@ -1,4 +1,4 @@
-"""Stable Diffusion's autoencoder: converted from random weights, it gives what diffusers gives."""
+"""Stable Diffusion's autoencoder: converted from random weights, its outputs equal those of diffusers."""
 
 import json
 
@@ -34,7 +34,7 @@ def pair(request, tmp_path_factory):
     for parameter in reference.parameters():
       parameter.add_(0.05 * torch.randn(parameter.shape))
   folder = tmp_path_factory.mktemp('vae')
-  torch.save(reference.state_dict(), folder / 'diffusion_pytorch_model.bin')  # the other kind of file
+  torch.save(reference.state_dict(), folder / 'diffusion_pytorch_model.bin')  # the pickle file format
   (folder / 'config.json').write_text(json.dumps(dict(reference.config), default=list))
   converted = convert('sd-vae', folder)
   return reference, converted.module, converted.params

@@ -1,4 +1,4 @@
-"""Face encoders: converted from random weights, ArcFace's IResNet and ViTs give what the references give."""
+"""Face encoders: IResNet (ArcFace) and ViT, converted from random weights, match the reference outputs."""
 
 import json
 
@@ -13,16 +13,16 @@ from seetalk_jax.cli import main
 from seetalk_jax.errors import CheckpointError
 from seetalk_jax.releases import storage
 
-# channels and blocks per stage, side of the last map, width of the embedding
+# Channels and blocks per stage, side of the last feature map, width of the embedding.
 IRESNETS = {
   'narrow': ((8, 16, 24, 32), (1, 1, 1, 1), 2, 24),
   'deeper': ((16, 24, 32, 40), (2, 3, 4, 2), 3, 32),
 }
-# blocks of the published ones -> how many parameters they have
+# Blocks of the published networks -> number of parameters.
 PUBLISHED = {(3, 4, 14, 3): 43_590_848, (3, 13, 30, 3): 65_156_160}
 VITS = {
   'even': dict(hidden_size=32, num_hidden_layers=2, num_attention_heads=4, image_size=32, patch_size=8),
-  # The last five rows and columns are in no patch.
+  # No patch covers the last five rows and columns.
   'odd': dict(hidden_size=48, num_hidden_layers=3, num_attention_heads=2, image_size=37, patch_size=16),
 }
 
@@ -109,7 +109,7 @@ def test_an_iresnet_becomes_a_release(tmp_path, capsys):
   x = rng.standard_normal((3, 8)).astype(np.float32)
   affine = params['stage_1_0']['norm1']
   np.testing.assert_allclose(x * affine['scale'] + affine['bias'], normed(x, 'layer2.0.bn1'), atol=1e-5)
-  features = rng.standard_normal((1, 2, 2, 32)).astype(np.float32)  # theirs are read channel first
+  features = rng.standard_normal((1, 2, 2, 32)).astype(np.float32)  # the reference flattens channels first
   read = tensors['fc.weight'] @ np.moveaxis(features[0], -1, 0).reshape(-1) + tensors['fc.bias']
   dense = params['to_embedding']
   ours = features.reshape(-1) @ dense['kernel'] + dense['bias']
@@ -224,7 +224,7 @@ def reference_iresnet(channels, depths, side, embedding):
 
 
 def converted_iresnet(size, folder):
-  """(reference on pictures channels last, our module, its parameters): statistics are those of some noise."""
+  """(reference on channels-last pictures, our module, its parameters); statistics are measured on noise."""
   import torch
 
   torch.manual_seed(0)
@@ -237,7 +237,7 @@ def converted_iresnet(size, folder):
     reference.train()
     for _ in range(3):
       reference(torch.rand(4, 3, side, side) * 2 - 1)
-    for name, statistic in reference.named_buffers():  # nor are they exactly those of what comes in
+    for name, statistic in reference.named_buffers():  # different from the statistics of the test input
       if name.endswith(('mean', 'var')):
         statistic.mul_(torch.empty(statistic.shape).uniform_(0.8, 1.25))
   reference.eval()
@@ -248,7 +248,7 @@ def converted_iresnet(size, folder):
 
 
 def converted_vit(size, folder):
-  """(class token of the reference on pictures channels last, our module, its parameters)."""
+  """(class token of the reference on channels-last pictures, our module, its parameters)."""
   import torch
   import transformers
 
@@ -258,13 +258,13 @@ def converted_vit(size, folder):
   with torch.no_grad():
     for parameter in reference.parameters():
       parameter.add_(0.05 * torch.randn(parameter.shape))
-  if size == 'odd':  # as modules spell the names; `save_pretrained` spells them as published files do
+  if size == 'odd':  # names as in the modules; `save_pretrained` uses those of published files
     torch.save(reference.state_dict(), folder / 'pytorch_model.bin')
     (folder / 'config.json').write_text(json.dumps(config.to_dict()))
   else:
     reference.save_pretrained(folder)
   converted = convert('vit', folder)
-  # The new layer is made to show the class token itself.
+  # The new layer is set to return the class token unchanged.
   width = VITS[size]['hidden_size']
   dense = {'kernel': np.eye(width, 512, dtype=np.float32), 'bias': np.zeros(512, np.float32)}
   params = {**converted.params, 'to_embedding': dense}
@@ -278,14 +278,14 @@ def converted_vit(size, folder):
 
 @pytest.fixture(params=[*IRESNETS, *VITS], scope='module')
 def pair(request, tmp_path_factory):
-  """(reference without the unit length, our module, its parameters)."""
+  """(reference without normalization, our module, its parameters)."""
   pytest.importorskip('torch'), pytest.importorskip('transformers')
   make = converted_iresnet if request.param in IRESNETS else converted_vit
   return make(request.param, tmp_path_factory.mktemp(request.param))
 
 
 def our_features(module, params):
-  """What `to_embedding` gives, before it is brought to unit length; and after."""
+  """Output of `to_embedding` before and after normalization to unit length."""
 
   def run(image):
     unit, seen = module.apply(
@@ -309,7 +309,7 @@ def test_embeddings_are_the_reference_s(pair):
   image = pictures(module, 0)
   with torch.no_grad():
     wanted = reference(torch.from_numpy(image))
-  assert wanted.std() > 0.1  # else the tolerance would say little
+  assert wanted.std() > 0.1  # otherwise the tolerance means little
   features, unit = our_features(module, params)(image)
   np.testing.assert_allclose(features, wanted, atol=1e-4)
   np.testing.assert_allclose(unit, torch.nn.functional.normalize(wanted, dim=-1), atol=1e-5)

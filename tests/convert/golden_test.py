@@ -1,4 +1,4 @@
-"""CodeFormer-512 and SyncNet: converted from random weights, they give what the published programs gave."""
+"""CodeFormer-512 and SyncNet, converted from random weights: they match outputs of the published code."""
 
 import json
 import pathlib
@@ -18,21 +18,21 @@ GOLDEN = pathlib.Path(__file__).parent / 'golden'
 
 
 def golden(name):
-  """(name -> shape of the published tensors, what their program gave)."""
+  """(name -> shape of the published tensors, outputs of the published code)."""
   with np.load(GOLDEN / f'{name}.npz') as file:
     found = dict(file)
   return json.loads(str(found.pop('shapes'))), found
 
 
 def written(folder, shapes, rename=lambda name: name):
-  """A file of the random weights."""
+  """File with the random weights."""
   tensors = {rename(name): array for name, array in golden_weights.random_tensors(shapes).items()}
   save_file(tensors, folder / 'weights.safetensors')
   return folder / 'weights.safetensors'
 
 
 def close(ours, theirs, tolerance=1e-4):
-  """Largest error within `tolerance` of the largest value."""
+  """Asserts that the largest error is within `tolerance` times the largest value."""
   np.testing.assert_allclose(ours, theirs, atol=tolerance * max(1.0, np.abs(theirs).max()))
 
 
@@ -48,7 +48,7 @@ def test_syncnet_gives_what_the_published_program_gave(tmp_path):
   def run(value, method):
     return jax.jit(lambda params, x: module.apply({'params': params}, x, method=method))(params, value)
 
-  assert theirs['audio'].std() > 1 and theirs['face'].std() > 1  # else the tolerance would say little
+  assert theirs['audio'].std() > 1 and theirs['face'].std() > 1  # otherwise the tolerance means little
   close(run(cepstra, 'audio'), theirs['audio'])
   close(run(frames, 'face'), theirs['face'])
 
@@ -95,7 +95,7 @@ def test_every_tensor_is_accounted_for(tmp_path):
 
 
 def test_other_codeformers_follow_from_their_shapes(tmp_path):
-  """Fewer layers, codes and fused levels; and what is no CodeFormer says so."""
+  """Fewer layers, codes and fused levels; other networks are rejected."""
   shapes, _ = golden('codeformer')
   fewer = {
     name: shape
@@ -113,7 +113,7 @@ def test_other_codeformers_follow_from_their_shapes(tmp_path):
 
 
 def _zeros(folder, shapes):
-  """A file of these shapes that takes next to no time: its values do not matter."""
+  """File of zeros with these shapes; fast to write, the values do not matter."""
   path = folder / 'zeros.safetensors'
   save_file({name: np.zeros(shape, np.float16) for name, shape in shapes.items()}, path)
   return path

@@ -1,10 +1,10 @@
-"""Outputs of the published implementations on random weights, made once and committed as small files.
+"""Golden outputs of the published implementations on random weights, computed once, committed as small files.
 
   python tests/convert/make_golden.py codeformer PATH_OF_A_CHECKOUT_OF_github.com/sczhou/CodeFormer
   python tests/convert/make_golden.py syncnet PATH_OF_A_CHECKOUT_OF_github.com/joonson/syncnet_python
 
-Needs PyTorch. Weights and inputs follow from names and shapes (golden_weights.py); a file in golden/ keeps names,
-shapes and some outputs. Nothing of the published code or weights is kept.
+Needs PyTorch. Weights and inputs are functions of names and shapes (golden_weights.py). A file in golden/
+contains names, shapes and some outputs, and nothing of the published code or weights.
 """
 
 import importlib
@@ -22,7 +22,7 @@ import golden_weights  # noqa: E402
 
 
 def fill(module):
-  """Gives a module random weights; returns name -> shape."""
+  """Fills a module with random weights; returns name -> shape."""
   shapes = {name: list(tensor.shape) for name, tensor in module.state_dict().items()}
   tensors = golden_weights.random_tensors(shapes)
   module.load_state_dict({name: torch.from_numpy(array) for name, array in tensors.items()})
@@ -31,7 +31,7 @@ def fill(module):
 
 
 def codeformer(checkout):
-  """CodeFormer with its defaults on one picture of 512 x 512, both ways of calling it."""
+  """CodeFormer with its defaults on one picture of 512 x 512, in both call modes."""
   package = types.ModuleType('basicsr')
   package.__path__ = [str(checkout / 'basicsr')]
   tools = types.ModuleType('basicsr.utils')
@@ -64,13 +64,13 @@ def codeformer(checkout):
 
 
 def syncnet(checkout):
-  """Both towers on two windows, as the published program feeds them."""
+  """Both towers on two windows, with the input format of the published code."""
   sys.path.insert(0, str(checkout))
   module = importlib.import_module('SyncNetModel').S()
   shapes = fill(module)
   frames = golden_weights.random_input('syncnet frames', (2, 5, 224, 224, 3))
   cepstra = golden_weights.random_input('syncnet cepstra', (2, 20, 13), -15, 15)
-  levels = (frames[..., ::-1].copy() + 1) * 127.5  # blue, green, red from 0 to 255
+  levels = (frames[..., ::-1].copy() + 1) * 127.5  # BGR, 0 to 255
   with torch.no_grad():
     audio = module.forward_aud(torch.from_numpy(cepstra).permute(0, 2, 1)[:, None])
     face = module.forward_lip(torch.from_numpy(levels).permute(0, 4, 1, 2, 3))

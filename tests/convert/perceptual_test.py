@@ -1,4 +1,4 @@
-"""LPIPS, VGG and AlexNet towers: distances and features are those of `lpips` and torchvision."""
+"""LPIPS, VGG and AlexNet towers: distances and features equal those of `lpips` and torchvision."""
 
 import jax
 import jax.numpy as jnp
@@ -45,7 +45,7 @@ def test_lpips_is_the_package_s(net, side, tmp_path):
   torch.manual_seed(0)
   reference = lpips.LPIPS(
     net=net, pnet_rand=True, verbose=False
-  )  # its own weights per channel, a random trunk
+  )  # published weights per channel, random trunk
   torch.save(reference.state_dict(), tmp_path / 'lpips.pth')
   converted = convert('lpips', tmp_path / 'lpips.pth')
   assert (
@@ -58,7 +58,7 @@ def test_lpips_is_the_package_s(net, side, tmp_path):
   def theirs(a):
     return reference(a.permute(0, 3, 1, 2), torch.from_numpy(other).permute(0, 3, 1, 2)).reshape(-1)
 
-  def ours(a, params):  # as an argument: the compiler would work on constants of such a size for minutes
+  def ours(a, params):  # an argument, because the compiler would fold constants of this size for minutes
     return converted.module.apply({'params': params}, a, other)
 
   given = torch.from_numpy(one).requires_grad_()
@@ -103,7 +103,7 @@ def test_features_are_torchvision_s(name, tmp_path):
 
 
 def test_a_distance_is_one(tmp_path):
-  """Nothing between a picture and itself, as much one way as the other, and a gradient that is finite there."""
+  """Zero between a picture and itself, symmetric, with a finite gradient at zero."""
   for calibrated in (True, False):
     converted = convert('lpips' if calibrated else 'vgg', source(tmp_path, calibrated=calibrated))
     assert converted.module == PerceptualTower('alex', calibrated, 0.125)

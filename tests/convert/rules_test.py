@@ -1,4 +1,4 @@
-"""Conversion accounts for every tensor, and says in one line which one does not fit."""
+"""Conversion rules: every tensor is covered; a one-line error names the tensor that does not match."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""Large networks are converted tensor by tensor: what does not fit is said before anything is written."""
+"""Streaming conversion: tensor by tensor; mismatches are reported before anything is written."""
 
 import tracemalloc
 
@@ -19,7 +19,7 @@ FILE = 'diffusion_pytorch_model.safetensors'
 
 @pytest.fixture
 def reads(monkeypatch):
-  """Names of tensors in the order in which they are read."""
+  """Names of tensors in the order of reading."""
   names = []
   original = tensors.open_tensors
 
@@ -84,7 +84,7 @@ def test_converting_takes_the_memory_of_few_tensors(tmp_path):
   assert main.main(['convert', 'sd-vae', str(tmp_path / 'vae'), str(tmp_path / 'out'), '--quiet']) == 0
   peak = tracemalloc.get_traced_memory()[1]
   tracemalloc.stop()
-  # Found: 30 MiB, twice the largest tensor (as it is read, and as it is written); the source has 212 MiB.
+  # Measured: 30 MiB, two copies of the largest tensor (one read, one to write); the source has 212 MiB.
   assert peak < 3 * largest
   written = load_file(tmp_path / 'out' / 'autoencoder.safetensors')
   np.testing.assert_array_equal(written['encoder/mid_block_resnets_0/conv1/kernel'], kernel)

@@ -1,4 +1,4 @@
-"""Stable Diffusion's UNet: converted from random weights, it gives what diffusers gives."""
+"""Stable Diffusion's UNet: converted from random weights, its outputs equal those of diffusers."""
 
 import json
 
@@ -14,9 +14,9 @@ from seetalk_jax.models.nn import blocks
 
 SMALL = dict(block_out_channels=(32, 64), layers_per_block=1, norm_num_groups=8, cross_attention_dim=24)
 CASES = {
-  # convolutional projections and a number of heads, as Stable Diffusion 1.x
+  # convolutional projections and a fixed number of heads, as in Stable Diffusion 1.x
   'first': SMALL | dict(attention_head_dim=4, down=(True, False)),
-  # linear projections and heads of one width, as 2.x
+  # linear projections and heads of a fixed width, as in 2.x
   'second': SMALL
   | dict(
     block_out_channels=(32, 64, 64),
@@ -30,7 +30,7 @@ CASES = {
 
 @pytest.fixture(params=CASES, scope='module')
 def pair(request, tmp_path_factory):
-  """(reference model, our UNet without the voice's parts, its parameters)."""
+  """(reference model, our UNet without the voice layers, its parameters)."""
   torch, diffusers = pytest.importorskip('torch'), pytest.importorskip('diffusers')
   from safetensors.torch import save_file
 
@@ -108,6 +108,6 @@ def test_the_base_unet_has_stable_diffusion_s_parameters():
   tokens, valid, embedding = jnp.zeros((1, 5, 768)), jnp.ones((1, 5), bool), jnp.zeros((1, 512))
   whole = jax.eval_shape(portrait.init, jax.random.key(0), *spec[:2], tokens, valid, embedding)['params']
   extra = set(whole) - set(params)
-  assert {f'{name}/' for name in extra} == set(FRESH)  # the rest is shared, name for name
+  assert {f'{name}/' for name in extra} == set(FRESH)  # all other names are equal
   same = {name: whole[name] for name in params}
   assert jax.tree.map(jnp.shape, same) == jax.tree.map(jnp.shape, dict(params))

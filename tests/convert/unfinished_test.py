@@ -1,4 +1,4 @@
-"""A converted network with parts that nothing has trained yet: training completes it, inference refuses it."""
+"""Converted network with untrained layers: training completes it, inference refuses it."""
 
 import jax
 import jax.numpy as jnp

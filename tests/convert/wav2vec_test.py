@@ -1,4 +1,4 @@
-"""Speech encoders: converted from random weights, every layer gives what the reference implementation gives."""
+"""Speech encoders: converted from random weights, every layer matches the reference implementation."""
 
 import json
 
@@ -50,7 +50,7 @@ def pair(request, tmp_path_factory):
   torch.manual_seed(0)
   reference = getattr(transformers, f'{names[kind]}Model')(config).eval()
   with torch.no_grad():
-    for parameter in reference.parameters():  # biases and scales are not left at 0 and 1
+    for parameter in reference.parameters():  # biases and scales are not 0 and 1
       parameter.add_(0.05 * torch.randn(parameter.shape))
   folder = tmp_path_factory.mktemp(request.param)
   save_file({k: v.contiguous() for k, v in reference.state_dict().items()}, folder / 'model.safetensors')
@@ -84,7 +84,7 @@ def test_every_layer_is_the_reference_s(pair, length, lengths):
   with torch.no_grad():
     wanted = reference(torch.from_numpy(waveform), attention_mask=mask, output_hidden_states=True)
   found = our_states(module, params)(waveform, valid)
-  # The reference keeps the last state of pre-norm models before its norm aside; its result is normed.
+  # For pre-norm models, hidden_states[-1] of the reference is before the final norm, its result after it.
   theirs = [*wanted.hidden_states[:-1], wanted.last_hidden_state]
   assert len(found) == len(theirs) == module.num_layers + 1
   kept = np.ones(found[0].shape[:2], bool) if valid is None else valid

@@ -1,4 +1,4 @@
-"""Augmented speech keeps its length, its time and its sanity."""
+"""Speech augmentation: length, timing and value range are preserved."""
 
 import numpy as np
 import pytest
@@ -47,7 +47,7 @@ def test_no_delay(effect):
   for seed in range(8):
     changed = effect(sound, np.random.default_rng(seed))
     assert len(changed) == len(sound)
-    # Correlation of the two envelopes by Fourier transform.
+    # Correlation of the two envelopes by FFT.
     spectra = [np.fft.rfft(np.abs(x), 2 * len(sound)) for x in (sound, changed)]
     match = np.fft.fftshift(np.fft.irfft(np.conj(spectra[0]) * spectra[1]))
     assert abs(int(np.argmax(match)) - len(sound)) <= 32

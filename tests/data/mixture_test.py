@@ -13,13 +13,13 @@ def test_groups_are_dealt_out_in_proportion_and_in_order(weights):
   seen = collections.Counter()
   for index in range(3000):
     group, rank = mixed.find(index)
-    assert rank == seen[group]  # each group's elements are counted without a gap
+    assert rank == seen[group]  # the elements of each group are numbered without gaps
     seen[group] += 1
   shares = np.array(weights) / np.sum(weights)
   for group, share in enumerate(shares):
     assert abs(seen[group] / 3000 - share) < 0.01
     assert (seen[group] > 0) == (share > 0)
-  # Far out it costs the same, and agrees with the pattern.
+  # Large indices cost the same and agree with the pattern.
   group, rank = mixed.find(10**12)
   assert abs(rank / 10**12 - shares[group]) < 2 / 1024
 

@@ -11,7 +11,7 @@ LONG = 10_000_000
 
 
 class _Records:
-  """As many records as it is said to hold."""
+  """A source with the length that it is constructed with."""
 
   def __init__(self, *group_lengths):
     self.group_lengths = list(group_lengths)
@@ -52,11 +52,11 @@ def test_batches_of_a_long_corpus_are_spread_over_it():
   )
   means = batches.mean(axis=1) / LONG
   assert abs(means.mean() - 0.5) < 0.01
-  assert abs(means.std() * np.sqrt(12 * 16) - 1) < 0.06  # as of independent draws
+  assert abs(means.std() * np.sqrt(12 * 16) - 1) < 0.06  # as for independent samples
 
 
 def test_the_order_stays_what_it_was():
-  # Another order would give a resumed run records that it has seen, and leave out others.
+  # With another order, a resumed run would repeat some records and skip others.
   short = [order.shuffled(i, seed=0, epoch=0, length=3000) for i in range(6)]
   assert short == [320, 1496, 62, 2932, 2230, 2850]
   first = [order.shuffled(i, seed=0, epoch=0, length=LONG) for i in range(6)]

@@ -57,7 +57,7 @@ def test_same_seed_same_batches_other_seed_others(corpus_dir, view):
 
 
 def test_resumed_batches_are_those_that_would_have_come(corpus_dir):
-  arguments = dict(batch_size=5, seed=3)  # 5 does not divide 14: batches cross epochs
+  arguments = dict(batch_size=5, seed=3)  # 5 does not divide 14, so batches cross epochs
   whole = _take(8, 'portrait_speech', corpus_dir, **arguments)
   with pipeline.make_batches('portrait_speech', corpus_dir, **arguments) as batches:
     for _ in range(3):
@@ -144,7 +144,7 @@ def test_the_driver_moves_as_the_target_and_looks_like_the_partner(corpus_dir):
 def test_speech_motion_windows_are_in_step(corpus_dir):
   for batch in _take(3, 'speech_motion', corpus_dir, batch_size=4, augment=False):
     loudness = np.sqrt(np.mean(batch['speech'].reshape(4, 100, 640) ** 2, axis=-1))
-    jaw = batch['motion'][..., 0]  # a sketch's loudness follows its jaw
+    jaw = batch['motion'][..., 0]  # in the sketched world, loudness follows the jaw
     assert min(np.corrcoef(loudness[i], jaw[i])[0, 1] for i in range(4)) > 0.97
 
 
@@ -188,7 +188,7 @@ def test_augmentation_is_for_training_alone(corpus_dir):
   changed = _take(1, 'speech_motion', corpus_dir, batch_size=4)[0]
   np.testing.assert_array_equal(plain['motion'], changed['motion'])
   assert np.any(plain['speech'] != changed['speech'])
-  assert len(set(np.round(changed['speech'][:, 0] - plain['speech'][:, 0], 6))) == 4  # each its own
+  assert len(set(np.round(changed['speech'][:, 0] - plain['speech'][:, 0], 6))) == 4  # one per sample
 
 
 def test_portraits_only_gives_frame_0(corpus_dir):
@@ -293,7 +293,7 @@ def test_real_pairs_are_of_one_clip_and_claim_no_truth():
     assert np.all(source < limits) and np.all(target < limits)
     apart.append(np.abs(source - target))
   apart = np.concatenate(apart)
-  assert apart.max() > 50 and np.mean(apart > 25) > 0.2  # over the borders of records
+  assert apart.max() > 50 and np.mean(apart > 25) > 0.2  # across record boundaries
 
 
 def test_windows_of_real_clips_run_over_records_and_keep_sound_in_step():

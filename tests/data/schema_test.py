@@ -102,7 +102,7 @@ def test_audio_round_trip_is_within_a_quantisation_step():
 
 
 def _seconds(num, frames=25, lead=0, margin=5):
-  """A clip cut into records as preparation cuts it; sample i of its sound is i, frame j is the byte j."""
+  """A clip split into records as in preparation; audio sample i has the value i, frame j is the byte j."""
   records, sound = [], np.arange((num * frames + margin) * 640 + lead).astype(np.int16)
   for i in range(num):
     begin = lead + i * frames * 640

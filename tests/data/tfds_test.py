@@ -37,7 +37,7 @@ def test_a_builder_holds_what_preparation_makes(raw, tmp_path):
   builder.download_and_prepare()
   assert 'tensorflow' not in sys.modules
   assert builder.info.metadata['summary'].startswith('kept 3 ')
-  again = builders.Hdtf(data_dir=tmp_path / 'data')  # to read, no raw folder is needed
+  again = builders.Hdtf(data_dir=tmp_path / 'data')  # reading needs no raw folder
   for split in again.info.splits:
     source = builders.TfdsSource(again, split)
     items = [item for item in layouts.find_items(raw, 'hdtf') if item.split == split]

@@ -1,4 +1,4 @@
-"""The best linear denoiser against its closed form, and against samples."""
+"""Optimal linear denoiser, compared with its closed form and with samples."""
 
 import jax
 import jax.numpy as jnp
@@ -42,7 +42,7 @@ def test_x0_is_the_posterior_mean(t):
   )
   x0 = linear_prediction('x0', SCHEDULE, *args)
   np.testing.assert_allclose(x0.reshape(5, -1), wanted, atol=2e-5)
-  # All three predictions say the same.
+  # All three predictions agree.
   v = linear_prediction('v', SCHEDULE, *args)
   np.testing.assert_allclose(objective.to_x0('v', SCHEDULE, v, *args[:2]), x0, atol=2e-4)
   if t < 999:
@@ -56,7 +56,7 @@ def test_a_mean_moves_everything_along(prediction_type):
   directions = jnp.asarray(directions)
   x0, noise, mean = jax.random.normal(jax.random.key(0), (3, 5, *SHAPE))
   t = jnp.array([0, 200, 500, 800, 998])
-  each = jnp.asarray(variances) * jnp.linspace(0.5, 1.5, 5)[:, None]  # a variance of its own per sample
+  each = jnp.asarray(variances) * jnp.linspace(0.5, 1.5, 5)[:, None]  # one variance per sample
 
   def predicted(x0, *mean):
     xt = process.add_noise(SCHEDULE, x0, noise, t)
@@ -81,7 +81,7 @@ def test_nothing_linear_does_better():
   v = linear_prediction('v', SCHEDULE, xt, t, jnp.asarray(directions), jnp.asarray(variances), REST)
   target = objective.target('v', SCHEDULE, x0, noise, t)
   error = jnp.mean(jnp.square(v - target))
-  # The error that is left is not along the prediction's own inputs: scaling it only makes it worse.
+  # The residual is uncorrelated with the prediction: scaling the prediction only increases the error.
   for scale in (0.9, 1.1):
     assert error < jnp.mean(jnp.square(scale * v - target))
   assert error < 0.75 * jnp.mean(jnp.square(target))

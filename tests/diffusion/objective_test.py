@@ -1,4 +1,4 @@
-"""Every prediction type gives the clean sample; noise around a prior is plain noise of the residual."""
+"""Diffusion objective: prediction types recover the clean sample; noise around a prior is residual noise."""
 
 import jax
 import jax.numpy as jnp
@@ -30,13 +30,13 @@ def test_v_gives_x0_at_zero_snr():
   x0, noise, _ = draw()
   t = jnp.full(len(TIMES), 999)
   xt = process.add_noise(schedule, x0, noise, t)
-  np.testing.assert_allclose(xt, noise, atol=1e-6)  # nothing of the signal is left
+  np.testing.assert_allclose(xt, noise, atol=1e-6)  # no signal remains
   v = objective.target('v', schedule, x0, noise, t)
   np.testing.assert_allclose(objective.to_x0('v', schedule, v, xt, t), x0, atol=1e-6)
 
 
 def add_noise_shifted(schedule, x0, shift, noise, t):
-  """The paper's forward process around a prior: sqrt(abar) x0 + (1 - sqrt(abar)) shift + sqrt(1 - abar) noise."""
+  """Forward process of the paper: sqrt(abar) x0 + (1 - sqrt(abar)) shift + sqrt(1 - abar) noise."""
   signal, sigma = schedule.scales(t, x0.ndim)
   return signal * x0 + (1.0 - signal) * shift + sigma * noise
 
@@ -47,7 +47,7 @@ def test_shifted_noise_is_plain_noise_of_the_residual():
   shifted = add_noise_shifted(SCHEDULE, x0, shift, noise, TIMES)
   plain = process.add_noise(SCHEDULE, x0 - shift, noise, TIMES)
   np.testing.assert_allclose(shifted - shift, plain, atol=1e-5)
-  # Sampling starts around the shift: at zero SNR the state is shift + noise.
+  # Sampling starts at the shift: at zero SNR the state is shift + noise.
   end = add_noise_shifted(Schedule(), x0, shift, noise, jnp.full(len(TIMES), 999))
   np.testing.assert_allclose(end, shift + noise, atol=1e-6)
 
@@ -60,7 +60,7 @@ def test_weights_are_finite_and_positive_where_they_can_be(prediction_type):
   assert np.all(np.isfinite(weights)) and np.all(weights >= 0)
   assert np.all(objective.loss_weight(prediction_type, schedule, t) == 1)
   if prediction_type == 'v':
-    np.testing.assert_allclose(weights[-1], 1.0)  # where sampling starts
+    np.testing.assert_allclose(weights[-1], 1.0)  # start of sampling
     assert weights[0] < 0.1
 
 

@@ -1,4 +1,4 @@
-"""Samplers step by step against diffusers' schedulers, on one made-up network."""
+"""Samplers compared step by step with the schedulers of diffusers, on one toy network."""
 
 import jax
 import numpy as np
@@ -14,17 +14,17 @@ BETAS = dict(beta_schedule='scaled_linear', beta_start=0.00085, beta_end=0.012)
 
 
 def network(xt, t):
-  """Some smooth function of the state and the time; works on either library's arrays."""
+  """A smooth function of state and time, for arrays of either library."""
   return 0.6 * (xt * 0.9) ** 3 / (1 + xt**2) - 0.3 * xt * (t / 1000) + 0.1
 
 
 def reference_estimates(scheduler, noise, num_steps):
-  """The estimates of x0 that a scheduler makes on its way, and where it ends."""
+  """The x0 estimates of a scheduler at every step, and its final state."""
   import torch
 
   scheduler.set_timesteps(num_steps)
   by_sigma = type(scheduler).__name__ != 'DDIMScheduler'
-  # Heun's state is ours divided by the signal's scale.
+  # The state of diffusers' Heun scheduler is ours divided by the signal scale.
   scaled = type(scheduler).__name__ == 'HeunDiscreteScheduler'
   xt, estimates = torch.from_numpy(noise), []
   if scaled:
@@ -57,7 +57,7 @@ def our_estimates(sampler, prediction_type, zero_terminal_snr, noise, num_steps,
   def denoise(xt, t):
     return network(xt, np.float32(np.round(t[0]) if whole_times else t[0]))
 
-  with jax.disable_jit():  # the scan runs in Python, so that every step can be looked at
+  with jax.disable_jit():  # the scan runs in Python, which exposes every step
     end = sample(
       denoise,
       Schedule(zero_terminal_snr=zero_terminal_snr),
@@ -102,7 +102,7 @@ def dpm_solver(prediction_type, **spacing):
 @pytest.mark.parametrize('prediction_type', ['v', 'x0', 'eps'])
 def test_dpm_solver(prediction_type, num_steps):
   scheduler = dpm_solver(prediction_type, timestep_spacing='trailing')
-  # At zero SNR the reference puts a small number for zero: compared where both are exact.
+  # At zero SNR the reference uses a small number instead of zero: compared only where both are exact.
   compare('dpmpp_2m', scheduler, prediction_type, False, num_steps)
 
 
@@ -110,7 +110,7 @@ def test_dpm_solver(prediction_type, num_steps):
 @pytest.mark.parametrize('prediction_type', ['v', 'x0', 'eps'])
 def test_dpm_solver_with_karras_sigmas(prediction_type, num_steps):
   scheduler = dpm_solver(prediction_type, use_karras_sigmas=True)
-  # This one steps by sigma exactly, and tells the network the nearest whole time.
+  # This scheduler steps by exact sigmas but passes the nearest integer time to the network.
   compare('dpmpp_2m', scheduler, prediction_type, False, num_steps, 'karras', whole_times=True)
 
 
@@ -122,7 +122,7 @@ def test_heun(spacing, prediction_type, num_steps):
   scheduler = diffusers.HeunDiscreteScheduler(
     **BETAS,
     prediction_type=TYPES[prediction_type],
-    # Its Karras sigmas lie between those of its own spacing: only 'linspace' reaches both ends of the schedule.
+    # Its Karras sigmas are between those of its time spacing: only 'linspace' covers the whole schedule.
     timestep_spacing='trailing' if spacing == 'trailing' else 'linspace',
     use_karras_sigmas=spacing == 'karras',
   )

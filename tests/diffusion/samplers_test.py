@@ -1,4 +1,4 @@
-"""Samplers against targets whose perfect denoiser is known in closed form; guidance."""
+"""Samplers on targets with a closed-form optimal denoiser, and guidance."""
 
 import functools
 
@@ -16,7 +16,7 @@ SCHEDULE = Schedule()
 
 
 def gaussian_denoiser(mean, std, prediction_type='v', schedule=SCHEDULE):
-  """The perfect answer for data of independent normals: the posterior mean, in any prediction type."""
+  """Optimal denoiser of independent normal data: the posterior mean, in any prediction type."""
 
   def denoise(xt, t):
     a, s = schedule.scales(t, xt.ndim)
@@ -60,10 +60,10 @@ def test_a_gaussian_keeps_its_mean_and_spread(schedule, sampler, tolerance):
 
 
 def gaussian_error(schedule, sampler, spacing, num_steps, mean=0.5, std=0.6):
-  """How far a sampler ends from the exact flow of a Gaussian, of unit noises up to 2.5.
+  """Distance of a sampler's result from the exact flow of a Gaussian, for unit noise up to 2.5.
 
-  Along the exact flow (x - a mean) / sqrt(a^2 std^2 + s^2) stays what it is. The last step is left out: it is the
-  estimate of x0 at the last time, whose error does not depend on the order.
+  Along the exact flow (x - a mean) / sqrt(a^2 std^2 + s^2) is constant. The last step is skipped: it is the
+  estimate of x0 at the last time, and its error does not depend on the order of the sampler.
   """
   noise = np.linspace(-2.5, 2.5, 41)[:, None]
   abar = schedule.alpha_bar_exactly(sampling_times(schedule, num_steps, spacing)[[0, -1]])
@@ -123,7 +123,7 @@ def test_how_often_the_network_is_called():
       sample(denoise, SCHEDULE, jnp.ones((2, 3)), num_steps=4, sampler=sampler, spacing=spacing)
     assert len(times) == count and times[0] == 999
     assert {t.dtype for t in times} == {np.dtype(np.int32 if spacing == 'trailing' else np.float32)}
-    if sampler == 'heun':  # twice where a step ends and the next begins
+    if sampler == 'heun':  # two calls per time: end of one step, start of the next
       assert times[1::2] == times[2::2]
 
 
@@ -182,7 +182,7 @@ def test_guidance_scales_the_difference():
   condition = {'c': jnp.array([[1.0, 2.0], [3.0, 5.0]])}
   xt, t = jnp.zeros((2, 2)), jnp.array([10, 10])
   np.testing.assert_allclose(guided(denoise, 1.0, condition)(xt, t), condition['c'] + 10)
-  assert calls == [2]  # scale 1 is the conditional answer alone
+  assert calls == [2]  # scale 1 uses the conditional prediction only
   np.testing.assert_allclose(guided(denoise, 0.0, condition)(xt, t), 10.0)
   np.testing.assert_allclose(guided(denoise, 3.0, condition)(xt, t), 3 * condition['c'] + 10)
   null = {'c': jnp.ones((1, 2))}

@@ -1,4 +1,4 @@
-"""Schedules fall, end where they say, and give the times that samplers visit."""
+"""Noise schedules: they decrease, end at their limits, and provide the times of the samplers."""
 
 import jax.numpy as jnp
 import numpy as np
@@ -50,7 +50,7 @@ def test_times_between_whole_ones(kind, zero):
   np.testing.assert_allclose(schedule.alpha_bar(jnp.asarray(between, jnp.float32)), found, rtol=1e-4)
   low = between.astype(int)
   assert np.all(schedule.table[low] > found) and np.all(found > schedule.table[low + 1])
-  # sigma moves evenly in its logarithm.
+  # log sigma is evenly spaced.
   middle = 1 / schedule.alpha_bar_exactly(np.array([300.0, 300.5, 301.0])) - 1
   np.testing.assert_allclose(middle[1] ** 2, middle[0] * middle[2])
   np.testing.assert_array_equal(schedule.alpha_bar_exactly(whole), schedule.table[whole])

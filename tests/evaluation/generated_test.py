@@ -1,4 +1,4 @@
-"""The evaluation's view of a pipeline agrees with the pipeline's own."""
+"""Generator of the evaluation: its results equal those of the pipeline."""
 
 import numpy as np
 import pytest
@@ -33,7 +33,7 @@ def test_a_late_frame_is_a_frame_of_the_video(generator):
 def test_rebuilt_frames_are_those_of_videos(generator):
   pipe, rng = generator.pipe, np.random.default_rng(1)
   source, target = rng.integers(0, 256, (2, 5, pipe.side, pipe.side, 3)).astype(np.uint8)
-  source[1] = source[0]  # drawn together
+  source[1] = source[0]  # rendered as one clip
   weights = 1.0, 0.75
   made = generator.rebuild(source, target, weights)
   assert list(made) == ['HR decoder', 'HR decoder at weight 0.75', 'plain decoder']

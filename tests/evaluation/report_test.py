@@ -1,4 +1,4 @@
-"""Targets are judged, tables aligned, JSON holds no NaN."""
+"""Report: target verdicts, aligned tables, JSON without NaN."""
 
 import json
 import math

@@ -1,4 +1,4 @@
-"""Losses of a stage's step on meshes as lines of JSON, its gradients as files; a program, for sharding_test.
+"""Program for sharding tests: losses of a stage's step on meshes as lines of JSON, gradients as files.
 
 python tests/helpers/eight_devices.py STAGE FOLDER DATA,FSDP,TENSOR ... writes FOLDER/DATA,FSDP,TENSOR.npz
 """
@@ -53,7 +53,7 @@ def run(name) -> None:
   shardings = device_mesh.state_shardings(jax.eval_shape(create, frozen), mesh)
   first = jax.jit(lambda f: device_mesh.unbox(create(f)), out_shardings=shardings)(frozen)
   batch = device_mesh.put_batch(host_batch, mesh)
-  # In how many pieces arrays lie; counted now, since the step takes the state's buffers.
+  # Number of shards of arrays, counted before the step donates the buffers of the state.
   largest = pieces(max(jax.tree.leaves(first.params), key=lambda x: x.size))
 
   def loss_of(params):
@@ -62,7 +62,7 @@ def run(name) -> None:
 
   loss, gradients = jax.device_get(jax.jit(jax.value_and_grad(loss_of))(first.params))
   losses = [float(loss)]
-  if STAGE == 'toy':  # whole steps too; larger stages have vanishing gradients: Adam blows up their rounding
+  if STAGE == 'toy':  # whole steps too; in larger stages Adam amplifies rounding of tiny gradients
     frozen = device_mesh.put_frozen(base.Frozen(), mesh)
     recipe = step.Recipe(stage, optimizer, config.optimizer, root)
     compiled = step.compile_step(recipe, mesh, shardings, first, frozen, batch)

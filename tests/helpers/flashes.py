@@ -1,4 +1,4 @@
-"""Recordings of flashes and clicks at known times, with whatever frame times a test asks for."""
+"""Test recordings of flashes and clicks at known times, with arbitrary frame times."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ def write(
   aspect: tuple[int, int] = (1, 1),
   corner: bool = False,
 ) -> pathlib.Path:
-  """Writes a recording whose pictures are white for 0.1 s from each event on, and whose sound clicks then.
+  """Writes a recording whose pictures are white for 0.1 s from each event on and whose sound clicks then.
 
   Args:
-    stamps: when each picture is shown, in seconds of the container.
-    events: seconds of the container.
-    audio_start: when the sound begins; 0 or a whole number of milliseconds.
-    aspect: of a pixel.
+    stamps: presentation time of each picture, in seconds of the container.
+    events: event times, in seconds of the container.
+    audio_start: start of the sound in seconds; 0 or a whole number of milliseconds.
+    aspect: pixel aspect ratio.
     corner: mark the top left corner red.
   """
   import av
@@ -72,7 +72,7 @@ def write(
 
 
 def variable_stamps(seconds: float, seed: int = 0, low: float = 0.016, high: float = 0.067) -> list[float]:
-  """Picture times that jump between 15 and 60 a second, in whole milliseconds."""
+  """Picture times at variable frame rates from 15 to 60 fps, in whole milliseconds."""
   rng, stamps, now = np.random.default_rng(seed), [], 0.0
   while now < seconds:
     stamps.append(round(now, 3))

@@ -1,6 +1,6 @@
-"""How the base networks of every stage lie on a mesh of 2 x 8 x 4, as text to review; a program.
+"""Program that writes the shardings of every stage's base networks on a mesh of 2 x 8 x 4, as text to review.
 
-python tests/helpers/golden_shardings.py writes tests/helpers/shardings.json; shardings_test holds the code to it.
+python tests/helpers/golden_shardings.py writes tests/helpers/shardings.json; shardings_test compares with it.
 """
 
 import collections
@@ -25,8 +25,11 @@ STAGES = [name for name in base.STAGES if not name.startswith('toy') and name !=
 
 
 def describe(stage):
-  """Of the parameters of a stage's base configuration: arrays and millions of numbers by PartitionSpec, the largest
-  arrays that every device holds whole, and a checksum of all paths, shapes and specs."""
+  """Sharding summary of the parameters of a stage's base configuration.
+
+  It lists arrays and millions of numbers by PartitionSpec, the largest replicated arrays, and a checksum of
+  all paths, shapes and specs.
+  """
   plan = blueprint.make(config_files.load(ROOT / 'configs' / f'{stage}.py', 'base'), 'base')
   mesh = AbstractMesh(tuple(MESH.values()), tuple(MESH), axis_types=(AxisType.Auto,) * len(MESH))
   shapes = jax.tree_util.tree_flatten_with_path(device_mesh.unbox(plan.state.params))[0]

@@ -1,4 +1,4 @@
-"""Random weights that follow from names and shapes alone, so that golden outputs need no file of weights."""
+"""Random weights that are a function of names and shapes, so that golden outputs need no file of weights."""
 
 import zlib
 
@@ -6,12 +6,12 @@ import numpy as np
 
 
 def random_tensors(shapes):
-  """Name -> float32 array: kernels keep the size of what passes through, scales lie about 1, statistics too."""
+  """Name -> float32 array: kernels preserve the scale of activations; scales and statistics are about 1."""
   return {name: _one(name, tuple(shape)) for name, shape in shapes.items()}
 
 
 def random_input(name, shape, low=-1.0, high=1.0):
-  """Uniform float32 `shape`."""
+  """Uniform random float32 array of `shape`."""
   return _generator(name).uniform(low, high, shape).astype(np.float32)
 
 

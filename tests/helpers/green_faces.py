@@ -1,4 +1,4 @@
-"""Recordings with green squares for faces, and a reader that finds them: preparation without MediaPipe."""
+"""Test recordings with green squares as faces, and their detector: preparation without MediaPipe."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from seetalk_jax.prepare import clips
 
 
 def landmarks(left: float, top: float, side: float, opening: float) -> np.ndarray:
-  """float32 [478, 2] in pixels: a face that fills a square."""
+  """Landmarks float32 [478, 2] in pixels of a face that fills a square."""
   points = np.tile(np.array([0.5, 0.5]), (face.NUM_LANDMARKS, 1))
   for index, x in zip(face.EYE_CORNERS, (0.25, 0.4, 0.6, 0.75), strict=True):
     points[index] = (x, 0.35)
@@ -29,7 +29,7 @@ def landmarks(left: float, top: float, side: float, opening: float) -> np.ndarra
 
 
 def read(pixels: np.ndarray) -> face.FaceReading:
-  """Every green square as a face; how red it is says how far its mouth is open."""
+  """Detects every green square as a face; its red value encodes the mouth opening."""
   green = (pixels[..., 1] > 140) & (pixels[..., 2] < 110)
   found = []
   columns = np.flatnonzero(green.any(axis=0))
@@ -62,13 +62,13 @@ def write(
   late: float = 0.0,
   seed: int = 0,
 ) -> pathlib.Path:
-  """A recording.
+  """Writes a recording.
 
   Args:
-    squares: (left, top, side) of every face.
-    drift: pixels a second that they move to the right.
-    sound: 'speech' (syllables that go with the mouths), 'hum', 'silence', or None for no sound track.
-    late: seconds that the sound comes late.
+    squares: (left, top, side) of every face in pixels.
+    drift: speed of the faces to the right, in pixels per second.
+    sound: 'speech' (syllables in sync with the mouths), 'hum', 'silence', or None for no sound track.
+    late: delay of the sound in seconds.
   """
   import av
 
@@ -114,6 +114,6 @@ def write(
 
 
 def use(monkeypatch) -> None:
-  """Puts `read` in MediaPipe's place, in this process."""
+  """Replaces MediaPipe by `read` in this process."""
   monkeypatch.setattr(face, 'open_face_reader', lambda path: contextlib.nullcontext(read))
   monkeypatch.setattr(face, 'landmarker_file', lambda path=None, can_be_aligned=True: str(path))

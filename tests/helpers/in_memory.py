@@ -1,4 +1,4 @@
-"""Converted networks with all arrays in memory: `convert.network` reads them one at a time."""
+"""Converted networks with all arrays in memory, where `convert.network` reads them one at a time."""
 
 import jax
 import numpy as np
@@ -7,7 +7,7 @@ from seetalk_jax.convert import network
 
 
 def read_all(tree):
-  """A tree of `LazyArray` as NumPy arrays."""
+  """Converts a tree of `LazyArray` to NumPy arrays."""
   return jax.tree.map(lambda lazy: np.array(lazy, order='C'), tree)
 
 

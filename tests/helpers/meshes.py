@@ -1,9 +1,9 @@
-"""One stage of tiny networks on several meshes of forced host devices, against one device; a program, for meshes_test.
+"""Program for meshes_test: a stage of tiny networks on meshes of forced host devices, against one device.
 
 python tests/helpers/meshes.py [--double] STAGE DATA,FSDP,TENSOR ... prints a line of JSON for each mesh.
 
---double computes in float64. A warp's gradient jumps where a place crosses the middle of a pixel, so that rounding to
-float32 shows in the gradients of networks that warp; what is left in float64 is what the partitioning itself changes.
+--double computes in float64. The gradient of a warp is discontinuous at pixel centers, so float32 rounding is
+visible in the gradients of networks that warp. Differences in float64 come from the partitioning itself.
 """
 
 import json
@@ -24,7 +24,7 @@ import jax  # noqa: E402
 import jax.numpy as jnp  # noqa: E402
 import numpy as np  # noqa: E402
 
-if DOUBLE:  # before anybody takes it as a default
+if DOUBLE:  # before any module reads the default
   jax.config.update('jax_enable_x64', True)
   jnp.float32 = jnp.float64
 FLOAT = np.float64 if DOUBLE else np.float32
@@ -37,12 +37,12 @@ from seetalk_jax.stages import base  # noqa: E402
 from seetalk_jax.training import config_files, state  # noqa: E402
 
 RATE = 0.02  # of SGD
-# In the place of what data would say.
+# Stand-ins for statistics of data.
 STATISTICS = {'std': 1.0, 'variances': 1.0, 'rest': 0.1, 'scale': 1.0}
 
 
 def filled(tree, seed, size=1.0):
-  """Random arrays of `size` times what initialisation gives; scales near one."""
+  """Random arrays with `size` times the scale of initialization; norm scales are near one."""
   rng = np.random.default_rng(seed)
 
   def one(path, x):
@@ -73,17 +73,21 @@ def batch_of(stage):
 
 
 def run(plan, mesh):
-  """(losses of three steps of SGD, gradients of the first, parameters after the last, into how many pieces these are
-  split, operations of the products of a step on all devices)."""
+  """Runs three steps of SGD.
+
+  Returns:
+    (losses of the steps, gradients of the first step, parameters after the last step, their number of shards,
+    operations of the products of a step on all devices).
+  """
   shardings = plan.shardings(mesh)
   frozen = base.Frozen(
-    # Gentle ones: a codec whose flow is wild inverts it chaotically, and blows rounding up.
+    # Small values: the inversion of a large random flow is chaotic and amplifies rounding.
     params=filled(plan.frozen.params, 1, 0.3),
     collections=filled(plan.frozen.collections, 2),
     statistics={name: statistic(name, spec) for name, spec in plan.frozen.statistics.items()},
   )
   first = device_mesh.unbox(plan.state)
-  # As the stage begins, and a little of everything that begins at zero.
+  # The initial parameters of the stage, with small random values for zero-initialized arrays.
   begun = jax.jit(lambda frozen: device_mesh.unbox(plan.stage.init(jax.random.key(4), frozen)[0]))(frozen)
   begun = jax.tree.map(
     lambda p, noise: np.where(p == 0, noise, p), jax.device_get(begun), filled(first.params, 4, 0.1)
@@ -117,7 +121,7 @@ def run(plan, mesh):
 
 
 def products(text):
-  """Operations of the matrix products and convolutions of a compiled program: most of the work of a real network."""
+  """Operations of the matrix products and convolutions of a compiled program, the main cost of a network."""
   program = hlo.parse(text)
   lines = re.findall(r'^\s+(?:ROOT )?%(\S+) = \w+\[([\d,]*)\]', text, re.MULTILINE)
   shapes = {name: [int(n) for n in sizes.split(',') if n] for name, sizes in lines}
@@ -137,7 +141,10 @@ def products(text):
 
 
 def furthest(wanted, found):
-  """(path, difference over norm) of the leaf that differs most; leaves of rounding alone against the whole tree."""
+  """(path, difference over norm) of the leaf that differs most.
+
+  Leaves of small norm, which are rounding only, are compared relative to the norm of the whole tree.
+  """
   leaves = jax.tree_util.tree_flatten_with_path(wanted)[0]
   total = np.sqrt(sum(np.sum(np.square(leaf, dtype=np.float64)) for _, leaf in leaves))
   worst = ('', 0.0)

@@ -1,4 +1,4 @@
-"""Batches and configuration that the face prior's pass is tested with, on one device and on eight."""
+"""Batches and configuration of the face-prior tests, on one device and on eight."""
 
 from collections.abc import Iterator
 
@@ -9,14 +9,14 @@ from seetalk_jax.data import views
 from seetalk_jax.stages import base
 
 NUM_BATCHES, BATCH_SIZE, SIZE = 4, 8, 64
-KEPT = 20  # no multiple of the batch size: of the third batch only half is kept
+KEPT = 20  # not a multiple of the batch size: only half of the third batch is kept
 
-# (data, fsdp, tensor) of eight devices -> the order of the batches there.
+# (data, fsdp, tensor) of eight devices -> order of the batches on this mesh.
 MESHES = {(2, 4, 1): (3, 1, 0, 2), (2, 2, 2): (2, 0, 3, 1)}
 
 
 def config_of(release: str, mesh: tuple[int, int, int], **options):
-  """The tiny pass over all batches, with voices and directions, on a mesh (data, fsdp, tensor)."""
+  """Configuration of a tiny pass over all batches, with voices and directions, on (data, fsdp, tensor)."""
   config = face_prior.get_config('tiny')
   config.options.update({'components': 3, 'component_portraits': KEPT, 'with_voice': True, **options})
   config.init.update({'autoencoder': release, 'speech_encoder': release})
@@ -26,7 +26,7 @@ def config_of(release: str, mesh: tuple[int, int, int], **options):
 
 
 def one(index: int) -> dict[str, np.ndarray]:
-  """A batch: noise, each with a mean and a contrast of its own."""
+  """One batch of noise, with its own mean and contrast."""
   spec = views.batch_spec('portrait_speech', BATCH_SIZE, SIZE, only=('portrait', 'speech', 'num_samples'))
   batch = base.fake_batch(spec, seed=index)
   batch['portrait'] = (batch['portrait'] // (index + 1) + 20 * index).astype(np.uint8)
@@ -35,5 +35,5 @@ def one(index: int) -> dict[str, np.ndarray]:
 
 
 def in_order(order: tuple[int, ...]) -> Iterator[dict[str, np.ndarray]]:
-  """Those batches, one after the other."""
+  """Iterates over the batches in this order."""
   return (one(index) for index in order)

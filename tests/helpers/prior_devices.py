@@ -1,9 +1,9 @@
-"""The face prior's pass through the training loop on meshes of eight devices; a program, for face_prior_test.
+"""Program for face_prior_test: the face-prior pass in the training loop on meshes of eight devices.
 
 python tests/helpers/prior_devices.py RELEASE WORKDIR RESULTS.npz
 
-Every mesh sees the same batches in another order. Results are named MESH/NAME: the statistics that the run keeps, what
-its accumulator held (`latents`, `embeddings`, `count`), and in how many pieces a batch lay (`pieces`).
+Every mesh gets the same batches in another order. Results are named MESH/NAME: the saved statistics of the
+run, its accumulator (`latents`, `embeddings`, `count`), and the number of shards of a batch (`pieces`).
 """
 
 import os
@@ -26,7 +26,7 @@ from seetalk_jax.training import initial_weights, loop  # noqa: E402
 
 def main() -> None:
   assert jax.device_count() == 8
-  device_mesh._REPLICATE_BELOW = 64  # tiny networks too are split over fsdp
+  device_mesh._REPLICATE_BELOW = 64  # tiny networks are split over fsdp too
   seen, results = {}, {}
   put_batch, finalize = device_mesh.put_batch, FacePriorStage.finalize
 

@@ -1,4 +1,4 @@
-"""Networks applied as one compiled program: operation by operation, compilation takes most of a test's time."""
+"""Compiled application of networks: compiling operation by operation would take most of a test's time."""
 
 import functools
 
@@ -10,7 +10,7 @@ from seetalk_jax.testing import tiny_release
 
 
 def apply(module, variables, *args, method=None, **options):
-  """`module.apply(variables, *args, method=method, **options)`, its arrays as NumPy's."""
+  """`module.apply(variables, *args, method=method, **options)` with NumPy arrays as results."""
   return jax.device_get(_apply(module, variables, *args, method=method, **options))
 
 
@@ -20,7 +20,7 @@ def _apply(module, variables, *args, method, **options):
 
 
 def random_params(module, *args, seed=0, **options):
-  """Parameters where those of a fresh network do not matter: `init` takes as long to compile as the network itself.
+  """Random parameters for tests that do not need initial values; compiling `init` is as slow as the network.
 
   Args:
     *args, **options: example inputs of `module.init`; only shapes matter.

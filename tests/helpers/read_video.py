@@ -1,4 +1,4 @@
-"""All frames of a short video, for tests of what was written."""
+"""Video reader of the tests: all frames of a short video."""
 
 from seetalk_jax.media import decode
 

@@ -1,4 +1,4 @@
-"""Makes sound files of any container, codec, rate and channel count for the tests."""
+"""Sound files of any container, codec, rate and channel count for the tests."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ import numpy as np
 
 
 def tone(seconds: float, rate_hz: int = 16_000, channels: int = 1, hz: float = 220.0) -> np.ndarray:
-  """A sine that swells and fades three times a second, float32 `[n, channels]`, peak about 0.5."""
+  """A sine with amplitude modulation at 3 Hz, float32 `[n, channels]`, peak about 0.5."""
   t = np.arange(round(seconds * rate_hz)) / rate_hz
   wave = 0.5 * np.sin(2 * np.pi * hz * t) * (0.6 - 0.4 * np.cos(2 * np.pi * 3 * t))
   return np.repeat(wave[:, None], channels, axis=1).astype(np.float32)
 
 
 def write_sndfile(path: pathlib.Path, samples: np.ndarray, rate_hz: int, **kwargs) -> pathlib.Path:
-  """wav, flac, ogg or mp3 by libsndfile."""
+  """Writes wav, flac, ogg or mp3 with libsndfile."""
   import soundfile
 
   soundfile.write(path, samples, rate_hz, **kwargs)
@@ -34,7 +34,7 @@ def write_av(
   delay: float = 0.0,
   tags: Mapping[str, str] | None = None,
 ) -> pathlib.Path:
-  """Any container by FFmpeg; with `picture_seconds` a video, whose sound starts `delay` seconds later."""
+  """Writes any container with FFmpeg; with `picture_seconds` a video whose sound is `delay` seconds late."""
   import av
 
   layout = {1: 'mono', 2: 'stereo', 6: '5.1'}[samples.shape[1]]

@@ -1,4 +1,4 @@
-"""Folders of random weights as hubs keep published ones."""
+"""Source folders with random weights, in the layout of published ones."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""A stage small enough to train in a second, with all that real ones have; also a program to kill.
+"""Toy stage that trains in a second and has all features of real stages; also a program for kill tests.
 
 python tests/helpers/toy_stage.py WORKDIR [field=value ...] trains it; delay=SECONDS slows the data down, and
 meet=(PORT,COUNT,NUMBER) makes it one of several processes.
@@ -25,7 +25,7 @@ from seetalk_jax.training import hosts, loop
 
 
 class ToyNet(nn.Module):
-  """Picture [b, 8, 8, 3] -> [b, 16]; counts its calls in a collection."""
+  """Pictures [b, 8, 8, 3] -> [b, 16]; counts its calls in a collection."""
 
   width: int = 16
   dtype: str = 'float32'
@@ -78,7 +78,7 @@ class ToyStage(base.Stage):
     if 'toy_given' in self.frozen:
       given = self.frozen['toy_given'].apply(frozen.variables('toy_given'), x)
       loss += jnp.mean((y - given) ** 2)
-    # The root of zero: a finite loss, an infinite gradient of one kernel.
+    # The square root at zero: a finite loss with an infinite gradient of one kernel.
     kernel = params['toy_net']['widen']['kernel']
     kernel = kernel.value if hasattr(kernel, 'value') else kernel
     loss += jnp.sqrt(jnp.where(step == self.bad_gradient_at, 0.0, 1.0) * jnp.sum(kernel**2)) * 1e-9
@@ -129,7 +129,7 @@ def build(config, given):
 
 
 def register() -> None:
-  """Makes the toy known as a stage and as a network."""
+  """Registers the toy as a stage and as a network."""
   module = sys.modules[__name__]
   sys.modules['seetalk_jax.models.toy_stage'] = module
   sys.modules['seetalk_jax.stages.toy_stage'] = module
@@ -138,7 +138,7 @@ def register() -> None:
 
 
 class ToyBatches:
-  """Batch i is a function of (seed, i); says which it gave in `seen`."""
+  """Batches that are functions of (seed, i); `seen` lists the indices of the returned batches."""
 
   seen: list[int] = []
 
@@ -176,7 +176,7 @@ def make_batches(view, corpus_dirs, *, batch_size, seed, split, start_index, row
 
 
 def get_config(**changes) -> ml_collections.ConfigDict:
-  """The fields of configs/common.py, set for eight quick steps."""
+  """Configuration with the fields of configs/common.py, set for eight fast steps."""
   config = common.stage_config('toy', 'tiny', {'tiny': ('tiny', 8, 8, 0.0, 1e-2)})
   config.model.toy_net = 'tiny'
   config.options.update(noise=0.1, nan_at=-1, bad_gradient_at=-1)
@@ -203,7 +203,7 @@ def main() -> None:
     outcome = loop.train(
       get_config(**values), workdir, make_batches=lambda *a, **k: make_batches(*a, **k, delay=delay)
     )
-  except Exception as e:  # as train.py does
+  except Exception as e:  # as in train.py
     hosts.leave(e)
   print(outcome.reason, outcome.step)
 

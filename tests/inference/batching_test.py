@@ -1,4 +1,4 @@
-"""Batches of one shape: every length gives what one call gives, and the function meets one shape alone."""
+"""Fixed-shape batching: results equal those of a single call, and the function gets only one shape."""
 
 import jax
 import numpy as np

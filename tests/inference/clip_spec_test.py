@@ -1,4 +1,4 @@
-"""Clip specifications: their JSON form is that of earlier versions, whose unfinished videos are resumed by it."""
+"""Clip specifications: their JSON form equals that of earlier versions, so their unfinished videos resume."""
 
 import dataclasses
 
@@ -45,7 +45,7 @@ def test_json_of_speech():
     'control pose': 'abcd x 2',
   }
   assert list(SPEECH.to_json().items()) == list(expected.items())
-  # As computed by the version that introduced unfinished videos.
+  # Computed by the version that introduced unfinished videos.
   assert SPEECH.job_id() == 'f855415133f99628'
   assert SPEECH.describe() == {
     'portrait': 'sampled face 2',

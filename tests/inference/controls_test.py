@@ -1,4 +1,4 @@
-"""Motion controls: checked, with errors of one line, part of the clip specification, and followed."""
+"""Motion controls: validation with one-line errors, entry in the clip specification, effect on the motion."""
 
 import argparse
 import dataclasses
@@ -59,7 +59,7 @@ def test_mistakes_are_one_line(given, scales, message):
 
 @pytest.fixture(scope='module')
 def pipe():
-  """The tiny release with a motion transformer that listens to everything."""
+  """The tiny release with a motion transformer that has all controls."""
   whole = tiny_release.load(tiny_release.shared())
   networks = storage.load_networks(whole.checkpoint)
   transformer = networks.modules['motion_transformer'].clone(controls=CONTROLS)

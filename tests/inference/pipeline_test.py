@@ -1,4 +1,4 @@
-"""From speech to frames with tiny random networks: lengths, determinism, laziness, what depends on what."""
+"""Pipeline from speech to frames with tiny random networks: lengths, determinism, laziness, dependencies."""
 
 import dataclasses
 import threading
@@ -36,7 +36,7 @@ def test_same_seed_same_frames_bit_for_bit(pipe, clip):
   frames = clip.frames
   assert frames.shape == (13, SIDE, SIDE, 3) and frames.dtype == np.uint8
   assert frames.std() > 1
-  np.testing.assert_array_equal(clip.frames, frames)  # a clip renders again as it did
+  np.testing.assert_array_equal(clip.frames, frames)  # rendering again gives the same frames
   np.testing.assert_array_equal(pipe(speech(), seed=0).frames, frames)
   networks = storage.load_networks(pipe.checkpoint)
   fresh = pipeline.SeeTalk(loaded_release.LoadedRelease(networks, pipe.checkpoint, pipe.device))
@@ -68,7 +68,7 @@ def test_a_longer_video_compiles_no_second_renderer(pipe, clip):
   next(long.stream())
   assert (
     pipe._renderer._render._jitted._cache_size() == before == 0
-  )  # only the function compiled ahead is used
+  )  # only the function compiled ahead of time is used
 
 
 def test_frames_are_rendered_when_asked_for(pipe, clip):
@@ -78,7 +78,7 @@ def test_frames_are_rendered_when_asked_for(pipe, clip):
   stream = lazy.stream()
   assert asked == []
   next(stream)
-  assert asked == [0, renderer.CHUNK]  # the next chunk is on its way, no more
+  assert asked == [0, renderer.CHUNK]  # only the next chunk has been started
 
 
 def test_faces_do_not_depend_on_how_many_are_asked_for(pipe, clip):
@@ -132,7 +132,7 @@ def test_checkpoints_that_hold_less(pipe, tmp_path):
 
 
 def test_weights_that_the_code_has_outgrown(pipe):
-  """Files and description agree, but the class has changed since: still one line, naming the array."""
+  """Files and description agree, but the class has changed since: a one-line error names the array."""
   networks = storage.load_networks(pipe.checkpoint)
   for name in ('motion_codec', 'sample_adaptive_weighting'):
     params = dict(networks.params)
@@ -162,7 +162,7 @@ def test_program_compiles_in_the_background_and_reports_errors():
     return 2 * x
 
   made = background_compile.BackgroundCompiledFunction(double, jax.devices()[0])
-  np.testing.assert_array_equal(made(np.ones(3, np.float32)), 2)  # before start: an ordinary jit
+  np.testing.assert_array_equal(made(np.ones(3, np.float32)), 2)  # before start: a plain jit
   made.start(lambda: (jax.ShapeDtypeStruct((2,), np.float32),))
   assert made.out_shapes().shape == (2,)
   np.testing.assert_array_equal(made(np.ones(2, np.float32)), 2)

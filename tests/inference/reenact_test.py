@@ -1,4 +1,4 @@
-"""Portraits that move as a video does: whose motion, how long, with which sound, and how it is refused."""
+"""Reenactment of portraits by a video: source of the motion, length, sound, errors."""
 
 import json
 import os
@@ -26,7 +26,7 @@ def pipe():
 
 @pytest.fixture(autouse=True)
 def workplace(tmp_path, monkeypatch):
-  """A folder with a portrait and a driving video, both cropped already."""
+  """A working directory with a portrait and a driving video, both already cropped."""
   monkeypatch.setattr(pipeline.SeeTalk, 'load', tiny_release.load)
   monkeypatch.delenv(face.LANDMARKER_VARIABLE, raising=False)
   monkeypatch.chdir(tmp_path)
@@ -65,7 +65,7 @@ def test_motion_is_that_of_the_frames(pipe):
 
 
 def test_a_given_motion_is_drawn(pipe):
-  """The same frames from the same latents; an edited track moves what was edited, and only from there on."""
+  """Equal latents give equal frames; an edited track changes the edited frames and later ones only."""
   clip = pipe.reenact(picture(5), driving.open_driving('drive.mp4', aligned=True))
   again = pipe.render(picture(5), clip.motion, speech=sounds.tone(1.0))
   np.testing.assert_array_equal(again.frames, clip.frames)
@@ -85,7 +85,7 @@ def test_a_video_that_stands_still_moves_nothing(pipe):
   clip = pipe.reenact(picture(5), driving.open_driving('still.mp4', aligned=True))
   assert clip.speech is None and clip.sound is None and clip.audio_seconds == 0
   assert np.abs(np.diff(clip.motion, axis=0)).max() < 0.05
-  clip.save('out.mp4')  # a silent one
+  clip.save('out.mp4')  # without sound
   assert len(read_video('out.mp4')) == 9
 
 
@@ -119,7 +119,7 @@ def test_command_keeps_length_and_sound(pipe, capsys):
   count = min(len(made), len(given))
   assert np.corrcoef(made[:count], given[:count])[0, 1] > 0.98
   assert 'Synthetic' in video.read_metadata('a.mp4')['title']
-  # What this library made drives as it is, without --aligned and without a landmarker.
+  # Videos of this library need neither --aligned nor a landmarker.
   argv = [
     'animate',
     'face.png',

@@ -1,4 +1,4 @@
-"""Sampling options: the call is used before the release, the release before the defaults."""
+"""Sampling options: the call overrides the release, the release overrides the defaults."""
 
 import pytest
 

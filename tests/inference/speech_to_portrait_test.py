@@ -1,4 +1,4 @@
-"""Stage 1 by itself: a release of its networks gives the faces of the whole pipeline; options, errors."""
+"""Speech to portrait (stage 1): its release alone gives the faces of the full pipeline; options, errors."""
 
 import json
 
@@ -87,7 +87,7 @@ def test_compiling_starts_before_the_speech_is_heard(release):
 
 
 def _steps(total):
-  return (0, 1) if total == 1 else (0, 1, 2, 2)  # each face, and the stage's end
+  return (0, 1) if total == 1 else (0, 1, 2, 2)  # one call per face, and one at the end of the stage
 
 
 def test_long_speech_is_heard_in_windows(stage1):
@@ -115,7 +115,7 @@ def test_mistakes_are_told_in_one_line(stage1):
 
 
 def test_autoguidance_needs_a_prior_with_directions(tmp_path):
-  """A release may ask for more than its networks can do: one line says so before anything is compiled."""
+  """A release may set options that its networks do not support: a one-line error before compilation."""
   sampling = {**tiny_release.SAMPLING, 'portrait_autoguidance': 1.6}
   asking = tiny_release.make(
     tmp_path / 'asking', (*STAGE_1, 'motion_codec', 'motion_transformer'), sampling=sampling
@@ -125,7 +125,7 @@ def test_autoguidance_needs_a_prior_with_directions(tmp_path):
   for call in (seetalk_jax.SpeechToPortrait.load(asking, cache=False), whole.portrait, whole):
     with pytest.raises(CheckpointError, match=message):
       call(speech())
-  # What the message says to do helps.
+  # The remedy in the message works.
   index = asking / 'seetalk.json'
   info = json.loads(index.read_text())
   info['sampling']['portrait_autoguidance'] = 1

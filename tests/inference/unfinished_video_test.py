@@ -1,4 +1,4 @@
-"""Unfinished videos: resumed after any interruption to the same frames and sound; folders of others are kept."""
+"""Unfinished videos: resumed after any interruption to equal frames and sound; folders of others are kept."""
 
 import json
 import os
@@ -20,9 +20,9 @@ from seetalk_jax.inference.clip_spec import Checksum, ClipSpec
 from seetalk_jax.media import audio, segments, video
 from seetalk_jax.testing import tiny_release
 
-SEGMENT = 10  # frames, in place of 250
+SEGMENT = 10  # frames, instead of 250
 
-# Ends itself with SIGKILL, which no code sees coming, when so many frames of the third segment are written.
+# Kills itself with SIGKILL, which cannot be caught, after this number of frames of the third segment.
 KILLED = f"""
 import os, signal, sys
 from seetalk_jax import cli
@@ -74,7 +74,7 @@ def run(capsys, argv):
 
 
 def decoded(path):
-  """All frames, and all samples of the sound."""
+  """All frames and all audio samples."""
   frames = np.stack([frame for _, frame in read_video(path)])
   with av.open(str(path)) as container:
     sound = np.concatenate([frame.to_ndarray() for frame in container.decode(audio=0)], axis=1)
@@ -82,7 +82,7 @@ def decoded(path):
 
 
 def interrupted(monkeypatch, capsys, argv, after, kind=signal.SIGINT):
-  """Runs a command that gets a signal when `after` frames have been written."""
+  """Runs a command that receives a signal when `after` frames have been written."""
   write, written = video.VideoWriter.write, 0
 
   def until(self, frames):
@@ -92,7 +92,7 @@ def interrupted(monkeypatch, capsys, argv, after, kind=signal.SIGINT):
     if written >= after:
       os.kill(os.getpid(), kind)
 
-  before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
+  before = signal.signal(signal.SIGINT, signal.default_int_handler)  # background shell jobs ignore it
   try:
     with monkeypatch.context() as patch:
       patch.setattr(video.VideoWriter, 'write', until)
@@ -151,7 +151,7 @@ def test_interrupt_keeps_finished_segments_and_says_so(argv, capsys, monkeypatch
     'decided.npz', 'job.json', 'lock', 'segment-00000.mp4', 'segment-00001.mp4'
   ]  # fmt: skip
   assert not pathlib.Path('talk.mp4').exists()
-  # What is left belongs to this speech, this seed and these options alone.
+  # The leftovers belong to this speech, this seed and these options only.
   for changed, told in (
     (['--seed', '5'], 'seed 0 there, 5 here'),
     (['--size', '96'], f'size {tiny_release.SIDE} there, 96 here'),
@@ -162,7 +162,7 @@ def test_interrupt_keeps_finished_segments_and_says_so(argv, capsys, monkeypatch
   status, _, err = run(capsys, ['generate', 'other.wav', *argv[2:], '--resume'])
   assert status == 2 and 'speech' in err and 'seed' not in err
   assert len(list(folder.glob('segment*'))) == 2
-  # Without --resume it begins anew, whoever the folder belonged to.
+  # Without --resume it starts anew, regardless of the owner of the folder.
   status, out, err = run(capsys, ['generate', 'other.wav', *argv[2:]])
   assert status == 0 and not folder.exists()
 
@@ -212,7 +212,7 @@ def test_list_goes_on_behind_what_is_finished(argv, capsys, monkeypatch):
     'short.mp4',
     'speech.mp4',
   ]
-  # A finished video of other inputs is nobody's to skip.
+  # A finished video of other inputs is not skipped.
   status, _, err = run(capsys, [*argv, '--resume', '--seed', '1'])
   assert status == 2 and 'other inputs' in err and err.count('\n') == 1
   status, out, _ = run(capsys, [*argv, '--resume'])

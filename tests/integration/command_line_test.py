@@ -1,4 +1,4 @@
-"""The command line: what it writes, what it says, and how it refuses."""
+"""Command line: output files, messages and errors."""
 
 import argparse
 import contextlib
@@ -31,7 +31,7 @@ def release():
 
 @pytest.fixture(autouse=True)
 def compiled_once(monkeypatch):
-  """Commands share one pipeline, and leave no compilation cache in the home of whoever runs the tests."""
+  """Commands share one pipeline and write no compilation cache to the user's home directory."""
   from seetalk_jax.inference import pipeline
 
   monkeypatch.setattr(pipeline.SeeTalk, 'load', tiny_release.load)
@@ -39,7 +39,7 @@ def compiled_once(monkeypatch):
 
 @pytest.fixture
 def workplace(tmp_path, monkeypatch):
-  """An empty folder to stand in, with one good recording beside it."""
+  """An empty working directory, with one valid recording beside it."""
   sounds.write_sndfile(tmp_path / 'speech.wav', sounds.tone(0.5, 22_050, 2), 22_050)
   folder = tmp_path / 'here'
   folder.mkdir()
@@ -238,7 +238,7 @@ def test_interrupt_leaves_nothing(workplace, release, monkeypatch, capsys):
     os.kill(os.getpid(), signal.SIGINT)
 
   monkeypatch.setattr(clip.VideoWriter, 'write', interrupted)
-  before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
+  before = signal.signal(signal.SIGINT, signal.default_int_handler)  # background shell jobs ignore it
   try:
     assert run(capsys, *GOOD, '--checkpoint', release)[0] == 130
   finally:
@@ -294,7 +294,7 @@ def test_export_merges_the_stages_of_a_run(workplace, release, capsys, monkeypat
   assert run(capsys, 'export', 'run', 'released')[0] == 2
   status, _, err = run(capsys, 'export', 'run', 'elsewhere', '--sampling', 'steps=7')
   assert status == 2 and 'portrait_steps' in err and not pathlib.Path('elsewhere').exists()
-  # On top of the release that it was trained from: what it trained is new, the rest is as it was, byte for byte.
+  # On top of the release that it started from: trained files are new, the others are equal byte for byte.
   kept = ('--base', 'released', '--sampling', 'portrait_steps=8', '--origin', 'later')
   status, out, _ = run(capsys, 'export', 'run/two', 'merged', '--json', *kept)
   assert status == 0 and json.loads(out)['stages'] == ['portrait']
@@ -407,7 +407,7 @@ def test_a_closed_stdout_ends_quietly(argv, unbuffered, monkeypatch):
   finally:
     os.close(write)
   assert done.stderr == ''
-  # argparse itself passes over an error of stdout, which it meets at once where that is unbuffered.
+  # argparse ignores an error of stdout; it occurs immediately if stdout is unbuffered.
   assert done.returncode == (0 if unbuffered and argv == ['--help'] else 141)
 
 

@@ -1,4 +1,4 @@
-"""The whole evaluation on a sketched world: a perfect pipeline reaches its targets, a wrong one does not."""
+"""Evaluation on a sketched world: a perfect pipeline reaches the targets, a wrong one does not."""
 
 import json
 import math
@@ -33,7 +33,7 @@ class _SketchedWorld(worlds.MeasuredWorld):
 
 
 class _Oracle:
-  """Draws the world's own pictures; `late` frames of delay make its lips late."""
+  """A perfect generator that renders the world's own pictures; its lips are delayed by `late` frames."""
 
   def __init__(self, world, talks, late=0):
     self.world, self.talks, self.late = world, talks, late
@@ -65,7 +65,7 @@ class _Oracle:
 
 
 class _SketchReader:
-  """Reads the sketched world's pictures without a network: how red, where, which colours."""
+  """Reader of sketched pictures without a network: red value, position and colors."""
 
   error = agreement = dict.fromkeys(readers.FIELDS, 0.0)
 
@@ -81,7 +81,7 @@ class _SketchReader:
 
 
 class _ColourReader:
-  """Tells people apart by the colour of their skin and hair."""
+  """Identity reader that uses the color of skin and hair."""
 
   def __call__(self, images):
     colours = np.concatenate([images[:, 60, 60], images[:, 22, 64]], axis=-1) / 255.0
@@ -128,7 +128,7 @@ def test_frames_to_rebuild_have_the_configured_size_whatever_ran_before(tmp_path
 
   monkeypatch.setattr(made.generator, 'rebuild', rebuild)
   made.config.codec.pairs = 1
-  made.__dict__['portraits'] = np.zeros((1, 64, 64, 3), np.uint8)  # as the part `voice` leaves them
+  made.__dict__['portraits'] = np.zeros((1, 64, 64, 3), np.uint8)  # as after the part `voice`
   made.codec()
   assert set(sizes) == {made.config.image_size}
 
@@ -147,12 +147,12 @@ def test_faces_and_identity_give_their_figures(evaluated):
   assert sum('true portraits, redrawn' in name for name in names) == 3
   named = next(figure for figure in figures if figure.name.startswith('named from a late frame'))
   assert named.count == 10
-  assert named.value >= 90  # chance is 10; the same picture moved by 8 pixels of 256
+  assert named.value >= 90  # chance is 10; the picture is shifted by 8 of 256 pixels
   assert report.table(figures)
 
 
 def test_reenactment_tells_who_moves_from_who_is_seen(evaluated):
-  """The oracle shows the driver: the motion is all there, the person is another."""
+  """The oracle returns the driver's frames: the motion is right, the person is wrong."""
   by_name = {figure.name: figure for figure in evaluated.run(['reenactment'])}
   assert by_name['self: PSNR over the head, dB, codec'].value == math.inf
   assert by_name['self: SSIM over the head, codec'].value == pytest.approx(1)

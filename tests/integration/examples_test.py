@@ -1,4 +1,4 @@
-"""Example scripts: each runs from another folder, as a user runs it, and prints one line."""
+"""Example scripts: each runs from another folder, as for a user, and prints one line."""
 
 import os
 import pathlib
@@ -24,7 +24,7 @@ def test_every_example_has_a_test():
 @pytest.mark.parametrize('name', EXAMPLES)
 def test_example_runs_from_anywhere(name, tmp_path):
   environment = {**os.environ, 'PYTHONPATH': str(ROOT)}
-  environment.pop('XLA_FLAGS', None)  # conftest's: programs that run for minutes are worth optimizing
+  environment.pop('XLA_FLAGS', None)  # conftest.py turns off optimization, which long programs need
   command = [sys.executable, str(ROOT / 'examples' / f'{name}.py')]
   out = subprocess.run(command, capture_output=True, text=True, timeout=900, cwd=tmp_path, env=environment)
   assert out.returncode == 0, out.stderr

@@ -1,4 +1,4 @@
-"""A run that is killed at 25 random moments, inside saves too, ends where the unbroken run ends, bit for bit."""
+"""Kill test: a run killed at 25 random times, also during saves, ends bit for bit as an unbroken run."""
 
 import os
 import pathlib
@@ -22,7 +22,7 @@ ENVIRONMENT = {**os.environ, 'PYTHONPATH': str(ROOT), 'JAX_PLATFORMS': 'cpu'}
 
 @pytest.fixture(params=['toy', 'sync_expert'])
 def start(request, tmp_path):
-  """`start(workdir)`: a process that trains the toy stage, or the demo of a real one on a few rendered clips."""
+  """`start(workdir)`: a process that trains the toy stage, or a real demo stage on a few rendered clips."""
   if request.param == 'toy':
     program, place, fields = 'tests/helpers/toy_stage.py', '', [*CHANGES, 'delay=0.02']
   else:
@@ -60,7 +60,7 @@ def test_twenty_five_kills_change_nothing(start, tmp_path):
   while kills < KILLS:
     process = start(workdir)
     before = latest(workdir)
-    # Half of the kills wait for a save that is under way; the rest strike anywhere after the first new checkpoint.
+    # Half of the kills wait for a save in progress; the others come any time after the first new checkpoint.
     in_save = kills % 2 == 0
     deadline = time.monotonic() + 120
     while process.poll() is None and time.monotonic() < deadline:
@@ -72,7 +72,7 @@ def test_twenty_five_kills_change_nothing(start, tmp_path):
       time.sleep(0.001)
     if process.poll() is not None:
       assert process.returncode == 0, process.stderr.read()
-      break  # it was quicker than the kills
+      break  # the run finished before the kill
     saving += unfinished(workdir)
     process.kill()
     process.wait()
@@ -84,7 +84,7 @@ def test_twenty_five_kills_change_nothing(start, tmp_path):
   (step, wanted), (other, found) = state(tmp_path / 'whole'), state(workdir)
   assert step == other == STEPS
   jax.tree.map(np.testing.assert_array_equal, wanted, found)
-  # The data came in the same order: every logged loss is that of the unbroken run.
+  # The order of the data is the same: every logged loss equals that of the uninterrupted run.
   losses = [
     {line['step']: line['loss'] for line in read_metrics(d) if 'loss' in line}
     for d in (tmp_path / 'whole', workdir)

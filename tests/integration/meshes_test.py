@@ -1,4 +1,4 @@
-"""Every stage computes on eight devices what it computes on one: losses, gradients, parameters after SGD."""
+"""Meshes: every stage has equal losses, gradients and parameters after SGD on eight devices and on one."""
 
 import json
 import pathlib
@@ -10,12 +10,12 @@ import pytest
 from seetalk_jax.stages import base
 
 PROGRAM = pathlib.Path(__file__).resolve().parents[1] / 'helpers' / 'meshes.py'
-# Sums of thousands of terms that cancel, in another order.
+# Tolerance for sums of thousands of canceling terms in another order.
 SCALARS = 5e-4
 STAGES = [name for name in base.STAGES if not name.startswith('toy') and name != 'face_prior']
 
 
-# Where these warp, rounding to float32 shows in the gradients (see the program): in float64 they are told apart.
+# Float32 rounding is visible in the gradients of stages that warp (see the program), so these run in float64.
 WARPS = ('motion_codec', 'render')
 
 
@@ -34,21 +34,21 @@ def check(row):
   path, difference = row['gradient']
   assert difference <= (SCALARS if path in row['scalars'] else 1e-5), row
   assert row['parameters'][1] <= 1e-5, row
-  # The largest arrays are split as the rules say, and so is the work.
+  # The largest arrays are split according to the rules, and so is the work.
   assert row['pieces'] == fsdp * tensor or row['pieces'] < fsdp * tensor <= 8 and data < 8, row
   assert tensor > 1 or row['work'] <= 1.5, row
 
 
 @pytest.mark.slow
 def test_convolutions_of_small_pictures_have_the_gradient_of_one_device():
-  """XLA's partitioner gave another one on three axes, until kernels were gathered (`models/axes.py`)."""
+  """Without `constraints.gathered` on kernels, XLA's partitioner gives another gradient on three axes."""
   for row in run('sync_expert', '2,2,2'):
     check(row)
 
 
 @pytest.mark.slow
 def test_no_device_computes_the_samples_of_others():
-  """Split parameters drew activations along, and every device of `fsdp` computed all samples of its eight."""
+  """Without constraints, split parameters propagate to activations, and every device computes all samples."""
   for row in run('motion', '1,8,1'):
     check(row)
 
@@ -62,4 +62,4 @@ def test_meshes_agree_with_one_device(stage):
   if stage in WARPS:
     assert all(
       row['first_loss'] <= 1e-5 for row in run(stage, *meshes)
-    )  # before rounding has moved a parameter
+    )  # before rounding affects a parameter

@@ -1,4 +1,4 @@
-"""Several processes on one machine train as one does; what happens to the others when one ends."""
+"""Multi-process training on one machine: results equal those of one process; the end of one process."""
 
 import os
 import pathlib
@@ -42,7 +42,7 @@ def free_port():
 
 
 class Run:
-  """Processes that are killed at the end, whatever happens."""
+  """Processes that are always killed at the end."""
 
   def __init__(self, workdir, count, *changes, own=(), devices=1):
     port = free_port()
@@ -68,11 +68,11 @@ class Run:
       process.wait()
 
   def ends(self, seconds=300):
-    """[(status, last line of stdout, stderr)] of all of them."""
+    """[(status, last line of stdout, stderr)] of all processes."""
     found = []
     for process in self.processes:
       out, err = process.communicate(timeout=seconds)
-      # (Gloo says on stdout whom it is connected to.)
+      # Gloo prints its connections on stdout.
       found.append((process.returncode, out.strip().rpartition('\n')[2], err))
     return found
 
@@ -87,7 +87,7 @@ class Run:
 
 @pytest.fixture(scope='module')
 def whole(tmp_path_factory):
-  """A run of eight steps in one process."""
+  """An uninterrupted run of eight steps in one process."""
   workdir = tmp_path_factory.mktemp('whole')
   train(workdir)
   return weights(workdir)
@@ -136,7 +136,7 @@ def test_when_one_is_killed_the_others_end_and_the_restart_goes_on(whole, tmp_pa
 
 @pytest.mark.slow
 def test_devices_and_hosts_may_change_at_every_restart(tmp_path):
-  """Killed on eight devices, then on two, then on two hosts of two: the batches go on, and the run ends as if whole."""
+  """Killed on eight devices, then on two, then on two hosts of two: batches continue, the result is equal."""
   shape = ('checkpoint_every=2', 'log_every=1', 'num_steps=12')
   train(tmp_path / 'whole', checkpoint_every=2, log_every=1, num_steps=12)
   broken = tmp_path / 'broken'
@@ -153,7 +153,7 @@ def test_devices_and_hosts_may_change_at_every_restart(tmp_path):
   step, found = weights(broken)
   assert step == 12
   assert_close(found, weights(tmp_path / 'whole')[1])
-  # Of every batch the mean of its targets: the same data in the same order, whoever read it.
+  # The mean target of every batch: the same data in the same order, regardless of the reading process.
   order, wanted = (
     {line['step']: line['target'] for line in read_metrics(folder) if 'target' in line}
     for folder in (broken, tmp_path / 'whole')
@@ -194,7 +194,7 @@ def test_what_must_be_alike(tmp_path):
   assert own == hosts.describe_run(toy_stage.get_config())
   other = hosts.describe_run(toy_stage.get_config(seed=1))
   assert {name for name in own if own[name] != other[name]} == {'configuration'}
-  hosts.check_alike(toy_stage.get_config())  # alone there is nobody to differ from
+  hosts.check_alike(toy_stage.get_config())  # a single process has no other configuration to compare with
 
 
 def test_coordinator_number_and_count_come_together():

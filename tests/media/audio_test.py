@@ -1,4 +1,4 @@
-"""Speech from every container, rate and channel count; every kind of bad file; loudness."""
+"""Audio decoding: every container, rate and channel count; invalid files; loudness."""
 
 import numpy as np
 import pytest
@@ -82,12 +82,12 @@ def test_opposite_channels_do_not_cancel(tmp_path):
 def test_sound_for_the_video(tmp_path, rate_hz, sound_rate):
   path = sounds.write_sndfile(tmp_path / 'a.wav', sounds.tone(SECONDS, rate_hz, 2), rate_hz)
   sound = audio.load_speech(path).sound
-  for _ in range(2):  # opened anew each time
+  for _ in range(2):  # every iteration opens the file again
     blocks = np.concatenate(list(sound.open_blocks()))
     assert blocks.shape == (sound.num_samples, 2) and blocks.dtype == np.float32
   assert sound.rate_hz == sound_rate
   assert abs(sound.num_samples - SECONDS * sound_rate) <= 3
-  assert 0.4 < np.abs(blocks).max() < 0.6  # not loudness-normalised
+  assert 0.4 < np.abs(blocks).max() < 0.6  # not loudness-normalized
 
 
 def test_arrays_are_speech_too():
@@ -140,7 +140,7 @@ def test_bad_speech_is_one_line_that_names_the_file(tmp_path, kind):
     audio.load_speech(path)
   message = str(caught.value)
   assert str(path) in message and '\n' not in message
-  assert ': ' in message.split(str(path))[-1]  # ... and says what to do
+  assert ': ' in message.split(str(path))[-1]  # ... and states what to do
 
 
 def test_video_without_sound(tmp_path):

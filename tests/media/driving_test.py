@@ -1,4 +1,4 @@
-"""Driving videos: one steady square for all frames, any frame rate, the sound on the pictures' clock."""
+"""Driving videos: one fixed crop for all frames, any frame rate, sound aligned with the pictures."""
 
 import contextlib
 
@@ -11,7 +11,7 @@ from seetalk_jax.media import audio, driving, face, video
 
 
 def write(path, frames, fps=25, sound=None):
-  """An mp4 of uint8 `[n, h, w, 3]`."""
+  """Writes uint8 `[n, h, w, 3]` to an mp4."""
   sound = None if sound is None else audio.speech_from_array(sound, 44_100).sound
   with video.VideoWriter(path, size=frames.shape[1:3], fps=fps, sound=sound) as writer:
     writer.write(frames)
@@ -19,7 +19,7 @@ def write(path, frames, fps=25, sound=None):
 
 
 def blob(num_frames, height=120, width=160, swing=8.0):
-  """A bright 'face' that swings to and fro over noise-free grey; and where its middle is."""
+  """A bright 'face' that oscillates over uniform gray, and its center positions."""
   centre = 80 + swing * np.sin(np.arange(num_frames) / 3)
   rows, columns = np.mgrid[:height, :width]
   near = np.hypot(rows[None] - 60, columns[None] - centre[:, None, None]) < 6
@@ -27,13 +27,13 @@ def blob(num_frames, height=120, width=160, swing=8.0):
 
 
 def see(count=1, every=None):
-  """A landmarker that finds the blob: eyes at its middle, the chin 15 pixels below."""
+  """A landmarker that finds the blob: eyes at its center, the chin 15 pixels below."""
   looks = []
 
   def find(pixels):
     looks.append(1)
     height, width = pixels.shape[:2]
-    if height != 120 or (every is not None and (len(looks) - 1) % every):  # parts of the picture show nothing
+    if height != 120 or (every is not None and (len(looks) - 1) % every):  # no detection in picture crops
       return np.zeros((0, face.NUM_LANDMARKS, 2), np.float32)
     rows, columns = np.nonzero(pixels[..., 0] > 140)
     eyes = np.array([columns.mean() / width, rows.mean() / height])
@@ -55,7 +55,7 @@ def test_the_square_stands_still_where_the_face_mostly_is(tmp_path, monkeypatch)
   assert abs(found.box.side - expected.side) < 1.5
   crops = np.concatenate(list(found.crops(64, 16)))
   assert crops.shape == (60, 64, 64, 3) and crops.dtype == np.uint8
-  # The face moves inside the square as it does in the picture: the crop does not follow it.
+  # The crop is fixed: the face moves in the crop as in the picture.
   middle = np.array([np.nonzero(crop[..., 0] > 140)[1].mean() for crop in crops]) * found.box.side / 64
   np.testing.assert_allclose(middle - middle.mean(), centre - centre.mean(), atol=1.5)
 

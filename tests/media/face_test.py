@@ -1,4 +1,4 @@
-"""Pictures of every mode; the portrait crop; faces found through a stand-in landmarker."""
+"""Face crops: pictures of every mode, the portrait crop, face detection with a fake landmarker."""
 
 import contextlib
 
@@ -14,7 +14,7 @@ EYES, CHIN = np.array([300.0, 200.0]), np.array([310.0, 300.0])
 
 
 def landmarks(eyes=EYES, chin=CHIN, width=640, height=480):
-  """One face whose eye corners and chin stand where told, as the landmarker gives it."""
+  """Landmarker output for one face with these eye corners and chin."""
   points = np.zeros((face.NUM_LANDMARKS, 2))
   points[list(face.EYE_CORNERS)] = eyes + np.array([[-40, 0], [-15, 0], [15, 0], [40, 0]])
   points[face.CHIN] = chin
@@ -50,7 +50,7 @@ def test_no_face_several_faces_and_small_ones():
   with pytest.raises(PortraitError, match='2 faces'):
     face.find_face(picture(), lambda pixels: two)
 
-  def short_sighted(pixels):  # sees nothing in the whole picture, the face in whatever part shows its centre
+  def short_sighted(pixels):  # finds the face only in crops that contain its center
     if pixels.shape[0] > 300 or not (pixels == 255).all(axis=-1).any():
       return np.zeros((0, face.NUM_LANDMARKS, 2))
     y, x = np.argwhere((pixels == 255).all(axis=-1))[0]
@@ -58,7 +58,7 @@ def test_no_face_several_faces_and_small_ones():
 
   dot = np.zeros((480, 640, 3), np.uint8)
   dot[200, 300] = 255
-  box = face.find_face(dot, short_sighted)  # found in several overlapping parts, still one face
+  box = face.find_face(dot, short_sighted)  # found in several overlapping crops, still one face
   np.testing.assert_allclose((box.left + 0.5 * box.side, box.side), (300, 78), atol=0.1)
 
 
@@ -103,7 +103,7 @@ def test_transparency_and_exif_rotation(tmp_path):
   PIL.Image.fromarray(clear).save(tmp_path / 'clear.png')
   assert (image.load_image(tmp_path / 'clear.png') == 255).all()
   tags = PIL.Image.Exif()
-  tags[0x0112] = 6  # the camera was turned
+  tags[0x0112] = 6  # orientation: rotated camera
   PIL.Image.fromarray(picture()).save(tmp_path / 'turned.jpg', exif=tags)
   assert image.load_image(tmp_path / 'turned.jpg').shape == (640, 480, 3)
 

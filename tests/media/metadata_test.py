@@ -1,4 +1,4 @@
-"""Metadata in bytes that are not UTF-8: files open all the same, and what is read can be printed."""
+"""Metadata with bytes that are not UTF-8: files open nevertheless, and the decoded tags can be printed."""
 
 import json
 import pathlib
@@ -11,7 +11,7 @@ from read_video import read_video
 from seetalk_jax.evaluation.parts import recordings
 from seetalk_jax.media import audio, driving, image, timeline, video
 
-PLACE = 'Xy%Xy%Xy'  # in files, for the bytes of the same length below
+PLACE = 'Xy%Xy%Xy'  # placeholder in files, replaced by bytes of the same length
 TITLES = {
   'latin-1': b'caf\xe9\xfc\xe7\xe0\xe1',
   'lone surrogates': '\udce9a\ud800b'.encode('utf-8', 'surrogatepass'),
@@ -63,7 +63,7 @@ def test_videos_are_read(title, tmp_path):
 
 def check(tags: dict[str, str]) -> None:
   assert '\ufffd' in tags['title']
-  print(json.dumps(tags, ensure_ascii=False).encode())  # raises where a lone surrogate is left
+  print(json.dumps(tags, ensure_ascii=False).encode())  # raises if a lone surrogate remains
 
 
 def test_lone_surrogates_are_not_written(tmp_path):

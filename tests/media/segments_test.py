@@ -1,4 +1,4 @@
-"""Segments: written in one go or in several, joined without encoding again, they are one video."""
+"""Video segments: written in one or several runs and joined without re-encoding, they are one video."""
 
 import av
 import numpy as np
@@ -69,7 +69,7 @@ def test_joined_is_what_was_encoded(tmp_path, frames):
   head = (tmp_path / 'talk.mp4').read_bytes()
   assert head.index(b'moov') < head.index(b'mdat')
   assert video.read_metadata(tmp_path / 'talk.mp4')['title'] == 'long'
-  # The sound is that of a video written in one go.
+  # The sound equals that of a video written in one run.
   with video.VideoWriter(tmp_path / 'once.mp4', size=(64, 64), sound=sound) as once:
     once.write(frames)
   first, second = (audio.load_speech(tmp_path / name).waveform for name in ('talk.mp4', 'once.mp4'))
@@ -106,7 +106,7 @@ def test_what_is_no_whole_video_has_no_frames(tmp_path, frames):
 
 
 def test_same_frames_same_stream(tmp_path, frames):
-  """Also where the machine is busy: an encoder that now and then makes another stream would break resuming."""
+  """Also on a busy machine: a nondeterministic encoder would break resuming."""
   streams = set()
   for _ in range(12):
     with video.VideoWriter(tmp_path / 'a.mp4', size=(64, 64)) as made:

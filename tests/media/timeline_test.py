@@ -15,13 +15,13 @@ def _even(fps):
 
 
 def _first_lit(path):
-  """Clock seconds at which each flash begins on the 25 fps grid."""
+  """Start time of each flash on the 25 fps grid, in seconds of the clock."""
   lit = [float(pixels.mean()) > 128 for _, pixels in timeline.grid_frames(path)]
   return [i / 25 for i in range(1, len(lit)) if lit[i] and not lit[i - 1]]
 
 
 def _clicks(waveform):
-  """Seconds of the loudest sample of each click."""
+  """Time of the loudest sample of each click, in seconds."""
   near = np.flatnonzero(np.abs(waveform) > 0.3 * np.abs(waveform).max())
   groups = np.split(near, np.flatnonzero(np.diff(near) > 1600) + 1)
   return [group[np.argmax(np.abs(waveform[group]))] / 16_000 for group in groups]
@@ -40,11 +40,11 @@ def _clicks(waveform):
 @pytest.mark.parametrize('rate_hz', [44_100, 48_000])
 def test_flashes_and_clicks_stay_in_sync(tmp_path, name, stamps, codec, rate_hz):
   path = flashes.write(tmp_path / name, stamps, EVENTS, seconds=SECONDS, rate_hz=rate_hz, audio_codec=codec)
-  # A flash begins with the first picture at or after its event: that is when it is really shown.
+  # A flash is visible from the first picture at or after its event on.
   shown = [min(s for s in stamps if s >= event - 1e-9) for event in EVENTS]
   seen = _first_lit(path)
   assert len(seen) == len(EVENTS)
-  np.testing.assert_allclose(seen, shown, atol=0.0205)  # half a frame, and the stamps' milliseconds
+  np.testing.assert_allclose(seen, shown, atol=0.0205)  # half a frame, plus rounding to milliseconds
   heard = _clicks(timeline.sound(path, 0.0))
   assert len(heard) == len(EVENTS)
   np.testing.assert_allclose(heard, np.array(EVENTS) + 4 / rate_hz, atol=0.001)
@@ -95,7 +95,7 @@ def test_rotation_is_applied(tmp_path, monkeypatch):
   monkeypatch.setattr(timeline, '_as_shown', lambda frame, stream: shown(Turned(frame), stream))
   turned = next(timeline.grid_frames(path))[1]
   np.testing.assert_array_equal(turned, np.rot90(plain))
-  assert turned[-4, 4, 0] > 150  # the top left corner went to the bottom left
+  assert turned[-4, 4, 0] > 150  # the top left corner is now at the bottom left
 
 
 def test_bad_files_name_themselves(tmp_path):
@@ -105,7 +105,7 @@ def test_bad_files_name_themselves(tmp_path):
     timeline.probe(text)
   whole = flashes.write(tmp_path / 'whole.mp4', _even(25), EVENTS, seconds=SECONDS, audio_codec='aac')
   cut = tmp_path / 'cut.mp4'
-  cut.write_bytes(whole.read_bytes()[:-2000])  # the index stands last
+  cut.write_bytes(whole.read_bytes()[:-2000])  # the index is at the end of the file
   with pytest.raises(timeline.RecordingError, match=str(cut)):
     timeline.probe(cut)
   with pytest.raises(timeline.RecordingError, match='missing'):

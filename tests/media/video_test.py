@@ -1,4 +1,4 @@
-"""Videos that hold what was written, to the frame; and files that appear whole or not at all."""
+"""Video writing: frame-exact content, and files that appear atomically."""
 
 import numpy as np
 import pytest
@@ -34,7 +34,7 @@ def test_length_picture_sound_and_metadata_come_back(tmp_path, seconds, rate_hz)
   assert len(back) == speech.num_frames
   np.testing.assert_allclose([time for time, _ in back], np.arange(len(back)) / 25, atol=1e-3)
   error = np.abs(np.stack([frame for _, frame in back]).astype(int) - frames)
-  assert error.mean() < 4  # colours too: matrix and range agree on both ways
+  assert error.mean() < 4  # includes colors: encoder and decoder agree on matrix and range
   again = audio.load_speech(path)
   assert abs(again.seconds - seconds) <= 1 / 25
   assert abs(len(back) / 25 - again.seconds) <= 1 / 25 + 1e-3

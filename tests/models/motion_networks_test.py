@@ -1,4 +1,4 @@
-"""Motion codec, motion transformer, lip refiner, sync expert: shapes, masks, subspace, sizes."""
+"""Motion networks (codec, transformer, lip refiner, sync expert): shapes, masks, subspace, sizes."""
 
 import jax
 import jax.numpy as jnp
@@ -38,7 +38,7 @@ def test_codec_shapes_and_no_motion_is_the_identity(codec):
   assert image.shape == source.shape and m_source.shape == m_target.shape == (2, 256)
   assert warped.flow.shape == (2, 16, 16, 2) and warped.occlusion.shape == (2, 16, 16, 1)
   assert warped.features[4].shape[:3] == (2, 16, 16) and warped.features[8].shape[:3] == (2, 8, 8)
-  assert np.abs(warped.flow).max() > 1e-3  # noise pictures move differently
+  assert np.abs(warped.flow).max() > 1e-3  # noise pictures give different motion
   still = programs.apply(module, {'params': params}, source, source)[1]
   np.testing.assert_array_equal(still.flow, 0)
   np.testing.assert_allclose(still.image, source, atol=1e-4)
@@ -48,7 +48,7 @@ def test_codec_shapes_and_no_motion_is_the_identity(codec):
 def test_one_portrait_serves_many_frames(codec):
   module, params = codec
   variables = {'params': stirred(params, 0.03)}
-  source = normal(1, 1, 64, 64, 3)
+  source = np.tanh(normal(1, 1, 64, 64, 3))  # pictures are in [-1, 1]
   appearance = programs.apply(module, variables, source, method='appearance')
   m_source, m_target = normal(2, 1, 256), normal(3, 3, 256)
   together = programs.apply(module, variables, appearance, m_source, m_target, method='warp')
@@ -64,7 +64,7 @@ def test_truth_goes_both_ways(codec):
   assert programs.apply(module, {'params': params}, m, method='read_truth').shape == (4, 7, 20)
   with pytest.raises(ValueError, match='multiples of 16'):
     programs.apply(module, {'params': params}, jnp.zeros((1, 60, 64, 3)), method='appearance')
-  # phi_m sees frames of any size.
+  # phi_m accepts frames of any size.
   assert programs.apply(module, {'params': params}, jnp.zeros((1, 96, 96, 3)), method='motion').shape == (
     1,
     256,
@@ -106,7 +106,7 @@ def test_refinement_moves_m_only_inside_the_subspace():
   params = blocks.init_params(module, jax.random.key(0), m, tokens)
   np.testing.assert_array_equal(
     programs.apply(module, {'params': params}, m, tokens), m
-  )  # fresh: no correction
+  )  # no correction at initialization
   subspace = np.linalg.qr(np.random.default_rng(0).standard_normal((256, 4)))[0].astype(np.float32)
   params = {**stirred(params), 'subspace': subspace}
   valid = np.arange(9)[None] < np.array([[9], [5]])
@@ -117,7 +117,7 @@ def test_refinement_moves_m_only_inside_the_subspace():
   np.testing.assert_array_equal(correction[1, 5:], 0)
   slope = jax.jit(jax.grad(lambda p: jnp.sum(module.apply({'params': p}, m, tokens) ** 2)))(params)
   assert not slope['subspace'].any()
-  # Local: a far token does not matter.
+  # Local attention: a distant token has no effect.
   moved = tokens.copy()
   moved[:, 8] += 3.0
   far = programs.apply(module, {'params': params}, m, moved) - m
@@ -138,7 +138,7 @@ def test_sync_expert_embeds_on_the_sphere():
   assert np.isfinite(programs.apply(module, {'params': params}, jnp.zeros((1, 3200)), mouth[:1])).all()
 
 
-# Millions: codec, codebook, code transformer, HR decoder, motion transformer, refiner, sync expert.
+# Parameters in millions: codec, codebook, code transformer, HR decoder, motion transformer, refiner, expert.
 BOUNDS = {
   'demo': ((3, 4.5), (0.8, 1.5), (1.5, 2.5), (0.8, 1.5), (2.5, 3.8), (0.2, 0.6), (1, 2.5)),
   'base': ((40, 75), (20, 40), (20, 45), (15, 30), (90, 130), (5, 15), (8, 20)),

@@ -1,4 +1,4 @@
-"""Networks by name: sizes with changed fields, public names, and mistakes in one line."""
+"""Network registry: sizes with changed fields, public names, one-line errors."""
 
 import jax
 import pytest

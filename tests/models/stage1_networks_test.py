@@ -1,4 +1,4 @@
-"""Networks of stage 1: shapes, sizes, axis names, dropped conditions, the prior's arithmetic."""
+"""Stage 1 networks: shapes, sizes, axis names, dropped conditions, arithmetic of the prior."""
 
 import functools
 
@@ -43,7 +43,7 @@ def abstract_params(name, size):
   return jax.eval_shape(lambda *args: module.init(jax.random.key(0), *args), *inputs(name, size))['params']
 
 
-# Millions of parameters, lower and upper bound.
+# Bounds of parameter counts in millions.
 COUNTS = [
   ('speech_encoder', 'demo', 1.5, 2.0),
   ('speech_encoder', 'base', 93, 98),
@@ -54,7 +54,7 @@ COUNTS = [
   ('autoencoder', 'demo', 2.0, 2.5),
   ('autoencoder', 'base', 83.6, 83.7),  # Stable Diffusion's: 83.65
   ('portrait_unet', 'demo', 3.4, 4.2),
-  ('portrait_unet', 'base', 859, 863),  # Stable Diffusion 1.5's 859.5 and the way in for the voice
+  ('portrait_unet', 'base', 859, 863),  # Stable Diffusion 1.5 (859.5) plus the voice input layers
   ('portrait_unet', 'large', 865, 870),
   ('sample_adaptive_weighting', 'demo', 0, 0.1),
 ]
@@ -151,7 +151,7 @@ def unet():
   module, params = build(
     'portrait_unet', jnp.zeros((1, 8, 8, 4)), jnp.zeros(1), tokens, valid, jnp.ones((1, 512))
   )
-  # Zero-initialised outputs would hide everything: give every array some weight.
+  # Zero-initialized outputs would hide all effects, so every array gets random values.
   rng = np.random.default_rng(1)
   params = jax.tree.map(
     lambda p: p + 0.05 * rng.standard_normal(p.shape).astype(p.dtype), jax.device_get(params)
@@ -206,7 +206,7 @@ def test_unet_goes_on_from_a_linear_guess():
   np.testing.assert_array_equal(
     programs.apply(module, {'params': params}, y, t, tokens, valid, voice, empty), 0
   )
-  # Only the branch for whole faces speaks: the answer lies in the span of the directions.
+  # With only the low-rank branch active, the output is in the span of the directions.
   out = params['guess_refiner']['coordinates_out']
   rng = np.random.default_rng(1)
   out['kernel'] = rng.standard_normal(out['kernel'].shape).astype(np.float32)

@@ -1,4 +1,4 @@
-"""Blueprints hold what training holds, low-rank factors included."""
+"""Blueprints: arrays equal those of training, including low-rank factors."""
 
 import pathlib
 
@@ -30,7 +30,7 @@ def sizes(tree):
 
 @pytest.fixture(scope='module')
 def blueprints():
-  """Of the portrait stage: in full, and with factors of rank 2."""
+  """Blueprints of the portrait stage: full training, and factors of rank 2."""
   specs = ({}, {'lora.portrait_unet': 'rank=2'})
   return [blueprint.make(config_of('portrait', **changes), 'tiny') for changes in specs]
 
@@ -41,7 +41,7 @@ def test_factors_are_planned_as_they_are_trained(blueprints):
   factors = {path for path in trained if path.startswith('portrait_unet/')}
   assert factors and {path.rpartition('/')[2] for path in factors} == {'lora_a', 'lora_b'}
   assert trained.keys() - factors == {path for path in whole if not path.startswith('portrait_unet/')}
-  # The base is held beside, without moments.
+  # The base parameters are frozen, without optimizer moments.
   assert sizes(adapted.frozen.params['portrait_unet']) == sizes(full.state.params['portrait_unet'])
   numbers = [
     sum(leaf.size for leaf in jax.tree.leaves(device_mesh.unbox(b.state.opt_state))) for b in blueprints

@@ -1,4 +1,4 @@
-"""What a program's text says of its collectives, against sums on paper."""
+"""Collectives parsed from program text, compared with hand-computed sums."""
 
 import pytest
 
@@ -39,7 +39,7 @@ ENTRY %main (x: bf16[8,16]) -> f32[4] {
 def test_kinds_counts_and_bytes():
   found = collectives.traffic(hlo.parse(TEXT), 32)
   assert set(found) == {'all-gather', 'reduce-scatter', 'all-reduce', 'collective-permute'}
-  # Ten times in the loop, an eighth of which was there already; and once, started and ended apart.
+  # Ten times in the loop, where one eighth is already local; and one asynchronous gather (start and done).
   assert found['all-gather'].count == 11
   assert found['all-gather'].bytes == pytest.approx(10 * 64 * 16 * 2 * 7 / 8 + 8 * 8 * 4 * 3 / 4)
   assert found['reduce-scatter'] == collectives.Traffic(10, 10 * 8 * 16 * 2 * 7)
@@ -128,7 +128,7 @@ def test_several_arrays_and_begun_ones(line, received):
 
 
 def test_asynchronous_ones_count_where_they_begin():
-  """A TPU program tells the same gather three times: begun, carried on beside a product, ended."""
+  """A TPU program lists one asynchronous gather three times: start, overlap with a product, done."""
   found = collectives.traffic(hlo.parse(THRICE), 4)
   assert found == {'all-gather': collectives.Traffic(1, 512 * 2 * 3 / 4)}
 

@@ -1,4 +1,4 @@
-"""How often the parts of a program run, and what its arrays take, from texts like the TPU compiler's."""
+"""HLO parsing: run counts of program parts and sizes of arrays, from texts like those of the TPU compiler."""
 
 import jax
 import jax.numpy as jnp
@@ -68,7 +68,7 @@ def test_arrays_fill_their_tiles_and_know_their_memory():
 
 def test_slices_and_updates_move_their_own_size():
   program = hlo.parse(LOOP)
-  # Four times: a slice comes to the chip, an update of one sixth goes back; and two copies of a counter's tile.
+  # Four iterations: a slice is read, an update of one sixth is written; plus two copies of a counter tile.
   tile = 128 * 4
   assert memory_traffic.moved(program) <= 4 * (128 * 256 * 2 + 104 * 128 * 4 + 8 * tile) + 2 * tile
   assert memory_traffic.moved(program) >= 4 * (128 * 256 * 2 + 104 * 128 * 4)

@@ -1,4 +1,4 @@
-"""Bytes that operations move to and from main memory, one kind at a time, against sums on paper."""
+"""Memory traffic: bytes that each kind of operation moves to and from main memory, against manual sums."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""`seetalk plan`: what it says of a plan, what it refuses, and a real one where libtpu is at hand."""
+"""`seetalk plan`: output, errors, and a real plan where libtpu is installed."""
 
 import importlib.util
 import json
@@ -75,7 +75,7 @@ def test_mistakes_are_one_line(argv, message, tmp_path, monkeypatch, capsys):
 
 
 class _Lowered:
-  """A program whose compiler writes `texts` (file name -> content) and compiles in no time."""
+  """A fake lowered program: compilation only writes `texts` (file name -> content)."""
 
   def __init__(self, texts):
     self._texts = texts
@@ -101,7 +101,7 @@ class _Lowered:
   ],
 )
 def test_an_unknown_libtpu_is_an_input_error_of_one_line(texts, tmp_path, monkeypatch):
-  monkeypatch.setattr(jax.config, 'update', lambda *_: None)  # the cache of programs stays on for other tests
+  monkeypatch.setattr(jax.config, 'update', lambda *_: None)  # keeps the compilation cache on for other tests
   with pytest.raises(InputError, match=f'libtpu .* tested with libtpu {compiled.TESTED_LIBTPU}') as raised:
     compiled.compile_program(_Lowered(texts), tmp_path, whole=True)
   assert '\n' not in str(raised.value)

@@ -1,4 +1,4 @@
-"""Preparation by Beam's direct runner: the same corpus, byte by byte."""
+"""Preparation with Beam's direct runner: the corpus is equal byte for byte."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From raw recordings to a corpus: what is kept, what is refused and why, and that nothing is lost."""
+"""Preparation of raw recordings: accepted clips, rejected clips with reasons, resumption without loss."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_a_good_recording_becomes_records_that_join_without_a_gap(tmp_path):
     assert record.lip_box.shape == (len(record.frames), 4)
     sides = record.lip_box[:, 2:] - record.lip_box[:, :2]
     np.testing.assert_allclose(sides, clips.LIP_BOX_SIDE, atol=1e-5)
-  # The margins of a record are the sound of its neighbour.
+  # The audio margins of a record are the sound of its neighbor.
   first, second = records[:2]
   np.testing.assert_array_equal(
     first.audio[first.audio_lead + len(first.frames) * 640 :][:3200],
@@ -137,7 +137,7 @@ def test_tracks_bridge_short_gaps_and_end_at_long_ones():
   assert [int(track.seen.sum()) for track in seen.tracks] == [18, 10]
   assert seen.faces_seen.sum() == 28
   eyes = seen.tracks[0].landmarks[:, face.EYE_CORNERS[0], 0]
-  assert (np.diff(eyes) >= -1e-4).all()  # filled in between
+  assert (np.diff(eyes) >= -1e-4).all()  # gaps are interpolated
 
 
 def test_find_offset_recovers_a_shift_either_way():
@@ -194,7 +194,7 @@ def test_layouts(layout, file, speaker, split):
   assert item.speaker == speaker
   assert item.split == split if split else item.split in layouts.SPLITS
   if layout in ('voxceleb2', 'avspeech') and split is None:
-    assert item.split != 'test'  # the official list alone
+    assert item.split != 'test'  # only the official list sets the test split
 
 
 def test_splits_go_by_speaker_in_their_shares():
@@ -246,7 +246,7 @@ def test_a_folder_becomes_a_corpus_with_a_report(raw, prepared):
   for entry in entries:
     if entry['status'] == 'failed':
       assert 'not a video or damaged' in entry['reason']
-      assert str(raw) not in entry['reason']  # the report may move with the corpus
+      assert str(raw) not in entry['reason']  # no absolute paths: the corpus may be moved
   page = (out / 'report.html').read_text()
   assert page.count('<img') == 5 and 'no_sound' in page
   assert not (out / staging.STAGING_DIR).exists()

@@ -1,6 +1,7 @@
-"""Preparation of real recordings. Needs MediaPipe, its model, and a folder of clips with their manifest.
+"""Preparation of real recordings. Needs MediaPipe, its model, and a folder of clips with a manifest.
 
-    SEETALK_REAL_CLIPS=DIR SEETALK_FACE_LANDMARKER=face_landmarker.task pytest -m proof tests/prepare/real_clips_test.py
+    SEETALK_REAL_CLIPS=DIR SEETALK_FACE_LANDMARKER=face_landmarker.task pytest -m proof
+    tests/prepare/real_clips_test.py
 
 DIR/MANIFEST.tsv has the columns `file` and `note`; notes begin with TALK, TALK-OFFSET, SILENT or NEGATIVE.
 """
@@ -74,7 +75,7 @@ def test_kills_at_random_moments_cost_nothing(prepared, tmp_path):
   raw, wanted, _ = prepared
   out, rng = tmp_path / 'out', random.Random(0)
   for _ in range(KILLS):
-    # A group of its own: the workers are killed with it, or see that their parent is gone.
+    # An own process group: the workers are killed with it, or notice that their parent has exited.
     process = subprocess.Popen(_command(out, raw), start_new_session=True, stdout=subprocess.DEVNULL)
     time.sleep(rng.uniform(1.0, 25.0))
     os.kill(process.pid, signal.SIGKILL)

@@ -1,4 +1,4 @@
-"""Networks as JSON says them, and the comparison of a checkpoint's arrays with those that are needed."""
+"""Network specifications in JSON, and comparison of a checkpoint's arrays with the required ones."""
 
 import numpy as np
 import pytest

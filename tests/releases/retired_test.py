@@ -1,4 +1,4 @@
-"""Retired options: defaults are ignored, values in use are refused in one line, the shipped release loads."""
+"""Retired options: defaults are ignored, other values give a one-line error, the shipped release loads."""
 
 import json
 
@@ -16,7 +16,7 @@ from seetalk_jax.training import initial_weights, loop
 
 
 def release_with(directory, fields=None, statistics=None):
-  """A release of SAW, whose seetalk.json also names `fields`."""
+  """Writes a release of SAW whose seetalk.json also contains `fields`."""
   module = models.SampleAdaptiveWeighting(hidden=4)
   params = blocks.init_params(module, jax.random.key(0), np.zeros((1, 512), np.float32), np.zeros((1, 4)))
   storage.save_release(directory, {'sample_adaptive_weighting': (module, params)}, statistics)
@@ -40,7 +40,7 @@ def test_a_retired_field_is_ignored_at_its_default_and_refused_otherwise(tmp_pat
 
 
 def test_prototypes_that_voices_chose_are_refused(tmp_path):
-  alone = {'face_prior_prototypes': np.zeros((2, 4, 4, 4), np.float32)}  # nothing but the preview read them
+  alone = {'face_prior_prototypes': np.zeros((2, 4, 4, 4), np.float32)}  # used only by the preview
   release_with(tmp_path / 'alone', statistics=alone)
   initial_weights.load_initial_weights({'face_prior': str(tmp_path / 'alone')})
   release_with(tmp_path / 'chosen', statistics={**alone, 'face_prior_prototype_voices': np.eye(2, 512)})
@@ -59,7 +59,7 @@ def test_training_runs_are_checked_too(tmp_path, monkeypatch):
   monkeypatch.setitem(retired.STATISTICS, 'mean', 'train it again')
   with pytest.raises(CheckpointError, match='statistic mean is no longer supported.*: train it again'):
     initial_weights.load_trained_stage(tmp_path)
-  fields = {'hidden': 4, 'beta0': 1.0, 'per_channel': False}  # as the config.json of an older run
+  fields = {'hidden': 4, 'beta0': 1.0, 'per_channel': False}  # as in the config.json of an older run
   entry = {'class': 'SampleAdaptiveWeighting', 'fields': fields}
   built = network_spec.build('sample_adaptive_weighting', entry, 'run')
   assert built == models.SampleAdaptiveWeighting(hidden=4)

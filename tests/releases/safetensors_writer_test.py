@@ -1,4 +1,4 @@
-"""Files written array by array: what the safetensors library would write, whole or not at all, in little memory."""
+"""Streaming safetensors writer: files equal those of the safetensors library, atomic, with little memory."""
 
 import hashlib
 import tracemalloc
@@ -14,7 +14,7 @@ from seetalk_jax.releases.safetensors_writer import LazyArray
 RNG = np.random.default_rng(0)
 ARRAYS = {
   'b/kernel': RNG.standard_normal((3, 5)).astype(np.float32),
-  'a/kernel': RNG.standard_normal((4, 3, 2)).astype(np.float32).T,  # columns first
+  'a/kernel': RNG.standard_normal((4, 3, 2)).astype(np.float32).T,  # column-major
   'half': RNG.standard_normal(7).astype(np.float16),
   'double': RNG.standard_normal((2, 2)),
   'count': np.array(7, np.int64),

@@ -1,4 +1,4 @@
-"""Releases: what is saved is what is loaded, and every kind of damage is named in one line."""
+"""Release storage: saved and loaded networks are equal, and every kind of damage gives a one-line error."""
 
 import hashlib
 import json
@@ -25,7 +25,7 @@ STATISTICS = {
 
 @pytest.fixture(scope='module')
 def network():
-  """(module, params) that trace quickly."""
+  """(module, params) of a network that traces quickly."""
   module = registry.make('sample_adaptive_weighting', 'tiny')
   params = blocks.init_params(module, jax.random.key(0), np.zeros((1, 512), np.float32), np.zeros((1, 4)))
   return module, jax.tree.map(np.asarray, params)

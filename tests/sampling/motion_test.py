@@ -1,4 +1,4 @@
-"""Motion tracks in windows: one window is plain sampling, several leave no seams."""
+"""Windowed motion sampling: one window equals plain sampling, several windows leave no seams."""
 
 import functools
 
@@ -21,7 +21,7 @@ jit_refiner = functools.cache(motion.jit_refiner)
 
 
 def pull(tokens):
-  """A toy denoiser: the clean track is a filter of the tokens of its own window, and knows no other."""
+  """A toy denoiser: the clean track is a filter of the tokens of its own window only."""
   padded = jnp.pad(tokens, ((0, 0), (2, 2), (0, 0)), mode='edge')
   return sum(padded[:, i : i + tokens.shape[1]] for i in range(5)) / 5
 
@@ -68,7 +68,7 @@ def test_windows_leave_no_seams():
   tokens, noise = make(4 + 5 * 16)
   windows = motion.sample_windows(denoise, tokens, noise, 84, num_steps=6, window=20, overlap=4)
   whole = motion.sample_windows(denoise, tokens, noise, 84, num_steps=6, window=84, overlap=4)
-  # A window knows nothing beyond its end: there the filter differs a little, and blending hides most of it.
+  # A window has no tokens beyond its end: the filter differs a little there, and blending hides most of it.
   assert jnp.abs(windows - whole).max() < 0.06
   steps, expected = (jnp.abs(x[1:] - x[:-1]).max() for x in (windows, whole))
   assert steps < 1.3 * expected
@@ -90,13 +90,13 @@ def test_groups_of_windows_are_all_windows_at_once(group):
   asked.clear()
   np.testing.assert_allclose(sample(group, 84), whole, atol=1e-6)
   assert set(asked) == {group}
-  # Groups beyond the end are passed over; what is real stays what it was.
+  # Groups beyond the end are skipped; the valid frames do not change.
   np.testing.assert_allclose(sample(group, 30)[:30], sample(5, 30)[:30], atol=1e-6)
   assert not np.asarray(sample(1, 30))[4 + 2 * 16 :].any()
 
 
 def test_memory_does_not_grow_with_the_windows(networks):
-  """A long track's program needs what a short one's does, beside the tracks themselves."""
+  """Programs for long and short tracks need equal memory, apart from the tracks themselves."""
   modules, params = networks
   run = motion.jit_sampler(modules['motion_transformer'], 2, (), (0, 1), 100, 25)
 
@@ -106,7 +106,7 @@ def test_memory_does_not_grow_with_the_windows(networks):
     num_frames, weights = jax.ShapeDtypeStruct((), jnp.int32), jax.ShapeDtypeStruct((2,), jnp.float32)
     compiled = run.lower(params['motion_transformer'], *shapes, num_frames, {}, weights).compile()
     memory = compiled.memory_analysis()
-    return memory.temp_size_in_bytes - 8 * length * 256 * 4  # tracks: state, estimates, sums
+    return memory.temp_size_in_bytes - 8 * length * 256 * 4  # the tracks: state, estimates, sums
 
   few, many = working_bytes(16), working_bytes(128)
   assert many < 1.3 * max(few, 10**6), (few, many)
@@ -167,7 +167,7 @@ def test_tracks_are_deterministic_and_of_the_speech_s_length(networks):
   np.testing.assert_array_equal(first, draw(tokens))
   assert np.abs(first - draw(tokens, seed=1)).max() > 0.1
   assert np.abs(first - draw(tokens, guidance=3.0)).max() > 1e-4
-  # 29 frames take as many windows: what is beyond the end is not seen.
+  # 29 frames need the same windows as 30; the frame beyond the end has no effect.
   other = tokens.copy()
   other[:, 29] += 9.0
   np.testing.assert_allclose(draw(other[:, :29]), draw(tokens[:, :29]), atol=1e-5)
@@ -203,7 +203,7 @@ CONTROLS = ('pose', 'style')
 
 @pytest.fixture(scope='module')
 def controlled():
-  """(module, params, controls of a track of 16 frames)."""
+  """(module, params, controls for 16 frames)."""
   module = MotionTransformer(8, 32, 32, 2, 1, controls=CONTROLS)
   m, tokens = jnp.zeros((1, 4, 8)), jnp.zeros((1, 4, 32))
   params = blocks.init_params(
@@ -236,7 +236,7 @@ def drawn(module, params, controls, n=16, **options):
 
 
 def test_every_condition_is_guided_on_its_own(controlled):
-  """One step from pure noise, written out: style first, then pose, then speech."""
+  """One step from pure noise, compared with the explicit formula: style first, then pose, then speech."""
   module, params, controls = controlled
   scales = {'style': 2.0, 'pose': 0.5}
   track, tokens = drawn(module, params, controls, num_steps=1, guidance_scale=3.0, control_scales=scales)
@@ -271,7 +271,7 @@ def test_controls_reach_windows_where_they_lie(controlled):
   changed = np.abs(np.asarray(late) - np.asarray(early)).max(axis=(0, 2)) > 1e-6
   assert (
     changed[40:].all() and not changed[:24].any()
-  )  # frames of windows that end before it know nothing of it
+  )  # frames of windows that end before the change stay the same
   with pytest.raises(ValueError, match='none of this network'):
     drawn(MotionTransformer(8, 32, 32, 2, 1), params, controls, num_steps=1)
 

@@ -1,4 +1,4 @@
-"""Portraits by keys, samplers and spacings, and what they look like on the way."""
+"""Portrait sampling: random keys, samplers, time spacings, and intermediate estimates."""
 
 import functools
 
@@ -13,7 +13,7 @@ from seetalk_jax.models.portrait.portrait_unet import LinearGuess
 from seetalk_jax.sampling.portrait import sample_portraits
 
 LATENT, WIDTH, TOKENS, DIRECTIONS = (4, 4, 4), 512, 5, 3
-# One level: how it is sampled does not depend on more, which take longer to compile.
+# One level: sampling does not depend on the number of levels, and more levels compile longer.
 UNET = f'tiny, channels=(16,), attention_levels=(True,), num_directions={DIRECTIONS}, guess_width=16, guess_blocks=1'
 
 
@@ -54,7 +54,7 @@ def given():
     name: blocks.init_params(module, key, *inputs[name])
     for key, (name, module) in zip(keys, modules.items(), strict=True)
   }
-  # (Fresh networks end in zeros, and would answer nothing.)
+  # Freshly initialized networks end in zeros and would output nothing.
   params = jax.device_get(params)
   params['portrait_unet'] = jax.tree.map(lambda p: p + np.float32(0.02), params['portrait_unet'])
   return modules, params, statistics, (voice, tokens, valid)
@@ -94,7 +94,7 @@ def test_a_key_for_each_voice(draw):
     np.testing.assert_allclose(together.latent[i], draw(key, slice(i, i + 1)).latent[0], atol=1e-4)
   with pytest.raises(ValueError, match='3 keys for 2 voices'):
     draw(jax.random.split(jax.random.key(7), 3))
-  # Keys of the older kind are arrays.
+  # Legacy keys are arrays.
   old = jax.random.key_data(keys)
   np.testing.assert_allclose(draw(old).latent, together.latent, atol=1e-5)
   np.testing.assert_allclose(draw(old[0], slice(1)).latent, draw(keys[0], slice(1)).latent, atol=1e-5)

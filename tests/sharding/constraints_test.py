@@ -1,4 +1,4 @@
-"""Kernels that are gathered and activations that stay by samples: traced on meshes that need no devices."""
+"""Sharding constraints: gathered kernels and batch-sharded activations, traced on abstract meshes."""
 
 import jax
 import jax.numpy as jnp
@@ -16,7 +16,7 @@ def mesh_of(data, fsdp, tensor, kind=AxisType.Auto):
 
 
 def constrained_specs(function, *shapes, mesh=None):
-  """PartitionSpecs that a program holds its values to, in order."""
+  """PartitionSpecs of the sharding constraints of a program, in order."""
   mesh = mesh or mesh_of(2, 4, 2)
   with jax.sharding.use_abstract_mesh(mesh), nn.logical_axis_rules(RULES):
     jaxpr = jax.make_jaxpr(function)(*(jnp.zeros(shape) for shape in shapes))
@@ -62,7 +62,7 @@ def test_a_kernel_that_is_not_split_over_samples_stays():
   assert constrained_specs(lambda x: constraints.gathered(x, (None, 'mlp')), (8, 4)) == []
   assert (
     constrained_specs(lambda x: constraints.gathered(x, ('embed', 'mlp')), (7, 4)) == []
-  )  # four do not divide seven
+  )  # seven is not divisible by four
 
 
 def test_activations_lie_by_samples_where_these_divide():
@@ -72,7 +72,7 @@ def test_activations_lie_by_samples_where_these_divide():
   ]
   assert constrained_specs(constraints.by_samples, (12, 5)) == [
     PartitionSpec('data', open_)
-  ]  # as far as they divide
+  ]  # as far as the sizes are divisible
   assert (
     constrained_specs(constraints.by_samples, (9, 5)) == []
     and constrained_specs(constraints.by_samples, (16,)) == []

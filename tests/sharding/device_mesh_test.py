@@ -1,4 +1,4 @@
-"""Meshes: every axis name has a rule, and one device and eight compute the same."""
+"""Device meshes: every axis name has a rule, and results on one and on eight devices are equal."""
 
 import json
 import pathlib
@@ -83,6 +83,6 @@ def test_one_device_and_eight_agree(stage, mesh, tmp_path):
   total = np.sqrt(sum(np.sum(np.square(leaf)) for leaf in wanted.values()))
   assert wanted.keys() == found.keys()
   for path, leaf in wanted.items():
-    # A bias before a normalisation has no gradient but rounding: that is held to the whole gradient's norm.
+    # The gradient of a bias before a normalization is rounding: compared with the norm of the whole gradient.
     bound = max(1e-5 * np.linalg.norm(leaf), 1e-8 * total)
     assert np.linalg.norm(found[path] - leaf) <= bound, path

@@ -1,4 +1,4 @@
-"""Critics of drawn pictures: who gets which gradient, penalties that are known in closed form, stages that use them."""
+"""Critics of rendered pictures: gradient routing, penalties with a closed form, stages that use critics."""
 
 import flax.linen as nn
 import jax
@@ -69,7 +69,7 @@ def test_the_adversarial_gradient_is_as_long_as_that_of_the_pixels(discriminator
     gradient = found(pictures(2), pixel_weight)
     pixels = pixel_weight * 2 * (pictures(2) - pictures(1)) / pictures(1).size
     ratio = np.linalg.norm(gradient) / np.linalg.norm(pixels)
-    assert 0.45 < ratio <= 0.5 + 1e-5  # the weight, but for what keeps the ratio finite
+    assert 0.45 < ratio <= 0.5 + 1e-5  # the weight, apart from the epsilon of the ratio
 
 
 def test_the_discriminator_learns_before_it_counts(discriminator):

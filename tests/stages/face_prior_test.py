@@ -1,4 +1,4 @@
-"""The face prior at scale: exact over any order of batches and on any mesh."""
+"""Face prior at scale: exact for any order of batches and on any mesh."""
 
 import pathlib
 import subprocess
@@ -25,7 +25,7 @@ def release(tmp_path_factory):
 
 
 def known_batches(release):
-  """Latents `[n, h, w, c]` and voice vectors `[n, d]` of every batch, on this one device."""
+  """Latents `[n, h, w, c]` and voice vectors `[n, d]` of every batch, computed on one device."""
   networks = storage.load_networks(release)
   autoencoder, encoder = (networks.modules[name] for name in ('autoencoder', 'speech_encoder'))
 
@@ -51,7 +51,7 @@ def on_eight_devices(release, tmp_path_factory):
 
 
 def close(found, wanted, tolerance):
-  """Within a part of the largest value: differences of rounding do not know small values."""
+  """Asserts equality relative to the largest value: rounding errors do not shrink with small values."""
   np.testing.assert_allclose(found, wanted, rtol=0, atol=tolerance * np.abs(wanted).max())
 
 
@@ -72,7 +72,7 @@ def test_eight_devices_find_the_statistics_of_all_latents(mesh, release, on_eigh
   np.testing.assert_allclose(found['latent_scale'], scale, rtol=1e-6)
   close(found['face_prior_mean'], exact.mean(0) * scale, 2e-6)
   close(found['face_prior_std'], exact.std(0) * scale, 2e-6)
-  # Of sharded batches the first rows are kept, in their order, and no others.
+  # The first rows of sharded batches are kept in order, and no others.
   assert len(found['latents']) == len(found['embeddings']) == prior_batches.KEPT
   close(found['latents'], latents[: prior_batches.KEPT], 1e-5)
   close(found['embeddings'], voices[: prior_batches.KEPT], 1e-5)
@@ -83,7 +83,7 @@ def test_eight_devices_find_the_statistics_of_all_latents(mesh, release, on_eigh
 
 
 def test_a_corpus_in_many_batches_loses_no_digits():
-  """200 thousand small latents of a spread of a hundredth of their mean, in batches of 16."""
+  """200,000 small latents whose spread is a hundredth of their mean, in batches of 16."""
   latents = 3.0 + 0.03 * np.random.default_rng(0).standard_normal((12_500, 16, 1, 2, 4)).astype(np.float32)
 
   @jax.jit
@@ -94,6 +94,6 @@ def test_a_corpus_in_many_batches_loses_no_digits():
   sums = measure(latents)
   prior = finalize_prior(sums)
   exact = latents.reshape(-1, 1, 2, 4).astype(np.float64)
-  assert sums.count == len(exact) and sums.count.dtype == jnp.int32  # floats stop counting at 2^24
-  np.testing.assert_allclose(prior.mean, exact.mean(0), rtol=1e-5)  # found: 2e-6
-  np.testing.assert_allclose(prior.std, exact.std(0), rtol=2e-5)  # found: 3e-6
+  assert sums.count == len(exact) and sums.count.dtype == jnp.int32  # float32 cannot count beyond 2^24
+  np.testing.assert_allclose(prior.mean, exact.mean(0), rtol=1e-5)  # measured: 2e-6
+  np.testing.assert_allclose(prior.std, exact.std(0), rtol=2e-5)  # measured: 3e-6

@@ -1,4 +1,4 @@
-"""Shares of a batch: which samples are rendered again or redrawn, and that what belongs together stays together."""
+"""Shares of a batch: selection of the samples that are rendered or re-encoded, equal for all entries."""
 
 import jax
 import jax.numpy as jnp
@@ -32,7 +32,7 @@ def test_a_share_is_the_same_samples_of_whatever_is_asked():
 
 
 class Negatives:
-  """In the place of an autoencoder: what went through it has the other sign."""
+  """Stand-in for an autoencoder: encoded samples are negated."""
 
   def apply(self, variables, x, method):
     return (-x, None) if method == 'encode' else x
@@ -51,4 +51,4 @@ def test_so_many_portraits_go_through_the_autoencoder_and_the_others_stay(size, 
     np.testing.assert_array_equal(jnp.abs(found), source)
     assert int((found < 0).sum()) == count
     seen.add(tuple(np.asarray(found < 0).ravel()))
-  assert len(seen) > 1 or count in (0, size)  # not the same places every time
+  assert len(seen) > 1 or count in (0, size)  # the selection depends on the seed

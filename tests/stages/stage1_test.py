@@ -1,4 +1,4 @@
-"""Stages of stage 1 on tiny networks: losses fall, statistics are right, previews and samples have shapes."""
+"""Stage 1 training stages on tiny networks: decreasing losses, statistics, shapes of previews and samples."""
 
 import dataclasses
 import functools
@@ -22,7 +22,7 @@ from seetalk_jax.stages.conre import info_nce
 from seetalk_jax.stages.face_prior import voice_regression
 
 SIZE = 64
-# What stages do with the network does not depend on its levels, and half of them compile in half of the time.
+# The stages do not depend on the number of levels, and half of them compile in half of the time.
 SMALL_UNET = 'tiny, channels=(16,), attention_levels=(True,)'
 
 
@@ -90,7 +90,7 @@ def test_info_nce_matches_numpy(speaker):
 
 
 def test_same_speaker_is_no_negative():
-  # Two looks of one speaker, everybody else far away: nothing is left to tell apart.
+  # Two looks of one speaker are no negatives of each other, so nothing remains to separate.
   x = np.array([[1.0, 0.0], [1.0, 0.01]], np.float32) / np.array([[1.0], [np.hypot(1.0, 0.01)]], np.float32)
   loss = jax.jit(lambda speaker: info_nce(x, x, 0.05, speaker)[0])
   assert loss(np.array([7, 7])) < 1e-6
@@ -134,7 +134,7 @@ def test_autoencoder_learns_a_batch(options):
   stage = base.build_stage(config_of('autoencoder', ['autoencoder'], image_size=SIZE, **options), {})
   assert ('parts' in stage.batch_spec(1)) == (not options)
   batch = batch_of(stage, 2)
-  batch['image'] = np.repeat(np.repeat(batch['image'][:, ::16, ::16], 16, 1), 16, 2)  # something learnable
+  batch['image'] = np.repeat(np.repeat(batch['image'][:, ::16, ::16], 16, 1), 16, 2)  # learnable content
   history, params = losses(stage, base.Frozen(), batch, 15)
   assert history[-1]['l1'] < 0.9 * history[0]['l1']
   assert stage.preview(params, base.Frozen(), {}, batch, None).shape == (2 * SIZE, 2 * SIZE, 3)
@@ -142,7 +142,7 @@ def test_autoencoder_learns_a_batch(options):
 
 @functools.cache
 def portrait_params():
-  """Of the frozen networks of the portrait stage."""
+  """Parameters of the frozen networks of the portrait stage."""
   stage, _ = make_portrait_stage(params={})
   given = stage.frozen
   return {
@@ -178,7 +178,7 @@ def test_prior_pass_equals_direct_statistics_and_portrait_fallback():
   scaled = np.asarray(raw) * statistics['latent_scale']
   np.testing.assert_allclose(statistics['face_prior_mean'], scaled.mean(0), atol=1e-4)
   np.testing.assert_allclose(statistics['face_prior_std'], scaled.std(0), atol=1e-4)
-  # Without a face_prior run the portrait stage measures the same itself.
+  # Without a face_prior run, the portrait stage computes the same statistics itself.
   own = portrait.prepare(frozen, iter([{'portrait': b['image']} for b in images]))
   np.testing.assert_allclose(own['face_prior_mean'], statistics['face_prior_mean'], atol=1e-4)
   assert own['beta0'] == 1
@@ -200,7 +200,7 @@ def test_portrait_learns_and_samples(mode):
   if mode == 'ldm':
     assert history[-1]['beta_mean'] == 0
     return
-  assert abs(history[-1]['beta_mean'] - 1) > 0 or history[-1]['beta_error'] < 1e-3  # SAW moves
+  assert abs(history[-1]['beta_mean'] - 1) > 0 or history[-1]['beta_error'] < 1e-3  # SAW is trained
   picture = stage.preview(params, frozen, {}, batch, jax.random.key(0))
   assert picture.shape == (4 * SIZE, 4 * SIZE, 3)
 
@@ -221,10 +221,10 @@ def test_portrait_learns_and_samples(mode):
   assert first.image.shape == (4, SIZE, SIZE, 3) and np.abs(first.image).max() <= 1
   np.testing.assert_array_equal(first.image, again.image)
   assert np.abs(first.latent - other.latent).max() > 1e-2
-  # With nothing to start from but the middle, every seed is the same.
+  # At temperature 0 sampling starts from the mean, so every seed gives the same result.
   middle, same = (draw(seed, temperature=0.0, guidance_scale=4.0) for seed in (0, 1))
   np.testing.assert_array_equal(middle.latent, same.latent)
-  # beta hears the undropped speech, whatever the guidance.
+  # beta depends on the undropped speech, for any guidance.
   np.testing.assert_array_equal(first.beta, middle.beta)
   reach = 5 * frozen.statistics['face_prior_std'] + 2e-3
   assert np.all(np.abs(first.latent - frozen.statistics['face_prior_mean']) <= reach)
@@ -246,13 +246,13 @@ def test_prior_keeps_the_covariance_and_the_denoiser_starts_from_it():
   assert directions.shape == (3, *portrait.latent_shape)
   flat = directions.reshape(3, -1)
   np.testing.assert_allclose(flat @ flat.T, np.eye(3), atol=2e-3)
-  pictures = np.concatenate([b['image'] for b in images])[:5] / np.float32(127.5) - 1  # the first ones only
+  pictures = np.concatenate([b['image'] for b in images])[:5] / np.float32(127.5) - 1  # the first five only
   raw, _ = programs.apply(given['autoencoder'], frozen.variables('autoencoder'), pictures, method='encode')
   scaled = np.asarray(raw).reshape(5, -1) * statistics['latent_scale']
   wanted = np.linalg.eigvalsh(np.cov(scaled.T, bias=True))[::-1]
   np.testing.assert_allclose(statistics['face_prior_variances'], wanted[:3], rtol=1e-3)
 
-  # A fresh UNet answers zero, so the loss starts where the best linear denoiser is.
+  # An untrained UNet outputs zero, so the initial loss is that of the optimal linear denoiser.
   batch = batch_of(portrait)
   plain = {**statistics, 'beta0': np.float32(1)}
   with_directions = frozen.replace(statistics=plain)
@@ -264,7 +264,7 @@ def test_prior_keeps_the_covariance_and_the_denoiser_starts_from_it():
   starts = [loss(params, f, {}, batch, jax.random.key(0), 0) for f in (with_directions, without)]
   errors = [metrics['error'] for _, (metrics, _) in starts]
   assert errors[0] < errors[1]
-  # Autoguidance goes on along what the network adds to the linear answer, which it must have.
+  # Autoguidance extrapolates from the linear prediction to the network's, so it needs the directions.
   added = jax.tree.map(lambda p: p + np.float32(0.1), jax.device_get(params['portrait_unet']))
   latent = jnp.ones((2, *portrait.latent_shape))
   encoder = portrait.frozen['speech_encoder']
@@ -285,7 +285,7 @@ def test_prior_keeps_the_covariance_and_the_denoiser_starts_from_it():
   np.testing.assert_allclose(twice - once, once - linear, rtol=1e-3, atol=1e-4)
   with pytest.raises(ValueError, match='directions'):
     answers(without.statistics)
-  # A UNet that goes on from the linear guess starts there too, and learns.
+  # A UNet with the linear prediction as input has the same initial loss, and learns.
   guessing = dataclasses.replace(
     portrait,
     networks={
@@ -312,7 +312,7 @@ def test_voice_regression_finds_what_a_voice_tells():
   directions = np.linalg.qr(rng.standard_normal((48, k)))[0].T.reshape(k, 4, 4, 3)
   voices = rng.standard_normal((n, d)) + 1.0
   along = rng.standard_normal((n, k)) * np.sqrt([4.0, 3.0, 2.0, 1.0])
-  along[:, 1] = voices[:, 2] + 0.5 * rng.standard_normal(n)  # the second follows the voice
+  along[:, 1] = voices[:, 2] + 0.5 * rng.standard_normal(n)  # the second coordinate follows the voice
   latents = np.einsum('nk,khwc->nhwc', along, directions) + 3.0
   variances = along.var(0)
   found = voice_regression(latents, voices, directions, variances)
@@ -320,10 +320,10 @@ def test_voice_regression_finds_what_a_voice_tells():
   np.testing.assert_allclose(found['face_prior_voice'][1, 2], 1.0, atol=0.15)
   left = found['face_prior_voice_variances'] / variances
   assert left[1] < 0.4 and np.all(left[[0, 2, 3]] > 0.9) and np.all(left <= 1.0)
-  # A voice that tells nothing is shrunk to nothing.
+  # The regression on an uninformative voice shrinks to zero.
   deaf = voice_regression(latents, rng.standard_normal((n, d)), directions, variances)
   assert np.abs(deaf['face_prior_voice']).max() < 0.2
-  # One combination is the voice's to say: that second coordinate.
+  # The voice predicts one direction: the second coordinate.
   told = found['face_prior_told']
   np.testing.assert_allclose(np.abs(told), [[0, 1, 0, 0]], atol=0.15)
   prior = FacePrior(
@@ -360,10 +360,10 @@ def test_prior_listens_to_the_voice_and_only_where_there_is_one():
   np.testing.assert_allclose(
     jnp.einsum('khwc,hwc->k', prior.directions, mean[0]),
     prior.voice @ (embedding[0] - prior.voice_mean),
-    rtol=2e-2,  # the directions have float16 digits
+    rtol=2e-2,  # the directions have float16 precision
     atol=2e-2,
   )
-  # The portrait stage trains on top of it.
+  # The portrait stage trains with this prior.
   frozen = frozen.replace(statistics={**statistics, 'beta0': np.float32(1)})
   losses(portrait, frozen, batch_of(portrait), 1)
   with pytest.raises(ConfigError, match='components'):
@@ -377,7 +377,7 @@ def test_features_stand_in_for_what_they_are_made_of():
   features = jax.jit(stage.features)(frozen, batch)
   assert 'portrait' not in features and features['latent'].shape == (2, 8, 8, 4)
   params, _ = unboxed(stage, frozen)
-  with_dropped = dataclasses.replace(stage, drop_rate=1.0)  # finite with every condition dropped
+  with_dropped = dataclasses.replace(stage, drop_rate=1.0)  # the loss is finite with every condition dropped
   for each in (stage, with_dropped):
     loss = jax.jit(each.loss)
     both = [loss(params, frozen, {}, b, jax.random.key(0), 0)[0] for b in (batch, features)]

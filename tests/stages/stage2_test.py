@@ -1,4 +1,4 @@
-"""Stages of stage 2 on tiny networks: losses fall, known flow is found, frozen parts stay as they are."""
+"""Stage 2 training stages on tiny networks: decreasing losses, recovered flow, unchanged frozen parts."""
 
 import functools
 
@@ -38,7 +38,7 @@ def config_of(stage, networks, **options):
 def batch_of(stage, size=2, seed=0):
   batch = base.fake_batch(stage.batch_spec(size), seed)
   for name in ('source', 'target', 'driver', 'image', 'portrait'):
-    if name in batch:  # something learnable
+    if name in batch:  # learnable content
       batch[name] = np.repeat(np.repeat(batch[name][:, ::16, ::16], 16, 1), 16, 2)
   for side in ('source', 'target'):
     if f'{side}_parts' in batch:
@@ -72,7 +72,7 @@ def train(stage, frozen, batch, steps=3, rate=2e-3):
 
 @pytest.fixture(scope='module')
 def world():
-  """Every frozen network a stage may want, tiny and random."""
+  """All frozen networks that a stage may need, tiny and random."""
   names = ('speech_encoder', 'autoencoder', 'motion_codec', 'motion_transformer', 'codebook', 'sync_expert')
   modules = {name: registry.make(name, 'tiny') for name in names}
   image = jnp.zeros((1, SIZE, SIZE, 3))
@@ -99,7 +99,7 @@ def world():
 
 
 def scene(shift):
-  """A canonical map seen plainly, and the same moved by `shift` (x, y) cells; labels all skin."""
+  """A canonical map, the same map shifted by `shift` (x, y) cells, and part labels that are all skin."""
   y, x = np.mgrid[:32, :32] / 16 - 1.0
 
   def seen(dx, dy):
@@ -122,7 +122,7 @@ def test_flow_is_found_to_a_fraction_of_a_cell(shift):
   inner = np.asarray(truth.flow)[0, 8:24, 8:24] * 32
   np.testing.assert_allclose(inner, np.broadcast_to(-np.asarray(shift, np.float32), inner.shape), atol=0.08)
   assert np.asarray(truth.visible)[0, 8:24, 8:24].min() > 0.9
-  # The flow carries the source's map onto the target's.
+  # The flow warps the source map to the target map.
   moved = jax.jit(warp)(source, truth.flow)
   assert np.abs(moved - target)[0, 8:24, 8:24].max() < 0.02
 
@@ -130,10 +130,10 @@ def test_flow_is_found_to_a_fraction_of_a_cell(shift):
 def test_what_the_source_hides_is_not_visible():
   source, target, parts = scene((10, 0))
   visible = np.asarray(matched(source, target, parts, parts, reach=(2, 14)).visible)
-  # The first columns show what was left of the picture.
+  # The content of the first columns was outside the source picture, on the left.
   assert visible[0, :, :7].max() < 0.1 < 0.9 < visible[0, 4:28, 14:28].min()
   other = parts.copy()
-  other[:, :, 16:] = 8  # teeth are no skin
+  other[:, :, 16:] = 8  # teeth instead of skin
   visible = np.asarray(matched(source, source, parts, other, reach=(2, 2)).visible)
   assert visible[0, 4:28, 20:].max() == 0 and visible[0, :, :14].min() > 0.9
 
@@ -193,7 +193,7 @@ def test_motion_codec_learns_a_batch(with_truth):
 
 
 def garbage(batch, rows):
-  """The batch with another truth in some rows, which are real recordings, of which nobody knows any."""
+  """The batch with random ground truth in `rows`, which are marked as real recordings (`has_truth` = 0)."""
   changed = {name: np.array(value) for name, value in batch.items()}
   changed['has_truth'][rows] = 0.0
   rng = np.random.default_rng(5)
@@ -215,7 +215,7 @@ def test_the_truth_of_real_recordings_is_not_read(world, name):
   loss = jax.jit(lambda batch: stage.loss(params, frozen, {}, batch, jax.random.key(1), 0))
   (plain, (metrics, _)), (other, (_, _)) = loss(batch), loss(garbage(batch, [0]))
   np.testing.assert_allclose(plain, other, rtol=1e-6)
-  # What is known of the other still counts.
+  # The ground truth of the other row is still used.
   assert metrics['occlusion'] > 0 and metrics['flow'] > 0
   assert abs(loss({**batch, 'has_truth': np.ones(2, np.float32)})[0] - plain) > 1e-4
   if name == 'motion_codec':
@@ -321,7 +321,7 @@ def test_lip_refiner_stage(world):
   history, _, params, _ = train(stage, frozen.replace(statistics=statistics), batch, 3)
   np.testing.assert_array_equal(params['lip_refiner']['subspace'], subspace)
   assert {'rendered', 'outside', 'sync_cosine'} <= set(history[0])
-  # SyncNet takes the expert's place, converted ones (which know no norm and no temperature) too.
+  # SyncNet can replace the expert, also a converted one without norm and temperature.
   syncnet = registry.make('syncnet', 'tiny', norm='none')
   given = {**{k: modules[k] for k in names[:3]}, 'syncnet': syncnet}
   config = config_of('lip_refiner', ['lip_refiner'], **options)
@@ -336,7 +336,7 @@ def test_lip_refiner_stage(world):
     params
   )
   assert -1 <= metrics['sync_cosine'] <= 1 and 'log_temperature' not in weights
-  # Without portraits nothing is rendered, and no expert is needed.
+  # Without portraits there is no rendering, and no expert is needed.
   plain = base.build_stage(
     config_of('lip_refiner', ['lip_refiner'], view='speech_motion'), {k: modules[k] for k in names[:3]}
   )
@@ -363,7 +363,7 @@ def test_samples_keep_their_own_head_and_take_the_true_lips(world):
 
   wanted, given = run(truth)
   np.testing.assert_array_equal(given, run(truth[::-1])[1])  # sampled from noise and speech alone
-  # A sample that has the true lips already is its own truth; one that has others is not.
+  # A sample that already has the true lips is its own target; a sample with other lips is not.
   own = codec.apply(variables, given, method='read_truth')
   spoken = jnp.asarray(truth).at[:, :, LIPS].set(own[:, :, LIPS])
   np.testing.assert_allclose(run(spoken)[0], given, atol=1e-5)

@@ -22,7 +22,7 @@ OPTIONS = dict(size=16, shard_size=4, progress=False, world=sketch.SketchWorld)
 
 
 class KilledWorld(sketch.SketchWorld):
-  """Dies at its seventh look."""
+  """A world that fails at its seventh look."""
 
   looks = 0
 
@@ -73,7 +73,7 @@ def test_worker_processes_write_the_same_bytes_and_clean_up(unbroken, tmp_path):
 
 
 def test_a_workers_fault_reaches_the_caller(tmp_path):
-  # Speakers become letters, which only a worker notices; workers cannot import a class of this file.
+  # Speaker ids become letters, which fails only in a worker; workers cannot import classes of this file.
   broken = functools.partial(types.SimpleNamespace, crop_version=1, speaker_ids=operator.mul)
   with pytest.raises(ValueError, match='invalid literal'):
     corpus.render_corpus(tmp_path, 'faces', 'train', 4, processes=1, **{**OPTIONS, 'world': broken})

@@ -1,4 +1,4 @@
-"""Properties of the rendered head that the corpora rely on."""
+"""Rendered head: properties that the corpora depend on."""
 
 import functools
 
@@ -56,7 +56,7 @@ def test_same_arguments_give_the_same_picture_and_other_looks_another():
   np.testing.assert_array_equal(head.identity_to_array(first), head.identity_to_array(again))
   other = head.sample_identity(speaker, 4)
   assert first.melanin != other.melanin
-  assert first.nose_width == other.nose_width and first.age == other.age  # shape stays the speaker's
+  assert first.nose_width == other.nose_width and first.age == other.age  # fixed per speaker
   np.testing.assert_array_equal(_render(_motion()).image, _render(_motion()).image)
 
 
@@ -130,7 +130,7 @@ def test_landmarks_lie_on_their_parts():
       rows, columns = (int(np.floor(y)), int(np.floor(y)) + 1), (int(np.floor(x)), int(np.floor(x)) + 1)
       return {int(parts[row, column]) for row in rows for column in columns}
 
-    # A turned eye may slip between the rows of so coarse a grid.
+    # A turned eye may fall between the rows of this coarse grid.
     if float(motion.yaw) == 0.0:
       assert Part.EYE in near(points['left_eye']) and Part.EYE in near(points['right_eye'])
     assert Part.SKIN in near(points['nose_tip'])
@@ -140,7 +140,7 @@ def test_landmarks_lie_on_their_parts():
 
 
 def test_the_same_skin_has_the_same_coordinate_in_every_pose():
-  # Landmarks follow the material, so the map must read the same coordinate under them.
+  # Landmarks are fixed to the surface, so the map has constant coordinates at them.
   rest = _motion()
   moved = (_motion(yaw=0.25, pitch=0.1), _motion(roll=0.2, shift_x=0.15, shift_y=-0.1), _motion(jaw=0.6))
 
@@ -156,7 +156,7 @@ def test_the_same_skin_has_the_same_coordinate_in_every_pose():
     expected = read(rest, name)
     for motion in moved:
       np.testing.assert_allclose(read(motion, name)[:2], expected[:2], atol=0.06)
-  # The chin follows the jaw: its coordinate stays though it has moved by several cells.
+  # The chin follows the jaw: its coordinate is constant although it moves by several cells.
   assert _points(moved[2])['chin'][1] - _points(rest)['chin'][1] > 0.04
 
 
@@ -181,7 +181,7 @@ def test_mirrored_motion_mirrors_the_labels():
   one = _motion(yaw=0.3, roll=0.1, gaze_yaw=0.2, blink_left=1.0, shift_x=0.1, jaw=0.4)
   other = _motion(yaw=-0.3, roll=-0.1, gaze_yaw=-0.2, blink_right=1.0, shift_x=-0.1, jaw=0.4)
   a, b = _render(one), _render(other)
-  # Cells are centred between pixels but labelled by one of them, so outlines may differ by a cell.
+  # Cells are centered between pixels but labeled by one of them, so outlines may differ by a cell.
   assert (a.parts == b.parts[:, ::-1]).mean() > 0.88
   mirrored = b.canonical[:, ::-1] * np.array([-1.0, 1.0, 1.0])
   assert np.median(np.abs(a.canonical - mirrored)) < 0.02

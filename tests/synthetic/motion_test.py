@@ -1,4 +1,4 @@
-"""Motion tracks and visemes: lips that follow the speech, and a face that lives."""
+"""Motion tracks and visemes: lips that follow the speech, head motion and blinks."""
 
 import numpy as np
 import pytest
@@ -19,7 +19,7 @@ VOICE = voice.VoiceParameters(
 
 
 def utterance_of(labels, seconds=0.12):
-  """An utterance of given phonemes whose sound is a tone, silent in pauses and closures."""
+  """An utterance of these phonemes whose sound is a tone, silent in pauses and closures."""
   phonemes, pieces, clock = [], [], 0.0
   for label in labels:
     length = 0.5 if label == '_' else seconds

@@ -1,4 +1,4 @@
-"""Speakers, texts and voices of the embedded world."""
+"""Speakers, texts and voices of the synthetic world."""
 
 import dataclasses
 import hashlib
@@ -146,7 +146,7 @@ def test_phonemes_cover_the_waveform(language):
   assert first.label == last.label == voice.SILENCE
   assert first.end_s >= 0.1 and last.end_s - last.start_s >= 0.1
   assert np.abs(utterance.waveform[: int(0.09 * 16000)]).max() < 1e-3
-  # Silence is quiet and vowels are loud: the times belong to the sound.
+  # Silence is quiet and vowels are loud: phoneme times match the sound.
   vowels = [p for p in utterance.phonemes if any(v in p.label for v in 'aeiouɑɛɔæ')]
   level = motion.loudness(utterance.waveform, np.array([(p.start_s + p.end_s) / 2 for p in vowels]))
   assert np.median(level) > 0.45

@@ -1,4 +1,4 @@
-"""What is known of devices by their names."""
+"""Device properties by device name."""
 
 import types
 

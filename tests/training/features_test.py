@@ -1,4 +1,4 @@
-"""Features on disk: every sample once a pass, the same after a restart, computed once and continued after a stop."""
+"""Cached features: every sample once per pass, equal after a restart, computed once, resumed after a stop."""
 
 import jax
 import numpy as np
@@ -28,7 +28,7 @@ def test_every_row_once_a_pass_in_an_order_of_its_own():
 
 
 def test_batches_are_a_function_of_their_index():
-  first = batches(count=18)  # batches run over the end of a pass
+  first = batches(count=18)  # batches cross the end of a pass
   drawn = [next(first) for _ in range(12)]
   again = batches(count=18, start_index=7)
   np.testing.assert_array_equal(drawn[7]['row'], next(again)['row'])
@@ -37,7 +37,7 @@ def test_batches_are_a_function_of_their_index():
 
 
 def train(workdir, root, **changes):
-  # A rate that does not fall: the schedule knows how many steps are meant to come.
+  # A constant learning rate, because the schedule depends on the planned number of steps.
   config = toy_stage.get_config(data_root=str(root), **{'optimizer.final_fraction': 1.0, **changes})
   with config.unlocked():
     config.data.cached_samples = 40
@@ -57,7 +57,7 @@ def test_restart_changes_nothing_and_computes_nothing(tmp_path):
   train(tmp_path / 'halves', tmp_path)
   jax.tree.map(np.testing.assert_array_equal, params(tmp_path / 'whole'), params(tmp_path / 'halves'))
   assert part.stat().st_mtime_ns == written
-  # Other data are other features.
+  # Other data need other features.
   train(tmp_path / 'other', tmp_path, seed=1)
   assert len(list((tmp_path / 'features').iterdir())) == 2
 

@@ -1,4 +1,4 @@
-"""Operations counted from programs, against sums on paper."""
+"""FLOPs counted from programs, compared with hand-computed sums."""
 
 import jax
 import jax.numpy as jnp
@@ -14,7 +14,7 @@ def of(function, *shapes):
 def test_products_and_their_gradients():
   assert of(jnp.dot, (3, 4), (4, 5)) == 2 * 3 * 4 * 5
   assert of(lambda a, b: jnp.einsum('bij,bjk->bik', a, b), (7, 3, 4), (7, 4, 5)) == 7 * 2 * 3 * 4 * 5
-  # Backward: one product for each side.
+  # Backward: one product per operand.
   assert of(jax.grad(lambda a, b: jnp.sum(jnp.dot(a, b) ** 2), (0, 1)), (3, 4), (4, 5)) == 3 * 2 * 3 * 4 * 5
 
 
@@ -31,7 +31,7 @@ def test_convolutions_and_their_gradients():
   both = of(jax.grad(lambda x, w: jnp.sum(convolution(x, w) ** 2), (0, 1)), (2, 8, 8, 4), (3, 3, 4, 6))
   assert both == pytest.approx(3 * forward)
   strided = of(jax.grad(lambda x, w: jnp.sum(convolution(x, w, 2) ** 2), (0, 1)), (2, 8, 8, 4), (3, 3, 4, 6))
-  assert strided == pytest.approx(3 * forward / 4, rel=0.3)  # borders
+  assert strided == pytest.approx(3 * forward / 4, rel=0.3)  # border effects
   grouped = of(
     lambda x, w: jax.lax.conv_general_dilated(
       x, w, (1, 1), 'SAME', dimension_numbers=('NHWC', 'HWIO', 'NHWC'), feature_group_count=4
@@ -56,7 +56,7 @@ def test_loops_branches_and_what_is_computed_again():
   def again(a, b):
     return jnp.sum(jax.checkpoint(lambda a: jnp.sin(a @ b) @ b)(a))
 
-  # Forward 2, backward 2, and the first product once more.
+  # Forward 2, backward 2, and the first product again (remat).
   assert of(jax.grad(again), (4, 4), (4, 4)) >= 5 * product
 
 
@@ -70,7 +70,7 @@ def test_what_one_device_does_counts_on_all():
       a, b
     )
 
-  # Both columns of the mesh compute the same: that is what the devices do.
+  # Both columns of the mesh compute the same products, and both count.
   assert of(product, (8, 4), (4, 5)) == 2 * (2 * 8 * 4 * 5)
 
 

@@ -1,4 +1,4 @@
-"""What a run takes from the places that config.init names: what its stage uses, and nothing else."""
+"""Initial weights: a run loads from config.init what its stage uses, and nothing else."""
 
 import pathlib
 

@@ -1,4 +1,4 @@
-"""The training loop: resume, kill, NaN stop, time budget, starting points, passes."""
+"""Training loop: resume, kill, NaN stop, time budget, initial weights, passes."""
 
 import json
 import os
@@ -41,7 +41,7 @@ def assert_close(a, b, tolerance=1e-6):
 
 @pytest.fixture(scope='module')
 def whole(tmp_path_factory):
-  """A run of eight steps without interruption."""
+  """An uninterrupted run of eight steps."""
   toy_stage.register()
   toy_stage.ToyBatches.seen = []
   workdir = tmp_path_factory.mktemp('whole')
@@ -50,7 +50,7 @@ def whole(tmp_path_factory):
 
 
 def test_restart_changes_nothing(whole, tmp_path, monkeypatch):
-  # The schedule must be that of the whole run, so the first half ends on a signal, not on num_steps.
+  # The schedule must be that of the whole run, so a signal ends the first half, not num_steps.
   real = loop.reason_to_stop
 
   def stop_at_four(clock, signals, step):
@@ -64,7 +64,7 @@ def test_restart_changes_nothing(whole, tmp_path, monkeypatch):
   second = train(tmp_path, num_steps=8)
   assert (second.reason, second.step) == ('num_steps', 8)
   prepared = [0, 1]
-  # Each run draws one held-out batch too; statistics are prepared once only.
+  # Each run also reads one held-out batch; statistics are computed only once.
   assert toy_stage.ToyBatches.seen == [*prepared, 0, 0, 1, 2, 3, 0, 4, 5, 6, 7]
   assert whole[1] == [*prepared, 0, *range(8)]
   assert_close(weights(tmp_path), weights(whole[0]))
@@ -105,7 +105,7 @@ def test_stage_result_serves_the_next_stage(whole, tmp_path):
   result = initial_weights.load_trained_stage(whole[0])
   assert result.modules()['toy_net'] == toy_stage.ToyNet(width=16)
   assert result.step == 8 and 'mean' in result.statistics
-  # Trained on from there: the first step's EMA starts at the given weights.
+  # Training continues from these weights: the EMA of the first step starts there.
   train(tmp_path / 'on', num_steps=1, **{'init.toy_net': str(whole[0]), 'optimizer.learning_rate': 0.0})
   assert_close(weights(tmp_path / 'on')['params'], result.params)
   assert weights(tmp_path / 'on')['collections']['toy_net']['counts']['calls'] == 9
@@ -138,7 +138,7 @@ def test_the_first_bad_tensor_is_named(tmp_path):
 
 
 def test_pieces_of_a_batch_give_the_gradient_of_the_whole(tmp_path):
-  # Adam would hide it: the first step's moments are the gradient itself.
+  # The parameters would hide it because of Adam; the moments of the first step are the gradient itself.
   found = []
   for pieces in (1, 2, 4):
     workdir = tmp_path / str(pieces)
@@ -173,7 +173,7 @@ def test_parts_have_learning_rates_of_their_own(tmp_path):
     np.testing.assert_allclose(moved[1], factor * moved[0], atol=1e-6)
   with pytest.raises(ConfigError, match='optimizer.rates: no trained parameter begins with unet'):
     train(tmp_path / 'wrong', **{'optimizer.rates': 'unet=0.1'})
-  with pytest.raises(ConfigError, match='does not read'):
+  with pytest.raises(ConfigError, match='cannot be parsed'):
     train(tmp_path / 'unread', **{'optimizer.rates': 'toy_net=-1'})
 
 
@@ -195,7 +195,7 @@ def test_which_checkpoints_stay(tmp_path):
     assert kept(workdir) == sorted({best, 10})
   with pytest.raises(ConfigError, match='keep_best names beauty, which is none of'):
     train(tmp_path / 'other', **often, keep_best='beauty:max')
-  with pytest.raises(ConfigError, match='does not read'):
+  with pytest.raises(ConfigError, match='cannot be parsed'):
     train(tmp_path / 'unread', keep_best='loss')
 
 
@@ -207,7 +207,7 @@ def test_dry_run_compiles_and_leaves_nothing(tmp_path, capsys):
   assert 'GFLOP a step and device' in capsys.readouterr().err
 
 
-@pytest.mark.parametrize('steps', ['2', '500'])  # more than the run has: what there is
+@pytest.mark.parametrize('steps', ['2', '500'])  # 500 is more than the run has: all steps are profiled
 def test_a_profile_is_taken_when_asked_for(tmp_path, steps):
   (tmp_path / 'profile').write_text(steps)
   train(tmp_path, num_steps=8)

@@ -1,4 +1,4 @@
-"""Low-rank factors: the base at first, plain kernels at last, and nothing but factors in between."""
+"""LoRA: initially equal to the base, trains only the factors, exports plain kernels."""
 
 import dataclasses
 
@@ -38,14 +38,14 @@ def toy():
 
 
 def train(workdir, **changes):
-  # A rate that does not fall: the schedule knows how many steps are meant to come.
+  # A constant learning rate, because the schedule depends on the planned number of steps.
   changes = {'optimizer.final_fraction': 1.0, 'eval_batches': 0, **changes}
   return loop.train(toy_stage.get_config(**changes), workdir, make_batches=toy_stage.make_batches)
 
 
 @pytest.fixture(scope='module')
 def runs(tmp_path_factory):
-  """Folders of a run, and of one that adapts it for eight steps."""
+  """Folders of a run and of a LoRA run of eight steps on top of it."""
   toy_stage.register()
   root = tmp_path_factory.mktemp('runs')
   train(root / 'base', num_steps=2)
@@ -67,7 +67,7 @@ def test_specs():
   assert lora.parse('net', 'rank=4, alpha=8, targets=a|fc1_*') == lora.LowRank(4, 8.0, ('a', 'fc1_*'))
   assert lora.LowRank(4).scale == 1 and lora.LowRank(4, 8.0).scale == 2
   for wrong in ('rank', 'rank=0', 'rank=x', 'breadth=3', 'rank=4; alpha=4'):
-    with pytest.raises(ConfigError, match='config.lora.net=.* does not read'):
+    with pytest.raises(ConfigError, match='config.lora.net=.* cannot be parsed'):
       lora.parse('net', wrong)
   options = lora.LowRank(targets=('to_q', 'fc1_*'))
   assert options.adapts('a/to_q/kernel', 2) and options.adapts('fc1_3/kernel', 2)
@@ -81,7 +81,7 @@ def test_only_factors_are_trained(runs):
   assert set(flat(parts['params'])) == set(flat(parts['ema_params'])) == factors
   assert flat(parts['params'])['toy_net/widen/lora_a'].shape == (16, RANK)
   assert flat(parts['params'])['toy_net/widen/lora_b'].shape == (RANK, 32)
-  # Two moments of every factor, and of nothing else.
+  # Two moments per factor, and no others.
   sizes = sum(np.size(leaf) for leaf in flat(parts['params']).values())
   assert sum(np.size(leaf) for leaf in jax.tree.leaves(parts['opt_state']) if np.size(leaf) > 1) == 2 * sizes
 
@@ -102,7 +102,7 @@ def test_it_begins_as_the_base(runs):
     for each, own in ((stage, params), (plain, {'toy_net': frozen.params['toy_net']}))
   ]
   assert losses[0] == losses[1]
-  # Factors are split as their kernel is, never along the rank.
+  # Factors are sharded like their kernel, never along the rank.
   auto = (jax.sharding.AxisType.Auto,) * 3
   mesh = jax.sharding.AbstractMesh((1, 2, 2), ('data', 'fsdp', 'tensor'), axis_types=auto)
   widen = {
@@ -126,14 +126,14 @@ def test_what_is_handed_on_is_whole(runs, tmp_path):
       assert np.abs(value - old[path]).max() > 1e-3
     else:
       np.testing.assert_array_equal(value, old[path])
-  # Factors beside the kernels answer as the whole kernels do.
+  # Base kernels with factors give the same outputs as merged kernels.
   x, module = jax.random.normal(jax.random.key(0), (5, 8, 8, 3)), result.modules()['toy_net']
   variables = result.collections['toy_net']
   y = module.apply({'params': result.params['toy_net'], **variables}, x)
   trained = read(runs[1], 'ema_params')['ema_params']['toy_net']
   beside = lora.merge(before.params['toy_net'], trained, 2.0)
   np.testing.assert_allclose(y, module.apply({'params': beside, **variables}, x), rtol=1e-6, atol=1e-6)
-  # The next run starts from it, adapting it again if it likes.
+  # The next run starts from the result, optionally with new factors.
   train(tmp_path / 'on', num_steps=1, **{'init.toy_net': str(runs[1]), 'optimizer.learning_rate': 0.0})
   again = initial_weights.load_trained_stage(tmp_path / 'on').params
   jax.tree.map(np.testing.assert_array_equal, again, result.params)
@@ -169,7 +169,7 @@ def test_another_base_is_refused(runs, tmp_path):
 
 def test_mistakes_are_named(runs, tmp_path):
   place = {'init.toy_net': str(runs[0])}
-  with pytest.raises(ConfigError, match='config.lora.toy_net needs given weights'):
+  with pytest.raises(ConfigError, match='config.lora.toy_net needs pretrained weights'):
     train(tmp_path, **{'lora.toy_net': SPEC})
   with pytest.raises(ConfigError, match='adapts nothing: no dense layer of .* is called conv_in or to_q'):
     train(tmp_path, **{**place, 'lora.toy_net': 'rank=2, targets=conv_in|to_q'})
@@ -184,7 +184,7 @@ FRESH = ('voice_proj/', 'token_proj/')
 
 
 def portrait(tmp_path, **fields):
-  """A tiny portrait stage on a converted UNet that lacks FRESH, with what it is given and a batch of features."""
+  """A tiny portrait stage on a converted UNet without FRESH, its initial weights, and a batch of features."""
   size = 64
   given_modules = {name: registry.make(name, 'tiny') for name in ('speech_encoder', 'autoencoder')}
   given_modules['portrait_unet'] = registry.make('portrait_unet', 'tiny')
@@ -201,7 +201,7 @@ def portrait(tmp_path, **fields):
   )
   plain = base.build_stage(config, given_modules)
   init = jax.jit(lambda key: device_mesh.unbox(plain.init(key, base.Frozen())[0]))
-  # (Fresh networks end in zeros, and no gradient reaches what is inside.)
+  # Freshly initialized networks end in zeros, which block the gradients of inner layers.
   whole = jax.tree.map(lambda a: np.asarray(a) + 0.01, init(jax.random.key(0))['portrait_unet'])
   kept = {path: value for path, value in flat(whole).items() if not path.startswith(FRESH)}
   storage.save_release(

@@ -1,4 +1,4 @@
-"""The base networks lie on a mesh as the reviewed file says; a change shows there."""
+"""Shardings of the base networks on a mesh, compared with the reviewed file."""
 
 import json
 
@@ -14,5 +14,5 @@ def test_every_stage_is_reviewed():
 def test_shardings_are_those_of_the_file(stage):
   found, wanted = golden_shardings.describe(stage), json.loads(golden_shardings.FILE.read_text())[stage]
   assert found == wanted, 'run python tests/helpers/golden_shardings.py and review what changed'
-  # 64 devices, of which 32 split parameters: what all of them hold whole is next to nothing.
+  # 64 devices, 32 of which split parameters: replicated arrays are a tiny share.
   assert found['share_that_a_device_holds'] < 0.1

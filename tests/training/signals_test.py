@@ -1,4 +1,4 @@
-"""Signal handlers of training: the first signal is recorded, a second one is the earlier handler's."""
+"""Signal handlers of training: the first signal is recorded, the second one goes to the earlier handler."""
 
 import os
 import signal

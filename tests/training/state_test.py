@@ -1,4 +1,4 @@
-"""Schedule, running mean, random streams, optimizer."""
+"""Training state: schedule, running mean, random streams, optimizer."""
 
 import jax
 import jax.numpy as jnp
@@ -16,7 +16,7 @@ def test_running_mean_warms_up_to_its_decay():
   assert float(state.ema_decay(0.999, jnp.int32(0))) == pytest.approx(0.1)
   assert float(state.ema_decay(0.999, jnp.int32(90))) == pytest.approx(0.91)
   assert float(state.ema_decay(0.999, jnp.int32(10**6))) == pytest.approx(0.999)
-  # With decays d_k the mean over steps is a weighted mean: a constant stays what it is.
+  # With decays d_k the running mean is a weighted mean: a constant does not change.
   mean, value = 0.0, 5.0
   for step in range(200):
     decay = float(state.ema_decay(0.9, step))

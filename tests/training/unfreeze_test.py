@@ -1,4 +1,4 @@
-"""Staged unfreezing: resting parameters are the same to the bit, with empty moments, until their step."""
+"""Staged unfreezing: frozen parameters stay bitwise equal, with zero moments, until their step."""
 
 import jax
 import jax.numpy as jnp
@@ -18,13 +18,13 @@ def toy():
 
 
 def train(workdir, **changes):
-  # A rate that does not fall: the schedule knows how many steps are meant to come.
+  # A constant learning rate, because the schedule depends on the planned number of steps.
   changes = {'optimizer.final_fraction': 1.0, 'eval_batches': 0, 'keep_checkpoints': 9, **changes}
   return loop.train(toy_stage.get_config(**changes), workdir, make_batches=toy_stage.make_batches)
 
 
 def read(workdir, step):
-  """(params, EMA, sums of the moments' sizes) of a checkpoint, by path."""
+  """(params, EMA, sums of absolute moments) of a checkpoint, by path."""
   with checkpoint.Checkpoints(workdir) as saved:
     parts = saved.read(('params', 'ema_params', 'opt_state'), step)
   adam = parts['opt_state'][1] if isinstance(parts['opt_state'], (list, tuple)) else parts['opt_state']['1']
@@ -41,7 +41,7 @@ def test_spec():
   assert unfreeze.parse('') == {}
   assert unfreeze.parse('a/b=10, c=-1') == {'a/b': 10, 'c': -1}
   for wrong in ('a', 'a=x', '=3', 'a=-2', 'a=1; b=2'):
-    with pytest.raises(ConfigError, match='config.unfreeze=.* does not read'):
+    with pytest.raises(ConfigError, match='config.unfreeze=.* cannot be parsed'):
       unfreeze.parse(wrong)
 
 
@@ -67,7 +67,7 @@ def test_resting_parameters_stay_to_the_bit_and_then_move(tmp_path):
       same = np.array_equal(params[path], start[path]) and np.array_equal(ema[path], start[path])
       assert same == (step <= first), (path, step)
       assert (moments[path] == 0) == (step <= first), (path, step)
-  # A restart in the middle of the rest changes nothing.
+  # A restart while parameters are frozen changes nothing.
   train(tmp_path / 'halves', num_steps=2, **resting)
   train(tmp_path / 'halves', num_steps=8, **resting)
   for have, want in zip(read(tmp_path / 'halves', 8), read(tmp_path / 'run', 8), strict=True):
@@ -86,8 +86,8 @@ def test_updates_by_hand():
   assert jax.tree.structure(state) == jax.tree.structure(plain.init(params))
   update = jax.jit(lambda step: staged.update(gradient, state, params, step=step)[0])
   for step, factor in ((0, 0.0), (2, 0.0), (3, 0.5), (4, 1.0), (9, 1.0)):
-    # The norm counts what is awake: 2 * 3, and 2 * 5 of both.
+    # The norm covers trainable parameters only: 2 * 3, and 2 * 5 of both.
     norm = 6.0 if step < 3 else 10.0
     np.testing.assert_allclose(update(step)['a'], 3.0 / norm + 0.5, rtol=1e-5)
     np.testing.assert_allclose(update(step)['b'], factor * (4.0 / norm + 0.5), rtol=1e-5)
-  assert update._cache_size() == 1  # no step compiles anew
+  assert update._cache_size() == 1  # no step is recompiled

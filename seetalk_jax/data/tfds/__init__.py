@@ -1,1 +1,1 @@
-"""TFDS builders of real corpora; needs the extra `data`, never TensorFlow."""
+"""TFDS builders of real corpora; they need the extra `data` but not TensorFlow."""

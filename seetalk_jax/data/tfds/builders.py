@@ -1,4 +1,4 @@
-"""TFDS builders that prepare raw corpora into ArrayRecord, and the source that training reads them with.
+"""TFDS builders that convert raw corpora to ArrayRecord, and the record source for training on them.
 
     from seetalk_jax.data.tfds import builders
 
@@ -7,7 +7,7 @@
     records = builders.TfdsSource(builder, 'train')
     batches = pipeline.make_batches('sync', record_sources=[records], batch_size=32)
 
-Examples hold the same bytes as the corpora of `seetalk prepare`; nothing imports TensorFlow.
+Examples contain the same bytes as the corpora written by `seetalk prepare`. TensorFlow is not imported.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ from seetalk_jax.prepare import layouts, recording, report
 
 
 class PreparedBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
-  """Prepares a folder of raw recordings; subclasses say how it is laid out.
+  """Builder that prepares a folder of raw recordings; subclasses set the folder layout.
 
-  The records of a clip follow each other, seconds in order. What was kept, refused or failed, and why, is
-  counted in `info.metadata['summary']` and listed in `info.metadata['report']`.
+  The records of a clip are consecutive and in temporal order. `info.metadata['summary']` counts the kept,
+  rejected and failed recordings; `info.metadata['report']` lists them with reasons.
 
   Attributes:
     LAYOUT: key of `layouts.LAYOUTS`.
@@ -50,7 +50,14 @@ class PreparedBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
     settings: recording.Settings = recording.Settings(),  # noqa: B008 (frozen)
     **kwargs: Any,
   ):
-    """Args: `raw_dir` and `landmarker` are needed to prepare, not to read; `kwargs` are TFDS's (`data_dir`)."""
+    """Creates the builder.
+
+    Args:
+      raw_dir: folder of raw recordings; needed to prepare, not to read.
+      landmarker: MediaPipe's `face_landmarker.task`; needed to prepare, not to read.
+      settings: settings of the preparation.
+      **kwargs: arguments of the TFDS builder, such as `data_dir`.
+    """
     self.raw_dir = None if raw_dir is None else pathlib.Path(raw_dir)
     self.landmarker, self.settings = landmarker, settings
     super().__init__(**{'file_format': 'array_record', **kwargs})
@@ -124,13 +131,17 @@ class Avspeech(PreparedBuilder):
 
 
 class TfdsSource:
-  """The records of a prepared builder's split: `len`, and `source[i]` -> ClipRecord.
+  """Random-access source of the records of a prepared split: `len`, and `source[i]` -> ClipRecord.
 
   For `pipeline.make_batches(..., record_sources=[...])`.
   """
 
   def __init__(self, builder: tfds.core.DatasetBuilder, split: str):
-    """Raises InputError: the builder has no such split."""
+    """Opens a split.
+
+    Raises:
+      InputError: the builder has no such split.
+    """
     if split not in builder.info.splits:
       held = ', '.join(builder.info.splits) or 'nothing'
       raise InputError(f'{builder.name} has no split {split!r}, only {held}: prepare it first')
@@ -148,7 +159,7 @@ class TfdsSource:
 
 
 def example_of(data: bytes) -> dict[str, Any]:
-  """The TFDS example of an encoded record."""
+  """Converts an encoded record to a TFDS example."""
   record = schema.decode(data)
   return {
     'record': np.frombuffer(data, np.uint8),

@@ -1,1 +1,1 @@
-"""Whole experiments, from training to a table and a picture sheet, as one command each."""
+"""Experiments: training, measurement, table and picture sheet in one command each."""

@@ -1,4 +1,4 @@
-"""Figure 3 of the paper on the embedded world: portraits without a prior, around it, and leaning on it by SAW."""
+"""Figure 3 of the paper on the synthetic world: no face prior, a constant one, sample-adaptive weighting."""
 
 from __future__ import annotations
 
@@ -37,13 +37,13 @@ _TRUE = 'true, redrawn'
 
 
 class Voices(NamedTuple):
-  """Held-out voices as the portrait networks take them, and the speakers' faces.
+  """Speech features of held-out voices, and the speakers' faces.
 
   Attributes:
     embedding, tokens, valid: see `SpeechFeatures`.
-    attributes: `[n, 3]`.
-    portraits: a rendered portrait of each, uint8 `[n, s, s, 3]`.
-    redrawn: more of them with looks drawn anew, uint8 `[draws, n, 128, 128, 3]`.
+    attributes: `[n, 3]`: sex, age, head size.
+    portraits: one rendered portrait per speaker, uint8 `[n, s, s, 3]`.
+    redrawn: further rendered portraits with newly sampled looks, uint8 `[draws, n, 128, 128, 3]`.
   """
 
   embedding: np.ndarray
@@ -55,7 +55,7 @@ class Voices(NamedTuple):
 
 
 class Figure3:
-  """The experiment of a configuration (configs/figure3.py) in a directory; what is there is not made again.
+  """The experiment of a configuration (configs/figure3.py) in a directory; existing results are reused.
 
   Attributes:
     interrupted: the signal that ended `run` early, or None.
@@ -66,10 +66,10 @@ class Figure3:
     self.interrupted: int | None = None
 
   def run(self, parts=PARTS) -> str:
-    """Trains and measures; returns the table, '' where nothing was measured.
+    """Trains and measures; returns the table, or '' if nothing was measured.
 
     Raises:
-      ConfigError: an unknown part, or no face encoder.
+      ConfigError: a part is unknown, or the face encoder is missing.
     """
     unknown = [part for part in parts if part not in PARTS]
     if unknown:
@@ -88,7 +88,7 @@ class Figure3:
 
   @property
   def runs(self) -> list[tuple[str, int]]:
-    """Mode and seed of every run, all modes of a seed together."""
+    """(mode, seed) of every run, grouped by seed."""
     return [(mode, seed) for seed in self.config.seeds for mode in self.config.modes]
 
   # ------------------------------------------------------------------------------------------- training
@@ -142,7 +142,7 @@ class Figure3:
     return '\n'.join(lines)
 
   def _weights(self, beta: np.ndarray, directory: pathlib.Path) -> dict[str, float]:
-    """How far SAW's beta `[n]` follows what the speakers' true latents want."""
+    """Statistics of SAW's beta `[n]` and its correlation with the ideal weights of the true latents."""
     modules, params, statistics = self._networks(directory)
     encode = jax.jit(functools.partial(sampling.encode_latents, modules))
     prior_mean = sampling.prior_of(statistics).mean
@@ -161,7 +161,7 @@ class Figure3:
 
   @functools.cached_property
   def voices(self) -> Voices:
-    """Held-out voices and their speakers, kept on disk."""
+    """Held-out voices and their speakers, cached on disk."""
     settings, size = self.config.voices, self.config.portrait.options.image_size
     speakers = self.world.speaker_ids('test', settings.first + settings.num)[settings.first :]
 
@@ -190,7 +190,7 @@ class Figure3:
     return self.world.draw(int(speaker), seed, self.world.neutral(seed)[None], size).frames[0]
 
   def _portraits(self, mode: str, seed: int, steps: int) -> tuple[np.ndarray, np.ndarray]:
-    """uint8 `[draws, voices, 128, 128, 3]` and the voices' beta `[voices]`, of a trained run."""
+    """Portraits uint8 `[draws, voices, 128, 128, 3]` and beta `[voices]` of a trained run."""
     directory, voices = self._directory(mode, seed), self.voices
 
     def make() -> dict[str, np.ndarray]:
@@ -233,7 +233,7 @@ class Figure3:
     return arrays['images'], arrays['beta']
 
   def _networks(self, directory: pathlib.Path) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
-    """Modules, parameters and statistics of a trained run, with the autoencoder it was trained on."""
+    """Modules, parameters and statistics of a trained run, including its autoencoder."""
     result = initial_weights.load_trained_stage(directory)
     autoencoder, params = self._given('autoencoder', self.config.init.autoencoder)
     modules = {**result.modules(), 'autoencoder': autoencoder}
@@ -246,7 +246,7 @@ class Figure3:
   # ------------------------------------------------------------------------------------------- reading
 
   def _read(self, images: np.ndarray) -> prior_modes.Portraits:
-    """uint8 `[draws, voices, 128, 128, 3]` as they are read."""
+    """Readings and face vectors of portraits uint8 `[draws, voices, 128, 128, 3]`."""
     flat = images.reshape(-1, *images.shape[2:])
     parts = self._reader(flat), self._vectors(flat)
     return prior_modes.Portraits(*(part.reshape(*images.shape[:2], -1) for part in parts))
@@ -261,7 +261,7 @@ class Figure3:
 
   @functools.cached_property
   def _reader(self) -> readers.Reader:
-    """Reads sex, age, head size and colours; trained on renderings alone, and kept."""
+    """Reader of sex, age, head size and colors; trained on renderings only, and cached on disk."""
     looks, settings = self.config.looks, self.config.reader
     key = _digest([looks.to_dict(), settings.to_dict(), self.world.crop_version, prior_modes.FIELDS])
     path = self.workdir / f'reader-{key}.safetensors'
@@ -302,10 +302,10 @@ class Figure3:
       files.write_text(self.workdir / name, written + '\n')
 
   def _draw_sheet(self, num_voices: int = 3, num_draws: int = 3) -> None:
-    """WORKDIR/sheet.png: voices by modes, in each row the same noise with fewer and more steps."""
+    """Writes WORKDIR/sheet.png: a row per voice and mode; steps of one row share their noise."""
     rows, labels = [], []
     seed, shown = self.config.seeds[0], min(num_draws, self.config.voices.draws)
-    # Voices far apart in what they tell: the youngest, the oldest, and one between.
+    # Voices of different age: the youngest, the oldest, and some between.
     order = np.argsort(self.voices.attributes[:, 1])
     for voice in order[np.linspace(0, len(order) - 1, num_voices).astype(int)]:
       sex, age, _ = self.voices.attributes[voice]
@@ -330,7 +330,7 @@ def _weights_line(seed: int, found: dict[str, float]) -> str:
 
 
 def _kept(path: pathlib.Path, make: Callable[[], dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
-  """The arrays in a file, made and written where there is none."""
+  """Loads the arrays of a file, or creates the file from `make()`."""
   if not path.exists():
     arrays = make()
     with files.replacing(path) as part:

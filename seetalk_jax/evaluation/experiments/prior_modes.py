@@ -1,4 +1,4 @@
-"""What portraits of held-out voices keep (consistency) and vary (diversity): the measures of the paper's Figure 3."""
+"""Consistency and diversity of portraits of held-out voices: the measures of the paper's Figure 3."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ import numpy as np
 from seetalk_jax.evaluation.measures import frechet, series
 from seetalk_jax.evaluation.parts import retrieval
 
-# What the experiment's reader reads, in this order. Voices tell the first three, and nothing of the colours.
+# Fields of the experiment's reader, in order. Voices predict the traits; colors are independent of the voice.
 TRAITS = ('sex', 'age', 'head_size')
 COLOURS = ('skin_red', 'skin_green', 'skin_blue', 'hair_red', 'hair_green', 'hair_blue')
 FIELDS = TRAITS + COLOURS
 _SKIN, _HAIR = slice(3, 6), slice(6, 9)
 
-# Measure -> whether more is better (None: neither).
+# Measure -> whether higher is better (None: neither).
 MEASURES = {
   'sex right, %': True,
   'age, r': True,
@@ -29,11 +29,11 @@ MEASURES = {
 
 
 class Portraits(NamedTuple):
-  """Several portraits of each voice, as they were read.
+  """Readings and face vectors of several portraits of each voice.
 
   Attributes:
     readings: `[draws, voices, len(FIELDS)]`.
-    vectors: of the face encoder, unit length, `[draws, voices, d]`.
+    vectors: unit vectors of the face encoder, `[draws, voices, d]`.
   """
 
   readings: np.ndarray
@@ -41,12 +41,12 @@ class Portraits(NamedTuple):
 
 
 class Truth(NamedTuple):
-  """The speakers behind the voices.
+  """Ground truth of the speakers of the voices.
 
   Attributes:
     attributes: sex, age, head size, `[voices, 3]`.
-    gallery: the face encoder's vectors of one rendered portrait each, `[voices, d]`.
-    redrawn: further rendered portraits of the same speakers, whose looks were drawn anew.
+    gallery: face-encoder vectors of one rendered portrait per speaker, `[voices, d]`.
+    redrawn: further rendered portraits of the same speakers with newly sampled looks.
   """
 
   attributes: np.ndarray
@@ -55,11 +55,12 @@ class Truth(NamedTuple):
 
 
 def measure(portraits: Portraits, truth: Truth) -> dict[str, float]:
-  """The values of MEASURES.
+  """Computes the values of MEASURES.
 
-  Consistency is averaged over draws. Diversity is the spread over draws for one voice, relative to that over
-  people, of what voices do not tell (root of the summed variances of red, green and blue). The Frechet distance
-  is between all generated and all redrawn true portraits.
+  Consistency is averaged over draws. Diversity is the spread of skin and hair color over draws of one voice,
+  relative to the spread over people; voices do not predict these colors. The spread is the square root of the
+  summed variances of red, green and blue. The Frechet distance is between all generated and all redrawn true
+  portraits.
   """
   readings = portraits.readings
   male = truth.attributes[:, 0] > 0.5
@@ -85,7 +86,7 @@ def measure(portraits: Portraits, truth: Truth) -> dict[str, float]:
 
 
 def table(measured: Mapping[tuple[str, int], Sequence[Mapping[str, float]]]) -> str:
-  """A Markdown table: a row per key (mode, sampling steps), mean and standard deviation over the seeds given."""
+  """Markdown table: a row per key (mode, sampling steps), with mean and standard deviation over seeds."""
   lines = [
     '| prior | steps | ' + ' | '.join(MEASURES) + ' |',
     '|' + '---|' * (2 + len(MEASURES)),

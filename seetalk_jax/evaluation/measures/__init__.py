@@ -1,1 +1,1 @@
-"""Measures: numbers from arrays."""
+"""Measures: metrics computed from arrays."""

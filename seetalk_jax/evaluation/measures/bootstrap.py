@@ -1,4 +1,4 @@
-"""How sure a figure is: percentile bootstrap over samples."""
+"""Percentile bootstrap: confidence interval of a statistic over samples."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def interval(
   """(low, high) of `statistic(values)` over `rounds` resamplings of the first axis with replacement.
 
   Args:
-    values: `[n, ...]`; rows are drawn whole, so pairs `[n, 2]` stay pairs.
+    values: `[n, ...]`; whole rows are resampled, so pairs `[n, 2]` stay pairs.
     statistic: maps `[n, ...]` to a number.
 
   Fewer than two values give (nan, nan). Rounds whose statistic is not finite are left out.

@@ -1,4 +1,4 @@
-"""LSE-C and LSE-D: how well lips and sound agree in the eyes of SyncNet (measures of arXiv 2008.10010)."""
+"""LSE-C and LSE-D: lip-sync confidence and distance by SyncNet (arXiv 2008.10010)."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ from seetalk_jax.models.speech.mfcc import mfcc
 MAX_SHIFT = 15  # frames, as published
 _BATCH = 8
 _CEPSTRA_PER_FRAME = 4
-# The published code adds this to differences before it takes their length.
+# The published code adds this to differences before it takes their norm.
 _EPSILON = 1e-6
 
 
 class LipSync(NamedTuple):
-  """How lips and sound of one video agree.
+  """Lip sync of one video.
 
   Attributes:
-    distance: LSE-D, mean distance at the best shift; less is better.
-    confidence: LSE-C, median distance over all shifts minus the least; more is better.
-    offset: the best shift in frames; positive: the sound comes first.
+    distance: LSE-D, mean distance at the best shift; lower is better.
+    confidence: LSE-C, median distance over all shifts minus the minimum; higher is better.
+    offset: the best shift in frames; positive: the sound is ahead of the picture.
   """
 
   distance: float
@@ -40,15 +40,15 @@ class LipSync(NamedTuple):
 
 
 def lip_sync(network: SyncNet, params: Any, frames: Iterable[np.ndarray], waveform: np.ndarray) -> LipSync:
-  """Measures one video; memory does not grow with its length but for the embeddings.
+  """Measures one video; apart from the embeddings, memory does not grow with its length.
 
   Args:
-    network, params: SyncNet; its published weights where figures are to be compared with published ones.
+    network, params: SyncNet; use its published weights for figures comparable with published ones.
     frames: chunks uint8 `[t, h, w, 3]` of portraits at 25 frames a second.
     waveform: `[n]` at 16 kHz in [-1, 1].
 
   Raises:
-    InputError: fewer than 6 frames of picture and sound together.
+    InputError: the common length of picture and sound is under 6 frames.
   """
   run_face, run_audio = _compiled(network)
   faces = np.concatenate([*_batched(functools.partial(run_face, params), _windows(frames))])
@@ -63,7 +63,7 @@ def lip_sync(network: SyncNet, params: Any, frames: Iterable[np.ndarray], wavefo
 
 
 def agreement(faces: np.ndarray, sounds: np.ndarray, max_shift: int = MAX_SHIFT) -> LipSync:
-  """From embeddings `[n, d]` of both; beyond the ends sounds are zeros, as published."""
+  """Lip sync from embeddings `[n, d]` of faces and sounds; sounds are zero-padded, as published."""
   padded = np.pad(sounds.astype(np.float64), ((max_shift, max_shift), (0, 0)))
   distances = np.stack(
     [
@@ -72,17 +72,17 @@ def agreement(faces: np.ndarray, sounds: np.ndarray, max_shift: int = MAX_SHIFT)
     ]
   ).mean(axis=1)
   best = int(np.argmin(distances))
-  # PyTorch's median: the lower of the two in the middle, were their number even.
+  # PyTorch's median of an even number of values is the lower of the middle two; this count is odd.
   return LipSync(float(distances[best]), float(np.median(distances) - distances[best]), max_shift - best)
 
 
 def face_crops(frames: jax.Array) -> jax.Array:
-  """Portraits `[b, h, w, 3]`, uint8 or in [-1, 1], to SyncNet's crops float32 `[b, 224, 224, 3]` in [-1, 1]."""
+  """SyncNet crops float32 `[b, 224, 224, 3]` in [-1, 1] of portraits `[b, h, w, 3]`, uint8 or in [-1, 1]."""
   return SyncNet.crop(blocks.to_float(frames))
 
 
 def _windows(frames: Iterable[np.ndarray]) -> Iterable[np.ndarray]:
-  """Each picture with the four before it, as crops `[5, 224, 224, 3]`."""
+  """Sliding windows of 5 frames, as crops `[5, 224, 224, 3]`."""
   crop = jax.jit(face_crops)
   recent: list[np.ndarray] = []
   for chunk in frames:
@@ -93,7 +93,7 @@ def _windows(frames: Iterable[np.ndarray]) -> Iterable[np.ndarray]:
 
 
 def _batched(run, items: Iterable[np.ndarray]) -> Iterable[np.ndarray]:
-  """`run` over batches of one shape, of items that come one by one."""
+  """Results of `run` on batches of one fixed shape, from a stream of items."""
   items = iter(items)
   while batch := list(itertools.islice(items, _BATCH)):
     yield in_fixed_batches(run, np.stack(batch), size=_BATCH)

@@ -1,4 +1,4 @@
-"""Pictures against pictures: PSNR, SSIM and sharpness in a region, colour of a region."""
+"""Picture measures: PSNR, SSIM, sharpness and mean color, optionally within a mask."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def ssim(a, b, mask=None) -> float:
 
 
 def gradient_energy(image, mask=None) -> float:
-  """Mean squared difference of neighbouring pixels of uint8 `[h, w, 3]` over `mask [h, w]`: how sharp it is."""
+  """Sharpness: mean squared difference of neighboring pixels of uint8 `[h, w, 3]` over `mask [h, w]`."""
   image = np.asarray(image, np.float64)
   energy = np.zeros(image.shape[:2])
   energy[:, :-1] += np.square(np.diff(image, axis=1)).sum(axis=-1)
@@ -59,7 +59,7 @@ def gradient_energy(image, mask=None) -> float:
 
 
 def grow_mask(mask, size: int) -> np.ndarray:
-  """A bool mask `[h, w]` enlarged to `[size, size]` by repeating its pixels (nearest)."""
+  """A bool mask `[h, w]` resized to `[size, size]` by nearest neighbor."""
   mask = np.asarray(mask, bool)
   rows = (np.arange(size) * mask.shape[0]) // size
   columns = (np.arange(size) * mask.shape[1]) // size
@@ -75,7 +75,11 @@ def mean_colour(image, mask) -> np.ndarray:
 
 
 def halve(images, size: int) -> np.ndarray:
-  """Shrinks uint8 pictures `[*b, h, h, 3]` to `size`, of which h is a multiple, by averaging blocks."""
+  """Downsamples uint8 pictures `[*b, h, h, 3]` to `size` by block averages.
+
+  Raises:
+    ValueError: h is not a multiple of `size`.
+  """
   images = np.asarray(images)
   factor, rest = divmod(images.shape[-2], size)
   if rest or factor < 1:

@@ -1,4 +1,4 @@
-"""Time series at 25 fps: correlation, the lag of its peak, how often an eye closes."""
+"""Time series measures at 25 fps: correlation, lag of the peak correlation, blink count."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 
 
 def correlation(a, b) -> float:
-  """Pearson's r of two series of one length `[n]`; NaN where either is constant or n < 3."""
+  """Pearson's r of two series `[n]`; NaN if either is constant or n < 3."""
   a, b = np.asarray(a, np.float64), np.asarray(b, np.float64)
   if a.shape != b.shape or a.ndim != 1:
     raise ValueError(f'correlation needs two series of one length, got {a.shape} and {b.shape}')
@@ -18,9 +18,9 @@ def correlation(a, b) -> float:
 
 
 def lag_curve(read, true, max_lag: int = 8) -> np.ndarray:
-  """r of `read[i + lag]` with `true[i]` for lag = -max_lag .. max_lag: `[2 max_lag + 1]`.
+  """Pearson's r of `read[i + lag]` with `true[i]` for lag = -max_lag .. max_lag: `[2 max_lag + 1]`.
 
-  A positive lag says that `read` comes late. Every lag is scored on the frames that both series have.
+  A positive lag means that `read` is late. Every lag is scored on the frames that both series have.
   """
   read, true = np.asarray(read, np.float64), np.asarray(true, np.float64)
   n = min(read.size, true.size)
@@ -35,7 +35,7 @@ def lag_curve(read, true, max_lag: int = 8) -> np.ndarray:
 
 
 def best_lag(curve) -> int:
-  """The lag in frames where a `lag_curve` peaks; NaNs never win, the lag nearest 0 wins a tie."""
+  """The lag in frames where a `lag_curve` peaks; NaNs are ignored, ties go to the lag nearest to 0."""
   curve = np.asarray(curve, np.float64)
   max_lag = (curve.size - 1) // 2
   lags = np.arange(-max_lag, max_lag + 1)
@@ -44,10 +44,10 @@ def best_lag(curve) -> int:
 
 
 def count_blinks(closed, *, shut: float = 0.5, reopened: float = 0.25) -> int:
-  """How often a lid series `[n]` (0 open, 1 closed) rises over `shut` after it was under `reopened`.
+  """Number of rises of a lid series `[n]` (0 open, 1 closed) over `shut` after it was under `reopened`.
 
-  Two thresholds, so that noise about one of them is not counted as many blinks. An eye that is closed in the
-  first frame is not a blink.
+  The two thresholds (hysteresis) prevent noise around one threshold from counting as many blinks. An eye that
+  is closed in the first frame is not a blink.
   """
   count, ready = 0, False
   for value in np.asarray(closed, np.float64):
@@ -59,7 +59,7 @@ def count_blinks(closed, *, shut: float = 0.5, reopened: float = 0.25) -> int:
 
 
 def shuffled_partner(n: int) -> np.ndarray:
-  """For item i the item whose truth it is compared with where no agreement is due: half the list away."""
+  """Index `[n]` of a mismatched partner of each item, half the list away; the baseline without agreement."""
   if n < 2:
     raise ValueError('shuffled speech needs two voices or more')
   return (np.arange(n) + n // 2) % n

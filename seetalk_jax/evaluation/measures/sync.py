@@ -1,4 +1,4 @@
-"""Lips against sound by a sync expert that nothing was trained with."""
+"""Lip-sync distance by a sync expert that no evaluated network was trained with."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ _BATCH = 16
 
 
 class SyncJudge:
-  """Mean distance of mouths and sounds, window by window.
+  """Mean distance between mouth and sound windows.
 
   Args:
-    expert, params: of a run of the stage sync_expert with a seed and sizes of its own.
+    expert, params: from a separate run of the stage sync_expert with another seed and other sizes.
   """
 
   def __init__(self, expert: SyncExpert | SyncNet, params: Any):
@@ -30,15 +30,16 @@ class SyncJudge:
     self._run = _compiled(expert)
 
   def __call__(self, frames: np.ndarray, speech: np.ndarray, places: np.ndarray) -> float:
-    """Mean over all windows of 5 frames of one minus the cosine, 0 to 2.
+    """One minus the cosine similarity, 0 to 2, averaged over all windows of 5 frames.
 
     Args:
       frames: uint8 `[n, S, S, 3]`, portraits.
       speech: `[640 n]` at 16 kHz.
-      places: `[n, 2]`, where the mouth is, (x, y) in picture units. A window is cut at its mean place, as in training.
+      places: mouth centers `[n, 2]`, (x, y) in picture units. A window is cropped at its mean center, as in
+        training.
     """
     count = min(len(frames), len(speech) // SAMPLES_PER_FRAME) - SYNC_FRAMES + 1
-    speech = np.pad(speech, (0, self._num_samples))  # the last window may reach over the end
+    speech = np.pad(speech, (0, self._num_samples))  # the last window may extend beyond the end
 
     def cosine(rows):
       starts = SAMPLES_PER_FRAME * rows

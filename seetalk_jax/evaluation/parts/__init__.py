@@ -1,1 +1,1 @@
-"""Evaluation parts: each turns generated material into figures of the report."""
+"""Evaluation parts: each computes figures of the report from generated pictures and motion."""

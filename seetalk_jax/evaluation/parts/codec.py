@@ -1,4 +1,4 @@
-"""How well the renderer rebuilds an unseen speaker's frame from another frame of its clip."""
+"""Motion codec figures: reconstruction of a held-out speaker's frame from another frame of the clip."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from seetalk_jax.evaluation.report import Figure
 
 COPY_LIMIT_DB = 18.5
 
-# (source, target) uint8 [n, S, S, 3] -> {name: uint8 [n, S, S, 3]}: the target rebuilt, released route first.
+# (source, target) uint8 [n, S, S, 3] -> {route: rebuilt target uint8 [n, S, S, 3]}, released route first.
 Rebuild = Callable[[np.ndarray, np.ndarray], Mapping[str, np.ndarray]]
 
 
 @dataclasses.dataclass(frozen=True)
 class Pair:
-  """Two frames of one clip of one held-out speaker, and another speaker moving as the second.
+  """Two frames of one clip of one held-out speaker, and another speaker with the motion of the second frame.
 
   Attributes:
     source, target, driver: uint8 `[S, S, 3]`; the driver has exactly the target's motion.
-    head: bool `[S, S]`, where the target shows the head (no background, no body).
-    copy_db: PSNR of the source taken for the target, over `head`.
+    head: bool `[S, S]`, True where the target shows the head (no background, no body).
+    copy_db: PSNR in dB of the unchanged source against the target, over `head`.
   """
 
   source: np.ndarray
@@ -39,11 +39,14 @@ class Pair:
 def fixed_pairs(
   world: worlds.MeasuredWorld, speakers: Sequence[int], num: int, *, seed: int, size: int
 ) -> tuple[list[Pair], int]:
-  """The first `num` pairs of `speakers`, in order, that copying does not solve; and how many were seen.
+  """Evaluation pairs, deterministic in the seeds.
 
-  A clip is 4 s of the speaker talking. The source is its frame nearest to the clip's mean motion, the target
-  the frame farthest from it; so the rule knows the motion, not the pictures, but for the limit on copying.
-  Everything follows from the seeds.
+  A clip is 4 s of the speaker talking. The source is the frame nearest to the mean motion of the clip, the
+  target the frame farthest from the source. Pairs whose `copy_db` is over COPY_LIMIT_DB are skipped: copying
+  the source would be too good there. Apart from that limit the selection depends on the motion only.
+
+  Returns:
+    The first `num` remaining pairs in the order of `speakers`, and the number of speakers tried.
   """
   pairs: list[Pair] = []
   looked_at = 0
@@ -67,7 +70,7 @@ def fixed_pairs(
 
 
 def far_frames(motion: np.ndarray) -> tuple[int, int]:
-  """(source, target) of a motion track `[n, d]`: nearest to its mean, and farthest from that."""
+  """Frame indices of a motion track `[n, d]`: source nearest to its mean, target farthest from the source."""
   scale = np.maximum(motion.std(axis=0), 0.02)
   standard = motion / scale
   source = int(np.argmin(np.abs(standard - standard.mean(axis=0)).sum(axis=1)))
@@ -76,7 +79,7 @@ def far_frames(motion: np.ndarray) -> tuple[int, int]:
 
 
 def codec_figures(pairs: Sequence[Pair], rebuild: Rebuild, *, looked_at: int) -> list[Figure]:
-  """PSNR over the head: rebuilt, copied, and driven by another identity against the exact rendering."""
+  """PSNR over the head of rebuilt frames, copied frames, and frames driven by another identity."""
   if not pairs:
     return [Figure('codec', 'PSNR over the head, dB', float('nan'), '>= 24', note='no pair passed the limit')]
   source, target, driver = (

@@ -1,4 +1,4 @@
-"""Temporal consistency: what changes between neighbouring frames beyond what the motion explains."""
+"""Temporal consistency: warping error between neighboring frames, given the exact flow."""
 
 from __future__ import annotations
 
@@ -20,24 +20,25 @@ from seetalk_jax.models.motion.warping import resize_flow, warp
 from seetalk_jax.models.nn import blocks
 
 PART = 'flicker'
-# Cells that a neighbouring frame moves by, at most.
+# Largest motion between neighboring frames, in cells.
 _REACH = (4, 4)
-# Of a pixel whose place both frames show.
+# Least visibility of a pixel that is compared.
 _SHOWN = 0.9
 
 
 def warping_errors(
   frames: np.ndarray, canonical: np.ndarray, parts: np.ndarray, outside: Sequence[int]
 ) -> np.ndarray:
-  """Of every pair of neighbours, the mean absolute difference in levels after the exact flow, over the head.
+  """Warping errors of neighboring frames: mean absolute difference after the exact flow, over the head.
 
   Args:
     frames: uint8 `[n, S, S, 3]`.
-    canonical, parts: of the same motion, `[n, S / 4, S / 4, 3]` and `[n, S / 4, S / 4]`.
-    outside: numbers of parts that are no head.
+    canonical, parts: canonical coordinates `[n, S / 4, S / 4, 3]` and part labels `[n, S / 4, S / 4]` of the
+      same motion.
+    outside: part labels outside the head.
 
   Returns:
-    `[n - 1]`.
+    Errors `[n - 1]` in levels of 255.
   """
   head = ~np.isin(parts, outside)
   return np.asarray(_errors(frames, np.asarray(canonical, np.float32), parts, head))
@@ -63,7 +64,7 @@ def flicker_figures(
   seed: int,
   size: int,
 ) -> list[Figure]:
-  """Errors of all routes of `rebuild` beside the exact rendering's; every person moves in `frames` frames of a talk."""
+  """Warping errors of all routes of `rebuild` and of the exact rendering, over `frames` frames per person."""
   found: dict[str, list[float]] = {}
   for i, speaker in enumerate(tqdm(speakers[:people], desc='neighbours', file=sys.stderr, leave=False)):
     _, motion = world.talk(int(speaker), seed + i, 'test', frames)

@@ -1,4 +1,4 @@
-"""Does the person in the portrait stay that person to the end of the video."""
+"""Identity preservation: whether late frames of a video are identified as the person of the portrait."""
 
 from __future__ import annotations
 
@@ -16,11 +16,12 @@ def identity_figures(
   true_portraits: np.ndarray,
   true_frames: np.ndarray,
 ) -> list[Figure]:
-  """Top-1 naming of late frames among the portraits, all uint8 `[n, 128, 128, 3]`.
+  """Top-1 identification of late frames among the portraits, all uint8 `[n, 128, 128, 3]`.
 
   Args:
-    portraits, late_frames: generated from n held-out voices; late frame i is of the video made of portrait i.
-    true_portraits, true_frames: rendered looks of as many held-out speakers; the classifier's own ceiling.
+    portraits, late_frames: generated from n held-out voices; late frame i is from the video of portrait i.
+    true_portraits, true_frames: renderings of n held-out speakers; they give the upper bound of the
+      classifier.
   """
   right = 100.0 * identity.named_right(reader(portraits), reader(late_frames))
   ceiling = 100.0 * identity.named_right(reader(true_portraits), reader(true_frames))

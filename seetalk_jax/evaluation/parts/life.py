@@ -1,4 +1,4 @@
-"""Does the head live: how far it moves and how often it blinks, against the truth's."""
+"""Head motion and blink statistics relative to the ground truth."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ def life_figures(
   *,
   reader_error: dict[str, float],
 ) -> list[Figure]:
-  """Figures from pose tracks `[n, 3]` in radians and lid tracks `[n]`, read in videos and true of the speech.
+  """Figures from pose tracks `[n, 3]` in radians and lid tracks `[n]`, read from videos and true.
 
-  The standard deviation is within a video, root mean square over videos. Blinks of all videos are counted
-  together, for a single short video holds one or none.
+  The standard deviation is computed within each video; videos are combined by root mean square. Blinks are
+  pooled over all videos, because a single short video has at most a few.
   """
   figures = []
   both = list(zip(read_pose, true_pose, strict=True))

@@ -1,4 +1,4 @@
-"""Do the lips say what is heard: read mouth opening against the true opening of that speech."""
+"""Lip-opening correlation: mouth opening read from videos against the true opening of the speech."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ MAX_LAG = 8
 def lip_figures(
   read: Sequence[np.ndarray], true: Sequence[np.ndarray], *, reader_error: float, reader_agreement: float
 ) -> list[Figure]:
-  """Figures of the mouth openings `read[i] [n]` in video i and `true[i] [n]` of the speech it was made from.
+  """Figures of the mouth openings `read[i] [n]` of video i and `true[i] [n]` of its speech.
 
-  r is taken at lag 0; nothing is searched for. The best lag is that of the mean correlation over all voices.
-  Shuffled pairs each video with the truth of a speech half the list away.
+  r is the correlation at lag 0. The best lag maximizes the mean correlation over all voices. The shuffled
+  baseline pairs each video with the truth of a speech half the list away.
   """
   n = len(read)
   curves = np.array([series.lag_curve(r, t, MAX_LAG) for r, t in zip(read, true, strict=True)])

@@ -1,4 +1,4 @@
-"""Real recordings in, videos out: does every one become a video of the right length."""
+"""Videos of real recordings: share of videos with the right length."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from seetalk_jax.media import audio, decode
 
 
 def count_frames(path: str | os.PathLike) -> int:
-  """How many pictures a video file decodes to."""
+  """Number of pictures that a video file decodes to."""
   with decode.open_container(path) as container:
     return sum(1 for _ in container.decode(video=0))
 
 
 def recording_figures(speech_dir: str, out_dir: str, pipe: pipeline.SeeTalk, seed: int) -> list[Figure]:
-  """Makes OUT_DIR/NAME.mp4 of every recording in `speech_dir`; other tools may judge the faces in them.
+  """Writes OUT_DIR/NAME.mp4 for every recording in `speech_dir`; other tools may evaluate the faces.
 
   Raises:
-    InputError: no such folder, or nothing in it.
+    InputError: `speech_dir` does not exist or has no files.
   """
   folder = pathlib.Path(speech_dir)
   files = sorted(p for p in folder.iterdir() if p.is_file()) if folder.is_dir() else []

@@ -1,4 +1,4 @@
-"""A portrait that a video drives: by the same person, and by another one, against the exact renderings of both."""
+"""Reenactment: portraits driven by the same and by another person, against exact renderings."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ PART = 'reenactment'
 
 # (sources, drivers) uint8 [n, S, S, 3] -> {route: uint8 [n, S, S, 3]}, the released route first.
 Rebuild = Callable[[np.ndarray, np.ndarray], Mapping[str, np.ndarray]]
-# What a driver's motion is read by, in the frames that it drives -> least r with the truth.
+# Motion field read from the driven frames -> target of its r with the driver's true motion.
 _KEPT = {'yaw': 0.9, 'pitch': 0.9, 'roll': 0.9, 'blink': 0.8, 'opening': 0.85}
 
 
 @dataclasses.dataclass(frozen=True)
 class Reenactment:
-  """A portrait, and frames that its person and another one make with exactly one motion.
+  """A portrait, and renderings of its person and of another person with exactly the same motion.
 
   Attributes:
     portrait: uint8 `[S, S, 3]`, neutral.
-    own, other: uint8 `[k, S, S, 3]`.
-    head: bool `[k, S, S]`, where `own` shows the head.
-    motion: `[k, 20]`, the truth.
-    opening: `[k]`, how far the mouth is open.
+    own, other: uint8 `[k, S, S, 3]`, the two persons with this motion.
+    head: bool `[k, S, S]`, True where `own` shows the head.
+    motion: `[k, 20]`, the true motion.
+    opening: `[k]`, true mouth opening.
   """
 
   portrait: np.ndarray
@@ -53,7 +53,7 @@ def fixed_reenactments(
   seed: int,
   size: int,
 ) -> list[Reenactment]:
-  """The first `num` speakers, each driven by the next: every `stride`-th frame of a talk of the other one."""
+  """Reenactments of the first `num` speakers, driven by every `stride`-th frame of a talk of the next one."""
   found = []
   for i, speaker in enumerate(tqdm(speakers[:num], desc='reenactments', file=sys.stderr, leave=False)):
     other = int(speakers[(i + 1) % len(speakers)])
@@ -75,12 +75,13 @@ def reenactment_figures(
   gallery: np.ndarray,
   small: Callable[[np.ndarray], np.ndarray],
 ) -> list[Figure]:
-  """Figures of all routes; intervals resample the people.
+  """Figures of all routes; bootstrap intervals resample the people.
 
   Args:
-    reader: readings `[n, fields]` of small pictures.
-    namer, gallery: tells people apart; uint8 `[m, 128, 128, 3]`, of whom the first are those of `sets`.
-    small: frames to what readers look at.
+    reader: maps downsampled pictures to readings `[n, fields]`.
+    namer: identity embedding.
+    gallery: portraits uint8 `[m, 128, 128, 3]`, of which the first `len(sets)` show the people of `sets`.
+    small: downsamples frames to the input size of the readers.
   """
   figures: list[Figure] = []
   for kind, driven_by in (('self', 'own'), ('cross', 'other')):
@@ -98,7 +99,7 @@ def reenactment_figures(
 
 
 def _pictures(kind, sets, made, namer, small) -> list[Figure]:
-  """PSNR, SSIM, sharpness and feature distance of each route against the exact frames."""
+  """PSNR, SSIM, sharpness and identity feature distance of each route against the exact frames."""
 
   def scores(frames):
     rows = []
@@ -139,7 +140,7 @@ def _pictures(kind, sets, made, namer, small) -> list[Figure]:
 
 
 def _kept(sets, made, reader, small) -> list[Figure]:
-  """What of the driver's motion is read in the frames: r over all frames of all people."""
+  """Correlation of the driver's motion with the motion read from the frames, over all people."""
   read = [reader(small(frames)) for frames in made]
   truth = {
     **{name: [one.motion[:, MOTION_FIELDS.index(name)] for one in sets] for name in life.AXES},
@@ -172,9 +173,12 @@ def _named(made, namer, gallery, small) -> list[Figure]:
 
 
 def leak_figure(own: Sequence[np.ndarray], other: Sequence[np.ndarray]) -> Figure:
-  """How much of m is who moves: two people's latents of one motion, `[k, d]` each, against its spread over motions.
+  """Identity leak: variance of m between two people with one motion, relative to its variance over motions.
 
-  0: m holds the motion alone. 100 %: two people differ as much as two moments of one.
+  0 %: m depends on the motion only. 100 %: two people differ as much as two moments of one person.
+
+  Args:
+    own, other: per pair of people the motion latents `[k, d]` of the same motion.
   """
   own, other = (np.stack(list(each)).astype(np.float64) for each in (own, other))
   between = 0.5 * np.mean(np.square(own - other).sum(axis=-1), axis=1)
@@ -185,7 +189,7 @@ def leak_figure(own: Sequence[np.ndarray], other: Sequence[np.ndarray]) -> Figur
 
 
 def perplexity_figure(indices: np.ndarray, num_codes: int) -> Figure:
-  """How many codes pictures use, from their indices of any shape, as a share of the codebook."""
+  """Perplexity of code indices (of any shape), in percent of the codebook size."""
   share = np.bincount(np.asarray(indices).reshape(-1), minlength=num_codes) / np.size(indices)
   used = share[share > 0]
   perplexity = float(np.exp(-np.sum(used * np.log(used))))

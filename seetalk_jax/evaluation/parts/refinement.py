@@ -1,4 +1,4 @@
-"""What lip refinement changes: lips against the truth with and without it, and where it may change nothing."""
+"""Lip refinement figures: lip accuracy with and without it, changes outside of lip subspace and region."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from seetalk_jax.evaluation.measures import bootstrap, series
 from seetalk_jax.evaluation.report import Figure
 
 PART = 'refinement'
-# Left, top, right, bottom in the portrait crop: the mouth with room for its own movement and the head's.
+# Left, top, right, bottom in the portrait crop: the mouth with a margin for lip and head motion.
 LIP_BOX = (0.3, 0.52, 0.7, 0.86)
 
 
 @dataclasses.dataclass(frozen=True)
 class Refined:
-  """One video with and without refinement, all else alike.
+  """One video with and without refinement, all else equal.
 
   Attributes:
-    opening, opening_without: `[n]`, read from the frames.
-    truth: `[n]`.
+    opening, opening_without: `[n]`, mouth opening read from the frames.
+    truth: `[n]`, true mouth opening.
     motion, motion_without: `[n, d]`, motion latents.
-    inside, outside: mean absolute difference of the two videos' pixels in LIP_BOX and elsewhere, in levels.
-    sync, sync_without: mean distance of lips and sound by a sync expert, NaN without one.
+    inside, outside: mean absolute pixel difference of the videos in LIP_BOX and elsewhere, in levels of 255.
+    sync, sync_without: mean lip-sync distance by a sync expert, NaN without one.
   """
 
   opening: np.ndarray
@@ -39,7 +39,7 @@ class Refined:
 
 
 def lip_mask(side: int) -> np.ndarray:
-  """Bool `[side, side]`: LIP_BOX."""
+  """Mask bool `[side, side]`, True in LIP_BOX."""
   at = (np.arange(side) + 0.5) / side
   left, top, right, bottom = LIP_BOX
   return ((at > top) & (at < bottom))[:, None] & ((at > left) & (at < right))[None]
@@ -53,15 +53,15 @@ def pixel_differences(a: np.ndarray, b: np.ndarray) -> tuple[float, float]:
 
 
 def outside_subspace(change: np.ndarray, subspace: np.ndarray) -> float:
-  """Largest entry of what is left of `change [n, d]` off the span of the columns of `subspace [d, k]`."""
+  """Largest absolute entry of the part of `change [n, d]` orthogonal to the columns of `subspace [d, k]`."""
   change = np.asarray(change, np.float64)
-  # Stored in half precision, the columns are no longer quite of unit length; their span is what counts.
+  # Half-precision storage makes the columns slightly non-orthonormal; only their span matters.
   subspace, _ = np.linalg.qr(np.asarray(subspace, np.float64))
   return float(np.abs(change - change @ subspace @ subspace.T).max())
 
 
 def refinement_figures(videos: Sequence[Refined], subspace: np.ndarray) -> list[Figure]:
-  """Figures with paired intervals: every gain is of one video over itself."""
+  """Figures with paired intervals: every gain compares a video with itself."""
   n = len(videos)
 
   def r(name):

@@ -1,4 +1,4 @@
-"""Finding a face by its voice: recall at k, beside the best that voices of the embedded world allow."""
+"""Voice-to-face retrieval: recall at k, and the best recall that voices of the synthetic world allow."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ KS = (1, 5, 10)
 
 
 class Towers(NamedTuple):
-  """Both encoders of contrastive pre-training, modules and parameters."""
+  """Speech and face encoder of contrastive pre-training: modules and parameters."""
 
   speech_encoder: nn.Module
   speech_params: Any
@@ -42,7 +42,7 @@ class Towers(NamedTuple):
 
 
 def ranks(similarity: np.ndarray) -> np.ndarray:
-  """Place `[n]` (0 first) of entry i in row i of `similarity [n, n]`, the mean one among equals."""
+  """Rank `[n]` (0 is best) of entry i in row i of `similarity [n, n]`; ties get their mean rank."""
   own = np.diagonal(similarity)[:, None]
   better = np.sum(similarity > own, axis=1)
   equal = np.sum(similarity == own, axis=1) - 1
@@ -57,18 +57,20 @@ def recall(similarity: np.ndarray, k: int) -> np.ndarray:
 def best_similarity(
   voice: np.ndarray, attributes: np.ndarray, known_voice: np.ndarray, known_attributes: np.ndarray
 ) -> np.ndarray:
-  """How well each of n faces fits each of n voices, for one who sees the traits of both exactly.
+  """Log likelihood of each of n faces given each of n voices, from synthesis parameters and true traits.
 
-  Voice and face share nothing but the speaker's traits. A voice's own parameters (what its sound is made from)
-  give an estimate of them, with an error whose covariance is measured; a face is as likely as its traits are.
+  Voice and face share only the speaker's traits. A regression estimates the traits from the synthesis
+  parameters of the voice; the covariance of its error is measured. The likelihood of a face is that of its
+  true traits.
 
   Args:
-    voice: `[n, d]`, parameters of the n voices.
+    voice: `[n, d]`, synthesis parameters of the n voices.
     attributes: `[n, 3]`, the true traits of the n faces.
-    known_voice, known_attributes: `[m, d]` and `[m, 3]` of other speakers; half fits, half measures the error.
+    known_voice, known_attributes: `[m, d]` and `[m, 3]` of other speakers; one half fits the regression, the
+      other measures its error.
 
   Returns:
-    `[n, n]`, voices by faces: log likelihood up to a constant of each voice.
+    `[n, n]`, voices by faces: log likelihood up to a constant per voice.
   """
   half = len(known_voice) // 2
   predict = fit_regression(known_voice[:half], known_attributes[:half])
@@ -79,11 +81,11 @@ def best_similarity(
 
 
 def retrieval_figures(voices: np.ndarray, faces: np.ndarray, best: np.ndarray | None) -> list[Figure]:
-  """Recall at 1, 5 and 10 among n, voice to face and back.
+  """Recall at 1, 5 and 10 among n, voice to face and face to voice.
 
   Args:
-    voices, faces: unit vectors `[n, d]`; row i of both belongs together.
-    best: `best_similarity(...)`, or None where the world does not know its voices' parameters.
+    voices, faces: unit vectors `[n, d]`; equal rows belong to one speaker.
+    best: `best_similarity(...)`, or None if the world has no synthesis parameters of voices.
   """
   n, similarity = len(voices), voices @ faces.T
   figures = []

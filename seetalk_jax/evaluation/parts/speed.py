@@ -1,4 +1,4 @@
-"""How long `seetalk generate` takes in a fresh process, with an empty compilation cache and a warm one."""
+"""Speed of `seetalk generate` in a fresh process, with an empty and with a filled compilation cache."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from seetalk_jax.evaluation.report import Figure
 def speed_figures(
   speech: np.ndarray, checkpoint: str, *, cache_variable: str = 'JAX_COMPILATION_CACHE_DIR'
 ) -> list[Figure]:
-  """Runs the command twice on `speech` (mono, 16 kHz); wall time from the start of Python to the file."""
+  """Runs the command twice on `speech` (mono, 16 kHz); wall time from process start to the finished file."""
   seconds = len(speech) / constants.SAMPLE_RATE_HZ
   cores = len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count()
   figures = []

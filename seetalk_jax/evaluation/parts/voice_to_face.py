@@ -1,4 +1,4 @@
-"""Does the face fit the voice, and is it free where the voice says nothing."""
+"""Voice-to-face figures: sex and age agreement, and diversity of the faces of one voice."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _SEX, _AGE = readers.FIELDS.index('sex'), readers.FIELDS.index('age')
 
 
 def fit_regression(inputs: np.ndarray, targets: np.ndarray, *, seed: int = 0, num_features: int = 400):
-  """Ridge regression on standardised inputs, their squares and random cosines: a good smooth predictor.
+  """Ridge regression on standardized inputs, their pairwise products and random Fourier features.
 
   Args:
     inputs: `[n, d]`.
@@ -42,14 +42,14 @@ def fit_regression(inputs: np.ndarray, targets: np.ndarray, *, seed: int = 0, nu
 
 
 def reachable(voice: np.ndarray, attributes: np.ndarray, seed: int = 0) -> tuple[float, float]:
-  """(sex accuracy, age r) of a predictor given the voice's own parameters instead of its sound.
+  """Upper bound (sex accuracy, age r): a predictor from the synthesis parameters of the voice, not its sound.
 
-  Voice and face share only the speaker's traits; the voice shows them through noise. Nothing can be read
-  from the sound that is not in the parameters it was made from, so this is (to the predictor's skill) the
-  best that anything could reach, without even an error of drawing or of reading the face.
+  Voice and face share only the speaker's traits, and the voice shows them with noise. The sound has no
+  information beyond its synthesis parameters. Up to the quality of the predictor, this is therefore the best
+  possible result; it includes no error of face generation or of the reader.
 
   Args:
-    voice: `[n, d]` numeric parameters of n speakers' voices; half fits, half scores.
+    voice: `[n, d]` synthesis parameters of n speakers' voices; one half fits, the other half scores.
     attributes: `[n, 3]`: sex, age, head size.
   """
   half = len(voice) // 2
@@ -66,13 +66,13 @@ def fit_figures(
   attributes: np.ndarray,
   best: tuple[float, float] | None,
 ) -> list[Figure]:
-  """Sex and age as read from generated portraits.
+  """Figures of sex and age read from generated portraits.
 
   Args:
-    read: readings `[n, fields]` of one generated portrait of each of n held-out voices.
+    read: readings `[n, fields]` of one generated portrait per held-out voice.
     read_of_truth: readings `[n, fields]` of rendered portraits of the same speakers.
     attributes: `[n, 3]`, the speakers' true sex, age, head size.
-    best: `reachable(...)`, or None where the world does not know its voices' parameters.
+    best: `reachable(...)`, or None if the world has no synthesis parameters of voices.
   """
   n = len(read)
   male, age = attributes[:, 0] > 0.5, attributes[:, 1]
@@ -100,16 +100,17 @@ def fit_figures(
 def spread_figures(
   read: Sequence[np.ndarray], population: np.ndarray, redrawn: Sequence[np.ndarray]
 ) -> list[Figure]:
-  """How much faces of one voice differ from seed to seed, in percent of how much people differ.
+  """Spread of the faces of one voice over seeds, in percent of the spread over people.
 
   Args:
     read: per voice the readings `[seeds, fields]` of its portraits.
-    population: readings `[n, fields]` of rendered portraits of as many speakers.
-    redrawn: per voice the readings `[seeds, fields]` of rendered portraits of its speaker, whose looks were
-      drawn anew each time. Their true age is one and the same: what is read to differ is the probe's error,
-      the least that any portraits could reach.
+    population: readings `[n, fields]` of rendered portraits of n speakers.
+    redrawn: per voice the readings `[seeds, fields]` of rendered portraits of its speaker, each with a newly
+      sampled look. Their true age is constant, so the spread of the age readings is the error of the probe:
+      the lower bound for any portraits.
 
-  Colours: square root of the summed variances of red, green and blue. All sides go through the same probe.
+  The spread of colors is the square root of the summed variances of red, green and blue. The same probe reads
+  all portraits.
   """
   groups = {
     'skin': (readers.SKIN, '>= 50'),

@@ -1,1 +1,1 @@
-"""Probe networks that read labels from pictures, and the renderings they learn from."""
+"""Probe networks that predict labels from pictures, and their training renderings."""

@@ -1,4 +1,4 @@
-"""Who is it? An identity embedding trained apart from the library's own networks, on renderings alone."""
+"""Identity embedding for evaluation, trained on renderings only and independent of the library's networks."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class IdentityNetwork(nn.Module):
 
 @dataclasses.dataclass(frozen=True)
 class IdentityReader:
-  """A trained identity network; call it on uint8 `[n, 128, 128, 3]` for unit vectors `[n, dim]`."""
+  """A trained identity network: uint8 `[n, 128, 128, 3]` -> unit vectors `[n, dim]`."""
 
   network: IdentityNetwork
   params: Any
@@ -40,7 +40,7 @@ class IdentityReader:
 
 
 def contrastive_loss(a: jax.Array, b: jax.Array, temperature: float = 0.1) -> jax.Array:
-  """Symmetric InfoNCE of unit vectors `[n, d]`: row i of `a` and of `b` show one look, all others differ."""
+  """Symmetric InfoNCE of unit vectors `[n, d]`: row i of `a` and row i of `b` are the only positive pair."""
   logits = a @ b.T / temperature
   matched = jnp.arange(len(a))
   rows = jax.nn.log_softmax(logits, axis=1)[matched, matched]
@@ -56,7 +56,7 @@ def train_identity(
   batch_size: int = 32,
   seed: int = 0,
 ) -> IdentityReader:
-  """Trains on uint8 `images [looks, frames, 128, 128, 3]`: two frames of a look belong together."""
+  """Trains on uint8 `images [looks, frames, 128, 128, 3]`; two frames of a look are a positive pair."""
   network = network or IdentityNetwork()
   looks, frames = images.shape[:2]
   if frames < 2 or looks < batch_size:
@@ -81,7 +81,7 @@ def train_identity(
 
 
 def named_right(gallery: np.ndarray, queries: np.ndarray) -> np.ndarray:
-  """Bool `[n]`: query i `[n, d]` is nearest to gallery entry i `[n, d]` among all n (cosine)."""
+  """Bool `[n]`: gallery entry i is the nearest to query i by cosine; both are unit vectors `[n, d]`."""
   return np.argmax(queries @ gallery.T, axis=1) == np.arange(len(gallery))
 
 
@@ -91,7 +91,7 @@ def save_identity(path: str, reader: IdentityReader) -> None:
 
 
 def load_identity(path: str) -> IdentityReader:
-  """The reader that `save_identity` wrote."""
+  """Loads a reader written by `save_identity`."""
   params, about = trunk.load(path)
   fields = {k: tuple(v) if isinstance(v, list) else v for k, v in about['network'].items()}
   return IdentityReader(IdentityNetwork(**fields), params)

@@ -1,4 +1,4 @@
-"""Reads pictures of embedded-world heads: mouth opening, pose, lids, sex, age, colours of skin and hair."""
+"""Attribute reader of synthetic heads: mouth opening, pose, lids, sex, age, skin and hair color."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from seetalk_jax.evaluation.measures import series
 from seetalk_jax.evaluation.probes import trunk
 from seetalk_jax.models.nn import blocks
 
-# What is read, in this order: the last axis of every array of readings. Colours in [0, 1], angles in radians.
+# Fields of the last axis of every array of readings, in order. Colors in [0, 1], angles in radians.
 FIELDS = ('opening', 'yaw', 'pitch', 'roll', 'blink', 'sex', 'age')
 COLOURS = ('skin_red', 'skin_green', 'skin_blue', 'hair_red', 'hair_green', 'hair_blue')
 FIELDS = FIELDS + COLOURS
@@ -24,7 +24,7 @@ HAIR = tuple(FIELDS.index(name) for name in COLOURS[3:])
 
 
 class ReaderNetwork(nn.Module):
-  """`[b, 128, 128, 3]` floats in [-1, 1] -> standardised readings `[b, num_fields]`."""
+  """`[b, 128, 128, 3]` floats in [-1, 1] -> standardized readings `[b, num_fields]`."""
 
   widths: tuple[int, ...] = (64, 96, 128)
   features: int = 256
@@ -38,12 +38,12 @@ class ReaderNetwork(nn.Module):
 
 @dataclasses.dataclass(frozen=True)
 class Reader:
-  """A trained reader; call it on uint8 pictures `[n, 128, 128, 3]` for float32 readings `[n, len(fields)]`.
+  """A trained reader: uint8 pictures `[n, 128, 128, 3]` -> float32 readings `[n, len(fields)]`.
 
   Attributes:
-    error: per field its mean absolute error on looks held out of the reader's training.
-    agreement: per field Pearson's r on them.
-    fields: what is read, in the order of the last axis.
+    error: mean absolute error per field on looks held out of the reader's training.
+    agreement: Pearson's r per field on the same looks.
+    fields: field names in the order of the last axis.
   """
 
   network: ReaderNetwork
@@ -64,7 +64,7 @@ class Reader:
 
 
 def standardise(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-  """Mean and std of labels `[n, f]`, ignoring NaN; a constant or unknown field gets mean 0, std 1."""
+  """Mean and std of labels `[n, f]`, ignoring NaN; a constant or all-NaN field gets mean 0, std 1."""
   known = np.isfinite(labels)
   count = np.maximum(known.sum(axis=0), 1)
   mean = np.where(known, labels, 0).sum(axis=0) / count
@@ -73,7 +73,7 @@ def standardise(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def masked_error(readings: jax.Array, labels: jax.Array) -> jax.Array:
-  """Huber loss of standardised readings `[b, f]` over the labels that are known (not NaN)."""
+  """Huber loss of standardized readings `[b, f]` over the labels that are not NaN."""
   known = jnp.isfinite(labels)
   gap = jnp.abs(jnp.where(known, readings - jnp.where(known, labels, 0.0), 0.0))
   huber = jnp.where(gap < 1.0, 0.5 * gap**2, gap - 0.5)
@@ -94,7 +94,7 @@ def train_reader(
   """Trains a reader on uint8 `images [n, 128, 128, 3]` with `labels [n, len(fields)]` (NaN: unknown).
 
   Args:
-    held_out: bool `[n]`; True frames (of looks that no training frame shows) only measure its error.
+    held_out: bool `[n]`; True frames are used only to measure the error. No training frame shows their looks.
   """
   network = (network or ReaderNetwork()).clone(num_fields=len(fields))
   mean, std = standardise(labels[~held_out])
@@ -122,7 +122,7 @@ def train_reader(
 def score(
   readings: np.ndarray, labels: np.ndarray, fields: tuple[str, ...] = FIELDS
 ) -> tuple[dict[str, float], dict[str, float]]:
-  """Mean absolute error and Pearson's r by field, over the known labels."""
+  """Mean absolute error and Pearson's r per field, over the labels that are not NaN."""
   error, agreement = {}, {}
   for i, name in enumerate(fields):
     known = np.isfinite(labels[:, i])
@@ -145,7 +145,7 @@ def save_reader(path: str, reader: Reader) -> None:
 
 
 def load_reader(path: str) -> Reader:
-  """The reader that `save_reader` wrote."""
+  """Loads a reader written by `save_reader`."""
   params, about = trunk.load(path)
   network = ReaderNetwork(**{k: tuple(v) if isinstance(v, list) else v for k, v in about['network'].items()})
   mean, std = (np.asarray(about[key], np.float32) for key in ('mean', 'std'))

@@ -1,4 +1,4 @@
-"""Rendered looks with their truth, which the readers learn from; kept on disk between evaluations."""
+"""Training data of the readers: rendered looks (appearances) with ground truth, cached on disk."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class RenderedLooks(NamedTuple):
   labels: np.ndarray
 
   def to_learn_from(self) -> dict[str, np.ndarray]:
-    """`images` and `labels` frame by frame, and `held_out`, True for the last tenth of the looks."""
+    """`images` and `labels` per frame, and bool `held_out`, True for the last tenth of the looks."""
     num, frames = self.images.shape[:2]
     return {
       'images': self.images.reshape(-1, *self.images.shape[2:]),
@@ -32,7 +32,7 @@ class RenderedLooks(NamedTuple):
 
 
 def blink_track(motion: np.ndarray) -> np.ndarray:
-  """How far the lids are closed, `[n]`, 0 to 1: the mean of both eyes of a motion track `[n, 20]`."""
+  """Lid closure `[n]`, 0 (open) to 1 (closed): the mean of both eyes of a motion track `[n, 20]`."""
   left, right = motion[:, BLINK].T
   return 0.5 * (left + right)
 
@@ -40,15 +40,15 @@ def blink_track(motion: np.ndarray) -> np.ndarray:
 def labels_of(
   frames, parts, opening, motion, attributes, *, skin: Sequence[int], hair: Sequence[int]
 ) -> np.ndarray:
-  """The truth of one look's frames in the order of `readers.FIELDS`: float32 `[k, len(FIELDS)]`.
+  """Ground truth of the frames of one look in the order of `readers.FIELDS`: float32 `[k, len(FIELDS)]`.
 
   Args:
     frames: uint8 `[k, s, s, 3]`.
-    parts: uint8 `[k, s/4, s/4]`, the part of the head at each pixel.
-    opening: `[k]`, how far the mouth is open.
+    parts: uint8 `[k, s/4, s/4]`, part labels of the head.
+    opening: `[k]`, mouth opening.
     motion: `[k, 20]`.
     attributes: `[3]`: sex, age, head size.
-    skin, hair: the numbers of those parts.
+    skin, hair: part labels of skin and hair.
   """
   small = pictures.halve(frames, parts.shape[-1])
   rows = []
@@ -62,9 +62,9 @@ def labels_of(
 def render_looks(
   world: worlds.MeasuredWorld, speakers: Sequence[int], num_frames: int, *, seed: int
 ) -> RenderedLooks:
-  """One look of each speaker: frame 0 frontal and neutral, the others moving as in speech.
+  """Renders one look of each speaker: frame 0 frontal and neutral, the others with speech motion.
 
-  Every frame is dressed otherwise and stands before another backdrop, so that neither can tell who it is.
+  Clothes and background change in every frame, so that neither identifies the person.
   """
   images, labels = [], []
   for i, speaker in enumerate(tqdm(speakers, desc='render', unit='look', file=sys.stderr, leave=False)):
@@ -78,12 +78,12 @@ def render_looks(
 
 
 def save_looks(path: str, looks: RenderedLooks) -> None:
-  """Writes the looks to one npz file, whole or not at all."""
+  """Writes the looks to one npz file atomically."""
   with files.replacing(path) as part:
     np.savez(part, images=looks.images, labels=looks.labels)
 
 
 def load_looks(path: str) -> RenderedLooks:
-  """The looks that `save_looks` wrote."""
+  """Loads looks written by `save_looks`."""
   with np.load(path, allow_pickle=False) as arrays:
     return RenderedLooks(arrays['images'], arrays['labels'])

@@ -1,4 +1,4 @@
-"""What the measuring networks share: a convolutional trunk, disturbed pictures, a training loop, a file."""
+"""Shared parts of the probe networks: convolutional trunk, augmentation, training loop, file format."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ IMAGE_SIZE = 128
 
 
 class Trunk(nn.Module):
-  """`[b, 128, 128, 3]` floats in [-1, 1] -> features `[b, features]`; places are kept until the last layer.
+  """`[b, 128, 128, 3]` floats in [-1, 1] -> features `[b, features]`.
 
-  The places matter: a mouth's opening is a matter of a few pixels, which a global mean would wash out.
+  The last layer is dense: a mouth opening is a few pixels high, and a global mean would lose it.
   """
 
   widths: tuple[int, ...] = (64, 96, 128)
@@ -48,10 +48,10 @@ class Trunk(nn.Module):
 
 
 def disturb(images: jax.Array, rng: jax.Array, *, max_shift: int = 6) -> jax.Array:
-  """Training disturbance of uint8 `[b, 128, 128, 3]` -> floats: shifted, softened, re-lit, noisy.
+  """Augmentation of uint8 `[b, 128, 128, 3]` to floats in [-1, 1]: shift, blur, brightness and noise.
 
-  Generated pictures are softer and a little off in colour; a network that has only seen sharp renderings
-  would read that as something about the face.
+  Generated pictures are softer than renderings and slightly off in color. Without augmentation, a probe
+  would take these differences for attributes of the face.
   """
   shift_rng, soft_rng, light_rng, noise_rng, level_rng = jax.random.split(rng, 5)
   x = blocks.to_float(images)
@@ -78,11 +78,14 @@ def fit(
   seed: int = 0,
   label: str = 'fit',
 ) -> tuple[Any, float]:
-  """AdamW with a cosine over `num_steps`; returns the averaged parameters and the last steps' mean loss.
+  """Trains with AdamW and a cosine schedule over `num_steps`.
 
   Args:
     loss: (params, batch, rng) -> scalar.
-    batches: endless; every batch of one shape.
+    batches: infinite iterator; all batches have one shape.
+
+  Returns:
+    The averaged parameters, and the mean loss of the last steps.
   """
   warmup = max(1, num_steps // 20)
   end = max(num_steps, warmup + 1)
@@ -99,7 +102,7 @@ def fit(
   state, average, rng = optimizer.init(params), params, jax.random.key(seed)
   recent: list[float] = []
   for index in tqdm(range(num_steps), desc=label, file=sys.stderr, mininterval=2.0, leave=False):
-    decay = min(0.98, index / (index + 10))  # early parameters are forgotten soon
+    decay = min(0.98, index / (index + 10))  # small at first: early parameters get little weight
     batch = next(batches)
     params, average, state, value = step(params, average, state, batch, jax.random.fold_in(rng, index), decay)
     if index >= num_steps - 20:
@@ -115,19 +118,19 @@ def _apply(network: nn.Module, params: Any, images: jax.Array) -> jax.Array:
 
 
 def apply_in_batches(network: nn.Module, params: Any, images: np.ndarray, batch_size: int = 25) -> np.ndarray:
-  """`network` on uint8 `[n, 128, 128, 3]` in batches of one shape: `[n, ...]`."""
+  """Applies `network` to uint8 `[n, 128, 128, 3]` in batches of one fixed shape: `[n, ...]`."""
   return batching.in_fixed_batches(functools.partial(_apply, network, params), images, size=batch_size)
 
 
 def save(path: str, params: Any, about: dict[str, Any]) -> None:
-  """Writes a parameter tree and JSON-able `about` to one safetensors file, whole or not at all."""
+  """Writes a parameter tree and JSON-serializable `about` to one safetensors file atomically."""
   flat = {k: np.asarray(v) for k, v in traverse_util.flatten_dict(params, sep='/').items()}
   with files.replacing(path) as part:
     safetensors.save_file(flat, part, metadata={'about': json.dumps(about)})
 
 
 def load(path: str) -> tuple[Any, dict[str, Any]]:
-  """What `save` wrote: (params, about)."""
+  """Loads (params, about) written by `save`."""
   with open(path, 'rb') as file:
     data = file.read()
   header = json.loads(data[8 : 8 + int.from_bytes(data[:8], 'little')])

@@ -1,4 +1,4 @@
-"""The embedded world as the evaluation needs it: what the parts of pictures are, what is true."""
+"""Synthetic world of the evaluation: part labels and ground truth."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ import numpy as np
 from seetalk_jax.constants import Part
 from seetalk_jax.synthetic import parameters, source
 
-# Of a look, what says nothing about whose face it is.
+# Fields of a look that are independent of the person's identity.
 _DRESS_FIELDS = ('cloth_', 'neckline', 'backdrop_')
 
 
 class MeasuredWorld:
-  """A `data.synthetic.source.World` and what the figures ask of it beyond that.
+  """A synthetic world (`World`) with the further labels that the figures need.
 
   Attributes:
-    skin_parts, hair_parts: the numbers of bare skin and of hair in pictures of parts.
-    outside_parts: the numbers of all that is no head: background and body.
+    skin_parts, hair_parts: part labels of bare skin and of hair.
+    outside_parts: part labels outside the head: background and body.
   """
 
   def __init__(
@@ -37,23 +37,23 @@ class MeasuredWorld:
     return getattr(self._world, name)
 
   def opening(self, motion: np.ndarray) -> np.ndarray:
-    """How far the mouth is open, `[n]`, for a motion track `[n, 20]` of an average face."""
+    """Mouth opening `[n]` of a motion track `[n, 20]` of an average face."""
     raise NotImplementedError
 
   def draw_redressed(self, speaker: int, seed: int, motion: np.ndarray, size: int) -> source.Look:
-    """As `draw`, every frame in other clothes, light and before another backdrop where the world can.
+    """As `draw`, with other clothes, light and background in every frame if the world supports it.
 
     Landmarks and lip box may be zeros.
     """
     return self._world.draw(speaker, seed, motion, size)
 
   def voice_numbers(self, speakers: Sequence[int]) -> np.ndarray | None:
-    """`[n, d]`: the numbers that each speaker's voice is made from; None where there are none."""
+    """Synthesis parameters `[n, d]` of each speaker's voice; None if the world has none."""
     return None
 
 
 class MeasuredEmbeddedWorld(MeasuredWorld):
-  """The world of `synthetic.head` and `synthetic.voice`."""
+  """The synthetic world of `synthetic.head` and `synthetic.voice`."""
 
   def __init__(self):
     super().__init__(

@@ -1,4 +1,4 @@
-"""The patch discriminator of renderers and autoencoders: is this patch of a picture real?"""
+"""Patch discriminator (PatchGAN) for adversarial training of renderers and autoencoders."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ SIZES: dict[str, dict[str, Any]] = {
 
 
 class PatchDiscriminator(nn.Module):
-  """Pictures to a map of logits, above 0 where they look real (PatchGAN, arXiv 1611.07004).
+  """Pictures to a map of logits, positive for real (PatchGAN, arXiv 1611.07004).
 
   Attributes:
     widths: channels per level; each level but the first halves the size.
-    patch_size: pixels along an edge that one place of the first level sees as channels: with 4 no thin layer runs
-      at full resolution.
+    patch_size: factor of the pixel unshuffle before the first level: no layer with few channels runs at full
+      resolution.
   """
 
   widths: tuple[int, ...] = (64, 128, 256, 512)
@@ -35,7 +35,10 @@ class PatchDiscriminator(nn.Module):
 
   @nn.compact
   def __call__(self, image: jax.Array) -> jax.Array:
-    """`[b, h, w, 3]` in [-1, 1] to logits float32 `[b, h', w', 1]`, h' about h / (patch_size 2^(levels - 1))."""
+    """`[b, h, w, 3]` in [-1, 1] to logits float32 `[b, h', w', 1]`.
+
+    h' is about h / (patch_size 2^(levels - 1)).
+    """
     types = dict(dtype=self.dtype, param_dtype=self.param_dtype)
     x = conv(self.widths[0], 3, 'conv_0', **types)(pixel_unshuffle(image, self.patch_size).astype(self.dtype))
     x = jax.nn.leaky_relu(x, 0.2)

@@ -1,4 +1,4 @@
-"""VGG and AlexNet towers for perceptual distances: LPIPS (arXiv 1801.03924), and VGG-19's (arXiv 1603.08155)."""
+"""Perceptual distances: LPIPS (arXiv 1801.03924) and the perceptual loss of VGG-19 (arXiv 1603.08155)."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import jax.numpy as jnp
 from seetalk_jax.models.nn import examples
 from seetalk_jax.models.nn.blocks import conv, partitioned
 
-# Convolutions (channels, kernel, strides, padding) up to the next 'pool'; features are taken after the ReLU of
-# those whose index is listed.
+# Layers: convolutions (channels, kernel, strides, padding) and 'pool'. Features are taken after the ReLU of
+# the convolutions that `layout` lists. VGG: convolutions per level.
 _VGG = {16: (2, 2, 3, 3, 3), 19: (2, 2, 4, 4, 4)}
 _VGG_CHANNELS = (64, 128, 256, 512, 512)
 _ALEX = (
@@ -25,7 +25,7 @@ _ALEX = (
   (256, 3, 1, 1),
 )
 _POOL = {'vgg16': (2, 2), 'vgg19': (2, 2), 'alex': (3, 2)}  # window, strides
-# What ImageNet pictures in [0, 1] are standardised by, and LPIPS's version of it for [-1, 1].
+# (mean, std) of ImageNet pictures in [0, 1], and those of LPIPS for pictures in [-1, 1].
 _IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 _LPIPS = ((-0.030, -0.088, -0.188), (0.458, 0.448, 0.450))
 # Weights of relu1_1 to relu5_1 in the distance of VGG-19 (as pix2pixHD's, arXiv 1711.11585).
@@ -40,15 +40,18 @@ SIZES: dict[str, dict[str, Any]] = {
 
 
 class PerceptualTower(nn.Module):
-  """Features of a network that has learned to tell things apart, and the distance of pictures in them.
+  """Perceptual distance of pictures in the features of a pretrained classifier.
 
-  Weights convert (`convert/perceptual.py`); untrained ones measure nothing.
+  Needs converted weights (`convert/perceptual.py`); distances of an untrained network are meaningless.
 
   Attributes:
-    architecture: 'vgg16' and 'alex' as LPIPS uses them, 'vgg19' as perceptual losses do.
-    calibrated: with LPIPS's learned weight per channel. Without, the distance is the mean absolute difference of
-      the features, level by level.
-    width: of all layers, times the published one.
+    architecture: 'vgg16' and 'alex' as in LPIPS, 'vgg19' as in perceptual losses.
+    calibrated: LPIPS, with its learned weight per channel. False: the weighted sum over levels of the mean
+      absolute difference of the features (weights of pix2pixHD for 'vgg19', otherwise 1).
+    width: multiplier of the channels of all layers.
+
+  Raises:
+    ValueError: unknown `architecture`.
   """
 
   architecture: str = 'vgg16'
@@ -79,7 +82,11 @@ class PerceptualTower(nn.Module):
     return max(1, round(self.width * channels))
 
   def __call__(self, image: jax.Array, other: jax.Array) -> jax.Array:
-    """The distance of pictures `[b, h, w, 3]` in [-1, 1], float32 `[b]`: LPIPS where calibrated."""
+    """Distance of pictures `[b, h, w, 3]` in [-1, 1], float32 `[b]`; LPIPS if `calibrated`.
+
+    Raises:
+      ValueError: pictures of different shapes.
+    """
     if image.shape != other.shape:
       raise ValueError(f'pictures of different shapes, {image.shape} and {other.shape}')
     pairs = zip(self.features(image), self.features(other), strict=True)
@@ -95,7 +102,7 @@ class PerceptualTower(nn.Module):
     return total  # pyright: ignore[reportReturnType]
 
   def features(self, image: jax.Array) -> list[jax.Array]:
-    """Maps float32 `[b, h', w', c]` after each tapped ReLU, finest first, of `[b, h, w, 3]` in [-1, 1]."""
+    """Feature maps float32 `[b, h', w', c]`, finest first, of pictures `[b, h, w, 3]` in [-1, 1]."""
     if self.calibrated:
       mean, spread = _LPIPS
     else:
@@ -124,7 +131,7 @@ class PerceptualTower(nn.Module):
 
 
 def layout(architecture: str) -> tuple[list[Any], tuple[int, ...]]:
-  """(layers of a tower up to the last that is tapped, indices of the tapped convolutions)."""
+  """(layers up to the last one used, indices of the convolutions whose features are used)."""
   if architecture == 'alex':
     return list(_ALEX), (0, 1, 2, 3, 4)
   counts = _VGG[int(architecture.removeprefix('vgg'))]
@@ -139,11 +146,11 @@ def layout(architecture: str) -> tuple[list[Any], tuple[int, ...]]:
     ends.append(index - 1)
   if architecture == 'vgg16':
     return layers, tuple(ends)
-  # The first convolution of each level; of the last level the others are of no use.
+  # Features after the first convolution of each level; later convolutions of the last level are not needed.
   return layers[: len(layers) - counts[-1] + 1], tuple(starts)
 
 
 def _unit_channels(x: jax.Array, epsilon: float = 1e-10) -> jax.Array:
-  # The root of zero has no gradient: a floor far below what counts keeps it finite.
+  # The gradient of sqrt is infinite at zero; the floor keeps it finite.
   length = jnp.sqrt(jnp.maximum(jnp.sum(jnp.square(x), axis=-1, keepdims=True), epsilon**2))
   return x / (length + epsilon)

@@ -1,6 +1,7 @@
-"""The sync expert: do these lips and this sound belong together?
+"""Sync expert: contrastive audio-visual network that scores the synchronization of lips and speech.
 
-`models.syncnet.SyncNet` has the same methods (`cosine`, `speech_vector`, `picture_vector`, `temperature`, `crop`).
+`critics.syncnet.SyncNet` has the same methods: `cosine`, `speech_vector`, `picture_vector`, `temperature` and
+`crop`.
 """
 
 from __future__ import annotations
@@ -26,15 +27,14 @@ SIZES: dict[str, dict[str, Any]] = {
 
 
 class SyncExpert(nn.Module):
-  """Two towers on 0.2 s of speech and of mouth pictures (SyncNet, Chung and Zisserman 2016), with unit
-  embeddings.
+  """Two towers with unit embeddings of 0.2 s of speech and 5 mouth crops (SyncNet, Chung and Zisserman 2016).
 
   Attributes:
-    embedding_dim: of both towers.
+    embedding_dim: width of both embeddings.
     widths: channels of the mouth tower at 1/4, 1/8, 1/16.
     audio_width: channels of the speech tower.
     num_bands: mel bands.
-    num_samples, frame_size: of what it hears and sees, the same for all of them.
+    num_samples, frame_size: input samples, and (height, width) of a mouth crop; constant.
   """
 
   num_samples = SYNC_SAMPLES
@@ -58,11 +58,11 @@ class SyncExpert(nn.Module):
     return self.cosine(waveform, frames)
 
   def cosine(self, waveform: jax.Array, frames: jax.Array) -> jax.Array:
-    """As `__call__`."""
+    """The same as `__call__`."""
     return jnp.sum(self.speech_vector(waveform) * self.picture_vector(frames), axis=-1)
 
   def speech_vector(self, waveform: jax.Array) -> jax.Array:
-    """Speech `[b, 3200]` in [-1, 1], loudness-normalised, to unit vectors float32 `[b, embedding_dim]`."""
+    """Speech `[b, 3200]` in [-1, 1], loudness-normalized, to unit vectors float32 `[b, embedding_dim]`."""
     return self.audio_tower(waveform)
 
   def picture_vector(self, frames: jax.Array) -> jax.Array:
@@ -70,12 +70,12 @@ class SyncExpert(nn.Module):
     return self.mouth_tower(frames)
 
   def temperature(self) -> jax.Array:
-    """The learned temperature of the contrastive loss, kept in [0.02, 1]."""
+    """Learned temperature of the contrastive loss, clipped to [0.02, 1]."""
     return jnp.exp(jnp.clip(self.log_temperature, jnp.log(0.02), 0.0))
 
   @staticmethod
   def crop(images: jax.Array, places: jax.Array) -> jax.Array:
-    """What it looks at in portraits `[b, h, w, 3]` whose mouths are at `places [b, 2]`: `[b, 48, 96, 3]`."""
+    """Mouth crops `[b, 48, 96, 3]` of portraits `[b, h, w, 3]` with mouth centers `places [b, 2]` (x, y)."""
     return crop_boxes(images, boxes_around(places, SYNC_HALF), MOUTH_SIZE)
 
   @nn.nowrap
@@ -88,7 +88,7 @@ class SyncExpert(nn.Module):
 
 
 class AudioTower(nn.Module):
-  """Log-mel frames, strided convolutions over time, all places kept."""
+  """Speech tower: log-mel frames, strided convolutions over time, flattened without pooling."""
 
   embedding_dim: int
   width: int
@@ -99,7 +99,7 @@ class AudioTower(nn.Module):
   @nn.compact
   def __call__(self, waveform: jax.Array) -> jax.Array:
     types = dict(dtype=self.dtype, param_dtype=self.param_dtype)
-    # Speech at -23 dBFS has mel powers around e^-8; silence ends at e^-14.
+    # Scales log-mel power to order one: speech at -23 dBFS is around -8, silence at the floor of -14.
     x = (jnp.log(mel_power(waveform, self.num_bands) + 1e-6) + 9.0) / 3.0
     for i, strides in enumerate((1, 2, 2)):
       x = conv(self.width, (3,), f'conv_{i}', strides=strides, **types)(x)
@@ -109,7 +109,7 @@ class AudioTower(nn.Module):
 
 
 class MouthTower(nn.Module):
-  """All frames side by side in the channels, then a small residual network, all places kept."""
+  """Mouth tower: frames concatenated over channels, residual network, flattened without pooling."""
 
   embedding_dim: int
   widths: tuple[int, int, int]

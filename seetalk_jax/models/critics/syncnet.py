@@ -1,4 +1,4 @@
-"""SyncNet (Chung and Zisserman 2016) as published: 0.2 s of cepstra and of a face, far apart when out of step."""
+"""SyncNet (Chung and Zisserman 2016) as published: audio-visual distance of 0.2 s of MFCCs and face crops."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from seetalk_jax.models.nn import examples
 from seetalk_jax.models.nn.blocks import conv, dense, group_norm, unit
 from seetalk_jax.models.speech.mfcc import NUM_CEPSTRA, mfcc
 
-NUM_CEPSTRUM_FRAMES = 20  # four to a picture
+NUM_CEPSTRUM_FRAMES = 20  # four per video frame
 
 SIZES: dict[str, dict[str, Any]] = {
   'tiny': dict(
@@ -32,18 +32,21 @@ SIZES: dict[str, dict[str, Any]] = {
 
 
 class SyncNet(nn.Module):
-  """Two towers whose outputs lie near each other when sound and lips belong together; see `metrics.lip_sync`.
+  """Two towers with a small Euclidean distance between embeddings of synchronized audio and lips.
 
-  Methods for `apply(..., method=...)`: `audio`, `face`, as published, and those of a `SyncExpert`, which let it be
-  trained by the stage sync_expert and watch over the lips in lip_refiner.
+  Methods for `apply(..., method=...)`: `audio` and `face`, as published, and the interface of `SyncExpert`,
+  so that the stage sync_expert can train it and the stage lip_refiner can use it as the sync loss.
 
   Attributes:
-    embedding_dim: of both towers.
-    audio_channels, face_channels: of the six convolutions of each.
-    hidden: of the dense layer before the last.
-    norm: 'group' trains from scratch; 'none' is what is left once batch norms are folded into the layers before
-      them, as `convert/syncnet.py` does.
-    num_samples, frame_size: of what it hears and sees, the same for all of them.
+    embedding_dim: width of both embeddings.
+    audio_channels, face_channels: channels of the six convolutions of each tower.
+    hidden: width of the dense layer before the last.
+    norm: 'group': group norm, for training from scratch. 'none': no norm, for published weights whose batch
+      norms `convert/syncnet.py` folds into the preceding layers.
+    num_samples, frame_size: input samples, and (height, width) of a face crop; constant.
+
+  Raises:
+    ValueError: unknown `norm`, or not six convolutions per tower.
   """
 
   num_samples = SYNCNET_SAMPLES
@@ -79,19 +82,27 @@ class SyncNet(nn.Module):
     return jnp.linalg.norm(self.audio(cepstra) - self.face(frames), axis=-1)
 
   def audio(self, cepstra: jax.Array) -> jax.Array:
-    """`mfcc` of 0.2 s `[b, 20, 13]` to float32 `[b, embedding_dim]`, of no particular length."""
+    """MFCCs of 0.2 s, `[b, 20, 13]`, to embeddings float32 `[b, embedding_dim]`, not normalized.
+
+    Raises:
+      ValueError: another shape.
+    """
     if cepstra.shape[1:] != (NUM_CEPSTRUM_FRAMES, NUM_CEPSTRA):
       raise ValueError(f'expected cepstra [b, {NUM_CEPSTRUM_FRAMES}, {NUM_CEPSTRA}], got {cepstra.shape}')
     return self.audio_tower(cepstra)
 
   def face(self, frames: jax.Array) -> jax.Array:
-    """Face crops RGB `[b, 5, 224, 224, 3]` in [-1, 1] to float32 `[b, embedding_dim]`, of no particular length."""
+    """RGB face crops `[b, 5, 224, 224, 3]` in [-1, 1] to float32 `[b, embedding_dim]`, not normalized.
+
+    Raises:
+      ValueError: another shape.
+    """
     if frames.shape[1:] != (SYNC_FRAMES, FACE_SIZE, FACE_SIZE, 3):
       raise ValueError(f'expected frames [b, {SYNC_FRAMES}, {FACE_SIZE}, {FACE_SIZE}, 3], got {frames.shape}')
     return self.face_tower(frames)
 
   def cosine(self, waveform: jax.Array, frames: jax.Array) -> jax.Array:
-    """Speech `[b, 3440]` in [-1, 1] and face crops `[b, 5, 224, 224, 3]` -> cosine of the embeddings, `[b]`."""
+    """Cosine of the embeddings, `[b]`, of speech `[b, 3440]` and face crops `[b, 5, 224, 224, 3]`."""
     return jnp.sum(self.speech_vector(waveform) * self.picture_vector(frames), axis=-1)
 
   def speech_vector(self, waveform: jax.Array) -> jax.Array:
@@ -103,14 +114,17 @@ class SyncNet(nn.Module):
     return unit(self.face(frames))
 
   def temperature(self) -> jax.Array:
-    """The learned temperature of the contrastive loss in [0.02, 1]; published weights have none and get 0.1."""
+    """Learned temperature of the contrastive loss in [0.02, 1]; 0.1 with `norm` 'none', which has none."""
     if self.norm != 'group':
       return jnp.float32(0.1)
     return jnp.exp(jnp.clip(self.log_temperature, jnp.log(0.02), 0.0))
 
   @staticmethod
   def crop(images: jax.Array, places: jax.Array | None = None) -> jax.Array:
-    """FACE_BOX of portraits `[b, h, w, 3]`: `[b, 224, 224, 3]`. A face fills its portrait: `places` do not matter."""
+    """Crops FACE_BOX from portraits `[b, h, w, 3]` to `[b, 224, 224, 3]`.
+
+    The face fills the portrait, so that `places` is ignored.
+    """
     del places
     left, top, right, bottom = FACE_BOX
     size, corner = jnp.array([right - left, bottom - top]), jnp.array([left, top])
@@ -127,7 +141,7 @@ class SyncNet(nn.Module):
 
 
 class _Tower(nn.Module):
-  """What the towers share: how a layer ends, and the dense layers."""
+  """Base class of the towers: convolution with norm and ReLU, and the dense layers."""
 
   channels: tuple[int, ...]
   hidden: int
@@ -137,7 +151,7 @@ class _Tower(nn.Module):
   param_dtype: Any = jnp.float32
 
   def layer(self, x: jax.Array, index: int, kernel: tuple[int, int], strides: int = 1, padding: int = 0):
-    """One convolution of the tower, its norm and ReLU."""
+    """Convolution `index` of the tower, norm and ReLU."""
     types = dict(dtype=self.dtype, param_dtype=self.param_dtype)
     sides = [(padding, padding)] * 2
     x = conv(self.channels[index], kernel, f'conv_{index}', strides=strides, padding=sides, **types)(x)
@@ -150,7 +164,7 @@ class _Tower(nn.Module):
     return jax.nn.relu(x)
 
   def head(self, x: jax.Array) -> jax.Array:
-    """`[b, 1, 1, c]` to the embedding."""
+    """Dense layers: `[b, 1, 1, c]` to the embedding `[b, features]`."""
     types = dict(dtype=self.dtype, param_dtype=self.param_dtype)
     x = dense(self.hidden, 'dense_0', axes=('conv_out', 'mlp'), **types)(x.reshape(x.shape[0], -1))
     x = self.end(x, 'norm_dense')
@@ -158,7 +172,7 @@ class _Tower(nn.Module):
 
 
 class AudioTower(_Tower):
-  """Cepstra `[b, 20, 13]`, seen as a picture of 13 by 20."""
+  """Audio tower: MFCCs `[b, 20, 13]` as a picture of 13 x 20 with one channel."""
 
   @nn.compact
   def __call__(self, cepstra: jax.Array) -> jax.Array:
@@ -172,7 +186,7 @@ class AudioTower(_Tower):
 
 
 class FaceTower(_Tower):
-  """Five pictures side by side in the channels: the first convolution spans them all."""
+  """Face tower: five frames concatenated over channels."""
 
   @nn.compact
   def __call__(self, frames: jax.Array) -> jax.Array:

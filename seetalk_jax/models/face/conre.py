@@ -1,4 +1,4 @@
-"""ConRe's shared head: draws a small face from either embedding; temperature; auxiliary readings."""
+"""ConRe head: face decoder shared by both towers, contrastive temperature and auxiliary heads."""
 
 from __future__ import annotations
 
@@ -30,11 +30,13 @@ NUM_ATTRIBUTES = 3  # sex in [0, 1], age standardised, head size
 
 
 class ConReHead(nn.Module):
-  """Everything of ConRe that is neither tower.
+  """The parts of contrastive and reconstruction pre-training (ConRe) beside the two towers.
 
-  The paper names contrastive and reconstruction pre-training; one decoder shared by both embeddings is our
-  reading of the second. Attributes and articulation are ours: readings taught where truth exists, so that the
-  voice vector keeps who speaks and the tokens keep how the mouth stands.
+  The paper names contrastive and reconstruction pre-training. Not specified in the paper; we use one face
+  decoder for both embeddings, and auxiliary heads supervised where ground truth exists. The attribute head
+  keeps identity in the voice vector, the articulation head keeps mouth shapes in the tokens.
+
+  Methods for `apply(..., method=...)`: `draw`, `attributes`, `articulation`, `temperature`.
   """
 
   channels: tuple[int, int] = (96, 64)
@@ -55,25 +57,25 @@ class ConReHead(nn.Module):
     self.articulation_head = MLP(self.hidden, NUM_LIP_FIELDS, **types)
 
   def __call__(self, embedding: jax.Array, tokens: jax.Array) -> tuple[jax.Array, ...]:
-    """Every output at once (for `init`): drawing, attributes, articulation, temperature."""
+    """All outputs, for `init`: (face, attributes, articulation, temperature)."""
     return self.draw(embedding), self.attributes(embedding), self.articulation(tokens), self.temperature()
 
   def draw(self, embedding: jax.Array) -> jax.Array:
-    """Unit vectors `[b, 512]` to aligned faces `[b, 64, 64, 3]`, about in [-1, 1]."""
+    """Decodes unit vectors `[b, 512]` to aligned faces `[b, 64, 64, 3]`, about in [-1, 1]."""
     return self.canvas(embedding)
 
   def attributes(self, embedding: jax.Array) -> jax.Array:
-    """Unit vectors `[b, 512]` to `[b, 3]`: sex in [0, 1], standardised age, head size."""
-    # A unit vector of 512 has entries of about 0.04: bring them to order one first.
+    """Unit vectors `[b, 512]` to `[b, 3]`: sex in [0, 1], standardized age, head size."""
+    # The entries of a unit vector of 512 are about 0.04; scale them to order one.
     raw = self.attribute_head(embedding * jnp.sqrt(embedding.shape[-1]).astype(embedding.dtype))
     return jnp.concatenate([jax.nn.sigmoid(raw[..., :1]), raw[..., 1:]], axis=-1)
 
   def articulation(self, tokens: jax.Array) -> jax.Array:
-    """Speech tokens `[b, t, d]` to mouth shapes `[b, t, 8]`."""
+    """Speech tokens `[b, t, d]` to lip fields `[b, t, NUM_LIP_FIELDS]`."""
     return self.articulation_head(tokens)
 
   def temperature(self) -> jax.Array:
-    """The learned temperature of the contrastive loss, a scalar kept inside its bounds."""
+    """Learned temperature of the contrastive loss, a scalar clipped to its bounds."""
     low, high = jnp.log(self.min_temperature), jnp.log(self.max_temperature)
     return jnp.exp(jnp.clip(self.log_temperature, low, high))
 
@@ -87,7 +89,7 @@ class ConReHead(nn.Module):
 
 
 class FaceDecoder(nn.Module):
-  """Unit vectors `[b, d]` to pictures `[b, 64, 64, 3]`: 4 x 4, 8 x 8, 16 x 16, then pixels shuffled by 4."""
+  """Unit vectors `[b, d]` to pictures `[b, 64, 64, 3]`: 4 x 4, 8 x 8, 16 x 16, then pixel shuffle by 4."""
 
   channels: tuple[int, int]
   hidden: int

@@ -1,4 +1,4 @@
-"""Face encoder: an aligned portrait to one unit vector, the visual tower of ConRe."""
+"""Face encoder: aligned portrait to a unit vector e_f, the visual tower of ConRe."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ SIZES: dict[str, dict[str, Any]] = {
   'vit': dict(architecture='vit', image_size=224),  # ViT-B/16
 }
 
-# Fields that are those of the bodies.
+# Fields passed to the backbones.
 _IRESNET_FIELDS = ('channels', 'blocks', 'norm', 'groups', 'remat')
 _VIT_FIELDS = ('patch_size', 'width', 'num_layers', 'num_heads', 'feed_forward_width', 'remat')
 
@@ -39,18 +39,19 @@ _VIT_FIELDS = ('patch_size', 'width', 'num_layers', 'num_heads', 'feed_forward_w
 class FaceEncoder(nn.Module):
   """Portraits `[b, s, s, 3]` in [-1, 1], any size, to unit vectors `[b, 512]`.
 
-  Published weights of the last two architectures convert (`seetalk convert arcface`, `vit`); the body's
-  parameters stand beside `to_embedding`, under its own names.
+  Published weights for 'iresnet' and 'vit' can be converted (`seetalk convert arcface`, `vit`). The
+  backbone's parameters are at the same level as `to_embedding`, under their own names.
 
   Attributes:
-    image_size: what portraits are resized to.
-    architecture: 'patch', pixels unshuffled by 4, then residual stages, each at half the last one's size;
-      'iresnet', ArcFace's backbone, see `IResNet`; 'vit', a vision transformer, of which the class token counts.
-    channels, blocks, groups: of 'patch' and 'iresnet', per stage.
-    embedding_dim: of the unit vectors.
-    norm: of 'iresnet': 'group', or 'frozen' for published weights.
+    image_size: side that portraits are resized to.
+    architecture: the backbone. 'patch': pixel unshuffle by 4, then residual stages with downsampling by 2 in
+      between. 'iresnet': the backbone of ArcFace, see `IResNet`. 'vit': class token of a vision transformer.
+    channels, blocks: channels and residual blocks per stage of 'patch' and 'iresnet'.
+    groups: groups of the group norms of 'patch' and 'iresnet'.
+    embedding_dim: width of the output.
+    norm: norm of 'iresnet': 'group', or 'frozen' for published weights.
     patch_size, width, num_layers, num_heads, feed_forward_width: of 'vit', see `VisionTransformer`.
-    remat: of 'iresnet' and 'vit': what the backward pass computes anew, see `layers.rematerialised`.
+    remat: activations of 'iresnet' and 'vit' recomputed in the backward pass, see `layers.rematerialised`.
   """
 
   image_size: int = 128
@@ -71,7 +72,7 @@ class FaceEncoder(nn.Module):
 
   @nn.compact
   def __call__(self, image: jax.Array) -> jax.Array:
-    """float32 `[b, embedding_dim]`.
+    """Unit vectors float32 `[b, embedding_dim]`.
 
     Raises:
       ValueError: an unknown `architecture` or `norm`.
@@ -90,7 +91,7 @@ class FaceEncoder(nn.Module):
     return unit(dense(self.embedding_dim, 'to_embedding', axes=('embed', 'mlp'), **types)(x))
 
   def _shared(self, body: type[nn.Module], fields: tuple[str, ...], types: dict[str, Any]) -> nn.Module:
-    """A body whose parameters are ours, under the same names."""
+    """A backbone that shares the parameter scope of this module."""
     module = body(**{name: getattr(self, name) for name in fields}, **types)
     nn.share_scope(self, module)
     return module

@@ -1,4 +1,4 @@
-"""IResNet (arXiv 2004.04989), the backbone of ArcFace (arXiv 1801.07698): a portrait to a small map of features."""
+"""IResNet (arXiv 2004.04989), the backbone of ArcFace (arXiv 1801.07698): portrait to a feature map."""
 
 from __future__ import annotations
 
@@ -12,22 +12,23 @@ import jax.numpy as jnp
 from seetalk_jax.models.nn.blocks import conv, group_norm, partitioned
 from seetalk_jax.models.nn.layers import rematerialised
 
-# One pixel on either side, also with strides: 'SAME' would pad even sizes on the far side alone.
+# One pixel on either side, also with strides: 'SAME' pads even sizes at the bottom and right only.
 _PADDING = [(1, 1), (1, 1)]
 
 
 class IResNet(nn.Module):
-  """A convolution, then stages of `IResBlock`, each at half the last one's size: `[b, s, s, 3]` in [-1, 1].
+  """A convolution, then stages of `IResBlock`, each with downsampling by 2: `[b, s, s, 3]` in [-1, 1].
 
-  Layer for layer InsightFace's `iresnet` up to its flattening, whose weights convert (`convert/arcface.py`).
+  The layers are those of InsightFace's `iresnet` before its flattening; its weights can be converted
+  (`convert/arcface.py`).
 
   Attributes:
-    channels, blocks: per stage; the first convolution is as wide as the first stage.
-    norm: 'group' trains from scratch, and nothing depends on who else is in the batch. 'frozen' is what batch
-      normalisation is once its statistics no longer move: an offset and a scale per channel (`Affine`), into
-      which they fold exactly, so that all that is left may be trained and no array must be kept from it.
-    groups: of the group norms.
-    remat: what the backward pass computes anew, see `layers.rematerialised`.
+    channels, blocks: channels and blocks per stage; the first convolution has `channels[0]`.
+    norm: 'group': group norm, for training from scratch; independent of the other samples of a batch.
+      'frozen': batch norm with fixed statistics, folded into a scale and an offset per channel (`Affine`).
+      All its parameters are trainable.
+    groups: groups of the group norms.
+    remat: activations recomputed in the backward pass, see `layers.rematerialised`.
   """
 
   channels: tuple[int, ...] = (64, 128, 256, 512)
@@ -58,7 +59,7 @@ class IResNet(nn.Module):
 
 
 class IResBlock(nn.Module):
-  """Norm, conv, norm, PReLU, strided conv, norm, plus the input, which is projected where there are strides."""
+  """Residual block: norm, conv, norm, PReLU, strided conv, norm; strided blocks project the shortcut."""
 
   features: int
   strides: int
@@ -69,10 +70,13 @@ class IResBlock(nn.Module):
 
   @nn.compact
   def __call__(self, x: jax.Array) -> jax.Array:
-    """`[b, h, w, c]` to `[b, h / strides, w / strides, features]` (rounded up); c = features without strides."""
+    """`[b, h, w, c]` to `[b, h / strides, w / strides, features]` (rounded up).
+
+    With `strides` 1, c must be `features`.
+    """
     types = dict(dtype=self.dtype, param_dtype=self.param_dtype)
     norm = _norms(self.norm, self.groups, types)
-    # The first norm comes before a padded convolution, so that its offset cannot move into the kernel.
+    # The first norm precedes a padded convolution, so that its offset cannot be folded into the kernel.
     y = conv(self.features, 3, 'conv1', use_bias=False, **types)(norm(x, 'norm1'))
     y = _prelu(norm(y, 'norm2'), 'prelu', self)
     layer = conv(self.features, 3, 'conv2', strides=self.strides, padding=_PADDING, use_bias=False, **types)
@@ -84,7 +88,7 @@ class IResBlock(nn.Module):
 
 
 class Affine(nn.Module):
-  """A scale and an offset per channel of `[..., c]`, in float32; it starts as the identity."""
+  """Scale and offset per channel of `[..., c]`, computed in float32; initially the identity."""
 
   dtype: Any = jnp.float32
   param_dtype: Any = jnp.float32
@@ -99,7 +103,7 @@ class Affine(nn.Module):
 
 
 def _norms(kind: str, groups: int, types: dict[str, Any]) -> Callable[[jax.Array, str], jax.Array]:
-  """How a block norms: a function of the features and the name of their parameters."""
+  """The norm of a block, as a function of features and parameter name."""
   if kind not in ('group', 'frozen'):
     raise ValueError(f"norm must be 'group' or 'frozen', got {kind!r}")
 

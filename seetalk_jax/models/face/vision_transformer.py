@@ -1,4 +1,4 @@
-"""Vision transformer (arXiv 2010.11929): a picture as patches, and one more token that looks at them all."""
+"""Vision transformer (arXiv 2010.11929): picture to states of a class token and of patches."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from seetalk_jax.models.nn.attention import MultiHeadAttention
 from seetalk_jax.models.nn.blocks import conv, dense, layer_norm, partitioned
 from seetalk_jax.models.nn.layers import rematerialised
 
-# Of all layer norms, as published.
+# Epsilon of all layer norms, as published.
 EPSILON = 1e-12
 
 
 class VisionTransformer(nn.Module):
-  """The layout of transformers' `ViTModel`, without its pooler; the defaults are ViT-B/16.
+  """ViT with the layout of transformers' `ViTModel` without its pooler; the defaults are ViT-B/16.
 
   Attributes:
-    patch_size: side of a patch; what is left of a picture at its right and bottom is not seen.
+    patch_size: side of a patch; remaining pixels at the right and bottom are ignored.
     width, num_layers, num_heads, feed_forward_width: of the transformer.
-    remat: what the backward pass computes anew, see `layers.rematerialised`.
+    remat: activations recomputed in the backward pass, see `layers.rematerialised`.
   """
 
   patch_size: int = 16
@@ -36,12 +36,13 @@ class VisionTransformer(nn.Module):
 
   @nn.compact
   def __call__(self, image: jax.Array) -> jax.Array:
-    """Pictures `[b, h, w, 3]` in [-1, 1] to normed states `[b, 1 + n, width]`: the class token, then n patches.
+    """Pictures `[b, h, w, 3]` in [-1, 1] to states `[b, 1 + n, width]` of the class token and n patches.
 
-    The table of positions has one place for each of them, so a module with parameters takes one size.
+    States have the final layer norm. The learned positions have 1 + n entries, so that the picture size is
+    fixed at initialization.
 
     Raises:
-      ValueError: heads that do not share the width evenly.
+      ValueError: `width` is not a multiple of `num_heads`.
     """
     if self.width % self.num_heads:
       raise ValueError(f'num_heads must divide width, got {self.num_heads} and {self.width}')
@@ -64,7 +65,7 @@ class VisionTransformer(nn.Module):
 
 
 class ViTBlock(nn.Module):
-  """Pre-norm self-attention and feed-forward, all with biases, each added to the stream `[b, t, d]`."""
+  """Pre-norm transformer block on `[b, t, d]`: self-attention and feed-forward, with biases."""
 
   num_heads: int
   feed_forward_width: int

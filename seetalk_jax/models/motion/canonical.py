@@ -1,4 +1,4 @@
-"""The exact flow between two pictures whose every cell knows where on the resting head it lies."""
+"""Ground-truth flow and visibility between synthetic pictures, from canonical head coordinates per cell."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import jax.numpy as jnp
 
 from seetalk_jax.constants import Part
 
-# A match between different groups is none.
+# Cells match only within one group.
 _GROUPS = {
   Part.BACKGROUND: 0,
   Part.BODY: 1,
@@ -22,11 +22,11 @@ _GROUPS = {
 
 
 class FlowTruth(NamedTuple):
-  """Where the target's surface lies in the source.
+  """Backward flow from target to source, and visibility.
 
   Attributes:
     flow: `[b, h, w, 2]`, (x, y) offsets target -> source in picture units.
-    visible: `[b, h, w, 1]` in [0, 1]: 1 where the source shows that place.
+    visible: `[b, h, w, 1]` in [0, 1]: 1 where the target's surface point is visible in the source.
   """
 
   flow: jax.Array
@@ -44,7 +44,7 @@ def _search(source, target, tall, wide):
     distance, winner = best
     dy, dx = i // (2 * wide + 1), i % (2 * wide + 1)
     there = jax.lax.dynamic_slice(far, (0, 0, dy, dx), planes.shape)
-    # A breath of preference for short ways settles ties.
+    # A tiny penalty on long offsets breaks ties.
     way = 1e-7 * ((dy - tall) ** 2 + (dx - wide) ** 2)
     found = jnp.sum(jnp.square(there - wanted), axis=0) + way
     nearer = found < distance
@@ -56,7 +56,7 @@ def _search(source, target, tall, wide):
 
 
 def _refine(source, target, dy, dx, reach):
-  """The best offsets within `reach` cells of the given ones."""
+  """The best offsets within `reach` cells of `dy`, `dx`."""
   b, h, w, _ = source.shape
   flat = source.reshape(b * h * w, 3)
   first = (jnp.arange(b) * h * w)[:, None, None]
@@ -85,17 +85,19 @@ def match_canonical(
   reach: tuple[int, int] = (12, 12),
   tolerance: float = 0.035,
 ) -> FlowTruth:
-  """The true flow, from where each cell lies on the resting head.
+  """Ground-truth flow and visibility by nearest-neighbor search in canonical coordinates.
 
-  Every target cell looks for the nearest canonical coordinate among the source cells around it (coarse to
-  fine when the window is large), then moves by a fraction of a cell along the source's local slope. What is
-  not found within `tolerance` is hidden in the source.
+  For each target cell, a window of source cells is searched for the nearest canonical coordinate, coarse to
+  fine when the window is large. A least-squares step on the source's local gradient adds a sub-cell offset of
+  at most 0.6 cells. Visibility is `exp(-residual^2 / tolerance^2)` within one part group, and 0 across
+  groups. No gradient passes.
 
   Args:
-    source, target: canonical maps `[b, h, w, 3]` (head about -1 to 1; the background lies flat behind it).
-    source_parts, target_parts: labels `[b, h, w]`.
-    reach: how many cells up or down, and left or right, are searched. Memory does not grow with it.
-    tolerance: of canonical distance, left over after the fraction.
+    source, target: canonical coordinates `[b, h, w, 3]` on the head in its rest pose (head about -1 to 1; the
+      background is a plane behind it).
+    source_parts, target_parts: part labels `[b, h, w]` (`constants.Part`).
+    reach: search radius in cells, (vertical, horizontal). Memory does not grow with it.
+    tolerance: canonical distance, left after the sub-cell step, at which visibility drops to 1 / e.
   """
   source, target = jnp.asarray(source, jnp.float32), jnp.asarray(target, jnp.float32)
   source_parts, target_parts = jnp.asarray(source_parts), jnp.asarray(target_parts)
@@ -103,7 +105,7 @@ def match_canonical(
   tall, wide = min(reach[0], h - 1), min(reach[1], w - 1)
   rows = jnp.arange(b)[:, None, None]
   if tall * wide > 36:
-    # A search over every second cell finds the neighbourhood at a sixteenth of the cost.
+    # A search over every second cell finds the neighborhood at a sixteenth of the cost.
     dy, dx = _search(source[:, ::2, ::2], target[:, ::2, ::2], (tall + 1) // 2, (wide + 1) // 2)
     dy, dx = (2 * jnp.repeat(jnp.repeat(a, 2, axis=1), 2, axis=2)[:, :h, :w] for a in (dy, dx))
     dy, dx = _refine(source, target, dy, dx, 2)

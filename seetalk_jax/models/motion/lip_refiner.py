@@ -1,4 +1,4 @@
-"""Lip-region refinement: corrections of the motion latent inside the lip subspace, and nowhere else."""
+"""Lip refiner: corrects the motion latent inside the lip subspace, `m' = m + U c(m, speech)`."""
 
 from __future__ import annotations
 
@@ -20,17 +20,22 @@ SIZES: dict[str, dict[str, Any]] = {
 
 
 class LipRefiner(nn.Module):
-  """`m' = m + U correction`: a small network with a local window of speech (our reading of "region
-  refinement").
+  """Temporal convolutions that predict the correction `c` in `m' = m + U c`.
 
-  U is stored among the parameters as `subspace`; no gradient reaches it.
+  `U [motion_dim, k]` has orthonormal columns and spans the lip subspace: the directions u of largest
+  `u^T C_lips u / u^T C_rest u`, where C are second moments of changes of m in which only the lips, or only
+  the rest of the face, move (`stages.lip_refiner.lip_subspace`). It is stored among the parameters as
+  `subspace`, and no gradient reaches it. `c [b, n, k]` is computed from `m`, `U^T m` and the speech tokens of
+  a local window. Components of `m` orthogonal to `U` do not change.
+
+  Not specified in the paper ("region refinement"); we use a low-dimensional linear subspace.
 
   Attributes:
     motion_dim: width of m.
     token_dim: width of the speech tokens.
-    subspace_dim: k, columns of the orthonormal lip subspace `U [motion_dim, k]`.
-    width: of the convolutions over time.
-    num_layers: residual layers; each looks 2 frames to either side.
+    subspace_dim: k, the dimension of the lip subspace.
+    width: channels of the temporal convolutions.
+    num_layers: residual layers, each with a receptive field of 2 frames on either side.
   """
 
   motion_dim: int = 256
@@ -49,16 +54,19 @@ class LipRefiner(nn.Module):
     subspace: jax.Array | None = None,
     valid: jax.Array | None = None,
   ) -> jax.Array:
-    """Refines a track.
+    """Refines a motion track.
 
     Args:
-      m: `[b, n, motion_dim]`, the codec's latent (not standardised).
-      tokens: `[b, n, token_dim]`.
-      subspace: U, `[motion_dim, subspace_dim]`, orthonormal columns, to use in place of the stored one.
-      valid: bool `[b, n]`, True = a frame of the track (default: all); others keep their m.
+      m: `[b, n, motion_dim]`, the codec's motion latent (not standardized).
+      tokens: speech tokens `[b, n, token_dim]`, one per frame.
+      subspace: U, `[motion_dim, subspace_dim]`, orthonormal columns; replaces the stored one.
+      valid: bool `[b, n]`, True = a frame of the track (default: all). Other frames keep their m.
 
     Returns:
       float32 `[b, n, motion_dim]`; `m' - m` lies in the span of U.
+
+    Raises:
+      ValueError: `subspace` has another shape.
     """
     shape = (self.motion_dim, self.subspace_dim)
     stored = self.param('subspace', partitioned(_first_axes, ('statistics', None)), shape, jnp.float32)

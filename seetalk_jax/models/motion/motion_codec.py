@@ -1,4 +1,4 @@
-"""The holistic motion codec: who is seen (phi_id), how they move (phi_m), and the warp between."""
+"""Motion codec: identity encoder phi_id, motion encoder phi_m, motion warper and plain decoder."""
 
 from __future__ import annotations
 
@@ -62,8 +62,8 @@ SIZES: dict[str, dict[str, Any]] = {
 }
 
 
-# Typical size of each motion field. Lips and lids count double: they move few pixels, and what fills little of m is
-# hard to find in it.
+# Typical magnitude of each motion field. Lips and eyelids have half of theirs, which doubles their share of
+# m: they move few pixels, and a small component of m is hard to recover.
 _TRUTH_SCALES = {
   **dict.fromkeys((*MOTION_FIELDS[LIPS], *MOTION_FIELDS[BLINK]), 0.15),
   'squint': 0.3,
@@ -80,12 +80,12 @@ _TRUTH_SCALES = {
 
 
 class Appearance(NamedTuple):
-  """What `phi_id` keeps of a portrait, made once per portrait.
+  """Identity features and flow basis of a portrait, computed once per portrait.
 
   Attributes:
     image: `[b, h, w, 3]` in [-1, 1], the portrait itself.
     features: downsampling factor (4, 8, 16) -> `[b, h / factor, w / factor, c]`.
-    ways: how each of its places may move and change.
+    ways: the flow basis, appearance gates and canonical coordinates per position.
   """
 
   image: jax.Array
@@ -94,16 +94,17 @@ class Appearance(NamedTuple):
 
 
 class Warped(NamedTuple):
-  """The source as the target motion would have it, with holes.
+  """The portrait warped to the target motion, with an occlusion mask.
 
   Attributes:
     image: `[b, h, w, 3]`, the portrait warped at full resolution.
-    features: factor (4, 8) -> warped features `[b, h / factor, w / factor, c]`; those at 8 also hold what the
-      warper says is new (an opened mouth).
-    flow: `[b, h / 4, w / 4, 2]`, (x, y) offsets target -> source in picture units; 0 is the identity.
-    occlusion: `[b, h / 4, w / 4, 1]` in [0, 1]: 1 where the source shows what the target needs, 0 where it
-      must be invented.
-    coarse_flow: `[b, h / 4, w / 4, 2]`, the modes' flow, which `flow` refines; taught alongside.
+    features: factor (4, 8) -> warped features `[b, h / factor, w / factor, c]`. The features at 8 include the
+      warper's additive correction for content that the portrait does not show (an opened mouth).
+    flow: `[b, h / 4, w / 4, 2]`, backward flow: (x, y) offsets target -> source in picture units; 0 is the
+      identity.
+    occlusion: `[b, h / 4, w / 4, 1]` in [0, 1]: 1 where the target's content is visible in the source, 0
+      where the decoder must synthesize it.
+    coarse_flow: `[b, h / 4, w / 4, 2]`, the inverted flow of the basis before refinement; supervised as well.
     occlusion_logits: `occlusion` before the sigmoid.
   """
 
@@ -116,7 +117,7 @@ class Warped(NamedTuple):
 
 
 class IdentityEncoder(nn.Module):
-  """`phi_id`: portrait `[b, h, w, 3]` -> features at 1/4, 1/8 and 1/16."""
+  """Identity encoder `phi_id`: portrait `[b, h, w, 3]` -> features at 1/4, 1/8 and 1/16."""
 
   widths: tuple[int, int, int]
   num_blocks: int
@@ -138,9 +139,9 @@ class IdentityEncoder(nn.Module):
 
 
 class MotionEncoder(nn.Module):
-  """`phi_m`: frame `[b, size, size, 3]` -> motion latent `[b, motion_dim]`.
+  """Motion encoder `phi_m`: frame `[b, size, size, 3]` -> motion latent `[b, motion_dim]`.
 
-  The last map keeps its 8 x 8 places (no pooling): where things are is what moves.
+  The last feature map is flattened, not pooled (8 x 8 positions at size 128): motion is a change of position.
   """
 
   motion_dim: int
@@ -166,9 +167,9 @@ class MotionEncoder(nn.Module):
 
 
 class PlainDecoder(nn.Module):
-  """Warped features -> picture: copies the warped portrait and paints where copying fails.
+  """Decoder without a codebook: blends the warped portrait with synthesized pixels.
 
-  Returns the picture and, `[b, h, w, 1]` in [0, 1], how far each pixel is a copy.
+  Returns the picture `[b, h, w, 3]` and the copy weight per pixel, `[b, h, w, 1]` in [0, 1].
   """
 
   widths: tuple[int, int]
@@ -201,16 +202,16 @@ class PlainDecoder(nn.Module):
 def blend_painted(
   warped: Warped, painted: jax.Array, mask_logits: jax.Array, weight: jax.Array | float = 1.0
 ) -> tuple[jax.Array, jax.Array]:
-  """Warped portrait where it can be trusted, `painted` elsewhere; copying well costs the network nothing.
+  """`c warped + (1 - c) painted` with copy weight `c = weight * sigmoid(occlusion_logits + mask_logits)`.
 
   Args:
-    painted: `[b, h, w, 3]`.
-    mask_logits: `[b, h, w, 1]`; they add to the warper's occlusion, so that zero logits already blend
-      sensibly.
-    weight: 0 takes `painted` alone.
+    painted: synthesized picture `[b, h, w, 3]`.
+    mask_logits: `[b, h, w, 1]`, added to the warper's occlusion logits (clipped to [-6, 6]). At zero the mask
+      is the warper's.
+    weight: scale of the copy weight, in [0, 1]; 0 returns `painted`.
 
   Returns:
-    The picture, and how far each pixel is a copy, `[b, h, w, 1]`.
+    The picture `[b, h, w, 3]` and the copy weight `[b, h, w, 1]`.
   """
   size = warped.image.shape[1:3]
   occlusion = upsample_bilinear(jnp.clip(warped.occlusion_logits, -6.0, 6.0), size)
@@ -219,7 +220,7 @@ def blend_painted(
 
 
 class TruthEncoder(nn.Module):
-  """Known motion of a synthetic head `[b, truth_dim]` -> what `phi_m` would read off its frame."""
+  """Ground-truth motion of a synthetic head `[b, truth_dim]` -> motion latent `[b, motion_dim]`."""
 
   motion_dim: int
   hidden: int
@@ -237,7 +238,10 @@ class TruthEncoder(nn.Module):
 
 
 class MotionCodec(nn.Module):
-  """phi_id, phi_m, warper and plain decoder (section "Holistic motion codec"; networks are our reading).
+  """Motion codec: encodes identity and motion, warps the portrait, decodes the frame.
+
+  Paper section "Holistic motion codec". The networks are not specified in the paper; we use a per-pixel flow
+  basis, its fixed-point inversion and a refinement at 1/4 (`motion_warper`).
 
   Methods for `apply(..., method=...)`: `appearance`, `motion`, `encode_truth`, `read_truth`, `warp`,
   `decode`, `decode_parts`.
@@ -245,16 +249,16 @@ class MotionCodec(nn.Module):
   Attributes:
     motion_dim: width of the motion latent m.
     motion_size: side that frames are resized to before `phi_m`.
-    truth_dim: known motion values of the embedded world (`constants.MOTION_FIELDS`).
-    truth_scales: typical size of each of them, so that all count alike; () for all 1.
+    truth_dim: number of ground-truth motion values of the synthetic world (`constants.MOTION_FIELDS`).
+    truth_scales: typical magnitude of each value, which is divided by it; () for all 1.
     appearance_widths: channels of the identity features at 1/4, 1/8, 1/16.
     motion_widths: channels of `phi_m` at 1/4, 1/8, 1/16 of `motion_size`.
-    motion_bottleneck: channels per place before the last dense layer of `phi_m`.
-    warp_widths: channels of modes and warper at 1/8 (and 1/4), and at 1/16.
+    motion_bottleneck: channels per position before the last dense layer of `phi_m`.
+    warp_widths: channels of flow basis and warper at 1/8 (and 1/4), and at 1/16.
     decoder_widths: channels of the plain decoder at 1/4 and 1/8.
-    hidden: width of the dense parts.
-    num_modes: ways of moving that a portrait has.
-    num_gates: ways in which its places change their looks.
+    hidden: width of the dense layers.
+    num_modes: basis flows per portrait.
+    num_gates: appearance gates per portrait.
     num_blocks: residual blocks per level.
   """
 
@@ -292,12 +296,16 @@ class MotionCodec(nn.Module):
     )
     self.decoder = PlainDecoder(self.decoder_widths, self.num_blocks, **types)
     self.truth_encoder = TruthEncoder(self.motion_dim, self.hidden, **types)
-    # Both encoders end on one sphere: m can neither shrink nor grow.
+    # Both encoders are normalized to one sphere, so that the scale of m can neither collapse nor grow.
     self.motion_norm = layer_norm(use_affine=False)
     self.truth_reader = MLP(self.hidden, self.truth_dim, **types)
 
   def __call__(self, source: jax.Array, target: jax.Array) -> tuple[jax.Array, Warped, jax.Array, jax.Array]:
-    """Redraws `target` from `source` `[b, h, w, 3]` in [-1, 1]: (picture, warped, m_source, m_target)."""
+    """Reconstructs `target` from `source`, `[b, h, w, 3]` in [-1, 1].
+
+    Returns:
+      (picture, warped, m_source, m_target).
+    """
     m_source, m_target = self.motion(source), self.motion(target)
     warped = self.warp(self.appearance(source), m_source, m_target)
     if self.is_initializing():
@@ -305,7 +313,11 @@ class MotionCodec(nn.Module):
     return self.decode(warped), warped, m_source, m_target
 
   def appearance(self, portrait: jax.Array) -> Appearance:
-    """Portrait `[b, h, w, 3]` in [-1, 1], sides multiples of 16, to what is kept of it."""
+    """Portrait `[b, h, w, 3]` in [-1, 1], sides multiples of 16, to its `Appearance`.
+
+    Raises:
+      ValueError: a side is not a multiple of 16.
+    """
     if portrait.shape[1] % 16 or portrait.shape[2] % 16:
       raise ValueError(f'portrait sides must be multiples of 16, got shape {portrait.shape}')
     features = self.identity_encoder(portrait)
@@ -316,15 +328,15 @@ class MotionCodec(nn.Module):
     return self.motion_norm(self.motion_encoder(resize_image(frame, self.motion_size)))
 
   def encode_truth(self, truth: jax.Array) -> jax.Array:
-    """Known motion `[*b, truth_dim]` to the latent that `motion` reads off its frame, `[*b, motion_dim]`."""
+    """Ground-truth motion `[*b, truth_dim]` to the motion latent, `[*b, motion_dim]`."""
     return self.motion_norm(self.truth_encoder(truth / self.motion_scales))
 
   def read_truth(self, m: jax.Array) -> jax.Array:
-    """Motion latent `[*b, motion_dim]` to an estimate of the known motion `[*b, truth_dim]`."""
+    """Motion latent `[*b, motion_dim]` to an estimate of the ground-truth motion `[*b, truth_dim]`."""
     return self.truth_reader(self.motion_norm(m)).astype(jnp.float32) * self.motion_scales
 
   def warp(self, appearance: Appearance, m_source: jax.Array, m_target: jax.Array) -> Warped:
-    """Moves one portrait, or one per frame, from `m_source` to `m_target`.
+    """Warps one portrait, or one per frame, from `m_source` to `m_target`.
 
     Args:
       appearance: of 1 or b portraits.
@@ -338,21 +350,21 @@ class MotionCodec(nn.Module):
     flow, occlusion_logits, coarse_flow, lacking = self.warper(features, appearance.ways, m_source, m_target)
     moved = {factor: warp(features[factor], flow) for factor in (4, 8)}
     moved[8] = moved[8] + lacking
-    # The picture is data: without a gradient to it the backward pass of the largest warp needs no scatter.
+    # No gradient to the picture, which is data: it would need a scatter at full resolution.
     moved_image = warp(jax.lax.stop_gradient(image), flow)
     return Warped(moved_image, moved, flow, jax.nn.sigmoid(occlusion_logits), coarse_flow, occlusion_logits)
 
   def decode(self, warped: Warped) -> jax.Array:
-    """The plain decoder: float32 `[b, h, w, 3]`, about [-1, 1] (not clipped)."""
+    """Decodes to a picture without codebook: float32 `[b, h, w, 3]`, about [-1, 1] (not clipped)."""
     return self.decoder(warped)[0]
 
   def decode_parts(self, warped: Warped) -> tuple[jax.Array, jax.Array]:
-    """The same, and how far each pixel is a copy of the warped portrait, `[b, h, w, 1]`."""
+    """Picture as in `decode`, and the copy weight per pixel, `[b, h, w, 1]` in [0, 1]."""
     return self.decoder(warped)
 
   @property
   def motion_scales(self) -> jax.Array:
-    """Typical size of each known motion value, float32 `[truth_dim]`: `truth_scales`, or ones."""
+    """Typical magnitude of each ground-truth motion value, float32 `[truth_dim]`: `truth_scales`, or ones."""
     return jnp.asarray(self.truth_scales or (1.0,) * self.truth_dim, jnp.float32)
 
   @nn.nowrap

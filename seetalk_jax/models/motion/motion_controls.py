@@ -1,4 +1,4 @@
-"""What a user may ask of a motion track besides the speech: head pose, blinks, an emotion, somebody's style."""
+"""Motion controls besides speech: conditioning on head pose, blinks, emotion and style."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from seetalk_jax.constants import CONTROL_TRACKS, EMOTIONS
 from seetalk_jax.models.nn.blocks import MLP, conv, dense, partitioned
 
 _LABELS = {'emotion': EMOTIONS}
-_SCALES = {'pose': 0.3, 'blink': 0.3}  # so that all are about 1
+_SCALES = {'pose': 0.3, 'blink': 0.3}  # typical magnitudes; values are divided by them
 
 
 def style_code(x0: jax.Array | np.ndarray, valid: jax.Array | None = None) -> jax.Array:
-  """Somebody's style from a track of theirs: `[b, n, d]` standardised motion to `[b, 3 d]` (our reading).
+  """Style vector of a motion track: `[b, n, d]` standardized motion to `[b, 3 d]`.
 
-  Mean, spread and root mean square velocity of every channel over time: how the face rests, how far it goes and
-  how fast; what was said is not in it.
+  The mean, standard deviation and root mean square velocity of every channel over time: rest position, range
+  and speed of the motion, without the spoken words. Not specified in the paper; we use these statistics.
 
   Args:
-    valid: bool `[b, n]`, True = a frame of the track.
+    valid: bool `[b, n]`, True = a frame of the track (default: all).
   """
   weight = jnp.ones(x0.shape[:2]) if valid is None else valid.astype(jnp.float32)
   weight = weight[..., None]
@@ -40,15 +40,16 @@ def style_code(x0: jax.Array | np.ndarray, valid: jax.Array | None = None) -> ja
 
 
 class MotionControls(nn.Module):
-  """Controls -> what they add to every frame, and to the vector that steers the blocks.
+  """Embeds controls as an addition to every frame and an addition to the adaLN conditioning vector.
 
-  The last layers start at zero: a network that learns controls late begins as the one that it was.
+  The last layers start at zero, so that controls added to a trained network do not change its output at
+  first.
 
   Attributes:
-    names: of `constants.CONTROLS`, in any order.
-    width: of the transformer.
+    names: controls of the network, from `constants.CONTROLS`, in any order.
+    width: width of the transformer.
     motion_dim: width of m, for the style.
-    context: frames to either side that a track is looked at with.
+    context: receptive field of the convolution over pose and blink tracks, in frames on either side.
   """
 
   names: tuple[str, ...]
@@ -65,19 +66,19 @@ class MotionControls(nn.Module):
     given: Mapping[str, jax.Array],
     drop: Mapping[str, jax.Array],
   ) -> tuple[jax.Array, jax.Array]:
-    """One contribution of all controls.
+    """The sum of the embeddings of all controls.
 
     Args:
       shape: (b, n) of the track.
       given: name -> 'pose' `[b, n, 3]`, 'blink' `[b, n, 1]`, 'emotion' int `[b]` (index into
-        `constants.EMOTIONS`), 'style' `[b, 3 motion_dim]`. What is not given adds nothing.
-      drop: name -> bool `[b]`, True = as if not given, for guidance.
+        `constants.EMOTIONS`), 'style' `[b, 3 motion_dim]`. Missing controls add zero.
+      drop: name -> bool `[b]`, True = drop the control of that sample, for classifier-free guidance.
 
     Returns:
-      (`[b, n, width]`, `[b, width]`).
+      (addition per frame `[b, n, width]`, addition to the conditioning vector `[b, width]`).
 
     Raises:
-      ValueError: a control that the network does not have, or one of another shape.
+      ValueError: a control that the network does not have, or one of a wrong shape.
     """
     b, n = shape
     if unknown := [name for name in given if name not in self.names]:

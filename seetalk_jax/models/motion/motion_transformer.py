@@ -1,4 +1,4 @@
-"""M_diff's network: a transformer over the motion track, given the speech frame by frame."""
+"""Motion diffusion transformer (M_diff): denoises a motion track, conditioned on frame-aligned speech."""
 
 from __future__ import annotations
 
@@ -25,24 +25,29 @@ SIZES: dict[str, dict[str, Any]] = {
 
 
 class MotionTransformer(nn.Module):
-  """Denoises a whole window of motion latents at once (our reading of M_diff; blocks as in DiT, arXiv
-  2212.09748).
+  """Non-autoregressive transformer that denoises a whole window of motion latents in parallel.
 
-  Speech enters frame by frame: each frame's token with its neighbours `context` frames to either side,
-  projected and added. The portrait's motion is added to every frame and, with the time, steers the blocks.
-  Before each block every channel also looks at its own neighbours in time: a blink lasts five frames, and
-  shows through the noise in their sum long before it does in any of them.
+  Blocks with adaLN-zero and rotary positions (DiT, arXiv 2212.09748). The architecture is not specified in
+  the paper; we use this one.
+
+  Conditioning:
+    Speech is added to every frame: a temporal convolution over the frame's token and its neighbors,
+    projected. The projection is added again after every block.
+    The portrait's motion `m_0` is added to every frame and to the time embedding, which modulates the blocks.
+
+  A depthwise temporal convolution precedes each block. A blink lasts about five frames, and their local
+  average shows it at noise levels at which no single frame does.
 
   Attributes:
     motion_dim: width of m.
     token_dim: width of the speech tokens.
     width, num_heads, num_layers, feed_forward_multiple: of the transformer.
-    context: frames to either side in the local convolutions, of speech and of motion.
-    controls: names of `constants.CONTROLS` that it listens to besides speech and portrait.
+    context: frames on either side in the local convolutions, of speech and of motion.
+    controls: names from `constants.CONTROLS` that condition the network besides speech and portrait.
   """
 
-  # What it predicts, see `diffusion.objective`. Tracks lie near a surface of few dimensions, noise fills all of them: a
-  # network narrower than m cannot hand the noise through to a 'v', and would spend itself on trying.
+  # The prediction type, see `diffusion.objective`. Motion tracks lie near a low-dimensional manifold, noise
+  # does not. A network narrower than m cannot pass the noise through, which 'v' and 'eps' require.
   prediction_type: ClassVar[str] = 'x0'
 
   motion_dim: int = 256
@@ -68,19 +73,23 @@ class MotionTransformer(nn.Module):
     controls: Mapping[str, jax.Array] | None = None,
     drop_controls: Mapping[str, jax.Array] | None = None,
   ) -> jax.Array:
-    """One prediction.
+    """Predicts x0 from the noisy track.
 
     Args:
-      xt: noised standardised motion `[b, n, motion_dim]`.
+      xt: noisy standardized motion `[b, n, motion_dim]`.
       time: `[b]` in [0, 1000).
-      tokens: speech `[b, n, token_dim]`, token i sounds with frame i.
-      m_0: the portrait's motion, standardised, `[b, motion_dim]`.
-      valid: bool `[b, n]`, True = a frame of the track (default: all); others neither look nor are looked at.
-      drop: bool `[b]`, True = without speech (for guidance): a learned token stands in.
-      controls, drop_controls: see `MotionControls`; each control may be there or not, sample by sample.
+      tokens: speech tokens `[b, n, token_dim]`; token i covers frame i.
+      m_0: motion of the portrait, standardized, `[b, motion_dim]`.
+      valid: bool `[b, n]`, True = a frame of the track (default: all). Other frames are masked out as keys
+        and in the convolutions.
+      drop: bool `[b]`, True = replace the speech by a learned null token, for classifier-free guidance.
+      controls, drop_controls: see `MotionControls`; controls can be dropped per sample.
 
     Returns:
-      float32 `[b, n, motion_dim]`.
+      x0, float32 `[b, n, motion_dim]`.
+
+    Raises:
+      ValueError: an unknown control, or tokens that are not aligned with the motion.
     """
     types = dict(dtype=self.dtype, param_dtype=self.param_dtype)
     if unknown := [name for name in self.controls if name not in CONTROLS]:
@@ -123,7 +132,7 @@ class MotionTransformer(nn.Module):
         name=f'block_{i}',
         **types,
       )(x, mask=mask, condition=condition)
-      # Speech again after every block: lips follow it closely and the stream must not wash it out.
+      # Speech again after every block: otherwise the residual stream dilutes it, and lips follow it closely.
       x = x + dense(self.width, f'speech_{i}', axes=('embed', 'embed'), zero_init=True, **types)(speech)
     x = layer_norm('norm_out', **types)(x)
     return dense(self.motion_dim, 'motion_out', axes=('embed', 'mlp'), zero_init=True, **types)(x).astype(

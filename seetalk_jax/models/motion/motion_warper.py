@@ -1,4 +1,15 @@
-"""How a portrait moves: a few ways of moving per place, how much of each, and what looks wrong afterwards."""
+"""Motion warper: a flow basis per pixel, inverted to a backward flow and refined at 1/4 resolution.
+
+1. `MotionModes` computes, once per portrait, a basis of K flow fields `B_k(x)`, appearance gates and
+   canonical coordinates.
+2. `MotionWarper` computes mode amplitudes `a_k(m_source, m_target)`, which are zero when both motions are
+   equal. The forward flow of the portrait is `F(x) = 0.02 sum_k a_k B_k(x)`.
+3. `warping.invert_flow` inverts it to a backward flow: `G(y) = -F(y + G(y))`, by fixed-point iteration.
+4. A network on the warped features at 1/8 predicts a correction of the flow and the occlusion at 1/4, and a
+   correction of the features at 1/8.
+
+Not specified in the paper; we use this decomposition.
+"""
 
 from __future__ import annotations
 
@@ -21,26 +32,27 @@ from seetalk_jax.models.nn.blocks import (
   pixel_unshuffle,
 )
 
-# A mode of size 1 moves a place by so much of the picture.
+# Displacement, in picture units, of a basis flow of magnitude 1 at amplitude 1.
 _REACH = 0.02
 _NUM_WAVES = 4
 
 
 def waves(places: jax.Array, count: int = _NUM_WAVES) -> jax.Array:
-  """Sines and cosines of coordinates `[*b, c]` about -1 to 1, in octaves from half a turn: `[*b, 2 c count]`."""
+  """Fourier features of coordinates `[*b, c]` about -1 to 1, frequencies `pi 2^i / 2`: `[*b, 2 c count]`."""
   angles = places[..., None] * (jnp.pi * 2.0 ** jnp.arange(count) / 2.0)
   angles = angles.reshape(*places.shape[:-1], -1)
   return jnp.concatenate([jnp.sin(angles), jnp.cos(angles)], axis=-1)
 
 
 class Ways(NamedTuple):
-  """How the places of a portrait may move and change, made once per portrait; all float32.
+  """Flow basis, appearance gates and canonical coordinates of a portrait, computed once; all float32.
 
   Attributes:
-    modes: `[b, h / 4, w / 4, num_modes, 2]`: how each place moves along each mode.
-    gates: `[b, h / 4, w / 4, num_gates]`: how much each place changes its looks with each gate.
-    places: `[b, h / 4, w / 4, 3]`: where each place lies on a resting head; free coordinates where no truth
-      taught them.
+    modes: `[b, h / 4, w / 4, num_modes, 2]`, the flow basis: displacement (x, y) of each position per mode,
+      in units of 0.02 of the picture.
+    gates: `[b, h / 4, w / 4, num_gates]`, appearance gates: change in appearance of each position per gate.
+    places: `[b, h / 4, w / 4, 3]`, canonical coordinates on the head in its rest pose. They are latent
+      coordinates where no ground truth supervises them.
   """
 
   modes: jax.Array
@@ -49,11 +61,12 @@ class Ways(NamedTuple):
 
 
 class MotionModes(nn.Module):
-  """Identity features -> where each place lies on a resting head, and how it would move along each mode.
+  """Identity features -> flow basis, appearance gates and canonical coordinates at 1/4 (`Ways`).
 
-  A head that turns moves every point linearly in the entries of its rotation, and so does a dropping jaw: flows
-  are sums over modes. What no flow can show (a lid slides over the eye, teeth appear) is a product too, of a
-  place and an amount of motion: the gates. Nothing here depends on the motion; it is made once per portrait.
+  The displacement of a point is linear in the entries of the head's rotation matrix, and likewise for a jaw
+  rotation. A flow field is therefore a linear combination of basis flows. Changes that no flow can express
+  (an eyelid over the eye, teeth that appear) are products as well: a gate per position times an amplitude.
+  The output does not depend on the motion.
   """
 
   num_modes: int
@@ -94,10 +107,12 @@ class MotionModes(nn.Module):
 
 
 class MotionWarper(nn.Module):
-  """(features, ways, m_source, m_target) -> flow, occlusion, and what the warped features lack.
+  """(features, ways, m_source, m_target) -> backward flow, occlusion logits and a feature correction.
 
-  The sum of the modes says where each place of the portrait goes; its inverse is a first flow. A network at
-  1/8 looks at the features that this flow brings and at the gates that the motion opens, and corrects it at 1/4.
+  The weighted sum of the basis flows is the forward flow of the portrait. Its inverse is the coarse backward
+  flow. Inputs of a network at 1/8, conditioned on the motion by FiLM, are the features warped by the coarse
+  flow, the warped canonical coordinates and the warped gates times their amplitudes. It predicts a flow
+  correction and occlusion logits at 1/4, and a feature correction at 1/8.
   """
 
   widths: tuple[int, int]
@@ -116,8 +131,18 @@ class MotionWarper(nn.Module):
     m_source: jax.Array,
     m_target: jax.Array,
   ) -> tuple[jax.Array, jax.Array, jax.Array, jax.Array]:
-    """Returns flow `[b, h / 4, w / 4, 2]`, occlusion logits `[.., 1]`, the modes' own flow `[.., 2]`, and
-    what to add to the warped features at 1/8."""
+    """One warp per row of `m_target`.
+
+    Args:
+      features: factor (4, 8, 16) -> identity features `[b, h / factor, w / factor, c]`.
+      ways: of 1 or b portraits.
+      m_source: motion of the portraits, `[b, motion_dim]`.
+      m_target: motion of the frames, `[b, motion_dim]`.
+
+    Returns:
+      Backward flow `[b, h / 4, w / 4, 2]` in picture units, occlusion logits `[b, h / 4, w / 4, 1]`, coarse
+      backward flow `[b, h / 4, w / 4, 2]`, and the addition to the warped features, `[b, h / 8, w / 8, c]`.
+    """
     types = dict(dtype=self.dtype, param_dtype=self.param_dtype)
     motion_mlp = MLP(self.hidden, self.hidden, name='motion_mlp', **types)
     none = dict(axes=('embed', None), use_bias=False)
@@ -128,7 +153,7 @@ class MotionWarper(nn.Module):
       return motion_mlp(jnp.concatenate([m - m_source, m_source, m], axis=-1))
 
     motion = look(m_target)
-    # No motion, no flow: what bends the straight line is a difference too.
+    # Zero for equal motions: the nonlinear term is a difference as well.
     amounts = linear(m_target - m_source) + bend(jax.nn.silu(motion) - jax.nn.silu(look(m_source)))
     amounts, opened = jnp.split(amounts.astype(jnp.float32), [self.num_modes], axis=-1)
     if ways.modes.shape[0] == 1:  # one portrait, many frames: one matrix product

@@ -1,4 +1,4 @@
-"""Where the mouth is in a portrait and in the frames that a warp makes of it, and pictures of it."""
+"""Mouth position in a portrait and in its warped frames, and mouth crops."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ import jax.numpy as jnp
 
 from seetalk_jax.models.motion.warping import grid_sample, identity_grid
 
-# In the portrait crop, relative to its side: where the mouth of a frontal portrait is.
+# Mouth center (x, y) of a frontal portrait, relative to the side of the portrait crop.
 MOUTH_PLACE = (0.5, 0.7)
-# Half widths and heights of what the sync expert looks at: the records' lip boxes are 0.34 wide and half as tall
-# when they are cut for it (`data.transforms.mouth_box`). Through another window it says nothing.
+# Half width and half height of the sync expert's crop. The lip boxes of its training records are 0.34 wide
+# and half as tall (`data.transforms.mouth_box`), and its scores are meaningless on other crops.
 SYNC_HALF = (0.17, 0.085)
-# And of where the flow is looked up: lips and little else.
+# Half width and half height of the region that the flow is averaged over: the lips.
 _FLOW_HALF = (0.15, 0.13)
 
 
 def mouth_place(flow: jax.Array) -> jax.Array:
-  """Where the mouth of a portrait went under a warp `[b, h, w, 2]`: (x, y) `[b, 2]` in picture units.
+  """Mouth center (x, y) `[b, 2]`, in picture units, after a warp by the backward flow `[b, h, w, 2]`.
 
-  The flow at the mouth leads from the frame back to the portrait; no gradient passes.
+  It is `MOUTH_PLACE` minus the mean flow around it. No gradient passes.
   """
   at = jnp.broadcast_to(jnp.asarray(MOUTH_PLACE), (flow.shape[0], 2))
   back = crop_boxes(flow, boxes_around(at, _FLOW_HALF), (4, 4))
@@ -27,13 +27,13 @@ def mouth_place(flow: jax.Array) -> jax.Array:
 
 
 def boxes_around(place: jax.Array, half: tuple[float, float]) -> jax.Array:
-  """`place [b, 2]` (x, y) and half sizes to boxes `[b, 4]`: left, top, right, bottom."""
+  """Centers `place [b, 2]` (x, y) and half sizes to boxes `[b, 4]`: left, top, right, bottom."""
   reach = jnp.asarray(half)
   return jnp.concatenate([place - reach, place + reach], axis=-1)
 
 
 def crop_boxes(image: jax.Array, boxes: jax.Array, size: tuple[int, int]) -> jax.Array:
-  """Cuts `boxes [b, 4]` (left, top, right, bottom, relative) out of `image [b, h, w, c]`: `[b, *size, c]`."""
+  """Crops `boxes [b, 4]` (left, top, right, bottom, relative) from `image [b, h, w, c]`: `[b, *size, c]`."""
   left, top, right, bottom = (boxes[:, i, None, None, None] for i in range(4))
   grid = identity_grid(*size)[None]
   x = left + grid[..., :1] * (right - left)
@@ -42,7 +42,7 @@ def crop_boxes(image: jax.Array, boxes: jax.Array, size: tuple[int, int]) -> jax
 
 
 def inside_boxes(boxes: jax.Array, size: tuple[int, int]) -> jax.Array:
-  """`[b, *size, 1]`: 1 in the pixels of a picture whose centres lie in `boxes [b, 4]`, else 0."""
+  """Mask float32 `[b, *size, 1]`: 1 at pixels whose centers lie in `boxes [b, 4]`, else 0."""
   at = identity_grid(*size)
   low, high = boxes[:, None, None, :2], boxes[:, None, None, 2:]
   return jnp.all((at >= low) & (at <= high), axis=-1, keepdims=True).astype(jnp.float32)

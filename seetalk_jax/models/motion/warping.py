@@ -1,4 +1,4 @@
-"""Backward warping: where each target pixel is looked up in the source."""
+"""Backward warping: bilinear sampling, inversion of forward flows, resizing of flows."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from seetalk_jax.sharding.constraints import each_device
 
 
 def identity_grid(height: int, width: int) -> jax.Array:
-  """Pixel centres in picture units, float32 `[height, width, 2]` as (x, y) in (0, 1)."""
+  """Pixel centers in picture units, float32 `[height, width, 2]` as (x, y) in (0, 1)."""
   x = (jnp.arange(width, dtype=jnp.float32) + 0.5) / width
   y = (jnp.arange(height, dtype=jnp.float32) + 0.5) / height
   return jnp.stack(jnp.meshgrid(x, y), axis=-1)
 
 
 def grid_sample(image: jax.Array, positions: jax.Array) -> jax.Array:
-  """Bilinear look-ups with border clamp: `image [b, h, w, c]`, `positions [b, m, n, 2]` -> `[b, m, n, c]`.
+  """Bilinear sampling with border clamp: `image [b, h, w, c]`, `positions [b, m, n, 2]` -> `[b, m, n, c]`.
 
   Args:
-    positions: (x, y) in picture units: 0 and 1 are the outer edges, pixel i of w has its centre at (i + 0.5)
+    positions: (x, y) in picture units: 0 and 1 are the outer edges, pixel i of w has its center at (i + 0.5)
       / w.
 
-  Gradients reach both arguments. The one for `image` scatters and is dropped by the compiler where nobody
-  asks for it: wrap the picture in `stop_gradient` where it is data.
+  Differentiable in both arguments. The gradient of `image` needs a scatter; apply `stop_gradient` to an image
+  that is data, and the compiler removes it.
   """
   return _grid_sample(image, positions.astype(jnp.float32))
 
@@ -44,13 +44,13 @@ def _sampled(image, positions):
 
 
 def _corners(shape, positions):
-  """Weights `[n, 1]` and flat indices `[n]` of the four neighbours; (fx, fy, moving x, moving y) `[n]`
-  each."""
+  """Weights `[n, 1]` and flat indices `[n]` of the four neighbors; (fx, fy, x not clamped, y not clamped)
+  `[n]` each."""
   b, h, w, _ = shape
   x, y = positions[..., 0].reshape(-1) * w - 0.5, positions[..., 1].reshape(-1) * h - 0.5
-  inside = ((x > 0) & (x < w - 1), (y > 0) & (y < h - 1))  # clamped lookups do not move with the position
+  inside = ((x > 0) & (x < w - 1), (y > 0) & (y < h - 1))  # clamped positions have no gradient
   x, y = jnp.clip(x, 0, w - 1), jnp.clip(y, 0, h - 1)
-  # The left upper corner stays one short of the border so that all four corners exist.
+  # The upper left corner stays one pixel short of the border so that all four corners exist.
   x0, y0 = jnp.clip(jnp.floor(x), 0, max(w - 2, 0)), jnp.clip(jnp.floor(y), 0, max(h - 2, 0))
   fx, fy = x - x0, y - y0
   start = jnp.repeat(jnp.arange(b) * (h * w), positions.shape[1] * positions.shape[2])
@@ -78,9 +78,9 @@ def _gradients(image, positions, cotangent):
   weights, corners, (fx, fy, moving_x, moving_y) = _corners(image.shape, positions)
   flat, cotangent = image.reshape(-1, c), cotangent.reshape(-1, c)
 
-  def agreement(index):  # <corner, cotangent>; the barrier keeps the gather from being redone for each sum
+  def agreement(index):  # <corner, cotangent>; the barrier prevents a second gather for each sum
     corner = jax.lax.optimization_barrier(_look_up(flat, index))
-    if c <= 4:  # sums over so short an axis are slow
+    if c <= 4:  # a reduction over such a short axis is slow
       return sum(corner[:, i].astype(jnp.float32) * cotangent[:, i] for i in range(c))
     return jnp.einsum('nc,nc->n', corner, cotangent, preferred_element_type=jnp.float32)
 
@@ -101,24 +101,28 @@ def warp(image: jax.Array, flow: jax.Array) -> jax.Array:
   """`out(x) = image(x + flow(x))`: `image [b, h, w, c]`, `flow [b, m, n, 2]` -> `[b, h, w, c]`.
 
   Args:
-    flow: offsets (x, y) in picture units (0.1: a tenth of the picture), resized to the picture when smaller.
-      NaN-free.
+    flow: backward flow: offsets (x, y) in picture units (0.1: a tenth of the picture), resized to the picture
+      when smaller. It must be free of NaN.
   """
   h, w = image.shape[1:3]
   return grid_sample(image, identity_grid(h, w) + resize_flow(flow, (h, w)))
 
 
 def invert_flow(forward: jax.Array, num_steps: int = 6, reach: float = 0.09) -> jax.Array:
-  """The backward flow of a forward one: `out(x) = -forward(x + out(x))`, by fixed-point steps.
+  """Inverts a forward flow to a backward flow by fixed-point iteration: `out(x) = -forward(x + out(x))`.
 
-  Where a moving head comes to lie on what is behind it, two sources claim one place; each step finds the one that
-  it starts near. So every place starts from the longest move within `reach`: what moves is in front. Later
-  steps are halved, so that places that several others claim settle somewhere. The gradient is that of the
-  last look-up alone: exact to first order in the slope of `forward`, and cheap.
+  Occlusions: where the moving head covers the background, two source points map to one target point, and the
+  iteration converges to the solution near its start. Each position starts from the longest displacement
+  within `reach`, since the moving surface is in front. The second half of the steps are damped by 1/2, for
+  convergence where several solutions exist.
+
+  Gradient: that of the last evaluation of `forward` only, which is exact to first order in the spatial
+  gradient of `forward`.
 
   Args:
-    forward: `[b, h, w, 2]`, (x, y) in picture units: the source place x goes to `x + forward(x)`.
-    reach: in picture heights.
+    forward: `[b, h, w, 2]`, (x, y) in picture units: source position x moves to `x + forward(x)`.
+    num_steps: fixed-point steps before the last evaluation.
+    reach: radius of the search for the starting displacement, in picture heights.
   """
   grid = identity_grid(*forward.shape[1:3])
   fixed = jax.lax.stop_gradient(forward)
@@ -133,7 +137,7 @@ def invert_flow(forward: jax.Array, num_steps: int = 6, reach: float = 0.09) -> 
 
 
 def _longest_around(flow: jax.Array, radius: int) -> jax.Array:
-  """The longest vector of `flow [b, h, w, 2]` within a square of `radius` places around each."""
+  """The longest vector of `flow [b, h, w, 2]` within a square of `radius` positions around each."""
 
   def spread(axis):
     def once(_, flow):
@@ -156,14 +160,15 @@ def _longest_around(flow: jax.Array, radius: int) -> jax.Array:
 
 
 def resize_flow(flow: jax.Array, size: tuple[int, int]) -> jax.Array:
-  """`[b, m, n, 2]` to `[b, *size, 2]`: bilinear up, area mean down; picture units need no rescaling."""
+  """Resizes a flow `[b, m, n, 2]` to `[b, *size, 2]`: bilinear up, area mean down. Values are in picture
+  units and keep their scale."""
   if flow.shape[1] <= size[0]:
     return upsample_bilinear(flow, size)
   return resize_image(flow, size)
 
 
 def upsample_bilinear(x: jax.Array, size: tuple[int, ...]) -> jax.Array:
-  """`[b, m, n, c]` to `[b, *size, c]` with pixel centres aligned and the border clamped."""
+  """Bilinear upsampling of `[b, m, n, c]` to `[b, *size, c]`, pixel centers aligned, border clamped."""
   if x.shape[1:3] == tuple(size):
     return x
   rows = _interpolation(x.shape[1], size[0], x.dtype)

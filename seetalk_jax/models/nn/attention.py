@@ -1,4 +1,4 @@
-"""Attention with masks (True = valid), by whatever the machine does it best with; transformer blocks on top."""
+"""Multi-head attention with boolean masks (True = attend), feed-forward layer and transformer block."""
 
 from __future__ import annotations
 
@@ -23,10 +23,15 @@ def attend(
 ) -> jax.Array:
   """Softmax attention `[b, t, heads, d] x [b, s, heads, d] -> [b, t, heads, d]`.
 
+  The kernel is chosen by `attention_kernels.route`.
+
   Args:
+    mask: bool broadcastable to `[b, heads, t, s]`, True = attend. A fully masked query returns zeros with
+      zero gradient; conditions are dropped this way.
     bias: added to the logits, broadcastable to `[b, heads, t, s]`.
-    mask: bool broadcastable to `[b, heads, t, s]`, True where a query may look. A query that may look nowhere
-      gets zeros, with a finite (zero) gradient: that is what a dropped condition means.
+
+  Raises:
+    ValueError: the mask does not have 4 axes.
   """
   if mask is None:
     return _attend(query, key, value, None, bias)
@@ -36,7 +41,7 @@ def attend(
     raise ValueError(f'mask must have 4 axes [b, heads, t, s], got shape {mask.shape}')
   mask = jnp.broadcast_to(mask, (b, *mask.shape[1:3], s))
   somewhere = jnp.any(mask, axis=-1)  # [b, heads | 1, t | 1]
-  # Open every key to the queries that may look nowhere: a plain mean, then thrown away; no row is empty.
+  # Kernels need a valid key per query: fully masked queries attend to all keys, and the result is discarded.
   out = _attend(query, key, value, mask | ~somewhere[..., None], bias)
   return jnp.where(jnp.swapaxes(somewhere, 1, 2)[..., None], out, jnp.zeros((), out.dtype))
 
@@ -59,20 +64,23 @@ def _attend(query, key, value, mask, bias):
 
 
 def key_mask(valid: jax.Array) -> jax.Array:
-  """`valid [b, s]` as an attention mask `[b, 1, 1, s]`."""
+  """Attention mask `[b, 1, 1, s]` from the validity of keys, `[b, s]`."""
   return jnp.asarray(valid, bool)[:, None, None, :]
 
 
 def band_mask(length: int, before: int, after: int | None = None) -> jax.Array:
-  """Bool `[1, 1, length, length]`: position i sees i - before .. i + after (`after` defaults to `before`)."""
+  """Band mask, bool `[1, 1, length, length]`: position i attends to i - before .. i + after.
+
+  `after` defaults to `before`.
+  """
   offset = jnp.arange(length)[None, :] - jnp.arange(length)[:, None]
   return ((offset >= -before) & (offset <= (before if after is None else after)))[None, None]
 
 
 class MultiHeadAttention(nn.Module):
-  """Projects, attends, projects back: `[b, t, d] (x [b, s, e]) -> [b, t, features]`.
+  """Multi-head attention with projections: `[b, t, d]` (and context `[b, s, e]`) -> `[b, t, features]`.
 
-  Names `to_q`, `to_k`, `to_v`, `to_out` follow diffusers. `features` 0 means the width of the input.
+  The names `to_q`, `to_k`, `to_v`, `to_out` follow diffusers. `features` 0 is the width of the input.
   """
 
   num_heads: int
@@ -136,10 +144,10 @@ class FeedForward(nn.Module):
 
 
 class TransformerBlock(nn.Module):
-  """Pre-norm self-attention, optional cross-attention, feed-forward, each added to the stream `[b, t, d]`.
+  """Pre-norm transformer block: self-attention, optional cross-attention, feed-forward, on `[b, t, d]`.
 
-  With `adaptive=True` a vector `condition [b, e]` gives scale, shift and gate of the self-attention and
-  feed-forward branches (adaLN-zero: the block starts as the identity).
+  With `adaptive=True` a vector `condition [b, e]` is projected to scale, shift and gate of the self-attention
+  and feed-forward branches (adaLN-zero: both branches are zero at initialization).
   """
 
   num_heads: int
@@ -163,7 +171,7 @@ class TransformerBlock(nn.Module):
     context_mask: jax.Array | None = None,
     condition: jax.Array | None = None,
   ) -> jax.Array:
-    """`mask` and `context_mask` broadcast to `[b, heads, t, t]` and `[b, heads, t, s]`, True = may look."""
+    """`mask` and `context_mask` broadcast to `[b, heads, t, t]` and `[b, heads, t, s]`, True = attend."""
     types = dict(dtype=self.dtype, param_dtype=self.param_dtype)
     heads: dict[str, Any] = dict(
       num_heads=self.num_heads, head_dim=self.head_dim, qkv_bias=self.qkv_bias, **types

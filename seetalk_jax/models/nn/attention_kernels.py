@@ -1,4 +1,4 @@
-"""Ways to compute softmax attention that suit one kind of machine; `attention.attend` picks among them."""
+"""Attention kernels per platform (cuDNN, TPU splash, CPU loop over heads) and the choice among them."""
 
 from __future__ import annotations
 
@@ -11,15 +11,18 @@ from jax.sharding import PartitionSpec
 
 from seetalk_jax.sharding import constraints
 
-_LANES = 128  # TPU tiles and kernels want lengths in multiples of it
+_LANES = 128  # TPU kernels need lengths in multiples of it
 _BLOCKS = (512, 256, 128)
-# Logits of fewer entries than this are no trouble anywhere.
+# Logits with fewer entries than this use XLA's attention on every platform.
 _MANY = 2**16
 _QUERY_BLOCK = 512
 
 
 def platform() -> str:
-  """Where what is traced now will run: 'cpu', 'gpu' or 'tpu'; the mesh in force knows best, it may be a plan."""
+  """Platform that the traced program will run on: 'cpu', 'gpu' or 'tpu'.
+
+  The current mesh takes precedence, since it may be of devices that are not attached (planning).
+  """
   if (planned := getattr(jax.sharding.get_abstract_mesh(), 'abstract_device', None)) is not None:
     if getattr(planned, 'platform', None):
       return planned.platform
@@ -30,10 +33,12 @@ def platform() -> str:
 
 
 def route(query: jax.Array, key: jax.Array, mask: jax.Array | None, bias: jax.Array | None) -> str:
-  """'xla', 'cudnn', 'splash' or 'by_heads' for these arguments of `attend` on this machine.
+  """Kernel for these arguments of `attend` on this platform: 'xla', 'cudnn', 'splash' or 'by_heads'.
 
-  'cudnn' wants half precision and heads of at most 128; 'splash' a mask of keys alone and no bias; 'by_heads' a
-  single device: under several the heads may lie apart, and a loop over them would gather them.
+  'cudnn': GPU, half precision, heads of at most 128 channels in multiples of 8.
+  'splash': TPU, a mask over keys only, no bias.
+  'by_heads': a single CPU device. With several devices the heads may be sharded, and a loop over them would
+  gather them.
   """
   where, (b, t, heads, width), s = platform(), query.shape, key.shape[1]
   if t * s < _MANY:
@@ -55,10 +60,10 @@ def by_heads(
   bias: jax.Array | None,
   scale: float,
 ) -> jax.Array:
-  """One head after the other, long queries in blocks: plain matrix products, whose logits stay in the cache.
+  """Attention as a loop over heads and blocks of queries, for CPUs: the logits of one step fit in the cache.
 
-  Two to four times as fast on a CPU as batched over heads. The backward pass computes the logits anew, so that
-  memory does not grow with `t * s`. Arguments as in `attend`; every query must see a key.
+  Two to four times as fast on a CPU as attention batched over heads. The backward pass recomputes the logits,
+  so that memory does not grow with `t * s`. Arguments as in `attend`; every query needs a valid key.
   """
   b, t, heads, _ = query.shape
   keys, values = (jnp.moveaxis(x, 2, 1).reshape(b * heads, -1, x.shape[-1]) for x in (key, value))
@@ -110,11 +115,11 @@ def splash(
   *,
   interpret: bool = False,
 ) -> jax.Array:
-  """JAX's splash attention, a Pallas kernel for TPUs that never holds the logits; on a mesh, each device its part.
+  """JAX's splash attention, a Pallas kernel for TPUs that does not store the logits; sharded over the mesh.
 
   Args:
-    mask: bool `[b | 1, 1, 1, s]` (keys alone), or None; every query must see a key.
-    interpret: run the kernel's steps on any machine, for tests.
+    mask: bool `[b | 1, 1, 1, s]` over keys, or None; every query needs at least one valid key.
+    interpret: run the kernel in interpret mode on any platform, for tests.
   """
   b, _, heads, _ = query.shape
   valid = jnp.ones((b, key.shape[1]), bool)
@@ -126,13 +131,13 @@ def splash(
     batch, head = spec
     each = PartitionSpec(batch, None, head, None)
     in_specs = (each, each, each, PartitionSpec(batch, None))
-    # The kernel's own outputs carry no note of which devices hold the same: check_vma has nothing to check.
+    # The kernel's outputs carry no varying-axes types, which check_vma needs.
     run = jax.shard_map(run, in_specs=in_specs, out_specs=each, check_vma=False)
   return run(query, key, value, valid)
 
 
 def _shards(batch: int, heads: int) -> tuple | None:
-  """Mesh axes of batch and heads by the rules in force; () without any, None where sizes do not divide."""
+  """Mesh axes of batch and heads by the current rules; () without a mesh, None if sizes do not divide."""
   if (found := constraints.in_force()) is None:
     return ()
   mesh, rules = found

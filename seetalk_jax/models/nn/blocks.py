@@ -1,4 +1,4 @@
-"""The small parts every network is built of: named-axis layers, residual blocks, pictures in and out."""
+"""Building blocks of all networks: layers with logical axis names, residual blocks, picture conversions."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ import numpy as np
 from seetalk_jax.models.nn import cpu_conv
 from seetalk_jax.sharding.constraints import by_samples, gathered
 
-# The one table of logical axis names. Sharding rules map these to mesh axes; a name that is not here would be
-# replicated without a word, so a test walks every network and looks each name up.
+# Logical axis names. Sharding rules map them to mesh axes. An unknown name would be replicated silently, so a
+# test checks the names of every network against this table.
 LOGICAL_AXES: dict[str, str] = {
   'embed': 'the width of a residual stream: what a dense layer reads, or writes back to',
   'mlp': 'the hidden width of a feed-forward layer, or the output of any widening projection',
@@ -71,7 +71,7 @@ def dense(
     features,
     use_bias=use_bias,
     kernel_init=partitioned(kernel_init, axes),
-    # Next to nothing to split, and split over the samples' axis it would draw the activations along.
+    # A bias is small, and sharded over the batch's mesh axis it would cause the activations to be resharded.
     bias_init=partitioned(bias_init or nn.initializers.zeros, (None if axes[-1] == 'embed' else axes[-1],)),
     dot_general=functools.partial(_product, axes),
     dtype=jnp.dtype(dtype),
@@ -100,7 +100,7 @@ def conv(
   dtype: Dtype = jnp.float32,
   param_dtype: Dtype = jnp.float32,
 ) -> nn.Conv:
-  """A convolution, channels last: an int `kernel` is 2-D square, a tuple gives the rank."""
+  """A convolution, channels last. An int `kernel` is a 2-D square, a tuple has one size per dimension."""
   kernel = (kernel, kernel) if isinstance(kernel, int) else tuple(kernel)
   rank = len(kernel)
   kernel_init = nn.initializers.zeros if zero_init else kernel_init or _default_init
@@ -127,15 +127,15 @@ def _convolution(axes, x, kernel, *args, **kwargs):
 
 
 def num_groups_for(channels: int, groups: int = 32, least: int = 4) -> int:
-  """The largest divisor of `channels` not above `groups` that leaves at least `least` channels a group."""
+  """The largest divisor of `channels` up to `groups` with at least `least` channels per group."""
   limit = max(1, min(groups, channels // least))
   return next(g for g in range(limit, 0, -1) if channels % g == 0)
 
 
 class GroupNorm(nn.Module):
-  """Group normalisation of `[b, *space, c]` from per-channel sums: three times as fast on a CPU as by groups.
+  """Group normalization of `[b, *space, c]` from per-channel means: three times as fast on a CPU.
 
-  The parameters `scale` and `bias` `[c]`, and the numbers, are those of `nn.GroupNorm`.
+  Parameters (`scale` and `bias`, `[c]`) and results are those of `nn.GroupNorm`.
   """
 
   num_groups: int
@@ -173,7 +173,7 @@ def group_norm(
   dtype: Dtype = jnp.float32,
   param_dtype: Dtype = jnp.float32,
 ) -> GroupNorm:
-  """Group normalisation over `channels`; narrow layers get fewer groups (see `num_groups_for`)."""
+  """Group normalization over `channels`; narrow layers get fewer groups (see `num_groups_for`)."""
   return GroupNorm(
     num_groups=num_groups_for(channels, groups, least),
     epsilon=epsilon,
@@ -191,7 +191,7 @@ def layer_norm(
   dtype: Dtype = jnp.float32,
   param_dtype: Dtype = jnp.float32,
 ) -> nn.LayerNorm:
-  """Layer normalisation over the last axis; `use_affine=False` for adaptive scale and shift from outside."""
+  """Layer normalization over the last axis; `use_affine=False` has no scale and bias (for adaptive norms)."""
   return nn.LayerNorm(
     epsilon=epsilon,
     use_scale=use_affine,
@@ -205,7 +205,7 @@ def layer_norm(
 
 
 class MLP(nn.Module):
-  """Two dense layers with an activation between: `[..., d] -> [..., features]`."""
+  """Two dense layers with an activation in between: `[..., d] -> [..., features]`."""
 
   hidden: int
   features: int
@@ -223,11 +223,18 @@ class MLP(nn.Module):
 
 
 class ResBlock(nn.Module):
-  """Norm, silu, conv, (condition), norm, silu, conv, plus the input: `[b, h, w, c] -> [b, h, w, features]`.
+  """Residual block: norm, silu, conv, (condition), norm, silu, conv: `[b, h, w, c] -> [b, h, w, features]`.
 
-  `conditioning` 'add' adds a projection of the given vector after the first convolution (Stable Diffusion's
-  way); 'film' scales and shifts after the second normalisation; 'none' takes no vector. Parameter names are
-  those of diffusers' ResnetBlock2D. `least`: channels that a group of a norm has at least.
+  Parameter names are those of diffusers' ResnetBlock2D.
+
+  Attributes:
+    features: channels of the output.
+    conditioning: 'add' adds a projection of the condition after the first convolution (as Stable Diffusion
+      does); 'film' scales and shifts by a projection of it after the second norm; 'none' has no condition.
+    kernel: side of the convolutions.
+    groups, least: groups of the norms, and the minimum of channels per group (see `num_groups_for`).
+    epsilon: of the norms.
+    zero_init: the second convolution starts at zero.
   """
 
   features: int
@@ -242,7 +249,7 @@ class ResBlock(nn.Module):
 
   @nn.compact
   def __call__(self, x: jax.Array, condition: jax.Array | None = None) -> jax.Array:
-    """`condition [b, d]` must be given unless `conditioning` is 'none'."""
+    """`condition [b, d]` is required unless `conditioning` is 'none'."""
     if self.conditioning not in ('none', 'add', 'film'):
       raise ValueError(f"conditioning must be 'none', 'add' or 'film', got {self.conditioning!r}")
     types = dict(dtype=self.dtype, param_dtype=self.param_dtype)
@@ -270,27 +277,30 @@ class ResBlock(nn.Module):
 
 
 def exact_gelu(x: jax.Array) -> jax.Array:
-  """`x` times the normal distribution at `x`, through erf: on a CPU faster than `jax.nn.gelu`'s erfc."""
+  """GELU by erf, without approximation; faster on a CPU than `jax.nn.gelu`, which uses erfc."""
   return 0.5 * x * (1.0 + jax.lax.erf(x * np.sqrt(0.5).astype(x.dtype)))
 
 
 def pixel_unshuffle(image: jax.Array, factor: int) -> jax.Array:
-  """`[b, h * f, w * f, c] -> [b, h, w, f * f * c]`: picture detail moved into channels, nothing lost."""
+  """Space to depth: `[b, h * f, w * f, c] -> [b, h, w, f * f * c]`."""
   return einops.rearrange(image, '... (h fh) (w fw) c -> ... h w (fh fw c)', fh=factor, fw=factor)
 
 
 def pixel_shuffle(x: jax.Array, factor: int) -> jax.Array:
-  """`[b, h, w, f * f * c] -> [b, h * f, w * f, c]`, the inverse of `pixel_unshuffle`."""
+  """Depth to space: `[b, h, w, f * f * c] -> [b, h * f, w * f, c]`, the inverse of `pixel_unshuffle`."""
   return einops.rearrange(x, '... h w (fh fw c) -> ... (h fh) (w fw) c', fh=factor, fw=factor)
 
 
 def upsample_nearest(x: jax.Array, factor: int = 2) -> jax.Array:
-  """`[b, h, w, c] -> [b, h * factor, w * factor, c]` by repeating pixels."""
+  """Nearest-neighbor upsampling: `[b, h, w, c] -> [b, h * factor, w * factor, c]`."""
   return einops.repeat(x, '... h w c -> ... (h fh) (w fw) c', fh=factor, fw=factor)
 
 
 def resize_nearest(x: jax.Array, size: tuple[int, ...]) -> jax.Array:
-  """`[b, h, w, c]` to `[b, *size, c]`: pixel i shows pixel floor(i * h / size) of the source (as PyTorch)."""
+  """Nearest-neighbor resize `[b, h, w, c]` to `[b, *size, c]`: pixel i is source pixel floor(i * h / size).
+
+  As in PyTorch.
+  """
   height, width = x.shape[1:3]
   if size == (2 * height, 2 * width):
     return upsample_nearest(x)
@@ -299,7 +309,10 @@ def resize_nearest(x: jax.Array, size: tuple[int, ...]) -> jax.Array:
 
 
 def resize_image(image: jax.Array, size: int | tuple[int, ...]) -> jax.Array:
-  """Resizes `[..., h, w, c]` floats to `size` (one number: square); area mean down, bilinear up."""
+  """Resizes floats `[..., h, w, c]` to `size` (an int: square).
+
+  An area mean where both sides are multiples of the new ones, otherwise bilinear with antialiasing.
+  """
   height, width = (size, size) if isinstance(size, int) else size
   *_, h, w, _ = image.shape
   if (h, w) == (height, width):
@@ -311,31 +324,31 @@ def resize_image(image: jax.Array, size: int | tuple[int, ...]) -> jax.Array:
 
 
 def to_float(image: jax.Array, dtype: Dtype = jnp.float32) -> jax.Array:
-  """uint8 pictures to floats in [-1, 1]; floats pass unchanged."""
+  """uint8 pictures to floats in [-1, 1]; floats are only cast."""
   if jnp.issubdtype(image.dtype, jnp.floating):
     return image.astype(dtype)
   return (image.astype(jnp.float32) / 127.5 - 1.0).astype(dtype)
 
 
 def to_uint8(image: jax.Array) -> jax.Array:
-  """Floats in [-1, 1] (others are clipped) to uint8 pictures, rounded to the nearest level."""
+  """Floats in [-1, 1] (clipped) to uint8 pictures, rounded to the nearest level."""
   return jnp.clip(jnp.round((image.astype(jnp.float32) + 1.0) * 127.5), 0, 255).astype(jnp.uint8)
 
 
 def picture_grid(rows: Sequence[jax.Array]) -> np.ndarray:
-  """Rows of pictures, each `[n, h, w, 3]` in [-1, 1], as one uint8 picture `[rows * h, n * w, 3]`."""
+  """Tiles rows of pictures, each `[n, h, w, 3]` in [-1, 1], to one uint8 picture `[rows * h, n * w, 3]`."""
   wide = [einops.rearrange(np.asarray(to_uint8(jnp.asarray(row))), 'n h w c -> h (n w) c') for row in rows]
   return np.concatenate(wide, axis=0)
 
 
 def unit(x: jax.Array, epsilon: float = 1e-6) -> jax.Array:
-  """`x / |x|` along the last axis, in float32, with a finite gradient at zero."""
+  """L2 normalization `x / |x|` along the last axis, in float32, with a finite gradient at zero."""
   x = x.astype(jnp.float32)
   return x * jax.lax.rsqrt(jnp.sum(jnp.square(x), axis=-1, keepdims=True) + epsilon**2)
 
 
 def init_variables(module: nn.Module, rng: jax.Array, *args, method=None, **kwargs) -> dict[str, Any]:
-  """All collections of a fresh `module` as plain nested dicts (unboxed); no forward pass runs."""
+  """Initializes all collections of `module`, as nested dicts without boxes; no forward pass runs."""
 
   def init(rng):
     return nn.unbox(module.init(rng, *args, method=method, **kwargs))
@@ -344,7 +357,7 @@ def init_variables(module: nn.Module, rng: jax.Array, *args, method=None, **kwar
 
 
 def init_params(module: nn.Module, rng: jax.Array, *args, method=None, **kwargs) -> dict[str, Any]:
-  """The parameters of a fresh `module` as a plain nested dict of arrays.
+  """Initializes the parameters of `module`, as a nested dict of arrays.
 
   Args:
     *args: example inputs of `__call__` (or of `method`); only shapes matter.

@@ -1,10 +1,14 @@
-"""A drop-in for `lax.conv_general_dilated` whose weight gradient runs about twice as fast on the CPU.
+"""Convolution with a fast weight gradient on the CPU, a drop-in for `lax.conv_general_dilated`.
 
 XLA's CPU backend computes the weight gradient of a small-kernel convolution as a convolution with a
-picture-sized kernel, at a quarter of the speed of the forward pass (1 x 1: a twentieth). As matrix products it
-keeps up. A 1 x 1 convolution is a matrix product anywhere, and a channel by channel one over time a sum of
-shifted copies (on a CPU the grouped route's gradient takes twenty times as long); for the others other
-platforms, and strided, dilated and grouped convolutions, go to `lax` unchanged.
+picture-sized kernel, at a quarter of the speed of the forward pass (1 x 1: a twentieth). Three special cases:
+
+- 3 x 3, single device: on the CPU the weight gradient is a sum of matrix products, about twice as fast.
+- 1 x 1: a matrix product, on every platform.
+- Depthwise over time: a sum of shifted copies, on every platform. On a CPU the gradient of the grouped
+  convolution takes twenty times as long.
+
+All other convolutions (strided, dilated, grouped) go to `lax` unchanged.
 """
 
 from __future__ import annotations
@@ -17,9 +21,9 @@ from jax import lax
 
 
 def conv_general_dilated(lhs, rhs, window_strides, padding, lhs_dilation=None, rhs_dilation=None, **kwargs):
-  """`lax.conv_general_dilated`, same arguments, same values; only the gradient's route differs.
+  """`lax.conv_general_dilated` with the same arguments and values, differentiated as described above.
 
-  Under several devices the batch may be sharded, where a loop over samples would gather it: `lax` then.
+  With several devices 3 x 3 convolutions use `lax`: a loop over samples would gather a sharded batch.
   """
   numbers = kwargs.pop('dimension_numbers', None)
   groups = kwargs.pop('feature_group_count', 1)
@@ -70,7 +74,7 @@ def _is_depthwise_in_time(lhs, rhs, strides, padding, lhs_dilation, rhs_dilation
 
 
 def _shifted_sum(x, kernel):
-  """`x [b, n, c]` with an odd `kernel [k, 1, c]`, each channel by itself."""
+  """Depthwise convolution of `x [b, n, c]` with an odd `kernel [k, 1, c]`."""
   size, n = kernel.shape[0], x.shape[1]
   padded = jnp.pad(x, ((0, 0), (size // 2, size // 2), (0, 0)))
   return sum(padded[:, i : i + n] * kernel[i, 0] for i in range(size))
@@ -111,14 +115,14 @@ def _weight_gradient(x, cotangent):
   d = cotangent.shape[-1]
   padded = jnp.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)))
   product = functools.partial(lax.dot_general, dimension_numbers=(((0,), (0,)), ((), ())))
-  if h * w < 1024:  # small pictures: nine products over the whole batch
+  if h * w < 1024:  # small pictures: nine products over the whole batch are faster than a loop over samples
     flat = cotangent.reshape(-1, d)
     rows = [product(padded[:, i : i + h, j : j + w].reshape(-1, c), flat) for i in range(3) for j in range(3)]
     return jnp.stack(rows).reshape(3, 3, c, d)
 
   def one_picture(total, pair):
     picture, flat = pair[0], pair[1].reshape(-1, d)
-    # Three columns side by side; the three rows are then contiguous slices, which cost nothing.
+    # Three shifted copies, concatenated over channels: the three kernel rows are then contiguous slices.
     columns = jnp.concatenate([picture[:, j : j + w] for j in range(3)], axis=-1).reshape(-1, 3 * c)
     rows = [product(columns[i * w : (i + h) * w], flat) for i in range(3)]
     return total + jnp.stack(rows), None

@@ -1,4 +1,4 @@
-"""Time and position embeddings: sinusoidal vectors, the time MLP, rotary positions."""
+"""Time and position embeddings: sinusoidal embedding, time MLP, rotary position embedding."""
 
 from __future__ import annotations
 
@@ -12,7 +12,11 @@ from seetalk_jax.models.nn.blocks import dense
 
 
 def sinusoidal_embedding(values: jax.Array, features: int, max_period: float = 10_000.0) -> jax.Array:
-  """`values [*b]` (any real numbers) to float32 `[*b, features]`: cosines, then sines (as diffusers)."""
+  """Real `values [*b]` to float32 `[*b, features]`: cosines, then sines (as in diffusers).
+
+  Raises:
+    ValueError: odd `features`.
+  """
   if features % 2:
     raise ValueError(f'features must be even, got {features}')
   half = features // 2
@@ -38,7 +42,11 @@ class TimeEmbedding(nn.Module):
 
 
 def rotary_angles(length: int, head_dim: int, max_period: float = 10_000.0) -> jax.Array:
-  """Angles float32 `[length, head_dim // 2]` for positions `0 .. length - 1`."""
+  """Rotary angles float32 `[length, head_dim // 2]` for positions `0 .. length - 1`.
+
+  Raises:
+    ValueError: odd `head_dim`.
+  """
   if head_dim % 2:
     raise ValueError(f'rotary positions need an even head_dim, got {head_dim}')
   frequencies = max_period ** (-jnp.arange(0, head_dim, 2, dtype=jnp.float32) / head_dim)
@@ -46,7 +54,7 @@ def rotary_angles(length: int, head_dim: int, max_period: float = 10_000.0) -> j
 
 
 def apply_rotary(x: jax.Array, angles: jax.Array) -> jax.Array:
-  """Turns pairs of channels of `x [b, t, heads, head_dim]` by `angles [t, head_dim // 2]`."""
+  """Rotates pairs of channels of `x [b, t, heads, head_dim]` by `angles [t, head_dim // 2]`."""
   first, second = jnp.split(x, 2, axis=-1)
   cos = jnp.cos(angles)[:, None, :].astype(x.dtype)
   sin = jnp.sin(angles)[:, None, :].astype(x.dtype)

@@ -1,4 +1,4 @@
-"""Many equal layers: compiled once by a scan, and how much of them the backward pass computes anew."""
+"""Layer stacks: rematerialization of activations, and `lax.scan` over equal layers."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-# What a network's `remat` may be. True and False mean 'all' and 'nothing'.
+# Values of a network's `remat`. True and False mean 'all' and 'nothing'.
 REMAT_POLICIES = ('nothing', 'dots', 'all')
 
 
 def _options(remat: bool | str) -> dict[str, Any] | None:
-  """What `jax.checkpoint` and `nn.remat` are told; None: nothing is computed anew."""
+  """Arguments of `jax.checkpoint` and `nn.remat`; None: no rematerialization."""
   names: dict[bool | str, bool | str] = {True: 'all', False: 'nothing'}
   name = names.get(remat, remat)
   if name not in REMAT_POLICIES:
@@ -24,11 +24,15 @@ def _options(remat: bool | str) -> dict[str, Any] | None:
 
 
 def rematerialised(layer: type[nn.Module], remat: bool | str) -> type[nn.Module]:
-  """The module class, with its activations computed anew in the backward pass.
+  """The module class with rematerialization: its activations are recomputed in the backward pass.
 
   Args:
-    remat: 'nothing' (or False) keeps them all; 'dots' keeps what matrix products with parameters gave, which are
-      most of the work, and computes the rest anew; 'all' (or True) keeps the layer's input alone.
+    remat: what is recomputed. 'nothing' (or False) stores all activations. 'dots' stores the results of
+      matrix products with parameters, which are most of the work, and recomputes the rest. 'all' (or True)
+      stores only the layer's input.
+
+  Raises:
+    ValueError: another value.
   """
   options = _options(remat)
   return layer if options is None else nn.remat(layer, **options)
@@ -42,19 +46,19 @@ def scan_layers(
   *args: Any,
   remat: bool | str = False,
 ) -> tuple[jax.Array, jax.Array]:
-  """Applies equal layers in turn as one `lax.scan`, whose body is compiled once however many there are.
+  """Applies equal layers in sequence by one `lax.scan`, whose body is compiled once.
 
-  The parameters keep their places, a layer each, and are stacked where they are used: checkpoints and
-  conversions know nothing of it. The copy is small beside the work of a layer on a batch.
+  Parameters stay separate per layer and are stacked here, so that checkpoints and weight conversion do not
+  depend on the scan. The copy is small compared to the work of a layer on a batch.
 
   Args:
-    parent: the bound module in whose scope the layers' parameters lie; it must have been initialised.
+    parent: bound and initialized module whose scope holds the layers' parameters.
     layer: an unbound module `(x, *args) -> x`.
-    names: of the layers, in order.
+    names: names of the layers, in order.
     remat: see `rematerialised`.
 
   Returns:
-    the last output, and all of them, `[len(names), ...]`.
+    The last output, and the outputs of all layers, `[len(names), ...]`.
   """
   params = nn.unbox(parent.variables['params'])
   stacked = jax.tree.map(lambda *leaves: jnp.stack(leaves), *(params[name] for name in names))

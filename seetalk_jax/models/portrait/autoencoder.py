@@ -1,4 +1,4 @@
-"""Image autoencoder: pictures to KL-regularised latents at an eighth of the size, and back."""
+"""Image autoencoder (KL-regularized, f8): pictures to latents at 1/8 of the size, and back."""
 
 from __future__ import annotations
 
@@ -49,11 +49,12 @@ SIZES: dict[str, dict[str, Any]] = {
 
 
 class AutoencoderKL(nn.Module):
-  """f8 autoencoder with 4 latent channels; `base` has the layout and names of Stable Diffusion's (diffusers).
+  """KL autoencoder, f8, 4 latent channels; `base` has the layout and names of Stable Diffusion's (diffusers).
 
-  `patch_size` 4 moves the first two halvings into a pixel-unshuffle stem and a pixel-shuffle head, so that no
-  thin layer runs at full resolution. Latents are unscaled: the scale that gives them unit variance is a
-  statistic of the training data, kept beside the parameters (`latent_scale`).
+  `patch_size` 4 replaces the first two downsampling levels by pixel unshuffle, and the last two upsampling
+  levels by pixel shuffle, so that no layer with few channels runs at full resolution. Latents are not scaled.
+  The scale that gives them unit variance is a statistic of the training data, stored beside the parameters
+  (`latent_scale`).
   """
 
   latent_channels: int = 4
@@ -92,7 +93,7 @@ class AutoencoderKL(nn.Module):
       self.post_quant = conv(self.latent_channels, 1, **types)
 
   def __call__(self, image: jax.Array, rng: jax.Array | None = None) -> tuple[jax.Array, ...]:
-    """(reconstruction, mean, log variance); decodes a sample of the posterior given `rng`, else its mean."""
+    """(reconstruction, mean, log variance). Decodes a posterior sample with `rng`, the mean without."""
     mean, log_variance = self.encode(image)
     z = mean
     if rng is not None:
@@ -123,7 +124,7 @@ class AutoencoderKL(nn.Module):
 
 
 class MidAttention(nn.Module):
-  """One head of self-attention over all positions, added to `x [b, h, w, c]`."""
+  """Single-head self-attention over all positions, added to `x [b, h, w, c]`."""
 
   groups: int = 32
   dtype: Any = jnp.float32
@@ -139,7 +140,7 @@ class MidAttention(nn.Module):
 
 
 class Encoder(nn.Module):
-  """Stem, levels of residual blocks each halving the size but the last, middle, output."""
+  """Stem, levels of residual blocks with downsampling by 2 after all but the last, middle, output."""
 
   out_channels: int
   channels: tuple[int, ...]
@@ -161,7 +162,7 @@ class Encoder(nn.Module):
       for j in range(blocks):
         x = block(channels, groups=self.groups, name=f'down_blocks_{i}_resnets_{j}', **types)(x)
       if i < len(self.channels) - 1:
-        # Stable Diffusion pads the far edges only.
+        # Stable Diffusion pads the bottom and right edges only.
         name = f'down_blocks_{i}_downsampler'
         x = conv(channels, 3, name, strides=2, padding=[(0, 1), (0, 1)], **types)(x)
     x = _middle(x, self, block, types)
@@ -170,7 +171,7 @@ class Encoder(nn.Module):
 
 
 class Decoder(nn.Module):
-  """The way back: middle, levels from the coarsest, each doubling the size but the last, the head."""
+  """Middle, levels from the coarsest with upsampling by 2 after all but the last, output."""
 
   out_channels: int
   channels: tuple[int, ...]
@@ -194,7 +195,7 @@ class Decoder(nn.Module):
       for j in range(self.blocks[-1 - i]):
         x = block(channels, groups=self.groups, name=f'up_blocks_{i}_resnets_{j}', **types)(x)
       if i < len(self.channels) - 1:
-        # With a patch head the next level is narrow: change width at the coarse size, where it is cheap.
+        # With pixel shuffle the width changes at the coarse size, where it is cheap.
         name = f'up_blocks_{i}_upsampler'
         if self.patch_size == 1:
           x = conv(channels, 3, name, **types)(upsample_nearest(x))
@@ -206,7 +207,7 @@ class Decoder(nn.Module):
 
 
 def _middle(x: jax.Array, module: Encoder | Decoder, block: Any, types: dict[str, Any]) -> jax.Array:
-  """Residual blocks at the coarsest level, with attention after the first where asked for."""
+  """Residual blocks at the coarsest level, with attention after the first if `mid_attention`."""
   for j in range(module.mid_blocks):
     x = block(x.shape[-1], groups=module.groups, name=f'mid_block_resnets_{j}', **types)(x)
     if j == 0 and module.mid_attention:

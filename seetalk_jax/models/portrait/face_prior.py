@@ -1,4 +1,19 @@
-"""The statistical face prior, and how far each speaker leans on it (sample-adaptive weighting)."""
+"""Statistical face prior p and sample-adaptive weighting (SAW) of the portrait diffusion.
+
+The prior shifts the noisy latent of a portrait z0 by the weight beta of the sample
+(`SampleAdaptiveWeighting`):
+
+  x_t = sqrt(abar_t) z0 + (1 - sqrt(abar_t)) beta p + sqrt(1 - abar_t) eps.
+
+In `y = x - beta p` this is ordinary diffusion of the residual `z0 - beta p`, which network and samplers work
+on. `p` is the mean latent of aligned training portraits (`FacePrior.mean`). beta = 0 is plain latent
+diffusion, a constant beta is arXiv 2310.03363.
+
+The diffusion loss alone does not determine beta, since the network can compensate a known shift. SAW is
+therefore also trained on the projection coefficient of the true latent, `beta* = <z0, p> / <p, p>`.
+
+The paper does not specify how beta is computed; we use `beta = 2 sigmoid(MLP([e_s, pooled p]))`.
+"""
 
 from __future__ import annotations
 
@@ -23,18 +38,18 @@ SIZES: dict[str, dict[str, Any]] = {
 
 @flax.struct.dataclass
 class FacePrior:
-  """Statistics of scaled latents (`z0 * latent_scale`) of aligned portraits.
+  """Gaussian statistics of scaled latents (`z0 * latent_scale`) of aligned portraits.
 
   Attributes:
-    mean, std: `[h, w, c]`.
-    directions: `[k, h, w, c]`, orthonormal: the principal components, or None where they were not computed.
-    variances: `[k]` along them.
-    rest: variance in every other direction, a scalar.
-    voice, voice_mean: `[k, d]` and `[d]`: a voice vector's coordinates along the directions are expected at
-      `voice @ (e_s - voice_mean)`; None where that was not measured.
-    voice_variances: `[k]`, what is left around that.
-    told: `[r, k]`, orthonormal: the few combinations of the coordinates, each counted in what is left around it,
-      that voices tell apart; sex and age are among them, hair colour is not.
+    mean, std: `[h, w, c]`; the mean is the prior p.
+    directions: `[k, h, w, c]`, orthonormal principal components, or None if not computed.
+    variances: `[k]`, variances along `directions`.
+    rest: scalar, variance in every direction orthogonal to `directions`.
+    voice, voice_mean: `[k, d]` and `[d]`, linear regression of the coordinates along `directions` on the
+      voice vector: `E[coordinates | e_s] = voice @ (e_s - voice_mean)`. None if not computed.
+    voice_variances: `[k]`, residual variances of that regression.
+    told: `[r, k]`, orthonormal rows: the subspace of the coordinates, in units of their residual standard
+      deviations, that voices can predict. Sex and age lie in it, hair color does not.
   """
 
   mean: jax.Array
@@ -48,15 +63,15 @@ class FacePrior:
   told: jax.Array | None = None
 
   def expected(self, embedding: jax.Array, heard: jax.Array) -> tuple[jax.Array | None, jax.Array]:
-    """What is known of a face before it is seen.
+    """Conditional mean and variances of the latent given the voice.
 
     Args:
       embedding: voice vectors `[b, d]`.
-      heard: bool `[b]`; False: there is no voice.
+      heard: bool `[b]`, True = the sample has a voice. Without one the prior's own statistics apply.
 
     Returns:
-      The expected departure from `mean`, `[b, h, w, c]` (None: nothing is known), and the variances along the
-      directions, `[k]` or `[b, k]`.
+      The conditional mean minus `mean`, `[b, h, w, c]` (None without a voice regression), and the variances
+      along `directions`, `[k]` or `[b, k]`.
     """
     if self.voice is None:
       return None, self.variances  # pyright: ignore[reportReturnType]
@@ -65,7 +80,7 @@ class FacePrior:
     return jnp.tensordot(along, self.directions, axes=1), variances  # pyright: ignore[reportArgumentType]
 
   def split_noise(self, noise: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """Starting noise `[b, h, w, c]` as (what is the voice's to say, the rest), which sum to it."""
+    """Splits initial noise `[b, h, w, c]` into its projection on the voice subspace `told` and the rest."""
     if self.told is None:
       return jnp.zeros_like(noise), noise
     along = jnp.einsum('bhwc,khwc->bk', noise, self.directions)
@@ -73,15 +88,15 @@ class FacePrior:
     return voiced, noise - voiced
 
   def pooled(self) -> jax.Array:
-    """The mean over the picture, `[c]`."""
+    """Spatial mean of the prior, `[c]`."""
     return jnp.mean(self.mean, axis=(0, 1))
 
 
 @flax.struct.dataclass
 class PriorSums:
-  """Running count (int32), mean and sum of squared deviations of latents: exact over any order of batches.
+  """Running count (int32), mean and sum of squared deviations of latents, for any order of batches.
 
-  Batches may lie on many devices: their means and sums are over the whole batch.
+  Batches may be sharded: means and sums are over the global batch.
   """
 
   count: jax.Array
@@ -90,12 +105,12 @@ class PriorSums:
 
   @classmethod
   def empty(cls, shape: tuple[int, ...]) -> PriorSums:
-    """Nothing seen yet; `shape` is that of one latent."""
+    """Sums of zero latents; `shape` is that of one latent."""
     return cls(jnp.zeros((), jnp.int32), jnp.zeros(shape, jnp.float32), jnp.zeros(shape, jnp.float32))
 
 
 def update_prior(sums: PriorSums, latents: jax.Array) -> PriorSums:
-  """`sums` with a batch `[b, h, w, c]` more (Chan's pairwise update: no loss of digits over long passes)."""
+  """Adds a batch `[b, h, w, c]` to `sums` by Chan's pairwise update, which is stable over long passes."""
   latents = latents.astype(jnp.float32)
   number = latents.shape[0]
   mean = jnp.mean(latents, axis=0)
@@ -111,21 +126,28 @@ def update_prior(sums: PriorSums, latents: jax.Array) -> PriorSums:
 
 
 def finalize_prior(sums: PriorSums) -> FacePrior:
-  """Mean and (population) standard deviation of everything seen."""
+  """Prior with the mean and population standard deviation of all latents in `sums`."""
   return FacePrior(sums.mean, jnp.sqrt(sums.squares / jnp.maximum(sums.count, 1.0)))
 
 
 def projection_coefficient(latents: jax.Array, prior_mean: jax.Array) -> jax.Array:
-  """`<z, p> / <p, p>` of latents `[b, h, w, c]`: how far each leans on the prior `[h, w, c]`, `[b, 1, 1, 1]`."""
+  """Projection coefficient `beta* = <z, p> / <p, p>`, `[b, 1, 1, 1]`: the training target of SAW's beta.
+
+  Args:
+    latents: z, `[b, h, w, c]`.
+    prior_mean: p, `[h, w, c]`.
+  """
   axes = (-3, -2, -1)
   dots = jnp.sum(latents * prior_mean, axis=axes, keepdims=True)
   return dots / jnp.maximum(jnp.sum(jnp.square(prior_mean), axis=axes, keepdims=True), 1e-6)
 
 
 class SampleAdaptiveWeighting(nn.Module):
-  """beta of each sample from its voice and the prior: `2 sigmoid(MLP([e_s, p pooled]))`, starting at `beta0`.
+  """SAW: weight of the prior per sample, `beta = 2 sigmoid(MLP([e_s, pooled p]))`, initially `beta0`.
 
-  The paper names the module; its form here is our reading.
+  Attributes:
+    hidden: width of the MLP's hidden layer.
+    beta0: initial value, inside (0, 2).
   """
 
   hidden: int = 64
@@ -135,7 +157,11 @@ class SampleAdaptiveWeighting(nn.Module):
 
   @nn.compact
   def __call__(self, embedding: jax.Array, prior_pooled: jax.Array) -> jax.Array:
-    """Voices `[b, 512]` and the pooled prior `[b, c]` (or `[c]`) to beta `[b, 1, 1, 1]`."""
+    """Voice vectors `[b, 512]` and the pooled prior `[b, c]` (or `[c]`) to beta float32 `[b, 1, 1, 1]`.
+
+    Raises:
+      ValueError: `beta0` outside (0, 2).
+    """
     if not 0 < self.beta0 < 2:
       raise ValueError(f'beta0 must lie inside (0, 2), got {self.beta0}')
     channels = prior_pooled.shape[-1]
@@ -150,7 +176,7 @@ class SampleAdaptiveWeighting(nn.Module):
       name='mlp',
     )
     raw = mlp(jnp.concatenate([voice, pooled], axis=-1)).astype(jnp.float32)
-    offset = math.log(self.beta0 / (2 - self.beta0))  # so that the zero-initialised MLP gives beta0
+    offset = math.log(self.beta0 / (2 - self.beta0))  # so that the zero-initialized MLP gives beta0
     return 2.0 * jax.nn.sigmoid(raw + offset)[:, None, None, :]
 
   @nn.nowrap

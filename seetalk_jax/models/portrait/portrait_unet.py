@@ -1,4 +1,4 @@
-"""Portrait UNet: predicts the velocity v of a noisy portrait latent from the speech that the face must fit."""
+"""Portrait UNet (P_diff): v-prediction of a noisy portrait latent, conditioned on speech tokens and voice."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ SIZES: dict[str, dict[str, Any]] = {
 
 
 class LinearGuess(NamedTuple):
-  """What the best linear denoiser knows (`diffusion.gaussian`), for a network that goes on from there.
+  """Output of the optimal linear denoiser (`diffusion.gaussian`), as input of the network.
 
   Attributes:
-    estimate: of the clean latent, `[b, h, w, 4]`.
-    coordinates: of the noisy latent along the prior's directions, each of unit variance, `[b, k]`.
-    expected: where the voice says they are, in standard deviations, `[b, k]`.
-    doubt: how wrong the linear prediction is along each, `[b, k]`.
-    directions: `[k, h, w, 4]`.
+    estimate: estimate of the clean latent, `[b, h, w, 4]`.
+    coordinates: coordinates of the noisy latent along `directions`, each scaled to unit variance, `[b, k]`.
+    expected: their means given the voice, in standard deviations, `[b, k]`.
+    doubt: standard deviation of the error of the linear prediction along each direction, `[b, k]`.
+    directions: principal components of the face prior, `[k, h, w, 4]`.
   """
 
   estimate: jax.Array
@@ -54,7 +54,7 @@ class LinearGuess(NamedTuple):
 
   @classmethod
   def zeros(cls, shape: tuple[int, int, int, int], num_directions: int) -> LinearGuess:
-    """An empty guess for latents of a shape, to make parameters with."""
+    """Zeros for latents of `shape` `(b, h, w, c)`, as example input for `init`."""
     codes = jnp.zeros((shape[0], num_directions))
     return cls(jnp.zeros(shape), codes, codes, codes, jnp.zeros((num_directions, *shape[1:])))
 
@@ -62,17 +62,21 @@ class LinearGuess(NamedTuple):
 class PortraitUNet(nn.Module):
   """UNet with cross-attention to speech tokens and the voice vector; `base` is Stable Diffusion 1.5's layout.
 
-  Conditions enter twice: tokens (and the voice vector as one more token) through cross-attention, the voice
-  vector beside the time through every residual block. A dropped condition is a zero embedding and all-False
-  validity: nothing to look at, and no NaN.
-  `patch_size` 2 folds 2 x 2 latents into one position first, so that the body runs at 16 x 16 and 8 x 8.
+  Conditioning:
+    Speech tokens, and the voice vector as one more token, enter through cross-attention.
+    The voice vector is also projected and added to the time embedding of every residual block.
+    A dropped condition is a zero embedding and an all-False `tokens_valid`. The attention then returns zeros.
 
-  With `num_directions` the network goes on from a linear denoiser (our reading): the convolutions see its
-  estimate beside the noisy latent, and a branch of dense layers answers for whole faces, along the prior's
-  directions: which hair, which skin, glasses or none.
+  `patch_size` 2 folds 2 x 2 latent positions into channels, so that the body of the demo size runs at 16 x 16
+  and 8 x 8.
+
+  With `num_directions` the network refines the output of the optimal linear denoiser. The convolutions take
+  its estimate of the clean latent as additional channels. An MLP (`GuessRefiner`) predicts a correction along
+  the principal components of the face prior, which describe global attributes such as hair, skin and glasses.
+  Not specified in the paper; we use it so that the network learns only what the linear denoiser gets wrong.
   """
 
-  prediction_type: ClassVar[str] = 'v'  # what it predicts, see `diffusion.objective`
+  prediction_type: ClassVar[str] = 'v'  # see `diffusion.objective`
 
   latent_channels: int = 4
   patch_size: int = 2
@@ -85,7 +89,7 @@ class PortraitUNet(nn.Module):
   head_dim: int = 0
   conditioning: str = 'film'
   feed_forward_multiple: float = 2
-  num_directions: int = 0  # 0: no linear guess
+  num_directions: int = 0  # 0: no linear denoiser
   guess_width: int = 512
   guess_blocks: int = 4
   time_channels: int = 64
@@ -104,14 +108,18 @@ class PortraitUNet(nn.Module):
     embedding: jax.Array,
     guess: LinearGuess | None = None,
   ) -> jax.Array:
-    """Noisy latents to a prediction of the same shape, float32.
+    """Predicts v from the noisy residual latent, float32 `[b, h, w, 4]`.
 
     Args:
-      y_t: `[b, h, w, 4]`, h and w multiples of `patch_size`.
+      y_t: noisy `y = z0 - beta p`, `[b, h, w, 4]`, h and w multiples of `patch_size`.
       time: `[b]` in [0, 1000).
-      tokens: speech tokens `[b, t, d]`; `tokens_valid` bool `[b, t]`.
+      tokens: speech tokens `[b, t, d]`.
+      tokens_valid: bool `[b, t]`, True = valid.
       embedding: voice vector `[b, 512]`, unit length, or zeros for none.
-      guess: must be given if there are `num_directions`, and only then.
+      guess: required if `num_directions` is positive, otherwise None.
+
+    Raises:
+      ValueError: `guess` does not agree with `num_directions`.
     """
     if (guess is None) != (self.num_directions == 0):
       raise ValueError(
@@ -119,7 +127,7 @@ class PortraitUNet(nn.Module):
       )
     types = dict(dtype=self.dtype, param_dtype=self.param_dtype)
     unet = self._unet()
-    nn.share_scope(self, unet)  # its parameters are ours, under the same names
+    nn.share_scope(self, unet)  # its parameters are those of this module, under the same names
     voice = embedding * jnp.sqrt(embedding.shape[-1]).astype(embedding.dtype)
     # No bias: a zero (dropped) vector adds nothing.
     condition = dense(unet.condition_dim, 'voice_proj', axes=('embed', 'mlp'), use_bias=False, **types)(voice)
@@ -145,7 +153,7 @@ class PortraitUNet(nn.Module):
       out_channels=self.latent_channels * self.patch_size**2,
       channels=self.channels,
       attention_levels=self.attention_levels,
-      # Attention on the way up is Stable Diffusion's; the patched body keeps to the way down and the middle.
+      # Stable Diffusion has attention in the up blocks too; with patches only down blocks and middle have it.
       up_attention=self.patch_size == 1,
       layers_per_block=self.layers_per_block,
       mid_blocks=self.mid_blocks,
@@ -162,7 +170,7 @@ class PortraitUNet(nn.Module):
 
   @nn.nowrap
   def guess_refiner(self, name: str | None = None) -> GuessRefiner:
-    """The dense branch as a module of its own; its parameters are `guess_refiner` of these."""
+    """The MLP branch as a separate module; its parameters are `params['guess_refiner']` of this network."""
     types = dict(dtype=self.dtype, param_dtype=self.param_dtype)
     return GuessRefiner(self.guess_width, self.guess_blocks, self.time_channels, name=name, **types)
 
@@ -180,10 +188,10 @@ class PortraitUNet(nn.Module):
 
 
 class GuessRefiner(nn.Module):
-  """Coordinates `[b, k]` and where the voice expects them -> what the linear guess gets wrong, in its doubts.
+  """MLP that predicts the error of the linear denoiser along the prior's directions, in units of `doubt`.
 
-  It never sees a latent, so that a training step can show it thousands of noises for the price of a few
-  pictures.
+  Its inputs are coordinates and not latents, so that a training step can evaluate it on thousands of noise
+  samples per picture.
   """
 
   width: int
@@ -196,7 +204,13 @@ class GuessRefiner(nn.Module):
   def __call__(
     self, time: jax.Array, embedding: jax.Array, coordinates: jax.Array, expected: jax.Array
   ) -> jax.Array:
-    """`time [b]`, `embedding [b, 512]` (zeros: no voice), the rest as in `LinearGuess`; float32 `[b, k]`."""
+    """Correction float32 `[b, k]`, in units of `LinearGuess.doubt`.
+
+    Args:
+      time: `[b]` in [0, 1000).
+      embedding: voice vector `[b, 512]`, or zeros for none.
+      coordinates, expected: `[b, k]`, as in `LinearGuess`.
+    """
     types = dict(dtype=self.dtype, param_dtype=self.param_dtype)
     voice = embedding * jnp.sqrt(embedding.shape[-1]).astype(embedding.dtype)
     condition_width = 2 * self.time_channels

@@ -1,4 +1,4 @@
-"""Stable Diffusion's UNet: a noisy latent, a time and a context to a prediction of the latent's size."""
+"""UNet of Stable Diffusion (arXiv 2112.10752), conditioned on time and on a cross-attention context."""
 
 from __future__ import annotations
 
@@ -15,21 +15,22 @@ from seetalk_jax.models.nn.layers import rematerialised
 
 
 class UNet2DCondition(nn.Module):
-  """The layout and names of diffusers' UNet2DConditionModel (Stable Diffusion 1.x and 2.x, arXiv 2112.10752).
+  """UNet with the layout and names of diffusers' UNet2DConditionModel (Stable Diffusion 1.x and 2.x).
 
   Attributes:
-    out_channels: of the prediction.
-    channels: per level, from the finest.
-    attention_levels: which levels look at the context.
-    up_attention: whether they do so on the way up, too.
-    layers_per_block: residual blocks per level on the way down; one more on the way up.
+    out_channels: channels of the prediction.
+    channels: channels per level, finest first.
+    attention_levels: whether each level has cross-attention to the context.
+    up_attention: whether the up blocks of those levels have it as well.
+    layers_per_block: residual blocks per down block; an up block has one more.
     mid_blocks: residual blocks at the coarsest level, attention after the first.
-    num_heads: per attention layer; 0: as many of `head_dim` as there is room for.
-    conditioning: see `ResBlock`.
-    feed_forward_multiple: of the transformer blocks.
-    time_channels: width of the time's sinusoids; the condition is four times as wide.
-    groups: of the group norms.
-    remat: what the backward pass computes anew, see `layers.rematerialised`.
+    num_heads: heads per attention layer; 0: width / `head_dim`.
+    head_dim: width of a head, read if `num_heads` is 0.
+    conditioning: 'add', 'film' or 'none', see `ResBlock`.
+    feed_forward_multiple: hidden width of the transformer blocks' feed-forward layers, in widths.
+    time_channels: width of the sinusoidal time embedding; the condition is four times as wide.
+    groups: groups of the group norms.
+    remat: activations recomputed in the backward pass, see `layers.rematerialised`.
   """
 
   out_channels: int = 4
@@ -50,7 +51,7 @@ class UNet2DCondition(nn.Module):
 
   @property
   def condition_dim(self) -> int:
-    """Width of the vector that every residual block is given."""
+    """Width of the conditioning vector of the residual blocks."""
     return 4 * self.time_channels
 
   @nn.compact
@@ -62,14 +63,14 @@ class UNet2DCondition(nn.Module):
     context_valid: jax.Array | None = None,
     condition: jax.Array | None = None,
   ) -> jax.Array:
-    """One prediction, float32 `[b, h, w, out_channels]`.
+    """Prediction float32 `[b, h, w, out_channels]`.
 
     Args:
       x: noisy latents `[b, h, w, c]`.
       time: `[b]` in [0, 1000).
-      context: what the attention looks at, `[b, s, d]`.
-      context_valid: bool `[b, s]` (default: all); where none is, nothing is looked at.
-      condition: `[b, condition_dim]`, added to what the time says.
+      context: keys and values of the cross-attention, `[b, s, d]`.
+      context_valid: bool `[b, s]`, True = valid (default: all). If none is valid the attention returns zeros.
+      condition: `[b, condition_dim]`, added to the time embedding.
     """
     types = dict(dtype=self.dtype, param_dtype=self.param_dtype)
     res_block = rematerialised(ResBlock, self.remat)
@@ -113,7 +114,7 @@ class UNet2DCondition(nn.Module):
         if self.attention_levels[-1 - i] and self.up_attention:
           x = attend(x, f'up_blocks_{i}_attentions_{j}')
       if i < levels - 1:
-        # To the size that the way down had: an odd one is not twice its half.
+        # To the size of the skip connection: an odd size is not twice its half.
         x = resize_nearest(x, skips[-1].shape[1:3])
         x = conv(features, 3, f'up_blocks_{i}_upsampler', **types)(x)
 
@@ -123,7 +124,7 @@ class UNet2DCondition(nn.Module):
 
 
 class SpatialTransformer(nn.Module):
-  """One transformer block over the positions of `x [b, h, w, c]`, looking at `context [b, s, d]`."""
+  """Transformer block over the positions of `x [b, h, w, c]`, with cross-attention to `context [b, s, d]`."""
 
   num_heads: int
   feed_forward_multiple: float = 4

@@ -1,4 +1,4 @@
-"""Which codes a clean picture would have: a transformer over the warped, damaged one."""
+"""Code transformer: predicts codebook indices of the clean picture from warped features."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ class CodeTransformer(nn.Module):
   """Warped features -> code logits (code prediction as in CodeFormer, arXiv 2206.11253).
 
   Attributes:
-    num_codes: entries of the codebook it speaks of.
+    num_codes: entries of the codebook.
     width, num_heads, num_layers: of the transformer.
-    stem_width: channels of the convolutions before it.
-    grid: side of the learned position table; other sides interpolate it.
+    stem_width: channels of the convolutions before the transformer.
+    grid: side of the learned position table, which is interpolated for other sizes.
   """
 
   num_codes: int = 512
@@ -44,10 +44,10 @@ class CodeTransformer(nn.Module):
 
   @nn.compact
   def __call__(self, features: Mapping[int, jax.Array]) -> jax.Array:
-    """The codes that the picture behind warped features should have.
+    """Predicts the code at each position.
 
     Args:
-      features: `Warped.features`: `[b, h / 4, w / 4, c]` under 4 and `[b, h / 8, w / 8, d]` under 8.
+      features: `Warped.features`: 4 -> `[b, h / 4, w / 4, c]`, 8 -> `[b, h / 8, w / 8, d]`.
 
     Returns:
       logits float32 `[b, h / 16, w / 16, num_codes]`.

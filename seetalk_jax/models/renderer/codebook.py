@@ -1,4 +1,4 @@
-"""The discrete codebook of face patches (VQGAN): encoder, quantiser with moving-average codes, decoder."""
+"""Codebook (VQGAN) of face patches: encoder, vector quantizer with moving-average codes, decoder."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import jax.numpy as jnp
 from seetalk_jax.models.nn import examples
 from seetalk_jax.models.nn.blocks import ResBlock, conv, group_norm, pixel_shuffle, pixel_unshuffle, unit
 
-STATE = 'codebook_state'  # collection of the codes and their running counts; moved by data, not by gradients
+STATE = 'codebook_state'  # collection of the codes and their running counts, updated without gradients
 
 SIZES: dict[str, dict[str, Any]] = {
   'tiny': dict(num_codes=16, code_dim=8, widths=(16, 16, 16), num_blocks=1),
@@ -46,7 +46,10 @@ class CodeEncoder(nn.Module):
 
 
 class CodeDecoder(nn.Module):
-  """Codes `[b, h / 16, w / 16, code_dim]` -> picture `[b, h, w, 3]`; `HRDecoder` hooks into its levels."""
+  """Codes `[b, h / 16, w / 16, code_dim]` -> picture `[b, h, w, 3]`.
+
+  `fuse` modifies the features of each level; `HRDecoder` uses it.
+  """
 
   widths: tuple[int, int, int]
   num_blocks: int
@@ -71,19 +74,19 @@ class CodeDecoder(nn.Module):
 
 
 class Codebook(nn.Module):
-  """Pictures as grids of codes (VQGAN, arXiv 2012.09841; codes by moving averages, arXiv 1711.00937).
+  """VQGAN (arXiv 2012.09841) with codes updated by exponential moving averages (arXiv 1711.00937).
 
-  The codes live in the collection `codebook_state` (`embedding`, `count`, `total`), with the parameters in a
-  checkpoint. Codes and encoder outputs are compared as unit vectors (arXiv 2110.04627).
+  The codes are in the collection `codebook_state` (`embedding`, `count`, `total`), which checkpoints store
+  with the parameters. Codes and encoder outputs are unit vectors (arXiv 2110.04627).
 
   Attributes:
     num_codes: entries of the codebook.
     code_dim: width of an entry.
     widths: channels at 1/4, 1/8, 1/16.
     num_blocks: residual blocks per level.
-    decay: of the moving averages.
-    revive_below: a code whose running count (per batch) falls below is replaced by an encoder output of the
-      batch.
+    decay: decay of the moving averages.
+    revive_below: a dead code, whose running count per batch is below this, is replaced by an encoder output
+      of the batch.
     commitment: weight of the commitment loss.
   """
 
@@ -115,8 +118,11 @@ class Codebook(nn.Module):
     return self.decode(codes), indices, losses, stats
 
   def encode(self, image: jax.Array) -> jax.Array:
-    """Picture `[b, h, w, 3]` in [-1, 1], sides multiples of 16, to unit vectors `[b, h / 16, w / 16,
-    code_dim]`."""
+    """Picture in [-1, 1] to unit vectors `[b, h / 16, w / 16, code_dim]`.
+
+    Args:
+      image: `[b, h, w, 3]`, sides multiples of 16.
+    """
     return unit(self.encoder(image))
 
   def quantise(
@@ -125,11 +131,12 @@ class Codebook(nn.Module):
     """Nearest codes of `h [b, m, n, code_dim]`, with a straight-through gradient.
 
     Args:
-      train: move the codes; needs the collection mutable and an rng named 'codebook' (for revival).
+      train: update the codes; needs the collection mutable and an rng named 'codebook' (for dead codes).
 
     Returns:
-      codes `[b, m, n, code_dim]`; indices int32 `[b, m, n]`; losses {'commitment'}; stats {'perplexity' (1 to
-      num_codes, how many codes the batch uses), 'dead_codes' (share below `revive_below`)}.
+      codes `[b, m, n, code_dim]`; indices int32 `[b, m, n]`; losses {'commitment'}; stats {'perplexity':
+      effective number of codes in the batch, 1 to num_codes; 'dead_codes': share of codes below
+      `revive_below`}.
     """
     h = h.astype(jnp.float32)
     indices = nearest_codes(h, self.embedding.value)
@@ -153,7 +160,7 @@ class Codebook(nn.Module):
     return h + jax.lax.stop_gradient(codes - h), indices, losses, stats
 
   def decode(self, codes: jax.Array) -> jax.Array:
-    """Codes `[b, m, n, code_dim]` to a picture float32 `[b, 16 m, 16 n, 3]`, about [-1, 1] (not clipped)."""
+    """Decodes codes `[b, m, n, code_dim]` to float32 `[b, 16 m, 16 n, 3]`, about [-1, 1] (not clipped)."""
     return self.decoder(codes)[0]
 
   def lookup(self, indices: jax.Array) -> jax.Array:
@@ -185,13 +192,15 @@ def update_codes(
   decay: float,
   revive_below: float,
 ) -> tuple[jax.Array, jax.Array, jax.Array]:
-  """One step of the moving averages of unit codes.
+  """One step of the exponential moving averages of the codes.
 
   Args:
-    count: `[k]`, running number of vectors per code and batch.
-    total: `[k, d]`, running sum of the vectors of each code.
-    vectors: `[*b, d]` and their `indices [*b]`.
-    rng: picks the vectors that revive dead codes.
+    count: `[k]`, running mean of the number of vectors per code in a batch.
+    total: `[k, d]`, running mean of the sum of the vectors of each code.
+    vectors: encoder outputs `[*b, d]`.
+    indices: nearest code of each, `[*b]`.
+    rng: selects the vectors that replace dead codes.
+    decay, revive_below: as in `Codebook`.
 
   Returns:
     (embedding `[k, d]` of unit vectors, new count, new total).
@@ -203,7 +212,7 @@ def update_codes(
   total = decay * total + (1 - decay) * chosen.T @ vectors
   dead = count < revive_below
   fresh = vectors[jax.random.randint(rng, (k,), 0, vectors.shape[0])]
-  # A revived code gets the weight of a code in average use, so that it has time to gather vectors.
+  # A replaced code starts with the count of a code in average use, so that it is not replaced again soon.
   start = jnp.maximum(1.0, vectors.shape[0] / k) * jnp.ones_like(count)
   count = jnp.where(dead, start, count)
   total = jnp.where(dead[:, None], start[:, None] * fresh, total)
@@ -211,8 +220,12 @@ def update_codes(
 
 
 def straight_through_lookup(logits: jax.Array, embedding: jax.Array) -> jax.Array:
-  """`logits [*b, k]`, `embedding [k, d]` -> the likeliest entry `[*b, d]`, with the softmax mixture's
-  gradient."""
+  """Straight-through lookup: the code of largest logit, `[*b, d]`, with the gradient of the softmax average.
+
+  Args:
+    logits: `[*b, k]`.
+    embedding: codes `[k, d]`.
+  """
   logits = logits.astype(jnp.float32)
   soft = jax.nn.softmax(logits) @ embedding
   hard = embedding[jnp.argmax(logits, axis=-1)]

@@ -1,4 +1,4 @@
-"""CodeFormer (arXiv 2206.11253): a damaged face to codes, and from codes to a clean one, at 512 px."""
+"""CodeFormer (arXiv 2206.11253): face restoration by code prediction, at 512 px."""
 
 from __future__ import annotations
 
@@ -41,25 +41,30 @@ SIZES: dict[str, dict[str, Any]] = {
   'large': dict(image_size=1024, width=768, num_heads=12, num_layers=12),
 }
 
-_LEAST = 1  # channels of a group: the finest norms have two
+_LEAST = 1  # minimum of channels per group: the finest norms have two per group
 
 
 class CodeFormer(nn.Module):
-  """Restores a face: what the warper or a plain decoder left soft is drawn anew from a discrete codebook.
+  """CodeFormer: restores a degraded face from a discrete codebook.
 
-  Layer for layer the published network, whose weights convert (`convert/codeformer.py`). The encoder's last map
-  goes through a transformer that says which code each place should have; the decoder draws the codes, and at the
-  levels `fused` it may look at what the encoder saw, times a weight (controllable feature transformation).
+  The layers are those of the published network; its weights can be converted (`convert/codeformer.py`). A
+  transformer predicts the code at each position from the encoder's last feature map. The decoder synthesizes
+  the picture from the codes. At the levels `fused`, encoder features modulate the decoder with a weight
+  (controllable feature transformation).
 
   Methods for `apply(..., method=...)`: `encode`, `predict`, `decode`, `rebuild`.
 
   Attributes:
-    image_size: side that the table of positions is made for; other sides interpolate it (our reading).
-    channels: per level, finest first; each level but the last halves the size. The last has attention.
+    image_size: picture size of the learned position table. Not specified in the paper; we interpolate the
+      table for other sizes.
+    channels: channels per level, finest first. Each but the last halves the size; the last has attention.
     num_blocks: residual blocks per level.
     num_codes, code_dim: of the codebook.
     width, num_heads, num_layers: of the transformer.
-    fused: levels (0: the full size) at which the decoder looks at the encoder.
+    fused: levels (0: full size) at which encoder features modulate the decoder.
+
+  Raises:
+    ValueError: an `image_size` that is not a multiple of `factor`, or unknown levels in `fused`.
   """
 
   image_size: int = 512
@@ -104,10 +109,11 @@ class CodeFormer(nn.Module):
     """Restores pictures.
 
     Args:
-      image: `[b, h, w, 3]` in [-1, 1], sides multiples of 32; the published weights know 512 x 512.
-      weight: 0 trusts the codes, 1 the picture; a number or `[b, 1, 1, 1]`.
-      match_colours: give the codes mean and spread of the encoder's map first, so that colour and light stay
-        (as published for inference; training goes without).
+      image: `[b, h, w, 3]` in [-1, 1], sides multiples of 32; published weights are for 512 x 512.
+      weight: fusion weight w in [0, 1], a number or `[b, 1, 1, 1]`: 0 uses the codes only (quality), 1 the
+        encoder features fully (fidelity).
+      match_colours: adaptive instance normalization of the codes to the encoder's map, which preserves color
+        and lighting (as published for inference; not used in training).
 
     Returns:
       (picture float32 `[b, h, w, 3]`, about [-1, 1] and not clipped; logits float32 `[b, h / 32, w / 32,
@@ -121,7 +127,11 @@ class CodeFormer(nn.Module):
     return self.decode(codes, seen, weight), logits, features
 
   def encode(self, image: jax.Array) -> tuple[jax.Array, dict[int, jax.Array]]:
-    """Pictures to (the last map `[b, h / 32, w / 32, code_dim]`, level -> what the encoder saw there)."""
+    """Pictures to (the encoder's last map `[b, h / 32, w / 32, code_dim]`, fused level -> encoder features).
+
+    Raises:
+      ValueError: a side is not a multiple of `factor`.
+    """
     if any(side % self.factor for side in image.shape[1:3]):
       raise ValueError(f'sides must be multiples of {self.factor}, got shape {image.shape}')
     features, seen = self.encoder(image)
@@ -139,7 +149,13 @@ class CodeFormer(nn.Module):
   def decode(
     self, codes: jax.Array, seen: Mapping[int, jax.Array] | None = None, weight: jax.Array | float = 0.0
   ) -> jax.Array:
-    """Codes `[b, m, n, code_dim]` to a picture float32 `[b, 32 m, 32 n, 3]`; `seen` and `weight` as above."""
+    """Codes to a picture float32 `[b, 32 m, 32 n, 3]`.
+
+    Args:
+      codes: `[b, m, n, code_dim]`.
+      seen: level -> encoder features, from `encode`; None: no fusion.
+      weight: fusion weight, as in `__call__`.
+    """
 
     def fuse(level, x):
       if seen is None or level not in self.fused:
@@ -149,7 +165,7 @@ class CodeFormer(nn.Module):
     return self.decoder(codes.astype(self.dtype), fuse).astype(jnp.float32)
 
   def rebuild(self, image: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """The codebook by itself: nearest codes of the encoder's map, drawn. Returns (picture, indices `[b, m, n]`)."""
+    """VQ reconstruction by the nearest codes of the encoder's map: (picture, indices `[b, m, n]`)."""
     embedding = jnp.asarray(self.embedding, jnp.float32)
     indices = nearest_codes(self.encoder(image)[0].astype(jnp.float32), embedding)
     return self.decode(embedding[indices]), indices
@@ -164,7 +180,7 @@ class CodeFormer(nn.Module):
 
 
 def match_statistics(x: jax.Array, like: jax.Array, epsilon: float = 1e-5) -> jax.Array:
-  """`x [b, h, w, c]` with each channel's mean and spread over the places of `like` (adaptive instance norm)."""
+  """Adaptive instance normalization: `x [b, h, w, c]` with the mean and std of each channel of `like`."""
 
   def statistics(maps):
     maps = maps.astype(jnp.float32)
@@ -176,7 +192,7 @@ def match_statistics(x: jax.Array, like: jax.Array, epsilon: float = 1e-5) -> ja
 
 
 class Encoder(nn.Module):
-  """Picture -> (map `[b, h / 32, w / 32, code_dim]`, level -> features at the end of its residual blocks)."""
+  """Picture -> (map `[b, h / 32, w / 32, code_dim]`, level -> features after its residual blocks)."""
 
   code_dim: int
   channels: tuple[int, ...]
@@ -197,14 +213,14 @@ class Encoder(nn.Module):
           x = MidAttention(name=f'level_{level}_attention_{i}', **types)(x)
       seen[level] = x
       if level < last:
-        padding = [(0, 1), (0, 1)]  # on the far edges only
+        padding = [(0, 1), (0, 1)]  # at the bottom and right edges only
         x = conv(channels, 3, f'level_{level}_down', strides=2, padding=padding, **types)(x)
     x = _middle(x, types)
     return conv(self.code_dim, 3, 'conv_out', **types)(_norm(x, types)), seen
 
 
 class Decoder(nn.Module):
-  """Codes -> picture; `fuse(level, x)` is called after the first residual block of every level but the last."""
+  """Codes -> picture; calls `fuse(level, x)` after the first residual block of every level but the last."""
 
   channels: tuple[int, ...]
   num_blocks: int
@@ -231,7 +247,10 @@ class Decoder(nn.Module):
 
 
 class FeatureFusion(nn.Module):
-  """`x + weight (x scale + shift)`, with scale and shift from what the encoder saw beside x."""
+  """Controllable feature transformation `x + weight (x scale + shift)`.
+
+  Scale and shift are predicted from encoder features and x.
+  """
 
   features: int
   dtype: Any = jnp.float32
@@ -250,7 +269,7 @@ class FeatureFusion(nn.Module):
 
 
 class TransformerLayer(nn.Module):
-  """Pre-norm attention and feed-forward over `x [b, t, d]`; places are told to queries and keys alone."""
+  """Pre-norm transformer layer on `x [b, t, d]`; positions are added to queries and keys only."""
 
   num_heads: int
   dtype: Any = jnp.float32

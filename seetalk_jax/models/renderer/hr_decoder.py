@@ -1,4 +1,4 @@
-"""The high-resolution decoder: codes for what must be clean, warped features for what must be kept."""
+"""High-resolution decoder: codebook codes to a picture, with controllable fusion of warped features."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ SIZES: dict[str, dict[str, Any]] = {
 
 
 class Fusion(nn.Module):
-  """Controllable fusion: features scaled and shifted by what the warped ones say, times `weight`.
+  """Controllable fusion `x + weight (x scale + shift)`, with scale and shift from (x, warped features).
 
-  The last layer starts at zero: a fresh decoder draws what the codebook's own decoder would.
+  The last layer starts at zero: an untrained fusion does not change the codebook's decoder.
   """
 
   dtype: Any = jnp.float32
@@ -60,13 +60,13 @@ class HRDecoder(nn.Module):
 
   @nn.compact
   def __call__(self, codes: jax.Array, warped: Warped, weight: jax.Array | float = 1.0) -> jax.Array:
-    """Draws the picture.
+    """Decodes codes and warped features to a picture.
 
     Args:
       codes: `[b, h / 16, w / 16, code_dim]`.
       warped: from `MotionCodec.warp`.
-      weight: fusion weight in [0, 1], a number or `[b, 1, 1, 1]`: 0 trusts the codes alone and ignores
-        `warped`, 1 takes from it whatever helps.
+      weight: fusion weight in [0, 1], a number or `[b, 1, 1, 1]`: 0 uses the codes only and ignores `warped`,
+        1 fuses the warped features fully.
 
     Returns:
       float32 `[b, h, w, 3]`, about [-1, 1] (not clipped).
@@ -81,7 +81,7 @@ class HRDecoder(nn.Module):
       4: jnp.concatenate([warped.features[4], picture, occlusion], axis=-1),
     }
 
-    # Made here, not inside `fuse`: there they would become parts of the decoder.
+    # Created here: inside `fuse` they would become submodules of the decoder.
     fusions = {factor: Fusion(name=f'fusion_{factor}', **types) for factor in sources}
 
     def fuse(factor, x):
@@ -101,7 +101,7 @@ class HRDecoder(nn.Module):
 
 
 def from_codebook(params: Mapping[str, Any], codebook_params: Mapping[str, Any]) -> dict[str, Any]:
-  """HRDecoder parameters whose decoder is the codebook's.
+  """HRDecoder parameters with the decoder copied from the codebook's parameters.
 
   Raises:
     ValueError: the two decoders differ in shape.

@@ -1,4 +1,4 @@
-"""Mel spectra and levels of speech, on the frame grid of the video."""
+"""Mel spectrogram, energy and loudness of speech, aligned with video frames."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from seetalk_jax.constants import SAMPLE_RATE_HZ, SAMPLES_PER_FRAME
 HOP = 160  # 100 mel frames a second, four to a token
 WINDOW = 400  # 25 ms
 FFT = 512
-QUIET = 1e-6  # mean square of -60 dBFS: below this an utterance counts as silence, and is not turned up
-FLOOR = 1e-5  # mel power 50 dB under the loud level is as good as nothing
+QUIET = 1e-6  # mean square of -60 dBFS, the minimum of the loud level: silence is not amplified further
+FLOOR = 1e-5  # floor of the mel power, 50 dB below the loud level
 
 
 @functools.cache
 def mel_filters(num_bands: int = 80, low_hz: float = 40.0, high_hz: float = 7600.0) -> np.ndarray:
-  """Triangular mel filters float32 `[FFT // 2 + 1, num_bands]`, each summing to one."""
+  """Triangular mel filters float32 `[FFT // 2 + 1, num_bands]`, each with sum 1."""
 
   def to_mel(hz):
     return 2595.0 * np.log10(1.0 + np.asarray(hz) / 700.0)
@@ -29,14 +29,14 @@ def mel_filters(num_bands: int = 80, low_hz: float = 40.0, high_hz: float = 7600
   rising = (bins - edges[:-2]) / (edges[1:-1] - edges[:-2])
   falling = (edges[2:] - bins) / (edges[2:] - edges[1:-1])
   filters = np.maximum(0.0, np.minimum(rising, falling))
-  # The lowest bands are narrower than one FFT bin: give an empty one its nearest bin.
+  # The lowest bands are narrower than one FFT bin: an empty band uses its nearest bin.
   for band in np.flatnonzero(filters.sum(0) == 0):
     filters[np.argmin(np.abs(bins[:, 0] - edges[band + 1])), band] = 1.0
   return (filters / filters.sum(0)).astype(np.float32)
 
 
 def mel_power(waveform: jax.Array, num_bands: int = 80) -> jax.Array:
-  """Mel power float32 `[b, n // 160, num_bands]`; frame k is centred on sample 160 k + 80.
+  """Mel power of speech `[b, n]`, float32 `[b, n // 160, num_bands]`; frame k centers on sample 160 k + 80.
 
   White noise of mean square s has power s in every band.
   """
@@ -52,12 +52,12 @@ def mel_power(waveform: jax.Array, num_bands: int = 80) -> jax.Array:
 
 
 def relative_log(power: jax.Array, level: jax.Array) -> jax.Array:
-  """log10 of power over the loud level, floored 50 dB below it: about -5 to 2."""
+  """log10 of mel power `[b, t, bands]` relative to the loud level `[b]`, floored at -50 dB: about -5 to 2."""
   return jnp.log10(power / level[:, None, None] + FLOOR)
 
 
 def token_validity(waveform: jax.Array, num_samples: jax.Array | None) -> jax.Array:
-  """Bool `[b, n // 640]`: a token is valid when its first sample lies inside the recording."""
+  """Validity of tokens, bool `[b, n // 640]`: True if a token's first sample is inside the recording."""
   starts = jnp.arange(waveform.shape[-1] // SAMPLES_PER_FRAME) * SAMPLES_PER_FRAME
   if num_samples is None:
     return jnp.ones((waveform.shape[0], starts.shape[0]), bool)
@@ -65,7 +65,7 @@ def token_validity(waveform: jax.Array, num_samples: jax.Array | None) -> jax.Ar
 
 
 def cut(waveform: jax.Array, num_samples: jax.Array | None) -> jax.Array:
-  """`waveform [b, n]` as float32 with zeros from `num_samples [b]` on."""
+  """`waveform [b, n]` as float32, zero from sample `num_samples [b]` on."""
   waveform = waveform.astype(jnp.float32)
   if num_samples is None:
     return waveform
@@ -74,7 +74,7 @@ def cut(waveform: jax.Array, num_samples: jax.Array | None) -> jax.Array:
 
 
 def energy_sums(waveform: jax.Array, num_samples: jax.Array | None = None) -> jax.Array:
-  """Per recording `[b, 3]`: token count, sum of token energies, sum of their squares. Adds up over chunks."""
+  """Token count, sum of token energies and sum of their squares, `[b, 3]`; additive over chunks."""
   n = waveform.shape[-1] // SAMPLES_PER_FRAME * SAMPLES_PER_FRAME
   frames = cut(waveform, num_samples)[:, :n].reshape(waveform.shape[0], -1, SAMPLES_PER_FRAME)
   energy = jnp.mean(jnp.square(frames), axis=-1)
@@ -83,8 +83,8 @@ def energy_sums(waveform: jax.Array, num_samples: jax.Array | None = None) -> ja
 
 
 def loud_level(sums: jax.Array) -> jax.Array:
-  """Mean square `[b]` of the loud parts from `energy_sums`: the mean energy weighted by energy itself.
+  """Loud level `[b]` from `energy_sums`: the mean of the token energies, weighted by the energies.
 
-  Pauses weigh nothing in it, so a crop of 3 s and a speech of an hour get the same level.
+  A mean square. Pauses have almost no weight, so that short crops and long recordings get the same level.
   """
   return jnp.maximum(sums[:, 2] / jnp.maximum(sums[:, 1], 1e-12), QUIET)

@@ -1,4 +1,4 @@
-"""Cepstral coefficients of speech as `python_speech_features.mfcc` gives them, which SyncNet listens to."""
+"""Mel-frequency cepstral coefficients (MFCC) equal to `python_speech_features.mfcc`, the input of SyncNet."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ NUM_FILTERS = 26
 NUM_CEPSTRA = 13
 LIFTER = 22
 PREEMPHASIS = 0.97
-# The published networks heard 16-bit samples as they are.
+# The published networks were trained on 16-bit samples without scaling.
 _FULL_SCALE = 32768.0
 _EPSILON = float(np.finfo(np.float64).eps)
 
 
 def num_frames(num_samples: int) -> int:
-  """Frames of so many samples: the last one may reach over the end and is filled with zeros."""
+  """Number of frames of `num_samples` samples; the last frame is padded with zeros."""
   return 1 + max(0, -(-(num_samples - WINDOW) // HOP))
 
 
 def mfcc(waveform: jax.Array) -> jax.Array:
-  """Speech `[b, n]` at 16 kHz in [-1, 1] to coefficients float32 `[b, num_frames(n), 13]`, 100 a second.
+  """Speech `[b, n]` at 16 kHz in [-1, 1] to coefficients float32 `[b, num_frames(n), 13]` at 100 Hz.
 
-  Pre-emphasis, 26 triangular mel filters over 0 to 8 kHz, log, orthonormal DCT, lifter 22; coefficient 0 is the
-  log of the frame's energy.
+  Pre-emphasis, 26 triangular mel filters from 0 to 8 kHz, log, orthonormal DCT, lifter 22. Coefficient 0 is
+  the log of the frame's energy.
   """
   samples = waveform.astype(jnp.float32) * _FULL_SCALE
   samples = jnp.concatenate([samples[:, :1], samples[:, 1:] - PREEMPHASIS * samples[:, :-1]], axis=1)
@@ -52,7 +52,7 @@ def _log(power: jax.Array) -> jax.Array:
 
 @functools.cache
 def _filters() -> np.ndarray:
-  """Triangles with corners on whole bins, `[257, 26]`."""
+  """Triangular mel filters with corners on FFT bins, `[257, 26]`."""
   mels = np.linspace(0.0, 2595.0 * np.log10(1.0 + SAMPLE_RATE_HZ / 2 / 700.0), NUM_FILTERS + 2)
   corners = np.floor((FFT + 1) * 700.0 * (10.0 ** (mels / 2595.0) - 1.0) / SAMPLE_RATE_HZ)
   bins = np.arange(FFT // 2 + 1)[:, None]
@@ -64,7 +64,7 @@ def _filters() -> np.ndarray:
 
 @functools.cache
 def _cosines() -> np.ndarray:
-  """The orthonormal DCT-II and the lifter, `[26, 13]`."""
+  """Orthonormal DCT-II times lifter, `[26, 13]`."""
   band, order = np.arange(NUM_FILTERS)[:, None], np.arange(NUM_CEPSTRA)
   basis = np.sqrt(2.0 / NUM_FILTERS) * np.cos(np.pi * order * (2 * band + 1) / (2 * NUM_FILTERS))
   basis[:, 0] /= np.sqrt(2.0)

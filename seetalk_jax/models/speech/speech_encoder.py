@@ -1,4 +1,4 @@
-"""Speech encoder: waveform to frame-aligned tokens at 25 Hz, and one unit vector for the voice."""
+"""Speech encoder: waveform to frame-aligned tokens at 25 Hz and a unit voice vector e_s."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ SIZES: dict[str, dict[str, Any]] = {
   ),
 }
 
-# Fields that are those of `wav2vec.Wav2Vec2`, read with `front_end` 'waveform' alone.
+# Fields of `wav2vec.Wav2Vec2`, read only with `front_end` 'waveform'.
 WAVEFORM_FIELDS = (
   'width',
   'num_layers',
@@ -64,7 +64,13 @@ WAVEFORM_FIELDS = (
 
 
 class SpeechFeatures(NamedTuple):
-  """tokens `[b, t, token_dim]`, valid bool `[b, t]`, embedding `[b, 512]` of unit length."""
+  """Output of the encoder.
+
+  Attributes:
+    tokens: `[b, t, token_dim]`, one per video frame.
+    valid: bool `[b, t]`, True = inside the recording.
+    embedding: voice vector e_s, `[b, 512]`, unit length.
+  """
 
   tokens: jax.Array
   valid: jax.Array
@@ -72,7 +78,7 @@ class SpeechFeatures(NamedTuple):
 
 
 class Normaliser(NamedTuple):
-  """What is known of a whole recording before it is read: level `[b]`, log-mel mean and std `[b, bands]`."""
+  """Input normalization of a whole recording: loud level `[b]`, log-mel mean and std `[b, bands]`."""
 
   level: jax.Array
   mean: jax.Array
@@ -82,13 +88,16 @@ class Normaliser(NamedTuple):
 class SpeechEncoder(nn.Module):
   """Waveform `[b, n]` at 16 kHz to `SpeechFeatures`; token i covers samples 640 i to 640 (i + 1).
 
-  `front_end` 'log_mel' (demo): 80 log-mel bands twice, relative to the recording's loud level (keeps the
-  spectral envelope: the voice) and standardised per band over its active frames (forgets the microphone);
-  the frame's loudness (keeps the pauses); strided convolutions; local conformer layers. Each token depends on
-  less than one second on either side, so long audio can be cut into chunks.
-  `front_end` 'waveform' (base, large): wav2vec 2.0, HuBERT or WavLM, whose published weights convert
-  (`models.wav2vec`; the fields below `attention_reach` are its own), a learned mix of its layers, and pairs of
-  50 Hz states joined into 25 Hz tokens.
+  `front_end` 'log_mel' (demo): log-mel features, strided convolutions and local conformer layers. Each token
+  depends on less than one second on either side, so that long audio can be encoded in chunks. Features:
+
+  - 80 log-mel bands relative to the loud level of the recording, which keep the spectral envelope (the
+  voice), - the same bands standardized over active frames, which removes the frequency response of the
+  microphone, - the loudness of the frame, which marks pauses.
+
+  `front_end` 'waveform' (base, large): wav2vec 2.0, HuBERT or WavLM with converted published weights
+  (`WAVEFORM_FIELDS` are the fields of `speech.wav2vec.Wav2Vec2`), a learned weighted sum of its layers, and
+  pairs of 50 Hz states concatenated to 25 Hz tokens.
   """
 
   token_dim: int = 192
@@ -99,7 +108,7 @@ class SpeechEncoder(nn.Module):
   front_end: str = 'log_mel'
   num_bands: int = 80
   stem_channels: tuple[int, ...] = (128, 128)
-  attention_reach: int = 5  # tokens on either side, per layer
+  attention_reach: int = 5  # receptive field of the attention, in tokens on either side per layer
   feed_forward_multiple: float = 2
   feed_forward_width: int = 3072
   feature_channels: int = 512
@@ -139,7 +148,12 @@ class SpeechEncoder(nn.Module):
     self.to_embedding = dense(self.embedding_dim, axes=('embed', 'mlp'), **types)
 
   def __call__(self, waveform: jax.Array, num_samples: jax.Array | None = None) -> SpeechFeatures:
-    """waveform float `[b, n]`, `num_samples` int `[b]` (what follows is padding; None: none is)."""
+    """Encodes recordings.
+
+    Args:
+      waveform: float `[b, n]`.
+      num_samples: int `[b]`, length of each recording; later samples are padding. None: all of length n.
+    """
     tokens, valid = self.encode_tokens(waveform, num_samples)
     return SpeechFeatures(tokens, valid, self.pool(tokens, valid))
 
@@ -149,7 +163,7 @@ class SpeechEncoder(nn.Module):
     """Tokens `[b, n // 640, token_dim]` and their validity; tokens of padding are zeros.
 
     Args:
-      normaliser: of the whole recording, when `waveform` is one chunk of it (see `encode_long`).
+      normaliser: that of the whole recording, if `waveform` is a chunk of it (see `encode_long`).
     """
     waveform = cut(waveform, num_samples)
     valid = token_validity(waveform, num_samples)
@@ -163,7 +177,7 @@ class SpeechEncoder(nn.Module):
     return jnp.where(valid[..., None], tokens, jnp.zeros((), tokens.dtype)), valid
 
   def pool(self, tokens: jax.Array, valid: jax.Array) -> jax.Array:
-    """Attentive statistics pooling (arXiv 1803.10963): tokens `[b, t, d]` to a unit vector `[b, 512]`."""
+    """Attentive statistics pooling (arXiv 1803.10963): tokens `[b, t, d]` to the voice vector `[b, 512]`."""
     scores = self.pool_score(tokens)[..., 0].astype(jnp.float32)
     weights = jax.nn.softmax(jnp.where(valid, scores, -1e9), axis=-1) * valid
     tokens = tokens.astype(jnp.float32)
@@ -180,16 +194,16 @@ class SpeechEncoder(nn.Module):
   def band_sums(
     self, waveform: jax.Array, num_samples: jax.Array | None, level: jax.Array, counted: jax.Array
   ) -> jax.Array:
-    """`[b, 3, bands]`: count, sum and sum of squares of log-mel over active frames. Adds up over chunks.
+    """Count, sum and sum of squares of log-mel over active frames, `[b, 3, bands]`; additive over chunks.
 
     Args:
-      counted: bool `[b, n // 640]`, the tokens whose frames count.
+      counted: bool `[b, n // 640]`, True = include the frames of this token.
     """
     if self.front_end != 'log_mel':
       return jnp.zeros((waveform.shape[0], 3, self.num_bands))
     waveform = cut(waveform, num_samples)
     power = mel_power(waveform, self.num_bands)
-    # Active: no more than 30 dB under the loud level. Pauses say nothing of a band's usual range.
+    # Active: at most 30 dB below the loud level. Pauses would bias the statistics of a band.
     active = jnp.mean(power, -1) > 1e-3 * level[:, None]
     active = (active & jnp.repeat(counted, 4, axis=-1))[..., None]
     log_mel = relative_log(power, level)
@@ -197,13 +211,13 @@ class SpeechEncoder(nn.Module):
     return jnp.stack([jnp.sum(active * v, axis=1) for v in (ones, log_mel, jnp.square(log_mel))], axis=1)
 
   def finish_normaliser(self, level: jax.Array, sums: jax.Array) -> Normaliser:
-    """A `Normaliser` from the loud level `[b]` and the sums of `band_sums`."""
+    """`Normaliser` from the loud level `[b]` and the sums of `band_sums`."""
     count = jnp.maximum(sums[:, 0], 1.0)
     mean = sums[:, 1] / count
     return Normaliser(level, mean, jnp.sqrt(jnp.maximum(sums[:, 2] / count - jnp.square(mean), 0.04)))
 
   def log_mel_features(self, waveform: jax.Array, valid: jax.Array, normaliser: Normaliser) -> jax.Array:
-    """`[b, t100, 2 * bands + 1]` at 100 Hz, of order one, zeros where invalid."""
+    """Input features `[b, t100, 2 * bands + 1]` at 100 Hz, of order one, zero where invalid."""
     power = mel_power(waveform, self.num_bands)
     log_mel = relative_log(power, normaliser.level)
     standardised = (log_mel - normaliser.mean[:, None]) / normaliser.std[:, None]
@@ -236,7 +250,7 @@ class LogMelBody(nn.Module):
   def __call__(self, x: jax.Array, valid: jax.Array) -> jax.Array:
     types = dict(dtype=self.dtype, param_dtype=self.param_dtype)
     first, second = self.stem_channels
-    # Zeros in the padding before every convolution: the same as its own zero padding at a true end.
+    # Zero the padding before every convolution, to match its own zero padding at the end of a recording.
     at_100, at_50 = jnp.repeat(valid, 4, axis=-1)[..., None], jnp.repeat(valid, 2, axis=-1)[..., None]
     x = jax.nn.silu(conv(first, (5,), 'stem_100', **types)(x)) * at_100
     x = jax.nn.silu(conv(second, (5,), 'stem_50', strides=2, padding=[(1, 2)], **types)(x)) * at_50
@@ -254,9 +268,9 @@ class LogMelBody(nn.Module):
 
 
 class ConformerLayer(nn.Module):
-  """Convolution over three tokens, local attention, feed-forward (arXiv 2005.08100, one feed-forward kept).
+  """Conformer layer (arXiv 2005.08100): convolution, local attention and one feed-forward layer.
 
-  The convolution is a full one, not depthwise: fewer operations to launch, and faster on processors.
+  The convolution over three tokens is dense, not depthwise, which is faster on CPUs.
   """
 
   num_heads: int
@@ -282,10 +296,10 @@ class ConformerLayer(nn.Module):
 
 
 class WaveformBody(nn.Module):
-  """wav2vec 2.0 and its kin on a waveform `[b, 640 t]`; a learned mix of all layers, 50 Hz joined to 25 Hz.
+  """wav2vec 2.0, HuBERT or WavLM on a waveform `[b, 640 t]` to `[b, t, 2 * width]` at 25 Hz.
 
-  Returns `[b, t, 2 * width]`. Each layer's states are normed before they are mixed (softmax of `layer_mix`):
-  in models with norms before the branches the last layers would drown the first.
+  Returns a weighted sum of all layers (softmax of `layer_mix`), with pairs of 50 Hz states concatenated. The
+  states of each layer are normalized first: in pre-norm models the last layers have the largest magnitude.
   """
 
   encoder: Mapping[str, Any]
@@ -295,7 +309,7 @@ class WaveformBody(nn.Module):
   @nn.compact
   def __call__(self, waveform: jax.Array, valid: jax.Array) -> jax.Array:
     types = dict(dtype=self.dtype, param_dtype=self.param_dtype)
-    # The convolutions see 400 samples every 320: 40 zeros at each end centre state j on sample 320 j + 160.
+    # Window 400, stride 320: 40 zeros at each end center state j on sample 320 j + 160.
     padded = jnp.pad(waveform, ((0, 0), (40, 40)))
     padded = padded[:, : SAMPLES_PER_FRAME * valid.shape[1] + 80]  # a last partial frame has no token
     states = Wav2Vec2(**self.encoder, name='encoder', **types)(padded, jnp.repeat(valid, 2, axis=-1))
@@ -314,16 +328,17 @@ def encode_long(
   chunk_seconds: int = 8,
   context_seconds: int = 1,
 ) -> tuple[jax.Array, jax.Array]:
-  """Tokens of one recording of any length, in chunks of one compiled shape.
+  """Encodes one recording of any length in chunks of one compiled shape.
 
   Args:
     params: the encoder's parameters.
     waveform: float `[n]` or `[1, n]`; the last partial frame is padded with silence.
-    context_seconds: how much of the neighbourhood each chunk sees on either side.
+    chunk_seconds: length of a chunk without its context.
+    context_seconds: additional audio on either side of a chunk.
 
   Returns:
     tokens `[1, ceil(n / 640), token_dim]` and valid (all True). Level and band statistics are those of
-    the whole recording, so the result equals one pass over the whole (up to rounding, for 'log_mel').
+    the whole recording. For 'log_mel' the result equals one pass over the whole recording up to rounding.
   """
   waveform = np.asarray(waveform, np.float32).reshape(-1)
   num_samples = waveform.shape[0]
@@ -362,6 +377,6 @@ def encode_long(
 
 @functools.cache
 def _compiled(encoder: SpeechEncoder, what: str):
-  """The jitted chunk function of an encoder; cached, so that a second recording compiles nothing."""
+  """The jitted function of an encoder for one chunk, cached over recordings."""
   method = {'sums': SpeechEncoder.band_sums, 'encode': SpeechEncoder.encode_tokens}[what]
   return jax.jit(functools.partial(encoder.apply, method=method))

@@ -19,31 +19,32 @@ STRIDES = (5, 2, 2, 2, 2, 2, 2)
 
 
 def num_states(num_samples: int, kernels=KERNELS, strides=STRIDES) -> int:
-  """How many states a waveform of so many samples gives (no padding at its ends)."""
+  """Number of states of a waveform of `num_samples` samples, without padding at its ends."""
   for kernel, stride in zip(kernels, strides, strict=True):
     num_samples = (num_samples - kernel) // stride + 1
   return num_samples
 
 
 class Wav2Vec2(nn.Module):
-  """Seven convolutions, a positional convolution and a transformer; the states of every layer.
+  """Seven convolutions, a positional convolution and a transformer; returns the states of every layer.
 
-  Which published model it is follows from the fields: `feature_norm` and `pre_norm` tell wav2vec 2.0 and
-  HuBERT base (False, 'group') from large (True, 'layer'), `relative_buckets` makes it WavLM.
+  The fields select the published model. wav2vec 2.0 and HuBERT base have `feature_norm` 'group' and
+  `pre_norm` False, the large models 'layer' and True. WavLM has `relative_buckets`.
 
   Attributes:
     width, num_layers, num_heads, feed_forward_width: of the transformer.
-    feature_channels: of the convolutions, whose layout is that of all published models.
-    feature_norm: 'group' norms each channel of the first convolution over time (over padding, too: batches of
-      different lengths do not give the numbers of each alone, as in the published models); 'layer' norms all.
-    feature_bias: of the convolutions.
+    feature_channels: channels of the convolutions; kernels and strides are those of all published models.
+    feature_norm: 'group' normalizes each channel of the first convolution over time, including padding. As in
+      the published models, results in a padded batch then differ from those of each recording alone. 'layer'
+      applies a layer norm after every convolution.
+    feature_bias: whether the convolutions have a bias.
     project_norm: layer norm before the projection to `width`.
-    pre_norm: norms before the branches of a layer and one at the end, instead of after each branch.
-    position_kernel, position_groups: of the positional convolution.
-    relative_buckets: of WavLM's gated relative positions; 0 has none.
-    relative_reach: from this distance on all are one bucket.
-    scan: compile the layers once, as a scan; the parameters are the same.
-    remat: what the backward pass computes anew, see `layers.rematerialised`.
+    pre_norm: layer norms before each branch and after the last layer, instead of after each branch.
+    position_kernel, position_groups: kernel size and groups of the positional convolution.
+    relative_buckets: buckets of WavLM's gated relative position bias; 0: none.
+    relative_reach: all distances from here on share one bucket.
+    scan: compile the layers once, by `lax.scan`; the parameters are the same.
+    remat: activations recomputed in the backward pass, see `layers.rematerialised`.
   """
 
   width: int = 768
@@ -69,10 +70,13 @@ class Wav2Vec2(nn.Module):
     """The input of the first layer and the output of every layer, `num_layers + 1` arrays `[b, t, width]`.
 
     Args:
-      waveform: `[b, n]` at 16 kHz, of unit variance for the models that were trained so.
-      valid: bool `[b, t]`, t = `num_states(n)`; states of padding look at nothing and are not looked at.
+      waveform: `[b, n]` at 16 kHz, of unit variance for models that were trained on such input.
+      valid: bool `[b, t]`, t = `num_states(n)`, True = valid; states of padding are masked out as keys.
 
-    With `pre_norm` only the last one is normed, as published.
+    With `pre_norm` only the last state has the final layer norm, as published.
+
+    Raises:
+      ValueError: unknown `feature_norm`.
     """
     types = dict(dtype=self.dtype, param_dtype=self.param_dtype)
     x = self._features(waveform, types)
@@ -135,7 +139,7 @@ class Wav2Vec2(nn.Module):
 
 
 class ChannelNorm(nn.Module):
-  """Each channel of `[b, t, c]` by itself over time (a group norm with a channel a group)."""
+  """Normalization of each channel of `[b, t, c]` over time (a group norm with one channel per group)."""
 
   epsilon: float = 1e-5
   dtype: Any = jnp.float32
@@ -154,7 +158,7 @@ class ChannelNorm(nn.Module):
 
 
 class PositionalConvolution(nn.Module):
-  """A wide grouped convolution and gelu: where a state stands, from its neighbours. `[b, t, d]` to the same."""
+  """Positional embedding by a wide grouped convolution and GELU, `[b, t, d]` to the same shape."""
 
   kernel: int
   groups: int
@@ -164,7 +168,7 @@ class PositionalConvolution(nn.Module):
   @nn.compact
   def __call__(self, x: jax.Array) -> jax.Array:
     half = self.kernel // 2
-    # An even kernel would give one state too many: the published models drop the last.
+    # With symmetric padding an even kernel has one output too many; the published models drop the last.
     padding = [(half, half - (self.kernel % 2 == 0))]
     types = dict(dtype=self.dtype, param_dtype=self.param_dtype)
     x = conv(x.shape[-1], (self.kernel,), 'conv', padding=padding, groups=self.groups, **types)(x)
@@ -172,7 +176,7 @@ class PositionalConvolution(nn.Module):
 
 
 class RelativePositions(nn.Module):
-  """A learned number per head and distance, `[num_heads, t, t]`: near ones exactly, far ones by logarithm."""
+  """Relative position bias `[num_heads, t, t]`, learned per head and bucket of distances."""
 
   num_heads: int
   num_buckets: int
@@ -190,20 +194,23 @@ class RelativePositions(nn.Module):
 
 
 def relative_bucket(offset: np.ndarray, num_buckets: int, reach: int) -> np.ndarray:
-  """Bucket of key minus query: half of them for keys after the query, of each half the first half exact."""
+  """Bucket of the offset key minus query. Half of the buckets are for keys after the query.
+
+  In each half the first half are single distances, the others are logarithmic.
+  """
   half = num_buckets // 2
   exact = half // 2
   distance = np.abs(offset)
-  # In single precision, as the published models were trained: some borders fall on whole numbers.
+  # In float32, as the published models: some bucket borders fall on integers, where rounding decides.
   ratio = np.log(np.maximum(distance, 1).astype(np.float32) / np.float32(exact)).astype(np.float32)
   far = exact + (ratio / np.float32(math.log(reach / exact)) * np.float32(half - exact)).astype(np.int64)
   return half * (offset > 0) + np.where(distance < exact, distance, np.minimum(far, half - 1))
 
 
 class Layer(nn.Module):
-  """Attention and feed-forward, each added to `x [b, t, d]`, normed before or after.
+  """Transformer layer on `x [b, t, d]`: attention and feed-forward, pre-norm or post-norm.
 
-  With a position bias `[heads, t, t]` each query weighs it by gates of its own (WavLM).
+  A position bias `[heads, t, t]` is multiplied by a gate per query (WavLM).
   """
 
   num_heads: int
@@ -231,7 +238,7 @@ class Layer(nn.Module):
 
 
 class SelfAttention(nn.Module):
-  """Multi-head self-attention with biases, and WavLM's gates where positions are given."""
+  """Multi-head self-attention with biases in its projections, and WavLM's gates with a position bias."""
 
   num_heads: int
   dtype: Any = jnp.float32
@@ -254,7 +261,7 @@ class SelfAttention(nn.Module):
     return dense(width, 'to_out', axes=('heads', 'embed'), **types)(out)
 
   def _gate(self, x: jax.Array, types: dict[str, Any]) -> jax.Array:
-    """`[b, heads, t, 1]`, from the heads of the input itself, `x [b, t, heads, d]`."""
+    """WavLM's gate of the position bias, `[b, heads, t, 1]`, from the input `x [b, t, heads, d]`."""
     init = partitioned(nn.initializers.ones, ('heads',))
     scale = self.param('gate_scale', init, (self.num_heads,), self.param_dtype)
     y = dense(8, 'gate', axes=(None, None), **types)(x)

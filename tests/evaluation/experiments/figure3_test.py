@@ -1,4 +1,4 @@
-"""Figure 3's experiment on a sketched world with tiny networks: from nothing to a table, and on from where it stood."""
+"""Figure 3 experiment on a sketched world with tiny networks: a full run to the table, a continued run."""
 
 import json
 import pathlib
@@ -33,7 +33,7 @@ def config_for(folder):
   return config
 
 
-pytestmark = pytest.mark.slow  # trains and draws with six networks: five minutes
+pytestmark = pytest.mark.slow  # trains and samples with six networks: five minutes
 
 
 @pytest.fixture(scope='module')
@@ -70,7 +70,7 @@ def test_table_figures_and_sheet(ran):
   with Image.open(folder / 'runs' / 'sheet.png') as sheet:
     assert (
       sheet.width > 2 * 128 and sheet.height > 9 * 128
-    )  # two draws; of each voice its true faces and two modes
+    )  # two draws; per voice a row of true faces and one per mode
   assert (folder / 'runs' / 'table.md').read_text() == text + '\n'
 
 
@@ -79,7 +79,7 @@ def test_modes_differ_and_share_their_noise(ran):
   (one, beta_one), (other, beta_other) = (experiment._portraits(mode, 0, 2) for mode in ('ldm', 'scfp'))
   assert one.shape == other.shape == (2, 8, 128, 128, 3) and np.any(one != other)
   assert np.all(beta_one == 0) and np.all(beta_other > 0.5)
-  assert len({image.tobytes() for image in one.reshape(16, -1)}) == 16  # every voice and draw has its noise
+  assert len({image.tobytes() for image in one.reshape(16, -1)}) == 16  # noise per voice and draw
 
 
 def test_what_is_there_is_not_made_again(ran, monkeypatch):

@@ -1,4 +1,4 @@
-"""The measures of Figure 3 tell faces that fit and vary from those that do not."""
+"""Measures of Figure 3: they separate matching, diverse faces from others."""
 
 import numpy as np
 import pytest

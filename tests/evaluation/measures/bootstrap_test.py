@@ -1,4 +1,4 @@
-"""The interval covers the truth about as often as it says, and pairs stay pairs."""
+"""Bootstrap interval: coverage is about nominal, and pairs stay pairs."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""PSNR of known noise, regions, shrinking."""
+"""Picture measures: PSNR of known noise, regions, downsampling."""
 
 import numpy as np
 import pytest

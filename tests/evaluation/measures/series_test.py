@@ -1,4 +1,4 @@
-"""Lags are found, blinks counted, correlations what they should be."""
+"""Time series measures: lags, blink counts, correlations."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""What lip refinement changes: gains of pairs, the subspace, the lips' own pixels; and a sync expert's word."""
+"""Lip refinement figures: paired gains, subspace, lip pixels, and sync-expert distance."""
 
 import jax
 import jax.numpy as jnp
@@ -12,7 +12,7 @@ from seetalk_jax.models.nn import blocks
 
 
 def video(seed, noise, noise_without, leak=0.0):
-  """A made-up video whose refinement moves the first two directions of m, and `leak` of the others."""
+  """A synthetic video whose refinement changes the first two directions of m, and the others by `leak`."""
   rng = np.random.default_rng(seed)
   truth = np.sin(np.arange(60) * 0.4) + 0.2 * rng.standard_normal(60)
   opening, without = (truth + size * rng.standard_normal(60) for size in (noise, noise_without))
@@ -57,7 +57,7 @@ def test_a_leak_is_what_two_people_differ_by():
   rng = np.random.default_rng(0)
   motion = rng.standard_normal((8, 200, 5))
   assert reenactment.leak_figure(motion, motion).value == 0
-  people = rng.standard_normal((2, 8, 1, 5))  # as far apart as two moments
+  people = rng.standard_normal((2, 8, 1, 5))  # as different as two moments
   leaky = reenactment.leak_figure(motion + people[0], motion + people[1])
   assert 60 < leaky.value < 140 and leaky.low < leaky.value < leaky.high
 
@@ -72,7 +72,7 @@ def test_similarity_and_sharpness_of_pictures():
   assert pictures.gradient_energy(soft) < 0.5 * pictures.gradient_energy(sharp)
   ramp = np.repeat(np.arange(64, dtype=np.uint8)[None], 64, 0)[..., None].repeat(3, -1)
   mask = np.ones((64, 64), bool)
-  mask[:, -1] = False  # the last column has no neighbour
+  mask[:, -1] = False  # the last column has no neighbor
   assert pictures.gradient_energy(ramp, mask) == pytest.approx(3)
 
 
@@ -91,5 +91,5 @@ def test_an_expert_looks_at_the_mouth_alone():
   mouth[:, 66:75, 40:60] = 0
   assert judge(hair, speech, places) == pytest.approx(distance, abs=1e-6)
   assert abs(judge(mouth, speech, places) - distance) > 1e-4
-  moved = np.roll(frames, 7, axis=2)  # a whole face to the side, and its mouth with it
+  moved = np.roll(frames, 7, axis=2)  # the whole face with its mouth moves sideways
   assert judge(moved, speech, places + [0.07, 0]) == pytest.approx(distance, abs=1e-4)

@@ -1,4 +1,4 @@
-"""Retrieval: places in a list, recall, and the best that shared traits allow."""
+"""Retrieval: ranks, recall, and the best recall that shared traits allow."""
 
 import numpy as np
 import pytest
@@ -9,7 +9,7 @@ from seetalk_jax.evaluation.parts import retrieval
 
 def test_places_and_recall():
   similarity = np.array([[3.0, 1.0, 2.0], [3.0, 2.0, 1.0], [0.0, 0.0, 0.0]])
-  assert retrieval.ranks(similarity).tolist() == [0, 1, 1]  # among equals in the middle
+  assert retrieval.ranks(similarity).tolist() == [0, 1, 1]  # ties get their mean rank
   assert retrieval.recall(similarity, 1).tolist() == [True, False, False]
   assert retrieval.recall(similarity, 2).all()
 
@@ -25,7 +25,7 @@ def test_perfect_and_blind_towers():
 
 
 def test_best_similarity_finds_what_voices_tell():
-  """Voices show three traits through noise: finding is easy with little noise, and hard with much."""
+  """Voices show three traits with noise: retrieval is easy with little noise and hard with much."""
   rng = np.random.default_rng(1)
 
   def world(n, noise):
@@ -42,7 +42,7 @@ def test_best_similarity_finds_what_voices_tell():
 
 
 def test_frechet_distance_of_gaussians():
-  """Against the closed form for commuting covariances: |dm|^2 + sum (s1 - s2)^2."""
+  """Compared with the closed form for commuting covariances: |dm|^2 + sum (s1 - s2)^2."""
   rng = np.random.default_rng(2)
   one = rng.standard_normal((200_000, 3)) * [1.0, 2.0, 0.5]
   other = rng.standard_normal((200_000, 3)) * [2.0, 2.0, 1.0] + [1.0, 0.0, -2.0]

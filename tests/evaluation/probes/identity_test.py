@@ -1,4 +1,4 @@
-"""The identity network tells looks apart that it has never seen."""
+"""Identity network: it separates looks that were not in its training data."""
 
 import jax.numpy as jnp
 import numpy as np
@@ -8,7 +8,7 @@ from seetalk_jax.evaluation.probes import identity
 
 
 def _looks(n, frames, seed=0):
-  """A look is two colours; a frame puts the boundary between them elsewhere."""
+  """A look is a pair of colors; the frames of a look differ in the boundary between them."""
   rng = np.random.default_rng(seed)
   colours = rng.integers(20, 235, (n, 2, 3))
   edges = rng.integers(40, 88, (n, frames))

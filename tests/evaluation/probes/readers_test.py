@@ -1,4 +1,4 @@
-"""A reader learns what it is shown, ignores what is unknown, and survives its file."""
+"""Attribute reader: it learns its labels, ignores NaN labels, and round-trips through its file."""
 
 import flax.linen as nn
 import jax.numpy as jnp
@@ -16,7 +16,7 @@ class _Mean(nn.Module):
 
 
 def _pictures(n, seed=0):
-  """A disc whose height says 'opening', on a ground whose red says 'skin_red'."""
+  """A disc whose height encodes 'opening', on a background whose red encodes 'skin_red'."""
   rng = np.random.default_rng(seed)
   opening, red = rng.random(n), rng.random(n)
   y, x = np.mgrid[:128, :128]
@@ -45,7 +45,7 @@ def test_tiny_training_reads_unseen_pictures_and_is_saved(tmp_path):
   held_out = np.arange(160) >= 130
   reader = readers.train_reader(images, labels, held_out, network=_TINY, num_steps=45, batch_size=12)
   assert reader.agreement['opening'] > 0.6
-  assert reader.error['opening'] < 0.21  # guessing the mean errs by 0.25
+  assert reader.error['opening'] < 0.21  # predicting the mean has an error of 0.25
   assert np.isnan(reader.agreement['age'])
   path = str(tmp_path / 'reader.safetensors')
   readers.save_reader(path, reader)

@@ -1,4 +1,4 @@
-"""Cepstra as python_speech_features makes them; lip sync measured with known shifts; crops that stay in place."""
+"""SyncNet: cepstra equal to python_speech_features, lip sync at known shifts, fixed crops."""
 
 import jax
 import jax.numpy as jnp
@@ -16,7 +16,7 @@ from seetalk_jax.models.speech import mfcc
 
 
 def sounds(num_samples, seed=0):
-  """Noise that swells and ebbs, with a tone in it."""
+  """Amplitude-modulated noise with a tone."""
   rng = np.random.default_rng(seed)
   time = np.arange(num_samples) / 16_000
   return (
@@ -32,7 +32,7 @@ def test_cepstra_are_the_package_s(num_samples):
   theirs = reference.mfcc(waveform.astype(np.float64) * 32768, 16_000)
   ours = np.asarray(mfcc.mfcc(jnp.asarray(waveform)[None]))[0]
   assert ours.shape == theirs.shape == (mfcc.num_frames(num_samples), 13)
-  np.testing.assert_allclose(ours, theirs, atol=2e-3, rtol=1e-4)  # of coefficients that reach 40
+  np.testing.assert_allclose(ours, theirs, atol=2e-3, rtol=1e-4)  # coefficients are up to 40
 
 
 def test_cepstra_of_what_is_known():
@@ -40,10 +40,10 @@ def test_cepstra_of_what_is_known():
   assert np.isfinite(silence).all()
   soft = np.asarray(mfcc.mfcc(jnp.asarray(sounds(8000))[None]))
   loud = np.asarray(mfcc.mfcc(2 * jnp.asarray(sounds(8000))[None]))
-  np.testing.assert_allclose(loud[..., 0] - soft[..., 0], np.log(4), atol=1e-3)  # the energy
-  np.testing.assert_allclose(loud[..., 1:], soft[..., 1:], atol=1e-2)  # and nothing else
+  np.testing.assert_allclose(loud[..., 0] - soft[..., 0], np.log(4), atol=1e-3)  # energy
+  np.testing.assert_allclose(loud[..., 1:], soft[..., 1:], atol=1e-2)  # all other coefficients are equal
   early = np.asarray(mfcc.mfcc(jnp.asarray(sounds(8000)[160:])[None]))
-  np.testing.assert_allclose(early[:, 1:-1], soft[:, 2:-1], atol=1e-2)  # a hop later, a frame later
+  np.testing.assert_allclose(early[:, 1:-1], soft[:, 2:-1], atol=1e-2)  # one hop is one frame
 
 
 @pytest.mark.parametrize('shift', [-7, 0, 3])
@@ -59,7 +59,7 @@ def test_the_shift_of_a_video_is_found(shift):
 
 
 def test_distances_are_the_published_ones():
-  """Written out with loops, as the published program does it."""
+  """Compared with an explicit loop, as in the published code."""
   rng = np.random.default_rng(1)
   faces, audio = rng.standard_normal((2, 30, 8))
   padded = np.concatenate([np.zeros((15, 8)), audio, np.zeros((15, 8))])
@@ -80,7 +80,7 @@ def test_crops_show_the_face_where_it_is():
   assert crop.shape == (224, 224, 3)
   np.testing.assert_allclose(crop[112, :, 0].mean(), (left + right) / 2, atol=1e-2)
   np.testing.assert_allclose(crop[0, 112, 1], top, atol=1e-2)
-  np.testing.assert_allclose(crop[-1, 112, 1], 1 - 0.5 / side, atol=1e-3)  # below the picture its last row
+  np.testing.assert_allclose(crop[-1, 112, 1], 1 - 0.5 / side, atol=1e-3)  # the last row is repeated below
   assert bottom > 1
 
 
@@ -93,12 +93,12 @@ def test_records_are_cut_as_portraits_are():
 
 
 def test_it_hears_what_the_measure_hears():
-  """A window's speech, cut out of a recording, has the cepstra that the whole recording has there."""
+  """The speech of a window has the same cepstra as the whole recording at that position."""
   waveform = jnp.asarray(sounds(8000))[None]
   whole = mfcc.mfcc(waveform)
   window = mfcc.mfcc(waveform[:, 640 : 640 + SyncNet.num_samples])
   assert window.shape == (1, 20, 13)
-  # Pre-emphasis knows nothing before the first sample.
+  # Pre-emphasis has no sample before the first one.
   np.testing.assert_allclose(window[:, 1:], whole[:, 5:24], atol=1e-2)
 
 

@@ -1,4 +1,4 @@
-"""Face encoders at the paper's scale: published sizes, paths that are API, what strides and frozen norms do."""
+"""Face encoders at the paper's scale: published sizes, public parameter paths, strides and frozen norms."""
 
 import jax
 import jax.numpy as jnp
@@ -16,8 +16,9 @@ SMALL_VIT = dict(
 )
 SMALL_IRESNET = dict(architecture='iresnet', image_size=32, channels=(4, 8), blocks=(2, 1))
 
-# Parameters of the published networks: InsightFace's IResNets end in a batch norm over 512 numbers, whose scale and
-# offset are part of our dense layer; ViT-B/16 without its pooler ends in 768 numbers, from which we go on.
+# Parameters of the published networks. InsightFace's IResNets end in a batch norm over 512 features, whose
+# scale and offset are part of our dense layer. ViT-B/16 without pooler ends in 768 features, the input of our
+# last layer.
 COUNTS = {
   'base': 43_590_848 - 2 * 512,
   'large': 65_156_160 - 2 * 512,
@@ -26,7 +27,7 @@ COUNTS = {
 
 
 def encoder(size):
-  """A size by name, or the encoder of a dict of fields."""
+  """The encoder of a size name or of a dict of fields."""
   return FaceEncoder(**size) if isinstance(size, dict) else registry.make('face_encoder', size)
 
 
@@ -75,12 +76,12 @@ def test_unit_vectors_and_gradients_that_recomputing_does_not_change(size):
     np.testing.assert_allclose(
       gradient, traverse_util.flatten_dict(again, sep='/')[path], atol=1e-5, err_msg=path
     )
-    # A bias that every query sees alike on its keys changes no attention.
+    # A bias on keys adds a constant to all logits of a query and does not change attention.
     assert path.endswith('to_k/bias') or np.abs(gradient).max() > 0, path
 
 
 def test_strides_start_at_the_first_pixel():
-  """As PyTorch pads: each output is one of those without strides."""
+  """Padding as in PyTorch: each output equals one of the outputs without strides."""
   x = jax.random.normal(jax.random.key(0), (1, 6, 8, 4))
   block = IResBlock(4, 2, 'frozen')
   params = blocks.init_params(block, jax.random.key(1), x)

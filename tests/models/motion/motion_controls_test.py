@@ -1,4 +1,4 @@
-"""Controls of the motion transformer: nothing at first, nothing when dropped, and each where it belongs."""
+"""Motion transformer controls: no effect at initialization or when dropped, otherwise on their own frames."""
 
 import flax.linen as nn
 import jax
@@ -20,7 +20,7 @@ B, N, D = 3, 24, 16
 
 @pytest.fixture(scope='module')
 def network():
-  """(module, params with nothing left at zero, the same with fresh controls)."""
+  """(module, params without zeros, the same params with freshly initialized controls)."""
   module = MotionTransformer(D, 32, 32, 2, 1, controls=CONTROLS)
   fresh = jax.device_get(nn.unbox(jax.jit(module.init)(jax.random.key(0), *inputs()))['params'])
   rng = np.random.default_rng(1)
@@ -72,7 +72,7 @@ def test_a_dropped_control_is_one_that_is_not_given(network, name):
 
 
 def test_tracks_act_on_the_frames_that_they_name(network):
-  """Through the controls alone a frame reaches 3 to either side."""
+  """Through the controls alone, a frame affects 3 frames on either side."""
   from seetalk_jax.models.motion.motion_controls import MotionControls
 
   _, params, _ = network
@@ -148,7 +148,7 @@ def test_the_stage_teaches_controls():
   loss = jax.jit(
     jax.value_and_grad(lambda p: stage.loss(p, frozen, collections, batch, jax.random.key(3), 0)[0])
   )
-  # What starts at zero would hide all gradients behind it.
+  # Zero-initialized layers would block all gradients behind them.
   value, gradient = loss(jax.tree.map(lambda p: p + 0.1, params))
   assert jnp.isfinite(value)
   own = gradient['motion_transformer']['controls_in']

@@ -1,4 +1,4 @@
-"""Warping: identity, exact translations, gradients against finite differences."""
+"""Warping: identity, exact translations, gradients compared with finite differences."""
 
 import jax
 import jax.numpy as jnp
@@ -59,28 +59,28 @@ def test_coarse_flow_is_upsampled_and_one_pixel_pictures_work():
 def test_inverted_flow_leads_back():
   grid = np.asarray(identity_grid(32, 32))[None]
   x, y = grid[..., 0], grid[..., 1]
-  # Everything is still at the border, so that nobody comes from outside.
+  # No motion at the border, so that nothing enters from outside.
   still = (np.sin(np.pi * x) * np.sin(np.pi * y))[..., None]
   forward = np.float32(0.06) * still * np.stack([np.sin(5 * y), np.cos(4 * x)], axis=-1)
   backward = np.asarray(invert_flow(forward, num_steps=12))
   np.testing.assert_allclose(grid_sample(forward, grid + backward), -backward, atol=2e-5)
-  assert np.abs(backward + forward).max() > 0.005  # it is not merely the other sign
+  assert np.abs(backward + forward).max() > 0.005  # not merely the negated flow
   np.testing.assert_array_equal(invert_flow(np.zeros((1, 4, 4, 2), np.float32)), 0)
 
 
 def test_what_moves_comes_to_lie_in_front():
   cell = 1 / 32
   forward = np.zeros((1, 32, 32, 2), np.float32)
-  forward[:, 8:24, 10:20, 0] = 2 * cell  # a head, two cells to the right
+  forward[:, 8:24, 10:20, 0] = 2 * cell  # a head moves two cells to the right
   backward = np.asarray(invert_flow(forward))
-  np.testing.assert_allclose(backward[0, 9:23, 13:21, 0], -2 * cell, atol=1e-5)  # and what it now covers
+  np.testing.assert_allclose(backward[0, 9:23, 13:21, 0], -2 * cell, atol=1e-5)  # and covers new cells
   np.testing.assert_array_equal(backward[0, :, 24:], 0)  # the background stays
   np.testing.assert_array_equal(backward[0, :5], 0)
 
 
 def test_inverted_flow_teaches_the_place_that_moved():
   forward = np.zeros((1, 8, 8, 2), np.float32)
-  forward[..., 0] = 2 / 8  # all move two cells to the right
+  forward[..., 0] = 2 / 8  # the whole picture moves two cells to the right
 
   def at_target(forward):
     return invert_flow(forward)[0, 3, 5, 0]
@@ -95,7 +95,7 @@ def test_gradients_match_finite_differences(channels):
   image = picture(5, 6, channels, b=1)
   rng = np.random.default_rng(1)
   inside = rng.uniform(0.2, 0.8, (1, 4, 4, 2))
-  # Away from pixel centres, where the slope jumps.
+  # Away from pixel centers, where the gradient is discontinuous.
   cells = np.array([6, 5])
   at = (np.floor(inside * cells - 0.5) + 1.0 + rng.uniform(0.2, 0.3, inside.shape)) / cells
   at = at.astype(np.float32)
@@ -125,9 +125,9 @@ def test_clamped_lookups_have_no_slope():
 
 
 def test_on_a_mesh_each_device_looks_up_its_own_pictures():
-  """The partitioner brought all pictures to every device, and left them there for the layers that followed."""
+  """Without shard_map, the partitioner gathers all pictures on every device, also for later layers."""
 
-  def names(jaxpr):  # of what is done outside shard_map
+  def names(jaxpr):  # primitives outside shard_map
     for equation in jaxpr.eqns:
       yield equation.primitive.name
       if equation.primitive.name != 'shard_map':

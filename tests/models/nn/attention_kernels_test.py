@@ -1,4 +1,4 @@
-"""Every route of attention gives what the plain formula gives, forward and backward, with masks and without."""
+"""Attention kernels: each equals the plain formula, forward and backward, with and without masks."""
 
 import os
 import pathlib
@@ -55,7 +55,7 @@ def masks(t, s):
 
 
 @pytest.mark.parametrize('kind', ['none', 'keys', 'all', 'shared'])
-@pytest.mark.parametrize('t, s', [(40, 24), (700, 33)])  # one block of queries, and two
+@pytest.mark.parametrize('t, s', [(40, 24), (700, 33)])  # one block of queries, two blocks
 def test_by_heads(t, s, kind):
   mask = masks(t, s)[kind]
   bias = np.random.default_rng(3).standard_normal((1, 3, t, s)).astype(np.float32) if kind != 'keys' else None
@@ -65,7 +65,7 @@ def test_by_heads(t, s, kind):
 
 @pytest.mark.parametrize('kind', ['none', 'keys'])
 def test_splash(kind):
-  """The TPU kernel's own steps, run here, at lengths that it does not take unpadded."""
+  """The TPU kernel in interpret mode, at lengths that need padding."""
   t, s = 150, 77
   mask = masks(t, s)[kind]
   run = lambda q, k, v: attention_kernels.splash(q, k, v, mask, _SCALE, interpret=True)
@@ -73,7 +73,7 @@ def test_splash(kind):
 
 
 def test_splash_lowers_for_tpus():
-  """To a Mosaic kernel, without a TPU at hand."""
+  """Lowers to a Mosaic kernel without a TPU."""
   inputs = [jax.ShapeDtypeStruct((2, 512, 4, 40), jnp.bfloat16)] * 3
   run = jax.jit(lambda q, k, v: attention_kernels.splash(q, k, v, None, 0.2))
   exported = jax.export.export(run, platforms=['tpu'])(*inputs)

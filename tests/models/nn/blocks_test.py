@@ -1,4 +1,4 @@
-"""The shared parts: lossless shuffles, picture ranges, masks, rotary positions, axis names."""
+"""Shared blocks: lossless pixel shuffles, picture ranges, masks, rotary positions, axis names."""
 
 import jax
 import jax.numpy as jnp

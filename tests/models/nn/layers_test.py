@@ -1,4 +1,4 @@
-"""Scanned and rematerialised layers compute what plain ones do."""
+"""Scanned and rematerialized layers: results equal those of plain layers."""
 
 import jax
 import jax.numpy as jnp

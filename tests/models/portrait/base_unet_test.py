@@ -1,4 +1,4 @@
-"""Stable Diffusion's UNet at full size: its parameter count, and a training step's memory in bfloat16."""
+"""Stable Diffusion's UNet at full size: parameter count, and memory of a training step in bfloat16."""
 
 import pathlib
 import subprocess

@@ -1,4 +1,4 @@
-"""Codebook: moving averages against numpy, revival, straight-through gradients; fusion of the HR decoder."""
+"""Codebook: moving averages against NumPy, code revival, straight-through gradients; HR decoder fusion."""
 
 import jax
 import jax.numpy as jnp
@@ -59,8 +59,8 @@ def test_dead_codes_come_back_as_vectors_of_the_batch():
   embedding, count = np.asarray(embedding), np.asarray(count)
   nearest = np.max(vectors @ embedding[1])
   np.testing.assert_allclose(nearest, 1.0, atol=1e-5)
-  assert count[1] >= 1  # and are given time
-  np.testing.assert_allclose(embedding[2], total[2], atol=1e-6)  # unused, not yet dead: stays
+  assert count[1] >= 1  # a revived code does not die in the next update
+  np.testing.assert_allclose(embedding[2], total[2], atol=1e-6)  # unused but not yet dead: unchanged
 
 
 def test_lookup_is_straight_through():
@@ -127,7 +127,7 @@ def test_hr_decoder_starts_as_the_codebook_and_obeys_the_weight(book):
   plain = programs.apply(module, variables, codes, method='decode')
   found = programs.apply(decoder, {'params': params}, codes, warped, 0.0)
   np.testing.assert_allclose(found, plain, atol=1e-5)
-  # Whatever the fusion has learned: at weight 0 it is silent, at weight 1 it is heard.
+  # For any fusion parameters: no effect at weight 0, an effect at weight 1.
   stirred = jax.tree.map(lambda a: np.asarray(a) + 0.1 * rng.standard_normal(a.shape).astype(a.dtype), params)
   other = jax.tree.map(lambda a: a + 1.0, warped)
 

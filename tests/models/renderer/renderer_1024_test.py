@@ -1,4 +1,4 @@
-"""The renderer of the base configuration at 1024 px: it builds, and (marker proof) draws a frame."""
+"""Renderer of the base configuration at 1024 px: it builds, and (marker proof) renders a frame."""
 
 import functools
 
@@ -30,7 +30,7 @@ def variables(networks):
 
 
 def draw(networks, params, portrait, m_source, m_target):
-  """One frame, as the renderer draws it: warp, codes, decoder."""
+  """Renders one frame: warp, codes, decoder."""
 
   def run(name, *args, **options):
     return networks[name].apply({'params': params[name]}, *args, **options)
@@ -55,7 +55,7 @@ def test_it_builds():
   embedding, arguments = inputs(networks['codebook'])
   frame = jax.eval_shape(functools.partial(draw, networks), {**params, 'embedding': embedding}, *arguments)
   assert frame.shape == (1, SIDE, SIDE, 3) and frame.dtype == jnp.float32
-  # No parameter grows with the picture.
+  # Parameter shapes do not depend on the picture size.
   assert blocks.count_params(params) == pytest.approx(118.8e6, rel=0.02)
 
 

@@ -1,4 +1,4 @@
-"""Speech tokens: aligned, level-blind, padding-blind, the same in chunks; silence is seen as silence."""
+"""Speech tokens: alignment, invariance to level, padding and chunking, detection of silence."""
 
 import jax
 import jax.numpy as jnp
@@ -20,7 +20,7 @@ def params():
 
 
 def speech(seconds, seed=0, pauses=True):
-  """Noise bursts with a changing tone: something with loud, quiet and silent parts."""
+  """Noise bursts with a changing tone: a signal with loud, quiet and silent parts."""
   n = int(seconds * 25) * 640
   rng = np.random.default_rng(seed)
   time = np.arange(n) / 16_000
@@ -45,7 +45,7 @@ def test_shapes_and_unit_length(params):
 def test_padding_changes_nothing(params):
   waveform = speech(2)
   whole = run(params, waveform[None])
-  padded = np.concatenate([waveform, 0.3 * np.ones(16_000, np.float32)])  # not even silent
+  padded = np.concatenate([waveform, 0.3 * np.ones(16_000, np.float32)])  # padding that is not silent
   out = run(params, padded[None], np.array([len(waveform)]))
   assert out.valid[0].sum() == 50
   np.testing.assert_allclose(out.tokens[:, :50], whole.tokens, atol=2e-4)
@@ -67,7 +67,7 @@ def test_loud_level_ignores_pauses():
 
 
 def test_tokens_feel_only_their_neighbourhood(params):
-  # Changing one moment, with level and statistics held, moves no token further than a second away.
+  # A local change at constant level and statistics affects no token more than a second away.
   waveform = speech(6, pauses=False)
   changed = waveform.copy()
   changed[48_000:49_000] *= -0.5
