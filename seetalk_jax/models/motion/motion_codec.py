@@ -17,6 +17,7 @@ from seetalk_jax.models.nn.blocks import (
   ResBlock,
   conv,
   dense,
+  down_levels,
   group_norm,
   layer_norm,
   pixel_shuffle,
@@ -127,15 +128,8 @@ class IdentityEncoder(nn.Module):
   @nn.compact
   def __call__(self, image: jax.Array) -> dict[int, jax.Array]:
     types = dict(dtype=self.dtype, param_dtype=self.param_dtype)
-    features = {}
-    x = conv(self.widths[0], 3, 'conv_in', **types)(pixel_unshuffle(image, 4))
-    features[4] = x
-    for level, (factor, width) in enumerate(zip((8, 16), self.widths[1:], strict=True)):
-      x = conv(width, 3, f'down_{level}', strides=2, **types)(jax.nn.silu(x))
-      for i in range(self.num_blocks):
-        x = ResBlock(width, zero_init=False, name=f'block_{level}_{i}', **types)(x)
-      features[factor] = x
-    return features
+    levels = down_levels(image, self.widths, self.num_blocks, **types)
+    return dict(zip((4, 8, 16), levels, strict=True))
 
 
 class MotionEncoder(nn.Module):
@@ -154,11 +148,7 @@ class MotionEncoder(nn.Module):
   @nn.compact
   def __call__(self, image: jax.Array) -> jax.Array:
     types = dict(dtype=self.dtype, param_dtype=self.param_dtype)
-    x = conv(self.widths[0], 3, 'conv_in', **types)(pixel_unshuffle(image, 4))
-    for level, width in enumerate(self.widths[1:]):
-      x = conv(width, 3, f'down_{level}', strides=2, **types)(jax.nn.silu(x))
-      for i in range(self.num_blocks):
-        x = ResBlock(width, zero_init=False, name=f'block_{level}_{i}', **types)(x)
+    x = down_levels(image, self.widths, self.num_blocks, **types)[-1]
     x = jax.nn.silu(group_norm(x.shape[-1], 'norm_out', **types)(x))
     x = conv(self.bottleneck, 1, 'squeeze', **types)(x)
     return dense(self.motion_dim, 'to_motion', axes=('mlp', 'embed'), **types)(
