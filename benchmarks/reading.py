@@ -12,6 +12,7 @@ and needs PyTorch, which the library itself does not need.
 from __future__ import annotations
 
 import argparse
+import functools
 import json
 import os
 import pathlib
@@ -53,7 +54,7 @@ def list_windows(raw_dir: pathlib.Path, corpus: pathlib.Path, count: int) -> lis
     number = elements.record_index(index)
     record = records[number]
     # The only random number that the view samples for a real record without augmentation.
-    rng, beside = np.random.default_rng([_SEED, index]), sources.Neighbourhood(records, number)
+    rng, beside = np.random.default_rng([_SEED, index]), functools.partial(records.beside, number)
     joined, first = transforms.random_window(record, beside, rng, CLIP_FRAMES, 'clip')
     file, box = boxes[record.speaker, record.clip]
     windows.append(Window(str(raw_dir / file), round(joined.start_seconds * FPS) + first, box))

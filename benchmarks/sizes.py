@@ -12,7 +12,7 @@ import argparse
 import jax
 import jax.numpy as jnp
 
-from seetalk_jax.models import NETWORKS, example_inputs, registry
+from seetalk_jax.models import NETWORKS, registry
 from seetalk_jax.models.nn import blocks
 
 SIDES = {'tiny': 64, 'demo': 256, 'base': 512, 'large': 1024}
@@ -34,13 +34,13 @@ CALLS = {
 
 def count(name, modules, side):
   """(millions of parameters, GFLOPs per call) of one of `modules`, for pictures of `side` pixels."""
-  args, method = example_inputs.of(name, modules[name], modules, side=side)
+  args = modules[name].example_inputs(modules, side)
 
   def call(variables, *args):
-    return modules[name].apply(variables, *args, method=method)
+    return modules[name].apply(variables, *args)
 
   key = jax.ShapeDtypeStruct((2,), jnp.uint32)
-  variables = jax.eval_shape(lambda key, *args: modules[name].init(key, *args, method=method), key, *args)
+  variables = jax.eval_shape(modules[name].init, key, *args)
   cost = jax.jit(call).lower(variables, *args).cost_analysis()
   return blocks.count_params(variables['params']) / 1e6, cost['flops'] / 1e9
 

@@ -50,7 +50,7 @@ def plan(kind: str, source: str | os.PathLike) -> Converted:
   home = importlib.import_module(f'seetalk_jax.convert.{home_name}')
   opened = tensors.open_tensors(source)
   module = home.build(tensors.read_config(source), opened.shapes, kind)
-  wanted = network_spec.shapes_of(network, module)
+  wanted = network_spec.shapes_of(module)
   flat = rules.plan(opened, home.rules(module), wanted, home.FRESH)
   return Converted(network, module, traverse_util.unflatten_dict(flat, sep='/'), tuple(home.FRESH))
 

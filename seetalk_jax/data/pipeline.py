@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import grain
 import numpy as np
 
-from seetalk_jax.data import mixture, order, schema, sources, transforms
+from seetalk_jax.data import mixture, order, sources, transforms, views
 from seetalk_jax.errors import InputError
 
 _THREADS = 2
@@ -39,9 +39,9 @@ class Elements:
     portraits_only: bool = False,
     weights: Sequence[float] = (),
   ):
-    schema.view_entries(view)  # raises on an unknown view
     self._mixture = mixture.Mixture(weights, records.group_lengths, seed) if weights else None
-    self._view, self._records, self._seed, self._shuffle = view, records, seed, shuffle
+    self._view = views.find_view(view)
+    self._records, self._seed, self._shuffle = records, seed, shuffle
     self._options = {'augment': augment, 'image_size': image_size, 'portraits_only': portraits_only}
 
   def __len__(self) -> int:
@@ -62,16 +62,10 @@ class Elements:
       position = order.shuffled(position, seed=self._seed, epoch=epoch, length=length)
     return first + position
 
-  def __getitem__(self, index: int) -> transforms.Element:
+  def __getitem__(self, index: int) -> views.Element:
     record_index = self.record_index(index)
-    return transforms.make_element(
-      self._view,
-      self._records[record_index],
-      sources.Neighbourhood(self._records, record_index),
-      np.random.default_rng([self._seed, index]),
-      index=record_index,
-      **self._options,
-    )
+    rng = np.random.default_rng([self._seed, index])
+    return self._view(self._records, record_index, rng, **self._options).make()
 
 
 class _Rows:
@@ -84,7 +78,7 @@ class _Rows:
   def __len__(self) -> int:
     return (sys.maxsize // self._batch_size - self._first) * len(self._rows)
 
-  def __getitem__(self, row: int) -> transforms.Element:
+  def __getitem__(self, row: int) -> views.Element:
     batch, inside = divmod(row, len(self._rows))
     return self._elements[(self._first + batch) * self._batch_size + self._rows[inside]]
 
@@ -155,10 +149,10 @@ def make_batches(
 ) -> Batches:
   """Creates an endless iterator over batches of a view.
 
-  `schema.batch_spec` describes the names, shapes and dtypes of the batches.
+  `views.batch_spec` describes the names, shapes and dtypes of the batches.
 
   Args:
-    view: key of `schema.VIEWS`.
+    view: key of `views.VIEWS`.
     corpus_dirs: corpora, or directories that contain corpora. Parts of other kinds or splits are skipped.
     batch_size: size of the global batch; a multiple of `process_count`.
     seed: seed of order, frame and window choices, and augmentation.
@@ -186,8 +180,7 @@ def make_batches(
   Raises:
     InputError: an argument is invalid, or there are no such records.
   """
-  if view not in schema.VIEWS:
-    raise InputError(f'view {view!r} is unknown: use one of {", ".join(schema.VIEWS)}')
+  view_kinds = views.find_view(view).kinds
   if process_count < 1 or not 0 <= process_index < process_count:
     raise InputError(
       f'process_index {process_index} of {process_count} processes: use 0 to process_count - 1'
@@ -202,7 +195,7 @@ def make_batches(
   if start_index < 0 or seed < 0:
     raise InputError(f'start_index {start_index}, seed {seed}: use 0 or more')
   if record_sources is None:
-    kinds = [kind for kind in schema.VIEW_KINDS[view] if kind != 'real' or not needs_truth]
+    kinds = [kind for kind in view_kinds if kind != 'real' or not needs_truth]
     records = sources.open_corpora(corpus_dirs, kinds, split, max_records)
   else:
     records = sources.ConcatenatedSource(record_sources)

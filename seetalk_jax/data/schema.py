@@ -1,4 +1,4 @@
-"""Record schema of synthetic and real data, its serialization, and the entries of each batch view.
+"""The one record of synthetic and real data, and its bytes.
 
 A record covers about one second of one speaker: encoded frames, speech with a margin on both sides, face
 annotations and, for synthetic data, the ground truth. It is stored as msgpack with `flax.serialization`,
@@ -11,25 +11,14 @@ import dataclasses
 import io
 from collections.abc import Mapping, Sequence
 
-import jax
 import numpy as np
 from flax import serialization
 from PIL import Image
 
 from seetalk_jax.constants import (
-  CLIP_FRAMES,
-  CLIP_SIZE,
-  FACE_SIZE,
   FPS,
   MOTION_DIM,
-  MOUTH_SIZE,
   SAMPLES_PER_FRAME,
-  SPEECH_FRAMES,
-  SPEECH_SAMPLES,
-  SYNC_FRAMES,
-  SYNC_SAMPLES,
-  SYNCNET_SAMPLES,
-  WINDOW_FRAMES,
 )
 from seetalk_jax.errors import InputError
 
@@ -238,136 +227,3 @@ def _check(instance, arrays: Mapping, num_frames: int) -> None:
       raise ValueError(
         f'{name} is {value.dtype}{list(value.shape)}; a record has {np.dtype(dtype)}{list(wanted)}'
       )
-
-
-# ---------------------------------------------------------------------------------------------- batches
-@dataclasses.dataclass(frozen=True)
-class Entry:
-  """One entry of a batch view.
-
-  Attributes:
-    dtype: dtype of the array.
-    shape: shape of one element, without the batch axis; 'S' is the image size, 'S/4' a quarter of it.
-    meaning: description with unit and range.
-  """
-
-  dtype: type
-  shape: tuple[int | str, ...]
-  meaning: str
-
-
-_SPEAKER = Entry(np.int32, (), 'which speaker; text names are numbered by a stable hash')
-_ATTRIBUTES = Entry(np.float32, (3,), 'sex 0..1, age in years, head size as a standard score')
-_KNOWN = Entry(
-  np.float32, (), '1: the synthetic world knows the truth; 0: a real recording, truth entries are zeros'
-)
-_IMAGE = ('S', 'S', 3)
-_QUARTER = ('S/4', 'S/4')
-_SPEECH = 'mono speech at 16 kHz in [-1, 1]'
-_MOTION = 'motion controls, see constants.MOTION_FIELDS'
-
-
-def _samples(frames: int) -> int:
-  return frames * SAMPLES_PER_FRAME
-
-
-VIEWS: dict[str, dict[str, Entry]] = {
-  'portrait_speech': {
-    'portrait': Entry(
-      np.uint8, _IMAGE, 'frontal, neutral, mouth closed; of real ones the most frontal frame'
-    ),
-    'speech': Entry(np.float32, (SPEECH_SAMPLES,), _SPEECH + '; zeros after num_samples'),
-    'num_samples': Entry(np.int32, (), 'how many samples of speech are real'),
-    'speech_motion': Entry(np.float32, (SPEECH_FRAMES, MOTION_DIM), _MOTION + ', of the speech'),
-    'speaker': _SPEAKER,
-    'attributes': _ATTRIBUTES,
-    'known': _KNOWN,
-  },
-  'image': {
-    'image': Entry(np.uint8, _IMAGE, 'any frame; only portraits with portraits_only'),
-    'parts': Entry(np.uint8, _QUARTER, 'part of the head at each pixel; 0 background'),
-  },
-  'motion_pair': {
-    'source': Entry(np.uint8, _IMAGE, 'a frame of a look'),
-    'target': Entry(np.uint8, _IMAGE, 'another frame of the same look'),
-    'driver': Entry(
-      np.uint8, _IMAGE, 'another look with exactly the motion of target; target where none is known'
-    ),
-    'source_motion': Entry(np.float32, (MOTION_DIM,), _MOTION),
-    'target_motion': Entry(np.float32, (MOTION_DIM,), _MOTION + '; also that of driver'),
-    'source_canonical': Entry(np.float32, (*_QUARTER, 3), 'place on the resting head, head units'),
-    'target_canonical': Entry(np.float32, (*_QUARTER, 3), 'place on the resting head, head units'),
-    'source_parts': Entry(np.uint8, _QUARTER, 'part of the head at each pixel; 0 background'),
-    'target_parts': Entry(np.uint8, _QUARTER, 'part of the head at each pixel; 0 background'),
-    'lip_box': Entry(np.float32, (4,), 'of target: left, top, right, bottom, relative 0..1'),
-    'speaker': _SPEAKER,
-    'known': _KNOWN,
-  },
-  'speech_motion': {
-    'speech': Entry(np.float32, (_samples(WINDOW_FRAMES),), _SPEECH),
-    'motion': Entry(np.float32, (WINDOW_FRAMES, MOTION_DIM), _MOTION + ', 25 fps'),
-    'speaker': _SPEAKER,
-    'attributes': _ATTRIBUTES,
-  },
-  'sync': {
-    'mouth': Entry(np.uint8, (SYNC_FRAMES, *MOUTH_SIZE, 3), 'mouth crops of successive frames'),
-    'speech': Entry(np.float32, (SYNC_SAMPLES,), _SPEECH + ', of those frames'),
-    'speech_shifted': Entry(np.float32, (SYNC_SAMPLES,), _SPEECH + ', same clip, 0.2 s or more off'),
-    'speaker': _SPEAKER,
-    'clip': Entry(np.int32, (), 'which clip of the corpus'),
-  },
-  'sync_face': {
-    'face': Entry(np.uint8, (SYNC_FRAMES, FACE_SIZE, FACE_SIZE, 3), 'face crops of successive frames'),
-    'speech': Entry(np.float32, (SYNCNET_SAMPLES,), _SPEECH + ', from the first of those frames on'),
-    'speech_shifted': Entry(np.float32, (SYNCNET_SAMPLES,), _SPEECH + ', same clip, 0.215 s or more off'),
-    'speaker': _SPEAKER,
-    'clip': Entry(np.int32, (), 'which clip of the corpus'),
-  },
-  'clip': {
-    'frames': Entry(np.uint8, (CLIP_FRAMES, CLIP_SIZE, CLIP_SIZE, 3), 'successive frames at 25 fps'),
-    'motion': Entry(np.float32, (CLIP_FRAMES, MOTION_DIM), _MOTION),
-    'lip_box': Entry(np.float32, (CLIP_FRAMES, 4), 'left, top, right, bottom, relative 0..1'),
-    'speech': Entry(np.float32, (_samples(CLIP_FRAMES),), _SPEECH + ', of those frames'),
-    'known': _KNOWN,
-  },
-}
-
-# Record kinds from which each view can be made.
-VIEW_KINDS: dict[str, tuple[str, ...]] = {
-  'portrait_speech': ('faces', 'real'),
-  'image': ('faces', 'real'),
-  'motion_pair': ('faces', 'real'),
-  'speech_motion': ('talks',),
-  'sync': ('clips', 'real'),
-  'sync_face': ('clips', 'real'),
-  'clip': ('clips', 'real'),
-}
-
-
-def batch_spec(view: str, batch_size: int, image_size: int = 256) -> dict[str, jax.ShapeDtypeStruct]:
-  """Returns names, shapes and dtypes of a batch of `view`; the first axis of every shape is `batch_size`.
-
-  Args:
-    view: key of `VIEWS`.
-    batch_size: number of elements in the batch.
-    image_size: side of the images in pixels; a multiple of 4.
-
-  Raises:
-    InputError: no such view.
-  """
-  sizes = {'S': image_size, 'S/4': image_size // 4}
-  return {
-    name: jax.ShapeDtypeStruct((batch_size, *(sizes.get(size, size) for size in entry.shape)), entry.dtype)
-    for name, entry in view_entries(view).items()
-  }
-
-
-def view_entries(view: str) -> dict[str, Entry]:
-  """Returns the entries of a view.
-
-  Raises:
-    InputError: no such view.
-  """
-  if view not in VIEWS:
-    raise InputError(f'view {view!r} is unknown: use one of {", ".join(VIEWS)}')
-  return VIEWS[view]

@@ -209,21 +209,6 @@ class ConcatenatedSource:
     raise IndexError(f'record {index} beyond {len(self)}')
 
 
-class Neighbourhood:
-  """Neighbors of record `index` in a `ConcatenatedSource`; implements `transforms.Neighbours`."""
-
-  def __init__(self, records: ConcatenatedSource, index: int):
-    self._records, self._index = records, index
-
-  def partner(self) -> schema.ClipRecord:
-    """Returns the record that shares its motions."""
-    return self._records.partner(self._index)
-
-  def beside(self, step: int) -> schema.ClipRecord | None:
-    """Returns the record `step` positions later, or None."""
-    return self._records.beside(self._index, step)
-
-
 def open_corpora(
   corpus_dirs: PathLike | Sequence[PathLike], kinds: Sequence[str], split: str, max_records: int | None = None
 ) -> ConcatenatedSource:

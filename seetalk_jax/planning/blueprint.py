@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import functools
 from typing import Any
 
 import jax
@@ -13,7 +12,8 @@ from flax import linen as nn
 from jax.sharding import Mesh
 
 from seetalk_jax.errors import ConfigError
-from seetalk_jax.models import example_inputs, registry
+from seetalk_jax.models import registry
+from seetalk_jax.models.nn import examples
 from seetalk_jax.sharding import device_mesh
 from seetalk_jax.stages import base
 from seetalk_jax.training import adapted_stage
@@ -70,8 +70,8 @@ def make(config, size: str) -> Blueprint:
   networks = {**stage.frozen, **stage.networks}
   params, collections = {}, {}
   for name in (*stage.frozen, *adapted_stage.adapted_by(stage)):
-    side = stage.image_size or example_inputs.SIDE
-    variables = dict(_variables(name, networks[name], networks, side))
+    side = stage.image_size or examples.SIDE
+    variables = dict(_variables(networks[name], networks, side))
     params[name] = device_mesh.unbox(variables.pop('params'))
     if name in adapted_stage.adapted_by(stage):  # their collections are part of the train state
       params[name] = without(params[name], stage.fresh[name])
@@ -94,7 +94,6 @@ def _without_weights(modules, config) -> InitialWeights:
   return InitialWeights(networks, {})
 
 
-def _variables(name: str, module: nn.Module, networks, side: int) -> PyTree:
-  inputs, method = example_inputs.of(name, module, networks, side=side)
+def _variables(module: nn.Module, networks, side: int) -> PyTree:
   key = jax.ShapeDtypeStruct((2,), jnp.uint32)
-  return jax.eval_shape(functools.partial(module.init, method=method), key, *inputs)
+  return jax.eval_shape(module.init, key, *module.example_inputs(networks, side))

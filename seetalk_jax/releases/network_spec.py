@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import functools
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -66,16 +65,13 @@ def build(name: str, entry: Mapping[str, Any], where: str) -> Any:
   return module_class(**{key: _tuples(value) for key, value in fields.items()})
 
 
-def shapes_of(name: str, module: Any, others: Mapping[str, Any] | None = None) -> dict[str, tuple[int, ...]]:
+def shapes_of(module: Any, others: Mapping[str, Any] | None = None) -> dict[str, tuple[int, ...]]:
   """Path -> shape of all variables of `module`, by tracing its `init`; nothing is computed."""
   import jax
   from flax import linen as nn
 
-  from seetalk_jax.models import example_inputs
-
-  args, method = example_inputs.of(name, module, others)
   key = jax.ShapeDtypeStruct((2,), np.uint32)
-  variables = nn.unbox(jax.eval_shape(functools.partial(module.init, method=method), key, *args))
+  variables = nn.unbox(jax.eval_shape(module.init, key, *module.example_inputs(others)))
   trees = {key: variables[key] for key in COLLECTIONS if key in variables}
   return shapes_in({**variables.get('params', {}), **trees})
 
@@ -111,7 +107,7 @@ def check_shapes(
   """
   compare_shapes(
     {path: tuple(value.shape) for path, value in arrays.items()},
-    shapes_of(name, module, others),
+    shapes_of(module, others),
     where=where,
     expected=f'the {name} that {RELEASE_FILE} describes',
     advice='export the run again',

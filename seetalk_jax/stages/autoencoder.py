@@ -9,43 +9,23 @@ from typing import Any
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from seetalk_jax.models.nn import blocks
-from seetalk_jax.stages import base, losses
+from seetalk_jax.stages import base, losses, reconstruction
 
 
 @dataclasses.dataclass(frozen=True)
-class AutoencoderStage(base.Stage):
+class AutoencoderStage(reconstruction.ReconstructionStage):
   """L1 loss, edge loss and a small KL term to the unit normal.
 
   Attributes:
-    image_size: height and width of the images in a batch, in pixels.
-    crop_size: side of the random training crops in pixels, a multiple of 8. 0 trains on whole images. Crops
-      are cheaper, so more different images are seen in the same time.
-    edge_weight: multiplies the edge loss (`losses.edge_loss`).
     kl_weight: multiplies the KL divergence to the unit normal, averaged over latent values. It is small
       because later stages divide by the scale of the latents.
-    head_weight: pixel weight of the head in the L1 and edge losses; the background has weight 1. With 1 the
-      batch needs no `parts`.
   """
 
-  networks: Mapping[str, nn.Module]
-  frozen: Mapping[str, nn.Module] = dataclasses.field(default_factory=dict)
+  crop_multiple = 8
   name: str = 'autoencoder'
-  view: str = 'image'
-  image_size: int = 256
-  crop_size: int = 0
-  edge_weight: float = 1.0
   kl_weight: float = 1e-5
-  head_weight: float = 2.0
-
-  def batch_spec(self, batch_size: int) -> dict[str, jax.ShapeDtypeStruct]:
-    size = self.image_size
-    spec = {'image': jax.ShapeDtypeStruct((batch_size, size, size, 3), jnp.uint8)}
-    if self.head_weight != 1:
-      spec['parts'] = jax.ShapeDtypeStruct((batch_size, size // 4, size // 4), jnp.uint8)
-    return spec
 
   def init(self, rng: jax.Array, frozen: base.Frozen) -> tuple[dict[str, Any], dict[str, Any]]:
     del frozen
@@ -54,13 +34,7 @@ class AutoencoderStage(base.Stage):
   def loss(self, params, frozen, collections, batch, rng, step):
     del frozen, step
     crop_rng, sample_rng = jax.random.split(rng)
-    image = blocks.to_float(batch['image'])
-    weight = jnp.ones((*image.shape[:3], 1))
-    if self.head_weight != 1:
-      head = (batch['parts'] > 0).astype(jnp.float32)[..., None]
-      weight = 1.0 + (self.head_weight - 1.0) * blocks.upsample_nearest(head, 4)
-    if self.crop_size:
-      image, weight = losses.random_crops(crop_rng, self.crop_size, image, weight)
+    image, weight = self._crops(batch, crop_rng)
     weight = weight / jnp.mean(weight)
 
     rebuilt, mean, log_variance = self.networks['autoencoder'].apply(
@@ -77,12 +51,9 @@ class AutoencoderStage(base.Stage):
       collections,
     )
 
-  def preview(self, params, frozen, collections, batch, rng) -> np.ndarray:
-    """Rows: input images, reconstructions."""
-    del frozen, collections, rng
-    image = blocks.to_float(jnp.asarray(batch['image'][:4]))
-    rebuilt, _, _ = jax.jit(self.networks['autoencoder'].apply)({'params': params['autoencoder']}, image)
-    return blocks.picture_grid([image, rebuilt])
+  def _pixel_weights(self, parts):
+    head = (parts > 0).astype(jnp.float32)[..., None]
+    return 1.0 + (self.head_weight - 1.0) * blocks.upsample_nearest(head, 4)
 
 
 def uses(config) -> base.Uses:

@@ -176,14 +176,6 @@ def float_spec(*shape: int) -> jax.ShapeDtypeStruct:
   return jax.ShapeDtypeStruct(shape, jnp.float32)
 
 
-def speech_spec(batch_size: int) -> dict[str, jax.ShapeDtypeStruct]:
-  """The batch entries of the input of a voice vector: a few seconds of 16 kHz speech."""
-  return {
-    'speech': jax.ShapeDtypeStruct((batch_size, constants.SPEECH_SAMPLES), jnp.float32),
-    'num_samples': jax.ShapeDtypeStruct((batch_size,), jnp.int32),
-  }
-
-
 def uses(config) -> Uses:
   """The entries of `config.init` that the stage of a configuration uses.
 
@@ -260,11 +252,11 @@ def option(stage_class: type, config, name: str) -> Any:
 
 
 def fake_batch(spec: Mapping[str, jax.ShapeDtypeStruct], seed: int = 0) -> dict[str, np.ndarray]:
-  """A random batch for tests: uint8 noise, floats around 0, integers 0, 1, 2 ...; `known` is 1 everywhere."""
+  """A random batch for tests: uint8 noise, floats around 0, integers 0, 1, 2 ...; `has_truth` is 1 everywhere."""
   rng = np.random.default_rng(seed)
   batch = {}
   for name, entry in sorted(spec.items()):
-    if name == 'known':
+    if name == 'has_truth':
       batch[name] = np.ones(entry.shape, entry.dtype)
     elif entry.dtype == np.uint8:
       batch[name] = rng.integers(0, 256, entry.shape, np.uint8)

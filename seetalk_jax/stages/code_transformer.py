@@ -11,12 +11,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from seetalk_jax.data import views
 from seetalk_jax.models.motion.motion_codec import warped_spec
 from seetalk_jax.models.nn import blocks
 from seetalk_jax.models.renderer.codebook import straight_through_lookup
 from seetalk_jax.models.renderer.hr_decoder import from_codebook
 from seetalk_jax.stages import base, losses
-from seetalk_jax.stages.motion_codec import pair_spec
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,9 +48,7 @@ class CodeTransformerStage(base.Stage):
   label_smoothing: float = 0.05
 
   def batch_spec(self, batch_size: int) -> dict[str, jax.ShapeDtypeStruct]:
-    spec = pair_spec(batch_size, self.image_size, with_truth=False)
-    del spec['driver']
-    return spec
+    return views.batch_spec(self.view, batch_size, self.image_size, only=('source', 'target'))
 
   def init(self, rng: jax.Array, frozen: base.Frozen) -> tuple[dict[str, Any], dict[str, Any]]:
     return init_renderer(rng, frozen, self.networks, self.frozen, self.image_size), {}

@@ -9,43 +9,24 @@ from typing import Any
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
-import numpy as np
 
-from seetalk_jax.models.nn import blocks
 from seetalk_jax.models.renderer.codebook import STATE
-from seetalk_jax.stages import base, critics, losses
+from seetalk_jax.stages import base, critics, losses, reconstruction
 
 
 @dataclasses.dataclass(frozen=True)
-class CodebookStage(critics.CriticOptions, base.Stage):
+class CodebookStage(critics.CriticOptions, reconstruction.ReconstructionStage):
   """L1 loss, edge loss, commitment loss, and the critics whose weights are not 0.
 
   The code vectors are not trained by gradients: they are running averages in the collection `codebook_state`.
 
   Attributes:
-    crop_size: side of the random training crops in pixels, a multiple of 16. 0 trains on whole images.
-    head_weight: pixel weight of the head in the L1 and edge losses; the background has weight 1. With 1 the
-      batch needs no `parts`.
     feature_weight: pixel weight of eyes, lips and mouth in the same losses; unused with `head_weight` 1.
-    edge_weight: multiplies the edge loss (`losses.edge_loss`).
   """
 
-  networks: Mapping[str, nn.Module]
-  frozen: Mapping[str, nn.Module] = dataclasses.field(default_factory=dict)
+  crop_multiple = 16
   name: str = 'codebook'
-  view: str = 'image'
-  image_size: int = 256
-  crop_size: int = 0
-  head_weight: float = 2.0
   feature_weight: float = 5.0
-  edge_weight: float = 1.0
-
-  def batch_spec(self, batch_size: int) -> dict[str, jax.ShapeDtypeStruct]:
-    size = self.image_size
-    spec = {'image': jax.ShapeDtypeStruct((batch_size, size, size, 3), jnp.uint8)}
-    if self.head_weight != 1:
-      spec['parts'] = jax.ShapeDtypeStruct((batch_size, size // 4, size // 4), jnp.uint8)
-    return spec
 
   def init(self, rng: jax.Array, frozen: base.Frozen) -> tuple[dict[str, Any], dict[str, Any]]:
     del frozen
@@ -54,13 +35,8 @@ class CodebookStage(critics.CriticOptions, base.Stage):
     return {'codebook': variables['params'], **critic}, {'codebook': {STATE: variables[STATE]}}
 
   def loss(self, params, frozen, collections, batch, rng, step):
-    image = blocks.to_float(batch['image'])
-    weight = jnp.ones((*image.shape[:3], 1))
-    if self.head_weight != 1:
-      weight = losses.part_weights(batch['parts'], self.head_weight, self.feature_weight)
     crop_rng, code_rng = jax.random.split(rng)
-    if self.crop_size:
-      image, weight = losses.random_crops(crop_rng, self.crop_size, image, weight, multiple=16)
+    image, weight = self._crops(batch, crop_rng)
     variables = {'params': params['codebook'], **collections['codebook']}
     (rebuilt, _, penalties, stats), state = self.networks['codebook'].apply(
       variables, image, train=True, rngs={'codebook': code_rng}, mutable=[STATE]
@@ -80,13 +56,8 @@ class CodebookStage(critics.CriticOptions, base.Stage):
     }
     return loss, (metrics, {**collections, 'codebook': dict(state)})
 
-  def preview(self, params, frozen, collections, batch, rng) -> np.ndarray:
-    """Rows: input images, reconstructions."""
-    del frozen, rng
-    image = blocks.to_float(jnp.asarray(batch['image'][:4]))
-    variables = {'params': params['codebook'], **collections['codebook']}
-    rebuilt = jax.jit(self.networks['codebook'].apply)(variables, image)[0]
-    return blocks.picture_grid([image, rebuilt])
+  def _pixel_weights(self, parts):
+    return losses.part_weights(parts, self.head_weight, self.feature_weight)
 
 
 def uses(config) -> base.Uses:

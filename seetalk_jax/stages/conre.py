@@ -13,7 +13,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from seetalk_jax.constants import FPS, LIPS, MOTION_DIM, NUM_LIP_FIELDS, SAMPLE_RATE_HZ, SPEECH_FRAMES
+from seetalk_jax.constants import FPS, LIPS, NUM_LIP_FIELDS, SAMPLE_RATE_HZ
+from seetalk_jax.data import views
 from seetalk_jax.errors import InputError
 from seetalk_jax.models.nn import blocks
 from seetalk_jax.stages import base, losses
@@ -73,18 +74,11 @@ class ConReStage(base.Stage):
   articulation_weight: float = 1.0
 
   def batch_spec(self, batch_size: int) -> dict[str, jax.ShapeDtypeStruct]:
-    spec = {
-      'portrait': jax.ShapeDtypeStruct((batch_size, self.image_size, self.image_size, 3), jnp.uint8),
-      **base.speech_spec(batch_size),
-      'speaker': jax.ShapeDtypeStruct((batch_size,), jnp.int32),
-    }
-    if self.attributes_weight:
-      spec['attributes'] = jax.ShapeDtypeStruct((batch_size, 3), jnp.float32)
-    if self.attributes_weight or self.articulation_weight:
-      spec['known'] = jax.ShapeDtypeStruct((batch_size,), jnp.float32)
-    if self.articulation_weight:
-      spec['speech_motion'] = jax.ShapeDtypeStruct((batch_size, SPEECH_FRAMES, MOTION_DIM), jnp.float32)
-    return spec
+    names = ['portrait', 'speech', 'num_samples', 'speaker']
+    names += ['attributes'] if self.attributes_weight else []
+    names += ['speech_motion'] if self.articulation_weight else []
+    names += ['has_truth'] if self.attributes_weight or self.articulation_weight else []
+    return views.batch_spec(self.view, batch_size, self.image_size, only=names)
 
   def prepare(self, frozen: base.Frozen, batches) -> dict[str, np.ndarray]:
     """Mean and standard deviation of ages and lip controls, to standardize the regression targets."""
@@ -92,9 +86,9 @@ class ConReStage(base.Stage):
     ages, lips = [], []
     for batch in itertools.islice(batches, _PREPARE_BATCHES):
       if self.attributes_weight:
-        ages.append(batch['attributes'][batch['known'] > 0, 1])
+        ages.append(batch['attributes'][batch['has_truth'] > 0, 1])
       if self.articulation_weight:
-        tracks = batch['speech_motion'][batch['known'] > 0]
+        tracks = batch['speech_motion'][batch['has_truth'] > 0]
         lips.append(tracks[..., LIPS].reshape(-1, NUM_LIP_FIELDS))
     statistics = {}
     if (ages or lips) and not any(map(len, ages or lips)):
@@ -170,7 +164,7 @@ class ConReStage(base.Stage):
     by_voice = head(speech, method='attributes')
     by_face = head(face, method='attributes')
     # Sex is in [0, 1]; the weight brings it to the spread of the other two, which are standardized.
-    weights, counts = jnp.array([4.0, 1.0, 1.0]), batch['known'][:, None]
+    weights, counts = jnp.array([4.0, 1.0, 1.0]), batch['has_truth'][:, None]
     wrong = weights * (jnp.square(by_voice - truth) + jnp.square(by_face - truth))
     loss = losses.weighted_mean(wrong, counts)
     metrics = {}
@@ -185,7 +179,7 @@ class ConReStage(base.Stage):
   def _articulation(self, head, features, batch, statistics):
     truth = batch['speech_motion'][..., LIPS] - statistics['articulation_mean']
     truth = truth / statistics['articulation_std']
-    valid = features.valid[..., None].astype(jnp.float32) * batch['known'][:, None, None]
+    valid = features.valid[..., None].astype(jnp.float32) * batch['has_truth'][:, None, None]
     error = jnp.square(head(features.tokens, method='articulation') - truth) * valid
     per_field = jnp.sum(error, axis=(0, 1)) / jnp.maximum(jnp.sum(valid), 1.0)
     loss = jnp.mean(per_field)

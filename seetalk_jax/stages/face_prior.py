@@ -16,6 +16,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from seetalk_jax.data import views
 from seetalk_jax.errors import ConfigError
 from seetalk_jax.models.nn import blocks
 from seetalk_jax.models.portrait.face_prior import FacePrior, PriorSums, finalize_prior, update_prior
@@ -167,8 +168,8 @@ class FacePriorStage(base.PassStage):
   with_voice: bool = False
 
   def batch_spec(self, batch_size: int) -> dict[str, jax.ShapeDtypeStruct]:
-    picture = jax.ShapeDtypeStruct((batch_size, self.image_size, self.image_size, 3), jnp.uint8)
-    return {'portrait': picture, **base.speech_spec(batch_size)} if self.with_voice else {'image': picture}
+    names = ('portrait', 'speech', 'num_samples') if self.with_voice else ('image',)
+    return views.batch_spec(self.view, batch_size, self.image_size, only=names)
 
   def data_options(self) -> dict[str, Any]:
     options = super().data_options()

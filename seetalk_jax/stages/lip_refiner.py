@@ -16,14 +16,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from seetalk_jax.constants import (
-  LIPS,
-  MOTION_DIM,
-  SAMPLES_PER_FRAME,
-  SPEECH_FRAMES,
-  SYNC_FRAMES,
-  WINDOW_FRAMES,
-)
+from seetalk_jax.constants import LIPS, SAMPLES_PER_FRAME, SYNC_FRAMES
+from seetalk_jax.data import views
 from seetalk_jax.diffusion import guidance, samplers
 from seetalk_jax.models.motion.mouth import boxes_around, crop_boxes, inside_boxes, mouth_place
 from seetalk_jax.models.nn import blocks
@@ -79,21 +73,9 @@ class LipRefinerStage(base.Stage):
   velocity_weight: float = 1.0
   ridge: float = 0.1
 
-  @property
-  def num_frames(self) -> int:
-    """Number of frames of a track in a batch."""
-    return SPEECH_FRAMES if self.view == 'portrait_speech' else WINDOW_FRAMES
-
   def batch_spec(self, batch_size: int) -> dict[str, jax.ShapeDtypeStruct]:
-    n, key = self.num_frames, self._motion_key
-    spec = {
-      'speech': jax.ShapeDtypeStruct((batch_size, SAMPLES_PER_FRAME * n), jnp.float32),
-      key: jax.ShapeDtypeStruct((batch_size, n, MOTION_DIM), jnp.float32),
-    }
-    if self._renders:
-      size = self.image_size
-      spec['portrait'] = jax.ShapeDtypeStruct((batch_size, size, size, 3), jnp.uint8)
-    return spec
+    names = ('speech', self._motion_key, *(('portrait',) if self._renders else ()))
+    return views.batch_spec(self.view, batch_size, self.image_size, only=names)
 
   def data_options(self) -> dict[str, Any]:
     """Only records with ground-truth motion."""
@@ -106,6 +88,10 @@ class LipRefinerStage(base.Stage):
   @property
   def _renders(self) -> bool:
     return self.view == 'portrait_speech' and (self.render_weight > 0 or self.sync_weight > 0)
+
+  @property
+  def _expert(self) -> str:
+    return 'syncnet' if 'syncnet' in self.frozen else 'sync_expert'
 
   def prepare(self, frozen: base.Frozen, batches) -> dict[str, np.ndarray]:
     """`lip_subspace` `[motion_dim, k]`, and its shares of lip changes and of other changes, in [0, 1]."""
@@ -184,9 +170,17 @@ class LipRefinerStage(base.Stage):
       'lips_before': lips[1],
     }
     if self._renders:
-      extra, rendered = self._rendering(frozen, batch, m, m_in, refined, pick_rng)
-      loss += extra
-      metrics |= rendered
+      frame_rng, clip_rng = jax.random.split(pick_rng)
+      pictures = 0.0
+      if self.render_weight:
+        added, found = self._mouth_loss(frozen, batch['portrait'], refined, m, m_in, frame_rng)
+        pictures += added
+        metrics |= found
+      if self.sync_weight and self._expert in self.frozen:
+        added, found = self._sync_loss(frozen, batch, refined, clip_rng)
+        pictures += added
+        metrics |= found
+      loss += pictures
     return loss, (metrics, collections)
 
   def _samples(self, frozen, truth, tokens, rng):
@@ -219,61 +213,59 @@ class LipRefinerStage(base.Stage):
     with_lips, without = (codec.apply(variables, x, method='encode_truth') for x in (spoken, seen))
     return sampled + with_lips - without, sampled
 
-  def _rendering(self, frozen, batch, m, m_in, refined, rng):
-    """(loss, metrics) of the rendered mouth regions, of changes outside of them, and of the sync expert."""
-    codec, variables = self.frozen['motion_codec'], frozen.variables('motion_codec')
-    frame_rng, clip_rng = jax.random.split(rng)
-    n = m.shape[1]
-    loss, metrics = 0.0, {}
+  def _draw(self, frozen, portraits, tracks):
+    """`[p, h, w, 3]`, `[p, f, d]` -> pictures `[p, f, h, w, 3]`, places of the mouth `[p, f, 2]`."""
+    run = functools.partial(self.frozen['motion_codec'].apply, frozen.variables('motion_codec'))
+    p, f, d = tracks.shape
+    looks = (run(portraits, method='appearance'), run(portraits, method='motion'))
+    looks = jax.tree.map(lambda a: jnp.repeat(a, f, axis=0), looks)
+    warped = run(*looks, tracks.reshape(p * f, d), method='warp')
+    image = run(warped, method='decode')
+    return image.reshape(p, f, *image.shape[1:]), mouth_place(warped.flow).reshape(p, f, 2)
 
-    def draw(portraits, tracks):
-      """`[p, h, w, 3]`, tracks `[p, f, d]` -> images `[p, f, h, w, 3]`, mouth centers `[p, f, 2]`."""
-      p, f, d = tracks.shape
-      looks = (
-        codec.apply(variables, portraits, method='appearance'),
-        codec.apply(variables, portraits, method='motion'),
-      )
-      looks = jax.tree.map(lambda a: jnp.repeat(a, f, axis=0), looks)
-      warped = codec.apply(variables, *looks, tracks.reshape(p * f, d), method='warp')
-      image = codec.apply(variables, warped, method='decode')
-      return image.reshape(p, f, *image.shape[1:]), mouth_place(warped.flow).reshape(p, f, 2)
+  def _mouth_loss(self, frozen, portraits, refined, truth, given, rng):
+    """Rendered mouth regions of refined against true motion, and what refinement changes around them.
 
-    if self.render_weight:
-      portraits = blocks.to_float(_share(batch['portrait'], self.render_share))
-      at = jax.random.randint(frame_rng, (portraits.shape[0], 1, 1), 0, n)
-      tracks = (refined, m, m_in) if self.outside_weight else (refined, m)
-      shown = [jnp.take_along_axis(_share(x, self.render_share), at, axis=1) for x in tracks]
-      image, place = draw(portraits, jnp.concatenate(shown, axis=1))
-      place = place[:, 1]
-      boxes = boxes_around(place, RENDER_HALF)
-      drawn, wanted = (crop_boxes(image[:, i], boxes, (64, 64)) for i in range(2))
-      rendered = jnp.mean(losses.charbonnier(drawn - jax.lax.stop_gradient(wanted)))
-      loss += self.render_weight * rendered
-      metrics['rendered'] = rendered
-      if self.outside_weight:
-        around = 1.0 - inside_boxes(boxes_around(place, OUTSIDE_HALF), image.shape[2:4])
-        change = losses.charbonnier(image[:, 0] - jax.lax.stop_gradient(image[:, 2]))
-        outside = losses.weighted_mean(change, around)
-        loss += self.outside_weight * outside
-        metrics['outside'] = outside
-    expert = 'syncnet' if 'syncnet' in self.frozen else 'sync_expert'
-    if self.sync_weight and expert in self.frozen:
-      judge = self.frozen[expert]
-      refined, speech, portraits = (
-        _share(x, self.sync_share, last=True) for x in (refined, batch['speech'], batch['portrait'])
-      )
-      start = jax.random.randint(clip_rng, (), 0, n - SYNC_FRAMES + 1)
-      clip = jax.lax.dynamic_slice_in_dim(refined, start, SYNC_FRAMES, axis=1)
-      heard = jnp.pad(speech, ((0, 0), (0, judge.num_samples)))
-      speech = jax.lax.dynamic_slice_in_dim(heard, start * SAMPLES_PER_FRAME, judge.num_samples, axis=1)
-      image, place = draw(blocks.to_float(portraits), clip)
-      places = jnp.repeat(jnp.mean(place, axis=1), SYNC_FRAMES, axis=0)
-      seen = judge.crop(image.reshape(-1, *image.shape[2:]), places)
-      seen = seen.reshape(-1, SYNC_FRAMES, *seen.shape[1:])
-      cosine = judge.apply(frozen.variables(expert), speech, seen, method='cosine')
-      loss += self.sync_weight * sync_loss(cosine)
-      metrics['sync_cosine'] = jnp.mean(cosine)
+    Args:
+      portraits: uint8 `[b, h, w, 3]`.
+      refined, truth, given: tracks `[b, n, d]` after refinement, as they should be, and before.
+
+    Returns:
+      (weighted loss, metrics), of one frame of `render_share` of the portraits.
+    """
+    portraits = blocks.to_float(_share(portraits, self.render_share))
+    at = jax.random.randint(rng, (portraits.shape[0], 1, 1), 0, truth.shape[1])
+    tracks = (refined, truth, given) if self.outside_weight else (refined, truth)
+    shown = [jnp.take_along_axis(_share(x, self.render_share), at, axis=1) for x in tracks]
+    image, place = self._draw(frozen, portraits, jnp.concatenate(shown, axis=1))
+    place = place[:, 1]
+    boxes = boxes_around(place, RENDER_HALF)
+    drawn, wanted = (crop_boxes(image[:, i], boxes, (64, 64)) for i in range(2))
+    rendered = jnp.mean(losses.charbonnier(drawn - jax.lax.stop_gradient(wanted)))
+    loss, metrics = self.render_weight * rendered, {'rendered': rendered}
+    if self.outside_weight:
+      around = 1.0 - inside_boxes(boxes_around(place, OUTSIDE_HALF), image.shape[2:4])
+      change = losses.charbonnier(image[:, 0] - jax.lax.stop_gradient(image[:, 2]))
+      metrics['outside'] = losses.weighted_mean(change, around)
+      loss += self.outside_weight * metrics['outside']
     return loss, metrics
+
+  def _sync_loss(self, frozen, batch, refined, rng):
+    """(weighted loss, metrics) of the sync expert on five rendered frames of `sync_share` of the batch."""
+    expert = self.frozen[self._expert]
+    refined, speech, portraits = (
+      _share(x, self.sync_share, last=True) for x in (refined, batch['speech'], batch['portrait'])
+    )
+    start = jax.random.randint(rng, (), 0, refined.shape[1] - SYNC_FRAMES + 1)
+    clip = jax.lax.dynamic_slice_in_dim(refined, start, SYNC_FRAMES, axis=1)
+    padded = jnp.pad(speech, ((0, 0), (0, expert.num_samples)))
+    speech = jax.lax.dynamic_slice_in_dim(padded, start * SAMPLES_PER_FRAME, expert.num_samples, axis=1)
+    image, place = self._draw(frozen, blocks.to_float(portraits), clip)
+    places = jnp.repeat(jnp.mean(place, axis=1), SYNC_FRAMES, axis=0)
+    crops = expert.crop(image.reshape(-1, *image.shape[2:]), places)
+    crops = crops.reshape(-1, SYNC_FRAMES, *crops.shape[1:])
+    cosine = expert.apply(frozen.variables(self._expert), speech, crops, method='cosine')
+    return self.sync_weight * sync_loss(cosine), {'sync_cosine': jnp.mean(cosine)}
 
 
 def _share(x: jax.Array, share: float, last: bool = False) -> jax.Array:

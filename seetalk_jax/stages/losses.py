@@ -132,7 +132,7 @@ def flow_losses(
   truth: FlowTruth,
   parts: jax.Array,
   canonical: jax.Array,
-  known: jax.Array | None = None,
+  has_truth: jax.Array | None = None,
 ) -> dict[str, jax.Array]:
   """Flow and occlusion errors of a warp against ground truth.
 
@@ -142,7 +142,7 @@ def flow_losses(
     parts: part labels of the target at that resolution. Eyeballs are excluded from the flow error, because
       they rotate while their canonical coordinates stay.
     canonical: canonical map of the target at that resolution.
-    known: `[b]`, 1 for records with ground truth, 0 for real recordings, which are excluded; None: all 1.
+    has_truth: `[b]`, 1 for records with ground truth, 0 for real recordings, which are excluded; None: all 1.
 
   Returns:
     'flow': Charbonnier error in cells over visible cells, where the head has weight 2.
@@ -153,7 +153,7 @@ def flow_losses(
   """
   h, w = flow.shape[1:3]
   cells = jnp.array([w, h], jnp.float32)
-  counts = jnp.ones(flow.shape[:1]) if known is None else known
+  counts = jnp.ones(flow.shape[:1]) if has_truth is None else has_truth
   counts = jnp.broadcast_to(counts[:, None, None, None], (*flow.shape[:3], 1))
   weight = counts * truth.visible * (parts != EYE)[..., None] * jnp.where(parts > BODY, 2.0, 1.0)[..., None]
   regions = counts * feature_regions(canonical)

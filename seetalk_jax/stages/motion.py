@@ -25,6 +25,8 @@ from seetalk_jax.constants import (
   WINDOW_FRAMES,
 )
 from seetalk_jax.diffusion import objective, process
+from seetalk_jax.diffusion.loss import diffusion_loss
+from seetalk_jax.diffusion.times import stratified_times
 from seetalk_jax.errors import ConfigError
 from seetalk_jax.models.motion.motion_controls import style_code
 from seetalk_jax.models.nn import blocks
@@ -79,6 +81,7 @@ class MotionStage(base.Stage):
   control_noise: float = 0.02
 
   def batch_spec(self, batch_size: int) -> dict[str, jax.ShapeDtypeStruct]:
+    # By hand: the view has one length and one size, which are options here.
     n, size = self.num_frames, self.frame_size
     spec = {'speech': jax.ShapeDtypeStruct((batch_size, SAMPLES_PER_FRAME * n), jnp.float32)}
     if self.motion_source == 'truth':
@@ -142,9 +145,7 @@ class MotionStage(base.Stage):
 
     x0, m_0, tokens = (jnp.repeat(a, self.draws, axis=0) for a in (x0, m_0, tokens))
     n = x0.shape[0]
-    spread = (jax.random.uniform(time_rng) + jnp.arange(n) / n) % 1.0
-    t = jnp.minimum((spread * SCHEDULE.num_steps).astype(jnp.int32), SCHEDULE.num_steps - 1)
-    t = jax.random.permutation(jax.random.fold_in(time_rng, 1), t)
+    t = stratified_times(time_rng, n, SCHEDULE)
     noise = jax.random.normal(noise_rng, x0.shape)
     xt = process.add_noise(SCHEDULE, x0, noise, t)
     drop = jax.random.uniform(drop_rng, (n,)) < self.drop_rate
@@ -160,33 +161,18 @@ class MotionStage(base.Stage):
       controls=controls,
       drop_controls=drop_controls,
     )
-    target = objective.target(transformer.prediction_type, SCHEDULE, x0, noise, t)
-    error = jnp.mean(jnp.square(prediction - target), axis=(1, 2))
-    weight = objective.loss_weight(transformer.prediction_type, SCHEDULE, t, self.min_snr_gamma or None)
-    diffusion = jnp.mean(weight * error)
-
+    diffusion, metrics = diffusion_loss(
+      transformer.prediction_type, SCHEDULE, prediction, x0, noise, t, self.min_snr_gamma
+    )
     estimate = objective.to_x0(transformer.prediction_type, SCHEDULE, prediction, xt, t)
     off = estimate - x0
     velocity = jnp.mean(jnp.square(off[:, 1:] - off[:, :-1]))
     loss = diffusion + self.velocity_weight * velocity
-    late = (t >= SCHEDULE.num_steps * 3 // 4).astype(jnp.float32)
-    metrics = {
-      'diffusion': diffusion,
-      'error': jnp.mean(error),
-      'error_late': jnp.sum(late * error) / jnp.maximum(jnp.sum(late), 1.0),
-      'velocity': velocity,
-    }
+    metrics['velocity'] = velocity
     if self.motion_source == 'truth' and self.lips_weight:
       read = codec.apply(variables, estimate * std + mean, method='read_truth')
       wrong = (read - jnp.repeat(batch['motion'], self.draws, axis=0)) / codec.motion_scales
-      per_track = jnp.mean(jnp.square(wrong[..., LIPS]), axis=(1, 2))
-      # Blinks do not follow from speech, so they are weighted by how visible they are in the noisy track. A
-      # blink spans many values of several frames, so it is visible at noise levels that hide a single value.
-      shown = _BLINK_SIGNAL * SCHEDULE.alpha_bar(t)
-      signal = shown / (shown + 1.0 - SCHEDULE.alpha_bar(t))
-      blinks = jnp.mean(signal * jnp.mean(jnp.square(wrong[..., BLINK]), axis=(1, 2)))
-      with_speech = 1.0 - drop.astype(jnp.float32)
-      lips = jnp.sum(with_speech * per_track) / jnp.maximum(jnp.sum(with_speech), 1.0)
+      lips, blinks = _lips_and_blinks(wrong, t, drop)
       loss += self.lips_weight * (lips + blinks)
       metrics |= {'lips': lips, 'blinks': blinks}
     return loss, (metrics, collections)
@@ -230,6 +216,25 @@ class MotionStage(base.Stage):
       jnp.broadcast_to(a.transpose(0, 2, 1)[..., None] / 3, (1, *a.shape[:0:-1], 3)) for a in (x0, estimate)
     ]
     return blocks.picture_grid(strips)
+
+
+def _lips_and_blinks(wrong: jax.Array, t: jax.Array, drop: jax.Array) -> tuple[jax.Array, jax.Array]:
+  """Mean squared errors of lips, over tracks with speech, and of blinks.
+
+  Args:
+    wrong: errors of the motion fields in units of their scales, `[b, n, 20]`.
+    t: diffusion times `[b]`.
+    drop: bool `[b]`, whose speech was dropped.
+  """
+  per_track = jnp.mean(jnp.square(wrong[..., LIPS]), axis=(1, 2))
+  # Blinks do not follow from speech, so they are weighted by how visible they are in the noisy track. A blink
+  # spans many values of several frames, so it is visible at noise levels that hide a single value.
+  shown = _BLINK_SIGNAL * SCHEDULE.alpha_bar(t)
+  signal = shown / (shown + 1.0 - SCHEDULE.alpha_bar(t))
+  blinks = jnp.mean(signal * jnp.mean(jnp.square(wrong[..., BLINK]), axis=(1, 2)))
+  with_speech = 1.0 - drop.astype(jnp.float32)
+  lips = jnp.sum(with_speech * per_track) / jnp.maximum(jnp.sum(with_speech), 1.0)
+  return lips, blinks
 
 
 def smile_label(motion: jax.Array) -> jax.Array:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Collection, Mapping
 from typing import Any
 
@@ -11,10 +12,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from seetalk_jax.constants import LIPS, MOTION_DIM
-from seetalk_jax.models.motion.canonical import match_canonical
+from seetalk_jax.constants import LIPS
+from seetalk_jax.data import views
 from seetalk_jax.models.nn import blocks
-from seetalk_jax.stages import base, critics, losses
+from seetalk_jax.stages import base, critics, losses, truth_losses
 
 # Parts of the codec that encode or decode m. They stay fixed where M_diff and the lip subspace depend on m.
 KEPT = ('motion_encoder', 'truth_encoder', 'truth_reader')
@@ -33,7 +34,7 @@ class MotionCodecStage(critics.CriticOptions, base.Stage):
     driver_rate: probability that the motion comes from `driver`.
     truth_rate: probability that the motions (source and target) come from the truth encoder instead of
       frames.
-    with_truth: batches have true motion and canonical maps for the records whose entry `known` is 1. All
+    with_truth: batches have true motion and canonical maps for the records whose entry `has_truth` is 1. All
       other records, and all records without this option, use only the image losses.
     pixel_weight: multiplies the Charbonnier error of the decoded image against the target.
     edge_weight: multiplies the edge loss of the decoded image.
@@ -89,7 +90,8 @@ class MotionCodecStage(critics.CriticOptions, base.Stage):
   reach_cells: int = 12
 
   def batch_spec(self, batch_size: int) -> dict[str, jax.ShapeDtypeStruct]:
-    return pair_spec(batch_size, self.image_size, with_truth=self.with_truth)
+    names = ('source', 'target', 'driver', *(truth_losses.ENTRIES if self.with_truth else ()))
+    return views.batch_spec(self.view, batch_size, self.image_size, only=names)
 
   def init(self, rng: jax.Array, frozen: base.Frozen) -> tuple[dict[str, Any], dict[str, Any]]:
     del frozen
@@ -103,110 +105,105 @@ class MotionCodecStage(critics.CriticOptions, base.Stage):
     return trainable_but(kept, params)
 
   def loss(self, params, frozen, collections, batch, rng, step):
-    codec = self.networks['motion_codec']
-
-    def run(*args, method):
-      return codec.apply({'params': params['motion_codec']}, *args, method=method)
-
+    run = functools.partial(self.networks['motion_codec'].apply, {'params': params['motion_codec']})
     source, target = blocks.to_float(batch['source']), blocks.to_float(batch['target'])
-    b = source.shape[0]
     driver_rng, truth_rng, noise_rng = jax.random.split(rng, 3)
-    use_driver = jax.random.uniform(driver_rng, (b, 1, 1, 1)) < self.driver_rate
-    driver = jnp.where(use_driver, blocks.to_float(batch['driver']), target)
-    m_source, m_target = jnp.split(run(jnp.concatenate([source, driver]), method='motion'), 2)
-    metrics, loss = {}, 0.0
-
+    m_source, m_target = self._motions(run, source, target, batch['driver'], driver_rng)
+    loss, metrics = 0.0, {}
     if self.with_truth:
-      truth = jnp.concatenate([batch['source_motion'], batch['target_motion']])
-      m_frames, m_truth = jnp.concatenate([m_source, m_target]), run(truth, method='encode_truth')
-      # phi_m follows the truth encoder, whose latents hold all motion and nothing else from the first step
-      # on. In the other direction an untrained phi_m, which is constant, would collapse the truth encoder.
-      m_truth_fixed = jax.lax.stop_gradient(m_truth)
-      known = batch['known']
-      counts = jnp.concatenate([known, known])[:, None]
-      middle = jnp.sum(counts * m_truth_fixed, axis=0) / (jnp.sum(counts) + 1e-6)
-      spread = losses.weighted_mean(jnp.square(m_truth_fixed - middle), counts)
-      agree = losses.weighted_mean(jnp.square(m_frames - m_truth_fixed), counts) / (spread + 1e-3)
-      read = run(jnp.concatenate([m_frames, m_truth]), method='read_truth')
-      error = jnp.abs((read - jnp.concatenate([truth, truth])) / codec.motion_scales)
-      of_frames, of_truth = (losses.weighted_mean(half, counts) for half in jnp.split(error, 2))
-      loss += self.agree_weight * agree + self.read_weight * 0.5 * (of_frames + of_truth)
-      metrics |= {
-        'agree': agree,
-        'motion_spread': spread,
-        'read': of_frames,
-        'read_lips': losses.weighted_mean(error[: 2 * b, LIPS], counts),
-        'read_truth': of_truth,
-      }
-      use_truth = jax.random.uniform(truth_rng, (b, 1)) < self.truth_rate * known[:, None]
-      m_source = jnp.where(use_truth, m_truth[:b], m_source)
-      m_target = jnp.where(use_truth, m_truth[b:], m_target)
-
+      added, found, (source_truth, target_truth) = self._agreement(run, m_source, m_target, batch)
+      loss += added
+      metrics |= found
+      use_truth = truth_losses.use_truth(truth_rng, self.truth_rate, batch)
+      m_source = jnp.where(use_truth, source_truth, m_source)
+      m_target = jnp.where(use_truth, target_truth, m_target)
     noise = self.motion_noise * jax.random.normal(noise_rng, (2, *m_source.shape))
     m_source, m_target = m_source + noise[0], m_target + noise[1]
+
     appearance = run(source, method='appearance')
     warped = run(appearance, m_source, m_target, method='warp')
     image, copied = run(warped, method='decode_parts')
-    weight = losses.part_weights(batch['target_parts']) if self.with_truth else jnp.ones((b, 1, 1, 1))
+
+    weight = (
+      losses.part_weights(batch['target_parts']) if self.with_truth else jnp.ones((len(image), 1, 1, 1))
+    )
     picture_loss = losses.picture_loss(target, weight, self.pixel_weight, self.edge_weight)
-    seen, errors = picture_loss(image)
-    judged, opinions = critics.judge(
+    pictures, picture_metrics = picture_loss(image)
+    judged, judge_metrics = critics.judge(
       self, self.networks, self.frozen, params, frozen, image, target, lambda x: picture_loss(x)[0], step
     )
-    loss += seen + judged
-    metrics |= {**errors, **opinions}
+    loss += pictures + judged
+    metrics |= {**picture_metrics, **judge_metrics}
 
-    visible = warped.occlusion
+    visible, head = jax.lax.stop_gradient(warped.occlusion), None
     if self.with_truth:
-      reach = (self.reach_cells, self.reach_cells)
-      flow_truth = match_canonical(
-        *(batch[f'{side}_{what}'] for what in ('canonical', 'parts') for side in ('source', 'target')),
-        reach=reach,
-      )
-      found = losses.flow_losses(
-        warped.flow,
-        warped.coarse_flow,
-        warped.occlusion_logits,
-        flow_truth,
-        batch['target_parts'],
-        batch['target_canonical'],
-        known,
-      )
-      loss += self.flow_weight * (found['flow'] + 0.5 * found['coarse_flow'])
-      loss += self.feature_flow_weight * (found['flow_features'] + 0.5 * found['coarse_flow_features'])
-      is_known = known[:, None, None, None]
-      head_weight = is_known * (1.0 + (batch['source_parts'] > losses.BODY)[..., None])
-      places = losses.weighted_mean(
-        losses.charbonnier(appearance.ways.places - batch['source_canonical']), head_weight
-      )
-      loss += self.places_weight * places
-      loss += self.occlusion_weight * found['occlusion']
-      canonical = is_known * batch['target_canonical']  # zeros are in no region
-      features, hidden = losses.feature_error(image, target, canonical, flow_truth.visible)
-      loss += self.feature_weight * features + self.hidden_weight * hidden
-      metrics |= {**found, 'places': places, 'features': features, 'features_hidden': hidden}
-      visible = jnp.where(is_known > 0, flow_truth.visible, visible)
-    shown = blocks.upsample_nearest(jax.lax.stop_gradient(visible), 4)
-    warped_error = losses.weighted_mean(losses.charbonnier(warped.image - target), shown * weight)
-    painted = losses.weighted_mean(1.0 - copied, shown * weight)
-    loss += self.warped_weight * warped_error + self.copy_weight * painted
-
+      errors = truth_losses.truth_errors(warped, image, target, batch, self.reach_cells)
+      places = _places_error(appearance, batch)
+      loss = self._add_truth(loss, errors, places)
+      metrics |= {**errors.metrics, 'places': places}
+      visible, head = errors.visible, truth_losses.head_mask(batch)
+    added, found = self._copies(warped, copied, target, blocks.upsample_nearest(visible, 4) * weight)
+    loss += added
+    metrics |= found
     if self.cycle_weight:
-      cycle = self._cycle(run, appearance, m_source, m_target)
-      loss += self.cycle_weight * cycle
-      metrics['cycle'] = cycle
-
-    head = head_mask(batch) if self.with_truth else None
+      metrics['cycle'] = self._cycle(run, appearance, m_source, m_target)
+      loss += self.cycle_weight * metrics['cycle']
     metrics |= {
-      'warped': warped_error,
-      'painted': painted,
-      'psnr': losses.psnr(image, target),
-      'psnr_head': losses.psnr(image, target, head),
-      'psnr_warped': losses.psnr(warped.image, target, head),
+      **truth_losses.psnrs(image, warped, target, head),
       'psnr_copy': losses.psnr(source, target, head),
       'visible': jnp.mean(visible),
     }
     return loss, (metrics, collections)
+
+  def _motions(self, run, source, target, driver, rng):
+    """Motions `[b, d]` of source and target as phi_m reads them; the target's partly off the driver."""
+    use_driver = jax.random.uniform(rng, (len(source), 1, 1, 1)) < self.driver_rate
+    driver = jnp.where(use_driver, blocks.to_float(driver), target)
+    return jnp.split(run(jnp.concatenate([source, driver]), method='motion'), 2)
+
+  def _agreement(self, run, m_source, m_target, batch):
+    """Agreement of phi_m with the truth encoder, and the errors of what `read_truth` reads off both.
+
+    Returns:
+      (loss, metrics, the truth encoder's motions of source and target).
+    """
+    truth = jnp.concatenate([batch['source_motion'], batch['target_motion']])
+    m_frames, m_truth = jnp.concatenate([m_source, m_target]), run(truth, method='encode_truth')
+    # phi_m follows the truth encoder, whose latents hold all motion and nothing else from the first step
+    # on. In the other direction an untrained phi_m, which is constant, would collapse the truth encoder.
+    m_truth_fixed = jax.lax.stop_gradient(m_truth)
+    counts = jnp.concatenate([batch['has_truth'], batch['has_truth']])[:, None]
+    middle = jnp.sum(counts * m_truth_fixed, axis=0) / (jnp.sum(counts) + 1e-6)
+    spread = losses.weighted_mean(jnp.square(m_truth_fixed - middle), counts)
+    agree = losses.weighted_mean(jnp.square(m_frames - m_truth_fixed), counts) / (spread + 1e-3)
+    read = run(jnp.concatenate([m_frames, m_truth]), method='read_truth')
+    scales = self.networks['motion_codec'].motion_scales
+    error = jnp.abs((read - jnp.concatenate([truth, truth])) / scales)
+    of_frames, of_truth = (losses.weighted_mean(half, counts) for half in jnp.split(error, 2))
+    metrics = {
+      'agree': agree,
+      'motion_spread': spread,
+      'read': of_frames,
+      'read_lips': losses.weighted_mean(error[: len(truth), LIPS], counts),
+      'read_truth': of_truth,
+    }
+    loss = self.agree_weight * agree + self.read_weight * 0.5 * (of_frames + of_truth)
+    return loss, metrics, (m_truth[: len(m_source)], m_truth[len(m_source) :])
+
+  def _add_truth(self, loss, errors, places):
+    """`loss` plus the weighted errors against the ground truth, added one by one: the order is part of the sum."""
+    warp = errors.warp
+    loss += self.flow_weight * (warp['flow'] + 0.5 * warp['coarse_flow'])
+    loss += self.feature_flow_weight * (warp['flow_features'] + 0.5 * warp['coarse_flow_features'])
+    loss += self.places_weight * places
+    loss += self.occlusion_weight * warp['occlusion']
+    return loss + (self.feature_weight * errors.features + self.hidden_weight * errors.features_hidden)
+
+  def _copies(self, warped, copied, target, shown):
+    """Error of the warped portrait where it is visible, and how much the decoder paints there: (loss, metrics)."""
+    error = losses.weighted_mean(losses.charbonnier(warped.image - target), shown)
+    painted = losses.weighted_mean(1.0 - copied, shown)
+    return self.warped_weight * error + self.copy_weight * painted, {'warped': error, 'painted': painted}
 
   def _cycle(self, run, appearance, m_source, m_target):
     """Squared error of the motion that phi_m recovers from other people, over its variance in the batch."""
@@ -250,27 +247,11 @@ def trainable_but(kept: Collection[str], params: Mapping[str, Any]) -> Any:
   return {network: of(network, tree) for network, tree in params.items()}
 
 
-def head_mask(batch: base.Batch) -> jax.Array:
-  """Mask of the target's head, `[b, h, w, 1]`: 1 inside; 1 everywhere for real recordings."""
-  head = (batch['target_parts'] > losses.BODY)[..., None] | (batch['known'] == 0)[:, None, None, None]
-  return blocks.upsample_nearest(head * 1.0, 4)
-
-
-def pair_spec(batch_size: int, image_size: int, *, with_truth: bool) -> dict[str, jax.ShapeDtypeStruct]:
-  """The batch entries of view `motion_pair` that the stages of codec and renderer read."""
-  quarter = image_size // 4
-
-  def entry(dtype, *shape):
-    return jax.ShapeDtypeStruct((batch_size, *shape), dtype)
-
-  spec = {name: entry(jnp.uint8, image_size, image_size, 3) for name in ('source', 'target', 'driver')}
-  if with_truth:
-    spec['known'] = entry(jnp.float32)
-    for side in ('source', 'target'):
-      spec[f'{side}_motion'] = entry(jnp.float32, MOTION_DIM)
-      spec[f'{side}_canonical'] = entry(jnp.float32, quarter, quarter, 3)
-      spec[f'{side}_parts'] = entry(jnp.uint8, quarter, quarter)
-  return spec
+def _places_error(appearance, batch: base.Batch) -> jax.Array:
+  """Mean error of where each place of the source lies on the resting head; the head counts twice."""
+  has_truth = batch['has_truth'][:, None, None, None]
+  weight = has_truth * (1.0 + (batch['source_parts'] > losses.BODY)[..., None])
+  return losses.weighted_mean(losses.charbonnier(appearance.ways.places - batch['source_canonical']), weight)
 
 
 def uses(config) -> base.Uses:

@@ -14,7 +14,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from seetalk_jax.constants import FPS
+from seetalk_jax.data import views
 from seetalk_jax.diffusion import objective, process
+from seetalk_jax.diffusion.loss import diffusion_loss
+from seetalk_jax.diffusion.times import stratified_times
 from seetalk_jax.errors import ConfigError
 from seetalk_jax.models.nn import blocks
 from seetalk_jax.models.portrait.face_prior import (
@@ -80,8 +83,9 @@ class PortraitStage(base.Stage):
     return size, size, autoencoder.latent_channels
 
   def batch_spec(self, batch_size: int) -> dict[str, jax.ShapeDtypeStruct]:
-    picture = jax.ShapeDtypeStruct((batch_size, self.image_size, self.image_size, 3), jnp.uint8)
-    return {'portrait': picture, **base.speech_spec(batch_size)}
+    return views.batch_spec(
+      self.view, batch_size, self.image_size, only=('portrait', 'speech', 'num_samples')
+    )
 
   def prepare(self, frozen: base.Frozen, batches) -> dict[str, np.ndarray]:
     """beta0; also the latent scale and the prior if no `face_prior` run provides them."""
@@ -144,9 +148,9 @@ class PortraitStage(base.Stage):
     del step
     time_rng, noise_rng, drop_rng = jax.random.split(rng, 3)
     statistics = frozen.statistics
-    known = jax.lax.stop_gradient(batch if 'latent' in batch else self.features(frozen, batch))
-    latent = known['latent'] * statistics['latent_scale']
-    tokens, valid, voice = known['tokens'], known['valid'], known['embedding']
+    features = jax.lax.stop_gradient(batch if 'latent' in batch else self.features(frozen, batch))
+    latent = features['latent'] * statistics['latent_scale']
+    tokens, valid, voice = features['tokens'], features['valid'], features['embedding']
 
     prior = sampling.prior_of(statistics)
     beta = sampling.prior_weight(self.networks, params, statistics, voice)
@@ -158,10 +162,7 @@ class PortraitStage(base.Stage):
     y0, tokens, valid, voice = (repeat(a) for a in (y0, tokens, valid, voice))
     n = y0.shape[0]
     schedule = sampling.SCHEDULE
-    # Stratified times: evenly spaced over the batch, each one uniform. The loss has less variance.
-    spread = (jax.random.uniform(time_rng) + jnp.arange(n) / n) % 1.0
-    t = jnp.minimum((spread * schedule.num_steps).astype(jnp.int32), schedule.num_steps - 1)
-    t = jax.random.permutation(jax.random.fold_in(time_rng, 1), t)
+    t = stratified_times(time_rng, n, schedule)
     noise = jax.random.normal(noise_rng, y0.shape)
     y_t = process.add_noise(schedule, y0, noise, t)
 
@@ -171,41 +172,31 @@ class PortraitStage(base.Stage):
     tokens = tokens * keep[:, None, None]
     unet = self.networks['portrait_unet']
     prediction = sampling.predict(unet, params['portrait_unet'], prior, y_t, t, (tokens, valid, voice))
-    target = objective.target(unet.prediction_type, schedule, y0, noise, t)
-    error = jnp.mean(jnp.square(prediction - target), axis=(1, 2, 3))
-    weight = objective.loss_weight(unet.prediction_type, schedule, t, self.min_snr_gamma or None)
-    diffusion = jnp.mean(weight * error)
+    loss, metrics = diffusion_loss(
+      unet.prediction_type, schedule, prediction, y0, noise, t, self.min_snr_gamma
+    )
     beta_error = jnp.mean(jnp.square(beta - wanted))
-    loss = diffusion
+    metrics |= {
+      'beta_mean': jnp.mean(beta),
+      'beta_std': jnp.std(beta),
+      'beta_error': jnp.sqrt(beta_error),
+      'beta_wanted_mean': jnp.mean(wanted),
+      'beta_wanted_std': jnp.std(wanted),
+    }
     if 'sample_adaptive_weighting' in self.networks:
       loss = loss + self.beta_weight * beta_error
-    known_guess = {}
     if self.guess_draws and unet.num_directions:
-      wrong = self._guess_error(params, prior, jax.random.fold_in(rng, 1), latent - beta * mean, known)
+      wrong = self._guess_error(params, prior, jax.random.fold_in(rng, 1), latent - beta * mean, features)
       loss = loss + self.guess_weight * wrong
-      known_guess = {'guess': wrong}
-    late = (t >= schedule.num_steps * 3 // 4).astype(jnp.float32)
-    return loss, (
-      {
-        **known_guess,
-        'diffusion': diffusion,
-        'error': jnp.mean(error),
-        'error_late': jnp.sum(late * error) / jnp.maximum(jnp.sum(late), 1.0),
-        'beta_mean': jnp.mean(beta),
-        'beta_std': jnp.std(beta),
-        'beta_error': jnp.sqrt(beta_error),
-        'beta_wanted_mean': jnp.mean(wanted),
-        'beta_wanted_std': jnp.std(wanted),
-      },
-      collections,
-    )
+      metrics['guess'] = wrong
+    return loss, (metrics, collections)
 
-  def _guess_error(self, params, prior, rng, y0, known) -> jax.Array:
+  def _guess_error(self, params, prior, rng, y0, features) -> jax.Array:
     """Mean squared error of the branch along the prior's directions, on `guess_draws` noises a portrait."""
     unet, schedule = self.networks['portrait_unet'], sampling.SCHEDULE
     time_rng, noise_rng, drop_rng = jax.random.split(rng, 3)
     repeat = functools.partial(jnp.repeat, repeats=self.guess_draws, axis=0)
-    voice, heard = repeat(known['embedding']), repeat(jnp.any(known['valid'], axis=-1))
+    voice, heard = repeat(features['embedding']), repeat(jnp.any(features['valid'], axis=-1))
     c0 = repeat(jax.lax.stop_gradient(jnp.einsum('bhwc,khwc->bk', y0, prior.directions)))
     n, k = c0.shape
     t = jax.random.randint(time_rng, (n,), 0, schedule.num_steps)
@@ -231,18 +222,18 @@ class PortraitStage(base.Stage):
 
     @jax.jit
     def draw(params, frozen, batch, rng):
-      known = self.features(frozen, batch)
+      features = self.features(frozen, batch)
       every = {**frozen.params, **params}
-      latent = known['latent'] * frozen.statistics['latent_scale']
+      latent = features['latent'] * frozen.statistics['latent_scale']
       rows = [sampling.decode_latents(modules, every, frozen.statistics, latent)]
       for key in jax.random.split(rng, 2):
         samples = sampling.sample_portraits(
           modules,
           every,
           frozen.statistics,
-          known['embedding'],
-          known['tokens'],
-          known['valid'],
+          features['embedding'],
+          features['tokens'],
+          features['valid'],
           key,
           num_steps=self.preview_steps,
           guidance_scale=self.preview_guidance,

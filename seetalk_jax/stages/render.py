@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,12 +12,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from seetalk_jax.models.motion.canonical import match_canonical
+from seetalk_jax.data import views
 from seetalk_jax.models.nn import blocks
 from seetalk_jax.models.renderer.codebook import straight_through_lookup
-from seetalk_jax.stages import base, critics, losses
+from seetalk_jax.stages import base, critics, losses, truth_losses
 from seetalk_jax.stages.code_transformer import code_losses, init_renderer
-from seetalk_jax.stages.motion_codec import KEPT, head_mask, pair_spec, trainable_but
+from seetalk_jax.stages.motion_codec import KEPT, trainable_but
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,7 +29,7 @@ class RenderStage(critics.CriticOptions, base.Stage):
 
   Attributes:
     image_size: height and width of the images, in pixels.
-    with_truth: batches have true motion and canonical maps for the records whose entry `known` is 1.
+    with_truth: batches have true motion and canonical maps for the records whose entry `has_truth` is 1.
     roundtrip_rate: share of the portraits that are encoded and decoded by the autoencoder; 0 needs no
       autoencoder.
     truth_rate: probability that the target's motion comes from the truth encoder.
@@ -70,9 +71,8 @@ class RenderStage(critics.CriticOptions, base.Stage):
   label_smoothing: float = 0.05
 
   def batch_spec(self, batch_size: int) -> dict[str, jax.ShapeDtypeStruct]:
-    spec = pair_spec(batch_size, self.image_size, with_truth=self.with_truth)
-    del spec['driver']
-    return spec
+    names = ('source', 'target', *(truth_losses.ENTRIES if self.with_truth else ()))
+    return views.batch_spec(self.view, batch_size, self.image_size, only=names)
 
   def init(self, rng: jax.Array, frozen: base.Frozen) -> tuple[dict[str, Any], dict[str, Any]]:
     params = init_renderer(rng, frozen, self.networks, self.frozen, self.image_size)
@@ -83,78 +83,65 @@ class RenderStage(critics.CriticOptions, base.Stage):
     return trainable_but({*KEPT, 'identity_encoder', 'motion_modes', 'decoder'}, params)
 
   def loss(self, params, frozen, collections, batch, rng, step):
-    codec = self.networks['motion_codec']
-    stop = jax.lax.stop_gradient
     portrait_rng, truth_rng, noise_rng, fusion_rng = jax.random.split(rng, 4)
     target = blocks.to_float(batch['target'])
     source = self._portraits(frozen, blocks.to_float(batch['source']), portrait_rng)
-    b = source.shape[0]
+    warped = self._warp(params, source, target, batch, truth_rng, noise_rng)
+    image, logits = self._draw(params, frozen, warped, self._fusion(fusion_rng, len(source)))
 
-    def run(*args, method):
-      return codec.apply({'params': params['motion_codec']}, *args, method=method)
-
-    m_source, m_target = jnp.split(run(jnp.concatenate([source, target]), method='motion'), 2)
-    if self.with_truth:
-      from_truth = run(batch['target_motion'], method='encode_truth')
-      use_truth = jax.random.uniform(truth_rng, (b, 1)) < self.truth_rate * batch['known'][:, None]
-      m_target = jnp.where(use_truth, from_truth, m_target)
-    m_target = losses.noisy_motion(m_target, noise_rng, self.motion_noise)
-    m_source, m_target = stop((m_source, m_target))
-    appearance = stop(run(source, method='appearance'))
-    warped = run(appearance, m_source, m_target, method='warp')
-
-    ramp = jax.random.uniform(
-      fusion_rng, (b, 1, 1, 1), minval=self.fusion_low - (1 - self.fusion_low), maxval=1.0
+    weight = (
+      losses.part_weights(batch['target_parts']) if self.with_truth else jnp.ones((len(image), 1, 1, 1))
     )
-    fusion = jnp.where(ramp < self.fusion_low, 1.0, ramp)
-    image, logits = self._draw(params, frozen, warped, fusion)
-
-    weight = losses.part_weights(batch['target_parts']) if self.with_truth else jnp.ones((b, 1, 1, 1))
     picture_loss = losses.picture_loss(target, weight, self.pixel_weight, self.edge_weight)
     loss, metrics = picture_loss(image)
-    book, variables = self.frozen['codebook'], frozen.variables('codebook')
-    indices = book.apply(variables, book.apply(variables, target, method='encode'), method='quantise')[1]
-    cross_entropy, accuracy = code_losses(logits, indices, self.label_smoothing)
-    judged, opinions = critics.judge(
+    cross_entropy, accuracy = code_losses(logits, self._codes(frozen, target), self.label_smoothing)
+    judged, judge_metrics = critics.judge(
       self, self.networks, self.frozen, params, frozen, image, target, lambda x: picture_loss(x)[0], step
     )
     loss += self.code_weight * cross_entropy + judged
-    metrics |= {'cross_entropy': cross_entropy, 'code_accuracy': accuracy, **opinions}
+    metrics |= {'cross_entropy': cross_entropy, 'code_accuracy': accuracy, **judge_metrics}
 
-    head, visible = None, stop(warped.occlusion)
+    visible, head = jax.lax.stop_gradient(warped.occlusion), None
     if self.with_truth:
-      truth = match_canonical(
-        *(batch[f'{side}_{what}'] for what in ('canonical', 'parts') for side in ('source', 'target'))
-      )
-      found = losses.flow_losses(
-        warped.flow,
-        warped.coarse_flow,
-        warped.occlusion_logits,
-        truth,
-        batch['target_parts'],
-        batch['target_canonical'],
-        batch['known'],
-      )
-      loss += self.flow_weight * (found['flow'] + 0.5 * found['coarse_flow'])
-      loss += self.feature_flow_weight * found['flow_features']
-      loss += self.occlusion_weight * found['occlusion']
-      is_known = batch['known'][:, None, None, None]
-      canonical = is_known * batch['target_canonical']  # zeros are in no region
-      features, hidden = losses.feature_error(image, target, canonical, truth.visible)
-      loss += self.feature_weight * features + self.hidden_weight * hidden
-      metrics |= {**found, 'features': features, 'features_hidden': hidden}
-      visible = jnp.where(is_known > 0, truth.visible, visible)
-      head = head_mask(batch)
-    shown = blocks.upsample_nearest(visible, 4)
-    copied = losses.weighted_mean(losses.charbonnier(warped.image - target), shown * weight)
+      errors = truth_losses.truth_errors(warped, image, target, batch)
+      loss = self._add_truth(loss, errors)
+      metrics |= errors.metrics
+      visible, head = errors.visible, truth_losses.head_mask(batch)
+    shown = blocks.upsample_nearest(visible, 4) * weight
+    copied = losses.weighted_mean(losses.charbonnier(warped.image - target), shown)
     loss += self.warped_weight * copied
-    metrics |= {
-      'warped': copied,
-      'psnr': losses.psnr(image, target),
-      'psnr_head': losses.psnr(image, target, head),
-      'psnr_warped': losses.psnr(warped.image, target, head),
-    }
+    metrics |= {'warped': copied, **truth_losses.psnrs(image, warped, target, head)}
     return loss, (metrics, collections)
+
+  def _warp(self, params, source, target, batch, truth_rng, noise_rng):
+    """The source warped to the target's motion, which is noisy and partly comes from the truth encoder."""
+    run = functools.partial(self.networks['motion_codec'].apply, {'params': params['motion_codec']})
+    m_source, m_target = jnp.split(run(jnp.concatenate([source, target]), method='motion'), 2)
+    if self.with_truth:
+      from_truth = run(batch['target_motion'], method='encode_truth')
+      m_target = jnp.where(truth_losses.use_truth(truth_rng, self.truth_rate, batch), from_truth, m_target)
+    m_target = losses.noisy_motion(m_target, noise_rng, self.motion_noise)
+    appearance = run(source, method='appearance')
+    return run(*jax.lax.stop_gradient((appearance, m_source, m_target)), method='warp')
+
+  def _fusion(self, rng, count):
+    """Fusion weights `[count, 1, 1, 1]`: 1 for half of the batch, between `fusion_low` and 1 for the rest."""
+    least = self.fusion_low - (1 - self.fusion_low)
+    ramp = jax.random.uniform(rng, (count, 1, 1, 1), minval=least, maxval=1.0)
+    return jnp.where(ramp < self.fusion_low, 1.0, ramp)
+
+  def _codes(self, frozen, target):
+    """Indices of the target's codes, `[b, h / 16, w / 16]`."""
+    book, variables = self.frozen['codebook'], frozen.variables('codebook')
+    return book.apply(variables, book.apply(variables, target, method='encode'), method='quantise')[1]
+
+  def _add_truth(self, loss, errors):
+    """`loss` plus the weighted errors against the ground truth, added one by one: the order is part of the sum."""
+    warp = errors.warp
+    loss += self.flow_weight * (warp['flow'] + 0.5 * warp['coarse_flow'])
+    loss += self.feature_flow_weight * warp['flow_features']
+    loss += self.occlusion_weight * warp['occlusion']
+    return loss + (self.feature_weight * errors.features + self.hidden_weight * errors.features_hidden)
 
   def _draw(self, params, frozen, warped, fusion):
     logits = self.networks['code_transformer'].apply({'params': params['code_transformer']}, warped.features)

@@ -11,6 +11,7 @@ import jax
 import jax.numpy as jnp
 
 from seetalk_jax.constants import SYNC_FRAMES
+from seetalk_jax.data import views
 from seetalk_jax.errors import ConfigError
 from seetalk_jax.models.nn import blocks
 from seetalk_jax.stages import base
@@ -38,11 +39,8 @@ class SyncExpertStage(base.Stage):
   noise: float = 0.002
 
   def batch_spec(self, batch_size: int) -> dict[str, jax.ShapeDtypeStruct]:
-    return {
-      self._entry: jax.ShapeDtypeStruct((batch_size, SYNC_FRAMES, *self._network.frame_size, 3), jnp.uint8),
-      'speech': jax.ShapeDtypeStruct((batch_size, self._network.num_samples), jnp.float32),
-      'speech_shifted': jax.ShapeDtypeStruct((batch_size, self._network.num_samples), jnp.float32),
-    }
+    view, entry = _LOOKS_AT[self._name]
+    return views.batch_spec(view, batch_size, only=(entry, 'speech', 'speech_shifted'))
 
   @property
   def _name(self) -> str:

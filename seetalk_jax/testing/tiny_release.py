@@ -74,7 +74,7 @@ def make(directory: pathlib.Path, names=INFERENCE, seed: int = 0, sampling=SAMPL
   networks = {}
   for name, module in modules.items():
     trees = traverse_util.unflatten_dict(
-      random_arrays(network_spec.shapes_of(name, module, modules), seed), sep='/'
+      random_arrays(network_spec.shapes_of(module, modules), seed), sep='/'
     )
     collections = {key: trees.pop(key) for key in network_spec.COLLECTIONS if key in trees}
     networks[name] = (module, trees, collections)

@@ -7,7 +7,7 @@ import pytest
 from flax import traverse_util
 
 from seetalk_jax.errors import CheckpointError
-from seetalk_jax.models import example_inputs, registry
+from seetalk_jax.models import registry
 from seetalk_jax.models.nn import blocks
 from seetalk_jax.releases import storage
 from seetalk_jax.training import initial_weights
@@ -19,8 +19,7 @@ FRESH = ('voice_proj/', 'token_proj/')
 def unfinished(tmp_path_factory):
   """(module, all its parameters, folder of a release that lacks FRESH)."""
   module = registry.make('portrait_unet', 'tiny')
-  inputs, _ = example_inputs.of('portrait_unet', module)
-  arrays = [jnp.zeros(a.shape, a.dtype) for a in inputs]
+  arrays = [jnp.zeros(a.shape, a.dtype) for a in module.example_inputs()]
   params = jax.tree.map(np.asarray, blocks.init_params(module, jax.random.key(0), *arrays))
   flat = {
     key: value

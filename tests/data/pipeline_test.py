@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from seetalk_jax import constants
-from seetalk_jax.data import pipeline, schema, sources, transforms
+from seetalk_jax.data import pipeline, schema, sources, transforms, views
 from seetalk_jax.errors import InputError
 from seetalk_jax.synthetic import corpus, sketch, source
 
@@ -41,10 +41,10 @@ def _assert_same(a, b):
       np.testing.assert_array_equal(x[name], y[name], err_msg=name)
 
 
-@pytest.mark.parametrize('view', list(schema.VIEWS))
+@pytest.mark.parametrize('view', list(views.VIEWS))
 def test_batches_are_what_the_table_says(corpus_dir, view):
   (batch,) = _take(1, view, corpus_dir, batch_size=2)
-  spec = schema.batch_spec(view, 2, image_size=SIZE)
+  spec = views.batch_spec(view, 2, image_size=SIZE)
   assert {k: (v.shape, v.dtype) for k, v in batch.items()} == {k: (v.shape, v.dtype) for k, v in spec.items()}
 
 
@@ -279,11 +279,13 @@ def _frame_number(image):
 def test_real_pairs_are_of_one_clip_and_claim_no_truth():
   apart = []
   for batch in _take(30, 'motion_pair', record_sources=[_RealSource()], batch_size=10):
-    spec = schema.batch_spec('motion_pair', 10, image_size=SIZE)
+    spec = views.batch_spec('motion_pair', 10, image_size=SIZE)
     assert {k: (v.shape, v.dtype) for k, v in batch.items()} == {
       k: (v.shape, v.dtype) for k, v in spec.items()
     }
-    assert not batch['known'].any() and not batch['target_motion'].any() and not batch['target_parts'].any()
+    assert (
+      not batch['has_truth'].any() and not batch['target_motion'].any() and not batch['target_parts'].any()
+    )
     np.testing.assert_array_equal(batch['driver'], batch['target'])
     source, target = _frame_number(batch['source']), _frame_number(batch['target'])
     lengths = {transforms.speaker_number(f'speaker {i}'): 25 * n for i, n in enumerate((3, 2, 1, 4))}
@@ -317,7 +319,7 @@ def test_real_portraits_are_frontal_and_speech_runs_on_over_records():
   (batch,) = _take(
     1, 'portrait_speech', record_sources=[_RealSource()], batch_size=10, shuffle=False, augment=False
   )
-  assert _frame_number(batch['portrait'])[0] == 12 and not batch['known'].any()
+  assert _frame_number(batch['portrait'])[0] == 12 and not batch['has_truth'].any()
   seconds = np.array([3, 2, 1, 2, 1, 1, 3, 3, 2, 1])  # left in the clip, 3 at most
   np.testing.assert_array_equal(batch['num_samples'], 16_000 * seconds)
   np.testing.assert_array_equal(
@@ -332,8 +334,8 @@ def test_real_and_embedded_records_mix_in_one_batch(corpus_dir):
   for view in ('motion_pair', 'portrait_speech'):
     arguments = {'record_sources': [faces, _RealSource()], 'weights': (1.0, 3.0), 'batch_size': 8}
     batches = _take(16, view, **arguments)
-    known = np.concatenate([batch['known'] for batch in batches])
-    assert 0.15 < known.mean() < 0.35
+    has_truth = np.concatenate([batch['has_truth'] for batch in batches])
+    assert 0.15 < has_truth.mean() < 0.35
     _assert_same(batches[5:], _take(11, view, start_index=5, **arguments))
     halves = [_take(16, view, process_index=i, process_count=2, **arguments) for i in (0, 1)]
     _assert_same(
@@ -346,7 +348,7 @@ def test_stages_that_need_truth_pass_over_real_records(tmp_path):
   sources.add_part(tmp_path, 'real', 'train', {})
   shard = tmp_path / sources.shard_name('real', 'train', 0, 1)
   sources.write_shard(shard, [schema.encode(record) for record in real.records])
-  assert not _take(1, 'motion_pair', tmp_path, batch_size=2)[0]['known'].any()
+  assert not _take(1, 'motion_pair', tmp_path, batch_size=2)[0]['has_truth'].any()
   with pytest.raises(InputError, match='no faces records'):
     pipeline.make_batches('motion_pair', tmp_path, batch_size=2, needs_truth=True)
 

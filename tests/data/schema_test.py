@@ -101,18 +101,6 @@ def test_audio_round_trip_is_within_a_quantisation_step():
   assert schema.to_int16(np.array([-2.0, 2.0])).tolist() == [-32767, 32767]
 
 
-def test_every_view_has_kinds_and_whole_specs():
-  assert set(schema.VIEWS) == set(schema.VIEW_KINDS)
-  for view in schema.VIEWS:
-    for name, spec in schema.batch_spec(view, 3, image_size=64).items():
-      assert spec.shape[0] == 3 and all(isinstance(size, int) for size in spec.shape), (view, name)
-
-
-def test_an_unknown_view_is_named():
-  with pytest.raises(InputError, match='unknown'):
-    schema.batch_spec('portrait', 1)
-
-
 def _seconds(num, frames=25, lead=0, margin=5):
   """A clip split into records as in preparation; audio sample i has the value i, frame j is the byte j."""
   records, sound = [], np.arange((num * frames + margin) * 640 + lead).astype(np.int16)

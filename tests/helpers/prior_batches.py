@@ -2,11 +2,10 @@
 
 from collections.abc import Iterator
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 
 from configs import face_prior
+from seetalk_jax.data import views
 from seetalk_jax.stages import base
 
 NUM_BATCHES, BATCH_SIZE, SIZE = 4, 8, 64
@@ -28,10 +27,7 @@ def config_of(release: str, mesh: tuple[int, int, int], **options):
 
 def one(index: int) -> dict[str, np.ndarray]:
   """One batch of noise, with its own mean and contrast."""
-  spec = {
-    'portrait': jax.ShapeDtypeStruct((BATCH_SIZE, SIZE, SIZE, 3), jnp.uint8),
-    **base.speech_spec(BATCH_SIZE),
-  }
+  spec = views.batch_spec('portrait_speech', BATCH_SIZE, SIZE, only=('portrait', 'speech', 'num_samples'))
   batch = base.fake_batch(spec, seed=index)
   batch['portrait'] = (batch['portrait'] // (index + 1) + 20 * index).astype(np.uint8)
   batch['num_samples'] = np.arange(16_000, 48_000, 4_000, np.int32)

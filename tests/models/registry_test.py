@@ -1,5 +1,6 @@
 """Network registry: sizes with changed fields, public names, one-line errors."""
 
+import jax
 import pytest
 import toy_stage
 
@@ -28,7 +29,9 @@ def test_networks_by_size_and_field():
 def test_every_network_is_a_public_name_with_a_size():
   for name in [name for name in registry.NETWORKS if not name.startswith('toy')]:
     cls = registry.class_of(name)
-    assert getattr(models, cls.__name__) is cls and isinstance(registry.make(name, 'tiny'), cls)
+    module = registry.make(name, 'tiny')
+    assert getattr(models, cls.__name__) is cls and isinstance(module, cls)
+    assert all(leaf.shape[0] == 1 for leaf in jax.tree.leaves(module.example_inputs({}, 64)))
   assert models.NETWORKS is registry.NETWORKS
   with pytest.raises(ConfigError, match="network 'unet' is unknown"):
     registry.make('unet')

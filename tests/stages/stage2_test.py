@@ -193,9 +193,9 @@ def test_motion_codec_learns_a_batch(with_truth):
 
 
 def garbage(batch, rows):
-  """The batch with random ground truth in `rows`, which are marked as real recordings (`known` = 0)."""
+  """The batch with random ground truth in `rows`, which are marked as real recordings (`has_truth` = 0)."""
   changed = {name: np.array(value) for name, value in batch.items()}
-  changed['known'][rows] = 0.0
+  changed['has_truth'][rows] = 0.0
   rng = np.random.default_rng(5)
   for name in changed:
     if name.endswith('_motion') or name.endswith('_canonical'):
@@ -208,7 +208,7 @@ def test_the_truth_of_real_recordings_is_not_read(world, name):
   modules, frozen = world
   networks = {'motion_codec': ['motion_codec'], 'render': ['code_transformer', 'hr_decoder']}[name]
   stage = base.build_stage(config_of(name, networks, image_size=SIZE), modules)
-  batch = {**batch_of(stage), 'known': np.array([0.0, 1.0], np.float32)}
+  batch = {**batch_of(stage), 'has_truth': np.array([0.0, 1.0], np.float32)}
   batch['target_parts'][0] = batch['source_parts'][0] = 0
   frozen = frozen if name == 'render' else base.Frozen()
   params = jax.jit(lambda rng: nn.unbox(stage.init(rng, frozen)))(jax.random.key(0))[0]
@@ -217,7 +217,7 @@ def test_the_truth_of_real_recordings_is_not_read(world, name):
   np.testing.assert_allclose(plain, other, rtol=1e-6)
   # The ground truth of the other row is still used.
   assert metrics['occlusion'] > 0 and metrics['flow'] > 0
-  assert abs(loss({**batch, 'known': np.ones(2, np.float32)})[0] - plain) > 1e-4
+  assert abs(loss({**batch, 'has_truth': np.ones(2, np.float32)})[0] - plain) > 1e-4
   if name == 'motion_codec':
     assert all(np.isfinite(float(v)) for v in loss(garbage(batch, [0, 1]))[1][0].values())
 

@@ -8,6 +8,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from seetalk_jax.models.nn import examples
 from seetalk_jax.models.nn.blocks import conv, group_norm, pixel_unshuffle
 
 SIZES: dict[str, dict[str, Any]] = {
@@ -45,3 +46,11 @@ class PatchDiscriminator(nn.Module):
       x = conv(width, 4, f'conv_{level}', strides=2, **types)(x)
       x = jax.nn.leaky_relu(group_norm(width, f'norm_{level}', **types)(x), 0.2)
     return conv(1, 3, 'to_logits', **types)(x).astype(jnp.float32)
+
+  @nn.nowrap
+  def example_inputs(
+    self, others: examples.Modules | None = None, side: int = examples.SIDE
+  ) -> tuple[Any, ...]:
+    """Arguments of `__call__` as shapes; see `models.nn.examples`."""
+    del others
+    return (examples.image(side),)

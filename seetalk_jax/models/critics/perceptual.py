@@ -8,6 +8,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from seetalk_jax.models.nn import examples
 from seetalk_jax.models.nn.blocks import conv, partitioned
 
 # Layers: convolutions (channels, kernel, strides, padding) and 'pool'. Features are taken after the ReLU of
@@ -119,6 +120,14 @@ class PerceptualTower(nn.Module):
         found.append(x.astype(jnp.float32))
       index += 1
     return found
+
+  @nn.nowrap
+  def example_inputs(
+    self, others: examples.Modules | None = None, side: int = examples.SIDE
+  ) -> tuple[Any, ...]:
+    """Arguments of `__call__` as shapes; see `models.nn.examples`."""
+    del others
+    return (examples.image(side),) * 2
 
 
 def layout(architecture: str) -> tuple[list[Any], tuple[int, ...]]:

@@ -12,8 +12,9 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from seetalk_jax.constants import MOUTH_SIZE, SYNC_SAMPLES
+from seetalk_jax.constants import MOUTH_SIZE, SYNC_FRAMES, SYNC_SAMPLES
 from seetalk_jax.models.motion.mouth import SYNC_HALF, boxes_around, crop_boxes
+from seetalk_jax.models.nn import examples
 from seetalk_jax.models.nn.blocks import ResBlock, conv, dense, group_norm, pixel_unshuffle, unit
 from seetalk_jax.models.speech.mel import mel_power
 
@@ -76,6 +77,14 @@ class SyncExpert(nn.Module):
   def crop(images: jax.Array, places: jax.Array) -> jax.Array:
     """Mouth crops `[b, 48, 96, 3]` of portraits `[b, h, w, 3]` with mouth centers `places [b, 2]` (x, y)."""
     return crop_boxes(images, boxes_around(places, SYNC_HALF), MOUTH_SIZE)
+
+  @nn.nowrap
+  def example_inputs(
+    self, others: examples.Modules | None = None, side: int = examples.SIDE
+  ) -> tuple[Any, ...]:
+    """Arguments of `__call__` as shapes; see `models.nn.examples`."""
+    del others, side
+    return examples.array(1, SYNC_SAMPLES), examples.array(1, SYNC_FRAMES, *MOUTH_SIZE, 3)
 
 
 class AudioTower(nn.Module):

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 
 from seetalk_jax.constants import FACE_BOX, FACE_SIZE, SYNC_FRAMES, SYNCNET_SAMPLES
 from seetalk_jax.models.motion.warping import grid_sample, identity_grid
+from seetalk_jax.models.nn import examples
 from seetalk_jax.models.nn.blocks import conv, dense, group_norm, unit
 from seetalk_jax.models.speech.mfcc import NUM_CEPSTRA, mfcc
 
@@ -129,6 +130,14 @@ class SyncNet(nn.Module):
     size, corner = jnp.array([right - left, bottom - top]), jnp.array([left, top])
     grid = identity_grid(FACE_SIZE, FACE_SIZE) * size + corner
     return grid_sample(images, jnp.broadcast_to(grid, (images.shape[0], *grid.shape)))
+
+  @nn.nowrap
+  def example_inputs(
+    self, others: examples.Modules | None = None, side: int = examples.SIDE
+  ) -> tuple[Any, ...]:
+    """Arguments of `__call__` as shapes; see `models.nn.examples`."""
+    del others, side
+    return examples.array(1, 20, NUM_CEPSTRA), examples.array(1, SYNC_FRAMES, FACE_SIZE, FACE_SIZE, 3)
 
 
 class _Tower(nn.Module):

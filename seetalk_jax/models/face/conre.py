@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from seetalk_jax.constants import NUM_LIP_FIELDS
+from seetalk_jax.models.nn import examples
 from seetalk_jax.models.nn.blocks import (
   MLP,
   ResBlock,
@@ -77,6 +78,14 @@ class ConReHead(nn.Module):
     """Learned temperature of the contrastive loss, a scalar clipped to its bounds."""
     low, high = jnp.log(self.min_temperature), jnp.log(self.max_temperature)
     return jnp.exp(jnp.clip(self.log_temperature, low, high))
+
+  @nn.nowrap
+  def example_inputs(
+    self, others: examples.Modules | None = None, side: int = examples.SIDE
+  ) -> tuple[Any, ...]:
+    """Arguments of `__call__` as shapes; see `models.nn.examples`."""
+    del side
+    return examples.embedding(), examples.tokens(others)
 
 
 class FaceDecoder(nn.Module):

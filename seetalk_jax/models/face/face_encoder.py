@@ -11,6 +11,7 @@ import jax.numpy as jnp
 from seetalk_jax.constants import EMBEDDING_DIM
 from seetalk_jax.models.face.iresnet import IResNet
 from seetalk_jax.models.face.vision_transformer import VisionTransformer
+from seetalk_jax.models.nn import examples
 from seetalk_jax.models.nn.blocks import (
   ResBlock,
   conv,
@@ -104,3 +105,11 @@ class FaceEncoder(nn.Module):
         x = ResBlock(channels, groups=self.groups, name=f'stage_{i}_{j}', **types)(x)
     x = jax.nn.silu(group_norm(x.shape[-1], 'norm_out', groups=self.groups, **types)(x))
     return conv(32, 1, 'squeeze', **types)(x)
+
+  @nn.nowrap
+  def example_inputs(
+    self, others: examples.Modules | None = None, side: int = examples.SIDE
+  ) -> tuple[Any, ...]:
+    """Arguments of `__call__` as shapes; see `models.nn.examples`."""
+    del others
+    return (examples.image(side),)

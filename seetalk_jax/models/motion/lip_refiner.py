@@ -8,6 +8,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from seetalk_jax.models.nn import examples
 from seetalk_jax.models.nn.blocks import conv, dense, layer_norm, partitioned
 
 SIZES: dict[str, dict[str, Any]] = {
@@ -96,6 +97,15 @@ class LipRefiner(nn.Module):
     x = layer_norm('norm_out', **types)(x)
     correction = dense(self.subspace_dim, 'correction', axes=('embed', None), zero_init=True, **types)(x)
     return m + (correction.astype(jnp.float32) * keep) @ subspace.T
+
+  @nn.nowrap
+  def example_inputs(
+    self, others: examples.Modules | None = None, side: int = examples.SIDE
+  ) -> tuple[Any, ...]:
+    """Arguments of `__call__` as shapes; see `models.nn.examples`."""
+    del side
+    tracks = examples.array(1, examples.TOKENS, examples.motion_dim(others))
+    return tracks, examples.tokens(others)
 
 
 def _first_axes(rng, shape, dtype):

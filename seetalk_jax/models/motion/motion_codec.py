@@ -11,11 +11,13 @@ import jax.numpy as jnp
 from seetalk_jax.constants import BLINK, LIPS, MOTION_DIM, MOTION_FIELDS
 from seetalk_jax.models.motion.motion_warper import MotionModes, MotionWarper, Ways
 from seetalk_jax.models.motion.warping import upsample_bilinear, warp
+from seetalk_jax.models.nn import examples
 from seetalk_jax.models.nn.blocks import (
   MLP,
   ResBlock,
   conv,
   dense,
+  down_levels,
   group_norm,
   layer_norm,
   pixel_shuffle,
@@ -126,15 +128,8 @@ class IdentityEncoder(nn.Module):
   @nn.compact
   def __call__(self, image: jax.Array) -> dict[int, jax.Array]:
     types = dict(dtype=self.dtype, param_dtype=self.param_dtype)
-    features = {}
-    x = conv(self.widths[0], 3, 'conv_in', **types)(pixel_unshuffle(image, 4))
-    features[4] = x
-    for level, (factor, width) in enumerate(zip((8, 16), self.widths[1:], strict=True)):
-      x = conv(width, 3, f'down_{level}', strides=2, **types)(jax.nn.silu(x))
-      for i in range(self.num_blocks):
-        x = ResBlock(width, zero_init=False, name=f'block_{level}_{i}', **types)(x)
-      features[factor] = x
-    return features
+    levels = down_levels(image, self.widths, self.num_blocks, **types)
+    return dict(zip((4, 8, 16), levels, strict=True))
 
 
 class MotionEncoder(nn.Module):
@@ -153,11 +148,7 @@ class MotionEncoder(nn.Module):
   @nn.compact
   def __call__(self, image: jax.Array) -> jax.Array:
     types = dict(dtype=self.dtype, param_dtype=self.param_dtype)
-    x = conv(self.widths[0], 3, 'conv_in', **types)(pixel_unshuffle(image, 4))
-    for level, width in enumerate(self.widths[1:]):
-      x = conv(width, 3, f'down_{level}', strides=2, **types)(jax.nn.silu(x))
-      for i in range(self.num_blocks):
-        x = ResBlock(width, zero_init=False, name=f'block_{level}_{i}', **types)(x)
+    x = down_levels(image, self.widths, self.num_blocks, **types)[-1]
     x = jax.nn.silu(group_norm(x.shape[-1], 'norm_out', **types)(x))
     x = conv(self.bottleneck, 1, 'squeeze', **types)(x)
     return dense(self.motion_dim, 'to_motion', axes=('mlp', 'embed'), **types)(
@@ -366,6 +357,14 @@ class MotionCodec(nn.Module):
     """Typical magnitude of each ground-truth motion value, float32 `[truth_dim]`: `truth_scales`, or ones."""
     return jnp.asarray(self.truth_scales or (1.0,) * self.truth_dim, jnp.float32)
 
+  @nn.nowrap
+  def example_inputs(
+    self, others: examples.Modules | None = None, side: int = examples.SIDE
+  ) -> tuple[Any, ...]:
+    """Arguments of `__call__` as shapes; see `models.nn.examples`."""
+    del others
+    return (examples.image(side),) * 2
+
 
 def warped_spec(codec: MotionCodec, side: int, batch_size: int = 1) -> Warped:
   """Shapes of what `codec.warp` returns for portraits of `side` pixels."""
@@ -376,3 +375,17 @@ def warped_spec(codec: MotionCodec, side: int, batch_size: int = 1) -> Warped:
     return codec.apply(variables, picture, picture)[1]
 
   return jax.eval_shape(run, picture)
+
+
+def warped_example(others: examples.Modules | None, side: int) -> Warped:
+  """Shapes of what the codec among `others`, or one of demo size, warps portraits of `side` pixels to."""
+  fine, coarse, _ = examples.field(others, 'motion_codec', 'appearance_widths', (48, 96, 128))
+  quarter, eighth = side // 4, side // 8
+  return Warped(
+    image=examples.image(side),
+    features={4: examples.array(1, quarter, quarter, fine), 8: examples.array(1, eighth, eighth, coarse)},
+    flow=examples.array(1, quarter, quarter, 2),
+    occlusion=examples.array(1, quarter, quarter, 1),
+    coarse_flow=examples.array(1, quarter, quarter, 2),
+    occlusion_logits=examples.array(1, quarter, quarter, 1),
+  )

@@ -11,6 +11,7 @@ import jax.numpy as jnp
 
 from seetalk_jax.constants import CONTROLS
 from seetalk_jax.models.motion.motion_controls import MotionControls
+from seetalk_jax.models.nn import examples
 from seetalk_jax.models.nn.attention import TransformerBlock, key_mask
 from seetalk_jax.models.nn.blocks import MLP, conv, dense, layer_norm, partitioned
 from seetalk_jax.models.nn.embeddings import TimeEmbedding
@@ -137,3 +138,13 @@ class MotionTransformer(nn.Module):
     return dense(self.motion_dim, 'motion_out', axes=('embed', 'mlp'), zero_init=True, **types)(x).astype(
       jnp.float32
     )
+
+  @nn.nowrap
+  def example_inputs(
+    self, others: examples.Modules | None = None, side: int = examples.SIDE
+  ) -> tuple[Any, ...]:
+    """Arguments of `__call__` as shapes; see `models.nn.examples`."""
+    del side
+    width = examples.motion_dim(others)
+    tracks = examples.array(1, examples.TOKENS, width)
+    return tracks, examples.array(1), examples.tokens(others), examples.array(1, width), examples.valid()

@@ -276,6 +276,30 @@ class ResBlock(nn.Module):
     return residual + x
 
 
+def down_levels(
+  image: jax.Array, widths: Sequence[int], num_blocks: int, *, dtype: Dtype, param_dtype: Dtype
+) -> list[jax.Array]:
+  """Features of an image at 1/4, 1/8, ... of its size, one map for each of `widths`.
+
+  Call it inside of a compact method: the layers `conv_in`, `down_{level}` and `block_{level}_{i}` belong to the module
+  of the caller.
+
+  Args:
+    image: `[b, h, w, 3]`.
+    widths: channels of every map.
+    num_blocks: residual blocks of every level but the first, which has none.
+    dtype, param_dtype: of the layers.
+  """
+  types = dict(dtype=dtype, param_dtype=param_dtype)
+  levels = [conv(widths[0], 3, 'conv_in', **types)(pixel_unshuffle(image, 4))]
+  for level, width in enumerate(widths[1:]):
+    x = conv(width, 3, f'down_{level}', strides=2, **types)(jax.nn.silu(levels[-1]))
+    for i in range(num_blocks):
+      x = ResBlock(width, zero_init=False, name=f'block_{level}_{i}', **types)(x)
+    levels.append(x)
+  return levels
+
+
 def exact_gelu(x: jax.Array) -> jax.Array:
   """GELU by erf, without approximation; faster on a CPU than `jax.nn.gelu`, which uses erfc."""
   return 0.5 * x * (1.0 + jax.lax.erf(x * np.sqrt(0.5).astype(x.dtype)))

@@ -8,6 +8,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from seetalk_jax.models.nn import examples
 from seetalk_jax.models.nn.attention import MultiHeadAttention
 from seetalk_jax.models.nn.blocks import (
   ResBlock,
@@ -112,6 +113,14 @@ class AutoencoderKL(nn.Module):
     if self.quant_conv:
       z = self.post_quant(z)
     return self.decoder(z).astype(jnp.float32)
+
+  @nn.nowrap
+  def example_inputs(
+    self, others: examples.Modules | None = None, side: int = examples.SIDE
+  ) -> tuple[Any, ...]:
+    """Arguments of `__call__` as shapes; see `models.nn.examples`."""
+    del others
+    return (examples.image(side),)
 
 
 class MidAttention(nn.Module):

@@ -25,6 +25,7 @@ import flax.struct
 import jax
 import jax.numpy as jnp
 
+from seetalk_jax.models.nn import examples
 from seetalk_jax.models.nn.blocks import MLP
 
 SIZES: dict[str, dict[str, Any]] = {
@@ -177,3 +178,12 @@ class SampleAdaptiveWeighting(nn.Module):
     raw = mlp(jnp.concatenate([voice, pooled], axis=-1)).astype(jnp.float32)
     offset = math.log(self.beta0 / (2 - self.beta0))  # so that the zero-initialized MLP gives beta0
     return 2.0 * jax.nn.sigmoid(raw + offset)[:, None, None, :]
+
+  @nn.nowrap
+  def example_inputs(
+    self, others: examples.Modules | None = None, side: int = examples.SIDE
+  ) -> tuple[Any, ...]:
+    """Arguments of `__call__` as shapes; see `models.nn.examples`."""
+    del side
+    channels = examples.field(others, 'autoencoder', 'latent_channels', 4)
+    return examples.embedding(), examples.array(1, channels)

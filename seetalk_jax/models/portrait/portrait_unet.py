@@ -8,6 +8,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from seetalk_jax.models.nn import examples
 from seetalk_jax.models.nn.blocks import dense, layer_norm, pixel_shuffle, pixel_unshuffle
 from seetalk_jax.models.nn.embeddings import TimeEmbedding
 from seetalk_jax.models.portrait.unet import UNet2DCondition
@@ -172,6 +173,18 @@ class PortraitUNet(nn.Module):
     """The MLP branch as a separate module; its parameters are `params['guess_refiner']` of this network."""
     types = dict(dtype=self.dtype, param_dtype=self.param_dtype)
     return GuessRefiner(self.guess_width, self.guess_blocks, self.time_channels, name=name, **types)
+
+  @nn.nowrap
+  def example_inputs(
+    self, others: examples.Modules | None = None, side: int = examples.SIDE
+  ) -> tuple[Any, ...]:
+    """Arguments of `__call__` as shapes; see `models.nn.examples`."""
+    channels = examples.field(others, 'autoencoder', 'latent_channels', 4)
+    latent = examples.array(1, side // 8, side // 8, channels)
+    inputs = (latent, examples.array(1), examples.tokens(others), examples.valid(), examples.embedding())
+    if not self.num_directions:
+      return inputs
+    return (*inputs, jax.eval_shape(lambda: LinearGuess.zeros(latent.shape, self.num_directions)))
 
 
 class GuessRefiner(nn.Module):

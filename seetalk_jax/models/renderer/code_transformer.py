@@ -9,7 +9,9 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from seetalk_jax.models.motion.motion_codec import warped_example
 from seetalk_jax.models.motion.warping import upsample_bilinear
+from seetalk_jax.models.nn import examples
 from seetalk_jax.models.nn.attention import TransformerBlock
 from seetalk_jax.models.nn.blocks import conv, dense, layer_norm, partitioned
 
@@ -70,3 +72,10 @@ class CodeTransformer(nn.Module):
     x = layer_norm('norm_out', **types)(x)
     logits = dense(self.num_codes, 'logits', axes=('embed', 'codes'), **types)(x)
     return logits.astype(jnp.float32).reshape(b, h, w, self.num_codes)
+
+  @nn.nowrap
+  def example_inputs(
+    self, others: examples.Modules | None = None, side: int = examples.SIDE
+  ) -> tuple[Any, ...]:
+    """Arguments of `__call__` as shapes; see `models.nn.examples`."""
+    return (warped_example(others, side).features,)

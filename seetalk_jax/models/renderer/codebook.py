@@ -9,7 +9,15 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from seetalk_jax.models.nn.blocks import ResBlock, conv, group_norm, pixel_shuffle, pixel_unshuffle, unit
+from seetalk_jax.models.nn import examples
+from seetalk_jax.models.nn.blocks import (
+  ResBlock,
+  conv,
+  down_levels,
+  group_norm,
+  pixel_shuffle,
+  unit,
+)
 
 STATE = 'codebook_state'  # collection of the codes and their running counts, updated without gradients
 
@@ -35,11 +43,7 @@ class CodeEncoder(nn.Module):
   @nn.compact
   def __call__(self, image: jax.Array) -> jax.Array:
     types = dict(dtype=self.dtype, param_dtype=self.param_dtype)
-    x = conv(self.widths[0], 3, 'conv_in', **types)(pixel_unshuffle(image, 4))
-    for level, width in enumerate(self.widths[1:]):
-      x = conv(width, 3, f'down_{level}', strides=2, **types)(jax.nn.silu(x))
-      for i in range(self.num_blocks):
-        x = ResBlock(width, zero_init=False, name=f'block_{level}_{i}', **types)(x)
+    x = down_levels(image, self.widths, self.num_blocks, **types)[-1]
     x = jax.nn.silu(group_norm(x.shape[-1], 'norm_out', **types)(x))
     return conv(self.code_dim, 1, 'conv_out', **types)(x)
 
@@ -165,6 +169,14 @@ class Codebook(nn.Module):
   def lookup(self, indices: jax.Array) -> jax.Array:
     """Indices int `[*b]` in [0, num_codes) to codes `[*b, code_dim]`."""
     return self.embedding.value[indices]
+
+  @nn.nowrap
+  def example_inputs(
+    self, others: examples.Modules | None = None, side: int = examples.SIDE
+  ) -> tuple[Any, ...]:
+    """Arguments of `__call__` as shapes; see `models.nn.examples`."""
+    del others
+    return (examples.image(side),)
 
 
 def nearest_codes(h: jax.Array, embedding: jax.Array) -> jax.Array:

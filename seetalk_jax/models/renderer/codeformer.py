@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 
 from seetalk_jax.models.motion.warping import upsample_bilinear
+from seetalk_jax.models.nn import examples
 from seetalk_jax.models.nn.attention import attend
 from seetalk_jax.models.nn.blocks import (
   ResBlock,
@@ -168,6 +169,14 @@ class CodeFormer(nn.Module):
     embedding = jnp.asarray(self.embedding, jnp.float32)
     indices = nearest_codes(self.encoder(image)[0].astype(jnp.float32), embedding)
     return self.decode(embedding[indices]), indices
+
+  @nn.nowrap
+  def example_inputs(
+    self, others: examples.Modules | None = None, side: int = examples.SIDE
+  ) -> tuple[Any, ...]:
+    """Arguments of `__call__` as shapes; see `models.nn.examples`."""
+    del others
+    return (examples.image(side),)
 
 
 def match_statistics(x: jax.Array, like: jax.Array, epsilon: float = 1e-5) -> jax.Array:

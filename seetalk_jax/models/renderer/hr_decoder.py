@@ -9,7 +9,8 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from seetalk_jax.models.motion.motion_codec import Warped, blend_painted
+from seetalk_jax.models.motion.motion_codec import Warped, blend_painted, warped_example
+from seetalk_jax.models.nn import examples
 from seetalk_jax.models.nn.blocks import conv, group_norm, pixel_shuffle, pixel_unshuffle, resize_image
 from seetalk_jax.models.renderer.codebook import CodeDecoder
 
@@ -89,6 +90,14 @@ class HRDecoder(nn.Module):
     painted, last = CodeDecoder(self.widths, self.num_blocks, name='decoder', **types)(codes, fuse)
     mask = pixel_shuffle(conv(16, 1, 'mask', **types)(last), 4).astype(jnp.float32)
     return blend_painted(warped, painted, mask, weight)[0]
+
+  @nn.nowrap
+  def example_inputs(
+    self, others: examples.Modules | None = None, side: int = examples.SIDE
+  ) -> tuple[Any, ...]:
+    """Arguments of `__call__` as shapes; see `models.nn.examples`."""
+    code_dim = examples.field(others, 'codebook', 'code_dim', 64)
+    return examples.array(1, side // 16, side // 16, code_dim), warped_example(others, side)
 
 
 def from_codebook(params: Mapping[str, Any], codebook_params: Mapping[str, Any]) -> dict[str, Any]:

@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from seetalk_jax.constants import EMBEDDING_DIM, SAMPLE_RATE_HZ, SAMPLES_PER_FRAME
+from seetalk_jax.models.nn import examples
 from seetalk_jax.models.nn.attention import TransformerBlock, band_mask, key_mask
 from seetalk_jax.models.nn.blocks import MLP, conv, dense, layer_norm, partitioned, unit
 from seetalk_jax.models.speech.mel import (
@@ -223,6 +224,14 @@ class SpeechEncoder(nn.Module):
     loudness = relative_log(jnp.mean(power, -1, keepdims=True), normaliser.level)
     features = jnp.concatenate([0.4 * log_mel + 1.0, jnp.clip(standardised, -4, 4), 0.5 * loudness + 1.0], -1)
     return jnp.where(jnp.repeat(valid, 4, axis=-1)[..., None], features, 0.0)
+
+  @nn.nowrap
+  def example_inputs(
+    self, others: examples.Modules | None = None, side: int = examples.SIDE
+  ) -> tuple[Any, ...]:
+    """Arguments of `__call__` as shapes; see `models.nn.examples`."""
+    del others, side
+    return (examples.array(1, SAMPLE_RATE_HZ),)
 
 
 class LogMelBody(nn.Module):

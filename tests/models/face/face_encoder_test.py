@@ -32,7 +32,7 @@ def encoder(size):
 
 
 def shapes(size):
-  return network_spec.shapes_of('face_encoder', encoder(size))
+  return network_spec.shapes_of(encoder(size))
 
 
 @pytest.mark.parametrize('size', COUNTS)

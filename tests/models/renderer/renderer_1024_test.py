@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from flax import linen as nn
 
-from seetalk_jax.models import example_inputs, registry
+from seetalk_jax.models import registry
 from seetalk_jax.models.nn import blocks
 
 SIDE = 1024
@@ -24,9 +24,8 @@ def modules():
 def variables(networks):
   found = {}
   for name in NAMES:
-    args, method = example_inputs.of(name, networks[name], networks, side=SIDE)
-    init = functools.partial(networks[name].init, method=method)
-    found[name] = nn.unbox(jax.eval_shape(init, jax.random.key(0), *args))['params']
+    args = networks[name].example_inputs(networks, SIDE)
+    found[name] = nn.unbox(jax.eval_shape(networks[name].init, jax.random.key(0), *args))['params']
   return found
 
 

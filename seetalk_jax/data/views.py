@@ -1,0 +1,487 @@
+"""Views of the data: for each, the entries of a batch, the record kinds that serve it, and how an element is made.
+
+An element depends only on its records, its random generator and the options of the pipeline. Frame and window
+sampling is in `transforms`.
+"""
+
+from __future__ import annotations
+
+import abc
+import dataclasses
+import functools
+from collections.abc import Mapping, Sequence
+from typing import ClassVar, Protocol
+
+import jax
+import numpy as np
+from PIL import Image
+
+from seetalk_jax.constants import (
+  CLIP_FRAMES,
+  CLIP_SIZE,
+  FACE_SIZE,
+  MOTION_DIM,
+  MOUTH_SIZE,
+  SAMPLES_PER_FRAME,
+  SPEECH_FRAMES,
+  SPEECH_SAMPLES,
+  SYNC_FRAMES,
+  SYNC_SAMPLES,
+  SYNCNET_SAMPLES,
+  WINDOW_FRAMES,
+)
+from seetalk_jax.data import schema, transforms
+from seetalk_jax.errors import InputError
+
+Element = dict[str, np.ndarray]
+
+# Maximum distance in records (seconds) between the frames of a real pair: long enough for a head turn.
+_PAIR_REACH = 4
+
+
+@dataclasses.dataclass(frozen=True)
+class Entry:
+  """One entry of a batch view.
+
+  Attributes:
+    dtype: dtype of the array.
+    shape: shape of one element, without the batch axis; 'S' is the image size, 'S/4' a quarter of it.
+    meaning: description with unit and range.
+  """
+
+  dtype: type
+  shape: tuple[int | str, ...]
+  meaning: str
+
+
+_SPEAKER = Entry(np.int32, (), 'which speaker; text names are numbered by a stable hash')
+_ATTRIBUTES = Entry(np.float32, (3,), 'sex 0..1, age in years, head size as a standard score')
+_HAS_TRUTH = Entry(np.float32, (), '1: ground truth is there; 0: a real recording, truth entries are zeros')
+_IMAGE = ('S', 'S', 3)
+_QUARTER = ('S/4', 'S/4')
+_SPEECH = 'mono speech at 16 kHz in [-1, 1]'
+_MOTION = 'motion controls, see constants.MOTION_FIELDS'
+_PARTS = Entry(np.uint8, _QUARTER, 'part of the head at each pixel; 0 background')
+_CANONICAL = Entry(np.float32, (*_QUARTER, 3), 'place on the resting head, head units')
+
+
+class Records(Protocol):
+  """Records by index, and the records around one; see `sources.ConcatenatedSource`."""
+
+  def __getitem__(self, index: int) -> schema.ClipRecord:
+    """The record."""
+
+  def partner(self, index: int) -> schema.ClipRecord:
+    """The record that shares the motions of the frames after frame 0 (`faces` corpora only)."""
+
+  def beside(self, index: int, step: int) -> schema.ClipRecord | None:
+    """The record `step` positions later in the corpus, or None."""
+
+
+class View(abc.ABC):
+  """A view, instantiated for one element: the record and how to read it.
+
+  Attributes:
+    name: of the view.
+    entries: what an element holds, by name.
+    kinds: record kinds from which the view can be made.
+    record: the record of the element.
+    rng: random generator of the element.
+  """
+
+  name: ClassVar[str]
+  entries: ClassVar[Mapping[str, Entry]]
+  kinds: ClassVar[tuple[str, ...]]
+
+  def __init__(
+    self,
+    records: Records,
+    index: int,
+    rng: np.random.Generator,
+    *,
+    image_size: int | None = None,
+    portraits_only: bool = False,
+    augment: transforms.Augment | None = None,
+  ):
+    """The element of record `index`.
+
+    Args:
+      records: of the kinds of the view.
+      index: record index; the entry `clip` of the views `sync` and `sync_face`.
+      rng: random generator of this element.
+      image_size: side of the images in pixels, a divisor of the stored size; None keeps the stored size.
+      portraits_only: whether the view `image` uses only frame 0.
+      augment: speech augmentation that keeps length and timing; None disables it.
+
+    Raises:
+      InputError: `image_size` does not divide the stored size.
+    """
+    self.record, self.rng = records[index], rng
+    self._records, self._index = records, index
+    self._reduce = _reduction(self.record, self._frame_size(image_size))
+    self._portraits_only, self._augment = portraits_only, augment
+
+  @abc.abstractmethod
+  def make(self) -> Element:
+    """The element, with all `entries`.
+
+    Raises:
+      InputError: the view cannot be made from the record.
+    """
+
+  def _frame_size(self, image_size: int | None) -> int | None:
+    """Side of the frames of an element, in pixels; None for the stored one."""
+    return image_size
+
+  @property
+  def _is_real(self) -> bool:
+    """Whether the record has no ground truth."""
+    return self.record.truth is None
+
+  @functools.cached_property
+  def _truth(self) -> schema.Truth:
+    if self.record.truth is None:
+      raise InputError('this view needs truth, which real records lack: give a corpus of the synthetic world')
+    return self.record.truth
+
+  def _beside(self, step: int) -> schema.ClipRecord | None:
+    return self._records.beside(self._index, step)
+
+  def _frame(self, index: int, record: schema.ClipRecord | None = None) -> np.ndarray:
+    image = schema.decode_frame((record or self.record).frames[index])
+    if self._reduce == 1:
+      return image
+    return np.asarray(Image.fromarray(image).reduce(self._reduce))
+
+  def _quarter(self, array: np.ndarray, index: int) -> np.ndarray:
+    """Quarter-size map of frame `index`; if images are reduced, the middle pixel of each block is used."""
+    first = self._reduce // 2
+    return np.ascontiguousarray(array[index, first :: self._reduce, first :: self._reduce])
+
+  def _speech(
+    self, first_sample: int, num_frames: int, record: schema.ClipRecord | None = None
+  ) -> np.ndarray:
+    """Augmented speech of `num_frames` frames, zero-padded outside the record."""
+    wanted = num_frames * SAMPLES_PER_FRAME
+    audio = (record or self.record).audio
+    part = schema.to_waveform(audio[max(first_sample, 0) : first_sample + wanted])
+    waveform = np.zeros([wanted], np.float32)
+    before = max(-first_sample, 0)
+    waveform[before : before + len(part)] = part
+    return self._augmented(waveform)
+
+  def _augmented(self, waveform: np.ndarray) -> np.ndarray:
+    changed = waveform if self._augment is None else np.asarray(self._augment(waveform, self.rng), np.float32)
+    if changed.shape != waveform.shape:
+      raise ValueError(f'augmentation must keep the length: {waveform.shape} became {changed.shape}')
+    return changed
+
+  def _speaker(self) -> np.ndarray:
+    return np.int32(transforms.speaker_number(self.record.speaker))
+
+
+class PortraitSpeech(View):
+  """A portrait and three seconds of its speaker's speech."""
+
+  name = 'portrait_speech'
+  kinds = ('faces', 'real')
+  entries = {
+    'portrait': Entry(
+      np.uint8, _IMAGE, 'frontal, neutral, mouth closed; of real ones the most frontal frame'
+    ),
+    'speech': Entry(np.float32, (SPEECH_SAMPLES,), _SPEECH + '; zeros after num_samples'),
+    'num_samples': Entry(np.int32, (), 'how many samples of speech are real'),
+    'speech_motion': Entry(np.float32, (SPEECH_FRAMES, MOTION_DIM), _MOTION + ', of the speech'),
+    'speaker': _SPEAKER,
+    'attributes': _ATTRIBUTES,
+    'has_truth': _HAS_TRUTH,
+  }
+
+  def make(self) -> Element:
+    wanted, real = SPEECH_FRAMES, self._is_real
+    record = transforms.stretch(self.record, self._beside, wanted)
+    speech = self._speech(record.audio_lead if real else 0, wanted, record)
+    spoken = len(record.frames) * SAMPLES_PER_FRAME if real else len(record.audio)
+    num_samples = min(spoken, len(speech))
+    speech[num_samples:] = 0.0
+    return {
+      'portrait': self._frame(_most_frontal(record) if real else 0, record),
+      'speech': speech,
+      'num_samples': np.int32(num_samples),
+      'speech_motion': _zeros(wanted, MOTION_DIM) if real else self._truth.speech_motion[:wanted],
+      'speaker': self._speaker(),
+      'attributes': _zeros(3) if real else self._truth.attributes,
+      'has_truth': np.float32(not real),
+    }
+
+
+class ImageView(View):
+  """Any frame, or the portraits alone."""
+
+  name = 'image'
+  kinds = ('faces', 'real')
+  entries = {
+    'image': Entry(np.uint8, _IMAGE, 'any frame; only portraits with portraits_only'),
+    'parts': _PARTS,
+  }
+
+  def make(self) -> Element:
+    index = 0 if self._portraits_only else int(self.rng.integers(len(self.record.frames)))
+    image = self._frame(index)
+    if self.record.truth is None or self.record.truth.parts is None:
+      parts = np.zeros([side // 4 for side in image.shape[:2]], np.uint8)
+    else:
+      parts = self._quarter(self.record.truth.parts, index)
+    return {'image': image, 'parts': parts}
+
+
+class MotionPair(View):
+  """Two frames of one person, and another person with the motion of the second."""
+
+  name = 'motion_pair'
+  kinds = ('faces', 'real')
+  entries = {
+    'source': Entry(np.uint8, _IMAGE, 'a frame of a look'),
+    'target': Entry(np.uint8, _IMAGE, 'another frame of the same look'),
+    'driver': Entry(
+      np.uint8, _IMAGE, 'another look with exactly the motion of target; target where none is known'
+    ),
+    'source_motion': Entry(np.float32, (MOTION_DIM,), _MOTION),
+    'target_motion': Entry(np.float32, (MOTION_DIM,), _MOTION + '; also that of driver'),
+    'source_canonical': _CANONICAL,
+    'target_canonical': _CANONICAL,
+    'source_parts': _PARTS,
+    'target_parts': _PARTS,
+    'lip_box': Entry(np.float32, (4,), 'of target: left, top, right, bottom, relative 0..1'),
+    'speaker': _SPEAKER,
+    'has_truth': _HAS_TRUTH,
+  }
+
+  def make(self) -> Element:
+    return self._real() if self._is_real else self._synthetic()
+
+  def _synthetic(self) -> Element:
+    truth, count = self._truth, len(self.record.frames)
+    # The partner record shares the motions of all frames but frame 0, the portrait.
+    target = int(self.rng.integers(1, count))
+    source = int(self.rng.integers(count - 1))
+    source += source >= target
+    return {
+      'source': self._frame(source),
+      'target': self._frame(target),
+      'driver': self._frame(target, self._records.partner(self._index)),
+      'source_motion': truth.motion[source],
+      'target_motion': truth.motion[target],
+      'source_canonical': self._quarter(truth.canonical, source).astype(np.float32),
+      'target_canonical': self._quarter(truth.canonical, target).astype(np.float32),
+      'source_parts': self._quarter(truth.parts, source),
+      'target_parts': self._quarter(truth.parts, target),
+      'lip_box': self.record.lip_box[target],
+      'speaker': self._speaker(),
+      'has_truth': np.float32(1.0),
+    }
+
+  def _real(self) -> Element:
+    """Pair of frames of one clip, up to seconds apart. There is no second identity and no ground-truth motion."""
+    if not self.record.frames or self.record.lip_box is None:
+      raise InputError(
+        'view motion_pair needs frames with lip boxes in a record: prepare the recordings again'
+      )
+    other = transforms.same_clip(self.record, self._beside, self.rng, _PAIR_REACH)
+    target, source = (
+      int(self.rng.integers(len(self.record.frames))),
+      int(self.rng.integers(len(other.frames))),
+    )
+    image = self._frame(target)
+    quarter = image.shape[0] // 4
+    return {
+      'source': self._frame(source, other),
+      'target': image,
+      'driver': image,
+      'source_motion': _zeros(MOTION_DIM),
+      'target_motion': _zeros(MOTION_DIM),
+      'source_canonical': _zeros(quarter, quarter, 3),
+      'target_canonical': _zeros(quarter, quarter, 3),
+      'source_parts': np.zeros([quarter, quarter], np.uint8),
+      'target_parts': np.zeros([quarter, quarter], np.uint8),
+      'lip_box': self.record.lip_box[target],
+      'speaker': self._speaker(),
+      'has_truth': np.float32(0.0),
+    }
+
+
+class SpeechMotion(View):
+  """Four seconds of speech and the motion track that goes with it; no frames."""
+
+  name = 'speech_motion'
+  kinds = ('talks',)
+  entries = {
+    'speech': Entry(np.float32, (WINDOW_FRAMES * SAMPLES_PER_FRAME,), _SPEECH),
+    'motion': Entry(np.float32, (WINDOW_FRAMES, MOTION_DIM), _MOTION + ', 25 fps'),
+    'speaker': _SPEAKER,
+    'attributes': _ATTRIBUTES,
+  }
+
+  def make(self) -> Element:
+    wanted, track = WINDOW_FRAMES, self._truth.speech_motion
+    if len(track) < wanted:
+      raise InputError(f'a talk has {len(track)} frames, view speech_motion needs {wanted}: render longer')
+    first = int(self.rng.integers(len(track) - wanted + 1))
+    return {
+      'speech': self._speech(first * SAMPLES_PER_FRAME, wanted),
+      'motion': track[first : first + wanted],
+      'speaker': self._speaker(),
+      'attributes': self._truth.attributes,
+    }
+
+
+class Sync(View):
+  """Mouth crops of five frames with their speech, and speech from elsewhere in the clip."""
+
+  name = 'sync'
+  kinds = ('clips', 'real')
+  num_samples: ClassVar[int] = SYNC_SAMPLES
+  entries = {
+    'mouth': Entry(np.uint8, (SYNC_FRAMES, *MOUTH_SIZE, 3), 'mouth crops of successive frames'),
+    'speech': Entry(np.float32, (SYNC_SAMPLES,), _SPEECH + ', of those frames'),
+    'speech_shifted': Entry(np.float32, (SYNC_SAMPLES,), _SPEECH + ', same clip, 0.2 s or more off'),
+    'speaker': _SPEAKER,
+    'clip': Entry(np.int32, (), 'which clip of the corpus'),
+  }
+
+  def make(self) -> Element:
+    """Crops of a window of five frames, with aligned and shifted speech of `num_samples` samples each."""
+    record, first = transforms.random_window(self.record, self._beside, self.rng, SYNC_FRAMES, self.name)
+    window, length = slice(first, first + SYNC_FRAMES), self.num_samples
+    here = record.audio_lead + first * SAMPLES_PER_FRAME
+    # Speech shifted by at least a window's length shares no sample with the aligned speech.
+    last = len(record.audio) - length
+    before, after = max(here - length + 1, 0), max(last - (here + length) + 1, 0)
+    if before + after == 0:
+      raise InputError(f'view {self.name} needs more speech around the frames of a record: use longer clips')
+    shifted = int(self.rng.integers(before + after))
+    shifted = shifted if shifted < before else shifted - before + here + length
+    # Augment the whole recording once: otherwise noise or reverberation would separate aligned from shifted
+    # speech.
+    speech = self._augmented(schema.to_waveform(record.audio))
+    return {
+      **self._crops(record, window),
+      'speech': speech[here : here + length],
+      'speech_shifted': speech[shifted : shifted + length],
+      'speaker': self._speaker(),
+      'clip': np.int32(self._index),
+    }
+
+  def _frame_size(self, image_size: int | None) -> None:
+    """Crops are cut from the stored frames."""
+
+  def _crops(self, record: schema.ClipRecord, window: slice) -> Element:
+    box = transforms.mouth_box(record.lip_box, window)
+    frames = map(schema.decode_frame, record.frames[window])
+    return {'mouth': np.stack([transforms.crop_mouth(frame, box) for frame in frames])}
+
+
+class SyncFace(Sync):
+  """The same for SyncNet: face crops, and the speech that it reads."""
+
+  name = 'sync_face'
+  num_samples = SYNCNET_SAMPLES
+  entries = {
+    'face': Entry(np.uint8, (SYNC_FRAMES, FACE_SIZE, FACE_SIZE, 3), 'face crops of successive frames'),
+    'speech': Entry(np.float32, (SYNCNET_SAMPLES,), _SPEECH + ', from the first of those frames on'),
+    'speech_shifted': Entry(np.float32, (SYNCNET_SAMPLES,), _SPEECH + ', same clip, 0.215 s or more off'),
+    'speaker': _SPEAKER,
+    'clip': Entry(np.int32, (), 'which clip of the corpus'),
+  }
+
+  def _crops(self, record: schema.ClipRecord, window: slice) -> Element:
+    return {'face': np.stack([transforms.crop_face(schema.decode_frame(f)) for f in record.frames[window]])}
+
+
+class Clip(View):
+  """One second of small frames with their speech."""
+
+  name = 'clip'
+  kinds = ('clips', 'real')
+  entries = {
+    'frames': Entry(np.uint8, (CLIP_FRAMES, CLIP_SIZE, CLIP_SIZE, 3), 'successive frames at 25 fps'),
+    'motion': Entry(np.float32, (CLIP_FRAMES, MOTION_DIM), _MOTION),
+    'lip_box': Entry(np.float32, (CLIP_FRAMES, 4), 'left, top, right, bottom, relative 0..1'),
+    'speech': Entry(np.float32, (CLIP_FRAMES * SAMPLES_PER_FRAME,), _SPEECH + ', of those frames'),
+    'has_truth': _HAS_TRUTH,
+  }
+
+  def make(self) -> Element:
+    wanted = CLIP_FRAMES
+    record, first = transforms.random_window(self.record, self._beside, self.rng, wanted, self.name)
+    window = slice(first, first + wanted)
+    return {
+      'frames': np.stack([self._frame(i, record) for i in range(first, first + wanted)]),
+      'motion': _zeros(wanted, MOTION_DIM) if self._is_real else self._truth.motion[window],
+      'lip_box': record.lip_box[window],
+      'speech': self._speech(record.audio_lead + first * SAMPLES_PER_FRAME, wanted, record),
+      'has_truth': np.float32(not self._is_real),
+    }
+
+  def _frame_size(self, image_size: int | None) -> int:
+    return CLIP_SIZE
+
+
+VIEWS: dict[str, type[View]] = {
+  view.name: view for view in (PortraitSpeech, ImageView, MotionPair, SpeechMotion, Sync, SyncFace, Clip)
+}
+
+
+def find_view(name: str) -> type[View]:
+  """The view of a name.
+
+  Raises:
+    InputError: no such view.
+  """
+  if name not in VIEWS:
+    raise InputError(f'view {name!r} is unknown: use one of {", ".join(VIEWS)}')
+  return VIEWS[name]
+
+
+def batch_spec(
+  view: str, batch_size: int, image_size: int = 256, *, only: Sequence[str] = ()
+) -> dict[str, jax.ShapeDtypeStruct]:
+  """Returns names, shapes and dtypes of a batch of `view`; the first axis of every shape is `batch_size`.
+
+  Args:
+    view: key of `VIEWS`.
+    batch_size: number of elements in the batch.
+    image_size: side of the images in pixels; a multiple of 4.
+    only: the entries to describe; () for all.
+
+  Raises:
+    InputError: no such view.
+    KeyError: an entry in `only` that the view does not have.
+  """
+  sizes, entries = {'S': image_size, 'S/4': image_size // 4}, find_view(view).entries
+
+  def spec(entry: Entry) -> jax.ShapeDtypeStruct:
+    return jax.ShapeDtypeStruct((batch_size, *(sizes.get(size, size) for size in entry.shape)), entry.dtype)
+
+  return {name: spec(entries[name]) for name in only or entries}
+
+
+def _reduction(record: schema.ClipRecord, image_size: int | None) -> int:
+  if not record.frames or image_size is None:
+    return 1
+  if record.size % image_size:
+    raise InputError(
+      f'image_size {image_size} does not divide the {record.size} pixels of the corpus: '
+      'use a divisor, or render a corpus of that size'
+    )
+  return record.size // image_size
+
+
+def _most_frontal(record: schema.ClipRecord) -> int:
+  if record.pose is None:
+    return 0
+  return int(np.argmin(np.square(record.pose[:, :3]).sum(-1)))
+
+
+def _zeros(*shape: int) -> np.ndarray:
+  return np.zeros(shape, np.float32)

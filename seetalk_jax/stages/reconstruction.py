@@ -1,0 +1,67 @@
+"""Stages that rebuild single images: what the autoencoder and the codebook share."""
+
+from __future__ import annotations
+
+import abc
+import dataclasses
+from collections.abc import Mapping
+from typing import ClassVar
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from seetalk_jax.data import views
+from seetalk_jax.models.nn import blocks
+from seetalk_jax.stages import base, losses
+
+
+@dataclasses.dataclass(frozen=True)
+class ReconstructionStage(base.Stage):
+  """A network of the stage's name that rebuilds images, or random crops of them, with weighted pixels.
+
+  Attributes:
+    crop_multiple: corners of crops lie on multiples of this.
+    image_size: height and width of the images, in pixels.
+    crop_size: train on random crops of so many pixels, a multiple of `crop_multiple`; 0 takes whole images. Crops
+      cost less per image, so more different images are seen in the same time.
+    edge_weight: multiplies the edge loss.
+    head_weight: pixel weight of the head relative to the background; 1 needs no entry `parts`.
+  """
+
+  crop_multiple: ClassVar[int]
+  networks: Mapping[str, nn.Module]
+  frozen: Mapping[str, nn.Module] = dataclasses.field(default_factory=dict)
+  name: str = ''
+  view: str = 'image'
+  image_size: int = 256
+  crop_size: int = 0
+  edge_weight: float = 1.0
+  head_weight: float = 2.0
+
+  def batch_spec(self, batch_size: int) -> dict[str, jax.ShapeDtypeStruct]:
+    names = ('image', 'parts') if self.head_weight != 1 else ('image',)
+    return views.batch_spec(self.view, batch_size, self.image_size, only=names)
+
+  @abc.abstractmethod
+  def _pixel_weights(self, parts: jax.Array) -> jax.Array:
+    """Pixel weights `[b, h, w, 1]` from part labels `[b, h / 4, w / 4]`."""
+
+  def _crops(self, batch: base.Batch, rng: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """Images `[b, h, w, 3]` in [-1, 1] and pixel weights `[b, h, w, 1]`, cropped where the options ask for it."""
+    image = blocks.to_float(batch['image'])
+    weight = jnp.ones((*image.shape[:3], 1))
+    if self.head_weight != 1:
+      weight = self._pixel_weights(batch['parts'])
+    if self.crop_size:
+      image, weight = losses.random_crops(rng, self.crop_size, image, weight, multiple=self.crop_multiple)
+    return image, weight
+
+  def preview(self, params, frozen, collections, batch, rng) -> np.ndarray:
+    """Rows: images, rebuilt images."""
+    del frozen, rng
+    image = blocks.to_float(jnp.asarray(batch['image'][:4]))
+    variables = {'params': params[self.name], **collections.get(self.name, {})}
+    rebuilt = jax.jit(self.networks[self.name].apply)(variables, image)[0]
+    return blocks.picture_grid([image, rebuilt])
