@@ -15,8 +15,6 @@ from ml_collections import ConfigDict
 
 from configs import common
 
-_DEMO_UNET = 'demo, patch_size=4, channels=(64, 96), num_directions=128, guess_width=256, guess_blocks=2'
-
 # variant -> (size of the networks, batch size, steps, minutes (0: no limit), peak learning rate)
 VARIANTS = {
   'tiny': ('tiny', 2, 2, 0.0, 1e-3),
@@ -32,8 +30,7 @@ def get_config(variant: str = 'demo') -> ConfigDict:
   size = VARIANTS[variant][0]
   config.model = ConfigDict(
     {
-      # demo: patches of 4 x 4 latents, so that the body runs at 8 x 8, and a branch along the prior's directions.
-      'portrait_unet': _DEMO_UNET if variant == 'demo' else size,
+      'portrait_unet': size,
       'sample_adaptive_weighting': size,
     }
   )

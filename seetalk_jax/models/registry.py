@@ -30,6 +30,8 @@ NETWORKS = {
   'perceptual': ('critics.perceptual', 'PerceptualTower'),
 }
 
+_PRECISION = ('dtype', 'param_dtype')
+
 
 def make(name: str, size: str = 'demo', **fields: Any) -> Any:
   """A network as a Linen module: `make('portrait_unet', 'demo', patch_size=4)`.
@@ -50,11 +52,26 @@ def make(name: str, size: str = 'demo', **fields: Any) -> Any:
   if not hasattr(cls, 'dtype'):
     fields.pop('dtype', None)
   fields = {**module.SIZES[size.strip()], **_parse_fields(name, size, rest), **fields}
-  known = {field.name for field in dataclasses.fields(cls) if field.init} - {'parent', 'name'}
+  known = {*fields_of(cls), *_PRECISION}
   for field in fields:
     if field not in known:
       raise ConfigError(f'field {field!r} is not one of network {name}: use one of {sorted(known)}')
   return cls(**fields)
+
+
+def sizes_of(name: str) -> dict[str, dict[str, Any]]:
+  """Size -> all fields of a network, but for its data types.
+
+  Raises:
+    ConfigError: unknown network.
+  """
+  return _load(name)[0].SIZES
+
+
+def fields_of(cls: type) -> list[str]:
+  """Names of a module class's fields, in order, without its data types: a choice of the caller, not of the size."""
+  not_sizes = ('parent', 'name', *_PRECISION)
+  return [field.name for field in dataclasses.fields(cls) if field.init and field.name not in not_sizes]
 
 
 def class_of(name: str) -> type:

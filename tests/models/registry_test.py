@@ -6,7 +6,7 @@ import toy_stage
 from seetalk_jax import models
 from seetalk_jax.errors import ConfigError
 from seetalk_jax.models import registry
-from seetalk_jax.releases import network_spec
+from seetalk_jax.releases import network_spec, storage
 
 
 def test_networks_by_size_and_field():
@@ -32,3 +32,15 @@ def test_every_network_is_a_public_name_with_a_size():
   assert models.NETWORKS is registry.NETWORKS
   with pytest.raises(ConfigError, match="network 'unet' is unknown"):
     registry.make('unet')
+
+
+@pytest.mark.parametrize('name', [name for name in registry.NETWORKS if not name.startswith('toy')])
+def test_sizes_name_all_fields(name):
+  sizes, names = registry.sizes_of(name), registry.fields_of(registry.class_of(name))
+  assert {size: set(row) for size, row in sizes.items()} == {size: set(names) for size in sizes}
+
+
+def test_demo_is_what_ships():
+  shipped = storage.read_info('demo')[1]['networks']
+  for name, entry in shipped.items():
+    assert network_spec.build(name, entry, 'here') == registry.make(name, 'demo'), name
