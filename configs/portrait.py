@@ -15,43 +15,32 @@ from ml_collections import ConfigDict
 
 from configs import common
 
-# variant -> (size of the networks, batch size, steps, minutes (0: no limit), peak learning rate)
 VARIANTS = {
-  'tiny': ('tiny', 2, 2, 0.0, 1e-3),
-  'demo': ('demo', 16, 20_000, 60.0, 1e-3),
-  'base': ('base', 1024, 300_000, 0.0, 1e-4),
-  'large': ('large', 2048, 400_000, 0.0, 1e-4),
+  'tiny': common.Variant('tiny', 2, 2, 0.0, 1e-3),
+  'demo': common.Variant('demo', 16, 20_000, 60.0, 1e-3),
+  'base': common.Variant('base', 1024, 300_000, 0.0, 1e-4),
+  'large': common.Variant('large', 2048, 400_000, 0.0, 1e-4),
 }
 
 
 def get_config(variant: str = 'demo') -> ConfigDict:
   """The configuration of a variant: tiny, demo, base or large."""
-  config = common.stage_config('portrait', variant, VARIANTS)
-  size = VARIANTS[variant][0]
-  config.model = ConfigDict(
-    {
-      'portrait_unet': size,
-      'sample_adaptive_weighting': size,
-    }
+  v = common.pick(VARIANTS, variant)
+  config = common.stage_config(
+    'portrait',
+    v,
+    networks=('portrait_unet', 'sample_adaptive_weighting'),
+    required=('speech_encoder', 'autoencoder'),
+    optional=('face_prior',),
   )
   config.options = ConfigDict(
     {
-      'image_size': common.IMAGE_SIZES[variant],
+      'image_size': v.image_size,
       'prior_mode': 'scfp',
-      'guess_draws': 96 if variant == 'demo' else 0,
-      'draws': {'tiny': 2}.get(variant, 1),
+      'guess_draws': 96 if v.size == 'demo' else 0,
+      'draws': 2 if v.size == 'tiny' else 1,
     }
   )
-  if variant == 'demo':
+  if v.size == 'demo':
     config.data.cached_samples = 8192
-  config.init = ConfigDict(
-    {
-      'speech_encoder': '',
-      'autoencoder': '',
-      'face_prior': '',
-      'portrait_unet': '',  # optional: starting point
-      'sample_adaptive_weighting': '',  # optional: starting point
-    }
-  )
-  config.lora = ConfigDict({'portrait_unet': ''})
   return config

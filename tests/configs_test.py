@@ -10,11 +10,13 @@ import subprocess
 import sys
 
 import pytest
+from absl import flags
+from ml_collections import config_flags
 
 from seetalk_jax.errors import ConfigError
 from seetalk_jax.models import registry
 from seetalk_jax.stages import base
-from seetalk_jax.training import all_stages, config_files
+from seetalk_jax.training import all_stages, config_files, lora, unfreeze
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 VARIANTS = ('tiny', 'demo', 'base', 'large')
@@ -35,8 +37,9 @@ def test_every_variant_names_real_networks(stage):
     assert config.stage == stage
     fields[variant] = set(dict(config.items())) | {f'optimizer.{k}' for k in config.optimizer}
     assert set(config.init) >= set(config.model)
-    for name, spec in config.model.items():
-      registry.make(name, spec)
+    for name, fields_of_network in config.model.items():
+      registry.from_fields(name, fields_of_network)
+      assert set(config.lora[name]) == {'rank', 'alpha', 'targets'} and config.lora[name].rank == 0
     assert set(config.init) - {'face_prior'} <= set(registry.NETWORKS)
     used = base.uses(config)
     assert set(used.names) <= set(config.init) and not set(used.frozen) & set(config.model)
@@ -115,6 +118,38 @@ def test_all_gives_every_stage_the_networks_that_it_uses_and_no_others(all_train
     all_stages.stage_command(load('all', 'demo'), 'motion', workdir / 'empty', ROOT / 'train.py')
 
 
+def parse_flags(*arguments):
+  """The configuration that train.py makes of a command."""
+  arguments, values = [part for part in arguments if part.startswith('--config')], flags.FlagValues()
+  parsed = config_flags.DEFINE_config_file(
+    'config', flag_values=values, lock_config=True, sys_argv=['train.py', *arguments]
+  )
+  values(['train.py', *arguments])
+  return parsed.value
+
+
+def test_networks_and_tables_are_flags():
+  config = parse_flags(
+    f'--config={ROOT}/configs/portrait.py:tiny',
+    '--config.model.portrait_unet.channels=(16, 24)',
+    '--config.model.portrait_unet.remat=true',
+    '--config.lora.portrait_unet.rank=16',
+    '--config.lora.portrait_unet.alpha=8',
+    "--config.lora.portrait_unet.targets=('to_q',)",
+    "--config.unfreeze=(('portrait_unet/down', 10000), ('portrait_unet', -1))",
+    "--config.optimizer.rates=(('portrait_unet/down', 0.1),)",
+    '--config.keep_best.metric=psnr',
+  )
+  unet = base.network_for('portrait_unet', config, {})
+  assert unet.channels == (16, 24) and unet.remat is True and unet.dtype == 'float32'
+  assert lora.read('portrait_unet', config.lora.portrait_unet) == lora.LowRank(16, 8.0, ('to_q',))
+  assert unfreeze.checked(config.unfreeze) == {'portrait_unet/down': 10000, 'portrait_unet': -1}
+  assert config.optimizer.rates == (('portrait_unet/down', 0.1),)
+  assert config.keep_best.to_dict() == {'metric': 'psnr', 'mode': 'max'}
+  one = parse_flags(f'--config={ROOT}/configs/portrait.py:tiny', "--config.unfreeze=(('portrait_unet', 5),)")
+  assert unfreeze.checked(one.unfreeze) == {'portrait_unet': 5}
+
+
 @pytest.mark.parametrize(
   'stage, overrides, name, place',
   [
@@ -141,7 +176,7 @@ def test_overrides_change_what_all_gives(all_trained, stage, overrides, name, pl
 def test_asking_what_stages_use_starts_no_device():
   # The process that starts the stages one after another must not hold a device's memory.
   code = """
-from seetalk_jax.training import all_stages, config_files
+from seetalk_jax.training import all_stages, config_files, lora, unfreeze
 from seetalk_jax.stages import base
 for stage in base.STAGES:
   base.uses(config_files.load(f'configs/{stage}.py', 'demo'))
@@ -165,6 +200,8 @@ def train(*arguments):
       "no field 'learning_rat'",
     ),
     (['--config=configs/conre.py:demo', '--workdir=x', '--config.num_steps=many'], 'many'),
+    (['--config=configs/conre.py:demo', '--workdir=x', '--config.model.conre.hiden=8'], "no field 'hiden'"),
+    (['--config=configs/conre.py:demo', '--workdir=x', '--config.model.conre=demo'], 'model.conre'),
     (['--config=configs/conre.py:huge', '--workdir=x'], 'huge'),
     (['--config=configs/conra.py:demo', '--workdir=x'], 'conra'),
     (['--config=configs/conre.py:demo'], 'workdir'),

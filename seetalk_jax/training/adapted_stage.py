@@ -125,9 +125,9 @@ def adapt(stage: base.Stage, config, initial: InitialWeights) -> base.Stage:
   """The stage with the networks adapted that `config.lora` names; itself where there are none.
 
   Raises:
-    ConfigError: a network that the stage does not train or that is not given, or a spec that does not read.
+    ConfigError: a network that the stage does not train or that is not given, or a field that is not allowed.
   """
-  adapted = {name: lora.parse(name, spec) for name, spec in config.lora.items() if spec}
+  adapted = networks_with_factors(config)
   for name in adapted:
     if name not in stage.networks:
       trains = ', '.join(stage.networks) or 'no network'
@@ -145,6 +145,16 @@ def adapt(stage: base.Stage, config, initial: InitialWeights) -> base.Stage:
     places={name: network.place for name, network in bases.items()},
     fresh={name: network.fresh for name, network in bases.items()},
   )
+
+
+def networks_with_factors(config) -> dict[str, lora.LowRank]:
+  """Network name -> how `config.lora` adapts it, without those of rank 0.
+
+  Raises:
+    ConfigError: see `lora.read`.
+  """
+  options = {name: lora.read(name, fields.to_dict()) for name, fields in config.lora.items()}
+  return {name: how for name, how in options.items() if how is not None}
 
 
 def adapted_by(stage: base.Stage) -> Mapping[str, lora.LowRank]:

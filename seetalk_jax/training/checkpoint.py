@@ -33,24 +33,32 @@ class Checkpoints:
     workdir: directory of the run.
     keep: how many of the latest checkpoints stay.
     keep_every: those of steps that are multiples of it stay too; 0: none more.
-    keep_best: 'METRIC:max' or 'METRIC:min', a held-out metric: the best checkpoint by it stays too; '': none.
+    best_metric: a held-out metric: the best checkpoint by it stays too; '': none.
+    best_mode: 'max' or 'min', which value of it is the best.
 
   Raises:
-    ConfigError: `keep_best` does not read.
+    ConfigError: another `best_mode`.
   """
 
-  def __init__(self, workdir: str | pathlib.Path, keep: int = 2, keep_every: int = 0, keep_best: str = ''):
+  def __init__(
+    self,
+    workdir: str | pathlib.Path,
+    keep: int = 2,
+    keep_every: int = 0,
+    best_metric: str = '',
+    best_mode: str = 'max',
+  ):
     self._directory = pathlib.Path(workdir).resolve() / CHECKPOINTS_FOLDER
     policies = [ocp.checkpoint_managers.LatestN(keep)]
     if keep_every:
       policies.append(ocp.checkpoint_managers.EveryNSteps(keep_every))
-    if keep_best:
-      policies.append(_best(keep_best))
+    if best_metric:
+      policies.append(_best(best_metric, best_mode))
     options = ocp.CheckpointManagerOptions(
       preservation_policy=ocp.checkpoint_managers.AnyPreservationPolicy(policies),
       cleanup_tmp_directories=True,
     )
-    self._best = keep_best.partition(':')[0]
+    self._best = best_metric
     self._manager = ocp.CheckpointManager(self._directory, options=options, handler_registry=_handlers())
 
   def __enter__(self) -> Checkpoints:
@@ -74,14 +82,16 @@ class Checkpoints:
       metrics: held-out metrics of this step, by which the best is kept.
 
     Raises:
-      ConfigError: `keep_best` names a metric that there is none of.
+      ConfigError: there is no metric `best_metric`.
     """
     if step in self._manager.all_steps():
       return
     items = {name: getattr(state, name) for name in _ITEMS}
     saves = {name: ocp.args.PyTreeSave(tree) for name, tree in items.items() if jax.tree.leaves(tree)}
     if metrics and self._best and self._best not in metrics:
-      raise ConfigError(f'config.keep_best names {self._best}, which is none of {", ".join(sorted(metrics))}')
+      raise ConfigError(
+        f'config.keep_best.metric={self._best!r} is unknown: use one of {", ".join(sorted(metrics))}'
+      )
     args = ocp.args.Composite(meta=ocp.args.JsonSave(dict(meta)), **saves)
     self._manager.save(step, args=args, force=True, metrics=dict(metrics) if metrics else None)
 
@@ -166,13 +176,12 @@ def _handlers() -> ocp.CheckpointHandlerRegistry:
   return registry
 
 
-def _best(spec: str) -> ocp.checkpoint_managers.PreservationPolicy:
-  name, _, way = spec.partition(':')
-  if way not in ('min', 'max') or not name:
-    raise ConfigError(f"config.keep_best={spec!r} does not read: write 'METRIC:max' or 'METRIC:min'")
+def _best(metric: str, mode: str) -> ocp.checkpoint_managers.PreservationPolicy:
+  if mode not in ('max', 'min'):
+    raise ConfigError(f'config.keep_best.mode={mode!r} is unknown: use max or min')
 
   def value(metrics) -> float:
-    return metrics[name] if way == 'max' else -metrics[name]
+    return metrics[metric] if mode == 'max' else -metrics[metric]
 
   return ocp.checkpoint_managers.BestN(get_metric_fn=value, n=1, keep_checkpoints_without_metrics=False)
 

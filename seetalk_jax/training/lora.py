@@ -12,6 +12,7 @@ from __future__ import annotations
 import dataclasses
 import fnmatch
 import zlib
+from collections.abc import Mapping
 from typing import Any
 
 import jax
@@ -54,23 +55,20 @@ class LowRank:
     return bool(named) and leaf == 'kernel' and ndim == 2
 
 
-def parse(name: str, spec: str) -> LowRank:
-  """`parse('portrait_unet', 'rank=16, alpha=16, targets=to_q|to_k|to_v|to_out')`; what is left out has a default.
+def read(name: str, fields: Mapping[str, Any]) -> LowRank | None:
+  """config.lora.NAME, with rank, alpha and targets; None for rank 0: the network's kernels are trained.
 
   Raises:
-    ConfigError: a spec that does not read.
+    ConfigError: a negative rank or alpha, or another field.
   """
-  kinds = {'rank': int, 'alpha': float, 'targets': lambda text: tuple(text.split('|'))}
-  try:
-    pairs = dict(part.split('=') for part in spec.replace(' ', '').split(','))
-    options = LowRank(**{key: kinds[key](value) for key, value in pairs.items()})
-    if options.rank < 1 or options.alpha < 0:
-      raise ValueError
-  except (ValueError, KeyError) as e:
-    raise ConfigError(
-      f"config.lora.{name}={spec!r} does not read: write 'rank=16, alpha=16, targets=to_q|to_v'"
-    ) from e
-  return options
+  for field in fields:
+    if field not in ('rank', 'alpha', 'targets'):
+      raise ConfigError(f'config.lora.{name} has no field {field!r}: use rank, alpha and targets')
+  options = LowRank(**fields)
+  for field in ('rank', 'alpha'):
+    if (value := getattr(options, field)) < 0:
+      raise ConfigError(f'config.lora.{name}.{field}={value} is negative: use 0 or more')
+  return options if options.rank else None
 
 
 def start(rng: jax.Array, full: PyTree, given: PyTree, options: LowRank) -> PyTree:

@@ -1,8 +1,8 @@
-"""Values for parts of a parameter tree, told by the beginnings of their paths: 'NETWORK/PATH=VALUE, ...'."""
+"""Values for parts of a parameter tree, by the beginnings of their paths: ((NETWORK/PATH, VALUE), ...)."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, TypeVar
 
 import jax
@@ -13,27 +13,31 @@ PyTree = Any
 Value = TypeVar('Value')
 
 
-def parse(spec: str, field: str, read: Callable[[str], Value], form: str) -> dict[str, Value]:
-  """`'speech_encoder/body=0.1, face_encoder=0.5'`: beginning of a path -> value.
+def checked(
+  pairs: Sequence[tuple[str, Value]], field: str, accepts: Callable[[Any], bool], form: str
+) -> dict[str, Value]:
+  """`(('speech_encoder/body', 0.1), ('face_encoder', 0.5))` as a dict: beginning of a path -> value.
 
   Args:
+    pairs: as the configuration has them.
     field: name of the configuration's field, for messages.
-    read: text to value; a ValueError refuses it.
+    accepts: whether a value is allowed.
     form: how to write it, for messages.
 
   Raises:
-    ConfigError: a spec that does not read.
+    ConfigError: something else than pairs, or a value that is not allowed.
   """
-  try:
-    values = {}
-    for part in filter(None, spec.replace(' ', '').split(',')):
-      prefix, value = part.split('=')
-      values[prefix] = read(value)
-      if not prefix:
-        raise ValueError
-  except ValueError as e:
-    raise ConfigError(f'config.{field}={spec!r} does not read: write {form}') from e
-  return values
+  good = isinstance(pairs, (tuple, list)) and all(
+    isinstance(pair, (tuple, list))
+    and len(pair) == 2
+    and isinstance(pair[0], str)
+    and pair[0]
+    and accepts(pair[1])
+    for pair in pairs
+  )
+  if not good:
+    raise ConfigError(f'config.{field}={pairs!r} is not allowed: write {form}')
+  return {prefix: value for prefix, value in pairs}
 
 
 def leaves(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -49,18 +49,18 @@ def rng_for(root: jax.Array, stream: str, step) -> jax.Array:
 
 
 def make_optimizer(
-  stage: Stage, options, resting: str = '', fresh: Collection[str] = ()
+  stage: Stage, options, resting: Sequence[tuple[str, int]] = (), fresh: Collection[str] = ()
 ) -> optax.GradientTransformationExtraArgs:
   """AdamW without its learning rate, which `learning_rate` gives step by step.
 
   Args:
     options: config.optimizer: b1, b2, weight_decay (kernels only: arrays of two dimensions and more),
-      max_grad_norm, rates ('NETWORK/PATH=FACTOR, ...': multiples of the learning rate for parts).
+      max_grad_norm, rates (((NETWORK/PATH, FACTOR), ...): multiples of the learning rate for parts).
     resting: config.unfreeze; with it, `update` needs the keyword argument `step`.
     fresh: beginnings of paths, from the network's name on, of parameters that never rest.
 
   Raises:
-    ConfigError: `resting` or `rates` do not read (or, at `init`, name no parameter).
+    ConfigError: `resting` or `rates` are no pairs of a path and a number (or, at `init`, name no parameter).
   """
 
   def is_kernel(params):
@@ -77,16 +77,19 @@ def make_optimizer(
     optax.masked(optax.set_to_zero(), untouched),
     *_scaled(options.rates),
   )
-  if steps := unfreeze.parse(resting):
+  if steps := unfreeze.checked(resting):
     return unfreeze.staged(adamw, steps, fresh, options.warmup_steps)
   return optax.with_extra_args_support(adamw)
 
 
-def _scaled(spec: str) -> list[optax.GradientTransformation]:
-  """What multiplies the updates of parts by factors of their own; nothing for an empty spec."""
-  factors = path_rules.parse(
-    spec, 'optimizer.rates', _factor, "'NETWORK/PATH=FACTOR, ...', with factors of 0 or more"
-  )
+def _scaled(rates: Sequence[tuple[str, float]]) -> list[optax.GradientTransformation]:
+  """What multiplies the updates of parts by factors of their own; nothing where there are none."""
+
+  def is_factor(value: Any) -> bool:
+    return isinstance(value, (int, float)) and 0 <= value < float('inf')
+
+  form = "(('NETWORK/PATH', FACTOR), ...), with factors of 0 or more"
+  factors = path_rules.checked(rates, 'optimizer.rates', is_factor, form)
   if not factors:
     return []
 
@@ -101,12 +104,6 @@ def _scaled(spec: str) -> list[optax.GradientTransformation]:
     return jax.tree.map(lambda u, factor: factor * u, updates, tree(params)), state
 
   return [optax.GradientTransformation(init, update)]
-
-
-def _factor(text: str) -> float:
-  if not 0 <= (value := float(text)) < float('inf'):
-    raise ValueError
-  return value
 
 
 def learning_rate(options, step: jax.Array, progress: jax.Array) -> jax.Array:

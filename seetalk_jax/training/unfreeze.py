@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -17,26 +17,25 @@ PyTree = Any
 NEVER = -1
 
 
-def parse(spec: str) -> dict[str, int]:
-  """`'speech_encoder/body/encoder=10000, face_encoder=-1'`: beginning of a path -> first step that updates it.
+def checked(pairs: Sequence[tuple[str, int]]) -> dict[str, int]:
+  """config.unfreeze as a dict: beginning of a path -> first step that updates it, or NEVER.
 
   Raises:
-    ConfigError: a spec that does not read.
+    ConfigError: something else than pairs of a path and a step.
   """
 
-  def read(text: str) -> int:
-    if (step := int(text)) < NEVER:
-      raise ValueError
-    return step
+  def is_step(value: Any) -> bool:
+    return isinstance(value, int) and value >= NEVER
 
-  return path_rules.parse(spec, 'unfreeze', read, "'NETWORK/PATH=STEP, ...', with -1 for never")
+  form = "(('NETWORK/PATH', STEP), ...), with whole steps and -1 for never"
+  return path_rules.checked(pairs, 'unfreeze', is_step, form)
 
 
 def first_steps(params: PyTree, steps: Mapping[str, int], fresh: Collection[str] = ()) -> PyTree:
   """For every leaf of `params` (unboxed) the first step that updates it, 0 or more, or NEVER.
 
   Args:
-    steps: see `parse`; where several prefixes fit, the longest counts.
+    steps: see `checked`; where several prefixes fit, the longest counts.
     fresh: beginnings of paths that nobody gave: they learn from the start, whatever `steps` says.
 
   Raises:

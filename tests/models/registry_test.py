@@ -12,17 +12,17 @@ from seetalk_jax.releases import network_spec, storage
 def test_networks_by_size_and_field():
   toy_stage.register()
   assert registry.make('toy_net', 'tiny') == toy_stage.ToyNet(width=16)
-  assert registry.make('toy_net', 'demo, width=24') == toy_stage.ToyNet(width=24)
+  assert (
+    registry.make('toy_net', 'demo', width=24)
+    == registry.from_fields('toy_net', {'width': 24})
+    == toy_stage.ToyNet(width=24)
+  )
   entry = network_spec.describe(toy_stage.ToyNet(width=24, dtype='bfloat16'))
   assert network_spec.build('toy_net', entry, 'here') == toy_stage.ToyNet(width=24)
-  for spec, message in [
-    ('huge', "size 'huge'"),
-    ('tiny, breadth=2', "field 'breadth'"),
-    ('tiny, width', 'cannot be parsed'),
-    ('tiny, width=open("x")', 'cannot be parsed'),
-  ]:
-    with pytest.raises(ConfigError, match=message):
-      registry.make('toy_net', spec)
+  with pytest.raises(ConfigError, match="size 'huge' of toy_net is unknown: use one of tiny, demo"):
+    registry.make('toy_net', 'huge')
+  with pytest.raises(ConfigError, match="field 'breadth' is not one of network toy_net: use one of .*width"):
+    registry.make('toy_net', 'tiny', breadth=2)
 
 
 def test_every_network_is_a_public_name_with_a_size():
