@@ -12,6 +12,7 @@ import sys
 import pytest
 from absl import flags
 from ml_collections import config_flags
+from ml_collections.config_flags import config_path
 
 from seetalk_jax.errors import ConfigError
 from seetalk_jax.models import registry
@@ -153,20 +154,27 @@ def test_networks_and_tables_are_flags():
 @pytest.mark.parametrize(
   'stage, overrides, name, place',
   [
-    ('codebook', 'data.batch_size=2 options.face_feature_weight=0.5', 'face_encoder', 'conre'),
-    ('face_prior', 'options.with_voice=false', 'speech_encoder', None),
-    ('lip_refiner', 'options.view=speech_motion', 'sync_expert', None),
-    ('lip_refiner', 'init.syncnet=/converted', 'sync_expert', None),
-    ('motion', 'init.motion_codec=/mine', 'motion_codec', None),
-    ('motion', 'options.nothing=1 data.corpora=x', 'motion_codec', 'motion_codec'),
+    ('codebook', {'data.batch_size': 2, 'options.face_feature_weight': 0.5}, 'face_encoder', 'conre'),
+    ('face_prior', {'options.with_voice': False}, 'speech_encoder', None),
+    ('lip_refiner', {'options.view': 'speech_motion'}, 'sync_expert', None),
+    ('lip_refiner', {'init.syncnet': '/converted'}, 'sync_expert', None),
+    ('motion', {'init.motion_codec': '/mine'}, 'motion_codec', None),
+    (
+      'motion',
+      {'data.corpora': ('x', 'y'), 'model.motion_transformer.width': 96},
+      'motion_codec',
+      'motion_codec',
+    ),
   ],
 )
 def test_overrides_change_what_all_gives(all_trained, stage, overrides, name, place):
   config = load('all', 'demo')
-  config.overrides[stage] = overrides
+  config.overrides[stage].update_from_flattened_dict(overrides)
   command = all_stages.stage_command(config, stage, all_trained[0], ROOT / 'train.py')
-  assert command[-len(overrides.split()) :] == [f'--config.{change}' for change in overrides.split()]
-  if 'init.' not in overrides:
+  parsed = parse_flags(*command)
+  for field, value in overrides.items():
+    assert config_path.get_value(field, parsed) == value
+  if not any(field.startswith('init.') for field in overrides):
     assert places_of(config, stage, all_trained[0]).get(name) == place
   else:
     ours = f'--config.init.{name}={all_trained[0]}'
