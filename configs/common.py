@@ -6,7 +6,7 @@ Any field is a flag of train.py: --config.optimizer.learning_rate=3e-4, --config
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from ml_collections import ConfigDict
+from ml_collections import ConfigDict, config_dict
 
 from seetalk_jax.models import registry
 
@@ -59,8 +59,15 @@ def network_config(name: str, size: str, **changes: Any) -> ConfigDict:
     name: key of `registry.NETWORKS`.
     size: row of the network's SIZES.
     changes: fields in the place of those of the size.
+
+  Raises:
+    ConfigError: unknown network, size or field.
   """
-  config = ConfigDict(registry.fields_for(name, size)).lock()
+  fields = registry.fields_for(name, size)
+  registry.from_fields(name, fields | changes)  # names the field that there is none of
+  if 'remat' in fields:  # a bool or the name of a policy
+    fields['remat'] = config_dict.FieldReference(fields['remat'], field_type=object)
+  config = ConfigDict(fields).lock()
   config.update(changes)
   return config.unlock()
 

@@ -14,6 +14,7 @@ from absl import flags
 from ml_collections import config_flags
 from ml_collections.config_flags import config_path
 
+from configs import common
 from seetalk_jax.errors import ConfigError
 from seetalk_jax.models import registry
 from seetalk_jax.stages import base
@@ -129,11 +130,25 @@ def parse_flags(*arguments):
   return parsed.value
 
 
+def test_network_config_names_what_is_wrong():
+  assert common.network_config('portrait_unet', 'demo', patch_size=2).patch_size == 2
+  with pytest.raises(
+    ConfigError, match="field 'patch' is not one of network portrait_unet: use one of .*patch_size"
+  ):
+    common.network_config('portrait_unet', 'demo', patch=2)
+  with pytest.raises(ConfigError, match="size 'huge' of portrait_unet is unknown"):
+    common.network_config('portrait_unet', 'huge')
+  config = load('portrait', 'tiny').unlock()
+  config.model = {'portrait_unet': 'demo'}
+  with pytest.raises(ConfigError, match="config.model.portrait_unet='demo' is not a table of fields"):
+    base.network_for('portrait_unet', config, {})
+
+
 def test_networks_and_tables_are_flags():
   config = parse_flags(
     f'--config={ROOT}/configs/portrait.py:tiny',
     '--config.model.portrait_unet.channels=(16, 24)',
-    '--config.model.portrait_unet.remat=true',
+    '--config.model.portrait_unet.remat=dots',
     '--config.lora.portrait_unet.rank=16',
     '--config.lora.portrait_unet.alpha=8',
     "--config.lora.portrait_unet.targets=('to_q',)",
@@ -142,7 +157,7 @@ def test_networks_and_tables_are_flags():
     '--config.keep_best.metric=psnr',
   )
   unet = base.network_for('portrait_unet', config, {})
-  assert unet.channels == (16, 24) and unet.remat is True and unet.dtype == 'float32'
+  assert unet.channels == (16, 24) and unet.remat == 'dots' and unet.dtype == 'float32'
   assert lora.read('portrait_unet', config.lora.portrait_unet) == lora.LowRank(16, 8.0, ('to_q',))
   assert unfreeze.checked(config.unfreeze) == {'portrait_unet/down': 10000, 'portrait_unet': -1}
   assert config.optimizer.rates == (('portrait_unet/down', 0.1),)

@@ -1,6 +1,8 @@
 """Low-rank factors: the base at first, plain kernels at last, and nothing but factors in between."""
 
 import dataclasses
+import json
+import shutil
 
 import jax
 import jax.numpy as jnp
@@ -146,6 +148,24 @@ def test_what_is_handed_on_is_whole(runs, tmp_path):
   twice = flat(initial_weights.load_trained_stage(tmp_path / 'twice').params['toy_net'])
   np.testing.assert_array_equal(twice['conv_in/kernel'], old['conv_in/kernel'])
   assert np.abs(twice['widen/kernel'] - have['widen/kernel']).max() > 0
+
+
+def test_runs_of_earlier_versions_are_read_and_resumed(runs, tmp_path):
+  shutil.copytree(runs[1], tmp_path / 'old')
+  path = tmp_path / 'old' / 'config.json'
+  content = json.loads(path.read_text())
+  content['config'] |= {
+    'model': {'toy_net': 'tiny'},
+    'lora': {'toy_net': 'rank=2, alpha=4, targets=widen|project'},
+    'unfreeze': '',
+    'keep_best': '',
+  }
+  path.write_text(json.dumps(content))
+  old, new = (initial_weights.load_trained_stage(place) for place in (tmp_path / 'old', runs[1]))
+  assert old.modules() == new.modules()
+  jax.tree.map(np.testing.assert_array_equal, old.params, new.params)
+  train(tmp_path / 'old', num_steps=9, **{'init.toy_net': str(runs[0]), **LORA})
+  assert initial_weights.load_trained_stage(tmp_path / 'old').step == 9
 
 
 def test_restart_changes_nothing(runs, tmp_path):
