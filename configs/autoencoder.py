@@ -13,10 +13,10 @@ from ml_collections import ConfigDict
 from configs import common
 
 VARIANTS = {
-  'tiny': common.Variant('tiny', 2, 2, 0.0, 1e-3),
-  'demo': common.Variant('demo', 8, 4000, 16.0, 1e-3),
-  'base': common.Variant('base', 256, 400_000, 0.0, 1e-4),
-  'large': common.Variant('large', 256, 400_000, 0.0, 1e-4),
+  'tiny': common.Variant('tiny', batch_size=2, num_steps=2, learning_rate=1e-3),
+  'demo': common.Variant('demo', batch_size=8, num_steps=4000, max_minutes=16.0, learning_rate=1e-3),
+  'base': common.Variant('base', batch_size=256, num_steps=400_000, learning_rate=1e-4),
+  'large': common.Variant('large', batch_size=256, num_steps=400_000, learning_rate=1e-4),
 }
 
 

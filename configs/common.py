@@ -20,15 +20,15 @@ class Variant(NamedTuple):
     size: of the networks.
     batch_size: of a training step, over all devices.
     num_steps: training steps.
-    max_minutes: minutes of training; 0: no limit.
     learning_rate: peak.
+    max_minutes: minutes of training; 0: no limit.
   """
 
   size: str
   batch_size: int
   num_steps: int
-  max_minutes: float
   learning_rate: float
+  max_minutes: float = 0.0
 
   @property
   def for_pod(self) -> bool:

@@ -13,10 +13,10 @@ from ml_collections import ConfigDict
 from configs import common
 
 VARIANTS = {
-  'tiny': common.Variant('tiny', 2, 2, 0.0, 1e-3),
-  'demo': common.Variant('demo', 32, 4000, 16.0, 1e-3),
-  'base': common.Variant('base', 2048, 200_000, 0.0, 1e-4),
-  'large': common.Variant('large', 4096, 300_000, 0.0, 1e-4),
+  'tiny': common.Variant('tiny', batch_size=2, num_steps=2, learning_rate=1e-3),
+  'demo': common.Variant('demo', batch_size=32, num_steps=4000, max_minutes=16.0, learning_rate=1e-3),
+  'base': common.Variant('base', batch_size=2048, num_steps=200_000, learning_rate=1e-4),
+  'large': common.Variant('large', batch_size=4096, num_steps=300_000, learning_rate=1e-4),
 }
 
 

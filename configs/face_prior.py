@@ -14,10 +14,10 @@ from ml_collections import ConfigDict
 from configs import common
 
 VARIANTS = {
-  'tiny': common.Variant('tiny', 2, 2, 0.0, 1e-3),
-  'demo': common.Variant('demo', 16, 128, 6.0, 0.0),
-  'base': common.Variant('base', 1024, 100, 0.0, 0.0),
-  'large': common.Variant('large', 1024, 100, 0.0, 0.0),
+  'tiny': common.Variant('tiny', batch_size=2, num_steps=2, learning_rate=1e-3),
+  'demo': common.Variant('demo', batch_size=16, num_steps=128, max_minutes=6.0, learning_rate=0.0),
+  'base': common.Variant('base', batch_size=1024, num_steps=100, learning_rate=0.0),
+  'large': common.Variant('large', batch_size=1024, num_steps=100, learning_rate=0.0),
 }
 
 

@@ -17,10 +17,10 @@ from ml_collections import ConfigDict
 from configs import common
 
 VARIANTS = {
-  'tiny': common.Variant('tiny', 2, 2, 0.0, 1e-3),
-  'demo': common.Variant('demo', 8, 2000, 18.0, 1e-3),
-  'base': common.Variant('base', 128, 100_000, 0.0, 1e-4),
-  'large': common.Variant('large', 128, 100_000, 0.0, 1e-4),
+  'tiny': common.Variant('tiny', batch_size=2, num_steps=2, learning_rate=1e-3),
+  'demo': common.Variant('demo', batch_size=8, num_steps=2000, max_minutes=18.0, learning_rate=1e-3),
+  'base': common.Variant('base', batch_size=128, num_steps=100_000, learning_rate=1e-4),
+  'large': common.Variant('large', batch_size=128, num_steps=100_000, learning_rate=1e-4),
 }
 
 

@@ -16,10 +16,10 @@ from configs import common
 from seetalk_jax.constants import CLIP_FRAMES, WINDOW_FRAMES
 
 VARIANTS = {
-  'tiny': common.Variant('tiny', 2, 2, 0.0, 1e-3),
-  'demo': common.Variant('demo', 12, 8000, 15.0, 6e-4),
-  'base': common.Variant('base', 512, 300_000, 0.0, 1e-4),
-  'large': common.Variant('large', 1024, 500_000, 0.0, 1e-4),
+  'tiny': common.Variant('tiny', batch_size=2, num_steps=2, learning_rate=1e-3),
+  'demo': common.Variant('demo', batch_size=12, num_steps=8000, max_minutes=15.0, learning_rate=6e-4),
+  'base': common.Variant('base', batch_size=512, num_steps=300_000, learning_rate=1e-4),
+  'large': common.Variant('large', batch_size=1024, num_steps=500_000, learning_rate=1e-4),
 }
 
 

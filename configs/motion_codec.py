@@ -13,10 +13,10 @@ from ml_collections import ConfigDict
 from configs import common
 
 VARIANTS = {
-  'tiny': common.Variant('tiny', 2, 2, 0.0, 1e-3),
-  'demo': common.Variant('demo', 4, 20_000, 60.0, 8e-4),
-  'base': common.Variant('base', 256, 300_000, 0.0, 1e-4),
-  'large': common.Variant('large', 256, 500_000, 0.0, 1e-4),
+  'tiny': common.Variant('tiny', batch_size=2, num_steps=2, learning_rate=1e-3),
+  'demo': common.Variant('demo', batch_size=4, num_steps=20_000, max_minutes=60.0, learning_rate=8e-4),
+  'base': common.Variant('base', batch_size=256, num_steps=300_000, learning_rate=1e-4),
+  'large': common.Variant('large', batch_size=256, num_steps=500_000, learning_rate=1e-4),
 }
 
 

@@ -16,10 +16,10 @@ from ml_collections import ConfigDict
 from configs import common
 
 VARIANTS = {
-  'tiny': common.Variant('tiny', 2, 2, 0.0, 1e-3),
-  'demo': common.Variant('demo', 16, 20_000, 60.0, 1e-3),
-  'base': common.Variant('base', 1024, 300_000, 0.0, 1e-4),
-  'large': common.Variant('large', 2048, 400_000, 0.0, 1e-4),
+  'tiny': common.Variant('tiny', batch_size=2, num_steps=2, learning_rate=1e-3),
+  'demo': common.Variant('demo', batch_size=16, num_steps=20_000, max_minutes=60.0, learning_rate=1e-3),
+  'base': common.Variant('base', batch_size=1024, num_steps=300_000, learning_rate=1e-4),
+  'large': common.Variant('large', batch_size=2048, num_steps=400_000, learning_rate=1e-4),
 }
 
 

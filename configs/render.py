@@ -19,10 +19,10 @@ from ml_collections import ConfigDict
 from configs import common
 
 VARIANTS = {
-  'tiny': common.Variant('tiny', 2, 2, 0.0, 1e-3),
-  'demo': common.Variant('demo', 4, 6000, 8.0, 5e-4),
-  'base': common.Variant('base', 128, 200_000, 0.0, 1e-4),
-  'large': common.Variant('large', 128, 300_000, 0.0, 1e-4),
+  'tiny': common.Variant('tiny', batch_size=2, num_steps=2, learning_rate=1e-3),
+  'demo': common.Variant('demo', batch_size=4, num_steps=6000, max_minutes=8.0, learning_rate=5e-4),
+  'base': common.Variant('base', batch_size=128, num_steps=200_000, learning_rate=1e-4),
+  'large': common.Variant('large', batch_size=128, num_steps=300_000, learning_rate=1e-4),
 }
 
 

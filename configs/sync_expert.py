@@ -13,10 +13,10 @@ from ml_collections import ConfigDict
 from configs import common
 
 VARIANTS = {
-  'tiny': common.Variant('tiny', 2, 2, 0.0, 1e-3),
-  'demo': common.Variant('demo', 64, 1500, 3.0, 1e-3),
-  'base': common.Variant('base', 1024, 100_000, 0.0, 1e-4),
-  'large': common.Variant('large', 1024, 100_000, 0.0, 1e-4),
+  'tiny': common.Variant('tiny', batch_size=2, num_steps=2, learning_rate=1e-3),
+  'demo': common.Variant('demo', batch_size=64, num_steps=1500, max_minutes=3.0, learning_rate=1e-3),
+  'base': common.Variant('base', batch_size=1024, num_steps=100_000, learning_rate=1e-4),
+  'large': common.Variant('large', batch_size=1024, num_steps=100_000, learning_rate=1e-4),
 }
 
 

@@ -178,7 +178,7 @@ def make_batches(view, corpus_dirs, *, batch_size, seed, split, start_index, row
 def get_config(**changes) -> ml_collections.ConfigDict:
   """The fields of configs/common.py, set for eight quick steps."""
   register()
-  variant = common.Variant('tiny', 8, 8, 0.0, 1e-2)
+  variant = common.Variant('tiny', batch_size=8, num_steps=8, learning_rate=1e-2)
   config = common.stage_config('toy', variant, networks=('toy_net',), optional=('toy_given',))
   config.options.update(noise=0.1, nan_at=-1, bad_gradient_at=-1)
   config.data_root = ''
