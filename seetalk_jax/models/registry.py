@@ -30,11 +30,12 @@ NETWORKS = {
   'perceptual': ('critics.perceptual', 'PerceptualTower'),
 }
 
+# How the arrays are computed with is the caller's choice, not a property of a size or of weights.
 _PRECISION = ('dtype', 'param_dtype')
 
 
 def make(name: str, size: str = 'demo', **changes: Any) -> Any:
-  """A network as a Linen module: `make('portrait_unet', 'demo', patch_size=4)`.
+  """A network as a Linen module: `make('portrait_unet', 'demo', patch_size=2)`.
 
   Args:
     name: key of `NETWORKS`.
@@ -86,9 +87,9 @@ def sizes_of(name: str) -> dict[str, dict[str, Any]]:
 
 
 def fields_of(cls: type) -> list[str]:
-  """Names of a module class's fields, in order, without its data types: a choice of the caller, not of the size."""
-  not_sizes = ('parent', 'name', *_PRECISION)
-  return [field.name for field in dataclasses.fields(cls) if field.init and field.name not in not_sizes]
+  """Names of a module class's constructor fields, in order, without its data types."""
+  others = ('parent', 'name', *_PRECISION)
+  return [field.name for field in dataclasses.fields(cls) if field.init and field.name not in others]
 
 
 def class_of(name: str) -> type:
