@@ -1,0 +1,17 @@
+"""Tiny networks with random parameters, and random arrays as their inputs."""
+
+import jax
+import numpy as np
+
+
+def normal(seed, *shape):
+  """Standard normal numbers, float32."""
+  return np.random.default_rng(seed).standard_normal(shape).astype(np.float32)
+
+
+def stirred(params, scale=0.1, seed=0):
+  """Parameters plus noise: initial values of 0 would hide effects."""
+  rng = np.random.default_rng(seed)
+  return jax.tree.map(
+    lambda a: a + scale * rng.standard_normal(a.shape).astype(a.dtype), jax.device_get(params)
+  )
