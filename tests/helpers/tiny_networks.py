@@ -3,6 +3,9 @@
 import jax
 import numpy as np
 
+from seetalk_jax.models import registry
+from seetalk_jax.models.nn import blocks
+
 
 def normal(seed, *shape):
   """Standard normal numbers, float32."""
@@ -15,3 +18,9 @@ def stirred(params, scale=0.1, seed=0):
   return jax.tree.map(
     lambda a: a + scale * rng.standard_normal(a.shape).astype(a.dtype), jax.device_get(params)
   )
+
+
+def build(name, *args):
+  """(module, initial parameters) of the tiny network `name` for example inputs `args`."""
+  module = registry.make(name, 'tiny')
+  return module, blocks.init_params(module, jax.random.key(0), *args)

@@ -1,5 +1,6 @@
 """Networks of all sizes: parameter counts, axis names of their parameters."""
 
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from seetalk_jax.models import registry
 from seetalk_jax.models.motion.motion_codec import warped_spec
 from seetalk_jax.models.nn import blocks
+from seetalk_jax.models.portrait.portrait_unet import LinearGuess
 from seetalk_jax.models.renderer.code_transformer import CodeTransformer
 from seetalk_jax.models.renderer.hr_decoder import HRDecoder
 
@@ -44,3 +46,56 @@ def test_sizes(size):
       assert out.shape == (1, 16, 16, book.num_codes)
     if isinstance(module, HRDecoder):
       assert out.shape == image.shape
+
+
+TOKEN_DIM = {'tiny': 32, 'demo': 192, 'base': 768, 'large': 1024}
+
+
+def inputs(name, size):
+  def zeros(*shape, dtype=jnp.float32):
+    return jax.ShapeDtypeStruct(shape, dtype)
+
+  tokens, latent = zeros(1, 25, TOKEN_DIM[size]), zeros(1, 32, 32, 4)
+  guess = jax.eval_shape(lambda: LinearGuess.zeros(latent.shape, 128)) if size == 'demo' else None
+  return {
+    'speech_encoder': (zeros(1, 16_000),),
+    'face_encoder': (zeros(1, 128, 128, 3),),
+    'conre': (zeros(1, 512), tokens),
+    'autoencoder': (zeros(1, 64, 64, 3),),
+    'portrait_unet': (latent, zeros(1), tokens, zeros(1, 25, dtype=bool), zeros(1, 512), guess),
+    'sample_adaptive_weighting': (zeros(1, 512), zeros(1, 4)),
+  }[name]
+
+
+def abstract_params(name, size):
+  module = registry.make(name, size)
+  return jax.eval_shape(lambda *args: module.init(jax.random.key(0), *args), *inputs(name, size))['params']
+
+
+# Bounds of parameter counts in millions.
+COUNTS = [
+  ('speech_encoder', 'demo', 1.5, 2.0),
+  ('speech_encoder', 'base', 93, 98),
+  ('speech_encoder', 'large', 312, 322),
+  ('face_encoder', 'demo', 0.7, 1.0),
+  ('face_encoder', 'base', 43, 45),
+  ('conre', 'demo', 0.3, 1.0),
+  ('autoencoder', 'demo', 2.0, 2.5),
+  ('autoencoder', 'base', 83.6, 83.7),  # Stable Diffusion's: 83.65
+  ('portrait_unet', 'demo', 2.9, 3.0),
+  ('portrait_unet', 'base', 859, 863),  # Stable Diffusion 1.5 (859.5) plus the voice input layers
+  ('portrait_unet', 'large', 865, 870),
+  ('sample_adaptive_weighting', 'demo', 0, 0.1),
+]
+
+
+@pytest.mark.parametrize('name, size, low, high', COUNTS)
+def test_sizes_and_axis_names(name, size, low, high):
+  params = abstract_params(name, size)
+  assert low * 1e6 < blocks.count_params(params) < high * 1e6
+  for leaf in jax.tree.leaves(params, is_leaf=lambda x: isinstance(x, nn.LogicallyPartitioned)):
+    if isinstance(leaf, nn.LogicallyPartitioned):
+      assert set(leaf.names) - {None} <= set(blocks.LOGICAL_AXES)
+      assert len(leaf.names) == len(leaf.value.shape)
+    else:
+      assert len(leaf.shape) < 2, 'a kernel without axis names'

@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from flax import traverse_util
+from tiny_networks import build
 
 from seetalk_jax.models import FaceEncoder, registry
 from seetalk_jax.models.face.iresnet import IResBlock, IResNet
@@ -110,3 +111,14 @@ def test_half_precision_stays_where_it_is_asked_for():
 def test_unknown_fields_are_named(fields, message):
   with pytest.raises(ValueError, match=message):
     shapes(fields)
+
+
+def test_face_encoder_gives_unit_vectors_for_any_size():
+  image = np.random.default_rng(1).uniform(-1, 1, (2, 128, 128, 3)).astype(np.float32)
+  encoder, params = build('face_encoder', image)
+  apply = jax.jit(encoder.apply)
+  embedding = apply({'params': params}, image)
+  assert embedding.shape == (2, 512)
+  np.testing.assert_allclose(jnp.linalg.norm(embedding, axis=-1), 1, atol=1e-5)
+  assert apply({'params': params}, blocks.resize_image(image, 64)).shape == (2, 512)
+  assert float(jnp.abs(embedding[0] - embedding[1]).max()) > 1e-3
