@@ -1,5 +1,6 @@
-"""Face prior at scale: exact for any order of batches and on any mesh."""
+"""Face prior stage: statistics of latents and voices, exact for any order of batches and on any mesh."""
 
+import dataclasses
 import pathlib
 import subprocess
 import sys
@@ -8,11 +9,19 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import prior_batches
+import programs
 import pytest
+from stage1_training import SMALL_UNET, batch_of, losses, make_portrait_stage, unboxed
+from tiny_stages import SIZE, config_of
 
+from seetalk_jax.errors import ConfigError
+from seetalk_jax.models import registry
 from seetalk_jax.models.nn import blocks
-from seetalk_jax.models.portrait.face_prior import PriorSums, finalize_prior, update_prior
+from seetalk_jax.models.portrait.face_prior import FacePrior, PriorSums, finalize_prior, update_prior
 from seetalk_jax.releases import storage
+from seetalk_jax.sampling.portrait import predict, prior_of
+from seetalk_jax.stages import base
+from seetalk_jax.stages.face_prior import voice_regression
 from seetalk_jax.testing import tiny_release
 
 HELPERS = pathlib.Path(__file__).resolve().parents[1] / 'helpers'
@@ -97,3 +106,169 @@ def test_a_corpus_in_many_batches_loses_no_digits():
   assert sums.count == len(exact) and sums.count.dtype == jnp.int32  # float32 cannot count beyond 2^24
   np.testing.assert_allclose(prior.mean, exact.mean(0), rtol=1e-5)  # measured: 2e-6
   np.testing.assert_allclose(prior.std, exact.std(0), rtol=2e-5)  # measured: 3e-6
+
+
+def test_prior_pass_equals_direct_statistics_and_portrait_fallback():
+  portrait, frozen = make_portrait_stage()
+  given = {'autoencoder': portrait.frozen['autoencoder']}
+  stage = base.build_stage(config_of('face_prior', [], image_size=SIZE), given)
+  assert stage.kind == 'pass' and stage.data_options() == {'image_size': SIZE, 'portraits_only': True}
+  images = [batch_of(stage, 3, seed) for seed in range(2)]
+  sums = stage.start(frozen)
+  update = jax.jit(stage.update)
+  for batch in images:
+    sums = update(sums, frozen, batch)
+  statistics = stage.finalize(sums)
+  pictures = np.concatenate([b['image'] for b in images]).astype(np.float32) / 127.5 - 1
+  autoencoder = stage.frozen['autoencoder']
+  raw, _ = programs.apply(autoencoder, frozen.variables('autoencoder'), pictures, method='encode')
+  np.testing.assert_allclose(statistics['latent_scale'], 1 / np.std(raw), rtol=1e-4)
+  scaled = np.asarray(raw) * statistics['latent_scale']
+  np.testing.assert_allclose(statistics['face_prior_mean'], scaled.mean(0), atol=1e-4)
+  np.testing.assert_allclose(statistics['face_prior_std'], scaled.std(0), atol=1e-4)
+  # Without a face_prior run, the portrait stage computes the same statistics itself.
+  own = portrait.prepare(frozen, iter([{'portrait': b['image']} for b in images]))
+  np.testing.assert_allclose(own['face_prior_mean'], statistics['face_prior_mean'], atol=1e-4)
+  assert own['beta0'] == 1
+  picture = stage.preview({}, frozen.replace(statistics=statistics), {}, images[0], None)
+  assert picture.shape == (SIZE, SIZE, 3)
+
+
+def test_prior_keeps_the_covariance_and_the_denoiser_starts_from_it():
+  portrait, frozen = make_portrait_stage()
+  given = {'autoencoder': portrait.frozen['autoencoder']}
+  stage = base.build_stage(
+    config_of('face_prior', [], image_size=SIZE, components=3, component_portraits=5), given
+  )
+  seen = stage.start(frozen)
+  images = [batch_of(stage, 4, seed) for seed in range(2)]
+  update = jax.jit(stage.update)
+  for batch in images:
+    seen = update(seen, frozen, batch)
+  statistics = stage.finalize(seen)
+  directions = statistics['face_prior_directions']
+  assert directions.shape == (3, *portrait.latent_shape)
+  flat = directions.reshape(3, -1)
+  np.testing.assert_allclose(flat @ flat.T, np.eye(3), atol=2e-3)
+  pictures = np.concatenate([b['image'] for b in images])[:5] / np.float32(127.5) - 1  # the first five only
+  raw, _ = programs.apply(given['autoencoder'], frozen.variables('autoencoder'), pictures, method='encode')
+  scaled = np.asarray(raw).reshape(5, -1) * statistics['latent_scale']
+  wanted = np.linalg.eigvalsh(np.cov(scaled.T, bias=True))[::-1]
+  np.testing.assert_allclose(statistics['face_prior_variances'], wanted[:3], rtol=1e-3)
+
+  # An untrained UNet outputs zero, so the initial loss is that of the optimal linear denoiser.
+  batch = batch_of(portrait)
+  plain = {**statistics, 'beta0': np.float32(1)}
+  with_directions = frozen.replace(statistics=plain)
+  without = frozen.replace(
+    statistics={k: v for k, v in plain.items() if not k.endswith(('ons', 'rest', 'ces'))}
+  )
+  params, _ = unboxed(portrait, frozen)
+  loss = jax.jit(portrait.loss)
+  starts = [loss(params, f, {}, batch, jax.random.key(0), 0) for f in (with_directions, without)]
+  errors = [metrics['error'] for _, (metrics, _) in starts]
+  assert errors[0] < errors[1]
+  # Autoguidance extrapolates from the linear prediction to the network's, so it needs the directions.
+  added = jax.tree.map(lambda p: p + np.float32(0.1), jax.device_get(params['portrait_unet']))
+  latent = jnp.ones((2, *portrait.latent_shape))
+  encoder = portrait.frozen['speech_encoder']
+  condition = (
+    jnp.zeros((2, 25, encoder.token_dim)),
+    jnp.ones((2, 25), bool),
+    jnp.ones((2, encoder.embedding_dim)) / encoder.embedding_dim**0.5,
+  )
+
+  @jax.jit
+  def answers(statistics):
+    unet, prior = portrait.networks['portrait_unet'], prior_of(statistics)
+    given = (unet, added, prior, latent, jnp.array([500, 900]), condition)
+    return [predict(*given, autoguidance_scale=scale) for scale in (0.0, 1.0, 2.0)]
+
+  linear, once, twice = answers(plain)
+  assert jnp.abs(once - linear).max() > 1e-3
+  np.testing.assert_allclose(twice - once, once - linear, rtol=1e-3, atol=1e-4)
+  with pytest.raises(ValueError, match='directions'):
+    answers(without.statistics)
+  # A UNet with the linear prediction as input has the same initial loss, and learns.
+  guessing = dataclasses.replace(
+    portrait,
+    networks={
+      **portrait.networks,
+      'portrait_unet': registry.make('portrait_unet', 'tiny', **SMALL_UNET, num_directions=3, guess_width=16),
+    },
+  )
+  history, _ = losses(guessing, with_directions, batch, 12, rate=1e-2)
+  np.testing.assert_allclose(
+    jax.jit(guessing.loss)(
+      unboxed(guessing, with_directions)[0], with_directions, {}, batch, jax.random.key(0), 0
+    )[0],
+    starts[0][0],
+    rtol=1e-4,
+  )
+  assert np.mean([row['error'] for row in history[-3:]]) < np.mean([row['error'] for row in history[:3]])
+  with pytest.raises(ConfigError, match='directions'):
+    stage.finalize(update(stage.start(frozen), frozen, batch_of(stage, 2)))
+
+
+def test_voice_regression_finds_what_a_voice_tells():
+  rng = np.random.default_rng(0)
+  n, k, d = 400, 4, 16
+  directions = np.linalg.qr(rng.standard_normal((48, k)))[0].T.reshape(k, 4, 4, 3)
+  voices = rng.standard_normal((n, d)) + 1.0
+  along = rng.standard_normal((n, k)) * np.sqrt([4.0, 3.0, 2.0, 1.0])
+  along[:, 1] = voices[:, 2] + 0.5 * rng.standard_normal(n)  # the second coordinate follows the voice
+  latents = np.einsum('nk,khwc->nhwc', along, directions) + 3.0
+  variances = along.var(0)
+  found = voice_regression(latents, voices, directions, variances)
+  np.testing.assert_allclose(found['face_prior_voice_mean'], voices.mean(0), atol=1e-5)
+  np.testing.assert_allclose(found['face_prior_voice'][1, 2], 1.0, atol=0.15)
+  left = found['face_prior_voice_variances'] / variances
+  assert left[1] < 0.4 and np.all(left[[0, 2, 3]] > 0.9) and np.all(left <= 1.0)
+  # The regression on an uninformative voice shrinks to zero.
+  deaf = voice_regression(latents, rng.standard_normal((n, d)), directions, variances)
+  assert np.abs(deaf['face_prior_voice']).max() < 0.2
+  # The voice predicts one direction: the second coordinate.
+  told = found['face_prior_told']
+  np.testing.assert_allclose(np.abs(told), [[0, 1, 0, 0]], atol=0.15)
+  prior = FacePrior(
+    jnp.zeros((4, 4, 3)), jnp.ones((4, 4, 3)), jnp.asarray(directions), told=jnp.asarray(told)
+  )
+  noise = jax.random.normal(jax.random.key(0), (2, 4, 4, 3))
+  voiced, rest = prior.split_noise(noise)
+  np.testing.assert_allclose(voiced + rest, noise, atol=1e-5)
+  np.testing.assert_allclose(prior.split_noise(rest)[0], 0, atol=1e-5)
+  np.testing.assert_allclose(prior.split_noise(voiced)[0], voiced, atol=1e-5)
+  assert np.abs(voiced).max() > 0.05
+  voiced, rest = prior.replace(told=None).split_noise(noise)
+  assert not voiced.any() and (rest == noise).all()
+
+
+def test_prior_listens_to_the_voice_and_only_where_there_is_one():
+  portrait, frozen = make_portrait_stage()
+  stage = base.build_stage(
+    config_of('face_prior', [], image_size=SIZE, components=3, component_portraits=8, with_voice=True),
+    portrait.frozen,
+  )
+  seen, update = stage.start(frozen), jax.jit(stage.update)
+  for seed in range(2):
+    seen = update(seen, frozen, batch_of(stage, 4, seed))
+  statistics = stage.finalize(seen)
+  width = portrait.frozen['speech_encoder'].embedding_dim
+  assert statistics['face_prior_voice'].shape == (3, width)
+  prior = prior_of(statistics).replace(voice=jax.random.normal(jax.random.key(0), (3, width)))
+  embedding = jax.random.normal(jax.random.key(1), (2, width))
+  mean, variances = prior.expected(embedding, jnp.array([True, False]))
+  assert jnp.abs(mean[0]).max() > 0.1
+  np.testing.assert_array_equal(mean[1], 0)
+  np.testing.assert_allclose(variances[1], statistics['face_prior_variances'])
+  np.testing.assert_allclose(
+    jnp.einsum('khwc,hwc->k', prior.directions, mean[0]),
+    prior.voice @ (embedding[0] - prior.voice_mean),
+    rtol=2e-2,  # the directions have float16 precision
+    atol=2e-2,
+  )
+  # The portrait stage trains with this prior.
+  frozen = frozen.replace(statistics={**statistics, 'beta0': np.float32(1)})
+  losses(portrait, frozen, batch_of(portrait), 1)
+  with pytest.raises(ConfigError, match='components'):
+    base.build_stage(config_of('face_prior', [], with_voice=True), portrait.frozen)

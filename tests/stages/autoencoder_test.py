@@ -1,0 +1,19 @@
+"""Autoencoder stage: a learned batch, preview."""
+
+import numpy as np
+import pytest
+from stage1_training import batch_of, losses
+from tiny_stages import SIZE, config_of
+
+from seetalk_jax.stages import base
+
+
+@pytest.mark.parametrize('options', [{}, {'crop_size': 32, 'head_weight': 1.0}])
+def test_autoencoder_learns_a_batch(options):
+  stage = base.build_stage(config_of('autoencoder', ['autoencoder'], image_size=SIZE, **options), {})
+  assert ('parts' in stage.batch_spec(1)) == (not options)
+  batch = batch_of(stage, 2)
+  batch['image'] = np.repeat(np.repeat(batch['image'][:, ::16, ::16], 16, 1), 16, 2)  # learnable content
+  history, params = losses(stage, base.Frozen(), batch, 15)
+  assert history[-1]['l1'] < 0.9 * history[0]['l1']
+  assert stage.preview(params, base.Frozen(), {}, batch, None).shape == (2 * SIZE, 2 * SIZE, 3)

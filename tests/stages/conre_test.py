@@ -1,0 +1,70 @@
+"""ConRe stage: InfoNCE against NumPy, a learned batch, statistics, training without ground truth."""
+
+import jax
+import numpy as np
+import pytest
+from stage1_training import batch_of, losses
+from tiny_stages import SIZE, config_of
+
+from seetalk_jax.stages import base
+from seetalk_jax.stages.conre import info_nce
+
+
+def numpy_info_nce(speech, face, temperature, speaker):
+  total = 0.0
+  for a, b in ((speech, face), (face, speech)):
+    for i in range(len(a)):
+      rows = [j for j in range(len(b)) if j == i or speaker[j] != speaker[i]]
+      logits = np.array([a[i] @ b[j] / temperature for j in rows])
+      total += np.log(np.exp(logits).sum()) - logits[rows.index(i)]
+  return total / (2 * len(speech))
+
+
+@pytest.mark.parametrize('speaker', [[0, 1, 2, 3, 4, 5], [0, 0, 1, 2, 2, 2]])
+def test_info_nce_matches_numpy(speaker):
+  pair = np.random.default_rng(0).standard_normal((2, 6, 16)).astype(np.float32)
+  speech, face = pair / np.linalg.norm(pair, axis=-1, keepdims=True)
+  loss, found = jax.jit(info_nce)(speech, face, 0.1, np.array(speaker))
+  np.testing.assert_allclose(loss, numpy_info_nce(speech, face, 0.1, speaker), rtol=1e-5)
+  assert all(0 <= recall <= 1 for recall in found.values())
+  assert jax.jit(info_nce)(speech, speech, 0.1, np.arange(6))[1] == {'recall_at_1': 1, 'recall_at_5': 1}
+
+
+def test_same_speaker_is_no_negative():
+  # Two looks of one speaker are no negatives of each other, so nothing remains to separate.
+  x = np.array([[1.0, 0.0], [1.0, 0.01]], np.float32) / np.array([[1.0], [np.hypot(1.0, 0.01)]], np.float32)
+  loss = jax.jit(lambda speaker: info_nce(x, x, 0.05, speaker)[0])
+  assert loss(np.array([7, 7])) < 1e-6
+  assert loss(np.array([7, 8])) > 0.5
+
+
+@pytest.fixture(scope='module')
+def conre():
+  networks = ['speech_encoder', 'face_encoder', 'conre']
+  stage = base.build_stage(config_of('conre', networks, image_size=SIZE), {})
+  batch = batch_of(stage)
+  statistics = stage.prepare(base.Frozen(), iter([batch, batch]))
+  return stage, batch, base.Frozen(statistics=statistics)
+
+
+def test_conre_learns_a_batch(conre):
+  stage, batch, frozen = conre
+  history, params = losses(stage, frozen, batch, 12)
+  assert history[-1]['loss'] < 0.9 * history[0]['loss']
+  picture = stage.preview(params, frozen, {}, batch, jax.random.key(0))
+  assert picture.shape == (3 * 64, 4 * 64, 3) and picture.dtype == np.uint8
+
+
+def test_conre_without_truth_needs_none(conre):
+  stage = conre[0]
+  plain = type(stage)(networks=stage.networks, image_size=SIZE, attributes_weight=0, articulation_weight=0)
+  assert set(plain.batch_spec(2)) == {'portrait', 'speech', 'num_samples', 'speaker'}
+  assert plain.prepare(base.Frozen(), iter([])) == {}
+  history, _ = losses(plain, base.Frozen(), batch_of(plain, 2), 1)
+  assert 'articulation' not in history[0]
+
+
+def test_conre_statistics(conre):
+  _, batch, frozen = conre
+  np.testing.assert_allclose(frozen.statistics['age_mean'], batch['attributes'][:, 1].mean(), rtol=1e-4)
+  assert frozen.statistics['articulation_std'].shape == (8,)
