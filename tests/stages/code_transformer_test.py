@@ -1,0 +1,22 @@
+"""Code transformer stage: a learned batch, a decoder that starts from the codebook."""
+
+import jax
+import numpy as np
+from stage2_training import batch_of, train
+from tiny_stages import SIZE, config_of
+
+from seetalk_jax.stages import base
+
+
+def test_code_transformer_learns_and_fusion_starts_from_the_codebook(world):
+  modules, frozen = world
+  stage = base.build_stage(
+    config_of('code_transformer', ['code_transformer', 'hr_decoder'], image_size=SIZE), modules
+  )
+  assert set(stage.networks) == {'code_transformer', 'hr_decoder'}
+  batch = batch_of(stage)
+  _, start, params, _ = train(stage, frozen, batch, 4)
+  jax.tree.map(
+    np.testing.assert_array_equal, start['hr_decoder']['decoder'], frozen.params['codebook']['decoder']
+  )
+  assert stage.preview(params, frozen, {}, batch, jax.random.key(0)).shape == (4 * SIZE, 2 * SIZE, 3)

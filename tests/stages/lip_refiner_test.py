@@ -1,0 +1,87 @@
+"""Lip refiner stage: subspace of the lips, a learned batch, targets of samples, shares of a batch."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from stage2_training import batch_of, train
+from tiny_stages import SIZE, config_of
+
+from seetalk_jax.constants import LIPS
+from seetalk_jax.models import registry
+from seetalk_jax.models.nn import blocks
+from seetalk_jax.stages import base
+from seetalk_jax.stages.lip_refiner import lip_subspace
+
+
+def test_lip_refiner_stage(world):
+  modules, frozen = world
+  names = ('speech_encoder', 'motion_codec', 'motion_transformer', 'sync_expert')
+  options = {'image_size': SIZE, 'render_share': 0.25}
+  stage = base.build_stage(
+    config_of('lip_refiner', ['lip_refiner'], **options), {k: modules[k] for k in names}
+  )
+  batch = batch_of(stage)
+  statistics = {'motion_mean': np.zeros(256, np.float32), 'motion_std': np.ones(256, np.float32)}
+  statistics |= stage.prepare(frozen, iter([batch]))
+  subspace = statistics['lip_subspace']
+  np.testing.assert_allclose(subspace.T @ subspace, np.eye(4), atol=1e-5)
+  assert statistics['lip_subspace_lips'] > statistics['lip_subspace_rest']
+  history, _, params, _ = train(stage, frozen.replace(statistics=statistics), batch, 3)
+  np.testing.assert_array_equal(params['lip_refiner']['subspace'], subspace)
+  assert {'rendered', 'outside', 'sync_cosine'} <= set(history[0])
+  # SyncNet can replace the expert, also a converted one without norm and temperature.
+  syncnet = registry.make('syncnet', 'tiny', norm='none')
+  given = {**{k: modules[k] for k in names[:3]}, 'syncnet': syncnet}
+  config = config_of('lip_refiner', ['lip_refiner'], **options)
+  config.init.syncnet = 'converted'
+  other = base.build_stage(config, given)
+  assert set(other.frozen) == {*names[:3], 'syncnet'}
+  weights = blocks.init_params(
+    syncnet, jax.random.key(5), jnp.zeros((1, 20, 13)), jnp.zeros((1, 5, 224, 224, 3))
+  )
+  watched = frozen.replace(statistics=statistics, params={**frozen.params, 'syncnet': weights})
+  _, (metrics, _) = jax.jit(lambda params: other.loss(params, watched, {}, batch, jax.random.key(1), 0))(
+    params
+  )
+  assert -1 <= metrics['sync_cosine'] <= 1 and 'log_temperature' not in weights
+  # Without portraits there is no rendering, and no expert is needed.
+  plain = base.build_stage(
+    config_of('lip_refiner', ['lip_refiner'], view='speech_motion'), {k: modules[k] for k in names[:3]}
+  )
+  assert set(plain.batch_spec(1)) == {'speech', 'motion'} and set(plain.frozen) == set(names[:3])
+
+
+def test_samples_keep_their_own_head_and_take_the_true_lips(world):
+  modules, frozen = world
+  names = ('speech_encoder', 'motion_codec', 'motion_transformer')
+  stage = base.build_stage(
+    config_of('lip_refiner', ['lip_refiner'], view='speech_motion', sample_steps=2),
+    {k: modules[k] for k in names},
+  )
+  codec, variables = modules['motion_codec'], frozen.variables('motion_codec')
+  statistics = {'motion_mean': np.zeros(256, np.float32), 'motion_std': np.ones(256, np.float32)}
+  frozen = frozen.replace(statistics=statistics)
+  rng = np.random.default_rng(0)
+  truth = rng.uniform(0, 0.5, (4, 12, 20)).astype(np.float32)
+  tokens = rng.standard_normal((4, 12, modules['speech_encoder'].token_dim)).astype(np.float32)
+
+  @jax.jit
+  def run(truth):
+    return stage._samples(frozen, truth, tokens, jax.random.key(0))
+
+  wanted, given = run(truth)
+  np.testing.assert_array_equal(given, run(truth[::-1])[1])  # sampled from noise and speech alone
+  # A sample that already has the true lips is its own target; a sample with other lips is not.
+  own = codec.apply(variables, given, method='read_truth')
+  spoken = jnp.asarray(truth).at[:, :, LIPS].set(own[:, :, LIPS])
+  np.testing.assert_allclose(run(spoken)[0], given, atol=1e-5)
+  assert jnp.abs(wanted - given).max() > 1e-3
+
+
+def test_subspace_finds_lips_and_spares_the_rest():
+  rng = np.random.default_rng(0)
+  basis = np.linalg.qr(rng.standard_normal((12, 12)))[0]
+  lips = basis[:, :3] @ np.diag([3.0, 2.0, 1.0]) @ basis[:, :3].T
+  rest = basis[:, 3:8] @ basis[:, 3:8].T * 5
+  found = lip_subspace(lips, rest, 3, 0.05)
+  np.testing.assert_allclose(found @ found.T, basis[:, :3] @ basis[:, :3].T, atol=1e-3)

@@ -1,0 +1,48 @@
+"""Losses: mouth and eyes by place, weights of parts, PSNR."""
+
+import jax
+import numpy as np
+
+from seetalk_jax.models.motion.mouth import boxes_around, crop_boxes, inside_boxes
+from seetalk_jax.stages import losses
+
+
+def test_mouth_and_eyes_count_by_place():
+  canonical = np.zeros((1, 4, 4, 3), np.float32) + [0.0, 0.5, 0.5]  # the forehead
+  canonical[0, 3, 1] = [0.1, -0.6, 0.5]  # the lower lip
+  canonical[0, 1, 0] = [-0.25, 0.05, 0.5]  # a lid
+  canonical[0, 0, 0] = [0.1, -0.6, -0.5]  # behind the head
+  regions = jax.jit(losses.feature_regions)(canonical)
+  np.testing.assert_array_equal(np.argwhere(regions[0]), [[1, 0, 1], [3, 1, 0]])
+  target = np.zeros((1, 16, 16, 3), np.float32)
+  wrong_lip, wrong_forehead, wrong_lid = target.copy(), target.copy(), target.copy()
+  wrong_lip[0, 12:16, 4:8] = wrong_forehead[0, 8:12, 8:12] = wrong_lid[0, 4:8, 0:4] = 0.5
+  feature_error = jax.jit(losses.feature_error)
+  assert feature_error(wrong_forehead, target, canonical)[0] == 0
+  error, hidden = feature_error(wrong_lip, target, canonical)
+  np.testing.assert_allclose(error, 0.5 * losses.charbonnier(0.5), rtol=1e-4)
+  assert hidden == 0
+  for is_hidden in (0.0, 1.0):
+    visible = np.ones((1, 4, 4, 1), np.float32)
+    visible[0, 1, 0] = 1.0 - is_hidden
+    _, hidden = feature_error(wrong_lid, target, canonical, visible)
+    np.testing.assert_allclose(hidden, is_hidden * 0.5 * losses.charbonnier(0.5), rtol=1e-4, atol=1e-6)
+
+
+def test_part_weights_and_psnr():
+  parts = np.array([[[0, 1], [3, 7]]], np.uint8)
+  weight = np.asarray(jax.jit(losses.part_weights)(parts))
+  assert weight.shape == (1, 8, 8, 1)
+  np.testing.assert_allclose(np.mean(weight), 1, rtol=1e-5)
+  np.testing.assert_allclose(weight[0, 7, 7] / weight[0, 0, 0], 5, rtol=1e-5)
+  image = np.zeros((1, 8, 8, 3), np.float32)
+  np.testing.assert_allclose(jax.jit(losses.psnr)(image, image + np.float32(0.2)), 20.0, atol=1e-3)
+  whole = jax.jit(lambda *args: crop_boxes(*args, (8, 8)))(
+    weight, np.array([[0.0, 0.0, 1.0, 1.0]], np.float32)
+  )
+  np.testing.assert_allclose(whole, weight, atol=1e-5)
+  place = np.array([[0.5, 0.75], [0.0, 0.0]], np.float32)
+  inside = jax.jit(lambda place: inside_boxes(boxes_around(place, (0.25, 0.25)), (8, 16)))(place)
+  inside = np.asarray(inside)
+  assert inside.shape == (2, 8, 16, 1) and inside[0].sum() == 4 * 8 and inside[1].sum() == 2 * 4
+  assert inside[0, 4:, 4:12].all() and inside[1, :2, :4].all()

@@ -1,0 +1,22 @@
+"""Sync expert stage: a learned batch of either expert."""
+
+import pytest
+from stage2_training import batch_of, train
+from tiny_stages import config_of
+
+from seetalk_jax.errors import ConfigError
+from seetalk_jax.stages import base
+
+
+@pytest.mark.parametrize('expert', ['sync_expert', 'syncnet'])
+def test_sync_expert_learns_a_batch(expert):
+  config = config_of('sync_expert', [expert])
+  config.expert = expert
+  stage = base.build_stage(config, {})
+  assert set(stage.networks) == {expert}
+  batch = batch_of(stage, 4)
+  history, *_ = train(stage, base.Frozen(), batch, 6)
+  assert history[-1]['contrastive'] < history[0]['contrastive']
+  config.expert = 'wav2lip'
+  with pytest.raises(ConfigError, match='use one of sync_expert, syncnet'):
+    base.build_stage(config, {})
