@@ -9,8 +9,7 @@ from tiny_stages import SIZE, config_of
 from seetalk_jax.constants import LIPS
 from seetalk_jax.models import registry
 from seetalk_jax.models.nn import blocks
-from seetalk_jax.stages import base
-from seetalk_jax.stages.lip_refiner import lip_subspace
+from seetalk_jax.stages import base, lip_refiner
 
 
 def test_lip_refiner_stage(world):
@@ -83,5 +82,21 @@ def test_subspace_finds_lips_and_spares_the_rest():
   basis = np.linalg.qr(rng.standard_normal((12, 12)))[0]
   lips = basis[:, :3] @ np.diag([3.0, 2.0, 1.0]) @ basis[:, :3].T
   rest = basis[:, 3:8] @ basis[:, 3:8].T * 5
-  found = lip_subspace(lips, rest, 3, 0.05)
+  found = lip_refiner.lip_subspace(lips, rest, 3, 0.05)
   np.testing.assert_allclose(found @ found.T, basis[:, :3] @ basis[:, :3].T, atol=1e-3)
+
+
+def test_a_share_is_the_same_samples_of_whatever_is_asked():
+  batch = jnp.arange(8), jnp.stack([jnp.arange(8)] * 3, axis=1)
+  for share, first, last in [
+    (0.25, [0, 4], [3, 7]),
+    (0.125, [0], [7]),
+    (0.01, [0], [7]),
+    (0.75, [0, 1, 2, 4, 5, 6], [1, 2, 3, 5, 6, 7]),
+    (1.0, range(8), range(8)),
+    (2.0, range(8), range(8)),
+  ]:
+    for at_end, wanted in ((False, first), (True, last)):
+      numbers, table = (lip_refiner._share(x, share, last=at_end) for x in batch)
+      np.testing.assert_array_equal(numbers, wanted)
+      np.testing.assert_array_equal(table, numbers[:, None].repeat(3, 1))

@@ -1,11 +1,13 @@
 """Render stage: trained and unchanged parts, portraits that pass through the autoencoder."""
 
 import jax
+import jax.numpy as jnp
 import numpy as np
+import pytest
 from stage2_training import batch_of, train
 from tiny_stages import SIZE, config_of
 
-from seetalk_jax.stages import base
+from seetalk_jax.stages import base, render
 
 
 def test_render_trains_the_warper_and_keeps_what_m_means(world):
@@ -33,3 +35,26 @@ def test_render_trains_the_warper_and_keeps_what_m_means(world):
     {'codebook': given['codebook']},
   )
   assert set(without.frozen) == {'codebook'}
+
+
+class Negatives:
+  """Stand-in for an autoencoder: encoded samples are negated."""
+
+  def apply(self, variables, x, method):
+    return (-x, None) if method == 'encode' else x
+
+
+@pytest.mark.parametrize(
+  'size, rate, count', [(4, 0.5, 2), (6, 0.5, 3), (6, 1.0, 6), (4, 0.0, 0), (8, 0.75, 6), (1, 0.6, 1)]
+)
+def test_so_many_portraits_go_through_the_autoencoder_and_the_others_stay(size, rate, count):
+  stage = render.RenderStage(networks={}, frozen={'autoencoder': Negatives()}, roundtrip_rate=rate)
+  frozen = base.Frozen(params={'autoencoder': {}})
+  source = jnp.arange(1, size + 1).reshape(-1, 1, 1, 1) / 10.0
+  seen = set()
+  for seed in range(12):
+    found = stage._portraits(frozen, source, jax.random.key(seed))
+    np.testing.assert_array_equal(jnp.abs(found), source)
+    assert int((found < 0).sum()) == count
+    seen.add(tuple(np.asarray(found < 0).ravel()))
+  assert len(seen) > 1 or count in (0, size)  # the selection depends on the seed
