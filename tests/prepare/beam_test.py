@@ -16,11 +16,6 @@ SETTINGS = recording.Settings(size=64, max_seconds=2.0, limits=Thresholds(min_si
 OPTIONS = dict(settings=SETTINGS, landmarker='model', shard_records=3)
 
 
-@pytest.fixture(autouse=True)
-def _reader(monkeypatch):
-  green_faces.use(monkeypatch)
-
-
 @pytest.fixture
 def raw(tmp_path):
   folder = tmp_path / 'raw'

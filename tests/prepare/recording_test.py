@@ -1,0 +1,101 @@
+"""One recording: records of accepted clips, reasons of rejected ones."""
+
+from __future__ import annotations
+
+import green_faces
+import numpy as np
+import pytest
+
+from seetalk_jax.data import schema
+from seetalk_jax.media import face
+from seetalk_jax.prepare import clip_quality, clips, layouts, recording
+
+SETTINGS = recording.Settings(
+  size=64, max_seconds=2.0, limits=clip_quality.Thresholds(min_side=64, min_sharpness=0.0)
+)
+
+
+def _outcome(tmp_path, settings=SETTINGS, **how):
+  path = green_faces.write(tmp_path / 'clip.mp4', **how)
+  item = layouts.LAYOUTS['folder'](path.name)
+  return recording.prepare_recording(tmp_path, item, settings, green_faces.read)
+
+
+def test_a_good_recording_becomes_records_that_join_without_a_gap(tmp_path):
+  outcome = _outcome(tmp_path, seconds=3.3, fps=30.0)
+  assert outcome.entry['status'] == 'kept'
+  records = [schema.decode(data) for data in outcome.records]
+  assert sum(len(record.frames) for record in records) == round(3.3 * 25)
+  now = 0.0
+  for record in records:
+    assert record.start_seconds == pytest.approx(now)
+    now += len(record.frames) / 25
+    lead, samples = record.audio_lead, len(record.frames) * 640
+    assert lead == (3200 if record.start_seconds else 0)
+    assert len(record.audio) >= lead + samples
+    assert record.crop_version == face.PORTRAIT_CROP.version
+    assert record.lip_box.shape == (len(record.frames), 4)
+    sides = record.lip_box[:, 2:] - record.lip_box[:, :2]
+    np.testing.assert_allclose(sides, clips.LIP_BOX_SIDE, atol=1e-5)
+  # The audio margins of a record are the sound of its neighbor.
+  first, second = records[:2]
+  np.testing.assert_array_equal(
+    first.audio[first.audio_lead + len(first.frames) * 640 :][:3200],
+    second.audio[second.audio_lead :][:3200],
+  )
+
+
+def test_the_crop_stands_where_the_portrait_crop_says(tmp_path):
+  outcome = _outcome(tmp_path)
+  record = schema.decode(outcome.records[0])
+  eyes = record.landmarks[:, list(face.EYE_CORNERS)].mean(axis=(0, 1))
+  np.testing.assert_allclose(eyes, [face.PORTRAIT_CROP.eyes_x, face.PORTRAIT_CROP.eyes_y], atol=0.01)
+
+
+@pytest.mark.parametrize(
+  ('how', 'reason'),
+  [
+    ({'sound': None}, 'no_sound'),
+    ({'sound': 'silence'}, 'silent'),
+    ({'sound': 'hum'}, 'no_speech'),
+    ({'squares': ()}, 'no_face'),
+    ({'seconds': 0.6}, 'too_short'),
+    ({'squares': ((150, 100, 20),)}, 'small_face'),
+    ({'squares': ((20, 40, 90), (200, 40, 90)), 'late': 1.0}, 'several_faces'),
+  ],
+)
+def test_what_cannot_be_used_is_refused_for_its_reason(tmp_path, how, reason):
+  entry = _outcome(tmp_path, **how).entry
+  assert (entry['status'], entry['reason']) == ('rejected', reason)
+  assert reason in clip_quality.REASONS
+
+
+def test_a_blurred_face_is_refused(tmp_path):
+  limits = clip_quality.Thresholds(min_side=64, min_sharpness=1e6)
+  entry = _outcome(tmp_path, recording.Settings(size=64, limits=limits)).entry
+  assert entry['reason'] == 'blurred'
+
+
+def test_late_sound_is_flagged_and_refused_on_demand(tmp_path):
+  entry = _outcome(tmp_path, seconds=6.0, late=0.28).entry
+  assert entry['clips'][0]['offset'] == 7
+  assert 'late' in entry['clips'][0]['flags'][0]
+  assert not _outcome(tmp_path, seconds=6.0).entry['clips'][0]['flags']
+  limits = clip_quality.Thresholds(min_side=64, min_sharpness=0.0, max_offset=3)
+  entry = _outcome(tmp_path, recording.Settings(size=64, limits=limits), seconds=6.0, late=0.28).entry
+  assert entry['reason'] == 'offset'
+
+
+def test_a_head_that_walks_is_cut_into_still_clips(tmp_path):
+  settings = recording.Settings(size=64, max_seconds=10.0, limits=SETTINGS.limits)
+  entry = _outcome(tmp_path, settings, seconds=4.0, drift=40.0, squares=((10, 60, 90),)).entry
+  assert len(entry['clips']) > 1
+  lefts = [clip['box'][0] for clip in entry['clips']]
+  assert lefts == sorted(lefts)
+  assert all(b['start'] == a['stop'] for a, b in zip(entry['clips'], entry['clips'][1:], strict=False))
+
+
+def test_long_clips_are_cut(tmp_path):
+  entry = _outcome(tmp_path, seconds=4.5).entry  # max_seconds is 2
+  assert [clip['stop'] - clip['start'] for clip in entry['clips']] == pytest.approx([2.0, 2.0])
+  assert entry['refused_clips'] == {'too_short': 1}
