@@ -1,16 +1,18 @@
-"""Streaming conversion: tensor by tensor; mismatches are reported before anything is written."""
+"""Conversion of a network: tensor by tensor; mismatches are reported before anything is written."""
 
 import tracemalloc
 
 import numpy as np
 import pytest
 from flax import traverse_util
+from golden_outputs import golden, zeros
 from in_memory import convert
 from safetensors.numpy import load_file, save_file
 from sources import autoencoder_source
 
 from seetalk_jax.cli import main
 from seetalk_jax.convert import network, tensors
+from seetalk_jax.errors import CheckpointError
 from seetalk_jax.releases import storage
 from seetalk_jax.releases.safetensors_writer import LazyArray
 
@@ -89,3 +91,18 @@ def test_converting_takes_the_memory_of_few_tensors(tmp_path):
   written = load_file(tmp_path / 'out' / 'autoencoder.safetensors')
   np.testing.assert_array_equal(written['encoder/mid_block_resnets_0/conv1/kernel'], kernel)
   assert storage.verify(tmp_path / 'out') == {}
+
+
+def test_every_tensor_is_accounted_for(tmp_path):
+  for kind, missing, extra in (
+    ('syncnet', 'netcnnlip.9.running_var', 'netcnnlip.22.weight'),
+    ('codeformer', 'ft_layers.3.self_attn.in_proj_bias', 'encoder.blocks.26.weight'),
+  ):
+    shapes, _ = golden(kind)
+    small = {name: shape for name, shape in shapes.items() if name != missing}
+    with pytest.raises(CheckpointError, match=r'is missing'):
+      network.plan(kind, zeros(tmp_path, small))
+    with pytest.raises(
+      CheckpointError, match=f'unknown tensor.*{extra}'.replace('.', r'\.').replace(r'\.*', '.*')
+    ):
+      network.plan(kind, zeros(tmp_path, shapes | {extra: [3]}))
