@@ -106,3 +106,10 @@ def test_every_tensor_is_accounted_for(tmp_path):
       CheckpointError, match=f'unknown tensor.*{extra}'.replace('.', r'\.').replace(r'\.*', '.*')
     ):
       network.plan(kind, zeros(tmp_path, shapes | {extra: [3]}))
+
+
+def test_unknown_kinds_and_missing_configurations_are_named(tmp_path):
+  autoencoder_source(tmp_path)
+  (tmp_path / 'config.json').unlink()
+  with pytest.raises(CheckpointError, match=r'needs the config\.json'):
+    convert('wavlm', tmp_path)

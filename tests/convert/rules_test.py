@@ -4,15 +4,12 @@ import json
 
 import numpy as np
 import pytest
-from in_memory import convert, read_all
+from in_memory import read_all
 from safetensors.numpy import save_file
-from sources import autoencoder_source
 
-from seetalk_jax.cli import main
 from seetalk_jax.convert.rules import Rule, affine, convolution, linear, plan
 from seetalk_jax.convert.tensors import open_tensors
 from seetalk_jax.errors import CheckpointError
-from seetalk_jax.releases import storage
 
 RULES = [
   *affine(r'layers\.(\d+)\.fc', 'layers_{0}/fc'),
@@ -81,41 +78,3 @@ def test_shards_are_read_as_one(tmp_path):
   (tmp_path / 'model-1.safetensors').unlink()
   with pytest.raises(CheckpointError, match=r'shard is missing.*model-1'):
     open_tensors(tmp_path)
-
-
-@pytest.mark.parametrize(
-  'content, message',
-  [(None, 'no such file'), ('folder', 'no weights'), (b'not weights', 'not a safetensors file')],
-)
-def test_bad_sources_are_one_line(tmp_path, capsys, content, message):
-  path = tmp_path / 'weights.safetensors'
-  if content == 'folder':
-    path.mkdir()
-  elif content is not None:
-    path.write_bytes(content)
-  assert main.main(['convert', 'sd-vae', str(path), str(tmp_path / 'out')]) == 2
-  error = capsys.readouterr().err
-  assert error.startswith('error: ') and error.count('\n') == 1 and message in error
-  assert not (tmp_path / 'out').exists()
-
-
-def test_the_command_writes_a_release(tmp_path, capsys):
-  tensors = autoencoder_source(tmp_path / 'vae')
-  target = tmp_path / 'released'
-  assert main.main(['convert', 'sd-vae', str(tmp_path / 'vae'), str(target), '--json']) == 0
-  told = json.loads(capsys.readouterr().out)
-  assert told['licence'] == 'openrail' and told['fresh'] == []
-  assert told['parameters'] == sum(value.size for value in tensors.values())
-  networks = storage.load_networks(target)
-  kernel = networks.params['autoencoder']['encoder']['conv_in']['kernel']
-  np.testing.assert_array_equal(kernel, np.moveaxis(tensors['encoder.conv_in.weight'], (0, 1), (3, 2)))
-  assert networks.info['networks']['autoencoder']['licence'] == 'openrail'
-  assert main.main(['convert', 'sd-vae', str(tmp_path / 'vae'), str(target)]) == 2
-  assert 'the release exists' in capsys.readouterr().err
-
-
-def test_unknown_kinds_and_missing_configurations_are_named(tmp_path):
-  autoencoder_source(tmp_path)
-  (tmp_path / 'config.json').unlink()
-  with pytest.raises(CheckpointError, match=r'needs the config\.json'):
-    convert('wavlm', tmp_path)
