@@ -1,4 +1,4 @@
-"""Metadata with bytes that are not UTF-8: files open nevertheless, and the decoded tags can be printed."""
+"""Metadata tags with bytes that are not UTF-8: files open nevertheless, and the tags can be printed."""
 
 import json
 import pathlib

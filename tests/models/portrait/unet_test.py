@@ -1,4 +1,4 @@
-"""Stable Diffusion's UNet at full size: parameter count, and memory of a training step in bfloat16."""
+"""UNet of Stable Diffusion at full size: parameter count, and memory of a training step in bfloat16."""
 
 import pathlib
 import subprocess

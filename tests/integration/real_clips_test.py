@@ -1,7 +1,7 @@
 """Preparation of real recordings. Needs MediaPipe, its model, and a folder of clips with a manifest.
 
     SEETALK_REAL_CLIPS=DIR SEETALK_FACE_LANDMARKER=face_landmarker.task pytest -m proof
-    tests/prepare/real_clips_test.py
+    tests/integration/real_clips_test.py
 
 DIR/MANIFEST.tsv has the columns `file` and `note`; notes begin with TALK, TALK-OFFSET, SILENT or NEGATIVE.
 """
