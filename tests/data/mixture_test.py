@@ -1,3 +1,5 @@
+"""Mixture of corpora: shares of the weights in every stretch of batches, dependence on the seed, own epochs."""
+
 import collections
 
 import numpy as np

@@ -1,3 +1,5 @@
+"""Order of records: every record once per epoch, constant memory, equal in every process and version."""
+
 import subprocess
 import sys
 import tracemalloc

@@ -1,3 +1,5 @@
+"""Batch pipeline: entries of every view, resumption, equal batches for any number of threads and processes."""
+
 import dataclasses
 
 import numpy as np

@@ -1,3 +1,5 @@
+"""Records: bytes that decode to what was encoded, damage and missing fields as one-line errors."""
+
 import dataclasses
 
 import numpy as np

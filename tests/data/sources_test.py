@@ -1,3 +1,5 @@
+"""Record sources: order, growing corpora, folders of corpora, one-line errors."""
+
 import json
 import threading
 

@@ -1,3 +1,5 @@
+"""Timeline of a recording: frames and sound stay in sync for any frame rate, rotation and start time."""
+
 from __future__ import annotations
 
 import flashes

@@ -1,3 +1,5 @@
+"""Synthetic corpora on disk: shards, resumption to the same bytes, worker processes, signals."""
+
 import functools
 import json
 import operator
