@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from seetalk_jax.diffusion import objective
-from seetalk_jax.diffusion.guidance import guided
 from seetalk_jax.diffusion.samplers import SAMPLERS, sample
 from seetalk_jax.diffusion.schedule import SPACINGS, Schedule, sampling_times
 
@@ -170,23 +169,6 @@ def test_eps_at_zero_snr_is_refused():
     gaussian_denoiser(1.0, 0.0, 'eps', plain), plain, jnp.ones((1, 2)), num_steps=10, prediction_type='eps'
   )
   np.testing.assert_allclose(x0, 1.0, atol=1e-3)
-
-
-def test_guidance_scales_the_difference():
-  calls = []
-
-  def denoise(xt, t, condition):
-    calls.append(xt.shape[0])
-    return xt * 0 + condition['c'] + t[:, None]
-
-  condition = {'c': jnp.array([[1.0, 2.0], [3.0, 5.0]])}
-  xt, t = jnp.zeros((2, 2)), jnp.array([10, 10])
-  np.testing.assert_allclose(guided(denoise, 1.0, condition)(xt, t), condition['c'] + 10)
-  assert calls == [2]  # scale 1 uses the conditional prediction only
-  np.testing.assert_allclose(guided(denoise, 0.0, condition)(xt, t), 10.0)
-  np.testing.assert_allclose(guided(denoise, 3.0, condition)(xt, t), 3 * condition['c'] + 10)
-  null = {'c': jnp.ones((1, 2))}
-  np.testing.assert_allclose(guided(denoise, 3.0, condition, null)(xt, t), 3 * condition['c'] - 2 + 10)
 
 
 TYPES = {'v': 'v_prediction', 'x0': 'sample', 'eps': 'epsilon'}

@@ -9,7 +9,7 @@ import programs
 import pytest
 
 from seetalk_jax import constants
-from seetalk_jax.diffusion import guidance, objective, samplers
+from seetalk_jax.diffusion import objective, samplers
 from seetalk_jax.models import registry
 from seetalk_jax.models.motion.motion_transformer import MotionTransformer
 from seetalk_jax.models.nn import blocks
@@ -274,10 +274,3 @@ def test_controls_reach_windows_where_they_lie(controlled):
   )  # frames of windows that end before the change stay the same
   with pytest.raises(ValueError, match='none of this network'):
     drawn(MotionTransformer(8, 32, 32, 2, 1), params, controls, num_steps=1)
-
-
-def test_weights_of_nested_predictions():
-  assert guidance.nested_weights([]) == [1.0]
-  assert guidance.nested_weights([1.0, 1.0]) == [0.0, 0.0, 1.0]
-  assert guidance.nested_weights([3.0]) == [-2.0, 3.0]
-  assert sum(guidance.nested_weights([0.3, 5.0, 1.2])) == pytest.approx(1.0)
