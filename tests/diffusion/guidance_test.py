@@ -5,7 +5,6 @@ import numpy as np
 import pytest
 
 from seetalk_jax.diffusion import guidance
-from seetalk_jax.diffusion.guidance import guided
 
 
 def test_guidance_scales_the_difference():
@@ -17,12 +16,14 @@ def test_guidance_scales_the_difference():
 
   condition = {'c': jnp.array([[1.0, 2.0], [3.0, 5.0]])}
   xt, t = jnp.zeros((2, 2)), jnp.array([10, 10])
-  np.testing.assert_allclose(guided(denoise, 1.0, condition)(xt, t), condition['c'] + 10)
+  np.testing.assert_allclose(guidance.guided(denoise, 1.0, condition)(xt, t), condition['c'] + 10)
   assert calls == [2]  # scale 1 uses the conditional prediction only
-  np.testing.assert_allclose(guided(denoise, 0.0, condition)(xt, t), 10.0)
-  np.testing.assert_allclose(guided(denoise, 3.0, condition)(xt, t), 3 * condition['c'] + 10)
+  np.testing.assert_allclose(guidance.guided(denoise, 0.0, condition)(xt, t), 10.0)
+  np.testing.assert_allclose(guidance.guided(denoise, 3.0, condition)(xt, t), 3 * condition['c'] + 10)
   null = {'c': jnp.ones((1, 2))}
-  np.testing.assert_allclose(guided(denoise, 3.0, condition, null)(xt, t), 3 * condition['c'] - 2 + 10)
+  np.testing.assert_allclose(
+    guidance.guided(denoise, 3.0, condition, null)(xt, t), 3 * condition['c'] - 2 + 10
+  )
 
 
 def test_weights_of_nested_predictions():

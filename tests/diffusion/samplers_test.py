@@ -1,4 +1,4 @@
-"""Samplers: targets with a closed-form optimal denoiser, the schedulers of diffusers step by step, guidance."""
+"""Samplers: targets with a closed-form optimal denoiser, and the schedulers of diffusers step by step."""
 
 import functools
 

@@ -1,4 +1,4 @@
-"""Face crops: pictures of every mode, the portrait crop, face detection with a fake landmarker."""
+"""Face crops: the portrait crop, face detection with a fake landmarker."""
 
 import contextlib
 

@@ -1,4 +1,4 @@
-"""Motion tracks and visemes: lips that follow the speech, head motion and blinks."""
+"""Motion tracks: lips that follow the speech, head motion and blinks."""
 
 import numpy as np
 import pytest

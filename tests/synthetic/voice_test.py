@@ -1,4 +1,4 @@
-"""Speakers, texts and voices of the synthetic world."""
+"""Voices: sound that repeats bit for bit, phonemes, pitch and traits of speakers."""
 
 import dataclasses
 import hashlib
@@ -27,47 +27,6 @@ def person(sex, age=40.0, head_size=0.0, speaker_id=5):
 def heard_pitch(utterance):
   times = np.arange(0, utterance.duration_s, 0.02)
   return float(np.nanmedian(motion.pitch_track(utterance.waveform, times)))
-
-
-# Speakers
-
-
-def test_speakers_are_fixed_by_their_number():
-  assert speakers.sample_speaker(17) == speakers.sample_speaker(17)
-  assert speakers.sample_speaker(17) != speakers.sample_speaker(18)
-
-
-def test_population():
-  people = [speakers.sample_speaker(i) for i in range(600)]
-  table = np.array([p.attributes for p in people])
-  assert 0.4 < (table[:, 0] > 0.5).mean() < 0.6
-  assert np.mean((table[:, 0] < 0.15) | (table[:, 0] > 0.85)) > 0.85
-  assert table[:, 1].min() >= 18 and table[:, 1].max() <= 80 and table[:, 1].std() > 15
-  assert 0.2 < np.corrcoef(table[:, 0], table[:, 2])[0, 1] < 0.6
-
-
-def test_splits_share_no_speaker():
-  ids = [set(speakers.speaker_ids(split, 1000)) for split in speakers.SPLIT_OFFSETS]
-  assert all(not a & b for a, b in itertools.combinations(ids, 2))
-  assert [speakers.split_of(max(i)) for i in ids] == list(speakers.SPLIT_OFFSETS)
-  with pytest.raises(errors.InputError, match='unknown split'):
-    speakers.speaker_ids('dev', 3)
-
-
-# Texts
-
-
-@pytest.mark.parametrize('language', texts.LANGUAGES)
-def test_texts_are_repeatable_varied_and_disjoint(language):
-  drawn = {
-    s: {texts.sample_text(i, language, s, 1) for i in range(150)} for s in ('train', 'validation', 'test')
-  }
-  assert texts.sample_text(4, language, 'test') == texts.sample_text(4, language, 'test')
-  assert len(drawn['train']) > 120
-  for a, b in itertools.combinations(drawn, 2):
-    assert not drawn[a] & drawn[b]
-    assert not set(texts.nouns(language, a)) & set(texts.nouns(language, b))
-  assert not any(letter in text for text in drawn['train'] for letter in '{}')
 
 
 def test_unknown_languages_are_refused():

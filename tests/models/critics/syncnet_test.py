@@ -1,4 +1,4 @@
-"""SyncNet: cepstra equal to python_speech_features, lip sync at known shifts, fixed crops."""
+"""SyncNet: fixed crops, cepstra of its windows, one-line errors."""
 
 import jax
 import jax.numpy as jnp

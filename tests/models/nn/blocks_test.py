@@ -1,4 +1,4 @@
-"""Shared blocks: lossless pixel shuffles, picture ranges, masks, rotary positions, axis names."""
+"""Shared blocks: lossless pixel shuffles, picture ranges, axis names, group norm."""
 
 import jax
 import jax.numpy as jnp
