@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import pathlib
 
+import green_faces
 import pytest
 
 from seetalk_jax.cli import main
+
+
+@pytest.fixture(autouse=True)
+def _reader(monkeypatch):
+  green_faces.use(monkeypatch)  # no MediaPipe model is needed
 
 
 @pytest.mark.parametrize(
