@@ -105,7 +105,8 @@ class HeadMesh(Mesh):
     detail: name -> target of one feature, `nose-width1-incr`; pairs `-incr`/`-decr`, `-up`/`-down` and the like are
       opposites, `l-` and `r-` are left and right.
     units: displacements of the ARKit blendshapes for coefficient 1 in the order of `blendshapes.NAMES`, decimeters,
-      float32 `[52, v, 3]`. They add up. The eyes turn by 10 degrees up, 11 down, 15 in and out, and the lids follow.
+      float32 `[52, v, 3]`. They add up. `mouthClose` closes the lips that an equal `jawOpen` opens; without `jawOpen`,
+      the lips pass through each other. The eyes turn by 10 degrees up, 11 down, 15 in and out, and the lids follow.
     hairline: vertex where the forehead ends, in the middle.
     chin: foremost low vertex of the chin, in the middle.
   """

@@ -116,6 +116,19 @@ def test_jaw_open_moves_chin_lower_teeth_and_tongue():
     assert not moved[HEAD.parts == part].any()
 
 
+def test_mouth_close_closes_the_lips_of_an_open_jaw():
+  middle = (np.abs(HEAD.vertices[:, 0]) < 1e-3) & (HEAD.masks['lips'] > 0.9) & (HEAD.vertices[:, 2] > 1.52)
+  lips = np.flatnonzero(middle)
+  upper, lower = HEAD.vertices[lips, 1] > 6.607, HEAD.vertices[lips, 1] < 6.607
+
+  def gap(*names: str) -> float:
+    heights = (HEAD.vertices + sum(HEAD.units[blendshapes.INDEX[name]] for name in names))[lips, 1]
+    return heights[upper].min() - heights[lower].max()
+
+  assert gap('jawOpen') > 0.3
+  assert 0 < gap('jawOpen', 'mouthClose') < 0.02
+
+
 def test_blink_lowers_the_upper_lid_of_its_eye():
   moved = HEAD.units[blendshapes.INDEX['eyeBlinkLeft']]
   left = HEAD.vertices[:, 0] > 0
