@@ -11,7 +11,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / 'seetalk_jax'
 
 # Every module may import these; they import nothing from the package.
-GROUND = {'constants', 'errors', 'files', '_lazy', '__version__'}
+GROUND = {'constants', 'blendshapes', 'errors', 'files', '_lazy', '__version__'}
 # Package -> packages that it may import, besides itself and GROUND.
 ALLOWED = {
   **{name: set() for name in GROUND},
