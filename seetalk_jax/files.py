@@ -23,6 +23,10 @@ PathLike = str | os.PathLike
 # Glob pattern of unfinished files and folders.
 UNFINISHED = '.*.part*'
 _WRITER = re.compile(r'\.(?P<process>\d+)-[0-9a-f]{8}\.part')
+# Bytes reserved for what `_WRITER` matches, so that the shortened name does not depend on the process id.
+_WRITER_BYTES = 32
+_NAME_BYTES = 255  # the longest hidden name; some file systems count characters and report more bytes
+_SUFFIX_BYTES = 32
 
 
 @contextlib.contextmanager
@@ -48,6 +52,27 @@ def replacing(path: PathLike) -> Iterator[pathlib.Path]:
 def unfinished(path: PathLike) -> pathlib.Path:
   """Hidden path for an unfinished file: in the folder of `path`, with its suffix, unique to this call."""
   return _beside(pathlib.Path(path), 'part')
+
+
+def hidden(path: PathLike, ending: str) -> pathlib.Path:
+  """Hidden path `.NAME` + `ending` in the folder of `path`; a name that would be too long is shortened.
+
+  Shortened names of two paths differ, because they contain a checksum of the whole name.
+
+  Args:
+    path: a file or folder, which need not exist.
+    ending: what follows the name.
+  """
+  path = pathlib.Path(path)
+  return path.with_name(f'.{_shortened(path, path.name, len(os.fsencode(ending)))}{ending}')
+
+
+def longest_name(folder: PathLike) -> int:
+  """The number of bytes that a file name in a folder may have; 255 for a folder that does not exist."""
+  try:
+    return os.pathconf(folder, 'PC_NAME_MAX')
+  except (OSError, ValueError):
+    return _NAME_BYTES
 
 
 def commit(part: pathlib.Path, path: PathLike) -> None:
@@ -95,7 +120,8 @@ def write_text(path: PathLike, text: str) -> None:
 def remove_leftovers(path: PathLike) -> None:
   """Removes unfinished files of `path` whose writers were killed; files of running local processes are kept."""
   path = pathlib.Path(path)
-  for part in path.parent.glob(f'.{glob.escape(path.stem)}.*.part{glob.escape(path.suffix)}'):
+  stem, suffix = _stem_and_suffix(path)
+  for part in path.parent.glob(f'.{glob.escape(stem)}.*.part{glob.escape(suffix)}'):
     if (writer := _WRITER.search(part.name)) and not _is_running(int(writer['process'])):
       part.unlink(missing_ok=True)
 
@@ -138,8 +164,34 @@ def cache_dir() -> pathlib.Path:
 
 
 def _beside(path: pathlib.Path, kind: str) -> pathlib.Path:
+  stem, suffix = _stem_and_suffix(path)
   # The random digits separate threads, and processes with the same id in several containers.
-  return path.with_name(f'.{path.stem}.{os.getpid()}-{os.urandom(4).hex()}.{kind}{path.suffix}')
+  return path.with_name(f'.{stem}.{os.getpid()}-{os.urandom(4).hex()}.{kind}{suffix}')
+
+
+def _stem_and_suffix(path: pathlib.Path) -> tuple[str, str]:
+  """Stem and suffix of the hidden names of `path`; the stem is shortened if they would be too long."""
+  stem, suffix = path.stem, path.suffix
+  if len(os.fsencode(suffix)) > _SUFFIX_BYTES:  # rather text with a dot than the suffix of a format
+    stem, suffix = path.name, ''
+  return _shortened(path, stem, _WRITER_BYTES + len(os.fsencode(suffix))), suffix
+
+
+def _shortened(path: pathlib.Path, name: str, reserved: int) -> str:
+  """`name`, or its beginning and a checksum of `path.name` if a hidden name of it would be too long.
+
+  Args:
+    path: the file that the hidden name is for.
+    name: the part of the hidden name that can be shortened.
+    reserved: bytes of the hidden name after `name`.
+  """
+  room = min(_NAME_BYTES, longest_name(path.parent)) - 1 - reserved
+  if len(os.fsencode(name)) <= room:
+    return name
+  mark = '~' + hashlib.sha256(os.fsencode(path.name)).hexdigest()[:16]
+  while name and len(os.fsencode(name)) > room - len(mark):  # whole characters
+    name = name[:-1]
+  return name + mark
 
 
 def _swap(part: pathlib.Path, path: pathlib.Path) -> None:

@@ -126,6 +126,49 @@ with files.replacing(sys.argv[1]) as part:
     running.kill()
 
 
+LONG_NAMES = ('x' * 251 + '.mp4', '漢' * 83 + '.json', 'é' * 125 + '.part', 'a.' + 'b' * 253, '.' + 'c' * 254)
+
+
+@pytest.mark.parametrize('name', LONG_NAMES)
+def test_names_of_255_bytes_are_written(tmp_path, name):
+  assert len(os.fsencode(name)) > 250
+  files.write_text(tmp_path / name, 'whole')
+  assert (tmp_path / name).read_text() == 'whole' and names(tmp_path) == [name]
+  with files.replacing_folder(tmp_path / 'folder' / name) as part:
+    assert part.match(files.UNFINISHED)
+  with files.replacing_folder(tmp_path / 'folder' / name) as part:
+    (part / 'new').touch()
+  assert names(tmp_path / 'folder' / name) == ['new'] and names(tmp_path / 'folder') == [name]
+  files.hidden(tmp_path / name, '.unfinished').mkdir()
+
+
+def test_hidden_names_of_two_long_names_differ(tmp_path):
+  first, second = (tmp_path / f'{"漢" * 82}{end}.mp4' for end in 'ab')
+  for path in (first, second):
+    hidden = files.hidden(path, '.unfinished').name
+    assert hidden.startswith('.漢漢') and hidden.endswith('.unfinished') and len(hidden.encode()) <= 255
+    assert files.hidden(path, '.unfinished').name == hidden
+  assert files.hidden(first, '.unfinished') != files.hidden(second, '.unfinished')
+  # A killed writer of one does not leave a file that belongs to the other.
+  killed = files.unfinished(first)
+  assert killed.suffix == '.mp4' and len(killed.name.encode()) <= 255
+  killed = killed.with_name(killed.name.replace(f'.{os.getpid()}-', f'.{2**22 + 1}-'))
+  killed.touch()
+  files.remove_leftovers(second)
+  assert killed.exists()
+  files.remove_leftovers(first)
+  assert not killed.exists()
+
+
+def test_short_names_are_hidden_as_they_are_and_small_limits_are_kept(tmp_path, monkeypatch):
+  path = tmp_path / 'talk.mp4'
+  assert files.hidden(path, '.unfinished') == tmp_path / '.talk.mp4.unfinished'
+  assert files.unfinished(path).name.startswith(f'.talk.{os.getpid()}-')
+  monkeypatch.setattr(os, 'pathconf', lambda folder, name: 143)  # eCryptfs
+  long = tmp_path / ('x' * 139 + '.mp4')
+  assert len(files.hidden(long, '.unfinished').name) <= 143 and len(files.unfinished(long).name) <= 143
+
+
 def test_a_folder_is_replaced_whole(tmp_path):
   path = tmp_path / 'parent' / 'release-0.1'
   with files.replacing_folder(path) as part:

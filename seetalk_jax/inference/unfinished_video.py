@@ -1,8 +1,8 @@
 """Unfinished videos: a folder with the finished part of a long video, from which a later run resumes.
 
-The folder `.NAME.mp4.unfinished` holds job.json (the `ClipSpec`), decided.npz (portrait and motion, which are
-sampled only once) and the finished segments. job.json is written after decided.npz; without it the folder is
-ignored. The folder is removed when the video is finished.
+The folder `.NAME.mp4.unfinished` (a long name is shortened) holds job.json (the `ClipSpec`), decided.npz (portrait
+and motion, which are sampled only once) and the finished segments. job.json is written after decided.npz; without it
+the folder is ignored. The folder is removed when the video is finished.
 """
 
 from __future__ import annotations
@@ -41,8 +41,7 @@ class PortraitAndMotion(NamedTuple):
 
 def folder_of(output: str | os.PathLike) -> pathlib.Path:
   """Folder of the unfinished video of an output."""
-  output = pathlib.Path(output)
-  return output.with_name(f'.{output.name}.unfinished')
+  return files.hidden(output, '.unfinished')
 
 
 def is_finished(output: str | os.PathLike, spec: ClipSpec) -> bool:

@@ -182,6 +182,17 @@ def test_interrupt_in_the_first_segment_leaves_nothing(argv, capsys, monkeypatch
   assert not list(pathlib.Path().glob('.*'))
 
 
+def test_a_video_with_a_name_of_255_bytes_is_resumed(argv, capsys, monkeypatch):
+  argv[3] = '漢' * 83 + '_x.mp4'
+  assert len(argv[3].encode()) == 255
+  assert interrupted(monkeypatch, capsys, argv, SEGMENT + 1)[0] == 130
+  assert len(list(unfinished_video.folder_of(argv[3]).glob('segment*'))) == 1
+  no_sampling(monkeypatch)
+  assert run(capsys, [*argv, '--resume'])[0] == 0
+  assert sorted(path.name for path in pathlib.Path().glob('*.mp4')) == [argv[3]]
+  assert not list(pathlib.Path().glob('.*'))
+
+
 def test_damaged_segment_is_made_again(argv, capsys, monkeypatch):
   assert run(capsys, [*argv[:3], 'whole.mp4', *argv[4:]])[0] == 0
   interrupted(monkeypatch, capsys, argv, 3 * SEGMENT + 1)
