@@ -10,8 +10,10 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
+import functools
 import glob
 import hashlib
+import logging
 import os
 import pathlib
 import re
@@ -27,6 +29,9 @@ _WRITER = re.compile(r'\.(?P<process>\d+)-[0-9a-f]{8}\.part')
 _WRITER_BYTES = 32
 _NAME_BYTES = 255  # the longest hidden name; some file systems count characters and report more bytes
 _SUFFIX_BYTES = 32
+# Errors of flock: another process holds the lock; the file system or the system has no locks.
+_HELD = {errno.EWOULDBLOCK, errno.EAGAIN, errno.EACCES}
+_NO_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP, errno.EINVAL}
 
 
 @contextlib.contextmanager
@@ -130,6 +135,9 @@ def remove_leftovers(path: PathLike) -> None:
 def locked(path: PathLike, *, wait: bool = True) -> Iterator[None]:
   """Holds an exclusive lock file; it is released when the block or the process ends.
 
+  On a file system without locks (some Lustre, NFS and FUSE mounts) the block runs without a lock, after one
+  log message per process.
+
   Args:
     path: lock file; created if missing, never removed.
     wait: whether to wait until the lock is free.
@@ -138,8 +146,24 @@ def locked(path: PathLike, *, wait: bool = True) -> Iterator[None]:
     BlockingIOError: another process or thread holds the lock, and `wait` is False.
   """
   with open(path, 'w') as file:
-    fcntl.flock(file, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+    try:
+      fcntl.flock(file, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+      if error.errno in _HELD and not wait:
+        raise BlockingIOError(error.errno, os.strerror(error.errno), str(path)) from None
+      if error.errno not in _NO_LOCKS:
+        raise
+      _note_missing_locks(error.errno, pathlib.Path(path).parent)
     yield
+
+
+@functools.cache
+def _note_missing_locks(number: int, folder: pathlib.Path) -> None:
+  logging.getLogger(__name__).warning(
+    'the file system has no locks (%s), %s: start no second process with the same output',
+    os.strerror(number).lower(),
+    folder,
+  )
 
 
 def checksum(path: PathLike) -> str:

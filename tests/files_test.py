@@ -1,11 +1,14 @@
 """Files and folders: atomic writes, also between processes; locks; leftovers of killed writers."""
 
+import errno
+import fcntl
 import os
 import pathlib
 import stat
 import subprocess
 import sys
 import time
+from unittest import mock
 
 import pytest
 
@@ -244,6 +247,30 @@ with files.locked(sys.argv[1]):
     with pytest.raises(BlockingIOError), files.locked(path, wait=False):
       pass  # nor can this process acquire it twice
   with files.locked(path, wait=False):
+    pass
+
+
+@pytest.mark.parametrize(
+  'number', [errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP, errno.EINVAL]
+)
+@pytest.mark.parametrize('wait', [True, False])
+def test_a_file_system_without_locks_is_noted_once(tmp_path, monkeypatch, caplog, number, wait):
+  monkeypatch.setattr(fcntl, 'flock', mock.Mock(side_effect=OSError(number, os.strerror(number))))
+  files._note_missing_locks.cache_clear()
+  ran = []
+  for _ in range(2):
+    with files.locked(tmp_path / 'lock', wait=wait):
+      ran.append(1)
+  assert ran == [1, 1]
+  (record,) = caplog.records
+  assert 'no locks' in record.getMessage() and str(tmp_path) in record.getMessage()
+
+
+@pytest.mark.parametrize('number', [errno.EWOULDBLOCK, errno.EACCES])
+def test_a_lock_of_another_process_is_not_a_missing_lock(tmp_path, monkeypatch, number):
+  # EACCES: fcntl locks, by which NFS emulates flock
+  monkeypatch.setattr(fcntl, 'flock', mock.Mock(side_effect=OSError(number, os.strerror(number))))
+  with pytest.raises(BlockingIOError), files.locked(tmp_path / 'lock', wait=False):
     pass
 
 

@@ -115,7 +115,12 @@ class UnfinishedVideo:
     check_free(self._output)
     existed = self.folder.is_dir()
     self.folder.mkdir(exist_ok=True)
-    self._lock = _lock(self.folder)
+    try:
+      self._lock = _lock(self.folder)
+    except OSError:
+      if not existed:
+        shutil.rmtree(self.folder, ignore_errors=True)
+      raise
     try:
       resumed = self._resume and find(self._output, self._spec) is not None
       for path in self.folder.iterdir():
