@@ -16,7 +16,7 @@ import sys
 from absl import app, flags, logging
 from ml_collections import config_flags
 
-from seetalk_jax.errors import InputError
+from seetalk_jax.errors import InputError, explain_system_error
 
 _CONFIG = config_flags.DEFINE_config_file('config', None, 'configs/STAGE.py:VARIANT', lock_config=True)
 _WORKDIR = flags.DEFINE_string('workdir', None, 'Directory of the run: checkpoints, metrics, samples.')
@@ -44,6 +44,10 @@ def main(argv: list[str]) -> int:
     return _run(_CONFIG.value, _WORKDIR.value)
   except InputError as e:
     return _fail(e)
+  except OSError as e:
+    if (line := explain_system_error(e)) is None:
+      raise
+    return _fail(InputError(line))
 
 
 def _run(config, workdir: str) -> int:

@@ -20,6 +20,8 @@ import re
 import shutil
 from collections.abc import Iterator
 
+from seetalk_jax.errors import OutputError
+
 PathLike = str | os.PathLike
 
 # Glob pattern of unfinished files and folders.
@@ -29,6 +31,11 @@ _WRITER = re.compile(r'\.(?P<process>\d+)-[0-9a-f]{8}\.part')
 _WRITER_BYTES = 32
 _NAME_BYTES = 255  # the longest hidden name; some file systems count characters and report more bytes
 _SUFFIX_BYTES = 32
+# Errors of a write that does not name its file: full, damaged, removed or unreachable storage.
+_STORAGE_ERRORS = {
+  *(errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS, errno.ENXIO, errno.ENODEV),
+  *(errno.ESTALE, errno.ENOTCONN, errno.ETIMEDOUT, errno.EHOSTDOWN),
+}
 # Errors of flock: another process holds the lock; the file system or the system has no locks.
 _HELD = {errno.EWOULDBLOCK, errno.EAGAIN, errno.EACCES}
 _NO_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP, errno.EINVAL}
@@ -43,15 +50,19 @@ def replacing(path: PathLike) -> Iterator[pathlib.Path]:
 
   Args:
     path: the file to create or replace. The yielded path has the same suffix.
+
+  Raises:
+    OutputError: the file cannot be written.
   """
   path = pathlib.Path(path)
-  path.parent.mkdir(parents=True, exist_ok=True)
+  make_folder(path.parent)
   part = unfinished(path)
   try:
-    yield part
+    with _writing(part, path):
+      yield part
     commit(part, path)
   finally:
-    part.unlink(missing_ok=True)
+    discard(part)
 
 
 def unfinished(path: PathLike) -> pathlib.Path:
@@ -75,16 +86,88 @@ def hidden(path: PathLike, ending: str) -> pathlib.Path:
 def longest_name(folder: PathLike) -> int:
   """The number of bytes that a file name in a folder may have; 255 for a folder that does not exist."""
   try:
-    return os.pathconf(folder, 'PC_NAME_MAX')
+    number = os.pathconf(folder, 'PC_NAME_MAX')
   except (OSError, ValueError):
-    return _NAME_BYTES
+    number = 0
+  return number if number > 0 else _NAME_BYTES
 
 
 def commit(part: pathlib.Path, path: PathLike) -> None:
-  """Syncs a finished file to disk and renames it atomically; for writers that cannot use `replacing`."""
-  with part.open('rb') as file:
+  """Syncs a finished file to disk and renames it atomically; for writers that cannot use `replacing`.
+
+  Raises:
+    OutputError: an error of the disk, or `path` cannot be replaced.
+  """
+  with part.open('rb') as file, output_errors(path):
     os.fsync(file.fileno())
-  os.replace(part, path)
+    os.replace(part, path)
+
+
+def discard(part: pathlib.Path) -> None:
+  """Removes an unfinished file, if it exists and can be removed."""
+  with contextlib.suppress(OSError):
+    part.unlink()
+
+
+@contextlib.contextmanager
+def output_errors(path: PathLike) -> Iterator[None]:
+  """Context for calls that write `path`: every error of the operating system becomes an `OutputError`."""
+  try:
+    yield
+  except OSError as error:
+    if isinstance(error, OutputError) or error.errno is None:
+      raise
+    raise OutputError.of(error, path) from error
+
+
+@contextlib.contextmanager
+def _writing(part: pathlib.Path, path: pathlib.Path) -> Iterator[None]:
+  """As `output_errors`, for code that may also read other files: their errors are not changed."""
+  try:
+    yield
+  except OSError as error:
+    name = error.filename
+    own = error.errno in _STORAGE_ERRORS if name is None else str(name).startswith(str(part))
+    if isinstance(error, OutputError) or error.errno is None or not own:
+      raise
+    raise OutputError.of(error, path) from error
+
+
+def make_folder(path: PathLike) -> None:
+  """Creates a folder and those above it, unless it exists.
+
+  Raises:
+    OutputError: it cannot be created.
+  """
+  with output_errors(path):
+    pathlib.Path(path).mkdir(parents=True, exist_ok=True)
+
+
+def check_writable(path: PathLike) -> None:
+  """Checks that a file or folder can be created at a path, by creating and removing a hidden file beside it.
+
+  `os.access` does not suffice: it approves of read-only, remote and special file systems that refuse files. If
+  the folder of `path` does not exist, the nearest existing folder above it is checked.
+
+  Raises:
+    OutputError: it cannot be created.
+  """
+  path = pathlib.Path(path)
+  with output_errors(path):
+    first, folder = path, path.parent
+    while not folder.exists():
+      first, folder = folder, folder.parent
+    for name in path.parts[len(folder.parts) :]:
+      if len(os.fsencode(name)) > longest_name(folder):
+        raise OSError(errno.ENAMETOOLONG, os.strerror(errno.ENAMETOOLONG))
+    with contextlib.suppress(FileNotFoundError):
+      path.lstat()
+    part = unfinished(first)
+    try:
+      part.touch(exist_ok=False)
+      part.unlink()
+    finally:
+      discard(part)
 
 
 @contextlib.contextmanager
@@ -97,16 +180,20 @@ def replacing_folder(path: PathLike) -> Iterator[pathlib.Path]:
 
   Raises:
     NotADirectoryError: `path` is a file.
+    OutputError: the folder cannot be written.
   """
   path = pathlib.Path(path)
   if path.exists() and not path.is_dir():
     raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(path))
-  path.parent.mkdir(parents=True, exist_ok=True)
+  make_folder(path.parent)
   part = unfinished(path)
-  part.mkdir()
+  with output_errors(path):
+    part.mkdir()
   try:
-    yield part
-    _swap(part, path)
+    with _writing(part, path):
+      yield part
+    with output_errors(path):
+      _swap(part, path)
   finally:
     shutil.rmtree(part, ignore_errors=True)
 
@@ -144,8 +231,11 @@ def locked(path: PathLike, *, wait: bool = True) -> Iterator[None]:
 
   Raises:
     BlockingIOError: another process or thread holds the lock, and `wait` is False.
+    OutputError: the file cannot be created.
   """
-  with open(path, 'w') as file:
+  with output_errors(path):
+    file = open(path, 'w')  # noqa: SIM115
+  with file:
     try:
       fcntl.flock(file, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:

@@ -11,8 +11,10 @@ import time
 from unittest import mock
 
 import pytest
+import small_files
 
 from seetalk_jax import files
+from seetalk_jax.errors import OutputError
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 
@@ -170,6 +172,52 @@ def test_short_names_are_hidden_as_they_are_and_small_limits_are_kept(tmp_path, 
   monkeypatch.setattr(os, 'pathconf', lambda folder, name: 143)  # eCryptfs
   long = tmp_path / ('x' * 139 + '.mp4')
   assert len(files.hidden(long, '.unfinished').name) <= 143 and len(files.unfinished(long).name) <= 143
+
+
+def test_errors_of_an_output_are_one_line(tmp_path):
+  path = tmp_path / 'a.npz'
+  with pytest.raises(OutputError, match='no space left, .*/a.npz: free some') as raised:
+    with files.replacing(path):
+      raise OSError(errno.ENOSPC, 'No space left on device')  # a write does not name its file
+  assert raised.value.errno == errno.ENOSPC
+  with pytest.raises(OutputError, match='a.npz'), files.replacing(path) as part:
+    raise OSError(errno.ENODATA, 'x', str(part))
+  with pytest.raises(OutputError, match='folder'), files.replacing_folder(tmp_path / 'folder') as part:
+    raise OSError(errno.ENOENT, 'x', str(part / 'weights'))
+  for other in (OSError(errno.ENOENT, 'x', 'source'), OSError(errno.EPIPE, 'x'), OSError('x')):
+    with pytest.raises(OSError) as raised, files.replacing(path):
+      raise other  # from something else than the output
+    assert raised.value is other
+  with pytest.raises(OutputError, match='too large'), small_files.file_size_limit(8192):
+    files.write_bytes(path, bytes(10_000))
+  (tmp_path / 'file').touch()
+  with pytest.raises(OutputError, match='exists'):
+    files.make_folder(tmp_path / 'file')
+  with pytest.raises(OutputError, match='not a directory'), files.locked(tmp_path / 'file' / 'lock'):
+    pass
+  assert names(tmp_path) == ['file']
+
+
+@pytest.mark.parametrize('target', ['a.mp4', 'new/folder/a.mp4'])
+def test_check_writable_creates_and_removes_a_file(tmp_path, monkeypatch, target):
+  files.check_writable(tmp_path / target)
+  assert not list(tmp_path.iterdir())
+  with pytest.raises(OutputError, match='file name too long'):
+    files.check_writable(tmp_path / target / ('x' * 256))
+  with pytest.raises(OutputError, match='file name too long'):
+    files.check_writable((tmp_path / target).with_name('x' * 256))
+  refused = OSError(errno.EROFS, os.strerror(errno.EROFS))
+  monkeypatch.setattr(pathlib.Path, 'touch', mock.Mock(side_effect=refused))
+  with pytest.raises(OutputError, match=f'read-only file system, .*{target}: give another place'):
+    files.check_writable(tmp_path / target)
+  assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.skipif(not os.path.isdir('/proc/self'), reason='no /proc')
+def test_check_writable_does_not_trust_permission_bits():
+  assert os.access('/proc', os.W_OK) or os.getuid()
+  with pytest.raises(OutputError, match='/proc/o.mp4'):
+    files.check_writable('/proc/o.mp4')
 
 
 def test_a_folder_is_replaced_whole(tmp_path):

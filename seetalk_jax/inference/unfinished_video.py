@@ -114,7 +114,7 @@ class UnfinishedVideo:
     image.check_output(self._output, '.mp4')
     check_free(self._output)
     existed = self.folder.is_dir()
-    self.folder.mkdir(exist_ok=True)
+    files.make_folder(self.folder)
     try:
       self._lock = _lock(self.folder)
     except OSError:
