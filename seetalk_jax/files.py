@@ -271,10 +271,17 @@ def code_checksum() -> str:
   return total.hexdigest()
 
 
-def cache_dir() -> pathlib.Path:
-  """Folder of downloaded and computed files: `seetalk-jax` in XDG_CACHE_HOME or, without that, in ~/.cache."""
+def cache_dir() -> pathlib.Path | None:
+  """Folder of downloaded and computed files: `seetalk-jax` in XDG_CACHE_HOME or, without that, in ~/.cache.
+
+  None for a user without a home folder (containers that run with any user id); callers then work without a
+  cache.
+  """
   base = os.environ.get('XDG_CACHE_HOME')
-  return (pathlib.Path(base) if base else pathlib.Path.home() / '.cache') / 'seetalk-jax'
+  try:
+    return (pathlib.Path(base) if base else pathlib.Path.home() / '.cache') / 'seetalk-jax'
+  except RuntimeError:
+    return None
 
 
 def _beside(path: pathlib.Path, kind: str) -> pathlib.Path:

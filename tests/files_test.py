@@ -4,6 +4,7 @@ import errno
 import fcntl
 import os
 import pathlib
+import pwd
 import stat
 import subprocess
 import sys
@@ -330,3 +331,10 @@ def test_checksums_and_the_cache_folder(tmp_path, monkeypatch):
   assert files.cache_dir() == tmp_path / 'seetalk-jax'
   monkeypatch.delenv('XDG_CACHE_HOME')
   assert files.cache_dir() == pathlib.Path.home() / '.cache' / 'seetalk-jax'
+
+
+def test_a_user_without_a_home_has_no_cache_folder(monkeypatch):
+  monkeypatch.delenv('XDG_CACHE_HOME', raising=False)
+  monkeypatch.delenv('HOME', raising=False)
+  monkeypatch.setattr(pwd, 'getpwuid', mock.Mock(side_effect=KeyError))  # docker run -u 12345
+  assert files.cache_dir() is None

@@ -163,12 +163,15 @@ def use_compilation_cache(folder: str | os.PathLike | None = None) -> None:
   """Enables JAX's persistent compilation cache, unless a cache folder is already set (also by environment).
 
   Args:
-    folder: the cache folder; None: `xla` in the user's cache folder of this library.
+    folder: the cache folder; None: `xla` in the user's cache folder of this library, if there is one.
   """
   if jax.config.jax_compilation_cache_dir:  # pyright: ignore[reportAttributeAccessIssue]
     return
   if folder is None:
-    folder = files.cache_dir() / 'xla'
+    cache = files.cache_dir()
+    if cache is None:
+      return
+    folder = cache / 'xla'
   try:
     pathlib.Path(folder).mkdir(parents=True, exist_ok=True)
   except OSError:

@@ -9,6 +9,7 @@ import pytest
 import sounds
 from read_video import read_video
 
+from seetalk_jax import files
 from seetalk_jax.errors import CheckpointError, InputError, PortraitError, SpeechError
 from seetalk_jax.inference import background_compile, loaded_release, pipeline, renderer
 from seetalk_jax.media import audio, video
@@ -183,5 +184,9 @@ def test_compilation_cache_goes_where_it_was_told(tmp_path, monkeypatch):
     monkeypatch.setenv('XDG_CACHE_HOME', str(tmp_path))
     loaded_release.use_compilation_cache()
     assert jax.config.jax_compilation_cache_dir == str(tmp_path / 'seetalk-jax' / 'xla')
+    jax.config.update('jax_compilation_cache_dir', None)
+    monkeypatch.setattr(files, 'cache_dir', lambda: None)  # a user without a home folder
+    loaded_release.use_compilation_cache()
+    assert jax.config.jax_compilation_cache_dir is None
   finally:
     jax.config.update('jax_compilation_cache_dir', before)
