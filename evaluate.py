@@ -37,12 +37,10 @@ def main(arguments: list[str]) -> int:
     logging.set_verbosity(logging.WARNING)  # Orbax logs every thread
   if len(arguments) > 1:
     raise InputError(f'unexpected argument {arguments[1]!r}, command line: see --help')
-  # Imported late, so that --help is fast.
-  import jax
+  from seetalk_jax.evaluation import runner  # imported late, so that --help is fast
+  from seetalk_jax.inference import loaded_release
 
-  from seetalk_jax.evaluation import runner
-
-  jax.config.update('jax_compilation_cache_dir', os.path.abspath(os.path.join(_WORKDIR.value, 'xla')))
+  loaded_release.use_compilation_cache(os.path.abspath(os.path.join(_WORKDIR.value, 'xla')))
   options = runner.Options(
     workdir=_WORKDIR.value,
     only=tuple(_ONLY.value),
