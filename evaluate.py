@@ -38,8 +38,9 @@ def main(arguments: list[str]) -> int:
   if len(arguments) > 1:
     raise InputError(f'unexpected argument {arguments[1]!r}, command line: see --help')
   from seetalk_jax.evaluation import runner  # imported late, so that --help is fast
-  from seetalk_jax.inference import loaded_release
+  from seetalk_jax.inference import devices, loaded_release
 
+  devices.check_platform()
   loaded_release.use_compilation_cache(os.path.abspath(os.path.join(_WORKDIR.value, 'xla')))
   options = runner.Options(
     workdir=_WORKDIR.value,

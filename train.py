@@ -57,10 +57,12 @@ def _run(config, workdir: str) -> int:
     return all_stages.run(config, workdir, pathlib.Path(__file__).resolve())
   import jax
 
+  from seetalk_jax.inference import devices
   from seetalk_jax.training import hosts, loop
 
   if _DISTRIBUTED.value or _COORDINATOR.value:
     hosts.initialize(_COORDINATOR.value, _NUM_PROCESSES.value, _PROCESS_ID.value)
+  devices.check_platform()
   try:
     outcome = loop.train(config, workdir, dry_run=_DRY_RUN.value)
   except Exception as e:

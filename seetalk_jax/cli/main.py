@@ -68,8 +68,9 @@ def main(argv: Sequence[str] | None = None) -> int:
   """Runs a command.
 
   Returns:
-    The exit status: 0; 2 after one `error: ...` line on stderr for a user's mistake, a full disk or a missing
-    permission; 130 after Ctrl-C; 141 where the reader of stdout has gone (`seetalk info demo | head -1`).
+    The exit status: 0; 2 after one `error: ...` line on stderr for a user's mistake, a full disk, a missing
+    permission or a missing accelerator; 130 after Ctrl-C; 141 where the reader of stdout has gone
+    (`seetalk info demo | head -1`).
 
   Raises:
     SystemExit: 0 after `--help` and `--version`, 143 after SIGTERM.
@@ -98,6 +99,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     if (line := explain_system_error(error)) is None:
       raise
     return _fail(line)
+  except (RuntimeError, AssertionError):
+    if (line := _explain_missing_platform()) is None:
+      raise
+    return _fail(line)
   except KeyboardInterrupt:
     _print_to_stderr('interrupted')
     return 130
@@ -107,6 +112,15 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _fail(message: str) -> int:
   _print_to_stderr(f'error: {message}')
   return 2
+
+
+def _explain_missing_platform() -> str | None:
+  """See `inference.devices`; None for a command that has not imported JAX."""
+  if 'jax' not in sys.modules:
+    return None
+  from seetalk_jax.inference import devices
+
+  return devices.explain_missing_platform()
 
 
 def _print_to_stderr(line: str) -> None:

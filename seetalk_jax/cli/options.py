@@ -117,9 +117,12 @@ def load_pipeline(checkpoint: str, device: str | None):
     checkpoint: folder of a release, or 'demo'.
     device: 'cpu', 'gpu', 'tpu', or None for JAX's default.
   """
-  if device == 'cpu':
-    os.environ.setdefault('JAX_PLATFORMS', 'cpu')  # avoids initializing an accelerator
   os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '2')  # hides log messages of XLA
+  if device == 'cpu':  # avoids initializing an accelerator, also one that the environment asks for
+    import jax
+
+    jax.config.update('jax_platforms', 'cpu')
+    jax.config.update('jax_platform_name', None)
   from seetalk_jax.inference import pipeline
 
   return pipeline.SeeTalk.load(checkpoint, device=device)

@@ -19,7 +19,8 @@ from flax import traverse_util
 import seetalk_jax
 from seetalk_jax import files
 from seetalk_jax.constants import RELEASE_FILE
-from seetalk_jax.errors import InputError, OutputError
+from seetalk_jax.errors import OutputError
+from seetalk_jax.inference import devices
 from seetalk_jax.inference.sampling_options import SamplingOptions
 from seetalk_jax.media import face as face_lib
 from seetalk_jax.releases import network_spec, storage
@@ -64,7 +65,7 @@ class LoadedRelease:
     networks = storage.load_networks(checkpoint, only)
     if cache:
       use_compilation_cache()
-    return cls(networks, str(checkpoint), find_device(device))
+    return cls(networks, str(checkpoint), devices.find_device(device))
 
   @property
   def index(self) -> pathlib.Path:
@@ -144,21 +145,6 @@ def key_for(seed: int, *path: str | int) -> jax.Array:
     )
     key = jax.random.fold_in(key, number)
   return key
-
-
-def find_device(device: str | jax.Device | None) -> jax.Device:
-  """The first device of a kind.
-
-  Raises:
-    InputError: there is none.
-  """
-  if device is not None and not isinstance(device, str):
-    return device
-  try:
-    return jax.local_devices(backend=device)[0]  # in a pod, only the devices of this host
-  except RuntimeError:
-    kinds = ', '.join(sorted({found.platform for found in jax.devices()}))
-    raise InputError(f'no {device} here, device: use one of {kinds}, or install JAX for it') from None
 
 
 def use_compilation_cache(folder: str | os.PathLike | None = None) -> None:

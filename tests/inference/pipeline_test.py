@@ -18,7 +18,7 @@ from read_video import read_video
 
 from seetalk_jax import files
 from seetalk_jax.errors import CheckpointError, InputError, PortraitError, SpeechError
-from seetalk_jax.inference import background_compile, loaded_release, pipeline, renderer
+from seetalk_jax.inference import background_compile, devices, loaded_release, pipeline, renderer
 from seetalk_jax.media import audio, video
 from seetalk_jax.releases import storage
 from seetalk_jax.testing import tiny_release
@@ -159,7 +159,7 @@ def test_bad_arguments(pipe):
   with pytest.raises(InputError, match='size'):
     pipe(speech(), size=63)
   with pytest.raises(InputError, match='tpu'):
-    loaded_release.find_device('tpu')
+    devices.find_device('tpu')
 
 
 def test_program_compiles_in_the_background_and_reports_errors():
