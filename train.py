@@ -16,7 +16,7 @@ import sys
 from absl import app, flags, logging
 from ml_collections import config_flags
 
-from seetalk_jax.errors import InputError
+from seetalk_jax.errors import InputError, explain_system_error
 
 _CONFIG = config_flags.DEFINE_config_file('config', None, 'configs/STAGE.py:VARIANT', lock_config=True)
 _WORKDIR = flags.DEFINE_string('workdir', None, 'Directory of the run: checkpoints, metrics, samples.')
@@ -44,6 +44,10 @@ def main(argv: list[str]) -> int:
     return _run(_CONFIG.value, _WORKDIR.value)
   except InputError as e:
     return _fail(e)
+  except OSError as e:
+    if (line := explain_system_error(e)) is None:
+      raise
+    return _fail(InputError(line))
 
 
 def _run(config, workdir: str) -> int:
@@ -53,10 +57,12 @@ def _run(config, workdir: str) -> int:
     return all_stages.run(config, workdir, pathlib.Path(__file__).resolve())
   import jax
 
+  from seetalk_jax.inference import devices
   from seetalk_jax.training import hosts, loop
 
   if _DISTRIBUTED.value or _COORDINATOR.value:
     hosts.initialize(_COORDINATOR.value, _NUM_PROCESSES.value, _PROCESS_ID.value)
+  devices.check_platform()
   try:
     outcome = loop.train(config, workdir, dry_run=_DRY_RUN.value)
   except Exception as e:

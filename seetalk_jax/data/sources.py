@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import pathlib
@@ -12,7 +13,7 @@ import grain
 
 from seetalk_jax import files
 from seetalk_jax.data import schema
-from seetalk_jax.errors import InputError
+from seetalk_jax.errors import InputError, OutputError
 
 CORPUS_FILE = 'corpus.json'
 _SHARD = re.compile(r'(?P<part>[a-z]+-[a-z]+)-(?P<index>\d{5})-of-(?P<count>\d{5})\.array_record')
@@ -57,7 +58,7 @@ def add_part(corpus_dir: PathLike, kind: str, split: str, settings: dict) -> Non
     InputError: the part already exists with other settings.
   """
   corpus_dir = pathlib.Path(corpus_dir)
-  corpus_dir.mkdir(parents=True, exist_ok=True)
+  files.make_folder(corpus_dir)
   path = corpus_dir / CORPUS_FILE
   name = f'{kind}-{split}'
   with files.locked(corpus_dir / '.corpus.lock'):
@@ -77,15 +78,33 @@ def add_part(corpus_dir: PathLike, kind: str, split: str, settings: dict) -> Non
 
 
 def write_shard(path: pathlib.Path, records: Iterable[bytes]) -> None:
-  """Writes encoded records as one ArrayRecord shard, atomically."""
+  """Writes encoded records as one ArrayRecord shard, atomically.
+
+  Raises:
+    OutputError: the shard cannot be written.
+  """
   from array_record.python import array_record_module
+
+  @contextlib.contextmanager
+  def output_errors():
+    try:
+      yield
+    except RuntimeError as error:  # 'write() failed: No space left on device; writing ...'
+      raise OutputError(
+        f'{str(error).split(";")[0]}, {path}: free some space, or give another place'
+      ) from error
 
   with files.replacing(path) as part:
     writer = array_record_module.ArrayRecordWriter(os.fspath(part), 'group_size:1')
     try:
       for data in records:
-        writer.write(data)
-    finally:
+        with output_errors():
+          writer.write(data)
+    except BaseException:
+      with contextlib.suppress(RuntimeError):
+        writer.close()
+      raise
+    with output_errors():
       writer.close()
 
 
