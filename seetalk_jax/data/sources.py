@@ -21,6 +21,10 @@ _SHARD = re.compile(r'(?P<part>[a-z]+-[a-z]+)-(?P<index>\d{5})-of-(?P<count>\d{5
 PathLike = str | os.PathLike
 
 
+class MissingRecordsError(InputError):
+  """No corpus has records of a kind and split."""
+
+
 def shard_name(kind: str, split: str, index: int, count: int) -> str:
   """File name of a shard, such as `faces-train-00003-of-00047.array_record`."""
   return f'{kind}-{split}-{index:05d}-of-{count:05d}.array_record'
@@ -240,7 +244,8 @@ def open_corpora(
     max_records: use at most this many records of each part.
 
   Raises:
-    InputError: no directory, or no directory has such a part.
+    InputError: no directory.
+    MissingRecordsError: no directory has such a part.
   """
   if isinstance(corpus_dirs, (str, os.PathLike)):
     corpus_dirs = [corpus_dirs]
@@ -255,17 +260,28 @@ def open_corpora(
     group_sizes.append(len(sources) - before)
   if not sources:
     where = ', '.join(map(str, corpus_dirs)) or 'no directory'
-    raise InputError(
-      f'no {" or ".join(kinds)} records of split {split!r} in {where}: {_advice(kinds, split, "OUT_DIR")}'
+    raise MissingRecordsError(
+      f'no {" or ".join(kinds)} records of split {split!r} in {where}: '
+      f'{_other_splits(kinds, corpus_dirs)}{_advice(kinds, split, "OUT_DIR")}'
     )
   return ConcatenatedSource(sources, group_sizes)
+
+
+def _other_splits(kinds: Sequence[str], corpus_dirs: Sequence[PathLike]) -> str:
+  """'all of them are of split A, B; ' where directories have records of the kinds, in other splits; else ''."""
+  parts = {part for corpus_dir in _expand(corpus_dirs) for part in read_manifest(corpus_dir)['parts']}
+  splits = sorted(part.partition('-')[2] for part in parts if part.partition('-')[0] in kinds)
+  return f'all of them are of split {", ".join(map(repr, splits))}; ' if splits else ''
 
 
 def _advice(kinds: Sequence[str], split: str, corpus_dir: PathLike) -> str:
   """Error hint with the command that creates records of `kinds`: `seetalk prepare` or `seetalk corpus`."""
   ways = []
   if 'real' in kinds:
-    ways.append(f"prepare recordings with 'seetalk prepare RAW_DIR {corpus_dir}'")
+    ways.append(
+      f"prepare recordings with 'seetalk prepare RAW_DIR {corpus_dir}' (of several speakers, or of one with --layout "
+      'person)'
+    )
   if synthetic := [kind for kind in kinds if kind != 'real']:
     ways.append(
       f"render some with 'seetalk corpus {corpus_dir} --kind {synthetic[0]} --split {split} --num N'"
