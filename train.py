@@ -34,8 +34,11 @@ _DRY_RUN = flags.DEFINE_bool('dry_run', False, 'Reads data, compiles the step, s
 
 
 def main(argv: list[str]) -> int:
-  """Returns the exit status: 0 finished, 2 user error, 128 + number after a signal (can be resumed), 75 when another
-  process of the run was lost (can be resumed; JAX aborts a process that waits for a lost one for a minute)."""
+  """Returns the exit status.
+
+  0: finished. 1: values that are not finite. 2: user error. 75: another process of the run was lost (can be resumed;
+  JAX aborts a process that waits for a lost one for a minute). 128 + number: stopped by a signal (can be resumed).
+  """
   if not flags.FLAGS['verbosity'].present:
     logging.set_verbosity(logging.WARNING)  # Orbax logs every thread
   try:
@@ -44,6 +47,9 @@ def main(argv: list[str]) -> int:
     return _run(_CONFIG.value, _WORKDIR.value)
   except InputError as e:
     return _fail(e)
+  except FloatingPointError as e:  # NonFiniteError: says what, when and where to go on from
+    _fail(e)
+    return 1
   except OSError as e:
     if (line := explain_system_error(e)) is None:
       raise
