@@ -62,7 +62,7 @@ def run(args: argparse.Namespace) -> None:
   from seetalk_jax.releases import collect, storage
 
   target, workdir = pathlib.Path(args.directory), pathlib.Path(args.workdir)
-  options.check_folder(target)
+  options.check_replaced_folder(target)
   if (target / RELEASE_FILE).exists() and not args.overwrite:
     raise InputError(f'the release exists, {target}: give another folder, or --overwrite')
   sampling = _sampling(args.sampling)

@@ -83,20 +83,21 @@ def check_output(path: str | os.PathLike, suffix: str, overwrite: bool = True) -
   """Checks that an output path can be written, before any work is done.
 
   Raises:
-    InputError: the suffix is wrong, the path is a folder, its parent is missing or read-only, or the file
-      exists and `overwrite` is False.
+    InputError: the suffix is wrong, the path is a folder, its parent is missing, or the file exists and
+      `overwrite` is False.
+    OutputError: the file cannot be created.
   """
   path = pathlib.Path(path)
   if path.suffix.lower() != suffix:
     raise InputError(f'the output is not a {suffix} name, {path}: end it in {suffix}')
-  if path.is_dir():
-    raise InputError(f'the output is a folder, {path}: give a file name')
-  if not path.parent.is_dir():
-    raise InputError(f'no such output folder, {path.parent}: create it first')
-  if not os.access(path.parent, os.W_OK):
-    raise InputError(f'cannot write to the output folder, {path.parent}: check its permissions')
-  if path.exists() and not overwrite:
-    raise InputError(f'the output exists, {path}: give another name, or --overwrite')
+  with files.output_errors(path):
+    if path.is_dir():
+      raise InputError(f'the output is a folder, {path}: give a file name')
+    if not path.parent.is_dir():
+      raise InputError(f'no such output folder, {path.parent}: create it first')
+    if path.exists() and not overwrite:
+      raise InputError(f'the output exists, {path}: give another name, or --overwrite')
+  files.check_writable(path)
   return path
 
 

@@ -87,7 +87,7 @@ def begin(
     InputError: as `prepare`.
   """
   items = layouts.find_items(raw_dir, layout)
-  out_dir.mkdir(parents=True, exist_ok=True)
+  files.make_folder(out_dir)
   finished = report.read_finished(out_dir, items, settings, layout)
   if finished is not None:
     staged = staging.Staging(out_dir, items)

@@ -46,7 +46,7 @@ class Staging:
       InputError: `out_dir` contains a preparation with other settings.
     """
     staging = cls(out_dir, items)
-    staging.directory.mkdir(parents=True, exist_ok=True)
+    files.make_folder(staging.directory)
     path = staging.directory / _PLAN
     wanted = json.loads(json.dumps({'settings': settings.to_json(), 'layout': layout}))
     if path.exists():

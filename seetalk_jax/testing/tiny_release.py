@@ -96,9 +96,9 @@ def make(directory: pathlib.Path, names=INFERENCE, seed: int = 0, sampling=SAMPL
 
 def load(checkpoint: str, device: str | None = None):
   """Loads the pipeline of a release; cached, so that all tests of a process share the compiled functions."""
-  from seetalk_jax.inference import loaded_release
+  from seetalk_jax.inference import devices
 
-  return _load(checkpoint, loaded_release.find_device(device))
+  return _load(checkpoint, devices.find_device(device))
 
 
 @functools.cache

@@ -42,12 +42,27 @@ class FirstState(NamedTuple):
 def make(run: Run, initial: InitialWeights) -> FirstState:
   """Restores the latest checkpoint, or computes statistics and initializes; writes config.json.
 
+  A damaged checkpoint is moved to WORKDIR/damaged with a message, and the one before it is restored. With several
+  processes, which may differ in what they can read, it raises instead.
+
   Args:
     initial: networks that the stage reads, and pretrained weights of networks that it trains.
 
   Raises:
-    CheckpointError: the checkpoint or the pretrained weights do not match the configuration.
+    CheckpointError: the checkpoint or the pretrained weights do not match the configuration, or no checkpoint
+      can be read.
   """
+  while True:
+    try:
+      return _make(run, initial)
+    except checkpoint.DamagedCheckpointError as error:
+      alone = jax.process_count() == 1 and run.checkpoints.num_checkpoints > 1
+      if not alone or error.step != run.checkpoints.latest:
+        raise
+      print_message(f'{error}; moved to {run.checkpoints.set_aside(error.step)}')
+
+
+def _make(run: Run, initial: InitialWeights) -> FirstState:
   config, stage, mesh, checkpoints = run.config, run.stage, run.mesh, run.checkpoints
   resumed = checkpoints.latest is not None
   statistics = checkpoints.shapes('statistics') if resumed else _statistics(run, initial.frozen)

@@ -16,6 +16,7 @@ from seetalk_jax.stages import base
 from seetalk_jax.training import (
   adapted_stage,
   checkpoint,
+  config_ranges,
   features,
   first_state,
   hosts,
@@ -40,6 +41,7 @@ from seetalk_jax.training.run_result import Outcome
 from seetalk_jax.training.signals import recorded
 from seetalk_jax.training.stage_data import DeviceBatches, MakeBatches, StageData
 from seetalk_jax.training.training_log import TrainingLog
+from seetalk_jax.training.workdir import opened
 
 
 def train(
@@ -62,14 +64,17 @@ def train(
     The outcome of the run.
 
   Raises:
-    ConfigError: the run is already finished, or a value is invalid.
+    ConfigError: the run is already finished, another process trains in the directory, or a value is invalid.
+    OutputError: the directory cannot be written.
     CheckpointError: a checkpoint does not match the configuration.
     NonFiniteError: a metric is not finite.
   """
+  config_ranges.check(config)
   if dry_run:
     with tempfile.TemporaryDirectory(prefix='seetalk-dry-run-') as nowhere:
       return _train(config, pathlib.Path(nowhere), make_batches, dry_run=True)
-  return _train(config, pathlib.Path(workdir), make_batches)
+  with opened(pathlib.Path(workdir)):
+    return _train(config, pathlib.Path(workdir), make_batches)
 
 
 def _train(config, workdir: pathlib.Path, make_batches: MakeBatches | None, dry_run: bool = False) -> Outcome:

@@ -203,6 +203,48 @@ def test_bad_input_is_one_line_and_leaves_nothing(kind, workplace, release, caps
   assert sorted(workplace.parent.rglob('*')) == before
 
 
+REFUSED = {
+  'generate': ['generate', '../speech.wav', '-o', '/proc/o.mp4'],
+  'generate list': ['generate', '--list', '../list.txt', '--out-dir', '/proc/videos'],
+  'save portrait': [*GOOD, '--save-portrait', '/proc/o.png'],
+  'animate': ['animate', '../face.png', '../speech.wav', '-o', '/proc/o.mp4'],
+  'reenact': ['animate', '../face.png', '--driving', '../speech.wav', '-o', '/proc/o.mp4'],
+  'portrait': ['portrait', '../speech.wav', '-o', '/proc/o.png'],
+  'prepare': ['prepare', '..', '/proc/corpus'],
+  'corpus': ['corpus', '/proc/corpus', '--num', '2'],
+  'export': ['export', 'nowhere', '/proc/release'],
+  'convert': ['convert', 'wav2vec2', 'nowhere', '/proc/release'],
+}
+
+
+@pytest.mark.skipif(not os.path.isdir('/proc/self'), reason='no /proc')
+@pytest.mark.parametrize('command', list(REFUSED))
+def test_an_output_that_cannot_be_created_is_found_before_any_work(command, workplace, capsys, monkeypatch):
+  # In /proc no file can be created, although os.access says so to root.
+  pathlib.Path('../list.txt').write_text('../speech.wav\n')
+  monkeypatch.setattr('seetalk_jax.cli.options.load_pipeline', None)
+  monkeypatch.setattr('seetalk_jax.media.audio.load_speech', None)
+  status, out, err = run(capsys, *REFUSED[command])
+  assert (status, out) == (2, '')
+  assert re.fullmatch(r'error: [^,\n]+, /proc/[^\n]+: [^\n]+\n', err), err
+  assert not list(workplace.iterdir())
+
+
+def test_names_that_are_too_long_are_found_before_any_work(workplace, capsys, monkeypatch):
+  pathlib.Path('list.txt').write_text('x' * 252)
+  monkeypatch.setattr('seetalk_jax.media.audio.load_speech', None)
+  for argv in (['../speech.wav', '-o', 'x' * 252 + '.mp4'], ['--list', 'list.txt', '--out-dir', 'out']):
+    status, out, err = run(capsys, 'generate', *argv)
+    assert (status, out) == (2, '') and err.startswith('error: file name too long') and err.count('\n') == 1
+  assert [path.name for path in workplace.iterdir()] == ['list.txt']
+
+
+def test_a_mount_point_is_not_replaced(workplace, capsys, monkeypatch):
+  monkeypatch.setattr(os.path, 'ismount', lambda path: str(path) == 'mounted')
+  status, _, err = run(capsys, 'export', 'nowhere', 'mounted')
+  assert status == 2 and 'mount point, mounted' in err
+
+
 @pytest.mark.parametrize('count', [0, 2])
 def test_no_face_or_several(count, workplace, release, capsys, monkeypatch):
   points = np.random.default_rng(0).random((count, face.NUM_LANDMARKS, 2)).astype(np.float32)
