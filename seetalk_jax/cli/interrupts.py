@@ -72,12 +72,14 @@ def _forget_pipe() -> None:
 
 def _leave_if_not_handled(read: int) -> None:
   while True:
-    for number in os.read(read, 64):
-      if number in _NUMBERS and not _was_handled.wait(GRACE_SECONDS):
-        with contextlib.suppress(OSError):
-          if number == signal.SIGINT:
-            print('interrupted', file=sys.stderr, flush=True)
-        _leave(128 + number)
+    numbers = [number for number in os.read(read, 64) if number in _NUMBERS]
+    if numbers and not _was_handled.wait(GRACE_SECONDS):
+      with contextlib.suppress(OSError):
+        if numbers[0] == signal.SIGINT:
+          print('interrupted', file=sys.stderr, flush=True)
+      _leave(128 + numbers[0])
+    if numbers:
+      _was_handled.clear()  # a second signal counts again, where the first did not end the command
 
 
 def _leave(status: int) -> NoReturn:

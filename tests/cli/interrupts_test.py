@@ -34,6 +34,12 @@ def run(args):
     (folder / 'weights').write_text('half')
     if sys.argv[1] == 'main':
       compute()
+    elif sys.argv[1] == 'second':
+      try:
+        print('computing', flush=True)
+        time.sleep(1000)
+      except (KeyboardInterrupt, SystemExit):  # as in a callback of the garbage collector, where Python drops it
+        compute()
     else:
       threading.Thread(target=compute).start()
       time.sleep(1000)
@@ -44,7 +50,7 @@ main.interrupts.run(lambda: main.main(sys.argv[2:]))
 """
 
 
-@pytest.mark.parametrize('thread', ['main', 'other'])
+@pytest.mark.parametrize('thread', ['main', 'other', 'second'])
 @pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
 def test_a_command_ends_while_jax_computes(tmp_path, thread, number):
   process = subprocess.Popen(
@@ -59,6 +65,10 @@ def test_a_command_ends_while_jax_computes(tmp_path, thread, number):
     assert process.stdout.readline() == 'computing\n'
     time.sleep(0.3)
     assert len(list(tmp_path.iterdir())) == 2
+    if thread == 'second':
+      process.send_signal(number)
+      assert process.stdout.readline() == 'computing\n'
+      time.sleep(0.3)
     began = time.monotonic()
     process.send_signal(number)
     _, err = process.communicate(timeout=30)
