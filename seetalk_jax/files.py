@@ -187,7 +187,7 @@ def check_writable(path: PathLike) -> None:
   path = pathlib.Path(path)
   with output_errors(path):
     first, folder = path, path.parent
-    while not folder.exists():
+    while not folder.exists() and folder != folder.parent:
       first, folder = folder, folder.parent
     for name in path.parts[len(folder.parts) :]:
       if len(os.fsencode(name)) > longest_name(folder):
