@@ -54,9 +54,8 @@ def explain_system_error(error: OSError) -> str | None:
 
 
 def _one_line(error: OSError, path: str | os.PathLike) -> str:
-  what, advice = _SYSTEM_ERRORS.get(
-    error.errno, (os.strerror(error.errno or 0).lower(), 'give another place')
-  )
+  number = error.errno or 0
+  what, advice = _SYSTEM_ERRORS.get(number, (os.strerror(number).lower(), 'give another place'))
   return f'{what}, {os.fspath(path)}: {advice}'
 
 

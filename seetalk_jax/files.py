@@ -18,7 +18,7 @@ import os
 import pathlib
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from seetalk_jax.errors import OutputError
 
@@ -31,6 +31,8 @@ _WRITER = re.compile(r'\.(?P<process>\d+)-[0-9a-f]{8}\.part')
 _WRITER_BYTES = 32
 _NAME_BYTES = 255  # the longest hidden name; some file systems count characters and report more bytes
 _SUFFIX_BYTES = 32
+# Unfinished file or folder of this process -> function that removes it.
+_removers: dict[pathlib.Path, Callable[[], object]] = {}
 # Errors of a write that does not name its file: full, damaged, removed or unreachable storage.
 _STORAGE_ERRORS = {
   *(errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS, errno.ENXIO, errno.ENODEV),
@@ -66,8 +68,37 @@ def replacing(path: PathLike) -> Iterator[pathlib.Path]:
 
 
 def unfinished(path: PathLike) -> pathlib.Path:
-  """Hidden path for an unfinished file: in the folder of `path`, with its suffix, unique to this call."""
-  return _beside(pathlib.Path(path), 'part')
+  """Hidden path for an unfinished file: in the folder of `path`, with its suffix, unique to this call.
+
+  `commit` or `discard` must follow; a process that has to end at once calls `remove_unfinished`.
+  """
+  part = _beside(pathlib.Path(path), 'part')
+  remove_at_exit(part, functools.partial(_remove, part))
+  return part
+
+
+def remove_at_exit(path: pathlib.Path, remove: Callable[[], object]) -> None:
+  """Makes `remove_unfinished` call `remove`, until `keep_at_exit(path)`."""
+  _removers[path] = remove
+
+
+def keep_at_exit(path: pathlib.Path) -> None:
+  """Ends `remove_at_exit`."""
+  _removers.pop(path, None)
+
+
+def remove_unfinished() -> None:
+  """Removes what this process is writing, in a process that ends without leaving its `with` blocks."""
+  for remove in list(_removers.values()):
+    remove()
+
+
+def _remove(part: pathlib.Path) -> None:
+  if part.is_dir():
+    shutil.rmtree(part, ignore_errors=True)
+  else:
+    with contextlib.suppress(OSError):
+      part.unlink()
 
 
 def hidden(path: PathLike, ending: str) -> pathlib.Path:
@@ -101,12 +132,13 @@ def commit(part: pathlib.Path, path: PathLike) -> None:
   with part.open('rb') as file, output_errors(path):
     os.fsync(file.fileno())
     os.replace(part, path)
+  keep_at_exit(part)
 
 
 def discard(part: pathlib.Path) -> None:
-  """Removes an unfinished file, if it exists and can be removed."""
-  with contextlib.suppress(OSError):
-    part.unlink()
+  """Removes an unfinished file or folder, if it exists and can be removed."""
+  _remove(part)
+  keep_at_exit(part)
 
 
 @contextlib.contextmanager
@@ -155,7 +187,7 @@ def check_writable(path: PathLike) -> None:
   path = pathlib.Path(path)
   with output_errors(path):
     first, folder = path, path.parent
-    while not folder.exists():
+    while not folder.exists() and folder != folder.parent:
       first, folder = folder, folder.parent
     for name in path.parts[len(folder.parts) :]:
       if len(os.fsencode(name)) > longest_name(folder):
@@ -195,7 +227,7 @@ def replacing_folder(path: PathLike) -> Iterator[pathlib.Path]:
     with output_errors(path):
       _swap(part, path)
   finally:
-    shutil.rmtree(part, ignore_errors=True)
+    discard(part)
 
 
 def write_bytes(path: PathLike, data: bytes) -> None:

@@ -14,8 +14,8 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from seetalk_jax import __version__
+from seetalk_jax.cli import interrupts
 from seetalk_jax.errors import InputError, explain_system_error
-from seetalk_jax.training.signals import handled
 
 # Command -> module with `HELP`, `EXAMPLE`, `add_arguments(parser)` and `run(args) -> None`, in the order of
 # the help. The module's docstring is its description in the help. Only `run` imports NumPy, JAX and other
@@ -81,8 +81,7 @@ def main(argv: Sequence[str] | None = None) -> int:
   try:
     try:
       args = make_parser().parse_args(argv)
-      # SystemExit, so that no half-written file stays, as after Ctrl-C.
-      with handled([signal.SIGTERM], _exit_after):
+      with interrupts.as_exceptions():
         args.run(args)
     except SystemExit:
       print(end='', flush=True)
@@ -138,5 +137,6 @@ def _stdout_is_closed() -> bool:
     return False
 
 
-def _exit_after(number: int) -> NoReturn:
-  sys.exit(128 + number)
+def run() -> NoReturn:
+  """Runs `main` as this process; Ctrl-C and SIGTERM end it within seconds."""
+  interrupts.run(main)

@@ -12,7 +12,7 @@ import threading
 from typing import Any
 
 from seetalk_jax import files
-from seetalk_jax.errors import InputError
+from seetalk_jax.errors import InputError, OutputError
 
 MAX_SEED = 2**32 - 1
 MIN_SIZE, MAX_SIZE = 64, 4096
@@ -182,7 +182,10 @@ def check_folder(path: str | os.PathLike) -> None:
       place = place.parent
     if not place.is_dir():
       raise InputError(f'the output folder is a file, {place}: give a folder')
-  files.check_writable(pathlib.Path(path) / 'file')
+  try:
+    files.check_writable(pathlib.Path(path) / 'file')
+  except OutputError as error:
+    raise OutputError.of(error, path) from None
 
 
 def check_replaced_folder(path: str | os.PathLike) -> None:

@@ -131,6 +131,7 @@ class UnfinishedVideo:
         shutil.rmtree(self.folder, ignore_errors=True)
       self._lock.close()
       raise
+    files.remove_at_exit(self.folder, self._remove_without_segments)
     return self
 
   def keep(self, made: PortraitAndMotion) -> None:
@@ -142,9 +143,16 @@ class UnfinishedVideo:
     files.write_text(self.folder / _JOB, json.dumps({'plan': _full(self._spec)}, indent=1) + '\n')
 
   def __exit__(self, kind, error, traceback) -> None:
-    if kind is None or not any(self.folder.glob('segment-*.mp4')):
+    if kind is None:
       shutil.rmtree(self.folder, ignore_errors=True)
+    else:
+      self._remove_without_segments()
+    files.keep_at_exit(self.folder)
     self._lock.close()
+
+  def _remove_without_segments(self) -> None:
+    if not any(self.folder.glob('segment-*.mp4')):
+      shutil.rmtree(self.folder, ignore_errors=True)
 
 
 def discard(output: str | os.PathLike) -> None:

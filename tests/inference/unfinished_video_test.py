@@ -297,6 +297,18 @@ def test_an_error_of_the_lock_leaves_no_folder(monkeypatch):
   assert not list(pathlib.Path().glob('.*'))
 
 
+def test_a_process_that_ends_at_once_keeps_only_finished_segments():
+  folder = unfinished_video.folder_of('talk.mp4')
+  with unfinished_video.UnfinishedVideo('talk.mp4', make_spec()):
+    (folder / 'segment-00000.mp4').touch()
+    files.remove_unfinished()
+    assert folder.is_dir()
+    (folder / 'segment-00000.mp4').unlink()
+    files.remove_unfinished()
+    assert not folder.exists()
+  assert folder not in files._removers
+
+
 def test_incomplete_folders_are_ignored():
   spec = make_spec()
   made = unfinished_video.PortraitAndMotion(np.zeros((4, 4, 3), np.uint8), np.ones((3, 2), np.float32))

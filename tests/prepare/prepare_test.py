@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import collections
 import errno
 import json
 import os
 import pathlib
+import signal
+import threading
+import time
 
+import endless_worker
 import green_faces
 import numpy as np
 import pytest
@@ -300,6 +305,26 @@ def test_a_broken_run_goes_on_to_the_same_bytes(raw, prepared, tmp_path, monkeyp
   assert not (out / sources.CORPUS_FILE).exists()
   _prepare(raw, out, shard_records=3)
   assert _files(out) == _files(prepared[0])
+
+
+def test_an_interrupt_does_not_wait_for_the_workers(tmp_path, monkeypatch):
+  monkeypatch.setattr(runner, '_start_worker', endless_worker.start)
+  monkeypatch.setattr(runner, '_work', endless_worker.work)
+  marker = tmp_path / 'at_work'
+
+  def interrupt():
+    while not marker.exists():
+      time.sleep(0.05)
+    os.kill(os.getpid(), signal.SIGINT)
+
+  before = signal.signal(signal.SIGINT, signal.default_int_handler)  # background shell jobs ignore it
+  threading.Thread(target=interrupt).start()
+  try:
+    with pytest.raises(KeyboardInterrupt):
+      next(runner._work_in_pool(collections.deque([marker]), 1, ()))
+  finally:
+    signal.signal(signal.SIGINT, before)
+  assert time.time() - marker.stat().st_mtime < 20
 
 
 def test_broken_between_shards_it_goes_on_to_the_same_bytes(raw, prepared, tmp_path, monkeypatch):
