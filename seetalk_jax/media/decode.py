@@ -12,6 +12,8 @@ import numpy as np
 from seetalk_jax.errors import SpeechError
 
 BLOCK_SAMPLES = 65_536
+# Sampling rates of usable audio. The resampler needs much memory, or ends the process, far outside of them.
+MIN_RATE_HZ, MAX_RATE_HZ = 1_000, 1_000_000
 
 # First bytes of the formats that libsndfile reads exactly. FFmpeg reads all other files and those that
 # libsndfile rejects. File names are not used, because they can be wrong.
@@ -23,11 +25,29 @@ Blocks = collections.abc.Iterator[np.ndarray]
 
 @dataclasses.dataclass(frozen=True)
 class Source:
-  """Decodable audio: sampling rate, channel count, and a function that opens its float32 `[n, channels]` blocks."""
+  """Decodable audio.
 
+  Attributes:
+    name: path or other name, for messages.
+    rate_hz: sampling rate, MIN_RATE_HZ to MAX_RATE_HZ.
+    channels: channel count.
+    open_blocks: returns an iterator of float32 `[n, channels]` blocks.
+
+  Raises:
+    SpeechError: the sampling rate is out of range.
+  """
+
+  name: str
   rate_hz: int
   channels: int
   open_blocks: collections.abc.Callable[[], Blocks]
+
+  def __post_init__(self):
+    if not MIN_RATE_HZ <= self.rate_hz <= MAX_RATE_HZ:
+      raise SpeechError(
+        f'a sampling rate of {self.rate_hz:,} Hz, {self.name}: '
+        f'give sound of {MIN_RATE_HZ:,} to {MAX_RATE_HZ:,} Hz'
+      )
 
 
 def _check_readable(path: pathlib.Path) -> None:
@@ -48,7 +68,8 @@ def open_source(path: pathlib.Path) -> Source:
   """Opens the audio of a file; the format is detected from the content, not from the name.
 
   Raises:
-    SpeechError: the file is missing, a folder, empty or not audio; while blocks are read: it is damaged.
+    SpeechError: the file is missing, a folder, empty, not audio, or at a sampling rate out of range; while
+      blocks are read: it is damaged.
   """
   _check_readable(path)
   with open(path, 'rb') as file:
@@ -77,7 +98,7 @@ def _open_soundfile(path: pathlib.Path) -> Source | None:
       while len(block := file.read(BLOCK_SAMPLES, dtype='float32', always_2d=True)):
         yield block
 
-  return Source(info.samplerate, info.channels, open_blocks)
+  return Source(str(path), info.samplerate, info.channels, open_blocks)
 
 
 def _open_ffmpeg(path: pathlib.Path) -> Source:
@@ -94,7 +115,7 @@ def _open_ffmpeg(path: pathlib.Path) -> Source:
     raise SpeechError(not_audio) from None
   if not rate or not channels:
     raise SpeechError(not_audio)
-  return Source(rate, channels, lambda: _ffmpeg_blocks(path, rate, channels))
+  return Source(str(path), rate, channels, lambda: _ffmpeg_blocks(path, rate, channels))
 
 
 def open_container(path: str | os.PathLike):

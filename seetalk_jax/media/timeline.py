@@ -128,7 +128,7 @@ def sound(path: str | os.PathLike, start_seconds: float) -> np.ndarray:
 
   Raises:
     RecordingError: there is no audio, or it is damaged.
-    SpeechError: the audio contains NaN samples.
+    SpeechError: the audio contains NaN samples, or its sampling rate is out of range.
   """
   path = pathlib.Path(path)
   recording = probe(path)
@@ -136,7 +136,7 @@ def sound(path: str | os.PathLike, start_seconds: float) -> np.ndarray:
   if not rate or not channels:
     raise RecordingError(f'no sound in the file, {path}: give a video with a sound track')
   blocks = lambda: _clocked_blocks(path, rate, channels, start_seconds)
-  return audio.mono_16k(decode.Source(rate, channels, blocks), path)[0]
+  return audio.mono_16k(decode.Source(str(path), rate, channels, blocks))[0]
 
 
 def sound_track(path: str | os.PathLike, start_seconds: float, num_frames: int) -> audio.Sound | None:
@@ -147,13 +147,14 @@ def sound_track(path: str | os.PathLike, start_seconds: float, num_frames: int) 
 
   Raises:
     RecordingError: the file is missing or not a recording; while blocks are read: it is damaged.
+    SpeechError: the sampling rate is out of range.
   """
   recording = probe(path)
   rate, channels = recording.audio_rate_hz, recording.audio_channels
   if not rate or not channels:
     return None
   blocks = lambda: _clocked_blocks(recording.path, rate, channels, start_seconds)
-  return audio.sound_of(decode.Source(rate, channels, blocks), num_frames * SAMPLES_PER_FRAME)
+  return audio.sound_of(decode.Source(str(path), rate, channels, blocks), num_frames * SAMPLES_PER_FRAME)
 
 
 def _clocked_blocks(path: pathlib.Path, rate: int, channels: int, start: float) -> decode.Blocks:

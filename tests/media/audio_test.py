@@ -1,12 +1,14 @@
 """Audio decoding: every container, rate and channel count; invalid files; loudness."""
 
+import struct
+
 import numpy as np
 import pytest
 import sounds
 
 from seetalk_jax.constants import SAMPLE_RATE_HZ
 from seetalk_jax.errors import SpeechError
-from seetalk_jax.media import audio
+from seetalk_jax.media import audio, decode, timeline
 
 SECONDS = 1.3
 
@@ -141,6 +143,51 @@ def test_bad_speech_is_one_line_that_names_the_file(tmp_path, kind):
   message = str(caught.value)
   assert str(path) in message and '\n' not in message
   assert ': ' in message.split(str(path))[-1]  # ... and states what to do
+
+
+def wav(data, rate_hz=16_000, size=None):
+  """A 16-bit mono wav file; `size` is the size of the samples in bytes that the header states."""
+  size = len(data) if size is None else size
+  chunk = struct.pack('<IHHIIHH', 16, 1, 1, rate_hz, 2 * rate_hz % 2**32, 2, 16)
+  body = b'WAVEfmt ' + chunk + b'data' + struct.pack('<I', size) + data
+  return b'RIFF' + struct.pack('<I', len(body)) + body
+
+
+def au(data, rate_hz):
+  """A 16-bit mono au file, which FFmpeg reads."""
+  return b'.snd' + struct.pack('>IIIII', 24, len(data), 3, rate_hz, 1) + data
+
+
+def int16(samples):
+  return (samples[:, 0] * 32767).astype('<i2').tobytes()
+
+
+@pytest.mark.parametrize('rate_hz', [1, 2, 999, 1_000_001, 2**31 - 1])
+@pytest.mark.parametrize('make', [wav, au])
+def test_absurd_sampling_rates_are_one_line(tmp_path, make, rate_hz):
+  path = tmp_path / 'a.wav'
+  path.write_bytes(make(int16(sounds.tone(0.4)), rate_hz))
+  with pytest.raises(SpeechError, match=f'{rate_hz:,} Hz, {path}: give sound of 1,000 to 1,000,000 Hz'):
+    audio.load_speech(path)
+  for read in (lambda: timeline.sound(path, 0.0), lambda: timeline.sound_track(path, 0.0, 25)):
+    with pytest.raises(SpeechError, match=f'{rate_hz:,} Hz'):
+      read()
+
+
+def test_no_source_has_an_absurd_sampling_rate():
+  for rate_hz in (0, 1, 999, 1_000_001, float('nan')):
+    with pytest.raises(SpeechError, match='sampling rate'):
+      decode.Source('a', rate_hz, 1, lambda: iter(()))
+    with pytest.raises(SpeechError, match='sampling rate'):
+      audio.speech_from_array(sounds.tone(1.0), rate_hz)
+
+
+@pytest.mark.parametrize('rate_hz', [decode.MIN_RATE_HZ, decode.MAX_RATE_HZ])
+def test_extreme_sampling_rates_work(rate_hz):
+  speech = audio.speech_from_array(sounds.tone(0.5, rate_hz, hz=100.0), rate_hz)
+  blocks = np.concatenate(list(speech.sound.open_blocks()))
+  assert abs(len(speech.waveform) - 8_000) <= 16 and len(blocks) == speech.sound.num_samples
+  assert 0.3 < np.abs(speech.waveform).max() < 0.6
 
 
 def test_video_without_sound(tmp_path):
