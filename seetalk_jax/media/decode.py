@@ -165,19 +165,16 @@ def _ffmpeg_blocks(path: pathlib.Path, rate: int, channels: int) -> Blocks:
   def damaged(what: str) -> SpeechError:
     return SpeechError(f'damaged sound ({what}), {path}: give a whole file')
 
-  started = False
+  started, converter = False, BlockConverter(rate, channels)
   try:
     with open_container(path) as container:
-      stream = container.streams.audio[0]
-      layout = stream.codec_context.layout.name
-      resampler = av.AudioResampler(format='flt', layout=layout, rate=rate)
-      for frame in decoded(container, stream, damaged):
+      for frame in decoded(container, container.streams.audio[0], damaged):
         if not started:
           started = True
           yield from _lead_in(frame, container, rate, channels)
-        yield from to_blocks(resampler.resample(frame), channels)
-      if started:
-        yield from to_blocks(resampler.resample(None), channels)
+        yield from converter.end_part(frame)
+        yield from converter.convert(frame)
+      yield from converter.end_part()
   except av.FFmpegError as error:
     raise damaged(str(error.strerror)) from None
 
@@ -191,11 +188,49 @@ def _lead_in(frame, container, rate: int, channels: int) -> Blocks:
     yield np.zeros((round(late * rate), channels), np.float32)
 
 
-def to_blocks(frames, channels: int) -> Blocks:
-  """Converts PyAV's packed float frames to blocks."""
-  for frame in frames:
-    if frame.samples:
-      yield frame.to_ndarray().reshape(-1, channels).astype(np.float32, copy=False)
+class BlockConverter:
+  """Conversion of decoded audio frames to blocks of one rate and channel count.
+
+  Rate, layout and sample format may change within a stream, for example where files were joined. Every part
+  of equal frames has a resampler of its own. A part with another channel count than the blocks is mixed to
+  the mean of its channels, so that its level stays.
+
+  Args:
+    rate_hz: sampling rate of the blocks.
+    channels: channel count of the blocks.
+  """
+
+  def __init__(self, rate_hz: int, channels: int):
+    self._rate_hz, self._channels = rate_hz, channels
+    self._format, self._resampler = None, None
+
+  def end_part(self, frame=None) -> Blocks:
+    """Yields the rest of the current part if `frame` has another format, or is None."""
+    if self._resampler is not None and (frame is None or _format(frame) != self._format):
+      yield from self._blocks(self._resampler.resample(None))
+      self._resampler = None
+
+  def convert(self, frame) -> Blocks:
+    """Yields blocks of a frame; call `end_part(frame)` first."""
+    import av
+
+    if self._resampler is None:
+      self._format = _format(frame)
+      self._resampler = av.AudioResampler(format='flt', layout=frame.layout.name, rate=self._rate_hz)
+    yield from self._blocks(self._resampler.resample(frame))
+
+  def _blocks(self, frames) -> Blocks:
+    for frame in frames:
+      if not frame.samples:
+        continue
+      block = frame.to_ndarray().reshape(frame.samples, -1).astype(np.float32, copy=False)
+      if block.shape[1] != self._channels:
+        block = np.repeat(block.mean(axis=1, keepdims=True), self._channels, axis=1)
+      yield block
+
+
+def _format(frame) -> tuple[str, str, int]:
+  return frame.format.name, frame.layout.name, frame.sample_rate
 
 
 def blocks_of(samples: np.ndarray) -> Blocks:

@@ -20,6 +20,7 @@ from seetalk_jax.media import audio, decode
 # Time stamps may be rounded (to milliseconds in Matroska), so smaller offsets of the audio are not corrected.
 _SOUND_TOLERANCE_SECONDS = 0.02
 _LONGEST_GAP_SECONDS = 3600.0  # a larger gap means a broken time stamp
+_RESTART_SECONDS = 0.5  # time stamps that go back further than this start anew: recordings were joined
 
 
 class RecordingError(InputError):
@@ -68,7 +69,8 @@ def source_frames(path: str | os.PathLike) -> Iterator[tuple[float, float, np.nd
   """Yields (start, end, image) of every decoded frame, times in seconds of the container clock.
 
   Images are uint8 `[h, w, 3]` RGB as displayed: with the rotation of the file applied and square pixels. A
-  frame without a time stamp starts at the end of the previous frame.
+  frame without a time stamp starts at the end of the previous frame, and so does the first one of a recording
+  that was joined to another.
 
   Raises:
     RecordingError: the file is not a video, or more than a tenth of its packets are damaged.
@@ -82,10 +84,11 @@ def source_frames(path: str | os.PathLike) -> Iterator[tuple[float, float, np.nd
     stream.thread_type = 'AUTO'
     step = 1.0 / float(stream.average_rate or FPS)
     held: tuple[float, float, np.ndarray] | None = None
+    clock = _Clock()
     damaged = lambda what: RecordingError(f'damaged video ({what}), {path}: give a whole file')
     for frame in decode.decoded(container, stream, damaged):
       own = float(frame.duration * frame.time_base) if frame.duration and frame.time_base else step
-      stamp = frame.time
+      stamp = clock.time_of(frame.time, own)
       if stamp is None:
         stamp = held[0] + held[1] if held else 0.0
       if held is not None:
@@ -161,14 +164,16 @@ def _clocked_blocks(path: pathlib.Path, rate: int, channels: int, start: float) 
   import av
 
   damaged = lambda what: RecordingError(f'damaged sound ({what}), {path}: give a whole file')
-  position, started = 0, False  # samples yielded so far; sample 0 is at `start`
+  position, clock = 0, _Clock()  # samples yielded so far; sample 0 is at `start`
+  converter = decode.BlockConverter(rate, channels)
   with _opened(path) as container:
-    stream = container.streams.audio[0]
-    resampler = av.AudioResampler(format='flt', layout=stream.codec_context.layout.name, rate=rate)
     try:
-      for frame in decode.decoded(container, stream, damaged):
-        stamp, started = frame.time, True
-        for block in decode.to_blocks(resampler.resample(frame), channels):
+      for frame in decode.decoded(container, container.streams.audio[0], damaged):
+        for block in converter.end_part(frame):
+          position += len(block)
+          yield block
+        stamp = clock.time_of(frame.time, frame.samples / frame.sample_rate)
+        for block in converter.convert(frame):
           if stamp is not None:
             late = round((stamp - start) * rate) - position
             stamp = None  # only for the first part
@@ -182,10 +187,25 @@ def _clocked_blocks(path: pathlib.Path, rate: int, channels: int, start: float) 
           if len(block):
             position += len(block)
             yield block
-      if started:
-        yield from decode.to_blocks(resampler.resample(None), channels)
+      yield from converter.end_part()
     except av.FFmpegError as error:
       raise damaged(str(error.strerror)) from None
+
+
+class _Clock:
+  """Clock of the frames of a stream that goes on where time stamps start anew, as in joined recordings."""
+
+  def __init__(self):
+    self._offset, self._last, self._end = 0.0, None, 0.0
+
+  def time_of(self, stamp: float | None, seconds: float) -> float | None:
+    """Start of a frame of a length in seconds; None without a time stamp."""
+    if stamp is None:
+      return None
+    if self._last is not None and stamp < self._last - _RESTART_SECONDS:
+      self._offset += self._end - stamp
+    self._last, self._end = stamp, stamp + seconds
+    return stamp + self._offset
 
 
 def _opened(path: pathlib.Path):

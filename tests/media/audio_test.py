@@ -190,6 +190,45 @@ def test_extreme_sampling_rates_work(rate_hz):
   assert 0.3 < np.abs(speech.waveform).max() < 0.6
 
 
+def write_joined(path, parts):
+  """One file of several that are written by `sounds.write_av` with (rate, channels)."""
+  for i, (rate_hz, channels) in enumerate(parts):
+    codec, container = {'.mp3': ('libmp3lame', 'mp3'), '.ts': ('aac', 'mpegts')}[path.suffix]
+    part = path.with_stem(f'part{i}')
+    sounds.write_av(part, sounds.tone(1.0, rate_hz, channels), rate_hz, codec, container)
+    with open(path, 'ab') as file:
+      file.write(part.read_bytes())
+  return path
+
+
+@pytest.mark.parametrize(
+  'name, parts',
+  [
+    ('a.mp3', [(44_100, 1), (48_000, 1)]),
+    ('a.mp3', [(48_000, 2), (32_000, 2), (44_100, 2)]),
+    ('a.ts', [(48_000, 6), (48_000, 2)]),
+    ('a.ts', [(48_000, 1), (44_100, 2), (48_000, 6)]),
+  ],
+)
+def test_formats_that_change_within_a_stream(tmp_path, name, parts):
+  path = write_joined(tmp_path / name, parts)
+  speech = audio.load_speech(path)
+  assert (speech.rate_hz, speech.channels) in parts
+  assert abs(speech.seconds - len(parts)) < 0.06 * len(parts)
+  blocks = np.concatenate(list(speech.sound.open_blocks()))
+  assert len(blocks) == speech.sound.num_samples
+  for waveform, rate_hz in (
+    (speech.waveform, 16_000),
+    (blocks[:, 0], speech.sound.rate_hz),
+    (timeline.sound(path, 0.0), 16_000),
+  ):
+    # Every part has the pitch and the level of the tone.
+    for i in range(len(parts)):
+      part = waveform[round((i + 0.3) * rate_hz) : round((i + 0.9) * rate_hz)]
+      assert abs(dominant_hz(part) * rate_hz / SAMPLE_RATE_HZ - 220) < 4
+      assert 0.35 < np.abs(part).max() < 0.6
+
+
 def test_video_without_sound(tmp_path):
   from seetalk_jax.media import video
 
