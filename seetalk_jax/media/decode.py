@@ -68,8 +68,8 @@ def open_source(path: pathlib.Path) -> Source:
   """Opens the audio of a file; the format is detected from the content, not from the name.
 
   Raises:
-    SpeechError: the file is missing, a folder, empty, not audio, or at a sampling rate out of range; while
-      blocks are read: it is damaged.
+    SpeechError: the file is missing, a folder, empty, not audio, has no sound that can be decoded, or a
+      sampling rate out of range; while blocks are read: it is damaged.
   """
   _check_readable(path)
   with open(path, 'rb') as file:
@@ -109,12 +109,12 @@ def _open_ffmpeg(path: pathlib.Path) -> Source:
     with open_container(path) as container:
       if not container.streams.audio:
         raise SpeechError(f'no sound in the file, {path}: give a recording or a video that has a sound track')
-      context = container.streams.audio[0].codec_context
-      rate, channels = context.sample_rate, context.channels
+      stream = sound_stream(container)
+      if stream is None:
+        raise SpeechError(f'no sound that can be decoded, {path}: convert it to wav, flac, ogg, mp3 or m4a')
+      rate, channels = stream.codec_context.sample_rate, stream.codec_context.channels
   except (av.FFmpegError, ValueError, UnicodeDecodeError):
     raise SpeechError(not_audio) from None
-  if not rate or not channels:
-    raise SpeechError(not_audio)
   return Source(str(path), rate, channels, lambda: _ffmpeg_blocks(path, rate, channels))
 
 
@@ -129,6 +129,18 @@ def open_container(path: str | os.PathLike):
   errors = {'metadata_errors': 'surrogateescape'} if int(av.__version__.split('.')[0]) < 19 else {}
   # `file:` and the whitelist: the path is never read as a URL, and a playlist cannot open network addresses
   return av.open(f'file:{os.fspath(path)}', options={'protocol_whitelist': 'file'}, **errors)
+
+
+def sound_stream(container):
+  """First audio stream of a PyAV container that a decoder exists for; None if there is none.
+
+  Phones write, for example, spatial sound in a codec that FFmpeg does not know beside a stereo track.
+  """
+  for stream in container.streams.audio:
+    context = stream.codec_context  # None without a decoder
+    if context is not None and context.sample_rate and context.channels:
+      return stream
+  return None
 
 
 def decoded(
@@ -168,7 +180,7 @@ def _ffmpeg_blocks(path: pathlib.Path, rate: int, channels: int) -> Blocks:
   started, converter = False, BlockConverter(rate, channels)
   try:
     with open_container(path) as container:
-      for frame in decoded(container, container.streams.audio[0], damaged):
+      for frame in decoded(container, sound_stream(container), damaged):
         if not started:
           started = True
           yield from _lead_in(frame, container, rate, channels)

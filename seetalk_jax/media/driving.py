@@ -29,7 +29,8 @@ class DrivingVideo:
     path: path of the file.
     num_frames: number of frames at 25 fps.
     box: portrait crop in pixels for all frames; None if the frames are portrait crops already.
-    sound: audio from the first frame on, exactly as long as the frames; None without a sound track.
+    sound: audio from the first frame on, exactly as long as the frames; None without a sound track that can be
+      decoded.
   """
 
   path: pathlib.Path
@@ -81,7 +82,7 @@ def open_driving(
   if not path.is_file():
     raise InputError(f'no such driving video, {path}: check the path')
   if not timeline.probe(path).has_picture:
-    raise InputError(f'no picture in the file, {path}: give a video of one person to --driving')
+    raise InputError(f'no picture that can be decoded, {path}: give a video of one person to --driving')
   aligned = aligned or _made_here(path)
   first, num_frames, looks = 0.0, 0, []
   with contextlib.nullcontext() if aligned else face.open_landmarker(landmarker) as find:

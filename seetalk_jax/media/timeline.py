@@ -35,9 +35,9 @@ class Recording:
     path: path of the file.
     stated_seconds: duration in the container header; 0 if absent.
     average_fps: frame rate in the container header; 0 if absent.
-    audio_rate_hz: sampling rate of the audio; 0 without audio.
-    audio_channels: channel count of the audio; 0 without audio.
-    has_picture: whether there is a video stream (cover art does not count).
+    audio_rate_hz: sampling rate of the audio; 0 without audio that can be decoded.
+    audio_channels: channel count of the audio; 0 without audio that can be decoded.
+    has_picture: whether there is a video stream that can be decoded (cover art does not count).
   """
 
   path: pathlib.Path
@@ -56,11 +56,11 @@ def probe(path: str | os.PathLike) -> Recording:
   """
   path = pathlib.Path(path)
   with _opened(path) as container:
-    video, sound = _video_stream(container), next(iter(container.streams.audio), None)
+    video, sound = _video_stream(container), decode.sound_stream(container)
     seconds = (container.duration or 0) / 1e6
     rate = channels = 0
     if sound is not None:
-      rate, channels = sound.codec_context.sample_rate or 0, sound.codec_context.channels or 0
+      rate, channels = sound.codec_context.sample_rate, sound.codec_context.channels
     fps = float(video.average_rate or 0) if video is not None else 0.0
   return Recording(path, seconds, fps, rate, channels, video is not None)
 
@@ -80,7 +80,7 @@ def source_frames(path: str | os.PathLike) -> Iterator[tuple[float, float, np.nd
   with _opened(path) as container:
     stream = _video_stream(container)
     if stream is None:
-      raise RecordingError(f'no picture in the file, {path}: give a video')
+      raise RecordingError(f'no picture that can be decoded, {path}: give a video, or convert it to mp4')
     stream.thread_type = 'AUTO'
     step = 1.0 / float(stream.average_rate or FPS)
     held: tuple[float, float, np.ndarray] | None = None
@@ -130,14 +130,14 @@ def sound(path: str | os.PathLike, start_seconds: float) -> np.ndarray:
     float32 `[n]`, mono, 16 kHz, in [-1, 1], at the recorded level.
 
   Raises:
-    RecordingError: there is no audio, or it is damaged.
+    RecordingError: there is no audio that can be decoded, or it is damaged.
     SpeechError: the audio contains NaN samples, or its sampling rate is out of range.
   """
   path = pathlib.Path(path)
   recording = probe(path)
   rate, channels = recording.audio_rate_hz, recording.audio_channels
   if not rate or not channels:
-    raise RecordingError(f'no sound in the file, {path}: give a video with a sound track')
+    raise RecordingError(f'no sound that can be decoded, {path}: give a video with a sound track')
   blocks = lambda: _clocked_blocks(path, rate, channels, start_seconds)
   return audio.mono_16k(decode.Source(str(path), rate, channels, blocks))[0]
 
@@ -146,7 +146,7 @@ def sound_track(path: str | os.PathLike, start_seconds: float, num_frames: int) 
   """Makes a sound track for a new video of `num_frames` that starts at container time `start_seconds`.
 
   Returns:
-    the sound track, or None if the recording has no audio.
+    the sound track, or None if the recording has no audio that can be decoded.
 
   Raises:
     RecordingError: the file is missing or not a recording; while blocks are read: it is damaged.
@@ -168,7 +168,7 @@ def _clocked_blocks(path: pathlib.Path, rate: int, channels: int, start: float) 
   converter = decode.BlockConverter(rate, channels)
   with _opened(path) as container:
     try:
-      for frame in decode.decoded(container, container.streams.audio[0], damaged):
+      for frame in decode.decoded(container, decode.sound_stream(container), damaged):
         for block in converter.end_part(frame):
           position += len(block)
           yield block
@@ -221,9 +221,9 @@ def _opened(path: pathlib.Path):
 
 
 def _video_stream(container):
-  """Returns the first video stream; cover art in an audio file does not count."""
+  """Returns the first video stream that a decoder exists for; cover art in an audio file does not count."""
   for stream in container.streams.video:
-    if not (stream.disposition & type(stream.disposition).attached_pic):
+    if stream.codec_context is not None and not (stream.disposition & type(stream.disposition).attached_pic):
       return stream
   return None
 

@@ -238,6 +238,23 @@ def test_video_without_sound(tmp_path):
     audio.load_speech(tmp_path / 'mute.mp4')
 
 
+def test_first_track_that_decodes(tmp_path):
+  def video(name, num_tracks):
+    return sounds.write_av(
+      tmp_path / name, sounds.tone(1.0, 48_000), 48_000, picture_seconds=1.0, num_tracks=num_tracks
+    )
+
+  path = sounds.without_decoder(video('spatial.mp4', 2), 1)
+  assert abs(audio.load_speech(path).seconds - 1.0) < 0.05
+  assert abs(len(timeline.sound(path, 0.0)) - 16_000) < 800
+  assert timeline.probe(path).audio_rate_hz == 48_000
+  path = sounds.without_decoder(video('none.mp4', 2), 2)
+  with pytest.raises(SpeechError, match=f'no sound that can be decoded, {path}: convert it'):
+    audio.load_speech(path)
+  with pytest.raises(timeline.RecordingError, match='no sound that can be decoded'):
+    timeline.sound(path, 0.0)
+
+
 def test_exactly_at_the_shortest_length(tmp_path):
   path = sounds.write_sndfile(tmp_path / 'a.wav', sounds.tone(0.2, 44_100), 44_100)
   speech = audio.load_speech(path)

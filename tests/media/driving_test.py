@@ -92,6 +92,21 @@ def test_sound_is_as_long_as_the_pictures(tmp_path):
   assert driving.open_driving(write(tmp_path / 'mute.mp4', frames), aligned=True).sound is None
 
 
+def test_sound_without_a_decoder_is_left_out(tmp_path):
+  for undecodable, silent in ((0, False), (1, False), (2, True)):
+    path = tmp_path / f'{undecodable}.mp4'
+    sounds.write_av(path, sounds.tone(1.0, 48_000), 48_000, picture_seconds=1.0, num_tracks=2)
+    found = driving.open_driving(sounds.without_decoder(path, undecodable), aligned=True)
+    assert found.num_frames == 25 and (found.sound is None) == silent
+
+
+def test_pictures_without_a_decoder_are_one_line(tmp_path):
+  path = sounds.write_av(tmp_path / 'a.mp4', sounds.tone(1.0, 48_000), 48_000, picture_seconds=1.0)
+  sounds.without_decoder(path, 1, b'mp4v')
+  with pytest.raises(InputError, match=f'no picture that can be decoded, {path}'):
+    driving.open_driving(path, aligned=True)
+
+
 def test_late_sound_stays_late(tmp_path):
   path = tmp_path / 'late.mp4'
   sounds.write_av(path, sounds.tone(1.0, 48_000), 48_000, picture_seconds=2.0, delay=0.5)
