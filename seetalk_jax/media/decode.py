@@ -82,14 +82,22 @@ def open_source(path: pathlib.Path) -> Source:
 
 
 def _open_soundfile(path: pathlib.Path) -> Source | None:
+  """Opens a file with libsndfile; None if it cannot decode all of it, or finds no samples.
+
+  Recorders that were killed, and programs that write to a pipe, leave a size of 0 in the header. FFmpeg then
+  reads to the end of the file.
+  """
   import soundfile
 
   try:
     info = soundfile.info(str(path))
+    num_samples = 0
     # decode the whole file once: a file with a damaged body goes to FFmpeg too
     with soundfile.SoundFile(str(path)) as file:
-      while len(file.read(BLOCK_SAMPLES, dtype='float32', always_2d=True)):
-        pass
+      while count := len(file.read(BLOCK_SAMPLES, dtype='float32', always_2d=True)):
+        num_samples += count
+    if not num_samples:
+      return None
   except (soundfile.LibsndfileError, RuntimeError, OSError):
     return None
 

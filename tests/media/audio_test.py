@@ -162,6 +162,20 @@ def int16(samples):
   return (samples[:, 0] * 32767).astype('<i2').tobytes()
 
 
+@pytest.mark.parametrize('size', [0, 2**31 - 1, 2**32 - 1 - 36, 2**32 - 1, 10**6])
+def test_wav_with_a_wrong_size_in_the_header(tmp_path, size):
+  samples = sounds.tone(SECONDS)
+  path = tmp_path / 'killed.wav'
+  path.write_bytes(wav(int16(samples), size=size))
+  speech = audio.load_speech(path)
+  np.testing.assert_allclose(speech.waveform, samples[:, 0], atol=1e-4)
+  blocks = np.concatenate(list(speech.sound.open_blocks()))
+  assert len(blocks) == speech.sound.num_samples == 3 * len(samples)
+  path.write_bytes(wav(b'', size=size))
+  with pytest.raises(SpeechError, match=f'no samples in the sound, {path}'):
+    audio.load_speech(path)
+
+
 @pytest.mark.parametrize('rate_hz', [1, 2, 999, 1_000_001, 2**31 - 1])
 @pytest.mark.parametrize('make', [wav, au])
 def test_absurd_sampling_rates_are_one_line(tmp_path, make, rate_hz):
