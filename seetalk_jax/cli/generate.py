@@ -67,6 +67,8 @@ def _listed(args: argparse.Namespace) -> list[videos.VideoJob]:
     raise InputError(
       '--list goes without SPEECH, -o and --save-portrait, command line: give --out-dir DIR alone'
     )
+  from seetalk_jax.media import pipes
+
   if args.out_dir is None:
     raise InputError('--list without --out-dir, command line: give the folder of the videos')
   try:
@@ -79,6 +81,8 @@ def _listed(args: argparse.Namespace) -> list[videos.VideoJob]:
     raise InputError(f'the list is empty, {args.list}: give one speech file per line')
   jobs: dict[pathlib.Path, videos.VideoJob] = {}
   for path in paths:
+    if pipes.is_pipe(path):
+      raise InputError(f'a pipe in the list, {path}: give files, or SPEECH -o OUT.mp4 for one pipe')
     job = videos.VideoJob(path, pathlib.Path(args.out_dir) / f'{pathlib.Path(path).stem}.mp4')
     if job.output in jobs:
       raise InputError(

@@ -11,7 +11,7 @@ import numpy as np
 
 from seetalk_jax.constants import SAMPLE_RATE_HZ, SAMPLES_PER_FRAME
 from seetalk_jax.errors import SpeechError
-from seetalk_jax.media import decode
+from seetalk_jax.media import decode, pipes
 
 MIN_SPEECH_SECONDS = 0.2
 SILENCE_PEAK = 10 ** (-60 / 20)  # a recording below -60 dBFS throughout has no speech
@@ -75,7 +75,7 @@ def load_speech(path: str | os.PathLike) -> Speech:
 
   Args:
     path: any file that libsndfile or FFmpeg decodes (wav, flac, ogg, mp3, m4a, mp4, ...). The format is
-      detected from the content.
+      detected from the content. A pipe is copied to a temporary file, which is removed when the process exits.
 
   Returns:
     a `Speech`. If a sound track starts later than its video, silence of that length is prepended.
@@ -84,7 +84,9 @@ def load_speech(path: str | os.PathLike) -> Speech:
     SpeechError: the file is missing, a folder, not audio, empty, shorter than 0.2 s, silent, or not finite, or
       its sampling rate is not between 1,000 and 1,000,000 Hz.
   """
-  return _speech_of(decode.open_source(pathlib.Path(path)))
+  path = pathlib.Path(path)
+  with pipes.seekable(path) as readable:
+    return _speech_of(dataclasses.replace(decode.open_source(readable), name=str(path)))
 
 
 def speech_from_array(samples: np.ndarray, rate_hz: int = SAMPLE_RATE_HZ, source: str = 'array') -> Speech:

@@ -12,7 +12,7 @@ import numpy as np
 
 from seetalk_jax import files
 from seetalk_jax.errors import InputError, PortraitError
-from seetalk_jax.media import face, timeline, video
+from seetalk_jax.media import face, pipes, timeline, video
 from seetalk_jax.media import image as image_lib
 from seetalk_jax.media.audio import Sound
 
@@ -66,7 +66,8 @@ def open_driving(
   library are marked as cropped in their metadata and are not cropped again.
 
   Args:
-    path: any video; frames are resampled to 25 fps by their time stamps.
+    path: any video; frames are resampled to 25 fps by their time stamps. A pipe is copied to a temporary file,
+      which is removed when the process exits.
     landmarker: MediaPipe's `face_landmarker.task`; by default the environment variable
       SEETALK_FACE_LANDMARKER.
     aligned: treat the frames as portrait crops; they must be square.
@@ -76,7 +77,11 @@ def open_driving(
     PortraitError: there is no face or several, no landmarker is available, or `aligned` is set for frames
       that are not square.
   """
-  path = pathlib.Path(path)
+  with pipes.seekable(path) as readable:
+    return _located(readable, landmarker, aligned)
+
+
+def _located(path: pathlib.Path, landmarker: str | os.PathLike | None, aligned: bool) -> DrivingVideo:
   if path.is_dir():
     raise InputError(f'the driving video is a folder, {path}: give a video file')
   if not path.is_file():
