@@ -89,11 +89,12 @@ def _open_soundfile(path: pathlib.Path) -> Source | None:
   """
   import soundfile
 
+  name = os.fsencode(path)  # soundfile itself fails with names that are not UTF-8
   try:
-    info = soundfile.info(str(path))
+    info = soundfile.info(name)
     num_samples = 0
     # decode the whole file once: a file with a damaged body goes to FFmpeg too
-    with soundfile.SoundFile(str(path)) as file:
+    with soundfile.SoundFile(name) as file:
       while count := len(file.read(BLOCK_SAMPLES, dtype='float32', always_2d=True)):
         num_samples += count
     if not num_samples:
@@ -102,7 +103,7 @@ def _open_soundfile(path: pathlib.Path) -> Source | None:
     return None
 
   def open_blocks() -> Blocks:
-    with soundfile.SoundFile(str(path)) as file:
+    with soundfile.SoundFile(name) as file:
       while len(block := file.read(BLOCK_SAMPLES, dtype='float32', always_2d=True)):
         yield block
 

@@ -58,12 +58,19 @@ def find_items(raw_dir: pathlib.Path, layout: str) -> list[Item]:
   )
   if not files:
     raise InputError(f'no videos, {raw_dir}: it has no file that ends in {", ".join(sorted(VIDEO_SUFFIXES))}')
-  return [LAYOUTS[layout](file) for file in files]
+  return [_printable(LAYOUTS[layout](file)) for file in files]
+
+
+def _printable(item: Item) -> Item:
+  """Writes bytes that are not UTF-8 in the names of speaker and clip as escapes like `\\xff`; records hold text."""
+  escape = lambda name: name.encode('utf-8', 'surrogateescape').decode('utf-8', 'backslashreplace')
+  return dataclasses.replace(item, speaker=escape(item.speaker), clip=escape(item.clip))
 
 
 def split_of(speaker: str, shares: Sequence[float] = _SPLIT_SHARES) -> str:
   """Split of a speaker, from a stable hash of the name; needs no list, and every speaker is in one split."""
-  digest = hashlib.blake2b(f'split/{speaker}'.encode(), digest_size=8).digest()
+  name = f'split/{speaker}'.encode('utf-8', 'surrogateescape')
+  digest = hashlib.blake2b(name, digest_size=8).digest()
   place = int.from_bytes(digest, 'big') / 2**64
   for name, share in zip(SPLITS, shares, strict=True):
     if place < share:

@@ -1,5 +1,7 @@
 """Lists of speech files: encodings, comments, invalid lists."""
 
+import json
+import os
 import pathlib
 
 import pytest
@@ -43,6 +45,19 @@ def test_invalid_lists_are_one_line(tmp_path, monkeypatch, capsys, data, message
   assert main.main(['generate', '--list', 'list.txt', '--out-dir', 'out']) == 2
   err = capsys.readouterr().err
   assert err.startswith('error: ') and err.count('\n') == 1 and message in err and 'list.txt' in err
+
+
+def test_names_that_are_not_utf_8(tmp_path, monkeypatch, capsys):
+  monkeypatch.setattr(pipeline.SeeTalk, 'load', tiny_release.load)
+  monkeypatch.chdir(tmp_path)
+  sounds.write_sndfile('a.wav', sounds.tone(0.3), 16_000)
+  speech, output = (os.fsdecode(b'\xe9.' + suffix) for suffix in (b'wav', b'mp4'))
+  os.rename('a.wav', speech)
+  argv = ['generate', speech, '-o', output, '--checkpoint', tiny_release.shared(), '--device', 'cpu']
+  assert main.main(argv) == 0 and os.path.getsize(output) > 0
+  assert '\\udce9.mp4: 8 frames' in capsys.readouterr().out.encode('ascii', 'backslashreplace').decode()
+  assert main.main([*argv, '--json', '--overwrite']) == 0
+  assert json.loads(capsys.readouterr().out)['output'] == output
 
 
 def test_comments_that_name_files_are_noted(tmp_path, monkeypatch, capsys):

@@ -1,5 +1,6 @@
 """Audio decoding: every container, rate and channel count; invalid files; loudness."""
 
+import os
 import struct
 
 import numpy as np
@@ -62,6 +63,19 @@ def test_content_counts_not_the_name(tmp_path):
   assert abs(audio.load_speech(lying).seconds - SECONDS) < 1e-3
   m4a = sounds.write_av(tmp_path / 'b.m4a', sounds.tone(SECONDS, 44_100), 44_100)
   assert abs(audio.load_speech(m4a.rename(tmp_path / 'b.wav')).seconds - SECONDS) < 0.04
+
+
+@pytest.mark.parametrize('suffix, codec', [('wav', None), ('m4a', 'aac')])
+def test_names_that_are_not_utf_8(tmp_path, suffix, codec):
+  path = tmp_path / f'a.{suffix}'
+  if codec:
+    sounds.write_av(path, sounds.tone(SECONDS, 48_000), 48_000, codec)
+  else:
+    sounds.write_sndfile(path, sounds.tone(SECONDS), 16_000)
+  path = path.rename(tmp_path / os.fsdecode(b'\xff\xe9.' + suffix.encode()))
+  speech = audio.load_speech(path)
+  assert abs(speech.seconds - SECONDS) < 0.04
+  assert sum(map(len, speech.sound.open_blocks())) == speech.sound.num_samples
 
 
 def test_sound_track_that_starts_late(tmp_path):
