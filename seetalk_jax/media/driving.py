@@ -74,8 +74,8 @@ def open_driving(
 
   Raises:
     InputError: the file is missing, not a video, or damaged.
-    PortraitError: there is no face or several, no landmarker is available, or `aligned` is set for frames
-      that are not square.
+    PortraitError: there is no face or several, the face is not upright, no landmarker is available, or
+      `aligned` is set for frames that are not square.
   """
   with pipes.seekable(path) as readable:
     return _located(readable, landmarker, aligned)
@@ -89,16 +89,20 @@ def _located(path: pathlib.Path, landmarker: str | os.PathLike | None, aligned: 
   if not timeline.probe(path).has_picture:
     raise InputError(f'no picture that can be decoded, {path}: give a video of one person to --driving')
   aligned = aligned or _made_here(path)
-  first, num_frames, looks = 0.0, 0, []
+  first, num_frames, looks, shown = 0.0, 0, [], None
   with contextlib.nullcontext() if aligned else face.open_landmarker(landmarker) as find:
     for first, pixels in timeline.grid_frames(path):  # noqa: B007
       if aligned and num_frames == 0:
         _check_square(pixels, path)
       if not aligned and num_frames % LOOK_EVERY == 0:
         looks.append(face.find_faces(pixels, find))
+        if shown is None or (looks[-1] and not any(looks[:-1])):
+          shown = pixels  # the first picture with a face, or else the first of all
         if len(looks) == _PATIENCE and not any(looks):
           break
       num_frames += 1
+    if shown is not None and face.turns_to_upright(shown, find, str(path)):
+      raise PortraitError(f'the face is not upright, {path}: turn the video')
   return DrivingVideo(
     path, num_frames, None if aligned else _box(looks, path), _sound(path, first, num_frames)
   )
