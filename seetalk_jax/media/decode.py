@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import collections.abc
 import dataclasses
+import io
 import os
 import pathlib
 
 import numpy as np
 
 from seetalk_jax.errors import SpeechError
+from seetalk_jax.media import joined_audio
 
 BLOCK_SAMPLES = 65_536
 # Sampling rates of usable audio. The resampler needs much memory, or ends the process, far outside of them.
@@ -107,7 +109,31 @@ def _open_soundfile(path: pathlib.Path) -> Source | None:
       while len(block := file.read(BLOCK_SAMPLES, dtype='float32', always_2d=True)):
         yield block
 
+  parts = joined_audio.parts(path)
+  if len(parts) > 1:
+    open_blocks = lambda: _joined_blocks(path, parts, info.samplerate, info.channels)
   return Source(str(path), info.samplerate, info.channels, open_blocks)
+
+
+def _joined_blocks(path: pathlib.Path, parts: list[tuple[int, int]], rate: int, channels: int) -> Blocks:
+  """Decodes the files that were joined to one, as one sound at the rate and channel count of the first."""
+  import av
+
+  damaged = lambda what: SpeechError(f'damaged sound ({what}), {path}: give a whole file')
+  converter = BlockConverter(rate, channels)
+  try:
+    for start, stop in parts:
+      with open(path, 'rb') as file:
+        file.seek(start)
+        part = io.BytesIO(file.read(stop - start))
+      with open_container(part) as container:
+        stream = sound_stream(container)
+        for frame in () if stream is None else decoded(container, stream, damaged):
+          yield from converter.end_part(frame)
+          yield from converter.convert(frame)
+    yield from converter.end_part()
+  except (av.FFmpegError, ValueError) as error:
+    raise damaged(str(getattr(error, 'strerror', error))) from None
 
 
 def _open_ffmpeg(path: pathlib.Path) -> Source:
@@ -127,8 +153,8 @@ def _open_ffmpeg(path: pathlib.Path) -> Source:
   return Source(str(path), rate, channels, lambda: _ffmpeg_blocks(path, rate, channels))
 
 
-def open_container(path: str | os.PathLike):
-  """Opens a local file for reading as a PyAV container.
+def open_container(file: str | os.PathLike | io.BytesIO):
+  """Opens a local file, or its content, for reading as a PyAV container.
 
   Metadata bytes that are not UTF-8 are decoded to lone surrogates: see `tags.clean`.
   """
@@ -137,7 +163,8 @@ def open_container(path: str | os.PathLike):
   # PyAV 19 always decodes metadata with `surrogateescape`; older versions raise without this option.
   errors = {'metadata_errors': 'surrogateescape'} if int(av.__version__.split('.')[0]) < 19 else {}
   # `file:` and the whitelist: the path is never read as a URL, and a playlist cannot open network addresses
-  return av.open(f'file:{os.fspath(path)}', options={'protocol_whitelist': 'file'}, **errors)
+  source = file if isinstance(file, io.BytesIO) else f'file:{os.fspath(file)}'
+  return av.open(source, options={'protocol_whitelist': 'file'}, **errors)
 
 
 def sound_stream(container):

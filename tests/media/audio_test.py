@@ -257,6 +257,25 @@ def test_formats_that_change_within_a_stream(tmp_path, name, parts):
       assert 0.35 < np.abs(part).max() < 0.6
 
 
+@pytest.mark.parametrize('suffix, kind', [('flac', {}), ('ogg', {}), ('ogg', {'subtype': 'OPUS'})])
+@pytest.mark.parametrize('formats', [[(16_000, 1), (16_000, 1)], [(48_000, 2), (16_000, 1), (24_000, 2)]])
+def test_joined_flac_and_ogg_files(tmp_path, suffix, kind, formats):
+  data = b''
+  for i, (rate_hz, channels) in enumerate(formats):
+    part = sounds.write_sndfile(
+      tmp_path / f'{i}.{suffix}', sounds.tone(1.0, rate_hz, channels), rate_hz, **kind
+    )
+    data += part.read_bytes()
+  path = tmp_path / f'joined.{suffix}'
+  path.write_bytes(data)
+  speech = audio.load_speech(path)
+  assert abs(speech.seconds - len(formats)) < 0.03 * len(formats)
+  assert sum(map(len, speech.sound.open_blocks())) == speech.sound.num_samples
+  for i in range(len(formats)):
+    part = speech.waveform[round((i + 0.3) * 16_000) : round((i + 0.9) * 16_000)]
+    assert abs(dominant_hz(part) - 220) < 4 and 0.4 < np.abs(part).max() < 0.6
+
+
 def test_video_without_sound(tmp_path):
   from seetalk_jax.media import video
 
