@@ -1,15 +1,19 @@
 """Face crops: pictures of every mode, the portrait crop, face detection with a fake landmarker."""
 
 import contextlib
+import os
+import pathlib
 
 import numpy as np
 import PIL.Image
 import pytest
 
+import seetalk_jax
 from seetalk_jax import files
 from seetalk_jax.errors import InputError, PortraitError
 from seetalk_jax.media import face, image
 
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 EYES, CHIN = np.array([300.0, 200.0]), np.array([310.0, 300.0])
 
 
@@ -143,6 +147,21 @@ def test_pictures_are_turned_upright(tmp_path, monkeypatch, how, turns):
     f'turned.png: the face is not upright, the picture is turned by {90 * turns} degrees' in note
     for note in notes
   ] == [True] * (turns != 0)
+
+
+@pytest.mark.proof
+@pytest.mark.skipif(not os.environ.get(face.LANDMARKER_VARIABLE), reason='needs SEETALK_FACE_LANDMARKER')
+def test_sampled_portraits_are_turned_upright(tmp_path):
+  """MediaPipe itself: `SEETALK_FACE_LANDMARKER=face_landmarker.task pytest -m proof tests/media/face_test.py`."""
+  portraits = seetalk_jax.load('demo').portrait(ROOT / 'examples' / 'speech.wav', num=3)
+  for portrait in portraits:
+    image.save_png(tmp_path / 'a.png', portrait)
+    expected, notes = face.aligned_portrait(tmp_path / 'a.png', 64, note=pytest.fail), []
+    for turns in (1, 2, 3):
+      image.save_png(tmp_path / 'a.png', np.rot90(portrait, turns))
+      found = face.aligned_portrait(tmp_path / 'a.png', 64, note=notes.append)
+      np.testing.assert_array_equal(found, expected)
+    assert len(notes) == 3
 
 
 def test_a_face_that_is_not_found_upright_is_refused(tmp_path, monkeypatch):
