@@ -237,8 +237,12 @@ def write_bytes(path: PathLike, data: bytes) -> None:
 
 
 def write_text(path: PathLike, text: str) -> None:
-  """Creates or replaces a UTF-8 file, see `replacing`."""
-  write_bytes(path, text.encode())
+  """Creates or replaces a UTF-8 file, see `replacing`.
+
+  Lone surrogates, which stand for bytes of file names that are not UTF-8, become escapes like `\\udcff`. JSON
+  readers turn these into the same file names again.
+  """
+  write_bytes(path, text.encode('utf-8', 'backslashreplace'))
 
 
 def remove_leftovers(path: PathLike) -> None:

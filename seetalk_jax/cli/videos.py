@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import pathlib
+import sys
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -284,4 +285,5 @@ def _checked_portrait(how: VideoOptions):
   storage.read_info(how.checkpoint)
   if how.portrait is None:
     return None
-  return face.aligned_portrait(how.portrait, landmarker=how.landmarker, aligned=how.aligned)
+  note = None if how.quiet else lambda line: print(line, file=sys.stderr)
+  return face.aligned_portrait(how.portrait, landmarker=how.landmarker, aligned=how.aligned, note=note)

@@ -11,7 +11,7 @@ import numpy as np
 
 from seetalk_jax.constants import SAMPLE_RATE_HZ, SAMPLES_PER_FRAME
 from seetalk_jax.errors import SpeechError
-from seetalk_jax.media import decode
+from seetalk_jax.media import decode, pipes
 
 MIN_SPEECH_SECONDS = 0.2
 SILENCE_PEAK = 10 ** (-60 / 20)  # a recording below -60 dBFS throughout has no speech
@@ -75,16 +75,18 @@ def load_speech(path: str | os.PathLike) -> Speech:
 
   Args:
     path: any file that libsndfile or FFmpeg decodes (wav, flac, ogg, mp3, m4a, mp4, ...). The format is
-      detected from the content.
+      detected from the content. A pipe is copied to a temporary file, which is removed when the process exits.
 
   Returns:
     a `Speech`. If a sound track starts later than its video, silence of that length is prepended.
 
   Raises:
-    SpeechError: the file is missing, a folder, not audio, empty, shorter than 0.2 s, silent, or not finite.
+    SpeechError: the file is missing, a folder, not audio, empty, shorter than 0.2 s, silent, or not finite, or
+      its sampling rate is not between 1,000 and 1,000,000 Hz.
   """
   path = pathlib.Path(path)
-  return _speech_of(decode.open_source(path), str(path))
+  with pipes.seekable(path) as readable:
+    return _speech_of(dataclasses.replace(decode.open_source(readable), name=str(path)))
 
 
 def speech_from_array(samples: np.ndarray, rate_hz: int = SAMPLE_RATE_HZ, source: str = 'array') -> Speech:
@@ -99,21 +101,21 @@ def speech_from_array(samples: np.ndarray, rate_hz: int = SAMPLE_RATE_HZ, source
     SpeechError: as `load_speech`.
   """
   samples = np.asarray(samples)
-  if samples.ndim not in (1, 2) or not 1_000 <= rate_hz <= 1_000_000:
-    raise SpeechError(f'speech of shape {samples.shape} at {rate_hz} Hz, {source}: give [n, channels]')
+  if samples.ndim not in (1, 2):
+    raise SpeechError(f'speech of shape {samples.shape}, {source}: give [n] or [n, channels]')
   if np.issubdtype(samples.dtype, np.integer):
     info = np.iinfo(samples.dtype)
     half = (int(info.max) - int(info.min) + 1) / 2
     samples = (samples.astype(np.float64) - (half if info.min == 0 else 0)) / half
   samples = samples.reshape(len(samples), -1).astype(np.float32)
-  return _speech_of(decode.Source(rate_hz, samples.shape[1], lambda: decode.blocks_of(samples)), source)
+  return _speech_of(decode.Source(source, rate_hz, samples.shape[1], lambda: decode.blocks_of(samples)))
 
 
-def _speech_of(source: decode.Source, name: str) -> Speech:
-  waveform, channel = mono_16k(source, name)
-  _check_waveform(waveform, name)
+def _speech_of(source: decode.Source) -> Speech:
+  waveform, channel = mono_16k(source)
+  _check_waveform(waveform, source.name)
   sound = sound_of(source, len(waveform), channel)
-  return Speech(waveform, sound, name, source.rate_hz, source.channels)
+  return Speech(waveform, sound, source.name, source.rate_hz, source.channels)
 
 
 def sound_of(source: decode.Source, num_samples: int, channel: int | None = None) -> Sound:
@@ -172,7 +174,7 @@ def pad_to_frames(waveform: np.ndarray) -> np.ndarray:
   return np.pad(waveform, (0, -len(waveform) % SAMPLES_PER_FRAME))
 
 
-def mono_16k(source: decode.Source, path) -> tuple[np.ndarray, int | None]:
+def mono_16k(source: decode.Source) -> tuple[np.ndarray, int | None]:
   """Downmixes to mono at 16 kHz: the mean of all channels, or the loudest channel if the mean cancels out.
 
   Returns:
@@ -186,7 +188,7 @@ def mono_16k(source: decode.Source, path) -> tuple[np.ndarray, int | None]:
       if not np.isfinite(block).all():
         first = int(np.argmin(np.isfinite(block).all(axis=1))) + length
         at = first / source.rate_hz
-        raise SpeechError(f'NaN or infinite samples from {at:.2f} s on, {path}: export it again')
+        raise SpeechError(f'NaN or infinite samples from {at:.2f} s on, {source.name}: export it again')
       length += len(block)
       mix = block.mean(axis=1, keepdims=True)
       energy += np.square(block, dtype=np.float64).sum(axis=0)

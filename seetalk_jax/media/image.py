@@ -10,7 +10,7 @@ import numpy as np
 
 from seetalk_jax import files
 from seetalk_jax.errors import InputError, PortraitError
-from seetalk_jax.media import tags
+from seetalk_jax.media import pipes, tags
 
 MIN_SIDE = 32
 CROP_VERSION_KEY = 'seetalk:crop_version'
@@ -27,10 +27,14 @@ def load_image(path: str | os.PathLike) -> np.ndarray:
 
 def load_image_and_text(path: str | os.PathLike) -> tuple[np.ndarray, dict[str, str]]:
   """Reads an image as `load_image`, with the text chunks of a PNG file (empty for other formats)."""
+  with pipes.seekable(path) as readable:
+    return _load(readable)
+
+
+def _load(path: pathlib.Path) -> tuple[np.ndarray, dict[str, str]]:
   import PIL.Image
   import PIL.ImageOps
 
-  path = pathlib.Path(path)
   if path.is_dir():
     raise PortraitError(f'the picture is a folder, not a file, {path}: give a PNG or JPEG file')
   try:

@@ -59,7 +59,7 @@ def find_items(raw_dir: pathlib.Path, layout: str) -> list[Item]:
   )
   if not files:
     raise InputError(f'no videos, {raw_dir}: it has no file that ends in {", ".join(sorted(VIDEO_SUFFIXES))}')
-  items = [LAYOUTS[layout](file) for file in files]
+  items = [_printable(LAYOUTS[layout](file)) for file in files]
   if layout in ('folder', 'hdtf'):
     items = _with_train_split(items, lambda item: item.speaker)
   if layout == 'person':
@@ -84,9 +84,16 @@ def _with_validation_split(items: list[Item]) -> list[Item]:
   return [dataclasses.replace(item, split=SPLITS[1]) if item == moved else item for item in items]
 
 
+def _printable(item: Item) -> Item:
+  """Writes bytes that are not UTF-8 in the names of speaker and clip as escapes like `\\xff`; records hold text."""
+  escape = lambda name: name.encode('utf-8', 'surrogateescape').decode('utf-8', 'backslashreplace')
+  return dataclasses.replace(item, speaker=escape(item.speaker), clip=escape(item.clip))
+
+
 def split_of(speaker: str, shares: Sequence[float] = _SPLIT_SHARES) -> str:
   """Split of a speaker, from a stable hash of the name; needs no list, and every speaker is in one split."""
-  digest = hashlib.blake2b(f'split/{speaker}'.encode(), digest_size=8).digest()
+  name = f'split/{speaker}'.encode('utf-8', 'surrogateescape')
+  digest = hashlib.blake2b(name, digest_size=8).digest()
   place = int.from_bytes(digest, 'big') / 2**64
   for name, share in zip(SPLITS, shares, strict=True):
     if place < share:

@@ -109,7 +109,7 @@ class Staging:
       partial.unlink(missing_ok=True)
 
   def _place(self, item: Item) -> pathlib.Path:
-    name = hashlib.blake2b(item.file.encode(), digest_size=16).hexdigest()
+    name = hashlib.blake2b(item.file.encode('utf-8', 'surrogateescape'), digest_size=16).hexdigest()
     return self.directory / name[:2] / name[2:]
 
   def _line(self, item: Item) -> pathlib.Path:

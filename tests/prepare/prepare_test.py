@@ -15,6 +15,7 @@ import endless_worker
 import green_faces
 import numpy as np
 import pytest
+import sounds
 
 from seetalk_jax import constants, files
 from seetalk_jax.cli import main
@@ -98,6 +99,30 @@ def test_what_cannot_be_used_is_refused_for_its_reason(tmp_path, how, reason):
   entry = _outcome(tmp_path, **how).entry
   assert (entry['status'], entry['reason']) == ('rejected', reason)
   assert reason in clip_quality.REASONS
+
+
+def test_names_that_are_not_utf_8(tmp_path):
+  names = [os.fsdecode(name) for name in (b'sp\xffeaker', b'sp\xfeeaker')]
+  for name in names:
+    (tmp_path / 'raw' / name).mkdir(parents=True)
+    green_faces.write(tmp_path / 'clip.mp4', seconds=1.2)
+    (tmp_path / 'clip.mp4').rename(tmp_path / 'raw' / name / os.fsdecode(b'cl\xe9p.mp4'))
+  summary = _prepare(tmp_path / 'raw', tmp_path / 'out')
+  assert summary.kept == 2
+  entries = json.loads((tmp_path / 'out' / 'report.json').read_text('utf-8'))
+  assert all((tmp_path / 'raw' / entry['file']).is_file() for entry in entries)
+  assert sorted(entry['speaker'] for entry in entries) == ['sp\\xfeeaker', 'sp\\xffeaker']
+  page = (tmp_path / 'out' / 'report.html').read_text('utf-8')
+  assert 'sp\\udcffeaker/cl\\udce9p.mp4' in page
+  assert _prepare(tmp_path / 'raw', tmp_path / 'out') == summary  # nothing left to do
+
+
+def test_sound_without_a_decoder_is_no_sound(tmp_path):
+  path = sounds.without_decoder(green_faces.write(tmp_path / 'clip.mp4', seconds=1.0), 1)
+  item = layouts.LAYOUTS['folder'](path.name)
+  entry = recording.prepare_recording(tmp_path, item, SETTINGS, green_faces.read).entry
+  assert (entry['status'], entry['reason']) == ('rejected', 'no_sound')
+  assert 'can be decoded' in clip_quality.REASONS['no_sound']
 
 
 def test_a_blurred_face_is_refused(tmp_path):
