@@ -9,6 +9,7 @@ import os
 import pathlib
 import sys
 import threading
+from collections.abc import Iterable
 from typing import Any
 
 from seetalk_jax.errors import InputError
@@ -164,6 +165,12 @@ def report(args: argparse.Namespace, content: dict[str, Any], line: str) -> None
     print(json.dumps(content))
   elif not args.quiet:
     print(line)
+
+
+def warn(lines: Iterable[str]) -> None:
+  """Prints warnings to stderr, one line each, also with --quiet."""
+  for line in lines:
+    print(f'warning: {line}', file=sys.stderr)
 
 
 def check_folder(path: str | os.PathLike) -> None:

@@ -17,6 +17,7 @@ from seetalk_jax import files
 from seetalk_jax.constants import CHECKPOINTS_FOLDER, RELEASE_FILE
 from seetalk_jax.errors import CheckpointError
 from seetalk_jax.releases import network_spec, retired, safetensors_writer
+from seetalk_jax.releases.provenance import notes_of
 from seetalk_jax.releases.safetensors_writer import LazyArray
 
 PyTree = Any
@@ -25,7 +26,6 @@ FORMAT = 'seetalk-jax release'
 FORMAT_VERSION = 1
 STATISTICS_FILE = 'statistics.safetensors'
 DEMO_FOLDER = pathlib.Path(__file__).resolve().parents[1] / 'weights' / 'demo'
-DEFAULT_LICENCE = 'Apache-2.0'
 
 _DTYPES = ('float16', 'float32')
 
@@ -39,7 +39,8 @@ class Networks:
     params: network name -> plain nested dict of float32 arrays.
     collections: network name -> {collection: tree}, for networks that have any (the codebook's EMA state).
     statistics: name -> float32 scalar or array (latent_scale, motion_mean, face_prior_mean, ...).
-    info: content of seetalk.json.
+    info: content of seetalk.json. `info['provenance']['networks']` holds licence, origin and other notes of each
+      network, for `save_release`.
     directory: folder of the release.
   """
 
@@ -127,6 +128,8 @@ def load_networks(
   from flax import traverse_util  # local import: reading seetalk.json needs no JAX
 
   directory, info = read_info(checkpoint)
+  notes = {name: notes_of(entry) for name, entry in info['networks'].items()}
+  info['provenance'] = {**info.get('provenance', {}), 'networks': notes}
   names = list(info['networks'] if only is None else only)
   modules, params, collections = {}, {}, {}
   for name in names:
@@ -188,10 +191,10 @@ def save_release(
     networks: network name -> (module, params) or (module, params, collections). Trees are plain nested dicts
       of arrays or of `LazyArray`; at most one lazy array is in memory at a time.
     statistics: name -> number or array, stored as float32.
-    provenance: metadata of the training. The entries of `provenance['networks'][NAME]` are stored with that
-      network: `licence`, `origin`, and `fresh`, path prefixes of parameters that are absent because they are
-        not trained yet.
-      Everything else is stored unchanged.
+    provenance: metadata of the training, such as `info['provenance']` of the loaded release that the networks come
+      from. The entries of `provenance['networks'][NAME]` are stored with that network: `licence` and `origin`
+      ('unknown' if not stated, see `releases.provenance`), and `fresh`, path prefixes of parameters that are absent
+      because they are not trained yet. Everything else is stored unchanged.
     dtype: 'float16' or 'float32' for the parameters; collections are stored as float32.
     sampling: default options of the pipeline, named as in `inference.sampling_options.SamplingOptions`.
 
@@ -209,8 +212,8 @@ def save_release(
     raise CheckpointError(f'a file stands in the way, {directory}: give another folder')
   if directory.is_dir() and any(directory.iterdir()) and not (directory / RELEASE_FILE).is_file():
     raise CheckpointError(f'the folder holds other things, {directory}: give a new or empty folder')
-  provenance = dict(provenance or {})
-  notes = dict(provenance.pop('networks', {}))
+  kept = dict(provenance or {})
+  notes = dict(kept.pop('networks', {}))
   others = {name: network[0] for name, network in networks.items()}
   planned = {
     name: _plan_network(name, *network, dtype=dtype, notes=notes.get(name, {}), others=others)
@@ -230,7 +233,7 @@ def save_release(
       'networks': entries,
       'statistics': {'values': values, 'file': STATISTICS_FILE, 'sha256': digest},
       'sampling': dict(sampling or {}),
-      'provenance': provenance,
+      'provenance': kept,
     }
     files.write_text(part / RELEASE_FILE, json.dumps(info, indent=2, sort_keys=False) + '\n')
   return directory
@@ -263,10 +266,11 @@ def _plan_network(
     'digest': _digest(entry['class'], entry['fields'], arrays),
     'dtype': dtype,
     'num_parameters': sum(arrays[key].size for key in params),
-    'licence': DEFAULT_LICENCE,
-    'origin': 'trained with seetalk-jax',
-    **notes,
+    **notes_of(notes),
   }
+  entry |= {key: value for key, value in notes.items() if key not in entry}
+  if 'fresh' in notes:
+    entry['fresh'] = [part for part in notes['fresh'] if not any(key.startswith(part) for key in params)]
   return entry, arrays
 
 
