@@ -122,7 +122,7 @@ def load_pipeline(checkpoint: str, device: str | None):
   os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '2')  # hides log messages of XLA
   from seetalk_jax.inference import pipeline
 
-  return pipeline.SeeTalk.load(checkpoint, device=device)
+  return pipeline.SeeTalk.load(checkpoint, device=device, cache=True)
 
 
 class Bars:

@@ -47,7 +47,7 @@ class LoadedRelease:
     cls,
     checkpoint: str | os.PathLike,
     device: str | jax.Device | None = None,
-    cache: bool = True,
+    cache: bool = False,
     only: Iterable[str] | None = None,
   ) -> LoadedRelease:
     """Reads a released checkpoint; see `SeeTalk.load`.
@@ -161,6 +161,9 @@ def find_device(device: str | jax.Device | None) -> jax.Device:
 
 def use_compilation_cache(folder: str | os.PathLike | None = None) -> None:
   """Enables JAX's persistent compilation cache, unless a cache folder is already set (also by environment).
+
+  This sets JAX's configuration of the whole process: all programs that it compiles later are kept in the folder, those
+  of other code too, and nothing limits its size.
 
   Args:
     folder: the cache folder; None: `xla` in the user's cache folder of this library.

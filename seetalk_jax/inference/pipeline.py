@@ -54,14 +54,16 @@ class SeeTalk:
 
   @classmethod
   def load(
-    cls, checkpoint: str | os.PathLike = 'demo', device: str | jax.Device | None = None, cache: bool = True
+    cls, checkpoint: str | os.PathLike = 'demo', device: str | jax.Device | None = None, cache: bool = False
   ) -> SeeTalk:
     """Reads a released checkpoint.
 
     Args:
       checkpoint: a folder with seetalk.json, or 'demo'.
       device: 'cpu', 'gpu', 'tpu', a JAX device, or None for JAX's default.
-      cache: store compiled programs in the user's cache folder, unless JAX already has a cache folder.
+      cache: store compiled programs in the user's cache folder, so that the next process starts faster. It sets
+        JAX's compilation cache for the whole process, other code included, unless JAX already has a cache folder.
+        False leaves JAX's configuration as it is.
 
     Raises:
       CheckpointError: no such checkpoint, or a damaged one.

@@ -77,7 +77,7 @@ class SpeechToPortrait:
 
   @classmethod
   def load(
-    cls, checkpoint: str | os.PathLike = 'demo', device: str | jax.Device | None = None, cache: bool = True
+    cls, checkpoint: str | os.PathLike = 'demo', device: str | jax.Device | None = None, cache: bool = False
   ) -> SpeechToPortrait:
     """Reads speech_encoder, autoencoder, portrait_unet and, if the release has it, sample_adaptive_weighting.
 
