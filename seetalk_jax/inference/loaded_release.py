@@ -48,7 +48,7 @@ class LoadedRelease:
     checkpoint: str | os.PathLike,
     device: str | jax.Device | None = None,
     cache: bool = False,
-    only: Iterable[str] | None = None,
+    only: str | Iterable[str] | None = None,
   ) -> LoadedRelease:
     """Reads a released checkpoint; see `SeeTalk.load`.
 
