@@ -10,7 +10,7 @@ from typing import Any
 from seetalk_jax.constants import CHECKPOINTS_FOLDER, CONFIG_FILE, STAGES
 from seetalk_jax.errors import CheckpointError
 from seetalk_jax.releases import provenance, storage
-from seetalk_jax.training import initial_weights, run_sources
+from seetalk_jax.training import dependencies, initial_weights, run_sources
 
 
 @dataclasses.dataclass
@@ -61,6 +61,7 @@ def collect(
   results = [initial_weights.load_trained_stage(directory) for directory in stage_directories(workdir)]
   results.sort(key=lambda result: STAGES.index(result.config['stage']))
   merged = Collected() if base is None else _of_release(base)
+  earlier = {name: params for name, (_, params, _) in merged.networks.items()}
   for result in results:
     stage, steps = result.config['stage'], int(result.step)
     for name, module in result.modules().items():
@@ -76,6 +77,9 @@ def collect(
   if not merged.networks and not merged.statistics:
     raise CheckpointError(f'nothing to export, {workdir}: train a stage first')
   trained = {name for result in results for name in result.networks if name not in leave_out}
+  if base is not None:
+    new = {name: merged.networks[name][1] for name in trained}
+    merged.warnings += dependencies.warnings(earlier, new, str(base))
   unknown = [name for name in sorted(trained) if provenance.UNKNOWN in merged.notes[name]['licence']]
   if unknown and not licence:
     merged.warnings.append(f'the licence of {", ".join(unknown)} is unknown: state it with --licence')

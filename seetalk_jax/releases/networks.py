@@ -44,9 +44,7 @@ class Networks:
       CheckpointError: the release lacks this network.
     """
     if network not in self.params:
-      raise CheckpointError(
-        f'the checkpoint holds no {network}, {self.directory}: export a run that trained it'
-      )
+      raise absent(network, self.directory)
     return {'params': self.params[network], **self.collections.get(network, {})}
 
   def replace(self, **params: PyTree) -> Networks:
@@ -90,6 +88,14 @@ class Networks:
 
   def __repr__(self) -> str:
     return f'Networks({str(self.directory)!r}, {", ".join(self.modules) or "none"})'
+
+
+def absent(network: str, directory: pathlib.Path) -> CheckpointError:
+  """The error for a network that a release lacks."""
+  return CheckpointError(
+    f'the checkpoint holds no {network}, {directory}: export a run that trained it, or export again with --base demo '
+    'to take what the run did not train from the shipped weights'
+  )
 
 
 def _variables_of(name: str, tree: Any) -> tuple[dict[str, PyTree], dict[str, PyTree]]:

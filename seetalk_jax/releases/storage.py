@@ -17,7 +17,7 @@ from seetalk_jax.constants import CHECKPOINTS_FOLDER, RELEASE_FILE
 from seetalk_jax.errors import CheckpointError
 from seetalk_jax.models import registry
 from seetalk_jax.releases import network_spec, retired, safetensors_writer
-from seetalk_jax.releases.networks import Networks
+from seetalk_jax.releases.networks import Networks, absent
 from seetalk_jax.releases.provenance import notes_of
 from seetalk_jax.releases.safetensors_writer import LazyArray
 
@@ -102,7 +102,7 @@ def load_networks(
   modules, params, collections = {}, {}, {}
   for name in names:
     if name not in info['networks']:
-      raise CheckpointError(f'the checkpoint holds no {name}, {directory}: export a run that trained it')
+      raise absent(name, directory)
     entry = info['networks'][name]
     fresh = entry.get('fresh', ())
     if fresh and not unfinished:

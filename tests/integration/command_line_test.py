@@ -16,6 +16,7 @@ from unittest import mock
 import numpy as np
 import pytest
 import sounds
+from flax import traverse_util
 from read_video import read_video
 
 from seetalk_jax.cli import main
@@ -304,6 +305,38 @@ def test_export_merges_the_stages_of_a_run(workplace, release, capsys, monkeypat
   assert merged.info['networks']['sample_adaptive_weighting']['origin'] == 'later'
   assert merged.info['sampling'] == {'portrait_steps': 8, 'motion_guidance': 1.5}
   assert run(capsys, 'export', 'run', 'released', '--overwrite')[0] == 0
+
+
+def test_export_warns_about_networks_that_were_trained_with_another_one(
+  workplace, release, capsys, monkeypatch
+):
+  from seetalk_jax.releases import network_spec
+  from seetalk_jax.training import initial_weights
+
+  networks = storage.load_networks(release, only='motion_codec')
+  module, params = networks.modules['motion_codec'], networks.params['motion_codec']
+  flat = {path: x + 1 for path, x in traverse_util.flatten_dict(params).items()}
+
+  def result(directory):
+    return initial_weights.TrainedStage(
+      networks={'motion_codec': network_spec.describe(module)},
+      params={'motion_codec': traverse_util.unflatten_dict(flat)},
+      collections={},
+      statistics={},
+      config={'stage': 'motion_codec'},
+      step=7,
+      where='config.json',
+      sources=(),
+    )
+
+  monkeypatch.setattr(initial_weights, 'load_trained_stage', result)
+  pathlib.Path('run/checkpoints').mkdir(parents=True)
+  pathlib.Path('run/config.json').touch()
+  status, _, err = run(capsys, 'export', 'run', 'released', '--base', release, '--licence', 'MIT')
+  (warning,) = err.splitlines()
+  assert status == 0 and warning.startswith('warning: motion_codec') and 'keep_motion' in warning
+  status, out, err = run(capsys, 'export', 'run', 'again', '--base', release, '--licence', 'MIT', '--json')
+  assert (status, err) == (0, '') and json.loads(out)['warnings'] == [warning.removeprefix('warning: ')]
 
 
 def test_info(workplace, release, capsys):
