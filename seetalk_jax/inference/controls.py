@@ -11,6 +11,7 @@ import numpy as np
 
 from seetalk_jax.constants import CONTROL_TRACKS, EMOTIONS
 from seetalk_jax.errors import InputError
+from seetalk_jax.inference import argument_checks
 from seetalk_jax.inference.clip_spec import Checksum
 
 # A video (a path or a `DrivingVideo`) -> its style code [1, 3 motion_dim].
@@ -76,13 +77,20 @@ def resolve(
   for name in scales or {}:
     if name not in given:
       raise InputError(f'a scale for control {name!r}, argument control_scales: give the control too')
-  return ResolvedControls(values, {name: float(scale) for name, scale in (scales or {}).items()})
+  checked = {
+    name: float(argument_checks.number(f'scale of {name}', scale, where='control_scales'))
+    for name, scale in (scales or {}).items()
+  }
+  return ResolvedControls(values, checked)
 
 
 def _track(name: str, value: Any, num_frames: int) -> np.ndarray:
   if isinstance(value, (str, os.PathLike)):
     raise InputError(f'{name} is a path, argument controls: give an array, one row a frame')
-  track = np.asarray(value, np.float32)
+  try:
+    track = np.asarray(value, np.float32)
+  except (TypeError, ValueError):
+    raise InputError(f'{name} is no array of numbers, argument controls: give one row a frame') from None
   track = track[:, None] if track.ndim == 1 else track
   if track.shape != (num_frames, CONTROL_TRACKS[name]):
     raise InputError(

@@ -18,6 +18,7 @@ import seetalk_jax
 from seetalk_jax import files
 from seetalk_jax.constants import RELEASE_FILE
 from seetalk_jax.errors import InputError
+from seetalk_jax.inference import argument_checks
 from seetalk_jax.inference.sampling_options import SamplingOptions
 from seetalk_jax.media import face as face_lib
 from seetalk_jax.releases import network_spec, storage
@@ -41,6 +42,9 @@ class LoadedRelease:
     self.collections = jax.device_put(networks.collections, device)
     self.statistics = jax.device_put(networks.statistics, device)
     self._checkpoint_id = files.checksum(self.index)[:12]
+
+  def __repr__(self) -> str:
+    return f'LoadedRelease({self.checkpoint!r}, {self.device}, {len(self.networks.modules)} networks)'
 
   @classmethod
   def load(
@@ -92,7 +96,14 @@ class LoadedRelease:
     Args:
       steps, guidance_scale: for portraits and motion, in place of those of the release; None: those of the
         release.
+
+    Raises:
+      InputError: steps are no whole number from 1 to 1000, or the scale is no finite number.
     """
+    if steps is not None:
+      steps = argument_checks.whole('steps', steps, 1, argument_checks.MAX_STEPS)
+    if guidance_scale is not None:
+      guidance_scale = argument_checks.number('guidance_scale', guidance_scale)
     return SamplingOptions().updated(
       self.networks.info.get('sampling', {}),
       portrait_steps=steps,

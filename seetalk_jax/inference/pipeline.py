@@ -90,11 +90,11 @@ class SeeTalk:
     """Samples portrait and motion for speech; frames are rendered when they are read from the `Clip`.
 
     Args:
-      speech: a file, float or integer samples at 16 kHz `[n]`, or a `Speech`.
-      seed: the same seed gives the same frames, bit for bit, on one kind of device.
+      speech: a file, float or integer samples at 16 kHz `[n]`, `(samples, rate_hz)` for another rate, or a `Speech`.
+      seed: -2^31 to 2^32 - 1; the same seed gives the same frames, bit for bit, on one kind of device.
       portrait: a picture file or an aligned portrait, uint8 `[h, w, 3]`; None: sampled to fit the voice.
-      face: index of the sampled portrait among those of this seed; unused with `portrait`.
-      steps: network calls per sampled portrait and motion; None: the release's default.
+      face: index of the sampled portrait among those of this seed, 0 or more; unused with `portrait`.
+      steps: network calls per sampled portrait and motion, 1 to 1000; None: the release's default.
       guidance_scale: how strongly portrait and motion follow the voice; 1 is unguided.
       size: side of the frames in pixels, even; None: that of the networks.
       fusion: weight of the warped portrait in the HR decoder, 0 to 1; at 0 it relies on the codebook alone.
@@ -269,6 +269,9 @@ class SeeTalk:
       stage_seconds=timer.seconds,
       progress=progress,
     )
+
+  def __repr__(self) -> str:
+    return f'SeeTalk({self.checkpoint!r}, {self.device}, {len(self.networks.modules)} networks)'
 
   @property
   def side(self) -> int:
