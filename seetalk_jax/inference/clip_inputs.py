@@ -184,16 +184,7 @@ class InputReader:
   ) -> MotionInputs:
     """The inputs of a clip of motion latents; arguments and errors are those of `SeeTalk.render`."""
     pixels = self.portrait(portrait)
-    self._release.need('motion_codec')
-    dim = self._motion_sampler.motion_dim
-    try:
-      motion = np.asarray(motion, np.float32)
-    except (TypeError, ValueError):
-      raise InputError(f'motion that is no array of numbers, argument motion: give [frames, {dim}]') from None
-    if motion.ndim != 2 or len(motion) == 0 or motion.shape[1] != dim:
-      raise InputError(f'motion of shape {motion.shape}, argument motion: give [frames, {dim}]')
-    if not np.isfinite(motion).all():
-      raise InputError('motion that is not finite, argument motion')
+    motion = self.motion(motion)
     speech = None if speech is None else as_speech(speech)
     spec = self._spec(
       num_frames=len(motion),
@@ -204,6 +195,20 @@ class InputReader:
     )
     sound = None if speech is None else speech.sound
     return MotionInputs(spec=spec, portrait=pixels, speech=speech, sound=sound, motion=motion)
+
+  def motion(self, motion: np.ndarray) -> np.ndarray:
+    """Motion latents, float32 `[n, motion_dim]`; errors are those of `SeeTalk.render`."""
+    self._release.need('motion_codec')
+    dim = self._motion_sampler.motion_dim
+    try:
+      motion = np.asarray(motion, np.float32)
+    except (TypeError, ValueError):
+      raise InputError(f'motion that is no array of numbers, argument motion: give [frames, {dim}]') from None
+    if motion.ndim != 2 or len(motion) == 0 or motion.shape[1] != dim:
+      raise InputError(f'motion of shape {motion.shape}, argument motion: give [frames, {dim}]')
+    if not np.isfinite(motion).all():
+      raise InputError('motion that is not finite, argument motion')
+    return motion
 
   def portrait(self, portrait: PortraitLike) -> np.ndarray:
     """A portrait in the size of the networks, uint8 `[side, side, 3]`.

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from seetalk_jax.constants import CONTROL_TRACKS, EMOTIONS
+from seetalk_jax.constants import CONTROL_TRACKS, EMOTIONS, MOTION_FIELDS
 from seetalk_jax.errors import InputError
 from seetalk_jax.inference import argument_checks
 from seetalk_jax.inference.clip_spec import Checksum
@@ -100,3 +100,42 @@ def _track(name: str, value: Any, num_frames: int) -> np.ndarray:
   if not np.isfinite(track).all():
     raise InputError(f'{name} holds NaN or infinity, argument controls: give finite numbers')
   return track[None]
+
+
+def track_of(controls: Mapping[str, Any]) -> np.ndarray:
+  """Motion track of controls by field.
+
+  Args:
+    controls: field of MOTION_FIELDS -> values `[n]`, or one number for all frames; absent fields are 0, the neutral
+      value.
+
+  Returns:
+    float32 `[n, MOTION_DIM]`.
+
+  Raises:
+    InputError: an unknown field, values that are not finite numbers, or lengths that differ.
+  """
+  if not isinstance(controls, Mapping):
+    raise InputError(f'controls are a {type(controls).__name__}, argument controls: give field -> values')
+  columns = {}
+  for name, values in controls.items():
+    if name not in MOTION_FIELDS:
+      raise InputError(f'no control {name!r}, argument controls: use some of {", ".join(MOTION_FIELDS)}')
+    try:
+      columns[name] = np.atleast_1d(np.asarray(values, np.float32))
+    except (TypeError, ValueError):
+      raise InputError(f'{name} is no array of numbers, argument controls: give one number a frame') from None
+    if columns[name].ndim != 1 or not np.isfinite(columns[name]).all():
+      raise InputError(
+        f'{name} of shape {columns[name].shape}, argument controls: give finite numbers [n], one a frame'
+      )
+  lengths = {len(column) for column in columns.values()}
+  if len(lengths) > 1:
+    lengths.discard(1)  # one number for all frames
+  if len(lengths) != 1 or 0 in lengths:
+    found = ', '.join(f'{name} {len(column)}' for name, column in columns.items()) or 'no control'
+    raise InputError(f'controls of different or no length ({found}), argument controls: give [n] for each')
+  track = np.zeros((lengths.pop(), len(MOTION_FIELDS)), np.float32)
+  for name, column in columns.items():
+    track[:, MOTION_FIELDS.index(name)] = column
+  return track

@@ -180,6 +180,45 @@ class SeeTalk:
     inputs = self.inputs.from_motion(portrait, motion, speech=speech, size=size, fusion=fusion)
     return self.make_clip(inputs, progress=progress)
 
+  def controls_of(self, motion: np.ndarray) -> dict[str, np.ndarray]:
+    """Reads head pose, gaze, eyelids, brows and lips of motion latents, as the motion codec was trained to.
+
+    clip = pipe('speech.wav')
+    controls = pipe.controls_of(clip.motion)
+    controls['blink_left'][:] = controls['blink_right'][:] = 0  # never blinks
+    controls['yaw'] += 0.2  # radians, to the subject's left
+    edited = pipe.render(clip.portrait, pipe.motion_of(controls), speech=clip.speech)
+
+    Args:
+      motion: `[n, motion_dim]`, such as `Clip.motion`.
+
+    Returns:
+      field of `constants.MOTION_FIELDS`, with units and ranges there -> float32 `[n]`. These are estimates.
+
+    Raises:
+      InputError: latents of another size or not finite.
+      CheckpointError: the checkpoint lacks the motion codec.
+    """
+    return self._motion_sampler.controls_of(self.inputs.motion(motion))
+
+  def motion_of(self, controls: Mapping[str, Any]) -> np.ndarray:
+    """Motion latents with these controls: the inverse of `controls_of`, for `render`.
+
+    `motion_of(controls_of(motion))` is close to `motion`; what the fields do not describe is lost.
+
+    Args:
+      controls: field of `constants.MOTION_FIELDS` -> values `[n]`, or one number for all frames; absent fields
+        are 0, the neutral value.
+
+    Returns:
+      float32 `[n, motion_dim]`.
+
+    Raises:
+      InputError: an unknown field, values that are not finite numbers, or lengths that differ.
+      CheckpointError: the checkpoint lacks the motion codec.
+    """
+    return self._motion_sampler.motion_of(controls)
+
   def portrait(
     self,
     speech: SpeechLike,
