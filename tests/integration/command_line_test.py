@@ -348,6 +348,33 @@ def test_info(workplace, release, capsys):
   assert status == 0 and 'portrait_unet' in out and 'latent_scale' in out
 
 
+def test_info_is_a_table_of_whole_words(workplace, capsys):
+  networks = storage.load_networks(tiny_release.shared(), only='lip_refiner')
+  statistics = {'face_prior_voice_variances': np.ones(128, np.float32), 'latent_scale': np.float32(0.5)}
+  notes = {
+    'lip_refiner': {'licence': 'CC-BY-NC-4.0 AND unknown', 'origin': 'private videos; ' + 'more ' * 20}
+  }
+  stages = {name: {'steps': 566, 'config': {'long': 'x' * 200}} for name in ('conre', 'code_transformer')}
+  provenance = {'stages': stages, 'converted': {'kind': 'syncnet'}, 'networks': notes}
+  storage.save_release('released', networks, statistics, provenance=provenance)
+  status, out, _ = run(capsys, 'info', 'released')
+  lines = out.splitlines()
+  rows = {line.split('  ')[0]: re.split(r'  +', line) for line in lines}
+  assert status == 0 and '...' not in out
+  assert rows['face_prior_voice_variances'][1] == 'array [128]'
+  assert rows['stage code_transformer'][1] == '566 steps'
+  assert rows['converted'][1] == '{"kind": "syncnet"}'
+  assert rows['motion_steps'][1] == '2'
+  assert rows['lip_refiner'][3:] == [
+    'float32',
+    'CC-BY-NC-4.0 AND unknown',
+    notes['lip_refiner']['origin'].strip(),
+  ]
+  head = next(line for line in lines if line.startswith('network'))
+  network = next(line for line in lines if line.startswith('lip_refiner'))
+  assert head.index('licence') == network.index('CC-BY-NC-4.0')
+
+
 def test_info_prints_notes_with_lone_surrogates(tmp_path, capsys):
   directory = tiny_release.make(tmp_path / 'release', names=['lip_refiner'])
   index = directory / 'seetalk.json'
