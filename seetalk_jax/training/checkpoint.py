@@ -229,7 +229,7 @@ def write_config(
   networks: Mapping[str, nn.Module],
   adapted: Mapping[str, Mapping[str, Any]] | None = None,
   *,
-  sources: Sequence[run_sources.Source] = (),
+  sources: Sequence[run_sources.Source],
 ) -> None:
   """Writes WORKDIR/config.json: configuration, sources, and class and fields of every trained network.
 

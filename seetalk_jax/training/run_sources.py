@@ -85,8 +85,9 @@ def notes_of(network: str, sources: Sequence[Source] | None, addition: str | Non
   inherited = [source.licence for source in starts]
   accepted = {provenance.APACHE, *inherited}
   others = [source for source in sources if source not in starts and source.licence not in accepted]
-  own = [] if others else [provenance.APACHE]
-  licence = provenance.combined_licence([*inherited, *own, *(provenance.UNKNOWN for _ in others)])
+  recorded = any(source.kind == CORPUS for source in sources)
+  own = provenance.APACHE if recorded and not others else provenance.UNKNOWN
+  licence = provenance.combined_licence([*inherited, own])
   addition = addition or _describe_training(sources, bool(starts), others)
   origin = addition
   if starts:
@@ -106,9 +107,8 @@ def from_json(content: Mapping[str, Any]) -> list[Source] | None:
 
 
 def _of_corpus(folder: str | pathlib.Path) -> Source:
-  from seetalk_jax.data import (
-    sources as record_sources,
-  )  # it imports Grain, which reading a run does not need
+  # Imported here: it imports Grain, which reading a run does not need.
+  from seetalk_jax.data import sources as record_sources
 
   name = pathlib.Path(folder).name
   if record_sources.is_synthetic(folder):

@@ -32,6 +32,7 @@ def toy(monkeypatch):
   'sources, licence, origin',
   [
     ([SYNTHETIC], 'Apache-2.0', 'trained with seetalk-jax on synthetic data'),
+    ([], 'unknown', 'trained with seetalk-jax on data that is not recorded'),
     ([VIDEOS], 'unknown', 'trained with seetalk-jax on the corpus mine'),
     ([SYNTHETIC, VIDEOS], 'unknown', 'trained with seetalk-jax on synthetic data and the corpus mine'),
     (
