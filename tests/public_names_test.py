@@ -85,7 +85,7 @@ JSON = {
   'portrait': f'outputs width height audio_seconds stage_seconds {_MADE_BY}',
   'prepare': 'output kept rejected failed reasons seconds num_bytes flagged',
   'corpus': 'output kind split records shards num_bytes',
-  'export': 'output networks stages dtype',
+  'export': 'output networks stages dtype licences warnings',
   'convert': 'output network parameters fresh licence dtype',
   'info': (
     'directory num_parameters intact format format_version library_version networks statistics sampling provenance'

@@ -9,6 +9,7 @@ import os
 import pathlib
 import sys
 import threading
+from collections.abc import Iterable
 from typing import Any
 
 from seetalk_jax import files
@@ -125,7 +126,7 @@ def load_pipeline(checkpoint: str, device: str | None):
     jax.config.update('jax_platform_name', None)
   from seetalk_jax.inference import pipeline
 
-  return pipeline.SeeTalk.load(checkpoint, device=device)
+  return pipeline.SeeTalk.load(checkpoint, device=device, cache=True)
 
 
 class Bars:
@@ -168,6 +169,12 @@ def report(args: argparse.Namespace, content: dict[str, Any], line: str) -> None
     print(json.dumps(content))
   elif not args.quiet:
     print(line)
+
+
+def warn(lines: Iterable[str]) -> None:
+  """Prints warnings to stderr, one line each, also with --quiet."""
+  for line in lines:
+    print(f'warning: {line}', file=sys.stderr)
 
 
 def check_folder(path: str | os.PathLike) -> None:

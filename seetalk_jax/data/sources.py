@@ -55,6 +55,19 @@ def read_manifest(corpus_dir: PathLike) -> dict:
   return manifest
 
 
+def is_synthetic(corpus_dir: PathLike) -> bool:
+  """Whether a corpus was rendered by `seetalk corpus`, and holds no recordings; False for a folder without one."""
+  try:
+    manifest = read_manifest(corpus_dir)
+  except InputError:
+    return False
+  rendered = [
+    not name.startswith('real-') and 'records_per_speaker' in settings
+    for name, settings in manifest['parts'].items()
+  ]
+  return 'prepared' not in manifest and bool(rendered) and all(rendered)
+
+
 def add_part(corpus_dir: PathLike, kind: str, split: str, settings: dict) -> None:
   """Adds KIND-SPLIT to `corpus.json`; safe to call from several processes concurrently.
 

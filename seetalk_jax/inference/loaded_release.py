@@ -20,7 +20,7 @@ import seetalk_jax
 from seetalk_jax import files
 from seetalk_jax.constants import RELEASE_FILE
 from seetalk_jax.errors import OutputError
-from seetalk_jax.inference import devices
+from seetalk_jax.inference import argument_checks, devices
 from seetalk_jax.inference.sampling_options import SamplingOptions
 from seetalk_jax.media import face as face_lib
 from seetalk_jax.releases import network_spec, storage
@@ -45,13 +45,16 @@ class LoadedRelease:
     self.statistics = jax.device_put(networks.statistics, device)
     self._checkpoint_id = files.checksum(self.index)[:12]
 
+  def __repr__(self) -> str:
+    return f'LoadedRelease({self.checkpoint!r}, {self.device}, {len(self.networks.modules)} networks)'
+
   @classmethod
   def load(
     cls,
     checkpoint: str | os.PathLike,
     device: str | jax.Device | None = None,
-    cache: bool = True,
-    only: Iterable[str] | None = None,
+    cache: bool = False,
+    only: str | Iterable[str] | None = None,
   ) -> LoadedRelease:
     """Reads a released checkpoint; see `SeeTalk.load`.
 
@@ -95,7 +98,14 @@ class LoadedRelease:
     Args:
       steps, guidance_scale: for portraits and motion, in place of those of the release; None: those of the
         release.
+
+    Raises:
+      InputError: steps are no whole number from 1 to 1000, or the scale is no finite number.
     """
+    if steps is not None:
+      steps = argument_checks.whole('steps', steps, 1, argument_checks.MAX_STEPS)
+    if guidance_scale is not None:
+      guidance_scale = argument_checks.number('guidance_scale', guidance_scale)
     return SamplingOptions().updated(
       self.networks.info.get('sampling', {}),
       portrait_steps=steps,
@@ -151,6 +161,9 @@ def use_compilation_cache(folder: str | os.PathLike | None = None) -> None:
   """Enables JAX's persistent compilation cache, unless a cache folder is already set (also by environment).
 
   A folder that cannot be written is only read, without the warnings that JAX would print for every program.
+
+  This sets JAX's configuration of the whole process: all programs that it compiles later are kept in the folder, those
+  of other code too, and nothing limits its size.
 
   Args:
     folder: the cache folder; None: `xla` in the user's cache folder of this library, if there is one.

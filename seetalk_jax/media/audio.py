@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import collections.abc
 import dataclasses
+import numbers
 import os
 import pathlib
 
@@ -21,6 +22,7 @@ GATE_FRAME = 400  # 25 ms, the resolution of voiced parts
 _GATE_BLOCK = 4096  # frames squared at a time
 GATE_DB = -20.0  # voiced frames: at most this far below the mean power of the non-silent frames
 
+_MAX_CHANNELS = 64  # more columns are samples: [channels, n] instead of [n, channels]
 SOUND_RATES_HZ = (44_100, 48_000)  # kept in the video; all other rates are resampled to 48 kHz
 
 
@@ -40,6 +42,9 @@ class Sound:
   num_samples: int
   open_blocks: collections.abc.Callable[[], decode.Blocks]
 
+  def __repr__(self) -> str:
+    return f'Sound({self.num_samples / self.rate_hz:.2f} s, {_described(self.rate_hz, self.channels)})'
+
 
 @dataclasses.dataclass(frozen=True)
 class Speech:
@@ -58,6 +63,9 @@ class Speech:
   source: str
   rate_hz: int
   channels: int
+
+  def __repr__(self) -> str:
+    return f'Speech({self.source!r}, {self.seconds:.2f} s, {_described(self.rate_hz, self.channels)})'
 
   @property
   def seconds(self) -> float:
@@ -93,22 +101,52 @@ def speech_from_array(samples: np.ndarray, rate_hz: int = SAMPLE_RATE_HZ, source
   """Makes a `Speech` from samples in memory.
 
   Args:
-    samples: `[n]` or `[n, channels]`; floats in [-1, 1] or full-scale integers.
-    rate_hz: sampling rate of the samples.
+    samples: `[n]` or `[n, channels]`, at most 64 channels; floats in [-1, 1] or full-scale integers.
+    rate_hz: sampling rate of the samples, 1,000 to 1,000,000.
     source: name of the source for messages.
 
   Raises:
     SpeechError: as `load_speech`.
   """
-  samples = np.asarray(samples)
-  if samples.ndim not in (1, 2):
-    raise SpeechError(f'speech of shape {samples.shape}, {source}: give [n] or [n, channels]')
+  samples = _as_array(samples, source)
+  if samples.ndim not in (1, 2) or (samples.ndim == 2 and samples.shape[1] > _MAX_CHANNELS):
+    raise SpeechError(f'speech of shape {samples.shape}, {source}: give [n], or [n, channels]')
+  if not isinstance(rate_hz, numbers.Real) or not decode.MIN_RATE_HZ <= rate_hz <= decode.MAX_RATE_HZ:
+    raise SpeechError(
+      f'speech at {rate_hz!r} Hz, {source}: give (samples, rate_hz) with a rate from '
+      f'{decode.MIN_RATE_HZ} to {decode.MAX_RATE_HZ}'
+    )
   if np.issubdtype(samples.dtype, np.integer):
     info = np.iinfo(samples.dtype)
     half = (int(info.max) - int(info.min) + 1) / 2
     samples = (samples.astype(np.float64) - (half if info.min == 0 else 0)) / half
   samples = samples.reshape(len(samples), -1).astype(np.float32)
   return _speech_of(decode.Source(source, rate_hz, samples.shape[1], lambda: decode.blocks_of(samples)))
+
+
+def _described(rate_hz: float, channels: int) -> str:
+  return f'{rate_hz:g} Hz, {channels} channel{"s" if channels != 1 else ""}'
+
+
+def _as_array(samples, source: str) -> np.ndarray:
+  """Samples as an array of numbers.
+
+  Raises:
+    SpeechError: they are something else, such as a list of files.
+  """
+  try:
+    array = np.asarray(samples)
+  except ValueError:  # a ragged list
+    array = np.empty((), object)
+  if array.dtype.kind in 'OSUMmcb':
+    kind = type(samples).__name__
+    items = {type(item).__name__ for item in samples} if isinstance(samples, (list, tuple)) else ()
+    kind += f' of {" and ".join(sorted(items))}' if items else ''
+    raise SpeechError(
+      f'speech is a {kind}, {source}: give one file, samples at 16 kHz [n], or (samples, rate_hz); call once for each '
+      'of several recordings'
+    )
+  return array
 
 
 def _speech_of(source: decode.Source) -> Speech:

@@ -7,7 +7,7 @@ import json
 import logging
 import pathlib
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -19,7 +19,7 @@ from seetalk_jax import files
 from seetalk_jax.constants import CHECKPOINTS_FOLDER, CONFIG_FILE, RESULT_FILE
 from seetalk_jax.errors import CheckpointError, ConfigError, InputError, OutputError
 from seetalk_jax.releases import network_spec
-from seetalk_jax.training import hosts
+from seetalk_jax.training import hosts, run_sources
 from seetalk_jax.training.state import TrainState
 
 PyTree = Any
@@ -336,24 +336,31 @@ def write_config(
   config,
   networks: Mapping[str, nn.Module],
   adapted: Mapping[str, Mapping[str, Any]] | None = None,
+  *,
+  sources: Sequence[run_sources.Source],
 ) -> None:
-  """Writes WORKDIR/config.json: the configuration, and class and fields of every trained network.
+  """Writes WORKDIR/config.json: configuration, sources, and class and fields of every trained network.
 
   Args:
     adapted: description of the networks with low-rank factors, from `adapted_stage.describe`.
+    sources: what the run starts from, reads and trains on; merged with the record of a run that goes on.
 
   Raises:
     CheckpointError: the run started with other factors or another base.
   """
   path = pathlib.Path(workdir) / CONFIG_FILE
+  begun = path.parent / CHECKPOINTS_FOLDER
+  written = json.loads(path.read_text()) if path.exists() and any(begun.glob('*')) else None
+  if written is not None:
+    sources = run_sources.merged(run_sources.from_json(written), sources, networks)
   content = {
     'config': json.loads(config.to_json_best_effort()),
     'networks': {name: network_spec.describe(module) for name, module in networks.items()},
+    'sources': run_sources.to_json(sources),
     **({'adapted': adapted} if adapted else {}),
   }
-  begun = path.parent / CHECKPOINTS_FOLDER
-  if path.exists() and begun.exists() and any(begun.iterdir()):
-    before = json.loads(path.read_text()).get('adapted', {})
+  if written is not None:
+    before = written.get('adapted', {})
     for name in before.keys() | (adapted or {}).keys():
       was, now = before.get(name, {}), (adapted or {}).get(name, {})
       if any(was.get(key) != now.get(key) for key in ('scale', 'crc32')):

@@ -89,7 +89,8 @@ def _make(run: Run, initial: InitialWeights) -> FirstState:
     state = _start_from(new(frozen), stage, initial, shardings)
     meta = {'seconds': 0.0, 'data_index': 0}
   if jax.process_index() == 0:
-    checkpoint.write_config(run.workdir, config, stage.networks, adapted_stage.describe(stage, frozen))
+    adapted = adapted_stage.describe(stage, frozen)
+    checkpoint.write_config(run.workdir, config, stage.networks, adapted, sources=run.sources)
   bases = {name: frozen.params[name] for name in adapted_stage.adapted_by(stage)}
   read = only(frozen, stage.frozen)
   frozen = device_mesh.put_frozen(read.replace(params={**read.params, **bases}), mesh)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 import pathlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -16,10 +17,10 @@ from flax import traverse_util
 from seetalk_jax.constants import CONFIG_FILE, RELEASE_FILE
 from seetalk_jax.errors import CheckpointError, ConfigError
 from seetalk_jax.models import NETWORKS
-from seetalk_jax.releases import network_spec, retired, storage
+from seetalk_jax.releases import network_spec, provenance, retired, storage
 from seetalk_jax.stages import base
 from seetalk_jax.stages.base import Frozen
-from seetalk_jax.training import checkpoint, lora
+from seetalk_jax.training import checkpoint, lora, run_sources
 from seetalk_jax.training.progress import print_message
 
 PyTree = Any
@@ -50,6 +51,7 @@ class TrainedStage:
     config: the configuration of the run, as JSON.
     step: gradient steps taken.
     where: path of the run's config.json, for messages.
+    sources: what the run was made of, with licences; None: a run of an earlier version, without a record.
   """
 
   networks: dict[str, dict[str, Any]]
@@ -59,10 +61,15 @@ class TrainedStage:
   config: dict[str, Any]
   step: int
   where: str
+  sources: Sequence[run_sources.Source] | None = None
 
   def modules(self) -> dict[str, nn.Module]:
     """Network name -> module, with the fields of training."""
     return {name: network_spec.build(name, entry, self.where) for name, entry in self.networks.items()}
+
+  def notes(self, name: str, addition: str | None = None) -> dict[str, str]:
+    """Licence and origin of a network or statistic; see `run_sources.notes_of`."""
+    return run_sources.notes_of(name, self.sources, addition)
 
 
 def load_trained_stage(workdir: str | pathlib.Path, step: int | None = None) -> TrainedStage:
@@ -95,6 +102,7 @@ def load_trained_stage(workdir: str | pathlib.Path, step: int | None = None) -> 
     config=written['config'],
     step=step,
     where=str(workdir / CONFIG_FILE),
+    sources=run_sources.from_json(written),
   )
 
 
@@ -134,10 +142,12 @@ class InitialWeights:
   Attributes:
     networks: network name -> network.
     statistics: flat name -> array, see `base.Frozen`.
+    notes: name in `config.init` -> its licence and origin.
   """
 
   networks: Mapping[str, InitialNetwork]
   statistics: Mapping[str, Any]
+  notes: Mapping[str, Mapping[str, Any]] = dataclasses.field(default_factory=dict)
 
   @property
   def modules(self) -> dict[str, nn.Module]:
@@ -171,7 +181,7 @@ def load_initial_weights(init: Mapping[str, str]) -> InitialWeights:
     ConfigError: a name is not a network.
   """
   places: dict[str, tuple] = {}
-  networks, statistics = {}, {}
+  networks, statistics, notes = {}, {}, {}
   origin: dict[str, str] = {}
   for name, where in init.items():
     if not where:
@@ -180,7 +190,7 @@ def load_initial_weights(init: Mapping[str, str]) -> InitialWeights:
       raise ConfigError(f'config.init.{name} is not a network: use one of {", ".join(NETWORKS)}, face_prior')
     if where not in places:
       places[where] = _load(where)
-    found_modules, found_params, found_collections, found_statistics = places[where]
+    found_modules, found_params, found_collections, found_statistics, notes_for = places[where]
     if name in NETWORKS:
       if name not in found_modules:
         holds = ', '.join(found_modules) or 'no network'
@@ -192,6 +202,7 @@ def load_initial_weights(init: Mapping[str, str]) -> InitialWeights:
         fresh_parts(where, name),
         where,
       )
+    notes[name] = notes_for(name)
     for key, value in found_statistics.items():
       owner = _owner(key)
       if _is_release(where) and owner and owner not in (n for n in init if init[n] == where):
@@ -202,7 +213,7 @@ def load_initial_weights(init: Mapping[str, str]) -> InitialWeights:
           'stage, train the later one again'
         )
       statistics[key], origin[key] = value, where
-  return InitialWeights(networks, statistics)
+  return InitialWeights(networks, statistics, notes)
 
 
 def kept_statistics(stage, places: Mapping[str, str], statistics: Mapping[str, Any]) -> dict[str, Any]:
@@ -270,13 +281,26 @@ def _is_release(where: str) -> bool:
   return where == 'demo' or (pathlib.Path(where) / RELEASE_FILE).exists()
 
 
-def _load(where: str) -> tuple[dict, dict, dict, dict]:
-  """Loads (modules, params, collections, statistics) from one place."""
+def _load(where: str) -> tuple[dict, dict, dict, dict, Callable[[str], dict[str, Any]]]:
+  """Loads (modules, params, collections, statistics, notes of a name) from one place."""
   if _is_release(where):
     networks = storage.load_networks(where, unfinished=True)
-    return networks.modules, networks.params, dict(getattr(networks, 'collections', {})), networks.statistics
+    of_release = functools.partial(_notes_in_release, networks)
+    return networks.modules, networks.params, networks.collections, networks.statistics, of_release
   result = load_trained_stage(where)
-  return result.modules(), result.params, result.collections, result.statistics
+  return result.modules(), result.params, result.collections, result.statistics, result.notes
+
+
+def _notes_in_release(networks: storage.Networks, name: str) -> dict[str, Any]:
+  """Licence and origin of a network of a release, or of its statistics: those of all its networks."""
+  entries = networks.info['networks']
+  if name in entries:
+    return provenance.notes_of(entries[name])
+  licences = [provenance.notes_of(entry)['licence'] for entry in entries.values()]
+  return {
+    'licence': provenance.combined_licence(licences),
+    'origin': f'statistics of the release {networks.directory.name}',
+  }
 
 
 def _with_factors_added(

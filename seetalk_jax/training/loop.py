@@ -20,6 +20,7 @@ from seetalk_jax.training import (
   features,
   first_state,
   hosts,
+  run_sources,
   single_pass,
   throughput,
 )
@@ -92,13 +93,15 @@ def _train(config, workdir: pathlib.Path, make_batches: MakeBatches | None, dry_
   initial = dataclasses.replace(initial, statistics=statistics)
   mesh = device_mesh.make_mesh(**config.mesh)
   data = StageData(config, stage, make_batches, mesh)
+  corpora = data.directories if make_batches is None else None
+  sources = run_sources.list_sources(initial.notes, stage.networks, corpora)
   hosts.check_alike(config)
   best = config.keep_best
   saved = checkpoint.Checkpoints(workdir, config.keep_checkpoints, config.keep_every, best.metric, best.mode)
   # With several processes JAX handles SIGTERM: its preemption service makes them agree on a step.
   numbers = (signal.SIGINT, signal.SIGTERM) if jax.process_count() == 1 else (signal.SIGINT,)
   with saved as checkpoints, recorded(numbers) as signals:
-    run = Run(config, workdir, stage, mesh, data, checkpoints, signals)
+    run = Run(config, workdir, stage, mesh, data, checkpoints, signals, sources)
     if stage.kind == 'pass' and dry_run:
       print_message(f'{stage.name} is one pass over {config.num_steps} batches: it compiles no training step')
       return Outcome(0, 0.0, 'dry run', None, {})

@@ -26,7 +26,7 @@ def run_pass(run: Run, frozen: base.Frozen) -> Outcome:
   """
   config, workdir, stage, data, mesh = run.config, run.workdir, run.stage, run.data, run.mesh
   if jax.process_index() == 0:
-    checkpoint.write_config(workdir, config, stage.networks)
+    checkpoint.write_config(workdir, config, stage.networks, sources=run.sources)
   statistics = dict(frozen.statistics)
   frozen = device_mesh.put_frozen(frozen, mesh)
   spec = stage.batch_spec(data.batch_size)

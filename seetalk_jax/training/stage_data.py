@@ -28,6 +28,7 @@ class StageData:
   Attributes:
     batch_size: size of the global batch.
     rows: rows of the global batch that this process holds, sorted; None if it holds all.
+    directories: folders of the corpora.
 
   Raises:
     ConfigError: the batch size is not a multiple of data x fsdp x accumulate.
@@ -47,10 +48,10 @@ class StageData:
     rows = hosts.local_rows(device_mesh.batch_sharding(mesh), batch_size)
     self.rows = None if jax.process_count() == 1 else rows
     self._config = config
-    directories = [str(pathlib.Path(config.data_root) / name) for name in config.data.corpora]
+    self.directories = [str(pathlib.Path(config.data_root) / name) for name in config.data.corpora]
     self._make = lambda **changes: make_batches(
       stage.view,
-      directories,
+      self.directories,
       **{
         'batch_size': batch_size,
         'seed': data_seed(config),

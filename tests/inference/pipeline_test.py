@@ -17,8 +17,10 @@ from jax.experimental.compilation_cache import compilation_cache
 from read_video import read_video
 
 from seetalk_jax import files
+from seetalk_jax.cli import options
 from seetalk_jax.errors import CheckpointError, InputError, PortraitError, SpeechError
 from seetalk_jax.inference import background_compile, devices, loaded_release, pipeline, renderer
+from seetalk_jax.inference.speech_to_portrait import SpeechToPortrait
 from seetalk_jax.media import audio, video
 from seetalk_jax.releases import storage
 from seetalk_jax.testing import tiny_release
@@ -246,3 +248,34 @@ def test_a_compilation_cache_on_a_full_disk_is_silent(no_cache, tmp_path, monkey
     loaded_release.use_compilation_cache()
     jax.jit(lambda x: x + 3)(np.float32(1)).block_until_ready()
   assert not caught
+
+
+def test_loading_leaves_the_configuration_of_jax_alone(tmp_path, monkeypatch):
+  names = (
+    'jax_compilation_cache_dir',
+    'jax_persistent_cache_min_compile_time_secs',
+    'jax_persistent_cache_min_entry_size_bytes',
+  )
+  before = {name: getattr(jax.config, name) for name in names}
+  monkeypatch.setenv('XDG_CACHE_HOME', str(tmp_path))
+  monkeypatch.setattr(loaded_release.jax, 'device_put', lambda tree, device: tree)  # quick
+  try:
+    jax.config.update('jax_compilation_cache_dir', None)  # conftest.py sets one
+    jax.config.update('jax_persistent_cache_min_compile_time_secs', 2.0)
+    settings = dict(jax.config.values)
+    pipeline.load(tiny_release.shared())
+    SpeechToPortrait.load(tiny_release.shared())
+    assert dict(jax.config.values) == settings
+    pipeline.load(tiny_release.shared(), cache=True)
+    assert jax.config.jax_compilation_cache_dir == str(tmp_path / 'seetalk-jax' / 'xla')
+  finally:
+    for name, value in before.items():
+      jax.config.update(name, value)
+
+
+def test_the_command_line_keeps_compiled_programs(monkeypatch):
+  calls = {}
+  monkeypatch.setenv('TF_CPP_MIN_LOG_LEVEL', '2')
+  monkeypatch.setattr(pipeline.SeeTalk, 'load', lambda checkpoint, **given: calls.update(given))
+  options.load_pipeline('demo', None)
+  assert calls == {'device': None, 'cache': True}

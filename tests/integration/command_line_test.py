@@ -16,6 +16,7 @@ from unittest import mock
 import numpy as np
 import pytest
 import sounds
+from flax import traverse_util
 from read_video import read_video
 
 from seetalk_jax.cli import main
@@ -348,6 +349,38 @@ def test_export_merges_the_stages_of_a_run(workplace, release, capsys, monkeypat
   assert run(capsys, 'export', 'run', 'released', '--overwrite')[0] == 0
 
 
+def test_export_warns_about_networks_that_were_trained_with_another_one(
+  workplace, release, capsys, monkeypatch
+):
+  from seetalk_jax.releases import network_spec
+  from seetalk_jax.training import initial_weights
+
+  networks = storage.load_networks(release, only='motion_codec')
+  module, params = networks.modules['motion_codec'], networks.params['motion_codec']
+  flat = {path: x + 1 for path, x in traverse_util.flatten_dict(params).items()}
+
+  def result(directory):
+    return initial_weights.TrainedStage(
+      networks={'motion_codec': network_spec.describe(module)},
+      params={'motion_codec': traverse_util.unflatten_dict(flat)},
+      collections={},
+      statistics={},
+      config={'stage': 'motion_codec'},
+      step=7,
+      where='config.json',
+      sources=(),
+    )
+
+  monkeypatch.setattr(initial_weights, 'load_trained_stage', result)
+  pathlib.Path('run/checkpoints').mkdir(parents=True)
+  pathlib.Path('run/config.json').touch()
+  status, _, err = run(capsys, 'export', 'run', 'released', '--base', release, '--licence', 'MIT')
+  (warning,) = err.splitlines()
+  assert status == 0 and warning.startswith('warning: motion_codec') and 'keep_motion' in warning
+  status, out, err = run(capsys, 'export', 'run', 'again', '--base', release, '--licence', 'MIT', '--json')
+  assert (status, err) == (0, '') and json.loads(out)['warnings'] == [warning.removeprefix('warning: ')]
+
+
 def test_info(workplace, release, capsys):
   status, out, _ = run(capsys, 'info', release, '--json')
   info = json.loads(out)
@@ -355,6 +388,33 @@ def test_info(workplace, release, capsys):
   assert info['num_parameters'] == sum(entry['num_parameters'] for entry in info['networks'].values())
   status, out, _ = run(capsys, 'info', release)
   assert status == 0 and 'portrait_unet' in out and 'latent_scale' in out
+
+
+def test_info_is_a_table_of_whole_words(workplace, capsys):
+  networks = storage.load_networks(tiny_release.shared(), only='lip_refiner')
+  statistics = {'face_prior_voice_variances': np.ones(128, np.float32), 'latent_scale': np.float32(0.5)}
+  notes = {
+    'lip_refiner': {'licence': 'CC-BY-NC-4.0 AND unknown', 'origin': 'private videos; ' + 'more ' * 20}
+  }
+  stages = {name: {'steps': 566, 'config': {'long': 'x' * 200}} for name in ('conre', 'code_transformer')}
+  provenance = {'stages': stages, 'converted': {'kind': 'syncnet'}, 'networks': notes}
+  storage.save_release('released', networks, statistics, provenance=provenance)
+  status, out, _ = run(capsys, 'info', 'released')
+  lines = out.splitlines()
+  rows = {line.split('  ')[0]: re.split(r'  +', line) for line in lines}
+  assert status == 0 and '...' not in out
+  assert rows['face_prior_voice_variances'][1] == 'array [128]'
+  assert rows['stage code_transformer'][1] == '566 steps'
+  assert rows['converted'][1] == '{"kind": "syncnet"}'
+  assert rows['motion_steps'][1] == '2'
+  assert rows['lip_refiner'][3:] == [
+    'float32',
+    'CC-BY-NC-4.0 AND unknown',
+    notes['lip_refiner']['origin'].strip(),
+  ]
+  head = next(line for line in lines if line.startswith('network'))
+  network = next(line for line in lines if line.startswith('lip_refiner'))
+  assert head.index('licence') == network.index('CC-BY-NC-4.0')
 
 
 def test_info_prints_notes_with_lone_surrogates(tmp_path, capsys):

@@ -31,6 +31,7 @@ from seetalk_jax.models.nn.blocks import (
   pixel_shuffle,
   pixel_unshuffle,
 )
+from seetalk_jax.models.nn.exportable import exportable
 
 # Displacement, in picture units, of a basis flow of magnitude 1 at amplitude 1.
 _REACH = 0.02
@@ -47,6 +48,7 @@ def waves(places: jax.Array, count: int = _NUM_WAVES) -> jax.Array:
   return jnp.concatenate([jnp.sin(angles), jnp.cos(angles)], axis=-1)
 
 
+@exportable
 class Ways(NamedTuple):
   """Flow basis, appearance gates and canonical coordinates of a portrait, computed once; all float32.
 

@@ -11,6 +11,7 @@ import jax.numpy as jnp
 from seetalk_jax.models.nn import examples
 from seetalk_jax.models.nn.blocks import dense, layer_norm, pixel_shuffle, pixel_unshuffle
 from seetalk_jax.models.nn.embeddings import TimeEmbedding
+from seetalk_jax.models.nn.exportable import exportable
 from seetalk_jax.models.portrait.unet import UNet2DCondition
 
 # Fields that are the same in all sizes.
@@ -95,6 +96,7 @@ SIZES: dict[str, dict[str, Any]] = {
 }
 
 
+@exportable
 class LinearGuess(NamedTuple):
   """Output of the optimal linear denoiser (`diffusion.gaussian`), as input of the network.
 

@@ -15,6 +15,7 @@ from seetalk_jax.constants import EMBEDDING_DIM, SAMPLE_RATE_HZ, SAMPLES_PER_FRA
 from seetalk_jax.models.nn import examples
 from seetalk_jax.models.nn.attention import TransformerBlock, band_mask, key_mask
 from seetalk_jax.models.nn.blocks import MLP, conv, dense, layer_norm, partitioned, unit
+from seetalk_jax.models.nn.exportable import exportable
 from seetalk_jax.models.speech.mel import (
   cut,
   energy_sums,
@@ -117,6 +118,7 @@ WAVEFORM_FIELDS = (
 )
 
 
+@exportable
 class SpeechFeatures(NamedTuple):
   """Output of the encoder.
 
