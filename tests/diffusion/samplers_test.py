@@ -73,7 +73,9 @@ def test_mean_and_spread_of_a_gaussian_from_pure_or_nearly_pure_noise(
   noise = jax.scipy.stats.norm.ppf((jnp.arange(400) + 0.5) / 400)[:, None]
   denoise = gaussian_denoiser(2.0, 0.5, prediction_type, schedule)
   options = dict(num_steps=num_steps, spacing=spacing, prediction_type=prediction_type)
-  run = jax.jit(lambda noise: [sample(denoise, schedule, noise, sampler=name, **options) for name in SAMPLERS])
+  run = jax.jit(
+    lambda noise: [sample(denoise, schedule, noise, sampler=name, **options) for name in SAMPLERS]
+  )
   for x0 in run(noise):
     np.testing.assert_allclose(jnp.mean(x0), 2.0, atol=0.005)
     np.testing.assert_allclose(jnp.std(x0), 0.5, atol=tolerance)
