@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from seetalk_jax.models.nn import cpu_conv
-from seetalk_jax.sharding.constraints import by_samples, gathered
+from seetalk_jax.sharding.constraints import by_samples, gathered, refuse_explicit
 
 # Logical axis names. Sharding rules map them to mesh axes. An unknown name would be replicated silently, so a
 # test checks the names of every network against this table.
@@ -104,7 +104,8 @@ def conv(
   kernel = (kernel, kernel) if isinstance(kernel, int) else tuple(kernel)
   rank = len(kernel)
   kernel_init = nn.initializers.zeros if zero_init else kernel_init or _default_init
-  axes = (None,) * rank + ('conv_in', 'conv_out')
+  # A depthwise kernel has one input channel.
+  axes = (None,) * rank + (None if groups == features > 1 else 'conv_in', 'conv_out')
   return nn.Conv(
     features,
     kernel_size=kernel,
@@ -145,6 +146,7 @@ class GroupNorm(nn.Module):
 
   @nn.compact
   def __call__(self, x: jax.Array) -> jax.Array:
+    refuse_explicit(x)
     channels = x.shape[-1]
     scale = self.param('scale', partitioned(nn.initializers.ones, ('norm',)), (channels,), self.param_dtype)
     bias = self.param('bias', partitioned(nn.initializers.zeros, ('norm',)), (channels,), self.param_dtype)

@@ -18,6 +18,7 @@ from seetalk_jax.models.nn.blocks import (
   pixel_shuffle,
   unit,
 )
+from seetalk_jax.sharding.constraints import refuse_explicit
 
 STATE = 'codebook_state'  # collection of the codes and their running counts, updated without gradients
 
@@ -229,6 +230,7 @@ def straight_through_lookup(logits: jax.Array, embedding: jax.Array) -> jax.Arra
     logits: `[*b, k]`.
     embedding: codes `[k, d]`.
   """
+  refuse_explicit(logits)
   logits = logits.astype(jnp.float32)
   soft = jax.nn.softmax(logits) @ embedding
   hard = embedding[jnp.argmax(logits, axis=-1)]
