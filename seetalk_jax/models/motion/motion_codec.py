@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+from jax import export
 
 from seetalk_jax.constants import BLINK, LIPS, MOTION_DIM, MOTION_FIELDS
 from seetalk_jax.models.motion.motion_warper import MotionModes, MotionWarper, Ways
@@ -115,6 +116,11 @@ class Warped(NamedTuple):
   occlusion: jax.Array
   coarse_flow: jax.Array
   occlusion_logits: jax.Array
+
+
+# Lets `jax.export` serialize programs that return them.
+for _kind in (Appearance, Warped, Ways):
+  export.register_namedtuple_serialization(_kind, serialized_name=f'seetalk_jax.models.{_kind.__name__}')
 
 
 class IdentityEncoder(nn.Module):

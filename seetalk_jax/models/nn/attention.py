@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import flax.linen as nn
@@ -52,12 +53,29 @@ def _attend(query, key, value, mask, bias):
   if how == 'splash':
     return attention_kernels.splash(query, key, value, mask, scale)
   if how == 'by_heads':
-    if bias is not None:
-      bias = jnp.reshape(bias, (1,) * (4 - bias.ndim) + bias.shape)
-    return attention_kernels.by_heads(query, key, value, mask, bias, scale)
+    # A program that is traced on a CPU can be exported for other platforms. The checkpoint keeps the residuals of
+    # both branches alike: queries, keys and values.
+    return jax.lax.platform_dependent(
+      query,
+      key,
+      value,
+      mask,
+      bias,
+      cpu=functools.partial(_by_heads, scale=scale),
+      default=jax.checkpoint(functools.partial(_general, scale=scale)),
+    )
+  return _general(query, key, value, mask, bias, scale, 'cudnn' if how == 'cudnn' else None)
+
+
+def _by_heads(query, key, value, mask, bias, scale):
+  if bias is not None:
+    bias = jnp.reshape(bias, (1,) * (4 - bias.ndim) + bias.shape)
+  return attention_kernels.by_heads(query, key, value, mask, bias, scale)
+
+
+def _general(query, key, value, mask, bias, scale, implementation=None):
   if mask is not None:
     mask = jnp.broadcast_to(mask, (*mask.shape[:2], query.shape[1], key.shape[1]))
-  implementation = 'cudnn' if how == 'cudnn' else None
   return jax.nn.dot_product_attention(
     query, key, value, bias, mask, scale=scale, implementation=implementation
   )

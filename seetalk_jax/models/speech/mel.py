@@ -44,7 +44,7 @@ def mel_power(waveform: jax.Array, num_bands: int = 80) -> jax.Array:
   n = waveform.shape[-1] // HOP * HOP
   side = (WINDOW - HOP) // 2
   padded = jnp.pad(waveform[:, :n].astype(jnp.float32), ((0, 0), (side, side)))
-  index = np.arange(n // HOP)[:, None] * HOP + np.arange(WINDOW)
+  index = jnp.arange(n // HOP)[:, None] * HOP + np.arange(WINDOW)
   frames = padded[:, index] * jnp.asarray(np.hanning(WINDOW + 1)[:-1], jnp.float32)
   spectrum = jnp.fft.rfft(frames, n=FFT)
   power = jnp.square(spectrum.real) + jnp.square(spectrum.imag)

@@ -10,6 +10,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax import export
 
 from seetalk_jax.constants import EMBEDDING_DIM, SAMPLE_RATE_HZ, SAMPLES_PER_FRAME
 from seetalk_jax.models.nn import examples
@@ -75,6 +76,10 @@ class SpeechFeatures(NamedTuple):
   tokens: jax.Array
   valid: jax.Array
   embedding: jax.Array
+
+
+# Lets `jax.export` serialize programs that return it.
+export.register_namedtuple_serialization(SpeechFeatures, serialized_name='seetalk_jax.models.SpeechFeatures')
 
 
 class Normaliser(NamedTuple):
@@ -153,6 +158,9 @@ class SpeechEncoder(nn.Module):
     Args:
       waveform: float `[b, n]`.
       num_samples: int `[b]`, length of each recording; later samples are padding. None: all of length n.
+
+    Raises:
+      ValueError: a waveform that is not `[b, n]`, or shorter than one token (640 samples).
     """
     tokens, valid = self.encode_tokens(waveform, num_samples)
     return SpeechFeatures(tokens, valid, self.pool(tokens, valid))
@@ -165,6 +173,14 @@ class SpeechEncoder(nn.Module):
     Args:
       normaliser: that of the whole recording, if `waveform` is a chunk of it (see `encode_long`).
     """
+    if waveform.ndim != 2:
+      raise ValueError(
+        f'waveform must be [b, n], got shape {waveform.shape}: add an axis with waveform[None]'
+      )
+    if isinstance(waveform.shape[1], int) and waveform.shape[1] < SAMPLES_PER_FRAME:
+      raise ValueError(
+        f'waveform of {waveform.shape[1]} samples holds no token: give at least {SAMPLES_PER_FRAME} samples at 16 kHz'
+      )
     waveform = cut(waveform, num_samples)
     valid = token_validity(waveform, num_samples)
     if normaliser is None:
@@ -201,7 +217,7 @@ class SpeechEncoder(nn.Module):
     """
     if self.front_end != 'log_mel':
       return jnp.zeros((waveform.shape[0], 3, self.num_bands))
-    waveform = cut(waveform, num_samples)
+    waveform = cut(waveform, num_samples)[:, : SAMPLES_PER_FRAME * counted.shape[1]]
     power = mel_power(waveform, self.num_bands)
     # Active: at most 30 dB below the loud level. Pauses would bias the statistics of a band.
     active = jnp.mean(power, -1) > 1e-3 * level[:, None]
@@ -218,7 +234,7 @@ class SpeechEncoder(nn.Module):
 
   def log_mel_features(self, waveform: jax.Array, valid: jax.Array, normaliser: Normaliser) -> jax.Array:
     """Input features `[b, t100, 2 * bands + 1]` at 100 Hz, of order one, zero where invalid."""
-    power = mel_power(waveform, self.num_bands)
+    power = mel_power(waveform[:, : SAMPLES_PER_FRAME * valid.shape[1]], self.num_bands)
     log_mel = relative_log(power, normaliser.level)
     standardised = (log_mel - normaliser.mean[:, None]) / normaliser.std[:, None]
     loudness = relative_log(jnp.mean(power, -1, keepdims=True), normaliser.level)
