@@ -52,4 +52,6 @@ def test_rules_on_an_explicit_mesh_are_refused():
   layer = blocks.dense(4)
   with jax.sharding.use_abstract_mesh(EXPLICIT), nn.logical_axis_rules(device_mesh.flax_rules()):
     with pytest.raises(ValueError, match='axis_types'):
-      jax.eval_shape(layer.init, jax.random.key(0), jax.ShapeDtypeStruct((8, 4), jnp.float32))
+      jax.eval_shape(
+        layer.apply, {'params': {'kernel': jnp.ones((4, 4)), 'bias': jnp.ones(4)}}, jnp.ones((8, 4))
+      )
