@@ -5,9 +5,13 @@
 Writes runs/demo/STAGE for every stage, and runs/demo/release. Run it again after an interruption: it continues.
 To train a stage again, remove its directory and those of the stages after it.
 
+Fields of a stage are flags too: --config.overrides.portrait.data.batch_size=8.
+
 demo: about two and a half hours on two CPU cores, besides compilation and the corpora. tiny: two steps per
 stage on flat placeholder faces, a test of the wiring.
 """
+
+import importlib
 
 from ml_collections import ConfigDict
 
@@ -54,8 +58,10 @@ def get_config(variant: str = 'demo') -> ConfigDict:
     'render': 8.0,
   }
   config.max_minutes = ConfigDict({stage: 0.0 if tiny else minutes[stage] for stage in STAGES})
-  # Further fields per stage, 'field=value field=value', e.g. 'data.batch_size=4 options.edge_weight=2.0'.
-  config.overrides = ConfigDict({stage: '' for stage in STAGES})
+  # The configuration of every stage; what differs from its file is passed on to it.
+  config.overrides = ConfigDict()
+  for stage in STAGES:
+    config.overrides[stage] = importlib.import_module(f'configs.{stage}').get_config(variant)
 
   config.release = True  # export to WORKDIR/release
   # Sampling defaults of the release, NAME=NUMBER. `tiny` has no prior directions, which some of them need.

@@ -14,37 +14,27 @@ from ml_collections import ConfigDict
 
 from configs import common
 
-# variant -> (size of the networks, batch size, steps, minutes (0: no limit), peak learning rate)
 VARIANTS = {
-  'tiny': ('tiny', 2, 2, 0.0, 1e-3),
-  'demo': ('demo', 4, 4000, 6.0, 1e-3),
-  'base': ('base', 128, 200_000, 0.0, 1e-4),
-  'large': ('large', 128, 200_000, 0.0, 1e-4),
+  'tiny': common.Variant('tiny', batch_size=2, num_steps=2, learning_rate=1e-3),
+  'demo': common.Variant('demo', batch_size=4, num_steps=4000, max_minutes=6.0, learning_rate=1e-3),
+  'base': common.Variant('base', batch_size=128, num_steps=200_000, learning_rate=1e-4),
+  'large': common.Variant('large', batch_size=128, num_steps=200_000, learning_rate=1e-4),
 }
 
 
 def get_config(variant: str = 'demo') -> ConfigDict:
   """The configuration of a variant: tiny, demo, base or large."""
-  config = common.stage_config('code_transformer', variant, VARIANTS)
-  size = VARIANTS[variant][0]
-  config.model = ConfigDict(
-    {
-      'code_transformer': size,
-      'hr_decoder': size,
-    }
+  v = common.pick(VARIANTS, variant)
+  config = common.stage_config(
+    'code_transformer',
+    v,
+    networks=('code_transformer', 'hr_decoder'),
+    required=('codebook', 'motion_codec'),
+    ema_decay=0.99,
   )
   config.options = ConfigDict(
     {
-      'image_size': common.IMAGE_SIZES[variant],
+      'image_size': v.image_size,
     }
   )
-  config.init = ConfigDict(
-    {
-      'codebook': '',
-      'motion_codec': '',
-      'code_transformer': '',  # optional: starting point
-      'hr_decoder': '',  # optional: starting point
-    }
-  )
-  config.optimizer.ema_decay = 0.9999 if common.is_big(variant) else 0.99
   return config

@@ -12,36 +12,25 @@ from ml_collections import ConfigDict
 
 from configs import common
 
-# variant -> (size of the networks, batch size, steps, minutes (0: no limit), peak learning rate)
 VARIANTS = {
-  'tiny': ('tiny', 2, 2, 0.0, 1e-3),
-  'demo': ('demo', 8, 3000, 8.0, 1e-3),
-  'base': ('base', 256, 400_000, 0.0, 1e-4),
-  'large': ('large', 256, 600_000, 0.0, 1e-4),
+  'tiny': common.Variant('tiny', batch_size=2, num_steps=2, learning_rate=1e-3),
+  'demo': common.Variant('demo', batch_size=8, num_steps=3000, max_minutes=8.0, learning_rate=1e-3),
+  'base': common.Variant('base', batch_size=256, num_steps=400_000, learning_rate=1e-4),
+  'large': common.Variant('large', batch_size=256, num_steps=600_000, learning_rate=1e-4),
 }
 
 
 def get_config(variant: str = 'demo') -> ConfigDict:
   """The configuration of a variant: tiny, demo, base or large."""
-  config = common.stage_config('codebook', variant, VARIANTS)
-  size = VARIANTS[variant][0]
-  config.model = ConfigDict(
-    {
-      'codebook': size,
-    }
-  )
+  v = common.pick(VARIANTS, variant)
+  config = common.stage_config('codebook', v, networks=('codebook',))
   config.options = ConfigDict(
     {
-      'image_size': common.IMAGE_SIZES[variant],
-      'crop_size': 128 if variant == 'demo' else 0,  # random crops cost a quarter of whole pictures
-      'head_weight': 1.0 if common.is_big(variant) else 2.0,  # above 1 needs ground truth
+      'image_size': v.image_size,
+      'crop_size': 128 if v.size == 'demo' else 0,  # random crops cost a quarter of whole pictures
+      'head_weight': 1.0 if v.for_pod else 2.0,  # above 1 needs ground truth
     }
   )
-  config.init = ConfigDict(
-    {
-      'codebook': '',  # optional: starting point
-    }
-  )
-  common.add_critics(config, variant)
+  common.add_critics(config, v)
   config.optimizer.weight_decay = 0.0
   return config

@@ -3,99 +3,168 @@
 Any field is a flag of train.py: --config.optimizer.learning_rate=3e-4, --config.mesh.fsdp=8.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
-from ml_collections import ConfigDict
+from ml_collections import ConfigDict, config_dict
 
-# (size of the networks, batch size, steps, minutes of training (0: no limit), peak learning rate)
-Variant = tuple[str, int, int, float, float]
+from seetalk_jax.models import registry
 
 IMAGE_SIZES = {'tiny': 64, 'demo': 256, 'base': 512, 'large': 512}
 
 
-def is_big(variant: str) -> bool:
-  """Whether a variant is for a pod slice or an eight-GPU host."""
-  return variant in ('base', 'large')
+class Variant(NamedTuple):
+  """What differs between the variants of every stage.
+
+  Attributes:
+    size: of the networks.
+    batch_size: of a training step, over all devices.
+    num_steps: training steps.
+    learning_rate: peak.
+    max_minutes: minutes of training; 0: no limit.
+  """
+
+  size: str
+  batch_size: int
+  num_steps: int
+  learning_rate: float
+  max_minutes: float = 0.0
+
+  @property
+  def for_pod(self) -> bool:
+    """Whether it is for a pod slice or an eight-GPU host, and for data without ground truth."""
+    return self.size in ('base', 'large')
+
+  @property
+  def image_size(self) -> int:
+    """Side of the pictures, in pixels."""
+    return IMAGE_SIZES[self.size]
 
 
-def stage_config(
-  stage: str, variant: str, variants: Mapping[str, Variant], *, corpus: str = 'faces'
-) -> ConfigDict:
-  """The configuration of a stage, without its networks and options.
-
-  Args:
-    stage: name of the stage.
-    variant: key of `variants`.
-    corpus: kind of corpus that the stage trains on.
+def pick(variants: Mapping[str, Variant], name: str) -> Variant:
+  """The variant of a name.
 
   Raises:
     ValueError: an unknown variant.
   """
-  if variant not in variants:
-    raise ValueError(f'variant {variant!r} is unknown: use one of {", ".join(variants)}')
-  _, batch_size, num_steps, max_minutes, learning_rate = variants[variant]
-  big = is_big(variant)
+  if name not in variants:
+    raise ValueError(f'variant {name!r} is unknown: use one of {", ".join(variants)}')
+  return variants[name]
+
+
+def network_config(name: str, size: str, **changes: Any) -> ConfigDict:
+  """All fields of a network: `network_config('portrait_unet', 'demo', patch_size=2)`.
+
+  Args:
+    name: key of `registry.NETWORKS`.
+    size: row of the network's SIZES.
+    changes: fields in the place of those of the size.
+
+  Raises:
+    ConfigError: unknown network, size or field.
+  """
+  fields = registry.fields_for(name, size)
+  registry.from_fields(name, fields | changes)  # names the field that there is none of
+  if 'remat' in fields:  # a bool or the name of a policy
+    fields['remat'] = config_dict.FieldReference(fields['remat'], field_type=object)
+  config = ConfigDict(fields).lock()
+  config.update(changes)
+  return config.unlock()
+
+
+def stage_config(
+  stage: str,
+  variant: Variant,
+  *,
+  networks: Sequence[str] = (),
+  required: Sequence[str] = (),
+  optional: Sequence[str] = (),
+  corpus: str = 'faces',
+  ema_decay: float = 0.995,
+) -> ConfigDict:
+  """The configuration of a stage, without its options.
+
+  Args:
+    stage: name of the stage.
+    variant: one of the stage.
+    networks: what it trains, or can; `config.init` may name weights to start from.
+    required: what `config.init` must name.
+    optional: what `config.init` may name besides, or must with some options.
+    corpus: kind of corpus that the stage trains on.
+    ema_decay: decay of the running mean of the parameters in the variants for one machine.
+  """
+  pod = variant.for_pod
   config = ConfigDict()
   config.stage = stage
   config.seed = 0
 
-  config.model = ConfigDict()  # network -> 'SIZE, field=value, ...'
+  config.model = ConfigDict()  # network -> its fields
   config.options = ConfigDict()  # fields of the stage's dataclass
   config.init = ConfigDict()  # network -> run directory, release, or 'demo'
+  config.init.update({name: '' for name in (*required, *optional)})
 
   # LoRA for pretrained networks: low-rank factors are trained beside the kernels of dense layers, which stay fixed.
-  # network -> 'rank=16, alpha=16, targets=to_q|to_k|to_v|to_out' ('': the kernels are trained).
+  # network -> rank (0: off, the kernels are trained), alpha (0: as the rank), targets (names of layers, * and ?).
   config.lora = ConfigDict()
-  # Staged unfreezing, 'NETWORK/PATH=STEP, ...': parameters below a path stay frozen until a step (-1: always). Layers
-  # that a converted network lacks are trained from the start.
-  config.unfreeze = ''
+  for name in networks:
+    add_network(config, name, variant.size)
+  # Staged unfreezing, ((NETWORK/PATH, STEP), ...): parameters below a path stay frozen until a step (-1: always).
+  # Layers that a converted network lacks are trained from the start.
+  config.unfreeze = ()
 
   config.data_root = 'data/synthetic'
   config.data = ConfigDict()
   config.data.corpora = (f'corpus/{corpus}',)  # relative to data_root
   config.data.weights = ()  # sampling weights of the corpora; (): every record equally often
   config.data.seed = -1  # of the data order; -1: the seed of the run
-  config.data.batch_size = batch_size
+  config.data.batch_size = variant.batch_size
   config.data.augment = True
   config.data.cached_samples = 0  # samples whose frozen features are cached on disk; 0: no cache
-  config.data.num_workers = 8 if big else 0  # decoding processes; 0: threads
+  config.data.num_workers = 8 if pod else 0  # decoding processes; 0: threads
 
   config.optimizer = ConfigDict()
-  config.optimizer.learning_rate = learning_rate  # peak
-  config.optimizer.warmup_steps = 2000 if big else 50
+  config.optimizer.learning_rate = variant.learning_rate  # peak
+  config.optimizer.warmup_steps = 2000 if pod else 50
   config.optimizer.final_fraction = 0.05  # final learning rate over the peak (cosine decay)
   config.optimizer.b1 = 0.9
   config.optimizer.b2 = 0.99
   config.optimizer.weight_decay = 0.01
   config.optimizer.max_grad_norm = 1.0
-  config.optimizer.ema_decay = 0.9999 if big else 0.995
-  config.optimizer.rates = ''  # 'NETWORK/PATH=FACTOR, ...': multiples of the learning rate
-  config.num_steps = num_steps
-  config.max_minutes = max_minutes
+  config.optimizer.ema_decay = 0.9999 if pod else ema_decay
+  config.optimizer.rates = ()  # ((NETWORK/PATH, FACTOR), ...): multiples of the learning rate
+  config.num_steps = variant.num_steps
+  config.max_minutes = variant.max_minutes
 
-  config.log_every = 100 if big else 20
-  config.sample_every = 5000 if big else 500
-  config.checkpoint_every = 2000 if big else 200
+  config.log_every = 100 if pod else 20
+  config.sample_every = 5000 if pod else 500
+  config.checkpoint_every = 2000 if pod else 200
   config.keep_checkpoints = 2  # number of latest checkpoints
   config.keep_every = 0  # also keep checkpoints at multiples of this step; 0: none
-  config.keep_best = ''  # also keep the best by a held-out metric: 'psnr:max', 'loss:min'
+  # Also keep the best checkpoint by a held-out metric, psnr or loss for instance; '': none. mode: max or min.
+  config.keep_best = ConfigDict({'metric': '', 'mode': 'max'})
   config.eval_batches = 2  # validation batches at every sample_every
 
   config.accumulate = 1  # pieces of a batch, run one after the other: same gradient, less memory
-  config.dtype = 'bfloat16' if big else 'float32'
-  config.mesh = ConfigDict({'data': -1, 'fsdp': 8 if big else 1, 'tensor': 1})
+  config.dtype = 'bfloat16' if pod else 'float32'
+  config.mesh = ConfigDict({'data': -1, 'fsdp': 8 if pod else 1, 'tensor': 1})
   return config
 
 
-def add_critics(config: ConfigDict, variant: str) -> None:
+def add_network(config: ConfigDict, name: str, size: str) -> None:
+  """Adds a network that a stage trains: its fields, LoRA (off), and where weights to start from are (nowhere)."""
+  config.model[name] = network_config(name, size)
+  config.lora[name] = ConfigDict({'rank': 0, 'alpha': 0.0, 'targets': ('to_q', 'to_k', 'to_v', 'to_out')})
+  config.init[name] = ''
+
+
+def add_critics(config: ConfigDict, variant: Variant) -> None:
   """Adds perceptual, identity and adversarial losses to a stage that produces pictures; off in small variants."""
-  big = is_big(variant)
-  config.model.discriminator = 'base' if big else 'tiny' if variant == 'tiny' else 'demo'
-  config.options.adversarial_weight = 0.8 if big else 0.0
-  config.options.adversarial_after = 20_000 if big else 0
+  pod = variant.for_pod
+  add_network(config, 'discriminator', 'base' if pod else variant.size)
+  config.options.adversarial_weight = 0.8 if pod else 0.0
+  config.options.adversarial_after = 20_000 if pod else 0
   config.options.perceptual_weight = 0.0  # needs converted public weights: config.init.perceptual
   config.options.face_feature_weight = 0.0  # features of our own face encoder: config.init.face_encoder
   config.options.identity_weight = 0.0  # needs config.init.face_encoder too
-  config.init.discriminator = ''  # optional: starting point
   config.init.perceptual = ''
   config.init.face_encoder = ''

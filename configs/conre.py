@@ -12,42 +12,28 @@ from ml_collections import ConfigDict
 
 from configs import common
 
-# variant -> (size of the networks, batch size, steps, minutes (0: no limit), peak learning rate)
 VARIANTS = {
-  'tiny': ('tiny', 2, 2, 0.0, 1e-3),
-  'demo': ('demo', 32, 4000, 16.0, 1e-3),
-  'base': ('base', 2048, 200_000, 0.0, 1e-4),
-  'large': ('large', 4096, 300_000, 0.0, 1e-4),
+  'tiny': common.Variant('tiny', batch_size=2, num_steps=2, learning_rate=1e-3),
+  'demo': common.Variant('demo', batch_size=32, num_steps=4000, max_minutes=16.0, learning_rate=1e-3),
+  'base': common.Variant('base', batch_size=2048, num_steps=200_000, learning_rate=1e-4),
+  'large': common.Variant('large', batch_size=4096, num_steps=300_000, learning_rate=1e-4),
 }
 
 
 def get_config(variant: str = 'demo') -> ConfigDict:
   """The configuration of a variant: tiny, demo, base or large."""
-  config = common.stage_config('conre', variant, VARIANTS)
-  size = VARIANTS[variant][0]
-  config.model = ConfigDict(
-    {
-      'speech_encoder': size,
-      'face_encoder': size,
-      'conre': size,
-    }
+  v = common.pick(VARIANTS, variant)
+  config = common.stage_config(
+    'conre', v, networks=('speech_encoder', 'face_encoder', 'conre'), ema_decay=0.99
   )
   config.options = ConfigDict(
     {
-      'image_size': common.IMAGE_SIZES[variant],
+      'image_size': v.image_size,
       'contrastive_weight': 1.0,
       'reconstruction_weight': 2.0,
-      'attributes_weight': 0.0 if common.is_big(variant) else 1.0,  # needs ground truth
-      'articulation_weight': 0.0 if common.is_big(variant) else 1.0,  # needs ground truth
-    }
-  )
-  config.init = ConfigDict(
-    {
-      'speech_encoder': '',  # optional: starting point
-      'face_encoder': '',  # optional: starting point
-      'conre': '',  # optional: starting point
+      'attributes_weight': 0.0 if v.for_pod else 1.0,  # needs ground truth
+      'articulation_weight': 0.0 if v.for_pod else 1.0,  # needs ground truth
     }
   )
   config.optimizer.weight_decay = 0.05
-  config.optimizer.ema_decay = 0.9999 if common.is_big(variant) else 0.99
   return config

@@ -10,10 +10,10 @@ that split and uses one seed per entry, counted from `seed`.
 import ml_collections
 
 
-def get_config(arg: str | None = None) -> ml_collections.ConfigDict:
-  """The configuration; `arg` is '' or 'demo' for the full lists, 'quick' for short ones."""
-  if arg not in (None, '', 'demo', 'quick'):
-    raise ValueError(f"configs/demo.py has the variants 'demo' and 'quick', not {arg!r}")
+def get_config(variant: str = 'demo') -> ml_collections.ConfigDict:
+  """The configuration of a variant: demo, or quick for short lists."""
+  if variant not in ('demo', 'quick'):
+    raise ValueError(f'variant {variant!r} is unknown: use demo or quick')
   config = ml_collections.ConfigDict()
   config.checkpoint = 'demo'
   config.conre = ''  # run directory of the stage conre, for the part `retrieval`; '': skip that part
@@ -46,7 +46,7 @@ def get_config(arg: str | None = None) -> ml_collections.ConfigDict:
   config.syncnet = ''  # a SyncNet instead, trained by the same stage or converted
   config.speed = ml_collections.ConfigDict(dict(seconds=4.0, seed=50_001))
 
-  if arg == 'quick':
+  if variant == 'quick':
     config.looks.num = 150
     config.reader.steps = 150
     config.identity.steps = 80

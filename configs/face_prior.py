@@ -13,31 +13,26 @@ from ml_collections import ConfigDict
 
 from configs import common
 
-# variant -> (size of the networks, batch size, steps, minutes (0: no limit), peak learning rate)
 VARIANTS = {
-  'tiny': ('tiny', 2, 2, 0.0, 1e-3),
-  'demo': ('demo', 16, 128, 6.0, 0.0),
-  'base': ('base', 1024, 100, 0.0, 0.0),
-  'large': ('large', 1024, 100, 0.0, 0.0),
+  'tiny': common.Variant('tiny', batch_size=2, num_steps=2, learning_rate=1e-3),
+  'demo': common.Variant('demo', batch_size=16, num_steps=128, max_minutes=6.0, learning_rate=0.0),
+  'base': common.Variant('base', batch_size=1024, num_steps=100, learning_rate=0.0),
+  'large': common.Variant('large', batch_size=1024, num_steps=100, learning_rate=0.0),
 }
 
 
 def get_config(variant: str = 'demo') -> ConfigDict:
   """The configuration of a variant: tiny, demo, base or large."""
-  config = common.stage_config('face_prior', variant, VARIANTS)
+  v = common.pick(VARIANTS, variant)
+  config = common.stage_config(
+    'face_prior', v, required=('autoencoder',), optional=('speech_encoder',), ema_decay=0.998
+  )
   config.options = ConfigDict(
     {
-      'image_size': common.IMAGE_SIZES[variant],
-      'components': 128 if variant == 'demo' else 0,  # principal directions: 95 % of the variance
+      'image_size': v.image_size,
+      'components': 128 if v.size == 'demo' else 0,  # principal directions: 95 % of the variance
       'component_portraits': 2048,
-      'with_voice': variant == 'demo',
+      'with_voice': v.size == 'demo',
     }
   )
-  config.init = ConfigDict(
-    {
-      'autoencoder': '',
-      'speech_encoder': '',
-    }
-  )
-  config.optimizer.ema_decay = 0.9999 if common.is_big(variant) else 0.998
   return config

@@ -37,7 +37,8 @@ def get_config(variant: str = 'demo') -> ConfigDict:
 
   # Every run: configs/portrait.py with a mode, a seed, and these changes.
   config.portrait = portrait.get_config(variant)
-  config.portrait.model.portrait_unet = 'tiny' if tiny else 'demo, patch_size=4, channels=(64, 96)'
+  # No branch along the prior's directions.
+  config.portrait.model.portrait_unet.update(num_directions=0, guess_width=512, guess_blocks=4)
   config.portrait.options.guess_draws = 0
   config.portrait.options.draws = 1
   config.portrait.data.seed = 0  # all runs train on the same latents

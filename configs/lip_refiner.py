@@ -16,32 +16,32 @@ from ml_collections import ConfigDict
 
 from configs import common
 
-# variant -> (size of the networks, batch size, steps, minutes (0: no limit), peak learning rate)
 VARIANTS = {
-  'tiny': ('tiny', 2, 2, 0.0, 1e-3),
-  'demo': ('demo', 8, 2000, 18.0, 1e-3),
-  'base': ('base', 128, 100_000, 0.0, 1e-4),
-  'large': ('large', 128, 100_000, 0.0, 1e-4),
+  'tiny': common.Variant('tiny', batch_size=2, num_steps=2, learning_rate=1e-3),
+  'demo': common.Variant('demo', batch_size=8, num_steps=2000, max_minutes=18.0, learning_rate=1e-3),
+  'base': common.Variant('base', batch_size=128, num_steps=100_000, learning_rate=1e-4),
+  'large': common.Variant('large', batch_size=128, num_steps=100_000, learning_rate=1e-4),
 }
 
 
 def get_config(variant: str = 'demo') -> ConfigDict:
   """The configuration of a variant: tiny, demo, base or large."""
+  v = common.pick(VARIANTS, variant)
   config = common.stage_config(
-    'lip_refiner', variant, VARIANTS, corpus='talks' if variant == 'demo' else 'faces'
-  )
-  size = VARIANTS[variant][0]
-  config.model = ConfigDict(
-    {
-      'lip_refiner': size,
-    }
+    'lip_refiner',
+    v,
+    networks=('lip_refiner',),
+    required=('speech_encoder', 'motion_codec', 'motion_transformer'),
+    optional=('sync_expert', 'syncnet'),
+    corpus='talks' if v.size == 'demo' else 'faces',
+    ema_decay=0.99,
   )
   config.options = ConfigDict(
     {
-      'image_size': common.IMAGE_SIZES[variant],
+      'image_size': v.image_size,
       # 'portrait_speech' (corpus faces) renders portraits. 'speech_motion' (corpus talks) has longer tracks and renders
       # nothing: many more steps a minute. The shipped weights were trained with it.
-      'view': 'speech_motion' if variant == 'demo' else 'portrait_speech',
+      'view': 'speech_motion' if v.size == 'demo' else 'portrait_speech',
       'render_weight': 0.5,  # weight of the rendered mouth region
       'render_share': 0.25,  # share of the portraits of a batch; each is rendered three times
       'outside_weight': 1.0,  # weight of changes around the mouth region
@@ -49,15 +49,4 @@ def get_config(variant: str = 'demo') -> ConfigDict:
       'sync_share': 0.125,  # share of the clips of a batch; five frames each
     }
   )
-  config.init = ConfigDict(
-    {
-      'speech_encoder': '',
-      'motion_codec': '',
-      'motion_transformer': '',
-      'sync_expert': '',
-      'syncnet': '',  # instead of sync_expert, trained or converted
-      'lip_refiner': '',  # optional: starting point
-    }
-  )
-  config.optimizer.ema_decay = 0.9999 if common.is_big(variant) else 0.99
   return config

@@ -15,37 +15,28 @@ from ml_collections import ConfigDict
 from configs import common
 from seetalk_jax.constants import CLIP_FRAMES, WINDOW_FRAMES
 
-# variant -> (size of the networks, batch size, steps, minutes (0: no limit), peak learning rate)
 VARIANTS = {
-  'tiny': ('tiny', 2, 2, 0.0, 1e-3),
-  'demo': ('demo', 12, 8000, 15.0, 6e-4),
-  'base': ('base', 512, 300_000, 0.0, 1e-4),
-  'large': ('large', 1024, 500_000, 0.0, 1e-4),
+  'tiny': common.Variant('tiny', batch_size=2, num_steps=2, learning_rate=1e-3),
+  'demo': common.Variant('demo', batch_size=12, num_steps=8000, max_minutes=15.0, learning_rate=6e-4),
+  'base': common.Variant('base', batch_size=512, num_steps=300_000, learning_rate=1e-4),
+  'large': common.Variant('large', batch_size=1024, num_steps=500_000, learning_rate=1e-4),
 }
 
 
 def get_config(variant: str = 'demo') -> ConfigDict:
   """The configuration of a variant: tiny, demo, base or large."""
+  v = common.pick(VARIANTS, variant)
   config = common.stage_config(
-    'motion', variant, VARIANTS, corpus='clips' if common.is_big(variant) else 'talks'
-  )
-  size = VARIANTS[variant][0]
-  config.model = ConfigDict(
-    {
-      'motion_transformer': size,
-    }
+    'motion',
+    v,
+    networks=('motion_transformer',),
+    required=('speech_encoder', 'motion_codec'),
+    corpus='clips' if v.for_pod else 'talks',
   )
   config.options = ConfigDict(
     {
-      'motion_source': 'frames' if common.is_big(variant) else 'truth',
-      'num_frames': CLIP_FRAMES if common.is_big(variant) else WINDOW_FRAMES,
-    }
-  )
-  config.init = ConfigDict(
-    {
-      'speech_encoder': '',
-      'motion_codec': '',
-      'motion_transformer': '',  # optional: starting point
+      'motion_source': 'frames' if v.for_pod else 'truth',
+      'num_frames': CLIP_FRAMES if v.for_pod else WINDOW_FRAMES,
     }
   )
   return config

@@ -12,42 +12,31 @@ from ml_collections import ConfigDict
 
 from configs import common
 
-# variant -> (size of the networks, batch size, steps, minutes (0: no limit), peak learning rate)
 VARIANTS = {
-  'tiny': ('tiny', 2, 2, 0.0, 1e-3),
-  'demo': ('demo', 4, 20_000, 60.0, 8e-4),
-  'base': ('base', 256, 300_000, 0.0, 1e-4),
-  'large': ('large', 256, 500_000, 0.0, 1e-4),
+  'tiny': common.Variant('tiny', batch_size=2, num_steps=2, learning_rate=1e-3),
+  'demo': common.Variant('demo', batch_size=4, num_steps=20_000, max_minutes=60.0, learning_rate=8e-4),
+  'base': common.Variant('base', batch_size=256, num_steps=300_000, learning_rate=1e-4),
+  'large': common.Variant('large', batch_size=256, num_steps=500_000, learning_rate=1e-4),
 }
 
 
 def get_config(variant: str = 'demo') -> ConfigDict:
   """The configuration of a variant: tiny, demo, base or large."""
-  config = common.stage_config('motion_codec', variant, VARIANTS)
-  size = VARIANTS[variant][0]
-  config.model = ConfigDict(
-    {
-      'motion_codec': size,
-    }
-  )
+  v = common.pick(VARIANTS, variant)
+  config = common.stage_config('motion_codec', v, networks=('motion_codec',))
   config.options = ConfigDict(
     {
-      'image_size': common.IMAGE_SIZES[variant],
-      'with_truth': not common.is_big(variant),  # flow, occlusion and motion of the synthetic world
+      'image_size': v.image_size,
+      'with_truth': not v.for_pod,  # flow, occlusion and motion of the synthetic world
       'truth_rate': 0.5,  # share of motions from the truth encoder instead of frames
       'feature_weight': 1.0,  # weight of mouth and eyes
       'hidden_weight': 0.5,  # weight of the parts of both that the source does not show
       'feature_flow_weight': 0.3,  # weight of the flow of mouth and eyes
       # Motion is given to another portrait and must be recovered from the result.
-      'cycle_weight': 0.2 if common.is_big(variant) else 0.0,
+      'cycle_weight': 0.2 if v.for_pod else 0.0,
       'keep_motion': False,  # True: keep phi_m and the truth networks fixed, so that motion tracks stay valid
     }
   )
-  config.init = ConfigDict(
-    {
-      'motion_codec': '',  # optional: starting point
-    }
-  )
-  common.add_critics(config, variant)
+  common.add_critics(config, v)
   config.optimizer.weight_decay = 0.0
   return config

@@ -15,46 +15,32 @@ from ml_collections import ConfigDict
 
 from configs import common
 
-_DEMO_UNET = 'demo, patch_size=4, channels=(64, 96), num_directions=128, guess_width=256, guess_blocks=2'
-
-# variant -> (size of the networks, batch size, steps, minutes (0: no limit), peak learning rate)
 VARIANTS = {
-  'tiny': ('tiny', 2, 2, 0.0, 1e-3),
-  'demo': ('demo', 16, 20_000, 60.0, 1e-3),
-  'base': ('base', 1024, 300_000, 0.0, 1e-4),
-  'large': ('large', 2048, 400_000, 0.0, 1e-4),
+  'tiny': common.Variant('tiny', batch_size=2, num_steps=2, learning_rate=1e-3),
+  'demo': common.Variant('demo', batch_size=16, num_steps=20_000, max_minutes=60.0, learning_rate=1e-3),
+  'base': common.Variant('base', batch_size=1024, num_steps=300_000, learning_rate=1e-4),
+  'large': common.Variant('large', batch_size=2048, num_steps=400_000, learning_rate=1e-4),
 }
 
 
 def get_config(variant: str = 'demo') -> ConfigDict:
   """The configuration of a variant: tiny, demo, base or large."""
-  config = common.stage_config('portrait', variant, VARIANTS)
-  size = VARIANTS[variant][0]
-  config.model = ConfigDict(
-    {
-      # demo: patches of 4 x 4 latents, so that the body runs at 8 x 8, and a branch along the prior's directions.
-      'portrait_unet': _DEMO_UNET if variant == 'demo' else size,
-      'sample_adaptive_weighting': size,
-    }
+  v = common.pick(VARIANTS, variant)
+  config = common.stage_config(
+    'portrait',
+    v,
+    networks=('portrait_unet', 'sample_adaptive_weighting'),
+    required=('speech_encoder', 'autoencoder'),
+    optional=('face_prior',),
   )
   config.options = ConfigDict(
     {
-      'image_size': common.IMAGE_SIZES[variant],
+      'image_size': v.image_size,
       'prior_mode': 'scfp',
-      'guess_draws': 96 if variant == 'demo' else 0,
-      'draws': {'tiny': 2}.get(variant, 1),
+      'guess_draws': 96 if v.size == 'demo' else 0,
+      'draws': 2 if v.size == 'tiny' else 1,
     }
   )
-  if variant == 'demo':
+  if v.size == 'demo':
     config.data.cached_samples = 8192
-  config.init = ConfigDict(
-    {
-      'speech_encoder': '',
-      'autoencoder': '',
-      'face_prior': '',
-      'portrait_unet': '',  # optional: starting point
-      'sample_adaptive_weighting': '',  # optional: starting point
-    }
-  )
-  config.lora = ConfigDict({'portrait_unet': ''})
   return config

@@ -18,44 +18,32 @@ from ml_collections import ConfigDict
 
 from configs import common
 
-# variant -> (size of the networks, batch size, steps, minutes (0: no limit), peak learning rate)
 VARIANTS = {
-  'tiny': ('tiny', 2, 2, 0.0, 1e-3),
-  'demo': ('demo', 4, 6000, 8.0, 5e-4),
-  'base': ('base', 128, 200_000, 0.0, 1e-4),
-  'large': ('large', 128, 300_000, 0.0, 1e-4),
+  'tiny': common.Variant('tiny', batch_size=2, num_steps=2, learning_rate=1e-3),
+  'demo': common.Variant('demo', batch_size=4, num_steps=6000, max_minutes=8.0, learning_rate=5e-4),
+  'base': common.Variant('base', batch_size=128, num_steps=200_000, learning_rate=1e-4),
+  'large': common.Variant('large', batch_size=128, num_steps=300_000, learning_rate=1e-4),
 }
 
 
 def get_config(variant: str = 'demo') -> ConfigDict:
   """The configuration of a variant: tiny, demo, base or large."""
-  config = common.stage_config('render', variant, VARIANTS)
-  size = VARIANTS[variant][0]
-  config.model = ConfigDict(
-    {
-      'motion_codec': size,
-      'code_transformer': size,
-      'hr_decoder': size,
-    }
+  v = common.pick(VARIANTS, variant)
+  config = common.stage_config(
+    'render',
+    v,
+    networks=('motion_codec', 'code_transformer', 'hr_decoder'),
+    required=('codebook', 'autoencoder'),
+    ema_decay=0.99,
   )
   config.options = ConfigDict(
     {
-      'image_size': common.IMAGE_SIZES[variant],
-      'with_truth': not common.is_big(variant),  # flow, occlusion and motion of the synthetic world
+      'image_size': v.image_size,
+      'with_truth': not v.for_pod,  # flow, occlusion and motion of the synthetic world
       'feature_weight': 1.0,  # weight of mouth and eyes
       'hidden_weight': 0.5,  # weight of the parts of both that the portrait does not show
     }
   )
-  config.init = ConfigDict(
-    {
-      'codebook': '',
-      'autoencoder': '',
-      'motion_codec': '',  # optional: starting point
-      'code_transformer': '',  # optional: starting point
-      'hr_decoder': '',  # optional: starting point
-    }
-  )
-  common.add_critics(config, variant)
+  common.add_critics(config, v)
   config.optimizer.weight_decay = 0.0
-  config.optimizer.ema_decay = 0.9999 if common.is_big(variant) else 0.99
   return config

@@ -12,32 +12,20 @@ from ml_collections import ConfigDict
 
 from configs import common
 
-# variant -> (size of the networks, batch size, steps, minutes (0: no limit), peak learning rate)
 VARIANTS = {
-  'tiny': ('tiny', 2, 2, 0.0, 1e-3),
-  'demo': ('demo', 64, 1500, 3.0, 1e-3),
-  'base': ('base', 1024, 100_000, 0.0, 1e-4),
-  'large': ('large', 1024, 100_000, 0.0, 1e-4),
+  'tiny': common.Variant('tiny', batch_size=2, num_steps=2, learning_rate=1e-3),
+  'demo': common.Variant('demo', batch_size=64, num_steps=1500, max_minutes=3.0, learning_rate=1e-3),
+  'base': common.Variant('base', batch_size=1024, num_steps=100_000, learning_rate=1e-4),
+  'large': common.Variant('large', batch_size=1024, num_steps=100_000, learning_rate=1e-4),
 }
 
 
 def get_config(variant: str = 'demo') -> ConfigDict:
   """The configuration of a variant: tiny, demo, base or large."""
-  config = common.stage_config('sync_expert', variant, VARIANTS, corpus='clips')
-  size = VARIANTS[variant][0]
-  config.model = ConfigDict(
-    {
-      'sync_expert': size,
-      'syncnet': size,
-    }
+  v = common.pick(VARIANTS, variant)
+  config = common.stage_config(
+    'sync_expert', v, networks=('sync_expert', 'syncnet'), corpus='clips', ema_decay=0.99
   )
   # The network to train; 'syncnet': SyncNet's published layout, on faces of 224 pixels.
   config.expert = 'sync_expert'
-  config.init = ConfigDict(
-    {
-      'sync_expert': '',  # optional: starting point
-      'syncnet': '',
-    }
-  )
-  config.optimizer.ema_decay = 0.9999 if common.is_big(variant) else 0.99
   return config

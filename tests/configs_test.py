@@ -10,11 +10,15 @@ import subprocess
 import sys
 
 import pytest
+from absl import flags
+from ml_collections import config_flags
+from ml_collections.config_flags import config_path
 
+from configs import common
 from seetalk_jax.errors import ConfigError
 from seetalk_jax.models import registry
 from seetalk_jax.stages import base
-from seetalk_jax.training import all_stages, config_files
+from seetalk_jax.training import all_stages, config_files, lora, unfreeze
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 VARIANTS = ('tiny', 'demo', 'base', 'large')
@@ -35,8 +39,9 @@ def test_every_variant_names_real_networks(stage):
     assert config.stage == stage
     fields[variant] = set(dict(config.items())) | {f'optimizer.{k}' for k in config.optimizer}
     assert set(config.init) >= set(config.model)
-    for name, spec in config.model.items():
-      registry.make(name, spec)
+    for name, fields_of_network in config.model.items():
+      registry.from_fields(name, fields_of_network)
+      assert set(config.lora[name]) == {'rank', 'alpha', 'targets'} and config.lora[name].rank == 0
     assert set(config.init) - {'face_prior'} <= set(registry.NETWORKS)
     used = base.uses(config)
     assert set(used.names) <= set(config.init) and not set(used.frozen) & set(config.model)
@@ -115,23 +120,76 @@ def test_all_gives_every_stage_the_networks_that_it_uses_and_no_others(all_train
     all_stages.stage_command(load('all', 'demo'), 'motion', workdir / 'empty', ROOT / 'train.py')
 
 
+def parse_flags(*arguments):
+  """The configuration that train.py makes of a command."""
+  arguments, values = [part for part in arguments if part.startswith('--config')], flags.FlagValues()
+  parsed = config_flags.DEFINE_config_file(
+    'config', flag_values=values, lock_config=True, sys_argv=['train.py', *arguments]
+  )
+  values(['train.py', *arguments])
+  return parsed.value
+
+
+def test_network_config_names_what_is_wrong():
+  assert common.network_config('portrait_unet', 'demo', patch_size=2).patch_size == 2
+  with pytest.raises(
+    ConfigError, match="field 'patch' is not one of network portrait_unet: use one of .*patch_size"
+  ):
+    common.network_config('portrait_unet', 'demo', patch=2)
+  with pytest.raises(ConfigError, match="size 'huge' of portrait_unet is unknown"):
+    common.network_config('portrait_unet', 'huge')
+  config = load('portrait', 'tiny').unlock()
+  config.model = {'portrait_unet': 'demo'}
+  with pytest.raises(ConfigError, match="config.model.portrait_unet='demo' is not a table of fields"):
+    base.network_for('portrait_unet', config, {})
+
+
+def test_networks_and_tables_are_flags():
+  config = parse_flags(
+    f'--config={ROOT}/configs/portrait.py:tiny',
+    '--config.model.portrait_unet.channels=(16, 24)',
+    '--config.model.portrait_unet.remat=dots',
+    '--config.lora.portrait_unet.rank=16',
+    '--config.lora.portrait_unet.alpha=8',
+    "--config.lora.portrait_unet.targets=('to_q',)",
+    "--config.unfreeze=(('portrait_unet/down', 10000), ('portrait_unet', -1))",
+    "--config.optimizer.rates=(('portrait_unet/down', 0.1),)",
+    '--config.keep_best.metric=psnr',
+  )
+  unet = base.network_for('portrait_unet', config, {})
+  assert unet.channels == (16, 24) and unet.remat == 'dots' and unet.dtype == 'float32'
+  assert lora.read('portrait_unet', config.lora.portrait_unet) == lora.LowRank(16, 8.0, ('to_q',))
+  assert unfreeze.checked(config.unfreeze) == {'portrait_unet/down': 10000, 'portrait_unet': -1}
+  assert config.optimizer.rates == (('portrait_unet/down', 0.1),)
+  assert config.keep_best.to_dict() == {'metric': 'psnr', 'mode': 'max'}
+  one = parse_flags(f'--config={ROOT}/configs/portrait.py:tiny', "--config.unfreeze=(('portrait_unet', 5),)")
+  assert unfreeze.checked(one.unfreeze) == {'portrait_unet': 5}
+
+
 @pytest.mark.parametrize(
   'stage, overrides, name, place',
   [
-    ('codebook', 'data.batch_size=2 options.face_feature_weight=0.5', 'face_encoder', 'conre'),
-    ('face_prior', 'options.with_voice=false', 'speech_encoder', None),
-    ('lip_refiner', 'options.view=speech_motion', 'sync_expert', None),
-    ('lip_refiner', 'init.syncnet=/converted', 'sync_expert', None),
-    ('motion', 'init.motion_codec=/mine', 'motion_codec', None),
-    ('motion', 'options.nothing=1 data.corpora=x', 'motion_codec', 'motion_codec'),
+    ('codebook', {'data.batch_size': 2, 'options.face_feature_weight': 0.5}, 'face_encoder', 'conre'),
+    ('face_prior', {'options.with_voice': False}, 'speech_encoder', None),
+    ('lip_refiner', {'options.view': 'speech_motion'}, 'sync_expert', None),
+    ('lip_refiner', {'init.syncnet': '/converted'}, 'sync_expert', None),
+    ('motion', {'init.motion_codec': '/mine'}, 'motion_codec', None),
+    (
+      'motion',
+      {'data.corpora': ('x', 'y'), 'model.motion_transformer.width': 96},
+      'motion_codec',
+      'motion_codec',
+    ),
   ],
 )
 def test_overrides_change_what_all_gives(all_trained, stage, overrides, name, place):
   config = load('all', 'demo')
-  config.overrides[stage] = overrides
+  config.overrides[stage].update_from_flattened_dict(overrides)
   command = all_stages.stage_command(config, stage, all_trained[0], ROOT / 'train.py')
-  assert command[-len(overrides.split()) :] == [f'--config.{change}' for change in overrides.split()]
-  if 'init.' not in overrides:
+  parsed = parse_flags(*command)
+  for field, value in overrides.items():
+    assert config_path.get_value(field, parsed) == value
+  if not any(field.startswith('init.') for field in overrides):
     assert places_of(config, stage, all_trained[0]).get(name) == place
   else:
     ours = f'--config.init.{name}={all_trained[0]}'
@@ -141,7 +199,7 @@ def test_overrides_change_what_all_gives(all_trained, stage, overrides, name, pl
 def test_asking_what_stages_use_starts_no_device():
   # The process that starts the stages in sequence must not hold device memory.
   code = """
-from seetalk_jax.training import all_stages, config_files
+from seetalk_jax.training import all_stages, config_files, lora, unfreeze
 from seetalk_jax.stages import base
 for stage in base.STAGES:
   base.uses(config_files.load(f'configs/{stage}.py', 'demo'))
@@ -165,6 +223,8 @@ def train(*arguments):
       "no field 'learning_rat'",
     ),
     (['--config=configs/conre.py:demo', '--workdir=x', '--config.num_steps=many'], 'many'),
+    (['--config=configs/conre.py:demo', '--workdir=x', '--config.model.conre.hiden=8'], "no field 'hiden'"),
+    (['--config=configs/conre.py:demo', '--workdir=x', '--config.model.conre=demo'], 'model.conre'),
     (['--config=configs/conre.py:huge', '--workdir=x'], 'huge'),
     (['--config=configs/conra.py:demo', '--workdir=x'], 'conra'),
     (['--config=configs/conre.py:demo'], 'workdir'),

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import ast
 import dataclasses
 import importlib
+from collections.abc import Mapping
 from typing import Any
 
 from seetalk_jax.errors import ConfigError
@@ -30,30 +30,66 @@ NETWORKS = {
   'perceptual': ('critics.perceptual', 'PerceptualTower'),
 }
 
+# How the arrays are computed with is the caller's choice, not a property of a size or of weights.
+_PRECISION = ('dtype', 'param_dtype')
 
-def make(name: str, size: str = 'demo', **fields: Any) -> Any:
-  """A network as a Linen module: `make('portrait_unet', 'demo', patch_size=4)`.
+
+def make(name: str, size: str = 'demo', **changes: Any) -> Any:
+  """A network as a Linen module: `make('portrait_unet', 'demo', patch_size=2)`.
 
   Args:
     name: key of `NETWORKS`.
-    size: key of the network's SIZES, optionally followed by changed fields: 'demo, patch_size=4'.
-    fields: fields of the module that override those of its size. `dtype` is ignored by networks without one.
+    size: key of the network's SIZES.
+    changes: fields of the module that override those of its size. `dtype` is ignored by networks without one.
 
   Raises:
-    ConfigError: unknown network, size or field; values in `size` that are not Python literals.
+    ConfigError: unknown network, size or field.
   """
-  module, cls = _load(name)
-  size, _, rest = size.partition(',')
-  if size.strip() not in module.SIZES:
-    raise ConfigError(f'size {size.strip()!r} of {name} is unknown: use one of {", ".join(module.SIZES)}')
+  return from_fields(name, fields_for(name, size) | changes)
+
+
+def from_fields(name: str, fields: Mapping[str, Any]) -> Any:
+  """A network as a Linen module, from its fields; `dtype` is left out where a network has none.
+
+  Raises:
+    ConfigError: unknown network or field.
+  """
+  cls = class_of(name)
+  fields = {key: tuple(value) if isinstance(value, list) else value for key, value in fields.items()}
   if not hasattr(cls, 'dtype'):
     fields.pop('dtype', None)
-  fields = {**module.SIZES[size.strip()], **_parse_fields(name, size, rest), **fields}
-  known = {field.name for field in dataclasses.fields(cls) if field.init} - {'parent', 'name'}
+  known = {*fields_of(cls), *_PRECISION}
   for field in fields:
     if field not in known:
       raise ConfigError(f'field {field!r} is not one of network {name}: use one of {sorted(known)}')
   return cls(**fields)
+
+
+def fields_for(name: str, size: str) -> dict[str, Any]:
+  """All fields of a network of one size, a row of its SIZES.
+
+  Raises:
+    ConfigError: unknown network or size.
+  """
+  sizes = sizes_of(name)
+  if size not in sizes:
+    raise ConfigError(f'size {size!r} of {name} is unknown: use one of {", ".join(sizes)}')
+  return dict(sizes[size])
+
+
+def sizes_of(name: str) -> dict[str, dict[str, Any]]:
+  """Size -> all fields of a network, but for its data types.
+
+  Raises:
+    ConfigError: unknown network.
+  """
+  return _load(name)[0].SIZES
+
+
+def fields_of(cls: type) -> list[str]:
+  """Names of a module class's constructor fields, in order, without its data types."""
+  others = ('parent', 'name', *_PRECISION)
+  return [field.name for field in dataclasses.fields(cls) if field.init and field.name not in others]
 
 
 def class_of(name: str) -> type:
@@ -71,20 +107,3 @@ def _load(name: str) -> tuple[Any, type]:
   file, class_name = NETWORKS[name]
   module = importlib.import_module(f'seetalk_jax.models.{file}')
   return module, getattr(module, class_name)
-
-
-def _parse_fields(name: str, size: str, text: str) -> dict[str, Any]:
-  """Parses 'field=value, ...' to a dict."""
-  try:
-    call = ast.parse(f'dict({text.strip()})', mode='eval').body
-    if not isinstance(call, ast.Call):
-      raise ValueError('only field=value')
-    changes = {str(keyword.arg): ast.literal_eval(keyword.value) for keyword in call.keywords}
-    if call.args or any(keyword.arg is None for keyword in call.keywords):
-      raise ValueError('only field=value')
-  except (SyntaxError, ValueError, AttributeError) as e:
-    spec = f'{size},{text}'
-    raise ConfigError(
-      f"model spec {spec!r} of {name} cannot be parsed: write 'SIZE, field=value, ...'"
-    ) from e
-  return changes

@@ -59,8 +59,8 @@ def make(config, size: str) -> Blueprint:
     raise ConfigError("a configuration that is no stage's, --config: give configs/STAGE.py")
   used, dtype = base.uses(config), config.dtype
   modules = {name: registry.make(name, size, dtype=dtype) for name in used.frozen}
-  for name, spec in config.lora.items():
-    if spec and name in used.trained:
+  for name in adapted_stage.networks_with_factors(config):
+    if name in used.trained:
       modules[name] = base.network_for(name, config, {})
   stage = adapted_stage.build_adapted_stage(config, _without_weights(modules, config))
   if stage.kind == 'pass':
@@ -87,9 +87,9 @@ def make(config, size: str) -> Blueprint:
 
 def _without_weights(modules, config) -> InitialWeights:
   """Initial networks without weights; those of `config.lora` with the parameters that their release lacks."""
-  networks = {}
+  networks, adapted = {}, adapted_stage.networks_with_factors(config)
   for name, module in modules.items():
-    place = config.init.get(name, '') if config.lora.get(name) else ''
+    place = config.init.get(name, '') if name in adapted else ''
     networks[name] = InitialNetwork(module, {}, {}, fresh_parts(place, name), place)
   return InitialWeights(networks, {})
 

@@ -18,8 +18,6 @@ PyTree = Any
 
 # Collections other than `params` that a network may have; their arrays are named COLLECTION/a/b.
 COLLECTIONS = ('codebook_state',)
-# Fields that are not stored. The dtypes of the computation are the caller's choice, not part of the weights.
-_NOT_STORED = ('parent', 'name', 'dtype', 'param_dtype')
 
 
 def describe(module: Any) -> dict[str, Any]:
@@ -30,15 +28,12 @@ def describe(module: Any) -> dict[str, Any]:
 def describe_fields(module: Any) -> dict[str, Any]:
   """Constructor fields of a Linen module as JSON values, without dtype and param_dtype."""
   fields = {}
-  for field in dataclasses.fields(module):
-    if field.init and field.name not in _NOT_STORED:
-      value = getattr(module, field.name)
-      try:
-        fields[field.name] = json.loads(json.dumps(value))
-      except TypeError:
-        raise TypeError(
-          f'field {field.name} of {type(module).__name__} does not fit JSON: {value!r}'
-        ) from None
+  for name in registry.fields_of(type(module)):
+    value = getattr(module, name)
+    try:
+      fields[name] = json.loads(json.dumps(value))
+    except TypeError:
+      raise TypeError(f'field {name} of {type(module).__name__} does not fit JSON: {value!r}') from None
   return fields
 
 

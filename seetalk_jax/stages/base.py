@@ -221,7 +221,7 @@ def networks_for(
 
 
 def network_for(name: str, config, given: Mapping[str, nn.Module]) -> nn.Module:
-  """The module of a network: from `given`, else built from `config.model[name]` ('SIZE[, field=value]')."""
+  """The module of a network: from `given`, else built from `config.model[name]`, a table of its fields."""
   if name in given:
     return given[name].clone(dtype=config.dtype) if hasattr(given[name], 'dtype') else given[name]
   if name not in config.model:
@@ -229,7 +229,12 @@ def network_for(name: str, config, given: Mapping[str, nn.Module]) -> nn.Module:
       f'network {name} of stage {config.stage} is neither in config.model nor in config.init: '
       f'set --config.init.{name}=WORKDIR (or =demo)'
     )
-  return registry.make(name, config.model[name], dtype=config.dtype)
+  fields = config.model[name]
+  if isinstance(fields, str):
+    raise ConfigError(
+      f'config.model.{name}={fields!r} is not a table of fields: write common.network_config({name!r}, SIZE)'
+    )
+  return registry.from_fields(name, {**fields, 'dtype': config.dtype})
 
 
 def options_of(stage_class: type, config) -> dict[str, Any]:

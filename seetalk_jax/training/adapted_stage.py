@@ -125,9 +125,9 @@ def adapt(stage: base.Stage, config, initial: InitialWeights) -> base.Stage:
   """Returns the stage with LoRA on the networks named in `config.lora`; the same stage if none is named.
 
   Raises:
-    ConfigError: a network is not trained by the stage or has no initial weights, or a spec is invalid.
+    ConfigError: a network is not trained by the stage or has no initial weights, or a field is invalid.
   """
-  adapted = {name: lora.parse(name, spec) for name, spec in config.lora.items() if spec}
+  adapted = networks_with_factors(config)
   for name in adapted:
     if name not in stage.networks:
       trains = ', '.join(stage.networks) or 'no network'
@@ -143,6 +143,16 @@ def adapt(stage: base.Stage, config, initial: InitialWeights) -> base.Stage:
     places={name: network.place for name, network in bases.items()},
     fresh={name: network.fresh for name, network in bases.items()},
   )
+
+
+def networks_with_factors(config) -> dict[str, lora.LowRank]:
+  """Network name -> how `config.lora` adapts it, without those of rank 0.
+
+  Raises:
+    ConfigError: see `lora.read`.
+  """
+  options = {name: lora.read(name, fields.to_dict()) for name, fields in config.lora.items()}
+  return {name: how for name, how in options.items() if how is not None}
 
 
 def adapted_by(stage: base.Stage) -> Mapping[str, lora.LowRank]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import contextlib
 import json
 import os
@@ -10,8 +9,10 @@ import pathlib
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
+
+from flax import traverse_util
 
 from seetalk_jax.constants import CONFIG_FILE, RESULT_FILE
 from seetalk_jax.data import sources
@@ -55,10 +56,6 @@ def run(config, workdir: str | os.PathLike, train_script: pathlib.Path) -> int:
   return 0
 
 
-# Prefixes of configuration fields that determine which networks a stage uses.
-_DECIDING = ('options.', 'model.', 'init.', 'expert=')
-
-
 def stage_command(config, stage: str, workdir: pathlib.Path, train_script: pathlib.Path) -> list[str]:
   """Command line that trains one stage.
 
@@ -68,9 +65,7 @@ def stage_command(config, stage: str, workdir: pathlib.Path, train_script: pathl
     ConfigError: no earlier stage of `config.stages` trains a network that this stage needs.
   """
   config_file = train_script.parent / 'configs' / f'{stage}.py'
-  stage_config = config_files.load(config_file, config.variant)
-  overrides = config.overrides.get(stage, '').split()
-  _apply(stage_config, [change for change in overrides if change.startswith(_DECIDING)])
+  stage_config = config.overrides[stage]
   used, places = base.uses(stage_config), {}
   for earlier in list(config.stages)[: list(config.stages).index(stage)]:
     directory = workdir / earlier
@@ -97,19 +92,18 @@ def stage_command(config, stage: str, workdir: pathlib.Path, train_script: pathl
       )
   if stage in config.max_minutes:
     command.append(f'--config.max_minutes={config.max_minutes[stage]}')
-  return command + [f'--config.{change}' for change in overrides]
+  changes = _changes(config_files.load(config_file, config.variant).to_dict(), stage_config.to_dict())
+  return command + [f'--config.{field}={value}' for field, value in changes.items()]
 
 
-def _apply(config, changes: Sequence[str]) -> None:
-  """Applies 'field=value' overrides to a configuration; skips invalid ones, which train.py reports."""
-  for change in changes:
-    field, _, text = change.partition('=')
-    try:
-      value = ast.literal_eval({'true': 'True', 'false': 'False'}.get(text, text))
-    except (ValueError, SyntaxError):
-      value = text
-    with contextlib.suppress(KeyError, AttributeError, TypeError, ValueError):
-      config.update_from_flattened_dict({field: value})
+def _changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, str]:
+  """Field -> value, as text for a flag, of what differs between two configurations with the same fields."""
+  flat = [traverse_util.flatten_dict(dict(tree), sep='.', keep_empty_nodes=True) for tree in (before, after)]
+  return {
+    field: str(value).lower() if isinstance(value, bool) else str(value)
+    for field, value in flat[1].items()
+    if value != flat[0][field]
+  }
 
 
 def summary(config, workdir: pathlib.Path) -> str:

@@ -34,25 +34,32 @@ class Checkpoints:
     workdir: directory of the run.
     keep: number of latest checkpoints to keep.
     keep_every: also keep checkpoints at multiples of this step; 0 disables it.
-    keep_best: 'METRIC:max' or 'METRIC:min'; also keep the best checkpoint by this held-out metric; ''
-      disables it.
+    best_metric: also keep the best checkpoint by this held-out metric; '' disables it.
+    best_mode: 'max' or 'min': which value of the metric is best.
 
   Raises:
-    ConfigError: `keep_best` is invalid.
+    ConfigError: `best_mode` is invalid.
   """
 
-  def __init__(self, workdir: str | pathlib.Path, keep: int = 2, keep_every: int = 0, keep_best: str = ''):
+  def __init__(
+    self,
+    workdir: str | pathlib.Path,
+    keep: int = 2,
+    keep_every: int = 0,
+    best_metric: str = '',
+    best_mode: str = 'max',
+  ):
     self._directory = pathlib.Path(workdir).resolve() / CHECKPOINTS_FOLDER
     policies = [ocp.checkpoint_managers.LatestN(keep)]
     if keep_every:
       policies.append(ocp.checkpoint_managers.EveryNSteps(keep_every))
-    if keep_best:
-      policies.append(_best(keep_best))
+    if best_metric:
+      policies.append(_best(best_metric, best_mode))
     options = ocp.CheckpointManagerOptions(
       preservation_policy=ocp.checkpoint_managers.AnyPreservationPolicy(policies),
     )
     self._removed_leftovers = False
-    self._best = keep_best.partition(':')[0]
+    self._best = best_metric
     self._manager = ocp.CheckpointManager(self._directory, options=options, handler_registry=_handlers())
 
   def __enter__(self) -> Checkpoints:
@@ -76,7 +83,7 @@ class Checkpoints:
       metrics: held-out metrics of this step, used to find the best checkpoint.
 
     Raises:
-      ConfigError: the metric of `keep_best` is not in `metrics`.
+      ConfigError: `best_metric` is not in `metrics`.
     """
     if step in self._manager.all_steps():
       return
@@ -84,7 +91,9 @@ class Checkpoints:
     items = {name: getattr(state, name) for name in _ITEMS}
     saves = {name: ocp.args.PyTreeSave(tree) for name, tree in items.items() if jax.tree.leaves(tree)}
     if metrics and self._best and self._best not in metrics:
-      raise ConfigError(f'config.keep_best names {self._best}, which is none of {", ".join(sorted(metrics))}')
+      raise ConfigError(
+        f'config.keep_best.metric={self._best!r} is unknown: use one of {", ".join(sorted(metrics))}'
+      )
     args = ocp.args.Composite(meta=ocp.args.JsonSave(dict(meta)), **saves)
     self._manager.save(step, args=args, force=True, metrics=dict(metrics) if metrics else None)
 
@@ -190,13 +199,12 @@ def _handlers() -> ocp.CheckpointHandlerRegistry:
   return registry
 
 
-def _best(spec: str) -> ocp.checkpoint_managers.PreservationPolicy:
-  name, _, way = spec.partition(':')
-  if way not in ('min', 'max') or not name:
-    raise ConfigError(f"config.keep_best={spec!r} cannot be parsed: write 'METRIC:max' or 'METRIC:min'")
+def _best(metric: str, mode: str) -> ocp.checkpoint_managers.PreservationPolicy:
+  if mode not in ('max', 'min'):
+    raise ConfigError(f'config.keep_best.mode={mode!r} is unknown: use max or min')
 
   def value(metrics) -> float:
-    return metrics[name] if way == 'max' else -metrics[name]
+    return metrics[metric] if mode == 'max' else -metrics[metric]
 
   return ocp.checkpoint_managers.BestN(get_metric_fn=value, n=1, keep_checkpoints_without_metrics=False)
 

@@ -88,7 +88,8 @@ def _train(config, workdir: pathlib.Path, make_batches: MakeBatches | None, dry_
   mesh = device_mesh.make_mesh(**config.mesh)
   data = StageData(config, stage, make_batches, mesh)
   hosts.check_alike(config)
-  saved = checkpoint.Checkpoints(workdir, config.keep_checkpoints, config.keep_every, config.keep_best)
+  best = config.keep_best
+  saved = checkpoint.Checkpoints(workdir, config.keep_checkpoints, config.keep_every, best.metric, best.mode)
   # With several processes JAX handles SIGTERM: its preemption service makes them agree on a step.
   numbers = (signal.SIGINT, signal.SIGTERM) if jax.process_count() == 1 else (signal.SIGINT,)
   with saved as checkpoints, recorded(numbers) as signals:
@@ -141,11 +142,11 @@ def _train_steps(run: Run, initial: InitialWeights, dry_run: bool) -> Outcome:
         log.write(step)
       # The best checkpoint is chosen by the metrics of its own step, so evaluation then runs before saving.
       # Otherwise saving comes first.
-      scores = evaluate() if evaluates and config.keep_best else None
+      scores = evaluate() if evaluates and config.keep_best.metric else None
       if saves:
         log.write(step)  # raises if a tensor is not finite, so that such a state is never saved
         run.checkpoints.save(step, state, {'seconds': clock.seconds, 'data_index': batches.position}, scores)
-      if evaluates and not config.keep_best:
+      if evaluates and not config.keep_best.metric:
         evaluate()
       if reason:
         break

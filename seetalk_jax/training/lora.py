@@ -14,6 +14,7 @@ from __future__ import annotations
 import dataclasses
 import fnmatch
 import zlib
+from collections.abc import Mapping
 from typing import Any
 
 import jax
@@ -56,27 +57,20 @@ class LowRank:
     return bool(named) and leaf == 'kernel' and ndim == 2
 
 
-def parse(name: str, spec: str) -> LowRank:
-  """Parses 'rank=16, alpha=16, targets=to_q|to_k|to_v|to_out'; missing options keep their defaults.
-
-  Args:
-    name: network name, for messages.
-    spec: the text.
+def read(name: str, fields: Mapping[str, Any]) -> LowRank | None:
+  """Reads the options of config.lora.NAME; None for rank 0, which trains the network without LoRA.
 
   Raises:
-    ConfigError: an invalid spec.
+    ConfigError: a negative rank or alpha, or another field.
   """
-  kinds = {'rank': int, 'alpha': float, 'targets': lambda text: tuple(text.split('|'))}
-  try:
-    pairs = dict(part.split('=') for part in spec.replace(' ', '').split(','))
-    options = LowRank(**{key: kinds[key](value) for key, value in pairs.items()})
-    if options.rank < 1 or options.alpha < 0:
-      raise ValueError
-  except (ValueError, KeyError) as e:
-    raise ConfigError(
-      f"config.lora.{name}={spec!r} cannot be parsed: write 'rank=16, alpha=16, targets=to_q|to_v'"
-    ) from e
-  return options
+  for field in fields:
+    if field not in ('rank', 'alpha', 'targets'):
+      raise ConfigError(f'config.lora.{name} has no field {field!r}: use rank, alpha and targets')
+  options = LowRank(**fields)
+  for field in ('rank', 'alpha'):
+    if (value := getattr(options, field)) < 0:
+      raise ConfigError(f'config.lora.{name}.{field}={value} is negative: use 0 or more')
+  return options if options.rank else None
 
 
 def start(rng: jax.Array, full: PyTree, given: PyTree, options: LowRank) -> PyTree:

@@ -1,8 +1,8 @@
-"""Path rules: values for parts of a parameter tree, selected by path prefix: 'NETWORK/PATH=VALUE, ...'."""
+"""Path rules: values for parts of a parameter tree, selected by path prefix: ((NETWORK/PATH, VALUE), ...)."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, TypeVar
 
 import jax
@@ -13,28 +13,31 @@ PyTree = Any
 Value = TypeVar('Value')
 
 
-def parse(spec: str, field: str, read: Callable[[str], Value], form: str) -> dict[str, Value]:
-  """Parses 'speech_encoder/body=0.1, face_encoder=0.5' to path prefix -> value.
+def checked(
+  pairs: Sequence[tuple[str, Value]], field: str, accepts: Callable[[Any], bool], form: str
+) -> dict[str, Value]:
+  """`(('speech_encoder/body', 0.1), ('face_encoder', 0.5))` as a dict: path prefix -> value.
 
   Args:
-    spec: the text.
+    pairs: the pairs of the configuration.
     field: name of the configuration's field, for messages.
-    read: converts the text of a value; raises ValueError for an invalid one.
-    form: the expected form, for messages.
+    accepts: whether a value is allowed.
+    form: how to write it, for messages.
 
   Raises:
-    ConfigError: an invalid spec.
+    ConfigError: not a sequence of pairs, or an invalid value.
   """
-  try:
-    values = {}
-    for part in filter(None, spec.replace(' ', '').split(',')):
-      prefix, value = part.split('=')
-      values[prefix] = read(value)
-      if not prefix:
-        raise ValueError
-  except ValueError as e:
-    raise ConfigError(f'config.{field}={spec!r} cannot be parsed: write {form}') from e
-  return values
+  good = isinstance(pairs, (tuple, list)) and all(
+    isinstance(pair, (tuple, list))
+    and len(pair) == 2
+    and isinstance(pair[0], str)
+    and pair[0]
+    and accepts(pair[1])
+    for pair in pairs
+  )
+  if not good:
+    raise ConfigError(f'config.{field}={pairs!r} is not allowed: write {form}')
+  return {prefix: value for prefix, value in pairs}
 
 
 def leaves(

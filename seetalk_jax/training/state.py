@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -49,14 +49,14 @@ def rng_for(root: jax.Array, stream: str, step) -> jax.Array:
 
 
 def make_optimizer(
-  stage: Stage, options, resting: str = '', fresh: Collection[str] = ()
+  stage: Stage, options, resting: Sequence[tuple[str, int]] = (), fresh: Collection[str] = ()
 ) -> optax.GradientTransformationExtraArgs:
   """AdamW without its learning rate, which `learning_rate` computes for each step.
 
   Args:
     stage: the stage; parameters outside of `stage.trainable` are never updated.
     options: config.optimizer: b1, b2, weight_decay (kernels only: arrays of two or more dimensions),
-      max_grad_norm, rates ('NETWORK/PATH=FACTOR, ...': learning-rate multipliers for parts of the networks).
+      max_grad_norm, rates (((NETWORK/PATH, FACTOR), ...): learning-rate multipliers for parts of the networks).
     resting: config.unfreeze; if set, `update` needs the keyword argument `step`.
     fresh: path prefixes, starting with the network's name, of parameters that are never frozen.
 
@@ -78,16 +78,19 @@ def make_optimizer(
     optax.masked(optax.set_to_zero(), untouched),
     *_scaled(options.rates),
   )
-  if steps := unfreeze.parse(resting):
+  if steps := unfreeze.checked(resting):
     return unfreeze.staged(adamw, steps, fresh, options.warmup_steps)
   return optax.with_extra_args_support(adamw)
 
 
-def _scaled(spec: str) -> list[optax.GradientTransformation]:
-  """Transformations that multiply the updates of parts of the networks by factors; [] for an empty spec."""
-  factors = path_rules.parse(
-    spec, 'optimizer.rates', _factor, "'NETWORK/PATH=FACTOR, ...', with factors of 0 or more"
-  )
+def _scaled(rates: Sequence[tuple[str, float]]) -> list[optax.GradientTransformation]:
+  """Transformations that multiply the updates of parts of the networks by factors; [] without rates."""
+
+  def is_factor(value: Any) -> bool:
+    return isinstance(value, (int, float)) and 0 <= value < float('inf')
+
+  form = "(('NETWORK/PATH', FACTOR), ...), with factors of 0 or more"
+  factors = path_rules.checked(rates, 'optimizer.rates', is_factor, form)
   if not factors:
     return []
 
@@ -102,12 +105,6 @@ def _scaled(spec: str) -> list[optax.GradientTransformation]:
     return jax.tree.map(lambda u, factor: factor * u, updates, tree(params)), state
 
   return [optax.GradientTransformation(init, update)]
-
-
-def _factor(text: str) -> float:
-  if not 0 <= (value := float(text)) < float('inf'):
-    raise ValueError
-  return value
 
 
 def learning_rate(options, step: jax.Array, progress: jax.Array) -> jax.Array:

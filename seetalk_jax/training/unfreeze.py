@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -17,19 +17,18 @@ PyTree = Any
 NEVER = -1
 
 
-def parse(spec: str) -> dict[str, int]:
-  """Parses 'speech_encoder/body/encoder=10000, face_encoder=-1' to path prefix -> first step that updates it.
+def checked(pairs: Sequence[tuple[str, int]]) -> dict[str, int]:
+  """config.unfreeze as a dict: path prefix -> first step that updates it, or NEVER.
 
   Raises:
-    ConfigError: an invalid spec.
+    ConfigError: not pairs of a path prefix and a step.
   """
 
-  def read(text: str) -> int:
-    if (step := int(text)) < NEVER:
-      raise ValueError
-    return step
+  def is_step(value: Any) -> bool:
+    return isinstance(value, int) and value >= NEVER
 
-  return path_rules.parse(spec, 'unfreeze', read, "'NETWORK/PATH=STEP, ...', with -1 for never")
+  form = "(('NETWORK/PATH', STEP), ...), with whole steps and -1 for never"
+  return path_rules.checked(pairs, 'unfreeze', is_step, form)
 
 
 def first_steps(params: PyTree, steps: Mapping[str, int], fresh: Collection[str] = ()) -> PyTree:
@@ -37,7 +36,7 @@ def first_steps(params: PyTree, steps: Mapping[str, int], fresh: Collection[str]
 
   Args:
     params: parameter tree, unboxed.
-    steps: path prefix -> first step, see `parse`; of several matching prefixes, the longest counts.
+    steps: path prefix -> first step, see `checked`; of several matching prefixes, the longest counts.
     fresh: path prefixes of parameters without pretrained values; these train from step 0 in any case.
 
   Raises:

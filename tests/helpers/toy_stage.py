@@ -177,11 +177,10 @@ def make_batches(view, corpus_dirs, *, batch_size, seed, split, start_index, row
 
 def get_config(**changes) -> ml_collections.ConfigDict:
   """Configuration with the fields of configs/common.py, set for eight fast steps."""
-  config = common.stage_config('toy', 'tiny', {'tiny': ('tiny', 8, 8, 0.0, 1e-2)})
-  config.model.toy_net = 'tiny'
+  register()
+  variant = common.Variant('tiny', batch_size=8, num_steps=8, learning_rate=1e-2)
+  config = common.stage_config('toy', variant, networks=('toy_net',), optional=('toy_given',))
   config.options.update(noise=0.1, nan_at=-1, bad_gradient_at=-1)
-  config.init.update(toy_net='', toy_given='')
-  config.lora.toy_net = ''
   config.data_root = ''
   config.data.update(corpora=('',), augment=False)
   config.optimizer.update(warmup_steps=2, final_fraction=0.0, ema_decay=0.99)

@@ -230,7 +230,7 @@ def test_the_sheet_shows_voices_in_rows(evaluated, tmp_path):
 def test_config_variants():
   assert _config('demo').faces.voices == 100
   assert _config('quick').talks.voices < _config().talks.voices or _config('quick').talks.voices == 4
-  with pytest.raises(ConfigError, match='variants'):
+  with pytest.raises(ConfigError, match="variant 'large' is unknown"):
     _config('large')
 
 

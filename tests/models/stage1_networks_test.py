@@ -27,13 +27,14 @@ def inputs(name, size):
   def zeros(*shape, dtype=jnp.float32):
     return jax.ShapeDtypeStruct(shape, dtype)
 
-  tokens = zeros(1, 25, TOKEN_DIM[size])
+  tokens, latent = zeros(1, 25, TOKEN_DIM[size]), zeros(1, 32, 32, 4)
+  guess = jax.eval_shape(lambda: LinearGuess.zeros(latent.shape, 128)) if size == 'demo' else None
   return {
     'speech_encoder': (zeros(1, 16_000),),
     'face_encoder': (zeros(1, 128, 128, 3),),
     'conre': (zeros(1, 512), tokens),
     'autoencoder': (zeros(1, 64, 64, 3),),
-    'portrait_unet': (zeros(1, 32, 32, 4), zeros(1), tokens, zeros(1, 25, dtype=bool), zeros(1, 512)),
+    'portrait_unet': (latent, zeros(1), tokens, zeros(1, 25, dtype=bool), zeros(1, 512), guess),
     'sample_adaptive_weighting': (zeros(1, 512), zeros(1, 4)),
   }[name]
 
@@ -53,7 +54,7 @@ COUNTS = [
   ('conre', 'demo', 0.3, 1.0),
   ('autoencoder', 'demo', 2.0, 2.5),
   ('autoencoder', 'base', 83.6, 83.7),  # Stable Diffusion's: 83.65
-  ('portrait_unet', 'demo', 3.4, 4.2),
+  ('portrait_unet', 'demo', 2.9, 3.0),
   ('portrait_unet', 'base', 859, 863),  # Stable Diffusion 1.5 (859.5) plus the voice input layers
   ('portrait_unet', 'large', 865, 870),
   ('sample_adaptive_weighting', 'demo', 0, 0.1),

@@ -31,7 +31,7 @@ def sizes(tree):
 @pytest.fixture(scope='module')
 def blueprints():
   """Blueprints of the portrait stage: full training, and factors of rank 2."""
-  specs = ({}, {'lora.portrait_unet': 'rank=2'})
+  specs = ({}, {'lora.portrait_unet.rank': 2})
   return [blueprint.make(config_of('portrait', **changes), 'tiny') for changes in specs]
 
 
@@ -53,7 +53,7 @@ def test_what_a_converted_base_lacks_is_planned_whole(blueprints, monkeypatch):
   monkeypatch.setattr(
     blueprint, 'fresh_parts', lambda where, name: ('voice_proj',) if name == 'portrait_unet' else ()
   )
-  made = blueprint.make(config_of('portrait', **{'lora.portrait_unet': 'rank=2'}), 'tiny')
+  made = blueprint.make(config_of('portrait', **{'lora.portrait_unet.rank': 2}), 'tiny')
   full, trained = sizes(blueprints[0].state.params), sizes(made.state.params)
   fresh = {path for path in full if path.startswith('portrait_unet/voice_proj')}
   assert fresh and all(trained[path] == full[path] for path in fresh)

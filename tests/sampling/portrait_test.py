@@ -14,14 +14,16 @@ from seetalk_jax.sampling.portrait import sample_portraits
 
 LATENT, WIDTH, TOKENS, DIRECTIONS = (4, 4, 4), 512, 5, 3
 # One level: sampling does not depend on the number of levels, and more levels compile longer.
-UNET = f'tiny, channels=(16,), attention_levels=(True,), num_directions={DIRECTIONS}, guess_width=16, guess_blocks=1'
+UNET = dict(
+  channels=(16,), attention_levels=(True,), num_directions=DIRECTIONS, guess_width=16, guess_blocks=1
+)
 
 
 @pytest.fixture(scope='module')
 def given():
   """Tiny networks with random parameters, statistics with a covariance, and two voices."""
   modules = {name: registry.make(name, 'tiny') for name in ('autoencoder', 'sample_adaptive_weighting')} | {
-    'portrait_unet': registry.make('portrait_unet', UNET)
+    'portrait_unet': registry.make('portrait_unet', 'tiny', **UNET)
   }
   rng = np.random.default_rng(0)
   voice = rng.standard_normal((2, WIDTH)).astype(np.float32)

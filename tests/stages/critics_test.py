@@ -156,7 +156,7 @@ def test_a_stage_trains_its_discriminator_along():
   config = ml_collections.ConfigDict(
     {
       'stage': 'codebook',
-      'model': {'codebook': 'tiny', 'discriminator': 'tiny'},
+      'model': {name: registry.fields_for(name, 'tiny') for name in ('codebook', 'discriminator')},
       'options': {'image_size': 64, 'adversarial_weight': 0.5, 'adversarial_after': 1, 'head_weight': 1.0},
       'init': {},
       'dtype': 'float32',

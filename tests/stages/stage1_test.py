@@ -23,14 +23,14 @@ from seetalk_jax.stages.face_prior import voice_regression
 
 SIZE = 64
 # The stages do not depend on the number of levels, and half of them compile in half of the time.
-SMALL_UNET = 'tiny, channels=(16,), attention_levels=(True,)'
+SMALL_UNET = dict(channels=(16,), attention_levels=(True,))
 
 
 def config_of(stage, networks, **options):
   return ml_collections.ConfigDict(
     {
       'stage': stage,
-      'model': dict.fromkeys(networks, 'tiny'),
+      'model': {name: registry.fields_for(name, 'tiny') for name in networks},
       'options': options,
       'init': {},
       'dtype': 'float32',
@@ -155,7 +155,7 @@ def make_portrait_stage(params=None, **options):
   names = ['portrait_unet', 'sample_adaptive_weighting']
   given = {name: registry.make(name, 'tiny') for name in ('speech_encoder', 'autoencoder')}
   config = config_of('portrait', names, image_size=SIZE, preview_steps=2, **options)
-  config.model.portrait_unet = SMALL_UNET
+  config.model.portrait_unet.update(SMALL_UNET)
   stage = base.build_stage(config, given)
   return stage, base.Frozen(params=portrait_params() if params is None else params)
 
@@ -290,7 +290,7 @@ def test_prior_keeps_the_covariance_and_the_denoiser_starts_from_it():
     portrait,
     networks={
       **portrait.networks,
-      'portrait_unet': registry.make('portrait_unet', f'{SMALL_UNET}, num_directions=3, guess_width=16'),
+      'portrait_unet': registry.make('portrait_unet', 'tiny', **SMALL_UNET, num_directions=3, guess_width=16),
     },
   )
   history, _ = losses(guessing, with_directions, batch, 12, rate=1e-2)

@@ -27,7 +27,7 @@ def config_of(stage, networks, **options):
   return ml_collections.ConfigDict(
     {
       'stage': stage,
-      'model': dict.fromkeys(networks, 'tiny'),
+      'model': {name: registry.fields_for(name, 'tiny') for name in networks},
       'options': options,
       'init': {},
       'dtype': 'float32',

@@ -120,7 +120,7 @@ def test_wrong_checkpoints_are_named(whole, tmp_path):
 
 def test_restore_error_names_path_and_shapes(whole):
   with pytest.raises(CheckpointError, match=r'params/toy_net/conv_in/bias is \(16,\).*but \(24,\)'):
-    train(whole[0], num_steps=9, **{'model.toy_net': 'tiny, width=24'})
+    train(whole[0], num_steps=9, **{'model.toy_net.width': 24})
 
 
 def test_nan_stop_names_metric_and_step(tmp_path):
@@ -156,9 +156,8 @@ def test_pieces_of_a_batch_give_the_gradient_of_the_whole(tmp_path):
 def test_parts_have_learning_rates_of_their_own(tmp_path):
   changes = {'optimizer.weight_decay': 0.0, 'optimizer.warmup_steps': 0, 'num_steps': 1}
   train(tmp_path / 'same', **changes)
-  train(
-    tmp_path / 'own', **changes, **{'optimizer.rates': 'toy_net/conv_in=0, toy_net=0.5, toy_net/widen/bias=1'}
-  )
+  rates = (('toy_net/conv_in', 0), ('toy_net', 0.5), ('toy_net/widen/bias', 1))
+  train(tmp_path / 'own', **changes, **{'optimizer.rates': rates})
   train(tmp_path / 'none', **changes, **{'optimizer.learning_rate': 0.0})
   start, same, own = (weights(tmp_path / name)['params']['toy_net'] for name in ('none', 'same', 'own'))
   for part, factor in (
@@ -172,9 +171,10 @@ def test_parts_have_learning_rates_of_their_own(tmp_path):
     assert np.abs(moved[0]).max() > 1e-4
     np.testing.assert_allclose(moved[1], factor * moved[0], atol=1e-6)
   with pytest.raises(ConfigError, match='optimizer.rates: no trained parameter begins with unet'):
-    train(tmp_path / 'wrong', **{'optimizer.rates': 'unet=0.1'})
-  with pytest.raises(ConfigError, match='cannot be parsed'):
-    train(tmp_path / 'unread', **{'optimizer.rates': 'toy_net=-1'})
+    train(tmp_path / 'wrong', **{'optimizer.rates': (('unet', 0.1),)})
+  for wrong in (-1, '0.1', float('inf')):
+    with pytest.raises(ConfigError, match='config.optimizer.rates=.* is not allowed: .*factors of 0 or more'):
+      train(tmp_path / 'wrong', **{'optimizer.rates': (('toy_net', wrong),)})
 
 
 def kept(workdir):
@@ -187,16 +187,18 @@ def test_which_checkpoints_stay(tmp_path):
   assert kept(tmp_path / 'every') == [4, 8, 10]
   for way, pick in (('max', np.argmax), ('min', np.argmin)):
     workdir = tmp_path / way
-    train(workdir, **often, keep_best=f'loss:{way}', **{'optimizer.learning_rate': 0.3})
+    train(
+      workdir, **often, **{'keep_best.metric': 'loss', 'keep_best.mode': way, 'optimizer.learning_rate': 0.3}
+    )
     losses = {
       line['step']: line['held_out/loss'] for line in read_metrics(workdir) if 'held_out/loss' in line
     }
     best = list(losses)[int(pick(list(losses.values())))]
     assert kept(workdir) == sorted({best, 10})
-  with pytest.raises(ConfigError, match='keep_best names beauty, which is none of'):
-    train(tmp_path / 'other', **often, keep_best='beauty:max')
-  with pytest.raises(ConfigError, match='cannot be parsed'):
-    train(tmp_path / 'unread', keep_best='loss')
+  with pytest.raises(ConfigError, match="keep_best.metric='beauty' is unknown: use one of .*loss"):
+    train(tmp_path / 'other', **often, **{'keep_best.metric': 'beauty'})
+  with pytest.raises(ConfigError, match="config.keep_best.mode='most' is unknown: use max or min"):
+    train(tmp_path / 'most', **{'keep_best.metric': 'loss', 'keep_best.mode': 'most'})
 
 
 def test_dry_run_compiles_and_leaves_nothing(tmp_path, capsys):

@@ -1,6 +1,8 @@
 """LoRA: initially equal to the base, trains only the factors, exports plain kernels."""
 
 import dataclasses
+import json
+import shutil
 
 import jax
 import jax.numpy as jnp
@@ -28,8 +30,8 @@ from seetalk_jax.training import (
   step,
 )
 
-RANK, TARGETS = 2, 'widen|project'
-SPEC = f'rank={RANK}, alpha=4, targets={TARGETS}'
+RANK, TARGETS = 2, ('widen', 'project')
+LORA = {'lora.toy_net.rank': RANK, 'lora.toy_net.alpha': 4.0, 'lora.toy_net.targets': TARGETS}
 
 
 @pytest.fixture(autouse=True)
@@ -49,7 +51,7 @@ def runs(tmp_path_factory):
   toy_stage.register()
   root = tmp_path_factory.mktemp('runs')
   train(root / 'base', num_steps=2)
-  train(root / 'adapted', **{'init.toy_net': str(root / 'base'), 'lora.toy_net': SPEC})
+  train(root / 'adapted', **{'init.toy_net': str(root / 'base'), **LORA})
   return root / 'base', root / 'adapted'
 
 
@@ -62,13 +64,18 @@ def flat(tree):
   return traverse_util.flatten_dict(tree, sep='/')
 
 
-def test_specs():
-  assert lora.parse('net', 'rank=4') == lora.LowRank(4)
-  assert lora.parse('net', 'rank=4, alpha=8, targets=a|fc1_*') == lora.LowRank(4, 8.0, ('a', 'fc1_*'))
+def test_options():
+  fields = {'rank': 4, 'alpha': 8.0, 'targets': ('a', 'fc1_*')}
+  assert lora.read('net', fields) == lora.LowRank(4, 8.0, ('a', 'fc1_*'))
+  assert lora.read('net', fields | {'rank': 0}) is None
   assert lora.LowRank(4).scale == 1 and lora.LowRank(4, 8.0).scale == 2
-  for wrong in ('rank', 'rank=0', 'rank=x', 'breadth=3', 'rank=4; alpha=4'):
-    with pytest.raises(ConfigError, match='config.lora.net=.* cannot be parsed'):
-      lora.parse('net', wrong)
+  for wrong, message in (
+    ({'rank': -1}, 'net.rank=-1 is negative: use 0 or more'),
+    ({'alpha': -0.5}, 'net.alpha=-0.5 is negative'),
+    ({'breadth': 3}, "net has no field 'breadth': use rank, alpha and targets"),
+  ):
+    with pytest.raises(ConfigError, match=f'config.lora.{message}'):
+      lora.read('net', fields | wrong)
   options = lora.LowRank(targets=('to_q', 'fc1_*'))
   assert options.adapts('a/to_q/kernel', 2) and options.adapts('fc1_3/kernel', 2)
   for path, ndim in (('a/to_q/bias', 1), ('a/to_k/kernel', 2), ('to_q/b/kernel', 2), ('to_q/kernel', 4)):
@@ -77,7 +84,7 @@ def test_specs():
 
 def test_only_factors_are_trained(runs):
   parts = read(runs[1], 'params', 'ema_params', 'opt_state')
-  factors = {f'toy_net/{layer}/{factor}' for layer in TARGETS.split('|') for factor in ('lora_a', 'lora_b')}
+  factors = {f'toy_net/{layer}/{factor}' for layer in TARGETS for factor in ('lora_a', 'lora_b')}
   assert set(flat(parts['params'])) == set(flat(parts['ema_params'])) == factors
   assert flat(parts['params'])['toy_net/widen/lora_a'].shape == (16, RANK)
   assert flat(parts['params'])['toy_net/widen/lora_b'].shape == (RANK, 32)
@@ -87,7 +94,7 @@ def test_only_factors_are_trained(runs):
 
 
 def test_it_begins_as_the_base(runs):
-  config = toy_stage.get_config(**{'init.toy_net': str(runs[0]), 'lora.toy_net': SPEC})
+  config = toy_stage.get_config(**{'init.toy_net': str(runs[0]), **LORA})
   initial = initial_weights.load_initial_weights(config.init)
   plain, frozen = base.build_stage(config, initial.modules), initial.frozen
   stage = adapted_stage.adapt(plain, config, initial)
@@ -137,19 +144,37 @@ def test_what_is_handed_on_is_whole(runs, tmp_path):
   train(tmp_path / 'on', num_steps=1, **{'init.toy_net': str(runs[1]), 'optimizer.learning_rate': 0.0})
   again = initial_weights.load_trained_stage(tmp_path / 'on').params
   jax.tree.map(np.testing.assert_array_equal, again, result.params)
-  train(tmp_path / 'twice', num_steps=2, **{'init.toy_net': str(runs[1]), 'lora.toy_net': SPEC})
+  train(tmp_path / 'twice', num_steps=2, **{'init.toy_net': str(runs[1]), **LORA})
   twice = flat(initial_weights.load_trained_stage(tmp_path / 'twice').params['toy_net'])
   np.testing.assert_array_equal(twice['conv_in/kernel'], old['conv_in/kernel'])
   assert np.abs(twice['widen/kernel'] - have['widen/kernel']).max() > 0
 
 
+def test_runs_of_earlier_versions_are_read_and_resumed(runs, tmp_path):
+  shutil.copytree(runs[1], tmp_path / 'old')
+  path = tmp_path / 'old' / 'config.json'
+  content = json.loads(path.read_text())
+  content['config'] |= {
+    'model': {'toy_net': 'tiny'},
+    'lora': {'toy_net': 'rank=2, alpha=4, targets=widen|project'},
+    'unfreeze': '',
+    'keep_best': '',
+  }
+  path.write_text(json.dumps(content))
+  old, new = (initial_weights.load_trained_stage(place) for place in (tmp_path / 'old', runs[1]))
+  assert old.modules() == new.modules()
+  jax.tree.map(np.testing.assert_array_equal, old.params, new.params)
+  train(tmp_path / 'old', num_steps=9, **{'init.toy_net': str(runs[0]), **LORA})
+  assert initial_weights.load_trained_stage(tmp_path / 'old').step == 9
+
+
 def test_restart_changes_nothing(runs, tmp_path):
-  changes = {'init.toy_net': str(runs[0]), 'lora.toy_net': SPEC}
+  changes = {'init.toy_net': str(runs[0]), **LORA}
   train(tmp_path, num_steps=4, **changes)
   for other, message in (
-    ({'lora.toy_net': SPEC.replace('alpha=4', 'alpha=2')}, 'factors of toy_net.*belong to'),
-    ({'lora.toy_net': SPEC.replace('rank=2', 'rank=3')}, r'project/lora_a is \(32, 2\).*but \(32, 3\)'),
-    ({'lora.toy_net': ''}, 'absent'),
+    ({'lora.toy_net.alpha': 2.0}, 'factors of toy_net.*belong to'),
+    ({'lora.toy_net.rank': 3}, r'project/lora_a is \(32, 2\).*but \(32, 3\)'),
+    ({'lora.toy_net.rank': 0}, 'absent'),
     ({'init.toy_net': str(runs[1])}, 'factors of toy_net.*belong to'),
   ):
     with pytest.raises(CheckpointError, match=message):
@@ -161,7 +186,7 @@ def test_restart_changes_nothing(runs, tmp_path):
 
 def test_another_base_is_refused(runs, tmp_path):
   train(tmp_path / 'base', num_steps=1)
-  train(tmp_path / 'adapted', num_steps=1, **{'init.toy_net': str(tmp_path / 'base'), 'lora.toy_net': SPEC})
+  train(tmp_path / 'adapted', num_steps=1, **{'init.toy_net': str(tmp_path / 'base'), **LORA})
   train(tmp_path / 'base', num_steps=2)
   with pytest.raises(CheckpointError, match='not what it was when its factors were trained'):
     initial_weights.load_trained_stage(tmp_path / 'adapted')
@@ -170,12 +195,12 @@ def test_another_base_is_refused(runs, tmp_path):
 def test_mistakes_are_named(runs, tmp_path):
   place = {'init.toy_net': str(runs[0])}
   with pytest.raises(ConfigError, match='config.lora.toy_net needs pretrained weights'):
-    train(tmp_path, **{'lora.toy_net': SPEC})
+    train(tmp_path, **LORA)
   with pytest.raises(ConfigError, match='adapts nothing: no dense layer of .* is called conv_in or to_q'):
-    train(tmp_path, **{**place, 'lora.toy_net': 'rank=2, targets=conv_in|to_q'})
+    train(tmp_path, **{**place, **LORA, 'lora.toy_net.targets': ('conv_in', 'to_q')})
   config = toy_stage.get_config(**place)
   with config.unlocked():
-    config.lora.portrait_unet = 'rank=2'
+    config.lora.portrait_unet = {'rank': 2}
   with pytest.raises(ConfigError, match='config.lora.portrait_unet: stage toy trains toy_net'):
     loop.train(config, tmp_path, make_batches=toy_stage.make_batches)
 
@@ -191,7 +216,7 @@ def portrait(tmp_path, **fields):
   config = ml_collections.ConfigDict(
     {
       'stage': 'portrait',
-      'model': {'sample_adaptive_weighting': 'tiny'},
+      'model': {'sample_adaptive_weighting': registry.fields_for('sample_adaptive_weighting', 'tiny')},
       'options': {'image_size': size, 'draws': 1},
       'init': {'portrait_unet': str(tmp_path / 'release')},
       'dtype': 'float32',
@@ -233,8 +258,8 @@ def portrait(tmp_path, **fields):
 def test_a_converted_unet_learns_by_factors_and_its_new_parts_whole(tmp_path):
   config, plain, initial, batch, kept = portrait(
     tmp_path,
-    lora={'portrait_unet': 'rank=2'},
-    unfreeze='sample_adaptive_weighting=2, portrait_unet=1, portrait_unet/down=-1',
+    lora={'portrait_unet': {'rank': 2}},
+    unfreeze=(('sample_adaptive_weighting', 2), ('portrait_unet', 1), ('portrait_unet/down', -1)),
   )
   stage, frozen = adapted_stage.adapt(plain, config, initial), initial.frozen
   fresh = first_state.fresh_paths(stage, initial)

@@ -47,7 +47,7 @@ def test_optimizer_is_adamw():
       return jax.tree.map(lambda _: True, params)
 
   options = ml_collections.ConfigDict(
-    {'b1': 0.9, 'b2': 0.99, 'weight_decay': 0.1, 'max_grad_norm': 1e9, 'rates': ''}
+    {'b1': 0.9, 'b2': 0.99, 'weight_decay': 0.1, 'max_grad_norm': 1e9, 'rates': ()}
   )
   ours = state.make_optimizer(Everything(), options)
   theirs = optax.adamw(0.05, b1=0.9, b2=0.99, weight_decay=0.1, mask={'kernel': True, 'bias': False})

@@ -37,12 +37,12 @@ def read(workdir, step):
   )
 
 
-def test_spec():
-  assert unfreeze.parse('') == {}
-  assert unfreeze.parse('a/b=10, c=-1') == {'a/b': 10, 'c': -1}
-  for wrong in ('a', 'a=x', '=3', 'a=-2', 'a=1; b=2'):
-    with pytest.raises(ConfigError, match='config.unfreeze=.* cannot be parsed'):
-      unfreeze.parse(wrong)
+def test_pairs():
+  assert unfreeze.checked(()) == {}
+  assert unfreeze.checked((('a/b', 10), ('c', -1))) == {'a/b': 10, 'c': -1}
+  for wrong in (('a', 1), (('a', 'x'),), (('', 3),), (('a', -2),), (('a', 0.5),), (('a', 1, 2),), 'a=1'):
+    with pytest.raises(ConfigError, match='config.unfreeze=.* is not allowed: write .*-1 for never'):
+      unfreeze.checked(wrong)
 
 
 def test_longest_prefix_counts_and_new_parts_never_rest():
@@ -57,7 +57,7 @@ def test_longest_prefix_counts_and_new_parts_never_rest():
 def test_resting_parameters_stay_to_the_bit_and_then_move(tmp_path):
   train(tmp_path / 'given', num_steps=1)
   changes = {'init.toy_net': str(tmp_path / 'given'), 'checkpoint_every': 2}
-  resting = {**changes, 'unfreeze': 'toy_net/conv_in=4, toy_net/project=-1'}
+  resting = {**changes, 'unfreeze': (('toy_net/conv_in', 4), ('toy_net/project', -1))}
   train(tmp_path / 'run', num_steps=8, **resting)
   start = traverse_util.flatten_dict(initial_weights.load_trained_stage(tmp_path / 'given').params, sep='/')
   conv, dense, free = 'toy_net/conv_in/kernel', 'toy_net/project/kernel', 'toy_net/widen/kernel'
@@ -74,7 +74,7 @@ def test_resting_parameters_stay_to_the_bit_and_then_move(tmp_path):
     for path, value in want.items():
       np.testing.assert_allclose(have[path], value, rtol=1e-6, atol=1e-7)
   with pytest.raises(ConfigError, match='begins with toy_net/conv_out'):
-    train(tmp_path / 'none', **{**changes, 'unfreeze': 'toy_net/conv_out=2'})
+    train(tmp_path / 'none', **{**changes, 'unfreeze': (('toy_net/conv_out', 2),)})
 
 
 def test_updates_by_hand():

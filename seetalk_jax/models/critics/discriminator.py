@@ -14,8 +14,8 @@ from seetalk_jax.models.nn.blocks import conv, group_norm, pixel_unshuffle
 SIZES: dict[str, dict[str, Any]] = {
   'tiny': dict(widths=(16, 16), patch_size=4),
   'demo': dict(widths=(64, 96), patch_size=4),
-  'base': {},
-  'large': dict(widths=(96, 192, 384, 768)),
+  'base': dict(widths=(64, 128, 256, 512), patch_size=2),
+  'large': dict(widths=(96, 192, 384, 768), patch_size=2),
 }
 
 

@@ -32,10 +32,10 @@ _LPIPS = ((-0.030, -0.088, -0.188), (0.458, 0.448, 0.450))
 _VGG19_WEIGHTS = (1 / 32, 1 / 16, 1 / 8, 1 / 4, 1.0)
 
 SIZES: dict[str, dict[str, Any]] = {
-  'tiny': dict(architecture='alex', width=0.125),
-  'demo': dict(architecture='alex'),
-  'base': {},
-  'large': dict(architecture='vgg19', calibrated=False),
+  'tiny': dict(architecture='alex', calibrated=True, width=0.125),
+  'demo': dict(architecture='alex', calibrated=True, width=1.0),
+  'base': dict(architecture='vgg16', calibrated=True, width=1.0),
+  'large': dict(architecture='vgg19', calibrated=False, width=1.0),
 }
 
 

@@ -19,10 +19,10 @@ from seetalk_jax.models.nn.blocks import ResBlock, conv, dense, group_norm, pixe
 from seetalk_jax.models.speech.mel import mel_power
 
 SIZES: dict[str, dict[str, Any]] = {
-  'tiny': dict(widths=(16, 16, 16), audio_width=16, embedding_dim=32),
-  'demo': {},
-  'base': dict(widths=(192, 256, 384), audio_width=384, embedding_dim=512),
-  'large': dict(widths=(256, 384, 512), audio_width=512, embedding_dim=512),
+  'tiny': dict(embedding_dim=32, widths=(16, 16, 16), audio_width=16, num_bands=80),
+  'demo': dict(embedding_dim=256, widths=(64, 96, 128), audio_width=160, num_bands=80),
+  'base': dict(embedding_dim=512, widths=(192, 256, 384), audio_width=384, num_bands=80),
+  'large': dict(embedding_dim=512, widths=(256, 384, 512), audio_width=512, num_bands=80),
 }
 
 

@@ -18,16 +18,33 @@ NUM_CEPSTRUM_FRAMES = 20  # four per video frame
 
 SIZES: dict[str, dict[str, Any]] = {
   'tiny': dict(
-    embedding_dim=16, hidden=8, audio_channels=(8, 8, 8, 8, 8, 8), face_channels=(8, 8, 8, 8, 8, 8)
+    embedding_dim=16,
+    audio_channels=(8, 8, 8, 8, 8, 8),
+    face_channels=(8, 8, 8, 8, 8, 8),
+    hidden=8,
+    norm='group',
   ),
   'demo': dict(
     embedding_dim=128,
-    hidden=128,
     audio_channels=(16, 48, 64, 64, 64, 128),
     face_channels=(24, 64, 64, 64, 64, 128),
+    hidden=128,
+    norm='group',
   ),
-  'base': {},
-  'large': {},
+  'base': dict(
+    embedding_dim=1024,
+    audio_channels=(64, 192, 384, 256, 256, 512),
+    face_channels=(96, 256, 256, 256, 256, 512),
+    hidden=512,
+    norm='group',
+  ),
+  'large': dict(
+    embedding_dim=1024,
+    audio_channels=(64, 192, 384, 256, 256, 512),
+    face_channels=(96, 256, 256, 256, 256, 512),
+    hidden=512,
+    norm='group',
+  ),
 }
 
 

@@ -21,10 +21,18 @@ from seetalk_jax.models.nn.blocks import (
 )
 
 SIZES: dict[str, dict[str, Any]] = {
-  'tiny': dict(channels=(16, 16), hidden=16),
-  'demo': dict(channels=(96, 64), hidden=128),
-  'base': dict(channels=(512, 256), hidden=512),
-  'large': dict(channels=(512, 512), hidden=512),
+  'tiny': dict(
+    channels=(16, 16), hidden=16, initial_temperature=0.07, min_temperature=0.01, max_temperature=1.0
+  ),
+  'demo': dict(
+    channels=(96, 64), hidden=128, initial_temperature=0.07, min_temperature=0.01, max_temperature=1.0
+  ),
+  'base': dict(
+    channels=(512, 256), hidden=512, initial_temperature=0.07, min_temperature=0.01, max_temperature=1.0
+  ),
+  'large': dict(
+    channels=(512, 512), hidden=512, initial_temperature=0.07, min_temperature=0.01, max_temperature=1.0
+  ),
 }
 NUM_ATTRIBUTES = 3  # sex in [0, 1], age standardised, head size
 

@@ -22,13 +22,50 @@ from seetalk_jax.models.nn.blocks import (
   unit,
 )
 
-_IRESNET = dict(architecture='iresnet', image_size=112, channels=(64, 128, 256, 512), groups=32)
+# Fields that are the same in all sizes.
+_COMMON: dict[str, Any] = dict(
+  embedding_dim=512,
+  norm='group',
+  patch_size=16,
+  width=768,
+  num_layers=12,
+  num_heads=12,
+  feed_forward_width=3072,
+  remat=False,
+)
+
 SIZES: dict[str, dict[str, Any]] = {
-  'tiny': dict(image_size=32, channels=(16, 16), blocks=(1, 1)),
-  'demo': dict(image_size=128, channels=(48, 80, 112, 112), blocks=(1, 1, 1, 0)),
-  'base': _IRESNET | dict(blocks=(3, 4, 14, 3)),  # IResNet-50
-  'large': _IRESNET | dict(blocks=(3, 13, 30, 3)),  # IResNet-100
-  'vit': dict(architecture='vit', image_size=224),  # ViT-B/16
+  'tiny': dict(**_COMMON, image_size=32, channels=(16, 16), blocks=(1, 1), architecture='patch', groups=8),
+  'demo': dict(
+    **_COMMON,
+    image_size=128,
+    channels=(48, 80, 112, 112),
+    blocks=(1, 1, 1, 0),
+    architecture='patch',
+    groups=8,
+  ),
+  # IResNet-50.
+  'base': dict(
+    **_COMMON,
+    image_size=112,
+    channels=(64, 128, 256, 512),
+    blocks=(3, 4, 14, 3),
+    architecture='iresnet',
+    groups=32,
+  ),
+  # IResNet-100.
+  'large': dict(
+    **_COMMON,
+    image_size=112,
+    channels=(64, 128, 256, 512),
+    blocks=(3, 13, 30, 3),
+    architecture='iresnet',
+    groups=32,
+  ),
+  # ViT-B/16.
+  'vit': dict(
+    **_COMMON, image_size=224, channels=(48, 80, 112, 112), blocks=(1, 1, 1, 0), architecture='vit', groups=8
+  ),
 }
 
 # Fields passed to the backbones.

@@ -12,10 +12,10 @@ from seetalk_jax.models.nn import examples
 from seetalk_jax.models.nn.blocks import conv, dense, layer_norm, partitioned
 
 SIZES: dict[str, dict[str, Any]] = {
-  'tiny': dict(token_dim=32, subspace_dim=4, width=32, num_layers=1),
-  'demo': {},
-  'base': dict(token_dim=768, subspace_dim=32, width=512, num_layers=6),
-  'large': dict(token_dim=1024, subspace_dim=48, width=768, num_layers=8),
+  'tiny': dict(motion_dim=256, token_dim=32, subspace_dim=4, width=32, num_layers=1),
+  'demo': dict(motion_dim=256, token_dim=192, subspace_dim=16, width=128, num_layers=3),
+  'base': dict(motion_dim=256, token_dim=768, subspace_dim=32, width=512, num_layers=6),
+  'large': dict(motion_dim=256, token_dim=1024, subspace_dim=48, width=768, num_layers=8),
 }
 
 

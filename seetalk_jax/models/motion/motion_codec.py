@@ -26,44 +26,6 @@ from seetalk_jax.models.nn.blocks import (
   resize_image,
 )
 
-SIZES: dict[str, dict[str, Any]] = {
-  'tiny': dict(
-    appearance_widths=(16, 16, 16),
-    motion_widths=(16, 16, 16),
-    motion_bottleneck=4,
-    warp_widths=(16, 16),
-    decoder_widths=(16, 16),
-    hidden=32,
-    num_modes=8,
-    num_gates=4,
-    num_blocks=1,
-  ),
-  'demo': {},
-  'base': dict(
-    appearance_widths=(128, 256, 512),
-    motion_widths=(128, 256, 512),
-    motion_bottleneck=64,
-    warp_widths=(256, 512),
-    decoder_widths=(128, 256),
-    hidden=1024,
-    num_modes=128,
-    num_gates=32,
-    num_blocks=2,
-  ),
-  'large': dict(
-    appearance_widths=(160, 320, 640),
-    motion_widths=(160, 320, 640),
-    motion_bottleneck=80,
-    warp_widths=(320, 640),
-    decoder_widths=(160, 320),
-    hidden=2048,
-    num_modes=192,
-    num_gates=48,
-    num_blocks=3,
-  ),
-}
-
-
 # Typical magnitude of each motion field. Lips and eyelids have half of theirs, which doubles their share of
 # m: they move few pixels, and a small component of m is hard to recover.
 _TRUTH_SCALES = {
@@ -78,6 +40,65 @@ _TRUTH_SCALES = {
   'roll': 0.1,
   'shift_x': 0.1,
   'shift_y': 0.1,
+}
+
+# Fields that are the same in all sizes.
+_COMMON: dict[str, Any] = dict(
+  motion_dim=256,
+  motion_size=128,
+  truth_dim=20,
+  truth_scales=tuple(_TRUTH_SCALES[name] for name in MOTION_FIELDS),
+)
+
+SIZES: dict[str, dict[str, Any]] = {
+  'tiny': dict(
+    **_COMMON,
+    appearance_widths=(16, 16, 16),
+    motion_widths=(16, 16, 16),
+    motion_bottleneck=4,
+    warp_widths=(16, 16),
+    decoder_widths=(16, 16),
+    hidden=32,
+    num_modes=8,
+    num_gates=4,
+    num_blocks=1,
+  ),
+  'demo': dict(
+    **_COMMON,
+    appearance_widths=(48, 96, 128),
+    motion_widths=(48, 96, 160),
+    motion_bottleneck=24,
+    warp_widths=(64, 128),
+    decoder_widths=(48, 64),
+    hidden=256,
+    num_modes=64,
+    num_gates=16,
+    num_blocks=1,
+  ),
+  'base': dict(
+    **_COMMON,
+    appearance_widths=(128, 256, 512),
+    motion_widths=(128, 256, 512),
+    motion_bottleneck=64,
+    warp_widths=(256, 512),
+    decoder_widths=(128, 256),
+    hidden=1024,
+    num_modes=128,
+    num_gates=32,
+    num_blocks=2,
+  ),
+  'large': dict(
+    **_COMMON,
+    appearance_widths=(160, 320, 640),
+    motion_widths=(160, 320, 640),
+    motion_bottleneck=80,
+    warp_widths=(320, 640),
+    decoder_widths=(160, 320),
+    hidden=2048,
+    num_modes=192,
+    num_gates=48,
+    num_blocks=3,
+  ),
 }
 
 

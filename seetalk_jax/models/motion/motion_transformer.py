@@ -17,10 +17,46 @@ from seetalk_jax.models.nn.blocks import MLP, conv, dense, layer_norm, partition
 from seetalk_jax.models.nn.embeddings import TimeEmbedding
 
 SIZES: dict[str, dict[str, Any]] = {
-  'tiny': dict(token_dim=32, width=32, num_heads=2, num_layers=1),
-  'demo': {},
-  'base': dict(token_dim=768, width=768, num_heads=12, num_layers=12),
-  'large': dict(token_dim=1024, width=1024, num_heads=16, num_layers=24),
+  'tiny': dict(
+    motion_dim=256,
+    token_dim=32,
+    width=32,
+    num_heads=2,
+    num_layers=1,
+    feed_forward_multiple=2.0,
+    context=3,
+    controls=(),
+  ),
+  'demo': dict(
+    motion_dim=256,
+    token_dim=192,
+    width=192,
+    num_heads=4,
+    num_layers=5,
+    feed_forward_multiple=2.0,
+    context=3,
+    controls=(),
+  ),
+  'base': dict(
+    motion_dim=256,
+    token_dim=768,
+    width=768,
+    num_heads=12,
+    num_layers=12,
+    feed_forward_multiple=2.0,
+    context=3,
+    controls=(),
+  ),
+  'large': dict(
+    motion_dim=256,
+    token_dim=1024,
+    width=1024,
+    num_heads=16,
+    num_layers=24,
+    feed_forward_multiple=2.0,
+    context=3,
+    controls=(),
+  ),
 }
 
 

@@ -20,31 +20,60 @@ from seetalk_jax.models.nn.blocks import (
 )
 from seetalk_jax.models.nn.layers import rematerialised
 
+# Fields that are the same in all sizes.
+_COMMON: dict[str, Any] = dict(latent_channels=4, remat=False)
+
 # Channels are listed from the finest level to the coarsest, as Stable Diffusion lists them.
-_STABLE_DIFFUSION = dict(
-  patch_size=1,
-  encoder_channels=(128, 256, 512, 512),
-  decoder_channels=(128, 256, 512, 512),
-  encoder_blocks=(2, 2, 2, 2),
-  decoder_blocks=(3, 3, 3, 3),
-  mid_blocks=2,
-  mid_attention=True,
-  groups=32,
-  quant_conv=True,
-)
 SIZES: dict[str, dict[str, Any]] = {
   'tiny': dict(
+    **_COMMON,
+    patch_size=4,
     encoder_channels=(16, 16),
     decoder_channels=(16, 16),
     encoder_blocks=(0, 1),
     decoder_blocks=(1, 1),
+    mid_blocks=1,
+    mid_attention=False,
     groups=4,
+    quant_conv=False,
   ),
   'demo': dict(
-    encoder_channels=(64, 128), decoder_channels=(72, 144), encoder_blocks=(1, 1), decoder_blocks=(2, 2)
+    **_COMMON,
+    patch_size=4,
+    encoder_channels=(64, 128),
+    decoder_channels=(72, 144),
+    encoder_blocks=(1, 1),
+    decoder_blocks=(2, 2),
+    mid_blocks=1,
+    mid_attention=False,
+    groups=8,
+    quant_conv=False,
   ),
-  'base': _STABLE_DIFFUSION,
-  'large': _STABLE_DIFFUSION,
+  # Stable Diffusion's, in both sizes.
+  'base': dict(
+    **_COMMON,
+    patch_size=1,
+    encoder_channels=(128, 256, 512, 512),
+    decoder_channels=(128, 256, 512, 512),
+    encoder_blocks=(2, 2, 2, 2),
+    decoder_blocks=(3, 3, 3, 3),
+    mid_blocks=2,
+    mid_attention=True,
+    groups=32,
+    quant_conv=True,
+  ),
+  'large': dict(
+    **_COMMON,
+    patch_size=1,
+    encoder_channels=(128, 256, 512, 512),
+    decoder_channels=(128, 256, 512, 512),
+    encoder_blocks=(2, 2, 2, 2),
+    decoder_blocks=(3, 3, 3, 3),
+    mid_blocks=2,
+    mid_attention=True,
+    groups=32,
+    quant_conv=True,
+  ),
 }
 
 

@@ -29,10 +29,10 @@ from seetalk_jax.models.nn import examples
 from seetalk_jax.models.nn.blocks import MLP
 
 SIZES: dict[str, dict[str, Any]] = {
-  'tiny': dict(hidden=16),
-  'demo': dict(hidden=64),
-  'base': dict(hidden=256),
-  'large': dict(hidden=256),
+  'tiny': dict(hidden=16, beta0=1.0),
+  'demo': dict(hidden=64, beta0=1.0),
+  'base': dict(hidden=256, beta0=1.0),
+  'large': dict(hidden=256, beta0=1.0),
 }
 
 

@@ -13,25 +13,85 @@ from seetalk_jax.models.nn.blocks import dense, layer_norm, pixel_shuffle, pixel
 from seetalk_jax.models.nn.embeddings import TimeEmbedding
 from seetalk_jax.models.portrait.unet import UNet2DCondition
 
-_STABLE_DIFFUSION = dict(
-  patch_size=1,
-  channels=(320, 640, 1280, 1280),
-  attention_levels=(True, True, True, False),
-  layers_per_block=2,
-  mid_blocks=2,
-  context_dim=768,
-  num_heads=8,
-  conditioning='add',
-  feed_forward_multiple=4,
-  time_channels=320,
-  groups=32,
-)
+# Fields that are the same in all sizes.
+_COMMON: dict[str, Any] = dict(latent_channels=4, remat=False)
+
 SIZES: dict[str, dict[str, Any]] = {
-  'tiny': dict(channels=(16, 32), context_dim=16, num_heads=2, groups=4),
-  'demo': dict(channels=(96, 128), context_dim=192, num_heads=4, time_channels=64),
-  'base': _STABLE_DIFFUSION,
+  'tiny': dict(
+    **_COMMON,
+    patch_size=2,
+    channels=(16, 32),
+    attention_levels=(False, True),
+    layers_per_block=1,
+    mid_blocks=1,
+    context_dim=16,
+    num_heads=2,
+    head_dim=0,
+    conditioning='film',
+    feed_forward_multiple=2,
+    num_directions=0,
+    guess_width=512,
+    guess_blocks=4,
+    time_channels=64,
+    groups=4,
+  ),
+  # Patches of 4 x 4 latents, so that the body runs at 8 x 8, and a branch along the prior's directions.
+  'demo': dict(
+    **_COMMON,
+    patch_size=4,
+    channels=(64, 96),
+    attention_levels=(False, True),
+    layers_per_block=1,
+    mid_blocks=1,
+    context_dim=192,
+    num_heads=4,
+    head_dim=0,
+    conditioning='film',
+    feed_forward_multiple=2,
+    num_directions=128,
+    guess_width=256,
+    guess_blocks=2,
+    time_channels=64,
+    groups=8,
+  ),
+  # Stable Diffusion 1.5.
+  'base': dict(
+    **_COMMON,
+    patch_size=1,
+    channels=(320, 640, 1280, 1280),
+    attention_levels=(True, True, True, False),
+    layers_per_block=2,
+    mid_blocks=2,
+    context_dim=768,
+    num_heads=8,
+    head_dim=0,
+    conditioning='add',
+    feed_forward_multiple=4,
+    num_directions=0,
+    guess_width=512,
+    guess_blocks=4,
+    time_channels=320,
+    groups=32,
+  ),
   # Stable Diffusion 2.1: heads of 64 channels, wider context.
-  'large': _STABLE_DIFFUSION | dict(context_dim=1024, num_heads=0, head_dim=64),
+  'large': dict(
+    **_COMMON,
+    patch_size=1,
+    channels=(320, 640, 1280, 1280),
+    attention_levels=(True, True, True, False),
+    layers_per_block=2,
+    mid_blocks=2,
+    context_dim=1024,
+    num_heads=0,
+    head_dim=64,
+    conditioning='add',
+    feed_forward_multiple=4,
+    num_directions=0,
+    guess_width=512,
+    guess_blocks=4,
+    time_channels=320,
+    groups=32,
+  ),
 }
 
 

@@ -16,10 +16,10 @@ from seetalk_jax.models.nn.attention import TransformerBlock
 from seetalk_jax.models.nn.blocks import conv, dense, layer_norm, partitioned
 
 SIZES: dict[str, dict[str, Any]] = {
-  'tiny': dict(num_codes=16, width=32, num_heads=2, num_layers=1, stem_width=16),
-  'demo': {},
-  'base': dict(num_codes=1024, width=512, num_heads=8, num_layers=9, stem_width=256),
-  'large': dict(num_codes=1024, width=768, num_heads=12, num_layers=12, stem_width=384),
+  'tiny': dict(num_codes=16, width=32, num_heads=2, num_layers=1, stem_width=16, grid=16),
+  'demo': dict(num_codes=512, width=192, num_heads=6, num_layers=4, stem_width=64, grid=16),
+  'base': dict(num_codes=1024, width=512, num_heads=8, num_layers=9, stem_width=256, grid=16),
+  'large': dict(num_codes=1024, width=768, num_heads=12, num_layers=12, stem_width=384, grid=16),
 }
 
 

@@ -23,10 +23,42 @@ from seetalk_jax.sharding.constraints import refuse_explicit
 STATE = 'codebook_state'  # collection of the codes and their running counts, updated without gradients
 
 SIZES: dict[str, dict[str, Any]] = {
-  'tiny': dict(num_codes=16, code_dim=8, widths=(16, 16, 16), num_blocks=1),
-  'demo': {},
-  'base': dict(num_codes=1024, code_dim=256, widths=(128, 256, 512), num_blocks=2),
-  'large': dict(num_codes=1024, code_dim=256, widths=(192, 384, 768), num_blocks=3),
+  'tiny': dict(
+    num_codes=16,
+    code_dim=8,
+    widths=(16, 16, 16),
+    num_blocks=1,
+    decay=0.97,
+    revive_below=0.02,
+    commitment=0.25,
+  ),
+  'demo': dict(
+    num_codes=512,
+    code_dim=64,
+    widths=(48, 80, 128),
+    num_blocks=1,
+    decay=0.97,
+    revive_below=0.02,
+    commitment=0.25,
+  ),
+  'base': dict(
+    num_codes=1024,
+    code_dim=256,
+    widths=(128, 256, 512),
+    num_blocks=2,
+    decay=0.97,
+    revive_below=0.02,
+    commitment=0.25,
+  ),
+  'large': dict(
+    num_codes=1024,
+    code_dim=256,
+    widths=(192, 384, 768),
+    num_blocks=3,
+    decay=0.97,
+    revive_below=0.02,
+    commitment=0.25,
+  ),
 }
 
 FuseFn = Callable[[int, jax.Array], jax.Array]  # (downsampling factor 16 | 8 | 4, features) -> features

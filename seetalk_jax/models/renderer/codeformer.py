@@ -25,20 +25,54 @@ from seetalk_jax.models.nn.blocks import (
 from seetalk_jax.models.portrait.autoencoder import MidAttention
 from seetalk_jax.models.renderer.codebook import nearest_codes, straight_through_lookup
 
+# Fields that are the same in all sizes.
+_COMMON: dict[str, Any] = dict(num_blocks=2)
+
 SIZES: dict[str, dict[str, Any]] = {
   'tiny': dict(
+    **_COMMON,
     image_size=32,
     channels=(8, 16, 16),
-    fused=(1,),
     num_codes=16,
     code_dim=8,
     width=16,
     num_heads=2,
     num_layers=1,
+    fused=(1,),
   ),
-  'demo': dict(channels=(32, 32, 64, 64, 128, 128), image_size=256, num_codes=512, width=192, num_layers=4),
-  'base': {},
-  'large': dict(image_size=1024, width=768, num_heads=12, num_layers=12),
+  'demo': dict(
+    **_COMMON,
+    image_size=256,
+    channels=(32, 32, 64, 64, 128, 128),
+    num_codes=512,
+    code_dim=256,
+    width=192,
+    num_heads=8,
+    num_layers=4,
+    fused=(1, 2, 3, 4),
+  ),
+  'base': dict(
+    **_COMMON,
+    image_size=512,
+    channels=(64, 128, 128, 256, 256, 512),
+    num_codes=1024,
+    code_dim=256,
+    width=512,
+    num_heads=8,
+    num_layers=9,
+    fused=(1, 2, 3, 4),
+  ),
+  'large': dict(
+    **_COMMON,
+    image_size=1024,
+    channels=(64, 128, 128, 256, 256, 512),
+    num_codes=1024,
+    code_dim=256,
+    width=768,
+    num_heads=12,
+    num_layers=12,
+    fused=(1, 2, 3, 4),
+  ),
 }
 
 _LEAST = 1  # minimum of channels per group: the finest norms have two per group

@@ -16,7 +16,7 @@ from seetalk_jax.models.renderer.codebook import CodeDecoder
 
 SIZES: dict[str, dict[str, Any]] = {
   'tiny': dict(widths=(16, 16, 16), num_blocks=1),
-  'demo': {},
+  'demo': dict(widths=(48, 80, 128), num_blocks=1),
   'base': dict(widths=(128, 256, 512), num_blocks=2),
   'large': dict(widths=(192, 384, 768), num_blocks=3),
 }

@@ -26,17 +26,71 @@ from seetalk_jax.models.speech.mel import (
 )
 from seetalk_jax.models.speech.wav2vec import Wav2Vec2
 
+# Fields that are the same in all sizes.
+_COMMON: dict[str, Any] = dict(
+  embedding_dim=512,
+  num_bands=80,
+  attention_reach=5,
+  feed_forward_multiple=2,
+  feature_channels=512,
+  project_norm=True,
+  position_kernel=128,
+  position_groups=16,
+  relative_buckets=0,
+  relative_reach=800,
+  scan=False,
+  remat=False,
+)
+
 SIZES: dict[str, dict[str, Any]] = {
-  'tiny': dict(token_dim=32, width=32, num_layers=1, num_heads=2, stem_channels=(16, 16)),
-  'demo': dict(token_dim=192, width=192, num_layers=3, num_heads=4, stem_channels=(128, 128)),
+  'tiny': dict(
+    **_COMMON,
+    token_dim=32,
+    width=32,
+    num_layers=1,
+    num_heads=2,
+    front_end='log_mel',
+    stem_channels=(16, 16),
+    feed_forward_width=3072,
+    feature_norm='group',
+    feature_bias=False,
+    pre_norm=False,
+  ),
+  'demo': dict(
+    **_COMMON,
+    token_dim=192,
+    width=192,
+    num_layers=3,
+    num_heads=4,
+    front_end='log_mel',
+    stem_channels=(128, 128),
+    feed_forward_width=3072,
+    feature_norm='group',
+    feature_bias=False,
+    pre_norm=False,
+  ),
   # wav2vec 2.0 / HuBERT base and large layouts (arXiv 2006.11477, 2106.07447).
-  'base': dict(front_end='waveform', token_dim=768, width=768, num_layers=12, num_heads=12),
-  'large': dict(
+  'base': dict(
+    **_COMMON,
+    token_dim=768,
+    width=768,
+    num_layers=12,
+    num_heads=12,
     front_end='waveform',
+    stem_channels=(128, 128),
+    feed_forward_width=3072,
+    feature_norm='group',
+    feature_bias=False,
+    pre_norm=False,
+  ),
+  'large': dict(
+    **_COMMON,
     token_dim=1024,
     width=1024,
     num_layers=24,
     num_heads=16,
+    front_end='waveform',
+    stem_channels=(128, 128),
     feed_forward_width=4096,
     feature_norm='layer',
     feature_bias=True,

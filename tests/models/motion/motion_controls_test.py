@@ -121,9 +121,9 @@ def test_the_stage_teaches_controls():
     {
       'stage': 'motion',
       'model': {
-        'motion_transformer': f'tiny, controls={CONTROLS}',
-        'motion_codec': 'tiny',
-        'speech_encoder': 'tiny',
+        'motion_transformer': registry.fields_for('motion_transformer', 'tiny') | {'controls': CONTROLS},
+        'motion_codec': registry.fields_for('motion_codec', 'tiny'),
+        'speech_encoder': registry.fields_for('speech_encoder', 'tiny'),
       },
       'options': {'num_frames': 12, 'control_drop_rate': 0.0},
       'init': {},
