@@ -219,3 +219,18 @@ def test_guidance_scales_the_difference():
   np.testing.assert_allclose(guided(denoise, 3.0, condition)(xt, t), 3 * condition['c'] + 10)
   null = {'c': jnp.ones((1, 2))}
   np.testing.assert_allclose(guided(denoise, 3.0, condition, null)(xt, t), 3 * condition['c'] - 2 + 10)
+
+
+@pytest.mark.parametrize('scale', [1, 2.0])
+def test_guided_makes_a_denoiser_of_two_arguments(scale):
+  from seetalk_jax import diffusion
+
+  condition = jnp.asarray([[1.0], [-1.0]])
+
+  def denoise(xt, t, condition):  # x0 is the condition
+    return condition + 0 * xt * t[:, None]
+
+  options = dict(num_steps=3, prediction_type='x0')
+  guided_by = diffusion.guided(denoise, scale, condition)
+  x0 = diffusion.sample(guided_by, diffusion.Schedule(), jnp.zeros((2, 1)), **options)
+  np.testing.assert_allclose(x0, scale * condition, atol=1e-6)

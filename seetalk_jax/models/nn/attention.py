@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 
 from seetalk_jax.models.nn import attention_kernels
-from seetalk_jax.models.nn.blocks import dense, layer_norm
+from seetalk_jax.models.nn.blocks import activation_of, dense, layer_norm
 from seetalk_jax.models.nn.embeddings import apply_rotary, rotary_angles
 
 
@@ -157,7 +157,7 @@ class FeedForward(nn.Module):
       up, gate = jnp.split(dense(2 * hidden, 'proj_in', axes=('embed', 'mlp'), **types)(x), 2, axis=-1)
       y = up * jax.nn.gelu(gate, approximate=False)
     else:
-      y = getattr(jax.nn, self.activation)(dense(hidden, 'proj_in', axes=('embed', 'mlp'), **types)(x))
+      y = activation_of(self.activation)(dense(hidden, 'proj_in', axes=('embed', 'mlp'), **types)(x))
     return dense(x.shape[-1], 'proj_out', axes=('mlp', 'embed'), zero_init=self.zero_init, **types)(y)
 
 
@@ -189,7 +189,15 @@ class TransformerBlock(nn.Module):
     context_mask: jax.Array | None = None,
     condition: jax.Array | None = None,
   ) -> jax.Array:
-    """`mask` and `context_mask` broadcast to `[b, heads, t, t]` and `[b, heads, t, s]`, True = attend."""
+    """`mask` and `context_mask` broadcast to `[b, heads, t, t]` and `[b, heads, t, s]`, True = attend.
+
+    Raises:
+      ValueError: an adaptive block without `condition`, or one with cross-attention without `context`.
+    """
+    if self.adaptive and condition is None:
+      raise ValueError('the block is adaptive, so condition [b, e] must be given')
+    if self.cross_attention and context is None:
+      raise ValueError('the block has cross-attention, so context [b, s, e] must be given')
     types = dict(dtype=self.dtype, param_dtype=self.param_dtype)
     heads: dict[str, Any] = dict(
       num_heads=self.num_heads, head_dim=self.head_dim, qkv_bias=self.qkv_bias, **types

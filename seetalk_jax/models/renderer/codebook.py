@@ -12,6 +12,7 @@ import jax.numpy as jnp
 from seetalk_jax.models.nn import examples
 from seetalk_jax.models.nn.blocks import (
   ResBlock,
+  check_sides,
   conv,
   down_levels,
   group_norm,
@@ -158,7 +159,11 @@ class Codebook(nn.Module):
 
     Args:
       image: `[b, h, w, 3]`, sides multiples of 16.
+
+    Raises:
+      ValueError: a side is not a multiple of 16.
     """
+    check_sides(image, 16, 'picture')
     return unit(self.encoder(image))
 
   def quantise(

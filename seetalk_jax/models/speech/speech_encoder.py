@@ -16,6 +16,7 @@ from seetalk_jax.constants import EMBEDDING_DIM, SAMPLE_RATE_HZ, SAMPLES_PER_FRA
 from seetalk_jax.models.nn import examples
 from seetalk_jax.models.nn.attention import TransformerBlock, band_mask, key_mask
 from seetalk_jax.models.nn.blocks import MLP, conv, dense, layer_norm, partitioned, unit
+from seetalk_jax.models.nn.layers import rematerialised
 from seetalk_jax.models.speech.mel import (
   cut,
   energy_sums,
@@ -157,6 +158,8 @@ class SpeechEncoder(nn.Module):
   `front_end` 'waveform' (base, large): wav2vec 2.0, HuBERT or WavLM with converted published weights
   (`WAVEFORM_FIELDS` are the fields of `speech.wav2vec.Wav2Vec2`), a learned weighted sum of its layers, and
   pairs of 50 Hz states concatenated to 25 Hz tokens.
+
+  Both take `remat` (see `layers.rematerialised`); `scan`, which compiles equal layers once, is for 'waveform' alone.
   """
 
   token_dim: int = 192
@@ -194,8 +197,11 @@ class SpeechEncoder(nn.Module):
         stem_channels=self.stem_channels,
         attention_reach=self.attention_reach,
         feed_forward_multiple=self.feed_forward_multiple,
+        remat=self.remat,
         **types,
       )
+      if self.scan:
+        raise ValueError("scan is for front_end 'waveform': leave it off with 'log_mel'")
     elif self.front_end == 'waveform':
       fields = {name: getattr(self, name) for name in WAVEFORM_FIELDS}
       self.body = WaveformBody(fields, **types)
@@ -313,6 +319,7 @@ class LogMelBody(nn.Module):
   stem_channels: tuple[int, ...]
   attention_reach: int
   feed_forward_multiple: float
+  remat: bool | str = False
   dtype: Any = jnp.float32
   param_dtype: Any = jnp.float32
 
@@ -327,8 +334,9 @@ class LogMelBody(nn.Module):
     x = conv(self.width, (5,), 'stem_25', strides=2, padding=[(1, 2)], **types)(x)
     keep = valid[..., None]
     mask = band_mask(x.shape[1], self.attention_reach) & key_mask(valid)
+    layer = rematerialised(ConformerLayer, self.remat)
     for i in range(self.num_layers):
-      x = ConformerLayer(
+      x = layer(
         num_heads=self.num_heads,
         feed_forward_multiple=self.feed_forward_multiple,
         name=f'layers_{i}',
