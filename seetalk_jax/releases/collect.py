@@ -9,7 +9,7 @@ from typing import Any
 
 from seetalk_jax.constants import CHECKPOINTS_FOLDER, CONFIG_FILE, STAGES
 from seetalk_jax.errors import CheckpointError
-from seetalk_jax.releases import storage
+from seetalk_jax.releases import flat_statistics, storage
 from seetalk_jax.training import initial_weights
 
 # Metadata of a network in a release, besides its class and fields.
@@ -22,7 +22,7 @@ class Collected:
 
   Attributes:
     networks: name -> (module, parameters, collections).
-    statistics: name -> number or array.
+    statistics: owner -> {name: number or array}.
     notes: network name -> its licence, origin, stage and steps, as far as known.
     stages: stage -> its steps and configuration, including those of the earlier release.
     sampling: default options of the samplers.
@@ -30,7 +30,7 @@ class Collected:
   """
 
   networks: dict[str, tuple] = dataclasses.field(default_factory=dict)
-  statistics: dict[str, Any] = dataclasses.field(default_factory=dict)
+  statistics: dict[str, dict[str, Any]] = dataclasses.field(default_factory=dict)
   notes: dict[str, dict[str, Any]] = dataclasses.field(default_factory=dict)
   stages: dict[str, dict[str, Any]] = dataclasses.field(default_factory=dict)
   sampling: dict[str, float] = dataclasses.field(default_factory=dict)
@@ -103,7 +103,7 @@ def _of_release(base: str) -> Collected:
       name: (module, release.params[name], release.collections.get(name, {}))
       for name, module in release.modules.items()
     },
-    statistics=dict(release.statistics),
+    statistics=flat_statistics.by_owner(release.statistics),
     notes={
       name: {key: value for key, value in entries[name].items() if key in _NOTES} for name in release.modules
     },
