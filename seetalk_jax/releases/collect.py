@@ -67,7 +67,12 @@ def collect(
       if name not in leave_out:
         merged.networks[name] = (module, result.params[name], result.collections.get(name, {}))
         merged.notes[name] = {'stage': stage, 'steps': steps, **given}
-    merged.statistics.update(result.statistics)
+    merged.statistics |= {
+      owner: values
+      for owner, values in result.statistics.items()
+      # A network keeps the statistics of its own training, not a copy that another run has read.
+      if owner in result.networks or owner not in merged.networks
+    }
     merged.trained.append(stage)
     merged.stages[stage] = {'steps': steps, 'config': _without_paths(result.config)}
   if not merged.networks and not merged.statistics:
