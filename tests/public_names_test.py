@@ -221,7 +221,7 @@ def test_json_of_export(say, monkeypatch):
     networks={name: network_spec.describe(module) for name, module in networks.modules.items()},
     params=networks.params,
     collections={},
-    statistics={'latent_scale': np.float32(0.25)},
+    statistics={'face_prior': {'latent_scale': np.float32(0.25)}},
     config={'stage': 'portrait', 'init': {}},
     step=7,
     where='config.json',

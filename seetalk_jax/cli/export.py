@@ -65,7 +65,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
   """Merges the stages of the run and writes them as a release, atomically."""
-  from seetalk_jax.releases import collect, storage
+  from seetalk_jax.releases import collect, flat_statistics, storage
 
   target, workdir = pathlib.Path(args.directory), pathlib.Path(args.workdir)
   options.check_replaced_folder(target)
@@ -83,7 +83,7 @@ def run(args: argparse.Namespace) -> None:
     storage.save_release(
       target,
       merged.networks,
-      merged.statistics,
+      flat_statistics.flatten(merged.statistics),
       provenance={'stages': merged.stages, 'networks': merged.notes},
       dtype=args.dtype,
       sampling={**merged.sampling, **sampling},

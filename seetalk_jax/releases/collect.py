@@ -9,7 +9,7 @@ from typing import Any
 
 from seetalk_jax.constants import CHECKPOINTS_FOLDER, CONFIG_FILE, STAGES
 from seetalk_jax.errors import CheckpointError
-from seetalk_jax.releases import provenance, storage
+from seetalk_jax.releases import flat_statistics, provenance, storage
 from seetalk_jax.training import dependencies, initial_weights, run_sources
 
 
@@ -19,7 +19,7 @@ class Collected:
 
   Attributes:
     networks: name -> (module, parameters, collections).
-    statistics: name -> number or array.
+    statistics: owner -> {name: number or array}.
     notes: network name -> its licence, origin, stage and steps, as far as known.
     stages: stage -> its steps and configuration, including those of the earlier release.
     sampling: default options of the samplers.
@@ -28,7 +28,7 @@ class Collected:
   """
 
   networks: dict[str, tuple] = dataclasses.field(default_factory=dict)
-  statistics: dict[str, Any] = dataclasses.field(default_factory=dict)
+  statistics: dict[str, dict[str, Any]] = dataclasses.field(default_factory=dict)
   notes: dict[str, dict[str, Any]] = dataclasses.field(default_factory=dict)
   stages: dict[str, dict[str, Any]] = dataclasses.field(default_factory=dict)
   sampling: dict[str, float] = dataclasses.field(default_factory=dict)
@@ -71,7 +71,12 @@ def collect(
         merged.warnings += _licence_warnings(name, result, licence)
         notes |= {'licence': licence or notes['licence'], 'stage': stage, 'steps': steps}
         merged.notes[name] = notes
-    merged.statistics.update(result.statistics)
+    merged.statistics |= {
+      owner: values
+      for owner, values in result.statistics.items()
+      # A network keeps the statistics of its own training, not a copy that another run has read.
+      if owner in result.networks or owner not in merged.networks
+    }
     merged.trained.append(stage)
     merged.stages[stage] = {'steps': steps, 'config': _without_paths(result.config)}
   if not merged.networks and not merged.statistics:
@@ -124,7 +129,7 @@ def _of_release(base: str) -> Collected:
       name: (module, release.params[name], release.collections.get(name, {}))
       for name, module in release.modules.items()
     },
-    statistics=dict(release.statistics),
+    statistics=flat_statistics.by_owner(release.statistics),
     notes={name: provenance.notes_of(release.info['networks'][name]) for name in release.modules},
     stages=dict(release.info['provenance'].get('stages', {})),
     sampling=dict(release.info['sampling']),

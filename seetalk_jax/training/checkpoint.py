@@ -18,7 +18,7 @@ from flax import linen as nn
 from seetalk_jax import files
 from seetalk_jax.constants import CHECKPOINTS_FOLDER, CONFIG_FILE, RESULT_FILE
 from seetalk_jax.errors import CheckpointError, ConfigError, InputError, OutputError
-from seetalk_jax.releases import network_spec
+from seetalk_jax.releases import flat_statistics, network_spec
 from seetalk_jax.training import hosts, run_sources
 from seetalk_jax.training.state import TrainState
 
@@ -183,12 +183,17 @@ class Checkpoints:
     restores = {}
     for name in _ITEMS:
       tree = getattr(abstract, name)
+      if name == 'statistics' and name in found and flat_statistics.is_flat(self._metadata(step, name)):
+        tree = flat_statistics.flatten(tree)
       if name in found and jax.tree.leaves(tree):
         args = ocp.checkpoint_utils.construct_restore_args(tree)
         restores[name] = ocp.args.PyTreeRestore(item=tree, restore_args=args)
     with self._reading(step):
       restored = self._manager.restore(step, args=ocp.args.Composite(meta=ocp.args.JsonRestore(), **restores))
-    parts = {name: restored[name] if name in restores else getattr(abstract, name) for name in _ITEMS}
+    parts = {
+      name: _with_owners(name, restored[name]) if name in restores else getattr(abstract, name)
+      for name in _ITEMS
+    }
     count = jax.device_put(np.int32(step), abstract.step.sharding)
     return TrainState(step=count, **parts), restored['meta']
 
@@ -213,14 +218,15 @@ class Checkpoints:
         restores[name] = ocp.args.PyTreeRestore(item=tree, restore_args=args)
     with self._reading(step):
       restored = self._manager.restore(step, args=ocp.args.Composite(**restores)) if restores else {}
-    return {name: restored[name] if name in restores else {} for name in names}
+    return {name: _with_owners(name, restored[name]) if name in restores else {} for name in names}
 
   def shapes(self, name: str) -> PyTree:
     """One part of the state in the latest checkpoint as a tree of ShapeDtypeStructs; {} for an empty part."""
     step = self._step(None)
     if name not in self._found(step):
       return {}
-    return jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype), self._metadata(step, name))
+    tree = _with_owners(name, self._metadata(step, name))
+    return jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype), tree)
 
   def _step(self, step: int | None) -> int:
     step = self.latest if step is None else step
@@ -271,7 +277,7 @@ class Checkpoints:
     return target
 
   def _check(self, step: int, name: str, abstract: PyTree) -> None:
-    saved = self._metadata(step, name) if name in self._found(step) else {}
+    saved = _with_owners(name, self._metadata(step, name)) if name in self._found(step) else {}
     network_spec.compare_shapes(
       network_spec.shapes_in({name: saved}),
       network_spec.shapes_in({name: abstract}),
@@ -286,6 +292,12 @@ def _messages(error: BaseException | None) -> Iterator[str]:
   while error is not None:
     yield f'{type(error).__name__}: {error}'
     error = error.__cause__ or error.__context__
+
+
+def _with_owners(name: str, tree: PyTree) -> PyTree:
+  """One part of a checkpoint, with the statistics of a run of an earlier version by owner."""
+  flat = name == 'statistics' and flat_statistics.is_flat(tree)
+  return flat_statistics.by_owner(tree) if flat else tree
 
 
 def _handlers() -> ocp.CheckpointHandlerRegistry:

@@ -106,12 +106,12 @@ def only(frozen: base.Frozen, names) -> base.Frozen:
   )
 
 
-def _statistics(run: Run, frozen: base.Frozen) -> dict[str, Any]:
+def _statistics(run: Run, frozen: base.Frozen) -> dict[str, dict[str, Any]]:
   """Initial statistics, with those that the stage computes from its data."""
   batches = run.data.train(start_index=0, rows=range(run.data.batch_size))  # the same in every process
   with contextlib.closing(batches):
     own = run.stage.prepare(frozen, batches)
-  return {**frozen.statistics, **{name: np.asarray(value) for name, value in own.items()}}
+  return {**frozen.statistics, **jax.tree.map(np.asarray, own)}
 
 
 def _start_from(state, stage: base.Stage, initial: InitialWeights, shardings) -> state_lib.TrainState:

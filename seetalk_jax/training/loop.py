@@ -30,7 +30,6 @@ from seetalk_jax.training.held_out import HeldOut
 from seetalk_jax.training.initial_weights import (
   InitialWeights,
   check_finished,
-  kept_statistics,
   load_initial_weights,
   used_places,
 )
@@ -85,12 +84,9 @@ def _train(config, workdir: pathlib.Path, make_batches: MakeBatches | None, dry_
       f'already trained: {workdir} ended at step {finished["step"]} after {finished["minutes"]:.1f} minutes '
       f'({finished["reason"]}): raise --config.num_steps and --config.max_minutes to go on'
     )
-  places = used_places(config)
-  initial = load_initial_weights(places)
+  initial = load_initial_weights(used_places(config))
   stage = adapted_stage.build_adapted_stage(config, initial)
   check_finished(initial, stage.frozen)
-  statistics = kept_statistics(stage, places, initial.statistics)
-  initial = dataclasses.replace(initial, statistics=statistics)
   mesh = device_mesh.make_mesh(**config.mesh)
   data = StageData(config, stage, make_batches, mesh)
   corpora = data.directories if make_batches is None else None

@@ -303,7 +303,7 @@ def test_export_merges_the_stages_of_a_run(workplace, release, capsys, monkeypat
       networks={name: network_spec.describe(networks.modules[name])},
       params={name: networks.params[name]},
       collections=networks.collections if name == 'codebook' else {},
-      statistics={'latent_scale': np.float32(0.25)},
+      statistics={'face_prior': {'latent_scale': np.float32(0.25)}},
       config={
         'stage': stage,
         'data_root': '/home/me/data',
