@@ -21,7 +21,7 @@ import sys
 from absl import app, flags, logging
 from ml_collections import config_flags
 
-from seetalk_jax.errors import InputError
+from seetalk_jax.errors import InputError, explain_system_error
 
 _CONFIG = config_flags.DEFINE_config_file('config', 'configs/demo.py', 'What to measure.', lock_config=True)
 _WORKDIR = flags.DEFINE_string('workdir', 'build/evaluation', 'Where renderings and readers are kept.')
@@ -37,12 +37,11 @@ def main(arguments: list[str]) -> int:
     logging.set_verbosity(logging.WARNING)  # Orbax logs every thread
   if len(arguments) > 1:
     raise InputError(f'unexpected argument {arguments[1]!r}, command line: see --help')
-  # Imported late, so that --help is fast.
-  import jax
+  from seetalk_jax.evaluation import runner  # imported late, so that --help is fast
+  from seetalk_jax.inference import devices, loaded_release
 
-  from seetalk_jax.evaluation import runner
-
-  jax.config.update('jax_compilation_cache_dir', os.path.abspath(os.path.join(_WORKDIR.value, 'xla')))
+  devices.check_platform()
+  loaded_release.use_compilation_cache(os.path.abspath(os.path.join(_WORKDIR.value, 'xla')))
   options = runner.Options(
     workdir=_WORKDIR.value,
     only=tuple(_ONLY.value),
@@ -54,13 +53,18 @@ def main(arguments: list[str]) -> int:
 
 
 def run() -> None:
-  """Runs `main`; a user error prints one line and exits with status 2."""
+  """Runs `main`; an error of the user or of the machine prints one line and exits with status 2."""
 
   def guarded(arguments: list[str]) -> int:
     try:
       return main(arguments)
     except InputError as error:
       print(f'error: {error}', file=sys.stderr)
+      return 2
+    except OSError as error:
+      if (line := explain_system_error(error)) is None:
+        raise
+      print(f'error: {line}', file=sys.stderr)
       return 2
 
   app.run(guarded)

@@ -16,7 +16,7 @@ import sys
 from absl import app, flags, logging
 from ml_collections import config_flags
 
-from seetalk_jax.errors import InputError
+from seetalk_jax.errors import InputError, explain_system_error
 
 _CONFIG = config_flags.DEFINE_config_file('config', None, 'configs/STAGE.py:VARIANT', lock_config=True)
 _WORKDIR = flags.DEFINE_string('workdir', None, 'Directory of the run: checkpoints, metrics, samples.')
@@ -34,8 +34,11 @@ _DRY_RUN = flags.DEFINE_bool('dry_run', False, 'Reads data, compiles the step, s
 
 
 def main(argv: list[str]) -> int:
-  """Returns the exit status: 0 finished, 2 user error, 128 + number after a signal (can be resumed), 75 when another
-  process of the run was lost (can be resumed; JAX aborts a process that waits for a lost one for a minute)."""
+  """Returns the exit status.
+
+  0: finished. 1: values that are not finite. 2: user error. 75: another process of the run was lost (can be resumed;
+  JAX aborts a process that waits for a lost one for a minute). 128 + number: stopped by a signal (can be resumed).
+  """
   if not flags.FLAGS['verbosity'].present:
     logging.set_verbosity(logging.WARNING)  # Orbax logs every thread
   try:
@@ -44,6 +47,13 @@ def main(argv: list[str]) -> int:
     return _run(_CONFIG.value, _WORKDIR.value)
   except InputError as e:
     return _fail(e)
+  except FloatingPointError as e:  # NonFiniteError: says what, when and where to go on from
+    _fail(e)
+    return 1
+  except OSError as e:
+    if (line := explain_system_error(e)) is None:
+      raise
+    return _fail(InputError(line))
 
 
 def _run(config, workdir: str) -> int:
@@ -53,10 +63,12 @@ def _run(config, workdir: str) -> int:
     return all_stages.run(config, workdir, pathlib.Path(__file__).resolve())
   import jax
 
+  from seetalk_jax.inference import devices
   from seetalk_jax.training import hosts, loop
 
   if _DISTRIBUTED.value or _COORDINATOR.value:
     hosts.initialize(_COORDINATOR.value, _NUM_PROCESSES.value, _PROCESS_ID.value)
+  devices.check_platform()
   try:
     outcome = loop.train(config, workdir, dry_run=_DRY_RUN.value)
   except Exception as e:

@@ -1,8 +1,6 @@
 """Entry point of `python -m seetalk_jax`, the same command as `seetalk`."""
 
-import sys
-
-from seetalk_jax.cli.main import main
+from seetalk_jax.cli.main import run
 
 if __name__ == '__main__':
-  sys.exit(main())
+  run()

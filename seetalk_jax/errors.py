@@ -2,6 +2,23 @@
 
 from __future__ import annotations
 
+import errno
+import os
+
+# Errors of the operating system that are not bugs of this library -> (what, what to do).
+_SYSTEM_ERRORS = {
+  errno.ENOSPC: ('no space left', 'free some'),
+  errno.EDQUOT: ('quota exceeded', 'free some'),
+  errno.EFBIG: ('file too large for its disk or for ulimit -f', 'raise the limit, or give another place'),
+  errno.EROFS: ('read-only file system', 'give another place'),
+  errno.EACCES: ('permission denied', 'check its permissions'),
+  errno.EPERM: ('operation not permitted', 'check its permissions'),
+  errno.ENAMETOOLONG: ('file name too long', 'give a shorter one'),
+  errno.EIO: ('input/output error', 'check the disk'),
+}
+# These may also come from something else than a file.
+_NEED_A_FILE = (errno.EACCES, errno.EPERM)
+
 
 class InputError(Exception):
   """Invalid user input. The message is one line, `WHAT, WHERE, WHAT TO DO`, shown without a traceback.
@@ -11,6 +28,35 @@ class InputError(Exception):
 
   def __init__(self, message: str):
     super().__init__(' '.join(str(message).split()))
+
+
+class OutputError(InputError, OSError):
+  """A file or folder cannot be written. Also an `OSError`, with its `errno`."""
+
+  def __init__(self, message: str, number: int | None = None):
+    super().__init__(message)
+    self.errno = number
+
+  @classmethod
+  def of(cls, error: OSError, path: str | os.PathLike) -> OutputError:
+    """The error of the operating system for an output `path`; any error number gives one line."""
+    return cls(_one_line(error, path), error.errno)
+
+  def __reduce__(self):  # that of OSError loses the number
+    return type(self), (str(self), self.errno)
+
+
+def explain_system_error(error: OSError) -> str | None:
+  """One line for an error of the machine, such as a full disk; None for an error that may be a bug."""
+  if error.errno not in _SYSTEM_ERRORS or (error.errno in _NEED_A_FILE and not error.filename):
+    return None
+  return _one_line(error, error.filename or 'output')
+
+
+def _one_line(error: OSError, path: str | os.PathLike) -> str:
+  number = error.errno or 0
+  what, advice = _SYSTEM_ERRORS.get(number, (os.strerror(number).lower(), 'give another place'))
+  return f'{what}, {os.fspath(path)}: {advice}'
 
 
 class SpeechError(InputError):

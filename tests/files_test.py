@@ -1,15 +1,21 @@
 """Files and folders: atomic writes, also between processes; locks; leftovers of killed writers."""
 
+import errno
+import fcntl
 import os
 import pathlib
+import pwd
 import stat
 import subprocess
 import sys
 import time
+from unittest import mock
 
 import pytest
+import small_files
 
 from seetalk_jax import files
+from seetalk_jax.errors import OutputError
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 
@@ -126,6 +132,95 @@ with files.replacing(sys.argv[1]) as part:
     running.kill()
 
 
+LONG_NAMES = ('x' * 251 + '.mp4', '漢' * 83 + '.json', 'é' * 125 + '.part', 'a.' + 'b' * 253, '.' + 'c' * 254)
+
+
+@pytest.mark.parametrize('name', LONG_NAMES)
+def test_names_of_255_bytes_are_written(tmp_path, name):
+  assert len(os.fsencode(name)) > 250
+  files.write_text(tmp_path / name, 'whole')
+  assert (tmp_path / name).read_text() == 'whole' and names(tmp_path) == [name]
+  with files.replacing_folder(tmp_path / 'folder' / name) as part:
+    assert part.match(files.UNFINISHED)
+  with files.replacing_folder(tmp_path / 'folder' / name) as part:
+    (part / 'new').touch()
+  assert names(tmp_path / 'folder' / name) == ['new'] and names(tmp_path / 'folder') == [name]
+  files.hidden(tmp_path / name, '.unfinished').mkdir()
+
+
+def test_hidden_names_of_two_long_names_differ(tmp_path):
+  first, second = (tmp_path / f'{"漢" * 82}{end}.mp4' for end in 'ab')
+  for path in (first, second):
+    hidden = files.hidden(path, '.unfinished').name
+    assert hidden.startswith('.漢漢') and hidden.endswith('.unfinished') and len(hidden.encode()) <= 255
+    assert files.hidden(path, '.unfinished').name == hidden
+  assert files.hidden(first, '.unfinished') != files.hidden(second, '.unfinished')
+  # A killed writer of one does not leave a file that belongs to the other.
+  killed = files.unfinished(first)
+  assert killed.suffix == '.mp4' and len(killed.name.encode()) <= 255
+  killed = killed.with_name(killed.name.replace(f'.{os.getpid()}-', f'.{2**22 + 1}-'))
+  killed.touch()
+  files.remove_leftovers(second)
+  assert killed.exists()
+  files.remove_leftovers(first)
+  assert not killed.exists()
+
+
+def test_short_names_are_hidden_as_they_are_and_small_limits_are_kept(tmp_path, monkeypatch):
+  path = tmp_path / 'talk.mp4'
+  assert files.hidden(path, '.unfinished') == tmp_path / '.talk.mp4.unfinished'
+  assert files.unfinished(path).name.startswith(f'.talk.{os.getpid()}-')
+  monkeypatch.setattr(os, 'pathconf', lambda folder, name: 143)  # eCryptfs
+  long = tmp_path / ('x' * 139 + '.mp4')
+  assert len(files.hidden(long, '.unfinished').name) <= 143 and len(files.unfinished(long).name) <= 143
+
+
+def test_errors_of_an_output_are_one_line(tmp_path):
+  path = tmp_path / 'a.npz'
+  with pytest.raises(OutputError, match='no space left, .*/a.npz: free some') as raised:
+    with files.replacing(path):
+      raise OSError(errno.ENOSPC, 'No space left on device')  # a write does not name its file
+  assert raised.value.errno == errno.ENOSPC
+  with pytest.raises(OutputError, match='a.npz'), files.replacing(path) as part:
+    raise OSError(errno.ENODATA, 'x', str(part))
+  with pytest.raises(OutputError, match='folder'), files.replacing_folder(tmp_path / 'folder') as part:
+    raise OSError(errno.ENOENT, 'x', str(part / 'weights'))
+  for other in (OSError(errno.ENOENT, 'x', 'source'), OSError(errno.EPIPE, 'x'), OSError('x')):
+    with pytest.raises(OSError) as raised, files.replacing(path):
+      raise other  # from something else than the output
+    assert raised.value is other
+  with pytest.raises(OutputError, match='too large'), small_files.file_size_limit(8192):
+    files.write_bytes(path, bytes(10_000))
+  (tmp_path / 'file').touch()
+  with pytest.raises(OutputError, match='exists'):
+    files.make_folder(tmp_path / 'file')
+  with pytest.raises(OutputError, match='not a directory'), files.locked(tmp_path / 'file' / 'lock'):
+    pass
+  assert names(tmp_path) == ['file']
+
+
+@pytest.mark.parametrize('target', ['a.mp4', 'new/folder/a.mp4'])
+def test_check_writable_creates_and_removes_a_file(tmp_path, monkeypatch, target):
+  files.check_writable(tmp_path / target)
+  assert not list(tmp_path.iterdir())
+  with pytest.raises(OutputError, match='file name too long'):
+    files.check_writable(tmp_path / target / ('x' * 256))
+  with pytest.raises(OutputError, match='file name too long'):
+    files.check_writable((tmp_path / target).with_name('x' * 256))
+  refused = OSError(errno.EROFS, os.strerror(errno.EROFS))
+  monkeypatch.setattr(pathlib.Path, 'touch', mock.Mock(side_effect=refused))
+  with pytest.raises(OutputError, match=f'read-only file system, .*{target}: give another place'):
+    files.check_writable(tmp_path / target)
+  assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.skipif(not os.path.isdir('/proc/self'), reason='no /proc')
+def test_check_writable_does_not_trust_permission_bits():
+  assert os.access('/proc', os.W_OK) or os.getuid()
+  with pytest.raises(OutputError, match='/proc/o.mp4'):
+    files.check_writable('/proc/o.mp4')
+
+
 def test_a_folder_is_replaced_whole(tmp_path):
   path = tmp_path / 'parent' / 'release-0.1'
   with files.replacing_folder(path) as part:
@@ -204,6 +299,30 @@ with files.locked(sys.argv[1]):
     pass
 
 
+@pytest.mark.parametrize(
+  'number', [errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP, errno.EINVAL]
+)
+@pytest.mark.parametrize('wait', [True, False])
+def test_a_file_system_without_locks_is_noted_once(tmp_path, monkeypatch, caplog, number, wait):
+  monkeypatch.setattr(fcntl, 'flock', mock.Mock(side_effect=OSError(number, os.strerror(number))))
+  files._note_missing_locks.cache_clear()
+  ran = []
+  for _ in range(2):
+    with files.locked(tmp_path / 'lock', wait=wait):
+      ran.append(1)
+  assert ran == [1, 1]
+  (record,) = caplog.records
+  assert 'no locks' in record.getMessage() and str(tmp_path) in record.getMessage()
+
+
+@pytest.mark.parametrize('number', [errno.EWOULDBLOCK, errno.EACCES])
+def test_a_lock_of_another_process_is_not_a_missing_lock(tmp_path, monkeypatch, number):
+  # EACCES: fcntl locks, by which NFS emulates flock
+  monkeypatch.setattr(fcntl, 'flock', mock.Mock(side_effect=OSError(number, os.strerror(number))))
+  with pytest.raises(BlockingIOError), files.locked(tmp_path / 'lock', wait=False):
+    pass
+
+
 def test_checksums_and_the_cache_folder(tmp_path, monkeypatch):
   (tmp_path / 'a').write_bytes(b'abc')
   assert files.checksum(tmp_path / 'a').startswith('ba7816bf8f01cfea')
@@ -212,3 +331,10 @@ def test_checksums_and_the_cache_folder(tmp_path, monkeypatch):
   assert files.cache_dir() == tmp_path / 'seetalk-jax'
   monkeypatch.delenv('XDG_CACHE_HOME')
   assert files.cache_dir() == pathlib.Path.home() / '.cache' / 'seetalk-jax'
+
+
+def test_a_user_without_a_home_has_no_cache_folder(monkeypatch):
+  monkeypatch.delenv('XDG_CACHE_HOME', raising=False)
+  monkeypatch.delenv('HOME', raising=False)
+  monkeypatch.setattr(pwd, 'getpwuid', mock.Mock(side_effect=KeyError))  # docker run -u 12345
+  assert files.cache_dir() is None

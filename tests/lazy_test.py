@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-PACKAGES = ('seetalk_jax', 'seetalk_jax.data', 'seetalk_jax.models')
+PACKAGES = ('seetalk_jax', 'seetalk_jax.data', 'seetalk_jax.diffusion', 'seetalk_jax.models')
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 
 

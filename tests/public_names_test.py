@@ -85,7 +85,7 @@ JSON = {
   'portrait': f'outputs width height audio_seconds stage_seconds {_MADE_BY}',
   'prepare': 'output kept rejected failed reasons seconds num_bytes flagged',
   'corpus': 'output kind split records shards num_bytes',
-  'export': 'output networks stages dtype',
+  'export': 'output networks stages dtype licences warnings',
   'convert': 'output network parameters fresh licence dtype',
   'info': (
     'directory num_parameters intact format format_version library_version networks statistics sampling provenance'
@@ -221,7 +221,7 @@ def test_json_of_export(say, monkeypatch):
     networks={name: network_spec.describe(module) for name, module in networks.modules.items()},
     params=networks.params,
     collections={},
-    statistics={'latent_scale': np.float32(0.25)},
+    statistics={'face_prior': {'latent_scale': np.float32(0.25)}},
     config={'stage': 'portrait', 'init': {}},
     step=7,
     where='config.json',

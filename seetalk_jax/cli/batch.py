@@ -78,6 +78,9 @@ def pipelines(first: Any, num_jobs: int, devices: int | None) -> list[Any]:
   ]
 
 
+_STOP_SECONDS = 1.0
+
+
 class _Stopped(KeyboardInterrupt):
   """Another thread failed or was interrupted; finished parts are kept, as after Ctrl-C."""
 
@@ -127,13 +130,16 @@ def run(
       stopping.set()
       raise
 
-  with concurrent.futures.ThreadPoolExecutor(len(pipes)) as threads:
-    working = [threads.submit(work, pipe) for pipe in pipes]
-    try:
-      concurrent.futures.wait(working)
-    except BaseException:
-      stopping.set()
-      raise
+  threads = concurrent.futures.ThreadPoolExecutor(len(pipes))
+  working = [threads.submit(work, pipe) for pipe in pipes]
+  try:
+    concurrent.futures.wait(working)
+  except BaseException:  # Ctrl-C; a thread inside a long computation does not notice until its end
+    stopping.set()
+    concurrent.futures.wait(working, _STOP_SECONDS)
+    raise
+  finally:
+    threads.shutdown(wait=False, cancel_futures=True)
   failures = [failure for future in working if (failure := future.exception()) is not None]
   for failure in sorted(failures, key=lambda failure: isinstance(failure, _Stopped)):
     raise failure

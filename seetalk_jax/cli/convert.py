@@ -48,7 +48,7 @@ def run(args: argparse.Namespace) -> None:
   from seetalk_jax.releases import storage
 
   target = pathlib.Path(args.target)
-  options.check_folder(target)
+  options.check_replaced_folder(target)
   if (target / RELEASE_FILE).exists() and not args.overwrite:
     raise InputError(f'the release exists, {target}: give another folder, or --overwrite')
   converted = network.plan(args.kind, args.source)

@@ -84,8 +84,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
   """Renders missing records and prints the totals."""
   options.check_folder(args.out)
+  from seetalk_jax.inference import devices
   from seetalk_jax.synthetic import corpus, sketch, source
 
+  devices.check_platform()  # here, because each worker process would print a traceback
   began = time.monotonic()
   shards = corpus.render_corpus(
     args.out,

@@ -39,11 +39,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     metavar='RELEASE',
     help='release that the run was trained from; what the run did not train is copied from it (default: none)',
   )
-  parser.add_argument('--licence', default=None, help='licence of the weights (default Apache-2.0)')
+  parser.add_argument(
+    '--licence',
+    default=None,
+    help='licence of the weights that the run trained (default: that of the weights it started from; Apache-2.0 for '
+    'training on synthetic corpora alone; otherwise unknown)',
+  )
   parser.add_argument(
     '--origin',
     default=None,
-    help='what they were trained on, in a few words (default: trained with seetalk-jax)',
+    help='what they were trained on, in a few words (default: as the run has recorded it); the origin of initial '
+    'weights is kept',
   )
   parser.add_argument(
     '--sampling',
@@ -59,10 +65,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
   """Merges the stages of the run and writes them as a release, atomically."""
-  from seetalk_jax.releases import collect, storage
+  from seetalk_jax.releases import collect, flat_statistics, storage
 
   target, workdir = pathlib.Path(args.directory), pathlib.Path(args.workdir)
-  options.check_folder(target)
+  options.check_replaced_folder(target)
   if (target / RELEASE_FILE).exists() and not args.overwrite:
     raise InputError(f'the release exists, {target}: give another folder, or --overwrite')
   sampling = _sampling(args.sampling)
@@ -77,7 +83,7 @@ def run(args: argparse.Namespace) -> None:
     storage.save_release(
       target,
       merged.networks,
-      merged.statistics,
+      flat_statistics.flatten(merged.statistics),
       provenance={'stages': merged.stages, 'networks': merged.notes},
       dtype=args.dtype,
       sampling={**merged.sampling, **sampling},
@@ -89,10 +95,14 @@ def run(args: argparse.Namespace) -> None:
     'networks': sorted(merged.networks),
     'stages': merged.trained,
     'dtype': args.dtype,
+    'licences': {name: notes['licence'] for name, notes in sorted(merged.notes.items())},
+    'warnings': merged.warnings,
   }
   rest = f', the rest of {args.base}' if args.base else ''
   line = f'{target}: {", ".join(merged.networks)} (from {", ".join(merged.trained)}{rest}; {args.dtype})'
   options.report(args, content, line)
+  if not args.json:
+    options.warn(merged.warnings)
 
 
 def _sampling(changes: Sequence[str]) -> dict[str, float]:

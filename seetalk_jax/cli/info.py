@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from seetalk_jax.releases import provenance as provenance_lib
 
 HELP = 'what a released checkpoint holds'
 EXAMPLE = 'seetalk info demo'
@@ -29,19 +33,44 @@ def run(args: argparse.Namespace) -> None:
   print(
     f'{directory} (release format {info["format_version"]}, written by seetalk-jax {version}), files intact'
   )
-  print(f'{"network":<26}{"class":<26}{"parameters":>12}  {"dtype":<8}  licence; origin')
-  for name, entry in info['networks'].items():
-    print(
-      f'{name:<26}{entry["class"]:<26}{entry["num_parameters"]:>12,}  {entry["dtype"]:<8}  '
-      f'{entry["licence"]}; {entry["origin"]}'
-    )
-  print(f'{"total":<52}{total:>12,}')
+  _print_networks(info['networks'], total)
   followed = info['networks'].get('motion_transformer', {}).get('fields', {}).get('controls', [])
-  print(f'{"motion controls":<26}{", ".join(followed) or "none"}')
-  for name, value in info['statistics']['values'].items():
-    print(f'{name:<26}{value:g}')
-  for name, shape in shapes.items():
-    print(f'{name:<26}array {list(shape)}')
-  for key, value in info['provenance'].items():
-    text = json.dumps(value)
-    print(f'{key:<26}{text if len(text) <= 80 else text[:77] + "..."}')
+  provenance = dict(info.get('provenance', {}))
+  stages = provenance.pop('stages', {})
+  facts = [('motion controls', ', '.join(followed) or 'none')]
+  facts += [(name, f'{value:g}') for name, value in info['sampling'].items()]
+  facts += [(name, f'{value:g}') for name, value in info['statistics']['values'].items()]
+  facts += [(name, f'array {list(shape)}') for name, shape in shapes.items()]
+  facts += [(f'stage {stage}', f'{told.get("steps", "?")} steps') for stage, told in stages.items()]
+  facts += [(key, json.dumps(value)) for key, value in provenance.items()]
+  _print_columns(facts)
+
+
+def _print_networks(networks: Mapping[str, Mapping[str, Any]], total: int) -> None:
+  """Table of the networks, with licence and origin."""
+  rows = [('network', 'class', 'parameters', 'dtype', 'licence', 'origin')]
+  for name, entry in networks.items():
+    notes = provenance_lib.notes_of(entry)
+    rows.append(
+      (
+        name,
+        entry['class'],
+        f'{entry["num_parameters"]:,}',
+        entry['dtype'],
+        notes['licence'],
+        notes['origin'],
+      )
+    )
+  rows.append(('total', '', f'{total:,}', '', '', ''))
+  _print_columns(rows, right=2)
+
+
+def _print_columns(rows: Sequence[Sequence[str]], right: int | None = None) -> None:
+  """Prints rows in columns as wide as their longest cells, two spaces apart; column `right` is aligned right."""
+  widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+  for row in rows:
+    cells = [
+      cell.rjust(width) if i == right else cell.ljust(width)
+      for i, (cell, width) in enumerate(zip(row, widths, strict=True))
+    ]
+    print('  '.join(cells).rstrip())

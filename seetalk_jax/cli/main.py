@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import errno
 import importlib
 import io
 import os
@@ -15,8 +14,8 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from seetalk_jax import __version__
-from seetalk_jax.errors import InputError
-from seetalk_jax.training.signals import handled
+from seetalk_jax.cli import interrupts
+from seetalk_jax.errors import InputError, explain_system_error
 
 # Command -> module with `HELP`, `EXAMPLE`, `add_arguments(parser)` and `run(args) -> None`, in the order of
 # the help. The module's docstring is its description in the help. Only `run` imports NumPy, JAX and other
@@ -31,15 +30,6 @@ COMMANDS = {
   'convert': 'seetalk_jax.cli.convert',
   'info': 'seetalk_jax.cli.info',
   'plan': 'seetalk_jax.cli.plan',
-}
-
-# Errors of the operating system that are not bugs of this library -> (what, what to do).
-_SYSTEM_ERRORS = {
-  errno.ENOSPC: ('no space left', 'free some'),
-  errno.EDQUOT: ('quota exceeded', 'free some'),
-  errno.EROFS: ('read-only file system', 'give another place'),
-  errno.EACCES: ('permission denied', 'check its permissions'),
-  errno.ENAMETOOLONG: ('file name too long', 'give a shorter one'),
 }
 
 
@@ -78,8 +68,9 @@ def main(argv: Sequence[str] | None = None) -> int:
   """Runs a command.
 
   Returns:
-    The exit status: 0; 2 after one `error: ...` line on stderr for a user's mistake, a full disk or a missing
-    permission; 130 after Ctrl-C; 141 where the reader of stdout has gone (`seetalk info demo | head -1`).
+    The exit status: 0; 2 after one `error: ...` line on stderr for a user's mistake, a full disk, a missing
+    permission or a missing accelerator; 130 after Ctrl-C; 141 where the reader of stdout has gone
+    (`seetalk info demo | head -1`).
 
   Raises:
     SystemExit: 0 after `--help` and `--version`, 143 after SIGTERM.
@@ -90,8 +81,7 @@ def main(argv: Sequence[str] | None = None) -> int:
   try:
     try:
       args = make_parser().parse_args(argv)
-      # SystemExit, so that no half-written file stays, as after Ctrl-C.
-      with handled([signal.SIGTERM], _exit_after):
+      with interrupts.as_exceptions():
         args.run(args)
     except SystemExit:
       print(end='', flush=True)
@@ -105,10 +95,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what is still buffered
     return 128 + signal.SIGPIPE
   except OSError as error:
-    if error.errno not in _SYSTEM_ERRORS or (error.errno == errno.EACCES and not error.filename):
+    if (line := explain_system_error(error)) is None:
       raise
-    what, advice = _SYSTEM_ERRORS[error.errno]
-    return _fail(f'{what}, {error.filename or "output"}: {advice}')
+    return _fail(line)
+  except (RuntimeError, AssertionError):
+    if (line := _explain_missing_platform()) is None:
+      raise
+    return _fail(line)
   except KeyboardInterrupt:
     _print_to_stderr('interrupted')
     return 130
@@ -118,6 +111,15 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _fail(message: str) -> int:
   _print_to_stderr(f'error: {message}')
   return 2
+
+
+def _explain_missing_platform() -> str | None:
+  """See `inference.devices`; None for a command that has not imported JAX."""
+  if 'jax' not in sys.modules:
+    return None
+  from seetalk_jax.inference import devices
+
+  return devices.explain_missing_platform()
 
 
 def _print_to_stderr(line: str) -> None:
@@ -135,5 +137,6 @@ def _stdout_is_closed() -> bool:
     return False
 
 
-def _exit_after(number: int) -> NoReturn:
-  sys.exit(128 + number)
+def run() -> NoReturn:
+  """Runs `main` as this process; Ctrl-C and SIGTERM end it within seconds."""
+  interrupts.run(main)

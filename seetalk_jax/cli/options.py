@@ -9,9 +9,11 @@ import os
 import pathlib
 import sys
 import threading
+from collections.abc import Iterable
 from typing import Any
 
-from seetalk_jax.errors import InputError
+from seetalk_jax import files
+from seetalk_jax.errors import InputError, OutputError
 
 MAX_SEED = 2**32 - 1
 MIN_SIZE, MAX_SIZE = 64, 4096
@@ -116,12 +118,15 @@ def load_pipeline(checkpoint: str, device: str | None):
     checkpoint: folder of a release, or 'demo'.
     device: 'cpu', 'gpu', 'tpu', or None for JAX's default.
   """
-  if device == 'cpu':
-    os.environ.setdefault('JAX_PLATFORMS', 'cpu')  # avoids initializing an accelerator
   os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '2')  # hides log messages of XLA
+  if device == 'cpu':  # avoids initializing an accelerator, also one that the environment asks for
+    import jax
+
+    jax.config.update('jax_platforms', 'cpu')
+    jax.config.update('jax_platform_name', None)
   from seetalk_jax.inference import pipeline
 
-  return pipeline.SeeTalk.load(checkpoint, device=device)
+  return pipeline.SeeTalk.load(checkpoint, device=device, cache=True)
 
 
 class Bars:
@@ -166,19 +171,40 @@ def report(args: argparse.Namespace, content: dict[str, Any], line: str) -> None
     print(line)
 
 
+def warn(lines: Iterable[str]) -> None:
+  """Prints warnings to stderr, one line each, also with --quiet."""
+  for line in lines:
+    print(f'warning: {line}', file=sys.stderr)
+
+
 def check_folder(path: str | os.PathLike) -> None:
-  """Checks that an output folder, which need not exist, can be written.
+  """Checks that files can be created in an output folder, which need not exist.
 
   Raises:
-    InputError: it is a file, is inside a file, or is read-only.
+    InputError: it is a file, is inside a file, or cannot be written.
   """
   place = pathlib.Path(path)
-  while not place.exists() and place != place.parent:
-    place = place.parent
-  if not place.is_dir():
-    raise InputError(f'the output folder is a file, {place}: give a folder')
-  if not os.access(place, os.W_OK):
-    raise InputError(f'cannot write to the output folder, {place}: check its permissions')
+  with files.output_errors(path):
+    while not place.exists() and place != place.parent:
+      place = place.parent
+    if not place.is_dir():
+      raise InputError(f'the output folder is a file, {place}: give a folder')
+  try:
+    files.check_writable(pathlib.Path(path) / 'file')
+  except OutputError as error:
+    raise OutputError.of(error, path) from None
+
+
+def check_replaced_folder(path: str | os.PathLike) -> None:
+  """Checks that an output folder, which need not exist, can be replaced as a whole.
+
+  Raises:
+    InputError: it is a file, is inside a file, is a mount point, or cannot be created.
+  """
+  check_folder(path)
+  if os.path.ismount(path):
+    raise InputError(f'the output folder is a mount point, {path}: give a folder in it')
+  files.check_writable(path)
 
 
 def same_file(first: str | os.PathLike, second: str | os.PathLike) -> bool:

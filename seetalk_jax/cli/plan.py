@@ -5,6 +5,7 @@ version of libtpu may write others, and is refused then. Needs the extra tpu (li
 from __future__ import annotations
 
 import argparse
+import contextlib
 import hashlib
 import json
 import os
@@ -17,7 +18,7 @@ import time
 from typing import Any
 
 from seetalk_jax import files
-from seetalk_jax.errors import InputError
+from seetalk_jax.errors import InputError, OutputError
 
 HELP = 'experimental: does a training stage fit a TPU topology, and what bounds it'
 EXAMPLE = 'seetalk plan --config configs/portrait.py:base --topology v5p:4x4x8'
@@ -66,11 +67,13 @@ def run(args: argparse.Namespace) -> None:
   if not pathlib.Path(args.config.partition(':')[0]).is_file():
     raise InputError(f'no such configuration, {args.config.partition(":")[0]}: give configs/STAGE.py:VARIANT')
   kept = _place(args, changes)
-  if kept.exists() and not args.again:
+  if kept is not None and kept.exists() and not args.again:
     plan = json.loads(kept.read_text())
   else:
     plan = _compile(args, changes)
-    files.write_text(kept, json.dumps(plan))
+    if kept is not None:
+      with contextlib.suppress(OutputError):  # the cache only saves time
+        files.write_text(kept, json.dumps(plan))
   print(json.dumps(plan) if args.json else describe(plan))
 
 
@@ -85,8 +88,8 @@ def _change(text: str) -> str:
   return text
 
 
-def _place(args: argparse.Namespace, changes: list[str]) -> pathlib.Path:
-  """Cache file of the plan for these arguments, this code and these configurations."""
+def _place(args: argparse.Namespace, changes: list[str]) -> pathlib.Path | None:
+  """Cache file of the plan for these arguments, this code and these configurations; None without a cache."""
   import importlib.metadata as metadata
 
   folder = pathlib.Path(args.config.partition(':')[0]).resolve().parent
@@ -99,7 +102,8 @@ def _place(args: argparse.Namespace, changes: list[str]) -> pathlib.Path:
       total.update(metadata.version(name).encode())
     except metadata.PackageNotFoundError:
       total.update(b'none')
-  return files.cache_dir() / 'plans' / f'{total.hexdigest()[:32]}.json'
+  folder = files.cache_dir()
+  return None if folder is None else folder / 'plans' / f'{total.hexdigest()[:32]}.json'
 
 
 def _compile(args: argparse.Namespace, changes: list[str]) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import argparse
 import dataclasses
 import json
 import os
+import pathlib
 import shlex
 import sys
 
@@ -36,7 +37,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
   parser.add_argument(
     '--layout',
     default='folder',
-    help='folder (one folder per speaker), hdtf, voxceleb2 or avspeech (default folder)',
+    help='folder (one folder per speaker), person (all of one person, split by clip), hdtf, voxceleb2 or avspeech '
+    '(default folder)',
   )
   parser.add_argument(
     '--landmarker',
@@ -85,7 +87,7 @@ def run(args: argparse.Namespace) -> None:
   """Prepares the recordings and prints the counts."""
   options.check_folder(args.out)
   from seetalk_jax.media import landmarker_model
-  from seetalk_jax.prepare import recording, runner
+  from seetalk_jax.prepare import recording, report, runner
   from seetalk_jax.prepare.thresholds import Thresholds
 
   limits = Thresholds(**{name: getattr(args, name) for name in _THRESHOLDS})
@@ -104,6 +106,8 @@ def run(args: argparse.Namespace) -> None:
     print(json.dumps({'output': args.out, **dataclasses.asdict(summary)}))
   else:
     print(summary.line)
+    for note in report.notes(pathlib.Path(args.out)):
+      print(f'note: {note}', file=sys.stderr)
 
 
 def _beam():

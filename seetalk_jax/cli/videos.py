@@ -5,9 +5,11 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import pathlib
+import sys
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from seetalk_jax import files
 from seetalk_jax.cli import batch, controls, options, resuming
 from seetalk_jax.constants import FPS
 from seetalk_jax.errors import InputError
@@ -145,7 +147,7 @@ def make_videos(jobs: Sequence[VideoJob], how: VideoOptions) -> list[dict[str, A
       requested[job.output] = resuming.RequestedVideo(inputs.spec, inputs.audio_seconds)
   earlier = resuming.find_earlier(requested, overwrite=how.overwrite, save_portrait=how.save_portrait)
   if how.out_dir is not None:
-    pathlib.Path(how.out_dir).mkdir(parents=True, exist_ok=True)
+    files.make_folder(how.out_dir)
   pipes = batch.pipelines(first, len(jobs) - len(earlier.finished), how.devices)
 
   def make(pipe, job, progress):
@@ -212,10 +214,10 @@ def check_outputs(jobs: Sequence[VideoJob], how: VideoOptions) -> None:
   for output, suffix in outputs:
     if any(path is not None and options.same_file(output, path) for path in inputs):
       raise InputError(f'the output is one of the inputs, {output}: give another name')
-    if (
-      how.out_dir is None or pathlib.Path(how.out_dir).exists()
-    ):  # a missing out_dir is created after all inputs are checked
+    if how.out_dir is None or pathlib.Path(how.out_dir).exists():
       image.check_output(output, suffix, how.overwrite or how.resume)
+    else:  # a missing out_dir is created after all inputs are checked
+      files.check_writable(output)
   for job in jobs:
     unfinished_video.check_free(job.output)
 
@@ -283,4 +285,5 @@ def _checked_portrait(how: VideoOptions):
   storage.read_info(how.checkpoint)
   if how.portrait is None:
     return None
-  return face.aligned_portrait(how.portrait, landmarker=how.landmarker, aligned=how.aligned)
+  note = None if how.quiet else lambda line: print(line, file=sys.stderr)
+  return face.aligned_portrait(how.portrait, landmarker=how.landmarker, aligned=how.aligned, note=note)

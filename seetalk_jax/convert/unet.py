@@ -77,6 +77,9 @@ def build(config: Mapping[str, Any] | None, shapes: Mapping[str, tuple[int, ...]
     head_dim=0 if len(set(heads)) == 1 else sizes.pop(),
     conditioning='add',
     feed_forward_multiple=4,
+    num_directions=0,
+    guess_width=512,
+    guess_blocks=4,
     time_channels=channels[0],
     groups=config.get('norm_num_groups', 32),
   )

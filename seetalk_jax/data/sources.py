@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import pathlib
@@ -12,12 +13,16 @@ import grain
 
 from seetalk_jax import files
 from seetalk_jax.data import schema
-from seetalk_jax.errors import InputError
+from seetalk_jax.errors import InputError, OutputError
 
 CORPUS_FILE = 'corpus.json'
 _SHARD = re.compile(r'(?P<part>[a-z]+-[a-z]+)-(?P<index>\d{5})-of-(?P<count>\d{5})\.array_record')
 
 PathLike = str | os.PathLike
+
+
+class MissingRecordsError(InputError):
+  """No corpus has records of a kind and split."""
 
 
 def shard_name(kind: str, split: str, index: int, count: int) -> str:
@@ -50,6 +55,19 @@ def read_manifest(corpus_dir: PathLike) -> dict:
   return manifest
 
 
+def is_synthetic(corpus_dir: PathLike) -> bool:
+  """Whether a corpus was rendered by `seetalk corpus`, and holds no recordings; False for a folder without one."""
+  try:
+    manifest = read_manifest(corpus_dir)
+  except InputError:
+    return False
+  rendered = [
+    not name.startswith('real-') and 'records_per_speaker' in settings
+    for name, settings in manifest['parts'].items()
+  ]
+  return 'prepared' not in manifest and bool(rendered) and all(rendered)
+
+
 def add_part(corpus_dir: PathLike, kind: str, split: str, settings: dict) -> None:
   """Adds KIND-SPLIT to `corpus.json`; safe to call from several processes concurrently.
 
@@ -57,7 +75,7 @@ def add_part(corpus_dir: PathLike, kind: str, split: str, settings: dict) -> Non
     InputError: the part already exists with other settings.
   """
   corpus_dir = pathlib.Path(corpus_dir)
-  corpus_dir.mkdir(parents=True, exist_ok=True)
+  files.make_folder(corpus_dir)
   path = corpus_dir / CORPUS_FILE
   name = f'{kind}-{split}'
   with files.locked(corpus_dir / '.corpus.lock'):
@@ -77,15 +95,33 @@ def add_part(corpus_dir: PathLike, kind: str, split: str, settings: dict) -> Non
 
 
 def write_shard(path: pathlib.Path, records: Iterable[bytes]) -> None:
-  """Writes encoded records as one ArrayRecord shard, atomically."""
+  """Writes encoded records as one ArrayRecord shard, atomically.
+
+  Raises:
+    OutputError: the shard cannot be written.
+  """
   from array_record.python import array_record_module
+
+  @contextlib.contextmanager
+  def output_errors():
+    try:
+      yield
+    except RuntimeError as error:  # 'write() failed: No space left on device; writing ...'
+      raise OutputError(
+        f'{str(error).split(";")[0]}, {path}: free some space, or give another place'
+      ) from error
 
   with files.replacing(path) as part:
     writer = array_record_module.ArrayRecordWriter(os.fspath(part), 'group_size:1')
     try:
       for data in records:
-        writer.write(data)
-    finally:
+        with output_errors():
+          writer.write(data)
+    except BaseException:
+      with contextlib.suppress(RuntimeError):
+        writer.close()
+      raise
+    with output_errors():
       writer.close()
 
 
@@ -221,7 +257,8 @@ def open_corpora(
     max_records: use at most this many records of each part.
 
   Raises:
-    InputError: no directory, or no directory has such a part.
+    InputError: no directory.
+    MissingRecordsError: no directory has such a part.
   """
   if isinstance(corpus_dirs, (str, os.PathLike)):
     corpus_dirs = [corpus_dirs]
@@ -236,17 +273,28 @@ def open_corpora(
     group_sizes.append(len(sources) - before)
   if not sources:
     where = ', '.join(map(str, corpus_dirs)) or 'no directory'
-    raise InputError(
-      f'no {" or ".join(kinds)} records of split {split!r} in {where}: {_advice(kinds, split, "OUT_DIR")}'
+    raise MissingRecordsError(
+      f'no {" or ".join(kinds)} records of split {split!r} in {where}: '
+      f'{_other_splits(kinds, corpus_dirs)}{_advice(kinds, split, "OUT_DIR")}'
     )
   return ConcatenatedSource(sources, group_sizes)
+
+
+def _other_splits(kinds: Sequence[str], corpus_dirs: Sequence[PathLike]) -> str:
+  """'all of them are of split A, B; ' where directories have records of the kinds, in other splits; else ''."""
+  parts = {part for corpus_dir in _expand(corpus_dirs) for part in read_manifest(corpus_dir)['parts']}
+  splits = sorted(part.partition('-')[2] for part in parts if part.partition('-')[0] in kinds)
+  return f'all of them are of split {", ".join(map(repr, splits))}; ' if splits else ''
 
 
 def _advice(kinds: Sequence[str], split: str, corpus_dir: PathLike) -> str:
   """Error hint with the command that creates records of `kinds`: `seetalk prepare` or `seetalk corpus`."""
   ways = []
   if 'real' in kinds:
-    ways.append(f"prepare recordings with 'seetalk prepare RAW_DIR {corpus_dir}'")
+    ways.append(
+      f"prepare recordings with 'seetalk prepare RAW_DIR {corpus_dir}' (of several speakers, or of one with --layout "
+      'person)'
+    )
   if synthetic := [kind for kind in kinds if kind != 'real']:
     ways.append(
       f"render some with 'seetalk corpus {corpus_dir} --kind {synthetic[0]} --split {split} --num N'"

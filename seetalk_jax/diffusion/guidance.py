@@ -17,6 +17,12 @@ def guided(
 ) -> Callable[[jax.Array, jax.Array], jax.Array]:
   """A guided denoiser `(xt, t) -> prediction`: `unconditional + scale * (conditional - unconditional)`.
 
+  A network's denoiser takes three arguments, and `samplers.sample` calls one with two. This function makes the second
+  from the first, also with scale 1:
+
+      denoise = lambda xt, t, condition: module.apply(variables, xt, t, condition)
+      x0 = sample(guided(denoise, 2.0, condition), Schedule(), noise, num_steps=20)
+
   Args:
     denoise: `(xt [b, ...], t [b], condition) -> prediction`; called once, with both conditions in one batch
       of 2 b.

@@ -8,8 +8,6 @@ import jax.numpy as jnp
 from seetalk_jax.diffusion.schedule import Schedule
 
 PREDICTION_TYPES = ('eps', 'x0', 'v')
-# Lower bound of the signal scale that keeps 'eps' -> x0 finite at zero SNR, where x0 is arbitrary.
-_TINY = 1e-4
 
 
 def target(
@@ -28,13 +26,17 @@ def target(
 def to_x0(
   prediction_type: str, schedule: Schedule, prediction: jax.Array, xt: jax.Array, t: jax.Array
 ) -> jax.Array:
-  """The estimate of x0 from `prediction` at `xt [b, ...]`, `t [b]`."""
+  """The estimate of x0 from `prediction` at `xt [b, ...]`, `t [b]`.
+
+  At zero SNR an 'eps' prediction does not determine x0. The estimate is 0 there.
+  """
   _check(prediction_type)
   if prediction_type == 'x0':
     return prediction
   signal, sigma = schedule.scales(t, xt.ndim)
   if prediction_type == 'eps':
-    return (xt - sigma * prediction) / jnp.maximum(signal, _TINY)
+    known = signal > 0
+    return jnp.where(known, (xt - sigma * prediction) / jnp.where(known, signal, 1.0), 0.0)
   return signal * xt - sigma * prediction
 
 

@@ -13,6 +13,12 @@ from seetalk_jax.diffusion.schedule import Schedule, sampling_times
 
 SAMPLERS = ('ddim', 'dpmpp_2m', 'heun')
 
+# Heun: a step starts at nearly pure noise if its sigma is larger than the first number, and is long if it divides
+# sigma by more than the second. Schedules that end at zero SNR reach these only at the last time, where sigma is
+# infinite.
+_NEARLY_PURE_NOISE = 100.0
+_LONG_STEP = 8.0
+
 Denoise = Callable[[jax.Array, jax.Array], jax.Array]
 Change = Callable[[jax.Array], jax.Array]
 
@@ -112,14 +118,16 @@ def _heun_calls(schedule: Schedule, times: np.ndarray) -> dict[str, np.ndarray]:
 
   The first call of a step is an Euler step, which is DDIM in the variable x / a over sigma = s / a. The
   second call is at the end of that step. Averaging both slopes adds a_next (sigma / sigma_next - 1) / 2 times
-  the change of x0. From zero SNR, where sigma is infinite, this factor would be infinite. That step uses the
-  variable x / s over 1 / sigma, whose slope is x0. The Euler step is the same, averaging adds a_next / 2
-  times the change of x0, and the order is still two.
+  the change of x0. From zero SNR, where sigma is infinite, this factor would be infinite, and it is too large in
+  a long step from nearly pure noise. Those steps use the variable x / s over 1 / sigma, whose slope is x0. The
+  Euler step is the same, averaging adds half of `move` times the change of x0, and the order is still two.
   """
   a, s, a_next, s_next = _scales(schedule, times)
   keep = s_next / s
   with np.errstate(divide='ignore', invalid='ignore'):
-    push = np.where(a > 0, 0.5 * (s * a_next / (a * s_next) - 1.0), 0.5) * a_next
+    sigma, ratio = s / a, s * a_next / (a * s_next)
+    from_noise = (sigma > _NEARLY_PURE_NOISE) & (ratio > _LONG_STEP)
+    push = np.where(from_noise, 0.5 * (a_next - a * keep), 0.5 * (ratio - 1.0) * a_next)
   nothing, one = np.zeros(len(times)), np.ones(len(times))
   first = {'t': times, 'keep': keep, 'move': a_next - a * keep, 'push': nothing}
   second = {'t': np.append(times[1:], times[-1]), 'keep': one, 'move': nothing, 'push': push}

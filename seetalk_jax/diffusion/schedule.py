@@ -13,7 +13,7 @@ KINDS = ('scaled_linear', 'cosine')
 SPACINGS = ('trailing', 'karras')
 
 # arXiv 2206.00364, table 1: the exponent that concentrates steps at small noise, and the largest sigma for
-# schedules whose last time is pure noise (sigma infinite).
+# schedules whose last time is pure noise or nearly so (sigma infinite, or 2e4 for 'cosine').
 KARRAS_RHO = 7.0
 KARRAS_SIGMA_MAX = 80.0
 
@@ -127,8 +127,8 @@ def sampling_times(schedule: Schedule, num_steps: int, spacing: str = 'trailing'
     spacing: 'trailing' (arXiv 2305.08891) gives int32 times that are evenly spaced. 'karras' (arXiv
       2206.00364) gives float64 times, from the last to the first of the schedule, with evenly spaced seventh
       roots of sigma. Times between those of the schedule are interpolated in log sigma (see
-      `Schedule.alpha_bar`). If the schedule ends at zero SNR, the sigmas start at `KARRAS_SIGMA_MAX`, and the
-      first time is replaced by the last of the schedule, pure noise.
+      `Schedule.alpha_bar`). If the schedule ends at zero SNR or close to it, the sigmas start at
+      `KARRAS_SIGMA_MAX`, and the first time is replaced by the last of the schedule, (nearly) pure noise.
 
   Raises:
     ValueError: unknown spacing, or `num_steps` out of range.
@@ -146,8 +146,7 @@ def sampling_times(schedule: Schedule, num_steps: int, spacing: str = 'trailing'
 def _karras_times(schedule: Schedule, num_steps: int) -> np.ndarray:
   known = schedule.log_sigma[np.isfinite(schedule.log_sigma)]
   least, most = np.exp(known[[0, -1]])
-  if len(known) < schedule.num_steps:
-    most = min(most, KARRAS_SIGMA_MAX)
+  most = min(most, KARRAS_SIGMA_MAX)
   roots = np.linspace(most ** (1 / KARRAS_RHO), least ** (1 / KARRAS_RHO), num_steps)
   times = np.interp(KARRAS_RHO * np.log(roots), known, np.arange(len(known)))
   times[0] = schedule.num_steps - 1

@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Sequence
 
+from seetalk_jax import files
 from seetalk_jax.errors import ConfigError, InputError
 from seetalk_jax.evaluation import generated, registry, report, sheet
 from seetalk_jax.evaluation.experiments import figure3
@@ -46,13 +47,23 @@ def run(config, options: Options) -> int:
     The exit status: 0, or 128 and the number of the signal that ended an experiment.
 
   Raises:
-    InputError: a setting or a flag is wrong.
+    InputError: a setting or a flag is wrong, or an output cannot be written.
   """
+  _check_outputs(options)
   if config.get('experiment'):
     return run_experiment(config, options)
   if options.sheet:
     return draw_sheet(config, options)
   return measure_figures(config, options)
+
+
+def _check_outputs(options: Options) -> None:
+  files.check_writable(os.path.join(options.workdir, 'figures.json'))
+  for path in (options.json, options.sheet):
+    if path and os.path.isdir(path):
+      raise InputError(f'the output is a folder, {path}: give a file name')
+    if path:
+      files.check_writable(path)
 
 
 def run_experiment(config, options: Options) -> int:

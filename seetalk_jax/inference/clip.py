@@ -53,6 +53,15 @@ class Clip:
 
   fps = FPS
 
+  def __repr__(self) -> str:
+    height, width = self.size
+    sound = 'with sound' if self.sound is not None else 'silent'
+    frames = f'{self.num_frames} frames of {width} x {height} pixels, {self.seconds:.2f} s'
+    return f'Clip({frames}, {sound}, seed {self.spec.seed})'
+
+  def __len__(self) -> int:
+    return self.num_frames
+
   @property
   def num_frames(self) -> int:
     """Number of frames: `ceil(samples / 640)` of speech, or that of the driving video (25 fps) or latents."""
@@ -77,7 +86,11 @@ class Clip:
 
   @property
   def frames(self) -> np.ndarray:
-    """All frames as one array, uint8 `[num_frames, h, w, 3]`; for short clips (`stream` is for long ones)."""
+    """All frames as one array, uint8 `[num_frames, h, w, 3]`.
+
+    Every access renders them anew, so that a clip stays small: keep the array (`frames = clip.frames`). For long clips
+    use `stream`.
+    """
     return np.concatenate(list(self.stream()))
 
   def stream(self, first: int = 0) -> Iterator[np.ndarray]:

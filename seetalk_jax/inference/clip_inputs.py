@@ -11,6 +11,7 @@ import jax
 import numpy as np
 
 from seetalk_jax.errors import InputError, PortraitError
+from seetalk_jax.inference import argument_checks
 from seetalk_jax.inference import controls as controls_lib
 from seetalk_jax.inference.clip_spec import Checksum, ClipSpec, DrivingMotion, SampledFace, SpeechMotion
 from seetalk_jax.inference.loaded_release import LoadedRelease
@@ -21,7 +22,8 @@ from seetalk_jax.media import audio, driving
 from seetalk_jax.media import face as face_lib
 from seetalk_jax.media import image as image_lib
 
-SpeechLike = str | os.PathLike | np.ndarray | audio.Speech
+# A file, samples at 16 kHz, (samples, rate in Hz), or a `Speech`.
+SpeechLike = str | os.PathLike | np.ndarray | tuple[np.ndarray, float] | audio.Speech
 PortraitLike = str | os.PathLike | np.ndarray
 
 _SPEECH_NETWORKS = ('speech_encoder', 'motion_codec', 'motion_transformer')
@@ -123,6 +125,7 @@ class InputReader:
     control_scales: Mapping[str, float] | None = None,
   ) -> SpeechInputs:
     """The inputs of a clip of speech; arguments and errors are those of `SeeTalk.__call__`."""
+    face = argument_checks.whole('face', face, 0, argument_checks.MAX_FACE)
     speech = as_speech(speech)
     chosen = SampledFace(face) if portrait is None else self.portrait(portrait)
     self._release.need(*_SPEECH_NETWORKS)
@@ -181,12 +184,7 @@ class InputReader:
   ) -> MotionInputs:
     """The inputs of a clip of motion latents; arguments and errors are those of `SeeTalk.render`."""
     pixels = self.portrait(portrait)
-    self._release.need('motion_codec')
-    motion, dim = np.asarray(motion, np.float32), self._motion_sampler.motion_dim
-    if motion.ndim != 2 or len(motion) == 0 or motion.shape[1] != dim:
-      raise InputError(f'motion of shape {motion.shape}, argument motion: give [frames, {dim}]')
-    if not np.isfinite(motion).all():
-      raise InputError('motion that is not finite, argument motion')
+    motion = self.motion(motion)
     speech = None if speech is None else as_speech(speech)
     spec = self._spec(
       num_frames=len(motion),
@@ -197,6 +195,20 @@ class InputReader:
     )
     sound = None if speech is None else speech.sound
     return MotionInputs(spec=spec, portrait=pixels, speech=speech, sound=sound, motion=motion)
+
+  def motion(self, motion: np.ndarray) -> np.ndarray:
+    """Motion latents, float32 `[n, motion_dim]`; errors are those of `SeeTalk.render`."""
+    self._release.need('motion_codec')
+    dim = self._motion_sampler.motion_dim
+    try:
+      motion = np.asarray(motion, np.float32)
+    except (TypeError, ValueError):
+      raise InputError(f'motion that is no array of numbers, argument motion: give [frames, {dim}]') from None
+    if motion.ndim != 2 or len(motion) == 0 or motion.shape[1] != dim:
+      raise InputError(f'motion of shape {motion.shape}, argument motion: give [frames, {dim}]')
+    if not np.isfinite(motion).all():
+      raise InputError('motion that is not finite, argument motion')
+    return motion
 
   def portrait(self, portrait: PortraitLike) -> np.ndarray:
     """A portrait in the size of the networks, uint8 `[side, side, 3]`.
@@ -215,13 +227,16 @@ class InputReader:
       raise PortraitError(f'portrait of {pixels.dtype} {pixels.shape}, argument: give uint8 [side, side, 3]')
     return image_lib.resize(pixels, (side, side))
 
-  def _spec(self, *, seed: int = 0, size: int | None, **parts: Any) -> ClipSpec:
-    if size is not None and (size % 2 or size < 16):
+  def _spec(self, *, seed: int = 0, size: int | None, fusion: float, **parts: Any) -> ClipSpec:
+    seed = argument_checks.whole('seed', seed, *argument_checks.SEEDS)
+    fusion = argument_checks.number('fusion', fusion, 0, 1)
+    if size is not None and (argument_checks.whole('size', size, 16) % 2):
       raise InputError(f'size {size}, argument size: give an even number of 16 or more')
     record = self._release.record(seed)
     return ClipSpec(
       seed=seed,
-      size=self._release.side if size is None else size,
+      size=self._release.side if size is None else int(size),
+      fusion=fusion,
       renderer=self._renderer_kind,
       jax=jax.__version__,
       **{name: record[name] for name in ('version', 'checkpoint_id', 'crop_version', 'device')},

@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from seetalk_jax.constants import CONTROL_TRACKS, EMOTIONS
+from seetalk_jax.constants import CONTROL_TRACKS, EMOTIONS, MOTION_FIELDS
 from seetalk_jax.errors import InputError
+from seetalk_jax.inference import argument_checks
 from seetalk_jax.inference.clip_spec import Checksum
 
 # A video (a path or a `DrivingVideo`) -> its style code [1, 3 motion_dim].
@@ -76,13 +77,20 @@ def resolve(
   for name in scales or {}:
     if name not in given:
       raise InputError(f'a scale for control {name!r}, argument control_scales: give the control too')
-  return ResolvedControls(values, {name: float(scale) for name, scale in (scales or {}).items()})
+  checked = {
+    name: float(argument_checks.number(f'scale of {name}', scale, where='control_scales'))
+    for name, scale in (scales or {}).items()
+  }
+  return ResolvedControls(values, checked)
 
 
 def _track(name: str, value: Any, num_frames: int) -> np.ndarray:
   if isinstance(value, (str, os.PathLike)):
     raise InputError(f'{name} is a path, argument controls: give an array, one row a frame')
-  track = np.asarray(value, np.float32)
+  try:
+    track = np.asarray(value, np.float32)
+  except (TypeError, ValueError):
+    raise InputError(f'{name} is no array of numbers, argument controls: give one row a frame') from None
   track = track[:, None] if track.ndim == 1 else track
   if track.shape != (num_frames, CONTROL_TRACKS[name]):
     raise InputError(
@@ -92,3 +100,42 @@ def _track(name: str, value: Any, num_frames: int) -> np.ndarray:
   if not np.isfinite(track).all():
     raise InputError(f'{name} holds NaN or infinity, argument controls: give finite numbers')
   return track[None]
+
+
+def track_of(controls: Mapping[str, Any]) -> np.ndarray:
+  """Motion track of controls by field.
+
+  Args:
+    controls: field of MOTION_FIELDS -> values `[n]`, or one number for all frames; absent fields are 0, the neutral
+      value.
+
+  Returns:
+    float32 `[n, MOTION_DIM]`.
+
+  Raises:
+    InputError: an unknown field, values that are not finite numbers, or lengths that differ.
+  """
+  if not isinstance(controls, Mapping):
+    raise InputError(f'controls are a {type(controls).__name__}, argument controls: give field -> values')
+  columns = {}
+  for name, values in controls.items():
+    if name not in MOTION_FIELDS:
+      raise InputError(f'no control {name!r}, argument controls: use some of {", ".join(MOTION_FIELDS)}')
+    try:
+      columns[name] = np.atleast_1d(np.asarray(values, np.float32))
+    except (TypeError, ValueError):
+      raise InputError(f'{name} is no array of numbers, argument controls: give one number a frame') from None
+    if columns[name].ndim != 1 or not np.isfinite(columns[name]).all():
+      raise InputError(
+        f'{name} of shape {columns[name].shape}, argument controls: give finite numbers [n], one a frame'
+      )
+  lengths = {len(column) for column in columns.values()}
+  if len(lengths) > 1:
+    lengths.discard(1)  # one number for all frames
+  if len(lengths) != 1 or 0 in lengths:
+    found = ', '.join(f'{name} {len(column)}' for name, column in columns.items()) or 'no control'
+    raise InputError(f'controls of different or no length ({found}), argument controls: give [n] for each')
+  track = np.zeros((lengths.pop(), len(MOTION_FIELDS)), np.float32)
+  for name, column in columns.items():
+    track[:, MOTION_FIELDS.index(name)] = column
+  return track

@@ -5,8 +5,10 @@ from __future__ import annotations
 import contextlib
 import functools
 import hashlib
+import math
 import os
 import pathlib
+import warnings
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -17,7 +19,8 @@ from flax import traverse_util
 import seetalk_jax
 from seetalk_jax import files
 from seetalk_jax.constants import RELEASE_FILE
-from seetalk_jax.errors import InputError
+from seetalk_jax.errors import OutputError
+from seetalk_jax.inference import argument_checks, devices
 from seetalk_jax.inference.sampling_options import SamplingOptions
 from seetalk_jax.media import face as face_lib
 from seetalk_jax.releases import network_spec, storage
@@ -42,13 +45,16 @@ class LoadedRelease:
     self.statistics = jax.device_put(networks.statistics, device)
     self._checkpoint_id = files.checksum(self.index)[:12]
 
+  def __repr__(self) -> str:
+    return f'LoadedRelease({self.checkpoint!r}, {self.device}, {len(self.networks.modules)} networks)'
+
   @classmethod
   def load(
     cls,
     checkpoint: str | os.PathLike,
     device: str | jax.Device | None = None,
-    cache: bool = True,
-    only: Iterable[str] | None = None,
+    cache: bool = False,
+    only: str | Iterable[str] | None = None,
   ) -> LoadedRelease:
     """Reads a released checkpoint; see `SeeTalk.load`.
 
@@ -62,7 +68,7 @@ class LoadedRelease:
     networks = storage.load_networks(checkpoint, only)
     if cache:
       use_compilation_cache()
-    return cls(networks, str(checkpoint), find_device(device))
+    return cls(networks, str(checkpoint), devices.find_device(device))
 
   @property
   def index(self) -> pathlib.Path:
@@ -92,7 +98,14 @@ class LoadedRelease:
     Args:
       steps, guidance_scale: for portraits and motion, in place of those of the release; None: those of the
         release.
+
+    Raises:
+      InputError: steps are no whole number from 1 to 1000, or the scale is no finite number.
     """
+    if steps is not None:
+      steps = argument_checks.whole('steps', steps, 1, argument_checks.MAX_STEPS)
+    if guidance_scale is not None:
+      guidance_scale = argument_checks.number('guidance_scale', guidance_scale)
     return SamplingOptions().updated(
       self.networks.info.get('sampling', {}),
       portrait_steps=steps,
@@ -144,35 +157,48 @@ def key_for(seed: int, *path: str | int) -> jax.Array:
   return key
 
 
-def find_device(device: str | jax.Device | None) -> jax.Device:
-  """The first device of a kind.
-
-  Raises:
-    InputError: there is none.
-  """
-  if device is not None and not isinstance(device, str):
-    return device
-  try:
-    return jax.local_devices(backend=device)[0]  # in a pod, only the devices of this host
-  except RuntimeError:
-    kinds = ', '.join(sorted({found.platform for found in jax.devices()}))
-    raise InputError(f'no {device} here, device: use one of {kinds}, or install JAX for it') from None
-
-
 def use_compilation_cache(folder: str | os.PathLike | None = None) -> None:
   """Enables JAX's persistent compilation cache, unless a cache folder is already set (also by environment).
 
+  A folder that cannot be written is only read, without the warnings that JAX would print for every program.
+
+  This sets JAX's configuration of the whole process: all programs that it compiles later are kept in the folder, those
+  of other code too, and nothing limits its size.
+
   Args:
-    folder: the cache folder; None: `xla` in the user's cache folder of this library.
+    folder: the cache folder; None: `xla` in the user's cache folder of this library, if there is one.
   """
-  if jax.config.jax_compilation_cache_dir:  # pyright: ignore[reportAttributeAccessIssue]
+  # Writing may also fail later, on a full disk. JAX would warn once per program.
+  warnings.filterwarnings('ignore', message='Error writing persistent compilation cache entry')
+  given = jax.config.jax_compilation_cache_dir  # pyright: ignore[reportAttributeAccessIssue]
+  if given:
+    if '://' not in given and not _can_write(given):
+      _read_only()
     return
   if folder is None:
-    folder = files.cache_dir() / 'xla'
-  try:
-    pathlib.Path(folder).mkdir(parents=True, exist_ok=True)
-  except OSError:
-    return  # a read-only home folder: run without a cache
-  jax.config.update('jax_compilation_cache_dir', str(folder))
+    cache = files.cache_dir()
+    if cache is None:
+      return
+    folder = cache / 'xla'
+  writable = _can_write(folder)
+  if not writable and not os.path.isdir(folder):
+    return
+  jax.config.update('jax_compilation_cache_dir', os.fspath(folder))
   jax.config.update('jax_persistent_cache_min_compile_time_secs', 0.0)  # many small programs add up
   jax.config.update('jax_persistent_cache_min_entry_size_bytes', -1)
+  if not writable:
+    _read_only()
+
+
+def _can_write(folder: str | os.PathLike) -> bool:
+  try:
+    files.make_folder(folder)
+    files.check_writable(pathlib.Path(folder) / 'entry')
+  except OutputError:
+    return False
+  return True
+
+
+def _read_only() -> None:
+  """No program is written to the compilation cache; JAX has no other setting for that."""
+  jax.config.update('jax_persistent_cache_min_compile_time_secs', math.inf)

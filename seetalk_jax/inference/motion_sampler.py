@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from seetalk_jax.constants import MOTION_DIM, MOTION_FIELDS
+from seetalk_jax.errors import CheckpointError
 from seetalk_jax.inference import batching
+from seetalk_jax.inference import controls as controls_lib
 from seetalk_jax.inference.background_compile import BackgroundCompiledFunction
 from seetalk_jax.inference.controls import ResolvedControls
 from seetalk_jax.inference.loaded_release import LoadedRelease, key_for
@@ -79,6 +83,26 @@ class MotionSampler:
     params = {'motion_codec': self._release.params['motion_codec']}
     self._read.start(lambda: (params, jax.ShapeDtypeStruct((READ_BATCH, *frames.shape[1:]), jnp.uint8)))
     return batching.in_fixed_batches(functools.partial(self._read, params), frames, size=READ_BATCH)
+
+  def controls_of(self, motion: np.ndarray) -> dict[str, np.ndarray]:
+    """Controls of motion latents; see `SeeTalk.controls_of`."""
+    values = np.asarray(self._convert('read_truth', motion))
+    return {name: np.array(values[:, i]) for i, name in enumerate(MOTION_FIELDS)}
+
+  def motion_of(self, controls: Mapping[str, Any]) -> np.ndarray:
+    """Motion latents of controls; see `SeeTalk.motion_of`."""
+    return np.asarray(self._convert('encode_truth', controls_lib.track_of(controls)))
+
+  def _convert(self, method: str, values: np.ndarray) -> jax.Array:
+    self._release.need('motion_codec')
+    codec = self._release.networks.modules['motion_codec']
+    if codec.truth_dim != MOTION_DIM:
+      raise CheckpointError(
+        f'its motion codec has {codec.truth_dim} controls, not {MOTION_DIM}, {self._release.index}: use its methods '
+        'read_truth and encode_truth'
+      )
+    with self._release.computing():
+      return codec.apply({'params': self._release.params['motion_codec']}, values, method=method)
 
   def read_video(
     self,

@@ -54,14 +54,16 @@ class SeeTalk:
 
   @classmethod
   def load(
-    cls, checkpoint: str | os.PathLike = 'demo', device: str | jax.Device | None = None, cache: bool = True
+    cls, checkpoint: str | os.PathLike = 'demo', device: str | jax.Device | None = None, cache: bool = False
   ) -> SeeTalk:
     """Reads a released checkpoint.
 
     Args:
       checkpoint: a folder with seetalk.json, or 'demo'.
       device: 'cpu', 'gpu', 'tpu', a JAX device, or None for JAX's default.
-      cache: store compiled programs in the user's cache folder, unless JAX already has a cache folder.
+      cache: store compiled programs in the user's cache folder, so that the next process starts faster. It sets
+        JAX's compilation cache for the whole process, other code included, unless JAX already has a cache folder.
+        False leaves JAX's configuration as it is.
 
     Raises:
       CheckpointError: no such checkpoint, or a damaged one.
@@ -88,11 +90,11 @@ class SeeTalk:
     """Samples portrait and motion for speech; frames are rendered when they are read from the `Clip`.
 
     Args:
-      speech: a file, float or integer samples at 16 kHz `[n]`, or a `Speech`.
-      seed: the same seed gives the same frames, bit for bit, on one kind of device.
+      speech: a file, float or integer samples at 16 kHz `[n]`, `(samples, rate_hz)` for another rate, or a `Speech`.
+      seed: -2^31 to 2^32 - 1; the same seed gives the same frames, bit for bit, on one kind of device.
       portrait: a picture file or an aligned portrait, uint8 `[h, w, 3]`; None: sampled to fit the voice.
-      face: index of the sampled portrait among those of this seed; unused with `portrait`.
-      steps: network calls per sampled portrait and motion; None: the release's default.
+      face: index of the sampled portrait among those of this seed, 0 or more; unused with `portrait`.
+      steps: network calls per sampled portrait and motion, 1 to 1000; None: the release's default.
       guidance_scale: how strongly portrait and motion follow the voice; 1 is unguided.
       size: side of the frames in pixels, even; None: that of the networks.
       fusion: weight of the warped portrait in the HR decoder, 0 to 1; at 0 it relies on the codebook alone.
@@ -177,6 +179,45 @@ class SeeTalk:
     """
     inputs = self.inputs.from_motion(portrait, motion, speech=speech, size=size, fusion=fusion)
     return self.make_clip(inputs, progress=progress)
+
+  def controls_of(self, motion: np.ndarray) -> dict[str, np.ndarray]:
+    """Reads head pose, gaze, eyelids, brows and lips of motion latents, as the motion codec was trained to.
+
+    clip = pipe('speech.wav')
+    controls = pipe.controls_of(clip.motion)
+    controls['blink_left'][:] = controls['blink_right'][:] = 0  # never blinks
+    controls['yaw'] += 0.2  # radians, to the subject's left
+    edited = pipe.render(clip.portrait, pipe.motion_of(controls), speech=clip.speech)
+
+    Args:
+      motion: `[n, motion_dim]`, such as `Clip.motion`.
+
+    Returns:
+      field of `constants.MOTION_FIELDS`, with units and ranges there -> float32 `[n]`. These are estimates.
+
+    Raises:
+      InputError: latents of another size or not finite.
+      CheckpointError: the checkpoint lacks the motion codec.
+    """
+    return self._motion_sampler.controls_of(self.inputs.motion(motion))
+
+  def motion_of(self, controls: Mapping[str, Any]) -> np.ndarray:
+    """Motion latents with these controls: the inverse of `controls_of`, for `render`.
+
+    `motion_of(controls_of(motion))` is close to `motion`; what the fields do not describe is lost.
+
+    Args:
+      controls: field of `constants.MOTION_FIELDS` -> values `[n]`, or one number for all frames; absent fields
+        are 0, the neutral value.
+
+    Returns:
+      float32 `[n, motion_dim]`.
+
+    Raises:
+      InputError: an unknown field, values that are not finite numbers, or lengths that differ.
+      CheckpointError: the checkpoint lacks the motion codec.
+    """
+    return self._motion_sampler.motion_of(controls)
 
   def portrait(
     self,
@@ -267,6 +308,9 @@ class SeeTalk:
       stage_seconds=timer.seconds,
       progress=progress,
     )
+
+  def __repr__(self) -> str:
+    return f'SeeTalk({self.checkpoint!r}, {self.device}, {len(self.networks.modules)} networks)'
 
   @property
   def side(self) -> int:

@@ -20,6 +20,7 @@ from seetalk_jax.constants import FPS
 from seetalk_jax.diffusion.samplers import SAMPLERS
 from seetalk_jax.diffusion.schedule import SPACINGS
 from seetalk_jax.errors import CheckpointError, InputError
+from seetalk_jax.inference import argument_checks
 from seetalk_jax.inference.background_compile import BackgroundCompiledFunction
 from seetalk_jax.inference.loaded_release import LoadedRelease, key_for
 from seetalk_jax.inference.progress import Progress, StageTimer, no_progress
@@ -77,7 +78,7 @@ class SpeechToPortrait:
 
   @classmethod
   def load(
-    cls, checkpoint: str | os.PathLike = 'demo', device: str | jax.Device | None = None, cache: bool = True
+    cls, checkpoint: str | os.PathLike = 'demo', device: str | jax.Device | None = None, cache: bool = False
   ) -> SpeechToPortrait:
     """Reads speech_encoder, autoencoder, portrait_unet and, if the release has it, sample_adaptive_weighting.
 
@@ -92,6 +93,9 @@ class SpeechToPortrait:
     optional = [name for name in _SAMPLED if name in info['networks'] and name not in _REQUIRED]
     return cls(LoadedRelease.load(checkpoint, device, cache, only=(*_REQUIRED, *optional)))
 
+  def __repr__(self) -> str:
+    return f'SpeechToPortrait({self._release.checkpoint!r}, {self._release.device})'
+
   @property
   def networks(self) -> storage.Networks:
     """Modules, parameters, statistics."""
@@ -99,7 +103,7 @@ class SpeechToPortrait:
 
   def __call__(
     self,
-    speech: str | os.PathLike | np.ndarray | audio.Speech,
+    speech: str | os.PathLike | np.ndarray | tuple[np.ndarray, float] | audio.Speech,
     num: int = 1,
     seed: int = 0,
     *,
@@ -114,7 +118,7 @@ class SpeechToPortrait:
     """Samples `num` portraits of a speaker who fits the voice.
 
     Args:
-      speech: a file, float or integer samples at 16 kHz `[n]`, or a `Speech`.
+      speech: a file, float or integer samples at 16 kHz `[n]`, `(samples, rate_hz)`, or a `Speech`.
       num: number of portraits; face i of a seed does not depend on it.
       seed: the same seed and options give the same faces, bit for bit, on one kind of device.
       steps: sampling steps, 1 to 1000; None: the release's default.
@@ -136,9 +140,9 @@ class SpeechToPortrait:
       InputError: an unknown sampler or spacing, or a number out of range.
       CheckpointError: the release lacks a network, or sets an autoguidance that its face prior does not support.
     """
+    num = argument_checks.whole('num', num, 1)
+    seed = argument_checks.whole('seed', seed, *argument_checks.SEEDS)
     speech = as_speech(speech)
-    if num < 1:
-      raise InputError(f'{num} portraits, argument num: ask for 1 or more')
     timer = StageTimer({} if stage_seconds is None else stage_seconds, progress)
     with self._release.computing():
       sample = self.prepare(steps, guidance_scale, sampler, spacing, previews)
@@ -223,8 +227,7 @@ class SpeechToPortrait:
     most = portrait_sampling.SCHEDULE.num_steps
     if not 1 <= options.num_steps <= most:
       raise InputError(f'{options.num_steps} steps, argument steps: give 1 to {most}')
-    if not 0 <= previews <= options.num_steps:
-      raise InputError(f'{previews} previews, argument previews: give 0 to {options.num_steps}, one a step')
+    argument_checks.whole('previews', previews, 0, options.num_steps)
     if options.autoguidance_scale != 1.0 and 'face_prior_directions' not in self._release.statistics:
       raise CheckpointError(
         f'portrait_autoguidance {options.autoguidance_scale:g} needs directions in the face prior, which has '
@@ -272,14 +275,20 @@ class _Options:
   keep: int
 
 
-def as_speech(speech: str | os.PathLike | np.ndarray | audio.Speech) -> audio.Speech:
-  """Converts a file or samples at 16 kHz `[n]` to a `Speech`; a `Speech` is returned unchanged.
+def as_speech(
+  speech: str | os.PathLike | np.ndarray | tuple[np.ndarray, float] | audio.Speech,
+) -> audio.Speech:
+  """Converts a file, samples at 16 kHz `[n]`, or `(samples, rate_hz)` to a `Speech`; a `Speech` is returned unchanged.
 
   Raises:
-    SpeechError: see `load_speech`.
+    SpeechError: see `load_speech`, or something else.
   """
   if isinstance(speech, audio.Speech):
     return speech
   if isinstance(speech, (str, os.PathLike)):
     return audio.load_speech(speech)
-  return audio.speech_from_array(np.asarray(speech))
+  if (
+    isinstance(speech, tuple) and len(speech) == 2 and np.ndim(speech[1]) == 0 and not np.isscalar(speech[0])
+  ):
+    return audio.speech_from_array(*speech)
+  return audio.speech_from_array(speech)

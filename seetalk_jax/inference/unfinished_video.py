@@ -1,8 +1,8 @@
 """Unfinished videos: a folder with the finished part of a long video, from which a later run resumes.
 
-The folder `.NAME.mp4.unfinished` holds job.json (the `ClipSpec`), decided.npz (portrait and motion, which are
-sampled only once) and the finished segments. job.json is written after decided.npz; without it the folder is
-ignored. The folder is removed when the video is finished.
+The folder `.NAME.mp4.unfinished` (a long name is shortened) holds job.json (the `ClipSpec`), decided.npz (portrait
+and motion, which are sampled only once) and the finished segments. job.json is written after decided.npz; without it
+the folder is ignored. The folder is removed when the video is finished.
 """
 
 from __future__ import annotations
@@ -41,8 +41,7 @@ class PortraitAndMotion(NamedTuple):
 
 def folder_of(output: str | os.PathLike) -> pathlib.Path:
   """Folder of the unfinished video of an output."""
-  output = pathlib.Path(output)
-  return output.with_name(f'.{output.name}.unfinished')
+  return files.hidden(output, '.unfinished')
 
 
 def is_finished(output: str | os.PathLike, spec: ClipSpec) -> bool:
@@ -115,8 +114,13 @@ class UnfinishedVideo:
     image.check_output(self._output, '.mp4')
     check_free(self._output)
     existed = self.folder.is_dir()
-    self.folder.mkdir(exist_ok=True)
-    self._lock = _lock(self.folder)
+    files.make_folder(self.folder)
+    try:
+      self._lock = _lock(self.folder)
+    except OSError:
+      if not existed:
+        shutil.rmtree(self.folder, ignore_errors=True)
+      raise
     try:
       resumed = self._resume and find(self._output, self._spec) is not None
       for path in self.folder.iterdir():
@@ -127,6 +131,7 @@ class UnfinishedVideo:
         shutil.rmtree(self.folder, ignore_errors=True)
       self._lock.close()
       raise
+    files.remove_at_exit(self.folder, self._remove_without_segments)
     return self
 
   def keep(self, made: PortraitAndMotion) -> None:
@@ -138,9 +143,16 @@ class UnfinishedVideo:
     files.write_text(self.folder / _JOB, json.dumps({'plan': _full(self._spec)}, indent=1) + '\n')
 
   def __exit__(self, kind, error, traceback) -> None:
-    if kind is None or not any(self.folder.glob('segment-*.mp4')):
+    if kind is None:
       shutil.rmtree(self.folder, ignore_errors=True)
+    else:
+      self._remove_without_segments()
+    files.keep_at_exit(self.folder)
     self._lock.close()
+
+  def _remove_without_segments(self) -> None:
+    if not any(self.folder.glob('segment-*.mp4')):
+      shutil.rmtree(self.folder, ignore_errors=True)
 
 
 def discard(output: str | os.PathLike) -> None:

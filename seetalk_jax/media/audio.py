@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import collections.abc
 import dataclasses
+import numbers
 import os
 import pathlib
 
@@ -11,7 +12,7 @@ import numpy as np
 
 from seetalk_jax.constants import SAMPLE_RATE_HZ, SAMPLES_PER_FRAME
 from seetalk_jax.errors import SpeechError
-from seetalk_jax.media import decode
+from seetalk_jax.media import decode, pipes
 
 MIN_SPEECH_SECONDS = 0.2
 SILENCE_PEAK = 10 ** (-60 / 20)  # a recording below -60 dBFS throughout has no speech
@@ -21,6 +22,7 @@ GATE_FRAME = 400  # 25 ms, the resolution of voiced parts
 _GATE_BLOCK = 4096  # frames squared at a time
 GATE_DB = -20.0  # voiced frames: at most this far below the mean power of the non-silent frames
 
+_MAX_CHANNELS = 64  # more columns are samples: [channels, n] instead of [n, channels]
 SOUND_RATES_HZ = (44_100, 48_000)  # kept in the video; all other rates are resampled to 48 kHz
 
 
@@ -39,6 +41,9 @@ class Sound:
   channels: int
   num_samples: int
   open_blocks: collections.abc.Callable[[], decode.Blocks]
+
+  def __repr__(self) -> str:
+    return f'Sound({self.num_samples / self.rate_hz:.2f} s, {_described(self.rate_hz, self.channels)})'
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,6 +64,9 @@ class Speech:
   rate_hz: int
   channels: int
 
+  def __repr__(self) -> str:
+    return f'Speech({self.source!r}, {self.seconds:.2f} s, {_described(self.rate_hz, self.channels)})'
+
   @property
   def seconds(self) -> float:
     """Duration of the waveform in seconds."""
@@ -75,45 +83,77 @@ def load_speech(path: str | os.PathLike) -> Speech:
 
   Args:
     path: any file that libsndfile or FFmpeg decodes (wav, flac, ogg, mp3, m4a, mp4, ...). The format is
-      detected from the content.
+      detected from the content. A pipe is copied to a temporary file, which is removed when the process exits.
 
   Returns:
     a `Speech`. If a sound track starts later than its video, silence of that length is prepended.
 
   Raises:
-    SpeechError: the file is missing, a folder, not audio, empty, shorter than 0.2 s, silent, or not finite.
+    SpeechError: the file is missing, a folder, not audio, empty, shorter than 0.2 s, silent, or not finite, or
+      its sampling rate is not between 1,000 and 1,000,000 Hz.
   """
   path = pathlib.Path(path)
-  return _speech_of(decode.open_source(path), str(path))
+  with pipes.seekable(path) as readable:
+    return _speech_of(dataclasses.replace(decode.open_source(readable), name=str(path)))
 
 
 def speech_from_array(samples: np.ndarray, rate_hz: int = SAMPLE_RATE_HZ, source: str = 'array') -> Speech:
   """Makes a `Speech` from samples in memory.
 
   Args:
-    samples: `[n]` or `[n, channels]`; floats in [-1, 1] or full-scale integers.
-    rate_hz: sampling rate of the samples.
+    samples: `[n]` or `[n, channels]`, at most 64 channels; floats in [-1, 1] or full-scale integers.
+    rate_hz: sampling rate of the samples, 1,000 to 1,000,000.
     source: name of the source for messages.
 
   Raises:
     SpeechError: as `load_speech`.
   """
-  samples = np.asarray(samples)
-  if samples.ndim not in (1, 2) or not 1_000 <= rate_hz <= 1_000_000:
-    raise SpeechError(f'speech of shape {samples.shape} at {rate_hz} Hz, {source}: give [n, channels]')
+  samples = _as_array(samples, source)
+  if samples.ndim not in (1, 2) or (samples.ndim == 2 and samples.shape[1] > _MAX_CHANNELS):
+    raise SpeechError(f'speech of shape {samples.shape}, {source}: give [n], or [n, channels]')
+  if not isinstance(rate_hz, numbers.Real) or not decode.MIN_RATE_HZ <= rate_hz <= decode.MAX_RATE_HZ:
+    raise SpeechError(
+      f'speech at {rate_hz!r} Hz, {source}: give (samples, rate_hz) with a rate from '
+      f'{decode.MIN_RATE_HZ} to {decode.MAX_RATE_HZ}'
+    )
   if np.issubdtype(samples.dtype, np.integer):
     info = np.iinfo(samples.dtype)
     half = (int(info.max) - int(info.min) + 1) / 2
     samples = (samples.astype(np.float64) - (half if info.min == 0 else 0)) / half
   samples = samples.reshape(len(samples), -1).astype(np.float32)
-  return _speech_of(decode.Source(rate_hz, samples.shape[1], lambda: decode.blocks_of(samples)), source)
+  return _speech_of(decode.Source(source, rate_hz, samples.shape[1], lambda: decode.blocks_of(samples)))
 
 
-def _speech_of(source: decode.Source, name: str) -> Speech:
-  waveform, channel = mono_16k(source, name)
-  _check_waveform(waveform, name)
+def _described(rate_hz: float, channels: int) -> str:
+  return f'{rate_hz:g} Hz, {channels} channel{"s" if channels != 1 else ""}'
+
+
+def _as_array(samples, source: str) -> np.ndarray:
+  """Samples as an array of numbers.
+
+  Raises:
+    SpeechError: they are something else, such as a list of files.
+  """
+  try:
+    array = np.asarray(samples)
+  except ValueError:  # a ragged list
+    array = np.empty((), object)
+  if array.dtype.kind in 'OSUMmcb':
+    kind = type(samples).__name__
+    items = {type(item).__name__ for item in samples} if isinstance(samples, (list, tuple)) else ()
+    kind += f' of {" and ".join(sorted(items))}' if items else ''
+    raise SpeechError(
+      f'speech is a {kind}, {source}: give one file, samples at 16 kHz [n], or (samples, rate_hz); call once for each '
+      'of several recordings'
+    )
+  return array
+
+
+def _speech_of(source: decode.Source) -> Speech:
+  waveform, channel = mono_16k(source)
+  _check_waveform(waveform, source.name)
   sound = sound_of(source, len(waveform), channel)
-  return Speech(waveform, sound, name, source.rate_hz, source.channels)
+  return Speech(waveform, sound, source.name, source.rate_hz, source.channels)
 
 
 def sound_of(source: decode.Source, num_samples: int, channel: int | None = None) -> Sound:
@@ -172,7 +212,7 @@ def pad_to_frames(waveform: np.ndarray) -> np.ndarray:
   return np.pad(waveform, (0, -len(waveform) % SAMPLES_PER_FRAME))
 
 
-def mono_16k(source: decode.Source, path) -> tuple[np.ndarray, int | None]:
+def mono_16k(source: decode.Source) -> tuple[np.ndarray, int | None]:
   """Downmixes to mono at 16 kHz: the mean of all channels, or the loudest channel if the mean cancels out.
 
   Returns:
@@ -186,7 +226,7 @@ def mono_16k(source: decode.Source, path) -> tuple[np.ndarray, int | None]:
       if not np.isfinite(block).all():
         first = int(np.argmin(np.isfinite(block).all(axis=1))) + length
         at = first / source.rate_hz
-        raise SpeechError(f'NaN or infinite samples from {at:.2f} s on, {path}: export it again')
+        raise SpeechError(f'NaN or infinite samples from {at:.2f} s on, {source.name}: export it again')
       length += len(block)
       mix = block.mean(axis=1, keepdims=True)
       energy += np.square(block, dtype=np.float64).sum(axis=0)

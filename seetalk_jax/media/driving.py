@@ -12,7 +12,7 @@ import numpy as np
 
 from seetalk_jax import files
 from seetalk_jax.errors import InputError, PortraitError
-from seetalk_jax.media import face, timeline, video
+from seetalk_jax.media import face, pipes, timeline, video
 from seetalk_jax.media import image as image_lib
 from seetalk_jax.media.audio import Sound
 
@@ -29,7 +29,8 @@ class DrivingVideo:
     path: path of the file.
     num_frames: number of frames at 25 fps.
     box: portrait crop in pixels for all frames; None if the frames are portrait crops already.
-    sound: audio from the first frame on, exactly as long as the frames; None without a sound track.
+    sound: audio from the first frame on, exactly as long as the frames; None without a sound track that can be
+      decoded.
   """
 
   path: pathlib.Path
@@ -65,34 +66,43 @@ def open_driving(
   library are marked as cropped in their metadata and are not cropped again.
 
   Args:
-    path: any video; frames are resampled to 25 fps by their time stamps.
+    path: any video; frames are resampled to 25 fps by their time stamps. A pipe is copied to a temporary file,
+      which is removed when the process exits.
     landmarker: MediaPipe's `face_landmarker.task`; by default the environment variable
       SEETALK_FACE_LANDMARKER.
     aligned: treat the frames as portrait crops; they must be square.
 
   Raises:
     InputError: the file is missing, not a video, or damaged.
-    PortraitError: there is no face or several, no landmarker is available, or `aligned` is set for frames
-      that are not square.
+    PortraitError: there is no face or several, the face is not upright, no landmarker is available, or
+      `aligned` is set for frames that are not square.
   """
-  path = pathlib.Path(path)
+  with pipes.seekable(path) as readable:
+    return _located(readable, landmarker, aligned)
+
+
+def _located(path: pathlib.Path, landmarker: str | os.PathLike | None, aligned: bool) -> DrivingVideo:
   if path.is_dir():
     raise InputError(f'the driving video is a folder, {path}: give a video file')
   if not path.is_file():
     raise InputError(f'no such driving video, {path}: check the path')
   if not timeline.probe(path).has_picture:
-    raise InputError(f'no picture in the file, {path}: give a video of one person to --driving')
+    raise InputError(f'no picture that can be decoded, {path}: give a video of one person to --driving')
   aligned = aligned or _made_here(path)
-  first, num_frames, looks = 0.0, 0, []
+  first, num_frames, looks, shown = 0.0, 0, [], None
   with contextlib.nullcontext() if aligned else face.open_landmarker(landmarker) as find:
     for first, pixels in timeline.grid_frames(path):  # noqa: B007
       if aligned and num_frames == 0:
         _check_square(pixels, path)
       if not aligned and num_frames % LOOK_EVERY == 0:
         looks.append(face.find_faces(pixels, find))
+        if shown is None or (looks[-1] and not any(looks[:-1])):
+          shown = pixels  # the first picture with a face, or else the first of all
         if len(looks) == _PATIENCE and not any(looks):
           break
       num_frames += 1
+    if shown is not None and face.turns_to_upright(shown, find, str(path)):
+      raise PortraitError(f'the face is not upright, {path}: turn the video')
   return DrivingVideo(
     path, num_frames, None if aligned else _box(looks, path), _sound(path, first, num_frames)
   )

@@ -7,24 +7,25 @@ import dataclasses
 import importlib.util
 import os
 import pathlib
-import sys
 from collections.abc import Callable, Iterator, Sequence
-from typing import NamedTuple
 
 import numpy as np
 
-from seetalk_jax.errors import InputError, PortraitError
+from seetalk_jax.errors import PortraitError
+from seetalk_jax.media import face_tasks
 from seetalk_jax.media import image as image_lib
+from seetalk_jax.media.face_tasks import NUM_LANDMARKS as NUM_LANDMARKS
+from seetalk_jax.media.face_tasks import FaceReading as FaceReading
 
 LANDMARKER_VARIABLE = 'SEETALK_FACE_LANDMARKER'
 
 # Indices in MediaPipe's face mesh: the four eye corners and the lowest point of the chin.
 EYE_CORNERS = (33, 133, 362, 263)
 CHIN = 152
-NUM_LANDMARKS = 478
-NUM_BLENDSHAPES = 52
-_MAX_FACES = 4
 _SAME_FACE = 0.3  # boxes with at least this intersection over union are the same face
+# The detector's confidence for portrait crops is 0.82 to 0.96 for upright faces, and 0.84 at most for others.
+_SURE, _CLEARLY = 0.75, 0.05
+_CHECK_SIDE = 256  # side in pixels of crops for the detector
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,22 +69,8 @@ class FaceBox:
 PORTRAIT_CROP = PortraitCrop()
 
 
-class FaceReading(NamedTuple):
-  """Landmarker measurements of the `n` faces in an image.
-
-  Attributes:
-    landmarks: float32 `[n, 478, 2]`, x and y relative to the image width and height.
-    blendshapes: float32 `[n, 52]` in 0..1, MediaPipe's order (`_neutral` first); `[0, 52]` if not measured.
-    transforms: float32 `[n, 4, 4]`, from the canonical face (x to the right of the image, y up, z to the
-      camera, in centimeters) to camera space; `[0, 4, 4]` if not measured.
-  """
-
-  landmarks: np.ndarray
-  blendshapes: np.ndarray
-  transforms: np.ndarray
-
-
-# uint8 [h, w, 3] -> landmarks of all faces, float [faces, 478, 2], x and y relative to width and height
+# uint8 [h, w, 3] -> landmarks of all faces, float [faces, 478, 2], x and y relative to width and height. If it has
+# a method `confidence`, uint8 [h, w, 3] -> 0..1, faces that stand on their head are recognized too.
 Landmarker = Callable[[np.ndarray], np.ndarray]
 
 
@@ -93,11 +80,13 @@ def aligned_portrait(
   *,
   landmarker: str | os.PathLike | None = None,
   aligned: bool = False,
+  note: Callable[[str], None] | None = None,
 ) -> np.ndarray:
   """Loads the portrait crop of an image file, uint8 `[size, size, 3]`.
 
   A PNG written by `seetalk portrait` is marked as cropped in its metadata and is not cropped again. In any
-  other image the face is detected first, unless `aligned` is set.
+  other image the face is detected first, unless `aligned` is set. If the face lies on its side or stands on
+  its head, the picture is turned upright.
 
   Args:
     path: image file.
@@ -105,10 +94,11 @@ def aligned_portrait(
     landmarker: MediaPipe's `face_landmarker.task`; by default the environment variable
       SEETALK_FACE_LANDMARKER.
     aligned: treat the image as a portrait crop; it must be square.
+    note: called with one line of text if the picture is turned.
 
   Raises:
-    PortraitError: the file is unreadable, there is no face or several, no landmarker is available, or
-      `aligned` is set for an image that is not square.
+    PortraitError: the file is unreadable, there is no face or several, the face is not upright, no landmarker
+      is available, or `aligned` is set for an image that is not square.
   """
   pixels, text = image_lib.load_image_and_text(path)
   if aligned or text.get(image_lib.CROP_VERSION_KEY) == str(PORTRAIT_CROP.version):
@@ -121,6 +111,13 @@ def aligned_portrait(
     side = size or min(height, width)
     return image_lib.resize(pixels, (side, side))
   with open_landmarker(landmarker) as find:
+    turns = turns_to_upright(pixels, find, str(path))
+    if turns:
+      pixels = _turned(pixels, turns)
+      if note is not None:
+        note(
+          f'{path}: the face is not upright, the picture is turned by {360 - 90 * turns} degrees clockwise'
+        )
     box = find_face(pixels, find, str(path))
   return crop(pixels, box, size or max(image_lib.MIN_SIDE, round(box.side)))
 
@@ -156,6 +153,77 @@ def find_faces(pixels: np.ndarray, landmarker: Landmarker) -> list[FaceBox]:
     found = _boxes(landmarker(tile), tile_w, tile_h, left, top)
     boxes += [box for box in found if all(box.overlap(other) < _SAME_FACE for other in boxes)]
   return sorted(boxes, key=lambda box: -box.side)
+
+
+def turns_to_upright(pixels: np.ndarray, landmarker: Landmarker, source: str = 'the picture') -> int:
+  """Finds the number of quarter turns, 0 to 3, that make the largest face in uint8 `[h, w, 3]` upright.
+
+  `np.rot90(pixels, turns)` is the upright picture. Landmarks mostly show whether a face lies on its side. Those
+  of a face that stands on its head often look upright, or there are none; here the detector's confidence
+  decides, which is highest for upright faces.
+
+  Returns:
+    the number of turns; 0 without a face.
+
+  Raises:
+    PortraitError: the face is not upright, and is not found in the turned picture.
+  """
+  for start in (0, 2, 1, 3):
+    turns, tried = start, set()
+    while turns is not None and turns not in tried:
+      tried.add(turns)
+      better = _better_turns(pixels, turns, landmarker)
+      if better == turns:
+        return turns
+      turns = better
+  points = _largest_face(pixels, landmarker)
+  if points is not None and _quarter_turns(points):
+    raise PortraitError(f'the face is not upright, {source}: turn the picture')
+  return 0
+
+
+def _better_turns(pixels: np.ndarray, turns: int, landmarker: Landmarker) -> int | None:
+  """Quarter turns that seem to be right in the picture turned by `turns`; None if no face is found there."""
+  points = _largest_face(_turned(pixels, turns), landmarker)
+  if points is None:
+    return None
+  turns = (turns + _quarter_turns(points)) % 4
+  turned = _turned(pixels, turns)
+  boxes = find_faces(turned, landmarker)
+  confidence = getattr(landmarker, 'confidence', None)
+  if not boxes or confidence is None:
+    return turns if boxes else None
+  portrait = crop(turned, boxes[0], _CHECK_SIDE)
+  sure = [confidence(_turned(portrait, more)) for more in range(4)]
+  best = int(np.argmax(sure))
+  if sure[best] >= _SURE and sure[best] > sure[0] + _CLEARLY:
+    return (turns + best) % 4
+  return turns if turns == 0 or sure[0] >= _SURE else None
+
+
+def _largest_face(pixels: np.ndarray, landmarker: Landmarker) -> np.ndarray | None:
+  """Landmarks `[478, 2]` in pixels of the largest face in the image, or else in the first tile that has one."""
+  height, width = pixels.shape[:2]
+  for left, top, tile_w, tile_h in ((0, 0, width, height), *tiles(height, width)):
+    faces = landmarker(np.ascontiguousarray(pixels[top : top + tile_h, left : left + tile_w]))
+    if len(faces):
+      return max(faces * (tile_w, tile_h), key=lambda points: np.linalg.norm(_down(points)))
+  return None
+
+
+def _down(points: np.ndarray) -> np.ndarray:
+  """Vector from the eye midpoint to the chin."""
+  return points[CHIN] - points[list(EYE_CORNERS)].mean(axis=0)
+
+
+def _quarter_turns(points: np.ndarray) -> int:
+  """Quarter turns, counterclockwise, that bring the chin below the eyes."""
+  right, down = _down(points)
+  return round(np.arctan2(-right, down) / (np.pi / 2)) % 4
+
+
+def _turned(pixels: np.ndarray, turns: int) -> np.ndarray:
+  return np.ascontiguousarray(np.rot90(pixels, turns))
 
 
 def tiles(height: int, width: int) -> Iterator[tuple[int, int, int, int]]:
@@ -198,7 +266,7 @@ def crop(pixels: np.ndarray, box: FaceBox, size: int) -> np.ndarray:
 
 @contextlib.contextmanager
 def open_landmarker(path: str | os.PathLike | None = None):
-  """Context manager that yields MediaPipe's Face Landmarker as a `Landmarker`.
+  """Context manager that yields MediaPipe's Face Landmarker as a `Landmarker` with a method `confidence`.
 
   Args:
     path: the `face_landmarker.task` file; by default the environment variable SEETALK_FACE_LANDMARKER.
@@ -206,8 +274,23 @@ def open_landmarker(path: str | os.PathLike | None = None):
   Raises:
     PortraitError: MediaPipe is not installed, or the file is not specified or missing.
   """
-  with _opened(landmarker_file(path), measure=False) as read:
-    yield lambda pixels: read(pixels).landmarks
+  path = landmarker_file(path)
+  with face_tasks.open_reader(path, measure=False) as read, contextlib.ExitStack() as detector:
+    yield _MediaPipeLandmarker(read, path, detector)
+
+
+class _MediaPipeLandmarker:
+  def __init__(self, read: Callable[[np.ndarray], FaceReading], path: str, detector: contextlib.ExitStack):
+    self._read, self._path, self._detector, self._detect = read, path, detector, None
+
+  def __call__(self, pixels: np.ndarray) -> np.ndarray:
+    return self._read(pixels).landmarks
+
+  def confidence(self, pixels: np.ndarray) -> float:
+    """The detector's confidence, 0 to 1, that uint8 `[h, w, 3]` shows a face."""
+    if self._detect is None:
+      self._detect = self._detector.enter_context(face_tasks.open_detector(self._path))
+    return self._detect(pixels)
 
 
 @contextlib.contextmanager
@@ -220,7 +303,7 @@ def open_face_reader(path: str | os.PathLike):
   Raises:
     PortraitError: MediaPipe is not installed, or the file is missing.
   """
-  with _opened(landmarker_file(path), measure=True) as read:
+  with face_tasks.open_reader(landmarker_file(path), measure=True) as read:
     yield read
 
 
@@ -248,61 +331,6 @@ def landmarker_file(path: str | os.PathLike | None = None, can_be_aligned: bool 
   if not pathlib.Path(path).is_file():
     raise PortraitError(f'no such landmarker model, {path}: give the path of face_landmarker.task')
   return str(path)
-
-
-@contextlib.contextmanager
-def _opened(path: str, *, measure: bool):
-  import mediapipe
-
-  vision = mediapipe.tasks.vision
-  try:
-    with _silence():
-      options = vision.FaceLandmarkerOptions(
-        base_options=mediapipe.tasks.BaseOptions(model_asset_path=path),
-        num_faces=_MAX_FACES,
-        output_face_blendshapes=measure,
-        output_facial_transformation_matrixes=measure,
-      )
-      task = vision.FaceLandmarker.create_from_options(options)
-      # MediaPipe's threads start, and log, with the first image.
-      task.detect(mediapipe.Image(mediapipe.ImageFormat.SRGB, np.zeros((64, 64, 3), np.uint8)))
-  except (RuntimeError, ValueError) as error:
-    raise InputError(f'not a landmarker model ({error}), {path}: give face_landmarker.task') from None
-
-  def read(pixels: np.ndarray) -> FaceReading:
-    picture = mediapipe.Image(image_format=mediapipe.ImageFormat.SRGB, data=np.ascontiguousarray(pixels))
-    with _silence():
-      found = task.detect(picture)
-    count = len(found.face_landmarks)
-    points = [[(point.x, point.y) for point in face] for face in found.face_landmarks]
-    scores = [[shape.score for shape in face] for face in found.face_blendshapes] if measure else []
-    poses = found.facial_transformation_matrixes if measure else []
-    return FaceReading(
-      np.asarray(points, np.float32).reshape(count, NUM_LANDMARKS, 2),
-      np.asarray(scores, np.float32).reshape(-1, NUM_BLENDSHAPES),
-      np.asarray(poses, np.float32).reshape(-1, 4, 4),
-    )
-
-  try:
-    yield read
-  finally:
-    with _silence():
-      task.close()
-
-
-@contextlib.contextmanager
-def _silence():
-  """Suppresses the log output of MediaPipe's C++ code on stderr, where a user error must be the only line."""
-  sys.stderr.flush()
-  kept = os.dup(2)
-  nowhere = os.open(os.devnull, os.O_WRONLY)
-  try:
-    os.dup2(nowhere, 2)
-    yield
-  finally:
-    os.dup2(kept, 2)
-    os.close(nowhere)
-    os.close(kept)
 
 
 def _boxes(faces: np.ndarray, width: int, height: int, left: int, top: int) -> list[FaceBox]:

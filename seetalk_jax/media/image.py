@@ -10,7 +10,7 @@ import numpy as np
 
 from seetalk_jax import files
 from seetalk_jax.errors import InputError, PortraitError
-from seetalk_jax.media import tags
+from seetalk_jax.media import pipes, tags
 
 MIN_SIDE = 32
 CROP_VERSION_KEY = 'seetalk:crop_version'
@@ -27,10 +27,14 @@ def load_image(path: str | os.PathLike) -> np.ndarray:
 
 def load_image_and_text(path: str | os.PathLike) -> tuple[np.ndarray, dict[str, str]]:
   """Reads an image as `load_image`, with the text chunks of a PNG file (empty for other formats)."""
+  with pipes.seekable(path) as readable:
+    return _load(readable)
+
+
+def _load(path: pathlib.Path) -> tuple[np.ndarray, dict[str, str]]:
   import PIL.Image
   import PIL.ImageOps
 
-  path = pathlib.Path(path)
   if path.is_dir():
     raise PortraitError(f'the picture is a folder, not a file, {path}: give a PNG or JPEG file')
   try:
@@ -83,20 +87,21 @@ def check_output(path: str | os.PathLike, suffix: str, overwrite: bool = True) -
   """Checks that an output path can be written, before any work is done.
 
   Raises:
-    InputError: the suffix is wrong, the path is a folder, its parent is missing or read-only, or the file
-      exists and `overwrite` is False.
+    InputError: the suffix is wrong, the path is a folder, its parent is missing, or the file exists and
+      `overwrite` is False.
+    OutputError: the file cannot be created.
   """
   path = pathlib.Path(path)
   if path.suffix.lower() != suffix:
     raise InputError(f'the output is not a {suffix} name, {path}: end it in {suffix}')
-  if path.is_dir():
-    raise InputError(f'the output is a folder, {path}: give a file name')
-  if not path.parent.is_dir():
-    raise InputError(f'no such output folder, {path.parent}: create it first')
-  if not os.access(path.parent, os.W_OK):
-    raise InputError(f'cannot write to the output folder, {path.parent}: check its permissions')
-  if path.exists() and not overwrite:
-    raise InputError(f'the output exists, {path}: give another name, or --overwrite')
+  with files.output_errors(path):
+    if path.is_dir():
+      raise InputError(f'the output is a folder, {path}: give a file name')
+    if not path.parent.is_dir():
+      raise InputError(f'no such output folder, {path.parent}: create it first')
+    if path.exists() and not overwrite:
+      raise InputError(f'the output exists, {path}: give another name, or --overwrite')
+  files.check_writable(path)
   return path
 
 

@@ -20,6 +20,7 @@ from seetalk_jax.media import audio, decode
 # Time stamps may be rounded (to milliseconds in Matroska), so smaller offsets of the audio are not corrected.
 _SOUND_TOLERANCE_SECONDS = 0.02
 _LONGEST_GAP_SECONDS = 3600.0  # a larger gap means a broken time stamp
+_RESTART_SECONDS = 0.5  # time stamps that go back further than this start anew: recordings were joined
 
 
 class RecordingError(InputError):
@@ -34,9 +35,9 @@ class Recording:
     path: path of the file.
     stated_seconds: duration in the container header; 0 if absent.
     average_fps: frame rate in the container header; 0 if absent.
-    audio_rate_hz: sampling rate of the audio; 0 without audio.
-    audio_channels: channel count of the audio; 0 without audio.
-    has_picture: whether there is a video stream (cover art does not count).
+    audio_rate_hz: sampling rate of the audio; 0 without audio that can be decoded.
+    audio_channels: channel count of the audio; 0 without audio that can be decoded.
+    has_picture: whether there is a video stream that can be decoded (cover art does not count).
   """
 
   path: pathlib.Path
@@ -55,11 +56,11 @@ def probe(path: str | os.PathLike) -> Recording:
   """
   path = pathlib.Path(path)
   with _opened(path) as container:
-    video, sound = _video_stream(container), next(iter(container.streams.audio), None)
+    video, sound = _video_stream(container), decode.sound_stream(container)
     seconds = (container.duration or 0) / 1e6
     rate = channels = 0
     if sound is not None:
-      rate, channels = sound.codec_context.sample_rate or 0, sound.codec_context.channels or 0
+      rate, channels = sound.codec_context.sample_rate, sound.codec_context.channels
     fps = float(video.average_rate or 0) if video is not None else 0.0
   return Recording(path, seconds, fps, rate, channels, video is not None)
 
@@ -68,7 +69,8 @@ def source_frames(path: str | os.PathLike) -> Iterator[tuple[float, float, np.nd
   """Yields (start, end, image) of every decoded frame, times in seconds of the container clock.
 
   Images are uint8 `[h, w, 3]` RGB as displayed: with the rotation of the file applied and square pixels. A
-  frame without a time stamp starts at the end of the previous frame.
+  frame without a time stamp starts at the end of the previous frame, and so does the first one of a recording
+  that was joined to another.
 
   Raises:
     RecordingError: the file is not a video, or more than a tenth of its packets are damaged.
@@ -78,14 +80,15 @@ def source_frames(path: str | os.PathLike) -> Iterator[tuple[float, float, np.nd
   with _opened(path) as container:
     stream = _video_stream(container)
     if stream is None:
-      raise RecordingError(f'no picture in the file, {path}: give a video')
+      raise RecordingError(f'no picture that can be decoded, {path}: give a video, or convert it to mp4')
     stream.thread_type = 'AUTO'
     step = 1.0 / float(stream.average_rate or FPS)
     held: tuple[float, float, np.ndarray] | None = None
+    clock = _Clock()
     damaged = lambda what: RecordingError(f'damaged video ({what}), {path}: give a whole file')
     for frame in decode.decoded(container, stream, damaged):
       own = float(frame.duration * frame.time_base) if frame.duration and frame.time_base else step
-      stamp = frame.time
+      stamp = clock.time_of(frame.time, own)
       if stamp is None:
         stamp = held[0] + held[1] if held else 0.0
       if held is not None:
@@ -127,47 +130,50 @@ def sound(path: str | os.PathLike, start_seconds: float) -> np.ndarray:
     float32 `[n]`, mono, 16 kHz, in [-1, 1], at the recorded level.
 
   Raises:
-    RecordingError: there is no audio, or it is damaged.
-    SpeechError: the audio contains NaN samples.
+    RecordingError: there is no audio that can be decoded, or it is damaged.
+    SpeechError: the audio contains NaN samples, or its sampling rate is out of range.
   """
   path = pathlib.Path(path)
   recording = probe(path)
   rate, channels = recording.audio_rate_hz, recording.audio_channels
   if not rate or not channels:
-    raise RecordingError(f'no sound in the file, {path}: give a video with a sound track')
+    raise RecordingError(f'no sound that can be decoded, {path}: give a video with a sound track')
   blocks = lambda: _clocked_blocks(path, rate, channels, start_seconds)
-  return audio.mono_16k(decode.Source(rate, channels, blocks), path)[0]
+  return audio.mono_16k(decode.Source(str(path), rate, channels, blocks))[0]
 
 
 def sound_track(path: str | os.PathLike, start_seconds: float, num_frames: int) -> audio.Sound | None:
   """Makes a sound track for a new video of `num_frames` that starts at container time `start_seconds`.
 
   Returns:
-    the sound track, or None if the recording has no audio.
+    the sound track, or None if the recording has no audio that can be decoded.
 
   Raises:
     RecordingError: the file is missing or not a recording; while blocks are read: it is damaged.
+    SpeechError: the sampling rate is out of range.
   """
   recording = probe(path)
   rate, channels = recording.audio_rate_hz, recording.audio_channels
   if not rate or not channels:
     return None
   blocks = lambda: _clocked_blocks(recording.path, rate, channels, start_seconds)
-  return audio.sound_of(decode.Source(rate, channels, blocks), num_frames * SAMPLES_PER_FRAME)
+  return audio.sound_of(decode.Source(str(path), rate, channels, blocks), num_frames * SAMPLES_PER_FRAME)
 
 
 def _clocked_blocks(path: pathlib.Path, rate: int, channels: int, start: float) -> decode.Blocks:
   import av
 
   damaged = lambda what: RecordingError(f'damaged sound ({what}), {path}: give a whole file')
-  position, started = 0, False  # samples yielded so far; sample 0 is at `start`
+  position, clock = 0, _Clock()  # samples yielded so far; sample 0 is at `start`
+  converter = decode.BlockConverter(rate, channels)
   with _opened(path) as container:
-    stream = container.streams.audio[0]
-    resampler = av.AudioResampler(format='flt', layout=stream.codec_context.layout.name, rate=rate)
     try:
-      for frame in decode.decoded(container, stream, damaged):
-        stamp, started = frame.time, True
-        for block in decode.to_blocks(resampler.resample(frame), channels):
+      for frame in decode.decoded(container, decode.sound_stream(container), damaged):
+        for block in converter.end_part(frame):
+          position += len(block)
+          yield block
+        stamp = clock.time_of(frame.time, frame.samples / frame.sample_rate)
+        for block in converter.convert(frame):
           if stamp is not None:
             late = round((stamp - start) * rate) - position
             stamp = None  # only for the first part
@@ -181,10 +187,25 @@ def _clocked_blocks(path: pathlib.Path, rate: int, channels: int, start: float) 
           if len(block):
             position += len(block)
             yield block
-      if started:
-        yield from decode.to_blocks(resampler.resample(None), channels)
+      yield from converter.end_part()
     except av.FFmpegError as error:
       raise damaged(str(error.strerror)) from None
+
+
+class _Clock:
+  """Clock of the frames of a stream that goes on where time stamps start anew, as in joined recordings."""
+
+  def __init__(self):
+    self._offset, self._last, self._end = 0.0, None, 0.0
+
+  def time_of(self, stamp: float | None, seconds: float) -> float | None:
+    """Start of a frame of a length in seconds; None without a time stamp."""
+    if stamp is None:
+      return None
+    if self._last is not None and stamp < self._last - _RESTART_SECONDS:
+      self._offset += self._end - stamp
+    self._last, self._end = stamp, stamp + seconds
+    return stamp + self._offset
 
 
 def _opened(path: pathlib.Path):
@@ -200,9 +221,9 @@ def _opened(path: pathlib.Path):
 
 
 def _video_stream(container):
-  """Returns the first video stream; cover art in an audio file does not count."""
+  """Returns the first video stream that a decoder exists for; cover art in an audio file does not count."""
   for stream in container.streams.video:
-    if not (stream.disposition & type(stream.disposition).attached_pic):
+    if stream.codec_context is not None and not (stream.disposition & type(stream.disposition).attached_pic):
       return stream
   return None
 

@@ -32,7 +32,7 @@ class _Mp4:
   """Base class of mp4 writers with a sound track; subclasses add the video stream.
 
   Output goes to a hidden file in the target's folder. It is renamed to the target when the `with` block
-  succeeds, and removed on any exception, including Ctrl-C.
+  succeeds, and removed on any exception, including Ctrl-C. Errors of the disk are `OutputError`s.
   """
 
   def __init__(self, path: pathlib.Path, fps: int, sound: Sound | None, metadata: Mapping[str, str] | None):
@@ -52,7 +52,8 @@ class _Mp4:
   def __enter__(self):
     import av
 
-    self._container = av.open(str(self._part), 'w', format='mp4', options={'movflags': '+faststart'})
+    with files.output_errors(self.path):
+      self._container = av.open(str(self._part), 'w', format='mp4', options={'movflags': '+faststart'})
     with contextlib.ExitStack() as unless_ready:
       unless_ready.callback(self.discard)
       self._container.metadata.update(self._metadata)
@@ -65,6 +66,11 @@ class _Mp4:
         self._samples = 0
       unless_ready.pop_all()
     return self
+
+  def _mux(self, packets) -> None:
+    """Writes encoded packets to the file."""
+    with files.output_errors(self.path):
+      self._container.mux(packets)
 
   def _write_sound(self, all_of_it: bool = False) -> None:
     """Encodes audio blocks up to the end of the frames written so far, or all remaining blocks."""
@@ -82,7 +88,7 @@ class _Mp4:
       frame.pts = self._samples
       frame.time_base = fractions.Fraction(1, self._sound.rate_hz)
       self._samples += len(block)
-      self._container.mux(self._audio.encode(frame))
+      self._mux(self._audio.encode(frame))
 
   def __exit__(self, kind, error, traceback) -> None:
     if kind is not None:
@@ -94,18 +100,19 @@ class _Mp4:
       self._end_picture()
       if self._sound is not None:
         self._write_sound(all_of_it=True)
-        self._container.mux(self._audio.encode(None))
-      self._container.close()
+        self._mux(self._audio.encode(None))
+      with files.output_errors(self.path):
+        self._container.close()
       files.commit(self._part, self.path)
     finally:
-      self._part.unlink(missing_ok=True)
+      files.discard(self._part)
 
   def discard(self) -> None:
     """Closes and removes the unfinished file."""
     try:
       _close_quietly(self._container)
     finally:
-      self._part.unlink(missing_ok=True)
+      files.discard(self._part)
 
 
 class VideoWriter(_Mp4):
@@ -155,7 +162,7 @@ class VideoWriter(_Mp4):
       frame = frame.reformat(format='yuv420p', dst_colorspace='ITU709', dst_color_range='MPEG')
       frame.pts = self.num_frames
       frame.time_base = fractions.Fraction(1, self._fps)
-      self._container.mux(self._video.encode(frame))
+      self._mux(self._video.encode(frame))
       self.num_frames += 1
     if self._sound is not None:
       self._write_sound()
@@ -175,7 +182,7 @@ class VideoWriter(_Mp4):
     context.color_range = 1  # studio range, 16 to 235
 
   def _end_picture(self) -> None:
-    self._container.mux(self._video.encode(None))
+    self._mux(self._video.encode(None))
 
 
 class VideoJoiner(_Mp4):
@@ -226,7 +233,7 @@ class VideoJoiner(_Mp4):
           continue
         packet.pts, packet.dts = packet.pts + shift, packet.dts + shift
         packet.stream = self._video
-        self._container.mux(packet)
+        self._mux(packet)
         self.num_frames += 1
         if self._sound is not None:
           self._write_sound()

@@ -15,8 +15,8 @@ from seetalk_jax.prepare.thresholds import Thresholds
 # Reasons for rejecting a recording or clip, in the order in which they are checked; report.json contains
 # these texts.
 REASONS = {
-  'no_picture': 'the file has no video stream',
-  'no_sound': 'the file has no sound track',
+  'no_picture': 'the file has no video stream that can be decoded',
+  'no_sound': 'the file has no sound track that can be decoded',
   'too_short': 'shorter than --min-seconds',
   'silent': 'the sound never rises over -60 dBFS',
   'no_face': 'no face is seen steadily for --min-seconds',

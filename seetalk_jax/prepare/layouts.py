@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import dataclasses
 import hashlib
 import pathlib
@@ -24,7 +25,7 @@ class Item:
 
   Attributes:
     file: path relative to the raw folder, with forward slashes; the unique key of the recording.
-    speaker: name of the speaker; a speaker is in one split only.
+    speaker: name of the speaker; a speaker is in one split only, except in the layout `person`.
     clip: identifies the recording of the speaker.
     split: 'train', 'validation' or 'test'.
   """
@@ -58,12 +59,41 @@ def find_items(raw_dir: pathlib.Path, layout: str) -> list[Item]:
   )
   if not files:
     raise InputError(f'no videos, {raw_dir}: it has no file that ends in {", ".join(sorted(VIDEO_SUFFIXES))}')
-  return [LAYOUTS[layout](file) for file in files]
+  items = [_printable(LAYOUTS[layout](file)) for file in files]
+  if layout in ('folder', 'hdtf'):
+    items = _with_train_split(items, lambda item: item.speaker)
+  if layout == 'person':
+    items = _with_validation_split(_with_train_split(items, lambda item: item.clip))
+  return items
+
+
+def _with_train_split(items: list[Item], group: Callable[[Item], str]) -> list[Item]:
+  """The items, with the largest group moved to the train split if the hash put none there: few speakers."""
+  if any(item.split == SPLITS[0] for item in items):
+    return items
+  counts = collections.Counter(map(group, items))
+  largest = max(counts, key=lambda name: (counts[name], name))
+  return [dataclasses.replace(item, split=SPLITS[0]) if group(item) == largest else item for item in items]
+
+
+def _with_validation_split(items: list[Item]) -> list[Item]:
+  """The items, with one clip moved to the validation split if there are several and none is in it."""
+  if len(items) == 1 or any(item.split == SPLITS[1] for item in items):
+    return items
+  moved = next((item for item in items if item.split != SPLITS[0]), items[-1])
+  return [dataclasses.replace(item, split=SPLITS[1]) if item == moved else item for item in items]
+
+
+def _printable(item: Item) -> Item:
+  """Writes bytes that are not UTF-8 in the names of speaker and clip as escapes like `\\xff`; records hold text."""
+  escape = lambda name: name.encode('utf-8', 'surrogateescape').decode('utf-8', 'backslashreplace')
+  return dataclasses.replace(item, speaker=escape(item.speaker), clip=escape(item.clip))
 
 
 def split_of(speaker: str, shares: Sequence[float] = _SPLIT_SHARES) -> str:
   """Split of a speaker, from a stable hash of the name; needs no list, and every speaker is in one split."""
-  digest = hashlib.blake2b(f'split/{speaker}'.encode(), digest_size=8).digest()
+  name = f'split/{speaker}'.encode('utf-8', 'surrogateescape')
+  digest = hashlib.blake2b(name, digest_size=8).digest()
   place = int.from_bytes(digest, 'big') / 2**64
   for name, share in zip(SPLITS, shares, strict=True):
     if place < share:
@@ -80,6 +110,12 @@ def _folder(file: str) -> Item:
   else:
     speaker, clip = path.stem, path.stem
   return Item(file=file, speaker=speaker, clip=clip, split=split_of(speaker))
+
+
+def _person(file: str) -> Item:
+  """Videos of one person, in any folders; clips are split, not speakers."""
+  clip = pathlib.PurePosixPath(file).with_suffix('').as_posix()
+  return Item(file=file, speaker='person', clip=clip, split=split_of(clip))
 
 
 def _hdtf(file: str) -> Item:
@@ -125,6 +161,7 @@ def _avspeech(file: str) -> Item:
 
 LAYOUTS: dict[str, Callable[[str], Item]] = {
   'folder': _folder,
+  'person': _person,
   'hdtf': _hdtf,
   'voxceleb2': _voxceleb2,
   'avspeech': _avspeech,

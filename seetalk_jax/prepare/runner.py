@@ -87,7 +87,7 @@ def begin(
     InputError: as `prepare`.
   """
   items = layouts.find_items(raw_dir, layout)
-  out_dir.mkdir(parents=True, exist_ok=True)
+  files.make_folder(out_dir)
   finished = report.read_finished(out_dir, items, settings, layout)
   if finished is not None:
     staged = staging.Staging(out_dir, items)
@@ -126,6 +126,7 @@ def _work_all(todo, raw_dir, staged, settings, landmarker: str, processes: int) 
 def _work_in_pool(waiting: collections.deque[Item], count: int, arguments) -> Iterator[Item]:
   """Works on `waiting` until it is empty or a worker dies; returns the items in progress at that moment."""
   context = multiprocessing.get_context('spawn')  # forking a multithreaded process can hang
+  others = set(multiprocessing.active_children())
   executor = concurrent.futures.ProcessPoolExecutor(count, context, _start_worker, arguments)
   at_work: dict[concurrent.futures.Future, Item] = {}
   try:
@@ -139,6 +140,10 @@ def _work_in_pool(waiting: collections.deque[Item], count: int, arguments) -> It
         yield at_work.pop(future)
   except BrokenProcessPool:
     return list(at_work.values())
+  except (KeyboardInterrupt, SystemExit):  # a recording can take minutes; it is prepared again later
+    for process in set(multiprocessing.active_children()) - others:
+      process.terminate()
+    raise
   finally:
     executor.shutdown(wait=True, cancel_futures=True)
   return []

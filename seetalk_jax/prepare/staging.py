@@ -46,7 +46,7 @@ class Staging:
       InputError: `out_dir` contains a preparation with other settings.
     """
     staging = cls(out_dir, items)
-    staging.directory.mkdir(parents=True, exist_ok=True)
+    files.make_folder(staging.directory)
     path = staging.directory / _PLAN
     wanted = json.loads(json.dumps({'settings': settings.to_json(), 'layout': layout}))
     if path.exists():
@@ -109,7 +109,7 @@ class Staging:
       partial.unlink(missing_ok=True)
 
   def _place(self, item: Item) -> pathlib.Path:
-    name = hashlib.blake2b(item.file.encode(), digest_size=16).hexdigest()
+    name = hashlib.blake2b(item.file.encode('utf-8', 'surrogateescape'), digest_size=16).hexdigest()
     return self.directory / name[:2] / name[2:]
 
   def _line(self, item: Item) -> pathlib.Path:

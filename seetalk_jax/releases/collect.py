@@ -9,11 +9,8 @@ from typing import Any
 
 from seetalk_jax.constants import CHECKPOINTS_FOLDER, CONFIG_FILE, STAGES
 from seetalk_jax.errors import CheckpointError
-from seetalk_jax.releases import storage
-from seetalk_jax.training import initial_weights
-
-# Metadata of a network in a release, besides its class and fields.
-_NOTES = ('licence', 'origin', 'stage', 'steps')
+from seetalk_jax.releases import flat_statistics, provenance, storage
+from seetalk_jax.training import dependencies, initial_weights, run_sources
 
 
 @dataclasses.dataclass
@@ -22,19 +19,21 @@ class Collected:
 
   Attributes:
     networks: name -> (module, parameters, collections).
-    statistics: name -> number or array.
+    statistics: owner -> {name: number or array}.
     notes: network name -> its licence, origin, stage and steps, as far as known.
     stages: stage -> its steps and configuration, including those of the earlier release.
     sampling: default options of the samplers.
     trained: stages of the run, in the order of training.
+    warnings: one line for each thing that the user should check, such as an unknown licence.
   """
 
   networks: dict[str, tuple] = dataclasses.field(default_factory=dict)
-  statistics: dict[str, Any] = dataclasses.field(default_factory=dict)
+  statistics: dict[str, dict[str, Any]] = dataclasses.field(default_factory=dict)
   notes: dict[str, dict[str, Any]] = dataclasses.field(default_factory=dict)
   stages: dict[str, dict[str, Any]] = dataclasses.field(default_factory=dict)
   sampling: dict[str, float] = dataclasses.field(default_factory=dict)
   trained: list[str] = dataclasses.field(default_factory=list)
+  warnings: list[str] = dataclasses.field(default_factory=list)
 
 
 def collect(
@@ -51,8 +50,10 @@ def collect(
     workdir: folder of one stage, or of configs/all.py (a folder per stage).
     base: folder or name of a release that provides networks and statistics that the run did not train.
     leave_out: networks of the run that are left out of the release.
-    licence: licence of the weights that the run trained; None: see `storage.save_release`.
-    origin: training data of these weights, in a few words; None: see `storage.save_release`.
+    licence: licence of the weights that the run trained; None: follows from what they were made of, see
+      `releases.provenance`.
+    origin: training data of these weights, in a few words; None: as the run has recorded them. The origin of initial
+      weights stays in front of it.
 
   Raises:
     CheckpointError: `workdir` is not a training run or has no result, or `base` is not a release.
@@ -60,19 +61,45 @@ def collect(
   results = [initial_weights.load_trained_stage(directory) for directory in stage_directories(workdir)]
   results.sort(key=lambda result: STAGES.index(result.config['stage']))
   merged = Collected() if base is None else _of_release(base)
-  given = {key: value for key, value in (('licence', licence), ('origin', origin)) if value}
+  earlier = {name: params for name, (_, params, _) in merged.networks.items()}
   for result in results:
     stage, steps = result.config['stage'], int(result.step)
     for name, module in result.modules().items():
       if name not in leave_out:
         merged.networks[name] = (module, result.params[name], result.collections.get(name, {}))
-        merged.notes[name] = {'stage': stage, 'steps': steps, **given}
-    merged.statistics.update(result.statistics)
+        notes = result.notes(name, origin)
+        merged.warnings += _licence_warnings(name, result, licence)
+        notes |= {'licence': licence or notes['licence'], 'stage': stage, 'steps': steps}
+        merged.notes[name] = notes
+    merged.statistics |= {
+      owner: values
+      for owner, values in result.statistics.items()
+      # A network keeps the statistics of its own training, not a copy that another run has read.
+      if owner in result.networks or owner not in merged.networks
+    }
     merged.trained.append(stage)
     merged.stages[stage] = {'steps': steps, 'config': _without_paths(result.config)}
   if not merged.networks and not merged.statistics:
     raise CheckpointError(f'nothing to export, {workdir}: train a stage first')
+  trained = {name for result in results for name in result.networks if name not in leave_out}
+  if base is not None:
+    new = {name: merged.networks[name][1] for name in trained}
+    merged.warnings += dependencies.warnings(earlier, new, str(base))
+  unknown = [name for name in sorted(trained) if provenance.UNKNOWN in merged.notes[name]['licence']]
+  if unknown and not licence:
+    merged.warnings.append(f'the licence of {", ".join(unknown)} is unknown: state it with --licence')
   return merged
+
+
+def _licence_warnings(name: str, result: initial_weights.TrainedStage, licence: str | None) -> list[str]:
+  """Warnings about a stated licence that is not that of the network's initial weights."""
+  starts = [s for s in result.sources or () if (s.kind, s.name) == (run_sources.START, name)]
+  return [
+    f'{name} is stated as {licence}, but it started from weights that are {start.licence} ({start.origin}): check '
+    'that their licence permits it'
+    for start in starts
+    if licence and start.licence not in (licence, provenance.APACHE, provenance.UNKNOWN)
+  ]
 
 
 def stage_directories(workdir: pathlib.Path) -> list[pathlib.Path]:
@@ -97,16 +124,13 @@ def stage_directories(workdir: pathlib.Path) -> list[pathlib.Path]:
 
 def _of_release(base: str) -> Collected:
   release = storage.load_networks(base)
-  entries = release.info['networks']
   return Collected(
     networks={
       name: (module, release.params[name], release.collections.get(name, {}))
       for name, module in release.modules.items()
     },
-    statistics=dict(release.statistics),
-    notes={
-      name: {key: value for key, value in entries[name].items() if key in _NOTES} for name in release.modules
-    },
+    statistics=flat_statistics.by_owner(release.statistics),
+    notes={name: provenance.notes_of(release.info['networks'][name]) for name in release.modules},
     stages=dict(release.info['provenance'].get('stages', {})),
     sampling=dict(release.info['sampling']),
   )

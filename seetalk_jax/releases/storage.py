@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 import hashlib
 import json
@@ -16,7 +15,10 @@ import numpy as np
 from seetalk_jax import files
 from seetalk_jax.constants import CHECKPOINTS_FOLDER, RELEASE_FILE
 from seetalk_jax.errors import CheckpointError
+from seetalk_jax.models import registry
 from seetalk_jax.releases import network_spec, retired, safetensors_writer
+from seetalk_jax.releases.networks import Networks, absent
+from seetalk_jax.releases.provenance import notes_of
 from seetalk_jax.releases.safetensors_writer import LazyArray
 
 PyTree = Any
@@ -25,42 +27,8 @@ FORMAT = 'seetalk-jax release'
 FORMAT_VERSION = 1
 STATISTICS_FILE = 'statistics.safetensors'
 DEMO_FOLDER = pathlib.Path(__file__).resolve().parents[1] / 'weights' / 'demo'
-DEFAULT_LICENCE = 'Apache-2.0'
 
 _DTYPES = ('float16', 'float32')
-
-
-@dataclasses.dataclass(frozen=True)
-class Networks:
-  """Networks read from a release.
-
-  Attributes:
-    modules: network name -> Linen module.
-    params: network name -> plain nested dict of float32 arrays.
-    collections: network name -> {collection: tree}, for networks that have any (the codebook's EMA state).
-    statistics: name -> float32 scalar or array (latent_scale, motion_mean, face_prior_mean, ...).
-    info: content of seetalk.json.
-    directory: folder of the release.
-  """
-
-  modules: dict[str, Any]
-  params: dict[str, PyTree]
-  collections: dict[str, dict[str, PyTree]]
-  statistics: dict[str, np.ndarray]
-  info: dict[str, Any]
-  directory: pathlib.Path
-
-  def variables(self, network: str) -> dict[str, PyTree]:
-    """Variables for `module.apply`: `{'params': ..., **collections}`.
-
-    Raises:
-      CheckpointError: the release lacks this network.
-    """
-    if network not in self.params:
-      raise CheckpointError(
-        f'the checkpoint holds no {network}, {self.directory}: export a run that trained it'
-      )
-    return {'params': self.params[network], **self.collections.get(network, {})}
 
 
 def resolve(checkpoint: str | os.PathLike) -> pathlib.Path:
@@ -110,13 +78,13 @@ def read_info(checkpoint: str | os.PathLike) -> tuple[pathlib.Path, dict[str, An
 
 
 def load_networks(
-  checkpoint: str | os.PathLike, only: Iterable[str] | None = None, *, unfinished: bool = False
+  checkpoint: str | os.PathLike, only: str | Iterable[str] | None = None, *, unfinished: bool = False
 ) -> Networks:
   """Reads the networks of a release and checks the checksums and shapes of their weights.
 
   Args:
     checkpoint: a folder with seetalk.json, or 'demo'.
-    only: names of the networks to read; None: all.
+    only: name or names of the networks to read; None: all.
     unfinished: accept converted networks with parameters that are not trained yet (`fresh` in seetalk.json);
       these are missing from `params`.
 
@@ -127,11 +95,14 @@ def load_networks(
   from flax import traverse_util  # local import: reading seetalk.json needs no JAX
 
   directory, info = read_info(checkpoint)
+  notes = {name: notes_of(entry) for name, entry in info['networks'].items()}
+  info['provenance'] = {**info.get('provenance', {}), 'networks': notes}
+  only = (only,) if isinstance(only, str) else only
   names = list(info['networks'] if only is None else only)
   modules, params, collections = {}, {}, {}
   for name in names:
     if name not in info['networks']:
-      raise CheckpointError(f'the checkpoint holds no {name}, {directory}: export a run that trained it')
+      raise absent(name, directory)
     entry = info['networks'][name]
     fresh = entry.get('fresh', ())
     if fresh and not unfinished:
@@ -173,10 +144,10 @@ def verify(checkpoint: str | os.PathLike) -> dict[str, tuple[int, ...]]:
 
 def save_release(
   directory: str | os.PathLike,
-  networks: Mapping[str, tuple[Any, PyTree] | tuple[Any, PyTree, Mapping[str, PyTree]]],
+  networks: Networks | Mapping[str, tuple[Any, PyTree] | tuple[Any, PyTree, Mapping[str, PyTree]]],
   statistics: Mapping[str, float | np.ndarray] | None = None,
   provenance: Mapping[str, Any] | None = None,
-  dtype: str = 'float16',
+  dtype: str = 'float32',
   sampling: Mapping[str, float] | None = None,
 ) -> pathlib.Path:
   """Writes a release atomically, one array at a time.
@@ -185,21 +156,24 @@ def save_release(
 
   Args:
     directory: the folder to write; an existing release is replaced, a folder with other files is not.
-    networks: network name -> (module, params) or (module, params, collections). Trees are plain nested dicts
-      of arrays or of `LazyArray`; at most one lazy array is in memory at a time.
+    networks: loaded `Networks`, whose statistics, provenance and sampling options are the defaults of the other
+      arguments; or network name -> (module, params) or (module, params, collections). Names and classes are those of
+      `models.NETWORKS`. Trees are nested dicts of arrays or of `LazyArray`, boxed or not; at most one lazy array is
+      in memory at a time.
     statistics: name -> number or array, stored as float32.
-    provenance: metadata of the training. The entries of `provenance['networks'][NAME]` are stored with that
-      network: `licence`, `origin`, and `fresh`, path prefixes of parameters that are absent because they are
-        not trained yet.
-      Everything else is stored unchanged.
-    dtype: 'float16' or 'float32' for the parameters; collections are stored as float32.
+    provenance: metadata of the training, such as `info['provenance']` of the loaded release that the networks come
+      from. The entries of `provenance['networks'][NAME]` are stored with that network: `licence` and `origin`
+      ('unknown' if not stated, see `releases.provenance`), and `fresh`, path prefixes of parameters that are absent
+      because they are not trained yet. Everything else is stored unchanged.
+    dtype: 'float32', or 'float16' for half of the size and rounded parameters (the shipped weights, and the default of
+      `seetalk export`); collections are stored as float32.
     sampling: default options of the pipeline, named as in `inference.sampling_options.SamplingOptions`.
 
   Returns:
     The folder.
 
   Raises:
-    CheckpointError: the folder exists and is not a release.
+    CheckpointError: the folder exists and is not a release, or a network has an unknown name or another class.
     ValueError: parameters do not match their module, are not finite, or overflow `dtype`.
   """
   if dtype not in _DTYPES:
@@ -209,9 +183,24 @@ def save_release(
     raise CheckpointError(f'a file stands in the way, {directory}: give another folder')
   if directory.is_dir() and any(directory.iterdir()) and not (directory / RELEASE_FILE).is_file():
     raise CheckpointError(f'the folder holds other things, {directory}: give a new or empty folder')
-  provenance = dict(provenance or {})
-  notes = dict(provenance.pop('networks', {}))
-  others = {name: network[0] for name, network in networks.items()}
+  others = {}
+  if isinstance(networks, Networks):
+    others = {
+      name: network_spec.build(name, entry, str(networks.directory))
+      for name, entry in networks.info['networks'].items()
+    }
+    statistics = networks.statistics if statistics is None else statistics
+    sampling = networks.info.get('sampling', {}) if sampling is None else sampling
+    provenance = _merged_provenance(networks.info.get('provenance', {}), provenance or {})
+    networks = {
+      name: (module, networks.params[name], networks.collections.get(name, {}))
+      for name, module in networks.modules.items()
+    }
+  kept = dict(provenance or {})
+  notes = dict(kept.pop('networks', {}))
+  for name, network in networks.items():
+    _check_network(name, network)
+  others |= {name: network[0] for name, network in networks.items()}
   planned = {
     name: _plan_network(name, *network, dtype=dtype, notes=notes.get(name, {}), others=others)
     for name, network in networks.items()
@@ -230,7 +219,7 @@ def save_release(
       'networks': entries,
       'statistics': {'values': values, 'file': STATISTICS_FILE, 'sha256': digest},
       'sampling': dict(sampling or {}),
-      'provenance': provenance,
+      'provenance': kept,
     }
     files.write_text(part / RELEASE_FILE, json.dumps(info, indent=2, sort_keys=False) + '\n')
   return directory
@@ -239,15 +228,42 @@ def save_release(
 # ---- writing ---------------------------------------------------------------------------------------
 
 
+def _check_network(name: str, network: Any) -> None:
+  """Checks that a release can describe a network, so that it can be loaded again."""
+  if name not in registry.NETWORKS:
+    raise CheckpointError(
+      f'no network is called {name!r}, argument networks: use one of {", ".join(registry.NETWORKS)}, and keep other '
+      'modules in files of your own'
+    )
+  if not isinstance(network, tuple) or len(network) not in (2, 3):
+    raise CheckpointError(
+      f'{name} is a {type(network).__name__}, argument networks: give (module, params) or (module, params, collections)'
+    )
+  if type(network[0]) is not (expected := registry.class_of(name)):
+    raise CheckpointError(
+      f'{name} is a {type(network[0]).__name__}, argument networks: a release stores a {expected.__name__} under this '
+      'name, keep other modules in files of your own'
+    )
+
+
+def _merged_provenance(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
+  """Provenance with new entries; the notes of a network are merged one by one."""
+  notes = {name: dict(entry) for name, entry in old.get('networks', {}).items()}
+  for name, entry in new.get('networks', {}).items():
+    notes[name] = {**notes.get(name, {}), **entry}
+  return {**old, **new, 'networks': notes}
+
+
 def _plan_network(
   name, module, params, collections=None, *, dtype, notes, others
 ) -> tuple[dict[str, Any], dict[str, LazyArray]]:
   """Entry of a network in seetalk.json, with an empty sha256, and the arrays of its file."""
-  from flax import traverse_util  # as in load_networks
+  from flax import core, traverse_util  # as in load_networks
 
+  params, collections = core.unfreeze(core.meta.unbox((params, collections or {})))
   params = traverse_util.flatten_dict(params, sep='/')
   arrays = {key: _narrowed(value, dtype, f'{name}/{key}') for key, value in params.items()}
-  for collection, tree in (collections or {}).items():
+  for collection, tree in collections.items():
     if collection not in network_spec.COLLECTIONS:
       raise ValueError(f'collection {collection!r} of {name} is not one of {network_spec.COLLECTIONS}')
     kept = traverse_util.flatten_dict({collection: tree}, sep='/')
@@ -263,10 +279,11 @@ def _plan_network(
     'digest': _digest(entry['class'], entry['fields'], arrays),
     'dtype': dtype,
     'num_parameters': sum(arrays[key].size for key in params),
-    'licence': DEFAULT_LICENCE,
-    'origin': 'trained with seetalk-jax',
-    **notes,
+    **notes_of(notes),
   }
+  entry |= {key: value for key, value in notes.items() if key not in entry}
+  if 'fresh' in notes:
+    entry['fresh'] = [part for part in notes['fresh'] if not any(key.startswith(part) for key in params)]
   return entry, arrays
 
 

@@ -14,6 +14,7 @@ from seetalk_jax.diffusion import objective, samplers
 from seetalk_jax.diffusion.gaussian import linear_coordinates, linear_prediction
 from seetalk_jax.diffusion.guidance import guided
 from seetalk_jax.diffusion.schedule import Schedule
+from seetalk_jax.models.nn.exportable import exportable
 from seetalk_jax.models.portrait.face_prior import FacePrior
 from seetalk_jax.models.portrait.portrait_unet import LinearGuess
 
@@ -23,6 +24,7 @@ SCHEDULE = Schedule(kind='scaled_linear', num_steps=1000, zero_terminal_snr=True
 CLIP_DEVIATIONS = 5.0
 
 
+@exportable
 class PortraitSamples(NamedTuple):
   """Sampled portraits.
 

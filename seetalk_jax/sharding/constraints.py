@@ -12,6 +12,11 @@ from jax.sharding import AxisType, NamedSharding, PartitionSpec
 
 Names = tuple[str | None, ...]
 
+_EXPLICIT = (
+  'the mesh has axes of type Explicit, which the networks do not take: make it with '
+  'seetalk_jax.sharding.device_mesh.make_mesh, or jax.make_mesh(..., axis_types=(jax.sharding.AxisType.Auto,) * n)'
+)
+
 
 def spec_for(
   names: Names, shape: tuple[int, ...], mesh, rules: Mapping[str, tuple[str, ...]]
@@ -97,12 +102,30 @@ def in_force():
   """Current mesh and rules (logical name -> mesh axes).
 
   None without rules, without a mesh of several devices, and inside `shard_map`.
+
+  Raises:
+    ValueError: the mesh has axes of type Explicit, on which constraints are assertions.
   """
   mesh = jax.sharding.get_abstract_mesh()
   if mesh.empty or mesh.size == 1 or AxisType.Manual in mesh.axis_types:
     return None
   rules = {name: _axes(axes) for name, axes in nn.get_logical_axis_rules()}
+  if rules and AxisType.Explicit in mesh.axis_types:
+    raise ValueError(_EXPLICIT)
   return (mesh, rules) if rules else None
+
+
+def refuse_explicit(x: jax.Array) -> None:
+  """Refuses an array that is sharded over mesh axes of type Explicit.
+
+  For layers whose reshapes and lookups need the partitioner. `jax.make_mesh` makes such axes by default.
+
+  Raises:
+    ValueError: the message says how to make the mesh.
+  """
+  sharding = jax.typeof(x).sharding
+  if AxisType.Explicit in sharding.mesh.axis_types and any(sharding.spec):
+    raise ValueError(_EXPLICIT)
 
 
 def _over_batch(count: int, mesh, rules: Mapping[str, tuple[str, ...]]):

@@ -20,6 +20,9 @@ from seetalk_jax.models import registry
 PyTree = Any
 Batch = Mapping[str, jax.Array]
 Metrics = dict[str, jax.Array]
+# Numbers computed from data, owner -> {name: array}. The owner is a network, or `face_prior`, which has no network.
+# A name has one owner.
+Statistics = Mapping[str, Mapping[str, Any]]
 
 # Stage name, in training order -> module with `uses(config) -> Uses` and `build(config, given) -> Stage`.
 STAGES = {name: f'seetalk_jax.stages.{name}' for name in constants.STAGES}
@@ -32,17 +35,21 @@ class Frozen:
   Attributes:
     params: network name -> plain parameter tree (unboxed; EMA parameters of the stage that trained it).
     collections: network name -> {collection name: tree}, e.g. the codebook's EMA state.
-    statistics: flat name -> array. The results of `prepare` of this stage and of earlier stages
-      (latent_scale, motion_mean, ...).
+    statistics: owner -> {name: array}, e.g. motion_transformer -> motion_mean, motion_std. The results of
+      `prepare` of this stage and of the earlier stages whose owners `config.init` names.
   """
 
   params: Mapping[str, PyTree] = struct.field(default_factory=dict)
   collections: Mapping[str, Mapping[str, PyTree]] = struct.field(default_factory=dict)
-  statistics: Mapping[str, jax.Array] = struct.field(default_factory=dict)
+  statistics: Statistics = struct.field(default_factory=dict)
 
   def variables(self, network: str) -> dict[str, PyTree]:
     """The variables that `module.apply` takes for this frozen network."""
     return {'params': self.params[network], **self.collections.get(network, {})}
+
+  def statistics_of(self, *owners: str) -> dict[str, Any]:
+    """Statistics of some owners as name -> array, the form of releases, which `sampling` takes."""
+    return {name: value for owner in owners for name, value in self.statistics.get(owner, {}).items()}
 
 
 class Uses(NamedTuple):
@@ -51,7 +58,8 @@ class Uses(NamedTuple):
   Attributes:
     trained: networks that the stage trains. Initial weights are optional; training starts from them.
     frozen: networks that the stage reads and does not train. All of them need weights.
-    statistics: further entries whose statistics the stage uses if they are present.
+    statistics: further owners whose statistics the stage uses if they are present. Without an entry, they come
+      from the run whose networks the stage trains further.
   """
 
   trained: tuple[str, ...] = ()
@@ -96,8 +104,8 @@ class AnyStage(abc.ABC):
     """Further keyword arguments for make_batches (e.g. portraits_only=True)."""
     return {} if self.image_size is None else {'image_size': self.image_size}
 
-  def statistics_spec(self) -> dict[str, jax.ShapeDtypeStruct]:
-    """Shapes of all statistics that the stage reads, its own and of earlier stages (for plans)."""
+  def statistics_spec(self) -> dict[str, dict[str, jax.ShapeDtypeStruct]]:
+    """Shapes of all statistics that the stage reads, by owner: its own and of earlier stages (for plans)."""
     return {}
 
   def preview(
@@ -134,11 +142,14 @@ class Stage(AnyStage):
   ) -> tuple[jax.Array, tuple[Metrics, Mapping[str, Mapping[str, PyTree]]]]:
     """(scalar loss, (metrics: name -> scalar, new collections of the same structure)). Params unboxed."""
 
-  def prepare(self, frozen: Frozen, batches: Iterable[Batch]) -> dict[str, np.ndarray]:
-    """Statistics of the data, computed once before `init`. They are then part of `frozen.statistics`.
+  def prepare(self, frozen: Frozen, batches: Iterable[Batch]) -> dict[str, dict[str, np.ndarray]]:
+    """Statistics of the data by owner, computed once before `init`; then they are part of `frozen.statistics`.
 
     Args:
       batches: an endless iterator of NumPy batches; the stage reads as many as it needs.
+
+    Returns:
+      owner -> {name: array}. An owner here replaces all statistics of that owner in `frozen.statistics`.
     """
     del frozen, batches
     return {}
@@ -167,8 +178,8 @@ class PassStage(AnyStage):
     """The accumulator with one more batch. Jitted."""
 
   @abc.abstractmethod
-  def finalize(self, accumulator: PyTree) -> dict[str, np.ndarray]:
-    """The statistics of a full accumulator."""
+  def finalize(self, accumulator: PyTree) -> dict[str, dict[str, np.ndarray]]:
+    """The statistics of a full accumulator: owner -> {name: array}."""
 
 
 def float_spec(*shape: int) -> jax.ShapeDtypeStruct:

@@ -80,7 +80,7 @@ class ConReStage(base.Stage):
     names += ['has_truth'] if self.attributes_weight or self.articulation_weight else []
     return views.batch_spec(self.view, batch_size, self.image_size, only=names)
 
-  def prepare(self, frozen: base.Frozen, batches) -> dict[str, np.ndarray]:
+  def prepare(self, frozen: base.Frozen, batches) -> dict[str, dict[str, np.ndarray]]:
     """Mean and standard deviation of ages and lip controls, to standardize the regression targets."""
     del frozen
     ages, lips = [], []
@@ -105,15 +105,16 @@ class ConReStage(base.Stage):
         'articulation_mean': lips.mean(0).astype(np.float32),
         'articulation_std': np.maximum(lips.std(0), 0.02).astype(np.float32),
       }
-    return statistics
+    return {'conre': statistics} if statistics else {}
 
-  def statistics_spec(self) -> dict[str, jax.ShapeDtypeStruct]:
+  def statistics_spec(self) -> dict[str, dict[str, jax.ShapeDtypeStruct]]:
     ages = ('age_mean', 'age_std') if self.attributes_weight else ()
     lips = ('articulation_mean', 'articulation_std') if self.articulation_weight else ()
-    return {
+    found = {
       **{name: base.float_spec() for name in ages},
       **{name: base.float_spec(NUM_LIP_FIELDS) for name in lips},
     }
+    return {'conre': found} if found else {}
 
   def init(self, rng: jax.Array, frozen: base.Frozen) -> tuple[dict[str, Any], dict[str, Any]]:
     del frozen
@@ -147,10 +148,11 @@ class ConReStage(base.Stage):
       'draw_from_speech': from_speech,
     }
     if self.attributes_weight:
-      read_loss, read_metrics = self._attributes(head, features.embedding, face, batch, frozen.statistics)
+      statistics = frozen.statistics['conre']
+      read_loss, read_metrics = self._attributes(head, features.embedding, face, batch, statistics)
       loss, metrics = loss + self.attributes_weight * read_loss, metrics | read_metrics
     if self.articulation_weight:
-      read_loss, read_metrics = self._articulation(head, features, batch, frozen.statistics)
+      read_loss, read_metrics = self._articulation(head, features, batch, frozen.statistics['conre'])
       loss, metrics = loss + self.articulation_weight * read_loss, metrics | read_metrics
     return loss, (metrics, collections)
 

@@ -199,7 +199,7 @@ class FacePriorStage(base.PassStage):
       embeddings = embeddings.at[rows].set(features.embedding.astype(jnp.float32), mode='drop')
     return Seen(update_prior(accumulator.sums, mean), latents, embeddings)
 
-  def finalize(self, accumulator: Seen) -> dict[str, np.ndarray]:
+  def finalize(self, accumulator: Seen) -> dict[str, dict[str, np.ndarray]]:
     statistics = prior_statistics(finalize_prior(accumulator.sums))
     if self.components:
       count = int(accumulator.sums.count)
@@ -215,12 +215,13 @@ class FacePriorStage(base.PassStage):
         embeddings = np.asarray(accumulator.embeddings[:count])
         known = (found['face_prior_directions'], found['face_prior_variances'])
         statistics |= voice_regression(latents, embeddings, *known)
-    return statistics
+    return {'face_prior': statistics}
 
   def preview(self, params, frozen, collections, batch, rng) -> np.ndarray:
     """The decoded mean of the prior: the mean face."""
     del params, collections, batch, rng
-    latent = jnp.asarray(frozen.statistics['face_prior_mean'])[None] / frozen.statistics['latent_scale']
+    statistics = frozen.statistics['face_prior']
+    latent = jnp.asarray(statistics['face_prior_mean'])[None] / statistics['latent_scale']
     image = self.frozen['autoencoder'].apply(frozen.variables('autoencoder'), latent, method='decode')
     return blocks.picture_grid([image])
 

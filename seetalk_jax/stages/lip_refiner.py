@@ -93,7 +93,7 @@ class LipRefinerStage(base.Stage):
   def _expert(self) -> str:
     return 'syncnet' if 'syncnet' in self.frozen else 'sync_expert'
 
-  def prepare(self, frozen: base.Frozen, batches) -> dict[str, np.ndarray]:
+  def prepare(self, frozen: base.Frozen, batches) -> dict[str, dict[str, np.ndarray]]:
     """`lip_subspace` `[motion_dim, k]`, and its shares of lip changes and of other changes, in [0, 1]."""
     codec, variables = self.frozen['motion_codec'], frozen.variables('motion_codec')
 
@@ -112,25 +112,27 @@ class LipRefinerStage(base.Stage):
     lips, rest = (np.mean([np.asarray(pair[i], np.float64) for pair in found], axis=0) for i in (0, 1))
     subspace = lip_subspace(lips, rest, self.networks['lip_refiner'].subspace_dim, self.ridge)
     held = [np.trace(subspace.T @ c @ subspace) / max(np.trace(c), 1e-12) for c in (lips, rest)]
-    return {
+    statistics = {
       'lip_subspace': subspace.astype(np.float32),
       'lip_subspace_lips': np.float32(held[0]),
       'lip_subspace_rest': np.float32(held[1]),
     }
+    return {'lip_refiner': statistics}
 
-  def statistics_spec(self) -> dict[str, jax.ShapeDtypeStruct]:
+  def statistics_spec(self) -> dict[str, dict[str, jax.ShapeDtypeStruct]]:
     width = self.frozen['motion_codec'].motion_dim
+    subspace = base.float_spec(width, self.networks['lip_refiner'].subspace_dim)
     return {
-      'motion_mean': base.float_spec(width),
-      'motion_std': base.float_spec(width),
-      'lip_subspace': base.float_spec(width, self.networks['lip_refiner'].subspace_dim),
+      'motion_transformer': {'motion_mean': base.float_spec(width), 'motion_std': base.float_spec(width)},
+      'lip_refiner': {'lip_subspace': subspace},
     }
 
   def init(self, rng: jax.Array, frozen: base.Frozen) -> tuple[dict[str, Any], dict[str, Any]]:
     d, e = self.frozen['motion_codec'].motion_dim, self.frozen['speech_encoder'].token_dim
     params = self.networks['lip_refiner'].init(rng, jnp.zeros((1, 8, d)), jnp.zeros((1, 8, e)))['params']
-    if 'lip_subspace' in frozen.statistics:
-      stored, subspace = params['subspace'], jnp.asarray(frozen.statistics['lip_subspace'])
+    if 'lip_refiner' in frozen.statistics:
+      stored = params['subspace']
+      subspace = jnp.asarray(frozen.statistics['lip_refiner']['lip_subspace'])
       boxed = isinstance(stored, nn.meta.AxisMetadata)
       params = {**params, 'subspace': stored.replace_boxed(subspace) if boxed else subspace}
     return {'lip_refiner': params}, {}
@@ -187,7 +189,8 @@ class LipRefinerStage(base.Stage):
     """Tracks `[b, n, d]` sampled from M_diff for a portrait at rest: (with the true lips, as sampled)."""
     codec, variables = self.frozen['motion_codec'], frozen.variables('motion_codec')
     transformer = self.frozen['motion_transformer']
-    mean, std = frozen.statistics['motion_mean'], frozen.statistics['motion_std']
+    statistics = frozen.statistics['motion_transformer']
+    mean, std = statistics['motion_mean'], statistics['motion_std']
     rest = codec.apply(variables, jnp.zeros((1, codec.truth_dim)), method='encode_truth')
     m_0 = (rest - mean) / std
     b, n, _ = truth.shape

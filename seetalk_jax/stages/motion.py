@@ -90,7 +90,7 @@ class MotionStage(base.Stage):
       spec['frames'] = jax.ShapeDtypeStruct((batch_size, n, size, size, 3), jnp.uint8)
     return spec
 
-  def prepare(self, frozen: base.Frozen, batches) -> dict[str, np.ndarray]:
+  def prepare(self, frozen: base.Frozen, batches) -> dict[str, dict[str, np.ndarray]]:
     """`motion_mean`, `motion_std` `[motion_dim]` of the latents of the corpus."""
 
     @jax.jit
@@ -104,11 +104,14 @@ class MotionStage(base.Stage):
     std = np.sqrt(np.maximum(square - mean**2, 0))
     # A floor keeps channels that hardly change from being scaled up to pure noise.
     std = np.maximum(std, 0.05 * np.sqrt(np.mean(std**2)) + 1e-6)
-    return {'motion_mean': mean.astype(np.float32), 'motion_std': std.astype(np.float32)}
+    statistics = {'motion_mean': mean.astype(np.float32), 'motion_std': std.astype(np.float32)}
+    return {'motion_transformer': statistics}
 
-  def statistics_spec(self) -> dict[str, jax.ShapeDtypeStruct]:
+  def statistics_spec(self) -> dict[str, dict[str, jax.ShapeDtypeStruct]]:
     width = self.frozen['motion_codec'].motion_dim
-    return {'motion_mean': base.float_spec(width), 'motion_std': base.float_spec(width)}
+    return {
+      'motion_transformer': {'motion_mean': base.float_spec(width), 'motion_std': base.float_spec(width)}
+    }
 
   def init(self, rng: jax.Array, frozen: base.Frozen) -> tuple[dict[str, Any], dict[str, Any]]:
     del frozen
@@ -129,7 +132,8 @@ class MotionStage(base.Stage):
   def loss(self, params, frozen, collections, batch, rng, step):
     del step
     codec, variables = self.frozen['motion_codec'], frozen.variables('motion_codec')
-    mean, std = frozen.statistics['motion_mean'], frozen.statistics['motion_std']
+    statistics = frozen.statistics['motion_transformer']
+    mean, std = statistics['motion_mean'], statistics['motion_std']
     time_rng, noise_rng, drop_rng, portrait_rng, jitter_rng = jax.random.split(rng, 5)
     batch = batch if 'latents' in batch else self.features(frozen, batch)
     m, tokens = batch['latents'], batch['tokens']
@@ -201,7 +205,8 @@ class MotionStage(base.Stage):
   def preview(self, params, frozen, collections, batch, rng) -> np.ndarray | None:
     """Rows, with time to the right: true latents, and the estimate of one network call from pure noise."""
     del collections
-    mean, std = frozen.statistics['motion_mean'], frozen.statistics['motion_std']
+    statistics = frozen.statistics['motion_transformer']
+    mean, std = statistics['motion_mean'], statistics['motion_std']
     batch = {name: jnp.asarray(batch[name][:1]) for name in self.batch_spec(1)}
     x0 = (motion_latents(self, frozen, batch) - mean) / std
     tokens, _ = self.frozen['speech_encoder'].apply(

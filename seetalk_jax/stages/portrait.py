@@ -87,10 +87,11 @@ class PortraitStage(base.Stage):
       self.view, batch_size, self.image_size, only=('portrait', 'speech', 'num_samples')
     )
 
-  def prepare(self, frozen: base.Frozen, batches) -> dict[str, np.ndarray]:
+  def prepare(self, frozen: base.Frozen, batches) -> dict[str, dict[str, np.ndarray]]:
     """beta0; also the latent scale and the prior if no `face_prior` run provides them."""
-    statistics = {'beta0': np.float32(0.0 if self.prior_mode == 'ldm' else self.beta0)}
-    if 'face_prior_mean' in frozen.statistics:
+    beta0 = np.float32(0.0 if self.prior_mode == 'ldm' else self.beta0)
+    statistics = {'portrait_unet': {'beta0': beta0}}
+    if 'face_prior_mean' in frozen.statistics.get('face_prior', {}):
       return statistics
 
     @jax.jit
@@ -100,19 +101,18 @@ class PortraitStage(base.Stage):
     sums = PriorSums.empty(self.latent_shape)
     for batch in itertools.islice(batches, _PREPARE_BATCHES):
       sums = update(sums, frozen.variables('autoencoder'), batch['portrait'])
-    return statistics | prior_statistics(finalize_prior(sums))
+    return {**statistics, 'face_prior': prior_statistics(finalize_prior(sums))}
 
-  def statistics_spec(self) -> dict[str, jax.ShapeDtypeStruct]:
+  def statistics_spec(self) -> dict[str, dict[str, jax.ShapeDtypeStruct]]:
     shape, spec = self.latent_shape, base.float_spec
-    names = ('face_prior_mean', 'face_prior_std')
-    found = {'beta0': spec(), 'latent_scale': spec(), **{name: spec(*shape) for name in names}}
+    prior = {'latent_scale': spec(), 'face_prior_mean': spec(*shape), 'face_prior_std': spec(*shape)}
     if count := self.networks['portrait_unet'].num_directions:
-      found |= {
+      prior |= {
         'face_prior_directions': spec(count, *shape),
         'face_prior_variances': spec(count),
         'face_prior_rest': spec(),
       }
-    return found
+    return {'face_prior': prior, 'portrait_unet': {'beta0': spec()}}
 
   def init(self, rng: jax.Array, frozen: base.Frozen) -> tuple[dict[str, Any], dict[str, Any]]:
     del frozen
@@ -131,6 +131,10 @@ class PortraitStage(base.Stage):
       params['sample_adaptive_weighting'] = saw.init(saw_rng, voice, latent[0, 0, 0])['params']
     return params, {}
 
+  def _statistics(self, frozen):
+    """Flat statistics of the prior and the UNet, which `sampling` takes."""
+    return frozen.statistics_of('face_prior', 'portrait_unet')
+
   def _raw_latent(self, variables, portrait):
     image = blocks.to_float(portrait)
     mean, _ = self.frozen['autoencoder'].apply(variables, image, method='encode')
@@ -147,7 +151,7 @@ class PortraitStage(base.Stage):
   def loss(self, params, frozen, collections, batch, rng, step):
     del step
     time_rng, noise_rng, drop_rng = jax.random.split(rng, 3)
-    statistics = frozen.statistics
+    statistics = self._statistics(frozen)
     features = jax.lax.stop_gradient(batch if 'latent' in batch else self.features(frozen, batch))
     latent = features['latent'] * statistics['latent_scale']
     tokens, valid, voice = features['tokens'], features['valid'], features['embedding']
@@ -223,14 +227,14 @@ class PortraitStage(base.Stage):
     @jax.jit
     def draw(params, frozen, batch, rng):
       features = self.features(frozen, batch)
-      every = {**frozen.params, **params}
-      latent = features['latent'] * frozen.statistics['latent_scale']
-      rows = [sampling.decode_latents(modules, every, frozen.statistics, latent)]
+      every, statistics = {**frozen.params, **params}, self._statistics(frozen)
+      latent = features['latent'] * statistics['latent_scale']
+      rows = [sampling.decode_latents(modules, every, statistics, latent)]
       for key in jax.random.split(rng, 2):
         samples = sampling.sample_portraits(
           modules,
           every,
-          frozen.statistics,
+          statistics,
           features['embedding'],
           features['tokens'],
           features['valid'],

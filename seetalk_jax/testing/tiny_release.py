@@ -94,11 +94,16 @@ def make(directory: pathlib.Path, names=INFERENCE, seed: int = 0, sampling=SAMPL
   return storage.save_release(directory, networks, statistics, dtype='float32', sampling=sampling)
 
 
-def load(checkpoint: str, device: str | None = None):
-  """Loads the pipeline of a release; cached, so that all tests of a process share the compiled functions."""
-  from seetalk_jax.inference import loaded_release
+def load(checkpoint: str, device: str | None = None, cache: bool = False):
+  """Loads the pipeline of a release; one per process, so that all tests share the compiled functions.
 
-  return _load(checkpoint, loaded_release.find_device(device))
+  Args:
+    cache: ignored; an argument of `SeeTalk.load`, which this function replaces in tests.
+  """
+  del cache
+  from seetalk_jax.inference import devices
+
+  return _load(checkpoint, devices.find_device(device))
 
 
 @functools.cache

@@ -14,6 +14,7 @@ from typing import Any
 
 from flax import traverse_util
 
+from seetalk_jax import files
 from seetalk_jax.constants import CONFIG_FILE, RESULT_FILE
 from seetalk_jax.data import sources
 from seetalk_jax.errors import ConfigError
@@ -36,7 +37,7 @@ def run(config, workdir: str | os.PathLike, train_script: pathlib.Path) -> int:
     Exit status: 0, or the status of the stage that failed or was interrupted.
   """
   workdir = pathlib.Path(workdir)
-  workdir.mkdir(parents=True, exist_ok=True)
+  files.make_folder(workdir)
   with _Children().forwarding_signals() as children:
     if status := _render(config, children):
       return status

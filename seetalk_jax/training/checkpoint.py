@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import logging
 import pathlib
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -15,14 +17,31 @@ from flax import linen as nn
 
 from seetalk_jax import files
 from seetalk_jax.constants import CHECKPOINTS_FOLDER, CONFIG_FILE, RESULT_FILE
-from seetalk_jax.errors import CheckpointError, ConfigError
-from seetalk_jax.releases import network_spec
+from seetalk_jax.errors import CheckpointError, ConfigError, InputError, OutputError
+from seetalk_jax.releases import flat_statistics, network_spec
+from seetalk_jax.training import hosts, run_sources
 from seetalk_jax.training.state import TrainState
 
 PyTree = Any
 
 # Parts of a TrainState. Each is a separate Orbax item, so that a later stage reads only the parts it needs.
 _ITEMS = ('params', 'ema_params', 'opt_state', 'collections', 'statistics')
+
+
+# Parts of messages of Orbax and TensorStore for a full disk.
+_SIGNS_OF_FULL_DISK = ('ENOSPC', 'EDQUOT', 'No space left', 'Disk quota exceeded')
+
+
+class DamagedCheckpointError(CheckpointError):
+  """A checkpoint cannot be read.
+
+  Attributes:
+    step: its step.
+  """
+
+  def __init__(self, message: str, step: int):
+    super().__init__(message)
+    self.step = step
 
 
 class Checkpoints:
@@ -66,12 +85,18 @@ class Checkpoints:
     return self
 
   def __exit__(self, *_) -> None:
-    self._manager.close()
+    with self._writing():
+      self._manager.close()
 
   @property
   def latest(self) -> int | None:
     """Step of the newest complete checkpoint; None if there is none."""
     return self._manager.latest_step()
+
+  @property
+  def num_checkpoints(self) -> int:
+    """Number of complete checkpoints."""
+    return len(self._manager.all_steps())
 
   def save(
     self, step: int, state: TrainState, meta: Mapping[str, Any], metrics: Mapping[str, float] | None = None
@@ -84,6 +109,7 @@ class Checkpoints:
 
     Raises:
       ConfigError: `best_metric` is not in `metrics`.
+      OutputError: the disk is full.
     """
     if step in self._manager.all_steps():
       return
@@ -95,7 +121,31 @@ class Checkpoints:
         f'config.keep_best.metric={self._best!r} is unknown: use one of {", ".join(sorted(metrics))}'
       )
     args = ocp.args.Composite(meta=ocp.args.JsonSave(dict(meta)), **saves)
-    self._manager.save(step, args=args, force=True, metrics=dict(metrics) if metrics else None)
+    self._check_space(sum(x.nbytes for x in jax.tree.leaves(items)))
+    with self._writing():
+      self._manager.save(step, args=args, force=True, metrics=dict(metrics) if metrics else None)
+
+  def _check_space(self, num_bytes: int) -> None:
+    """Refuses to begin a save that does not fit: one that fails midway prints thousands of lines."""
+    usage = shutil.disk_usage(self._directory)
+    if usage.total and usage.free < num_bytes:  # some network file systems report zeros
+      raise OutputError(
+        f'no space left, {self._directory}: a checkpoint needs {num_bytes / 1e6:.0f} MB and {usage.free / 1e6:.0f} MB '
+        'are free; free some, then the same command goes on'
+      )
+
+  @contextlib.contextmanager
+  def _writing(self) -> Iterator[None]:
+    """Reports a disk that is full in the middle of a save in one line."""
+    try:
+      yield
+    except Exception as error:
+      if not any(sign in text for text in _messages(error) for sign in _SIGNS_OF_FULL_DISK):
+        raise
+      logging.getLogger('asyncio').setLevel(logging.CRITICAL)  # it repeats the error for every array
+      raise OutputError(
+        f'no space left, {self._directory}: free some, then the same command goes on'
+      ) from error
 
   def _remove_leftovers(self) -> None:
     """Removes, before the first save, what killed saves have left.
@@ -108,8 +158,13 @@ class Checkpoints:
     self._removed_leftovers = True
 
   def wait(self) -> None:
-    """Blocks until the background save is complete on disk."""
-    self._manager.wait_until_finished()
+    """Blocks until the background save is complete on disk.
+
+    Raises:
+      OutputError: the disk is full.
+    """
+    with self._writing():
+      self._manager.wait_until_finished()
 
   def restore(self, abstract: TrainState) -> tuple[TrainState, dict[str, Any]]:
     """Restores (state, meta) from the latest checkpoint, onto the shardings of `abstract`.
@@ -119,6 +174,7 @@ class Checkpoints:
     Raises:
       CheckpointError: there is no checkpoint, or an array's path or shape differs (names the first, with both
         shapes).
+      DamagedCheckpointError: the checkpoint cannot be read.
     """
     step = self._step(None)
     for name in ('params', 'collections', 'statistics'):
@@ -127,11 +183,17 @@ class Checkpoints:
     restores = {}
     for name in _ITEMS:
       tree = getattr(abstract, name)
+      if name == 'statistics' and name in found and flat_statistics.is_flat(self._metadata(step, name)):
+        tree = flat_statistics.flatten(tree)
       if name in found and jax.tree.leaves(tree):
         args = ocp.checkpoint_utils.construct_restore_args(tree)
         restores[name] = ocp.args.PyTreeRestore(item=tree, restore_args=args)
-    restored = self._manager.restore(step, args=ocp.args.Composite(meta=ocp.args.JsonRestore(), **restores))
-    parts = {name: restored[name] if name in restores else getattr(abstract, name) for name in _ITEMS}
+    with self._reading(step):
+      restored = self._manager.restore(step, args=ocp.args.Composite(meta=ocp.args.JsonRestore(), **restores))
+    parts = {
+      name: _with_owners(name, restored[name]) if name in restores else getattr(abstract, name)
+      for name in _ITEMS
+    }
     count = jax.device_put(np.int32(step), abstract.step.sharding)
     return TrainState(step=count, **parts), restored['meta']
 
@@ -144,6 +206,7 @@ class Checkpoints:
 
     Raises:
       CheckpointError: there is no checkpoint.
+      DamagedCheckpointError: the checkpoint cannot be read.
     """
     step = self._step(step)
     found = self._found(step)
@@ -153,15 +216,17 @@ class Checkpoints:
         tree = self._metadata(step, name)
         args = jax.tree.map(lambda _: ocp.RestoreArgs(restore_type=np.ndarray), tree)
         restores[name] = ocp.args.PyTreeRestore(item=tree, restore_args=args)
-    restored = self._manager.restore(step, args=ocp.args.Composite(**restores)) if restores else {}
-    return {name: restored[name] if name in restores else {} for name in names}
+    with self._reading(step):
+      restored = self._manager.restore(step, args=ocp.args.Composite(**restores)) if restores else {}
+    return {name: _with_owners(name, restored[name]) if name in restores else {} for name in names}
 
   def shapes(self, name: str) -> PyTree:
     """One part of the state in the latest checkpoint as a tree of ShapeDtypeStructs; {} for an empty part."""
     step = self._step(None)
     if name not in self._found(step):
       return {}
-    return jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype), self._metadata(step, name))
+    tree = _with_owners(name, self._metadata(step, name))
+    return jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype), tree)
 
   def _step(self, step: int | None) -> int:
     step = self.latest if step is None else step
@@ -170,14 +235,49 @@ class Checkpoints:
     return step
 
   def _found(self, step: int) -> set[str]:
-    return {path.name for path in (self._directory / str(step)).iterdir() if path.is_dir()}
+    with self._reading(step):
+      found = {path.name for path in (self._directory / str(step)).iterdir() if path.is_dir()}
+      if 'meta' not in found:  # every checkpoint has it
+        raise FileNotFoundError('it has no data position')
+    return found
 
   def _metadata(self, step: int, name: str) -> PyTree:
-    metadata = self._manager.item_metadata(step)[name]
-    return getattr(metadata, 'tree', metadata)
+    with self._reading(step):
+      metadata = self._manager.item_metadata(step)[name]
+      tree = getattr(metadata, 'tree', metadata)
+      if tree is None:
+        raise FileNotFoundError(f'{name} has no metadata')
+    return tree
+
+  @contextlib.contextmanager
+  def _reading(self, step: int) -> Iterator[None]:
+    """Turns what Orbax raises for missing and cut files, of many types, into one error."""
+    try:
+      yield
+    except (InputError, MemoryError):
+      raise
+    except Exception as error:
+      if hosts.lost_another(error):
+        raise
+      first = next(iter(str(error).strip().splitlines()), '')[:160]
+      raise DamagedCheckpointError(
+        f'checkpoint {step} cannot be read, {self._directory / str(step)} ({type(error).__name__}: {first}): move that '
+        'folder away to go on from the checkpoint before it',
+        step,
+      ) from error
+
+  def set_aside(self, step: int) -> pathlib.Path:
+    """Moves a damaged checkpoint to WORKDIR/damaged, so that the one before it is the latest; returns the new path."""
+    target = self._directory.parent / 'damaged' / str(step)
+    while target.exists():
+      target = target.with_name(target.name + '-again')
+    target.parent.mkdir(exist_ok=True)
+    (self._directory / str(step)).rename(target)
+    self._manager.reload()
+    return target
 
   def _check(self, step: int, name: str, abstract: PyTree) -> None:
-    saved = self._metadata(step, name) if name in self._found(step) else {}
+    saved = _with_owners(name, self._metadata(step, name)) if name in self._found(step) else {}
     network_spec.compare_shapes(
       network_spec.shapes_in({name: saved}),
       network_spec.shapes_in({name: abstract}),
@@ -185,6 +285,19 @@ class Checkpoints:
       expected='this configuration',
       advice='use the configuration it was trained with, or another --workdir',
     )
+
+
+def _messages(error: BaseException | None) -> Iterator[str]:
+  """Messages of an error and of those that caused it."""
+  while error is not None:
+    yield f'{type(error).__name__}: {error}'
+    error = error.__cause__ or error.__context__
+
+
+def _with_owners(name: str, tree: PyTree) -> PyTree:
+  """One part of a checkpoint, with the statistics of a run of an earlier version by owner."""
+  flat = name == 'statistics' and flat_statistics.is_flat(tree)
+  return flat_statistics.by_owner(tree) if flat else tree
 
 
 def _handlers() -> ocp.CheckpointHandlerRegistry:
@@ -235,24 +348,31 @@ def write_config(
   config,
   networks: Mapping[str, nn.Module],
   adapted: Mapping[str, Mapping[str, Any]] | None = None,
+  *,
+  sources: Sequence[run_sources.Source],
 ) -> None:
-  """Writes WORKDIR/config.json: the configuration, and class and fields of every trained network.
+  """Writes WORKDIR/config.json: configuration, sources, and class and fields of every trained network.
 
   Args:
     adapted: description of the networks with low-rank factors, from `adapted_stage.describe`.
+    sources: what the run starts from, reads and trains on; merged with the record of a run that goes on.
 
   Raises:
     CheckpointError: the run started with other factors or another base.
   """
   path = pathlib.Path(workdir) / CONFIG_FILE
+  begun = path.parent / CHECKPOINTS_FOLDER
+  written = json.loads(path.read_text()) if path.exists() and any(begun.glob('*')) else None
+  if written is not None:
+    sources = run_sources.merged(run_sources.from_json(written), sources, networks)
   content = {
     'config': json.loads(config.to_json_best_effort()),
     'networks': {name: network_spec.describe(module) for name, module in networks.items()},
+    'sources': run_sources.to_json(sources),
     **({'adapted': adapted} if adapted else {}),
   }
-  begun = path.parent / CHECKPOINTS_FOLDER
-  if path.exists() and begun.exists() and any(begun.iterdir()):
-    before = json.loads(path.read_text()).get('adapted', {})
+  if written is not None:
+    before = written.get('adapted', {})
     for name in before.keys() | (adapted or {}).keys():
       was, now = before.get(name, {}), (adapted or {}).get(name, {})
       if any(was.get(key) != now.get(key) for key in ('scale', 'crc32')):

@@ -42,12 +42,27 @@ class FirstState(NamedTuple):
 def make(run: Run, initial: InitialWeights) -> FirstState:
   """Restores the latest checkpoint, or computes statistics and initializes; writes config.json.
 
+  A damaged checkpoint is moved to WORKDIR/damaged with a message, and the one before it is restored. With several
+  processes, which may differ in what they can read, it raises instead.
+
   Args:
     initial: networks that the stage reads, and pretrained weights of networks that it trains.
 
   Raises:
-    CheckpointError: the checkpoint or the pretrained weights do not match the configuration.
+    CheckpointError: the checkpoint or the pretrained weights do not match the configuration, or no checkpoint
+      can be read.
   """
+  while True:
+    try:
+      return _make(run, initial)
+    except checkpoint.DamagedCheckpointError as error:
+      alone = jax.process_count() == 1 and run.checkpoints.num_checkpoints > 1
+      if not alone or error.step != run.checkpoints.latest:
+        raise
+      print_message(f'{error}; moved to {run.checkpoints.set_aside(error.step)}')
+
+
+def _make(run: Run, initial: InitialWeights) -> FirstState:
   config, stage, mesh, checkpoints = run.config, run.stage, run.mesh, run.checkpoints
   resumed = checkpoints.latest is not None
   statistics = checkpoints.shapes('statistics') if resumed else _statistics(run, initial.frozen)
@@ -74,7 +89,8 @@ def make(run: Run, initial: InitialWeights) -> FirstState:
     state = _start_from(new(frozen), stage, initial, shardings)
     meta = {'seconds': 0.0, 'data_index': 0}
   if jax.process_index() == 0:
-    checkpoint.write_config(run.workdir, config, stage.networks, adapted_stage.describe(stage, frozen))
+    adapted = adapted_stage.describe(stage, frozen)
+    checkpoint.write_config(run.workdir, config, stage.networks, adapted, sources=run.sources)
   bases = {name: frozen.params[name] for name in adapted_stage.adapted_by(stage)}
   read = only(frozen, stage.frozen)
   frozen = device_mesh.put_frozen(read.replace(params={**read.params, **bases}), mesh)
@@ -90,12 +106,12 @@ def only(frozen: base.Frozen, names) -> base.Frozen:
   )
 
 
-def _statistics(run: Run, frozen: base.Frozen) -> dict[str, Any]:
+def _statistics(run: Run, frozen: base.Frozen) -> dict[str, dict[str, Any]]:
   """Initial statistics, with those that the stage computes from its data."""
   batches = run.data.train(start_index=0, rows=range(run.data.batch_size))  # the same in every process
   with contextlib.closing(batches):
     own = run.stage.prepare(frozen, batches)
-  return {**frozen.statistics, **{name: np.asarray(value) for name, value in own.items()}}
+  return {**frozen.statistics, **jax.tree.map(np.asarray, own)}
 
 
 def _start_from(state, stage: base.Stage, initial: InitialWeights, shardings) -> state_lib.TrainState:

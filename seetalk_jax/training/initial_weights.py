@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 import pathlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -16,26 +17,13 @@ from flax import traverse_util
 from seetalk_jax.constants import CONFIG_FILE, RELEASE_FILE
 from seetalk_jax.errors import CheckpointError, ConfigError
 from seetalk_jax.models import NETWORKS
-from seetalk_jax.releases import network_spec, retired, storage
+from seetalk_jax.releases import flat_statistics, network_spec, provenance, retired, storage
 from seetalk_jax.stages import base
 from seetalk_jax.stages.base import Frozen
-from seetalk_jax.training import checkpoint, lora
+from seetalk_jax.training import checkpoint, lora, run_sources
 from seetalk_jax.training.progress import print_message
 
 PyTree = Any
-
-# Prefix of a statistic's name -> the network (or `face_prior`) that it belongs to. A release holds the
-# statistics of every stage. Those with such a prefix are read from it only if `config.init` names the release
-# for that network.
-_OWNERS = {
-  'age_': 'speech_encoder',
-  'articulation_': 'speech_encoder',
-  'latent_': 'face_prior',
-  'face_prior_': 'face_prior',
-  'beta0': 'portrait_unet',
-  'motion_': 'motion_transformer',
-  'lip_': 'lip_refiner',
-}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,23 +34,29 @@ class TrainedStage:
     networks: network name -> class and fields, see `network_spec.describe`.
     params: network name -> EMA parameters.
     collections: network name -> {collection: tree}.
-    statistics: flat name -> array.
+    statistics: owner -> {name: array}: those that the run computed, and those that it read.
     config: the configuration of the run, as JSON.
     step: gradient steps taken.
     where: path of the run's config.json, for messages.
+    sources: what the run was made of, with licences; None: a run of an earlier version, without a record.
   """
 
   networks: dict[str, dict[str, Any]]
   params: dict[str, PyTree]
   collections: dict[str, dict[str, PyTree]]
-  statistics: dict[str, np.ndarray]
+  statistics: dict[str, dict[str, np.ndarray]]
   config: dict[str, Any]
   step: int
   where: str
+  sources: Sequence[run_sources.Source] | None = None
 
   def modules(self) -> dict[str, nn.Module]:
     """Network name -> module, with the fields of training."""
     return {name: network_spec.build(name, entry, self.where) for name, entry in self.networks.items()}
+
+  def notes(self, name: str, addition: str | None = None) -> dict[str, str]:
+    """Licence and origin of a network or statistic; see `run_sources.notes_of`."""
+    return run_sources.notes_of(name, self.sources, addition)
 
 
 def load_trained_stage(workdir: str | pathlib.Path, step: int | None = None) -> TrainedStage:
@@ -85,7 +79,8 @@ def load_trained_stage(workdir: str | pathlib.Path, step: int | None = None) -> 
   with checkpoint.Checkpoints(workdir) as checkpoints:
     step = step if step is not None else checkpoints.latest
     parts = checkpoints.read(('ema_params', 'collections', 'statistics'), step)
-  retired.check_statistics(parts['statistics'], str(workdir))
+  for names in parts['statistics'].values():
+    retired.check_statistics(names, str(workdir))
   params = _with_factors_added(parts['ema_params'], written.get('adapted', {}))
   return TrainedStage(
     networks=written['networks'],
@@ -95,17 +90,24 @@ def load_trained_stage(workdir: str | pathlib.Path, step: int | None = None) -> 
     config=written['config'],
     step=step,
     where=str(workdir / CONFIG_FILE),
+    sources=run_sources.from_json(written),
   )
 
 
 def used_places(config) -> dict[str, str]:
-  """Entries of `config.init` that the stage uses; prints a message for other entries that are set."""
-  places, names = {name: where for name, where in config.init.items() if where}, base.uses(config).names
-  for name in sorted(places.keys() - set(names)):
+  """Entries of `config.init` that the stage uses; prints a message for other entries that are set.
+
+  A network that is trained further keeps the statistics that it was trained with: owners in `Uses.statistics`
+  that have no entry get its run.
+  """
+  places, used = {name: where for name, where in config.init.items() if where}, base.uses(config)
+  for name in sorted(places.keys() - set(used.names)):
     print_message(
       f'config.init.{name} is not loaded: stage {config.stage} does not use it with these options'
     )
-  return {name: where for name, where in places.items() if name in names}
+  places = {name: where for name, where in places.items() if name in used.names}
+  runs = [places[name] for name in used.trained if name in places and not _is_release(places[name])]
+  return {**dict.fromkeys(used.statistics, runs[0]), **places} if runs else places
 
 
 @dataclasses.dataclass(frozen=True)
@@ -133,11 +135,13 @@ class InitialWeights:
 
   Attributes:
     networks: network name -> network.
-    statistics: flat name -> array, see `base.Frozen`.
+    statistics: owner -> {name: array}, see `base.Frozen`.
+    notes: name in `config.init` -> its licence and origin.
   """
 
   networks: Mapping[str, InitialNetwork]
-  statistics: Mapping[str, Any]
+  statistics: base.Statistics
+  notes: Mapping[str, Mapping[str, Any]] = dataclasses.field(default_factory=dict)
 
   @property
   def modules(self) -> dict[str, nn.Module]:
@@ -159,20 +163,18 @@ class InitialWeights:
 def load_initial_weights(init: Mapping[str, str]) -> InitialWeights:
   """Loads the networks and statistics of `config.init`.
 
-  All statistics of a training run are loaded (see `kept_statistics`). From a release, statistics that belong
-  to a network are loaded only if `init` names the release for that network.
+  Each name brings its own statistics. Others that a place holds, such as those that a run has read, are not loaded.
 
   Args:
     init: name -> place. The name is a network, or `face_prior`, which has statistics alone. The place is a
       training directory (its EMA parameters), a release folder, 'demo' (the shipped weights), or '' for none.
 
   Raises:
-    CheckpointError: a place cannot be loaded, or two places have different values of one statistic.
+    CheckpointError: a place cannot be loaded.
     ConfigError: a name is not a network.
   """
   places: dict[str, tuple] = {}
-  networks, statistics = {}, {}
-  origin: dict[str, str] = {}
+  networks, statistics, notes = {}, {}, {}
   for name, where in init.items():
     if not where:
       continue
@@ -180,7 +182,7 @@ def load_initial_weights(init: Mapping[str, str]) -> InitialWeights:
       raise ConfigError(f'config.init.{name} is not a network: use one of {", ".join(NETWORKS)}, face_prior')
     if where not in places:
       places[where] = _load(where)
-    found_modules, found_params, found_collections, found_statistics = places[where]
+    found_modules, found_params, found_collections, found_statistics, notes_for = places[where]
     if name in NETWORKS:
       if name not in found_modules:
         holds = ', '.join(found_modules) or 'no network'
@@ -192,34 +194,10 @@ def load_initial_weights(init: Mapping[str, str]) -> InitialWeights:
         fresh_parts(where, name),
         where,
       )
-    for key, value in found_statistics.items():
-      owner = _owner(key)
-      if _is_release(where) and owner and owner not in (n for n in init if init[n] == where):
-        continue
-      if key in statistics and not np.array_equal(statistics[key], value):
-        raise CheckpointError(
-          f'{key} of {where} is not that of {origin[key]}: they come from different runs of an earlier '
-          'stage, train the later one again'
-        )
-      statistics[key], origin[key] = value, where
-  return InitialWeights(networks, statistics)
-
-
-def kept_statistics(stage, places: Mapping[str, str], statistics: Mapping[str, Any]) -> dict[str, Any]:
-  """Selects the statistics that a stage keeps: those that it reads, and those of the networks concerned.
-
-  The networks concerned are the initial networks, and those that the statistics it reads belong to.
-
-  Runs also hold the statistics of the runs that they started from; the rest of these are dropped.
-
-  Args:
-    stage: the stage.
-    places: network name -> place, from `used_places`.
-    statistics: flat name -> array, from `load_initial_weights`.
-  """
-  read = stage.statistics_spec()
-  owners = {*places, *map(_owner, read)} - {None}
-  return {key: value for key, value in statistics.items() if key in read or _owner(key) in owners}
+    notes[name] = notes_for(name)
+    if name in found_statistics:
+      statistics[name] = found_statistics[name]
+  return InitialWeights(networks, statistics, notes)
 
 
 def fresh_parts(where: str, name: str) -> tuple[str, ...]:
@@ -262,21 +240,31 @@ def check_finished(initial: InitialWeights, names: Iterable[str]) -> None:
       )
 
 
-def _owner(key: str) -> str | None:
-  return next((owner for start, owner in _OWNERS.items() if key.startswith(start)), None)
-
-
 def _is_release(where: str) -> bool:
   return where == 'demo' or (pathlib.Path(where) / RELEASE_FILE).exists()
 
 
-def _load(where: str) -> tuple[dict, dict, dict, dict]:
-  """Loads (modules, params, collections, statistics) from one place."""
+def _load(where: str) -> tuple[dict, dict, dict, dict, Callable[[str], dict[str, Any]]]:
+  """Loads (modules, params, collections, statistics by owner, notes of a name) from one place."""
   if _is_release(where):
     networks = storage.load_networks(where, unfinished=True)
-    return networks.modules, networks.params, dict(getattr(networks, 'collections', {})), networks.statistics
+    statistics = flat_statistics.by_owner(networks.statistics)
+    of_release = functools.partial(_notes_in_release, networks)
+    return networks.modules, networks.params, networks.collections, statistics, of_release
   result = load_trained_stage(where)
-  return result.modules(), result.params, result.collections, result.statistics
+  return result.modules(), result.params, result.collections, result.statistics, result.notes
+
+
+def _notes_in_release(networks: storage.Networks, name: str) -> dict[str, Any]:
+  """Licence and origin of a network of a release, or of its statistics: those of all its networks."""
+  entries = networks.info['networks']
+  if name in entries:
+    return provenance.notes_of(entries[name])
+  licences = [provenance.notes_of(entry)['licence'] for entry in entries.values()]
+  return {
+    'licence': provenance.combined_licence(licences),
+    'origin': f'statistics of the release {networks.directory.name}',
+  }
 
 
 def _with_factors_added(

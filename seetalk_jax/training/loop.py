@@ -16,9 +16,11 @@ from seetalk_jax.stages import base
 from seetalk_jax.training import (
   adapted_stage,
   checkpoint,
+  config_ranges,
   features,
   first_state,
   hosts,
+  run_sources,
   single_pass,
   throughput,
 )
@@ -28,7 +30,6 @@ from seetalk_jax.training.held_out import HeldOut
 from seetalk_jax.training.initial_weights import (
   InitialWeights,
   check_finished,
-  kept_statistics,
   load_initial_weights,
   used_places,
 )
@@ -40,6 +41,7 @@ from seetalk_jax.training.run_result import Outcome
 from seetalk_jax.training.signals import recorded
 from seetalk_jax.training.stage_data import DeviceBatches, MakeBatches, StageData
 from seetalk_jax.training.training_log import TrainingLog
+from seetalk_jax.training.workdir import opened
 
 
 def train(
@@ -62,14 +64,17 @@ def train(
     The outcome of the run.
 
   Raises:
-    ConfigError: the run is already finished, or a value is invalid.
+    ConfigError: the run is already finished, another process trains in the directory, or a value is invalid.
+    OutputError: the directory cannot be written.
     CheckpointError: a checkpoint does not match the configuration.
     NonFiniteError: a metric is not finite.
   """
+  config_ranges.check(config)
   if dry_run:
     with tempfile.TemporaryDirectory(prefix='seetalk-dry-run-') as nowhere:
       return _train(config, pathlib.Path(nowhere), make_batches, dry_run=True)
-  return _train(config, pathlib.Path(workdir), make_batches)
+  with opened(pathlib.Path(workdir)):
+    return _train(config, pathlib.Path(workdir), make_batches)
 
 
 def _train(config, workdir: pathlib.Path, make_batches: MakeBatches | None, dry_run: bool = False) -> Outcome:
@@ -79,21 +84,20 @@ def _train(config, workdir: pathlib.Path, make_batches: MakeBatches | None, dry_
       f'already trained: {workdir} ended at step {finished["step"]} after {finished["minutes"]:.1f} minutes '
       f'({finished["reason"]}): raise --config.num_steps and --config.max_minutes to go on'
     )
-  places = used_places(config)
-  initial = load_initial_weights(places)
+  initial = load_initial_weights(used_places(config))
   stage = adapted_stage.build_adapted_stage(config, initial)
   check_finished(initial, stage.frozen)
-  statistics = kept_statistics(stage, places, initial.statistics)
-  initial = dataclasses.replace(initial, statistics=statistics)
   mesh = device_mesh.make_mesh(**config.mesh)
   data = StageData(config, stage, make_batches, mesh)
+  corpora = data.directories if make_batches is None else None
+  sources = run_sources.list_sources(initial.notes, stage.networks, corpora)
   hosts.check_alike(config)
   best = config.keep_best
   saved = checkpoint.Checkpoints(workdir, config.keep_checkpoints, config.keep_every, best.metric, best.mode)
   # With several processes JAX handles SIGTERM: its preemption service makes them agree on a step.
   numbers = (signal.SIGINT, signal.SIGTERM) if jax.process_count() == 1 else (signal.SIGINT,)
   with saved as checkpoints, recorded(numbers) as signals:
-    run = Run(config, workdir, stage, mesh, data, checkpoints, signals)
+    run = Run(config, workdir, stage, mesh, data, checkpoints, signals, sources)
     if stage.kind == 'pass' and dry_run:
       print_message(f'{stage.name} is one pass over {config.num_steps} batches: it compiles no training step')
       return Outcome(0, 0.0, 'dry run', None, {})

@@ -17,6 +17,9 @@ except ImportError:  # an optional dependency: metrics.jsonl holds the same numb
   SummaryWriter = None
 
 
+METRICS_FILE = 'metrics.jsonl'
+
+
 class MetricsWriter:
   """Writes scalars to metrics.jsonl and pictures as PNG files to WORKDIR/samples. A context manager.
 
@@ -32,7 +35,7 @@ class MetricsWriter:
     self._board = None
     if not enabled:
       return
-    path = self._workdir / 'metrics.jsonl'
+    path = self._workdir / METRICS_FILE
     lines = path.read_text().splitlines() if path.exists() else []
     kept = [line for line in lines if _step_of(line) <= start_step]
     files.write_text(path, ''.join(line + '\n' for line in kept))
@@ -54,8 +57,9 @@ class MetricsWriter:
     if not self._enabled:
       return
     values = {prefix + name: float(value) for name, value in values.items()}
-    self._file.write(json.dumps({'step': step, **values}) + '\n')
-    self._file.flush()
+    with files.output_errors(self._workdir / METRICS_FILE):
+      self._file.write(json.dumps({'step': step, **values}) + '\n')
+      self._file.flush()
     if self._board is not None:
       for name, value in values.items():
         self._board.add_scalar(name, value, step)
@@ -64,16 +68,15 @@ class MetricsWriter:
     """Writes a picture, uint8 `[height, width, 3]`, to samples/STEP.png."""
     if not self._enabled:
       return
-    folder = self._workdir / 'samples'
-    folder.mkdir(exist_ok=True)
-    Image.fromarray(np.asarray(image, np.uint8)).save(folder / f'{step:07d}.png')
+    with files.replacing(self._workdir / 'samples' / f'{step:07d}.png') as part:
+      Image.fromarray(np.asarray(image, np.uint8)).save(part)
     if self._board is not None:
       self._board.add_image('sample', np.asarray(image, np.uint8), step, dataformats='HWC')
 
 
 def read_metrics(workdir: str | pathlib.Path) -> list[dict[str, float]]:
   """The lines of WORKDIR/metrics.jsonl."""
-  return [json.loads(line) for line in (pathlib.Path(workdir) / 'metrics.jsonl').read_text().splitlines()]
+  return [json.loads(line) for line in (pathlib.Path(workdir) / METRICS_FILE).read_text().splitlines()]
 
 
 def _step_of(line: str) -> float:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import pathlib
+from collections.abc import Sequence
 from typing import Any
 
 from jax.sharding import Mesh
 
 from seetalk_jax.stages import base
 from seetalk_jax.training.checkpoint import Checkpoints
+from seetalk_jax.training.run_sources import Source
 from seetalk_jax.training.signals import Signals
 from seetalk_jax.training.stage_data import StageData
 
@@ -26,6 +28,7 @@ class Run:
     data: batches of the stage.
     checkpoints: the open checkpoints of the run.
     signals: recorded signals that stop the run.
+    sources: what this start of the run loads and trains on, with licences.
   """
 
   config: Any
@@ -35,3 +38,4 @@ class Run:
   data: StageData
   checkpoints: Checkpoints
   signals: Signals
+  sources: Sequence[Source] = ()

@@ -26,7 +26,7 @@ def run_pass(run: Run, frozen: base.Frozen) -> Outcome:
   """
   config, workdir, stage, data, mesh = run.config, run.workdir, run.stage, run.data, run.mesh
   if jax.process_index() == 0:
-    checkpoint.write_config(workdir, config, stage.networks)
+    checkpoint.write_config(workdir, config, stage.networks, sources=run.sources)
   statistics = dict(frozen.statistics)
   frozen = device_mesh.put_frozen(frozen, mesh)
   spec = stage.batch_spec(data.batch_size)
@@ -45,8 +45,10 @@ def run_pass(run: Run, frozen: base.Frozen) -> Outcome:
   batches.close()
   if reason == 'signal':
     return Outcome(step, clock.minutes, reason, run.signals.caught, {})
-  statistics |= {name: np.asarray(value) for name, value in stage.finalize(accumulator).items()}
-  wrong = [name for name, value in statistics.items() if not np.all(np.isfinite(value))]
+  statistics |= jax.tree.map(np.asarray, stage.finalize(accumulator))
+  wrong = [
+    name for values in statistics.values() for name, value in values.items() if not np.all(np.isfinite(value))
+  ]
   if wrong:
     raise NonFiniteError(f'statistic {wrong[0]} of stage {stage.name} is not finite after {step} batches')
   state = state_lib.TrainState(np.int32(step), {}, {}, {}, {}, statistics)

@@ -12,9 +12,11 @@ import jax
 import numpy as np
 from jax.sharding import Mesh
 
+from seetalk_jax.data.sources import MissingRecordsError
 from seetalk_jax.errors import ConfigError
 from seetalk_jax.sharding import device_mesh
 from seetalk_jax.training import hosts
+from seetalk_jax.training.progress import print_message
 
 # The iterators have `close()`, and `get_state()` if the run can resume; see `data.pipeline.make_batches`.
 MakeBatches = Callable[..., Iterator[dict[str, np.ndarray]]]
@@ -26,6 +28,7 @@ class StageData:
   Attributes:
     batch_size: size of the global batch.
     rows: rows of the global batch that this process holds, sorted; None if it holds all.
+    directories: folders of the corpora.
 
   Raises:
     ConfigError: the batch size is not a multiple of data x fsdp x accumulate.
@@ -45,10 +48,10 @@ class StageData:
     rows = hosts.local_rows(device_mesh.batch_sharding(mesh), batch_size)
     self.rows = None if jax.process_count() == 1 else rows
     self._config = config
-    directories = [str(pathlib.Path(config.data_root) / name) for name in config.data.corpora]
+    self.directories = [str(pathlib.Path(config.data_root) / name) for name in config.data.corpora]
     self._make = lambda **changes: make_batches(
       stage.view,
-      directories,
+      self.directories,
       **{
         'batch_size': batch_size,
         'seed': data_seed(config),
@@ -69,10 +72,19 @@ class StageData:
     return batch if self.rows is None else {name: value[self.rows] for name, value in batch.items()}
 
   def held_out(self, spec) -> list[dict[str, np.ndarray]]:
-    """The first global batches of the held-out split, with the entries of `spec`; kept in memory."""
+    """The first global batches of the held-out split, with the entries of `spec`; kept in memory.
+
+    [] if `config.eval_batches` is 0, or after a message if the corpora have no held-out records.
+    """
     if not self._config.eval_batches:
       return []
-    batches = self._make(split='validation', start_index=0, augment=False, rows=range(self.batch_size))
+    try:
+      batches = self._make(split='validation', start_index=0, augment=False, rows=range(self.batch_size))
+    except MissingRecordsError as error:
+      if self._config.keep_best.metric:
+        raise
+      print_message(f'no held-out metrics and pictures: {error}')
+      return []
     with contextlib.closing(batches):
       kept = list(itertools.islice(batches, self._config.eval_batches))
     return [{name: batch[name] for name in spec} for batch in kept]

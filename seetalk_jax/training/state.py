@@ -27,7 +27,7 @@ class TrainState:
     params, ema_params: network name -> parameter tree.
     opt_state: state of the optimizer from `make_optimizer`.
     collections: network name -> {collection: tree}, variables that modules update without gradients.
-    statistics: flat name -> array, see Frozen.statistics; constant during training.
+    statistics: owner -> {name: array}, see Frozen.statistics; constant during training.
   """
 
   step: jax.Array
@@ -35,7 +35,7 @@ class TrainState:
   ema_params: Mapping[str, PyTree]
   opt_state: PyTree
   collections: Mapping[str, Mapping[str, PyTree]]
-  statistics: Mapping[str, jax.Array]
+  statistics: Mapping[str, Mapping[str, jax.Array]]
 
 
 def key_for(root: jax.Array, name: str) -> jax.Array:

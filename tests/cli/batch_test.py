@@ -3,8 +3,10 @@
 import json
 import os
 import pathlib
+import signal
 import subprocess
 import sys
+import threading
 import time
 
 import pytest
@@ -48,6 +50,30 @@ def test_the_first_failure_ends_the_others():
   with pytest.raises(ValueError, match='broken'):
     batch.run([0, 1, 2, 3], ['one', 'two'], make, lambda *_: None)
   assert reached == []
+
+
+def test_an_interrupt_does_not_wait_for_a_long_computation():
+  computing, ended = threading.Event(), threading.Event()
+
+  def make(pipe, job, progress):
+    computing.set()
+    ended.wait(60)
+    progress('motion', 1, 1)
+
+  def interrupt():
+    computing.wait()
+    os.kill(os.getpid(), signal.SIGINT)
+
+  before = signal.signal(signal.SIGINT, signal.default_int_handler)  # background shell jobs ignore it
+  threading.Thread(target=interrupt).start()
+  began = time.monotonic()
+  try:
+    with pytest.raises(KeyboardInterrupt):
+      batch.run([0, 1], ['one', 'two'], make, lambda *_: None)
+    assert time.monotonic() - began < 10
+  finally:
+    ended.set()
+    signal.signal(signal.SIGINT, before)
 
 
 def test_results_come_in_the_order_of_the_list():

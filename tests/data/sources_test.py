@@ -4,9 +4,10 @@ import json
 import threading
 
 import pytest
+import small_files
 
 from seetalk_jax.data import sources
-from seetalk_jax.errors import InputError
+from seetalk_jax.errors import InputError, OutputError
 from seetalk_jax.synthetic import corpus, sketch
 
 
@@ -26,6 +27,21 @@ def test_records_come_in_order(corpus_dir):
   assert [source[i].clip for i in range(10)] == list(range(10))
   with pytest.raises(IndexError):
     source[10]
+
+
+def test_a_full_disk_is_one_line_and_leaves_no_shard(tmp_path):
+  path, noise = tmp_path / 'a.array_record', bytes(range(256)) * 40
+  with pytest.raises(OutputError, match=r'File too large, .*a\.array_record'):
+    with small_files.file_size_limit(8192):
+      sources.write_shard(path, (noise[i:] for i in range(100)))
+
+  def broken():
+    yield noise
+    raise RuntimeError('a bug')
+
+  with pytest.raises(RuntimeError, match='a bug'):
+    sources.write_shard(path, broken())
+  assert not list(tmp_path.iterdir())
 
 
 def test_a_growing_corpus_shows_finished_shards_only(corpus_dir, tmp_path):

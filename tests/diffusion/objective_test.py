@@ -81,3 +81,13 @@ def test_weighted_losses_of_v_and_x0_are_the_same():
 def test_unknown_type_is_named():
   with pytest.raises(ValueError, match='velocity'):
     objective.target('velocity', SCHEDULE, *draw()[:2], TIMES)
+
+
+def test_eps_at_a_small_signal_gives_x0_and_at_zero_signal_zero():
+  cosine = Schedule('cosine', zero_terminal_snr=False)  # the last signal is 4.9e-5
+  x0, noise, t = jnp.full((1, 3), 2.0), jnp.asarray([[-1.0, 0.5, 1.5]]), jnp.array([999])
+  xt = process.add_noise(cosine, x0, noise, t)
+  np.testing.assert_allclose(objective.to_x0('eps', cosine, noise, xt, t), x0, atol=0.01)
+  zero = lambda xt: objective.to_x0('eps', Schedule(), noise, xt, t)  # noqa: E731
+  np.testing.assert_array_equal(zero(xt), jnp.zeros((1, 3)))
+  np.testing.assert_array_equal(jax.grad(lambda xt: zero(xt).sum())(xt), jnp.zeros((1, 3)))

@@ -58,6 +58,38 @@ def test_a_gaussian_keeps_its_mean_and_spread(schedule, sampler, tolerance):
   np.testing.assert_allclose(run(noise), mean + std * noise, atol=tolerance)
 
 
+@pytest.mark.parametrize('num_steps, tolerance', [(20, 0.075), (50, 0.035)])
+@pytest.mark.parametrize('spacing', SPACINGS)
+@pytest.mark.parametrize(
+  'schedule, prediction_type',
+  [(Schedule('cosine', zero_terminal_snr=False), name) for name in objective.PREDICTION_TYPES]
+  + [(SCHEDULE, name) for name in ('v', 'x0')],
+)
+def test_mean_and_spread_of_a_gaussian_from_pure_or_nearly_pure_noise(
+  schedule, prediction_type, spacing, num_steps, tolerance
+):
+  # The cosine schedule ends at a signal of 4.9e-5, with sigma falling by a factor of 1e3 in one step.
+  noise = jax.scipy.stats.norm.ppf((jnp.arange(400) + 0.5) / 400)[:, None]
+  denoise = gaussian_denoiser(2.0, 0.5, prediction_type, schedule)
+  options = dict(num_steps=num_steps, spacing=spacing, prediction_type=prediction_type)
+  run = jax.jit(
+    lambda noise: [sample(denoise, schedule, noise, sampler=name, **options) for name in SAMPLERS]
+  )
+  for x0 in run(noise):
+    np.testing.assert_allclose(jnp.mean(x0), 2.0, atol=0.005)
+    np.testing.assert_allclose(jnp.std(x0), 0.5, atol=tolerance)
+
+
+@pytest.mark.parametrize('num_steps', [2, 5])
+def test_few_heun_steps_from_nearly_pure_noise_stay_within_the_data(num_steps):
+  schedule = Schedule('cosine', zero_terminal_snr=False)
+  noise = jnp.linspace(-2.5, 2.5, 41)[:, None]
+  denoise = gaussian_denoiser(2.0, 0.5, 'eps', schedule)
+  options = dict(num_steps=num_steps, sampler='heun', prediction_type='eps')
+  x0 = sample(denoise, schedule, noise, **options)
+  np.testing.assert_allclose(x0, 2.0 + 0.5 * noise, atol=0.75)
+
+
 def gaussian_error(schedule, sampler, spacing, num_steps, mean=0.5, std=0.6):
   """Distance of a sampler's result from the exact flow of a Gaussian, for unit noise up to 2.5.
 
@@ -169,6 +201,21 @@ def test_eps_at_zero_snr_is_refused():
     gaussian_denoiser(1.0, 0.0, 'eps', plain), plain, jnp.ones((1, 2)), num_steps=10, prediction_type='eps'
   )
   np.testing.assert_allclose(x0, 1.0, atol=1e-3)
+
+
+@pytest.mark.parametrize('scale', [1, 2.0])
+def test_guided_makes_a_denoiser_of_two_arguments(scale):
+  from seetalk_jax import diffusion
+
+  condition = jnp.asarray([[1.0], [-1.0]])
+
+  def denoise(xt, t, condition):  # x0 is the condition
+    return condition + 0 * xt * t[:, None]
+
+  options = dict(num_steps=3, prediction_type='x0')
+  guided_by = diffusion.guided(denoise, scale, condition)
+  x0 = diffusion.sample(guided_by, diffusion.Schedule(), jnp.zeros((2, 1)), **options)
+  np.testing.assert_allclose(x0, scale * condition, atol=1e-6)
 
 
 TYPES = {'v': 'v_prediction', 'x0': 'sample', 'eps': 'epsilon'}

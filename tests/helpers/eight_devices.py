@@ -44,7 +44,7 @@ def run(name) -> None:
   optimizer = state.make_optimizer(stage, config.optimizer)
   host_batch = base.fake_batch(stage.batch_spec(8))
   prepared = stage.prepare(base.Frozen(), iter([host_batch] * 99))
-  statistics = {key: jnp.asarray(value) for key, value in prepared.items()}
+  statistics = jax.tree.map(jnp.asarray, prepared)
   frozen = base.Frozen(statistics=statistics)
 
   def create(frozen):

@@ -84,7 +84,10 @@ def run(plan, mesh):
     # Small values: the inversion of a large random flow is chaotic and amplifies rounding.
     params=filled(plan.frozen.params, 1, 0.3),
     collections=filled(plan.frozen.collections, 2),
-    statistics={name: statistic(name, spec) for name, spec in plan.frozen.statistics.items()},
+    statistics={
+      owner: {name: statistic(name, spec) for name, spec in specs.items()}
+      for owner, specs in plan.frozen.statistics.items()
+    },
   )
   first = device_mesh.unbox(plan.state)
   # The initial parameters of the stage, with small random values for zero-initialized arrays.

@@ -46,7 +46,7 @@ def main() -> None:
     workdir = pathlib.Path(WORKDIR) / name
     config = prior_batches.config_of(RELEASE, mesh)
     loop.train(config, workdir, make_batches=lambda *_, order=order, **__: prior_batches.in_order(order))
-    found = {**initial_weights.load_trained_stage(workdir).statistics, **seen}
+    found = {**initial_weights.load_trained_stage(workdir).statistics['face_prior'], **seen}
     results |= {f'{name}/{key}': np.asarray(value) for key, value in found.items()}
   np.savez(RESULTS, **results)
 

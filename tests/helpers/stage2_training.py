@@ -44,3 +44,8 @@ def train(stage, frozen, batch, steps=3, rate=2e-3):
   assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(params))
   assert history[-1]['loss'] < history[0]['loss']
   return history, start, params, collections
+
+
+def standard(width):
+  """Statistics of the motion transformer that leave latents as they are."""
+  return {'motion_mean': np.zeros(width, np.float32), 'motion_std': np.ones(width, np.float32)}

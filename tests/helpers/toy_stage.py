@@ -69,7 +69,7 @@ class ToyStage(base.Stage):
 
   def loss(self, params, frozen, collections, batch, rng, step):
     batch = batch if 'picture' in batch else self.features(frozen, batch)
-    x = batch['picture'] - frozen.statistics['mean']
+    x = batch['picture'] - frozen.statistics['toy_net']['mean']
     y, updated = self.networks['toy_net'].apply(
       {'params': params['toy_net'], **collections['toy_net']}, x, mutable=['counts']
     )
@@ -86,7 +86,8 @@ class ToyStage(base.Stage):
     return loss + extra, ({'extra': extra, 'target': jnp.mean(batch['target'])}, {'toy_net': updated})
 
   def prepare(self, frozen, batches):
-    return {'mean': np.mean([next(batches)['image'].mean() / 127.5 - 1 for _ in range(2)], dtype=np.float32)}
+    mean = np.mean([next(batches)['image'].mean() / 127.5 - 1 for _ in range(2)], dtype=np.float32)
+    return {'toy_net': {'mean': mean}}
 
   def preview(self, params, frozen, collections, batch, rng):
     return np.asarray(batch['image'][0])
@@ -112,7 +113,7 @@ class ToyPass(base.PassStage):
     return {'sum': accumulator['sum'] + batch['target'].sum(0), 'count': count}
 
   def finalize(self, accumulator):
-    return {'target_mean': np.asarray(accumulator['sum'] / accumulator['count'])}
+    return {'toy_pass': {'target_mean': np.asarray(accumulator['sum'] / accumulator['count'])}}
 
 
 def uses(config):

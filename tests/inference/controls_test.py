@@ -12,7 +12,7 @@ import sounds
 
 from seetalk_jax.cli import controls as command
 from seetalk_jax.cli import main
-from seetalk_jax.constants import CONTROLS, EMOTIONS
+from seetalk_jax.constants import CONTROLS, EMOTIONS, MOTION_FIELDS
 from seetalk_jax.errors import InputError
 from seetalk_jax.inference import controls, loaded_release, pipeline
 from seetalk_jax.media import audio
@@ -170,3 +170,67 @@ def test_a_video_is_steered_from_the_command_line(pipe, tmp_path, monkeypatch, c
   assert main.main([*common, 'short.mp4', '--pose', 'pose.npy']) == 2
   said = capsys.readouterr().err
   assert '10 frames' in said and said.count('\n') == 1 and not (tmp_path / 'short.mp4').exists()
+
+
+# ---- controls read from motion latents, and back ---------------------------------------------------
+
+
+def test_controls_of_motion_are_those_of_the_codec(pipe):
+  motion = np.random.default_rng(0).standard_normal((5, 256)).astype(np.float32)
+  codec, variables = pipe.networks.modules['motion_codec'], pipe.networks.variables('motion_codec')
+  found = pipe.controls_of(motion)
+  assert tuple(found) == MOTION_FIELDS
+  expected = codec.apply(variables, motion, method='read_truth')
+  np.testing.assert_allclose(np.stack(list(found.values()), axis=1), expected, atol=1e-5)
+  found['yaw'] += 0.2  # arrays of the caller
+  found['blink_left'][:] = 0
+  track = np.stack(list(found.values()), axis=1)
+  made = pipe.motion_of(found)
+  assert made.shape == (5, 256) and made.dtype == np.float32
+  np.testing.assert_allclose(made, codec.apply(variables, track, method='encode_truth'), atol=1e-5)
+
+
+def test_absent_controls_are_neutral_and_numbers_are_for_all_frames(pipe):
+  yaw = np.linspace(-0.3, 0.3, 4)
+  np.testing.assert_array_equal(
+    pipe.motion_of({'yaw': yaw, 'smile': 0.5}),
+    pipe.motion_of({**dict.fromkeys(MOTION_FIELDS, np.zeros(4)), 'yaw': yaw, 'smile': np.full(4, 0.5)}),
+  )
+  assert pipe.motion_of({'jaw': 1}).shape == (1, 256)
+  assert pipe.motion_of({'jaw': [1.0]}).shape == (1, 256)
+
+
+@pytest.mark.parametrize(
+  'controls, message',
+  [
+    ({'pose': np.zeros(3)}, "no control 'pose'.*yaw"),
+    ({'yaw': np.zeros(3), 'jaw': np.zeros(4)}, 'yaw 3, jaw 4'),
+    ({'yaw': [np.nan]}, 'finite'),
+    ({'yaw': np.zeros((3, 2))}, r'shape \(3, 2\)'),
+    ({'yaw': 'left'}, 'no array of numbers'),
+    ({'yaw': np.zeros(0)}, 'no length'),
+    ({}, 'no control'),
+    (np.zeros((3, 20)), 'controls are a ndarray.*field -> values'),
+  ],
+)
+def test_controls_that_make_no_motion(pipe, controls, message):
+  with pytest.raises(InputError, match=message) as caught:
+    pipe.motion_of(controls)
+  assert '\n' not in str(caught.value)
+
+
+def test_motion_without_controls(pipe):
+  for wrong in (np.zeros((3, 7)), np.full((3, 256), np.nan), 'dance.npy', np.zeros(256)):
+    with pytest.raises(InputError, match='argument motion'):
+      pipe.controls_of(wrong)
+
+
+@pytest.mark.slow
+def test_controls_of_the_demo_weights_survive_the_way_back():
+  demo = pipeline.load('demo')
+  t = np.arange(50) / 25
+  wanted = {'yaw': 0.2 * np.sin(2 * t), 'pitch': 0.1 * np.cos(3 * t), 'jaw': 0.5 + 0.4 * np.sin(9 * t)}
+  found = demo.controls_of(demo.motion_of({**wanted, 'blink_left': 0, 'blink_right': 0}))
+  for name, values in wanted.items():
+    assert np.corrcoef(found[name], values)[0, 1] > 0.9
+  assert np.abs(found['blink_left']).max() < 0.2

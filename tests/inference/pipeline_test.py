@@ -1,16 +1,26 @@
 """Pipeline from speech to frames with tiny random networks: lengths, determinism, laziness, dependencies."""
 
 import dataclasses
+import errno
+import pathlib
+import shutil
 import threading
+import warnings
+from unittest import mock
 
 import jax
 import numpy as np
 import pytest
+import small_files
 import sounds
+from jax.experimental.compilation_cache import compilation_cache
 from read_video import read_video
 
+from seetalk_jax import files
+from seetalk_jax.cli import options
 from seetalk_jax.errors import CheckpointError, InputError, PortraitError, SpeechError
-from seetalk_jax.inference import background_compile, loaded_release, pipeline, renderer
+from seetalk_jax.inference import background_compile, devices, loaded_release, pipeline, renderer
+from seetalk_jax.inference.speech_to_portrait import SpeechToPortrait
 from seetalk_jax.media import audio, video
 from seetalk_jax.releases import storage
 from seetalk_jax.testing import tiny_release
@@ -151,7 +161,7 @@ def test_bad_arguments(pipe):
   with pytest.raises(InputError, match='size'):
     pipe(speech(), size=63)
   with pytest.raises(InputError, match='tpu'):
-    loaded_release.find_device('tpu')
+    devices.find_device('tpu')
 
 
 def test_program_compiles_in_the_background_and_reports_errors():
@@ -173,15 +183,99 @@ def test_program_compiles_in_the_background_and_reports_errors():
     broken(np.ones((2, 3), np.float32))
 
 
-def test_compilation_cache_goes_where_it_was_told(tmp_path, monkeypatch):
-  before = jax.config.jax_compilation_cache_dir
-  try:
-    jax.config.update('jax_compilation_cache_dir', str(tmp_path / 'theirs'))
-    loaded_release.use_compilation_cache()
-    assert jax.config.jax_compilation_cache_dir == str(tmp_path / 'theirs')
+_CACHE_SETTINGS = (
+  'jax_compilation_cache_dir',
+  'jax_persistent_cache_min_compile_time_secs',
+  'jax_persistent_cache_min_entry_size_bytes',
+)
+
+
+@pytest.fixture
+def no_cache():
+  """JAX without a compilation cache; its settings are restored at the end."""
+  before = {name: getattr(jax.config, name) for name in _CACHE_SETTINGS}
+  compilation_cache.reset_cache()
+  jax.config.update('jax_compilation_cache_dir', None)
+  yield
+  for name, value in before.items():
+    jax.config.update(name, value)
+  compilation_cache.reset_cache()
+
+
+def test_compilation_cache_goes_where_it_was_told(no_cache, tmp_path, monkeypatch):
+  jax.config.update('jax_compilation_cache_dir', str(tmp_path / 'theirs'))
+  loaded_release.use_compilation_cache()
+  assert jax.config.jax_compilation_cache_dir == str(tmp_path / 'theirs')
+  jax.config.update('jax_compilation_cache_dir', None)
+  monkeypatch.setenv('XDG_CACHE_HOME', str(tmp_path))
+  loaded_release.use_compilation_cache()
+  assert jax.config.jax_compilation_cache_dir == str(tmp_path / 'seetalk-jax' / 'xla')
+  jax.config.update('jax_compilation_cache_dir', None)
+  monkeypatch.setattr(files, 'cache_dir', lambda: None)  # a user without a home folder
+  loaded_release.use_compilation_cache()
+  assert jax.config.jax_compilation_cache_dir is None
+
+
+@pytest.mark.parametrize('given', [True, False])
+def test_a_compilation_cache_that_cannot_be_written_is_only_read(no_cache, tmp_path, monkeypatch, given):
+  def compile_and_count(number):
+    jax.jit(lambda x: x + number)(np.float32(1)).block_until_ready()
+    return len([path for path in folder.iterdir() if path.name.startswith('jit')])
+
+  monkeypatch.setattr(files, 'cache_dir', lambda: tmp_path)
+  folder = tmp_path / 'xla'
+  loaded_release.use_compilation_cache()
+  written = compile_and_count(1)
+  assert written
+  # As root, these tests can write everywhere: the check fails instead, and JAX would succeed.
+  refused = PermissionError(errno.EACCES, 'Permission denied')
+  monkeypatch.setattr(pathlib.Path, 'touch', mock.Mock(side_effect=refused))
+  if not given:
     jax.config.update('jax_compilation_cache_dir', None)
-    monkeypatch.setenv('XDG_CACHE_HOME', str(tmp_path))
+  loaded_release.use_compilation_cache()
+  assert jax.config.jax_compilation_cache_dir == str(folder)
+  assert compile_and_count(2) == written
+  jax.config.update('jax_compilation_cache_dir', None)
+  shutil.rmtree(folder)
+  monkeypatch.setattr(pathlib.Path, 'mkdir', mock.Mock(side_effect=refused))
+  loaded_release.use_compilation_cache()
+  assert jax.config.jax_compilation_cache_dir is None  # there is nothing to read
+
+
+def test_a_compilation_cache_on_a_full_disk_is_silent(no_cache, tmp_path, monkeypatch):
+  loaded_release.use_compilation_cache(tmp_path / 'xla')
+  with warnings.catch_warnings(record=True) as caught, small_files.file_size_limit(1):
     loaded_release.use_compilation_cache()
+    jax.jit(lambda x: x + 3)(np.float32(1)).block_until_ready()
+  assert not caught
+
+
+def test_loading_leaves_the_configuration_of_jax_alone(tmp_path, monkeypatch):
+  names = (
+    'jax_compilation_cache_dir',
+    'jax_persistent_cache_min_compile_time_secs',
+    'jax_persistent_cache_min_entry_size_bytes',
+  )
+  before = {name: getattr(jax.config, name) for name in names}
+  monkeypatch.setenv('XDG_CACHE_HOME', str(tmp_path))
+  monkeypatch.setattr(loaded_release.jax, 'device_put', lambda tree, device: tree)  # quick
+  try:
+    jax.config.update('jax_compilation_cache_dir', None)  # conftest.py sets one
+    jax.config.update('jax_persistent_cache_min_compile_time_secs', 2.0)
+    settings = dict(jax.config.values)
+    pipeline.load(tiny_release.shared())
+    SpeechToPortrait.load(tiny_release.shared())
+    assert dict(jax.config.values) == settings
+    pipeline.load(tiny_release.shared(), cache=True)
     assert jax.config.jax_compilation_cache_dir == str(tmp_path / 'seetalk-jax' / 'xla')
   finally:
-    jax.config.update('jax_compilation_cache_dir', before)
+    for name, value in before.items():
+      jax.config.update(name, value)
+
+
+def test_the_command_line_keeps_compiled_programs(monkeypatch):
+  calls = {}
+  monkeypatch.setenv('TF_CPP_MIN_LOG_LEVEL', '2')
+  monkeypatch.setattr(pipeline.SeeTalk, 'load', lambda checkpoint, **given: calls.update(given))
+  options.load_pipeline('demo', None)
+  assert calls == {'device': None, 'cache': True}

@@ -1,11 +1,14 @@
 """Unfinished videos: resumed after any interruption to equal frames and sound; folders of others are kept."""
 
+import errno
+import fcntl
 import json
 import os
 import pathlib
 import signal
 import subprocess
 import sys
+from unittest import mock
 
 import av
 import numpy as np
@@ -13,6 +16,7 @@ import pytest
 import sounds
 from read_video import read_video
 
+from seetalk_jax import files
 from seetalk_jax.cli import main
 from seetalk_jax.errors import InputError
 from seetalk_jax.inference import pipeline, unfinished_video
@@ -182,6 +186,17 @@ def test_interrupt_in_the_first_segment_leaves_nothing(argv, capsys, monkeypatch
   assert not list(pathlib.Path().glob('.*'))
 
 
+def test_a_video_with_a_name_of_255_bytes_is_resumed(argv, capsys, monkeypatch):
+  argv[3] = '漢' * 83 + '_x.mp4'
+  assert len(argv[3].encode()) == 255
+  assert interrupted(monkeypatch, capsys, argv, SEGMENT + 1)[0] == 130
+  assert len(list(unfinished_video.folder_of(argv[3]).glob('segment*'))) == 1
+  no_sampling(monkeypatch)
+  assert run(capsys, [*argv, '--resume'])[0] == 0
+  assert sorted(path.name for path in pathlib.Path().glob('*.mp4')) == [argv[3]]
+  assert not list(pathlib.Path().glob('.*'))
+
+
 def test_damaged_segment_is_made_again(argv, capsys, monkeypatch):
   assert run(capsys, [*argv[:3], 'whole.mp4', *argv[4:]])[0] == 0
   interrupted(monkeypatch, capsys, argv, 3 * SEGMENT + 1)
@@ -265,6 +280,33 @@ def test_two_processes_do_not_share_an_output():
       pass
     assert unfinished_video.folder_of('talk.mp4').is_dir()
   unfinished_video.check_free('talk.mp4')
+
+
+def test_a_file_system_without_locks(argv, capsys, monkeypatch, caplog):
+  monkeypatch.setattr(fcntl, 'flock', mock.Mock(side_effect=OSError(errno.ENOSYS, 'no locks')))
+  files._note_missing_locks.cache_clear()
+  assert run(capsys, argv)[0] == 0
+  assert pathlib.Path('talk.mp4').is_file() and not list(pathlib.Path().glob('.*'))
+  assert len(caplog.records) == 1
+
+
+def test_an_error_of_the_lock_leaves_no_folder(monkeypatch):
+  monkeypatch.setattr(fcntl, 'flock', mock.Mock(side_effect=OSError(errno.EIO, 'broken')))
+  with pytest.raises(OSError, match='broken'), unfinished_video.UnfinishedVideo('talk.mp4', make_spec()):
+    pass
+  assert not list(pathlib.Path().glob('.*'))
+
+
+def test_a_process_that_ends_at_once_keeps_only_finished_segments():
+  folder = unfinished_video.folder_of('talk.mp4')
+  with unfinished_video.UnfinishedVideo('talk.mp4', make_spec()):
+    (folder / 'segment-00000.mp4').touch()
+    files.remove_unfinished()
+    assert folder.is_dir()
+    (folder / 'segment-00000.mp4').unlink()
+    files.remove_unfinished()
+    assert not folder.exists()
+  assert folder not in files._removers
 
 
 def test_incomplete_folders_are_ignored():

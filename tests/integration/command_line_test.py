@@ -16,6 +16,7 @@ from unittest import mock
 import numpy as np
 import pytest
 import sounds
+from flax import traverse_util
 from read_video import read_video
 
 from seetalk_jax.cli import main
@@ -203,6 +204,48 @@ def test_bad_input_is_one_line_and_leaves_nothing(kind, workplace, release, caps
   assert sorted(workplace.parent.rglob('*')) == before
 
 
+REFUSED = {
+  'generate': ['generate', '../speech.wav', '-o', '/proc/o.mp4'],
+  'generate list': ['generate', '--list', '../list.txt', '--out-dir', '/proc/videos'],
+  'save portrait': [*GOOD, '--save-portrait', '/proc/o.png'],
+  'animate': ['animate', '../face.png', '../speech.wav', '-o', '/proc/o.mp4'],
+  'reenact': ['animate', '../face.png', '--driving', '../speech.wav', '-o', '/proc/o.mp4'],
+  'portrait': ['portrait', '../speech.wav', '-o', '/proc/o.png'],
+  'prepare': ['prepare', '..', '/proc/corpus'],
+  'corpus': ['corpus', '/proc/corpus', '--num', '2'],
+  'export': ['export', 'nowhere', '/proc/release'],
+  'convert': ['convert', 'wav2vec2', 'nowhere', '/proc/release'],
+}
+
+
+@pytest.mark.skipif(not os.path.isdir('/proc/self'), reason='no /proc')
+@pytest.mark.parametrize('command', list(REFUSED))
+def test_an_output_that_cannot_be_created_is_found_before_any_work(command, workplace, capsys, monkeypatch):
+  # In /proc no file can be created, although os.access says so to root.
+  pathlib.Path('../list.txt').write_text('../speech.wav\n')
+  monkeypatch.setattr('seetalk_jax.cli.options.load_pipeline', None)
+  monkeypatch.setattr('seetalk_jax.media.audio.load_speech', None)
+  status, out, err = run(capsys, *REFUSED[command])
+  assert (status, out) == (2, '')
+  assert re.fullmatch(r'error: [^,\n]+, /proc/(o\.mp4|o\.png|videos|corpus|release): [^\n]+\n', err), err
+  assert not list(workplace.iterdir())
+
+
+def test_names_that_are_too_long_are_found_before_any_work(workplace, capsys, monkeypatch):
+  pathlib.Path('list.txt').write_text('x' * 252)
+  monkeypatch.setattr('seetalk_jax.media.audio.load_speech', None)
+  for argv in (['../speech.wav', '-o', 'x' * 252 + '.mp4'], ['--list', 'list.txt', '--out-dir', 'out']):
+    status, out, err = run(capsys, 'generate', *argv)
+    assert (status, out) == (2, '') and err.startswith('error: file name too long') and err.count('\n') == 1
+  assert [path.name for path in workplace.iterdir()] == ['list.txt']
+
+
+def test_a_mount_point_is_not_replaced(workplace, capsys, monkeypatch):
+  monkeypatch.setattr(os.path, 'ismount', lambda path: str(path) == 'mounted')
+  status, _, err = run(capsys, 'export', 'nowhere', 'mounted')
+  assert status == 2 and 'mount point, mounted' in err
+
+
 @pytest.mark.parametrize('count', [0, 2])
 def test_no_face_or_several(count, workplace, release, capsys, monkeypatch):
   points = np.random.default_rng(0).random((count, face.NUM_LANDMARKS, 2)).astype(np.float32)
@@ -260,7 +303,7 @@ def test_export_merges_the_stages_of_a_run(workplace, release, capsys, monkeypat
       networks={name: network_spec.describe(networks.modules[name])},
       params={name: networks.params[name]},
       collections=networks.collections if name == 'codebook' else {},
-      statistics={'latent_scale': np.float32(0.25)},
+      statistics={'face_prior': {'latent_scale': np.float32(0.25)}},
       config={
         'stage': stage,
         'data_root': '/home/me/data',
@@ -306,6 +349,38 @@ def test_export_merges_the_stages_of_a_run(workplace, release, capsys, monkeypat
   assert run(capsys, 'export', 'run', 'released', '--overwrite')[0] == 0
 
 
+def test_export_warns_about_networks_that_were_trained_with_another_one(
+  workplace, release, capsys, monkeypatch
+):
+  from seetalk_jax.releases import network_spec
+  from seetalk_jax.training import initial_weights
+
+  networks = storage.load_networks(release, only='motion_codec')
+  module, params = networks.modules['motion_codec'], networks.params['motion_codec']
+  flat = {path: x + 1 for path, x in traverse_util.flatten_dict(params).items()}
+
+  def result(directory):
+    return initial_weights.TrainedStage(
+      networks={'motion_codec': network_spec.describe(module)},
+      params={'motion_codec': traverse_util.unflatten_dict(flat)},
+      collections={},
+      statistics={},
+      config={'stage': 'motion_codec'},
+      step=7,
+      where='config.json',
+      sources=(),
+    )
+
+  monkeypatch.setattr(initial_weights, 'load_trained_stage', result)
+  pathlib.Path('run/checkpoints').mkdir(parents=True)
+  pathlib.Path('run/config.json').touch()
+  status, _, err = run(capsys, 'export', 'run', 'released', '--base', release, '--licence', 'MIT')
+  (warning,) = err.splitlines()
+  assert status == 0 and warning.startswith('warning: motion_codec') and 'keep_motion' in warning
+  status, out, err = run(capsys, 'export', 'run', 'again', '--base', release, '--licence', 'MIT', '--json')
+  assert (status, err) == (0, '') and json.loads(out)['warnings'] == [warning.removeprefix('warning: ')]
+
+
 def test_info(workplace, release, capsys):
   status, out, _ = run(capsys, 'info', release, '--json')
   info = json.loads(out)
@@ -313,6 +388,33 @@ def test_info(workplace, release, capsys):
   assert info['num_parameters'] == sum(entry['num_parameters'] for entry in info['networks'].values())
   status, out, _ = run(capsys, 'info', release)
   assert status == 0 and 'portrait_unet' in out and 'latent_scale' in out
+
+
+def test_info_is_a_table_of_whole_words(workplace, capsys):
+  networks = storage.load_networks(tiny_release.shared(), only='lip_refiner')
+  statistics = {'face_prior_voice_variances': np.ones(128, np.float32), 'latent_scale': np.float32(0.5)}
+  notes = {
+    'lip_refiner': {'licence': 'CC-BY-NC-4.0 AND unknown', 'origin': 'private videos; ' + 'more ' * 20}
+  }
+  stages = {name: {'steps': 566, 'config': {'long': 'x' * 200}} for name in ('conre', 'code_transformer')}
+  provenance = {'stages': stages, 'converted': {'kind': 'syncnet'}, 'networks': notes}
+  storage.save_release('released', networks, statistics, provenance=provenance)
+  status, out, _ = run(capsys, 'info', 'released')
+  lines = out.splitlines()
+  rows = {line.split('  ')[0]: re.split(r'  +', line) for line in lines}
+  assert status == 0 and '...' not in out
+  assert rows['face_prior_voice_variances'][1] == 'array [128]'
+  assert rows['stage code_transformer'][1] == '566 steps'
+  assert rows['converted'][1] == '{"kind": "syncnet"}'
+  assert rows['motion_steps'][1] == '2'
+  assert rows['lip_refiner'][3:] == [
+    'float32',
+    'CC-BY-NC-4.0 AND unknown',
+    notes['lip_refiner']['origin'].strip(),
+  ]
+  head = next(line for line in lines if line.startswith('network'))
+  network = next(line for line in lines if line.startswith('lip_refiner'))
+  assert head.index('licence') == network.index('CC-BY-NC-4.0')
 
 
 def test_info_prints_notes_with_lone_surrogates(tmp_path, capsys):

@@ -1,12 +1,15 @@
 """Audio decoding: every container, rate and channel count; invalid files; loudness."""
 
+import os
+import struct
+
 import numpy as np
 import pytest
 import sounds
 
 from seetalk_jax.constants import SAMPLE_RATE_HZ
 from seetalk_jax.errors import SpeechError
-from seetalk_jax.media import audio
+from seetalk_jax.media import audio, decode, timeline
 
 SECONDS = 1.3
 
@@ -60,6 +63,19 @@ def test_content_counts_not_the_name(tmp_path):
   assert abs(audio.load_speech(lying).seconds - SECONDS) < 1e-3
   m4a = sounds.write_av(tmp_path / 'b.m4a', sounds.tone(SECONDS, 44_100), 44_100)
   assert abs(audio.load_speech(m4a.rename(tmp_path / 'b.wav')).seconds - SECONDS) < 0.04
+
+
+@pytest.mark.parametrize('suffix, codec', [('wav', None), ('m4a', 'aac')])
+def test_names_that_are_not_utf_8(tmp_path, suffix, codec):
+  path = tmp_path / f'a.{suffix}'
+  if codec:
+    sounds.write_av(path, sounds.tone(SECONDS, 48_000), 48_000, codec)
+  else:
+    sounds.write_sndfile(path, sounds.tone(SECONDS), 16_000)
+  path = path.rename(tmp_path / os.fsdecode(b'\xff\xe9.' + suffix.encode()))
+  speech = audio.load_speech(path)
+  assert abs(speech.seconds - SECONDS) < 0.04
+  assert sum(map(len, speech.sound.open_blocks())) == speech.sound.num_samples
 
 
 def test_sound_track_that_starts_late(tmp_path):
@@ -143,6 +159,123 @@ def test_bad_speech_is_one_line_that_names_the_file(tmp_path, kind):
   assert ': ' in message.split(str(path))[-1]  # ... and states what to do
 
 
+def wav(data, rate_hz=16_000, size=None):
+  """A 16-bit mono wav file; `size` is the size of the samples in bytes that the header states."""
+  size = len(data) if size is None else size
+  chunk = struct.pack('<IHHIIHH', 16, 1, 1, rate_hz, 2 * rate_hz % 2**32, 2, 16)
+  body = b'WAVEfmt ' + chunk + b'data' + struct.pack('<I', size) + data
+  return b'RIFF' + struct.pack('<I', len(body)) + body
+
+
+def au(data, rate_hz):
+  """A 16-bit mono au file, which FFmpeg reads."""
+  return b'.snd' + struct.pack('>IIIII', 24, len(data), 3, rate_hz, 1) + data
+
+
+def int16(samples):
+  return (samples[:, 0] * 32767).astype('<i2').tobytes()
+
+
+@pytest.mark.parametrize('size', [0, 2**31 - 1, 2**32 - 1 - 36, 2**32 - 1, 10**6])
+def test_wav_with_a_wrong_size_in_the_header(tmp_path, size):
+  samples = sounds.tone(SECONDS)
+  path = tmp_path / 'killed.wav'
+  path.write_bytes(wav(int16(samples), size=size))
+  speech = audio.load_speech(path)
+  np.testing.assert_allclose(speech.waveform, samples[:, 0], atol=1e-4)
+  blocks = np.concatenate(list(speech.sound.open_blocks()))
+  assert len(blocks) == speech.sound.num_samples == 3 * len(samples)
+  path.write_bytes(wav(b'', size=size))
+  with pytest.raises(SpeechError, match=f'no samples in the sound, {path}'):
+    audio.load_speech(path)
+
+
+@pytest.mark.parametrize('rate_hz', [1, 2, 999, 1_000_001, 2**31 - 1])
+@pytest.mark.parametrize('make', [wav, au])
+def test_absurd_sampling_rates_are_one_line(tmp_path, make, rate_hz):
+  path = tmp_path / 'a.wav'
+  path.write_bytes(make(int16(sounds.tone(0.4)), rate_hz))
+  with pytest.raises(SpeechError, match=f'{rate_hz:,} Hz, {path}: give sound of 1,000 to 1,000,000 Hz'):
+    audio.load_speech(path)
+  for read in (lambda: timeline.sound(path, 0.0), lambda: timeline.sound_track(path, 0.0, 25)):
+    with pytest.raises(SpeechError, match=f'{rate_hz:,} Hz'):
+      read()
+
+
+def test_no_source_has_an_absurd_sampling_rate():
+  for rate_hz in (0, 1, 999, 1_000_001, float('nan')):
+    with pytest.raises(SpeechError, match='sampling rate'):
+      decode.Source('a', rate_hz, 1, lambda: iter(()))
+    with pytest.raises(SpeechError, match='sampling rate'):
+      audio.speech_from_array(sounds.tone(1.0), rate_hz)
+
+
+@pytest.mark.parametrize('rate_hz', [decode.MIN_RATE_HZ, decode.MAX_RATE_HZ])
+def test_extreme_sampling_rates_work(rate_hz):
+  speech = audio.speech_from_array(sounds.tone(0.5, rate_hz, hz=100.0), rate_hz)
+  blocks = np.concatenate(list(speech.sound.open_blocks()))
+  assert abs(len(speech.waveform) - 8_000) <= 16 and len(blocks) == speech.sound.num_samples
+  assert 0.3 < np.abs(speech.waveform).max() < 0.6
+
+
+def write_joined(path, parts):
+  """One file of several that are written by `sounds.write_av` with (rate, channels)."""
+  for i, (rate_hz, channels) in enumerate(parts):
+    codec, container = {'.mp3': ('libmp3lame', 'mp3'), '.ts': ('aac', 'mpegts')}[path.suffix]
+    part = path.with_stem(f'part{i}')
+    sounds.write_av(part, sounds.tone(1.0, rate_hz, channels), rate_hz, codec, container)
+    with open(path, 'ab') as file:
+      file.write(part.read_bytes())
+  return path
+
+
+@pytest.mark.parametrize(
+  'name, parts',
+  [
+    ('a.mp3', [(44_100, 1), (48_000, 1)]),
+    ('a.mp3', [(48_000, 2), (32_000, 2), (44_100, 2)]),
+    ('a.ts', [(48_000, 6), (48_000, 2)]),
+    ('a.ts', [(48_000, 1), (44_100, 2), (48_000, 6)]),
+  ],
+)
+def test_formats_that_change_within_a_stream(tmp_path, name, parts):
+  path = write_joined(tmp_path / name, parts)
+  speech = audio.load_speech(path)
+  assert (speech.rate_hz, speech.channels) in parts
+  assert abs(speech.seconds - len(parts)) < 0.06 * len(parts)
+  blocks = np.concatenate(list(speech.sound.open_blocks()))
+  assert len(blocks) == speech.sound.num_samples
+  for waveform, rate_hz in (
+    (speech.waveform, 16_000),
+    (blocks[:, 0], speech.sound.rate_hz),
+    (timeline.sound(path, 0.0), 16_000),
+  ):
+    # Every part has the pitch and the level of the tone.
+    for i in range(len(parts)):
+      part = waveform[round((i + 0.3) * rate_hz) : round((i + 0.9) * rate_hz)]
+      assert abs(dominant_hz(part) * rate_hz / SAMPLE_RATE_HZ - 220) < 4
+      assert 0.35 < np.abs(part).max() < 0.6
+
+
+@pytest.mark.parametrize('suffix, kind', [('flac', {}), ('ogg', {}), ('ogg', {'subtype': 'OPUS'})])
+@pytest.mark.parametrize('formats', [[(16_000, 1), (16_000, 1)], [(48_000, 2), (16_000, 1), (24_000, 2)]])
+def test_joined_flac_and_ogg_files(tmp_path, suffix, kind, formats):
+  data = b''
+  for i, (rate_hz, channels) in enumerate(formats):
+    part = sounds.write_sndfile(
+      tmp_path / f'{i}.{suffix}', sounds.tone(1.0, rate_hz, channels), rate_hz, **kind
+    )
+    data += part.read_bytes()
+  path = tmp_path / f'joined.{suffix}'
+  path.write_bytes(data)
+  speech = audio.load_speech(path)
+  assert abs(speech.seconds - len(formats)) < 0.03 * len(formats)
+  assert sum(map(len, speech.sound.open_blocks())) == speech.sound.num_samples
+  for i in range(len(formats)):
+    part = speech.waveform[round((i + 0.3) * 16_000) : round((i + 0.9) * 16_000)]
+    assert abs(dominant_hz(part) - 220) < 4 and 0.4 < np.abs(part).max() < 0.6
+
+
 def test_video_without_sound(tmp_path):
   from seetalk_jax.media import video
 
@@ -150,6 +283,23 @@ def test_video_without_sound(tmp_path):
     writer.write(np.zeros((5, 64, 64, 3), np.uint8))
   with pytest.raises(SpeechError, match='no sound'):
     audio.load_speech(tmp_path / 'mute.mp4')
+
+
+def test_first_track_that_decodes(tmp_path):
+  def video(name, num_tracks):
+    return sounds.write_av(
+      tmp_path / name, sounds.tone(1.0, 48_000), 48_000, picture_seconds=1.0, num_tracks=num_tracks
+    )
+
+  path = sounds.without_decoder(video('spatial.mp4', 2), 1)
+  assert abs(audio.load_speech(path).seconds - 1.0) < 0.05
+  assert abs(len(timeline.sound(path, 0.0)) - 16_000) < 800
+  assert timeline.probe(path).audio_rate_hz == 48_000
+  path = sounds.without_decoder(video('none.mp4', 2), 2)
+  with pytest.raises(SpeechError, match=f'no sound that can be decoded, {path}: convert it'):
+    audio.load_speech(path)
+  with pytest.raises(timeline.RecordingError, match='no sound that can be decoded'):
+    timeline.sound(path, 0.0)
 
 
 def test_exactly_at_the_shortest_length(tmp_path):

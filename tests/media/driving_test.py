@@ -92,6 +92,21 @@ def test_sound_is_as_long_as_the_pictures(tmp_path):
   assert driving.open_driving(write(tmp_path / 'mute.mp4', frames), aligned=True).sound is None
 
 
+def test_sound_without_a_decoder_is_left_out(tmp_path):
+  for undecodable, silent in ((0, False), (1, False), (2, True)):
+    path = tmp_path / f'{undecodable}.mp4'
+    sounds.write_av(path, sounds.tone(1.0, 48_000), 48_000, picture_seconds=1.0, num_tracks=2)
+    found = driving.open_driving(sounds.without_decoder(path, undecodable), aligned=True)
+    assert found.num_frames == 25 and (found.sound is None) == silent
+
+
+def test_pictures_without_a_decoder_are_one_line(tmp_path):
+  path = sounds.write_av(tmp_path / 'a.mp4', sounds.tone(1.0, 48_000), 48_000, picture_seconds=1.0)
+  sounds.without_decoder(path, 1, b'mp4v')
+  with pytest.raises(InputError, match=f'no picture that can be decoded, {path}'):
+    driving.open_driving(path, aligned=True)
+
+
 def test_late_sound_stays_late(tmp_path):
   path = tmp_path / 'late.mp4'
   sounds.write_av(path, sounds.tone(1.0, 48_000), 48_000, picture_seconds=2.0, delay=0.5)
@@ -127,6 +142,36 @@ def test_one_face_is_wanted(tmp_path, monkeypatch, landmarker, message):
   monkeypatch.setattr(face, 'open_landmarker', landmarker)
   path = write(tmp_path / 'a.mp4', blob(30)[0])
   with pytest.raises(PortraitError, match=f'{message}.*a.mp4'):
+    driving.open_driving(path)
+
+
+@pytest.mark.parametrize('turns', [1, 2, 3])
+def test_faces_that_are_not_upright_are_refused(tmp_path, monkeypatch, turns):
+  """The face is a white disk (eyes) over a gray one (chin); only an upright face makes the detector sure."""
+
+  def down(pixels):
+    disks = [np.argwhere(part) for part in (pixels[..., 0] > 220, abs(pixels[..., 0] - 150.0) < 20)]
+    eyes, chin = (found.mean(axis=0)[::-1] if len(found) else np.zeros(2) for found in disks)
+    return eyes, chin - eyes
+
+  class Find:
+    def __call__(self, pixels):
+      eyes, towards = down(pixels)
+      points = np.tile(eyes, (face.NUM_LANDMARKS, 1))
+      points[face.CHIN] += abs(towards) if towards[1] < -10 else towards  # MediaPipe sees upright faces
+      return (points / pixels.shape[1::-1])[None].astype(np.float32)
+
+    def confidence(self, pixels):
+      return 0.9 if down(pixels)[1][1] > 10 else 0.6
+
+  monkeypatch.setattr(face, 'open_landmarker', lambda path: contextlib.nullcontext(Find()))
+  frames = np.zeros((12, 160, 160, 3), np.uint8)
+  rows, columns = np.mgrid[:160, :160]
+  frames[:, np.hypot(rows - 60, columns - 80) < 9] = 255
+  frames[:, np.hypot(rows - 90, columns - 80) < 9] = 150
+  assert driving.open_driving(write(tmp_path / 'upright.mp4', frames)).num_frames == 12
+  path = write(tmp_path / 'a.mp4', np.ascontiguousarray(np.rot90(frames, turns, axes=(1, 2))))
+  with pytest.raises(PortraitError, match=f'the face is not upright, {path}: turn the video'):
     driving.open_driving(path)
 
 

@@ -1,13 +1,17 @@
 """Face crops: the portrait crop, face detection with a fake landmarker."""
 
 import contextlib
+import os
+import pathlib
 
 import numpy as np
 import pytest
 
+import seetalk_jax
 from seetalk_jax.errors import PortraitError
 from seetalk_jax.media import face, image
 
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 EYES, CHIN = np.array([300.0, 200.0]), np.array([310.0, 300.0])
 
 
@@ -79,3 +83,109 @@ def test_whole_photos_are_cropped(tmp_path, monkeypatch):
   monkeypatch.setattr(face, 'open_landmarker', lambda path: find)
   image.save_png(tmp_path / 'photo.png', picture())
   assert face.aligned_portrait(tmp_path / 'photo.png', 96).shape == (96, 96, 3)
+
+
+class MarkerLandmarker:
+  """Finds a red disk (eyes) and a blue disk (chin), whatever way up they are.
+
+  Args:
+    blind: number of quarter turns of the picture in which no face is found.
+    flips: whether a face that stands on its head is found as an upright one, as MediaPipe does.
+  """
+
+  def __init__(self, blind=(), flips=False, confident=True):
+    self._blind, self._flips, self._confident = blind, flips, confident
+
+  @staticmethod
+  def _down(pixels):
+    points = [np.argwhere(pixels[..., channel] > 200) for channel in (0, 2)]
+    if not all(map(len, points)):
+      return None, None
+    eyes, chin = (found.mean(axis=0)[::-1] for found in points)
+    return eyes, chin
+
+  def __call__(self, pixels):
+    eyes, chin = self._down(pixels)
+    if eyes is None:
+      return np.zeros((0, face.NUM_LANDMARKS, 2), np.float32)
+    right, down = chin - eyes
+    turns = round(np.arctan2(right, down) / (np.pi / 2)) % 4
+    if turns in self._blind:
+      return np.zeros((0, face.NUM_LANDMARKS, 2), np.float32)
+    if turns == 2 and self._flips:
+      eyes, chin = chin, eyes
+    points = np.tile(eyes, (face.NUM_LANDMARKS, 1))
+    points[face.CHIN] = chin
+    return (points / pixels.shape[1::-1])[None].astype(np.float32)
+
+  def confidence(self, pixels):
+    eyes, chin = self._down(pixels)
+    return 0.9 if eyes is not None and self._confident and chin[1] - eyes[1] > 30 else 0.6
+
+
+def marker_picture():
+  pixels = np.full((300, 400, 3), 90, np.uint8)
+  rows, columns = np.mgrid[:300, :400]
+  pixels[np.hypot(rows - 120, columns - 150) < 12] = (255, 0, 0)
+  pixels[np.hypot(rows - 180, columns - 155) < 12] = (0, 0, 255)
+  return pixels
+
+
+@pytest.mark.parametrize('how', [{}, {'flips': True}, {'blind': (2,)}, {'blind': (1, 2, 3)}])
+@pytest.mark.parametrize('turns', range(4))
+def test_pictures_are_turned_upright(tmp_path, monkeypatch, how, turns):
+  monkeypatch.setattr(face, 'open_landmarker', lambda path: contextlib.nullcontext(MarkerLandmarker(**how)))
+  image.save_png(tmp_path / 'upright.png', marker_picture())
+  image.save_png(tmp_path / 'turned.png', np.rot90(marker_picture(), turns))
+  notes = []
+  expected = face.aligned_portrait(tmp_path / 'upright.png', 64)
+  found = face.aligned_portrait(tmp_path / 'turned.png', 64, note=notes.append)
+  np.testing.assert_array_equal(found, expected)
+  assert [
+    f'turned.png: the face is not upright, the picture is turned by {90 * turns} degrees' in note
+    for note in notes
+  ] == [True] * (turns != 0)
+
+
+@pytest.mark.proof
+@pytest.mark.skipif(not os.environ.get(face.LANDMARKER_VARIABLE), reason='needs SEETALK_FACE_LANDMARKER')
+def test_sampled_portraits_are_turned_upright(tmp_path):
+  """MediaPipe itself: `SEETALK_FACE_LANDMARKER=face_landmarker.task pytest -m proof tests/media/face_test.py`."""
+  portraits = seetalk_jax.load('demo').portrait(ROOT / 'examples' / 'speech.wav', num=3)
+  for portrait in portraits:
+    image.save_png(tmp_path / 'a.png', portrait)
+    expected, notes = face.aligned_portrait(tmp_path / 'a.png', 64, note=pytest.fail), []
+    for turns in (1, 2, 3):
+      image.save_png(tmp_path / 'a.png', np.rot90(portrait, turns))
+      found = face.aligned_portrait(tmp_path / 'a.png', 64, note=notes.append)
+      np.testing.assert_array_equal(found, expected)
+    assert len(notes) == 3
+
+
+def test_a_face_that_is_not_found_upright_is_refused(tmp_path, monkeypatch):
+  for how, message in (
+    ({'blind': (0,)}, 'the face is not upright, .*turned.png: turn the picture'),
+    ({'confident': False}, 'the face is not upright'),
+    ({'blind': (0, 1, 2, 3)}, 'no face found'),
+  ):
+    monkeypatch.setattr(
+      face, 'open_landmarker', lambda path, how=how: contextlib.nullcontext(MarkerLandmarker(**how))
+    )
+    image.save_png(tmp_path / 'turned.png', np.rot90(marker_picture()))
+    with pytest.raises(PortraitError, match=message):
+      face.aligned_portrait(tmp_path / 'turned.png', 64)
+
+
+def test_two_faces_of_a_lying_head_are_one_face(tmp_path, monkeypatch):
+  one = MarkerLandmarker()
+
+  def find(pixels):  # a second, smaller face while the head lies
+    faces = one(pixels)
+    if len(faces) and abs(faces[0, face.CHIN, 0] - faces[0, 0, 0]) * pixels.shape[1] > 30:
+      second = 0.5 * faces + 0.25
+      faces = np.concatenate([faces, second])
+    return faces
+
+  monkeypatch.setattr(face, 'open_landmarker', lambda path: contextlib.nullcontext(find))
+  image.save_png(tmp_path / 'turned.png', np.rot90(marker_picture()))
+  assert face.aligned_portrait(tmp_path / 'turned.png', 64).shape == (64, 64, 3)

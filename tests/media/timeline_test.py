@@ -122,3 +122,19 @@ def test_sound_without_pictures(tmp_path):
   assert not timeline.probe(path).has_picture
   with pytest.raises(timeline.RecordingError, match='no picture'):
     list(timeline.grid_frames(path))
+
+
+def test_joined_recordings_go_on_in_sync(tmp_path):
+  parts = [
+    flashes.write(tmp_path / 'a.ts', _even(25)[:50], (0.48, 1.4), seconds=2.0, audio_codec='aac'),
+    flashes.write(
+      tmp_path / 'b.ts', _even(30)[:90], (0.48, 1.4), seconds=3.0, rate_hz=44_100, audio_codec='aac'
+    ),
+  ]
+  path = tmp_path / 'joined.ts'
+  path.write_bytes(b''.join(part.read_bytes() for part in parts))
+  (first, _), *others = timeline.grid_frames(path)
+  assert len(others) + 1 == 125
+  expected = [0.48, 1.4, 2.48, 3.4]
+  np.testing.assert_allclose(_first_lit(path), expected, atol=0.0205)
+  np.testing.assert_allclose(_clicks(timeline.sound(path, first)), expected, atol=0.04)

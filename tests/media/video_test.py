@@ -1,11 +1,14 @@
 """Video writing: frame-exact content, and files that appear atomically."""
 
+import errno
+
 import numpy as np
 import pytest
+import small_files
 import sounds
 from read_video import read_video
 
-from seetalk_jax.errors import InputError
+from seetalk_jax.errors import InputError, OutputError
 from seetalk_jax.media import audio, video
 
 METADATA = {'title': 'Synthetic talking face', 'comment': 'Synthetic media; seed 3'}
@@ -84,6 +87,16 @@ def test_nothing_stays_when_interrupted(tmp_path, exception, when):
         writer.write(moving_square(30))
   assert [file.name for file in tmp_path.iterdir()] == ['out.mp4']
   assert path.read_bytes() == b'precious'
+
+
+@pytest.mark.parametrize('num_bytes', [1, 8192])  # fails in the first packet, and at the end
+def test_a_full_disk_is_one_line_and_leaves_nothing(tmp_path, num_bytes):
+  path = tmp_path / 'out.mp4'
+  with pytest.raises(OutputError, match='file too large.*out.mp4') as raised:
+    with small_files.file_size_limit(num_bytes), video.VideoWriter(path, size=(64, 64)) as writer:
+      writer.write(np.random.default_rng(0).integers(0, 256, (30, 64, 64, 3), np.uint8))
+  assert raised.value.errno == errno.EFBIG
+  assert not list(tmp_path.iterdir())
 
 
 def test_no_frame_is_a_fault_not_a_file(tmp_path):

@@ -47,3 +47,10 @@ def test_demo_is_what_ships():
   shipped = storage.read_info('demo')[1]['networks']
   for name, entry in shipped.items():
     assert network_spec.build(name, entry, 'here') == registry.make(name, 'demo'), name
+
+
+def test_classes_without_arguments_are_the_size_that_their_text_says():
+  published = {'codeformer', 'syncnet', 'perceptual'}  # the size of the published weights
+  for name in [name for name in registry.NETWORKS if not name.startswith('toy')]:
+    size = 'base' if name in published else 'demo'
+    assert registry.class_of(name)() == registry.make(name, size), name

@@ -7,6 +7,7 @@ import pathlib
 import jax
 import pytest
 
+from seetalk_jax import files
 from seetalk_jax.cli import main
 from seetalk_jax.cli import plan as command
 from seetalk_jax.errors import InputError
@@ -72,6 +73,15 @@ def test_mistakes_are_one_line(argv, message, tmp_path, monkeypatch, capsys):
   err = capsys.readouterr().err
   assert err.startswith('error: ') and err.count('\n') == 1 and message in err
   assert not list(tmp_path.rglob('*.json'))
+
+
+@pytest.mark.parametrize('folder', [None, '/proc/plans'])
+def test_a_plan_without_a_cache(folder, monkeypatch, capsys):
+  monkeypatch.setattr(files, 'cache_dir', lambda: folder and pathlib.Path(folder))
+  monkeypatch.setattr(command, '_compile', lambda *_: {'fits': True})
+  argv = ['plan', '--config', str(ROOT / 'configs/motion.py:tiny'), '--topology', 'v5e:2x2', '--json']
+  assert main.main(argv) == 0
+  assert json.loads(capsys.readouterr().out) == {'fits': True}
 
 
 class _Lowered:

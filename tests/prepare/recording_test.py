@@ -5,6 +5,7 @@ from __future__ import annotations
 import green_faces
 import numpy as np
 import pytest
+import sounds
 
 from seetalk_jax.data import schema
 from seetalk_jax.media import face
@@ -68,6 +69,14 @@ def test_what_cannot_be_used_is_refused_for_its_reason(tmp_path, how, reason):
   entry = _outcome(tmp_path, **how).entry
   assert (entry['status'], entry['reason']) == ('rejected', reason)
   assert reason in clip_quality.REASONS
+
+
+def test_sound_without_a_decoder_is_no_sound(tmp_path):
+  path = sounds.without_decoder(green_faces.write(tmp_path / 'clip.mp4', seconds=1.0), 1)
+  item = layouts.LAYOUTS['folder'](path.name)
+  entry = recording.prepare_recording(tmp_path, item, SETTINGS, green_faces.read).entry
+  assert (entry['status'], entry['reason']) == ('rejected', 'no_sound')
+  assert 'can be decoded' in clip_quality.REASONS['no_sound']
 
 
 def test_a_blurred_face_is_refused(tmp_path):

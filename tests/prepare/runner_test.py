@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import collections
 import errno
 import json
 import os
 import pathlib
+import signal
+import threading
+import time
 
+import endless_worker
 import green_faces
 import pytest
 
@@ -128,6 +133,26 @@ def test_a_broken_run_goes_on_to_the_same_bytes(raw, prepared, tmp_path, monkeyp
   assert _files(out) == _files(prepared[0])
 
 
+def test_an_interrupt_does_not_wait_for_the_workers(tmp_path, monkeypatch):
+  monkeypatch.setattr(runner, '_start_worker', endless_worker.start)
+  monkeypatch.setattr(runner, '_work', endless_worker.work)
+  marker = tmp_path / 'at_work'
+
+  def interrupt():
+    while not marker.exists():
+      time.sleep(0.05)
+    os.kill(os.getpid(), signal.SIGINT)
+
+  before = signal.signal(signal.SIGINT, signal.default_int_handler)  # background shell jobs ignore it
+  threading.Thread(target=interrupt).start()
+  try:
+    with pytest.raises(KeyboardInterrupt):
+      next(runner._work_in_pool(collections.deque([marker]), 1, ()))
+  finally:
+    signal.signal(signal.SIGINT, before)
+  assert time.time() - marker.stat().st_mtime < 20
+
+
 def test_broken_between_shards_it_goes_on_to_the_same_bytes(raw, prepared, tmp_path, monkeypatch):
   out, write, written = tmp_path / 'out', sources.write_shard, []
 
@@ -197,3 +222,19 @@ def test_a_fault_of_ours_costs_one_recording(raw, tmp_path, monkeypatch, capsys)
   summary = _prepare(raw, tmp_path / 'out')
   assert (summary.kept, summary.failed) == (4, 3)
   assert 'ValueError: a bug' in capsys.readouterr().err
+
+
+def test_names_that_are_not_utf_8(tmp_path):
+  names = [os.fsdecode(name) for name in (b'sp\xffeaker', b'sp\xfeeaker')]
+  for name in names:
+    (tmp_path / 'raw' / name).mkdir(parents=True)
+    green_faces.write(tmp_path / 'clip.mp4', seconds=1.2)
+    (tmp_path / 'clip.mp4').rename(tmp_path / 'raw' / name / os.fsdecode(b'cl\xe9p.mp4'))
+  summary = _prepare(tmp_path / 'raw', tmp_path / 'out')
+  assert summary.kept == 2
+  entries = json.loads((tmp_path / 'out' / 'report.json').read_text('utf-8'))
+  assert all((tmp_path / 'raw' / entry['file']).is_file() for entry in entries)
+  assert sorted(entry['speaker'] for entry in entries) == ['sp\\xfeeaker', 'sp\\xffeaker']
+  page = (tmp_path / 'out' / 'report.html').read_text('utf-8')
+  assert 'sp\\udcffeaker/cl\\udce9p.mp4' in page
+  assert _prepare(tmp_path / 'raw', tmp_path / 'out') == summary  # nothing left to do

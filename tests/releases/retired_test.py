@@ -55,7 +55,7 @@ def test_prototypes_that_voices_chose_are_refused(tmp_path):
 def test_training_runs_are_checked_too(tmp_path, monkeypatch):
   toy_stage.register()
   loop.train(toy_stage.get_config(num_steps=1), tmp_path, make_batches=toy_stage.make_batches)
-  assert 'mean' in initial_weights.load_trained_stage(tmp_path).statistics
+  assert 'mean' in initial_weights.load_trained_stage(tmp_path).statistics['toy_net']
   monkeypatch.setitem(retired.STATISTICS, 'mean', 'train it again')
   with pytest.raises(CheckpointError, match='statistic mean is no longer supported.*: train it again'):
     initial_weights.load_trained_stage(tmp_path)

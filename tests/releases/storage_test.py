@@ -7,7 +7,8 @@ import shutil
 import jax
 import numpy as np
 import pytest
-from flax import traverse_util
+from flax import core, traverse_util
+from flax import linen as nn
 
 from seetalk_jax.constants import RELEASE_FILE
 from seetalk_jax.errors import CheckpointError
@@ -67,7 +68,7 @@ def test_round_trip(release, network):
 
 def test_half_precision_loads_as_float32(tmp_path, network):
   module, params = network
-  directory = storage.save_release(tmp_path / 'half', {'sample_adaptive_weighting': network})
+  directory = storage.save_release(tmp_path / 'half', {'sample_adaptive_weighting': network}, dtype='float16')
   loaded = storage.load_networks(directory).params['sample_adaptive_weighting']
   jax.tree.map(lambda x, y: np.testing.assert_allclose(x, y, rtol=1e-3, atol=1e-4), loaded, params)
   assert all(leaf.dtype == np.float32 for leaf in jax.tree.leaves(loaded))
@@ -87,8 +88,8 @@ def test_weights_that_cannot_be_released(tmp_path, network):
   with pytest.raises(ValueError, match=f'{first}.*NaN'):
     save(np.nan)
   with pytest.raises(ValueError, match=f'{first}.*too large'):
-    save(1e5)
-  save(1e5, dtype='float32')
+    save(1e5, dtype='float16')
+  save(1e5)
   shutil.rmtree(tmp_path / 'bad')
   with pytest.raises(ValueError, match='absent'):
     storage.save_release(tmp_path / 'bad', {'sample_adaptive_weighting': (module, {})})
@@ -183,10 +184,57 @@ def test_damage_is_named(release, damage):
   assert str(release) in str(caught.value) and '\n' not in str(caught.value)
 
 
+def test_parameters_are_stored_as_they_are(tmp_path, network):
+  module, params = network
+  fine = jax.tree.map(lambda x: x + np.float32(1e-5), params)
+  directory = storage.save_release(tmp_path / 'fine', {'sample_adaptive_weighting': (module, fine)})
+  loaded = storage.load_networks(directory)
+  jax.tree.map(np.testing.assert_array_equal, loaded.params['sample_adaptive_weighting'], fine)
+  assert loaded.info['networks']['sample_adaptive_weighting']['dtype'] == 'float32'
+
+
+def test_one_name_is_a_string(release):
+  assert set(storage.load_networks(release, only='sample_adaptive_weighting').params) == {
+    'sample_adaptive_weighting'
+  }
+  with pytest.raises(CheckpointError, match='holds no motion_codec'):
+    storage.load_networks(release, only='motion_codec')
+
+
+@pytest.mark.parametrize('frozen', [False, True])
+def test_boxed_parameters_are_unboxed(tmp_path, network, frozen):
+  module, params = network
+  boxed = jax.tree.map(lambda x: nn.LogicallyPartitioned(x, (None,) * x.ndim), params)
+  boxed = core.freeze(boxed) if frozen else boxed
+  directory = storage.save_release(tmp_path / 'boxed', {'sample_adaptive_weighting': (module, boxed)})
+  loaded = storage.load_networks(directory).params['sample_adaptive_weighting']
+  jax.tree.map(np.testing.assert_array_equal, loaded, params)
+
+
+class MyRefiner(nn.Module):
+  @nn.compact
+  def __call__(self, x):
+    return nn.Dense(2)(x)
+
+
+@pytest.mark.parametrize(
+  'name, network, message',
+  [
+    ('my_refiner', (MyRefiner(), {}), "no network is called 'my_refiner'.*use one of.*lip_refiner"),
+    ('lip_refiner', (MyRefiner(), {}), 'lip_refiner is a MyRefiner.*a LipRefiner'),
+    ('lip_refiner', {'params': {}}, r'lip_refiner is a dict.*\(module, params\)'),
+  ],
+)
+def test_networks_that_a_release_cannot_describe(tmp_path, name, network, message):
+  with pytest.raises(CheckpointError, match=message) as caught:
+    storage.save_release(tmp_path / 'bad', {name: network})
+  assert '\n' not in str(caught.value) and not list(tmp_path.iterdir())
+
+
 def test_a_network_that_is_not_there(release):
-  with pytest.raises(CheckpointError, match='holds no hr_decoder'):
+  with pytest.raises(CheckpointError, match='holds no hr_decoder.*--base demo'):
     storage.load_networks(release, only=['hr_decoder'])
-  with pytest.raises(CheckpointError, match='holds no hr_decoder'):
+  with pytest.raises(CheckpointError, match='holds no hr_decoder.*--base demo'):
     storage.load_networks(release).variables('hr_decoder')
 
 

@@ -66,5 +66,6 @@ def test_conre_without_truth_needs_none(conre):
 
 def test_conre_statistics(conre):
   _, batch, frozen = conre
-  np.testing.assert_allclose(frozen.statistics['age_mean'], batch['attributes'][:, 1].mean(), rtol=1e-4)
-  assert frozen.statistics['articulation_std'].shape == (8,)
+  statistics = frozen.statistics['conre']
+  np.testing.assert_allclose(statistics['age_mean'], batch['attributes'][:, 1].mean(), rtol=1e-4)
+  assert statistics['articulation_std'].shape == (8,)

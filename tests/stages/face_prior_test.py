@@ -118,7 +118,7 @@ def test_prior_pass_equals_direct_statistics_and_portrait_fallback():
   update = jax.jit(stage.update)
   for batch in images:
     sums = update(sums, frozen, batch)
-  statistics = stage.finalize(sums)
+  statistics = stage.finalize(sums)['face_prior']
   pictures = np.concatenate([b['image'] for b in images]).astype(np.float32) / 127.5 - 1
   autoencoder = stage.frozen['autoencoder']
   raw, _ = programs.apply(autoencoder, frozen.variables('autoencoder'), pictures, method='encode')
@@ -128,9 +128,12 @@ def test_prior_pass_equals_direct_statistics_and_portrait_fallback():
   np.testing.assert_allclose(statistics['face_prior_std'], scaled.std(0), atol=1e-4)
   # Without a face_prior run, the portrait stage computes the same statistics itself.
   own = portrait.prepare(frozen, iter([{'portrait': b['image']} for b in images]))
-  np.testing.assert_allclose(own['face_prior_mean'], statistics['face_prior_mean'], atol=1e-4)
-  assert own['beta0'] == 1
-  picture = stage.preview({}, frozen.replace(statistics=statistics), {}, images[0], None)
+  assert own['face_prior'].keys() == statistics.keys()
+  np.testing.assert_allclose(own['face_prior']['face_prior_mean'], statistics['face_prior_mean'], atol=1e-4)
+  assert own['portrait_unet'] == {'beta0': 1}
+  with_prior = frozen.replace(statistics={'face_prior': statistics})
+  assert portrait.prepare(with_prior, iter([])) == {'portrait_unet': {'beta0': 1}}
+  picture = stage.preview({}, with_prior, {}, images[0], None)
   assert picture.shape == (SIZE, SIZE, 3)
 
 
@@ -145,7 +148,7 @@ def test_prior_keeps_the_covariance_and_the_denoiser_starts_from_it():
   update = jax.jit(stage.update)
   for batch in images:
     seen = update(seen, frozen, batch)
-  statistics = stage.finalize(seen)
+  statistics = stage.finalize(seen)['face_prior']
   directions = statistics['face_prior_directions']
   assert directions.shape == (3, *portrait.latent_shape)
   flat = directions.reshape(3, -1)
@@ -158,11 +161,8 @@ def test_prior_keeps_the_covariance_and_the_denoiser_starts_from_it():
 
   # An untrained UNet outputs zero, so the initial loss is that of the optimal linear denoiser.
   batch = batch_of(portrait)
-  plain = {**statistics, 'beta0': np.float32(1)}
-  with_directions = frozen.replace(statistics=plain)
-  without = frozen.replace(
-    statistics={k: v for k, v in plain.items() if not k.endswith(('ons', 'rest', 'ces'))}
-  )
+  undirected = {k: v for k, v in statistics.items() if not k.endswith(('ons', 'rest', 'ces'))}
+  with_directions, without = (frozen.replace(statistics={'face_prior': s}) for s in (statistics, undirected))
   params, _ = unboxed(portrait, frozen)
   loss = jax.jit(portrait.loss)
   starts = [loss(params, f, {}, batch, jax.random.key(0), 0) for f in (with_directions, without)]
@@ -184,11 +184,11 @@ def test_prior_keeps_the_covariance_and_the_denoiser_starts_from_it():
     given = (unet, added, prior, latent, jnp.array([500, 900]), condition)
     return [predict(*given, autoguidance_scale=scale) for scale in (0.0, 1.0, 2.0)]
 
-  linear, once, twice = answers(plain)
+  linear, once, twice = answers(statistics)
   assert jnp.abs(once - linear).max() > 1e-3
   np.testing.assert_allclose(twice - once, once - linear, rtol=1e-3, atol=1e-4)
   with pytest.raises(ValueError, match='directions'):
-    answers(without.statistics)
+    answers(undirected)
   # A UNet with the linear prediction as input has the same initial loss, and learns.
   guessing = dataclasses.replace(
     portrait,
@@ -252,7 +252,7 @@ def test_prior_listens_to_the_voice_and_only_where_there_is_one():
   seen, update = stage.start(frozen), jax.jit(stage.update)
   for seed in range(2):
     seen = update(seen, frozen, batch_of(stage, 4, seed))
-  statistics = stage.finalize(seen)
+  statistics = stage.finalize(seen)['face_prior']
   width = portrait.frozen['speech_encoder'].embedding_dim
   assert statistics['face_prior_voice'].shape == (3, width)
   prior = prior_of(statistics).replace(voice=jax.random.normal(jax.random.key(0), (3, width)))
@@ -268,7 +268,7 @@ def test_prior_listens_to_the_voice_and_only_where_there_is_one():
     atol=2e-2,
   )
   # The portrait stage trains with this prior.
-  frozen = frozen.replace(statistics={**statistics, 'beta0': np.float32(1)})
+  frozen = frozen.replace(statistics={'face_prior': statistics, 'portrait_unet': {'beta0': np.float32(1)}})
   losses(portrait, frozen, batch_of(portrait), 1)
   with pytest.raises(ConfigError, match='components'):
     base.build_stage(config_of('face_prior', [], with_voice=True), portrait.frozen)

@@ -3,7 +3,7 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
-from stage2_training import batch_of, train
+from stage2_training import batch_of, standard, train
 from tiny_stages import SIZE, config_of
 
 from seetalk_jax.constants import LIPS
@@ -20,11 +20,11 @@ def test_lip_refiner_stage(world):
     config_of('lip_refiner', ['lip_refiner'], **options), {k: modules[k] for k in names}
   )
   batch = batch_of(stage)
-  statistics = {'motion_mean': np.zeros(256, np.float32), 'motion_std': np.ones(256, np.float32)}
-  statistics |= stage.prepare(frozen, iter([batch]))
-  subspace = statistics['lip_subspace']
+  statistics = {'motion_transformer': standard(256), **stage.prepare(frozen, iter([batch]))}
+  own = statistics['lip_refiner']
+  subspace = own['lip_subspace']
   np.testing.assert_allclose(subspace.T @ subspace, np.eye(4), atol=1e-5)
-  assert statistics['lip_subspace_lips'] > statistics['lip_subspace_rest']
+  assert own['lip_subspace_lips'] > own['lip_subspace_rest']
   history, _, params, _ = train(stage, frozen.replace(statistics=statistics), batch, 3)
   np.testing.assert_array_equal(params['lip_refiner']['subspace'], subspace)
   assert {'rendered', 'outside', 'sync_cosine'} <= set(history[0])
@@ -58,8 +58,7 @@ def test_samples_keep_their_own_head_and_take_the_true_lips(world):
     {k: modules[k] for k in names},
   )
   codec, variables = modules['motion_codec'], frozen.variables('motion_codec')
-  statistics = {'motion_mean': np.zeros(256, np.float32), 'motion_std': np.ones(256, np.float32)}
-  frozen = frozen.replace(statistics=statistics)
+  frozen = frozen.replace(statistics={'motion_transformer': standard(256)})
   rng = np.random.default_rng(0)
   truth = rng.uniform(0, 0.5, (4, 12, 20)).astype(np.float32)
   tokens = rng.standard_normal((4, 12, modules['speech_encoder'].token_dim)).astype(np.float32)

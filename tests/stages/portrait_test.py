@@ -19,8 +19,9 @@ def test_portrait_learns_and_samples(mode):
   assert ('sample_adaptive_weighting' in stage.networks) == (mode == 'scfp')
   batch = batch_of(stage)
   statistics = stage.prepare(frozen, iter([batch] * 2))
-  assert statistics['beta0'] == (0 if mode == 'ldm' else 1)
+  assert statistics['portrait_unet'] == {'beta0': 0 if mode == 'ldm' else 1}
   frozen = frozen.replace(statistics=statistics)
+  flat = frozen.statistics_of('face_prior', 'portrait_unet')
   features = jax.device_get(jax.jit(stage.features)(frozen, batch))
   history, params = losses(stage, frozen, features, 80)
   assert np.mean([h['error'] for h in history[-8:]]) < 0.9 * np.mean([h['error'] for h in history[:8]])
@@ -41,7 +42,7 @@ def test_portrait_learns_and_samples(mode):
 
   def draw(seed, **options):
     voice = [features[name] for name in ('embedding', 'tokens', 'valid')]
-    found = drawn({**frozen.params, **params}, frozen.statistics, voice, jax.random.key(seed), **options)
+    found = drawn({**frozen.params, **params}, flat, voice, jax.random.key(seed), **options)
     return jax.device_get(found)
 
   first, again, other = draw(0), draw(0), draw(1)
@@ -53,8 +54,8 @@ def test_portrait_learns_and_samples(mode):
   np.testing.assert_array_equal(middle.latent, same.latent)
   # beta depends on the undropped speech, for any guidance.
   np.testing.assert_array_equal(first.beta, middle.beta)
-  reach = 5 * frozen.statistics['face_prior_std'] + 2e-3
-  assert np.all(np.abs(first.latent - frozen.statistics['face_prior_mean']) <= reach)
+  reach = 5 * flat['face_prior_std'] + 2e-3
+  assert np.all(np.abs(first.latent - flat['face_prior_mean']) <= reach)
 
 
 def test_features_stand_in_for_what_they_are_made_of():

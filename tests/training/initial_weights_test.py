@@ -1,15 +1,18 @@
 """Initial weights: a run loads from config.init what its stage uses, and nothing else."""
 
+import contextlib
+import dataclasses
+import json
 import pathlib
 
-import jax.numpy as jnp
+import jax
 import numpy as np
 import pytest
 import toy_stage
 
 from seetalk_jax.errors import CheckpointError
-from seetalk_jax.stages import base
-from seetalk_jax.training import config_files, initial_weights, loop
+from seetalk_jax.releases import flat_statistics
+from seetalk_jax.training import checkpoint, config_files, initial_weights, loop
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
@@ -43,29 +46,75 @@ def test_critics_of_weight_0_are_not_loaded(stage, capsys):
   assert set(initial_weights.used_places(config)) == {'face_encoder', 'perceptual'}
 
 
-def test_statistics_of_other_stages_do_not_travel(tmp_path, monkeypatch):
+def statistics_of(workdir):
+  return initial_weights.load_trained_stage(workdir).statistics
+
+
+def test_a_network_brings_its_own_statistics_alone(tmp_path, monkeypatch):
   def prepare(self, frozen, batches):
-    return {'mean': np.float32(0), 'age_mean': np.float32(40)}
+    return {'toy_net': {'mean': np.float32(0)}, 'conre': {'age_mean': np.float32(40)}}
 
   with monkeypatch.context() as patched:
     patched.setattr(toy_stage.ToyStage, 'prepare', prepare)
     train(tmp_path / 'first')
-  assert set(initial_weights.load_trained_stage(tmp_path / 'first').statistics) == {'mean', 'age_mean'}
+  assert set(statistics_of(tmp_path / 'first')) == {'toy_net', 'conre'}
+  initial = initial_weights.load_initial_weights({'toy_net': str(tmp_path / 'first')})
+  assert initial.statistics == {'toy_net': {'mean': 0}}
   train(tmp_path / 'second', **{'init.toy_net': str(tmp_path / 'first')})
-  assert set(initial_weights.load_trained_stage(tmp_path / 'second').statistics) == {'mean'}
+  assert set(statistics_of(tmp_path / 'second')) == {'toy_net'}
 
 
-def test_statistics_stay_with_their_networks_and_with_the_stages_that_read_them():
-  class Stage(toy_stage.ToyStage):
-    def statistics_spec(self):
-      return {'motion_mean': base.float_spec(3), 'own': base.float_spec()}
+def test_a_network_that_is_trained_further_keeps_its_prior(tmp_path):
+  config = config_files.load(ROOT / 'configs' / 'portrait.py', 'tiny')
+  run = config.init.portrait_unet = str(tmp_path / 'run')
+  assert initial_weights.used_places(config) == {'portrait_unet': run, 'face_prior': run}
+  config.init.face_prior = 'other'
+  assert initial_weights.used_places(config) == {'portrait_unet': run, 'face_prior': 'other'}
+  config.init.portrait_unet, config.init.face_prior = 'demo', ''  # of a release only what is named
+  assert initial_weights.used_places(config) == {'portrait_unet': 'demo'}
 
-  found = dict.fromkeys(
-    ('age_std', 'articulation_mean', 'motion_mean', 'motion_std', 'latent_scale', 'own', 'x'), jnp.ones(())
+
+@contextlib.contextmanager
+def flat_checkpoints(monkeypatch, **others):
+  """Saves checkpoints as earlier versions did: with flat statistics, and those of other networks."""
+  save = checkpoint.Checkpoints.save
+
+  def save_flat(self, step, state, *rest):
+    flat = {**flat_statistics.flatten(state.statistics), **others}
+    save(self, step, dataclasses.replace(state, statistics=flat), *rest)
+
+  monkeypatch.setitem(flat_statistics.OWNERS, 'mean', 'toy_net')
+  with monkeypatch.context() as patched:
+    patched.setattr(checkpoint.Checkpoints, 'save', save_flat)
+    yield
+
+
+def test_a_run_with_flat_statistics_resumes_exactly(tmp_path, monkeypatch):
+  train(tmp_path / 'whole', num_steps=2)
+  stops = loop.reason_to_stop
+  with flat_checkpoints(monkeypatch, age_mean=np.float32(40)), monkeypatch.context() as patched:
+    patched.setattr(loop, 'reason_to_stop', lambda *now: 'signal' if now[2] == 1 else stops(*now))
+    train(tmp_path / 'old', num_steps=2)
+  written = json.loads((tmp_path / 'old/checkpoints/1/statistics/_METADATA').read_text())
+  assert set(written['tree_metadata']) == {"('age_mean',)", "('mean',)"}
+  assert set(statistics_of(tmp_path / 'old')) == {'toy_net', 'conre'}
+  train(tmp_path / 'old', num_steps=2)
+  states = []
+  for name in ('whole', 'old'):
+    with checkpoint.Checkpoints(tmp_path / name) as saved:
+      assert saved.latest == 2
+      states.append(saved.read(('params', 'ema_params', 'opt_state', 'collections', 'statistics')))
+  assert states[1]['statistics'].pop('conre') == {'age_mean': 40}
+  jax.tree.map(np.testing.assert_array_equal, *states)
+
+
+def test_runs_with_flat_statistics_are_initial_weights(tmp_path, monkeypatch):
+  for name, age in (('first', 40), ('second', 50)):
+    # Both also hold ConRe's statistics, of different runs, which no one reads.
+    with flat_checkpoints(monkeypatch, age_mean=np.float32(age), latent_scale=np.float32(age)):
+      train(tmp_path / name)
+  initial = initial_weights.load_initial_weights(
+    {'toy_net': str(tmp_path / 'first'), 'face_prior': str(tmp_path / 'second')}
   )
-  kept = initial_weights.kept_statistics(
-    Stage({}, {}), {'speech_encoder': 'conre', 'motion_codec': 'codec'}, found
-  )
-  assert set(kept) == {'age_std', 'articulation_mean', 'motion_mean', 'motion_std', 'own'}
-  passed = initial_weights.kept_statistics(toy_stage.ToyPass({}, {}), {'face_prior': 'prior'}, found)
-  assert set(passed) == {'latent_scale'}
+  mean = statistics_of(tmp_path / 'first')['toy_net']['mean']
+  assert initial.statistics == {'toy_net': {'mean': mean}, 'face_prior': {'latent_scale': 50}}

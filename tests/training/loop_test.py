@@ -104,7 +104,7 @@ def test_collections_move(whole):
 def test_stage_result_serves_the_next_stage(whole, tmp_path):
   result = initial_weights.load_trained_stage(whole[0])
   assert result.modules()['toy_net'] == toy_stage.ToyNet(width=16)
-  assert result.step == 8 and 'mean' in result.statistics
+  assert result.step == 8 and set(result.statistics) == {'toy_net'}
   # Training continues from these weights: the EMA of the first step starts there.
   train(tmp_path / 'on', num_steps=1, **{'init.toy_net': str(whole[0]), 'optimizer.learning_rate': 0.0})
   assert_close(weights(tmp_path / 'on')['params'], result.params)
@@ -253,7 +253,7 @@ def test_pass_stage(tmp_path):
   batches = toy_stage.make_batches('toy', [], batch_size=8, seed=0, split='train', start_index=0)
   want = np.mean([next(batches)['target'].mean(0) for _ in range(3)], axis=0)
   result = initial_weights.load_trained_stage(tmp_path)
-  np.testing.assert_allclose(result.statistics['target_mean'], want, atol=1e-6)
+  np.testing.assert_allclose(result.statistics['toy_pass']['target_mean'], want, atol=1e-6)
   assert result.params == {} and result.networks == {}
 
 

@@ -238,10 +238,12 @@ def portrait(tmp_path, **fields):
   rng = np.random.default_rng(0)
   latent = plain.latent_shape
   statistics = {
-    'beta0': np.float32(1),
-    'latent_scale': np.float32(1),
-    'face_prior_mean': rng.standard_normal(latent).astype(np.float32),
-    'face_prior_std': np.ones(latent, np.float32),
+    'portrait_unet': {'beta0': np.float32(1)},
+    'face_prior': {
+      'latent_scale': np.float32(1),
+      'face_prior_mean': rng.standard_normal(latent).astype(np.float32),
+      'face_prior_std': np.ones(latent, np.float32),
+    },
   }
   encoder = given_modules['speech_encoder']
   batch = {

@@ -27,6 +27,7 @@ from seetalk_jax.inference.batching import in_fixed_batches
 from seetalk_jax.media import audio
 from seetalk_jax.models.nn import blocks
 from seetalk_jax.models.portrait.face_prior import projection_coefficient
+from seetalk_jax.releases import flat_statistics
 from seetalk_jax.sampling import portrait as sampling
 from seetalk_jax.training import checkpoint, initial_weights, loop
 
@@ -234,7 +235,7 @@ class Figure3:
     result = initial_weights.load_trained_stage(directory)
     autoencoder, params = self._given('autoencoder', self.config.init.autoencoder)
     modules = {**result.modules(), 'autoencoder': autoencoder}
-    return modules, {**result.params, 'autoencoder': params}, result.statistics
+    return modules, {**result.params, 'autoencoder': params}, flat_statistics.flatten(result.statistics)
 
   def _given(self, name: str, where: str) -> tuple[Any, Any]:
     network = initial_weights.load_initial_weights({name: where}).networks[name]

@@ -12,6 +12,7 @@ from tqdm import tqdm
 from seetalk_jax import constants
 from seetalk_jax.errors import InputError
 from seetalk_jax.evaluation.report import Figure
+from seetalk_jax.files import make_folder
 from seetalk_jax.inference import pipeline
 from seetalk_jax.media import audio, decode
 
@@ -33,7 +34,7 @@ def recording_figures(speech_dir: str, out_dir: str, pipe: pipeline.SeeTalk, see
   if not files:
     raise InputError(f'no recordings, {speech_dir}: give a folder of speech files')
   out = pathlib.Path(out_dir)
-  out.mkdir(parents=True, exist_ok=True)
+  make_folder(out)
   right = []
   for path in tqdm(files, desc='recordings', file=sys.stderr):
     speech = audio.load_speech(path)

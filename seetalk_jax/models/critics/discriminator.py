@@ -22,14 +22,16 @@ SIZES: dict[str, dict[str, Any]] = {
 class PatchDiscriminator(nn.Module):
   """Pictures to a map of logits, positive for real (PatchGAN, arXiv 1611.07004).
 
+  The default fields are those of the demo size.
+
   Attributes:
     widths: channels per level; each level but the first halves the size.
     patch_size: factor of the pixel unshuffle before the first level: no layer with few channels runs at full
       resolution.
   """
 
-  widths: tuple[int, ...] = (64, 128, 256, 512)
-  patch_size: int = 2
+  widths: tuple[int, ...] = (64, 96)
+  patch_size: int = 4
   dtype: Any = jnp.float32
   param_dtype: Any = jnp.float32
 

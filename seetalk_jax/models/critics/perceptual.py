@@ -42,6 +42,7 @@ SIZES: dict[str, dict[str, Any]] = {
 class PerceptualTower(nn.Module):
   """Perceptual distance of pictures in the features of a pretrained classifier.
 
+  The default fields are those of size 'base'.
   Needs converted weights (`convert/perceptual.py`); distances of an untrained network are meaningless.
 
   Attributes:

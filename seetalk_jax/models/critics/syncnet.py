@@ -51,6 +51,8 @@ SIZES: dict[str, dict[str, Any]] = {
 class SyncNet(nn.Module):
   """Two towers with a small Euclidean distance between embeddings of synchronized audio and lips.
 
+  The default fields are those of the published network, size 'base'.
+
   Methods for `apply(..., method=...)`: `audio` and `face`, as published, and the interface of `SyncExpert`,
   so that the stage sync_expert can train it and the stage lip_refiner can use it as the sync loss.
 

@@ -21,6 +21,7 @@ from seetalk_jax.models.nn.blocks import (
   resize_image,
   unit,
 )
+from seetalk_jax.models.nn.layers import rematerialised
 
 # Fields that are the same in all sizes.
 _COMMON: dict[str, Any] = dict(
@@ -88,7 +89,7 @@ class FaceEncoder(nn.Module):
     embedding_dim: width of the output.
     norm: norm of 'iresnet': 'group', or 'frozen' for published weights.
     patch_size, width, num_layers, num_heads, feed_forward_width: of 'vit', see `VisionTransformer`.
-    remat: activations of 'iresnet' and 'vit' recomputed in the backward pass, see `layers.rematerialised`.
+    remat: activations recomputed in the backward pass, see `layers.rematerialised`.
   """
 
   image_size: int = 128
@@ -134,12 +135,13 @@ class FaceEncoder(nn.Module):
     return module
 
   def _patch_body(self, x: jax.Array, types: dict[str, Any]) -> jax.Array:
+    block = rematerialised(ResBlock, self.remat)
     x = conv(self.channels[0], 3, 'conv_in', **types)(pixel_unshuffle(x, 4))
     for i, (channels, blocks) in enumerate(zip(self.channels, self.blocks, strict=True)):
       if i:
         x = conv(channels, 3, f'down_{i}', strides=2, **types)(x)
       for j in range(blocks):
-        x = ResBlock(channels, groups=self.groups, name=f'stage_{i}_{j}', **types)(x)
+        x = block(channels, groups=self.groups, name=f'stage_{i}_{j}', **types)(x)
     x = jax.nn.silu(group_norm(x.shape[-1], 'norm_out', groups=self.groups, **types)(x))
     return conv(32, 1, 'squeeze', **types)(x)
 

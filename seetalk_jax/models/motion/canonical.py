@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from seetalk_jax.constants import Part
+from seetalk_jax.models.nn.exportable import exportable
 
 # Cells match only within one group.
 _GROUPS = {
@@ -21,6 +22,7 @@ _GROUPS = {
 }
 
 
+@exportable
 class FlowTruth(NamedTuple):
   """Backward flow from target to source, and visibility.
 

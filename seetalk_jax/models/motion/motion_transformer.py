@@ -169,7 +169,7 @@ class MotionTransformer(nn.Module):
         **types,
       )(x, mask=mask, condition=condition)
       # Speech again after every block: otherwise the residual stream dilutes it, and lips follow it closely.
-      x = x + dense(self.width, f'speech_{i}', axes=('embed', 'embed'), zero_init=True, **types)(speech)
+      x = x + dense(self.width, f'speech_{i}', axes=('embed', None), zero_init=True, **types)(speech)
     x = layer_norm('norm_out', **types)(x)
     return dense(self.motion_dim, 'motion_out', axes=('embed', 'mlp'), zero_init=True, **types)(x).astype(
       jnp.float32

@@ -6,7 +6,7 @@
    equal. The forward flow of the portrait is `F(x) = 0.02 sum_k a_k B_k(x)`.
 3. `warping.invert_flow` inverts it to a backward flow: `G(y) = -F(y + G(y))`, by fixed-point iteration.
 4. A network on the warped features at 1/8 predicts a correction of the flow and the occlusion at 1/4, and a
-   correction of the features at 1/8.
+   correction of the features at 1/8. The correction of the flow stays below 1 % of the picture's side.
 
 Not specified in the paper; we use this decomposition.
 """
@@ -31,9 +31,13 @@ from seetalk_jax.models.nn.blocks import (
   pixel_shuffle,
   pixel_unshuffle,
 )
+from seetalk_jax.models.nn.exportable import exportable
 
 # Displacement, in picture units, of a basis flow of magnitude 1 at amplitude 1.
 _REACH = 0.02
+# Largest correction of the flow, in picture units. A network that corrects without a limit tears portraits that
+# differ from its training data: drawings, paintings, photographs of unusual light or pose.
+_MAX_CORRECTION = 0.01
 _NUM_WAVES = 4
 
 
@@ -44,6 +48,7 @@ def waves(places: jax.Array, count: int = _NUM_WAVES) -> jax.Array:
   return jnp.concatenate([jnp.sin(angles), jnp.cos(angles)], axis=-1)
 
 
+@exportable
 class Ways(NamedTuple):
   """Flow basis, appearance gates and canonical coordinates of a portrait, computed once; all float32.
 
@@ -176,4 +181,5 @@ class MotionWarper(nn.Module):
     lacking = conv(moved.shape[-1], 1, 'lacking', zero_init=True, **types)(x)
     x = pixel_shuffle(conv(12, 3, 'fine_out', zero_init=True, **types)(x), 2).astype(jnp.float32)
     occlusion = x[..., 2:] + conv(1, 1, 'gate_occlusion', **types)(gates.astype(moved.dtype))
-    return first + x[..., :2], occlusion.astype(jnp.float32), first, lacking
+    correction = _MAX_CORRECTION * jnp.tanh(x[..., :2] / _MAX_CORRECTION)
+    return first + correction, occlusion.astype(jnp.float32), first, lacking

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import functools
+
 import jax
 import jax.numpy as jnp
+from jax.custom_derivatives import SymbolicZero
 
 from seetalk_jax.models.nn.blocks import resize_image
-from seetalk_jax.sharding.constraints import each_device
+from seetalk_jax.sharding.constraints import each_device, in_force
 
 
 def identity_grid(height: int, width: int) -> jax.Array:
@@ -26,14 +29,11 @@ def grid_sample(image: jax.Array, positions: jax.Array) -> jax.Array:
   Differentiable in both arguments. The gradient of `image` needs a scatter; apply `stop_gradient` to an image
   that is data, and the compiler removes it.
   """
-  return _grid_sample(image, positions.astype(jnp.float32))
+  positions = positions.astype(jnp.float32)
+  return _sampled(image, positions) if in_force() is None else _by_devices(image, positions)
 
 
-@jax.custom_vjp
-def _grid_sample(image, positions):
-  return each_device(_sampled, image, positions)
-
-
+@jax.custom_jvp
 def _sampled(image, positions):
   weights, corners, _ = _corners(image.shape, positions)
   flat = image.reshape(-1, image.shape[-1])
@@ -65,36 +65,74 @@ def _look_up(flat, index):
   return flat.at[index].get(mode='promise_in_bounds')
 
 
+def _differential(primals, tangents):
+  (image, positions), (image_dot, positions_dot) = primals, tangents
+  out = _sampled(image, positions)
+  parts = []
+  if not isinstance(image_dot, SymbolicZero):
+    parts.append(_of_image(image_dot, positions))
+  if not isinstance(positions_dot, SymbolicZero):
+    parts.append(_of_positions(positions_dot, image, positions))
+  return out, sum(parts) if parts else jnp.zeros_like(out)
+
+
+_sampled.defjvp(_differential, symbolic_zeros=True)
+
+# The backward pass is the transpose of the two functions below, and the order of their operations is chosen for it.
+# `checkpoint` keeps it from storing weights, indices and corners.
+_recomputed = functools.partial(jax.checkpoint, prevent_cse=False)
+
+
+@_recomputed
+def _of_image(image_dot, positions):
+  """Differential of `_sampled` along `image_dot`; one lookup, so that the transpose is one scatter."""
+  weights, corners, _ = _corners(image_dot.shape, positions)
+  flat = image_dot.reshape(-1, image_dot.shape[-1])
+  found = (jnp.concatenate(weights) * _look_up(flat, jnp.concatenate(corners))).astype(image_dot.dtype)
+  return jnp.sum(found.reshape(4, *positions.shape[:-1], -1), axis=0)
+
+
+@_recomputed
+def _of_positions(positions_dot, image, positions):
+  """Differential of `_sampled` along `positions_dot`."""
+  _, h, w, c = image.shape
+  _, corners, (fx, fy, moving_x, moving_y) = _corners(image.shape, positions)
+  flat = image.reshape(-1, c)
+  x_dot, y_dot = (x.reshape(-1) for x in jnp.split(positions_dot, 2, axis=-1))
+  x_dot, y_dot = x_dot * w * moving_x, y_dot * h * moving_y
+  x_lower, x_upper, y_right, y_left = fy * x_dot, (1 - fy) * x_dot, fx * y_dot, (1 - fx) * y_dot
+  changes = (-x_upper - y_left, x_upper - y_right, y_left - x_lower, x_lower + y_right)  # of the weights
+
+  def term(index, change):
+    # The barrier prevents a second gather for each sum of the transpose.
+    corner = jax.lax.optimization_barrier(_look_up(flat, index)).astype(jnp.float32)
+    if c <= 4:  # in the transpose, a reduction over such a short axis is slow
+      return jnp.stack([corner[:, i] * change for i in reversed(range(c))][::-1], axis=-1)
+    return jnp.einsum('nc,n->nc', corner, change)
+
+  out = sum(term(index, change) for index, change in zip(corners, changes, strict=True))
+  return out.astype(image.dtype).reshape(*positions.shape[:-1], c)
+
+
+@jax.custom_vjp
+def _by_devices(image, positions):
+  """`_sampled` on a mesh, differentiated inside of `each_device` and not through it: in reverse mode only."""
+  return each_device(_sampled, image, positions)
+
+
 def _forward(image, positions):
-  return _grid_sample(image, positions), (image, positions)
+  return _by_devices(image, positions), (image, positions)
+
+
+def _gradients(image, positions, cotangent):
+  return jax.vjp(_sampled, image, positions)[1](cotangent)
 
 
 def _backward(saved, cotangent):
   return each_device(_gradients, *saved, cotangent)
 
 
-def _gradients(image, positions, cotangent):
-  b, h, w, c = image.shape
-  weights, corners, (fx, fy, moving_x, moving_y) = _corners(image.shape, positions)
-  flat, cotangent = image.reshape(-1, c), cotangent.reshape(-1, c)
-
-  def agreement(index):  # <corner, cotangent>; the barrier prevents a second gather for each sum
-    corner = jax.lax.optimization_barrier(_look_up(flat, index))
-    if c <= 4:  # a reduction over such a short axis is slow
-      return sum(corner[:, i].astype(jnp.float32) * cotangent[:, i] for i in range(c))
-    return jnp.einsum('nc,nc->n', corner, cotangent, preferred_element_type=jnp.float32)
-
-  upper_left, upper_right, lower_left, lower_right = (agreement(index) for index in corners)
-  x_bar = (1 - fy) * (upper_right - upper_left) + fy * (lower_right - lower_left)
-  y_bar = (1 - fx) * (lower_left - upper_left) + fx * (lower_right - upper_right)
-  positions_bar = jnp.stack([x_bar * moving_x * w, y_bar * moving_y * h], axis=-1).reshape(positions.shape)
-  image_bar = jnp.zeros_like(flat)
-  for weight, index in zip(weights, corners, strict=True):
-    image_bar = image_bar.at[index].add((weight * cotangent).astype(flat.dtype), mode='promise_in_bounds')
-  return image_bar.reshape(image.shape), positions_bar
-
-
-_grid_sample.defvjp(_forward, _backward)
+_by_devices.defvjp(_forward, _backward)
 
 
 def warp(image: jax.Array, flow: jax.Array) -> jax.Array:

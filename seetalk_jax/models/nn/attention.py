@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import flax.linen as nn
@@ -9,7 +10,7 @@ import jax
 import jax.numpy as jnp
 
 from seetalk_jax.models.nn import attention_kernels
-from seetalk_jax.models.nn.blocks import dense, layer_norm
+from seetalk_jax.models.nn.blocks import activation_of, dense, layer_norm
 from seetalk_jax.models.nn.embeddings import apply_rotary, rotary_angles
 
 
@@ -52,12 +53,29 @@ def _attend(query, key, value, mask, bias):
   if how == 'splash':
     return attention_kernels.splash(query, key, value, mask, scale)
   if how == 'by_heads':
-    if bias is not None:
-      bias = jnp.reshape(bias, (1,) * (4 - bias.ndim) + bias.shape)
-    return attention_kernels.by_heads(query, key, value, mask, bias, scale)
+    # A program that is traced on a CPU can be exported for other platforms. The checkpoint keeps the residuals of
+    # both branches alike: queries, keys and values.
+    return jax.lax.platform_dependent(
+      query,
+      key,
+      value,
+      mask,
+      bias,
+      cpu=functools.partial(_by_heads, scale=scale),
+      default=jax.checkpoint(functools.partial(_general, scale=scale)),
+    )
+  return _general(query, key, value, mask, bias, scale, 'cudnn' if how == 'cudnn' else None)
+
+
+def _by_heads(query, key, value, mask, bias, scale):
+  if bias is not None:
+    bias = jnp.reshape(bias, (1,) * (4 - bias.ndim) + bias.shape)
+  return attention_kernels.by_heads(query, key, value, mask, bias, scale)
+
+
+def _general(query, key, value, mask, bias, scale, implementation=None):
   if mask is not None:
     mask = jnp.broadcast_to(mask, (*mask.shape[:2], query.shape[1], key.shape[1]))
-  implementation = 'cudnn' if how == 'cudnn' else None
   return jax.nn.dot_product_attention(
     query, key, value, bias, mask, scale=scale, implementation=implementation
   )
@@ -139,7 +157,7 @@ class FeedForward(nn.Module):
       up, gate = jnp.split(dense(2 * hidden, 'proj_in', axes=('embed', 'mlp'), **types)(x), 2, axis=-1)
       y = up * jax.nn.gelu(gate, approximate=False)
     else:
-      y = getattr(jax.nn, self.activation)(dense(hidden, 'proj_in', axes=('embed', 'mlp'), **types)(x))
+      y = activation_of(self.activation)(dense(hidden, 'proj_in', axes=('embed', 'mlp'), **types)(x))
     return dense(x.shape[-1], 'proj_out', axes=('mlp', 'embed'), zero_init=self.zero_init, **types)(y)
 
 
@@ -171,7 +189,15 @@ class TransformerBlock(nn.Module):
     context_mask: jax.Array | None = None,
     condition: jax.Array | None = None,
   ) -> jax.Array:
-    """`mask` and `context_mask` broadcast to `[b, heads, t, t]` and `[b, heads, t, s]`, True = attend."""
+    """`mask` and `context_mask` broadcast to `[b, heads, t, t]` and `[b, heads, t, s]`, True = attend.
+
+    Raises:
+      ValueError: an adaptive block without `condition`, or one with cross-attention without `context`.
+    """
+    if self.adaptive and condition is None:
+      raise ValueError('the block is adaptive, so condition [b, e] must be given')
+    if self.cross_attention and context is None:
+      raise ValueError('the block has cross-attention, so context [b, s, e] must be given')
     types = dict(dtype=self.dtype, param_dtype=self.param_dtype)
     heads: dict[str, Any] = dict(
       num_heads=self.num_heads, head_dim=self.head_dim, qkv_bias=self.qkv_bias, **types

@@ -38,10 +38,10 @@ def route(query: jax.Array, key: jax.Array, mask: jax.Array | None, bias: jax.Ar
   'cudnn': GPU, half precision, heads of at most 128 channels in multiples of 8.
   'splash': TPU, a mask over keys only, no bias.
   'by_heads': a single CPU device. With several devices the heads may be sharded, and a loop over them would
-  gather them.
+  gather them. A program that is exported for another platform from there uses 'xla'.
   """
   where, (b, t, heads, width), s = platform(), query.shape, key.shape[1]
-  if t * s < _MANY:
+  if not isinstance(t * s, int) or t * s < _MANY:  # lengths can be symbols while a program is exported
     return 'xla'
   if where == 'gpu' and query.dtype in (jnp.bfloat16, jnp.float16) and width <= 128 and width % 8 == 0:
     return 'cudnn'

@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from seetalk_jax.models.nn import cpu_conv
-from seetalk_jax.sharding.constraints import by_samples, gathered
+from seetalk_jax.sharding.constraints import by_samples, gathered, refuse_explicit
 
 # Logical axis names. Sharding rules map them to mesh axes. An unknown name would be replicated silently, so a
 # test checks the names of every network against this table.
@@ -104,7 +104,8 @@ def conv(
   kernel = (kernel, kernel) if isinstance(kernel, int) else tuple(kernel)
   rank = len(kernel)
   kernel_init = nn.initializers.zeros if zero_init else kernel_init or _default_init
-  axes = (None,) * rank + ('conv_in', 'conv_out')
+  # A depthwise kernel has one input channel.
+  axes = (None,) * rank + (None if groups == features > 1 else 'conv_in', 'conv_out')
   return nn.Conv(
     features,
     kernel_size=kernel,
@@ -145,6 +146,7 @@ class GroupNorm(nn.Module):
 
   @nn.compact
   def __call__(self, x: jax.Array) -> jax.Array:
+    refuse_explicit(x)
     channels = x.shape[-1]
     scale = self.param('scale', partitioned(nn.initializers.ones, ('norm',)), (channels,), self.param_dtype)
     bias = self.param('bias', partitioned(nn.initializers.zeros, ('norm',)), (channels,), self.param_dtype)
@@ -204,6 +206,31 @@ def layer_norm(
   )
 
 
+ACTIVATIONS = ('silu', 'gelu', 'relu', 'tanh', 'sigmoid')
+
+
+def activation_of(name: str) -> Callable[[jax.Array], jax.Array]:
+  """The function of `jax.nn` of this name.
+
+  Raises:
+    ValueError: the name is not in `ACTIVATIONS`.
+  """
+  if name not in ACTIVATIONS:
+    raise ValueError(f'activation must be one of {ACTIVATIONS}, got {name!r}')
+  return getattr(jax.nn, name)
+
+
+def check_sides(x: jax.Array, multiple: int, what: str) -> None:
+  """Checks that both sides of `x [..., h, w, c]` are multiples of a number.
+
+  Raises:
+    ValueError: they are not; the message names `what`.
+  """
+  h, w = x.shape[-3:-1]
+  if h % multiple or w % multiple:
+    raise ValueError(f'{what} is {h} x {w}: its sides must be multiples of {multiple}')
+
+
 class MLP(nn.Module):
   """Two dense layers with an activation in between: `[..., d] -> [..., features]`."""
 
@@ -218,7 +245,7 @@ class MLP(nn.Module):
   def __call__(self, x: jax.Array) -> jax.Array:
     types = dict(dtype=self.dtype, param_dtype=self.param_dtype)
     x = dense(self.hidden, 'fc1', axes=('embed', 'mlp'), **types)(x)
-    x = getattr(jax.nn, self.activation)(x)
+    x = activation_of(self.activation)(x)
     return dense(self.features, 'fc2', axes=('mlp', 'embed'), zero_init=self.zero_init, **types)(x)
 
 
@@ -249,9 +276,15 @@ class ResBlock(nn.Module):
 
   @nn.compact
   def __call__(self, x: jax.Array, condition: jax.Array | None = None) -> jax.Array:
-    """`condition [b, d]` is required unless `conditioning` is 'none'."""
+    """`condition [b, d]` is required unless `conditioning` is 'none'.
+
+    Raises:
+      ValueError: unknown `conditioning`, or a condition is missing.
+    """
     if self.conditioning not in ('none', 'add', 'film'):
       raise ValueError(f"conditioning must be 'none', 'add' or 'film', got {self.conditioning!r}")
+    if self.conditioning != 'none' and condition is None:
+      raise ValueError(f'conditioning is {self.conditioning!r}, so condition [b, d] must be given')
     types = dict(dtype=self.dtype, param_dtype=self.param_dtype)
     norm: dict[str, Any] = dict(groups=self.groups, least=self.least, epsilon=self.epsilon, **types)
     residual = x
@@ -306,7 +339,12 @@ def exact_gelu(x: jax.Array) -> jax.Array:
 
 
 def pixel_unshuffle(image: jax.Array, factor: int) -> jax.Array:
-  """Space to depth: `[b, h * f, w * f, c] -> [b, h, w, f * f * c]`."""
+  """Space to depth: `[b, h * f, w * f, c] -> [b, h, w, f * f * c]`.
+
+  Raises:
+    ValueError: a side is not a multiple of `factor`.
+  """
+  check_sides(image, factor, 'picture')
   return einops.rearrange(image, '... (h fh) (w fw) c -> ... h w (fh fw c)', fh=factor, fw=factor)
 
 

@@ -18,6 +18,7 @@ import functools
 import jax
 import jax.numpy as jnp
 from jax import lax
+from jax.custom_derivatives import SymbolicZero
 
 
 def conv_general_dilated(lhs, rhs, window_strides, padding, lhs_dilation=None, rhs_dilation=None, **kwargs):
@@ -84,48 +85,46 @@ def _lax_conv(x, kernel):
   return lax.conv_general_dilated(x, kernel, (1, 1), 'SAME', dimension_numbers=('NHWC', 'HWIO', 'NHWC'))
 
 
-@jax.custom_vjp
+@jax.custom_jvp
 def _conv3x3(x, kernel):
   return _lax_conv(x, kernel)
 
 
-def _forward(x, kernel):
-  return _lax_conv(x, kernel), (x, kernel)
+def _differential(primals, tangents):
+  (x, kernel), (x_dot, kernel_dot) = primals, tangents
+  parts = []
+  if not isinstance(x_dot, SymbolicZero):
+    parts.append(_lax_conv(x_dot, kernel))
+  if not isinstance(kernel_dot, SymbolicZero):
+    along = functools.partial(lax.platform_dependent, x, cpu=_by_products, default=_lax_conv)
+    # jvp of a linear function: JAX 0.7 transposes only those scans that differentiation has made.
+    parts.append(jax.jvp(along, (kernel,), (kernel_dot,))[1])
+  out = _conv3x3(x, kernel)
+  return out, sum(parts) if parts else jnp.zeros_like(out)
 
 
-def _backward(saved, cotangent):
-  x, kernel = saved
-  (x_bar,) = jax.linear_transpose(lambda x: _lax_conv(x, kernel), x)(cotangent)
-  kernel_bar = lax.platform_dependent(x, cotangent, cpu=_weight_gradient, default=_lax_weight_gradient)
-  return x_bar, kernel_bar
+_conv3x3.defjvp(_differential, symbolic_zeros=True)
 
 
-_conv3x3.defvjp(_forward, _backward)
-
-
-def _lax_weight_gradient(x, cotangent):
-  kernel = jax.ShapeDtypeStruct((3, 3, x.shape[-1], cotangent.shape[-1]), x.dtype)
-  (kernel_bar,) = jax.linear_transpose(lambda kernel: _lax_conv(x, kernel), kernel)(cotangent)
-  return kernel_bar
-
-
-def _weight_gradient(x, cotangent):
-  """`x [b, h, w, c]`, `cotangent [b, h, w, d]` -> `[3, 3, c, d]`."""
-  _, h, w, c = x.shape
-  d = cotangent.shape[-1]
+# Recomputed in the backward pass: the shifted copies would be stored otherwise.
+@functools.partial(jax.checkpoint, prevent_cse=False)
+def _by_products(x, kernel):
+  """`_lax_conv` as matrix products, so that its transpose with respect to `kernel` is products too."""
+  b, h, w, c = x.shape
+  d = kernel.shape[-1]
   padded = jnp.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)))
-  product = functools.partial(lax.dot_general, dimension_numbers=(((0,), (0,)), ((), ())))
+  product = functools.partial(lax.dot_general, dimension_numbers=(((1,), (0,)), ((), ())))
   if h * w < 1024:  # small pictures: nine products over the whole batch are faster than a loop over samples
-    flat = cotangent.reshape(-1, d)
-    rows = [product(padded[:, i : i + h, j : j + w].reshape(-1, c), flat) for i in range(3) for j in range(3)]
-    return jnp.stack(rows).reshape(3, 3, c, d)
+    kernels = [kernel[i, j] for i in range(3) for j in range(3)]
+    shifted = [padded[:, i : i + h, j : j + w].reshape(-1, c) for i in range(3) for j in range(3)]
+    return sum(map(product, shifted, kernels)).reshape(b, h, w, d)
+  kernels = [kernel[i].reshape(3 * c, d) for i in range(3)]
 
-  def one_picture(total, pair):
-    picture, flat = pair[0], pair[1].reshape(-1, d)
+  @functools.partial(jax.checkpoint, prevent_cse=False)
+  def one_picture(picture, kernels):
     # Three shifted copies, concatenated over channels: the three kernel rows are then contiguous slices.
     columns = jnp.concatenate([picture[:, j : j + w] for j in range(3)], axis=-1).reshape(-1, 3 * c)
-    rows = [product(columns[i * w : (i + h) * w], flat) for i in range(3)]
-    return total + jnp.stack(rows), None
+    return sum(product(columns[i * w : (i + h) * w], kernels[i]) for i in range(3)).reshape(h, w, d)
 
-  total, _ = lax.scan(one_picture, jnp.zeros((3, 3 * c, d), x.dtype), (padded, cotangent))
-  return total.reshape(3, 3, c, d)
+  # Reversed, so that the transpose adds up the samples in order.
+  return lax.scan(lambda _, picture: (None, one_picture(picture, kernels)), None, padded, reverse=True)[1]

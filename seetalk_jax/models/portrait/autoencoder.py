@@ -12,6 +12,7 @@ from seetalk_jax.models.nn import examples
 from seetalk_jax.models.nn.attention import MultiHeadAttention
 from seetalk_jax.models.nn.blocks import (
   ResBlock,
+  check_sides,
   conv,
   group_norm,
   pixel_shuffle,
@@ -130,7 +131,12 @@ class AutoencoderKL(nn.Module):
     return self.decode(z), mean, log_variance
 
   def encode(self, image: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """Pictures `[b, h, w, 3]` in [-1, 1] to (mean, log variance), each float32 `[b, h / 8, w / 8, 4]`."""
+    """Pictures `[b, h, w, 3]` in [-1, 1] to (mean, log variance), each float32 `[b, h / 8, w / 8, 4]`.
+
+    Raises:
+      ValueError: a side is not a multiple of `factor`.
+    """
+    check_sides(image, self.factor, 'picture')
     moments = self.encoder(image)
     if self.quant_conv:
       moments = self.quant(moments)

@@ -9,8 +9,9 @@ import jax
 import jax.numpy as jnp
 
 from seetalk_jax.models.nn import examples
-from seetalk_jax.models.nn.blocks import dense, layer_norm, pixel_shuffle, pixel_unshuffle
+from seetalk_jax.models.nn.blocks import check_sides, dense, layer_norm, pixel_shuffle, pixel_unshuffle
 from seetalk_jax.models.nn.embeddings import TimeEmbedding
+from seetalk_jax.models.nn.exportable import exportable
 from seetalk_jax.models.portrait.unet import UNet2DCondition
 
 # Fields that are the same in all sizes.
@@ -95,6 +96,7 @@ SIZES: dict[str, dict[str, Any]] = {
 }
 
 
+@exportable
 class LinearGuess(NamedTuple):
   """Output of the optimal linear denoiser (`diffusion.gaussian`), as input of the network.
 
@@ -127,8 +129,8 @@ class PortraitUNet(nn.Module):
     The voice vector is also projected and added to the time embedding of every residual block.
     A dropped condition is a zero embedding and an all-False `tokens_valid`. The attention then returns zeros.
 
-  `patch_size` 2 folds 2 x 2 latent positions into channels, so that the body of the demo size runs at 16 x 16
-  and 8 x 8.
+  The default fields are those of the demo size. Its `patch_size` 4 folds 4 x 4 latent positions into channels, so
+  that the body runs at 8 x 8 and 4 x 4.
 
   With `num_directions` the network refines the output of the optimal linear denoiser. The convolutions take
   its estimate of the clean latent as additional channels. An MLP (`GuessRefiner`) predicts a correction along
@@ -139,8 +141,8 @@ class PortraitUNet(nn.Module):
   prediction_type: ClassVar[str] = 'v'  # see `diffusion.objective`
 
   latent_channels: int = 4
-  patch_size: int = 2
-  channels: tuple[int, ...] = (128, 176)
+  patch_size: int = 4
+  channels: tuple[int, ...] = (64, 96)
   attention_levels: tuple[bool, ...] = (False, True)
   layers_per_block: int = 1
   mid_blocks: int = 1
@@ -149,9 +151,9 @@ class PortraitUNet(nn.Module):
   head_dim: int = 0
   conditioning: str = 'film'
   feed_forward_multiple: float = 2
-  num_directions: int = 0  # 0: no linear denoiser
-  guess_width: int = 512
-  guess_blocks: int = 4
+  num_directions: int = 128  # 0: no linear denoiser
+  guess_width: int = 256
+  guess_blocks: int = 2
   time_channels: int = 64
   groups: int = 8
   remat: bool | str = False
@@ -168,10 +170,15 @@ class PortraitUNet(nn.Module):
     embedding: jax.Array,
     guess: LinearGuess | None = None,
   ) -> jax.Array:
-    """Predicts v from the noisy residual latent, float32 `[b, h, w, 4]`.
+    """Predicts v (`diffusion.objective`) of the residual latent y, float32 `[b, h, w, 4]`.
+
+    The residual is `y = latent_scale z0 - beta p`: z0 is the autoencoder's latent, `latent_scale` a statistic of the
+    face prior (1 / standard deviation of all latent values), p the mean latent of the prior in that scale, and beta
+    its weight in [0, 1] or above, given the voice (`SampleAdaptiveWeighting`). After sampling,
+    `z0 = (y + beta p) / latent_scale`.
 
     Args:
-      y_t: noisy `y = z0 - beta p`, `[b, h, w, 4]`, h and w multiples of `patch_size`.
+      y_t: noisy y, `[b, h, w, 4]`, h and w multiples of `patch_size`.
       time: `[b]` in [0, 1000).
       tokens: speech tokens `[b, t, d]`.
       tokens_valid: bool `[b, t]`, True = valid.
@@ -179,8 +186,9 @@ class PortraitUNet(nn.Module):
       guess: required if `num_directions` is positive, otherwise None.
 
     Raises:
-      ValueError: `guess` does not agree with `num_directions`.
+      ValueError: `guess` does not agree with `num_directions`, or the latent's sides with `patch_size`.
     """
+    check_sides(y_t, self.patch_size, 'latent y_t')
     if (guess is None) != (self.num_directions == 0):
       raise ValueError(
         f'num_directions is {self.num_directions}, so guess must {"" if guess is None else "not "}be given'

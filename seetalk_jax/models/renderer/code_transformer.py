@@ -51,7 +51,14 @@ class CodeTransformer(nn.Module):
 
     Returns:
       logits float32 `[b, h / 16, w / 16, num_codes]`.
+
+    Raises:
+      ValueError: `features` is no mapping with levels 4 and 8.
     """
+    if not isinstance(features, Mapping) or not {4, 8} <= set(features):
+      raise ValueError(
+        f'features must map 4 and 8 to arrays, as Warped.features does, got {type(features).__name__}'
+      )
     types = dict(dtype=self.dtype, param_dtype=self.param_dtype)
     fine = conv(self.stem_width, 3, 'fine_in', strides=2, **types)(features[4])
     x = jnp.concatenate([fine, features[8].astype(fine.dtype)], axis=-1)

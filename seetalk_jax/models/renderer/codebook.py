@@ -12,12 +12,14 @@ import jax.numpy as jnp
 from seetalk_jax.models.nn import examples
 from seetalk_jax.models.nn.blocks import (
   ResBlock,
+  check_sides,
   conv,
   down_levels,
   group_norm,
   pixel_shuffle,
   unit,
 )
+from seetalk_jax.sharding.constraints import refuse_explicit
 
 STATE = 'codebook_state'  # collection of the codes and their running counts, updated without gradients
 
@@ -157,7 +159,11 @@ class Codebook(nn.Module):
 
     Args:
       image: `[b, h, w, 3]`, sides multiples of 16.
+
+    Raises:
+      ValueError: a side is not a multiple of 16.
     """
+    check_sides(image, 16, 'picture')
     return unit(self.encoder(image))
 
   def quantise(
@@ -261,6 +267,7 @@ def straight_through_lookup(logits: jax.Array, embedding: jax.Array) -> jax.Arra
     logits: `[*b, k]`.
     embedding: codes `[k, d]`.
   """
+  refuse_explicit(logits)
   logits = logits.astype(jnp.float32)
   soft = jax.nn.softmax(logits) @ embedding
   hard = embedding[jnp.argmax(logits, axis=-1)]

@@ -81,6 +81,7 @@ _LEAST = 1  # minimum of channels per group: the finest norms have two per group
 class CodeFormer(nn.Module):
   """CodeFormer: restores a degraded face from a discrete codebook.
 
+  The default fields are those of the published network, size 'base'.
   The layers are those of the published network; its weights can be converted (`convert/codeformer.py`). A
   transformer predicts the code at each position from the encoder's last feature map. The decoder synthesizes
   the picture from the codes. At the levels `fused`, encoder features modulate the decoder with a weight

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from seetalk_jax.constants import SAMPLE_RATE_HZ, SAMPLES_PER_FRAME
+from seetalk_jax.sharding.constraints import refuse_explicit
 
 HOP = 160  # 100 mel frames a second, four to a token
 WINDOW = 400  # 25 ms
@@ -43,7 +44,7 @@ def mel_power(waveform: jax.Array, num_bands: int = 80) -> jax.Array:
   n = waveform.shape[-1] // HOP * HOP
   side = (WINDOW - HOP) // 2
   padded = jnp.pad(waveform[:, :n].astype(jnp.float32), ((0, 0), (side, side)))
-  index = np.arange(n // HOP)[:, None] * HOP + np.arange(WINDOW)
+  index = jnp.arange(n // HOP)[:, None] * HOP + np.arange(WINDOW)
   frames = padded[:, index] * jnp.asarray(np.hanning(WINDOW + 1)[:-1], jnp.float32)
   spectrum = jnp.fft.rfft(frames, n=FFT)
   power = jnp.square(spectrum.real) + jnp.square(spectrum.imag)
@@ -75,6 +76,7 @@ def cut(waveform: jax.Array, num_samples: jax.Array | None) -> jax.Array:
 
 def energy_sums(waveform: jax.Array, num_samples: jax.Array | None = None) -> jax.Array:
   """Token count, sum of token energies and sum of their squares, `[b, 3]`; additive over chunks."""
+  refuse_explicit(waveform)
   n = waveform.shape[-1] // SAMPLES_PER_FRAME * SAMPLES_PER_FRAME
   frames = cut(waveform, num_samples)[:, :n].reshape(waveform.shape[0], -1, SAMPLES_PER_FRAME)
   energy = jnp.mean(jnp.square(frames), axis=-1)

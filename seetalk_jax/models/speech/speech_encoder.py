@@ -15,6 +15,8 @@ from seetalk_jax.constants import EMBEDDING_DIM, SAMPLE_RATE_HZ, SAMPLES_PER_FRA
 from seetalk_jax.models.nn import examples
 from seetalk_jax.models.nn.attention import TransformerBlock, band_mask, key_mask
 from seetalk_jax.models.nn.blocks import MLP, conv, dense, layer_norm, partitioned, unit
+from seetalk_jax.models.nn.exportable import exportable
+from seetalk_jax.models.nn.layers import rematerialised
 from seetalk_jax.models.speech.mel import (
   cut,
   energy_sums,
@@ -117,6 +119,7 @@ WAVEFORM_FIELDS = (
 )
 
 
+@exportable
 class SpeechFeatures(NamedTuple):
   """Output of the encoder.
 
@@ -152,6 +155,8 @@ class SpeechEncoder(nn.Module):
   `front_end` 'waveform' (base, large): wav2vec 2.0, HuBERT or WavLM with converted published weights
   (`WAVEFORM_FIELDS` are the fields of `speech.wav2vec.Wav2Vec2`), a learned weighted sum of its layers, and
   pairs of 50 Hz states concatenated to 25 Hz tokens.
+
+  Both take `remat` (see `layers.rematerialised`); `scan`, which compiles equal layers once, is for 'waveform' alone.
   """
 
   token_dim: int = 192
@@ -189,8 +194,11 @@ class SpeechEncoder(nn.Module):
         stem_channels=self.stem_channels,
         attention_reach=self.attention_reach,
         feed_forward_multiple=self.feed_forward_multiple,
+        remat=self.remat,
         **types,
       )
+      if self.scan:
+        raise ValueError("scan is for front_end 'waveform': leave it off with 'log_mel'")
     elif self.front_end == 'waveform':
       fields = {name: getattr(self, name) for name in WAVEFORM_FIELDS}
       self.body = WaveformBody(fields, **types)
@@ -207,6 +215,9 @@ class SpeechEncoder(nn.Module):
     Args:
       waveform: float `[b, n]`.
       num_samples: int `[b]`, length of each recording; later samples are padding. None: all of length n.
+
+    Raises:
+      ValueError: a waveform that is not `[b, n]`, or shorter than one token (640 samples).
     """
     tokens, valid = self.encode_tokens(waveform, num_samples)
     return SpeechFeatures(tokens, valid, self.pool(tokens, valid))
@@ -219,6 +230,14 @@ class SpeechEncoder(nn.Module):
     Args:
       normaliser: that of the whole recording, if `waveform` is a chunk of it (see `encode_long`).
     """
+    if waveform.ndim != 2:
+      raise ValueError(
+        f'waveform must be [b, n], got shape {waveform.shape}: add an axis with waveform[None]'
+      )
+    if isinstance(waveform.shape[1], int) and waveform.shape[1] < SAMPLES_PER_FRAME:
+      raise ValueError(
+        f'waveform of {waveform.shape[1]} samples holds no token: give at least {SAMPLES_PER_FRAME} samples at 16 kHz'
+      )
     waveform = cut(waveform, num_samples)
     valid = token_validity(waveform, num_samples)
     if normaliser is None:
@@ -255,7 +274,7 @@ class SpeechEncoder(nn.Module):
     """
     if self.front_end != 'log_mel':
       return jnp.zeros((waveform.shape[0], 3, self.num_bands))
-    waveform = cut(waveform, num_samples)
+    waveform = cut(waveform, num_samples)[:, : SAMPLES_PER_FRAME * counted.shape[1]]
     power = mel_power(waveform, self.num_bands)
     # Active: at most 30 dB below the loud level. Pauses would bias the statistics of a band.
     active = jnp.mean(power, -1) > 1e-3 * level[:, None]
@@ -272,7 +291,7 @@ class SpeechEncoder(nn.Module):
 
   def log_mel_features(self, waveform: jax.Array, valid: jax.Array, normaliser: Normaliser) -> jax.Array:
     """Input features `[b, t100, 2 * bands + 1]` at 100 Hz, of order one, zero where invalid."""
-    power = mel_power(waveform, self.num_bands)
+    power = mel_power(waveform[:, : SAMPLES_PER_FRAME * valid.shape[1]], self.num_bands)
     log_mel = relative_log(power, normaliser.level)
     standardised = (log_mel - normaliser.mean[:, None]) / normaliser.std[:, None]
     loudness = relative_log(jnp.mean(power, -1, keepdims=True), normaliser.level)
@@ -297,6 +316,7 @@ class LogMelBody(nn.Module):
   stem_channels: tuple[int, ...]
   attention_reach: int
   feed_forward_multiple: float
+  remat: bool | str = False
   dtype: Any = jnp.float32
   param_dtype: Any = jnp.float32
 
@@ -311,8 +331,9 @@ class LogMelBody(nn.Module):
     x = conv(self.width, (5,), 'stem_25', strides=2, padding=[(1, 2)], **types)(x)
     keep = valid[..., None]
     mask = band_mask(x.shape[1], self.attention_reach) & key_mask(valid)
+    layer = rematerialised(ConformerLayer, self.remat)
     for i in range(self.num_layers):
-      x = ConformerLayer(
+      x = layer(
         num_heads=self.num_heads,
         feed_forward_multiple=self.feed_forward_multiple,
         name=f'layers_{i}',

@@ -33,6 +33,15 @@ def test_codec_shapes_and_no_motion_is_the_identity(codec):
   assert jax.tree.map(jnp.shape, warped) == jax.tree.map(lambda s: s.shape, warped_spec(module, 64, 2))
 
 
+def test_flow_corrections_are_bounded_for_any_portrait(codec):
+  module, params = codec
+  variables = {'params': stirred(params, 1.0)}  # corrections of a multiple of the picture before the limit
+  source, target = normal(1, 2, 64, 64, 3), normal(2, 2, 64, 64, 3)
+  warped = programs.apply(module, variables, source, target)[1]
+  correction = np.abs(warped.flow - warped.coarse_flow)
+  assert 0.009 < correction.max() <= 0.0101
+
+
 def test_one_portrait_serves_many_frames(codec):
   module, params = codec
   variables = {'params': stirred(params, 0.03)}

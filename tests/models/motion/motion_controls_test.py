@@ -141,7 +141,7 @@ def test_the_stage_teaches_controls():
         registry.make('speech_encoder', 'tiny'), jax.random.key(1), jnp.zeros((1, 16_000))
       ),
     },
-    statistics={'motion_mean': jnp.zeros(256), 'motion_std': jnp.ones(256)},
+    statistics={'motion_transformer': {'motion_mean': jnp.zeros(256), 'motion_std': jnp.ones(256)}},
   )
   params, collections = jax.jit(lambda rng: nn.unbox(stage.init(rng, frozen)))(jax.random.key(2))
   batch = base.fake_batch(stage.batch_spec(2))

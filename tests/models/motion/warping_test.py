@@ -9,7 +9,6 @@ from jax.sharding import AbstractMesh, AxisType
 
 from seetalk_jax.models.motion import warping
 from seetalk_jax.models.motion.warping import identity_grid, upsample_bilinear
-from seetalk_jax.models.nn import cpu_conv
 
 warp = jax.jit(warping.warp)
 grid_sample = jax.jit(warping.grid_sample)
@@ -150,35 +149,31 @@ def test_upsampling_keeps_ramps():
   np.testing.assert_allclose(up[0, 2:-2, 2:-2], np.asarray(identity_grid(16, 16))[2:-2, 2:-2], atol=1e-6)
 
 
-@pytest.mark.parametrize('shape', [(2, 32, 32, 16), (2, 16, 16, 16), (1, 8, 8, 16)])
-def test_cpu_convolution_equals_lax(shape):
-  x, kernel = normal(*shape), normal(3, 3, 16, 24, seed=1)
-  numbers = jax.lax.conv_dimension_numbers(shape, kernel.shape, ('NHWC', 'HWIO', 'NHWC'))
-  weight = normal(*shape[:3], 24, seed=2)
+@pytest.mark.parametrize('channels', [3, 6])
+def test_forward_mode_agrees_with_reverse_mode(channels):
+  primals = picture(5, 6, channels, b=1), np.random.default_rng(1).uniform(-0.1, 1.1, (1, 4, 4, 2))
+  primals = tuple(np.float32(x) for x in primals)
+  tangents = tuple(normal(*x.shape, seed=2 + i) for i, x in enumerate(primals))
+  cotangent = normal(1, 4, 4, channels, seed=5)
 
-  def loss(convolve, x, kernel):
-    return jnp.sum(weight * convolve(x, kernel, (1, 1), 'SAME', dimension_numbers=numbers))
+  @jax.jit
+  def both(primals, tangents, cotangent):
+    out, change = jax.jvp(warping.grid_sample, primals, tangents)
+    _, linear = jax.linearize(warping.grid_sample, *primals)
+    gradients = jax.vjp(warping.grid_sample, *primals)[1](cotangent)
+    return out, change, linear(*tangents), gradients
 
-  expected, found = (
-    jax.jit(jax.value_and_grad(lambda x, k, f=f: loss(f, x, k), (0, 1)))(x, kernel)
-    for f in (jax.lax.conv_general_dilated, cpu_conv.conv_general_dilated)
-  )
-  jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-2), expected, found)
+  out, change, same, gradients = both(primals, tangents, cotangent)
+  np.testing.assert_allclose(out, grid_sample(*primals), rtol=1e-5, atol=1e-6)
+  np.testing.assert_allclose(change, same, rtol=1e-6)
+  backward = sum(np.sum(g * t) for g, t in zip(gradients, tangents, strict=True))
+  np.testing.assert_allclose(np.sum(change * cotangent), backward, rtol=1e-4)
 
 
-@pytest.mark.parametrize('frames', [3, 40])
-def test_cpu_convolution_of_single_channels_equals_lax(frames):
-  x, kernel = normal(2, frames, 24), normal(7, 1, 24, seed=1)
-  numbers = jax.lax.conv_dimension_numbers(x.shape, kernel.shape, ('NWC', 'WIO', 'NWC'))
-  weight = normal(*x.shape, seed=2)
-
-  def loss(convolve, x, kernel):
-    return jnp.sum(
-      weight * convolve(x, kernel, (1,), 'SAME', dimension_numbers=numbers, feature_group_count=24)
-    )
-
-  expected, found = (
-    jax.jit(jax.value_and_grad(lambda x, k, f=f: loss(f, x, k), (0, 1)))(x, kernel)
-    for f in (jax.lax.conv_general_dilated, cpu_conv.conv_general_dilated)
-  )
-  jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-4), expected, found)
+def test_second_derivatives_match_finite_differences():
+  image, at = picture(5, 6, 3, b=1), np.full((1, 1, 1, 2), 0.43, np.float32)
+  slope = jax.jit(jax.grad(lambda at: jnp.sum(jnp.sin(grid_sample(image, at)))))
+  found = jax.jit(jax.jacfwd(slope))(at).reshape(2, 2)
+  steps = np.float32(1e-3) * np.eye(2, dtype=np.float32).reshape(2, 1, 1, 1, 2)
+  numeric = [(slope(at + step) - slope(at - step)).ravel() / 2e-3 for step in steps]
+  np.testing.assert_allclose(found, np.stack(numeric, axis=1), rtol=0.02, atol=0.05)

@@ -40,6 +40,7 @@ def test_unpatched_layout_of_stable_diffusion_runs():
     num_heads=0,
     head_dim=8,
     conditioning='add',
+    num_directions=0,
     remat=True,
   )
   inputs = mean, jnp.zeros(1), jnp.zeros((1, 3, 8)), jnp.ones((1, 3), bool), jnp.ones((1, 512))
