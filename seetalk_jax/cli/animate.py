@@ -49,7 +49,7 @@ def run(args: argparse.Namespace) -> None:
       raise InputError(
         '--steps and --guidance belong to SPEECH, command line: a driving video needs no sampling'
       )
-    if controls.any_given(args):
+    if controls.has_controls(args):
       raise InputError('motion controls belong to SPEECH, command line: a driving video moves by itself')
     job = videos.VideoJob(args.driving, pathlib.Path(args.output))
     result = videos.make_reenactment(job, videos.options_from(args), relative=not args.absolute)

@@ -33,13 +33,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _part(text: str) -> tuple[int, int]:
-  found = re.fullmatch(r'(\d{1,6})/(\d{1,6})', text)
-  if not found or not 0 <= (index := int(found.group(1))) < (count := int(found.group(2))):
+  match = re.fullmatch(r'(\d{1,6})/(\d{1,6})', text)
+  if not match or not 0 <= (index := int(match.group(1))) < (count := int(match.group(2))):
     raise argparse.ArgumentTypeError(f'{text!r} is not I/N with I from 0 to N - 1, like 0/8')
   return index, count
 
 
-def own(jobs: Sequence[Any], part: tuple[int, int]) -> list[Any]:
+def jobs_of_part(jobs: Sequence[Any], part: tuple[int, int]) -> list[Any]:
   """The jobs of this process; every job belongs to exactly one part.
 
   Args:

@@ -57,7 +57,7 @@ def read(args: argparse.Namespace, *, several: bool = False) -> dict[str, Any]:
   Raises:
     InputError: a file without a valid track, a track for several recordings, or a scale without its control.
   """
-  found: dict[str, Any] = {}
+  controls: dict[str, Any] = {}
   for name in CONTROLS:
     value = getattr(args, name)
     if value is None:
@@ -68,15 +68,15 @@ def read(args: argparse.Namespace, *, several: bool = False) -> dict[str, Any]:
       value = _track(name, value)
     elif name == 'style' and not pathlib.Path(value).is_file():
       raise InputError(f'no such file, {value}: give --style a video')
-    found[name] = value
+    controls[name] = value
   scales = dict(args.control_scale)
   for name in scales:
-    if name not in found:
+    if name not in controls:
       raise InputError(f'--control-scale {name} without --{name}, command line: give both')
-  return {'controls': found, 'control_scales': scales}
+  return {'controls': controls, 'control_scales': scales}
 
 
-def any_given(args: argparse.Namespace) -> bool:
+def has_controls(args: argparse.Namespace) -> bool:
   """Whether any of the options is set."""
   return bool(args.control_scale) or any(getattr(args, name) is not None for name in CONTROLS)
 

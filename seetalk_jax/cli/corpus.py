@@ -101,7 +101,7 @@ def run(args: argparse.Namespace) -> None:
     progress=not args.quiet,
     records_per_speaker=args.records_per_speaker,
     first_speaker=args.first_speaker,
-    world=sketch.SketchWorld if args.sketch else source.EmbeddedWorld,
+    world=sketch.SketchWorld if args.sketch else source.SyntheticWorld,
   )
   num_bytes = sum(path.stat().st_size for path in shards)
   if args.json:

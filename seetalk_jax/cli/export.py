@@ -116,6 +116,8 @@ def _sampling(changes: Sequence[str]) -> dict[str, float]:
         raise ValueError
       chosen[name] = type(defaults[name])(value)
     except ValueError:
-      known = ', '.join(defaults)
-      raise InputError(f'not a sampling default, {change!r}: write NAME=NUMBER with one of {known}') from None
+      allowed = ', '.join(defaults)
+      raise InputError(
+        f'not a sampling default, {change!r}: write NAME=NUMBER with one of {allowed}'
+      ) from None
   return chosen

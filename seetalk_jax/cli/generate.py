@@ -45,7 +45,7 @@ def run(args: argparse.Namespace) -> None:
   """Checks everything that can be checked without networks, then makes the videos."""
   several = args.list is not None
   jobs, comments = _listed(args) if several else ([_single(args)], [])
-  jobs = batch.own(jobs, args.part)
+  jobs = batch.jobs_of_part(jobs, args.part)
   if not jobs:
     return options.report(args, {'videos': []}, f'--part {args.part[0]}/{args.part[1]} of the list is empty')
   how = videos.options_from(args, several=several, face=args.face, out_dir=args.out_dir, devices=args.devices)

@@ -183,12 +183,12 @@ def check_folder(path: str | os.PathLike) -> None:
   Raises:
     InputError: it is a file, is inside a file, or cannot be written.
   """
-  place = pathlib.Path(path)
+  folder = pathlib.Path(path)
   with files.output_errors(path):
-    while not place.exists() and place != place.parent:
-      place = place.parent
-    if not place.is_dir():
-      raise InputError(f'the output folder is a file, {place}: give a folder')
+    while not folder.exists() and folder != folder.parent:
+      folder = folder.parent
+    if not folder.is_dir():
+      raise InputError(f'the output folder is a file, {folder}: give a folder')
   try:
     files.check_writable(pathlib.Path(path) / 'file')
   except OutputError as error:

@@ -66,7 +66,7 @@ def run(args: argparse.Namespace) -> None:
   changes = [_change(text) for text in args.set]
   if not pathlib.Path(args.config.partition(':')[0]).is_file():
     raise InputError(f'no such configuration, {args.config.partition(":")[0]}: give configs/STAGE.py:VARIANT')
-  kept = _place(args, changes)
+  kept = _cache_path(args, changes)
   if kept is not None and kept.exists() and not args.again:
     plan = json.loads(kept.read_text())
   else:
@@ -88,13 +88,13 @@ def _change(text: str) -> str:
   return text
 
 
-def _place(args: argparse.Namespace, changes: list[str]) -> pathlib.Path | None:
+def _cache_path(args: argparse.Namespace, changes: list[str]) -> pathlib.Path | None:
   """Cache file of the plan for these arguments, this code and these configurations; None without a cache."""
   import importlib.metadata as metadata
 
   folder = pathlib.Path(args.config.partition(':')[0]).resolve().parent
-  asked = [args.config, args.topology, args.size, args.whole, changes, files.code_checksum()]
-  total = hashlib.sha256(json.dumps(asked).encode())
+  settings = [args.config, args.topology, args.size, args.whole, changes, files.code_checksum()]
+  total = hashlib.sha256(json.dumps(settings).encode())
   for path in sorted(folder.glob('*.py')):
     total.update(path.read_bytes())
   for name in ('jax', 'jaxlib', 'libtpu'):

@@ -73,13 +73,13 @@ def find_earlier(
     except InputError:
       if not overwrite:
         raise
-    found = unfinished_video.find(output, video.spec)
-    if found is None:
+    unfinished = unfinished_video.find(output, video.spec)
+    if unfinished is None:
       continue
     if output in earlier.finished:
       unfinished_video.discard(output)
     else:
-      earlier.unfinished[output] = found
+      earlier.unfinished[output] = unfinished
   if save_portrait and not pathlib.Path(save_portrait).exists():
     earlier.finished.clear()  # the earlier run ended after the video and before the portrait
   return earlier

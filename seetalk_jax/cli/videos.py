@@ -155,7 +155,7 @@ def make_videos(jobs: Sequence[VideoJob], how: VideoOptions) -> list[dict[str, A
       return describe_finished(pipe, requested[job.output], job.output)
     with resuming.note_if_interrupted(job.output, bars):
       inputs = kept or _speech_inputs(pipe, job.source, portrait, how)
-      clip = pipe.make_clip(inputs, found=earlier.unfinished.get(job.output), progress=progress)
+      clip = pipe.make_clip(inputs, unfinished=earlier.unfinished.get(job.output), progress=progress)
       clip.save(job.output, resume=how.resume)
     if how.save_portrait:
       clip.save_portrait(how.save_portrait)
@@ -191,7 +191,7 @@ def make_reenactment(job: VideoJob, how: VideoOptions, *, relative: bool) -> dic
   if job.output in earlier.finished:
     return describe_finished(pipe, requested[job.output], job.output)
   with options.Bars(how.quiet) as bars, resuming.note_if_interrupted(job.output, bars):
-    clip = pipe.make_clip(inputs, found=earlier.unfinished.get(job.output), progress=bars)
+    clip = pipe.make_clip(inputs, unfinished=earlier.unfinished.get(job.output), progress=bars)
     clip.save(job.output, resume=how.resume)
   if how.save_portrait:
     clip.save_portrait(how.save_portrait)

@@ -89,28 +89,32 @@ def dense_kernel(
 def rules(module: FaceEncoder) -> list[Rule]:
   """Rules for the names of InsightFace's IResNet. Batch norms are folded in double precision."""
   del module  # the names are the same for all sizes
-  found = [Rule(_ANY + r'conv1\.weight', 'conv_in/kernel', convolution)]
-  found += _batch_norm('bn1', 'norm_in')
-  found.append(Rule(_ANY + r'prelu\.weight', 'prelu_in'))
+  rule_list = [Rule(_ANY + r'conv1\.weight', 'conv_in/kernel', convolution)]
+  rule_list += _batch_norm('bn1', 'norm_in')
+  rule_list.append(Rule(_ANY + r'prelu\.weight', 'prelu_in'))
   for i in range(_STAGES):
     theirs, ours = rf'layer{i + 1}\.(\d+)\.', f'stage_{i}_'
     for name in ('conv1', 'conv2'):
-      found.append(Rule(_ANY + theirs + rf'{name}\.weight', ours + '{0}/' + name + '/kernel', convolution))
-    found.append(Rule(_ANY + theirs + r'prelu\.weight', ours + '{0}/prelu'))
+      rule_list.append(
+        Rule(_ANY + theirs + rf'{name}\.weight', ours + '{0}/' + name + '/kernel', convolution)
+      )
+    rule_list.append(Rule(_ANY + theirs + r'prelu\.weight', ours + '{0}/prelu'))
     shortcut = _ANY + theirs + r'downsample\.0\.weight'
-    found.append(Rule(shortcut, ours + '{0}/conv_shortcut/kernel', convolution))
+    rule_list.append(Rule(shortcut, ours + '{0}/conv_shortcut/kernel', convolution))
     # These patterns have one more group before the others: the whole name.
     for name in ('1', '2', '3'):
-      found += _batch_norm(theirs + f'bn{name}', ours + '{1}/norm' + name)
-    found += _batch_norm(theirs + r'downsample\.1', ours + '{1}/norm_shortcut')
-  found += _batch_norm('bn2', 'norm_out')
+      rule_list += _batch_norm(theirs + f'bn{name}', ours + '{1}/norm' + name)
+    rule_list += _batch_norm(theirs + r'downsample\.1', ours + '{1}/norm_shortcut')
+  rule_list += _batch_norm('bn2', 'norm_out')
   norm = ('{0}features.weight', '{0}features.running_var')
-  found.append(Rule((rf'({_ANY})fc\.weight', *norm, '{0}bn2.weight'), 'to_embedding/kernel', dense_kernel))
+  rule_list.append(
+    Rule((rf'({_ANY})fc\.weight', *norm, '{0}bn2.weight'), 'to_embedding/kernel', dense_kernel)
+  )
   names = ('features.weight', 'features.running_mean', 'features.running_var', 'fc.bias')
   bias = (rf'({_ANY})features\.bias', *('{0}' + name for name in names))
-  found.append(Rule(bias, 'to_embedding/bias', fold_bias))
-  found.append(Rule(r'.*\.num_batches_tracked', None))
-  return found
+  rule_list.append(Rule(bias, 'to_embedding/bias', fold_bias))
+  rule_list.append(Rule(r'.*\.num_batches_tracked', None))
+  return rule_list
 
 
 def _batch_norm(source: str, target: str) -> list[Rule]:

@@ -53,28 +53,28 @@ def build(
 def rules(module: AutoencoderKL) -> list[Rule]:
   """Rules for the names of diffusers' AutoencoderKL, including the older names of its attention."""
   del module  # the names are the same for all sizes
-  found = [
+  rule_list = [
     *affine(r'quant_conv', 'quant', convolution),
     *affine(r'post_quant_conv', 'post_quant', convolution),
   ]
   side = r'(encoder|decoder)'
   for name in ('conv_in', 'conv_out'):
-    found += affine(rf'{side}\.{name}', '{0}/' + name, convolution)
-  found += norm(rf'{side}\.conv_norm_out', '{0}/conv_norm_out')
+    rule_list += affine(rf'{side}\.{name}', '{0}/' + name, convolution)
+  rule_list += norm(rf'{side}\.conv_norm_out', '{0}/conv_norm_out')
   places = {
     r'\.(down_blocks|up_blocks)\.(\d+)\.resnets\.(\d+)': '{0}/{1}_{2}_resnets_{3}',
     r'\.mid_block\.resnets\.(\d+)': '{0}/mid_block_resnets_{1}',
   }
   for theirs, ours in places.items():
     for name in ('conv1', 'conv2', 'conv_shortcut'):
-      found += affine(rf'{side}{theirs}\.{name}', f'{ours}/{name}', convolution)
+      rule_list += affine(rf'{side}{theirs}\.{name}', f'{ours}/{name}', convolution)
     for name in ('norm1', 'norm2'):
-      found += norm(rf'{side}{theirs}\.{name}', f'{ours}/{name}')
+      rule_list += norm(rf'{side}{theirs}\.{name}', f'{ours}/{name}')
   for blocks, name in (('down_blocks', 'downsamplers'), ('up_blocks', 'upsamplers')):
     ours = '{0}/' + blocks + '_{1}_' + name.removesuffix('s')
-    found += affine(rf'{side}\.{blocks}\.(\d+)\.{name}\.0\.conv', ours, convolution)
+    rule_list += affine(rf'{side}\.{blocks}\.(\d+)\.{name}\.0\.conv', ours, convolution)
   middle = side + r'\.mid_block\.attentions\.0\.'
-  found += norm(middle + 'group_norm', '{0}/mid_block_attentions_0/group_norm')
+  rule_list += norm(middle + 'group_norm', '{0}/mid_block_attentions_0/group_norm')
   # (name, name before diffusers 0.18, name here)
   for new, old, ours in (
     ('to_q', 'query', 'to_q'),
@@ -82,5 +82,5 @@ def rules(module: AutoencoderKL) -> list[Rule]:
     ('to_v', 'value', 'to_v'),
     (r'to_out\.0', 'proj_attn', 'to_out'),
   ):
-    found += affine(middle + f'(?:{new}|{old})', '{0}/mid_block_attentions_0/attention/' + ours, linear)
-  return found
+    rule_list += affine(middle + f'(?:{new}|{old})', '{0}/mid_block_attentions_0/attention/' + ours, linear)
+  return rule_list

@@ -70,20 +70,20 @@ def _levels(shapes: Mapping[str, tuple[int, ...]]) -> tuple[tuple[int, ...], int
 
 def rules(module: CodeFormer) -> list[Rule]:
   """Rules for the names of CodeFormer. Blocks have running numbers, so the rules depend on the depth."""
-  found: list[Rule] = []
+  rule_list: list[Rule] = []
   last = len(module.channels) - 1
 
   def residual(theirs, ours):
     for name in ('norm1', 'norm2'):
-      found.extend(norm(rf'{theirs}\.{name}', f'{ours}/{name}'))
+      rule_list.extend(norm(rf'{theirs}\.{name}', f'{ours}/{name}'))
     for name in ('conv1', 'conv2'):
-      found.extend(affine(rf'{theirs}\.{name}', f'{ours}/{name}', convolution))
-    found.extend(affine(rf'{theirs}\.conv_out', f'{ours}/conv_shortcut', convolution))
+      rule_list.extend(affine(rf'{theirs}\.{name}', f'{ours}/{name}', convolution))
+    rule_list.extend(affine(rf'{theirs}\.conv_out', f'{ours}/conv_shortcut', convolution))
 
   def attention(theirs, ours):
-    found.extend(norm(rf'{theirs}\.norm', f'{ours}/group_norm'))
+    rule_list.extend(norm(rf'{theirs}\.norm', f'{ours}/group_norm'))
     for name, own in (('q', 'to_q'), ('k', 'to_k'), ('v', 'to_v'), ('proj_out', 'to_out')):
-      found.extend(affine(rf'{theirs}\.{name}', f'{ours}/attention/{own}', linear))
+      rule_list.extend(affine(rf'{theirs}\.{name}', f'{ours}/attention/{own}', linear))
 
   def level_blocks(theirs, ours, index, level):
     for i in range(module.num_blocks):
@@ -101,25 +101,25 @@ def rules(module: CodeFormer) -> list[Rule]:
     return index + 3
 
   def ends(theirs, ours, index):
-    found.extend(norm(rf'{theirs}\.{index}', f'{ours}/norm_out'))
-    found.extend(affine(rf'{theirs}\.{index + 1}', f'{ours}/conv_out', convolution))
+    rule_list.extend(norm(rf'{theirs}\.{index}', f'{ours}/norm_out'))
+    rule_list.extend(affine(rf'{theirs}\.{index + 1}', f'{ours}/conv_out', convolution))
 
   theirs, index = r'encoder\.blocks', 1
-  found += affine(rf'{theirs}\.0', 'encoder/conv_in', convolution)
+  rule_list += affine(rf'{theirs}\.0', 'encoder/conv_in', convolution)
   for level in range(last + 1):
     index = level_blocks(theirs, 'encoder', index, level)
     if level < last:
-      found += affine(rf'{theirs}\.{index}\.conv', f'encoder/level_{level}_down', convolution)
+      rule_list += affine(rf'{theirs}\.{index}\.conv', f'encoder/level_{level}_down', convolution)
       index += 1
   ends(theirs, 'encoder', middle(theirs, 'encoder', index))
 
   theirs = r'generator\.blocks'
-  found += affine(rf'{theirs}\.0', 'decoder/conv_in', convolution)
+  rule_list += affine(rf'{theirs}\.0', 'decoder/conv_in', convolution)
   index = middle(theirs, 'decoder', 1)
   for level in range(last, -1, -1):
     index = level_blocks(theirs, 'decoder', index, level)
     if level:
-      found += affine(rf'{theirs}\.{index}\.conv', f'decoder/level_{level}_up', convolution)
+      rule_list += affine(rf'{theirs}\.{index}\.conv', f'decoder/level_{level}_up', convolution)
       index += 1
   ends(theirs, 'decoder', index)
 
@@ -127,21 +127,25 @@ def rules(module: CodeFormer) -> list[Rule]:
     theirs, ours = rf'fuse_convs_dict\.{module.image_size >> level}', f'fusions_{level}'
     residual(rf'{theirs}\.encode_enc', f'{ours}/both')
     for branch in ('scale', 'shift'):
-      found += affine(rf'{theirs}\.{branch}\.0', f'{ours}/{branch}_in', convolution)
-      found += affine(rf'{theirs}\.{branch}\.2', f'{ours}/{branch}_out', convolution)
+      rule_list += affine(rf'{theirs}\.{branch}\.0', f'{ours}/{branch}_in', convolution)
+      rule_list += affine(rf'{theirs}\.{branch}\.2', f'{ours}/{branch}_out', convolution)
 
   layer, ours = r'ft_layers\.(\d+)', 'layers_{0}'
   packed = rf'{layer}\.self_attn\.in_proj_'
   for name, part, turn in (('weight', 'kernel', thirds_turned), ('bias', 'bias', thirds)):
-    found.append(Rule(packed + name, tuple(f'{ours}/{to}/{part}' for to in ('to_q', 'to_k', 'to_v')), turn))
-  found += affine(rf'{layer}\.self_attn\.out_proj', f'{ours}/to_out')
-  found += affine(rf'{layer}\.linear1', f'{ours}/proj_in') + affine(rf'{layer}\.linear2', f'{ours}/proj_out')
-  found += norm(rf'{layer}\.norm1', f'{ours}/norm1') + norm(rf'{layer}\.norm2', f'{ours}/norm2')
-  found += affine('feat_emb', 'feature_in') + norm(r'idx_pred_layer\.0', 'norm_out')
-  found.append(Rule(r'idx_pred_layer\.1\.weight', 'to_logits/kernel', linear))
-  found.append(Rule(r'quantize\.embedding\.weight', 'embedding'))
-  found.append(Rule('position_emb', 'positions', square))
-  return found
+    rule_list.append(
+      Rule(packed + name, tuple(f'{ours}/{to}/{part}' for to in ('to_q', 'to_k', 'to_v')), turn)
+    )
+  rule_list += affine(rf'{layer}\.self_attn\.out_proj', f'{ours}/to_out')
+  rule_list += affine(rf'{layer}\.linear1', f'{ours}/proj_in') + affine(
+    rf'{layer}\.linear2', f'{ours}/proj_out'
+  )
+  rule_list += norm(rf'{layer}\.norm1', f'{ours}/norm1') + norm(rf'{layer}\.norm2', f'{ours}/norm2')
+  rule_list += affine('feat_emb', 'feature_in') + norm(r'idx_pred_layer\.0', 'norm_out')
+  rule_list.append(Rule(r'idx_pred_layer\.1\.weight', 'to_logits/kernel', linear))
+  rule_list.append(Rule(r'quantize\.embedding\.weight', 'embedding'))
+  rule_list.append(Rule('position_emb', 'positions', square))
+  return rule_list
 
 
 def square(table: np.ndarray) -> np.ndarray:

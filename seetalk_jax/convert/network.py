@@ -48,10 +48,10 @@ def plan(kind: str, source: str | os.PathLike) -> Converted:
     raise InputError(f'unknown kind, {kind!r}: use one of {", ".join(KINDS)}')
   network, home_name, _ = KINDS[kind]
   home = importlib.import_module(f'seetalk_jax.convert.{home_name}')
-  opened = tensors.open_tensors(source)
-  module = home.build(tensors.read_config(source), opened.shapes, kind)
+  checkpoint = tensors.open_tensors(source)
+  module = home.build(tensors.read_config(source), checkpoint.shapes, kind)
   wanted = network_spec.shapes_of(module)
-  flat = rules.plan(opened, home.rules(module), wanted, home.FRESH)
+  flat = rules.plan(checkpoint, home.rules(module), wanted, home.FRESH)
   return Converted(network, module, traverse_util.unflatten_dict(flat, sep='/'), tuple(home.FRESH))
 
 

@@ -30,44 +30,44 @@ def build(
   calibrated = any(re.fullmatch(r'lin0(\.model)?\.1\.weight', name) for name in shapes)
   trunk = {_index(name) for name in shapes if _index(name) is not None and name.endswith('.weight')}
   for architecture in ('vgg16', 'vgg19', 'alex'):
-    wanted = set(places(architecture, whole=not calibrated))
+    wanted = set(layer_indices(architecture, whole=not calibrated))
     if trunk == wanted:
       published = layout(architecture)[0][0][0]
       width = next(shape[0] for name, shape in shapes.items() if _index(name) == 0) / published
       return PerceptualTower(architecture=architecture, calibrated=calibrated, width=width)
   raise CheckpointError(
-    f'these are no weights of a VGG-16, VGG-19 or AlexNet: convolutions stand at places {sorted(trunk)}'
+    f'these are no weights of a VGG-16, VGG-19 or AlexNet: convolutions are layers {sorted(trunk)}'
   )
 
 
-def places(architecture: str, whole: bool = False) -> list[int]:
+def layer_indices(architecture: str, whole: bool = False) -> list[int]:
   """Indices of convolutions in torchvision's `features`; `whole` includes those after the last used one."""
   layers, _ = layout(architecture)
-  found, place = [], 0
+  indices, index = [], 0
   for layer in layers:
     if layer == 'pool':
-      place += _POOL
+      index += _POOL
     else:
-      found.append(place)
-      place += _CONVOLUTION
+      indices.append(index)
+      index += _CONVOLUTION
   if whole and architecture == 'vgg19':
-    found += [found[-1] + _CONVOLUTION * i for i in (1, 2, 3)]
-  return found
+    indices += [indices[-1] + _CONVOLUTION * i for i in (1, 2, 3)]
+  return indices
 
 
 def rules(module: PerceptualTower) -> list[Rule]:
   """Rules for the names of LPIPS's slices, or of torchvision's `features`."""
-  found: list[Rule] = []
+  rule_list: list[Rule] = []
   prefix = r'(?:net\.slice\d+|features)'
-  used = places(module.architecture)
+  used = layer_indices(module.architecture)
   for i, place in enumerate(used):
-    found += affine(rf'{prefix}\.{place}', f'convs_{i}', convolution)
+    rule_list += affine(rf'{prefix}\.{place}', f'convs_{i}', convolution)
   # LPIPS stores these weights twice: as lin0 and as lins.0.
-  found.append(Rule(r'lin(\d)(?:\.model)?\.1\.weight', 'level_{0}', _flat))
-  found.append(Rule(r'lins\.\d(?:\.model)?\.1\.weight', None))
-  found.append(Rule(r'scaling_layer\.(?:shift|scale)', None))
+  rule_list.append(Rule(r'lin(\d)(?:\.model)?\.1\.weight', 'level_{0}', _flat))
+  rule_list.append(Rule(r'lins\.\d(?:\.model)?\.1\.weight', None))
+  rule_list.append(Rule(r'scaling_layer\.(?:shift|scale)', None))
   # Unused: the classifier, and convolutions after the last used one.
-  return [*found, Rule(r'classifier\..*', None), Rule(rf'{prefix}\.\d+\.(?:weight|bias)', None)]
+  return [*rule_list, Rule(r'classifier\..*', None), Rule(rf'{prefix}\.\d+\.(?:weight|bias)', None)]
 
 
 def _index(name: str) -> int | None:

@@ -74,7 +74,7 @@ def plan(
     CheckpointError: a tensor that no rule matches, a parameter without a tensor, or a wrong shape; the
       message names it and both shapes.
   """
-  found: dict[str, LazyArray] = {}
+  arrays: dict[str, LazyArray] = {}
   origin: dict[str, str] = {}
   used: set[str] = set()
   for name, shape in tensors.shapes.items():
@@ -92,7 +92,7 @@ def plan(
         raise CheckpointError(
           f'a tensor too many, {tensors.file}: {name} {shape} would be {path}, which the network does not have'
         )
-      if path in found:
+      if path in arrays:
         raise CheckpointError(f'two tensors for {path}, {tensors.file}: {origin[path]} and {name}')
       if turned != tuple(wanted[path]):
         raise CheckpointError(
@@ -100,14 +100,14 @@ def plan(
           f'network has {tuple(wanted[path])}'
         )
       make = functools.partial(_read_and_turn, rule, names, tensors, part)
-      found[path], origin[path] = LazyArray(turned, np.dtype(np.float32), make), name
+      arrays[path], origin[path] = LazyArray(turned, np.dtype(np.float32), make), name
   for name, shape in tensors.shapes.items():
     if name not in used:
       raise CheckpointError(f'an unknown tensor, {tensors.file}: {name} {shape} is none of such a network')
   for path, shape in wanted.items():
-    if path not in found and not any(path.startswith(start) for start in fresh):
+    if path not in arrays and not any(path.startswith(start) for start in fresh):
       raise CheckpointError(f'a tensor is missing, {tensors.file}: nothing there makes {path} {shape}')
-  return found
+  return arrays
 
 
 def _turned(rule: Rule, arrays: Sequence[np.ndarray]) -> Sequence[np.ndarray]:
@@ -122,8 +122,8 @@ def _turned_shapes(rule: Rule, names: Sequence[str], tensors: Tensors) -> list[t
   try:
     return [tuple(array.shape) for array in _turned(rule, ones)]
   except ValueError:  # the message of NumPy does not name the tensors
-    told = ', '.join(f'{name} {tensors.shapes[name]}' for name in names)
-    raise CheckpointError(f'shapes that do not go together, {tensors.file}: {told}') from None
+    shapes = ', '.join(f'{name} {tensors.shapes[name]}' for name in names)
+    raise CheckpointError(f'shapes that do not go together, {tensors.file}: {shapes}') from None
 
 
 def _read_and_turn(rule: Rule, names: Sequence[str], tensors: Tensors, part: int) -> np.ndarray:

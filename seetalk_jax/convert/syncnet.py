@@ -41,17 +41,17 @@ def build(config: Mapping[str, Any] | None, shapes: Mapping[str, tuple[int, ...]
 def rules(module: SyncNet) -> list[Rule]:
   """Rules for the names of SyncNet. Batch norms are folded into the layers before in double precision."""
   del module  # the names are the same for all sizes
-  found: list[Rule] = []
+  rule_list: list[Rule] = []
   for theirs, ours, dense in (
     ('netcnnaud', 'audio_tower', 'netfcaud'),
     ('netcnnlip', 'face_tower', 'netfclip'),
   ):
     for i, index in enumerate(_CONVOLUTIONS):
       first = i == 0 and theirs == 'netcnnlip'
-      found += _folded(f'{theirs}.{index}', f'{theirs}.{index + 1}', f'{ours}/conv_{i}', first)
-    found += _folded(f'{dense}.0', f'{dense}.1', f'{ours}/dense_0')
-    found += affine(rf'{dense}\.3', f'{ours}/dense_1')
-  return [*found, Rule(r'.*\.num_batches_tracked', None)]
+      rule_list += _folded(f'{theirs}.{index}', f'{theirs}.{index + 1}', f'{ours}/conv_{i}', first)
+    rule_list += _folded(f'{dense}.0', f'{dense}.1', f'{ours}/dense_0')
+    rule_list += affine(rf'{dense}\.3', f'{ours}/dense_1')
+  return [*rule_list, Rule(r'.*\.num_batches_tracked', None)]
 
 
 def _folded(layer: str, norm: str, target: str, pixels: bool = False) -> list[Rule]:

@@ -57,11 +57,11 @@ def find_file(source: str | os.PathLike) -> pathlib.Path:
   for name in _NAMES:
     if (path / name).is_file():
       return path / name
-  found = sorted(p for suffix in ('safetensors', 'bin', 'pth', 'pt') for p in path.glob(f'*.{suffix}'))
-  if len(found) != 1:
-    what = 'several files of weights' if found else 'no weights'
+  paths = sorted(p for suffix in ('safetensors', 'bin', 'pth', 'pt') for p in path.glob(f'*.{suffix}'))
+  if len(paths) != 1:
+    what = 'several files of weights' if paths else 'no weights'
     raise CheckpointError(f'{what}, {source}: give the file itself')
-  return found[0]
+  return paths[0]
 
 
 def read_config(source: str | os.PathLike) -> dict | None:

@@ -88,35 +88,35 @@ def build(config: Mapping[str, Any] | None, shapes: Mapping[str, tuple[int, ...]
 def rules(module: PortraitUNet) -> list[Rule]:
   """Rules for the names of diffusers' UNet2DConditionModel, with linear or convolutional projections."""
   del module  # the names are the same for all sizes
-  found = []
+  rule_list = []
   for name in ('conv_in', 'conv_out'):
-    found += affine(name, name, convolution)
-  found += norm('conv_norm_out', 'conv_norm_out')
+    rule_list += affine(name, name, convolution)
+  rule_list += norm('conv_norm_out', 'conv_norm_out')
   for name in ('linear_1', 'linear_2'):
-    found += affine(rf'time_embedding\.{name}', f'time_embedding/{name}')
+    rule_list += affine(rf'time_embedding\.{name}', f'time_embedding/{name}')
   for blocks, name in (('down_blocks', 'downsamplers'), ('up_blocks', 'upsamplers')):
     ours = blocks + '_{0}_' + name.removesuffix('s')
-    found += affine(rf'{blocks}\.(\d+)\.{name}\.0\.conv', ours, convolution)
+    rule_list += affine(rf'{blocks}\.(\d+)\.{name}\.0\.conv', ours, convolution)
   sides = {r'(down_blocks|up_blocks)\.(\d+)': ('{0}_{1}', 2), 'mid_block': ('mid_block', 0)}
   for theirs, (ours, groups) in sides.items():
     number = '_{%d}' % groups  # noqa: UP031 (an f-string would need four braces)
     resnet, to = theirs + r'\.resnets\.(\d+)', f'{ours}_resnets{number}'
     for name in ('conv1', 'conv2', 'conv_shortcut'):
-      found += affine(rf'{resnet}\.{name}', f'{to}/{name}', convolution)
+      rule_list += affine(rf'{resnet}\.{name}', f'{to}/{name}', convolution)
     for name in ('norm1', 'norm2'):
-      found += norm(rf'{resnet}\.{name}', f'{to}/{name}')
-    found += affine(rf'{resnet}\.time_emb_proj', f'{to}/time_emb_proj')
+      rule_list += norm(rf'{resnet}\.{name}', f'{to}/{name}')
+    rule_list += affine(rf'{resnet}\.time_emb_proj', f'{to}/time_emb_proj')
     attention, to = theirs + r'\.attentions\.(\d+)', f'{ours}_attentions{number}'
-    found += norm(rf'{attention}\.norm', f'{to}/norm')
+    rule_list += norm(rf'{attention}\.norm', f'{to}/norm')
     for name in ('proj_in', 'proj_out'):
-      found += affine(rf'{attention}\.{name}', f'{to}/{name}', linear)
+      rule_list += affine(rf'{attention}\.{name}', f'{to}/{name}', linear)
     block, to = attention + r'\.transformer_blocks\.0', f'{to}/transformer_blocks_0'
     for name in ('norm1', 'norm2', 'norm3'):
-      found += norm(rf'{block}\.{name}', f'{to}/{name}')
+      rule_list += norm(rf'{block}\.{name}', f'{to}/{name}')
     for name in ('attn1', 'attn2'):
       for part in ('to_q', 'to_k', 'to_v'):
-        found += affine(rf'{block}\.{name}\.{part}', f'{to}/{name}/{part}')
-      found += affine(rf'{block}\.{name}\.to_out\.0', f'{to}/{name}/to_out')
-    found += affine(rf'{block}\.ff\.net\.0\.proj', f'{to}/ff/proj_in')
-    found += affine(rf'{block}\.ff\.net\.2', f'{to}/ff/proj_out')
-  return found
+        rule_list += affine(rf'{block}\.{name}\.{part}', f'{to}/{name}/{part}')
+      rule_list += affine(rf'{block}\.{name}\.to_out\.0', f'{to}/{name}/to_out')
+    rule_list += affine(rf'{block}\.ff\.net\.0\.proj', f'{to}/ff/proj_in')
+    rule_list += affine(rf'{block}\.ff\.net\.2', f'{to}/ff/proj_out')
+  return rule_list

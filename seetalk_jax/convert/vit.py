@@ -71,7 +71,7 @@ def rules(module: FaceEncoder) -> list[Rule]:
   any_model = r'(?:vit\.)?'
   embeddings, layer = any_model + r'embeddings\.', any_model + r'(?:encoder\.layer|layers)\.(\d+)\.'
   layers = 'layers_{0}'
-  found = [
+  rule_list = [
     Rule(embeddings + 'cls_token', 'cls_token', flat),
     Rule(embeddings + 'position_embeddings', 'positions', without_batch),
     *affine(embeddings + r'patch_embeddings\.projection', 'patch_embedding', convolution),
@@ -88,8 +88,8 @@ def rules(module: FaceEncoder) -> list[Rule]:
     (r'intermediate\.dense', r'mlp\.fc1', 'feed_forward_in'),
     (r'output\.dense', r'mlp\.fc2', 'feed_forward_out'),
   ):
-    found += affine(f'{layer}(?:{old}|{new})', f'{layers}/{ours}')
+    rule_list += affine(f'{layer}(?:{old}|{new})', f'{layers}/{ours}')
   # Unused: heads of pre-training (including the mask token and its decoder) and of classification.
   unused = r'pooler\..*|classifier\..*|embeddings\.mask_token|decoder\..*'
-  found.append(Rule(any_model + f'(?:{unused})', None))
-  return found
+  rule_list.append(Rule(any_model + f'(?:{unused})', None))
+  return rule_list

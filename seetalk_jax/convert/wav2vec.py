@@ -28,9 +28,11 @@ def build(
   del shapes
   if config is None:
     raise CheckpointError(f'{kind} needs the config.json beside the weights: give the folder that holds both')
-  told = config.get('model_type', kind)
-  if told != kind:
-    raise CheckpointError(f'config.json is of a {told!r}, not of {kind}: use seetalk convert {told}')
+  model_type = config.get('model_type', kind)
+  if model_type != kind:
+    raise CheckpointError(
+      f'config.json is of a {model_type!r}, not of {kind}: use seetalk convert {model_type}'
+    )
   wanted = {
     'hidden_act': 'gelu',
     'feat_extract_activation': 'gelu',
@@ -87,7 +89,7 @@ def rules(module: SpeechEncoder) -> list[Rule]:
   body = 'body/encoder'
   layers = body + '/layers_{0}'
   position = any_model + r'encoder\.pos_conv_embed\.conv\.'
-  found = [
+  rule_list = [
     *affine(features + r'\.conv', body + '/feature_conv_{0}', convolution),
     *norm(features + r'\.layer_norm', body + '/feature_norm_{0}'),
     *norm(any_model + r'feature_projection\.layer_norm', body + '/projection_norm'),
@@ -101,24 +103,26 @@ def rules(module: SpeechEncoder) -> list[Rule]:
     ('parametrizations.weight.original0', 'parametrizations.weight.original1'),
   ):
     first = f'({position})' + gain.replace('.', r'\.')
-    found.append(Rule((first, '{0}' + direction), body + '/position_conv/conv/kernel', weight_norm))
+    rule_list.append(Rule((first, '{0}' + direction), body + '/position_conv/conv/kernel', weight_norm))
   for theirs, ours in (('q_proj', 'to_q'), ('k_proj', 'to_k'), ('v_proj', 'to_v'), ('out_proj', 'to_out')):
-    found += affine(layer + r'\.attention\.' + theirs, f'{layers}/attention/{ours}')
-  found += affine(layer + r'\.attention\.gru_rel_pos_linear', f'{layers}/attention/gate')
-  found.append(Rule(layer + r'\.attention\.gru_rel_pos_const', f'{layers}/attention/gate_scale', gate_scale))
-  found.append(
+    rule_list += affine(layer + r'\.attention\.' + theirs, f'{layers}/attention/{ours}')
+  rule_list += affine(layer + r'\.attention\.gru_rel_pos_linear', f'{layers}/attention/gate')
+  rule_list.append(
+    Rule(layer + r'\.attention\.gru_rel_pos_const', f'{layers}/attention/gate_scale', gate_scale)
+  )
+  rule_list.append(
     Rule(
       any_model + r'encoder\.layers\.0\.attention\.rel_attn_embed\.weight',
       body + '/relative_positions/embedding',
     )
   )
-  found += norm(layer + r'\.layer_norm', f'{layers}/attention_norm')
-  found += norm(layer + r'\.final_layer_norm', f'{layers}/final_norm')
-  found += affine(layer + r'\.feed_forward\.intermediate_dense', f'{layers}/feed_forward_in')
-  found += affine(layer + r'\.feed_forward\.output_dense', f'{layers}/feed_forward_out')
+  rule_list += norm(layer + r'\.layer_norm', f'{layers}/attention_norm')
+  rule_list += norm(layer + r'\.final_layer_norm', f'{layers}/final_norm')
+  rule_list += affine(layer + r'\.feed_forward\.intermediate_dense', f'{layers}/feed_forward_in')
+  rule_list += affine(layer + r'\.feed_forward\.output_dense', f'{layers}/feed_forward_out')
   # Unused: heads of pre-training, and classifiers of fine-tuned models.
   unused = (
     r'masked_spec_embed|quantizer\..*|project_q\..*|project_hid\..*|lm_head\..*|projector\..*|classifier\..*'
   )
-  found.append(Rule(any_model + rf'(?:{unused})', None))
-  return found
+  rule_list.append(Rule(any_model + rf'(?:{unused})', None))
+  return rule_list

@@ -83,9 +83,9 @@ def add_part(corpus_dir: PathLike, kind: str, split: str, settings: dict) -> Non
       manifest = read_manifest(corpus_dir)
     else:
       manifest = {'schema': schema.SCHEMA_VERSION, 'parts': {}}
-    known = manifest['parts'].get(name)
-    if known is not None and known != settings:
-      differing = ', '.join(k for k in {**known, **settings} if known.get(k) != settings.get(k))
+    stored = manifest['parts'].get(name)
+    if stored is not None and stored != settings:
+      differing = ', '.join(k for k in {**stored, **settings} if stored.get(k) != settings.get(k))
       raise InputError(
         f'corpus {corpus_dir} already holds {name} with another {differing}: '
         'use the same settings to go on with it, or another directory'
@@ -127,12 +127,12 @@ def write_shard(path: pathlib.Path, records: Iterable[bytes]) -> None:
 
 def finished_shards(corpus_dir: PathLike, kind: str, split: str) -> list[pathlib.Path]:
   """Lists the finished shards of KIND-SPLIT by name; a shard gets its name only when it is complete."""
-  found = []
+  shards = []
   for path in sorted(pathlib.Path(corpus_dir).iterdir()):
     match = _SHARD.fullmatch(path.name)
     if match and match['part'] == f'{kind}-{split}':
-      found.append(path)
-  return found
+      shards.append(path)
+  return shards
 
 
 class RecordSource:
@@ -263,9 +263,9 @@ def open_corpora(
   if isinstance(corpus_dirs, (str, os.PathLike)):
     corpus_dirs = [corpus_dirs]
   sources, group_sizes = [], []
-  for given in corpus_dirs:
+  for pattern in corpus_dirs:
     before = len(sources)
-    for corpus_dir in _expand([given]):
+    for corpus_dir in _expand([pattern]):
       parts = read_manifest(corpus_dir)['parts']
       for kind in kinds:
         if f'{kind}-{split}' in parts:
@@ -289,17 +289,17 @@ def _other_splits(kinds: Sequence[str], corpus_dirs: Sequence[PathLike]) -> str:
 
 def _advice(kinds: Sequence[str], split: str, corpus_dir: PathLike) -> str:
   """Error hint with the command that creates records of `kinds`: `seetalk prepare` or `seetalk corpus`."""
-  ways = []
+  advice = []
   if 'real' in kinds:
-    ways.append(
+    advice.append(
       f"prepare recordings with 'seetalk prepare RAW_DIR {corpus_dir}' (of several speakers, or of one with --layout "
       'person)'
     )
   if synthetic := [kind for kind in kinds if kind != 'real']:
-    ways.append(
+    advice.append(
       f"render some with 'seetalk corpus {corpus_dir} --kind {synthetic[0]} --split {split} --num N'"
     )
-  return ', or '.join(ways)
+  return ', or '.join(advice)
 
 
 def _expand(corpus_dirs: Sequence[PathLike]) -> Iterator[pathlib.Path]:

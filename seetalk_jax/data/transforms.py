@@ -63,15 +63,15 @@ def same_clip(
   record: schema.ClipRecord, beside: Beside, rng: np.random.Generator, reach: int
 ) -> schema.ClipRecord:
   """Samples a record of the same clip, at most `reach` records away; it may be the record itself."""
-  wanted, found = int(rng.integers(-reach, reach + 1)), record
-  way = 1 if wanted > 0 else -1
-  for step in range(way, wanted + way, way):
+  wanted, farthest = int(rng.integers(-reach, reach + 1)), record
+  direction = 1 if wanted > 0 else -1
+  for step in range(direction, wanted + direction, direction):
     other = beside(step)
-    pair = (other, found) if way > 0 else (found, other)
+    pair = (other, farthest) if direction > 0 else (farthest, other)
     if other is None or not schema.follows(*pair):
       break
-    found = other
-  return found
+    farthest = other
+  return farthest
 
 
 def speaker_number(speaker: int | str) -> int:

@@ -141,7 +141,7 @@ class View(abc.ABC):
   @functools.cached_property
   def _truth(self) -> schema.Truth:
     if self.record.truth is None:
-      raise InputError('this view needs truth, which real records lack: give a corpus of the synthetic world')
+      raise InputError('this view needs ground truth, which real records do not have: add a synthetic corpus')
     return self.record.truth
 
   def _beside(self, step: int) -> schema.ClipRecord | None:

@@ -83,5 +83,5 @@ def linear_coordinates(
   if mean is not None:
     flat = flat - signal * mean.reshape(mean.shape[0], -1)
   spread = jnp.square(signal) * variances + jnp.square(sigma)
-  doubt = jnp.sqrt(variances / spread) * {'v': 1.0, 'x0': sigma, 'eps': signal}[prediction_type]
-  return (flat @ basis.T) / jnp.sqrt(spread), doubt
+  residual_std = jnp.sqrt(variances / spread) * {'v': 1.0, 'x0': sigma, 'eps': signal}[prediction_type]
+  return (flat @ basis.T) / jnp.sqrt(spread), residual_std

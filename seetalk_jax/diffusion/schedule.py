@@ -144,10 +144,10 @@ def sampling_times(schedule: Schedule, num_steps: int, spacing: str = 'trailing'
 
 
 def _karras_times(schedule: Schedule, num_steps: int) -> np.ndarray:
-  known = schedule.log_sigma[np.isfinite(schedule.log_sigma)]
-  least, most = np.exp(known[[0, -1]])
+  finite = schedule.log_sigma[np.isfinite(schedule.log_sigma)]
+  least, most = np.exp(finite[[0, -1]])
   most = min(most, KARRAS_SIGMA_MAX)
   roots = np.linspace(most ** (1 / KARRAS_RHO), least ** (1 / KARRAS_RHO), num_steps)
-  times = np.interp(KARRAS_RHO * np.log(roots), known, np.arange(len(known)))
+  times = np.interp(KARRAS_RHO * np.log(roots), finite, np.arange(len(finite)))
   times[0] = schedule.num_steps - 1
   return times

@@ -17,7 +17,7 @@ from seetalk_jax.inference.batching import in_fixed_batches
 from seetalk_jax.inference.clip import Clip
 from seetalk_jax.inference.motion_sampler import READ_BATCH, MotionSampler
 from seetalk_jax.inference.renderer import Renderer
-from seetalk_jax.models.motion.mouth import mouth_place
+from seetalk_jax.models.motion.mouth import mouth_center
 from seetalk_jax.models.nn import blocks
 
 
@@ -45,7 +45,7 @@ class Generator(Protocol):
       weights: fusion weights, one route of the HR decoder each; the first is the released one.
     """
 
-  def mouth_places(self, clip: Clip) -> np.ndarray:
+  def mouth_centers(self, clip: Clip) -> np.ndarray:
     """Mouth center in every frame of a clip, `[n, 2]`, (x, y) in picture units."""
 
   def motion(self, frames: np.ndarray) -> np.ndarray:
@@ -110,7 +110,7 @@ class PipelineGenerator:
     pieces = [frames[i : i + READ_BATCH] for i in range(0, len(frames), READ_BATCH)]
     return np.concatenate([self._motion_sampler.read(piece) for piece in pieces])
 
-  def mouth_places(self, clip: Clip) -> np.ndarray:
+  def mouth_centers(self, clip: Clip) -> np.ndarray:
     codec, variables = (
       self.pipe.networks.modules['motion_codec'],
       self.pipe.networks.variables('motion_codec'),
@@ -118,12 +118,12 @@ class PipelineGenerator:
     apply = functools.partial(codec.apply, variables)
 
     @jax.jit
-    def places(look, m_source, motion):
-      return mouth_place(apply(look, m_source, motion, method='warp').flow)
+    def centers(appearance, m_source, motion):
+      return mouth_center(apply(appearance, m_source, motion, method='warp').flow)
 
     portrait = blocks.to_float(jnp.asarray(clip.portrait)[None])
-    look, m_source = apply(portrait, method='appearance'), apply(portrait, method='motion')
-    return in_fixed_batches(functools.partial(places, look, m_source), clip.motion, size=REBUILD_BATCH)
+    appearance, m_source = apply(portrait, method='appearance'), apply(portrait, method='motion')
+    return in_fixed_batches(functools.partial(centers, appearance, m_source), clip.motion, size=REBUILD_BATCH)
 
   @property
   def lip_subspace(self) -> np.ndarray:

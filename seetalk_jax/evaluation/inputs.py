@@ -121,7 +121,7 @@ class EvaluationInputs:
     path = self._cache_path('reader', 'safetensors', settings)
     reader = disk_cache.cached(path, make, readers.save_reader, readers.load_reader)
     summary = ', '.join(f'{k} {reader.error[k]:.3f} (r {reader.agreement[k]:.2f})' for k in readers.FIELDS)
-    print(f'reader, mean error on unseen looks: {summary}', file=sys.stderr)
+    print(f'reader, mean error on held-out appearances: {summary}', file=sys.stderr)
     return reader
 
   @functools.cached_property

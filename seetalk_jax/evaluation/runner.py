@@ -68,7 +68,7 @@ def _check_outputs(options: Options) -> None:
 
 def run_experiment(config, options: Options) -> int:
   """Runs the parts `options.only` of the experiment in configs/figure3.py and prints its table."""
-  experiment = figure3.Figure3(config, options.workdir, worlds.MeasuredEmbeddedWorld())
+  experiment = figure3.Figure3(config, options.workdir, worlds.MeasuredSyntheticWorld())
   print(experiment.run(options.only or figure3.PARTS))
   return 128 + experiment.interrupted if experiment.interrupted else 0
 
@@ -79,7 +79,7 @@ def draw_sheet(config, options: Options) -> int:
   def make_generator():
     return generated.PipelineGenerator(pipeline.load(config.checkpoint))
 
-  world = worlds.MeasuredEmbeddedWorld()
+  world = worlds.MeasuredSyntheticWorld()
   sheet.write_sheet(options.sheet, EvaluationInputs(config, world, make_generator, options.workdir))
   print(options.sheet)
   return 0
@@ -97,7 +97,7 @@ def measure_figures(config, options: Options) -> int:
 
   inputs = EvaluationInputs(
     config,
-    worlds.MeasuredEmbeddedWorld(),
+    worlds.MeasuredSyntheticWorld(),
     lambda: generated.PipelineGenerator(pipe()),
     options.workdir,
     _load_towers(config),

@@ -47,7 +47,7 @@ def write_sheet(
     sex, age, _ = inputs.world.attributes(talk.speaker)
     kind = 'male' if sex > 0.5 else 'female'
     labels.append(
-      f'a {kind} voice of {age:.0f} (held out): {faces} faces drawn for it, then the first one speaking'
+      f'a {kind} voice of {age:.0f} (held out): {faces} faces sampled for it, then the first one speaking'
     )
   with files.replacing(path) as part:
     Image.fromarray(grid(rows, labels)).save(part, format='PNG', optimize=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import operator
-from typing import Any
+from typing import Any, cast
 
 from seetalk_jax.errors import InputError
 
@@ -49,7 +49,7 @@ def number(name: str, value: Any, low: float = -math.inf, high: float = math.inf
     found, valid = value, False
   if not valid:
     raise InputError(f'{name} {_shown(value)}, argument {where or name}: give {accepted}')
-  return found
+  return cast(float, found)
 
 
 def _shown(value: Any) -> str:

@@ -134,8 +134,8 @@ class ClipSpec:
       'job': self.job_id(),
     }
 
-  def _portrait(self, given: str) -> str:
-    return f'sampled face {self.portrait.number}' if isinstance(self.portrait, SampledFace) else given
+  def _portrait(self, otherwise: str) -> str:
+    return f'sampled face {self.portrait.number}' if isinstance(self.portrait, SampledFace) else otherwise
 
   def _motion(self) -> dict[str, str]:
     if isinstance(self.motion, SpeechMotion):

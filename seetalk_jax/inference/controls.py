@@ -39,7 +39,7 @@ class ResolvedControls:
 
 
 def resolve(
-  given: Mapping[str, Any] | None,
+  controls: Mapping[str, Any] | None,
   scales: Mapping[str, float] | None,
   available: tuple[str, ...],
   num_frames: int,
@@ -48,7 +48,7 @@ def resolve(
   """Checks motion controls.
 
   Args:
-    given: 'pose' `[n, 3]` (yaw, pitch, roll in radians), 'blink' `[n]` or `[n, 1]` (0 open, 1 closed), 'emotion' a
+    controls: 'pose' `[n, 3]` (yaw, pitch, roll in radians), 'blink' `[n]` or `[n, 1]` (0 open, 1 closed), 'emotion' a
       name in EMOTIONS, 'style' a video of a person or a code `[3 motion_dim]`; None: no controls.
     scales: name -> guidance scale; 1 is unguided.
     available: the controls of the checkpoint's motion transformer.
@@ -59,8 +59,8 @@ def resolve(
     InputError: a control that the checkpoint does not support, an invalid value, a track of another length,
       or a scale without its control.
   """
-  given, values = given or {}, {}
-  for name, value in given.items():
+  controls, values = controls or {}, {}
+  for name, value in controls.items():
     if name not in available:
       has = f'it has {", ".join(available)}' if available else 'it has none'
       raise InputError(f'no control {name!r} in this checkpoint, argument controls: {has}')
@@ -75,7 +75,7 @@ def resolve(
     else:
       values[name] = np.asarray(read_style(value), np.float32)
   for name in scales or {}:
-    if name not in given:
+    if name not in controls:
       raise InputError(f'a scale for control {name!r}, argument control_scales: give the control too')
   checked = {
     name: float(argument_checks.number(f'scale of {name}', scale, where='control_scales'))

@@ -121,7 +121,7 @@ class SeeTalk:
       controls=controls,
       control_scales=control_scales,
     )
-    return self.make_clip(inputs, found=_find(resume, inputs), progress=progress)
+    return self.make_clip(inputs, unfinished=_find(resume, inputs), progress=progress)
 
   def reenact(
     self,
@@ -152,7 +152,7 @@ class SeeTalk:
       CheckpointError: the checkpoint lacks the motion codec.
     """
     inputs = self.inputs.from_video(portrait, video, relative=relative, size=size, fusion=fusion)
-    return self.make_clip(inputs, found=_find(resume, inputs), progress=progress)
+    return self.make_clip(inputs, unfinished=_find(resume, inputs), progress=progress)
 
   def render(
     self,
@@ -268,13 +268,13 @@ class SeeTalk:
     return self.inputs.from_video(portrait, video, **options).spec
 
   def make_clip(
-    self, inputs: ClipInputs, *, found: PortraitAndMotion | None = None, progress: Progress = no_progress
+    self, inputs: ClipInputs, *, unfinished: PortraitAndMotion | None = None, progress: Progress = no_progress
   ) -> Clip:
     """The clip of checked inputs: samples or reads portrait and motion, and prepares the renderer.
 
     Args:
       inputs: from `inputs.from_speech`, `from_video` or `from_motion`.
-      found: portrait and motion of an unfinished video of the same `ClipSpec`; None: they are sampled or
+      unfinished: portrait and motion of an unfinished video of the same `ClipSpec`; None: they are sampled or
         read.
       progress: called with (stage, done, total).
 
@@ -283,11 +283,11 @@ class SeeTalk:
     """
     timer = StageTimer({}, progress)
     with self.release.computing():
-      if found is None and isinstance(inputs, SpeechInputs) and isinstance(inputs.portrait, SampledFace):
+      if unfinished is None and isinstance(inputs, SpeechInputs) and isinstance(inputs.portrait, SampledFace):
         self._portrait_sampler(inputs)  # compiles in the background, as the renderer does
       self._renderer.prepare(self.side)
-      if found is not None:
-        portrait, motion = found
+      if unfinished is not None:
+        portrait, motion = unfinished
         encoded = self._renderer.encode_portrait(portrait)
       elif isinstance(inputs, SpeechInputs):
         portrait, encoded, motion = self._sample(inputs, timer)

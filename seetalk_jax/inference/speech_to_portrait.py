@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 import os
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import jax
 import jax.numpy as jnp
@@ -221,9 +221,9 @@ class SpeechToPortrait:
       spacing=spacing,
       keep=previews,
     )
-    for name, value, known in (('sampler', sampler, SAMPLERS), ('spacing', spacing, SPACINGS)):
-      if value not in known:
-        raise InputError(f'unknown {name} {value!r}, argument {name}: use one of {", ".join(known)}')
+    for name, value, allowed in (('sampler', sampler, SAMPLERS), ('spacing', spacing, SPACINGS)):
+      if value not in allowed:
+        raise InputError(f'unknown {name} {value!r}, argument {name}: use one of {", ".join(allowed)}')
     most = portrait_sampling.SCHEDULE.num_steps
     if not 1 <= options.num_steps <= most:
       raise InputError(f'{options.num_steps} steps, argument steps: give 1 to {most}')
@@ -291,4 +291,4 @@ def as_speech(
     isinstance(speech, tuple) and len(speech) == 2 and np.ndim(speech[1]) == 0 and not np.isscalar(speech[0])
   ):
     return audio.speech_from_array(*speech)
-  return audio.speech_from_array(speech)
+  return audio.speech_from_array(cast(np.ndarray, speech))

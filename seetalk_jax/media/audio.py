@@ -97,7 +97,7 @@ def load_speech(path: str | os.PathLike) -> Speech:
     return _speech_of(dataclasses.replace(decode.open_source(readable), name=str(path)))
 
 
-def speech_from_array(samples: np.ndarray, rate_hz: int = SAMPLE_RATE_HZ, source: str = 'array') -> Speech:
+def speech_from_array(samples: np.ndarray, rate_hz: float = SAMPLE_RATE_HZ, source: str = 'array') -> Speech:
   """Makes a `Speech` from samples in memory.
 
   Args:
@@ -200,8 +200,8 @@ def normalise_loudness(waveform: np.ndarray) -> np.ndarray:
   blocks = (frames[i : i + _GATE_BLOCK] for i in range(0, num_frames, _GATE_BLOCK))
   power = np.concatenate([np.mean(np.square(block, dtype=np.float64), axis=1) for block in blocks])
   audible = power[power > np.max(power) * 1e-5]  # above -50 dB relative to the loudest frame
-  voiced = audible[audible >= np.mean(audible) * 10 ** (GATE_DB / 10)] if len(audible) else power
-  level = np.sqrt(np.mean(voiced)) if len(voiced) else 0.0
+  gated = audible[audible >= np.mean(audible) * 10 ** (GATE_DB / 10)] if len(audible) else power
+  level = np.sqrt(np.mean(gated)) if len(gated) else 0.0
   gain = 10 ** (LOUDNESS_DBFS / 20) / max(level, 1e-9)
   waveform *= np.float32(min(gain, MAX_PEAK))
   return waveform

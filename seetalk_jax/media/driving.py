@@ -16,7 +16,7 @@ from seetalk_jax.media import face, pipes, timeline, video
 from seetalk_jax.media import image as image_lib
 from seetalk_jax.media.audio import Sound
 
-LOOK_EVERY = 5  # frames (0.2 s) between face detections
+DETECT_EVERY = 5  # frames (0.2 s) between face detections
 _PATIENCE = 25  # detections (5 s) within which a face must be found
 _MOSTLY = 0.5  # share of the detections that must find a face, and must not find a second one
 
@@ -94,7 +94,7 @@ def _located(path: pathlib.Path, landmarker: str | os.PathLike | None, aligned: 
     for first, pixels in timeline.grid_frames(path):  # noqa: B007
       if aligned and num_frames == 0:
         _check_square(pixels, path)
-      if not aligned and num_frames % LOOK_EVERY == 0:
+      if not aligned and num_frames % DETECT_EVERY == 0:
         looks.append(face.find_faces(pixels, find))
         if shown is None or (looks[-1] and not any(looks[:-1])):
           shown = pixels  # the first picture with a face, or else the first of all
@@ -121,16 +121,16 @@ def _check_square(pixels: np.ndarray, path: pathlib.Path) -> None:
     )
 
 
-def _box(looks: list[list[face.FaceBox]], path: pathlib.Path) -> face.FaceBox:
+def _box(detections: list[list[face.FaceBox]], path: pathlib.Path) -> face.FaceBox:
   """Median portrait crop of all detections; each detection lists the largest face first."""
-  seen = [boxes for boxes in looks if boxes]
-  if len(seen) < _MOSTLY * len(looks):
+  with_face = [boxes for boxes in detections if boxes]
+  if len(with_face) < _MOSTLY * len(detections):
     raise PortraitError(
-      f'a face in {len(seen)} of {len(looks)} pictures, {path}: give a video that shows one person from the front'
+      f'a face in {len(with_face)} of {len(detections)} frames, {path}: give a video of one person from the front'
     )
-  if sum(len(boxes) > 1 for boxes in seen) > (1 - _MOSTLY) * len(seen):
+  if sum(len(boxes) > 1 for boxes in with_face) > (1 - _MOSTLY) * len(with_face):
     raise PortraitError(f'several faces found, {path}: crop the video to one person')
-  return face.median_box([boxes[0] for boxes in seen])
+  return face.median_box([boxes[0] for boxes in with_face])
 
 
 def _sound(path: pathlib.Path, first: float, num_frames: int) -> Sound | None:

@@ -150,8 +150,8 @@ def find_faces(pixels: np.ndarray, landmarker: Landmarker) -> list[FaceBox]:
       break
     side = tile_h
     tile = np.ascontiguousarray(pixels[top : top + tile_h, left : left + tile_w])
-    found = _boxes(landmarker(tile), tile_w, tile_h, left, top)
-    boxes += [box for box in found if all(box.overlap(other) < _SAME_FACE for other in boxes)]
+    tile_boxes = _boxes(landmarker(tile), tile_w, tile_h, left, top)
+    boxes += [box for box in tile_boxes if all(box.overlap(other) < _SAME_FACE for other in boxes)]
   return sorted(boxes, key=lambda box: -box.side)
 
 

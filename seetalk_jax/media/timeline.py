@@ -55,7 +55,7 @@ def probe(path: str | os.PathLike) -> Recording:
     RecordingError: the file is missing, unreadable, or not an audio or video file.
   """
   path = pathlib.Path(path)
-  with _opened(path) as container:
+  with _open_container(path) as container:
     video, sound = _video_stream(container), decode.sound_stream(container)
     seconds = (container.duration or 0) / 1e6
     rate = channels = 0
@@ -77,7 +77,7 @@ def source_frames(path: str | os.PathLike) -> Iterator[tuple[float, float, np.nd
   """
 
   path = pathlib.Path(path)
-  with _opened(path) as container:
+  with _open_container(path) as container:
     stream = _video_stream(container)
     if stream is None:
       raise RecordingError(f'no picture that can be decoded, {path}: give a video, or convert it to mp4')
@@ -166,7 +166,7 @@ def _clocked_blocks(path: pathlib.Path, rate: int, channels: int, start: float) 
   damaged = lambda what: RecordingError(f'damaged sound ({what}), {path}: give a whole file')
   position, clock = 0, _Clock()  # samples yielded so far; sample 0 is at `start`
   converter = decode.BlockConverter(rate, channels)
-  with _opened(path) as container:
+  with _open_container(path) as container:
     try:
       for frame in decode.decoded(container, decode.sound_stream(container), damaged):
         for block in converter.end_part(frame):
@@ -208,7 +208,7 @@ class _Clock:
     return stamp + self._offset
 
 
-def _opened(path: pathlib.Path):
+def _open_container(path: pathlib.Path):
   import av
 
   if not path.is_file():

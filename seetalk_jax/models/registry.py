@@ -58,10 +58,10 @@ def from_fields(name: str, fields: Mapping[str, Any]) -> Any:
   fields = {key: tuple(value) if isinstance(value, list) else value for key, value in fields.items()}
   if not hasattr(cls, 'dtype'):
     fields.pop('dtype', None)
-  known = {*fields_of(cls), *_PRECISION}
+  allowed = {*fields_of(cls), *_PRECISION}
   for field in fields:
-    if field not in known:
-      raise ConfigError(f'field {field!r} is not one of network {name}: use one of {sorted(known)}')
+    if field not in allowed:
+      raise ConfigError(f'field {field!r} is not one of network {name}: use one of {sorted(allowed)}')
   return cls(**fields)
 
 

@@ -89,8 +89,8 @@ def _without_weights(modules, config) -> InitialWeights:
   """Initial networks without weights; those of `config.lora` with the parameters that their release lacks."""
   networks, adapted = {}, adapted_stage.networks_with_factors(config)
   for name, module in modules.items():
-    place = config.init.get(name, '') if name in adapted else ''
-    networks[name] = InitialNetwork(module, {}, {}, fresh_parts(place, name), place)
+    source = config.init.get(name, '') if name in adapted else ''
+    networks[name] = InitialNetwork(module, {}, {}, fresh_parts(source, name), source)
   return InitialWeights(networks, {})
 
 

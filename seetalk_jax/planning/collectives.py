@@ -51,7 +51,7 @@ def traffic(program: Program, devices: int) -> dict[str, Traffic]:
     ValueError: replica groups in an unknown form.
   """
   times = program.runs(inside_fusions=True)
-  seen = []  # (computation, instruction, kind), channel
+  transfers = []  # (computation, instruction, kind), channel
   begun = set()
   for name, body in program.bodies.items():
     begins = any(_BEGINS in i.rest for i in body.values())
@@ -63,20 +63,20 @@ def traffic(program: Program, devices: int) -> dict[str, Traffic]:
         kind = 'reduce-scatter'
       channel = _CHANNEL.search(instruction.rest)
       channel = (kind, channel.group(1)) if channel else None
-      seen.append((name, instruction, kind, channel, begins))
+      transfers.append((name, instruction, kind, channel, begins))
       if begins and channel:
         begun.add(channel)
-  found: dict[str, list] = collections.defaultdict(lambda: [0, 0.0])
-  for name, instruction, kind, channel, begins in seen:
+  totals: dict[str, list] = collections.defaultdict(lambda: [0, 0.0])
+  for name, instruction, kind, channel, begins in transfers:
     if channel in begun and not begins:
       continue
     size = _moved(instruction, kind)
-    found[kind][0] += times[name]
+    totals[kind][0] += times[name]
     members = _group(kind, instruction.rest, devices)
     if name.startswith(_SCATTERS):
       size /= members  # the bytes of one device's slice, as for other reduce-scatters
-    found[kind][1] += times[name] * size * _received(kind, members)
-  return {kind: Traffic(*found[kind]) for kind in KINDS if kind in found}
+    totals[kind][1] += times[name] * size * _received(kind, members)
+  return {kind: Traffic(*totals[kind]) for kind in KINDS if kind in totals}
 
 
 def _moved(instruction: Instruction, kind: str) -> float:
@@ -92,13 +92,13 @@ def _moved(instruction: Instruction, kind: str) -> float:
 
 def _group(kind: str, rest: str, devices: int) -> int:
   """The number of devices in a group."""
-  if found := _NAMED.search(rest):
-    sizes = {name: int(size) for name, size in _AXIS.findall(found.group(1))}
-    return math.prod(int(part) if part else sizes[name] for name, part in _USED.findall(found.group(2)))
-  if found := _IOTA.search(rest):
-    return int(found.group(2))
-  if found := _LISTED.search(rest):
-    return len(found.group(1).split(','))
+  if match := _NAMED.search(rest):
+    sizes = {name: int(size) for name, size in _AXIS.findall(match.group(1))}
+    return math.prod(int(part) if part else sizes[name] for name, part in _USED.findall(match.group(2)))
+  if match := _IOTA.search(rest):
+    return int(match.group(2))
+  if match := _LISTED.search(rest):
+    return len(match.group(1).split(','))
   if kind == 'collective-permute' or 'replica_groups={}' in rest:
     return devices
   raise ValueError(f'replica groups of {kind} do not read: {rest[:200]}')

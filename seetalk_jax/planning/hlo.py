@@ -94,8 +94,8 @@ class Program:
 
   def _trips(self, inside: str, loop: Instruction) -> int:
     """Trip count: from the compiler's annotation, else from the condition `i < n`, i's start and its step."""
-    if found := _TRIPS.search(loop.rest):
-      return int(found.group(1))
+    if match := _TRIPS.search(loop.rest):
+      return int(match.group(1))
     names = _LOOP.search(loop.rest)
     condition, body = names.group(1) or names.group(4), names.group(2) or names.group(3)
     test = next((i for i in self.bodies[condition].values() if i.is_root), None)
@@ -133,8 +133,8 @@ class Program:
       instruction = self.bodies[inside].get(instruction.operands[0])
     if instruction is None or instruction.kind != 'constant':
       return None
-    found = re.match(r'(-?\d+)\)', instruction.rest)
-    return int(found.group(1)) if found else None
+    match = re.match(r'(-?\d+)\)', instruction.rest)
+    return int(match.group(1)) if match else None
 
 
 def parse(text: str) -> Program:
@@ -145,8 +145,8 @@ def parse(text: str) -> Program:
     if head := _COMPUTATION.match(line):
       current = bodies.setdefault(head.group(2), {})
       entry = head.group(2) if head.group(1) else entry
-    elif current is not None and (found := _INSTRUCTION.match(line)):
-      root, name, shape, kind, rest = found.groups()
+    elif current is not None and (match := _INSTRUCTION.match(line)):
+      root, name, shape, kind, rest = match.groups()
       current[name] = Instruction(
         name, kind, tuple(_arrays(shape)), _operands(rest), tuple(_called(rest)), rest, root is not None
       )

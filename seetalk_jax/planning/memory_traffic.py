@@ -42,10 +42,10 @@ def cycles(program: Program) -> float:
   times = program.runs(inside_fusions=False)
   return float(
     sum(
-      factor * int(found.group(1))
+      factor * int(match.group(1))
       for name, factor in times.items()
       for instruction in program.bodies.get(name, {}).values()
-      if (found := _CYCLES.search(instruction.rest))
+      if (match := _CYCLES.search(instruction.rest))
     )
   )
 

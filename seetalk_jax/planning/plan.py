@@ -141,13 +141,13 @@ def make(
   began = time.monotonic()
   recipe = step_lib.Recipe(plan.stage, plan.optimizer, config.optimizer, root, pieces)
   lowered, operations = step_lib.lower_step(recipe, mesh, shardings, state, frozen, batch)
-  found = compiled.compile_program(lowered, folder, whole=whole)
+  result = compiled.compile_program(lowered, folder, whole=whole)
   seconds = time.monotonic() - began
   say(f'compiled in {seconds:.0f} s')
   with compiled.reading_reports():
-    between = collectives.traffic(found.program, len(devices))
-    in_memory = memory_traffic.moved(found.program)
-    cycles = memory_traffic.cycles(found.program)
+    between = collectives.traffic(result.program, len(devices))
+    in_memory = memory_traffic.moved(result.program)
+    cycles = memory_traffic.cycles(result.program)
   bounds = {
     'compute': operations / len(devices) / chip.flops,
     'memory': in_memory / chip.memory_rate,
@@ -161,11 +161,11 @@ def make(
     mesh=dict(mesh.shape),
     batch_size=batch_size,
     parameters=parameters,
-    fits=found.memory <= _USABLE * chip.memory,
+    fits=result.memory <= _USABLE * chip.memory,
     memory=Memory(
-      arguments=found.arguments,
-      temporaries=found.memory - found.arguments,
-      total=found.memory,
+      arguments=result.arguments,
+      temporaries=result.memory - result.arguments,
+      total=result.memory,
       chip=chip.memory,
     ),
     model_flops=model_flops,
@@ -217,11 +217,11 @@ def _devices(topology: str):
       f'topology {topology!r}, --topology: write GENERATION:AxB or AxBxC with one of {", ".join(CHIPS)}'
     )
   try:
-    found = topologies.get_topology_desc(platform='tpu', topology_name=topology)
+    description = topologies.get_topology_desc(platform='tpu', topology_name=topology)
   except Exception as e:
     first = str(e).strip().splitlines()[0]
     raise InputError(f'topology {topology!r}, --topology: {first} (extra `tpu` brings libtpu)') from e
-  return generation, CHIPS[generation], list(found.devices)
+  return generation, CHIPS[generation], list(description.devices)
 
 
 def _changed(config, changes: list[str]):

@@ -76,11 +76,11 @@ def find_offset(opening: np.ndarray, waveform: np.ndarray) -> Offset:
   loud = np.maximum(level, float(np.percentile(level, 95)) - 40.0)
   mouth, loud = _detrended(opening[:n]), _detrended(loud)
   lags = range(-MAX_LAG, MAX_LAG + 1)
-  found = np.array([_correlation(mouth, loud, lag) for lag in lags])
-  best = int(np.argmax(found))
-  away = np.abs(np.arange(len(found)) - best) > 4
-  z = (found[best] - found[away].mean()) / max(float(found[away].std()), 1e-3)
-  return Offset(best - MAX_LAG, float(found[best]), float(found[MAX_LAG]), float(z))
+  correlations = np.array([_correlation(mouth, loud, lag) for lag in lags])
+  best = int(np.argmax(correlations))
+  away = np.abs(np.arange(len(correlations)) - best) > 4
+  z = (correlations[best] - correlations[away].mean()) / max(float(correlations[away].std()), 1e-3)
+  return Offset(best - MAX_LAG, float(correlations[best]), float(correlations[MAX_LAG]), float(z))
 
 
 def _levels(waveform: np.ndarray, count: int, frame: int) -> np.ndarray:

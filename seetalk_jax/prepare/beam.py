@@ -74,19 +74,19 @@ class _Prepare(beam.DoFn):
 
   def __init__(self, raw_dir: pathlib.Path, staged: staging.Staging, settings, landmarker: str):
     self._raw_dir, self._staged, self._settings = raw_dir, staged, settings
-    self._landmarker, self._opened, self._read = landmarker, None, None
+    self._landmarker, self._resources, self._read = landmarker, None, None
 
   def start_bundle(self):
-    self._opened = contextlib.ExitStack()
-    self._read = self._opened.enter_context(face.open_face_reader(self._landmarker))
+    self._resources = contextlib.ExitStack()
+    self._read = self._resources.enter_context(face.open_face_reader(self._landmarker))
 
   def process(self, item: Item) -> Iterator[str]:
     runner.prepare_one(self._raw_dir, item, self._settings, self._read, self._staged)
     yield item.file
 
   def finish_bundle(self):
-    self._opened.close()
-    self._opened = self._read = None
+    self._resources.close()
+    self._resources = self._read = None
 
 
 def _plan(_: int, staged: staging.Staging, shard_records: int) -> list[runner.Shard]:

@@ -19,7 +19,7 @@ REASONS = {
   'no_sound': 'the file has no sound track that can be decoded',
   'too_short': 'shorter than --min-seconds',
   'silent': 'the sound never rises over -60 dBFS',
-  'no_face': 'no face is seen steadily for --min-seconds',
+  'no_face': 'no face is detected throughout --min-seconds',
   'small_face': 'the portrait crop is smaller than --min-side',
   'several_faces': 'several faces, and not clear which one speaks',
   'turned_away': 'the head is turned further than --max-yaw',
@@ -41,7 +41,7 @@ class Quality:
 
   Attributes:
     side: side of the portrait crop in pixels of the source image.
-    seen: share of frames in which the landmarker found the face.
+    detected_share: share of frames in which the landmarker found the face.
     sharpness: as `Thresholds.min_sharpness`; 0 until it is measured.
     faces: maximum number of faces in one frame.
     rivals: share of frames with another face of comparable size.
@@ -51,7 +51,7 @@ class Quality:
   """
 
   side: int
-  seen: float
+  detected_share: float
   faces: int
   rivals: float
   speech: float
@@ -71,7 +71,7 @@ class Quality:
     o = self.offset
     return {
       'side': self.side,
-      'seen': round(self.seen, 3),
+      'seen': round(self.detected_share, 3),
       'sharpness': round(self.sharpness, 1),
       'faces': self.faces,
       'rivals': round(self.rivals, 3),
@@ -92,7 +92,7 @@ def measure(
   clip: clips_lib.Clip,
   others: Sequence[clips_lib.Clip],
   waveform: np.ndarray,
-  faces_seen: np.ndarray,
+  face_counts: np.ndarray,
   offset: audio_checks.Offset,
 ) -> Quality:
   """Measures the quality of a clip, without sharpness.
@@ -101,7 +101,7 @@ def measure(
     clip: clip to measure.
     others: clips of other faces in the same recording.
     waveform: audio of the recording, aligned to its frames.
-    faces_seen: number of faces in every frame of the recording.
+    face_counts: number of faces in every frame of the recording.
     offset: offset of the recording, because a clip of some seconds is too short to measure it.
   """
   rows = clip.rows
@@ -113,8 +113,8 @@ def measure(
       rivals[max(0, begin - clip.start) : max(0, end - clip.start)] = True
   return Quality(
     side=round(clip.box.side),
-    seen=float(clip.track.seen[rows].mean()),
-    faces=int(faces_seen[clip.start : clip.stop].max(initial=0)),
+    detected_share=float(clip.track.detected[rows].mean()),
+    faces=int(face_counts[clip.start : clip.stop].max(initial=0)),
     rivals=float(rivals.mean()),
     speech=audio_checks.speech_share(clip_sound(waveform, clip)),
     yaw=float(np.degrees(np.median(yaw))),
@@ -126,7 +126,7 @@ def refusal(clip: clips_lib.Clip, quality: Quality, limits: Thresholds) -> str |
   """Returns the first reason to reject a clip, or None."""
   if clip.num_frames < limits.min_seconds * FPS:
     return 'too_short'
-  if quality.seen < limits.min_seen:
+  if quality.detected_share < limits.min_seen:
     return 'no_face'
   if quality.side < limits.min_side:
     return 'small_face'

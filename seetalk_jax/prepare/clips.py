@@ -64,30 +64,30 @@ def cut(track: Track, *, max_frames: int) -> list[Clip]:
   jitter.
   """
   boxes = [face.portrait_box(points) for points in track.landmarks]
-  known = [box for box in boxes if box is not None]
-  if not known:
+  detected = [box for box in boxes if box is not None]
+  if not detected:
     return []
-  last = known[0]
+  last = detected[0]
   for number, box in enumerate(boxes):  # an upside-down frame (a detection error) takes the previous box
     boxes[number] = last = box or last
-  places = np.array([(box.left + 0.5 * box.side, box.top + 0.5 * box.side, box.side) for box in boxes])
+  frames = np.array([(box.left + 0.5 * box.side, box.top + 0.5 * box.side, box.side) for box in boxes])
   clips, start = [], 0
-  while start < len(places):
-    stop = _reach(places, start, min(len(places), start + max_frames))
+  while start < len(frames):
+    stop = _reach(frames, start, min(len(frames), start + max_frames))
     box = face.median_box(boxes[start:stop])
     clips.append(Clip(start=track.start + start, stop=track.start + stop, track=track, box=box))
     start = stop
   return clips
 
 
-def _reach(places: np.ndarray, start: int, limit: int) -> int:
+def _reach(frames: np.ndarray, start: int, limit: int) -> int:
   """Last frame up to which the heads stay near their median, except for short runs of outliers."""
   stop = start + 1
   while stop < limit:
     # In steps of a quarter of a second: the median of every prefix would take quadratic time.
     ahead = min(limit, stop + 6)
-    x, y, side = np.median(places[start:ahead], axis=0)
-    part = places[start:ahead]
+    x, y, side = np.median(frames[start:ahead], axis=0)
+    part = frames[start:ahead]
     away = np.maximum(np.abs(part[:, 0] - x), np.abs(part[:, 1] - y)) > _DRIFT * side
     away |= np.maximum(part[:, 2] / side, side / part[:, 2]) > _GROWTH
     if _longest_run(away) > _STRAYS:

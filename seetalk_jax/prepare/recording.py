@@ -21,7 +21,7 @@ from seetalk_jax.prepare.thresholds import Thresholds
 RECORD_FRAMES = FPS  # about one second per record
 _MARGIN = schema.CLIP_MARGIN_FRAMES * SAMPLES_PER_FRAME
 _WHOLE = 0.9  # share of the stated duration that must decode
-_LOOKS = 8  # number of frames whose sharpness is measured
+_SHARPNESS_FRAMES = 8  # number of frames whose sharpness is measured
 _THUMBNAIL_SIDE = 96
 
 
@@ -73,18 +73,18 @@ def prepare_recording(raw_dir: pathlib.Path, item: Item, settings: Settings, rea
 
 
 def _prepare(path: pathlib.Path, item: Item, settings: Settings, read: tracks.Reader, head: dict) -> Outcome:
-  def refused(reason: str, **known) -> Outcome:
-    return Outcome(entry={**head, 'status': 'rejected', 'reason': reason, **known})
+  def refused(reason: str, **fields) -> Outcome:
+    return Outcome(entry={**head, 'status': 'rejected', 'reason': reason, **fields})
 
   limits = settings.limits
   recording = timeline.probe(path)
-  known = {'seconds': round(recording.stated_seconds, 3), 'fps': round(recording.average_fps, 3)}
+  fields = {'seconds': round(recording.stated_seconds, 3), 'fps': round(recording.average_fps, 3)}
   if not recording.has_picture:
-    return refused('no_picture', **known)
+    return refused('no_picture', **fields)
   if not recording.audio_rate_hz:
-    return refused('no_sound', **known)
+    return refused('no_sound', **fields)
   if 0 < recording.stated_seconds < limits.min_seconds:
-    return refused('too_short', **known)
+    return refused('too_short', **fields)
   first: list[float] = []
 
   def pictures() -> Iterator[np.ndarray]:
@@ -93,36 +93,36 @@ def _prepare(path: pathlib.Path, item: Item, settings: Settings, read: tracks.Re
         first.append(begin)
       yield pixels
 
-  seen = tracks.watch(pictures(), read)
-  seconds = seen.num_frames / FPS
-  known |= {'frames': seen.num_frames, 'width': seen.size[1], 'height': seen.size[0]}
+  tracked = tracks.watch(pictures(), read)
+  seconds = tracked.num_frames / FPS
+  fields |= {'frames': tracked.num_frames, 'width': tracked.size[1], 'height': tracked.size[0]}
   if seconds + 1.0 < _WHOLE * recording.stated_seconds:
     raise InputError(
       f'truncated ({seconds:.1f} of {recording.stated_seconds:.1f} s decode), {path}: fetch it again'
     )
   if seconds < limits.min_seconds:
-    return refused('too_short', **known)
+    return refused('too_short', **fields)
   waveform = timeline.sound(path, first[0])
   if audio_checks.is_silent(waveform):
-    return refused('silent', **known)
+    return refused('silent', **fields)
 
-  offsets = [_track_offset(track, waveform) for track in seen.tracks]
+  offsets = [_track_offset(track, waveform) for track in tracked.tracks]
   max_frames = round(settings.max_seconds * FPS)
-  cut = [clips_lib.cut(track, max_frames=max_frames) for track in seen.tracks]
-  found = []
+  cut = [clips_lib.cut(track, max_frames=max_frames) for track in tracked.tracks]
+  judged = []
   for number, (offset, own) in enumerate(zip(offsets, cut, strict=True)):
     others = [clip for rank, clips in enumerate(cut) if rank != number for clip in clips]
     for clip in own:
-      quality = clip_quality.measure(clip, others, waveform, seen.faces_seen, offset)
-      found.append((clip, quality, clip_quality.refusal(clip, quality, limits)))
-  if not any(clip.num_frames >= limits.min_seconds * FPS for clip, _, _ in found):
-    return refused('no_face', **known)
-  kept = sorted(((c, q) for c, q, reason in found if reason is None), key=lambda pair: pair[0].start)
+      quality = clip_quality.measure(clip, others, waveform, tracked.face_counts, offset)
+      judged.append((clip, quality, clip_quality.refusal(clip, quality, limits)))
+  if not any(clip.num_frames >= limits.min_seconds * FPS for clip, _, _ in judged):
+    return refused('no_face', **fields)
+  kept = sorted(((c, q) for c, q, reason in judged if reason is None), key=lambda pair: pair[0].start)
   if kept:
-    return _stored(path, item, settings, kept, waveform, {**head, **known}, _tally(found))
+    return _stored(path, item, settings, kept, waveform, {**head, **fields}, _tally(judged))
   # The recording is reported with the reason of its longest clip.
-  _, quality, reason = max(found, key=lambda entry: entry[0].num_frames)
-  return refused(reason, **known, quality=quality.to_json())
+  _, quality, reason = max(judged, key=lambda entry: entry[0].num_frames)
+  return refused(reason, **fields, quality=quality.to_json())
 
 
 def _track_offset(track: tracks.Track, waveform: np.ndarray) -> audio_checks.Offset:
@@ -130,8 +130,8 @@ def _track_offset(track: tracks.Track, waveform: np.ndarray) -> audio_checks.Off
   return audio_checks.find_offset(clips_lib.mouth_opening(track.landmarks), part)
 
 
-def _tally(found) -> dict[str, int]:
-  refused = [reason for _, _, reason in found if reason is not None]
+def _tally(judged) -> dict[str, int]:
+  refused = [reason for _, _, reason in judged if reason is not None]
   return {reason: refused.count(reason) for reason in sorted(set(refused))}
 
 
@@ -145,7 +145,7 @@ def _stored(path, item, settings, kept, waveform, head, refused_clips) -> Outcom
       if clip.start <= index < clip.stop:
         crop = face.crop(pixels, clip.box, settings.size)
         streams[number].add(crop)
-        if (index - clip.start) % max(1, clip.num_frames // _LOOKS) == 0:
+        if (index - clip.start) % max(1, clip.num_frames // _SHARPNESS_FRAMES) == 0:
           sharp[number].append(clip_quality.sharpness(crop))
         if not thumbnail and index >= (clip.start + clip.stop) // 2:
           thumbnail = _thumbnail(crop)

@@ -133,8 +133,8 @@ def read_finished(
       'use another folder; training mixes corpora'
     )
   entries = json.loads((out_dir / REPORT_JSON).read_text())
-  known = {entry['file'] for entry in entries}
-  new = [item.file for item in items if item.file not in known]
+  reported = {entry['file'] for entry in entries}
+  new = [item.file for item in items if item.file not in reported]
   if new:
     raise InputError(
       f'{len(new)} recordings (such as {new[0]}) are new since {out_dir} was completed: prepare them from a '

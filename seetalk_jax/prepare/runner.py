@@ -150,11 +150,11 @@ def _work_in_pool(waiting: collections.deque[Item], count: int, arguments) -> It
 
 
 _worker: dict = {}
-_opened = contextlib.ExitStack()  # landmarker of a worker process, open until the process exits
+_resources = contextlib.ExitStack()  # landmarker of a worker process, open until the process exits
 
 
 def _start_worker(raw_dir, staged, settings, landmarker: str, parent: int) -> None:
-  read = _opened.enter_context(face.open_face_reader(landmarker))
+  read = _resources.enter_context(face.open_face_reader(landmarker))
   _worker.update(raw_dir=raw_dir, staged=staged, settings=settings, read=read)
   workers.leave_with(parent)
 

@@ -50,14 +50,14 @@ class Staging:
     path = staging.directory / _PLAN
     wanted = json.loads(json.dumps({'settings': settings.to_json(), 'layout': layout}))
     if path.exists():
-      known = json.loads(path.read_text())
-      if {name: known[name] for name in wanted} != wanted:
-        changed = _differing(known['settings'], wanted['settings']) or ['layout']
+      stored = json.loads(path.read_text())
+      if {name: stored[name] for name in wanted} != wanted:
+        changed = _differing(stored['settings'], wanted['settings']) or ['layout']
         raise InputError(
           f'{out_dir} holds an unfinished preparation with another {", ".join(changed)}: '
           'use the same settings to go on with it, or another folder'
         )
-      planned = {entry['file']: Item(**entry) for entry in known['items']}
+      planned = {entry['file']: Item(**entry) for entry in stored['items']}
       planned |= {item.file: item for item in items}
       staging.items = tuple(planned[file] for file in sorted(planned))
     plan = {**wanted, 'items': [vars(item) for item in staging.items]}
@@ -119,10 +119,10 @@ class Staging:
     return self._place(item).with_suffix('.records')
 
 
-def _differing(known: dict, wanted: dict) -> list[str]:
+def _differing(stored: dict, wanted: dict) -> list[str]:
   names = []
-  for name in {**known, **wanted}:
-    a, b = known.get(name), wanted.get(name)
+  for name in {**stored, **wanted}:
+    a, b = stored.get(name), wanted.get(name)
     if isinstance(a, dict) and isinstance(b, dict):
       names += _differing(a, b)
     elif a != b:

@@ -31,14 +31,14 @@ class Track:
     landmarks: float32 `[n, 478, 2]` in pixels.
     blendshapes: float32 `[n, 52]`.
     rotations: float32 `[n, 3, 3]`, from the canonical face to the camera.
-    seen: bool `[n]`; False where the values of a frame are interpolated.
+    detected: bool `[n]`; False where the values of a frame are interpolated.
   """
 
   start: int
   landmarks: np.ndarray
   blendshapes: np.ndarray
   rotations: np.ndarray
-  seen: np.ndarray
+  detected: np.ndarray
 
   @property
   def stop(self) -> int:
@@ -47,23 +47,23 @@ class Track:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Watched:
+class TrackedFaces:
   """Result of tracking all faces in a recording.
 
   Attributes:
     tracks: tracks of all faces, in order of their first frame.
     num_frames: number of frames at 25 fps.
-    faces_seen: int32 `[num_frames]`, number of faces in every frame.
+    face_counts: int32 `[num_frames]`, number of faces in every frame.
     size: (height, width) of the frames in pixels.
   """
 
   tracks: Sequence[Track]
   num_frames: int
-  faces_seen: np.ndarray
+  face_counts: np.ndarray
   size: tuple[int, int]
 
 
-def watch(frames: Iterable[np.ndarray], read: Reader) -> Watched:
+def watch(frames: Iterable[np.ndarray], read: Reader) -> TrackedFaces:
   """Detects and tracks all faces.
 
   Args:
@@ -103,7 +103,9 @@ def watch(frames: Iterable[np.ndarray], read: Reader) -> Watched:
     counts.append(sum(box is not None for box in boxes))
   finished += [track.finish() for track in growing]
   finished.sort(key=lambda track: (track.start, -len(track.landmarks), float(track.landmarks[0, 0, 0])))
-  return Watched(tracks=finished, num_frames=len(counts), faces_seen=np.array(counts, np.int32), size=size)
+  return TrackedFaces(
+    tracks=finished, num_frames=len(counts), face_counts=np.array(counts, np.int32), size=size
+  )
 
 
 class _Growing:
@@ -119,22 +121,22 @@ class _Growing:
 
   def finish(self) -> Track:
     """Returns the track with linearly interpolated gaps."""
-    known = np.array(self._indices) - self.start
-    every = np.arange(known[-1] + 1)
+    rows = np.array(self._indices) - self.start
+    every = np.arange(rows[-1] + 1)
     landmarks, blendshapes, transforms = (np.stack(column) for column in zip(*self._rows, strict=True))
-    filled = [_filled(known, every, values) for values in (landmarks, blendshapes, transforms)]
+    filled = [_filled(rows, every, values) for values in (landmarks, blendshapes, transforms)]
     return Track(
       start=self.start,
       landmarks=filled[0],
       blendshapes=filled[1],
       rotations=_rotations(filled[2]),
-      seen=np.isin(every, known),
+      detected=np.isin(every, rows),
     )
 
 
-def _filled(known: np.ndarray, every: np.ndarray, values: np.ndarray) -> np.ndarray:
+def _filled(rows: np.ndarray, every: np.ndarray, values: np.ndarray) -> np.ndarray:
   flat = values.reshape(len(values), -1)
-  columns = [np.interp(every, known, column) for column in flat.T]
+  columns = [np.interp(every, rows, column) for column in flat.T]
   return np.stack(columns, axis=1).reshape(len(every), *values.shape[1:]).astype(np.float32)
 
 

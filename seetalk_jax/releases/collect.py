@@ -112,14 +112,14 @@ def stage_directories(workdir: pathlib.Path) -> list[pathlib.Path]:
     raise CheckpointError(f'no such training run, {workdir}: give a --workdir of train.py')
   if (workdir / CONFIG_FILE).is_file() and (workdir / CHECKPOINTS_FOLDER).is_dir():
     return [workdir]
-  found = sorted(
+  directories = sorted(
     path
     for path in workdir.iterdir()
     if (path / CONFIG_FILE).is_file() and any((path / CHECKPOINTS_FOLDER).glob('*'))  # at least started
   )
-  if not found:
+  if not directories:
     raise CheckpointError(f'no trained stage, {workdir}: give a --workdir of train.py')
-  return found
+  return directories
 
 
 def _of_release(base: str) -> Collected:

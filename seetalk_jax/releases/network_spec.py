@@ -52,10 +52,10 @@ def build(name: str, entry: Mapping[str, Any], where: str) -> Any:
   if class_name != entry['class']:
     raise CheckpointError(f'unknown network {name} ({entry["class"]}), {where}: install a newer seetalk-jax')
   module_class = registry.class_of(name)
-  known = {field.name for field in dataclasses.fields(module_class) if field.init}
+  allowed = {field.name for field in dataclasses.fields(module_class) if field.init}
   fields = retired.without_fields(class_name, entry['fields'], where)
   for field in fields:
-    if field not in known:
+    if field not in allowed:
       raise CheckpointError(f'{entry["class"]} has no field {field}, {where}: install another seetalk-jax')
   return module_class(**{key: _tuples(value) for key, value in fields.items()})
 

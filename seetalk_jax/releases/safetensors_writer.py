@@ -98,12 +98,12 @@ def _header(arrays: Mapping[str, Any], order: list[str]) -> bytes:
   return struct.pack('<Q', len(text)) + text
 
 
-def _buffer(name: str, given: Any) -> np.ndarray:
+def _buffer(name: str, value: Any) -> np.ndarray:
   """Bytes of an array, uint8 `[n]`, little endian and in row-major order."""
-  array = np.asarray(given)
-  if array.shape != tuple(given.shape) or array.dtype != given.dtype:
+  array = np.asarray(value)
+  if array.shape != tuple(value.shape) or array.dtype != value.dtype:
     raise ValueError(
-      f'{name} is {array.dtype} {array.shape}, but was announced as {given.dtype} {tuple(given.shape)}'
+      f'{name} is {array.dtype} {array.shape}, but was announced as {value.dtype} {tuple(value.shape)}'
     )
   array = np.ascontiguousarray(array, array.dtype.newbyteorder('<'))
   return array.reshape(-1).view(np.uint8)

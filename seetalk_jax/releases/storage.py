@@ -180,7 +180,7 @@ def save_release(
     raise ValueError(f'dtype must be one of {_DTYPES}, got {dtype!r}')
   directory = pathlib.Path(directory)
   if directory.exists() and not directory.is_dir():
-    raise CheckpointError(f'a file stands in the way, {directory}: give another folder')
+    raise CheckpointError(f'the folder is a file, {directory}: give another folder')
   if directory.is_dir() and any(directory.iterdir()) and not (directory / RELEASE_FILE).is_file():
     raise CheckpointError(f'the folder holds other things, {directory}: give a new or empty folder')
   others = {}

@@ -20,7 +20,7 @@ OVERLAP = 25  # frames shared by neighboring windows
 CLIP = 6.0  # bound of clean latents, in standard deviations
 
 GROUP = 16  # windows in one network call; this bounds memory for long tracks
-REFINED = 200  # frames whose lips are refined in one call
+REFINED_FRAMES = 200  # frames whose lips are refined in one call
 _LIP_LAYER_REACH = 2  # frames to either side in the receptive field of a layer of the lip refiner
 
 # Window counts with a compiled program. Above the last: the last times a power of two, or 3/2 of that.
@@ -127,12 +127,12 @@ def refine_lips(
   run, reach = run or jit_refiner(refiner), _LIP_LAYER_REACH * refiner.num_layers
   motion, tokens = np.asarray(motion, np.float32), np.asarray(tokens)
   n, refined = motion.shape[1], np.empty(motion.shape, np.float32)
-  for start in range(0, n, REFINED):
-    place = np.arange(start - reach, start + REFINED + reach)
-    valid = (place >= 0) & (place < n)
-    place = np.clip(place, 0, n - 1)
-    piece = run(params['lip_refiner'], motion[:, place], tokens[:, place], valid[None])
-    count = min(REFINED, n - start)
+  for start in range(0, n, REFINED_FRAMES):
+    frames = np.arange(start - reach, start + REFINED_FRAMES + reach)
+    valid = (frames >= 0) & (frames < n)
+    frames = np.clip(frames, 0, n - 1)
+    piece = run(params['lip_refiner'], motion[:, frames], tokens[:, frames], valid[None])
+    count = min(REFINED_FRAMES, n - start)
     refined[:, start : start + count] = np.asarray(piece)[:, reach : reach + count]
   return refined
 
@@ -255,7 +255,7 @@ def jit_sampler(
 
       portrait = jnp.broadcast_to(m_0, (w, m_0.shape[-1]))
       sound, *cut = jnp.split(pieces, np.cumsum(widths)[:-1], axis=-1)
-      given = {
+      window_controls = {
         name: jnp.broadcast_to(value, (w, *value.shape[1:]))
         for name, value in controls.items()
         if name not in tracks
@@ -263,14 +263,14 @@ def jit_sampler(
       level = jnp.repeat(jnp.asarray(levels), w)
       options = {}
       if names:
-        options['controls'] = {name: each(value) for name, value in given.items()}
-        options['drop_controls'] = {name: level <= place for place, name in enumerate(names)}
+        options['controls'] = {name: each(value) for name, value in window_controls.items()}
+        options['drop_controls'] = {name: level <= rank for rank, name in enumerate(names)}
       if levels != (len(names) + 1,):
         options['drop'] = level <= len(names)
-      found = network.apply(
+      predictions = network.apply(
         {'params': params}, each(xt), each(t), each(sound), each(portrait), each(valid), **options
       )
-      return jnp.einsum('l,lwnd->wnd', weights, found.reshape(count, *xt.shape))
+      return jnp.einsum('l,lwnd->wnd', weights, predictions.reshape(count, *xt.shape))
 
     return sample_windows(
       denoise, aligned, noise, num_frames, num_steps=num_steps, window=window, overlap=overlap

@@ -16,7 +16,7 @@ from seetalk_jax.diffusion.guidance import guided
 from seetalk_jax.diffusion.schedule import Schedule
 from seetalk_jax.models.nn.exportable import exportable
 from seetalk_jax.models.portrait.face_prior import FacePrior
-from seetalk_jax.models.portrait.portrait_unet import LinearGuess
+from seetalk_jax.models.portrait.portrait_unet import LinearDenoiserOutput
 
 # The schedule that released portrait networks were trained with.
 SCHEDULE = Schedule(kind='scaled_linear', num_steps=1000, zero_terminal_snr=True)
@@ -43,9 +43,10 @@ class PortraitSamples(NamedTuple):
 
 def prior_of(statistics: Mapping[str, jax.Array]) -> FacePrior:
   """The face prior from the statistics of a run or a release."""
-  names = [field.name for field in dataclasses.fields(FacePrior)]
-  found = {name: statistics[f'face_prior_{name}'] for name in names if f'face_prior_{name}' in statistics}
-  return FacePrior(**{name: jnp.asarray(value, jnp.float32) for name, value in found.items()})
+  names = {field.name: f'face_prior_{field.name}' for field in dataclasses.fields(FacePrior)}
+  names['voice_subspace'] = 'face_prior_told'  # the name in releases
+  values = {field: statistics[name] for field, name in names.items() if name in statistics}
+  return FacePrior(**{field: jnp.asarray(value, jnp.float32) for field, value in values.items()})
 
 
 def predict(
@@ -81,25 +82,30 @@ def predict(
       raise ValueError(f'autoguidance_scale {autoguidance_scale} needs a prior with directions')
     return unet.apply(variables, y_t, t, *condition)
   _, tokens_valid, embedding = condition
-  linear, coordinates, expected, doubt = linear_guess(
+  linear, coordinates, conditional_mean, residual_std = linear_denoiser(
     unet, prior, y_t, t, embedding, jnp.any(tokens_valid, axis=-1)
   )
   if not unet.num_directions:
     return linear + autoguidance_scale * unet.apply(variables, y_t, t, *condition)
   estimate = objective.to_x0(unet.prediction_type, SCHEDULE, linear, y_t, t)
-  guess = LinearGuess(estimate, coordinates, expected, doubt, prior.directions)
-  return linear + autoguidance_scale * unet.apply(variables, y_t, t, *condition, guess)
+  linear_output = LinearDenoiserOutput(
+    estimate, coordinates, conditional_mean, residual_std, prior.directions
+  )
+  return linear + autoguidance_scale * unet.apply(variables, y_t, t, *condition, linear_output)
 
 
-def linear_guess(
+def linear_denoiser(
   unet: nn.Module,
   prior: FacePrior,
   y_t: jax.Array,
   t: jax.Array,
   embedding: jax.Array,
-  heard: jax.Array,
+  has_voice: jax.Array,
 ) -> tuple[jax.Array, jax.Array, jax.Array, jax.Array]:
-  """The linear prediction at `y_t`, and its `coordinates`, `expected` and `doubt` (see `LinearGuess`).
+  """The linear prediction at `y_t`, and other fields of `LinearDenoiserOutput`.
+
+  Returns:
+    (linear prediction, `coordinates`, `conditional_mean`, `residual_std`).
 
   Args:
     unet: the UNet, whose `prediction_type` is used.
@@ -107,17 +113,17 @@ def linear_guess(
     y_t: noisy residual latents, `[b, h, w, c]`.
     t: times, `[b]`.
     embedding: voice vectors, `[b, 512]`.
-    heard: bool `[b]`, True for samples with a voice.
+    has_voice: bool `[b]`, True for samples with a voice.
   """
-  mean, variances = prior.expected(embedding, heard)
+  mean, variances = prior.conditional_moments(embedding, has_voice)
   gaussian = (prior.directions, variances)
   linear = linear_prediction(unet.prediction_type, SCHEDULE, y_t, t, *gaussian, prior.rest, mean)
-  coordinates, doubt = linear_coordinates(unet.prediction_type, SCHEDULE, y_t, t, *gaussian, mean)
-  expected = jnp.zeros_like(coordinates)
+  coordinates, residual_std = linear_coordinates(unet.prediction_type, SCHEDULE, y_t, t, *gaussian, mean)
+  conditional_mean = jnp.zeros_like(coordinates)
   if mean is not None:
     basis = prior.directions.reshape(len(prior.directions), -1)
-    expected = (mean.reshape(len(mean), -1) @ basis.T) / jnp.sqrt(prior.variances)
-  return linear, coordinates, expected, doubt
+    conditional_mean = (mean.reshape(len(mean), -1) @ basis.T) / jnp.sqrt(prior.variances)
+  return linear, coordinates, conditional_mean, residual_std
 
 
 def prior_weight(
@@ -197,7 +203,7 @@ def sample_portraits(
     guidance_scale: classifier-free guidance scale; 1 is unguided.
     autoguidance_scale: see `predict`.
     temperature: scale of the starting noise. Below 1 faces are closer to the average and fewer are odd.
-    voice_temperature: scale of the starting noise in the voice subspace (`FacePrior.told`); None:
+    voice_temperature: scale of the starting noise in the voice subspace (`FacePrior.voice_subspace`); None:
       `temperature`. With a small value age and sex stay at the prediction from the voice, and all else
       differs between seeds.
   """
@@ -218,9 +224,12 @@ def sample_portraits(
     reach = CLIP_DEVIATIONS * prior.std + 1e-3
     return jnp.clip(y + shift, prior.mean - reach, prior.mean + reach) - shift
 
-  voiced, open_ = prior.split_noise(noise)
-  noise = temperature * open_ + (temperature if voice_temperature is None else voice_temperature) * voiced
-  drawn = samplers.sample(
+  voice_component, remainder = prior.split_noise(noise)
+  noise = (
+    temperature * remainder
+    + (temperature if voice_temperature is None else voice_temperature) * voice_component
+  )
+  sampled = samplers.sample(
     guided(denoise, guidance_scale, condition),
     SCHEDULE,
     noise,
@@ -231,7 +240,7 @@ def sample_portraits(
     clip=clip,
     keep=keep,
   )
-  y0, kept = drawn if keep else (drawn, None)
+  y0, kept = sampled if keep else (sampled, None)
   latent = y0 + shift
   image = decode_latents(networks, params, statistics, latent)
   previews = None

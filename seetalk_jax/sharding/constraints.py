@@ -38,7 +38,7 @@ def spec_for(
   spec = []
   for name, size in zip(names, shape, strict=True):
     if name is not None and name not in rules:
-      raise ValueError(f'logical axis {name!r} is not in the rules: they know {", ".join(rules)}')
+      raise ValueError(f'logical axis {name!r} is not in the rules, which have {", ".join(rules)}')
     axes: list[str] = []
     for axis in (rules[name] if name else None) or ():
       if axis not in used and size % (mesh.shape[axis] * math.prod(mesh.shape[a] for a in axes)) == 0:
@@ -48,7 +48,7 @@ def spec_for(
   return PartitionSpec(*spec)
 
 
-def gathered(kernel: jax.Array, names: Names) -> jax.Array:
+def all_gather_kernel(kernel: jax.Array, names: Names) -> jax.Array:
   """All-gathers a kernel over the mesh axes that shard the batch; its gradient is sharded as the parameter.
 
   Parameters and the batch are both sharded over `fsdp`, so that a kernel must be gathered before use (arXiv
@@ -60,45 +60,45 @@ def gathered(kernel: jax.Array, names: Names) -> jax.Array:
     kernel: parameter of a layer.
     names: logical names of its dimensions.
   """
-  if (found := in_force()) is None:
+  if (current := current_mesh_and_rules()) is None:
     return kernel
-  mesh, rules = found
+  mesh, rules = current
   over_batch = rules.get('batch', ())
   whole = {name: tuple(axis for axis in axes if axis not in over_batch) for name, axes in rules.items()}
   used = NamedSharding(mesh, spec_for(names, kernel.shape, mesh, whole))
   stored = NamedSharding(mesh, spec_for(names, kernel.shape, mesh, rules))
-  return kernel if used == stored else _gathered(used, stored, kernel)
+  return kernel if used == stored else _all_gather(used, stored, kernel)
 
 
-def by_samples(x: jax.Array) -> jax.Array:
+def constrain_batch_axis(x: jax.Array) -> jax.Array:
   """Constrains activations `[b, ...]` to batch sharding if b is divisible; other dimensions are free.
 
   Without it, adding a parameter that is sharded over `fsdp` can reshard the activations, and every device of
   `fsdp` then computes the same samples.
   """
-  if (found := in_force()) is None or x.ndim < 2:
+  if (current := current_mesh_and_rules()) is None or x.ndim < 2:
     return x
-  mesh, rules = found
+  mesh, rules = current
   if not (over := _over_batch(x.shape[0], mesh, rules)):
     return x
   spec = PartitionSpec(over, *(PartitionSpec.UNCONSTRAINED,) * (x.ndim - 1))
   return jax.lax.with_sharding_constraint(x, NamedSharding(mesh, spec))
 
 
-def each_device(run: Callable, *arrays: jax.Array):
+def map_over_devices(run: Callable, *arrays: jax.Array):
   """Maps `run(*arrays)` over devices, each with its own samples of arrays `[b, ...]`.
 
   `run` must treat samples independently. For operations that the partitioner cannot shard, such as gathers by
   computed positions: it would replicate the batch, also for the layers that follow. Differentiate inside
   `run`, not through it.
   """
-  if (found := in_force()) is None:
+  if (current := current_mesh_and_rules()) is None:
     return run(*arrays)
-  spec = PartitionSpec(_over_batch(math.gcd(*(x.shape[0] for x in arrays)), *found))
+  spec = PartitionSpec(_over_batch(math.gcd(*(x.shape[0] for x in arrays)), *current))
   return jax.shard_map(run, in_specs=spec, out_specs=spec, check_vma=False)(*arrays)
 
 
-def in_force():
+def current_mesh_and_rules():
   """Current mesh and rules (logical name -> mesh axes).
 
   None without rules, without a mesh of several devices, and inside `shard_map`.
@@ -134,12 +134,12 @@ def _over_batch(count: int, mesh, rules: Mapping[str, tuple[str, ...]]):
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(0, 1))
-def _gathered(used: NamedSharding, stored: NamedSharding, kernel: jax.Array) -> jax.Array:
+def _all_gather(used: NamedSharding, stored: NamedSharding, kernel: jax.Array) -> jax.Array:
   return jax.lax.with_sharding_constraint(kernel, used)
 
 
 def _forward(used, stored, kernel):
-  return _gathered(used, stored, kernel), None
+  return _all_gather(used, stored, kernel), None
 
 
 def _backward(used, stored, _, cotangent):
@@ -147,7 +147,7 @@ def _backward(used, stored, _, cotangent):
   return (jax.lax.with_sharding_constraint(cotangent, stored),)
 
 
-_gathered.defvjp(_forward, _backward)
+_all_gather.defvjp(_forward, _backward)
 
 
 def _axes(axes: str | tuple[str, ...] | None) -> tuple[str, ...]:

@@ -62,7 +62,7 @@ def uses(config) -> base.Uses:
   return base.Uses(trained=('autoencoder',))
 
 
-def build(config, given: Mapping[str, nn.Module]) -> AutoencoderStage:
+def build(config, pretrained: Mapping[str, nn.Module]) -> AutoencoderStage:
   """The stage of a configuration."""
-  networks, _ = base.networks_for(uses(config), config, given)
+  networks, _ = base.networks_for(uses(config), config, pretrained)
   return AutoencoderStage(networks=networks, **base.options_of(AutoencoderStage, config))

@@ -24,7 +24,7 @@ Metrics = dict[str, jax.Array]
 # A name has one owner.
 Statistics = Mapping[str, Mapping[str, Any]]
 
-# Stage name, in training order -> module with `uses(config) -> Uses` and `build(config, given) -> Stage`.
+# Stage name, in training order -> module with `uses(config) -> Uses` and `build(config, pretrained) -> Stage`.
 STAGES = {name: f'seetalk_jax.stages.{name}' for name in constants.STAGES}
 
 
@@ -76,7 +76,7 @@ class AnyStage(abc.ABC):
   """Base class of all stages: those of gradient steps (`Stage`) and those of one pass (`PassStage`).
 
   A stage file has two functions. `uses(config) -> Uses` lists the networks of a configuration.
-  `build(config, given) -> Stage` makes the stage. `given` maps network names to the modules of `config.init`:
+  `build(config, pretrained) -> Stage` makes the stage. `pretrained` maps network names to the modules of `config.init`:
   frozen ones, and trained ones that start from a checkpoint. `networks_for` picks between them and
   `config.model`. Plain scalar fields of the dataclass are options (`options_of`).
 
@@ -196,14 +196,14 @@ def uses(config) -> Uses:
   return _stage_module(config).uses(config)
 
 
-def build_stage(config, given: Mapping[str, nn.Module]) -> Stage | PassStage:
+def build_stage(config, pretrained: Mapping[str, nn.Module]) -> Stage | PassStage:
   """The stage that `config.stage` names.
 
   Raises:
     ConfigError: unknown stage, or a frozen network that `config.init` does not name.
   """
-  stage = _stage_module(config).build(config, given)
-  missing = [name for name in stage.frozen if name not in given]
+  stage = _stage_module(config).build(config, pretrained)
+  missing = [name for name in stage.frozen if name not in pretrained]
   if missing:
     raise ConfigError(
       f'stage {config.stage} needs trained {", ".join(missing)}: '
@@ -222,19 +222,21 @@ def in_groups(x: jax.Array, count: int) -> jax.Array:
 
 
 def networks_for(
-  used: Uses, config, given: Mapping[str, nn.Module]
+  used: Uses, config, pretrained: Mapping[str, nn.Module]
 ) -> tuple[dict[str, nn.Module], dict[str, nn.Module]]:
   """(trained, frozen) modules by name, each from `network_for`."""
   trained, frozen = (
-    {name: network_for(name, config, given) for name in names} for names in (used.trained, used.frozen)
+    {name: network_for(name, config, pretrained) for name in names} for names in (used.trained, used.frozen)
   )
   return trained, frozen
 
 
-def network_for(name: str, config, given: Mapping[str, nn.Module]) -> nn.Module:
-  """The module of a network: from `given`, else built from `config.model[name]`, a table of its fields."""
-  if name in given:
-    return given[name].clone(dtype=config.dtype) if hasattr(given[name], 'dtype') else given[name]
+def network_for(name: str, config, pretrained: Mapping[str, nn.Module]) -> nn.Module:
+  """The module of a network: from `pretrained`, else built from the fields in `config.model[name]`."""
+  if name in pretrained:
+    return (
+      pretrained[name].clone(dtype=config.dtype) if hasattr(pretrained[name], 'dtype') else pretrained[name]
+    )
   if name not in config.model:
     raise ConfigError(
       f'network {name} of stage {config.stage} is neither in config.model nor in config.init: '
@@ -254,11 +256,11 @@ def options_of(stage_class: type, config) -> dict[str, Any]:
   Raises:
     ConfigError: an option that the stage does not have.
   """
-  known = {field.name for field in dataclasses.fields(stage_class)} - {'name', 'networks', 'frozen'}
+  allowed = {field.name for field in dataclasses.fields(stage_class)} - {'name', 'networks', 'frozen'}
   options = dict(config.options)
   for name in options:
-    if name not in known:
-      raise ConfigError(f'option {name!r} is not one of stage {config.stage}: use one of {sorted(known)}')
+    if name not in allowed:
+      raise ConfigError(f'option {name!r} is not one of stage {config.stage}: use one of {sorted(allowed)}')
   return options
 
 

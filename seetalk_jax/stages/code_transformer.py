@@ -116,14 +116,14 @@ def init_renderer(
   rng: jax.Array,
   frozen: base.Frozen,
   networks: Mapping[str, nn.Module],
-  given: Mapping[str, nn.Module],
+  pretrained: Mapping[str, nn.Module],
   image_size: int,
 ) -> dict[str, Any]:
   """Initial parameters of motion_codec, code_transformer and hr_decoder, of those that are in `networks`.
 
   The HR decoder starts as a copy of the frozen codebook's decoder.
   """
-  every = {**given, **networks}
+  every = {**pretrained, **networks}
   spec = jax.tree.map(lambda s: jnp.zeros(s.shape, s.dtype), warped_spec(every['motion_codec'], image_size))
   keys = dict(zip(('motion_codec', 'code_transformer', 'hr_decoder'), jax.random.split(rng, 3), strict=True))
   side = image_size // 16
@@ -150,8 +150,8 @@ def uses(config) -> base.Uses:
   )
 
 
-def build(config, given: Mapping[str, nn.Module]) -> CodeTransformerStage:
+def build(config, pretrained: Mapping[str, nn.Module]) -> CodeTransformerStage:
   """The stage of a configuration."""
-  networks, frozen = base.networks_for(uses(config), config, given)
+  networks, frozen = base.networks_for(uses(config), config, pretrained)
   options = base.options_of(CodeTransformerStage, config)
   return CodeTransformerStage(networks=networks, frozen=frozen, **options)

@@ -43,16 +43,16 @@ class CodebookStage(critics.CriticOptions, reconstruction.ReconstructionStage):
     )
     picture_loss = losses.picture_loss(image, weight, 1.0, self.edge_weight)
     loss, metrics = picture_loss(rebuilt)
-    judged, opinions = critics.judge(
+    critic_loss, critic_metrics = critics.critic_losses(
       self, self.networks, self.frozen, params, frozen, rebuilt, image, lambda x: picture_loss(x)[0], step
     )
-    loss += sum(penalties.values()) + judged
+    loss += sum(penalties.values()) + critic_loss
     metrics = {
       **metrics,
       'psnr': losses.psnr(rebuilt, image),
       **penalties,
       **stats,
-      **opinions,
+      **critic_metrics,
     }
     return loss, (metrics, {**collections, 'codebook': dict(state)})
 
@@ -62,12 +62,12 @@ class CodebookStage(critics.CriticOptions, reconstruction.ReconstructionStage):
 
 def uses(config) -> base.Uses:
   """The codebook, and the networks of its critics."""
-  discriminator, judges = critics.networks_of(config)
-  return base.Uses(trained=('codebook', *discriminator), frozen=judges)
+  discriminator, frozen_critics = critics.networks_of(config)
+  return base.Uses(trained=('codebook', *discriminator), frozen=frozen_critics)
 
 
-def build(config, given: Mapping[str, nn.Module]) -> CodebookStage:
+def build(config, pretrained: Mapping[str, nn.Module]) -> CodebookStage:
   """The stage of a configuration."""
   options = base.options_of(CodebookStage, config)
-  networks, frozen = base.networks_for(uses(config), config, given)
+  networks, frozen = base.networks_for(uses(config), config, pretrained)
   return CodebookStage(networks=networks, frozen=frozen, **options)

@@ -93,8 +93,8 @@ class ConReStage(base.Stage):
     statistics = {}
     if (ages or lips) and not any(map(len, ages or lips)):
       raise InputError(
-        'only real recordings in the corpora, and the stage reads truth: set options.attributes_weight and '
-        'options.articulation_weight to 0, or add a corpus of the synthetic world'
+        'only real recordings in the corpora, and the stage needs ground truth: set options.attributes_weight and '
+        'options.articulation_weight to 0, or add a synthetic corpus'
       )
     if ages:
       ages = np.concatenate(ages)
@@ -210,7 +210,7 @@ def uses(config) -> base.Uses:
   return base.Uses(trained=('speech_encoder', 'face_encoder', 'conre'))
 
 
-def build(config, given: Mapping[str, nn.Module]) -> ConReStage:
+def build(config, pretrained: Mapping[str, nn.Module]) -> ConReStage:
   """The stage of a configuration."""
-  networks, _ = base.networks_for(uses(config), config, given)
+  networks, _ = base.networks_for(uses(config), config, pretrained)
   return ConReStage(networks=networks, **base.options_of(ConReStage, config))

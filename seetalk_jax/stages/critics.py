@@ -1,6 +1,6 @@
 """Critic losses of images: perceptual distance, face features, face identity, and a discriminator.
 
-Stages that generate images inherit their options from `CriticOptions` and call `judge`. A critic with weight
+Stages that generate images inherit their options from `CriticOptions` and call `critic_losses`. A critic with weight
 0 is off.
 """
 
@@ -46,9 +46,9 @@ class CriticOptions:
 
   def critic_networks(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """(trained networks, frozen networks) of the critics whose weights are not 0."""
-    given = ('perceptual',) if self.perceptual_weight else ()
-    given += ('face_encoder',) if self.face_feature_weight or self.identity_weight else ()
-    return ('discriminator',) if self.adversarial_weight else (), given
+    frozen = ('perceptual',) if self.perceptual_weight else ()
+    frozen += ('face_encoder',) if self.face_feature_weight or self.identity_weight else ()
+    return ('discriminator',) if self.adversarial_weight else (), frozen
 
 
 def hinge_generator(fake_logits: jax.Array) -> jax.Array:
@@ -73,10 +73,10 @@ def adaptive_weight(of_pixels: jax.Array, of_critic: jax.Array) -> jax.Array:
   return jax.lax.stop_gradient(jnp.clip(ratio, 0.0, _MAX_ADAPTIVE))
 
 
-def judge(
+def critic_losses(
   options: CriticOptions,
   networks: Mapping[str, nn.Module],
-  given: Mapping[str, nn.Module],
+  frozen_networks: Mapping[str, nn.Module],
   params: Mapping[str, Any],
   frozen: base.Frozen,
   image: jax.Array,
@@ -90,7 +90,7 @@ def judge(
   discriminator gets gradients with the generated images fixed.
 
   Args:
-    networks, given: trained and frozen modules of the stage.
+    networks, frozen_networks: trained and frozen modules of the stage.
     params, frozen: trained parameters and frozen arrays of the stage.
     image: generated, `[b, h, w, 3]`, about [-1, 1].
     truth: target images of the same shape.
@@ -102,20 +102,26 @@ def judge(
   """
   loss, metrics = jnp.zeros(()), {}
   if options.perceptual_weight:
-    tower = given['perceptual']
+    tower = frozen_networks['perceptual']
     distance = jnp.mean(tower.apply(frozen.variables('perceptual'), image, truth))
     loss += options.perceptual_weight * distance
     metrics['lpips' if tower.calibrated else 'vgg'] = distance
   if options.face_feature_weight or options.identity_weight:
-    drawn, wanted = (face_features(given['face_encoder'], frozen, picture) for picture in (image, truth))
-    features = sum(jnp.mean(jnp.abs(a - b)) for a, b in zip(drawn[0], wanted[0], strict=True)) / len(drawn[0])
-    identity = 1.0 - jnp.mean(jnp.sum(drawn[1] * wanted[1], axis=-1))
+    generated, wanted = (
+      face_features(frozen_networks['face_encoder'], frozen, picture) for picture in (image, truth)
+    )
+    features = sum(jnp.mean(jnp.abs(a - b)) for a, b in zip(generated[0], wanted[0], strict=True)) / len(
+      generated[0]
+    )
+    identity = 1.0 - jnp.mean(jnp.sum(generated[1] * wanted[1], axis=-1))
     loss += options.face_feature_weight * features + options.identity_weight * identity
     metrics |= {'face_features': features, 'identity': identity}
   if options.adversarial_weight:
-    added, found = _adversarial(options, networks['discriminator'], params, image, truth, pixel_loss, step)
+    added, added_metrics = _adversarial(
+      options, networks['discriminator'], params, image, truth, pixel_loss, step
+    )
     loss += added
-    metrics |= found
+    metrics |= added_metrics
   return loss, metrics
 
 
@@ -123,14 +129,14 @@ def face_features(
   encoder: nn.Module, frozen: base.Frozen, image: jax.Array
 ) -> tuple[list[jax.Array], jax.Array]:
   """(outputs of all residual blocks of the face encoder, scaled to unit spread; the embedding `[b, d]`)."""
-  embedding, seen = encoder.apply(
+  embedding, state = encoder.apply(
     frozen.variables('face_encoder'),
     image,
     capture_intermediates=lambda part, _: 'stage_' in (part.name or ''),
   )
   maps = [
     leaf['__call__'][0].astype(jnp.float32)
-    for _, leaf in sorted(seen['intermediates'].items())
+    for _, leaf in sorted(state['intermediates'].items())
     if '__call__' in leaf
   ]
   maps = [x / (jax.lax.stop_gradient(jnp.std(x)) + 1e-6) for x in maps]

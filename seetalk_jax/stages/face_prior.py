@@ -45,8 +45,8 @@ def prior_statistics(raw: FacePrior) -> dict[str, np.ndarray]:
 
 # A combination of coordinates is in the voice subspace if its predicted variance is at least this share of
 # its residual variance.
-_TOLD = 0.1
-_MAX_TOLD = 16
+_MIN_VARIANCE_RATIO = 0.1
+_MAX_SUBSPACE_DIM = 16
 
 
 def principal_directions(latents: np.ndarray, count: int) -> dict[str, np.ndarray]:
@@ -111,11 +111,11 @@ def voice_regression(
     'face_prior_voice': weights.astype(np.float32),
     'face_prior_voice_mean': mean.astype(np.float32),
     'face_prior_voice_variances': left.astype(np.float32),
-    'face_prior_told': told_directions(voices @ weights.T, left),
+    'face_prior_told': voice_subspace(voices @ weights.T, left),
   }
 
 
-def told_directions(expected: np.ndarray, left: np.ndarray) -> np.ndarray:
+def voice_subspace(expected: np.ndarray, left: np.ndarray) -> np.ndarray:
   """The voice subspace: the combinations of coordinates that the voice predicts, relative to their residuals.
 
   Args:
@@ -128,12 +128,12 @@ def told_directions(expected: np.ndarray, left: np.ndarray) -> np.ndarray:
   """
   relative = (expected - expected.mean(0)) / np.sqrt(left)
   _, singular, directions = np.linalg.svd(relative, full_matrices=False)
-  told = int(np.sum(np.square(singular) / len(expected) >= _TOLD))
-  return directions[: max(1, min(told, _MAX_TOLD))].astype(np.float32)
+  rank = int(np.sum(np.square(singular) / len(expected) >= _MIN_VARIANCE_RATIO))
+  return directions[: max(1, min(rank, _MAX_SUBSPACE_DIM))].astype(np.float32)
 
 
 @flax.struct.dataclass
-class Seen:
+class LatentStatistics:
   """The accumulator of the pass: exact sums over all portraits, and the first latents and voice vectors.
 
   Attributes:
@@ -175,18 +175,18 @@ class FacePriorStage(base.PassStage):
     options = super().data_options()
     return options if self.with_voice else {**options, 'portraits_only': True}
 
-  def start(self, frozen: base.Frozen) -> Seen:
+  def start(self, frozen: base.Frozen) -> LatentStatistics:
     del frozen
     autoencoder = self.frozen['autoencoder']
     size = self.image_size // autoencoder.factor
     shape = (size, size, autoencoder.latent_channels)
     kept = self.component_portraits if self.components else 0
     width = self.frozen['speech_encoder'].embedding_dim if self.with_voice else 0
-    return Seen(
+    return LatentStatistics(
       PriorSums.empty(shape), *(jnp.zeros((kept, *each), jnp.float32) for each in (shape, (width,)))
     )
 
-  def update(self, accumulator: Seen, frozen: base.Frozen, batch: base.Batch) -> Seen:
+  def update(self, accumulator: LatentStatistics, frozen: base.Frozen, batch: base.Batch) -> LatentStatistics:
     image = blocks.to_float(batch['portrait' if self.with_voice else 'image'])
     mean, _ = self.frozen['autoencoder'].apply(frozen.variables('autoencoder'), image, method='encode')
     rows = accumulator.sums.count + jnp.arange(mean.shape[0])
@@ -197,9 +197,9 @@ class FacePriorStage(base.PassStage):
         frozen.variables('speech_encoder'), batch['speech'], batch['num_samples']
       )
       embeddings = embeddings.at[rows].set(features.embedding.astype(jnp.float32), mode='drop')
-    return Seen(update_prior(accumulator.sums, mean), latents, embeddings)
+    return LatentStatistics(update_prior(accumulator.sums, mean), latents, embeddings)
 
-  def finalize(self, accumulator: Seen) -> dict[str, dict[str, np.ndarray]]:
+  def finalize(self, accumulator: LatentStatistics) -> dict[str, dict[str, np.ndarray]]:
     statistics = prior_statistics(finalize_prior(accumulator.sums))
     if self.components:
       count = int(accumulator.sums.count)
@@ -209,12 +209,12 @@ class FacePriorStage(base.PassStage):
           f'{len(latents)} portraits cannot give {self.components} directions: raise --config.num_steps or '
           'lower --config.options.components'
         )
-      found = principal_directions(latents, self.components)
-      statistics |= found
+      components = principal_directions(latents, self.components)
+      statistics |= components
       if self.with_voice:
         embeddings = np.asarray(accumulator.embeddings[:count])
-        known = (found['face_prior_directions'], found['face_prior_variances'])
-        statistics |= voice_regression(latents, embeddings, *known)
+        basis = (components['face_prior_directions'], components['face_prior_variances'])
+        statistics |= voice_regression(latents, embeddings, *basis)
     return {'face_prior': statistics}
 
   def preview(self, params, frozen, collections, batch, rng) -> np.ndarray:
@@ -232,7 +232,7 @@ def uses(config) -> base.Uses:
   return base.Uses(frozen=('autoencoder', 'speech_encoder') if with_voice else ('autoencoder',))
 
 
-def build(config, given: Mapping[str, nn.Module]) -> FacePriorStage:
+def build(config, pretrained: Mapping[str, nn.Module]) -> FacePriorStage:
   """The stage of a configuration.
 
   Raises:
@@ -243,5 +243,5 @@ def build(config, given: Mapping[str, nn.Module]) -> FacePriorStage:
     if not options.get('components'):
       raise ConfigError('option with_voice needs principal directions: set --config.options.components')
     options = {'view': 'portrait_speech', **options}
-  _, frozen = base.networks_for(uses(config), config, given)
+  _, frozen = base.networks_for(uses(config), config, pretrained)
   return FacePriorStage(frozen=frozen, **options)

@@ -19,7 +19,7 @@ import numpy as np
 from seetalk_jax.constants import LIPS, SAMPLES_PER_FRAME, SYNC_FRAMES
 from seetalk_jax.data import views
 from seetalk_jax.diffusion import guidance, samplers
-from seetalk_jax.models.motion.mouth import boxes_around, crop_boxes, inside_boxes, mouth_place
+from seetalk_jax.models.motion.mouth import boxes_around, crop_boxes, inside_boxes, mouth_center
 from seetalk_jax.models.nn import blocks
 from seetalk_jax.sampling.motion import CLIP, SCHEDULE
 from seetalk_jax.stages import base, losses
@@ -108,14 +108,14 @@ class LipRefinerStage(base.Stage):
       )
       return [(d.T @ d) / d.shape[0] for d in (with_lips - m, with_rest - m)]
 
-    found = [moments(jnp.asarray(b[self._motion_key])) for b in itertools.islice(batches, _PREPARE_BATCHES)]
-    lips, rest = (np.mean([np.asarray(pair[i], np.float64) for pair in found], axis=0) for i in (0, 1))
+    pairs = [moments(jnp.asarray(b[self._motion_key])) for b in itertools.islice(batches, _PREPARE_BATCHES)]
+    lips, rest = (np.mean([np.asarray(pair[i], np.float64) for pair in pairs], axis=0) for i in (0, 1))
     subspace = lip_subspace(lips, rest, self.networks['lip_refiner'].subspace_dim, self.ridge)
-    held = [np.trace(subspace.T @ c @ subspace) / max(np.trace(c), 1e-12) for c in (lips, rest)]
+    shares = [np.trace(subspace.T @ c @ subspace) / max(np.trace(c), 1e-12) for c in (lips, rest)]
     statistics = {
       'lip_subspace': subspace.astype(np.float32),
-      'lip_subspace_lips': np.float32(held[0]),
-      'lip_subspace_rest': np.float32(held[1]),
+      'lip_subspace_lips': np.float32(shares[0]),
+      'lip_subspace_rest': np.float32(shares[1]),
     }
     return {'lip_refiner': statistics}
 
@@ -162,8 +162,8 @@ class LipRefinerStage(base.Stage):
     velocity = jnp.mean(losses.charbonnier(off[:, 1:] - off[:, :-1], 0.1))
     loss = inside + self.velocity_weight * velocity
     scales = codec.motion_scales[LIPS]
-    reads = [codec.apply(variables, x, method='read_truth')[..., LIPS] for x in (refined, m_in)]
-    lips = [jnp.mean(jnp.abs(read - truth[..., LIPS]) / scales) for read in reads]
+    readings = [codec.apply(variables, x, method='read_truth')[..., LIPS] for x in (refined, m_in)]
+    lips = [jnp.mean(jnp.abs(reading - truth[..., LIPS]) / scales) for reading in readings]
     metrics = {
       'inside': inside,
       'inside_before': before,
@@ -175,13 +175,13 @@ class LipRefinerStage(base.Stage):
       frame_rng, clip_rng = jax.random.split(pick_rng)
       pictures = 0.0
       if self.render_weight:
-        added, found = self._mouth_loss(frozen, batch['portrait'], refined, m, m_in, frame_rng)
+        added, added_metrics = self._mouth_loss(frozen, batch['portrait'], refined, m, m_in, frame_rng)
         pictures += added
-        metrics |= found
+        metrics |= added_metrics
       if self.sync_weight and self._expert in self.frozen:
-        added, found = self._sync_loss(frozen, batch, refined, clip_rng)
+        added, added_metrics = self._sync_loss(frozen, batch, refined, clip_rng)
         pictures += added
-        metrics |= found
+        metrics |= added_metrics
       loss += pictures
     return loss, (metrics, collections)
 
@@ -211,43 +211,43 @@ class LipRefinerStage(base.Stage):
       clip=lambda x0: jnp.clip(x0, -CLIP, CLIP),
     )
     sampled = sampled * std + mean
-    seen = codec.apply(variables, sampled, method='read_truth')
-    spoken = seen.at[..., LIPS].set(truth[..., LIPS])
-    with_lips, without = (codec.apply(variables, x, method='encode_truth') for x in (spoken, seen))
+    reading = codec.apply(variables, sampled, method='read_truth')
+    spoken = reading.at[..., LIPS].set(truth[..., LIPS])
+    with_lips, without = (codec.apply(variables, x, method='encode_truth') for x in (spoken, reading))
     return sampled + with_lips - without, sampled
 
   def _draw(self, frozen, portraits, tracks):
     """`[p, h, w, 3]`, `[p, f, d]` -> pictures `[p, f, h, w, 3]`, places of the mouth `[p, f, 2]`."""
     run = functools.partial(self.frozen['motion_codec'].apply, frozen.variables('motion_codec'))
     p, f, d = tracks.shape
-    looks = (run(portraits, method='appearance'), run(portraits, method='motion'))
-    looks = jax.tree.map(lambda a: jnp.repeat(a, f, axis=0), looks)
-    warped = run(*looks, tracks.reshape(p * f, d), method='warp')
+    source = (run(portraits, method='appearance'), run(portraits, method='motion'))
+    source = jax.tree.map(lambda a: jnp.repeat(a, f, axis=0), source)
+    warped = run(*source, tracks.reshape(p * f, d), method='warp')
     image = run(warped, method='decode')
-    return image.reshape(p, f, *image.shape[1:]), mouth_place(warped.flow).reshape(p, f, 2)
+    return image.reshape(p, f, *image.shape[1:]), mouth_center(warped.flow).reshape(p, f, 2)
 
-  def _mouth_loss(self, frozen, portraits, refined, truth, given, rng):
+  def _mouth_loss(self, frozen, portraits, refined, truth, unrefined, rng):
     """Rendered mouth regions of refined against true motion, and what refinement changes around them.
 
     Args:
       portraits: uint8 `[b, h, w, 3]`.
-      refined, truth, given: tracks `[b, n, d]` after refinement, as they should be, and before.
+      refined, truth, unrefined: tracks `[b, n, d]` after refinement, as they should be, and before.
 
     Returns:
       (weighted loss, metrics), of one frame of `render_share` of the portraits.
     """
     portraits = blocks.to_float(_share(portraits, self.render_share))
     at = jax.random.randint(rng, (portraits.shape[0], 1, 1), 0, truth.shape[1])
-    tracks = (refined, truth, given) if self.outside_weight else (refined, truth)
+    tracks = (refined, truth, unrefined) if self.outside_weight else (refined, truth)
     shown = [jnp.take_along_axis(_share(x, self.render_share), at, axis=1) for x in tracks]
-    image, place = self._draw(frozen, portraits, jnp.concatenate(shown, axis=1))
-    place = place[:, 1]
-    boxes = boxes_around(place, RENDER_HALF)
-    drawn, wanted = (crop_boxes(image[:, i], boxes, (64, 64)) for i in range(2))
-    rendered = jnp.mean(losses.charbonnier(drawn - jax.lax.stop_gradient(wanted)))
+    image, centers = self._draw(frozen, portraits, jnp.concatenate(shown, axis=1))
+    centers = centers[:, 1]
+    boxes = boxes_around(centers, RENDER_HALF)
+    rendered_mouth, target_mouth = (crop_boxes(image[:, i], boxes, (64, 64)) for i in range(2))
+    rendered = jnp.mean(losses.charbonnier(rendered_mouth - jax.lax.stop_gradient(target_mouth)))
     loss, metrics = self.render_weight * rendered, {'rendered': rendered}
     if self.outside_weight:
-      around = 1.0 - inside_boxes(boxes_around(place, OUTSIDE_HALF), image.shape[2:4])
+      around = 1.0 - inside_boxes(boxes_around(centers, OUTSIDE_HALF), image.shape[2:4])
       change = losses.charbonnier(image[:, 0] - jax.lax.stop_gradient(image[:, 2]))
       metrics['outside'] = losses.weighted_mean(change, around)
       loss += self.outside_weight * metrics['outside']
@@ -263,9 +263,9 @@ class LipRefinerStage(base.Stage):
     clip = jax.lax.dynamic_slice_in_dim(refined, start, SYNC_FRAMES, axis=1)
     padded = jnp.pad(speech, ((0, 0), (0, expert.num_samples)))
     speech = jax.lax.dynamic_slice_in_dim(padded, start * SAMPLES_PER_FRAME, expert.num_samples, axis=1)
-    image, place = self._draw(frozen, blocks.to_float(portraits), clip)
-    places = jnp.repeat(jnp.mean(place, axis=1), SYNC_FRAMES, axis=0)
-    crops = expert.crop(image.reshape(-1, *image.shape[2:]), places)
+    image, centers = self._draw(frozen, blocks.to_float(portraits), clip)
+    clip_centers = jnp.repeat(jnp.mean(centers, axis=1), SYNC_FRAMES, axis=0)
+    crops = expert.crop(image.reshape(-1, *image.shape[2:]), clip_centers)
     crops = crops.reshape(-1, SYNC_FRAMES, *crops.shape[1:])
     cosine = expert.apply(frozen.variables(self._expert), speech, crops, method='cosine')
     return self.sync_weight * sync_loss(cosine), {'sync_cosine': jnp.mean(cosine)}
@@ -304,7 +304,7 @@ def uses(config) -> base.Uses:
   return base.Uses(trained=('lip_refiner',), frozen=tuple(frozen))
 
 
-def build(config, given: Mapping[str, nn.Module]) -> LipRefinerStage:
+def build(config, pretrained: Mapping[str, nn.Module]) -> LipRefinerStage:
   """The stage of a configuration."""
-  networks, frozen = base.networks_for(uses(config), config, given)
+  networks, frozen = base.networks_for(uses(config), config, pretrained)
   return LipRefinerStage(networks=networks, frozen=frozen, **base.options_of(LipRefinerStage, config))

@@ -165,13 +165,13 @@ def flow_losses(
 
   names = ('flow', 'flow_features', 'coarse_flow', 'coarse_flow_features')
   cross_entropy = jax.nn.softplus(occlusion_logits) - truth.visible * occlusion_logits
-  found = dict(zip(names, (*errors(flow), *errors(coarse_flow)), strict=True))
+  flow_metrics = dict(zip(names, (*errors(flow), *errors(coarse_flow)), strict=True))
   balanced = [
     weighted_mean(cross_entropy, regions[..., i : i + 1] * part)
     for i in (0, 1)
     for part in (truth.visible, 1.0 - truth.visible)
   ]
-  return found | {'occlusion': 0.5 * (weighted_mean(cross_entropy, counts) + 0.25 * sum(balanced))}
+  return flow_metrics | {'occlusion': 0.5 * (weighted_mean(cross_entropy, counts) + 0.25 * sum(balanced))}
 
 
 def random_crops(rng: jax.Array, crop: int, *pictures: jax.Array, multiple: int = 8) -> list[jax.Array]:

@@ -126,8 +126,8 @@ class MotionStage(base.Stage):
     tokens, _ = self.frozen['speech_encoder'].apply(
       frozen.variables('speech_encoder'), batch['speech'], method='encode_tokens'
     )
-    known = {'motion': batch['motion']} if self.motion_source == 'truth' else {}
-    return {'latents': motion_latents(self, frozen, batch), 'tokens': tokens, **known}
+    extra = {'motion': batch['motion']} if self.motion_source == 'truth' else {}
+    return {'latents': motion_latents(self, frozen, batch), 'tokens': tokens, **extra}
 
   def loss(self, params, frozen, collections, batch, rng, step):
     del step
@@ -185,22 +185,22 @@ class MotionStage(base.Stage):
     """(controls from the ground truth of the tracks, drop masks `[b]`), by control name."""
     names = self.networks['motion_transformer'].controls
     noise_rng, drop_rng = jax.random.split(rng)
-    found = {}
+    controls = {}
     if 'style' in names:
-      found['style'] = style_code(x0)
+      controls['style'] = style_code(x0)
     if self.motion_source == 'truth':
       motion = jnp.repeat(batch['motion'], self.draws, axis=0)
       tracks = {'pose': motion[..., POSE], 'blink': jnp.mean(motion[..., BLINK], axis=-1, keepdims=True)}
       for i, (name, track) in enumerate(tracks.items()):
         jitter = jax.random.normal(jax.random.fold_in(noise_rng, i), track.shape)
-        found[name] = track + self.control_noise * jitter
-      found['emotion'] = smile_label(motion)
-    found = {name: found[name] for name in names}
+        controls[name] = track + self.control_noise * jitter
+      controls['emotion'] = smile_label(motion)
+    controls = {name: controls[name] for name in names}
     drop = {
       name: jax.random.uniform(jax.random.fold_in(drop_rng, i), x0.shape[:1]) < self.control_drop_rate
       for i, name in enumerate(names)
     }
-    return found, drop
+    return controls, drop
 
   def preview(self, params, frozen, collections, batch, rng) -> np.ndarray | None:
     """Rows, with time to the right: true latents, and the estimate of one network call from pure noise."""
@@ -270,7 +270,7 @@ def uses(config) -> base.Uses:
   return base.Uses(trained=('motion_transformer',), frozen=('speech_encoder', 'motion_codec'))
 
 
-def build(config, given: Mapping[str, nn.Module]) -> MotionStage:
+def build(config, pretrained: Mapping[str, nn.Module]) -> MotionStage:
   """The stage of a configuration.
 
   Raises:
@@ -282,10 +282,10 @@ def build(config, given: Mapping[str, nn.Module]) -> MotionStage:
     raise ConfigError(f"option motion_source={source!r} is unknown: use 'truth' or 'frames'")
   if source == 'frames':
     options = {'view': 'clip', 'num_frames': CLIP_FRAMES, **options}
-  networks, frozen = base.networks_for(uses(config), config, given)
+  networks, frozen = base.networks_for(uses(config), config, pretrained)
   if source == 'frames' and (unknown := set(networks['motion_transformer'].controls) - {'style'}):
     raise ConfigError(
-      f'control {sorted(unknown)[0]!r} of the motion transformer is known of the synthetic world alone: with '
-      "motion_source='frames' use style"
+      f'control {sorted(unknown)[0]!r} of the motion transformer needs ground truth, which only synthetic data has: '
+      "with motion_source='frames' use style"
     )
   return MotionStage(networks=networks, frozen=frozen, **options)

@@ -111,9 +111,9 @@ class MotionCodecStage(critics.CriticOptions, base.Stage):
     m_source, m_target = self._motions(run, source, target, batch['driver'], driver_rng)
     loss, metrics = 0.0, {}
     if self.with_truth:
-      added, found, (source_truth, target_truth) = self._agreement(run, m_source, m_target, batch)
+      added, added_metrics, (source_truth, target_truth) = self._agreement(run, m_source, m_target, batch)
       loss += added
-      metrics |= found
+      metrics |= added_metrics
       use_truth = truth_losses.use_truth(truth_rng, self.truth_rate, batch)
       m_source = jnp.where(use_truth, source_truth, m_source)
       m_target = jnp.where(use_truth, target_truth, m_target)
@@ -129,22 +129,22 @@ class MotionCodecStage(critics.CriticOptions, base.Stage):
     )
     picture_loss = losses.picture_loss(target, weight, self.pixel_weight, self.edge_weight)
     pictures, picture_metrics = picture_loss(image)
-    judged, judge_metrics = critics.judge(
+    critic_loss, critic_metrics = critics.critic_losses(
       self, self.networks, self.frozen, params, frozen, image, target, lambda x: picture_loss(x)[0], step
     )
-    loss += pictures + judged
-    metrics |= {**picture_metrics, **judge_metrics}
+    loss += pictures + critic_loss
+    metrics |= {**picture_metrics, **critic_metrics}
 
     visible, head = jax.lax.stop_gradient(warped.occlusion), None
     if self.with_truth:
       errors = truth_losses.truth_errors(warped, image, target, batch, self.reach_cells)
-      places = _places_error(appearance, batch)
-      loss = self._add_truth(loss, errors, places)
-      metrics |= {**errors.metrics, 'places': places}
+      coords_error = _coords_error(appearance, batch)
+      loss = self._add_truth(loss, errors, coords_error)
+      metrics |= {**errors.metrics, 'places': coords_error}
       visible, head = errors.visible, truth_losses.head_mask(batch)
-    added, found = self._copies(warped, copied, target, blocks.upsample_nearest(visible, 4) * weight)
+    added, added_metrics = self._copies(warped, copied, target, blocks.upsample_nearest(visible, 4) * weight)
     loss += added
-    metrics |= found
+    metrics |= added_metrics
     if self.cycle_weight:
       metrics['cycle'] = self._cycle(run, appearance, m_source, m_target)
       loss += self.cycle_weight * metrics['cycle']
@@ -190,12 +190,12 @@ class MotionCodecStage(critics.CriticOptions, base.Stage):
     loss = self.agree_weight * agree + self.read_weight * 0.5 * (of_frames + of_truth)
     return loss, metrics, (m_truth[: len(m_source)], m_truth[len(m_source) :])
 
-  def _add_truth(self, loss, errors, places):
+  def _add_truth(self, loss, errors, coords_error):
     """`loss` plus the weighted errors against the ground truth, added one by one: the order is part of the sum."""
     warp = errors.warp
     loss += self.flow_weight * (warp['flow'] + 0.5 * warp['coarse_flow'])
     loss += self.feature_flow_weight * (warp['flow_features'] + 0.5 * warp['coarse_flow_features'])
-    loss += self.places_weight * places
+    loss += self.places_weight * coords_error
     loss += self.occlusion_weight * warp['occlusion']
     return loss + (self.feature_weight * errors.features + self.hidden_weight * errors.features_hidden)
 
@@ -247,21 +247,23 @@ def trainable_but(kept: Collection[str], params: Mapping[str, Any]) -> Any:
   return {network: of(network, tree) for network, tree in params.items()}
 
 
-def _places_error(appearance, batch: base.Batch) -> jax.Array:
+def _coords_error(appearance, batch: base.Batch) -> jax.Array:
   """Mean error of where each place of the source lies on the resting head; the head counts twice."""
   has_truth = batch['has_truth'][:, None, None, None]
   weight = has_truth * (1.0 + (batch['source_parts'] > losses.BODY)[..., None])
-  return losses.weighted_mean(losses.charbonnier(appearance.ways.places - batch['source_canonical']), weight)
+  return losses.weighted_mean(
+    losses.charbonnier(appearance.basis.canonical_coords - batch['source_canonical']), weight
+  )
 
 
 def uses(config) -> base.Uses:
   """The codec, and the networks of its critics."""
-  discriminator, judges = critics.networks_of(config)
-  return base.Uses(trained=('motion_codec', *discriminator), frozen=judges)
+  discriminator, frozen_critics = critics.networks_of(config)
+  return base.Uses(trained=('motion_codec', *discriminator), frozen=frozen_critics)
 
 
-def build(config, given: Mapping[str, nn.Module]) -> MotionCodecStage:
+def build(config, pretrained: Mapping[str, nn.Module]) -> MotionCodecStage:
   """The stage of a configuration."""
   options = base.options_of(MotionCodecStage, config)
-  networks, frozen = base.networks_for(uses(config), config, given)
+  networks, frozen = base.networks_for(uses(config), config, pretrained)
   return MotionCodecStage(networks=networks, frozen=frozen, **options)

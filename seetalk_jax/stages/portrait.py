@@ -26,7 +26,7 @@ from seetalk_jax.models.portrait.face_prior import (
   projection_coefficient,
   update_prior,
 )
-from seetalk_jax.models.portrait.portrait_unet import LinearGuess
+from seetalk_jax.models.portrait.portrait_unet import LinearDenoiserOutput
 from seetalk_jax.sampling import portrait as sampling
 from seetalk_jax.stages import base
 from seetalk_jax.stages.face_prior import prior_statistics
@@ -124,7 +124,7 @@ class PortraitStage(base.Stage):
     latent = jnp.zeros((1, *self.latent_shape))
     inputs = [latent, jnp.zeros((1,)), tokens, valid, voice]
     if unet.num_directions:
-      inputs.append(LinearGuess.zeros(latent.shape, unet.num_directions))
+      inputs.append(LinearDenoiserOutput.zeros(latent.shape, unet.num_directions))
     params = {'portrait_unet': unet.init(unet_rng, *inputs)['params']}
     if 'sample_adaptive_weighting' in self.networks:
       saw = self.networks['sample_adaptive_weighting']
@@ -190,32 +190,36 @@ class PortraitStage(base.Stage):
     if 'sample_adaptive_weighting' in self.networks:
       loss = loss + self.beta_weight * beta_error
     if self.guess_draws and unet.num_directions:
-      wrong = self._guess_error(params, prior, jax.random.fold_in(rng, 1), latent - beta * mean, features)
-      loss = loss + self.guess_weight * wrong
-      metrics['guess'] = wrong
+      coefficient_error = self._coefficient_error(
+        params, prior, jax.random.fold_in(rng, 1), latent - beta * mean, features
+      )
+      loss = loss + self.guess_weight * coefficient_error
+      metrics['guess'] = coefficient_error
     return loss, (metrics, collections)
 
-  def _guess_error(self, params, prior, rng, y0, features) -> jax.Array:
+  def _coefficient_error(self, params, prior, rng, y0, features) -> jax.Array:
     """Mean squared error of the branch along the prior's directions, on `guess_draws` noises a portrait."""
     unet, schedule = self.networks['portrait_unet'], sampling.SCHEDULE
     time_rng, noise_rng, drop_rng = jax.random.split(rng, 3)
     repeat = functools.partial(jnp.repeat, repeats=self.guess_draws, axis=0)
-    voice, heard = repeat(features['embedding']), repeat(jnp.any(features['valid'], axis=-1))
+    voice, has_voice = repeat(features['embedding']), repeat(jnp.any(features['valid'], axis=-1))
     c0 = repeat(jax.lax.stop_gradient(jnp.einsum('bhwc,khwc->bk', y0, prior.directions)))
     n, k = c0.shape
     t = jax.random.randint(time_rng, (n,), 0, schedule.num_steps)
     noise = jax.random.normal(noise_rng, c0.shape)
     keep = jax.random.uniform(drop_rng, (n,)) >= self.drop_rate
-    voice, heard = voice * keep[:, None], heard & keep
+    voice, has_voice = voice * keep[:, None], has_voice & keep
     # The directions are orthonormal, so the noise along them is unit normal too, and the basis becomes the
     # identity.
     along = prior.replace(directions=jnp.eye(k))
     c_t = process.add_noise(schedule, c0, noise, t)
-    linear, coordinates, expected, doubt = sampling.linear_guess(unet, along, c_t, t, voice, heard)
+    linear, coordinates, conditional_mean, residual_std = sampling.linear_denoiser(
+      unet, along, c_t, t, voice, has_voice
+    )
     variables = {'params': params['portrait_unet']['guess_refiner']}
-    answer = unet.guess_refiner().apply(variables, t, voice, coordinates, expected)
-    wanted = (objective.target(unet.prediction_type, schedule, c0, noise, t) - linear) / doubt
-    return jnp.mean(jnp.square(answer - wanted))
+    prediction = unet.coefficient_mlp().apply(variables, t, voice, coordinates, conditional_mean)
+    target = (objective.target(unet.prediction_type, schedule, c0, noise, t) - linear) / residual_std
+    return jnp.mean(jnp.square(prediction - target))
 
   def preview(self, params, frozen, collections, batch, rng) -> np.ndarray:
     """Rows: true portraits, their reconstructions, two samples for each voice."""
@@ -259,7 +263,7 @@ def uses(config) -> base.Uses:
   )
 
 
-def build(config, given: Mapping[str, nn.Module]) -> PortraitStage:
+def build(config, pretrained: Mapping[str, nn.Module]) -> PortraitStage:
   """The stage of a configuration.
 
   Raises:
@@ -269,5 +273,5 @@ def build(config, given: Mapping[str, nn.Module]) -> PortraitStage:
   mode = options.get('prior_mode', 'scfp')
   if mode not in PRIOR_MODES:
     raise ConfigError(f'option prior_mode={mode!r} is unknown: use one of {", ".join(PRIOR_MODES)}')
-  networks, frozen = base.networks_for(uses(config), config, given)
+  networks, frozen = base.networks_for(uses(config), config, pretrained)
   return PortraitStage(networks=networks, frozen=frozen, **options)

@@ -95,11 +95,11 @@ class RenderStage(critics.CriticOptions, base.Stage):
     picture_loss = losses.picture_loss(target, weight, self.pixel_weight, self.edge_weight)
     loss, metrics = picture_loss(image)
     cross_entropy, accuracy = code_losses(logits, self._codes(frozen, target), self.label_smoothing)
-    judged, judge_metrics = critics.judge(
+    critic_loss, critic_metrics = critics.critic_losses(
       self, self.networks, self.frozen, params, frozen, image, target, lambda x: picture_loss(x)[0], step
     )
-    loss += self.code_weight * cross_entropy + judged
-    metrics |= {'cross_entropy': cross_entropy, 'code_accuracy': accuracy, **judge_metrics}
+    loss += self.code_weight * cross_entropy + critic_loss
+    metrics |= {'cross_entropy': cross_entropy, 'code_accuracy': accuracy, **critic_metrics}
 
     visible, head = jax.lax.stop_gradient(warped.occlusion), None
     if self.with_truth:
@@ -182,16 +182,16 @@ class RenderStage(critics.CriticOptions, base.Stage):
 
 def uses(config) -> base.Uses:
   """The networks of the renderer and of the critics, and the autoencoder if `roundtrip_rate` is not 0."""
-  discriminator, judges = critics.networks_of(config)
+  discriminator, frozen_critics = critics.networks_of(config)
   portraits = ('autoencoder',) if base.option(RenderStage, config, 'roundtrip_rate') else ()
   return base.Uses(
     trained=('motion_codec', 'code_transformer', 'hr_decoder', *discriminator),
-    frozen=('codebook', *portraits, *judges),
+    frozen=('codebook', *portraits, *frozen_critics),
   )
 
 
-def build(config, given: Mapping[str, nn.Module]) -> RenderStage:
+def build(config, pretrained: Mapping[str, nn.Module]) -> RenderStage:
   """The stage of a configuration. Without an autoencoder in `config.init`, `roundtrip_rate` must be 0."""
   options = base.options_of(RenderStage, config)
-  networks, frozen = base.networks_for(uses(config), config, given)
+  networks, frozen = base.networks_for(uses(config), config, pretrained)
   return RenderStage(networks=networks, frozen=frozen, **options)

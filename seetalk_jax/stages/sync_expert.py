@@ -17,7 +17,7 @@ from seetalk_jax.models.nn import blocks
 from seetalk_jax.stages import base
 
 # Network -> (view, batch entry of its images).
-_LOOKS_AT = {'sync_expert': ('sync', 'mouth'), 'syncnet': ('sync_face', 'face')}
+_INPUTS = {'sync_expert': ('sync', 'mouth'), 'syncnet': ('sync_face', 'face')}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,7 +39,7 @@ class SyncExpertStage(base.Stage):
   noise: float = 0.002
 
   def batch_spec(self, batch_size: int) -> dict[str, jax.ShapeDtypeStruct]:
-    view, entry = _LOOKS_AT[self._name]
+    view, entry = _INPUTS[self._name]
     return views.batch_spec(view, batch_size, only=(entry, 'speech', 'speech_shifted'))
 
   @property
@@ -52,7 +52,7 @@ class SyncExpertStage(base.Stage):
 
   @property
   def _entry(self) -> str:
-    return _LOOKS_AT[self._name][1]
+    return _INPUTS[self._name][1]
 
   def init(self, rng: jax.Array, frozen: base.Frozen) -> tuple[dict[str, Any], dict[str, Any]]:
     del frozen
@@ -101,11 +101,11 @@ def uses(config) -> base.Uses:
   return base.Uses(trained=(config.get('expert', 'sync_expert'),))
 
 
-def build(config, given: Mapping[str, nn.Module]) -> SyncExpertStage:
+def build(config, pretrained: Mapping[str, nn.Module]) -> SyncExpertStage:
   """The stage of a configuration. It trains `config.expert`: 'sync_expert' or 'syncnet'."""
   name = config.get('expert', 'sync_expert')
-  if name not in _LOOKS_AT:
-    raise ConfigError(f'unknown expert {name!r}, --config.expert: use one of {", ".join(_LOOKS_AT)}')
-  networks, _ = base.networks_for(uses(config), config, given)
-  options = {'view': _LOOKS_AT[name][0], **base.options_of(SyncExpertStage, config)}
+  if name not in _INPUTS:
+    raise ConfigError(f'unknown expert {name!r}, --config.expert: use one of {", ".join(_INPUTS)}')
+  networks, _ = base.networks_for(uses(config), config, pretrained)
+  options = {'view': _INPUTS[name][0], **base.options_of(SyncExpertStage, config)}
   return SyncExpertStage(networks=networks, **options)

@@ -35,7 +35,7 @@ def render_corpus(
   progress: bool = True,
   records_per_speaker: int = 1,
   first_speaker: int = 0,
-  world: Callable[[], synthetic_source.World] = synthetic_source.EmbeddedWorld,
+  world: Callable[[], synthetic_source.World] = synthetic_source.SyntheticWorld,
 ) -> list[pathlib.Path]:
   """Renders `num` records into shards KIND-SPLIT-00000-of-000NN.array_record of `out_dir`.
 

@@ -302,11 +302,11 @@ def _accents(utterance: voice.Utterance, rng: np.random.Generator) -> list[tuple
   if not stressed:
     return []
   at = np.array(stressed)
-  heard = pitch_track(utterance.waveform, at)
-  voiced = ~np.isnan(heard)
+  pitch = pitch_track(utterance.waveform, at)
+  voiced = ~np.isnan(pitch)
   height = np.zeros(len(at))
   if voiced.sum() > 2:
-    logs = np.log(heard[voiced])
+    logs = np.log(pitch[voiced])
     height[voiced] = (logs - logs.mean()) / (logs.std() + 0.03)
   size = np.clip(0.25 + 0.25 * height + 0.35 * loudness(utterance.waveform, at), 0.0, 1.0)
   chosen = rng.random(len(at)) < 0.15 + 0.6 * size

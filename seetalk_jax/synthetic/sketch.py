@@ -54,7 +54,7 @@ class SketchWorld:
     loudness = np.interp(samples, seconds, jaw)
     return (0.3 * loudness * np.sin(2 * np.pi * hertz * samples)).astype(np.float32), motion
 
-  def draw(self, speaker_id: int, seed: int, motion: np.ndarray, size: int) -> source.Look:
+  def draw(self, speaker_id: int, seed: int, motion: np.ndarray, size: int) -> source.RenderedClip:
     rng = np.random.default_rng([speaker_id, seed, 4])
     identity = rng.standard_normal(IDENTITY_DIM).astype(np.float32)
     background, skin, hair = rng.uniform(0.1, 0.9, [3, 3])
@@ -79,7 +79,7 @@ class SketchWorld:
       boxes.append(np.float32([centre - 0.17, middle - 0.17, centre + 0.17, middle + 0.17]))
       points.append([[lip[0], middle], [lip[2], middle], [centre, lip[1]], [centre, lip[3]]])
       openings.append(opening)
-    return source.Look(
+    return source.RenderedClip(
       frames=np.stack(frames),
       canonical=np.stack(canonicals),
       parts=np.stack(parts),

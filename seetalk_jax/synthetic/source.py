@@ -21,7 +21,7 @@ TALK_FRAMES = 200  # 8 s, so that different 4 s windows can be sampled
 _CHARACTERS_PER_SECOND = 13  # first estimate of the text length
 
 
-class Look(NamedTuple):
+class RenderedClip(NamedTuple):
   """Rendered clip of one identity: `k` frames of `s` x `s` pixels; fields as in `schema.ClipRecord` and `Truth`."""
 
   frames: np.ndarray  # uint8 [k, s, s, 3]
@@ -51,7 +51,7 @@ class World(Protocol):
   def talk(self, speaker_id: int, seed: int, split: str, num_frames: int) -> tuple[np.ndarray, np.ndarray]:
     """Returns (speech, float32 `[640 * num_frames]`; its motion, float32 `[num_frames, 20]`)."""
 
-  def draw(self, speaker_id: int, seed: int, motion: np.ndarray, size: int) -> Look:
+  def draw(self, speaker_id: int, seed: int, motion: np.ndarray, size: int) -> RenderedClip:
     """Renders an identity of a speaker with motion `[k, 20]`; `size` is the side of the frames in pixels."""
 
   @property
@@ -59,7 +59,7 @@ class World(Protocol):
     """Version of the portrait crop of the frames."""
 
 
-class EmbeddedWorld:
+class SyntheticWorld:
   """Built-in synthetic world, made of `synthetic.head` and `synthetic.voice`."""
 
   def speaker_ids(self, split: str, count: int) -> Sequence[int]:
@@ -103,7 +103,7 @@ class EmbeddedWorld:
     speech[: len(part)] = part
     return speech, track[first : first + num_frames]
 
-  def draw(self, speaker_id: int, seed: int, motion: np.ndarray, size: int) -> Look:
+  def draw(self, speaker_id: int, seed: int, motion: np.ndarray, size: int) -> RenderedClip:
     # Imported here, because only frames need JAX and the renderer; talks do not.
     import jax
 
@@ -120,7 +120,7 @@ class EmbeddedWorld:
     drawn, points, boxes, opening = jax.device_get(
       (drawn, points, head.lip_box(points), head.mouth_opening(identities, motions))
     )
-    return Look(
+    return RenderedClip(
       frames=np.round(255.0 * drawn.image).astype(np.uint8),
       canonical=drawn.canonical.astype(np.float16),
       parts=drawn.parts,
@@ -173,7 +173,7 @@ class WorldSource:
     seed: int = 0,
     records_per_speaker: int = 1,
     first_speaker: int = 0,
-    world: World | Callable[[], World] = EmbeddedWorld,
+    world: World | Callable[[], World] = SyntheticWorld,
   ):
     """Creates the source without rendering anything.
 
@@ -258,19 +258,19 @@ class WorldSource:
     pictures = {}
     if motion is not None:
       motion = np.asarray(motion, np.float32)
-      look = self.world.draw(speaker, self._seed(index, 'look'), motion, self.size)
+      clip = self.world.draw(speaker, self._seed(index, 'look'), motion, self.size)
       truth |= {
         'motion': motion,
-        'identity': look.identity,
-        'canonical': look.canonical,
-        'parts': look.parts,
-        'opening': look.opening,
+        'identity': clip.identity,
+        'canonical': clip.canonical,
+        'parts': clip.parts,
+        'opening': clip.opening,
       }
       pictures = {
-        'frames': [schema.encode_frame(frame) for frame in look.frames],
+        'frames': [schema.encode_frame(frame) for frame in clip.frames],
         'size': self.size,
-        'landmarks': look.landmarks,
-        'lip_box': look.lip_box,
+        'landmarks': clip.landmarks,
+        'lip_box': clip.lip_box,
         'pose': np.ascontiguousarray(motion[:, constants.POSE_AND_SHIFT]),
       }
     return schema.ClipRecord(

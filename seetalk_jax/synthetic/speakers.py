@@ -33,9 +33,9 @@ def sample_speaker(speaker_id: int) -> parameters.Speaker:
 def speaker_ids(split: str, count: int) -> range:
   """Ids of the first `count` speakers of a split ('train', 'validation', 'test'); splits share no speaker."""
   if split not in SPLIT_OFFSETS:
-    raise InputError(f'unknown split {split!r}, split, use one of {", ".join(SPLIT_OFFSETS)}')
+    raise InputError(f'unknown split {split!r}, argument split: use one of {", ".join(SPLIT_OFFSETS)}')
   if not 0 <= count <= 1_000_000:
-    raise InputError(f'{count} speakers asked for, count, use 0 to 1000000')
+    raise InputError(f'{count} speakers, argument count: use 0 to 1000000')
   return range(SPLIT_OFFSETS[split], SPLIT_OFFSETS[split] + count)
 
 

@@ -29,13 +29,13 @@ class AdaptedStage(base.Stage):
   Attributes:
     stage: the stage with full parameters.
     adapted: network name -> LoRA options.
-    places: network name -> source of its base parameters (an entry of `config.init`).
+    sources: network name -> source of its base parameters (an entry of `config.init`).
     fresh: network name -> prefixes of parameter paths that the base may lack.
   """
 
   stage: base.Stage
   adapted: Mapping[str, lora.LowRank]
-  places: Mapping[str, str]
+  sources: Mapping[str, str]
   fresh: Mapping[str, tuple[str, ...]]
 
   @property
@@ -86,10 +86,10 @@ class AdaptedStage(base.Stage):
     params, collections = self.stage.init(rng, frozen)
     params = dict(params)
     for name, options in self.adapted.items():
-      given, full, where = frozen.params[name], params[name], self.places[name]
+      base_params, full, where = frozen.params[name], params[name], self.sources[name]
       plain = device_mesh.unbox(full)
-      checkpoint.check_same_shapes(name, complete(given, plain, self.fresh[name]), plain, where)
-      params[name] = lora.start(key_for(rng, name), full, given, options)
+      checkpoint.check_same_shapes(name, complete(base_params, plain, self.fresh[name]), plain, where)
+      params[name] = lora.start(key_for(rng, name), full, base_params, options)
       if not any(path.endswith(lora.FACTOR_A) for path in traverse_util.flatten_dict(params[name], sep='/')):
         raise ConfigError(
           f'config.lora.{name} adapts nothing: no dense layer of {where} is called {" or ".join(options.targets)}'
@@ -140,7 +140,7 @@ def adapt(stage: base.Stage, config, initial: InitialWeights) -> base.Stage:
   return AdaptedStage(
     stage,
     adapted,
-    places={name: network.place for name, network in bases.items()},
+    sources={name: network.source for name, network in bases.items()},
     fresh={name: network.fresh for name, network in bases.items()},
   )
 
@@ -168,7 +168,7 @@ def describe(stage: base.Stage, frozen: base.Frozen) -> dict[str, dict[str, Any]
   return {
     name: {
       'scale': options.scale,
-      'base': stage.places[name],
+      'base': stage.sources[name],
       'crc32': lora.checksum(frozen.params[name]),
     }
     for name, options in adapted_by(stage).items()

@@ -67,13 +67,13 @@ def stage_command(config, stage: str, workdir: pathlib.Path, train_script: pathl
   """
   config_file = train_script.parent / 'configs' / f'{stage}.py'
   stage_config = config.overrides[stage]
-  used, places = base.uses(stage_config), {}
+  used, sources = base.uses(stage_config), {}
   for earlier in list(config.stages)[: list(config.stages).index(stage)]:
     directory = workdir / earlier
     if (directory / RESULT_FILE).exists():
       written = json.loads((directory / CONFIG_FILE).read_text())
       # The stage face_prior trains no network; its entry in config.init provides statistics.
-      places |= {name: directory for name in [*written['networks'], earlier]}
+      sources |= {name: directory for name in [*written['networks'], earlier]}
   command = [
     sys.executable,
     str(train_script),
@@ -85,8 +85,8 @@ def stage_command(config, stage: str, workdir: pathlib.Path, train_script: pathl
   for name, where in stage_config.init.items():
     if name not in used.names or where:
       continue
-    if name in places:
-      command.append(f'--config.init.{name}={places[name]}')
+    if name in sources:
+      command.append(f'--config.init.{name}={sources[name]}')
     elif name in used.frozen:
       raise ConfigError(
         f'stage {stage} needs {name}, which no earlier one of config.stages={config.stages} gives'

@@ -179,13 +179,13 @@ class Checkpoints:
     step = self._step(None)
     for name in ('params', 'collections', 'statistics'):
       self._check(step, name, getattr(abstract, name))
-    found = self._found(step)
+    saved = self._saved_names(step)
     restores = {}
     for name in _ITEMS:
       tree = getattr(abstract, name)
-      if name == 'statistics' and name in found and flat_statistics.is_flat(self._metadata(step, name)):
+      if name == 'statistics' and name in saved and flat_statistics.is_flat(self._metadata(step, name)):
         tree = flat_statistics.flatten(tree)
-      if name in found and jax.tree.leaves(tree):
+      if name in saved and jax.tree.leaves(tree):
         args = ocp.checkpoint_utils.construct_restore_args(tree)
         restores[name] = ocp.args.PyTreeRestore(item=tree, restore_args=args)
     with self._reading(step):
@@ -209,10 +209,10 @@ class Checkpoints:
       DamagedCheckpointError: the checkpoint cannot be read.
     """
     step = self._step(step)
-    found = self._found(step)
+    saved = self._saved_names(step)
     restores = {}
     for name in names:
-      if name in found:
+      if name in saved:
         tree = self._metadata(step, name)
         args = jax.tree.map(lambda _: ocp.RestoreArgs(restore_type=np.ndarray), tree)
         restores[name] = ocp.args.PyTreeRestore(item=tree, restore_args=args)
@@ -223,7 +223,7 @@ class Checkpoints:
   def shapes(self, name: str) -> PyTree:
     """One part of the state in the latest checkpoint as a tree of ShapeDtypeStructs; {} for an empty part."""
     step = self._step(None)
-    if name not in self._found(step):
+    if name not in self._saved_names(step):
       return {}
     tree = _with_owners(name, self._metadata(step, name))
     return jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype), tree)
@@ -234,12 +234,12 @@ class Checkpoints:
       raise CheckpointError(f'no checkpoint in {self._directory.parent}: train that stage first')
     return step
 
-  def _found(self, step: int) -> set[str]:
+  def _saved_names(self, step: int) -> set[str]:
     with self._reading(step):
-      found = {path.name for path in (self._directory / str(step)).iterdir() if path.is_dir()}
-      if 'meta' not in found:  # every checkpoint has it
+      saved = {path.name for path in (self._directory / str(step)).iterdir() if path.is_dir()}
+      if 'meta' not in saved:  # every checkpoint has it
         raise FileNotFoundError('it has no data position')
-    return found
+    return saved
 
   def _metadata(self, step: int, name: str) -> PyTree:
     with self._reading(step):
@@ -277,7 +277,7 @@ class Checkpoints:
     return target
 
   def _check(self, step: int, name: str, abstract: PyTree) -> None:
-    saved = _with_owners(name, self._metadata(step, name)) if name in self._found(step) else {}
+    saved = _with_owners(name, self._metadata(step, name)) if name in self._saved_names(step) else {}
     network_spec.compare_shapes(
       network_spec.shapes_in({name: saved}),
       network_spec.shapes_in({name: abstract}),

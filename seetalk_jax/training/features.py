@@ -97,8 +97,8 @@ def _ensure_parts(directory, stage, frozen, data, count) -> list[pathlib.Path]:
       rows = []
       for _ in range(_ROWS_PER_PART // _ROWS_AT_ONCE):
         batch = next(batches)
-        found = jax.device_get(compute(frozen, {name: jnp.asarray(batch[name]) for name in spec}))
-        rows.append({name: _narrowed(value) for name, value in found.items()})
+        computed = jax.device_get(compute(frozen, {name: jnp.asarray(batch[name]) for name in spec}))
+        rows.append({name: _narrowed(value) for name, value in computed.items()})
       with files.replacing(parts[i]) as part:
         np.savez(part, **{name: np.concatenate([row[name] for row in rows]) for name in rows[0]})
       print_message(f'features of {stage.name}: part {i + 1} of {len(parts)}')

@@ -123,13 +123,13 @@ def _start_from(state, stage: base.Stage, initial: InitialWeights, shardings) ->
     network = initial.networks[name]
     if name not in adapted_stage.adapted_by(stage):  # low-rank factors have no pretrained values
       own = complete(network.params, state.params[name], network.fresh)
-      checkpoint.check_same_shapes(name, own, state.params[name], network.place)
+      checkpoint.check_same_shapes(name, own, state.params[name], network.source)
       for part in ('params', 'ema_params'):
         parts[part][name] = jax.device_put(own, getattr(shardings, part)[name])
     if network.collections and name in state.collections:
       parts['collections'][name] = jax.device_put(network.collections, shardings.collections[name])
     added = f', its {", ".join(network.fresh)} anew' if network.fresh else ''
-    print_message(f'{name} starts from {network.place}{added}')
+    print_message(f'{name} starts from {network.source}{added}')
   return state.replace(**parts)
 
 

@@ -56,9 +56,9 @@ def finite_means(
 
 
 def _inexact(batch, params, gradients):
-  found = []
+  leaves = []
   for kind, tree in (('batch', batch), ('parameter', params), ('gradient of', gradients)):
     for keys, leaf in jax.tree_util.tree_flatten_with_path(tree)[0]:
       if jnp.issubdtype(leaf.dtype, jnp.inexact):
-        found.append((f'{kind} {path_of(keys)}', leaf))
-  return found
+        leaves.append((f'{kind} {path_of(keys)}', leaf))
+  return leaves

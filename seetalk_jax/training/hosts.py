@@ -52,16 +52,16 @@ def initialize(coordinator: str = '', num_processes: int = 0, process_id: int = 
   """
   if jax.config.jax_platforms == 'cpu':
     jax.config.update('jax_cpu_collectives_implementation', 'gloo')
-  given = {}
+  arguments = {}
   if coordinator or num_processes or process_id >= 0:
     if not (coordinator and num_processes > 0 and 0 <= process_id < num_processes):
       raise ConfigError(
         f'coordinator {coordinator!r}, {num_processes} processes, number {process_id}, command line: give '
         '--coordinator=HOST:PORT, --num_processes=N and --process_id from 0 to N - 1 together, or none of them'
       )
-    given = dict(coordinator_address=coordinator, num_processes=num_processes, process_id=process_id)
+    arguments = dict(coordinator_address=coordinator, num_processes=num_processes, process_id=process_id)
   try:
-    jax.distributed.initialize(**given, heartbeat_timeout_seconds=HEARTBEAT_SECONDS)
+    jax.distributed.initialize(**arguments, heartbeat_timeout_seconds=HEARTBEAT_SECONDS)
   except (RuntimeError, ValueError) as e:
     reason = str(e).strip().splitlines()[0]
     raise ConfigError(
@@ -93,10 +93,10 @@ def check_alike(config) -> None:
   name = socket.gethostname().encode()[:_NAME_BYTES].ljust(_NAME_BYTES)
   row = np.frombuffer(digests + name, np.uint8)
   rows = np.asarray(multihost_utils.process_allgather(row))
-  for process, found in enumerate(rows):
+  for process, other in enumerate(rows):
     for i, what in enumerate(own):
-      if not np.array_equal(found[32 * i : 32 * i + 32], rows[0][32 * i : 32 * i + 32]):
-        host, first = (bytes(r[len(digests) :]).decode().strip() for r in (found, rows[0]))
+      if not np.array_equal(other[32 * i : 32 * i + 32], rows[0][32 * i : 32 * i + 32]):
+        host, first = (bytes(r[len(digests) :]).decode().strip() for r in (other, rows[0]))
         raise ConfigError(
           f'the {what} of process {process} on {host} is not that of process 0 on {first}: '
           'start all processes with the same files and flags'

@@ -94,20 +94,20 @@ def load_trained_stage(workdir: str | pathlib.Path, step: int | None = None) -> 
   )
 
 
-def used_places(config) -> dict[str, str]:
+def initial_sources(config) -> dict[str, str]:
   """Entries of `config.init` that the stage uses; prints a message for other entries that are set.
 
   A network that is trained further keeps the statistics that it was trained with: owners in `Uses.statistics`
   that have no entry get its run.
   """
-  places, used = {name: where for name, where in config.init.items() if where}, base.uses(config)
-  for name in sorted(places.keys() - set(used.names)):
+  sources, used = {name: where for name, where in config.init.items() if where}, base.uses(config)
+  for name in sorted(sources.keys() - set(used.names)):
     print_message(
       f'config.init.{name} is not loaded: stage {config.stage} does not use it with these options'
     )
-  places = {name: where for name, where in places.items() if name in used.names}
-  runs = [places[name] for name in used.trained if name in places and not _is_release(places[name])]
-  return {**dict.fromkeys(used.statistics, runs[0]), **places} if runs else places
+  sources = {name: where for name, where in sources.items() if name in used.names}
+  runs = [sources[name] for name in used.trained if name in sources and not _is_release(sources[name])]
+  return {**dict.fromkeys(used.statistics, runs[0]), **sources} if runs else sources
 
 
 @dataclasses.dataclass(frozen=True)
@@ -119,14 +119,14 @@ class InitialNetwork:
     params: EMA parameters, NumPy.
     collections: {collection: tree}.
     fresh: path prefixes of parameters that a converted release does not have yet; `params` lacks them.
-    place: its source, an entry of `config.init`.
+    source: its source, an entry of `config.init`.
   """
 
   module: nn.Module
   params: PyTree
   collections: Mapping[str, PyTree]
   fresh: tuple[str, ...]
-  place: str
+  source: str
 
 
 @dataclasses.dataclass(frozen=True)
@@ -173,30 +173,30 @@ def load_initial_weights(init: Mapping[str, str]) -> InitialWeights:
     CheckpointError: a place cannot be loaded.
     ConfigError: a name is not a network.
   """
-  places: dict[str, tuple] = {}
+  loaded: dict[str, tuple] = {}
   networks, statistics, notes = {}, {}, {}
   for name, where in init.items():
     if not where:
       continue
     if name not in NETWORKS and name != 'face_prior':
       raise ConfigError(f'config.init.{name} is not a network: use one of {", ".join(NETWORKS)}, face_prior')
-    if where not in places:
-      places[where] = _load(where)
-    found_modules, found_params, found_collections, found_statistics, notes_for = places[where]
+    if where not in loaded:
+      loaded[where] = _load(where)
+    run_modules, run_params, run_collections, run_statistics, notes_for = loaded[where]
     if name in NETWORKS:
-      if name not in found_modules:
-        holds = ', '.join(found_modules) or 'no network'
+      if name not in run_modules:
+        holds = ', '.join(run_modules) or 'no network'
         raise CheckpointError(f'{where} has no {name}, it holds {holds}: change config.init.{name}')
       networks[name] = InitialNetwork(
-        found_modules[name],
-        found_params[name],
-        found_collections.get(name, {}),
+        run_modules[name],
+        run_params[name],
+        run_collections.get(name, {}),
         fresh_parts(where, name),
         where,
       )
     notes[name] = notes_for(name)
-    if name in found_statistics:
-      statistics[name] = found_statistics[name]
+    if name in run_statistics:
+      statistics[name] = run_statistics[name]
   return InitialWeights(networks, statistics, notes)
 
 
@@ -235,7 +235,7 @@ def check_finished(initial: InitialWeights, names: Iterable[str]) -> None:
     network = initial.networks.get(name)
     if network is not None and network.fresh:
       raise CheckpointError(
-        f'{name} of {network.place} is converted and its {", ".join(network.fresh)} are not trained yet: train it '
+        f'{name} of {network.source} is converted and its {", ".join(network.fresh)} are not trained yet: train it '
         'first, in a stage of its own'
       )
 

@@ -30,8 +30,8 @@ from seetalk_jax.training.held_out import HeldOut
 from seetalk_jax.training.initial_weights import (
   InitialWeights,
   check_finished,
+  initial_sources,
   load_initial_weights,
-  used_places,
 )
 from seetalk_jax.training.metrics_writer import MetricsWriter
 from seetalk_jax.training.profiling import Profile
@@ -84,7 +84,7 @@ def _train(config, workdir: pathlib.Path, make_batches: MakeBatches | None, dry_
       f'already trained: {workdir} ended at step {finished["step"]} after {finished["minutes"]:.1f} minutes '
       f'({finished["reason"]}): raise --config.num_steps and --config.max_minutes to go on'
     )
-  initial = load_initial_weights(used_places(config))
+  initial = load_initial_weights(initial_sources(config))
   stage = adapted_stage.build_adapted_stage(config, initial)
   check_finished(initial, stage.frozen)
   mesh = device_mesh.make_mesh(**config.mesh)

@@ -73,22 +73,25 @@ def read(name: str, fields: Mapping[str, Any]) -> LowRank | None:
   return options if options.rank else None
 
 
-def start(rng: jax.Array, full: PyTree, given: PyTree, options: LowRank) -> PyTree:
-  """Initial trained parameters: factors whose product is zero, and parameters of `full` that `given` lacks.
+def start(rng: jax.Array, full: PyTree, base_params: PyTree, options: LowRank) -> PyTree:
+  """Initial trained parameters: factors whose product is zero, and parameters that are in `full` alone.
 
   Args:
     rng: key for the factors.
     full: parameters of a newly initialized network, boxed with logical axis names or not. Factors inherit the
       axis names of their kernel; the rank axis has none and is not sharded.
-    given: base parameters.
+    base_params: base parameters.
     options: LoRA options.
   """
-  full, given = traverse_util.flatten_dict(full, sep='/'), traverse_util.flatten_dict(given, sep='/')
-  trained = {path: leaf for path, leaf in full.items() if path not in given}
-  for path in full.keys() & given.keys():
-    if not options.adapts(path, np.ndim(given[path])):
+  full, base_params = (
+    traverse_util.flatten_dict(full, sep='/'),
+    traverse_util.flatten_dict(base_params, sep='/'),
+  )
+  trained = {path: leaf for path, leaf in full.items() if path not in base_params}
+  for path in full.keys() & base_params.keys():
+    if not options.adapts(path, np.ndim(base_params[path])):
       continue
-    (n, m), layer = np.shape(given[path]), path.removesuffix('kernel')
+    (n, m), layer = np.shape(base_params[path]), path.removesuffix('kernel')
     names = full[path].names if isinstance(full[path], nn.LogicallyPartitioned) else None
     key = key_for(rng, path)
     a = jax.random.normal(key, (n, options.rank)) / np.sqrt(n)
@@ -98,12 +101,15 @@ def start(rng: jax.Array, full: PyTree, given: PyTree, options: LowRank) -> PyTr
   return traverse_util.unflatten_dict(trained, sep='/')
 
 
-def merge(given: PyTree, trained: PyTree, scale: float) -> PyTree:
+def merge(base_params: PyTree, trained: PyTree, scale: float) -> PyTree:
   """Full parameters of a network: base plus products of the factors, and parameters trained in full.
 
   With `lora_b` zero the result equals the base exactly.
   """
-  merged, learned = traverse_util.flatten_dict(given, sep='/'), traverse_util.flatten_dict(trained, sep='/')
+  merged, learned = (
+    traverse_util.flatten_dict(base_params, sep='/'),
+    traverse_util.flatten_dict(trained, sep='/'),
+  )
   for path, value in learned.items():
     if path.endswith(FACTOR_A):
       layer = path.removesuffix(FACTOR_A)
@@ -117,8 +123,8 @@ def merge(given: PyTree, trained: PyTree, scale: float) -> PyTree:
 
 def checksum(params: PyTree) -> int:
   """CRC-32 of the paths and values of a parameter tree."""
-  found = 0
+  crc = 0
   for path, leaf in sorted(traverse_util.flatten_dict(params, sep='/').items()):
-    found = zlib.crc32(path.encode(), found)
-    found = zlib.crc32(np.ascontiguousarray(leaf), found)
-  return found
+    crc = zlib.crc32(path.encode(), crc)
+    crc = zlib.crc32(np.ascontiguousarray(leaf), crc)
+  return crc

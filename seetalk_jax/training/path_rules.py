@@ -59,11 +59,11 @@ def leaves(
 
   def one(keys, _):
     path = path_of(keys)
-    found = [prefix for prefix in values if path.startswith(prefix)]
-    used.update(found)
-    if not found or path.startswith(tuple(spared)):
+    prefixes = [prefix for prefix in values if path.startswith(prefix)]
+    used.update(prefixes)
+    if not prefixes or path.startswith(tuple(spared)):
       return default
-    return values[max(found, key=len)]
+    return values[max(prefixes, key=len)]
 
   tree = jax.tree_util.tree_map_with_path(one, params)
   if unused := [prefix for prefix in values if prefix not in used]:

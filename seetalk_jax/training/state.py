@@ -49,7 +49,7 @@ def rng_for(root: jax.Array, stream: str, step) -> jax.Array:
 
 
 def make_optimizer(
-  stage: Stage, options, resting: Sequence[tuple[str, int]] = (), fresh: Collection[str] = ()
+  stage: Stage, options, frozen_until: Sequence[tuple[str, int]] = (), fresh: Collection[str] = ()
 ) -> optax.GradientTransformationExtraArgs:
   """AdamW without its learning rate, which `learning_rate` computes for each step.
 
@@ -57,11 +57,11 @@ def make_optimizer(
     stage: the stage; parameters outside of `stage.trainable` are never updated.
     options: config.optimizer: b1, b2, weight_decay (kernels only: arrays of two or more dimensions),
       max_grad_norm, rates (((NETWORK/PATH, FACTOR), ...): learning-rate multipliers for parts of the networks).
-    resting: config.unfreeze; if set, `update` needs the keyword argument `step`.
+    frozen_until: config.unfreeze; if set, `update` needs the keyword argument `step`.
     fresh: path prefixes, starting with the network's name, of parameters that are never frozen.
 
   Raises:
-    ConfigError: `resting` or `rates` is invalid, or (at `init`) matches no parameter.
+    ConfigError: `frozen_until` or `rates` is invalid, or (at `init`) matches no parameter.
   """
 
   def is_kernel(params):
@@ -78,7 +78,7 @@ def make_optimizer(
     optax.masked(optax.set_to_zero(), untouched),
     *_scaled(options.rates),
   )
-  if steps := unfreeze.checked(resting):
+  if steps := unfreeze.checked(frozen_until):
     return unfreeze.staged(adamw, steps, fresh, options.warmup_steps)
   return optax.with_extra_args_support(adamw)
 

@@ -76,10 +76,10 @@ def train_step(
   frozen = frozen.replace(statistics=state.statistics)
   rng = rng_for(recipe.root, 'loss', state.step)
   if recipe.pieces == 1:
-    found = _gradients(stage, state, frozen, state.collections, batch, rng)
+    result = _gradients(stage, state, frozen, state.collections, batch, rng)
   else:
-    found = _accumulated(stage, state, frozen, batch, rng, recipe.pieces)
-  loss, metrics, collections, gradients = found
+    result = _accumulated(stage, state, frozen, batch, rng, recipe.pieces)
+  loss, metrics, collections, gradients = result
   updates, opt_state = recipe.optimizer.update(gradients, state.opt_state, state.params, step=state.step)
   rate = learning_rate(options, state.step, progress)
   params = optax.apply_updates(state.params, jax.tree.map(lambda u: -rate * u, updates))
@@ -117,17 +117,19 @@ def _accumulated(stage, state, frozen, batch, rng, pieces):
     # Every piece has rows of every device, so no data moves between devices.
     return jnp.moveaxis(x.reshape(x.shape[0] // pieces, pieces, *x.shape[1:]), 1, 0)
 
-  def one(carry, given):
+  def accumulate(carry, inputs):
     collections, total = carry
-    index, piece = given
+    index, piece = inputs
     loss, metrics, collections, gradients = _gradients(
       stage, state, frozen, collections, piece, jax.random.fold_in(rng, index)
     )
     return (collections, jax.tree.map(jnp.add, total, gradients)), (loss, metrics)
 
   start = state.collections, jax.tree.map(jnp.zeros_like, state.params)
-  (collections, total), seen = jax.lax.scan(one, start, (jnp.arange(pieces), jax.tree.map(cut, batch)))
-  loss, metrics = jax.tree.map(lambda x: jnp.mean(x, axis=0), seen)
+  (collections, total), outputs = jax.lax.scan(
+    accumulate, start, (jnp.arange(pieces), jax.tree.map(cut, batch))
+  )
+  loss, metrics = jax.tree.map(lambda x: jnp.mean(x, axis=0), outputs)
   return loss, metrics, collections, jax.tree.map(lambda g: g / pieces, total)
 
 

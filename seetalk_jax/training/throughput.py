@@ -7,7 +7,7 @@ import jax
 from seetalk_jax.training import chips
 
 
-def of(steps_per_second: float, batch_size: int, flops: float) -> dict[str, float]:
+def step_rates(steps_per_second: float, batch_size: int, flops: float) -> dict[str, float]:
   """Throughput metrics for the log.
 
   Args:
@@ -22,13 +22,13 @@ def of(steps_per_second: float, batch_size: int, flops: float) -> dict[str, floa
   """
   device, count = jax.local_devices()[0], jax.device_count()
   per_device = flops * steps_per_second / count
-  found = {'samples_per_second': steps_per_second * batch_size, 'tflops_per_second': per_device / 1e12}
+  rates = {'samples_per_second': steps_per_second * batch_size, 'tflops_per_second': per_device / 1e12}
   if peak := chips.peak_flops(device):
-    found['hardware_utilisation'] = per_device / peak
+    rates['hardware_utilisation'] = per_device / peak
   stats = device.memory_stats() or {}
   if 'peak_bytes_in_use' in stats:
-    found['peak_memory_gib'] = stats['peak_bytes_in_use'] / 2**30
-  return found
+    rates['peak_memory_gib'] = stats['peak_bytes_in_use'] / 2**30
+  return rates
 
 
 def describe(step, devices: int) -> str:

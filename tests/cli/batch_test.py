@@ -32,7 +32,7 @@ def release(monkeypatch):
 
 def test_every_job_belongs_to_one_part():
   jobs = list(range(11))
-  parts = [batch.own(jobs, (i, 4)) for i in range(4)]
+  parts = [batch.jobs_of_part(jobs, (i, 4)) for i in range(4)]
   assert sorted(sum(parts, [])) == jobs and max(map(len, parts)) - min(map(len, parts)) <= 1
 
 
@@ -77,15 +77,15 @@ def test_an_interrupt_does_not_wait_for_a_long_computation():
 
 
 def test_results_come_in_the_order_of_the_list():
-  told = []
+  reports = []
 
   def make(pipe, job, progress):
     time.sleep(0.02 * (3 - job))
     return job, pipe
 
-  found = batch.run([0, 1, 2], ['one', 'two'], make, lambda *args: told.append(args))
+  found = batch.run([0, 1, 2], ['one', 'two'], make, lambda *args: reports.append(args))
   assert [job for job, _ in found] == [0, 1, 2] and {pipe for _, pipe in found} == {'one', 'two'}
-  assert told[-1] == ('videos', 3, 3)
+  assert reports[-1] == ('videos', 3, 3)
 
 
 @pytest.mark.parametrize(

@@ -30,9 +30,9 @@ def test_the_command_writes_a_release(tmp_path, capsys):
   tensors = autoencoder_source(tmp_path / 'vae')
   target = tmp_path / 'released'
   assert main.main(['convert', 'sd-vae', str(tmp_path / 'vae'), str(target), '--json']) == 0
-  told = json.loads(capsys.readouterr().out)
-  assert told['licence'] == 'openrail' and told['fresh'] == []
-  assert told['parameters'] == sum(value.size for value in tensors.values())
+  summary = json.loads(capsys.readouterr().out)
+  assert summary['licence'] == 'openrail' and summary['fresh'] == []
+  assert summary['parameters'] == sum(value.size for value in tensors.values())
   networks = storage.load_networks(target)
   kernel = networks.params['autoencoder']['encoder']['conv_in']['kernel']
   np.testing.assert_array_equal(kernel, np.moveaxis(tensors['encoder.conv_in.weight'], (0, 1), (3, 2)))

@@ -18,8 +18,12 @@ def test_an_iresnet_becomes_a_release(tmp_path, capsys):
   tensors = iresnet_source(tmp_path / 'arcface')
   target = tmp_path / 'released'
   assert main.main(['convert', 'arcface', str(tmp_path / 'arcface'), str(target), '--json']) == 0
-  told = json.loads(capsys.readouterr().out)
-  assert told['network'] == 'face_encoder' and told['fresh'] == [] and told['licence'].startswith('unknown')
+  summary = json.loads(capsys.readouterr().out)
+  assert (
+    summary['network'] == 'face_encoder'
+    and summary['fresh'] == []
+    and summary['licence'].startswith('unknown')
+  )
   networks = storage.load_networks(target)
   module, params = networks.modules['face_encoder'], networks.params['face_encoder']
   assert module.norm == 'frozen' and module.image_size == 32 and module.embedding_dim == 24

@@ -22,7 +22,7 @@ def source(folder, architecture='alex', calibrated=True, width=0.125):
   convolutions = [layer for layer in layers if layer != 'pool']
   tensors, before = {}, 3
   for i, ((channels, kernel, _, _), place) in enumerate(
-    zip(convolutions, kind.places(architecture), strict=True)
+    zip(convolutions, kind.layer_indices(architecture), strict=True)
   ):
     channels = round(width * channels)
     name = f'net.slice1.{place}' if calibrated else f'features.{place}'

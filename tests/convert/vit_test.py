@@ -16,10 +16,10 @@ def test_a_vit_becomes_a_release_that_training_completes(tmp_path, capsys):
   tensors = vit_source(tmp_path / 'vit')
   target = tmp_path / 'released'
   assert main.main(['convert', 'vit', str(tmp_path / 'vit'), str(target), '--json']) == 0
-  told = json.loads(capsys.readouterr().out)
-  assert told['fresh'] == ['to_embedding/']
+  summary = json.loads(capsys.readouterr().out)
+  assert summary['fresh'] == ['to_embedding/']
   used = {name: value for name, value in tensors.items() if name.startswith('vit.')}
-  assert told['parameters'] == sum(value.size for value in used.values())
+  assert summary['parameters'] == sum(value.size for value in used.values())
   with pytest.raises(CheckpointError, match='to_embedding/ are not trained yet'):
     storage.load_networks(target)
   params = storage.load_networks(target, unfinished=True).params['face_encoder']

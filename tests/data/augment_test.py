@@ -59,8 +59,8 @@ def test_noise_has_the_level_asked_for(snr_db):
   loud = np.abs(sound) > 0.1 * np.abs(sound).max()
   for seed in range(10):
     noise = augment.add_noise(sound, np.random.default_rng(seed), snr_db) - sound
-    heard = 10 * np.log10(np.mean(sound[loud] ** 2) / np.mean(noise**2))
-    assert abs(heard - snr_db) < 0.5
+    measured = 10 * np.log10(np.mean(sound[loud] ** 2) / np.mean(noise**2))
+    assert abs(measured - snr_db) < 0.5
 
 
 def test_telephone_and_companding():

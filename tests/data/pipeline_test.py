@@ -303,8 +303,8 @@ def test_windows_of_real_clips_run_over_records_and_keep_sound_in_step():
   for batch in _take(20, 'sync', record_sources=[_RealSource()], batch_size=10, augment=False):
     first = _frame_number(batch['mouth'])
     assert np.all(np.diff(first, axis=1) == 1)
-    heard = np.round(batch['speech'].reshape(10, 5, 640) * 1000).astype(int)
-    np.testing.assert_array_equal(heard, np.broadcast_to(first[..., None], heard.shape))
+    sound = np.round(batch['speech'].reshape(10, 5, 640) * 1000).astype(int)
+    np.testing.assert_array_equal(sound, np.broadcast_to(first[..., None], sound.shape))
     away = np.round(batch['speech_shifted'][:, 0] * 1000).astype(int)
     assert np.all(np.abs(away - first[:, 0]) >= 4)
     starts.append(first[:, 0])
@@ -313,8 +313,8 @@ def test_windows_of_real_clips_run_over_records_and_keep_sound_in_step():
   real = _RealSource(size=constants.CLIP_SIZE, short_end=True)
   for batch in _take(10, 'clip', record_sources=[real], batch_size=4, augment=False):
     first = _frame_number(batch['frames'])
-    heard = np.round(batch['speech'].reshape(4, 25, 640) * 1000).astype(int)
-    np.testing.assert_array_equal(heard, np.broadcast_to(first[..., None], heard.shape))
+    sound = np.round(batch['speech'].reshape(4, 25, 640) * 1000).astype(int)
+    np.testing.assert_array_equal(sound, np.broadcast_to(first[..., None], sound.shape))
 
 
 def test_real_portraits_are_frontal_and_speech_runs_on_over_records():

@@ -67,12 +67,12 @@ def test_weights_are_finite_and_positive_where_they_can_be(prediction_type):
 def test_weighted_losses_of_v_and_x0_are_the_same():
   x0, noise = draw()[:2]
   xt = process.add_noise(SCHEDULE, x0, noise, TIMES)
-  guess = x0 + 0.1 * jnp.sin(7 * xt)
+  estimate = x0 + 0.1 * jnp.sin(7 * xt)
   losses = []
   for prediction_type in ('v', 'x0'):
     wanted = objective.target(prediction_type, SCHEDULE, x0, noise, TIMES)
     signal, sigma = SCHEDULE.scales(TIMES, x0.ndim)
-    prediction = guess if prediction_type == 'x0' else (signal * xt - guess) / sigma
+    prediction = estimate if prediction_type == 'x0' else (signal * xt - estimate) / sigma
     error = jnp.mean(jnp.square(prediction - wanted), axis=tuple(range(1, x0.ndim)))
     losses.append(objective.loss_weight(prediction_type, SCHEDULE, TIMES, gamma=5.0) * error)
   np.testing.assert_allclose(*losses, rtol=2e-3)

@@ -27,12 +27,12 @@ def no_style(_):
 
 def test_values_become_what_the_network_takes():
   given = {'pose': np.ones((7, 3)), 'blink': np.linspace(0, 1, 7), 'emotion': 'sad', 'style': np.ones(48)}
-  asked = controls.resolve(given, {'pose': 2}, CONTROLS, 7, no_style)
-  shapes = {name: value.shape for name, value in asked.values.items()}
+  resolved = controls.resolve(given, {'pose': 2}, CONTROLS, 7, no_style)
+  shapes = {name: value.shape for name, value in resolved.values.items()}
   assert shapes == {'pose': (1, 7, 3), 'blink': (1, 7, 1), 'emotion': (1,), 'style': (1, 48)}
-  assert asked.values['emotion'][0] == EMOTIONS.index('sad') and asked.scales == {'pose': 2.0}
+  assert resolved.values['emotion'][0] == EMOTIONS.index('sad') and resolved.scales == {'pose': 2.0}
   other = controls.resolve({**given, 'emotion': 'happy'}, {'pose': 2}, CONTROLS, 7, no_style)
-  differs = {key for key, value in asked.to_json().items() if value != other.to_json()[key]}
+  differs = {key for key, value in resolved.to_json().items() if value != other.to_json()[key]}
   assert differs == {'control emotion'}
   read = controls.resolve(
     {'style': 'talk.mp4'}, None, CONTROLS, 7, lambda video: np.full((1, 48), len(video))
@@ -117,13 +117,13 @@ def test_tracks_are_read_from_arrays_and_text(tmp_path):
     '--pose', tmp_path / 'pose.npy', '--blink', tmp_path / 'blink.csv',
     '--control-scale', 'pose=2.5', '--emotion', 'sad',
   )  # fmt: skip
-  asked = command.read(args)
-  np.testing.assert_array_equal(asked['controls']['pose'], pose)
-  np.testing.assert_array_equal(asked['controls']['blink'], [[0], [0.5], [1]])
-  assert asked['controls']['emotion'] == 'sad' and asked['control_scales'] == {'pose': 2.5}
+  read = command.read(args)
+  np.testing.assert_array_equal(read['controls']['pose'], pose)
+  np.testing.assert_array_equal(read['controls']['blink'], [[0], [0.5], [1]])
+  assert read['controls']['emotion'] == 'sad' and read['control_scales'] == {'pose': 2.5}
   text = command.read(command_line('--pose', tmp_path / 'pose.txt'))['controls']['pose']
   np.testing.assert_allclose(text, pose, rtol=1e-6)
-  assert command.any_given(args) and not command.any_given(command_line())
+  assert command.has_controls(args) and not command.has_controls(command_line())
   assert command.read(command_line()) == {'controls': {}, 'control_scales': {}}
 
 

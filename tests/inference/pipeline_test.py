@@ -83,12 +83,12 @@ def test_a_longer_video_compiles_no_second_renderer(pipe, clip):
 
 def test_frames_are_rendered_when_asked_for(pipe, clip):
   made = pipe(speech(1.7), portrait=clip.portrait)
-  asked = []
-  lazy = type(made)(**{**vars(made), 'render': lambda start: asked.append(start) or made.render(start)})
+  starts = []
+  lazy = type(made)(**{**vars(made), 'render': lambda start: starts.append(start) or made.render(start)})
   stream = lazy.stream()
-  assert asked == []
+  assert starts == []
   next(stream)
-  assert asked == [0, renderer.CHUNK]  # only the next chunk has been started
+  assert starts == [0, renderer.CHUNK]  # only the next chunk has been started
 
 
 def test_faces_do_not_depend_on_how_many_are_asked_for(pipe, clip):
@@ -121,11 +121,11 @@ def test_save_keeps_length_metadata_and_portrait(pipe, clip, tmp_path):
 
 
 def test_progress_reaches_its_ends(pipe):
-  told = []
-  made = pipe(speech(), progress=lambda *what: told.append(what))
+  reports = []
+  made = pipe(speech(), progress=lambda *what: reports.append(what))
   list(made.stream())
   for stage in ('speech', 'portrait', 'motion', 'render'):
-    first, *_, last = (what[1:] for what in told if what[0] == stage)
+    first, *_, last = (what[1:] for what in reports if what[0] == stage)
     assert first[0] == 0 and last[0] == last[1]
 
 

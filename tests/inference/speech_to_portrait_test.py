@@ -77,10 +77,10 @@ def test_compiling_starts_before_the_speech_is_heard(release):
   stage1.prepare()
   (compiled,) = stage1._samplers.values()
   assert compiled.started
-  told = []
-  faces = stage1(speech(), num=2, progress=lambda *what: told.append(what), stage_seconds=(spent := {}))
+  reports = []
+  faces = stage1(speech(), num=2, progress=lambda *what: reports.append(what), stage_seconds=(spent := {}))
   assert list(stage1._samplers.values()) == [compiled] and compiled._jitted._cache_size() == 0
-  assert told == [
+  assert reports == [
     (name, done, total) for name, total in (('speech', 1), ('portrait', 2)) for done in _steps(total)
   ]
   assert set(spent) == {'speech', 'portrait'} and len(faces) == 2

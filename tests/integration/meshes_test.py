@@ -41,7 +41,7 @@ def check(row):
 
 @pytest.mark.slow
 def test_convolutions_of_small_pictures_have_the_gradient_of_one_device():
-  """Without `constraints.gathered` on kernels, XLA's partitioner gives another gradient on three axes."""
+  """Without `constraints.all_gather_kernel` on kernels, XLA's partitioner gives another gradient on three axes."""
   for row in run('sync_expert', '2,2,2'):
     check(row)
 

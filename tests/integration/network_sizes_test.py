@@ -8,7 +8,7 @@ import pytest
 from seetalk_jax.models import registry
 from seetalk_jax.models.motion.motion_codec import warped_spec
 from seetalk_jax.models.nn import blocks
-from seetalk_jax.models.portrait.portrait_unet import LinearGuess
+from seetalk_jax.models.portrait.portrait_unet import LinearDenoiserOutput
 from seetalk_jax.models.renderer.code_transformer import CodeTransformer
 from seetalk_jax.models.renderer.hr_decoder import HRDecoder
 
@@ -56,13 +56,15 @@ def inputs(name, size):
     return jax.ShapeDtypeStruct(shape, dtype)
 
   tokens, latent = zeros(1, 25, TOKEN_DIM[size]), zeros(1, 32, 32, 4)
-  guess = jax.eval_shape(lambda: LinearGuess.zeros(latent.shape, 128)) if size == 'demo' else None
+  linear_output = (
+    jax.eval_shape(lambda: LinearDenoiserOutput.zeros(latent.shape, 128)) if size == 'demo' else None
+  )
   return {
     'speech_encoder': (zeros(1, 16_000),),
     'face_encoder': (zeros(1, 128, 128, 3),),
     'conre': (zeros(1, 512), tokens),
     'autoencoder': (zeros(1, 64, 64, 3),),
-    'portrait_unet': (latent, zeros(1), tokens, zeros(1, 25, dtype=bool), zeros(1, 512), guess),
+    'portrait_unet': (latent, zeros(1), tokens, zeros(1, 25, dtype=bool), zeros(1, 512), linear_output),
     'sample_adaptive_weighting': (zeros(1, 512), zeros(1, 4)),
   }[name]
 

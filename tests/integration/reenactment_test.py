@@ -97,10 +97,10 @@ def test_one_batch_is_read_at_a_time(pipe, monkeypatch):
     'read',
     lambda self, frames: sizes.append(len(frames)) or read(self, frames),
   )
-  told = []
-  pipe.reenact(picture(5), drive, progress=lambda *what: told.append(what))
+  reports = []
+  pipe.reenact(picture(5), drive, progress=lambda *what: reports.append(what))
   assert sizes == [motion_sampler.READ_BATCH, NUM_FRAMES - motion_sampler.READ_BATCH]
-  assert ('motion', motion_sampler.READ_BATCH, NUM_FRAMES) in told
+  assert ('motion', motion_sampler.READ_BATCH, NUM_FRAMES) in reports
 
 
 def test_command_keeps_length_and_sound(pipe, capsys):

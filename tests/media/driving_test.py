@@ -28,12 +28,14 @@ def blob(num_frames, height=120, width=160, swing=8.0):
 
 def see(count=1, every=None):
   """A landmarker that finds the blob: eyes at its center, the chin 15 pixels below."""
-  looks = []
+  detections = []
 
   def find(pixels):
-    looks.append(1)
+    detections.append(1)
     height, width = pixels.shape[:2]
-    if height != 120 or (every is not None and (len(looks) - 1) % every):  # no detection in picture crops
+    if height != 120 or (
+      every is not None and (len(detections) - 1) % every
+    ):  # no detection in picture crops
       return np.zeros((0, face.NUM_LANDMARKS, 2), np.float32)
     rows, columns = np.nonzero(pixels[..., 0] > 140)
     eyes = np.array([columns.mean() / width, rows.mean() / height])
@@ -50,7 +52,7 @@ def test_the_square_stands_still_where_the_face_mostly_is(tmp_path, monkeypatch)
   path = write(tmp_path / 'a.mp4', frames)
   monkeypatch.setattr(face, 'open_landmarker', see())
   found = driving.open_driving(path)
-  expected = face.PORTRAIT_CROP.box((np.median(centre[:: driving.LOOK_EVERY]), 60), (0, 75))
+  expected = face.PORTRAIT_CROP.box((np.median(centre[:: driving.DETECT_EVERY]), 60), (0, 75))
   assert abs(found.box.left - expected.left) < 1 and abs(found.box.top - expected.top) < 1
   assert abs(found.box.side - expected.side) < 1.5
   crops = np.concatenate(list(found.crops(64, 16)))

@@ -47,9 +47,9 @@ def test_flashes_and_clicks_stay_in_sync(tmp_path, name, stamps, codec, rate_hz)
   seen = _first_lit(path)
   assert len(seen) == len(EVENTS)
   np.testing.assert_allclose(seen, shown, atol=0.0205)  # half a frame, plus rounding to milliseconds
-  heard = _clicks(timeline.sound(path, 0.0))
-  assert len(heard) == len(EVENTS)
-  np.testing.assert_allclose(heard, np.array(EVENTS) + 4 / rate_hz, atol=0.001)
+  clicks = _clicks(timeline.sound(path, 0.0))
+  assert len(clicks) == len(EVENTS)
+  np.testing.assert_allclose(clicks, np.array(EVENTS) + 4 / rate_hz, atol=0.001)
 
 
 def test_frame_count_covers_the_pictures(tmp_path):

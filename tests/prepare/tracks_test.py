@@ -14,9 +14,9 @@ def test_tracks_bridge_short_gaps_and_end_at_long_ones():
   for index, frame in enumerate(frames):
     if index not in (10, 11, *range(20, 30)):
       frame[20:60, 20 + index // 4 : 60 + index // 4] = (0, 220, 30)
-  seen = tracks.watch(frames, green_faces.read)
-  assert [(track.start, track.stop) for track in seen.tracks] == [(0, 20), (30, 40)]
-  assert [int(track.seen.sum()) for track in seen.tracks] == [18, 10]
-  assert seen.faces_seen.sum() == 28
-  eyes = seen.tracks[0].landmarks[:, face.EYE_CORNERS[0], 0]
+  tracked = tracks.watch(frames, green_faces.read)
+  assert [(track.start, track.stop) for track in tracked.tracks] == [(0, 20), (30, 40)]
+  assert [int(track.detected.sum()) for track in tracked.tracks] == [18, 10]
+  assert tracked.face_counts.sum() == 28
+  eyes = tracked.tracks[0].landmarks[:, face.EYE_CORNERS[0], 0]
   assert (np.diff(eyes) >= -1e-4).all()  # gaps are interpolated

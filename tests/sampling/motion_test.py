@@ -77,19 +77,19 @@ def test_windows_leave_no_seams():
 @pytest.mark.parametrize('group', [1, 2, 3, 4])
 def test_groups_of_windows_are_all_windows_at_once(group):
   tokens, noise = make(4 + 5 * 16)
-  asked = []
+  sizes = []
 
   def counted(xt, t, tokens, valid):
-    asked.append(xt.shape[0])
+    sizes.append(xt.shape[0])
     return denoise(xt, t, tokens, valid)
 
   sample = lambda group, frames: motion.sample_windows(
     counted, tokens, noise, frames, num_steps=4, window=20, overlap=4, group=group
   )
   whole = sample(5, 84)
-  asked.clear()
+  sizes.clear()
   np.testing.assert_allclose(sample(group, 84), whole, atol=1e-6)
-  assert set(asked) == {group}
+  assert set(sizes) == {group}
   # Groups beyond the end are skipped; the valid frames do not change.
   np.testing.assert_allclose(sample(group, 30)[:30], sample(5, 30)[:30], atol=1e-6)
   assert not np.asarray(sample(1, 30))[4 + 2 * 16 :].any()
@@ -183,7 +183,9 @@ def test_refined_track_keeps_its_length(networks):
   )
 
 
-@pytest.mark.parametrize('length', [1, motion.REFINED, motion.REFINED + 1, 3 * motion.REFINED - 7])
+@pytest.mark.parametrize(
+  'length', [1, motion.REFINED_FRAMES, motion.REFINED_FRAMES + 1, 3 * motion.REFINED_FRAMES - 7]
+)
 def test_lips_refined_in_pieces_are_those_of_the_whole(networks, length):
   modules, params = networks
   rng = np.random.default_rng(length)

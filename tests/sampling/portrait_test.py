@@ -9,7 +9,7 @@ import pytest
 
 from seetalk_jax.models import registry
 from seetalk_jax.models.nn import blocks
-from seetalk_jax.models.portrait.portrait_unet import LinearGuess
+from seetalk_jax.models.portrait.portrait_unet import LinearDenoiserOutput
 from seetalk_jax.sampling.portrait import sample_portraits
 
 LATENT, WIDTH, TOKENS, DIRECTIONS = (4, 4, 4), 512, 5, 3
@@ -48,7 +48,7 @@ def given():
       tokens,
       valid,
       voice,
-      LinearGuess.zeros((2, *LATENT), DIRECTIONS),
+      LinearDenoiserOutput.zeros((2, *LATENT), DIRECTIONS),
     ),
   }
   keys = jax.random.split(jax.random.key(1), len(modules))

@@ -36,15 +36,19 @@ def constrained_specs(function, *shapes, mesh=None):
 
 def test_without_a_mesh_nothing_happens():
   x = jnp.ones((8, 4))
-  assert constraints.gathered(x, ('embed', 'mlp')) is x and constraints.by_samples(x) is x
+  assert constraints.all_gather_kernel(x, ('embed', 'mlp')) is x and constraints.constrain_batch_axis(x) is x
   assert (
-    constrained_specs(lambda x: constraints.gathered(x, ('embed', 'mlp')), (8, 4), mesh=mesh_of(1, 1, 1))
+    constrained_specs(
+      lambda x: constraints.all_gather_kernel(x, ('embed', 'mlp')), (8, 4), mesh=mesh_of(1, 1, 1)
+    )
     == []
   )
   manual = mesh_of(2, 4, 2, AxisType.Manual)
   assert (
     constrained_specs(
-      lambda x: constraints.by_samples(constraints.gathered(x, ('embed', 'mlp'))), (8, 4), mesh=manual
+      lambda x: constraints.constrain_batch_axis(constraints.all_gather_kernel(x, ('embed', 'mlp'))),
+      (8, 4),
+      mesh=manual,
     )
     == []
   )
@@ -52,30 +56,30 @@ def test_without_a_mesh_nothing_happens():
 
 def test_a_kernel_is_whole_where_it_is_used_and_its_gradient_is_split():
   def product(kernel, x):
-    return jnp.sum(x @ constraints.gathered(kernel, ('embed', 'mlp')))
+    return jnp.sum(x @ constraints.all_gather_kernel(kernel, ('embed', 'mlp')))
 
   used, gradient = constrained_specs(jax.grad(product), (8, 4), (16, 8))
   assert used == PartitionSpec(None, 'tensor') and gradient == PartitionSpec('fsdp', 'tensor')
 
 
 def test_a_kernel_that_is_not_split_over_samples_stays():
-  assert constrained_specs(lambda x: constraints.gathered(x, (None, 'mlp')), (8, 4)) == []
+  assert constrained_specs(lambda x: constraints.all_gather_kernel(x, (None, 'mlp')), (8, 4)) == []
   assert (
-    constrained_specs(lambda x: constraints.gathered(x, ('embed', 'mlp')), (7, 4)) == []
+    constrained_specs(lambda x: constraints.all_gather_kernel(x, ('embed', 'mlp')), (7, 4)) == []
   )  # seven is not divisible by four
 
 
 def test_activations_lie_by_samples_where_these_divide():
   open_ = PartitionSpec.UNCONSTRAINED
-  assert constrained_specs(constraints.by_samples, (16, 5, 3)) == [
+  assert constrained_specs(constraints.constrain_batch_axis, (16, 5, 3)) == [
     PartitionSpec(('data', 'fsdp'), open_, open_)
   ]
-  assert constrained_specs(constraints.by_samples, (12, 5)) == [
+  assert constrained_specs(constraints.constrain_batch_axis, (12, 5)) == [
     PartitionSpec('data', open_)
   ]  # as far as the sizes are divisible
   assert (
-    constrained_specs(constraints.by_samples, (9, 5)) == []
-    and constrained_specs(constraints.by_samples, (16,)) == []
+    constrained_specs(constraints.constrain_batch_axis, (9, 5)) == []
+    and constrained_specs(constraints.constrain_batch_axis, (16,)) == []
   )
 
 
@@ -87,8 +91,10 @@ def test_each_device_is_handed_its_own_samples():
     return x + y.sum(1, keepdims=True)
 
   for rows in (16, 12, 9):
-    constrained_specs(lambda x, y: constraints.each_device(run, x, y), (rows, 5), (rows, 3))
-  constrained_specs(lambda x, y: constraints.each_device(run, x, y), (16, 5), (16, 3), mesh=mesh_of(1, 1, 1))
+    constrained_specs(lambda x, y: constraints.map_over_devices(run, x, y), (rows, 5), (rows, 3))
+  constrained_specs(
+    lambda x, y: constraints.map_over_devices(run, x, y), (16, 5), (16, 3), mesh=mesh_of(1, 1, 1)
+  )
   assert shapes == [((rows, 5), (rows, 3)) for rows in (2, 6, 9, 16)]
 
 

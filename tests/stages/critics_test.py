@@ -35,7 +35,7 @@ def judged(discriminator, image, own, step=10, pixel_weight=1.0, **options):
     return pixel_weight * jnp.mean(jnp.square(x - truth))
 
   networks, params = {'discriminator': module}, {'discriminator': own}
-  return critics.judge(
+  return critics.critic_losses(
     options, networks, {}, params, base.Frozen(), image, truth, pixel_loss, jnp.int32(step)
   )
 
@@ -138,7 +138,7 @@ def test_faces_and_features_have_distances(discriminator):
   given = {'face_encoder': encoder, 'perceptual': tower}
 
   def run(image, truth):
-    return critics.judge(options, {}, given, {}, frozen, image, truth, jnp.sum, jnp.int32(0))
+    return critics.critic_losses(options, {}, given, {}, frozen, image, truth, jnp.sum, jnp.int32(0))
 
   one, other = (jnp.repeat(jnp.repeat(pictures(seed), 2, 1), 2, 2) for seed in (5, 6))
   same, found = jax.jit(run)(one, one)

@@ -33,7 +33,7 @@ def release(tmp_path_factory):
   return tiny_release.make(tmp_path_factory.mktemp('release') / 'tiny', NAMES)
 
 
-def known_batches(release):
+def expected_batches(release):
   """Latents `[n, h, w, c]` and voice vectors `[n, d]` of every batch, computed on one device."""
   networks = storage.load_networks(release)
   autoencoder, encoder = (networks.modules[name] for name in ('autoencoder', 'speech_encoder'))
@@ -74,7 +74,7 @@ def test_eight_devices_find_the_statistics_of_all_latents(mesh, release, on_eigh
     if key.startswith(f'{name}/')
   }
   assert found['pieces'] == mesh[0] * mesh[1]
-  latents, voices = (np.concatenate(each[list(order)]) for each in known_batches(release))
+  latents, voices = (np.concatenate(each[list(order)]) for each in expected_batches(release))
   exact = latents.astype(np.float64)
   assert found['count'] == len(exact) == 32
   scale = 1 / exact.std()
@@ -143,12 +143,12 @@ def test_prior_keeps_the_covariance_and_the_denoiser_starts_from_it():
   stage = base.build_stage(
     config_of('face_prior', [], image_size=SIZE, components=3, component_portraits=5), given
   )
-  seen = stage.start(frozen)
+  accumulator = stage.start(frozen)
   images = [batch_of(stage, 4, seed) for seed in range(2)]
   update = jax.jit(stage.update)
   for batch in images:
-    seen = update(seen, frozen, batch)
-  statistics = stage.finalize(seen)['face_prior']
+    accumulator = update(accumulator, frozen, batch)
+  statistics = stage.finalize(accumulator)['face_prior']
   directions = statistics['face_prior_directions']
   assert directions.shape == (3, *portrait.latent_shape)
   flat = directions.reshape(3, -1)
@@ -228,19 +228,22 @@ def test_voice_regression_finds_what_a_voice_tells():
   deaf = voice_regression(latents, rng.standard_normal((n, d)), directions, variances)
   assert np.abs(deaf['face_prior_voice']).max() < 0.2
   # The voice predicts one direction: the second coordinate.
-  told = found['face_prior_told']
-  np.testing.assert_allclose(np.abs(told), [[0, 1, 0, 0]], atol=0.15)
+  voice_subspace = found['face_prior_told']
+  np.testing.assert_allclose(np.abs(voice_subspace), [[0, 1, 0, 0]], atol=0.15)
   prior = FacePrior(
-    jnp.zeros((4, 4, 3)), jnp.ones((4, 4, 3)), jnp.asarray(directions), told=jnp.asarray(told)
+    jnp.zeros((4, 4, 3)),
+    jnp.ones((4, 4, 3)),
+    jnp.asarray(directions),
+    voice_subspace=jnp.asarray(voice_subspace),
   )
   noise = jax.random.normal(jax.random.key(0), (2, 4, 4, 3))
-  voiced, rest = prior.split_noise(noise)
-  np.testing.assert_allclose(voiced + rest, noise, atol=1e-5)
+  voice_component, rest = prior.split_noise(noise)
+  np.testing.assert_allclose(voice_component + rest, noise, atol=1e-5)
   np.testing.assert_allclose(prior.split_noise(rest)[0], 0, atol=1e-5)
-  np.testing.assert_allclose(prior.split_noise(voiced)[0], voiced, atol=1e-5)
-  assert np.abs(voiced).max() > 0.05
-  voiced, rest = prior.replace(told=None).split_noise(noise)
-  assert not voiced.any() and (rest == noise).all()
+  np.testing.assert_allclose(prior.split_noise(voice_component)[0], voice_component, atol=1e-5)
+  assert np.abs(voice_component).max() > 0.05
+  voice_component, rest = prior.replace(voice_subspace=None).split_noise(noise)
+  assert not voice_component.any() and (rest == noise).all()
 
 
 def test_prior_listens_to_the_voice_and_only_where_there_is_one():
@@ -249,15 +252,15 @@ def test_prior_listens_to_the_voice_and_only_where_there_is_one():
     config_of('face_prior', [], image_size=SIZE, components=3, component_portraits=8, with_voice=True),
     portrait.frozen,
   )
-  seen, update = stage.start(frozen), jax.jit(stage.update)
+  accumulator, update = stage.start(frozen), jax.jit(stage.update)
   for seed in range(2):
-    seen = update(seen, frozen, batch_of(stage, 4, seed))
-  statistics = stage.finalize(seen)['face_prior']
+    accumulator = update(accumulator, frozen, batch_of(stage, 4, seed))
+  statistics = stage.finalize(accumulator)['face_prior']
   width = portrait.frozen['speech_encoder'].embedding_dim
   assert statistics['face_prior_voice'].shape == (3, width)
   prior = prior_of(statistics).replace(voice=jax.random.normal(jax.random.key(0), (3, width)))
   embedding = jax.random.normal(jax.random.key(1), (2, width))
-  mean, variances = prior.expected(embedding, jnp.array([True, False]))
+  mean, variances = prior.conditional_moments(embedding, jnp.array([True, False]))
   assert jnp.abs(mean[0]).max() > 0.1
   np.testing.assert_array_equal(mean[1], 0)
   np.testing.assert_allclose(variances[1], statistics['face_prior_variances'])

@@ -26,11 +26,11 @@ OPTIONS = dict(size=16, shard_size=4, progress=False, world=sketch.SketchWorld)
 class KilledWorld(sketch.SketchWorld):
   """A world that fails at its seventh look."""
 
-  looks = 0
+  num_drawn = 0
 
   def draw(self, *args):
-    KilledWorld.looks += 1
-    if KilledWorld.looks == 7:
+    KilledWorld.num_drawn += 1
+    if KilledWorld.num_drawn == 7:
       raise KeyboardInterrupt
     return super().draw(*args)
 
@@ -50,7 +50,7 @@ def test_shards_have_their_names(unbroken):
 
 
 def test_a_broken_run_goes_on_to_the_same_bytes(unbroken, tmp_path):
-  KilledWorld.looks = 0
+  KilledWorld.num_drawn = 0
   with pytest.raises(KeyboardInterrupt):
     corpus.render_corpus(tmp_path, 'faces', 'train', 10, processes=0, **{**OPTIONS, 'world': KilledWorld})
   assert len(sources.finished_shards(tmp_path, 'faces', 'train')) == 1

@@ -166,6 +166,6 @@ def test_pitch_track_hears_a_tone():
   time = np.arange(16000) / 16000
   for hz in (85, 120, 210, 300):
     tone = sum(np.sin(2 * np.pi * k * hz * time) / k for k in range(1, 8)).astype(np.float32) * 0.2
-    heard = motion.pitch_track(tone, np.arange(0.1, 0.9, 0.05))
-    assert np.abs(heard / hz - 1).max() < 0.03
+    pitch = motion.pitch_track(tone, np.arange(0.1, 0.9, 0.05))
+    assert np.abs(pitch / hz - 1).max() < 0.03
   assert np.isnan(motion.pitch_track(np.zeros(16000, np.float32), np.array([0.5]))).all()

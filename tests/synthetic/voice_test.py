@@ -24,7 +24,7 @@ def person(sex, age=40.0, head_size=0.0, speaker_id=5):
   return parameters.Speaker(speaker_id=speaker_id, sex=sex, age=age, head_size=head_size)
 
 
-def heard_pitch(utterance):
+def measured_pitch(utterance):
   times = np.arange(0, utterance.duration_s, 0.02)
   return float(np.nanmedian(motion.pitch_track(utterance.waveform, times)))
 
@@ -122,19 +122,19 @@ def test_stops_hold_their_closure():
 
 def test_women_speak_higher_than_men():
   text = 'The old bridge is very far away. We remember the yellow bus.'
-  female = [heard_pitch(spoken(i, text)) for i in range(40) if speakers.sample_speaker(i).sex < 0.1][:6]
-  male = [heard_pitch(spoken(i, text)) for i in range(40) if speakers.sample_speaker(i).sex > 0.9][:6]
+  female = [measured_pitch(spoken(i, text)) for i in range(40) if speakers.sample_speaker(i).sex < 0.1][:6]
+  male = [measured_pitch(spoken(i, text)) for i in range(40) if speakers.sample_speaker(i).sex > 0.9][:6]
   assert min(female) > max(male)
   assert 165 < np.mean(female) < 260 and 85 < np.mean(male) < 150
 
 
 @pytest.mark.parametrize('pitch_hz', [90.0, 140.0, 220.0])
 def test_pitch_is_as_asked(pitch_hz):
-  asked = dataclasses.replace(
+  changed = dataclasses.replace(
     voice.voice_of(person(0.5), 0, 'en-us'), pitch_hz=pitch_hz, roughness=0.1, variant=1
   )
-  heard = heard_pitch(voice.speak('The old bridge is very far away. We remember the yellow bus.', asked))
-  assert abs(np.log(heard / pitch_hz)) < 0.15
+  pitch = measured_pitch(voice.speak('The old bridge is very far away. We remember the yellow bus.', changed))
+  assert abs(np.log(pitch / pitch_hz)) < 0.15
 
 
 def test_traits_show_in_the_voice():
@@ -148,8 +148,8 @@ def test_traits_show_in_the_voice():
   )
   for name, low, high in (('age', 0.72, 0.93), ('sex', 0.9, 1.0)):
     truth = np.array([getattr(p, name) for p in people])
-    guess = cues @ np.linalg.lstsq(cues, truth, rcond=None)[0]
-    assert low < np.corrcoef(guess, truth)[0, 1] <= high, name
+    prediction = cues @ np.linalg.lstsq(cues, truth, rcond=None)[0]
+    assert low < np.corrcoef(prediction, truth)[0, 1] <= high, name
   sizes = np.array([p.head_size for p in people])
   women = np.array([p.sex < 0.1 for p in people])
   assert np.corrcoef(cues[women, 6], sizes[women])[0, 1] < -0.7

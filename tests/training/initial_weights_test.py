@@ -39,11 +39,11 @@ def test_what_a_stage_does_not_use_is_not_loaded(tmp_path, capsys):
 def test_critics_of_weight_0_are_not_loaded(stage, capsys):
   config = config_files.load(ROOT / 'configs' / f'{stage}.py', 'demo')
   config.init.face_encoder = config.init.perceptual = 'demo'
-  assert not {'face_encoder', 'perceptual'} & set(initial_weights.used_places(config))
+  assert not {'face_encoder', 'perceptual'} & set(initial_weights.initial_sources(config))
   config.options.identity_weight = 0.1
-  assert set(initial_weights.used_places(config)) == {'face_encoder'}
+  assert set(initial_weights.initial_sources(config)) == {'face_encoder'}
   config.options.perceptual_weight = 1.0
-  assert set(initial_weights.used_places(config)) == {'face_encoder', 'perceptual'}
+  assert set(initial_weights.initial_sources(config)) == {'face_encoder', 'perceptual'}
 
 
 def statistics_of(workdir):
@@ -67,11 +67,11 @@ def test_a_network_brings_its_own_statistics_alone(tmp_path, monkeypatch):
 def test_a_network_that_is_trained_further_keeps_its_prior(tmp_path):
   config = config_files.load(ROOT / 'configs' / 'portrait.py', 'tiny')
   run = config.init.portrait_unet = str(tmp_path / 'run')
-  assert initial_weights.used_places(config) == {'portrait_unet': run, 'face_prior': run}
+  assert initial_weights.initial_sources(config) == {'portrait_unet': run, 'face_prior': run}
   config.init.face_prior = 'other'
-  assert initial_weights.used_places(config) == {'portrait_unet': run, 'face_prior': 'other'}
+  assert initial_weights.initial_sources(config) == {'portrait_unet': run, 'face_prior': 'other'}
   config.init.portrait_unet, config.init.face_prior = 'demo', ''  # of a release only what is named
-  assert initial_weights.used_places(config) == {'portrait_unet': 'demo'}
+  assert initial_weights.initial_sources(config) == {'portrait_unet': 'demo'}
 
 
 @contextlib.contextmanager

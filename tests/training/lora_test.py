@@ -211,8 +211,8 @@ FRESH = ('voice_proj/', 'token_proj/')
 def portrait(tmp_path, **fields):
   """A tiny portrait stage on a converted UNet without FRESH, its initial weights, and a batch of features."""
   size = 64
-  given_modules = {name: registry.make(name, 'tiny') for name in ('speech_encoder', 'autoencoder')}
-  given_modules['portrait_unet'] = registry.make('portrait_unet', 'tiny')
+  pretrained = {name: registry.make(name, 'tiny') for name in ('speech_encoder', 'autoencoder')}
+  pretrained['portrait_unet'] = registry.make('portrait_unet', 'tiny')
   config = ml_collections.ConfigDict(
     {
       'stage': 'portrait',
@@ -224,14 +224,14 @@ def portrait(tmp_path, **fields):
       **fields,
     }
   )
-  plain = base.build_stage(config, given_modules)
+  plain = base.build_stage(config, pretrained)
   init = jax.jit(lambda key: device_mesh.unbox(plain.init(key, base.Frozen())[0]))
   # Freshly initialized networks end in zeros, which block the gradients of inner layers.
   whole = jax.tree.map(lambda a: np.asarray(a) + 0.01, init(jax.random.key(0))['portrait_unet'])
   kept = {path: value for path, value in flat(whole).items() if not path.startswith(FRESH)}
   storage.save_release(
     tmp_path / 'release',
-    {'portrait_unet': (given_modules['portrait_unet'], traverse_util.unflatten_dict(kept, sep='/'))},
+    {'portrait_unet': (pretrained['portrait_unet'], traverse_util.unflatten_dict(kept, sep='/'))},
     provenance={'networks': {'portrait_unet': {'fresh': list(FRESH)}}},
     dtype='float32',
   )
@@ -245,7 +245,7 @@ def portrait(tmp_path, **fields):
       'face_prior_std': np.ones(latent, np.float32),
     },
   }
-  encoder = given_modules['speech_encoder']
+  encoder = pretrained['speech_encoder']
   batch = {
     'latent': rng.standard_normal((2, *latent)).astype(np.float32),
     'tokens': rng.standard_normal((2, 5, encoder.token_dim)).astype(np.float32),

@@ -57,8 +57,8 @@ def test_longest_prefix_counts_and_new_parts_never_rest():
 def test_resting_parameters_stay_to_the_bit_and_then_move(tmp_path):
   train(tmp_path / 'given', num_steps=1)
   changes = {'init.toy_net': str(tmp_path / 'given'), 'checkpoint_every': 2}
-  resting = {**changes, 'unfreeze': (('toy_net/conv_in', 4), ('toy_net/project', -1))}
-  train(tmp_path / 'run', num_steps=8, **resting)
+  partly_frozen = {**changes, 'unfreeze': (('toy_net/conv_in', 4), ('toy_net/project', -1))}
+  train(tmp_path / 'run', num_steps=8, **partly_frozen)
   start = traverse_util.flatten_dict(initial_weights.load_trained_stage(tmp_path / 'given').params, sep='/')
   conv, dense, free = 'toy_net/conv_in/kernel', 'toy_net/project/kernel', 'toy_net/widen/kernel'
   for step in (2, 4, 6, 8):
@@ -68,8 +68,8 @@ def test_resting_parameters_stay_to_the_bit_and_then_move(tmp_path):
       assert same == (step <= first), (path, step)
       assert (moments[path] == 0) == (step <= first), (path, step)
   # A restart while parameters are frozen changes nothing.
-  train(tmp_path / 'halves', num_steps=2, **resting)
-  train(tmp_path / 'halves', num_steps=8, **resting)
+  train(tmp_path / 'halves', num_steps=2, **partly_frozen)
+  train(tmp_path / 'halves', num_steps=8, **partly_frozen)
   for have, want in zip(read(tmp_path / 'halves', 8), read(tmp_path / 'run', 8), strict=True):
     for path, value in want.items():
       np.testing.assert_allclose(have[path], value, rtol=1e-6, atol=1e-7)

@@ -132,10 +132,11 @@ class Figure3:
     lines = [
       table,
       '',
-      *(_weights_line(seed, found) for seed, found in zip(self.config.seeds, weights, strict=False)),
+      *(_weights_line(seed, summary) for seed, summary in zip(self.config.seeds, weights, strict=False)),
     ]
     lines.append(
-      'reader on unseen looks, r: ' + ', '.join(f'{k} {v:.2f}' for k, v in self._reader.agreement.items())
+      'reader on held-out appearances, r: '
+      + ', '.join(f'{k} {v:.2f}' for k, v in self._reader.agreement.items())
     )
     self._write(measured, reference, weights, '\n'.join(lines))
     self._draw_sheet()
@@ -166,15 +167,15 @@ class Figure3:
     speakers = self.world.speakers('test', settings.first, settings.num)
 
     def make() -> dict[str, np.ndarray]:
-      encoder, params = self._given('speech_encoder', self.config.init.speech_encoder)
+      encoder, params = self._load_network('speech_encoder', self.config.init.speech_encoder)
       encode = jax.jit(lambda speech: encoder.apply({'params': params}, speech))
       rows: dict[str, list[np.ndarray]] = {name: [] for name in Voices._fields}
       for i, speaker in enumerate(tqdm(speakers, desc='voices', file=sys.stderr)):
         speech, _ = self.world.talk(speaker, settings.seed + i, 'test', settings.frames)
-        heard = encode(audio.normalise_loudness(speech)[None])
-        rows['embedding'].append(np.asarray(heard.embedding[0]))
-        rows['tokens'].append(np.asarray(heard.tokens[0]))
-        rows['valid'].append(np.asarray(heard.valid[0]))
+        voice = encode(audio.normalise_loudness(speech)[None])
+        rows['embedding'].append(np.asarray(voice.embedding[0]))
+        rows['tokens'].append(np.asarray(voice.tokens[0]))
+        rows['valid'].append(np.asarray(voice.valid[0]))
         rows['attributes'].append(self.world.attributes(speaker))
         rows['portraits'].append(self.world.portrait(speaker, i, size))
         seeds = [settings.seed + 1 + k for k in range(settings.draws)]
@@ -233,11 +234,11 @@ class Figure3:
   def _networks(self, directory: pathlib.Path) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
     """Modules, parameters and statistics of a trained run, including its autoencoder."""
     result = initial_weights.load_trained_stage(directory)
-    autoencoder, params = self._given('autoencoder', self.config.init.autoencoder)
+    autoencoder, params = self._load_network('autoencoder', self.config.init.autoencoder)
     modules = {**result.modules(), 'autoencoder': autoencoder}
     return modules, {**result.params, 'autoencoder': params}, flat_statistics.flatten(result.statistics)
 
-  def _given(self, name: str, where: str) -> tuple[Any, Any]:
+  def _load_network(self, name: str, where: str) -> tuple[Any, Any]:
     network = initial_weights.load_initial_weights({name: where}).networks[name]
     return network.module, network.params
 
@@ -255,7 +256,7 @@ class Figure3:
 
   @functools.cached_property
   def _face_encoder(self) -> tuple[Any, Any]:
-    return self._given('face_encoder', self.config.init.face_encoder)
+    return self._load_network('face_encoder', self.config.init.face_encoder)
 
   @functools.cached_property
   def _reader(self) -> readers.Reader:
@@ -316,10 +317,10 @@ class Figure3:
       Image.fromarray(sheet.grid(rows, labels, cell=trunk.IMAGE_SIZE)).save(part, optimize=True)
 
 
-def _weights_line(seed: int, found: dict[str, float]) -> str:
+def _weights_line(seed: int, summary: dict[str, float]) -> str:
   return (
-    f'SAW, seed {seed}: beta {found["mean"]:.3f}, std over speakers {found["std"]:.3f} (true latents lean by '
-    f'{found["wanted_std"]:.3f}), r with them {found["r_with_wanted"]:.2f}'
+    f'SAW, seed {seed}: beta {summary["mean"]:.3f}, std over speakers {summary["std"]:.3f} (of true latents '
+    f'{summary["wanted_std"]:.3f}), r with them {summary["r_with_wanted"]:.2f}'
   )
 
 

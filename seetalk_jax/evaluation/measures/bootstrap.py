@@ -22,10 +22,10 @@ def interval(
   if len(values) < 2:
     return float('nan'), float('nan')
   rng = np.random.default_rng(seed)
-  drawn = [float(statistic(values[rng.integers(0, len(values), len(values))])) for _ in range(rounds)]
-  drawn = [value for value in drawn if np.isfinite(value)]
-  if not drawn:
+  resampled = [float(statistic(values[rng.integers(0, len(values), len(values))])) for _ in range(rounds)]
+  resampled = [value for value in resampled if np.isfinite(value)]
+  if not resampled:
     return float('nan'), float('nan')
   tail = (1.0 - confidence) / 2
-  low, high = np.quantile(drawn, [tail, 1.0 - tail])
+  low, high = np.quantile(resampled, [tail, 1.0 - tail])
   return float(low), float(high)

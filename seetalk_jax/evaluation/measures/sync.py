@@ -29,13 +29,13 @@ class SyncJudge:
     self._params, self._num_samples = params, expert.num_samples
     self._run = _compiled(expert)
 
-  def __call__(self, frames: np.ndarray, speech: np.ndarray, places: np.ndarray) -> float:
+  def __call__(self, frames: np.ndarray, speech: np.ndarray, centers: np.ndarray) -> float:
     """One minus the cosine similarity, 0 to 2, averaged over all windows of 5 frames.
 
     Args:
       frames: uint8 `[n, S, S, 3]`, portraits.
       speech: `[640 n]` at 16 kHz.
-      places: mouth centers `[n, 2]`, (x, y) in picture units. A window is cropped at its mean center, as in
+      centers: mouth centers `[n, 2]`, (x, y) in picture units. A window is cropped at its mean center, as in
         training.
     """
     count = min(len(frames), len(speech) // SAMPLES_PER_FRAME) - SYNC_FRAMES + 1
@@ -45,7 +45,7 @@ class SyncJudge:
       starts = SAMPLES_PER_FRAME * rows
       sounds = np.stack([speech[start : start + self._num_samples] for start in starts])
       mouths = np.stack([frames[row : row + SYNC_FRAMES] for row in rows])
-      at = np.stack([np.mean(places[row : row + SYNC_FRAMES], axis=0) for row in rows])
+      at = np.stack([np.mean(centers[row : row + SYNC_FRAMES], axis=0) for row in rows])
       return self._run(self._params, sounds, mouths, at.astype(np.float32))
 
     return float((1.0 - in_fixed_batches(cosine, np.arange(count), size=_BATCH)).mean())
@@ -54,10 +54,10 @@ class SyncJudge:
 @functools.cache
 def _compiled(expert: SyncExpert | SyncNet):
   @jax.jit
-  def run(params, sounds, frames, places):
+  def run(params, sounds, frames, centers):
     images = blocks.to_float(frames.reshape(-1, *frames.shape[2:]))
-    seen = expert.crop(images, jnp.repeat(places, SYNC_FRAMES, axis=0))
-    seen = seen.reshape(*frames.shape[:2], *seen.shape[1:])
-    return expert.apply({'params': params}, sounds, seen, method='cosine')
+    crops = expert.crop(images, jnp.repeat(centers, SYNC_FRAMES, axis=0))
+    crops = crops.reshape(*frames.shape[:2], *crops.shape[1:])
+    return expert.apply({'params': params}, sounds, crops, method='cosine')
 
   return run

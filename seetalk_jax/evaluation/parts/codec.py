@@ -26,10 +26,10 @@ def measure(inputs: EvaluationInputs) -> list[Figure]:
   """Reconstruction of frames from another frame of the clip."""
   settings = inputs.config.codec
   speakers = inputs.world.speakers('test', settings.first, settings.candidates)
-  pairs, looked_at = fixed_pairs(
+  pairs, num_candidates = fixed_pairs(
     inputs.world, speakers, settings.pairs, seed=settings.seed, size=inputs.config.image_size
   )
-  return codec_figures(pairs, inputs.generator.rebuild, looked_at=looked_at)
+  return codec_figures(pairs, inputs.generator.rebuild, num_candidates=num_candidates)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,24 +62,24 @@ def fixed_pairs(
     The first `num` remaining pairs in the order of `speakers`, and the number of speakers tried.
   """
   pairs: list[Pair] = []
-  looked_at = 0
+  num_candidates = 0
   with tqdm(total=num, desc='pairs', file=sys.stderr, leave=False) as bar:
     for i, speaker in enumerate(speakers):
       if len(pairs) == num:
         break
-      looked_at += 1
+      num_candidates += 1
       _, motion = world.talk(int(speaker), seed + i, 'test', 100)
       first, second = far_frames(motion)
-      look = world.draw(int(speaker), seed + i, motion[[first, second]], size)
-      head = pictures.grow_mask(~np.isin(look.parts[1], world.outside_parts), size)
-      copy_db = pictures.psnr(look.frames[0], look.frames[1], head)
+      clip = world.draw(int(speaker), seed + i, motion[[first, second]], size)
+      head = pictures.grow_mask(~np.isin(clip.parts[1], world.outside_parts), size)
+      copy_db = pictures.psnr(clip.frames[0], clip.frames[1], head)
       if copy_db > COPY_LIMIT_DB:
         continue
       other = int(speakers[(i + 1) % len(speakers)])
       driver = world.draw(other, seed - 1 - i, motion[[second]], size).frames[0]
-      pairs.append(Pair(look.frames[0], look.frames[1], driver, head, copy_db))
+      pairs.append(Pair(clip.frames[0], clip.frames[1], driver, head, copy_db))
       bar.update()
-  return pairs, looked_at
+  return pairs, num_candidates
 
 
 def far_frames(motion: np.ndarray) -> tuple[int, int]:
@@ -91,7 +91,7 @@ def far_frames(motion: np.ndarray) -> tuple[int, int]:
   return source, target
 
 
-def codec_figures(pairs: Sequence[Pair], rebuild: Rebuild, *, looked_at: int) -> list[Figure]:
+def codec_figures(pairs: Sequence[Pair], rebuild: Rebuild, *, num_candidates: int) -> list[Figure]:
   """PSNR over the head of rebuilt frames, copied frames, and frames driven by another identity."""
   if not pairs:
     return [Figure('codec', 'PSNR over the head, dB', float('nan'), '>= 24', note='no pair passed the limit')]
@@ -107,7 +107,7 @@ def codec_figures(pairs: Sequence[Pair], rebuild: Rebuild, *, looked_at: int) ->
   for i, (name, made) in enumerate(rebuild(source, target).items()):
     judged = ('>= 24', '>= 29 with weights trained on a GPU') if i == 0 else ()
     figures.append(figure('codec', f'PSNR over the head, {name}, dB', scores(made), *judged))
-  note = f'{n} of {looked_at} pairs looked at, each <= {COPY_LIMIT_DB} dB'
+  note = f'{n} of {num_candidates} candidate pairs, each <= {COPY_LIMIT_DB} dB'
   figures.append(figure('codec', 'the source copied, dB', copied, f'<= {COPY_LIMIT_DB}', note))
   for name, made in rebuild(source, driver).items():
     figures.append(figure('codec', f'driven by another identity, {name}, dB', scores(made)))

@@ -81,14 +81,14 @@ def flicker_figures(
   size: int,
 ) -> list[Figure]:
   """Warping errors of all routes of `rebuild` and of the exact rendering, over `frames` frames per person."""
-  found: dict[str, list[float]] = {}
+  errors_of: dict[str, list[float]] = {}
   for i, speaker in enumerate(tqdm(speakers[:people], desc='neighbours', file=sys.stderr, leave=False)):
     _, motion = world.talk(int(speaker), seed + i, 'test', frames)
-    look = world.draw(int(speaker), seed + i, np.concatenate([world.neutral(seed + i)[None], motion]), size)
-    exact = look.frames[1:]
-    made: Mapping[str, np.ndarray] = rebuild(np.broadcast_to(look.frames[0], exact.shape), exact)
-    for route, drawn in {'exact rendering': exact, **made}.items():
-      errors = warping_errors(drawn, look.canonical[1:], look.parts[1:], world.outside_parts)
-      found.setdefault(route, []).append(float(errors.mean()))
+    clip = world.draw(int(speaker), seed + i, np.concatenate([world.neutral(seed + i)[None], motion]), size)
+    exact = clip.frames[1:]
+    made: Mapping[str, np.ndarray] = rebuild(np.broadcast_to(clip.frames[0], exact.shape), exact)
+    for route, rendered in {'exact rendering': exact, **made}.items():
+      errors = warping_errors(rendered, clip.canonical[1:], clip.parts[1:], world.outside_parts)
+      errors_of.setdefault(route, []).append(float(errors.mean()))
   name = 'difference of neighbouring frames after the exact flow, levels'
-  return [figure(PART, f'{name}, {route}', values) for route, values in found.items()]
+  return [figure(PART, f'{name}, {route}', values) for route, values in errors_of.items()]

@@ -45,7 +45,7 @@ def lip_figures(
     length = min(len(read[i]), len(true[j]))
     shuffled.append(series.correlation(read[i][:length], true[j][:length]))
   shuffled = np.array(shuffled)[np.isfinite(shuffled)]
-  note = f'reader: error {reader_error:.3f}, r {reader_agreement:.3f} on looks it has not seen'
+  note = f'reader: error {reader_error:.3f}, r {reader_agreement:.3f} on held-out appearances'
   return [
     figure(
       'lips',

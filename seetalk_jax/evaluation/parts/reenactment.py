@@ -81,7 +81,7 @@ def fixed_reenactments(
   size: int,
 ) -> list[Reenactment]:
   """Reenactments of the first `num` speakers, driven by every `stride`-th frame of a talk of the next one."""
-  found = []
+  sets = []
   for i, speaker in enumerate(tqdm(speakers[:num], desc='reenactments', file=sys.stderr, leave=False)):
     other = int(speakers[(i + 1) % len(speakers)])
     _, motion = world.talk(other, seed + i, 'test', frames * stride)
@@ -90,8 +90,8 @@ def fixed_reenactments(
     driver = world.draw(other, seed - 1 - i, motion, size)
     head = np.stack([pictures.grow_mask(~np.isin(p, world.outside_parts), size) for p in own.parts[1:]])
     opening = np.asarray(own.opening[1:], np.float32)
-    found.append(Reenactment(own.frames[0], own.frames[1:], driver.frames, head, motion, opening))
-  return found
+    sets.append(Reenactment(own.frames[0], own.frames[1:], driver.frames, head, motion, opening))
+  return sets
 
 
 def reenactment_figures(
@@ -143,7 +143,7 @@ def _pictures(kind, sets, made, namer, small) -> list[Figure]:
       rows.append([*np.mean(each, axis=0), 1.0 - float(near.mean())])
     return np.array(rows)
 
-  found = {route: scores(frames) for route, frames in made.items()}
+  values_of = {route: scores(frames) for route, frames in made.items()}
   copied = np.array(
     [
       np.mean([pictures.psnr(one.portrait, t, h) for t, h in zip(one.own, one.head, strict=True)])
@@ -154,7 +154,7 @@ def _pictures(kind, sets, made, namer, small) -> list[Figure]:
   names = ('PSNR over the head, dB', 'SSIM over the head', 'gradient energy over the truth')
   names += ("distance in the identity reader's features",)
   for i, name in enumerate(names):
-    for route, values in found.items():
+    for route, values in values_of.items():
       figures.append(figure(PART, f'{kind}: {name}, {route}', values[:, i]))
     if i == 0:
       figures.append(figure(PART, f'{kind}: the portrait copied, dB', copied))

@@ -32,17 +32,17 @@ def measure(inputs: EvaluationInputs) -> list[Figure]:
     judged = [float('nan')] * 2
     if inputs.sync_judge:
       # One mouth position for both videos, so that the crop does not depend on the compared video.
-      places = inputs.generator.mouth_places(clips[1])
-      judged = [inputs.sync_judge(f, talk.speech, places) for f in frames]
+      centers = inputs.generator.mouth_centers(clips[1])
+      judged = [inputs.sync_judge(f, talk.speech, centers) for f in frames]
     motion = [clip.motion for clip in clips]
     differences = pixel_differences(*frames)
     truth = inputs.world.opening(talk.motion)
-    videos.append(Refined(*opening, truth, *motion, *differences, *judged))
+    videos.append(RefinementPair(*opening, truth, *motion, *differences, *judged))
   return refinement_figures(videos, inputs.generator.lip_subspace)
 
 
 @dataclasses.dataclass(frozen=True)
-class Refined:
+class RefinementPair:
   """One video with and without refinement, all else equal.
 
   Attributes:
@@ -86,7 +86,7 @@ def outside_subspace(change: np.ndarray, subspace: np.ndarray) -> float:
   return float(np.abs(change - change @ subspace @ subspace.T).max())
 
 
-def refinement_figures(videos: Sequence[Refined], subspace: np.ndarray) -> list[Figure]:
+def refinement_figures(videos: Sequence[RefinementPair], subspace: np.ndarray) -> list[Figure]:
   """Figures with paired intervals: every gain compares a video with itself."""
   n = len(videos)
 

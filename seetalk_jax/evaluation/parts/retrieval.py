@@ -79,9 +79,9 @@ def retrieval_figures(voices: np.ndarray, faces: np.ndarray, best: np.ndarray | 
   figures = []
   for name, table in (('voice to face', similarity), ('face to voice', similarity.T)):
     for k in KS:
-      found = 100.0 * recall(table, k)
+      percent = 100.0 * recall(table, k)
       note = f'{100 * k / n:.0f} % by chance'
-      figures.append(figure('retrieval', f'{name}, R@{k} among {n}, %', found, note=note))
+      figures.append(figure('retrieval', f'{name}, R@{k} among {n}, %', percent, note=note))
   for k in KS if best is not None else ():
     value = 100.0 * float(recall(best, k).mean())
     note = 'given the voice parameters and the traits of faces themselves'

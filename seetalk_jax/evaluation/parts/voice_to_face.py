@@ -90,9 +90,9 @@ def reachable(voice: np.ndarray, attributes: np.ndarray, seed: int = 0) -> tuple
   half = len(voice) // 2
   targets = np.stack([attributes[:, 0] > 0.5, attributes[:, 1]], axis=1).astype(np.float64)
   predict = fit_regression(voice[:half], targets[:half], seed=seed)
-  guess = predict(voice[half:])
-  accuracy = float(np.mean((guess[:, 0] > 0.5) == (targets[half:, 0] > 0.5)))
-  return accuracy, series.correlation(guess[:, 1], targets[half:, 1])
+  prediction = predict(voice[half:])
+  accuracy = float(np.mean((prediction[:, 0] > 0.5) == (targets[half:, 0] > 0.5)))
+  return accuracy, series.correlation(prediction[:, 1], targets[half:, 1])
 
 
 def fit_figures(

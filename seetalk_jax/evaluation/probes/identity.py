@@ -56,16 +56,16 @@ def train_identity(
   batch_size: int = 32,
   seed: int = 0,
 ) -> IdentityReader:
-  """Trains on uint8 `images [looks, frames, 128, 128, 3]`; two frames of a look are a positive pair."""
+  """Trains on uint8 `images [num_looks, frames, 128, 128, 3]`; two frames of a look are a positive pair."""
   network = network or IdentityNetwork()
-  looks, frames = images.shape[:2]
-  if frames < 2 or looks < batch_size:
-    raise ValueError(f'need {batch_size} looks with two frames each, got {looks} with {frames}')
+  num_looks, frames = images.shape[:2]
+  if frames < 2 or num_looks < batch_size:
+    raise ValueError(f'need {batch_size} looks with two frames each, got {num_looks} with {frames}')
 
   def batches() -> Iterator[dict[str, np.ndarray]]:
     rng = np.random.default_rng(seed)
     while True:
-      rows = rng.choice(looks, batch_size, replace=False)
+      rows = rng.choice(num_looks, batch_size, replace=False)
       pair = np.argsort(rng.random((batch_size, frames)), axis=1)[:, :2]
       yield {'image': np.concatenate([images[rows, pair[:, 0]], images[rows, pair[:, 1]]])}
 

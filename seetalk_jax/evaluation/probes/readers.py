@@ -65,19 +65,19 @@ class Reader:
 
 def standardise(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
   """Mean and std of labels `[n, f]`, ignoring NaN; a constant or all-NaN field gets mean 0, std 1."""
-  known = np.isfinite(labels)
-  count = np.maximum(known.sum(axis=0), 1)
-  mean = np.where(known, labels, 0).sum(axis=0) / count
-  std = np.sqrt(np.where(known, (labels - mean) ** 2, 0).sum(axis=0) / count)
+  labeled = np.isfinite(labels)
+  count = np.maximum(labeled.sum(axis=0), 1)
+  mean = np.where(labeled, labels, 0).sum(axis=0) / count
+  std = np.sqrt(np.where(labeled, (labels - mean) ** 2, 0).sum(axis=0) / count)
   return mean.astype(np.float32), np.where(std > 1e-6, std, 1.0).astype(np.float32)
 
 
 def masked_error(readings: jax.Array, labels: jax.Array) -> jax.Array:
   """Huber loss of standardized readings `[b, f]` over the labels that are not NaN."""
-  known = jnp.isfinite(labels)
-  gap = jnp.abs(jnp.where(known, readings - jnp.where(known, labels, 0.0), 0.0))
+  labeled = jnp.isfinite(labels)
+  gap = jnp.abs(jnp.where(labeled, readings - jnp.where(labeled, labels, 0.0), 0.0))
   huber = jnp.where(gap < 1.0, 0.5 * gap**2, gap - 0.5)
-  return jnp.sum(huber) / jnp.maximum(jnp.sum(known), 1)
+  return jnp.sum(huber) / jnp.maximum(jnp.sum(labeled), 1)
 
 
 def train_reader(
@@ -125,9 +125,11 @@ def score(
   """Mean absolute error and Pearson's r per field, over the labels that are not NaN."""
   error, agreement = {}, {}
   for i, name in enumerate(fields):
-    known = np.isfinite(labels[:, i])
-    error[name] = float(np.abs(readings[known, i] - labels[known, i]).mean()) if known.any() else float('nan')
-    agreement[name] = series.correlation(readings[known, i], labels[known, i])
+    labeled = np.isfinite(labels[:, i])
+    error[name] = (
+      float(np.abs(readings[labeled, i] - labels[labeled, i]).mean()) if labeled.any() else float('nan')
+    )
+    agreement[name] = series.correlation(readings[labeled, i], labels[labeled, i])
   return error, agreement
 
 

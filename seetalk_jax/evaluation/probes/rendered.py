@@ -54,10 +54,12 @@ def labels_of(
   """
   small = pictures.halve(frames, parts.shape[-1])
   rows = []
-  for picture, part, opened, moved in zip(small, parts, opening, motion, strict=True):
-    closed = float(blink_track(moved[None])[0])
+  for picture, part, mouth_opening, motion_row in zip(small, parts, opening, motion, strict=True):
+    closed = float(blink_track(motion_row[None])[0])
     colours = [pictures.mean_colour(picture, np.isin(part, kind)) for kind in (skin, hair)]
-    rows.append([opened, *moved[POSE], closed, attributes[0], attributes[1], *np.concatenate(colours)])
+    rows.append(
+      [mouth_opening, *motion_row[POSE], closed, attributes[0], attributes[1], *np.concatenate(colours)]
+    )
   return np.asarray(rows, np.float32)
 
 
@@ -72,9 +74,9 @@ def render_looks(
   for i, speaker in enumerate(tqdm(speakers, desc='render', unit='look', file=sys.stderr, leave=False)):
     base = seed * 1_000_003 + i * num_frames
     motion = np.stack([world.neutral(base)] + [world.random(base + j) for j in range(1, num_frames)])
-    look = world.draw_redressed(int(speaker), base, motion, trunk.IMAGE_SIZE)
-    images.append(look.frames)
-    truth = look.frames, look.parts, look.opening, motion, world.attributes(int(speaker))
+    clip = world.draw_redressed(int(speaker), base, motion, trunk.IMAGE_SIZE)
+    images.append(clip.frames)
+    truth = clip.frames, clip.parts, clip.opening, motion, world.attributes(int(speaker))
     labels.append(labels_of(*truth, skin=world.skin_parts, hair=world.hair_parts))
   return RenderedLooks(np.stack(images), np.stack(labels))
 

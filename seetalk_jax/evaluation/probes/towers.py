@@ -28,8 +28,8 @@ class Towers(NamedTuple):
     def encode(params, speech):
       return self.speech_encoder.apply({'params': params}, speech).embedding
 
-    heard = (audio.normalise_loudness(speech)[None] for speech in recordings)
-    return np.concatenate([np.asarray(encode(self.speech_params, speech)) for speech in heard])
+    waveforms = (audio.normalise_loudness(speech)[None] for speech in recordings)
+    return np.concatenate([np.asarray(encode(self.speech_params, speech)) for speech in waveforms])
 
   def faces(self, images: np.ndarray) -> np.ndarray:
     """Unit vectors `[n, d]` of uint8 portraits `[n, s, s, 3]`."""

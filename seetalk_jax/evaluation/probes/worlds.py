@@ -48,7 +48,7 @@ class MeasuredWorld:
     """Mouth opening `[n]` of a motion track `[n, 20]` of an average face."""
     raise NotImplementedError
 
-  def draw_redressed(self, speaker: int, seed: int, motion: np.ndarray, size: int) -> source.Look:
+  def draw_redressed(self, speaker: int, seed: int, motion: np.ndarray, size: int) -> source.RenderedClip:
     """As `draw`, with other clothes, light and background in every frame if the world supports it.
 
     Landmarks and lip box may be zeros.
@@ -60,12 +60,12 @@ class MeasuredWorld:
     return None
 
 
-class MeasuredEmbeddedWorld(MeasuredWorld):
+class MeasuredSyntheticWorld(MeasuredWorld):
   """The synthetic world of `synthetic.head` and `synthetic.voice`."""
 
   def __init__(self):
     super().__init__(
-      source.EmbeddedWorld(),
+      source.SyntheticWorld(),
       skin_parts=(int(Part.SKIN),),
       hair_parts=(int(Part.HAIR),),
       outside_parts=(int(Part.BACKGROUND), int(Part.BODY)),
@@ -77,32 +77,32 @@ class MeasuredEmbeddedWorld(MeasuredWorld):
     average = head.array_to_identity(np.zeros((len(motion), head.IDENTITY_DIM), np.float32))
     return np.asarray(head.mouth_opening(average, parameters.array_to_motion(motion)))
 
-  def draw_redressed(self, speaker: int, seed: int, motion: np.ndarray, size: int) -> source.Look:
+  def draw_redressed(self, speaker: int, seed: int, motion: np.ndarray, size: int) -> source.RenderedClip:
     import jax
 
     from seetalk_jax.synthetic import head, speakers
 
     person = speakers.sample_speaker(speaker)
-    look = head.sample_identity(person, seed)
+    identity = head.sample_identity(person, seed)
     identities, lights = [], []
     for i in range(len(motion)):
       other = head.sample_identity(person, seed + 1_000_000 + i)
-      dress = {name: getattr(other, name) for name in look._fields if name.startswith(_DRESS_FIELDS)}
-      identities.append(look._replace(**dress))
+      dress = {name: getattr(other, name) for name in identity._fields if name.startswith(_DRESS_FIELDS)}
+      identities.append(identity._replace(**dress))
       lights.append(head.sample_settings(seed + i))
     stacked = [jax.tree.map(lambda *rows: np.stack(rows), *trees) for trees in (identities, lights)]
     identities, lights = stacked
     motions = parameters.array_to_motion(motion)
-    drawn = jax.device_get(head.render_batch(identities, motions, lights, size=size))
+    rendered = jax.device_get(head.render_batch(identities, motions, lights, size=size))
     points = np.zeros((len(motion), len(head.LANDMARKS), 2), np.float32)
-    return source.Look(
-      frames=np.round(255.0 * drawn.image).astype(np.uint8),
-      canonical=drawn.canonical.astype(np.float16),
-      parts=drawn.parts,
+    return source.RenderedClip(
+      frames=np.round(255.0 * rendered.image).astype(np.uint8),
+      canonical=rendered.canonical.astype(np.float16),
+      parts=rendered.parts,
       landmarks=points,
       lip_box=np.zeros((len(motion), 4), np.float32),
       opening=np.asarray(head.mouth_opening(identities, motions), np.float32),
-      identity=head.identity_to_array(look),
+      identity=head.identity_to_array(identity),
     )
 
   def voice_numbers(self, speakers: Sequence[int]) -> np.ndarray:

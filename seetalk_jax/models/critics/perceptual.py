@@ -111,16 +111,16 @@ class PerceptualTower(nn.Module):
       image = (image + 1.0) / 2.0
     x = ((image - jnp.array(mean)) / jnp.array(spread)).astype(self.dtype)
     window, strides = _POOL[self.architecture]
-    found, index = [], 0
+    maps, index = [], 0
     for step in self.steps:
       if step == 'pool':
         x = nn.max_pool(x, (window, window), (strides, strides))
         continue
       x = jax.nn.relu(self.convs[index](x))
       if index in self.taps:
-        found.append(x.astype(jnp.float32))
+        maps.append(x.astype(jnp.float32))
       index += 1
-    return found
+    return maps
 
   @nn.nowrap
   def example_inputs(

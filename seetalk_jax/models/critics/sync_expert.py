@@ -74,9 +74,9 @@ class SyncExpert(nn.Module):
     return jnp.exp(jnp.clip(self.log_temperature, jnp.log(0.02), 0.0))
 
   @staticmethod
-  def crop(images: jax.Array, places: jax.Array) -> jax.Array:
-    """Mouth crops `[b, 48, 96, 3]` of portraits `[b, h, w, 3]` with mouth centers `places [b, 2]` (x, y)."""
-    return crop_boxes(images, boxes_around(places, SYNC_HALF), MOUTH_SIZE)
+  def crop(images: jax.Array, centers: jax.Array) -> jax.Array:
+    """Mouth crops `[b, 48, 96, 3]` of portraits `[b, h, w, 3]` with mouth centers `centers [b, 2]` (x, y)."""
+    return crop_boxes(images, boxes_around(centers, SYNC_HALF), MOUTH_SIZE)
 
   @nn.nowrap
   def example_inputs(

@@ -139,12 +139,12 @@ class SyncNet(nn.Module):
     return jnp.exp(jnp.clip(self.log_temperature, jnp.log(0.02), 0.0))
 
   @staticmethod
-  def crop(images: jax.Array, places: jax.Array | None = None) -> jax.Array:
+  def crop(images: jax.Array, centers: jax.Array | None = None) -> jax.Array:
     """Crops FACE_BOX from portraits `[b, h, w, 3]` to `[b, 224, 224, 3]`.
 
-    The face fills the portrait, so that `places` is ignored.
+    The face fills the portrait, so that `centers` is ignored.
     """
-    del places
+    del centers
     left, top, right, bottom = FACE_BOX
     size, corner = jnp.array([right - left, bottom - top]), jnp.array([left, top])
     grid = identity_grid(FACE_SIZE, FACE_SIZE) * size + corner

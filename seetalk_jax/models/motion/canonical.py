@@ -42,18 +42,18 @@ def _search(source, target, tall, wide):
   wanted = jnp.moveaxis(target, -1, 0)
   far = jnp.pad(planes, ((0, 0), (0, 0), (tall, tall), (wide, wide)), constant_values=1e3)
 
-  def look(i, best):
+  def compare(i, best):
     distance, winner = best
     dy, dx = i // (2 * wide + 1), i % (2 * wide + 1)
     there = jax.lax.dynamic_slice(far, (0, 0, dy, dx), planes.shape)
     # A tiny penalty on long offsets breaks ties.
-    way = 1e-7 * ((dy - tall) ** 2 + (dx - wide) ** 2)
-    found = jnp.sum(jnp.square(there - wanted), axis=0) + way
-    nearer = found < distance
-    return jnp.where(nearer, found, distance), jnp.where(nearer, i, winner)
+    penalty = 1e-7 * ((dy - tall) ** 2 + (dx - wide) ** 2)
+    candidate = jnp.sum(jnp.square(there - wanted), axis=0) + penalty
+    nearer = candidate < distance
+    return jnp.where(nearer, candidate, distance), jnp.where(nearer, i, winner)
 
   start = (jnp.full(planes.shape[1:], jnp.inf), jnp.zeros(planes.shape[1:], jnp.int32))
-  _, winner = jax.lax.fori_loop(0, (2 * tall + 1) * (2 * wide + 1), look, start)
+  _, winner = jax.lax.fori_loop(0, (2 * tall + 1) * (2 * wide + 1), compare, start)
   return winner // (2 * wide + 1) - tall, winner % (2 * wide + 1) - wide
 
 
@@ -64,17 +64,17 @@ def _refine(source, target, dy, dx, reach):
   first = (jnp.arange(b) * h * w)[:, None, None]
   side = 2 * reach + 1
 
-  def look(i, best):
+  def compare(i, best):
     distance, winner = best
     y = jnp.clip(jnp.arange(h)[:, None] + dy + i // side - reach, 0, h - 1)
     x = jnp.clip(jnp.arange(w) + dx + i % side - reach, 0, w - 1)
-    way = 1e-7 * ((y - jnp.arange(h)[:, None]) ** 2 + (x - jnp.arange(w)) ** 2)
-    found = jnp.sum(jnp.square(flat[first + y * w + x] - target), axis=-1) + way
-    nearer = found < distance
-    return jnp.where(nearer, found, distance), jnp.where(nearer, i, winner)
+    penalty = 1e-7 * ((y - jnp.arange(h)[:, None]) ** 2 + (x - jnp.arange(w)) ** 2)
+    candidate = jnp.sum(jnp.square(flat[first + y * w + x] - target), axis=-1) + penalty
+    nearer = candidate < distance
+    return jnp.where(nearer, candidate, distance), jnp.where(nearer, i, winner)
 
   start = (jnp.full((b, h, w), jnp.inf), jnp.zeros((b, h, w), jnp.int32))
-  _, winner = jax.lax.fori_loop(0, side * side, look, start)
+  _, winner = jax.lax.fori_loop(0, side * side, compare, start)
   return dy + winner // side - reach, dx + winner % side - reach
 
 

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from seetalk_jax.constants import BLINK, LIPS, MOTION_DIM, MOTION_FIELDS
-from seetalk_jax.models.motion.motion_warper import MotionModes, MotionWarper, Ways
+from seetalk_jax.models.motion.motion_warper import MotionBasis, MotionModes, MotionWarper
 from seetalk_jax.models.motion.warping import upsample_bilinear, warp
 from seetalk_jax.models.nn import examples
 from seetalk_jax.models.nn.blocks import (
@@ -107,12 +107,12 @@ class Appearance(NamedTuple):
   Attributes:
     image: `[b, h, w, 3]` in [-1, 1], the portrait itself.
     features: downsampling factor (4, 8, 16) -> `[b, h / factor, w / factor, c]`.
-    ways: the flow basis, appearance gates and canonical coordinates per position.
+    basis: the flow basis, appearance gates and canonical coordinates per position.
   """
 
   image: jax.Array
   features: dict[int, jax.Array]
-  ways: Ways
+  basis: MotionBasis
 
 
 class Warped(NamedTuple):
@@ -358,9 +358,11 @@ class MotionCodec(nn.Module):
     image, features, m_source = jax.tree.map(
       lambda x: jnp.broadcast_to(x, (b, *x.shape[1:])), (appearance.image, appearance.features, m_source)
     )
-    flow, occlusion_logits, coarse_flow, lacking = self.warper(features, appearance.ways, m_source, m_target)
+    flow, occlusion_logits, coarse_flow, feature_correction = self.warper(
+      features, appearance.basis, m_source, m_target
+    )
     moved = {factor: warp(features[factor], flow) for factor in (4, 8)}
-    moved[8] = moved[8] + lacking
+    moved[8] = moved[8] + feature_correction
     # No gradient to the picture, which is data: it would need a scatter at full resolution.
     moved_image = warp(jax.lax.stop_gradient(image), flow)
     return Warped(moved_image, moved, flow, jax.nn.sigmoid(occlusion_logits), coarse_flow, occlusion_logits)
@@ -402,7 +404,7 @@ def warped_example(others: examples.Modules | None, side: int) -> Warped:
   """Shapes of what the codec among `others`, or one of demo size, warps portraits of `side` pixels to."""
   fine, coarse, _ = examples.field(others, 'motion_codec', 'appearance_widths', (48, 96, 128))
   quarter, eighth = side // 4, side // 8
-  return Warped(
+  shapes: dict[str, Any] = dict(
     image=examples.image(side),
     features={4: examples.array(1, quarter, quarter, fine), 8: examples.array(1, eighth, eighth, coarse)},
     flow=examples.array(1, quarter, quarter, 2),
@@ -410,3 +412,4 @@ def warped_example(others: examples.Modules | None, side: int) -> Warped:
     coarse_flow=examples.array(1, quarter, quarter, 2),
     occlusion_logits=examples.array(1, quarter, quarter, 1),
   )
+  return Warped(**shapes)

@@ -63,14 +63,14 @@ class MotionControls(nn.Module):
   def __call__(
     self,
     shape: tuple[int, int],
-    given: Mapping[str, jax.Array],
+    controls: Mapping[str, jax.Array],
     drop: Mapping[str, jax.Array],
   ) -> tuple[jax.Array, jax.Array]:
     """The sum of the embeddings of all controls.
 
     Args:
       shape: (b, n) of the track.
-      given: name -> 'pose' `[b, n, 3]`, 'blink' `[b, n, 1]`, 'emotion' int `[b]` (index into
+      controls: name -> 'pose' `[b, n, 3]`, 'blink' `[b, n, 1]`, 'emotion' int `[b]` (index into
         `constants.EMOTIONS`), 'style' `[b, 3 motion_dim]`. Missing controls add zero.
       drop: name -> bool `[b]`, True = drop the control of that sample, for classifier-free guidance.
 
@@ -81,7 +81,7 @@ class MotionControls(nn.Module):
       ValueError: a control that the network does not have, or one of a wrong shape.
     """
     b, n = shape
-    if unknown := [name for name in given if name not in self.names]:
+    if unknown := [name for name in controls if name not in self.names]:
       raise ValueError(
         f'control {unknown[0]!r} is none of this network, which has {", ".join(self.names) or "none"}'
       )
@@ -92,7 +92,7 @@ class MotionControls(nn.Module):
         wanted = (b, n, CONTROL_TRACKS[name])
       else:
         wanted = (b, 3 * self.motion_dim) if name == 'style' else (b,)
-      value = given.get(name)
+      value = controls.get(name)
       if value is not None and value.shape != wanted:
         raise ValueError(f'control {name} has shape {value.shape}, expected {wanted}')
       keep = jnp.full((b,), value is not None)

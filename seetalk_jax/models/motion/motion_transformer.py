@@ -148,10 +148,10 @@ class MotionTransformer(nn.Module):
 
     condition = TimeEmbedding(self.width, name='time_embedding', **types)(time) + portrait
     if self.controls or controls:
-      asked = MotionControls(
+      embed_controls = MotionControls(
         self.controls, self.width, self.motion_dim, self.context, name='controls_in', **types
       )
-      of_frames, of_clip = asked((b, n), controls or {}, drop_controls or {})
+      of_frames, of_clip = embed_controls((b, n), controls or {}, drop_controls or {})
       x, condition = x + of_frames * valid[..., None], condition + of_clip
     mask = key_mask(valid)
     for i in range(self.num_layers):

@@ -41,32 +41,32 @@ _MAX_CORRECTION = 0.01
 _NUM_WAVES = 4
 
 
-def waves(places: jax.Array, count: int = _NUM_WAVES) -> jax.Array:
+def waves(coords: jax.Array, count: int = _NUM_WAVES) -> jax.Array:
   """Fourier features of coordinates `[*b, c]` about -1 to 1, frequencies `pi 2^i / 2`: `[*b, 2 c count]`."""
-  angles = places[..., None] * (jnp.pi * 2.0 ** jnp.arange(count) / 2.0)
-  angles = angles.reshape(*places.shape[:-1], -1)
+  angles = coords[..., None] * (jnp.pi * 2.0 ** jnp.arange(count) / 2.0)
+  angles = angles.reshape(*coords.shape[:-1], -1)
   return jnp.concatenate([jnp.sin(angles), jnp.cos(angles)], axis=-1)
 
 
 @exportable
-class Ways(NamedTuple):
+class MotionBasis(NamedTuple):
   """Flow basis, appearance gates and canonical coordinates of a portrait, computed once; all float32.
 
   Attributes:
-    modes: `[b, h / 4, w / 4, num_modes, 2]`, the flow basis: displacement (x, y) of each position per mode,
-      in units of 0.02 of the picture.
-    gates: `[b, h / 4, w / 4, num_gates]`, appearance gates: change in appearance of each position per gate.
-    places: `[b, h / 4, w / 4, 3]`, canonical coordinates on the head in its rest pose. They are latent
+    flow_modes: `[b, h / 4, w / 4, num_modes, 2]`, displacement (x, y) of each position per mode, in units of
+      0.02 of the picture.
+    appearance_gates: `[b, h / 4, w / 4, num_gates]`, change in appearance of each position per gate.
+    canonical_coords: `[b, h / 4, w / 4, 3]`, coordinates on the head in its rest pose. They are latent
       coordinates where no ground truth supervises them.
   """
 
-  modes: jax.Array
-  gates: jax.Array
-  places: jax.Array
+  flow_modes: jax.Array
+  appearance_gates: jax.Array
+  canonical_coords: jax.Array
 
 
 class MotionModes(nn.Module):
-  """Identity features -> flow basis, appearance gates and canonical coordinates at 1/4 (`Ways`).
+  """Identity features -> flow basis, appearance gates and canonical coordinates at 1/4 (`MotionBasis`).
 
   The displacement of a point is linear in the entries of the head's rotation matrix, and likewise for a jaw
   rotation. A flow field is therefore a linear combination of basis flows. Changes that no flow can express
@@ -82,7 +82,7 @@ class MotionModes(nn.Module):
   param_dtype: Any = jnp.float32
 
   @nn.compact
-  def __call__(self, features: Mapping[int, jax.Array]) -> Ways:
+  def __call__(self, features: Mapping[int, jax.Array]) -> MotionBasis:
     types = dict(dtype=self.dtype, param_dtype=self.param_dtype)
     fine, coarse = self.widths
     x = features[16]
@@ -102,13 +102,15 @@ class MotionModes(nn.Module):
     x = jnp.concatenate([upsample_bilinear(x, (4 * h, 4 * w)), features[4]], axis=-1)
     x = jax.nn.silu(group_norm(x.shape[-1], 'norm', **types)(x))
     x = jax.nn.silu(conv(fine, 3, 'quarter_in', **types)(x))
-    places = conv(3, 1, 'places', **types)(x).astype(jnp.float32)
-    x = jnp.concatenate([x, waves(places).astype(x.dtype)], axis=-1)
+    canonical_coords = conv(3, 1, 'places', **types)(x).astype(jnp.float32)
+    x = jnp.concatenate([x, waves(canonical_coords).astype(x.dtype)], axis=-1)
     x = jax.nn.silu(conv(2 * fine, 1, 'mode_in', **types)(x))
     x = jax.nn.silu(conv(2 * fine, 1, 'mode_hidden', **types)(x))
-    modes = conv(2 * self.num_modes, 1, 'modes', **types)(x).astype(jnp.float32)
-    gates = conv(self.num_gates, 1, 'gates', **types)(x).astype(jnp.float32)
-    return Ways(modes.reshape(b, 4 * h, 4 * w, self.num_modes, 2), gates, places)
+    flow_modes = conv(2 * self.num_modes, 1, 'modes', **types)(x).astype(jnp.float32)
+    appearance_gates = conv(self.num_gates, 1, 'gates', **types)(x).astype(jnp.float32)
+    return MotionBasis(
+      flow_modes.reshape(b, 4 * h, 4 * w, self.num_modes, 2), appearance_gates, canonical_coords
+    )
 
 
 class MotionWarper(nn.Module):
@@ -132,7 +134,7 @@ class MotionWarper(nn.Module):
   def __call__(
     self,
     features: Mapping[int, jax.Array],
-    ways: Ways,
+    basis: MotionBasis,
     m_source: jax.Array,
     m_target: jax.Array,
   ) -> tuple[jax.Array, jax.Array, jax.Array, jax.Array]:
@@ -140,7 +142,7 @@ class MotionWarper(nn.Module):
 
     Args:
       features: factor (4, 8, 16) -> identity features `[b, h / factor, w / factor, c]`.
-      ways: of 1 or b portraits.
+      basis: of 1 or b portraits.
       m_source: motion of the portraits, `[b, motion_dim]`.
       m_target: motion of the frames, `[b, motion_dim]`.
 
@@ -150,36 +152,45 @@ class MotionWarper(nn.Module):
     """
     types = dict(dtype=self.dtype, param_dtype=self.param_dtype)
     motion_mlp = MLP(self.hidden, self.hidden, name='motion_mlp', **types)
-    none = dict(axes=('embed', None), use_bias=False)
-    linear = dense(self.num_modes + self.num_gates, 'linear', **none, **types)
-    bend = dense(self.num_modes + self.num_gates, 'bend', zero_init=True, **none, **types)
+    no_bias = dict(axes=('embed', None), use_bias=False)
+    linear = dense(self.num_modes + self.num_gates, 'linear', **no_bias, **types)
+    nonlinear = dense(self.num_modes + self.num_gates, 'bend', zero_init=True, **no_bias, **types)
 
-    def look(m):
+    def motion_code(m):
       return motion_mlp(jnp.concatenate([m - m_source, m_source, m], axis=-1))
 
-    motion = look(m_target)
+    motion = motion_code(m_target)
     # Zero for equal motions: the nonlinear term is a difference as well.
-    amounts = linear(m_target - m_source) + bend(jax.nn.silu(motion) - jax.nn.silu(look(m_source)))
-    amounts, opened = jnp.split(amounts.astype(jnp.float32), [self.num_modes], axis=-1)
-    if ways.modes.shape[0] == 1:  # one portrait, many frames: one matrix product
-      forward = jnp.einsum('hwkc,bk->bhwc', ways.modes[0], amounts)
+    mode_amplitudes = linear(m_target - m_source) + nonlinear(
+      jax.nn.silu(motion) - jax.nn.silu(motion_code(m_source))
+    )
+    mode_amplitudes, gate_amplitudes = jnp.split(
+      mode_amplitudes.astype(jnp.float32), [self.num_modes], axis=-1
+    )
+    if basis.flow_modes.shape[0] == 1:  # one portrait, many frames: one matrix product
+      forward_flow = jnp.einsum('hwkc,bk->bhwc', basis.flow_modes[0], mode_amplitudes)
     else:
-      forward = jnp.einsum('bhwkc,bk->bhwc', ways.modes, amounts)
-    first = invert_flow(_REACH * forward)
+      forward_flow = jnp.einsum('bhwkc,bk->bhwc', basis.flow_modes, mode_amplitudes)
+    coarse_flow = invert_flow(_REACH * forward_flow)
 
     b = m_target.shape[0]
-    still = jnp.concatenate([ways.places, ways.gates], axis=-1)
-    moved, still = warp(features[8], first), warp(jnp.broadcast_to(still, (b, *still.shape[1:])), first)
-    places, gates = still[..., :3], still[..., 3:] * opened[:, None, None]
-    seen = jnp.concatenate([waves(places, 2), first / _REACH, gates], axis=-1)
-    x = jnp.concatenate([moved, pixel_unshuffle(seen, 2).astype(moved.dtype)], axis=-1)
+    source_maps = jnp.concatenate([basis.canonical_coords, basis.appearance_gates], axis=-1)
+    warped_features, source_maps = (
+      warp(features[8], coarse_flow),
+      warp(jnp.broadcast_to(source_maps, (b, *source_maps.shape[1:])), coarse_flow),
+    )
+    warped_coords, gate_changes = source_maps[..., :3], source_maps[..., 3:] * gate_amplitudes[:, None, None]
+    motion_maps = jnp.concatenate([waves(warped_coords, 2), coarse_flow / _REACH, gate_changes], axis=-1)
+    x = jnp.concatenate(
+      [warped_features, pixel_unshuffle(motion_maps, 2).astype(warped_features.dtype)], axis=-1
+    )
     fine = self.widths[0]
     x = conv(fine, 1, 'fine_in', **types)(x)
     for i in range(2 * self.num_blocks):
       x = ResBlock(fine, conditioning='film', zero_init=False, name=f'fine_block_{i}', **types)(x, motion)
     x = jax.nn.silu(group_norm(fine, 'fine_norm', **types)(x))
-    lacking = conv(moved.shape[-1], 1, 'lacking', zero_init=True, **types)(x)
+    feature_correction = conv(warped_features.shape[-1], 1, 'lacking', zero_init=True, **types)(x)
     x = pixel_shuffle(conv(12, 3, 'fine_out', zero_init=True, **types)(x), 2).astype(jnp.float32)
-    occlusion = x[..., 2:] + conv(1, 1, 'gate_occlusion', **types)(gates.astype(moved.dtype))
+    occlusion = x[..., 2:] + conv(1, 1, 'gate_occlusion', **types)(gate_changes.astype(warped_features.dtype))
     correction = _MAX_CORRECTION * jnp.tanh(x[..., :2] / _MAX_CORRECTION)
-    return first + correction, occlusion.astype(jnp.float32), first, lacking
+    return coarse_flow + correction, occlusion.astype(jnp.float32), coarse_flow, feature_correction

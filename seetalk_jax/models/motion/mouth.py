@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from seetalk_jax.models.motion.warping import grid_sample, identity_grid
 
 # Mouth center (x, y) of a frontal portrait, relative to the side of the portrait crop.
-MOUTH_PLACE = (0.5, 0.7)
+MOUTH_CENTER = (0.5, 0.7)
 # Half width and half height of the sync expert's crop. The lip boxes of its training records are 0.34 wide
 # and half as tall (`data.transforms.mouth_box`), and its scores are meaningless on other crops.
 SYNC_HALF = (0.17, 0.085)
@@ -16,20 +16,20 @@ SYNC_HALF = (0.17, 0.085)
 _FLOW_HALF = (0.15, 0.13)
 
 
-def mouth_place(flow: jax.Array) -> jax.Array:
+def mouth_center(flow: jax.Array) -> jax.Array:
   """Mouth center (x, y) `[b, 2]`, in picture units, after a warp by the backward flow `[b, h, w, 2]`.
 
-  It is `MOUTH_PLACE` minus the mean flow around it. No gradient passes.
+  It is `MOUTH_CENTER` minus the mean flow around it. No gradient passes.
   """
-  at = jnp.broadcast_to(jnp.asarray(MOUTH_PLACE), (flow.shape[0], 2))
+  at = jnp.broadcast_to(jnp.asarray(MOUTH_CENTER), (flow.shape[0], 2))
   back = crop_boxes(flow, boxes_around(at, _FLOW_HALF), (4, 4))
   return jax.lax.stop_gradient(at - jnp.mean(back, axis=(1, 2)))
 
 
-def boxes_around(place: jax.Array, half: tuple[float, float]) -> jax.Array:
-  """Centers `place [b, 2]` (x, y) and half sizes to boxes `[b, 4]`: left, top, right, bottom."""
+def boxes_around(center: jax.Array, half: tuple[float, float]) -> jax.Array:
+  """Centers `center [b, 2]` (x, y) and half sizes to boxes `[b, 4]`: left, top, right, bottom."""
   reach = jnp.asarray(half)
-  return jnp.concatenate([place - reach, place + reach], axis=-1)
+  return jnp.concatenate([center - reach, center + reach], axis=-1)
 
 
 def crop_boxes(image: jax.Array, boxes: jax.Array, size: tuple[int, int]) -> jax.Array:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import functools
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 from jax.custom_derivatives import SymbolicZero
 
 from seetalk_jax.models.nn.blocks import resize_image
-from seetalk_jax.sharding.constraints import each_device, in_force
+from seetalk_jax.sharding.constraints import current_mesh_and_rules, map_over_devices
 
 
 def identity_grid(height: int, width: int) -> jax.Array:
@@ -30,7 +31,7 @@ def grid_sample(image: jax.Array, positions: jax.Array) -> jax.Array:
   that is data, and the compiler removes it.
   """
   positions = positions.astype(jnp.float32)
-  return _sampled(image, positions) if in_force() is None else _by_devices(image, positions)
+  return _sampled(image, positions) if current_mesh_and_rules() is None else _by_devices(image, positions)
 
 
 @jax.custom_jvp
@@ -38,7 +39,7 @@ def _sampled(image, positions):
   weights, corners, _ = _corners(image.shape, positions)
   flat = image.reshape(-1, image.shape[-1])
   out = sum(
-    weight.astype(image.dtype) * _look_up(flat, index) for weight, index in zip(weights, corners, strict=True)
+    weight.astype(image.dtype) * _lookup(flat, index) for weight, index in zip(weights, corners, strict=True)
   )
   return out.reshape(*positions.shape[:-1], image.shape[-1])  # pyright: ignore[reportAttributeAccessIssue]
 
@@ -61,7 +62,7 @@ def _corners(shape, positions):
   return [weight[:, None] for weight in weights], corners, (fx, fy, *inside)
 
 
-def _look_up(flat, index):
+def _lookup(flat, index):
   return flat.at[index].get(mode='promise_in_bounds')
 
 
@@ -88,7 +89,7 @@ def _of_image(image_dot, positions):
   """Differential of `_sampled` along `image_dot`; one lookup, so that the transpose is one scatter."""
   weights, corners, _ = _corners(image_dot.shape, positions)
   flat = image_dot.reshape(-1, image_dot.shape[-1])
-  found = (jnp.concatenate(weights) * _look_up(flat, jnp.concatenate(corners))).astype(image_dot.dtype)
+  found = (jnp.concatenate(weights) * _lookup(flat, jnp.concatenate(corners))).astype(image_dot.dtype)
   return jnp.sum(found.reshape(4, *positions.shape[:-1], -1), axis=0)
 
 
@@ -105,19 +106,19 @@ def _of_positions(positions_dot, image, positions):
 
   def term(index, change):
     # The barrier prevents a second gather for each sum of the transpose.
-    corner = jax.lax.optimization_barrier(_look_up(flat, index)).astype(jnp.float32)
+    corner = jax.lax.optimization_barrier(_lookup(flat, index)).astype(jnp.float32)
     if c <= 4:  # in the transpose, a reduction over such a short axis is slow
       return jnp.stack([corner[:, i] * change for i in reversed(range(c))][::-1], axis=-1)
     return jnp.einsum('nc,n->nc', corner, change)
 
-  out = sum(term(index, change) for index, change in zip(corners, changes, strict=True))
+  out: Any = sum(term(index, change) for index, change in zip(corners, changes, strict=True))
   return out.astype(image.dtype).reshape(*positions.shape[:-1], c)
 
 
 @jax.custom_vjp
 def _by_devices(image, positions):
-  """`_sampled` on a mesh, differentiated inside of `each_device` and not through it: in reverse mode only."""
-  return each_device(_sampled, image, positions)
+  """`_sampled` on a mesh, differentiated inside of `map_over_devices` and not through it: in reverse mode only."""
+  return map_over_devices(_sampled, image, positions)
 
 
 def _forward(image, positions):
@@ -129,7 +130,7 @@ def _gradients(image, positions, cotangent):
 
 
 def _backward(saved, cotangent):
-  return each_device(_gradients, *saved, cotangent)
+  return map_over_devices(_gradients, *saved, cotangent)
 
 
 _by_devices.defvjp(_forward, _backward)
@@ -166,8 +167,8 @@ def invert_flow(forward: jax.Array, num_steps: int = 6, reach: float = 0.09) -> 
   fixed = jax.lax.stop_gradient(forward)
 
   def step(i, flow):
-    found = -grid_sample(fixed, grid + flow)
-    return jnp.where(i < num_steps // 2, found, 0.5 * (flow + found))
+    inverse = -grid_sample(fixed, grid + flow)
+    return jnp.where(i < num_steps // 2, inverse, 0.5 * (flow + inverse))
 
   longest = _longest_around(fixed, round(reach * forward.shape[1]))
   flow = jax.lax.fori_loop(0, num_steps, step, -longest)

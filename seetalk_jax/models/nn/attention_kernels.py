@@ -138,9 +138,9 @@ def splash(
 
 def _shards(batch: int, heads: int) -> tuple | None:
   """Mesh axes of batch and heads by the current rules; () without a mesh, None if sizes do not divide."""
-  if (found := constraints.in_force()) is None:
+  if (current := constraints.current_mesh_and_rules()) is None:
     return ()
-  mesh, rules = found
+  mesh, rules = current
   over = [rules.get(name, ()) for name in ('batch', 'heads')]
   if any(
     size % math.prod(mesh.shape[a] for a in own) for size, own in zip((batch, heads), over, strict=True)

@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from seetalk_jax.models.nn import cpu_conv
-from seetalk_jax.sharding.constraints import by_samples, gathered, refuse_explicit
+from seetalk_jax.sharding.constraints import all_gather_kernel, constrain_batch_axis, refuse_explicit
 
 # Logical axis names. Sharding rules map them to mesh axes. An unknown name would be replicated silently, so a
 # test checks the names of every network against this table.
@@ -81,7 +81,7 @@ def dense(
 
 
 def _product(axes, x, kernel, *args, **kwargs):
-  return jax.lax.dot_general(by_samples(x), gathered(kernel, axes), *args, **kwargs)
+  return jax.lax.dot_general(constrain_batch_axis(x), all_gather_kernel(kernel, axes), *args, **kwargs)
 
 
 def conv(
@@ -124,7 +124,9 @@ def conv(
 
 
 def _convolution(axes, x, kernel, *args, **kwargs):
-  return cpu_conv.conv_general_dilated(by_samples(x), gathered(kernel, axes), *args, **kwargs)
+  return cpu_conv.conv_general_dilated(
+    constrain_batch_axis(x), all_gather_kernel(kernel, axes), *args, **kwargs
+  )
 
 
 def num_groups_for(channels: int, groups: int = 32, least: int = 4) -> int:

@@ -48,8 +48,8 @@ class FacePrior:
     voice, voice_mean: `[k, d]` and `[d]`, linear regression of the coordinates along `directions` on the
       voice vector: `E[coordinates | e_s] = voice @ (e_s - voice_mean)`. None if not computed.
     voice_variances: `[k]`, residual variances of that regression.
-    told: `[r, k]`, orthonormal rows: the subspace of the coordinates, in units of their residual standard
-      deviations, that voices can predict. Sex and age lie in it, hair color does not.
+    voice_subspace: `[r, k]`, orthonormal rows: the subspace of the coordinates, in units of their residual
+      standard deviations, that voices can predict. Sex and age lie in it, hair color does not.
   """
 
   mean: jax.Array
@@ -60,14 +60,16 @@ class FacePrior:
   voice: jax.Array | None = None
   voice_mean: jax.Array | None = None
   voice_variances: jax.Array | None = None
-  told: jax.Array | None = None
+  voice_subspace: jax.Array | None = None
 
-  def expected(self, embedding: jax.Array, heard: jax.Array) -> tuple[jax.Array | None, jax.Array]:
+  def conditional_moments(
+    self, embedding: jax.Array, has_voice: jax.Array
+  ) -> tuple[jax.Array | None, jax.Array]:
     """Conditional mean and variances of the latent given the voice.
 
     Args:
       embedding: voice vectors `[b, d]`.
-      heard: bool `[b]`, True = the sample has a voice. Without one the prior's own statistics apply.
+      has_voice: bool `[b]`, True = the sample has a voice. Without one the prior's own statistics apply.
 
     Returns:
       The conditional mean minus `mean`, `[b, h, w, c]` (None without a voice regression), and the variances
@@ -75,17 +77,18 @@ class FacePrior:
     """
     if self.voice is None:
       return None, self.variances  # pyright: ignore[reportReturnType]
-    along = (embedding - self.voice_mean) @ self.voice.T * heard[:, None]  # pyright: ignore[reportOperatorIssue]
-    variances = jnp.where(heard[:, None], self.voice_variances, self.variances)  # pyright: ignore[reportArgumentType]
+    along = (embedding - self.voice_mean) @ self.voice.T * has_voice[:, None]  # pyright: ignore[reportOperatorIssue]
+    variances = jnp.where(has_voice[:, None], self.voice_variances, self.variances)  # pyright: ignore[reportArgumentType]
     return jnp.tensordot(along, self.directions, axes=1), variances  # pyright: ignore[reportArgumentType]
 
   def split_noise(self, noise: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """Splits initial noise `[b, h, w, c]` into its projection on the voice subspace `told` and the rest."""
-    if self.told is None:
+    """Splits initial noise `[b, h, w, c]` into its projection on `voice_subspace` and the rest."""
+    if self.voice_subspace is None:
       return jnp.zeros_like(noise), noise
     along = jnp.einsum('bhwc,khwc->bk', noise, self.directions)
-    voiced = jnp.tensordot((along @ self.told.T) @ self.told, self.directions, axes=1)  # pyright: ignore[reportArgumentType]
-    return voiced, noise - voiced
+    along = (along @ self.voice_subspace.T) @ self.voice_subspace
+    voice_component = jnp.tensordot(along, self.directions, axes=1)  # pyright: ignore[reportArgumentType]
+    return voice_component, noise - voice_component
 
   def pooled(self) -> jax.Array:
     """Spatial mean of the prior, `[c]`."""

@@ -97,25 +97,25 @@ SIZES: dict[str, dict[str, Any]] = {
 
 
 @exportable
-class LinearGuess(NamedTuple):
+class LinearDenoiserOutput(NamedTuple):
   """Output of the optimal linear denoiser (`diffusion.gaussian`), as input of the network.
 
   Attributes:
     estimate: estimate of the clean latent, `[b, h, w, 4]`.
     coordinates: coordinates of the noisy latent along `directions`, each scaled to unit variance, `[b, k]`.
-    expected: their means given the voice, in standard deviations, `[b, k]`.
-    doubt: standard deviation of the error of the linear prediction along each direction, `[b, k]`.
+    conditional_mean: their means given the voice, in standard deviations, `[b, k]`.
+    residual_std: standard deviation of the error of the linear prediction along each direction, `[b, k]`.
     directions: principal components of the face prior, `[k, h, w, 4]`.
   """
 
   estimate: jax.Array
   coordinates: jax.Array
-  expected: jax.Array
-  doubt: jax.Array
+  conditional_mean: jax.Array
+  residual_std: jax.Array
   directions: jax.Array
 
   @classmethod
-  def zeros(cls, shape: tuple[int, int, int, int], num_directions: int) -> LinearGuess:
+  def zeros(cls, shape: tuple[int, int, int, int], num_directions: int) -> LinearDenoiserOutput:
     """Zeros for latents of `shape` `(b, h, w, c)`, as example input for `init`."""
     codes = jnp.zeros((shape[0], num_directions))
     return cls(jnp.zeros(shape), codes, codes, codes, jnp.zeros((num_directions, *shape[1:])))
@@ -133,8 +133,9 @@ class PortraitUNet(nn.Module):
   that the body runs at 8 x 8 and 4 x 4.
 
   With `num_directions` the network refines the output of the optimal linear denoiser. The convolutions take
-  its estimate of the clean latent as additional channels. An MLP (`GuessRefiner`) predicts a correction along
-  the principal components of the face prior, which describe global attributes such as hair, skin and glasses.
+  its estimate of the clean latent as additional channels. An MLP (`CoefficientMLP`) predicts a correction
+  along the principal components of the face prior, which describe global attributes such as hair, skin and
+  glasses.
   Not specified in the paper; we use it so that the network learns only what the linear denoiser gets wrong.
   """
 
@@ -168,7 +169,7 @@ class PortraitUNet(nn.Module):
     tokens: jax.Array,
     tokens_valid: jax.Array,
     embedding: jax.Array,
-    guess: LinearGuess | None = None,
+    linear_output: LinearDenoiserOutput | None = None,
   ) -> jax.Array:
     """Predicts v (`diffusion.objective`) of the residual latent y, float32 `[b, h, w, 4]`.
 
@@ -183,16 +184,15 @@ class PortraitUNet(nn.Module):
       tokens: speech tokens `[b, t, d]`.
       tokens_valid: bool `[b, t]`, True = valid.
       embedding: voice vector `[b, 512]`, unit length, or zeros for none.
-      guess: required if `num_directions` is positive, otherwise None.
+      linear_output: required if `num_directions` is positive, otherwise None.
 
     Raises:
-      ValueError: `guess` does not agree with `num_directions`, or the latent's sides with `patch_size`.
+      ValueError: `linear_output` does not agree with `num_directions`, or the latent's sides with `patch_size`.
     """
     check_sides(y_t, self.patch_size, 'latent y_t')
-    if (guess is None) != (self.num_directions == 0):
-      raise ValueError(
-        f'num_directions is {self.num_directions}, so guess must {"" if guess is None else "not "}be given'
-      )
+    if (linear_output is None) != (self.num_directions == 0):
+      value = 'missing' if linear_output is None else 'set'
+      raise ValueError(f'linear_output is {value}, but num_directions is {self.num_directions}')
     types = dict(dtype=self.dtype, param_dtype=self.param_dtype)
     unet = self._unet()
     nn.share_scope(self, unet)  # its parameters are those of this module, under the same names
@@ -205,15 +205,15 @@ class PortraitUNet(nn.Module):
     voice_valid = jnp.any(embedding != 0, axis=-1, keepdims=True)
     valid = jnp.concatenate([voice_valid, jnp.asarray(tokens_valid, bool)], axis=1)
 
-    seen = y_t if guess is None else jnp.concatenate([y_t, guess.estimate], axis=-1)
-    prediction = unet(pixel_unshuffle(seen, self.patch_size), time, context, valid, condition)
+    unet_input = y_t if linear_output is None else jnp.concatenate([y_t, linear_output.estimate], axis=-1)
+    prediction = unet(pixel_unshuffle(unet_input, self.patch_size), time, context, valid, condition)
     prediction = pixel_shuffle(prediction, self.patch_size)
-    if guess is None:
+    if linear_output is None:
       return prediction
-    along = guess.doubt * self.guess_refiner('guess_refiner')(
-      time, embedding, guess.coordinates, guess.expected
+    correction = linear_output.residual_std * self.coefficient_mlp('guess_refiner')(
+      time, embedding, linear_output.coordinates, linear_output.conditional_mean
     )
-    return prediction + jnp.einsum('bk,khwc->bhwc', along, guess.directions)
+    return prediction + jnp.einsum('bk,khwc->bhwc', correction, linear_output.directions)
 
   @nn.nowrap
   def _unet(self) -> UNet2DCondition:
@@ -237,10 +237,10 @@ class PortraitUNet(nn.Module):
     )
 
   @nn.nowrap
-  def guess_refiner(self, name: str | None = None) -> GuessRefiner:
+  def coefficient_mlp(self, name: str | None = None) -> CoefficientMLP:
     """The MLP branch as a separate module; its parameters are `params['guess_refiner']` of this network."""
     types = dict(dtype=self.dtype, param_dtype=self.param_dtype)
-    return GuessRefiner(self.guess_width, self.guess_blocks, self.time_channels, name=name, **types)
+    return CoefficientMLP(self.guess_width, self.guess_blocks, self.time_channels, name=name, **types)
 
   @nn.nowrap
   def example_inputs(
@@ -252,11 +252,11 @@ class PortraitUNet(nn.Module):
     inputs = (latent, examples.array(1), examples.tokens(others), examples.valid(), examples.embedding())
     if not self.num_directions:
       return inputs
-    return (*inputs, jax.eval_shape(lambda: LinearGuess.zeros(latent.shape, self.num_directions)))
+    return (*inputs, jax.eval_shape(lambda: LinearDenoiserOutput.zeros(latent.shape, self.num_directions)))
 
 
-class GuessRefiner(nn.Module):
-  """MLP that predicts the error of the linear denoiser along the prior's directions, in units of `doubt`.
+class CoefficientMLP(nn.Module):
+  """MLP that predicts the linear denoiser's error along the prior's directions, in units of `residual_std`.
 
   Its inputs are coordinates and not latents, so that a training step can evaluate it on thousands of noise
   samples per picture.
@@ -270,14 +270,14 @@ class GuessRefiner(nn.Module):
 
   @nn.compact
   def __call__(
-    self, time: jax.Array, embedding: jax.Array, coordinates: jax.Array, expected: jax.Array
+    self, time: jax.Array, embedding: jax.Array, coordinates: jax.Array, conditional_mean: jax.Array
   ) -> jax.Array:
-    """Correction float32 `[b, k]`, in units of `LinearGuess.doubt`.
+    """Correction float32 `[b, k]`, in units of `LinearDenoiserOutput.residual_std`.
 
     Args:
       time: `[b]` in [0, 1000).
       embedding: voice vector `[b, 512]`, or zeros for none.
-      coordinates, expected: `[b, k]`, as in `LinearGuess`.
+      coordinates, conditional_mean: `[b, k]`, as in `LinearDenoiserOutput`.
     """
     types = dict(dtype=self.dtype, param_dtype=self.param_dtype)
     voice = embedding * jnp.sqrt(embedding.shape[-1]).astype(embedding.dtype)
@@ -285,7 +285,7 @@ class GuessRefiner(nn.Module):
     condition = TimeEmbedding(condition_width, self.time_channels, name='time_embedding', **types)(time)
     condition += dense(condition_width, 'voice_proj', axes=('embed', 'mlp'), use_bias=False, **types)(voice)
     condition = jax.nn.silu(condition)
-    x = jnp.concatenate([coordinates, expected], axis=-1)
+    x = jnp.concatenate([coordinates, conditional_mean], axis=-1)
     x = dense(self.width, 'coordinates_in', **types)(x)
     for i in range(self.num_blocks):
       scale_shift = dense(2 * self.width, f'condition_{i}', zero_init=True, **types)(condition)

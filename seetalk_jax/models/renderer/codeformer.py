@@ -154,12 +154,12 @@ class CodeFormer(nn.Module):
       (picture float32 `[b, h, w, 3]`, about [-1, 1] and not clipped; logits float32 `[b, h / 32, w / 32,
       num_codes]`; the encoder's last map, `[b, h / 32, w / 32, code_dim]`).
     """
-    features, seen = self.encode(image)
+    features, encoder_features = self.encode(image)
     logits = self.predict(features)
     codes = straight_through_lookup(logits, jnp.asarray(self.embedding, jnp.float32))
     if match_colours:
       codes = match_statistics(codes, features)
-    return self.decode(codes, seen, weight), logits, features
+    return self.decode(codes, encoder_features, weight), logits, features
 
   def encode(self, image: jax.Array) -> tuple[jax.Array, dict[int, jax.Array]]:
     """Pictures to (the encoder's last map `[b, h / 32, w / 32, code_dim]`, fused level -> encoder features).
@@ -169,33 +169,36 @@ class CodeFormer(nn.Module):
     """
     if any(side % self.factor for side in image.shape[1:3]):
       raise ValueError(f'sides must be multiples of {self.factor}, got shape {image.shape}')
-    features, seen = self.encoder(image)
-    return features, {level: seen[level] for level in self.fused}
+    features, encoder_features = self.encoder(image)
+    return features, {level: encoder_features[level] for level in self.fused}
 
   def predict(self, features: jax.Array) -> jax.Array:
     """The encoder's last map to code logits float32 `[b, m, n, num_codes]`."""
     b, m, n, _ = features.shape
-    places = upsample_bilinear(jnp.asarray(self.positions, self.dtype)[None], (m, n)).reshape(1, m * n, -1)
+    positions = upsample_bilinear(jnp.asarray(self.positions, self.dtype)[None], (m, n)).reshape(1, m * n, -1)
     x = self.feature_in(features.reshape(b, m * n, -1))
     for layer in self.layers:
-      x = layer(x, places)
+      x = layer(x, positions)
     return self.to_logits(self.norm_out(x)).astype(jnp.float32).reshape(b, m, n, self.num_codes)
 
   def decode(
-    self, codes: jax.Array, seen: Mapping[int, jax.Array] | None = None, weight: jax.Array | float = 0.0
+    self,
+    codes: jax.Array,
+    encoder_features: Mapping[int, jax.Array] | None = None,
+    weight: jax.Array | float = 0.0,
   ) -> jax.Array:
     """Codes to a picture float32 `[b, 32 m, 32 n, 3]`.
 
     Args:
       codes: `[b, m, n, code_dim]`.
-      seen: level -> encoder features, from `encode`; None: no fusion.
+      encoder_features: level -> encoder features, from `encode`; None: no fusion.
       weight: fusion weight, as in `__call__`.
     """
 
     def fuse(level, x):
-      if seen is None or level not in self.fused:
+      if encoder_features is None or level not in self.fused:
         return x
-      return self.fusions[str(level)](seen[level], x, weight)
+      return self.fusions[str(level)](encoder_features[level], x, weight)
 
     return self.decoder(codes.astype(self.dtype), fuse).astype(jnp.float32)
 
@@ -239,19 +242,19 @@ class Encoder(nn.Module):
   def __call__(self, image: jax.Array) -> tuple[jax.Array, dict[int, jax.Array]]:
     types = dict(dtype=self.dtype, param_dtype=self.param_dtype)
     last = len(self.channels) - 1
-    seen = {}
+    encoder_features = {}
     x = conv(self.channels[0], 3, 'conv_in', **types)(image)
     for level, channels in enumerate(self.channels):
       for i in range(self.num_blocks):
         x = ResBlock(channels, least=_LEAST, name=f'level_{level}_block_{i}', **types)(x)
         if level == last:
           x = MidAttention(name=f'level_{level}_attention_{i}', **types)(x)
-      seen[level] = x
+      encoder_features[level] = x
       if level < last:
         padding = [(0, 1), (0, 1)]  # at the bottom and right edges only
         x = conv(channels, 3, f'level_{level}_down', strides=2, padding=padding, **types)(x)
     x = _middle(x, types)
-    return conv(self.code_dim, 3, 'conv_out', **types)(_norm(x, types)), seen
+    return conv(self.code_dim, 3, 'conv_out', **types)(_norm(x, types)), encoder_features
 
 
 class Decoder(nn.Module):
@@ -292,9 +295,11 @@ class FeatureFusion(nn.Module):
   param_dtype: Any = jnp.float32
 
   @nn.compact
-  def __call__(self, seen: jax.Array, x: jax.Array, weight: jax.Array | float) -> jax.Array:
+  def __call__(self, encoder_features: jax.Array, x: jax.Array, weight: jax.Array | float) -> jax.Array:
     types = dict(dtype=self.dtype, param_dtype=self.param_dtype)
-    both = ResBlock(self.features, least=_LEAST, name='both', **types)(jnp.concatenate([seen, x], axis=-1))
+    both = ResBlock(self.features, least=_LEAST, name='both', **types)(
+      jnp.concatenate([encoder_features, x], axis=-1)
+    )
 
     def branch(name):
       y = jax.nn.leaky_relu(conv(self.features, 3, f'{name}_in', **types)(both), 0.2)
@@ -311,7 +316,7 @@ class TransformerLayer(nn.Module):
   param_dtype: Any = jnp.float32
 
   @nn.compact
-  def __call__(self, x: jax.Array, places: jax.Array) -> jax.Array:
+  def __call__(self, x: jax.Array, positions: jax.Array) -> jax.Array:
     types = dict(dtype=self.dtype, param_dtype=self.param_dtype)
     b, t, d = x.shape
     y = layer_norm('norm1', **types)(x)
@@ -320,7 +325,7 @@ class TransformerLayer(nn.Module):
       value = dense(d, name, axes=('embed', 'heads'), **types)(value)
       return value.reshape(b, t, self.num_heads, d // self.num_heads)
 
-    placed = y + places
+    placed = y + positions
     y = attend(heads(placed, 'to_q'), heads(placed, 'to_k'), heads(y, 'to_v')).reshape(b, t, d)
     x = x + dense(d, 'to_out', axes=('heads', 'embed'), **types)(y)
     y = dense(2 * d, 'proj_in', axes=('embed', 'mlp'), **types)(layer_norm('norm2', **types)(x))

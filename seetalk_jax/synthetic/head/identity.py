@@ -131,7 +131,7 @@ def sample_identity(speaker: Speaker, look_seed: int) -> Identity:
   receding, beard, grey).
   """
   person = np.random.default_rng([speaker.speaker_id, 7])
-  look = np.random.default_rng([speaker.speaker_id, int(look_seed), 11])
+  look_rng = np.random.default_rng([speaker.speaker_id, int(look_seed), 11])
   male = float(np.clip(speaker.sex, 0.0, 1.0))
   age = float(np.clip((speaker.age - 18.0) / 62.0, 0.0, 1.0))
   size = float(np.clip(speaker.head_size, -2.5, 2.5)) / 2.0
@@ -173,60 +173,62 @@ def sample_identity(speaker: Speaker, look_seed: int) -> Identity:
   if age < 0.2:
     weights[names.index('bald')] *= 0.15
   weights[names.index('bald')] *= 0.5 + 2.0 * age
-  style = names[int(look.choice(len(names), p=weights / weights.sum()))]
+  style = names[int(look_rng.choice(len(names), p=weights / weights.sum()))]
   _, _, length, volume, curl, fringe, bun, bald = _STYLES[style]
-  melanin = float(look.beta(0.9, 1.1))
-  dark_hair = float(np.clip(0.35 + 0.9 * melanin + 0.35 * look.standard_normal(), 0.0, 1.0))
+  melanin = float(look_rng.beta(0.9, 1.1))
+  dark_hair = float(np.clip(0.35 + 0.9 * melanin + 0.35 * look_rng.standard_normal(), 0.0, 1.0))
   grey = (
-    float(np.clip((age - 0.42) * 2.2 + 0.3 * look.standard_normal() - 0.05, 0.0, 1.0)) if age > 0.25 else 0.0
+    float(np.clip((age - 0.42) * 2.2 + 0.3 * look_rng.standard_normal() - 0.05, 0.0, 1.0))
+    if age > 0.25
+    else 0.0
   )
-  facial_hair = look.random() if male > 0.5 and style != 'long' else 1.0
-  cloth_hue, cloth_value = look.random(), look.uniform(0.25, 0.92)
-  cloth_hue_saturation = look.uniform(0.1, 0.75)
+  facial_hair = look_rng.random() if male > 0.5 and style != 'long' else 1.0
+  cloth_hue, cloth_value = look_rng.random(), look_rng.uniform(0.25, 0.92)
+  cloth_hue_saturation = look_rng.uniform(0.1, 0.75)
   cloth = _hsv(cloth_hue, cloth_hue_saturation, cloth_value)
-  backdrop = _hsv(look.random(), look.uniform(0.08, 0.5), look.uniform(0.4, 0.86))
-  light_eyes = melanin < 0.5 and look.random() < 0.75
+  backdrop = _hsv(look_rng.random(), look_rng.uniform(0.08, 0.5), look_rng.uniform(0.4, 0.86))
+  light_eyes = melanin < 0.5 and look_rng.random() < 0.75
   fields |= dict(
     melanin=melanin,
-    undertone=float(look.uniform(-1, 1)),
-    eye_hue=float(look.uniform(0.25, 1.0) if light_eyes else look.uniform(0.0, 0.25)),
+    undertone=float(look_rng.uniform(-1, 1)),
+    eye_hue=float(look_rng.uniform(0.25, 1.0) if light_eyes else look_rng.uniform(0.0, 0.25)),
     hair_dark=dark_hair,
-    hair_red=float(np.clip(look.normal(0.15, 0.35), 0.0, 1.0)),
+    hair_red=float(np.clip(look_rng.normal(0.15, 0.35), 0.0, 1.0)),
     hair_grey=grey,
-    hair_length=length + (0.1 * look.uniform(-1, 1) if length > 0.3 else 0.0),
-    hair_volume=float(np.clip(volume + 0.15 * look.uniform(-1, 1), 0.0, 1.0)),
-    hair_curl=float(np.clip(curl + 0.1 * look.random(), 0.0, 1.0)),
-    hair_part=float(look.choice([-1.0, 1.0]) * look.uniform(0.3, 1.0)),
+    hair_length=length + (0.1 * look_rng.uniform(-1, 1) if length > 0.3 else 0.0),
+    hair_volume=float(np.clip(volume + 0.15 * look_rng.uniform(-1, 1), 0.0, 1.0)),
+    hair_curl=float(np.clip(curl + 0.1 * look_rng.random(), 0.0, 1.0)),
+    hair_part=float(look_rng.choice([-1.0, 1.0]) * look_rng.uniform(0.3, 1.0)),
     hair_line=float(
-      np.clip((0.9 * age * male if style != 'long' else 0.2) + 0.25 * look.uniform(-1, 1), -0.5, 1.0)
+      np.clip((0.9 * age * male if style != 'long' else 0.2) + 0.25 * look_rng.uniform(-1, 1), -0.5, 1.0)
     ),
-    hair_fringe=float(np.clip(fringe * look.uniform(0.2, 1.6), 0.0, 1.0)),
+    hair_fringe=float(np.clip(fringe * look_rng.uniform(0.2, 1.6), 0.0, 1.0)),
     hair_bun=bun,
     hair_bald=bald,
-    brow_thickness=float(np.clip(0.4 * masculinity + 0.4 * look.standard_normal(), -1.0, 1.2)),
-    brow_arch=float(np.clip(-0.35 * masculinity + 0.35 * look.standard_normal(), -1.0, 1.0)),
-    beard=float(look.uniform(0.45, 1.0)) if facial_hair < 0.2 else 0.0,
-    moustache=float(look.uniform(0.5, 1.0)) if facial_hair < 0.28 else 0.0,
-    stubble=float(look.uniform(0.2, 0.8)) if facial_hair < 0.6 else 0.0,
-    lipstick=float(look.uniform(0.25, 1.0)) if male < 0.5 and look.random() < 0.6 else 0.0,
-    lip_hue=float(look.uniform(-1, 1)),
-    lashes=float(np.clip(0.75 - 0.6 * male + 0.15 * look.standard_normal(), 0.05, 1.0)),
-    blush=float(np.clip(0.4 - 0.15 * masculinity + 0.3 * look.standard_normal(), 0.0, 1.0)),
-    freckles=float(look.uniform(0.3, 1.0)) if melanin < 0.55 and look.random() < 0.25 else 0.0,
-    glasses=float(look.random() < 0.2 + 0.15 * age),
-    glasses_round=float(look.random()),
-    glasses_tone=float(look.random()),
+    brow_thickness=float(np.clip(0.4 * masculinity + 0.4 * look_rng.standard_normal(), -1.0, 1.2)),
+    brow_arch=float(np.clip(-0.35 * masculinity + 0.35 * look_rng.standard_normal(), -1.0, 1.0)),
+    beard=float(look_rng.uniform(0.45, 1.0)) if facial_hair < 0.2 else 0.0,
+    moustache=float(look_rng.uniform(0.5, 1.0)) if facial_hair < 0.28 else 0.0,
+    stubble=float(look_rng.uniform(0.2, 0.8)) if facial_hair < 0.6 else 0.0,
+    lipstick=float(look_rng.uniform(0.25, 1.0)) if male < 0.5 and look_rng.random() < 0.6 else 0.0,
+    lip_hue=float(look_rng.uniform(-1, 1)),
+    lashes=float(np.clip(0.75 - 0.6 * male + 0.15 * look_rng.standard_normal(), 0.05, 1.0)),
+    blush=float(np.clip(0.4 - 0.15 * masculinity + 0.3 * look_rng.standard_normal(), 0.0, 1.0)),
+    freckles=float(look_rng.uniform(0.3, 1.0)) if melanin < 0.55 and look_rng.random() < 0.25 else 0.0,
+    glasses=float(look_rng.random() < 0.2 + 0.15 * age),
+    glasses_round=float(look_rng.random()),
+    glasses_tone=float(look_rng.random()),
     cloth_red=cloth[0],
     cloth_green=cloth[1],
     cloth_blue=cloth[2],
-    cloth_trim=float(look.random()),
-    cloth_stripes=float(look.uniform(0.3, 1.0)) if look.random() < 0.2 else 0.0,
-    neckline=float(look.choice([-1.0, 0.0, 0.0, 1.0])),
+    cloth_trim=float(look_rng.random()),
+    cloth_stripes=float(look_rng.uniform(0.3, 1.0)) if look_rng.random() < 0.2 else 0.0,
+    neckline=float(look_rng.choice([-1.0, 0.0, 0.0, 1.0])),
     backdrop_red=backdrop[0],
     backdrop_green=backdrop[1],
     backdrop_blue=backdrop[2],
-    backdrop_style=float(look.random()),
-    backdrop_turn=float(look.uniform(-1, 1)),
-    texture=float(look.uniform(-1, 1)),
+    backdrop_style=float(look_rng.random()),
+    backdrop_turn=float(look_rng.uniform(-1, 1)),
+    texture=float(look_rng.uniform(-1, 1)),
   )
   return Identity(**{name: np.float32(value) for name, value in fields.items()})

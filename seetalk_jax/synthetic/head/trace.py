@@ -128,12 +128,12 @@ def trace(rig, key, size: int) -> Trace:
 
   def grazing(open_rows):
     """Indices of the unfinished rays of the picture, as many as there is room for."""
-    found = jnp.nonzero(
+    indices = jnp.nonzero(
       open_rows[first[_RAY] : first[_REST]].reshape(-1) > 0.5,
       size=(first[_SOFT] - first[_REST]) * n,
       fill_value=0,
     )[0]
-    return (found + first[_RAY] * n).astype(jnp.int32).reshape(-1, n)
+    return (indices + first[_RAY] * n).astype(jnp.int32).reshape(-1, n)
 
   def job(carry, inputs):
     buffer, picked = carry
@@ -167,7 +167,7 @@ def trace(rig, key, size: int) -> Trace:
       along, light, wx, wy, wz = (row[k] for k in range(5))
       wx, wy, wz = width * wx, width * wy, width * wz
 
-      def look():
+      def evaluate():
         return field.distance(
           rig,
           origin[0] + t * dx + along * nx + light * key[0] + wx,
@@ -175,7 +175,7 @@ def trace(rig, key, size: int) -> Trace:
           origin[2] + t * dz + along * nz + light * key[2] + wz,
         )
 
-      d = stage(phase >= 0, look)
+      d = stage(phase >= 0, evaluate)
       marching = phase == 0
       # A cone stops short of what it may hold; a ray stops within a part of a pixel.
       gap = d - spread * t

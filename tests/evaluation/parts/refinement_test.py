@@ -18,7 +18,7 @@ def video(seed, noise, noise_without, leak=0.0):
   opening, without = (truth + size * rng.standard_normal(60) for size in (noise, noise_without))
   motion = rng.standard_normal((60, 6))
   change = rng.standard_normal((60, 6)) * np.array([1, 1, *[leak] * 4])
-  return refinement.Refined(opening, without, truth, motion + change, motion, inside=4.0, outside=0.2)
+  return refinement.RefinementPair(opening, without, truth, motion + change, motion, inside=4.0, outside=0.2)
 
 
 def test_gains_are_of_pairs():

@@ -7,21 +7,23 @@ import pytest
 
 from seetalk_jax.models.motion import mouth
 
-mouth_place = jax.jit(mouth.mouth_place)
+mouth_center = jax.jit(mouth.mouth_center)
 
 
 @pytest.mark.parametrize('shift', [(0.0, 0.0), (0.1, -0.05)])
 def test_the_mouth_moves_against_a_uniform_backward_flow(shift):
   flow = jnp.broadcast_to(jnp.asarray(shift), (2, 16, 16, 2))
-  place = mouth_place(flow)
-  np.testing.assert_allclose(place, np.broadcast_to(np.subtract(mouth.MOUTH_PLACE, shift), (2, 2)), atol=1e-6)
+  place = mouth_center(flow)
+  np.testing.assert_allclose(
+    place, np.broadcast_to(np.subtract(mouth.MOUTH_CENTER, shift), (2, 2)), atol=1e-6
+  )
 
 
 def test_only_the_flow_at_the_lips_counts_and_no_gradient_passes():
   flow = np.zeros((1, 32, 32, 2), np.float32)
   flow[:, :12] = 0.3  # forehead and eyes
-  np.testing.assert_allclose(mouth_place(flow), [mouth.MOUTH_PLACE], atol=1e-6)
-  gradient = jax.jit(jax.grad(lambda f: jnp.sum(mouth.mouth_place(f))))(flow)
+  np.testing.assert_allclose(mouth_center(flow), [mouth.MOUTH_CENTER], atol=1e-6)
+  gradient = jax.jit(jax.grad(lambda f: jnp.sum(mouth.mouth_center(f))))(flow)
   np.testing.assert_array_equal(gradient, 0)
 
 

@@ -10,14 +10,16 @@ from jax import export
 
 from seetalk_jax.models import registry
 from seetalk_jax.models.motion.canonical import FlowTruth
-from seetalk_jax.models.motion.motion_warper import Ways
+from seetalk_jax.models.motion.motion_warper import MotionBasis
 from seetalk_jax.models.nn import blocks, exportable
-from seetalk_jax.models.portrait.portrait_unet import LinearGuess
+from seetalk_jax.models.portrait.portrait_unet import LinearDenoiserOutput
 from seetalk_jax.models.speech.speech_encoder import SpeechFeatures
 from seetalk_jax.sampling.portrait import PortraitSamples
 
 
-@pytest.mark.parametrize('cls', [SpeechFeatures, LinearGuess, Ways, FlowTruth, PortraitSamples])
+@pytest.mark.parametrize(
+  'cls', [SpeechFeatures, LinearDenoiserOutput, MotionBasis, FlowTruth, PortraitSamples]
+)
 def test_named_tuples_are_serialized(cls):
   x = jnp.arange(3.0)
   exported = export.export(jax.jit(lambda x: cls(*(x + i for i in range(len(cls._fields))))))(x)

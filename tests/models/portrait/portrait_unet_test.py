@@ -12,7 +12,7 @@ from tiny_networks import build
 from seetalk_jax.models import AutoencoderKL, PortraitUNet
 from seetalk_jax.models.nn import blocks
 from seetalk_jax.models.portrait.portrait_unet import SIZES as unet_sizes
-from seetalk_jax.models.portrait.portrait_unet import LinearGuess
+from seetalk_jax.models.portrait.portrait_unet import LinearDenoiserOutput
 
 
 def test_unpatched_layout_of_stable_diffusion_runs():
@@ -104,7 +104,7 @@ def test_unet_ignores_invalid_tokens_and_survives_none(unet):
 def test_unet_goes_on_from_a_linear_guess():
   y, t, tokens, valid, voice = unet_inputs()
   module = PortraitUNet(**(unet_sizes['tiny'] | dict(num_directions=3, guess_width=16, guess_blocks=1)))
-  empty = LinearGuess.zeros(y.shape, 3)
+  empty = LinearDenoiserOutput.zeros(y.shape, 3)
   params = blocks.init_params(module, jax.random.key(0), y, t, tokens, valid, voice, empty)
   np.testing.assert_array_equal(
     programs.apply(module, {'params': params}, y, t, tokens, valid, voice, empty), 0
@@ -114,19 +114,19 @@ def test_unet_goes_on_from_a_linear_guess():
   rng = np.random.default_rng(1)
   out['kernel'] = rng.standard_normal(out['kernel'].shape).astype(np.float32)
   directions = rng.standard_normal((3, 8, 8, 4)).astype(np.float32)
-  guess = empty._replace(
+  linear_output = empty._replace(
     directions=directions,
-    doubt=np.ones((2, 3), np.float32),
+    residual_std=np.ones((2, 3), np.float32),
     coordinates=rng.standard_normal((2, 3)).astype(np.float32),
   )
-  answer = programs.apply(module, {'params': params}, y, t, tokens, valid, voice, guess)
+  answer = programs.apply(module, {'params': params}, y, t, tokens, valid, voice, linear_output)
   basis = np.asarray(directions).reshape(3, -1).T
   flat = np.asarray(answer).reshape(2, -1).T
   found = np.linalg.lstsq(basis, flat, rcond=None)[0]
   np.testing.assert_allclose(basis @ found, flat, atol=1e-4)
   assert np.abs(flat).max() > 0.1
-  guess = guess._replace(doubt=np.zeros((2, 3), np.float32))
-  doubtless = programs.apply(module, {'params': params}, y, t, tokens, valid, voice, guess)
-  np.testing.assert_array_equal(doubtless, 0)
-  with pytest.raises(ValueError, match='guess'):
+  linear_output = linear_output._replace(residual_std=np.zeros((2, 3), np.float32))
+  uncorrected = programs.apply(module, {'params': params}, y, t, tokens, valid, voice, linear_output)
+  np.testing.assert_array_equal(uncorrected, 0)
+  with pytest.raises(ValueError, match='linear_output'):
     programs.apply(module, {'params': params}, y, t, tokens, valid, voice)
