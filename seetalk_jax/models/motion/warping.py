@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import operator
 
 import jax
 import jax.numpy as jnp
@@ -73,7 +74,7 @@ def _differential(primals, tangents):
     parts.append(_of_image(image_dot, positions))
   if not isinstance(positions_dot, SymbolicZero):
     parts.append(_of_positions(positions_dot, image, positions))
-  return out, sum(parts) if parts else jnp.zeros_like(out)
+  return out, functools.reduce(operator.add, parts) if parts else jnp.zeros_like(out)
 
 
 _sampled.defjvp(_differential, symbolic_zeros=True)
@@ -110,7 +111,7 @@ def _of_positions(positions_dot, image, positions):
       return jnp.stack([corner[:, i] * change for i in reversed(range(c))][::-1], axis=-1)
     return jnp.einsum('nc,n->nc', corner, change)
 
-  out = sum(term(index, change) for index, change in zip(corners, changes, strict=True))
+  out = functools.reduce(operator.add, map(term, corners, changes))
   return out.astype(image.dtype).reshape(*positions.shape[:-1], c)
 
 

@@ -14,6 +14,7 @@ All other convolutions (strided, dilated, grouped) go to `lax` unchanged.
 from __future__ import annotations
 
 import functools
+import operator
 
 import jax
 import jax.numpy as jnp
@@ -100,7 +101,7 @@ def _differential(primals, tangents):
     # jvp of a linear function: JAX 0.7 transposes only those scans that differentiation has made.
     parts.append(jax.jvp(along, (kernel,), (kernel_dot,))[1])
   out = _conv3x3(x, kernel)
-  return out, sum(parts) if parts else jnp.zeros_like(out)
+  return out, functools.reduce(operator.add, parts) if parts else jnp.zeros_like(out)
 
 
 _conv3x3.defjvp(_differential, symbolic_zeros=True)
@@ -117,14 +118,15 @@ def _by_products(x, kernel):
   if h * w < 1024:  # small pictures: nine products over the whole batch are faster than a loop over samples
     kernels = [kernel[i, j] for i in range(3) for j in range(3)]
     shifted = [padded[:, i : i + h, j : j + w].reshape(-1, c) for i in range(3) for j in range(3)]
-    return sum(map(product, shifted, kernels)).reshape(b, h, w, d)
+    return functools.reduce(operator.add, map(product, shifted, kernels)).reshape(b, h, w, d)
   kernels = [kernel[i].reshape(3 * c, d) for i in range(3)]
 
   @functools.partial(jax.checkpoint, prevent_cse=False)
   def one_picture(picture, kernels):
     # Three shifted copies, concatenated over channels: the three kernel rows are then contiguous slices.
     columns = jnp.concatenate([picture[:, j : j + w] for j in range(3)], axis=-1).reshape(-1, 3 * c)
-    return sum(product(columns[i * w : (i + h) * w], kernels[i]) for i in range(3)).reshape(h, w, d)
+    rows = (product(columns[i * w : (i + h) * w], kernels[i]) for i in range(3))
+    return functools.reduce(operator.add, rows).reshape(h, w, d)
 
   # Reversed, so that the transpose adds up the samples in order.
   return lax.scan(lambda _, picture: (None, one_picture(picture, kernels)), None, padded, reverse=True)[1]
