@@ -74,7 +74,7 @@ def _differential(primals, tangents):
     parts.append(_of_image(image_dot, positions))
   if not isinstance(positions_dot, SymbolicZero):
     parts.append(_of_positions(positions_dot, image, positions))
-  return out, sum(parts) if parts else jnp.zeros_like(out)
+  return out, functools.reduce(operator.add, parts) if parts else jnp.zeros_like(out)
 
 
 _sampled.defjvp(_differential, symbolic_zeros=True)
