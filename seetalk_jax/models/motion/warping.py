@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from typing import Any
+import operator
 
 import jax
 import jax.numpy as jnp
@@ -111,7 +111,7 @@ def _of_positions(positions_dot, image, positions):
       return jnp.stack([corner[:, i] * change for i in reversed(range(c))][::-1], axis=-1)
     return jnp.einsum('nc,n->nc', corner, change)
 
-  out: Any = sum(term(index, change) for index, change in zip(corners, changes, strict=True))
+  out = functools.reduce(operator.add, map(term, corners, changes))
   return out.astype(image.dtype).reshape(*positions.shape[:-1], c)
 
 
