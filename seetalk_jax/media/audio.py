@@ -113,7 +113,7 @@ def speech_from_array(samples: np.ndarray, rate_hz: float = SAMPLE_RATE_HZ, sour
     raise SpeechError(f'speech of shape {samples.shape}, {source}: give [n], or [n, channels]')
   if not isinstance(rate_hz, numbers.Real) or not decode.MIN_RATE_HZ <= rate_hz <= decode.MAX_RATE_HZ:
     raise SpeechError(
-      f'speech at {rate_hz!r} Hz, {source}: give (samples, rate_hz) with a rate from '
+      f'a sampling rate of {rate_hz!r} Hz, {source}: give (samples, rate_hz) with a rate from '
       f'{decode.MIN_RATE_HZ} to {decode.MAX_RATE_HZ}'
     )
   if np.issubdtype(samples.dtype, np.integer):

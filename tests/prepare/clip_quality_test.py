@@ -12,7 +12,7 @@ from seetalk_jax.prepare import audio_checks, clip_quality, clips, tracks
 LIMITS = clip_quality.Thresholds()
 IN_STEP = audio_checks.Offset(frames=1, correlation=0.6, at_zero=0.5, z=5.0)
 LATE = audio_checks.Offset(frames=7, correlation=0.6, at_zero=0.1, z=5.0)
-GOOD = clip_quality.Quality(side=200, seen=1.0, faces=1, rivals=0.0, speech=0.6, yaw=5.0, offset=IN_STEP)
+GOOD = clip_quality.Quality(side=200, detected_share=1.0, faces=1, rivals=0.0, speech=0.6, yaw=5.0, offset=IN_STEP)
 
 
 def clip_of(num_frames=50, left=0.0, side=200.0, seen=1.0, start=0):
@@ -22,7 +22,7 @@ def clip_of(num_frames=50, left=0.0, side=200.0, seen=1.0, start=0):
     landmarks=points.astype(np.float32),
     blendshapes=np.zeros((num_frames, 52), np.float32),
     rotations=np.repeat(np.eye(3, dtype=np.float32)[None], num_frames, axis=0),
-    seen=np.arange(num_frames) < seen * num_frames,
+    detected=np.arange(num_frames) < seen * num_frames,
   )
   box = face.FaceBox(left, 0.0, side)
   return clips.Clip(start=start, stop=start + num_frames, track=track, box=box)
@@ -32,7 +32,7 @@ def clip_of(num_frames=50, left=0.0, side=200.0, seen=1.0, start=0):
   'changes, reason',
   [
     ({}, None),
-    ({'seen': 0.89}, 'no_face'),
+    ({'detected_share': 0.89}, 'no_face'),
     ({'side': 95}, 'small_face'),
     ({'rivals': 0.3}, None),  # the mouth follows the sound: the others are bystanders
     ({'rivals': 0.3, 'offset': audio_checks.Offset(1, 0.1, 0.1, 1.0)}, 'several_faces'),
@@ -40,7 +40,7 @@ def clip_of(num_frames=50, left=0.0, side=200.0, seen=1.0, start=0):
     ({'yaw': -61.0}, 'turned_away'),
     ({'speech': 0.1}, 'no_speech'),
     ({'offset': LATE}, None),  # flagged only
-    ({'seen': 0.0, 'side': 0, 'speech': 0.0}, 'no_face'),  # the first reason counts
+    ({'detected_share': 0.0, 'side': 0, 'speech': 0.0}, 'no_face'),  # the first reason counts
   ],
 )
 def test_reasons(changes, reason):
@@ -79,7 +79,7 @@ def test_measurements_of_a_clip():
   faces[[5, 20]] = 4, 3  # frame 5 is before the clip
   found = clip_quality.measure(clip, rivals, waveform, faces, IN_STEP)
   assert (found.side, found.faces, found.speech, found.offset) == (200, 3, 0.0, IN_STEP)
-  assert found.seen == pytest.approx(0.8) and found.rivals == pytest.approx(0.2)
+  assert found.detected_share == pytest.approx(0.8) and found.rivals == pytest.approx(0.2)
   assert found.yaw == pytest.approx(0, abs=1e-3)
 
 

@@ -55,7 +55,7 @@ def test_reports_and_manifest(written):
   assert json.loads((folder / report.REPORT_JSON).read_text()) == ENTRIES
   page = (folder / report.REPORT_HTML).read_text()
   assert page.count('<img') == 2 and 'sound &lt;late&gt;' in page and 'c &amp; d' in page
-  assert 'no face is seen steadily' in page
+  assert 'no face is detected throughout' in page
   parts = sources.read_manifest(folder)['parts']
   assert list(parts) == ['real-train']
   assert parts['real-train']['num'] == 4 and parts['real-train']['speakers'] == 2

@@ -16,7 +16,7 @@ def use_devices(monkeypatch, kind, count, stats=None):
 
 def test_rates_are_of_one_device(monkeypatch):
   use_devices(monkeypatch, 'NVIDIA H100 80GB HBM3', 4, {'peak_bytes_in_use': 3 * 2**30})
-  found = throughput.of(2.0, 16, 4 * 989e12 / 4)  # half of the peak at two steps a second
+  found = throughput.step_rates(2.0, 16, 4 * 989e12 / 4)  # half of the peak at two steps a second
   assert found == {
     'samples_per_second': 32.0,
     'tflops_per_second': pytest.approx(989 / 2),
@@ -27,7 +27,7 @@ def test_rates_are_of_one_device(monkeypatch):
 
 def test_what_a_device_does_not_report_is_left_out(monkeypatch):
   use_devices(monkeypatch, 'cpu', 1)
-  assert throughput.of(2.0, 3, 1e12) == {'samples_per_second': 6.0, 'tflops_per_second': 2.0}
+  assert throughput.step_rates(2.0, 3, 1e12) == {'samples_per_second': 6.0, 'tflops_per_second': 2.0}
 
 
 def test_a_compiled_step_is_described_per_device():
