@@ -26,7 +26,7 @@ from seetalk_jax.inference.loaded_release import LoadedRelease, key_for
 from seetalk_jax.inference.progress import Progress, StageTimer, no_progress
 from seetalk_jax.media import audio
 from seetalk_jax.models.nn import blocks
-from seetalk_jax.models.speech.speech_encoder import encode_long
+from seetalk_jax.models.speech.long_speech import encode_long
 from seetalk_jax.releases import storage
 from seetalk_jax.sampling import portrait as portrait_sampling
 

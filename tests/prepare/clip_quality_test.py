@@ -12,7 +12,9 @@ from seetalk_jax.prepare import audio_checks, clip_quality, clips, tracks
 LIMITS = clip_quality.Thresholds()
 IN_STEP = audio_checks.Offset(frames=1, correlation=0.6, at_zero=0.5, z=5.0)
 LATE = audio_checks.Offset(frames=7, correlation=0.6, at_zero=0.1, z=5.0)
-GOOD = clip_quality.Quality(side=200, detected_share=1.0, faces=1, rivals=0.0, speech=0.6, yaw=5.0, offset=IN_STEP)
+GOOD = clip_quality.Quality(
+  side=200, detected_share=1.0, faces=1, rivals=0.0, speech=0.6, yaw=5.0, offset=IN_STEP
+)
 
 
 def clip_of(num_frames=50, left=0.0, side=200.0, seen=1.0, start=0):

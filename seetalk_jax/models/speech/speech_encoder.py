@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from seetalk_jax.constants import EMBEDDING_DIM, SAMPLE_RATE_HZ, SAMPLES_PER_FRAME
 from seetalk_jax.models.nn import examples
@@ -394,64 +392,3 @@ class WaveformBody(nn.Module):
     mixed = sum(weight.astype(x.dtype) * norm(x) for weight, x in zip(weights, states, strict=True))
     b, t, d = mixed.shape  # pyright: ignore[reportAttributeAccessIssue]
     return mixed.reshape(b, t // 2, 2 * d)  # pyright: ignore[reportAttributeAccessIssue]
-
-
-def encode_long(
-  encoder: SpeechEncoder,
-  params: Any,
-  waveform: Any,
-  chunk_seconds: int = 8,
-  context_seconds: int = 1,
-) -> tuple[jax.Array, jax.Array]:
-  """Encodes one recording of any length in chunks of one compiled shape.
-
-  Args:
-    params: the encoder's parameters.
-    waveform: float `[n]` or `[1, n]`; the last partial frame is padded with silence.
-    chunk_seconds: length of a chunk without its context.
-    context_seconds: additional audio on either side of a chunk.
-
-  Returns:
-    tokens `[1, ceil(n / 640), token_dim]` and valid (all True). Level and band statistics are those of
-    the whole recording. For 'log_mel' the result equals one pass over the whole recording up to rounding.
-  """
-  waveform = np.asarray(waveform, np.float32).reshape(-1)
-  num_samples = waveform.shape[0]
-  num_tokens = max(1, -(-num_samples // SAMPLES_PER_FRAME))
-  per_second = SAMPLE_RATE_HZ // SAMPLES_PER_FRAME
-  step, context = chunk_seconds * per_second, context_seconds * per_second
-  window = step + 2 * context
-  variables = {'params': params}
-
-  def chunk(start: int, length: int) -> tuple[np.ndarray, np.ndarray]:
-    piece = waveform[start * SAMPLES_PER_FRAME : (start + length) * SAMPLES_PER_FRAME]
-    padded = np.zeros((1, window * SAMPLES_PER_FRAME), np.float32)
-    padded[0, : piece.shape[0]] = piece
-    return padded, np.array([piece.shape[0]], np.int32)
-
-  energy, sums = jax.jit(energy_sums), _compiled(encoder, 'sums')  # pyright: ignore[reportArgumentType]
-  starts = range(0, num_tokens, step)
-  totals = sum(np.asarray(energy(*chunk(start, step))) for start in starts)
-  level = loud_level(jnp.asarray(totals))
-  bands = 0
-  for start in starts:
-    first = max(0, start - context)
-    place = first + np.arange(window)
-    counted = (place >= start) & (place < min(start + step, num_tokens))
-    bands = bands + np.asarray(sums(variables, *chunk(first, window), level, counted[None]))
-  normaliser = encoder.finish_normaliser(level, jnp.asarray(bands))
-  encode = _compiled(encoder, 'encode')  # pyright: ignore[reportArgumentType]
-  pieces = []
-  for start in starts:
-    first = max(0, start - context)
-    tokens, _ = encode(variables, *chunk(first, window), normaliser)
-    pieces.append(np.asarray(tokens[:, start - first : start - first + min(step, num_tokens - start)]))
-  tokens = jnp.asarray(np.concatenate(pieces, axis=1))
-  return tokens, jnp.ones(tokens.shape[:2], bool)
-
-
-@functools.cache
-def _compiled(encoder: SpeechEncoder, what: str):
-  """The jitted function of an encoder for one chunk, cached over recordings."""
-  method = {'sums': SpeechEncoder.band_sums, 'encode': SpeechEncoder.encode_tokens}[what]
-  return jax.jit(functools.partial(encoder.apply, method=method))

@@ -8,8 +8,8 @@ import pytest
 
 from seetalk_jax.models import SpeechEncoder, registry
 from seetalk_jax.models.nn import blocks
+from seetalk_jax.models.speech.long_speech import encode_long
 from seetalk_jax.models.speech.mel import energy_sums, loud_level
-from seetalk_jax.models.speech.speech_encoder import encode_long
 
 ENCODER = registry.make('speech_encoder', 'tiny')
 

@@ -1,0 +1,159 @@
+"""Base class of the views of the data: what an element is read from, and the entries that describe it."""
+
+from __future__ import annotations
+
+import abc
+import dataclasses
+import functools
+from collections.abc import Mapping
+from typing import ClassVar, Protocol
+
+import numpy as np
+from PIL import Image
+
+from seetalk_jax.constants import SAMPLES_PER_FRAME
+from seetalk_jax.data import schema, transforms
+from seetalk_jax.errors import InputError
+
+Element = dict[str, np.ndarray]
+
+
+@dataclasses.dataclass(frozen=True)
+class Entry:
+  """One entry of a batch view.
+
+  Attributes:
+    dtype: dtype of the array.
+    shape: shape of one element, without the batch axis; 'S' is the image size, 'S/4' a quarter of it.
+    meaning: description with unit and range.
+  """
+
+  dtype: type
+  shape: tuple[int | str, ...]
+  meaning: str
+
+
+class Records(Protocol):
+  """Records by index, and the records around one; see `sources.ConcatenatedSource`."""
+
+  def __getitem__(self, index: int) -> schema.ClipRecord:
+    """The record."""
+
+  def partner(self, index: int) -> schema.ClipRecord:
+    """The record that shares the motions of the frames after frame 0 (`faces` corpora only)."""
+
+  def beside(self, index: int, step: int) -> schema.ClipRecord | None:
+    """The record `step` positions later in the corpus, or None."""
+
+
+class View(abc.ABC):
+  """A view, instantiated for one element: the record and how to read it.
+
+  Attributes:
+    name: of the view.
+    entries: what an element holds, by name.
+    kinds: record kinds from which the view can be made.
+    record: the record of the element.
+    rng: random generator of the element.
+  """
+
+  name: ClassVar[str]
+  entries: ClassVar[Mapping[str, Entry]]
+  kinds: ClassVar[tuple[str, ...]]
+
+  def __init__(
+    self,
+    records: Records,
+    index: int,
+    rng: np.random.Generator,
+    *,
+    image_size: int | None = None,
+    portraits_only: bool = False,
+    augment: transforms.Augment | None = None,
+  ):
+    """The element of record `index`.
+
+    Args:
+      records: of the kinds of the view.
+      index: record index; the entry `clip` of the views `sync` and `sync_face`.
+      rng: random generator of this element.
+      image_size: side of the images in pixels, a divisor of the stored size; None keeps the stored size.
+      portraits_only: whether the view `image` uses only frame 0.
+      augment: speech augmentation that keeps length and timing; None disables it.
+
+    Raises:
+      InputError: `image_size` does not divide the stored size.
+    """
+    self.record, self.rng = records[index], rng
+    self._records, self._index = records, index
+    self._reduce = _reduction(self.record, self._frame_size(image_size))
+    self._portraits_only, self._augment = portraits_only, augment
+
+  @abc.abstractmethod
+  def make(self) -> Element:
+    """The element, with all `entries`.
+
+    Raises:
+      InputError: the view cannot be made from the record.
+    """
+
+  def _frame_size(self, image_size: int | None) -> int | None:
+    """Side of the frames of an element, in pixels; None for the stored one."""
+    return image_size
+
+  @property
+  def _is_real(self) -> bool:
+    """Whether the record has no ground truth."""
+    return self.record.truth is None
+
+  @functools.cached_property
+  def _truth(self) -> schema.Truth:
+    if self.record.truth is None:
+      raise InputError('this view needs ground truth, which real records do not have: add a synthetic corpus')
+    return self.record.truth
+
+  def _beside(self, step: int) -> schema.ClipRecord | None:
+    return self._records.beside(self._index, step)
+
+  def _frame(self, index: int, record: schema.ClipRecord | None = None) -> np.ndarray:
+    image = schema.decode_frame((record or self.record).frames[index])
+    if self._reduce == 1:
+      return image
+    return np.asarray(Image.fromarray(image).reduce(self._reduce))
+
+  def _quarter(self, array: np.ndarray, index: int) -> np.ndarray:
+    """Quarter-size map of frame `index`; if images are reduced, the middle pixel of each block is used."""
+    first = self._reduce // 2
+    return np.ascontiguousarray(array[index, first :: self._reduce, first :: self._reduce])
+
+  def _speech(
+    self, first_sample: int, num_frames: int, record: schema.ClipRecord | None = None
+  ) -> np.ndarray:
+    """Augmented speech of `num_frames` frames, zero-padded outside the record."""
+    wanted = num_frames * SAMPLES_PER_FRAME
+    audio = (record or self.record).audio
+    part = schema.to_waveform(audio[max(first_sample, 0) : first_sample + wanted])
+    waveform = np.zeros([wanted], np.float32)
+    before = max(-first_sample, 0)
+    waveform[before : before + len(part)] = part
+    return self._augmented(waveform)
+
+  def _augmented(self, waveform: np.ndarray) -> np.ndarray:
+    changed = waveform if self._augment is None else np.asarray(self._augment(waveform, self.rng), np.float32)
+    if changed.shape != waveform.shape:
+      raise ValueError(f'augmentation must keep the length: {waveform.shape} became {changed.shape}')
+    return changed
+
+  def _speaker(self) -> np.ndarray:
+    return np.int32(transforms.speaker_number(self.record.speaker))
+
+
+def _reduction(record: schema.ClipRecord, image_size: int | None) -> int:
+  if not record.frames or image_size is None:
+    return 1
+  if record.size % image_size:
+    raise InputError(
+      f'image_size {image_size} does not divide the {record.size} pixels of the corpus: '
+      'use a divisor, or render a corpus of that size'
+    )
+  return record.size // image_size
