@@ -1,0 +1,82 @@
+"""Rig: vertices from blendshapes and head pose."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from seetalk_jax import blendshapes
+from seetalk_jax.synthetic.human import mesh, rig
+from seetalk_jax.synthetic.human.mesh import MeshPart
+
+STILL = rig.Pose(jnp.zeros(3), jnp.zeros(3))
+
+
+@pytest.fixture(scope='module')
+def shape():
+  return mesh.load().shaped({'caucasian-female-young': 1.0})
+
+
+def test_a_neutral_face_is_the_subdivided_shape(shape):
+  found = rig.expressed(jnp.asarray(shape), jnp.zeros(52), rig.topology())
+  np.testing.assert_allclose(found, rig.fine_head().apply(shape), atol=1e-5)
+
+
+def test_coefficients_add_the_displacements_of_their_units(shape):
+  coefficients = np.zeros(52, np.float32)
+  coefficients[[blendshapes.NAMES.index(name) for name in ('jawOpen', 'mouthSmileLeft')]] = 0.7, 0.4
+  moved = shape + np.tensordot(coefficients, mesh.load().units, 1)
+  found = rig.expressed(jnp.asarray(shape), jnp.asarray(coefficients), rig.topology())
+  np.testing.assert_allclose(found, rig.fine_head().apply(moved), atol=1e-5)
+
+
+def test_turns_have_the_documented_directions():
+  nose = jnp.asarray([0.0, 6.9, 1.8])
+  for angles, axis, sign in (([0.3, 0, 0], 0, 1), ([0, 0.3, 0], 1, -1)):
+    moved = rig.turned(nose, rig.Pose(jnp.asarray(angles, jnp.float32), jnp.zeros(3))) - nose
+    assert sign * moved[axis] > 0.2, axis
+  crown = jnp.asarray([0.0, 8.4, 0.3])
+  rolled = rig.turned(crown, rig.Pose(jnp.asarray([0, 0, 0.3]), jnp.zeros(3))) - crown
+  assert rolled[0] < -0.2  # to the person's right shoulder
+
+
+def test_heads_turn_rigidly_and_chests_rest(shape):
+  shared = rig.topology()
+  vertices = rig.expressed(jnp.asarray(shape), jnp.zeros(52), shared)
+  pose = rig.Pose(jnp.asarray([0.5, -0.2, 0.1]), jnp.zeros(3))
+  moved = np.asarray(rig.turned(vertices, pose, shared.turning))
+  skull = np.flatnonzero(np.asarray(shared.turning) == 1)[::200]
+  distances = [
+    np.linalg.norm(v[skull, None] - v[None, skull], axis=-1) for v in (np.asarray(vertices), moved)
+  ]
+  np.testing.assert_allclose(*distances, atol=1e-4)
+  chest = np.asarray(shared.turning) == 0
+  assert chest.sum() > 500
+  np.testing.assert_allclose(moved[chest], np.asarray(vertices)[chest], atol=1e-6)
+  parts = rig.fine_head().mesh.parts
+  assert (np.asarray(shared.turning)[parts != MeshPart.SKIN] == 1).all()
+
+
+def test_a_still_pose_with_a_shift_only_shifts(shape):
+  shift = jnp.asarray([0.1, -0.2, 0.3])
+  np.testing.assert_allclose(
+    rig.turned(jnp.asarray(shape), STILL._replace(shift=shift)), shape + shift, atol=1e-5
+  )
+
+
+def test_normals_equal_those_of_the_mesh(shape):
+  fine = rig.fine_head().mesh
+  vertices = rig.fine_head().apply(shape)
+  found = rig.vertex_normals(jnp.asarray(vertices), jnp.asarray(fine.triangles))
+  np.testing.assert_allclose(found, mesh.vertex_normals(vertices, fine.triangles), atol=1e-4)
+
+
+def test_vertices_have_gradients_in_coefficients_and_pose(shape):
+  shared = rig.topology()
+
+  def height(coefficients, angles):
+    vertices = rig.expressed(jnp.asarray(shape), coefficients, shared)
+    return rig.turned(vertices, rig.Pose(angles, jnp.zeros(3)), shared.turning)[:, 1].mean()
+
+  gradients = jax.grad(height, (0, 1))(jnp.zeros(52), jnp.zeros(3))
+  assert all(np.isfinite(g).all() and np.abs(g).max() > 1e-5 for g in gradients)
