@@ -1,0 +1,169 @@
+"""Texture atlas: where every triangle lies in the texture, and for every texel the place on the head that it colors.
+
+The source's own texture coordinates give the face a tenth of the texture. Here the skin is laid out around a
+vertical axis, with three quarters of the width for the front, about 290 texels a decimeter. Eyes, teeth, tongue and
+the inside of the mouth have fields of their own below.
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from seetalk_jax.synthetic.human import raster, rig
+from seetalk_jax.synthetic.human.mesh import MeshPart
+
+SIDE = 1024
+_AXIS_Z = 0.3  # of the vertical axis, decimeters
+# Height on the neutral head in decimeters -> row of the texture, for the skin.
+_HEIGHTS, _ROWS = (4.4, 6.0, 8.3, 9.6), (884.0, 716.0, 56.0, 4.0)
+_CROWN = 7.4  # above this height, the angle of elevation counts instead of the height
+# Fields of the other parts: left, top, width, height in texels.
+_FIELDS = {
+  MeshPart.LEFT_EYE: (4, 900, 116, 116),
+  MeshPart.RIGHT_EYE: (132, 900, 116, 116),
+  MeshPart.UPPER_TEETH: (260, 900, 240, 54),
+  MeshPart.LOWER_TEETH: (260, 962, 240, 54),
+  MeshPart.TONGUE: (512, 900, 116, 116),
+  'mouth_inside': (640, 900, 240, 116),
+  MeshPart.LOWER_LASHES: (892, 900, 116, 54),
+  MeshPart.UPPER_LASHES: (892, 962, 116, 54),
+}
+
+
+class Atlas(NamedTuple):
+  """The surface of the neutral head over the texels of the texture, and its place in the texture.
+
+  Attributes:
+    corners: (x, y) in texels of the corners of every triangle of the fine mesh, float32 `[2, 3, t]`.
+    used: bool `[side, side]`: texels that a triangle covers.
+    place: position on the neutral fine mesh, decimeters, float32 `[3, side, side]`; 0 where not used, like the others.
+    normal: outward unit normal there, float32 `[3, side, side]`.
+    part: `MeshPart`, int32 `[side, side]`.
+    masks: name -> float32 `[side, side]`, see `mesh.Mesh.masks`.
+  """
+
+  corners: jax.Array
+  used: jax.Array
+  place: jax.Array
+  normal: jax.Array
+  part: jax.Array
+  masks: dict[str, jax.Array]
+
+
+@functools.cache
+def atlas() -> Atlas:
+  """The atlas of the fine head."""
+  fine = rig.fine_head().mesh
+  layout = _layout(fine)
+  names = list(fine.masks)
+  masks = np.stack([fine.masks[name] for name in names], -1)
+  used, planes, part = _spread(
+    layout.reshape(-1, 2), fine.vertices, masks, fine.parts.astype(np.int32), fine.triangles
+  )
+  masks = dict(zip(names, planes[6:], strict=True))
+  return Atlas(jnp.asarray(layout.transpose(2, 1, 0)), used, planes[:3], planes[3:6], part, masks)
+
+
+@jax.jit
+def _spread(texels, vertices, masks, parts, triangles):
+  """(used, planes, part) of the texels: places, normals and masks from values per vertex."""
+  own = jnp.arange(len(texels)).reshape(-1, 3)
+  # Both windings count: some parts lie mirrored.
+  own, corners = jnp.concatenate([own, own[:, ::-1]]), jnp.concatenate([triangles, triangles[:, ::-1]])
+  # Where surfaces lie over each other, as lids over the eye sockets, the outer one is textured.
+  radius = jnp.hypot(vertices[:, 0], vertices[:, 2] - _AXIS_Z)
+  found = raster.triangles(texels, 0.9 - 0.25 * radius[triangles.reshape(-1)], own, SIDE)
+  weights = raster.barycentric(found, texels, own)
+  values = jnp.concatenate([vertices, rig.vertex_normals(vertices, triangles), masks], -1)
+  planes = raster.interpolate(values, found, weights, corners)
+  part = jnp.where(found.covered, parts[corners[:, 0]][found.index], int(MeshPart.SKIN))
+  normals = planes[3:6] / jnp.maximum(jnp.linalg.norm(planes[3:6], axis=0, keepdims=True), 1e-6)
+  planes = jnp.where(found.covered, planes.at[3:6].set(normals), 0)
+  return found.covered, planes, part
+
+
+def _layout(fine) -> np.ndarray:
+  """Texels of the corners of every triangle, float32 `[t, 3, 2]`."""
+  place = fine.vertices[fine.triangles]
+  layout = _around_the_axis(place)
+  parts = fine.triangle_parts
+  inside = (parts == MeshPart.SKIN) & (fine.masks['mouth_inside'][fine.triangles].mean(1) > 0.5)
+  for part, (left, top, width, height) in _FIELDS.items():
+    chosen = inside if part == 'mouth_inside' else parts == part
+    x, y, z = np.moveaxis(place[chosen], -1, 0)
+    if part in (MeshPart.LEFT_EYE, MeshPart.RIGHT_EYE):
+      flat = _unrolled_ball(x, y, z)
+    elif part == MeshPart.TONGUE:
+      flat = np.stack([x, z - y], -1)
+    elif part == 'mouth_inside' or part in (MeshPart.UPPER_TEETH, MeshPart.LOWER_TEETH):
+      flat = np.stack([np.arctan2(x, z - z.min() + 0.05), -y], -1)
+    else:
+      flat = np.stack([x, -y], -1)
+    low, high = flat.min((0, 1)), flat.max((0, 1))
+    layout[chosen] = (left, top) + (flat - low) / (high - low) * (width, height)
+  return layout
+
+
+def _around_the_axis(place):
+  """Texels of the skin: the angle about the axis and the height."""
+  x, y, z = np.moveaxis(place, -1, 0)
+  z = z - _AXIS_Z
+  angle = np.arctan2(x, z)
+  # Triangles across the back continue beyond the edge of the texture, at the side of their middle.
+  middle = np.arctan2(x.mean(1), z.mean(1))[:, None]
+  angle = middle + (angle - middle + np.pi) % (2 * np.pi) - np.pi
+  turn = np.abs(angle) / np.pi
+  column = SIDE / 2 * (1 + np.sign(angle) * np.where(turn < 0.5, 1.5 * turn, 0.75 + 0.5 * (turn - 0.5)))
+  elevation = _CROWN + 0.95 * np.arctan2(y - _CROWN, np.hypot(x, z))
+  row = np.interp(np.where(y > _CROWN, elevation, y), _HEIGHTS, _ROWS)
+  return np.stack([column, row], -1).astype(np.float32)
+
+
+def _unrolled_ball(x, y, z):
+  """An eye from the front: the direction, with its angle to the front as the radius."""
+  center = [(axis.min() + axis.max()) / 2 for axis in (x, y, z)]
+  x, y, z = x - center[0], y - center[1], z - center[2]
+  side = np.hypot(x, y)
+  angle = np.arctan2(side, z) / np.maximum(side, 1e-6)
+  return np.stack([x * angle, -y * angle], -1)
+
+
+def field(part: MeshPart) -> tuple[slice, slice]:
+  """Rows and columns of the texture that hold a part other than the skin, with a border of one texel."""
+  left, top, width, height = _FIELDS[part]
+  return slice(top - 1, top + height + 1), slice(left - 1, left + width + 1)
+
+
+def fill_gaps(texture: jax.Array, used: jax.Array, steps: int = 4) -> jax.Array:
+  """Spreads a texture `[c, side, side]` beyond the used texels, so that lookups near seams find no black."""
+  for _ in range(steps):
+    total, count = jnp.zeros_like(texture), jnp.zeros(used.shape)
+    for dy, dx in ((0, 1), (0, -1), (1, 0), (-1, 0)):
+      there = jnp.roll(used, (dy, dx), (0, 1))
+      total += jnp.where(there, jnp.roll(texture, (dy, dx), (1, 2)), 0)
+      count += there
+    texture = jnp.where(used, texture, total / jnp.maximum(count, 1))
+    used = used | (count > 0)
+  return texture
+
+
+def lookup(texture: jax.Array, x: jax.Array, y: jax.Array) -> jax.Array:
+  """Bilinear lookup of a texture `[c, side, side]` at places `[...]` in texels: `[c, ...]`."""
+  side = texture.shape[-1]
+  x, y = jnp.clip(x - 0.5, 0, side - 1.001), jnp.clip(y - 0.5, 0, side - 1.001)
+  x0, y0 = jnp.floor(x), jnp.floor(y)
+  fx, fy = x - x0, y - y0
+  at = (y0 * side + x0).astype(jnp.int32)
+
+  def one(channel):
+    flat = channel.reshape(-1)
+    upper = flat[at] * (1 - fx) + flat[at + 1] * fx
+    lower = flat[at + side] * (1 - fx) + flat[at + side + 1] * fx
+    return upper * (1 - fy) + lower * fy
+
+  return jnp.stack([one(channel) for channel in texture])

@@ -1,0 +1,186 @@
+"""Skin, eyes and mouth as textures: color, roughness and relief of a person, baked once over the atlas."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from seetalk_jax.synthetic.human import noise
+from seetalk_jax.synthetic.human.atlas import Atlas, field, fill_gaps
+from seetalk_jax.synthetic.human.mesh import MeshPart
+
+# Absorption of the two pigments, linear RGB, and the color of skin without them.
+_MELANIN = (0.80, 1.08, 1.42)
+_HAEMOGLOBIN = (0.12, 0.95, 0.80)
+_PALE = (0.93, 0.80, 0.72)
+
+
+class Skin(NamedTuple):
+  """What the skin and eyes of a person are like; scalars in [0, 1] unless said.
+
+  Attributes:
+    melanin: 0.1 (very fair) to 1.9 (very dark).
+    redness: amount of haemoglobin, 0.25 to 0.6.
+    freckles: density of freckles.
+    spots: moles and age spots.
+    age: wrinkles and uneven color, 0 at 18 years, 1 at 85.
+    stubble: density of a shaved beard.
+    lips: how much redder lips are than the skin, 0.3 to 1.5; more with lipstick.
+    roughness: of the skin, 0.35 (oily) to 0.6 (dry).
+    scalp: hair color under short hair, linear RGB, `[3]`.
+    scalp_density: how much of the scalp it covers.
+    brows: color and density of the brows' ground, `[4]`.
+    iris: linear RGB, `[3]`.
+    seed: of everything that is only placed at random, uint32 as float.
+  """
+
+  melanin: jax.Array
+  redness: jax.Array
+  freckles: jax.Array
+  spots: jax.Array
+  age: jax.Array
+  stubble: jax.Array
+  lips: jax.Array
+  roughness: jax.Array
+  scalp: jax.Array
+  scalp_density: jax.Array
+  brows: jax.Array
+  iris: jax.Array
+  seed: jax.Array
+
+
+class Textures(NamedTuple):
+  """Textures of a person.
+
+  Attributes:
+    maps: red, green and blue (linear), roughness, and the relief's gradient in space (x, y, z; decimeters per
+      decimeter), float32 `[7, side, side]`.
+  """
+
+  maps: jax.Array
+
+
+def bake(skin: Skin, atlas: Atlas) -> Textures:
+  """Textures of a person; a pure function for jit and vmap."""
+  shift = jnp.stack([skin.seed * 3.1, skin.seed * 1.7, skin.seed * 2.3])[:, None, None]
+  place = atlas.place + shift
+  mirrored = jnp.abs(atlas.place[0])
+  y, z = atlas.place[1], atlas.place[2]
+  masks = atlas.masks
+  color = _skin_color(skin, place, mirrored, y, z, masks)
+  roughness = (
+    skin.roughness * (1 - 0.25 * masks['lips']) * (1 - 0.12 * _spot(mirrored, y, z, 0, 7.0, 0.12, 0.25))
+  )
+  roughness += 0.08 * (noise.octaves(place, 20.0, 2) - 0.5)
+  inside = jnp.clip(1.3 * masks['mouth_inside'], 0, 1)
+  color = color * (1 - inside) + inside * jnp.asarray([0.36, 0.10, 0.09])[:, None, None]
+  roughness = roughness * (1 - inside) + 0.3 * inside
+  relief = (
+    _relief(skin, place, atlas)
+    * (1 - inside)
+    * (1 - jnp.clip(1.2 * masks['scalp'] * skin.scalp_density, 0, 1))
+  )
+  maps = jnp.concatenate([color, roughness[None], relief])
+  for part, own, rough in (
+    (MeshPart.LEFT_EYE, _eye_color, 0.12),
+    (MeshPart.RIGHT_EYE, _eye_color, 0.12),
+    (MeshPart.UPPER_TEETH, _teeth_color, 0.3),
+    (MeshPart.LOWER_TEETH, _teeth_color, 0.3),
+    (MeshPart.TONGUE, _tongue_color, 0.35),
+  ):
+    rows, columns = field(part)
+    chosen = atlas.used[rows, columns]
+    gums = atlas.masks['gums'][rows, columns]
+    inner = own(skin, atlas.place[:, rows, columns], chosen, gums)
+    others = jnp.broadcast_to(jnp.asarray([rough, 0.0, 0.0, 0.0])[:, None, None], (4, *chosen.shape))
+    maps = maps.at[:, rows, columns].set(jnp.concatenate([inner, others]))
+  return Textures(fill_gaps(maps, atlas.used))
+
+
+def _spot(x, y, z, at_x, at_y, width, height):
+  """A soft spot on both sides of the front of the face."""
+  return jnp.exp(-(((x - at_x) / width) ** 2) - ((y - at_y) / height) ** 2) * (z > 0.6)
+
+
+def _skin_color(skin, place, x, y, z, masks):
+  """Linear RGB `[3, side, side]` of the skin, lips and scalp."""
+
+  def spot(*where):
+    return _spot(x, y, z, *where)
+
+  blush = (
+    0.9 * spot(0.48, 6.98, 0.28, 0.2) + 1.1 * spot(0, 6.98, 0.13, 0.16) + 0.5 * spot(0, 6.35, 0.25, 0.15)
+  )
+  blush += 0.9 * masks['ears'] + 0.35 * spot(0.3, 7.25, 0.2, 0.1)
+  mottled = noise.octaves(place, 9.0, 4)
+  fine = noise.value_noise(place, 70.0)
+  red = skin.redness * (1 + 0.75 * blush + (0.5 + 0.5 * skin.age) * (mottled - 0.5))
+  freckles = jnp.clip((noise.value_noise(place, 42.0) - 0.72) * 6, 0, 1) * spot(0.3, 7.05, 0.5, 0.35)
+  moles = jnp.clip((noise.value_noise(place, 9.0) - 0.93) * 30, 0, 1) * jnp.clip((fine - 0.2) * 3, 0, 1)
+  melanin = skin.melanin * (1 + 0.25 * (noise.value_noise(place, 5.0) - 0.5))
+  melanin += 0.9 * skin.freckles * freckles * jnp.exp(-skin.melanin) + 1.2 * skin.spots * moles
+  melanin += 0.16 * (0.4 + skin.age) * spot(0.3, 7.17, 0.15, 0.07)  # under the eyes
+  absorbed = melanin[None] * _column(_MELANIN) + red[None] * _column(_HAEMOGLOBIN)
+  color = _column(_PALE) * jnp.exp(-absorbed)
+  color *= jnp.exp(-masks['lips'][None] * _column((0.10, 0.85, 0.62)) * skin.lips)
+  shaved = masks['beard'] * (1 - masks['lips']) * skin.stubble * (0.35 + 0.5 * fine)
+  color *= 1 - 0.75 * shaved[None] * _column((1.0, 0.95, 0.85))
+  covered = jnp.clip(1.2 * masks['scalp'], 0, 1) * skin.scalp_density
+  color = color * (1 - 0.8 * covered) + 0.6 * covered * skin.scalp[:, None, None]
+  covered = jnp.clip(2.5 * masks['brows'] - 0.6, 0, 1) * skin.brows[3]
+  return color * (1 - covered) + covered * skin.brows[:3, None, None]
+
+
+def _column(values):
+  return jnp.asarray(values)[:, None, None]
+
+
+def _relief(skin, place, atlas):
+  """Gradient of the height in space, `[3, side, side]`, from pores, fine creases and wrinkles."""
+
+  def height(points):
+    _, y, z = points - place + atlas.place
+    pores = 0.5 * noise.value_noise(points, 75.0) + 0.4 * noise.value_noise(points, 34.0)
+    forehead = jnp.exp(-(((y - 7.85) / 0.25) ** 2)) * (z > 0.8)
+    lines = noise.value_noise(points * _column((2.5, 21.0, 4.0))) * forehead
+    creases = noise.value_noise(points * _column((15.0, 7.0, 4.5)))
+    return pores + skin.age * (1.8 * lines + 1.0 * creases)
+
+  step = 0.006
+  base = height(place)
+  slopes = [height(place + step * _column(axis)) - base for axis in jnp.eye(3)]
+  gradient = 0.012 * jnp.stack(slopes) / step
+  along = (gradient * atlas.normal).sum(0, keepdims=True)
+  return gradient - along * atlas.normal
+
+
+def _eye_color(skin, points, chosen, _):
+  """Linear RGB of an eye: iris with limbal ring and pupil, and the white."""
+  low = jnp.where(chosen, points, jnp.inf).min((1, 2), keepdims=True)
+  high = jnp.where(chosen, points, -jnp.inf).max((1, 2), keepdims=True)
+  x, y, z = points - (low + high) / 2
+  angle = jnp.arctan2(jnp.hypot(x, y), z) / 0.5  # 1 at the border of the iris
+  around = jnp.arctan2(y, x)
+  grain = jnp.stack([3 * jnp.cos(around), 3 * jnp.sin(around), 1.5 * angle + skin.seed])
+  fibers = 0.55 + 0.7 * noise.octaves(grain, 4.0, 2) * jnp.clip(1.5 * angle, 0, 1)
+  iris = skin.iris[:, None, None] * fibers * (1.25 - 0.9 * jnp.clip((angle - 0.72) * 4, 0, 1))
+  iris *= jnp.where(angle < 0.55, 1.25, 1.0) * jnp.clip((angle - 0.34) * 14, 0.02, 1)
+  veins = noise.octaves(jnp.stack([x, y, z]) + skin.seed, 30.0, 2)
+  white = _column((0.76, 0.71, 0.68)) * (1 - 0.25 * veins * _column((0.1, 0.6, 0.6)))
+  sharp = jnp.clip((1 - angle) * 10, 0, 1)
+  return iris * sharp + white * (1 - sharp)
+
+
+def _teeth_color(skin, points, _, gums):
+  """Linear RGB of teeth and gums."""
+  x, z = points[0], points[2]
+  gaps = jnp.abs(jnp.sin(jnp.arctan2(x, z - 0.75) * 9.0)) ** 0.35
+  tooth = _column((0.80, 0.75, 0.64)) * (0.55 + 0.45 * gaps) * (1 - 0.2 * skin.age * _column((0.3, 0.5, 1.0)))
+  gum = jnp.clip(2 * gums - 0.5, 0, 1)
+  return tooth * (1 - gum) + gum * _column((0.52, 0.20, 0.19))
+
+
+def _tongue_color(skin, points, *_):
+  return _column((0.52, 0.20, 0.19)) * (0.85 + 0.3 * noise.octaves(points + skin.seed, 25.0, 2))

@@ -1,0 +1,62 @@
+"""Texture atlas: places of triangles and texels."""
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from seetalk_jax.synthetic.human import atlas, rig
+from seetalk_jax.synthetic.human.mesh import MeshPart
+
+
+@pytest.fixture(scope='module')
+def found():
+  return atlas.atlas()
+
+
+def test_texels_lead_back_to_the_places_of_their_triangles(found):
+  """The middle of a triangle of the front, and the place in its texel."""
+  fine = rig.fine_head().mesh
+  middle = fine.vertices[fine.triangles].mean(1)
+  inside = fine.masks['mouth_inside'][fine.triangles].mean(1) > 0.2
+  chosen = (fine.triangle_parts == MeshPart.SKIN) & (middle[:, 2] > 0.9) & (middle[:, 1] > 6.3) & ~inside
+  chosen &= fine.masks['ears'][fine.triangles].max(1) == 0
+  chosen &= (fine.masks['face'][fine.triangles].min(1) > 0.5) | (middle[:, 1] > 7.6)  # not the eye sockets
+  x, y = np.asarray(found.corners).mean(1)[:, chosen]
+  places = atlas.lookup(found.place, jnp.asarray(x), jnp.asarray(y)).T
+  distance = np.linalg.norm(places - middle[chosen], axis=1)
+  assert chosen.sum() > 5000 and np.quantile(distance, 0.85) < 0.01
+
+
+def test_the_face_has_a_quarter_of_a_millimeter_per_texel(found):
+  fine = rig.fine_head().mesh
+  face = (fine.masks['face'][fine.triangles].min(1) > 0.5) & (
+    fine.vertices[fine.triangles].mean(1)[:, 2] > 1.0
+  )
+  x, y = np.asarray(found.corners)[:, :, face]
+  area = np.abs((x[1] - x[0]) * (y[2] - y[0]) - (y[1] - y[0]) * (x[2] - x[0])) / 2
+  a, b, c = np.moveaxis(fine.vertices[fine.triangles[face]], 1, 0)
+  space = np.linalg.norm(np.cross(b - a, c - a), axis=1) / 2
+  assert 180 < np.sqrt(np.median(area / space)) < 500  # texels per decimeter
+
+
+@pytest.mark.parametrize('part', [part for part in MeshPart if part != MeshPart.SKIN])
+def test_parts_lie_in_their_own_fields(found, part):
+  rows, columns = atlas.field(part)
+  parts = np.asarray(found.part)
+  assert (parts == part).sum() > 500
+  outside = parts.copy()
+  outside[rows, columns] = MeshPart.SKIN
+  assert not (outside == part).any()
+
+
+def test_gaps_are_filled_from_their_neighbors():
+  texture = jnp.zeros((1, 8, 8)).at[0, 3, 3].set(5.0)
+  used = jnp.zeros((8, 8), bool).at[3, 3].set(True)
+  filled = np.asarray(atlas.fill_gaps(texture, used, steps=2))[0]
+  assert (filled[3, 1:6] == 5).all() and filled[2, 2] == 5 and filled[0, 0] == 0
+
+
+def test_lookups_interpolate():
+  texture = jnp.arange(16.0).reshape(1, 4, 4)
+  x, y = jnp.asarray([0.5, 1.0, 2.25]), jnp.asarray([0.5, 2.0, 3.0])
+  np.testing.assert_allclose(atlas.lookup(texture, x, y)[0], [0, 0.5 + 6, 1.75 + 10], atol=1e-5)
