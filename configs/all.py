@@ -7,7 +7,7 @@ To train a stage again, remove its directory and those of the stages after it.
 
 Fields of a stage are flags too: --config.overrides.portrait.data.batch_size=8.
 
-demo: about two and a half hours on two CPU cores, besides compilation and the corpora. tiny: two steps per
+demo: at most 3.6 hours on two CPU cores, besides compilation and the corpora. tiny: two steps per
 stage on flat placeholder faces, a test of the wiring.
 """
 

@@ -100,9 +100,9 @@ def test_numbers_are_returned_as_they_are():
     (None, 'speech is a NoneType'),
     (b'RIFF', 'speech is a bytes'),
     ((44_100, TONE), 'a tuple of int and ndarray|Hz'),
-    ((TONE, 'a'), r"at 'a' Hz.*1000 to 1000000"),
-    ((TONE, 0), 'at 0 Hz'),
-    ((TONE, NAN), 'at nan Hz'),
+    ((TONE, 'a'), r"of 'a' Hz.*1000 to 1000000"),
+    ((TONE, 0), 'of 0 Hz'),
+    ((TONE, NAN), 'of nan Hz'),
     ((TONE, 44_100, 1), 'speech is a tuple'),
   ],
 )
