@@ -68,7 +68,7 @@ def run(stage, folder, *meshes):
   'stage, mesh',
   [
     ('toy', '2,2,2'),
-    ('conre', '8,1,1'),
+    pytest.param('conre', '8,1,1', marks=pytest.mark.slow),
     pytest.param('conre', '1,8,1', marks=pytest.mark.slow),
     pytest.param('conre', '2,2,2', marks=pytest.mark.slow),
   ],

@@ -137,6 +137,7 @@ def test_prior_pass_equals_direct_statistics_and_portrait_fallback():
   assert picture.shape == (SIZE, SIZE, 3)
 
 
+@pytest.mark.slow  # compiles for ten seconds and more
 def test_prior_keeps_the_covariance_and_the_denoiser_starts_from_it():
   portrait, frozen = make_portrait_stage()
   given = {'autoencoder': portrait.frozen['autoencoder']}

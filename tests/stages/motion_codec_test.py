@@ -8,7 +8,7 @@ from tiny_stages import SIZE, config_of
 from seetalk_jax.stages import base
 
 
-@pytest.mark.parametrize('with_truth', [True, False])
+@pytest.mark.parametrize('with_truth', [pytest.param(True, marks=pytest.mark.slow), False])
 def test_motion_codec_learns_a_batch(with_truth):
   options = dict(with_truth=with_truth, cycle_weight=0.0 if with_truth else 0.2)
   stage = base.build_stage(config_of('motion_codec', ['motion_codec'], image_size=SIZE, **options), {})

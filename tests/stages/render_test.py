@@ -10,6 +10,7 @@ from tiny_stages import SIZE, config_of
 from seetalk_jax.stages import base, render
 
 
+@pytest.mark.slow  # compiles for ten seconds and more
 def test_render_trains_the_warper_and_keeps_what_m_means(world):
   modules, frozen = world
   given = {name: modules[name] for name in ('codebook', 'autoencoder', 'motion_codec')}

@@ -27,6 +27,7 @@ def test_contrastive_loss_is_least_for_matched_pairs():
   assert float(identity.contrastive_loss(vectors, jnp.roll(vectors, 1, axis=0))) > 5
 
 
+@pytest.mark.slow  # compiles for ten seconds and more
 def test_training_names_unseen_looks(tmp_path):
   network = identity.IdentityNetwork(dim=16, widths=(32,), features=32)
   reader = identity.train_identity(_looks(48, 3), network=network, num_steps=16, batch_size=12)

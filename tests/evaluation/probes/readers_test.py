@@ -40,6 +40,7 @@ def test_unknown_labels_do_not_count():
   assert std.tolist() == [1, 1]
 
 
+@pytest.mark.slow  # compiles for ten seconds and more
 def test_tiny_training_reads_unseen_pictures_and_is_saved(tmp_path):
   images, labels = _pictures(160)
   held_out = np.arange(160) >= 130
