@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+from collections.abc import Iterator
 
 # Errors of the operating system that are not bugs of this library -> (what, what to do).
 _SYSTEM_ERRORS = {
@@ -44,6 +45,15 @@ class OutputError(InputError, OSError):
 
   def __reduce__(self):  # that of OSError loses the number
     return type(self), (str(self), self.errno)
+
+
+def chain(error: BaseException | None) -> Iterator[BaseException]:
+  """An error and those that caused it or were being handled, each once."""
+  visited = set()
+  while error is not None and id(error) not in visited:
+    visited.add(id(error))
+    yield error
+    error = error.__cause__ or error.__context__
 
 
 def explain_system_error(error: OSError) -> str | None:

@@ -6,7 +6,7 @@ import pickle
 
 import pytest
 
-from seetalk_jax.errors import InputError, OutputError, explain_system_error
+from seetalk_jax.errors import InputError, OutputError, chain, explain_system_error
 
 
 def test_an_output_error_is_an_input_error_and_an_os_error():
@@ -30,3 +30,10 @@ def test_only_errors_of_the_machine_are_explained():
   )
   for bug in (OSError(errno.EACCES, 'x'), OSError(errno.ENOENT, 'x', 'a'), OSError('x')):
     assert explain_system_error(bug) is None
+
+
+def test_a_chain_of_errors_that_refers_to_itself_ends():
+  first, second = ValueError('first'), OSError('second')
+  first.__cause__, second.__context__ = second, first
+  assert list(chain(first)) == [first, second]
+  assert list(chain(None)) == []

@@ -17,7 +17,7 @@ from flax import linen as nn
 
 from seetalk_jax import files
 from seetalk_jax.constants import CHECKPOINTS_FOLDER, CONFIG_FILE, RESULT_FILE
-from seetalk_jax.errors import CheckpointError, ConfigError, InputError, OutputError
+from seetalk_jax.errors import CheckpointError, ConfigError, InputError, OutputError, chain
 from seetalk_jax.releases import flat_statistics, network_spec
 from seetalk_jax.training import hosts, run_sources
 from seetalk_jax.training.state import TrainState
@@ -140,7 +140,7 @@ class Checkpoints:
     try:
       yield
     except Exception as error:
-      if not any(sign in text for text in _messages(error) for sign in _SIGNS_OF_FULL_DISK):
+      if not any(sign in str(cause) for cause in chain(error) for sign in _SIGNS_OF_FULL_DISK):
         raise
       logging.getLogger('asyncio').setLevel(logging.CRITICAL)  # it repeats the error for every array
       raise OutputError(
@@ -285,13 +285,6 @@ class Checkpoints:
       expected='this configuration',
       advice='use the configuration it was trained with, or another --workdir',
     )
-
-
-def _messages(error: BaseException | None) -> Iterator[str]:
-  """Messages of an error and of those that caused it."""
-  while error is not None:
-    yield f'{type(error).__name__}: {error}'
-    error = error.__cause__ or error.__context__
 
 
 def _with_owners(name: str, tree: PyTree) -> PyTree:

@@ -16,7 +16,7 @@ import numpy as np
 from jax.experimental import multihost_utils
 
 from seetalk_jax import files
-from seetalk_jax.errors import ConfigError, InputError
+from seetalk_jax.errors import ConfigError, InputError, chain
 
 # Seconds without a heartbeat after which a process counts as lost; the other processes then end.
 HEARTBEAT_SECONDS = 30
@@ -136,16 +136,13 @@ def leave(error: Exception) -> NoReturn:
 
 def lost_another(error: BaseException | None) -> bool:
   """Whether an error, or one in its chain of causes, is how JAX or Orbax report a lost process."""
-  seen = set()
-  while error is not None and id(error) not in seen:
-    seen.add(id(error))
-    code, text = str(error).partition(':')[0], str(error).lower()
+  for cause in chain(error):
+    code, text = str(cause).partition(':')[0], str(cause).lower()
     # An OSError with such a message may come from a local pipe or socket. JAX's own errors, some of which are
     # ValueErrors, begin with a status code in capitals.
-    from_jax = isinstance(error, jax.errors.JaxRuntimeError | TimeoutError) or code.isupper()
+    from_jax = isinstance(cause, jax.errors.JaxRuntimeError | TimeoutError) or code.isupper()
     if from_jax and any(sign in text for sign in _SIGNS_OF_LOSS):
       return True
-    error = error.__cause__ or error.__context__
   return False
 
 
