@@ -13,6 +13,7 @@ _FRAME = SAMPLES_PER_FRAME // 2  # 20 ms
 _ABOVE_FLOOR_DB = 9.0
 _FLOOR_PERCENTILE = 10.0
 _BAND_HZ = (200.0, 4000.0)  # band of voices, without mains hum
+_MIN_SILENCE_SECONDS, _MIN_SPEECH_SECONDS, _PAD_SECONDS = 0.1, 0.25, 0.03
 MAX_LAG = 15  # frames
 _DETREND = 25  # frames; slower changes carry no information about sync
 
@@ -46,15 +47,48 @@ def speech_share(waveform: np.ndarray) -> float:
   Loudness in the voice band is compared with the noise floor of the recording, so steady noise of any level
   gives about 0.
   """
+  loud = _loud_frames(waveform)
+  return float(loud.mean()) if len(loud) else 0.0
+
+
+def speech_segments(waveform: np.ndarray) -> np.ndarray:
+  """Finds the stretches of speech in float `[n]` at 16 kHz by their energy (voice activity detection).
+
+  Frames count as for `speech_share`. Silence under 0.1 s within speech is speech, speech under 0.25 s is left
+  out, and every stretch is extended by 0.03 s at both ends: the defaults of Silero VAD.
+
+  Returns:
+    float64 `[k, 2]`, start and end in seconds, in order and without overlap.
+  """
+  segments: list[list[float]] = []
+  for start, stop in _runs(_loud_frames(waveform)) * (_FRAME / SAMPLE_RATE_HZ):
+    if segments and start - segments[-1][1] < _MIN_SILENCE_SECONDS:
+      segments[-1][1] = stop
+    else:
+      segments.append([start, stop])
+  kept = [segment for segment in segments if segment[1] - segment[0] >= _MIN_SPEECH_SECONDS]
+  padded = np.array(kept).reshape(-1, 2) + np.array([-_PAD_SECONDS, _PAD_SECONDS])
+  return np.clip(padded, 0.0, len(waveform) / SAMPLE_RATE_HZ)
+
+
+def _loud_frames(waveform: np.ndarray) -> np.ndarray:
+  """Bool `[n // 320]`: 20 ms frames of float `[n]` that are louder than the background, as syllables are."""
   count = len(waveform) // _FRAME
   if not count or is_silent(waveform):
-    return 0.0
+    return np.zeros(count, bool)
   level = _levels(waveform, count, _FRAME)
+  if not _varies(level):
+    return np.zeros(count, bool)
   floor = max(float(np.percentile(level, _FLOOR_PERCENTILE)), SILENCE_DBFS - 20)
   # Speech without pauses has no noise floor: then the floor is 25 dB below the loud frames.
   floor = min(floor, float(np.percentile(level, 95)) - 25.0)
-  loud = (level > floor + _ABOVE_FLOOR_DB) & (level > SILENCE_DBFS)
-  return float(loud.mean()) if _varies(level) else 0.0
+  return (level > floor + _ABOVE_FLOOR_DB) & (level > SILENCE_DBFS)
+
+
+def _runs(flags: np.ndarray) -> np.ndarray:
+  """Start and end `[k, 2]` of the runs of True in bool `[n]`; the end is exclusive."""
+  edges = np.diff(np.concatenate([[0], flags.astype(np.int8), [0]]))
+  return np.stack([np.flatnonzero(edges == 1), np.flatnonzero(edges == -1)], axis=1)
 
 
 def _varies(level: np.ndarray) -> bool:

@@ -26,3 +26,31 @@ def test_speech_share_tells_syllables_from_steady_noise():
   assert audio_checks.speech_share(0.1 * np.sin(2 * np.pi * 200 * times)) < 0.05
   assert 0.3 < audio_checks.speech_share(syllables + 1e-4 * noise) < 0.8
   assert audio_checks.is_silent(np.full(1000, 0.3)) and not audio_checks.is_silent(syllables)
+
+
+def _tones(*spoken, seconds=4.0):
+  """Waveform at 16 kHz: a 300 Hz tone during each (start, end) in seconds over faint noise."""
+  times = np.arange(round(seconds * 16_000)) / 16_000
+  on = np.any([(times >= start) & (times < end) for start, end in spoken], axis=0)
+  return 0.3 * on * np.sin(2 * np.pi * 300 * times) + 1e-4 * np.random.default_rng(0).normal(size=len(times))
+
+
+def test_speech_segments_are_found_with_their_margin():
+  segments = audio_checks.speech_segments(_tones((0.6, 1.4), (2.0, 3.0)))
+  np.testing.assert_allclose(segments, [[0.57, 1.43], [1.97, 3.03]], atol=0.021)  # frames of 20 ms
+
+
+def test_short_silences_belong_to_speech_and_short_sounds_are_no_speech():
+  segments = audio_checks.speech_segments(_tones((0.6, 1.0), (1.06, 1.5), (2.5, 2.6)))
+  np.testing.assert_allclose(segments, [[0.57, 1.53]], atol=0.021)
+
+
+def test_speech_at_the_ends_stays_within_the_recording():
+  segments = audio_checks.speech_segments(_tones((0.0, 1.0), (3.0, 4.0)))
+  assert segments[0, 0] == 0.0 and segments[-1, 1] == 4.0
+
+
+def test_silence_noise_and_nothing_have_no_speech_segments():
+  rng = np.random.default_rng(0)
+  for waveform in (np.zeros(0), np.zeros(100), np.zeros(16_000), 0.1 * rng.normal(size=32_000)):
+    assert audio_checks.speech_segments(waveform).shape == (0, 2)
