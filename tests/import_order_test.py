@@ -35,6 +35,7 @@ ALLOWED = {
     'releases',
     'training',
     'synthetic',
+    'prepare',
     'models',
     'diffusion',
     'sampling',

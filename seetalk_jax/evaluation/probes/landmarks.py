@@ -1,0 +1,106 @@
+"""Face landmarks of videos by MediaPipe, and the THEval measures of a video file or of frames with speech."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+import numpy as np
+
+from seetalk_jax.evaluation.measures import theval
+from seetalk_jax.media import face, timeline
+from seetalk_jax.prepare import audio_checks, clips, tracks
+
+FRAMINGS = ('portrait', 'frame')
+
+
+class FaceTrack(NamedTuple):
+  """Landmarks of one face in the `n` frames of a video at 25 fps.
+
+  Attributes:
+    points: float64 `[n, 478, 2]` in pixels of a picture of 256 x 256; NaN in frames without the face.
+    angles: float64 `[n, 3]`, yaw, pitch and roll of the head in degrees; NaN likewise.
+    aspect: width over height of what was resized to 256 x 256.
+  """
+
+  points: np.ndarray
+  angles: np.ndarray
+  aspect: float
+
+
+def track_face(frames: Iterable[np.ndarray], read: tracks.Reader, framing: str = 'portrait') -> FaceTrack:
+  """Landmarks of the face that is seen in most of the frames.
+
+  Args:
+    frames: uint8 `[h, w, 3]` at 25 fps; not kept in memory.
+    read: function from `face.open_face_reader`.
+    framing: 'portrait': pixels of the portrait crop, one square for the whole video. Videos of any framing are
+      comparable, and so are videos of one shot in different sizes. 'frame': pixels of the whole frame, resized as
+      THEval does.
+
+  Raises:
+    ValueError: an unknown framing.
+  """
+  if framing not in FRAMINGS:
+    raise ValueError(f'framing {framing!r} is none of {", ".join(FRAMINGS)}')
+  faces = tracks.watch(frames, read)
+  points = np.full((faces.num_frames, face.NUM_LANDMARKS, 2), np.nan)
+  angles = np.full((faces.num_frames, 3), np.nan)
+  height, width = faces.size
+  if faces.tracks:
+    track = max(faces.tracks, key=lambda each: np.count_nonzero(each.detected))
+    rows = np.flatnonzero(track.detected)  # not the interpolated ones
+    points[track.start + rows] = track.landmarks[rows]
+    angles[track.start + rows] = np.degrees(clips.head_pose(track.rotations, track.landmarks)[rows, :3])
+    if framing == 'portrait':
+      boxes = [box for each in track.landmarks[rows] if (box := face.portrait_box(each)) is not None]
+      box = face.median_box(boxes)
+      points, width, height = points - (box.left, box.top), box.side, box.side
+    points *= theval.FRAME_SIDE / np.array([width, height])
+  return FaceTrack(points, angles, width / height if height else 1.0)
+
+
+def measure_frames(
+  frames: Iterable[np.ndarray],
+  waveform: np.ndarray | None,
+  read: tracks.Reader,
+  framing: str = 'portrait',
+) -> dict[str, float]:
+  """The THEval measures of frames with speech, by the names in `theval.NAMES`.
+
+  Args:
+    frames, read, framing: see `track_face`.
+    waveform: about `[640 n]` at 16 kHz; None for a video without sound.
+
+  Returns:
+    NaN for what cannot be measured: everything without a face, lip sync without speech, silent lip stability
+    without a silence of 0.3 s.
+  """
+  return _measures(track_face(frames, read, framing), waveform)
+
+
+def measure_video(
+  path: str | os.PathLike, read: tracks.Reader, framing: str = 'portrait'
+) -> dict[str, float]:
+  """The THEval measures of a video file, as `measure_frames`; frames are resampled to 25 fps by time stamp.
+
+  Raises:
+    InputError: the file is missing, not a video, or damaged.
+  """
+  first: list[float] = []
+
+  def frames() -> Iterator[np.ndarray]:
+    for begin, pixels in timeline.grid_frames(path):
+      if not first:
+        first.append(begin)
+      yield pixels
+
+  track = track_face(frames(), read, framing)
+  # The time of the first frame, to which the sound is aligned, is known only now.
+  return _measures(track, timeline.sound(path, first[0]) if timeline.probe(path).audio_rate_hz else None)
+
+
+def _measures(track: FaceTrack, waveform: np.ndarray | None) -> dict[str, float]:
+  segments = np.zeros((0, 2)) if waveform is None else audio_checks.speech_segments(waveform)
+  return theval.measure(track.points, track.angles, waveform, segments, aspect=track.aspect)
