@@ -4,11 +4,13 @@
     python evaluate.py --config configs/demo.py:quick --only lips,codec --config.checkpoint=DIR
     python evaluate.py --config configs/demo.py --sheet docs/pictures/results.png
     python evaluate.py --config configs/demo.py --only none --speech-dir RECORDINGS
+    python evaluate.py --config configs/demo.py --only theval --landmarker face_landmarker.task --video-dir REAL_VIDEOS
     python evaluate.py --config configs/figure3.py --workdir runs/figure3 --config.init.face_encoder=runs/demo/conre
 
-Parts: lips, life, voice, identity, codec, reenactment, flicker, refinement, retrieval, speed.
+Parts: lips, life, voice, identity, codec, reenactment, flicker, theval, refinement, retrieval, speed.
 
-The part retrieval needs --config.conre, a run of that stage. Parts of an experiment (configs/figure3.py): train,
+The part retrieval needs --config.conre, a run of that stage. The part theval needs the extra `data` and MediaPipe's
+face_landmarker.task (--landmarker or SEETALK_FACE_LANDMARKER). Parts of an experiment (configs/figure3.py): train,
 measure. Renderings and attribute readers do not depend on the checkpoint and are kept in --workdir. The table goes to
 stdout, progress to stderr, figures to --json.
 """
@@ -30,6 +32,11 @@ _JSON = flags.DEFINE_string('json', '', 'File for the figures; WORKDIR/figures.j
 _SHEET = flags.DEFINE_string('sheet', '', 'Only draw the picture sheet of results into this PNG file.')
 _SPEECH_DIR = flags.DEFINE_string('speech-dir', '', 'Also make a video of every recording in this folder.')
 
+_LANDMARKER = flags.DEFINE_string('landmarker', '', "MediaPipe's face_landmarker.task, for the part theval.")
+_VIDEO_DIR = flags.DEFINE_string(
+  'video-dir', '', 'Folder of real talking videos to compare with in the part theval.'
+)
+
 
 def main(arguments: list[str]) -> int:
   """Runs what the configuration and the flags ask for; returns the exit status."""
@@ -48,6 +55,8 @@ def main(arguments: list[str]) -> int:
     json=_JSON.value,
     sheet=_SHEET.value,
     speech_dir=_SPEECH_DIR.value,
+    landmarker=_LANDMARKER.value,
+    video_dir=_VIDEO_DIR.value,
   )
   return runner.run(_CONFIG.value, options)
 

@@ -41,6 +41,8 @@ def get_config(variant: str = 'demo') -> ml_collections.ConfigDict:
   )
   # Neighboring frames of portraits driven by videos of themselves.
   config.flicker = ml_collections.ConfigDict(dict(people=8, frames=24, seed=80_001))
+  # Videos for the part theval; longer ones, because silences of 0.3 s are needed.
+  config.theval = ml_collections.ConfigDict(dict(first=3_000, voices=8, frames=200, seed=90_001))
   # For the part `refinement`: run directory of a sync expert of another seed and size.
   config.sync_expert = ''
   config.syncnet = ''  # a SyncNet instead, trained by the same stage or converted
@@ -57,4 +59,5 @@ def get_config(variant: str = 'demo') -> ml_collections.ConfigDict:
     config.codec.pairs = 6
     config.reenactment.people, config.reenactment.frames = 3, 8
     config.flicker.people, config.flicker.frames = 2, 6
+    config.theval.voices, config.theval.frames = 2, 100
   return config

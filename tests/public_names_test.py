@@ -66,7 +66,7 @@ FLAGS = {
 }
 SCRIPT_FLAGS = {
   'train.py': 'config workdir distributed coordinator num_processes process_id dry_run',
-  'evaluate.py': 'config workdir only json sheet speech-dir',
+  'evaluate.py': 'config workdir only json sheet speech-dir landmarker video-dir',
 }
 
 # ---------------------------------------------------------------------------------------------- JSON

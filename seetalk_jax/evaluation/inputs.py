@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import functools
 import os
+import pathlib
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -37,6 +38,8 @@ class EvaluationInputs:
     workdir: cache folder of the readers and the rendered appearances, which do not depend on the checkpoint.
     towers: the encoders of contrastive pre-training, for `retrieval`; releases have no face encoder.
     sync_judge: a sync expert that the checkpoint was not trained with, for `refinement`; None skips it.
+    landmarker: path of MediaPipe's face_landmarker.task, for `theval`; None skips it.
+    real_videos: video files of real people, with which `theval` compares.
   """
 
   def __init__(
@@ -47,9 +50,12 @@ class EvaluationInputs:
     workdir: str,
     towers: towers.Towers | None = None,
     sync_judge: sync.SyncJudge | None = None,
+    landmarker: str | None = None,
+    real_videos: Sequence[pathlib.Path] = (),
   ):
     self.config, self.world, self.workdir, self.towers = config, world, workdir, towers
     self.sync_judge = sync_judge
+    self.landmarker, self.real_videos = landmarker, real_videos
     self._make_generator = make_generator
 
   @functools.cached_property

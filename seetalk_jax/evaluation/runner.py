@@ -5,12 +5,13 @@ from __future__ import annotations
 import dataclasses
 import functools
 import os
+import pathlib
 import sys
 import time
 from collections.abc import Sequence
 
 from seetalk_jax import files
-from seetalk_jax.errors import ConfigError, InputError
+from seetalk_jax.errors import ConfigError, InputError, PortraitError
 from seetalk_jax.evaluation import generated, registry, report, sheet
 from seetalk_jax.evaluation.experiments import figure3
 from seetalk_jax.evaluation.inputs import EvaluationInputs
@@ -18,6 +19,7 @@ from seetalk_jax.evaluation.measures import sync
 from seetalk_jax.evaluation.parts import recordings
 from seetalk_jax.evaluation.probes import towers, worlds
 from seetalk_jax.inference import pipeline
+from seetalk_jax.media import face, timeline
 from seetalk_jax.training import initial_weights
 
 
@@ -31,6 +33,8 @@ class Options:
     json: file for the figures; '' for `workdir`/figures.json.
     sheet: PNG file for a picture sheet, which is then the only output; '' for none.
     speech_dir: folder of recordings to make videos of; '' for none.
+    landmarker: MediaPipe's face_landmarker.task, for the part theval; '' for the one that the environment names.
+    video_dir: folder of real talking videos for the part theval; '' for none.
   """
 
   workdir: str
@@ -38,6 +42,8 @@ class Options:
   json: str = ''
   sheet: str = ''
   speech_dir: str = ''
+  landmarker: str = ''
+  video_dir: str = ''
 
 
 def run(config, options: Options) -> int:
@@ -102,6 +108,8 @@ def measure_figures(config, options: Options) -> int:
     options.workdir,
     _load_towers(config),
     _load_sync_judge(config),
+    _find_landmarker(options),
+    _real_videos(options.video_dir),
   )
   names = [name for name in options.only if name != 'none'] if options.only else registry.all_parts()
   figures = run_parts(inputs, names)
@@ -152,3 +160,38 @@ def _load_sync_judge(config) -> sync.SyncJudge | None:
     return None
   network = initial_weights.load_initial_weights(judges).networks[next(iter(judges))]
   return sync.SyncJudge(network.module, network.params)
+
+
+def _find_landmarker(options: Options) -> str | None:
+  """The landmarker of the part theval; None without one, unless the options ask for that part.
+
+  Raises:
+    PortraitError: the part is asked for, and MediaPipe or the model is missing.
+  """
+  if options.only and 'theval' not in options.only:
+    return None
+  try:
+    return face.landmarker_file(options.landmarker or None, can_be_aligned=False)
+  except PortraitError as error:
+    if options.only or options.landmarker or options.video_dir:
+      raise
+    print(f'theval is skipped: {error}', file=sys.stderr)
+    return None
+
+
+def _real_videos(folder: str) -> list[pathlib.Path]:
+  """The videos in a folder, none for ''; each is opened, since an error after an hour of measuring would cost it.
+
+  Raises:
+    InputError: there is no such folder, it is empty, or one of its files is not a video.
+  """
+  if not folder:
+    return []
+  path = pathlib.Path(folder)
+  found = sorted(p for p in path.iterdir() if p.is_file()) if path.is_dir() else []
+  if not found:
+    raise InputError(f'no videos, {folder}: give a folder of video files')
+  for video in found:
+    if not timeline.probe(video).has_picture:
+      raise InputError(f'no picture that can be decoded, {video}: keep only videos in the folder')
+  return found
