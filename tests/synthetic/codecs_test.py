@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import sound_timing
 
 from seetalk_jax.synthetic import codecs
 
@@ -14,13 +15,6 @@ def voice_like(n=16000, seed=0):
   envelope = np.interp(time, np.arange(0, 2, 0.08), rng.random(25) * (rng.random(25) < 0.7))
   sound = envelope * (tone + 0.3 * rng.standard_normal(n))
   return 0.5 * sound / np.abs(sound).max()
-
-
-def shift_of(before, after):
-  """Samples by which `after` lags behind `before`, by cross-correlation."""
-  size = 2 * len(before)
-  match = np.fft.irfft(np.conj(np.fft.rfft(before, size)) * np.fft.rfft(after, size), size)
-  return (int(np.argmax(match)) + size // 2) % size - size // 2
 
 
 CASES = [(name, rate) for name in codecs.available() for rate in codecs.CODECS[name].bit_rates]
@@ -36,7 +30,7 @@ def test_codecs_keep_length_and_time(name, bit_rate):
     sound = voice_like(n)
     coded = codecs.code(sound, name, bit_rate)
     assert coded.shape == sound.shape and np.isfinite(coded).all()
-    assert abs(shift_of(sound, coded)) <= 3
+    assert abs(sound_timing.shift_of(sound, coded)) <= 3
     assert np.corrcoef(sound, coded)[0, 1] > 0.6
   np.testing.assert_array_equal(coded, codecs.code(sound, name, bit_rate))
 
@@ -45,7 +39,7 @@ def test_codecs_keep_length_and_time(name, bit_rate):
 def test_high_bit_rates_are_aligned_to_the_sample(name):
   sound = voice_like()
   coded = codecs.code(sound, name, max(codecs.CODECS[name].bit_rates))
-  assert shift_of(sound, coded) == 0
+  assert sound_timing.shift_of(sound, coded) == 0
 
 
 @pytest.mark.parametrize('n', [0, 1, 100])
