@@ -7,6 +7,7 @@ Targets use the fields of `constants.MOTION_FIELDS`. The strengths are the domin
 from __future__ import annotations
 
 import functools
+import unicodedata
 from typing import NamedTuple
 
 # Fields of `constants.MOTION_FIELDS` driven by phonemes; smile depends on the style instead.
@@ -94,6 +95,11 @@ VISEMES: dict[str, Viseme] = {
 _UNKNOWN = Viseme(jaw=0.3, jaw_strength=0.3, lip_strength=0.1)
 # β is a bilabial in which the lips approach without contact.
 VISEMES['β'] = Viseme(jaw=0.12, closure=0.6, jaw_strength=0.8, lip_strength=0.2)
+# Letters that the synthesizer uses instead of, or besides, those above.
+VISEMES |= {
+  other: VISEMES[symbol]
+  for other, symbol in zip('ɸΦεAʦʣʧʤSZNX', 'ββɛɑssʃʒʃʒŋx', strict=True)
+}  # fmt: skip
 
 
 @functools.cache
@@ -106,7 +112,9 @@ def label_visemes(label: str) -> tuple[tuple[Viseme, float], ...]:
   """
   if label in ('', '_', '_:'):
     return ((REST, 1.0),)
-  shapes = [VISEMES[symbol] for symbol in label if symbol in VISEMES]
+  # Letters with a built-in accent, such as ũ, count as their letter; ç is a symbol of its own.
+  symbols = ''.join(s if s in VISEMES else unicodedata.normalize('NFD', s) for s in label)
+  shapes = [VISEMES[symbol] for symbol in symbols if symbol in VISEMES]
   if not shapes:
     # Slavic palatalization is a separate label.
     return ((_PALATAL if 'ʲ' in label else _UNKNOWN, 1.0),)
