@@ -95,11 +95,15 @@ VISEMES: dict[str, Viseme] = {
 _UNKNOWN = Viseme(jaw=0.3, jaw_strength=0.3, lip_strength=0.1)
 # β is a bilabial in which the lips approach without contact.
 VISEMES['β'] = Viseme(jaw=0.12, closure=0.6, jaw_strength=0.8, lip_strength=0.2)
-# Letters that the synthesizer uses instead of, or besides, those above.
-VISEMES |= {
-  other: VISEMES[symbol]
-  for other, symbol in zip('ɸΦεAʦʣʧʤSZNX', 'ββɛɑssʃʒʃʒŋx', strict=True)
-}  # fmt: skip
+VISEMES['ɸ'] = VISEMES['β']
+# Letters that the synthesizer writes for others: affricates in one letter, Greek and capital letters.
+_LETTERS = str.maketrans('ΦεAʦʣʧʤSZNX', 'ɸɛɑszʃʒʃʒŋx')
+
+
+def symbols_of(label: str) -> str:
+  """IPA symbols of a label: letters with a built-in accent, such as ũ, become letter and accent; ç stays."""
+  parts = (s if s in VISEMES else unicodedata.normalize('NFD', s) for s in label)
+  return ''.join(parts).translate(_LETTERS)
 
 
 @functools.cache
@@ -112,9 +116,7 @@ def label_visemes(label: str) -> tuple[tuple[Viseme, float], ...]:
   """
   if label in ('', '_', '_:'):
     return ((REST, 1.0),)
-  # Letters with a built-in accent, such as ũ, count as their letter; ç is a symbol of its own.
-  symbols = ''.join(s if s in VISEMES else unicodedata.normalize('NFD', s) for s in label)
-  shapes = [VISEMES[symbol] for symbol in symbols if symbol in VISEMES]
+  shapes = [VISEMES[symbol] for symbol in symbols_of(label) if symbol in VISEMES]
   if not shapes:
     # Slavic palatalization is a separate label.
     return ((_PALATAL if 'ʲ' in label else _UNKNOWN, 1.0),)
