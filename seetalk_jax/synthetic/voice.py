@@ -201,15 +201,21 @@ def silence(seconds: float) -> Piece:
   return Piece(np.zeros(gap, np.float32), [(SILENCE, 0, gap)])
 
 
-def synthesise_sentences(text: str, voice: VoiceParameters) -> list[Piece]:
-  """Synthesizes the sentences of `text` one by one; raises as `speak`. Pieces may be empty."""
-  import soxr
-
+def sentences_of(text: str) -> list[str]:
+  """Splits a text into sentences; raises InputError if it is empty."""
   sentences = [s.strip() for s in re.split(r'(?<=[.!?。！？।؟])\s*(?=[^\d\s])', text) if s.strip()]
   if not sentences:
     from seetalk_jax.errors import InputError
 
     raise InputError('nothing to say, text, give at least one word')
+  return sentences
+
+
+def synthesise_sentences(text: str, voice: VoiceParameters) -> list[Piece]:
+  """Synthesizes the sentences of `text` one by one; raises as `speak`. Pieces may be empty."""
+  import soxr
+
+  sentences = sentences_of(text)
   # Formants are scaled by resampling; pitch and rate are requested with the inverse factor to compensate.
   voice = phonation.adjusted(voice)
   scale = voice.formant_scale
