@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 
 import numpy as np
@@ -11,7 +12,28 @@ from seetalk_jax.data import augment
 
 KINDS = ('pink', 'brown', 'white', 'hum', 'fan', 'street', 'keys', 'music', 'babble')
 _SHARES = (0.2, 0.12, 0.08, 0.12, 0.12, 0.12, 0.04, 0.05, 0.15)
+_STREAM_TALKERS, _NUM_TALKERS = 0x7A1C, 10_000
 _TALKERS = (1, 8)  # fewest and most voices of babble
+
+
+@functools.lru_cache(maxsize=16)
+def talkers(split: str, seed: int, count: int = 4) -> tuple[np.ndarray, ...]:
+  """Speech of `count` speakers of a split for babble, float32 `[n]` each; needs the extra `synthetic`.
+
+  The last 16 results are kept: use few seeds, such as the index of the shard.
+  """
+  from seetalk_jax.synthetic import speakers, texts, voice
+
+  rng = np.random.default_rng([_STREAM_TALKERS, seed])
+  spoken = []
+  for speaker in rng.choice(_NUM_TALKERS, count, replace=False):
+    person = speakers.sample_speaker(speakers.SPLIT_OFFSETS[split] + int(speaker))
+    own = voice.varied_voice_of(person, seed)
+    text = texts.sample_text(int(rng.integers(2**31)), own.language, split, 2)
+    waveform = voice.speak(text, own, seed).waveform
+    waveform.setflags(write=False)  # shared by all callers
+    spoken.append(waveform)
+  return tuple(spoken)
 
 
 def sample_kind(rng: np.random.Generator) -> str:

@@ -44,6 +44,17 @@ def test_babble_is_made_of_the_voices():
   assert abs(int(np.argmax(power)) - 440) <= 1
 
 
+def test_talkers_are_speech_of_different_people():
+  pytest.importorskip('espeakng_loader')
+  voices = noises.talkers('train', 1, 3)
+  assert len(voices) == 3 and len({len(v) for v in voices}) == 3
+  noises.talkers.cache_clear()
+  for before, after in zip(voices, noises.talkers('train', 1, 3), strict=True):
+    np.testing.assert_array_equal(before, after)
+  sound = noises.noise('babble', 16000, np.random.default_rng(0), voices)
+  assert np.sqrt(np.mean(sound**2)) == pytest.approx(1.0)
+
+
 def test_every_kind_is_sampled():
   rng = np.random.default_rng(0)
   assert {noises.sample_kind(rng) for _ in range(400)} == set(noises.KINDS)
