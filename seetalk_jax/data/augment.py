@@ -52,7 +52,7 @@ def equalise(sound: np.ndarray, rng: np.random.Generator) -> np.ndarray:
       decibel = decibel + rng.normal(0.0, 4.0) * np.exp(-0.5 * ((octave - centre) / width) ** 2)
     return 10 ** (np.clip(decibel, -24, 12) / 20)
 
-  return _filter(sound, response)
+  return apply_response(sound, response)
 
 
 def add_room(sound: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -67,7 +67,7 @@ def add_room(sound: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     tail[rng.integers(30, max(31, min(length, 900)))] += rng.normal(0.0, 3.0)
   tail *= 10 ** (-direct_db / 20) / (np.sqrt(np.sum(tail**2)) + 1e-9)
   tail[0] = 1.0
-  return _convolve(sound, tail)
+  return convolve(sound, tail)
 
 
 def add_noise(sound: np.ndarray, rng: np.random.Generator, snr_db: float) -> np.ndarray:
@@ -77,7 +77,7 @@ def add_noise(sound: np.ndarray, rng: np.random.Generator, snr_db: float) -> np.
   noise = rng.standard_normal(n)
   if kind in ('pink', 'brown'):
     slope = 0.5 if kind == 'pink' else 1.0
-    noise = _filter(noise, lambda f: (np.maximum(f, 40.0) / 1000.0) ** -slope)
+    noise = apply_response(noise, lambda f: (np.maximum(f, 40.0) / 1000.0) ** -slope)
   elif kind == 'hum':
     mains = rng.choice([50.0, 60.0, 100.0, 120.0])
     time = np.arange(n) / SAMPLE_RATE_HZ
@@ -91,7 +91,7 @@ def add_noise(sound: np.ndarray, rng: np.random.Generator, snr_db: float) -> np.
       noise = noise + rng.uniform(0.4, 1.0) * np.roll(
         sound[::-1] if rng.random() < 0.7 else sound, rng.integers(n)
       )
-    noise = _filter(noise, lambda f: 1.0 / (1.0 + (f / 2500.0) ** 2))
+    noise = apply_response(noise, lambda f: 1.0 / (1.0 + (f / 2500.0) ** 2))
   loud = np.abs(sound) > 0.1 * np.abs(sound).max()
   speech_rms = np.sqrt(np.mean(sound[loud] ** 2)) if loud.any() else 0.0
   noise_rms = np.sqrt(np.mean(noise**2)) + 1e-12
@@ -108,7 +108,7 @@ def limit_band(sound: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     below = 1.0 / (1.0 + (low / np.maximum(frequency, 1.0)) ** 8) if low else 1.0
     return below / (1.0 + (frequency / high) ** 16) if high < 8000 else below * np.ones_like(frequency)
 
-  return _filter(sound, response)
+  return apply_response(sound, response)
 
 
 def clip_peaks(sound: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -127,14 +127,14 @@ def compand(sound: np.ndarray, bits: int = 8) -> np.ndarray:
   return np.sign(squeezed) * np.expm1(np.abs(squeezed) * np.log1p(mu)) / mu
 
 
-def _filter(sound: np.ndarray, response) -> np.ndarray:
+def apply_response(sound: np.ndarray, response) -> np.ndarray:
   """Applies a zero-phase filter with magnitude `response(frequency in Hz)`; same length."""
   size = _fast_size(len(sound) + 1024)
   frequency = np.fft.rfftfreq(size, 1 / SAMPLE_RATE_HZ)
   return np.fft.irfft(np.fft.rfft(sound, size) * response(frequency), size)[: len(sound)]
 
 
-def _convolve(sound: np.ndarray, kernel: np.ndarray) -> np.ndarray:
+def convolve(sound: np.ndarray, kernel: np.ndarray) -> np.ndarray:
   """Convolves causally and truncates to the length of the sound."""
   size = _fast_size(len(sound) + len(kernel) - 1)
   return np.fft.irfft(np.fft.rfft(sound, size) * np.fft.rfft(kernel, size), size)[: len(sound)]

@@ -23,7 +23,7 @@ from typing import NamedTuple
 ENGINE_RATE_HZ = 22050
 _SYNCHRONOUS = 2
 _PHONEME_EVENTS_IPA_NO_EXIT = 0x1 | 0x2 | 0x8000
-_EVENT_END, _EVENT_PHONEME = 0, 7
+_EVENT_END, _EVENT_WORD, _EVENT_PHONEME = 0, 1, 7
 _RATE, _VOLUME, _PITCH, _RANGE = 1, 2, 3, 4
 _UTF8 = 1
 
@@ -97,7 +97,9 @@ def language_definition(language: str) -> str:
   return files[language.lower()].read_text('utf-8', 'replace')
 
 
-def synthesise(definition: str, texts: list[str], *, words_per_minute: int, intonation: int) -> list[Segment]:
+def synthesise(
+  definition: str, texts: list[str], *, words_per_minute: int, intonation: int, words: bool = False
+) -> list[Segment]:
   """Synthesizes `texts` one after the other with one fresh engine.
 
   Args:
@@ -105,11 +107,14 @@ def synthesise(definition: str, texts: list[str], *, words_per_minute: int, into
     texts: texts to synthesize, one segment each.
     words_per_minute: speaking rate, 80 to 450.
     intonation: pitch range; 0 is monotone, 50 is the range of the voice file, 100 twice that range.
+    words: whether to mark the beginnings of words by events with the label ' '.
 
   Returns:
     One `Segment` per text. The same arguments give the same bytes.
   """
   request = dict(definition=definition, texts=texts, rate=int(words_per_minute), range=int(intonation))
+  if words:
+    request['words'] = True
   with _LOCK:
     header, pcm = _client().ask(request)
   segments, start = [], 0
@@ -224,6 +229,8 @@ def _speak_request(library: ctypes.CDLL, request: dict) -> tuple[list, bytes]:
       pcm.extend(ctypes.string_at(samples, 2 * count))
     i = 0
     while event[i].type != _EVENT_END:
+      if event[i].type == _EVENT_WORD and request.get('words'):
+        events.append((event[i].sample, ' '))
       if event[i].type == _EVENT_PHONEME:
         # 8 bytes, not always zero-terminated; a long label may be truncated inside a character.
         raw = ctypes.string_at(ctypes.addressof(event[i].id), 8).split(b'\0')[0]

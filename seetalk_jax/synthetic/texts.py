@@ -11,9 +11,11 @@ import functools
 import numpy as np
 
 from seetalk_jax.errors import InputError
-from seetalk_jax.synthetic import word_banks
+from seetalk_jax.synthetic import more_word_banks, word_banks
 
-LANGUAGES = tuple(word_banks.BANKS)
+_BANKS = word_banks.BANKS | more_word_banks.MORE_BANKS
+_ALIASES = {'yue': 'cmn'}  # Cantonese reads the same characters
+LANGUAGES = tuple(_BANKS)  # new languages at the end: the position is part of the seed
 _SPLITS = {'train': 0, 'validation': 1, 'test': 2}
 _STREAM = 0x7E87
 
@@ -60,13 +62,14 @@ def sample_text(seed: int, language: str, split: str = 'train', num_sentences: i
 def language_key(language: str) -> str:
   """Returns the key of `LANGUAGES` for a language code ('en-us' -> 'en'); raises InputError if it is unknown."""
   key = language.lower().split('-')[0]
-  if key not in word_banks.BANKS:
+  key = _ALIASES.get(key, key)
+  if key not in _BANKS:
     raise InputError(f'no word bank for language {language!r}, language, use one of {", ".join(LANGUAGES)}')
   return key
 
 
 def _bank(language: str) -> dict:
-  return word_banks.BANKS[language_key(language)]
+  return _BANKS[language_key(language)]
 
 
 @functools.cache

@@ -7,6 +7,7 @@ Targets use the fields of `constants.MOTION_FIELDS`. The strengths are the domin
 from __future__ import annotations
 
 import functools
+import unicodedata
 from typing import NamedTuple
 
 # Fields of `constants.MOTION_FIELDS` driven by phonemes; smile depends on the style instead.
@@ -94,6 +95,15 @@ VISEMES: dict[str, Viseme] = {
 _UNKNOWN = Viseme(jaw=0.3, jaw_strength=0.3, lip_strength=0.1)
 # β is a bilabial in which the lips approach without contact.
 VISEMES['β'] = Viseme(jaw=0.12, closure=0.6, jaw_strength=0.8, lip_strength=0.2)
+VISEMES['ɸ'] = VISEMES['β']
+# Letters that the synthesizer writes for others: affricates in one letter, Greek and capital letters.
+_LETTERS = str.maketrans('ΦεAʦʣʧʤSZNX', 'ɸɛɑszʃʒʃʒŋx')
+
+
+def symbols_of(label: str) -> str:
+  """IPA symbols of a label: letters with a built-in accent, such as ũ, become letter and accent; ç stays."""
+  parts = (s if s in VISEMES else unicodedata.normalize('NFD', s) for s in label)
+  return ''.join(parts).translate(_LETTERS)
 
 
 @functools.cache
@@ -106,7 +116,7 @@ def label_visemes(label: str) -> tuple[tuple[Viseme, float], ...]:
   """
   if label in ('', '_', '_:'):
     return ((REST, 1.0),)
-  shapes = [VISEMES[symbol] for symbol in label if symbol in VISEMES]
+  shapes = [VISEMES[symbol] for symbol in symbols_of(label) if symbol in VISEMES]
   if not shapes:
     # Slavic palatalization is a separate label.
     return ((_PALATAL if 'ʲ' in label else _UNKNOWN, 1.0),)

@@ -15,15 +15,22 @@ import numpy as np
 from scipy import fft
 
 from seetalk_jax.constants import SAMPLE_RATE_HZ
-from seetalk_jax.synthetic import espeak, parameters
+from seetalk_jax.synthetic import espeak, parameters, phonation
 
 SILENCE = '_'
 _STREAM_VOICE, _STREAM_ACCENT, _STREAM_SPEAK = 0x70CE, 0xACCE, 0x57EA
+_STREAM_PHONATION = 0x9401
 
 # Language codes of the synthesizer; the part before the dash is the key of the word bank.
 ACCENTS = (
   'en-us', 'en-us', 'en-gb', 'en-us', 'en-gb-x-rp', 'de', 'de', 'fr-fr', 'fr-fr', 'es', 'es-419', 'it', 'pt',
   'pt-br', 'nl', 'pl', 'ru', 'tr', 'cmn',
+)  # fmt: skip
+
+# Languages of the human world: those above for half of the recordings, and 25 more.
+WORLD_ACCENTS = ACCENTS + (
+  'en-us', 'en-gb', 'en-gb-scotland', 'en-gb-x-gbclan', 'en-029', 'fr-be', 'yue', 'sv', 'da', 'nb', 'fi', 'cs',
+  'hu', 'ro', 'el', 'uk', 'hr', 'ca', 'id', 'sw', 'vi', 'ja', 'ko', 'hi', 'ar', 'ta', 'fa',
 )  # fmt: skip
 
 # Wave generators of the synthesizer, as lines of a voice file; the comments describe their sound.
@@ -53,6 +60,11 @@ class VoiceParameters:
     tilt: spectral tilt in dB per octave above 500 Hz; negative values sound duller.
     language: language code of the synthesizer, such as 'en-us'.
     variant: timbre seed; selects the wave generator and the fine shape of the formants.
+    effort: vocal effort, -1 (soft) to 1 (loud). The other parameters are those of effort 0.
+    whisper: share of whispering, 0 to 1; 1 has no voice at all.
+    breathy: breathiness, 0 to 1.
+    creaky: creak (low and irregular pulses), 0 to 1, most at the end of phrases.
+    tense: tension (pressed voice), 0 to 1.
   """
 
   pitch_hz: float
@@ -64,6 +76,11 @@ class VoiceParameters:
   tilt: float
   language: str
   variant: int
+  effort: float = 0.0
+  whisper: float = 0.0
+  breathy: float = 0.0
+  creaky: float = 0.0
+  tense: float = 0.0
 
 
 class Phoneme(NamedTuple):
@@ -96,14 +113,17 @@ class Utterance:
     return len(self.waveform) / SAMPLE_RATE_HZ
 
 
-def voice_of(speaker: parameters.Speaker, seed: int = 0, language: str | None = None) -> VoiceParameters:
+def voice_of(
+  speaker: parameters.Speaker, seed: int = 0, language: str | None = None, accents: tuple[str, ...] = ACCENTS
+) -> VoiceParameters:
   """Samples the voice of `speaker`.
 
   Args:
     speaker: speaker whose attributes and id determine pitch, formants, rate, hoarseness and timbre.
     seed: seed of differences between recordings of one speaker: small changes of pitch and rate, and the
       language.
-    language: language code of the synthesizer; None samples one of `ACCENTS`.
+    language: language code of the synthesizer; None samples one of `accents`.
+    accents: language codes to sample from.
   """
   rng = np.random.default_rng([_STREAM_VOICE, speaker.speaker_id])
   # Individual noise of every cue, sampled in a fixed order.
@@ -111,7 +131,7 @@ def voice_of(speaker: parameters.Speaker, seed: int = 0, language: str | None = 
   variant = int(rng.integers(1_000_000))
   day = np.random.default_rng([_STREAM_ACCENT, speaker.speaker_id, seed])
   d_pitch, d_rate, d_range = day.standard_normal(3)
-  accent = ACCENTS[day.integers(len(ACCENTS))]
+  accent = accents[day.integers(len(accents))]
 
   female = 1.0 - speaker.sex
   age = (speaker.age - 49.0) / 18.0  # standard score over the population
@@ -132,6 +152,16 @@ def voice_of(speaker: parameters.Speaker, seed: int = 0, language: str | None = 
   )
 
 
+def varied_voice_of(
+  speaker: parameters.Speaker, seed: int = 0, language: str | None = None
+) -> VoiceParameters:
+  """Samples the voice of `speaker` as `voice_of` does, with vocal effort, phonation and one of `WORLD_ACCENTS`.
+
+  Pitch, formants, rate and timbre are those of `voice_of`: sex, age and head size follow as before.
+  """
+  return phonation.sample(voice_of(speaker, seed, language, WORLD_ACCENTS), speaker.speaker_id, seed)
+
+
 def speak(text: str, voice: VoiceParameters, seed: int = 0) -> Utterance:
   """Synthesizes `text`, with silence before it, between its sentences and after it; deterministic bit for bit.
 
@@ -144,15 +174,50 @@ def speak(text: str, voice: VoiceParameters, seed: int = 0) -> Utterance:
   Raises:
     InputError: the text is empty, the language is unknown, or the synthesizer's extra is not installed.
   """
-  import soxr
-
   rng = np.random.default_rng([_STREAM_SPEAK, seed, voice.variant])
-  sentences = [s.strip() for s in re.split(r'(?<=[.!?。！？])\s*(?=[^\d\s])', text) if s.strip()]
+  pieces = []
+  for i, sentence in enumerate(synthesise_sentences(text, voice)):
+    pieces.append(silence(rng.uniform(0.1, 0.5) if i == 0 else rng.uniform(0.15, 0.9)))
+    pieces.append(sentence)
+  pieces.append(silence(rng.uniform(0.1, 0.5)))
+  return join(pieces, text, voice, rng)
+
+
+class Piece(NamedTuple):
+  """Part of an utterance: sound before the voice quality is applied, and its phonemes.
+
+  Attributes:
+    sound: float32 `[n]` at 16 kHz.
+    marks: `(label, first sample, end sample)` of phonemes that cover the sound.
+  """
+
+  sound: np.ndarray
+  marks: list[tuple[str, int, int]]
+
+
+def silence(seconds: float) -> Piece:
+  """A pause."""
+  gap = int(seconds * SAMPLE_RATE_HZ)
+  return Piece(np.zeros(gap, np.float32), [(SILENCE, 0, gap)])
+
+
+def sentences_of(text: str) -> list[str]:
+  """Splits a text into sentences; raises InputError if it is empty."""
+  sentences = [s.strip() for s in re.split(r'(?<=[.!?。！？।؟])\s*(?=[^\d\s])', text) if s.strip()]
   if not sentences:
     from seetalk_jax.errors import InputError
 
     raise InputError('nothing to say, text, give at least one word')
+  return sentences
+
+
+def synthesise_sentences(text: str, voice: VoiceParameters) -> list[Piece]:
+  """Synthesizes the sentences of `text` one by one; raises as `speak`. Pieces may be empty."""
+  import soxr
+
+  sentences = sentences_of(text)
   # Formants are scaled by resampling; pitch and rate are requested with the inverse factor to compensate.
+  voice = phonation.adjusted(voice)
   scale = voice.formant_scale
   segments = espeak.synthesise(
     _definition(voice),
@@ -160,28 +225,32 @@ def speak(text: str, voice: VoiceParameters, seed: int = 0) -> Utterance:
     words_per_minute=int(round(np.clip(voice.rate / scale, 80, 400))),
     intonation=50,
   )
-  pieces, phonemes, clock = [], [], 0
-  for i, segment in enumerate(segments):
-    pause = rng.uniform(0.1, 0.5) if i == 0 else rng.uniform(0.15, 0.9)
-    gap = int(pause * SAMPLE_RATE_HZ)
-    pieces.append(np.zeros(gap, np.float32))
-    phonemes.append((SILENCE, clock, clock + gap))
-    clock += gap
+  pieces = []
+  for segment in segments:
     samples = np.frombuffer(segment.pcm, '<i2')
     if not len(samples):
+      pieces.append(silence(0.0))
       continue
     marks = _place_closures(samples, segment.events)
     sound = soxr.resample(samples.astype(np.float32) / 32768, espeak.ENGINE_RATE_HZ * scale, SAMPLE_RATE_HZ)
-    pieces.append(sound)
     ratio = len(sound) / len(samples)
-    for label, start, end in marks:
-      phonemes.append((label, clock + round(start * ratio), clock + round(end * ratio)))
-    clock += len(sound)
-  gap = int(rng.uniform(0.1, 0.5) * SAMPLE_RATE_HZ)
-  pieces.append(np.zeros(gap, np.float32))
-  phonemes.append((SILENCE, clock, clock + gap))
-  waveform = _voice_quality(np.concatenate(pieces), voice, rng)
-  return Utterance(waveform, _seconds(phonemes), text, voice)
+    pieces.append(Piece(sound, [(label, round(a * ratio), round(b * ratio)) for label, a, b in marks]))
+  return pieces
+
+
+def join(pieces: list[Piece], text: str, voice: VoiceParameters, rng: np.random.Generator) -> Utterance:
+  """Joins pieces, applies the voice quality and sets the level."""
+  marks, clock = [], 0
+  for piece in pieces:
+    marks += [(label, clock + start, clock + end) for label, start, end in piece.marks]
+    clock += len(piece.sound)
+  sound = np.concatenate([piece.sound for piece in pieces])
+  if phonation.is_modal(voice):
+    waveform = _voice_quality(sound, voice, rng)
+  else:
+    own = np.random.default_rng([_STREAM_PHONATION, int(rng.integers(2**31))])
+    waveform = _voice_quality(phonation.apply(sound, marks, voice, own), phonation.adjusted(voice), rng)
+  return Utterance(waveform, _seconds(marks), text, voice)
 
 
 def _definition(voice: VoiceParameters) -> str:
@@ -197,6 +266,8 @@ def _definition(voice: VoiceParameters) -> str:
   for formant in range(1, 6):
     frequency = 100 + rng.normal(0.0, 1.2)
     height, width = 100 + rng.normal(0.0, 7.0), 100 + rng.normal(0.0, 12.0)
+    frequency *= phonation.formant_factor(voice, formant)
+    width *= phonation.bandwidth_factor(voice)
     lines.append(f'formant {formant} {frequency:.0f} {height:.0f} {width:.0f}')
   lines.append(f'flutter {1 + 5 * voice.roughness:.0f}')
   lines.append(f'consonants {rng.uniform(80, 120):.0f} {rng.uniform(80, 120):.0f}')

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from seetalk_jax import errors
-from seetalk_jax.synthetic import espeak, motion, parameters, speakers, texts, voice
+from seetalk_jax.synthetic import espeak, motion, parameters, phonation, speakers, texts, voice
 
 pytest.importorskip('espeakng_loader')
 
@@ -37,7 +37,7 @@ def test_unknown_languages_are_refused():
 
 
 def test_every_accent_has_words_and_a_voice():
-  for accent in voice.ACCENTS:
+  for accent in voice.WORLD_ACCENTS:
     assert texts.language_key(accent)
     assert espeak.language_definition(accent)
 
@@ -92,7 +92,7 @@ def test_a_forked_child_gets_an_engine_of_its_own():
   assert digest(spoken()) == expected
 
 
-@pytest.mark.parametrize('language', sorted(set(voice.ACCENTS)))
+@pytest.mark.parametrize('language', sorted(set(voice.WORLD_ACCENTS)))
 def test_phonemes_cover_the_waveform(language):
   utterance = voice.speak(
     texts.sample_text(1, language, 'train', 2), voice.voice_of(speakers.sample_speaker(11), 0, language), 5
@@ -137,9 +137,10 @@ def test_pitch_is_as_asked(pitch_hz):
   assert abs(np.log(pitch / pitch_hz)) < 0.15
 
 
-def test_traits_show_in_the_voice():
+@pytest.mark.parametrize('make', [voice.voice_of, voice.varied_voice_of])
+def test_traits_show_in_the_voice(make):
   people = [speakers.sample_speaker(i) for i in range(400)]
-  voices = [voice.voice_of(p, 0) for p in people]
+  voices = [phonation.adjusted(make(p, 0)) for p in people]
   cues = np.array(
     [
       [v.rate, v.roughness, v.breath, v.tilt, v.pitch_range, np.log(v.pitch_hz), v.formant_scale, 1]
@@ -153,6 +154,18 @@ def test_traits_show_in_the_voice():
   sizes = np.array([p.head_size for p in people])
   women = np.array([p.sex < 0.1 for p in people])
   assert np.corrcoef(cues[women, 6], sizes[women])[0, 1] < -0.7
+
+
+def test_varied_voices_keep_what_the_speaker_determines():
+  drawn = [
+    (voice.voice_of(p, 4), voice.varied_voice_of(p, 4)) for p in map(speakers.sample_speaker, range(300))
+  ]
+  for plain, varied in drawn:
+    for field in ('pitch_hz', 'formant_scale', 'rate', 'tilt', 'variant'):
+      assert getattr(plain, field) == getattr(varied, field)
+  assert {plain.language for plain, _ in drawn} == set(voice.ACCENTS)
+  assert len({varied.language for _, varied in drawn}) > 30
+  assert all(phonation.is_modal(plain) for plain, _ in drawn)
 
 
 def test_nothing_to_say_is_an_error():
