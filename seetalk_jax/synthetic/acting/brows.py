@@ -24,15 +24,15 @@ def move(
   """
   coefficients = np.zeros((len(times), blendshapes.NUM_BLENDSHAPES))
   count = len(prosody.accents)
-  strong = rng.random(count) < 0.35 + 0.5 * prosody.sizes
+  strong = rng.random(count) < 0.5 + 0.5 * prosody.sizes
   sizes = style.brow * amplitude * strong * (0.4 + 0.8 * prosody.sizes) * np.exp(rng.normal(0, 0.3, count))
   hold = rng.uniform(0.2, 0.7, count) / style.tempo
   raised = curves.bumps(times, prosody.accents - 0.03, sizes, 0.2 / style.tempo, hold)
   starts = prosody.phrases[:, 0]
   opening = 0.7 * style.brow * amplitude * rng.random(len(starts)) * (rng.random(len(starts)) < 0.5)
   raised += curves.bumps(times, starts + 0.1, opening, 0.3, rng.uniform(0.4, 1.2))
-  noise = curves.colored_noise(len(times), rng, 0.1, 1.5, 1.5, channels=3)
-  raised = np.tanh(np.maximum(raised + (0.02 + 0.05 * style.brow) * (noise[:, 0] + 0.3), 0.0))
+  noise = curves.colored_noise(len(times), rng, 0.15, 2.5, 1.3, channels=2)
+  raised = np.tanh(np.maximum(raised + (0.03 + 0.10 * style.brow) * (noise[:, 0] + 0.3), 0.0))
   furrow = style.frown * amplitude * np.maximum(0.5 * prosody.activity + 0.5 * noise[:, 1], 0.0)
   furrow *= 1 - 0.7 * raised
   outer = rng.uniform(0.4, 1.0)

@@ -19,9 +19,9 @@ from seetalk_jax.synthetic.acting.prosody import Prosody
 # Emotion -> variants, each the coefficients at full intensity. One-sided names are swapped for half of the people.
 SETS: dict[str, tuple[dict[str, float], ...]] = {
   'happy': (
-    dict(mouthSmile=0.70, cheekSquint=0.60, eyeSquint=0.22, mouthDimple=0.12),
-    dict(mouthSmile=0.80, cheekSquint=0.70, eyeSquint=0.30, jawOpen=0.10, mouthUpperUp=0.25, mouthLowerDown=0.10),
-    dict(mouthSmile=0.60, cheekSquint=0.45, eyeSquint=0.12, browInnerUp=0.22, browOuterUp=0.25, mouthUpperUp=0.15),
+    dict(mouthSmile=0.78, cheekSquint=0.65, eyeSquint=0.22, mouthDimple=0.12),
+    dict(mouthSmile=0.85, cheekSquint=0.70, eyeSquint=0.30, jawOpen=0.14, mouthUpperUp=0.60, mouthLowerDown=0.25),
+    dict(mouthSmile=0.70, cheekSquint=0.45, eyeSquint=0.12, browInnerUp=0.22, browOuterUp=0.25, mouthUpperUp=0.35),
   ),
   'sad': (
     dict(browInnerUp=0.80, browDown=0.18, mouthFrown=0.60, mouthShrugLower=0.30, eyeSquint=0.12),

@@ -153,11 +153,11 @@ def blinks(
   if not len(times):
     return closure
   per_second = style.blinks_per_second * rate
-  count = rng.poisson(0.6 * per_second * times[-1])
+  count = rng.poisson(0.5 * per_second * times[-1])
   random = rng.uniform(0.0, times[-1], count)
   ends = prosody.phrases[:, 1]
-  ends = ends[rng.random(len(ends)) < min(0.8, 1.2 * per_second)] + rng.uniform(-0.1, 0.25)
-  shifts = shifts[rng.random(len(shifts)) < min(0.7, 1.3 * per_second)] - 0.03
+  ends = ends[rng.random(len(ends)) < min(0.8, 0.9 * per_second)] + rng.uniform(-0.1, 0.25)
+  shifts = shifts[rng.random(len(shifts)) < min(0.6, 0.7 * per_second)] - 0.03
   double = random[rng.random(count) < 0.06] + rng.uniform(0.45, 0.6)
   at = -np.inf
   for start in np.sort(np.concatenate([random, ends, shifts, double])):

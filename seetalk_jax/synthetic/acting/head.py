@@ -12,10 +12,10 @@ from seetalk_jax.synthetic.acting.prosody import Prosody
 from seetalk_jax.synthetic.acting.style import Style
 
 # Standard deviations for a style with `head` 1, radians: yaw, pitch, roll.
-_POSTURE = np.array([0.050, 0.034, 0.030])
-_SWAY = np.array([0.016, 0.013, 0.009])
+_POSTURE = np.array([0.058, 0.046, 0.046])
+_SWAY = np.array([0.022, 0.021, 0.016])
 _SHIFT_POSTURE = np.array([0.030, 0.014, 0.035])  # half image widths: x, y, z
-_SHIFT_SWAY = np.array([0.010, 0.006, 0.012])
+_SHIFT_SWAY = np.array([0.012, 0.008, 0.014])
 _LIMITS = np.array([0.50, 0.35, 0.30, 0.18, 0.15, 0.20])
 _FOLLOW_S = 0.12  # the head follows a shift of gaze within about three times this time
 

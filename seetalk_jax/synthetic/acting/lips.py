@@ -35,8 +35,8 @@ _RISE = {
 NEUTRAL_OPENING_DM = 0.0063
 FACE_HEIGHT_DM = 1.53  # from 0.3 dm below the hairline to the bottom of the chin
 _LOWER_LIP_DM, _TEETH_DM = 6.6041, 6.6275  # upper edge of the lower lip, and lower edge of the upper teeth
-_CONTACT_DM = -0.008  # overlap of closed lips: lips are soft, and those of some people are open at rest
-_DEEPEST_DM = -0.014  # greatest overlap
+_CONTACT_DM = -0.014  # overlap of closed lips: lips are soft, and their sides close later than their middle
+_DEEPEST_DM = -0.018  # greatest overlap
 _TUCKED_JAW = 0.012  # the jaw opens at least so much in a tuck
 
 # How far contact suppresses coefficients that open the lips: by a closure, and by a tuck.

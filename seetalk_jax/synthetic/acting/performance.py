@@ -18,6 +18,7 @@ from seetalk_jax.synthetic.acting import (
   eyes,
   head,
   lips,
+  pauses,
   prosody,
   reactions,
   speech,
@@ -26,7 +27,7 @@ from seetalk_jax.synthetic.acting.events import Event
 from seetalk_jax.synthetic.acting.style import Style
 
 # Random streams: each kind of motion has its own, so that a change of one does not redraw the others.
-_STREAMS = ('prosody', 'mouth', 'emotion', 'reactions', 'brows', 'gaze', 'head', 'blinks', 'rest')
+_STREAMS = ('prosody', 'mouth', 'emotion', 'reactions', 'brows', 'gaze', 'head', 'blinks', 'rest', 'pauses')
 _STREAM = 0xAC70
 
 
@@ -85,6 +86,7 @@ def perform(
     _resting_face(times, style, rhythm, rngs['rest']),
     acted.coefficients,
     reaction.coefficients,
+    pauses.gestures(times, rhythm, rngs['pauses']),
     brows.move(times, style, rhythm, rngs['brows'], manner.brows),
   )
   _round_instead_of_smiling(coefficients)
@@ -98,7 +100,6 @@ def perform(
   eyes.close_lids(coefficients, np.maximum(blinks, open_lids))
 
   track = np.concatenate([np.clip(coefficients, 0.0, 1.0), pose], axis=1)
-  assert track.shape[1] == columns.NUM_COLUMNS
   return Performance(track.astype(np.float32), acted.weights.astype(np.float32), events)
 
 

@@ -96,8 +96,8 @@ def _laugh(times, utterance, event, style, rng) -> Reaction:
   size = rng.uniform(0.65, 1.0)
   coefficients = size * (
     _face(whole, mouthSmile=0.75, cheekSquint=0.65, eyeSquint=0.40, mouthDimple=0.10)
-    + _face(voiced, jawOpen=0.10, mouthUpperUp=0.30, mouthLowerDown=0.20, noseSneer=0.12)
-    + _face(pulse, jawOpen=0.17)
+    + _face(voiced, jawOpen=0.20, mouthUpperUp=0.55, mouthLowerDown=0.30, noseSneer=0.12)
+    + _face(pulse, jawOpen=0.22)
   )
   back = rng.choice([-0.8, 1.0]) * rng.uniform(0.03, 0.11) * size
   side = rng.normal(0.0, 0.04) * size
@@ -150,7 +150,7 @@ def _cough(times, utterance, event, style, rng) -> Reaction:
   jerk = np.clip(curves.bumps(times, at + 0.05, sizes, 0.12, 0.30), 0, 1)
   whole = curves.plateau(times, event.start_s - 0.15, event.end_s + 0.3, 0.15, 0.3)
   before = curves.bumps(times, [event.start_s - 0.12], [1.0], 0.25, 0.12)
-  coefficients = _face(open_, jawOpen=0.30, mouthStretch=0.15, mouthUpperUp=0.20, mouthFunnel=0.15)
+  coefficients = _face(open_, jawOpen=0.38, mouthStretch=0.15, mouthUpperUp=0.20, mouthFunnel=0.15)
   coefficients += _face(whole, eyeSquint=0.40, browDown=0.30, cheekSquint=0.20) + _face(before, jawOpen=0.10)
   pitch = 0.03 * before - 0.11 * jerk - 0.04 * whole
   turn = rng.choice([-1.0, 1.0]) * rng.uniform(0.0, 0.15) * whole

@@ -17,11 +17,12 @@ from seetalk_jax.synthetic.acting import columns, curves, visemes
 from seetalk_jax.synthetic.acting.style import Style
 
 _GRID_HZ = 100
-_LEAD_S = 0.04  # lead of the mouth over the audio
+_LEAD_S = 0.02  # lead of the mouth over the audio
 _BLOCK_S, _REACH_S = 2.0, 0.8  # weights are computed in blocks, from the phonemes within this reach
 _RAMP_S = 0.055  # time in which lips close or open
 _MIN_HOLD_S = 0.023  # half of the shortest contact, long enough to contain the center of a frame
 _SHORT_REST_S = 0.28  # shorter pauses pull less
+_BREATHING_S = 0.4  # in longer pauses the speaker breathes in
 _EDGE_S = 0.03  # a phoneme has its full weight except for this time at both ends, at most
 _CLOSES_S, _OPENS_S = 0.06, 0.10  # the same for a pause, at its start and end
 _USUAL_RATE_HZ = 12.5  # phonemes a second
@@ -72,7 +73,7 @@ def articulate(
   """
   if not len(times):
     return Articulation(np.zeros((0, blendshapes.NUM_BLENDSHAPES)), np.zeros(0), np.zeros(0))
-  segments = _segments(utterance, style)
+  segments = _segments(utterance, style, rng)
   grid = np.arange(0.0, times[-1] + 0.5 / FPS, 1.0 / _GRID_HZ)
   values = _coarticulated(segments, grid)
   loud = motion.loudness(utterance.waveform, grid + 0.6 * _LEAD_S)[:, None]
@@ -80,41 +81,95 @@ def articulate(
   drift = np.interp(grid, times, drift[:, 0])[:, None]
   vertical = [visemes.SPOKEN.index(name) for name in ('mouthUpperUp', 'mouthLowerDown')]
   jaw = visemes.SPOKEN.index('jawOpen')
-  values[:, [jaw]] *= (0.45 + 0.65 * loud) * (1 + 0.10 * drift)
-  values[:, vertical] *= (0.6 + 0.45 * loud) * (1 + 0.06 * drift)
+  # In pauses the opening does not depend on the sound.
+  gain = np.where(_in_pause(utterance, grid + _LEAD_S)[:, None], 1.0, 0.60 + 0.45 * loud)
+  values[:, [jaw]] *= gain * (1 + 0.10 * drift)
+  values[:, vertical] *= (0.7 + 0.33 * loud) * (1 + 0.06 * drift)
   values = curves.smoothed(values, 0.035 * _GRID_HZ)
   values = np.stack([np.interp(times, grid, column) for column in values.T], axis=1)
   held = [_held(times, segments, contact) for contact in (segments.closure, segments.tuck)]
   return Articulation(_on_both_sides(values, style), *held)
 
 
-def _segments(utterance: voice.Utterance, style: Style) -> _Segments:
+def _segments(utterance: voice.Utterance, style: Style, rng: np.random.Generator) -> _Segments:
   """The visemes of the phonemes, scaled by stress, effort, rate and style."""
-  shapes, edges, full, scales = [], [], [], []
+  shapes, edges, margins, scales, rests = [], [], [], [], []
+
+  def add(shape, start, end, before, after, scale=1.0, rest=np.nan):
+    shapes.append(shape)
+    edges.append((start, end))
+    margins.append((before, after))
+    scales.append(scale)
+    rests.append(rest)
+
   for phoneme in utterance.phonemes:
     length, at = phoneme.end_s - phoneme.start_s, phoneme.start_s
+    if visemes.is_silence(phoneme.label):
+      for start, end, jaw in _pause(phoneme.start_s, phoneme.end_s, style, rng):
+        before = 0.0 if start <= 0 else min(_CLOSES_S, 0.3 * (end - start))
+        add(_weak_rest(length), start, end, before, min(_OPENS_S, 0.4 * (end - start)), rest=jaw)
+      continue
     stress = 1.12 if visemes.is_stressed(phoneme.label) else 0.9
     for shape, share in visemes.label_visemes(phoneme.label):
-      start, at = at, at + share * length
-      if shape is visemes.REST:
-        pull = min(1.0, (length / _SHORT_REST_S) ** 2)
-        shape = shape._replace(strengths=tuple(pull * strength for strength in shape.strengths))
-        margins = min(_CLOSES_S, 0.3 * length), min(_OPENS_S, 0.4 * length)
-        margins = (0.0 if start <= 0 else margins[0], margins[1])
-      else:
-        margins = (min(_EDGE_S, 0.2 * (at - start)),) * 2
-      shapes.append(shape)
-      edges.append((start, at))
-      full.append((start + margins[0], max(at - margins[1], start + margins[0])))
-      scales.append(stress if shape.is_vowel else 1.0)
-  shapes.append(visemes.REST)  # after the end
-  edges.append((utterance.duration_s, np.inf))
-  full.append((utterance.duration_s + _CLOSES_S, np.inf))
-  scales.append(1.0)
+      edge = min(_EDGE_S, 0.2 * share * length)
+      add(shape, at, at + share * length, edge, edge, stress if shape.is_vowel else 1.0)
+      at += share * length
+  add(visemes.REST, utterance.duration_s, np.inf, _CLOSES_S, 0.0, rest=_rest_jaw(style, rng))
+  starts, ends = np.array(edges).T
+  full = np.stack([starts, ends], axis=1) + np.array(margins) * [1.0, -1.0]
+  return _Segments(
+    _scaled_targets(utterance, shapes, np.array(scales), np.array(rests), style),
+    np.array([shape.strengths for shape in shapes]),
+    starts,
+    ends,
+    full,
+    np.array([shape.closure for shape in shapes]),
+    np.array([shape.tuck for shape in shapes]),
+  )
+
+
+def _in_pause(utterance: voice.Utterance, times: np.ndarray) -> np.ndarray:
+  """Whether the times are in a silence, or outside the speech: bool `[n]`."""
+  spoken = [(p.start_s, p.end_s) for p in utterance.phonemes if not visemes.is_silence(p.label)]
+  if not spoken:
+    return np.ones(len(times), bool)
+  starts, ends = np.array(spoken).T
+  index = np.searchsorted(starts, times, side='right') - 1
+  return (index < 0) | (times >= ends[np.maximum(index, 0)])
+
+
+def _rest_jaw(style: Style, rng: np.random.Generator) -> float:
+  """Opening of the jaw in a pause: real mouths stay open in many of them."""
+  return style.parted + (rng.uniform(0.04, 0.18) if rng.random() < style.open_pauses else 0.0)
+
+
+def _pause(start: float, end: float, style: Style, rng: np.random.Generator):
+  """Parts of a pause as (start, end, jaw): rest, and the breath in before the next phrase."""
+  jaw, inhaled = _rest_jaw(style, rng), rng.uniform(0.0, 0.14) * style.breath**0.5
+  if end - start < _BREATHING_S:
+    return [(start, end, jaw)]
+  turn = end - min(0.35, 0.5 * (end - start))
+  return [(start, turn, jaw), (turn, end, jaw + inhaled)]
+
+
+def _weak_rest(length: float) -> visemes.Viseme:
+  """The rest shape of a pause; short pauses pull less."""
+  pull = min(1.0, (length / _SHORT_REST_S) ** 2)
+  return visemes.REST._replace(strengths=tuple(pull * strength for strength in visemes.REST.strengths))
+
+
+def _scaled_targets(
+  utterance: voice.Utterance,
+  shapes: list[visemes.Viseme],
+  scales: np.ndarray,
+  rests: np.ndarray,
+  style: Style,
+) -> np.ndarray:
+  """Targets `[s, k]`: `scales` are for the jaw, `rests` its opening in pauses and NaN elsewhere."""
   targets = np.array([shape.targets for shape in shapes])
   amplitude = style.articulation * _effort(utterance) * _slowness(utterance)
   for name, factor in (
-    ('jawOpen', amplitude * _GAIN['jawOpen'] * np.array(scales)),
+    ('jawOpen', amplitude * _GAIN['jawOpen'] * scales),
     ('mouthFunnel', style.rounding),
     ('mouthPucker', style.rounding),
     ('mouthStretch', style.spread),
@@ -123,18 +178,9 @@ def _segments(utterance: voice.Utterance, style: Style) -> _Segments:
     ('mouthLowerDown', style.lower_lip * _GAIN['mouthLowerDown'] * amplitude**0.5),
   ):
     targets[:, visemes.SPOKEN.index(name)] *= factor
-  starts, ends = np.array(edges).T
-  resting = np.array([shape.strengths[0] > 0 and shape.targets == visemes.REST.targets for shape in shapes])
-  targets[resting, visemes.SPOKEN.index('jawOpen')] = style.parted
-  return _Segments(
-    targets,
-    np.array([shape.strengths for shape in shapes]),
-    starts,
-    ends,
-    np.array(full),
-    np.array([shape.closure for shape in shapes]),
-    np.array([shape.tuck for shape in shapes]),
-  )
+  jaw = visemes.SPOKEN.index('jawOpen')
+  targets[:, jaw] = np.where(np.isnan(rests), targets[:, jaw], rests)
+  return targets
 
 
 def _effort(utterance: voice.Utterance) -> float:

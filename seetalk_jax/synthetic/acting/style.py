@@ -20,6 +20,7 @@ class Style:
     teeth: factor on the lifting of the upper lip, 0.4 to 1.8.
     lower_lip: factor on the lowering of the lower lip, 0.5 to 1.6.
     parted: opening of the lips at rest as `jawOpen`, mostly 0, up to 0.04.
+    open_pauses: share of the pauses in which the lips stay apart, 0 to 1.
     smile: smile of the resting face, 0 to 0.35; negative values frown, down to -0.15.
     press: how much the lips press in pauses, 0 to 0.25.
     lean: the mouth moves more on one side, -1 (person's right) to 1 (left).
@@ -30,7 +31,7 @@ class Style:
     nod: angle of a nod on an accent in radians, 0 to 0.07.
     tilt: share of accents with a tilt or turn of the head instead of a nod, 0 to 0.6.
     posture: mean yaw, pitch and roll of the head in radians.
-    brow: brow raise on an accent, 0 to 0.7.
+    brow: brow raise on an accent, 0 to 0.9.
     frown: furrow of the brows in speech, 0 to 0.3.
     blinks_per_second: blink rate, 0.12 to 0.6.
     droop: closure of the open lids, 0 to 0.15.
@@ -48,6 +49,7 @@ class Style:
   teeth: float = 1.0
   lower_lip: float = 1.0
   parted: float = 0.0
+  open_pauses: float = 0.5
   smile: float = 0.05
   press: float = 0.08
   lean: float = 0.0
@@ -89,6 +91,7 @@ def sample_style(seed: int) -> Style:
     teeth=factor(0.35, 0.4, 1.8),
     lower_lip=factor(0.25, 0.5, 1.6),
     parted=float(min(parted, 0.04)),
+    open_pauses=float(rng.beta(1.6, 1.6)),
     smile=float(np.clip(smile, -0.15, 0.35)),
     press=float(max(0.0, rng.normal(0.07, 0.06))),
     lean=float(np.clip(rng.normal(0.0, 0.35), -1.0, 1.0)),
@@ -98,7 +101,7 @@ def sample_style(seed: int) -> Style:
     nod=float(rng.uniform(0.0, 0.065)),
     tilt=float(rng.uniform(0.0, 0.6)),
     posture=pair(np.zeros(3), [0.06, 0.035, 0.03]),
-    brow=float(rng.beta(1.3, 2.2) * 0.75),
+    brow=float(rng.beta(1.3, 2.0) * 0.9),
     frown=float(rng.beta(1.0, 3.0) * 0.35),
     blinks_per_second=float(np.clip(np.exp(rng.normal(np.log(0.29), 0.4)), 0.12, 0.6)),
     droop=float(rng.beta(1.0, 4.0) * 0.15),

@@ -65,7 +65,7 @@ def _viseme(
 
 
 def _vowel(jaw: float, upper: float, lower: float, stretch=0.0, smile=0.0, funnel=0.0, pucker=0.0) -> Viseme:
-  rounding = 0.45 + 0.55 * min(1.0, funnel + pucker)
+  rounding = 0.35 + 0.65 * min(1.0, funnel + pucker)
   spread = 0.35 + 1.2 * (stretch + smile)
   strengths = (1.0, rounding, min(1.0, spread), 0.7)
   return _viseme(jaw, funnel, pucker, stretch, smile, upper, lower, strengths=strengths, is_vowel=True)
@@ -87,7 +87,7 @@ _RHOTIC = _viseme(0.11, 0.30, 0.26, upper=0.12, lower=0.12, strengths=(0.6, 0.6,
 _TRILL = _viseme(0.13, upper=0.18, lower=0.22, strengths=(0.5, 0.08, 0.12, 0.25))
 _OPEN_THROAT = _viseme(0.22, upper=0.2, lower=0.2, strengths=(0.3, 0.05, 0.08, 0.15))
 _BREATH = _viseme(0.16, upper=0.15, lower=0.15, strengths=(0.08, 0.03, 0.03, 0.05))
-_GLIDE_W = _viseme(0.075, 0.10, 0.80, strengths=(0.8, 1.0, 0.5, 0.6))
+_GLIDE_W = _viseme(0.065, 0.10, 0.95, strengths=(0.8, 1.0, 0.5, 0.6))
 _CLICK = _viseme(0.12, upper=0.15, lower=0.15, strengths=(0.5, 0.2, 0.2, 0.2))
 _UNKNOWN = _viseme(0.14, upper=0.15, lower=0.15, strengths=(0.3, 0.1, 0.1, 0.1))
 
