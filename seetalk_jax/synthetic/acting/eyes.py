@@ -153,11 +153,14 @@ def blinks(
   if not len(times):
     return closure
   per_second = style.blinks_per_second * rate
-  count = rng.poisson(0.5 * per_second * times[-1])
-  random = rng.uniform(0.0, times[-1], count)
+  at_ends, at_shifts = min(0.8, 0.9 * per_second), min(0.6, 0.7 * per_second)
   ends = prosody.phrases[:, 1]
-  ends = ends[rng.random(len(ends)) < min(0.8, 0.9 * per_second)] + rng.uniform(-0.1, 0.25)
-  shifts = shifts[rng.random(len(shifts)) < min(0.6, 0.7 * per_second)] - 0.03
+  # The rest of the blinks comes at random.
+  triggered = at_ends * len(ends) + at_shifts * len(shifts)
+  count = rng.poisson(max(0.25 * per_second * times[-1], per_second * times[-1] - triggered))
+  random = rng.uniform(0.0, times[-1], count)
+  ends = ends[rng.random(len(ends)) < at_ends] + rng.uniform(-0.1, 0.25)
+  shifts = shifts[rng.random(len(shifts)) < at_shifts] - 0.03
   double = random[rng.random(count) < 0.06] + rng.uniform(0.45, 0.6)
   at = -np.inf
   for start in np.sort(np.concatenate([random, ends, shifts, double])):

@@ -39,7 +39,7 @@ _CONTACT_DM = -0.014  # overlap of closed lips: lips are soft, and their sides c
 _DEEPEST_DM = -0.018  # greatest overlap
 _TUCKED_JAW = 0.012  # the jaw opens at least so much in a tuck
 
-# How far contact suppresses coefficients that open the lips: by a closure, and by a tuck.
+# How far contact suppresses coefficients that are in its way: by a closure, and by a tuck.
 _SUPPRESSED = {
   'mouthUpperUp': (0.85, 0.0),
   'mouthLowerDown': (0.9, 1.0),
@@ -47,6 +47,8 @@ _SUPPRESSED = {
   'mouthFunnel': (0.8, 0.8),
   'mouthPucker': (0.0, 0.3),
   'tongueOut': (1.0, 1.0),
+  'mouthClose': (0.0, 1.0),
+  'mouthRollUpper': (0.0, 1.0),
   'jawOpen': (0.3, 0.3),
 }
 

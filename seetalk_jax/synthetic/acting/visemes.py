@@ -8,6 +8,7 @@ Closures (m b p) and tucks (f v) are constraints on the lips: see `lips`.
 from __future__ import annotations
 
 import functools
+import unicodedata
 from typing import NamedTuple
 
 # Groups of coefficients that move together, with the time in seconds in which the pull of a phoneme decays before it
@@ -144,7 +145,9 @@ def label_visemes(label: str) -> tuple[tuple[Viseme, float], ...]:
   """
   if is_silence(label):
     return ((REST, 1.0),)
-  shapes = [VISEMES[symbol] for symbol in label if symbol in VISEMES]
+  # A letter with an accent in one character, such as a nasal vowel, counts as the letter.
+  bases = [symbol if symbol in VISEMES else unicodedata.normalize('NFD', symbol)[0] for symbol in label]
+  shapes = [VISEMES[symbol] for symbol in bases if symbol in VISEMES]
   if not shapes:
     # Slavic palatalization is a separate label.
     return ((_PALATAL if 'ʲ' in label else _UNKNOWN, 1.0),)
