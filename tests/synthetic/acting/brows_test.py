@@ -1,0 +1,33 @@
+"""Brows: raises on accents, and the activity of a style."""
+
+import numpy as np
+from utterances import sentence
+
+from seetalk_jax import blendshapes
+from seetalk_jax.synthetic.acting import brows, curves, prosody, style
+
+TIMES = curves.frame_times(110)
+RHYTHM = prosody.analyze(sentence(), TIMES, np.random.default_rng(0))
+
+
+def test_active_brows_rise_on_accents():
+  def raised(activity):
+    manner = style.Style(brow=activity, asymmetry=(0.1, 0, 0, 0))
+    return np.mean(
+      [brows.move(TIMES, manner, RHYTHM, np.random.default_rng(seed)) for seed in range(10)], axis=0
+    )
+
+  active, calm = raised(0.7), raised(0.05)
+  inner = blendshapes.INDEX['browInnerUp']
+  assert active[:, inner].max() > 4 * calm[:, inner].max()
+  assert (
+    active[:, blendshapes.INDEX['browOuterUpLeft']].sum()
+    > active[:, blendshapes.INDEX['browOuterUpRight']].sum()
+  )
+
+
+def test_only_brows_and_lids_move():
+  face = brows.move(TIMES, style.Style(brow=0.9, frown=0.3), RHYTHM, np.random.default_rng(0))
+  moved = {name for name, value in zip(blendshapes.NAMES, face.max(axis=0), strict=True) if value}
+  assert all(name.startswith(('brow', 'eyeWide')) for name in moved)
+  assert face.min() >= 0 and face.max() <= 1
