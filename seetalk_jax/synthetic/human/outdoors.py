@@ -1,0 +1,368 @@
+"""Outdoors: sky, sun and ground at hours and weathers, and what lies behind a person there."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+
+from seetalk_jax.synthetic.human import surfaces
+from seetalk_jax.synthetic.human.backgrounds import SIDE, Rays, mix, mottle, step
+from seetalk_jax.synthetic.human.environments import Source, luma, sphere, temperature, towards
+
+WEATHERS = ('sunny', 'hazy', 'golden', 'shade', 'overcast', 'dusk', 'night')
+_GROUNDS = {
+  'grass': (0.07, 0.13, 0.04),
+  'asphalt': (0.10, 0.10, 0.10),
+  'stone': (0.30, 0.28, 0.25),
+  'sand': (0.50, 0.42, 0.30),
+  'snow': (0.85, 0.87, 0.90),
+  'earth': (0.16, 0.11, 0.07),
+}
+# What lies behind the person, by ground.
+_SCENERY = {
+  'grass': ('foliage', 'foliage', 'field', 'street'),
+  'asphalt': ('street', 'street', 'wall', 'foliage'),
+  'stone': ('street', 'wall', 'foliage', 'wall'),
+  'sand': ('sea', 'field', 'foliage'),
+  'snow': ('field', 'foliage', 'street'),
+  'earth': ('foliage', 'foliage', 'field'),
+}
+
+
+@dataclasses.dataclass
+class Outdoors:
+  """A place under the sky.
+
+  Attributes:
+    zenith: radiance of the sky overhead, linear RGB, `[3]`.
+    horizon: radiance of the sky at the horizon.
+    sun: irradiance over pi of a facing surface; 0 without sun.
+    sun_at: unit vector to the sun.
+    ground: albedo.
+    blocks: what hides the sky: (azimuth, half width, top in degrees; radiance `[3]`) each.
+    lamps: street lamps and signs.
+    scenery: 'foliage', 'field', 'street', 'wall', 'sea' or 'lights'.
+    distance: of the scenery behind the person, decimeters.
+    seed: of the clouds.
+  """
+
+  zenith: np.ndarray
+  horizon: np.ndarray
+  sun: np.ndarray
+  sun_at: np.ndarray
+  ground: np.ndarray
+  blocks: list[tuple[float, float, float, np.ndarray]]
+  lamps: list[Source]
+  scenery: str
+  distance: float
+  seed: int = 0
+
+  def sky(self, directions: np.ndarray) -> np.ndarray:
+    """Radiance of the sky at unit vectors `[..., 3]`."""
+    up = np.clip(directions[..., 1], 0, 1)
+    color = mix(self.horizon, self.zenith, up**0.5)
+    cosine = np.clip(directions @ self.sun_at, -1, 1)
+    glow = 0.25 * np.exp((cosine - 1) * 12) + 0.5 * np.exp((cosine - 1) * 60)
+    return color + glow[..., None] * self.sun * 0.6
+
+  def upward(self) -> np.ndarray:
+    """Irradiance over pi of the ground, `[3]`."""
+    return 0.35 * self.horizon + 0.65 * self.zenith + self.sun * max(float(self.sun_at[1]), 0)
+
+  def facing(self) -> np.ndarray:
+    """Irradiance over pi of what stands upright behind the person, facing the camera, `[3]`."""
+    sky = 0.35 * self.horizon + 0.15 * self.zenith + 0.5 * self.ground * self.upward()
+    return sky + self.sun * max(float(self.sun_at[2]), 0) + 0.04 * luma(self.sun)
+
+  def radiance(self) -> np.ndarray:
+    """Light of sky, ground and blocks at the directions of `environments.sphere()`, without the sun."""
+    found = self.sky(sphere())
+    azimuth = np.degrees(np.arctan2(sphere()[:, 0], sphere()[:, 2]))
+    elevation = np.degrees(np.arcsin(sphere()[:, 1]))
+    for middle, half, top, color in self.blocks:
+      away = np.abs((azimuth - middle + 180) % 360 - 180)
+      found[(away < half) & (elevation < top)] = color
+    below = step(-sphere()[:, 1], -0.03, 0.03)
+    return mix(found, self.ground * self.upward(), below).astype(np.float32)
+
+  def sources(self) -> list[Source]:
+    """Sun and lamps."""
+    sun = [Source(self.sun_at, self.sun, 0.02)] if luma(self.sun) > 1e-6 else []
+    return sun + self.lamps
+
+  def view(self, rays: Rays, rng: np.random.Generator) -> np.ndarray:
+    """Radiance along rays."""
+    return _VIEWS[self.scenery](self, rays, rng)
+
+
+def sample_outdoors(rng: np.random.Generator, weather: str) -> Outdoors:
+  """A place outdoors in one of `WEATHERS`."""
+  ground = str(rng.choice(list(_GROUNDS), p=(0.3, 0.22, 0.16, 0.1, 0.1, 0.12)))
+  azimuth = rng.uniform(-180, 180)
+  dark = weather in ('night', 'dusk')
+  elevation = {'golden': rng.uniform(3, 14), 'dusk': rng.uniform(-2, 2)}.get(weather, rng.uniform(18, 65))
+  blue = temperature(rng.uniform(9000, 16000))
+  zenith, horizon = 0.12 * blue, 0.28 * temperature(rng.uniform(6500, 9000))
+  sun = temperature(5600 - 40 * max(0.0, 40 - elevation)) * rng.uniform(0.9, 1.4)
+  if weather == 'hazy':
+    zenith, horizon, sun = 0.3 * temperature(7500), 0.5 * temperature(6300), 0.35 * sun
+  elif weather == 'golden':
+    sun = temperature(rng.uniform(2600, 3800)) * rng.uniform(0.4, 0.9)
+    horizon = 0.25 * temperature(rng.uniform(3000, 5500))
+  elif weather == 'shade':
+    zenith, sun = 0.2 * blue, 0.0 * sun
+  elif weather == 'overcast':
+    gray = temperature(rng.uniform(6200, 7500)) * rng.uniform(0.2, 0.5)
+    zenith, horizon, sun = gray, gray * rng.uniform(0.35, 0.6), 0.0 * sun
+  elif weather == 'dusk':
+    zenith, sun = 0.02 * temperature(12000), 0.0 * sun
+    horizon = 0.06 * mix(temperature(2300), temperature(7000), rng.random())
+  elif weather == 'night':
+    zenith, horizon, sun = 0.001 * blue, 0.004 * temperature(3500), 0.0 * sun
+  albedo = np.asarray(_GROUNDS[ground]) * rng.uniform(0.7, 1.15)
+  scenery = 'lights' if dark else str(rng.choice(_SCENERY[ground]))
+  distance = {
+    'foliage': rng.uniform(20, 120),
+    'field': 500.0,
+    'street': rng.uniform(80, 300),
+    'wall': rng.uniform(4, 25),
+    'sea': 800.0,
+    'lights': rng.uniform(60, 300),
+  }[scenery]
+  place = Outdoors(
+    zenith,
+    horizon,
+    sun,
+    towards(azimuth, elevation),
+    albedo,
+    [],
+    [],
+    scenery,
+    distance,
+    int(rng.integers(1 << 30)),
+  )
+  if dark:
+    place.lamps = _street_lamps(rng, 0.06 if weather == 'dusk' else 0.15)
+  else:
+    place.blocks = _blocks(rng, place, weather)
+  return place
+
+
+def _street_lamps(rng, strength):
+  """Lamps, signs and shop windows around the person."""
+  found = []
+  for i in range(int(rng.integers(2, 6))):
+    # The first one lights the face.
+    azimuth, elevation = rng.uniform(-70, 70) if i == 0 else rng.uniform(-180, 180), rng.uniform(0, 45)
+    if rng.random() < 0.35:  # neon
+      color = rng.dirichlet([0.5, 0.4, 0.6]) + 0.03
+      color = color / max(luma(color), 0.15)
+    else:
+      color = temperature(float(rng.choice([1900, 2400, 3000, 4200, 6500])) * rng.uniform(0.9, 1.1))
+    level = strength * rng.uniform(0.3, 1.2) * (1.3 if i == 0 else 1)
+    found.append(Source(towards(azimuth, elevation), color * level, rng.uniform(0.03, 0.4)))
+  return found
+
+
+def _blocks(rng, place, weather):
+  """Houses and trees around the person."""
+  found = []
+  for _ in range(int(rng.integers(0, 5)) + 2 * (weather == 'shade')):
+    albedo = rng.uniform(0.1, 0.5) * (1 + rng.normal(0, 0.15, 3))
+    if rng.random() < 0.5:
+      albedo = np.array([0.05, 0.09, 0.03]) * rng.uniform(0.7, 1.5)
+    color = np.clip(albedo, 0.02, 0.8) * (0.6 * place.horizon + 0.3 * place.sun + 0.1 * place.zenith)
+    found.append((rng.uniform(-180, 180), rng.uniform(15, 60), rng.uniform(10, 75), color))
+  return found
+
+
+def _horizon(rng):
+  return rng.uniform(0.38, 0.62)
+
+
+def _sky_behind(place, rays, rng, line):
+  """Sky of the view, with clouds."""
+  up = (line - rays.y)[..., None] * np.array([0, 1, 0]) * 0.8
+  directions = np.concatenate([rays.directions[..., :1], up[..., 1:2] + 0.02, -np.ones((SIDE, SIDE, 1))], -1)
+  directions /= np.linalg.norm(directions, axis=-1, keepdims=True)
+  found = place.sky(directions)
+  if rng.random() < 0.6:
+    cloud = step(mottle(rng, 3, 6, 4), rng.uniform(0.4, 0.6), 0.8)
+    white = np.maximum(place.horizon, place.zenith) * 1.6 + 0.3 * place.sun
+    found = mix(found, white, 0.8 * cloud)
+  return found
+
+
+def _leaves_color(place, rng, snow=False):
+  base = np.array([0.05, 0.10, 0.025]) * rng.uniform(0.7, 2.0) * (1 + rng.normal(0, 0.15, 3))
+  if rng.random() < 0.15:  # autumn
+    base = np.array([0.22, 0.10, 0.02]) * rng.uniform(0.6, 1.6)
+  return np.clip(base, 0.01, 0.6)
+
+
+def _foliage(place, rays, rng):
+  fine = rng.uniform(10, 40)
+  color, other = _leaves_color(place, rng), _leaves_color(place, rng)
+  clump, leaf = mottle(rng, 3, 4, 3), mottle(rng, fine, fine, 3)
+  shade = 0.15 + 1.1 * step(clump, 0.3, 0.75)
+  through = 0.35 * place.sun * (1.2 - 0.8 * float(place.sun_at[2]))
+  albedo = mix(color, other, step(mottle(rng, 4, 5, 2), 0.4, 0.6))
+  sunny = step(leaf, 0.5, 0.75) * step(clump, 0.35, 0.7)
+  found = albedo * (shade[..., None] * place.facing() * (0.4 + 1.2 * leaf[..., None]))
+  found = found + albedo * through * 1.5 * sunny[..., None]
+  # The sky between the leaves, more of it higher up.
+  open_sky = rng.uniform(0.05, 0.6) * (1 - rays.y) ** 1.5
+  gap = (mottle(rng, fine * 0.8, fine * 0.8, 2) * 0.6 + 0.4 * clump[::-1]) > 0.72 - 0.42 * open_sky
+  found = np.where(gap[..., None], place.sky(rays.directions * [1, 0, 1] + [0, 0.3, 0]), found)
+  ground = step(rays.y - rng.uniform(0.55, 1.1) - 0.03 * (mottle(rng, 5, 2) - 0.5), 0, 0.05)
+  found = mix(found, place.ground * place.upward() * (0.5 + leaf[..., None]), ground)
+  for _ in range(int(rng.integers(0, 4))):  # trunks
+    middle, wide = rng.random(), rng.uniform(0.01, 0.06)
+    trunk = np.abs(rays.x - middle - 0.05 * (rays.y - 0.5)) < wide * (0.8 + 0.4 * rays.y)
+    bark = np.array([0.10, 0.07, 0.05]) * rng.uniform(0.4, 1.5) * place.facing()
+    found = np.where(trunk[..., None], bark * (0.6 + 0.8 * leaf[..., None]), found)
+  glints(
+    found, rng, int(rng.integers(0, 120)), luma(place.horizon + place.sun) * 14, place.horizon + place.sun
+  )
+  return found
+
+
+def _field(place, rays, rng):
+  line = _horizon(rng)
+  found = _sky_behind(place, rays, rng, line)
+  haze = place.horizon * 0.6
+  for far in (0.8, 0.45):  # hills or trees in haze
+    top = line - rng.uniform(0.0, 0.1) - 0.06 * mottle(rng, rng.uniform(3, 25), 2)[:1]
+    land = mix(
+      _leaves_color(place, rng) * place.facing() * (0.6 + 0.8 * mottle(rng, 20, 20, 2)[..., None]),
+      haze,
+      far * 0.6,
+    )
+    found = mix(found, land, step(rays.y - top, -0.004, 0.01))
+  near = place.ground * place.upward()
+  texture = 0.75 + 0.5 * mottle(rng, 8, 30, 3)
+  return mix(found, near * texture[..., None], step(rays.y - line - 0.02, 0, 0.015))
+
+
+def _sea(place, rays, rng):
+  line = _horizon(rng)
+  found = _sky_behind(place, rays, rng, line)
+  waves = mottle(rng, 6, 50, 3)
+  water = 0.35 * place.horizon + 0.3 * place.zenith * (0.5 + waves[..., None]) + 0.02
+  found = mix(found, water, step(rays.y - line, -0.002, 0.004))
+  shore = line + rng.uniform(0.08, 0.4) + 0.02 * (mottle(rng, 3, 2)[:1] - 0.5)
+  found = mix(
+    found,
+    place.ground * place.upward() * (0.85 + 0.3 * mottle(rng, 30, 60, 2)[..., None]),
+    step(rays.y - shore, 0, 0.02),
+  )
+  if place.sun_at[2] < -0.3:
+    glints(found, rng, 200, luma(place.sun) * 8, place.sun, (line, min(shore.mean(), 1.0)))
+  return found
+
+
+def _street(place, rays, rng):
+  line = rng.uniform(0.5, 0.7)
+  found = _sky_behind(place, rays, rng, line)
+  light, haze = place.facing(), 0.5 * place.horizon
+  left = -0.1
+  while left < 1.05:
+    wide, top = rng.uniform(0.12, 0.5), line - rng.uniform(0.1, 0.8)
+    albedo = surfaces.wall_paint(rng, strong=rng.random() < 0.4)
+    inside = (rays.x >= left) & (rays.x < left + wide) & (rays.y > top) & (rays.y < line + 0.1)
+    columns, rows = rng.uniform(12, 30), rng.uniform(8, 20)
+    u, v = (rays.x - left) * columns % 1, (rays.y - top) * rows % 1
+    pane = (np.abs(u - 0.5) < rng.uniform(0.2, 0.35)) & (np.abs(v - 0.5) < rng.uniform(0.25, 0.38))
+    lit = mottle(rng, columns, rows)[..., None]
+    glass = mix(np.full(3, 0.02), place.horizon, np.clip(lit * 1.4 - 0.5, 0, 0.7)[..., 0])
+    house = np.where(pane[..., None], glass, albedo * light * rng.uniform(0.4, 1.2))
+    found = np.where(inside[..., None], mix(house, haze, rng.uniform(0, 0.25)), found)
+    left += wide
+  for _ in range(int(rng.integers(0, 4))):
+    x, y, r = rng.random(), rng.uniform(line - 0.3, line), rng.uniform(0.06, 0.2)
+    tree = np.hypot(rays.x - x, rays.y - y) < r * (0.7 + 0.6 * mottle(rng, 9, 9, 2))
+    leaves = _leaves_color(place, rng) * light * (0.3 + 1.4 * mottle(rng, 30, 30, 2)[..., None])
+    found = np.where(tree[..., None], leaves, found)
+  found = mix(
+    found,
+    place.ground * place.upward() * (0.9 + 0.2 * mottle(rng, 4, 20, 2)[..., None]),
+    step(rays.y - line - 0.03, 0, 0.02),
+  )
+  for _ in range(int(rng.integers(0, 6))):  # cars and people
+    x, wide, tall = rng.random(), rng.uniform(0.02, 0.16), rng.uniform(0.05, 0.11)
+    body = (np.abs(rays.x - x) / wide) ** 4 + ((rays.y - line - 0.02) / tall) ** 4 < 1
+    color = rng.uniform(0.02, 0.6, 3) if rng.random() < 0.5 else np.full(3, rng.uniform(0.02, 0.6))
+    found = np.where(
+      body[..., None],
+      color * place.facing() * (1.3 - 0.5 * step(rays.y, line - 0.05, line + 0.06)[..., None]),
+      found,
+    )
+  glints(
+    found, rng, int(rng.integers(0, 25)), luma(place.horizon + place.sun) * 10, place.sun + place.horizon
+  )
+  return found
+
+
+def _wall(place, rays, rng):
+  surface = str(rng.choice(['brick', 'plain', 'planks', 'tiles', 'plain']))
+  albedo = {'brick': np.array([0.36, 0.16, 0.10]) * rng.uniform(0.6, 1.4), 'planks': surfaces.wood(rng)}.get(
+    surface, surfaces.wall_paint(rng, strong=rng.random() < 0.5)
+  )
+  reach = 4.0
+  painted = surfaces.paint(
+    surface, rays.x.ravel() * reach, rays.y.ravel() * reach, albedo, int(rng.integers(1 << 30))
+  )
+  stains = 0.8 + 0.4 * mottle(rng, 3, 3, 5)
+  slope = 1 + rng.uniform(-0.3, 0.3) * (rays.x - 0.5) + rng.uniform(-0.2, 0.4) * (0.5 - rays.y)
+  found = painted.reshape(SIDE, SIDE, 3) * place.facing() * (stains * slope)[..., None]
+  if luma(place.sun) > 0.1 and rng.random() < 0.4:  # a slanted shadow
+    edge = (rays.x - rng.random()) * rng.choice([-1, 1]) + rng.normal(0, 0.7) * (rays.y - 0.5)
+    found *= mix(np.ones(3), np.array([0.3, 0.33, 0.4]), step(edge, -0.01, 0.03))
+  return found
+
+
+def _lights(place, rays, rng):
+  """A street at night: dark houses, and lamps that the lens blurs to discs."""
+  line = rng.uniform(0.5, 0.75)
+  found = place.sky(rays.directions) + 0.002
+  glow = mottle(rng, 3, 2, 2)
+  warm = temperature(rng.uniform(1900, 3500))
+  found = found + 0.03 * warm * (glow * np.exp(-4 * np.abs(rays.y - line)))[..., None]
+  for _ in range(int(rng.integers(0, 5))):  # lit windows and signs
+    x, y, w, h = rng.random(), rng.uniform(0.1, line), rng.uniform(0.02, 0.15), rng.uniform(0.02, 0.1)
+    color = temperature(rng.uniform(2300, 6000)) if rng.random() < 0.6 else rng.dirichlet([0.5, 0.5, 0.5]) * 2
+    inside = (np.abs(rays.x - x) < w) & (np.abs(rays.y - y) < h)
+    found = found + np.where(inside, rng.uniform(0.05, 0.35), 0)[..., None] * color
+  palette = [temperature(k) for k in (1900, 2300, 2900, 4200, 6500)]
+  palette += [
+    np.array([2.2, 0.15, 0.08]),
+    np.array([0.15, 1.2, 0.35]),
+    np.array([0.3, 0.5, 2.6]),
+    np.array([1.6, 0.3, 1.6]),
+  ]
+  for color in palette:
+    glints(found, rng, int(rng.integers(0, 26)), rng.uniform(2, 18), color, (0.05, line + 0.08))
+  wet = step(rays.y, line, line + 0.05)[..., None] * rng.uniform(0, 0.4)
+  return found + wet * found[::-1] * 0.5
+
+
+def glints(found, rng, count, strength, color, rows=(0.0, 1.0)):
+  """Adds bright points in place; the lens blurs them to discs."""
+  y = np.clip(rng.uniform(*rows, count) * SIDE, 0, SIDE - 2).astype(int)
+  x = rng.integers(0, SIDE - 1, count)
+  level = strength * rng.lognormal(-0.5, 0.7, count)
+  tone = np.asarray(color) / max(float(luma(color)), 1e-6)
+  for dy in (0, 1):
+    for dx in (0, 1):
+      found[y + dy, x + dx] += level[:, None] * tone
+
+
+_VIEWS = {
+  'foliage': _foliage,
+  'field': _field,
+  'sea': _sea,
+  'street': _street,
+  'wall': _wall,
+  'lights': _lights,
+}
