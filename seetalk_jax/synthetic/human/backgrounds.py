@@ -106,7 +106,9 @@ def _disc(shape: tuple[int, int], radius: float) -> np.ndarray:
   return kernel / kernel.sum()
 
 
-def mottle(rng: np.random.Generator, across: float, down: float, octaves: int = 1) -> np.ndarray:
+def mottle(
+  rng: np.random.Generator, across: float, down: float, octaves: int = 1, gain: float = 0.5
+) -> np.ndarray:
   """Smooth noise in [0, 1], `[SIDE, SIDE]`, with `across` times `down` bumps in the first octave."""
   total, norm = np.zeros((SIDE, SIDE), np.float32), 0.0
   for i in range(octaves):
@@ -114,8 +116,8 @@ def mottle(rng: np.random.Generator, across: float, down: float, octaves: int = 
     if max(cells) > SIDE:
       break
     grid = Image.fromarray(rng.random(cells[::-1], np.float32))
-    total += 0.5**i * np.asarray(grid.resize((SIDE, SIDE), Image.Resampling.BICUBIC))
-    norm += 0.5**i
+    total += gain**i * np.asarray(grid.resize((SIDE, SIDE), Image.Resampling.BICUBIC))
+    norm += gain**i
   return np.clip(total / norm, 0, 1)
 
 

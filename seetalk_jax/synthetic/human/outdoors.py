@@ -155,9 +155,8 @@ def _street_lamps(rng, strength):
   for i in range(int(rng.integers(2, 6))):
     # The first one lights the face.
     azimuth, elevation = rng.uniform(-70, 70) if i == 0 else rng.uniform(-180, 180), rng.uniform(0, 45)
-    if rng.random() < 0.35:  # neon
-      color = rng.dirichlet([0.5, 0.4, 0.6]) + 0.03
-      color = color / max(luma(color), 0.15)
+    if rng.random() < 0.35:
+      color = _neon(rng)
     else:
       color = temperature(float(rng.choice([1900, 2400, 3000, 4200, 6500])) * rng.uniform(0.9, 1.1))
     level = strength * rng.uniform(0.3, 1.2) * (1.3 if i == 0 else 1)
@@ -194,37 +193,43 @@ def _sky_behind(place, rays, rng, line):
   return found
 
 
-def _leaves_color(place, rng, snow=False):
-  base = np.array([0.05, 0.10, 0.025]) * rng.uniform(0.7, 2.0) * (1 + rng.normal(0, 0.15, 3))
-  if rng.random() < 0.15:  # autumn
-    base = np.array([0.22, 0.10, 0.02]) * rng.uniform(0.6, 1.6)
+def _leaves_color(rng):
+  base = np.array([0.055, 0.085, 0.03]) * rng.uniform(0.6, 1.7) * (1 + rng.normal(0, 0.12, 3))
+  if rng.random() < 0.12:  # autumn
+    base = np.array([0.20, 0.11, 0.03]) * rng.uniform(0.6, 1.4) * (1 + rng.normal(0, 0.1, 3))
   return np.clip(base, 0.01, 0.6)
 
 
+def _leaves(place, rng, fine):
+  """Radiance of leaves in light and shade, `[SIDE, SIDE, 3]`."""
+  clump, leaf = mottle(rng, 4, 5, 4, 0.6), mottle(rng, fine, fine, 3, 0.8)
+  albedo = mix(_leaves_color(rng), _leaves_color(rng), step(mottle(rng, 4, 5, 3), 0.35, 0.65))
+  shade = np.exp(4.5 * (clump - 0.6) + 2.5 * (leaf - 0.5))
+  through = 0.4 * place.sun * (1.1 - 0.7 * float(place.sun_at[2]))
+  flecks = step(leaf, 0.5, 0.7) * step(clump, 0.45, 0.65)
+  return albedo * (shade[..., None] * place.facing() * 1.3 + through * 2.0 * flecks[..., None])
+
+
 def _foliage(place, rays, rng):
-  fine = rng.uniform(10, 40)
-  color, other = _leaves_color(place, rng), _leaves_color(place, rng)
-  clump, leaf = mottle(rng, 3, 4, 3), mottle(rng, fine, fine, 3)
-  shade = 0.15 + 1.1 * step(clump, 0.3, 0.75)
-  through = 0.35 * place.sun * (1.2 - 0.8 * float(place.sun_at[2]))
-  albedo = mix(color, other, step(mottle(rng, 4, 5, 2), 0.4, 0.6))
-  sunny = step(leaf, 0.5, 0.75) * step(clump, 0.35, 0.7)
-  found = albedo * (shade[..., None] * place.facing() * (0.4 + 1.2 * leaf[..., None]))
-  found = found + albedo * through * 1.5 * sunny[..., None]
+  far, near = _leaves(place, rng, rng.uniform(8, 20)), _leaves(place, rng, rng.uniform(14, 40))
+  haze = rng.uniform(0.02, 0.3)
+  found = far * (1 - haze) + haze * 0.4 * place.horizon
   # The sky between the leaves, more of it higher up.
-  open_sky = rng.uniform(0.05, 0.6) * (1 - rays.y) ** 1.5
-  gap = (mottle(rng, fine * 0.8, fine * 0.8, 2) * 0.6 + 0.4 * clump[::-1]) > 0.72 - 0.42 * open_sky
-  found = np.where(gap[..., None], place.sky(rays.directions * [1, 0, 1] + [0, 0.3, 0]), found)
-  ground = step(rays.y - rng.uniform(0.55, 1.1) - 0.03 * (mottle(rng, 5, 2) - 0.5), 0, 0.05)
-  found = mix(found, place.ground * place.upward() * (0.5 + leaf[..., None]), ground)
-  for _ in range(int(rng.integers(0, 4))):  # trunks
-    middle, wide = rng.random(), rng.uniform(0.01, 0.06)
-    trunk = np.abs(rays.x - middle - 0.05 * (rays.y - 0.5)) < wide * (0.8 + 0.4 * rays.y)
-    bark = np.array([0.10, 0.07, 0.05]) * rng.uniform(0.4, 1.5) * place.facing()
-    found = np.where(trunk[..., None], bark * (0.6 + 0.8 * leaf[..., None]), found)
-  glints(
-    found, rng, int(rng.integers(0, 120)), luma(place.horizon + place.sun) * 14, place.horizon + place.sun
-  )
+  sky = place.sky(rays.directions * [1, 0, 1] + [0, 0.3, 0])
+  gap = mottle(rng, 5, 6, 5, 0.75) + 0.28 * (0.45 - rays.y) * rng.uniform(0, 1.3)
+  found = mix(found, np.minimum(sky, 4 * place.facing()), step(gap, 0.58, 0.66))
+  found = mix(found, near, step(mottle(rng, 3, 3, 5, 0.6), 0.5, 0.54))
+  floor = rays.y - rng.uniform(0.5, 1.2) - 0.03 * (mottle(rng, 5, 2) - 0.5)
+  ground = place.ground * place.upward() * np.exp(2 * (mottle(rng, 6, 25, 4, 0.7) - 0.5))[..., None]
+  found = mix(found, ground, step(floor, 0, 0.05))
+  for _ in range(int(rng.integers(0, 4))):
+    middle, wide, lean = rng.random(), rng.uniform(0.01, 0.05), rng.normal(0, 0.06)
+    trunk = np.abs(rays.x - middle - lean * (rays.y - 0.5)) / (wide * (0.7 + 0.5 * rays.y))
+    bark = np.array([0.09, 0.07, 0.05]) * rng.uniform(0.4, 1.5) * place.facing()
+    grain = (0.5 + 0.9 * mottle(rng, 40, 12, 2))[..., None]
+    found = mix(found, bark * grain, step(-trunk, -1.1, -0.9) * step(-floor, -0.04, 0.0))
+  bright = place.horizon + place.sun
+  glints(found, rng, int(rng.integers(0, 70)), 5 * luma(place.facing()), bright, (0.0, 0.6))
   return found
 
 
@@ -235,7 +240,7 @@ def _field(place, rays, rng):
   for far in (0.8, 0.45):  # hills or trees in haze
     top = line - rng.uniform(0.0, 0.1) - 0.06 * mottle(rng, rng.uniform(3, 25), 2)[:1]
     land = mix(
-      _leaves_color(place, rng) * place.facing() * (0.6 + 0.8 * mottle(rng, 20, 20, 2)[..., None]),
+      _leaves_color(rng) * place.facing() * (0.6 + 0.8 * mottle(rng, 20, 20, 2)[..., None]),
       haze,
       far * 0.6,
     )
@@ -282,26 +287,34 @@ def _street(place, rays, rng):
   for _ in range(int(rng.integers(0, 4))):
     x, y, r = rng.random(), rng.uniform(line - 0.3, line), rng.uniform(0.06, 0.2)
     tree = np.hypot(rays.x - x, rays.y - y) < r * (0.7 + 0.6 * mottle(rng, 9, 9, 2))
-    leaves = _leaves_color(place, rng) * light * (0.3 + 1.4 * mottle(rng, 30, 30, 2)[..., None])
+    leaves = _leaves_color(rng) * light * (0.3 + 1.4 * mottle(rng, 30, 30, 2)[..., None])
     found = np.where(tree[..., None], leaves, found)
   found = mix(
     found,
     place.ground * place.upward() * (0.9 + 0.2 * mottle(rng, 4, 20, 2)[..., None]),
     step(rays.y - line - 0.03, 0, 0.02),
   )
-  for _ in range(int(rng.integers(0, 6))):  # cars and people
-    x, wide, tall = rng.random(), rng.uniform(0.02, 0.16), rng.uniform(0.05, 0.11)
-    body = (np.abs(rays.x - x) / wide) ** 4 + ((rays.y - line - 0.02) / tall) ** 4 < 1
-    color = rng.uniform(0.02, 0.6, 3) if rng.random() < 0.5 else np.full(3, rng.uniform(0.02, 0.6))
-    found = np.where(
-      body[..., None],
-      color * place.facing() * (1.3 - 0.5 * step(rays.y, line - 0.05, line + 0.06)[..., None]),
-      found,
-    )
+  for _ in range(int(rng.integers(0, 5))):
+    _add_car(found, place, rays, rng, line)
   glints(
     found, rng, int(rng.integers(0, 25)), luma(place.horizon + place.sun) * 10, place.sun + place.horizon
   )
   return found
+
+
+def _add_car(found, place, rays, rng, line):
+  """A parked car, in place."""
+  x, wide = rays.x - rng.random(), rng.uniform(0.07, 0.16)
+  y = (line + 0.04 - rays.y) / (0.55 * wide)  # 0 at the wheels, 1 at the roof
+  u = x / wide
+  body = (np.abs(u) < 1) & (y > 0.1) & (y < 0.62)
+  cabin = (np.abs(u + 0.05) < 0.62 - 0.25 * (y - 0.6)) & (y >= 0.55) & (y < 1)
+  glass = (np.abs(u + 0.05) < 0.52 - 0.25 * (y - 0.6)) & (y > 0.62) & (y < 0.93)
+  wheels = (np.hypot(np.abs(u) - 0.6, (y - 0.13) * 0.6) < 0.17) & (y > -0.05)
+  paint = surfaces.color_of(rng, 0.015, 0.6, 0.15 if rng.random() < 0.75 else 0.9)
+  shade = 0.55 + 0.5 * np.clip(y, 0, 1)
+  for mask, color in ((body | cabin, paint), (glass, np.full(3, 0.05)), (wheels, np.full(3, 0.015))):
+    found[mask] = (color * place.facing() * shade[..., None])[mask]
 
 
 def _wall(place, rays, rng):
@@ -323,39 +336,64 @@ def _wall(place, rays, rng):
 
 
 def _lights(place, rays, rng):
-  """A street at night: dark houses, and lamps that the lens blurs to discs."""
-  line = rng.uniform(0.5, 0.75)
+  """A street at night: dark houses with lit windows, and rows of lamps that the lens blurs to discs."""
+  line, vanish = rng.uniform(0.5, 0.75), rng.uniform(-0.2, 1.2)
   found = place.sky(rays.directions) + 0.002
-  glow = mottle(rng, 3, 2, 2)
   warm = temperature(rng.uniform(1900, 3500))
-  found = found + 0.03 * warm * (glow * np.exp(-4 * np.abs(rays.y - line)))[..., None]
-  for _ in range(int(rng.integers(0, 5))):  # lit windows and signs
-    x, y, w, h = rng.random(), rng.uniform(0.1, line), rng.uniform(0.02, 0.15), rng.uniform(0.02, 0.1)
-    color = temperature(rng.uniform(2300, 6000)) if rng.random() < 0.6 else rng.dirichlet([0.5, 0.5, 0.5]) * 2
-    inside = (np.abs(rays.x - x) < w) & (np.abs(rays.y - y) < h)
-    found = found + np.where(inside, rng.uniform(0.05, 0.35), 0)[..., None] * color
-  palette = [temperature(k) for k in (1900, 2300, 2900, 4200, 6500)]
-  palette += [
-    np.array([2.2, 0.15, 0.08]),
-    np.array([0.15, 1.2, 0.35]),
-    np.array([0.3, 0.5, 2.6]),
-    np.array([1.6, 0.3, 1.6]),
-  ]
+  found = found + 0.03 * warm * (mottle(rng, 3, 2, 2) * np.exp(-4 * np.abs(rays.y - line)))[..., None]
+  left = -0.1
+  while left < 1.05:
+    wide, top = rng.uniform(0.15, 0.5), line - rng.uniform(0.0, 0.8)
+    inside = (rays.x >= left) & (rays.x < left + wide) & (rays.y > top) & (rays.y < line + 0.05)
+    found[inside] = found[inside] * 0.3 + 0.004 * warm
+    columns, rows = rng.uniform(14, 40), rng.uniform(10, 26)
+    u, v = (rays.x - left) * columns, (rays.y - top) * rows
+    pane = inside & (np.abs(u % 1 - 0.5) < 0.3) & (np.abs(v % 1 - 0.5) < 0.32)
+    lit = rng.random((64, 64))[u.astype(int) % 64, v.astype(int) % 64] < rng.uniform(0.02, 0.4)
+    found[pane & lit] = temperature(rng.uniform(2300, 5000)) * rng.uniform(0.05, 0.3)
+    left += wide
+  for _ in range(int(rng.integers(0, 4))):  # signs and shop windows
+    x, y, w, h = (
+      rng.random(),
+      rng.uniform(line - 0.35, line),
+      rng.uniform(0.02, 0.12),
+      rng.uniform(0.015, 0.06),
+    )
+    color = temperature(rng.uniform(2300, 6000)) if rng.random() < 0.6 else _neon(rng)
+    found[(np.abs(rays.x - x) < w) & (np.abs(rays.y - y) < h)] = rng.uniform(0.1, 0.4) * color
+  red, green = np.array([2.2, 0.15, 0.08]), np.array([0.25, 1.2, 0.6])
+  palette = [temperature(k) for k in (1900, 2300, 2900, 4200, 6000)] + [red, red, green, _neon(rng)]
+  for _ in range(int(rng.integers(2, 7))):  # rows of lamps that run towards one point
+    color, count = palette[int(rng.integers(len(palette)))], int(rng.integers(3, 14))
+    far = rng.uniform(0.02, 0.9, count) ** 2
+    ends = rng.choice([-0.4, 1.4]), line - rng.uniform(-0.15, 0.9)
+    places = vanish + far * (ends[0] - vanish), line + far * (ends[1] - line)
+    _add_points(found, *places, rng.uniform(2, 14) * (0.3 + far) * rng.lognormal(0, 0.3, count), color)
   for color in palette:
-    glints(found, rng, int(rng.integers(0, 26)), rng.uniform(2, 18), color, (0.05, line + 0.08))
-  wet = step(rays.y, line, line + 0.05)[..., None] * rng.uniform(0, 0.4)
+    glints(found, rng, int(rng.integers(0, 7)), rng.uniform(1, 8), color, (line - 0.3, line + 0.06))
+  wet = step(rays.y, line, line + 0.05)[..., None] * rng.uniform(0, 0.3)
   return found + wet * found[::-1] * 0.5
 
 
+def _neon(rng):
+  color = rng.dirichlet([0.5, 0.4, 0.6]) + 0.03
+  return color / max(luma(color), 0.15)
+
+
 def glints(found, rng, count, strength, color, rows=(0.0, 1.0)):
-  """Adds bright points in place; the lens blurs them to discs."""
-  y = np.clip(rng.uniform(*rows, count) * SIDE, 0, SIDE - 2).astype(int)
-  x = rng.integers(0, SIDE - 1, count)
-  level = strength * rng.lognormal(-0.5, 0.7, count)
+  """Adds bright points at random, in place; the lens blurs them to discs."""
+  places = rng.random(count), rng.uniform(*rows, count)
+  _add_points(found, *places, strength * rng.lognormal(-0.5, 0.7, count), color)
+
+
+def _add_points(found, x, y, level, color):
+  column, row = (x * SIDE).astype(int), (y * SIDE).astype(int)
+  inside = (column >= 0) & (column < SIDE - 1) & (row >= 0) & (row < SIDE - 1)
+  column, row, level = column[inside], row[inside], level[inside]
   tone = np.asarray(color) / max(float(luma(color)), 1e-6)
   for dy in (0, 1):
     for dx in (0, 1):
-      found[y + dy, x + dx] += level[:, None] * tone
+      np.add.at(found, (row + dy, column + dx), level[:, None] * tone)
 
 
 _VIEWS = {

@@ -263,8 +263,8 @@ def _add_lamp(lamp, origin, directions, reach, radiance):
   along = directions @ to
   square = to @ to - along**2
   hit = (square < lamp.radius**2) & (along > 0) & (along < reach)
-  # A shade is brightest in its middle.
-  fall = 0.45 + 0.55 * np.sqrt(np.maximum(1 - square[hit] / lamp.radius**2, 0))
+  # A shade is brightest in its middle; the bulb inside is hidden.
+  fall = 0.25 + 0.35 * np.sqrt(np.maximum(1 - square[hit] / lamp.radius**2, 0))
   radiance[hit] = lamp.color * fall[:, None]
 
 
@@ -340,7 +340,9 @@ def _furnish(room, rng, kind):
       put('door', surfaces.furniture_color(rng), rng.uniform(8, 10), rng.uniform(20, 22), 0, wall)
     elif what < 0.42:
       for _ in range(int(rng.integers(1, 5))):
-        put('picture', rng.uniform(0.1, 0.8, 3), *rng.uniform(3, 10, 2), rng.uniform(11, 17), wall)
+        put(
+          'picture', surfaces.color_of(rng, 0.05, 0.6, 0.6), *rng.uniform(3, 10, 2), rng.uniform(11, 17), wall
+        )
     elif what < 0.62:
       put(
         'books',
@@ -404,14 +406,14 @@ def _add_lights(room, rng, kind):
 
   def lamp(radiance, color, place=None):
     if place is None:
-      z = rng.uniform(room.low[2] + 2, room.high[2] - 2)
-      if -4 < z < 4:
-        z += np.copysign(5, z)
+      z = rng.uniform(room.low[2] + 1, room.high[2] - 2)
+      if max(room.low[2] + 1, -9) < z < 4:
+        z = rng.uniform(4, 10)
       x = rng.uniform(max(room.low[0] + 2, -14), min(room.high[0] - 2, 14))
       if abs(x) < 3 and z > 0:
         x += np.copysign(4, x)
       place = np.array([x, rng.uniform(-1, min(7, room.high[1] - 2)), z])
-    radius = rng.uniform(0.7, 2.2)
+    radius = rng.uniform(0.7, 1.6)
     room.lamps.append(Lamp(np.asarray(place), radius, color * radiance / radius**2))
 
   def ceiling(radiance, color, count):

@@ -89,8 +89,8 @@ def sample_scene(
     shift=(jitter * rng.normal(0, 0.008, 2)).astype(np.float32),
   )
   height = float(camera.height)
-  blur = lens_aperture(rng, distance) * depth / (depth + distance) / height
-  plate = backgrounds.plate(place.view, rng, distance=distance, height=height, blur=max(blur, 0.006)) / level
+  blur = max(lens_aperture(rng, distance, kind) * depth / (depth + distance) / height, 0.01)
+  plate = backgrounds.plate(place.view, rng, distance=distance, height=height, blur=blur) / level
   return Scene(
     Lights(*(jnp.asarray(a, jnp.float32) for a in (found.harmonics, found.directions, found.colors))),
     jnp.asarray(found.softness, jnp.float32),
@@ -112,11 +112,12 @@ def _sample_place(rng, kind):
   return place, place.distance
 
 
-def lens_aperture(rng: np.random.Generator, distance: float) -> float:
+def lens_aperture(rng: np.random.Generator, distance: float, kind: str) -> float:
   """Diameter of an aperture in decimeters: phones and webcams are near and small, portrait lenses far and large."""
-  if rng.random() < np.clip((distance - 7) / 10, 0.25, 0.85):
-    return float(np.exp(rng.uniform(np.log(0.06), np.log(0.45))))
-  return float(rng.uniform(0.012, 0.04))
+  large = 0.9 if kind in ('dusk', 'night') else np.clip((distance - 6) / 9, 0.35, 0.9)
+  if rng.random() < large:
+    return float(np.exp(rng.uniform(np.log(0.08), np.log(0.45))))
+  return float(rng.uniform(0.02, 0.06))
 
 
 def sample_tone(

@@ -6,6 +6,7 @@ import dataclasses
 
 import numpy as np
 
+from seetalk_jax.synthetic.human import surfaces
 from seetalk_jax.synthetic.human.backgrounds import Rays, mix, mottle, step
 from seetalk_jax.synthetic.human.environments import Source, luma, sphere, temperature, towards
 
@@ -102,8 +103,6 @@ def sample_studio(rng: np.random.Generator) -> Studio:
 def _paper(rng):
   """Albedo of backdrop paper or cloth."""
   kind = rng.random()
-  if kind < 0.4:
-    return np.full(3, rng.uniform(0.1, 0.85)) * (1 + rng.normal(0, 0.02, 3))
-  if kind < 0.75:  # muted
-    return np.clip(rng.uniform(0.1, 0.6) * (1 + rng.normal(0, 0.25, 3)), 0.02, 0.85)
-  return np.clip(rng.uniform(0.1, 0.9) * rng.dirichlet([0.8, 0.8, 0.8]) * 2, 0.02, 0.85)
+  if kind < 0.45:
+    return surfaces.color_of(rng, 0.1, 0.85, 0.08)
+  return surfaces.color_of(rng, 0.08, 0.6, 0.4 if kind < 0.8 else 0.95)

@@ -94,14 +94,13 @@ def _door(x, y, color, rng, size):
 def _picture(x, y, color, rng, size):
   u, v = x / size[0], y / size[1]
   edge = np.minimum(np.minimum(x, size[0] - x), np.minimum(y, size[1] - y))
-  sky, land = rng.uniform(0.05, 0.8, 3), color
   line = rng.uniform(0.2, 0.7) + rng.uniform(0, 0.15) * np.sin(rng.uniform(2, 9) * u + rng.uniform(0, 6))
-  result = mix(land, sky, step(v - line, -0.03, 0.03))
-  for _ in range(int(rng.integers(0, 5))):
-    inside = np.hypot(u - rng.random(), (v - rng.random()) * size[1] / size[0]) < rng.uniform(0.05, 0.3)
-    result = np.where(inside[:, None], rng.uniform(0.03, 0.8, 3), result)
-  mat, frame = rng.uniform(0.2, 0.9), rng.choice([0.02, 0.05, 0.7, 0.2]) * rng.uniform(0.7, 1, 3)
-  result = np.where((edge < mat)[:, None], 0.75, result)
+  result = mix(color, color_of(rng, 0.1, 0.7, 0.6), step(v - line, -0.15, 0.15))
+  for _ in range(int(rng.integers(2, 9))):  # patches, as in a photograph or a painting seen from afar
+    away = np.hypot((u - rng.random()) / rng.uniform(0.1, 0.5), (v - rng.random()) / rng.uniform(0.1, 0.5))
+    result = mix(result, color_of(rng, 0.03, 0.6, 0.6), 0.85 * step(-away, -1.1, -0.8))
+  mat, frame = rng.uniform(0.2, 0.9), color_of(rng, 0.015, 0.7, 0.1) if rng.random() < 0.6 else wood(rng)
+  result = np.where((edge < mat)[:, None], 0.72, result)
   return np.where((edge < 0.25)[:, None], frame, result)
 
 
@@ -113,9 +112,8 @@ def _books(x, y, color, rng, size):
   spine = np.floor(x / 0.45 + 0.3 * np.sin(x * 2.1 + level))
   key = spine + 997 * level
   tall = 0.55 + 0.33 * _random(rng, key)
-  hue = rng.uniform(0.02, 0.75, (61, 3)) ** 1.5
-  hue = hue * 0.6 + 0.4 * hue.mean(-1, keepdims=True)
-  book = hue[(_random(rng, key) * 60).astype(int)]
+  spines = np.stack([color_of(rng, 0.02, 0.7, 0.75) for _ in range(40)])
+  book = spines[(_random(rng, key) * 40).astype(int)]
   group = _random(rng, np.floor(x / 2.3) + 131 * level)
   empty = (group < rng.uniform(0.05, 0.5)) | (inside > tall) | (inside < 0.07)
   back = color * 0.35
@@ -214,35 +212,46 @@ def _random(rng: np.random.Generator, key: np.ndarray) -> np.ndarray:
   return rng.random(509)[np.asarray(key, np.int64) % 509]
 
 
+def color_of(rng: np.random.Generator, low: float, high: float, saturation: float) -> np.ndarray:
+  """A random albedo `[3]` of luminance `low` to `high`; most are muted, `saturation` 0 to 1 bounds the others."""
+  level = np.exp(rng.uniform(np.log(low), np.log(high)))
+  # Colors of things: warm ones are more frequent than green and violet.
+  hue = rng.choice([rng.normal(0.08, 0.04), rng.normal(0.6, 0.05), rng.random()], p=(0.5, 0.25, 0.25)) % 1
+  share = saturation * rng.beta(1.2, 2.2)
+  pure = np.clip(np.abs((hue * 6 + np.array([0, 4, 2])) % 6 - 3) - 1, 0, 1)
+  color = 1 - share + share * pure
+  return np.clip(level * color / (color @ np.array([0.2126, 0.7152, 0.0722])), 0.015, 0.88)
+
+
 def wall_paint(rng: np.random.Generator, strong: bool = False) -> np.ndarray:
   """Albedo of wall paint, `[3]`: mostly white, cream and gray; `strong` for a colored wall."""
-  if strong or rng.random() < 0.15:
-    return np.clip(rng.uniform(0.08, 0.6) * rng.uniform(0.35, 1.1, 3), 0.03, 0.8)
-  tint = 1 + rng.normal(0, 0.04, 3) + rng.normal(0, 0.06) * np.array([1, 0.2, -1])
-  return np.clip(rng.uniform(0.35, 0.85) * tint, 0.1, 0.88)
+  if strong or rng.random() < 0.12:
+    return color_of(rng, 0.06, 0.6, 0.8)
+  return color_of(rng, 0.4, 0.85, 0.18)
 
 
 def wood(rng: np.random.Generator) -> np.ndarray:
-  """Albedo of wood, `[3]`."""
-  return rng.uniform(0.12, 1.0) * np.array([0.5, 0.3, 0.16]) * (1 + rng.normal(0, 0.08, 3))
+  """Albedo of wood, `[3]`: from dark walnut to light pine."""
+  light = rng.random()
+  tone = np.array([0.11, 0.055, 0.028]) * (1 - light) + np.array([0.52, 0.36, 0.20]) * light
+  return np.clip(tone * rng.uniform(0.7, 1.15) * (1 + rng.normal(0, 0.06, 3)), 0.015, 0.8)
 
 
 def floor_color(rng: np.random.Generator) -> np.ndarray:
   """Albedo of a floor, `[3]`: wood, carpet or stone."""
-  return wood(rng) if rng.random() < 0.6 else rng.uniform(0.06, 0.5) * (1 + rng.normal(0, 0.07, 3))
+  return wood(rng) if rng.random() < 0.6 else color_of(rng, 0.06, 0.5, 0.3)
 
 
 def furniture_color(rng: np.random.Generator) -> np.ndarray:
   """Albedo of furniture, `[3]`: wood, white, black or colored."""
   kind = rng.random()
-  if kind < 0.45:
+  if kind < 0.5:
     return wood(rng)
-  if kind < 0.75:
-    return rng.uniform(0.55, 0.8) * np.array([1, 0.98, 0.94])
-  return rng.uniform(0.02, 0.06, 3) if kind < 0.88 else rng.uniform(0.03, 0.5, 3)
+  if kind < 0.78:
+    return color_of(rng, 0.5, 0.8, 0.1)
+  return color_of(rng, 0.02, 0.05, 0.2) if kind < 0.9 else color_of(rng, 0.04, 0.4, 0.7)
 
 
 def cloth_color(rng: np.random.Generator) -> np.ndarray:
   """Albedo of curtains and covers, `[3]`."""
-  gray = rng.uniform(0.05, 0.7)
-  return np.clip(gray * (1 + rng.normal(0, 0.25, 3) * rng.choice([0.2, 1])), 0.02, 0.8)
+  return color_of(rng, 0.05, 0.7, 0.25 if rng.random() < 0.6 else 0.8)
