@@ -14,7 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 from PIL import Image
 
-SIDE = 256  # of a plate in pixels
+SIDE = 192  # of a plate in pixels; the lens blurs what is finer
 MARGIN = 1.06  # side of a plate over that of the picture: room for a slow drift
 
 
@@ -26,12 +26,14 @@ class Rays(NamedTuple):
     directions: unit vectors, `[SIDE, SIDE, 3]`.
     x: place in the picture, 0 to 1 from left to right, `[SIDE, SIDE]`.
     y: 0 to 1 from top to bottom.
+    blur: diameter of the blur disc in picture heights: what is drawn may depend on it.
   """
 
   origin: np.ndarray
   directions: np.ndarray
   x: np.ndarray
   y: np.ndarray
+  blur: float
 
 
 # Radiance, linear RGB `[SIDE, SIDE, 3]`, along rays.
@@ -73,18 +75,18 @@ def plate(view: View, rng: np.random.Generator, *, distance: float, height: floa
     height: extent of the picture at the head, decimeters.
     blur: diameter of the blur disc in picture heights.
   """
-  radiance = np.maximum(view(rays(distance, height), rng), 0)
+  radiance = np.maximum(view(rays(distance, height, blur), rng), 0)
   return np.ascontiguousarray(np.moveaxis(lens_blur(radiance, blur * SIDE / MARGIN), -1, 0), np.float32)
 
 
-def rays(distance: float, height: float) -> Rays:
+def rays(distance: float, height: float, blur: float) -> Rays:
   """Rays through the pixels of a plate."""
   place = (np.arange(SIDE, dtype=np.float32) + 0.5) / SIDE
   x, y = np.meshgrid(place, place)
   reach = height * MARGIN
   directions = np.stack([(x - 0.5) * reach, (0.5 - y) * reach, np.full_like(x, -distance)], -1)
   directions /= np.linalg.norm(directions, axis=-1, keepdims=True)
-  return Rays(np.array([0, 0, distance], np.float32), directions, x, y)
+  return Rays(np.array([0, 0, distance], np.float32), directions, x, y, blur)
 
 
 def lens_blur(radiance: np.ndarray, diameter: float) -> np.ndarray:

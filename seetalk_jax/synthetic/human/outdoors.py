@@ -116,8 +116,8 @@ def sample_outdoors(rng: np.random.Generator, weather: str) -> Outdoors:
     gray = temperature(rng.uniform(6200, 7500)) * rng.uniform(0.2, 0.5)
     zenith, horizon, sun = gray, gray * rng.uniform(0.35, 0.6), 0.0 * sun
   elif weather == 'dusk':
-    zenith, sun = 0.02 * temperature(12000), 0.0 * sun
-    horizon = 0.06 * mix(temperature(2300), temperature(7000), rng.random())
+    zenith, sun = 0.008 * temperature(12000), 0.0 * sun
+    horizon = 0.025 * mix(temperature(2300), temperature(7000), rng.random())
   elif weather == 'night':
     zenith, horizon, sun = 0.001 * blue, 0.004 * temperature(3500), 0.0 * sun
   albedo = np.asarray(_GROUNDS[ground]) * rng.uniform(0.7, 1.15)
@@ -143,7 +143,7 @@ def sample_outdoors(rng: np.random.Generator, weather: str) -> Outdoors:
     int(rng.integers(1 << 30)),
   )
   if dark:
-    place.lamps = _street_lamps(rng, 0.06 if weather == 'dusk' else 0.15)
+    place.lamps = _street_lamps(rng, 0.12 if weather == 'dusk' else 0.15)
   else:
     place.blocks = _blocks(rng, place, weather)
   return place
@@ -212,7 +212,7 @@ def _leaves(place, rng, fine):
 
 def _foliage(place, rays, rng):
   far, near = _leaves(place, rng, rng.uniform(8, 20)), _leaves(place, rng, rng.uniform(14, 40))
-  haze = rng.uniform(0.02, 0.3)
+  haze = rng.uniform(0.02, 0.15)
   found = far * (1 - haze) + haze * 0.4 * place.horizon
   # The sky between the leaves, more of it higher up.
   sky = place.sky(rays.directions * [1, 0, 1] + [0, 0.3, 0])
@@ -229,7 +229,7 @@ def _foliage(place, rays, rng):
     grain = (0.5 + 0.9 * mottle(rng, 40, 12, 2))[..., None]
     found = mix(found, bark * grain, step(-trunk, -1.1, -0.9) * step(-floor, -0.04, 0.0))
   bright = place.horizon + place.sun
-  glints(found, rng, int(rng.integers(0, 70)), 5 * luma(place.facing()), bright, (0.0, 0.6))
+  glints(found, rays, rng, int(rng.integers(0, 70)), 5 * luma(place.facing()), bright, (0.0, 0.6))
   return found
 
 
@@ -263,7 +263,7 @@ def _sea(place, rays, rng):
     step(rays.y - shore, 0, 0.02),
   )
   if place.sun_at[2] < -0.3:
-    glints(found, rng, 200, luma(place.sun) * 8, place.sun, (line, min(shore.mean(), 1.0)))
+    glints(found, rays, rng, 200, luma(place.sun) * 8, place.sun, (line, min(shore.mean(), 1.0)))
   return found
 
 
@@ -285,10 +285,7 @@ def _street(place, rays, rng):
     found = np.where(inside[..., None], mix(house, haze, rng.uniform(0, 0.25)), found)
     left += wide
   for _ in range(int(rng.integers(0, 4))):
-    x, y, r = rng.random(), rng.uniform(line - 0.3, line), rng.uniform(0.06, 0.2)
-    tree = np.hypot(rays.x - x, rays.y - y) < r * (0.7 + 0.6 * mottle(rng, 9, 9, 2))
-    leaves = _leaves_color(rng) * light * (0.3 + 1.4 * mottle(rng, 30, 30, 2)[..., None])
-    found = np.where(tree[..., None], leaves, found)
+    _add_tree(found, place, rays, rng, line)
   found = mix(
     found,
     place.ground * place.upward() * (0.9 + 0.2 * mottle(rng, 4, 20, 2)[..., None]),
@@ -300,6 +297,22 @@ def _street(place, rays, rng):
     found, rng, int(rng.integers(0, 25)), luma(place.horizon + place.sun) * 10, place.sun + place.horizon
   )
   return found
+
+
+def _add_tree(found, place, rays, rng, line):
+  """A tree or a bush, in place."""
+  x, foot, radius = rng.random(), line + rng.uniform(0, 0.04), rng.uniform(0.05, 0.14)
+  tall = rng.choice([0.6, 2.2, 2.8]) * radius
+  trunk = (np.abs(rays.x - x) < 0.1 * radius) & (rays.y < foot) & (rays.y > foot - tall)
+  found[trunk] = np.array([0.07, 0.05, 0.04]) * place.facing()
+  edge = np.full((SIDE, SIDE), 9.0)
+  for _ in range(9):
+    u, v = x + radius * rng.normal(0, 0.55), foot - tall + radius * rng.normal(0, 0.45)
+    edge = np.minimum(edge, np.hypot(rays.x - u, rays.y - v) / (radius * rng.uniform(0.4, 0.9)))
+  crown = step(-edge - 1.3 * (mottle(rng, 18, 18, 3, 0.8) - 0.5), -1.1, -0.9)
+  up = np.clip((foot - tall - rays.y) / radius, -1, 1)  # lighter on top
+  leaves = _leaves(place, rng, 35) * (0.8 + 0.4 * up)[..., None]
+  found[:] = mix(found, leaves, crown)
 
 
 def _add_car(found, place, rays, rng, line):
@@ -338,7 +351,8 @@ def _wall(place, rays, rng):
 def _lights(place, rays, rng):
   """A street at night: dark houses with lit windows, and rows of lamps that the lens blurs to discs."""
   line, vanish = rng.uniform(0.5, 0.75), rng.uniform(-0.2, 1.2)
-  found = place.sky(rays.directions) + 0.002
+  found = place.sky(rays.directions) + 0.001
+  found[rays.y > line] = 0.35 * place.upward() * place.ground + 0.002
   warm = temperature(rng.uniform(1900, 3500))
   found = found + 0.03 * warm * (mottle(rng, 3, 2, 2) * np.exp(-4 * np.abs(rays.y - line)))[..., None]
   left = -0.1
@@ -370,7 +384,7 @@ def _lights(place, rays, rng):
     places = vanish + far * (ends[0] - vanish), line + far * (ends[1] - line)
     _add_points(found, *places, rng.uniform(2, 14) * (0.3 + far) * rng.lognormal(0, 0.3, count), color)
   for color in palette:
-    glints(found, rng, int(rng.integers(0, 7)), rng.uniform(1, 8), color, (line - 0.3, line + 0.06))
+    glints(found, rays, rng, int(rng.integers(0, 7)), rng.uniform(1, 8), color, (line - 0.3, line + 0.06))
   wet = step(rays.y, line, line + 0.05)[..., None] * rng.uniform(0, 0.3)
   return found + wet * found[::-1] * 0.5
 
@@ -380,8 +394,9 @@ def _neon(rng):
   return color / max(luma(color), 0.15)
 
 
-def glints(found, rng, count, strength, color, rows=(0.0, 1.0)):
-  """Adds bright points at random, in place; the lens blurs them to discs."""
+def glints(found, rays, rng, count, strength, color, rows=(0.0, 1.0)):
+  """Adds bright points at random, in place; the lens blurs them to discs. A sharp lens shows few."""
+  count = round(count * np.clip((rays.blur - 0.012) / 0.03, 0, 1))
   places = rng.random(count), rng.uniform(*rows, count)
   _add_points(found, *places, strength * rng.lognormal(-0.5, 0.7, count), color)
 

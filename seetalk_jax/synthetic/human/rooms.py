@@ -132,7 +132,7 @@ class Room:
     directions = rays.directions.reshape(-1, 3) @ self._turn().T
     origin = np.clip(rays.origin @ self._turn().T, self.low + 0.5, self.high - 0.5)
     points, wall = self._hits(origin, directions)
-    light = self._light_at(points, wall)
+    light = self._light_at(points, wall) * self._openness(points)[:, None]
     albedo, shine = self.walls[wall], np.zeros((len(points), 3), np.float32)
     for index in np.unique(wall):
       on = np.flatnonzero(wall == index)
@@ -146,7 +146,8 @@ class Room:
     for box in self.boxes:
       reach = self._add_box(box, origin, directions, reach, radiance)
     for lamp in self.lamps:
-      _add_lamp(lamp, origin, directions, reach, radiance)
+      if (lamp.place @ self._turn())[2] < -2:  # what stands before the person is beside the camera
+        _add_lamp(lamp, origin, directions, reach, radiance)
     return radiance.reshape(*shape, 3)
 
   def _turn(self) -> np.ndarray:
@@ -162,6 +163,16 @@ class Room:
     axis = np.argmin(np.where(reach > 0, reach, np.inf), axis=-1)
     points = origin + directions * np.take_along_axis(reach, axis[:, None], 1)
     return points.astype(np.float32), axis * 2 + np.take_along_axis(ahead, axis[:, None], 1)[:, 0]
+
+  def _openness(self, points):
+    """Share of the light that corners and furniture leave to points on walls, `[n]`."""
+    edge = np.sort(np.minimum(points - self.low, self.high - points), axis=-1)[:, 1]
+    share = 1 - 0.3 * np.exp(-edge / 2.5)
+    for box in self.boxes:
+      if box.surface != 'leaves':
+        away = np.linalg.norm(np.maximum(np.maximum(box.low - points, points - box.high), 0), axis=-1)
+        share *= 1 - 0.45 * np.exp(-away / 1.2)
+    return share
 
   def _shining(self):
     return [panel for panel in self.panels if panel.shines]
@@ -238,7 +249,9 @@ class Room:
       albedo[side] = surfaces.paint(
         box.surface, points[side, a] - box.low[a], points[side, b] - box.low[b], box.color, box.seed, size
       )
-    radiance[hit] = albedo * self._light_at(points.astype(np.float32), None, normals.astype(np.float32))
+    seen = np.isfinite(albedo[:, 0])
+    hit, points, normals = hit[seen], points[seen].astype(np.float32), normals[seen].astype(np.float32)
+    radiance[hit] = albedo[seen] * self._light_at(points, None, normals)
     reach = reach.copy()
     reach[hit] = enter[hit]
     return reach
@@ -378,11 +391,10 @@ def _furnish(room, rng, kind):
 
 def _add_plant(room, rng, spread):
   z = rng.uniform(room.low[2] + 1, min(room.low[2] * 0.5, -4.5)) if room.low[2] < -10 else room.low[2] + 1.5
-  x, size = z * np.tan(room.yaw) + rng.normal(0, spread), rng.uniform(3, 7)
-  base = room.low[1] + rng.uniform(3, 9)
-  low = np.array([x - size / 2, base, z - 0.5])
-  high = low + np.array([size, size * rng.uniform(0.8, 1.8), 1.0])
-  color = np.array([0.06, 0.14, 0.04]) * rng.uniform(0.6, 1.8)
+  x, wide = z * np.tan(room.yaw) + rng.normal(0, spread), rng.uniform(3, 8)
+  low = np.array([x - wide / 2, room.low[1] + rng.uniform(0, 9), z])
+  high = low + np.array([wide, wide * rng.uniform(1.0, 2.2), 0.05])
+  color = np.array([0.05, 0.10, 0.03]) * rng.uniform(0.6, 1.8) * (1 + rng.normal(0, 0.15, 3))
   room.boxes.append(Box(low, high, 'leaves', color, int(rng.integers(1 << 30))))
 
 

@@ -32,6 +32,8 @@ PLACES = {
 }
 # Light on the face over pi, after exposure, that puts skin of middle tone near the middle of the values.
 FACE_LIGHT = 0.62
+# Limit of the background in units of the light on the face: windows and skies keep some color.
+BRIGHTEST = 6.0
 MIDDLE_SKIN = 0.25  # reflectance of such skin
 
 
@@ -91,6 +93,7 @@ def sample_scene(
   height = float(camera.height)
   blur = max(lens_aperture(rng, distance, kind) * depth / (depth + distance) / height, 0.01)
   plate = backgrounds.plate(place.view, rng, distance=distance, height=height, blur=blur) / level
+  plate = plate / (1 + plate.mean(0) / BRIGHTEST)
   return Scene(
     Lights(*(jnp.asarray(a, jnp.float32) for a in (found.harmonics, found.directions, found.colors))),
     jnp.asarray(found.softness, jnp.float32),
@@ -135,7 +138,7 @@ def sample_tone(
   share = rng.uniform(0.45, 0.85) if keeps else rng.uniform(0.75, 1.0)
   cast = np.clip(face_light / luma(face_light), 0.15, 4)
   error = rng.normal(0, 0.035) * np.array([1, 0, -1]) + rng.normal(0, 0.015) * np.array([-1, 1, -1])
-  balance = cast**-share * np.exp(error)
+  balance = np.clip(cast**-share, 0.4, 4) * np.exp(error)
   balance = balance / luma(balance * face_light) * luma(face_light)
   stops = rng.normal(-0.1 if keeps else 0.0, 0.28) + np.log2(MIDDLE_SKIN / reflectance) / 3
   numbers = (rng.normal(0.97, 0.06), rng.normal(1.0, 0.1), abs(rng.normal(0, 0.006)))

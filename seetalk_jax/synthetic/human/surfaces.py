@@ -19,6 +19,9 @@ def paint(
     color: main color, linear RGB, `[3]`.
     seed: of its details.
     size: width and height of the surface, decimeters.
+
+  Returns:
+    NaN where one looks through.
   """
   rng = np.random.default_rng(seed)
   color = np.asarray(color, np.float32)
@@ -158,15 +161,22 @@ def _cloth(x, y, color, rng, size):
 
 
 def _leaves(x, y, color, rng, size):
-  blobs = np.zeros(len(x))
-  for _ in range(14):
-    u, v = rng.uniform(0, size[0]), rng.uniform(0, size[1])
-    angle, long = rng.uniform(0, 3.14), rng.uniform(0.8, 2.2)
-    a = (x - u) * np.cos(angle) + (y - v) * np.sin(angle)
-    b = (y - v) * np.cos(angle) - (x - u) * np.sin(angle)
-    inside = (a / long) ** 2 + (b / (0.3 * long)) ** 2 < 1
-    blobs = np.where(inside, rng.uniform(0.5, 1.8), blobs)
-  return color * (0.25 + blobs)[:, None]
+  """Leaves on stems above a pot; nothing (NaN) between them."""
+  result = np.full((len(x), 3), np.nan, np.float32)
+  foot, top = 0.5 * size[0], 0.3 * size[1]
+  for _ in range(int(rng.integers(14, 40))):
+    # A leaf starts on a stem and points outwards.
+    angle = rng.normal(np.pi / 2, 0.75)
+    reach = rng.uniform(0.15, 0.6) * size[1]
+    u, v = foot + 0.6 * reach * np.cos(angle), top + reach * np.sin(angle)
+    bend, long = angle + rng.normal(0, 0.5), rng.uniform(0.08, 0.2) * size[1]
+    a = (x - u) * np.cos(bend) + (y - v) * np.sin(bend)
+    b = (y - v) * np.cos(bend) - (x - u) * np.sin(bend) + 0.25 * a * a / long
+    inside = (a / long) ** 2 + (b / (0.35 * long)) ** 2 < 1
+    result[inside] = (color * rng.uniform(0.5, 1.7) * (1 + 0.3 * b / long)[:, None])[inside]
+  pot = (y < top) & (np.abs(x - foot) < (0.2 + 0.06 * y / top) * size[0])
+  result[pot] = color_of(rng, 0.03, 0.6, 0.5)
+  return result
 
 
 def _window(x, y, color, rng, size):

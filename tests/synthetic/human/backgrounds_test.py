@@ -11,7 +11,9 @@ from seetalk_jax.synthetic.human.backgrounds import Background
 
 def ramp():
   x = np.linspace(0, 1, backgrounds.SIDE, dtype=np.float32)
-  return Background(jnp.asarray(np.broadcast_to(np.stack([x, 2 * x, 3 * x])[:, None, :], (3, 256, 256))))
+  return Background(
+    jnp.asarray(np.broadcast_to(np.stack([x, 2 * x, 3 * x])[:, None, :], (3, len(x), len(x))))
+  )
 
 
 @pytest.mark.parametrize('side', [64, 256])
@@ -41,7 +43,7 @@ def test_blur_keeps_light_and_turns_a_point_into_a_disc():
 
 
 def test_rays_go_through_the_picture():
-  rays = backgrounds.rays(distance=12.0, height=2.8)
+  rays = backgrounds.rays(distance=12.0, height=2.8, blur=0.02)
   at_head = rays.origin + rays.directions * (12.0 / -rays.directions[..., 2:])
   edge = 2.8 * backgrounds.MARGIN / 2
   np.testing.assert_allclose(at_head[0, 0], [-edge, edge, 0], atol=0.01)
