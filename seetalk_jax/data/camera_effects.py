@@ -74,7 +74,8 @@ def motion_blur(frames: np.ndarray, rng: np.random.Generator, strength: float) -
 def sensor_noise(frames: np.ndarray, rng: np.random.Generator, strength: float) -> np.ndarray:
   """Adds noise that grows with the light, finer in brightness than in color."""
   # Standard deviations in linear light at white and at black.
-  shot, read = strength * rng.uniform(0.005, 0.05), strength * rng.uniform(0.0, 0.006)
+  level = strength * (0.1 + 0.9 * rng.random() ** 2)  # most recordings are clean
+  shot, read = level * rng.uniform(0.03, 0.05), level * rng.uniform(0.0, 0.006)
   color_share, grain = rng.uniform(0.3, 1.0), rng.uniform(0, 0.7)
   n, height, width, _ = frames.shape
   noise = np.empty_like(frames)
