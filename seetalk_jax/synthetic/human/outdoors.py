@@ -293,9 +293,8 @@ def _street(place, rays, rng):
   )
   for _ in range(int(rng.integers(0, 5))):
     _add_car(found, place, rays, rng, line)
-  glints(
-    found, rng, int(rng.integers(0, 25)), luma(place.horizon + place.sun) * 10, place.sun + place.horizon
-  )
+  bright = place.sun + place.horizon
+  glints(found, rays, rng, int(rng.integers(0, 20)), 6 * luma(bright), bright, (line - 0.1, line + 0.05))
   return found
 
 
