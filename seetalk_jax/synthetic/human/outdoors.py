@@ -12,7 +12,7 @@ from seetalk_jax.synthetic.human.environments import Source, luma, sphere, tempe
 
 WEATHERS = ('sunny', 'hazy', 'golden', 'shade', 'overcast', 'dusk', 'night')
 _GROUNDS = {
-  'grass': (0.07, 0.13, 0.04),
+  'grass': (0.08, 0.115, 0.05),
   'asphalt': (0.10, 0.10, 0.10),
   'stone': (0.30, 0.28, 0.25),
   'sand': (0.50, 0.42, 0.30),
@@ -155,7 +155,7 @@ def _street_lamps(rng, strength):
   for i in range(int(rng.integers(2, 6))):
     # The first one lights the face.
     azimuth, elevation = rng.uniform(-70, 70) if i == 0 else rng.uniform(-180, 180), rng.uniform(0, 45)
-    if rng.random() < 0.35:
+    if rng.random() < (0.12 if i == 0 else 0.3):
       color = _neon(rng)
     else:
       color = temperature(float(rng.choice([1900, 2400, 3000, 4200, 6500])) * rng.uniform(0.9, 1.1))
@@ -263,7 +263,7 @@ def _sea(place, rays, rng):
     step(rays.y - shore, 0, 0.02),
   )
   if place.sun_at[2] < -0.3:
-    glints(found, rays, rng, 200, luma(place.sun) * 8, place.sun, (line, min(shore.mean(), 1.0)))
+    glints(found, rays, rng, 80, luma(place.sun) * 3, place.sun, (line, min(shore.mean(), 1.0)))
   return found
 
 
@@ -389,7 +389,7 @@ def _lights(place, rays, rng):
 
 
 def _neon(rng):
-  color = rng.dirichlet([0.5, 0.4, 0.6]) + 0.03
+  color = rng.dirichlet([0.5, 0.4, 0.6]) + 0.08
   return color / max(luma(color), 0.15)
 
 

@@ -135,7 +135,7 @@ def sample_tone(
     reflectance: of the skin.
   """
   keeps = kind in ('room evening', 'room screen', 'golden', 'dusk', 'night')
-  share = rng.uniform(0.45, 0.85) if keeps else rng.uniform(0.75, 1.0)
+  share = rng.uniform(0.55, 0.9) if keeps else rng.uniform(0.75, 1.0)
   cast = np.clip(face_light / luma(face_light), 0.15, 4)
   error = rng.normal(0, 0.035) * np.array([1, 0, -1]) + rng.normal(0, 0.015) * np.array([-1, 1, -1])
   balance = np.clip(cast**-share, 0.4, 4) * np.exp(error)

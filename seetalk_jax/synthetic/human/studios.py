@@ -78,14 +78,15 @@ class Studio:
 
 def sample_studio(rng: np.random.Generator) -> Studio:
   """A studio with one of `SETUPS`, mirrored at random, with small changes."""
-  setup = str(rng.choice(list(SETUPS)))
+  weights = np.array([0.5 if name in ('gels', 'ring') else 1.0 for name in SETUPS])
+  setup = str(rng.choice(list(SETUPS), p=weights / weights.sum()))
   mirror = rng.choice([-1, 1])
   kelvin = float(rng.choice([3200, 5000, 5600, 5600, 6000])) * rng.uniform(0.95, 1.05)
   lamps = []
   for azimuth, elevation, strength, radius in SETUPS[setup]:
     color = temperature(kelvin * rng.uniform(0.93, 1.07))
     if setup == 'gels' and lamps:
-      color = rng.dirichlet([0.5, 0.4, 0.6]) + 0.04
+      color = rng.dirichlet([0.5, 0.4, 0.6]) + 0.15
       color = color / max(luma(color), 0.2)
     at = towards(mirror * azimuth + rng.normal(0, 7), elevation + rng.normal(0, 6))
     level = strength * rng.uniform(0.7, 1.3)
