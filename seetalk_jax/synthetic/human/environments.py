@@ -194,3 +194,9 @@ def temperature(kelvin: float, tint: float = 0.0) -> np.ndarray:
   color = np.maximum(matrix @ matching @ power, 0)
   color = color / luma(color) * np.array([1 - 0.5 * tint, 1 + 0.5 * tint, 1 - 0.5 * tint])
   return (np.maximum(color, 0.002) / luma(np.maximum(color, 0.002))).astype(np.float32)
+
+
+def neon(rng: np.random.Generator) -> np.ndarray:
+  """Linear RGB `[3]` of a colored lamp, about luminance 1."""
+  color = rng.dirichlet([0.5, 0.4, 0.6]) + 0.1
+  return color / max(luma(color), 0.2)

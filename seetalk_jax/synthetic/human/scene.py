@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from seetalk_jax.media import face
-from seetalk_jax.synthetic.human import backgrounds, environments, outdoors, rooms, studios
+from seetalk_jax.synthetic.human import backgrounds, environments, furnishing, outdoors, studios
 from seetalk_jax.synthetic.human.backgrounds import Background
 from seetalk_jax.synthetic.human.camera import Camera
 from seetalk_jax.synthetic.human.environments import luma
@@ -109,7 +109,7 @@ def _sample_place(rng, kind):
     place = studios.sample_studio(rng)
     return place, place.distance
   if kind.startswith('room '):
-    room = rooms.sample_room(rng, kind.removeprefix('room '))
+    room = furnishing.sample_room(rng, kind.removeprefix('room '))
     return room, -room.low[2] * 0.9
   place = outdoors.sample_outdoors(rng, kind)
   return place, place.distance

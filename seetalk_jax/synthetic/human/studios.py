@@ -8,7 +8,7 @@ import numpy as np
 
 from seetalk_jax.synthetic.human import surfaces
 from seetalk_jax.synthetic.human.backgrounds import Rays, mix, mottle, step
-from seetalk_jax.synthetic.human.environments import Source, luma, sphere, temperature, towards
+from seetalk_jax.synthetic.human.environments import Source, neon, sphere, temperature, towards
 
 # Name -> lamps: (azimuth, elevation in degrees, strength, half of the angular size in radians).
 SETUPS = {
@@ -86,8 +86,7 @@ def sample_studio(rng: np.random.Generator) -> Studio:
   for azimuth, elevation, strength, radius in SETUPS[setup]:
     color = temperature(kelvin * rng.uniform(0.93, 1.07))
     if setup == 'gels' and lamps:
-      color = rng.dirichlet([0.5, 0.4, 0.6]) + 0.15
-      color = color / max(luma(color), 0.2)
+      color = neon(rng)
     at = towards(mirror * azimuth + rng.normal(0, 7), elevation + rng.normal(0, 6))
     level = strength * rng.uniform(0.7, 1.3)
     lamps.append(Source(at, color * level, radius * rng.uniform(0.7, 1.4)))

@@ -1,4 +1,4 @@
-"""Outdoors: every view, light of sun and sky."""
+"""Outdoors: light of sun and sky, brightness of the view."""
 
 import numpy as np
 import pytest
@@ -6,24 +6,9 @@ import pytest
 from seetalk_jax.synthetic.human import backgrounds, environments, outdoors
 from seetalk_jax.synthetic.human.environments import luma
 
-SCENERY = ('foliage', 'field', 'sea', 'street', 'wall', 'lights')
-
 
 def sampled(weather, seed=0):
   return outdoors.sample_outdoors(np.random.default_rng(seed), weather)
-
-
-@pytest.mark.parametrize('scenery', SCENERY)
-@pytest.mark.parametrize('blur', [0.01, 0.08])
-def test_every_view_is_drawn(scenery, blur):
-  for seed in range(4):
-    place = sampled('sunny', seed)
-    place.scenery = scenery
-    rays = backgrounds.rays(12.0, 2.8, blur)
-    seen = place.view(rays, np.random.default_rng(seed))
-    assert seen.shape == (backgrounds.SIDE, backgrounds.SIDE, 3)
-    assert np.isfinite(seen).all() and seen.min() >= 0 and luma(seen).max() > 0
-    np.testing.assert_array_equal(seen, place.view(rays, np.random.default_rng(seed)))
 
 
 @pytest.mark.parametrize('weather', outdoors.WEATHERS)
