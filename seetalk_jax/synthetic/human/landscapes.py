@@ -168,7 +168,7 @@ def _wall(place, rays, rng):
   albedo = {'brick': np.array([0.36, 0.16, 0.10]) * rng.uniform(0.6, 1.4), 'planks': surfaces.wood(rng)}.get(
     surface, surfaces.wall_paint(rng, strong=rng.random() < 0.5)
   )
-  reach = 4.0
+  reach = 6.0  # decimeters across the picture
   painted = surfaces.paint(
     surface, rays.x.ravel() * reach, rays.y.ravel() * reach, albedo, int(rng.integers(1 << 30))
   )

@@ -155,10 +155,10 @@ def _street_lamps(rng, strength):
   for i in range(int(rng.integers(2, 6))):
     # The first one lights the face.
     azimuth, elevation = rng.uniform(-70, 70) if i == 0 else rng.uniform(-180, 180), rng.uniform(0, 45)
-    if rng.random() < (0.12 if i == 0 else 0.3):
+    if rng.random() < (0.06 if i == 0 else 0.2):
       color = neon(rng)
     else:
-      color = temperature(float(rng.choice([1900, 2400, 3000, 4200, 6500])) * rng.uniform(0.9, 1.1))
+      color = temperature(float(rng.choice([2300, 2700, 3000, 4000, 5000, 6500])) * rng.uniform(0.9, 1.1))
     level = strength * rng.uniform(0.3, 1.2) * (1.3 if i == 0 else 1)
     found.append(Source(towards(azimuth, elevation), color * level, rng.uniform(0.03, 0.4)))
   return found

@@ -91,7 +91,7 @@ def sample_studio(rng: np.random.Generator) -> Studio:
     level = strength * rng.uniform(0.7, 1.3)
     lamps.append(Source(at, color * level, radius * rng.uniform(0.7, 1.4)))
   bright = setup == 'high key'
-  ambient = temperature(kelvin) * (rng.uniform(0.2, 0.5) if bright else rng.choice([0.03, 0.08, 0.2]))
+  ambient = temperature(kelvin) * (rng.uniform(0.15, 0.35) if bright else rng.choice([0.02, 0.06, 0.14]))
   pattern = str(rng.choice(['even', 'spot', 'slope', 'mottled', 'two colors'], p=(0.3, 0.25, 0.2, 0.15, 0.1)))
   paper = _paper(rng)
   level = rng.uniform(0.9, 1.3) if bright else float(np.exp(rng.uniform(np.log(0.04), np.log(1.0))))

@@ -59,7 +59,10 @@ def _planks(x, y, color, rng, size):
 
 
 def _wallpaper(x, y, color, rng, size):
-  wide, other = rng.uniform(0.8, 3), np.clip(color * rng.uniform(0.6, 1.2) * rng.uniform(0.9, 1.1, 3), 0, 0.85)
+  wide, other = (
+    rng.uniform(0.8, 3),
+    np.clip(color * rng.uniform(0.6, 1.2) * rng.uniform(0.9, 1.1, 3), 0, 0.85),
+  )
   if rng.random() < 0.5:
     share = 0.5 + 0.5 * np.tanh(4 * np.sin(2 * np.pi * x / wide))
   else:
