@@ -38,7 +38,9 @@ class Elements:
     image_size: int | None = None,
     portraits_only: bool = False,
     weights: Sequence[float] = (),
+    camera_effects: float = 0.0,
   ):
+    self._camera_effects = camera_effects
     self._mixture = mixture.Mixture(weights, records.group_lengths, seed) if weights else None
     self._view = views.find_view(view)
     self._records, self._seed, self._shuffle = records, seed, shuffle
@@ -65,7 +67,15 @@ class Elements:
   def __getitem__(self, index: int) -> views.Element:
     record_index = self.record_index(index)
     rng = np.random.default_rng([self._seed, index])
-    return self._view(self._records, record_index, rng, **self._options).make()
+    element = self._view(self._records, record_index, rng, **self._options).make()
+    if self._camera_effects:
+      from seetalk_jax.data import camera_effects
+
+      # Generators of their own: all other choices stay the same with and without the effects.
+      names = self._view.encoder_inputs
+      for name, own in zip(names, rng.spawn(len(names)), strict=True):
+        element[name] = camera_effects.augment(element[name], own, self._camera_effects)
+    return element
 
 
 class _Rows:
@@ -137,6 +147,7 @@ def make_batches(
   process_count: int = 1,
   rows: Sequence[int] | None = None,
   augment: bool = True,
+  camera_effects: float = 0.0,
   num_workers: int = 0,
   num_threads: int = _THREADS,
   image_size: int | None = None,
@@ -165,6 +176,8 @@ def make_batches(
     process_count: number of processes in `jax.distributed`.
     rows: rows of every global batch for this process, in order; overrides the slice by process.
     augment: whether to augment speech. Augmentation applies only to the split `train`.
+    camera_effects: strength, 0 to 1, of camera effects on `encoder_inputs` of the view: noise, blur, JPEG, H.264
+      and others, see `camera_effects.augment`. 0 disables them. They apply only to the split `train`.
     num_workers: worker processes; 0 decodes in threads of this process, which is enough for a few cores.
     num_threads: decoding threads per process; 0 decodes in the calling thread.
     image_size: side of the images in pixels, a divisor of the stored size; None keeps the stored size.
@@ -194,6 +207,8 @@ def make_batches(
     raise InputError(f'rows {list(rows)} of a batch of {batch_size}: use some of 0 to {batch_size - 1}')
   if start_index < 0 or seed < 0:
     raise InputError(f'start_index {start_index}, seed {seed}: use 0 or more')
+  if not 0 <= camera_effects <= 1:
+    raise InputError(f'camera_effects {camera_effects}: use 0 to 1')
   if record_sources is None:
     kinds = [kind for kind in view_kinds if kind != 'real' or not needs_truth]
     records = sources.open_corpora(corpus_dirs, kinds, split, max_records)
@@ -208,6 +223,7 @@ def make_batches(
     image_size=image_size,
     portraits_only=portraits_only,
     weights=weights,
+    camera_effects=camera_effects if split == 'train' else 0.0,
   )
   source = _Rows(elements, batch_size=batch_size, first=start_index, rows=rows)
   dataset = grain.MapDataset.source(source).batch(len(rows))

@@ -52,6 +52,7 @@ class View(abc.ABC):
   Attributes:
     name: of the view.
     entries: what an element holds, by name.
+    encoder_inputs: entries that encoders read; camera effects are applied to these.
     kinds: record kinds from which the view can be made.
     record: the record of the element.
     rng: random generator of the element.
@@ -59,6 +60,7 @@ class View(abc.ABC):
 
   name: ClassVar[str]
   entries: ClassVar[Mapping[str, Entry]]
+  encoder_inputs: ClassVar[tuple[str, ...]] = ()
   kinds: ClassVar[tuple[str, ...]]
 
   def __init__(

@@ -50,6 +50,7 @@ class PortraitSpeech(View):
 
   name = 'portrait_speech'
   kinds = ('faces', 'real')
+  encoder_inputs = ('portrait',)
   entries = {
     'portrait': Entry(
       np.uint8, _IMAGE, 'frontal, neutral, mouth closed; of real ones the most frontal frame'
@@ -105,6 +106,7 @@ class MotionPair(View):
 
   name = 'motion_pair'
   kinds = ('faces', 'real')
+  encoder_inputs = ('source', 'driver')
   entries = {
     'source': Entry(np.uint8, _IMAGE, 'a frame of a look'),
     'target': Entry(np.uint8, _IMAGE, 'another frame of the same look'),
@@ -205,6 +207,7 @@ class Sync(View):
 
   name = 'sync'
   kinds = ('clips', 'real')
+  encoder_inputs = ('mouth',)
   num_samples: ClassVar[int] = SYNC_SAMPLES
   entries = {
     'mouth': Entry(np.uint8, (SYNC_FRAMES, *MOUTH_SIZE, 3), 'mouth crops of successive frames'),
@@ -250,6 +253,7 @@ class SyncFace(Sync):
   """The same for SyncNet: face crops, and the speech that it reads."""
 
   name = 'sync_face'
+  encoder_inputs = ('face',)
   num_samples = SYNCNET_SAMPLES
   entries = {
     'face': Entry(np.uint8, (SYNC_FRAMES, FACE_SIZE, FACE_SIZE, 3), 'face crops of successive frames'),
@@ -268,6 +272,7 @@ class Clip(View):
 
   name = 'clip'
   kinds = ('clips', 'real')
+  encoder_inputs = ('frames',)
   entries = {
     'frames': Entry(np.uint8, (CLIP_FRAMES, CLIP_SIZE, CLIP_SIZE, 3), 'successive frames at 25 fps'),
     'motion': Entry(np.float32, (CLIP_FRAMES, MOTION_DIM), _MOTION),

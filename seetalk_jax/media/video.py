@@ -152,14 +152,11 @@ class VideoWriter(_Mp4):
 
   def write(self, frames: np.ndarray) -> None:
     """Appends uint8 `[t, h, w, 3]` RGB frames and the audio up to their end."""
-    import av
-
     frames = np.asarray(frames)
     if frames.dtype != np.uint8 or frames.shape[1:] != (*self._size, 3):
       raise ValueError(f'expected uint8 frames of {self._size}, got {frames.dtype} {frames.shape}')
     for pixels in frames:
-      frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(pixels), format='rgb24')
-      frame = frame.reformat(format='yuv420p', dst_colorspace='ITU709', dst_color_range='MPEG')
+      frame = _yuv_frame(pixels)
       frame.pts = self.num_frames
       frame.time_base = fractions.Fraction(1, self._fps)
       self._mux(self._video.encode(frame))
@@ -171,15 +168,8 @@ class VideoWriter(_Mp4):
     self._video = self._container.add_stream(_h264_encoder(), rate=self._fps)
     self._video.height, self._video.width = self._size
     self._video.pix_fmt = 'yuv420p'
-    self._video.options = {
-      'crf': CRF,
-      'preset': PRESET,
-      'threads': ENCODER_THREADS,
-      'mbtree': MACROBLOCK_TREE,
-    }
-    context = self._video.codec_context
-    context.colorspace = context.color_primaries = context.color_trc = _BT709
-    context.color_range = 1  # studio range, 16 to 235
+    self._video.options = _encoder_options(CRF)
+    _set_colors(self._video.codec_context)
 
   def _end_picture(self) -> None:
     self._mux(self._video.encode(None))
@@ -255,6 +245,56 @@ def count_frames(path: str | os.PathLike) -> int:
       return sum(packet.dts is not None and not packet.is_corrupt for packet in packets)
   except (av.FFmpegError, IndexError, OSError):
     return 0
+
+
+def recoded(frames: np.ndarray, crf: int) -> np.ndarray:
+  """Frames after encoding as H.264 and decoding, in memory: uint8 `[t, h, w, 3]` RGB to the same shape.
+
+  Args:
+    frames: uint8 `[t, h, w, 3]`; sides are even numbers of 16 or more.
+    crf: constant rate factor, 0 to 51; larger is worse.
+
+  Raises:
+    ValueError: a side is odd or too small.
+    InputError: PyAV has no H.264 encoder.
+  """
+  import av
+
+  height, width = frames.shape[1:3]
+  if height % 2 or width % 2 or min(height, width) < 16:
+    raise ValueError(f'frames of {width} x {height} pixels: use even numbers of 16 or more')
+  encoder = av.CodecContext.create(_h264_encoder(), 'w')
+  encoder.width, encoder.height, encoder.pix_fmt = width, height, 'yuv420p'
+  encoder.time_base, encoder.framerate = fractions.Fraction(1, FPS), FPS
+  encoder.options = _encoder_options(str(crf))
+  _set_colors(encoder)
+  decoder = av.CodecContext.create('h264', 'r')
+  decoded = []
+  for i, pixels in enumerate((*frames, None)):
+    frame = None if pixels is None else _yuv_frame(pixels)
+    if frame is not None:
+      frame.pts = i
+    for packet in encoder.encode(frame):
+      decoded += decoder.decode(packet)
+  decoded += decoder.decode(None)
+  return np.stack([frame.to_ndarray(format='rgb24') for frame in decoded])
+
+
+def _encoder_options(crf: str) -> dict[str, str]:
+  return {'crf': crf, 'preset': PRESET, 'threads': ENCODER_THREADS, 'mbtree': MACROBLOCK_TREE}
+
+
+def _set_colors(context) -> None:
+  context.colorspace = context.color_primaries = context.color_trc = _BT709
+  context.color_range = 1  # studio range, 16 to 235
+
+
+def _yuv_frame(pixels: np.ndarray):
+  """The frame for the encoder of uint8 `[h, w, 3]` RGB."""
+  import av
+
+  frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(pixels), format='rgb24')
+  return frame.reformat(format='yuv420p', dst_colorspace='ITU709', dst_color_range='MPEG')
 
 
 def encoder_id() -> str:

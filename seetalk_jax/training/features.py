@@ -20,7 +20,7 @@ import numpy as np
 from seetalk_jax import files
 from seetalk_jax.errors import ConfigError
 from seetalk_jax.training.progress import print_message
-from seetalk_jax.training.stage_data import StageData, data_seed
+from seetalk_jax.training.stage_data import StageData, camera_effects, data_seed
 
 _ROWS_PER_PART = 1024
 _ROWS_AT_ONCE = 32
@@ -125,6 +125,8 @@ def _key(config, stage, frozen) -> str:
     'data': [list(config.data.corpora), bool(config.data.augment), data_seed(config)],
     'files': [(str(path.relative_to(root)), path.stat().st_size) for path in data_files],
   }
+  if camera_effects(config):
+    described['camera_effects'] = camera_effects(config)
   digest.update(json.dumps(described, sort_keys=True).encode())
   return digest.hexdigest()[:16]
 

@@ -64,8 +64,10 @@ class StageData:
 
   def train(self, start_index: int, **changes):
     data = self._config.data
-    mixed = {'weights': tuple(data.weights)} if data.weights else {}
-    return self._make(split='train', start_index=start_index, augment=data.augment, **{**mixed, **changes})
+    options = {'weights': tuple(data.weights)} if data.weights else {}
+    if camera_effects(self._config):
+      options['camera_effects'] = camera_effects(self._config)
+    return self._make(split='train', start_index=start_index, augment=data.augment, **{**options, **changes})
 
   def own_rows(self, batch):
     """The rows of a global batch that devices of this process hold."""
@@ -126,6 +128,11 @@ class DeviceBatches:
   def close(self) -> None:
     """Stops the data workers, if any."""
     self._batches.close()
+
+
+def camera_effects(config) -> float:
+  """Strength of camera effects: `config.data.camera_effects`; 0 for runs of versions without it."""
+  return float(config.data.get('camera_effects', 0.0))
 
 
 def data_seed(config) -> int:

@@ -362,3 +362,26 @@ def test_closed_batches_end(corpus_dir):
   batches.close()
   with pytest.raises(StopIteration):
     next(batches)
+
+
+@pytest.mark.parametrize('view', list(views.VIEWS))
+def test_camera_effects_change_only_what_encoders_read(corpus_dir, view):
+  clean = _take(2, view, corpus_dir, batch_size=4)
+  changed = _take(2, view, corpus_dir, batch_size=4, camera_effects=1.0)
+  _assert_same(changed, _take(2, view, corpus_dir, batch_size=4, camera_effects=1.0, num_threads=0))
+  inputs = views.VIEWS[view].encoder_inputs
+  assert set(inputs) <= set(views.VIEWS[view].entries)
+  for a, b in zip(clean, changed, strict=True):
+    for name in a:
+      assert (a[name].shape, a[name].dtype) == (b[name].shape, b[name].dtype)
+      assert name in inputs or np.array_equal(a[name], b[name])
+  for name in inputs:
+    assert any(np.any(a[name] != b[name]) for a, b in zip(clean, changed, strict=True))
+
+
+def test_camera_effects_are_for_training_only_and_have_a_range(corpus_dir):
+  options = {'record_sources': [sources.open_corpora(corpus_dir, ['faces'], 'train')], 'batch_size': 2}
+  held_out = _take(2, 'motion_pair', split='validation', camera_effects=1.0, **options)
+  _assert_same(held_out, _take(2, 'motion_pair', split='validation', **options))
+  with pytest.raises(InputError, match='camera_effects 2: use 0 to 1'):
+    _take(1, 'motion_pair', corpus_dir, batch_size=2, camera_effects=2)

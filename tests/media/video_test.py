@@ -117,3 +117,17 @@ def test_wrong_frames_are_refused(tmp_path):
 def test_bad_targets(tmp_path, name, size):
   with pytest.raises(InputError, match='video|.mp4|folder'):
     video.VideoWriter(tmp_path / name, size=size)
+
+
+def test_recoded_frames_keep_shape_and_order_and_lose_with_the_rate_factor():
+  y, x = np.mgrid[:32, :48]
+  frames = np.stack([np.stack([x * 5, y * 7, np.full_like(x, 20 * i)], -1) for i in range(6)]).astype(
+    np.uint8
+  )
+  fine, again, coarse = (video.recoded(frames, crf) for crf in (10, 10, 40))
+  np.testing.assert_array_equal(fine, again)
+  assert fine.shape == frames.shape and fine.dtype == np.uint8
+  errors = [np.abs(found.astype(int) - frames).mean() for found in (fine, coarse)]
+  assert errors[0] < 4 and errors[0] < errors[1]
+  with pytest.raises(ValueError, match='even numbers'):
+    video.recoded(frames[:, :31], 20)

@@ -1,0 +1,42 @@
+"""Data of a stage: what the configuration passes on to the batches."""
+
+import types
+
+import jax
+import pytest
+from ml_collections import ConfigDict
+
+from seetalk_jax.sharding import device_mesh
+from seetalk_jax.training.stage_data import StageData
+
+
+def options_of_train(**data):
+  """Keyword arguments that `make_batches` gets for training."""
+  config = ConfigDict(
+    {
+      **{'seed': 3, 'accumulate': 1, 'data_root': '', 'eval_batches': 0},
+      'data': {
+        'corpora': (),
+        'weights': (),
+        'seed': -1,
+        'batch_size': 8,
+        'augment': True,
+        'num_workers': 0,
+        **data,
+      },
+    }
+  )
+  stage = types.SimpleNamespace(view='motion_pair', data_options=lambda: {'image_size': 32})
+  mesh = device_mesh.make_mesh(devices=jax.devices()[:1])
+  return StageData(config, stage, lambda view, folders, **options: options, mesh).train(start_index=2)
+
+
+def test_camera_effects_are_passed_on():
+  assert options_of_train(camera_effects=0.5)['camera_effects'] == 0.5
+
+
+@pytest.mark.parametrize('data', [{}, {'camera_effects': 0.0}])
+def test_without_camera_effects_the_batches_are_asked_for_as_before(data):
+  options = options_of_train(**data)
+  assert 'camera_effects' not in options and 'weights' not in options
+  assert options['start_index'] == 2 and options['seed'] == 3 and options['augment'] is True
