@@ -11,8 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from seetalk_jax.constants import MOTION_DIM, MOTION_FIELDS
-from seetalk_jax.errors import CheckpointError
+from seetalk_jax.constants import MOTION_FIELDS
 from seetalk_jax.inference import batching
 from seetalk_jax.inference import controls as controls_lib
 from seetalk_jax.inference.background_compile import BackgroundCompiledFunction
@@ -96,11 +95,6 @@ class MotionSampler:
   def _convert(self, method: str, values: np.ndarray) -> jax.Array:
     self._release.need('motion_codec')
     codec = self._release.networks.modules['motion_codec']
-    if codec.truth_dim != MOTION_DIM:
-      raise CheckpointError(
-        f'its motion codec has {codec.truth_dim} controls, not {MOTION_DIM}, {self._release.index}: use its methods '
-        'read_truth and encode_truth'
-      )
     with self._release.computing():
       return codec.apply({'params': self._release.params['motion_codec']}, values, method=method)
 

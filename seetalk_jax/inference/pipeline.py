@@ -185,15 +185,16 @@ class SeeTalk:
 
     clip = pipe('speech.wav')
     controls = pipe.controls_of(clip.motion)
-    controls['blink_left'][:] = controls['blink_right'][:] = 0  # never blinks
-    controls['yaw'] += 0.2  # radians, to the subject's left
+    controls['eyeBlinkLeft'][:] = controls['eyeBlinkRight'][:] = 0  # never blinks
+    controls['yaw'] += 0.2  # radians, to the person's left
     edited = pipe.render(clip.portrait, pipe.motion_of(controls), speech=clip.speech)
 
     Args:
       motion: `[n, motion_dim]`, such as `Clip.motion`.
 
     Returns:
-      field of `constants.MOTION_FIELDS`, with units and ranges there -> float32 `[n]`. These are estimates.
+      field of `constants.MOTION_FIELDS`, with units and ranges there -> float32 `[n]`. These are estimates; those of a
+      checkpoint of version 0.1.0 are translated from its 20 fields, so fields that these do not describe are 0.
 
     Raises:
       InputError: latents of another size or not finite.

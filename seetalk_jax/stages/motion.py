@@ -16,12 +16,14 @@ from seetalk_jax.constants import (
   BLINK,
   CLIP_FRAMES,
   CLIP_SIZE,
+  COEFFICIENTS,
   EMOTIONS,
+  FROWNS,
   LIPS,
   MOTION_DIM,
   POSE,
   SAMPLES_PER_FRAME,
-  SMILE,
+  SMILES,
   WINDOW_FRAMES,
 )
 from seetalk_jax.diffusion import objective, process
@@ -33,7 +35,7 @@ from seetalk_jax.models.nn import blocks
 from seetalk_jax.sampling.motion import SCHEDULE
 from seetalk_jax.stages import base
 
-# Synthetic clips show no acted emotions: the label follows from the mean smile control over the clip.
+# Synthetic clips show no acted emotions: the label follows from the mean smile over the clip.
 _SMILES, _FROWNS = 0.25, -0.02
 _PREPARE_BATCHES = 64
 # Signal of a blink relative to one latent value: its squared length in standardized latents, summed over its
@@ -141,6 +143,7 @@ class MotionStage(base.Stage):
     if self.motion_source == 'truth':
       # A portrait faces the camera with a closed mouth, with small deviations.
       truth_0 = 0.1 * codec.motion_scales * jax.random.normal(portrait_rng, (b, MOTION_DIM))
+      truth_0 = truth_0.at[:, COEFFICIENTS].set(jnp.abs(truth_0[:, COEFFICIENTS]))
       m_0 = codec.apply(variables, truth_0, method='encode_truth')
     else:
       m_0 = m[jnp.arange(b), jax.random.randint(portrait_rng, (b,), 0, m.shape[1])]
@@ -227,11 +230,11 @@ def _lips_and_blinks(wrong: jax.Array, t: jax.Array, drop: jax.Array) -> tuple[j
   """Mean squared errors of lips, over tracks with speech, and of blinks.
 
   Args:
-    wrong: errors of the motion fields in units of their scales, `[b, n, 20]`.
+    wrong: errors of the motion fields in units of their scales, `[b, n, 58]`.
     t: diffusion times `[b]`.
     drop: bool `[b]`, whose speech was dropped.
   """
-  per_track = jnp.mean(jnp.square(wrong[..., LIPS]), axis=(1, 2))
+  per_track = jnp.mean(jnp.square(wrong[..., np.array(LIPS)]), axis=(1, 2))
   # Blinks do not follow from speech, so they are weighted by how visible they are in the noisy track. A blink
   # spans many values of several frames, so it is visible at noise levels that hide a single value.
   shown = _BLINK_SIGNAL * SCHEDULE.alpha_bar(t)
@@ -243,8 +246,8 @@ def _lips_and_blinks(wrong: jax.Array, t: jax.Array, drop: jax.Array) -> tuple[j
 
 
 def smile_label(motion: jax.Array) -> jax.Array:
-  """Emotion labels, int32 `[b]`, of motion `[b, n, 20]`: happy, sad or neutral, by the mean smile."""
-  smile = jnp.mean(motion[..., SMILE], axis=1)
+  """Emotion labels, int32 `[b]`, of motion `[b, n, 58]`: happy, sad or neutral, by the mean of smiles less frowns."""
+  smile = jnp.mean(motion[..., SMILES], axis=(1, 2)) - jnp.mean(motion[..., FROWNS], axis=(1, 2))
   happy, sad, neutral = (EMOTIONS.index(name) for name in ('happy', 'sad', 'neutral'))
   return jnp.where(smile > _SMILES, happy, jnp.where(smile < _FROWNS, sad, neutral)).astype(jnp.int32)
 

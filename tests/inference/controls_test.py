@@ -183,7 +183,7 @@ def test_controls_of_motion_are_those_of_the_codec(pipe):
   expected = codec.apply(variables, motion, method='read_truth')
   np.testing.assert_allclose(np.stack(list(found.values()), axis=1), expected, atol=1e-5)
   found['yaw'] += 0.2  # arrays of the caller
-  found['blink_left'][:] = 0
+  found['eyeBlinkLeft'][:] = 0
   track = np.stack(list(found.values()), axis=1)
   made = pipe.motion_of(found)
   assert made.shape == (5, 256) and made.dtype == np.float32
@@ -193,18 +193,19 @@ def test_controls_of_motion_are_those_of_the_codec(pipe):
 def test_absent_controls_are_neutral_and_numbers_are_for_all_frames(pipe):
   yaw = np.linspace(-0.3, 0.3, 4)
   np.testing.assert_array_equal(
-    pipe.motion_of({'yaw': yaw, 'smile': 0.5}),
-    pipe.motion_of({**dict.fromkeys(MOTION_FIELDS, np.zeros(4)), 'yaw': yaw, 'smile': np.full(4, 0.5)}),
+    pipe.motion_of({'yaw': yaw, 'jawOpen': 0.5}),
+    pipe.motion_of({**dict.fromkeys(MOTION_FIELDS, np.zeros(4)), 'yaw': yaw, 'jawOpen': np.full(4, 0.5)}),
   )
-  assert pipe.motion_of({'jaw': 1}).shape == (1, 256)
-  assert pipe.motion_of({'jaw': [1.0]}).shape == (1, 256)
+  assert pipe.motion_of({'jawOpen': 1}).shape == (1, 256)
+  assert pipe.motion_of({'jawOpen': [1.0]}).shape == (1, 256)
 
 
 @pytest.mark.parametrize(
   'controls, message',
   [
     ({'pose': np.zeros(3)}, "no control 'pose'.*yaw"),
-    ({'yaw': np.zeros(3), 'jaw': np.zeros(4)}, 'yaw 3, jaw 4'),
+    ({'jaw': np.zeros(3)}, "no control 'jaw'.*jawOpen"),
+    ({'yaw': np.zeros(3), 'jawOpen': np.zeros(4)}, 'yaw 3, jawOpen 4'),
     ({'yaw': [np.nan]}, 'finite'),
     ({'yaw': np.zeros((3, 2))}, r'shape \(3, 2\)'),
     ({'yaw': 'left'}, 'no array of numbers'),
@@ -229,8 +230,8 @@ def test_motion_without_controls(pipe):
 def test_controls_of_the_demo_weights_survive_the_way_back():
   demo = pipeline.load('demo')
   t = np.arange(50) / 25
-  wanted = {'yaw': 0.2 * np.sin(2 * t), 'pitch': 0.1 * np.cos(3 * t), 'jaw': 0.5 + 0.4 * np.sin(9 * t)}
-  found = demo.controls_of(demo.motion_of({**wanted, 'blink_left': 0, 'blink_right': 0}))
+  wanted = {'yaw': 0.2 * np.sin(2 * t), 'pitch': 0.1 * np.cos(3 * t), 'jawOpen': 0.5 + 0.4 * np.sin(9 * t)}
+  found = demo.controls_of(demo.motion_of({**wanted, 'eyeBlinkLeft': 0, 'eyeBlinkRight': 0}))
   for name, values in wanted.items():
     assert np.corrcoef(found[name], values)[0, 1] > 0.9
-  assert np.abs(found['blink_left']).max() < 0.2
+  assert np.abs(found['eyeBlinkLeft']).max() < 0.2

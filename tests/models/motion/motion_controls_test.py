@@ -8,7 +8,7 @@ import numpy as np
 import programs
 import pytest
 
-from seetalk_jax.constants import CONTROLS, EMOTIONS
+from seetalk_jax.constants import CONTROLS, EMOTIONS, FROWNS, MOTION_DIM, SMILES
 from seetalk_jax.models import registry
 from seetalk_jax.models.motion.motion_controls import style_code
 from seetalk_jax.models.motion.motion_transformer import MotionTransformer
@@ -155,5 +155,6 @@ def test_the_stage_teaches_controls():
   for name, leaf in (('pose_out', 'kernel'), ('blink_out', 'kernel')):
     assert jnp.any(own[name][leaf])
   assert jnp.any(own['emotion_table'])
-  motion = jnp.zeros((3, 5, 20)).at[:, :, 7].set(jnp.array([0.0, 0.5, -0.3])[:, None])
+  motion = jnp.zeros((3, 5, MOTION_DIM))
+  motion = motion.at[1, :, SMILES].set(0.5).at[2, :, FROWNS].set(0.3)
   assert [EMOTIONS[i] for i in smile_label(motion)] == ['neutral', 'happy', 'sad']
