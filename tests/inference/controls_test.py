@@ -10,12 +10,13 @@ import numpy as np
 import pytest
 import sounds
 
+from seetalk_jax.blendshapes import INDEX
 from seetalk_jax.cli import controls as command
 from seetalk_jax.cli import main
-from seetalk_jax.constants import CONTROLS, EMOTIONS, MOTION_FIELDS
+from seetalk_jax.constants import CONTROLS, EMOTIONS, MOTION_DIM, MOTION_FIELDS, POSE
 from seetalk_jax.errors import InputError
 from seetalk_jax.inference import controls, loaded_release, pipeline
-from seetalk_jax.media import audio
+from seetalk_jax.media import audio, motion_files
 from seetalk_jax.models.nn import blocks
 from seetalk_jax.releases import storage
 from seetalk_jax.testing import tiny_release
@@ -125,6 +126,20 @@ def test_tracks_are_read_from_arrays_and_text(tmp_path):
   np.testing.assert_allclose(text, pose, rtol=1e-6)
   assert command.has_controls(args) and not command.has_controls(command_line())
   assert command.read(command_line()) == {'controls': {}, 'control_scales': {}}
+
+
+def test_tracks_are_read_from_motion_files(tmp_path):
+  motion = np.zeros((4, MOTION_DIM), np.float32)
+  motion[:, POSE] = np.random.default_rng(0).uniform(-0.3, 0.3, (4, 3))
+  motion[:, INDEX['eyeBlinkLeft']], motion[:, INDEX['eyeBlinkRight']] = [0, 0.5, 1, 0], [0, 0.3, 1, 0]
+  path = tmp_path / 'take.csv'
+  path.write_text(motion_files.to_csv(motion))
+  read = command.read(command_line('--pose', path, '--blink', path))['controls']
+  np.testing.assert_allclose(read['pose'], motion[:, POSE], atol=1e-6)
+  np.testing.assert_allclose(read['blink'], [[0], [0.4], [1], [0]], atol=1e-6)
+  path.write_text('Timecode,BlendShapeCount\n')
+  with pytest.raises(InputError, match='not a motion file'):
+    command.read(command_line('--pose', path))
 
 
 @pytest.mark.parametrize(
