@@ -126,7 +126,7 @@ class SeeTalk:
   def reenact(
     self,
     portrait: PortraitLike,
-    video: str | os.PathLike | driving.DrivingVideo,
+    video: str | os.PathLike | driving.DrivingVideo | driving.DrivingTrack,
     *,
     relative: bool = True,
     size: int | None = None,
@@ -138,7 +138,7 @@ class SeeTalk:
 
     Args:
       portrait: a picture file or an aligned portrait, uint8 `[h, w, 3]`.
-      video: a file, or a `DrivingVideo` of `media.driving.open_driving` (for its options).
+      video: a video, a motion file (`media.motion_files`), or what `media.driving.open_driving` gives of one.
       relative: True: motion relative to the video's first frame is added to the portrait's own pose and
         expression; False: pose and expression of the video are used unchanged.
       size, fusion, resume, progress: see `__call__`.
@@ -257,7 +257,9 @@ class SeeTalk:
     """
     return self.inputs.from_speech(speech, **options).spec
 
-  def reenactment_plan(self, portrait: PortraitLike, video: driving.DrivingVideo, **options: Any) -> ClipSpec:
+  def reenactment_plan(
+    self, portrait: PortraitLike, video: driving.DrivingVideo | driving.DrivingTrack, **options: Any
+  ) -> ClipSpec:
     """Specification of the clip that `reenact` would generate; computes nothing.
 
     Args:

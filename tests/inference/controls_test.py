@@ -16,7 +16,7 @@ from seetalk_jax.cli import main
 from seetalk_jax.constants import CONTROLS, EMOTIONS, MOTION_DIM, MOTION_FIELDS, POSE
 from seetalk_jax.errors import InputError
 from seetalk_jax.inference import controls, loaded_release, pipeline
-from seetalk_jax.media import audio, motion_files
+from seetalk_jax.media import audio, driving, motion_files
 from seetalk_jax.models.nn import blocks
 from seetalk_jax.releases import storage
 from seetalk_jax.testing import tiny_release
@@ -250,3 +250,22 @@ def test_controls_of_the_demo_weights_survive_the_way_back():
   for name, values in wanted.items():
     assert np.corrcoef(found[name], values)[0, 1] > 0.9
   assert np.abs(found['eyeBlinkLeft']).max() < 0.2
+
+
+def test_a_motion_file_drives_a_portrait(pipe, tmp_path):
+  track = np.zeros((6, MOTION_DIM), np.float32)
+  track[:, POSE], track[:, INDEX['jawOpen']] = 0.1, np.linspace(0, 0.6, 6)
+  path = tmp_path / 'take.csv'
+  path.write_text(motion_files.to_csv(track))
+  portrait = np.full((64, 64, 3), 90, np.uint8)
+  absolute = pipe.reenact(portrait, path, relative=False)
+  wanted = pipe.motion_of({name: track[:, i] for i, name in enumerate(MOTION_FIELDS)})
+  np.testing.assert_allclose(absolute.motion, wanted, atol=1e-4)
+  relative = pipe.reenact(portrait, driving.open_driving(path))
+  np.testing.assert_allclose(relative.motion - relative.motion[:1], wanted - wanted[:1], atol=1e-4)
+  assert len(absolute) == 6 and absolute.sound is None
+  path.write_text(motion_files.to_csv(0.5 * track))
+  assert pipe.reenactment_plan(portrait, driving.open_driving(path), relative=False) != absolute.spec
+  path.write_text('Timecode,other')
+  with pytest.raises(InputError, match='not a motion file'):
+    pipe.reenact(portrait, path)
