@@ -12,7 +12,7 @@ import io
 import json
 import os
 import pathlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -104,7 +104,7 @@ def read(path: str | os.PathLike) -> np.ndarray:
   return motion
 
 
-def _csv_columns(text: str) -> Mapping[str, Sequence[float]]:
+def _csv_columns(text: str) -> Mapping[str, Any]:
   rows = [row for row in csv.reader(io.StringIO(text)) if row]
   header, rows = [name.strip() for name in rows[0]], rows[1:]
   fields = {column: name for column, name in zip(_COLUMNS, blendshapes.NAMES, strict=False)}
@@ -115,7 +115,7 @@ def _csv_columns(text: str) -> Mapping[str, Sequence[float]]:
   return {name: [float(row[i]) for row in rows] for name, i in places.items()}
 
 
-def _json_columns(text: str) -> Mapping[str, Sequence[float]]:
+def _json_columns(text: str) -> Mapping[str, Any]:
   content: Mapping[str, Any] = json.loads(text)
   fields = content['fields']
   if not set(fields) <= set(MOTION_FIELDS):
