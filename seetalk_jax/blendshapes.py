@@ -88,6 +88,10 @@ REGIONS = {
 # The blendshapes that MediaPipe's Face Landmarker scores. It has no tongueOut; its output begins with
 # `_neutral`, which is no blendshape, and is in alphabetical order: select scores by name.
 MEDIAPIPE_NAMES = tuple(name for name in NAMES if name != 'tongueOut')
+MEDIAPIPE_ORDER = ('_neutral', *sorted(MEDIAPIPE_NAMES))
+
+# Angle in degrees by which each eye turns for eyeLookUp, eyeLookDown, eyeLookIn and eyeLookOut of 1.
+EYE_LOOK_DEGREES = {'Up': 10.0, 'Down': 11.0, 'In': 15.0, 'Out': 15.0}
 
 
 def mirrored_name(name: str) -> str:

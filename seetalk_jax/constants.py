@@ -1,12 +1,13 @@
 """Constants shared by several packages: time base, sizes, motion fields, labels, file names and stage names.
 
-This module imports neither JAX nor NumPy nor any module of the package, because configurations and
-`seetalk --help` import it.
+This module imports neither JAX nor NumPy, because configurations and `seetalk --help` import it.
 """
 
 from __future__ import annotations
 
 import enum
+
+from seetalk_jax import blendshapes
 
 # ------------------------------------------------------------------------------------------ time base
 SAMPLE_RATE_HZ = 16_000  # of speech
@@ -33,37 +34,48 @@ SYNCNET_SAMPLES = 19 * 160 + 400  # 3440: audio input of SyncNet, 20 windows of 
 FACE_BOX = (0.038, 0.168, 0.962, 1.092)
 
 # -------------------------------------------------------------------------------------------- motion
-# Motion parameters of the synthetic head, in the order of a motion track `[n, MOTION_DIM]`; 0 is the neutral
-# value.
+# Motion vector, in the order of a motion track `[n, MOTION_DIM]`; 0 is the neutral value of every field. The world
+# renders it, `prepare` measures it, users set it, and the motion codec is taught it.
 MOTION_FIELDS = (
-  'jaw',  # 0 closed, 1 dropped as in a wide "ah"
-  'spread',  # mouth corners pulled apart, -0.3 to 1
-  'rounding',  # lips protruded and narrowed, 0 to 1
-  'closure',  # lips pressed together (m, b, p), 0 to 1; 1 means closed for any jaw value
-  'upper_lip',  # upper lip raised, 0 to 1
-  'tuck',  # lower lip under the upper teeth (f, v), 0 to 1
-  'tongue',  # tongue tip raised and visible, 0 to 1
-  'smile',  # corners up, -1 (frown) to 1
-  'blink_left',  # the subject's left lids, 0 open to 1 closed
-  'blink_right',
-  'squint',  # 0 to 1
-  'gaze_yaw',  # radians, about -0.4 to 0.4; positive to the subject's left
-  'gaze_pitch',  # radians, about -0.4 to 0.4; positive is up
-  'brow_raise',  # -1 to 1
-  'brow_furrow',  # 0 to 1
-  'yaw',  # head pose in radians; positive turns to the subject's left
+  *blendshapes.NAMES,  # 52 coefficients, 0 to 1; the cartoon goes beyond 1 where it moves farther than people
+  'yaw',  # head pose in radians; positive turns to the person's left
   'pitch',  # radians; positive is up
-  'roll',  # radians; positive tilts to the subject's left shoulder
-  'shift_x',  # translation of the head in the image plane, in units of half the image width
-  'shift_y',
+  'roll',  # radians; positive tilts to the person's left shoulder
+  'shift_x',  # translation of the head in units of half the image width; positive is to the viewer's right
+  'shift_y',  # positive is up
+  'shift_z',  # positive is towards the camera
 )
-MOTION_DIM = len(MOTION_FIELDS)  # 20
-SMILE = MOTION_FIELDS.index('smile')
-LIPS = slice(MOTION_FIELDS.index('jaw'), SMILE + 1)  # the fields that speech moves
-NUM_LIP_FIELDS = len(MOTION_FIELDS[LIPS])  # 8
-BLINK = slice(MOTION_FIELDS.index('blink_left'), MOTION_FIELDS.index('blink_right') + 1)
+MOTION_DIM = len(MOTION_FIELDS)  # 58
+COEFFICIENTS = slice(0, blendshapes.NUM_BLENDSHAPES)
 POSE = slice(MOTION_FIELDS.index('yaw'), MOTION_FIELDS.index('roll') + 1)  # yaw, pitch, roll
-POSE_AND_SHIFT = slice(POSE.start, MOTION_FIELDS.index('shift_y') + 1)
+POSE_AND_SHIFT = slice(POSE.start, MOTION_FIELDS.index('shift_z') + 1)
+# Indices of the fields that speech moves: jaw, mouth and tongue. To index an array: `motion[..., np.array(LIPS)]`.
+LIPS = tuple(
+  index
+  for region in (blendshapes.Region.JAW, blendshapes.Region.MOUTH, blendshapes.Region.TONGUE)
+  for index in blendshapes.REGIONS[region]
+)
+NUM_LIP_FIELDS = len(LIPS)  # 28
+# eyeBlinkLeft and eyeBlinkRight, as a slice with a step.
+BLINK = slice(
+  blendshapes.INDEX['eyeBlinkLeft'],
+  blendshapes.INDEX['eyeBlinkRight'] + 1,
+  blendshapes.INDEX['eyeBlinkRight'] - blendshapes.INDEX['eyeBlinkLeft'],
+)
+SMILES = slice(blendshapes.INDEX['mouthSmileLeft'], blendshapes.INDEX['mouthSmileRight'] + 1)
+FROWNS = slice(blendshapes.INDEX['mouthFrownLeft'], blendshapes.INDEX['mouthFrownRight'] + 1)
+
+
+class MotionStatus(enum.IntEnum):
+  """Origin of a field of a motion vector; the value is stored in records."""
+
+  ABSENT = 0  # not measured; the field is 0
+  ESTIMATED = 1  # measured in a real video by a face landmarker
+  EXACT = 2  # the world rendered it
+
+
+# Weight of an error against a field of each status. Estimates are noisy and biased, so they count less.
+STATUS_WEIGHTS = {MotionStatus.ABSENT: 0.0, MotionStatus.ESTIMATED: 0.3, MotionStatus.EXACT: 1.0}
 
 # Controls of the motion besides the speech. Tracks: name -> values per frame (pose: yaw, pitch and roll in
 # radians; blink: eyelid closure, 0 to 1).

@@ -51,6 +51,7 @@ FLAGS = {
   'generate': f'speech --list --out-dir --portrait --face {_VIDEO} --part --devices',
   'portrait': f'speech -o --output --num {_MODEL} {_OUTPUT}',
   'animate': f'portrait speech --driving --relative --absolute {_VIDEO}',
+  'blendshapes': f'source -o --output --landmarker {_OUTPUT}',
   'prepare': (
     'raw out --layout --landmarker --size --max-seconds --processes --beam --json --quiet --min-seconds --min-side '
     '--min-seen --min-speech --min-sharpness --max-yaw --max-offset'
@@ -83,6 +84,7 @@ JSON = {
   'animate': f'{_CLIP} {_SAMPLING}',
   'animate --driving': f'{_CLIP} motion',
   'portrait': f'outputs width height audio_seconds stage_seconds {_MADE_BY}',
+  'blendshapes': 'output frames fps detected',
   'prepare': 'output kept rejected failed reasons seconds num_bytes flagged',
   'corpus': 'output kind split records shards num_bytes',
   'export': 'output networks stages dtype licences warnings',
@@ -264,6 +266,14 @@ def test_json_and_files_of_corpus(say):
   same([*manifest, 'prepared'], CORPUS, 'corpus.json')
   assert list(manifest['parts']) == ['faces-train']
   same(manifest['parts']['faces-train'], CORPUS_PART['corpus'], 'corpus.json of seetalk corpus')
+
+
+def test_json_of_blendshapes(say, monkeypatch):
+  import green_faces
+
+  green_faces.use(monkeypatch)
+  green_faces.write(pathlib.Path('talk.mp4'), seconds=1.0)
+  check_command('blendshapes', say('blendshapes', 'talk.mp4', '-o', 'talk.csv', '--landmarker', 'model'))
 
 
 def test_json_and_files_of_prepare(say, monkeypatch):

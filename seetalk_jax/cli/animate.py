@@ -21,7 +21,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
   parser.add_argument(
     '--driving',
     metavar='VIDEO',
-    help='a video of one person whose motion the portrait takes, instead of SPEECH',
+    help="a video of one person whose motion the portrait takes, instead of SPEECH; or a motion file of 'seetalk "
+    "blendshapes'",
   )
   kinds = parser.add_mutually_exclusive_group()
   kinds.add_argument(

@@ -7,7 +7,7 @@ import pathlib
 from typing import TYPE_CHECKING, Any
 
 from seetalk_jax.cli import options
-from seetalk_jax.constants import CONTROL_TRACKS, CONTROLS, EMOTIONS
+from seetalk_jax.constants import BLINK, CONTROL_TRACKS, CONTROLS, EMOTIONS, POSE
 from seetalk_jax.errors import InputError
 
 if TYPE_CHECKING:
@@ -25,12 +25,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
   group.add_argument(
     '--pose',
     metavar='FILE',
-    help='head pose: yaw, pitch and roll in radians, a row per frame (.npy, or numbers in text)',
+    help='head pose: yaw, pitch and roll in radians, a row per frame (.npy, numbers in text, or a motion file of '
+    "'seetalk blendshapes')",
   )
   group.add_argument(
     '--blink',
     metavar='FILE',
-    help='how far the eyelids are closed, 0 to 1, a row per frame (.npy, or numbers in text)',
+    help='how far the eyelids are closed, 0 to 1, a row per frame (.npy, numbers in text, or a motion file)',
   )
   group.add_argument('--emotion', choices=EMOTIONS, help='emotion of the speaker')
   group.add_argument(
@@ -82,9 +83,14 @@ def has_controls(args: argparse.Namespace) -> bool:
 
 
 def _track(name: str, path: str) -> np.ndarray:
-  """Reads a track, float32 `[n, channels]`, from a .npy or text file."""
+  """Reads a track, float32 `[n, channels]`, from a .npy, text or motion file."""
   import numpy as np  # local import: --help does not need NumPy
 
+  from seetalk_jax.media import motion_files
+
+  if motion_files.is_motion_file(path):
+    motion = motion_files.read(path)
+    return motion[:, POSE] if name == 'pose' else motion[:, BLINK].mean(axis=1, keepdims=True)
   channels = CONTROL_TRACKS[name]
   try:
     if pathlib.Path(path).suffix == '.npy':

@@ -15,14 +15,12 @@ import numpy as np
 from flax import serialization
 from PIL import Image
 
-from seetalk_jax.constants import (
-  FPS,
-  MOTION_DIM,
-  SAMPLES_PER_FRAME,
-)
+from seetalk_jax.constants import FPS, MOTION_DIM, SAMPLES_PER_FRAME, STATUS_WEIGHTS, MotionStatus
+from seetalk_jax.data import schema_v1
 from seetalk_jax.errors import InputError
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+READABLE_VERSIONS = (1, 2)
 JPEG_QUALITY = 95
 
 CLIP_MARGIN_FRAMES = 5  # margin of speech on each side of a clip: 0.2 s
@@ -30,12 +28,10 @@ CLIP_MARGIN_FRAMES = 5  # margin of speech on each side of a clip: 0.2 s
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Truth:
-  """Ground truth of synthetic data, for `k` frames, `t` frames of speech and `I` identity parameters.
+  """Ground truth of synthetic data besides the motion, for `k` frames and `I` identity parameters.
 
   Attributes:
     attributes: float32 `[3]`: sex 0..1, age in years, head size as a standard score.
-    motion: float32 `[k, 20]`, motion of every stored frame.
-    speech_motion: float32 `[t, 20]`, motion track of the stored speech at 25 fps, or None.
     identity: float32 `[I]`, or None if no face was rendered.
     canonical: float16 `[k, s/4, s/4, 3]`, canonical coordinates of each pixel on the neutral head, or None.
     parts: uint8 `[k, s/4, s/4]`, `constants.Part` label of each pixel, or None.
@@ -43,8 +39,6 @@ class Truth:
   """
 
   attributes: np.ndarray
-  motion: np.ndarray
-  speech_motion: np.ndarray | None = None
   identity: np.ndarray | None = None
   canonical: np.ndarray | None = None
   parts: np.ndarray | None = None
@@ -69,8 +63,11 @@ class ClipRecord:
     lip_box: float32 `[k, 4]` as (left, top, right, bottom) in relative image units, or None. It is a square
       around the mouth and the range of the jaw. Its size is constant in a clip (0.34 of the image side in
       synthetic data). It may extend beyond the image border.
-    pose: float32 `[k, 5]` as yaw, pitch, roll (radians) and shift x, y, or None.
-    blendshapes: float32 `[k, 52]`, or None if not measured.
+    motion: float32 `[k, 58]`, motion vector (`constants.MOTION_FIELDS`) of every frame, or None.
+    speech_motion: float32 `[t, 58]`, motion of the stored speech at 25 fps, with its margins, or None; only in
+      synthetic data.
+    motion_status: uint8 `[58]`, `constants.MotionStatus` of each field of `motion` and `speech_motion`: exact,
+      estimated or absent.
     truth: ground truth of synthetic data; None for real data.
   """
 
@@ -85,8 +82,11 @@ class ClipRecord:
   crop_version: int = 1
   landmarks: np.ndarray | None = None
   lip_box: np.ndarray | None = None
-  pose: np.ndarray | None = None
-  blendshapes: np.ndarray | None = None
+  motion: np.ndarray | None = None
+  speech_motion: np.ndarray | None = None
+  motion_status: np.ndarray = dataclasses.field(
+    default_factory=lambda: np.full([MOTION_DIM], MotionStatus.ABSENT, np.uint8)
+  )
   truth: Truth | None = None
 
 
@@ -95,13 +95,12 @@ _ARRAYS = {
   'audio': (np.int16, (None,)),
   'landmarks': (np.float32, ('k', None, 2)),
   'lip_box': (np.float32, ('k', 4)),
-  'pose': (np.float32, ('k', 5)),
-  'blendshapes': (np.float32, ('k', 52)),
+  'motion': (np.float32, ('k', MOTION_DIM)),
+  'speech_motion': (np.float32, (None, MOTION_DIM)),
+  'motion_status': (np.uint8, (MOTION_DIM,)),
 }
 _TRUTH_ARRAYS = {
   'attributes': (np.float32, (3,)),
-  'motion': (np.float32, ('k', MOTION_DIM)),
-  'speech_motion': (np.float32, (None, MOTION_DIM)),
   'identity': (np.float32, (None,)),
   'canonical': (np.float16, ('k', None, None, 3)),
   'parts': (np.uint8, ('k', None, None)),
@@ -127,20 +126,24 @@ def encode(record: ClipRecord) -> bytes:
 def decode(data: bytes) -> ClipRecord:
   """Deserializes a record, the inverse of `encode`; arrays are read-only views of `data`.
 
+  Records of version 1 are translated, see `schema_v1`.
+
   Raises:
-    InputError: `data` is not a record, is damaged, or has another schema version.
+    InputError: `data` is not a record, is damaged, or has a schema version that is not in READABLE_VERSIONS.
   """
   try:
     fields = serialization.msgpack_restore(data)
     version = fields.pop('schema')
   except Exception as e:  # msgpack raises many kinds on damaged bytes
     raise InputError('a record is damaged or not a clip record: render or prepare its corpus again') from e
-  if version != SCHEMA_VERSION:
+  if version not in READABLE_VERSIONS:
     raise InputError(
-      f'a record has schema version {version}, this library reads {SCHEMA_VERSION}: '
+      f'a record has schema version {version}, this library reads {_readable()}: '
       'render or prepare its corpus again'
     )
   try:
+    if version == 1:
+      fields = schema_v1.upgrade(fields)
     truth = fields.pop('truth')
     record = ClipRecord(**fields, truth=None if truth is None else Truth(**truth))
     _check(record, _ARRAYS, len(record.frames))
@@ -176,8 +179,29 @@ def join(first: ClipRecord, second: ClipRecord) -> ClipRecord:
     first,
     frames=[*first.frames, *second.frames],
     audio=np.concatenate([first.audio[:until], second.audio[second.audio_lead :]]),
-    **{name: both(name) for name in ('landmarks', 'lip_box', 'pose', 'blendshapes')},
+    **{name: both(name) for name in ('landmarks', 'lip_box', 'motion')},
+    motion_status=np.minimum(first.motion_status, second.motion_status),
   )
+
+
+def motion_weights(record: ClipRecord) -> np.ndarray:
+  """Weight of each field of the motion in losses, float32 `[58]`, by its status: `constants.STATUS_WEIGHTS`."""
+  if record.motion is None and record.speech_motion is None:
+    return np.zeros([MOTION_DIM], np.float32)
+  weights = np.array([STATUS_WEIGHTS[status] for status in MotionStatus], np.float32)
+  return weights[record.motion_status]
+
+
+def check_version(version: int, where: str) -> None:
+  """Checks the schema version of a corpus.
+
+  Raises:
+    InputError: this library cannot read records of that version.
+  """
+  if version not in READABLE_VERSIONS:
+    raise InputError(
+      f'{where} has schema version {version}, this library reads {_readable()}: render or prepare it again'
+    )
 
 
 def encode_frame(image: np.ndarray) -> bytes:
@@ -208,6 +232,10 @@ def to_int16(waveform: np.ndarray) -> np.ndarray:
 def to_waveform(audio: np.ndarray) -> np.ndarray:
   """Converts int16 samples to float32 in [-1, 1], the inverse of `to_int16`."""
   return audio.astype(np.float32) / np.float32(32767.0)
+
+
+def _readable() -> str:
+  return ' and '.join(map(str, READABLE_VERSIONS))
 
 
 def _fields(instance) -> dict:

@@ -39,11 +39,7 @@ def read_manifest(corpus_dir: PathLike) -> dict:
   path = pathlib.Path(corpus_dir) / CORPUS_FILE
   try:
     manifest = json.loads(path.read_text())
-    if manifest['schema'] != schema.SCHEMA_VERSION:
-      raise InputError(
-        f'corpus {corpus_dir} has schema version {manifest["schema"]}, this library reads '
-        f'{schema.SCHEMA_VERSION}: render or prepare it again'
-      )
+    schema.check_version(manifest['schema'], f'corpus {corpus_dir}')
     manifest['parts'].items()
   except FileNotFoundError as e:
     raise InputError(
@@ -72,7 +68,7 @@ def add_part(corpus_dir: PathLike, kind: str, split: str, settings: dict) -> Non
   """Adds KIND-SPLIT to `corpus.json`; safe to call from several processes concurrently.
 
   Raises:
-    InputError: the part already exists with other settings.
+    InputError: the part already exists with other settings, or the corpus has an older schema version.
   """
   corpus_dir = pathlib.Path(corpus_dir)
   files.make_folder(corpus_dir)
@@ -81,6 +77,11 @@ def add_part(corpus_dir: PathLike, kind: str, split: str, settings: dict) -> Non
   with files.locked(corpus_dir / '.corpus.lock'):
     if path.exists():
       manifest = read_manifest(corpus_dir)
+      if manifest['schema'] != schema.SCHEMA_VERSION:
+        raise InputError(
+          f'corpus {corpus_dir} has records of schema version {manifest["schema"]}, and new ones are of '
+          f'{schema.SCHEMA_VERSION}: use another directory; training mixes corpora'
+        )
     else:
       manifest = {'schema': schema.SCHEMA_VERSION, 'parts': {}}
     stored = manifest['parts'].get(name)

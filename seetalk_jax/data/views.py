@@ -18,6 +18,7 @@ from seetalk_jax.constants import (
   FACE_SIZE,
   MOTION_DIM,
   MOUTH_SIZE,
+  POSE,
   SAMPLES_PER_FRAME,
   SPEECH_FRAMES,
   SPEECH_SAMPLES,
@@ -36,11 +37,14 @@ _PAIR_REACH = 4
 
 _SPEAKER = Entry(np.int32, (), 'which speaker; text names are numbered by a stable hash')
 _ATTRIBUTES = Entry(np.float32, (3,), 'sex 0..1, age in years, head size as a standard score')
-_HAS_TRUTH = Entry(np.float32, (), '1: ground truth is there; 0: a real recording, truth entries are zeros')
+_HAS_TRUTH = Entry(np.float32, (), '1: ground truth is there; 0: a real recording, maps are zeros')
 _IMAGE = ('S', 'S', 3)
 _QUARTER = ('S/4', 'S/4')
 _SPEECH = 'mono speech at 16 kHz in [-1, 1]'
-_MOTION = 'motion controls, see constants.MOTION_FIELDS'
+_MOTION = 'motion vector, see constants.MOTION_FIELDS'
+_MOTION_WEIGHT = Entry(
+  np.float32, (MOTION_DIM,), 'weight of each motion field: 1 exact, 0.3 estimated, 0 absent (the field is 0)'
+)
 _PARTS = Entry(np.uint8, _QUARTER, 'part of the head at each pixel; 0 background')
 _CANONICAL = Entry(np.float32, (*_QUARTER, 3), 'place on the resting head, head units')
 
@@ -58,6 +62,7 @@ class PortraitSpeech(View):
     'speech': Entry(np.float32, (SPEECH_SAMPLES,), _SPEECH + '; zeros after num_samples'),
     'num_samples': Entry(np.int32, (), 'how many samples of speech are real'),
     'speech_motion': Entry(np.float32, (SPEECH_FRAMES, MOTION_DIM), _MOTION + ', of the speech'),
+    'motion_weight': _MOTION_WEIGHT,
     'speaker': _SPEAKER,
     'attributes': _ATTRIBUTES,
     'has_truth': _HAS_TRUTH,
@@ -74,7 +79,8 @@ class PortraitSpeech(View):
       'portrait': self._frame(_most_frontal(record) if real else 0, record),
       'speech': speech,
       'num_samples': np.int32(num_samples),
-      'speech_motion': _zeros(wanted, MOTION_DIM) if real else self._truth.speech_motion[:wanted],
+      'speech_motion': _padded(record.motion if real else record.speech_motion, wanted),
+      'motion_weight': schema.motion_weights(record),
       'speaker': self._speaker(),
       'attributes': _zeros(3) if real else self._truth.attributes,
       'has_truth': np.float32(not real),
@@ -115,6 +121,7 @@ class MotionPair(View):
     ),
     'source_motion': Entry(np.float32, (MOTION_DIM,), _MOTION),
     'target_motion': Entry(np.float32, (MOTION_DIM,), _MOTION + '; also that of driver'),
+    'motion_weight': _MOTION_WEIGHT,
     'source_canonical': _CANONICAL,
     'target_canonical': _CANONICAL,
     'source_parts': _PARTS,
@@ -137,8 +144,9 @@ class MotionPair(View):
       'source': self._frame(source),
       'target': self._frame(target),
       'driver': self._frame(target, self._records.partner(self._index)),
-      'source_motion': truth.motion[source],
-      'target_motion': truth.motion[target],
+      'source_motion': self.record.motion[source],
+      'target_motion': self.record.motion[target],
+      'motion_weight': schema.motion_weights(self.record),
       'source_canonical': self._quarter(truth.canonical, source).astype(np.float32),
       'target_canonical': self._quarter(truth.canonical, target).astype(np.float32),
       'source_parts': self._quarter(truth.parts, source),
@@ -149,7 +157,7 @@ class MotionPair(View):
     }
 
   def _real(self) -> Element:
-    """Pair of frames of one clip, up to seconds apart. There is no second identity and no ground-truth motion."""
+    """Pair of frames of one clip, up to seconds apart. There is no second identity; the motion is estimated."""
     if not self.record.frames or self.record.lip_box is None:
       raise InputError(
         'view motion_pair needs frames with lip boxes in a record: prepare the recordings again'
@@ -165,8 +173,9 @@ class MotionPair(View):
       'source': self._frame(source, other),
       'target': image,
       'driver': image,
-      'source_motion': _zeros(MOTION_DIM),
-      'target_motion': _zeros(MOTION_DIM),
+      'source_motion': _motion_of(other)[source],
+      'target_motion': _motion_of(self.record)[target],
+      'motion_weight': np.minimum(schema.motion_weights(self.record), schema.motion_weights(other)),
       'source_canonical': _zeros(quarter, quarter, 3),
       'target_canonical': _zeros(quarter, quarter, 3),
       'source_parts': np.zeros([quarter, quarter], np.uint8),
@@ -190,7 +199,9 @@ class SpeechMotion(View):
   }
 
   def make(self) -> Element:
-    wanted, track = WINDOW_FRAMES, self._truth.speech_motion
+    wanted, track = WINDOW_FRAMES, self.record.speech_motion
+    if track is None:
+      raise InputError('view speech_motion needs records with speech motion: add a synthetic corpus of talks')
     if len(track) < wanted:
       raise InputError(f'a talk has {len(track)} frames, view speech_motion needs {wanted}: render longer')
     first = int(self.rng.integers(len(track) - wanted + 1))
@@ -276,6 +287,7 @@ class Clip(View):
   entries = {
     'frames': Entry(np.uint8, (CLIP_FRAMES, CLIP_SIZE, CLIP_SIZE, 3), 'successive frames at 25 fps'),
     'motion': Entry(np.float32, (CLIP_FRAMES, MOTION_DIM), _MOTION),
+    'motion_weight': _MOTION_WEIGHT,
     'lip_box': Entry(np.float32, (CLIP_FRAMES, 4), 'left, top, right, bottom, relative 0..1'),
     'speech': Entry(np.float32, (CLIP_FRAMES * SAMPLES_PER_FRAME,), _SPEECH + ', of those frames'),
     'has_truth': _HAS_TRUTH,
@@ -287,7 +299,8 @@ class Clip(View):
     window = slice(first, first + wanted)
     return {
       'frames': np.stack([self._frame(i, record) for i in range(first, first + wanted)]),
-      'motion': _zeros(wanted, MOTION_DIM) if self._is_real else self._truth.motion[window],
+      'motion': _motion_of(record)[window],
+      'motion_weight': schema.motion_weights(record),
       'lip_box': record.lip_box[window],
       'speech': self._speech(record.audio_lead + first * SAMPLES_PER_FRAME, wanted, record),
       'has_truth': np.float32(not self._is_real),
@@ -337,9 +350,22 @@ def batch_spec(
 
 
 def _most_frontal(record: schema.ClipRecord) -> int:
-  if record.pose is None:
+  if record.motion is None:
     return 0
-  return int(np.argmin(np.square(record.pose[:, :3]).sum(-1)))
+  return int(np.argmin(np.square(record.motion[:, POSE]).sum(-1)))
+
+
+def _motion_of(record: schema.ClipRecord) -> np.ndarray:
+  """Motion of the frames, float32 `[k, 58]`; zeros where none is known."""
+  return _zeros(len(record.frames), MOTION_DIM) if record.motion is None else record.motion
+
+
+def _padded(track: np.ndarray | None, wanted: int) -> np.ndarray:
+  """The first `wanted` frames of a motion track, float32 `[wanted, 58]`; zeros after its end."""
+  padded = _zeros(wanted, MOTION_DIM)
+  if track is not None:
+    padded[: len(track)] = track[:wanted]
+  return padded
 
 
 def _zeros(*shape: int) -> np.ndarray:

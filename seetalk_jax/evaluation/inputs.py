@@ -18,7 +18,7 @@ from seetalk_jax.evaluation.probes import identity, readers, rendered, towers, t
 
 
 class Talk(NamedTuple):
-  """A held-out speaker with a held-out text: `speech [640 n]` (16 kHz) and its true `motion [n, 20]`."""
+  """A held-out speaker with a held-out text: `speech [640 n]` (16 kHz) and its true `motion [n, 58]`."""
 
   speaker: int
   speech: np.ndarray

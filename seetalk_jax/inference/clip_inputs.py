@@ -73,12 +73,12 @@ class DrivingInputs(_Inputs):
 
   Attributes:
     portrait: uint8 `[side, side, 3]` in the size of the networks.
-    video: the driving video.
+    video: the driving video, or the track of a motion file.
     relative: whether the motion starts at the portrait's own pose and expression.
   """
 
   portrait: np.ndarray
-  video: driving.DrivingVideo
+  video: driving.DrivingVideo | driving.DrivingTrack
   relative: bool
 
 
@@ -149,7 +149,7 @@ class InputReader:
   def from_video(
     self,
     portrait: PortraitLike,
-    video: str | os.PathLike | driving.DrivingVideo,
+    video: str | os.PathLike | driving.DrivingVideo | driving.DrivingTrack,
     *,
     relative: bool = True,
     size: int | None = None,
@@ -157,7 +157,7 @@ class InputReader:
   ) -> DrivingInputs:
     """The inputs of a reenactment; arguments and errors are those of `SeeTalk.reenact`."""
     pixels = self.portrait(portrait)
-    if not isinstance(video, driving.DrivingVideo):
+    if isinstance(video, (str, os.PathLike)):
       video = driving.open_driving(video)
     self._release.need('motion_codec')
     box = video.box

@@ -120,7 +120,9 @@ def track_of(controls: Mapping[str, Any]) -> np.ndarray:
   columns = {}
   for name, values in controls.items():
     if name not in MOTION_FIELDS:
-      raise InputError(f'no control {name!r}, argument controls: use some of {", ".join(MOTION_FIELDS)}')
+      raise InputError(
+        f'no control {name!r}, argument controls: use names of constants.MOTION_FIELDS, such as jawOpen or yaw'
+      )
     try:
       columns[name] = np.atleast_1d(np.asarray(values, np.float32))
     except (TypeError, ValueError):

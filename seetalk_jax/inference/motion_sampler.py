@@ -11,8 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from seetalk_jax.constants import MOTION_DIM, MOTION_FIELDS
-from seetalk_jax.errors import CheckpointError
+from seetalk_jax.constants import MOTION_FIELDS
 from seetalk_jax.inference import batching
 from seetalk_jax.inference import controls as controls_lib
 from seetalk_jax.inference.background_compile import BackgroundCompiledFunction
@@ -91,46 +90,50 @@ class MotionSampler:
 
   def motion_of(self, controls: Mapping[str, Any]) -> np.ndarray:
     """Motion latents of controls; see `SeeTalk.motion_of`."""
-    return np.asarray(self._convert('encode_truth', controls_lib.track_of(controls)))
+    return self._encode(controls_lib.track_of(controls))
+
+  def _encode(self, track: np.ndarray) -> np.ndarray:
+    """Motion latents, float32 `[n, motion_dim]`, of motion vectors `[n, 58]`."""
+    return np.asarray(self._convert('encode_truth', track))
 
   def _convert(self, method: str, values: np.ndarray) -> jax.Array:
     self._release.need('motion_codec')
     codec = self._release.networks.modules['motion_codec']
-    if codec.truth_dim != MOTION_DIM:
-      raise CheckpointError(
-        f'its motion codec has {codec.truth_dim} controls, not {MOTION_DIM}, {self._release.index}: use its methods '
-        'read_truth and encode_truth'
-      )
     with self._release.computing():
       return codec.apply({'params': self._release.params['motion_codec']}, values, method=method)
 
   def read_video(
     self,
-    video: driving.DrivingVideo,
+    video: driving.DrivingVideo | driving.DrivingTrack,
     start: jax.Array | None = None,
     advance: Callable[[int], None] = lambda done: None,
   ) -> np.ndarray:
-    """Motion latents of a driving video, float32 `[num_frames, motion_dim]`, read in batches.
+    """Motion latents of a driving video or track, float32 `[num_frames, motion_dim]`; frames are read in batches.
 
     Args:
-      video: the driving video.
+      video: the driving video, or the track of a motion file.
       start: `[1, motion_dim]`; the motion is shifted so that it starts there. None: no shift.
       advance: called with the number of frames read so far.
     """
-    motion, done = np.empty((video.num_frames, self.motion_dim), np.float32), 0
-    for frames in video.crops(self._release.side, READ_BATCH):
-      motion[done : done + len(frames)] = self.read(frames)
-      done += len(frames)
-      advance(done)
+    if isinstance(video, driving.DrivingTrack):
+      motion = self._encode(video.motion)
+      advance(video.num_frames)
+    else:
+      motion, done = np.empty((video.num_frames, self.motion_dim), np.float32), 0
+      for frames in video.crops(self._release.side, READ_BATCH):
+        motion[done : done + len(frames)] = self.read(frames)
+        done += len(frames)
+        advance(done)
     return motion if start is None else np.asarray(start) + (motion - motion[:1])
 
-  def style_code(self, video: str | os.PathLike | driving.DrivingVideo) -> np.ndarray:
+  def style_code(self, video: str | os.PathLike | driving.DrivingVideo | driving.DrivingTrack) -> np.ndarray:
     """Style code of a person's motion in a video, `[1, 3 motion_dim]`.
 
     Raises:
       PortraitError, InputError: see `media.driving.open_driving`.
     """
-    video = video if isinstance(video, driving.DrivingVideo) else driving.open_driving(video)
+    if isinstance(video, (str, os.PathLike)):
+      video = driving.open_driving(video)
     with self._release.computing():
       motion = self.read_video(video)
     statistics = self._release.networks.statistics

@@ -126,7 +126,7 @@ class SeeTalk:
   def reenact(
     self,
     portrait: PortraitLike,
-    video: str | os.PathLike | driving.DrivingVideo,
+    video: str | os.PathLike | driving.DrivingVideo | driving.DrivingTrack,
     *,
     relative: bool = True,
     size: int | None = None,
@@ -138,7 +138,7 @@ class SeeTalk:
 
     Args:
       portrait: a picture file or an aligned portrait, uint8 `[h, w, 3]`.
-      video: a file, or a `DrivingVideo` of `media.driving.open_driving` (for its options).
+      video: a video, a motion file (`media.motion_files`), or what `media.driving.open_driving` gives of one.
       relative: True: motion relative to the video's first frame is added to the portrait's own pose and
         expression; False: pose and expression of the video are used unchanged.
       size, fusion, resume, progress: see `__call__`.
@@ -185,15 +185,16 @@ class SeeTalk:
 
     clip = pipe('speech.wav')
     controls = pipe.controls_of(clip.motion)
-    controls['blink_left'][:] = controls['blink_right'][:] = 0  # never blinks
-    controls['yaw'] += 0.2  # radians, to the subject's left
+    controls['eyeBlinkLeft'][:] = controls['eyeBlinkRight'][:] = 0  # never blinks
+    controls['yaw'] += 0.2  # radians, to the person's left
     edited = pipe.render(clip.portrait, pipe.motion_of(controls), speech=clip.speech)
 
     Args:
       motion: `[n, motion_dim]`, such as `Clip.motion`.
 
     Returns:
-      field of `constants.MOTION_FIELDS`, with units and ranges there -> float32 `[n]`. These are estimates.
+      field of `constants.MOTION_FIELDS`, with units and ranges there -> float32 `[n]`. These are estimates; those of a
+      checkpoint of version 0.1.0 are translated from its 20 fields, so fields that these do not describe are 0.
 
     Raises:
       InputError: latents of another size or not finite.
@@ -256,7 +257,9 @@ class SeeTalk:
     """
     return self.inputs.from_speech(speech, **options).spec
 
-  def reenactment_plan(self, portrait: PortraitLike, video: driving.DrivingVideo, **options: Any) -> ClipSpec:
+  def reenactment_plan(
+    self, portrait: PortraitLike, video: driving.DrivingVideo | driving.DrivingTrack, **options: Any
+  ) -> ClipSpec:
     """Specification of the clip that `reenact` would generate; computes nothing.
 
     Args:

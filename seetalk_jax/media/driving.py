@@ -1,4 +1,4 @@
-"""Driving videos: frames at 25 fps, cropped with one fixed square, and their audio."""
+"""Driving videos: frames at 25 fps, cropped with one fixed square, and their audio; or motion from a motion file."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 
 from seetalk_jax import files
 from seetalk_jax.errors import InputError, PortraitError
-from seetalk_jax.media import face, pipes, timeline, video
+from seetalk_jax.media import face, motion_files, pipes, timeline, video
 from seetalk_jax.media import image as image_lib
 from seetalk_jax.media.audio import Sound
 
@@ -57,26 +57,52 @@ class DrivingVideo:
     return files.checksum(self.path)[:16]
 
 
+@dataclasses.dataclass(frozen=True)
+class DrivingTrack:
+  """Motion of a motion file, in the place of a driving video.
+
+  Attributes:
+    path: path of the file.
+    motion: float32 `[num_frames, 58]` at 25 fps, see `constants.MOTION_FIELDS`.
+  """
+
+  path: pathlib.Path
+  motion: np.ndarray
+  box: None = None
+  sound: None = None
+
+  @property
+  def num_frames(self) -> int:
+    """Number of frames at 25 fps."""
+    return len(self.motion)
+
+  def checksum(self) -> str:
+    """Checksum of the file's content, 16 hexadecimal digits."""
+    return files.checksum(self.path)[:16]
+
+
 def open_driving(
   path: str | os.PathLike, *, landmarker: str | os.PathLike | None = None, aligned: bool = False
-) -> DrivingVideo:
-  """Opens a driving video: locates its face, counts its frames and checks its sound track.
+) -> DrivingVideo | DrivingTrack:
+  """Opens a driving video: locates its face, counts its frames and checks its sound track. Or reads a motion file.
 
   The crop is the median of the frames' crops, so it stays fixed while the head moves. Videos written by this
   library are marked as cropped in their metadata and are not cropped again.
 
   Args:
     path: any video; frames are resampled to 25 fps by their time stamps. A pipe is copied to a temporary file,
-      which is removed when the process exits.
+      which is removed when the process exits. Or a motion file, see `media.motion_files`.
     landmarker: MediaPipe's `face_landmarker.task`; by default the environment variable
       SEETALK_FACE_LANDMARKER.
     aligned: treat the frames as portrait crops; they must be square.
 
   Raises:
-    InputError: the file is missing, not a video, or damaged.
+    InputError: the file is missing, neither a video nor a motion file, or damaged.
     PortraitError: there is no face or several, the face is not upright, no landmarker is available, or
       `aligned` is set for frames that are not square.
   """
+  if motion_files.is_motion_file(path):
+    return DrivingTrack(pathlib.Path(path), motion_files.read(path))
   with pipes.seekable(path) as readable:
     return _located(readable, landmarker, aligned)
 

@@ -10,10 +10,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from seetalk_jax import blendshapes
 from seetalk_jax.errors import InputError
 
 NUM_LANDMARKS = 478
-NUM_BLENDSHAPES = 52
 _MAX_FACES = 4
 _DETECTOR = 'face_detector.tflite'  # the detector in the landmarker model, a zip file
 
@@ -23,7 +23,8 @@ class FaceReading(NamedTuple):
 
   Attributes:
     landmarks: float32 `[n, 478, 2]`, x and y relative to the image width and height.
-    blendshapes: float32 `[n, 52]` in 0..1, MediaPipe's order (`_neutral` first); `[0, 52]` if not measured.
+    blendshapes: float32 `[n, 52]`, scores 0 to 1 in the order of `blendshapes.NAMES`; tongueOut, which MediaPipe
+      does not score, is 0. `[0, 52]` if not measured.
     transforms: float32 `[n, 4, 4]`, from the canonical face (x to the right of the image, y up, z to the
       camera, in centimeters) to camera space; `[0, 4, 4]` if not measured.
   """
@@ -67,11 +68,11 @@ def open_reader(path: str, *, measure: bool):
       found = task.detect(picture)
     count = len(found.face_landmarks)
     points = [[(point.x, point.y) for point in face] for face in found.face_landmarks]
-    scores = [[shape.score for shape in face] for face in found.face_blendshapes] if measure else []
+    scores = [_in_order(face) for face in found.face_blendshapes] if measure else []
     poses = found.facial_transformation_matrixes if measure else []
     return FaceReading(
       np.asarray(points, np.float32).reshape(count, NUM_LANDMARKS, 2),
-      np.asarray(scores, np.float32).reshape(-1, NUM_BLENDSHAPES),
+      np.asarray(scores, np.float32).reshape(-1, blendshapes.NUM_BLENDSHAPES),
       np.asarray(poses, np.float32).reshape(-1, 4, 4),
     )
 
@@ -80,6 +81,12 @@ def open_reader(path: str, *, measure: bool):
   finally:
     with _silence():
       task.close()
+
+
+def _in_order(categories) -> list[float]:
+  """Scores of one face in the order of `blendshapes.NAMES`; 0 for what is not scored."""
+  scores = {category.category_name: category.score for category in categories}
+  return [scores.get(name, 0.0) for name in blendshapes.NAMES]
 
 
 @contextlib.contextmanager

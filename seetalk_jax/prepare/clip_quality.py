@@ -105,7 +105,7 @@ def measure(
     offset: offset of the recording, because a clip of some seconds is too short to measure it.
   """
   rows = clip.rows
-  yaw = clips_lib.head_pose(clip.track.rotations[rows], clip.landmarks)[:, 0]
+  yaw = clips_lib.head_pose(clip.track.rotations[rows])[:, 0]
   rivals = np.zeros(clip.num_frames, bool)
   for other in others:
     if other.box.side >= _RIVAL_SIDE * clip.box.side:

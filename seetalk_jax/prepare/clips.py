@@ -22,7 +22,6 @@ _LIP_BOX_BELOW = 0.035
 MOUTH_CORNERS = (61, 291)
 INNER_LIPS = (13, 14)
 FACE_ENDS = (10, 152)
-_CHEEKS = (234, 454)
 _LIP_SMOOTHING = np.array([0.25, 0.5, 0.25])
 
 
@@ -111,22 +110,28 @@ def lip_boxes(landmarks: np.ndarray) -> np.ndarray:
   return np.concatenate([centre - LIP_BOX_SIDE / 2, centre + LIP_BOX_SIDE / 2], axis=1).astype(np.float32)
 
 
-def head_pose(rotations: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
-  """Head pose, float32 `[n, 5]`: yaw, pitch, roll in radians and shift x, y, as in `constants.MOTION_FIELDS`.
+def head_pose(rotations: np.ndarray) -> np.ndarray:
+  """Head pose, float32 `[n, 3]`: yaw, pitch, roll in radians, with the signs of `constants.MOTION_FIELDS`.
 
   Args:
     rotations: `[n, 3, 3]`, canonical face to camera (x right, y up, z toward the camera).
-    landmarks: `[n, 478, 2]` relative to the crop's side. Shifts are measured from their median in half head
-      widths, y up.
   """
   r = rotations.astype(np.float64)
   yaw = np.arctan2(r[:, 0, 2], r[:, 2, 2])
   pitch = np.arcsin(np.clip(r[:, 1, 2], -1.0, 1.0))
   roll = -np.arctan2(r[:, 1, 0], r[:, 1, 1])
+  return np.stack([yaw, pitch, roll], axis=1).astype(np.float32)
+
+
+def head_shift(landmarks: np.ndarray) -> np.ndarray:
+  """Shift of the head from its median place, float32 `[n, 2]`: x, y up, in half image widths.
+
+  Args:
+    landmarks: `[n, 478, 2]` relative to the crop's side.
+  """
   centre = landmarks[:, [*face.EYE_CORNERS, *FACE_ENDS]].mean(axis=1)
-  width = np.median(np.abs(np.diff(landmarks[:, list(_CHEEKS), 0], axis=1)))
-  shift = (centre - np.median(centre, axis=0)) / max(0.5 * width, 1e-6)
-  return np.stack([yaw, pitch, roll, shift[:, 0], -shift[:, 1]], axis=1).astype(np.float32)
+  shift = 2.0 * (centre - np.median(centre, axis=0))
+  return (shift * np.array([1.0, -1.0])).astype(np.float32)
 
 
 def mouth_opening(landmarks: np.ndarray) -> np.ndarray:

@@ -13,7 +13,7 @@ from seetalk_jax.constants import FPS, SAMPLES_PER_FRAME
 from seetalk_jax.data import schema
 from seetalk_jax.errors import InputError
 from seetalk_jax.media import audio, face, timeline
-from seetalk_jax.prepare import audio_checks, clip_quality, tracks
+from seetalk_jax.prepare import audio_checks, clip_quality, face_motion, tracks
 from seetalk_jax.prepare import clips as clips_lib
 from seetalk_jax.prepare.layouts import Item
 from seetalk_jax.prepare.thresholds import Thresholds
@@ -183,11 +183,9 @@ class _Stream:
 
   def __init__(self, item: Item, settings: Settings, clip: clips_lib.Clip, waveform: np.ndarray):
     self._item, self._settings, self._clip, self._waveform = item, settings, clip, waveform
-    rows = clip.rows
     self._landmarks = clip.landmarks
     self._lips = clips_lib.lip_boxes(self._landmarks)
-    self._pose = clips_lib.head_pose(clip.track.rotations[rows], self._landmarks)
-    self._blendshapes = clip.track.blendshapes[rows]
+    self._motion = face_motion.of_clip(clip)
     self._frames: list[bytes] = []
     self._records: list[bytes] = []
     self._first = 0
@@ -225,8 +223,8 @@ class _Stream:
       crop_version=face.PORTRAIT_CROP.version,
       landmarks=np.ascontiguousarray(self._landmarks[rows]),
       lip_box=np.ascontiguousarray(self._lips[rows]),
-      pose=np.ascontiguousarray(self._pose[rows]),
-      blendshapes=np.ascontiguousarray(self._blendshapes[rows]),
+      motion=np.ascontiguousarray(self._motion.motion[rows]),
+      motion_status=self._motion.status,
     )
     self._records.append(schema.encode(record))
     self._frames, self._first = [], first + count

@@ -16,6 +16,7 @@ from collections.abc import Iterator, Sequence
 import msgpack
 
 from seetalk_jax import files
+from seetalk_jax.data import schema
 from seetalk_jax.errors import InputError
 from seetalk_jax.prepare.layouts import Item
 from seetalk_jax.prepare.recording import Outcome, Settings
@@ -48,11 +49,12 @@ class Staging:
     staging = cls(out_dir, items)
     files.make_folder(staging.directory)
     path = staging.directory / _PLAN
-    wanted = json.loads(json.dumps({'settings': settings.to_json(), 'layout': layout}))
+    wanted = {'settings': settings.to_json(), 'layout': layout, 'schema': schema.SCHEMA_VERSION}
+    wanted = json.loads(json.dumps(wanted))
     if path.exists():
       stored = json.loads(path.read_text())
-      if {name: stored[name] for name in wanted} != wanted:
-        changed = _differing(stored['settings'], wanted['settings']) or ['layout']
+      if {name: stored.get(name) for name in wanted} != wanted:
+        changed = _differing({name: stored.get(name) for name in wanted}, wanted)
         raise InputError(
           f'{out_dir} holds an unfinished preparation with another {", ".join(changed)}: '
           'use the same settings to go on with it, or another folder'

@@ -29,7 +29,7 @@ class Track:
   Attributes:
     start: first frame.
     landmarks: float32 `[n, 478, 2]` in pixels.
-    blendshapes: float32 `[n, 52]`.
+    blendshapes: float32 `[n, 52]`, scores in the order of `blendshapes.NAMES`.
     rotations: float32 `[n, 3, 3]`, from the canonical face to the camera.
     detected: bool `[n]`; False where the values of a frame are interpolated.
   """

@@ -53,7 +53,7 @@ def build(name: str, entry: Mapping[str, Any], where: str) -> Any:
     raise CheckpointError(f'unknown network {name} ({entry["class"]}), {where}: install a newer seetalk-jax')
   module_class = registry.class_of(name)
   allowed = {field.name for field in dataclasses.fields(module_class) if field.init}
-  fields = retired.without_fields(class_name, entry['fields'], where)
+  fields = retired.current_fields(class_name, entry['fields'], where)
   for field in fields:
     if field not in allowed:
       raise CheckpointError(f'{entry["class"]} has no field {field}, {where}: install another seetalk-jax')

@@ -1,10 +1,11 @@
-"""Retired options of networks: fields and statistics of older releases and training runs."""
+"""Older network fields: retired options, and values of fields that older releases and training runs lack."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
+from seetalk_jax import cartoon_motion
 from seetalk_jax.errors import CheckpointError
 
 
@@ -23,15 +24,19 @@ class Retired(NamedTuple):
 # (class, field) -> removed field. See docs/experiments.md for their effects.
 FIELDS = {
   ('SampleAdaptiveWeighting', 'per_channel'): Retired(False, 'train the stage portrait again'),
+  # Now the number of `truth_fields`.
+  ('MotionCodec', 'truth_dim'): Retired(cartoon_motion.NUM_FIELDS, 'train the stage motion_codec again'),
 }
+# Class -> values of the fields that a description without them has.
+FIRST_VALUES = {'MotionCodec': {'truth_fields': list(cartoon_motion.FIELDS)}}
 # Removed statistic that changed the output of a network -> advice for its users.
 STATISTICS = {
   'face_prior_prototype_voices': 'train the stages face_prior and portrait again, without prototypes',
 }
 
 
-def without_fields(class_name: str, fields: Mapping[str, Any], where: str) -> dict[str, Any]:
-  """The fields of a network without the retired ones.
+def current_fields(class_name: str, fields: Mapping[str, Any], where: str) -> dict[str, Any]:
+  """The fields of a network without the retired ones, and with the values of those that came later.
 
   Args:
     class_name: of the network.
@@ -41,7 +46,7 @@ def without_fields(class_name: str, fields: Mapping[str, Any], where: str) -> di
   Raises:
     CheckpointError: a retired field has a value that is no longer supported.
   """
-  kept = {}
+  kept = dict(FIRST_VALUES.get(class_name, {}))
   for name, value in fields.items():
     retired = FIELDS.get((class_name, name))
     if retired is None:

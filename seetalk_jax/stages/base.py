@@ -270,11 +270,11 @@ def option(stage_class: type, config, name: str) -> Any:
 
 
 def fake_batch(spec: Mapping[str, jax.ShapeDtypeStruct], seed: int = 0) -> dict[str, np.ndarray]:
-  """A random batch for tests: uint8 noise, floats around 0, integers 0, 1, 2 ...; `has_truth` is 1 everywhere."""
+  """A random batch for tests: uint8 noise, floats around 0, integers 0, 1, 2 ...; ground truth is there for all."""
   rng = np.random.default_rng(seed)
   batch = {}
   for name, entry in sorted(spec.items()):
-    if name == 'has_truth':
+    if name in ('has_truth', 'motion_weight'):
       batch[name] = np.ones(entry.shape, entry.dtype)
     elif entry.dtype == np.uint8:
       batch[name] = rng.integers(0, 256, entry.shape, np.uint8)

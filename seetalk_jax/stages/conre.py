@@ -13,7 +13,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from seetalk_jax.constants import FPS, LIPS, NUM_LIP_FIELDS, SAMPLE_RATE_HZ
+from seetalk_jax import blendshapes
+from seetalk_jax.constants import FPS, LIPS, NUM_LIP_FIELDS, SAMPLE_RATE_HZ, SAMPLES_PER_FRAME
 from seetalk_jax.data import views
 from seetalk_jax.errors import InputError
 from seetalk_jax.models.nn import blocks
@@ -21,6 +22,8 @@ from seetalk_jax.stages import base, losses
 
 RECALL_AT = (1, 5, 10)
 _PREPARE_BATCHES = 24
+_LIPS = np.array(LIPS)
+_JAW = LIPS.index(blendshapes.INDEX['jawOpen'])
 
 
 def info_nce(
@@ -52,15 +55,15 @@ def info_nce(
 class ConReStage(base.Stage):
   """Contrastive and reconstruction losses, and regression of ground truth from the embeddings and tokens.
 
-  The regression losses use only records with ground truth. With their weights at 0 the stage needs no ground
-  truth.
+  Attributes are regressed for records with ground truth, lip fields for all whose motion is known, weighted by its
+  status. With both weights at 0 the stage needs neither.
 
   Attributes:
     contrastive_weight: multiplies the InfoNCE loss between voice and face embeddings.
     reconstruction_weight: multiplies the L1 error of the decoded 64 px face, from the face embedding plus
       from the voice embedding.
     attributes_weight: multiplies the squared error of sex, age and head size, read from both embeddings.
-    articulation_weight: multiplies the squared error of the lip controls, read from the speech tokens.
+    articulation_weight: multiplies the squared error of the lip fields, read from the speech tokens.
   """
 
   networks: Mapping[str, nn.Module]
@@ -76,35 +79,34 @@ class ConReStage(base.Stage):
   def batch_spec(self, batch_size: int) -> dict[str, jax.ShapeDtypeStruct]:
     names = ['portrait', 'speech', 'num_samples', 'speaker']
     names += ['attributes'] if self.attributes_weight else []
-    names += ['speech_motion'] if self.articulation_weight else []
-    names += ['has_truth'] if self.attributes_weight or self.articulation_weight else []
+    names += ['has_truth'] if self.attributes_weight else []
+    names += ['speech_motion', 'motion_weight'] if self.articulation_weight else []
     return views.batch_spec(self.view, batch_size, self.image_size, only=names)
 
   def prepare(self, frozen: base.Frozen, batches) -> dict[str, dict[str, np.ndarray]]:
-    """Mean and standard deviation of ages and lip controls, to standardize the regression targets."""
+    """Mean and standard deviation of ages and lip fields, to standardize the regression targets."""
     del frozen
     ages, lips = [], []
     for batch in itertools.islice(batches, _PREPARE_BATCHES):
       if self.attributes_weight:
         ages.append(batch['attributes'][batch['has_truth'] > 0, 1])
       if self.articulation_weight:
-        tracks = batch['speech_motion'][batch['has_truth'] > 0]
-        lips.append(tracks[..., LIPS].reshape(-1, NUM_LIP_FIELDS))
+        tracks, weights = (np.asarray(batch[name])[..., _LIPS] for name in ('speech_motion', 'motion_weight'))
+        within = np.arange(tracks.shape[1]) < np.asarray(batch['num_samples'])[:, None] // SAMPLES_PER_FRAME
+        known = (weights[:, None] > 0) & within[..., None]
+        lips.append(np.where(known, tracks, np.nan).reshape(-1, NUM_LIP_FIELDS))
     statistics = {}
-    if (ages or lips) and not any(map(len, ages or lips)):
-      raise InputError(
-        'only real recordings in the corpora, and the stage needs ground truth: set options.attributes_weight and '
-        'options.articulation_weight to 0, or add a synthetic corpus'
-      )
     if ages:
       ages = np.concatenate(ages)
+      if not len(ages):
+        raise InputError(
+          'only real recordings in the corpora, and the stage needs ground truth of attributes: set '
+          'options.attributes_weight to 0, or add a synthetic corpus'
+        )
       statistics |= {'age_mean': np.float32(ages.mean()), 'age_std': np.float32(max(ages.std(), 1.0))}
     if lips:
-      lips = np.concatenate(lips)
-      statistics |= {
-        'articulation_mean': lips.mean(0).astype(np.float32),
-        'articulation_std': np.maximum(lips.std(0), 0.02).astype(np.float32),
-      }
+      mean, std = _known_statistics(np.concatenate(lips))
+      statistics |= {'articulation_mean': mean, 'articulation_std': std}
     return {'conre': statistics} if statistics else {}
 
   def statistics_spec(self) -> dict[str, dict[str, jax.ShapeDtypeStruct]]:
@@ -179,14 +181,14 @@ class ConReStage(base.Stage):
     return loss, metrics
 
   def _articulation(self, head, features, batch, statistics):
-    truth = batch['speech_motion'][..., LIPS] - statistics['articulation_mean']
+    truth = batch['speech_motion'][..., _LIPS] - statistics['articulation_mean']
     truth = truth / statistics['articulation_std']
-    valid = features.valid[..., None].astype(jnp.float32) * batch['has_truth'][:, None, None]
-    error = jnp.square(head(features.tokens, method='articulation') - truth) * valid
-    per_field = jnp.sum(error, axis=(0, 1)) / jnp.maximum(jnp.sum(valid), 1.0)
+    weight = features.valid[..., None].astype(jnp.float32) * batch['motion_weight'][:, None, _LIPS]
+    error = jnp.square(head(features.tokens, method='articulation') - truth) * weight
+    per_field = jnp.sum(error, axis=(0, 1)) / jnp.maximum(jnp.sum(weight, axis=(0, 1)), 1.0)
     loss = jnp.mean(per_field)
     # R2 is 1 for a perfect prediction and 0 for the mean.
-    return loss, {'articulation': loss, 'articulation_r2': 1.0 - loss, 'jaw_r2': 1.0 - per_field[0]}
+    return loss, {'articulation': loss, 'articulation_r2': 1.0 - loss, 'jaw_r2': 1.0 - per_field[_JAW]}
 
   def preview(self, params, frozen, collections, batch, rng) -> np.ndarray:
     """Rows: true face at 64 px, decoded from the face embedding, decoded from the voice embedding."""
@@ -202,6 +204,24 @@ class ConReStage(base.Stage):
       return head(face, method='draw'), head(voice, method='draw')
 
     return blocks.picture_grid([blocks.resize_image(image, 64), *draw(params)])
+
+
+def _known_statistics(lips: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+  """Mean and standard deviation of lip fields `[n, NUM_LIP_FIELDS]`, NaN where unknown; 0 and 1 of unknown fields.
+
+  Raises:
+    InputError: nothing is known.
+  """
+  count = np.isfinite(lips).sum(0)
+  if not count.any():
+    raise InputError(
+      'no motion is known in the corpora, and the stage needs it: set options.articulation_weight to 0, or add a '
+      'synthetic corpus'
+    )
+  mean = np.nansum(lips, axis=0) / np.maximum(count, 1)
+  variance = np.nansum(np.square(lips - mean), axis=0) / np.maximum(count, 1)
+  std = np.where(count > 0, np.maximum(np.sqrt(variance), 0.02), 1.0)
+  return mean.astype(np.float32), std.astype(np.float32)
 
 
 def uses(config) -> base.Uses:

@@ -16,7 +16,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from seetalk_jax.constants import LIPS, SAMPLES_PER_FRAME, SYNC_FRAMES
+from seetalk_jax.constants import LIPS, MOTION_DIM, SAMPLES_PER_FRAME, SYNC_FRAMES
 from seetalk_jax.data import views
 from seetalk_jax.diffusion import guidance, samplers
 from seetalk_jax.models.motion.mouth import boxes_around, crop_boxes, inside_boxes, mouth_center
@@ -30,6 +30,7 @@ RENDER_HALF = (0.15, 0.13)
 # The same of the region that refinement may change. It includes moving lips and the chin.
 OUTSIDE_HALF = (0.2, 0.17)
 _PREPARE_BATCHES = 24
+_LIPS = np.array(LIPS)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -101,8 +102,8 @@ class LipRefinerStage(base.Stage):
     def moments(motion):
       motion = motion.reshape(-1, motion.shape[-1])[::3]
       other = jnp.roll(motion, motion.shape[0] // 2 + 1, axis=0)
-      lips_changed = motion.at[:, LIPS].set(other[:, LIPS])
-      rest_changed = other.at[:, LIPS].set(motion[:, LIPS])
+      lips_changed = motion.at[:, _LIPS].set(other[:, _LIPS])
+      rest_changed = other.at[:, _LIPS].set(motion[:, _LIPS])
       m, with_lips, with_rest = (
         codec.apply(variables, x, method='encode_truth') for x in (motion, lips_changed, rest_changed)
       )
@@ -161,9 +162,9 @@ class LipRefinerStage(base.Stage):
     inside, before = jnp.mean(losses.charbonnier(off, 0.1)), jnp.mean(losses.charbonnier(off_before, 0.1))
     velocity = jnp.mean(losses.charbonnier(off[:, 1:] - off[:, :-1], 0.1))
     loss = inside + self.velocity_weight * velocity
-    scales = codec.motion_scales[LIPS]
-    readings = [codec.apply(variables, x, method='read_truth')[..., LIPS] for x in (refined, m_in)]
-    lips = [jnp.mean(jnp.abs(reading - truth[..., LIPS]) / scales) for reading in readings]
+    scales = codec.motion_scales[_LIPS]
+    readings = [codec.apply(variables, x, method='read_truth')[..., _LIPS] for x in (refined, m_in)]
+    lips = [jnp.mean(jnp.abs(reading - truth[..., _LIPS]) / scales) for reading in readings]
     metrics = {
       'inside': inside,
       'inside_before': before,
@@ -191,7 +192,7 @@ class LipRefinerStage(base.Stage):
     transformer = self.frozen['motion_transformer']
     statistics = frozen.statistics['motion_transformer']
     mean, std = statistics['motion_mean'], statistics['motion_std']
-    rest = codec.apply(variables, jnp.zeros((1, codec.truth_dim)), method='encode_truth')
+    rest = codec.apply(variables, jnp.zeros((1, MOTION_DIM)), method='encode_truth')
     m_0 = (rest - mean) / std
     b, n, _ = truth.shape
 
@@ -212,7 +213,7 @@ class LipRefinerStage(base.Stage):
     )
     sampled = sampled * std + mean
     reading = codec.apply(variables, sampled, method='read_truth')
-    spoken = reading.at[..., LIPS].set(truth[..., LIPS])
+    spoken = reading.at[..., _LIPS].set(truth[..., _LIPS])
     with_lips, without = (codec.apply(variables, x, method='encode_truth') for x in (spoken, reading))
     return sampled + with_lips - without, sampled
 

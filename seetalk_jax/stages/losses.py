@@ -108,8 +108,9 @@ def feature_error(
 
 
 def weighted_mean(values: jax.Array, weight: jax.Array) -> jax.Array:
-  """Mean of `values [*b, c]` under `weight [*b, 1]` (0 if all weights are 0)."""
-  return jnp.sum(values * weight) / (jnp.sum(weight) * values.shape[-1] + 1e-6)
+  """Mean of `values [*b, c]` under `weight [*b, 1]` or `[*b, c]` (0 if all weights are 0)."""
+  repeats = values.shape[-1] // weight.shape[-1]
+  return jnp.sum(values * weight) / (jnp.sum(weight) * repeats + 1e-6)
 
 
 def psnr(image: jax.Array, truth: jax.Array, weight: jax.Array | None = None) -> jax.Array:

@@ -16,12 +16,15 @@ from seetalk_jax.constants import (
   BLINK,
   CLIP_FRAMES,
   CLIP_SIZE,
+  COEFFICIENTS,
+  CONTROL_TRACKS,
   EMOTIONS,
+  FROWNS,
   LIPS,
   MOTION_DIM,
   POSE,
   SAMPLES_PER_FRAME,
-  SMILE,
+  SMILES,
   WINDOW_FRAMES,
 )
 from seetalk_jax.diffusion import objective, process
@@ -33,12 +36,13 @@ from seetalk_jax.models.nn import blocks
 from seetalk_jax.sampling.motion import SCHEDULE
 from seetalk_jax.stages import base
 
-# Synthetic clips show no acted emotions: the label follows from the mean smile control over the clip.
+# Synthetic clips show no acted emotions: the label follows from the mean smile over the clip.
 _SMILES, _FROWNS = 0.25, -0.02
 _PREPARE_BATCHES = 64
 # Signal of a blink relative to one latent value: its squared length in standardized latents, summed over its
 # frames, is some hundreds.
 _BLINK_SIGNAL = 100.0
+_FIELDS_OF = {'pose': POSE, 'blink': BLINK}  # control -> its fields of a motion vector
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,7 +51,8 @@ class MotionStage(base.Stage):
 
   Attributes:
     motion_source: 'truth' encodes the ground-truth motion with `encode_truth` and needs no frames. 'frames'
-      encodes the frames of view `clip` with `motion`.
+      encodes the frames of view `clip` with `motion`; the controls pose and blink are those of the records'
+      motion, estimated in real recordings, and are dropped where it is absent.
     num_frames: frames of a window.
     frame_size: height and width of the frames in pixels, for motion_source 'frames'.
     drop_rate: probability that the speech of a track is dropped, for guidance.
@@ -88,7 +93,16 @@ class MotionStage(base.Stage):
       spec['motion'] = jax.ShapeDtypeStruct((batch_size, n, MOTION_DIM), jnp.float32)
     else:
       spec['frames'] = jax.ShapeDtypeStruct((batch_size, n, size, size, 3), jnp.uint8)
+      if self._needs_estimates:
+        spec['motion'] = jax.ShapeDtypeStruct((batch_size, n, MOTION_DIM), jnp.float32)
+        spec['motion_weight'] = jax.ShapeDtypeStruct((batch_size, MOTION_DIM), jnp.float32)
     return spec
+
+  @property
+  def _needs_estimates(self) -> bool:
+    """Whether controls come from the motion of frames, which may be estimated or absent."""
+    controls = self.networks['motion_transformer'].controls
+    return self.motion_source == 'frames' and bool(set(controls) & set(CONTROL_TRACKS))
 
   def prepare(self, frozen: base.Frozen, batches) -> dict[str, dict[str, np.ndarray]]:
     """`motion_mean`, `motion_std` `[motion_dim]` of the latents of the corpus."""
@@ -122,11 +136,11 @@ class MotionStage(base.Stage):
     return {'motion_transformer': params}, {}
 
   def features(self, frozen: base.Frozen, batch: base.Batch) -> base.Batch:
-    """`latents` and `tokens` of a batch, and its `motion` with motion_source 'truth'."""
+    """`latents` and `tokens` of a batch, and its motion where it has any."""
     tokens, _ = self.frozen['speech_encoder'].apply(
       frozen.variables('speech_encoder'), batch['speech'], method='encode_tokens'
     )
-    extra = {'motion': batch['motion']} if self.motion_source == 'truth' else {}
+    extra = {name: batch[name] for name in ('motion', 'motion_weight') if name in batch}
     return {'latents': motion_latents(self, frozen, batch), 'tokens': tokens, **extra}
 
   def loss(self, params, frozen, collections, batch, rng, step):
@@ -141,6 +155,7 @@ class MotionStage(base.Stage):
     if self.motion_source == 'truth':
       # A portrait faces the camera with a closed mouth, with small deviations.
       truth_0 = 0.1 * codec.motion_scales * jax.random.normal(portrait_rng, (b, MOTION_DIM))
+      truth_0 = truth_0.at[:, COEFFICIENTS].set(jnp.abs(truth_0[:, COEFFICIENTS]))
       m_0 = codec.apply(variables, truth_0, method='encode_truth')
     else:
       m_0 = m[jnp.arange(b), jax.random.randint(portrait_rng, (b,), 0, m.shape[1])]
@@ -182,13 +197,13 @@ class MotionStage(base.Stage):
     return loss, (metrics, collections)
 
   def _controls(self, batch, x0, rng):
-    """(controls from the ground truth of the tracks, drop masks `[b]`), by control name."""
+    """(controls from the motion of the tracks, drop masks `[b]`), by control name; unknown ones are dropped."""
     names = self.networks['motion_transformer'].controls
     noise_rng, drop_rng = jax.random.split(rng)
     controls = {}
     if 'style' in names:
       controls['style'] = style_code(x0)
-    if self.motion_source == 'truth':
+    if 'motion' in batch:
       motion = jnp.repeat(batch['motion'], self.draws, axis=0)
       tracks = {'pose': motion[..., POSE], 'blink': jnp.mean(motion[..., BLINK], axis=-1, keepdims=True)}
       for i, (name, track) in enumerate(tracks.items()):
@@ -200,6 +215,10 @@ class MotionStage(base.Stage):
       name: jax.random.uniform(jax.random.fold_in(drop_rng, i), x0.shape[:1]) < self.control_drop_rate
       for i, name in enumerate(names)
     }
+    if 'motion_weight' in batch:
+      weight = jnp.repeat(batch['motion_weight'], self.draws, axis=0)
+      for name in drop.keys() & _FIELDS_OF.keys():
+        drop[name] |= jnp.min(weight[:, _FIELDS_OF[name]], axis=1) == 0
     return controls, drop
 
   def preview(self, params, frozen, collections, batch, rng) -> np.ndarray | None:
@@ -227,11 +246,11 @@ def _lips_and_blinks(wrong: jax.Array, t: jax.Array, drop: jax.Array) -> tuple[j
   """Mean squared errors of lips, over tracks with speech, and of blinks.
 
   Args:
-    wrong: errors of the motion fields in units of their scales, `[b, n, 20]`.
+    wrong: errors of the motion fields in units of their scales, `[b, n, 58]`.
     t: diffusion times `[b]`.
     drop: bool `[b]`, whose speech was dropped.
   """
-  per_track = jnp.mean(jnp.square(wrong[..., LIPS]), axis=(1, 2))
+  per_track = jnp.mean(jnp.square(wrong[..., np.array(LIPS)]), axis=(1, 2))
   # Blinks do not follow from speech, so they are weighted by how visible they are in the noisy track. A blink
   # spans many values of several frames, so it is visible at noise levels that hide a single value.
   shown = _BLINK_SIGNAL * SCHEDULE.alpha_bar(t)
@@ -243,8 +262,8 @@ def _lips_and_blinks(wrong: jax.Array, t: jax.Array, drop: jax.Array) -> tuple[j
 
 
 def smile_label(motion: jax.Array) -> jax.Array:
-  """Emotion labels, int32 `[b]`, of motion `[b, n, 20]`: happy, sad or neutral, by the mean smile."""
-  smile = jnp.mean(motion[..., SMILE], axis=1)
+  """Emotion labels, int32 `[b]`, of motion `[b, n, 58]`: happy, sad or neutral, by the mean of smiles less frowns."""
+  smile = jnp.mean(motion[..., SMILES], axis=(1, 2)) - jnp.mean(motion[..., FROWNS], axis=(1, 2))
   happy, sad, neutral = (EMOTIONS.index(name) for name in ('happy', 'sad', 'neutral'))
   return jnp.where(smile > _SMILES, happy, jnp.where(smile < _FROWNS, sad, neutral)).astype(jnp.int32)
 
@@ -283,9 +302,9 @@ def build(config, pretrained: Mapping[str, nn.Module]) -> MotionStage:
   if source == 'frames':
     options = {'view': 'clip', 'num_frames': CLIP_FRAMES, **options}
   networks, frozen = base.networks_for(uses(config), config, pretrained)
-  if source == 'frames' and (unknown := set(networks['motion_transformer'].controls) - {'style'}):
+  if source == 'frames' and 'emotion' in networks['motion_transformer'].controls:
     raise ConfigError(
-      f'control {sorted(unknown)[0]!r} of the motion transformer needs ground truth, which only synthetic data has: '
-      "with motion_source='frames' use style"
+      "control 'emotion' of the motion transformer needs ground truth, which only synthetic data has: with "
+      "motion_source='frames' use pose, blink and style"
     )
   return MotionStage(networks=networks, frozen=frozen, **options)

@@ -17,6 +17,7 @@ from seetalk_jax.data import views
 from seetalk_jax.models.nn import blocks
 from seetalk_jax.stages import base, critics, losses, truth_losses
 
+_LIPS = np.array(LIPS)
 # Parts of the codec that encode or decode m. They stay fixed where M_diff and the lip subspace depend on m.
 KEPT = ('motion_encoder', 'truth_encoder', 'truth_reader')
 
@@ -34,8 +35,8 @@ class MotionCodecStage(critics.CriticOptions, base.Stage):
     driver_rate: probability that the motion comes from `driver`.
     truth_rate: probability that the motions (source and target) come from the truth encoder instead of
       frames.
-    with_truth: batches have true motion and canonical maps for the records whose entry `has_truth` is 1. All
-      other records, and all records without this option, use only the image losses.
+    with_truth: batches have canonical maps for the records whose entry `has_truth` is 1, and motion weighted by
+      their entry `motion_weight`. Without this option, records use only the image losses.
     pixel_weight: multiplies the Charbonnier error of the decoded image against the target.
     edge_weight: multiplies the edge loss of the decoded image.
     warped_weight: multiplies the Charbonnier error of the warped source against the target, over visible
@@ -52,7 +53,7 @@ class MotionCodecStage(critics.CriticOptions, base.Stage):
     occlusion_weight: multiplies the cross-entropy of the occlusion.
     places_weight: multiplies the error of the canonical coordinates that are predicted for the source.
     agree_weight: multiplies the squared difference of `motion` and `encode_truth`, divided by the variance of
-      the latter.
+      the latter. A sample counts by the mean weight of its motion fields.
     read_weight: multiplies the absolute error of `read_truth` in units of `motion_scales`, averaged over the
       latents of `motion` and `encode_truth`.
     motion_noise: standard deviation of the noise added to m before warping, so that m encodes motion with a
@@ -172,19 +173,20 @@ class MotionCodecStage(critics.CriticOptions, base.Stage):
     # phi_m follows the truth encoder, whose latents hold all motion and nothing else from the first step
     # on. In the other direction an untrained phi_m, which is constant, would collapse the truth encoder.
     m_truth_fixed = jax.lax.stop_gradient(m_truth)
-    counts = jnp.concatenate([batch['has_truth'], batch['has_truth']])[:, None]
+    weights = jnp.concatenate([batch['motion_weight'], batch['motion_weight']])
+    counts = jnp.mean(weights, axis=1, keepdims=True)  # of a whole motion: 1 for exact ones
     middle = jnp.sum(counts * m_truth_fixed, axis=0) / (jnp.sum(counts) + 1e-6)
     spread = losses.weighted_mean(jnp.square(m_truth_fixed - middle), counts)
     agree = losses.weighted_mean(jnp.square(m_frames - m_truth_fixed), counts) / (spread + 1e-3)
     read = run(jnp.concatenate([m_frames, m_truth]), method='read_truth')
     scales = self.networks['motion_codec'].motion_scales
     error = jnp.abs((read - jnp.concatenate([truth, truth])) / scales)
-    of_frames, of_truth = (losses.weighted_mean(half, counts) for half in jnp.split(error, 2))
+    of_frames, of_truth = (losses.weighted_mean(half, weights) for half in jnp.split(error, 2))
     metrics = {
       'agree': agree,
       'motion_spread': spread,
       'read': of_frames,
-      'read_lips': losses.weighted_mean(error[: len(truth), LIPS], counts),
+      'read_lips': losses.weighted_mean(error[: len(truth), _LIPS], weights[:, _LIPS]),
       'read_truth': of_truth,
     }
     loss = self.agree_weight * agree + self.read_weight * 0.5 * (of_frames + of_truth)

@@ -29,7 +29,7 @@ class RenderStage(critics.CriticOptions, base.Stage):
 
   Attributes:
     image_size: height and width of the images, in pixels.
-    with_truth: batches have true motion and canonical maps for the records whose entry `has_truth` is 1.
+    with_truth: batches have exact motion and canonical maps for the records whose entry `has_truth` is 1.
     roundtrip_rate: share of the portraits that are encoded and decoded by the autoencoder; 0 needs no
       autoencoder.
     truth_rate: probability that the target's motion comes from the truth encoder.

@@ -1,7 +1,8 @@
 """Losses against the ground truth of warps: flow, occlusion, and the picture of mouth and eyes.
 
-Synthetic pairs carry motion, canonical maps and part labels of both frames; real recordings carry zeros and do not
-count. The stages `motion_codec` and `render` weigh what `truth_errors` gives.
+Synthetic pairs carry motion, canonical maps and part labels of both frames; the maps of real recordings are zeros and
+do not count. `motion_weight` weighs the motion fields: those of real recordings are estimated, or absent. The stages
+`motion_codec` and `render` weigh what `truth_errors` gives.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ Batch = Mapping[str, jax.Array]
 # The entries of view `motion_pair` that hold the ground truth of a pair.
 ENTRIES = (
   'has_truth',
+  'motion_weight',
   *(f'{side}_{what}' for side in ('source', 'target') for what in ('motion', 'canonical', 'parts')),
 )
 

@@ -12,7 +12,8 @@ import dataclasses
 
 import numpy as np
 
-from seetalk_jax.constants import FPS, MOTION_FIELDS, SAMPLE_RATE_HZ, SAMPLES_PER_FRAME
+from seetalk_jax.cartoon_motion import FIELDS
+from seetalk_jax.constants import FPS, SAMPLE_RATE_HZ, SAMPLES_PER_FRAME
 from seetalk_jax.synthetic import parameters, visemes, voice
 
 _GRID_HZ = 100
@@ -111,7 +112,7 @@ def motion_track(
   fields['shift_y'] = 0.10 * fields['pitch'] + 0.015 * lively * band_noise(times, rng, 0.1, 0.8)
   for name, limit in (('yaw', 0.45), ('pitch', 0.3), ('roll', 0.25), ('shift_x', 0.15), ('shift_y', 0.15)):
     fields[name] = np.clip(fields[name], -limit, limit)
-  return parameters.Motion(**{name: np.asarray(fields[name], np.float32) for name in MOTION_FIELDS})
+  return parameters.Motion(**{name: np.asarray(fields[name], np.float32) for name in FIELDS})
 
 
 def random_motion(seed: int) -> parameters.Motion:
@@ -122,7 +123,7 @@ def random_motion(seed: int) -> parameters.Motion:
   blink.
   """
   rng = np.random.default_rng([_STREAM_FRAME, seed])
-  fields = dict.fromkeys(MOTION_FIELDS, 0.0)
+  fields = dict.fromkeys(FIELDS, 0.0)
   shapes = list(dict.fromkeys(visemes.VISEMES.values()))
   first, second = rng.choice(len(shapes), 2, replace=False)
   mix, size = rng.beta(0.7, 0.7), rng.uniform(0.55, 1.15)
@@ -158,7 +159,7 @@ def random_motion(seed: int) -> parameters.Motion:
 def neutral_motion(seed: int) -> parameters.Motion:
   """Motion of the training portrait: frontal within 0.02 rad, mouth closed, eyes open; scalar float32 fields."""
   rng = np.random.default_rng([_STREAM_NEUTRAL, seed])
-  fields = dict.fromkeys(MOTION_FIELDS, np.float32(0.0))
+  fields = dict.fromkeys(FIELDS, np.float32(0.0))
   for name in ('yaw', 'pitch', 'roll'):
     fields[name] = np.float32(np.clip(rng.normal(0, 0.008), -0.02, 0.02))
   for name in ('shift_x', 'shift_y', 'gaze_yaw', 'gaze_pitch', 'smile', 'brow_raise'):

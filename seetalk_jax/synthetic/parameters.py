@@ -4,7 +4,7 @@ The parameters are separated so that any appearance can be rendered with any mot
 
 * `Speaker`: attributes shared by voice and face (sex, age, head size).
 * `Identity` (in `head`): one appearance of a speaker, with shape and colors.
-* `Motion`: parameters that change from frame to frame.
+* `Motion`: the cartoon's fields, which change from frame to frame.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from seetalk_jax.constants import MOTION_DIM, MOTION_FIELDS
+from seetalk_jax import cartoon_motion
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -39,19 +39,29 @@ class Speaker:
     return np.array([self.sex, self.age, self.head_size], np.float32)
 
 
-Motion = NamedTuple('Motion', [(name, np.ndarray) for name in MOTION_FIELDS])
+Motion = NamedTuple('Motion', [(name, np.ndarray) for name in cartoon_motion.FIELDS])
 Motion.__doc__ = (
-  'Per-frame controls of the head: each of `constants.MOTION_FIELDS`, arrays of one shape `[*b]`.'
+  'Per-frame fields of the cartoon head: each of `cartoon_motion.FIELDS`, arrays of one shape `[*b]`.'
 )
 
 
 def motion_to_array(motion: Motion) -> np.ndarray:
-  """Stacks the fields of `motion`, each `[*b]`, into float32 `[*b, MOTION_DIM]`."""
+  """Stacks the fields of `motion`, each `[*b]`, into float32 `[*b, cartoon_motion.NUM_FIELDS]`."""
   return np.stack([np.asarray(field, np.float32) for field in motion], axis=-1)
 
 
 def array_to_motion(array) -> Motion:
-  """Unstacks `[*b, MOTION_DIM]` (NumPy or JAX) into a `Motion` of `[*b]` fields; inverse of `motion_to_array`."""
-  if array.shape[-1] != MOTION_DIM:
-    raise ValueError(f'motion arrays have {MOTION_DIM} channels, got shape {array.shape}')
-  return Motion(*(array[..., i] for i in range(MOTION_DIM)))
+  """Unstacks `[*b, NUM_FIELDS]` (NumPy or JAX) into a `Motion` of `[*b]` fields; inverse of `motion_to_array`."""
+  if array.shape[-1] != cartoon_motion.NUM_FIELDS:
+    raise ValueError(f'the cartoon has {cartoon_motion.NUM_FIELDS} fields, got shape {array.shape}')
+  return Motion(*(array[..., i] for i in range(cartoon_motion.NUM_FIELDS)))
+
+
+def motion_to_vector(motion: Motion) -> np.ndarray:
+  """Translates the cartoon's fields, each `[*b]`, to motion vectors, float32 `[*b, constants.MOTION_DIM]`."""
+  return cartoon_motion.to_vector(motion_to_array(motion))
+
+
+def vector_to_motion(vector) -> Motion:
+  """Translates motion vectors `[*b, constants.MOTION_DIM]` to the cartoon's fields; inverse of `motion_to_vector`."""
+  return array_to_motion(cartoon_motion.from_vector(vector))

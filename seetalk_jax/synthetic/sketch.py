@@ -38,7 +38,8 @@ class SketchWorld:
   def random(self, seed: int) -> np.ndarray:
     rng = np.random.default_rng([seed, 2])
     motion = 0.1 * rng.standard_normal(constants.MOTION_DIM).astype(np.float32)
-    motion[_FIELD['jaw']] = rng.random()
+    motion[constants.COEFFICIENTS] = np.abs(motion[constants.COEFFICIENTS])
+    motion[_FIELD['jawOpen']] = rng.random()
     return motion
 
   def talk(self, speaker_id: int, seed: int, split: str, num_frames: int) -> tuple[np.ndarray, np.ndarray]:
@@ -47,7 +48,7 @@ class SketchWorld:
     seconds = (np.arange(num_frames) + 0.5) / constants.FPS
     jaw = np.clip(np.sin(2 * np.pi * (rng.uniform(2, 4) * seconds + rng.random())), 0, 1)
     motion = np.zeros([num_frames, constants.MOTION_DIM], np.float32)
-    motion[:, _FIELD['jaw']] = jaw
+    motion[:, _FIELD['jawOpen']] = jaw
     motion[:, _FIELD['yaw']] = 0.1 * np.sin(seconds)
     hertz = 220.0 - 100.0 * self.attributes(speaker_id)[0]
     samples = np.arange(num_frames * constants.SAMPLES_PER_FRAME) / constants.SAMPLE_RATE_HZ
@@ -62,8 +63,8 @@ class SketchWorld:
     frames, canonicals, parts, boxes, points, openings = [], [], [], [], [], []
     x, y = np.meshgrid(*[(np.arange(size) + 0.5) / size] * 2)
     for pose in motion:
-      centre = 0.5 + 0.1 * pose[_FIELD['yaw']] + 0.05 * pose[_FIELD['shift_x']]
-      opening = float(0.07 * np.clip(pose[_FIELD['jaw']], 0, 1))
+      centre = 0.5 + 0.1 * pose[_FIELD['yaw']] + 0.1 * pose[_FIELD['shift_x']]
+      opening = float(0.07 * np.clip(pose[_FIELD['jawOpen']], 0, 1))
       lip = np.array([centre - 0.08, 0.66, centre + 0.08, 0.70 + opening], np.float32)
       part = np.zeros([size, size], np.uint8)
       part[((x - centre) / (wide * 1.15)) ** 2 + ((y - 0.46) / 0.36) ** 2 < 1] = _HAIR

@@ -34,7 +34,10 @@ class RenderedClip(NamedTuple):
 
 
 class World(Protocol):
-  """Interface of a synthetic world, used by `WorldSource`; tests use a cheap implementation."""
+  """Interface of a synthetic world, used by `WorldSource`; tests use a cheap implementation.
+
+  Motions are motion vectors: `constants.MOTION_FIELDS`.
+  """
 
   def speaker_ids(self, split: str, count: int) -> Sequence[int]:
     """Ids of the first `count` speakers of a split."""
@@ -43,16 +46,16 @@ class World(Protocol):
     """Attributes, float32 `[3]`: sex, age, head size."""
 
   def neutral(self, seed: int) -> np.ndarray:
-    """Samples a frontal, neutral motion with the mouth closed, float32 `[20]`."""
+    """Samples a frontal, neutral motion with the mouth closed, float32 `[58]`."""
 
   def random(self, seed: int) -> np.ndarray:
-    """Samples a motion of speech with a head pose, float32 `[20]`."""
+    """Samples a motion of speech with a head pose, float32 `[58]`."""
 
   def talk(self, speaker_id: int, seed: int, split: str, num_frames: int) -> tuple[np.ndarray, np.ndarray]:
-    """Returns (speech, float32 `[640 * num_frames]`; its motion, float32 `[num_frames, 20]`)."""
+    """Returns (speech, float32 `[640 * num_frames]`; its motion, float32 `[num_frames, 58]`)."""
 
   def draw(self, speaker_id: int, seed: int, motion: np.ndarray, size: int) -> RenderedClip:
-    """Renders an identity of a speaker with motion `[k, 20]`; `size` is the side of the frames in pixels."""
+    """Renders an identity of a speaker with motion `[k, 58]`; `size` is the side of the frames in pixels."""
 
   @property
   def crop_version(self) -> int:
@@ -73,12 +76,12 @@ class SyntheticWorld:
   def neutral(self, seed: int) -> np.ndarray:
     from seetalk_jax.synthetic import motion
 
-    return parameters.motion_to_array(motion.neutral_motion(seed)).reshape(constants.MOTION_DIM)
+    return parameters.motion_to_vector(motion.neutral_motion(seed))
 
   def random(self, seed: int) -> np.ndarray:
     from seetalk_jax.synthetic import motion
 
-    return parameters.motion_to_array(motion.random_motion(seed)).reshape(constants.MOTION_DIM)
+    return parameters.motion_to_vector(motion.random_motion(seed))
 
   def talk(self, speaker_id: int, seed: int, split: str, num_frames: int) -> tuple[np.ndarray, np.ndarray]:
     # Imported here, because only speech needs espeak-ng, an optional extra.
@@ -95,7 +98,7 @@ class SyntheticWorld:
       num_characters *= 1.5
     waveform = media_audio.normalise_loudness(spoken.waveform)
     total = max(num_frames, len(waveform) // constants.SAMPLES_PER_FRAME)
-    track = parameters.motion_to_array(motion.motion_track(spoken, int(rng.integers(2**31)), total))
+    track = parameters.motion_to_vector(motion.motion_track(spoken, int(rng.integers(2**31)), total))
     first = int(rng.integers(total - num_frames + 1))
     wanted = slice(first * constants.SAMPLES_PER_FRAME, (first + num_frames) * constants.SAMPLES_PER_FRAME)
     speech = np.zeros([num_frames * constants.SAMPLES_PER_FRAME], np.float32)
@@ -114,7 +117,7 @@ class SyntheticWorld:
     identities, settings = jax.tree.map(
       lambda field: np.broadcast_to(np.float32(field), shape), (identity, head.sample_settings(seed))
     )
-    motions = parameters.array_to_motion(motion)
+    motions = parameters.vector_to_motion(motion)
     drawn = head.render_batch(identities, motions, settings, size=size)
     points = _landmarks()(identities, motions)
     drawn, points, boxes, opening = jax.device_get(
@@ -250,17 +253,12 @@ class WorldSource:
     return self._record(index, speaker, motion=None, speech=speech, track=track)
 
   def _record(self, index, speaker, *, motion, speech, track, lead=0) -> schema.ClipRecord:
-    truth = {
-      'attributes': np.asarray(self.world.attributes(speaker), np.float32),
-      'speech_motion': np.asarray(track, np.float32),
-      'motion': np.zeros([0, constants.MOTION_DIM], np.float32),
-    }
+    truth = {'attributes': np.asarray(self.world.attributes(speaker), np.float32)}
     pictures = {}
     if motion is not None:
       motion = np.asarray(motion, np.float32)
       clip = self.world.draw(speaker, self._seed(index, 'look'), motion, self.size)
       truth |= {
-        'motion': motion,
         'identity': clip.identity,
         'canonical': clip.canonical,
         'parts': clip.parts,
@@ -271,7 +269,7 @@ class WorldSource:
         'size': self.size,
         'landmarks': clip.landmarks,
         'lip_box': clip.lip_box,
-        'pose': np.ascontiguousarray(motion[:, constants.POSE_AND_SHIFT]),
+        'motion': motion,
       }
     return schema.ClipRecord(
       kind=self.kind,
@@ -280,6 +278,8 @@ class WorldSource:
       audio=schema.to_int16(speech),
       audio_lead=lead * constants.SAMPLES_PER_FRAME,
       crop_version=self.world.crop_version,
+      speech_motion=np.asarray(track, np.float32),
+      motion_status=np.full(constants.MOTION_DIM, constants.MotionStatus.EXACT, np.uint8),
       truth=schema.Truth(**truth),
       **pictures,
     )

@@ -1,6 +1,6 @@
 """Visemes: mouth shapes of IPA phoneme labels, as targets of the lip fields with dominance strengths.
 
-Targets use the fields of `constants.MOTION_FIELDS`. The strengths are the dominance of Cohen and Massaro
+Targets use the fields of `cartoon_motion.FIELDS`. The strengths are the dominance of Cohen and Massaro
 (1993). The values are our choice, based on phonetics and not on measurements.
 """
 
@@ -10,7 +10,7 @@ import functools
 import unicodedata
 from typing import NamedTuple
 
-# Fields of `constants.MOTION_FIELDS` driven by phonemes; smile depends on the style instead.
+# Fields of `cartoon_motion.FIELDS` driven by phonemes; smile depends on the style instead.
 SPOKEN_FIELDS = ('jaw', 'spread', 'rounding', 'closure', 'upper_lip', 'tuck', 'tongue')
 
 
@@ -18,7 +18,7 @@ class Viseme(NamedTuple):
   """Target mouth shape of a phoneme with its dominance.
 
   Attributes:
-    jaw, spread, rounding, closure, upper_lip, tuck, tongue: targets, see `constants.MOTION_FIELDS`.
+    jaw, spread, rounding, closure, upper_lip, tuck, tongue: targets, see `cartoon_motion.FIELDS`.
     jaw_strength: dominance over the jaw, from 0 (the neighbors determine it) to 1 (full).
     lip_strength: dominance over spread, rounding and upper lip, 0 to 1.
     is_vowel: whether the phoneme is a vowel; vowels have loudness and stress.

@@ -11,6 +11,18 @@ from seetalk_jax.errors import InputError
 from seetalk_jax.synthetic import corpus, sketch, source
 
 SIZE = 32
+# Of real records: all coefficients but tongueOut, and the pose.
+STATUS = np.full(constants.MOTION_DIM, constants.MotionStatus.ESTIMATED, np.uint8)
+STATUS[constants.MOTION_FIELDS.index('tongueOut')] = constants.MotionStatus.ABSENT
+
+
+def _motion(first):
+  """Motion of 25 frames from frame `first` of a clip: frame n has jawOpen n / 100; frame 12 is the most frontal."""
+  motion = np.zeros([25, constants.MOTION_DIM], np.float32)
+  frames = np.arange(25)
+  motion[:, constants.POSE] = 0.1 * np.abs(frames - 12.0)[:, None]
+  motion[:, constants.MOTION_FIELDS.index('jawOpen')] = (first + frames) / 100
+  return motion
 
 
 @pytest.fixture(scope='module')
@@ -134,9 +146,9 @@ def test_the_driver_moves_as_the_target_and_looks_like_the_partner(corpus_dir):
     for row, speaker in enumerate(batch['speaker']):
       index, record = records[int(speaker)]
       partner = faces[index ^ 1]
-      frame = [i for i, m in enumerate(record.truth.motion) if np.array_equal(m, batch['target_motion'][row])]
+      frame = [i for i, m in enumerate(record.motion) if np.array_equal(m, batch['target_motion'][row])]
       assert len(frame) == 1 and frame[0] > 0
-      np.testing.assert_array_equal(partner.truth.motion[frame[0]], batch['target_motion'][row])
+      np.testing.assert_array_equal(partner.motion[frame[0]], batch['target_motion'][row])
       np.testing.assert_array_equal(schema.decode_frame(partner.frames[frame[0]]), batch['driver'][row])
       np.testing.assert_array_equal(record.lip_box[frame[0]], batch['lip_box'][row])
       assert not np.array_equal(batch['source_motion'][row], batch['target_motion'][row])
@@ -146,7 +158,9 @@ def test_the_driver_moves_as_the_target_and_looks_like_the_partner(corpus_dir):
 def test_speech_motion_windows_are_in_step(corpus_dir):
   for batch in _take(3, 'speech_motion', corpus_dir, batch_size=4, augment=False):
     loudness = np.sqrt(np.mean(batch['speech'].reshape(4, 100, 640) ** 2, axis=-1))
-    jaw = batch['motion'][..., 0]  # in the sketched world, loudness follows the jaw
+    jaw = batch['motion'][
+      ..., constants.MOTION_FIELDS.index('jawOpen')
+    ]  # in the sketched world, loudness follows the jaw
     assert min(np.corrcoef(loudness[i], jaw[i])[0, 1] for i in range(4)) > 0.97
 
 
@@ -258,13 +272,14 @@ class _RealSource:
             audio=schema.to_int16(sound[begin - lead : begin + 16_000 + 3200]),
             audio_lead=lead,
             lip_box=np.tile(np.float32([0.2, 0.2, 0.8, 0.8]), [25, 1]),
-            pose=np.abs(np.arange(125).reshape(25, 5) - 60.0).astype(np.float32),
+            motion=_motion(25 * second),
+            motion_status=STATUS,
           )
         )
 
     if short_end:
       last = self.records[-1]
-      cut = {name: getattr(last, name)[:13] for name in ('frames', 'lip_box', 'pose')}
+      cut = {name: getattr(last, name)[:13] for name in ('frames', 'lip_box', 'motion')}
       self.records[-1] = dataclasses.replace(last, audio=last.audio[: last.audio_lead + 13 * 640], **cut)
 
   def __len__(self):
@@ -278,15 +293,19 @@ def _frame_number(image):
   return np.round(np.mean(image, axis=(-3, -2, -1)) / 2).astype(int)
 
 
-def test_real_pairs_are_of_one_clip_and_claim_no_truth():
+def test_real_pairs_are_of_one_clip_and_have_estimated_motion():
   apart = []
   for batch in _take(30, 'motion_pair', record_sources=[_RealSource()], batch_size=10):
     spec = views.batch_spec('motion_pair', 10, image_size=SIZE)
     assert {k: (v.shape, v.dtype) for k, v in batch.items()} == {
       k: (v.shape, v.dtype) for k, v in spec.items()
     }
-    assert (
-      not batch['has_truth'].any() and not batch['target_motion'].any() and not batch['target_parts'].any()
+    assert not batch['has_truth'].any() and not batch['target_parts'].any()
+    jaw = constants.MOTION_FIELDS.index('jawOpen')
+    for side in ('source', 'target'):
+      np.testing.assert_allclose(100 * batch[f'{side}_motion'][:, jaw], _frame_number(batch[side]), atol=1e-3)
+    np.testing.assert_array_equal(
+      batch['motion_weight'], np.tile(np.where(STATUS, np.float32(0.3), 0), [10, 1])
     )
     np.testing.assert_array_equal(batch['driver'], batch['target'])
     source, target = _frame_number(batch['source']), _frame_number(batch['target'])
@@ -329,6 +348,10 @@ def test_real_portraits_are_frontal_and_speech_runs_on_over_records():
     np.repeat(np.arange(25, 75), 640).reshape(50, 640),
   )
   assert not batch['speech'][1, 32_000:].any()
+  jaw = batch['speech_motion'][1, :, constants.MOTION_FIELDS.index('jawOpen')]
+  np.testing.assert_allclose(100 * jaw[:50], np.arange(25, 75), atol=1e-3)
+  assert not jaw[50:].any()
+  assert set(batch['motion_weight'][0]) == {0.0, np.float32(0.3)}
 
 
 def test_real_and_embedded_records_mix_in_one_batch(corpus_dir):
@@ -338,6 +361,9 @@ def test_real_and_embedded_records_mix_in_one_batch(corpus_dir):
     batches = _take(16, view, **arguments)
     has_truth = np.concatenate([batch['has_truth'] for batch in batches])
     assert 0.15 < has_truth.mean() < 0.35
+    weight = np.concatenate([batch['motion_weight'] for batch in batches])
+    np.testing.assert_array_equal(weight[has_truth == 1], 1.0)
+    assert weight[has_truth == 0].max() == np.float32(0.3)
     _assert_same(batches[5:], _take(11, view, start_index=5, **arguments))
     halves = [_take(16, view, process_index=i, process_count=2, **arguments) for i in (0, 1)]
     _assert_same(

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from flax import serialization
 
+from seetalk_jax import blendshapes, cartoon_motion, constants
 from seetalk_jax.data import schema
 from seetalk_jax.errors import InputError
 from seetalk_jax.synthetic import sketch, source
@@ -43,12 +44,12 @@ def test_a_real_record_needs_neither_truth_nor_landmarks():
     start_seconds=3.5,
     frames=[schema.encode_frame(np.zeros([16, 16, 3], np.uint8))],
     size=16,
-    pose=np.zeros([1, 5], np.float32),
-    blendshapes=np.zeros([1, 52], np.float32),
+    motion=np.zeros([1, constants.MOTION_DIM], np.float32),
   )
   back = schema.decode(schema.encode(record))
   assert back.truth is None and back.speaker == 'id00017' and back.start_seconds == 3.5
-  _same(back.blendshapes, record.blendshapes)
+  _same(back.motion, record.motion)
+  _same(back.motion_status, np.zeros([constants.MOTION_DIM], np.uint8))  # absent
 
 
 @pytest.mark.parametrize('cut', [0, 1, 100, -1])
@@ -76,6 +77,8 @@ def test_missing_fields_are_the_users_error(record):
     {'audio': np.zeros([5], np.float32)},
     {'lip_box': np.zeros([2, 4], np.float32)},
     {'landmarks': np.zeros([3, 4], np.float32)},
+    {'motion': np.zeros([3, 20], np.float32)},
+    {'motion_status': np.zeros([58], np.int32)},
   ],
 )
 def test_wrong_arrays_are_refused_at_writing(record, change):
@@ -134,7 +137,7 @@ def test_records_of_a_clip_join_to_the_sample(lead):
   np.testing.assert_array_equal(joined.audio, sound[start : start + len(joined.audio)])
   assert len(joined.audio) == joined.audio_lead + 80 * 640
   np.testing.assert_array_equal(joined.lip_box[:, 0], np.repeat([0, 1, 2], 25))
-  assert joined.pose is None
+  assert joined.motion is None
 
 
 def test_only_what_follows_is_joined():
@@ -144,3 +147,76 @@ def test_only_what_follows_is_joined():
   assert not schema.follows(dataclasses.replace(records[1], speaker='nobody'), records[0])
   with pytest.raises(ValueError, match='follow'):
     schema.join(records[0], records[2])
+
+
+def _version_1(record, **changes):
+  """Bytes of a record as version 1 wrote them."""
+  fields = serialization.msgpack_restore(schema.encode(record))
+  for name in ('motion', 'speech_motion', 'motion_status'):
+    del fields[name]
+  fields |= {'schema': 1, 'pose': None, 'blendshapes': None}
+  truth = fields['truth']
+  if truth is not None:
+    truth |= {
+      'motion': cartoon_motion.from_vector(
+        np.zeros([0, 58], np.float32) if record.motion is None else record.motion
+      ),
+      'speech_motion': cartoon_motion.from_vector(record.speech_motion),
+    }
+  return serialization.msgpack_serialize({**fields, **changes})
+
+
+@pytest.mark.parametrize('kind', ['faces', 'talks'])
+def test_synthetic_records_of_version_1_are_translated(kind):
+  record = source.WorldSource(kind, 'train', 2, size=32, world=_CartoonSketch)[1]
+  back = schema.decode(_version_1(record, pose=None))
+  _same(back.motion_status, np.full(58, constants.MotionStatus.EXACT, np.uint8))
+  np.testing.assert_allclose(back.speech_motion, record.speech_motion, atol=1e-6)
+  assert (back.motion is None) == (record.motion is None) == (kind == 'talks')
+  if kind == 'faces':
+    np.testing.assert_allclose(back.motion, record.motion, atol=1e-6)
+  assert schema.encode(back)  # a complete record of this version
+
+
+def test_real_records_of_version_1_are_translated():
+  records, _ = _seconds(1)
+  scores = np.zeros([25, 52], np.float32)
+  scores[:, blendshapes.MEDIAPIPE_ORDER.index('jawOpen')] = 0.25
+  scores[:, 0] = 0.9  # _neutral
+  pose = np.tile(np.float32([0.1, -0.2, 0.3, 0.4, -0.6]), [25, 1])
+  back = schema.decode(_version_1(records[0], pose=pose, blendshapes=scores))
+  found = dict(zip(constants.MOTION_FIELDS, back.motion[3], strict=True))
+  assert {name: pytest.approx(value) for name, value in found.items() if value} == {
+    'jawOpen': 0.25,
+    'yaw': 0.1,
+    'pitch': -0.2,
+    'roll': 0.3,
+    'shift_x': 0.2,
+    'shift_y': -0.3,
+  }
+  absent = {
+    name for name, status in zip(constants.MOTION_FIELDS, back.motion_status, strict=True) if not status
+  }
+  assert absent == {'tongueOut', 'shift_z'}
+  weights = schema.motion_weights(back)
+  assert (
+    weights[blendshapes.INDEX['jawOpen']] == np.float32(0.3) and weights[blendshapes.INDEX['tongueOut']] == 0
+  )
+  bare = schema.decode(_version_1(records[0]))
+  assert bare.motion is None and not schema.motion_weights(bare).any()
+
+
+def test_damaged_records_of_version_1_are_the_users_error(record):
+  fields = serialization.msgpack_restore(_version_1(record))
+  del fields['pose']
+  with pytest.raises(InputError, match='lacks'):
+    schema.decode(serialization.msgpack_serialize(fields))
+  with pytest.raises(InputError, match='lacks'):
+    schema.decode(_version_1(record, truth={**fields['truth'], 'motion': np.zeros([3, 19], np.float32)}))
+
+
+class _CartoonSketch(sketch.SketchWorld):
+  """The sketch with motion that the cartoon's 20 fields hold."""
+
+  def random(self, seed):
+    return cartoon_motion.to_vector(cartoon_motion.from_vector(super().random(seed)))

@@ -10,12 +10,13 @@ import numpy as np
 import pytest
 import sounds
 
+from seetalk_jax.blendshapes import INDEX
 from seetalk_jax.cli import controls as command
 from seetalk_jax.cli import main
-from seetalk_jax.constants import CONTROLS, EMOTIONS, MOTION_FIELDS
+from seetalk_jax.constants import CONTROLS, EMOTIONS, MOTION_DIM, MOTION_FIELDS, POSE
 from seetalk_jax.errors import InputError
 from seetalk_jax.inference import controls, loaded_release, pipeline
-from seetalk_jax.media import audio
+from seetalk_jax.media import audio, driving, motion_files
 from seetalk_jax.models.nn import blocks
 from seetalk_jax.releases import storage
 from seetalk_jax.testing import tiny_release
@@ -127,6 +128,20 @@ def test_tracks_are_read_from_arrays_and_text(tmp_path):
   assert command.read(command_line()) == {'controls': {}, 'control_scales': {}}
 
 
+def test_tracks_are_read_from_motion_files(tmp_path):
+  motion = np.zeros((4, MOTION_DIM), np.float32)
+  motion[:, POSE] = np.random.default_rng(0).uniform(-0.3, 0.3, (4, 3))
+  motion[:, INDEX['eyeBlinkLeft']], motion[:, INDEX['eyeBlinkRight']] = [0, 0.5, 1, 0], [0, 0.3, 1, 0]
+  path = tmp_path / 'take.csv'
+  path.write_text(motion_files.to_csv(motion))
+  read = command.read(command_line('--pose', path, '--blink', path))['controls']
+  np.testing.assert_allclose(read['pose'], motion[:, POSE], atol=1e-6)
+  np.testing.assert_allclose(read['blink'], [[0], [0.4], [1], [0]], atol=1e-6)
+  path.write_text('Timecode,BlendShapeCount\n')
+  with pytest.raises(InputError, match='not a motion file'):
+    command.read(command_line('--pose', path))
+
+
 @pytest.mark.parametrize(
   'content, argv, match',
   [
@@ -183,7 +198,7 @@ def test_controls_of_motion_are_those_of_the_codec(pipe):
   expected = codec.apply(variables, motion, method='read_truth')
   np.testing.assert_allclose(np.stack(list(found.values()), axis=1), expected, atol=1e-5)
   found['yaw'] += 0.2  # arrays of the caller
-  found['blink_left'][:] = 0
+  found['eyeBlinkLeft'][:] = 0
   track = np.stack(list(found.values()), axis=1)
   made = pipe.motion_of(found)
   assert made.shape == (5, 256) and made.dtype == np.float32
@@ -193,18 +208,19 @@ def test_controls_of_motion_are_those_of_the_codec(pipe):
 def test_absent_controls_are_neutral_and_numbers_are_for_all_frames(pipe):
   yaw = np.linspace(-0.3, 0.3, 4)
   np.testing.assert_array_equal(
-    pipe.motion_of({'yaw': yaw, 'smile': 0.5}),
-    pipe.motion_of({**dict.fromkeys(MOTION_FIELDS, np.zeros(4)), 'yaw': yaw, 'smile': np.full(4, 0.5)}),
+    pipe.motion_of({'yaw': yaw, 'jawOpen': 0.5}),
+    pipe.motion_of({**dict.fromkeys(MOTION_FIELDS, np.zeros(4)), 'yaw': yaw, 'jawOpen': np.full(4, 0.5)}),
   )
-  assert pipe.motion_of({'jaw': 1}).shape == (1, 256)
-  assert pipe.motion_of({'jaw': [1.0]}).shape == (1, 256)
+  assert pipe.motion_of({'jawOpen': 1}).shape == (1, 256)
+  assert pipe.motion_of({'jawOpen': [1.0]}).shape == (1, 256)
 
 
 @pytest.mark.parametrize(
   'controls, message',
   [
     ({'pose': np.zeros(3)}, "no control 'pose'.*yaw"),
-    ({'yaw': np.zeros(3), 'jaw': np.zeros(4)}, 'yaw 3, jaw 4'),
+    ({'jaw': np.zeros(3)}, "no control 'jaw'.*jawOpen"),
+    ({'yaw': np.zeros(3), 'jawOpen': np.zeros(4)}, 'yaw 3, jawOpen 4'),
     ({'yaw': [np.nan]}, 'finite'),
     ({'yaw': np.zeros((3, 2))}, r'shape \(3, 2\)'),
     ({'yaw': 'left'}, 'no array of numbers'),
@@ -229,8 +245,27 @@ def test_motion_without_controls(pipe):
 def test_controls_of_the_demo_weights_survive_the_way_back():
   demo = pipeline.load('demo')
   t = np.arange(50) / 25
-  wanted = {'yaw': 0.2 * np.sin(2 * t), 'pitch': 0.1 * np.cos(3 * t), 'jaw': 0.5 + 0.4 * np.sin(9 * t)}
-  found = demo.controls_of(demo.motion_of({**wanted, 'blink_left': 0, 'blink_right': 0}))
+  wanted = {'yaw': 0.2 * np.sin(2 * t), 'pitch': 0.1 * np.cos(3 * t), 'jawOpen': 0.5 + 0.4 * np.sin(9 * t)}
+  found = demo.controls_of(demo.motion_of({**wanted, 'eyeBlinkLeft': 0, 'eyeBlinkRight': 0}))
   for name, values in wanted.items():
     assert np.corrcoef(found[name], values)[0, 1] > 0.9
-  assert np.abs(found['blink_left']).max() < 0.2
+  assert np.abs(found['eyeBlinkLeft']).max() < 0.2
+
+
+def test_a_motion_file_drives_a_portrait(pipe, tmp_path):
+  track = np.zeros((6, MOTION_DIM), np.float32)
+  track[:, POSE], track[:, INDEX['jawOpen']] = 0.1, np.linspace(0, 0.6, 6)
+  path = tmp_path / 'take.csv'
+  path.write_text(motion_files.to_csv(track))
+  portrait = np.full((64, 64, 3), 90, np.uint8)
+  absolute = pipe.reenact(portrait, path, relative=False)
+  wanted = pipe.motion_of({name: track[:, i] for i, name in enumerate(MOTION_FIELDS)})
+  np.testing.assert_allclose(absolute.motion, wanted, atol=1e-4)
+  relative = pipe.reenact(portrait, driving.open_driving(path))
+  np.testing.assert_allclose(relative.motion - relative.motion[:1], wanted - wanted[:1], atol=1e-4)
+  assert len(absolute) == 6 and absolute.sound is None
+  path.write_text(motion_files.to_csv(0.5 * track))
+  assert pipe.reenactment_plan(portrait, driving.open_driving(path), relative=False) != absolute.spec
+  path.write_text('Timecode,other')
+  with pytest.raises(InputError, match='not a motion file'):
+    pipe.reenact(portrait, path)

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from seetalk_jax.constants import MOTION_DIM, MOTION_FIELDS
 from seetalk_jax.errors import ConfigError
 from seetalk_jax.evaluation import inputs, registry, report, runner, sheet
 from seetalk_jax.evaluation.parts import codec
@@ -19,7 +20,7 @@ from seetalk_jax.synthetic import sketch
 from seetalk_jax.training import config_files
 
 _ROOT = pathlib.Path(__file__).resolve().parents[2]
-_JAW, _YAW = 0, 15
+_JAW, _YAW = (MOTION_FIELDS.index(name) for name in ('jawOpen', 'yaw'))
 
 
 def _config(variant='quick'):
@@ -45,7 +46,10 @@ class _Oracle:
 
   def portraits(self, speech, seeds):
     return np.concatenate(
-      [self.world.draw(int(1e4 * np.abs(speech).sum()), s, np.zeros((1, 20)), 256).frames for s in seeds]
+      [
+        self.world.draw(int(1e4 * np.abs(speech).sum()), s, np.zeros((1, MOTION_DIM)), 256).frames
+        for s in seeds
+      ]
     )
 
   def video(self, speech, seed):

@@ -19,6 +19,10 @@ def test_head_pose_follows_the_embedded_world():
       [-sy * cr + cy * sp * sr, -sy * sr - cy * sp * cr, cy * cp],
     ]
   )
-  points = green_faces.landmarks(0, 0, 1, 0.1)[None]
-  pose = clips.head_pose(rotation[None], points)
-  np.testing.assert_allclose(pose[0], [yaw, pitch, roll, 0, 0], atol=1e-6)
+  pose = clips.head_pose(rotation[None])
+  np.testing.assert_allclose(pose[0], [yaw, pitch, roll], atol=1e-6)
+
+
+def test_the_head_shifts_in_half_image_widths_from_its_median():
+  points = np.stack([green_faces.landmarks(x, y, 0.5, 0.1) for x, y in ((0.2, 0.3), (0.2, 0.3), (0.3, 0.1))])
+  np.testing.assert_allclose(clips.head_shift(points), [[0, 0], [0, 0], [0.2, 0.4]], atol=1e-6)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import toy_stage
 
-from seetalk_jax import models
+from seetalk_jax import cartoon_motion, constants, models
 from seetalk_jax.constants import RELEASE_FILE
 from seetalk_jax.errors import CheckpointError
 from seetalk_jax.models.nn import blocks
@@ -74,3 +74,17 @@ def test_the_shipped_release_names_retired_fields_at_their_defaults_alone():
   }
   for key, value in retired.FIELDS.items():
     assert named.get(key, value.accepted) == value.accepted
+
+
+def test_codecs_of_version_0_1_0_have_the_fields_of_the_cartoon():
+  current = retired.current_fields
+  assert current('MotionCodec', {'truth_dim': 20, 'hidden': 8}, 'here') == {
+    'truth_fields': list(cartoon_motion.FIELDS),
+    'hidden': 8,
+  }
+  fields = {'truth_fields': list(constants.MOTION_FIELDS)}
+  assert current('MotionCodec', fields, 'here') == fields
+  with pytest.raises(CheckpointError, match='truth_dim=7 is no longer supported, here'):
+    current('MotionCodec', {'truth_dim': 7}, 'here')
+  codec = storage.load_networks('demo', only='motion_codec').modules['motion_codec']
+  assert codec.truth_fields == cartoon_motion.FIELDS

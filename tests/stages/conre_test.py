@@ -6,6 +6,9 @@ import pytest
 from stage1_training import batch_of, losses
 from tiny_stages import SIZE, config_of
 
+from seetalk_jax import blendshapes
+from seetalk_jax.constants import LIPS
+from seetalk_jax.errors import InputError
 from seetalk_jax.stages import base
 from seetalk_jax.stages.conre import info_nce
 
@@ -68,4 +71,30 @@ def test_conre_statistics(conre):
   _, batch, frozen = conre
   statistics = frozen.statistics['conre']
   np.testing.assert_allclose(statistics['age_mean'], batch['attributes'][:, 1].mean(), rtol=1e-4)
-  assert statistics['articulation_std'].shape == (8,)
+  lips = batch['speech_motion'][..., np.array(LIPS)]
+  assert statistics['articulation_std'].shape == (28,)
+  jaw = LIPS.index(blendshapes.INDEX['jawOpen'])
+  np.testing.assert_allclose(
+    statistics['articulation_mean'][jaw], lips[..., jaw].mean(), rtol=1e-3, atol=1e-5
+  )
+
+
+def test_unknown_lip_fields_and_padding_do_not_count(conre):
+  stage, batch, frozen = conre
+  real = {name: np.array(value) for name, value in batch.items()}
+  tongue = blendshapes.INDEX['tongueOut']
+  real['motion_weight'] = np.full_like(real['motion_weight'], 0.3)
+  real['motion_weight'][:, tongue] = 0.0
+  real['num_samples'] = np.full_like(real['num_samples'], 32_000)
+  made = {**real, 'speech_motion': real['speech_motion'].copy()}
+  made['speech_motion'][:, 50:] = 9.0  # after the end of the speech
+  made['speech_motion'][..., tongue] = 9.0
+  first, second = (stage.prepare(base.Frozen(), iter([b]))['conre'] for b in (real, made))
+  for name in first:
+    np.testing.assert_array_equal(first[name], second[name])
+  at = LIPS.index(tongue)
+  assert first['articulation_mean'][at] == 0.0 and first['articulation_std'][at] == 1.0
+  with pytest.raises(InputError, match='articulation_weight'):
+    stage.prepare(base.Frozen(), iter([{**real, 'motion_weight': np.zeros_like(real['motion_weight'])}]))
+  with pytest.raises(InputError, match='attributes_weight'):
+    stage.prepare(base.Frozen(), iter([{**real, 'has_truth': np.zeros_like(real['has_truth'])}]))

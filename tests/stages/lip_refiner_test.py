@@ -6,7 +6,7 @@ import numpy as np
 from stage2_training import batch_of, standard, train
 from tiny_stages import SIZE, config_of
 
-from seetalk_jax.constants import LIPS
+from seetalk_jax.constants import LIPS, MOTION_DIM
 from seetalk_jax.models import registry
 from seetalk_jax.models.nn import blocks
 from seetalk_jax.stages import base, lip_refiner
@@ -60,7 +60,7 @@ def test_samples_keep_their_own_head_and_take_the_true_lips(world):
   codec, variables = modules['motion_codec'], frozen.variables('motion_codec')
   frozen = frozen.replace(statistics={'motion_transformer': standard(256)})
   rng = np.random.default_rng(0)
-  truth = rng.uniform(0, 0.5, (4, 12, 20)).astype(np.float32)
+  truth = rng.uniform(0, 0.5, (4, 12, MOTION_DIM)).astype(np.float32)
   tokens = rng.standard_normal((4, 12, modules['speech_encoder'].token_dim)).astype(np.float32)
 
   @jax.jit
@@ -71,7 +71,8 @@ def test_samples_keep_their_own_head_and_take_the_true_lips(world):
   np.testing.assert_array_equal(given, run(truth[::-1])[1])  # sampled from noise and speech alone
   # A sample that already has the true lips is its own target; a sample with other lips is not.
   own = codec.apply(variables, given, method='read_truth')
-  spoken = jnp.asarray(truth).at[:, :, LIPS].set(own[:, :, LIPS])
+  lips = np.array(LIPS)
+  spoken = jnp.asarray(truth).at[:, :, lips].set(own[:, :, lips])
   np.testing.assert_allclose(run(spoken)[0], given, atol=1e-5)
   assert jnp.abs(wanted - given).max() > 1e-3
 

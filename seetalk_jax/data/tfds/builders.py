@@ -36,9 +36,11 @@ class PreparedBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
     LAYOUT: key of `layouts.LAYOUTS`.
   """
 
-  VERSION = tfds.core.Version('1.0.0')
+  VERSION = tfds.core.Version('2.0.0')
+  SUPPORTED_VERSIONS = [tfds.core.Version('1.0.0')]  # for reading
   RELEASE_NOTES = {
-    '1.0.0': f'Record schema {schema.SCHEMA_VERSION}, portrait crop {face.PORTRAIT_CROP.version}.'
+    '2.0.0': f'Record schema {schema.SCHEMA_VERSION} (motion vectors), portrait crop {face.PORTRAIT_CROP.version}.',
+    '1.0.0': 'Record schema 1, portrait crop 1.',
   }
   LAYOUT = 'folder'
 

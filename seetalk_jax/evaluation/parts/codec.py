@@ -69,7 +69,7 @@ def fixed_pairs(
         break
       num_candidates += 1
       _, motion = world.talk(int(speaker), seed + i, 'test', 100)
-      first, second = far_frames(motion)
+      first, second = far_frames(world.own_fields(motion))
       clip = world.draw(int(speaker), seed + i, motion[[first, second]], size)
       head = pictures.grow_mask(~np.isin(clip.parts[1], world.outside_parts), size)
       copy_db = pictures.psnr(clip.frames[0], clip.frames[1], head)

@@ -58,7 +58,7 @@ class Reenactment:
     portrait: uint8 `[S, S, 3]`, neutral.
     own, other: uint8 `[k, S, S, 3]`, the two persons with this motion.
     head: bool `[k, S, S]`, True where `own` shows the head.
-    motion: `[k, 20]`, the true motion.
+    motion: `[k, 58]`, the true motion.
     opening: `[k]`, true mouth opening.
   """
 

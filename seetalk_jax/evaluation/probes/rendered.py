@@ -34,7 +34,7 @@ class RenderedLooks(NamedTuple):
 
 
 def blink_track(motion: np.ndarray) -> np.ndarray:
-  """Lid closure `[n]`, 0 (open) to 1 (closed): the mean of both eyes of a motion track `[n, 20]`."""
+  """Lid closure `[n]`, 0 (open) to 1 (closed): the mean of both eyes of a motion track `[n, 58]`."""
   left, right = motion[:, BLINK].T
   return 0.5 * (left + right)
 
@@ -48,7 +48,7 @@ def labels_of(
     frames: uint8 `[k, s, s, 3]`.
     parts: uint8 `[k, s/4, s/4]`, part labels of the head.
     opening: `[k]`, mouth opening.
-    motion: `[k, 20]`.
+    motion: `[k, 58]`.
     attributes: `[3]`: sex, age, head size.
     skin, hair: part labels of skin and hair.
   """

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from seetalk_jax import cartoon_motion
 from seetalk_jax.constants import Part
 from seetalk_jax.synthetic import parameters, source
 
@@ -45,8 +46,12 @@ class MeasuredWorld:
     return self._world.draw(int(speaker), seed, self._world.neutral(seed)[None], size).frames[0]
 
   def opening(self, motion: np.ndarray) -> np.ndarray:
-    """Mouth opening `[n]` of a motion track `[n, 20]` of an average face."""
+    """Mouth opening `[n]` of a motion track `[n, 58]` of an average face."""
     raise NotImplementedError
+
+  def own_fields(self, motion: np.ndarray) -> np.ndarray:
+    """The fields `[n, d]` that the world is drawn from for a motion track `[n, 58]`."""
+    return motion
 
   def draw_redressed(self, speaker: int, seed: int, motion: np.ndarray, size: int) -> source.RenderedClip:
     """As `draw`, with other clothes, light and background in every frame if the world supports it.
@@ -75,7 +80,10 @@ class MeasuredSyntheticWorld(MeasuredWorld):
     from seetalk_jax.synthetic import head
 
     average = head.array_to_identity(np.zeros((len(motion), head.IDENTITY_DIM), np.float32))
-    return np.asarray(head.mouth_opening(average, parameters.array_to_motion(motion)))
+    return np.asarray(head.mouth_opening(average, parameters.vector_to_motion(motion)))
+
+  def own_fields(self, motion: np.ndarray) -> np.ndarray:
+    return cartoon_motion.from_vector(motion)
 
   def draw_redressed(self, speaker: int, seed: int, motion: np.ndarray, size: int) -> source.RenderedClip:
     import jax
@@ -92,7 +100,7 @@ class MeasuredSyntheticWorld(MeasuredWorld):
       lights.append(head.sample_settings(seed + i))
     stacked = [jax.tree.map(lambda *rows: np.stack(rows), *trees) for trees in (identities, lights)]
     identities, lights = stacked
-    motions = parameters.array_to_motion(motion)
+    motions = parameters.vector_to_motion(motion)
     rendered = jax.device_get(head.render_batch(identities, motions, lights, size=size))
     points = np.zeros((len(motion), len(head.LANDMARKS), 2), np.float32)
     return source.RenderedClip(

@@ -8,6 +8,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from seetalk_jax import blendshapes, cartoon_motion
 from seetalk_jax.constants import BLINK, LIPS, MOTION_DIM, MOTION_FIELDS
 from seetalk_jax.models.motion.motion_warper import MotionBasis, MotionModes, MotionWarper
 from seetalk_jax.models.motion.warping import upsample_bilinear, warp
@@ -27,26 +28,26 @@ from seetalk_jax.models.nn.blocks import (
 
 # Typical magnitude of each motion field. Lips and eyelids have half of theirs, which doubles their share of
 # m: they move few pixels, and a small component of m is hard to recover.
-_TRUTH_SCALES = {
-  **dict.fromkeys((*MOTION_FIELDS[LIPS], *MOTION_FIELDS[BLINK]), 0.15),
-  'squint': 0.3,
-  'gaze_yaw': 0.15,
-  'gaze_pitch': 0.1,
-  'brow_raise': 0.3,
-  'brow_furrow': 0.3,
+_LIPS_AND_LIDS = {*(MOTION_FIELDS[i] for i in LIPS), *MOTION_FIELDS[BLINK]}
+_COEFFICIENT = 0.3  # of coefficients without a magnitude of their own
+_SCALES = {
+  **{name: 0.15 if name in _LIPS_AND_LIDS else _COEFFICIENT for name in blendshapes.NAMES},
+  **{name: 0.5 for name in blendshapes.NAMES if name.startswith('eyeLook')},
   'yaw': 0.2,
   'pitch': 0.12,
   'roll': 0.1,
-  'shift_x': 0.1,
-  'shift_y': 0.1,
+  'shift_x': 0.05,
+  'shift_y': 0.05,
+  'shift_z': 0.05,
 }
+_TRUTH_SCALES = tuple(_SCALES[name] for name in MOTION_FIELDS)
 
 # Fields that are the same in all sizes.
 _COMMON: dict[str, Any] = dict(
   motion_dim=256,
   motion_size=128,
-  truth_dim=20,
-  truth_scales=tuple(_TRUTH_SCALES[name] for name in MOTION_FIELDS),
+  truth_fields=MOTION_FIELDS,
+  truth_scales=_TRUTH_SCALES,
 )
 
 SIZES: dict[str, dict[str, Any]] = {
@@ -231,7 +232,7 @@ def blend_painted(
 
 
 class TruthEncoder(nn.Module):
-  """Ground-truth motion of a synthetic head `[b, truth_dim]` -> motion latent `[b, motion_dim]`."""
+  """Scaled motion `[b, truth_dim]`, in the fields of the codec -> motion latent `[b, motion_dim]`."""
 
   motion_dim: int
   hidden: int
@@ -260,8 +261,10 @@ class MotionCodec(nn.Module):
   Attributes:
     motion_dim: width of the motion latent m.
     motion_size: side that frames are resized to before `phi_m`.
-    truth_dim: number of ground-truth motion values of the synthetic world (`constants.MOTION_FIELDS`).
-    truth_scales: typical magnitude of each value, which is divided by it; () for all 1.
+    truth_fields: motion fields that the truth networks encode and read: `constants.MOTION_FIELDS`, or those of the
+      cartoon (`cartoon_motion.FIELDS`), which releases of version 0.1.0 have. The methods translate: they
+      take and return motion vectors in both cases.
+    truth_scales: typical magnitude of each of `truth_fields`, which is divided by it; () for all 1.
     appearance_widths: channels of the identity features at 1/4, 1/8, 1/16.
     motion_widths: channels of `phi_m` at 1/4, 1/8, 1/16 of `motion_size`.
     motion_bottleneck: channels per position before the last dense layer of `phi_m`.
@@ -275,8 +278,8 @@ class MotionCodec(nn.Module):
 
   motion_dim: int = 256
   motion_size: int = 128
-  truth_dim: int = MOTION_DIM
-  truth_scales: tuple[float, ...] = tuple(_TRUTH_SCALES[name] for name in MOTION_FIELDS)
+  truth_fields: tuple[str, ...] = MOTION_FIELDS
+  truth_scales: tuple[float, ...] = _TRUTH_SCALES
   appearance_widths: tuple[int, int, int] = (48, 96, 128)
   motion_widths: tuple[int, int, int] = (48, 96, 160)
   motion_bottleneck: int = 24
@@ -290,8 +293,12 @@ class MotionCodec(nn.Module):
   param_dtype: Any = jnp.float32
 
   def setup(self):
-    if self.truth_scales and len(self.truth_scales) != self.truth_dim:
-      raise ValueError(f'truth_scales has {len(self.truth_scales)} values for truth_dim {self.truth_dim}')
+    if self.truth_fields not in (MOTION_FIELDS, cartoon_motion.FIELDS):
+      raise ValueError('truth_fields are neither constants.MOTION_FIELDS nor cartoon_motion.FIELDS')
+    if self.truth_scales and len(self.truth_scales) != len(self.truth_fields):
+      raise ValueError(
+        f'truth_scales has {len(self.truth_scales)} values for {len(self.truth_fields)} truth_fields'
+      )
     if self.motion_size % 16:
       raise ValueError(f'motion_size must be a multiple of 16, got {self.motion_size}')
     types = dict(dtype=self.dtype, param_dtype=self.param_dtype)
@@ -309,7 +316,7 @@ class MotionCodec(nn.Module):
     self.truth_encoder = TruthEncoder(self.motion_dim, self.hidden, **types)
     # Both encoders are normalized to one sphere, so that the scale of m can neither collapse nor grow.
     self.motion_norm = layer_norm(use_affine=False)
-    self.truth_reader = MLP(self.hidden, self.truth_dim, **types)
+    self.truth_reader = MLP(self.hidden, len(self.truth_fields), **types)
 
   def __call__(self, source: jax.Array, target: jax.Array) -> tuple[jax.Array, Warped, jax.Array, jax.Array]:
     """Reconstructs `target` from `source`, `[b, h, w, 3]` in [-1, 1].
@@ -320,7 +327,7 @@ class MotionCodec(nn.Module):
     m_source, m_target = self.motion(source), self.motion(target)
     warped = self.warp(self.appearance(source), m_source, m_target)
     if self.is_initializing():
-      self.read_truth(self.encode_truth(jnp.zeros((1, self.truth_dim))))
+      self.read_truth(self.encode_truth(jnp.zeros((1, MOTION_DIM))))
     return self.decode(warped), warped, m_source, m_target
 
   def appearance(self, portrait: jax.Array) -> Appearance:
@@ -339,12 +346,14 @@ class MotionCodec(nn.Module):
     return self.motion_norm(self.motion_encoder(resize_image(frame, self.motion_size)))
 
   def encode_truth(self, truth: jax.Array) -> jax.Array:
-    """Ground-truth motion `[*b, truth_dim]` to the motion latent, `[*b, motion_dim]`."""
-    return self.motion_norm(self.truth_encoder(truth / self.motion_scales))
+    """Motion vectors `[*b, MOTION_DIM]` to motion latents, `[*b, motion_dim]`."""
+    fields = cartoon_motion.from_vector(truth) if self._of_cartoon else truth
+    return self.motion_norm(self.truth_encoder(fields / self._own_scales))
 
   def read_truth(self, m: jax.Array) -> jax.Array:
-    """Motion latent `[*b, motion_dim]` to an estimate of the ground-truth motion `[*b, truth_dim]`."""
-    return self.truth_reader(self.motion_norm(m)).astype(jnp.float32) * self.motion_scales
+    """Motion latents `[*b, motion_dim]` to an estimate of their motion vectors, float32 `[*b, MOTION_DIM]`."""
+    fields = self.truth_reader(self.motion_norm(m)).astype(jnp.float32) * self._own_scales
+    return cartoon_motion.to_vector(fields) if self._of_cartoon else fields
 
   def warp(self, appearance: Appearance, m_source: jax.Array, m_target: jax.Array) -> Warped:
     """Warps one portrait, or one per frame, from `m_source` to `m_target`.
@@ -377,8 +386,18 @@ class MotionCodec(nn.Module):
 
   @property
   def motion_scales(self) -> jax.Array:
-    """Typical magnitude of each ground-truth motion value, float32 `[truth_dim]`: `truth_scales`, or ones."""
-    return jnp.asarray(self.truth_scales or (1.0,) * self.truth_dim, jnp.float32)
+    """Typical magnitude of each field of a motion vector, float32 `[MOTION_DIM]`; ones without `truth_scales`."""
+    scales = _TRUTH_SCALES if self._of_cartoon else self.truth_scales
+    return jnp.asarray(scales or (1.0,) * MOTION_DIM, jnp.float32)
+
+  @property
+  def _own_scales(self) -> jax.Array:
+    """Magnitudes of `truth_fields`."""
+    return jnp.asarray(self.truth_scales or (1.0,) * len(self.truth_fields), jnp.float32)
+
+  @property
+  def _of_cartoon(self) -> bool:
+    return self.truth_fields == cartoon_motion.FIELDS
 
   @nn.nowrap
   def example_inputs(

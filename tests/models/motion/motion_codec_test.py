@@ -7,6 +7,7 @@ import programs
 import pytest
 from tiny_networks import normal, stirred
 
+from seetalk_jax import blendshapes, cartoon_motion
 from seetalk_jax.models import registry
 from seetalk_jax.models.motion.motion_codec import warped_spec
 from seetalk_jax.models.nn import blocks
@@ -56,9 +57,9 @@ def test_one_portrait_serves_many_frames(codec):
 
 def test_truth_goes_both_ways(codec):
   module, params = codec
-  m = programs.apply(module, {'params': params}, normal(0, 4, 7, 20), method='encode_truth')
+  m = programs.apply(module, {'params': params}, normal(0, 4, 7, 58), method='encode_truth')
   assert m.shape == (4, 7, 256)
-  assert programs.apply(module, {'params': params}, m, method='read_truth').shape == (4, 7, 20)
+  assert programs.apply(module, {'params': params}, m, method='read_truth').shape == (4, 7, 58)
   with pytest.raises(ValueError, match='multiples of 16'):
     programs.apply(module, {'params': params}, jnp.zeros((1, 60, 64, 3)), method='appearance')
   # phi_m accepts frames of any size.
@@ -66,3 +67,35 @@ def test_truth_goes_both_ways(codec):
     1,
     256,
   )
+
+
+def test_a_codec_of_the_cartoon_translates():
+  module = registry.make('motion_codec', 'tiny', truth_fields=cartoon_motion.FIELDS, truth_scales=(0.5,) * 20)
+  frame = jnp.zeros((1, 64, 64, 3))
+  params = blocks.init_params(module, jax.random.key(0), frame, frame)
+  assert params['truth_encoder']['linear_in']['kernel'].shape[0] == 20
+  fields = np.abs(normal(0, 3, 20)).clip(0, 0.2)
+  motion = cartoon_motion.to_vector(fields)
+  m = programs.apply(module, {'params': params}, motion, method='encode_truth')
+  # What the cartoon does not have is ignored, and what is read is a motion vector of the cartoon.
+  other = motion.copy()
+  other[:, blendshapes.INDEX['cheekPuff']] = 0.7
+  np.testing.assert_allclose(programs.apply(module, {'params': params}, other, method='encode_truth'), m)
+  read = programs.apply(module, {'params': params}, m, method='read_truth')
+  assert read.shape == (3, 58) and not read[:, blendshapes.INDEX['cheekPuff']].any()
+  bound = module.bind({'params': params})
+  np.testing.assert_allclose(
+    read, cartoon_motion.to_vector(0.5 * bound.truth_reader(bound.motion_norm(m))), atol=1e-6
+  )
+  assert bound.motion_scales.shape == (58,)
+
+
+def test_other_fields_are_refused():
+  frame = jax.ShapeDtypeStruct((1, 64, 64, 3), jnp.float32)
+  for changes, message in (
+    ({'truth_fields': ('jaw',), 'truth_scales': ()}, 'truth_fields'),
+    ({'truth_scales': (1.0,) * 20}, '20 values for 58'),
+  ):
+    module = registry.make('motion_codec', 'tiny', **changes)
+    with pytest.raises(ValueError, match=message):
+      jax.eval_shape(module.init, jax.random.key(0), frame, frame)

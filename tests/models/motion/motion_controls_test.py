@@ -8,7 +8,8 @@ import numpy as np
 import programs
 import pytest
 
-from seetalk_jax.constants import CONTROLS, EMOTIONS
+from seetalk_jax.constants import BLINK, CONTROLS, EMOTIONS, FROWNS, MOTION_DIM, POSE, SMILES
+from seetalk_jax.errors import ConfigError
 from seetalk_jax.models import registry
 from seetalk_jax.models.motion.motion_controls import style_code
 from seetalk_jax.models.motion.motion_transformer import MotionTransformer
@@ -113,24 +114,49 @@ def test_mistakes_are_named(network):
     jax.eval_shape(lambda: wrong.init(jax.random.key(0), *inputs()))
 
 
-@pytest.mark.slow
-def test_the_stage_teaches_controls():
-  from seetalk_jax.models.nn import blocks
-
-  config = ml_collections.ConfigDict(
+def stage_config(controls, **options):
+  return ml_collections.ConfigDict(
     {
       'stage': 'motion',
       'model': {
-        'motion_transformer': registry.fields_for('motion_transformer', 'tiny') | {'controls': CONTROLS},
+        'motion_transformer': registry.fields_for('motion_transformer', 'tiny') | {'controls': controls},
         'motion_codec': registry.fields_for('motion_codec', 'tiny'),
         'speech_encoder': registry.fields_for('speech_encoder', 'tiny'),
       },
-      'options': {'num_frames': 12, 'control_drop_rate': 0.0},
+      'options': {'num_frames': 12, 'control_drop_rate': 0.0, **options},
       'init': {},
       'dtype': 'float32',
     }
   )
-  stage = build(config, {})
+
+
+def test_controls_of_frames_come_from_their_motion_and_are_dropped_where_it_is_absent():
+  stage = build(stage_config(('pose', 'blink', 'style'), motion_source='frames', control_noise=0.0), {})
+  spec = stage.batch_spec(3)
+  assert spec['motion'].shape == (3, 12, MOTION_DIM) and spec['motion_weight'].shape == (3, MOTION_DIM)
+  batch = base.fake_batch(spec)
+  batch['motion_weight'] = np.ones((3, MOTION_DIM), np.float32)
+  batch['motion_weight'][0] = 0.0
+  batch['motion_weight'][1, BLINK] = 0.0
+  x0 = jnp.zeros((3 * stage.draws, 12, 256))
+  controls, drop = stage._controls(batch, x0, jax.random.key(0))
+  assert {name: mask.tolist() for name, mask in drop.items()} == {
+    'pose': [True, True, False, False, False, False],
+    'blink': [True, True, True, True, False, False],
+    'style': [False] * 6,
+  }
+  np.testing.assert_array_equal(controls['pose'], np.repeat(batch['motion'][..., POSE], 2, axis=0))
+  # Without such controls, the stage needs no motion; emotions cannot be known of frames.
+  assert 'motion' not in build(stage_config(('style',), motion_source='frames'), {}).batch_spec(3)
+  with pytest.raises(ConfigError, match='emotion'):
+    build(stage_config(CONTROLS, motion_source='frames'), {})
+
+
+@pytest.mark.slow
+def test_the_stage_teaches_controls():
+  from seetalk_jax.models.nn import blocks
+
+  stage = build(stage_config(CONTROLS), {})
   picture = jnp.zeros((1, 64, 64, 3))
   frozen = base.Frozen(
     params={
@@ -155,5 +181,6 @@ def test_the_stage_teaches_controls():
   for name, leaf in (('pose_out', 'kernel'), ('blink_out', 'kernel')):
     assert jnp.any(own[name][leaf])
   assert jnp.any(own['emotion_table'])
-  motion = jnp.zeros((3, 5, 20)).at[:, :, 7].set(jnp.array([0.0, 0.5, -0.3])[:, None])
+  motion = jnp.zeros((3, 5, MOTION_DIM))
+  motion = motion.at[1, :, SMILES].set(0.5).at[2, :, FROWNS].set(0.3)
   assert [EMOTIONS[i] for i in smile_label(motion)] == ['neutral', 'happy', 'sad']
