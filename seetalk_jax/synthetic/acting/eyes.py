@@ -199,4 +199,4 @@ def close_lids(coefficients: np.ndarray, closure: np.ndarray) -> None:
     squint = np.clip(coefficients[:, index['eyeSquint' + side]] + 0.10 * shut, 0.0, 1.0)
     coefficients[:, index['eyeSquint' + side]] = squint
     full = 1.0 - 0.40 * coefficients[:, index['eyeLookDown' + side]] - 0.30 * squint
-    coefficients[:, index['eyeBlink' + side]] = np.clip(shut * np.clip(full + 0.08, 0.4, 1.0), 0.0, 1.0)
+    coefficients[:, index['eyeBlink' + side]] = np.clip(shut * np.clip(full + 0.02, 0.4, 1.0), 0.0, 1.0)

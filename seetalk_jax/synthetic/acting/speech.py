@@ -27,11 +27,14 @@ _EDGE_S = 0.03  # a phoneme has its full weight except for this time at both end
 _CLOSES_S, _OPENS_S = 0.06, 0.10  # the same for a pause, at its start and end
 _USUAL_RATE_HZ = 12.5  # phonemes a second
 _USUAL_DBFS = -23.0
+# Factors on the visemes, from measurements of the opening and from looking at the mesh.
 _GAIN = {
-  'jawOpen': 1.0,
-  'mouthUpperUp': 1.0,
-  'mouthLowerDown': 1.0,
-}  # factors on the visemes, from measurements
+  'jawOpen': 0.79,
+  'mouthUpperUp': 1.65,
+  'mouthLowerDown': 1.15,
+  'mouthFunnel': 1.15,
+  'mouthPucker': 1.3,
+}
 
 
 class Articulation(NamedTuple):
@@ -170,8 +173,8 @@ def _scaled_targets(
   amplitude = style.articulation * _effort(utterance) * _slowness(utterance)
   for name, factor in (
     ('jawOpen', amplitude * _GAIN['jawOpen'] * scales),
-    ('mouthFunnel', style.rounding),
-    ('mouthPucker', style.rounding),
+    ('mouthFunnel', style.rounding * _GAIN['mouthFunnel']),
+    ('mouthPucker', style.rounding * _GAIN['mouthPucker']),
     ('mouthStretch', style.spread),
     ('mouthSmile', style.spread),
     ('mouthUpperUp', style.teeth * _GAIN['mouthUpperUp'] * amplitude**0.5),

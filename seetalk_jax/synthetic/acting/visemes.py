@@ -29,7 +29,8 @@ class Viseme(NamedTuple):
 
   Attributes:
     targets: values of `SPOKEN`.
-    strengths: dominance of the groups in the order of `GROUPS`, 0 (the neighbors determine it) to 1 (full).
+    strengths: dominance of the groups in the order of `GROUPS`: 0 means that the neighbors determine it, 1 is full, and
+      glides have more, because they are short.
     closure: how far the lips close, 0 to 1 (contact).
     tuck: how far the lower lip goes under the upper teeth, 0 to 1 (contact).
     is_vowel: vowels have loudness and stress.
@@ -72,15 +73,15 @@ def _vowel(jaw: float, upper: float, lower: float, stretch=0.0, smile=0.0, funne
   return _viseme(jaw, funnel, pucker, stretch, smile, upper, lower, strengths=strengths, is_vowel=True)
 
 
-REST = _viseme(0.0, shrug=0.12, strengths=(1.0, 0.6, 0.6, 1.0))
+REST = _viseme(0.0, shrug=0.12, strengths=(1.0, 0.25, 0.4, 1.0))
 _CLOSED = _viseme(0.05, shrug=0.05, closure=1.0, strengths=(0.75, 0.05, 0.1, 0.4))
 _NEAR_CLOSED = _viseme(0.07, closure=0.65, strengths=(0.7, 0.05, 0.1, 0.4))
 _TUCKED = _viseme(0.05, upper=0.25, tuck=1.0, strengths=(0.75, 0.10, 0.15, 0.5))
 _DENTAL = _viseme(0.10, upper=0.20, lower=0.30, stretch=0.05, tongue=0.40, strengths=(0.7, 0.2, 0.2, 0.4))
-_TIP = _viseme(0.09, upper=0.22, lower=0.32, stretch=0.08, strengths=(0.55, 0.08, 0.15, 0.3))
+_TIP = _viseme(0.09, upper=0.22, lower=0.32, stretch=0.08, strengths=(0.75, 0.08, 0.15, 0.3))
 _LATERAL = _viseme(0.15, upper=0.22, lower=0.25, stretch=0.05, tongue=0.10, strengths=(0.5, 0.1, 0.15, 0.3))
 _HISS = _viseme(0.035, upper=0.34, lower=0.48, stretch=0.18, smile=0.04, strengths=(1.0, 0.3, 0.5, 0.7))
-_HUSH = _viseme(0.045, 0.58, 0.18, upper=0.10, lower=0.10, strengths=(0.95, 0.85, 0.5, 0.6))
+_HUSH = _viseme(0.045, 0.58, 0.18, upper=0.10, lower=0.10, strengths=(1.1, 1.1, 0.6, 0.7))
 _PALATAL = _viseme(0.09, upper=0.26, lower=0.32, stretch=0.18, smile=0.08, strengths=(0.65, 0.3, 0.45, 0.4))
 _SOFT_HISS = _viseme(0.045, 0.25, 0.05, 0.12, upper=0.26, lower=0.36, strengths=(0.9, 0.5, 0.45, 0.6))
 _BACK = _viseme(0.15, upper=0.16, lower=0.18, strengths=(0.35, 0.05, 0.08, 0.15))
@@ -88,7 +89,7 @@ _RHOTIC = _viseme(0.11, 0.30, 0.26, upper=0.12, lower=0.12, strengths=(0.6, 0.6,
 _TRILL = _viseme(0.13, upper=0.18, lower=0.22, strengths=(0.5, 0.08, 0.12, 0.25))
 _OPEN_THROAT = _viseme(0.22, upper=0.2, lower=0.2, strengths=(0.3, 0.05, 0.08, 0.15))
 _BREATH = _viseme(0.16, upper=0.15, lower=0.15, strengths=(0.08, 0.03, 0.03, 0.05))
-_GLIDE_W = _viseme(0.065, 0.10, 0.95, strengths=(0.8, 1.0, 0.5, 0.6))
+_GLIDE_W = _viseme(0.05, 0.08, 0.90, strengths=(1.4, 1.8, 0.8, 1.2))
 _CLICK = _viseme(0.12, upper=0.15, lower=0.15, strengths=(0.5, 0.2, 0.2, 0.2))
 _UNKNOWN = _viseme(0.14, upper=0.15, lower=0.15, strengths=(0.3, 0.1, 0.1, 0.1))
 
