@@ -1,0 +1,39 @@
+"""Sampling of outfits: what people wear, drawn at random."""
+
+from __future__ import annotations
+
+import jax
+import numpy as np
+
+from seetalk_jax.synthetic.human.outfit import styles
+from seetalk_jax.synthetic.human.outfit.dress import Outfit
+
+
+def sample_outfit(rng: np.random.Generator, sex: str, age: float) -> Outfit:
+  """An outfit, drawn at random.
+
+  Args:
+    rng: generator.
+    sex: `female` or `male`.
+    age: years.
+
+  Returns:
+    Float32 arrays, of the same shapes for all outfits.
+  """
+  female = sex == 'female'
+  names, weights = zip(*(styles.FEMALE if female else styles.MALE).items(), strict=True)
+  kind = rng.choice(len(names), p=np.asarray(weights) / sum(weights))
+  clothes = styles.CLOTHES[names[kind]](rng)
+  glasses = {'swatches': styles.swatches(rng)}
+  if rng.random() < _share_with_glasses(age):
+    glasses = styles.glasses(rng, female, glasses['swatches'])
+  jewelry = styles.jewelry(rng, female)
+  hat = styles.hat(rng, female)
+  # A dictionary may be replaced by a later one, as a headscarf brings a scarf over the collar.
+  result = styles.outfit(**clothes | glasses | jewelry | hat)
+  return jax.tree.map(lambda value: np.asarray(value, np.float32), result)
+
+
+def _share_with_glasses(age: float) -> float:
+  """Share of people who wear glasses at an age in years."""
+  return float(np.interp(age, [15, 40, 60, 80], [0.2, 0.28, 0.5, 0.6]))
