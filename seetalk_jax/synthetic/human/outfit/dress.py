@@ -114,27 +114,40 @@ def _pieces(outfit: Outfit, vertices, body) -> dict[str, garments.Piece]:
     'tie': garments.grid_of_tie(outfit.tie, under, body),
     **eyewear.wear(outfit.glasses, vertices),
     **jewelry.wear(outfit.jewelry, vertices, body),
-    **headwear.wear(outfit.hat, vertices),
+    **headwear.wear(outfit.hat, surface.head(vertices)),
   }
 
 
 def _texture(outfit: Outfit, pieces) -> jax.Array:
   """The texture, field by field."""
-  texture = jnp.zeros((7, parts.TEXTURE_HEIGHT, parts.TEXTURE_WIDTH))
+  none = jnp.zeros(())
   fabrics = {
     'main': outfit.main_fabric,
-    'inner': outfit.inner_fabric._replace(seams=jnp.zeros(())),
-    'collar': outfit.collar_fabric._replace(placket=jnp.zeros(()), zipper=jnp.zeros(())),
-    'inner_collar': outfit.inner_fabric._replace(placket=jnp.zeros(()), zipper=jnp.zeros(())),
+    'inner': outfit.inner_fabric._replace(seams=none),
+    'collar': outfit.collar_fabric,
+    'inner_collar': outfit.inner_fabric,
     'tie': outfit.tie_fabric,
     'hat': outfit.hat_fabric,
     'brim': outfit.hat_fabric,
   }
-  fields = {GRIDS[name].field: fabric.weave(name, own, pieces[name]) for name, own in fabrics.items()}
+  texture = fabric.weave(fabrics, pieces)
   swatches = (parts.FRAME, parts.TEMPLE, parts.LENS, parts.METAL, parts.GEM, parts.NECKLACE)
   for index, field in enumerate(swatches):
     speckle = outfit.speckle if field in (parts.FRAME, parts.TEMPLE) else jnp.zeros(())
-    fields[field] = fabric.swatch(outfit.swatches[index, :3], outfit.swatches[index, 3], field, speckle)
-  for (left, top, width, height), values in fields.items():
+    left, top, width, height = field
+    values = fabric.swatch(outfit.swatches[index, :3], outfit.swatches[index, 3], field, speckle)
     texture = texture.at[:, top : top + height, left : left + width].set(values)
   return texture
+
+
+def covered(outfit: Outfit, points: jax.Array) -> jax.Array:
+  """Whether points of hair lie under the hat or scarf: see `headwear.covered`.
+
+  Args:
+    outfit: what the person wears.
+    points: in the frame of the neutral person, `[n, 3]`, decimeters.
+
+  Returns:
+    bool `[n]`.
+  """
+  return headwear.covered(outfit.hat, points)

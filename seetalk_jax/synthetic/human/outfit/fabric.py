@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import NamedTuple
 
 import jax
@@ -58,42 +59,63 @@ class Fabric(NamedTuple):
   seed: jax.Array
 
 
+# Grids of cloth, in the order of their fabrics.
+CLOTHS = ('main', 'collar', 'inner', 'inner_collar', 'tie', 'hat', 'brim')
+_SHAPE = parts.TEXTURE_HEIGHT, parts.TEXTURE_WIDTH
+
+
 class _Cloth(NamedTuple):
-  """Values over the texels of a grid: pattern coordinates in decimeters, place and texel steps `[3, h, w]`."""
+  """Values over the texels: pattern coordinates in decimeters, place and texel steps `[3, height, width]`."""
 
   a: jax.Array
   b: jax.Array
-  middle: jax.Array  # distance from the middle of the front along a row; large behind
+  middle: jax.Array  # distance from the middle of the front along a row
   sleeve: jax.Array  # distance beyond the shoulder seam, negative on the torso
   place: jax.Array
   right: jax.Array
   down: jax.Array
 
 
-def _cloth(name: str, piece: Piece) -> _Cloth:
-  points = piece.points
+@functools.cache
+def _index() -> np.ndarray:
+  """Position in `CLOTHS` of every texel, int32 `[height, width]`; 0 where there is no cloth."""
+  index = np.zeros(_SHAPE, np.int32)
+  for number, name in enumerate(CLOTHS):
+    left, top, width, height = parts.GRIDS[name].field
+    index[top : top + height, left : left + width] = number
+  return index
+
+
+@functools.cache
+def _grain() -> np.ndarray:
+  """Noise from texel to texel in [0, 1], `[height, width]`, as yarns."""
+  rng = np.random.default_rng(20251125)
+  white = rng.random(_SHAPE, np.float32)
+  soft = (white + np.roll(white, 1, 0) + np.roll(white, 1, 1) + np.roll(white, 1, (0, 1))) / 4
+  return np.clip(0.5 + 1.3 * (soft - 0.5), 0, 1).astype(np.float32)
+
+
+def _values(name: str, piece: Piece) -> jax.Array:
+  """The planes of `_Cloth` over the field of one grid, `[13, height, width]`."""
+  points, grid = piece.points, parts.GRIDS[name]
   steps = [jnp.gradient(points, axis=axis) for axis in (0, 1)]
   down, right = (jnp.linalg.norm(step, axis=-1) for step in steps)
   x, y, z = jnp.moveaxis(points, -1, 0)
   along = jnp.cumsum(right, axis=1)
-  middle = along - along[:, along.shape[1] // 2 : along.shape[1] // 2 + 1]
+  half = along.shape[1] // 2
+  middle = along - along[:, half : half + 1]
   if name in ('main', 'inner'):
     # Horizontal lines of the cloth run over the shoulder as they do over the chest.
     a, b = middle, y - 0.6 * jnp.sqrt((z - 0.05) ** 2 + 0.02)
     sleeve = jnp.abs(x) - 1.58 - 0.12 * (y - 5.4)
   else:
     a, b = along, jnp.cumsum(down, axis=0)
-    sleeve = jnp.full_like(a, -9.0)
-  values = jnp.stack(
-    [a, b, middle, sleeve, *points.transpose(2, 0, 1), x, y, z][:7]
-    + [*steps[1].transpose(2, 0, 1), *steps[0].transpose(2, 0, 1)]
-  )
-  rows, columns = parts.spreading(parts.GRIDS[name])
-  grid = parts.GRIDS[name]
-  spread = jnp.einsum('hr,nrc->nhc', rows, values)
-  spread = jnp.einsum('wc,nhc->nhw', columns, spread)
+    middle, sleeve = (jnp.full_like(a, value) for value in (9.0, -9.0))
   per_texel = (grid.columns - 1) / (grid.field[2] - 2), (grid.rows - 1) / (grid.field[3] - 2)
-  return _Cloth(*spread[:4], spread[4:7], spread[7:10] * per_texel[0], spread[10:13] * per_texel[1])
+  vectors = points, steps[1] * per_texel[0], steps[0] * per_texel[1]
+  values = jnp.concatenate([jnp.stack([a, b, middle, sleeve]), *(v.transpose(2, 0, 1) for v in vectors)])
+  rows, columns = parts.spreading(grid)
+  return jnp.einsum('wc,nhc->nhw', columns, jnp.einsum('hr,nrc->nhc', rows, values))
 
 
 def _wave(t, share):
@@ -101,47 +123,71 @@ def _wave(t, share):
   return jnp.clip(0.5 + 3.0 * (jnp.cos(2 * np.pi * t) - jnp.cos(np.pi * share)), 0, 1)
 
 
-def weave(name: str, fabric: Fabric, piece: Piece) -> jax.Array:
-  """Texture of a grid of cloth, `[7, height, width]` of its field: see `dress.Dressed.texture`."""
-  cloth = _cloth(name, piece)
+def weave(fabrics: dict[str, Fabric], pieces: dict[str, Piece]) -> jax.Array:
+  """Texture of all grids of cloth, `[7, height, width]`: see `dress.Dressed.texture`.
+
+  Args:
+    fabrics: of the grids `CLOTHS`.
+    pieces: the grids of a dressed person.
+  """
+  planes = jnp.zeros((13, *_SHAPE))
+  for name in CLOTHS:
+    left, top, width, height = parts.GRIDS[name].field
+    planes = planes.at[:, top : top + height, left : left + width].set(_values(name, pieces[name]))
+  cloth = _Cloth(*planes[:4], planes[4:7], planes[7:10], planes[10:13])
+  return _woven(_per_texel(fabrics), cloth)
+
+
+def _per_texel(fabrics):
+  """The fabric of every texel: fields `[height, width]` or `[3, height, width]`."""
+  stacked = jax.tree.map(lambda *values: jnp.stack(values, -1), *(fabrics[name] for name in CLOTHS))
+  return jax.tree.map(lambda values: jnp.take(values, _index(), axis=-1), stacked)
+
+
+def _woven(fabric: Fabric, cloth: _Cloth) -> jax.Array:
   on_sleeve = cloth.sleeve > 0
   # Sleeves have their grain along the arm.
   along_arm = 0.72 * (cloth.sleeve - cloth.place[1])
   a = jnp.where(on_sleeve, 1.3 * cloth.place[2], cloth.a)
   b = jnp.where(on_sleeve, along_arm, cloth.b)
-  points = cloth.place + (fabric.seed * jnp.asarray([3.1, 1.7, 2.3]))[:, None, None]
-  grain = noise.value_noise(jnp.stack([a, b, 0.0 * a + fabric.seed]), 45.0)
-  creases = noise.octaves(points * jnp.asarray([2.6, 1.3, 2.0])[:, None, None], 1.0, 3)
-  color = _color(fabric, a, b, points, grain)
-  height = 0.05 * fabric.crease * creases + 0.0016 * grain
-  height += 0.01 * fabric.rib * jnp.sin(2 * np.pi * fabric.frequency * a)
-  color *= 1 - 0.25 * jnp.clip(fabric.rib, 0, 1) * (0.5 - 0.5 * jnp.sin(2 * np.pi * fabric.frequency * a))
+  grain = jnp.asarray(_grain())
+  seed = jnp.stack([fabric.seed * 3.1, fabric.seed * 1.7, fabric.seed * 2.3])
+  stretched = (cloth.place + seed) * jnp.asarray([2.6, 1.3, 2.0])[:, None, None]
+  creases = _coarse(lambda points: noise.octaves(points, 1.0, 3), stretched)
+  flat = jnp.stack([a, b, fabric.seed])
+  blots = [_coarse(noise.value_noise, (flat + 5.7 * k) * (fabric.scale * (1 + 0.4 * k))) for k in (0, 1)]
+  color = _color(fabric, a, b, blots, grain)
+  ribs = jnp.sin(2 * np.pi * fabric.frequency * a)
+  height = 0.05 * fabric.crease * creases + 0.0016 * grain + 0.01 * fabric.rib * ribs
+  color *= 1 - 0.25 * jnp.clip(fabric.rib, 0, 1) * (0.5 - 0.5 * ribs)
   seam = fabric.seams * jnp.exp(-((cloth.sleeve / 0.018) ** 2))
   height -= 0.012 * seam
   color *= 1 - 0.35 * seam
   color, height = _front(fabric, cloth, color, height)
-  roughness = jnp.broadcast_to(fabric.roughness + 0.1 * (grain - 0.5), a.shape)
-  return jnp.concatenate([color, roughness[None], _gradient(height, cloth)])
+  roughness = fabric.roughness + 0.1 * (grain - 0.5)
+  return jnp.concatenate([color.clip(0, 0.9), roughness[None], _gradient(height, cloth)])
 
 
-def _color(fabric, a, b, points, grain):
-  """Linear RGB of yarn and print, `[3, h, w]`."""
+def _coarse(function, points: jax.Array) -> jax.Array:
+  """A smooth function of points `[3, height, width]`, computed at every second texel of both axes."""
+  values = function(points[:, ::2, ::2])
+  return jax.image.resize(values, points.shape[1:], 'bilinear')
+
+
+def _color(fabric, a, b, blots, grain):
+  """Linear RGB of yarn and print, `[3, height, width]`."""
 
   def paint(color, other, weight):
-    return color + weight * (other[:, None, None] - color)
+    return color + weight * (other - color)
 
   stripes_a, stripes_b = (_wave(fabric.frequency * t, fabric.wide) for t in (a, b))
-  color = paint(fabric.color[:, None, None], fabric.second, fabric.across * stripes_b)
-  color = paint(color, fabric.second, fabric.upright * stripes_a)
-  color = paint(color, fabric.second, fabric.check * (stripes_a + stripes_b) / 2)
+  weight = fabric.across * stripes_b + fabric.upright * stripes_a + fabric.check * (stripes_a + stripes_b) / 2
+  color = paint(fabric.color, fabric.second, jnp.clip(weight, 0, 1))
   lines = jnp.maximum(*(_wave(fabric.frequency * t + 0.5, 0.1) for t in (a, b)))
   color = paint(color, fabric.third, 0.6 * fabric.check * lines)
-  spread = jnp.stack([a, b, 0 * a + fabric.seed])
-  blots = [noise.value_noise(spread + 5.7 * k, fabric.scale * (1 + 0.4 * k)) for k in (0, 1)]
   for blot, other in zip(blots, (fabric.second, fabric.third), strict=True):
     color = paint(color, other, fabric.print * jnp.clip((blot - 0.58) * 14, 0, 1))
-  band = jnp.clip(12 * (0.2 - jnp.abs(b - 4.62)), 0, 1)
-  color = paint(color, fabric.second, fabric.band * band)
+  color = paint(color, fabric.second, fabric.band * jnp.clip(12 * (0.2 - jnp.abs(b - 4.62)), 0, 1))
   twill = 0.5 + 0.5 * jnp.sin(2 * np.pi * 16 * (a + b) + 5 * grain)
   color *= 1 + fabric.twill * (0.5 * twill + 0.5 * grain - 0.4)
   return color * (1 + fabric.heather * (grain - 0.5))
@@ -160,13 +206,13 @@ def _front(fabric, cloth, color, height):
   far = jnp.hypot(middle, at)
   button = fabric.placket * jnp.clip(120 * (0.047 - far) + 0.5, 0, 1)
   holes = jnp.clip(200 * (0.008 - jnp.hypot(jnp.abs(middle) - 0.012, jnp.abs(at) - 0.012)) + 0.5, 0, 1)
-  button_color = fabric.buttons[:, None, None] * (1 - 0.7 * holes)
+  button_color = fabric.buttons * (1 - 0.7 * holes)
   color = color + button * (button_color - color)
   height += 0.012 * button
   zip_part = fabric.zipper * jnp.clip(80 * (0.055 - jnp.abs(middle)) + 0.5, 0, 1)
   teeth = 0.5 + 0.5 * jnp.sin(2 * np.pi * 9 * down)
   metal = jnp.clip(150 * (0.02 - jnp.abs(middle)), 0, 1) * (0.4 + 0.6 * teeth)
-  zip_color = 0.35 * fabric.color[:, None, None] + 0.4 * metal
+  zip_color = 0.35 * fabric.color + 0.4 * metal
   return color + zip_part * (zip_color - color), height - 0.008 * zip_part
 
 

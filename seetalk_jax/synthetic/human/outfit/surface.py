@@ -71,7 +71,7 @@ def body_table() -> Table:
 
 @functools.cache
 def head_table() -> Table:
-  """The table of the head, without ears and face below the nose."""
+  """The table of the head without ears."""
   fine = rig.fine_head().mesh
   x, y, z = (fine.vertices - MIDDLE).T
   radius = np.sqrt(x * x + y * y + z * z)

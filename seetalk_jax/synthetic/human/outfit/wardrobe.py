@@ -5,8 +5,11 @@ from __future__ import annotations
 import jax
 import numpy as np
 
-from seetalk_jax.synthetic.human.outfit import styles
+from seetalk_jax.synthetic.human.outfit import accessories, clothing, styles
 from seetalk_jax.synthetic.human.outfit.dress import Outfit
+
+# Share of people who wear a hat or headscarf.
+_HATS = 0.07
 
 
 def sample_outfit(rng: np.random.Generator, sex: str, age: float) -> Outfit:
@@ -21,14 +24,14 @@ def sample_outfit(rng: np.random.Generator, sex: str, age: float) -> Outfit:
     Float32 arrays, of the same shapes for all outfits.
   """
   female = sex == 'female'
-  names, weights = zip(*(styles.FEMALE if female else styles.MALE).items(), strict=True)
+  names, weights = zip(*(clothing.FEMALE if female else clothing.MALE).items(), strict=True)
   kind = rng.choice(len(names), p=np.asarray(weights) / sum(weights))
-  clothes = styles.CLOTHES[names[kind]](rng)
-  glasses = {'swatches': styles.swatches(rng)}
+  clothes = clothing.CLOTHES[names[kind]](rng)
+  glasses = {'swatches': accessories.swatches(rng)}
   if rng.random() < _share_with_glasses(age):
-    glasses = styles.glasses(rng, female, glasses['swatches'])
-  jewelry = styles.jewelry(rng, female)
-  hat = styles.hat(rng, female)
+    glasses = accessories.glasses(rng, female, glasses['swatches'])
+  jewelry = accessories.jewelry(rng, female)
+  hat = accessories.hat(rng, female) if rng.random() < _HATS else {}
   # A dictionary may be replaced by a later one, as a headscarf brings a scarf over the collar.
   result = styles.outfit(**clothes | glasses | jewelry | hat)
   return jax.tree.map(lambda value: np.asarray(value, np.float32), result)
