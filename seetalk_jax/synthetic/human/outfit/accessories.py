@@ -112,7 +112,7 @@ def hat(rng: np.random.Generator, female: bool) -> dict[str, Any]:
     return {'hat': shape, 'hat_fabric': knit}
   if kind == 'cap':
     shape = styles.headwear(
-      front=rng.uniform(1.36, 1.46),
+      front=rng.uniform(1.44, 1.52),
       side=1.45,
       back=1.62,
       tall=0.1,
@@ -128,7 +128,7 @@ def hat(rng: np.random.Generator, female: bool) -> dict[str, Any]:
       front=rng.uniform(1.36, 1.44),
       side=1.42,
       back=1.55,
-      tall=0.35,
+      tall=0.22,
       cuff=0.012,
       cuff_height=0.2,
       brim=rng.uniform(0.4, 0.7),
@@ -139,7 +139,7 @@ def hat(rng: np.random.Generator, female: bool) -> dict[str, Any]:
     return {'hat': shape, 'hat_fabric': smooth}
   if kind == 'band':
     shape = styles.headwear(
-      front=1.4, side=1.45, back=1.6, band=rng.uniform(0.2, 0.4), tall=0, cuff=0, offset=0.1, seed=seed
+      front=1.4, side=1.45, back=1.6, band=rng.uniform(0.2, 0.4), tall=0, cuff=0, offset=0.08, seed=seed
     )
     return {'hat': shape, 'hat_fabric': styles.pattern(rng, base, 0.6)._replace(seams=0)}
   silk = styles.pattern(rng, base, 0.7)._replace(
@@ -147,9 +147,9 @@ def hat(rng: np.random.Generator, female: bool) -> dict[str, Any]:
   )
   shape = styles.headwear(
     tilt=np.pi / 2,
-    front=rng.uniform(2.62, 2.72),
-    side=2.2,
-    back=rng.uniform(2.08, 2.2),
+    front=rng.uniform(2.56, 2.64),
+    side=2.24,
+    back=rng.uniform(2.06, 2.12),
     offset=0.12,
     tall=0.1,
     cuff=0.02,
@@ -159,9 +159,9 @@ def hat(rng: np.random.Generator, female: bool) -> dict[str, Any]:
     seed=seed,
   )
   around = styles.collar(
-    stand=0.5,
-    stand_front=0.42,
-    lean=0.16,
+    stand=0.7,
+    stand_front=0.62,
+    lean=0.2,
     leaf=0.7,
     leaf_front=0.9,
     bulge=0.12,

@@ -47,10 +47,10 @@ def _shirt_collar(rng, closed):
   if closed:
     return styles.collar(
       stand=rng.uniform(0.3, 0.38),
-      stand_front=rng.uniform(0.26, 0.3),
+      stand_front=rng.uniform(0.1, 0.14),
       lean=0.045,
       leaf=0.12,
-      leaf_front=rng.uniform(0.34, 0.5),
+      leaf_front=rng.uniform(0.42, 0.55),
       spread=rng.uniform(0.2, 0.4),
       bulge=0.02,
     )
@@ -69,8 +69,8 @@ def _shirt(rng, closed=None):
   closed = rng.random() < 0.4 if closed is None else closed
   main = _shirt_cloth(rng)
   shape = styles.garment(
-    front=0 if closed else rng.uniform(0.35, 0.6),
-    vee=1,
+    front=-0.2 if closed else rng.uniform(0.35, 0.6),
+    vee=0 if closed else 1,
     width=rng.uniform(0.6, 0.75),
     offset=0.065,
     folds=rng.uniform(0.03, 0.07),
@@ -113,12 +113,12 @@ def _jacket(rng, tie=None):
   lapels = styles.collar(
     stand=rng.uniform(0.15, 0.22),
     stand_front=0,
-    lean=0.09,
+    lean=0.06,
     leaf=0.12,
     leaf_front=rng.uniform(0.34, 0.5),
     notch=rng.uniform(0.08, 0.16),
     taper=0.6,
-    bulge=0.02,
+    bulge=0.01,
   )
   inner = {
     'inner': shirt['main']._replace(offset=0.045, folds=0.02),

@@ -72,7 +72,8 @@ def bake(outfit: Outfit, vertices: jax.Array, normals: jax.Array) -> Dressed:
 
   Args:
     outfit: what the person wears.
-    vertices: fine neutral vertices of the person, `[v, 3]`, decimeters.
+    vertices: fine neutral vertices of the person, `[v, 3]`, decimeters, moved so that the eyes' middle is at
+      x 0 and y 7.28, the neutral mesh's.
     normals: their outward unit normals, `[v, 3]`.
   """
   body = surface.body(vertices, normals, rig.topology().turning)

@@ -133,7 +133,6 @@ def wear(glasses: Glasses, vertices: jax.Array) -> dict[str, Piece]:
     rim = shapes.tube(closed, jnp.asarray([0, 0, 1.0]), 1.0, 1.0, parts.TUBE)[1:-1] - edge[:, None]
     forward = rim * jnp.asarray([0, 0, 1.0])
     flat = rim - forward
-    # The tube runs against its section where the outline is reversed.
     shown = shown[:, None, None]
     grids[f'{name}_rim'] = edge[:, None] + shown * (glasses.rim * flat + glasses.depth * forward)
     middle = jnp.stack([middle_x + sign * center_x, center_y, plane(center_x) + 0.01])

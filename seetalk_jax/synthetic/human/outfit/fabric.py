@@ -161,8 +161,8 @@ def _woven(fabric: Fabric, cloth: _Cloth) -> jax.Array:
   height = 0.05 * fabric.crease * creases + 0.0016 * grain + 0.01 * fabric.rib * ribs
   color *= 1 - 0.25 * jnp.clip(fabric.rib, 0, 1) * (0.5 - 0.5 * ribs)
   seam = fabric.seams * jnp.exp(-((cloth.sleeve / 0.018) ** 2))
-  height -= 0.012 * seam
-  color *= 1 - 0.35 * seam
+  height -= 0.006 * seam
+  color *= 1 - 0.18 * seam
   color, height = _front(fabric, cloth, color, height)
   roughness = fabric.roughness + 0.1 * (grain - 0.5)
   return jnp.concatenate([color.clip(0, 0.9), roughness[None], _gradient(height, cloth)])

@@ -172,7 +172,9 @@ def grid_of_collar(collar: Collar, garment: Garment, own: surface.Body) -> Piece
   q = jnp.concatenate(
     [(base + 0.04)[None], (base - 0.5 * stand)[None], top[None], top + steps * (end_q - top)]
   )
-  angle = jnp.concatenate([jnp.broadcast_to(theta, (3, len(theta))), theta + steps * (end_theta - theta)])
+  # The front ends part slowly below the upper edge.
+  outwards = theta + steps**1.4 * (end_theta - theta)
+  angle = jnp.concatenate([jnp.broadcast_to(theta, (3, len(theta))), outwards])
   inner = jnp.stack([0.25 * collar.lean, 0.5 * collar.lean, collar.lean])[:, None]
   back = (1 - front) ** 2
   rise = collar.bulge + collar.bulge_back * back
@@ -214,11 +216,12 @@ def _leaf_end(collar, garment, theta, base, near):
 def grid_of_tie(tie: Tie, garment: Garment, own: surface.Body) -> Piece:
   """A tie over the garment, with its knot at the neckline."""
   rows, columns = parts.GRIDS['tie'].rows, parts.GRIDS['tie'].columns
-  down = np.array([-0.06, -0.05, 0.03, 0.12, 0.2, 0.21, 0.26, 0.4, 0.6, 0.85, 1.1, 1.4, 1.7, 2.0], np.float32)
-  wide = np.array([0.9, 1.0, 1.0, 0.85, 0.62, 0.6, 0.62, 0.75, 0.9, 1.05, 1.2, 1.35, 1.5, 1.6], np.float32)
-  thick = np.array(
-    [0.0, 0.08, 0.1, 0.1, 0.07, 0.04, 0.045, 0.05, 0.05, 0.05, 0.05, 0.05, 0.05, 0.05], np.float32
+  # Rows of the knot, then of the blade: distance below the neckline, half width, thickness.
+  down = np.array(
+    [-0.12, -0.11, -0.03, 0.06, 0.14, 0.15, 0.2, 0.35, 0.6, 0.85, 1.1, 1.4, 1.7, 2.0], np.float32
   )
+  wide = np.array([0.8, 0.9, 1.0, 0.9, 0.68, 0.6, 0.62, 0.75, 0.9, 1.05, 1.2, 1.35, 1.5, 1.6], np.float32)
+  thick = np.array([0.0, 0.05, 0.075, 0.08, 0.06, 0.03] + [0.035] * 8, np.float32)
   across = np.linspace(-1, 1, columns, dtype=np.float32)
   q = jnp.broadcast_to((neckline(garment, jnp.zeros(())) + down)[:, None], (rows, columns))
   radius = jnp.hypot(
@@ -226,7 +229,8 @@ def grid_of_tie(tie: Tie, garment: Garment, own: surface.Body) -> Piece:
   )
   theta = tie.width * wide[:, None] * across / radius[:, None]
   spot = cloth(garment, own, theta, q)
-  bulge = thick[:, None] * (1 - across**2) ** 0.5 + 0.012 * (thick[:, None] > 0) - 0.03 * (across**2 == 1)
+  # The corners stay below the collar.
+  bulge = thick[:, None] * (1 - across**2) + 0.012 * (thick[:, None] > 0) - 0.006
   return absent_unless(
     tie.present * garment.present, Piece(spot.place + spot.normal * bulge[..., None], spot.turning)
   )

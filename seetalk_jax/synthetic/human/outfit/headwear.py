@@ -102,9 +102,9 @@ def _brim(hat, around, direction, radius) -> Piece:
   """The peak or brim: out on the upper side, back on the lower side."""
   pole, ahead = _axes(hat)
   outwards = jnp.cos(around)[:, None] * ahead + jnp.sin(around)[:, None] * jnp.asarray([1.0, 0.0, 0.0])
-  share = jnp.clip(1 - (around / 1.15) ** 2, 0, 1) ** 0.5
+  share = jnp.clip(1 - (around / 0.95) ** 2, 0, 1) ** 0.7
   length = hat.brim + hat.peak * share
-  droop = hat.droop + 0.25 * (hat.peak > 0) * jnp.sin(around) ** 2
+  droop = hat.droop + 0.7 * (hat.peak > 0) * jnp.sin(around) ** 2
   along = outwards * jnp.cos(droop)[:, None] - pole * jnp.sin(droop)[:, None]
   reach = jnp.asarray([-0.05, 0.45, 1.0, 1.0, 0.45, -0.05])[:, None, None] * length[:, None]
   thick = jnp.asarray([0.03, 0.025, 0.012, -0.012, -0.01, -0.01])[:, None, None]

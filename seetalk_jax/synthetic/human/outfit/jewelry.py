@@ -61,7 +61,6 @@ def wear(jewelry: Jewelry, vertices: jax.Array, own: surface.Body) -> dict[str, 
     points = shapes.ball(at, size, *_shape(f'{name}_stud'))
     pieces[f'{name}_stud'] = absent_unless(jewelry.stud, Piece(points, jnp.ones(points.shape[:2])))
     rows, sections = _shape(f'{name}_hoop')
-    angle = jnp.linspace(0, 2 * jnp.pi, rows + 2) - 2 * jnp.pi / (rows + 1)
     angle = jnp.linspace(-1, rows, rows + 2) * 2 * jnp.pi / (rows - 1)
     plane = jnp.asarray([0.55 * sign, 0.0, 0.83])
     middle = (

@@ -39,6 +39,7 @@ class Grid(NamedTuple):
 
   @property
   def size(self) -> int:
+    """Number of vertices."""
     return self.rows * self.columns
 
 
@@ -47,7 +48,7 @@ def _swatch(index: int) -> tuple[int, int, int, int]:
 
 
 # Swatches of one color in the texture.
-FRAME, TEMPLE, LENS, METAL, GEM, NECKLACE, BAND, SPARE = (_swatch(index) for index in range(8))
+FRAME, TEMPLE, LENS, METAL, GEM, NECKLACE = (_swatch(index) for index in range(6))
 # Sections of a tube, the last as the first.
 TUBE = 6
 RIM = 33

@@ -22,7 +22,9 @@ def test_labels_follow_the_grids():
 def test_fields_lie_in_the_texture_without_overlap():
   used = np.zeros((parts.TEXTURE_HEIGHT, parts.TEXTURE_WIDTH), int)
   for left, top, width, height in {grid.field for grid in parts.GRIDS.values()}:
-    assert left >= 0 and top >= 0 and left + width <= parts.TEXTURE_WIDTH and top + height <= parts.TEXTURE_HEIGHT
+    assert (
+      left >= 0 and top >= 0 and left + width <= parts.TEXTURE_WIDTH and top + height <= parts.TEXTURE_HEIGHT
+    )
     used[top : top + height, left : left + width] += 1
   assert used.max() == 1
 
@@ -34,4 +36,8 @@ def test_spreading_returns_the_values_of_the_vertices_at_their_texels():
     np.testing.assert_allclose(matrix.sum(1), 1, atol=1e-5)
     texels = parts.texture_coordinates()[parts.place_of('collar')].reshape(grid.rows, grid.columns, 2)
     along = texels[:, 0, 1] - top if axis == 0 else texels[0, :, 0] - left
-    np.testing.assert_allclose(matrix @ along if len(along) == matrix.shape[1] else 0, np.clip(np.arange(len(matrix)) + 0.5, 1, len(matrix) - 1), atol=1e-3)
+    np.testing.assert_allclose(
+      matrix @ along if len(along) == matrix.shape[1] else 0,
+      np.clip(np.arange(len(matrix)) + 0.5, 1, len(matrix) - 1),
+      atol=1e-3,
+    )
