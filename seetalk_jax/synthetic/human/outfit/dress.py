@@ -1,0 +1,154 @@
+"""Dressing of a person: the outfit's mesh and texture, baked once."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from seetalk_jax.synthetic.human import rig
+from seetalk_jax.synthetic.human.outfit import eyewear, fabric, garments, headwear, jewelry, parts, surface
+from seetalk_jax.synthetic.human.outfit.parts import GRIDS, Label
+
+
+class Outfit(NamedTuple):
+  """Everything that a person wears; absent things have `present` 0.
+
+  Attributes:
+    main: the outer garment; `collar` is its collar.
+    inner: a garment below it, seen in its neckline; `inner_collar` is its collar.
+    tie: over the inner garment if that is present, else over the outer one.
+    glasses, jewelry, hat: see their classes.
+    main_fabric, collar_fabric, inner_fabric, tie_fabric, hat_fabric: see `fabric.Fabric`.
+    swatches: linear RGB and roughness of frame, temples, lenses, metal, gem and necklace, `[6, 4]`.
+    speckle: weight of dark spots in the frame's color, as in tortoiseshell.
+    frame_metal: 1: the frame is of metal.
+  """
+
+  main: garments.Garment
+  collar: garments.Collar
+  inner: garments.Garment
+  inner_collar: garments.Collar
+  tie: garments.Tie
+  glasses: eyewear.Glasses
+  jewelry: jewelry.Jewelry
+  hat: headwear.Hat
+  main_fabric: fabric.Fabric
+  collar_fabric: fabric.Fabric
+  inner_fabric: fabric.Fabric
+  tie_fabric: fabric.Fabric
+  hat_fabric: fabric.Fabric
+  swatches: jax.Array
+  speckle: jax.Array
+  frame_metal: jax.Array
+
+
+class Dressed(NamedTuple):
+  """An outfit on a person; triangles are `parts.triangles()`.
+
+  Attributes:
+    vertices: in the frame of the neutral person, decimeters, float32 `[m, 3]`.
+    turning: share of the head's turn, `[m]`.
+    uv: places in the texture as (x, y) in texels, `y` downwards, `[m, 2]`; the same for all outfits.
+    texture: red, green and blue (linear), roughness, relief gradient in space (x, y, z; decimeters per decimeter),
+      float32 `[7, 512, 1024]`.
+    metal, glass: 1 for vertices of metal and of lenses, else 0, `[m]`.
+    hides_hair: 1 if a hat or scarf hides hair, else 0: see `headwear.covered`.
+  """
+
+  vertices: jax.Array
+  turning: jax.Array
+  uv: jax.Array
+  texture: jax.Array
+  metal: jax.Array
+  glass: jax.Array
+  hides_hair: jax.Array
+
+
+def bake(outfit: Outfit, vertices: jax.Array, normals: jax.Array) -> Dressed:
+  """The outfit on a person; a pure function for jit and vmap.
+
+  Args:
+    outfit: what the person wears.
+    vertices: fine neutral vertices of the person, `[v, 3]`, decimeters, moved so that the eyes' middle is at
+      x 0 and y 7.28, the neutral mesh's.
+    normals: their outward unit normals, `[v, 3]`.
+  """
+  body = surface.body(vertices, normals, rig.topology().turning)
+  pieces = _pieces(outfit, vertices, body)
+  points = jnp.concatenate([pieces[name].points.reshape(-1, 3) for name in GRIDS])
+  turning = jnp.concatenate([pieces[name].turning.reshape(-1) for name in GRIDS])
+  frame, gold, lens = (
+    jnp.asarray(
+      np.concatenate([np.full(grid.size, grid.label == label, np.float32) for grid in GRIDS.values()])
+    )
+    for label in (Label.GLASSES, Label.JEWELRY, Label.LENS)
+  )
+  return Dressed(
+    points,
+    turning,
+    jnp.asarray(parts.texture_coordinates()),
+    _texture(outfit, pieces),
+    frame * outfit.frame_metal + gold,
+    lens,
+    (outfit.hat.present > 0.5).astype(jnp.float32),
+  )
+
+
+def _pieces(outfit: Outfit, vertices, body) -> dict[str, garments.Piece]:
+  rows = {name: grid.rows for name, grid in GRIDS.items()}
+
+  def inner_end(theta):
+    return garments.neckline(outfit.main, theta) + 0.35
+
+  # A tie lies on the garment whose collar it closes.
+  under = jax.tree.map(
+    lambda inner, main: jnp.where(outfit.inner.present > 0.5, inner, main), outfit.inner, outfit.main
+  )
+  return {
+    'main': garments.grid_of_garment(outfit.main, body, rows['main']),
+    'inner': garments.grid_of_garment(outfit.inner, body, rows['inner'], inner_end),
+    'collar': garments.grid_of_collar(outfit.collar, outfit.main, body),
+    'inner_collar': garments.grid_of_collar(outfit.inner_collar, outfit.inner, body),
+    'tie': garments.grid_of_tie(outfit.tie, under, body),
+    **eyewear.wear(outfit.glasses, vertices),
+    **jewelry.wear(outfit.jewelry, vertices, body),
+    **headwear.wear(outfit.hat, surface.head(vertices)),
+  }
+
+
+def _texture(outfit: Outfit, pieces) -> jax.Array:
+  """The texture, field by field."""
+  none = jnp.zeros(())
+  fabrics = {
+    'main': outfit.main_fabric,
+    'inner': outfit.inner_fabric._replace(seams=none),
+    'collar': outfit.collar_fabric,
+    'inner_collar': outfit.inner_fabric,
+    'tie': outfit.tie_fabric,
+    'hat': outfit.hat_fabric,
+    'brim': outfit.hat_fabric,
+  }
+  texture = fabric.weave(fabrics, pieces)
+  swatches = (parts.FRAME, parts.TEMPLE, parts.LENS, parts.METAL, parts.GEM, parts.NECKLACE)
+  for index, field in enumerate(swatches):
+    speckle = outfit.speckle if field in (parts.FRAME, parts.TEMPLE) else jnp.zeros(())
+    left, top, width, height = field
+    values = fabric.swatch(outfit.swatches[index, :3], outfit.swatches[index, 3], field, speckle)
+    texture = texture.at[:, top : top + height, left : left + width].set(values)
+  return texture
+
+
+def covered(outfit: Outfit, points: jax.Array) -> jax.Array:
+  """Whether points of hair lie under the hat or scarf: see `headwear.covered`.
+
+  Args:
+    outfit: what the person wears.
+    points: in the frame of the neutral person, `[n, 3]`, decimeters.
+
+  Returns:
+    bool `[n]`.
+  """
+  return headwear.covered(outfit.hat, points)
