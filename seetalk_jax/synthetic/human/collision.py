@@ -28,7 +28,7 @@ class Body(NamedTuple):
 
   Attributes:
     skull: distance of the skin from the axis, by height and angle, without ears, `[SIDE, SIDE]`.
-    head: the same with ears.
+    head: the same with ears, smoothed: what long hair lies on.
     shoulders: height of chest, shoulders and back by z and x, `[SIDE, SIDE]`.
   """
 
@@ -59,6 +59,11 @@ def body(vertices: jax.Array) -> Body:
   skull = _radii(vertices, smooth)
   skull = _filled(jnp.where(skull < 0, jnp.nan, skull), 24)
   head = jnp.maximum(skull, _radii(vertices, ears))
+  # Hair bridges the hollows around the ears.
+  bump = head - skull
+  for axis, width in ((0, 13), (1, 9), (0, 13), (1, 9)):
+    bump = sum(jnp.roll(bump, shift, axis) for shift in range(-(width // 2), width // 2 + 1)) / width
+  head = skull + jnp.minimum(1.6 * bump, 0.17)
   x, y, z = vertices[jnp.asarray(shoulders)].reshape(-1, 3).T
   corners = jnp.arange(len(shoulders) * 3).reshape(-1, 3)
   place = (jnp.stack([x, z], -1) / _WIDTH + 1) * SIDE / 2

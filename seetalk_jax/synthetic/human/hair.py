@@ -211,7 +211,10 @@ def grow(vertices: jax.Array, normals: jax.Array, style: Style, roots: Roots) ->
   curled = _curled(loose, normal, style, roots)
   height = (roots.place[:, 1] - 6.6) / 1.9
   is_tied = (
-    (height > 1.1 - 1.2 * style.tied - 0.03 * roots.random[:, 8]) & (fringe < 0.5) & (style.tied > 0.01)
+    (height > 1.1 - 1.2 * style.tied - 0.03 * roots.random[:, 8])
+    & (fringe < 0.5)
+    & (style.tied > 0.01)
+    & ~_before_ears(roots)
   )
   knotted = tied(start, body, style, roots, NUM_POINTS)
   points = jnp.where(is_tied[:, None, None], knotted, curled)
@@ -276,8 +279,17 @@ def _lengths(style, roots, fringe):
   length = jnp.where(fringe > 0.5, jnp.minimum(length, style.fringe_length + behind), length)
   shorter = style.layers * _mixed(roots, 0, 0.6) + 0.05 * roots.random[:, 6]
   # The hairline is soft: short strands among long ones.
-  short = (1 - roots.edge) * roots.random[:, 4]
-  return length * (1 - shorter) * (1 - 0.75 * short)
+  length *= 1 - shorter
+  # Hair before the ears is too short to be tied or tucked.
+  length = jnp.where(_before_ears(roots) & (style.tied + style.tuck > 0.3), jnp.minimum(length, 0.14), length)
+  short = (1 - roots.edge) > 0.3 + 0.9 * roots.random[:, 4]
+  return jnp.where(
+    short, jnp.minimum(length, 0.06 + 0.3 * roots.edge) * (0.4 + 0.6 * roots.random[:, 6]), length
+  )
+
+
+def _before_ears(roots):
+  return (roots.place[:, 2] > 0.35) & (roots.place[:, 1] < 7.42)
 
 
 def _combed(style, roots, normal, fringe):
@@ -313,10 +325,10 @@ def _loose(start, normal, body, style, roots, length, fringe, distance):
   bend = 0.08 * jnp.exp(3.2 * style.stiffness)
   pull = 1 - jnp.exp(-step / bend)
   side = jnp.where(x - style.parting > 0, 1.0, -1.0)
-  width = style.open * (0.92 + 0.2 * _mixed(roots, 8, 0.3))
+  width = style.open * (0.96 + 0.1 * _mixed(roots, 8, 0.3))
   forwards = (_mixed(roots, 9, 0.2) < style.front) & (z > -0.1)
   drape = jnp.where(forwards, 0.9, -0.9)
-  ears = _smooth(length, 0.3, 0.7) * (1 - style.tuck)
+  ears = _smooth(length, 0.7, 1.1) * (1 - style.tuck)
   long = _smooth(style.length * style.side, 0.4, 0.8)
 
   def advance(carry, number):
@@ -329,7 +341,8 @@ def _loose(start, normal, body, style, roots, length, fringe, distance):
     direction = _unit(direction + pull[:, None] * (_unit(target) - direction))
     x, y, z = (point + step[:, None] * direction).T
     # Long hair leaves the face free.
-    free = width * _smooth(y, 8.2, 7.65) * _smooth(z, 0.4, 0.7) * (1 - fringe) * long
+    free = width * _smooth(y, 8.12, 7.6) * _smooth(z, 0.4, 0.7) * (1 - fringe) * long
+    free = jnp.maximum(free, 0.62 * _smooth(y, 7.0, 6.6) * (drape > 0) * long)
     x += 0.9 * jnp.where(side * x < free, side * free - x, 0)
     behind = style.tuck * _smooth(y, 7.75, 7.45) * _smooth(jnp.abs(x), 0.4, 0.55) * _smooth(length, 0.4, 0.7)
     z -= 0.5 * behind * jnp.maximum(z - 0.25, 0)

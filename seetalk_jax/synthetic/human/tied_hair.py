@@ -34,7 +34,7 @@ def tied(start, body, style, roots, num_points):
   size, knot_size = (jnp.linalg.norm(p - center, axis=-1) for p in (start, knot))
   angle = jnp.arccos(jnp.clip((direction * _unit(knot - center)).sum(-1), -0.99, 0.999))
   way = angle * 0.9 + 0.03
-  tail = style.tail * (1 - 0.3 * roots.random[:, 6])
+  tail = style.tail * (1 - 0.45 * roots.random[:, 6] ** 2)
   # The bend at the knot is sharp: a point lies there.
   last = num_points - 1
   count = jnp.clip(jnp.round(way * last / (way + tail)), 2, last - 4)
@@ -74,7 +74,7 @@ def _tail(knot, out, across, beyond, share, style, random):
   along = knot + out * level[:, None] + down * (beyond - level)[:, None]
   depth = jnp.cross(across, _unit(out * bent[:, None] + down))
   angle, radius = 2 * jnp.pi * random[:, 1], jnp.sqrt(random[:, 2])
-  wide = radius * style.tail_width * (0.3 + 0.7 * jnp.minimum(1, beyond / 0.25)) * (1 - 0.75 * share**2)
+  wide = radius * style.tail_width * (0.3 + 0.7 * jnp.minimum(1, beyond / 0.25)) * (1 - 0.6 * share**3)
   phase = angle + 2 * jnp.pi * style.waves * share
   first = wide * jnp.cos(angle) + style.curl * share * jnp.cos(phase)
   second = wide * jnp.sin(angle) + style.curl * share * jnp.sin(phase)
