@@ -44,7 +44,7 @@ def _triangles():
   outside = (head.triangle_parts == meshes.MeshPart.SKIN) & (
     head.masks['mouth_inside'][head.triangles].mean(1) < 0.3
   )
-  ears = head.masks['ears'][head.triangles].max(1) > 0.3
+  ears = head.masks['ears'][head.triangles].max(1) > 0.02
   low = head.vertices[head.triangles][..., 1].max(1) < _SHOULDERS
   return tuple(head.triangles[outside & chosen] for chosen in (~ears, ears, low))
 

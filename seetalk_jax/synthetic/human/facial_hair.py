@@ -13,9 +13,9 @@ from seetalk_jax.synthetic.human import collision, rig
 from seetalk_jax.synthetic.human import mesh as meshes
 
 NUM_POINTS = 6
-_NUM_BROW, _NUM_UPPER, _NUM_LOWER = 1000, 64, 40  # on each side
+NUM_BROW, NUM_UPPER, NUM_LOWER = 1000, 64, 40  # on each side
 NUM_BEARD = 3200
-NUM_STRANDS = 2 * (_NUM_BROW + _NUM_UPPER + _NUM_LOWER) + NUM_BEARD
+NUM_STRANDS = 2 * (NUM_BROW + NUM_UPPER + NUM_LOWER) + NUM_BEARD
 _EYE = (0.308, 7.284, 1.245)  # middle of the left eyeball
 # The middle of a brow on the neutral head: x, y.
 _BROW_X = (0.105, 0.16, 0.23, 0.30, 0.38, 0.46, 0.53)
@@ -123,8 +123,8 @@ def facial_roots() -> FacialRoots:
   skin = fine.triangle_parts == meshes.MeshPart.SKIN
   near_brow = np.abs(y - np.interp(np.abs(x), _BROW_X, _BROW_Y)) < _BROW_BAND
   near_brow &= (np.abs(x) > _BROW_X[0] - 0.03) & (np.abs(x) < _BROW_X[-1] + 0.03) & (z > 0.9)
-  parts.append(_on_skin(fine, skin & near_brow, 2 * _NUM_BROW, rng))
-  for part, count in ((meshes.MeshPart.UPPER_LASHES, _NUM_UPPER), (meshes.MeshPart.LOWER_LASHES, _NUM_LOWER)):
+  parts.append(_on_skin(fine, skin & near_brow, 2 * NUM_BROW, rng))
+  for part, count in ((meshes.MeshPart.UPPER_LASHES, NUM_UPPER), (meshes.MeshPart.LOWER_LASHES, NUM_LOWER)):
     parts.extend(_lashes(fine, part, count, side, rng) for side in (1, -1))
   lips = fine.masks['lips'] + fine.masks['mouth_inside']
   beard = (fine.masks['beard'] * (lips < 0.15))[fine.triangles].mean(1)
@@ -200,7 +200,7 @@ def grow(vertices: jax.Array, normals: jax.Array, style: FacialStyle, roots: Fac
   Returns:
     `NUM_STRANDS` strands of `NUM_POINTS` points. Strands that do not grow have all points inside the head.
   """
-  brows, beard = slice(0, 2 * _NUM_BROW), slice(NUM_STRANDS - NUM_BEARD, NUM_STRANDS)
+  brows, beard = slice(0, 2 * NUM_BROW), slice(NUM_STRANDS - NUM_BEARD, NUM_STRANDS)
   start = _on_mesh(vertices, roots.corners[:, 0], roots.weights[:, 0])
   normal = _on_mesh(normals, roots.corners[:, 0], roots.weights[:, 0])
   normal /= jnp.maximum(jnp.linalg.norm(normal, axis=-1, keepdims=True), 1e-6)
@@ -254,7 +254,7 @@ def _brows(normal, style, place, random):
 
 def _lash_offsets(vertices, style, roots):
   """Offsets that shorten, lengthen and thin out the lashes of the strips."""
-  lashes = slice(2 * _NUM_BROW, NUM_STRANDS - NUM_BEARD)
+  lashes = slice(2 * NUM_BROW, NUM_STRANDS - NUM_BEARD)
   points = _on_mesh(vertices, roots.corners[lashes], roots.weights[lashes])
   random = roots.random[lashes]
   scale = style.lash_length * (0.75 + 0.35 * random[:, 1])

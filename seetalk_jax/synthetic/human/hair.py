@@ -14,7 +14,7 @@ from seetalk_jax.synthetic.human import collision, noise, rig
 from seetalk_jax.synthetic.human import mesh as meshes
 from seetalk_jax.synthetic.human.tied_hair import tied
 
-NUM_STRANDS = 10_000
+NUM_STRANDS = 8_500
 NUM_POINTS = 16
 _CLUMPS, _LOCKS = 1200, 170
 _INSIDE = (0.0, 7.35, 0.2)  # all points of strands that do not grow
@@ -204,11 +204,11 @@ def grow(vertices: jax.Array, normals: jax.Array, style: Style, roots: Roots) ->
   body = collision.body(vertices)
   fringe = style.fringe * _smooth(roots.place[:, 2], 0.95, 1.15) * (roots.random[:, 9] < style.fringe + 0.02)
   covered = coverage(style, roots.place.T)
-  length = _lengths(style, roots, fringe) * (0.3 + 0.7 * covered)
+  length = _lengths(style, roots, fringe) * (0.3 + 0.7 * covered) + 1e-4
   grows = (roots.random[:, 7] < style.density * covered) & (length > 0.012)
   distance = 0.01 + style.volume * (0.1 + 0.9 * _mixed(roots, 5, 0.5))
   loose = _loose(start, normal, body, style, roots, length, fringe, distance)
-  curled = _curled(loose, normal, style, roots)
+  curled = _curled(loose, normal, style, roots, length)
   height = (roots.place[:, 1] - 6.6) / 1.9
   is_tied = (
     (height > 1.1 - 1.2 * style.tied - 0.03 * roots.random[:, 8])
@@ -237,11 +237,37 @@ def coverage(style: Style, place: jax.Array) -> jax.Array:
   border = 0.16 * (noise.value_noise(place, 4.0) - 0.5) + 0.06 * (noise.value_noise(place, 15.0) - 0.5)
   above = _smooth(y, 7.55, 7.8)
   temples = jnp.exp(-(((jnp.abs(x) - 0.45) / 0.2) ** 2))
-  hairline = 1.5 - style.recession * (1.35 + 0.35 * temples) - 0.12 * temples * (style.recession > 0)
-  front = _smooth(z + border, hairline - 0.06, hairline + 0.06)
+  hairline = 1.66 - style.recession * (1.5 + 0.35 * temples) - 0.12 * temples * (style.recession > 0)
+  front = _smooth(z + border, hairline - 0.13, hairline + 0.13)
   spot = jnp.hypot(x - 0.02, z - 0.1) + border
-  crown = _smooth(spot, style.crown * 0.85 + 0.05, style.crown * 0.85 - 0.1) * (style.crown > 0)
+  crown = _smooth(spot, style.crown * 0.85 + 0.1, style.crown * 0.85 - 0.15) * (style.crown > 0)
   return 1 - above * jnp.maximum(front, crown)
+
+
+def in_sight(points: jax.Array, normals: jax.Array, depth: jax.Array, eye: jax.Array) -> jax.Array:
+  """Pieces of strands that may be seen: not those behind the head or deep in the hair.
+
+  Args:
+    points: in the scene, after the head's turn, `[n, k, 3]`.
+    normals: turned likewise, `[n, k, 3]`.
+    depth: below the outer hair, decimeters, `[n, k]`.
+    eye: place of the camera, `[3]`.
+
+  Returns:
+    bool `[n, k - 1]`, for `raster.strands`.
+  """
+  point, normal, depth = points[:, 1:], normals[:, 1:], depth[:, 1:]
+  view = eye - point
+  facing = (normal * view).sum(-1) > -0.2 * jnp.linalg.norm(view, axis=-1)
+  number = jnp.arange(len(points))[:, None]
+  chance = (number * 0.618034) % 1
+  # Long strands lie over each other: fewer of them cover as much, the more the deeper they lie.
+  step = jnp.linalg.norm(points[:, 1:] - points[:, :-1], axis=-1)
+  shares = jnp.linspace(0, 1, point.shape[1])
+  kept = jnp.exp(-depth / 0.06) * (1 - 0.6 * _smooth(step, 0.06, 0.12) * _smooth(shares, 0.1, 0.35))
+  # Beside the neck, hair of the back is seen from inside.
+  low = _smooth(point[..., 1], 7.0, 6.8)
+  return chance < jnp.where(facing, jnp.maximum(kept, 0.2), 0.2 * low)
 
 
 def _at_roots(values, roots):
@@ -281,8 +307,8 @@ def _lengths(style, roots, fringe):
   # The hairline is soft: short strands among long ones.
   length *= 1 - shorter
   # Hair before the ears is too short to be tied or tucked.
-  length = jnp.where(_before_ears(roots) & (style.tied + style.tuck > 0.3), jnp.minimum(length, 0.14), length)
-  short = (1 - roots.edge) > 0.3 + 0.9 * roots.random[:, 4]
+  length = jnp.where(_before_ears(roots) & (style.tied + style.tuck > 0.3), jnp.minimum(length, 0.05), length)
+  short = (1 - roots.edge) * (fringe < 0.5) > 0.3 + 0.9 * roots.random[:, 4]
   return jnp.where(
     short, jnp.minimum(length, 0.06 + 0.3 * roots.edge) * (0.4 + 0.6 * roots.random[:, 6]), length
   )
@@ -357,7 +383,7 @@ def _loose(start, normal, body, style, roots, length, fringe, distance):
   return jnp.moveaxis(jnp.concatenate([start[None], points]), 0, 1)
 
 
-def _curled(points, normal, style, roots):
+def _curled(points, normal, style, roots, length):
   """Points with curls, small bends and clumps."""
   phase = 2 * jnp.pi * (_mixed(roots, 4, 0.12) + _mixed(roots, 8, 0.5))
   turns = 2 * jnp.pi * style.waves * (0.85 + 0.3 * _mixed(roots, 6, 0.3))
@@ -384,7 +410,13 @@ def _curled(points, normal, style, roots):
   after = jnp.concatenate([points[1:], 2 * points[-1:] - points[-2:-1]])
   points = jnp.moveaxis(jax.lax.map(at, (points, after, shares)), 0, 1)
   for group, amount in ((roots.clump, style.clumping), (roots.lock, style.locks)):
-    pulled = (amount * (0.6 + 0.4 * roots.random[:, 6]))[:, None] * jnp.minimum(1, 1.6 * shares) ** 0.8
+    # Strands follow only those that are about as long, on the same side of the parting.
+    alike = _smooth(length / length[group], 0.4, 0.7) * _smooth(length[group] / length, 0.3, 0.6)
+    beside = roots.place[:, 0] - style.parting
+    alike *= beside * beside[group] > 0
+    pulled = (alike * amount * (0.6 + 0.4 * roots.random[:, 6]))[:, None] * jnp.minimum(
+      1, 1.6 * shares
+    ) ** 0.8
     points += pulled[..., None] * (points[group] - points)
   return points
 

@@ -221,7 +221,7 @@ PRESETS: dict[str, Preset] = {
   'half_up': _tied(
     0.1, 1.2, tied=0.5, tie=0.55, tail=1.5, tail_width=0.12, length=2.8, level=5.2, side=1.0, nape=1.0,
     stiffness=0.1,
-    volume=0.09, whorl=0.6, ages=(0, 60),
+    volume=0.09, tuck=0.6, front=0.2, whorl=0.6, ages=(0, 60),
   ),
   'pigtails': _tied(0, 0.5, tie=-0.1, tie_side=1.15, tail=1.4, tail_width=0.12, outward=1.0, ages=(0, 35)),
   'two_braids': _tied(
@@ -231,10 +231,10 @@ PRESETS: dict[str, Preset] = {
   'cropped_afro': _round(2.0, 1.0, length=0.1, curl=0.012, frizz=0.03),
   'afro': _round(1.5, 1.5, length=0.32, ages=(0, 70)),
   'large_afro': _round(0.4, 0.8, length=0.55, ages=(0, 50)),
-  'afro_fade': _round(1.5, 0.1, length=0.25, round=0.0, side=0.12, border=7.85, blend=0.12, volume=0.03),
-  'receding_crop': _bald(2.5, ages=(28, 75), length=0.2, side=0.6, recession=0.3, stiffness=0.7, forward=0.2),
+  'afro_fade': _round(1.5, 0.1, length=0.2, round=0.0, side=0.12, border=7.85, blend=0.22, volume=0.03),
+  'receding_crop': _bald(2.5, ages=(28, 75), length=0.2, side=0.6, recession=0.22, stiffness=0.7, forward=0.2),
   'receding_combed': _bald(
-    2.0, ages=(35, 90), length=0.6, side=0.45, recession=0.42, forward=-1.0, whorl=0.2, parting=0.25,
+    2.0, ages=(35, 90), length=0.6, side=0.45, recession=0.3, forward=-1.0, whorl=0.2, parting=0.25,
     outward=0.6, cling=0.4,
   ),
   'thin_crown': _bald(1.5, length=0.4, side=0.6, recession=0.2, crown=0.45, density=0.8),
