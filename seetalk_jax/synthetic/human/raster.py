@@ -76,13 +76,14 @@ def triangles(positions: jax.Array, depths: jax.Array, corners: jax.Array, side:
   return _nearest(count, test, side)
 
 
-def strands(positions: jax.Array, depths: jax.Array, side: int) -> Nearest:
+def strands(positions: jax.Array, depths: jax.Array, side: int, drawn: jax.Array | None = None) -> Nearest:
   """The nearest piece of a strand at every sample; lines are one sample wide.
 
   Args:
     positions: `[n, k, 2]`, n strands of k points as (x, y) in samples.
     depths: `[n, k]` in [0, 1], growing with the distance; clipped.
     side: of the picture, in samples.
+    drawn: pieces to draw, bool `[n, k - 1]`; None draws all.
 
   Returns:
     Indices are `strand * (k - 1) + piece`, where a piece joins two neighboring points.
@@ -92,6 +93,8 @@ def strands(positions: jax.Array, depths: jax.Array, side: int) -> Nearest:
   near, deeper = depths[:, :-1].reshape(-1), jnp.diff(depths, axis=1).reshape(-1)
   low, high = jnp.minimum(start, start + step), jnp.maximum(start, start + step)
   visible = ((high >= 0) & (low < side)).all(axis=-1)
+  if drawn is not None:
+    visible &= drawn.reshape(-1)
   count = jnp.where(visible, jnp.ceil(jnp.abs(step).max(axis=-1)).clip(1, 2 * side).astype(jnp.int32), 0)
   x, y, dx, dy = start[:, 0], start[:, 1], step[:, 0], step[:, 1]
 

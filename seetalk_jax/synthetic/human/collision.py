@@ -1,0 +1,168 @@
+"""Collision of hair with head, neck and shoulders: how far the skin reaches in every direction."""
+
+from __future__ import annotations
+
+import functools
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from seetalk_jax.synthetic.human import mesh as meshes
+from seetalk_jax.synthetic.human import raster
+
+SIDE = 128  # rows and columns of the maps
+# The axis of head and neck: upright at this z up to the height `_TOP`, where it ends in the middle of the skull.
+_AXIS_Z, _TOP = 0.3, 7.4
+# Heights of the first and last row. Above `_TOP`, the elevation counts as a height: the crown has 8.892.
+_LOW, _HIGH = 4.3, 8.9
+_REACH = 3.2  # no skin is farther from the axis
+_ELEVATION = 0.95  # height per radian
+_SHOULDERS = 6.1  # the shoulders lie below
+_WIDTH = 3.0  # the map of shoulders goes from -_WIDTH to _WIDTH in x and z
+_FLOOR = 3.5  # height where there are no shoulders
+
+
+class Body(NamedTuple):
+  """How far the skin of a person reaches.
+
+  Attributes:
+    skull: distance of the skin from the axis, by height and angle, without ears, `[SIDE, SIDE]`.
+    head: the same with ears, smoothed: what long hair lies on.
+    shoulders: height of chest, shoulders and back by z and x, `[SIDE, SIDE]`.
+  """
+
+  skull: jax.Array
+  head: jax.Array
+  shoulders: jax.Array
+
+
+@functools.cache
+def _triangles():
+  """Coarse triangles of the skin: without ears, ears, shoulders. The fine mesh begins with the coarse vertices."""
+  head = meshes.load()
+  outside = (head.triangle_parts == meshes.MeshPart.SKIN) & (
+    head.masks['mouth_inside'][head.triangles].mean(1) < 0.3
+  )
+  ears = head.masks['ears'][head.triangles].max(1) > 0.02
+  low = head.vertices[head.triangles][..., 1].max(1) < _SHOULDERS
+  return tuple(head.triangles[outside & chosen] for chosen in (~ears, ears, low))
+
+
+def body(vertices: jax.Array) -> Body:
+  """Maps of a person's skin.
+
+  Args:
+    vertices: fine vertices of the neutral person, `[v, 3]`.
+  """
+  smooth, ears, shoulders = _triangles()
+  skull = _radii(vertices, smooth)
+  skull = _filled(jnp.where(skull < 0, jnp.nan, skull), 24)
+  head = jnp.maximum(skull, _radii(vertices, ears))
+  # Hair bridges the hollows around the ears.
+  bump = head - skull
+  for axis, width in ((0, 13), (1, 9), (0, 13), (1, 9)):
+    bump = sum(jnp.roll(bump, shift, axis) for shift in range(-(width // 2), width // 2 + 1)) / width
+  head = skull + jnp.minimum(1.6 * bump, 0.17)
+  x, y, z = vertices[jnp.asarray(shoulders)].reshape(-1, 3).T
+  corners = jnp.arange(len(shoulders) * 3).reshape(-1, 3)
+  place = (jnp.stack([x, z], -1) / _WIDTH + 1) * SIDE / 2
+  found = raster.triangles(place, 1 - (y - _FLOOR) / 4, corners, SIDE)
+  return Body(skull, head, jnp.where(found.covered, (1 - found.depth) * 4 + _FLOOR, _FLOOR))
+
+
+def _radii(vertices, triangles):
+  """Distance of the outermost triangle at every height and angle, -1 where there is none."""
+  radius, height, angle = polar(vertices[jnp.asarray(triangles)])
+  # Triangles across the back continue beyond the edge of the map.
+  angle = angle[:, :1] + (angle - angle[:, :1] + jnp.pi) % (2 * jnp.pi) - jnp.pi
+  rows, columns = (height - _LOW) / (_HIGH - _LOW) * SIDE, (angle / (2 * jnp.pi) + 0.5) * SIDE
+  corners = jnp.arange(radius.size).reshape(-1, 3)
+  place = jnp.stack([columns, SIDE - rows], -1).reshape(-1, 2)
+  found = raster.triangles(place, 1 - radius.reshape(-1) / _REACH, corners, SIDE)
+  return jnp.where(found.covered, (1 - found.depth) * _REACH, -1)[::-1]
+
+
+def _filled(radii, steps):
+  """Spreads values into cells with nan."""
+  for _ in range(steps):
+    rolled = jnp.stack([jnp.roll(radii, 1, 1), jnp.roll(radii, -1, 1)])
+    padded = jnp.pad(radii, ((1, 1), (0, 0)), mode='edge')
+    around = jnp.concatenate([rolled, padded[:-2][None], padded[2:][None]])
+    known = ~jnp.isnan(around)
+    mean = jnp.where(known, around, 0).sum(0) / jnp.maximum(known.sum(0), 1)
+    radii = jnp.where(jnp.isnan(radii) & known.any(0), mean, radii)
+  return jnp.nan_to_num(radii, nan=0.5)
+
+
+def polar(points: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
+  """(distance from the axis, height, angle about the axis) of points `[..., 3]`, each `[...]`."""
+  x, y, z = points[..., 0], points[..., 1], points[..., 2] - _AXIS_Z
+  flat, up = jnp.hypot(x, z), jnp.maximum(y - _TOP, 0)
+  height = jnp.where(y > _TOP, _TOP + _ELEVATION * jnp.arctan2(up, flat), y)
+  return jnp.hypot(flat, up), height, jnp.arctan2(x, z)
+
+
+def outward(points: jax.Array) -> jax.Array:
+  """Unit vectors away from the axis at points `[..., 3]`."""
+  offset = _from_axis(points)
+  return offset / jnp.maximum(jnp.linalg.norm(offset, axis=-1, keepdims=True), 1e-6)
+
+
+def _from_axis(points):
+  return jnp.stack([points[..., 0], jnp.maximum(points[..., 1] - _TOP, 0), points[..., 2] - _AXIS_Z], -1)
+
+
+def cells(points: jax.Array) -> tuple[jax.Array, jax.Array]:
+  """(index into a flat map, distance from the axis) of points `[..., 3]`."""
+  radius, height, angle = polar(points)
+  row = jnp.clip((height - _LOW) / (_HIGH - _LOW) * SIDE, 0, SIDE - 1).astype(jnp.int32)
+  return row * SIDE + ((angle / (2 * jnp.pi) + 0.5) * SIDE).astype(jnp.int32) % SIDE, radius
+
+
+def _look_up(maps, rows, columns, wrap):
+  """Bilinear values of maps at places in cells."""
+  rows, columns = jnp.clip(rows - 0.5, 0, SIDE - 1.001), columns - 0.5
+  low_row, low_column = jnp.floor(rows), jnp.floor(columns)
+  f, g = rows - low_row, columns - low_column
+  row, column = low_row.astype(jnp.int32) * SIDE, low_column.astype(jnp.int32)
+  edge = (lambda c: c % SIDE) if wrap else (lambda c: jnp.clip(c, 0, SIDE - 1))
+  column, after = edge(column), edge(column + 1)
+
+  def one(values):
+    flat = values.reshape(-1)
+    low = flat[row + column] * (1 - g) + flat[row + after] * g
+    high = flat[row + SIDE + column] * (1 - g) + flat[row + SIDE + after] * g
+    return low * (1 - f) + high * f
+
+  return [one(values) for values in maps]
+
+
+def pushed_out(
+  points: jax.Array, body: Body, distance: jax.Array, ears: jax.Array, cling: jax.Array
+) -> jax.Array:
+  """Points moved out of the skin.
+
+  Args:
+    points: `[n, 3]`.
+    body: of the person.
+    distance: that they keep from the skin, decimeters, `[n]`.
+    ears: how much of the ears they keep out of, 0 to 1, `[n]`.
+    cling: share of the way by which points beyond `distance` of the head come closer, 0 to 1, `[n]`.
+  """
+  radius, height, angle = polar(points)
+  rows, columns = (height - _LOW) / (_HIGH - _LOW) * SIDE, (angle / (2 * jnp.pi) + 0.5) * SIDE
+  skull, head = _look_up([body.skull, body.head], rows, columns, True)
+  surface = skull + ears * (head - skull) + distance
+  x, y, z = points[..., 0], points[..., 1], points[..., 2]
+  place = [(axis / _WIDTH + 1) * SIDE / 2 for axis in (z, x)]
+  (top,) = _look_up([body.shoulders], *place, False)
+  sideways, upwards = surface - radius, top + distance - y
+  # Shoulders are left by the shorter way: up, or away from the axis.
+  low = y < _SHOULDERS
+  up = low & (upwards > 0) & (upwards < sideways)
+  beyond = jnp.where(y > 6.5, cling, 0) * jnp.minimum(sideways, 0)
+  move = jnp.where(up, 0, jnp.maximum(sideways, 0) + beyond)
+  offset = _from_axis(points) * (move / jnp.maximum(radius, 0.1))[..., None]
+  rise = jnp.where(up, upwards, 0)
+  return points + offset + rise[..., None] * jnp.asarray([0.0, 1.0, 0.0])

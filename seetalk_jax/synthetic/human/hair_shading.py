@@ -1,0 +1,74 @@
+"""Shading of hair: light that pieces of strands send to the camera, after Marschner and others (2003), simplified."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+
+from seetalk_jax.synthetic.human import camera as cameras
+from seetalk_jax.synthetic.human import light
+
+# Tilt of the scales of a hair shifts the white highlight to the root and the colored one to the tip, radians.
+_WHITE_SHIFT, _COLORED_SHIFT = 0.08, -0.12
+_WHITE_POWER, _COLORED_POWER = 50.0, 14.0
+# Light is halved by this depth of hair, decimeters: from the environment.
+_AMBIENT_DEPTH = 0.10
+
+
+def shade(
+  points: jax.Array,
+  normals: jax.Array,
+  depth: jax.Array,
+  color: jax.Array,
+  lights: light.Lights,
+  shadows: list[light.ShadowMap],
+  camera: cameras.Camera,
+) -> jax.Array:
+  """Colors of the pieces of strands; a pure function for jit and vmap.
+
+  Args:
+    points: in the scene, after the head's turn, `[n, k, 3]`.
+    normals: away from the head, turned likewise, `[n, k, 3]`.
+    depth: below the outer hair, decimeters, `[n, k]`.
+    color: of strands, linear RGB, `[n, k, 3]`.
+    lights: of the scene.
+    shadows: a map for each of `lights.directions`.
+    camera: of the picture.
+
+  Returns:
+    Linear RGB `[n * (k - 1), 3]` in the order of the pieces in `raster.strands`.
+  """
+  step = jnp.diff(points, axis=1)
+  tangent = step / jnp.maximum(jnp.linalg.norm(step, axis=-1, keepdims=True), 1e-6)
+  middle, normal, color = ((v[:, 1:] + v[:, :-1]) / 2 for v in (points, normals, color))
+  tangent, middle, normal, color = (v.reshape(-1, 3) for v in (tangent, middle, normal, color))
+  depth = ((depth[:, 1:] + depth[:, :-1]) / 2).reshape(-1)
+  view = camera.position - middle
+  view /= jnp.linalg.norm(view, axis=-1, keepdims=True)
+  along_view = (tangent * view).sum(-1)
+  across_view = _across(along_view)
+  # The side of the hair that is turned outward.
+  normal -= 0.7 * (normal * tangent).sum(-1, keepdims=True) * tangent
+  normal /= jnp.maximum(jnp.linalg.norm(normal, axis=-1, keepdims=True), 1e-6)
+  open_to_sky = 0.12 + 0.88 * jnp.exp(-0.7 * depth / _AMBIENT_DEPTH)
+  result = color * light.irradiance(lights.environment, normal) * (0.85 * open_to_sky)[:, None]
+  for direction, key, shadow in zip(lights.directions, lights.colors, shadows, strict=True):
+    reaches = light.visibility(shadow, middle, hair_density=30.0)
+    along = tangent @ direction
+    facing = jnp.clip(0.5 + 0.5 * (normal @ direction), 0, 1)
+    diffuse = 0.55 * _across(along) * (0.35 + 0.65 * facing)
+    white = 0.05 * _lobe(along, along_view, across_view, _WHITE_SHIFT, _WHITE_POWER) * facing
+    colored = 0.7 * _lobe(along, along_view, across_view, _COLORED_SHIFT, _COLORED_POWER)
+    result += (key * reaches[:, None]) * (color * (diffuse + colored)[:, None] + white[:, None])
+  return result
+
+
+def _across(along):
+  return jnp.sqrt(jnp.clip(1 - along * along, 0, 1))
+
+
+def _lobe(along, along_view, across_view, shift, power):
+  """Kajiya and Kay's highlight with a shifted tangent."""
+  moved = jnp.clip(along + shift, -1, 1)
+  cosine = _across(moved) * across_view - moved * along_view
+  return jnp.exp(power * jnp.log(jnp.clip(cosine, 1e-4, 1)))

@@ -1,0 +1,41 @@
+"""Hair color: by ancestry and age, with strands that differ."""
+
+import numpy as np
+import pytest
+
+from seetalk_jax.synthetic.human import facial_hair, hair, hair_colors
+
+
+def _drawn(sex, age, ancestry, number=200):
+  rng = np.random.default_rng(5)
+  return [hair_colors.sample_hair_color(rng, sex, age, ancestry) for _ in range(number)]
+
+
+def test_colors_are_reflectances():
+  for sex in ('female', 'male'):
+    for color in _drawn(sex, 50, {'caucasian': 1}):
+      for value in color:
+        assert value.dtype == np.float32 and (value >= 0).all() and (value <= 1).all()
+
+
+def test_ancestry_and_age_matter():
+  light = [
+    np.mean([c.root.mean() > 0.06 for c in _drawn('male', 25, {who: 1})]) for who in ('asian', 'caucasian')
+  ]
+  assert light[0] < 0.06 and light[1] > 0.25
+  grey = [np.mean([c.grey for c in _drawn('male', age, {'asian': 1})]) for age in (20, 45, 75)]
+  assert grey[0] < 0.01 < grey[1] < 0.5 < grey[2]
+
+
+@pytest.mark.parametrize('grey', [0.0, 0.5, 1.0])
+def test_strands_turn_white_with_the_share_of_grey(grey):
+  color = _drawn('male', 25, {'asian': 1})[0]._replace(grey=np.float32(grey), beard_grey=np.float32(grey))
+  points = np.asarray(hair_colors.strand_colors(color, hair.roots()))
+  assert points.shape == (hair.NUM_STRANDS, hair.NUM_POINTS, 3)
+  expected = (1 - grey) * (color.root + color.tip) / 2 + grey * 0.45
+  np.testing.assert_allclose(points.mean((0, 1)), expected, rtol=0.2, atol=0.01)
+  lightness = points.mean((1, 2))
+  assert lightness.std() > 0.05 * lightness.mean()
+  beard = np.asarray(hair_colors.facial_colors(color, facial_hair.facial_roots()))
+  assert beard.shape == (facial_hair.NUM_STRANDS, facial_hair.NUM_POINTS, 3)
+  assert (beard[-facial_hair.NUM_BEARD :].mean() > 0.2) == (grey > 0.5) or grey == 0.5

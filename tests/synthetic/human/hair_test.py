@@ -1,0 +1,127 @@
+"""Hair: strands stay outside of head, neck and shoulders, and styles do what their parameters say."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import scipy.spatial
+
+from seetalk_jax.synthetic.human import hair, rig
+from seetalk_jax.synthetic.human import mesh as meshes
+
+_PLAIN = hair.Style(
+  **(dict.fromkeys(hair.Style._fields, 0.0) | dict(whorl=1.0, lift=0.4, density=1.0, border=7.7))
+)._replace(blend=0.25, side=1.0, nape=1.0, open=0.55, volume=0.06, tail_width=0.15, stiffness=0.3)
+
+
+@pytest.fixture(scope='module')
+def grow():
+  vertices = jnp.asarray(rig.fine_head().mesh.vertices)
+  normals = rig.vertex_normals(vertices, rig.topology().triangles)
+  grown = jax.jit(hair.grow)
+
+  def one(**values):
+    style = jax.tree.map(jnp.float32, _PLAIN._replace(**values))
+    return jax.tree.map(np.asarray, grown(vertices, normals, style, hair.roots()))
+
+  return one
+
+
+def growing(points):
+  """The strands that are there."""
+  return points[np.ptp(points, axis=1).max(-1) > 0]
+
+
+def depth_in_skin(points):
+  """How far points lie below the nearest vertex of the skin, along its normal."""
+  fine = rig.fine_head().mesh
+  skin = (
+    (fine.parts == meshes.MeshPart.SKIN) & (fine.masks['mouth_inside'] < 0.1) & (fine.masks['ears'] < 0.1)
+  )
+  normals = meshes.vertex_normals(fine.vertices, fine.triangles)[skin]
+  _, nearest = scipy.spatial.cKDTree(fine.vertices[skin]).query(points)
+  return -((points - fine.vertices[skin][nearest]) * normals[nearest]).sum(-1)
+
+
+@pytest.mark.parametrize(
+  'style',
+  [
+    dict(length=0.3),
+    dict(length=3.0, outward=1.0, stiffness=0.1, front=0.5),
+    dict(length=1.0, tied=1.0, tie=0.4, tail=2.0),
+  ],
+)
+def test_hair_stays_out_of_head_neck_and_shoulders(grow, style):
+  points = growing(grow(**style).points)
+  assert len(points) > 0.9 * hair.NUM_STRANDS
+  flat = points[::4].reshape(-1, 3)
+  flat = flat[flat[:, 1] > 4.6]  # the mesh ends at 4.4
+  depth = depth_in_skin(flat)
+  assert (depth > 0.03).mean() < 0.002
+  # No strand is thrown aside by the collision.
+  step = np.linalg.norm(np.diff(points, axis=1), axis=-1)
+  assert np.quantile(step, 0.999) < 3 * step.mean()
+
+
+def test_long_hair_leaves_the_face_and_throat_free(grow):
+  points = growing(grow(length=3.0, outward=1.0, stiffness=0.1, front=0.5, clumping=0.5, open=0.8).points)
+  x, y, z = np.moveaxis(points, -1, 0)
+  on_face = (np.abs(x) < 0.42) & (z > 0.6) & (y < 7.5) & (y > 5.9)
+  assert on_face.any(1).mean() < 0.001
+  # It hangs: ends lie far below the roots, close to the body.
+  assert np.median(points[:, 0, 1] - points[:, -1, 1]) > 1.5
+  assert np.quantile(np.hypot(x, z - 0.3)[y > 6.0], 0.99) < 1.6
+
+
+def test_short_hair_stays_at_its_roots_and_off_the_ears(grow):
+  points = growing(grow(length=0.3).points)
+  assert np.linalg.norm(points[:, -1] - points[:, 0], axis=-1).max() < 0.4
+  fine = rig.fine_head().mesh
+  ears = fine.vertices[fine.masks['ears'] > 0.5]
+  distance, _ = scipy.spatial.cKDTree(ears).query(points[:, 0])
+  assert distance.min() > 0.01
+
+
+def test_tied_hair_runs_through_the_knot(grow):
+  points = growing(grow(length=1.0, tied=1.0, tie=0.3, tail=1.5).points)
+  behind = points[points[:, 0, 1] > 7.5]
+  knot = np.asarray([0, 7.7, -0.5])
+  nearest = np.linalg.norm(behind - knot, axis=-1).min(1)
+  assert np.quantile(nearest, 0.95) < 0.45
+  assert np.median(behind[:, -1, 2]) < 0 and np.median(behind[:, -1, 1]) < 7.0
+
+
+def test_balding_takes_the_front_and_leaves_a_ring():
+  place = np.asarray(hair.roots().place).T
+  share = np.asarray(
+    hair.coverage(jax.tree.map(jnp.float32, _PLAIN._replace(recession=0.9, crown=0.8)), jnp.asarray(place))
+  )
+  top, ring = place[1] > 8.1, place[1] < 7.5
+  assert share[top].mean() < 0.1 and share[ring].min() == 1
+  full = hair.coverage(jax.tree.map(jnp.float32, _PLAIN), jnp.asarray(place))
+  assert np.asarray(full).min() == 1
+
+
+def test_density_zero_is_bald_and_afros_are_round(grow):
+  assert len(growing(grow(length=0.3, density=0.0).points)) == 0
+  points = growing(grow(length=0.5, round=1.0, lift=1.0, stiffness=1.0, whorl=0.0).points)
+  ends = points[points[:, 0, 1] > 7.6][:, -1] - np.asarray([0, 7.6, 0.3])
+  radius = np.linalg.norm(ends, axis=-1)
+  assert 1.1 < np.median(radius) < 1.5 and radius.std() < 0.12
+
+
+def test_fewer_pieces_are_in_sight_from_the_front_and_those_face_the_camera(grow):
+  grown = grow(length=3.0, outward=1.0, stiffness=0.1)
+  drawn = np.asarray(hair.in_sight(grown.points, grown.normals, grown.depth, jnp.asarray([0.0, 7.0, 13.0])))
+  assert drawn.shape == (hair.NUM_STRANDS, hair.NUM_POINTS - 1)
+  assert 0.05 < drawn.mean() < 0.5
+  middle = grown.points[:, 1:][drawn]
+  assert (middle[:, 2][middle[:, 1] > 7.1] > -0.1).mean() > 0.99
+
+
+def test_roots_are_even(grow):
+  place = np.asarray(hair.roots().place)
+  distance = scipy.spatial.cKDTree(place).query(place, 2)[0][:, 1]
+  inner = np.asarray(hair.roots().edge) == 1
+  # Random places would have a ratio of 0.1 of the 5 % to the mean.
+  assert np.quantile(distance[inner], 0.05) > 0.35 * distance[inner].mean()
