@@ -16,12 +16,11 @@ from seetalk_jax.media import face_tasks
 from seetalk_jax.media import image as image_lib
 from seetalk_jax.media.face_tasks import NUM_LANDMARKS as NUM_LANDMARKS
 from seetalk_jax.media.face_tasks import FaceReading as FaceReading
+from seetalk_jax.media.landmark_indices import CHIN as CHIN
+from seetalk_jax.media.landmark_indices import EYE_CORNERS as EYE_CORNERS
 
 LANDMARKER_VARIABLE = 'SEETALK_FACE_LANDMARKER'
 
-# Indices in MediaPipe's face mesh: the four eye corners and the lowest point of the chin.
-EYE_CORNERS = (33, 133, 362, 263)
-CHIN = 152
 _SAME_FACE = 0.3  # boxes with at least this intersection over union are the same face
 # The detector's confidence for portrait crops is 0.82 to 0.96 for upright faces, and 0.84 at most for others.
 _SURE, _CLEARLY = 0.75, 0.05

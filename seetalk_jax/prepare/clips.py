@@ -7,21 +7,13 @@ import dataclasses
 import numpy as np
 
 from seetalk_jax.media import face
+from seetalk_jax.media import landmark_indices as indices
 from seetalk_jax.prepare.tracks import Track
 
 # A clip ends where the head leaves these limits for more than _STRAYS frames in a row.
 _DRIFT = 0.16  # maximum distance from the median position in the clip, relative to the crop's side
 _GROWTH = 1.25  # maximum ratio between the head size and its median in the clip
 _STRAYS = 5  # 0.2 s
-
-# Box around mouth and chin, as in synthetic data, relative to the crop's side.
-LIP_BOX_SIDE = 0.34
-_LIP_BOX_BELOW = 0.035
-
-# Indices in MediaPipe's face mesh.
-MOUTH_CORNERS = (61, 291)
-INNER_LIPS = (13, 14)
-FACE_ENDS = (10, 152)
 _LIP_SMOOTHING = np.array([0.25, 0.5, 0.25])
 
 
@@ -103,11 +95,13 @@ def _longest_run(flags: np.ndarray) -> int:
 
 def lip_boxes(landmarks: np.ndarray) -> np.ndarray:
   """Lip boxes, float32 `[n, 4]`, of landmarks `[n, 478, 2]`: squares around mouth and chin, one size, smoothed."""
-  corners = landmarks[:, list(MOUTH_CORNERS)].mean(axis=1)
+  corners = landmarks[:, list(indices.MOUTH_CORNERS)].mean(axis=1)
   padded = np.pad(corners, ((1, 1), (0, 0)), mode='edge')
   centre = sum(weight * padded[i : i + len(corners)] for i, weight in enumerate(_LIP_SMOOTHING))
-  centre = centre + np.array([0.0, _LIP_BOX_BELOW])
-  return np.concatenate([centre - LIP_BOX_SIDE / 2, centre + LIP_BOX_SIDE / 2], axis=1).astype(np.float32)
+  centre = centre + np.array([0.0, indices.LIP_BOX_BELOW])
+  return np.concatenate(
+    [centre - indices.LIP_BOX_SIDE / 2, centre + indices.LIP_BOX_SIDE / 2], axis=1
+  ).astype(np.float32)
 
 
 def head_pose(rotations: np.ndarray) -> np.ndarray:
@@ -129,13 +123,13 @@ def head_shift(landmarks: np.ndarray) -> np.ndarray:
   Args:
     landmarks: `[n, 478, 2]` relative to the crop's side.
   """
-  centre = landmarks[:, [*face.EYE_CORNERS, *FACE_ENDS]].mean(axis=1)
+  centre = landmarks[:, [*face.EYE_CORNERS, *indices.FACE_ENDS]].mean(axis=1)
   shift = 2.0 * (centre - np.median(centre, axis=0))
   return (shift * np.array([1.0, -1.0])).astype(np.float32)
 
 
 def mouth_opening(landmarks: np.ndarray) -> np.ndarray:
   """Mouth opening, float `[n]`: distance of the inner lips divided by the height of the face."""
-  gap = np.linalg.norm(landmarks[:, INNER_LIPS[0]] - landmarks[:, INNER_LIPS[1]], axis=-1)
-  height = np.linalg.norm(landmarks[:, FACE_ENDS[0]] - landmarks[:, FACE_ENDS[1]], axis=-1)
+  gap = np.linalg.norm(landmarks[:, indices.INNER_LIPS[0]] - landmarks[:, indices.INNER_LIPS[1]], axis=-1)
+  height = np.linalg.norm(landmarks[:, indices.FACE_ENDS[0]] - landmarks[:, indices.FACE_ENDS[1]], axis=-1)
   return gap / np.maximum(height, 1e-6)

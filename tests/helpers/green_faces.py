@@ -9,8 +9,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from seetalk_jax.media import face
-from seetalk_jax.prepare import clips
+from seetalk_jax.media import face, landmark_indices
 
 
 def landmarks(left: float, top: float, side: float, opening: float) -> np.ndarray:
@@ -19,11 +18,11 @@ def landmarks(left: float, top: float, side: float, opening: float) -> np.ndarra
   for index, x in zip(face.EYE_CORNERS, (0.25, 0.4, 0.6, 0.75), strict=True):
     points[index] = (x, 0.35)
   points[face.CHIN] = (0.5, 1.0)
-  points[clips.FACE_ENDS[0]] = (0.5, 0.0)
-  for index, x in zip(clips.MOUTH_CORNERS, (0.4, 0.6), strict=True):
+  points[landmark_indices.FACE_ENDS[0]] = (0.5, 0.0)
+  for index, x in zip(landmark_indices.MOUTH_CORNERS, (0.4, 0.6), strict=True):
     points[index] = (x, 0.75)
-  points[clips.INNER_LIPS[0]] = (0.5, 0.75 - 0.5 * opening)
-  points[clips.INNER_LIPS[1]] = (0.5, 0.75 + 0.5 * opening)
+  points[landmark_indices.INNER_LIPS[0]] = (0.5, 0.75 - 0.5 * opening)
+  points[landmark_indices.INNER_LIPS[1]] = (0.5, 0.75 + 0.5 * opening)
   points[234], points[454] = (0.0, 0.5), (1.0, 0.5)
   return (np.array([left, top]) + side * points).astype(np.float32)
 

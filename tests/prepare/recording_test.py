@@ -8,8 +8,8 @@ import pytest
 import sounds
 
 from seetalk_jax.data import schema
-from seetalk_jax.media import face
-from seetalk_jax.prepare import clip_quality, clips, layouts, recording
+from seetalk_jax.media import face, landmark_indices
+from seetalk_jax.prepare import clip_quality, layouts, recording
 
 SETTINGS = recording.Settings(
   size=64, max_seconds=2.0, limits=clip_quality.Thresholds(min_side=64, min_sharpness=0.0)
@@ -37,7 +37,7 @@ def test_a_good_recording_becomes_records_that_join_without_a_gap(tmp_path):
     assert record.crop_version == face.PORTRAIT_CROP.version
     assert record.lip_box.shape == (len(record.frames), 4)
     sides = record.lip_box[:, 2:] - record.lip_box[:, :2]
-    np.testing.assert_allclose(sides, clips.LIP_BOX_SIDE, atol=1e-5)
+    np.testing.assert_allclose(sides, landmark_indices.LIP_BOX_SIDE, atol=1e-5)
   # The audio margins of a record are the sound of its neighbor.
   first, second = records[:2]
   np.testing.assert_array_equal(

@@ -1,0 +1,48 @@
+"""Landmark indices: groups of points in MediaPipe's face mesh of 478 points, and the box around the lips.
+
+Left and right are those of the person; in the picture of a face, the person's left is on the right.
+"""
+
+from __future__ import annotations
+
+EYE_CORNERS = (33, 133, 362, 263)
+CHIN = 152
+MOUTH_CORNERS = (61, 291)
+INNER_LIPS = (13, 14)  # middle of the upper and the lower lip
+FACE_ENDS = (10, 152)  # top of the forehead, lowest point of the chin
+CHEEKS = (234, 454)
+
+# Contours from the right corner of the mouth, over the upper lip, back over the lower lip.
+OUTER_LIP_CONTOUR = (
+  *(61, 185, 40, 39, 37, 0, 267, 269, 270, 409),
+  *(291, 375, 321, 405, 314, 17, 84, 181, 91, 146),
+)
+INNER_LIP_CONTOUR = (
+  *(78, 191, 80, 81, 82, 13, 312, 311, 310, 415),
+  *(308, 324, 318, 402, 317, 14, 87, 178, 88, 95),
+)
+# Lid margins from the outer corner, over the upper lid, back over the lower lid.
+RIGHT_EYE_CONTOUR = (33, 246, 161, 160, 159, 158, 157, 173, 133, 155, 154, 153, 145, 144, 163, 7)
+LEFT_EYE_CONTOUR = (263, 466, 388, 387, 386, 385, 384, 398, 362, 382, 381, 380, 374, 373, 390, 249)
+# The center first, then four points of the border.
+RIGHT_IRIS = (468, 469, 470, 471, 472)
+LEFT_IRIS = (473, 474, 475, 476, 477)
+# Upper edges from the nose outwards, then lower edges.
+RIGHT_BROW = (107, 66, 105, 63, 70, 55, 65, 52, 53, 46)
+LEFT_BROW = (336, 296, 334, 293, 300, 285, 295, 282, 283, 276)
+# Outline of the face from the top of the forehead to the person's left. It follows the visible outline when a real
+# head turns.
+FACE_OUTLINE = (
+  *(10, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288, 397, 365, 379, 378, 400, 377, 152),
+  *(148, 176, 149, 150, 136, 172, 58, 132, 93, 234, 127, 162, 21, 54, 103, 67, 109),
+)
+# From the ear on the person's left to that on the right.
+JAW_LINE = (
+  *(454, 323, 361, 288, 397, 365, 379, 378, 400, 377, 152),
+  *(148, 176, 149, 150, 136, 172, 58, 132, 93, 234),
+)
+
+# Box around mouth and chin, relative to the side of the portrait crop: its side, and how far its center lies below
+# that of the mouth.
+LIP_BOX_SIDE = 0.34
+LIP_BOX_BELOW = 0.035
