@@ -9,13 +9,19 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from seetalk_jax import blendshapes
+from seetalk_jax.media import landmark_indices
+from seetalk_jax.synthetic.human import landmark_file, subdivision, units
 from seetalk_jax.synthetic.human import mesh as meshes
-from seetalk_jax.synthetic.human import subdivision
 
 # The head turns about this point inside the neck, decimeters.
 PIVOT = (0.0, 6.6, 0.3)
 # The neck takes part of a turn: none below the first height of the neutral mesh, all above the second.
 _NECK_FROM, _NECK_TO = 5.5, 6.75
+# Closed upper lids reach this far below the lower lids' margins, decimeters: the lashes' line.
+_LID_OVERLAP = 0.02
+_BLINKS = tuple(blendshapes.INDEX[name] for name in ('eyeBlinkRight', 'eyeBlinkLeft'))
+_OPEN, _CLOSE = blendshapes.INDEX['jawOpen'], blendshapes.INDEX['mouthClose']
 
 
 class Pose(NamedTuple):
@@ -40,6 +46,7 @@ class Topology(NamedTuple):
     weights: their weights, float32 `[k, v]`, padded with 0.
     units: displacements of the coarse vertices by the 52 blendshapes, float32 `[52, u, 3]`.
     turning: share of a turn of the head that a fine vertex takes part in, float32 `[v]`.
+    lids: coarse vertices of the upper and lower lid margins of the right and the left eye, int32 `[2, 2, k]`.
   """
 
   triangles: jax.Array
@@ -47,6 +54,7 @@ class Topology(NamedTuple):
   weights: jax.Array
   units: jax.Array
   turning: jax.Array
+  lids: jax.Array
 
 
 @functools.cache
@@ -71,11 +79,28 @@ def topology() -> Topology:
   at = np.clip((height - _NECK_FROM) / (_NECK_TO - _NECK_FROM), 0, 1)
   turning = (at * at * (3 - 2 * at)).astype(np.float32)
   turning[fine.mesh.parts != meshes.MeshPart.SKIN] = 1
-  return Topology(*map(jnp.asarray, (fine.mesh.triangles, sources, weights, head.units, turning)))
+  arrays = fine.mesh.triangles, sources, weights, units.units(head), turning, _lid_margins(head, fine.mesh)
+  return Topology(*map(jnp.asarray, arrays))
+
+
+def _lid_margins(head, fine):
+  """Coarse vertices next to the middle three points of each lid, int32 `[2, 2, 3]`."""
+  found = landmark_file.points()
+  contours = np.array([landmark_indices.RIGHT_EYE_CONTOUR, landmark_indices.LEFT_EYE_CONTOUR])
+  chosen = np.stack(
+    [contours[:, 3:6], contours[:, 13:10:-1]], axis=1
+  )  # upper and lower points face each other
+  corners = fine.vertices[fine.triangles[found.triangles[chosen]]]
+  places = np.einsum('...c,...cx->...x', found.weights[chosen], corners)
+  return np.linalg.norm(places[..., None, :] - head.vertices, axis=-1).argmin(-1).astype(np.int32)
 
 
 def expressed(shape: jax.Array, coefficients: jax.Array, shared: Topology) -> jax.Array:
   """Vertices of the fine mesh with an expression, before the head turns.
+
+  The units add up, with two exceptions: `eyeBlink` of 1 closes the lids of every person, also with other
+  coefficients of the eyes; `mouthClose` counts up to the value of `jawOpen`, beyond it lips would pass through each
+  other.
 
   Args:
     shape: coarse vertices of a person, float32 `[u, 3]`, from `HeadMesh.shaped`.
@@ -85,7 +110,13 @@ def expressed(shape: jax.Array, coefficients: jax.Array, shared: Topology) -> ja
   Returns:
     float32 `[v, 3]`, decimeters.
   """
-  coarse = shape + jnp.tensordot(coefficients, shared.units, 1)
+  coefficients = coefficients.at[_CLOSE].min(coefficients[_OPEN])
+  coarse = shape + jnp.tensordot(coefficients.at[jnp.asarray(_BLINKS)].set(0), shared.units, 1)
+  for blink, (upper, lower) in zip(_BLINKS, shared.lids, strict=True):
+    unit = shared.units[blink]
+    gap = (coarse[upper, 1] - coarse[lower, 1]).mean() + _LID_OVERLAP
+    closing = (unit[lower, 1] - unit[upper, 1]).mean()
+    coarse = coarse + coefficients[blink] * jnp.clip(gap / closing, 0, 2) * unit
   return jnp.stack([_refined(axis, shared) for axis in coarse.T], axis=-1)
 
 

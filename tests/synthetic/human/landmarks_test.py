@@ -11,7 +11,7 @@ import pytest
 from seetalk_jax import blendshapes, errors
 from seetalk_jax.media import landmark_indices as indices
 from seetalk_jax.prepare import clips
-from seetalk_jax.synthetic.human import landmarks, mesh, rig
+from seetalk_jax.synthetic.human import landmark_file, landmarks, mesh, rig
 from seetalk_jax.synthetic.human.mesh import MeshPart
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
@@ -31,24 +31,24 @@ def places(**coefficients) -> np.ndarray:
 
 
 def test_file_is_small_package_data():
-  assert landmarks.FILE.stat().st_size < 12_000
+  assert landmark_file.FILE.stat().st_size < 12_000
   project = tomllib.loads((ROOT / 'pyproject.toml').read_text())
   patterns = project['tool']['setuptools']['package-data']['seetalk_jax']
-  assert landmarks.FILE in {path for pattern in patterns for path in (ROOT / 'seetalk_jax').glob(pattern)}
+  assert landmark_file.FILE in {path for pattern in patterns for path in (ROOT / 'seetalk_jax').glob(pattern)}
 
 
 def test_a_missing_file_is_one_line(monkeypatch, tmp_path):
-  monkeypatch.setattr(landmarks, 'FILE', tmp_path / 'landmarks.npz')
+  monkeypatch.setattr(landmark_file, 'FILE', tmp_path / 'landmarks.npz')
   with pytest.raises(
     errors.InputError, match='no face landmarks, file .*: reinstall seetalk-jax, or make it'
   ):
-    landmarks.points.__wrapped__()
+    landmark_file.points.__wrapped__()
 
 
 def test_points_lie_inside_their_triangles_and_are_symmetric():
-  found = landmarks.points()
+  found = landmark_file.points()
   np.testing.assert_allclose(found.weights.sum(1), 1, atol=1e-6)
-  assert found.weights.min() > -2e-3 and found.weights.shape == (landmarks.NUM_LANDMARKS, 3)
+  assert found.weights.min() > -2e-3 and found.weights.shape == (landmark_file.NUM_LANDMARKS, 3)
   np.testing.assert_allclose(places()[found.mirror], places() * (-1, 1, 1), atol=5e-3)
   assert (found.reliable == found.reliable[found.mirror]).all()
   assert not found.reliable[list(indices.FACE_OUTLINE)].any() and found.reliable.mean() > 0.75
@@ -62,7 +62,7 @@ def test_points_are_where_their_names_say():
   assert at[1, 2] == pytest.approx(1.68, abs=0.03) and abs(at[1, 0]) < 1e-3  # tip of the nose
   outline = at[list(indices.JAW_LINE)]
   assert (np.diff(outline[:, 0]) < 0).all() and outline[:, 1].argmin() == len(outline) // 2
-  parts = rig.fine_head().mesh.triangle_parts[landmarks.points().triangles]
+  parts = rig.fine_head().mesh.triangle_parts[landmark_file.points().triangles]
   assert (parts[list(indices.LEFT_IRIS)] == MeshPart.LEFT_EYE).all()
   assert (parts[list(indices.RIGHT_IRIS)] == MeshPart.RIGHT_EYE).all()
   assert (parts[:468] == MeshPart.SKIN).all()

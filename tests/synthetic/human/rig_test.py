@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from seetalk_jax import blendshapes
-from seetalk_jax.synthetic.human import mesh, rig
+from seetalk_jax.media import landmark_indices as indices
+from seetalk_jax.synthetic.human import landmarks, mesh, rig, units
 from seetalk_jax.synthetic.human.mesh import MeshPart
 
 STILL = rig.Pose(jnp.zeros(3), jnp.zeros(3))
@@ -25,7 +26,7 @@ def test_a_neutral_face_is_the_subdivided_shape(shape):
 def test_coefficients_add_the_displacements_of_their_units(shape):
   coefficients = np.zeros(52, np.float32)
   coefficients[[blendshapes.NAMES.index(name) for name in ('jawOpen', 'mouthSmileLeft')]] = 0.7, 0.4
-  moved = shape + np.tensordot(coefficients, mesh.load().units, 1)
+  moved = shape + np.tensordot(coefficients, units.units(mesh.load()), 1)
   found = rig.expressed(jnp.asarray(shape), jnp.asarray(coefficients), rig.topology())
   np.testing.assert_allclose(found, rig.fine_head().apply(moved), atol=1e-5)
 
@@ -80,3 +81,38 @@ def test_vertices_have_gradients_in_coefficients_and_pose(shape):
 
   gradients = jax.grad(height, (0, 1))(jnp.zeros(52), jnp.zeros(3))
   assert all(np.isfinite(g).all() and np.abs(g).max() > 1e-5 for g in gradients)
+
+
+def landmarks_of(shape, **values):
+  coefficients = np.zeros(52, np.float32)
+  for name, value in values.items():
+    coefficients[blendshapes.INDEX[name]] = value
+  return np.asarray(
+    landmarks.landmarks(rig.expressed(jnp.asarray(shape), jnp.asarray(coefficients), rig.topology()))
+  )
+
+
+@pytest.mark.parametrize(
+  'details', [{}, {'l-eye-height2-incr': 1.0, 'r-eye-height2-incr': 1.0}, {'l-eye-height2-decr': 1.0}]
+)
+@pytest.mark.parametrize('others', [{}, {'eyeWideLeft': 1.0, 'eyeLookUpLeft': 1.0}, {'eyeSquintLeft': 1.0}])
+def test_lids_close_at_one_for_every_person_and_expression(details, others):
+  person = mesh.load().shaped(details)
+  upper, lower = list(indices.LEFT_EYE_CONTOUR[3:6]), list(indices.LEFT_EYE_CONTOUR[13:10:-1])
+  gap = [
+    (points[upper, 1] - points[lower, 1]).mean()
+    for points in (landmarks_of(person, eyeBlinkLeft=blink, **others) for blink in (0.0, 0.5, 1.0))
+  ]
+  assert -0.035 < gap[2] < 0.0, gap
+  # Half way between open and closed.
+  assert gap[1] == pytest.approx((gap[0] + gap[2]) / 2, abs=0.005) and gap[0] > 0.03
+
+
+def test_lips_do_not_pass_through_each_other(shape):
+  closed = landmarks_of(shape)
+  np.testing.assert_allclose(landmarks_of(shape, mouthClose=1.0), closed, atol=1e-6)
+  np.testing.assert_allclose(
+    landmarks_of(shape, jawOpen=0.4, mouthClose=0.9),
+    landmarks_of(shape, jawOpen=0.4, mouthClose=0.4),
+    atol=1e-6,
+  )
