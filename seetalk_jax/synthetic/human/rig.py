@@ -29,7 +29,7 @@ class Pose(NamedTuple):
 
   Attributes:
     angles: yaw, pitch and roll in radians, `[3]`: positive yaw turns the face to the person's left (+x), positive
-      pitch downwards, positive roll tilts the head to the person's right shoulder.
+      pitch upwards, positive roll tilts the head to the person's left shoulder.
     shift: translation of the whole person in decimeters, `[3]`.
   """
 
@@ -134,13 +134,19 @@ def turned(points: jax.Array, pose: Pose, share: jax.Array | float = 1.0) -> jax
     pose: of the head.
     share: share of the turn, `[...]`: see `Topology.turning`.
   """
-  yaw, pitch, roll = (angle * share for angle in pose.angles)
   pivot = jnp.asarray(PIVOT, jnp.float32)
-  x, y, z = jnp.moveaxis(points - pivot, -1, 0)
-  x, y = x * jnp.cos(roll) - y * jnp.sin(roll), x * jnp.sin(roll) + y * jnp.cos(roll)
-  y, z = y * jnp.cos(pitch) - z * jnp.sin(pitch), y * jnp.sin(pitch) + z * jnp.cos(pitch)
+  moved = rotated(jnp.moveaxis(points - pivot, -1, 0), pose, share)
+  return jnp.moveaxis(moved, 0, -1) + pivot + pose.shift
+
+
+def rotated(vectors: jax.Array, pose: Pose, share: jax.Array | float = 1.0) -> jax.Array:
+  """Vectors `[3, ...]` of the head after its turn, with the share of the turn `[...]`."""
+  yaw, down, right = (sign * angle * share for sign, angle in zip((1, -1, -1), pose.angles, strict=True))
+  x, y, z = vectors
+  x, y = x * jnp.cos(right) - y * jnp.sin(right), x * jnp.sin(right) + y * jnp.cos(right)
+  y, z = y * jnp.cos(down) - z * jnp.sin(down), y * jnp.sin(down) + z * jnp.cos(down)
   x, z = x * jnp.cos(yaw) + z * jnp.sin(yaw), z * jnp.cos(yaw) - x * jnp.sin(yaw)
-  return jnp.stack([x, y, z], axis=-1) + pivot + pose.shift
+  return jnp.stack([x, y, z])
 
 
 def vertex_normals(vertices: jax.Array, triangles: jax.Array) -> jax.Array:

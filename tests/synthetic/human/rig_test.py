@@ -33,12 +33,12 @@ def test_coefficients_add_the_displacements_of_their_units(shape):
 
 def test_turns_have_the_documented_directions():
   nose = jnp.asarray([0.0, 6.9, 1.8])
-  for angles, axis, sign in (([0.3, 0, 0], 0, 1), ([0, 0.3, 0], 1, -1)):
+  for angles, axis, sign in (([0.3, 0, 0], 0, 1), ([0, 0.3, 0], 1, 1)):
     moved = rig.turned(nose, rig.Pose(jnp.asarray(angles, jnp.float32), jnp.zeros(3))) - nose
     assert sign * moved[axis] > 0.2, axis
   crown = jnp.asarray([0.0, 8.4, 0.3])
   rolled = rig.turned(crown, rig.Pose(jnp.asarray([0, 0, 0.3]), jnp.zeros(3))) - crown
-  assert rolled[0] < -0.2  # to the person's right shoulder
+  assert rolled[0] > 0.2  # to the person's left shoulder
 
 
 def test_heads_turn_rigidly_and_chests_rest(shape):
