@@ -89,12 +89,32 @@ def strands(positions: jax.Array, depths: jax.Array, side: int, drawn: jax.Array
     Indices are `strand * (k - 1) + piece`, where a piece joins two neighboring points.
   """
   positions, depths = jnp.asarray(positions), jnp.asarray(depths)
-  start, step = positions[:, :-1].reshape(-1, 2), jnp.diff(positions, axis=1).reshape(-1, 2)
-  near, deeper = depths[:, :-1].reshape(-1), jnp.diff(depths, axis=1).reshape(-1)
-  low, high = jnp.minimum(start, start + step), jnp.maximum(start, start + step)
+  start, end = (part.reshape(-1, 2) for part in (positions[:, :-1], positions[:, 1:]))
+  drawn = None if drawn is None else drawn.reshape(-1)
+  return segments(start, end, depths[:, :-1].reshape(-1), depths[:, 1:].reshape(-1), side, drawn)
+
+
+def segments(
+  start: jax.Array,
+  end: jax.Array,
+  near: jax.Array,
+  far: jax.Array,
+  side: int,
+  drawn: jax.Array | None = None,
+) -> Nearest:
+  """The nearest straight line at every sample; lines are one sample wide.
+
+  Args:
+    start, end: `[m, 2]` as (x, y) in samples.
+    near, far: depths at the start and the end, `[m]`, in [0, 1], growing with the distance; clipped.
+    side: of the picture, in samples.
+    drawn: lines to draw, bool `[m]`; None draws all.
+  """
+  step, deeper = end - start, far - near
+  low, high = jnp.minimum(start, end), jnp.maximum(start, end)
   visible = ((high >= 0) & (low < side)).all(axis=-1)
   if drawn is not None:
-    visible &= drawn.reshape(-1)
+    visible &= drawn
   count = jnp.where(visible, jnp.ceil(jnp.abs(step).max(axis=-1)).clip(1, 2 * side).astype(jnp.int32), 0)
   x, y, dx, dy = start[:, 0], start[:, 1], step[:, 0], step[:, 1]
 
@@ -179,9 +199,10 @@ def interpolate(values: jax.Array, nearest: Nearest, weights: jax.Array, corners
     corners: int32 `[m, 3]`.
   """
   values, corners = jnp.asarray(values), jnp.asarray(corners)
+  vertices = jax.lax.optimization_barrier([corners[:, k][nearest.index] for k in range(3)])
 
   def one(channel):
-    return sum(channel[corners[:, k]][nearest.index] * weights[k] for k in range(3))
+    return sum(channel[vertices[k]] * weights[k] for k in range(3))
 
   return one(values) if values.ndim == 1 else jnp.stack([one(channel) for channel in values.T])
 
