@@ -21,6 +21,7 @@ SIDE = 1024
 _AXIS_Z = 0.3  # of the vertical axis, decimeters
 # Height on the neutral head in decimeters -> row of the texture, for the skin.
 _HEIGHTS, _ROWS = (4.4, 6.0, 8.3, 9.6), (884.0, 716.0, 56.0, 4.0)
+_EYE_FRONT = 1.25  # angle up to which an eye has texels, radians
 _CROWN = 7.4  # above this height, the angle of elevation counts instead of the height
 # Fields of the other parts: left, top, width, height in texels.
 _FIELDS = {
@@ -125,11 +126,11 @@ def _around_the_axis(place):
 
 
 def _unrolled_ball(x, y, z):
-  """An eye from the front: the direction, with its angle to the front as the radius."""
+  """An eye from the front: the direction, with its angle to the front as the radius; the back lies on the rim."""
   center = [(axis.min() + axis.max()) / 2 for axis in (x, y, z)]
   x, y, z = x - center[0], y - center[1], z - center[2]
   side = np.hypot(x, y)
-  angle = np.arctan2(side, z) / np.maximum(side, 1e-6)
+  angle = np.minimum(np.arctan2(side, z), _EYE_FRONT) / np.maximum(side, 1e-6)
   return np.stack([x * angle, -y * angle], -1)
 
 
@@ -153,17 +154,11 @@ def fill_gaps(texture: jax.Array, used: jax.Array, steps: int = 4) -> jax.Array:
 
 
 def lookup(texture: jax.Array, x: jax.Array, y: jax.Array) -> jax.Array:
-  """Bilinear lookup of a texture `[c, side, side]` at places `[...]` in texels: `[c, ...]`."""
-  side = texture.shape[-1]
-  x, y = jnp.clip(x - 0.5, 0, side - 1.001), jnp.clip(y - 0.5, 0, side - 1.001)
-  x0, y0 = jnp.floor(x), jnp.floor(y)
-  fx, fy = x - x0, y - y0
-  at = (y0 * side + x0).astype(jnp.int32)
+  """Values of a texture `[c, height, width]` at the texels nearest to places `[...]`: `[c, ...]`.
 
-  def one(channel):
-    flat = channel.reshape(-1)
-    upper = flat[at] * (1 - fx) + flat[at + 1] * fx
-    lower = flat[at + side] * (1 - fx) + flat[at + side + 1] * fx
-    return upper * (1 - fy) + lower * fy
-
-  return jnp.stack([one(channel) for channel in texture])
+  Nothing is interpolated: a picture has several samples a pixel, and texels are about as wide as samples.
+  """
+  height, width = texture.shape[-2:]
+  column, row = jnp.clip(x, 0, width - 1).astype(jnp.int32), jnp.clip(y, 0, height - 1).astype(jnp.int32)
+  at = row * width + column
+  return jnp.stack([channel.reshape(-1)[at] for channel in texture])

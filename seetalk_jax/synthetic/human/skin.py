@@ -12,7 +12,7 @@ from seetalk_jax.synthetic.human.atlas import Atlas, field, fill_gaps
 from seetalk_jax.synthetic.human.mesh import MeshPart
 
 # Absorption of the two pigments, linear RGB, and the color of skin without them.
-_MELANIN = (0.80, 1.08, 1.42)
+_MELANIN = (0.80, 1.03, 1.30)
 _HAEMOGLOBIN = (0.12, 0.95, 0.80)
 _PALE = (0.93, 0.80, 0.72)
 
@@ -21,7 +21,7 @@ class Skin(NamedTuple):
   """What the skin and eyes of a person are like; scalars in [0, 1] unless said.
 
   Attributes:
-    melanin: 0.1 (very fair) to 1.9 (very dark).
+    melanin: 0.1 (very fair) to 2.7 (very dark).
     redness: amount of haemoglobin, 0.25 to 0.6.
     freckles: density of freckles.
     spots: moles and age spots.
@@ -62,8 +62,15 @@ class Textures(NamedTuple):
   maps: jax.Array
 
 
-def bake(skin: Skin, atlas: Atlas) -> Textures:
-  """Textures of a person; a pure function for jit and vmap."""
+def bake(skin: Skin, atlas: Atlas, scalp: jax.Array | float = 1.0) -> Textures:
+  """Textures of a person; a pure function for jit and vmap.
+
+  Args:
+    skin: of the person.
+    atlas: of the fine head.
+    scalp: share of the scalp's hair at every texel that the style leaves, `[side, side]`.
+  """
+  atlas = atlas._replace(masks=atlas.masks | {'scalp': atlas.masks['scalp'] * scalp})
   shift = jnp.stack([skin.seed * 3.1, skin.seed * 1.7, skin.seed * 2.3])[:, None, None]
   place = atlas.place + shift
   mirrored = jnp.abs(atlas.place[0])
@@ -122,7 +129,10 @@ def _skin_color(skin, place, x, y, z, masks):
   melanin = skin.melanin * (1 + 0.25 * (noise.value_noise(place, 5.0) - 0.5))
   melanin += 0.9 * skin.freckles * freckles * jnp.exp(-skin.melanin) + 1.2 * skin.spots * moles
   melanin += 0.16 * (0.4 + skin.age) * spot(0.3, 7.17, 0.15, 0.07)  # under the eyes
-  absorbed = melanin[None] * _column(_MELANIN) + red[None] * _column(_HAEMOGLOBIN)
+  # Melanin lies above the blood and hides a part of it.
+  absorbed = melanin[None] * _column(_MELANIN) + (red * jnp.exp(-0.35 * melanin))[None] * _column(
+    _HAEMOGLOBIN
+  )
   color = _column(_PALE) * jnp.exp(-absorbed)
   color *= jnp.exp(-masks['lips'][None] * _column((0.10, 0.85, 0.62)) * skin.lips)
   shaved = masks['beard'] * (1 - masks['lips']) * skin.stubble * (0.35 + 0.5 * fine)
@@ -139,21 +149,35 @@ def _column(values):
 
 def _relief(skin, place, atlas):
   """Gradient of the height in space, `[3, side, side]`, from pores, fine creases and wrinkles."""
+  _, y, z = atlas.place
+  pores = 0.5 * noise.value_noise(place, 75.0) + 0.4 * noise.value_noise(place, 34.0)
+  forehead = jnp.exp(-(((y - 7.85) / 0.25) ** 2)) * (z > 0.8)
+  lines = noise.value_noise(place * _column((2.5, 21.0, 4.0))) * forehead
+  creases = noise.value_noise(place * _column((15.0, 7.0, 4.5)))
+  return _gradient(0.012 * (pores + skin.age * (1.8 * lines + 0.8 * creases)), atlas)
 
-  def height(points):
-    _, y, z = points - place + atlas.place
-    pores = 0.5 * noise.value_noise(points, 75.0) + 0.4 * noise.value_noise(points, 34.0)
-    forehead = jnp.exp(-(((y - 7.85) / 0.25) ** 2)) * (z > 0.8)
-    lines = noise.value_noise(points * _column((2.5, 21.0, 4.0))) * forehead
-    creases = noise.value_noise(points * _column((15.0, 7.0, 4.5)))
-    return pores + skin.age * (1.8 * lines + 1.0 * creases)
 
-  step = 0.006
-  base = height(place)
-  slopes = [height(place + step * _column(axis)) - base for axis in jnp.eye(3)]
-  gradient = 0.012 * jnp.stack(slopes) / step
-  along = (gradient * atlas.normal).sum(0, keepdims=True)
-  return gradient - along * atlas.normal
+def _gradient(height, atlas):
+  """Gradient in space of a height over the texels, tangential to the surface; 0 at the seams of the atlas."""
+  across, down = (_central(atlas.place, axis) for axis in (-1, -2))
+  slope_across, slope_down = (_central(height, axis) for axis in (-1, -2))
+  aa, ad, dd = (across * across).sum(0), (across * down).sum(0), (down * down).sum(0)
+  determinant = aa * dd - ad * ad
+  # Next to a seam, neighboring texels lie far from each other on the head.
+  whole = _central(atlas.used.astype(jnp.float32), -1, both=True) * _central(
+    atlas.used.astype(jnp.float32), -2, both=True
+  )
+  regular = (whole > 0) & (aa < 0.03**2) & (dd < 0.03**2) & (determinant > 0.05 * aa * dd)
+  weight_across = slope_across * dd - slope_down * ad
+  weight_down = slope_down * aa - slope_across * ad
+  gradient = (across * weight_across + down * weight_down) / jnp.where(regular, determinant, 1.0)
+  return jnp.where(regular, gradient, 0)
+
+
+def _central(values, axis, *, both=False):
+  """Difference of the two neighbors along an axis, or with `both` their product."""
+  after, before = jnp.roll(values, -1, axis), jnp.roll(values, 1, axis)
+  return after * before if both else after - before
 
 
 def _eye_color(skin, points, chosen, _):
@@ -166,10 +190,10 @@ def _eye_color(skin, points, chosen, _):
   grain = jnp.stack([3 * jnp.cos(around), 3 * jnp.sin(around), 1.5 * angle + skin.seed])
   fibers = 0.55 + 0.7 * noise.octaves(grain, 4.0, 2) * jnp.clip(1.5 * angle, 0, 1)
   iris = skin.iris[:, None, None] * fibers * (1.25 - 0.9 * jnp.clip((angle - 0.72) * 4, 0, 1))
-  iris *= jnp.where(angle < 0.55, 1.25, 1.0) * jnp.clip((angle - 0.34) * 14, 0.02, 1)
+  iris *= (1.25 - 0.25 * jnp.clip((angle - 0.5) * 8, 0, 1)) * jnp.clip((angle - 0.33) * 14, 0.02, 1)
   veins = noise.octaves(jnp.stack([x, y, z]) + skin.seed, 30.0, 2)
-  white = _column((0.76, 0.71, 0.68)) * (1 - 0.25 * veins * _column((0.1, 0.6, 0.6)))
-  sharp = jnp.clip((1 - angle) * 10, 0, 1)
+  white = _column((0.78, 0.74, 0.71)) * (1 - 0.22 * veins * _column((0.1, 0.6, 0.6)))
+  sharp = jnp.clip((1 - angle) * 10 + 0.5, 0, 1)
   return iris * sharp + white * (1 - sharp)
 
 
