@@ -36,3 +36,10 @@ class Camera(NamedTuple):
     scale = side / self.height * self.distance / away
     x, y = side / 2 + scale * offset[..., 0], side / 2 - scale * offset[..., 1]
     return jnp.stack([x, y], axis=-1), 0.5 - offset[..., 2] / 4.0
+
+  def towards(self, size: int) -> jax.Array:
+    """Unit vectors from what the pixels show towards the camera, `[3, size, size]`."""
+    across = (jnp.arange(size) + 0.5) / size - 0.5
+    x, y = jnp.broadcast_arrays(-self.height * across[None], self.height * across[:, None])
+    z = jnp.full_like(x, 1.0) * self.distance
+    return jnp.stack([x, y, z]) * jax.lax.rsqrt(x * x + y * y + z * z)

@@ -49,6 +49,19 @@ def irradiance(environment: jax.Array, normals: jax.Array) -> jax.Array:
   return jnp.maximum(basis @ environment, 0)
 
 
+def irradiance_planes(environment: jax.Array, directions: jax.Array) -> jax.Array:
+  """`irradiance` of directions `[3, h, w]`: `[3, h, w]`. Planes of single numbers are faster on CPU."""
+  x, y, z = directions
+  terms = (
+    0.282095, 0.488603 * y, 0.488603 * z, 0.488603 * x, 1.092548 * x * y, 1.092548 * y * z,
+    0.315392 * (3 * z * z - 1), 1.092548 * x * z, 0.546274 * (x * x - y * y),
+  )  # fmt: skip
+  weights = environment * jnp.asarray(_COSINE)[:, None]
+  return jnp.stack(
+    [jnp.maximum(sum(term * w for term, w in zip(terms, channel, strict=True)), 0) for channel in weights.T]
+  )
+
+
 def lobe(direction: jax.Array, color: jax.Array, width: jax.Array | float = 1.0) -> jax.Array:
   """A broad source such as a window, as harmonics `[9, 3]`.
 
