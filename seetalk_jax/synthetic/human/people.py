@@ -1,0 +1,195 @@
+"""People: the face, skin and colors of a synthetic speaker, drawn at random."""
+
+from __future__ import annotations
+
+import functools
+from typing import NamedTuple
+
+import numpy as np
+
+from seetalk_jax.synthetic import parameters
+from seetalk_jax.synthetic.human import facial_styles, hair_colors, skin, styles
+from seetalk_jax.synthetic.human import mesh as meshes
+from seetalk_jax.synthetic.human.mesh import MeshPart
+from seetalk_jax.synthetic.human.outfit import wardrobe
+from seetalk_jax.synthetic.human.person import Appearance
+
+ANCESTRIES = ('african', 'asian', 'caucasian')
+EYES = (0.0, 7.28, 1.25)  # middle of the eyes of everybody at rest, decimeters
+_YOUNG, _OLD = 25.0, 90.0  # ages of the targets
+# Spread of the details of a face. Faces drawn with 0.28 are believable, with 0.4 they are caricatures.
+_SPREAD, _SHARE = 0.26, 0.5
+_ASYMMETRY = 0.07
+# Targets that another attribute decides or that only move the whole head.
+_LEFT_OUT = ('head-age', 'head-fat', 'head-trans', 'head-angle', 'neck-trans', 'neck-double')
+_STREAM_WEIGHT, _STREAM_LOOK = 0x3E16, 0x7ACE
+
+
+class Ancestry(NamedTuple):
+  """Shares of the three ancestries that the head mesh has targets for; they add up to 1."""
+
+  african: float
+  asian: float
+  caucasian: float
+
+
+class Traits(NamedTuple):
+  """What a person is like, before any of it is drawn.
+
+  Attributes:
+    sex: 0 female to 1 male.
+    age: years.
+    weight: standard score.
+    head_size: standard score.
+    ancestry: shares.
+  """
+
+  sex: float
+  age: float
+  weight: float
+  head_size: float
+  ancestry: Ancestry
+
+
+def sample_traits(speaker: parameters.Speaker, rng: np.random.Generator) -> Traits:
+  """Traits of a portrait of a speaker.
+
+  Sex, age, weight and head size belong to the speaker; weight is half explained by head size. Ancestry is drawn anew.
+  """
+  own = np.random.default_rng([_STREAM_WEIGHT, speaker.speaker_id]).standard_normal()
+  main = rng.dirichlet([0.25, 0.25, 0.3])
+  return Traits(
+    sex=speaker.sex,
+    age=speaker.age,
+    weight=float(np.clip(0.5 * speaker.head_size + 0.85 * own, -2.2, 2.2)),
+    head_size=speaker.head_size,
+    ancestry=Ancestry(*map(float, main)),
+  )
+
+
+def sample(speaker: parameters.Speaker, seed: int) -> Appearance:
+  """A portrait's person: sex, age, weight and head size are the speaker's, all else is drawn from `seed`.
+
+  Returns:
+    float32 arrays of the same shapes for all people.
+  """
+  rng = np.random.default_rng([_STREAM_LOOK, speaker.speaker_id, seed])
+  traits = sample_traits(speaker, rng)
+  sex = 'male' if rng.random() < traits.sex else 'female'
+  ancestry = traits.ancestry._asdict()
+  color = hair_colors.sample_hair_color(rng, sex, traits.age, ancestry)
+  return Appearance(
+    shape=sample_shape(traits, rng),
+    skin=sample_skin(traits, rng),
+    hair=styles.sample_style(rng, sex, traits.age, ancestry),
+    facial_hair=facial_styles.sample_facial_style(rng, sex, traits.age, ancestry),
+    hair_color=color,
+    outfit=wardrobe.sample_outfit(rng, sex, traits.age),
+  )
+
+
+@functools.cache
+def _features() -> dict[str, tuple[str, ...]]:
+  """Detail targets by feature: the opposites of a feature exclude each other; `r-` follows `l-`."""
+  found = {}
+  for name in meshes.load().detail:
+    feature = name.rsplit('-', 1)[0]
+    if not name.startswith('r-') and feature not in _LEFT_OUT:
+      found.setdefault(feature, []).append(name)
+  return {feature: tuple(names) for feature, names in found.items()}
+
+
+def sample_shape(traits: Traits, rng: np.random.Generator) -> np.ndarray:
+  """Coarse vertices of a person's neutral face, float32 `[u, 3]`, decimeters, with the eyes' middle at `EYES`."""
+  weights = _body(traits, rng) | _details(traits, rng)
+  head = meshes.load()
+  shape = head.shaped(weights)
+  eyes = shape[np.isin(head.parts, (MeshPart.LEFT_EYE, MeshPart.RIGHT_EYE))].mean(0)
+  target = np.float32(EYES)
+  return shape - eyes + target
+
+
+def _body(traits, rng):
+  """Weights of the macro targets."""
+  old = np.clip((traits.age - _YOUNG) / (_OLD - _YOUNG), -0.08, 1)
+  heavy = np.clip(traits.weight / 2.2, -1, 1)
+  muscle = np.clip(0.35 * rng.standard_normal() + 0.15 * traits.sex, -1, 1)
+  weights = {}
+  for sex, sex_share in (('female', 1 - traits.sex), ('male', traits.sex)):
+    for age, age_share in (('young', 1 - old), ('old', old)):
+      share = sex_share * age_share
+      for race, race_share in zip(ANCESTRIES, traits.ancestry, strict=True):
+        weights[f'{race}-{sex}-{age}'] = share * race_share
+      for m, m_share in zip(('min', 'average', 'max'), _thirds(muscle), strict=True):
+        for w, w_share in zip(('min', 'average', 'max'), _thirds(heavy), strict=True):
+          weights[f'universal-{sex}-{age}-{m}muscle-{w}weight'] = share * m_share * w_share
+  return weights
+
+
+def _thirds(value):
+  """Shares of the targets at -1, 0 and 1 for a value between."""
+  return max(-value, 0.0), 1 - abs(value), max(value, 0.0)
+
+
+def _details(traits, rng):
+  """Weights of the detail targets."""
+  weights = {}
+  for feature, names in _features().items():
+    draws = rng.random(2), rng.standard_normal(2), rng.integers(len(names))
+    if feature == 'head':  # outlines of the whole face: at most one of them
+      weights[names[draws[2]]] = 0.55 * draws[0][0]
+      continue
+    if feature.startswith('asym'):
+      weights[names[draws[2]]] = abs(_ASYMMETRY * draws[1][0])
+      continue
+    if draws[0][0] > _SHARE:
+      continue
+    amount = abs(np.clip(_SPREAD * draws[1][0], -0.6, 0.6))
+    name = names[draws[2]]
+    weights[name] = amount
+    if name.startswith('l-'):
+      weights['r-' + name[2:]] = amount * (1 + _ASYMMETRY * draws[1][1])
+  size = traits.head_size
+  for feature, gain in (
+    ('head-scale-horiz', 0.16), ('head-scale-vert', 0.12), ('chin-width', 0.2), ('neck-scale-horiz', 0.15)
+  ):  # fmt: skip
+    name = f'{feature}-{"incr" if size > 0 else "decr"}'
+    weights[name] = weights.get(name, 0.0) + gain * abs(size)
+  # The macro targets of weight move the body only.
+  for feature, gain in (('head-fat', 0.28), ('l-cheek-volume', 0.15), ('r-cheek-volume', 0.15)):
+    name = f'{feature}-{"incr" if traits.weight > 0 else "decr"}'
+    weights[name] = weights.get(name, 0.0) + gain * abs(traits.weight)
+  if traits.weight > 0.8 and rng.random() < 0.6:
+    weights['neck-double-incr'] = 0.35 * (traits.weight - 0.8)
+  return weights
+
+
+def sample_skin(traits: Traits, rng: np.random.Generator) -> skin.Skin:
+  """Skin, lips, irises and brows of a person; hair colors on the skin are set with the hair."""
+  african, asian, caucasian = traits.ancestry
+  aged = float(np.clip((traits.age - 18) / 67, 0, 1))
+  fair = np.exp(rng.normal(0, 0.35))
+  melanin = african * rng.uniform(1.0, 2.7) + asian * rng.uniform(0.28, 0.8) + caucasian * 0.27 * fair
+  pale = np.exp(-2.0 * melanin)
+  male = traits.sex > 0.5
+  made_up = not male and rng.random() < 0.3
+  blue = caucasian**2 * rng.random() > 0.35
+  brown = np.array([0.13, 0.065, 0.028]) * np.exp(rng.normal(-0.1 - 0.7 * (1 - caucasian), 0.35))
+  light = np.array(((0.10, 0.16, 0.23), (0.12, 0.13, 0.07), (0.14, 0.15, 0.15))[rng.integers(3)])
+  iris = light * np.exp(rng.normal(0, 0.2)) if blue else brown
+  values = dict(
+    melanin=np.clip(melanin, 0.1, 2.7),
+    redness=rng.uniform(0.24, 0.5),
+    freckles=rng.random() ** 3 * (2.2 * pale),
+    spots=rng.random() * (0.35 + 0.5 * aged),
+    age=aged,
+    stubble=rng.random() ** 1.3 * 0.85 * male,
+    lips=rng.uniform(0.25, 0.75) + made_up * rng.uniform(0.2, 1.0),
+    roughness=rng.uniform(0.42, 0.6),
+    scalp=np.array([0.04, 0.025, 0.018]),
+    scalp_density=0.7,
+    brows=np.array([0.04, 0.025, 0.018, 0.25]),
+    iris=np.clip(iris, 0.01, 0.4),
+    seed=float(rng.integers(4096)),
+  )
+  return skin.Skin(**{name: np.asarray(value, np.float32) for name, value in values.items()})

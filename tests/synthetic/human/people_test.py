@@ -1,0 +1,59 @@
+"""People: what belongs to the speaker and what is drawn anew."""
+
+import jax
+import numpy as np
+import pytest
+
+from seetalk_jax.synthetic import speakers
+from seetalk_jax.synthetic.human import mesh, people
+from seetalk_jax.synthetic.human.mesh import MeshPart
+
+
+def _traits(speaker_id, seed):
+  return people.sample_traits(speakers.sample_speaker(speaker_id), np.random.default_rng(seed))
+
+
+def test_voice_attributes_belong_to_the_speaker_and_ancestry_does_not():
+  first, second = _traits(5, 0), _traits(5, 1)
+  assert first[:4] == second[:4]
+  assert first.ancestry != second.ancestry
+  assert sum(first.ancestry) == pytest.approx(1)
+
+
+def test_a_sample_depends_on_speaker_and_seed_only():
+  one, same, other = (people.sample(speakers.sample_speaker(3), seed) for seed in (7, 7, 8))
+  jax.tree.map(np.testing.assert_array_equal, one, same)
+  assert np.abs(one.shape - other.shape).max() > 0.01
+
+
+def test_all_samples_have_the_same_shapes_and_single_precision():
+  trees = [people.sample(speakers.sample_speaker(i), i) for i in range(6)]
+  specs = [jax.tree.map(lambda leaf: (np.shape(leaf), np.asarray(leaf).dtype), tree) for tree in trees]
+  assert all(spec == specs[0] for spec in specs)
+  assert {np.asarray(leaf).dtype for leaf in jax.tree.leaves(trees[0])} == {np.dtype(np.float32)}
+
+
+def test_eyes_of_everybody_are_in_one_place():
+  balls = np.isin(mesh.load().parts, (MeshPart.LEFT_EYE, MeshPart.RIGHT_EYE))
+  for i in range(4):
+    shape = people.sample_shape(_traits(i, i), np.random.default_rng(i))
+    np.testing.assert_allclose(shape[balls].mean(0), people.EYES, atol=1e-4)
+
+
+def test_heavier_people_have_wider_faces():
+  light, heavy = (_traits(5, 0)._replace(weight=weight, head_size=0.0) for weight in (-2.0, 2.0))
+  widths = [
+    np.ptp(people.sample_shape(traits, np.random.default_rng(0))[mesh.load().masks['face'] > 0.5, 0])
+    for traits in (light, heavy)
+  ]
+  assert widths[1] > 1.02 * widths[0]
+
+
+def test_skin_darkens_with_african_ancestry_and_stays_in_range():
+  def melanin(ancestry):
+    traits = _traits(5, 0)._replace(ancestry=people.Ancestry(*ancestry))
+    return [float(people.sample_skin(traits, np.random.default_rng(i)).melanin) for i in range(20)]
+
+  dark, fair = melanin((1, 0, 0)), melanin((0, 0, 1))
+  assert min(dark) > max(fair)
+  assert 0.1 <= min(fair) and max(dark) <= 2.7

@@ -1,0 +1,82 @@
+"""Renderer of the human world."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from seetalk_jax import blendshapes
+from seetalk_jax.constants import Part
+from seetalk_jax.synthetic import speakers
+from seetalk_jax.synthetic.human import flow, people, person, render, rig, scene
+
+SIZE = 64
+# Compiling the renderer takes a minute.
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope='module')
+def drawn():
+  arrays = person.shared()
+  appearance = people.sample(speakers.sample_speaker(3), 3)
+  baked = person.bake(appearance)
+  chin = appearance.shape[:, 1].min() + 1.8
+  place = scene.sample_scene(
+    np.random.default_rng(2), np.float32(people.EYES), np.float32([0, chin, 1.4]), jitter=0.0
+  )
+  run = jax.jit(render.render, static_argnames='size')
+
+  def draw(angles=(0, 0, 0), **coefficients):
+    values = np.zeros(len(blendshapes.NAMES), np.float32)
+    for name, value in coefficients.items():
+      values[blendshapes.INDEX[name]] = value
+    pose = rig.Pose(jnp.asarray(angles, jnp.float32), jnp.zeros(3))
+    return run(baked, jnp.asarray(values), pose, place, arrays, size=SIZE)
+
+  return draw
+
+
+def test_a_picture_has_all_parts_and_the_same_bytes_twice(drawn):
+  first, second = drawn(jawOpen=0.5), drawn(jawOpen=0.5)
+  jax.tree.map(np.testing.assert_array_equal, first, second)
+  image = np.asarray(first.image)
+  assert image.shape == (SIZE, SIZE, 3) and 0 <= image.min() < image.max() <= 1
+  found = set(np.unique(first.part))
+  assert {Part.BACKGROUND, Part.SKIN, Part.LIP, Part.EYE, Part.MOUTH, Part.NECK} <= found
+
+
+def test_places_are_those_of_the_triangles(drawn):
+  found = drawn()
+  shown = np.asarray(found.triangle) >= 0
+  arrays = person.shared()
+  corners = np.asarray(arrays.rest)[np.asarray(arrays.triangles)[np.asarray(found.triangle)[shown]]]
+  wanted = (corners * np.moveaxis(np.asarray(found.weights), 0, -1)[shown][..., None]).sum(1)
+  np.testing.assert_allclose(np.asarray(found.place)[shown], wanted, atol=1e-4)
+
+
+def test_flow_leads_to_the_same_place_on_the_head(drawn):
+  first, second = drawn(), drawn((0.15, -0.05, 0.05), jawOpen=0.4)
+  step, holds = (np.asarray(a) for a in flow.flow(first, second, person.shared()))
+  assert holds.mean() > 0.3
+  rows, columns = np.nonzero(holds & (np.asarray(first.part) == Part.SKIN))
+  there = np.stack([columns, rows], -1) + step[rows, columns]
+  column, row = np.round(there).astype(int).clip(0, SIZE - 1).T
+  same = np.asarray(second.part)[row, column] == Part.SKIN
+  off = np.asarray(second.place)[row, column] - np.asarray(first.place)[rows, columns]
+  # Half a pixel is 0.02 decimeters on a surface that faces the camera.
+  assert np.median(np.linalg.norm(off[same], axis=-1)) < 0.03
+
+
+def test_flow_to_itself_is_zero(drawn):
+  still = drawn()
+  step, holds = flow.flow(still, still, person.shared())
+  assert not np.asarray(step).any()
+  surfaces = np.asarray(still.triangle) >= 0
+  assert np.asarray(holds)[surfaces].mean() > 0.95
+
+
+def test_a_turned_head_moves_the_face_to_the_persons_left(drawn):
+  def middle(picture):
+    return np.nonzero(np.asarray(picture.part) == Part.LIP)[1].mean()
+
+  assert middle(drawn((0.4, 0, 0))) > middle(drawn()) + 2
