@@ -13,11 +13,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from seetalk_jax.media import face
-from seetalk_jax.synthetic.human import atlas, camera, light, mesh, raster, rig, skin
+from seetalk_jax.synthetic.human import atlas, camera, light, mesh, raster, rest, rig, skin
 from seetalk_jax.synthetic.human.mesh import MeshPart
 
-# Signs from (yaw, pitch, roll) of `constants.MOTION_FIELDS` to `rig.Pose.angles`.
-POSE_SIGNS = (1.0, -1.0, -1.0)
 _EYES_Y = 7.28
 _DISTANCE = 14.0
 _WRAP = (0.42, 0.18, 0.10)
@@ -105,8 +103,9 @@ def sample_person(rng: np.random.Generator, spread: float = 0.28) -> Person:
 
 @functools.cache
 def numbered_person(number: int) -> Person:
-  """The same random person for the same number."""
-  return sample_person(np.random.default_rng([7, number]))
+  """The same random person for the same number, at rest."""
+  person = sample_person(np.random.default_rng([7, number]))
+  return person._replace(shape=rest.at_rest(person.shape))
 
 
 _bake = jax.jit(skin.bake)
@@ -134,7 +133,7 @@ def draw(
   head = mesh.load()
   height = crop.side_over_face * (_EYES_Y - person.shape[head.chin, 1])
   center = jnp.asarray([0, _EYES_Y + (crop.eyes_y - 0.5) * height, 1.2], jnp.float32)
-  pose = rig.Pose(jnp.asarray(np.multiply(angles, POSE_SIGNS), jnp.float32), jnp.zeros(3))
+  pose = rig.Pose(jnp.asarray(angles, jnp.float32), jnp.zeros(3))
   pixels, near, weights, vertices, positions = _draw(
     jnp.asarray(person.shape),
     person.textures.maps,

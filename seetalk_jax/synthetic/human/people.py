@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from seetalk_jax.synthetic import parameters
-from seetalk_jax.synthetic.human import facial_styles, hair_colors, skin, styles
+from seetalk_jax.synthetic.human import facial_styles, hair_colors, rest, skin, styles
 from seetalk_jax.synthetic.human import mesh as meshes
 from seetalk_jax.synthetic.human.mesh import MeshPart
 from seetalk_jax.synthetic.human.outfit import wardrobe
@@ -103,7 +103,7 @@ def sample_shape(traits: Traits, rng: np.random.Generator) -> np.ndarray:
   """Coarse vertices of a person's neutral face, float32 `[u, 3]`, decimeters, with the eyes' middle at `EYES`."""
   weights = _body(traits, rng) | _details(traits, rng)
   head = meshes.load()
-  shape = head.shaped(weights)
+  shape = rest.at_rest(head.shaped(weights))
   eyes = shape[np.isin(head.parts, (MeshPart.LEFT_EYE, MeshPart.RIGHT_EYE))].mean(0)
   target = np.float32(EYES)
   return shape - eyes + target

@@ -193,7 +193,7 @@ def _pose(person, coefficients, pose, scene, arrays):
     _turned_normals(person.hair.normals, pose, person.hair.turning),
   )
   facial = rig.turned(facial_hair.placed(person.facial_hair, expressed), pose, person.facial_hair.turning)
-  coarse = person.shape + jnp.tensordot(coefficients, topology.units, 1)
+  coarse = rig.expressed_coarse(person.shape, coefficients, topology)
   blocking = jnp.concatenate([rig.turned(coarse, pose, arrays.blocker_turning), outfit])
   casting = strands.points[:: max(1, SHADOW_STRANDS * len(strands.points) // len(arrays.roots.corners))]
   shadows = [

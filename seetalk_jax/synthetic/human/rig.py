@@ -98,10 +98,6 @@ def _lid_margins(head, fine):
 def expressed(shape: jax.Array, coefficients: jax.Array, shared: Topology) -> jax.Array:
   """Vertices of the fine mesh with an expression, before the head turns.
 
-  The units add up, with two exceptions: `eyeBlink` of 1 closes the lids of every person, also with other
-  coefficients of the eyes; `mouthClose` counts up to the value of `jawOpen`, beyond it lips would pass through each
-  other.
-
   Args:
     shape: coarse vertices of a person, float32 `[u, 3]`, from `HeadMesh.shaped`.
     coefficients: of the 52 blendshapes in the order of `blendshapes.NAMES`, `[52]`.
@@ -110,6 +106,17 @@ def expressed(shape: jax.Array, coefficients: jax.Array, shared: Topology) -> ja
   Returns:
     float32 `[v, 3]`, decimeters.
   """
+  coarse = expressed_coarse(shape, coefficients, shared)
+  return jnp.stack([_refined(axis, shared) for axis in coarse.T], axis=-1)
+
+
+def expressed_coarse(shape: jax.Array, coefficients: jax.Array, shared: Topology) -> jax.Array:
+  """Coarse vertices with an expression, `[u, 3]`; arguments as in `expressed`.
+
+  The units add up, with two exceptions: `eyeBlink` of 1 closes the lids of every person, also with other
+  coefficients of the eyes; `mouthClose` counts up to the value of `jawOpen`, beyond it lips would pass through each
+  other.
+  """
   coefficients = coefficients.at[_CLOSE].min(coefficients[_OPEN])
   coarse = shape + jnp.tensordot(coefficients.at[jnp.asarray(_BLINKS)].set(0), shared.units, 1)
   for blink, (upper, lower) in zip(_BLINKS, shared.lids, strict=True):
@@ -117,7 +124,7 @@ def expressed(shape: jax.Array, coefficients: jax.Array, shared: Topology) -> ja
     gap = (coarse[upper, 1] - coarse[lower, 1]).mean() + _LID_OVERLAP
     closing = (unit[lower, 1] - unit[upper, 1]).mean()
     coarse = coarse + coefficients[blink] * jnp.clip(gap / closing, 0, 2) * unit
-  return jnp.stack([_refined(axis, shared) for axis in coarse.T], axis=-1)
+  return coarse
 
 
 def _refined(values, shared):
