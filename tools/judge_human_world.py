@@ -1,12 +1,14 @@
 """Judge of the human world: whether MediaPipe reads from pictures of the human head what was set.
 
 pip install 'seetalk-jax[data]'
-python tools/judge_human_world.py face_landmarker.task --frames 500
+python tools/judge_human_world.py face_landmarker.task --people 50 --frames 8
 
 Two sets of random people, poses and expressions are rendered: with at most three active coefficients, and with all
 coefficients at random. For each set it prints the share of pictures with exactly one face, the correlation r of
 MediaPipe's blendshape scores with the coefficients, that of the head pose from its transformation matrix with the
-pose, and the median distance of its landmarks from those of the mesh over the face's height.
+pose, and the median distance of its landmarks from those of the mesh over the face's height. Left and right are
+taken together. "r, offset removed" is the correlation after the scores of the same person's neutral face are
+subtracted, as `seetalk prepare` removes the neutral offset of a clip.
 """
 
 from __future__ import annotations
@@ -27,14 +29,16 @@ from seetalk_jax.prepare import clips
 
 # MediaPipe's scores: `_neutral`, then the names in alphabetical order, without tongueOut.
 SCORES = ('_neutral', *sorted(blendshapes.MEDIAPIPE_NAMES))
-# Standard deviations of yaw, pitch and roll in the portrait crop, radians, and their limits.
-POSE_SPREAD, POSE_LIMIT = (0.22, 0.12, 0.08), (0.6, 0.35, 0.25)
+# Yaw, pitch and roll are uniform within these limits in radians: the portrait crop holds the head.
+POSE_LIMIT = (0.5, 0.3, 0.25)
 # The least r with at most three active coefficients; left and right together.
 AIMS = {
   **{'jawOpen': 0.9, 'mouthSmile': 0.9, 'eyeBlink': 0.85},
   **{'mouthPucker': 0.6, 'mouthFunnel': 0.6, 'browInnerUp': 0.6, 'browDown': 0.6},
   **{'yaw': 0.98, 'pitch': 0.98, 'roll': 0.98},
 }
+# Set -> the most groups of coefficients that are active at once; None: all.
+SETS = {'three active': 3, 'all random': None}
 FACES_AIM, DISTANCE_AIM = 0.995, 0.03
 GROUPS = {
   'lips': (*indices.OUTER_LIP_CONTOUR, *indices.INNER_LIP_CONTOUR),
@@ -59,19 +63,20 @@ class Frame(NamedTuple):
   landmarks: np.ndarray
 
 
-# (generator that draws person, light and all else, coefficients [52], (yaw, pitch, roll), side) -> Frame
-Renderer = Callable[[np.random.Generator, np.ndarray, np.ndarray, int], Frame]
+# (number of the person, number of the frame, coefficients [52], (yaw, pitch, roll) as in constants.MOTION_FIELDS,
+# side) -> Frame. The number of the person draws face, hair and outfit; both together draw light and background.
+Renderer = Callable[[int, int, np.ndarray, np.ndarray, int], Frame]
 
 
-def plain_renderer(rng: np.random.Generator, coefficients: np.ndarray, pose: np.ndarray, side: int) -> Frame:
-  """Bald heads under one light; one of 12 people."""
+def plain_renderer(person: int, frame: int, coefficients: np.ndarray, pose: np.ndarray, side: int) -> Frame:
+  """Bald heads under one light."""
   import plain_head
 
   from seetalk_jax.synthetic.human import landmarks
 
-  person = plain_head.numbered_person(int(rng.integers(12)))
+  rng = np.random.default_rng([3, person, frame])
   key = (rng.uniform(-0.8, 0.8), rng.uniform(0.1, 0.8), 0.8)
-  picture = plain_head.draw(person, coefficients, tuple(pose), side, key=key)
+  picture = plain_head.draw(plain_head.numbered_person(person), coefficients, tuple(pose), side, key=key)
   return Frame(picture.pixels, np.asarray(landmarks.landmarks(picture.positions)))
 
 
@@ -117,86 +122,144 @@ def _make_possible(coefficients: np.ndarray) -> None:
 
 def random_pose(rng: np.random.Generator) -> np.ndarray:
   """Yaw, pitch and roll in radians."""
-  return np.clip(rng.normal(0, POSE_SPREAD), -np.array(POSE_LIMIT), POSE_LIMIT)
+  return rng.uniform(-1, 1, 3) * POSE_LIMIT
 
 
-def measure(model: str, renderer: Renderer, frames: int, active: int | None, side: int, seed: int) -> dict:
-  """Renders frames and measures them.
+class Measured(NamedTuple):
+  """What was set and what MediaPipe found in n pictures with one face.
+
+  Attributes:
+    asked: number of pictures.
+    faces: number of those that show exactly one face.
+    coefficients: `[n, 52]`.
+    scores: in the order of `SCORES`, `[n, 52]`.
+    neutral: of the person's neutral face, `[n, 52]`.
+    pose: yaw, pitch and roll, `[n, 3]`.
+    found_pose: `[n, 3]`.
+    neutral_pose: that found for the person's neutral face, `[n, 3]`.
+    distances: of the landmarks over the height of the face, `[n, 478]`.
+  """
+
+  asked: int
+  faces: int
+  coefficients: np.ndarray
+  scores: np.ndarray
+  neutral: np.ndarray
+  pose: np.ndarray
+  found_pose: np.ndarray
+  neutral_pose: np.ndarray
+  distances: np.ndarray
+
+
+def measure(
+  model: str, renderer: Renderer, people: int, frames: int, active: int | None, side: int, seed: int
+) -> Measured:
+  """Renders frames and reads them.
 
   Args:
     model: the `face_landmarker.task` file.
     renderer: see `Renderer`.
-    frames: number of pictures.
+    people: number of people.
+    frames: number of pictures of each, besides a neutral one.
     active: of `random_coefficients`.
     side: of the pictures in pixels.
-    seed: of everything.
-
-  Returns:
-    `frames`; `one_face`, share; `r`, name -> correlation, NaN where nothing was set; `slope`, name -> score for
-    coefficient 1 of the fitted line; `distance`, group -> median, over face heights.
+    seed: of expressions and poses.
   """
-  set_values, scores, poses, found_poses, distances = [], [], [], [], []
+  rows, asked, faces = [], 0, 0
+  still = np.zeros(blendshapes.NUM_BLENDSHAPES, np.float32), np.zeros(3)
   with face_tasks.open_reader(model, measure=True) as read:
-    for number in range(frames):
-      rng = np.random.default_rng([seed, number])
-      coefficients, pose = random_coefficients(rng, active), random_pose(rng)
-      frame = renderer(rng, coefficients, pose, side)
-      reading = read(frame.pixels)
-      if len(reading.landmarks) != 1:
+    for person in range(people):
+      asked += 1
+      neutral = _read(read, renderer(person, 0, *still, side))
+      if neutral is None:
         continue
-      set_values.append(coefficients)
-      scores.append(reading.blendshapes[0])
-      poses.append(pose)
-      found_poses.append(clips.head_pose(reading.transforms[:, :3, :3], reading.landmarks)[0, :3])
-      height = np.linalg.norm(np.diff(reading.landmarks[0][list(indices.FACE_ENDS)], axis=0))
-      distances.append(np.linalg.norm(frame.landmarks - reading.landmarks[0], axis=-1) / height)
-  if len(scores) < 2:
-    raise errors.InputError(f'a face in {len(scores)} of {frames} pictures: the renderer draws no faces')
-  set_values, scores, distances = np.array(set_values), np.array(scores), np.array(distances)
-  r, slope = {}, {}
-  for name in blendshapes.MEDIAPIPE_NAMES:
-    r[name], slope[name] = _line(set_values[:, blendshapes.INDEX[name]], scores[:, SCORES.index(name)])
-  for index, name in enumerate(('yaw', 'pitch', 'roll')):
-    r[name], slope[name] = _line(np.array(poses)[:, index], np.array(found_poses)[:, index])
-  return {
-    'frames': frames,
-    'one_face': len(scores) / frames,
-    'r': r,
-    'slope': slope,
-    'distance': {name: float(np.median(distances[:, list(group)])) for name, group in GROUPS.items()},
+      faces += 1
+      for number in range(1, frames + 1):
+        rng = np.random.default_rng([seed, person, number])
+        coefficients, pose = random_coefficients(rng, active), random_pose(rng)
+        found = _read(read, renderer(person, number, coefficients, pose, side))
+        asked += 1
+        if found is not None:
+          faces += 1
+          rows.append((coefficients, found[0], neutral[0], pose, found[1], neutral[1], found[2]))
+  if len(rows) < 2:
+    raise errors.InputError(f'a face in {len(rows)} of {asked} pictures: the renderer draws no faces')
+  return Measured(asked, faces, *(np.array(column) for column in zip(*rows, strict=True)))
+
+
+def _read(read, frame):
+  """(scores, pose, distances) of a picture, or None unless it shows one face."""
+  reading = read(frame.pixels)
+  if len(reading.landmarks) != 1:
+    return None
+  points = reading.landmarks[0]
+  height = np.linalg.norm(np.diff(points[list(indices.FACE_ENDS)], axis=0))
+  pose = clips.head_pose(reading.transforms[:, :3, :3], reading.landmarks)[0, :3]
+  return reading.blendshapes[0], pose, np.linalg.norm(frame.landmarks - points, axis=-1) / height
+
+
+def figures(measured: Measured) -> dict:
+  """`one_face`; group of landmarks -> `distance`; name -> `r`, `r_offset_removed` and `slope` of scores over values.
+
+  Correlations are NaN where nothing was set.
+  """
+  result = {'pictures': measured.asked, 'one_face': measured.faces / measured.asked}
+  result['distance'] = {
+    name: float(np.median(measured.distances[:, list(group)])) for name, group in GROUPS.items()
   }
+  result |= {'r': {}, 'r_offset_removed': {}, 'slope': {}}
+  for group in _PAIRS:
+    names = [group + side for side in ('', 'Left', 'Right') if group + side in blendshapes.MEDIAPIPE_NAMES]
+    if names:
+      columns = [blendshapes.INDEX[name] for name in names], [SCORES.index(name) for name in names]
+      own, scores, neutral = (
+        values[:, chosen].ravel()
+        for values, chosen in zip(
+          (measured.coefficients, measured.scores, measured.neutral),
+          (columns[0], *[columns[1]] * 2),
+          strict=True,
+        )
+      )
+      _correlate(result, group, own, scores, neutral)
+  for index, name in enumerate(('yaw', 'pitch', 'roll')):
+    values = (measured.pose, measured.found_pose, measured.neutral_pose)
+    _correlate(result, name, *(value[:, index] for value in values))
+  return result
 
 
-def _line(x, y):
-  """(correlation, slope) of y over x; NaN where one does not vary."""
-  if np.ptp(x) == 0 or np.ptp(y) == 0:
-    return float('nan'), float('nan')
-  return float(np.corrcoef(x, y)[0, 1]), float(np.polyfit(x, y, 1)[0])
+def _correlate(result, name, own, found, neutral):
+  varies = np.ptp(own) > 0 and np.ptp(found) > 0
+  for key, values in (('r', found), ('r_offset_removed', found - neutral)):
+    result[key][name] = float(np.corrcoef(own, values)[0, 1]) if varies else float('nan')
+  result['slope'][name] = float(np.polyfit(own, found, 1)[0]) if varies else float('nan')
 
 
-def table(few: dict, many: dict) -> str:
-  """The figures of both sets as lines of text."""
-  lines = [
-    f'{"":24}  three active            all random',
-    f'{"exactly one face":24}  {few["one_face"]:.4f}  (aim {FACES_AIM})  {many["one_face"]:.4f}',
-  ]
-  for name, value in few['distance'].items():
-    aim = f'(aim {DISTANCE_AIM})' if name in ('lips', 'lids') else ''
-    lines.append(f'{"distance, " + name:24}  {value:.4f}  {aim:12} {many["distance"][name]:.4f}')
-  for name, value in few['r'].items():
-    aim = AIMS.get(name.removesuffix('Left').removesuffix('Right'))
-    note = f'(aim {aim})' if aim else ''
-    lines.append(
-      f'{"r, " + name:24}  {value:6.3f}  {note:12}  {many["r"][name]:6.3f}   slope {few["slope"][name]:6.3f}'
-    )
+def table(sets: dict[str, dict]) -> str:
+  """The figures as lines of text."""
+  lines = []
+  for title, one in sets.items():
+    lines += [f'{title}: {one["pictures"]} pictures', _line('exactly one face', one['one_face'], FACES_AIM)]
+    for name, value in one['distance'].items():
+      lines.append(_line(f'distance of {name}', value, DISTANCE_AIM if name in ('lips', 'lids') else None))
+    lines.append(f'{"":20} {"r":>7} {"aim":>6} {"r, offset removed":>18} {"slope":>7}')
+    for name, r in one['r'].items():
+      others = f'{one["r_offset_removed"][name]:18.3f} {one["slope"][name]:7.3f}'
+      lines.append(f'{_line(name, r, AIMS.get(name))} {others}')
+    lines.append('')
   return '\n'.join(lines)
+
+
+def _line(name, value, aim=None):
+  return f'{name:20} {value:7.4f} {"" if aim is None else aim:>6}'
 
 
 def main(arguments: list[str] | None = None) -> int:
   """Returns 0, or 2 after one line on stderr if an argument cannot be used."""
   parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
   parser.add_argument('model', help='face_landmarker.task')
-  parser.add_argument('--frames', type=int, default=200, help='pictures of each set')
+  parser.add_argument('--people', type=int, default=25)
+  parser.add_argument('--frames', type=int, default=8, help='pictures of each person, besides a neutral one')
+  parser.add_argument('--set', choices=SETS, action='append', help='a set of expressions; both by default')
   parser.add_argument('--side', type=int, default=256, help='of the pictures in pixels')
   parser.add_argument('--seed', type=int, default=0)
   parser.add_argument('--renderer', default='judge_human_world:plain_renderer', help='MODULE:FUNCTION')
@@ -205,17 +268,17 @@ def main(arguments: list[str] | None = None) -> int:
   try:
     module, _, function = options.renderer.partition(':')
     renderer = getattr(importlib.import_module(module), function)
-    sets = [
-      measure(options.model, renderer, options.frames, active, options.side, options.seed + offset)
-      for offset, active in enumerate((3, None))
-    ]
+    sets = {}
+    for name in options.set or SETS:
+      counts = options.people, options.frames, SETS[name]
+      sets[name] = figures(measure(options.model, renderer, *counts, options.side, options.seed))
   except (errors.InputError, ImportError, AttributeError) as error:
     print(f'error: {error}', file=sys.stderr)
     return 2
-  print(table(*sets))
+  print(table(sets))
   if options.json:
     with open(options.json, 'w') as file:
-      json.dump({'three_active': sets[0], 'all_random': sets[1]}, file, indent=2)
+      json.dump(sets, file, indent=2)
   return 0
 
 
