@@ -49,6 +49,7 @@ GROUPS = {
 }
 # Coefficients that people move together.
 _PAIRS = tuple(sorted({name.removesuffix('Left').removesuffix('Right') for name in blendshapes.NAMES}))
+_AIMED = tuple(name for name in _PAIRS if name in AIMS)
 
 
 class Frame(NamedTuple):
@@ -92,7 +93,11 @@ def random_coefficients(rng: np.random.Generator, active: int | None) -> np.ndar
   if active is None:
     groups, values = _PAIRS, rng.beta(0.6, 2.0, len(_PAIRS))
   else:
-    groups = rng.choice(_PAIRS, rng.integers(1, active + 1), replace=False)
+    # Names with an aim are drawn as often as all others together.
+    odds = (
+      np.array([1 / len(_AIMED) if name in AIMS else 1 / (len(_PAIRS) - len(_AIMED)) for name in _PAIRS]) / 2
+    )
+    groups = rng.choice(_PAIRS, rng.integers(1, active + 1), replace=False, p=odds)
     values = rng.uniform(0, 1, len(groups))
   coefficients = np.zeros(blendshapes.NUM_BLENDSHAPES, np.float32)
   for group, value in zip(groups, values, strict=True):
