@@ -14,6 +14,7 @@ subtracted, as `seetalk prepare` removes the neutral offset of a clip.
 from __future__ import annotations
 
 import argparse
+import functools
 import importlib
 import json
 import sys
@@ -79,6 +80,48 @@ def plain_renderer(person: int, frame: int, coefficients: np.ndarray, pose: np.n
   key = (rng.uniform(-0.8, 0.8), rng.uniform(0.1, 0.8), 0.8)
   picture = plain_head.draw(plain_head.numbered_person(person), coefficients, tuple(pose), side, key=key)
   return Frame(picture.pixels, np.asarray(landmarks.landmarks(picture.positions)))
+
+
+def human_renderer(person: int, frame: int, coefficients: np.ndarray, pose: np.ndarray, side: int) -> Frame:
+  """People of the human world with hair and outfit, in a scene that is drawn for each frame."""
+  import jax.numpy as jnp
+
+  from seetalk_jax.synthetic.human import landmarks, rig, scene
+  from seetalk_jax.synthetic.human import person as people_lib
+
+  drawn, rest = _human(person)
+  arrays = people_lib.shared()
+  eyes = rest[list(indices.EYE_CORNERS)].mean(0)
+  surroundings = scene.sample_scene(np.random.default_rng([3, person, frame]), eyes, rest[indices.CHIN])
+  posed = rig.Pose(jnp.asarray(pose, jnp.float32), jnp.zeros(3))
+  shown = _compiled_render()(drawn, jnp.asarray(coefficients), posed, surroundings, arrays, size=side)
+  count = len(arrays.topology.turning)
+  pixels = np.asarray((jnp.clip(shown.image, 0, 1) * 255).round().astype(jnp.uint8))
+  return Frame(pixels, np.asarray(landmarks.landmarks(shown.positions[:count])) / side)
+
+
+@functools.lru_cache(maxsize=1)
+def _human(number):
+  """(baked person, landmarks at rest `[478, 3]`)."""
+  import jax.numpy as jnp
+
+  from seetalk_jax.synthetic import speakers
+  from seetalk_jax.synthetic.human import landmarks, people, rig
+  from seetalk_jax.synthetic.human import person as people_lib
+
+  look = people.sample(speakers.sample_speaker(number), number)
+  still = jnp.zeros(blendshapes.NUM_BLENDSHAPES)
+  rest = landmarks.landmarks(rig.expressed(jnp.asarray(look.shape), still, rig.topology()))
+  return people_lib.bake(look), np.asarray(rest)
+
+
+@functools.cache
+def _compiled_render():
+  import jax
+
+  from seetalk_jax.synthetic.human import render
+
+  return jax.jit(render.render, static_argnames='size')
 
 
 def random_coefficients(rng: np.random.Generator, active: int | None) -> np.ndarray:
@@ -267,7 +310,11 @@ def main(arguments: list[str] | None = None) -> int:
   parser.add_argument('--set', choices=SETS, action='append', help='a set of expressions; both by default')
   parser.add_argument('--side', type=int, default=256, help='of the pictures in pixels')
   parser.add_argument('--seed', type=int, default=0)
-  parser.add_argument('--renderer', default='judge_human_world:plain_renderer', help='MODULE:FUNCTION')
+  parser.add_argument(
+    '--renderer',
+    default='judge_human_world:plain_renderer',
+    help='MODULE:FUNCTION; human_renderer draws people with hair and outfit',
+  )
   parser.add_argument('--json', help='file for all figures')
   options = parser.parse_args(arguments)
   try:
