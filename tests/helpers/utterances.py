@@ -5,6 +5,18 @@ import numpy as np
 from seetalk_jax.constants import SAMPLE_RATE_HZ
 from seetalk_jax.synthetic import voice
 
+VOICE = voice.VoiceParameters(
+  pitch_hz=120.0,
+  pitch_range=1.0,
+  formant_scale=1.0,
+  rate=170.0,
+  roughness=0.0,
+  breath=0.0,
+  tilt=0.0,
+  language='en-us',
+  variant=0,
+)
+
 
 def utterance(*marks: tuple[str, float], level: float = 0.05) -> voice.Utterance:
   """Utterance of (label, seconds); `level` is the amplitude of its sound, '_' is silence."""
@@ -15,7 +27,7 @@ def utterance(*marks: tuple[str, float], level: float = 0.05) -> voice.Utterance
     at += seconds
     size = int(round(at * SAMPLE_RATE_HZ)) - sum(map(len, sounds))
     sounds.append((level if label != '_' else 0.0) * rng.standard_normal(size).astype(np.float32))
-  return voice.Utterance(np.concatenate(sounds), tuple(phonemes), '', None)
+  return voice.Utterance(np.concatenate(sounds), tuple(phonemes), '', VOICE)
 
 
 def sentence(level: float = 0.05) -> voice.Utterance:

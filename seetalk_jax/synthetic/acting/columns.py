@@ -1,8 +1,4 @@
-"""Columns of a motion track: 52 ARKit coefficients, then the angles and the shift of the head.
-
-Angles are radians: positive yaw turns to the person's left, positive pitch is up, positive roll tilts to the person's
-left shoulder. The shift is in half image widths: x to the viewer's right, y up, z towards the camera.
-"""
+"""Columns of a motion track, whose fields are `constants.MOTION_FIELDS`, by name."""
 
 from __future__ import annotations
 
@@ -11,12 +7,11 @@ import functools
 import numpy as np
 
 from seetalk_jax import blendshapes
+from seetalk_jax.constants import MOTION_FIELDS
 
-YAW, PITCH, ROLL, SHIFT_X, SHIFT_Y, SHIFT_Z = range(
-  blendshapes.NUM_BLENDSHAPES, blendshapes.NUM_BLENDSHAPES + 6
+YAW, PITCH, ROLL, SHIFT_X, SHIFT_Y, SHIFT_Z = (
+  MOTION_FIELDS.index(name) for name in ('yaw', 'pitch', 'roll', 'shift_x', 'shift_y', 'shift_z')
 )
-NUM_COLUMNS = blendshapes.NUM_BLENDSHAPES + 6
-COEFFICIENTS = slice(0, blendshapes.NUM_BLENDSHAPES)
 
 
 @functools.cache

@@ -26,7 +26,6 @@ _BREATHING_S = 0.4  # in longer pauses the speaker breathes in
 _EDGE_S = 0.03  # a phoneme has its full weight except for this time at both ends, at most
 _CLOSES_S, _OPENS_S = 0.06, 0.10  # the same for a pause, at its start and end
 _USUAL_RATE_HZ = 12.5  # phonemes a second
-_USUAL_DBFS = -23.0
 # Factors on the visemes, from measurements of the opening and from looking at the mesh.
 _GAIN = {
   'jawOpen': 0.79,
@@ -187,12 +186,8 @@ def _scaled_targets(
 
 
 def _effort(utterance: voice.Utterance) -> float:
-  """Factor on the amplitude from the level of the voice: shouting opens the mouth more, whispering less."""
-  if not len(utterance.waveform):
-    return 1.0
-  power = np.square(utterance.waveform, dtype=np.float64)
-  level = 10 * np.log10(power.mean() + 1e-10) + 1.5  # of the voiced parts, about
-  return float(np.clip(1 + 0.018 * (level - _USUAL_DBFS), 0.75, 1.3))
+  """Factor on the amplitude: shouting opens the mouth more, soft speech less."""
+  return 1 + 0.22 * utterance.voice.effort
 
 
 def _slowness(utterance: voice.Utterance) -> float:

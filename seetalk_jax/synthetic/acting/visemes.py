@@ -8,8 +8,9 @@ Closures (m b p) and tucks (f v) are constraints on the lips: see `lips`.
 from __future__ import annotations
 
 import functools
-import unicodedata
 from typing import NamedTuple
+
+from seetalk_jax.synthetic import visemes as phonemes
 
 # Groups of coefficients that move together, with the time in seconds in which the pull of a phoneme decays before it
 # (anticipation) and after it. Rounding is anticipated most.
@@ -147,8 +148,7 @@ def label_visemes(label: str) -> tuple[tuple[Viseme, float], ...]:
   if is_silence(label):
     return ((REST, 1.0),)
   # A letter with an accent in one character, such as a nasal vowel, counts as the letter.
-  bases = [symbol if symbol in VISEMES else unicodedata.normalize('NFD', symbol)[0] for symbol in label]
-  shapes = [VISEMES[symbol] for symbol in bases if symbol in VISEMES]
+  shapes = [VISEMES[symbol] for symbol in phonemes.symbols_of(label) if symbol in VISEMES]
   if not shapes:
     # Slavic palatalization is a separate label.
     return ((_PALATAL if 'ʲ' in label else _UNKNOWN, 1.0),)

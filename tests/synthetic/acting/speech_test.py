@@ -51,7 +51,11 @@ def test_lips_round_before_a_rounded_vowel_and_spread_for_a_spread_one():
 
 
 def test_louder_speech_opens_more_and_faster_speech_less():
-  quiet, loud = (column(track(sentence(level))[2], 'jawOpen').mean() for level in (0.01, 0.3))
+  spoken = sentence()
+  soft, strong = (
+    dataclasses.replace(spoken, voice=dataclasses.replace(spoken.voice, effort=effort)) for effort in (-1, 1)
+  )
+  quiet, loud = (column(track(one)[2], 'jawOpen').mean() for one in (soft, strong))
   assert loud > 1.2 * quiet
   vowels = [('d', 'ˈa')[i % 2] for i in range(40)]
   slow, fast = (utterance(*((label, length) for label in vowels)) for length in (0.12, 0.05))
