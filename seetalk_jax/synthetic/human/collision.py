@@ -139,7 +139,12 @@ def _look_up(maps, rows, columns, wrap):
 
 
 def pushed_out(
-  points: jax.Array, body: Body, distance: jax.Array, ears: jax.Array, cling: jax.Array
+  points: jax.Array,
+  body: Body,
+  distance: jax.Array,
+  ears: jax.Array,
+  cling: jax.Array,
+  at_most: jax.Array | float = _REACH,
 ) -> jax.Array:
   """Points moved out of the skin.
 
@@ -149,11 +154,12 @@ def pushed_out(
     distance: that they keep from the skin, decimeters, `[n]`.
     ears: how much of the ears they keep out of, 0 to 1, `[n]`.
     cling: share of the way by which points beyond `distance` of the head come closer, 0 to 1, `[n]`.
+    at_most: the skin reaches no farther from the axis here, `[n]`: near the root of a strand, that is known better.
   """
   radius, height, angle = polar(points)
   rows, columns = (height - _LOW) / (_HIGH - _LOW) * SIDE, (angle / (2 * jnp.pi) + 0.5) * SIDE
   skull, head = _look_up([body.skull, body.head], rows, columns, True)
-  surface = skull + ears * (head - skull) + distance
+  surface = jnp.minimum(skull + ears * (head - skull), at_most) + distance
   x, y, z = points[..., 0], points[..., 1], points[..., 2]
   place = [(axis / _WIDTH + 1) * SIDE / 2 for axis in (z, x)]
   (top,) = _look_up([body.shoulders], *place, False)

@@ -19,7 +19,7 @@ NUM_STRANDS = 2 * (NUM_BROW + NUM_UPPER + NUM_LOWER) + NUM_BEARD
 _EYE = (0.308, 7.284, 1.245)  # middle of the left eyeball
 # The middle of a brow on the neutral head: x, y.
 _BROW_X = (0.105, 0.16, 0.23, 0.30, 0.38, 0.46, 0.53)
-_BROW_Y = (7.475, 7.478, 7.486, 7.497, 7.501, 7.485, 7.452)
+_BROW_Y = (7.490, 7.488, 7.490, 7.494, 7.493, 7.480, 7.452)
 _INSIDE = (0.0, 7.35, 0.2)
 _BROW_BAND = 0.085  # half the height in which brows may grow
 

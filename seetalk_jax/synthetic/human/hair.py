@@ -202,13 +202,15 @@ def grow(vertices: jax.Array, normals: jax.Array, style: Style, roots: Roots) ->
   start = _at_roots(vertices, roots)
   normal = _unit(_at_roots(normals, roots))
   body = collision.body(vertices)
-  fringe = style.fringe * _smooth(roots.place[:, 2], 0.95, 1.15) * (roots.random[:, 9] < style.fringe + 0.02)
+  # A strand belongs to the fringe or not: 1 or 0.
+  front = _smooth(roots.place[:, 2] - 0.3 * jnp.abs(roots.place[:, 0]), 0.82, 0.98) > roots.random[:, 6]
+  fringe = (front & (roots.random[:, 9] < style.fringe)).astype(jnp.float32)
   covered = coverage(style, roots.place.T)
   length = _lengths(style, roots, fringe) * (0.3 + 0.7 * covered) + 1e-4
   grows = (roots.random[:, 7] < style.density * covered) & (length > 0.012)
   distance = 0.01 + style.volume * (0.1 + 0.9 * _mixed(roots, 5, 0.5))
   loose = _loose(start, normal, body, style, roots, length, fringe, distance)
-  curled = _curled(loose, normal, style, roots, length)
+  curled = _curled(loose, normal, style, roots, length, fringe)
   height = (roots.place[:, 1] - 6.6) / 1.9
   is_tied = (
     (height > 1.1 - 1.2 * style.tied - 0.03 * roots.random[:, 8])
@@ -258,16 +260,16 @@ def in_sight(points: jax.Array, normals: jax.Array, depth: jax.Array, eye: jax.A
   """
   point, normal, depth = points[:, 1:], normals[:, 1:], depth[:, 1:]
   view = eye - point
-  facing = (normal * view).sum(-1) > -0.2 * jnp.linalg.norm(view, axis=-1)
+  facing = (normal * view).sum(-1) > -0.35 * jnp.linalg.norm(view, axis=-1)
   number = jnp.arange(len(points))[:, None]
   chance = (number * 0.618034) % 1
   # Long strands lie over each other: fewer of them cover as much, the more the deeper they lie.
   step = jnp.linalg.norm(points[:, 1:] - points[:, :-1], axis=-1)
   shares = jnp.linspace(0, 1, point.shape[1])
-  kept = jnp.exp(-depth / 0.06) * (1 - 0.6 * _smooth(step, 0.06, 0.12) * _smooth(shares, 0.1, 0.35))
+  kept = jnp.exp(-depth / 0.08) * (1 - 0.55 * _smooth(step, 0.09, 0.16) * _smooth(shares, 0.1, 0.35))
   # Beside the neck, hair of the back is seen from inside.
   low = _smooth(point[..., 1], 7.0, 6.8)
-  return chance < jnp.where(facing, jnp.maximum(kept, 0.2), 0.2 * low)
+  return chance < jnp.where(facing, jnp.maximum(kept, 0.25), 0.25 * low)
 
 
 def _at_roots(values, roots):
@@ -355,7 +357,9 @@ def _loose(start, normal, body, style, roots, length, fringe, distance):
   forwards = (_mixed(roots, 9, 0.2) < style.front) & (z > -0.1)
   drape = jnp.where(forwards, 0.9, -0.9)
   ears = _smooth(length, 0.7, 1.1) * (1 - style.tuck)
-  long = _smooth(style.length * style.side, 0.4, 0.8)
+  long = _smooth(style.length * style.side, 0.4, 0.8) * _smooth(length, 0.1, 0.3)
+
+  root_radius, _, _ = collision.polar(start)
 
   def advance(carry, number):
     point, direction = carry
@@ -373,9 +377,9 @@ def _loose(start, normal, body, style, roots, length, fringe, distance):
     behind = style.tuck * _smooth(y, 7.75, 7.45) * _smooth(jnp.abs(x), 0.4, 0.55) * _smooth(length, 0.4, 0.7)
     z -= 0.5 * behind * jnp.maximum(z - 0.25, 0)
     away = distance * jnp.minimum(1, way / 0.25) + 0.05 * _smooth(y, 6.3, 6.0)
-    new = collision.pushed_out(
-      jnp.stack([x, y, z], -1), body, away, ears * jnp.minimum(1, way / 0.3), style.cling
-    )
+    near_ears = ears * jnp.minimum(1, way / 0.3)
+    reach = root_radius + 0.01 + 1.3 * way
+    new = collision.pushed_out(jnp.stack([x, y, z], -1), body, away, near_ears, style.cling, reach)
     return (new, _unit(new - point + 1e-6 * direction)), new
 
   numbers = jnp.arange(1, NUM_POINTS, dtype=jnp.float32)
@@ -383,7 +387,7 @@ def _loose(start, normal, body, style, roots, length, fringe, distance):
   return jnp.moveaxis(jnp.concatenate([start[None], points]), 0, 1)
 
 
-def _curled(points, normal, style, roots, length):
+def _curled(points, normal, style, roots, length, fringe):
   """Points with curls, small bends and clumps."""
   phase = 2 * jnp.pi * (_mixed(roots, 4, 0.12) + _mixed(roots, 8, 0.5))
   turns = 2 * jnp.pi * style.waves * (0.85 + 0.3 * _mixed(roots, 6, 0.3))
@@ -413,7 +417,8 @@ def _curled(points, normal, style, roots, length):
     # Strands follow only those that are about as long, on the same side of the parting.
     alike = _smooth(length / length[group], 0.4, 0.7) * _smooth(length[group] / length, 0.3, 0.6)
     beside = roots.place[:, 0] - style.parting
-    alike *= beside * beside[group] > 0
+    same_side = (beside * beside[group] > 0) | (style.outward < 0.3) | (fringe > 0)
+    alike *= same_side & (fringe == fringe[group])
     pulled = (alike * amount * (0.6 + 0.4 * roots.random[:, 6]))[:, None] * jnp.minimum(
       1, 1.6 * shares
     ) ** 0.8

@@ -39,7 +39,7 @@ _SHARES = {
     **dict(light_blond=0.03, auburn=0.06, red=0.04),
   ),
 }
-_WHITE = (0.46, 0.45, 0.43)
+_WHITE = (0.38, 0.375, 0.36)
 
 
 class HairColor(NamedTuple):

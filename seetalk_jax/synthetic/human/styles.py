@@ -219,9 +219,9 @@ PRESETS: dict[str, Preset] = {
     0.2, 1.2, (3, 0, 0.1), tie=1.0, tail=1.5, tail_width=0.42, bun=1.0, curl=0.05, frizz=0.06,
   ),
   'half_up': _tied(
-    0.1, 1.2, tied=0.5, tie=0.55, tail=1.5, tail_width=0.12, length=2.8, level=5.2, side=1.0, nape=1.0,
+    0.1, 1.2, tied=0.38, tie=0.55, tail=1.5, tail_width=0.12, length=2.8, level=5.2, side=1.0, nape=1.0,
     stiffness=0.1,
-    volume=0.09, tuck=0.6, front=0.2, whorl=0.6, ages=(0, 60),
+    volume=0.09, front=0.3, whorl=0.6, ages=(0, 60),
   ),
   'pigtails': _tied(0, 0.5, tie=-0.1, tie_side=1.15, tail=1.4, tail_width=0.12, outward=1.0, ages=(0, 35)),
   'two_braids': _tied(

@@ -103,6 +103,7 @@ def test_sampled_styles_are_in_range(beard):
     for name in ('moustache', 'chin', 'patch', 'cheeks', 'sideburns', 'neck', 'lash_density'):
       assert 0 <= getattr(style, name) <= 1
   assert (style.chin > 0.3) == (beard not in ('shaven', 'moustache'))
+  assert (facial_styles.shaved_density(style) > 0.1) == (beard != 'shaven')
 
 
 def test_women_have_no_beard():

@@ -32,7 +32,7 @@ def test_strands_turn_white_with_the_share_of_grey(grey):
   color = _drawn('male', 25, {'asian': 1})[0]._replace(grey=np.float32(grey), beard_grey=np.float32(grey))
   points = np.asarray(hair_colors.strand_colors(color, hair.roots()))
   assert points.shape == (hair.NUM_STRANDS, hair.NUM_POINTS, 3)
-  expected = (1 - grey) * (color.root + color.tip) / 2 + grey * 0.45
+  expected = (1 - grey) * (color.root + color.tip) / 2 + grey * 0.37
   np.testing.assert_allclose(points.mean((0, 1)), expected, rtol=0.2, atol=0.01)
   lightness = points.mean((1, 2))
   assert lightness.std() > 0.05 * lightness.mean()

@@ -125,3 +125,12 @@ def test_roots_are_even(grow):
   inner = np.asarray(hair.roots().edge) == 1
   # Random places would have a ratio of 0.1 of the 5 % to the mean.
   assert np.quantile(distance[inner], 0.05) > 0.35 * distance[inner].mean()
+
+
+def test_hair_before_the_ears_stays_short_and_flat_when_the_rest_is_tied(grow):
+  """Long loose hair is moved off the face; short hair among it was moved over the ears."""
+  grown = grow(length=1.5, side=0.8, tied=1.0, tie=1.0, tail=1.5, open=0.8, volume=0.03).points
+  place = np.asarray(hair.roots().place)
+  before = (place[:, 2] > 0.4) & (place[:, 1] < 7.4)
+  assert before.sum() > 100
+  assert np.linalg.norm(grown[before][:, -1] - grown[before][:, 0], axis=-1).max() < 0.12

@@ -114,6 +114,13 @@ def test_strands_cover_the_samples_of_their_lines():
   assert set(np.asarray(found.index)[np.asarray(found.covered)]) == {0, 1}
 
 
+def test_pieces_that_are_not_drawn_cover_nothing():
+  bent = np.array([[[2, 3.5], [20, 3.5], [20, 30]]], np.float32)
+  found = raster.strands(bent, np.full((1, 3), 0.5, np.float32), SIDE, jnp.asarray([[False, True]]))
+  assert set(np.asarray(found.index)[np.asarray(found.covered)]) == {1}
+  assert not np.asarray(found.covered)[3, 2:20].any()
+
+
 def test_strands_have_no_gaps_and_the_nearest_lies_in_front():
   rng = np.random.default_rng(1)
   points = np.cumsum(rng.uniform(-4, 4, (30, 12, 2)), axis=1) + SIDE / 2
