@@ -10,7 +10,6 @@ CHIN = 152
 MOUTH_CORNERS = (61, 291)
 INNER_LIPS = (13, 14)  # middle of the upper and the lower lip
 FACE_ENDS = (10, 152)  # top of the forehead, lowest point of the chin
-CHEEKS = (234, 454)
 
 # Contours from the right corner of the mouth, over the upper lip, back over the lower lip.
 OUTER_LIP_CONTOUR = (
