@@ -75,6 +75,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     help='speakers of the split to skip, to extend an earlier corpus (default 0)',
   )
   parser.add_argument(
+    '--world',
+    choices=('cartoon', 'human'),
+    default='cartoon',
+    help='cartoon: the world of the demo weights (default); human: people with hair, clothes, light and cameras',
+  )
+  parser.add_argument(
     '--sketch', action='store_true', help='flat faces and buzzes instead of heads and speech, for dry runs'
   )
   parser.add_argument('--json', action='store_true', help='one JSON object on stdout and nothing else')
@@ -85,7 +91,7 @@ def run(args: argparse.Namespace) -> None:
   """Renders missing records and prints the totals."""
   options.check_folder(args.out)
   from seetalk_jax.inference import devices
-  from seetalk_jax.synthetic import corpus, sketch, source
+  from seetalk_jax.synthetic import corpus
 
   devices.check_platform()  # here, because each worker process would print a traceback
   began = time.monotonic()
@@ -101,7 +107,7 @@ def run(args: argparse.Namespace) -> None:
     progress=not args.quiet,
     records_per_speaker=args.records_per_speaker,
     first_speaker=args.first_speaker,
-    world=sketch.SketchWorld if args.sketch else source.SyntheticWorld,
+    world=_world(args),
   )
   num_bytes = sum(path.stat().st_size for path in shards)
   if args.json:
@@ -110,3 +116,13 @@ def run(args: argparse.Namespace) -> None:
   else:
     seconds = time.monotonic() - began
     print(f'{args.out}: {len(shards)} shards, {num_bytes / 1e6:.1f} MB, {seconds:.1f} s')
+
+
+def _world(args: argparse.Namespace):
+  """Class of the world that is rendered."""
+  from seetalk_jax.synthetic import sketch, source
+  from seetalk_jax.synthetic.human import world
+
+  if args.sketch:
+    return sketch.SketchWorld
+  return world.HumanWorld if args.world == 'human' else source.SyntheticWorld

@@ -79,6 +79,8 @@ def render_corpus(
   out_dir = pathlib.Path(out_dir)
   settings = {name: value for name, value in arguments.items() if name not in ('kind', 'split')}
   settings |= {'size': size, 'shard_size': shard_size, 'crop_version': records.world.crop_version}
+  if (name := getattr(records.world, 'name', None)) is not None:
+    settings['world'] = name  # the cartoon has none, so that corpora of earlier versions can be continued
   sources.add_part(out_dir, kind, split, settings)
 
   count = -(-num // shard_size)

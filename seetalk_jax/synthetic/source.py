@@ -18,7 +18,7 @@ from seetalk_jax.synthetic.kinds import KINDS
 
 FACES_FRAMES = 3  # the portrait and two frames of another motion
 TALK_FRAMES = 200  # 8 s, so that different 4 s windows can be sampled
-_CHARACTERS_PER_SECOND = 13  # first estimate of the text length
+CHARACTERS_PER_SECOND = 13  # first estimate of the text length
 
 
 class RenderedClip(NamedTuple):
@@ -90,7 +90,7 @@ class SyntheticWorld:
     rng = np.random.default_rng(seed)
     own = voice.voice_of(self._speaker(speaker_id), int(rng.integers(2**31)))
     text, spoken = '', None
-    num_characters = num_frames / constants.FPS * _CHARACTERS_PER_SECOND
+    num_characters = num_frames / constants.FPS * CHARACTERS_PER_SECOND
     while spoken is None or len(spoken.waveform) < num_frames * constants.SAMPLES_PER_FRAME:
       while len(text) < num_characters:
         text = f'{text} {texts.sample_text(int(rng.integers(2**31)), own.language, split)}'.strip()

@@ -193,3 +193,14 @@ def sample_skin(traits: Traits, rng: np.random.Generator) -> skin.Skin:
     seed=float(rng.integers(4096)),
   )
   return skin.Skin(**{name: np.asarray(value, np.float32) for name, value in values.items()})
+
+
+def reflectance(own: skin.Skin) -> float:
+  """Mean reflectance of a person's skin, 0.03 to 0.6, for the automatic exposure of a camera."""
+  return float(np.clip(0.62 * np.exp(-1.02 * own.melanin), 0.03, 0.6))
+
+
+def identity_to_array(appearance: Appearance) -> np.ndarray:
+  """Parameters of an appearance that can be seen in a portrait, float32 `[I]`: of skin, hair color and hair style."""
+  parts = appearance.skin, appearance.hair_color, appearance.hair
+  return np.concatenate([np.ravel(leaf) for part in parts for leaf in part]).astype(np.float32)

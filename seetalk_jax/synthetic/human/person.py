@@ -88,7 +88,7 @@ class Shared(NamedTuple):
     regions: of the fine head.
     roots: of the hair.
     facial_roots: of brows, lashes and beard.
-    rest: vertices of the source's neutral head at rest, 0 for the outfit, `[v + m, 3]`.
+    rest: fine vertices of the source's neutral head, `[v, 3]`.
     triangles: drawn ones without lenses, int32 `[t, 3]`.
     lenses: triangles of lenses, int32 `[l, 3]`.
     surfaces: both, int32 `[t + l, 3]`.
@@ -127,21 +127,20 @@ def shared() -> Shared:
   texels = (uv + np.float32([0, atlas.SIDE]))[extra[~is_lens]].transpose(2, 1, 0)
   lens = np.median(uv[extra[is_lens]].reshape(-1, 2), axis=0) + np.float32([0, atlas.SIDE])
   coarse, num_coarse = surface.coarse_triangles(), surface.num_coarse()
-  outside = np.zeros((len(uv), 3), np.float32)
   result = Shared(
     topology=topology,
     atlas=layout,
     regions=regions,
     roots=hair.roots(),
     facial_roots=facial_hair.facial_roots(),
-    rest=np.concatenate([fine.vertices, outside]),
+    rest=fine.vertices,
     triangles=np.concatenate([fine.triangles[regions.drawn], extra[~is_lens] + len(fine.vertices)]),
     lenses=extra[is_lens] + len(fine.vertices),
     surfaces=np.concatenate([fine.triangles[regions.drawn], extra + len(fine.vertices)]),
     texels=np.concatenate([layout.corners[:, :, regions.drawn], texels], -1),
     lens_texel=lens.astype(np.int32),
     labels=np.concatenate([surface.labels()[regions.drawn], surface.outfit_labels()[~is_lens]]),
-    wrap=np.concatenate([surface.wrap(), np.full_like(outside, surface.CLOTH_WRAP)]),
+    wrap=np.concatenate([surface.wrap(), np.tile(np.float32(surface.CLOTH_WRAP), (len(uv), 1))]),
     blockers=np.concatenate([coarse, extra[~is_lens] + num_coarse]),
     blocker_turning=topology.turning[:num_coarse],
   )

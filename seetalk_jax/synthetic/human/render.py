@@ -35,8 +35,8 @@ class Rendered(NamedTuple):
 
   Attributes:
     image: sRGB in [0, 1], float32 `[size, size, 3]`.
-    place: position on the resting head, decimeters, float32 `[size, size, 3]`: on the source's head for skin, eyes and
-      mouth, on the person's own for hair; 0 elsewhere.
+    place: position at rest, decimeters, float32 `[size, size, 3]`: on the source's head for skin, eyes and mouth, on the
+      person for hair and outfit; 0 in the background.
     part: `constants.Part`, uint8 `[size, size]`.
     triangle: row of `Shared.triangles`, int32 `[size, size]`; -1 where none is visible.
     weights: of the triangle's corners, float32 `[3, size, size]`.
@@ -243,7 +243,8 @@ def _labels(person, nearest, weights, strands, hairy, arrays):
   nearest, strands, hairy = jax.tree.map(lambda plane: plane[::SAMPLES, ::SAMPLES], (nearest, strands, hairy))
   weights = weights[:, ::SAMPLES, ::SAMPLES]
   shown = nearest.covered & ~hairy
-  place = jnp.where(shown, raster.interpolate(arrays.rest, nearest, weights, arrays.triangles), 0)
+  rest = jnp.concatenate([arrays.rest, person.outfit])
+  place = jnp.where(shown, raster.interpolate(rest, nearest, weights, arrays.triangles), 0)
   still = arrays.rest[person.facial_hair.corners[:, 0, 0]]
   middles = [(points[:, 1:] + points[:, :-1]).reshape(-1, 3) / 2 for points in (person.hair.points,)]
   middles.append(jnp.repeat(still, person.facial_color.shape[1] - 1, 0))

@@ -1,0 +1,144 @@
+"""Human world: records of people who look like people, for `source.WorldSource`."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+
+import numpy as np
+
+from seetalk_jax import constants
+from seetalk_jax.media import audio as media_audio
+from seetalk_jax.media import face, landmark_indices
+from seetalk_jax.synthetic import speakers
+from seetalk_jax.synthetic.source import CHARACTERS_PER_SECOND, RenderedClip
+
+# Canonical coordinates: decimeters from this place over this length, so that the head spans about -1..1.
+_CANONICAL_CENTER, _CANONICAL_SCALE = (0.0, 7.2, 0.5), 1.3
+# The background's own coordinates span this much, far behind the head.
+_BACKDROP_WIDTH, _BACKDROP_Z = 3.2, -3.0
+_STREAM_SCENE, _STREAM_TALK, _STREAM_NEUTRAL, _STREAM_RANDOM = 0x5CE4, 0x7A1C, 0x4E07, 0x4A4D
+_NUM_BABBLES = 64  # different groups of other talkers in the background of recordings
+_EMOTIONAL = 0.35  # share of talks with an emotion
+
+
+class HumanWorld:
+  """World of MakeHuman heads with hair, clothes, light and cameras; see `source.World`."""
+
+  name = 'human'
+
+  def speaker_ids(self, split: str, count: int) -> Sequence[int]:
+    return speakers.speaker_ids(split, count)
+
+  def attributes(self, speaker_id: int) -> np.ndarray:
+    return speakers.sample_speaker(int(speaker_id)).attributes
+
+  def neutral(self, seed: int) -> np.ndarray:
+    from seetalk_jax.synthetic.acting import faces
+
+    return faces.neutral(np.random.default_rng([_STREAM_NEUTRAL, seed]))
+
+  def random(self, seed: int) -> np.ndarray:
+    from seetalk_jax.synthetic.acting import faces
+
+    return faces.random_expression(np.random.default_rng([_STREAM_RANDOM, seed]))
+
+  def talk(self, speaker_id: int, seed: int, split: str, num_frames: int) -> tuple[np.ndarray, np.ndarray]:
+    # Imported here, because only speech needs espeak-ng, an optional extra.
+    from seetalk_jax.synthetic import nonverbal, noises, recording, texts, voice
+    from seetalk_jax.synthetic.acting import performance, style
+
+    rng = np.random.default_rng([_STREAM_TALK, seed])
+    own = voice.varied_voice_of(speakers.sample_speaker(int(speaker_id)), int(rng.integers(2**31)))
+    text, spoken, events = '', None, ()
+    num_characters = num_frames / constants.FPS * CHARACTERS_PER_SECOND
+    while spoken is None or len(spoken.waveform) < num_frames * constants.SAMPLES_PER_FRAME:
+      while len(text) < num_characters:
+        text = f'{text} {texts.sample_text(int(rng.integers(2**31)), own.language, split)}'.strip()
+      spoken, events = nonverbal.speak_with_events(text, own, seed)
+      num_characters *= 1.5
+    total = max(num_frames, len(spoken.waveform) // constants.SAMPLES_PER_FRAME)
+    emotion, intensity = 'neutral', 0.0
+    if rng.random() < _EMOTIONAL:
+      emotion = str(rng.choice(constants.EMOTIONS[1:]))
+      intensity = float(rng.uniform(0.3, 1.0))
+    acted = performance.perform(
+      spoken, style.sample_style(int(speaker_id)), int(rng.integers(2**31)), total, emotion, intensity, events
+    )
+    others = noises.talkers(split, int(rng.integers(_NUM_BABBLES)))
+    recorded = recording.record(spoken.waveform, rng, effort=own.effort, voices=others)
+    waveform = media_audio.normalise_loudness(recorded.astype(np.float32))
+    first = int(rng.integers(total - num_frames + 1))
+    wanted = slice(first * constants.SAMPLES_PER_FRAME, (first + num_frames) * constants.SAMPLES_PER_FRAME)
+    speech = np.zeros([num_frames * constants.SAMPLES_PER_FRAME], np.float32)
+    part = waveform[wanted]
+    speech[: len(part)] = part
+    return speech, acted.track[first : first + num_frames]
+
+  def draw(self, speaker_id: int, seed: int, motion: np.ndarray, size: int) -> RenderedClip:
+    # Imported here, because only frames need JAX and the renderer; talks do not.
+    import jax
+    import jax.numpy as jnp
+
+    from seetalk_jax.synthetic.human import landmarks, people, person, rig, scene
+
+    appearance = people.sample(speakers.sample_speaker(int(speaker_id)), seed)
+    arrays = person.shared()
+    still = rig.expressed(
+      jnp.asarray(appearance.shape), jnp.zeros(len(motion[0, constants.COEFFICIENTS])), arrays.topology
+    )
+    rest = np.asarray(landmarks.landmarks(still))
+    place = scene.sample_scene(
+      np.random.default_rng([_STREAM_SCENE, seed]),
+      rest[list(landmark_indices.EYE_CORNERS)].mean(0),
+      rest[landmark_indices.CHIN],
+      jitter=0.0,
+      reflectance=people.reflectance(appearance.skin),
+    )
+    baked = person.bake(appearance)
+    run = _renderer()
+    frames = [
+      jax.device_get(run(baked, jnp.asarray(one, jnp.float32), place, arrays, size=size)) for one in motion
+    ]
+    image, places, parts, points = (np.stack(column) for column in zip(*frames, strict=True))
+    return RenderedClip(
+      frames=np.round(255.0 * image).astype(np.uint8),
+      canonical=_canonical(places, parts).astype(np.float16),
+      parts=parts,
+      landmarks=points,
+      lip_box=np.asarray(landmarks.lip_box(points), np.float32),
+      opening=np.asarray(landmarks.mouth_opening(points), np.float32),
+      identity=people.identity_to_array(appearance),
+    )
+
+  @property
+  def crop_version(self) -> int:
+    return face.PORTRAIT_CROP.version
+
+
+@functools.cache
+def _renderer():
+  """One compiled frame: (image, places and parts of cells of 4 x 4 pixels, landmarks in the picture)."""
+  import jax
+  import jax.numpy as jnp
+
+  from seetalk_jax.synthetic.human import landmarks, render, rig
+
+  def frame(baked, motion, place, arrays, size):
+    coefficients = jnp.clip(motion[constants.COEFFICIENTS], 0, 1)
+    half = place.camera.height / 2
+    pose = rig.Pose(motion[constants.POSE], half * motion[constants.POSE_AND_SHIFT][3:])
+    drawn = render.render(baked, coefficients, pose, place, arrays, size=size)
+    points = landmarks.landmarks(drawn.positions[: len(arrays.rest)]) / size
+    return drawn.image, drawn.place[2::4, 2::4], drawn.part[2::4, 2::4], points
+
+  return jax.jit(frame, static_argnames='size')
+
+
+def _canonical(places: np.ndarray, parts: np.ndarray) -> np.ndarray:
+  """Canonical coordinates `[k, h, w, 3]`: of the head at rest, and of a plane far behind it for the background."""
+  across = (np.arange(places.shape[1]) + 0.5) / places.shape[1] - 0.5
+  x, y = np.broadcast_arrays(across[None, :], -across[:, None])
+  behind = np.stack([_BACKDROP_WIDTH * x, _BACKDROP_WIDTH * y, np.full_like(x, _BACKDROP_Z)], -1)
+  head = (places - np.float32(_CANONICAL_CENTER)) / _CANONICAL_SCALE
+  return np.where((parts == constants.Part.BACKGROUND)[..., None], behind, head)

@@ -1,0 +1,46 @@
+"""Records of the human world."""
+
+import numpy as np
+import pytest
+
+from seetalk_jax import constants
+from seetalk_jax.constants import MotionStatus, Part
+from seetalk_jax.data import schema
+from seetalk_jax.synthetic import source
+from seetalk_jax.synthetic.human import world
+
+
+def test_speech_and_motion_follow_from_the_seed_and_have_the_wanted_length():
+  one, same, other = (world.HumanWorld().talk(4, seed, 'train', 50) for seed in (1, 1, 2))
+  for a, b in zip(one, same, strict=True):
+    np.testing.assert_array_equal(a, b)
+  speech, track = one
+  assert speech.shape == (50 * constants.SAMPLES_PER_FRAME,) and speech.dtype == np.float32
+  assert track.shape == (50, constants.MOTION_DIM) and track.dtype == np.float32
+  assert not np.array_equal(speech, other[0])
+  assert track[:, constants.COEFFICIENTS].min() >= 0 and track[:, constants.COEFFICIENTS].max() <= 1
+
+
+def test_neutral_motion_is_frontal_and_random_motion_turns():
+  human = world.HumanWorld()
+  assert np.abs(human.neutral(0)[constants.POSE]).max() < 0.03
+  assert max(np.abs(human.random(seed)[constants.POSE]).max() for seed in range(5)) > 0.1
+
+
+@pytest.mark.slow  # compiles the renderer
+def test_a_record_of_faces_has_exact_labels():
+  records = source.WorldSource('faces', 'train', 2, size=64, world=world.HumanWorld)
+  record = records[0]
+  assert schema.decode(schema.encode(record)).size == 64
+  assert schema.encode(record) == schema.encode(records[0])
+  assert (record.motion_status == MotionStatus.EXACT).all()
+  assert record.landmarks.shape == (3, 478, 2)
+  np.testing.assert_array_equal(record.motion[1], records[1].motion[1])
+  assert np.abs(record.landmarks[0].mean(0) - 0.5).max() < 0.15
+  parts, canonical = record.truth.parts, record.truth.canonical.astype(np.float32)
+  assert {Part.BACKGROUND, Part.SKIN} <= set(np.unique(parts))
+  head = np.linalg.norm(canonical[parts == Part.SKIN], axis=-1)
+  assert head.max() < 1.8
+  # Portraits are frontal: the eyes lie where the portrait crop wants them.
+  eyes = record.landmarks[0, [33, 133, 362, 263]].mean(0)
+  np.testing.assert_allclose(eyes, [0.5, 0.43], atol=0.03)
