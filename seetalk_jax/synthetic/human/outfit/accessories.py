@@ -149,7 +149,7 @@ def hat(rng: np.random.Generator, female: bool) -> dict[str, Any]:
     tilt=np.pi / 2,
     front=rng.uniform(2.56, 2.64),
     side=2.24,
-    back=rng.uniform(2.06, 2.12),
+    back=rng.uniform(1.86, 1.94),
     offset=0.12,
     tall=0.1,
     cuff=0.02,

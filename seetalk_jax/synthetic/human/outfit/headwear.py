@@ -89,7 +89,8 @@ def wear(hat: Hat, head: surface.Head) -> dict[str, Piece]:
   points = jnp.moveaxis(direction, -1, 0) + hat.seed
   lift += hat.wave * (noise.octaves(points * jnp.asarray([3.0, 2.0, 3.0])[:, None, None], 1.0, 2) - 0.4)
   shell = direction * (radius + lift)[..., None]
-  inside = direction[-1] * (radius[-1] - 0.04)[:, None]
+  # Deep enough that no gap shows beside a steep cheek.
+  inside = direction[-1] * (radius[-1] - 0.3)[:, None]
   first = jnp.where(hat.band > 0, direction[0] * (radius[0] - 0.04)[:, None], shell[0])
   shell = jnp.concatenate([shell.at[0].set(first), inside[None]]) + jnp.asarray(surface.MIDDLE)
   return {
@@ -102,7 +103,7 @@ def _brim(hat, around, direction, radius) -> Piece:
   """The peak or brim: out on the upper side, back on the lower side."""
   pole, ahead = _axes(hat)
   outwards = jnp.cos(around)[:, None] * ahead + jnp.sin(around)[:, None] * jnp.asarray([1.0, 0.0, 0.0])
-  share = jnp.clip(1 - (around / 0.95) ** 2, 0, 1) ** 0.7
+  share = jnp.clip(1 - (around / 0.78) ** 2, 0, 1) ** 0.7
   length = hat.brim + hat.peak * share
   droop = hat.droop + 0.7 * (hat.peak > 0) * jnp.sin(around) ** 2
   along = outwards * jnp.cos(droop)[:, None] - pole * jnp.sin(droop)[:, None]
