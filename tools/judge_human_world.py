@@ -28,8 +28,6 @@ from seetalk_jax.media import face_tasks
 from seetalk_jax.media import landmark_indices as indices
 from seetalk_jax.prepare import clips
 
-# MediaPipe's scores: `_neutral`, then the names in alphabetical order, without tongueOut.
-SCORES = ('_neutral', *sorted(blendshapes.MEDIAPIPE_NAMES))
 # Yaw, pitch and roll are uniform within these limits in radians: the portrait crop holds the head.
 POSE_LIMIT = (0.5, 0.3, 0.25)
 # The least r with at most three active coefficients; left and right together.
@@ -180,7 +178,7 @@ class Measured(NamedTuple):
     asked: number of pictures.
     faces: number of those that show exactly one face.
     coefficients: `[n, 52]`.
-    scores: in the order of `SCORES`, `[n, 52]`.
+    scores: in the order of `blendshapes.NAMES`, `[n, 52]`.
     neutral: of the person's neutral face, `[n, 52]`.
     pose: yaw, pitch and roll, `[n, 3]`.
     found_pose: `[n, 3]`.
@@ -242,7 +240,7 @@ def _read(read, frame):
     return None
   points = reading.landmarks[0]
   height = np.linalg.norm(np.diff(points[list(indices.FACE_ENDS)], axis=0))
-  pose = clips.head_pose(reading.transforms[:, :3, :3], reading.landmarks)[0, :3]
+  pose = clips.head_pose(reading.transforms[:, :3, :3])[0]
   return reading.blendshapes[0], pose, np.linalg.norm(frame.landmarks - points, axis=-1) / height
 
 
@@ -259,15 +257,9 @@ def figures(measured: Measured) -> dict:
   for group in _PAIRS:
     names = [group + side for side in ('', 'Left', 'Right') if group + side in blendshapes.MEDIAPIPE_NAMES]
     if names:
-      columns = [blendshapes.INDEX[name] for name in names], [SCORES.index(name) for name in names]
-      own, scores, neutral = (
-        values[:, chosen].ravel()
-        for values, chosen in zip(
-          (measured.coefficients, measured.scores, measured.neutral),
-          (columns[0], *[columns[1]] * 2),
-          strict=True,
-        )
-      )
+      columns = [blendshapes.INDEX[name] for name in names]
+      values = measured.coefficients, measured.scores, measured.neutral
+      own, scores, neutral = (value[:, columns].ravel() for value in values)
       _correlate(result, group, own, scores, neutral)
   for index, name in enumerate(('yaw', 'pitch', 'roll')):
     values = (measured.pose, measured.found_pose, measured.neutral_pose)

@@ -59,6 +59,7 @@ class Person(NamedTuple):
     metal, glass: 1 for vertices of metal and of lenses, `[m]`.
     hair: strands.
     hair_color: of their points, linear RGB, `[n, k, 3]`.
+    hair_covered: pieces of strands that a hat hides, bool `[n, k - 1]`.
     facial_hair: brows, lashes and beard.
     facial_color: of their points, linear RGB, `[f, l, 3]`.
   """
@@ -72,6 +73,7 @@ class Person(NamedTuple):
   glass: jax.Array
   hair: hair.Hair
   hair_color: jax.Array
+  hair_covered: jax.Array
   facial_hair: facial_hair.FacialHair
   facial_color: jax.Array
 
@@ -152,7 +154,7 @@ def bake(person: Appearance) -> Person:
   person, arrays = jax.tree.map(jnp.asarray, person), shared()
   vertices, normals = _at_rest(person.shape, arrays)
   dressed = _dress(person.outfit, vertices, normals)
-  grown = _grow(person, vertices, normals, dressed, arrays)
+  grown = _grow(person, vertices, normals, arrays)
   head = _paint(person, arrays)
   seen = _occlude(person.shape, vertices, dressed.vertices, grown[0].points, arrays)
   return Person(
@@ -165,6 +167,7 @@ def bake(person: Appearance) -> Person:
     glass=dressed.glass,
     hair=grown[0],
     hair_color=hair_colors.strand_colors(person.hair_color, arrays.roots),
+    hair_covered=grown[2],
     facial_hair=grown[1],
     facial_color=hair_colors.facial_colors(person.hair_color, arrays.facial_roots),
   )
@@ -182,10 +185,13 @@ def _at_rest(shape, arrays):
 
 
 @jax.jit
-def _grow(person, vertices, normals, dressed, arrays):
-  """Hair and facial hair."""
+def _grow(person, vertices, normals, arrays):
+  """Hair, facial hair, and which pieces of hair a hat covers."""
   strands = hair.grow(vertices, normals, person.hair, arrays.roots)
-  return strands, facial_hair.grow(vertices, normals, person.facial_hair, arrays.facial_roots)
+  count, points, _ = strands.points.shape
+  covered = dress.covered(person.outfit, strands.points.reshape(-1, 3)).reshape(count, points)
+  facial = facial_hair.grow(vertices, normals, person.facial_hair, arrays.facial_roots)
+  return strands, facial, covered[:, 1:] | covered[:, :-1]
 
 
 @jax.jit
@@ -193,7 +199,9 @@ def _paint(person, arrays):
   """Textures of the head, with the color of hair below hair and brows."""
   color = person.hair_color
   ground = person.skin._replace(
-    scalp=color.root, brows=jnp.append(color.brows, 0.35 * person.facial_hair.brow_density)
+    scalp=0.7 * color.root,
+    scalp_density=0.9 * person.hair.density,
+    brows=jnp.append(color.brows, 0.25 * person.facial_hair.brow_density),
   )
   return skin.bake(ground, arrays.atlas, hair.coverage(person.hair, arrays.atlas.place)).maps
 

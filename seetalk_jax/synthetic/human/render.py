@@ -35,8 +35,8 @@ class Rendered(NamedTuple):
 
   Attributes:
     image: sRGB in [0, 1], float32 `[size, size, 3]`.
-    place: position at rest, decimeters, float32 `[size, size, 3]`: on the source's head for skin, eyes and mouth, on the
-      person for hair and outfit; 0 in the background.
+    place: position at rest, decimeters, float32 `[size, size, 3]`: on the source's head for skin, eyes and mouth, on
+      the person for hair and outfit; 0 in the background.
     part: `constants.Part`, uint8 `[size, size]`.
     triangle: row of `Shared.triangles`, int32 `[size, size]`; -1 where none is visible.
     weights: of the triangle's corners, float32 `[3, size, size]`.
@@ -103,7 +103,9 @@ def render(
 
   positions, depths = view.project(posed.vertices, side)
   nearest = raster.triangles(positions, depths, arrays.triangles, side)
-  seen_hair = hair.in_sight(posed.hair.points, posed.hair.normals, person.hair.depth, view.position)
+  seen_hair = ~person.hair_covered & hair.in_sight(
+    posed.hair.points, posed.hair.normals, person.hair.depth, view.position
+  )
   drawn = jnp.concatenate([seen_hair.reshape(-1), jnp.ones(_num_pieces(posed.facial.points), bool)])
   strands = raster.segments(*_segments((posed.hair, posed.facial), view, side), side, drawn)
   hairy = strands.covered & (strands.depth < nearest.depth)
@@ -158,8 +160,9 @@ def render(
 
 def _thinned(person, every):
   """A person with every so many strands of hair; they are in random order."""
-  strands = jax.tree.map(lambda values: values[::every], (person.hair, person.hair_color))
-  return person._replace(hair=strands[0], hair_color=strands[1])
+  names = ('hair', 'hair_color', 'hair_covered')
+  thinner = jax.tree.map(lambda values: values[::every], {name: getattr(person, name) for name in names})
+  return person._replace(**thinner)
 
 
 def _num_pieces(points):

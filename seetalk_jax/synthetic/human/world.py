@@ -45,7 +45,7 @@ class HumanWorld:
 
   def talk(self, speaker_id: int, seed: int, split: str, num_frames: int) -> tuple[np.ndarray, np.ndarray]:
     # Imported here, because only speech needs espeak-ng, an optional extra.
-    from seetalk_jax.synthetic import nonverbal, noises, recording, texts, voice
+    from seetalk_jax.synthetic import noises, nonverbal, recording, texts, voice
     from seetalk_jax.synthetic.acting import performance, style
 
     rng = np.random.default_rng([_STREAM_TALK, seed])
