@@ -140,9 +140,10 @@ def render(
         (posed.hair, person.hair.depth, person.hair_color),
         (posed.facial, person.facial_hair.depth, person.facial_color),
       )
-    ]
+    ],
+    axis=1,
   )
-  drawn = jnp.stack([channel[strands.index] for channel in pieces.T])
+  drawn = jnp.stack([channel[strands.index] for channel in pieces])
   color += _pixels(jnp.where(hairy, drawn, 0))
   background = backgrounds.background(scene.background, size)
   color += (1 - share - _pixels(hairy.astype(jnp.float32))) * background

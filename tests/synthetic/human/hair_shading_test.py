@@ -21,8 +21,8 @@ def _shade(tangent, depth=0.0, key=1.0, sky=0.0, color=0.1):
   shaded = jax.jit(hair_shading.shade)(
     points, normals, jnp.full((1, 2), depth), jnp.full((1, 2, 3), color), lights, [shadow], view
   )
-  assert shaded.shape == (1, 3)
-  return np.asarray(shaded[0])
+  assert shaded.shape == (3, 1)
+  return np.asarray(shaded[:, 0])
 
 
 def test_strands_across_the_light_are_brightest():
