@@ -54,7 +54,7 @@ def available() -> tuple[str, ...]:
     try:
       av.codec.Codec(codec.encoder, 'w')
       av.codec.Codec(codec.decoder, 'r')
-    except av.error.FFmpegError:
+    except (av.error.FFmpegError, ValueError):  # PyAV's error of an unknown codec is a ValueError
       continue
     names.append(name)
   return tuple(names)

@@ -52,7 +52,7 @@ def track_face(frames: Iterable[np.ndarray], read: tracks.Reader, framing: str =
     track = max(faces.tracks, key=lambda each: np.count_nonzero(each.detected))
     rows = np.flatnonzero(track.detected)  # not the interpolated ones
     points[track.start + rows] = track.landmarks[rows]
-    angles[track.start + rows] = np.degrees(clips.head_pose(track.rotations, track.landmarks)[rows, :3])
+    angles[track.start + rows] = np.degrees(clips.head_pose(track.rotations)[rows])
     if framing == 'portrait':
       boxes = [box for each in track.landmarks[rows] if (box := face.portrait_box(each)) is not None]
       box = face.median_box(boxes)
