@@ -26,6 +26,9 @@ _ROTATIONS = tuple(
   f'{part}{angle}' for part in ('Head', 'LeftEye', 'RightEye') for angle in ('Yaw', 'Pitch', 'Roll')
 )
 _TIME, _COUNT = 'Timecode', 'BlendShapeCount'
+# Frame rates of timecodes; the app counts 60 or 30 frames a second.
+_TIMECODE_RATES = (25, 30, 50, 60)
+_DAY_SECONDS = 24 * 3600
 # Names of the 52 blendshapes begin with a capital letter in CSV files.
 _COLUMNS = (*(name[0].upper() + name[1:] for name in blendshapes.NAMES), *_ROTATIONS)
 CSV_HEADER = (_TIME, _COUNT, *_COLUMNS)
@@ -79,9 +82,10 @@ def is_motion_file(path: str | os.PathLike) -> bool:
 
 
 def read(path: str | os.PathLike) -> np.ndarray:
-  """Reads a motion file: float32 `[n, 58]`, one row per row of the file; fields that it lacks are 0.
+  """Reads a motion file: float32 `[n, 58]` at 25 fps; fields that it lacks are 0.
 
-  CSV files of Live Link Face are read too; their rows are taken as frames at 25 fps.
+  Takes of Live Link Face, which have 60 frames a second, and JSON files of another `fps` are resampled by their
+  times. The rows of CSV files without usable timecodes are taken as frames at 25 fps.
 
   Raises:
     InputError: the file is missing or is no motion file.
@@ -89,7 +93,7 @@ def read(path: str | os.PathLike) -> np.ndarray:
   path = pathlib.Path(path)
   try:
     text = path.read_text('utf-8-sig')
-    columns = _json_columns(text) if path.suffix.lower() == '.json' else _csv_columns(text)
+    seconds, columns = _json_columns(text) if path.suffix.lower() == '.json' else _csv_columns(text)
   except FileNotFoundError:
     raise InputError(f'no such motion file, {path}: check the path') from None
   except (OSError, ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
@@ -101,10 +105,20 @@ def read(path: str | os.PathLike) -> np.ndarray:
     motion[:, MOTION_FIELDS.index(name)] = values
   if not len(motion) or not np.isfinite(motion).all():
     raise InputError(f'no frames or values that are not finite, {path}: give a complete motion file')
-  return motion
+  return motion if seconds is None else _resampled(seconds, motion)
 
 
-def _csv_columns(text: str) -> Mapping[str, Any]:
+def _resampled(seconds: np.ndarray, motion: np.ndarray) -> np.ndarray:
+  """Motion `[m, 58]` at 25 fps, interpolated in `motion [n, 58]` of rising times `[n]`."""
+  seconds = seconds - seconds[0]
+  if np.allclose(seconds, np.arange(len(seconds)) / FPS, atol=1e-4):
+    return motion
+  times = np.arange(int(seconds[-1] * FPS + 1e-6) + 1) / FPS
+  return np.stack([np.interp(times, seconds, column) for column in motion.T], axis=1).astype(np.float32)
+
+
+def _csv_columns(text: str) -> tuple[np.ndarray | None, Mapping[str, Any]]:
+  """Times of the rows in seconds `[n]`, None if they have no usable timecodes, and the fields."""
   rows = [row for row in csv.reader(io.StringIO(text)) if row]
   header, rows = [name.strip() for name in rows[0]], rows[1:]
   fields = {column: name for column, name in zip(_COLUMNS, blendshapes.NAMES, strict=False)}
@@ -112,15 +126,41 @@ def _csv_columns(text: str) -> Mapping[str, Any]:
   places = {fields[column]: i for i, column in enumerate(header) if column in fields}
   if header[0] != _TIME or len(places) < blendshapes.NUM_BLENDSHAPES:
     raise ValueError('columns are missing')
-  return {name: [float(row[i]) for row in rows] for name, i in places.items()}
+  return _row_seconds([row[0] for row in rows]), {
+    name: [float(row[i]) for row in rows] for name, i in places.items()
+  }
 
 
-def _json_columns(text: str) -> Mapping[str, Any]:
+def _row_seconds(timecodes: list[str]) -> np.ndarray | None:
+  """Times `[n]` in seconds of timecodes HH:MM:SS:FF.fff; None if they are of another form or do not rise.
+
+  The frame rate is the lowest one that has all frame numbers: that of a take of a second or more.
+  """
+  try:
+    parts = np.array([[float(part) for part in code.split(':')] for code in timecodes]).reshape(-1, 4)
+  except ValueError:
+    return None
+  rates = [rate for rate in _TIMECODE_RATES if len(parts) and parts[:, 3].max() < rate]
+  if not rates:
+    return None
+  seconds = np.unwrap(
+    parts @ (3600.0, 60.0, 1.0, 1.0 / rates[0]), period=_DAY_SECONDS
+  )  # a take over midnight
+  # Some tools count seconds instead of frames: their frame number is always 0.
+  rises = (np.diff(seconds) > 0).all() and (len(parts) == 1 or np.ptp(parts[:, 3]) > 0)
+  return seconds if rises else None
+
+
+def _json_columns(text: str) -> tuple[np.ndarray, Mapping[str, Any]]:
+  """Times of the frames in seconds `[n]`, and the fields."""
   content: Mapping[str, Any] = json.loads(text)
-  fields = content['fields']
-  if not set(fields) <= set(MOTION_FIELDS):
-    raise ValueError('unknown fields')
-  return dict(zip(fields, np.array(content['frames'], np.float32).reshape(-1, len(fields)).T, strict=True))
+  fields, frames = content['fields'], np.array(content['frames'], np.float32)
+  if not set(fields) <= set(MOTION_FIELDS) or frames.ndim != 2 or frames.shape[1] != len(set(fields)):
+    raise ValueError('unknown fields, or frames of another size')
+  fps = float(content.get('fps', FPS))
+  if not 0 < fps < float('inf'):
+    raise ValueError('fps is not positive')
+  return np.arange(len(frames)) / fps, dict(zip(fields, frames.T, strict=True))
 
 
 def _eye_rotation(motion: np.ndarray, side: str) -> np.ndarray:

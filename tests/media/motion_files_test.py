@@ -86,10 +86,48 @@ def test_a_recording_of_the_app_is_read(tmp_path):
   np.testing.assert_allclose(motion_files.read(path)[:, :55], motion_of(3)[:, :55], atol=1e-6)
 
 
+def take(path, timecodes, jaw):
+  """Writes a CSV file with these timecodes and values of jawOpen."""
+  motion = np.zeros((len(jaw), 58), np.float32)
+  motion[:, INDEX['jawOpen']] = jaw
+  header, *rows = motion_files.to_csv(motion).splitlines()
+  rows = [','.join([code, *row.split(',')[1:]]) for code, row in zip(timecodes, rows, strict=True)]
+  path.write_text('\n'.join([header, *rows]))
+  return motion_files.read(path)[:, INDEX['jawOpen']]
+
+
+@pytest.mark.parametrize('rate', [25, 30, 60])
+def test_takes_of_other_frame_rates_are_resampled(tmp_path, rate):
+  frames = np.arange(2 * rate + 1)
+  # The take begins two frames before midnight.
+  at = (frames - 2) % (24 * 3600 * rate)
+  codes = [
+    f'{t // rate // 3600:02d}:{t // rate // 60 % 60:02d}:{t // rate % 60:02d}:{t % rate:02d}.000' for t in at
+  ]
+  jaw = take(tmp_path / 'take.csv', codes, 0.5 * frames / rate)
+  np.testing.assert_allclose(jaw, 0.5 * np.arange(51) / 25, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+  'codes', [['1', '2', '3'], ['', '', ''], [f'00:00:{i:02d}:00.000' for i in range(3)], ['00:00:01:07.5'] * 3]
+)
+def test_rows_without_usable_timecodes_are_frames(tmp_path, codes):
+  np.testing.assert_allclose(take(tmp_path / 'take.csv', codes, [0.1, 0.2, 0.3]), [0.1, 0.2, 0.3], atol=1e-6)
+
+
+def test_json_of_another_frame_rate_is_resampled(tmp_path):
+  path = tmp_path / 'a.json'
+  path.write_text(json.dumps({'fps': 50, 'fields': ['yaw'], 'frames': [[0.1 * i] for i in range(5)]}))
+  np.testing.assert_allclose(motion_files.read(path)[:, MOTION_FIELDS.index('yaw')], [0, 0.2, 0.4], atol=1e-6)
+
+
 @pytest.mark.parametrize(
   'name, text',
   [
     ('a.csv', ''),
+    ('a.json', '{"fields": ["yaw"], "frames": [[0, 1]]}'),
+    ('a.json', '{"fields": ["yaw", "yaw"], "frames": [[0, 1]]}'),
+    ('a.json', '{"fps": 0, "fields": ["yaw"], "frames": [[0]]}'),
     ('a.csv', 'Timecode,BlendShapeCount,EyeBlinkLeft\n00:00:00:00.000,61,0.5\n'),
     ('a.csv', 'header'),
     ('a.csv', 'nothing'),
