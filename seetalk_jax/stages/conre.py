@@ -24,6 +24,7 @@ RECALL_AT = (1, 5, 10)
 _PREPARE_BATCHES = 24
 _LIPS = np.array(LIPS)
 _JAW = LIPS.index(blendshapes.INDEX['jawOpen'])
+_MIN_STD = 0.02  # of a lip field; fields that vary less are constant
 
 
 def info_nce(
@@ -185,8 +186,11 @@ class ConReStage(base.Stage):
     truth = truth / statistics['articulation_std']
     weight = features.valid[..., None].astype(jnp.float32) * batch['motion_weight'][:, None, _LIPS]
     error = jnp.square(head(features.tokens, method='articulation') - truth) * weight
-    per_field = jnp.sum(error, axis=(0, 1)) / jnp.maximum(jnp.sum(weight, axis=(0, 1)), 1.0)
-    loss = jnp.mean(per_field)
+    known = jnp.sum(weight, axis=(0, 1))
+    per_field = jnp.sum(error, axis=(0, 1)) / jnp.maximum(known, 1.0)
+    # Fields that are absent or constant, such as 12 of the cartoon's, would pass for perfect predictions.
+    counts = (known > 0) & (statistics['articulation_std'] > _MIN_STD)
+    loss = jnp.sum(per_field * counts) / jnp.maximum(jnp.sum(counts), 1)
     # R2 is 1 for a perfect prediction and 0 for the mean.
     return loss, {'articulation': loss, 'articulation_r2': 1.0 - loss, 'jaw_r2': 1.0 - per_field[_JAW]}
 
@@ -220,7 +224,7 @@ def _known_statistics(lips: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     )
   mean = np.nansum(lips, axis=0) / np.maximum(count, 1)
   variance = np.nansum(np.square(lips - mean), axis=0) / np.maximum(count, 1)
-  std = np.where(count > 0, np.maximum(np.sqrt(variance), 0.02), 1.0)
+  std = np.where(count > 0, np.maximum(np.sqrt(variance), _MIN_STD), 1.0)
   return mean.astype(np.float32), std.astype(np.float32)
 
 

@@ -1,5 +1,7 @@
 """ConRe stage: InfoNCE against NumPy, a learned batch, statistics, training without ground truth."""
 
+import types
+
 import jax
 import numpy as np
 import pytest
@@ -98,3 +100,24 @@ def test_unknown_lip_fields_and_padding_do_not_count(conre):
     stage.prepare(base.Frozen(), iter([{**real, 'motion_weight': np.zeros_like(real['motion_weight'])}]))
   with pytest.raises(InputError, match='attributes_weight'):
     stage.prepare(base.Frozen(), iter([{**real, 'has_truth': np.zeros_like(real['has_truth'])}]))
+
+
+def test_constant_and_absent_lip_fields_are_no_perfect_predictions(conre):
+  jaw, tongue = (LIPS.index(blendshapes.INDEX[name]) for name in ('jawOpen', 'tongueOut'))
+  motion = np.zeros((2, 4, 58), np.float32)
+  motion[..., blendshapes.INDEX['jawOpen']] = [[1, -1, 1, -1], [1, -1, 1, -1]]
+  weight = np.ones((2, 58), np.float32)
+  weight[:, blendshapes.INDEX['tongueOut']] = 0.0
+  std = np.full(28, 0.02, np.float32)  # constant fields
+  std[[jaw, tongue]] = 1.0
+  statistics = {'articulation_mean': np.zeros(28, np.float32), 'articulation_std': std}
+  features = types.SimpleNamespace(tokens=None, valid=np.ones((2, 4), bool))
+  batch = {'speech_motion': motion, 'motion_weight': weight}
+  found = []
+  for share in (0.0, 1.0):  # predictions of the mean, and perfect ones
+    prediction = share * motion[..., np.array(LIPS)]
+    found.append(
+      conre[0]._articulation(lambda tokens, method, p=prediction: p, features, batch, statistics)[1]
+    )
+  assert [float(each['articulation_r2']) for each in found] == [0.0, 1.0]
+  assert [float(each['jaw_r2']) for each in found] == [0.0, 1.0]
