@@ -5,11 +5,11 @@ Left and right are those of the person; in the picture of a face, the person's l
 
 from __future__ import annotations
 
-EYE_CORNERS = (33, 133, 362, 263)
+EYE_CORNERS = (33, 133, 362, 263)  # right eye outer and inner, left eye inner and outer
 CHIN = 152
 MOUTH_CORNERS = (61, 291)
 INNER_LIPS = (13, 14)  # middle of the upper and the lower lip
-FACE_ENDS = (10, 152)  # top of the forehead, lowest point of the chin
+FACE_ENDS = (10, CHIN)  # top of the forehead, lowest point of the chin
 
 # Contours from the right corner of the mouth, over the upper lip, back over the lower lip.
 OUTER_LIP_CONTOUR = (

@@ -19,6 +19,7 @@ from __future__ import annotations
 import numpy as np
 
 from seetalk_jax.constants import FPS, SAMPLE_RATE_HZ
+from seetalk_jax.media import landmark_indices as indices
 
 FRAME_SIDE = 256  # pixels
 
@@ -32,24 +33,14 @@ PUBLISHED_TRUTH = {
 }
 NAMES = tuple(PUBLISHED_TRUTH)
 
-# Indices in MediaPipe's face mesh.
-LIPS = (
-  *(0, 13, 14, 17, 37, 39, 40, 61, 78, 80, 81, 82, 84, 87, 88, 91, 95, 146, 178, 181),
-  *(185, 191, 267, 269, 270, 291, 308, 310, 311, 312, 314, 317, 318, 321, 324, 375, 402, 405, 409, 415),
-)
+LIPS = (*indices.OUTER_LIP_CONTOUR, *indices.INNER_LIP_CONTOUR)
 # Pairs of opposite points on the inner lips; THEval leaves out the pair 415, 324.
 UPPER_LIP = (191, 80, 81, 82, 13, 312, 311, 310)
 LOWER_LIP = (95, 88, 178, 87, 14, 317, 402, 318)
-EYEBROWS = (
-  (276, 282, 283, 285, 293, 295, 296, 300, 334, 336),
-  (46, 52, 53, 55, 63, 65, 66, 70, 105, 107),
-)
-EYES = (
-  (249, 263, 362, 373, 374, 380, 381, 382, 384, 385, 386, 387, 388, 390, 398, 466),
-  (7, 33, 133, 144, 145, 153, 154, 155, 157, 158, 159, 160, 161, 163, 173, 246),
-)
-OUTER_EYE_CORNERS = (33, 263)
-_EYE_CORNERS = ((33, 133), (362, 263))
+EYEBROWS = (indices.LEFT_BROW, indices.RIGHT_BROW)
+EYES = (indices.LEFT_EYE_CONTOUR, indices.RIGHT_EYE_CONTOUR)
+OUTER_EYE_CORNERS = (indices.EYE_CORNERS[0], indices.EYE_CORNERS[3])
+_EYE_CORNERS = (indices.EYE_CORNERS[:2], indices.EYE_CORNERS[2:])
 
 _MIN_SILENCE_SECONDS = 0.3
 _MIN_SPEECH_SHARE = 0.1
