@@ -74,13 +74,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     metavar='N',
     help='speakers of the split to skip, to extend an earlier corpus (default 0)',
   )
-  parser.add_argument(
+  worlds = parser.add_mutually_exclusive_group()
+  worlds.add_argument(
     '--world',
     choices=('cartoon', 'human'),
     default='cartoon',
     help='cartoon: the world of the demo weights (default); human: people with hair, clothes, light and cameras',
   )
-  parser.add_argument(
+  worlds.add_argument(
     '--sketch', action='store_true', help='flat faces and buzzes instead of heads and speech, for dry runs'
   )
   parser.add_argument('--json', action='store_true', help='one JSON object on stdout and nothing else')
@@ -121,8 +122,11 @@ def run(args: argparse.Namespace) -> None:
 def _world(args: argparse.Namespace):
   """Class of the world that is rendered."""
   from seetalk_jax.synthetic import sketch, source
-  from seetalk_jax.synthetic.human import world
 
   if args.sketch:
     return sketch.SketchWorld
-  return world.HumanWorld if args.world == 'human' else source.SyntheticWorld
+  if args.world == 'human':
+    from seetalk_jax.synthetic.human import world
+
+    return world.HumanWorld
+  return source.SyntheticWorld

@@ -146,6 +146,7 @@ def test_the_command_line(tmp_path, capsys):
     "'x' is not a whole number": [*arguments, '--num', 'x'],
     "invalid choice: 'nothing'": [*talks, '--kind', 'nothing'],
     'required: --num': arguments,
+    'not allowed with argument': [*talks, '--world', 'human'],
     '3 records of faces': [*arguments, '--kind', 'faces', '--num', '3'],
     'is a file': ['corpus', str(tmp_path / 'file'), '--num', '2'],
     'is a file, ': ['corpus', str(tmp_path / 'file' / 'below'), '--num', '2'],
