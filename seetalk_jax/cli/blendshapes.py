@@ -1,6 +1,7 @@
 """Write the 52 ARKit blendshapes and the head pose of each frame: CSV in the layout of Live Link Face, or JSON.
 
-They are measured in a video of one person by MediaPipe's Face Landmarker."""
+They are measured in a video of one person by MediaPipe's Face Landmarker.
+"""
 
 from __future__ import annotations
 
@@ -16,9 +17,7 @@ EXAMPLE = 'seetalk blendshapes talk.mp4 -o talk.csv'
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
   """Adds the arguments of `seetalk blendshapes`."""
-  parser.add_argument(
-    'source', metavar='VIDEO|SPEECH', help='video of one person; speech alone is not supported yet'
-  )
+  parser.add_argument('source', metavar='VIDEO', help='video of one person')
   parser.add_argument('-o', '--output', metavar='OUT.csv|OUT.json', required=True, help='file to write')
   parser.add_argument(
     '--landmarker',
