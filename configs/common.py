@@ -119,9 +119,8 @@ def stage_config(
   config.data.seed = -1  # of the data order; -1: the seed of the run
   config.data.batch_size = variant.batch_size
   config.data.augment = True  # of speech
-  config.data.camera_effects = (
-    0.0  # strength, 0 to 1, of camera effects on pictures that encoders read; 0: off
-  )
+  # Strength, 0 to 1, of camera effects on pictures that encoders read; 0: off.
+  config.data.camera_effects = 0.0
   config.data.cached_samples = 0  # samples whose frozen features are cached on disk; 0: no cache
   config.data.num_workers = 8 if pod else 0  # decoding processes; 0: threads
 

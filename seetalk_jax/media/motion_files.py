@@ -69,7 +69,7 @@ def to_json(motion: np.ndarray, status: np.ndarray, detected: np.ndarray) -> str
 
 
 def is_motion_file(path: str | os.PathLike) -> bool:
-  """Whether a file looks like one of `to_csv` or `to_json`, by its name and its first characters."""
+  """Whether a file is a motion file by its name and its first characters."""
   path = pathlib.Path(path)
   if path.suffix.lower() not in SUFFIXES:
     return False

@@ -18,10 +18,8 @@ _MIN_FRAMES = FPS  # offsets of shorter clips are not measured: an expression ma
 # Directions of gaze are measured from straight ahead of the face: a person who looks past the camera does so
 # throughout a clip.
 _WITHOUT_OFFSET = np.array([name.startswith('eyeLook') for name in blendshapes.NAMES])
-_ABSENT = (
-  'tongueOut',
-  'shift_z',
-)  # MediaPipe scores no tongue; the distance of the head is unknown in a crop
+# MediaPipe scores no tongue; the distance of the head is unknown in a crop.
+_ABSENT = ('tongueOut', 'shift_z')
 
 
 class FaceMotion(NamedTuple):

@@ -147,7 +147,7 @@ def _sentence(network: _Network, style, labels, own: voice.VoiceParameters, sex:
     raise InputError(
       f'a sentence of {len(tokens)} phonemes, text, use sentences of at most {_MAX_TOKENS} for natural voices'
     )
-  # The rest of the formant scale: head size and age. Resampling changes the rate, which is asked back.
+  # The rest of the formant scale: head size and age. Resampling changes the rate; the speed compensates for it.
   scale = float(np.clip(own.formant_scale / np.exp(0.155 * (1 - sex)), 0.9, 1.12))
   speed = np.float32(np.clip(own.rate / 168.0 / scale, 0.6, 1.4))
   sound, durations = network.session.run(

@@ -1,9 +1,8 @@
 """Sounds between sentences: laughs, sighs, coughs, hesitations and audible breaths, with their times.
 
 Hesitations ("uh", "um") and the vowels of laughs come from the synthesizer, breath and coughs are shaped noise.
-That carries as far as rhythm, pitch, loudness and breathiness: when a laugh has its bursts, when a breath
-begins. The sounds are recognized for what they are, but no listener takes them for recordings; laughs sound
-stiff, and crying, snorts, sniffs and speech with laughter in it are missing.
+Rhythm, pitch, loudness and breathiness are those of people. The sounds are easy to recognize, and easy to tell from
+recordings: laughs sound stiff. Crying, snorts, sniffs and speech with laughter in it are missing.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ CHANCES = {
   EventKind.SIGH: 0.04,
   EventKind.COUGH: 0.03,
 }
-# Vocalic and nasal hesitation of each language; other languages borrow the English ones.
+# Vocalic and nasal hesitation of each language; other languages have the English ones.
 HESITATIONS = {
   'en': ('uh', 'um'), 'de': ('äh', 'ähm'), 'fr': ('euh', 'euhm'), 'es': ('eh', 'em'), 'it': ('eh', 'ehm'),
   'pt': ('é', 'hum'), 'nl': ('eh', 'ehm'), 'sv': ('öh', 'öhm'), 'da': ('øh', 'øhm'), 'nb': ('øh', 'øhm'),

@@ -1,6 +1,6 @@
 """Phonation and vocal effort: loud, soft, whispered, breathy, creaky and tense voices with continuous strength.
 
-Effort changes what the synthesizer is asked for: loud speech is higher, slower and brighter, with a higher
+Effort changes the parameters of the synthesizer: loud speech is higher, slower and brighter, with a higher
 first formant (the Lombard effect). Whisper and breath replace the voice by noise with the same spectral
 envelope, and creak makes its pulses irregular. Phoneme times follow from the synthesizer and stay.
 """
@@ -61,7 +61,7 @@ def is_modal(voice: VoiceParameters) -> bool:
 
 
 def adjusted(voice: VoiceParameters) -> VoiceParameters:
-  """The voice with pitch, rate, tilt, breath and roughness as its effort and phonation ask for.
+  """The voice with pitch, rate, tilt, breath and roughness of its effort and phonation.
 
   Full effort raises the pitch by five semitones and the tilt by 4 dB per octave, and slows speech by 12 %.
   """

@@ -66,7 +66,7 @@ def impulse_response(room: Room, rng: np.random.Generator) -> np.ndarray:
   reflections = _early(room, rng, n) + _tail(room, rng, n)
   reflections[0] = 0.0
   reflections *= 10 ** (-room.direct_db / 20) / np.sqrt(np.sum(reflections**2) + 1e-12)
-  # A reflection stronger than the direct sound would be the one that the ear and a correlation lock to.
+  # With a reflection stronger than the direct sound, speech would seem to be later.
   response = np.clip(reflections, -0.4, 0.4)
   response[0] = 1.0
   return response

@@ -27,7 +27,7 @@ ACCENTS = (
   'pt-br', 'nl', 'pl', 'ru', 'tr', 'cmn',
 )  # fmt: skip
 
-# Languages of the human world: those above for half of the recordings, and 25 more.
+# Languages of the human world: those above for nearly half of the recordings, and 25 more.
 WORLD_ACCENTS = ACCENTS + (
   'en-us', 'en-gb', 'en-gb-scotland', 'en-gb-x-gbclan', 'en-029', 'fr-be', 'yue', 'sv', 'da', 'nb', 'fi', 'cs',
   'hu', 'ro', 'el', 'uk', 'hr', 'ca', 'id', 'sw', 'vi', 'ja', 'ko', 'hi', 'ar', 'ta', 'fa',
