@@ -171,6 +171,8 @@ def _gradient(height, atlas):
   weight_across = slope_across * dd - slope_down * ad
   weight_down = slope_down * aa - slope_across * ad
   gradient = (across * weight_across + down * weight_down) / jnp.where(regular, determinant, 1.0)
+  # Texels are not quite as flat as the surface, so that a part of the gradient points along the normal.
+  gradient -= (gradient * atlas.normal).sum(0) * atlas.normal
   return jnp.where(regular, gradient, 0)
 
 
