@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -18,7 +18,7 @@ from seetalk_jax.synthetic.kinds import KINDS
 
 FACES_FRAMES = 3  # the portrait and two frames of another motion
 TALK_FRAMES = 200  # 8 s, so that different 4 s windows can be sampled
-CHARACTERS_PER_SECOND = 13  # first estimate of the text length
+_CHARACTERS_PER_SECOND = 13  # first estimate of the text length
 
 
 class RenderedClip(NamedTuple):
@@ -62,6 +62,40 @@ class World(Protocol):
     """Version of the portrait crop of the frames."""
 
 
+def growing_texts(rng: np.random.Generator, language: str, split: str, num_frames: int) -> Iterator[str]:
+  """Longer and longer texts of a language, the first of about the length of `num_frames` frames when spoken."""
+  from seetalk_jax.synthetic import texts
+
+  text, num_characters = '', num_frames / constants.FPS * _CHARACTERS_PER_SECOND
+  while True:
+    while len(text) < num_characters:
+      text = f'{text} {texts.sample_text(int(rng.integers(2**31)), language, split)}'.strip()
+    yield text
+    num_characters *= 1.5
+
+
+def random_window(
+  waveform: np.ndarray, track: np.ndarray, num_frames: int, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+  """A random window of speech and its motion.
+
+  Args:
+    waveform: `[n]` at 16 kHz; zeros follow its end.
+    track: motion, `[t, d]` with `t >= num_frames`.
+    num_frames: length of the window.
+    rng: random generator.
+
+  Returns:
+    (speech, float32 `[640 * num_frames]`; its motion `[num_frames, d]`).
+  """
+  first = int(rng.integers(len(track) - num_frames + 1))
+  wanted = slice(first * constants.SAMPLES_PER_FRAME, (first + num_frames) * constants.SAMPLES_PER_FRAME)
+  speech = np.zeros([num_frames * constants.SAMPLES_PER_FRAME], np.float32)
+  part = waveform[wanted]
+  speech[: len(part)] = part
+  return speech, track[first : first + num_frames]
+
+
 class SyntheticWorld:
   """Built-in synthetic world, made of `synthetic.head` and `synthetic.voice`."""
 
@@ -85,26 +119,18 @@ class SyntheticWorld:
 
   def talk(self, speaker_id: int, seed: int, split: str, num_frames: int) -> tuple[np.ndarray, np.ndarray]:
     # Imported here, because only speech needs espeak-ng, an optional extra.
-    from seetalk_jax.synthetic import motion, texts, voice
+    from seetalk_jax.synthetic import motion, voice
 
     rng = np.random.default_rng(seed)
     own = voice.voice_of(self._speaker(speaker_id), int(rng.integers(2**31)))
-    text, spoken = '', None
-    num_characters = num_frames / constants.FPS * CHARACTERS_PER_SECOND
-    while spoken is None or len(spoken.waveform) < num_frames * constants.SAMPLES_PER_FRAME:
-      while len(text) < num_characters:
-        text = f'{text} {texts.sample_text(int(rng.integers(2**31)), own.language, split)}'.strip()
+    for text in growing_texts(rng, own.language, split, num_frames):
       spoken = voice.speak(text, own, seed)
-      num_characters *= 1.5
+      if len(spoken.waveform) >= num_frames * constants.SAMPLES_PER_FRAME:
+        break
     waveform = media_audio.normalise_loudness(spoken.waveform)
     total = max(num_frames, len(waveform) // constants.SAMPLES_PER_FRAME)
     track = parameters.motion_to_vector(motion.motion_track(spoken, int(rng.integers(2**31)), total))
-    first = int(rng.integers(total - num_frames + 1))
-    wanted = slice(first * constants.SAMPLES_PER_FRAME, (first + num_frames) * constants.SAMPLES_PER_FRAME)
-    speech = np.zeros([num_frames * constants.SAMPLES_PER_FRAME], np.float32)
-    part = waveform[wanted]
-    speech[: len(part)] = part
-    return speech, track[first : first + num_frames]
+    return random_window(waveform, track, num_frames, rng)
 
   def draw(self, speaker_id: int, seed: int, motion: np.ndarray, size: int) -> RenderedClip:
     # Imported here, because only frames need JAX and the renderer; talks do not.

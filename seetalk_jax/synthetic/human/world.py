@@ -11,7 +11,7 @@ from seetalk_jax import constants
 from seetalk_jax.media import audio as media_audio
 from seetalk_jax.media import face, landmark_indices
 from seetalk_jax.synthetic import speakers
-from seetalk_jax.synthetic.source import CHARACTERS_PER_SECOND, RenderedClip
+from seetalk_jax.synthetic.source import RenderedClip, growing_texts, random_window
 
 # Canonical coordinates: decimeters from this place over this length, so that the head spans about -1..1.
 _CANONICAL_CENTER, _CANONICAL_SCALE = (0.0, 7.2, 0.5), 1.3
@@ -45,18 +45,15 @@ class HumanWorld:
 
   def talk(self, speaker_id: int, seed: int, split: str, num_frames: int) -> tuple[np.ndarray, np.ndarray]:
     # Imported here, because only speech needs espeak-ng, an optional extra.
-    from seetalk_jax.synthetic import noises, nonverbal, recording, texts, voice
+    from seetalk_jax.synthetic import noises, nonverbal, recording, voice
     from seetalk_jax.synthetic.acting import performance, style
 
     rng = np.random.default_rng([_STREAM_TALK, seed])
     own = voice.varied_voice_of(speakers.sample_speaker(int(speaker_id)), int(rng.integers(2**31)))
-    text, spoken, events = '', None, ()
-    num_characters = num_frames / constants.FPS * CHARACTERS_PER_SECOND
-    while spoken is None or len(spoken.waveform) < num_frames * constants.SAMPLES_PER_FRAME:
-      while len(text) < num_characters:
-        text = f'{text} {texts.sample_text(int(rng.integers(2**31)), own.language, split)}'.strip()
+    for text in growing_texts(rng, own.language, split, num_frames):
       spoken, events = nonverbal.speak_with_events(text, own, seed)
-      num_characters *= 1.5
+      if len(spoken.waveform) >= num_frames * constants.SAMPLES_PER_FRAME:
+        break
     total = max(num_frames, len(spoken.waveform) // constants.SAMPLES_PER_FRAME)
     emotion, intensity = 'neutral', 0.0
     if rng.random() < _EMOTIONAL:
@@ -68,12 +65,7 @@ class HumanWorld:
     others = noises.talkers(split, int(rng.integers(_NUM_BABBLES)))
     recorded = recording.record(spoken.waveform, rng, effort=own.effort, voices=others)
     waveform = media_audio.normalise_loudness(recorded.astype(np.float32))
-    first = int(rng.integers(total - num_frames + 1))
-    wanted = slice(first * constants.SAMPLES_PER_FRAME, (first + num_frames) * constants.SAMPLES_PER_FRAME)
-    speech = np.zeros([num_frames * constants.SAMPLES_PER_FRAME], np.float32)
-    part = waveform[wanted]
-    speech[: len(part)] = part
-    return speech, acted.track[first : first + num_frames]
+    return random_window(waveform, acted.track, num_frames, rng)
 
   def draw(self, speaker_id: int, seed: int, motion: np.ndarray, size: int) -> RenderedClip:
     # Imported here, because only frames need JAX and the renderer; talks do not.
