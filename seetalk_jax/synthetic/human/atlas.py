@@ -16,6 +16,7 @@ import numpy as np
 
 from seetalk_jax.synthetic.human import raster, rig
 from seetalk_jax.synthetic.human.mesh import MeshPart
+from seetalk_jax.synthetic.human.vectors import unit
 
 SIDE = 1024
 _AXIS_Z = 0.3  # of the vertical axis, decimeters
@@ -83,8 +84,7 @@ def _spread(texels, vertices, masks, parts, triangles):
   values = jnp.concatenate([vertices, rig.vertex_normals(vertices, triangles), masks], -1)
   planes = raster.interpolate(values, found, weights, corners)
   part = jnp.where(found.covered, parts[corners[:, 0]][found.index], int(MeshPart.SKIN))
-  normals = planes[3:6] / jnp.maximum(jnp.linalg.norm(planes[3:6], axis=0, keepdims=True), 1e-6)
-  planes = jnp.where(found.covered, planes.at[3:6].set(normals), 0)
+  planes = jnp.where(found.covered, planes.at[3:6].set(unit(planes[3:6], 0)), 0)
   return found.covered, planes, part
 
 

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 
 from seetalk_jax.synthetic.human import mesh as meshes
 from seetalk_jax.synthetic.human import raster
+from seetalk_jax.synthetic.human.vectors import unit
 
 SIDE = 128  # rows and columns of the maps
 # The axis of head and neck: upright at this z up to the height `_TOP`, where it ends in the middle of the skull.
@@ -105,8 +106,7 @@ def polar(points: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
 
 def outward(points: jax.Array) -> jax.Array:
   """Unit vectors away from the axis at points `[..., 3]`."""
-  offset = _from_axis(points)
-  return offset / jnp.maximum(jnp.linalg.norm(offset, axis=-1, keepdims=True), 1e-6)
+  return unit(_from_axis(points))
 
 
 def _from_axis(points):

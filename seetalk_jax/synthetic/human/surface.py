@@ -15,6 +15,7 @@ from seetalk_jax.synthetic.human import mesh as meshes
 from seetalk_jax.synthetic.human import rig
 from seetalk_jax.synthetic.human.mesh import MeshPart
 from seetalk_jax.synthetic.human.outfit import parts as outfit_parts
+from seetalk_jax.synthetic.human.vectors import smoothstep
 
 # How far light spreads around a surface beyond the terminator, red, green and blue: red travels farthest in skin.
 SKIN_WRAP = (0.42, 0.18, 0.10)
@@ -156,7 +157,7 @@ def moving_occlusion(expressed: jax.Array, baked: jax.Array, spots: Regions) -> 
   for own, upper, lower in zip(spots.eyes, spots.upper_margins, spots.lower_margins, strict=True):
     ball = expressed[own]
     above, below = (_distance(ball, expressed[margin]) for margin in (upper, lower))
-    seen = (0.42 + 0.58 * _smooth(above / _LID_SHADOW)) * (0.7 + 0.3 * _smooth(below / 0.06))
+    seen = (0.42 + 0.58 * smoothstep(above, 0, _LID_SHADOW)) * (0.7 + 0.3 * smoothstep(below, 0, 0.06))
     baked = baked.at[own].set(0.95 * seen)
   return baked
 
@@ -175,8 +176,3 @@ def _in_the_mouth(expressed, baked, spots):
 
 def _distance(points, others):
   return jnp.sqrt(((points[:, None] - others) ** 2).sum(-1) + 1e-8).min(1)
-
-
-def _smooth(t):
-  t = jnp.clip(t, 0, 1)
-  return t * t * (3 - 2 * t)
