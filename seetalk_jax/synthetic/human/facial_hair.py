@@ -214,8 +214,7 @@ def grow(vertices: jax.Array, normals: jax.Array, style: FacialStyle, roots: Fac
   # Strands that do not grow lie inside the head.
   grows = jnp.abs(offset).max((1, 2)) > 0
   offset = jnp.where(grows[:, None, None], offset, (jnp.asarray(_INSIDE) - start)[:, None])
-  height = start[:, 1] + 0.25 * jnp.clip(start[:, 2] - 0.3, -1, 1)
-  turning = jnp.broadcast_to(smoothstep(height, 5.5, 6.75)[:, None], offset.shape[:2])
+  turning = jnp.broadcast_to(rig.share_of_turn(start)[:, None], offset.shape[:2])
   thick = jnp.minimum(jnp.linalg.norm(offset[:, -1], axis=-1), 1)
   depth = 0.25 * thick[:, None] * jnp.linspace(1, 0, NUM_POINTS) ** 2
   return FacialHair(roots.corners, roots.weights, offset, depth, turning)

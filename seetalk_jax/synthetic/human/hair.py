@@ -222,8 +222,7 @@ def grow(vertices: jax.Array, normals: jax.Array, style: Style, roots: Roots) ->
   knotted = tied(start, body, style, roots, NUM_POINTS)
   points = jnp.where(is_tied[:, None, None], knotted, curled)
   points = jnp.where(grows[:, None, None], points, jnp.asarray(_INSIDE))
-  height = points[..., 1] + 0.25 * jnp.clip(points[..., 2] - 0.3, -1, 1)
-  return Hair(points, collision.outward(points), _depth(points), smoothstep(height, 5.5, 6.75))
+  return Hair(points, collision.outward(points), _depth(points), rig.share_of_turn(points))
 
 
 def coverage(style: Style, place: jax.Array) -> jax.Array:
