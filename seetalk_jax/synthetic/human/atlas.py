@@ -64,11 +64,12 @@ def atlas() -> Atlas:
   layout = _layout(fine)
   names = list(fine.masks)
   masks = np.stack([fine.masks[name] for name in names], -1)
-  used, planes, part = _spread(
-    layout.reshape(-1, 2), fine.vertices, masks, fine.parts.astype(np.int32), fine.triangles
-  )
-  masks = dict(zip(names, planes[6:], strict=True))
-  return Atlas(jnp.asarray(layout.transpose(2, 1, 0)), used, planes[:3], planes[3:6], part, masks)
+  with jax.ensure_compile_time_eval():  # the first call may come while a function is traced
+    used, planes, part = _spread(
+      layout.reshape(-1, 2), fine.vertices, masks, fine.parts.astype(np.int32), fine.triangles
+    )
+    masks = dict(zip(names, planes[6:], strict=True))
+    return Atlas(jnp.asarray(layout.transpose(2, 1, 0)), used, planes[:3], planes[3:6], part, masks)
 
 
 @jax.jit

@@ -135,7 +135,8 @@ def facial_roots() -> FacialRoots:
   corners, weights = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
   place = (fine.vertices[corners[:, 0]] * weights[:, 0, :, None]).sum(1)
   random = rng.random((NUM_STRANDS, 6)).astype(np.float32)
-  return FacialRoots(*map(jnp.asarray, (corners, weights, place.astype(np.float32), random)))
+  with jax.ensure_compile_time_eval():  # the first call may come while a function is traced
+    return FacialRoots(*map(jnp.asarray, (corners, weights, place.astype(np.float32), random)))
 
 
 def _on_skin(fine, chosen, count, rng):

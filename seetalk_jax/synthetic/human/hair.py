@@ -173,7 +173,8 @@ def roots() -> Roots:
     leaders = _spread(place, rng.choice(NUM_STRANDS, count, replace=False))
     groups.append(leaders[scipy.spatial.cKDTree(place[leaders]).query(place)[1]].astype(np.int32))
   random = rng.random((NUM_STRANDS, 10)).astype(np.float32)
-  return Roots(*map(jnp.asarray, (corners, weights, place, edge.astype(np.float32), random, *groups)))
+  with jax.ensure_compile_time_eval():  # the first call may come while a function is traced
+    return Roots(*map(jnp.asarray, (corners, weights, place, edge.astype(np.float32), random, *groups)))
 
 
 def _spread(place, chosen):

@@ -146,7 +146,8 @@ def shared() -> Shared:
     blockers=np.concatenate([coarse, extra[~is_lens] + num_coarse]),
     blocker_turning=topology.turning[:num_coarse],
   )
-  return jax.tree.map(jnp.asarray, result)
+  with jax.ensure_compile_time_eval():  # the first call may come while a function is traced
+    return jax.tree.map(jnp.asarray, result)
 
 
 def bake(person: Appearance) -> Person:

@@ -78,7 +78,8 @@ def topology() -> Topology:
   turning = share_of_turn(fine.mesh.vertices).astype(np.float32)
   turning[fine.mesh.parts != meshes.MeshPart.SKIN] = 1
   arrays = fine.mesh.triangles, sources, weights, units.units(head), turning, _lid_margins(head, fine.mesh)
-  return Topology(*map(jnp.asarray, arrays))
+  with jax.ensure_compile_time_eval():  # the first call may come while a function is traced
+    return Topology(*map(jnp.asarray, arrays))
 
 
 def _lid_margins(head, fine):

@@ -110,3 +110,9 @@ def test_women_have_no_beard():
   for seed in range(50):
     style = facial_styles.sample_facial_style(np.random.default_rng(seed), 'female', 60, {'african': 1})
     assert style.chin == style.moustache == style.cheeks == 0
+
+
+def test_roots_may_be_asked_for_first_while_a_function_is_traced():
+  found = []
+  jax.make_jaxpr(lambda: found.append(facial_hair.facial_roots.__wrapped__()))()
+  assert not any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(found))

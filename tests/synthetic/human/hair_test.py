@@ -134,3 +134,9 @@ def test_hair_before_the_ears_stays_short_and_flat_when_the_rest_is_tied(grow):
   before = (place[:, 2] > 0.4) & (place[:, 1] < 7.4)
   assert before.sum() > 100
   assert np.linalg.norm(grown[before][:, -1] - grown[before][:, 0], axis=-1).max() < 0.12
+
+
+def test_roots_may_be_asked_for_first_while_a_function_is_traced():
+  found = []
+  jax.make_jaxpr(lambda: found.append(hair.roots.__wrapped__()))()
+  assert not any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(found))
