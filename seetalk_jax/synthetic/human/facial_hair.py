@@ -190,12 +190,15 @@ def _nearest_triangle(flat, goal):
   return best, weights[best]
 
 
-def grow(vertices: jax.Array, normals: jax.Array, style: FacialStyle, roots: FacialRoots) -> FacialHair:
+def grow(
+  vertices: jax.Array, normals: jax.Array, body: collision.Body, style: FacialStyle, roots: FacialRoots
+) -> FacialHair:
   """Facial hair of a person; a pure function for jit and vmap.
 
   Args:
     vertices: fine vertices of the neutral person, `[v, 3]`.
     normals: of the vertices, `[v, 3]`.
+    body: `collision.body` of the vertices.
     style: of the person.
     roots: `facial_roots()`.
 
@@ -209,7 +212,7 @@ def grow(vertices: jax.Array, normals: jax.Array, style: FacialStyle, roots: Fac
   offset = [
     _brows(normal[brows], style, roots.place[brows], roots.random[brows]),
     _lash_offsets(vertices, style, roots),
-    _beard(start[beard], normal[beard], vertices, style, roots.place[beard], roots.random[beard]),
+    _beard(start[beard], normal[beard], body, style, roots.place[beard], roots.random[beard]),
   ]
   offset = jnp.concatenate(offset)
   # Strands that do not grow lie inside the head.
@@ -260,7 +263,7 @@ def _lash_offsets(vertices, style, roots):
   return jnp.where((scale > 0)[:, None, None], offset, 0)
 
 
-def _beard(start, normal, vertices, style, place, random):
+def _beard(start, normal, body, style, place, random):
   """Offsets of moustache and beard."""
   x, y, z = jnp.abs(place[:, 0]), place[:, 1], place[:, 2]
   lip = smoothstep(y, 6.60, 6.66) * smoothstep(x, 0.36, 0.30) * smoothstep(z, 1.2, 1.3)
@@ -287,7 +290,6 @@ def _beard(start, normal, vertices, style, place, random):
     [sign * (0.8 * lip + 0.1 * corner) - 0.25 * sign * chin * x / 0.3, -1 + 0.45 * lip, 0.25 * (1 - lip)], -1
   )
   first = 0.55 * normal + 0.7 * down + spread
-  body = collision.body(vertices)
   away = jnp.minimum(0.004 + 0.03 * length * random[:, 3], 0.03)
   zero = jnp.zeros(len(x))
 

@@ -189,12 +189,13 @@ def _spread(place, chosen):
   return chosen
 
 
-def grow(vertices: jax.Array, normals: jax.Array, style: Style, roots: Roots) -> Hair:
+def grow(vertices: jax.Array, normals: jax.Array, body: collision.Body, style: Style, roots: Roots) -> Hair:
   """Strands of a person; a pure function for jit and vmap.
 
   Args:
     vertices: fine vertices of the neutral person, `[v, 3]`.
     normals: of the vertices, `[v, 3]`.
+    body: `collision.body` of the vertices.
     style: of the person.
     roots: `roots()`.
 
@@ -203,7 +204,6 @@ def grow(vertices: jax.Array, normals: jax.Array, style: Style, roots: Roots) ->
   """
   start = _at_roots(vertices, roots)
   normal = unit(_at_roots(normals, roots))
-  body = collision.body(vertices)
   # A strand belongs to the fringe or not: 1 or 0.
   front = smoothstep(roots.place[:, 2] - 0.3 * jnp.abs(roots.place[:, 0]), 0.82, 0.98) > roots.random[:, 6]
   fringe = (front & (roots.random[:, 9] < style.fringe)).astype(jnp.float32)

@@ -12,6 +12,7 @@ import numpy as np
 from seetalk_jax import blendshapes
 from seetalk_jax.synthetic.human import (
   atlas,
+  collision,
   facial_hair,
   hair,
   hair_colors,
@@ -188,10 +189,11 @@ def _at_rest(shape, arrays):
 @jax.jit
 def _grow(person, vertices, normals, arrays):
   """Hair, facial hair, and which pieces of hair a hat covers."""
-  strands = hair.grow(vertices, normals, person.hair, arrays.roots)
+  body = collision.body(vertices)
+  strands = hair.grow(vertices, normals, body, person.hair, arrays.roots)
   count, points, _ = strands.points.shape
   covered = dress.covered(person.outfit, strands.points.reshape(-1, 3)).reshape(count, points)
-  facial = facial_hair.grow(vertices, normals, person.facial_hair, arrays.facial_roots)
+  facial = facial_hair.grow(vertices, normals, body, person.facial_hair, arrays.facial_roots)
   return strands, facial, covered[:, 1:] | covered[:, :-1]
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import scipy.spatial
 
-from seetalk_jax.synthetic.human import hair, rig
+from seetalk_jax.synthetic.human import collision, hair, rig
 from seetalk_jax.synthetic.human import mesh as meshes
 
 _PLAIN = hair.Style(
@@ -18,11 +18,11 @@ _PLAIN = hair.Style(
 def grow():
   vertices = jnp.asarray(rig.fine_head().mesh.vertices)
   normals = rig.vertex_normals(vertices, rig.topology().triangles)
-  grown = jax.jit(hair.grow)
+  body, grown = jax.jit(collision.body)(vertices), jax.jit(hair.grow)
 
   def one(**values):
     style = jax.tree.map(jnp.float32, _PLAIN._replace(**values))
-    return jax.tree.map(np.asarray, grown(vertices, normals, style, hair.roots()))
+    return jax.tree.map(np.asarray, grown(vertices, normals, body, style, hair.roots()))
 
   return one
 
