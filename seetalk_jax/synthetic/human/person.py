@@ -16,6 +16,7 @@ from seetalk_jax.synthetic.human import (
   facial_hair,
   hair,
   hair_colors,
+  hair_roots,
   occlusion,
   rig,
   skin,
@@ -106,7 +107,7 @@ class Shared(NamedTuple):
   topology: rig.Topology
   atlas: atlas.Atlas
   regions: surface.Regions
-  roots: hair.Roots
+  roots: hair_roots.Roots
   facial_roots: facial_hair.FacialRoots
   rest: jax.Array
   triangles: jax.Array
@@ -134,7 +135,7 @@ def shared() -> Shared:
     topology=topology,
     atlas=layout,
     regions=regions,
-    roots=hair.roots(),
+    roots=hair_roots.roots(),
     facial_roots=facial_hair.facial_roots(),
     rest=fine.vertices,
     triangles=np.concatenate([fine.triangles[regions.drawn], extra[~is_lens] + len(fine.vertices)]),

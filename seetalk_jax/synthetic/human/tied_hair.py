@@ -18,7 +18,7 @@ def tied(start, body, style, roots, num_points):
     start: places of the roots, `[n, 3]`.
     body: `collision.Body` of the person.
     style: `hair.Style`.
-    roots: `hair.Roots`.
+    roots: `hair_roots.Roots`.
     num_points: of a strand.
 
   Returns:
