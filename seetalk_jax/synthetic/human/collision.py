@@ -54,7 +54,10 @@ def body(vertices: jax.Array) -> Body:
   """Maps of a person's skin.
 
   Args:
-    vertices: fine vertices of the neutral person, `[v, 3]`.
+    vertices: fine vertices of the neutral person, `[v, 3]`, decimeters.
+
+  Returns:
+    Float32 maps `[SIDE, SIDE]`.
   """
   smooth, ears, shoulders = _triangles()
   skull = _radii(vertices, smooth)

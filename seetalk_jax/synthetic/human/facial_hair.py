@@ -237,7 +237,7 @@ def _brows(normal, style, place, random):
   ends = smoothstep(along, -0.03, 0.08) * smoothstep(along, style.brow_length + 0.05, style.brow_length - 0.1)
   chance = style.brow_density * ends * smoothstep(jnp.abs(across) + 0.25 * (random[:, 4] - 0.5), 1.15, 0.75)
   grows = random[:, 0] < chance
-  outward = jnp.sign(place[:, 0]) * jnp.cos(0.0)
+  outward = jnp.sign(place[:, 0])
   rise = 1.25 * smoothstep(along, 0.3, 0.0) + 0.30 - 0.45 * across - 0.75 * smoothstep(along, 0.55, 1.0)
   rise += 0.5 * (random[:, 1] - 0.5)
   direction = jnp.stack([outward * (0.25 + smoothstep(along, 0.0, 0.25)), rise, jnp.zeros_like(x)], -1)
@@ -258,6 +258,7 @@ def _lash_offsets(vertices, style, roots):
   random = roots.random[lashes]
   scale = style.lash_length * (0.75 + 0.35 * random[:, 1])
   scale = jnp.where(random[:, 0] < style.lash_density, scale, 0)
+  # Never exactly 0, which marks lashes that do not grow.
   grown = jnp.maximum(jnp.abs(scale - 1), 1e-4) * jnp.sign(scale - 1 + 1e-6)
   offset = grown[:, None, None] * (points - points[:, :1])
   return jnp.where((scale > 0)[:, None, None], offset, 0)

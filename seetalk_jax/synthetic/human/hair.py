@@ -56,11 +56,11 @@ class Style(NamedTuple):
     tied: share of the height of the scalp above which hair is tied: 0 none, 0.5 the upper half, 1 all.
     tie: elevation of the knot at the back, radians: -0.4 at the nape, 0 at the ears, 1.3 on the crown.
     tie_side: angle of the knot from the back, radians: 0 for one knot, about 1.2 for two at the sides.
+    tie_shift: moves a single knot sideways, radians.
     tail: length of hair beyond the knot.
     tail_width: radius of a tail, or of a bun.
     bun: 1 coils the tail to a bun.
     braid: 1 plaits the tail.
-    tie_shift: moves a single knot sideways, radians.
   """
 
   length: jax.Array
@@ -189,7 +189,7 @@ def in_sight(points: jax.Array, normals: jax.Array, depth: jax.Array, eye: jax.A
     eye: place of the camera, `[3]`.
 
   Returns:
-    bool `[n, k - 1]`, for `raster.strands`.
+    bool `[n, k - 1]`, for `raster.segments`.
   """
   point, normal, depth = points[:, 1:], normals[:, 1:], depth[:, 1:]
   view = eye - point

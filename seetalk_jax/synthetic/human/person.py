@@ -183,7 +183,7 @@ _dress = jax.jit(dress.bake)
 @jax.jit
 def _at_rest(shape, arrays):
   """Vertices and normals of the fine head at rest."""
-  vertices = rig.expressed(shape, jnp.zeros(len(blendshapes.NAMES)), arrays.topology)
+  vertices = rig.expressed(shape, jnp.zeros(blendshapes.NUM_BLENDSHAPES), arrays.topology)
   return vertices, rig.vertex_normals(vertices, arrays.topology.triangles)
 
 
