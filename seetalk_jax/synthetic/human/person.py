@@ -153,7 +153,16 @@ def shared() -> Shared:
 
 
 def bake(person: Appearance) -> Person:
-  """Prepares a person for rendering: textures, hair, outfit and occlusion."""
+  """Prepares a person for rendering: textures, hair, outfit and occlusion.
+
+  Its steps are compiled at the first call; all people share the compiled programs.
+
+  Args:
+    person: from `people.sample`, without a batch axis.
+
+  Returns:
+    float32 arrays of the same shapes for all people.
+  """
   person, arrays = jax.tree.map(jnp.asarray, person), shared()
   vertices, normals = _at_rest(person.shape, arrays)
   dressed = _dress(person.outfit, vertices, normals)

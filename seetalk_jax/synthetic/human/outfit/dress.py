@@ -71,6 +71,9 @@ def bake(outfit: Outfit, vertices: jax.Array, normals: jax.Array) -> Dressed:
     vertices: fine neutral vertices of the person, `[v, 3]`, decimeters, moved so that the eyes' middle is at
       x 0 and y 7.28, the neutral mesh's.
     normals: their outward unit normals, `[v, 3]`.
+
+  Returns:
+    Arrays of the same shapes for all outfits.
   """
   body = surface.body(vertices, normals, rig.topology().turning)
   pieces = _pieces(outfit, vertices, body)
@@ -91,6 +94,7 @@ def materials(outfit: Outfit) -> tuple[jax.Array, jax.Array]:
 
 
 def _pieces(outfit: Outfit, vertices, body) -> dict[str, garments.Piece]:
+  """The grids of all clothes and accessories, by their names in `parts.GRIDS`."""
   rows = {name: grid.rows for name, grid in GRIDS.items()}
 
   def inner_end(theta):
