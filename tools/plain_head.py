@@ -1,6 +1,6 @@
 """Plain renderer: bald heads with painted brows under one light, for tools that need pictures of the head mesh.
 
-It is quick and has few parts, so measurements with it show what the mesh and the rig are worth by themselves.
+It is quick and has few parts, so measurements with it are about the mesh and the rig alone.
 """
 
 from __future__ import annotations
@@ -13,12 +13,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from seetalk_jax.media import face
-from seetalk_jax.synthetic.human import atlas, camera, light, mesh, raster, rest, rig, skin
+from seetalk_jax.synthetic.human import atlas, camera, light, mesh, raster, rest, rig, skin, surface
 from seetalk_jax.synthetic.human.mesh import MeshPart
 
 _EYES_Y = 7.28
 _DISTANCE = 14.0
-_WRAP = (0.42, 0.18, 0.10)
 _BACKGROUND = (0.12, 0.13, 0.15)
 
 
@@ -50,13 +49,6 @@ class Picture(NamedTuple):
   weights: np.ndarray
   vertices: np.ndarray
   positions: np.ndarray
-
-
-@functools.cache
-def drawn_triangles() -> np.ndarray:
-  """Triangles of the fine mesh that are drawn: all but the strips of the lashes."""
-  lashes = (MeshPart.LOWER_LASHES, MeshPart.UPPER_LASHES)
-  return np.flatnonzero(~np.isin(rig.fine_head().mesh.triangle_parts, lashes))
 
 
 def sample_person(rng: np.random.Generator, spread: float = 0.28) -> Person:
@@ -144,7 +136,7 @@ def draw(
     side,
     samples,
   )
-  triangle = np.where(near.covered, drawn_triangles()[np.asarray(near.index)], -1)
+  triangle = np.where(near.covered, surface.regions().drawn[np.asarray(near.index)], -1)
   return Picture(
     np.asarray((pixels * 255).round().astype(jnp.uint8)),
     triangle,
@@ -157,7 +149,7 @@ def draw(
 @functools.partial(jax.jit, static_argnames=('side', 'samples'))
 def _draw(shape, maps, coefficients, pose, view, key, side, samples):
   shared, places = rig.topology(), atlas.atlas()
-  drawn = drawn_triangles()
+  drawn = surface.regions().drawn
   corners, texels = shared.triangles[drawn], places.corners[:, :, drawn]
   vertices = rig.turned(rig.expressed(shape, coefficients, shared), pose, shared.turning)
   normals = rig.vertex_normals(vertices, corners)
@@ -168,9 +160,7 @@ def _draw(shape, maps, coefficients, pose, view, key, side, samples):
   sky = light.lobe(jnp.asarray([0.0, 1.0, 0.0]), jnp.asarray([0.28, 0.31, 0.38]))
   ground = light.lobe(jnp.asarray([0.0, -1.0, 0.0]), jnp.asarray([0.14, 0.11, 0.09]))
   toward = (normals @ key)[:, None]
-  wrap = jnp.where(
-    jnp.asarray(rig.fine_head().mesh.parts == MeshPart.SKIN)[:, None], jnp.asarray(_WRAP), 0.02
-  )
+  wrap = surface.wrap()
   energy = light.irradiance(sky + ground, normals) + lit * jnp.clip((toward + wrap) / (1 + wrap), 0, 1)
   energy = raster.interpolate(energy, near, weights, corners)
   x, y = (sum(texels[axis, k][near.index] * weights[k] for k in range(3)) for axis in range(2))

@@ -16,6 +16,7 @@ import numpy as np
 
 from seetalk_jax.synthetic.human import raster, rig
 from seetalk_jax.synthetic.human.mesh import MeshPart
+from seetalk_jax.synthetic.human.vectors import unit
 
 SIDE = 1024
 _AXIS_Z = 0.3  # of the vertical axis, decimeters
@@ -63,11 +64,12 @@ def atlas() -> Atlas:
   layout = _layout(fine)
   names = list(fine.masks)
   masks = np.stack([fine.masks[name] for name in names], -1)
-  used, planes, part = _spread(
-    layout.reshape(-1, 2), fine.vertices, masks, fine.parts.astype(np.int32), fine.triangles
-  )
-  masks = dict(zip(names, planes[6:], strict=True))
-  return Atlas(jnp.asarray(layout.transpose(2, 1, 0)), used, planes[:3], planes[3:6], part, masks)
+  with jax.ensure_compile_time_eval():  # the first call may come while a function is traced
+    used, planes, part = _spread(
+      layout.reshape(-1, 2), fine.vertices, masks, fine.parts.astype(np.int32), fine.triangles
+    )
+    masks = dict(zip(names, planes[6:], strict=True))
+    return Atlas(jnp.asarray(layout.transpose(2, 1, 0)), used, planes[:3], planes[3:6], part, masks)
 
 
 @jax.jit
@@ -83,8 +85,7 @@ def _spread(texels, vertices, masks, parts, triangles):
   values = jnp.concatenate([vertices, rig.vertex_normals(vertices, triangles), masks], -1)
   planes = raster.interpolate(values, found, weights, corners)
   part = jnp.where(found.covered, parts[corners[:, 0]][found.index], int(MeshPart.SKIN))
-  normals = planes[3:6] / jnp.maximum(jnp.linalg.norm(planes[3:6], axis=0, keepdims=True), 1e-6)
-  planes = jnp.where(found.covered, planes.at[3:6].set(normals), 0)
+  planes = jnp.where(found.covered, planes.at[3:6].set(unit(planes[3:6], 0)), 0)
   return found.covered, planes, part
 
 

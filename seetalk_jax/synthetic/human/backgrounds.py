@@ -127,9 +127,3 @@ def mix(a: np.ndarray, b: np.ndarray, share: np.ndarray | float) -> np.ndarray:
   """Colors between `a` and `b` `[..., 3]`; share `[...]` of b."""
   share = np.asarray(share, np.float32)[..., None]
   return np.asarray(a, np.float32) * (1 - share) + np.asarray(b, np.float32) * share
-
-
-def step(value: np.ndarray, low: float, high: float) -> np.ndarray:
-  """Smooth step from 0 at `low` to 1 at `high`."""
-  t = np.clip((value - low) / (high - low), 0, 1)
-  return t * t * (3 - 2 * t)

@@ -154,7 +154,7 @@ def _readable(found: Environment, fill: float) -> Environment:
   if missing <= 0:
     return found
   front = np.clip(0.4 + 0.6 * sphere()[:, 2:], 0, 1)
-  mean = found.harmonics[0] + 0.5 * found.colors.sum(0)  # the color that walls throw back
+  mean = found.harmonics[0] + 0.5 * found.colors.sum(0)  # the color that walls reflect
   color = np.maximum(mean, 0.3 * mean.max()) + 1e-6
   added = project(front * color / luma(color))
   unit_light = luma(np.asarray(light.irradiance(added, _CHEEKS)))

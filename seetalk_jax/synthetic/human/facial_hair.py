@@ -11,6 +11,7 @@ import numpy as np
 
 from seetalk_jax.synthetic.human import collision, rig
 from seetalk_jax.synthetic.human import mesh as meshes
+from seetalk_jax.synthetic.human.vectors import smoothstep, unit
 
 NUM_POINTS = 6
 NUM_BROW, NUM_UPPER, NUM_LOWER = 1000, 64, 40  # on each side
@@ -134,7 +135,8 @@ def facial_roots() -> FacialRoots:
   corners, weights = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
   place = (fine.vertices[corners[:, 0]] * weights[:, 0, :, None]).sum(1)
   random = rng.random((NUM_STRANDS, 6)).astype(np.float32)
-  return FacialRoots(*map(jnp.asarray, (corners, weights, place.astype(np.float32), random)))
+  with jax.ensure_compile_time_eval():  # the first call may come while a function is traced
+    return FacialRoots(*map(jnp.asarray, (corners, weights, place.astype(np.float32), random)))
 
 
 def _on_skin(fine, chosen, count, rng):
@@ -188,12 +190,15 @@ def _nearest_triangle(flat, goal):
   return best, weights[best]
 
 
-def grow(vertices: jax.Array, normals: jax.Array, style: FacialStyle, roots: FacialRoots) -> FacialHair:
+def grow(
+  vertices: jax.Array, normals: jax.Array, body: collision.Body, style: FacialStyle, roots: FacialRoots
+) -> FacialHair:
   """Facial hair of a person; a pure function for jit and vmap.
 
   Args:
     vertices: fine vertices of the neutral person, `[v, 3]`.
     normals: of the vertices, `[v, 3]`.
+    body: `collision.body` of the vertices.
     style: of the person.
     roots: `facial_roots()`.
 
@@ -203,26 +208,20 @@ def grow(vertices: jax.Array, normals: jax.Array, style: FacialStyle, roots: Fac
   brows, beard = slice(0, 2 * NUM_BROW), slice(NUM_STRANDS - NUM_BEARD, NUM_STRANDS)
   start = _on_mesh(vertices, roots.corners[:, 0], roots.weights[:, 0])
   normal = _on_mesh(normals, roots.corners[:, 0], roots.weights[:, 0])
-  normal /= jnp.maximum(jnp.linalg.norm(normal, axis=-1, keepdims=True), 1e-6)
+  normal = unit(normal)
   offset = [
     _brows(normal[brows], style, roots.place[brows], roots.random[brows]),
     _lash_offsets(vertices, style, roots),
-    _beard(start[beard], normal[beard], vertices, style, roots.place[beard], roots.random[beard]),
+    _beard(start[beard], normal[beard], body, style, roots.place[beard], roots.random[beard]),
   ]
   offset = jnp.concatenate(offset)
   # Strands that do not grow lie inside the head.
   grows = jnp.abs(offset).max((1, 2)) > 0
   offset = jnp.where(grows[:, None, None], offset, (jnp.asarray(_INSIDE) - start)[:, None])
-  height = start[:, 1] + 0.25 * jnp.clip(start[:, 2] - 0.3, -1, 1)
-  turning = jnp.broadcast_to(_smooth(height, 5.5, 6.75)[:, None], offset.shape[:2])
+  turning = jnp.broadcast_to(rig.share_of_turn(start)[:, None], offset.shape[:2])
   thick = jnp.minimum(jnp.linalg.norm(offset[:, -1], axis=-1), 1)
   depth = 0.25 * thick[:, None] * jnp.linspace(1, 0, NUM_POINTS) ** 2
   return FacialHair(roots.corners, roots.weights, offset, depth, turning)
-
-
-def _smooth(values, low, high):
-  at = ((values - low) / (high - low)).clip(0, 1)
-  return at * at * (3 - 2 * at)
 
 
 def _brows(normal, style, place, random):
@@ -231,21 +230,21 @@ def _brows(normal, style, place, random):
   along = (x - _BROW_X[0]) / (_BROW_X[-1] - _BROW_X[0])
   middle = jnp.interp(x, jnp.asarray(_BROW_X), jnp.asarray(_BROW_Y))
   middle += (
-    style.brow_arch * 0.03 * (jnp.exp(-(((along - 0.68) / 0.22) ** 2)) - 0.5 * _smooth(along, 0.3, 0.0))
+    style.brow_arch * 0.03 * (jnp.exp(-(((along - 0.68) / 0.22) ** 2)) - 0.5 * smoothstep(along, 0.3, 0.0))
   )
-  taper = (0.75 + 0.25 * _smooth(along, 0.0, 0.3)) * (1 - 0.75 * _smooth(along, 0.45, 1.0))
+  taper = (0.75 + 0.25 * smoothstep(along, 0.0, 0.3)) * (1 - 0.75 * smoothstep(along, 0.45, 1.0))
   across = (y - middle) / (style.brow_thickness * taper)
-  ends = _smooth(along, -0.03, 0.08) * _smooth(along, style.brow_length + 0.05, style.brow_length - 0.1)
-  chance = style.brow_density * ends * _smooth(jnp.abs(across) + 0.25 * (random[:, 4] - 0.5), 1.15, 0.75)
+  ends = smoothstep(along, -0.03, 0.08) * smoothstep(along, style.brow_length + 0.05, style.brow_length - 0.1)
+  chance = style.brow_density * ends * smoothstep(jnp.abs(across) + 0.25 * (random[:, 4] - 0.5), 1.15, 0.75)
   grows = random[:, 0] < chance
-  outward = jnp.sign(place[:, 0]) * jnp.cos(0.0)
-  rise = 1.25 * _smooth(along, 0.3, 0.0) + 0.30 - 0.45 * across - 0.75 * _smooth(along, 0.55, 1.0)
+  outward = jnp.sign(place[:, 0])
+  rise = 1.25 * smoothstep(along, 0.3, 0.0) + 0.30 - 0.45 * across - 0.75 * smoothstep(along, 0.55, 1.0)
   rise += 0.5 * (random[:, 1] - 0.5)
-  direction = jnp.stack([outward * (0.25 + _smooth(along, 0.0, 0.25)), rise, jnp.zeros_like(x)], -1)
+  direction = jnp.stack([outward * (0.25 + smoothstep(along, 0.0, 0.25)), rise, jnp.zeros_like(x)], -1)
   direction -= (direction * normal).sum(-1, keepdims=True) * normal
-  direction /= jnp.maximum(jnp.linalg.norm(direction, axis=-1, keepdims=True), 1e-6)
+  direction = unit(direction)
   length = jnp.where(
-    grows, style.brow_hair * (0.6 + 0.5 * random[:, 2]) * (1 - 0.35 * _smooth(along, 0.5, 1)), 0
+    grows, style.brow_hair * (0.6 + 0.5 * random[:, 2]) * (1 - 0.35 * smoothstep(along, 0.5, 1)), 0
   )
   share = jnp.linspace(0, 1, NUM_POINTS)[None, :, None]
   lifted = (0.10 * share + 0.18 * share * (1 - share)) * normal[:, None]
@@ -259,23 +258,26 @@ def _lash_offsets(vertices, style, roots):
   random = roots.random[lashes]
   scale = style.lash_length * (0.75 + 0.35 * random[:, 1])
   scale = jnp.where(random[:, 0] < style.lash_density, scale, 0)
+  # Never exactly 0, which marks lashes that do not grow.
   grown = jnp.maximum(jnp.abs(scale - 1), 1e-4) * jnp.sign(scale - 1 + 1e-6)
   offset = grown[:, None, None] * (points - points[:, :1])
   return jnp.where((scale > 0)[:, None, None], offset, 0)
 
 
-def _beard(start, normal, vertices, style, place, random):
+def _beard(start, normal, body, style, place, random):
   """Offsets of moustache and beard."""
   x, y, z = jnp.abs(place[:, 0]), place[:, 1], place[:, 2]
-  lip = _smooth(y, 6.60, 6.66) * _smooth(x, 0.36, 0.30) * _smooth(z, 1.2, 1.3)
-  patch = _smooth(x, 0.10, 0.06) * _smooth(y, 6.36, 6.42) * _smooth(y, 6.60, 6.56) * (z > 1.3)
-  chin = _smooth(x, 0.33, 0.24) * _smooth(y, 6.50, 6.42) * _smooth(z, 1.0, 1.2)
-  corner = _smooth(x, 0.22, 0.27) * _smooth(x, 0.38, 0.32) * _smooth(y, 6.7, 6.6) * _smooth(z, 1.1, 1.2)
-  burns = _smooth(y, 6.75, 6.85) * _smooth(z, 1.0, 0.85)
-  neck = _smooth(y, 6.28, 6.2) * _smooth(z, 1.36, 1.26)
+  lip = smoothstep(y, 6.60, 6.66) * smoothstep(x, 0.36, 0.30) * smoothstep(z, 1.2, 1.3)
+  patch = smoothstep(x, 0.10, 0.06) * smoothstep(y, 6.36, 6.42) * smoothstep(y, 6.60, 6.56) * (z > 1.3)
+  chin = smoothstep(x, 0.33, 0.24) * smoothstep(y, 6.50, 6.42) * smoothstep(z, 1.0, 1.2)
+  corner = (
+    smoothstep(x, 0.22, 0.27) * smoothstep(x, 0.38, 0.32) * smoothstep(y, 6.7, 6.6) * smoothstep(z, 1.1, 1.2)
+  )
+  burns = smoothstep(y, 6.75, 6.85) * smoothstep(z, 1.0, 0.85)
+  neck = smoothstep(y, 6.28, 6.2) * smoothstep(z, 1.36, 1.26)
   rest = (1 - jnp.maximum(jnp.maximum(lip, chin), jnp.maximum(burns, neck))) * (1 - patch)
-  line = style.line + 0.25 * _smooth(z, 1.2, 0.8) + 0.08 * (random[:, 4] - 0.5)
-  rest *= _smooth(y, line + 0.05, line - 0.05)
+  line = style.line + 0.25 * smoothstep(z, 1.2, 0.8) + 0.08 * (random[:, 4] - 0.5)
+  rest *= smoothstep(y, line + 0.05, line - 0.05)
   density = style.moustache * lip + style.chin * chin + style.patch * patch + style.sideburns * burns
   density += style.cheeks * rest + style.neck * neck
   density = jnp.maximum(density, jnp.minimum(style.moustache, style.chin) * corner)
@@ -289,7 +291,6 @@ def _beard(start, normal, vertices, style, place, random):
     [sign * (0.8 * lip + 0.1 * corner) - 0.25 * sign * chin * x / 0.3, -1 + 0.45 * lip, 0.25 * (1 - lip)], -1
   )
   first = 0.55 * normal + 0.7 * down + spread
-  body = collision.body(vertices)
   away = jnp.minimum(0.004 + 0.03 * length * random[:, 3], 0.03)
   zero = jnp.zeros(len(x))
 

@@ -56,7 +56,7 @@ def _choose_surfaces(room, rng):
 
 
 def _span(rng, room, wall, width, height, bottom, near=None):
-  """Corners of a rectangle on a wall at a height above the floor; `near` is a wished middle along the wall."""
+  """Corners of a rectangle on a wall at a height above the floor; its middle along the wall is near `near`."""
   a, _ = ALONG[wall // 2]
   low, high = room.low[a] + 0.5, room.high[a] - 0.5
   width = min(width, high - low)

@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import functools
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
-import scipy.spatial
 
 from seetalk_jax.synthetic.human import collision, noise, rig
-from seetalk_jax.synthetic.human import mesh as meshes
+from seetalk_jax.synthetic.human.hair_roots import Roots
 from seetalk_jax.synthetic.human.tied_hair import tied
+from seetalk_jax.synthetic.human.vectors import smoothstep, unit
 
-NUM_STRANDS = 8_500
 NUM_POINTS = 16
-_CLUMPS, _LOCKS = 1200, 170
 _INSIDE = (0.0, 7.35, 0.2)  # all points of strands that do not grow
 _WHORL = (0.08, 8.45, 0.1)  # hair falls away from here
-_EDGE = (0.35, 0.8)  # of the mask `scalp`: strands are sparse at the first, all there at the second
 
 
 class Style(NamedTuple):
@@ -61,11 +56,11 @@ class Style(NamedTuple):
     tied: share of the height of the scalp above which hair is tied: 0 none, 0.5 the upper half, 1 all.
     tie: elevation of the knot at the back, radians: -0.4 at the nape, 0 at the ears, 1.3 on the crown.
     tie_side: angle of the knot from the back, radians: 0 for one knot, about 1.2 for two at the sides.
+    tie_shift: moves a single knot sideways, radians.
     tail: length of hair beyond the knot.
     tail_width: radius of a tail, or of a bun.
     bun: 1 coils the tail to a bun.
     braid: 1 plaits the tail.
-    tie_shift: moves a single knot sideways, radians.
   """
 
   length: jax.Array
@@ -110,28 +105,6 @@ class Style(NamedTuple):
   braid: jax.Array
 
 
-class Roots(NamedTuple):
-  """Where strands grow, the same for everybody.
-
-  Attributes:
-    corners: fine vertices of the triangle, int32 `[n, 3]`.
-    weights: barycentric, float32 `[n, 3]`.
-    place: on the neutral mesh, float32 `[n, 3]`.
-    edge: 0 at the border of the scalp, 1 from 0.1 dm inside, float32 `[n]`.
-    random: uniform numbers, float32 `[n, 10]`.
-    clump: strand whose course this one joins, int32 `[n]`.
-    lock: the same for thick locks, int32 `[n]`.
-  """
-
-  corners: jax.Array
-  weights: jax.Array
-  place: jax.Array
-  edge: jax.Array
-  random: jax.Array
-  clump: jax.Array
-  lock: jax.Array
-
-
 class Hair(NamedTuple):
   """Strands of a person on the neutral head.
 
@@ -148,62 +121,23 @@ class Hair(NamedTuple):
   turning: jax.Array
 
 
-@functools.cache
-def roots() -> Roots:
-  """Roots on the scalp, evenly spread, sparser at its border."""
-  fine = rig.fine_head().mesh
-  rng = np.random.default_rng(7)
-  mask = fine.masks['scalp'] * (fine.masks['ears'] < 0.05)
-  on_scalp = mask[fine.triangles].mean(1)
-  inside = (fine.triangle_parts == meshes.MeshPart.SKIN) & (on_scalp > _EDGE[0])
-  # More strands where the hairline is seen against the forehead.
-  z = fine.vertices[fine.triangles][..., 2].mean(1)
-  weight = _smooth(on_scalp, _EDGE[0], 0.6) * (1 + 0.6 * _smooth(z, 0.4, 1.1))
-  area = meshes.triangle_areas(fine.vertices, fine.triangles) * inside * weight
-  many = 12 * NUM_STRANDS
-  triangle = rng.choice(len(area), many, p=area / area.sum())
-  weights = rng.dirichlet([1, 1, 1], many).astype(np.float32)
-  place = (fine.vertices[fine.triangles[triangle]] * weights[..., None]).sum(1)
-  kept = _spread(place, rng.choice(many, NUM_STRANDS, replace=False))
-  corners, weights, place = fine.triangles[triangle[kept]], weights[kept], place[kept].astype(np.float32)
-  edge = np.clip(((mask[corners] * weights).sum(1) - _EDGE[0]) / (_EDGE[1] - _EDGE[0]), 0, 1)
-  groups = []
-  for count in (_CLUMPS, _LOCKS):
-    leaders = _spread(place, rng.choice(NUM_STRANDS, count, replace=False))
-    groups.append(leaders[scipy.spatial.cKDTree(place[leaders]).query(place)[1]].astype(np.int32))
-  random = rng.random((NUM_STRANDS, 10)).astype(np.float32)
-  return Roots(*map(jnp.asarray, (corners, weights, place, edge.astype(np.float32), random, *groups)))
-
-
-def _spread(place, chosen):
-  """Members of `place` that are spread more evenly than the `chosen` ones, int64 `[len(chosen)]`."""
-  tree = scipy.spatial.cKDTree(place)
-  for _ in range(2):
-    nearest = scipy.spatial.cKDTree(place[chosen]).query(place)[1]
-    sums, counts = place[chosen].astype(np.float64), np.ones((len(chosen), 1))
-    np.add.at(sums, nearest, place)
-    np.add.at(counts, nearest, 1)
-    chosen = tree.query(sums / counts)[1]
-  return chosen
-
-
-def grow(vertices: jax.Array, normals: jax.Array, style: Style, roots: Roots) -> Hair:
+def grow(vertices: jax.Array, normals: jax.Array, body: collision.Body, style: Style, roots: Roots) -> Hair:
   """Strands of a person; a pure function for jit and vmap.
 
   Args:
     vertices: fine vertices of the neutral person, `[v, 3]`.
     normals: of the vertices, `[v, 3]`.
+    body: `collision.body` of the vertices.
     style: of the person.
-    roots: `roots()`.
+    roots: `hair_roots.roots()`.
 
   Returns:
-    `NUM_STRANDS` strands of `NUM_POINTS` points.
+    `hair_roots.NUM_STRANDS` strands of `NUM_POINTS` points.
   """
   start = _at_roots(vertices, roots)
-  normal = _unit(_at_roots(normals, roots))
-  body = collision.body(vertices)
+  normal = unit(_at_roots(normals, roots))
   # A strand belongs to the fringe or not: 1 or 0.
-  front = _smooth(roots.place[:, 2] - 0.3 * jnp.abs(roots.place[:, 0]), 0.82, 0.98) > roots.random[:, 6]
+  front = smoothstep(roots.place[:, 2] - 0.3 * jnp.abs(roots.place[:, 0]), 0.82, 0.98) > roots.random[:, 6]
   fringe = (front & (roots.random[:, 9] < style.fringe)).astype(jnp.float32)
   covered = coverage(style, roots.place.T)
   length = _lengths(style, roots, fringe) * (0.3 + 0.7 * covered) + 1e-4
@@ -221,8 +155,7 @@ def grow(vertices: jax.Array, normals: jax.Array, style: Style, roots: Roots) ->
   knotted = tied(start, body, style, roots, NUM_POINTS)
   points = jnp.where(is_tied[:, None, None], knotted, curled)
   points = jnp.where(grows[:, None, None], points, jnp.asarray(_INSIDE))
-  height = points[..., 1] + 0.25 * jnp.clip(points[..., 2] - 0.3, -1, 1)
-  return Hair(points, collision.outward(points), _depth(points), _smooth(height, 5.5, 6.75))
+  return Hair(points, collision.outward(points), _depth(points), rig.share_of_turn(points))
 
 
 def coverage(style: Style, place: jax.Array) -> jax.Array:
@@ -237,12 +170,12 @@ def coverage(style: Style, place: jax.Array) -> jax.Array:
   """
   x, y, z = place
   border = 0.16 * (noise.value_noise(place, 4.0) - 0.5) + 0.06 * (noise.value_noise(place, 15.0) - 0.5)
-  above = _smooth(y, 7.55, 7.8)
+  above = smoothstep(y, 7.55, 7.8)
   temples = jnp.exp(-(((jnp.abs(x) - 0.45) / 0.2) ** 2))
   hairline = 1.66 - style.recession * (1.5 + 0.35 * temples) - 0.12 * temples * (style.recession > 0)
-  front = _smooth(z + border, hairline - 0.13, hairline + 0.13)
+  front = smoothstep(z + border, hairline - 0.13, hairline + 0.13)
   spot = jnp.hypot(x - 0.02, z - 0.1) + border
-  crown = _smooth(spot, style.crown * 0.85 + 0.1, style.crown * 0.85 - 0.15) * (style.crown > 0)
+  crown = smoothstep(spot, style.crown * 0.85 + 0.1, style.crown * 0.85 - 0.15) * (style.crown > 0)
   return 1 - above * jnp.maximum(front, crown)
 
 
@@ -256,7 +189,7 @@ def in_sight(points: jax.Array, normals: jax.Array, depth: jax.Array, eye: jax.A
     eye: place of the camera, `[3]`.
 
   Returns:
-    bool `[n, k - 1]`, for `raster.strands`.
+    bool `[n, k - 1]`, for `raster.segments`.
   """
   point, normal, depth = points[:, 1:], normals[:, 1:], depth[:, 1:]
   view = eye - point
@@ -266,24 +199,14 @@ def in_sight(points: jax.Array, normals: jax.Array, depth: jax.Array, eye: jax.A
   # Long strands lie over each other: fewer of them cover as much, the more the deeper they lie.
   step = jnp.linalg.norm(points[:, 1:] - points[:, :-1], axis=-1)
   shares = jnp.linspace(0, 1, point.shape[1])
-  kept = jnp.exp(-depth / 0.08) * (1 - 0.55 * _smooth(step, 0.09, 0.16) * _smooth(shares, 0.1, 0.35))
+  kept = jnp.exp(-depth / 0.08) * (1 - 0.55 * smoothstep(step, 0.09, 0.16) * smoothstep(shares, 0.1, 0.35))
   # Beside the neck, hair of the back is seen from inside.
-  low = _smooth(point[..., 1], 7.0, 6.8)
+  low = smoothstep(point[..., 1], 7.0, 6.8)
   return chance < jnp.where(facing, jnp.maximum(kept, 0.25), 0.25 * low)
 
 
 def _at_roots(values, roots):
   return sum(values[roots.corners[:, k]] * roots.weights[:, k, None] for k in range(3))
-
-
-def _unit(vectors):
-  return vectors / jnp.maximum(jnp.linalg.norm(vectors, axis=-1, keepdims=True), 1e-6)
-
-
-def _smooth(values, low, high):
-  """0 at `low`, 1 at `high`, smooth between."""
-  at = ((values - low) / (high - low)).clip(0, 1)
-  return at * at * (3 - 2 * at)
 
 
 def _mixed(roots, column, own):
@@ -295,11 +218,11 @@ def _mixed(roots, column, own):
 def _lengths(style, roots, fringe):
   """Length of every strand, `[n]`."""
   x, y, z = roots.place.T
-  top = _smooth(y, style.border - style.blend, style.border + style.blend)
-  low = _smooth(y, 7.4, 6.9) * _smooth(z, 0.5, 0.2)
+  top = smoothstep(y, style.border - style.blend, style.border + style.blend)
+  low = smoothstep(y, 7.4, 6.9) * smoothstep(z, 0.5, 0.2)
   length = style.length * (style.side + (1 - style.side) * top) * (1 - (1 - style.nape) * low)
   # A level cut: the way down, and around the widest part of the head.
-  fall = y - style.level + 0.3 * _smooth(y, 7.7, 8.4)
+  fall = y - style.level + 0.3 * smoothstep(y, 7.7, 8.4)
   length = jnp.minimum(length, jnp.where(style.level > 0, jnp.maximum(fall, 0.1), 9))
   to_ball = 0.9 + style.length - jnp.linalg.norm(roots.place - jnp.asarray([0, 7.6, 0.3]), axis=-1)
   length = length + style.round * (jnp.maximum(to_ball, 0.08) - length)
@@ -323,17 +246,19 @@ def _before_ears(roots):
 def _combed(style, roots, normal, fringe):
   """Direction in which hair is combed at every root, along the scalp."""
   x, y, z = roots.place.T
-  front = _smooth(z, 0.5, 1.2)
+  front = smoothstep(z, 0.5, 1.2)
   zero = jnp.zeros_like(x)
-  side = jnp.tanh((x - style.parting) / 0.03) * _smooth(z, -0.3, 0.3)
-  radial = _unit(roots.place - jnp.asarray(_WHORL))
+  side = jnp.tanh((x - style.parting) / 0.03) * smoothstep(z, -0.3, 0.3)
+  radial = unit(roots.place - jnp.asarray(_WHORL))
   comb = style.whorl * radial + jnp.stack(
     [side * style.outward + style.sweep * front, zero, style.forward + zero], -1
   )
   ahead = jnp.stack([style.sweep + 0.25 * x, zero - 0.3, zero + 1], -1)
   comb += fringe[:, None] * (ahead - comb)
   # Tucked hair goes back from the temples.
-  comb += style.tuck * (_smooth(z, 0.2, 0.7) * _smooth(y, 8.2, 7.7))[:, None] * jnp.asarray([0, 0.2, -1.0])
+  comb += (
+    style.tuck * (smoothstep(z, 0.2, 0.7) * smoothstep(y, 8.2, 7.7))[:, None] * jnp.asarray([0, 0.2, -1.0])
+  )
   comb -= (comb * normal).sum(-1, keepdims=True) * normal
   size = jnp.linalg.norm(comb, axis=-1, keepdims=True)
   return comb / jnp.maximum(size, 1)
@@ -344,10 +269,10 @@ def _loose(start, normal, body, style, roots, length, fringe, distance):
   x, y, z = roots.place.T
   step = length / (NUM_POINTS - 1)
   comb = _combed(style, roots, normal, fringe)
-  front = _smooth(z, 0.6, 1.2) * roots.edge
+  front = smoothstep(z, 0.6, 1.2) * roots.edge
   spread = 2 * jnp.stack([_mixed(roots, k, 0.5) for k in (1, 2, 3)], -1) - 1
   lift = style.lift * (0.35 + 0.65 * roots.edge) * (1 - 0.6 * fringe) + style.rise * front
-  direction = _unit(
+  direction = unit(
     lift[:, None] * normal + (1 - 0.6 * style.lift) * comb + style.mess * spread + 0.1 * normal
   )
   bend = 0.08 * jnp.exp(3.2 * style.stiffness)
@@ -356,8 +281,8 @@ def _loose(start, normal, body, style, roots, length, fringe, distance):
   width = style.open * (0.96 + 0.1 * _mixed(roots, 8, 0.3))
   forwards = (_mixed(roots, 9, 0.2) < style.front) & (z > -0.1)
   drape = jnp.where(forwards, 0.9, -0.9)
-  ears = _smooth(length, 0.7, 1.1) * (1 - style.tuck)
-  long = _smooth(style.length * style.side, 0.4, 0.8) * _smooth(length, 0.1, 0.3)
+  ears = smoothstep(length, 0.7, 1.1) * (1 - style.tuck)
+  long = smoothstep(style.length * style.side, 0.4, 0.8) * smoothstep(length, 0.1, 0.3)
 
   root_radius, _, _ = collision.polar(start)
 
@@ -366,21 +291,26 @@ def _loose(start, normal, body, style, roots, length, fringe, distance):
     way = number * step
     px, py, pz = point.T
     near = jnp.exp(-way / 0.5)
-    beside = _smooth(py, 7.0, 6.3) * drape
+    beside = smoothstep(py, 7.0, 6.3) * drape
     target = comb * near[:, None] + jnp.stack([jnp.zeros_like(way), -0.55 - 0.6 * (1 - near), beside], -1)
-    direction = _unit(direction + pull[:, None] * (_unit(target) - direction))
+    direction = unit(direction + pull[:, None] * (unit(target) - direction))
     x, y, z = (point + step[:, None] * direction).T
     # Long hair leaves the face free.
-    free = width * _smooth(y, 8.12, 7.6) * _smooth(z, 0.4, 0.7) * (1 - fringe) * long
-    free = jnp.maximum(free, 0.62 * _smooth(y, 7.0, 6.6) * (drape > 0) * long)
+    free = width * smoothstep(y, 8.12, 7.6) * smoothstep(z, 0.4, 0.7) * (1 - fringe) * long
+    free = jnp.maximum(free, 0.62 * smoothstep(y, 7.0, 6.6) * (drape > 0) * long)
     x += 0.9 * jnp.where(side * x < free, side * free - x, 0)
-    behind = style.tuck * _smooth(y, 7.75, 7.45) * _smooth(jnp.abs(x), 0.4, 0.55) * _smooth(length, 0.4, 0.7)
+    behind = (
+      style.tuck
+      * smoothstep(y, 7.75, 7.45)
+      * smoothstep(jnp.abs(x), 0.4, 0.55)
+      * smoothstep(length, 0.4, 0.7)
+    )
     z -= 0.5 * behind * jnp.maximum(z - 0.25, 0)
-    away = distance * jnp.minimum(1, way / 0.25) + 0.05 * _smooth(y, 6.3, 6.0)
+    away = distance * jnp.minimum(1, way / 0.25) + 0.05 * smoothstep(y, 6.3, 6.0)
     near_ears = ears * jnp.minimum(1, way / 0.3)
     reach = root_radius + 0.01 + 1.3 * way
     new = collision.pushed_out(jnp.stack([x, y, z], -1), body, away, near_ears, style.cling, reach)
-    return (new, _unit(new - point + 1e-6 * direction)), new
+    return (new, unit(new - point + 1e-6 * direction)), new
 
   numbers = jnp.arange(1, NUM_POINTS, dtype=jnp.float32)
   _, points = jax.lax.scan(advance, (start, direction), numbers)
@@ -397,8 +327,8 @@ def _curled(points, normal, style, roots, length, fringe):
 
   def at(values):
     point, after, share = values
-    tangent = _unit(after - point + 1e-4 * normal)
-    across = _unit(jnp.cross(tangent, collision.outward(point)) + 1e-4 * normal)
+    tangent = unit(after - point + 1e-4 * normal)
+    across = unit(jnp.cross(tangent, collision.outward(point)) + 1e-4 * normal)
     other = jnp.cross(across, tangent)
     angle = phase + turns * share
     one, two = random[:, 1] + speed[:, 4] * share, random[:, 2] + speed[:, 5] * share
@@ -415,7 +345,7 @@ def _curled(points, normal, style, roots, length, fringe):
   points = jnp.moveaxis(jax.lax.map(at, (points, after, shares)), 0, 1)
   for group, amount in ((roots.clump, style.clumping), (roots.lock, style.locks)):
     # Strands follow only those that are about as long, on the same side of the parting.
-    alike = _smooth(length / length[group], 0.4, 0.7) * _smooth(length[group] / length, 0.3, 0.6)
+    alike = smoothstep(length / length[group], 0.4, 0.7) * smoothstep(length[group] / length, 0.3, 0.6)
     beside = roots.place[:, 0] - style.parting
     same_side = (beside * beside[group] > 0) | (style.outward < 0.3) | (fringe > 0)
     alike *= same_side & (fringe == fringe[group])

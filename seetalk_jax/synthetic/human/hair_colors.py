@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from seetalk_jax.synthetic.human import facial_hair, hair
+from seetalk_jax.synthetic.human import facial_hair, hair, hair_roots
 
 # Linear RGB of natural colors, from dark to light.
 NATURAL = {
@@ -101,7 +101,7 @@ def sample_hair_color(
   return HairColor(*(np.asarray(value, np.float32) for value in values))
 
 
-def strand_colors(color: HairColor, roots: hair.Roots) -> jax.Array:
+def strand_colors(color: HairColor, roots: hair_roots.Roots) -> jax.Array:
   """Color of every point of the hair, linear RGB, `[NUM_STRANDS, NUM_POINTS, 3]`."""
   random = roots.random
   lightness = 0.5 * random[:, 0] + 0.5 * random[roots.clump, 0]

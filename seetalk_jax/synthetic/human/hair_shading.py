@@ -7,6 +7,7 @@ import jax.numpy as jnp
 
 from seetalk_jax.synthetic.human import camera as cameras
 from seetalk_jax.synthetic.human import light
+from seetalk_jax.synthetic.human.vectors import unit
 
 # Tilt of the scales of a hair shifts the white highlight to the root and the colored one to the tip, radians.
 _WHITE_SHIFT, _COLORED_SHIFT = 0.08, -0.12
@@ -40,15 +41,15 @@ def shade(
   """
   # Planes of single numbers are faster on CPU than rows of three.
   points, normals, color = (jnp.moveaxis(values, -1, 0) for values in (points, normals, color))
-  tangent = _unit(points[..., 1:] - points[..., :-1])
+  tangent = unit(points[..., 1:] - points[..., :-1], 0)
   middle, normal, color = ((v[..., 1:] + v[..., :-1]) / 2 for v in (points, normals, color))
   tangent, middle, normal, color = (v.reshape(3, -1) for v in (tangent, middle, normal, color))
   depth = ((depth[:, 1:] + depth[:, :-1]) / 2).reshape(-1)
-  view = _unit(camera.position[:, None] - middle)
+  view = unit(camera.position[:, None] - middle, 0)
   along_view = (tangent * view).sum(0)
   across_view = _across(along_view)
   # The side of the hair that is turned outward.
-  normal = _unit(normal - 0.7 * (normal * tangent).sum(0) * tangent)
+  normal = unit(normal - 0.7 * (normal * tangent).sum(0) * tangent, 0)
   tangent, normal, view, along_view, across_view = jax.lax.optimization_barrier(
     (tangent, normal, view, along_view, across_view)
   )
@@ -63,11 +64,6 @@ def shade(
     colored = 0.7 * _lobe(along, along_view, across_view, _COLORED_SHIFT, _COLORED_POWER)
     result += key[:, None] * reaches * (color * (diffuse + colored) + white)
   return result
-
-
-def _unit(vectors):
-  """Unit vectors of planes `[3, ...]`."""
-  return vectors / jnp.maximum(jnp.linalg.norm(vectors, axis=0, keepdims=True), 1e-6)
 
 
 def _across(along):

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from seetalk_jax.synthetic.human import surfaces
-from seetalk_jax.synthetic.human.backgrounds import SIDE, mix, mottle, step
+from seetalk_jax.synthetic.human.backgrounds import SIDE, mix, mottle
 from seetalk_jax.synthetic.human.environments import luma, neon, temperature
+from seetalk_jax.synthetic.human.vectors import smoothstep
 
 
 def _horizon(rng):
@@ -20,7 +21,7 @@ def _sky_behind(place, rays, rng, line):
   directions /= np.linalg.norm(directions, axis=-1, keepdims=True)
   found = place.sky(directions)
   if rng.random() < 0.6:
-    cloud = step(mottle(rng, 3, 6, 4), rng.uniform(0.4, 0.6), 0.8)
+    cloud = smoothstep(mottle(rng, 3, 6, 4), rng.uniform(0.4, 0.6), 0.8)
     white = np.maximum(place.horizon, place.zenith) * 1.6 + 0.3 * place.sun
     found = mix(found, white, 0.8 * cloud)
   return found
@@ -36,10 +37,10 @@ def _leaves_color(rng):
 def _leaves(place, rng, fine):
   """Radiance of leaves in light and shade, `[SIDE, SIDE, 3]`."""
   clump, leaf = mottle(rng, 4, 5, 4, 0.6), mottle(rng, fine, fine, 3, 0.8)
-  albedo = mix(_leaves_color(rng), _leaves_color(rng), step(mottle(rng, 4, 5, 3), 0.35, 0.65))
+  albedo = mix(_leaves_color(rng), _leaves_color(rng), smoothstep(mottle(rng, 4, 5, 3), 0.35, 0.65))
   shade = np.exp(4.5 * (clump - 0.6) + 2.5 * (leaf - 0.5))
   through = 0.4 * place.sun * (1.1 - 0.7 * float(place.sun_at[2]))
-  flecks = step(leaf, 0.5, 0.7) * step(clump, 0.45, 0.65)
+  flecks = smoothstep(leaf, 0.5, 0.7) * smoothstep(clump, 0.45, 0.65)
   return albedo * (shade[..., None] * place.facing() * 1.3 + through * 2.0 * flecks[..., None])
 
 
@@ -50,17 +51,17 @@ def _foliage(place, rays, rng):
   # The sky between the leaves, more of it higher up.
   sky = place.sky(rays.directions * [1, 0, 1] + [0, 0.3, 0])
   gap = mottle(rng, 5, 6, 5, 0.75) + 0.28 * (0.45 - rays.y) * rng.uniform(0, 1.3)
-  found = mix(found, np.minimum(sky, 4 * place.facing()), step(gap, 0.58, 0.66))
-  found = mix(found, near, step(mottle(rng, 3, 3, 5, 0.6), 0.5, 0.54))
+  found = mix(found, np.minimum(sky, 4 * place.facing()), smoothstep(gap, 0.58, 0.66))
+  found = mix(found, near, smoothstep(mottle(rng, 3, 3, 5, 0.6), 0.5, 0.54))
   floor = rays.y - rng.uniform(0.5, 1.2) - 0.03 * (mottle(rng, 5, 2) - 0.5)
   ground = place.ground * place.upward() * np.exp(2 * (mottle(rng, 6, 25, 4, 0.7) - 0.5))[..., None]
-  found = mix(found, ground, step(floor, 0, 0.05))
+  found = mix(found, ground, smoothstep(floor, 0, 0.05))
   for _ in range(int(rng.integers(0, 4))):
     middle, wide, lean = rng.random(), rng.uniform(0.01, 0.05), rng.normal(0, 0.06)
     trunk = np.abs(rays.x - middle - lean * (rays.y - 0.5)) / (wide * (0.7 + 0.5 * rays.y))
     bark = np.array([0.09, 0.07, 0.05]) * rng.uniform(0.4, 1.5) * place.facing()
     grain = (0.5 + 0.9 * mottle(rng, 40, 12, 2))[..., None]
-    found = mix(found, bark * grain, step(-trunk, -1.1, -0.9) * step(-floor, -0.04, 0.0))
+    found = mix(found, bark * grain, smoothstep(-trunk, -1.1, -0.9) * smoothstep(-floor, -0.04, 0.0))
   bright = place.horizon + place.sun
   count = int(rng.integers(0, 60 if luma(place.sun) > 0 else 15))
   glints(found, rays, rng, count, 5 * luma(place.facing()), bright, (0.0, 0.6))
@@ -78,10 +79,10 @@ def _field(place, rays, rng):
       haze,
       far * 0.6,
     )
-    found = mix(found, land, step(rays.y - top, -0.004, 0.01))
+    found = mix(found, land, smoothstep(rays.y - top, -0.004, 0.01))
   near = place.ground * place.upward()
   texture = 0.75 + 0.5 * mottle(rng, 8, 30, 3)
-  return mix(found, near * texture[..., None], step(rays.y - line - 0.02, 0, 0.015))
+  return mix(found, near * texture[..., None], smoothstep(rays.y - line - 0.02, 0, 0.015))
 
 
 def _sea(place, rays, rng):
@@ -89,12 +90,12 @@ def _sea(place, rays, rng):
   found = _sky_behind(place, rays, rng, line)
   waves = mottle(rng, 6, 50, 3)
   water = 0.35 * place.horizon + 0.3 * place.zenith * (0.5 + waves[..., None]) + 0.02
-  found = mix(found, water, step(rays.y - line, -0.002, 0.004))
+  found = mix(found, water, smoothstep(rays.y - line, -0.002, 0.004))
   shore = line + rng.uniform(0.08, 0.4) + 0.02 * (mottle(rng, 3, 2)[:1] - 0.5)
   found = mix(
     found,
     place.ground * place.upward() * (0.85 + 0.3 * mottle(rng, 30, 60, 2)[..., None]),
-    step(rays.y - shore, 0, 0.02),
+    smoothstep(rays.y - shore, 0, 0.02),
   )
   if place.sun_at[2] < -0.3:
     glints(found, rays, rng, 80, luma(place.sun) * 3, place.sun, (line, min(shore.mean(), 1.0)))
@@ -123,7 +124,7 @@ def _street(place, rays, rng):
   found = mix(
     found,
     place.ground * place.upward() * (0.9 + 0.2 * mottle(rng, 4, 20, 2)[..., None]),
-    step(rays.y - line - 0.03, 0, 0.02),
+    smoothstep(rays.y - line - 0.03, 0, 0.02),
   )
   for _ in range(int(rng.integers(0, 5))):
     _add_car(found, place, rays, rng, line)
@@ -142,7 +143,7 @@ def _add_tree(found, place, rays, rng, line):
   for _ in range(9):
     u, v = x + radius * rng.normal(0, 0.55), foot - tall + radius * rng.normal(0, 0.45)
     edge = np.minimum(edge, np.hypot(rays.x - u, rays.y - v) / (radius * rng.uniform(0.4, 0.9)))
-  crown = step(-edge - 1.3 * (mottle(rng, 18, 18, 3, 0.8) - 0.5), -1.1, -0.9)
+  crown = smoothstep(-edge - 1.3 * (mottle(rng, 18, 18, 3, 0.8) - 0.5), -1.1, -0.9)
   up = np.clip((foot - tall - rays.y) / radius, -1, 1)  # lighter on top
   leaves = _leaves(place, rng, 35) * (0.8 + 0.4 * up)[..., None]
   found[:] = mix(found, leaves, crown)
@@ -177,7 +178,7 @@ def _wall(place, rays, rng):
   found = painted.reshape(SIDE, SIDE, 3) * place.facing() * (stains * slope)[..., None]
   if luma(place.sun) > 0.1 and rng.random() < 0.4:  # a slanted shadow
     edge = (rays.x - rng.random()) * rng.choice([-1, 1]) + rng.normal(0, 0.7) * (rays.y - 0.5)
-    found *= mix(np.ones(3), np.array([0.3, 0.33, 0.4]), step(edge, -0.01, 0.03))
+    found *= mix(np.ones(3), np.array([0.3, 0.33, 0.4]), smoothstep(edge, -0.01, 0.03))
   return found
 
 
@@ -218,7 +219,7 @@ def _lights(place, rays, rng):
     _add_points(found, *places, rng.uniform(2, 14) * (0.3 + far) * rng.lognormal(0, 0.3, count), color)
   for color in palette:
     glints(found, rays, rng, int(rng.integers(0, 7)), rng.uniform(1, 8), color, (line - 0.3, line + 0.06))
-  wet = step(rays.y, line, line + 0.05)[..., None] * rng.uniform(0, 0.3)
+  wet = smoothstep(rays.y, line, line + 0.05)[..., None] * rng.uniform(0, 0.3)
   return found + wet * found[::-1] * 0.5
 
 

@@ -14,6 +14,7 @@ _COSINE = (1.0, 2.0 / 3.0, 2.0 / 3.0, 2.0 / 3.0, 0.25, 0.25, 0.25, 0.25, 0.25)
 SHADOW_SIDE = 256
 _SHADOW_EXTENT = 4.6  # decimeters
 _SHADOW_CENTER = (0.0, 7.1, 0.3)
+_SHADOW_DEPTH = 6.0  # decimeters from the nearest to the farthest depth of a shadow map
 
 
 class Lights(NamedTuple):
@@ -33,14 +34,18 @@ class Lights(NamedTuple):
 def harmonics(directions: jax.Array) -> jax.Array:
   """The nine real spherical harmonics of degree 0 to 2 at unit vectors `[..., 3]`: `[..., 9]`."""
   x, y, z = jnp.moveaxis(directions, -1, 0)
-  one = jnp.ones_like(x)
-  values = (
-    0.282095 * one,
+  constant, *others = _harmonics(x, y, z)
+  return jnp.stack([constant * jnp.ones_like(x), *others], axis=-1)
+
+
+def _harmonics(x, y, z):
+  """The nine harmonics of planes of numbers; the first is a number."""
+  return (
+    0.282095,
     *(0.488603 * y, 0.488603 * z, 0.488603 * x),
     *(1.092548 * x * y, 1.092548 * y * z, 0.315392 * (3 * z * z - 1), 1.092548 * x * z),
     0.546274 * (x * x - y * y),
   )
-  return jnp.stack(values, axis=-1)
 
 
 def irradiance(environment: jax.Array, normals: jax.Array) -> jax.Array:
@@ -51,11 +56,7 @@ def irradiance(environment: jax.Array, normals: jax.Array) -> jax.Array:
 
 def irradiance_planes(environment: jax.Array, directions: jax.Array) -> jax.Array:
   """`irradiance` of directions `[3, h, w]`: `[3, h, w]`. Planes of single numbers are faster on CPU."""
-  x, y, z = directions
-  terms = (
-    0.282095, 0.488603 * y, 0.488603 * z, 0.488603 * x, 1.092548 * x * y, 1.092548 * y * z,
-    0.315392 * (3 * z * z - 1), 1.092548 * x * z, 0.546274 * (x * x - y * y),
-  )  # fmt: skip
+  terms = _harmonics(*directions)
   weights = environment * jnp.asarray(_COSINE)[:, None]
   return jnp.stack(
     [jnp.maximum(sum(term * w for term, w in zip(terms, channel, strict=True)), 0) for channel in weights.T]
@@ -115,11 +116,11 @@ def _seen(points, axes):
   """Positions and depths of points in a shadow map."""
   x, y, z = jnp.moveaxis((points - jnp.asarray(_SHADOW_CENTER)) @ axes.T, -1, 0)
   scale = SHADOW_SIDE / _SHADOW_EXTENT
-  return jnp.stack([SHADOW_SIDE / 2 + scale * x, SHADOW_SIDE / 2 - scale * y], -1), 0.5 - z / 6.0
+  return jnp.stack([SHADOW_SIDE / 2 + scale * x, SHADOW_SIDE / 2 - scale * y], -1), 0.5 - z / _SHADOW_DEPTH
 
 
 def visibility(
-  shadow: ShadowMap, points: jax.Array, softness: float = 1.5, hair_density: float = 50.0
+  shadow: ShadowMap, points: jax.Array, softness: jax.Array | float = 1.5, hair_density: float = 50.0
 ) -> jax.Array:
   """Share of a light that reaches points `[..., 3]`: `[...]` in [0, 1].
 

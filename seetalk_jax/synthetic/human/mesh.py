@@ -31,11 +31,12 @@ _HAIRLINE, _CHIN = (0.0, 8.01, 1.39), (0.0, 6.23, 1.46)
 
 
 class MeshPart(enum.IntEnum):
-  """Parts of the mesh. They have no vertex in common. Left is the person's left, +x."""
+  """Parts of the mesh. They have no vertex in common. Left is the person's left, +x.
 
-  SKIN = (
-    0  # also the inside of the mouth, see the mask `mouth_inside`; open at the cuts through chest and arms
-  )
+  Skin is also the inside of the mouth, see the mask `mouth_inside`. It is open at the cuts through chest and arms.
+  """
+
+  SKIN = 0
   LEFT_EYE = 1
   RIGHT_EYE = 2
   UPPER_TEETH = 3  # with gums, see the mask `gums`; open at the back

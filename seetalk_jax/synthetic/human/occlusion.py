@@ -16,6 +16,7 @@ _EXTENT = 5.2  # decimeters
 _CENTER = (0.0, 7.0, 0.3)
 _HAIR_DENSITY = 14.0  # attenuation per decimeter below the surface of the hair
 _BIAS = 0.035  # decimeters
+_DEPTH = 8.0  # decimeters from the nearest to the farthest depth of a map
 
 
 @functools.cache
@@ -68,14 +69,14 @@ def _lit(direction, points, vertices, triangles, strands):
   def seen(places):
     x, y, z = jnp.moveaxis((places - jnp.asarray(_CENTER)) @ axes.T, -1, 0)
     scale = _SIDE / _EXTENT
-    return jnp.stack([_SIDE / 2 + scale * x, _SIDE / 2 - scale * y], -1), 0.5 - z / 8.0
+    return jnp.stack([_SIDE / 2 + scale * x, _SIDE / 2 - scale * y], -1), 0.5 - z / _DEPTH
 
   positions, depths = seen(points)
   column, row = (jnp.clip(p, 0, _SIDE - 1).astype(jnp.int32) for p in jnp.moveaxis(positions, -1, 0))
   at = row * _SIDE + column
   surface = raster.triangles(*seen(vertices), triangles, _SIDE).depth.reshape(-1)
-  lit = jnp.clip((surface[at] - depths) * 8.0 / _BIAS + 2.0, 0, 1)
+  lit = jnp.clip((surface[at] - depths) * _DEPTH / _BIAS + 2.0, 0, 1)
   if strands is not None:
     hair = raster.strands(*seen(strands), _SIDE).depth.reshape(-1)
-    lit *= jnp.exp(-_HAIR_DENSITY * jnp.maximum((depths - hair[at]) * 8.0 - _BIAS, 0))
+    lit *= jnp.exp(-_HAIR_DENSITY * jnp.maximum((depths - hair[at]) * _DEPTH - _BIAS, 0))
   return lit

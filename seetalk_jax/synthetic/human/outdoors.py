@@ -7,8 +7,9 @@ import dataclasses
 import numpy as np
 
 from seetalk_jax.synthetic.human import landscapes
-from seetalk_jax.synthetic.human.backgrounds import Rays, mix, step
+from seetalk_jax.synthetic.human.backgrounds import Rays, mix
 from seetalk_jax.synthetic.human.environments import Source, luma, neon, sphere, temperature, towards
+from seetalk_jax.synthetic.human.vectors import smoothstep
 
 WEATHERS = ('sunny', 'hazy', 'golden', 'shade', 'overcast', 'dusk', 'night')
 _GROUNDS = {
@@ -83,7 +84,7 @@ class Outdoors:
     for middle, half, top, color in self.blocks:
       away = np.abs((azimuth - middle + 180) % 360 - 180)
       found[(away < half) & (elevation < top)] = color
-    below = step(-sphere()[:, 1], -0.03, 0.03)
+    below = smoothstep(-sphere()[:, 1], -0.03, 0.03)
     return mix(found, self.ground * self.upward(), below).astype(np.float32)
 
   def sources(self) -> list[Source]:

@@ -12,9 +12,11 @@ import numpy as np
 from seetalk_jax import blendshapes
 from seetalk_jax.synthetic.human import (
   atlas,
+  collision,
   facial_hair,
   hair,
   hair_colors,
+  hair_roots,
   occlusion,
   rig,
   skin,
@@ -105,7 +107,7 @@ class Shared(NamedTuple):
   topology: rig.Topology
   atlas: atlas.Atlas
   regions: surface.Regions
-  roots: hair.Roots
+  roots: hair_roots.Roots
   facial_roots: facial_hair.FacialRoots
   rest: jax.Array
   triangles: jax.Array
@@ -133,7 +135,7 @@ def shared() -> Shared:
     topology=topology,
     atlas=layout,
     regions=regions,
-    roots=hair.roots(),
+    roots=hair_roots.roots(),
     facial_roots=facial_hair.facial_roots(),
     rest=fine.vertices,
     triangles=np.concatenate([fine.triangles[regions.drawn], extra[~is_lens] + len(fine.vertices)]),
@@ -146,11 +148,21 @@ def shared() -> Shared:
     blockers=np.concatenate([coarse, extra[~is_lens] + num_coarse]),
     blocker_turning=topology.turning[:num_coarse],
   )
-  return jax.tree.map(jnp.asarray, result)
+  with jax.ensure_compile_time_eval():  # the first call may come while a function is traced
+    return jax.tree.map(jnp.asarray, result)
 
 
 def bake(person: Appearance) -> Person:
-  """Prepares a person for rendering: textures, hair, outfit and occlusion."""
+  """Prepares a person for rendering: textures, hair, outfit and occlusion.
+
+  Its steps are compiled at the first call; all people share the compiled programs.
+
+  Args:
+    person: from `people.sample`, without a batch axis.
+
+  Returns:
+    float32 arrays of the same shapes for all people.
+  """
   person, arrays = jax.tree.map(jnp.asarray, person), shared()
   vertices, normals = _at_rest(person.shape, arrays)
   dressed = _dress(person.outfit, vertices, normals)
@@ -180,17 +192,18 @@ _dress = jax.jit(dress.bake)
 @jax.jit
 def _at_rest(shape, arrays):
   """Vertices and normals of the fine head at rest."""
-  vertices = rig.expressed(shape, jnp.zeros(len(blendshapes.NAMES)), arrays.topology)
+  vertices = rig.expressed(shape, jnp.zeros(blendshapes.NUM_BLENDSHAPES), arrays.topology)
   return vertices, rig.vertex_normals(vertices, arrays.topology.triangles)
 
 
 @jax.jit
 def _grow(person, vertices, normals, arrays):
   """Hair, facial hair, and which pieces of hair a hat covers."""
-  strands = hair.grow(vertices, normals, person.hair, arrays.roots)
+  body = collision.body(vertices)
+  strands = hair.grow(vertices, normals, body, person.hair, arrays.roots)
   count, points, _ = strands.points.shape
   covered = dress.covered(person.outfit, strands.points.reshape(-1, 3)).reshape(count, points)
-  facial = facial_hair.grow(vertices, normals, person.facial_hair, arrays.facial_roots)
+  facial = facial_hair.grow(vertices, normals, body, person.facial_hair, arrays.facial_roots)
   return strands, facial, covered[:, 1:] | covered[:, :-1]
 
 

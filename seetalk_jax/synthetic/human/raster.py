@@ -109,6 +109,9 @@ def segments(
     near, far: depths at the start and the end, `[m]`, in [0, 1], growing with the distance; clipped.
     side: of the picture, in samples.
     drawn: lines to draw, bool `[m]`; None draws all.
+
+  Returns:
+    Indices are rows of `start`.
   """
   step, deeper = end - start, far - near
   low, high = jnp.minimum(start, end), jnp.maximum(start, end)

@@ -35,8 +35,8 @@ class Rendered(NamedTuple):
 
   Attributes:
     image: sRGB in [0, 1], float32 `[size, size, 3]`.
-    place: position at rest, decimeters, float32 `[size, size, 3]`: on the source's head for skin, eyes and mouth, on
-      the person for hair and outfit; 0 in the background.
+    place: position at rest, decimeters, float32 `[size, size, 3]`: on the source's head for skin, eyes, mouth and
+      the roots of facial hair, on the person for hair and outfit; 0 in the background.
     part: `constants.Part`, uint8 `[size, size]`.
     triangle: row of `Shared.triangles`, int32 `[size, size]`; -1 where none is visible.
     weights: of the triangle's corners, float32 `[3, size, size]`.
@@ -81,7 +81,7 @@ def render(
 
   Args:
     person: from `person.bake`.
-    coefficients: of the 52 blendshapes, `[52]`.
+    coefficients: of the 52 blendshapes, in [0, 1], `[52]`.
     pose: of the head.
     scene: light, camera, background and tone.
     arrays: `person.shared()`.
@@ -106,8 +106,8 @@ def render(
   seen_hair = ~person.hair_covered & hair.in_sight(
     posed.hair.points, posed.hair.normals, person.hair.depth, view.position
   )
-  drawn = jnp.concatenate([seen_hair.reshape(-1), jnp.ones(_num_pieces(posed.facial.points), bool)])
-  strands = raster.segments(*_segments((posed.hair, posed.facial), view, side), side, drawn)
+  seen = jnp.concatenate([seen_hair.reshape(-1), jnp.ones(_num_pieces(posed.facial.points), bool)])
+  strands = raster.segments(*_segments((posed.hair, posed.facial), view, side), side, seen)
   hairy = strands.covered & (strands.depth < nearest.depth)
   weights = raster.barycentric(nearest, positions, arrays.triangles)
   nearest, weights, hairy = jax.lax.optimization_barrier((nearest, weights, hairy))
@@ -121,7 +121,7 @@ def render(
   share = _pixels(shown.astype(jnp.float32))
   planes = jax.lax.optimization_barrier(_pixels(jnp.where(shown, planes, 0)) / jnp.maximum(share, 1e-6))
   k = 8 + len(visible)
-  seen = shading.Surface(
+  pixels = shading.Surface(
     diffuse=planes[:3],
     normal=planes[3:6],
     occlusion=planes[6],
@@ -132,7 +132,7 @@ def render(
     relief=rig.rotated(planes[k + 4 :], pose),
   )
   towards = view.towards(size)
-  color = share * shading.shade(seen, towards, lights)
+  color = share * shading.shade(pixels, towards, lights)
   pieces = jnp.concatenate(
     [
       hair_shading.shade(own.points, own.normals, depth, colors, lights, shadows, view)
@@ -143,8 +143,8 @@ def render(
     ],
     axis=1,
   )
-  drawn = jnp.stack([channel[strands.index] for channel in pieces])
-  color += _pixels(jnp.where(hairy, drawn, 0))
+  hair_color = jnp.stack([channel[strands.index] for channel in pieces])
+  color += _pixels(jnp.where(hairy, hair_color, 0))
   background = backgrounds.background(scene.background, size)
   color += (1 - share - _pixels(hairy.astype(jnp.float32))) * background
   depth = jnp.minimum(nearest.depth, strands.depth)
@@ -250,16 +250,16 @@ def _labels(person, nearest, weights, strands, hairy, arrays):
   rest = jnp.concatenate([arrays.rest, person.outfit])
   place = jnp.where(shown, raster.interpolate(rest, nearest, weights, arrays.triangles), 0)
   still = arrays.rest[person.facial_hair.corners[:, 0, 0]]
-  middles = [(points[:, 1:] + points[:, :-1]).reshape(-1, 3) / 2 for points in (person.hair.points,)]
-  middles.append(jnp.repeat(still, person.facial_color.shape[1] - 1, 0))
-  of_strands = jnp.concatenate(middles)
+  points = person.hair.points
+  middles = (points[:, 1:] + points[:, :-1]).reshape(-1, 3) / 2
+  of_strands = jnp.concatenate([middles, jnp.repeat(still, person.facial_color.shape[1] - 1, 0)])
   place = jnp.where(hairy, jnp.stack([axis[strands.index] for axis in of_strands.T]), place)
   part = jnp.where(
     hairy, int(Part.HAIR), jnp.where(shown, arrays.labels[nearest.index], int(Part.BACKGROUND))
   )
-  # Brows and lashes belong to the surface that they grow on.
-  forehead = hairy & (strands.index >= len(middles[0])) & (place[1] > _BROW_HEIGHT)
-  part = jnp.where(forehead, int(Part.BROW), part)
+  # Brows have a label of their own; lashes and beards are hair.
+  brows = hairy & (strands.index >= len(middles)) & (place[1] > _BROW_HEIGHT)
+  part = jnp.where(brows, int(Part.BROW), part)
   return dict(
     place=jnp.moveaxis(place, 0, -1),
     part=part.astype(jnp.uint8),

@@ -13,6 +13,7 @@ from seetalk_jax import blendshapes
 from seetalk_jax.media import landmark_indices
 from seetalk_jax.synthetic.human import landmark_file, subdivision, units
 from seetalk_jax.synthetic.human import mesh as meshes
+from seetalk_jax.synthetic.human.vectors import smoothstep
 
 # The head turns about this point inside the neck, decimeters.
 PIVOT = (0.0, 6.6, 0.3)
@@ -74,13 +75,11 @@ def topology() -> Topology:
   sources = np.zeros((counts.max(), len(counts)), np.int32)
   weights = np.zeros(sources.shape, np.float32)
   sources[slot, row], weights[slot, row] = matrix.indices, matrix.data
-  # A tilted border: the nape bends lower than the throat.
-  height = fine.mesh.vertices[:, 1] + 0.25 * np.clip(fine.mesh.vertices[:, 2] - 0.3, -1, 1)
-  at = np.clip((height - _NECK_FROM) / (_NECK_TO - _NECK_FROM), 0, 1)
-  turning = (at * at * (3 - 2 * at)).astype(np.float32)
+  turning = share_of_turn(fine.mesh.vertices).astype(np.float32)
   turning[fine.mesh.parts != meshes.MeshPart.SKIN] = 1
   arrays = fine.mesh.triangles, sources, weights, units.units(head), turning, _lid_margins(head, fine.mesh)
-  return Topology(*map(jnp.asarray, arrays))
+  with jax.ensure_compile_time_eval():  # the first call may come while a function is traced
+    return Topology(*map(jnp.asarray, arrays))
 
 
 def _lid_margins(head, fine):
@@ -93,6 +92,13 @@ def _lid_margins(head, fine):
   corners = fine.vertices[fine.triangles[found.triangles[chosen]]]
   places = np.einsum('...c,...cx->...x', found.weights[chosen], corners)
   return np.linalg.norm(places[..., None, :] - head.vertices, axis=-1).argmin(-1).astype(np.int32)
+
+
+def share_of_turn(points: np.ndarray | jax.Array) -> np.ndarray | jax.Array:
+  """Share of a turn of the head that points of skin and hair take part in: `[..., 3]` at rest -> `[...]` in [0, 1]."""
+  # A tilted border: the nape bends lower than the throat.
+  height = points[..., 1] + 0.25 * (points[..., 2] - 0.3).clip(-1, 1)
+  return smoothstep(height, _NECK_FROM, _NECK_TO)
 
 
 def expressed(shape: jax.Array, coefficients: jax.Array, shared: Topology) -> jax.Array:

@@ -208,7 +208,7 @@ class Room:
       power += lamp.color * 4 * area
     sides = self.high - self.low
     areas = np.repeat([sides[1] * sides[2], sides[0] * sides[2], sides[0] * sides[1]], 2)
-    # Things in the room swallow a quarter of what bare walls would throw back.
+    # Furniture absorbs a quarter of what bare walls would reflect.
     mean = 0.75 * (self.walls * areas[:, None]).sum(0) / areas.sum()
     return total + power * mean / (1 - mean) / areas.sum() + 0.004
 

@@ -7,8 +7,9 @@ import dataclasses
 import numpy as np
 
 from seetalk_jax.synthetic.human import surfaces
-from seetalk_jax.synthetic.human.backgrounds import Rays, mix, mottle, step
+from seetalk_jax.synthetic.human.backgrounds import Rays, mix, mottle
 from seetalk_jax.synthetic.human.environments import Source, neon, sphere, temperature, towards
+from seetalk_jax.synthetic.human.vectors import smoothstep
 
 # Name -> lamps: (azimuth, elevation in degrees, strength, half of the angular size in radians).
 SETUPS = {
@@ -48,7 +49,7 @@ class Studio:
   def radiance(self) -> np.ndarray:
     """Light of the surroundings at the directions of `environments.sphere()`."""
     up = 0.85 + 0.3 * sphere()[:, 1:2]
-    behind = step(-sphere()[:, 2], 0.3, 0.9)
+    behind = smoothstep(-sphere()[:, 2], 0.3, 0.9)
     return mix(self.ambient * up, self.backdrop, behind).astype(np.float32)
 
   def sources(self) -> list[Source]:
@@ -60,7 +61,7 @@ class Studio:
     x, y = rays.x - 0.5 - rng.normal(0, 0.12), rays.y - 0.5 - rng.normal(0, 0.12)
     away = np.hypot(x, y)
     found = np.broadcast_to(self.backdrop, (*rays.x.shape, 3))
-    found = found * (1 - rng.uniform(0, 0.35) * step(away, 0.2, 0.9))[..., None]
+    found = found * (1 - rng.uniform(0, 0.35) * smoothstep(away, 0.2, 0.9))[..., None]
     if self.pattern == 'spot':
       found = found * (0.25 + 1.2 * np.exp(-(away**2) / rng.uniform(0.06, 0.25)))[..., None]
     elif self.pattern == 'slope':
@@ -68,11 +69,11 @@ class Studio:
       found = found * np.exp2(rng.uniform(0.5, 2.5) * (x * np.cos(angle) + y * np.sin(angle)))[..., None]
     elif self.pattern == 'mottled':
       cloth = mottle(rng, rng.uniform(2, 5), rng.uniform(2, 5), 5)
-      found = mix(found, found * 0.25 + 0.25 * self.other, step(cloth, 0.25, 0.75))
-      found = found * (1 - 0.7 * step(away, 0.1, 0.8))[..., None]
+      found = mix(found, found * 0.25 + 0.25 * self.other, smoothstep(cloth, 0.25, 0.75))
+      found = found * (1 - 0.7 * smoothstep(away, 0.1, 0.8))[..., None]
     elif self.pattern == 'two colors':
       angle = rng.uniform(0, 6.28)
-      found = mix(found, self.other, step(x * np.cos(angle) + y * np.sin(angle), -0.6, 0.6))
+      found = mix(found, self.other, smoothstep(x * np.cos(angle) + y * np.sin(angle), -0.6, 0.6))
     return found
 
 

@@ -15,6 +15,7 @@ from seetalk_jax.synthetic.human import mesh as meshes
 from seetalk_jax.synthetic.human import rig
 from seetalk_jax.synthetic.human.mesh import MeshPart
 from seetalk_jax.synthetic.human.outfit import parts as outfit_parts
+from seetalk_jax.synthetic.human.vectors import smoothstep
 
 # How far light spreads around a surface beyond the terminator, red, green and blue: red travels farthest in skin.
 SKIN_WRAP = (0.42, 0.18, 0.10)
@@ -134,7 +135,7 @@ def _stacked(rows):
 def _lip_vertices(fine):
   """Middle of the inner lips and corners of the mouth, from the displacements of `jawOpen`."""
   place = fine.vertices
-  unit = meshes.load().units[blendshapes.NAMES.index('jawOpen')]
+  unit = meshes.load().units[blendshapes.INDEX['jawOpen']]
   moved = rig.fine_head().apply(unit)[:, 1]
   lips = np.flatnonzero(fine.masks['lips'] > 0.5)
   middle = lips[np.abs(place[lips, 0]) < 0.02]
@@ -144,39 +145,37 @@ def _lip_vertices(fine):
   return np.array([upper, lower, *corners], np.int32)
 
 
-def moving_occlusion(expressed: jax.Array, baked: jax.Array, spots: Regions) -> jax.Array:
+def moving_occlusion(expressed: jax.Array, baked: jax.Array, places: Regions) -> jax.Array:
   """Occlusion of an expression: baked for the skin, from lids for the eyes and from the lips for the mouth.
 
   Args:
     expressed: vertices before the head turns, `[v, 3]`.
     baked: occlusion of the neutral face, `[v]`.
-    spots: `regions()`.
+    places: `regions()`.
+
+  Returns:
+    Unoccluded share of the surroundings, `[v]` in [0, 1].
   """
-  baked = _in_the_mouth(expressed, baked, spots)
-  for own, upper, lower in zip(spots.eyes, spots.upper_margins, spots.lower_margins, strict=True):
+  baked = _in_the_mouth(expressed, baked, places)
+  for own, upper, lower in zip(places.eyes, places.upper_margins, places.lower_margins, strict=True):
     ball = expressed[own]
     above, below = (_distance(ball, expressed[margin]) for margin in (upper, lower))
-    seen = (0.42 + 0.58 * _smooth(above / _LID_SHADOW)) * (0.7 + 0.3 * _smooth(below / 0.06))
+    seen = (0.42 + 0.58 * smoothstep(above, 0, _LID_SHADOW)) * (0.7 + 0.3 * smoothstep(below, 0, 0.06))
     baked = baked.at[own].set(0.95 * seen)
   return baked
 
 
-def _in_the_mouth(expressed, baked, spots):
+def _in_the_mouth(expressed, baked, places):
   """Share of light that enters through the lips: their opening over the square of the depth behind them."""
-  upper, lower, left, right = (expressed[vertex] for vertex in spots.lips)
+  upper, lower, left, right = (expressed[vertex] for vertex in places.lips)
   center = (upper + lower) / 2
   gap = jnp.maximum(upper[1] - lower[1], 0) + 0.004
   area = 0.75 * gap * jnp.abs(left[0] - right[0])
   depth = jnp.maximum(center[2] - expressed[:, 2], 0)
   beside = jnp.maximum(jnp.abs(expressed[:, 1] - center[1]) - gap / 2, 0)
   share = 0.9 * area / (area + 1.4 * depth**2 + 2.5 * beside**2 + 0.004)
-  return baked * (1 - spots.mouth) + share * spots.mouth
+  return baked * (1 - places.mouth) + share * places.mouth
 
 
 def _distance(points, others):
   return jnp.sqrt(((points[:, None] - others) ** 2).sum(-1) + 1e-8).min(1)
-
-
-def _smooth(t):
-  t = jnp.clip(t, 0, 1)
-  return t * t * (3 - 2 * t)

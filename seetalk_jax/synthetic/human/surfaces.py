@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from seetalk_jax.synthetic.human.backgrounds import mix, step
+from seetalk_jax.synthetic.human.backgrounds import mix
+from seetalk_jax.synthetic.human.vectors import smoothstep
 
 
 def paint(
@@ -66,7 +67,7 @@ def _wallpaper(x, y, color, rng, size):
   if rng.random() < 0.5:
     share = 0.5 + 0.5 * np.tanh(4 * np.sin(2 * np.pi * x / wide))
   else:
-    share = step(np.sin(2 * np.pi * x / wide) * np.sin(2 * np.pi * y / wide), 0.2, 0.6)
+    share = smoothstep(np.sin(2 * np.pi * x / wide) * np.sin(2 * np.pi * y / wide), 0.2, 0.6)
   return mix(color, other, share)
 
 
@@ -101,10 +102,10 @@ def _picture(x, y, color, rng, size):
   u, v = x / size[0], y / size[1]
   edge = np.minimum(np.minimum(x, size[0] - x), np.minimum(y, size[1] - y))
   line = rng.uniform(0.2, 0.7) + rng.uniform(0, 0.15) * np.sin(rng.uniform(2, 9) * u + rng.uniform(0, 6))
-  result = mix(color, color_of(rng, 0.1, 0.7, 0.6), step(v - line, -0.15, 0.15))
+  result = mix(color, color_of(rng, 0.1, 0.7, 0.6), smoothstep(v - line, -0.15, 0.15))
   for _ in range(int(rng.integers(2, 9))):  # patches, as in a photograph or a painting seen from afar
     away = np.hypot((u - rng.random()) / rng.uniform(0.1, 0.5), (v - rng.random()) / rng.uniform(0.1, 0.5))
-    result = mix(result, color_of(rng, 0.03, 0.6, 0.6), 0.85 * step(-away, -1.1, -0.8))
+    result = mix(result, color_of(rng, 0.03, 0.6, 0.6), 0.85 * smoothstep(-away, -1.1, -0.8))
   mat, frame = rng.uniform(0.2, 0.9), color_of(rng, 0.015, 0.7, 0.1) if rng.random() < 0.6 else wood(rng)
   result = np.where((edge < mat)[:, None], 0.72, result)
   return np.where((edge < 0.25)[:, None], frame, result)
@@ -160,7 +161,7 @@ def _whiteboard(x, y, color, rng, size):
 
 def _cloth(x, y, color, rng, size):
   cushion = np.abs(x / size[0] * rng.integers(1, 4) % 1 - 0.5)
-  return color * (1 - 0.35 * step(cushion, 0.42, 0.5) + 0.08 * _stains(x, y, rng, 0.8))[:, None]
+  return color * (1 - 0.35 * smoothstep(cushion, 0.42, 0.5) + 0.08 * _stains(x, y, rng, 0.8))[:, None]
 
 
 def _leaves(x, y, color, rng, size):
@@ -190,7 +191,7 @@ def _window(x, y, color, rng, size):
   below = color * outside * shade[:, None]
   sky = mix(color, color * np.array([0.8, 0.95, 1.15]), np.clip(v, 0, 1))
   border = line + 0.06 * _stains(x, 0 * y, rng, 0.5)
-  result = mix(below, sky, step(v - border, -0.04, 0.04))
+  result = mix(below, sky, smoothstep(v - border, -0.04, 0.04))
   if rng.random() < 0.35:  # a blind or a thin curtain hides the view
     result = color * (0.62 + 0.1 * np.sin(2 * np.pi * (y / 0.5 if rng.random() < 0.5 else x / 1.1)))[:, None]
   bars, rows = int(rng.integers(1, 4)), int(rng.integers(1, 3))

@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from seetalk_jax.synthetic.human import collision
+from seetalk_jax.synthetic.human.vectors import unit
 
 _CENTER = (0.0, 7.4, 0.3)  # of the skull: knots lie in directions from here
 
@@ -17,7 +18,7 @@ def tied(start, body, style, roots, num_points):
     start: places of the roots, `[n, 3]`.
     body: `collision.Body` of the person.
     style: `hair.Style`.
-    roots: `hair.Roots`.
+    roots: `hair_roots.Roots`.
     num_points: of a strand.
 
   Returns:
@@ -30,16 +31,16 @@ def tied(start, body, style, roots, num_points):
   out = jnp.stack([flat * jnp.sin(around), jnp.sin(style.tie) + 0 * around, -flat * jnp.cos(around)], -1)
   zero = jnp.zeros(len(start))
   knot = collision.pushed_out(center + 0.4 * out, body, zero + 0.05, zero, 1.0)
-  direction = _unit(start - center)
+  direction = unit(start - center)
   size, knot_size = (jnp.linalg.norm(p - center, axis=-1) for p in (start, knot))
-  angle = jnp.arccos(jnp.clip((direction * _unit(knot - center)).sum(-1), -0.99, 0.999))
+  angle = jnp.arccos(jnp.clip((direction * unit(knot - center)).sum(-1), -0.99, 0.999))
   way = angle * 0.9 + 0.03
   tail = style.tail * (1 - 0.45 * roots.random[:, 6] ** 2)
   # The bend at the knot is sharp: a point lies there.
   last = num_points - 1
   count = jnp.clip(jnp.round(way * last / (way + tail)), 2, last - 4)
-  goal = _unit(knot - center)
-  across = _unit(jnp.cross(out, jnp.asarray([0.0, -1.0, 0.0])) + 1e-4)
+  goal = unit(knot - center)
+  across = unit(jnp.cross(out, jnp.asarray([0.0, -1.0, 0.0])) + 1e-4)
   random = roots.random
 
   # One point of all strands at a time: what belongs to a strand is computed once.
@@ -62,7 +63,7 @@ def tied(start, body, style, roots, num_points):
 def _along(one, other, angle, share):
   """Unit vectors between two, on the shorter arc."""
   first, second = jnp.sin((1 - share) * angle), jnp.sin(share * angle)
-  return _unit((first[:, None] * one + second[:, None] * other) / jnp.sin(angle)[:, None])
+  return unit((first[:, None] * one + second[:, None] * other) / jnp.sin(angle)[:, None])
 
 
 def _tail(knot, out, across, beyond, share, style, random):
@@ -72,7 +73,7 @@ def _tail(knot, out, across, beyond, share, style, random):
   bent = jnp.exp(-beyond / reach)
   level = reach * (1 - bent)
   along = knot + out * level[:, None] + down * (beyond - level)[:, None]
-  depth = jnp.cross(across, _unit(out * bent[:, None] + down))
+  depth = jnp.cross(across, unit(out * bent[:, None] + down))
   angle, radius = 2 * jnp.pi * random[:, 1], jnp.sqrt(random[:, 2])
   wide = radius * style.tail_width * (0.3 + 0.7 * jnp.minimum(1, beyond / 0.25)) * (1 - 0.6 * share**3)
   phase = angle + 2 * jnp.pi * style.waves * share
@@ -97,7 +98,3 @@ def _bun(knot, out, across, beyond, style, random):
   other = jnp.cross(out, across)
   flat = ring * jnp.cos(turn)[:, None] * across + ring * jnp.sin(turn)[:, None] * other
   return knot + out * (0.7 * size) + flat + (0.8 * shell * jnp.sin(elevation))[:, None] * out
-
-
-def _unit(vectors):
-  return vectors / jnp.maximum(jnp.linalg.norm(vectors, axis=-1, keepdims=True), 1e-6)

@@ -1,5 +1,6 @@
 """Texture atlas: places of triangles and texels."""
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -10,6 +11,8 @@ from seetalk_jax.synthetic.human.mesh import MeshPart
 
 @pytest.fixture(scope='module')
 def found():
+  # The first call may come while a function is traced.
+  jax.make_jaxpr(lambda: atlas.atlas().used.sum())()
   return atlas.atlas()
 
 

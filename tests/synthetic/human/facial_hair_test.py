@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from seetalk_jax import blendshapes
-from seetalk_jax.synthetic.human import facial_hair, facial_styles, rig
+from seetalk_jax.synthetic.human import collision, facial_hair, facial_styles, rig
 from seetalk_jax.synthetic.human import mesh as meshes
 
 
@@ -25,14 +25,14 @@ def _expressed(**coefficients):
 @pytest.fixture(scope='module')
 def grow(vertices):
   normals = rig.vertex_normals(vertices, rig.topology().triangles)
-  grown = jax.jit(facial_hair.grow)
+  body, grown = jax.jit(collision.body)(vertices), jax.jit(facial_hair.grow)
 
   def one(seed=0, **values):
     style = facial_styles.sample_facial_style(
       np.random.default_rng(seed), 'male', 30, {'caucasian': 1}, 'shaven'
     )
     style = style._replace(**{name: np.float32(value) for name, value in values.items()})
-    return grown(vertices, normals, style, facial_hair.facial_roots())
+    return grown(vertices, normals, body, style, facial_hair.facial_roots())
 
   return one
 
@@ -110,3 +110,9 @@ def test_women_have_no_beard():
   for seed in range(50):
     style = facial_styles.sample_facial_style(np.random.default_rng(seed), 'female', 60, {'african': 1})
     assert style.chin == style.moustache == style.cheeks == 0
+
+
+def test_roots_may_be_asked_for_first_while_a_function_is_traced():
+  found = []
+  jax.make_jaxpr(lambda: found.append(facial_hair.facial_roots.__wrapped__()))()
+  assert not any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(found))

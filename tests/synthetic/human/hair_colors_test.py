@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from seetalk_jax.synthetic.human import facial_hair, hair, hair_colors
+from seetalk_jax.synthetic.human import facial_hair, hair, hair_colors, hair_roots
 
 
 def _drawn(sex, age, ancestry, number=200):
@@ -30,8 +30,8 @@ def test_ancestry_and_age_matter():
 @pytest.mark.parametrize('grey', [0.0, 0.5, 1.0])
 def test_strands_turn_white_with_the_share_of_grey(grey):
   color = _drawn('male', 25, {'asian': 1})[0]._replace(grey=np.float32(grey), beard_grey=np.float32(grey))
-  points = np.asarray(hair_colors.strand_colors(color, hair.roots()))
-  assert points.shape == (hair.NUM_STRANDS, hair.NUM_POINTS, 3)
+  points = np.asarray(hair_colors.strand_colors(color, hair_roots.roots()))
+  assert points.shape == (hair_roots.NUM_STRANDS, hair.NUM_POINTS, 3)
   expected = (1 - grey) * (color.root + color.tip) / 2 + grey * 0.37
   np.testing.assert_allclose(points.mean((0, 1)), expected, rtol=0.2, atol=0.01)
   lightness = points.mean((1, 2))

@@ -9,6 +9,9 @@ from jax.test_util import check_grads
 from seetalk_jax.synthetic.human import raster
 
 SIDE = 40
+# Compiled once for each shape: outside of jit, every call compiles its loop again.
+triangles = jax.jit(raster.triangles, static_argnums=3)
+strands = jax.jit(raster.strands, static_argnums=2)
 
 
 def scene(seed, num=60, size=9.0):
@@ -45,7 +48,7 @@ def brute_force(positions, depths, corners):
 @pytest.mark.parametrize('seed', range(4))
 def test_nearest_triangle_equals_brute_force(seed):
   positions, depths, corners = scene(seed)
-  found = raster.triangles(positions, depths, corners, SIDE)
+  found = triangles(positions, depths, corners, SIDE)
   index, depth = brute_force(positions, depths, corners)
   assert 0.3 < (index >= 0).mean() < 1
   # Samples on an edge, and depths that differ by less than a step, may go either way.
@@ -64,9 +67,7 @@ def test_a_mesh_has_no_holes_and_no_double_edges():
   a, b, c, d = vertex[:-1, :-1], vertex[:-1, 1:], vertex[1:, 1:], vertex[1:, :-1]
   corners = np.concatenate([np.stack([a, c, b], -1).reshape(-1, 3), np.stack([a, d, c], -1).reshape(-1, 3)])
   positions = np.stack([x, y], -1).reshape(-1, 2).astype(np.float32)
-  found = raster.triangles(
-    positions, np.full(len(positions), 0.5, np.float32), corners.astype(np.int32), SIDE
-  )
+  found = triangles(positions, np.full(len(positions), 0.5, np.float32), corners.astype(np.int32), SIDE)
   assert np.asarray(found.covered).all()
   weights = raster.barycentric(found, positions, corners)
   assert -1e-3 < np.asarray(weights).min() and np.asarray(weights).max() < 1.001
@@ -78,8 +79,8 @@ def test_a_mesh_has_no_holes_and_no_double_edges():
 def test_the_order_of_triangles_does_not_matter():
   positions, depths, corners = scene(7)
   order = np.random.default_rng(0).permutation(len(corners))
-  one = raster.triangles(positions, depths, corners, SIDE)
-  other = raster.triangles(positions, depths, corners[order], SIDE)
+  one = triangles(positions, depths, corners, SIDE)
+  other = triangles(positions, depths, corners[order], SIDE)
   np.testing.assert_array_equal(one.depth, other.depth)
   assert (np.asarray(one.index) == order[np.asarray(other.index)])[np.asarray(one.covered)].mean() > 0.999
 
@@ -87,15 +88,15 @@ def test_the_order_of_triangles_does_not_matter():
 def test_pictures_of_a_batch_equal_single_ones():
   scenes = [scene(seed) for seed in range(3)]
   positions, depths = (np.stack([s[i] for s in scenes]) for i in range(2))
-  together = jax.vmap(lambda p, z: raster.triangles(p, z, scenes[0][2], SIDE))(positions, depths)
+  together = jax.vmap(lambda p, z: triangles(p, z, scenes[0][2], SIDE))(positions, depths)
   for i, (position, depth, corners) in enumerate(scenes):
-    alone = raster.triangles(position, depth, corners, SIDE)
+    alone = triangles(position, depth, corners, SIDE)
     jax.tree.map(lambda a, b, i=i: np.testing.assert_array_equal(a[i], b), together, alone)
 
 
 def test_interpolated_values_have_gradients_in_positions_and_values():
   positions, depths, corners = scene(3, num=8)
-  found = raster.triangles(positions, depths, corners, SIDE)
+  found = triangles(positions, depths, corners, SIDE)
   values = np.random.default_rng(0).standard_normal((len(positions), 2)).astype(np.float32)
 
   def total(positions, values):
@@ -107,7 +108,7 @@ def test_interpolated_values_have_gradients_in_positions_and_values():
 
 def test_strands_cover_the_samples_of_their_lines():
   straight = np.array([[[2, 3.5], [20, 3.5]], [[5.5, 30], [5.5, 10]]], np.float32)
-  found = raster.strands(straight, np.full((2, 2), 0.5, np.float32), SIDE)
+  found = strands(straight, np.full((2, 2), 0.5, np.float32), SIDE)
   expected = np.zeros((SIDE, SIDE), bool)
   expected[3, 2:20], expected[10:30, 5] = True, True
   np.testing.assert_array_equal(found.covered, expected)
@@ -116,7 +117,7 @@ def test_strands_cover_the_samples_of_their_lines():
 
 def test_pieces_that_are_not_drawn_cover_nothing():
   bent = np.array([[[2, 3.5], [20, 3.5], [20, 30]]], np.float32)
-  found = raster.strands(bent, np.full((1, 3), 0.5, np.float32), SIDE, jnp.asarray([[False, True]]))
+  found = strands(bent, np.full((1, 3), 0.5, np.float32), SIDE, jnp.asarray([[False, True]]))
   assert set(np.asarray(found.index)[np.asarray(found.covered)]) == {1}
   assert not np.asarray(found.covered)[3, 2:20].any()
 
@@ -125,9 +126,9 @@ def test_strands_have_no_gaps_and_the_nearest_lies_in_front():
   rng = np.random.default_rng(1)
   points = np.cumsum(rng.uniform(-4, 4, (30, 12, 2)), axis=1) + SIDE / 2
   depths = np.broadcast_to(rng.permutation(30)[:, None] / 30, (30, 12))
-  found = raster.strands(points.astype(np.float32), depths.astype(np.float32), SIDE)
+  found = strands(points.astype(np.float32), depths.astype(np.float32), SIDE)
   alone = [
-    raster.strands(points[i : i + 1].astype(np.float32), depths[i : i + 1].astype(np.float32), SIDE)
+    strands(points[i : i + 1].astype(np.float32), depths[i : i + 1].astype(np.float32), SIDE)
     for i in range(30)
   ]
   stack = np.stack([one.depth for one in alone])
@@ -143,5 +144,5 @@ def test_strands_have_no_gaps_and_the_nearest_lies_in_front():
 
 def test_nothing_in_the_picture():
   outside = np.array([[-9, -9], [-5, -9], [-9, -5]], np.float32)
-  found = raster.triangles(outside, np.zeros(3, np.float32), np.array([[0, 1, 2], [0, 2, 1]]), SIDE)
+  found = triangles(outside, np.zeros(3, np.float32), np.array([[0, 1, 2], [0, 2, 1]]), SIDE)
   assert not np.asarray(found.covered).any() and (np.asarray(found.depth) == 2).all()

@@ -116,3 +116,9 @@ def test_lips_do_not_pass_through_each_other(shape):
     landmarks_of(shape, jawOpen=0.4, mouthClose=0.4),
     atol=1e-6,
   )
+
+
+def test_the_topology_may_be_asked_for_first_while_a_function_is_traced():
+  found = []
+  jax.make_jaxpr(lambda: found.append(rig.topology.__wrapped__()))()
+  assert not any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(found))

@@ -68,5 +68,5 @@ def test_furniture_hides_the_wall_and_leaves_let_it_through():
     return luma(room.view(backgrounds.rays(12.0, 2.8, 0.02), np.random.default_rng(0)))
 
   plain, leaves = seen('plain'), seen('leaves')
-  assert plain[90, 90] < 0.2 * plain[90, 2] or plain.max() < 0.2 * leaves.max()
+  assert plain.max() < 0.2 * leaves.max()  # the box covers the whole picture
   assert 0.02 < np.mean(leaves > 3 * plain[90, 90]) < 0.98

@@ -46,25 +46,21 @@ class Outfit(NamedTuple):
 
 
 class Dressed(NamedTuple):
-  """An outfit on a person; triangles are `parts.triangles()`.
+  """An outfit on a person; triangles are `parts.triangles()`, with `parts.texture_coordinates()`.
 
   Attributes:
     vertices: in the frame of the neutral person, decimeters, float32 `[m, 3]`.
     turning: share of the head's turn, `[m]`.
-    uv: places in the texture as (x, y) in texels, `y` downwards, `[m, 2]`; the same for all outfits.
     texture: red, green and blue (linear), roughness, relief gradient in space (x, y, z; decimeters per decimeter),
       float32 `[7, 512, 1024]`.
-    metal, glass: 1 for vertices of metal and of lenses, else 0, `[m]`.
-    hides_hair: 1 if a hat or scarf hides hair, else 0: see `headwear.covered`.
+    metal, glass: 1 for vertices of metal and of lenses, else 0, `[m]`; no vertex is of glass without glasses.
   """
 
   vertices: jax.Array
   turning: jax.Array
-  uv: jax.Array
   texture: jax.Array
   metal: jax.Array
   glass: jax.Array
-  hides_hair: jax.Array
 
 
 def bake(outfit: Outfit, vertices: jax.Array, normals: jax.Array) -> Dressed:
@@ -75,29 +71,30 @@ def bake(outfit: Outfit, vertices: jax.Array, normals: jax.Array) -> Dressed:
     vertices: fine neutral vertices of the person, `[v, 3]`, decimeters, moved so that the eyes' middle is at
       x 0 and y 7.28, the neutral mesh's.
     normals: their outward unit normals, `[v, 3]`.
+
+  Returns:
+    Arrays of the same shapes for all outfits.
   """
   body = surface.body(vertices, normals, rig.topology().turning)
   pieces = _pieces(outfit, vertices, body)
   points = jnp.concatenate([pieces[name].points.reshape(-1, 3) for name in GRIDS])
   turning = jnp.concatenate([pieces[name].turning.reshape(-1) for name in GRIDS])
+  return Dressed(points, turning, _texture(outfit, pieces), *materials(outfit))
+
+
+def materials(outfit: Outfit) -> tuple[jax.Array, jax.Array]:
+  """`Dressed.metal` and `Dressed.glass` of an outfit, float32 `[m]` each."""
   frame, gold, lens = (
     jnp.asarray(
       np.concatenate([np.full(grid.size, grid.label == label, np.float32) for grid in GRIDS.values()])
     )
     for label in (Label.GLASSES, Label.JEWELRY, Label.LENS)
   )
-  return Dressed(
-    points,
-    turning,
-    jnp.asarray(parts.texture_coordinates()),
-    _texture(outfit, pieces),
-    frame * outfit.frame_metal + gold,
-    lens,
-    (outfit.hat.present > 0.5).astype(jnp.float32),
-  )
+  return frame * outfit.frame_metal + gold, lens * (outfit.glasses.present > 0.5)
 
 
 def _pieces(outfit: Outfit, vertices, body) -> dict[str, garments.Piece]:
+  """The grids of all clothes and accessories, by their names in `parts.GRIDS`."""
   rows = {name: grid.rows for name, grid in GRIDS.items()}
 
   def inner_end(theta):

@@ -148,7 +148,7 @@ def wear(glasses: Glasses, vertices: jax.Array) -> dict[str, Piece]:
   def bridge(height, half_width, arch):
     at = jnp.linspace(-1, 1, parts.GRIDS['bridge'].rows)
     x, y = at * half_width, center_y + height + arch * (1 - at * at)
-    over = jnp.where(jnp.abs(nose[:, 1] - y[4]) < 0.07, nose[:, 2], -9.0).max() + 0.02
+    over = jnp.where(jnp.abs(nose[:, 1] - y[len(y) // 2]) < 0.07, nose[:, 2], -9.0).max() + 0.02
     z = jnp.maximum(plane(x), plane(x) + (over - front) * (1 - at**4)) + 0.005
     path = jnp.stack([middle_x + x, y, z], -1)
     thick = jnp.maximum(glasses.rim, 0.012)

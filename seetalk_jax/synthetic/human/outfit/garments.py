@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import jax
@@ -131,14 +132,16 @@ def cloth(garment: Garment, own: surface.Body, theta: jax.Array, q: jax.Array) -
   return spot._replace(place=spot.above(lift), skin=jnp.zeros_like(spot.skin))
 
 
-def grid_of_garment(garment: Garment, own: surface.Body, rows: int, end: jax.Array | None = None) -> Piece:
+def grid_of_garment(
+  garment: Garment, own: surface.Body, rows: int, end: Callable[[jax.Array], jax.Array] | None = None
+) -> Piece:
   """The garment with its edge turned in at the neckline and, below the end of the body, hanging down.
 
   Args:
     garment: what it is like.
     own: the body.
     rows: of the grid.
-    end: `q` where it ends, function of the angle; None: at the end of the body.
+    end: `q` where it ends as a function of the angle `[columns]`; None: at the end of the body.
   """
   theta = jnp.asarray(_columns(-0.5))
   top = neckline(garment, theta)

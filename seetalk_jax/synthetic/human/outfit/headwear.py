@@ -11,6 +11,7 @@ import numpy as np
 from seetalk_jax.synthetic.human import noise
 from seetalk_jax.synthetic.human.outfit import parts, surface
 from seetalk_jax.synthetic.human.outfit.garments import Piece, absent_unless
+from seetalk_jax.synthetic.human.vectors import unit
 
 
 class Hat(NamedTuple):
@@ -118,8 +119,7 @@ def _brim(hat, around, direction, radius) -> Piece:
 def covered(hat: Hat, points: jax.Array) -> jax.Array:
   """Whether points of the neutral head `[n, 3]` lie under the hat or scarf: bool `[n]`."""
   pole, ahead = _axes(hat)
-  offset = points - jnp.asarray(surface.MIDDLE)
-  direction = offset / jnp.maximum(jnp.linalg.norm(offset, axis=-1, keepdims=True), 1e-6)
+  direction = unit(points - jnp.asarray(surface.MIDDLE))
   angle = jnp.arccos(jnp.clip(direction @ pole, -1, 1))
   edge = _edge(hat, jnp.arctan2(direction[..., 0], direction @ ahead))
   under = (angle < edge) & ((hat.band <= 0) | (angle > edge - hat.band))

@@ -6,10 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-
-def unit(vectors: jax.Array) -> jax.Array:
-  """Vectors `[..., 3]` scaled to length 1."""
-  return vectors / jnp.maximum(jnp.linalg.norm(vectors, axis=-1, keepdims=True), 1e-6)
+from seetalk_jax.synthetic.human.vectors import unit
 
 
 def tube(

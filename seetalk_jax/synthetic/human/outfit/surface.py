@@ -19,6 +19,7 @@ import scipy.ndimage
 
 from seetalk_jax.synthetic.human import raster, rig
 from seetalk_jax.synthetic.human.mesh import MeshPart
+from seetalk_jax.synthetic.human.vectors import unit
 
 SIDE = 192
 AXIS_Z = 0.3  # of the vertical axis, decimeters
@@ -136,7 +137,7 @@ def body(vertices: jax.Array, normals: jax.Array, turning: jax.Array) -> Body:
   values = [*vertices.T, *normals.T, turning]
   exact = jnp.stack([_spread(value, table) for value in values])
   soft = _smooth(exact, 3.0, 2.0)
-  normal = _unit(soft[3:6])
+  normal = unit(soft[3:6], 0)
   above = ((exact[:3] - soft[:3]) * normal).sum(0)
   return Body(jnp.concatenate([soft[:3], normal, soft[6:], above[None]]))
 
@@ -148,10 +149,6 @@ def head(vertices: jax.Array) -> Head:
   soft = _smooth(exact, 4.0, 4.0)
   # Never below the skin.
   return Head(_smooth(jnp.maximum(exact, soft), 2.0, 2.0))
-
-
-def _unit(values, axis=0):
-  return values / jnp.maximum(jnp.linalg.norm(values, axis=axis, keepdims=True), 1e-6)
 
 
 def lookup(planes: jax.Array, row: jax.Array, column: jax.Array) -> jax.Array:
@@ -197,7 +194,7 @@ def on_body(own: Body, theta: jax.Array, q: jax.Array) -> Spot:
   """Places at coordinates `theta` in radians and `q`, each `[...]`."""
   row = (q - _Q_LOW) / (_Q_HIGH - _Q_LOW) * SIDE
   found = lookup(own.planes, row, (theta / (2 * np.pi) + 0.5) * SIDE)
-  normal = jnp.moveaxis(_unit(found[3:6]), 0, -1)
+  normal = jnp.moveaxis(unit(found[3:6], 0), 0, -1)
   return Spot(jnp.moveaxis(found[:3], 0, -1), normal, found[6], found[7])
 
 

@@ -22,6 +22,17 @@ def outfits():
   return [wardrobe.sample_outfit(rng, ('female', 'male')[i % 2], 20.0 + 5 * i) for i in range(6)]
 
 
+def test_lenses_are_of_glass_only_with_glasses(outfits):
+  """The renderer leaves out reflections and tint of lenses for people without glass."""
+  index = np.arange(sum(grid.size for grid in parts.GRIDS.values()))
+  lenses = np.isin(index, np.r_[parts.place_of('left_lens'), parts.place_of('right_lens')])
+  worn = [bool(outfit.glasses.present) for outfit in outfits]
+  assert set(worn) == {False, True}
+  for outfit, present in zip(outfits, worn, strict=True):
+    _, glass = dress.materials(outfit)
+    np.testing.assert_array_equal(glass, lenses if present else 0)
+
+
 @pytest.mark.slow
 def test_all_outfits_have_the_same_mesh_and_texture_shape(person, outfits):
   bake = jax.jit(dress.bake)
@@ -29,7 +40,7 @@ def test_all_outfits_have_the_same_mesh_and_texture_shape(person, outfits):
     dressed = bake(outfit, *person)
     count = len(dressed.vertices)
     assert dressed.texture.shape == (7, parts.TEXTURE_HEIGHT, parts.TEXTURE_WIDTH)
-    assert dressed.uv.shape == (count, 2) and dressed.turning.shape == (count,)
+    assert dressed.turning.shape == dressed.metal.shape == dressed.glass.shape == (count,)
     assert all(np.isfinite(values).all() for values in dressed)
     assert (dressed.texture[:3] >= 0).all() and (dressed.texture[:3] <= 1.2).all()
     assert (dressed.turning >= 0).all() and (dressed.turning <= 1).all()

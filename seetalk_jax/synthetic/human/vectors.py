@@ -1,0 +1,27 @@
+"""Vectors: unit vectors and smooth steps, for the geometry of the human world."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+
+def unit(vectors: jax.Array, axis: int = -1) -> jax.Array:
+  """Vectors scaled to length 1, of the same shape; shorter than 1e-6 they stay short.
+
+  The gradient is not a number for vectors of length 0.
+
+  Args:
+    vectors: x, y and z along `axis`.
+    axis: -1 for `[..., 3]`, 0 for planes `[3, ...]`.
+  """
+  return vectors / jnp.maximum(jnp.linalg.norm(vectors, axis=axis, keepdims=True), 1e-6)
+
+
+def smoothstep(
+  values: np.ndarray | jax.Array, low: float | jax.Array, high: float | jax.Array
+) -> np.ndarray | jax.Array:
+  """0 at `low`, 1 at `high`, a cubic between, constant beyond; `low` may be above `high`. NumPy or JAX, any shape."""
+  share = ((values - low) / (high - low)).clip(0, 1)
+  return share * share * (3 - 2 * share)

@@ -1,0 +1,31 @@
+"""Collision maps of head and shoulders."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from seetalk_jax.synthetic.human import collision
+
+SIDE = 16
+
+
+def values():
+  return np.random.default_rng(0).uniform(0.5, 1.5, (SIDE, SIDE)).astype(np.float32)
+
+
+def test_cells_without_skin_take_the_mean_of_their_neighbors_also_over_the_back():
+  radii = values()
+  radii[4:8, 1:4] = np.nan  # a gap of 4 x 3 cells
+  radii[10, 0] = np.nan  # at the edge of the map, whose columns are periodic
+  filled = np.asarray(jax.jit(collision._filled, static_argnums=1)(jnp.asarray(radii), 3))
+  known = ~np.isnan(radii)
+  np.testing.assert_array_equal(filled[known], radii[known])
+  assert np.isfinite(filled).all()
+  np.testing.assert_allclose(filled[4, 1], np.mean([radii[3, 1], radii[4, 0]]), rtol=1e-6)
+  around = radii[10, 1], radii[10, -1], radii[9, 0], radii[11, 0]
+  np.testing.assert_allclose(filled[10, 0], np.mean(around), rtol=1e-6)
+
+
+def test_cells_that_nothing_reaches_have_half_a_decimeter():
+  filled = collision._filled(jnp.full((SIDE, SIDE), jnp.nan), 2)
+  np.testing.assert_array_equal(filled, 0.5)

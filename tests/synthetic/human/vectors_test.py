@@ -1,0 +1,20 @@
+"""Unit vectors and smooth steps."""
+
+import numpy as np
+
+from seetalk_jax.synthetic.human import vectors
+
+
+def test_vectors_have_length_one_along_the_axis_and_zero_stays_zero():
+  rows = np.float32([[3, 0, 4], [0, 0, 0], [0, -2, 0]])
+  wanted = np.float32([[0.6, 0, 0.8], [0, 0, 0], [0, -1, 0]])
+  np.testing.assert_allclose(vectors.unit(rows), wanted, rtol=1e-6)
+  np.testing.assert_allclose(vectors.unit(rows.T, 0), wanted.T, rtol=1e-6)
+
+
+def test_a_smooth_step_rises_or_falls_between_its_ends():
+  at = np.float32([-1, 0, 0.25, 0.5, 1, 2])
+  rising = vectors.smoothstep(at, 0.0, 1.0)
+  np.testing.assert_allclose(rising, [0, 0, 0.15625, 0.5, 1, 1])
+  np.testing.assert_allclose(vectors.smoothstep(at, 1.0, 0.0), 1 - rising)
+  assert isinstance(rising, np.ndarray) and rising.dtype == np.float32
