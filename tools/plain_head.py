@@ -86,7 +86,7 @@ def sample_person(rng: np.random.Generator, spread: float = 0.28) -> Person:
     iris=iris,
     seed=float(rng.integers(1000)),
   )
-  textures = _bake(jax.tree.map(lambda value: jnp.asarray(value, jnp.float32), own), atlas.atlas())
+  textures = skin.bake(jax.tree.map(lambda value: jnp.asarray(value, jnp.float32), own), atlas.atlas())
   brows = np.clip((np.asarray(atlas.atlas().masks['brows']) - 0.5) * 12, 0, 1) * rng.uniform(0.5, 0.9)
   maps = np.array(textures.maps)
   maps[:3] = maps[:3] * (1 - brows) + brows * (0.5 * hair)[:, None, None]
@@ -98,9 +98,6 @@ def numbered_person(number: int) -> Person:
   """The same random person for the same number, at rest."""
   person = sample_person(np.random.default_rng([7, number]))
   return person._replace(shape=rest.at_rest(person.shape))
-
-
-_bake = jax.jit(skin.bake)
 
 
 def draw(

@@ -189,6 +189,9 @@ def bake(person: Appearance) -> Person:
 _dress = jax.jit(dress.bake)
 
 
+_coverage = jax.jit(hair.coverage)
+
+
 @jax.jit
 def _at_rest(shape, arrays):
   """Vertices and normals of the fine head at rest."""
@@ -207,7 +210,6 @@ def _grow(person, vertices, normals, arrays):
   return strands, facial, covered[:, 1:] | covered[:, :-1]
 
 
-@jax.jit
 def _paint(person, arrays):
   """Textures of the head, with the color of hair below hair and brows."""
   color = person.hair_color
@@ -216,7 +218,7 @@ def _paint(person, arrays):
     scalp_density=0.9 * person.hair.density,
     brows=jnp.append(color.brows, 0.25 * person.facial_hair.brow_density),
   )
-  return skin.bake(ground, arrays.atlas, hair.coverage(person.hair, arrays.atlas.place)).maps
+  return skin.bake(ground, arrays.atlas, _coverage(person.hair, arrays.atlas.place)).maps
 
 
 @jax.jit

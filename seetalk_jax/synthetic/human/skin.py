@@ -62,34 +62,78 @@ class Textures(NamedTuple):
   maps: jax.Array
 
 
+class _Noise(NamedTuple):
+  """Noise over the texels in [0, 1], each `[side, side]`."""
+
+  mottled: jax.Array
+  fine: jax.Array
+  freckles: jax.Array
+  moles: jax.Array
+  melanin: jax.Array
+  roughness: jax.Array
+  pores: jax.Array
+  lines: jax.Array
+  creases: jax.Array
+
+
 def bake(skin: Skin, atlas: Atlas, scalp: jax.Array | float = 1.0) -> Textures:
-  """Textures of a person; a pure function for jit and vmap.
+  """Textures of a person.
+
+  Its steps are compiled one by one, because one program of all of them computes noise and heights several times.
+  Inside of another jit they are one program, twice as slow.
 
   Args:
     skin: of the person.
     atlas: of the fine head.
     scalp: share of the scalp's hair at every texel that the style leaves, `[side, side]`.
   """
-  atlas = atlas._replace(masks=atlas.masks | {'scalp': atlas.masks['scalp'] * scalp})
-  shift = jnp.stack([skin.seed * 3.1, skin.seed * 1.7, skin.seed * 2.3])[:, None, None]
-  place = atlas.place + shift
+  noises = _noise(skin, atlas)
+  maps, height = _maps(skin, atlas, scalp, noises)
+  return Textures(_finished(skin, atlas, scalp, maps, _gradient(height, atlas)))
+
+
+@jax.jit
+def _noise(skin, atlas):
+  place = atlas.place + jnp.stack([skin.seed * 3.1, skin.seed * 1.7, skin.seed * 2.3])[:, None, None]
+  return _Noise(
+    mottled=noise.octaves(place, 9.0, 4),
+    fine=noise.value_noise(place, 70.0),
+    freckles=noise.value_noise(place, 42.0),
+    moles=noise.value_noise(place, 9.0),
+    melanin=noise.value_noise(place, 5.0),
+    roughness=noise.octaves(place, 20.0, 2),
+    pores=0.5 * noise.value_noise(place, 75.0) + 0.4 * noise.value_noise(place, 34.0),
+    lines=noise.value_noise(place * _column((2.5, 21.0, 4.0))),
+    creases=noise.value_noise(place * _column((15.0, 7.0, 4.5))),
+  )
+
+
+@jax.jit
+def _maps(skin, atlas, scalp, noises):
+  """Color and roughness `[4, side, side]`, and the height of the relief `[side, side]`."""
+  masks = atlas.masks | {'scalp': atlas.masks['scalp'] * scalp}
   mirrored = jnp.abs(atlas.place[0])
   y, z = atlas.place[1], atlas.place[2]
-  masks = atlas.masks
-  color = _skin_color(skin, place, mirrored, y, z, masks)
+  color = _skin_color(skin, mirrored, y, z, masks, noises)
   roughness = (
     skin.roughness * (1 - 0.25 * masks['lips']) * (1 - 0.12 * _spot(mirrored, y, z, 0, 7.0, 0.12, 0.25))
   )
-  roughness += 0.08 * (noise.octaves(place, 20.0, 2) - 0.5)
+  roughness += 0.08 * (noises.roughness - 0.5)
   inside = jnp.clip(1.3 * masks['mouth_inside'], 0, 1)
   color = color * (1 - inside) + inside * jnp.asarray([0.36, 0.10, 0.09])[:, None, None]
   roughness = roughness * (1 - inside) + 0.3 * inside
-  relief = (
-    _relief(skin, place, atlas)
-    * (1 - inside)
-    * (1 - jnp.clip(1.2 * masks['scalp'] * skin.scalp_density, 0, 1))
-  )
-  maps = jnp.concatenate([color, roughness[None], relief])
+  # Pores, fine creases and wrinkles.
+  lines = noises.lines * jnp.exp(-(((y - 7.85) / 0.25) ** 2)) * (z > 0.8)
+  height = 0.012 * (noises.pores + skin.age * (1.8 * lines + 0.8 * noises.creases))
+  return jnp.concatenate([color, roughness[None]]), height
+
+
+@jax.jit
+def _finished(skin, atlas, scalp, maps, relief):
+  """All maps `[7, side, side]`, with eyes, teeth and tongue, and without gaps."""
+  inside = jnp.clip(1.3 * atlas.masks['mouth_inside'], 0, 1)
+  covered = jnp.clip(1.2 * atlas.masks['scalp'] * scalp * skin.scalp_density, 0, 1)
+  maps = jnp.concatenate([maps, relief * (1 - inside) * (1 - covered)])
   for part, own, rough in (
     (MeshPart.LEFT_EYE, _eye_color, 0.12),
     (MeshPart.RIGHT_EYE, _eye_color, 0.12),
@@ -103,7 +147,7 @@ def bake(skin: Skin, atlas: Atlas, scalp: jax.Array | float = 1.0) -> Textures:
     inner = own(skin, atlas.place[:, rows, columns], chosen, gums)
     others = jnp.broadcast_to(jnp.asarray([rough, 0.0, 0.0, 0.0])[:, None, None], (4, *chosen.shape))
     maps = maps.at[:, rows, columns].set(jnp.concatenate([inner, others]))
-  return Textures(fill_gaps(maps, atlas.used))
+  return fill_gaps(maps, atlas.used)
 
 
 def _spot(x, y, z, at_x, at_y, width, height):
@@ -111,7 +155,7 @@ def _spot(x, y, z, at_x, at_y, width, height):
   return jnp.exp(-(((x - at_x) / width) ** 2) - ((y - at_y) / height) ** 2) * (z > 0.6)
 
 
-def _skin_color(skin, place, x, y, z, masks):
+def _skin_color(skin, x, y, z, masks, noises):
   """Linear RGB `[3, side, side]` of the skin, lips and scalp."""
 
   def spot(*where):
@@ -121,12 +165,10 @@ def _skin_color(skin, place, x, y, z, masks):
     0.9 * spot(0.48, 6.98, 0.28, 0.2) + 1.1 * spot(0, 6.98, 0.13, 0.16) + 0.5 * spot(0, 6.35, 0.25, 0.15)
   )
   blush += 0.9 * masks['ears'] + 0.35 * spot(0.3, 7.25, 0.2, 0.1)
-  mottled = noise.octaves(place, 9.0, 4)
-  fine = noise.value_noise(place, 70.0)
-  red = skin.redness * (1 + 0.75 * blush + (0.5 + 0.5 * skin.age) * (mottled - 0.5))
-  freckles = jnp.clip((noise.value_noise(place, 42.0) - 0.72) * 6, 0, 1) * spot(0.3, 7.05, 0.5, 0.35)
-  moles = jnp.clip((noise.value_noise(place, 9.0) - 0.93) * 30, 0, 1) * jnp.clip((fine - 0.2) * 3, 0, 1)
-  melanin = skin.melanin * (1 + 0.25 * (noise.value_noise(place, 5.0) - 0.5))
+  red = skin.redness * (1 + 0.75 * blush + (0.5 + 0.5 * skin.age) * (noises.mottled - 0.5))
+  freckles = jnp.clip((noises.freckles - 0.72) * 6, 0, 1) * spot(0.3, 7.05, 0.5, 0.35)
+  moles = jnp.clip((noises.moles - 0.93) * 30, 0, 1) * jnp.clip((noises.fine - 0.2) * 3, 0, 1)
+  melanin = skin.melanin * (1 + 0.25 * (noises.melanin - 0.5))
   melanin += 0.9 * skin.freckles * freckles * jnp.exp(-skin.melanin) + 1.2 * skin.spots * moles
   melanin += 0.16 * (0.4 + skin.age) * spot(0.3, 7.17, 0.15, 0.07)  # under the eyes
   # Melanin lies above the blood and hides a part of it.
@@ -135,7 +177,7 @@ def _skin_color(skin, place, x, y, z, masks):
   )
   color = _column(_PALE) * jnp.exp(-absorbed)
   color *= jnp.exp(-masks['lips'][None] * _column((0.10, 0.85, 0.62)) * skin.lips)
-  shaved = masks['beard'] * (1 - masks['lips']) * skin.stubble * (0.35 + 0.5 * fine)
+  shaved = masks['beard'] * (1 - masks['lips']) * skin.stubble * (0.35 + 0.5 * noises.fine)
   color *= 1 - 0.75 * shaved[None] * _column((1.0, 0.95, 0.85))
   covered = jnp.clip(1.2 * masks['scalp'], 0, 1) * skin.scalp_density
   color = color * (1 - 0.8 * covered) + 0.6 * covered * skin.scalp[:, None, None]
@@ -147,16 +189,7 @@ def _column(values):
   return jnp.asarray(values)[:, None, None]
 
 
-def _relief(skin, place, atlas):
-  """Gradient of the height in space, `[3, side, side]`, from pores, fine creases and wrinkles."""
-  _, y, z = atlas.place
-  pores = 0.5 * noise.value_noise(place, 75.0) + 0.4 * noise.value_noise(place, 34.0)
-  forehead = jnp.exp(-(((y - 7.85) / 0.25) ** 2)) * (z > 0.8)
-  lines = noise.value_noise(place * _column((2.5, 21.0, 4.0))) * forehead
-  creases = noise.value_noise(place * _column((15.0, 7.0, 4.5)))
-  return _gradient(0.012 * (pores + skin.age * (1.8 * lines + 0.8 * creases)), atlas)
-
-
+@jax.jit
 def _gradient(height, atlas):
   """Gradient in space of a height over the texels, tangential to the surface; 0 at the seams of the atlas."""
   across, down = (_central(atlas.place, axis) for axis in (-1, -2))

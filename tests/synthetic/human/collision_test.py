@@ -1,8 +1,9 @@
-"""Collision maps of head and shoulders."""
+"""Collision maps of head and shoulders: blurred and filled as loops over all cells do."""
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
 from seetalk_jax.synthetic.human import collision
 
@@ -11,6 +12,13 @@ SIDE = 16
 
 def values():
   return np.random.default_rng(0).uniform(0.5, 1.5, (SIDE, SIDE)).astype(np.float32)
+
+
+@pytest.mark.parametrize('axis, width', [(0, 5), (1, 3)])
+def test_blurring_takes_the_mean_of_neighbors_around_the_axis(axis, width):
+  found = jax.jit(collision._blurred, static_argnums=(1, 2))(jnp.asarray(values()), axis, width)
+  wanted = np.mean([np.roll(values(), shift, axis) for shift in range(-(width // 2), width // 2 + 1)], 0)
+  np.testing.assert_allclose(found, wanted, rtol=1e-6)
 
 
 def test_cells_without_skin_take_the_mean_of_their_neighbors_also_over_the_back():

@@ -1,6 +1,5 @@
 """Textures of a person's skin, eyes and mouth."""
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -21,8 +20,7 @@ def person(**changes):
 
 @pytest.fixture(scope='module')
 def bake():
-  compiled = jax.jit(skin.bake)
-  return lambda **changes: np.asarray(compiled(person(**changes), atlas.atlas()).maps)
+  return lambda **changes: np.asarray(skin.bake(person(**changes), atlas.atlas()).maps)
 
 
 def test_textures_are_finite_and_colors_are_possible(bake):

@@ -160,13 +160,11 @@ def lookup(planes: jax.Array, row: jax.Array, column: jax.Array) -> jax.Array:
   r0, c0 = r0.astype(jnp.int32) * SIDE, c0.astype(jnp.int32) % SIDE
   c1 = (c0 + 1) % SIDE
 
-  def one(plane):
-    flat = plane.reshape(-1)
-    upper = flat[r0 + c0] * (1 - fc) + flat[r0 + c1] * fc
-    lower = flat[r0 + SIDE + c0] * (1 - fc) + flat[r0 + SIDE + c1] * fc
-    return upper * (1 - fr) + lower * fr
-
-  return jnp.stack([one(plane) for plane in planes])
+  # Few places: one gather of all planes compiles faster than one gather for each of them.
+  flat = planes.reshape(len(planes), -1)
+  upper = flat[:, r0 + c0] * (1 - fc) + flat[:, r0 + c1] * fc
+  lower = flat[:, r0 + SIDE + c0] * (1 - fc) + flat[:, r0 + SIDE + c1] * fc
+  return upper * (1 - fr) + lower * fr
 
 
 class Spot(NamedTuple):
