@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import jax
 import jax.numpy as jnp
 
@@ -55,15 +57,37 @@ def shade(
   )
   open_to_sky = 0.12 + 0.88 * jnp.exp(-0.7 * depth / _AMBIENT_DEPTH)
   result = color * light.irradiance_planes(lights.environment, normal) * (0.85 * open_to_sky)
+  pieces = _Pieces(middle, tangent, normal, color, along_view, across_view)
   for direction, key, shadow in zip(lights.directions, lights.colors, shadows, strict=True):
-    reaches = light.visibility(shadow, middle.T, hair_density=30.0)
-    along = (tangent * direction[:, None]).sum(0)
-    facing = jnp.clip(0.5 + 0.5 * (normal * direction[:, None]).sum(0), 0, 1)
-    diffuse = 0.55 * _across(along) * (0.35 + 0.65 * facing)
-    white = 0.05 * _lobe(along, along_view, across_view, _WHITE_SHIFT, _WHITE_POWER) * facing
-    colored = 0.7 * _lobe(along, along_view, across_view, _COLORED_SHIFT, _COLORED_POWER)
-    result += key[:, None] * reaches * (color * (diffuse + colored) + white)
+    result += jax.lax.cond(light.is_lit(key), _from_key, _dark, pieces, direction, key, shadow)
   return result
+
+
+class _Pieces(NamedTuple):
+  """Pieces of strands: vectors `[3, p]`, and the cosine and sine between tangent and view `[p]`."""
+
+  middle: jax.Array
+  tangent: jax.Array
+  normal: jax.Array
+  color: jax.Array
+  along_view: jax.Array
+  across_view: jax.Array
+
+
+def _from_key(pieces, direction, key, shadow):
+  """Linear RGB `[3, p]` from one key light."""
+  reaches = light.visibility(shadow, pieces.middle.T, hair_density=30.0)
+  along = (pieces.tangent * direction[:, None]).sum(0)
+  facing = jnp.clip(0.5 + 0.5 * (pieces.normal * direction[:, None]).sum(0), 0, 1)
+  diffuse = 0.55 * _across(along) * (0.35 + 0.65 * facing)
+  view = pieces.along_view, pieces.across_view
+  white = 0.05 * _lobe(along, *view, _WHITE_SHIFT, _WHITE_POWER) * facing
+  colored = 0.7 * _lobe(along, *view, _COLORED_SHIFT, _COLORED_POWER)
+  return key[:, None] * reaches * (pieces.color * (diffuse + colored) + white)
+
+
+def _dark(pieces, *_):
+  return jnp.zeros_like(pieces.color)
 
 
 def _across(along):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import NamedTuple
 
 import jax
@@ -91,6 +92,21 @@ class ShadowMap(NamedTuple):
   hair: jax.Array
 
 
+def shadow_maps(
+  lights: Lights, vertices: jax.Array, triangles: jax.Array, strands: jax.Array | None
+) -> list[ShadowMap]:
+  """A map for each key light; arguments as of `shadow_map`. Those of absent lights are empty and cost nothing."""
+
+  def empty():
+    plane = jnp.full((SHADOW_SIDE, SHADOW_SIDE), 2.0)
+    return ShadowMap(jnp.eye(3), plane, plane)
+
+  return [
+    jax.lax.cond(is_lit(color), functools.partial(shadow_map, direction, vertices, triangles, strands), empty)
+    for direction, color in zip(lights.directions, lights.colors, strict=True)
+  ]
+
+
 def shadow_map(
   direction: jax.Array, vertices: jax.Array, triangles: jax.Array, strands: jax.Array | None
 ) -> ShadowMap:
@@ -110,6 +126,11 @@ def shadow_map(
   if strands is None:
     return ShadowMap(axes, depth, jnp.full_like(depth, 2.0))
   return ShadowMap(axes, depth, raster.strands(*_seen(strands, axes), SHADOW_SIDE).depth)
+
+
+def is_lit(color: jax.Array) -> jax.Array:
+  """Whether a key light of this color `[3]` shines; absent ones are black."""
+  return (color > 0).any()
 
 
 def _seen(points, axes):

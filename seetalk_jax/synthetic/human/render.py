@@ -200,9 +200,7 @@ def _pose(person, coefficients, pose, scene, arrays):
   coarse = rig.expressed_coarse(person.shape, coefficients, topology)
   blocking = jnp.concatenate([rig.turned(coarse, pose, arrays.blocker_turning), outfit])
   casting = strands.points[:: max(1, SHADOW_STRANDS * len(strands.points) // len(arrays.roots.corners))]
-  shadows = [
-    light.shadow_map(direction, blocking, arrays.blockers, casting) for direction in scene.lights.directions
-  ]
+  shadows = light.shadow_maps(scene.lights, blocking, arrays.blockers, casting)
   normals = rig.vertex_normals(vertices, arrays.surfaces)
   on_skin = normals[person.facial_hair.corners[:, 0, 0]]
   facial = _Strands(facial, jnp.repeat(on_skin[:, None], facial.shape[1], 1))
