@@ -161,7 +161,7 @@ def _draw(shape, maps, coefficients, pose, view, key, side, samples):
   energy = light.irradiance(sky + ground, normals) + lit * jnp.clip((toward + wrap) / (1 + wrap), 0, 1)
   energy = raster.interpolate(energy, near, weights, corners)
   x, y = (sum(texels[axis, k][near.index] * weights[k] for k in range(3)) for axis in range(2))
-  color = atlas.lookup(maps[:3], x, y) * energy
+  color = maps[:3].reshape(3, -1)[:, atlas.nearest_texel(maps, x, y)] * energy
   color = jnp.where(near.covered, color, jnp.asarray(_BACKGROUND)[:, None, None])
   color = color.reshape(3, side, samples, side, samples).mean((2, 4)).transpose(1, 2, 0)
   color = color * (2.51 * color + 0.03) / (color * (2.43 * color + 0.59) + 0.14)

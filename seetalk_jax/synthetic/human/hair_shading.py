@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from seetalk_jax.synthetic.human import camera as cameras
 from seetalk_jax.synthetic.human import light
@@ -16,6 +17,8 @@ _WHITE_SHIFT, _COLORED_SHIFT = 0.08, -0.12
 _WHITE_POWER, _COLORED_POWER = 50.0, 14.0
 # Light is halved by this depth of hair, decimeters: from the environment.
 _AMBIENT_DEPTH = 0.10
+# Neighboring pieces of a strand that share one color.
+_SHARED_BY = 2
 
 
 def shade(
@@ -41,6 +44,10 @@ def shade(
   Returns:
     Linear RGB `[3, n * (k - 1)]` in the order of the pieces in `raster.strands`.
   """
+  nodes = list(range(0, points.shape[1] - 1, _SHARED_BY)) + [points.shape[1] - 1]
+  points, normals, depth, color = (
+    values[:, jnp.asarray(nodes)] for values in (points, normals, depth, color)
+  )
   # Planes of single numbers are faster on CPU than rows of three.
   points, normals, color = (jnp.moveaxis(values, -1, 0) for values in (points, normals, color))
   tangent = unit(points[..., 1:] - points[..., :-1], 0)
@@ -60,7 +67,9 @@ def shade(
   pieces = _Pieces(middle, tangent, normal, color, along_view, across_view)
   for direction, key, shadow in zip(lights.directions, lights.colors, shadows, strict=True):
     result += jax.lax.cond(light.is_lit(key), _from_key, _dark, pieces, direction, key, shadow)
-  return result
+  repeats = np.diff(nodes)
+  result = jnp.repeat(result.reshape(3, -1, len(repeats)), repeats, axis=2, total_repeat_length=repeats.sum())
+  return result.reshape(3, -1)
 
 
 class _Pieces(NamedTuple):
