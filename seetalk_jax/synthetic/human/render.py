@@ -40,9 +40,12 @@ class Rendered(NamedTuple):
     part: `constants.Part`, uint8 `[size, size]`.
     triangle: row of `Shared.triangles`, int32 `[size, size]`; -1 where none is visible.
     weights: of the triangle's corners, float32 `[3, size, size]`.
+    piece: row of `piece_positions`, int32 `[size, size]`; -1 where no hair is visible.
     depth: of the camera, float32 `[size, size]`; 2 in the background.
     positions: of all vertices, in pixels, `[v + m, 2]`.
     depths: of all vertices, `[v + m]`.
+    piece_positions: of the middles of all pieces of hair and facial hair, in pixels, `[p, 2]`.
+    piece_depths: of the middles, `[p]`.
     vertices: of all vertices in the scene, decimeters, `[v + m, 3]`.
   """
 
@@ -51,9 +54,12 @@ class Rendered(NamedTuple):
   part: jax.Array
   triangle: jax.Array
   weights: jax.Array
+  piece: jax.Array
   depth: jax.Array
   positions: jax.Array
   depths: jax.Array
+  piece_positions: jax.Array
+  piece_depths: jax.Array
   vertices: jax.Array
 
 
@@ -107,7 +113,8 @@ def render(
     posed.hair.points, posed.hair.normals, person.hair.depth, view.position
   )
   seen = jnp.concatenate([seen_hair.reshape(-1), jnp.ones(_num_pieces(posed.facial.points), bool)])
-  strands = raster.segments(*_segments((posed.hair, posed.facial), view, side), side, seen, SAMPLES)
+  start, end, near, far = _segments((posed.hair, posed.facial), view, side)
+  strands = raster.segments(start, end, near, far, side, seen, SAMPLES)
   hairy = strands.covered & (strands.depth < nearest.depth)
   weights = raster.barycentric(nearest, positions, arrays.triangles)
   nearest, weights, hairy = jax.lax.optimization_barrier((nearest, weights, hairy))
@@ -162,6 +169,8 @@ def render(
     depth=depth[0],
     positions=positions / SAMPLES,
     depths=depths,
+    piece_positions=(start + end) / (2 * SAMPLES),
+    piece_depths=(near + far) / 2,
     vertices=posed.vertices,
   )
 
@@ -270,6 +279,7 @@ def _labels(person, nearest, weights, strands, hairy, arrays):
     part=part.astype(jnp.uint8),
     triangle=jnp.where(shown, nearest.index, -1),
     weights=weights,
+    piece=jnp.where(hairy, strands.index, -1),
   )
 
 
