@@ -8,8 +8,8 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
+from seetalk_jax.synthetic.human import bilinear, raster
 from seetalk_jax.synthetic.human import mesh as meshes
-from seetalk_jax.synthetic.human import raster
 from seetalk_jax.synthetic.human.vectors import unit
 
 SIDE = 128  # rows and columns of the maps
@@ -138,24 +138,6 @@ def cells(points: jax.Array) -> tuple[jax.Array, jax.Array]:
   return row * SIDE + ((angle / (2 * jnp.pi) + 0.5) * SIDE).astype(jnp.int32) % SIDE, radius
 
 
-def _look_up(maps, rows, columns, wrap):
-  """Bilinear values of maps at places in cells."""
-  rows, columns = jnp.clip(rows - 0.5, 0, SIDE - 1.001), columns - 0.5
-  low_row, low_column = jnp.floor(rows), jnp.floor(columns)
-  f, g = rows - low_row, columns - low_column
-  row, column = low_row.astype(jnp.int32) * SIDE, low_column.astype(jnp.int32)
-  edge = (lambda c: c % SIDE) if wrap else (lambda c: jnp.clip(c, 0, SIDE - 1))
-  column, after = edge(column), edge(column + 1)
-
-  def one(values):
-    flat = values.reshape(-1)
-    low = flat[row + column] * (1 - g) + flat[row + after] * g
-    high = flat[row + SIDE + column] * (1 - g) + flat[row + SIDE + after] * g
-    return low * (1 - f) + high * f
-
-  return [one(values) for values in maps]
-
-
 def pushed_out(
   points: jax.Array,
   body: Body,
@@ -176,11 +158,11 @@ def pushed_out(
   """
   radius, height, angle = polar(points)
   rows, columns = (height - _LOW) / (_HIGH - _LOW) * SIDE, (angle / (2 * jnp.pi) + 0.5) * SIDE
-  skull, head = _look_up([body.skull, body.head], rows, columns, True)
+  skull, head = (bilinear.lookup(own, rows, columns, periodic=True) for own in (body.skull, body.head))
   surface = jnp.minimum(skull + ears * (head - skull), at_most) + distance
   x, y, z = points[..., 0], points[..., 1], points[..., 2]
   place = [(axis / _WIDTH + 1) * SIDE / 2 for axis in (z, x)]
-  (top,) = _look_up([body.shoulders], *place, False)
+  top = bilinear.lookup(body.shoulders, *place, periodic=False)
   sideways, upwards = surface - radius, top + distance - y
   # Shoulders are left by the shorter way: up, or away from the axis.
   low = y < _SHOULDERS
