@@ -78,8 +78,10 @@ def body(vertices: jax.Array) -> Body:
 def _radii(vertices, triangles):
   """Distance of the outermost triangle at every height and angle, -1 where there is none."""
   radius, height, angle = polar(vertices[jnp.asarray(triangles)])
-  # Triangles across the back continue beyond the edge of the map.
+  # Triangles across the back continue beyond the edge of the map: each is drawn at both ends.
   angle = angle[:, :1] + (angle - angle[:, :1] + jnp.pi) % (2 * jnp.pi) - jnp.pi
+  angle = jnp.concatenate([angle, angle - 2 * jnp.pi * jnp.sign(angle.mean(1, keepdims=True))])
+  radius, height = (jnp.concatenate([values, values]) for values in (radius, height))
   rows, columns = (height - _LOW) / (_HIGH - _LOW) * SIDE, (angle / (2 * jnp.pi) + 0.5) * SIDE
   corners = jnp.arange(radius.size).reshape(-1, 3)
   place = jnp.stack([columns, SIDE - rows], -1).reshape(-1, 2)
