@@ -113,23 +113,26 @@ def render(
   nearest, weights, hairy = jax.lax.optimization_barrier((nearest, weights, hairy))
 
   metal = jnp.concatenate([jnp.zeros(len(posed.vertices) - len(person.metal)), person.metal])
-  channels = jnp.concatenate([diffuse, posed.normals, posed.occlusion[:, None], metal[:, None], visible.T], 1)
+  turning = jnp.concatenate([arrays.topology.turning, person.outfit_turning])
+  scalars = jnp.stack([posed.occlusion, metal, turning], 1)
+  channels = jnp.concatenate([diffuse, posed.normals, scalars, visible.T], 1)
   planes = raster.interpolate(channels, nearest, weights, arrays.triangles)
   x, y = (sum(axis[k][nearest.index] * weights[k] for k in range(3)) for axis in arrays.texels)
   planes = jax.lax.optimization_barrier(jnp.concatenate([planes, atlas.lookup(person.textures, x, y)]))
   shown = nearest.covered & ~hairy
   share = _pixels(shown.astype(jnp.float32))
   planes = jax.lax.optimization_barrier(_pixels(jnp.where(shown, planes, 0)) / jnp.maximum(share, 1e-6))
-  k = 8 + len(visible)
+  k = 9 + len(visible)
   pixels = shading.Surface(
     diffuse=planes[:3],
     normal=planes[3:6],
     occlusion=planes[6],
     metal=planes[7],
-    visible=planes[8:k],
+    visible=planes[9:k],
     albedo=planes[k : k + 3],
     roughness=planes[k + 3],
-    relief=rig.rotated(planes[k + 4 :], pose),
+    # The relief turns with its surface: the chest stays where it is.
+    relief=rig.rotated(planes[k + 4 :], pose, planes[8]),
   )
   towards = view.towards(size)
   color = share * shading.shade(pixels, towards, lights)
