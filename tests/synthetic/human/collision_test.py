@@ -42,7 +42,8 @@ def test_cells_that_nothing_reaches_have_half_a_decimeter():
 def test_the_map_of_the_skin_has_no_gap_at_the_back():
   smooth, _, _ = collision._triangles()
   vertices = jnp.asarray(mesh.load().vertices)
-  found = np.asarray(collision._radii(vertices, smooth))
+  (skin,) = collision._drawn([collision._around(vertices, smooth)])
+  found = np.where(skin.covered, (1 - skin.depth) * collision._REACH, -1)[::-1]
   rows = slice(int((5.6 - collision._LOW) / (collision._HIGH - collision._LOW) * collision.SIDE), None)
   first, last = found[rows, :3], found[rows, -3:][:, ::-1]
   assert (first > 0).mean() > 0.95 and (last > 0).mean() > 0.95
