@@ -124,7 +124,7 @@ PREPARE_REASONS = (
 CORPUS = 'schema parts prepared'  # of corpus.json
 CORPUS_PART = {
   'prepare': 'num size speakers seconds crop_version',
-  'corpus': 'num size seed records_per_speaker first_speaker shard_size crop_version',
+  'corpus': 'num size seed records_per_speaker first_speaker shard_size crop_version world',
 }
 EVALUATION = 'checkpoint seconds device jax config figures'
 FIGURE = 'part name value target count low high note reached'

@@ -31,7 +31,7 @@ def augment(waveform: np.ndarray, rng: np.random.Generator) -> np.ndarray:
   if rng.random() < 0.75:
     sound = add_noise(sound, rng, snr_db=rng.uniform(5.0, 30.0))
   if rng.random() < 0.35:
-    sound = limit_band(sound, rng)
+    sound = limit_band_randomly(sound, rng)
   if rng.random() < 0.15:
     sound = clip_peaks(sound, rng)
   if rng.random() < 0.10:
@@ -98,17 +98,31 @@ def add_noise(sound: np.ndarray, rng: np.random.Generator, snr_db: float) -> np.
   return sound + noise * (speech_rms * 10 ** (-snr_db / 20) / noise_rms)
 
 
-def limit_band(sound: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-  """Applies a telephone band (300 to 3400 Hz), a codec low-pass (3 to 7 kHz), or a microphone high-pass."""
-  kind = rng.choice(['telephone', 'low', 'high'])
-  low = {'telephone': rng.uniform(200, 350), 'low': 0.0, 'high': rng.uniform(80, 250)}[kind]
-  high = {'telephone': rng.uniform(3200, 3700), 'low': rng.uniform(3000, 7000), 'high': 8000.0}[kind]
+def limit_band(sound: np.ndarray, low_hz: float | None, high_hz: float | None, order: int = 16) -> np.ndarray:
+  """Applies a zero-phase band-pass.
+
+  Args:
+    sound: `[n]` at 16 kHz.
+    low_hz: lower limit; None for none.
+    high_hz: upper limit; None for none.
+    order: steepness of the upper edge.
+  """
 
   def response(frequency):
-    below = 1.0 / (1.0 + (low / np.maximum(frequency, 1.0)) ** 8) if low else 1.0
-    return below / (1.0 + (frequency / high) ** 16) if high < 8000 else below * np.ones_like(frequency)
+    gain = np.ones_like(frequency)
+    if low_hz is not None:
+      gain = gain / (1.0 + (low_hz / np.maximum(frequency, 1.0)) ** 8)
+    return gain if high_hz is None else gain / (1.0 + (frequency / high_hz) ** order)
 
   return apply_response(sound, response)
+
+
+def limit_band_randomly(sound: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+  """Applies a telephone band (300 to 3400 Hz), a codec low-pass (3 to 7 kHz), or a microphone high-pass."""
+  kind = rng.choice(['telephone', 'low', 'high'])
+  low = {'telephone': rng.uniform(200, 350), 'low': None, 'high': rng.uniform(80, 250)}[kind]
+  high = {'telephone': rng.uniform(3200, 3700), 'low': rng.uniform(3000, 7000), 'high': None}[kind]
+  return limit_band(sound, low, high)
 
 
 def clip_peaks(sound: np.ndarray, rng: np.random.Generator) -> np.ndarray:

@@ -184,9 +184,14 @@ def join(first: ClipRecord, second: ClipRecord) -> ClipRecord:
   )
 
 
-def motion_weights(record: ClipRecord) -> np.ndarray:
-  """Weight of each field of the motion in losses, float32 `[58]`, by its status: `constants.STATUS_WEIGHTS`."""
-  if record.motion is None and record.speech_motion is None:
+def motion_weights(record: ClipRecord, track: str = 'motion') -> np.ndarray:
+  """Weight of each field of a motion track in losses, float32 `[58]`, by its status: `constants.STATUS_WEIGHTS`.
+
+  Args:
+    record: of one clip.
+    track: 'motion' (of the frames) or 'speech_motion'; all weights of a track that the record lacks are 0.
+  """
+  if getattr(record, track) is None:
     return np.zeros([MOTION_DIM], np.float32)
   weights = np.array([STATUS_WEIGHTS[status] for status in MotionStatus], np.float32)
   return weights[record.motion_status]

@@ -71,6 +71,7 @@ class PortraitSpeech(View):
   def make(self) -> Element:
     wanted, real = SPEECH_FRAMES, self._is_real
     record = transforms.stretch(self.record, self._beside, wanted)
+    track = 'motion' if real else 'speech_motion'
     speech = self._speech(record.audio_lead if real else 0, wanted, record)
     spoken = len(record.frames) * SAMPLES_PER_FRAME if real else len(record.audio)
     num_samples = min(spoken, len(speech))
@@ -79,8 +80,8 @@ class PortraitSpeech(View):
       'portrait': self._frame(_most_frontal(record) if real else 0, record),
       'speech': speech,
       'num_samples': np.int32(num_samples),
-      'speech_motion': _padded(record.motion if real else record.speech_motion, wanted),
-      'motion_weight': schema.motion_weights(record),
+      'speech_motion': _padded(getattr(record, track), wanted),
+      'motion_weight': schema.motion_weights(record, track),
       'speaker': self._speaker(),
       'attributes': _zeros(3) if real else self._truth.attributes,
       'has_truth': np.float32(not real),

@@ -56,6 +56,7 @@ def run(config, options: Options) -> int:
     InputError: a setting or a flag is wrong, or an output cannot be written.
   """
   _check_outputs(options)
+  _check_real_videos(config, options)
   if config.get('experiment'):
     return run_experiment(config, options)
   if options.sheet:
@@ -70,6 +71,25 @@ def _check_outputs(options: Options) -> None:
       raise InputError(f'the output is a folder, {path}: give a file name')
     if path:
       files.check_writable(path)
+
+
+def _check_real_videos(config, options: Options) -> None:
+  """Refuses flags of the part theval in a run that does not measure it.
+
+  Raises:
+    InputError: such a flag is given.
+  """
+  if config.get('experiment'):
+    reason = 'the configuration is an experiment'
+  elif options.sheet:
+    reason = '--sheet only draws a picture'
+  elif options.only and 'theval' not in options.only:
+    reason = '--only leaves it out'
+  else:
+    return
+  for flag, value in (('--landmarker', options.landmarker), ('--video-dir', options.video_dir)):
+    if value:
+      raise InputError(f'{flag} is for the part theval, and {reason}: leave out {flag}, or measure theval')
 
 
 def run_experiment(config, options: Options) -> int:

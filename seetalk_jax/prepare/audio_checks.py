@@ -61,7 +61,7 @@ def speech_segments(waveform: np.ndarray) -> np.ndarray:
     float64 `[k, 2]`, start and end in seconds, in order and without overlap.
   """
   segments: list[list[float]] = []
-  for start, stop in _runs(_loud_frames(waveform)) * (_FRAME / SAMPLE_RATE_HZ):
+  for start, stop in runs(_loud_frames(waveform)) * (_FRAME / SAMPLE_RATE_HZ):
     if segments and start - segments[-1][1] < _MIN_SILENCE_SECONDS:
       segments[-1][1] = stop
     else:
@@ -85,7 +85,7 @@ def _loud_frames(waveform: np.ndarray) -> np.ndarray:
   return (level > floor + _ABOVE_FLOOR_DB) & (level > SILENCE_DBFS)
 
 
-def _runs(flags: np.ndarray) -> np.ndarray:
+def runs(flags: np.ndarray) -> np.ndarray:
   """Start and end `[k, 2]` of the runs of True in bool `[n]`; the end is exclusive."""
   edges = np.diff(np.concatenate([[0], flags.astype(np.int8), [0]]))
   return np.stack([np.flatnonzero(edges == 1), np.flatnonzero(edges == -1)], axis=1)

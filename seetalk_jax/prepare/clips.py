@@ -8,6 +8,7 @@ import numpy as np
 
 from seetalk_jax.media import face
 from seetalk_jax.media import landmark_indices as indices
+from seetalk_jax.prepare import audio_checks
 from seetalk_jax.prepare.tracks import Track
 
 # A clip ends where the head leaves these limits for more than _STRAYS frames in a row.
@@ -89,8 +90,7 @@ def _reach(frames: np.ndarray, start: int, limit: int) -> int:
 
 def _longest_run(flags: np.ndarray) -> int:
   """Length of the longest run of True."""
-  edges = np.flatnonzero(np.diff(np.concatenate([[0], flags.astype(np.int8), [0]])))
-  return int((edges[1::2] - edges[::2]).max(initial=0))
+  return int(np.diff(audio_checks.runs(flags)).max(initial=0))
 
 
 def lip_boxes(landmarks: np.ndarray) -> np.ndarray:

@@ -64,7 +64,7 @@ def measure(
     advance: called with the number of frames read so far.
 
   Raises:
-    InputError: the file is damaged or has no frame.
+    InputError: the file is damaged, or shorter than half a frame of 40 ms.
     PortraitError: a face in less than half of the frames, several faces in more than half of them, or a face
       that is not upright.
   """
@@ -78,7 +78,7 @@ def measure(
   tracked = tracks.watch(pictures(), read)
   n = tracked.num_frames
   if not n:
-    raise InputError(f'no frame that can be decoded, {path}: export the video again')
+    raise InputError(f'the video is shorter than half a frame of 40 ms, {path}: give a longer one')
   seen = np.flatnonzero(tracked.face_counts)
   if len(seen) < _MOSTLY * n:
     raise PortraitError(
@@ -112,8 +112,8 @@ def _rows(tracked: tracks.TrackedFaces) -> tuple[dict[int, tuple[np.ndarray, ...
 
 def _relative(landmarks: np.ndarray) -> np.ndarray:
   """Landmarks `[n, 478, 2]` in pixels, relative to the median portrait crop."""
-  boxes = [box for box in map(face.portrait_box, landmarks) if box is not None]
-  box = face.median_box(boxes) if boxes else face.FaceBox(0.0, 0.0, float(np.ptp(landmarks)))
+  # Tracks hold upright faces alone.
+  box = face.median_box([face.portrait_box(points) for points in landmarks])
   return (landmarks - np.array([box.left, box.top])) / box.side
 
 

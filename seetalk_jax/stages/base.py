@@ -14,6 +14,7 @@ from flax import linen as nn
 from flax import struct
 
 from seetalk_jax import constants
+from seetalk_jax.data import views
 from seetalk_jax.errors import ConfigError
 from seetalk_jax.models import registry
 
@@ -99,6 +100,14 @@ class AnyStage(abc.ABC):
   @abc.abstractmethod
   def batch_spec(self, batch_size: int) -> dict[str, jax.ShapeDtypeStruct]:
     """Shapes and dtypes of the batch entries that the stage reads. Other entries stay on the host."""
+
+  @property
+  def encoder_inputs(self) -> tuple[str, ...]:
+    """Pictures that encoders of the stage read, entries of its view: `config.data.camera_effects` changes them.
+
+    A picture that the stage learns to make is a target, and stays as it is.
+    """
+    return views.find_view(self.view).encoder_inputs
 
   def data_options(self) -> dict[str, Any]:
     """Further keyword arguments for make_batches (e.g. portraits_only=True)."""

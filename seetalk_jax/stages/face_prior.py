@@ -167,6 +167,10 @@ class FacePriorStage(base.PassStage):
   component_portraits: int = 2048
   with_voice: bool = False
 
+  @property
+  def encoder_inputs(self) -> tuple[str, ...]:
+    return ()  # the prior is that of portraits as they are
+
   def batch_spec(self, batch_size: int) -> dict[str, jax.ShapeDtypeStruct]:
     names = ('portrait', 'speech', 'num_samples') if self.with_voice else ('image',)
     return views.batch_spec(self.view, batch_size, self.image_size, only=names)

@@ -82,6 +82,10 @@ class PortraitStage(base.Stage):
     size = self.image_size // autoencoder.factor
     return size, size, autoencoder.latent_channels
 
+  @property
+  def encoder_inputs(self) -> tuple[str, ...]:
+    return ()  # the portrait is what the stage learns to make
+
   def batch_spec(self, batch_size: int) -> dict[str, jax.ShapeDtypeStruct]:
     return views.batch_spec(
       self.view, batch_size, self.image_size, only=('portrait', 'speech', 'num_samples')

@@ -52,7 +52,7 @@ def _engine_paths() -> tuple[str, str]:
     from seetalk_jax.errors import InputError
 
     raise InputError(
-      'no speech synthesiser, espeakng-loader is not installed, pip install "seetalk-jax[synthetic]"'
+      'no speech synthesizer, espeakng-loader is not installed, pip install "seetalk-jax[synthetic]"'
     ) from error
   return espeakng_loader.get_library_path(), espeakng_loader.get_data_path()
 
@@ -97,7 +97,7 @@ def language_definition(language: str) -> str:
   return files[language.lower()].read_text('utf-8', 'replace')
 
 
-def synthesise(
+def synthesize(
   definition: str, texts: list[str], *, words_per_minute: int, intonation: int, words: bool = False
 ) -> list[Segment]:
   """Synthesizes `texts` one after the other with one fresh engine.

@@ -107,7 +107,7 @@ def speak(text: str, own: voice.VoiceParameters, seed: int = 0, *, sex: float) -
 
 def _phonemes(text: str, own: voice.VoiceParameters) -> list[list[str]]:
   """Labels of each sentence, with ' ' between words."""
-  segments = espeak.synthesise(
+  segments = espeak.synthesize(
     espeak.language_definition(own.language),
     voice.sentences_of(text),
     words_per_minute=300,

@@ -62,7 +62,7 @@ def speak_with_events(
     InputError: as `voice.speak`.
     ValueError: an unknown kind.
   """
-  sentences = voice.synthesise_sentences(text, own)
+  sentences = voice.synthesize_sentences(text, own)
   rng = np.random.default_rng([_STREAM_EVENTS, seed, own.variant])
   level = max([recording.speech_level(s.sound) for s in sentences if len(s.sound)], default=0.05)
   pieces, events, clock = [], [], 0
@@ -125,7 +125,7 @@ def _curve(n: int, *points: tuple[float, float]) -> np.ndarray:
 def _vowel(own: voice.VoiceParameters, text: str, **changes) -> np.ndarray:
   """Longest vowel that the synthesizer says in an English `text` with this voice, `[n]`."""
   changed = dataclasses.replace(own, language='en-us', whisper=0.0, creaky=0.0, **changes)
-  (piece,) = voice.synthesise_sentences(text, changed)
+  (piece,) = voice.synthesize_sentences(text, changed)
   _, start, end = max((m for m in piece.marks if m[0] != voice.SILENCE), key=lambda m: m[2] - m[1])
   return piece.sound[start:end]
 
@@ -211,7 +211,7 @@ def _hesitation(own: voice.VoiceParameters, level: float, rng: np.random.Generat
     pitch_range=0.3 * own.pitch_range,
     effort=0.5 * own.effort - 0.3,
   )
-  (piece,) = voice.synthesise_sentences(word + '.', slow)
+  (piece,) = voice.synthesize_sentences(word + '.', slow)
   spoken = [mark for mark in piece.marks if mark[0] != voice.SILENCE]
   first, last = spoken[0][1], spoken[-1][2]
   sound = piece.sound[first:last] * _curve(last - first, (0, 0), (0.05, 1), (0.85, 1), (1, 0))

@@ -138,7 +138,7 @@ def apply(
     limit = conditions.clip * np.abs(sound).max()
     sound = np.clip(sound, -limit, limit)
   if conditions.band is not None:
-    sound = limit_band(sound, *BANDS[conditions.band])
+    sound = augment.limit_band(sound, *BANDS[conditions.band], order=24)
   if conditions.codec is not None:
     sound = codecs.code(sound, conditions.codec, conditions.bit_rate)
   if conditions.lost_packets:
@@ -163,16 +163,6 @@ def control_gain(sound: np.ndarray, strength: float) -> np.ndarray:
   gain = np.clip((target / np.maximum(followed, 1e-9)) ** strength, 0.1, 10.0)
   centers = (np.arange(len(frames)) + 0.5) * _FRAME
   return sound * np.interp(np.arange(len(sound)), centers, gain)
-
-
-def limit_band(sound: np.ndarray, low_hz: float, high_hz: float) -> np.ndarray:
-  """Zero-phase band-pass with steep edges, as of a telephone line."""
-
-  def response(frequency):
-    below = 1.0 / (1.0 + (low_hz / np.maximum(frequency, 1.0)) ** 8)
-    return below / (1.0 + (frequency / high_hz) ** 24)
-
-  return augment.apply_response(sound, response)
 
 
 def lose_packets(sound: np.ndarray, share: float, rng: np.random.Generator) -> np.ndarray:

@@ -22,6 +22,7 @@ _SPLITS = {'train': 0, 'validation': 1_000_000, 'test': 2_000_000}
 class SketchWorld:
   """`source.World` made of ellipses and sine waves."""
 
+  name = 'sketch'
   crop_version = 1
 
   def speaker_ids(self, split: str, count: int) -> Sequence[int]:
@@ -63,22 +64,22 @@ class SketchWorld:
     frames, canonicals, parts, boxes, points, openings = [], [], [], [], [], []
     x, y = np.meshgrid(*[(np.arange(size) + 0.5) / size] * 2)
     for pose in motion:
-      centre = 0.5 + 0.1 * pose[_FIELD['yaw']] + 0.1 * pose[_FIELD['shift_x']]
+      center = 0.5 + 0.1 * pose[_FIELD['yaw']] + 0.5 * pose[_FIELD['shift_x']]  # half image widths
       opening = float(0.07 * np.clip(pose[_FIELD['jawOpen']], 0, 1))
-      lip = np.array([centre - 0.08, 0.66, centre + 0.08, 0.70 + opening], np.float32)
+      lip = np.array([center - 0.08, 0.66, center + 0.08, 0.70 + opening], np.float32)
       part = np.zeros([size, size], np.uint8)
-      part[((x - centre) / (wide * 1.15)) ** 2 + ((y - 0.46) / 0.36) ** 2 < 1] = _HAIR
-      part[((x - centre) / wide) ** 2 + ((y - 0.52) / 0.32) ** 2 < 1] = _FACE
+      part[((x - center) / (wide * 1.15)) ** 2 + ((y - 0.46) / 0.36) ** 2 < 1] = _HAIR
+      part[((x - center) / wide) ** 2 + ((y - 0.52) / 0.32) ** 2 < 1] = _FACE
       middle, half = (lip[1] + lip[3]) / 2, (lip[3] - lip[1]) / 2
-      part[((x - centre) / 0.08) ** 2 + ((y - middle) / half) ** 2 < 1] = _MOUTH
-      colours = np.stack([background, skin, hair, np.array([0.5, 0.1, 0.1])])
-      frames.append(np.round(255 * colours[part]).astype(np.uint8))
+      part[((x - center) / 0.08) ** 2 + ((y - middle) / half) ** 2 < 1] = _MOUTH
+      colors = np.stack([background, skin, hair, np.array([0.5, 0.1, 0.1])])
+      frames.append(np.round(255 * colors[part]).astype(np.uint8))
       small = part[2::4, 2::4]
-      place = np.stack([(x - centre) / wide, y - 0.5, np.zeros_like(x)], -1)[2::4, 2::4]
+      place = np.stack([(x - center) / wide, y - 0.5, np.zeros_like(x)], -1)[2::4, 2::4]
       canonicals.append(np.where(small[..., None] > 0, place, 0).astype(np.float16))
       parts.append(small)
-      boxes.append(np.float32([centre - 0.17, middle - 0.17, centre + 0.17, middle + 0.17]))
-      points.append([[lip[0], middle], [lip[2], middle], [centre, lip[1]], [centre, lip[3]]])
+      boxes.append(np.float32([center - 0.17, middle - 0.17, center + 0.17, middle + 0.17]))
+      points.append([[lip[0], middle], [lip[2], middle], [center, lip[1]], [center, lip[3]]])
       openings.append(opening)
     return source.RenderedClip(
       frames=np.stack(frames),

@@ -11,9 +11,9 @@ import functools
 import numpy as np
 
 from seetalk_jax.errors import InputError
-from seetalk_jax.synthetic import more_word_banks, word_banks
+from seetalk_jax.synthetic import asian_african_word_banks, european_word_banks, word_banks
 
-_BANKS = word_banks.BANKS | more_word_banks.MORE_BANKS
+_BANKS = word_banks.BANKS | european_word_banks.EUROPEAN_BANKS | asian_african_word_banks.ASIAN_AFRICAN_BANKS
 _ALIASES = {'yue': 'cmn'}  # Cantonese reads the same characters
 LANGUAGES = tuple(_BANKS)  # new languages at the end: the position is part of the seed
 _SPLITS = {'train': 0, 'validation': 1, 'test': 2}

@@ -176,7 +176,7 @@ def speak(text: str, voice: VoiceParameters, seed: int = 0) -> Utterance:
   """
   rng = np.random.default_rng([_STREAM_SPEAK, seed, voice.variant])
   pieces = []
-  for i, sentence in enumerate(synthesise_sentences(text, voice)):
+  for i, sentence in enumerate(synthesize_sentences(text, voice)):
     pieces.append(silence(rng.uniform(0.1, 0.5) if i == 0 else rng.uniform(0.15, 0.9)))
     pieces.append(sentence)
   pieces.append(silence(rng.uniform(0.1, 0.5)))
@@ -211,7 +211,7 @@ def sentences_of(text: str) -> list[str]:
   return sentences
 
 
-def synthesise_sentences(text: str, voice: VoiceParameters) -> list[Piece]:
+def synthesize_sentences(text: str, voice: VoiceParameters) -> list[Piece]:
   """Synthesizes the sentences of `text` one by one; raises as `speak`. Pieces may be empty."""
   import soxr
 
@@ -219,7 +219,7 @@ def synthesise_sentences(text: str, voice: VoiceParameters) -> list[Piece]:
   # Formants are scaled by resampling; pitch and rate are requested with the inverse factor to compensate.
   voice = phonation.adjusted(voice)
   scale = voice.formant_scale
-  segments = espeak.synthesise(
+  segments = espeak.synthesize(
     _definition(voice),
     sentences,
     words_per_minute=int(round(np.clip(voice.rate / scale, 80, 400))),

@@ -58,6 +58,10 @@ class AdaptedStage(base.Stage):
   def image_size(self) -> int | None:
     return self.stage.image_size
 
+  @property
+  def encoder_inputs(self) -> tuple[str, ...]:
+    return self.stage.encoder_inputs
+
   def batch_spec(self, batch_size):
     return self.stage.batch_spec(batch_size)
 

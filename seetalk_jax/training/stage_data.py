@@ -31,7 +31,8 @@ class StageData:
     directories: folders of the corpora.
 
   Raises:
-    ConfigError: the batch size is not a multiple of data x fsdp x accumulate.
+    ConfigError: the batch size is not a multiple of data x fsdp x accumulate, or camera effects are asked for in a
+      stage without inputs of encoders.
   """
 
   def __init__(self, config, stage, make_batches, mesh):
@@ -47,6 +48,11 @@ class StageData:
       )
     rows = hosts.local_rows(device_mesh.batch_sharding(mesh), batch_size)
     self.rows = None if jax.process_count() == 1 else rows
+    if camera_effects(config) and not stage.encoder_inputs:
+      raise ConfigError(
+        f'config.data.camera_effects={camera_effects(config):g} changes pictures that encoders read, and stage '
+        f'{stage.name} has none: set it to 0'
+      )
     self._config = config
     self.directories = [str(pathlib.Path(config.data_root) / name) for name in config.data.corpora]
     self._make = lambda **changes: make_batches(

@@ -33,7 +33,7 @@ def test_some_stay_clean_and_the_input_is_not_touched():
   np.testing.assert_array_equal(clean, before)
 
 
-EFFECTS = [augment.equalise, augment.add_room, augment.limit_band, augment.clip_peaks]
+EFFECTS = [augment.equalise, augment.add_room, augment.limit_band_randomly, augment.clip_peaks]
 
 
 @pytest.mark.parametrize('effect', EFFECTS)
@@ -74,3 +74,11 @@ def test_degenerate_waveforms(sound):
   for seed in range(20):
     changed = augment.augment(sound, np.random.default_rng(seed))
     assert changed.shape == sound.shape and np.isfinite(changed).all()
+
+
+def test_a_band_is_kept_and_the_rest_falls():
+  noise = np.random.default_rng(0).standard_normal(32000)
+  power = np.abs(np.fft.rfft(augment.limit_band(noise, 300.0, 3400.0, order=24))) ** 2
+  frequency = np.fft.rfftfreq(len(noise), 1 / 16000)
+  inside = power[(frequency > 500) & (frequency < 2800)].mean()
+  assert power[frequency < 180].mean() < 0.01 * inside and power[frequency > 4200].mean() < 0.01 * inside

@@ -1,9 +1,8 @@
 """Batch pipeline: entries of every view, resumption, equal batches for any number of threads and processes."""
 
-import dataclasses
-
 import numpy as np
 import pytest
+import real_records
 
 from seetalk_jax import constants
 from seetalk_jax.data import pipeline, schema, sources, transforms, views
@@ -11,18 +10,6 @@ from seetalk_jax.errors import InputError
 from seetalk_jax.synthetic import corpus, sketch, source
 
 SIZE = 32
-# Of real records: all coefficients but tongueOut, and the pose.
-STATUS = np.full(constants.MOTION_DIM, constants.MotionStatus.ESTIMATED, np.uint8)
-STATUS[constants.MOTION_FIELDS.index('tongueOut')] = constants.MotionStatus.ABSENT
-
-
-def _motion(first):
-  """Motion of 25 frames from frame `first` of a clip: frame n has jawOpen n / 100; frame 12 is the most frontal."""
-  motion = np.zeros([25, constants.MOTION_DIM], np.float32)
-  frames = np.arange(25)
-  motion[:, constants.POSE] = 0.1 * np.abs(frames - 12.0)[:, None]
-  motion[:, constants.MOTION_FIELDS.index('jawOpen')] = (first + frames) / 100
-  return motion
 
 
 @pytest.fixture(scope='module')
@@ -249,53 +236,9 @@ def test_wrong_arguments_are_the_users_error(corpus_dir, change):
     pipeline.make_batches(**arguments)
 
 
-class _RealSource:
-  """Clips of several seconds: the sound of frame n of a clip is n / 1000, its picture has brightness 2 n."""
-
-  def __init__(self, seconds=(3, 2, 1, 4), size=SIZE, short_end=False):
-    self.records = []
-    if short_end:  # a last second of 13 frames
-      seconds = (*seconds, 2)
-    for speaker, count in enumerate(seconds):
-      sound = np.repeat(np.arange(25 * count), 640).astype(np.float32) / 1000.0
-      for second in range(count):
-        begin, lead = second * 16_000, min(second * 16_000, 3200)
-        shades = 2 * (25 * second + np.arange(25))
-        self.records.append(
-          schema.ClipRecord(
-            kind='real',
-            speaker=f'speaker {speaker}',
-            clip='clip@0',
-            start_seconds=float(second),
-            frames=[schema.encode_frame(np.full([size, size, 3], shade, np.uint8)) for shade in shades],
-            size=size,
-            audio=schema.to_int16(sound[begin - lead : begin + 16_000 + 3200]),
-            audio_lead=lead,
-            lip_box=np.tile(np.float32([0.2, 0.2, 0.8, 0.8]), [25, 1]),
-            motion=_motion(25 * second),
-            motion_status=STATUS,
-          )
-        )
-
-    if short_end:
-      last = self.records[-1]
-      cut = {name: getattr(last, name)[:13] for name in ('frames', 'lip_box', 'motion')}
-      self.records[-1] = dataclasses.replace(last, audio=last.audio[: last.audio_lead + 13 * 640], **cut)
-
-  def __len__(self):
-    return len(self.records)
-
-  def __getitem__(self, index):
-    return self.records[index]
-
-
-def _frame_number(image):
-  return np.round(np.mean(image, axis=(-3, -2, -1)) / 2).astype(int)
-
-
 def test_real_pairs_are_of_one_clip_and_have_estimated_motion():
   apart = []
-  for batch in _take(30, 'motion_pair', record_sources=[_RealSource()], batch_size=10):
+  for batch in _take(30, 'motion_pair', record_sources=[real_records.RealSource()], batch_size=10):
     spec = views.batch_spec('motion_pair', 10, image_size=SIZE)
     assert {k: (v.shape, v.dtype) for k, v in batch.items()} == {
       k: (v.shape, v.dtype) for k, v in spec.items()
@@ -303,12 +246,14 @@ def test_real_pairs_are_of_one_clip_and_have_estimated_motion():
     assert not batch['has_truth'].any() and not batch['target_parts'].any()
     jaw = constants.MOTION_FIELDS.index('jawOpen')
     for side in ('source', 'target'):
-      np.testing.assert_allclose(100 * batch[f'{side}_motion'][:, jaw], _frame_number(batch[side]), atol=1e-3)
+      np.testing.assert_allclose(
+        100 * batch[f'{side}_motion'][:, jaw], real_records.frame_number(batch[side]), atol=1e-3
+      )
     np.testing.assert_array_equal(
-      batch['motion_weight'], np.tile(np.where(STATUS, np.float32(0.3), 0), [10, 1])
+      batch['motion_weight'], np.tile(np.where(real_records.STATUS, np.float32(0.3), 0), [10, 1])
     )
     np.testing.assert_array_equal(batch['driver'], batch['target'])
-    source, target = _frame_number(batch['source']), _frame_number(batch['target'])
+    source, target = real_records.frame_number(batch['source']), real_records.frame_number(batch['target'])
     lengths = {transforms.speaker_number(f'speaker {i}'): 25 * n for i, n in enumerate((3, 2, 1, 4))}
     limits = np.array([lengths[int(speaker)] for speaker in batch['speaker']])
     assert np.all(source < limits) and np.all(target < limits)
@@ -319,8 +264,8 @@ def test_real_pairs_are_of_one_clip_and_have_estimated_motion():
 
 def test_windows_of_real_clips_run_over_records_and_keep_sound_in_step():
   starts = []
-  for batch in _take(20, 'sync', record_sources=[_RealSource()], batch_size=10, augment=False):
-    first = _frame_number(batch['mouth'])
+  for batch in _take(20, 'sync', record_sources=[real_records.RealSource()], batch_size=10, augment=False):
+    first = real_records.frame_number(batch['mouth'])
     assert np.all(np.diff(first, axis=1) == 1)
     sound = np.round(batch['speech'].reshape(10, 5, 640) * 1000).astype(int)
     np.testing.assert_array_equal(sound, np.broadcast_to(first[..., None], sound.shape))
@@ -329,18 +274,23 @@ def test_windows_of_real_clips_run_over_records_and_keep_sound_in_step():
     starts.append(first[:, 0])
   starts = np.concatenate(starts)
   assert np.any(starts % 25 > 20)  # such a window ends in the next record
-  real = _RealSource(size=constants.CLIP_SIZE, short_end=True)
+  real = real_records.RealSource(size=constants.CLIP_SIZE, short_end=True)
   for batch in _take(10, 'clip', record_sources=[real], batch_size=4, augment=False):
-    first = _frame_number(batch['frames'])
+    first = real_records.frame_number(batch['frames'])
     sound = np.round(batch['speech'].reshape(4, 25, 640) * 1000).astype(int)
     np.testing.assert_array_equal(sound, np.broadcast_to(first[..., None], sound.shape))
 
 
 def test_real_portraits_are_frontal_and_speech_runs_on_over_records():
   (batch,) = _take(
-    1, 'portrait_speech', record_sources=[_RealSource()], batch_size=10, shuffle=False, augment=False
+    1,
+    'portrait_speech',
+    record_sources=[real_records.RealSource()],
+    batch_size=10,
+    shuffle=False,
+    augment=False,
   )
-  assert _frame_number(batch['portrait'])[0] == 12 and not batch['has_truth'].any()
+  assert real_records.frame_number(batch['portrait'])[0] == 12 and not batch['has_truth'].any()
   seconds = np.array([3, 2, 1, 2, 1, 1, 3, 3, 2, 1])  # left in the clip, 3 at most
   np.testing.assert_array_equal(batch['num_samples'], 16_000 * seconds)
   np.testing.assert_array_equal(
@@ -357,7 +307,7 @@ def test_real_portraits_are_frontal_and_speech_runs_on_over_records():
 def test_real_and_embedded_records_mix_in_one_batch(corpus_dir):
   faces = source.WorldSource('faces', 'train', 14, size=SIZE, world=sketch.SketchWorld)
   for view in ('motion_pair', 'portrait_speech'):
-    arguments = {'record_sources': [faces, _RealSource()], 'weights': (1.0, 3.0), 'batch_size': 8}
+    arguments = {'record_sources': [faces, real_records.RealSource()], 'weights': (1.0, 3.0), 'batch_size': 8}
     batches = _take(16, view, **arguments)
     has_truth = np.concatenate([batch['has_truth'] for batch in batches])
     assert 0.15 < has_truth.mean() < 0.35
@@ -372,7 +322,7 @@ def test_real_and_embedded_records_mix_in_one_batch(corpus_dir):
 
 
 def test_stages_that_need_truth_pass_over_real_records(tmp_path):
-  real = _RealSource()
+  real = real_records.RealSource()
   sources.add_part(tmp_path, 'real', 'train', {})
   shard = tmp_path / sources.shard_name('real', 'train', 0, 1)
   sources.write_shard(shard, [schema.encode(record) for record in real.records])

@@ -206,6 +206,14 @@ def test_real_records_of_version_1_are_translated():
   assert bare.motion is None and not schema.motion_weights(bare).any()
 
 
+def test_a_track_that_a_record_lacks_has_no_weight(record):
+  assert record.motion is not None and record.speech_motion is not None
+  for lacking, other in (('motion', 'speech_motion'), ('speech_motion', 'motion')):
+    one = dataclasses.replace(record, **{lacking: None})
+    assert not schema.motion_weights(one, lacking).any()
+    np.testing.assert_array_equal(schema.motion_weights(one, other), 1)
+
+
 def test_damaged_records_of_version_1_are_the_users_error(record):
   fields = serialization.msgpack_restore(_version_1(record))
   del fields['pose']

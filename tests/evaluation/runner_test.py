@@ -27,11 +27,22 @@ def test_the_landmarker_is_needed_only_where_it_is_asked_for(tmp_path, monkeypat
   monkeypatch.delenv(face.LANDMARKER_VARIABLE, raising=False)
   assert runner._find_landmarker(runner.Options('')) is None
   assert capsys.readouterr().err.startswith('theval is skipped: cannot find the face')
-  assert runner._find_landmarker(runner.Options('', only=('lips',), video_dir='videos')) is None
+  assert runner._find_landmarker(runner.Options('', only=('lips',))) is None
   for options in (dict(only=('theval',)), dict(video_dir='videos'), dict(landmarker='no.task')):
     with pytest.raises(PortraitError):
       runner._find_landmarker(runner.Options('', **options))
   assert capsys.readouterr().err == ''
+
+
+@pytest.mark.parametrize('flag', ['landmarker', 'video_dir'])
+@pytest.mark.parametrize(
+  'config, others', [({}, {'only': ('lips',)}), ({}, {'sheet': 'sheet.png'}), ({'experiment': 'figure3'}, {})]
+)
+def test_flags_of_theval_are_refused_where_it_is_not_measured(tmp_path, flag, config, others):
+  others = {**others, **({'sheet': str(tmp_path / 'sheet.png')} if 'sheet' in others else {})}
+  options = runner.Options(str(tmp_path), **{flag: 'given'}, **others)
+  with pytest.raises(InputError, match=f'--{flag.replace("_", "-")} is for the part theval'):
+    runner.run(ml_collections.ConfigDict(config), options)
 
 
 def test_real_videos_are_checked_before_anything_is_measured(tmp_path):

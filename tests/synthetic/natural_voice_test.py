@@ -42,7 +42,7 @@ def test_phonemes_have_words():
 def test_words_are_marked_only_on_request():
   definition = espeak.language_definition('en-us')
   plain, marked = (
-    espeak.synthesise(definition, ['The old bridge.'], words_per_minute=170, intonation=50, words=words)[0]
+    espeak.synthesize(definition, ['The old bridge.'], words_per_minute=170, intonation=50, words=words)[0]
     for words in (False, True)
   )
   assert plain.pcm == marked.pcm

@@ -43,7 +43,7 @@ def test_every_label_of_the_synthesizer_is_known():
     if language == 'kl':  # its numbers end the engine
       continue
     numbers = ' '.join(map(str, [*range(21), *range(30, 101, 7), 1000, 1_000_000]))
-    (segment,) = espeak.synthesise(
+    (segment,) = espeak.synthesize(
       espeak.language_definition(language), [numbers], words_per_minute=400, intonation=50
     )
     unknown |= {label: language for _, label in segment.events if not is_known(label)}

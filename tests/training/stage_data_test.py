@@ -6,8 +6,12 @@ import jax
 import pytest
 from ml_collections import ConfigDict
 
+from seetalk_jax.errors import ConfigError
 from seetalk_jax.sharding import device_mesh
+from seetalk_jax.stages import face_prior, motion, portrait
 from seetalk_jax.training.stage_data import StageData
+
+_DATA = {'corpora': (), 'weights': (), 'seed': -1, 'batch_size': 8, 'augment': True, 'num_workers': 0}
 
 
 def options_of_train(**data):
@@ -15,18 +19,12 @@ def options_of_train(**data):
   config = ConfigDict(
     {
       **{'seed': 3, 'accumulate': 1, 'data_root': '', 'eval_batches': 0},
-      'data': {
-        'corpora': (),
-        'weights': (),
-        'seed': -1,
-        'batch_size': 8,
-        'augment': True,
-        'num_workers': 0,
-        **data,
-      },
+      'data': {**_DATA, **data},
     }
   )
-  stage = types.SimpleNamespace(view='motion_pair', data_options=lambda: {'image_size': 32})
+  stage = types.SimpleNamespace(
+    view='motion_pair', data_options=lambda: {'image_size': 32}, encoder_inputs=('source', 'driver')
+  )
   mesh = device_mesh.make_mesh(devices=jax.devices()[:1])
   return StageData(config, stage, lambda view, folders, **options: options, mesh).train(start_index=2)
 
@@ -40,3 +38,14 @@ def test_without_camera_effects_the_batches_are_asked_for_as_before(data):
   options = options_of_train(**data)
   assert 'camera_effects' not in options and 'weights' not in options
   assert options['start_index'] == 2 and options['seed'] == 3 and options['augment'] is True
+
+
+@pytest.mark.parametrize('stage', [portrait.PortraitStage, face_prior.FacePriorStage, motion.MotionStage])
+def test_stages_whose_pictures_are_targets_refuse_camera_effects(stage):
+  built = stage(networks={}, frozen={})
+  config = ConfigDict({'seed': 3, 'accumulate': 1, 'data_root': '', 'data': dict(_DATA, camera_effects=0.5)})
+  mesh = device_mesh.make_mesh(devices=jax.devices()[:1])
+  with pytest.raises(ConfigError, match=f'stage {built.name} has none: set it to 0'):
+    StageData(config, built, None, mesh)
+  config.data.camera_effects = 0.0
+  StageData(config, built, None, mesh)

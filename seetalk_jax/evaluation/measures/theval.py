@@ -20,6 +20,7 @@ import numpy as np
 
 from seetalk_jax.constants import FPS, SAMPLE_RATE_HZ
 from seetalk_jax.media import landmark_indices as indices
+from seetalk_jax.prepare import audio_checks
 
 FRAME_SIDE = 256  # pixels
 
@@ -198,8 +199,7 @@ def spoken_frames(segments: np.ndarray, num_frames: int) -> np.ndarray:
 def silent_frames(speaking: np.ndarray) -> np.ndarray:
   """Bool `[n]`: frames of silences of at least 0.3 s, from bool `speaking [n]`."""
   silent = ~np.asarray(speaking, bool)
-  edges = np.flatnonzero(np.diff(np.concatenate([[False], silent, [False]])))
-  for start, stop in zip(edges[::2], edges[1::2], strict=True):
+  for start, stop in audio_checks.runs(silent):
     if stop - start < _MIN_SILENCE_SECONDS * FPS:
       silent[start:stop] = False
   return silent

@@ -37,6 +37,20 @@ _FIELDS = {
 }
 
 
+class Gap(NamedTuple):
+  """Unused texels next to known ones.
+
+  Attributes:
+    texels: offsets in a plane of the texture, int32 `[n]`.
+    neighbors: offsets of the four neighbors, int32 `[4, n]`.
+    weights: their shares, float32 `[4, n]`; 0 where a neighbor is not known.
+  """
+
+  texels: jax.Array
+  neighbors: jax.Array
+  weights: jax.Array
+
+
 class Atlas(NamedTuple):
   """The surface of the neutral head over the texels of the texture, and its place in the texture.
 
@@ -47,6 +61,9 @@ class Atlas(NamedTuple):
     normal: outward unit normal there, float32 `[3, side, side]`.
     part: `MeshPart`, int32 `[side, side]`.
     masks: name -> float32 `[side, side]`, see `mesh.Mesh.masks`.
+    slopes: gradient in space of a height whose `central_difference` is 1 to the right (first) or downwards (second),
+      tangential to the surface, per decimeter, float32 `[2, 3, side, side]`; 0 at the seams of the texture.
+    gaps: texels near used ones, for `fill_gaps`.
   """
 
   corners: jax.Array
@@ -55,6 +72,8 @@ class Atlas(NamedTuple):
   normal: jax.Array
   part: jax.Array
   masks: dict[str, jax.Array]
+  slopes: jax.Array
+  gaps: tuple[Gap, ...]
 
 
 @functools.cache
@@ -69,7 +88,16 @@ def atlas() -> Atlas:
       layout.reshape(-1, 2), fine.vertices, masks, fine.parts.astype(np.int32), fine.triangles
     )
     masks = dict(zip(names, planes[6:], strict=True))
-    return Atlas(jnp.asarray(layout.transpose(2, 1, 0)), used, planes[:3], planes[3:6], part, masks)
+    return Atlas(
+      corners=jnp.asarray(layout.transpose(2, 1, 0)),
+      used=used,
+      place=planes[:3],
+      normal=planes[3:6],
+      part=part,
+      masks=masks,
+      slopes=_slopes(planes[:3], planes[3:6], used),
+      gaps=jax.tree.map(jnp.asarray, gaps(used)),
+    )
 
 
 @jax.jit
@@ -141,17 +169,52 @@ def field(part: MeshPart) -> tuple[slice, slice]:
   return slice(top - 1, top + height + 1), slice(left - 1, left + width + 1)
 
 
-def fill_gaps(texture: jax.Array, used: jax.Array, steps: int = 4) -> jax.Array:
-  """Spreads a texture `[c, side, side]` beyond the used texels, so that lookups near seams find no black."""
+def gaps(used: np.ndarray, steps: int = 4) -> tuple[Gap, ...]:
+  """The texels within `steps` of used ones, bool `[height, width]`, in the order in which `fill_gaps` fills them."""
+  found, used = [], np.asarray(used)
+  width = used.shape[1]
   for _ in range(steps):
-    total, count = jnp.zeros_like(texture), jnp.zeros(used.shape)
-    for dy, dx in ((0, 1), (0, -1), (1, 0), (-1, 0)):
-      there = jnp.roll(used, (dy, dx), (0, 1))
-      total += jnp.where(there, jnp.roll(texture, (dy, dx), (1, 2)), 0)
-      count += there
-    texture = jnp.where(used, texture, total / jnp.maximum(count, 1))
-    used = used | (count > 0)
-  return texture
+    around = [np.roll(used, shift, axis) for axis, shift in ((1, 1), (1, -1), (0, 1), (0, -1))]
+    row, column = np.nonzero(~used & np.any(around, 0))
+    known = np.stack([plane[row, column] for plane in around])
+    rows, columns = row - np.array([[0], [0], [1], [-1]]), column - np.array([[1], [-1], [0], [0]])
+    neighbors = rows % used.shape[0] * width + columns % width
+    weights = known / known.sum(0)
+    found.append(Gap(np.int32(row * width + column), np.int32(neighbors), np.float32(weights)))
+    used = used | np.any(around, 0)
+  return tuple(found)
+
+
+def fill_gaps(texture: jax.Array, found: tuple[Gap, ...]) -> jax.Array:
+  """Spreads a texture `[c, height, width]` beyond the used texels, so that lookups near seams find no black."""
+  flat = texture.reshape(len(texture), -1)
+  for gap in found:
+    around = sum(flat[:, there] * weight for there, weight in zip(gap.neighbors, gap.weights, strict=True))
+    flat = flat.at[:, gap.texels].set(around, unique_indices=True)
+  return flat.reshape(texture.shape)
+
+
+@jax.jit
+def _slopes(place, normal, used):
+  """`Atlas.slopes`."""
+  across, down = (central_difference(place, axis) for axis in (-1, -2))
+  aa, ad, dd = (across * across).sum(0), (across * down).sum(0), (down * down).sum(0)
+  determinant = aa * dd - ad * ad
+  # Next to a seam, neighboring texels lie far from each other on the head.
+  whole = used
+  for axis in (-1, -2):
+    whole &= jnp.roll(used, 1, axis) & jnp.roll(used, -1, axis)
+  regular = whole & (aa < 0.03**2) & (dd < 0.03**2) & (determinant > 0.05 * aa * dd)
+  slopes = jnp.stack([across * dd - down * ad, down * aa - across * ad])
+  slopes /= jnp.where(regular, determinant, 1.0)
+  # Texels are not quite as flat as the surface, so that a part of the gradient points along the normal.
+  slopes -= (slopes * normal).sum(1, keepdims=True) * normal
+  return jnp.where(regular, slopes, 0)
+
+
+def central_difference(values: jax.Array, axis: int) -> jax.Array:
+  """Differences of the next and the previous texel along an axis, of the shape of `values`."""
+  return jnp.roll(values, -1, axis) - jnp.roll(values, 1, axis)
 
 
 def nearest_texel(texture: jax.Array, x: jax.Array, y: jax.Array) -> jax.Array:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from seetalk_jax.synthetic.human import light, tone
+from seetalk_jax.synthetic.human import light, tone, vectors
 
 NUM_DIRECTIONS = 1024
 NUM_KEYS = 3
@@ -78,12 +78,8 @@ def luma(color: np.ndarray) -> np.ndarray:
 
 @functools.cache
 def sphere() -> np.ndarray:
-  """Evenly spread unit vectors `[NUM_DIRECTIONS, 3]` (a Fibonacci lattice)."""
-  index = np.arange(NUM_DIRECTIONS) + 0.5
-  y = 1 - 2 * index / NUM_DIRECTIONS
-  angle = np.pi * (1 + 5**0.5) * index
-  ring = np.sqrt(1 - y * y)
-  return np.stack([ring * np.cos(angle), y, ring * np.sin(angle)], -1).astype(np.float32)
+  """Evenly spread unit vectors `[NUM_DIRECTIONS, 3]`."""
+  return vectors.fibonacci_sphere(NUM_DIRECTIONS)
 
 
 @functools.cache

@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from seetalk_jax.synthetic.human import raster
+from seetalk_jax.synthetic.human.vectors import unit
 
 # Cosine-convolved spherical harmonics of degree 0 to 2 (Ramamoorthi and Hanrahan, 2001), over pi.
 _COSINE = (1.0, 2.0 / 3.0, 2.0 / 3.0, 2.0 / 3.0, 0.25, 0.25, 0.25, 0.25, 0.25)
@@ -118,14 +119,18 @@ def shadow_map(
     triangles: int32 `[t, 3]`.
     strands: `[n, k, 3]` of hair, or None.
   """
-  up = jnp.where(jnp.abs(direction[1]) < 0.95, jnp.asarray([0.0, 1.0, 0.0]), jnp.asarray([0.0, 0.0, 1.0]))
-  right = jnp.cross(up, direction)
-  right = right / jnp.linalg.norm(right)
-  axes = jnp.stack([right, jnp.cross(direction, right), direction])
-  depth = raster.triangles(*_seen(vertices, axes), triangles, SHADOW_SIDE).depth
+  own = axes(direction)
+  depth = raster.triangles(*_seen(vertices, own), triangles, SHADOW_SIDE).depth
   if strands is None:
-    return ShadowMap(axes, depth, jnp.full_like(depth, 2.0))
-  return ShadowMap(axes, depth, raster.strands(*_seen(strands, axes), SHADOW_SIDE).depth)
+    return ShadowMap(own, depth, jnp.full_like(depth, 2.0))
+  return ShadowMap(own, depth, raster.strands(*_seen(strands, own), SHADOW_SIDE).depth)
+
+
+def axes(direction: jax.Array) -> jax.Array:
+  """Right, up and towards the light `[3, 3]`: unit vectors of a map that is seen from a direction `[3]`."""
+  up = jnp.where(jnp.abs(direction[1]) < 0.95, jnp.asarray([0.0, 1.0, 0.0]), jnp.asarray([0.0, 0.0, 1.0]))
+  right = unit(jnp.cross(up, direction))
+  return jnp.stack([right, jnp.cross(direction, right), direction])
 
 
 def is_lit(color: jax.Array) -> jax.Array:

@@ -2,31 +2,20 @@
 
 from __future__ import annotations
 
-import functools
-
 import jax
 import jax.numpy as jnp
-import numpy as np
 
-from seetalk_jax.synthetic.human import raster
+from seetalk_jax.synthetic.human import light, raster
+from seetalk_jax.synthetic.human.vectors import fibonacci_sphere
 
 NUM_DIRECTIONS = 40
+_LOWEST = -0.8  # height of the lowest direction: nothing shines from straight below
 _SIDE = 96  # samples of a map
 _EXTENT = 5.2  # decimeters
 _CENTER = (0.0, 7.0, 0.3)
 _HAIR_DENSITY = 14.0  # attenuation per decimeter below the surface of the hair
 _BIAS = 0.035  # decimeters
 _DEPTH = 8.0  # decimeters from the nearest to the farthest depth of a map
-
-
-@functools.cache
-def _directions() -> np.ndarray:
-  """Unit vectors spread over the sphere, without those from straight below, float32 `[NUM_DIRECTIONS, 3]`."""
-  k = np.arange(NUM_DIRECTIONS) + 0.5
-  y = 1 - 1.8 * k / NUM_DIRECTIONS
-  turn = np.pi * (1 + 5**0.5) * k
-  side = np.sqrt(1 - y * y)
-  return np.stack([side * np.cos(turn), y, side * np.sin(turn)], -1).astype(np.float32)
 
 
 def occlusion(
@@ -55,16 +44,13 @@ def occlusion(
     return (seen + cosine * _lit(direction, points, vertices, triangles, strands), total + cosine), None
 
   start = (jnp.zeros(len(points)), jnp.full(len(points), 1e-3))
-  (seen, total), _ = jax.lax.scan(add, start, jnp.asarray(_directions()))
+  (seen, total), _ = jax.lax.scan(add, start, jnp.asarray(fibonacci_sphere(NUM_DIRECTIONS, _LOWEST)))
   return seen / total
 
 
 def _lit(direction, points, vertices, triangles, strands):
   """Share of the light from a direction that reaches points `[n, 3]`: `[n]`."""
-  up = jnp.where(jnp.abs(direction[1]) < 0.9, jnp.asarray([0.0, 1.0, 0.0]), jnp.asarray([0.0, 0.0, 1.0]))
-  right = jnp.cross(up, direction)
-  right = right / jnp.linalg.norm(right)
-  axes = jnp.stack([right, jnp.cross(direction, right), direction])
+  axes = light.axes(direction)
 
   def seen(places):
     x, y, z = jnp.moveaxis((places - jnp.asarray(_CENTER)) @ axes.T, -1, 0)

@@ -45,7 +45,6 @@ class Outdoors:
     lamps: street lamps and signs.
     scenery: key of `landscapes.VIEWS`.
     distance: of the scenery behind the person, decimeters.
-    seed: of the clouds.
   """
 
   zenith: np.ndarray
@@ -57,7 +56,6 @@ class Outdoors:
   lamps: list[Source]
   scenery: str
   distance: float
-  seed: int = 0
 
   def sky(self, directions: np.ndarray) -> np.ndarray:
     """Radiance of the sky at unit vectors `[..., 3]`."""
@@ -131,18 +129,7 @@ def sample_outdoors(rng: np.random.Generator, weather: str) -> Outdoors:
     'sea': 800.0,
     'lights': rng.uniform(60, 300),
   }[scenery]
-  place = Outdoors(
-    zenith,
-    horizon,
-    sun,
-    towards(azimuth, elevation),
-    albedo,
-    [],
-    [],
-    scenery,
-    distance,
-    int(rng.integers(1 << 30)),
-  )
+  place = Outdoors(zenith, horizon, sun, towards(azimuth, elevation), albedo, [], [], scenery, distance)
   if dark:
     place.lamps = _street_lamps(rng, 0.12 if weather == 'dusk' else 0.15)
   else:

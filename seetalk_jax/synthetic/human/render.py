@@ -120,7 +120,9 @@ def render(
   nearest, weights, hairy = jax.lax.optimization_barrier((nearest, weights, hairy))
 
   metal = jnp.concatenate([jnp.zeros(len(posed.vertices) - len(person.metal)), person.metal])
-  channels = jnp.concatenate([diffuse, posed.normals, posed.occlusion[:, None], metal[:, None], visible.T], 1)
+  turning = jnp.concatenate([arrays.topology.turning, person.outfit_turning])
+  scalars = jnp.stack([posed.occlusion, metal, turning], 1)
+  channels = jnp.concatenate([diffuse, posed.normals, scalars, visible.T], 1)
   corners = jax.lax.optimization_barrier([arrays.triangles[:, k][nearest.index] for k in range(3)])
   x, y = (sum(axis[k][nearest.index] * weights[k] for k in range(3)) for axis in arrays.texels)
   texel = jax.lax.optimization_barrier(atlas.nearest_texel(person.textures, x, y))
@@ -134,16 +136,17 @@ def render(
   ]
   planes = jnp.stack([_pixels(jnp.where(shown, plane, 0)) * inverse for plane in planes])
   planes = jax.lax.optimization_barrier(planes)
-  k = 8 + len(visible)
+  k = 9 + len(visible)
   pixels = shading.Surface(
     diffuse=planes[:3],
     normal=planes[3:6],
     occlusion=planes[6],
     metal=planes[7],
-    visible=planes[8:k],
+    visible=planes[9:k],
     albedo=planes[k : k + 3],
     roughness=planes[k + 3],
-    relief=rig.rotated(planes[k + 4 :], pose),
+    # The relief turns with its surface: the chest stays where it is.
+    relief=rig.rotated(planes[k + 4 :], pose, planes[8]),
   )
   towards = view.towards(size)
   color = share * shading.shade(pixels, towards, lights)

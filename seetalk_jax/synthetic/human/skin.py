@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from seetalk_jax.synthetic.human import noise
-from seetalk_jax.synthetic.human.atlas import Atlas, field, fill_gaps
+from seetalk_jax.synthetic.human.atlas import Atlas, central_difference, field, fill_gaps
 from seetalk_jax.synthetic.human.mesh import MeshPart
 
 # Absorption of the two pigments, linear RGB, and the color of skin without them.
@@ -147,7 +147,7 @@ def _finished(skin, atlas, scalp, maps, relief):
     inner = own(skin, atlas.place[:, rows, columns], chosen, gums)
     others = jnp.broadcast_to(jnp.asarray([rough, 0.0, 0.0, 0.0])[:, None, None], (4, *chosen.shape))
     maps = maps.at[:, rows, columns].set(jnp.concatenate([inner, others]))
-  return fill_gaps(maps, atlas.used)
+  return fill_gaps(maps, atlas.gaps)
 
 
 def _spot(x, y, z, at_x, at_y, width, height):
@@ -192,27 +192,8 @@ def _column(values):
 @jax.jit
 def _gradient(height, atlas):
   """Gradient in space of a height over the texels, tangential to the surface; 0 at the seams of the atlas."""
-  across, down = (_central(atlas.place, axis) for axis in (-1, -2))
-  slope_across, slope_down = (_central(height, axis) for axis in (-1, -2))
-  aa, ad, dd = (across * across).sum(0), (across * down).sum(0), (down * down).sum(0)
-  determinant = aa * dd - ad * ad
-  # Next to a seam, neighboring texels lie far from each other on the head.
-  whole = _central(atlas.used.astype(jnp.float32), -1, both=True) * _central(
-    atlas.used.astype(jnp.float32), -2, both=True
-  )
-  regular = (whole > 0) & (aa < 0.03**2) & (dd < 0.03**2) & (determinant > 0.05 * aa * dd)
-  weight_across = slope_across * dd - slope_down * ad
-  weight_down = slope_down * aa - slope_across * ad
-  gradient = (across * weight_across + down * weight_down) / jnp.where(regular, determinant, 1.0)
-  # Texels are not quite as flat as the surface, so that a part of the gradient points along the normal.
-  gradient -= (gradient * atlas.normal).sum(0) * atlas.normal
-  return jnp.where(regular, gradient, 0)
-
-
-def _central(values, axis, *, both=False):
-  """Difference of the two neighbors along an axis, or with `both` their product."""
-  after, before = jnp.roll(values, -1, axis), jnp.roll(values, 1, axis)
-  return after * before if both else after - before
+  across, down = (central_difference(height, axis) for axis in (-1, -2))
+  return across * atlas.slopes[0] + down * atlas.slopes[1]
 
 
 def _eye_color(skin, points, chosen, _):

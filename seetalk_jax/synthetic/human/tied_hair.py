@@ -52,9 +52,11 @@ def tied(start, body, style, roots, num_points):
     lifted = 0.012 + style.volume * (0.2 + 0.8 * random[:, 5]) * jnp.sin(jnp.pi * share)
     in_tail = _tail(knot, out, across, beyond, beyond / jnp.maximum(tail, 1e-3), style, random)
     in_bun = _bun(knot, out, across, beyond, style, random)
-    on_head = collision.pushed_out(on_head, body, lifted * jnp.minimum(1, 5 * share), zero, zero + 0.9)
-    in_tail = collision.pushed_out(in_tail, body, zero + 0.03, zero + 1, zero)
-    return jnp.where((beyond > 0)[:, None], in_tail + style.bun * (in_bun - in_tail), on_head)
+    is_tail = beyond > 0
+    distance = jnp.where(is_tail, 0.03, lifted * jnp.minimum(1, 5 * share))
+    point = jnp.where(is_tail[:, None], in_tail, on_head)
+    point = collision.pushed_out(point, body, distance, zero + is_tail, jnp.where(is_tail, 0, zero + 0.9))
+    return point + (style.bun * is_tail)[:, None] * (in_bun - point)
 
   points = jax.lax.map(at, jnp.arange(1, num_points, dtype=jnp.float32))
   return jnp.concatenate([start[:, None], jnp.moveaxis(points, 0, 1)], 1)

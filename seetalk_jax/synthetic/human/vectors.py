@@ -1,4 +1,4 @@
-"""Vectors: unit vectors and smooth steps, for the geometry of the human world."""
+"""Vectors: unit vectors, evenly spread directions and smooth steps, for the geometry of the human world."""
 
 from __future__ import annotations
 
@@ -17,6 +17,15 @@ def unit(vectors: jax.Array, axis: int = -1) -> jax.Array:
     axis: -1 for `[..., 3]`, 0 for planes `[3, ...]`.
   """
   return vectors / jnp.maximum(jnp.linalg.norm(vectors, axis=axis, keepdims=True), 1e-6)
+
+
+def fibonacci_sphere(count: int, lowest: float = -1.0) -> np.ndarray:
+  """Evenly spread unit vectors, a Fibonacci lattice, from the top down to height `lowest`: float32 `[count, 3]`."""
+  index = np.arange(count) + 0.5
+  y = 1 - (1 - lowest) * index / count
+  turn = np.pi * (1 + 5**0.5) * index
+  side = np.sqrt(1 - y * y)
+  return np.stack([side * np.cos(turn), y, side * np.sin(turn)], -1).astype(np.float32)
 
 
 def smoothstep(

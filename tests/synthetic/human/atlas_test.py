@@ -55,9 +55,34 @@ def test_parts_lie_in_their_own_fields(found, part):
 
 def test_gaps_are_filled_from_their_neighbors():
   texture = jnp.zeros((1, 8, 8)).at[0, 3, 3].set(5.0)
-  used = jnp.zeros((8, 8), bool).at[3, 3].set(True)
-  filled = np.asarray(atlas.fill_gaps(texture, used, steps=2))[0]
+  used = np.zeros((8, 8), bool)
+  used[3, 3] = True
+  filled = np.asarray(atlas.fill_gaps(texture, atlas.gaps(used, steps=2)))[0]
   assert (filled[3, 1:6] == 5).all() and filled[2, 2] == 5 and filled[0, 0] == 0
+
+
+def test_a_gap_takes_the_mean_of_its_known_neighbors_also_over_the_edge():
+  rng = np.random.default_rng(0)
+  texture, used = rng.random((2, 6, 7)).astype(np.float32), rng.random((6, 7)) < 0.4
+  filled = np.asarray(atlas.fill_gaps(jnp.asarray(texture), atlas.gaps(used, steps=1)))
+  np.testing.assert_array_equal(filled[:, used], texture[:, used])
+  for row, column in np.argwhere(~used):
+    around = [((row + i) % 6, (column + j) % 7) for i, j in ((0, 1), (0, -1), (1, 0), (-1, 0))]
+    known = [texture[:, i, j] for i, j in around if used[i, j]]
+    wanted = np.mean(known, 0) if known else texture[:, row, column]
+    np.testing.assert_allclose(filled[:, row, column], wanted, rtol=1e-5)
+
+
+def test_slopes_give_the_gradient_of_a_height_in_space(found):
+  height = 0.3 * found.place[0] - 0.2 * found.place[1] + 0.5 * found.place[2]
+  across, down = (atlas.central_difference(height, axis) for axis in (-1, -2))
+  gradient = np.asarray(across * found.slopes[0] + down * found.slopes[1])
+  normal = np.asarray(found.normal)
+  direction = np.float32([0.3, -0.2, 0.5])[:, None, None]
+  wanted = direction - (direction * normal).sum(0) * normal
+  regular = np.asarray(found.slopes).any((0, 1)) & (np.asarray(found.masks['face']) > 0.9)
+  assert regular.mean() > 0.05
+  assert np.quantile(np.abs(gradient - wanted).max(0)[regular], 0.95) < 0.05
 
 
 def test_the_nearest_texel_of_a_place():

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from seetalk_jax.synthetic.human import collision
+from seetalk_jax.synthetic.human import collision, mesh
 
 SIDE = 16
 
@@ -37,3 +37,16 @@ def test_cells_without_skin_take_the_mean_of_their_neighbors_also_over_the_back(
 def test_cells_that_nothing_reaches_have_half_a_decimeter():
   filled = collision._filled(jnp.full((SIDE, SIDE), jnp.nan), 2)
   np.testing.assert_array_equal(filled, 0.5)
+
+
+def test_the_map_of_the_skin_has_no_gap_at_the_back():
+  smooth, _, _ = collision._triangles()
+  vertices = jnp.asarray(mesh.load().vertices)
+  (skin,) = collision._drawn([collision._around(vertices, smooth)])
+  found = np.where(skin.covered, (1 - skin.depth) * collision._REACH, -1)[::-1]
+  rows = slice(int((5.6 - collision._LOW) / (collision._HIGH - collision._LOW) * collision.SIDE), None)
+  first, last = found[rows, :3], found[rows, -3:][:, ::-1]
+  assert (first > 0).mean() > 0.95 and (last > 0).mean() > 0.95
+  # The neutral head is the same on both sides.
+  both = (first > 0) & (last > 0)
+  np.testing.assert_allclose(first[both], last[both], atol=0.05)

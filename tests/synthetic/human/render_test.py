@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+import scipy.ndimage
 
 from seetalk_jax import blendshapes
 from seetalk_jax.constants import Part
@@ -26,12 +27,14 @@ def drawn():
   )
   run = jax.jit(render.render, static_argnames='size')
 
-  def draw(angles=(0, 0, 0), **coefficients):
+  dark = place._replace(lights=place.lights._replace(colors=jnp.zeros_like(place.lights.colors)))
+
+  def draw(angles=(0, 0, 0), *, keys=True, **coefficients):
     values = np.zeros(len(blendshapes.NAMES), np.float32)
     for name, value in coefficients.items():
       values[blendshapes.INDEX[name]] = value
     pose = rig.Pose(jnp.asarray(angles, jnp.float32), jnp.zeros(3))
-    return run(baked, jnp.asarray(values), pose, place, arrays, size=SIZE)
+    return run(baked, jnp.asarray(values), pose, place if keys else dark, arrays, size=SIZE)
 
   return draw
 
@@ -82,3 +85,18 @@ def test_a_turned_head_moves_the_face_to_the_persons_left(drawn):
     return np.nonzero(np.asarray(picture.part) == Part.LIP)[1].mean()
 
   assert middle(drawn((0.4, 0, 0))) > middle(drawn()) + 2
+
+
+def test_a_turned_head_leaves_the_relief_of_the_chest_in_place(drawn):
+  arrays = person.shared()
+  # Without key lights, no shadow of the head moves over the chest.
+  first, second = drawn(keys=False), drawn((0.9, 0, 0), keys=False)
+  moved = np.abs(np.asarray(first.vertices - second.vertices)).max(-1)
+  triangle = np.asarray(first.triangle)
+  chest = (triangle >= 0) & (triangle == np.asarray(second.triangle))
+  chest &= moved[np.asarray(arrays.triangles)].max(1)[triangle] < 1e-5
+  # Hair between the upper left samples has no label.
+  for picture in (first, second):
+    chest &= scipy.ndimage.maximum_filter(np.asarray(picture.part) == Part.HAIR, 5) == 0
+  assert chest.sum() > 50
+  np.testing.assert_allclose(np.asarray(first.image)[chest], np.asarray(second.image)[chest], atol=1e-3)

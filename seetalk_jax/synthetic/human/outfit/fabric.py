@@ -24,7 +24,6 @@ class Fabric(NamedTuple):
     wide: share of the second color in stripes.
     check: weight of checks, with thin lines of the third color.
     print: weight of an abstract print in the second and third color; `scale`: its bumps per decimeter.
-    band: weight of a broad band of the second color over the chest.
     heather: how uneven the yarn's color is.
     twill: weight of the fine diagonal lines of denim.
     rib: height of knit ribs, in hundredths of a decimeter.
@@ -46,7 +45,6 @@ class Fabric(NamedTuple):
   check: jax.Array
   print: jax.Array
   scale: jax.Array
-  band: jax.Array
   heather: jax.Array
   twill: jax.Array
   rib: jax.Array
@@ -187,7 +185,6 @@ def _color(fabric, a, b, blots, grain):
   color = paint(color, fabric.third, 0.6 * fabric.check * lines)
   for blot, other in zip(blots, (fabric.second, fabric.third), strict=True):
     color = paint(color, other, fabric.print * jnp.clip((blot - 0.58) * 14, 0, 1))
-  color = paint(color, fabric.second, fabric.band * jnp.clip(12 * (0.2 - jnp.abs(b - 4.62)), 0, 1))
   twill = 0.5 + 0.5 * jnp.sin(2 * np.pi * 16 * (a + b) + 5 * grain)
   color *= 1 + fabric.twill * (0.5 * twill + 0.5 * grain - 0.4)
   return color * (1 + fabric.heather * (grain - 0.5))

@@ -96,7 +96,6 @@ def cloth(color: Any, **changes: Any) -> Fabric:
     'check': 0,
     'print': 0,
     'scale': 3,
-    'band': 0,
     'heather': 0.15,
     'twill': 0,
     'rib': 0,

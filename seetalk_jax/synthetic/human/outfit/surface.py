@@ -17,7 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 import scipy.ndimage
 
-from seetalk_jax.synthetic.human import raster, rig
+from seetalk_jax.synthetic.human import bilinear, raster, rig
 from seetalk_jax.synthetic.human.mesh import MeshPart
 from seetalk_jax.synthetic.human.vectors import unit
 
@@ -151,20 +151,10 @@ def head(vertices: jax.Array) -> Head:
   return Head(_smooth(jnp.maximum(exact, soft), 2.0, 2.0))
 
 
-def lookup(planes: jax.Array, row: jax.Array, column: jax.Array) -> jax.Array:
-  """Bilinear lookup `[c, SIDE, SIDE]` -> `[c, ...]`; columns are periodic, rows are clipped."""
-  row = jnp.clip(row - 0.5, 0, SIDE - 1.001)
-  column = (column - 0.5) % SIDE
-  r0, c0 = jnp.floor(row), jnp.floor(column)
-  fr, fc = row - r0, column - c0
-  r0, c0 = r0.astype(jnp.int32) * SIDE, c0.astype(jnp.int32) % SIDE
-  c1 = (c0 + 1) % SIDE
-
-  # Few places: one gather of all planes compiles faster than one gather for each of them.
-  flat = planes.reshape(len(planes), -1)
-  upper = flat[:, r0 + c0] * (1 - fc) + flat[:, r0 + c1] * fc
-  lower = flat[:, r0 + SIDE + c0] * (1 - fc) + flat[:, r0 + SIDE + c1] * fc
-  return upper * (1 - fr) + lower * fr
+def _lookup(planes: jax.Array, row: jax.Array, angle: jax.Array) -> jax.Array:
+  """Values of planes `[c, SIDE, SIDE]` at rows and angles `[...]`: `[c, ...]`."""
+  column = (angle / (2 * np.pi) + 0.5) * SIDE
+  return jax.vmap(lambda plane: bilinear.lookup(plane, row, column, periodic=True))(planes)
 
 
 class Spot(NamedTuple):
@@ -191,7 +181,7 @@ class Spot(NamedTuple):
 def on_body(own: Body, theta: jax.Array, q: jax.Array) -> Spot:
   """Places at coordinates `theta` in radians and `q`, each `[...]`."""
   row = (q - _Q_LOW) / (_Q_HIGH - _Q_LOW) * SIDE
-  found = lookup(own.planes, row, (theta / (2 * np.pi) + 0.5) * SIDE)
+  found = _lookup(own.planes, row, theta)
   normal = jnp.moveaxis(unit(found[3:6], 0), 0, -1)
   return Spot(jnp.moveaxis(found[:3], 0, -1), normal, found[6], found[7])
 
@@ -200,4 +190,4 @@ def head_radius(own: Head, directions: jax.Array) -> jax.Array:
   """Distance of the head's surface from `MIDDLE` along unit vectors `[..., 3]`: `[...]`."""
   x, y, z = jnp.moveaxis(directions, -1, 0)
   row = (jnp.arcsin(jnp.clip(y, -1, 1)) / np.pi + 0.5) * SIDE
-  return lookup(own.radius[None], row, (jnp.arctan2(x, z) / (2 * np.pi) + 0.5) * SIDE)[0]
+  return _lookup(own.radius[None], row, jnp.arctan2(x, z))[0]
