@@ -49,6 +49,14 @@ def number(low: float, high: float):
   return parse
 
 
+def part(text: str) -> tuple[int, int]:
+  """Argparse type: K/N with 1 <= K <= N, as `(k, n)`."""
+  first, slash, count = text.partition('/')
+  if not (slash and first.isdecimal() and count.isdecimal() and 1 <= int(first) <= int(count)):
+    raise argparse.ArgumentTypeError(f'{text!r} is not K/N with 1 <= K <= N, such as 1/2')
+  return int(first), int(count)
+
+
 def video_side(text: str) -> int:
   """Argparse type: the side of a video in pixels; even, as H.264 requires."""
   value = whole(MIN_SIZE, MAX_SIZE)(text)
