@@ -87,9 +87,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
   parser.add_argument(
     '--part',
     type=options.part,
-    default=(1, 1),
-    metavar='K/N',
-    help='render every Nth file from the Kth one on: N commands, also on several machines, render the whole',
+    default=(0, 1),
+    metavar='I/N',
+    help='render only every Nth file, beginning with number I (from 0), as one of N processes, also on several '
+    'machines (default 0/1)',
   )
   worlds = parser.add_mutually_exclusive_group()
   worlds.add_argument(
@@ -135,8 +136,8 @@ def run(args: argparse.Namespace) -> None:
     content = {'output': args.out, 'kind': args.kind, 'split': args.split, 'records': args.num}
     print(json.dumps({**content, 'shards': len(shards), 'num_bytes': num_bytes}))
     return
-  k, n = args.part
-  what = f'{args.kind}-{args.split}' + (f', part {k}/{n}' if n > 1 else '')
+  index, n = args.part
+  what = f'{args.kind}-{args.split}' + (f', part {index}/{n}' if n > 1 else '')
   state = 'finished before' if before.issuperset(shards) else f'finished in {time.monotonic() - began:.1f} s'
   print(f'{args.out}: {what} {state}, {len(shards)} shards, {num_bytes / 1e6:.1f} MB')
   count = -(-args.num // args.shard_size)

@@ -7,6 +7,7 @@ import json
 import math
 import os
 import pathlib
+import re
 import sys
 import threading
 from collections.abc import Iterable
@@ -50,11 +51,11 @@ def number(low: float, high: float):
 
 
 def part(text: str) -> tuple[int, int]:
-  """Argparse type: K/N with 1 <= K <= N, as `(k, n)`."""
-  first, slash, count = text.partition('/')
-  if not (slash and first.isdecimal() and count.isdecimal() and 1 <= int(first) <= int(count)):
-    raise argparse.ArgumentTypeError(f'{text!r} is not K/N with 1 <= K <= N, such as 1/2')
-  return int(first), int(count)
+  """Argparse type: I/N with I from 0 to N - 1, as `(index, count)`."""
+  match = re.fullmatch(r'(\d{1,6})/(\d{1,6})', text)
+  if not match or not 0 <= (index := int(match.group(1))) < (count := int(match.group(2))):
+    raise argparse.ArgumentTypeError(f'{text!r} is not I/N with I from 0 to N - 1, like 0/8')
+  return index, count
 
 
 def video_side(text: str) -> int:

@@ -38,7 +38,7 @@ def render_corpus(
   records_per_speaker: int = 1,
   first_speaker: int = 0,
   frames: int | None = None,
-  part: tuple[int, int] = (1, 1),
+  part: tuple[int, int] = (0, 1),
   world: Callable[[], synthetic_source.World] = synthetic_source.SyntheticWorld,
 ) -> list[pathlib.Path]:
   """Renders `num` records into shards KIND-SPLIT-00000-of-000NN.array_record of `out_dir`.
@@ -59,7 +59,7 @@ def render_corpus(
     records_per_speaker: number of records per speaker.
     first_speaker: number of speakers of the split to skip, to extend a corpus with a second one.
     frames: frames of a record, see `WorldSource`; None for `kinds.FRAMES`.
-    part: `(k, n)` renders every n-th shard from the k-th one on, 1 <= k <= n, so that n calls, also on several
+    part: `(i, n)` renders every n-th shard, beginning with shard i (from 0), so that n calls, also on several
       machines with a shared disk, render the whole.
     world: callable that returns the `World`; importable by name if `processes` > 0.
 
@@ -72,8 +72,8 @@ def render_corpus(
   """
   if shard_size < 2 or shard_size % 2:
     raise InputError(f'shard_size {shard_size}: use an even number of records, so that pairs stay together')
-  if not 1 <= part[0] <= part[1]:
-    raise InputError(f'part {part[0]}/{part[1]}: use 1/N to N/N for N processes')
+  if not 0 <= part[0] < part[1]:
+    raise InputError(f'part {part[0]}/{part[1]}: use 0/N to (N - 1)/N for N processes')
   if size is None:
     size = DEFAULT_SIZES.get(kind, 0)
   arguments = {
@@ -98,7 +98,7 @@ def render_corpus(
   count = -(-num // shard_size)
   shards = {
     out_dir / sources.shard_name(kind, split, i, count): range(i * shard_size, min((i + 1) * shard_size, num))
-    for i in range(part[0] - 1, count, part[1])
+    for i in range(part[0], count, part[1])
   }
   todo = [(path, indices) for path, indices in shards.items() if not path.exists()]
   for path, _ in todo:

@@ -77,16 +77,16 @@ def test_worker_processes_write_the_same_bytes_and_clean_up(unbroken, tmp_path):
 
 def test_parts_are_disjoint_and_make_the_same_bytes(unbroken, tmp_path):
   options = {**OPTIONS, 'processes': 0}
-  second = corpus.render_corpus(tmp_path, 'faces', 'train', 10, part=(2, 2), **options)
+  second = corpus.render_corpus(tmp_path, 'faces', 'train', 10, part=(1, 2), **options)
   assert [path.name for path in second] == [unbroken[1].name]
   early = sources.RecordSource(tmp_path, 'faces', 'train')
   assert [early[i].clip for i in range(len(early))] == [4, 5, 6, 7]
-  first = corpus.render_corpus(tmp_path, 'faces', 'train', 10, part=(1, 2), **options)
+  first = corpus.render_corpus(tmp_path, 'faces', 'train', 10, part=(0, 2), **options)
   assert [path.name for path in first] == [unbroken[0].name, unbroken[2].name]
   assert _bytes([*first, *second]) == _bytes(unbroken)
-  assert corpus.render_corpus(tmp_path, 'faces', 'train', 10, part=(4, 4), **options) == []
-  with pytest.raises(InputError, match='part 3/2'):
-    corpus.render_corpus(tmp_path, 'faces', 'train', 10, part=(3, 2), **options)
+  assert corpus.render_corpus(tmp_path, 'faces', 'train', 10, part=(3, 4), **options) == []
+  with pytest.raises(InputError, match='part 2/2'):
+    corpus.render_corpus(tmp_path, 'faces', 'train', 10, part=(2, 2), **options)
 
 
 def test_records_have_the_wanted_number_of_frames(tmp_path):
@@ -180,16 +180,16 @@ def test_the_command_line(tmp_path, capsys):
   assert main.main(talks) == 0
   assert 'talks-train finished before, 1 shards' in capsys.readouterr().out
   clips = [*arguments, '--kind', 'clips', '--num', '6', '--shard-size', '2', '--frames', '5']
-  assert main.main([*clips, '--part', '2/2']) == 0
-  out, err = capsys.readouterr()
-  assert 'clips-train, part 2/2 finished in' in out and 'other parts lack 2 of 3 shards' in err
   assert main.main([*clips, '--part', '1/2']) == 0
+  out, err = capsys.readouterr()
+  assert 'clips-train, part 1/2 finished in' in out and 'other parts lack 2 of 3 shards' in err
+  assert main.main([*clips, '--part', '0/2']) == 0
   assert capsys.readouterr().err == ''
   (tmp_path / 'file').touch()
   mistakes = {
     'another seed': [*talks, '--seed', '3'],
     "'x' is not a whole number": [*arguments, '--num', 'x'],
-    "'2/1' is not K/N": [*talks, '--part', '2/1'],
+    "'2/1' is not I/N": [*talks, '--part', '2/1'],
     'another frames': [*talks, '--frames', '100'],
     "invalid choice: 'nothing'": [*talks, '--kind', 'nothing'],
     'required: --num': arguments,
