@@ -8,7 +8,7 @@
       --config.data_root=data/worlds --config.data.corpora="('$world',)"
   done
   seetalk prepare RECORDINGS data/real --size 128
-  python benchmarks/codec_worlds.py data/real runs/cartoon runs/human
+  python benchmarks/codec_worlds.py data/real runs/cartoon runs/human   # --step 1000: while they are being trained
 
 Self-reenactment: a frame of a recording is the source, other frames of the same clip give the motion and are the
 target. The source has the motion nearest to the mean of its clip, targets are spread over the clip. PSNR is in dB, the
@@ -49,7 +49,7 @@ def get_config():
   config.options.image_size = SIZE
   config.data.batch_size = 4
   config.num_steps, config.max_minutes = 3000, 0.0  # the same number of steps in every world
-  config.checkpoint_every = 100
+  config.checkpoint_every, config.keep_every = 100, 500
   return config
 
 
@@ -93,14 +93,18 @@ def samples(corpus_dir: str) -> Iterator[Sample]:
       )
 
 
-def rebuild_of(workdir: str) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
-  """Function (source, target), uint8 `[n, S, S, 3]` both, to the rebuilt targets of a run's motion codec."""
+def rebuild_of(workdir: str, step: int | None = None) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
+  """Motion codec of a run, at its latest step or `step`.
+
+  Returns:
+    Function of source and target, uint8 `[n, S, S, 3]` both: the rebuilt targets.
+  """
   import jax
 
   from seetalk_jax.models.nn import blocks
   from seetalk_jax.training import initial_weights
 
-  trained = initial_weights.load_trained_stage(workdir)
+  trained = initial_weights.load_trained_stage(workdir, step)
   module, params = trained.modules()['motion_codec'], trained.params['motion_codec']
 
   def rebuild(params: Any, source, target):
@@ -135,11 +139,13 @@ def _box(box: np.ndarray) -> np.ndarray:
   return mask
 
 
-def measure(corpus_dir: str, runs: Sequence[str]) -> dict[str, dict[str, list[float]]]:
+def measure(
+  corpus_dir: str, runs: Sequence[str], step: int | None = None
+) -> dict[str, dict[str, list[float]]]:
   """Mean PSNR of each clip by run and region; the run 'copy' repeats the source."""
   from seetalk_jax.evaluation.measures import pictures
 
-  rebuilds = {run: rebuild_of(run) for run in runs} | {'copy': lambda source, target: source}
+  rebuilds = {run: rebuild_of(run, step) for run in runs} | {'copy': lambda source, target: source}
   figures: dict[str, dict[str, list[float]]] = {run: {} for run in rebuilds}
   for sample in samples(corpus_dir):
     source = np.broadcast_to(sample.source, sample.targets.shape)
@@ -155,9 +161,10 @@ def main() -> None:
   parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
   parser.add_argument('corpus', help='recordings prepared at 128 pixels')
   parser.add_argument('runs', nargs='+', metavar='WORKDIR', help='runs of train.py')
+  parser.add_argument('--step', type=int, help='a kept checkpoint of every run (default: the latest)')
   parser.add_argument('--json', action='store_true', help='one JSON object on stdout and nothing else')
   options = parser.parse_args()
-  figures = measure(options.corpus, options.runs)
+  figures = measure(options.corpus, options.runs, options.step)
   if options.json:
     print(json.dumps(figures))
     return
