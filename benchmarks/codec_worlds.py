@@ -11,8 +11,8 @@
   python benchmarks/codec_worlds.py data/real runs/cartoon runs/human   # --step 1000: while they are being trained
 
 Self-reenactment: a frame of a recording is the source, other frames of the same clip give the motion and are the
-target. The source has the motion nearest to the mean of its clip, targets are spread over the clip. PSNR is in dB, the
-mean over clips, over the whole picture, the face (convex hull of the landmarks) and the mouth (`lip_box`, which
+target. The source has the motion nearest to the mean of its clip, targets are of the half farther from it. PSNR is in
+dB, the mean over clips, over the whole picture, the face (convex hull of the landmarks) and the mouth (`lip_box`, which
 includes the jaw). The last row copies the source.
 """
 
@@ -80,7 +80,9 @@ def samples(corpus_dir: str) -> Iterator[Sample]:
         for field in ('motion', 'landmarks', 'lip_box')
       )
       source, _ = codec.far_frames(motion)
-      chosen = [i for i in np.linspace(0, len(frames) - 1, TARGETS + 1).astype(int) if i != source][-TARGETS:]
+      distance = np.abs((motion - motion[source]) / np.maximum(motion.std(axis=0), 0.02)).sum(axis=1)
+      far = np.argsort(distance)[len(frames) // 2 :]
+      chosen = far[np.linspace(0, len(far) - 1, TARGETS).astype(int)]
       yield Sample(
         '/'.join(map(str, name)),
         schema.decode_frame(frames[source]),
