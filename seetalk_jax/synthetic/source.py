@@ -14,10 +14,8 @@ from seetalk_jax.data import schema
 from seetalk_jax.errors import InputError
 from seetalk_jax.media import audio as media_audio
 from seetalk_jax.synthetic import parameters
-from seetalk_jax.synthetic.kinds import KINDS
+from seetalk_jax.synthetic.kinds import FRAMES, KINDS
 
-FACES_FRAMES = 3  # the portrait and two frames of another motion
-TALK_FRAMES = 200  # 8 s, so that different 4 s windows can be sampled
 _CHARACTERS_PER_SECOND = 13  # first estimate of the text length
 
 
@@ -187,7 +185,9 @@ class WorldSource:
     s of speech. Records 2i and 2i + 1 have different speakers and share the motions of the frames after frame
     0. So each is the exact ground truth for transferring the motion of the other.
   * `clips`: 25 consecutive frames with 1 s of speech and a margin of 0.2 s of speech on each side.
-  * `talks`: 8 s of speech with its motion track; no frames.
+  * `talks`: 8 s of speech with its motion track, so that different windows of 4 s can be sampled; no pictures.
+
+  `frames` changes these lengths; of `faces` it counts the portrait.
 
   Usable by `grain.MapDataset.source` and by `data.pipeline.make_batches(record_sources=...)`.
   """
@@ -202,6 +202,7 @@ class WorldSource:
     seed: int = 0,
     records_per_speaker: int = 1,
     first_speaker: int = 0,
+    frames: int | None = None,
     world: World | Callable[[], World] = SyntheticWorld,
   ):
     """Creates the source without rendering anything.
@@ -214,6 +215,7 @@ class WorldSource:
       seed: seed of everything except the speakers.
       records_per_speaker: number of records per speaker.
       first_speaker: number of speakers of the split to skip; use an even number so that pairs do not overlap.
+      frames: frames of a record, at least 2; None for `kinds.FRAMES`.
       world: a `World`, or a callable that returns one.
 
     Raises:
@@ -227,9 +229,11 @@ class WorldSource:
       raise InputError(f'size {size}: use a multiple of 8 pixels, at least 16')
     if records_per_speaker < 1 or first_speaker < 0:
       raise InputError('records_per_speaker must be at least 1 and first_speaker at least 0')
+    if frames is not None and frames < 2:
+      raise InputError(f'{frames} frames in a record: use at least 2')
     self.kind, self.split, self.size, self.seed = kind, split, size, seed
     self.world = world() if callable(world) else world
-    self._length = num
+    self._length, self._num_frames = num, FRAMES[kind] if frames is None else frames
     self._per_speaker = records_per_speaker
     pairs = -(-num // (2 * records_per_speaker))
     self._speakers = self.world.speaker_ids(split, first_speaker + 2 * pairs)[first_speaker:]
@@ -261,7 +265,7 @@ class WorldSource:
     motion = np.stack(
       [
         self.world.neutral(self._seed(index, 'portrait')),
-        *(self.world.random(self._seed(pair, f'frame{j}')) for j in range(1, FACES_FRAMES)),
+        *(self.world.random(self._seed(pair, f'frame{j}')) for j in range(1, self._num_frames)),
       ]
     )
     seed = self._seed(index, 'speech')
@@ -270,12 +274,12 @@ class WorldSource:
 
   def _clips(self, index: int, speaker: int) -> schema.ClipRecord:
     margin = schema.CLIP_MARGIN_FRAMES
-    num_frames = constants.CLIP_FRAMES + 2 * margin
+    num_frames = self._num_frames + 2 * margin
     speech, track = self.world.talk(speaker, self._seed(index, 'speech'), self.split, num_frames)
     return self._record(index, speaker, motion=track[margin:-margin], speech=speech, track=track, lead=margin)
 
   def _talks(self, index: int, speaker: int) -> schema.ClipRecord:
-    speech, track = self.world.talk(speaker, self._seed(index, 'speech'), self.split, TALK_FRAMES)
+    speech, track = self.world.talk(speaker, self._seed(index, 'speech'), self.split, self._num_frames)
     return self._record(index, speaker, motion=None, speech=speech, track=track)
 
   def _record(self, index, speaker, *, motion, speech, track, lead=0) -> schema.ClipRecord:
