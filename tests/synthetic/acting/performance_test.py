@@ -9,7 +9,7 @@ from utterances import sentence, utterance
 from seetalk_jax import blendshapes, errors
 from seetalk_jax.constants import EMOTIONS
 from seetalk_jax.synthetic import speakers, texts, voice
-from seetalk_jax.synthetic.acting import columns, curves, lips, performance, style, visemes
+from seetalk_jax.synthetic.acting import columns, curves, geometry, lips, performance, style, visemes
 from seetalk_jax.synthetic.acting.events import Event
 
 
@@ -93,7 +93,7 @@ def test_mouths_open_as_those_of_people():
     for phoneme in spoken.phonemes:
       if not visemes.is_silence(phoneme.label):
         speaking |= (times >= phoneme.start_s) & (times < phoneme.end_s)
-    opening = lips.opening(track[:, :52]) / lips.FACE_HEIGHT_DM
+    opening = lips.opening(track[:, :52]) / geometry.lips().face_height
     openings.append(opening[speaking])
     silences.append(opening[~speaking])
   opening = np.concatenate(openings)
