@@ -94,7 +94,7 @@ def perform(
 
   gaze = eyes.sample_gaze(times, style, rhythm, rngs['gaze'], reaction.thinking, manner.gaze)
   pose = head.move(times, style, rhythm, gaze.angles, rngs['head'], manner) + reaction.pose
-  eyes.look(coefficients, gaze.angles, pose[:, :2])
+  eyes.look(coefficients, gaze.angles, pose[:, :3])
   blinks = eyes.blinks(times, style, rhythm, gaze.shifts, rngs['blinks'], manner.blinks)
   open_lids = np.maximum(style.droop, reaction.lids)[:, None]
   eyes.close_lids(coefficients, np.maximum(blinks, open_lids))
