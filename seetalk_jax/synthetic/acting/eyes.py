@@ -162,9 +162,11 @@ def blinks(
   triggered = at_ends * len(ends) + at_shifts * len(shifts)
   count = rng.poisson(max(0.25 * per_second * times[-1], per_second * times[-1] - triggered))
   random = rng.uniform(0.0, times[-1], count)
-  ends = ends[rng.random(len(ends)) < at_ends] + rng.uniform(-0.1, 0.25)
+  ends = ends[rng.random(len(ends)) < at_ends]
+  ends = ends + rng.uniform(-0.1, 0.25, len(ends))
   shifts = shifts[rng.random(len(shifts)) < at_shifts] - 0.03
-  double = random[rng.random(count) < 0.06] + rng.uniform(0.45, 0.6)
+  double = random[rng.random(count) < 0.06]
+  double = double + rng.uniform(0.45, 0.6, len(double))
   at = -np.inf
   for start in np.sort(np.concatenate([random, ends, shifts, double])):
     if start - at < _REFRACTORY_S or start < 0:
@@ -183,9 +185,9 @@ def blinks(
 
 
 def close_lids(coefficients: np.ndarray, closure: np.ndarray) -> None:
-  """Writes the eyeBlink coefficients for a closure of the lids from where squint, gaze and wide eyes hold them.
+  """Writes the eyeBlink coefficients; 1 closes the lids for any squint, gaze and wide eyes (`rig.expressed_coarse`).
 
-  Closed lids meet for any gaze and do not pass through each other. The eyes turn down a little behind closing lids.
+  Behind closing lids, the eyes turn down a little, wide eyes relax, and the skin around the eyes squints a little.
 
   Args:
     coefficients: float `[n, 52]` with eyeLook, eyeSquint and eyeWide, changed in place.
@@ -194,12 +196,9 @@ def close_lids(coefficients: np.ndarray, closure: np.ndarray) -> None:
   index = blendshapes.INDEX
   for column, side in enumerate(('Left', 'Right')):
     shut = closure[:, column]
+    coefficients[:, index['eyeBlink' + side]] = shut
     coefficients[:, index['eyeWide' + side]] *= 1 - shut
-    down = coefficients[:, index['eyeLookDown' + side]]
-    up = coefficients[:, index['eyeLookUp' + side]]
-    coefficients[:, index['eyeLookDown' + side]] = np.clip(down + 0.12 * shut * (1 - down), 0.0, 1.0)
-    coefficients[:, index['eyeLookUp' + side]] = up * (1 - 0.7 * shut)
-    squint = np.clip(coefficients[:, index['eyeSquint' + side]] + 0.10 * shut, 0.0, 1.0)
-    coefficients[:, index['eyeSquint' + side]] = squint
-    full = 1.0 - 0.40 * coefficients[:, index['eyeLookDown' + side]] - 0.30 * squint
-    coefficients[:, index['eyeBlink' + side]] = np.clip(shut * np.clip(full + 0.02, 0.4, 1.0), 0.0, 1.0)
+    coefficients[:, index['eyeLookUp' + side]] *= 1 - 0.7 * shut
+    for name, share in (('eyeLookDown', 0.12), ('eyeSquint', 0.10)):
+      before = coefficients[:, index[name + side]]
+      coefficients[:, index[name + side]] = before + share * shut * (1 - before)
