@@ -7,10 +7,10 @@ import pytest
 from utterances import sentence, utterance
 
 from seetalk_jax import blendshapes, errors
-from seetalk_jax.constants import EMOTIONS
+from seetalk_jax.constants import EMOTIONS, EVENTS
 from seetalk_jax.synthetic import speakers, texts, voice
 from seetalk_jax.synthetic.acting import columns, curves, geometry, lips, performance, style, visemes
-from seetalk_jax.synthetic.acting.events import Event
+from seetalk_jax.synthetic.acting.events import Event, EventKind
 
 
 def test_tracks_have_their_shape_and_range():
@@ -72,6 +72,15 @@ def test_events_move_the_face_and_come_back_in_order():
   smile = blendshapes.INDEX['mouthSmileLeft']
   assert acted.track[30:50, smile].mean() > plain.track[30:50, smile].mean() + 0.3
   assert acted.track[100:115, columns.PITCH].min() < plain.track[100:115, columns.PITCH].min() - 0.05
+
+
+def test_labels_of_events_cover_their_sounds():
+  labels = performance.event_labels((Event('cough', 1.0, 1.4), Event('laugh', 0.0, 0.2)), 50)
+  assert labels.shape == (50, 5) and labels.dtype == np.uint8
+  np.testing.assert_array_equal(np.flatnonzero(labels[:, EVENTS.index('cough')]), np.arange(25, 35))
+  np.testing.assert_array_equal(np.flatnonzero(labels[:, EVENTS.index('laugh')]), np.arange(5))
+  assert labels.sum() == 15
+  assert set(EVENTS) == {kind.value for kind in EventKind}
 
 
 def test_unknown_emotions_are_refused():
