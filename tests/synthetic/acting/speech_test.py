@@ -33,6 +33,26 @@ def test_every_closure_and_tuck_reaches_contact_in_a_frame():
       assert lips.lip_above_teeth(coefficients[near]).max() >= -1e-6
 
 
+def test_lips_leave_a_contact_at_speed():
+  spoken = utterance(('a', 0.3), ('p', 0.1), ('a', 0.3))
+  times = np.arange(0.0, 0.7, 0.005)
+  closure = speech.articulate(spoken, times, PLAIN, np.random.default_rng(0)).closure
+  assert np.mean(closure == 1) * 0.7 == pytest.approx(0.06, abs=0.011)
+  after = closure[(times > 0.375) & (times < 0.45)]
+  steps = -np.diff(after)
+  assert steps[1] > 1.2 * steps[5] > 0  # fastest next to the contact
+
+
+def test_parted_lips_wander_in_a_long_pause():
+  spoken = utterance(('a', 0.3), ('_', 12.0))
+  manner = style.Style(open_pauses=1.0, breath=0.0)
+  jaw = np.array(
+    [column(track(spoken, manner, seed)[1].coefficients, 'jawOpen')[40:280] for seed in range(6)]
+  )
+  assert np.mean(jaw.std(axis=1) / jaw.mean(axis=1)) > 0.2
+  assert np.abs(np.diff(jaw, axis=1)).max() < 0.02
+
+
 @pytest.mark.parametrize('start', np.linspace(0.2, 0.24, 7))
 def test_short_closures_contain_a_frame_at_any_time(start):
   spoken = utterance(('a', start), ('b', 0.03), ('a', 0.3))
