@@ -32,11 +32,13 @@ _USUAL_RATE_HZ = 12.5  # phonemes a second
 _JAW_GAIN, _LIP_GAIN = (0.60, 0.45), (0.70, 0.33)
 # Factors on the visemes, from measurements of the opening and from looking at the mesh.
 _GAIN = {
-  'jawOpen': 0.79,
+  'jawOpen': 0.88,
   'mouthUpperUp': 1.65,
   'mouthLowerDown': 1.15,
-  'mouthFunnel': 1.15,
-  'mouthPucker': 1.3,
+  'mouthFunnel': 0.95,
+  'mouthPucker': 1.0,
+  'mouthStretch': 1.4,
+  'mouthSmile': 1.2,
 }
 
 
@@ -179,8 +181,8 @@ def _scaled_targets(
     ('jawOpen', amplitude * _GAIN['jawOpen'] * scales),
     ('mouthFunnel', style.rounding * _GAIN['mouthFunnel']),
     ('mouthPucker', style.rounding * _GAIN['mouthPucker']),
-    ('mouthStretch', style.spread),
-    ('mouthSmile', style.spread),
+    ('mouthStretch', style.spread * _GAIN['mouthStretch']),
+    ('mouthSmile', style.spread * _GAIN['mouthSmile']),
     ('mouthUpperUp', style.teeth * _GAIN['mouthUpperUp'] * amplitude**0.5),
     ('mouthLowerDown', style.lower_lip * _GAIN['mouthLowerDown'] * amplitude**0.5),
   ):
