@@ -31,10 +31,21 @@ class RenderedClip(NamedTuple):
   identity: np.ndarray  # float32 [I]
 
 
+class ActedTalk(NamedTuple):
+  """Speech with its motion and the labels of the acting; the last three are fields of `schema.Truth`."""
+
+  speech: np.ndarray  # float32 [640 * t]
+  motion: np.ndarray  # float32 [t, 58]
+  emotions: np.ndarray  # float32 [t, 8]
+  events: np.ndarray  # uint8 [t, 5]
+  style: np.ndarray  # float32 [S]
+
+
 class World(Protocol):
   """Interface of a synthetic world, used by `WorldSource`; tests use a cheap implementation.
 
-  Motions are motion vectors: `constants.MOTION_FIELDS`.
+  Motions are motion vectors: `constants.MOTION_FIELDS`. Worlds of people may also have `acted_talk`, with the arguments
+  of `talk`, which returns an `ActedTalk`, and `weight(speaker_id)`, body weight as a standard score.
   """
 
   def speaker_ids(self, split: str, count: int) -> Sequence[int]:
@@ -269,21 +280,30 @@ class WorldSource:
       ]
     )
     seed = self._seed(index, 'speech')
-    speech, track = self.world.talk(speaker, seed, self.split, constants.SPEECH_FRAMES)
-    return self._record(index, speaker, motion=motion, speech=speech, track=track)
+    talk = self._talk(speaker, seed, constants.SPEECH_FRAMES)
+    return self._record(index, speaker, motion, talk)
 
   def _clips(self, index: int, speaker: int) -> schema.ClipRecord:
     margin = schema.CLIP_MARGIN_FRAMES
     num_frames = self._num_frames + 2 * margin
-    speech, track = self.world.talk(speaker, self._seed(index, 'speech'), self.split, num_frames)
-    return self._record(index, speaker, motion=track[margin:-margin], speech=speech, track=track, lead=margin)
+    talk = self._talk(speaker, self._seed(index, 'speech'), num_frames)
+    return self._record(index, speaker, talk[1][margin:-margin], talk, lead=margin)
 
   def _talks(self, index: int, speaker: int) -> schema.ClipRecord:
-    speech, track = self.world.talk(speaker, self._seed(index, 'speech'), self.split, self._num_frames)
-    return self._record(index, speaker, motion=None, speech=speech, track=track)
+    return self._record(index, speaker, None, self._talk(speaker, self._seed(index, 'speech'), self._num_frames))
 
-  def _record(self, index, speaker, *, motion, speech, track, lead=0) -> schema.ClipRecord:
+  def _talk(self, speaker: int, seed: int, num_frames: int) -> tuple:
+    """Speech and motion, and the labels of the acting in worlds that have them."""
+    talk = getattr(self.world, 'acted_talk', self.world.talk)
+    return talk(speaker, seed, self.split, num_frames)
+
+  def _record(self, index, speaker, motion, talk: tuple, *, lead=0) -> schema.ClipRecord:
+    speech, track = talk[:2]
     truth = {'attributes': np.asarray(self.world.attributes(speaker), np.float32)}
+    if isinstance(talk, ActedTalk):
+      truth |= {name: getattr(talk, name) for name in ('emotions', 'events', 'style')}
+    if hasattr(self.world, 'weight'):
+      truth['weight'] = np.array([self.world.weight(speaker)], np.float32)
     pictures = {}
     if motion is not None:
       motion = np.asarray(motion, np.float32)
