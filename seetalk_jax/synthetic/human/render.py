@@ -27,7 +27,7 @@ from seetalk_jax.synthetic.human.scene import Scene
 SAMPLES = 2  # along each side of a pixel
 # A strand is one sample wide: smaller pictures need fewer of the strands for the same cover.
 _ALL_STRANDS_SIZE = 512
-_BROW_HEIGHT = 7.4  # facial hair above this height on the resting head belongs to the brows, decimeters
+_BROW_HEIGHT = 7.37  # facial hair above this height on the resting head belongs to the brows, decimeters
 
 
 class Rendered(NamedTuple):
