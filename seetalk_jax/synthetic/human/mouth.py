@@ -15,7 +15,7 @@ from seetalk_jax.synthetic.human.mesh import MeshPart
 
 # All lengths are decimeters.
 # Edge of the upper incisors below and behind the edge of the upper lip at rest.
-_BELOW_LIP, _BEHIND_LIP = 0.03, 0.075
+_BELOW_LIP, _BEHIND_LIP = 0.042, 0.075
 # Edge of the lower incisors above and behind that of the upper ones.
 _OVERLAP, _OVERJET = 0.012, 0.035
 # The source's chewing surfaces rise towards the back; this slope is removed.
