@@ -20,7 +20,7 @@ NUM_STRANDS = 2 * (NUM_BROW + NUM_UPPER + NUM_LOWER) + NUM_BEARD
 _EYE = (0.308, 7.284, 1.245)  # middle of the left eyeball
 # The middle of a brow on the neutral head: x, y.
 _BROW_X = (0.105, 0.16, 0.23, 0.30, 0.38, 0.46, 0.53)
-_BROW_Y = (7.490, 7.488, 7.490, 7.494, 7.493, 7.480, 7.452)
+_BROW_Y = (7.432, 7.437, 7.450, 7.467, 7.478, 7.475, 7.452)
 _INSIDE = (0.0, 7.35, 0.2)
 _BROW_BAND = 0.085  # half the height in which brows may grow
 
@@ -238,7 +238,7 @@ def _brows(normal, style, place, random):
   chance = style.brow_density * ends * smoothstep(jnp.abs(across) + 0.25 * (random[:, 4] - 0.5), 1.15, 0.75)
   grows = random[:, 0] < chance
   outward = jnp.sign(place[:, 0])
-  rise = 1.25 * smoothstep(along, 0.3, 0.0) + 0.30 - 0.45 * across - 0.75 * smoothstep(along, 0.55, 1.0)
+  rise = 0.9 * smoothstep(along, 0.3, 0.0) + 0.30 - 0.45 * across - 0.75 * smoothstep(along, 0.55, 1.0)
   rise += 0.5 * (random[:, 1] - 0.5)
   direction = jnp.stack([outward * (0.25 + smoothstep(along, 0.0, 0.25)), rise, jnp.zeros_like(x)], -1)
   direction -= (direction * normal).sum(-1, keepdims=True) * normal

@@ -27,7 +27,9 @@ from seetalk_jax.synthetic.human.scene import Scene
 SAMPLES = 2  # along each side of a pixel
 # A strand is one sample wide: smaller pictures need fewer of the strands for the same cover.
 _ALL_STRANDS_SIZE = 512
-_BROW_HEIGHT = 7.4  # facial hair above this height on the resting head belongs to the brows, decimeters
+_BROW_HEIGHT = 7.37  # facial hair above this height on the resting head belongs to the brows, decimeters
+# Share of a key light that lips and cheeks reflect into the mouth where its rays do not reach.
+_MOUTH_BOUNCE = 0.25
 
 
 class Rendered(NamedTuple):
@@ -104,7 +106,10 @@ def render(
     ]
   )
   # Lids and lips also shade eyes and mouth from the keys, finer than a shadow map resolves.
-  visible *= _inner(posed.occlusion, arrays)
+  bounced = _MOUTH_BOUNCE * jnp.pad(
+    arrays.regions.mouth, (0, len(posed.vertices) - len(arrays.regions.mouth))
+  )
+  visible = (visible * (1 - bounced) + bounced) * _inner(posed.occlusion, arrays)
   diffuse = shading.diffuse(posed.normals, posed.occlusion, visible, arrays.wrap, lights)
 
   positions, depths = view.project(posed.vertices, side)

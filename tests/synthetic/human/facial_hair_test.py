@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from seetalk_jax import blendshapes
-from seetalk_jax.synthetic.human import collision, facial_hair, facial_styles, rig
+from seetalk_jax.synthetic.human import collision, facial_hair, facial_styles, landmarks, rig
 from seetalk_jax.synthetic.human import mesh as meshes
 
 
@@ -91,6 +91,18 @@ def test_brows_grow_thinner_and_lie_above_the_eyes(grow, vertices):
   points = np.asarray(facial_hair.placed(thick, vertices))[brows][_growing(thick)[brows]]
   assert points[..., 1].min() > 7.36 and points[..., 1].max() < 7.65
   assert np.abs(points[..., 0]).min() > 0.05
+
+
+def test_brows_lie_where_the_landmarks_of_brows_lie(grow, vertices):
+  brows = slice(0, 2 * facial_hair.NUM_BROW)
+  hair = grow(brow_thickness=0.04, brow_density=1.0, brow_arch=0.1)
+  points = np.asarray(facial_hair.placed(hair, vertices))[brows][_growing(hair)[brows]].reshape(-1, 3)
+  marks = np.asarray(landmarks.landmarks(vertices))
+  # Inner and middle points of a brow's upper and lower border.
+  for pair in ((336, 285), (334, 282)):
+    wanted = marks[list(pair)].mean(0)
+    near = np.abs(points[:, 0] - wanted[0]) < 0.05
+    assert points[near, 1].mean() == pytest.approx(wanted[1], abs=0.025), pair
 
 
 @pytest.mark.parametrize('beard', facial_styles.BEARDS)

@@ -4,8 +4,9 @@ import jax
 import numpy as np
 import pytest
 
+from seetalk_jax.media import landmark_indices
 from seetalk_jax.synthetic import speakers
-from seetalk_jax.synthetic.human import mesh, people
+from seetalk_jax.synthetic.human import mesh, people, rest
 from seetalk_jax.synthetic.human.mesh import MeshPart
 
 
@@ -38,6 +39,19 @@ def test_eyes_of_everybody_are_in_one_place():
   for i in range(4):
     shape = people.sample_shape(_traits(i, i), np.random.default_rng(i))
     np.testing.assert_allclose(shape[balls].mean(0), people.EYES, atol=1e-4)
+
+
+def test_mouths_of_all_ancestries_are_about_as_wide():
+  corners = landmark_indices.MOUTH_CORNERS
+
+  def width(ancestry):
+    traits = [_traits(i, i)._replace(ancestry=people.Ancestry(*ancestry), head_size=0.0) for i in range(8)]
+    shapes = [people.sample_shape(own, np.random.default_rng(i)) for i, own in enumerate(traits)]
+    return np.mean([np.ptp(rest._points(shape, corners)[:, 0]) for shape in shapes])
+
+  widths = [width(ancestry) for ancestry in np.eye(3)]
+  # Narrow mouths with full lips are read as a pucker.
+  assert widths[2] < min(widths[:2]) and max(widths) < 1.1 * min(widths), widths
 
 
 def test_heavier_people_have_wider_faces():
