@@ -15,6 +15,7 @@ from seetalk_jax.synthetic.human.vectors import smoothstep, unit
 NUM_POINTS = 16
 _INSIDE = (0.0, 7.35, 0.2)  # all points of strands that do not grow
 _WHORL = (0.08, 8.45, 0.1)  # hair falls away from here
+_ZIGZAG = 0.05  # strands of this distance from a parting may fall to its other side, decimeters
 
 
 class Style(NamedTuple):
@@ -248,7 +249,9 @@ def _combed(style, roots, normal, fringe):
   x, y, z = roots.place.T
   front = smoothstep(z, 0.5, 1.2)
   zero = jnp.zeros_like(x)
-  side = jnp.tanh((x - style.parting) / 0.03) * smoothstep(z, -0.3, 0.3)
+  # Strands next to a parting cross it, so that it is a line and not a gap.
+  crossing = 2 * _ZIGZAG * (roots.random[:, 8] - 0.5)
+  side = jnp.tanh((x - style.parting + crossing) / 0.03) * smoothstep(z, -0.3, 0.3)
   radial = unit(roots.place - jnp.asarray(_WHORL))
   comb = style.whorl * radial + jnp.stack(
     [side * style.outward + style.sweep * front, zero, style.forward + zero], -1
@@ -286,6 +289,11 @@ def _loose(start, normal, body, style, roots, length, fringe, distance):
 
   root_radius, _, _ = collision.polar(start)
 
+  def aside(x, width, share):
+    """Moves hair outward, to between its parting and `width` by a share from 0, where it may lie anywhere, to 1."""
+    limit = side * style.parting * (1 - share) + width * share
+    return x + side * 0.9 * jnp.minimum(1, 5 * share) * jnp.maximum(limit - side * x, 0)
+
   def advance(carry, number):
     point, direction = carry
     way = number * step
@@ -296,9 +304,8 @@ def _loose(start, normal, body, style, roots, length, fringe, distance):
     direction = unit(direction + pull[:, None] * (unit(target) - direction))
     x, y, z = (point + step[:, None] * direction).T
     # Long hair leaves the face free.
-    free = width * smoothstep(y, 8.12, 7.6) * smoothstep(z, 0.4, 0.7) * (1 - fringe) * long
-    free = jnp.maximum(free, 0.62 * smoothstep(y, 7.0, 6.6) * (drape > 0) * long)
-    x += 0.9 * jnp.where(side * x < free, side * free - x, 0)
+    x = aside(x, width, smoothstep(y, 8.03, 7.6) * smoothstep(z, 0.4, 0.7) * (1 - fringe) * long)
+    x = aside(x, 0.62, smoothstep(y, 7.0, 6.6) * (drape > 0) * long)
     behind = (
       style.tuck
       * smoothstep(y, 7.75, 7.45)

@@ -126,3 +126,24 @@ def test_hair_before_the_ears_stays_short_and_flat_when_the_rest_is_tied(grow):
   before = (place[:, 2] > 0.4) & (place[:, 1] < 7.4)
   assert before.sum() > 100
   assert np.linalg.norm(grown[before][:, -1] - grown[before][:, 0], axis=-1).max() < 0.12
+
+
+def test_a_parting_is_a_line_and_not_a_gap(grow):
+  """Without strands that cross it, a wedge of bare scalp was seen above the forehead."""
+  points = growing(grow(length=1.0, outward=1.2, lift=0.3, volume=0.08, whorl=0.3, open=0.62).points)
+  root = points[:, 0]
+  near = (np.abs(root[:, 0]) < 0.04) & (root[:, 2] > 0.6)
+  crossed = root[near][:, 0] * points[near][:, 3, 0] < 0
+  assert near.sum() > 50 and 0.1 < crossed.mean() < 0.5
+
+
+@pytest.mark.parametrize('changes', [dict(fringe=1.0, fringe_length=0.5), dict(parting=0.3, outward=1.1)])
+def test_swept_hair_may_cross_the_middle(grow, changes):
+  """Hair that crossed the middle was moved back to it: hair on one side of a line, a bare wedge on the other."""
+  values = dict(length=0.7, side=0.5, sweep=-0.9, lift=0.3, volume=0.08) | changes
+  points = growing(grow(**values).points)
+  root, tip = points[:, 0], points[:, -1]
+  left = (root[:, 0] > 0.03) & (root[:, 0] < 0.2) & (root[:, 2] > 1.0)
+  assert left.sum() > 100 and (tip[left][:, 0] < -0.03).mean() > 0.5
+  x = points[(root[:, 2] > 1.0)][:, 4:, 0]
+  assert (np.abs(x) < 0.003).mean() < 0.03
