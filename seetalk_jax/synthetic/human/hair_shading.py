@@ -15,8 +15,11 @@ from seetalk_jax.synthetic.human.vectors import unit
 # Tilt of the scales of a hair shifts the white highlight to the root and the colored one to the tip, radians.
 _WHITE_SHIFT, _COLORED_SHIFT = 0.08, -0.12
 _WHITE_POWER, _COLORED_POWER = 50.0, 14.0
+# Light hair scatters light on from strand to strand: highlights and shadows are softer than those of dark hair.
+_SCATTERING = 2.2  # share of the softest at a reflectance of 1, up to 1
 # Light is halved by this depth of hair, decimeters: from the environment.
 _AMBIENT_DEPTH = 0.10
+_MEAN_ACROSS = 0.8  # of the sine between strands of all directions and the light
 # Neighboring pieces of a strand that share one color.
 _SHARED_BY = 2
 
@@ -62,9 +65,10 @@ def shade(
   tangent, normal, view, along_view, across_view = jax.lax.optimization_barrier(
     (tangent, normal, view, along_view, across_view)
   )
-  open_to_sky = 0.12 + 0.88 * jnp.exp(-0.7 * depth / _AMBIENT_DEPTH)
+  scattering = jnp.clip(_SCATTERING * color.mean(0), 0, 1)
+  open_to_sky = 0.12 + 0.88 * jnp.exp(-0.7 * depth / (_AMBIENT_DEPTH * (1 + 0.7 * scattering)))
   result = color * light.irradiance_planes(lights.environment, normal) * (0.85 * open_to_sky)
-  pieces = _Pieces(middle, tangent, normal, color, along_view, across_view)
+  pieces = _Pieces(middle, tangent, normal, color, scattering, along_view, across_view)
   for direction, key, shadow in zip(lights.directions, lights.colors, shadows, strict=True):
     result += jax.lax.cond(light.is_lit(key), _from_key, _dark, pieces, direction, key, shadow)
   repeats = np.diff(nodes)
@@ -73,25 +77,28 @@ def shade(
 
 
 class _Pieces(NamedTuple):
-  """Pieces of strands: vectors `[3, p]`, and the cosine and sine between tangent and view `[p]`."""
+  """Pieces of strands: vectors `[3, p]`, scattering, and the cosine and sine between tangent and view `[p]`."""
 
   middle: jax.Array
   tangent: jax.Array
   normal: jax.Array
   color: jax.Array
+  scattering: jax.Array
   along_view: jax.Array
   across_view: jax.Array
 
 
 def _from_key(pieces, direction, key, shadow):
   """Linear RGB `[3, p]` from one key light."""
-  reaches = light.visibility(shadow, pieces.middle.T, hair_density=30.0)
+  soft = pieces.scattering
+  reaches = light.visibility(shadow, pieces.middle.T, hair_density=30.0 * (1 - 0.6 * soft))
   along = (pieces.tangent * direction[:, None]).sum(0)
   facing = jnp.clip(0.5 + 0.5 * (pieces.normal * direction[:, None]).sum(0), 0, 1)
-  diffuse = 0.55 * _across(along) * (0.35 + 0.65 * facing)
+  across = _across(along)
+  diffuse = 0.55 * (across + 0.7 * soft * (_MEAN_ACROSS - across)) * (0.35 + 0.65 * facing)
   view = pieces.along_view, pieces.across_view
-  white = 0.05 * _lobe(along, *view, _WHITE_SHIFT, _WHITE_POWER) * facing
-  colored = 0.7 * _lobe(along, *view, _COLORED_SHIFT, _COLORED_POWER)
+  white = 0.05 * (1 - 0.7 * soft) * _lobe(along, *view, _WHITE_SHIFT, _WHITE_POWER) * facing
+  colored = 0.7 * (1 - 0.7 * soft) * _lobe(along, *view, _COLORED_SHIFT, _COLORED_POWER)
   return key[:, None] * reaches * (pieces.color * (diffuse + colored) + white)
 
 
