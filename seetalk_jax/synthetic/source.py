@@ -290,7 +290,9 @@ class WorldSource:
     return self._record(index, speaker, talk[1][margin:-margin], talk, lead=margin)
 
   def _talks(self, index: int, speaker: int) -> schema.ClipRecord:
-    return self._record(index, speaker, None, self._talk(speaker, self._seed(index, 'speech'), self._num_frames))
+    return self._record(
+      index, speaker, None, self._talk(speaker, self._seed(index, 'speech'), self._num_frames)
+    )
 
   def _talk(self, speaker: int, seed: int, num_frames: int) -> tuple:
     """Speech and motion, and the labels of the acting in worlds that have them."""
