@@ -82,6 +82,8 @@ STATUS_WEIGHTS = {MotionStatus.ABSENT: 0.0, MotionStatus.ESTIMATED: 0.3, MotionS
 CONTROL_TRACKS = {'pose': 3, 'blink': 1}
 # The eight emotions of MEAD, a data set of acted emotions.
 EMOTIONS = ('neutral', 'happy', 'sad', 'angry', 'surprised', 'afraid', 'disgusted', 'contemptuous')
+# What is heard between sentences; labels of records.
+EVENTS = ('laugh', 'sigh', 'cough', 'hesitation', 'breath')
 CONTROLS = (*CONTROL_TRACKS, 'emotion', 'style')
 
 

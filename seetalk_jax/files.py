@@ -376,4 +376,13 @@ def _is_running(process: int) -> bool:
     return False
   except PermissionError:  # a process of another user
     return True
-  return True
+  return not _has_ended(process)
+
+
+def _has_ended(process: int) -> bool:
+  """Whether a process has ended, but its parent has not read its exit status: some containers never do."""
+  try:
+    stat = pathlib.Path(f'/proc/{process}/stat').read_text()
+  except OSError:  # systems without /proc
+    return False
+  return stat.rpartition(')')[2].split()[0] in 'ZX'

@@ -132,6 +132,16 @@ with files.replacing(sys.argv[1]) as part:
     running.kill()
 
 
+@pytest.mark.skipif(not os.path.exists('/proc/self/stat'), reason='needs /proc')
+def test_leftovers_of_an_ended_process_that_nobody_waited_for_are_removed(tmp_path):
+  ended = subprocess.Popen([sys.executable, '-c', ''])
+  os.waitid(os.P_PID, ended.pid, os.WEXITED | os.WNOWAIT)  # ended, its exit status unread
+  (tmp_path / f'.faces.{ended.pid}-0123abcd.part.array_record').touch()
+  files.remove_leftovers(tmp_path / 'faces.array_record')
+  assert names(tmp_path) == []
+  ended.wait()
+
+
 LONG_NAMES = ('x' * 251 + '.mp4', '漢' * 83 + '.json', 'é' * 125 + '.part', 'a.' + 'b' * 253, '.' + 'c' * 254)
 
 

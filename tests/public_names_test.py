@@ -57,8 +57,8 @@ FLAGS = {
     '--min-seen --min-speech --min-sharpness --max-yaw --max-offset'
   ),
   'corpus': (
-    'out --kind --split --num --size --processes --seed --shard-size --records-per-speaker --first-speaker --world '
-    '--sketch --json --quiet'
+    'out --kind --split --num --size --processes --seed --shard-size --records-per-speaker --first-speaker '
+    '--frames --part --world --sketch --json --quiet'
   ),
   'export': f'workdir directory --dtype --inference --base --licence --origin --sampling {_OUTPUT}',
   'convert': f'kind source target --dtype --licence --origin {_OUTPUT}',

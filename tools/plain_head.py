@@ -80,13 +80,12 @@ def sample_person(rng: np.random.Generator, spread: float = 0.28) -> Person:
     stubble=rng.uniform(0, 0.6) * (sex == 'male'),
     lips=rng.uniform(0.5, 1.0),
     roughness=0.45,
-    scalp=hair,
-    scalp_density=rng.uniform(0, 0.9),
-    brows=np.zeros(4),
     iris=iris,
-    seed=float(rng.integers(1000)),
+    seed=float(rng.integers(256)),
   )
-  textures = skin.bake(jax.tree.map(lambda value: jnp.asarray(value, jnp.float32), own), atlas.atlas())
+  scalp = rng.uniform(0, 0.9) * jnp.clip(1.2 * atlas.atlas().masks['scalp'], 0, 1)
+  own, color = jax.tree.map(lambda value: jnp.asarray(value, jnp.float32), (own, hair))
+  textures = skin.bake(own, atlas.atlas(), (skin.Undercoat(color, scalp),))
   brows = np.clip((np.asarray(atlas.atlas().masks['brows']) - 0.5) * 12, 0, 1) * rng.uniform(0.5, 0.9)
   maps = np.array(textures.maps)
   maps[:3] = maps[:3] * (1 - brows) + brows * (0.5 * hair)[:, None, None]
@@ -161,7 +160,7 @@ def _draw(shape, maps, coefficients, pose, view, key, side, samples):
   energy = light.irradiance(sky + ground, normals) + lit * jnp.clip((toward + wrap) / (1 + wrap), 0, 1)
   energy = raster.interpolate(energy, near, weights, corners)
   x, y = (sum(texels[axis, k][near.index] * weights[k] for k in range(3)) for axis in range(2))
-  color = atlas.lookup(maps[:3], x, y) * energy
+  color = maps[:3].reshape(3, -1)[:, atlas.nearest_texel(maps, x, y)] * energy
   color = jnp.where(near.covered, color, jnp.asarray(_BACKGROUND)[:, None, None])
   color = color.reshape(3, side, samples, side, samples).mean((2, 4)).transpose(1, 2, 0)
   color = color * (2.51 * color + 0.03) / (color * (2.43 * color + 0.59) + 0.14)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import concurrent.futures
 import queue
-import re
 import threading
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -18,7 +17,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
   """Adds --part and --devices."""
   parser.add_argument(
     '--part',
-    type=_part,
+    type=options.part,
     default=(0, 1),
     metavar='I/N',
     help='make only every Nth video of --list, beginning with number I (from 0), as one of N processes (default 0/1)',
@@ -30,13 +29,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     metavar='N',
     help='number of devices of this machine that share --list, one video each (default: all)',
   )
-
-
-def _part(text: str) -> tuple[int, int]:
-  match = re.fullmatch(r'(\d{1,6})/(\d{1,6})', text)
-  if not match or not 0 <= (index := int(match.group(1))) < (count := int(match.group(2))):
-    raise argparse.ArgumentTypeError(f'{text!r} is not I/N with I from 0 to N - 1, like 0/8')
-  return index, count
 
 
 def jobs_of_part(jobs: Sequence[Any], part: tuple[int, int]) -> list[Any]:

@@ -6,6 +6,8 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import pathlib
+import sys
 import time
 
 from seetalk_jax.cli import options
@@ -74,6 +76,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     metavar='N',
     help='speakers of the split to skip, to extend an earlier corpus (default 0)',
   )
+  parser.add_argument(
+    '--frames',
+    type=options.whole(2, 10_000),
+    default=None,
+    metavar='N',
+    help='frames of a record, the portrait of faces included (default: '
+    f'{", ".join(f"{kinds.FRAMES[kind]} for {kind}" for kind in kinds.KINDS)})',
+  )
+  parser.add_argument(
+    '--part',
+    type=options.part,
+    default=(0, 1),
+    metavar='I/N',
+    help='render only every Nth file, beginning with number I (from 0), as one of N processes, also on several '
+    'machines (default 0/1)',
+  )
   worlds = parser.add_mutually_exclusive_group()
   worlds.add_argument(
     '--world',
@@ -96,6 +114,7 @@ def run(args: argparse.Namespace) -> None:
 
   devices.check_platform()  # here, because each worker process would print a traceback
   began = time.monotonic()
+  before = _finished(args)
   shards = corpus.render_corpus(
     args.out,
     args.kind,
@@ -108,15 +127,30 @@ def run(args: argparse.Namespace) -> None:
     progress=not args.quiet,
     records_per_speaker=args.records_per_speaker,
     first_speaker=args.first_speaker,
+    frames=args.frames,
+    part=args.part,
     world=_world(args),
   )
   num_bytes = sum(path.stat().st_size for path in shards)
   if args.json:
     content = {'output': args.out, 'kind': args.kind, 'split': args.split, 'records': args.num}
     print(json.dumps({**content, 'shards': len(shards), 'num_bytes': num_bytes}))
-  else:
-    seconds = time.monotonic() - began
-    print(f'{args.out}: {len(shards)} shards, {num_bytes / 1e6:.1f} MB, {seconds:.1f} s')
+    return
+  index, n = args.part
+  what = f'{args.kind}-{args.split}' + (f', part {index}/{n}' if n > 1 else '')
+  state = 'finished before' if before.issuperset(shards) else f'finished in {time.monotonic() - began:.1f} s'
+  print(f'{args.out}: {what} {state}, {len(shards)} shards, {num_bytes / 1e6:.1f} MB')
+  count = -(-args.num // args.shard_size)
+  if n > 1 and (missing := count - len(_finished(args))):
+    print(f'note: other parts lack {missing} of {count} shards', file=sys.stderr)
+
+
+def _finished(args: argparse.Namespace) -> set[pathlib.Path]:
+  """Finished shards of the kind and split."""
+  from seetalk_jax.data import sources
+
+  folder = pathlib.Path(args.out)
+  return set(sources.finished_shards(folder, args.kind, args.split)) if folder.is_dir() else set()
 
 
 def _world(args: argparse.Namespace):

@@ -7,6 +7,7 @@ import json
 import math
 import os
 import pathlib
+import re
 import sys
 import threading
 from collections.abc import Iterable
@@ -47,6 +48,14 @@ def number(low: float, high: float):
     return value
 
   return parse
+
+
+def part(text: str) -> tuple[int, int]:
+  """Argparse type: I/N with I from 0 to N - 1, as `(index, count)`."""
+  match = re.fullmatch(r'(\d{1,6})/(\d{1,6})', text)
+  if not match or not 0 <= (index := int(match.group(1))) < (count := int(match.group(2))):
+    raise argparse.ArgumentTypeError(f'{text!r} is not I/N with I from 0 to N - 1, like 0/8')
+  return index, count
 
 
 def video_side(text: str) -> int:

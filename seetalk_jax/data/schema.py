@@ -15,7 +15,15 @@ import numpy as np
 from flax import serialization
 from PIL import Image
 
-from seetalk_jax.constants import FPS, MOTION_DIM, SAMPLES_PER_FRAME, STATUS_WEIGHTS, MotionStatus
+from seetalk_jax.constants import (
+  EMOTIONS,
+  EVENTS,
+  FPS,
+  MOTION_DIM,
+  SAMPLES_PER_FRAME,
+  STATUS_WEIGHTS,
+  MotionStatus,
+)
 from seetalk_jax.data import schema_v1
 from seetalk_jax.errors import InputError
 
@@ -28,7 +36,7 @@ CLIP_MARGIN_FRAMES = 5  # margin of speech on each side of a clip: 0.2 s
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Truth:
-  """Ground truth of synthetic data besides the motion, for `k` frames and `I` identity parameters.
+  """Ground truth of synthetic data besides the motion, for `k` frames, `t` motions and `I` identity parameters.
 
   Attributes:
     attributes: float32 `[3]`: sex 0..1, age in years, head size as a standard score.
@@ -36,6 +44,12 @@ class Truth:
     canonical: float16 `[k, s/4, s/4, 3]`, canonical coordinates of each pixel on the neutral head, or None.
     parts: uint8 `[k, s/4, s/4]`, `constants.Part` label of each pixel, or None.
     opening: float32 `[k]`, distance between the lips, or None.
+    emotions: float32 `[t, 8]`, shares of `constants.EMOTIONS` in each row of `speech_motion`, sum 1: an emotion of
+      intensity 0.6 has 0.6 at its height, and neutral the rest. None where emotions are absent: in the cartoon world
+      and in records of older corpora. Single pictures (`faces`) have a motion without emotion besides that of speech.
+    events: uint8 `[t, 5]`, 1 where one of `constants.EVENTS` sounds, or None.
+    style: float32 `[S]`, motion style of the speaker, see `acting.style.style_to_array`, or None.
+    weight: float32 `[1]`, body weight as a standard score, or None.
   """
 
   attributes: np.ndarray
@@ -43,6 +57,10 @@ class Truth:
   canonical: np.ndarray | None = None
   parts: np.ndarray | None = None
   opening: np.ndarray | None = None
+  emotions: np.ndarray | None = None
+  events: np.ndarray | None = None
+  style: np.ndarray | None = None
+  weight: np.ndarray | None = None
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -105,7 +123,13 @@ _TRUTH_ARRAYS = {
   'canonical': (np.float16, ('k', None, None, 3)),
   'parts': (np.uint8, ('k', None, None)),
   'opening': (np.float32, ('k',)),
+  'emotions': (np.float32, (None, len(EMOTIONS))),
+  'events': (np.uint8, (None, len(EVENTS))),
+  'style': (np.float32, (None,)),
+  'weight': (np.float32, (1,)),
 }
+# Fields of the truth that are left out of the bytes where they are None, as in records written before they came.
+_LATER = ('emotions', 'events', 'style', 'weight')
 
 
 def encode(record: ClipRecord) -> bytes:
@@ -119,7 +143,8 @@ def encode(record: ClipRecord) -> bytes:
   fields['frames'] = [bytes(frame) for frame in record.frames]
   if record.truth is not None:
     _check(record.truth, _TRUTH_ARRAYS, len(record.frames))
-    fields['truth'] = _fields(record.truth)
+    truth = _fields(record.truth)
+    fields['truth'] = {name: x for name, x in truth.items() if name not in _LATER or x is not None}
   return serialization.msgpack_serialize({'schema': SCHEMA_VERSION, **fields})
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import concurrent.futures
+import functools
 import multiprocessing
 import os
 import pathlib
@@ -10,6 +11,7 @@ import queue
 import signal
 import threading
 from collections.abc import Callable
+from concurrent.futures import process as process_pool
 
 import tqdm
 
@@ -17,7 +19,7 @@ from seetalk_jax import constants, files
 from seetalk_jax.data import schema, sources, workers
 from seetalk_jax.errors import InputError
 from seetalk_jax.synthetic import source as synthetic_source
-from seetalk_jax.synthetic.kinds import SHARD_SIZE
+from seetalk_jax.synthetic.kinds import FRAMES, SHARD_SIZE
 
 DEFAULT_SIZES = {'faces': 256, 'clips': constants.CLIP_SIZE, 'talks': 0}
 
@@ -35,6 +37,8 @@ def render_corpus(
   progress: bool = True,
   records_per_speaker: int = 1,
   first_speaker: int = 0,
+  frames: int | None = None,
+  part: tuple[int, int] = (0, 1),
   world: Callable[[], synthetic_source.World] = synthetic_source.SyntheticWorld,
 ) -> list[pathlib.Path]:
   """Renders `num` records into shards KIND-SPLIT-00000-of-000NN.array_record of `out_dir`.
@@ -54,16 +58,22 @@ def render_corpus(
     progress: whether to show a progress bar on stderr.
     records_per_speaker: number of records per speaker.
     first_speaker: number of speakers of the split to skip, to extend a corpus with a second one.
+    frames: frames of a record, see `WorldSource`; None for `kinds.FRAMES`.
+    part: `(i, n)` renders every n-th shard, beginning with shard i (from 0), so that n calls, also on several
+      machines with a shared disk, render the whole.
     world: callable that returns the `World`; importable by name if `processes` > 0.
 
   Returns:
-    The paths of the shards, in order.
+    The paths of the shards of the part, in order.
 
   Raises:
-    InputError: an argument is out of range, or `out_dir` contains this part with other settings.
+    InputError: an argument is out of range, `out_dir` contains this kind and split with other settings, or the
+      system killed a worker process.
   """
   if shard_size < 2 or shard_size % 2:
     raise InputError(f'shard_size {shard_size}: use an even number of records, so that pairs stay together')
+  if not 0 <= part[0] < part[1]:
+    raise InputError(f'part {part[0]}/{part[1]}: use 0/N to (N - 1)/N for N processes')
   if size is None:
     size = DEFAULT_SIZES.get(kind, 0)
   arguments = {
@@ -75,33 +85,36 @@ def render_corpus(
     'records_per_speaker': records_per_speaker,
     'first_speaker': first_speaker,
   }
-  records = synthetic_source.WorldSource(**arguments, world=world)
+  records = synthetic_source.WorldSource(**arguments, frames=frames, world=world)
   out_dir = pathlib.Path(out_dir)
   settings = {name: value for name, value in arguments.items() if name not in ('kind', 'split')}
+  if frames not in (None, FRAMES[kind]):
+    settings['frames'] = frames  # the others have none, so that corpora of earlier versions can be continued
   settings |= {'size': size, 'shard_size': shard_size, 'crop_version': records.world.crop_version}
   if (name := getattr(records.world, 'name', None)) is not None:
     settings['world'] = name  # the cartoon has none, so that corpora of earlier versions can be continued
   sources.add_part(out_dir, kind, split, settings)
 
   count = -(-num // shard_size)
-  shards = [out_dir / sources.shard_name(kind, split, i, count) for i in range(count)]
-  todo = [
-    (path, range(i * shard_size, min((i + 1) * shard_size, num)))
-    for i, path in enumerate(shards)
-    if not path.exists()
-  ]
+  shards = {
+    out_dir / sources.shard_name(kind, split, i, count): range(i * shard_size, min((i + 1) * shard_size, num))
+    for i in range(part[0], count, part[1])
+  }
+  todo = [(path, indices) for path, indices in shards.items() if not path.exists()]
   for path, _ in todo:
     files.remove_leftovers(path)
-  done = num - sum(len(indices) for _, indices in todo)
+  total = sum(map(len, shards.values()))
+  done = total - sum(len(indices) for _, indices in todo)
   with tqdm.tqdm(
-    total=num, initial=done, unit='record', desc=f'{kind}-{split}', disable=not progress, smoothing=0.05
+    total=total, initial=done, unit='record', desc=f'{kind}-{split}', disable=not progress, smoothing=0.05
   ) as bar:
     if processes == 0:
       for path, indices in todo:
         write_shard(records, path, indices, bar.update)
     elif todo:
-      _render_in_processes(arguments, world, todo, min(processes, len(todo)), bar.update)
-  return shards
+      made = functools.partial(synthetic_source.WorldSource, **arguments, frames=frames, world=world)
+      _render_in_processes(made, todo, min(processes, len(todo)), bar.update)
+  return list(shards)
 
 
 def write_shard(
@@ -121,7 +134,7 @@ def write_shard(
 _worker: dict = {}
 
 
-def _render_in_processes(arguments, world, todo, processes: int, report) -> None:
+def _render_in_processes(make_records, todo, processes: int, report) -> None:
   context = multiprocessing.get_context('spawn')  # forking a process with JAX threads can hang
   others = set(multiprocessing.active_children())
   progress, order = context.Queue(), context.Queue()
@@ -129,9 +142,11 @@ def _render_in_processes(arguments, world, todo, processes: int, report) -> None
     order.put(number)
   # One thread per process: single-threaded processes on all cores render faster than threads in one process.
   set_here = {'XLA_FLAGS': _single_thread_flags(), 'OMP_NUM_THREADS': '1'}
+  if 'JAX_COMPILATION_CACHE_DIR' not in os.environ and (cache := files.cache_dir()):
+    set_here['JAX_COMPILATION_CACHE_DIR'] = str(cache / 'xla')  # a run that goes on need not compile again
   before = {name: os.environ.get(name) for name in set_here}
   executor = concurrent.futures.ProcessPoolExecutor(
-    processes, context, _start_worker, (arguments, world, os.getpid(), progress, order)
+    processes, context, _start_worker, (make_records, os.getpid(), progress, order)
   )
   finished = threading.Event()
   reporter = threading.Thread(target=_pass_on, args=(progress, finished, report), daemon=True)
@@ -148,6 +163,14 @@ def _render_in_processes(arguments, world, todo, processes: int, report) -> None
     for path, _ in todo:
       files.remove_leftovers(path)
     raise
+  except process_pool.BrokenProcessPool:
+    executor.shutdown(wait=True)
+    for path, _ in todo:
+      files.remove_leftovers(path)
+    raise InputError(
+      f'the system killed one of {processes} worker processes, {todo[0][0].parent}: it may need more memory; '
+      'run again with fewer processes, finished shards are kept'
+    ) from None
   finally:
     for name, value in before.items():
       if value is None:
@@ -173,14 +196,14 @@ def _pass_on(progress, finished: threading.Event, report) -> None:
         return
 
 
-def _start_worker(arguments, world, parent: int, progress, order) -> None:
+def _start_worker(make_records, parent: int, progress, order) -> None:
   signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent also receives Ctrl-C and stops its workers
   number = order.get()
   if hasattr(os, 'sched_setaffinity'):
     cores = sorted(os.sched_getaffinity(0))
     os.sched_setaffinity(0, {cores[number % len(cores)]})
   workers.leave_with(parent)
-  _worker.update(records=synthetic_source.WorldSource(**arguments, world=world), report=progress.put)
+  _worker.update(records=make_records(), report=progress.put)
 
 
 def _work(path: pathlib.Path, indices: range) -> None:

@@ -14,10 +14,8 @@ from seetalk_jax.data import schema
 from seetalk_jax.errors import InputError
 from seetalk_jax.media import audio as media_audio
 from seetalk_jax.synthetic import parameters
-from seetalk_jax.synthetic.kinds import KINDS
+from seetalk_jax.synthetic.kinds import FRAMES, KINDS
 
-FACES_FRAMES = 3  # the portrait and two frames of another motion
-TALK_FRAMES = 200  # 8 s, so that different 4 s windows can be sampled
 _CHARACTERS_PER_SECOND = 13  # first estimate of the text length
 
 
@@ -33,10 +31,21 @@ class RenderedClip(NamedTuple):
   identity: np.ndarray  # float32 [I]
 
 
+class ActedTalk(NamedTuple):
+  """Speech with its motion and the labels of the acting; the last three are fields of `schema.Truth`."""
+
+  speech: np.ndarray  # float32 [640 * t]
+  motion: np.ndarray  # float32 [t, 58]
+  emotions: np.ndarray  # float32 [t, 8]
+  events: np.ndarray  # uint8 [t, 5]
+  style: np.ndarray  # float32 [S]
+
+
 class World(Protocol):
   """Interface of a synthetic world, used by `WorldSource`; tests use a cheap implementation.
 
-  Motions are motion vectors: `constants.MOTION_FIELDS`.
+  Motions are motion vectors: `constants.MOTION_FIELDS`. Worlds of people may also have `acted_talk`, with the arguments
+  of `talk`, which returns an `ActedTalk`, and `weight(speaker_id)`, body weight as a standard score.
   """
 
   def speaker_ids(self, split: str, count: int) -> Sequence[int]:
@@ -187,7 +196,9 @@ class WorldSource:
     s of speech. Records 2i and 2i + 1 have different speakers and share the motions of the frames after frame
     0. So each is the exact ground truth for transferring the motion of the other.
   * `clips`: 25 consecutive frames with 1 s of speech and a margin of 0.2 s of speech on each side.
-  * `talks`: 8 s of speech with its motion track; no frames.
+  * `talks`: 8 s of speech with its motion track, so that different windows of 4 s can be sampled; no pictures.
+
+  `frames` changes these lengths; of `faces` it counts the portrait.
 
   Usable by `grain.MapDataset.source` and by `data.pipeline.make_batches(record_sources=...)`.
   """
@@ -202,6 +213,7 @@ class WorldSource:
     seed: int = 0,
     records_per_speaker: int = 1,
     first_speaker: int = 0,
+    frames: int | None = None,
     world: World | Callable[[], World] = SyntheticWorld,
   ):
     """Creates the source without rendering anything.
@@ -214,6 +226,7 @@ class WorldSource:
       seed: seed of everything except the speakers.
       records_per_speaker: number of records per speaker.
       first_speaker: number of speakers of the split to skip; use an even number so that pairs do not overlap.
+      frames: frames of a record, at least 2; None for `kinds.FRAMES`.
       world: a `World`, or a callable that returns one.
 
     Raises:
@@ -227,9 +240,11 @@ class WorldSource:
       raise InputError(f'size {size}: use a multiple of 8 pixels, at least 16')
     if records_per_speaker < 1 or first_speaker < 0:
       raise InputError('records_per_speaker must be at least 1 and first_speaker at least 0')
+    if frames is not None and frames < 2:
+      raise InputError(f'{frames} frames in a record: use at least 2')
     self.kind, self.split, self.size, self.seed = kind, split, size, seed
     self.world = world() if callable(world) else world
-    self._length = num
+    self._length, self._num_frames = num, FRAMES[kind] if frames is None else frames
     self._per_speaker = records_per_speaker
     pairs = -(-num // (2 * records_per_speaker))
     self._speakers = self.world.speaker_ids(split, first_speaker + 2 * pairs)[first_speaker:]
@@ -261,25 +276,36 @@ class WorldSource:
     motion = np.stack(
       [
         self.world.neutral(self._seed(index, 'portrait')),
-        *(self.world.random(self._seed(pair, f'frame{j}')) for j in range(1, FACES_FRAMES)),
+        *(self.world.random(self._seed(pair, f'frame{j}')) for j in range(1, self._num_frames)),
       ]
     )
     seed = self._seed(index, 'speech')
-    speech, track = self.world.talk(speaker, seed, self.split, constants.SPEECH_FRAMES)
-    return self._record(index, speaker, motion=motion, speech=speech, track=track)
+    talk = self._talk(speaker, seed, constants.SPEECH_FRAMES)
+    return self._record(index, speaker, motion, talk)
 
   def _clips(self, index: int, speaker: int) -> schema.ClipRecord:
     margin = schema.CLIP_MARGIN_FRAMES
-    num_frames = constants.CLIP_FRAMES + 2 * margin
-    speech, track = self.world.talk(speaker, self._seed(index, 'speech'), self.split, num_frames)
-    return self._record(index, speaker, motion=track[margin:-margin], speech=speech, track=track, lead=margin)
+    num_frames = self._num_frames + 2 * margin
+    talk = self._talk(speaker, self._seed(index, 'speech'), num_frames)
+    return self._record(index, speaker, talk[1][margin:-margin], talk, lead=margin)
 
   def _talks(self, index: int, speaker: int) -> schema.ClipRecord:
-    speech, track = self.world.talk(speaker, self._seed(index, 'speech'), self.split, TALK_FRAMES)
-    return self._record(index, speaker, motion=None, speech=speech, track=track)
+    return self._record(
+      index, speaker, None, self._talk(speaker, self._seed(index, 'speech'), self._num_frames)
+    )
 
-  def _record(self, index, speaker, *, motion, speech, track, lead=0) -> schema.ClipRecord:
+  def _talk(self, speaker: int, seed: int, num_frames: int) -> tuple:
+    """Speech and motion, and the labels of the acting in worlds that have them."""
+    talk = getattr(self.world, 'acted_talk', self.world.talk)
+    return talk(speaker, seed, self.split, num_frames)
+
+  def _record(self, index, speaker, motion, talk: tuple, *, lead=0) -> schema.ClipRecord:
+    speech, track = talk[:2]
     truth = {'attributes': np.asarray(self.world.attributes(speaker), np.float32)}
+    if isinstance(talk, ActedTalk):
+      truth |= {name: getattr(talk, name) for name in ('emotions', 'events', 'style')}
+    if hasattr(self.world, 'weight'):
+      truth['weight'] = np.array([self.world.weight(speaker)], np.float32)
     pictures = {}
     if motion is not None:
       motion = np.asarray(motion, np.float32)

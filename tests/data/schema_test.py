@@ -52,6 +52,24 @@ def test_a_real_record_needs_neither_truth_nor_landmarks():
   _same(back.motion_status, np.zeros([constants.MOTION_DIM], np.uint8))  # absent
 
 
+def test_labels_of_acting_come_back_and_are_absent_where_no_world_acts(record):
+  assert record.truth.emotions is None and record.truth.weight is None
+  fields = serialization.msgpack_restore(schema.encode(record))
+  # The bytes of worlds without labels are those of records that were written before there were any.
+  assert not {'emotions', 'events', 'style', 'weight'} & set(fields['truth'])
+  labels = dict(
+    emotions=np.full([4, 8], 0.125, np.float32),
+    events=np.ones([4, 5], np.uint8),
+    style=np.zeros([3], np.float32),
+    weight=np.ones([1], np.float32),
+  )
+  labelled = dataclasses.replace(record, truth=dataclasses.replace(record.truth, **labels))
+  _same(schema.decode(schema.encode(labelled)), labelled)
+  wrong = dataclasses.replace(record.truth, emotions=np.zeros([4, 7], np.float32))
+  with pytest.raises(ValueError, match='emotions'):
+    schema.encode(dataclasses.replace(record, truth=wrong))
+
+
 @pytest.mark.parametrize('cut', [0, 1, 100, -1])
 def test_damaged_bytes_are_the_users_error(record, cut):
   with pytest.raises(InputError, match='damaged'):

@@ -75,6 +75,43 @@ def test_worker_processes_write_the_same_bytes_and_clean_up(unbroken, tmp_path):
   assert os.environ.get('XLA_FLAGS') == flags
 
 
+def test_parts_are_disjoint_and_make_the_same_bytes(unbroken, tmp_path):
+  options = {**OPTIONS, 'processes': 0}
+  second = corpus.render_corpus(tmp_path, 'faces', 'train', 10, part=(1, 2), **options)
+  assert [path.name for path in second] == [unbroken[1].name]
+  early = sources.RecordSource(tmp_path, 'faces', 'train')
+  assert [early[i].clip for i in range(len(early))] == [4, 5, 6, 7]
+  first = corpus.render_corpus(tmp_path, 'faces', 'train', 10, part=(0, 2), **options)
+  assert [path.name for path in first] == [unbroken[0].name, unbroken[2].name]
+  assert _bytes([*first, *second]) == _bytes(unbroken)
+  assert corpus.render_corpus(tmp_path, 'faces', 'train', 10, part=(3, 4), **options) == []
+  with pytest.raises(InputError, match='part 2/2'):
+    corpus.render_corpus(tmp_path, 'faces', 'train', 10, part=(2, 2), **options)
+
+
+def test_records_have_the_wanted_number_of_frames(tmp_path):
+  options = {**OPTIONS, 'processes': 0}
+  corpus.render_corpus(tmp_path, 'faces', 'train', 4, frames=4, **options)
+  corpus.render_corpus(tmp_path, 'clips', 'train', 2, frames=50, **options)
+  corpus.render_corpus(tmp_path, 'talks', 'train', 2, frames=100, **options)
+  faces, clips, talks = (
+    sources.RecordSource(tmp_path, kind, 'train') for kind in ('faces', 'clips', 'talks')
+  )
+  assert [len(faces[0].frames), len(clips[0].frames), len(talks[0].speech_motion)] == [4, 50, 100]
+  np.testing.assert_array_equal(faces[0].motion[1:], faces[1].motion[1:])
+  assert clips[0].audio.shape == (60 * 640,)
+  with pytest.raises(InputError, match='another frames'):
+    corpus.render_corpus(tmp_path, 'faces', 'train', 4, **options)
+  with pytest.raises(InputError, match='1 frames'):
+    corpus.render_corpus(tmp_path, 'faces', 'validation', 4, frames=1, **options)
+
+
+def test_usual_lengths_leave_the_settings_of_earlier_versions(unbroken):
+  settings = sources.RecordSource(unbroken[0].parent, 'faces', 'train').settings
+  assert 'frames' not in settings and 'part' not in settings
+  corpus.render_corpus(unbroken[0].parent, 'faces', 'train', 10, frames=3, processes=0, **OPTIONS)
+
+
 def test_a_workers_fault_reaches_the_caller(tmp_path):
   # Speaker ids become letters, which fails only in a worker; workers cannot import classes of this file.
   broken = functools.partial(types.SimpleNamespace, crop_version=1, speaker_ids=operator.mul)
@@ -140,10 +177,20 @@ def test_the_command_line(tmp_path, capsys):
   assert '1 shards' in capsys.readouterr().out
   assert main.main([*talks, '--json']) == 0
   assert json.loads(capsys.readouterr().out)['records'] == 4
+  assert main.main(talks) == 0
+  assert 'talks-train finished before, 1 shards' in capsys.readouterr().out
+  clips = [*arguments, '--kind', 'clips', '--num', '6', '--shard-size', '2', '--frames', '5']
+  assert main.main([*clips, '--part', '1/2']) == 0
+  out, err = capsys.readouterr()
+  assert 'clips-train, part 1/2 finished in' in out and 'other parts lack 2 of 3 shards' in err
+  assert main.main([*clips, '--part', '0/2']) == 0
+  assert capsys.readouterr().err == ''
   (tmp_path / 'file').touch()
   mistakes = {
     'another seed': [*talks, '--seed', '3'],
     "'x' is not a whole number": [*arguments, '--num', 'x'],
+    "'2/1' is not I/N": [*talks, '--part', '2/1'],
+    'another frames': [*talks, '--frames', '100'],
     "invalid choice: 'nothing'": [*talks, '--kind', 'nothing'],
     'required: --num': arguments,
     'not allowed with argument': [*talks, '--world', 'human'],
@@ -177,6 +224,63 @@ def test_a_signal_ends_worker_processes_and_leaves_finished_shards_only(number, 
   assert process.returncode == 128 + number, err
   assert 'Traceback' not in err
   assert not list(tmp_path.glob('**/.*.part.*'))
+
+
+def _started(command, folder):
+  """The process of a command, once it has begun to write a shard."""
+  environment = {**os.environ, 'PYTHONPATH': str(pathlib.Path(main.__file__).parents[2])}
+  process = subprocess.Popen(command, cwd=folder, env=environment, stderr=subprocess.PIPE, text=True)
+  deadline = time.monotonic() + 120
+  while not _writers(folder) and process.poll() is None and time.monotonic() < deadline:
+    time.sleep(0.05)
+  return process
+
+
+def _writers(folder):
+  """Ids of the processes of which there are unfinished shards."""
+  return {int(path.name.split('.')[2].split('-')[0]) for path in folder.glob('**/.*.part.*')}
+
+
+def test_a_hard_kill_leaves_finished_shards_and_the_same_command_goes_on(tmp_path):
+  command = [
+    sys.executable,
+    '-m',
+    'seetalk_jax',
+    'corpus',
+    'out',
+    '--sketch',
+    '--processes',
+    '1',
+    '--size',
+    '16',
+  ]
+  command += ['--num', '900', '--shard-size', '300']
+  process = _started(command, tmp_path)
+  (worker,) = _writers(tmp_path)
+  process.kill()
+  process.communicate(timeout=60)
+  deadline = time.monotonic() + 30
+  while pathlib.Path(f'/proc/{worker}').exists() and time.monotonic() < deadline:
+    time.sleep(0.05)  # workers end with their parent
+  finished = {path: path.stat().st_mtime_ns for path in tmp_path.glob('out/faces-*.array_record')}
+  assert len(finished) < 3 and _writers(tmp_path) == {worker}
+  again = _started(command, tmp_path)
+  _, err = again.communicate(timeout=120)
+  assert again.returncode == 0, err
+  assert {path: path.stat().st_mtime_ns for path in finished} == finished
+  assert len(sources.RecordSource(tmp_path / 'out', 'faces', 'train')) == 900
+  assert not _writers(tmp_path)
+
+
+def test_a_killed_worker_process_is_one_line(tmp_path):
+  command = [sys.executable, '-m', 'seetalk_jax', 'corpus', 'out', '--sketch', '--quiet', '--processes', '1']
+  process = _started([*command, '--num', '100000', '--shard-size', '20000'], tmp_path)
+  (worker,) = _writers(tmp_path)
+  os.kill(worker, signal.SIGKILL)
+  _, err = process.communicate(timeout=60)
+  assert process.returncode == 2
+  assert err.count('\n') == 1 and 'killed one of 1 worker processes, out: ' in err
+  assert not _writers(tmp_path)
 
 
 def test_the_embedded_world_talks_in_step_with_its_mouth():

@@ -32,7 +32,10 @@ def move(
   opening = 0.7 * style.brow * amplitude * rng.random(len(starts)) * (rng.random(len(starts)) < 0.5)
   raised += curves.bumps(times, starts + 0.1, opening, 0.3, rng.uniform(0.4, 1.2))
   noise = curves.colored_noise(len(times), rng, 0.15, 2.5, 1.3, channels=2)
-  raised = np.tanh(np.maximum(raised + (0.03 + 0.10 * style.brow) * (noise[:, 0] + 0.3), 0.0))
+  # Most of the range of real brows is slow: raised for a phrase, lowered for the next.
+  slow = curves.colored_noise(len(times), rng, 0.08, 0.6, 1.5)[:, 0]
+  raised += (0.03 + 0.10 * style.brow) * (noise[:, 0] + 0.3) + (0.12 + 0.50 * style.brow) * slow
+  raised = np.tanh(np.maximum(raised, 0.0))
   furrow = style.frown * amplitude * np.maximum(0.5 * prosody.activity + 0.5 * noise[:, 1], 0.0)
   furrow *= 1 - 0.7 * raised
   outer = rng.uniform(0.4, 1.0)

@@ -7,17 +7,10 @@ from typing import NamedTuple
 import numpy as np
 
 from seetalk_jax import blendshapes
-from seetalk_jax.synthetic.acting import curves
+from seetalk_jax.synthetic.acting import curves, geometry
 from seetalk_jax.synthetic.acting.prosody import Prosody
 from seetalk_jax.synthetic.acting.style import Style
 
-# Angle in radians that the eyes turn by for a coefficient of 1.
-LOOK_ANGLES = {
-  'eyeLookUp': np.radians(10.0),
-  'eyeLookDown': np.radians(11.0),
-  'eyeLookIn': np.radians(15.0),
-  'eyeLookOut': np.radians(15.0),
-}
 _VERGENCE = 0.022  # each eye turns in by so many radians for a viewer about 1.4 m away
 _REFRACTORY_S = 0.4  # shortest time between two blinks
 _SHIFT_THAT_BLINKS = 0.10  # radians
@@ -108,15 +101,15 @@ def _fixation_motion(times: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def look(coefficients: np.ndarray, gaze: np.ndarray, head: np.ndarray) -> None:
-  """Writes the eyeLook coefficients: the eyes keep the gaze while the head turns.
+  """Writes the eyeLook coefficients: the eyes keep the gaze while the head turns and tilts.
 
   Args:
     coefficients: float `[n, 52]`, changed in place.
     gaze: `Gaze.angles`, `[n, 2]`.
-    head: yaw and pitch of the head in radians, `[n, 2]`.
+    head: yaw, pitch and roll of the head in radians, `[n, 3]`.
   """
-  yaw, pitch = (gaze - head).T
-  index = blendshapes.INDEX
+  yaw, pitch = _in_head(gaze, head)
+  index, angles = blendshapes.INDEX, geometry.look_angles()
   for side, inward in (('Left', -1.0), ('Right', 1.0)):
     inside = inward * yaw + _VERGENCE
     for name, angle in (
@@ -125,7 +118,17 @@ def look(coefficients: np.ndarray, gaze: np.ndarray, head: np.ndarray) -> None:
       ('eyeLookUp', pitch),
       ('eyeLookDown', -pitch),
     ):
-      coefficients[:, index[name + side]] = np.clip(angle / LOOK_ANGLES[name], 0.0, 1.0)
+      coefficients[:, index[name + side]] = np.clip(angle / angles[name], 0.0, 1.0)
+
+
+def _in_head(gaze: np.ndarray, head: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+  """Yaw and pitch `[n]` of a line of sight relative to a head that rolls, then pitches, then yaws (`rig.rotated`)."""
+  yaw, pitch, roll = head.T
+  turned, up = gaze[:, 0] - yaw, gaze[:, 1]
+  x, y, z = np.sin(turned) * np.cos(up), np.sin(up), np.cos(turned) * np.cos(up)
+  y, z = y * np.cos(pitch) - z * np.sin(pitch), y * np.sin(pitch) + z * np.cos(pitch)
+  x, y = x * np.cos(roll) - y * np.sin(roll), x * np.sin(roll) + y * np.cos(roll)
+  return np.arctan2(x, z), np.arcsin(np.clip(y, -1, 1))
 
 
 def blinks(
@@ -159,9 +162,11 @@ def blinks(
   triggered = at_ends * len(ends) + at_shifts * len(shifts)
   count = rng.poisson(max(0.25 * per_second * times[-1], per_second * times[-1] - triggered))
   random = rng.uniform(0.0, times[-1], count)
-  ends = ends[rng.random(len(ends)) < at_ends] + rng.uniform(-0.1, 0.25)
+  ends = ends[rng.random(len(ends)) < at_ends]
+  ends = ends + rng.uniform(-0.1, 0.25, len(ends))
   shifts = shifts[rng.random(len(shifts)) < at_shifts] - 0.03
-  double = random[rng.random(count) < 0.06] + rng.uniform(0.45, 0.6)
+  double = random[rng.random(count) < 0.06]
+  double = double + rng.uniform(0.45, 0.6, len(double))
   at = -np.inf
   for start in np.sort(np.concatenate([random, ends, shifts, double])):
     if start - at < _REFRACTORY_S or start < 0:
@@ -180,9 +185,9 @@ def blinks(
 
 
 def close_lids(coefficients: np.ndarray, closure: np.ndarray) -> None:
-  """Writes the eyeBlink coefficients for a closure of the lids from where squint, gaze and wide eyes hold them.
+  """Writes the eyeBlink coefficients; 1 closes the lids for any squint, gaze and wide eyes (`rig.expressed_coarse`).
 
-  Closed lids meet for any gaze and do not pass through each other. The eyes turn down a little behind closing lids.
+  Behind closing lids, the eyes turn down a little, wide eyes relax, and the skin around the eyes squints a little.
 
   Args:
     coefficients: float `[n, 52]` with eyeLook, eyeSquint and eyeWide, changed in place.
@@ -191,12 +196,9 @@ def close_lids(coefficients: np.ndarray, closure: np.ndarray) -> None:
   index = blendshapes.INDEX
   for column, side in enumerate(('Left', 'Right')):
     shut = closure[:, column]
+    coefficients[:, index['eyeBlink' + side]] = shut
     coefficients[:, index['eyeWide' + side]] *= 1 - shut
-    down = coefficients[:, index['eyeLookDown' + side]]
-    up = coefficients[:, index['eyeLookUp' + side]]
-    coefficients[:, index['eyeLookDown' + side]] = np.clip(down + 0.12 * shut * (1 - down), 0.0, 1.0)
-    coefficients[:, index['eyeLookUp' + side]] = up * (1 - 0.7 * shut)
-    squint = np.clip(coefficients[:, index['eyeSquint' + side]] + 0.10 * shut, 0.0, 1.0)
-    coefficients[:, index['eyeSquint' + side]] = squint
-    full = 1.0 - 0.40 * coefficients[:, index['eyeLookDown' + side]] - 0.30 * squint
-    coefficients[:, index['eyeBlink' + side]] = np.clip(shut * np.clip(full + 0.02, 0.4, 1.0), 0.0, 1.0)
+    coefficients[:, index['eyeLookUp' + side]] *= 1 - 0.7 * shut
+    for name, share in (('eyeLookDown', 0.12), ('eyeSquint', 0.10)):
+      before = coefficients[:, index[name + side]]
+      coefficients[:, index[name + side]] = before + share * shut * (1 - before)

@@ -86,9 +86,7 @@ def random_expression(rng: np.random.Generator, max_units: int = 3, gaze: bool =
   target = np.zeros(2)
   if gaze:
     target = pose[:2] + rng.normal(0, (0.16, 0.10)) if rng.random() < 0.35 else rng.normal(0, 0.02, 2)
-    eyes.look(coefficients, target[None], pose[None, :2])
-    # A gaze that lowers the upper lids closes them with less.
-    shut = shut * np.clip(1.0 - 0.3 * coefficients[:, columns.columns_of('eyeLookDown')], 0.6, 1.0)
+    eyes.look(coefficients, target[None], pose[None, :3])
   coefficients[:, list(columns.columns_of('eyeBlink'))] = shut
   return np.concatenate([coefficients[0], pose]).astype(np.float32)
 
@@ -137,6 +135,6 @@ def neutral(rng: np.random.Generator) -> np.ndarray:
   )[None]
   pose = np.clip(rng.normal(0, 0.008, 6), -0.02, 0.02)
   pose[3:] *= 0.5
-  eyes.look(face, np.clip(rng.normal(0, 0.008, (1, 2)), -0.02, 0.02), pose[None, :2])
+  eyes.look(face, np.clip(rng.normal(0, 0.008, (1, 2)), -0.02, 0.02), pose[None, :3])
   face = lips.constrained(face, np.zeros(1), np.zeros(1))
   return np.concatenate([face[0], pose]).astype(np.float32)

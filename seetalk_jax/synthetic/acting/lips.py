@@ -1,7 +1,7 @@
 """Lips: opening of the inner lips from coefficients, and contact of lips and teeth as hard constraints.
 
-Heights are those of the middle of the inner lips of the neutral head mesh, in decimeters. They are linear in the
-coefficients; a test compares them with the mesh.
+Heights are those of the middle of the inner lips on the head mesh, in decimeters. They are linear in the
+coefficients, except that `mouthClose` counts up to the value of `jawOpen`, as in `human.rig`.
 """
 
 from __future__ import annotations
@@ -9,42 +9,20 @@ from __future__ import annotations
 import numpy as np
 
 from seetalk_jax import blendshapes
-from seetalk_jax.synthetic.acting import columns
+from seetalk_jax.synthetic.acting import columns, geometry
 
-# Coefficient -> rise of the lower edge of the upper lip and of the upper edge of the lower lip, for 1 on both sides.
-_RISE = {
-  'jawOpen': (0.003, -0.334),
-  'jawForward': (-0.002, -0.016),
-  'mouthClose': (-0.070, 0.268),
-  'mouthFunnel': (0.045, -0.079),
-  'mouthPucker': (-0.012, 0.004),
-  'mouthRight': (-0.006, 0.007),
-  'mouthLeft': (-0.006, 0.007),
-  'mouthSmile': (0.031, 0.060),
-  'mouthDimple': (0.007, 0.004),
-  'mouthStretch': (-0.003, -0.009),
-  'mouthRollLower': (0.0, 0.030),
-  'mouthRollUpper': (-0.022, 0.0),
-  'mouthShrugLower': (0.0, 0.048),
-  'mouthShrugUpper': (0.038, 0.0),
-  'mouthPress': (0.007, 0.032),
-  'mouthLowerDown': (0.0, -0.039),
-  'mouthUpperUp': (0.049, 0.0),
-  'cheekPuff': (-0.009, 0.003),
-}
-NEUTRAL_OPENING_DM = 0.0063
-FACE_HEIGHT_DM = 1.53  # from 0.3 dm below the hairline to the bottom of the chin
-_LOWER_LIP_DM, _TEETH_DM = 6.6041, 6.6275  # upper edge of the lower lip, and lower edge of the upper teeth
+_TEETH_DM = 6.6275  # lower edge of the upper teeth
 _CONTACT_DM = -0.014  # overlap of closed lips: lips are soft, and their sides close later than their middle
 _DEEPEST_DM = -0.018  # greatest overlap
+_ROLLED = 0.35  # greatest roll of the lips in a closure
 _TUCKED_JAW = 0.012  # the jaw opens at least so much in a tuck
 
 # How far contact suppresses coefficients that are in its way: by a closure, and by a tuck.
 _SUPPRESSED = {
-  'mouthUpperUp': (0.85, 0.0),
-  'mouthLowerDown': (0.9, 1.0),
-  'mouthShrugUpper': (0.9, 0.3),
-  'mouthFunnel': (0.8, 0.8),
+  'mouthUpperUp': (1.0, 0.0),
+  'mouthLowerDown': (1.0, 1.0),
+  'mouthShrugUpper': (1.0, 0.3),
+  'mouthFunnel': (1.0, 0.8),
   'mouthPucker': (0.0, 0.3),
   'tongueOut': (1.0, 1.0),
   'mouthClose': (0.0, 1.0),
@@ -53,25 +31,24 @@ _SUPPRESSED = {
 }
 
 
-def _rises() -> np.ndarray:
-  rises = np.zeros((2, blendshapes.NUM_BLENDSHAPES))
-  for name, values in _RISE.items():
-    own = list(columns.columns_of(name))
-    rises[:, own] = np.array(values)[:, None] / len(own)
-  return rises
-
-
-_UPPER, _LOWER = _rises()
+_JAW, _CLOSE = blendshapes.INDEX['jawOpen'], blendshapes.INDEX['mouthClose']
 
 
 def opening(coefficients: np.ndarray) -> np.ndarray:
   """Opening of the inner lips in decimeters, `[...]`, from coefficients `[..., 52]`; negative where lips overlap."""
-  return NEUTRAL_OPENING_DM + coefficients @ (_UPPER - _LOWER)
+  mesh = geometry.lips()
+  unused = np.maximum(coefficients[..., _CLOSE] - coefficients[..., _JAW], 0.0)
+  per_unit = mesh.upper - mesh.lower
+  return mesh.opening + coefficients @ per_unit - unused * per_unit[_CLOSE]
 
 
 def lip_above_teeth(coefficients: np.ndarray) -> np.ndarray:
-  """Height of the lower lip's edge above the edge of the upper teeth in decimeters, `[...]`; 0 is contact."""
-  return _LOWER_LIP_DM - _TEETH_DM + coefficients @ _LOWER
+  """Height of the lower lip's edge above the edge of the upper teeth in decimeters, `[...]`; 0 is contact.
+
+  Meant for `mouthClose` of at most `jawOpen`.
+  """
+  mesh = geometry.lips()
+  return mesh.lower_height - _TEETH_DM + coefficients @ mesh.lower
 
 
 def constrained(coefficients: np.ndarray, closure: np.ndarray, tuck: np.ndarray) -> np.ndarray:
@@ -92,10 +69,11 @@ def constrained(coefficients: np.ndarray, closure: np.ndarray, tuck: np.ndarray)
   _tuck(result, tuck)
   _close(result, closure)
   np.clip(result, 0.0, 1.0, out=result)
+  result[:, _CLOSE] = np.minimum(result[:, _CLOSE], result[:, _JAW])
   # Where lips would pass through each other, for example in a broad smile with closed lips, the jaw gives way.
+  mesh = geometry.lips()
   overlap = np.maximum(_DEEPEST_DM - opening(result), 0.0)
-  jaw = blendshapes.INDEX['jawOpen']
-  result[:, jaw] += overlap / (_UPPER - _LOWER)[jaw]
+  result[:, _JAW] += overlap / (mesh.upper - mesh.lower)[_JAW]
   return np.clip(result, 0.0, 1.0)
 
 
@@ -106,18 +84,26 @@ def _tuck(result: np.ndarray, tuck: np.ndarray) -> None:
   upper = list(columns.columns_of('mouthUpperUp'))
   result[:, upper] = np.maximum(result[:, upper], 0.30 * tuck[:, None])
   # The jaw rises as far as it can; the muscle of the chin lifts the lip over the rest of the way.
-  jaw, shrug = index['jawOpen'], index['mouthShrugLower']
+  shrug, lower = index['mouthShrugLower'], geometry.lips().lower
   missing = tuck * np.maximum(-lip_above_teeth(result), 0.0)
-  least = np.minimum(result[:, jaw], _TUCKED_JAW)
-  result[:, jaw] = np.maximum(result[:, jaw] + missing / _LOWER[jaw], least)
+  least = np.minimum(result[:, _JAW], _TUCKED_JAW)
+  result[:, _JAW] = np.maximum(result[:, _JAW] + missing / lower[_JAW], least)
   missing = tuck * np.maximum(-lip_above_teeth(result), 0.0)
-  result[:, shrug] += missing / _LOWER[shrug]
+  result[:, shrug] += missing / lower[shrug]
 
 
 def _close(result: np.ndarray, closure: np.ndarray) -> None:
-  """Brings the lips together with `mouthClose`, and presses them a little."""
+  """Brings the lips together: with `mouthClose` as far as the jaw is open, then rolled in, then by the chin."""
+  index, mesh = blendshapes.INDEX, geometry.lips()
+  closing = mesh.lower - mesh.upper
   press = list(columns.columns_of('mouthPress'))
   result[:, press] = np.maximum(result[:, press], 0.15 * closure[:, None])
-  column = blendshapes.INDEX['mouthClose']
-  excess = np.maximum(opening(result) - _CONTACT_DM, 0.0)
-  result[:, column] += closure * excess / (_LOWER - _UPPER)[column]
+  for names, greatest in (
+    (('mouthClose',), result[:, _JAW]),
+    (('mouthRollLower', 'mouthRollUpper'), _ROLLED),
+    (('mouthShrugLower',), 1.0),
+  ):
+    own = [index[name] for name in names]
+    excess = np.maximum(opening(result) - _CONTACT_DM, 0.0)
+    room = np.maximum(np.asarray(greatest) - result[:, own].max(axis=1), 0.0)
+    result[:, own] += (closure * np.minimum(excess / closing[own].sum(), room))[:, None]

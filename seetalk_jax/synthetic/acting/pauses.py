@@ -9,7 +9,7 @@ from seetalk_jax.synthetic.acting import columns, curves
 from seetalk_jax.synthetic.acting.prosody import Prosody
 
 _SHORTEST_S = 0.4  # shorter pauses have none
-_EVERY_S = 3.0  # mean time between two movements in a long pause
+_EVERY_S = 2.0  # mean time between two movements in a long pause
 # How often each movement occurs, and its greatest coefficients.
 _MOVEMENTS: tuple[tuple[float, dict[str, float]], ...] = (
   (3.0, dict(mouthPress=0.55, mouthRollLower=0.15)),
@@ -38,7 +38,7 @@ def gestures(times: np.ndarray, prosody: Prosody, rng: np.random.Generator) -> n
     at, end = start + rng.uniform(0.05, 0.3), min(end, last + 1.0)
     if end - start < _SHORTEST_S:
       continue
-    if rng.random() < 0.6:  # most pauses begin without one
+    if rng.random() < 0.5:  # half of the pauses begin without one
       at += rng.exponential(_EVERY_S)
     while at < end - 0.25:
       length = min(rng.uniform(0.35, 1.0), end - at)

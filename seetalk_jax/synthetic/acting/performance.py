@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from seetalk_jax import blendshapes
-from seetalk_jax.constants import SAMPLES_PER_FRAME
+from seetalk_jax.constants import EVENTS, SAMPLES_PER_FRAME
 from seetalk_jax.synthetic import voice
 from seetalk_jax.synthetic.acting import (
   brows,
@@ -94,13 +94,22 @@ def perform(
 
   gaze = eyes.sample_gaze(times, style, rhythm, rngs['gaze'], reaction.thinking, manner.gaze)
   pose = head.move(times, style, rhythm, gaze.angles, rngs['head'], manner) + reaction.pose
-  eyes.look(coefficients, gaze.angles, pose[:, :2])
+  eyes.look(coefficients, gaze.angles, pose[:, :3])
   blinks = eyes.blinks(times, style, rhythm, gaze.shifts, rngs['blinks'], manner.blinks)
   open_lids = np.maximum(style.droop, reaction.lids)[:, None]
   eyes.close_lids(coefficients, np.maximum(blinks, open_lids))
 
   track = np.concatenate([np.clip(coefficients, 0.0, 1.0), pose], axis=1)
   return Performance(track.astype(np.float32), acted.weights.astype(np.float32), events)
+
+
+def event_labels(events: Sequence[Event], num_frames: int) -> np.ndarray:
+  """Frames in which events sound: uint8 `[num_frames, 5]`, 1 where one of `constants.EVENTS` does."""
+  times = curves.frame_times(num_frames)
+  labels = np.zeros((num_frames, len(EVENTS)), np.uint8)
+  for event in events:
+    labels[(times >= event.start_s) & (times < event.end_s), EVENTS.index(event.kind)] = 1
+  return labels
 
 
 def _union(*parts: np.ndarray) -> np.ndarray:

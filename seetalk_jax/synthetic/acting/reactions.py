@@ -194,7 +194,10 @@ def _breath(times, utterance, event, style, rng) -> Reaction:
   length = event.end_s - event.start_s
   drawn = curves.plateau(times, event.start_s - 0.1, event.end_s + 0.2, min(0.3, 0.6 * length) + 0.1, 0.25)
   depth = style.breath**0.5
-  coefficients = depth * _face(drawn, jawOpen=0.06, mouthUpperUp=0.05, noseSneer=0.05, browInnerUp=0.06)
+  opened = rng.uniform(0.08, 0.24)  # a breath that is heard goes through the mouth
+  coefficients = depth * _face(
+    drawn, jawOpen=opened, mouthUpperUp=0.10, mouthLowerDown=0.10, browInnerUp=0.06
+  )
   pose = depth * _pose(0.0, 0.022 * drawn, 0.0, 0.0, 0.016 * drawn, 0.0, count=len(times))
   return Reaction(coefficients, pose, np.zeros(len(times)), ())
 

@@ -19,20 +19,26 @@ from seetalk_jax.synthetic.acting.style import Style
 _GRID_HZ = 100
 _LEAD_S = 0.02  # lead of the mouth over the audio
 _BLOCK_S, _REACH_S = 2.0, 0.8  # weights are computed in blocks, from the phonemes within this reach
-_RAMP_S = 0.055  # time in which lips close or open
-_MIN_HOLD_S = 0.023  # half of the shortest contact, long enough to contain the center of a frame
+_RAMP_S = 0.05  # time in which lips close or open
+_RAMP_POWER = 1.5  # lips meet at speed: the opening changes fastest next to the contact
+_MIN_HOLD_S = 0.02  # half of the shortest contact, long enough to contain the center of a frame
+_HOLD = 0.3  # half of the contact as a share of the phoneme, the rest is release
 _SHORT_REST_S = 0.28  # shorter pauses pull less
 _BREATHING_S = 0.4  # in longer pauses the speaker breathes in
 _EDGE_S = 0.03  # a phoneme has its full weight except for this time at both ends, at most
 _CLOSES_S, _OPENS_S = 0.06, 0.10  # the same for a pause, at its start and end
 _USUAL_RATE_HZ = 12.5  # phonemes a second
+# Factor on the opening of jaw and lips in silence, and what full loudness adds.
+_JAW_GAIN, _LIP_GAIN = (0.60, 0.45), (0.70, 0.33)
 # Factors on the visemes, from measurements of the opening and from looking at the mesh.
 _GAIN = {
-  'jawOpen': 0.79,
+  'jawOpen': 0.88,
   'mouthUpperUp': 1.65,
   'mouthLowerDown': 1.15,
-  'mouthFunnel': 1.15,
-  'mouthPucker': 1.3,
+  'mouthFunnel': 0.95,
+  'mouthPucker': 1.0,
+  'mouthStretch': 1.4,
+  'mouthSmile': 1.2,
 }
 
 
@@ -83,10 +89,11 @@ def articulate(
   drift = np.interp(grid, times, drift[:, 0])[:, None]
   vertical = [visemes.SPOKEN.index(name) for name in ('mouthUpperUp', 'mouthLowerDown')]
   jaw = visemes.SPOKEN.index('jawOpen')
-  # In pauses the opening does not depend on the sound.
-  gain = np.where(_in_pause(utterance, grid + _LEAD_S)[:, None], 1.0, 0.60 + 0.45 * loud)
-  values[:, [jaw]] *= gain * (1 + 0.10 * drift)
-  values[:, vertical] *= (0.7 + 0.33 * loud) * (1 + 0.06 * drift)
+  # In pauses the opening does not depend on the sound, and wanders.
+  paused = _in_pause(utterance, grid + _LEAD_S)[:, None]
+  gain = np.where(paused, 1.0, _JAW_GAIN[0] + _JAW_GAIN[1] * loud)
+  values[:, [jaw]] *= gain * (1 + np.where(paused, 0.5, 0.10) * np.clip(drift, -1.8, 1.8))
+  values[:, vertical] *= (_LIP_GAIN[0] + _LIP_GAIN[1] * loud) * (1 + 0.06 * drift)
   values = curves.smoothed(values, 0.035 * _GRID_HZ)
   values = np.stack([np.interp(times, grid, column) for column in values.T], axis=1)
   held = [_held(times, segments, contact) for contact in (segments.closure, segments.tuck)]
@@ -142,7 +149,7 @@ def _in_pause(utterance: voice.Utterance, times: np.ndarray) -> np.ndarray:
 
 def _rest_jaw(style: Style, rng: np.random.Generator) -> float:
   """Opening of the jaw in a pause: real mouths stay open in many of them."""
-  return style.parted + (rng.uniform(0.04, 0.18) if rng.random() < style.open_pauses else 0.0)
+  return style.parted + (rng.uniform(0.02, 0.14) if rng.random() < style.open_pauses else 0.0)
 
 
 def _pause(start: float, end: float, style: Style, rng: np.random.Generator):
@@ -174,8 +181,8 @@ def _scaled_targets(
     ('jawOpen', amplitude * _GAIN['jawOpen'] * scales),
     ('mouthFunnel', style.rounding * _GAIN['mouthFunnel']),
     ('mouthPucker', style.rounding * _GAIN['mouthPucker']),
-    ('mouthStretch', style.spread),
-    ('mouthSmile', style.spread),
+    ('mouthStretch', style.spread * _GAIN['mouthStretch']),
+    ('mouthSmile', style.spread * _GAIN['mouthSmile']),
     ('mouthUpperUp', style.teeth * _GAIN['mouthUpperUp'] * amplitude**0.5),
     ('mouthLowerDown', style.lower_lip * _GAIN['mouthLowerDown'] * amplitude**0.5),
   ):
@@ -229,8 +236,8 @@ def _held(times: np.ndarray, segments: _Segments, contact: np.ndarray) -> np.nda
   if not touching.any():
     return np.zeros(len(times))
   starts, ends = segments.starts[touching], segments.ends[touching]
-  outside = np.abs(times[:, None] - (starts + ends) / 2) - np.maximum(_MIN_HOLD_S, 0.35 * (ends - starts))
-  ramp = 0.5 + 0.5 * np.cos(np.pi * np.clip(outside / _RAMP_S, 0.0, 1.0))
+  outside = np.abs(times[:, None] - (starts + ends) / 2) - np.maximum(_MIN_HOLD_S, _HOLD * (ends - starts))
+  ramp = (1 - np.clip(outside / _RAMP_S, 0.0, 1.0)) ** _RAMP_POWER
   return (ramp * contact[touching]).max(axis=1)
 
 

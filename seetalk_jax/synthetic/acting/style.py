@@ -112,3 +112,8 @@ def sample_style(seed: int) -> Style:
     follow=float(rng.uniform(0.1, 0.6)),
     breath=factor(0.3, 0.4, 1.8),
   )
+
+
+def style_to_array(style: Style) -> np.ndarray:
+  """The fields of a style in their order, float32 `[33]`; tuples become as many numbers."""
+  return np.concatenate([np.atleast_1d(value) for value in dataclasses.astuple(style)]).astype(np.float32)

@@ -217,12 +217,11 @@ def central_difference(values: jax.Array, axis: int) -> jax.Array:
   return jnp.roll(values, -1, axis) - jnp.roll(values, 1, axis)
 
 
-def lookup(texture: jax.Array, x: jax.Array, y: jax.Array) -> jax.Array:
-  """Values of a texture `[c, height, width]` at the texels nearest to places `[...]`: `[c, ...]`.
+def nearest_texel(texture: jax.Array, x: jax.Array, y: jax.Array) -> jax.Array:
+  """Offsets of the texels nearest to places `[...]` in the planes of a texture `[c, height, width]`, int32 `[...]`.
 
   Nothing is interpolated: a picture has several samples a pixel, and texels are about as wide as samples.
   """
   height, width = texture.shape[-2:]
   column, row = jnp.clip(x, 0, width - 1).astype(jnp.int32), jnp.clip(y, 0, height - 1).astype(jnp.int32)
-  at = row * width + column
-  return jnp.stack([channel.reshape(-1)[at] for channel in texture])
+  return row * width + column

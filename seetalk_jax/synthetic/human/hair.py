@@ -15,6 +15,9 @@ from seetalk_jax.synthetic.human.vectors import smoothstep, unit
 NUM_POINTS = 16
 _INSIDE = (0.0, 7.35, 0.2)  # all points of strands that do not grow
 _WHORL = (0.08, 8.45, 0.1)  # hair falls away from here
+_UNDERCOAT = (0.45, 0.93)  # share of the skin that looks like hair below cropped and below long hair
+_OVAL, _OVAL_Z = (0.75, 1.1), 0.3  # half the width and depth of the head, and its middle
+_ZIGZAG = 0.05  # strands of this distance from a parting may fall to its other side, decimeters
 
 
 class Style(NamedTuple):
@@ -137,7 +140,7 @@ def grow(vertices: jax.Array, normals: jax.Array, body: collision.Body, style: S
   start = _at_roots(vertices, roots)
   normal = unit(_at_roots(normals, roots))
   # A strand belongs to the fringe or not: 1 or 0.
-  front = smoothstep(roots.place[:, 2] - 0.3 * jnp.abs(roots.place[:, 0]), 0.82, 0.98) > roots.random[:, 6]
+  front = smoothstep(roots.place[:, 2] - 0.3 * jnp.abs(roots.place[:, 0]), 0.88, 0.96) > roots.random[:, 6]
   fringe = (front & (roots.random[:, 9] < style.fringe)).astype(jnp.float32)
   covered = coverage(style, roots.place.T)
   length = _lengths(style, roots, fringe) * (0.3 + 0.7 * covered) + 1e-4
@@ -166,10 +169,39 @@ def coverage(style: Style, place: jax.Array) -> jax.Array:
     place: x, y and z, `[3, ...]`.
 
   Returns:
-    `[...]` in [0, 1]; to be multiplied with the mask `scalp` for the color of the scalp.
+    `[...]` in [0, 1].
+  """
+  return _coverage(style, place, _border(place))
+
+
+def undercoat(style: Style, place: jax.Array, scalp: jax.Array) -> jax.Array:
+  """Share of the skin that looks like hair between the strands, for `skin.Undercoat`.
+
+  Args:
+    style: of the person.
+    place: x, y and z on the neutral head, `[3, ...]`.
+    scalp: the mask `scalp` there, `[...]`.
+
+  Returns:
+    `[...]` in [0, 1]: little below cropped hair, nearly all below long hair.
   """
   x, y, z = place
-  border = 0.16 * (noise.value_noise(place, 4.0) - 0.5) + 0.06 * (noise.value_noise(place, 15.0) - 0.5)
+  border = _border(place)
+  dense = _UNDERCOAT[0] + (_UNDERCOAT[1] - _UNDERCOAT[0]) * smoothstep(_region_length(style, y, z), 0.0, 0.2)
+  # The hairline is ragged, and a parting shows the skin.
+  dense *= smoothstep(scalp + 2 * border, 0.35, 0.8)
+  line = jnp.exp(-(((x - style.parting) / 0.012) ** 2)) * smoothstep(z, 0.2, 0.6)
+  dense *= 1 - 0.5 * line * jnp.minimum(style.outward, 1) * (style.tied < 0.5)
+  return style.density * dense * _coverage(style, place, border)
+
+
+def _border(place):
+  """Irregular shifts of the border of hair, decimeters, `[...]`."""
+  return 0.16 * (noise.value_noise(place, 4.0) - 0.5) + 0.06 * (noise.value_noise(place, 15.0) - 0.5)
+
+
+def _coverage(style, place, border):
+  x, y, z = place
   above = smoothstep(y, 7.55, 7.8)
   temples = jnp.exp(-(((jnp.abs(x) - 0.45) / 0.2) ** 2))
   hairline = 1.66 - style.recession * (1.5 + 0.35 * temples) - 0.12 * temples * (style.recession > 0)
@@ -215,18 +247,24 @@ def _mixed(roots, column, own):
   return own * values + (1 - own) * values[roots.clump]
 
 
+def _region_length(style, y, z):
+  """Length of the hair on top, at the sides and at the nape."""
+  top = smoothstep(y, style.border - style.blend, style.border + style.blend)
+  low = smoothstep(y, 7.4, 6.9) * smoothstep(z, 0.5, 0.2)
+  return style.length * (style.side + (1 - style.side) * top) * (1 - (1 - style.nape) * low)
+
+
 def _lengths(style, roots, fringe):
   """Length of every strand, `[n]`."""
   x, y, z = roots.place.T
-  top = smoothstep(y, style.border - style.blend, style.border + style.blend)
-  low = smoothstep(y, 7.4, 6.9) * smoothstep(z, 0.5, 0.2)
-  length = style.length * (style.side + (1 - style.side) * top) * (1 - (1 - style.nape) * low)
+  length = _region_length(style, y, z)
   # A level cut: the way down, and around the widest part of the head.
   fall = y - style.level + 0.3 * smoothstep(y, 7.7, 8.4)
   length = jnp.minimum(length, jnp.where(style.level > 0, jnp.maximum(fall, 0.1), 9))
   to_ball = 0.9 + style.length - jnp.linalg.norm(roots.place - jnp.asarray([0, 7.6, 0.3]), axis=-1)
   length = length + style.round * (jnp.maximum(to_ball, 0.08) - length)
-  behind = jnp.maximum(1.36 - z, 0) + 0.1 * jnp.abs(x)
+  # Strands of a fringe end at one height: those that begin behind the hairline are longer.
+  behind = jnp.maximum(1.36 - 0.8 * x * x - z, 0) + 0.1 * jnp.abs(x)
   length = jnp.where(fringe > 0.5, jnp.minimum(length, style.fringe_length + behind), length)
   shorter = style.layers * _mixed(roots, 0, 0.6) + 0.05 * roots.random[:, 6]
   # The hairline is soft: short strands among long ones.
@@ -248,10 +286,15 @@ def _combed(style, roots, normal, fringe):
   x, y, z = roots.place.T
   front = smoothstep(z, 0.5, 1.2)
   zero = jnp.zeros_like(x)
-  side = jnp.tanh((x - style.parting) / 0.03) * smoothstep(z, -0.3, 0.3)
+  # Strands next to a parting cross it, so that it is a line and not a gap.
+  crossing = 2 * _ZIGZAG * (roots.random[:, 8] - 0.5)
+  side = jnp.tanh((x - style.parting + crossing) / 0.03) * smoothstep(z, -0.3, 0.3)
+  # Long hair behind a fringe falls to the sides, not over the forehead.
+  long = smoothstep(style.length * style.side, 0.4, 0.8)
+  outward = jnp.maximum(style.outward, 0.35 * style.fringe * long)
   radial = unit(roots.place - jnp.asarray(_WHORL))
   comb = style.whorl * radial + jnp.stack(
-    [side * style.outward + style.sweep * front, zero, style.forward + zero], -1
+    [side * outward + style.sweep * front, zero, style.forward + zero], -1
   )
   ahead = jnp.stack([style.sweep + 0.25 * x, zero - 0.3, zero + 1], -1)
   comb += fringe[:, None] * (ahead - comb)
@@ -286,6 +329,17 @@ def _loose(start, normal, body, style, roots, length, fringe, distance):
 
   root_radius, _, _ = collision.polar(start)
 
+  def aside(x, width, share):
+    """Moves hair outward, to between its parting and `width` by a share from 0, where it may lie anywhere, to 1."""
+    limit = side * style.parting * (1 - share) + width * share
+    return x + side * 0.9 * jnp.minimum(1, 5 * share) * jnp.maximum(limit - side * x, 0)
+
+  def around(x, z, moved):
+    """How far to the front hair may be after it moved sideways: it stays as far outside of an oval head."""
+    wide, deep = _OVAL
+    outside = (x / wide) ** 2 + ((z - _OVAL_Z) / deep) ** 2 - (moved / wide) ** 2
+    return jnp.where(jnp.abs(moved) > jnp.abs(x), _OVAL_Z + deep * jnp.sqrt(jnp.maximum(outside, 0.16)), z)
+
   def advance(carry, number):
     point, direction = carry
     way = number * step
@@ -296,9 +350,10 @@ def _loose(start, normal, body, style, roots, length, fringe, distance):
     direction = unit(direction + pull[:, None] * (unit(target) - direction))
     x, y, z = (point + step[:, None] * direction).T
     # Long hair leaves the face free.
-    free = width * smoothstep(y, 8.12, 7.6) * smoothstep(z, 0.4, 0.7) * (1 - fringe) * long
-    free = jnp.maximum(free, 0.62 * smoothstep(y, 7.0, 6.6) * (drape > 0) * long)
-    x += 0.9 * jnp.where(side * x < free, side * free - x, 0)
+    moved = aside(x, width, smoothstep(y, 8.03, 7.6) * smoothstep(z, 0.4, 0.7) * (1 - fringe) * long)
+    z = jnp.minimum(z, around(x, z, moved))
+    x = moved
+    x = aside(x, 0.62, smoothstep(y, 7.0, 6.6) * (drape > 0) * long)
     behind = (
       style.tuck
       * smoothstep(y, 7.75, 7.45)
@@ -363,4 +418,7 @@ def _depth(points):
   grid = outer.reshape(collision.SIDE, collision.SIDE)
   for axis in (0, 1):
     grid = (jnp.roll(grid, 1, axis) + grid + jnp.roll(grid, -1, axis)) / 3
-  return jnp.maximum(grid.reshape(-1)[cell] - radius, 0)
+  depth = jnp.maximum(grid.reshape(-1)[cell] - radius, 0)
+  # Smooth along the strands: otherwise they are seen as dashes.
+  padded = jnp.pad(depth, ((0, 0), (2, 2)), mode='edge')
+  return sum(padded[:, k : k + depth.shape[1]] for k in range(5)) / 5

@@ -89,10 +89,6 @@ class Mesh:
     """`MeshPart` of every triangle, uint8 `[t]`."""
     return self.parts[self.triangles[:, 0]]
 
-  def triangles_of(self, *parts: MeshPart) -> np.ndarray:
-    """Indices of the triangles of some parts, int64 `[k]`, ascending."""
-    return np.flatnonzero(np.isin(self.triangle_parts, parts))
-
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
 class HeadMesh(Mesh):

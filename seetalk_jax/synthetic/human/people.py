@@ -20,6 +20,44 @@ _YOUNG, _OLD = 25.0, 90.0  # ages of the targets
 # Spread of the details of a face. Faces drawn with 0.28 are believable, with 0.4 they are caricatures.
 _SPREAD, _SHARE = 0.26, 0.5
 _ASYMMETRY = 0.07
+# Share of the spread for details that make neutral faces read as expressions: as pursed or
+# open lips or closing lids.
+_MILDER = {
+  **dict.fromkeys(
+    ('mouth-scale-horiz-decr', 'mouth-trans-down', 'mouth-angles-down', 'mouth-scale-vert-incr'), 0.4
+  ),
+  **dict.fromkeys(
+    ('mouth-upperlip-middle-up', 'mouth-upperlip-height-incr', 'mouth-lowerlip-width-decr'), 0.6
+  ),
+  **dict.fromkeys(
+    (
+      'chin-height-incr',
+      'head-scale-horiz-decr',
+      'l-eye-height2-decr',
+      'l-eye-height3-decr',
+      'l-eye-height1-decr',
+    ),
+    0.5,
+  ),
+}
+# Details of everybody, by what they grow with. The source's mouths of some ancestries are narrow and pursed, and its
+# eyes of men and of the old are half closed.
+_COMMON = {
+  'african': {
+    'mouth-scale-horiz-incr': 0.4,
+    'mouth-scale-vert-decr': 0.35,
+    'mouth-upperlip-width-incr': 0.25,
+  },
+  'asian': {
+    'mouth-scale-horiz-incr': 0.6,
+    'mouth-scale-vert-decr': 0.35,
+    'mouth-upperlip-width-incr': 0.35,
+    'chin-height-decr': 0.2,
+  },
+  'caucasian': {'mouth-scale-horiz-incr': 0.3},
+  'male': {'l-eye-height2-incr': 0.25, 'r-eye-height2-incr': 0.25},
+  'old': {'l-eye-height2-incr': 0.25, 'r-eye-height2-incr': 0.25},
+}
 # Targets that another attribute decides or that only move the whole head.
 _LEFT_OUT = ('head-age', 'head-fat', 'head-trans', 'head-angle', 'neck-trans', 'neck-double')
 _STREAM_WEIGHT, _STREAM_LOOK = 0x3E16, 0x7ACE
@@ -146,6 +184,7 @@ def _details(traits, rng):
       continue
     amount = abs(np.clip(_SPREAD * draws[1][0], -0.6, 0.6))
     name = names[draws[2]]
+    amount *= _MILDER.get(name, 1.0)
     weights[name] = amount
     if name.startswith('l-'):
       weights['r-' + name[2:]] = amount * (1 + _ASYMMETRY * draws[1][1])
@@ -159,13 +198,17 @@ def _details(traits, rng):
   for feature, gain in (('head-fat', 0.28), ('l-cheek-volume', 0.15), ('r-cheek-volume', 0.15)):
     name = f'{feature}-{"incr" if traits.weight > 0 else "decr"}'
     weights[name] = weights.get(name, 0.0) + gain * abs(traits.weight)
+  shares = {**traits.ancestry._asdict(), 'male': traits.sex, 'old': np.clip((traits.age - 40) / 40, 0, 1)}
+  for kind, details in _COMMON.items():
+    for name, amount in details.items():
+      weights[name] = weights.get(name, 0.0) + shares[kind] * amount
   if traits.weight > 0.8 and rng.random() < 0.6:
     weights['neck-double-incr'] = 0.35 * (traits.weight - 0.8)
   return weights
 
 
 def sample_skin(traits: Traits, rng: np.random.Generator) -> skin.Skin:
-  """Skin, lips, irises and brows of a person; hair colors on the skin are set with the hair."""
+  """Skin, lips and irises of a person."""
   african, asian, caucasian = traits.ancestry
   aged = float(np.clip((traits.age - 18) / 67, 0, 1))
   fair = np.exp(rng.normal(0, 0.35))
@@ -183,14 +226,11 @@ def sample_skin(traits: Traits, rng: np.random.Generator) -> skin.Skin:
     freckles=rng.random() ** 3 * (2.2 * pale),
     spots=rng.random() * (0.35 + 0.5 * aged),
     age=aged,
-    stubble=rng.random() ** 1.3 * 0.85 * male,
-    lips=rng.uniform(0.25, 0.75) + made_up * rng.uniform(0.2, 1.0),
+    stubble=rng.random() ** 1.3 * 0.85 * male * (1 - 0.6 * aged),
+    lips=rng.uniform(0.25, 0.75) * (1 - 0.35 * aged) * (1 - 0.2 * male) + made_up * rng.uniform(0.2, 1.0),
     roughness=rng.uniform(0.42, 0.6),
-    scalp=np.array([0.04, 0.025, 0.018]),
-    scalp_density=0.7,
-    brows=np.array([0.04, 0.025, 0.018, 0.25]),
     iris=np.clip(iris, 0.01, 0.4),
-    seed=float(rng.integers(4096)),
+    seed=float(rng.integers(256)),
   )
   return skin.Skin(**{name: np.asarray(value, np.float32) for name, value in values.items()})
 

@@ -8,6 +8,7 @@ Not specified in the paper; we use this for synthetic training data.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -22,10 +23,13 @@ _ROW = 1024
 class Nearest(NamedTuple):
   """The nearest triangle, or piece of a strand, at every sample.
 
+  Planes are `[side, side]`, or `[grid**2, side / grid, side / grid]` if pixels of a grid of samples were asked for:
+  a plane for each place in the pixels, in rows.
+
   Attributes:
-    covered: bool `[side, side]`.
-    index: int32 `[side, side]`; 0 where nothing is covered.
-    depth: float32 `[side, side]`, rounded to the bits that the index leaves; 2 where nothing is covered.
+    covered: bool planes.
+    index: int32 planes; 0 where nothing is covered.
+    depth: float32 planes, rounded to the bits that the index leaves; 2 where nothing is covered.
   """
 
   covered: jax.Array
@@ -33,7 +37,9 @@ class Nearest(NamedTuple):
   depth: jax.Array
 
 
-def triangles(positions: jax.Array, depths: jax.Array, corners: jax.Array, side: int) -> Nearest:
+def triangles(
+  positions: jax.Array, depths: jax.Array, corners: jax.Array, side: int, grid: int = 1
+) -> Nearest:
   """The nearest front-facing triangle at every sample.
 
   The cost follows the covered area, for triangles of any size.
@@ -43,6 +49,7 @@ def triangles(positions: jax.Array, depths: jax.Array, corners: jax.Array, side:
     depths: `[n]` in [0, 1], growing with the distance; clipped.
     corners: int32 `[m, 3]`, rows of `positions`; front faces run counterclockwise as seen, with y downwards.
     side: of the picture, in samples.
+    grid: samples along each side of a pixel, see `Nearest`.
 
   Returns:
     Indices are rows of `corners`.
@@ -73,7 +80,7 @@ def triangles(positions: jax.Array, depths: jax.Array, corners: jax.Array, side:
     )
     return (weight_2 >= 0) & (weight_3 >= 0) & (weight_2 + weight_3 <= 1), row, column, at
 
-  return _nearest(count, test, side)
+  return _nearest(count, test, side, grid)
 
 
 def strands(positions: jax.Array, depths: jax.Array, side: int, drawn: jax.Array | None = None) -> Nearest:
@@ -101,6 +108,7 @@ def segments(
   far: jax.Array,
   side: int,
   drawn: jax.Array | None = None,
+  grid: int = 1,
 ) -> Nearest:
   """The nearest straight line at every sample; lines are one sample wide.
 
@@ -109,6 +117,7 @@ def segments(
     near, far: depths at the start and the end, `[m]`, in [0, 1], growing with the distance; clipped.
     side: of the picture, in samples.
     drawn: lines to draw, bool `[m]`; None draws all.
+    grid: samples along each side of a pixel, see `Nearest`.
 
   Returns:
     Indices are rows of `start`.
@@ -128,10 +137,10 @@ def segments(
     inside = (column >= 0) & (column < side) & (row >= 0) & (row < side)
     return inside, row, column, near[index] + along * deeper[index]
 
-  return _nearest(count, test, side)
+  return _nearest(count, test, side, grid)
 
 
-def _nearest(count: jax.Array, test: Callable[..., Any], side: int) -> Nearest:
+def _nearest(count: jax.Array, test: Callable[..., Any], side: int, grid: int) -> Nearest:
   """The nearest thing at every sample, from `count[i]` candidates of each thing i.
 
   The candidates are laid end to end, as one list, and tested in blocks.
@@ -141,6 +150,7 @@ def _nearest(count: jax.Array, test: Callable[..., Any], side: int) -> Nearest:
     test: (index, place) `[block]` of candidates, place in [0, count[index]), -> (whether it covers the sample,
       row, column, depth).
     side: of the picture, in samples.
+    grid: samples along each side of a pixel.
   """
   index_bits = max(count.shape[0] - 1, 1).bit_length()
   levels = float(2 ** (32 - index_bits) - 2)
@@ -158,19 +168,25 @@ def _nearest(count: jax.Array, test: Callable[..., Any], side: int) -> Nearest:
     candidate = first + jnp.arange(block)
     covers, row, column, depth = test(index, candidate - starts[index])
     key = (depth.clip(0, 1) * levels).astype(jnp.uint32) << index_bits | index.astype(jnp.uint32)
-    target = jnp.where(covers & (candidate < total), row * side + column, side * side)
+    target = jnp.where(covers & (candidate < total), _at(row, column, side, grid), side * side)
     return first + block, keys.at[target].min(key, mode='drop')
 
   keys = jnp.full(side * side, EMPTY, jnp.uint32)
   _, keys = jax.lax.while_loop(lambda carry: carry[0] < total, body, (jnp.int32(0), keys))
-  keys = keys.reshape(side, side)
+  keys = keys.reshape((side, side) if grid == 1 else (grid**2, side // grid, side // grid))
   covered = keys != EMPTY
   index = jnp.where(covered, (keys & jnp.uint32(2**index_bits - 1)).astype(jnp.int32), 0)
   return Nearest(covered, index, jnp.where(covered, (keys >> index_bits).astype(jnp.float32) / levels, 2.0))
 
 
+def _at(row, column, side, grid):
+  """Offset of a sample in the planes of `Nearest`."""
+  place = row % grid * grid + column % grid
+  return (place * (side // grid) + row // grid) * (side // grid) + column // grid
+
+
 def barycentric(nearest: Nearest, positions: jax.Array, corners: jax.Array) -> jax.Array:
-  """Weights of the three corners at every sample, `[3, side, side]`, differentiable in `positions`.
+  """Weights of the three corners at every sample, `[3, ...]` in the planes of `nearest`, differentiable in `positions`.
 
   They are linear in the picture, not in space: right for what is small against its distance.
 
@@ -180,8 +196,7 @@ def barycentric(nearest: Nearest, positions: jax.Array, corners: jax.Array) -> j
     corners: int32 `[m, 3]`, those of `triangles`.
   """
   positions, corners = jnp.asarray(positions), jnp.asarray(corners)
-  side = nearest.index.shape[0]
-  row, column = jnp.mgrid[:side, :side] + 0.5
+  row, column = _centers(nearest.index.shape)
   (x0, x1, x2), (y0, y1, y2) = (
     [values[corners[:, k]][nearest.index] for k in range(3)] for values in (positions[:, 0], positions[:, 1])
   )
@@ -192,13 +207,21 @@ def barycentric(nearest: Nearest, positions: jax.Array, corners: jax.Array) -> j
   return jnp.stack([1 - second - third, second, third])
 
 
+def _centers(shape):
+  """Centers of the samples of planes: (row, column), in samples."""
+  row, column = jnp.mgrid[: shape[-2], : shape[-1]]
+  grid = math.isqrt(shape[0]) if len(shape) == 3 else 1
+  within = jnp.arange(grid**2).reshape(-1, 1, 1) if len(shape) == 3 else 0
+  return row * grid + within // grid + 0.5, column * grid + within % grid + 0.5
+
+
 def interpolate(values: jax.Array, nearest: Nearest, weights: jax.Array, corners: jax.Array) -> jax.Array:
-  """Values per vertex at every sample: `[n]` or `[n, c]` -> `[side, side]` or `[c, side, side]`.
+  """Values per vertex at every sample: `[n]` or `[n, c]` -> planes like `nearest`'s or `[c, ...]` of them.
 
   Args:
     values: per vertex.
     nearest: of `triangles`.
-    weights: `[3, side, side]`, see `barycentric`.
+    weights: `[3, ...]`, see `barycentric`.
     corners: int32 `[m, 3]`.
   """
   values, corners = jnp.asarray(values), jnp.asarray(corners)

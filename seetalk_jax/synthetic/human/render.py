@@ -27,7 +27,9 @@ from seetalk_jax.synthetic.human.scene import Scene
 SAMPLES = 2  # along each side of a pixel
 # A strand is one sample wide: smaller pictures need fewer of the strands for the same cover.
 _ALL_STRANDS_SIZE = 512
-_BROW_HEIGHT = 7.4  # facial hair above this height on the resting head belongs to the brows, decimeters
+_BROW_HEIGHT = 7.37  # facial hair above this height on the resting head belongs to the brows, decimeters
+# Share of a key light that lips and cheeks reflect into the mouth where its rays do not reach.
+_MOUTH_BOUNCE = 0.25
 
 
 class Rendered(NamedTuple):
@@ -40,9 +42,12 @@ class Rendered(NamedTuple):
     part: `constants.Part`, uint8 `[size, size]`.
     triangle: row of `Shared.triangles`, int32 `[size, size]`; -1 where none is visible.
     weights: of the triangle's corners, float32 `[3, size, size]`.
+    piece: row of `piece_positions`, int32 `[size, size]`; -1 where no hair is visible.
     depth: of the camera, float32 `[size, size]`; 2 in the background.
     positions: of all vertices, in pixels, `[v + m, 2]`.
     depths: of all vertices, `[v + m]`.
+    piece_positions: of the middles of all pieces of hair and facial hair, in pixels, `[p, 2]`.
+    piece_depths: of the middles, `[p]`.
     vertices: of all vertices in the scene, decimeters, `[v + m, 3]`.
   """
 
@@ -51,9 +56,12 @@ class Rendered(NamedTuple):
   part: jax.Array
   triangle: jax.Array
   weights: jax.Array
+  piece: jax.Array
   depth: jax.Array
   positions: jax.Array
   depths: jax.Array
+  piece_positions: jax.Array
+  piece_depths: jax.Array
   vertices: jax.Array
 
 
@@ -95,16 +103,20 @@ def render(
     lambda key: light.visibility(key[0], posed.vertices, key[1]), (shadows, scene.softness)
   )
   # Lids and lips also shade eyes and mouth from the keys, finer than a shadow map resolves.
-  visible *= _inner(posed.occlusion, arrays)
+  bounced = _MOUTH_BOUNCE * jnp.pad(
+    arrays.regions.mouth, (0, len(posed.vertices) - len(arrays.regions.mouth))
+  )
+  visible = (visible * (1 - bounced) + bounced) * _inner(posed.occlusion, arrays)
   diffuse = shading.diffuse(posed.normals, posed.occlusion, visible, arrays.wrap, lights)
 
   positions, depths = view.project(posed.vertices, side)
-  nearest = raster.triangles(positions, depths, arrays.triangles, side)
+  nearest = raster.triangles(positions, depths, arrays.triangles, side, SAMPLES)
   seen_hair = ~person.hair_covered & hair.in_sight(
     posed.hair.points, posed.hair.normals, person.hair.depth, view.position
   )
   seen = jnp.concatenate([seen_hair.reshape(-1), jnp.ones(_num_pieces(posed.facial.points), bool)])
-  strands = raster.segments(*_segments((posed.hair, posed.facial), view, side), side, seen)
+  start, end, near, far = _segments((posed.hair, posed.facial), view, side)
+  strands = raster.segments(start, end, near, far, side, seen, SAMPLES)
   hairy = strands.covered & (strands.depth < nearest.depth)
   weights = raster.barycentric(nearest, positions, arrays.triangles)
   nearest, weights, hairy = jax.lax.optimization_barrier((nearest, weights, hairy))
@@ -113,12 +125,19 @@ def render(
   turning = jnp.concatenate([arrays.topology.turning, person.outfit_turning])
   scalars = jnp.stack([posed.occlusion, metal, turning], 1)
   channels = jnp.concatenate([diffuse, posed.normals, scalars, visible.T], 1)
-  planes = raster.interpolate(channels, nearest, weights, arrays.triangles)
+  corners = jax.lax.optimization_barrier([arrays.triangles[:, k][nearest.index] for k in range(3)])
   x, y = (sum(axis[k][nearest.index] * weights[k] for k in range(3)) for axis in arrays.texels)
-  planes = jax.lax.optimization_barrier(jnp.concatenate([planes, atlas.lookup(person.textures, x, y)]))
+  texel = jax.lax.optimization_barrier(atlas.nearest_texel(person.textures, x, y))
   shown = nearest.covered & ~hairy
   share = _pixels(shown.astype(jnp.float32))
-  planes = jax.lax.optimization_barrier(_pixels(jnp.where(shown, planes, 0)) / jnp.maximum(share, 1e-6))
+  inverse = 1 / jnp.maximum(share, 1e-6)
+  # One channel at a time: the samples of all channels are never in memory.
+  planes = [
+    *(sum(channel[corners[k]] * weights[k] for k in range(3)) for channel in channels.T),
+    *(channel.reshape(-1)[texel] for channel in person.textures),
+  ]
+  planes = jnp.stack([_pixels(jnp.where(shown, plane, 0)) * inverse for plane in planes])
+  planes = jax.lax.optimization_barrier(planes)
   k = 9 + len(visible)
   pixels = shading.Surface(
     diffuse=planes[:3],
@@ -152,9 +171,11 @@ def render(
   return Rendered(
     image=jnp.moveaxis(tone.develop(color, scene.tone), 0, -1),
     **_labels(person, nearest, weights, strands, hairy, arrays),
-    depth=depth[::SAMPLES, ::SAMPLES],
+    depth=depth[0],
     positions=positions / SAMPLES,
     depths=depths,
+    piece_positions=(start + end) / (2 * SAMPLES),
+    piece_depths=(near + far) / 2,
     vertices=posed.vertices,
   )
 
@@ -221,10 +242,10 @@ def _inner(occlusion, arrays):
 
 def _through_lenses(color, person, posed, depth, positions, depths, towards, lights, arrays):
   """Color `[3, size, size]` with the tint and the reflections of glasses over it."""
-  side = depth.shape[0]
+  side = SAMPLES * depth.shape[-1]
 
   def glazed(color):
-    nearest = raster.triangles(positions, depths, arrays.lenses, side)
+    nearest = raster.triangles(positions, depths, arrays.lenses, side, SAMPLES)
     weights = raster.barycentric(nearest, positions, arrays.lenses)
     shown = nearest.covered & (nearest.depth < depth)
     share = _pixels(shown.astype(jnp.float32))
@@ -242,8 +263,8 @@ def _through_lenses(color, person, posed, depth, positions, depths, towards, lig
 
 def _labels(person, nearest, weights, strands, hairy, arrays):
   """Labels of the upper left samples."""
-  nearest, strands, hairy = jax.tree.map(lambda plane: plane[::SAMPLES, ::SAMPLES], (nearest, strands, hairy))
-  weights = weights[:, ::SAMPLES, ::SAMPLES]
+  nearest, strands, hairy = jax.tree.map(lambda planes: planes[0], (nearest, strands, hairy))
+  weights = weights[:, 0]
   shown = nearest.covered & ~hairy
   rest = jnp.concatenate([arrays.rest, person.outfit])
   place = jnp.where(shown, raster.interpolate(rest, nearest, weights, arrays.triangles), 0)
@@ -263,13 +284,10 @@ def _labels(person, nearest, weights, strands, hairy, arrays):
     part=part.astype(jnp.uint8),
     triangle=jnp.where(shown, nearest.index, -1),
     weights=weights,
+    piece=jnp.where(hairy, strands.index, -1),
   )
 
 
 def _pixels(planes):
-  """Means over the samples of every pixel: `[..., side, side]` -> `[..., size, size]`."""
-  *rest, side, _ = planes.shape
-  size = side // SAMPLES
-  # Rows first: several times as fast on CPU as one mean over both axes.
-  rows = planes.reshape(*rest, size, SAMPLES, side).sum(-2)
-  return rows.reshape(*rest, size, size, SAMPLES).sum(-1) / SAMPLES**2
+  """Means over the samples of every pixel: `[..., SAMPLES**2, size, size]` -> `[..., size, size]`."""
+  return planes.sum(-3) / SAMPLES**2

@@ -12,7 +12,7 @@ import numpy as np
 
 from seetalk_jax import blendshapes
 from seetalk_jax.media import landmark_indices
-from seetalk_jax.synthetic.human import landmark_file, rig
+from seetalk_jax.synthetic.human import landmark_file, mouth, rig
 from seetalk_jax.synthetic.human import mesh as meshes
 
 # Points of the right half and the middle that MediaPipe measures head pose by, with their weights; those of the left
@@ -37,7 +37,7 @@ _LIP_GAP = 0.006
 
 
 def at_rest(shape: np.ndarray) -> np.ndarray:
-  """A person whose lips touch and whose face looks straight ahead.
+  """A person whose lips touch, with teeth and tongue behind them, and whose face looks straight ahead.
 
   Args:
     shape: coarse vertices of a person, float32 `[u, 3]`, from `HeadMesh.shaped`.
@@ -48,6 +48,7 @@ def at_rest(shape: np.ndarray) -> np.ndarray:
   shape = np.asarray(shape, np.float32)
   closing = meshes.load().units[blendshapes.INDEX['mouthClose']]
   shape = shape + (_LIP_GAP - lip_gap(shape)) / lip_gap(closing) * closing
+  shape = mouth.placed(shape, _points(shape, landmark_indices.INNER_LIPS[:1])[0])
   share = np.asarray(rig.topology().turning)[: len(shape)]
   still = np.zeros(3, np.float32)
   pose = rig.Pose(np.float32([0, -facing_pitch(shape), 0]), still)

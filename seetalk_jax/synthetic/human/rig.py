@@ -13,7 +13,7 @@ from seetalk_jax import blendshapes
 from seetalk_jax.media import landmark_indices
 from seetalk_jax.synthetic.human import landmark_file, subdivision, units
 from seetalk_jax.synthetic.human import mesh as meshes
-from seetalk_jax.synthetic.human.vectors import smoothstep
+from seetalk_jax.synthetic.human.vectors import smoothstep, unit
 
 # The head turns about this point inside the neck, decimeters.
 PIVOT = (0.0, 6.6, 0.3)
@@ -163,8 +163,8 @@ def rotated(vectors: jax.Array, pose: Pose, share: jax.Array | float = 1.0) -> j
 
 
 def vertex_normals(vertices: jax.Array, triangles: jax.Array) -> jax.Array:
-  """Outward unit normals, the mean of the triangles weighted by area: `[v, 3]`."""
+  """Outward unit normals, the mean of the triangles weighted by area: `[v, 3]`; 0 where all triangles have no area."""
   a, b, c = (vertices[triangles[:, corner]] for corner in range(3))
   normal = jnp.cross(b - a, c - a)
   sums = jnp.zeros_like(vertices).at[triangles].add(normal[:, None])
-  return sums / jnp.maximum(jnp.linalg.norm(sums, axis=-1, keepdims=True), 1e-12)
+  return unit(sums)

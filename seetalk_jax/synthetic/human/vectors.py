@@ -10,13 +10,14 @@ import numpy as np
 def unit(vectors: jax.Array, axis: int = -1) -> jax.Array:
   """Vectors scaled to length 1, of the same shape; shorter than 1e-6 they stay short.
 
-  The gradient is not a number for vectors of length 0.
+  The gradient is finite for all vectors, also for those of length 0.
 
   Args:
     vectors: x, y and z along `axis`.
     axis: -1 for `[..., 3]`, 0 for planes `[3, ...]`.
   """
-  return vectors / jnp.maximum(jnp.linalg.norm(vectors, axis=axis, keepdims=True), 1e-6)
+  # The root of 0 has no derivative, so the bound is below the root.
+  return vectors / jnp.sqrt(jnp.maximum((vectors * vectors).sum(axis, keepdims=True), 1e-12))
 
 
 def fibonacci_sphere(count: int, lowest: float = -1.0) -> np.ndarray:

@@ -11,7 +11,7 @@ from seetalk_jax import constants
 from seetalk_jax.media import audio as media_audio
 from seetalk_jax.media import face, landmark_indices
 from seetalk_jax.synthetic import speakers
-from seetalk_jax.synthetic.source import RenderedClip, growing_texts, random_window
+from seetalk_jax.synthetic.source import ActedTalk, RenderedClip, growing_texts, random_window
 
 # Canonical coordinates: decimeters from this place over this length, so that the head spans about -1..1.
 _CANONICAL_CENTER, _CANONICAL_SCALE = (0.0, 7.2, 0.5), 1.3
@@ -33,6 +33,13 @@ class HumanWorld:
   def attributes(self, speaker_id: int) -> np.ndarray:
     return speakers.sample_speaker(int(speaker_id)).attributes
 
+  def weight(self, speaker_id: int) -> float:
+    """Body weight of a speaker as a standard score; head size explains half of it."""
+    from seetalk_jax.synthetic.human import people
+
+    # The generator draws the ancestry, which belongs to a portrait and not to the speaker.
+    return people.sample_traits(speakers.sample_speaker(int(speaker_id)), np.random.default_rng(0)).weight
+
   def neutral(self, seed: int) -> np.ndarray:
     from seetalk_jax.synthetic.acting import faces
 
@@ -44,6 +51,10 @@ class HumanWorld:
     return faces.random_expression(np.random.default_rng([_STREAM_RANDOM, seed]))
 
   def talk(self, speaker_id: int, seed: int, split: str, num_frames: int) -> tuple[np.ndarray, np.ndarray]:
+    return self.acted_talk(speaker_id, seed, split, num_frames)[:2]
+
+  def acted_talk(self, speaker_id: int, seed: int, split: str, num_frames: int) -> ActedTalk:
+    """Speech as of `talk`, its motion, and the labels of emotions, events and style."""
     # Imported here, because only speech needs espeak-ng, an optional extra.
     from seetalk_jax.synthetic import noises, nonverbal, recording, voice
     from seetalk_jax.synthetic.acting import performance, style
@@ -59,13 +70,16 @@ class HumanWorld:
     if rng.random() < _EMOTIONAL:
       emotion = str(rng.choice(constants.EMOTIONS[1:]))
       intensity = float(rng.uniform(0.3, 1.0))
-    acted = performance.perform(
-      spoken, style.sample_style(int(speaker_id)), int(rng.integers(2**31)), total, emotion, intensity, events
-    )
+    manner = style.sample_style(int(speaker_id))
+    acted = performance.perform(spoken, manner, int(rng.integers(2**31)), total, emotion, intensity, events)
     others = noises.talkers(split, int(rng.integers(_NUM_BABBLES)))
     recorded = recording.record(spoken.waveform, rng, effort=own.effort, voices=others)
     waveform = media_audio.normalise_loudness(recorded.astype(np.float32))
-    return random_window(waveform, acted.track, num_frames, rng)
+    labels = acted.emotions, performance.event_labels(acted.events, total)
+    rows = np.concatenate([acted.track, *labels], axis=1)
+    speech, rows = random_window(waveform, rows, num_frames, rng)
+    motion, emotions, events = np.split(rows, np.cumsum([acted.track.shape[1], labels[0].shape[1]]), axis=1)
+    return ActedTalk(speech, motion, emotions, events.astype(np.uint8), style.style_to_array(manner))
 
   def draw(self, speaker_id: int, seed: int, motion: np.ndarray, size: int) -> RenderedClip:
     # Imported here, because only frames need JAX and the renderer; talks do not.

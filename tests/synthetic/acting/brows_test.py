@@ -26,6 +26,23 @@ def test_active_brows_rise_on_accents():
   )
 
 
+def test_brows_change_slowly_over_a_wide_range():
+  times = curves.frame_times(1500)
+  silent = RHYTHM._replace(
+    accents=np.zeros(0), sizes=np.zeros(0), phrases=np.zeros((0, 2)), activity=np.zeros(1500)
+  )
+  inner = [
+    brows.move(times, style.Style(brow=0.5), silent, np.random.default_rng(seed))[
+      :, blendshapes.INDEX['browInnerUp']
+    ]
+    for seed in range(4)
+  ]
+  slow = curves.smoothed(np.stack(inner, axis=1), 12)
+  # Without slow changes 0.03; brows of real clips move twice as far as those were.
+  assert 0.08 < slow.std(axis=0).mean() < 0.25
+  assert np.abs(np.diff(inner, axis=1)).mean() < 0.03
+
+
 def test_only_brows_and_lids_move():
   face = brows.move(TIMES, style.Style(brow=0.9, frown=0.3), RHYTHM, np.random.default_rng(0))
   moved = {name for name, value in zip(blendshapes.NAMES, face.max(axis=0), strict=True) if value}

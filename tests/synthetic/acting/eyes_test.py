@@ -1,34 +1,43 @@
 """Eyes: gaze against the head, blinks, and lids that follow the gaze."""
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from utterances import sentence
 
 from seetalk_jax import blendshapes
-from seetalk_jax.synthetic.acting import curves, eyes, prosody, style
-from seetalk_jax.synthetic.human import mesh
+from seetalk_jax.synthetic.acting import columns, curves, eyes, prosody, style
+from seetalk_jax.synthetic.human import mesh, rig, units
 
 INDEX = blendshapes.INDEX
 TIMES = curves.frame_times(1500)
 RHYTHM = prosody.analyze(sentence(), TIMES, np.random.default_rng(0))
 
 
-def eye_angles(coefficients, side):
-  """Yaw to the person's left and pitch of an eye in radians."""
-  turn = {name: angle * coefficients[:, INDEX[name + side]] for name, angle in eyes.LOOK_ANGLES.items()}
-  outward = turn['eyeLookOut'] - turn['eyeLookIn']
-  return (outward if side == 'Left' else -outward), turn['eyeLookUp'] - turn['eyeLookDown']
+def line_of_sight(coefficients, pose, part):
+  """Unit vector `[3]` along which an eye of the mesh looks, after the head has turned."""
+  head = mesh.load()
+  still = head.vertices[head.parts == part]
+  moved = still + np.tensordot(coefficients, units.units(head), 1)[head.parts == part]
+  left, _, right = np.linalg.svd((still - still.mean(0)).T @ (moved - moved.mean(0)))
+  return np.asarray(rig.rotated((left @ right)[2], rig.Pose(pose, np.zeros(3))))
 
 
-def test_eyes_keep_the_gaze_while_the_head_turns():
-  coefficients = np.zeros((50, 52))
-  head = np.stack([np.linspace(-0.2, 0.2, 50), np.linspace(0.1, -0.1, 50)], axis=1)
-  gaze = np.full((50, 2), [0.03, -0.02])
-  eyes.look(coefficients, gaze, head)
-  (left, up), (right, _) = (eye_angles(coefficients, side) for side in ('Left', 'Right'))
-  np.testing.assert_allclose((left + right) / 2 + head[:, 0], 0.03, atol=1e-9)
-  np.testing.assert_allclose(up + head[:, 1], -0.02, atol=1e-9)
-  assert np.all(right - left > 0.02)  # both eyes turn in a little
+def test_the_eyes_of_the_mesh_keep_the_gaze_while_the_head_turns_and_tilts():
+  rng = np.random.default_rng(0)
+  poses = rng.uniform(-1, 1, (40, 3)) * [0.25, 0.15, 0.15]
+  for gaze in ((0.0, 0.0), (0.06, -0.04)):
+    coefficients = np.zeros((len(poses), 52))
+    eyes.look(coefficients, np.tile(gaze, (len(poses), 1)), poses)
+    assert coefficients.max() < 1
+    for row, pose in zip(coefficients, poses, strict=True):
+      left, right = (
+        line_of_sight(row, pose, part) for part in (mesh.MeshPart.LEFT_EYE, mesh.MeshPart.RIGHT_EYE)
+      )
+      x, y, z = left + right
+      # With the angles of the source's units, eyes overshoot by up to 0.15 rad.
+      np.testing.assert_allclose([np.arctan2(x, z), np.arcsin(y / 2)], gaze, atol=0.012)
+      assert right[0] - left[0] > 0.02  # both eyes turn in a little
 
 
 def test_gaze_rests_on_the_viewer_as_often_as_the_style_says():
@@ -68,40 +77,42 @@ def test_blink_rate_and_durations(rate):
   assert np.abs(closure[:, 0] - closure[:, 1]).max() < 0.35
 
 
-def test_closed_lids_allow_for_gaze_and_squint():
-  coefficients = np.zeros((3, 52))
-  coefficients[1, [INDEX['eyeLookDownLeft'], INDEX['eyeLookDownRight']]] = 0.9
-  coefficients[2, [INDEX['eyeWideLeft'], INDEX['eyeWideRight']]] = 0.8
-  eyes.close_lids(coefficients, np.ones((3, 2)))
-  blink = coefficients[:, INDEX['eyeBlinkLeft']]
-  assert blink[0] == pytest.approx(0.94, abs=0.02) and blink[1] < 0.75
-  assert coefficients[2, INDEX['eyeWideLeft']] == 0  # closed eyes are not wide
-  before = np.zeros((1, 52))
-  after = before.copy()
+def test_blinks_at_the_ends_of_phrases_have_different_delays():
+  every_s = 2.0
+  ends = np.arange(1.0, 59.0, every_s)
+  rhythm = RHYTHM._replace(phrases=np.stack([ends - 1, ends], axis=1))
+  closure = eyes.blinks(
+    TIMES, style.Style(blinks_per_second=0.9), rhythm, np.zeros(0), np.random.default_rng(0), rate=0.9
+  )
+  begun = np.flatnonzero((closure[1:, 0] > 0.3) & (closure[:-1, 0] <= 0.3))
+  _, counts = np.unique((begun - round(25 * ends[0])) % round(25 * every_s), return_counts=True)
+  assert len(begun) > 15 and counts.max() < 0.3 * len(begun)
+
+
+def test_a_blink_closes_the_lids_of_the_mesh():
+  faces = (
+    {},
+    dict(eyeLookDown=0.9),
+    dict(eyeSquint=0.4),
+    dict(eyeWide=0.8),
+    dict(eyeLookUp=0.8, eyeSquint=0.3),
+  )
+  coefficients = np.stack([columns.face(**face) for face in faces])
+  eyes.close_lids(coefficients, np.ones((len(faces), 2)))
+  np.testing.assert_array_equal(coefficients[:, columns.columns_of('eyeBlink')], 1)
+  assert coefficients[3, INDEX['eyeWideLeft']] == 0  # closed eyes are not wide
+  shared = rig.topology()
+  for row in coefficients:
+    moved = np.asarray(rig.expressed_coarse(mesh.load().vertices, jnp.float32(row), shared))
+    for upper, lower in np.asarray(shared.lids):
+      assert (moved[upper, 1] - moved[lower, 1]).mean() <= 0, row
+
+
+def test_open_lids_stay_as_they_are():
+  coefficients = columns.face(eyeWide=0.4, eyeSquint=0.2, eyeLookUp=0.3)[None]
+  after = coefficients.copy()
   eyes.close_lids(after, np.zeros((1, 2)))
-  np.testing.assert_array_equal(after, before)
-
-
-def test_lids_meet_on_the_mesh():
-  head = mesh.load()
-  upper, lower = lid_edges(head)
-  for down, squint in ((0.0, 0.0), (0.9, 0.0), (0.0, 0.4)):
-    coefficients = np.zeros((1, 52))
-    coefficients[0, INDEX['eyeLookDownLeft']], coefficients[0, INDEX['eyeSquintLeft']] = down, squint
-    eyes.close_lids(coefficients, np.ones((1, 2)))
-    moved = head.vertices + np.tensordot(coefficients[0], head.units, 1)
-    gap = moved[upper, 1].min() - moved[lower, 1].max()
-    assert -0.055 < gap < 0.012, (down, squint)
-
-
-def lid_edges(head):
-  """Vertices of the upper and the lower lid in the middle of the left eye, by where a blink and a squint move."""
-  center = head.vertices[head.parts == mesh.MeshPart.LEFT_EYE].mean(0)
-  near = (head.parts == 0) & (np.abs(head.vertices[:, :2] - center[:2]) < [0.04, 0.09]).all(axis=1)
-  near &= head.vertices[:, 2] > center[2] + 0.12
-  rows = np.flatnonzero(near)
-  blink = head.units[INDEX['eyeBlinkLeft'], rows, 1]
-  return rows[blink < -0.06], rows[np.abs(blink) < 0.01]
+  np.testing.assert_array_equal(after, coefficients)
 
 
 def test_no_frames():

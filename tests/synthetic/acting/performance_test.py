@@ -7,10 +7,10 @@ import pytest
 from utterances import sentence, utterance
 
 from seetalk_jax import blendshapes, errors
-from seetalk_jax.constants import EMOTIONS
+from seetalk_jax.constants import EMOTIONS, EVENTS
 from seetalk_jax.synthetic import speakers, texts, voice
-from seetalk_jax.synthetic.acting import columns, curves, lips, performance, style, visemes
-from seetalk_jax.synthetic.acting.events import Event
+from seetalk_jax.synthetic.acting import columns, curves, geometry, lips, performance, style, visemes
+from seetalk_jax.synthetic.acting.events import Event, EventKind
 
 
 def test_tracks_have_their_shape_and_range():
@@ -74,6 +74,15 @@ def test_events_move_the_face_and_come_back_in_order():
   assert acted.track[100:115, columns.PITCH].min() < plain.track[100:115, columns.PITCH].min() - 0.05
 
 
+def test_labels_of_events_cover_their_sounds():
+  labels = performance.event_labels((Event('cough', 1.0, 1.4), Event('laugh', 0.0, 0.2)), 50)
+  assert labels.shape == (50, 5) and labels.dtype == np.uint8
+  np.testing.assert_array_equal(np.flatnonzero(labels[:, EVENTS.index('cough')]), np.arange(25, 35))
+  np.testing.assert_array_equal(np.flatnonzero(labels[:, EVENTS.index('laugh')]), np.arange(5))
+  assert labels.sum() == 15
+  assert set(EVENTS) == {kind.value for kind in EventKind}
+
+
 def test_unknown_emotions_are_refused():
   with pytest.raises(errors.InputError, match='bored'):
     performance.perform(sentence(), style.Style(), 0, emotion='bored')
@@ -93,7 +102,7 @@ def test_mouths_open_as_those_of_people():
     for phoneme in spoken.phonemes:
       if not visemes.is_silence(phoneme.label):
         speaking |= (times >= phoneme.start_s) & (times < phoneme.end_s)
-    opening = lips.opening(track[:, :52]) / lips.FACE_HEIGHT_DM
+    opening = lips.opening(track[:, :52]) / geometry.lips().face_height
     openings.append(opening[speaking])
     silences.append(opening[~speaking])
   opening = np.concatenate(openings)

@@ -75,3 +75,13 @@ def test_unknown_kinds_are_refused():
     react('yawn')
   nothing = reactions.react(TIMES, SILENT, (), style.Style(), np.random.default_rng(0))
   assert nothing.coefficients.max() == 0 and nothing.thinking == ()
+
+
+def test_a_breath_that_is_heard_goes_through_the_mouth():
+  breath = Event(EventKind.BREATH, 1.0, 1.6)
+  opened = [
+    reactions.react(TIMES, SILENT, (breath,), style.Style(), np.random.default_rng(seed)).coefficients
+    for seed in range(20)
+  ]
+  jaw = np.max([row[:, blendshapes.INDEX['jawOpen']] for row in opened], axis=1)
+  assert jaw.min() > 0.07 and 0.12 < jaw.mean() < 0.2

@@ -2,12 +2,15 @@
 
 import dataclasses
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from utterances import sentence, utterance
 
 from seetalk_jax import blendshapes
+from seetalk_jax.media import landmark_indices
 from seetalk_jax.synthetic.acting import curves, lips, speech, style
+from seetalk_jax.synthetic.human import mesh, rest, rig
 
 PLAIN = style.Style(open_pauses=0.0, breath=0.0)
 
@@ -31,6 +34,40 @@ def test_every_closure_and_tuck_reaches_contact_in_a_frame():
       assert lips.opening(coefficients[near]).min() <= 0
     if phoneme.label in 'fv':
       assert lips.lip_above_teeth(coefficients[near]).max() >= -1e-6
+
+
+def test_lips_leave_a_contact_at_speed():
+  spoken = utterance(('a', 0.3), ('p', 0.1), ('a', 0.3))
+  times = np.arange(0.0, 0.7, 0.005)
+  closure = speech.articulate(spoken, times, PLAIN, np.random.default_rng(0)).closure
+  assert np.mean(closure == 1) * 0.7 == pytest.approx(0.06, abs=0.011)
+  after = closure[(times > 0.375) & (times < 0.45)]
+  steps = -np.diff(after)
+  assert steps[1] > 1.2 * steps[5] > 0  # fastest next to the contact
+
+
+def test_rounded_and_spread_vowels_change_the_width_of_the_mouth_as_those_of_people():
+  corners, shared = rest._weights(landmark_indices.MOUTH_CORNERS), rig.topology()
+
+  def width(row):
+    right, left = corners @ np.asarray(rig.expressed_coarse(mesh.load().vertices, jnp.float32(row), shared))
+    return np.linalg.norm(right - left)
+
+  widths = {}
+  for vowel in 'ui':
+    coefficients = track(utterance(('a', 0.2), (vowel, 0.4), ('_', 0.1)))[2]
+    widths[vowel] = np.mean([width(row) for row in coefficients[8:12]]) / width(np.zeros(52))
+  assert 0.77 < widths['u'] < 0.85 and 1.1 < widths['i'] < 1.2
+
+
+def test_parted_lips_wander_in_a_long_pause():
+  spoken = utterance(('a', 0.3), ('_', 12.0))
+  manner = style.Style(open_pauses=1.0, breath=0.0)
+  jaw = np.array(
+    [column(track(spoken, manner, seed)[1].coefficients, 'jawOpen')[40:280] for seed in range(6)]
+  )
+  assert np.mean(jaw.std(axis=1) / jaw.mean(axis=1)) > 0.2
+  assert np.abs(np.diff(jaw, axis=1)).max() < 0.02
 
 
 @pytest.mark.parametrize('start', np.linspace(0.2, 0.24, 7))

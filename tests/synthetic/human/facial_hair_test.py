@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from seetalk_jax import blendshapes
-from seetalk_jax.synthetic.human import collision, facial_hair, facial_styles, rig
+from seetalk_jax.synthetic.human import collision, facial_hair, facial_styles, landmarks, rig
 from seetalk_jax.synthetic.human import mesh as meshes
 
 
@@ -93,6 +93,18 @@ def test_brows_grow_thinner_and_lie_above_the_eyes(grow, vertices):
   assert np.abs(points[..., 0]).min() > 0.05
 
 
+def test_brows_lie_where_the_landmarks_of_brows_lie(grow, vertices):
+  brows = slice(0, 2 * facial_hair.NUM_BROW)
+  hair = grow(brow_thickness=0.04, brow_density=1.0, brow_arch=0.1)
+  points = np.asarray(facial_hair.placed(hair, vertices))[brows][_growing(hair)[brows]].reshape(-1, 3)
+  marks = np.asarray(landmarks.landmarks(vertices))
+  # Inner and middle points of a brow's upper and lower border.
+  for pair in ((336, 285), (334, 282)):
+    wanted = marks[list(pair)].mean(0)
+    near = np.abs(points[:, 0] - wanted[0]) < 0.05
+    assert points[near, 1].mean() == pytest.approx(wanted[1], abs=0.025), pair
+
+
 @pytest.mark.parametrize('beard', facial_styles.BEARDS)
 def test_sampled_styles_are_in_range(beard):
   for seed in range(20):
@@ -103,7 +115,39 @@ def test_sampled_styles_are_in_range(beard):
     for name in ('moustache', 'chin', 'patch', 'cheeks', 'sideburns', 'neck', 'lash_density'):
       assert 0 <= getattr(style, name) <= 1
   assert (style.chin > 0.3) == (beard not in ('shaven', 'moustache'))
-  assert (facial_styles.shaved_density(style) > 0.1) == (beard != 'shaven')
+
+
+def _beard_on_the_cheek(beard):
+  style = facial_styles.sample_facial_style(np.random.default_rng(0), 'male', 30, {'caucasian': 1}, beard)
+  return float(facial_hair.beard_undercoat(style, jnp.asarray([0.45, 6.5, 1.0])))
+
+
+def test_stubble_is_painted_and_has_no_strands(grow):
+  style = facial_styles.sample_facial_style(np.random.default_rng(0), 'male', 30, {'caucasian': 1}, 'stubble')
+  beard = slice(facial_hair.NUM_STRANDS - facial_hair.NUM_BEARD, None)
+  assert style.cheeks > 0.2 and not _growing(grow(**style._asdict()))[beard].any()
+  shares = [_beard_on_the_cheek(name) for name in ('shaven', 'stubble', 'full_beard')]
+  assert shares[0] == 0 and 0.15 < shares[1] < 0.6 < shares[2] <= 0.72
+
+
+def test_brows_are_painted_where_their_strands_grow():
+  fine = rig.fine_head().mesh
+  style = facial_styles.sample_facial_style(np.random.default_rng(0), 'female', 30, {'caucasian': 1})
+  share = np.asarray(facial_hair.brow_undercoat(style, jnp.asarray(fine.vertices.T)))
+  x, y, z = fine.vertices[share > 0.05].T
+  assert len(x) > 10 and 0.08 < np.abs(x).min() and np.abs(x).max() < 0.56
+  assert 7.4 < y.min() and y.max() < 7.58 and z.min() > 0.9
+
+
+def test_women_have_thinner_brows_than_men():
+  def strength(sex):
+    drawn = (
+      facial_styles.sample_facial_style(np.random.default_rng(i), sex, 40, {'caucasian': 1})
+      for i in range(60)
+    )
+    return np.mean([style.brow_thickness * style.brow_density for style in drawn])
+
+  assert strength('female') < 0.6 * strength('male')
 
 
 def test_women_have_no_beard():

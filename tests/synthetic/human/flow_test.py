@@ -25,6 +25,9 @@ def _frame(shift, depth=0.5):
     depth=jnp.asarray(np.where(covered, depth, 2.0), jnp.float32),
     positions=jnp.asarray(corners + [shift, 0], jnp.float32),
     depths=jnp.full(4, depth, jnp.float32),
+    piece=jnp.full((_SIZE, _SIZE), -1).at[7, 0].set(1),
+    piece_positions=jnp.asarray([[0, 0], [0.5 + shift, 7.5 - shift]], jnp.float32),
+    piece_depths=jnp.full(2, depth),
     vertices=None,
   )
 
@@ -35,8 +38,14 @@ class _Arrays:
 
 def test_flow_of_a_moved_square_is_its_motion():
   step, holds = flow.flow(_frame(0), _frame(1), _Arrays)
-  assert holds[:7, :7].all() and not holds[7].any()
+  assert holds[:7, :7].all() and not holds[7, 1:].any()
   np.testing.assert_allclose(step[:7, :7], np.broadcast_to([1.0, 0.0], (7, 7, 2)), atol=1e-5)
+
+
+def test_flow_of_hair_is_that_of_its_pieces():
+  step, holds = flow.flow(_frame(0), _frame(1), _Arrays)
+  assert holds[7, 0]
+  np.testing.assert_array_equal(step[7, 0], [1.0, -1.0])
 
 
 def test_hidden_points_and_points_outside_have_no_flow():

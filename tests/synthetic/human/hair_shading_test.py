@@ -46,3 +46,13 @@ def test_hair_below_other_hair_gets_less_of_the_sky():
 def test_dark_hair_keeps_a_white_highlight():
   dark, light_ = _shade([1.0, 0, 0], color=0.0), _shade([1.0, 0, 0], color=0.3)
   assert 0.01 < dark.min() < 0.1 and light_.min() > 3 * dark.max()
+
+
+def test_light_hair_is_softer_than_dark_hair():
+  """White strands that differ in direction alone were as unlike as black and white: hair like wire."""
+
+  def contrast(color):
+    across, tilted = (_shade(tangent, color=color) for tangent in ([1.0, 0, 0], [0.7, 0, 0.7]))
+    return float(across.mean() / tilted.mean())
+
+  assert contrast(0.4) < 0.75 * contrast(0.05)

@@ -126,3 +126,65 @@ def test_hair_before_the_ears_stays_short_and_flat_when_the_rest_is_tied(grow):
   before = (place[:, 2] > 0.4) & (place[:, 1] < 7.4)
   assert before.sum() > 100
   assert np.linalg.norm(grown[before][:, -1] - grown[before][:, 0], axis=-1).max() < 0.12
+
+
+def _undercoat(place, **values):
+  fine = rig.fine_head().mesh
+  distance, nearest = scipy.spatial.cKDTree(fine.vertices).query(place)
+  assert distance < 0.1
+  style = jax.tree.map(jnp.float32, _PLAIN._replace(**values))
+  scalp = jnp.asarray(fine.masks['scalp'][nearest])
+  return float(hair.undercoat(style, jnp.asarray(fine.vertices[nearest]), scalp))
+
+
+def test_skin_below_dense_hair_looks_like_hair_and_a_forehead_does_not():
+  front, forehead = (0.15, 8.2, 1.2), (0.1, 7.8, 1.4)
+  assert _undercoat(front, length=0.8) > 0.85
+  assert 0.3 < _undercoat(front, length=0.02) < 0.6
+  assert _undercoat(front, length=0.8, density=0.0) == 0
+  assert _undercoat(front, length=0.8, recession=1.0) < 0.05
+  assert _undercoat(forehead, length=0.8) == 0
+
+
+def test_a_parting_is_a_line_and_not_a_gap(grow):
+  """Without strands that cross it, a wedge of bare scalp was seen above the forehead."""
+  points = growing(grow(length=1.0, outward=1.2, lift=0.3, volume=0.08, whorl=0.3, open=0.62).points)
+  root = points[:, 0]
+  near = (np.abs(root[:, 0]) < 0.04) & (root[:, 2] > 0.6)
+  crossed = root[near][:, 0] * points[near][:, 3, 0] < 0
+  assert near.sum() > 50 and 0.1 < crossed.mean() < 0.5
+
+
+def test_a_swept_fringe_crosses_the_middle(grow):
+  """Hair that crossed the middle was moved back to it: hair on one side of a line, a bare wedge on the other."""
+  values = dict(length=0.7, side=0.5, sweep=-0.9, lift=0.3, volume=0.08, fringe=1.0, fringe_length=0.5)
+  points = growing(grow(**values).points)
+  root = points[:, 0]
+  left = (root[:, 0] > 0.03) & (root[:, 0] < 0.2) & (root[:, 2] > 1.0)
+  assert left.sum() > 100 and (points[left][:, -1, 0] < -0.03).mean() > 0.5
+  assert (np.abs(points[root[:, 2] > 1.0][:, 4:, 0]) < 0.003).mean() < 0.03
+
+
+def test_hair_beside_a_parting_starts_there(grow):
+  """It was moved to the middle of the head at once."""
+  points = growing(grow(length=0.7, side=0.5, lift=0.3, volume=0.08, parting=0.3, outward=1.1).points)
+  root = points[:, 0]
+  beside = (root[:, 0] > 0.15) & (root[:, 0] < 0.28) & (root[:, 2] > 0.8)
+  assert beside.sum() > 100 and (points[beside][:, 2, 0] > 0.03).mean() > 0.8
+
+
+_LONG = dict(length=3.0, outward=1.0, stiffness=0.1, open=0.8, volume=0.12, whorl=0.5)
+
+
+def test_long_hair_beside_the_face_stays_close_to_the_head(grow):
+  """Hair that was moved aside stayed as far to the front: it stood off the temples like wings."""
+  x, y, z = growing(grow(**_LONG).points).reshape(-1, 3).T
+  beside = (y > 7.2) & (y < 7.8) & (z > 0.4)
+  assert np.quantile(np.hypot(x / 0.75, (z - 0.3) / 1.1)[beside], 0.99) < 1.4
+
+
+def test_strands_are_not_cut_into_dashes(grow):
+  grown = grow(**_LONG)
+  drawn = np.asarray(hair.in_sight(grown.points, grown.normals, grown.depth, jnp.asarray([0.0, 7.0, 13.0])))
+  alone = drawn[:, 1:-1] & ~drawn[:, :-2] & ~drawn[:, 2:]
+  assert alone.sum() < 0.01 * drawn.sum()

@@ -4,8 +4,9 @@ import jax
 import numpy as np
 import pytest
 
+from seetalk_jax.media import landmark_indices
 from seetalk_jax.synthetic import speakers
-from seetalk_jax.synthetic.human import mesh, people
+from seetalk_jax.synthetic.human import mesh, people, rest
 from seetalk_jax.synthetic.human.mesh import MeshPart
 
 
@@ -40,6 +41,19 @@ def test_eyes_of_everybody_are_in_one_place():
     np.testing.assert_allclose(shape[balls].mean(0), people.EYES, atol=1e-4)
 
 
+def test_mouths_of_all_ancestries_are_about_as_wide():
+  corners = landmark_indices.MOUTH_CORNERS
+
+  def width(ancestry):
+    traits = [_traits(i, i)._replace(ancestry=people.Ancestry(*ancestry), head_size=0.0) for i in range(8)]
+    shapes = [people.sample_shape(own, np.random.default_rng(i)) for i, own in enumerate(traits)]
+    return np.mean([np.ptp(rest._points(shape, corners)[:, 0]) for shape in shapes])
+
+  widths = [width(ancestry) for ancestry in np.eye(3)]
+  # Narrow mouths with full lips are read as a pucker.
+  assert widths[2] < min(widths[:2]) and max(widths) < 1.1 * min(widths), widths
+
+
 def test_heavier_people_have_wider_faces():
   light, heavy = (_traits(5, 0)._replace(weight=weight, head_size=0.0) for weight in (-2.0, 2.0))
   widths = [
@@ -57,3 +71,8 @@ def test_skin_darkens_with_african_ancestry_and_stays_in_range():
   dark, fair = melanin((1, 0, 0)), melanin((0, 0, 1))
   assert min(dark) > max(fair)
   assert 0.1 <= min(fair) and max(dark) <= 2.7
+
+
+def test_seeds_of_skin_are_small_whole_numbers():
+  seeds = [float(people.sample_skin(_traits(5, 0), np.random.default_rng(i)).seed) for i in range(50)]
+  assert all(seed.is_integer() and 0 <= seed < 256 for seed in seeds) and len(set(seeds)) > 30

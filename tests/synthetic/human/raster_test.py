@@ -10,7 +10,7 @@ from seetalk_jax.synthetic.human import raster
 
 SIDE = 40
 # Compiled once for each shape: outside of jit, every call compiles its loop again.
-triangles = jax.jit(raster.triangles, static_argnums=3)
+triangles = jax.jit(raster.triangles, static_argnums=(3, 4))
 strands = jax.jit(raster.strands, static_argnums=2)
 
 
@@ -104,6 +104,17 @@ def test_interpolated_values_have_gradients_in_positions_and_values():
     return jnp.where(found.covered, raster.interpolate(values, found, weights, corners), 0).sum()
 
   check_grads(total, (positions, values), order=1, modes=['rev'], atol=0.1, rtol=0.05, eps=1e-2)
+
+
+def test_pixels_of_samples_hold_the_same_as_a_picture_of_samples():
+  positions, depths, corners = scene(5)
+  whole, pixels = triangles(positions, depths, corners, SIDE), triangles(positions, depths, corners, SIDE, 2)
+  weights = [np.asarray(raster.barycentric(found, positions, corners)) for found in (whole, pixels)]
+  for place in range(4):
+    part = slice(place // 2, None, 2), slice(place % 2, None, 2)
+    for one, other in zip(whole, pixels, strict=True):
+      np.testing.assert_array_equal(np.asarray(one)[part], other[place])
+    np.testing.assert_array_equal(weights[0][:, *part], weights[1][:, place])
 
 
 def test_strands_cover_the_samples_of_their_lines():

@@ -58,25 +58,26 @@ def test_places_are_those_of_the_triangles(drawn):
   np.testing.assert_allclose(np.asarray(found.place)[shown], wanted, atol=1e-4)
 
 
-def test_flow_leads_to_the_same_place_on_the_head(drawn):
+@pytest.mark.parametrize(('part', 'closer'), [(Part.SKIN, 0.03), (Part.HAIR, 0.15)])
+def test_flow_leads_to_the_same_place_on_the_head(drawn, part, closer):
   first, second = drawn(), drawn((0.15, -0.05, 0.05), jawOpen=0.4)
   step, holds = (np.asarray(a) for a in flow.flow(first, second, person.shared()))
   assert holds.mean() > 0.3
-  rows, columns = np.nonzero(holds & (np.asarray(first.part) == Part.SKIN))
+  rows, columns = np.nonzero(holds & (np.asarray(first.part) == part))
   there = np.stack([columns, rows], -1) + step[rows, columns]
   column, row = np.round(there).astype(int).clip(0, SIZE - 1).T
-  same = np.asarray(second.part)[row, column] == Part.SKIN
+  same = np.asarray(second.part)[row, column] == part
   off = np.asarray(second.place)[row, column] - np.asarray(first.place)[rows, columns]
-  # Half a pixel is 0.02 decimeters on a surface that faces the camera.
-  assert np.median(np.linalg.norm(off[same], axis=-1)) < 0.03
+  # Half a pixel is 0.02 decimeters on a surface that faces the camera; strands of hair lie behind each other.
+  assert same.sum() > 20 and np.median(np.linalg.norm(off[same], axis=-1)) < closer
 
 
 def test_flow_to_itself_is_zero(drawn):
   still = drawn()
   step, holds = flow.flow(still, still, person.shared())
   assert not np.asarray(step).any()
-  surfaces = np.asarray(still.triangle) >= 0
-  assert np.asarray(holds)[surfaces].mean() > 0.95
+  shown = (np.asarray(still.triangle) >= 0) | (np.asarray(still.piece) >= 0)
+  assert np.asarray(holds)[shown].mean() > 0.95
 
 
 def test_a_turned_head_moves_the_face_to_the_persons_left(drawn):

@@ -6,6 +6,7 @@ import pytest
 from seetalk_jax.synthetic.human import mesh, rest, rig
 
 HEAD = mesh.load()
+SKIN = HEAD.parts == mesh.MeshPart.SKIN
 
 
 def tilted(angle):
@@ -16,7 +17,7 @@ def tilted(angle):
 
 
 def test_the_neutral_mesh_is_at_rest():
-  np.testing.assert_allclose(rest.at_rest(HEAD.vertices), HEAD.vertices, atol=2e-3)
+  np.testing.assert_allclose(rest.at_rest(HEAD.vertices)[SKIN], HEAD.vertices[SKIN], atol=2e-3)
   assert rest.facing_pitch(HEAD.vertices) == pytest.approx(0, abs=1e-6)
 
 
@@ -24,7 +25,7 @@ def test_the_neutral_mesh_is_at_rest():
 def test_tilted_heads_are_turned_back(angle):
   shape = tilted(angle)
   assert rest.facing_pitch(shape) == pytest.approx(angle, abs=1e-3)
-  np.testing.assert_allclose(rest.at_rest(shape), HEAD.vertices, atol=6e-3)
+  np.testing.assert_allclose(rest.at_rest(shape)[SKIN], HEAD.vertices[SKIN], atol=6e-3)
 
 
 def test_open_and_overlapping_lips_touch():

@@ -72,6 +72,15 @@ def test_normals_equal_those_of_the_mesh(shape):
   np.testing.assert_allclose(found, mesh.vertex_normals(vertices, fine.triangles), atol=1e-4)
 
 
+def test_normals_of_triangles_without_area_have_finite_gradients():
+  vertices = np.float32([[0, 0, 0], [1, 0, 0], [0, 1, 0], [2, 2, 2]])
+  triangles = np.int32([[0, 1, 2], [3, 3, 3]])
+  wanted = np.float32([1, 2, 3])
+  gradient = jax.grad(lambda v: (rig.vertex_normals(v, triangles) * wanted).sum())(vertices)
+  assert np.isfinite(gradient).all() and np.abs(gradient[:3]).max() > 0.5
+  np.testing.assert_array_equal(rig.vertex_normals(jnp.asarray(vertices), triangles)[3], 0)
+
+
 def test_vertices_have_gradients_in_coefficients_and_pose(shape):
   shared = rig.topology()
 

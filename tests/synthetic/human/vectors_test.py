@@ -1,5 +1,6 @@
 """Unit vectors and smooth steps."""
 
+import jax
 import numpy as np
 
 from seetalk_jax.synthetic.human import vectors
@@ -10,6 +11,13 @@ def test_vectors_have_length_one_along_the_axis_and_zero_stays_zero():
   wanted = np.float32([[0.6, 0, 0.8], [0, 0, 0], [0, -1, 0]])
   np.testing.assert_allclose(vectors.unit(rows), wanted, rtol=1e-6)
   np.testing.assert_allclose(vectors.unit(rows.T, 0), wanted.T, rtol=1e-6)
+
+
+def test_the_gradient_of_a_vector_of_length_zero_is_finite():
+  rows = np.float32([[0, 0, 0], [3, 0, 4]])
+  gradient = jax.grad(lambda v: (vectors.unit(v) * np.float32([1, 2, 3])).sum())(rows)
+  assert np.isfinite(gradient).all()
+  np.testing.assert_allclose(gradient[1], [-0.16, 0.4, 0.12], rtol=1e-5)
 
 
 def test_a_smooth_step_rises_or_falls_between_its_ends():

@@ -21,6 +21,33 @@ def test_speech_and_motion_follow_from_the_seed_and_have_the_wanted_length():
   assert track[:, constants.COEFFICIENTS].min() >= 0 and track[:, constants.COEFFICIENTS].max() <= 1
 
 
+def test_talks_of_records_are_labelled_with_emotions_events_and_style():
+  human = world.HumanWorld()
+  plain, acted = human.talk(4, 1, 'train', 50), human.acted_talk(4, 1, 'train', 50)
+  for a, b in zip(plain, acted, strict=False):
+    np.testing.assert_array_equal(a, b)
+  assert acted.events.shape == (50, len(constants.EVENTS)) and set(np.unique(acted.events)) <= {0, 1}
+  talks = [human.acted_talk(speaker, speaker, 'train', 50) for speaker in range(6)]
+  np.testing.assert_allclose([talk.emotions.sum(1) for talk in talks], 1, atol=1e-5)
+  strengths = [1 - talk.emotions[:, 0].min() for talk in talks]
+  assert min(strengths) == 0 and max(strengths) > 0.2  # some are neutral, some are not
+  assert not np.array_equal(talks[0].style, talks[1].style)
+  records = source.WorldSource('talks', 'train', 2, world=world.HumanWorld)
+  truth = schema.decode(schema.encode(records[0])).truth
+  assert truth.emotions.shape == (len(records[0].speech_motion), len(constants.EMOTIONS))
+  assert truth.events.dtype == np.uint8 and truth.style.shape == acted.style.shape
+
+
+def test_weight_belongs_to_the_speaker():
+  human = world.HumanWorld()
+  weights = np.array([human.weight(speaker) for speaker in range(200)])
+  sizes = [human.attributes(speaker)[2] for speaker in range(200)]
+  assert human.weight(7) == weights[7]
+  assert 0.3 < np.corrcoef(weights, sizes)[0, 1] < 0.7
+  record = source.WorldSource('talks', 'train', 2, world=world.HumanWorld)[1]
+  assert record.truth.weight == pytest.approx(human.weight(record.speaker))
+
+
 def test_neutral_motion_is_frontal_and_random_motion_turns():
   human = world.HumanWorld()
   assert np.abs(human.neutral(0)[constants.POSE]).max() < 0.03

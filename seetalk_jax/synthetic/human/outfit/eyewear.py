@@ -14,6 +14,8 @@ from seetalk_jax.synthetic.human.mesh import MeshPart
 from seetalk_jax.synthetic.human.outfit import parts, shapes
 from seetalk_jax.synthetic.human.outfit.garments import Piece, absent_unless
 
+_HALF_BROW = 0.03  # half the height of usual brows, decimeters
+
 
 class Glasses(NamedTuple):
   """Glasses; float32 scalars, decimeters unless said.
@@ -55,6 +57,7 @@ class _Places(NamedTuple):
 
   eyes: tuple[np.ndarray, np.ndarray]  # left, right
   behind_lens: np.ndarray  # skin around the eyes
+  brows: np.ndarray  # skin under the brows
   nose: np.ndarray  # ridge of the nose
   temples: tuple[np.ndarray, np.ndarray]  # skin of the temples, between eye and ear
   ears: tuple[np.ndarray, np.ndarray]  # upper end of the ears
@@ -76,6 +79,7 @@ def _places() -> _Places:
   return _Places(
     tuple(where(fine.parts == part) for part in (MeshPart.LEFT_EYE, MeshPart.RIGHT_EYE)),
     where(around),
+    where(skin & (fine.masks['brows'] > 0.45)),
     where(skin & (np.abs(x) < 0.05) & (y > 7.05) & (y < 7.5) & (z > 1.3)),
     tuple(where(temple & side) for side in sides),
     tuple(where(ears & side & (y > 7.28)) for side in sides),
@@ -110,7 +114,10 @@ def wear(glasses: Glasses, vertices: jax.Array) -> dict[str, Piece]:
   size = jnp.clip((temple_x[0] + temple_x[1]) / 2 / 0.715, 0.85, 1.2)
   glasses = glasses._replace(width=glasses.width * size)
   center_x = jnp.maximum(half + 0.01, glasses.width + 0.075)
-  center_y = eye_y - 0.03 - glasses.lower
+  # The upper rims leave the brows free, unless the lenses are so high that the eyes would lie at their border.
+  brow_y = vertices[places.brows][:, 1].mean()
+  below_brows = jnp.clip(brow_y - _HALF_BROW - glasses.height - glasses.rim, eye_y - 0.1, eye_y - 0.03)
+  center_y = below_brows - glasses.lower
   skin = vertices[places.behind_lens]
   front = (skin[:, 2] + _curve(skin[:, 0])).max() + 0.05
   cornea = jnp.maximum(*(vertices[index][:, 2].max() for index in places.eyes)) + 0.11

@@ -5,7 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from seetalk_jax.synthetic.human import mesh, rig
+from seetalk_jax.media.landmark_indices import LEFT_BROW
+from seetalk_jax.synthetic.human import landmarks, mesh, rig
 from seetalk_jax.synthetic.human.mesh import MeshPart
 from seetalk_jax.synthetic.human.outfit import dress, eyewear, headwear, jewelry, styles, surface
 
@@ -43,6 +44,12 @@ def test_lenses_stand_before_the_eyes_and_temples_reach_the_ears(vertices):
   bridge = pieces['bridge'][4]
   near = nose[np.abs(nose[:, 1] - bridge[:, 1].mean()) < 0.05]
   assert bridge[:, 2].max() > near[:, 2].max()
+
+
+def test_usual_rims_leave_the_brows_free(vertices):
+  pieces = eyewear.wear(_floats(styles.spectacles()), vertices)
+  brows = landmarks.landmarks(jnp.asarray(vertices))[jnp.asarray(LEFT_BROW)]
+  assert np.asarray(pieces['left_rim'].points)[..., 1].max() < brows[:5, 1].mean()
 
 
 def test_tubes_and_lenses_face_outwards(vertices):
