@@ -30,7 +30,7 @@ def shade(
   depth: jax.Array,
   color: jax.Array,
   lights: light.Lights,
-  shadows: list[light.ShadowMap],
+  shadows: light.ShadowMap,
   camera: cameras.Camera,
 ) -> jax.Array:
   """Colors of the pieces of strands; a pure function for jit and vmap.
@@ -41,7 +41,7 @@ def shade(
     depth: below the outer hair, decimeters, `[n, k]`.
     color: of strands, linear RGB, `[n, k, 3]`.
     lights: of the scene.
-    shadows: a map for each of `lights.directions`.
+    shadows: `light.shadow_maps` of the lights.
     camera: of the picture.
 
   Returns:
@@ -69,8 +69,13 @@ def shade(
   open_to_sky = 0.12 + 0.88 * jnp.exp(-0.7 * depth / (_AMBIENT_DEPTH * (1 + 0.7 * scattering)))
   result = color * light.irradiance_planes(lights.environment, normal) * (0.85 * open_to_sky)
   pieces = _Pieces(middle, tangent, normal, color, scattering, along_view, across_view)
-  for direction, key, shadow in zip(lights.directions, lights.colors, shadows, strict=True):
-    result += jax.lax.cond(light.is_lit(key), _from_key, _dark, pieces, direction, key, shadow)
+
+  def add(result, key):
+    direction, color, shadow = key
+    lit = light.is_lit(color)
+    return result + jax.lax.cond(lit, _from_key, _dark, pieces, direction, color, shadow), None
+
+  result, _ = jax.lax.scan(add, result, (lights.directions, lights.colors, shadows))
   repeats = np.diff(nodes)
   result = jnp.repeat(result.reshape(3, -1, len(repeats)), repeats, axis=2, total_repeat_length=repeats.sum())
   return result.reshape(3, -1)

@@ -95,17 +95,24 @@ class ShadowMap(NamedTuple):
 
 def shadow_maps(
   lights: Lights, vertices: jax.Array, triangles: jax.Array, strands: jax.Array | None
-) -> list[ShadowMap]:
-  """A map for each key light; arguments as of `shadow_map`. Those of absent lights are empty and cost nothing."""
+) -> ShadowMap:
+  """Maps of all key lights, along a leading axis; arguments as of `shadow_map`.
+
+  Maps of absent lights are empty and cost nothing.
+  """
 
   def empty():
     plane = jnp.full((SHADOW_SIDE, SHADOW_SIDE), 2.0)
     return ShadowMap(jnp.eye(3), plane, plane)
 
-  return [
-    jax.lax.cond(is_lit(color), functools.partial(shadow_map, direction, vertices, triangles, strands), empty)
-    for direction, color in zip(lights.directions, lights.colors, strict=True)
-  ]
+  def one(key):
+    direction, color = key
+    return jax.lax.cond(
+      is_lit(color), functools.partial(shadow_map, direction, vertices, triangles, strands), empty
+    )
+
+  # A loop compiles in a third of the time of its steps one after the other.
+  return jax.lax.map(one, (lights.directions, lights.colors))
 
 
 def shadow_map(

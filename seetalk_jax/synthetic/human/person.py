@@ -165,7 +165,7 @@ def bake(person: Appearance) -> Person:
   """
   person, arrays = jax.tree.map(jnp.asarray, person), shared()
   vertices, normals = _at_rest(person.shape, arrays)
-  dressed = _dress(person.outfit, vertices, normals)
+  dressed = dress.bake(person.outfit, vertices, normals)
   grown = _grow(person, vertices, normals, arrays)
   head = _paint(person, arrays)
   seen = _occlude(person.shape, vertices, dressed.vertices, grown[0].points, arrays)
@@ -186,9 +186,6 @@ def bake(person: Appearance) -> Person:
 
 
 # The steps are compiled one by one: together they take twice as long to compile.
-_dress = jax.jit(dress.bake)
-
-
 @jax.jit
 def _at_rest(shape, arrays):
   """Vertices and normals of the fine head at rest."""

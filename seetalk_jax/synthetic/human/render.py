@@ -99,11 +99,8 @@ def render(
   person = _thinned(person, max(1, round(_ALL_STRANDS_SIZE / size)))
   posed, shadows = _pose(person, coefficients, pose, scene, arrays)
   lights, view = scene.lights, scene.camera
-  visible = jnp.stack(
-    [
-      light.visibility(shadow, posed.vertices, softness)
-      for shadow, softness in zip(shadows, scene.softness, strict=True)
-    ]
+  visible = jax.lax.map(
+    lambda key: light.visibility(key[0], posed.vertices, key[1]), (shadows, scene.softness)
   )
   # Lids and lips also shade eyes and mouth from the keys, finer than a shadow map resolves.
   bounced = _MOUTH_BOUNCE * jnp.pad(

@@ -16,10 +16,10 @@ def _shade(tangent, depth=0.0, key=1.0, sky=0.0, color=0.1):
     jnp.zeros((9, 3)).at[0].set(sky / 0.282), jnp.asarray([[0.0, 0.0, 1.0]]), jnp.full((1, 3), key)
   )
   vertices, triangles = jnp.zeros((3, 3)), jnp.asarray([[0, 1, 2]])
-  shadow = light.shadow_map(lights.directions[0], vertices, triangles, None)
+  shadow = light.shadow_maps(lights, vertices, triangles, None)
   view = camera.Camera(jnp.asarray([0.0, 7.1, 0.9]), 2.9, 12.0)
   shaded = jax.jit(hair_shading.shade)(
-    points, normals, jnp.full((1, 2), depth), jnp.full((1, 2, 3), color), lights, [shadow], view
+    points, normals, jnp.full((1, 2), depth), jnp.full((1, 2, 3), color), lights, shadow, view
   )
   assert shaded.shape == (3, 1)
   return np.asarray(shaded[:, 0])

@@ -75,8 +75,7 @@ def bake(outfit: Outfit, vertices: jax.Array, normals: jax.Array) -> Dressed:
   Returns:
     Arrays of the same shapes for all outfits.
   """
-  body = surface.body(vertices, normals, rig.topology().turning)
-  pieces = _pieces(outfit, vertices, body)
+  pieces = _pieces(outfit, vertices, normals)
   points = jnp.concatenate([pieces[name].points.reshape(-1, 3) for name in GRIDS])
   turning = jnp.concatenate([pieces[name].turning.reshape(-1) for name in GRIDS])
   return Dressed(points, turning, _texture(outfit, pieces), *materials(outfit))
@@ -93,22 +92,25 @@ def materials(outfit: Outfit) -> tuple[jax.Array, jax.Array]:
   return frame * outfit.frame_metal + gold, lens * (outfit.glasses.present > 0.5)
 
 
-def _pieces(outfit: Outfit, vertices, body) -> dict[str, garments.Piece]:
+# Mesh and texture are compiled apart: together they take longer.
+@jax.jit
+def _pieces(outfit: Outfit, vertices, normals) -> dict[str, garments.Piece]:
   """The grids of all clothes and accessories, by their names in `parts.GRIDS`."""
-  rows = {name: grid.rows for name, grid in GRIDS.items()}
-
-  def inner_end(theta):
-    return garments.neckline(outfit.main, theta) + 0.35
-
+  body = surface.body(vertices, normals, rig.topology().turning)
+  main, inner = garments.grids_of_garments(outfit.main, outfit.inner, body)
+  collars = jax.vmap(garments.grid_of_collar, (0, 0, None))(
+    garments.stacked(outfit.collar, outfit.inner_collar), garments.stacked(outfit.main, outfit.inner), body
+  )
+  collar, inner_collar = (jax.tree.map(lambda values, k=k: values[k], collars) for k in range(2))
   # A tie lies on the garment whose collar it closes.
   under = jax.tree.map(
     lambda inner, main: jnp.where(outfit.inner.present > 0.5, inner, main), outfit.inner, outfit.main
   )
   return {
-    'main': garments.grid_of_garment(outfit.main, body, rows['main']),
-    'inner': garments.grid_of_garment(outfit.inner, body, rows['inner'], inner_end),
-    'collar': garments.grid_of_collar(outfit.collar, outfit.main, body),
-    'inner_collar': garments.grid_of_collar(outfit.inner_collar, outfit.inner, body),
+    'main': main,
+    'inner': inner,
+    'collar': collar,
+    'inner_collar': inner_collar,
     'tie': garments.grid_of_tie(outfit.tie, under, body),
     **eyewear.wear(outfit.glasses, vertices),
     **jewelry.wear(outfit.jewelry, vertices, body),
@@ -116,6 +118,7 @@ def _pieces(outfit: Outfit, vertices, body) -> dict[str, garments.Piece]:
   }
 
 
+@jax.jit
 def _texture(outfit: Outfit, pieces) -> jax.Array:
   """The texture, field by field."""
   none = jnp.zeros(())
@@ -129,11 +132,11 @@ def _texture(outfit: Outfit, pieces) -> jax.Array:
     'brim': outfit.hat_fabric,
   }
   texture = fabric.weave(fabrics, pieces)
-  swatches = (parts.FRAME, parts.TEMPLE, parts.LENS, parts.METAL, parts.GEM, parts.NECKLACE)
-  for index, field in enumerate(swatches):
-    speckle = outfit.speckle if field in (parts.FRAME, parts.TEMPLE) else jnp.zeros(())
+  # Frames and temples may be speckled.
+  speckle = jnp.stack([outfit.speckle, outfit.speckle, *[none] * 4])
+  swatches = jax.vmap(fabric.swatch)(outfit.swatches[:, :3], outfit.swatches[:, 3], speckle)
+  for field, values in zip(parts.SWATCHES, swatches, strict=True):
     left, top, width, height = field
-    values = fabric.swatch(outfit.swatches[index, :3], outfit.swatches[index, 3], field, speckle)
     texture = texture.at[:, top : top + height, left : left + width].set(values)
   return texture
 

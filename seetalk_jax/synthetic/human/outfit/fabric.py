@@ -74,12 +74,16 @@ class _Cloth(NamedTuple):
   down: jax.Array
 
 
+# All fields of cloth consist of tiles of this height and width, in texels.
+_TILE = 8, 64
+
+
 @functools.cache
 def _index() -> np.ndarray:
-  """Position in `CLOTHS` of every texel, int32 `[height, width]`; 0 where there is no cloth."""
-  index = np.zeros(_SHAPE, np.int32)
+  """Position in `CLOTHS` of every tile, int32 `[rows, columns]`; 0 where there is no cloth."""
+  index = np.zeros([side // tile for side, tile in zip(_SHAPE, _TILE, strict=True)], np.int32)
   for number, name in enumerate(CLOTHS):
-    left, top, width, height = parts.GRIDS[name].field
+    left, top, width, height = (value // _TILE[1 - k % 2] for k, value in enumerate(parts.GRIDS[name].field))
     index[top : top + height, left : left + width] = number
   return index
 
@@ -139,7 +143,13 @@ def weave(fabrics: dict[str, Fabric], pieces: dict[str, Piece]) -> jax.Array:
 def _per_texel(fabrics):
   """The fabric of every texel: fields `[height, width]` or `[3, height, width]`."""
   stacked = jax.tree.map(lambda *values: jnp.stack(values, -1), *(fabrics[name] for name in CLOTHS))
-  return jax.tree.map(lambda values: jnp.take(values, _index(), axis=-1), stacked)
+
+  def spread(values):
+    tiles = jnp.take(values, _index(), axis=-1)[..., :, None, :, None]
+    *rest, rows, _, columns, _ = tiles.shape
+    return jnp.broadcast_to(tiles, (*rest, rows, _TILE[0], columns, _TILE[1])).reshape(*rest, *_SHAPE)
+
+  return jax.tree.map(spread, stacked)
 
 
 def _woven(fabric: Fabric, cloth: _Cloth) -> jax.Array:
@@ -153,7 +163,8 @@ def _woven(fabric: Fabric, cloth: _Cloth) -> jax.Array:
   stretched = (cloth.place + seed) * jnp.asarray([2.6, 1.3, 2.0])[:, None, None]
   creases = _coarse(lambda points: noise.octaves(points, 1.0, 3), stretched)
   flat = jnp.stack([a, b, fabric.seed])
-  blots = [_coarse(noise.value_noise, (flat + 5.7 * k) * (fabric.scale * (1 + 0.4 * k))) for k in (0, 1)]
+  sizes = jnp.stack([fabric.scale, 1.4 * fabric.scale])
+  blots = _coarse(noise.value_noise, jnp.stack([flat, flat + 5.7], 1) * sizes)
   color = _color(fabric, a, b, blots, grain)
   ribs = jnp.sin(2 * np.pi * fabric.frequency * a)
   height = 0.05 * fabric.crease * creases + 0.0016 * grain + 0.01 * fabric.rib * ribs
@@ -167,8 +178,8 @@ def _woven(fabric: Fabric, cloth: _Cloth) -> jax.Array:
 
 
 def _coarse(function, points: jax.Array) -> jax.Array:
-  """A smooth function of points `[3, height, width]`, computed at every second texel of both axes."""
-  values = function(points[:, ::2, ::2])
+  """A smooth function of points `[3, ..., height, width]`, computed at every second texel of both axes."""
+  values = function(points[..., ::2, ::2])
   return jax.image.resize(values, points.shape[1:], 'bilinear')
 
 
@@ -180,12 +191,12 @@ def _color(fabric, a, b, blots, grain):
 
   stripes_a, stripes_b = (_wave(fabric.frequency * t, fabric.wide) for t in (a, b))
   weight = fabric.across * stripes_b + fabric.upright * stripes_a + fabric.check * (stripes_a + stripes_b) / 2
-  color = paint(fabric.color, fabric.second, jnp.clip(weight, 0, 1))
   lines = jnp.maximum(*(_wave(fabric.frequency * t + 0.5, 0.1) for t in (a, b)))
+  twill = 0.5 + 0.5 * jnp.sin(2 * np.pi * 16 * (a + b) + 5 * grain)
+  color = paint(fabric.color, fabric.second, jnp.clip(weight, 0, 1))
   color = paint(color, fabric.third, 0.6 * fabric.check * lines)
   for blot, other in zip(blots, (fabric.second, fabric.third), strict=True):
     color = paint(color, other, fabric.print * jnp.clip((blot - 0.58) * 14, 0, 1))
-  twill = 0.5 + 0.5 * jnp.sin(2 * np.pi * 16 * (a + b) + 5 * grain)
   color *= 1 + fabric.twill * (0.5 * twill + 0.5 * grain - 0.4)
   return color * (1 + fabric.heather * (grain - 0.5))
 
@@ -227,13 +238,17 @@ def _gradient(height, cloth):
   return jnp.clip(along(slopes[0], cloth.right) + along(slopes[1], cloth.down), -1.5, 1.5)
 
 
-def swatch(
-  color: jax.Array, roughness: jax.Array, field: tuple[int, int, int, int], speckle: jax.Array
-) -> jax.Array:
-  """Texture of a field of one color, `[7, height, width]`, darkened in spots by `speckle` in [0, 1]."""
-  _, _, width, height = field
-  y, x = np.mgrid[:height, :width].astype(np.float32)
-  spots = noise.value_noise(jnp.stack([0.17 * x, 0.3 * y, 0 * x + 3.0]))
-  shade = 1 - speckle * jnp.clip(6 * (spots - 0.45), 0, 0.85)
-  rough = jnp.broadcast_to(roughness, (1, height, width))
-  return jnp.concatenate([color[:, None, None] * shade, rough, jnp.zeros((3, height, width))])
+def swatch(color: jax.Array, roughness: jax.Array, speckle: jax.Array) -> jax.Array:
+  """Texture of a swatch of one color, `[7, height, width]`, darkened in spots by `speckle` in [0, 1]."""
+  shape = parts.SWATCH_HEIGHT, parts.SWATCH_WIDTH
+  shade = 1 - speckle * jnp.clip(6 * (_spots() - 0.45), 0, 0.85)
+  rough = jnp.broadcast_to(roughness, (1, *shape))
+  return jnp.concatenate([color[:, None, None] * shade, rough, jnp.zeros((3, *shape))])
+
+
+@functools.cache
+def _spots() -> np.ndarray:
+  """Noise over a swatch, in [0, 1]."""
+  y, x = np.mgrid[: parts.SWATCH_HEIGHT, : parts.SWATCH_WIDTH].astype(np.float32)
+  with jax.ensure_compile_time_eval():  # the first call may come while a function is traced
+    return np.asarray(noise.value_noise(jnp.stack([0.17 * x, 0.3 * y, 0 * x + 3.0])))

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -132,23 +131,39 @@ def cloth(garment: Garment, own: surface.Body, theta: jax.Array, q: jax.Array) -
   return spot._replace(place=spot.above(lift), skin=jnp.zeros_like(spot.skin))
 
 
-def grid_of_garment(
-  garment: Garment, own: surface.Body, rows: int, end: Callable[[jax.Array], jax.Array] | None = None
-) -> Piece:
-  """The garment with its edge turned in at the neckline and, below the end of the body, hanging down.
+def grids_of_garments(main: Garment, inner: Garment, own: surface.Body) -> tuple[Piece, Piece]:
+  """Both layers on a body: the outer garment, and the one below it, which ends below the neckline of the outer one."""
+  theta = jnp.asarray(_columns(-0.5))
+  ends = jnp.stack([_bottom(main, theta), neckline(main, theta) + 0.35])
+  rows = [parts.GRIDS[name].rows for name in ('main', 'inner')]
+  # Of the shorter grid, rows at its end are repeated and left out again: one program for both compiles faster.
+  along = np.stack([np.pad(_along(count), (0, max(rows) - count), 'edge') for count in rows])
+  grids = jax.vmap(_grid_of_garment, (0, 0, 0, None))(stacked(main, inner), ends, along, own)
+  outer, under = (jax.tree.map(lambda values, k=k: values[k], grids) for k in range(2))
+  return outer, jax.tree.map(lambda values: jnp.concatenate([values[: rows[1] - 1], values[-1:]]), under)
 
-  Args:
-    garment: what it is like.
-    own: the body.
-    rows: of the grid.
-    end: `q` where it ends as a function of the angle `[columns]`; None: at the end of the body.
-  """
+
+def stacked(*garments: Any) -> Any:
+  """The same kind of thing several times, with a leading axis of all its values: for `jax.vmap`."""
+  return jax.tree.map(lambda *values: jnp.stack([jnp.asarray(v, jnp.float32) for v in values]), *garments)
+
+
+def grid_of_garment(garment: Garment, own: surface.Body, rows: int) -> Piece:
+  """The garment with its edge turned in at the neckline and, below the end of the body, hanging down."""
+  return _grid_of_garment(garment, _bottom(garment, jnp.asarray(_columns(-0.5))), _along(rows), own)
+
+
+def _along(rows: int) -> np.ndarray:
+  """Share of the way from the neckline to the end, for all rows but the last, which hangs down: `[rows - 1]`."""
+  return np.concatenate([[0.0], np.linspace(0, 1, rows - 2) ** 1.25]).astype(np.float32)
+
+
+def _grid_of_garment(garment, bottom, along, own) -> Piece:
+  """`grid_of_garment` down to `q = bottom [columns]`, with rows at shares `along` of the way."""
   theta = jnp.asarray(_columns(-0.5))
   top = neckline(garment, theta)
-  bottom = _bottom(garment, theta) if end is None else end(theta)
   bottom = jnp.maximum(bottom, top + 0.05)
-  along = np.concatenate([[0.0], np.linspace(0, 1, rows - 2) ** 1.25])[:, None]
-  q = top + jnp.asarray(along, jnp.float32) * (bottom - top)
+  q = top + along[:, None] * (bottom - top)
   theta = jnp.broadcast_to(theta, q.shape)
   outer = cloth(garment, own, theta, q)
   inner = surface.on_body(own, theta, q)

@@ -43,12 +43,10 @@ class Grid(NamedTuple):
     return self.rows * self.columns
 
 
-def _swatch(index: int) -> tuple[int, int, int, int]:
-  return (448, 400 + 14 * index, 64, 14)
-
-
-# Swatches of one color in the texture.
-FRAME, TEMPLE, LENS, METAL, GEM, NECKLACE = (_swatch(index) for index in range(6))
+# Swatches of one color in the texture: fields of `SWATCH_WIDTH` by `SWATCH_HEIGHT` texels.
+SWATCH_WIDTH, SWATCH_HEIGHT = 64, 14
+SWATCHES = tuple((448, 400 + SWATCH_HEIGHT * index, SWATCH_WIDTH, SWATCH_HEIGHT) for index in range(6))
+FRAME, TEMPLE, LENS, METAL, GEM, NECKLACE = SWATCHES
 # Sections of a tube, the last as the first.
 TUBE = 6
 RIM = 33

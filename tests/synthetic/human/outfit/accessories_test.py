@@ -10,6 +10,10 @@ from seetalk_jax.synthetic.human import landmarks, mesh, rig
 from seetalk_jax.synthetic.human.mesh import MeshPart
 from seetalk_jax.synthetic.human.outfit import dress, eyewear, headwear, jewelry, styles, surface
 
+# Compiled once for both people: step by step, every operation is compiled on its own.
+_wear_glasses, _wear_jewelry, _wear_hat = (jax.jit(part.wear) for part in (eyewear, jewelry, headwear))
+_body, _head = jax.jit(surface.body), jax.jit(surface.head)
+
 
 def _floats(values):
   return jax.tree.map(lambda value: jnp.asarray(value, jnp.float32), values)
@@ -18,12 +22,12 @@ def _floats(values):
 @pytest.fixture(scope='module', params=['caucasian-female-young', 'african-male-young'])
 def vertices(request):
   shape = mesh.load().shaped({request.param: 1.0})
-  return rig.fine_head().apply(shape)
+  return np.asarray(rig.fine_head().apply(shape), np.float32)
 
 
 def test_lenses_stand_before_the_eyes_and_temples_reach_the_ears(vertices):
   pieces = {
-    name: np.asarray(p.points) for name, p in eyewear.wear(_floats(styles.spectacles()), vertices).items()
+    name: np.asarray(p.points) for name, p in _wear_glasses(_floats(styles.spectacles()), vertices).items()
   }
   fine = rig.fine_head().mesh
   for side, part in (('left', MeshPart.LEFT_EYE), ('right', MeshPart.RIGHT_EYE)):
@@ -50,7 +54,7 @@ def test_usual_rims_leave_the_brows_free(vertices):
 
 def test_tubes_and_lenses_face_outwards(vertices):
   pieces = {
-    name: np.asarray(p.points) for name, p in eyewear.wear(_floats(styles.spectacles()), vertices).items()
+    name: np.asarray(p.points) for name, p in _wear_glasses(_floats(styles.spectacles()), vertices).items()
   }
   for name, points in pieces.items():
     normals = np.cross(np.diff(points, axis=0)[:, :-1], np.diff(points, axis=1)[:-1])
@@ -63,8 +67,8 @@ def test_tubes_and_lenses_face_outwards(vertices):
 
 def test_earrings_hang_at_the_lobes(vertices):
   fine = rig.fine_head().mesh
-  own = surface.body(vertices, mesh.vertex_normals(vertices, fine.triangles), rig.topology().turning)
-  pieces = jewelry.wear(_floats(styles.jewels(stud=1, hoop=1)), vertices, own)
+  own = _body(vertices, mesh.vertex_normals(vertices, fine.triangles), rig.topology().turning)
+  pieces = _wear_jewelry(_floats(styles.jewels(stud=1, hoop=1)), vertices, own)
   ears = vertices[fine.masks['ears'] > 0.5]
   for side, sign in (('left', 1), ('right', -1)):
     points = np.asarray(pieces[f'{side}_stud'].points).reshape(-1, 3)
@@ -85,8 +89,8 @@ def test_hats_hide_the_hair_above_their_edge_only():
 
 
 def test_hats_lie_outside_of_the_head(vertices):
-  own = surface.head(jnp.asarray(vertices))
-  points = np.asarray(headwear.wear(_floats(styles.headwear(wave=0.0)), own)['hat'].points)[:-1]
+  own = _head(jnp.asarray(vertices))
+  points = np.asarray(_wear_hat(_floats(styles.headwear(wave=0.0)), own)['hat'].points)[:-1]
   offset = (points - np.asarray(surface.MIDDLE)).reshape(-1, 3)
   length = np.linalg.norm(offset, axis=1)
   skull = (vertices - np.asarray(surface.MIDDLE))[rig.fine_head().mesh.masks['ears'] < 0.02]
