@@ -25,6 +25,9 @@ _MIN_HOLD_S = 0.02  # half of the shortest contact, long enough to contain the c
 _HOLD = 0.3  # half of the contact as a share of the phoneme, the rest is release
 _SHORT_REST_S = 0.28  # shorter pauses pull less
 _BREATHING_S = 0.4  # in longer pauses the speaker breathes in
+# Mouths that stay open after a phrase close after this time to this share: real ones are open by 0.040 face heights
+# in the pauses of talks, and by 0.025 in silences of a second.
+_STAYS_OPEN_S, _LONG_REST = 0.25, 0.2
 _EDGE_S = 0.03  # a phoneme has its full weight except for this time at both ends, at most
 _CLOSES_S, _OPENS_S = 0.06, 0.10  # the same for a pause, at its start and end
 _USUAL_RATE_HZ = 12.5  # phonemes a second
@@ -149,16 +152,20 @@ def _in_pause(utterance: voice.Utterance, times: np.ndarray) -> np.ndarray:
 
 def _rest_jaw(style: Style, rng: np.random.Generator) -> float:
   """Opening of the jaw in a pause: real mouths stay open in many of them."""
-  return style.parted + (rng.uniform(0.02, 0.14) if rng.random() < style.open_pauses else 0.0)
+  return style.parted + (rng.uniform(0.02, 0.12) if rng.random() < style.open_pauses else 0.0)
 
 
 def _pause(start: float, end: float, style: Style, rng: np.random.Generator):
-  """Parts of a pause as (start, end, jaw): rest, and the breath in before the next phrase."""
+  """Parts of a pause as (start, end, jaw): rest, closer lips in a long one, and the breath in before a phrase."""
   jaw, inhaled = _rest_jaw(style, rng), rng.uniform(0.0, 0.14) * style.breath**0.5
   if end - start < _BREATHING_S:
     return [(start, end, jaw)]
   turn = end - min(0.35, 0.5 * (end - start))
-  return [(start, turn, jaw), (turn, end, jaw + inhaled)]
+  closing = start + _STAYS_OPEN_S
+  if turn - closing < 0.05:
+    return [(start, turn, jaw), (turn, end, jaw + inhaled)]
+  closed = _LONG_REST * jaw
+  return [(start, closing, jaw), (closing, turn, closed), (turn, end, closed + inhaled)]
 
 
 def _weak_rest(length: float) -> visemes.Viseme:

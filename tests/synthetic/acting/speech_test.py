@@ -114,8 +114,18 @@ def test_mouth_rests_in_silence():
   resting = (times < 0.8) | (times > 1.6)
   assert np.abs(lips.opening(coefficients[resting])).max() < 0.015
   open_ = dataclasses.replace(PLAIN, open_pauses=1.0)
-  parted = track(utterance(('_', 1.0), ('ˈa', 0.3), ('_', 1.2)), open_)[2]
-  assert lips.opening(parted[resting]).mean() > 0.01
+  parted = np.stack(
+    [track(utterance(('_', 0.35), ('ˈa', 0.3), ('_', 0.38)), open_, seed)[2] for seed in range(6)]
+  )
+  assert lips.opening(parted[:, -6:]).mean() > 0.012
+
+
+def test_parted_lips_close_in_a_long_pause():
+  manner = dataclasses.replace(PLAIN, open_pauses=1.0)
+  spoken = utterance(('ˈa', 0.3), ('_', 2.0), ('ˈa', 0.3))
+  opening = np.mean([lips.opening(track(spoken, manner, seed)[2]) for seed in range(8)], axis=0)
+  early, late = opening[10:14].mean(), opening[28:44].mean()
+  assert early > 0.015 and late < 0.6 * early
 
 
 def test_blocks_do_not_show():
