@@ -17,7 +17,7 @@ import tqdm
 
 from seetalk_jax import constants, files
 from seetalk_jax.data import schema, sources, workers
-from seetalk_jax.errors import InputError
+from seetalk_jax.errors import InputError, OutputError
 from seetalk_jax.synthetic import source as synthetic_source
 from seetalk_jax.synthetic.kinds import FRAMES, SHARD_SIZE
 
@@ -142,8 +142,7 @@ def _render_in_processes(make_records, todo, processes: int, report) -> None:
     order.put(number)
   # One thread per process: single-threaded processes on all cores render faster than threads in one process.
   set_here = {'XLA_FLAGS': _single_thread_flags(), 'OMP_NUM_THREADS': '1'}
-  if 'JAX_COMPILATION_CACHE_DIR' not in os.environ and (cache := files.cache_dir()):
-    set_here['JAX_COMPILATION_CACHE_DIR'] = str(cache / 'xla')  # a run that goes on need not compile again
+  set_here |= _compilation_cache()
   before = {name: os.environ.get(name) for name in set_here}
   executor = concurrent.futures.ProcessPoolExecutor(
     processes, context, _start_worker, (make_records, os.getpid(), progress, order)
@@ -181,6 +180,18 @@ def _render_in_processes(make_records, todo, processes: int, report) -> None:
     finished.set()
     if reporter.is_alive():
       reporter.join()
+
+
+def _compilation_cache() -> dict[str, str]:
+  """Environment that keeps compiled programs in the user's cache folder: a run that goes on need not compile again."""
+  cache = files.cache_dir()
+  if 'JAX_COMPILATION_CACHE_DIR' in os.environ or cache is None:
+    return {}
+  try:
+    files.check_writable(cache / 'xla')
+  except OutputError:  # JAX would warn once per program
+    return {}
+  return {'JAX_COMPILATION_CACHE_DIR': str(cache / 'xla')}
 
 
 def _single_thread_flags() -> str:

@@ -112,6 +112,19 @@ def test_usual_lengths_leave_the_settings_of_earlier_versions(unbroken):
   corpus.render_corpus(unbroken[0].parent, 'faces', 'train', 10, frames=3, processes=0, **OPTIONS)
 
 
+def test_compiled_programs_are_kept_where_that_is_possible(tmp_path, monkeypatch):
+  monkeypatch.delenv('JAX_COMPILATION_CACHE_DIR', raising=False)
+  monkeypatch.setenv('XDG_CACHE_HOME', str(tmp_path))
+  expected = {'JAX_COMPILATION_CACHE_DIR': str(tmp_path / 'seetalk-jax' / 'xla')}
+  assert corpus._compilation_cache() == expected
+  (tmp_path / 'file').touch()
+  monkeypatch.setenv('XDG_CACHE_HOME', str(tmp_path / 'file'))
+  assert corpus._compilation_cache() == {}
+  monkeypatch.setenv('XDG_CACHE_HOME', str(tmp_path))
+  monkeypatch.setenv('JAX_COMPILATION_CACHE_DIR', 'given')
+  assert corpus._compilation_cache() == {}
+
+
 def test_a_workers_fault_reaches_the_caller(tmp_path):
   # Speaker ids become letters, which fails only in a worker; workers cannot import classes of this file.
   broken = functools.partial(types.SimpleNamespace, crop_version=1, speaker_ids=operator.mul)

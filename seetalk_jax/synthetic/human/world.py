@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
-from seetalk_jax import constants
+from seetalk_jax import blendshapes, constants
 from seetalk_jax.media import audio as media_audio
 from seetalk_jax.media import face, landmark_indices
 from seetalk_jax.synthetic import speakers
@@ -72,8 +73,11 @@ class HumanWorld:
       intensity = float(rng.uniform(0.3, 1.0))
     manner = style.sample_style(int(speaker_id))
     acted = performance.perform(spoken, manner, int(rng.integers(2**31)), total, emotion, intensity, events)
-    others = noises.talkers(split, int(rng.integers(_NUM_BABBLES)))
-    recorded = recording.record(spoken.waveform, rng, effort=own.effort, voices=others)
+    babble = int(rng.integers(_NUM_BABBLES))
+    conditions = recording.sample_conditions(rng, own.effort)
+    # The voices of other people take longer than the rest of the talk.
+    others = noises.talkers(split, babble) if conditions.noise == 'babble' else ()
+    recorded = recording.apply(spoken.waveform, conditions, rng, voices=others)
     waveform = media_audio.normalise_loudness(recorded.astype(np.float32))
     labels = acted.emotions, performance.event_labels(acted.events, total)
     rows = np.concatenate([acted.track, *labels], axis=1)
@@ -86,14 +90,11 @@ class HumanWorld:
     import jax
     import jax.numpy as jnp
 
-    from seetalk_jax.synthetic.human import landmarks, people, person, rig, scene
+    from seetalk_jax.synthetic.human import people, person, scene
 
     appearance = people.sample(speakers.sample_speaker(int(speaker_id)), seed)
-    arrays = person.shared()
-    still = rig.expressed(
-      jnp.asarray(appearance.shape), jnp.zeros(len(motion[0, constants.COEFFICIENTS])), arrays.topology
-    )
-    rest = np.asarray(landmarks.landmarks(still))
+    arrays, run = person.shared(), _programs()
+    rest = np.asarray(run.rest(appearance.shape, arrays))
     place = scene.sample_scene(
       np.random.default_rng([_STREAM_SCENE, seed]),
       rest[list(landmark_indices.EYE_CORNERS)].mean(0),
@@ -102,18 +103,19 @@ class HumanWorld:
       reflectance=people.reflectance(appearance.skin),
     )
     baked = person.bake(appearance)
-    run = _renderer()
     frames = [
-      jax.device_get(run(baked, jnp.asarray(one, jnp.float32), place, arrays, size=size)) for one in motion
+      jax.device_get(run.frame(baked, jnp.asarray(one, jnp.float32), place, arrays, size=size))
+      for one in motion
     ]
     image, places, parts, points = (np.stack(column) for column in zip(*frames, strict=True))
+    lip_box, opening = jax.device_get(run.mouth(points))
     return RenderedClip(
-      frames=np.round(255.0 * image).astype(np.uint8),
+      frames=image,
       canonical=_canonical(places, parts).astype(np.float16),
       parts=parts,
       landmarks=points,
-      lip_box=np.asarray(landmarks.lip_box(points), np.float32),
-      opening=np.asarray(landmarks.mouth_opening(points), np.float32),
+      lip_box=lip_box,
+      opening=opening,
       identity=people.identity_to_array(appearance),
     )
 
@@ -122,23 +124,44 @@ class HumanWorld:
     return face.PORTRAIT_CROP.version
 
 
+class _Programs(NamedTuple):
+  """Compiled functions; all people share them.
+
+  Attributes:
+    rest: landmarks of a neutral face, `[478, 3]`, of coarse vertices and shared arrays.
+    frame: (uint8 image, places and parts of cells of 4 x 4 pixels, landmarks in the picture) of one frame.
+    mouth: (lip boxes, openings) of landmarks in pictures.
+  """
+
+  rest: Callable
+  frame: Callable
+  mouth: Callable
+
+
 @functools.cache
-def _renderer():
-  """One compiled frame: (image, places and parts of cells of 4 x 4 pixels, landmarks in the picture)."""
+def _programs() -> _Programs:
   import jax
   import jax.numpy as jnp
 
   from seetalk_jax.synthetic.human import landmarks, render, rig
 
+  def rest(shape, arrays):
+    return landmarks.landmarks(rig.expressed(shape, jnp.zeros(blendshapes.NUM_BLENDSHAPES), arrays.topology))
+
+  # Frames are rendered one by one: a batch of them takes as long on CPU, and several times the memory.
   def frame(baked, motion, place, arrays, size):
     coefficients = jnp.clip(motion[constants.COEFFICIENTS], 0, 1)
     half = place.camera.height / 2
     pose = rig.Pose(motion[constants.POSE], half * motion[constants.POSE_AND_SHIFT][3:])
     drawn = render.render(baked, coefficients, pose, place, arrays, size=size)
     points = landmarks.landmarks(drawn.positions[: len(arrays.rest)]) / size
-    return drawn.image, drawn.place[2::4, 2::4], drawn.part[2::4, 2::4], points
+    image = jnp.round(255 * drawn.image).astype(jnp.uint8)
+    return image, drawn.place[2::4, 2::4], drawn.part[2::4, 2::4], points
 
-  return jax.jit(frame, static_argnames='size')
+  def mouth(points):
+    return landmarks.lip_box(points), landmarks.mouth_opening(points)
+
+  return _Programs(jax.jit(rest), jax.jit(frame, static_argnames='size'), jax.jit(mouth))
 
 
 def _canonical(places: np.ndarray, parts: np.ndarray) -> np.ndarray:

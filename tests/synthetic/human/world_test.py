@@ -6,7 +6,7 @@ import pytest
 from seetalk_jax import constants
 from seetalk_jax.constants import MotionStatus, Part
 from seetalk_jax.data import schema
-from seetalk_jax.synthetic import source
+from seetalk_jax.synthetic import noises, recording, source
 from seetalk_jax.synthetic.human import world
 
 
@@ -48,6 +48,15 @@ def test_weight_belongs_to_the_speaker():
   assert record.truth.weight == pytest.approx(human.weight(record.speaker))
 
 
+def test_other_voices_are_spoken_for_babble_only(monkeypatch):
+  spoken = []
+  monkeypatch.setattr(noises, 'talkers', lambda split, seed: spoken.append(seed) or ())
+  for noise, count in (('hum', 0), (None, 0), ('babble', 1)):
+    monkeypatch.setattr(recording, 'sample_conditions', lambda *_, n=noise: recording.Conditions(noise=n))
+    world.HumanWorld().talk(4, 1, 'train', 50)
+    assert len(spoken) == count
+
+
 def test_neutral_motion_is_frontal_and_random_motion_turns():
   human = world.HumanWorld()
   assert np.abs(human.neutral(0)[constants.POSE]).max() < 0.03
@@ -60,6 +69,9 @@ def test_a_record_of_faces_has_exact_labels():
   record = records[0]
   assert schema.decode(schema.encode(record)).size == 64
   assert schema.encode(record) == schema.encode(records[0])
+  # A record follows from its seed and index alone, whatever was rendered before, so shards may come in any order.
+  later = source.WorldSource('faces', 'train', 100, size=64, world=world.HumanWorld)
+  assert schema.encode(later[1]) == schema.encode(records[1])
   assert (record.motion_status == MotionStatus.EXACT).all()
   assert record.landmarks.shape == (3, 478, 2)
   np.testing.assert_array_equal(record.motion[1], records[1].motion[1])
