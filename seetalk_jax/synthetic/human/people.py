@@ -43,18 +43,14 @@ _MILDER = {
 # Details of everybody, by what they grow with. The source's mouths of some ancestries are narrow and pursed, and its
 # eyes of men and of the old are half closed.
 _COMMON = {
-  'african': {
-    'mouth-scale-horiz-incr': 0.4,
-    'mouth-scale-vert-decr': 0.35,
-    'mouth-upperlip-width-incr': 0.25,
-  },
+  'african': {'mouth-scale-horiz-incr': 0.2, 'mouth-scale-vert-decr': 0.2, 'mouth-upperlip-width-incr': 0.1},
   'asian': {
-    'mouth-scale-horiz-incr': 0.6,
-    'mouth-scale-vert-decr': 0.35,
-    'mouth-upperlip-width-incr': 0.35,
-    'chin-height-decr': 0.2,
+    'mouth-scale-horiz-incr': 0.4,
+    'mouth-scale-vert-decr': 0.2,
+    'mouth-upperlip-width-incr': 0.15,
+    'chin-height-decr': 0.15,
   },
-  'caucasian': {'mouth-scale-horiz-incr': 0.3},
+  'caucasian': {'mouth-scale-horiz-incr': 0.1},
   'male': {'l-eye-height2-incr': 0.25, 'r-eye-height2-incr': 0.25},
   'old': {'l-eye-height2-incr': 0.25, 'r-eye-height2-incr': 0.25},
 }

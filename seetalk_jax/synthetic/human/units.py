@@ -15,11 +15,11 @@ from seetalk_jax.synthetic.human.mesh import MeshPart
 
 # Factor of a unit; names without a side stand for both.
 GAINS = {
-  'browInnerUp': 1.9,
-  'browDown': 1.7,
-  'mouthSmile': 1.2,
-  'mouthPucker': 1.2,
-  'mouthFunnel': 0.35,
+  'browInnerUp': 2.0,
+  'browDown': 2.0,
+  'mouthSmile': 1.1,
+  'mouthPucker': 1.6,
+  'mouthFunnel': 0.42,
   'mouthDimple': 0.6,  # read as a smile of 0.6
   'noseSneer': 2.0,  # not visible without the gain; MediaPipe never scores it
 }
@@ -28,7 +28,7 @@ MIXES = {
   # The source's funnel is a slit with closed corners. This one is a round opening with protruding lips, fitted to
   # ellipses for the contours of the lips; the more it draws in the corners, the more it is read as a pucker.
   'mouthFunnel': {
-    'mouthPucker': 1.2,
+    'mouthPucker': 1.5,
     'mouthUpperUp': 0.6,
     'mouthLowerDown': 1.25,
     'mouthShrugUpper': 0.5,
@@ -43,13 +43,15 @@ MIXES = {
 }
 # Details of a face that a unit takes along on its side: the fold from nose to mouth.
 DETAILS = {
-  'mouthSmile': {'mouth-laugh-lines-in': 0.9, 'mouth-laugh-lines-out': 0.5, 'mouth-dimples-in': 0.2},
+  'mouthSmile': {'mouth-laugh-lines-in': 0.5, 'mouth-laugh-lines-out': 0.25},
   'noseSneer': {'mouth-laugh-lines-in': 0.5},
 }
 # Real eyes turn by 20 to 30 degrees at 1; those of the source by 10 to 15. Lids keep the source's displacements.
 GAZE_GAIN = 1.5
 # The tongue rises over the lower teeth and lip by this share of its way out.
 TONGUE_RISE = 0.4
+# The tongue falls further with the jaw than the source's, which fills the open mouth.
+TONGUE_FALL = 1.3
 
 
 def units(head: meshes.HeadMesh) -> np.ndarray:
@@ -67,6 +69,8 @@ def units(head: meshes.HeadMesh) -> np.ndarray:
       result[index, target.vertices[on_side]] += np.float32(share) * target.deltas[on_side]
   out = result[blendshapes.INDEX['tongueOut']]
   out[:, 1] += TONGUE_RISE * out[:, 2]
+  tongue = head.parts == MeshPart.TONGUE
+  result[blendshapes.INDEX['jawOpen'], tongue, 1] *= TONGUE_FALL
   eyes = np.flatnonzero(np.isin(head.parts, [MeshPart.LEFT_EYE, MeshPart.RIGHT_EYE]))
   looks = [index for index, name in enumerate(blendshapes.NAMES) if name.startswith('eyeLook')]
   result[np.ix_(looks, eyes)] *= GAZE_GAIN

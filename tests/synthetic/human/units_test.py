@@ -17,9 +17,10 @@ def unit(values, name):
 
 def test_gains_scale_both_sides_and_leave_other_units():
   for name in ('browDownLeft', 'browDownRight'):
-    np.testing.assert_allclose(unit(UNITS, name), 1.7 * unit(HEAD.units, name), rtol=1e-5)
+    np.testing.assert_allclose(unit(UNITS, name), 2.0 * unit(HEAD.units, name), rtol=1e-5)
   for name in ('jawOpen', 'eyeBlinkLeft', 'mouthClose'):
-    np.testing.assert_array_equal(unit(UNITS, name), unit(HEAD.units, name))
+    skin = HEAD.parts == MeshPart.SKIN
+    np.testing.assert_array_equal(unit(UNITS, name)[skin], unit(HEAD.units, name)[skin])
   assert all(name in {n.removesuffix('Left') for n in blendshapes.NAMES} for name in units.GAINS)
 
 
@@ -36,7 +37,7 @@ def test_a_funnel_is_a_round_opening():
   x, y = contour(HEAD.vertices + 0.9 * unit(UNITS, 'mouthFunnel')).T
   area = abs((x * np.roll(y, -1) - y * np.roll(x, -1)).sum()) / 2
   # A diamond fills 0.64 of the ellipse of its width and height.
-  assert area / (np.pi / 4 * np.ptp(x) * np.ptp(y)) > 0.75
+  assert area / (np.pi / 4 * np.ptp(x) * np.ptp(y)) > 0.7
   assert np.ptp(y) > 0.1 and np.ptp(x) < 0.8 * np.ptp(contour(HEAD.vertices)[:, 0])
 
 
@@ -47,8 +48,8 @@ def test_a_smile_folds_the_skin_between_nose_and_mouth():
     name: unit(values, name)[cheek, 2] - unit(values, name)[line, 2]
     for name, values in (('mouthSmileLeft', UNITS), ('mouthSmileRight', UNITS))
   }
-  plain = 1.2 * (unit(HEAD.units, 'mouthSmileLeft')[cheek, 2] - unit(HEAD.units, 'mouthSmileLeft')[line, 2])
-  assert depth['mouthSmileLeft'] > plain + 0.02
+  plain = 1.1 * (unit(HEAD.units, 'mouthSmileLeft')[cheek, 2] - unit(HEAD.units, 'mouthSmileLeft')[line, 2])
+  assert depth['mouthSmileLeft'] > plain + 0.01
   assert abs(depth['mouthSmileRight']) < 0.01
 
 
@@ -59,10 +60,12 @@ def test_mixtures_keep_to_their_side():
     assert moved[right].max() < 0.3 * moved.max(), name
 
 
-def test_the_tongue_rises_over_the_lower_lip():
+def test_the_tongue_rises_over_the_lower_lip_and_falls_with_the_lower_teeth():
   tongue = HEAD.parts == MeshPart.TONGUE
   tip = np.flatnonzero(tongue)[HEAD.vertices[tongue, 2].argmax()]
   assert unit(UNITS, 'tongueOut')[tip, 1] > 0.04
+  fall = unit(UNITS, 'jawOpen')[:, 1]
+  assert fall[tip] < fall[HEAD.parts == MeshPart.LOWER_TEETH].min()
 
 
 def test_eyes_turn_further_and_lids_as_before():
