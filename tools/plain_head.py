@@ -80,13 +80,12 @@ def sample_person(rng: np.random.Generator, spread: float = 0.28) -> Person:
     stubble=rng.uniform(0, 0.6) * (sex == 'male'),
     lips=rng.uniform(0.5, 1.0),
     roughness=0.45,
-    scalp=hair,
-    scalp_density=rng.uniform(0, 0.9),
-    brows=np.zeros(4),
     iris=iris,
-    seed=float(rng.integers(1000)),
+    seed=float(rng.integers(256)),
   )
-  textures = skin.bake(jax.tree.map(lambda value: jnp.asarray(value, jnp.float32), own), atlas.atlas())
+  scalp = rng.uniform(0, 0.9) * jnp.clip(1.2 * atlas.atlas().masks['scalp'], 0, 1)
+  own, color = jax.tree.map(lambda value: jnp.asarray(value, jnp.float32), (own, hair))
+  textures = skin.bake(own, atlas.atlas(), (skin.Undercoat(color, scalp),))
   brows = np.clip((np.asarray(atlas.atlas().masks['brows']) - 0.5) * 12, 0, 1) * rng.uniform(0.5, 0.9)
   maps = np.array(textures.maps)
   maps[:3] = maps[:3] * (1 - brows) + brows * (0.5 * hair)[:, None, None]

@@ -128,7 +128,7 @@ def facial_roots() -> FacialRoots:
   for part, count in ((meshes.MeshPart.UPPER_LASHES, NUM_UPPER), (meshes.MeshPart.LOWER_LASHES, NUM_LOWER)):
     parts.extend(_lashes(fine, part, count, side, rng) for side in (1, -1))
   lips = fine.masks['lips'] + fine.masks['mouth_inside']
-  beard = (fine.masks['beard'] * (lips < 0.15))[fine.triangles].mean(1)
+  beard = (fine.masks['beard'] * (lips < 0.15) * (fine.masks['ears'] < 0.05))[fine.triangles].mean(1)
   # The front of the beard is seen best.
   front = 1 + 0.9 * (z > 1.25)
   parts.append(_on_skin(fine, (skin & (beard > 0.4)) * front, NUM_BEARD, rng))
@@ -224,17 +224,49 @@ def grow(
   return FacialHair(roots.corners, roots.weights, offset, depth, turning)
 
 
-def _brows(normal, style, place, random):
-  """Offsets of brows: hairs of the inner end rise, the others lie outward and meet in the middle."""
-  x, y = jnp.abs(place[:, 0]), place[:, 1]
+def beard_undercoat(style: FacialStyle, place: jax.Array) -> jax.Array:
+  """Share of the skin that a beard covers between its strands, and all that shows of stubble, for `skin.Undercoat`.
+
+  Args:
+    style: of the person.
+    place: x, y and z on the neutral head, `[3, ...]`.
+
+  Returns:
+    `[...]` in [0, 1], to be multiplied with the mask `beard`.
+  """
+  x, y, z = place
+  density, _ = _beard_density(style, jnp.abs(x), y, z, 0.0)
+  return 0.72 * jnp.clip(density, 0, 1)
+
+
+def brow_undercoat(style: FacialStyle, place: jax.Array) -> jax.Array:
+  """The same for brows, everywhere on the neutral head."""
+  x, y, z = place
+  _, across, ends = _in_brow(style, jnp.abs(x), y)
+  return 0.5 * style.brow_density * ends * smoothstep(jnp.abs(across), 1.15, 0.35) * (z > 0.9)
+
+
+def _in_brow(style, x, y):
+  """(share of a brow's length, distance from its middle over half its height, density of its ends)."""
   along = (x - _BROW_X[0]) / (_BROW_X[-1] - _BROW_X[0])
-  middle = jnp.interp(x, jnp.asarray(_BROW_X), jnp.asarray(_BROW_Y))
-  middle += (
-    style.brow_arch * 0.03 * (jnp.exp(-(((along - 0.68) / 0.22) ** 2)) - 0.5 * smoothstep(along, 0.3, 0.0))
+  # Sums of ramps are faster than an interpolation that looks up the piece.
+  slopes = np.diff(_BROW_Y) / np.diff(_BROW_X)
+  bends = np.diff(slopes, prepend=0.0)
+  middle = _BROW_Y[0] + sum(
+    bend * jnp.maximum(x - at, 0) for bend, at in zip(bends, _BROW_X[:-1], strict=True)
   )
+  arch = jnp.exp(-(((along - 0.68) / 0.22) ** 2)) - 0.5 * smoothstep(along, 0.3, 0.0)
+  middle += 0.03 * style.brow_arch * arch
   taper = (0.75 + 0.25 * smoothstep(along, 0.0, 0.3)) * (1 - 0.75 * smoothstep(along, 0.45, 1.0))
   across = (y - middle) / (style.brow_thickness * taper)
   ends = smoothstep(along, -0.03, 0.08) * smoothstep(along, style.brow_length + 0.05, style.brow_length - 0.1)
+  return along, across, ends
+
+
+def _brows(normal, style, place, random):
+  """Offsets of brows: hairs of the inner end rise, the others lie outward and meet in the middle."""
+  x = jnp.abs(place[:, 0])
+  along, across, ends = _in_brow(style, x, place[:, 1])
   chance = style.brow_density * ends * smoothstep(jnp.abs(across) + 0.25 * (random[:, 4] - 0.5), 1.15, 0.75)
   grows = random[:, 0] < chance
   outward = jnp.sign(place[:, 0])
@@ -244,7 +276,11 @@ def _brows(normal, style, place, random):
   direction -= (direction * normal).sum(-1, keepdims=True) * normal
   direction = unit(direction)
   length = jnp.where(
-    grows, style.brow_hair * (0.6 + 0.5 * random[:, 2]) * (1 - 0.35 * smoothstep(along, 0.5, 1)), 0
+    grows,
+    style.brow_hair
+    * (0.6 + 0.5 * random[:, 2])
+    * (1 - 0.35 * smoothstep(along, 0.5, 1)),
+    0,
   )
   share = jnp.linspace(0, 1, NUM_POINTS)[None, :, None]
   lifted = (0.10 * share + 0.18 * share * (1 - share)) * normal[:, None]
@@ -264,11 +300,15 @@ def _lash_offsets(vertices, style, roots):
   return jnp.where((scale > 0)[:, None, None], offset, 0)
 
 
-def _beard(start, normal, body, style, place, random):
-  """Offsets of moustache and beard."""
-  x, y, z = jnp.abs(place[:, 0]), place[:, 1], place[:, 2]
-  lip = smoothstep(y, 6.60, 6.66) * smoothstep(x, 0.36, 0.30) * smoothstep(z, 1.2, 1.3)
-  patch = smoothstep(x, 0.10, 0.06) * smoothstep(y, 6.36, 6.42) * smoothstep(y, 6.60, 6.56) * (z > 1.3)
+def _beard_density(style, x, y, z, shift):
+  """(density of moustache and beard, shares of upper lip, chin, corners of the mouth and sideburns).
+
+  `shift` moves the upper border on the cheeks, -0.5 to 0.5.
+  """
+  # A moustache narrows towards the nose.
+  wide = x + 0.9 * jnp.maximum(y - 6.66, 0)
+  lip = smoothstep(y, 6.60, 6.66) * smoothstep(wide, 0.38, 0.27) * smoothstep(z, 1.2, 1.3)
+  patch = smoothstep(x, 0.12, 0.04) * smoothstep(y, 6.36, 6.42) * smoothstep(y, 6.60, 6.56) * (z > 1.3)
   chin = smoothstep(x, 0.33, 0.24) * smoothstep(y, 6.50, 6.42) * smoothstep(z, 1.0, 1.2)
   corner = (
     smoothstep(x, 0.22, 0.27) * smoothstep(x, 0.38, 0.32) * smoothstep(y, 6.7, 6.6) * smoothstep(z, 1.1, 1.2)
@@ -276,11 +316,21 @@ def _beard(start, normal, body, style, place, random):
   burns = smoothstep(y, 6.75, 6.85) * smoothstep(z, 1.0, 0.85)
   neck = smoothstep(y, 6.28, 6.2) * smoothstep(z, 1.36, 1.26)
   rest = (1 - jnp.maximum(jnp.maximum(lip, chin), jnp.maximum(burns, neck))) * (1 - patch)
-  line = style.line + 0.25 * smoothstep(z, 1.2, 0.8) + 0.08 * (random[:, 4] - 0.5)
+  line = style.line + 0.25 * smoothstep(z, 1.2, 0.8) + 0.08 * shift
   rest *= smoothstep(y, line + 0.05, line - 0.05)
-  density = style.moustache * lip + style.chin * chin + style.patch * patch + style.sideburns * burns
-  density += style.cheeks * rest + style.neck * neck
+  areas = (
+    *(style.moustache * lip, style.chin * chin, style.patch * patch),
+    *(style.sideburns * burns, style.neck * neck),
+  )
+  density = style.cheeks * rest + functools.reduce(jnp.maximum, areas)
   density = jnp.maximum(density, jnp.minimum(style.moustache, style.chin) * corner)
+  return density, (lip, chin, corner, burns)
+
+
+def _beard(start, normal, body, style, place, random):
+  """Offsets of moustache and beard."""
+  x, y, z = jnp.abs(place[:, 0]), place[:, 1], place[:, 2]
+  density, (lip, chin, corner, burns) = _beard_density(style, x, y, z, random[:, 4] - 0.5)
   length = style.length + (style.chin_length - style.length) * chin
   length = length + (style.moustache_length - length) * lip
   length *= (0.65 + 0.35 * random[:, 1]) * (0.4 + 0.6 * jnp.minimum(1, 1.5 * density)) * (1 - 0.4 * burns)

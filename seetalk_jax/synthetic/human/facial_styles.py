@@ -12,10 +12,8 @@ _BARE = dict.fromkeys(('moustache', 'chin', 'patch', 'cheeks', 'sideburns', 'nec
 # Share of men who wear a beard, and densities and lengths in decimeters of beards.
 _BEARDS = {
   'shaven': (0.45, {}),
-  'stubble': (
-    0.17,
-    dict(moustache=0.5, chin=0.5, patch=0.5, cheeks=0.45, sideburns=0.5, neck=0.3, length=0.016),
-  ),
+  # Too short for strands: painted on the skin.
+  'stubble': (0.17, dict(moustache=0.6, chin=0.6, patch=0.5, cheeks=0.5, sideburns=0.5, neck=0.35)),
   'short_beard': (0.13, dict(moustache=1, chin=1, patch=1, cheeks=0.9, sideburns=0.9, neck=0.5, length=0.09)),
   'full_beard': (0.09, dict(moustache=1, chin=1, patch=1, cheeks=1, sideburns=1, neck=0.7, length=0.25)),
   'long_beard': (0.03, dict(moustache=1, chin=1, patch=1, cheeks=1, sideburns=1, neck=0.7, length=0.45)),
@@ -73,8 +71,3 @@ def sample_facial_style(
   values['moustache_length'] = min(length * rng.uniform(0.8, 1.1), rng.uniform(0.09, 0.14))
   values['curl'] += 0.02 * ancestry.get('african', 0.0) / total
   return facial_hair.FacialStyle(**{field: np.float32(value) for field, value in values.items()})
-
-
-def shaved_density(style: facial_hair.FacialStyle) -> float:
-  """`skin.Skin.stubble` that fits a beard: the skin's share of short hair between the strands, 0 to 0.6."""
-  return float(0.6 * np.mean([style.moustache, style.chin, style.cheeks]))

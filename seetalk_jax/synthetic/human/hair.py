@@ -15,6 +15,7 @@ from seetalk_jax.synthetic.human.vectors import smoothstep, unit
 NUM_POINTS = 16
 _INSIDE = (0.0, 7.35, 0.2)  # all points of strands that do not grow
 _WHORL = (0.08, 8.45, 0.1)  # hair falls away from here
+_UNDERCOAT = (0.45, 0.93)  # share of the skin that looks like hair below cropped and below long hair
 _OVAL, _OVAL_Z = (0.75, 1.1), 0.3  # half the width and depth of the head, and its middle
 _ZIGZAG = 0.05  # strands of this distance from a parting may fall to its other side, decimeters
 
@@ -168,10 +169,39 @@ def coverage(style: Style, place: jax.Array) -> jax.Array:
     place: x, y and z, `[3, ...]`.
 
   Returns:
-    `[...]` in [0, 1]; to be multiplied with the mask `scalp` for the color of the scalp.
+    `[...]` in [0, 1].
+  """
+  return _coverage(style, place, _border(place))
+
+
+def undercoat(style: Style, place: jax.Array, scalp: jax.Array) -> jax.Array:
+  """Share of the skin that looks like hair between the strands, for `skin.Undercoat`.
+
+  Args:
+    style: of the person.
+    place: x, y and z on the neutral head, `[3, ...]`.
+    scalp: the mask `scalp` there, `[...]`.
+
+  Returns:
+    `[...]` in [0, 1]: little below cropped hair, nearly all below long hair.
   """
   x, y, z = place
-  border = 0.16 * (noise.value_noise(place, 4.0) - 0.5) + 0.06 * (noise.value_noise(place, 15.0) - 0.5)
+  border = _border(place)
+  dense = _UNDERCOAT[0] + (_UNDERCOAT[1] - _UNDERCOAT[0]) * smoothstep(_region_length(style, y, z), 0.0, 0.2)
+  # The hairline is ragged, and a parting shows the skin.
+  dense *= smoothstep(scalp + 2 * border, 0.35, 0.8)
+  line = jnp.exp(-(((x - style.parting) / 0.012) ** 2)) * smoothstep(z, 0.2, 0.6)
+  dense *= 1 - 0.5 * line * jnp.minimum(style.outward, 1) * (style.tied < 0.5)
+  return style.density * dense * _coverage(style, place, border)
+
+
+def _border(place):
+  """Irregular shifts of the border of hair, decimeters, `[...]`."""
+  return 0.16 * (noise.value_noise(place, 4.0) - 0.5) + 0.06 * (noise.value_noise(place, 15.0) - 0.5)
+
+
+def _coverage(style, place, border):
+  x, y, z = place
   above = smoothstep(y, 7.55, 7.8)
   temples = jnp.exp(-(((jnp.abs(x) - 0.45) / 0.2) ** 2))
   hairline = 1.66 - style.recession * (1.5 + 0.35 * temples) - 0.12 * temples * (style.recession > 0)
@@ -217,12 +247,17 @@ def _mixed(roots, column, own):
   return own * values + (1 - own) * values[roots.clump]
 
 
+def _region_length(style, y, z):
+  """Length of the hair on top, at the sides and at the nape."""
+  top = smoothstep(y, style.border - style.blend, style.border + style.blend)
+  low = smoothstep(y, 7.4, 6.9) * smoothstep(z, 0.5, 0.2)
+  return style.length * (style.side + (1 - style.side) * top) * (1 - (1 - style.nape) * low)
+
+
 def _lengths(style, roots, fringe):
   """Length of every strand, `[n]`."""
   x, y, z = roots.place.T
-  top = smoothstep(y, style.border - style.blend, style.border + style.blend)
-  low = smoothstep(y, 7.4, 6.9) * smoothstep(z, 0.5, 0.2)
-  length = style.length * (style.side + (1 - style.side) * top) * (1 - (1 - style.nape) * low)
+  length = _region_length(style, y, z)
   # A level cut: the way down, and around the widest part of the head.
   fall = y - style.level + 0.3 * smoothstep(y, 7.7, 8.4)
   length = jnp.minimum(length, jnp.where(style.level > 0, jnp.maximum(fall, 0.1), 9))

@@ -40,6 +40,8 @@ _SHARES = {
   ),
 }
 _WHITE = (0.38, 0.375, 0.36)
+_BROW_GREY = 0.4  # share of white strands in the brows over that in the hair
+_UNDERCOAT = 0.65  # brightness of hair below the outer strands
 
 
 class HairColor(NamedTuple):
@@ -114,8 +116,18 @@ def facial_colors(color: HairColor, roots: facial_hair.FacialRoots) -> jax.Array
   is_beard = jnp.arange(facial_hair.NUM_STRANDS) >= facial_hair.NUM_STRANDS - facial_hair.NUM_BEARD
   base = jnp.where(is_beard[:, None], jnp.asarray(color.beard), jnp.asarray(color.brows))
   base = jnp.broadcast_to(base[:, None], (*base.shape[:1], facial_hair.NUM_POINTS, 3))
-  grey = jnp.where(is_beard, color.beard_grey, 0.4 * color.grey)
+  grey = jnp.where(is_beard, color.beard_grey, _BROW_GREY * color.grey)
   return _varied(base, roots.random[:, 1], roots.random[:, 3], grey, color.variation)
+
+
+def undercoat_colors(color: HairColor) -> tuple[jax.Array, jax.Array, jax.Array]:
+  """Colors of the skin below the strands of hair, beard and brows, linear RGB, each `[3]`."""
+  return tuple(
+    _UNDERCOAT * (base * (1 - grey) + grey * jnp.asarray(_WHITE))
+    for base, grey in (
+      (color.root, color.grey), (color.beard, color.beard_grey), (color.brows, _BROW_GREY * color.grey)
+    )
+  )  # fmt: skip
 
 
 def _strands(root, tip, num_points):

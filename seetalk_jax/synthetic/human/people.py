@@ -165,7 +165,7 @@ def _details(traits, rng):
 
 
 def sample_skin(traits: Traits, rng: np.random.Generator) -> skin.Skin:
-  """Skin, lips, irises and brows of a person; hair colors on the skin are set with the hair."""
+  """Skin, lips and irises of a person."""
   african, asian, caucasian = traits.ancestry
   aged = float(np.clip((traits.age - 18) / 67, 0, 1))
   fair = np.exp(rng.normal(0, 0.35))
@@ -186,11 +186,8 @@ def sample_skin(traits: Traits, rng: np.random.Generator) -> skin.Skin:
     stubble=rng.random() ** 1.3 * 0.85 * male,
     lips=rng.uniform(0.25, 0.75) + made_up * rng.uniform(0.2, 1.0),
     roughness=rng.uniform(0.42, 0.6),
-    scalp=np.array([0.04, 0.025, 0.018]),
-    scalp_density=0.7,
-    brows=np.array([0.04, 0.025, 0.018, 0.25]),
     iris=np.clip(iris, 0.01, 0.4),
-    seed=float(rng.integers(4096)),
+    seed=float(rng.integers(256)),
   )
   return skin.Skin(**{name: np.asarray(value, np.float32) for name, value in values.items()})
 

@@ -189,9 +189,6 @@ def bake(person: Appearance) -> Person:
 _dress = jax.jit(dress.bake)
 
 
-_coverage = jax.jit(hair.coverage)
-
-
 @jax.jit
 def _at_rest(shape, arrays):
   """Vertices and normals of the fine head at rest."""
@@ -211,14 +208,21 @@ def _grow(person, vertices, normals, arrays):
 
 
 def _paint(person, arrays):
-  """Textures of the head, with the color of hair below hair and brows."""
-  color = person.hair_color
-  ground = person.skin._replace(
-    scalp=0.7 * color.root,
-    scalp_density=0.9 * person.hair.density,
-    brows=jnp.append(color.brows, 0.25 * person.facial_hair.brow_density),
+  """Textures of the head, with the color of hair below hair, beard and brows."""
+  return skin.bake(person.skin, arrays.atlas, _undercoats(person, arrays.atlas)).maps
+
+
+@jax.jit
+def _undercoats(person, layout):
+  """What hair, beard and brows leave on the skin between their strands."""
+  place, masks = layout.place, layout.masks
+  scalp, beard, brows = hair_colors.undercoat_colors(person.hair_color)
+  on_face = masks['beard'] * (1 - masks['lips']) * (1 - masks['mouth_inside'])
+  return (
+    skin.Undercoat(scalp, hair.undercoat(person.hair, place, masks['scalp'])),
+    skin.Undercoat(beard, on_face * facial_hair.beard_undercoat(person.facial_hair, place)),
+    skin.Undercoat(brows, facial_hair.brow_undercoat(person.facial_hair, place)),
   )
-  return skin.bake(ground, arrays.atlas, _coverage(person.hair, arrays.atlas.place)).maps
 
 
 @jax.jit

@@ -15,6 +15,7 @@ from seetalk_jax.synthetic.human.mesh import MeshPart
 _MELANIN = (0.80, 1.03, 1.30)
 _HAEMOGLOBIN = (0.12, 0.95, 0.80)
 _PALE = (0.93, 0.80, 0.72)
+_HAIR_ROUGHNESS = 0.65  # of skin that hair covers
 
 
 class Skin(NamedTuple):
@@ -29,11 +30,9 @@ class Skin(NamedTuple):
     stubble: density of a shaved beard.
     lips: how much redder lips are than the skin, 0.3 to 1.5; more with lipstick.
     roughness: of the skin, 0.35 (oily) to 0.6 (dry).
-    scalp: hair color under short hair, linear RGB, `[3]`.
-    scalp_density: how much of the scalp it covers.
-    brows: color and density of the brows' ground, `[4]`.
     iris: linear RGB, `[3]`.
-    seed: of everything that is only placed at random, uint32 as float.
+    seed: of everything that is only placed at random, a whole number below 256: noise at places beyond would lose
+      its finest bumps in float32.
   """
 
   melanin: jax.Array
@@ -44,11 +43,20 @@ class Skin(NamedTuple):
   stubble: jax.Array
   lips: jax.Array
   roughness: jax.Array
-  scalp: jax.Array
-  scalp_density: jax.Array
-  brows: jax.Array
   iris: jax.Array
   seed: jax.Array
+
+
+class Undercoat(NamedTuple):
+  """Hair too short or too dense to be drawn as strands, painted on the skin below the strands.
+
+  Attributes:
+    color: linear RGB, `[3]`.
+    share: of the skin that it covers at every texel, in [0, 1], `[side, side]`.
+  """
+
+  color: jax.Array
+  share: jax.Array
 
 
 class Textures(NamedTuple):
@@ -76,7 +84,7 @@ class _Noise(NamedTuple):
   creases: jax.Array
 
 
-def bake(skin: Skin, atlas: Atlas, scalp: jax.Array | float = 1.0) -> Textures:
+def bake(skin: Skin, atlas: Atlas, undercoats: tuple[Undercoat, ...] = ()) -> Textures:
   """Textures of a person.
 
   Its steps are compiled one by one, because one program of all of them computes noise and heights several times.
@@ -85,11 +93,11 @@ def bake(skin: Skin, atlas: Atlas, scalp: jax.Array | float = 1.0) -> Textures:
   Args:
     skin: of the person.
     atlas: of the fine head.
-    scalp: share of the scalp's hair at every texel that the style leaves, `[side, side]`.
+    undercoats: of hair, beard and brows, painted one over the other.
   """
   noises = _noise(skin, atlas)
-  maps, height = _maps(skin, atlas, scalp, noises)
-  return Textures(_finished(skin, atlas, scalp, maps, _gradient(height, atlas)))
+  maps, height = _maps(skin, atlas, undercoats, noises)
+  return Textures(_finished(skin, atlas, maps, _gradient(height, atlas)))
 
 
 @jax.jit
@@ -109,9 +117,9 @@ def _noise(skin, atlas):
 
 
 @jax.jit
-def _maps(skin, atlas, scalp, noises):
+def _maps(skin, atlas, undercoats, noises):
   """Color and roughness `[4, side, side]`, and the height of the relief `[side, side]`."""
-  masks = atlas.masks | {'scalp': atlas.masks['scalp'] * scalp}
+  masks = atlas.masks
   mirrored = jnp.abs(atlas.place[0])
   y, z = atlas.place[1], atlas.place[2]
   color = _skin_color(skin, mirrored, y, z, masks, noises)
@@ -125,15 +133,19 @@ def _maps(skin, atlas, scalp, noises):
   # Pores, fine creases and wrinkles.
   lines = noises.lines * jnp.exp(-(((y - 7.85) / 0.25) ** 2)) * (z > 0.8)
   height = 0.012 * (noises.pores + skin.age * (1.8 * lines + 0.8 * noises.creases))
+  for coat in undercoats:
+    share = _grainy(coat.share, noises.fine)
+    color = color * (1 - share) + share * coat.color[:, None, None]
+    roughness = roughness * (1 - share) + _HAIR_ROUGHNESS * share
+    height = height * (1 - share)
   return jnp.concatenate([color, roughness[None]]), height
 
 
 @jax.jit
-def _finished(skin, atlas, scalp, maps, relief):
+def _finished(skin, atlas, maps, relief):
   """All maps `[7, side, side]`, with eyes, teeth and tongue, and without gaps."""
   inside = jnp.clip(1.3 * atlas.masks['mouth_inside'], 0, 1)
-  covered = jnp.clip(1.2 * atlas.masks['scalp'] * scalp * skin.scalp_density, 0, 1)
-  maps = jnp.concatenate([maps, relief * (1 - inside) * (1 - covered)])
+  maps = jnp.concatenate([maps, relief * (1 - inside)])
   for part, own, rough in (
     (MeshPart.LEFT_EYE, _eye_color, 0.12),
     (MeshPart.RIGHT_EYE, _eye_color, 0.12),
@@ -178,11 +190,12 @@ def _skin_color(skin, x, y, z, masks, noises):
   color = _column(_PALE) * jnp.exp(-absorbed)
   color *= jnp.exp(-masks['lips'][None] * _column((0.10, 0.85, 0.62)) * skin.lips)
   shaved = masks['beard'] * (1 - masks['lips']) * skin.stubble * (0.35 + 0.5 * noises.fine)
-  color *= 1 - 0.75 * shaved[None] * _column((1.0, 0.95, 0.85))
-  covered = jnp.clip(1.2 * masks['scalp'], 0, 1) * skin.scalp_density
-  color = color * (1 - 0.8 * covered) + 0.6 * covered * skin.scalp[:, None, None]
-  covered = jnp.clip(2.5 * masks['brows'] - 0.6, 0, 1) * skin.brows[3]
-  return color * (1 - covered) + covered * skin.brows[:3, None, None]
+  return color * (1 - 0.75 * shaved[None] * _column((1.0, 0.95, 0.85)))
+
+
+def _grainy(share, fine):
+  """Shares with the grain of hair: gaps where the skin is half covered, few where it is wholly covered."""
+  return share * jnp.clip(1 + (1.25 - share) * (fine - 0.5), 0, 1)
 
 
 def _column(values):

@@ -103,7 +103,28 @@ def test_sampled_styles_are_in_range(beard):
     for name in ('moustache', 'chin', 'patch', 'cheeks', 'sideburns', 'neck', 'lash_density'):
       assert 0 <= getattr(style, name) <= 1
   assert (style.chin > 0.3) == (beard not in ('shaven', 'moustache'))
-  assert (facial_styles.shaved_density(style) > 0.1) == (beard != 'shaven')
+
+
+def _beard_on_the_cheek(beard):
+  style = facial_styles.sample_facial_style(np.random.default_rng(0), 'male', 30, {'caucasian': 1}, beard)
+  return float(facial_hair.beard_undercoat(style, jnp.asarray([0.45, 6.5, 1.0])))
+
+
+def test_stubble_is_painted_and_has_no_strands(grow):
+  style = facial_styles.sample_facial_style(np.random.default_rng(0), 'male', 30, {'caucasian': 1}, 'stubble')
+  beard = slice(facial_hair.NUM_STRANDS - facial_hair.NUM_BEARD, None)
+  assert style.cheeks > 0.2 and not _growing(grow(**style._asdict()))[beard].any()
+  shares = [_beard_on_the_cheek(name) for name in ('shaven', 'stubble', 'full_beard')]
+  assert shares[0] == 0 and 0.15 < shares[1] < 0.6 < shares[2] < 0.73
+
+
+def test_brows_are_painted_where_their_strands_grow():
+  fine = rig.fine_head().mesh
+  style = facial_styles.sample_facial_style(np.random.default_rng(0), 'female', 30, {'caucasian': 1})
+  share = np.asarray(facial_hair.brow_undercoat(style, jnp.asarray(fine.vertices.T)))
+  x, y, z = fine.vertices[share > 0.05].T
+  assert len(x) > 10 and 0.08 < np.abs(x).min() and np.abs(x).max() < 0.56
+  assert 7.4 < y.min() and y.max() < 7.58 and z.min() > 0.9
 
 
 def test_women_have_no_beard():

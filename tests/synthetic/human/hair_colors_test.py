@@ -39,3 +39,12 @@ def test_strands_turn_white_with_the_share_of_grey(grey):
   beard = np.asarray(hair_colors.facial_colors(color, facial_hair.facial_roots()))
   assert beard.shape == (facial_hair.NUM_STRANDS, facial_hair.NUM_POINTS, 3)
   assert (beard[-facial_hair.NUM_BEARD :].mean() > 0.2) == (grey > 0.5) or grey == 0.5
+
+
+def test_undercoats_are_darker_than_the_strands_and_grey_with_them():
+  color = _drawn('male', 25, {'caucasian': 1})[0]._replace(grey=np.float32(0), beard_grey=np.float32(0))
+  young = hair_colors.undercoat_colors(color)
+  for coat, strands in zip(young, (color.root, color.beard, color.brows), strict=True):
+    assert (np.asarray(coat) < strands).all() and (np.asarray(coat) > 0.5 * strands).all()
+  old = hair_colors.undercoat_colors(color._replace(grey=np.float32(1), beard_grey=np.float32(1)))
+  assert all(np.mean(after) > 1.2 * np.mean(before) for before, after in zip(young, old, strict=True))

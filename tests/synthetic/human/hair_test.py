@@ -128,6 +128,24 @@ def test_hair_before_the_ears_stays_short_and_flat_when_the_rest_is_tied(grow):
   assert np.linalg.norm(grown[before][:, -1] - grown[before][:, 0], axis=-1).max() < 0.12
 
 
+def _undercoat(place, **values):
+  fine = rig.fine_head().mesh
+  distance, nearest = scipy.spatial.cKDTree(fine.vertices).query(place)
+  assert distance < 0.1
+  style = jax.tree.map(jnp.float32, _PLAIN._replace(**values))
+  scalp = jnp.asarray(fine.masks['scalp'][nearest])
+  return float(hair.undercoat(style, jnp.asarray(fine.vertices[nearest]), scalp))
+
+
+def test_skin_below_dense_hair_looks_like_hair_and_a_forehead_does_not():
+  front, forehead = (0.15, 8.2, 1.2), (0.1, 7.8, 1.4)
+  assert _undercoat(front, length=0.8) > 0.85
+  assert 0.3 < _undercoat(front, length=0.02) < 0.6
+  assert _undercoat(front, length=0.8, density=0.0) == 0
+  assert _undercoat(front, length=0.8, recession=1.0) < 0.05
+  assert _undercoat(forehead, length=0.8) == 0
+
+
 def test_a_parting_is_a_line_and_not_a_gap(grow):
   """Without strands that cross it, a wedge of bare scalp was seen above the forehead."""
   points = growing(grow(length=1.0, outward=1.2, lift=0.3, volume=0.08, whorl=0.3, open=0.62).points)

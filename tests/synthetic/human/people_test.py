@@ -57,3 +57,8 @@ def test_skin_darkens_with_african_ancestry_and_stays_in_range():
   dark, fair = melanin((1, 0, 0)), melanin((0, 0, 1))
   assert min(dark) > max(fair)
   assert 0.1 <= min(fair) and max(dark) <= 2.7
+
+
+def test_seeds_of_skin_are_small_whole_numbers():
+  seeds = [float(people.sample_skin(_traits(5, 0), np.random.default_rng(i)).seed) for i in range(50)]
+  assert all(seed.is_integer() and 0 <= seed < 256 for seed in seeds) and len(set(seeds)) > 30

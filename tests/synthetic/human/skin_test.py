@@ -13,7 +13,7 @@ pytestmark = pytest.mark.slow  # bakes textures of a million texels
 def person(**changes):
   values = dict(
     melanin=0.3, redness=0.4, freckles=0.0, spots=0.0, age=0.1, stubble=0.0, lips=0.7, roughness=0.45,
-    scalp=[0.05, 0.03, 0.02], scalp_density=0.0, brows=[0.04, 0.02, 0.015, 0.6], iris=[0.1, 0.2, 0.4], seed=1.0,
+    iris=[0.1, 0.2, 0.4], seed=1.0,
   )  # fmt: skip
   return skin.Skin(**{name: jnp.asarray(value, jnp.float32) for name, value in (values | changes).items()})
 
@@ -63,3 +63,14 @@ def test_relief_lies_in_the_surface(bake):
   skin_only = np.asarray(found.used & (found.masks['face'] > 0.9))
   along = (maps[4:] * np.asarray(found.normal)).sum(0)[skin_only]
   assert np.abs(along).max() < 0.02 and maps[4:][:, skin_only].std() > 0.02
+
+
+def test_an_undercoat_covers_the_skin_and_flattens_it():
+  found = atlas.atlas()
+  share = (found.masks['scalp'] > 0.9) * jnp.float32(0.95)
+  coat = skin.Undercoat(jnp.asarray([0.02, 0.01, 0.01]), share)
+  bare, covered = (np.asarray(skin.bake(person(), found, coats).maps) for coats in ((), (coat,)))
+  inside, face = np.asarray(share > 0) & np.asarray(found.used), np.asarray(found.masks['face'] > 0.9)
+  assert covered[:3, inside].mean() < 0.25 * bare[:3, inside].mean()
+  assert np.abs(covered[4:, inside]).mean() < 0.6 * np.abs(bare[4:, inside]).mean()
+  np.testing.assert_allclose(covered[:3, face & ~inside], bare[:3, face & ~inside], atol=1e-5)
