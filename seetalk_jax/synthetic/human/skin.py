@@ -177,7 +177,7 @@ def _skin_color(skin, x, y, z, masks, noises):
     0.9 * spot(0.48, 6.98, 0.28, 0.2) + 1.1 * spot(0, 6.98, 0.13, 0.16) + 0.5 * spot(0, 6.35, 0.25, 0.15)
   )
   blush += 0.9 * masks['ears'] + 0.35 * spot(0.3, 7.25, 0.2, 0.1)
-  red = skin.redness * (1 + 0.75 * blush + (0.5 + 0.5 * skin.age) * (noises.mottled - 0.5))
+  red = skin.redness * (1 + 0.75 * blush + (0.35 + 0.15 * skin.age) * (noises.mottled - 0.5))
   freckles = jnp.clip((noises.freckles - 0.72) * 6, 0, 1) * spot(0.3, 7.05, 0.5, 0.35)
   moles = jnp.clip((noises.moles - 0.93) * 30, 0, 1) * jnp.clip((noises.fine - 0.2) * 3, 0, 1)
   melanin = skin.melanin * (1 + 0.25 * (noises.melanin - 0.5))
