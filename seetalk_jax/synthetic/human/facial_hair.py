@@ -20,7 +20,7 @@ NUM_STRANDS = 2 * (NUM_BROW + NUM_UPPER + NUM_LOWER) + NUM_BEARD
 _EYE = (0.308, 7.284, 1.245)  # middle of the left eyeball
 # The middle of a brow on the neutral head: x, y.
 _BROW_X = (0.105, 0.16, 0.23, 0.30, 0.38, 0.46, 0.53)
-_BROW_Y = (7.490, 7.488, 7.490, 7.494, 7.493, 7.480, 7.452)
+_BROW_Y = (7.500, 7.498, 7.498, 7.498, 7.493, 7.476, 7.446)
 _INSIDE = (0.0, 7.35, 0.2)
 _BROW_BAND = 0.085  # half the height in which brows may grow
 
@@ -255,11 +255,13 @@ def _in_brow(style, x, y):
   middle = _BROW_Y[0] + sum(
     bend * jnp.maximum(x - at, 0) for bend, at in zip(bends, _BROW_X[:-1], strict=True)
   )
-  arch = jnp.exp(-(((along - 0.68) / 0.22) ** 2)) - 0.5 * smoothstep(along, 0.3, 0.0)
+  arch = jnp.exp(-(((along - 0.68) / 0.22) ** 2)) - 0.2 * smoothstep(along, 0.3, 0.0)
   middle += 0.03 * style.brow_arch * arch
   taper = (0.75 + 0.25 * smoothstep(along, 0.0, 0.3)) * (1 - 0.75 * smoothstep(along, 0.45, 1.0))
   across = (y - middle) / (style.brow_thickness * taper)
-  ends = smoothstep(along, -0.03, 0.08) * smoothstep(along, style.brow_length + 0.05, style.brow_length - 0.1)
+  # The inner end begins thinly.
+  inner = 0.4 * smoothstep(along, -0.03, 0.08) + 0.6 * smoothstep(along, 0.0, 0.3)
+  ends = inner * smoothstep(along, style.brow_length + 0.05, style.brow_length - 0.1)
   return along, across, ends
 
 
@@ -270,7 +272,7 @@ def _brows(normal, style, place, random):
   chance = style.brow_density * ends * smoothstep(jnp.abs(across) + 0.25 * (random[:, 4] - 0.5), 1.15, 0.75)
   grows = random[:, 0] < chance
   outward = jnp.sign(place[:, 0])
-  rise = 1.25 * smoothstep(along, 0.3, 0.0) + 0.30 - 0.45 * across - 0.75 * smoothstep(along, 0.55, 1.0)
+  rise = 0.8 * smoothstep(along, 0.3, 0.0) + 0.30 - 0.45 * across - 0.75 * smoothstep(along, 0.55, 1.0)
   rise += 0.5 * (random[:, 1] - 0.5)
   direction = jnp.stack([outward * (0.25 + smoothstep(along, 0.0, 0.25)), rise, jnp.zeros_like(x)], -1)
   direction -= (direction * normal).sum(-1, keepdims=True) * normal
@@ -279,7 +281,7 @@ def _brows(normal, style, place, random):
     grows,
     style.brow_hair
     * (0.6 + 0.5 * random[:, 2])
-    * (1 - 0.35 * smoothstep(along, 0.5, 1)),
+    * (0.65 + 0.35 * smoothstep(along, 0.0, 0.3) - 0.35 * smoothstep(along, 0.5, 1)),
     0,
   )
   share = jnp.linspace(0, 1, NUM_POINTS)[None, :, None]

@@ -49,10 +49,10 @@ def sample_facial_style(
   male = sex == 'male'
   old = np.clip((age - 50) / 35, 0, 1)
   values = dict(
-    brow_thickness=rng.uniform(0.032, 0.056) if male else rng.uniform(0.022, 0.04),
-    brow_arch=rng.normal(0.1, 0.3) if male else rng.normal(0.55, 0.4),
+    brow_thickness=rng.uniform(0.03, 0.052) if male else rng.uniform(0.019, 0.034) * (1 - 0.2 * old),
+    brow_arch=rng.normal(0.1, 0.3) if male else rng.normal(0.5, 0.35),
     brow_length=rng.uniform(0.82, 1.0),
-    brow_density=rng.uniform(0.35, 0.8) * (1 - 0.3 * old),
+    brow_density=rng.uniform(0.35, 0.8) * (1 - 0.3 * old) * (1.0 if male else 0.8),
     brow_hair=rng.uniform(0.06, 0.09) * (1 + 0.35 * old * male),
     lash_length=rng.uniform(0.55, 0.8) if male else rng.uniform(0.7, 1.05),
     lash_density=rng.uniform(0.55, 0.85) if male else rng.uniform(0.7, 1.0),

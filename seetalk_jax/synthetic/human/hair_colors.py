@@ -40,7 +40,7 @@ _SHARES = {
   ),
 }
 _WHITE = (0.38, 0.375, 0.36)
-_BROW_GREY = 0.4  # share of white strands in the brows over that in the hair
+_BROW_GREY = 0.6  # share of white strands in the brows over that in the hair
 _UNDERCOAT = 0.65  # brightness of hair below the outer strands
 
 
@@ -88,7 +88,6 @@ def sample_hair_color(
   start = rng.normal(38, 9)  # age of the first grey hair
   grey = np.clip((age - start) / rng.uniform(18, 40), 0, 1) ** 1.3
   root, tip, variation = natural, natural * rng.uniform(1.0, 1.4), rng.uniform(0.15, 0.35)
-  brows = natural * 0.75 * (1 - 0.5 * grey) + 0.5 * grey * np.array(_WHITE) * 0.6
   dyed = rng.random()
   if sex == 'female' and age > 40 and grey > 0.1 and dyed < 0.55:
     grey = 0.0  # covers the grey with a natural color
@@ -99,7 +98,7 @@ def sample_hair_color(
   elif dyed < 0.3 and sex == 'female':
     tip = np.minimum(natural * rng.uniform(1.5, 2.8), 0.5)  # lighter ends
   beard = natural * np.array([1.15, 0.95, 0.85])
-  values = root, tip, beard, brows, grey, np.clip(1.3 * np.asarray(grey), 0, 1), variation
+  values = root, tip, beard, 0.75 * natural, grey, np.clip(1.3 * np.asarray(grey), 0, 1), variation
   return HairColor(*(np.asarray(value, np.float32) for value in values))
 
 
@@ -116,7 +115,9 @@ def facial_colors(color: HairColor, roots: facial_hair.FacialRoots) -> jax.Array
   is_beard = jnp.arange(facial_hair.NUM_STRANDS) >= facial_hair.NUM_STRANDS - facial_hair.NUM_BEARD
   base = jnp.where(is_beard[:, None], jnp.asarray(color.beard), jnp.asarray(color.brows))
   base = jnp.broadcast_to(base[:, None], (*base.shape[:1], facial_hair.NUM_POINTS, 3))
-  grey = jnp.where(is_beard, color.beard_grey, _BROW_GREY * color.grey)
+  is_brow = jnp.arange(facial_hair.NUM_STRANDS) < 2 * facial_hair.NUM_BROW
+  # Lashes stay dark.
+  grey = jnp.where(is_beard, color.beard_grey, _BROW_GREY * color.grey * is_brow)
   return _varied(base, roots.random[:, 1], roots.random[:, 3], grey, color.variation)
 
 

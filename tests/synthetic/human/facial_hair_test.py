@@ -127,6 +127,17 @@ def test_brows_are_painted_where_their_strands_grow():
   assert 7.4 < y.min() and y.max() < 7.58 and z.min() > 0.9
 
 
+def test_women_have_thinner_brows_than_men():
+  def strength(sex):
+    drawn = (
+      facial_styles.sample_facial_style(np.random.default_rng(i), sex, 40, {'caucasian': 1})
+      for i in range(60)
+    )
+    return np.mean([style.brow_thickness * style.brow_density for style in drawn])
+
+  assert strength('female') < 0.6 * strength('male')
+
+
 def test_women_have_no_beard():
   for seed in range(50):
     style = facial_styles.sample_facial_style(np.random.default_rng(seed), 'female', 60, {'african': 1})

@@ -48,3 +48,13 @@ def test_undercoats_are_darker_than_the_strands_and_grey_with_them():
     assert (np.asarray(coat) < strands).all() and (np.asarray(coat) > 0.5 * strands).all()
   old = hair_colors.undercoat_colors(color._replace(grey=np.float32(1), beard_grey=np.float32(1)))
   assert all(np.mean(after) > 1.2 * np.mean(before) for before, after in zip(young, old, strict=True))
+
+
+def test_lashes_stay_dark_when_brows_turn_grey():
+  color = _drawn('female', 25, {'asian': 1})[0]._replace(grey=np.float32(1))
+  points = np.asarray(hair_colors.facial_colors(color, facial_hair.facial_roots()))
+  brows, lashes = (
+    points[: 2 * facial_hair.NUM_BROW],
+    points[2 * facial_hair.NUM_BROW : -facial_hair.NUM_BEARD],
+  )
+  assert brows.mean() > 0.15 and lashes.mean() < 0.05
