@@ -217,7 +217,7 @@ def test_the_command_line(tmp_path, capsys):
     assert out == '' and err.startswith('error: ') and err.count('\n') == 1 and message in err
 
 
-@pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize('number', [pytest.param(signal.SIGINT, marks=pytest.mark.slow), signal.SIGTERM])
 def test_a_signal_ends_worker_processes_and_leaves_finished_shards_only(number, tmp_path):
   environment = {**os.environ, 'PYTHONPATH': str(pathlib.Path(main.__file__).parents[2])}
   command = [sys.executable, '-m', 'seetalk_jax', 'corpus', 'out', '--sketch', '--quiet', '--processes', '1']
@@ -254,6 +254,7 @@ def _writers(folder):
   return {int(path.name.split('.')[2].split('-')[0]) for path in folder.glob('**/.*.part.*')}
 
 
+@pytest.mark.slow  # renders 900 records
 def test_a_hard_kill_leaves_finished_shards_and_the_same_command_goes_on(tmp_path):
   command = [
     sys.executable,

@@ -271,7 +271,7 @@ def wait_for(condition, process, seconds=60):
     time.sleep(0.02)
 
 
-@pytest.mark.parametrize('number', [signal.SIGKILL, signal.SIGTERM])
+@pytest.mark.parametrize('number', [signal.SIGKILL, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)])
 def test_killed_run_resumes(whole, tmp_path, number):
   process = start(tmp_path, 'delay=0.1', 'checkpoint_every=2')
   wait_for(lambda: (tmp_path / 'checkpoints' / '2').exists(), process)
