@@ -38,11 +38,12 @@ def move(
   raised = np.tanh(np.maximum(raised, 0.0))
   furrow = style.frown * amplitude * np.maximum(0.5 * prosody.activity + 0.5 * noise[:, 1], 0.0)
   furrow *= 1 - 0.7 * raised
-  outer = rng.uniform(0.4, 1.0)
+  # The unit of the inner brows is the stronger one: raised alone, they look sad.
+  outer = rng.uniform(0.8, 1.3)
   index = blendshapes.INDEX
-  coefficients[:, index['browInnerUp']] = raised * rng.uniform(0.6, 1.0)
+  coefficients[:, index['browInnerUp']] = raised * rng.uniform(0.4, 0.75)
   for side, share in (('Left', 1 + 2 * style.asymmetry[0]), ('Right', 1 - 2 * style.asymmetry[0])):
-    coefficients[:, index['browOuterUp' + side]] = outer * share * raised
+    coefficients[:, index['browOuterUp' + side]] = np.minimum(outer * share * raised, 1.0)
     coefficients[:, index['browDown' + side]] = share * furrow
     coefficients[:, index['eyeWide' + side]] = 0.22 * raised
   return coefficients

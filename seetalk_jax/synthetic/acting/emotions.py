@@ -21,7 +21,7 @@ SETS: dict[str, tuple[dict[str, float], ...]] = {
   'happy': (
     dict(mouthSmile=0.78, cheekSquint=0.65, eyeSquint=0.22, mouthDimple=0.12),
     dict(mouthSmile=0.85, cheekSquint=0.70, eyeSquint=0.30, jawOpen=0.14, mouthUpperUp=0.60, mouthLowerDown=0.25),
-    dict(mouthSmile=0.70, cheekSquint=0.45, eyeSquint=0.12, browInnerUp=0.22, browOuterUp=0.25, mouthUpperUp=0.35),
+    dict(mouthSmile=0.70, cheekSquint=0.45, eyeSquint=0.12, browInnerUp=0.15, browOuterUp=0.30, mouthUpperUp=0.35),
   ),
   'sad': (
     dict(browInnerUp=0.80, browDown=0.18, mouthFrown=0.60, mouthShrugLower=0.30, eyeSquint=0.12),
@@ -34,9 +34,9 @@ SETS: dict[str, tuple[dict[str, float], ...]] = {
     dict(browDown=0.75, eyeSquint=0.50, mouthFrown=0.30, mouthShrugLower=0.30, jawForward=0.20, mouthPress=0.20),
   ),
   'surprised': (
-    dict(browInnerUp=0.85, browOuterUp=0.85, eyeWide=0.65, jawOpen=0.28),
-    dict(browInnerUp=0.75, browOuterUp=0.70, eyeWide=0.50, jawOpen=0.12, mouthFunnel=0.22),
-    dict(browInnerUp=0.80, browOuterUp=0.80, eyeWide=0.60, mouthSmile=0.22, jawOpen=0.16),
+    dict(browInnerUp=0.55, browOuterUp=1.00, eyeWide=0.85, jawOpen=0.28),
+    dict(browInnerUp=0.45, browOuterUp=0.85, eyeWide=0.70, jawOpen=0.12, mouthFunnel=0.22),
+    dict(browInnerUp=0.50, browOuterUp=0.95, eyeWide=0.80, mouthSmile=0.22, jawOpen=0.16),
   ),
   'afraid': (
     dict(browInnerUp=0.90, browOuterUp=0.30, browDown=0.35, eyeWide=0.70, mouthStretch=0.50, jawOpen=0.06),

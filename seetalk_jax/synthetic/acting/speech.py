@@ -33,6 +33,8 @@ _CLOSES_S, _OPENS_S = 0.06, 0.10  # the same for a pause, at its start and end
 _USUAL_RATE_HZ = 12.5  # phonemes a second
 # Factor on the opening of jaw and lips in silence, and what full loudness adds.
 _JAW_GAIN, _LIP_GAIN = (0.60, 0.45), (0.70, 0.33)
+# Limit of the amplitude of a speaker who articulates widely and loudly: more looks like singing.
+_GREATEST_AMPLITUDE = 1.45
 # Factors on the visemes, from measurements of the opening and from looking at the mesh.
 _GAIN = {
   'jawOpen': 0.88,
@@ -183,7 +185,7 @@ def _scaled_targets(
 ) -> np.ndarray:
   """Targets `[s, k]`: `scales` are for the jaw, `rests` its opening in pauses and NaN elsewhere."""
   targets = np.array([shape.targets for shape in shapes])
-  amplitude = style.articulation * _effort(utterance) * _slowness(utterance)
+  amplitude = min(style.articulation * _effort(utterance) * _slowness(utterance), _GREATEST_AMPLITUDE)
   for name, factor in (
     ('jawOpen', amplitude * _GAIN['jawOpen'] * scales),
     ('mouthFunnel', style.rounding * _GAIN['mouthFunnel']),

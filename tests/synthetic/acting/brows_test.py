@@ -4,7 +4,8 @@ import numpy as np
 from utterances import sentence
 
 from seetalk_jax import blendshapes
-from seetalk_jax.synthetic.acting import brows, curves, prosody, style
+from seetalk_jax.synthetic.acting import brows, curves, emotions, prosody, style
+from seetalk_jax.synthetic.human import mesh, rest, units
 
 TIMES = curves.frame_times(110)
 RHYTHM = prosody.analyze(sentence(), TIMES, np.random.default_rng(0))
@@ -41,6 +42,30 @@ def test_brows_change_slowly_over_a_wide_range():
   # Without slow changes 0.03; brows of real clips move twice as far as those were.
   assert 0.08 < slow.std(axis=0).mean() < 0.25
   assert np.abs(np.diff(inner, axis=1)).mean() < 0.03
+
+
+def heights():
+  """Rise of the inner and the outer ends of the brows of the mesh for each coefficient, `[2, 52]`."""
+  displacements = units.units(mesh.load())[:, :, 1]
+  return np.stack(
+    [
+      np.einsum('pv,uv->u', rest._weights(ends), displacements)
+      for ends in ((336, 285, 107, 55), (300, 276, 70, 46))
+    ]
+  )
+
+
+def test_raised_brows_are_level_and_do_not_look_sad():
+  inner, outer = heights()
+  manner = style.Style(brow=0.6, frown=0.0)
+  accents = np.mean(
+    [brows.move(TIMES, manner, RHYTHM, np.random.default_rng(s)).mean(0) for s in range(20)], axis=0
+  )
+  surprise = np.mean([emotions.sample_set('surprised', np.random.default_rng(s)) for s in range(20)], axis=0)
+  for raised in (accents, surprise):
+    assert 0.8 < raised @ outer / (raised @ inner) < 1.4
+  sad = np.mean([emotions.sample_set('sad', np.random.default_rng(s)) for s in range(20)], axis=0)
+  assert sad @ outer < 0 < sad @ inner
 
 
 def test_only_brows_and_lids_move():

@@ -9,7 +9,7 @@ from utterances import sentence, utterance
 
 from seetalk_jax import blendshapes
 from seetalk_jax.media import landmark_indices
-from seetalk_jax.synthetic.acting import curves, lips, speech, style
+from seetalk_jax.synthetic.acting import curves, geometry, lips, speech, style
 from seetalk_jax.synthetic.human import mesh, rest, rig
 
 PLAIN = style.Style(open_pauses=0.0, breath=0.0)
@@ -107,6 +107,14 @@ def test_style_scales_and_skews_the_mouth():
   assert column(big, 'jawOpen').mean() > 1.2 * column(plain, 'jawOpen').mean()
   assert column(big, 'mouthUpperUpLeft').mean() > 1.3 * column(big, 'mouthUpperUpRight').mean()
   assert column(big, 'mouthLeft').max() > 0.05 > column(big, 'mouthRight').max()
+
+
+def test_a_wide_and_loud_speaker_does_not_open_the_mouth_further_than_people_do():
+  spoken = sentence()
+  loud = dataclasses.replace(spoken, voice=dataclasses.replace(spoken.voice, effort=1.0))
+  opening = lips.opening(track(loud, dataclasses.replace(PLAIN, articulation=1.5))[2])
+  widest = np.percentile(opening / geometry.lips().face_height, 95)
+  assert 0.09 < widest < 0.125
 
 
 def test_mouth_rests_in_silence():
