@@ -19,7 +19,7 @@ GAINS = {
   'browDown': 2.0,
   'mouthSmile': 1.1,
   'mouthPucker': 1.6,
-  'mouthFunnel': 0.42,
+  'mouthFunnel': 0.35,
   'mouthDimple': 0.6,  # read as a smile of 0.6
   'noseSneer': 2.0,  # not visible without the gain; MediaPipe never scores it
 }
@@ -30,11 +30,11 @@ MIXES = {
   'mouthFunnel': {
     'mouthPucker': 1.5,
     'mouthUpperUp': 0.6,
-    'mouthLowerDown': 1.25,
-    'mouthShrugUpper': 0.5,
+    'mouthLowerDown': 1.4,
+    'mouthShrugUpper': 0.6,
     'mouthShrugLower': -0.2,
-    'mouthRollLower': -0.15,
-    'mouthStretch': 0.1,
+    'mouthRollUpper': -0.2,
+    'mouthRollLower': -0.3,
   },
   # The source's lips turn to a smile when pressed, and to a pucker with full cheeks and in a frown.
   'mouthPress': {'mouthSmile': -0.3},
