@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from seetalk_jax.media import face
-from seetalk_jax.synthetic.human import atlas, camera, light, mesh, raster, rest, rig, skin, surface
+from seetalk_jax.synthetic.human import atlas, camera, light, mesh, raster, rest, rig, skin, surface, wrinkles
 from seetalk_jax.synthetic.human.mesh import MeshPart
 
 _EYES_Y = 7.28
@@ -77,8 +77,10 @@ def sample_person(rng: np.random.Generator, spread: float = 0.28) -> Person:
     freckles=rng.uniform(0, 0.5),
     spots=rng.uniform(0, 0.5),
     age=old,
+    wrinkles=np.full(len(wrinkles.KINDS), old),
     stubble=rng.uniform(0, 0.6) * (sex == 'male'),
     lips=rng.uniform(0.5, 1.0),
+    makeup=0.0,
     roughness=0.45,
     iris=iris,
     seed=float(rng.integers(256)),

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from seetalk_jax.synthetic import parameters
-from seetalk_jax.synthetic.human import facial_styles, hair_colors, rest, skin, styles
+from seetalk_jax.synthetic.human import facial_styles, hair_colors, rest, skin, styles, wrinkles
 from seetalk_jax.synthetic.human import mesh as meshes
 from seetalk_jax.synthetic.human.mesh import MeshPart
 from seetalk_jax.synthetic.human.outfit import wardrobe
@@ -17,8 +17,8 @@ from seetalk_jax.synthetic.human.person import Appearance
 ANCESTRIES = ('african', 'asian', 'caucasian')
 EYES = (0.0, 7.28, 1.25)  # middle of the eyes of everybody at rest, decimeters
 _YOUNG, _OLD = 25.0, 90.0  # ages of the targets
-# Spread of the details of a face. Faces drawn with 0.28 are believable, with 0.4 they are caricatures.
-_SPREAD, _SHARE = 0.26, 0.5
+# Spread of the details of a face. Faces drawn with 0.29 are believable, with 0.4 they are caricatures.
+_SPREAD, _SHARE = 0.29, 0.55
 _ASYMMETRY = 0.07
 # Share of the spread for details that make neutral faces read as expressions: as pursed or
 # open lips or closing lids.
@@ -56,6 +56,37 @@ _COMMON = {
 }
 # Targets that another attribute decides or that only move the whole head.
 _LEFT_OUT = ('head-age', 'head-fat', 'head-trans', 'head-angle', 'neck-trans', 'neck-double')
+# Features of men against women, and of age, as weights of detail targets: the macro targets differ too little for
+# strangers to read sex and age from a face. `l-` stands for both sides, a negative weight for the opposite target.
+_MALE = {
+  **{
+    'eyebrows-trans-down': 0.25,
+    'eyebrows-trans-forward': 0.12,
+    'l-eye-scale-incr': -0.3,
+    'head-square': 0.15,
+  },
+  **{'chin-width-incr': 0.2, 'chin-height-incr': 0.12, 'chin-prominent-incr': 0.12, 'nose-volume-incr': 0.2},
+  **{'neck-scale-horiz-incr': 0.3, 'mouth-upperlip-volume-incr': -0.25, 'mouth-lowerlip-volume-incr': -0.25},
+  **{'mouth-scale-horiz-incr': 0.1, 'nose-scale-horiz-incr': 0.12},
+}
+_AGED = {
+  **{'head-age-incr': 1.3, 'l-eye-eyefold-down': 0.5, 'l-eye-bag-incr': 0.6, 'chin-jaw-drop-incr': 0.7},
+  **{
+    'l-cheek-volume-incr': -0.3,
+    'l-cheek-trans-down': 0.25,
+    'l-cheek-inner-decr': 0.3,
+    'nose-point-down': 0.08,
+  },
+  **{
+    'nose-scale-vert-incr': 0.2,
+    'l-ear-lobe-incr': 0.5,
+    'l-ear-scale-incr': 0.25,
+    'forehead-temple-decr': 0.4,
+  },
+  **{'mouth-upperlip-volume-incr': -0.45, 'mouth-lowerlip-volume-incr': -0.25, 'mouth-laugh-lines-in': 0.4},
+  **{'neck-double-incr': 0.25, 'nose-volume-incr': 0.15, 'mouth-angles-up': 0.2},
+}
+_OPPOSITES = {'incr': 'decr', 'down': 'up', 'forward': 'backward', 'square': 'oval'}
 _STREAM_WEIGHT, _STREAM_LOOK = 0x3E16, 0x7ACE
 
 
@@ -109,7 +140,8 @@ def sample(speaker: parameters.Speaker, seed: int) -> Appearance:
   """
   rng = np.random.default_rng([_STREAM_LOOK, speaker.speaker_id, seed])
   traits = sample_traits(speaker, rng)
-  sex = 'male' if rng.random() < traits.sex else 'female'
+  # Hair, beard and clothes of the other sex only for voices between.
+  sex = 'male' if rng.random() < np.clip(2 * traits.sex - 0.5, 0, 1) else 'female'
   ancestry = traits.ancestry._asdict()
   color = hair_colors.sample_hair_color(rng, sex, traits.age, ancestry)
   return Appearance(
@@ -136,6 +168,7 @@ def _features() -> dict[str, tuple[str, ...]]:
 def sample_shape(traits: Traits, rng: np.random.Generator) -> np.ndarray:
   """Coarse vertices of a person's neutral face, float32 `[u, 3]`, decimeters, with the eyes' middle at `EYES`."""
   weights = _body(traits, rng) | _details(traits, rng)
+  _add_attributes(weights, traits, rng)
   head = meshes.load()
   shape = rest.at_rest(head.shaped(weights))
   eyes = shape[np.isin(head.parts, (MeshPart.LEFT_EYE, MeshPart.RIGHT_EYE))].mean(0)
@@ -191,16 +224,35 @@ def _details(traits, rng):
     name = f'{feature}-{"incr" if size > 0 else "decr"}'
     weights[name] = weights.get(name, 0.0) + gain * abs(size)
   # The macro targets of weight move the body only.
-  for feature, gain in (('head-fat', 0.28), ('l-cheek-volume', 0.15), ('r-cheek-volume', 0.15)):
+  for feature, gain in (('head-fat', 0.33), ('l-cheek-volume', 0.24), ('r-cheek-volume', 0.24)):
     name = f'{feature}-{"incr" if traits.weight > 0 else "decr"}'
     weights[name] = weights.get(name, 0.0) + gain * abs(traits.weight)
   shares = {**traits.ancestry._asdict(), 'male': traits.sex, 'old': np.clip((traits.age - 40) / 40, 0, 1)}
   for kind, details in _COMMON.items():
     for name, amount in details.items():
       weights[name] = weights.get(name, 0.0) + shares[kind] * amount
-  if traits.weight > 0.8 and rng.random() < 0.6:
+  if rng.random() < 0.6 and traits.weight > 0.8:
     weights['neck-double-incr'] = 0.35 * (traits.weight - 0.8)
   return weights
+
+
+def aging(age: float) -> float:
+  """How aged the features of a face are: 0 up to 25 years, 1 at 80."""
+  return float(np.clip((age - 25) / 55, 0, 1.1) ** 1.2)
+
+
+def _add_attributes(weights, traits, rng):
+  """Adds the features of sex and age to weights of targets."""
+  masculine = 2 * traits.sex - 1
+  # Women need more of their features than men: strangers take old women for men.
+  for strength, features in ((masculine * (1 if masculine > 0 else 1.5), _MALE), (aging(traits.age), _AGED)):
+    for name, gain in features.items():
+      amount = gain * strength * np.exp(rng.normal(0, 0.25))
+      if amount < 0:
+        feature, end = name.rsplit('-', 1)
+        amount, name = -amount, f'{feature}-{_OPPOSITES[end]}'
+      for own in (name, 'r-' + name[2:]) if name.startswith('l-') else (name,):
+        weights[own] = weights.get(own, 0.0) + amount
 
 
 def sample_skin(traits: Traits, rng: np.random.Generator) -> skin.Skin:
@@ -211,7 +263,8 @@ def sample_skin(traits: Traits, rng: np.random.Generator) -> skin.Skin:
   melanin = african * rng.uniform(1.0, 2.7) + asian * rng.uniform(0.28, 0.8) + caucasian * 0.27 * fair
   pale = np.exp(-2.0 * melanin)
   male = traits.sex > 0.5
-  made_up = not male and rng.random() < 0.3
+  melanin *= 0.9 + 0.2 * traits.sex
+  made_up = not male and rng.random() < 0.5
   blue = caucasian**2 * rng.random() > 0.35
   brown = np.array([0.13, 0.065, 0.028]) * np.exp(rng.normal(-0.1 - 0.7 * (1 - caucasian), 0.35))
   light = np.array(((0.10, 0.16, 0.23), (0.12, 0.13, 0.07), (0.14, 0.15, 0.15))[rng.integers(3)])
@@ -222,13 +275,26 @@ def sample_skin(traits: Traits, rng: np.random.Generator) -> skin.Skin:
     freckles=rng.random() ** 3 * (2.2 * pale),
     spots=rng.random() * (0.35 + 0.5 * aged),
     age=aged,
+    wrinkles=_sample_wrinkles(traits, rng),
     stubble=rng.random() ** 1.3 * 0.85 * male * (1 - 0.6 * aged),
-    lips=rng.uniform(0.25, 0.75) * (1 - 0.35 * aged) * (1 - 0.2 * male) + made_up * rng.uniform(0.2, 1.0),
+    lips=rng.uniform(0.3, 0.6) + 0.3 * (1 - traits.sex) - 0.2 * aged + made_up * rng.uniform(0.2, 0.9),
+    makeup=made_up * rng.uniform(0.2, 1.0),
     roughness=rng.uniform(0.42, 0.6),
     iris=np.clip(iris, 0.01, 0.4),
     seed=float(rng.integers(256)),
   )
   return skin.Skin(**{name: np.asarray(value, np.float32) for name, value in values.items()})
+
+
+def _sample_wrinkles(traits, rng):
+  """Strengths of `wrinkles.KINDS`: they begin at about 30 years, and vary between people of one age."""
+  kinds = np.array(wrinkles.KINDS)
+  strengths = 1.1 * np.clip((traits.age - 25) / 55, 0, 1.1) ** 1.25 * np.exp(rng.normal(0, 0.3, len(kinds)))
+  strengths *= (1 - 0.3 * traits.ancestry.african) * (0.8 + 0.2 * traits.sex)
+  strengths *= np.where(np.isin(kinds, ('forehead', 'frown')), 0.7 + 0.4 * traits.sex, 1)
+  strengths *= np.where(kinds == 'frown', 0.6, 1)  # more looks angry
+  strengths *= np.where(kinds == 'lips', 1.1 - 0.5 * traits.sex, 1)
+  return np.clip(strengths + 0.06, 0, 1.5)
 
 
 def reflectance(own: skin.Skin) -> float:

@@ -31,7 +31,7 @@ PLACES = {
   'studio': 0.18,
 }
 # Light on the face over pi, after exposure, that puts skin of middle tone near the middle of the values.
-FACE_LIGHT = 0.62
+FACE_LIGHT = 0.57
 # Limit of the background in units of the light on the face: windows and skies keep some color.
 BRIGHTEST = 6.0
 MIDDLE_SKIN = 0.25  # reflectance of such skin
@@ -141,7 +141,7 @@ def sample_tone(
   balance = np.clip(cast**-share, 0.4, 4) * np.exp(error)
   balance = balance / luma(balance * face_light) * luma(face_light)
   stops = rng.normal(-0.1 if keeps else 0.0, 0.28) + np.log2(MIDDLE_SKIN / reflectance) / 3
-  numbers = (rng.normal(0.97, 0.06), rng.normal(1.0, 0.1), abs(rng.normal(0, 0.006)))
+  numbers = (rng.normal(1.12, 0.08), rng.normal(1.0, 0.1), abs(rng.normal(0, 0.006)))
   return Tone(
     jnp.float32(FACE_LIGHT * 2**stops),
     jnp.asarray(balance, jnp.float32),

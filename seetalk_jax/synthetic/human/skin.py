@@ -7,7 +7,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from seetalk_jax.synthetic.human import noise
+from seetalk_jax.synthetic.human import noise, wrinkles
 from seetalk_jax.synthetic.human.atlas import Atlas, central_difference, field, fill_gaps
 from seetalk_jax.synthetic.human.mesh import MeshPart
 
@@ -26,9 +26,11 @@ class Skin(NamedTuple):
     redness: amount of haemoglobin, 0.25 to 0.6.
     freckles: density of freckles.
     spots: moles and age spots.
-    age: wrinkles and uneven color, 0 at 18 years, 1 at 85.
+    age: fine creases and uneven color, 0 at 18 years, 1 at 85.
+    wrinkles: strengths of `wrinkles.KINDS`, 0 to about 1.3, `[7]`.
     stubble: density of a shaved beard.
     lips: how much redder lips are than the skin, 0.3 to 1.5; more with lipstick.
+    makeup: of the eyes and cheeks.
     roughness: of the skin, 0.35 (oily) to 0.6 (dry).
     iris: linear RGB, `[3]`.
     seed: of everything that is only placed at random, a whole number below 256: noise at places beyond would lose
@@ -40,8 +42,10 @@ class Skin(NamedTuple):
   freckles: jax.Array
   spots: jax.Array
   age: jax.Array
+  wrinkles: jax.Array
   stubble: jax.Array
   lips: jax.Array
+  makeup: jax.Array
   roughness: jax.Array
   iris: jax.Array
   seed: jax.Array
@@ -80,7 +84,6 @@ class _Noise(NamedTuple):
   melanin: jax.Array
   roughness: jax.Array
   pores: jax.Array
-  lines: jax.Array
   creases: jax.Array
 
 
@@ -111,7 +114,6 @@ def _noise(skin, atlas):
     melanin=noise.value_noise(place, 5.0),
     roughness=noise.octaves(place, 20.0, 2),
     pores=0.5 * noise.value_noise(place, 75.0) + 0.4 * noise.value_noise(place, 34.0),
-    lines=noise.value_noise(place * _column((2.5, 21.0, 4.0))),
     creases=noise.value_noise(place * _column((15.0, 7.0, 4.5))),
   )
 
@@ -122,7 +124,9 @@ def _maps(skin, atlas, undercoats, noises):
   masks = atlas.masks
   mirrored = jnp.abs(atlas.place[0])
   y, z = atlas.place[1], atlas.place[2]
+  folded = wrinkles.wrinkles(atlas.place, skin.wrinkles, noises.melanin, noises.mottled)
   color = _skin_color(skin, mirrored, y, z, masks, noises)
+  color *= jnp.exp(-folded.shade * (1 - masks['lips']) * _column((0.5, 0.8, 0.85)))
   roughness = (
     skin.roughness * (1 - 0.25 * masks['lips']) * (1 - 0.12 * _spot(mirrored, y, z, 0, 7.0, 0.12, 0.25))
   )
@@ -130,9 +134,8 @@ def _maps(skin, atlas, undercoats, noises):
   inside = jnp.clip(1.3 * masks['mouth_inside'], 0, 1)
   color = color * (1 - inside) + inside * jnp.asarray([0.36, 0.10, 0.09])[:, None, None]
   roughness = roughness * (1 - inside) + 0.3 * inside
-  # Pores, fine creases and wrinkles.
-  lines = noises.lines * jnp.exp(-(((y - 7.85) / 0.25) ** 2)) * (z > 0.8)
-  height = 0.012 * (noises.pores + skin.age * (1.8 * lines + 0.8 * noises.creases))
+  # Pores, fine creases and wrinkles. Shading takes a fifth of the relief, which wrinkles make up for.
+  height = 0.012 * (noises.pores + 0.8 * skin.age * noises.creases) + 5 * folded.height
   for coat in undercoats:
     share = _grainy(coat.share, noises.fine)
     color = color * (1 - share) + share * coat.color[:, None, None]
@@ -183,12 +186,15 @@ def _skin_color(skin, x, y, z, masks, noises):
   melanin = skin.melanin * (1 + 0.25 * (noises.melanin - 0.5))
   melanin += 0.9 * skin.freckles * freckles * jnp.exp(-skin.melanin) + 1.2 * skin.spots * moles
   melanin += 0.16 * (0.4 + skin.age) * spot(0.3, 7.17, 0.15, 0.07)  # under the eyes
+  red += 0.35 * skin.makeup * spot(0.48, 6.95, 0.16, 0.14)
   # Melanin lies above the blood and hides a part of it.
   absorbed = melanin[None] * _column(_MELANIN) + (red * jnp.exp(-0.35 * melanin))[None] * _column(
     _HAEMOGLOBIN
   )
   color = _column(_PALE) * jnp.exp(-absorbed)
   color *= jnp.exp(-masks['lips'][None] * _column((0.10, 0.85, 0.62)) * skin.lips)
+  shadow = spot(0.31, 7.37, 0.14, 0.06) + 1.5 * spot(0.3, 7.335, 0.15, 0.02)
+  color *= jnp.exp(-0.8 * skin.makeup * shadow)
   shaved = masks['beard'] * (1 - masks['lips']) * skin.stubble * (0.35 + 0.5 * noises.fine)
   return color * (1 - 0.75 * shaved[None] * _column((1.0, 0.95, 0.85)))
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from seetalk_jax.media import landmark_indices
-from seetalk_jax.synthetic import speakers
+from seetalk_jax.synthetic import parameters, speakers
 from seetalk_jax.synthetic.human import mesh, people, rest
 from seetalk_jax.synthetic.human.mesh import MeshPart
 
@@ -76,3 +76,34 @@ def test_skin_darkens_with_african_ancestry_and_stays_in_range():
 def test_seeds_of_skin_are_small_whole_numbers():
   seeds = [float(people.sample_skin(_traits(5, 0), np.random.default_rng(i)).seed) for i in range(50)]
   assert all(seed.is_integer() and 0 <= seed < 256 for seed in seeds) and len(set(seeds)) > 30
+
+
+def test_features_of_sex_and_age_are_in_the_shape():
+  def shape(**changes):
+    return people.sample_shape(_traits(4, 0)._replace(**changes), np.random.default_rng(1))
+
+  lips = mesh.load().masks['lips'] > 0.5
+  jaw = np.abs(mesh.load().vertices - [0.36, 6.32, 1.16]).max(1) < 0.12
+  woman, man = shape(sex=0.0), shape(sex=1.0)
+  assert man[jaw, 0].mean() > woman[jaw, 0].mean() + 0.01
+  young, old = shape(age=25.0), shape(age=80.0)
+  assert old[jaw, 1].mean() < young[jaw, 1].mean() - 0.01
+  assert np.ptp(old[lips, 2]) < np.ptp(young[lips, 2])
+
+
+def test_wrinkles_deepen_with_age():
+  def strength(age):
+    traits = _traits(5, 0)._replace(age=age)
+    return np.mean([people.sample_skin(traits, np.random.default_rng(i)).wrinkles for i in range(20)])
+
+  assert strength(20.0) < 0.1 < 0.3 < strength(50.0) < strength(80.0) < 1.3
+
+
+def test_only_voices_between_may_dress_as_the_other_sex():
+  beards = [
+    float(
+      people.sample(parameters.Speaker(speaker_id=i, sex=0.2, age=40.0, head_size=0.0), i).facial_hair.chin
+    )
+    for i in range(12)
+  ]
+  assert max(beards) == 0

@@ -12,8 +12,8 @@ pytestmark = pytest.mark.slow  # bakes textures of a million texels
 
 def person(**changes):
   values = dict(
-    melanin=0.3, redness=0.4, freckles=0.0, spots=0.0, age=0.1, stubble=0.0, lips=0.7, roughness=0.45,
-    iris=[0.1, 0.2, 0.4], seed=1.0,
+    melanin=0.3, redness=0.4, freckles=0.0, spots=0.0, age=0.1, wrinkles=[0.1] * 7,
+    stubble=0.0, lips=0.7, makeup=0.0, roughness=0.45, iris=[0.1, 0.2, 0.4], seed=1.0,
   )  # fmt: skip
   return skin.Skin(**{name: jnp.asarray(value, jnp.float32) for name, value in (values | changes).items()})
 
