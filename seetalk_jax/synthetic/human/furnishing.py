@@ -60,7 +60,8 @@ def _span(rng, room, wall, width, height, bottom, near=None):
   a, _ = ALONG[wall // 2]
   low, high = room.low[a] + 0.5, room.high[a] - 0.5
   width = min(width, high - low)
-  middle = rng.uniform(low + width / 2, high - width / 2) if near is None else near
+  # Rounding makes the space beside a rectangle as wide as the wall negative.
+  middle = low + width / 2 + (high - low - width) * rng.random() if near is None else near
   middle = np.clip(middle, low + width / 2, high - width / 2)
   floor = room.low[1] + bottom
   top = min(floor + height, room.high[1] - 0.5)
