@@ -289,8 +289,8 @@ def sample_skin(traits: Traits, rng: np.random.Generator) -> skin.Skin:
 def _sample_wrinkles(traits, rng):
   """Strengths of `wrinkles.KINDS`: they begin at about 30 years, and vary between people of one age."""
   kinds = np.array(wrinkles.KINDS)
-  strengths = 1.1 * np.clip((traits.age - 25) / 55, 0, 1.1) ** 1.25 * np.exp(rng.normal(0, 0.3, len(kinds)))
-  strengths *= (1 - 0.3 * traits.ancestry.african) * (0.8 + 0.2 * traits.sex)
+  strengths = 1.2 * np.clip((traits.age - 25) / 55, 0, 1.1) ** 1.25 * np.exp(rng.normal(0, 0.3, len(kinds)))
+  strengths *= (1 - 0.3 * traits.ancestry.african) * (0.9 + 0.1 * traits.sex)
   strengths *= np.where(np.isin(kinds, ('forehead', 'frown')), 0.7 + 0.4 * traits.sex, 1)
   strengths *= np.where(kinds == 'frown', 0.6, 1)  # more looks angry
   strengths *= np.where(kinds == 'lips', 1.1 - 0.5 * traits.sex, 1)
