@@ -20,7 +20,7 @@ NUM_STRANDS = 2 * (NUM_BROW + NUM_UPPER + NUM_LOWER) + NUM_BEARD
 _EYE = (0.308, 7.284, 1.245)  # middle of the left eyeball
 # The middle of a brow on the neutral head: x, y.
 _BROW_X = (0.105, 0.16, 0.23, 0.30, 0.38, 0.46, 0.53)
-_BROW_Y = (7.450, 7.452, 7.460, 7.472, 7.480, 7.475, 7.450)
+_BROW_Y = (7.442, 7.445, 7.456, 7.472, 7.480, 7.475, 7.450)
 _INSIDE = (0.0, 7.35, 0.2)
 _BROW_BAND = 0.085  # half the height in which brows may grow
 

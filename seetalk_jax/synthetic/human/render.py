@@ -29,7 +29,7 @@ SAMPLES = 2  # along each side of a pixel
 _ALL_STRANDS_SIZE = 512
 _BROW_HEIGHT = 7.37  # facial hair above this height on the resting head belongs to the brows, decimeters
 # Share of a key light that lips and cheeks reflect into the mouth where its rays do not reach.
-_MOUTH_BOUNCE = 0.25
+_MOUTH_BOUNCE = 0.5
 
 
 class Rendered(NamedTuple):

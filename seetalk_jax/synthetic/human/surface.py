@@ -173,7 +173,7 @@ def _in_the_mouth(expressed, baked, places):
   area = 0.75 * gap * jnp.abs(left[0] - right[0])
   depth = jnp.maximum(center[2] - expressed[:, 2], 0)
   beside = jnp.maximum(jnp.abs(expressed[:, 1] - center[1]) - gap / 2, 0)
-  share = 0.9 * area / (area + 1.4 * depth**2 + 2.5 * beside**2 + 0.004)
+  share = 0.9 * area / (area + 0.5 * depth**2 + 0.8 * beside**2 + 0.004)
   return baked * (1 - places.mouth) + share * places.mouth
 
 

@@ -9,7 +9,7 @@ import scipy.ndimage
 from seetalk_jax import blendshapes
 from seetalk_jax.constants import Part
 from seetalk_jax.synthetic import speakers
-from seetalk_jax.synthetic.human import flow, people, person, render, rig, scene
+from seetalk_jax.synthetic.human import flow, people, person, render, rig, scene, skin
 
 SIZE = 64
 # Compiling the renderer takes a minute.
@@ -17,14 +17,20 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope='module')
-def drawn():
-  arrays = person.shared()
+def staged():
+  """(appearance, baked person, scene)."""
   appearance = people.sample(speakers.sample_speaker(3), 3)
-  baked = person.bake(appearance)
   chin = appearance.shape[:, 1].min() + 1.8
   place = scene.sample_scene(
     np.random.default_rng(2), np.float32(people.EYES), np.float32([0, chin, 1.4]), jitter=0.0
   )
+  return appearance, person.bake(appearance), place
+
+
+@pytest.fixture(scope='module')
+def drawn(staged):
+  arrays = person.shared()
+  _, baked, place = staged
   run = jax.jit(render.render, static_argnames='size')
 
   dark = place._replace(lights=place.lights._replace(colors=jnp.zeros_like(place.lights.colors)))
@@ -100,3 +106,26 @@ def test_a_turned_head_leaves_the_relief_of_the_chest_in_place(drawn):
     chest &= scipy.ndimage.maximum_filter(np.asarray(picture.part) == Part.HAIR, 5) == 0
   assert chest.sum() > 50
   np.testing.assert_allclose(np.asarray(first.image)[chest], np.asarray(second.image)[chest], atol=1e-3)
+
+
+def test_gradients_flow_through_shading(staged):
+  appearance, baked, place = staged
+  arrays = person.shared()
+
+  def brightness(melanin, environment, keys):
+    own = appearance.skin._replace(melanin=melanin)
+    maps = skin.bake(jax.tree.map(jnp.asarray, own), arrays.atlas).maps
+    textures = baked.textures.at[:, : maps.shape[1]].set(maps)
+    lights = place.lights._replace(environment=environment, colors=keys)
+    still = rig.Pose(jnp.zeros(3), jnp.zeros(3))
+    posed = baked._replace(textures=textures)
+    shown = render.render(posed, opened, still, place._replace(lights=lights), arrays, size=16)
+    return shown.image.mean()
+
+  opened = jnp.zeros(len(blendshapes.NAMES)).at[blendshapes.INDEX['jawOpen']].set(0.3)
+  values = appearance.skin.melanin, place.lights.environment, place.lights.colors
+  gradients = jax.jit(jax.grad(brightness, (0, 1, 2)))(*map(jnp.asarray, values))
+  for name, gradient in zip(('melanin', 'environment', 'keys'), gradients, strict=True):
+    assert np.isfinite(gradient).all() and np.abs(gradient).max() > 1e-5, name
+  # Darker skin and darker light make a darker picture.
+  assert gradients[0] < 0 and gradients[1][0].min() > 0
