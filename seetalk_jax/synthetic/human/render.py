@@ -23,6 +23,7 @@ from seetalk_jax.synthetic.human import (
 )
 from seetalk_jax.synthetic.human.person import SHADOW_STRANDS, Person, Shared
 from seetalk_jax.synthetic.human.scene import Scene
+from seetalk_jax.synthetic.human.vectors import unit
 
 SAMPLES = 2  # along each side of a pixel
 # A strand is one sample wide: smaller pictures need fewer of the strands for the same cover.
@@ -103,11 +104,13 @@ def render(
     lambda key: light.visibility(key[0], posed.vertices, key[1]), (shadows, scene.softness)
   )
   # Lids and lips also shade eyes and mouth from the keys, finer than a shadow map resolves.
-  bounced = _MOUTH_BOUNCE * jnp.pad(
-    arrays.regions.mouth, (0, len(posed.vertices) - len(arrays.regions.mouth))
-  )
+  mouth = jnp.pad(arrays.regions.mouth, (0, len(posed.vertices) - len(arrays.regions.mouth)))
+  bounced = _MOUTH_BOUNCE * mouth
   visible = (visible * (1 - bounced) + bounced) * _inner(posed.occlusion, arrays)
-  diffuse = shading.diffuse(posed.normals, posed.occlusion, visible, arrays.wrap, lights)
+  # Light reaches the inside of the mouth from the front of the face.
+  front = rig.rotated(jnp.asarray([0.0, 0.0, 1.0]), pose)
+  lit = unit(posed.normals + 2 * mouth[:, None] * front)
+  diffuse = shading.diffuse(lit, posed.occlusion, visible, arrays.wrap, lights)
 
   positions, depths = view.project(posed.vertices, side)
   nearest = raster.triangles(positions, depths, arrays.triangles, side, SAMPLES)

@@ -24,6 +24,7 @@ _HARD_WRAP = (0.02, 0.02, 0.02)
 
 # Skin vertices this close to an eyeball of the neutral head form the margins of the lids.
 _MARGIN = 0.03
+_LIT_DEPTH = 0.35  # the inside of a mouth gets no darker behind this depth, decimeters
 _LID_SHADOW = 0.13  # decimeters from the upper lid, where the eye is in the lid's shadow
 
 
@@ -171,7 +172,8 @@ def _in_the_mouth(expressed, baked, places):
   center = (upper + lower) / 2
   gap = jnp.maximum(upper[1] - lower[1], 0) + 0.004
   area = 0.75 * gap * jnp.abs(left[0] - right[0])
-  depth = jnp.maximum(center[2] - expressed[:, 2], 0)
+  # Walls deep in the mouth light each other.
+  depth = jnp.clip(center[2] - expressed[:, 2], 0, _LIT_DEPTH)
   beside = jnp.maximum(jnp.abs(expressed[:, 1] - center[1]) - gap / 2, 0)
   share = 0.9 * area / (area + 0.5 * depth**2 + 0.8 * beside**2 + 0.004)
   return baked * (1 - places.mouth) + share * places.mouth
