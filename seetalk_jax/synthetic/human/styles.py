@@ -56,8 +56,8 @@ def _tied(men, women=0.0, who=(0.7, 1, 1), ages=(0, 80), **values):
 
 
 def _round(men, women=0.0, who=(1, 0, 0.05), ages=(0, 99), **values):
-  tight = dict(round=1.0, lift=1.0, stiffness=1.0, volume=0.0, cling=0.0, curl=0.025, waves=4.0, frizz=0.05)
-  return Preset('round', men, women, *who, ages, tight | dict(mess=0.25, whorl=0.1, clumping=0.25) | values)
+  tight = dict(round=1.0, lift=1.0, stiffness=1.0, volume=0.0, cling=0.0, curl=0.045, waves=5.0, frizz=0.05)
+  return Preset('round', men, women, *who, ages, tight | dict(mess=0.25, whorl=0.1, clumping=0.1) | values)
 
 
 def _bald(men, women=0.0, who=(1, 1, 1), ages=(40, 99), **values):
@@ -229,8 +229,8 @@ PRESETS: dict[str, Preset] = {
   ),
   'braid': _tied(0, 0.8, (1.5, 1, 1), tie=-0.1, tie_shift=0.6, tail=1.9, tail_width=0.12, braid=1.0),
   'cropped_afro': _round(2.0, 1.0, length=0.1, curl=0.012, frizz=0.03),
-  'afro': _round(1.5, 1.5, length=0.32, ages=(0, 70)),
-  'large_afro': _round(0.4, 0.8, length=0.55, ages=(0, 50)),
+  'afro': _round(1.5, 1.5, length=0.16, ages=(0, 70)),
+  'large_afro': _round(0.4, 0.8, length=0.24, ages=(0, 50)),
   'afro_fade': _round(1.5, 0.1, length=0.2, round=0.0, side=0.12, border=7.85, blend=0.22, volume=0.03),
   'receding_crop': _bald(2.5, ages=(28, 75), length=0.2, side=0.6, recession=0.22, stiffness=0.7, forward=0.2),
   'receding_combed': _bald(
