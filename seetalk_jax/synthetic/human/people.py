@@ -291,8 +291,8 @@ def _sample_wrinkles(traits, rng):
   kinds = np.array(wrinkles.KINDS)
   strengths = 1.2 * np.clip((traits.age - 25) / 55, 0, 1.1) ** 1.25 * np.exp(rng.normal(0, 0.3, len(kinds)))
   strengths *= (1 - 0.3 * traits.ancestry.african) * (0.9 + 0.1 * traits.sex)
-  strengths *= np.where(np.isin(kinds, ('forehead', 'frown')), 0.7 + 0.4 * traits.sex, 1)
-  strengths *= np.where(kinds == 'frown', 0.6, 1)  # more looks angry
+  strengths *= np.where(np.isin(kinds, ('forehead', 'frown')), 0.5 + 0.5 * traits.sex, 1)
+  strengths *= np.where(kinds == 'frown', 0.4, 1)  # more looks angry
   strengths *= np.where(kinds == 'lips', 1.1 - 0.5 * traits.sex, 1)
   return np.clip(strengths + 0.06, 0, 1.5)
 

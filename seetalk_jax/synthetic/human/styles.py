@@ -51,7 +51,7 @@ def _long(men, women=0.0, who=(0.3, 1, 1), ages=(0, 99), **values):
   )
 
 
-def _tied(men, women=0.0, who=(0.7, 1, 1), ages=(0, 80), **values):
+def _tied(men, women=0.0, who=(0.7, 1, 1), ages=(0, 55), **values):
   return Preset('tied', men, women, *who, ages, dict(tied=1.0, length=1.0, volume=0.03) | values)
 
 
@@ -93,12 +93,12 @@ PRESETS: dict[str, Preset] = {
     stiffness=0.5, whorl=0.3, cling=0.5, clumping=0.55, mess=0.06, border=7.8,
   ),
   'slicked_back': _short(
-    1.5, 0.15, length=0.95, side=0.45, forward=-1.6, whorl=0.0, lift=0.15, rise=0.15, stiffness=0.5,
+    1.5, 0.03, length=0.95, side=0.45, forward=-1.6, whorl=0.0, lift=0.15, rise=0.15, stiffness=0.5,
     cling=0.55,
     volume=0.05, clumping=0.65, mess=0.05,
   ),
   'undercut': _short(
-    1.2, 0.1, length=0.95, side=0.08, border=7.95, blend=0.06, forward=-1.2, sweep=0.5, whorl=0.0,
+    1.2, 0.03, length=0.95, side=0.08, border=7.95, blend=0.06, forward=-1.2, sweep=0.5, whorl=0.0,
     lift=0.3, rise=0.5,
     stiffness=0.55, cling=0.4, volume=0.08, clumping=0.5, mess=0.1,
   ),
@@ -117,12 +117,12 @@ PRESETS: dict[str, Preset] = {
     volume=0.14, stiffness=0.5, curl=0.02, waves=1.5,
   ),
   'bowl_fringe': _short(
-    0.8, 0.2, (0.1, 2.5, 0.7), length=0.95, side=0.7, nape=0.5, fringe=1.0, fringe_length=0.45, lift=0.3,
+    0.6, 0.2, (0.1, 2.5, 0.7), length=0.95, side=0.7, nape=0.5, fringe=1.0, fringe_length=0.45, lift=0.3,
     forward=0.1,
     stiffness=0.2, volume=0.09, clumping=0.5, level=6.95,
   ),
   'curtains': _short(
-    1.0, 0.1, (0.1, 1.5, 1), length=1.0, side=0.5, nape=0.5, parting=0.02, outward=1.3, lift=0.5, rise=0.3,
+    0.7, 0.1, (0.1, 1.5, 1), length=1.0, side=0.5, nape=0.5, parting=0.02, outward=1.3, lift=0.5, rise=0.3,
     stiffness=0.3, volume=0.12, open=0.62, whorl=0.5, ages=(0, 50),
   ),
   'pixie': _short(
@@ -160,13 +160,13 @@ PRESETS: dict[str, Preset] = {
     volume=0.16, clumping=0.6,
   ),
   'shag': _long(
-    0.6, 1.0, length=1.5, layers=0.5, fringe=0.7, fringe_length=0.45, mess=0.35, clumping=0.6, curl=0.03,
+    0.25, 1.0, length=1.5, layers=0.5, fringe=0.7, fringe_length=0.45, mess=0.35, clumping=0.6, curl=0.03,
     waves=1.5,
     volume=0.16, ages=(0, 55),
   ),
-  'shoulder_length': _long(0.8, 1.5, length=3.0, level=5.9, layers=0.1, **_CENTER),
+  'shoulder_length': _long(0.3, 1.5, length=3.0, level=5.9, layers=0.1, **_CENTER),
   'long_straight': _long(
-    0.4, 2.5, (0.4, 2, 1), length=3.2, level=5.0, layers=0.1, volume=0.09, ages=(0, 65), **_CENTER,
+    0.15, 2.5, (0.4, 2, 1), length=3.2, level=5.0, layers=0.1, volume=0.09, ages=(0, 65), **_CENTER,
   ),
   'long_side_part': _long(
     0, 2.0, (0.4, 1, 1), length=3.0, level=5.2, layers=0.15, parting=-0.3, outward=1.0, rise=0.25,
@@ -178,48 +178,48 @@ PRESETS: dict[str, Preset] = {
     ages=(0, 60),
   ),
   'long_wavy': _long(
-    0.3, 2.5, (0.6, 0.7, 1), length=3.0, layers=0.2, parting=0.15, outward=1.0, curl=0.06, waves=2.5,
+    0.1, 2.5, (0.6, 0.7, 1), length=3.0, layers=0.2, parting=0.15, outward=1.0, curl=0.06, waves=2.5,
     clumping=0.7,
     volume=0.18, ages=(0, 65),
   ),
   'long_curly': _long(
-    0.2, 1.2, (2, 0.1, 0.8), length=2.2, layers=0.3, parting=-0.1, outward=0.8, curl=0.075, waves=4.0,
+    0.1, 1.2, (2, 0.1, 0.8), length=2.2, layers=0.3, parting=-0.1, outward=0.8, curl=0.075, waves=4.0,
     clumping=0.7,
     frizz=0.03, mess=0.3, volume=0.28, ages=(0, 65),
   ),
   'curly_medium': _long(
-    0.5, 1.0, (2, 0.1, 0.8), length=1.3, layers=0.3, outward=0.6, curl=0.07, waves=3.5, clumping=0.65,
+    0.3, 1.0, (2, 0.1, 0.8), length=1.3, layers=0.3, outward=0.6, curl=0.07, waves=3.5, clumping=0.65,
     frizz=0.03,
     lift=0.7, mess=0.35, volume=0.26, stiffness=0.3,
   ),
   'tucked': _long(
-    0.2, 1.5, length=3.0, level=5.5, layers=0.08, tuck=1.0, parting=0.1, outward=0.8, front=0.15, volume=0.07,
+    0.08, 1.5, length=3.0, level=5.5, layers=0.08, tuck=1.0, parting=0.1, outward=0.8, front=0.15, volume=0.07,
   ),
   'long_behind': _long(
-    0.8, 0.8, length=2.6, level=5.5, forward=-1.4, whorl=0.1, rise=0.2, tuck=0.6, front=0.1, volume=0.09,
+    0.4, 0.8, length=2.6, level=5.5, forward=-1.4, whorl=0.1, rise=0.2, tuck=0.6, front=0.1, volume=0.09,
     layers=0.15,
   ),
   'locs': _long(
-    0.8, 0.7, (3, 0, 0.08), length=1.6, layers=0.2, locks=0.8, clumping=0.0, curl=0.012, waves=3.0,
+    0.6, 0.7, (3, 0, 0.08), length=1.6, layers=0.2, locks=0.8, clumping=0.0, curl=0.012, waves=3.0,
     frizz=0.02, mess=0.3,
     outward=0.5, volume=0.18, lift=0.6, ages=(0, 60),
   ),
   'long_locs': _long(
-    0.5, 0.7, (3, 0, 0.08), length=2.8, layers=0.15, locks=0.85, clumping=0.0, curl=0.01, waves=3.0,
+    0.3, 0.7, (3, 0, 0.08), length=2.8, layers=0.15, locks=0.85, clumping=0.0, curl=0.01, waves=3.0,
     frizz=0.02,
     mess=0.2, outward=0.6, volume=0.16, tuck=0.5, ages=(0, 60),
   ),
-  'high_ponytail': _tied(0.1, 1.5, tie=0.75, tail=1.9, tail_width=0.15),
-  'low_ponytail': _tied(0.5, 1.5, tie=-0.1, tail=1.5, tail_width=0.13, parting=0.1),
+  'high_ponytail': _tied(0.03, 1.2, tie=0.75, tail=1.9, tail_width=0.15),
+  'low_ponytail': _tied(0.2, 1.2, tie=-0.1, tail=1.5, tail_width=0.13, parting=0.1),
   'side_ponytail': _tied(0, 0.6, tie=-0.15, tie_shift=0.75, tail=1.5, tail_width=0.13),
   'ponytail_fringe': _tied(0, 1.0, (0.3, 2, 1), tie=0.5, tail=1.8, fringe=1.0, fringe_length=0.48),
-  'low_bun': _tied(0, 1.5, ages=(20, 99), tie=0.05, tail=1.6, tail_width=0.22, bun=1.0),
-  'top_knot': _tied(0.5, 1.2, tie=1.15, tail=1.6, tail_width=0.2, bun=1.0, volume=0.05),
+  'low_bun': _tied(0, 1.2, ages=(20, 70), tie=0.05, tail=1.6, tail_width=0.22, bun=1.0),
+  'top_knot': _tied(0.25, 0.8, tie=1.15, tail=1.6, tail_width=0.2, bun=1.0, volume=0.05),
   'curly_puff': _tied(
     0.2, 1.2, (3, 0, 0.1), tie=1.0, tail=1.5, tail_width=0.42, bun=1.0, curl=0.05, frizz=0.06,
   ),
   'half_up': _tied(
-    0.1, 1.2, tied=0.38, tie=0.55, tail=1.5, tail_width=0.12, length=2.8, level=5.2, side=1.0, nape=1.0,
+    0.03, 1.2, tied=0.38, tie=0.55, tail=1.5, tail_width=0.12, length=2.8, level=5.2, side=1.0, nape=1.0,
     stiffness=0.1,
     volume=0.09, front=0.3, whorl=0.6, ages=(0, 60),
   ),
