@@ -112,7 +112,8 @@ def _dark(pieces, *_):
 
 
 def _across(along):
-  return jnp.sqrt(jnp.clip(1 - along * along, 0, 1))
+  # The root of 0 has no derivative.
+  return jnp.sqrt(jnp.clip(1 - along * along, 1e-8, 1))
 
 
 def _lobe(along, along_view, across_view, shift, power):

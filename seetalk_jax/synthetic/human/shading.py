@@ -60,7 +60,9 @@ def diffuse(
   Returns:
     `[v, 3]`.
   """
-  total = light.irradiance(lights.environment, normals) * occlusion[:, None] ** jnp.asarray(_OCCLUSION_POWERS)
+  # Roots have no derivative at 0.
+  open_share = jnp.maximum(occlusion, 1e-4)[:, None] ** jnp.asarray(_OCCLUSION_POWERS)
+  total = light.irradiance(lights.environment, normals) * open_share
   for direction, color, share in zip(lights.directions, lights.colors, visible, strict=True):
     facing = (normals @ direction)[:, None]
     total += color * jnp.clip((facing + wrap) / (1 + wrap), 0, 1) ** 1.15 * share[:, None]

@@ -112,20 +112,20 @@ def test_gradients_flow_through_shading(staged):
   appearance, baked, place = staged
   arrays = person.shared()
 
-  def brightness(melanin, environment, keys):
+  def brightness(melanin, environment, keys, coefficients):
     own = appearance.skin._replace(melanin=melanin)
     maps = skin.bake(jax.tree.map(jnp.asarray, own), arrays.atlas).maps
     textures = baked.textures.at[:, : maps.shape[1]].set(maps)
     lights = place.lights._replace(environment=environment, colors=keys)
     still = rig.Pose(jnp.zeros(3), jnp.zeros(3))
     posed = baked._replace(textures=textures)
-    shown = render.render(posed, opened, still, place._replace(lights=lights), arrays, size=16)
+    shown = render.render(posed, coefficients, still, place._replace(lights=lights), arrays, size=16)
     return shown.image.mean()
 
   opened = jnp.zeros(len(blendshapes.NAMES)).at[blendshapes.INDEX['jawOpen']].set(0.3)
-  values = appearance.skin.melanin, place.lights.environment, place.lights.colors
-  gradients = jax.jit(jax.grad(brightness, (0, 1, 2)))(*map(jnp.asarray, values))
-  for name, gradient in zip(('melanin', 'environment', 'keys'), gradients, strict=True):
+  values = appearance.skin.melanin, place.lights.environment, place.lights.colors, opened
+  gradients = jax.jit(jax.grad(brightness, (0, 1, 2, 3)))(*map(jnp.asarray, values))
+  for name, gradient in zip(('melanin', 'environment', 'keys', 'coefficients'), gradients, strict=True):
     assert np.isfinite(gradient).all() and np.abs(gradient).max() > 1e-5, name
   # Darker skin and darker light make a darker picture.
   assert gradients[0] < 0 and gradients[1][0].min() > 0
