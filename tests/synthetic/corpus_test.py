@@ -251,7 +251,7 @@ def _started(command, folder):
 
 def _writers(folder):
   """Ids of the processes of which there are unfinished shards."""
-  return {int(path.name.split('.')[2].split('-')[0]) for path in folder.glob('**/.*.part.*')}
+  return {int(path.name.split('.')[2].split('-')[0]) for path in folder.glob('**/.*.part.array_record*')}
 
 
 @pytest.mark.slow  # renders 900 records
