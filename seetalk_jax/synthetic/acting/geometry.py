@@ -63,17 +63,11 @@ def _turn(points: np.ndarray, moved: np.ndarray) -> float:
 def lips() -> Lips:
   """Heights of the lips at the landmarks by which the opening of mouths is measured."""
   head = meshes.load()
-  weights = _landmark_weights((*landmark_indices.INNER_LIPS, *landmark_indices.FACE_ENDS))
+  # Not the fine head of `human.rig`, which needs JAX.
+  fine = subdivision.subdivide(head)
+  weights = landmark_file.coarse_weights((*landmark_indices.INNER_LIPS, *landmark_indices.FACE_ENDS), fine)
   upper, lower, top, bottom = weights @ head.vertices
   rises = np.einsum('pv,uv->pu', weights[:2], units.units(head)[:, :, 1]).astype(np.float64)
   return Lips(
     *rises, float(upper[1] - lower[1]), float(lower[1]), face_height=float(np.linalg.norm(top - bottom))
   )
-
-
-def _landmark_weights(indices: tuple[int, ...]) -> np.ndarray:
-  """Weights of the coarse vertices in landmarks, `[p, v]`."""
-  found, fine = landmark_file.points(), subdivision.subdivide(meshes.load())
-  chosen = list(indices)
-  corners = fine.mesh.triangles[found.triangles[chosen]]
-  return sum(fine.matrix[corners[:, k]].toarray() * found.weights[chosen, k, None] for k in range(3))

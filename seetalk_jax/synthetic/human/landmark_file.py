@@ -10,11 +10,13 @@ from __future__ import annotations
 
 import functools
 import pathlib
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from seetalk_jax import errors
+from seetalk_jax.synthetic.human.subdivision import Subdivision
 
 FILE = pathlib.Path(__file__).resolve().parent / 'landmarks.npz'
 NUM_LANDMARKS = 478
@@ -56,3 +58,10 @@ def points() -> Points:
   for array in found:
     array.setflags(write=False)
   return found
+
+
+def coarse_weights(indices: Sequence[int], fine: Subdivision) -> np.ndarray:
+  """Weights of the coarse mesh's vertices in landmarks, float32 `[len(indices), u]`; `fine` is the fine head."""
+  found, chosen = points(), list(indices)
+  corners = fine.mesh.triangles[found.triangles[chosen]]
+  return sum(fine.matrix[corners[:, k]].toarray() * found.weights[chosen, k, None] for k in range(3))

@@ -85,7 +85,4 @@ def _points(shape, indices):
 @functools.cache
 def _weights(indices):
   """Weights of the coarse vertices in landmarks, `[n, u]`."""
-  found, head = landmark_file.points(), rig.fine_head()
-  chosen = list(indices)
-  corners = head.mesh.triangles[found.triangles[chosen]]
-  return sum(head.matrix[corners[:, k]].toarray() * found.weights[chosen, k, None] for k in range(3))
+  return landmark_file.coarse_weights(indices, rig.fine_head())
