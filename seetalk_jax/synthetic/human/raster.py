@@ -224,13 +224,17 @@ def interpolate(values: jax.Array, nearest: Nearest, weights: jax.Array, corners
     weights: `[3, ...]`, see `barycentric`.
     corners: int32 `[m, 3]`.
   """
-  values, corners = jnp.asarray(values), jnp.asarray(corners)
-  vertices = jax.lax.optimization_barrier([corners[:, k][nearest.index] for k in range(3)])
-
-  def one(channel):
-    return sum(channel[vertices[k]] * weights[k] for k in range(3))
-
+  values, one = jnp.asarray(values), interpolator(nearest, weights, corners)
   return one(values) if values.ndim == 1 else jnp.stack([one(channel) for channel in values.T])
+
+
+def interpolator(
+  nearest: Nearest, weights: jax.Array, corners: jax.Array
+) -> Callable[[jax.Array], jax.Array]:
+  """Function of one value per vertex `[n]` that gives planes like `nearest`'s; arguments as of `interpolate`."""
+  corners = jnp.asarray(corners)
+  vertices = jax.lax.optimization_barrier([corners[:, k][nearest.index] for k in range(3)])
+  return lambda channel: sum(channel[vertices[k]] * weights[k] for k in range(3))
 
 
 def _samples_between(low, high, side):

@@ -128,7 +128,7 @@ def render(
   turning = jnp.concatenate([arrays.topology.turning, person.outfit_turning])
   scalars = jnp.stack([posed.occlusion, metal, turning], 1)
   channels = jnp.concatenate([diffuse, posed.normals, scalars, visible.T], 1)
-  corners = jax.lax.optimization_barrier([arrays.triangles[:, k][nearest.index] for k in range(3)])
+  plane_of = raster.interpolator(nearest, weights, arrays.triangles)
   x, y = (sum(axis[k][nearest.index] * weights[k] for k in range(3)) for axis in arrays.texels)
   texel = jax.lax.optimization_barrier(atlas.nearest_texel(person.textures, x, y))
   shown = nearest.covered & ~hairy
@@ -136,7 +136,7 @@ def render(
   inverse = 1 / jnp.maximum(share, 1e-6)
   # One channel at a time: the samples of all channels are never in memory.
   planes = [
-    *(sum(channel[corners[k]] * weights[k] for k in range(3)) for channel in channels.T),
+    *map(plane_of, channels.T),
     *(channel.reshape(-1)[texel] for channel in person.textures),
   ]
   planes = jnp.stack([_pixels(jnp.where(shown, plane, 0)) * inverse for plane in planes])
