@@ -13,6 +13,7 @@ from seetalk_jax.synthetic.human.vectors import unit
 
 # Cosine-convolved spherical harmonics of degree 0 to 2 (Ramamoorthi and Hanrahan, 2001), over pi.
 _COSINE = (1.0, 2.0 / 3.0, 2.0 / 3.0, 2.0 / 3.0, 0.25, 0.25, 0.25, 0.25, 0.25)
+_DEGREE_1 = 0.488603  # factor of the harmonics of degree 1
 SHADOW_SIDE = 256
 _SHADOW_EXTENT = 4.6  # decimeters
 _SHADOW_CENTER = (0.0, 7.1, 0.3)
@@ -44,7 +45,7 @@ def _harmonics(x, y, z):
   """The nine harmonics of planes of numbers; the first is a number."""
   return (
     0.282095,
-    *(0.488603 * y, 0.488603 * z, 0.488603 * x),
+    *(_DEGREE_1 * y, _DEGREE_1 * z, _DEGREE_1 * x),
     *(1.092548 * x * y, 1.092548 * y * z, 0.315392 * (3 * z * z - 1), 1.092548 * x * z),
     0.546274 * (x * x - y * y),
   )
@@ -63,6 +64,12 @@ def irradiance_planes(environment: jax.Array, directions: jax.Array) -> jax.Arra
   return jnp.stack(
     [jnp.maximum(sum(term * w for term, w in zip(terms, channel, strict=True)), 0) for channel in weights.T]
   )
+
+
+def irradiance_slope(environment: jax.Array) -> jax.Array:
+  """Change of `irradiance` with the x, y and z of a normal by the terms of degree 1: `[9, 3]` -> `[3, 3]`."""
+  y, z, x = _DEGREE_1 * _COSINE[1] * environment[1:4]
+  return jnp.stack([x, y, z])
 
 
 def lobe(direction: jax.Array, color: jax.Array, width: jax.Array | float = 1.0) -> jax.Array:

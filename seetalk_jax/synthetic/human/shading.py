@@ -17,7 +17,6 @@ from seetalk_jax.synthetic.human import light
 # Powers of the occlusion: what bounces between folds of skin turns red.
 _OCCLUSION_POWERS = (0.8, 1.05, 1.15)
 _SKIN_REFLECTANCE = 0.028
-_LINEAR = 0.488603 * 2 / 3  # irradiance over pi of a harmonic of degree 1
 _RELIEF = 0.2  # share of the relief that tilts the normals; the rest would lie below the resolution
 
 
@@ -90,8 +89,7 @@ def shade(surface: Surface, view: jax.Array, lights: light.Lights) -> jax.Array:
   color = matte * surface.diffuse
   tilt = normal - smooth
   # Relief turns skin towards and away from the surroundings: the linear term of their harmonics.
-  slope = jnp.stack([lights.environment[3], lights.environment[1], lights.environment[2]])
-  turned = _LINEAR * jnp.einsum('ac,ahw->chw', slope, tilt)
+  turned = jnp.einsum('ac,ahw->chw', light.irradiance_slope(lights.environment), tilt)
   color += matte * surface.occlusion * jnp.clip(turned, -0.4 * surface.diffuse, 0.4 * surface.diffuse)
   for direction, key, share in zip(lights.directions, lights.colors, surface.visible, strict=True):
     towards = direction[:, None, None]
