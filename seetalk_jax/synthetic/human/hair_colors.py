@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from seetalk_jax.synthetic.human import facial_hair, hair, hair_roots
+from seetalk_jax.synthetic.human.vectors import smoothstep
 
 # Linear RGB of natural colors, from dark to light.
 NATURAL = {
@@ -133,7 +134,7 @@ def undercoat_colors(color: HairColor) -> tuple[jax.Array, jax.Array, jax.Array]
 
 def _strands(root, tip, num_points):
   share = jnp.linspace(0, 1, num_points)[None, :, None]
-  share = share * share * (3 - 2 * share)
+  share = smoothstep(share, 0.0, 1.0)
   return jnp.asarray(root) * (1 - share) + jnp.asarray(tip) * share
 
 
