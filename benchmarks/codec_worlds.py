@@ -79,8 +79,7 @@ def samples(corpus_dir: str) -> Iterator[Sample]:
         np.concatenate([getattr(record, field) for record in pieces])
         for field in ('motion', 'landmarks', 'lip_box')
       )
-      source, _ = codec.far_frames(motion)
-      distance = np.abs((motion - motion[source]) / np.maximum(motion.std(axis=0), 0.02)).sum(axis=1)
+      source, distance = codec.central_frame(motion)
       far = np.argsort(distance)[len(frames) // 2 :]
       chosen = far[np.linspace(0, len(far) - 1, TARGETS).astype(int)]
       yield Sample(

@@ -84,11 +84,15 @@ def fixed_pairs(
 
 def far_frames(motion: np.ndarray) -> tuple[int, int]:
   """Frame indices of a motion track `[n, d]`: source nearest to its mean, target farthest from the source."""
-  scale = np.maximum(motion.std(axis=0), 0.02)
-  standard = motion / scale
+  source, distance = central_frame(motion)
+  return source, int(np.argmax(distance))
+
+
+def central_frame(motion: np.ndarray) -> tuple[int, np.ndarray]:
+  """Index of the frame nearest to the mean of a motion track `[n, d]`, and distances of all frames from it, `[n]`."""
+  standard = motion / np.maximum(motion.std(axis=0), 0.02)
   source = int(np.argmin(np.abs(standard - standard.mean(axis=0)).sum(axis=1)))
-  target = int(np.argmax(np.abs(standard - standard[source]).sum(axis=1)))
-  return source, target
+  return source, np.abs(standard - standard[source]).sum(axis=1)
 
 
 def codec_figures(pairs: Sequence[Pair], rebuild: Rebuild, *, num_candidates: int) -> list[Figure]:
