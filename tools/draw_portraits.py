@@ -22,7 +22,7 @@ import jax.numpy as jnp
 import numpy as np
 from PIL import Image
 
-from seetalk_jax import blendshapes, constants
+from seetalk_jax import constants
 from seetalk_jax.media import landmark_indices
 from seetalk_jax.synthetic import speakers
 from seetalk_jax.synthetic.acting import emotions, faces
@@ -66,19 +66,14 @@ def motion_of(portrait: Portrait) -> np.ndarray:
 def draw(appearance: person.Appearance, wanted: list[Portrait], size: int) -> list[np.ndarray]:
   """Pictures of one person, uint8 `[size, size, 3]` each."""
   arrays, baked = person.shared(), person.bake(appearance)
-  still = rig.expressed(
-    jnp.asarray(appearance.shape), jnp.zeros(blendshapes.NUM_BLENDSHAPES), arrays.topology
-  )
-  rest = np.asarray(landmarks.landmarks(still))
+  rest = np.asarray(landmarks.at_rest(jnp.asarray(appearance.shape), arrays.topology))
   eyes, chin = rest[list(landmark_indices.EYE_CORNERS)].mean(0), rest[landmark_indices.CHIN]
   drawn = []
   for portrait in wanted:
     rng = np.random.default_rng([_STREAM_SCENE, portrait.person, portrait.number])
     surroundings = scene.sample_scene(rng, eyes, chin, reflectance=people.reflectance(appearance.skin))
-    motion = motion_of(portrait)
-    shift = surroundings.camera.height / 2 * motion[constants.POSE_AND_SHIFT][3:]
-    pose = rig.Pose(jnp.asarray(motion[constants.POSE]), jnp.asarray(shift))
-    coefficients = jnp.asarray(motion[constants.COEFFICIENTS])
+    motion = jnp.asarray(motion_of(portrait))
+    pose, coefficients = rig.pose_of(motion, surroundings.camera.height), motion[constants.COEFFICIENTS]
     image = _render()(baked, coefficients, pose, surroundings, arrays, size=size).image
     drawn.append(np.round(255 * np.clip(image, 0, 1)).astype(np.uint8))
   return drawn

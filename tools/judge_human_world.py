@@ -108,8 +108,7 @@ def _human(number):
   from seetalk_jax.synthetic.human import person as people_lib
 
   look = people.sample(speakers.sample_speaker(number), number)
-  still = jnp.zeros(blendshapes.NUM_BLENDSHAPES)
-  rest = landmarks.landmarks(rig.expressed(jnp.asarray(look.shape), still, rig.topology()))
+  rest = landmarks.at_rest(jnp.asarray(look.shape), rig.topology())
   return people_lib.bake(look), np.asarray(rest)
 
 

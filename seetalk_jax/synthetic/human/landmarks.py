@@ -8,6 +8,7 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 
+from seetalk_jax import blendshapes
 from seetalk_jax.media import landmark_indices as indices
 from seetalk_jax.synthetic.human import landmark_file, rig
 
@@ -24,6 +25,11 @@ def landmarks(vertices: jax.Array) -> jax.Array:
   found = landmark_file.points()
   corners = rig.fine_head().mesh.triangles[found.triangles]
   return sum(found.weights[:, k, None] * vertices[corners[:, k]] for k in range(3))
+
+
+def at_rest(shape: jax.Array, topology: rig.Topology) -> jax.Array:
+  """Landmarks of a person's neutral face, `[478, 3]`, of coarse vertices `[u, 3]`; `topology` is `rig.topology()`."""
+  return landmarks(rig.expressed(shape, jnp.zeros(blendshapes.NUM_BLENDSHAPES), topology))
 
 
 def mouth_opening(places: jax.Array) -> jax.Array:

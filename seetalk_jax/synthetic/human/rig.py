@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from seetalk_jax import blendshapes
+from seetalk_jax import blendshapes, constants
 from seetalk_jax.media import landmark_indices
 from seetalk_jax.synthetic.human import landmark_file, subdivision, units
 from seetalk_jax.synthetic.human import mesh as meshes
@@ -36,6 +36,11 @@ class Pose(NamedTuple):
 
   angles: jax.Array
   shift: jax.Array
+
+
+def pose_of(motion: jax.Array, height: jax.Array | float) -> Pose:
+  """Pose of a motion vector `[58]` (`constants.MOTION_FIELDS`) in a picture of a height in decimeters at the head."""
+  return Pose(motion[constants.POSE], height / 2 * motion[constants.POSE_AND_SHIFT][3:])
 
 
 class Topology(NamedTuple):

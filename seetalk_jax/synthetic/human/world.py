@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from seetalk_jax import blendshapes, constants
+from seetalk_jax import constants
 from seetalk_jax.media import audio as media_audio
 from seetalk_jax.media import face, landmark_indices
 from seetalk_jax.synthetic import speakers
@@ -94,7 +94,7 @@ class HumanWorld:
 
     appearance = people.sample(speakers.sample_speaker(int(speaker_id)), seed)
     arrays, run = person.shared(), _programs()
-    rest = np.asarray(run.rest(appearance.shape, arrays))
+    rest = np.asarray(run.rest(appearance.shape, arrays.topology))
     place = scene.sample_scene(
       np.random.default_rng([_STREAM_SCENE, seed]),
       rest[list(landmark_indices.EYE_CORNERS)].mean(0),
@@ -128,7 +128,7 @@ class _Programs(NamedTuple):
   """Compiled functions; all people share them.
 
   Attributes:
-    rest: landmarks of a neutral face, `[478, 3]`, of coarse vertices and shared arrays.
+    rest: landmarks of a neutral face, `landmarks.at_rest`.
     frame: (uint8 image, places and parts of cells of 4 x 4 pixels, landmarks in the picture) of one frame.
     mouth: (lip boxes, openings) of landmarks in pictures.
   """
@@ -145,14 +145,10 @@ def _programs() -> _Programs:
 
   from seetalk_jax.synthetic.human import landmarks, render, rig
 
-  def rest(shape, arrays):
-    return landmarks.landmarks(rig.expressed(shape, jnp.zeros(blendshapes.NUM_BLENDSHAPES), arrays.topology))
-
   # Frames are rendered one by one: a batch of them takes as long on CPU, and several times the memory.
   def frame(baked, motion, place, arrays, size):
     coefficients = jnp.clip(motion[constants.COEFFICIENTS], 0, 1)
-    half = place.camera.height / 2
-    pose = rig.Pose(motion[constants.POSE], half * motion[constants.POSE_AND_SHIFT][3:])
+    pose = rig.pose_of(motion, place.camera.height)
     drawn = render.render(baked, coefficients, pose, place, arrays, size=size)
     points = landmarks.landmarks(drawn.positions[: len(arrays.rest)]) / size
     image = jnp.round(255 * drawn.image).astype(jnp.uint8)
@@ -161,7 +157,7 @@ def _programs() -> _Programs:
   def mouth(points):
     return landmarks.lip_box(points), landmarks.mouth_opening(points)
 
-  return _Programs(jax.jit(rest), jax.jit(frame, static_argnames='size'), jax.jit(mouth))
+  return _Programs(jax.jit(landmarks.at_rest), jax.jit(frame, static_argnames='size'), jax.jit(mouth))
 
 
 def _canonical(places: np.ndarray, parts: np.ndarray) -> np.ndarray:
