@@ -27,14 +27,12 @@ class Lips(NamedTuple):
     upper: rise of the lower edge of the upper lip for each coefficient of 1, `[52]`.
     lower: rise of the upper edge of the lower lip, `[52]`.
     opening: of the neutral mouth.
-    lower_height: of the upper edge of the lower lip.
     face_height: distance of the top of the forehead and the bottom of the chin, `landmark_indices.FACE_ENDS`.
   """
 
   upper: np.ndarray
   lower: np.ndarray
   opening: float
-  lower_height: float
   face_height: float
 
 
@@ -68,6 +66,4 @@ def lips() -> Lips:
   weights = landmark_file.coarse_weights((*landmark_indices.INNER_LIPS, *landmark_indices.FACE_ENDS), fine)
   upper, lower, top, bottom = weights @ head.vertices
   rises = np.einsum('pv,uv->pu', weights[:2], units.units(head)[:, :, 1]).astype(np.float64)
-  return Lips(
-    *rises, float(upper[1] - lower[1]), float(lower[1]), face_height=float(np.linalg.norm(top - bottom))
-  )
+  return Lips(*rises, float(upper[1] - lower[1]), float(np.linalg.norm(top - bottom)))

@@ -10,11 +10,12 @@ import numpy as np
 
 from seetalk_jax import blendshapes
 from seetalk_jax.synthetic.acting import columns, geometry
+from seetalk_jax.synthetic.human import mouth
 
-_TEETH_DM = 6.6275  # lower edge of the upper teeth
 _CONTACT_DM = -0.014  # overlap of closed lips: lips are soft, and their sides close later than their middle
 _DEEPEST_DM = -0.018  # greatest overlap
 _ROLLED = 0.35  # greatest roll of the lips in a closure
+_TUCK_OVERLAP_DM = 0.02  # height of the lower lip above the edge of the upper teeth in a tuck
 _TUCKED_JAW = 0.012  # the jaw opens at least so much in a tuck
 
 # How far contact suppresses coefficients that are in its way: by a closure, and by a tuck.
@@ -48,7 +49,7 @@ def lip_above_teeth(coefficients: np.ndarray) -> np.ndarray:
   Meant for `mouthClose` of at most `jawOpen`.
   """
   mesh = geometry.lips()
-  return mesh.lower_height - _TEETH_DM + coefficients @ mesh.lower
+  return mouth.TEETH_BELOW_LIP - mesh.opening + coefficients @ mesh.lower
 
 
 def constrained(coefficients: np.ndarray, closure: np.ndarray, tuck: np.ndarray) -> np.ndarray:
@@ -82,13 +83,13 @@ def _tuck(result: np.ndarray, tuck: np.ndarray) -> None:
   index = blendshapes.INDEX
   result[:, index['mouthRollLower']] = np.maximum(result[:, index['mouthRollLower']], 0.55 * tuck)
   upper = list(columns.columns_of('mouthUpperUp'))
-  result[:, upper] = np.maximum(result[:, upper], 0.30 * tuck[:, None])
+  result[:, upper] = np.maximum(result[:, upper], 0.20 * tuck[:, None])
   # The jaw rises as far as it can; the muscle of the chin lifts the lip over the rest of the way.
   shrug, lower = index['mouthShrugLower'], geometry.lips().lower
-  missing = tuck * np.maximum(-lip_above_teeth(result), 0.0)
+  missing = tuck * np.maximum(_TUCK_OVERLAP_DM - lip_above_teeth(result), 0.0)
   least = np.minimum(result[:, _JAW], _TUCKED_JAW)
   result[:, _JAW] = np.maximum(result[:, _JAW] + missing / lower[_JAW], least)
-  missing = tuck * np.maximum(-lip_above_teeth(result), 0.0)
+  missing = tuck * np.maximum(_TUCK_OVERLAP_DM - lip_above_teeth(result), 0.0)
   result[:, shrug] += missing / lower[shrug]
 
 

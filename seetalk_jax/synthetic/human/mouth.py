@@ -15,7 +15,7 @@ from seetalk_jax.synthetic.human.mesh import MeshPart
 
 # All lengths are decimeters.
 # Edge of the upper incisors below and behind the edge of the upper lip at rest.
-_BELOW_LIP, _BEHIND_LIP = 0.042, 0.075
+TEETH_BELOW_LIP, _BEHIND_LIP = 0.042, 0.075
 # Edge of the lower incisors above and behind that of the upper ones.
 _OVERLAP, _OVERJET = 0.012, 0.035
 # The source's chewing surfaces rise towards the back; this slope is removed.
@@ -41,7 +41,7 @@ def placed(shape: np.ndarray, lip: np.ndarray) -> np.ndarray:
     parts == part for part in (MeshPart.UPPER_TEETH, MeshPart.LOWER_TEETH, MeshPart.TONGUE)
   )
   upper_edge, lower_edge = (shape[vertex] for vertex in _incisors())
-  goal = np.array([upper_edge[0], lip[1] - _BELOW_LIP, lip[2] - _BEHIND_LIP])
+  goal = np.array([upper_edge[0], lip[1] - TEETH_BELOW_LIP, lip[2] - _BEHIND_LIP])
   lower_goal = goal + (0, _OVERLAP, -_OVERJET)
   points = shape[tongue] - lower_edge
   height = np.maximum(points[:, 1] + _FLOOR_BELOW_EDGE, 0)
