@@ -153,8 +153,8 @@ class EvaluationInputs:
 
   def talk(self, speaker: int, seed: int, num_frames: int) -> Talk:
     """A talk of `num_frames` frames with a held-out text."""
-    speech, motion = self.world.talk(int(speaker), seed, 'test', num_frames)
-    return Talk(int(speaker), speech, motion)
+    talk = self.world.talk(int(speaker), seed, 'test', num_frames)
+    return Talk(int(speaker), talk.speech, talk.motion)
 
   def true_frames(self, *, moving: bool) -> np.ndarray:
     """A rendered frame of each of `face_speakers`, uint8 `[n, 128, 128, 3]`: neutral, or with a random motion."""

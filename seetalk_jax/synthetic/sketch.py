@@ -43,7 +43,7 @@ class SketchWorld:
     motion[_FIELD['jawOpen']] = rng.random()
     return motion
 
-  def talk(self, speaker_id: int, seed: int, split: str, num_frames: int) -> tuple[np.ndarray, np.ndarray]:
+  def talk(self, speaker_id: int, seed: int, split: str, num_frames: int) -> source.ActedTalk:
     del split
     rng = np.random.default_rng([seed, 3])
     seconds = (np.arange(num_frames) + 0.5) / constants.FPS
@@ -54,7 +54,8 @@ class SketchWorld:
     hertz = 220.0 - 100.0 * self.attributes(speaker_id)[0]
     samples = np.arange(num_frames * constants.SAMPLES_PER_FRAME) / constants.SAMPLE_RATE_HZ
     loudness = np.interp(samples, seconds, jaw)
-    return (0.3 * loudness * np.sin(2 * np.pi * hertz * samples)).astype(np.float32), motion
+    speech = 0.3 * loudness * np.sin(2 * np.pi * hertz * samples)
+    return source.ActedTalk(speech.astype(np.float32), motion)
 
   def draw(self, speaker_id: int, seed: int, motion: np.ndarray, size: int) -> source.RenderedClip:
     rng = np.random.default_rng([speaker_id, seed, 4])

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import functools
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -32,20 +33,17 @@ class RenderedClip(NamedTuple):
 
 
 class ActedTalk(NamedTuple):
-  """Speech with its motion and the labels of the acting; the last three are fields of `schema.Truth`."""
+  """Speech with its motion, and what else is known of it."""
 
   speech: np.ndarray  # float32 [640 * t]
   motion: np.ndarray  # float32 [t, 58]
-  emotions: np.ndarray  # float32 [t, 8]
-  events: np.ndarray  # uint8 [t, 5]
-  style: np.ndarray  # float32 [S]
+  labels: Mapping[str, np.ndarray] = MappingProxyType({})  # fields of `schema.Truth`
 
 
 class World(Protocol):
   """Interface of a synthetic world, used by `WorldSource`; tests use a cheap implementation.
 
-  Motions are motion vectors: `constants.MOTION_FIELDS`. Worlds of people may also have `acted_talk`, with the arguments
-  of `talk`, which returns an `ActedTalk`, and `weight(speaker_id)`, body weight as a standard score.
+  Motions are motion vectors: `constants.MOTION_FIELDS`.
   """
 
   def speaker_ids(self, split: str, count: int) -> Sequence[int]:
@@ -60,8 +58,8 @@ class World(Protocol):
   def random(self, seed: int) -> np.ndarray:
     """Samples a motion of speech with a head pose, float32 `[58]`."""
 
-  def talk(self, speaker_id: int, seed: int, split: str, num_frames: int) -> tuple[np.ndarray, np.ndarray]:
-    """Returns (speech, float32 `[640 * num_frames]`; its motion, float32 `[num_frames, 58]`)."""
+  def talk(self, speaker_id: int, seed: int, split: str, num_frames: int) -> ActedTalk:
+    """Speech of `num_frames` frames with its motion."""
 
   def draw(self, speaker_id: int, seed: int, motion: np.ndarray, size: int) -> RenderedClip:
     """Renders an identity of a speaker with motion `[k, 58]`; `size` is the side of the frames in pixels."""
@@ -126,7 +124,7 @@ class SyntheticWorld:
 
     return parameters.motion_to_vector(motion.random_motion(seed))
 
-  def talk(self, speaker_id: int, seed: int, split: str, num_frames: int) -> tuple[np.ndarray, np.ndarray]:
+  def talk(self, speaker_id: int, seed: int, split: str, num_frames: int) -> ActedTalk:
     # Imported here, because only speech needs espeak-ng, an optional extra.
     from seetalk_jax.synthetic import motion, voice
 
@@ -139,7 +137,7 @@ class SyntheticWorld:
     waveform = media_audio.normalise_loudness(spoken.waveform)
     total = max(num_frames, len(waveform) // constants.SAMPLES_PER_FRAME)
     track = parameters.motion_to_vector(motion.motion_track(spoken, int(rng.integers(2**31)), total))
-    return random_window(waveform, track, num_frames, rng)
+    return ActedTalk(*random_window(waveform, track, num_frames, rng))
 
   def draw(self, speaker_id: int, seed: int, motion: np.ndarray, size: int) -> RenderedClip:
     # Imported here, because only frames need JAX and the renderer; talks do not.
@@ -280,32 +278,21 @@ class WorldSource:
       ]
     )
     seed = self._seed(index, 'speech')
-    talk = self._talk(speaker, seed, constants.SPEECH_FRAMES)
+    talk = self.world.talk(speaker, seed, self.split, constants.SPEECH_FRAMES)
     return self._record(index, speaker, motion, talk)
 
   def _clips(self, index: int, speaker: int) -> schema.ClipRecord:
     margin = schema.CLIP_MARGIN_FRAMES
     num_frames = self._num_frames + 2 * margin
-    talk = self._talk(speaker, self._seed(index, 'speech'), num_frames)
-    return self._record(index, speaker, talk[1][margin:-margin], talk, lead=margin)
+    talk = self.world.talk(speaker, self._seed(index, 'speech'), self.split, num_frames)
+    return self._record(index, speaker, talk.motion[margin:-margin], talk, lead=margin)
 
   def _talks(self, index: int, speaker: int) -> schema.ClipRecord:
-    return self._record(
-      index, speaker, None, self._talk(speaker, self._seed(index, 'speech'), self._num_frames)
-    )
+    talk = self.world.talk(speaker, self._seed(index, 'speech'), self.split, self._num_frames)
+    return self._record(index, speaker, None, talk)
 
-  def _talk(self, speaker: int, seed: int, num_frames: int) -> tuple:
-    """Speech and motion, and the labels of the acting in worlds that have them."""
-    talk = getattr(self.world, 'acted_talk', self.world.talk)
-    return talk(speaker, seed, self.split, num_frames)
-
-  def _record(self, index, speaker, motion, talk: tuple, *, lead=0) -> schema.ClipRecord:
-    speech, track = talk[:2]
-    truth = {'attributes': np.asarray(self.world.attributes(speaker), np.float32)}
-    if isinstance(talk, ActedTalk):
-      truth |= {name: getattr(talk, name) for name in ('emotions', 'events', 'style')}
-    if hasattr(self.world, 'weight'):
-      truth['weight'] = np.array([self.world.weight(speaker)], np.float32)
+  def _record(self, index, speaker, motion, talk: ActedTalk, *, lead=0) -> schema.ClipRecord:
+    truth = {'attributes': np.asarray(self.world.attributes(speaker), np.float32), **talk.labels}
     pictures = {}
     if motion is not None:
       motion = np.asarray(motion, np.float32)
@@ -327,10 +314,10 @@ class WorldSource:
       kind=self.kind,
       speaker=speaker,
       clip=index,
-      audio=schema.to_int16(speech),
+      audio=schema.to_int16(talk.speech),
       audio_lead=lead * constants.SAMPLES_PER_FRAME,
       crop_version=self.world.crop_version,
-      speech_motion=np.asarray(track, np.float32),
+      speech_motion=np.asarray(talk.motion, np.float32),
       motion_status=np.full(constants.MOTION_DIM, constants.MotionStatus.EXACT, np.uint8),
       truth=schema.Truth(**truth),
       **pictures,

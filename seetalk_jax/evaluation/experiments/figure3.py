@@ -171,7 +171,7 @@ class Figure3:
       encode = jax.jit(lambda speech: encoder.apply({'params': params}, speech))
       rows: dict[str, list[np.ndarray]] = {name: [] for name in Voices._fields}
       for i, speaker in enumerate(tqdm(speakers, desc='voices', file=sys.stderr)):
-        speech, _ = self.world.talk(speaker, settings.seed + i, 'test', settings.frames)
+        speech = self.world.talk(speaker, settings.seed + i, 'test', settings.frames).speech
         voice = encode(audio.normalise_loudness(speech)[None])
         rows['embedding'].append(np.asarray(voice.embedding[0]))
         rows['tokens'].append(np.asarray(voice.tokens[0]))

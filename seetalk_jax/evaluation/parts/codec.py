@@ -68,7 +68,7 @@ def fixed_pairs(
       if len(pairs) == num:
         break
       num_candidates += 1
-      _, motion = world.talk(int(speaker), seed + i, 'test', 100)
+      motion = world.talk(int(speaker), seed + i, 'test', 100).motion
       first, second = far_frames(world.own_fields(motion))
       clip = world.draw(int(speaker), seed + i, motion[[first, second]], size)
       head = pictures.grow_mask(~np.isin(clip.parts[1], world.outside_parts), size)

@@ -83,7 +83,7 @@ def flicker_figures(
   """Warping errors of all routes of `rebuild` and of the exact rendering, over `frames` frames per person."""
   errors_of: dict[str, list[float]] = {}
   for i, speaker in enumerate(tqdm(speakers[:people], desc='neighbours', file=sys.stderr, leave=False)):
-    _, motion = world.talk(int(speaker), seed + i, 'test', frames)
+    motion = world.talk(int(speaker), seed + i, 'test', frames).motion
     clip = world.draw(int(speaker), seed + i, np.concatenate([world.neutral(seed + i)[None], motion]), size)
     exact = clip.frames[1:]
     made: Mapping[str, np.ndarray] = rebuild(np.broadcast_to(clip.frames[0], exact.shape), exact)

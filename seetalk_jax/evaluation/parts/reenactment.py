@@ -84,8 +84,7 @@ def fixed_reenactments(
   sets = []
   for i, speaker in enumerate(tqdm(speakers[:num], desc='reenactments', file=sys.stderr, leave=False)):
     other = int(speakers[(i + 1) % len(speakers)])
-    _, motion = world.talk(other, seed + i, 'test', frames * stride)
-    motion = motion[::stride]
+    motion = world.talk(other, seed + i, 'test', frames * stride).motion[::stride]
     own = world.draw(int(speaker), i, np.concatenate([world.neutral(i)[None], motion]), size)
     driver = world.draw(other, seed - 1 - i, motion, size)
     head = np.stack([pictures.grow_mask(~np.isin(p, world.outside_parts), size) for p in own.parts[1:]])

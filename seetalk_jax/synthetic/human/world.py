@@ -51,11 +51,8 @@ class HumanWorld:
 
     return faces.random_expression(np.random.default_rng([_STREAM_RANDOM, seed]))
 
-  def talk(self, speaker_id: int, seed: int, split: str, num_frames: int) -> tuple[np.ndarray, np.ndarray]:
-    return self.acted_talk(speaker_id, seed, split, num_frames)[:2]
-
-  def acted_talk(self, speaker_id: int, seed: int, split: str, num_frames: int) -> ActedTalk:
-    """Speech as of `talk`, its motion, and the labels of emotions, events and style."""
+  def talk(self, speaker_id: int, seed: int, split: str, num_frames: int) -> ActedTalk:
+    """Speech and motion, with labels of emotions, events, style and weight."""
     # Imported here, because only speech needs espeak-ng, an optional extra.
     from seetalk_jax.synthetic import noises, nonverbal, recording, voice
     from seetalk_jax.synthetic.acting import performance, style
@@ -79,11 +76,16 @@ class HumanWorld:
     others = noises.talkers(split, babble) if conditions.noise == 'babble' else ()
     recorded = recording.apply(spoken.waveform, conditions, rng, voices=others)
     waveform = media_audio.normalise_loudness(recorded.astype(np.float32))
-    labels = acted.emotions, performance.event_labels(acted.events, total)
-    rows = np.concatenate([acted.track, *labels], axis=1)
-    speech, rows = random_window(waveform, rows, num_frames, rng)
-    motion, emotions, events = np.split(rows, np.cumsum([acted.track.shape[1], labels[0].shape[1]]), axis=1)
-    return ActedTalk(speech, motion, emotions, events.astype(np.uint8), style.style_to_array(manner))
+    tracks = acted.track, acted.emotions, performance.event_labels(acted.events, total)
+    speech, rows = random_window(waveform, np.concatenate(tracks, axis=1), num_frames, rng)
+    motion, emotions, events = np.split(rows, np.cumsum([track.shape[1] for track in tracks[:2]]), axis=1)
+    labels = {
+      'emotions': emotions,
+      'events': events.astype(np.uint8),
+      'style': style.style_to_array(manner),
+      'weight': np.array([self.weight(speaker_id)], np.float32),
+    }
+    return ActedTalk(speech, motion, labels)
 
   def draw(self, speaker_id: int, seed: int, motion: np.ndarray, size: int) -> RenderedClip:
     # Imported here, because only frames need JAX and the renderer; talks do not.

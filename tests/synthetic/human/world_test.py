@@ -1,5 +1,6 @@
 """Records of the human world."""
 
+import jax
 import numpy as np
 import pytest
 
@@ -12,9 +13,8 @@ from seetalk_jax.synthetic.human import world
 
 def test_speech_and_motion_follow_from_the_seed_and_have_the_wanted_length():
   one, same, other = (world.HumanWorld().talk(4, seed, 'train', 50) for seed in (1, 1, 2))
-  for a, b in zip(one, same, strict=True):
-    np.testing.assert_array_equal(a, b)
-  speech, track = one
+  jax.tree.map(np.testing.assert_array_equal, one, same)
+  speech, track = one.speech, one.motion
   assert speech.shape == (50 * constants.SAMPLES_PER_FRAME,) and speech.dtype == np.float32
   assert track.shape == (50, constants.MOTION_DIM) and track.dtype == np.float32
   assert not np.array_equal(speech, other[0])
@@ -23,19 +23,17 @@ def test_speech_and_motion_follow_from_the_seed_and_have_the_wanted_length():
 
 def test_talks_of_records_are_labelled_with_emotions_events_and_style():
   human = world.HumanWorld()
-  plain, acted = human.talk(4, 1, 'train', 50), human.acted_talk(4, 1, 'train', 50)
-  for a, b in zip(plain, acted, strict=False):
-    np.testing.assert_array_equal(a, b)
-  assert acted.events.shape == (50, len(constants.EVENTS)) and set(np.unique(acted.events)) <= {0, 1}
-  talks = [human.acted_talk(speaker, speaker, 'train', 50) for speaker in range(6)]
-  np.testing.assert_allclose([talk.emotions.sum(1) for talk in talks], 1, atol=1e-5)
-  strengths = [1 - talk.emotions[:, 0].min() for talk in talks]
+  labels = [human.talk(speaker, speaker, 'train', 50).labels for speaker in range(6)]
+  events = labels[0]['events']
+  assert events.shape == (50, len(constants.EVENTS)) and set(np.unique(events)) <= {0, 1}
+  np.testing.assert_allclose([own['emotions'].sum(1) for own in labels], 1, atol=1e-5)
+  strengths = [1 - own['emotions'][:, 0].min() for own in labels]
   assert min(strengths) == 0 and max(strengths) > 0.2  # some are neutral, some are not
-  assert not np.array_equal(talks[0].style, talks[1].style)
+  assert not np.array_equal(labels[0]['style'], labels[1]['style'])
   records = source.WorldSource('talks', 'train', 2, world=world.HumanWorld)
   truth = schema.decode(schema.encode(records[0])).truth
   assert truth.emotions.shape == (len(records[0].speech_motion), len(constants.EMOTIONS))
-  assert truth.events.dtype == np.uint8 and truth.style.shape == acted.style.shape
+  assert truth.events.dtype == np.uint8 and truth.style.shape == labels[0]['style'].shape
 
 
 def test_weight_belongs_to_the_speaker():
