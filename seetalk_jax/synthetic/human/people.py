@@ -275,7 +275,9 @@ def sample_skin(traits: Traits, rng: np.random.Generator) -> skin.Skin:
   pale = np.exp(-2.0 * melanin)
   male = traits.sex > 0.5
   melanin *= 0.9 + 0.2 * traits.sex
-  made_up = not male and rng.random() < 0.5
+  # Most women wear no make-up that can be seen, and few wear lipstick.
+  chance = rng.random() if not male else 1.0
+  made_up, lipstick = chance < 0.35, chance < 0.15
   blue = caucasian**2 * rng.random() > 0.35
   brown = np.array([0.13, 0.065, 0.028]) * np.exp(rng.normal(-0.1 - 0.7 * (1 - caucasian), 0.35))
   light = np.array(((0.10, 0.16, 0.23), (0.12, 0.13, 0.07), (0.14, 0.15, 0.15))[rng.integers(3)])
@@ -288,7 +290,7 @@ def sample_skin(traits: Traits, rng: np.random.Generator) -> skin.Skin:
     age=aged,
     wrinkles=_sample_wrinkles(traits, rng),
     stubble=rng.random() ** 1.3 * 0.85 * male * (1 - 0.6 * aged),
-    lips=rng.uniform(0.3, 0.6) + 0.3 * (1 - traits.sex) - 0.2 * aged + made_up * rng.uniform(0.2, 0.9),
+    lips=rng.uniform(0.3, 0.55) + 0.2 * (1 - traits.sex) - 0.15 * aged + lipstick * rng.uniform(0.15, 0.6),
     makeup=made_up * rng.uniform(0.2, 1.0),
     roughness=rng.uniform(0.42, 0.6),
     iris=np.clip(iris, 0.01, 0.4),
