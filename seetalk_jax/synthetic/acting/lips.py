@@ -15,7 +15,7 @@ from seetalk_jax.synthetic.human import mouth
 _CONTACT_DM = -0.014  # overlap of closed lips: lips are soft, and their sides close later than their middle
 _DEEPEST_DM = -0.018  # greatest overlap
 _ROLLED = 0.35  # greatest roll of the lips in a closure
-_TUCK_OVERLAP_DM = 0.02  # height of the lower lip above the edge of the upper teeth in a tuck
+_TUCK_OVERLAP_DM = 0.03  # height of the lower lip above the edge of the upper teeth in a tuck
 _TUCKED_JAW = 0.012  # the jaw opens at least so much in a tuck
 
 # How far contact suppresses coefficients that are in its way: by a closure, and by a tuck.

@@ -158,7 +158,8 @@ def grow(vertices: jax.Array, normals: jax.Array, body: collision.Body, style: S
   knotted = tied(start, body, style, roots, NUM_POINTS)
   points = jnp.where(is_tied[:, None, None], knotted, curled)
   points = jnp.where(grows[:, None, None], points, jnp.asarray(_INSIDE))
-  return Hair(points, collision.outward(points), _depth(points), rig.share_of_turn(points))
+  depth = _depth(points) * (1 - _at_hairline(roots))
+  return Hair(points, collision.outward(points), depth, rig.share_of_turn(points))
 
 
 def coverage(style: Style, place: jax.Array) -> jax.Array:
@@ -274,6 +275,16 @@ def _lengths(style, roots, fringe):
   short = (1 - roots.edge) * (fringe < 0.5) > 0.3 + 0.9 * roots.random[:, 4]
   return jnp.where(
     short, jnp.minimum(length, 0.06 + 0.3 * roots.edge) * (0.4 + 0.6 * roots.random[:, 6]), length
+  )
+
+
+def _at_hairline(roots):
+  """Share of the pieces of strands that lie open between the hairline of the front and the outer hair."""
+  near_root = smoothstep(jnp.linspace(0, 1, NUM_POINTS), 0.5, 0.2)
+  return (
+    0.8
+    * (smoothstep(roots.place[:, 2], 0.6, 0.9) * smoothstep(roots.place[:, 1], 7.5, 7.8))[:, None]
+    * near_root
   )
 
 

@@ -17,20 +17,20 @@ NATURAL = {
   'black': (0.011, 0.009, 0.008),
   'dark_brown': (0.026, 0.016, 0.010),
   'brown': (0.055, 0.032, 0.018),
-  'light_brown': (0.105, 0.064, 0.034),
-  'dark_blond': (0.17, 0.115, 0.062),
-  'blond': (0.28, 0.20, 0.11),
-  'light_blond': (0.42, 0.33, 0.21),
+  'light_brown': (0.108, 0.063, 0.036),
+  'dark_blond': (0.178, 0.113, 0.066),
+  'blond': (0.295, 0.193, 0.116),
+  'light_blond': (0.44, 0.32, 0.215),
   'auburn': (0.075, 0.026, 0.012),
   'red': (0.17, 0.058, 0.020),
 }
 DYED = {
   'copper': (0.28, 0.075, 0.018),
   'wine': (0.07, 0.008, 0.016),
-  'platinum': (0.55, 0.50, 0.42),
+  'platinum': (0.56, 0.49, 0.40),
   'blue': (0.02, 0.06, 0.17),
   'pink': (0.42, 0.12, 0.20),
-  'ash': (0.17, 0.15, 0.13),
+  'ash': (0.19, 0.14, 0.105),
 }
 _SHARES = {
   'african': dict(black=0.8, dark_brown=0.2),
@@ -40,7 +40,7 @@ _SHARES = {
     **dict(light_blond=0.03, auburn=0.06, red=0.04),
   ),
 }
-_WHITE = (0.38, 0.375, 0.36)
+_WHITE = (0.388, 0.372, 0.356)
 _BROW_GREY = 0.6  # share of white strands in the brows over that in the hair
 _UNDERCOAT = 0.65  # brightness of hair below the outer strands
 
@@ -97,7 +97,8 @@ def sample_hair_color(
     tip = fashion
     root = fashion if rng.random() < 0.5 else np.sqrt(natural * fashion)
   elif dyed < 0.3 and sex == 'female':
-    tip = np.minimum(natural * rng.uniform(1.5, 2.8), 0.5)  # lighter ends
+    tip = natural * rng.uniform(1.5, 2.8)
+    tip *= min(1, 0.5 / tip.max())  # lighter ends of the same hue
   beard = natural * np.array([1.15, 0.95, 0.85])
   values = root, tip, beard, 0.75 * natural, grey, np.clip(1.3 * np.asarray(grey), 0, 1), variation
   return HairColor(*(np.asarray(value, np.float32) for value in values))

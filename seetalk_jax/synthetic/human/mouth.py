@@ -15,14 +15,16 @@ from seetalk_jax.synthetic.human.mesh import MeshPart
 
 # All lengths are decimeters.
 # Edge of the upper incisors below and behind the edge of the upper lip at rest.
-TEETH_BELOW_LIP, _BEHIND_LIP = 0.042, 0.075
+TEETH_BELOW_LIP, _BEHIND_LIP = 0.056, 0.075
 # Edge of the lower incisors above and behind that of the upper ones.
-_OVERLAP, _OVERJET = 0.012, 0.035
+_OVERLAP, _OVERJET = 0.026, 0.035
+# The lower teeth are this much narrower than the source's, whose gums would show through smiling cheeks.
+_LOWER_WIDTH = 0.94
 # The source's chewing surfaces rise towards the back; this slope is removed.
 _RISE = 0.15
 # The tongue above the floor of the mouth is made lower and narrower, and lies behind the lower teeth.
 _FLOOR_BELOW_EDGE = 0.19
-_TONGUE_HEIGHT, _TONGUE_WIDTH, _TONGUE_BACK = 0.5, 0.9, 0.03
+_TONGUE_HEIGHT, _TONGUE_WIDTH, _TONGUE_BACK = 0.38, 0.9, 0.03
 
 
 def placed(shape: np.ndarray, lip: np.ndarray) -> np.ndarray:
@@ -47,8 +49,11 @@ def placed(shape: np.ndarray, lip: np.ndarray) -> np.ndarray:
   height = np.maximum(points[:, 1] + _FLOOR_BELOW_EDGE, 0)
   points[:, 1] -= (1 - _TONGUE_HEIGHT) * height
   shape[tongue] = lower_goal + points * (_TONGUE_WIDTH, 1, 1) - (0, 0, _TONGUE_BACK)
-  for own, edge, wanted in ((upper, upper_edge, goal), (lower, lower_edge, lower_goal)):
-    points = shape[own] - edge
+  for own, edge, wanted, wide in (
+    (upper, upper_edge, goal, 1.0),
+    (lower, lower_edge, lower_goal, _LOWER_WIDTH),
+  ):
+    points = (shape[own] - edge) * (wide, 1, 1)
     points[:, 1] += _RISE * np.minimum(points[:, 2], 0)
     shape[own] = wanted + points
   return shape.astype(np.float32)

@@ -69,6 +69,12 @@ _MALE = {
   **{'neck-scale-horiz-incr': 0.3, 'mouth-upperlip-volume-incr': -0.25, 'mouth-lowerlip-volume-incr': -0.25},
   **{'mouth-scale-horiz-incr': 0.1, 'nose-scale-horiz-incr': 0.12},
 }
+# Features of women alone.
+_FEMALE = {
+  **{'chin-width-decr': 0.3, 'chin-bones-decr': 0.2, 'chin-jaw-drop-decr': 0.2, 'head-oval': 0.12},
+  **{'eyebrows-trans-up': 0.1, 'eyebrows-angle-up': 0.2, 'nose-width3-decr': 0.15},
+  **{'mouth-upperlip-volume-incr': 0.2, 'mouth-lowerlip-volume-incr': 0.15},
+}
 _AGED = {
   **{'head-age-incr': 1.3, 'l-eye-eyefold-down': 0.5, 'l-eye-bag-incr': 0.6, 'chin-jaw-drop-incr': 0.7},
   **{
@@ -86,6 +92,8 @@ _AGED = {
   **{'mouth-upperlip-volume-incr': -0.45, 'mouth-lowerlip-volume-incr': -0.25, 'mouth-laugh-lines-in': 0.4},
   **{'neck-double-incr': 0.25, 'nose-volume-incr': 0.15, 'mouth-angles-up': 0.2},
 }
+# Share of the features and lines of age in women: strangers take a furrowed face with a heavy jaw for a man's.
+_AGED_WOMEN, _LINED_WOMEN = 0.75, 0.65
 _OPPOSITES = {'incr': 'decr', 'down': 'up', 'forward': 'backward', 'square': 'oval'}
 _STREAM_WEIGHT, _STREAM_LOOK = 0x3E16, 0x7ACE
 
@@ -245,7 +253,8 @@ def _add_attributes(weights, traits, rng):
   """Adds the features of sex and age to weights of targets."""
   masculine = 2 * traits.sex - 1
   # Women need more of their features than men: strangers take old women for men.
-  for strength, features in ((masculine * (1 if masculine > 0 else 1.5), _MALE), (aging(traits.age), _AGED)):
+  aged = aging(traits.age) * (_AGED_WOMEN + (1 - _AGED_WOMEN) * traits.sex)
+  for strength, features in ((masculine * (1 if masculine > 0 else 1.5), _MALE), (aged, _AGED)):
     for name, gain in features.items():
       amount = gain * strength * np.exp(rng.normal(0, 0.25))
       if amount < 0:
@@ -253,6 +262,8 @@ def _add_attributes(weights, traits, rng):
         amount, name = -amount, f'{feature}-{_OPPOSITES[end]}'
       for own in (name, 'r-' + name[2:]) if name.startswith('l-') else (name,):
         weights[own] = weights.get(own, 0.0) + amount
+  for name, gain in _FEMALE.items():
+    weights[name] = weights.get(name, 0.0) + gain * max(-masculine, 0.0)
 
 
 def sample_skin(traits: Traits, rng: np.random.Generator) -> skin.Skin:
@@ -264,7 +275,9 @@ def sample_skin(traits: Traits, rng: np.random.Generator) -> skin.Skin:
   pale = np.exp(-2.0 * melanin)
   male = traits.sex > 0.5
   melanin *= 0.9 + 0.2 * traits.sex
-  made_up = not male and rng.random() < 0.5
+  # Most women wear no make-up that can be seen, and few wear lipstick.
+  chance = rng.random() if not male else 1.0
+  made_up, lipstick = chance < 0.35, chance < 0.15
   blue = caucasian**2 * rng.random() > 0.35
   brown = np.array([0.13, 0.065, 0.028]) * np.exp(rng.normal(-0.1 - 0.7 * (1 - caucasian), 0.35))
   light = np.array(((0.10, 0.16, 0.23), (0.12, 0.13, 0.07), (0.14, 0.15, 0.15))[rng.integers(3)])
@@ -277,7 +290,7 @@ def sample_skin(traits: Traits, rng: np.random.Generator) -> skin.Skin:
     age=aged,
     wrinkles=_sample_wrinkles(traits, rng),
     stubble=rng.random() ** 1.3 * 0.85 * male * (1 - 0.6 * aged),
-    lips=rng.uniform(0.3, 0.6) + 0.3 * (1 - traits.sex) - 0.2 * aged + made_up * rng.uniform(0.2, 0.9),
+    lips=rng.uniform(0.3, 0.55) + 0.2 * (1 - traits.sex) - 0.15 * aged + lipstick * rng.uniform(0.15, 0.6),
     makeup=made_up * rng.uniform(0.2, 1.0),
     roughness=rng.uniform(0.42, 0.6),
     iris=np.clip(iris, 0.01, 0.4),
@@ -290,7 +303,7 @@ def _sample_wrinkles(traits, rng):
   """Strengths of `wrinkles.KINDS`: they begin at about 30 years, and vary between people of one age."""
   kinds = np.array(wrinkles.KINDS)
   strengths = 1.2 * np.clip((traits.age - 25) / 55, 0, 1.1) ** 1.25 * np.exp(rng.normal(0, 0.3, len(kinds)))
-  strengths *= (1 - 0.3 * traits.ancestry.african) * (0.9 + 0.1 * traits.sex)
+  strengths *= (1 - 0.3 * traits.ancestry.african) * (_LINED_WOMEN + (1 - _LINED_WOMEN) * traits.sex)
   strengths *= np.where(np.isin(kinds, ('forehead', 'frown')), 0.5 + 0.5 * traits.sex, 1)
   strengths *= np.where(kinds == 'frown', 0.4, 1)  # more looks angry
   strengths *= np.where(kinds == 'lips', 1.1 - 0.5 * traits.sex, 1)

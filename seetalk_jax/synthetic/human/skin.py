@@ -15,6 +15,7 @@ from seetalk_jax.synthetic.human.mesh import MeshPart
 _MELANIN = (0.80, 1.03, 1.30)
 _HAEMOGLOBIN = (0.12, 0.95, 0.80)
 _PALE = (0.93, 0.80, 0.72)
+_MOUTH_INSIDE = (0.36, 0.10, 0.09)
 _HAIR_ROUGHNESS = 0.65  # of skin that hair covers
 
 
@@ -110,7 +111,7 @@ def _noise(skin, atlas):
     mottled=noise.octaves(place, 9.0, 4),
     fine=noise.value_noise(place, 70.0),
     freckles=noise.value_noise(place, 42.0),
-    moles=noise.value_noise(place, 9.0),
+    moles=noise.value_noise(place, 16.0),
     melanin=noise.value_noise(place, 5.0),
     roughness=noise.octaves(place, 20.0, 2),
     pores=0.5 * noise.value_noise(place, 75.0) + 0.4 * noise.value_noise(place, 34.0),
@@ -132,7 +133,7 @@ def _maps(skin, atlas, undercoats, noises):
   )
   roughness += 0.08 * (noises.roughness - 0.5)
   inside = jnp.clip(1.3 * masks['mouth_inside'], 0, 1)
-  color = color * (1 - inside) + inside * jnp.asarray([0.36, 0.10, 0.09])[:, None, None]
+  color = color * (1 - inside) + inside * _column(_MOUTH_INSIDE)
   roughness = roughness * (1 - inside) + 0.3 * inside
   # Pores, fine creases and wrinkles. Shading takes a fifth of the relief, which wrinkles make up for.
   height = 0.012 * (noises.pores + 0.8 * skin.age * noises.creases) + 5 * folded.height
@@ -153,8 +154,8 @@ def _finished(skin, atlas, maps, relief):
     (MeshPart.LEFT_EYE, _eye_color, 0.12),
     (MeshPart.RIGHT_EYE, _eye_color, 0.12),
     (MeshPart.UPPER_TEETH, _teeth_color, 0.3),
-    (MeshPart.LOWER_TEETH, _teeth_color, 0.3),
-    (MeshPart.TONGUE, _tongue_color, 0.35),
+    (MeshPart.LOWER_TEETH, _lower_teeth_color, 0.3),
+    (MeshPart.TONGUE, _tongue_color, 0.5),
   ):
     rows, columns = field(part)
     chosen = atlas.used[rows, columns]
@@ -177,16 +178,16 @@ def _skin_color(skin, x, y, z, masks, noises):
     return _spot(x, y, z, *where)
 
   blush = (
-    0.9 * spot(0.48, 6.98, 0.28, 0.2) + 1.1 * spot(0, 6.98, 0.13, 0.16) + 0.5 * spot(0, 6.35, 0.25, 0.15)
+    0.6 * spot(0.48, 6.98, 0.28, 0.2) + 1.1 * spot(0, 6.98, 0.13, 0.16) + 0.5 * spot(0, 6.35, 0.25, 0.15)
   )
   blush += 0.9 * masks['ears'] + 0.35 * spot(0.3, 7.25, 0.2, 0.1)
   red = skin.redness * (1 + 0.75 * blush + (0.35 + 0.15 * skin.age) * (noises.mottled - 0.5))
   freckles = jnp.clip((noises.freckles - 0.72) * 6, 0, 1) * spot(0.3, 7.05, 0.5, 0.35)
-  moles = jnp.clip((noises.moles - 0.93) * 30, 0, 1) * jnp.clip((noises.fine - 0.2) * 3, 0, 1)
+  moles = jnp.clip((noises.moles - 0.955) * 40, 0, 1) * jnp.clip((noises.fine - 0.2) * 3, 0, 1)
   melanin = skin.melanin * (1 + 0.25 * (noises.melanin - 0.5))
   melanin += 0.9 * skin.freckles * freckles * jnp.exp(-skin.melanin) + 1.2 * skin.spots * moles
   melanin += 0.16 * (0.4 + skin.age) * spot(0.3, 7.17, 0.15, 0.07)  # under the eyes
-  red += 0.35 * skin.makeup * spot(0.48, 6.95, 0.16, 0.14)
+  red += 0.1 * skin.makeup * spot(0.48, 6.95, 0.16, 0.14)
   # Melanin lies above the blood and hides a part of it.
   absorbed = melanin[None] * _column(_MELANIN) + (red * jnp.exp(-0.35 * melanin))[None] * _column(
     _HAEMOGLOBIN
@@ -194,7 +195,7 @@ def _skin_color(skin, x, y, z, masks, noises):
   color = _column(_PALE) * jnp.exp(-absorbed)
   color *= jnp.exp(-masks['lips'][None] * _column((0.10, 0.85, 0.62)) * skin.lips)
   shadow = spot(0.31, 7.37, 0.14, 0.06) + 1.5 * spot(0.3, 7.335, 0.15, 0.02)
-  color *= jnp.exp(-0.8 * skin.makeup * shadow)
+  color *= jnp.exp(-0.4 * skin.makeup * shadow)
   shaved = masks['beard'] * (1 - masks['lips']) * skin.stubble * (0.35 + 0.5 * noises.fine)
   return color * (1 - 0.75 * shaved[None] * _column((1.0, 0.95, 0.85)))
 
@@ -241,5 +242,11 @@ def _teeth_color(skin, points, _, gums):
   return tooth * (1 - gum) + gum * _column((0.52, 0.20, 0.19))
 
 
+def _lower_teeth_color(skin, points, chosen, gums):
+  """The same below: molars, which are seen from inside only, are as dark as the mouth around them."""
+  front = jnp.clip((points[2] - 1.22) / 0.12, 0, 1)
+  return front * _teeth_color(skin, points, chosen, gums) + (1 - front) * _column(_MOUTH_INSIDE)
+
+
 def _tongue_color(skin, points, *_):
-  return _column((0.52, 0.20, 0.19)) * (0.85 + 0.3 * noise.octaves(points + skin.seed, 25.0, 2))
+  return _column((0.44, 0.17, 0.16)) * (0.85 + 0.3 * noise.octaves(points + skin.seed, 25.0, 2))

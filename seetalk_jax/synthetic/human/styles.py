@@ -68,8 +68,8 @@ _BUZZ = dict(lift=0.6, stiffness=0.9, volume=0.01, forward=0.3, frizz=0.0, clump
 _CENTER = dict(outward=1.0, parting=0.0)
 
 PRESETS: dict[str, Preset] = {
-  'shaved': _short(1.0, 0.05, (1.5, 0.5, 1), length=0.022, side=1.0, nape=1.0, **_BUZZ),
-  'buzz_cut': _short(2.0, 0.05, (2, 1, 1), length=0.07, side=0.6, nape=0.8, **_BUZZ),
+  'shaved': _short(1.0, 0.01, (1.5, 0.5, 1), length=0.022, side=1.0, nape=1.0, **_BUZZ),
+  'buzz_cut': _short(2.0, 0.01, (2, 1, 1), length=0.07, side=0.6, nape=0.8, **_BUZZ),
   'short_fade': _short(
     2.5, 0, (3, 1, 1), length=0.14, side=0.15, border=7.85, **(_BUZZ | dict(volume=0.02, frizz=0.02)),
   ),
@@ -80,12 +80,12 @@ PRESETS: dict[str, Preset] = {
     2.0, length=0.32, side=0.4, fringe=1.0, fringe_length=0.16, forward=0.8, lift=0.25, volume=0.04,
   ),
   'textured_crop': _short(
-    2.0, 0.1, length=0.5, side=0.2, border=7.85, blend=0.12, fringe=1.0, fringe_length=0.28, forward=0.6,
+    2.0, 0.01, length=0.5, side=0.2, border=7.85, blend=0.12, fringe=1.0, fringe_length=0.28, forward=0.6,
     lift=0.5,
     mess=0.4, clumping=0.6, volume=0.09, stiffness=0.6,
   ),
   'side_part': _short(
-    3.0, 0.1, length=0.7, side=0.3, parting=0.28, outward=1.0, forward=-0.3, lift=0.4, rise=0.35, volume=0.08,
+    3.0, 0.02, length=0.7, side=0.3, parting=0.28, outward=1.0, forward=-0.3, lift=0.4, rise=0.35, volume=0.08,
     stiffness=0.55, whorl=0.4, cling=0.4,
   ),
   'neat_side_part': _short(
@@ -93,17 +93,17 @@ PRESETS: dict[str, Preset] = {
     stiffness=0.5, whorl=0.3, cling=0.5, clumping=0.55, mess=0.06, border=7.8,
   ),
   'slicked_back': _short(
-    1.5, 0.03, length=0.95, side=0.45, forward=-1.6, whorl=0.0, lift=0.15, rise=0.15, stiffness=0.5,
+    1.5, 0.01, length=0.95, side=0.45, forward=-1.6, whorl=0.0, lift=0.15, rise=0.15, stiffness=0.5,
     cling=0.55,
     volume=0.05, clumping=0.65, mess=0.05,
   ),
   'undercut': _short(
-    1.2, 0.03, length=0.95, side=0.08, border=7.95, blend=0.06, forward=-1.2, sweep=0.5, whorl=0.0,
+    1.2, 0.01, length=0.95, side=0.08, border=7.95, blend=0.06, forward=-1.2, sweep=0.5, whorl=0.0,
     lift=0.3, rise=0.5,
     stiffness=0.55, cling=0.4, volume=0.08, clumping=0.5, mess=0.1,
   ),
   'quiff': _short(
-    1.5, 0.05, length=0.7, side=0.25, border=7.85, forward=-0.8, sweep=0.3, whorl=0.2, lift=0.35, rise=1.2,
+    1.5, 0.01, length=0.7, side=0.25, border=7.85, forward=-0.8, sweep=0.3, whorl=0.2, lift=0.35, rise=1.2,
     stiffness=0.75, volume=0.08, clumping=0.5,
   ),
   'spiky': _short(
@@ -126,12 +126,12 @@ PRESETS: dict[str, Preset] = {
     stiffness=0.3, volume=0.12, open=0.62, whorl=0.5, ages=(0, 50),
   ),
   'pixie': _short(
-    0, 1.5, length=0.6, side=0.55, nape=0.5, fringe=1.0, fringe_length=0.35, sweep=0.9, forward=0.3,
+    0, 0.8, length=0.6, side=0.55, nape=0.5, fringe=1.0, fringe_length=0.35, sweep=0.9, forward=0.3,
     lift=0.35,
     volume=0.09, stiffness=0.35, clumping=0.5,
   ),
   'swept_pixie': _short(
-    0, 1.0, length=0.85, side=0.5, nape=0.35, parting=0.3, outward=1.2, sweep=-0.5, lift=0.45, rise=0.25,
+    0, 0.8, length=0.85, side=0.5, nape=0.35, parting=0.3, outward=1.2, sweep=-0.5, lift=0.45, rise=0.25,
     volume=0.13,
     stiffness=0.4, whorl=0.5, ages=(30, 99),
   ),
@@ -141,7 +141,7 @@ PRESETS: dict[str, Preset] = {
     clumping=0.65, mess=0.4, volume=0.12, fringe=0.7, fringe_length=0.22,
   ),
   'curly_top': _short(
-    1.2, 0.1, (2.5, 0.1, 0.7), length=0.5, side=0.15, border=7.9, blend=0.12, lift=0.85, stiffness=0.8,
+    1.2, 0.03, (2.5, 0.1, 0.7), length=0.5, side=0.15, border=7.9, blend=0.12, lift=0.85, stiffness=0.8,
     curl=0.05,
     waves=3.5, frizz=0.03, clumping=0.6, mess=0.45, volume=0.1, ages=(0, 45),
   ),
@@ -150,13 +150,13 @@ PRESETS: dict[str, Preset] = {
     round=0.5,
     clumping=0.6, mess=0.3, volume=0.14, fringe=0.5, fringe_length=0.2, ages=(55, 99),
   ),
-  'bob': _long(0, 2.0, length=3.0, level=6.4, layers=0.03, parting=0.15, outward=1.0, front=0.5),
+  'bob': _long(0, 2.5, length=3.0, level=6.4, layers=0.03, parting=0.15, outward=1.0, front=0.5),
   'bob_fringe': _long(
     0, 1.5, (0.3, 2, 1), length=3.0, level=6.5, layers=0.03, fringe=1.0, fringe_length=0.5, front=0.5,
     volume=0.1,
   ),
   'wavy_bob': _long(
-    0, 1.5, length=3.0, level=6.3, layers=0.12, parting=-0.2, outward=1.0, curl=0.05, waves=2.0,
+    0, 2.0, length=3.0, level=6.3, layers=0.12, parting=-0.2, outward=1.0, curl=0.05, waves=2.0,
     volume=0.16, clumping=0.6,
   ),
   'shag': _long(
@@ -164,14 +164,14 @@ PRESETS: dict[str, Preset] = {
     waves=1.5,
     volume=0.16, ages=(0, 55),
   ),
-  'shoulder_length': _long(0.3, 1.5, length=3.0, level=5.9, layers=0.1, **_CENTER),
+  'shoulder_length': _long(0.3, 2.0, length=3.0, level=5.9, layers=0.1, **_CENTER),
   'long_straight': _long(
-    0.15, 2.5, (0.4, 2, 1), length=3.2, level=5.0, layers=0.1, volume=0.09, ages=(0, 65), **_CENTER,
+    0.15, 2.5, (0.4, 2, 1), length=3.2, level=5.0, layers=0.1, volume=0.09, ages=(0, 80), **_CENTER,
   ),
   'long_side_part': _long(
     0, 2.0, (0.4, 1, 1), length=3.0, level=5.2, layers=0.15, parting=-0.3, outward=1.0, rise=0.25,
     lift=0.5, volume=0.14,
-    ages=(0, 70),
+    ages=(0, 85),
   ),
   'long_fringe': _long(
     0, 1.5, (0.4, 2.5, 1), length=3.0, level=5.1, layers=0.12, fringe=1.0, fringe_length=0.5, volume=0.09,
@@ -180,7 +180,7 @@ PRESETS: dict[str, Preset] = {
   'long_wavy': _long(
     0.1, 2.5, (0.6, 0.7, 1), length=3.0, layers=0.2, parting=0.15, outward=1.0, curl=0.06, waves=2.5,
     clumping=0.7,
-    volume=0.18, ages=(0, 65),
+    volume=0.18, ages=(0, 80),
   ),
   'long_curly': _long(
     0.1, 1.2, (2, 0.1, 0.8), length=2.2, layers=0.3, parting=-0.1, outward=0.8, curl=0.075, waves=4.0,
@@ -228,7 +228,7 @@ PRESETS: dict[str, Preset] = {
     0, 0.6, (1.5, 1, 1), tie=-0.25, tie_side=0.95, tail=1.9, tail_width=0.1, braid=1.0, ages=(0, 40),
   ),
   'braid': _tied(0, 0.8, (1.5, 1, 1), tie=-0.1, tie_shift=0.6, tail=1.9, tail_width=0.12, braid=1.0),
-  'cropped_afro': _round(2.0, 1.0, length=0.1, curl=0.012, frizz=0.03),
+  'cropped_afro': _round(2.0, 0.6, length=0.1, curl=0.012, frizz=0.03),
   'afro': _round(1.5, 1.5, length=0.16, ages=(0, 70)),
   'large_afro': _round(0.4, 0.8, length=0.24, ages=(0, 50)),
   'afro_fade': _round(1.5, 0.1, length=0.2, round=0.0, side=0.12, border=7.85, blend=0.22, volume=0.03),
@@ -240,7 +240,7 @@ PRESETS: dict[str, Preset] = {
   'thin_crown': _bald(1.5, length=0.4, side=0.6, recession=0.2, crown=0.45, density=0.8),
   'ring': _bald(2.0, length=0.28, recession=0.9, crown=0.8),
   'shaved_ring': _bald(1.5, length=0.05, recession=0.9, crown=0.7, stiffness=0.9, volume=0.01),
-  'bald': _bald(1.5, 0.02, ages=(22, 99), length=0.05, density=0.0),
+  'bald': _bald(1.5, 0.005, ages=(22, 99), length=0.05, density=0.0),
 }  # fmt: skip
 
 # Standard deviations of the fields around a preset: relative ones, and absolute ones.

@@ -1,5 +1,7 @@
 """Hair color: by ancestry and age, with strands that differ."""
 
+import colorsys
+
 import numpy as np
 import pytest
 
@@ -58,3 +60,20 @@ def test_lashes_stay_dark_when_brows_turn_grey():
     points[2 * facial_hair.NUM_BROW : -facial_hair.NUM_BEARD],
   )
   assert brows.mean() > 0.15 and lashes.mean() < 0.05
+
+
+@pytest.mark.parametrize(
+  'name', ['light_brown', 'dark_blond', 'blond', 'light_blond', 'platinum', 'ash', 'white']
+)
+def test_light_hair_is_warm(name):
+  """Yellower hair is seen as green beside skin."""
+  known = {**hair_colors.NATURAL, **hair_colors.DYED, 'white': hair_colors._WHITE}
+  hue = colorsys.rgb_to_hsv(*np.asarray(known[name]) ** (1 / 2.2))[0] * 360
+  assert 25 < hue < 36, hue
+
+
+def test_lighter_ends_keep_the_hue_of_the_hair():
+  """The ends of blond hair were cut off at one lightness in red and green: they were yellow-green."""
+  for color in _drawn('female', 25, {'caucasian': 1}):
+    red, green, _ = color.tip
+    assert green < 0.9 * red or color.tip.mean() < 0.15

@@ -188,3 +188,12 @@ def test_strands_are_not_cut_into_dashes(grow):
   drawn = np.asarray(hair.in_sight(grown.points, grown.normals, grown.depth, jnp.asarray([0.0, 7.0, 13.0])))
   alone = drawn[:, 1:-1] & ~drawn[:, :-2] & ~drawn[:, 2:]
   assert alone.sum() < 0.01 * drawn.sum()
+
+
+def test_hair_over_the_hairline_is_drawn_as_strands(grow):
+  """Most of it lay below few outer strands and was left out: a painted band was seen above the forehead."""
+  grown = grow(**_LONG)
+  drawn = np.asarray(hair.in_sight(grown.points, grown.normals, grown.depth, jnp.asarray([0.0, 7.0, 13.0])))
+  place = np.asarray(hair_roots.roots().place)
+  front = (place[:, 2] > 1.0) & (np.abs(place[:, 0]) < 0.4)
+  assert drawn[front, 1:4].mean() > 0.75

@@ -28,9 +28,9 @@ def test_incisors_lie_behind_the_lips_of_every_person(features):
   shape = rest.at_rest(HEAD.shaped(features))
   upper, lower = (shape[vertex] for vertex in mouth._incisors())
   lip = lips(shape)[0]
-  assert 0.03 < lip[1] - upper[1] < 0.055 and 0.06 < lip[2] - upper[2] < 0.09
+  assert 0.045 < lip[1] - upper[1] < 0.065 and 0.06 < lip[2] - upper[2] < 0.09
   # The lower incisors close behind the upper ones.
-  assert 0 < lower[1] - upper[1] < 0.02 and 0.02 < upper[2] - lower[2] < 0.05
+  assert 0.01 < lower[1] - upper[1] < 0.03 and 0.02 < upper[2] - lower[2] < 0.05
 
 
 @pytest.mark.parametrize('features', PEOPLE)

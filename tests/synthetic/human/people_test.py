@@ -107,3 +107,34 @@ def test_only_voices_between_may_dress_as_the_other_sex():
     for i in range(12)
   ]
   assert max(beards) == 0
+
+
+def _skins(sex, age, number=60):
+  traits = _traits(5, 0)._replace(sex=sex, age=age, ancestry=people.Ancestry(0, 0, 1))
+  return [people.sample_skin(traits, np.random.default_rng(i)) for i in range(number)]
+
+
+def test_make_up_is_seldom_and_lipstick_more_seldom():
+  """Half of all women wore strong make-up."""
+  women = _skins(0.0, 30.0, 200)
+  assert 0.2 < np.mean([float(own.makeup) > 0 for own in women]) < 0.45
+  assert 0.05 < np.mean([float(own.lips) > 0.85 for own in women]) < 0.2
+  assert max(float(own.makeup) for own in _skins(1.0, 30.0)) == 0
+
+
+def test_old_women_are_less_furrowed_than_old_men():
+  """Strangers took old women for men."""
+  women, men = (np.mean([own.wrinkles for own in _skins(sex, 70.0)]) for sex in (0.0, 1.0))
+  assert 0.4 * men < women < 0.75 * men
+
+
+def test_old_women_have_narrower_jaws_than_old_men():
+  jaw = np.abs(mesh.load().vertices - [0.36, 6.32, 1.16]).max(1) < 0.12
+
+  def width(sex):
+    traits = [_traits(i, i)._replace(sex=sex, age=70.0, head_size=0.0, weight=0.0) for i in range(8)]
+    return np.mean(
+      [people.sample_shape(own, np.random.default_rng(i))[jaw, 0].mean() for i, own in enumerate(traits)]
+    )
+
+  assert width(0.0) < 0.9 * width(1.0)

@@ -74,3 +74,12 @@ def test_an_undercoat_covers_the_skin_and_flattens_it():
   assert covered[:3, inside].mean() < 0.25 * bare[:3, inside].mean()
   assert np.abs(covered[4:, inside]).mean() < 0.6 * np.abs(bare[4:, inside]).mean()
   np.testing.assert_allclose(covered[:3, face & ~inside], bare[:3, face & ~inside], atol=1e-5)
+
+
+def test_lower_molars_are_as_dark_as_the_mouth():
+  """Their inner sides were bright tiles in an open mouth that is seen from the side."""
+  points = jnp.asarray([[0.0, 0.0], [6.6, 6.6], [1.05, 1.4]])[..., None]
+  gums = jnp.zeros((2, 1))
+  color = np.asarray(skin._lower_teeth_color(person(), points, None, gums))[..., 0].T
+  np.testing.assert_allclose(color[0], skin._MOUTH_INSIDE, atol=1e-5)
+  assert color[1].mean() > 2 * color[0].mean()

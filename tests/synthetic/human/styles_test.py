@@ -54,3 +54,9 @@ def test_sex_age_and_ancestry_matter():
     np.mean([s.round > 0.9 for s in _sampled('female', 30, {who: 1})]) for who in ('african', 'asian')
   ]
   assert round_ones[0] > 0.1 and round_ones[1] == 0
+
+
+def test_very_short_hair_of_women_is_seldom():
+  women = [style for who in ('caucasian', 'asian') for style in _sampled('female', 60, {who: 1})]
+  short = [style.length * style.side < 0.3 and style.tied == 0 for style in women]
+  assert np.mean(short) < 0.025

@@ -15,6 +15,8 @@ from seetalk_jax.synthetic.human.outfit import parts, shapes
 from seetalk_jax.synthetic.human.outfit.garments import Piece, absent_unless
 
 _HALF_BROW = 0.03  # half the height of usual brows, decimeters
+_END_PIECE = 0.06  # widest piece between lens and hinge, decimeters
+_BEND = 1.7  # power: 1 for straight temples
 
 
 class Glasses(NamedTuple):
@@ -203,14 +205,17 @@ def _temple(glasses, seat, sign, top, temple_x):
   outer = seat.center_x + glasses.width
   plane = seat.front - _curve(outer)
   hinge_y = seat.center_y + 0.55 * glasses.height + 0.5 * glasses.flare
-  corner_x = jnp.maximum(outer + 0.03, temple_x - 0.03)
+  corner_x = jnp.clip(temple_x - 0.03, outer + 0.03, outer + _END_PIECE)
   ear_x = jnp.maximum(top[0], temple_x + 0.03)
   start = jnp.stack([outer - 0.02, hinge_y, plane])
   corner = jnp.stack([corner_x, hinge_y, plane - 0.05])
   behind = jnp.stack([ear_x - 0.02, top[1] - 0.28, top[2] - 0.22])
   over_ear = jnp.stack([ear_x, top[1], top[2]])
   past = jnp.stack([ear_x - 0.005, top[1] - 0.06, top[2] - 0.12])
-  back = corner + (over_ear - corner) * jnp.linspace(0, 1, 9)[:, None]
+  # Temples of narrow glasses are bent around the head: wide soon behind the hinge.
+  share = jnp.linspace(0, 1, 9)
+  wide = 1 - (1 - share) ** _BEND
+  back = corner + (over_ear - corner) * jnp.stack([wide, share, share], -1)
   ends = jnp.stack([past, (past + behind) / 2, behind])
   hinge = jnp.stack([start, (start + corner) / 2 + jnp.asarray([0.01, 0, 0.01])])
   path = jnp.concatenate([hinge, back, ends])

@@ -97,3 +97,13 @@ def test_hats_lie_outside_of_the_head(vertices):
   radius = np.linalg.norm(skull, axis=1)
   nearest = (offset / length[:, None]) @ (skull / radius[:, None]).T
   assert (length > radius[nearest.argmax(1)] + 0.02).all()
+
+
+def test_temples_of_narrow_glasses_run_back_and_not_sideways(vertices):
+  """They ran sideways to the width of the head first and were seen beside the face."""
+  pieces = _wear_glasses(_floats(styles.spectacles(width=0.18)), vertices)
+  lens, temple = (np.asarray(pieces[f'left_{name}'].points) for name in ('lens', 'temple'))
+  middle = temple.mean(1)
+  beside = middle[middle[:, 2] > lens[..., 2].min() - 0.1]
+  assert len(beside) and beside[:, 0].max() < lens[..., 0].max() + 0.13
+  assert (np.diff(middle[:10, 0]) > -0.01).all()
