@@ -158,7 +158,8 @@ def grow(vertices: jax.Array, normals: jax.Array, body: collision.Body, style: S
   knotted = tied(start, body, style, roots, NUM_POINTS)
   points = jnp.where(is_tied[:, None, None], knotted, curled)
   points = jnp.where(grows[:, None, None], points, jnp.asarray(_INSIDE))
-  depth = _depth(points) * (1 - _at_hairline(roots))
+  # Light and sight reach far into hair that stands up, as an afro's.
+  depth = _depth(points) * (1 - _at_hairline(roots)) * (1 - 0.6 * style.round)
   return Hair(points, collision.outward(points), depth, rig.share_of_turn(points))
 
 

@@ -197,3 +197,12 @@ def test_hair_over_the_hairline_is_drawn_as_strands(grow):
   place = np.asarray(hair_roots.roots().place)
   front = (place[:, 2] > 1.0) & (np.abs(place[:, 0]) < 0.4)
   assert drawn[front, 1:4].mean() > 0.75
+
+
+def test_afros_are_dense_against_the_background(grow):
+  """Most pieces beside the head were left out as hidden ones: the background was seen through the hair."""
+  grown = grow(length=0.2, round=1.0, lift=1.0, stiffness=1.0, whorl=0.1, curl=0.045, waves=5.0, frizz=0.05)
+  drawn = np.asarray(hair.in_sight(grown.points, grown.normals, grown.depth, jnp.asarray([0.0, 7.0, 13.0])))
+  middle, normals = grown.points[:, 1:], np.asarray(grown.normals[:, 1:])
+  beside = (np.abs(normals[..., 2]) < 0.25) & (np.asarray(middle[..., 1]) > 7.2)
+  assert drawn[beside].mean() > 0.5, drawn[beside].mean()
