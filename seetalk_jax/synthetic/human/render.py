@@ -28,6 +28,8 @@ from seetalk_jax.synthetic.human.vectors import unit
 SAMPLES = 2  # along each side of a pixel
 # A strand is one sample wide: smaller pictures need fewer of the strands for the same cover.
 _ALL_STRANDS_SIZE = 512
+# Teeth are drawn 0.1 decimeters deeper than they lie, in depths of the camera: smiles press lips and cheeks into them.
+_TEETH_BEHIND = 0.025
 _BROW_HEIGHT = 7.37  # facial hair above this height on the resting head belongs to the brows, decimeters
 # Share of a key light that lips and cheeks reflect into the mouth where its rays do not reach.
 _MOUTH_BOUNCE = 0.5
@@ -113,6 +115,7 @@ def render(
   diffuse = shading.diffuse(lit, posed.occlusion, visible, arrays.wrap, lights)
 
   positions, depths = view.project(posed.vertices, side)
+  depths = depths.at[: len(arrays.regions.teeth)].add(_TEETH_BEHIND * arrays.regions.teeth)
   nearest = raster.triangles(positions, depths, arrays.triangles, side, SAMPLES)
   seen_hair = ~person.hair_covered & hair.in_sight(
     posed.hair.points, posed.hair.normals, person.hair.depth, view.position

@@ -35,6 +35,7 @@ class Regions(NamedTuple):
     drawn: triangles of the head without the strips of the lashes, int32 `[t]`.
     skin: 1 for skin, 0 for eyes, teeth and tongue, float32 `[v]`.
     mouth: 1 for teeth, tongue and the inside of the mouth, float32 `[v]`.
+    teeth: 1 for teeth and gums, float32 `[v]`.
     eyes: vertices of the left and the right eyeball, int32 `[2, e]`.
     upper_margins: vertices of the margins of the upper lids, int32 `[2, k]`; repeated where there are fewer.
     lower_margins: of the lower lids.
@@ -45,6 +46,7 @@ class Regions(NamedTuple):
   drawn: np.ndarray
   skin: np.ndarray
   mouth: np.ndarray
+  teeth: np.ndarray
   eyes: np.ndarray
   upper_margins: np.ndarray
   lower_margins: np.ndarray
@@ -58,7 +60,8 @@ def regions() -> Regions:
   place, parts, masks = fine.vertices, fine.parts, fine.masks
   lashes = (MeshPart.LOWER_LASHES, MeshPart.UPPER_LASHES)
   drawn = np.flatnonzero(~np.isin(fine.triangle_parts, lashes)).astype(np.int32)
-  inside = np.isin(parts, (MeshPart.UPPER_TEETH, MeshPart.LOWER_TEETH, MeshPart.TONGUE))
+  teeth = np.isin(parts, (MeshPart.UPPER_TEETH, MeshPart.LOWER_TEETH))
+  inside = teeth | (parts == MeshPart.TONGUE)
   mouth = np.where(inside, 1, np.clip(1.5 * masks['mouth_inside'], 0, 1)).astype(np.float32)
   eyes = np.stack([np.flatnonzero(parts == part) for part in (MeshPart.LEFT_EYE, MeshPart.RIGHT_EYE)])
   margins = [_lid_margins(place, parts, place[own]) for own in eyes]
@@ -67,6 +70,7 @@ def regions() -> Regions:
     drawn=drawn,
     skin=(parts == MeshPart.SKIN).astype(np.float32),
     mouth=mouth,
+    teeth=teeth.astype(np.float32),
     eyes=eyes.astype(np.int32),
     upper_margins=upper,
     lower_margins=lower,
