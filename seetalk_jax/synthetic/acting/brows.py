@@ -41,7 +41,7 @@ def move(
   # The unit of the inner brows is the stronger one: raised alone, they look sad.
   outer = rng.uniform(0.8, 1.3)
   index = blendshapes.INDEX
-  coefficients[:, index['browInnerUp']] = raised * rng.uniform(0.4, 0.75)
+  coefficients[:, index['browInnerUp']] = raised * rng.uniform(0.33, 0.62)
   for side, share in (('Left', 1 + 2 * style.asymmetry[0]), ('Right', 1 - 2 * style.asymmetry[0])):
     coefficients[:, index['browOuterUp' + side]] = np.minimum(outer * share * raised, 1.0)
     coefficients[:, index['browDown' + side]] = share * furrow

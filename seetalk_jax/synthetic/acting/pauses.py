@@ -17,9 +17,9 @@ _MOVEMENTS: tuple[tuple[float, dict[str, float]], ...] = (
   (1.5, dict(mouthShrugLower=0.35, mouthPress=0.25, jawForward=0.10)),  # swallowing
   (1.5, dict(mouthSmile=0.25, mouthDimple=0.15)),
   (1.0, dict(mouthDimpleLeft=0.40)),
-  (1.0, dict(mouthPucker=0.45, mouthPress=0.10)),
+  (1.0, dict(mouthPucker=0.36, mouthPress=0.10)),
   (0.7, dict(mouthLeft=0.30)),
-  (0.5, dict(tongueOut=0.30, jawOpen=0.07)),  # moistening
+  (0.5, dict(tongueOut=0.30, jawOpen=0.06)),  # moistening
 )
 
 

@@ -21,10 +21,19 @@ _YOUNG, _OLD = 25.0, 90.0  # ages of the targets
 _SPREAD, _SHARE = 0.29, 0.55
 _ASYMMETRY = 0.07
 # Share of the spread for details that make neutral faces read as expressions: as pursed or
-# open lips or closing lids.
+# open lips, closing lids, smiles or raised brows.
 _MILDER = {
   **dict.fromkeys(
-    ('mouth-scale-horiz-decr', 'mouth-trans-down', 'mouth-angles-down', 'mouth-scale-vert-incr'), 0.4
+    (
+      'mouth-scale-horiz-decr',
+      'mouth-trans-down',
+      'mouth-angles-down',
+      'mouth-angles-up',
+      'mouth-scale-vert-incr',
+      'eyebrows-trans-up',
+      'eyebrows-trans-down',
+    ),
+    0.4,
   ),
   **dict.fromkeys(
     ('mouth-upperlip-middle-up', 'mouth-upperlip-height-incr', 'mouth-lowerlip-width-decr'), 0.6
@@ -60,7 +69,7 @@ _LEFT_OUT = ('head-age', 'head-fat', 'head-trans', 'head-angle', 'neck-trans', '
 # strangers to read sex and age from a face. `l-` stands for both sides, a negative weight for the opposite target.
 _MALE = {
   **{
-    'eyebrows-trans-down': 0.25,
+    'eyebrows-trans-down': 0.18,
     'eyebrows-trans-forward': 0.12,
     'l-eye-scale-incr': -0.3,
     'head-square': 0.15,
@@ -90,7 +99,7 @@ _AGED = {
     'forehead-temple-decr': 0.4,
   },
   **{'mouth-upperlip-volume-incr': -0.45, 'mouth-lowerlip-volume-incr': -0.25, 'mouth-laugh-lines-in': 0.4},
-  **{'neck-double-incr': 0.25, 'nose-volume-incr': 0.15, 'mouth-angles-up': 0.2},
+  **{'neck-double-incr': 0.25, 'nose-volume-incr': 0.15},
 }
 # Share of the features and lines of age in women: strangers take a furrowed face with a heavy jaw for a man's.
 _AGED_WOMEN, _LINED_WOMEN = 0.75, 0.65

@@ -15,10 +15,12 @@ from seetalk_jax.synthetic.human.mesh import MeshPart
 
 # Factor of a unit; names without a side stand for both.
 GAINS = {
-  'browInnerUp': 2.0,
+  'browInnerUp': 2.4,
   'browDown': 2.0,
+  'jawOpen': 1.25,
+  'mouthClose': 1.25,  # closes the lips that an equal jawOpen opens
   'mouthSmile': 1.1,
-  'mouthPucker': 1.6,
+  'mouthPucker': 2.0,
   'mouthFunnel': 0.35,
   'mouthDimple': 0.6,  # read as a smile of 0.6
   'noseSneer': 2.0,  # not visible without the gain; MediaPipe never scores it
@@ -28,7 +30,7 @@ MIXES = {
   # The source's funnel is a slit with closed corners. This one is a round opening with protruding lips, fitted to
   # ellipses for the contours of the lips; the more it draws in the corners, the more it is read as a pucker.
   'mouthFunnel': {
-    'mouthPucker': 1.5,
+    'mouthPucker': 0.8,
     'mouthUpperUp': 0.6,
     'mouthLowerDown': 1.4,
     'mouthShrugUpper': 0.6,
@@ -43,7 +45,7 @@ MIXES = {
 }
 # Details of a face that a unit takes along on its side: the fold from nose to mouth.
 DETAILS = {
-  'mouthSmile': {'mouth-laugh-lines-in': 0.5, 'mouth-laugh-lines-out': 0.25},
+  'mouthSmile': {'mouth-laugh-lines-in': 0.3, 'mouth-laugh-lines-out': 0.1},
   'noseSneer': {'mouth-laugh-lines-in': 0.5},
 }
 # Real eyes turn by 20 to 30 degrees at 1; those of the source by 10 to 15. Lids keep the source's displacements.
