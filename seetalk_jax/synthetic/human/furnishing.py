@@ -157,7 +157,8 @@ def _add_lights(room, rng, kind):
     _add_screen(room, rng)
     color = neon(rng) if rng.random() < 0.4 else warm
     for _ in range(int(rng.integers(1, 3))):
-      place = [rng.uniform(-12, 12), rng.uniform(-4, 6), rng.uniform(room.low[2] + 1, -5)]
+      wall = room.low[2] + 1
+      place = [rng.uniform(-12, 12), rng.uniform(-4, 6), rng.uniform(wall, max(wall, -5))]
       _add_lamp(room, rng, color * rng.uniform(2, 12), place)
 
 

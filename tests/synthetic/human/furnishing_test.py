@@ -26,3 +26,11 @@ def test_lamps_behind_the_person_are_not_close():
   for seed in range(40):
     room = furnishing.sample_room(np.random.default_rng(seed), 'evening')
     assert all(lamp.place[2] >= 4 or lamp.place[2] <= max(room.low[2] + 1, -9) + 1e-6 for lamp in room.lamps)
+
+
+@pytest.mark.parametrize('kind', furnishing.KINDS)
+def test_shallow_rooms_are_lit_too(kind):
+  # A screen's lamps had no place in rooms that end less than 6 decimeters behind the person.
+  for seed in range(120):
+    room = furnishing.sample_room(np.random.default_rng(seed), kind)
+    assert all(lamp.place[2] > room.low[2] for lamp in room.lamps)
