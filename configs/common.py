@@ -132,6 +132,8 @@ def stage_config(
   config.optimizer.b2 = 0.99
   config.optimizer.weight_decay = 0.01
   config.optimizer.max_grad_norm = 1.0
+  # ((NETWORK, NORM), ...): networks that are clipped by a norm of their own, the others together by the one above.
+  config.optimizer.max_grad_norms = ()
   config.optimizer.ema_decay = 0.9999 if pod else ema_decay
   config.optimizer.rates = ()  # ((NETWORK/PATH, FACTOR), ...): multiples of the learning rate
   config.num_steps = variant.num_steps
@@ -163,6 +165,9 @@ def add_critics(config: ConfigDict, variant: Variant) -> None:
   """Adds perceptual, identity and adversarial losses to a stage that produces pictures; off in small variants."""
   pod = variant.for_pod
   add_network(config, 'discriminator', 'base' if pod else variant.size)
+  config.optimizer.max_grad_norms = (
+    ('discriminator', 1.0),
+  )  # its R1 penalty must not shrink the generator's step
   config.options.adversarial_weight = 0.8 if pod else 0.0
   config.options.adversarial_after = 20_000 if pod else 0
   config.options.perceptual_weight = 0.0  # needs converted public weights: config.init.perceptual

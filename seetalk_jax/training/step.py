@@ -14,7 +14,7 @@ from jax.sharding import Mesh
 from seetalk_jax.sharding import device_mesh
 from seetalk_jax.stages.base import Batch, Frozen, Metrics, Stage
 from seetalk_jax.training import flops, health
-from seetalk_jax.training.state import TrainState, ema_decay, learning_rate, rng_for
+from seetalk_jax.training.state import TrainState, ema_decay, learning_rate, own_norms, rng_for
 
 PyTree = Any
 
@@ -70,7 +70,8 @@ def train_step(
       schedule.
 
   Returns:
-    The next state, and float32 scalar metrics: those of the stage, loss, grad_norm, learning_rate, first_bad.
+    The next state, and float32 scalar metrics: those of the stage, loss, grad_norm, learning_rate, first_bad, and
+    grad_norm_NETWORK of each network that is clipped by a norm of its own.
   """
   stage, options = recipe.stage, recipe.options
   frozen = frozen.replace(statistics=state.statistics)
@@ -89,6 +90,11 @@ def train_step(
     **metrics,
     'loss': loss,
     'grad_norm': optax.tree.norm(gradients),
+    **{
+      f'grad_norm_{name}': optax.tree.norm(gradients[name])
+      for name in own_norms(options)
+      if name in gradients
+    },
     'learning_rate': rate,
     health.METRIC: health.first_bad(batch, state.params, gradients),
   }
