@@ -148,7 +148,9 @@ def stage_config(
   config.keep_best = ConfigDict({'metric': '', 'mode': 'max'})
   config.eval_batches = 2  # validation batches at every sample_every
 
-  config.accumulate = 1  # pieces of a batch, run one after the other: same gradient, less memory
+  # Pieces of a batch, run one after the other: less memory. The gradient is that of the batch for means over its rows;
+  # means over known rows, contrasts and spreads are taken in each piece.
+  config.accumulate = 1
   config.dtype = 'bfloat16' if pod else 'float32'
   config.mesh = ConfigDict({'data': -1, 'fsdp': 8 if pod else 1, 'tensor': 1})
   return config

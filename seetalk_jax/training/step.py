@@ -115,8 +115,8 @@ def _gradients(stage, state, frozen, collections, batch, rng):
 def _accumulated(stage, state, frozen, batch, rng, pieces):
   """`_gradients` with gradient accumulation: pieces of the batch run in turn, with the memory of one piece.
 
-  Collections are passed from piece to piece. A loss that compares rows of a batch (InfoNCE) is computed per
-  piece.
+  Collections are passed from piece to piece. What depends on several rows of a batch is computed per piece: InfoNCE,
+  means over the rows whose truth is known, spreads.
   """
 
   def cut(x):
