@@ -130,9 +130,9 @@ def test_prior_pass_equals_direct_statistics_and_portrait_fallback():
   own = portrait.prepare(frozen, iter([{'portrait': b['image']} for b in images]))
   assert own['face_prior'].keys() == statistics.keys()
   np.testing.assert_allclose(own['face_prior']['face_prior_mean'], statistics['face_prior_mean'], atol=1e-4)
-  assert own['portrait_unet'] == {'beta0': 1}
+  assert own['portrait_unet'] == {'beta0': 1, 'linear_center': 1}
   with_prior = frozen.replace(statistics={'face_prior': statistics})
-  assert portrait.prepare(with_prior, iter([])) == {'portrait_unet': {'beta0': 1}}
+  assert portrait.prepare(with_prior, iter([])) == {'portrait_unet': {'beta0': 1, 'linear_center': 1}}
   picture = stage.preview({}, with_prior, {}, images[0], None)
   assert picture.shape == (SIZE, SIZE, 3)
 
