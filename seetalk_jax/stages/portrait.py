@@ -28,6 +28,7 @@ from seetalk_jax.models.portrait.face_prior import (
 )
 from seetalk_jax.models.portrait.portrait_unet import LinearDenoiserOutput
 from seetalk_jax.sampling import portrait as sampling
+from seetalk_jax.sharding import device_mesh
 from seetalk_jax.stages import base
 from seetalk_jax.stages.face_prior import prior_statistics
 
@@ -110,7 +111,7 @@ class PortraitStage(base.Stage):
     sums = PriorSums.empty(self.latent_shape)
     for batch in itertools.islice(batches, _PREPARE_BATCHES):
       sums = update(sums, frozen.variables('autoencoder'), batch['portrait'])
-    return {**statistics, 'face_prior': prior_statistics(finalize_prior(sums))}
+    return {**statistics, 'face_prior': prior_statistics(finalize_prior(device_mesh.to_host(sums)))}
 
   def statistics_spec(self) -> dict[str, dict[str, jax.ShapeDtypeStruct]]:
     shape, spec = self.latent_shape, base.float_spec

@@ -60,11 +60,19 @@ def test_conre_learns_a_batch(conre):
   assert picture.shape == (3 * 64, 4 * 64, 3) and picture.dtype == np.uint8
 
 
+class _UnreadBatches:
+  def __iter__(self):
+    return self
+
+  def __next__(self):
+    pytest.fail('a batch was read')
+
+
 def test_conre_without_truth_needs_none(conre):
   stage = conre[0]
   plain = type(stage)(networks=stage.networks, image_size=SIZE, attributes_weight=0, articulation_weight=0)
   assert set(plain.batch_spec(2)) == {'portrait', 'speech', 'num_samples', 'speaker'}
-  assert plain.prepare(base.Frozen(), iter([])) == {}
+  assert plain.prepare(base.Frozen(), _UnreadBatches()) == {}
   history, _ = losses(plain, base.Frozen(), batch_of(plain, 2), 1)
   assert 'articulation' not in history[0]
 
