@@ -4,6 +4,7 @@ import types
 
 import jax
 import numpy as np
+import precisions
 import pytest
 from stage1_training import batch_of, losses
 from tiny_stages import SIZE, config_of
@@ -33,6 +34,11 @@ def test_info_nce_matches_numpy(speaker):
   np.testing.assert_allclose(loss, numpy_info_nce(speech, face, 0.1, speaker), rtol=1e-5)
   assert all(0 <= recall <= 1 for recall in found.values())
   assert jax.jit(info_nce)(speech, speech, 0.1, np.arange(6))[1] == {'recall_at_1': 1, 'recall_at_5': 1}
+
+
+def test_similarities_are_in_full_precision_on_every_device():
+  x = np.ones((4, 8), np.float32)
+  precisions.assert_full(lambda a, b: info_nce(a, b, 0.01, np.arange(4))[0], x, x)
 
 
 def test_same_speaker_is_no_negative():

@@ -218,8 +218,12 @@ class Codebook(nn.Module):
 
 
 def nearest_codes(h: jax.Array, embedding: jax.Array) -> jax.Array:
-  """Index of the entry of `embedding [k, d]` nearest to each `h [*b, d]`; int32 `[*b]`."""
-  distance = jnp.sum(jnp.square(embedding), axis=-1) - 2 * h @ embedding.T
+  """Index of the entry of `embedding [k, d]` nearest to each `h [*b, d]`; int32 `[*b]`.
+
+  In full precision, so that all devices choose the same codes: with products of bfloat16, the default of TPUs, 0.2 to
+  0.6 % are others.
+  """
+  distance = jnp.sum(jnp.square(embedding), axis=-1) - jnp.matmul(2 * h, embedding.T, precision='highest')
   return jnp.argmin(jax.lax.stop_gradient(distance), axis=-1).astype(jnp.int32)
 
 

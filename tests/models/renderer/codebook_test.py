@@ -3,6 +3,7 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import precisions
 import programs
 import pytest
 
@@ -142,3 +143,7 @@ def test_hr_decoder_starts_as_the_codebook_and_obeys_the_weight(book):
       params,
       blocks.init_params(Codebook(widths=(16, 16, 32)), jax.random.key(0), jnp.zeros((1, 32, 32, 3))),
     )
+
+
+def test_codes_are_chosen_in_full_precision_on_every_device():
+  precisions.assert_full(nearest_codes, np.ones((2, 3, 8), np.float32), np.ones((16, 8), np.float32))
