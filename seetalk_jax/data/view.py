@@ -123,10 +123,11 @@ class View(abc.ABC):
       return image
     return np.asarray(Image.fromarray(image).reduce(self._reduce))
 
-  def _portrait(self) -> np.ndarray:
-    """The portrait of the person, from any record of the clip."""
-    record, index = portrait_frames.find_portrait(self.record, self._beside)
-    return self._frame(index, record)
+  def _portrait(self, index: int | None = None) -> tuple[schema.ClipRecord, int]:
+    """The portrait in the clip of record `index`, by default of this element: (record, number of the frame)."""
+    index = self._index if index is None else index
+    record = self.record if index == self._index else self._records[index]
+    return portrait_frames.find_portrait(record, functools.partial(self._records.beside, index))
 
   def _quarter(self, array: np.ndarray, index: int) -> np.ndarray:
     """Quarter-size map of frame `index`; if images are reduced, the middle pixel of each block is used."""

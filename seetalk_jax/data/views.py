@@ -75,8 +75,9 @@ class PortraitSpeech(View):
     spoken = len(record.frames) * SAMPLES_PER_FRAME if real else len(record.audio)
     num_samples = min(spoken, len(speech))
     speech[num_samples:] = 0.0
+    portrait_record, portrait = self._portrait()
     return {
-      'portrait': self._portrait(),
+      'portrait': self._frame(portrait, portrait_record),
       'speech': speech,
       'num_samples': np.int32(num_samples),
       'speech_motion': _padded(getattr(record, track), wanted),
@@ -98,12 +99,15 @@ class ImageView(View):
   }
 
   def make(self) -> Element:
-    index = 0 if self._portraits_only else int(self.rng.integers(len(self.record.frames)))
-    image = self._portrait() if self._portraits_only else self._frame(index)
-    if self.record.truth is None or self.record.truth.parts is None:
+    if self._portraits_only:
+      record, index = self._portrait()
+    else:
+      record, index = self.record, int(self.rng.integers(len(self.record.frames)))
+    image = self._frame(index, record)
+    if record.truth is None or record.truth.parts is None:
       parts = np.zeros([side // 4 for side in image.shape[:2]], np.uint8)
     else:
-      parts = self._quarter(self.record.truth.parts, index)
+      parts = self._quarter(record.truth.parts, index)
     return {'image': image, 'parts': parts}
 
 
