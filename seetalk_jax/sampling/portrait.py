@@ -147,7 +147,8 @@ def linear_denoiser(
   conditional_mean = jnp.zeros_like(coordinates)
   if from_voice is not None:
     basis = prior.directions.reshape(len(prior.directions), -1)
-    conditional_mean = (from_voice.reshape(len(from_voice), -1) @ basis.T) / jnp.sqrt(prior.variances)
+    along = jnp.matmul(from_voice.reshape(len(from_voice), -1), basis.T, precision='highest')
+    conditional_mean = along / jnp.sqrt(prior.variances)
   return linear, coordinates, conditional_mean, residual_std
 
 

@@ -224,7 +224,9 @@ class PortraitStage(base.Stage):
     voice, has_voice = repeat(features['embedding']), repeat(jnp.any(features['valid'], axis=-1))
 
     def coordinates_of(y):
-      return repeat(jax.lax.stop_gradient(jnp.einsum('bhwc,khwc->bk', y, prior.directions)))
+      return repeat(
+        jax.lax.stop_gradient(jnp.einsum('bhwc,khwc->bk', y, prior.directions, precision='highest'))
+      )
 
     c0, center = coordinates_of(y0), None if center is None else coordinates_of(center)
     n, k = c0.shape
