@@ -108,7 +108,7 @@ class PortraitStage(base.Stage):
     def update(sums, variables, portrait):
       return update_prior(sums, self._raw_latent(variables, portrait))
 
-    sums = PriorSums.empty(self.latent_shape)
+    sums = jax.tree.map(np.asarray, PriorSums.empty(self.latent_shape))  # replicated, on any mesh
     for batch in itertools.islice(batches, _PREPARE_BATCHES):
       sums = update(sums, frozen.variables('autoencoder'), batch['portrait'])
     return {**statistics, 'face_prior': prior_statistics(finalize_prior(device_mesh.to_host(sums)))}
