@@ -179,6 +179,24 @@ class Stage(AnyStage):
     del frozen, batch
     return None
 
+  def average_collections(
+    self,
+    average: Mapping[str, Mapping[str, PyTree]] | None,
+    collections: Mapping[str, Mapping[str, PyTree]],
+    decay: jax.Array | float,
+  ) -> dict[str, dict[str, PyTree]]:
+    """Running averages of collections, which belong to the averaged parameters as the collections to the parameters.
+
+    Evaluation, later stages and releases use them. {} for collections that are used as they are.
+
+    Args:
+      average: the averages so far; None at the start.
+      collections: after a step.
+      decay: decay of the running averages of this step, 0 to 1.
+    """
+    del average, collections, decay
+    return {}
+
   def trainable(self, params: Mapping[str, PyTree]) -> PyTree:
     """A tree of the structure of `params`: False for leaves that the optimizer must not change."""
     return jax.tree.map(lambda _: True, params)

@@ -10,7 +10,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from seetalk_jax.models.renderer.codebook import STATE
+from seetalk_jax.models.renderer.codebook import STATE, average_codes
 from seetalk_jax.stages import base, critics, losses, reconstruction
 
 
@@ -61,6 +61,12 @@ class CodebookStage(critics.CriticOptions, reconstruction.ReconstructionStage):
       **critic_metrics,
     }
     return loss, (metrics, {**collections, 'codebook': dict(state)})
+
+  def average_collections(self, average, collections, decay):
+    state = collections['codebook'][STATE]
+    if average is not None:
+      state = average_codes(average['codebook'][STATE], state, decay)
+    return {'codebook': {STATE: state}}
 
   def _pixel_weights(self, parts):
     return losses.part_weights(parts, self.head_weight, self.feature_weight)

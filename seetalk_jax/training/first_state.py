@@ -129,7 +129,8 @@ def compute_statistics(run: Run, frozen: base.Frozen) -> dict[str, dict[str, Any
 
 def _start_from(state, stage: base.Stage, initial: InitialWeights, shardings) -> state_lib.TrainState:
   """The state with pretrained weights in those trained networks that have some."""
-  parts = {name: dict(getattr(state, name)) for name in ('params', 'ema_params', 'collections')}
+  of_variables = ('collections', 'ema_collections')
+  parts = {name: dict(getattr(state, name)) for name in ('params', 'ema_params', *of_variables)}
   for name in stage.networks:
     if name not in initial.networks:
       continue
@@ -139,8 +140,9 @@ def _start_from(state, stage: base.Stage, initial: InitialWeights, shardings) ->
       checkpoint.check_same_shapes(name, own, state.params[name], network.source)
       for part in ('params', 'ema_params'):
         parts[part][name] = jax.device_put(own, getattr(shardings, part)[name])
-    if network.collections and name in state.collections:
-      parts['collections'][name] = jax.device_put(network.collections, shardings.collections[name])
+    for part in of_variables:
+      if network.collections and name in parts[part]:
+        parts[part][name] = jax.device_put(network.collections, getattr(shardings, part)[name])
     added = f', its {", ".join(network.fresh)} anew' if network.fresh else ''
     print_message(f'{name} starts from {network.source}{added}')
   return state.replace(**parts)

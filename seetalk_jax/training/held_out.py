@@ -48,7 +48,7 @@ class HeldOut:
 
   def _preview(self, state, frozen, batch) -> np.ndarray | None:
     """Sample picture of the stage, computed by the first process alone from arrays gathered from all."""
-    params, collections = state.ema_params, state.collections
+    params, collections = state.ema_params, state.averaged_collections
     if jax.process_count() > 1:
       shown = jax.jit(lambda batch: {name: x[: base.PREVIEW_ROWS] for name, x in batch.items()})(batch)
       params, collections, frozen, batch = device_mesh.to_host((params, collections, frozen, shown))

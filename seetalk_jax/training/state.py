@@ -30,6 +30,8 @@ class TrainState:
     opt_state: state of the optimizer from `make_optimizer`.
     collections: network name -> {collection: tree}, variables that modules update without gradients.
     statistics: owner -> {name: array}, see Frozen.statistics; constant during training.
+    ema_collections: running averages of those collections that the stage averages, see
+      `Stage.average_collections`.
   """
 
   step: jax.Array
@@ -38,6 +40,12 @@ class TrainState:
   opt_state: PyTree
   collections: Mapping[str, Mapping[str, PyTree]]
   statistics: Mapping[str, Mapping[str, jax.Array]]
+  ema_collections: Mapping[str, Mapping[str, PyTree]] = struct.field(default_factory=dict)
+
+  @property
+  def averaged_collections(self) -> dict[str, Mapping[str, PyTree]]:
+    """The collections that belong to `ema_params`: averages, or the collections where there are none."""
+    return {**self.collections, **self.ema_collections}
 
 
 def key_for(root: jax.Array, name: str) -> jax.Array:
@@ -184,4 +192,5 @@ def create_state(
     opt_state=optimizer.init(params),
     collections=collections,
     statistics=dict(frozen.statistics),
+    ema_collections=jax.tree.map(jnp.copy, stage.average_collections(None, collections, 0.0)),
   )

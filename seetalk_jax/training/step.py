@@ -86,6 +86,8 @@ def train_step(
   params = optax.apply_updates(state.params, jax.tree.map(lambda u: -rate * u, updates))
   decay = ema_decay(options.ema_decay, state.step)
   ema_params = jax.tree.map(lambda e, p: e + (1.0 - decay) * (p - e), state.ema_params, params)
+  average = state.ema_collections or None
+  ema_collections = stage.average_collections(average, collections, decay) if average else {}
   metrics = {
     **metrics,
     'loss': loss,
@@ -99,7 +101,12 @@ def train_step(
     health.METRIC: health.first_bad(batch, state.params, gradients),
   }
   state = state.replace(
-    step=state.step + 1, params=params, ema_params=ema_params, opt_state=opt_state, collections=collections
+    step=state.step + 1,
+    params=params,
+    ema_params=ema_params,
+    opt_state=opt_state,
+    collections=collections,
+    ema_collections=ema_collections,
   )
   return state, {name: jnp.asarray(value, jnp.float32) for name, value in metrics.items()}
 
@@ -140,10 +147,15 @@ def _accumulated(stage, state, frozen, batch, rng, pieces):
 
 
 def eval_step(recipe: Recipe, state: TrainState, frozen: Frozen, batch: Batch, index: jax.Array) -> Metrics:
-  """The stage's metrics with EMA parameters on a held-out batch; noise depends only on the batch index."""
+  """The stage's metrics with averaged parameters on a held-out batch; noise depends only on the batch index."""
   frozen = frozen.replace(statistics=state.statistics)
   loss, (metrics, _) = recipe.stage.loss(
-    state.ema_params, frozen, state.collections, batch, rng_for(recipe.root, 'eval', index), state.step
+    state.ema_params,
+    frozen,
+    state.averaged_collections,
+    batch,
+    rng_for(recipe.root, 'eval', index),
+    state.step,
   )
   return {name: jnp.asarray(value, jnp.float32) for name, value in {**metrics, 'loss': loss}.items()}
 
