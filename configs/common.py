@@ -132,6 +132,8 @@ def stage_config(
   config.optimizer.b2 = 0.99
   config.optimizer.weight_decay = 0.01
   config.optimizer.max_grad_norm = 1.0
+  # ((NETWORK, NORM), ...): networks that are clipped by a norm of their own, the others together by the one above.
+  config.optimizer.max_grad_norms = ()
   config.optimizer.ema_decay = 0.9999 if pod else ema_decay
   config.optimizer.rates = ()  # ((NETWORK/PATH, FACTOR), ...): multiples of the learning rate
   config.num_steps = variant.num_steps
@@ -146,7 +148,9 @@ def stage_config(
   config.keep_best = ConfigDict({'metric': '', 'mode': 'max'})
   config.eval_batches = 2  # validation batches at every sample_every
 
-  config.accumulate = 1  # pieces of a batch, run one after the other: same gradient, less memory
+  # Pieces of a batch, run one after the other: less memory. The gradient is that of the batch for means over its rows;
+  # means over known rows, contrasts and spreads are taken in each piece.
+  config.accumulate = 1
   config.dtype = 'bfloat16' if pod else 'float32'
   config.mesh = ConfigDict({'data': -1, 'fsdp': 8 if pod else 1, 'tensor': 1})
   return config
@@ -163,6 +167,9 @@ def add_critics(config: ConfigDict, variant: Variant) -> None:
   """Adds perceptual, identity and adversarial losses to a stage that produces pictures; off in small variants."""
   pod = variant.for_pod
   add_network(config, 'discriminator', 'base' if pod else variant.size)
+  config.optimizer.max_grad_norms = (
+    ('discriminator', 1.0),
+  )  # its R1 penalty must not shrink the generator's step
   config.options.adversarial_weight = 0.8 if pod else 0.0
   config.options.adversarial_after = 20_000 if pod else 0
   config.options.perceptual_weight = 0.0  # needs converted public weights: config.init.perceptual

@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 from seetalk_jax.constants import SAMPLES_PER_FRAME
-from seetalk_jax.data import schema, transforms
+from seetalk_jax.data import portrait_frames, schema, transforms
 from seetalk_jax.errors import InputError
 
 Element = dict[str, np.ndarray]
@@ -80,7 +80,7 @@ class View(abc.ABC):
       index: record index; the entry `clip` of the views `sync` and `sync_face`.
       rng: random generator of this element.
       image_size: side of the images in pixels, a divisor of the stored size; None keeps the stored size.
-      portraits_only: whether the view `image` uses only frame 0.
+      portraits_only: whether the view `image` uses only portraits, see `portrait_frames`.
       augment: speech augmentation that keeps length and timing; None disables it.
 
     Raises:
@@ -122,6 +122,12 @@ class View(abc.ABC):
     if self._reduce == 1:
       return image
     return np.asarray(Image.fromarray(image).reduce(self._reduce))
+
+  def _portrait(self, index: int | None = None) -> tuple[schema.ClipRecord, int]:
+    """The portrait in the clip of record `index`, by default of this element: (record, number of the frame)."""
+    index = self._index if index is None else index
+    record = self.record if index == self._index else self._records[index]
+    return portrait_frames.find_portrait(record, functools.partial(self._records.beside, index))
 
   def _quarter(self, array: np.ndarray, index: int) -> np.ndarray:
     """Quarter-size map of frame `index`; if images are reduced, the middle pixel of each block is used."""

@@ -18,7 +18,6 @@ from seetalk_jax.constants import (
   FACE_SIZE,
   MOTION_DIM,
   MOUTH_SIZE,
-  POSE,
   SAMPLES_PER_FRAME,
   SPEECH_FRAMES,
   SPEECH_SAMPLES,
@@ -57,7 +56,7 @@ class PortraitSpeech(View):
   encoder_inputs = ('portrait',)
   entries = {
     'portrait': Entry(
-      np.uint8, _IMAGE, 'frontal, neutral, mouth closed; of real ones the most frontal frame'
+      np.uint8, _IMAGE, 'frontal, neutral, mouth closed; of real clips the frame that comes closest'
     ),
     'speech': Entry(np.float32, (SPEECH_SAMPLES,), _SPEECH + '; zeros after num_samples'),
     'num_samples': Entry(np.int32, (), 'how many samples of speech are real'),
@@ -76,8 +75,9 @@ class PortraitSpeech(View):
     spoken = len(record.frames) * SAMPLES_PER_FRAME if real else len(record.audio)
     num_samples = min(spoken, len(speech))
     speech[num_samples:] = 0.0
+    portrait_record, portrait = self._portrait()
     return {
-      'portrait': self._frame(_most_frontal(record) if real else 0, record),
+      'portrait': self._frame(portrait, portrait_record),
       'speech': speech,
       'num_samples': np.int32(num_samples),
       'speech_motion': _padded(getattr(record, track), wanted),
@@ -94,17 +94,20 @@ class ImageView(View):
   name = 'image'
   kinds = ('faces', 'real')
   entries = {
-    'image': Entry(np.uint8, _IMAGE, 'any frame; only portraits with portraits_only'),
+    'image': Entry(np.uint8, _IMAGE, 'any frame; with portraits_only the portrait, as in portrait_speech'),
     'parts': _PARTS,
   }
 
   def make(self) -> Element:
-    index = 0 if self._portraits_only else int(self.rng.integers(len(self.record.frames)))
-    image = self._frame(index)
-    if self.record.truth is None or self.record.truth.parts is None:
+    if self._portraits_only:
+      record, index = self._portrait()
+    else:
+      record, index = self.record, int(self.rng.integers(len(self.record.frames)))
+    image = self._frame(index, record)
+    if record.truth is None or record.truth.parts is None:
       parts = np.zeros([side // 4 for side in image.shape[:2]], np.uint8)
     else:
-      parts = self._quarter(self.record.truth.parts, index)
+      parts = self._quarter(record.truth.parts, index)
     return {'image': image, 'parts': parts}
 
 
@@ -348,12 +351,6 @@ def batch_spec(
     return jax.ShapeDtypeStruct((batch_size, *(sizes.get(size, size) for size in entry.shape)), entry.dtype)
 
   return {name: spec(entries[name]) for name in only or entries}
-
-
-def _most_frontal(record: schema.ClipRecord) -> int:
-  if record.motion is None:
-    return 0
-  return int(np.argmin(np.square(record.motion[:, POSE]).sum(-1)))
 
 
 def _motion_of(record: schema.ClipRecord) -> np.ndarray:

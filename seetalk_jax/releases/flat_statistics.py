@@ -28,6 +28,7 @@ OWNERS = {
   'face_prior_voice_variances': 'face_prior',
   'latent_mean': 'face_prior',
   'latent_scale': 'face_prior',
+  'linear_center': 'portrait_unet',
   'lip_subspace': 'lip_refiner',
   'lip_subspace_lips': 'lip_refiner',
   'lip_subspace_rest': 'lip_refiner',

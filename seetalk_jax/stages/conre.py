@@ -18,7 +18,8 @@ from seetalk_jax.constants import FPS, LIPS, NUM_LIP_FIELDS, SAMPLE_RATE_HZ, SAM
 from seetalk_jax.data import views
 from seetalk_jax.errors import InputError
 from seetalk_jax.models.nn import blocks
-from seetalk_jax.stages import base, losses
+from seetalk_jax.sharding import device_mesh
+from seetalk_jax.stages import base, losses, moments
 
 RECALL_AT = (1, 5, 10)
 _PREPARE_BATCHES = 24
@@ -41,7 +42,8 @@ def info_nce(
     The loss, and `recall_at_k`: the share of voices whose face is among the k nearest of the batch (other
     faces of the same speaker excluded), for every k of RECALL_AT that is less than the batch size.
   """
-  logits = jnp.einsum('id,jd->ij', speech, face) / temperature
+  # Full precision on every device: a temperature of 0.01 multiplies the errors of the products by 100.
+  logits = jnp.einsum('id,jd->ij', speech, face, precision='highest') / temperature
   same = (speaker[:, None] == speaker[None, :]) & ~jnp.eye(speaker.shape[0], dtype=bool)
   logits = jnp.where(same, -1e9, logits)
   diagonal = jnp.diagonal(logits)
@@ -85,30 +87,53 @@ class ConReStage(base.Stage):
     return views.batch_spec(self.view, batch_size, self.image_size, only=names)
 
   def prepare(self, frozen: base.Frozen, batches) -> dict[str, dict[str, np.ndarray]]:
-    """Mean and standard deviation of ages and lip fields, to standardize the regression targets."""
+    """Mean and standard deviation of ages and lip fields, to standardize the regression targets.
+
+    Raises:
+      InputError: nothing is known of ages or lip fields in the batches.
+    """
     del frozen
-    ages, lips = [], []
-    for batch in itertools.islice(batches, _PREPARE_BATCHES):
-      if self.attributes_weight:
-        ages.append(batch['attributes'][batch['has_truth'] > 0, 1])
-      if self.articulation_weight:
-        tracks, weights = (np.asarray(batch[name])[..., _LIPS] for name in ('speech_motion', 'motion_weight'))
-        within = np.arange(tracks.shape[1]) < np.asarray(batch['num_samples'])[:, None] // SAMPLES_PER_FRAME
-        known = (weights[:, None] > 0) & within[..., None]
-        lips.append(np.where(known, tracks, np.nan).reshape(-1, NUM_LIP_FIELDS))
+    if not (self.attributes_weight or self.articulation_weight):
+      return {}
+    names = self.batch_spec(1).keys() - {'portrait', 'speech', 'speaker'}
+    read = jax.jit(lambda batch: self._known_moments(batch))
+    first = itertools.islice(batches, _PREPARE_BATCHES)
+    found = [read({name: batch[name] for name in names}) for batch in first]
+    found = {name: moments.merged([each[name] for each in device_mesh.to_host(found)]) for name in found[0]}
     statistics = {}
-    if ages:
-      ages = np.concatenate(ages)
-      if not len(ages):
+    if 'ages' in found:
+      count, mean, std = found['ages']
+      if not count.any():
         raise InputError(
           'only real recordings in the corpora, and the stage needs ground truth of attributes: set '
           'options.attributes_weight to 0, or add a synthetic corpus'
         )
-      statistics |= {'age_mean': np.float32(ages.mean()), 'age_std': np.float32(max(ages.std(), 1.0))}
-    if lips:
-      mean, std = _known_statistics(np.concatenate(lips))
-      statistics |= {'articulation_mean': mean, 'articulation_std': std}
-    return {'conre': statistics} if statistics else {}
+      statistics |= {'age_mean': np.float32(mean[0]), 'age_std': np.float32(max(std[0], 1.0))}
+    if 'lips' in found:
+      count, mean, std = found['lips']
+      if not count.any():
+        raise InputError(
+          'no motion is known in the corpora, and the stage needs it: set options.articulation_weight to 0, or add a '
+          'synthetic corpus'
+        )
+      std = np.where(count > 0, np.maximum(std, _MIN_STD), 1.0)
+      statistics |= {
+        'articulation_mean': mean.astype(np.float32),
+        'articulation_std': std.astype(np.float32),
+      }
+    return {'conre': statistics}
+
+  def _known_moments(self, batch: base.Batch) -> dict[str, moments.Moments]:
+    """Moments of the known ages and lip fields of a batch."""
+    found = {}
+    if self.attributes_weight:
+      known = batch['has_truth'] > 0
+      found['ages'] = moments.of_known(batch['attributes'][:, 1:2], known[:, None])
+    if self.articulation_weight:
+      tracks, weights = batch['speech_motion'][..., _LIPS], batch['motion_weight'][..., _LIPS]
+      within = np.arange(tracks.shape[1]) < batch['num_samples'][:, None] // SAMPLES_PER_FRAME
+      found['lips'] = moments.of_known(tracks, (weights[:, None] > 0) & within[..., None])
+    return found
 
   def statistics_spec(self) -> dict[str, dict[str, jax.ShapeDtypeStruct]]:
     ages = ('age_mean', 'age_std') if self.attributes_weight else ()
@@ -208,24 +233,6 @@ class ConReStage(base.Stage):
       return head(face, method='draw'), head(voice, method='draw')
 
     return blocks.picture_grid([blocks.resize_image(image, 64), *draw(params)])
-
-
-def _known_statistics(lips: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-  """Mean and standard deviation of lip fields `[n, NUM_LIP_FIELDS]`, NaN where unknown; 0 and 1 of unknown fields.
-
-  Raises:
-    InputError: nothing is known.
-  """
-  count = np.isfinite(lips).sum(0)
-  if not count.any():
-    raise InputError(
-      'no motion is known in the corpora, and the stage needs it: set options.articulation_weight to 0, or add a '
-      'synthetic corpus'
-    )
-  mean = np.nansum(lips, axis=0) / np.maximum(count, 1)
-  variance = np.nansum(np.square(lips - mean), axis=0) / np.maximum(count, 1)
-  std = np.where(count > 0, np.maximum(np.sqrt(variance), _MIN_STD), 1.0)
-  return mean.astype(np.float32), std.astype(np.float32)
 
 
 def uses(config) -> base.Uses:

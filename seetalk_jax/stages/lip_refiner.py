@@ -22,6 +22,7 @@ from seetalk_jax.diffusion import guidance, samplers
 from seetalk_jax.models.motion.mouth import boxes_around, crop_boxes, inside_boxes, mouth_center
 from seetalk_jax.models.nn import blocks
 from seetalk_jax.sampling.motion import CLIP, SCHEDULE
+from seetalk_jax.sharding import device_mesh
 from seetalk_jax.stages import base, losses
 from seetalk_jax.stages.sync_expert import sync_loss
 
@@ -110,6 +111,7 @@ class LipRefinerStage(base.Stage):
       return [(d.T @ d) / d.shape[0] for d in (with_lips - m, with_rest - m)]
 
     pairs = [moments(jnp.asarray(b[self._motion_key])) for b in itertools.islice(batches, _PREPARE_BATCHES)]
+    pairs = device_mesh.to_host(pairs)
     lips, rest = (np.mean([np.asarray(pair[i], np.float64) for pair in pairs], axis=0) for i in (0, 1))
     subspace = lip_subspace(lips, rest, self.networks['lip_refiner'].subspace_dim, self.ridge)
     shares = [np.trace(subspace.T @ c @ subspace) / max(np.trace(c), 1e-12) for c in (lips, rest)]

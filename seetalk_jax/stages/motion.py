@@ -34,6 +34,7 @@ from seetalk_jax.errors import ConfigError
 from seetalk_jax.models.motion.motion_controls import style_code
 from seetalk_jax.models.nn import blocks
 from seetalk_jax.sampling.motion import SCHEDULE
+from seetalk_jax.sharding import device_mesh
 from seetalk_jax.stages import base
 
 # Synthetic clips show no acted emotions: the label follows from the mean smile over the clip.
@@ -114,6 +115,7 @@ class MotionStage(base.Stage):
 
     key = 'motion' if self.motion_source == 'truth' else 'frames'
     sums = [moments(frozen, {key: batch[key]}) for batch in itertools.islice(batches, _PREPARE_BATCHES)]
+    sums = device_mesh.to_host(sums)
     mean, square = (np.mean([np.asarray(pair[i], np.float64) for pair in sums], axis=0) for i in (0, 1))
     std = np.sqrt(np.maximum(square - mean**2, 0))
     # A floor keeps channels that hardly change from being scaled up to pure noise.

@@ -75,19 +75,15 @@ class StageData:
       options['camera_effects'] = camera_effects(self._config)
     return self._make(split='train', start_index=start_index, augment=data.augment, **{**options, **changes})
 
-  def own_rows(self, batch):
-    """The rows of a global batch that devices of this process hold."""
-    return batch if self.rows is None else {name: value[self.rows] for name, value in batch.items()}
-
   def held_out(self, spec) -> list[dict[str, np.ndarray]]:
-    """The first global batches of the held-out split, with the entries of `spec`; kept in memory.
+    """The first batches of the held-out split, rows of this process, with the entries of `spec`; kept in memory.
 
     [] if `config.eval_batches` is 0, or after a message if the corpora have no held-out records.
     """
     if not self._config.eval_batches:
       return []
     try:
-      batches = self._make(split='validation', start_index=0, augment=False, rows=range(self.batch_size))
+      batches = self._make(split='validation', start_index=0, augment=False)
     except MissingRecordsError as error:
       if self._config.keep_best.metric:
         raise
@@ -117,6 +113,9 @@ class DeviceBatches:
   def position(self) -> int:
     """Number of batches used so far, over all resumed runs."""
     return int(self._batches.get_state())
+
+  def __iter__(self) -> DeviceBatches:
+    return self
 
   def __next__(self) -> dict[str, jax.Array]:
     began = time.monotonic()

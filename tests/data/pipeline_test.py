@@ -203,6 +203,14 @@ def test_portraits_only_gives_frame_0(corpus_dir):
   assert any(mixed) and not all(mixed)
 
 
+def test_prior_and_portrait_stage_see_the_same_real_portraits():
+  records = real_records.RealSource()
+  arguments = {'record_sources': [records], 'batch_size': 10, 'shuffle': False, 'augment': False}
+  (portraits,) = _take(1, 'portrait_speech', **arguments)
+  (images,) = _take(1, 'image', portraits_only=True, **arguments)
+  np.testing.assert_array_equal(portraits['portrait'], images['image'])
+
+
 def test_smaller_pictures(corpus_dir):
   (batch,) = _take(1, 'motion_pair', corpus_dir, batch_size=2, image_size=SIZE // 2)
   assert batch['source'].shape == (2, 16, 16, 3) and batch['source_canonical'].shape == (2, 4, 4, 3)
@@ -290,7 +298,9 @@ def test_real_portraits_are_frontal_and_speech_runs_on_over_records():
     shuffle=False,
     augment=False,
   )
-  assert real_records.frame_number(batch['portrait'])[0] == 12 and not batch['has_truth'].any()
+  # One portrait for every second of a clip: frame 12, the most frontal one of the second with the least open mouth.
+  np.testing.assert_array_equal(real_records.frame_number(batch['portrait']), 12)
+  assert not batch['has_truth'].any()
   seconds = np.array([3, 2, 1, 2, 1, 1, 3, 3, 2, 1])  # left in the clip, 3 at most
   np.testing.assert_array_equal(batch['num_samples'], 16_000 * seconds)
   np.testing.assert_array_equal(

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from configs import face_prior
+from configs import face_prior, portrait
 from seetalk_jax.data import views
 from seetalk_jax.stages import base
 
@@ -22,6 +22,15 @@ def config_of(release: str, mesh: tuple[int, int, int], **options):
   config.init.update({'autoencoder': release, 'speech_encoder': release})
   config.mesh.update(dict(zip(('data', 'fsdp', 'tensor'), mesh, strict=True)))
   config.data.batch_size, config.num_steps = BATCH_SIZE, NUM_BATCHES
+  return config
+
+
+def portrait_config_of(release: str, mesh: tuple[int, int, int]):
+  """Configuration of the tiny portrait stage without a face prior, on (data, fsdp, tensor)."""
+  config = portrait.get_config('tiny')
+  config.init.update({'autoencoder': release, 'speech_encoder': release})
+  config.mesh.update(dict(zip(('data', 'fsdp', 'tensor'), mesh, strict=True)))
+  config.data.batch_size = BATCH_SIZE
   return config
 
 

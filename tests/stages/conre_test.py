@@ -4,6 +4,7 @@ import types
 
 import jax
 import numpy as np
+import precisions
 import pytest
 from stage1_training import batch_of, losses
 from tiny_stages import SIZE, config_of
@@ -35,6 +36,11 @@ def test_info_nce_matches_numpy(speaker):
   assert jax.jit(info_nce)(speech, speech, 0.1, np.arange(6))[1] == {'recall_at_1': 1, 'recall_at_5': 1}
 
 
+def test_similarities_are_in_full_precision_on_every_device():
+  x = np.ones((4, 8), np.float32)
+  precisions.assert_full(lambda a, b: info_nce(a, b, 0.01, np.arange(4))[0], x, x)
+
+
 def test_same_speaker_is_no_negative():
   # Two looks of one speaker are no negatives of each other, so nothing remains to separate.
   x = np.array([[1.0, 0.0], [1.0, 0.01]], np.float32) / np.array([[1.0], [np.hypot(1.0, 0.01)]], np.float32)
@@ -60,11 +66,19 @@ def test_conre_learns_a_batch(conre):
   assert picture.shape == (3 * 64, 4 * 64, 3) and picture.dtype == np.uint8
 
 
+class _UnreadBatches:
+  def __iter__(self):
+    return self
+
+  def __next__(self):
+    pytest.fail('a batch was read')
+
+
 def test_conre_without_truth_needs_none(conre):
   stage = conre[0]
   plain = type(stage)(networks=stage.networks, image_size=SIZE, attributes_weight=0, articulation_weight=0)
   assert set(plain.batch_spec(2)) == {'portrait', 'speech', 'num_samples', 'speaker'}
-  assert plain.prepare(base.Frozen(), iter([])) == {}
+  assert plain.prepare(base.Frozen(), _UnreadBatches()) == {}
   history, _ = losses(plain, base.Frozen(), batch_of(plain, 2), 1)
   assert 'articulation' not in history[0]
 

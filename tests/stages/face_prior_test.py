@@ -81,6 +81,10 @@ def test_eight_devices_find_the_statistics_of_all_latents(mesh, release, on_eigh
   np.testing.assert_allclose(found['latent_scale'], scale, rtol=1e-6)
   close(found['face_prior_mean'], exact.mean(0) * scale, 2e-6)
   close(found['face_prior_std'], exact.std(0) * scale, 2e-6)
+  # So does the portrait stage without this pass, from the same batches.
+  assert found['portrait/pieces'] == mesh[0] * mesh[1]
+  np.testing.assert_allclose(found['portrait/latent_scale'], scale, rtol=1e-6)
+  close(found['portrait/face_prior_mean'], exact.mean(0) * scale, 2e-6)
   # The first rows of sharded batches are kept in order, and no others.
   assert len(found['latents']) == len(found['embeddings']) == prior_batches.KEPT
   close(found['latents'], latents[: prior_batches.KEPT], 1e-5)
@@ -130,9 +134,9 @@ def test_prior_pass_equals_direct_statistics_and_portrait_fallback():
   own = portrait.prepare(frozen, iter([{'portrait': b['image']} for b in images]))
   assert own['face_prior'].keys() == statistics.keys()
   np.testing.assert_allclose(own['face_prior']['face_prior_mean'], statistics['face_prior_mean'], atol=1e-4)
-  assert own['portrait_unet'] == {'beta0': 1}
+  assert own['portrait_unet'] == {'beta0': 1, 'linear_center': 1}
   with_prior = frozen.replace(statistics={'face_prior': statistics})
-  assert portrait.prepare(with_prior, iter([])) == {'portrait_unet': {'beta0': 1}}
+  assert portrait.prepare(with_prior, iter([])) == {'portrait_unet': {'beta0': 1, 'linear_center': 1}}
   picture = stage.preview({}, with_prior, {}, images[0], None)
   assert picture.shape == (SIZE, SIZE, 3)
 
