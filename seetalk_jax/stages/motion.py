@@ -14,7 +14,6 @@ import numpy as np
 
 from seetalk_jax.constants import (
   BLINK,
-  CLIP_FRAMES,
   CLIP_SIZE,
   COEFFICIENTS,
   CONTROL_TRACKS,
@@ -23,17 +22,17 @@ from seetalk_jax.constants import (
   LIPS,
   MOTION_DIM,
   POSE,
-  SAMPLES_PER_FRAME,
   SMILES,
   WINDOW_FRAMES,
 )
+from seetalk_jax.data import views
 from seetalk_jax.diffusion import objective, process
 from seetalk_jax.diffusion.loss import diffusion_loss
 from seetalk_jax.diffusion.times import stratified_times
 from seetalk_jax.errors import ConfigError
 from seetalk_jax.models.motion.motion_controls import style_code
 from seetalk_jax.models.nn import blocks
-from seetalk_jax.sampling.motion import SCHEDULE
+from seetalk_jax.sampling.motion import SCHEDULE, trained_window
 from seetalk_jax.stages import base
 
 # Synthetic clips show no acted emotions: the label follows from the mean smile over the clip.
@@ -53,7 +52,7 @@ class MotionStage(base.Stage):
     motion_source: 'truth' encodes the ground-truth motion with `encode_truth` and needs no frames. 'frames'
       encodes the frames of view `clip` with `motion`; the controls pose and blink are those of the records'
       motion, estimated in real recordings, and are dropped where it is absent.
-    num_frames: frames of a window.
+    num_frames: frames of a window. It is the statistic `motion_window` of the network: sampling uses the same.
     frame_size: height and width of the frames in pixels, for motion_source 'frames'.
     drop_rate: probability that the speech of a track is dropped, for guidance.
     velocity_weight: multiplies the squared error of frame-to-frame differences of the estimated clean track.
@@ -86,17 +85,20 @@ class MotionStage(base.Stage):
   control_noise: float = 0.02
 
   def batch_spec(self, batch_size: int) -> dict[str, jax.ShapeDtypeStruct]:
-    # By hand: the view has one length and one size, which are options here.
-    n, size = self.num_frames, self.frame_size
-    spec = {'speech': jax.ShapeDtypeStruct((batch_size, SAMPLES_PER_FRAME * n), jnp.float32)}
     if self.motion_source == 'truth':
-      spec['motion'] = jax.ShapeDtypeStruct((batch_size, n, MOTION_DIM), jnp.float32)
+      names = ['speech', 'motion']
     else:
-      spec['frames'] = jax.ShapeDtypeStruct((batch_size, n, size, size, 3), jnp.uint8)
-      if self._needs_estimates:
-        spec['motion'] = jax.ShapeDtypeStruct((batch_size, n, MOTION_DIM), jnp.float32)
-        spec['motion_weight'] = jax.ShapeDtypeStruct((batch_size, MOTION_DIM), jnp.float32)
-    return spec
+      names = ['speech', 'frames', *(('motion', 'motion_weight') if self._needs_estimates else ())]
+    spec = views.batch_spec(self.view, batch_size, only=names, **self.data_options())
+    size = self.frame_size  # the view has one size, which is an option here
+    return {
+      name: jax.ShapeDtypeStruct((*x.shape[:-3], size, size, 3), x.dtype) if x.dtype == jnp.uint8 else x
+      for name, x in spec.items()
+    }
+
+  def data_options(self) -> dict[str, Any]:
+    """The length of windows."""
+    return {**super().data_options(), 'num_frames': self.num_frames}
 
   @property
   def _needs_estimates(self) -> bool:
@@ -105,7 +107,7 @@ class MotionStage(base.Stage):
     return self.motion_source == 'frames' and bool(set(controls) & set(CONTROL_TRACKS))
 
   def prepare(self, frozen: base.Frozen, batches) -> dict[str, dict[str, np.ndarray]]:
-    """`motion_mean`, `motion_std` `[motion_dim]` of the latents of the corpus."""
+    """`motion_mean`, `motion_std` `[motion_dim]` of the latents of the corpus, and `motion_window`."""
 
     @jax.jit
     def moments(frozen, batch):
@@ -118,13 +120,30 @@ class MotionStage(base.Stage):
     std = np.sqrt(np.maximum(square - mean**2, 0))
     # A floor keeps channels that hardly change from being scaled up to pure noise.
     std = np.maximum(std, 0.05 * np.sqrt(np.mean(std**2)) + 1e-6)
-    statistics = {'motion_mean': mean.astype(np.float32), 'motion_std': std.astype(np.float32)}
+    statistics = {
+      'motion_mean': mean.astype(np.float32),
+      'motion_std': std.astype(np.float32),
+      'motion_window': np.float32(self.num_frames),
+    }
     return {'motion_transformer': statistics}
+
+  def check_statistics(self, statistics: base.Statistics) -> None:
+    """Checks that a resumed run keeps its windows."""
+    window = trained_window(statistics.get('motion_transformer', {}))
+    if window != self.num_frames:
+      raise ConfigError(
+        f'config.options.num_frames={self.num_frames}, but the weights of this run are sampled in windows of {window} '
+        f'frames: use {window}, or start another run from them with --config.init.motion_transformer=WORKDIR'
+      )
 
   def statistics_spec(self) -> dict[str, dict[str, jax.ShapeDtypeStruct]]:
     width = self.frozen['motion_codec'].motion_dim
     return {
-      'motion_transformer': {'motion_mean': base.float_spec(width), 'motion_std': base.float_spec(width)}
+      'motion_transformer': {
+        'motion_mean': base.float_spec(width),
+        'motion_std': base.float_spec(width),
+        'motion_window': base.float_spec(),
+      }
     }
 
   def init(self, rng: jax.Array, frozen: base.Frozen) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -300,7 +319,7 @@ def build(config, pretrained: Mapping[str, nn.Module]) -> MotionStage:
   if source not in ('truth', 'frames'):
     raise ConfigError(f"option motion_source={source!r} is unknown: use 'truth' or 'frames'")
   if source == 'frames':
-    options = {'view': 'clip', 'num_frames': CLIP_FRAMES, **options}
+    options = {'view': 'clip', **options}
   networks, frozen = base.networks_for(uses(config), config, pretrained)
   if source == 'frames' and 'emotion' in networks['motion_transformer'].controls:
     raise ConfigError(
