@@ -7,7 +7,8 @@ r"""Motion diffusion: the motion latents of a window of frames from speech.
 Needs: speech encoder, motion codec.
 
 demo: 15 minutes on two CPU cores (`max_minutes`; on a GPU `num_steps` comes first). tiny: two steps, for tests.
-base, large: networks and batches for a pod slice or an eight-GPU host; not run by us.
+base, large: networks and batches for a pod slice or an eight-GPU host; not run by us. They train on frames, of clips of
+five seconds and more: a window of four, and a frame that stands for the portrait a second or more away from it.
 """
 
 from ml_collections import ConfigDict

@@ -1,8 +1,9 @@
-"""Motion stage: statistics of the latents, the length of windows, a learned batch."""
+"""Motion stage: statistics of the latents, the length of windows, conditions, a learned batch."""
 
 import pathlib
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from stage2_training import batch_of, standard, train
@@ -11,6 +12,7 @@ from tiny_stages import config_of
 from seetalk_jax.data import views
 from seetalk_jax.errors import ConfigError
 from seetalk_jax.models import registry
+from seetalk_jax.models.motion.motion_controls import style_code
 from seetalk_jax.stages import base
 from seetalk_jax.training import config_files
 
@@ -65,3 +67,72 @@ def test_every_variant_trains_on_windows_of_four_seconds_as_its_view_gives_them(
   assert spec['frames' if source == 'frames' else 'motion'].shape[:2] == (3, 100)
   of_view = views.batch_spec(stage.view, 3, **stage.data_options())
   assert spec == {name: of_view[name] for name in spec}
+
+
+class Recorder:
+  """A motion transformer that keeps its conditions and returns its input."""
+
+  prediction_type = 'x0'
+  controls = ('style',)
+
+  def apply(self, variables, xt, t, tokens, m_0, drop, controls, drop_controls):
+    self.m_0, self.style, self.drop_style = m_0, controls['style'], drop_controls['style']
+    return xt
+
+
+def conditions(world, batch=None, **options):
+  """What a stage gives the transformer of a batch besides speech: (m_0, style, drop mask of the style)."""
+  modules, frozen = world
+  stage = make(
+    modules, ('style',), num_frames=6, control_drop_rate=0.0, portrait_noise=0.0, draws=1, **options
+  )
+  stage = type(stage)(**{**vars(stage), 'networks': {'motion_transformer': Recorder()}})
+  batch = batch(stage)
+  frozen = frozen.replace(statistics={'motion_transformer': standard(256)})
+  stage.loss({'motion_transformer': {}}, frozen, {}, batch, jax.random.key(0), 0)
+  seen = stage.networks['motion_transformer']
+  return tuple(map(np.asarray, (seen.m_0, seen.style, seen.drop_style)))
+
+
+@pytest.mark.parametrize('source', ['frames', 'truth'])
+def test_conditions_do_not_hold_the_window_that_is_denoised(world, source):
+  key = 'frames' if source == 'frames' else 'motion'
+  lengths = np.array([6, 0, 4], np.int32)
+
+  def batch(stage, **changes):
+    drawn = base.fake_batch(stage.batch_spec(3)) | {'style_length': lengths}
+    return drawn | {name: change(drawn[name]) for name, change in changes.items()}
+
+  turned = lambda pictures: np.ascontiguousarray(pictures[..., ::-1, :] // 2)
+  m_0, style, drop = conditions(world, batch, motion_source=source)
+  assert drop.tolist() == [False, True, False]
+  again = conditions(world, lambda s: batch(s, **{key: turned}), motion_source=source)
+  np.testing.assert_array_equal(m_0, again[0])
+  np.testing.assert_array_equal(style, again[1])
+  # They follow the other moments of the clip, and of these the frames that are there.
+  other = conditions(world, lambda s: batch(s, **{f'style_{key}': turned}), motion_source=source)
+  assert np.abs(style - other[1])[[0, 2]].max() > 1e-3
+  padded = lambda x: np.concatenate([x[:, :4], turned(x[:, 4:])], axis=1)
+  same = conditions(world, lambda s: batch(s, **{f'style_{key}': padded}), motion_source=source)
+  np.testing.assert_array_equal(style[2], same[1][2])
+  assert np.abs(style[0] - same[1][0]).max() > 1e-4
+  if source == 'frames':
+    other = conditions(world, lambda s: batch(s, portrait=turned), motion_source=source)
+    assert np.abs(m_0 - other[0]).max() > 1e-3
+
+
+def test_latents_of_conditions_are_those_of_the_codec(world):
+  modules, frozen = world
+  stage = make(modules, ('style',), num_frames=4, motion_source='frames')
+  batch = {name: jnp.asarray(x) for name, x in base.fake_batch(stage.batch_spec(2)).items()}
+  found = jax.jit(stage.features)(frozen, batch)
+  assert 'motion' not in found and found['style_length'].tolist() == [0, 1]
+
+  def read(frames):
+    return modules['motion_codec'].apply(
+      frozen.variables('motion_codec'), frames.astype(np.float32) / 127.5 - 1, method='motion'
+    )
+
+  np.testing.assert_allclose(found['portrait_latent'], read(batch['portrait']), atol=1e-4)
+  np.testing.assert_allclose(found['style_latents'][:, 1], read(batch['style_frames'][:, 1]), atol=1e-4)
+  assert style_code(found['style_latents']).shape == (2, 768)
