@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 import numpy as np
 
 from seetalk_jax.constants import FPS
@@ -46,8 +44,8 @@ def clip_lengths(source) -> np.ndarray:
   """Lengths of the clips of a record source, int64 `[c, 2]`: (records, frames of a clip), in order of the records.
 
   Rendered records are clips of their own, all of one length, so the first one stands for all of them in one row.
-  Clips of recordings run over several records. Their lengths are in the report of the preparation; without it, all
-  records are read once.
+  Clips of recordings run over several records. Their lengths are in the report of the preparation
+  (`source.report_entries()`); without it, all records are read once.
   """
   if isinstance(source, sources.ConcatenatedSource):
     return np.concatenate([np.zeros([0, 2], np.int64), *map(clip_lengths, source.sources)])
@@ -57,21 +55,20 @@ def clip_lengths(source) -> np.ndarray:
   if first.truth is not None:
     track = first.speech_motion if first.speech_motion is not None else ()
     return np.array([[len(source), len(first.frames) or len(track)]], np.int64)
-  reported = _reported(source) if isinstance(source, sources.RecordSource) else None
+  reported = _reported(source) if hasattr(source, 'report_entries') else None
   return _counted(source) if reported is None else reported
 
 
-def _reported(source: sources.RecordSource) -> np.ndarray | None:
+def _reported(source) -> np.ndarray | None:
   """Lengths as the report of the preparation lists them; None if it is missing or of other records."""
   try:
-    entries = json.loads((source.shards[0].parent / sources.REPORT_FILE).read_text('utf-8'))
     clips = [
       (int(clip['records']), round((clip['stop'] - clip['start']) * FPS))
-      for entry in entries
+      for entry in source.report_entries()
       if entry['status'] == 'kept' and entry['split'] == source.split
       for clip in entry['clips']
     ]
-  except (OSError, ValueError, KeyError, TypeError):
+  except (KeyError, TypeError, ValueError):
     return None
   lengths = np.array(clips, np.int64).reshape(-1, 2)
   if lengths[:, 0].sum() != source.num_stored:

@@ -191,6 +191,13 @@ class RecordSource:
       raise IndexError(f'record {index} of {self._length}')
     return schema.decode(self._records[index])
 
+  def report_entries(self) -> list[dict]:
+    """Entries of the report of the preparation, in the order of the records; [] if there is none."""
+    try:
+      return json.loads((self.shards[0].parent / REPORT_FILE).read_text('utf-8'))
+    except (OSError, ValueError):
+      return []
+
   def __repr__(self) -> str:
     return f'RecordSource({self._name}, {self._length} records in {len(self.shards)} shards)'
 
