@@ -75,11 +75,13 @@ def other_window(first: int, length: int, total: int, rng: np.random.Generator) 
   """Samples a window of at most `length` frames of a clip before or after the one from `first`.
 
   Returns:
-    Its frames in the clip of `total` frames; an empty slice if there is no second of frames on either side.
+    Its frames in the clip of `total` frames; an empty slice if neither side has a second of frames (or `length`, if
+    that is less).
   """
+  shortest = min(_SHORTEST_STYLE, length)
   before, after = min(first, length), min(total - first - length, length)
   sides = [slice(first - before, first), slice(first + length, first + length + after)]
-  sides = [side for side in sides if side.stop - side.start >= _SHORTEST_STYLE]
+  sides = [side for side in sides if side.stop - side.start >= shortest]
   return sides[int(rng.integers(len(sides)))] if sides else slice(0, 0)
 
 

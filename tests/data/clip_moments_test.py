@@ -98,6 +98,7 @@ def test_a_clip_without_another_second_has_no_second_window():
   assert clip_moments.other_window(10, 100, 134, rng) == slice(0, 0)
   assert clip_moments.other_window(10, 100, 135, rng) == slice(110, 135)
   assert clip_moments.other_window(150, 100, 250, rng) == slice(50, 150)
+  assert clip_moments.other_window(4, 5, 14, rng) == slice(9, 14)
 
 
 @pytest.mark.parametrize('index', [5, 6])
