@@ -389,7 +389,7 @@ def test_windows_that_no_clip_holds_are_refused_when_the_corpus_is_opened(corpus
 
 def test_camera_effects_change_the_conditions_too():
   real = real_records.RealSource((4,), size=constants.CLIP_SIZE)
-  options = dict(record_sources=[real], batch_size=1, num_frames=5, conditions=('portrait', 'style'))
+  options = dict(record_sources=[real], batch_size=2, num_frames=5, conditions=('portrait', 'style'))
   plain, changed = (_take(3, 'clip', camera_effects=effects, **options) for effects in (0.0, 1.0))
   for name in ('frames', 'portrait', 'style_frames'):
     assert any(np.any(a[name] != b[name]) for a, b in zip(plain, changed, strict=True)), name
