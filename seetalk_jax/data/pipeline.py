@@ -12,7 +12,8 @@ from collections.abc import Sequence
 import grain
 import numpy as np
 
-from seetalk_jax.data import mixture, order, sources, transforms, views
+from seetalk_jax.constants import FPS
+from seetalk_jax.data import clip_lengths, mixture, order, sources, transforms, views
 from seetalk_jax.errors import InputError
 
 _THREADS = 2
@@ -24,7 +25,14 @@ class Elements:
 
   Epoch e contains the records in an order seeded by (seed, e). The frames, windows and augmentation of the
   element at global index g are sampled from (seed, g). With weights, every group of records has its own
-  epochs.
+  epochs. Records of clips that are shorter than the view needs are left out.
+
+  Attributes:
+    needed_frames: frames that the view needs of a clip; 0: any clip serves.
+    num_left_out: number of records that are left out.
+
+  Raises:
+    MissingRecordsError: all clips are too short.
   """
 
   def __init__(
@@ -39,23 +47,47 @@ class Elements:
     portraits_only: bool = False,
     weights: Sequence[float] = (),
     camera_effects: float = 0.0,
+    num_frames: int | None = None,
+    conditions: Sequence[str] = (),
   ):
-    self._camera_effects = camera_effects
-    self._mixture = mixture.Mixture(weights, records.group_lengths, seed) if weights else None
     self._view = views.find_view(view)
+    self._view.check_options(num_frames, conditions)
+    self.needed_frames = self._view.needed_frames(num_frames, conditions)
+    self._long = _long_clips(view, records, self.needed_frames) if self.needed_frames else None
+    self.num_left_out = 0 if self._long is None else len(records) - len(self._long)
+    self._group_lengths = (records if self._long is None else self._long).group_lengths
+    self._mixture = mixture.Mixture(weights, self._group_lengths, seed) if weights else None
+    self._camera_effects = camera_effects
+    self._effects_on = [
+      *self._view.encoder_inputs,
+      *(
+        name
+        for condition in conditions
+        for name, entry in self._view.conditions[condition].items()
+        if entry.dtype == np.uint8
+      ),
+    ]
     self._records, self._seed, self._shuffle = records, seed, shuffle
-    self._options = {'augment': augment, 'image_size': image_size, 'portraits_only': portraits_only}
+    self._options = {
+      'augment': augment,
+      'image_size': image_size,
+      'portraits_only': portraits_only,
+      'num_frames': num_frames,
+      'conditions': tuple(conditions),
+    }
 
   def __len__(self) -> int:
     return sys.maxsize
 
   def record_index(self, index: int) -> int:
     """Index of the record from which the element at global index `index` is made."""
+    lengths = self._group_lengths
     if self._mixture is None:
-      return self._in_order(index, 0, len(self._records))
-    group, index = self._mixture.find(index)
-    lengths = self._records.group_lengths
-    return self._in_order(index, sum(lengths[:group]), lengths[group])
+      number = self._in_order(index, 0, sum(lengths))
+    else:
+      group, index = self._mixture.find(index)
+      number = self._in_order(index, sum(lengths[:group]), lengths[group])
+    return number if self._long is None else self._long[number]
 
   def _in_order(self, index: int, first: int, length: int) -> int:
     """Record index of element `index` over epochs of the `length` records that start at `first`."""
@@ -72,10 +104,21 @@ class Elements:
       from seetalk_jax.data import camera_effects
 
       # Generators of their own: all other choices stay the same with and without the effects.
-      names = self._view.encoder_inputs
+      names = self._effects_on
       for name, own in zip(names, rng.spawn(len(names)), strict=True):
         element[name] = camera_effects.augment(element[name], own, self._camera_effects)
     return element
+
+
+def _long_clips(view: str, records, needed: int) -> clip_lengths.LongClips:
+  found = clip_lengths.LongClips(records, needed)
+  if not len(found):
+    raise sources.MissingRecordsError(
+      f'no clip has the {needed} frames that view {view} needs, the longest of {records!r} has {found.longest}: '
+      f"prepare longer recordings, render longer clips ('seetalk corpus --frames {needed}'), or use a shorter window "
+      '(option num_frames of the stage)'
+    )
+  return found
 
 
 class _Rows:
@@ -102,11 +145,12 @@ class Batches:
   Attributes:
     num_records: number of records in the corpora.
     records: record source.
+    note: one line on the records that are left out; '' if there are none.
   """
 
-  def __init__(self, iterator, records, start_index: int):
+  def __init__(self, iterator, records, start_index: int, note: str = ''):
     self._iterator, self._index = iterator, start_index
-    self.records, self.num_records = records, len(records)
+    self.records, self.num_records, self.note = records, len(records), note
 
   def __iter__(self) -> Batches:
     return self
@@ -157,6 +201,8 @@ def make_batches(
   record_sources: Sequence | None = None,
   weights: Sequence[float] = (),
   needs_truth: bool = False,
+  num_frames: int | None = None,
+  conditions: Sequence[str] = (),
 ) -> Batches:
   """Creates an endless iterator over batches of a view.
 
@@ -189,9 +235,12 @@ def make_batches(
     weights: relative sampling weight of each of `corpus_dirs` (or `record_sources`); () samples every record
       equally often.
     needs_truth: whether to skip real recordings, which have no ground truth.
+    num_frames: frames of a window, for the views `clip` and `speech_motion`; None for those of the view. Clips that
+      are shorter are left out, see `Batches.note`.
+    conditions: entries of other moments of the clip, for the same views: `portrait`, `style`; see `View.conditions`.
 
   Raises:
-    InputError: an argument is invalid, or there are no such records.
+    InputError: an argument is invalid, there are no such records, or all clips are too short.
   """
   view_kinds = views.find_view(view).kinds
   if process_count < 1 or not 0 <= process_index < process_count:
@@ -224,7 +273,13 @@ def make_batches(
     portraits_only=portraits_only,
     weights=weights,
     camera_effects=camera_effects if split == 'train' else 0.0,
+    num_frames=num_frames,
+    conditions=conditions,
   )
+  note = ''
+  if elements.num_left_out:
+    seconds = elements.needed_frames / FPS
+    note = f'{elements.num_left_out} of {len(records)} records are left out: their clips are shorter than {seconds:g} s'
   source = _Rows(elements, batch_size=batch_size, first=start_index, rows=rows)
   dataset = grain.MapDataset.source(source).batch(len(rows))
   threads = grain.ReadOptions(num_threads=num_threads, prefetch_buffer_size=_AHEAD if num_threads else 0)
@@ -233,7 +288,7 @@ def make_batches(
     _mark_flags_parsed()
     workers = grain.MultiprocessingOptions(num_workers=num_workers, per_worker_buffer_size=2)
     stream = stream.mp_prefetch(workers)
-  return Batches(iter(stream), records, start_index)
+  return Batches(iter(stream), records, start_index, note)
 
 
 def augment_speech(waveform: np.ndarray, rng: np.random.Generator) -> np.ndarray:

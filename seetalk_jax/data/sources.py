@@ -16,6 +16,7 @@ from seetalk_jax.data import schema
 from seetalk_jax.errors import InputError, OutputError
 
 CORPUS_FILE = 'corpus.json'
+REPORT_FILE = 'report.json'  # of a preparation, beside its corpus.json
 _SHARD = re.compile(r'(?P<part>[a-z]+-[a-z]+)-(?P<index>\d{5})-of-(?P<count>\d{5})\.array_record')
 
 PathLike = str | os.PathLike
@@ -148,6 +149,7 @@ class RecordSource:
     split: split of the corpus part.
     settings: settings of the part in `corpus.json`.
     shards: shard files in use.
+    num_stored: number of records in these files; `len` is less with `max_records`.
   """
 
   def __init__(self, corpus_dir: PathLike, kind: str, split: str, *, max_records: int | None = None):
@@ -178,7 +180,8 @@ class RecordSource:
         f'{_advice([kind], split, corpus_dir)}'
       )
     self._records = grain.sources.ArrayRecordDataSource([os.fspath(path) for path in self.shards])
-    self._length = len(self._records) if max_records is None else min(max_records, len(self._records))
+    self.num_stored = len(self._records)
+    self._length = self.num_stored if max_records is None else min(max_records, self.num_stored)
 
   def __len__(self) -> int:
     return self._length
@@ -187,6 +190,13 @@ class RecordSource:
     if not 0 <= index < self._length:
       raise IndexError(f'record {index} of {self._length}')
     return schema.decode(self._records[index])
+
+  def report_entries(self) -> list[dict]:
+    """Entries of the report of the preparation, in the order of the records; [] if there is none."""
+    try:
+      return json.loads((self.shards[0].parent / REPORT_FILE).read_text('utf-8'))
+    except (OSError, ValueError):
+      return []
 
   def __repr__(self) -> str:
     return f'RecordSource({self._name}, {self._length} records in {len(self.shards)} shards)'

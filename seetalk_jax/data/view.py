@@ -5,7 +5,7 @@ from __future__ import annotations
 import abc
 import dataclasses
 import functools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import ClassVar, Protocol
 
 import numpy as np
@@ -24,7 +24,8 @@ class Entry:
 
   Attributes:
     dtype: dtype of the array.
-    shape: shape of one element, without the batch axis; 'S' is the image size, 'S/4' a quarter of it.
+    shape: shape of one element, without the batch axis; 'S' is the image size, 'S/4' a quarter of it, 'T' the frames
+      of a window, '640 T' their samples.
     meaning: description with unit and range.
   """
 
@@ -54,6 +55,8 @@ class View(abc.ABC):
     entries: what an element holds, by name.
     encoder_inputs: entries that encoders read; camera effects are applied to these.
     kinds: record kinds from which the view can be made.
+    num_frames: frames of a window unless an option gives another number; None: the view has no such option.
+    conditions: entries of other moments of the clip, by the name that asks for them in the option `conditions`.
     record: the record of the element.
     rng: random generator of the element.
   """
@@ -62,6 +65,8 @@ class View(abc.ABC):
   entries: ClassVar[Mapping[str, Entry]]
   encoder_inputs: ClassVar[tuple[str, ...]] = ()
   kinds: ClassVar[tuple[str, ...]]
+  num_frames: ClassVar[int | None] = None
+  conditions: ClassVar[Mapping[str, Mapping[str, Entry]]] = {}
 
   def __init__(
     self,
@@ -72,6 +77,8 @@ class View(abc.ABC):
     image_size: int | None = None,
     portraits_only: bool = False,
     augment: transforms.Augment | None = None,
+    num_frames: int | None = None,
+    conditions: Sequence[str] = (),
   ):
     """The element of record `index`.
 
@@ -82,6 +89,8 @@ class View(abc.ABC):
       image_size: side of the images in pixels, a divisor of the stored size; None keeps the stored size.
       portraits_only: whether the view `image` uses only portraits, see `portrait_frames`.
       augment: speech augmentation that keeps length and timing; None disables it.
+      num_frames: frames of a window; None for those of the view.
+      conditions: keys of `conditions` whose entries the element also has.
 
     Raises:
       InputError: `image_size` does not divide the stored size.
@@ -90,6 +99,31 @@ class View(abc.ABC):
     self._records, self._index = records, index
     self._reduce = _reduction(self.record, self._frame_size(image_size))
     self._portraits_only, self._augment = portraits_only, augment
+    self._window = num_frames or self.num_frames
+    self._conditions = tuple(conditions)
+
+  @classmethod
+  def check_options(cls, num_frames: int | None, conditions: Sequence[str]) -> None:
+    """Checks the options `num_frames` and `conditions`.
+
+    Raises:
+      InputError: the view does not have them, or an unknown condition or a length below 2.
+    """
+    if num_frames is not None and cls.num_frames is None:
+      raise InputError(f'num_frames={num_frames}: view {cls.name} has one length, leave it out')
+    if num_frames is not None and num_frames < 2:
+      raise InputError(f'num_frames={num_frames}: use at least 2')
+    for name in conditions:
+      if name not in cls.conditions:
+        raise InputError(
+          f'condition {name!r} is unknown: view {cls.name} has {", ".join(cls.conditions) or "none"}'
+        )
+
+  @classmethod
+  def needed_frames(cls, num_frames: int | None, conditions: Sequence[str]) -> int:
+    """Frames that a clip needs so that the view can be made of each of its records; 0 if any clip serves."""
+    del conditions
+    return num_frames or cls.num_frames or 0
 
   @abc.abstractmethod
   def make(self) -> Element:

@@ -26,7 +26,7 @@ from seetalk_jax.constants import (
   SYNCNET_SAMPLES,
   WINDOW_FRAMES,
 )
-from seetalk_jax.data import schema, transforms
+from seetalk_jax.data import clip_moments, schema, transforms
 from seetalk_jax.data.view import Element, Entry, View
 from seetalk_jax.errors import InputError
 
@@ -44,6 +44,7 @@ _MOTION = 'motion vector, see constants.MOTION_FIELDS'
 _MOTION_WEIGHT = Entry(
   np.float32, (MOTION_DIM,), 'weight of each motion field: 1 exact, 0.3 estimated, 0 absent (the field is 0)'
 )
+_STYLE_LENGTH = Entry(np.int32, (), 'frames of the other window; 0: the clip has no other second')
 _PARTS = Entry(np.uint8, _QUARTER, 'part of the head at each pixel; 0 background')
 _CANONICAL = Entry(np.float32, (*_QUARTER, 3), 'place on the resting head, head units')
 
@@ -191,30 +192,43 @@ class MotionPair(View):
 
 
 class SpeechMotion(View):
-  """Four seconds of speech and the motion track that goes with it; no frames."""
+  """Some seconds of speech (4 if not asked otherwise) and the motion track that goes with it; no frames."""
 
   name = 'speech_motion'
   kinds = ('talks',)
+  num_frames = WINDOW_FRAMES
   entries = {
-    'speech': Entry(np.float32, (WINDOW_FRAMES * SAMPLES_PER_FRAME,), _SPEECH),
-    'motion': Entry(np.float32, (WINDOW_FRAMES, MOTION_DIM), _MOTION + ', 25 fps'),
+    'speech': Entry(np.float32, ('640 T',), _SPEECH),
+    'motion': Entry(np.float32, ('T', MOTION_DIM), _MOTION + ', 25 fps'),
     'speaker': _SPEAKER,
     'attributes': _ATTRIBUTES,
   }
+  conditions = {
+    'style': {
+      'style_motion': Entry(
+        np.float32, ('T', MOTION_DIM), _MOTION + ', of another window; zeros after style_length'
+      ),
+      'style_length': _STYLE_LENGTH,
+    }
+  }
 
   def make(self) -> Element:
-    wanted, track = WINDOW_FRAMES, self.record.speech_motion
+    wanted, track = self._window, self.record.speech_motion
     if track is None:
       raise InputError('view speech_motion needs records with speech motion: add a synthetic corpus of talks')
     if len(track) < wanted:
       raise InputError(f'a talk has {len(track)} frames, view speech_motion needs {wanted}: render longer')
     first = int(self.rng.integers(len(track) - wanted + 1))
-    return {
+    element = {
       'speech': self._speech(first * SAMPLES_PER_FRAME, wanted),
       'motion': track[first : first + wanted],
       'speaker': self._speaker(),
       'attributes': self._truth.attributes,
     }
+    if 'style' in self._conditions:
+      style = track[clip_moments.other_window(first, wanted, len(track), self.rng)]
+      element |= {'style_motion': _padded(style, wanted), 'style_length': np.int32(len(style))}
+    return element
 
 
 class Sync(View):
@@ -283,23 +297,61 @@ class SyncFace(Sync):
 
 
 class Clip(View):
-  """One second of small frames with their speech."""
+  """Small frames (of one second if not asked otherwise) with their speech."""
 
   name = 'clip'
   kinds = ('clips', 'real')
   encoder_inputs = ('frames',)
+  num_frames = CLIP_FRAMES
   entries = {
-    'frames': Entry(np.uint8, (CLIP_FRAMES, CLIP_SIZE, CLIP_SIZE, 3), 'successive frames at 25 fps'),
-    'motion': Entry(np.float32, (CLIP_FRAMES, MOTION_DIM), _MOTION),
+    'frames': Entry(np.uint8, ('T', CLIP_SIZE, CLIP_SIZE, 3), 'successive frames at 25 fps'),
+    'motion': Entry(np.float32, ('T', MOTION_DIM), _MOTION),
     'motion_weight': _MOTION_WEIGHT,
-    'lip_box': Entry(np.float32, (CLIP_FRAMES, 4), 'left, top, right, bottom, relative 0..1'),
-    'speech': Entry(np.float32, (CLIP_FRAMES * SAMPLES_PER_FRAME,), _SPEECH + ', of those frames'),
+    'lip_box': Entry(np.float32, ('T', 4), 'left, top, right, bottom, relative 0..1'),
+    'speech': Entry(np.float32, ('640 T',), _SPEECH + ', of those frames'),
     'has_truth': _HAS_TRUTH,
   }
+  conditions = {
+    'portrait': {
+      'portrait': Entry(
+        np.uint8,
+        (CLIP_SIZE, CLIP_SIZE, 3),
+        'frame of the clip, a second or more before or after the window: frontal, mouth closed, as far as there is one',
+      )
+    },
+    'style': {
+      'style_frames': Entry(
+        np.uint8, ('T', CLIP_SIZE, CLIP_SIZE, 3), 'frames of another window; zeros after style_length'
+      ),
+      'style_length': _STYLE_LENGTH,
+    },
+  }
+
+  @classmethod
+  def needed_frames(cls, num_frames: int | None, conditions: Sequence[str]) -> int:
+    return super().needed_frames(num_frames, ()) + (clip_moments.APART if conditions else 0)
 
   def make(self) -> Element:
-    wanted = CLIP_FRAMES
-    record, first = transforms.random_window(self.record, self._beside, self.rng, wanted, self.name)
+    if not self._conditions:
+      return self._of_window(
+        *transforms.random_window(self.record, self._beside, self.rng, self._window, self.name)
+      )
+    with_style = 'style' in self._conditions
+    moments = clip_moments.choose(self.record, self._beside, self.rng, self._window, with_style=with_style)
+    element = self._of_window(moments.record, moments.first)
+    if 'portrait' in self._conditions:
+      element['portrait'] = self._frame(moments.portrait, moments.record)
+    if with_style:
+      style = range(moments.style.start, moments.style.stop)
+      frames = np.zeros_like(element['frames'])
+      for i, frame in enumerate(style):
+        frames[i] = self._frame(frame, moments.record)
+      element |= {'style_frames': frames, 'style_length': np.int32(len(style))}
+    return element
+
+  def _of_window(self, record: schema.ClipRecord, first: int) -> Element:
+    """The entries of a window that begins in frame `first` of joined records."""
+    wanted = self._window
     window = slice(first, first + wanted)
     return {
       'frames': np.stack([self._frame(i, record) for i in range(first, first + wanted)]),
@@ -331,7 +383,13 @@ def find_view(name: str) -> type[View]:
 
 
 def batch_spec(
-  view: str, batch_size: int, image_size: int = 256, *, only: Sequence[str] = ()
+  view: str,
+  batch_size: int,
+  image_size: int = 256,
+  *,
+  only: Sequence[str] = (),
+  num_frames: int | None = None,
+  conditions: Sequence[str] = (),
 ) -> dict[str, jax.ShapeDtypeStruct]:
   """Returns names, shapes and dtypes of a batch of `view`; the first axis of every shape is `batch_size`.
 
@@ -340,12 +398,20 @@ def batch_spec(
     batch_size: number of elements in the batch.
     image_size: side of the images in pixels; a multiple of 4.
     only: the entries to describe; () for all.
+    num_frames: frames of a window; None for those of the view.
+    conditions: keys of the view's `conditions` whose entries are included.
 
   Raises:
-    InputError: no such view.
+    InputError: no such view, or one without these options.
     KeyError: an entry in `only` that the view does not have.
   """
-  sizes, entries = {'S': image_size, 'S/4': image_size // 4}, find_view(view).entries
+  cls = find_view(view)
+  cls.check_options(num_frames, conditions)
+  frames = num_frames or cls.num_frames or 0
+  sizes = {'S': image_size, 'S/4': image_size // 4, 'T': frames, '640 T': frames * SAMPLES_PER_FRAME}
+  entries = dict(cls.entries)
+  for name in conditions:
+    entries |= cls.conditions[name]
 
   def spec(entry: Entry) -> jax.ShapeDtypeStruct:
     return jax.ShapeDtypeStruct((batch_size, *(sizes.get(size, size) for size in entry.shape)), entry.dtype)

@@ -17,7 +17,7 @@ from seetalk_jax.prepare import clip_quality, layouts
 from seetalk_jax.prepare.layouts import Item
 from seetalk_jax.prepare.recording import Settings
 
-REPORT_JSON, REPORT_HTML = 'report.json', 'report.html'
+REPORT_JSON, REPORT_HTML = sources.REPORT_FILE, 'report.html'
 KIND = 'real'
 
 

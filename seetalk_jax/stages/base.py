@@ -174,6 +174,14 @@ class Stage(AnyStage):
     del frozen, batches
     return {}
 
+  def check_statistics(self, statistics: Statistics) -> None:
+    """Checks that the statistics of a new or resumed run fit the options of the stage.
+
+    Raises:
+      ConfigError: they do not.
+    """
+    del statistics
+
   def features(self, frozen: Frozen, batch: Batch) -> Batch | None:
     """Outputs of the frozen networks, which `loss` accepts instead of the batch; None: nothing to keep."""
     del frozen, batch

@@ -19,9 +19,10 @@ import numpy as np
 from seetalk_jax.constants import LIPS, MOTION_DIM, SAMPLES_PER_FRAME, SYNC_FRAMES
 from seetalk_jax.data import views
 from seetalk_jax.diffusion import guidance, samplers
+from seetalk_jax.errors import ConfigError
 from seetalk_jax.models.motion.mouth import boxes_around, crop_boxes, inside_boxes, mouth_center
 from seetalk_jax.models.nn import blocks
-from seetalk_jax.sampling.motion import CLIP, SCHEDULE
+from seetalk_jax.sampling.motion import CLIP, SCHEDULE, trained_window
 from seetalk_jax.sharding import device_mesh
 from seetalk_jax.stages import base, losses
 from seetalk_jax.stages.sync_expert import sync_loss
@@ -121,6 +122,16 @@ class LipRefinerStage(base.Stage):
       'lip_subspace_rest': np.float32(shares[1]),
     }
     return {'lip_refiner': statistics}
+
+  def check_statistics(self, statistics: base.Statistics) -> None:
+    """Checks that tracks are no longer than the windows that M_diff was trained on."""
+    length = self.batch_spec(1)[self._motion_key].shape[1]
+    window = trained_window(statistics.get('motion_transformer', {}))
+    if length > window:
+      raise ConfigError(
+        f'stage lip_refiner samples tracks of {length} frames, and config.init.motion_transformer was trained on '
+        f'windows of {window}: train stage motion with --config.options.num_frames={length} or more'
+      )
 
   def statistics_spec(self) -> dict[str, dict[str, jax.ShapeDtypeStruct]]:
     width = self.frozen['motion_codec'].motion_dim

@@ -74,6 +74,9 @@ class AdaptedStage(base.Stage):
   def prepare(self, frozen, batches):
     return self.stage.prepare(frozen, batches)
 
+  def check_statistics(self, statistics):
+    self.stage.check_statistics(statistics)
+
   def features(self, frozen, batch):
     return self.stage.features(frozen, batch)
 

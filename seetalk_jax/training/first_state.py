@@ -53,6 +53,7 @@ def make(run: Run, initial: InitialWeights) -> FirstState:
   Raises:
     CheckpointError: the checkpoint or the pretrained weights do not match the configuration, or no checkpoint
       can be read.
+    ConfigError: the statistics do not fit the options of the stage.
   """
   while True:
     try:
@@ -96,6 +97,7 @@ def _make(run: Run, initial: InitialWeights) -> FirstState:
     new = jax.jit(lambda f: device_mesh.unbox(create(f)), out_shardings=shardings, compiler_options=quick)
     state = _start_from(new(frozen), stage, initial, shardings)
     meta = {'seconds': 0.0, 'data_index': 0}
+  stage.check_statistics(state.statistics)
   if jax.process_index() == 0:
     adapted = adapted_stage.describe(stage, frozen)
     checkpoint.write_config(run.workdir, config, stage.networks, adapted, sources=run.sources)

@@ -53,7 +53,7 @@ class StageData:
         f'config.data.camera_effects={camera_effects(config):g} changes pictures that encoders read, and stage '
         f'{stage.name} has none: set it to 0'
       )
-    self._config = config
+    self._config, self._last_note = config, ''
     self.directories = [str(pathlib.Path(config.data_root) / name) for name in config.data.corpora]
     self._make = lambda **changes: make_batches(
       stage.view,
@@ -73,7 +73,14 @@ class StageData:
     options = {'weights': tuple(data.weights)} if data.weights else {}
     if camera_effects(self._config):
       options['camera_effects'] = camera_effects(self._config)
-    return self._make(split='train', start_index=start_index, augment=data.augment, **{**options, **changes})
+    batches = self._make(
+      split='train', start_index=start_index, augment=data.augment, **{**options, **changes}
+    )
+    note = getattr(batches, 'note', '')
+    if note and note != self._last_note:
+      print_message(note)
+    self._last_note = note
+    return batches
 
   def held_out(self, spec) -> list[dict[str, np.ndarray]]:
     """The first batches of the held-out split, rows of this process, with the entries of `spec`; kept in memory.

@@ -289,6 +289,120 @@ def test_windows_of_real_clips_run_over_records_and_keep_sound_in_step():
     np.testing.assert_array_equal(sound, np.broadcast_to(first[..., None], sound.shape))
 
 
+@pytest.mark.parametrize('view', ['clip', 'speech_motion'])
+def test_windows_have_the_length_that_is_asked_for(corpus_dir, view):
+  (batch,) = _take(
+    1, view, corpus_dir, batch_size=2, num_frames=20, conditions=('style',)[: view == 'speech_motion']
+  )
+  spec = views.batch_spec(view, 2, num_frames=20, conditions=('style',)[: view == 'speech_motion'])
+  assert {k: (v.shape, v.dtype) for k, v in batch.items()} == {k: (v.shape, v.dtype) for k, v in spec.items()}
+  assert batch['motion'].shape == (2, 20, constants.MOTION_DIM) and batch['speech'].shape == (2, 20 * 640)
+
+
+def test_long_windows_run_over_as_many_records_as_they_need():
+  real = real_records.RealSource((4,), size=constants.CLIP_SIZE)
+  (batch,) = _take(
+    1, 'clip', record_sources=[real], batch_size=4, shuffle=False, augment=False, num_frames=90
+  )
+  first = real_records.frame_number(batch['frames'])
+  assert first.shape == (4, 90) and np.all(np.diff(first, axis=1) == 1) and first[:, 0].max() <= 10
+  sound = np.round(batch['speech'].reshape(4, 90, 640) * 1000).astype(int)
+  np.testing.assert_array_equal(sound, np.broadcast_to(first[..., None], sound.shape))
+
+
+def test_conditions_are_of_other_moments_of_the_clip():
+  real = real_records.RealSource((3, 2, 5, 4), size=constants.CLIP_SIZE)
+  asked = {'num_frames': 50, 'conditions': ('portrait', 'style')}
+  arguments = dict(record_sources=[real], batch_size=6, augment=False, **asked)
+  for batch in _take(4, 'clip', **arguments):
+    spec = views.batch_spec('clip', 6, **asked)
+    assert {k: (v.shape, v.dtype) for k, v in batch.items()} == {
+      k: (v.shape, v.dtype) for k, v in spec.items()
+    }
+    window, portrait = (real_records.frame_number(batch[name]) for name in ('frames', 'portrait'))
+    assert np.all(np.diff(window, axis=1) == 1)
+    assert np.abs(window - portrait[:, None]).min() >= 25
+    style = real_records.frame_number(batch['style_frames'])
+    for row, length in enumerate(batch['style_length']):
+      assert not set(style[row, :length]) & set(window[row]) and not style[row, length:].any()
+    assert batch['style_length'].max() > 24
+    sound = np.round(batch['speech'].reshape(6, 50, 640) * 1000).astype(int)
+    np.testing.assert_array_equal(sound, np.broadcast_to(window[..., None], sound.shape))
+  _assert_same(_take(4, 'clip', **arguments)[2:], _take(2, 'clip', start_index=2, **arguments))
+
+
+def test_the_style_of_a_talk_is_that_of_another_window(corpus_dir):
+  plain = _take(3, 'speech_motion', corpus_dir, batch_size=4)
+  styled = _take(3, 'speech_motion', corpus_dir, batch_size=4, conditions=('style',))
+  yaw = constants.MOTION_FIELDS.index('yaw')
+  of_frame = np.float32(
+    0.1 * np.sin((np.arange(200) + 0.5) / 25)
+  )  # in the sketched world, yaw follows the time
+
+  def frame_numbers(track):
+    return [int(np.argmin(np.abs(of_frame - value))) for value in track[:, yaw]]
+
+  for batch, same in zip(styled, plain, strict=True):
+    assert set(batch['style_length']) <= set(range(25, 101))
+    for row, length in enumerate(batch['style_length']):
+      window = frame_numbers(batch['motion'][row])
+      style = frame_numbers(batch['style_motion'][row, :length])
+      assert np.all(np.diff(window) == 1) and np.all(np.diff(style) == 1) and not set(window) & set(style)
+      assert not batch['style_motion'][row, length:].any()
+    _assert_same([{name: batch[name] for name in same}], [same])  # the rest is as without it
+
+
+def test_records_of_short_clips_are_left_out_from_the_start():
+  real = real_records.RealSource((3, 2, 1, 4), size=constants.CLIP_SIZE)
+  speakers = {name: transforms.speaker_number(f'speaker {name}') for name in range(4)}
+  options = dict(record_sources=[real, real], batch_size=7, augment=False, num_frames=51)
+  with pipeline.make_batches('clip', weights=(1.0, 1.0), **options) as batches:
+    assert batches.note == '6 of 20 records are left out: their clips are shorter than 2.04 s'
+  elements = pipeline.Elements('clip', sources.ConcatenatedSource([real]), seed=0, num_frames=51)
+  epoch = [elements.record_index(i) for i in range(7)]
+  assert sorted(epoch) == [0, 1, 2, 6, 7, 8, 9] and epoch != sorted(epoch)
+  assert {transforms.speaker_number(real[i].speaker) for i in epoch} == {speakers[0], speakers[3]}
+  mixed = pipeline.Elements(
+    'clip', sources.ConcatenatedSource([real, real]), seed=0, num_frames=51, weights=(0.0, 1.0)
+  )
+  assert sorted(mixed.record_index(i) for i in range(7)) == [10, 11, 12, 16, 17, 18, 19]
+  with pipeline.make_batches('clip', **{**options, 'num_frames': 25}) as batches:
+    assert batches.note == ''
+
+
+@pytest.mark.parametrize(
+  ('view', 'options', 'message'),
+  [
+    (
+      'clip',
+      {'num_frames': 100},
+      'no clip has the 100 frames that view clip needs, the longest .* has 25: .*--frames 100',
+    ),
+    ('clip', {'conditions': ('portrait',)}, 'no clip has the 50 frames'),
+    ('speech_motion', {'num_frames': 201}, 'no clip has the 201 frames .* has 200'),
+    ('sync', {'num_frames': 10}, 'num_frames=10: view sync has one length'),
+    ('clip', {'num_frames': 1}, 'use at least 2'),
+    (
+      'speech_motion',
+      {'conditions': ('portrait',)},
+      "condition 'portrait' is unknown: view speech_motion has style",
+    ),
+    ('image', {'conditions': ('style',)}, 'view image has none'),
+  ],
+)
+def test_windows_that_no_clip_holds_are_refused_when_the_corpus_is_opened(corpus_dir, view, options, message):
+  with pytest.raises(InputError, match=message):
+    pipeline.make_batches(view, corpus_dir, batch_size=2, **options)
+
+
+def test_camera_effects_change_the_conditions_too():
+  real = real_records.RealSource((4,), size=constants.CLIP_SIZE)
+  options = dict(record_sources=[real], batch_size=2, num_frames=5, conditions=('portrait', 'style'))
+  plain, changed = (_take(3, 'clip', camera_effects=effects, **options) for effects in (0.0, 1.0))
+  for name in ('frames', 'portrait', 'style_frames'):
+    assert any(np.any(a[name] != b[name]) for a, b in zip(plain, changed, strict=True)), name
+
+
 def test_real_portraits_are_frontal_and_speech_runs_on_over_records():
   (batch,) = _take(
     1,

@@ -13,11 +13,12 @@ import time
 
 import endless_worker
 import green_faces
+import numpy as np
 import pytest
 
 from seetalk_jax import constants, files
 from seetalk_jax.cli import main
-from seetalk_jax.data import pipeline, sources
+from seetalk_jax.data import clip_lengths, pipeline, sources
 from seetalk_jax.errors import InputError
 from seetalk_jax.prepare import clip_quality, recording, runner, staging
 
@@ -91,6 +92,16 @@ def test_training_reads_it(prepared):
   split = next(iter(sources.read_manifest(out)['parts'])).split('-')[1]
   with pipeline.make_batches('sync', out, batch_size=2, split=split, augment=False) as batches:
     assert next(batches)['mouth'].shape == (2, 5, *constants.MOUTH_SIZE, 3)
+
+
+def test_the_report_gives_the_lengths_of_the_clips_in_the_corpus(prepared, monkeypatch):
+  out, _ = prepared
+  opened = [sources.RecordSource(out, *name.split('-')) for name in sources.read_manifest(out)['parts']]
+  counted = [clip_lengths.clip_lengths([source[i] for i in range(len(source))]) for source in opened]
+  assert sum(map(len, counted)) >= 5
+  monkeypatch.setattr(clip_lengths, '_counted', None)  # all from the report
+  for source, lengths in zip(opened, counted, strict=True):
+    np.testing.assert_array_equal(clip_lengths.clip_lengths(source), lengths)
 
 
 def test_run_again_it_says_the_same_and_touches_nothing(raw, prepared):

@@ -30,6 +30,22 @@ def train(workdir, **changes):
   return loop.train(toy_stage.get_config(**changes), workdir, make_batches=toy_stage.make_batches)
 
 
+def test_statistics_that_do_not_fit_the_options_are_refused_at_the_start_and_on_resuming(
+  tmp_path, monkeypatch
+):
+  def check(stage, statistics):
+    if not float(statistics['toy_net']['mean'].mean()) < stage.noise:
+      raise ConfigError('another noise')
+
+  monkeypatch.setattr(toy_stage.ToyStage, 'check_statistics', check)
+  with pytest.raises(ConfigError, match='another noise'):
+    train(tmp_path / 'new', **{'options.noise': -2.0})
+  train(tmp_path / 'run', **{'num_steps': 4})
+  with pytest.raises(ConfigError, match='another noise'):
+    train(tmp_path / 'run', **{'options.noise': -2.0})
+  assert train(tmp_path / 'run').step == 8
+
+
 def weights(workdir):
   with checkpoint.Checkpoints(workdir) as saved:
     return saved.read(('params', 'ema_params', 'opt_state', 'collections', 'statistics'))

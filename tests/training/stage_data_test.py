@@ -40,6 +40,16 @@ def test_without_camera_effects_the_batches_are_asked_for_as_before(data):
   assert options['start_index'] == 2 and options['seed'] == 3 and options['augment'] is True
 
 
+def test_records_that_are_left_out_are_reported_once(capsys):
+  config = ConfigDict({'seed': 3, 'accumulate': 1, 'data_root': '', 'data': _DATA})
+  stage = types.SimpleNamespace(view='clip', data_options=dict, encoder_inputs=())
+  found = types.SimpleNamespace(note='3 of 9 records are left out')
+  mesh = device_mesh.make_mesh(devices=jax.devices()[:1])
+  data = StageData(config, stage, lambda view, folders, **options: found, mesh)
+  assert data.train(start_index=0) is data.train(start_index=4) is found
+  assert capsys.readouterr().err.count('3 of 9 records are left out') == 1
+
+
 @pytest.mark.parametrize('stage', [portrait.PortraitStage, face_prior.FacePriorStage, motion.MotionStage])
 def test_stages_whose_pictures_are_targets_refuse_camera_effects(stage):
   built = stage(networks={}, frozen={})
