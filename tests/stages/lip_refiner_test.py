@@ -59,7 +59,7 @@ def test_tracks_are_not_longer_than_the_windows_of_the_motion_transformer(world)
   stage.check_statistics({'motion_transformer': standard(256)})  # of an earlier version: windows of 100
   stage.check_statistics({'motion_transformer': {**standard(256), 'motion_window': np.float32(100)}})
   with pytest.raises(
-    ConfigError, match='tracks of 100 frames, .* on windows of 25: .* num_frames=100 or more'
+    ConfigError, match='tracks of 100 frames, .* on windows of 25: .*num_frames=100 or more'
   ):
     stage.check_statistics({'motion_transformer': {**standard(256), 'motion_window': np.float32(25)}})
 
