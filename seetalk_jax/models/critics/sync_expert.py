@@ -15,7 +15,15 @@ import jax.numpy as jnp
 from seetalk_jax.constants import MOUTH_SIZE, SYNC_FRAMES, SYNC_SAMPLES
 from seetalk_jax.models.motion.mouth import SYNC_HALF, boxes_around, crop_boxes
 from seetalk_jax.models.nn import examples
-from seetalk_jax.models.nn.blocks import ResBlock, conv, dense, group_norm, pixel_unshuffle, unit
+from seetalk_jax.models.nn.blocks import (
+  ResBlock,
+  bounded_temperature,
+  conv,
+  dense,
+  group_norm,
+  pixel_unshuffle,
+  unit,
+)
 from seetalk_jax.models.speech.mel import mel_power
 
 SIZES: dict[str, dict[str, Any]] = {
@@ -70,8 +78,8 @@ class SyncExpert(nn.Module):
     return self.mouth_tower(frames)
 
   def temperature(self) -> jax.Array:
-    """Learned temperature of the contrastive loss, clipped to [0.02, 1]."""
-    return jnp.exp(jnp.clip(self.log_temperature, jnp.log(0.02), 0.0))
+    """Learned temperature of the contrastive loss, in [0.02, 1]."""
+    return bounded_temperature(self.log_temperature, 0.02, 1.0)
 
   @staticmethod
   def crop(images: jax.Array, centers: jax.Array) -> jax.Array:

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from seetalk_jax.constants import FACE_BOX, FACE_SIZE, SYNC_FRAMES, SYNCNET_SAMPLES
 from seetalk_jax.models.motion.warping import grid_sample, identity_grid
 from seetalk_jax.models.nn import examples
-from seetalk_jax.models.nn.blocks import conv, dense, group_norm, unit
+from seetalk_jax.models.nn.blocks import bounded_temperature, conv, dense, group_norm, unit
 from seetalk_jax.models.speech.mfcc import NUM_CEPSTRA, mfcc
 
 NUM_CEPSTRUM_FRAMES = 20  # four per video frame
@@ -136,7 +136,7 @@ class SyncNet(nn.Module):
     """Learned temperature of the contrastive loss in [0.02, 1]; 0.1 with `norm` 'none', which has none."""
     if self.norm != 'group':
       return jnp.float32(0.1)
-    return jnp.exp(jnp.clip(self.log_temperature, jnp.log(0.02), 0.0))
+    return bounded_temperature(self.log_temperature, 0.02, 1.0)
 
   @staticmethod
   def crop(images: jax.Array, centers: jax.Array | None = None) -> jax.Array:

@@ -13,6 +13,7 @@ from seetalk_jax.models.nn import examples
 from seetalk_jax.models.nn.blocks import (
   MLP,
   ResBlock,
+  bounded_temperature,
   conv,
   dense,
   group_norm,
@@ -83,9 +84,8 @@ class ConReHead(nn.Module):
     return self.articulation_head(tokens)
 
   def temperature(self) -> jax.Array:
-    """Learned temperature of the contrastive loss, a scalar clipped to its bounds."""
-    low, high = jnp.log(self.min_temperature), jnp.log(self.max_temperature)
-    return jnp.exp(jnp.clip(self.log_temperature, low, high))
+    """Learned temperature of the contrastive loss, a scalar in [min_temperature, max_temperature]."""
+    return bounded_temperature(self.log_temperature, self.min_temperature, self.max_temperature)
 
   @nn.nowrap
   def example_inputs(

@@ -1,10 +1,11 @@
-"""Shared blocks: lossless pixel shuffles, picture ranges, axis names, group norm."""
+"""Shared blocks: lossless pixel shuffles, picture ranges, axis names, group norm, bounded temperatures."""
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from seetalk_jax.models import registry
 from seetalk_jax.models.nn import blocks
 from seetalk_jax.models.nn.attention import MultiHeadAttention
 
@@ -51,3 +52,29 @@ def test_group_norm_divides_any_width():
     groups = blocks.num_groups_for(channels)
     assert channels % groups == 0 and channels // groups >= 4 or groups == 1
   assert blocks.num_groups_for(128) == 32
+
+
+def test_a_clip_passes_the_gradient_on_outside_of_its_bounds():
+  x = jnp.array([-3.0, -1.0, 0.3, 1.0, 7.0])
+  value, gradient = jax.vmap(jax.value_and_grad(lambda x: blocks.clip_straight_through(x, -1.0, 1.0)))(x)
+  np.testing.assert_array_equal(value, jnp.clip(x, -1.0, 1.0))
+  np.testing.assert_array_equal(gradient, 1.0)
+
+
+@pytest.mark.parametrize(
+  'network, low, high', [('conre', 0.01, 1.0), ('sync_expert', 0.02, 1.0), ('syncnet', 0.02, 1.0)]
+)
+def test_a_learned_temperature_comes_back_into_its_bounds(network, low, high):
+  module = registry.make(network, 'tiny')
+
+  def temperature(log_temperature):
+    return module.apply({'params': {'log_temperature': log_temperature}}, method='temperature')
+
+  for start, bound in ((low / 3, low), (3 * high, high)):
+    start = jnp.log(start)
+    np.testing.assert_allclose(temperature(start), bound, rtol=1e-6)
+    # Squared distance to a temperature inside of the bounds.
+    gradient = jax.grad(lambda x: jnp.square(jnp.log(temperature(x)) - jnp.log(0.1)))(start)
+    assert np.sign(gradient) == np.sign(start - jnp.log(bound)), (
+      'a step down the gradient goes towards the bounds'
+    )
