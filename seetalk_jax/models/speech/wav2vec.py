@@ -25,6 +25,23 @@ def num_states(num_samples: int, kernels=KERNELS, strides=STRIDES) -> int:
   return num_samples
 
 
+def counted_frames(valid: jax.Array, num_frames: int) -> jax.Array:
+  """Frames of the first convolution that a valid state reads, bool `[b, num_frames]`.
+
+  Args:
+    valid: bool `[b, t]`, validity of the states. The frames after the field of the last state belong to it.
+    num_frames: frames of the first convolution, `num_states(n, KERNELS[:1], STRIDES[:1])`.
+  """
+  hop, reach = 1, 1  # of a state, in frames
+  for kernel, stride in zip(KERNELS[1:], STRIDES[1:], strict=True):
+    reach, hop = reach + (kernel - 1) * hop, hop * stride
+  frame, last = jnp.arange(num_frames), valid.shape[1] - 1
+  # Fields of neighboring states overlap by less than a hop: a frame is in the field of one state or two.
+  own = jnp.minimum(frame // hop, last)
+  before = jnp.maximum(own - 1, 0)
+  return valid[:, own] | (valid[:, before] & (frame - before * hop < reach))
+
+
 class Wav2Vec2(nn.Module):
   """Seven convolutions, a positional convolution and a transformer; returns the states of every layer.
 
@@ -34,8 +51,8 @@ class Wav2Vec2(nn.Module):
   Attributes:
     width, num_layers, num_heads, feed_forward_width: of the transformer.
     feature_channels: channels of the convolutions; kernels and strides are those of all published models.
-    feature_norm: 'group' normalizes each channel of the first convolution over time, including padding. As in
-      the published models, results in a padded batch then differ from those of each recording alone. 'layer'
+    feature_norm: 'group' normalizes each channel of the first convolution over time, without padding: a recording
+      in a padded batch has the states that it has alone, where the published models count the zeros too. 'layer'
       applies a layer norm after every convolution.
     feature_bias: whether the convolutions have a bias.
     project_norm: layer norm before the projection to `width`.
@@ -71,7 +88,8 @@ class Wav2Vec2(nn.Module):
 
     Args:
       waveform: `[b, n]` at 16 kHz, of unit variance for models that were trained on such input.
-      valid: bool `[b, t]`, t = `num_states(n)`, True = valid; states of padding are masked out as keys.
+      valid: bool `[b, t]`, t = `num_states(n)`, True = valid; states of padding are masked out as keys, and their
+        samples do not count in the norm over time.
 
     With `pre_norm` only the last state has the final layer norm, as published.
 
@@ -79,7 +97,7 @@ class Wav2Vec2(nn.Module):
       ValueError: unknown `feature_norm`.
     """
     types = dict(dtype=self.dtype, param_dtype=self.param_dtype)
-    x = self._features(waveform, types)
+    x = self._features(waveform, valid, types)
     if self.project_norm:
       x = layer_norm('projection_norm', **types)(x)
     x = dense(self.width, 'projection', axes=('embed', 'mlp'), **types)(x)
@@ -115,7 +133,7 @@ class Wav2Vec2(nn.Module):
       states[-1] = layer_norm('encoder_norm', **types)(x)
     return states
 
-  def _features(self, waveform: jax.Array, types: dict[str, Any]) -> jax.Array:
+  def _features(self, waveform: jax.Array, valid: jax.Array | None, types: dict[str, Any]) -> jax.Array:
     if self.feature_norm not in ('group', 'layer'):
       raise ValueError(f"feature_norm must be 'group' or 'layer', got {self.feature_norm!r}")
     x = waveform[..., None]
@@ -133,27 +151,36 @@ class Wav2Vec2(nn.Module):
       if self.feature_norm == 'layer':
         x = layer_norm(f'feature_norm_{i}', **types)(x)
       elif i == 0:
-        x = ChannelNorm(name='feature_norm_0', **types)(x)
+        counted = None if valid is None else counted_frames(valid, x.shape[1])
+        x = ChannelNorm(name='feature_norm_0', **types)(x, counted)
       x = exact_gelu(x)
     return x
 
 
 class ChannelNorm(nn.Module):
-  """Normalization of each channel of `[b, t, c]` over time (a group norm with one channel per group)."""
+  """Normalization of each channel of `[b, t, c]` over time (a group norm with one channel per group).
+
+  Frames that are not `counted` (bool `[b, t]`; None: all are) have no part in mean and variance.
+  """
 
   epsilon: float = 1e-5
   dtype: Any = jnp.float32
   param_dtype: Any = jnp.float32
 
   @nn.compact
-  def __call__(self, x: jax.Array) -> jax.Array:
+  def __call__(self, x: jax.Array, counted: jax.Array | None = None) -> jax.Array:
     ones, zeros = nn.initializers.ones, nn.initializers.zeros
     shape = (x.shape[-1],)
     scale = self.param('scale', partitioned(ones, ('norm',)), shape, self.param_dtype)
     bias = self.param('bias', partitioned(zeros, ('norm',)), shape, self.param_dtype)
     wide = x.astype(jnp.float32)
-    mean = jnp.mean(wide, axis=1, keepdims=True)
-    variance = jnp.mean(jnp.square(wide - mean), axis=1, keepdims=True)
+    if counted is None:
+      counted = jnp.ones(x.shape[:2], bool)
+    weight = counted[..., None].astype(jnp.float32)
+    # 1 of nothing: the mean of no frame is 0.
+    weight = weight / jnp.maximum(jnp.sum(weight, axis=1, keepdims=True), 1.0)
+    mean = jnp.sum(weight * wide, axis=1, keepdims=True)
+    variance = jnp.sum(weight * jnp.square(wide - mean), axis=1, keepdims=True)
     return ((wide - mean) * (jax.lax.rsqrt(variance + self.epsilon) * scale) + bias).astype(self.dtype)
 
 
