@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 from seetalk_jax.constants import SAMPLES_PER_FRAME
-from seetalk_jax.data import schema, transforms
+from seetalk_jax.data import schema, speaker_runs, transforms
 from seetalk_jax.errors import InputError
 
 Element = dict[str, np.ndarray]
@@ -45,6 +45,9 @@ class Records(Protocol):
   def beside(self, index: int, step: int) -> schema.ClipRecord | None:
     """The record `step` positions later in the corpus, or None."""
 
+  def speaker_run(self, index: int) -> speaker_runs.SpeakerRun:
+    """The records around `index` that are of the same speaker."""
+
 
 class View(abc.ABC):
   """A view, instantiated for one element: the record and how to read it.
@@ -72,6 +75,7 @@ class View(abc.ABC):
     image_size: int | None = None,
     portraits_only: bool = False,
     augment: transforms.Augment | None = None,
+    across_clips: bool = False,
   ):
     """The element of record `index`.
 
@@ -82,6 +86,7 @@ class View(abc.ABC):
       image_size: side of the images in pixels, a divisor of the stored size; None keeps the stored size.
       portraits_only: whether the view `image` uses only frame 0.
       augment: speech augmentation that keeps length and timing; None disables it.
+      across_clips: whether the view `portrait_speech` takes a real portrait from another recording of the speaker.
 
     Raises:
       InputError: `image_size` does not divide the stored size.
@@ -90,6 +95,7 @@ class View(abc.ABC):
     self._records, self._index = records, index
     self._reduce = _reduction(self.record, self._frame_size(image_size))
     self._portraits_only, self._augment = portraits_only, augment
+    self._across_clips = across_clips
 
   @abc.abstractmethod
   def make(self) -> Element:

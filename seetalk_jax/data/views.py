@@ -6,6 +6,7 @@ sampling is in `transforms`.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from typing import ClassVar
 
@@ -27,12 +28,14 @@ from seetalk_jax.constants import (
   SYNCNET_SAMPLES,
   WINDOW_FRAMES,
 )
-from seetalk_jax.data import schema, transforms
+from seetalk_jax.data import schema, speaker_runs, transforms
 from seetalk_jax.data.view import Element, Entry, View
 from seetalk_jax.errors import InputError
 
 # Maximum distance in records (seconds) between the frames of a real pair: long enough for a head turn.
 _PAIR_REACH = 4
+# Draws of a record of another recording, each of which may hit the same one.
+_DRAWS = 4
 
 
 _SPEAKER = Entry(np.int32, (), 'which speaker; text names are numbered by a stable hash')
@@ -76,8 +79,9 @@ class PortraitSpeech(View):
     spoken = len(record.frames) * SAMPLES_PER_FRAME if real else len(record.audio)
     num_samples = min(spoken, len(speech))
     speech[num_samples:] = 0.0
+    portrayed = self._portrayed(record)
     return {
-      'portrait': self._frame(_most_frontal(record) if real else 0, record),
+      'portrait': self._frame(_most_frontal(portrayed) if real else 0, portrayed),
       'speech': speech,
       'num_samples': np.int32(num_samples),
       'speech_motion': _padded(getattr(record, track), wanted),
@@ -86,6 +90,30 @@ class PortraitSpeech(View):
       'attributes': _zeros(3) if real else self._truth.attributes,
       'has_truth': np.float32(not real),
     }
+
+  def _portrayed(self, record: schema.ClipRecord) -> schema.ClipRecord:
+    """The record that the portrait comes from: `record`, or three seconds of another recording of its speaker."""
+    if not (self._across_clips and self._is_real):
+      return record
+    index = self._other_recording()
+    if index is None:
+      return record
+    beside = functools.partial(self._records.beside, index)
+    return transforms.stretch(self._records[index], beside, SPEECH_FRAMES)
+
+  def _other_recording(self) -> int | None:
+    """Samples a record of another recording of the same speaker; None if the corpus has none beside this one."""
+    run = self._records.speaker_run(self._index)
+    if not run.several:
+      return None
+    # The ends of the run are of different recordings, so that one of them will do.
+    draws = (int(self.rng.integers(run.first, run.stop)) for _ in range(_DRAWS))
+    for index in (*draws, run.first, run.stop - 1):
+      other = self._records[index]
+      is_other = speaker_runs.recording_of(other) != speaker_runs.recording_of(self.record)
+      if is_other and other.frames and other.size == self.record.size:
+        return index
+    return None
 
 
 class ImageView(View):
