@@ -80,6 +80,9 @@ class AdaptedStage(base.Stage):
   def trainable(self, params):
     return self.stage.trainable(params)
 
+  def without_regularization(self):
+    return dataclasses.replace(self, stage=self.stage.without_regularization())
+
   def init(self, rng: jax.Array, frozen: base.Frozen) -> tuple[dict[str, PyTree], dict[str, Any]]:
     """Initializes as `Stage.init` does, with the trained parameters of `lora.start` for adapted networks.
 

@@ -134,9 +134,10 @@ def _accumulated(stage, state, frozen, batch, rng, pieces):
 
 
 def eval_step(recipe: Recipe, state: TrainState, frozen: Frozen, batch: Batch, index: jax.Array) -> Metrics:
-  """The stage's metrics with EMA parameters on a held-out batch; noise depends only on the batch index."""
+  """The stage's metrics with EMA parameters on a held-out batch, without dropout; noise depends only on the index."""
   frozen = frozen.replace(statistics=state.statistics)
-  loss, (metrics, _) = recipe.stage.loss(
+  stage = recipe.stage.without_regularization()
+  loss, (metrics, _) = stage.loss(
     state.ema_params, frozen, state.collections, batch, rng_for(recipe.root, 'eval', index), state.step
   )
   return {name: jnp.asarray(value, jnp.float32) for name, value in {**metrics, 'loss': loss}.items()}

@@ -10,9 +10,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from seetalk_jax.constants import SAMPLE_RATE_HZ
 from seetalk_jax.models.nn.attention import attend, key_mask
 from seetalk_jax.models.nn.blocks import conv, dense, exact_gelu, layer_norm, partitioned
 from seetalk_jax.models.nn.layers import rematerialised, scan_layers
+from seetalk_jax.models.speech.regularization import Regularization, dropped_out, layer_or_skip, spec_augment
 
 KERNELS = (10, 3, 3, 3, 3, 2, 2)
 STRIDES = (5, 2, 2, 2, 2, 2, 2)
@@ -83,13 +85,21 @@ class Wav2Vec2(nn.Module):
   param_dtype: Any = jnp.float32
 
   @nn.compact
-  def __call__(self, waveform: jax.Array, valid: jax.Array | None = None) -> list[jax.Array]:
+  def __call__(
+    self,
+    waveform: jax.Array,
+    valid: jax.Array | None = None,
+    rates: Regularization = Regularization(),  # noqa: B008 (frozen)
+    rng: jax.Array | None = None,
+  ) -> list[jax.Array]:
     """The input of the first layer and the output of every layer, `num_layers + 1` arrays `[b, t, width]`.
 
     Args:
       waveform: `[b, n]` at 16 kHz, of unit variance for models that were trained on such input.
       valid: bool `[b, t]`, t = `num_states(n)`, True = valid; states of padding are masked out as keys, and their
         samples do not count in the norm over time.
+      rates: of dropout, layer drop and masks, which are on with `rng`.
+      rng: random key; None: none of them.
 
     With `pre_norm` only the last state has the final layer norm, as published.
 
@@ -101,6 +111,8 @@ class Wav2Vec2(nn.Module):
     if self.project_norm:
       x = layer_norm('projection_norm', **types)(x)
     x = dense(self.width, 'projection', axes=('embed', 'mlp'), **types)(x)
+    mask_rng, drop_rng, layers_rng = (None,) * 3 if rng is None else jax.random.split(rng, 3)
+    x = spec_augment(x, rates, mask_rng, SAMPLE_RATE_HZ // int(np.prod(STRIDES)))
     mask = None
     if valid is not None:
       x = jnp.where(valid[..., None], x, jnp.zeros((), x.dtype))
@@ -110,6 +122,7 @@ class Wav2Vec2(nn.Module):
     )
     if not self.pre_norm:
       x = layer_norm('encoder_norm', **types)(x)
+    x = dropped_out(x, rates.dropout, drop_rng)
     bias = None
     if self.relative_buckets:
       table = RelativePositions(
@@ -118,16 +131,22 @@ class Wav2Vec2(nn.Module):
       bias = table(x.shape[1])
     states, names = [x], [f'layers_{i}' for i in range(self.num_layers)]
     fields: dict[str, Any] = dict(
-      num_heads=self.num_heads, feed_forward_width=self.feed_forward_width, pre_norm=self.pre_norm, **types
+      num_heads=self.num_heads,
+      feed_forward_width=self.feed_forward_width,
+      pre_norm=self.pre_norm,
+      dropout=rates.dropout,
+      layer_drop=rates.layer_drop,
+      **types,
     )
+    per_layer = () if layers_rng is None else (jax.random.split(layers_rng, self.num_layers),)
     if self.scan and not self.is_initializing():
       layer = Layer(**fields, parent=None)
-      x, outputs = scan_layers(self, layer, names, x, mask, bias, remat=self.remat)
+      x, outputs = scan_layers(self, layer, names, x, mask, bias, per_layer=per_layer, remat=self.remat)
       states += list(outputs)
     else:
       layer = rematerialised(Layer, self.remat)
-      for name in names:
-        x = layer(**fields, name=name)(x, mask, bias)
+      for i, name in enumerate(names):
+        x = layer(**fields, name=name)(x, mask, bias, *(keys[i] for keys in per_layer))
         states.append(x)
     if self.pre_norm:
       states[-1] = layer_norm('encoder_norm', **types)(x)
@@ -237,31 +256,42 @@ def relative_bucket(offset: np.ndarray, num_buckets: int, reach: int) -> np.ndar
 class Layer(nn.Module):
   """Transformer layer on `x [b, t, d]`: attention and feed-forward, pre-norm or post-norm.
 
-  A position bias `[heads, t, t]` is multiplied by a gate per query (WavLM).
+  A position bias `[heads, t, t]` is multiplied by a gate per query (WavLM). Dropout and layer drop are on with a key.
   """
 
   num_heads: int
   feed_forward_width: int
   pre_norm: bool
+  dropout: float = 0.0
+  layer_drop: float = 0.0
   dtype: Any = jnp.float32
   param_dtype: Any = jnp.float32
 
   @nn.compact
-  def __call__(self, x: jax.Array, mask: jax.Array | None, bias: jax.Array | None) -> jax.Array:
+  def __call__(
+    self, x: jax.Array, mask: jax.Array | None, bias: jax.Array | None, rng: jax.Array | None = None
+  ) -> jax.Array:
     types = dict(dtype=self.dtype, param_dtype=self.param_dtype)
+    keys = (None,) * 4 if rng is None else jax.random.split(rng, 4)
     attention = SelfAttention(self.num_heads, name='attention', **types)
     widen = dense(self.feed_forward_width, 'feed_forward_in', axes=('embed', 'mlp'), **types)
     narrow = dense(x.shape[-1], 'feed_forward_out', axes=('mlp', 'embed'), **types)
     attention_norm, final_norm = (layer_norm(name, **types) for name in ('attention_norm', 'final_norm'))
 
+    def attend_to(y):
+      return dropped_out(attention(y, mask, bias), self.dropout, keys[0])
+
     def feed_forward(y):
-      return narrow(exact_gelu(widen(y)))
+      y = dropped_out(exact_gelu(widen(y)), self.dropout, keys[1])
+      return dropped_out(narrow(y), self.dropout, keys[2])
 
     if self.pre_norm:
-      x = x + attention(attention_norm(x), mask, bias)
-      return x + feed_forward(final_norm(x))
-    x = attention_norm(x + attention(x, mask, bias))
-    return final_norm(x + feed_forward(x))
+      y = x + attend_to(attention_norm(x))
+      y = y + feed_forward(final_norm(y))
+    else:
+      y = attention_norm(x + attend_to(x))
+      y = final_norm(y + feed_forward(y))
+    return layer_or_skip(y, x, self.layer_drop, keys[3])
 
 
 class SelfAttention(nn.Module):
