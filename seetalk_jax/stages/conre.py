@@ -164,6 +164,7 @@ class ConReStage(base.Stage):
     from_face = jnp.mean(jnp.abs(head(face, method='draw') - small))
     from_speech = jnp.mean(jnp.abs(head(features.embedding, method='draw') - small))
     loss = self.contrastive_weight * contrastive + self.reconstruction_weight * (from_face + from_speech)
+    loss = loss + head(method='temperature_penalty')
     metrics = {
       'contrastive': contrastive,
       **recalls,

@@ -22,9 +22,12 @@ from seetalk_jax.models.nn.blocks import (
   dense,
   group_norm,
   pixel_unshuffle,
+  temperature_penalty,
   unit,
 )
 from seetalk_jax.models.speech.mel import mel_power
+
+TEMPERATURES = (0.02, 1.0)  # bounds of the learned temperature of sync networks
 
 SIZES: dict[str, dict[str, Any]] = {
   'tiny': dict(embedding_dim=32, widths=(16, 16, 16), audio_width=16, num_bands=80),
@@ -79,7 +82,11 @@ class SyncExpert(nn.Module):
 
   def temperature(self) -> jax.Array:
     """Learned temperature of the contrastive loss, in [0.02, 1]."""
-    return bounded_temperature(self.log_temperature, 0.02, 1.0)
+    return bounded_temperature(self.log_temperature, *TEMPERATURES)
+
+  def temperature_penalty(self) -> jax.Array:
+    """Term of the loss that keeps the temperature near its bounds, a scalar; see `blocks.temperature_penalty`."""
+    return temperature_penalty(self.log_temperature, *TEMPERATURES)
 
   @staticmethod
   def crop(images: jax.Array, centers: jax.Array) -> jax.Array:

@@ -349,6 +349,15 @@ def bounded_temperature(log_temperature: jax.Array, low: float, high: float) -> 
   return jnp.exp(clip_straight_through(log_temperature, jnp.log(low), jnp.log(high)))
 
 
+def temperature_penalty(log_temperature: jax.Array, low: float, high: float) -> jax.Array:
+  """Squared distance of a logarithm from those of [low, high], 0 inside; a term of the loss.
+
+  It keeps the parameter near its bounds while the contrastive loss pulls it out, so that it is soon back inside when
+  that changes.
+  """
+  return jnp.square(log_temperature - jnp.clip(log_temperature, jnp.log(low), jnp.log(high)))
+
+
 def exact_gelu(x: jax.Array) -> jax.Array:
   """GELU by erf, without approximation; faster on a CPU than `jax.nn.gelu`, which uses erfc."""
   return 0.5 * x * (1.0 + jax.lax.erf(x * np.sqrt(0.5).astype(x.dtype)))

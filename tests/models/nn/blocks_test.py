@@ -78,3 +78,31 @@ def test_a_learned_temperature_comes_back_into_its_bounds(network, low, high):
     assert np.sign(gradient) == np.sign(start - jnp.log(bound)), (
       'a step down the gradient goes towards the bounds'
     )
+    penalty = jax.value_and_grad(
+      lambda x: module.apply({'params': {'log_temperature': x}}, method='temperature_penalty')
+    )
+    distance = start - jnp.log(bound)
+    np.testing.assert_allclose(penalty(start), (distance**2, 2 * distance), rtol=1e-5)
+    assert penalty(jnp.log(0.1)) == (0, 0)
+
+
+def test_a_temperature_does_not_drift_away_while_a_loss_pulls_it_out():
+  import optax
+
+  optimizer, bounds = optax.adam(0.01), (0.01, 1.0)
+  x = jnp.log(0.011)
+  state = optimizer.init(x)
+
+  @jax.jit
+  def step(x, state, direction):
+    pull = lambda x: direction * jnp.log(blocks.bounded_temperature(x, *bounds))
+    gradient = jax.grad(lambda x: pull(x) + blocks.temperature_penalty(x, *bounds))(x)
+    updates, state = optimizer.update(gradient, state)
+    return x + updates, state
+
+  for _ in range(2000):
+    x, state = step(x, state, 0.5)  # towards lower temperatures
+  assert jnp.log(0.01) - 0.3 < x < jnp.log(0.01)
+  for _ in range(150):
+    x, state = step(x, state, -0.5)
+  assert x > jnp.log(0.01)
