@@ -31,16 +31,15 @@ class Kind(enum.Enum):
 
 # Entry of a view -> its kind. A test finds entries of views without one.
 KINDS: Mapping[str, Kind] = {
-  **dict.fromkeys(
-    ('portrait', 'image', 'source', 'target', 'driver', 'frames', 'mouth', 'face'), Kind.PICTURE
-  ),
+  **dict.fromkeys(('portrait', 'image', 'source', 'target', 'driver'), Kind.PICTURE),
+  **dict.fromkeys(('frames', 'style_frames', 'mouth', 'face'), Kind.PICTURE),
   **dict.fromkeys(('parts', 'source_parts', 'target_parts'), Kind.MAP),
   **dict.fromkeys(('source_canonical', 'target_canonical'), Kind.CANONICAL),
-  **dict.fromkeys(('motion', 'speech_motion', 'source_motion', 'target_motion'), Kind.MOTION),
+  **dict.fromkeys(('motion', 'speech_motion', 'source_motion', 'target_motion', 'style_motion'), Kind.MOTION),
   'motion_weight': Kind.WEIGHTS,
-  'lip_box': Kind.BOX,
+  **dict.fromkeys(('lip_box', 'picture_box'), Kind.BOX),
   **dict.fromkeys(('source_landmarks', 'target_landmarks'), Kind.LANDMARKS),
-  **dict.fromkeys(('speech', 'speech_shifted', 'num_samples'), Kind.SAME),
+  **dict.fromkeys(('speech', 'speech_shifted', 'num_samples', 'style_length'), Kind.SAME),
   **dict.fromkeys(('speaker', 'clip', 'attributes', 'has_truth', 'landmark_weight'), Kind.SAME),
 }
 
