@@ -81,6 +81,7 @@ def stage_config(
   optional: Sequence[str] = (),
   corpus: str = 'faces',
   ema_decay: float = 0.995,
+  color_jitter: float = 0.5,
 ) -> ConfigDict:
   """The configuration of a stage, without its options.
 
@@ -92,6 +93,7 @@ def stage_config(
     optional: what `config.init` may name besides, or must with some options.
     corpus: kind of corpus that the stage trains on.
     ema_decay: decay of the running mean of the parameters in the variants for one machine.
+    color_jitter: strength in the variants for a pod.
   """
   pod = variant.for_pod
   config = ConfigDict()
@@ -121,6 +123,10 @@ def stage_config(
   config.data.augment = True  # of speech
   # Strength, 0 to 1, of camera effects on pictures that encoders read; 0: off.
   config.data.camera_effects = 0.0
+  # Probability, 0 to 1, that a sample is mirrored with its annotations.
+  config.data.flips = 0.5 if pod else 0.0
+  # Strength, 0 to 1, of a change of color that all pictures of a sample share; 0: off.
+  config.data.color_jitter = color_jitter if pod else 0.0
   config.data.cached_samples = 0  # samples whose frozen features are cached on disk; 0: no cache
   config.data.num_workers = 8 if pod else 0  # decoding processes; 0: threads
 

@@ -17,6 +17,7 @@ from seetalk_jax.data import clip_lengths, mixture, order, sources, transforms, 
 from seetalk_jax.errors import InputError
 
 _THREADS = 2
+_PICTURE_STREAM = 1  # of random numbers: (seed, index) is that of the element's choices
 _AHEAD = 4  # prefetched batches, so that decoding overlaps with device computation
 
 
@@ -49,6 +50,9 @@ class Elements:
     camera_effects: float = 0.0,
     num_frames: int | None = None,
     conditions: Sequence[str] = (),
+    flips: float = 0.0,
+    color_jitter: float = 0.0,
+    across_clips: bool = False,
   ):
     self._view = views.find_view(view)
     self._view.check_options(num_frames, conditions)
@@ -58,6 +62,7 @@ class Elements:
     self._group_lengths = (records if self._long is None else self._long).group_lengths
     self._mixture = mixture.Mixture(weights, self._group_lengths, seed) if weights else None
     self._camera_effects = camera_effects
+    self._pictures = {'flips': flips, 'color_jitter': color_jitter}
     self._effects_on = [
       *self._view.encoder_inputs,
       *(
@@ -74,6 +79,7 @@ class Elements:
       'portraits_only': portraits_only,
       'num_frames': num_frames,
       'conditions': tuple(conditions),
+      'across_clips': across_clips,
     }
 
   def __len__(self) -> int:
@@ -100,10 +106,15 @@ class Elements:
     record_index = self.record_index(index)
     rng = np.random.default_rng([self._seed, index])
     element = self._view(self._records, record_index, rng, **self._options).make()
+    # Generators of their own: all other choices stay the same with and without these changes.
+    if any(self._pictures.values()):
+      from seetalk_jax.data import picture_augment
+
+      own = np.random.default_rng([self._seed, index, _PICTURE_STREAM])
+      element = picture_augment.augment(element, own, **self._pictures)
     if self._camera_effects:
       from seetalk_jax.data import camera_effects
 
-      # Generators of their own: all other choices stay the same with and without the effects.
       names = self._effects_on
       for name, own in zip(names, rng.spawn(len(names)), strict=True):
         element[name] = camera_effects.augment(element[name], own, self._camera_effects)
@@ -192,6 +203,9 @@ def make_batches(
   rows: Sequence[int] | None = None,
   augment: bool = True,
   camera_effects: float = 0.0,
+  flips: float = 0.0,
+  color_jitter: float = 0.0,
+  across_clips: bool = False,
   num_workers: int = 0,
   num_threads: int = _THREADS,
   image_size: int | None = None,
@@ -224,6 +238,12 @@ def make_batches(
     augment: whether to augment speech. Augmentation applies only to the split `train`.
     camera_effects: strength, 0 to 1, of camera effects on `encoder_inputs` of the view: noise, blur, JPEG, H.264
       and others, see `camera_effects.augment`. 0 disables them. They apply only to the split `train`.
+    flips: share of the elements, 0 to 1, that are mirrored with all their annotations, see `picture_augment`. Only
+      in the split `train`.
+    color_jitter: strength, 0 to 1, of a change of color that all pictures of an element share. Only in the split
+      `train`.
+    across_clips: whether the view `portrait_speech` takes the portrait of a real speaker from another recording
+      than the speech, where the corpus has one.
     num_workers: worker processes; 0 decodes in threads of this process, which is enough for a few cores.
     num_threads: decoding threads per process; 0 decodes in the calling thread.
     image_size: side of the images in pixels, a divisor of the stored size; None keeps the stored size.
@@ -256,8 +276,10 @@ def make_batches(
     raise InputError(f'rows {list(rows)} of a batch of {batch_size}: use some of 0 to {batch_size - 1}')
   if start_index < 0 or seed < 0:
     raise InputError(f'start_index {start_index}, seed {seed}: use 0 or more')
-  if not 0 <= camera_effects <= 1:
-    raise InputError(f'camera_effects {camera_effects}: use 0 to 1')
+  for name, value in (('camera_effects', camera_effects), ('flips', flips), ('color_jitter', color_jitter)):
+    if not 0 <= value <= 1:
+      raise InputError(f'{name} {value}: use 0 to 1')
+  is_training = split == 'train'
   if record_sources is None:
     kinds = [kind for kind in view_kinds if kind != 'real' or not needs_truth]
     records = sources.open_corpora(corpus_dirs, kinds, split, max_records)
@@ -268,13 +290,16 @@ def make_batches(
     records,
     seed=seed,
     shuffle=shuffle,
-    augment=augment_speech if augment and split == 'train' else None,
+    augment=augment_speech if augment and is_training else None,
     image_size=image_size,
     portraits_only=portraits_only,
     weights=weights,
-    camera_effects=camera_effects if split == 'train' else 0.0,
+    camera_effects=camera_effects if is_training else 0.0,
     num_frames=num_frames,
     conditions=conditions,
+    flips=flips if is_training else 0.0,
+    color_jitter=color_jitter if is_training else 0.0,
+    across_clips=across_clips,
   )
   note = ''
   if elements.num_left_out:

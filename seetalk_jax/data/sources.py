@@ -12,12 +12,14 @@ from collections.abc import Iterable, Iterator, Sequence
 import grain
 
 from seetalk_jax import files
-from seetalk_jax.data import schema
+from seetalk_jax.data import schema, speaker_runs
 from seetalk_jax.errors import InputError, OutputError
 
 CORPUS_FILE = 'corpus.json'
 REPORT_FILE = 'report.json'  # of a preparation, beside its corpus.json
 _SHARD = re.compile(r'(?P<part>[a-z]+-[a-z]+)-(?P<index>\d{5})-of-(?P<count>\d{5})\.array_record')
+
+_KEPT_RUNS = 2**16  # runs of speakers that are kept in memory, a few megabytes
 
 PathLike = str | os.PathLike
 
@@ -225,6 +227,7 @@ class ConcatenatedSource:
       raise ValueError(f'groups of {sizes} sources do not make {len(self.sources)}')
     lengths = iter(self._lengths)
     self.group_lengths = [sum(next(lengths) for _ in range(size)) for size in sizes]
+    self._runs: dict[tuple[int, int | str], speaker_runs.SpeakerRun] = {}
 
   def __len__(self) -> int:
     return sum(self._lengths)
@@ -244,6 +247,19 @@ class ConcatenatedSource:
     """Returns the record at `index + step` in the same source, or None beyond its ends."""
     source, inside = self._find(index)
     return source[inside + step] if 0 <= inside + step < len(source) else None
+
+  def speaker_run(self, index: int) -> speaker_runs.SpeakerRun:
+    """Returns the run of record `index` in its source; runs of the last `_KEPT_RUNS` speakers are kept in memory."""
+    source, inside = self._find(index)
+    start = index - inside
+    key = start, source[inside].speaker
+    run = self._runs.get(key)
+    if run is None or not run.first <= index < run.stop:
+      run = speaker_runs.find_run(source, inside).moved(start)
+      if len(self._runs) >= _KEPT_RUNS:
+        self._runs.clear()
+      self._runs[key] = run
+    return run
 
   def __repr__(self) -> str:
     return ' + '.join(map(repr, self.sources))

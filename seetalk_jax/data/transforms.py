@@ -1,7 +1,7 @@
 """Transforms of records and frames: joining records of a clip, sampling windows, cropping mouth and face.
 
-Random functions use the random generator of the element, so an element depends only on its seed. Images are
-not flipped, because hair partings, gaze and head turns are not symmetric.
+Random functions use the random generator of the element, so an element depends only on its seed. Mirror images are in
+`picture_augment`.
 """
 
 from __future__ import annotations

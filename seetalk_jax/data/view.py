@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 from seetalk_jax.constants import SAMPLES_PER_FRAME
-from seetalk_jax.data import portrait_frames, schema, transforms
+from seetalk_jax.data import portrait_frames, schema, speaker_runs, transforms
 from seetalk_jax.errors import InputError
 
 Element = dict[str, np.ndarray]
@@ -45,6 +45,9 @@ class Records(Protocol):
 
   def beside(self, index: int, step: int) -> schema.ClipRecord | None:
     """The record `step` positions later in the corpus, or None."""
+
+  def speaker_run(self, index: int) -> speaker_runs.SpeakerRun:
+    """The records around `index` that are of the same speaker."""
 
 
 class View(abc.ABC):
@@ -79,6 +82,7 @@ class View(abc.ABC):
     augment: transforms.Augment | None = None,
     num_frames: int | None = None,
     conditions: Sequence[str] = (),
+    across_clips: bool = False,
   ):
     """The element of record `index`.
 
@@ -91,6 +95,7 @@ class View(abc.ABC):
       augment: speech augmentation that keeps length and timing; None disables it.
       num_frames: frames of a window; None for those of the view.
       conditions: keys of `conditions` whose entries the element also has.
+      across_clips: whether the view `portrait_speech` takes a real portrait from another recording of the speaker.
 
     Raises:
       InputError: `image_size` does not divide the stored size.
@@ -101,6 +106,7 @@ class View(abc.ABC):
     self._portraits_only, self._augment = portraits_only, augment
     self._window = num_frames or self.num_frames
     self._conditions = tuple(conditions)
+    self._across_clips = across_clips
 
   @classmethod
   def check_options(cls, num_frames: int | None, conditions: Sequence[str]) -> None:

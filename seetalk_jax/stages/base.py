@@ -205,6 +205,10 @@ class Stage(AnyStage):
     del average, collections, decay
     return {}
 
+  def without_regularization(self) -> 'Stage':
+    """The stage without what only training has, such as dropout; it evaluates held-out batches."""
+    return self
+
   def trainable(self, params: Mapping[str, PyTree]) -> PyTree:
     """A tree of the structure of `params`: False for leaves that the optimizer must not change."""
     return jax.tree.map(lambda _: True, params)

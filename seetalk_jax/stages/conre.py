@@ -16,8 +16,9 @@ import numpy as np
 from seetalk_jax import blendshapes
 from seetalk_jax.constants import FPS, LIPS, NUM_LIP_FIELDS, SAMPLE_RATE_HZ, SAMPLES_PER_FRAME
 from seetalk_jax.data import views
-from seetalk_jax.errors import InputError
+from seetalk_jax.errors import ConfigError, InputError
 from seetalk_jax.models.nn import blocks
+from seetalk_jax.models.speech.regularization import Regularization
 from seetalk_jax.sharding import device_mesh
 from seetalk_jax.stages import base, losses, moments
 
@@ -67,6 +68,10 @@ class ConReStage(base.Stage):
       from the voice embedding.
     attributes_weight: multiplies the squared error of sex, age and head size, read from both embeddings.
     articulation_weight: multiplies the squared error of the lip fields, read from the speech tokens.
+    across_clips: whether the portrait of a real speaker comes from another recording than the speech, where the
+      corpus has one. Of one recording, the light, the codec and the mouth of the same seconds tell the pair.
+    dropout, layer_drop, time_mask, feature_mask: rates of the speech encoder in training, see
+      `models.speech.regularization`; 0: off.
   """
 
   networks: Mapping[str, nn.Module]
@@ -78,6 +83,21 @@ class ConReStage(base.Stage):
   reconstruction_weight: float = 2.0
   attributes_weight: float = 1.0
   articulation_weight: float = 1.0
+  across_clips: bool = False
+  dropout: float = 0.0
+  layer_drop: float = 0.0
+  time_mask: float = 0.0
+  feature_mask: float = 0.0
+
+  @property
+  def _rates(self) -> Regularization:
+    return Regularization(**{name: getattr(self, name) for name in Regularization._fields})
+
+  def without_regularization(self) -> ConReStage:
+    return dataclasses.replace(self, **Regularization()._asdict())
+
+  def data_options(self) -> dict[str, Any]:
+    return {**super().data_options(), **({'across_clips': True} if self.across_clips else {})}
 
   def batch_spec(self, batch_size: int) -> dict[str, jax.ShapeDtypeStruct]:
     names = ['portrait', 'speech', 'num_samples', 'speaker']
@@ -156,10 +176,11 @@ class ConReStage(base.Stage):
     }, {}
 
   def loss(self, params, frozen, collections, batch, rng, step):
-    del rng, step
+    del step
     head = self._method(params, 'conre')
     image = blocks.to_float(batch['portrait'])
-    features = self._method(params, 'speech_encoder')(batch['speech'], batch['num_samples'])
+    noise = (self._rates, rng) if self._rates.is_on else ()
+    features = self._method(params, 'speech_encoder')(batch['speech'], batch['num_samples'], *noise)
     face = self._method(params, 'face_encoder')(image)
     temperature = head(method='temperature')
     contrastive, recalls = info_nce(features.embedding, face, temperature, batch['speaker'])
@@ -168,6 +189,7 @@ class ConReStage(base.Stage):
     from_face = jnp.mean(jnp.abs(head(face, method='draw') - small))
     from_speech = jnp.mean(jnp.abs(head(features.embedding, method='draw') - small))
     loss = self.contrastive_weight * contrastive + self.reconstruction_weight * (from_face + from_speech)
+    loss = loss + head(method='temperature_penalty')
     metrics = {
       'contrastive': contrastive,
       **recalls,
@@ -242,6 +264,14 @@ def uses(config) -> base.Uses:
 
 
 def build(config, pretrained: Mapping[str, nn.Module]) -> ConReStage:
-  """The stage of a configuration."""
+  """The stage of a configuration.
+
+  Raises:
+    ConfigError: a rate of the regularization is not in [0, 1).
+  """
+  for name in Regularization._fields:
+    rate = base.option(ConReStage, config, name)
+    if not 0 <= rate < 1:
+      raise ConfigError(f'config.options.{name}={rate} is out of range: use 0 to below 1')
   networks, _ = base.networks_for(uses(config), config, pretrained)
   return ConReStage(networks=networks, **base.options_of(ConReStage, config))

@@ -86,6 +86,9 @@ class AdaptedStage(base.Stage):
   def average_collections(self, average, collections, decay):
     return self.stage.average_collections(average, collections, decay)
 
+  def without_regularization(self):
+    return dataclasses.replace(self, stage=self.stage.without_regularization())
+
   def init(self, rng: jax.Array, frozen: base.Frozen) -> tuple[dict[str, PyTree], dict[str, Any]]:
     """Initializes as `Stage.init` does, with the trained parameters of `lora.start` for adapted networks.
 

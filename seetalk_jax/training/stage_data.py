@@ -12,6 +12,8 @@ import jax
 import numpy as np
 from jax.sharding import Mesh
 
+from seetalk_jax.data import views
+from seetalk_jax.data.picture_augment import pictures_of
 from seetalk_jax.data.sources import MissingRecordsError
 from seetalk_jax.errors import ConfigError
 from seetalk_jax.sharding import device_mesh
@@ -31,8 +33,8 @@ class StageData:
     directories: folders of the corpora.
 
   Raises:
-    ConfigError: the batch size is not a multiple of data x fsdp x accumulate, or camera effects are asked for in a
-      stage without inputs of encoders.
+    ConfigError: the batch size is not a multiple of data x fsdp x accumulate, camera effects are asked for in a
+      stage without inputs of encoders, or color jitter in one without pictures.
   """
 
   def __init__(self, config, stage, make_batches, mesh):
@@ -52,6 +54,11 @@ class StageData:
       raise ConfigError(
         f'config.data.camera_effects={camera_effects(config):g} changes pictures that encoders read, and stage '
         f'{stage.name} has none: set it to 0'
+      )
+    if picture_changes(config).get('color_jitter') and not pictures_of(views.find_view(stage.view).entries):
+      raise ConfigError(
+        f'config.data.color_jitter={config.data.color_jitter:g} changes pictures, and stage {stage.name} has none: set '
+        'it to 0'
       )
     self._config, self._last_note = config, ''
     self.directories = [str(pathlib.Path(config.data_root) / name) for name in config.data.corpora]
@@ -73,6 +80,7 @@ class StageData:
     options = {'weights': tuple(data.weights)} if data.weights else {}
     if camera_effects(self._config):
       options['camera_effects'] = camera_effects(self._config)
+    options |= picture_changes(self._config)
     batches = self._make(
       split='train', start_index=start_index, augment=data.augment, **{**options, **changes}
     )
@@ -145,6 +153,12 @@ class DeviceBatches:
 def camera_effects(config) -> float:
   """Strength of camera effects: `config.data.camera_effects`; 0 for runs of versions without it."""
   return float(config.data.get('camera_effects', 0.0))
+
+
+def picture_changes(config) -> dict[str, float]:
+  """`config.data.flips` and `color_jitter`, without those that are 0 or of runs of versions without them."""
+  values = {name: float(config.data.get(name, 0.0)) for name in ('flips', 'color_jitter')}
+  return {name: value for name, value in values.items() if value}
 
 
 def data_seed(config) -> int:

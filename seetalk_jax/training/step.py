@@ -147,9 +147,12 @@ def _accumulated(stage, state, frozen, batch, rng, pieces):
 
 
 def eval_step(recipe: Recipe, state: TrainState, frozen: Frozen, batch: Batch, index: jax.Array) -> Metrics:
-  """The stage's metrics with averaged parameters on a held-out batch; noise depends only on the batch index."""
+  """The stage's metrics with averaged parameters on a held-out batch, without dropout.
+
+  Noise depends only on the index of the batch.
+  """
   frozen = frozen.replace(statistics=state.statistics)
-  loss, (metrics, _) = recipe.stage.loss(
+  loss, (metrics, _) = recipe.stage.without_regularization().loss(
     state.ema_params,
     frozen,
     state.averaged_collections,

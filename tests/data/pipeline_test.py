@@ -1,11 +1,13 @@
 """Batch pipeline: entries of every view, resumption, equal batches for any number of threads and processes."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import real_records
 
 from seetalk_jax import constants
-from seetalk_jax.data import pipeline, schema, sources, transforms, views
+from seetalk_jax.data import picture_augment, pipeline, schema, sources, transforms, views
 from seetalk_jax.errors import InputError
 from seetalk_jax.synthetic import corpus, sketch, source
 
@@ -479,9 +481,96 @@ def test_camera_effects_change_only_what_encoders_read(corpus_dir, view):
     assert any(np.any(a[name] != b[name]) for a, b in zip(clean, changed, strict=True))
 
 
-def test_camera_effects_are_for_training_only_and_have_a_range(corpus_dir):
+@pytest.mark.parametrize('view', list(views.VIEWS))
+def test_flips_mirror_elements_and_change_nothing_else(corpus_dir, view):
+  clean = _take(2, view, corpus_dir, batch_size=4)
+  for batch, seen in zip(clean, _take(2, view, corpus_dir, batch_size=4, flips=1.0), strict=True):
+    _assert_same([seen], [picture_augment.mirrored(batch)])
+  some = _take(8, view, corpus_dir, batch_size=4, flips=0.5)
+  _assert_same(some, _take(8, view, corpus_dir, batch_size=4, flips=0.5, num_threads=0))
+  name = next(name for name in clean[0] if picture_augment.KINDS[name] is not picture_augment.Kind.SAME)
+  rows = [
+    np.array_equal(a, b)
+    for batch, seen in zip(_take(8, view, corpus_dir, batch_size=4), some, strict=True)
+    for a, b in zip(batch[name], seen[name], strict=True)
+  ]
+  assert 6 < sum(rows) < 26
+
+
+def test_flips_mirror_the_conditions_too():
+  real = real_records.RealSource((4,), size=constants.CLIP_SIZE)
+  options = dict(record_sources=[real], batch_size=2, num_frames=5, conditions=('portrait', 'style'))
+  (clean,), (seen,) = (_take(1, 'clip', flips=flips, **options) for flips in (0.0, 1.0))
+  _assert_same([seen], [picture_augment.mirrored(clean)])
+  np.testing.assert_array_equal(seen['portrait'], clean['portrait'][:, :, ::-1])
+  np.testing.assert_array_equal(seen['style_frames'], clean['style_frames'][:, :, :, ::-1])
+
+
+@pytest.mark.parametrize('view', list(views.VIEWS))
+def test_color_jitter_changes_pictures_alone(corpus_dir, view):
+  clean = _take(2, view, corpus_dir, batch_size=4)
+  changed = _take(2, view, corpus_dir, batch_size=4, color_jitter=1.0)
+  _assert_same(changed, _take(2, view, corpus_dir, batch_size=4, color_jitter=1.0, num_threads=0))
+  pictures = picture_augment.pictures_of(clean[0])
+  for a, b in zip(clean, changed, strict=True):
+    assert {name for name in a if not np.array_equal(a[name], b[name])} == set(pictures)
+
+
+@pytest.mark.parametrize('option', ['camera_effects', 'flips', 'color_jitter'])
+def test_changes_of_pictures_are_for_training_only_and_have_a_range(corpus_dir, option):
   options = {'record_sources': [sources.open_corpora(corpus_dir, ['faces'], 'train')], 'batch_size': 2}
-  held_out = _take(2, 'motion_pair', split='validation', camera_effects=1.0, **options)
+  held_out = _take(2, 'motion_pair', split='validation', **{option: 1.0}, **options)
   _assert_same(held_out, _take(2, 'motion_pair', split='validation', **options))
-  with pytest.raises(InputError, match='camera_effects 2: use 0 to 1'):
-    _take(1, 'motion_pair', corpus_dir, batch_size=2, camera_effects=2)
+  with pytest.raises(InputError, match=f'{option} 2: use 0 to 1'):
+    _take(1, 'motion_pair', corpus_dir, batch_size=2, **{option: 2})
+
+
+def _of_one_speaker(source, clip_of=lambda record: f'video/{record.speaker[-1]}@0'):
+  """The source with one speaker, whose recordings are what was a speaker before."""
+  source.records = [
+    dataclasses.replace(record, speaker='one', clip=clip_of(record)) for record in source.records
+  ]
+  return source
+
+
+def test_portraits_come_from_another_recording_than_the_speech():
+  """A portrait's picture and speech hold the number of their frame; shades tell the recordings apart."""
+  seconds = (3, 2, 1, 4)
+  real = _of_one_speaker(real_records.RealSource(seconds))
+  recordings = np.repeat(np.arange(4), seconds)
+  for index, record in enumerate(real.records):  # the red of a picture is the number of its recording
+    frames = [schema.decode_frame(frame).copy() for frame in record.frames]
+    for frame in frames:
+      frame[..., 0] = 60 * recordings[index]
+    frames = [schema.encode_frame(frame) for frame in frames]
+    real.records[index] = dataclasses.replace(record, frames=frames)
+  options = {'record_sources': [real], 'batch_size': 10, 'augment': False, 'shuffle': False}
+  same, across = (
+    np.concatenate(
+      [
+        np.round(batch['portrait'][..., 0].mean((1, 2)) / 60).astype(int)
+        for batch in _take(20, 'portrait_speech', across_clips=across, **options)
+      ]
+    )
+    for across in (False, True)
+  )
+  speech = np.tile(recordings, 20)
+  np.testing.assert_array_equal(same, speech)
+  assert not np.any(across == speech)
+  for own in range(4):  # all others are chosen
+    assert set(across[speech == own]) == set(range(4)) - {own}
+
+
+def test_speakers_of_one_recording_and_synthetic_ones_keep_their_portrait(corpus_dir):
+  for records in (
+    real_records.RealSource(),
+    _of_one_speaker(real_records.RealSource(), lambda record: 'a@0'),
+  ):
+    options = {'record_sources': [records], 'batch_size': 5, 'augment': False}
+    _assert_same(
+      _take(4, 'portrait_speech', across_clips=True, **options), _take(4, 'portrait_speech', **options)
+    )
+  _assert_same(
+    _take(2, 'portrait_speech', corpus_dir, batch_size=4, across_clips=True),
+    _take(2, 'portrait_speech', corpus_dir, batch_size=4),
+  )
