@@ -34,6 +34,7 @@ def counted_frames(valid: jax.Array, num_frames: int) -> jax.Array:
     valid: bool `[b, t]`, validity of the states. The frames after the field of the last state belong to it.
     num_frames: frames of the first convolution, `num_states(n, KERNELS[:1], STRIDES[:1])`.
   """
+  valid = jnp.asarray(valid)  # a NumPy array has no traced indices
   hop, reach = 1, 1  # of a state, in frames
   for kernel, stride in zip(KERNELS[1:], STRIDES[1:], strict=True):
     reach, hop = reach + (kernel - 1) * hop, hop * stride
