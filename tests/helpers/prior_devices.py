@@ -3,7 +3,7 @@
 python tests/helpers/prior_devices.py RELEASE WORKDIR RESULTS.npz
 
 Every mesh gets the same batches in another order. Results are named MESH/NAME: the saved statistics of the
-run, its accumulator (`latents`, `embeddings`, `count`), and the number of shards of a batch (`pieces`).
+run, its accumulator (`latents`, `embeddings`, `speakers`, `count`), and the number of shards of a batch (`pieces`).
 """
 
 import os
@@ -37,7 +37,7 @@ def main() -> None:
 
   def watched_finalize(self, accumulator):
     seen['count'] = accumulator.sums.count
-    seen['latents'], seen['embeddings'] = accumulator.latents, accumulator.embeddings
+    seen.update({name: getattr(accumulator, name) for name in ('latents', 'embeddings', 'speakers')})
     return finalize(self, accumulator)
 
   device_mesh.put_batch, FacePriorStage.finalize = watched_put, watched_finalize
