@@ -19,6 +19,10 @@ EXAMPLE = 'seetalk prepare videos corpus/mine --landmarker face_landmarker.task'
 _THRESHOLDS = {
   'min_seconds': (options.number(0, 1e9), 'shortest clip in seconds'),
   'min_side': (options.whole(0, 10**6), 'smallest portrait crop in the source, pixels of its side'),
+  'max_outside': (
+    options.number(0, 1),
+    'share of the portrait crop outside of the picture, 0 to 1; edge pixels are repeated there',
+  ),
   'min_seen': (options.number(0, 1), "share of a clip's frames in which the face is found, 0 to 1"),
   'min_speech': (options.number(0, 1), 'share of the time with speech, 0 to 1'),
   'min_sharpness': (options.number(0, 1e9), 'variance of the Laplacian of the 128-pixel grey crop'),

@@ -146,6 +146,11 @@ class View(abc.ABC):
       raise ValueError(f'augmentation must keep the length: {waveform.shape} became {changed.shape}')
     return changed
 
+  def _picture_box(self, index: int, record: schema.ClipRecord | None = None) -> np.ndarray:
+    """Part of frame `index` that shows the recording's picture, float32 `[4]`: `[0, 0, 1, 1]` is all of it."""
+    boxes = (record or self.record).picture_box
+    return np.array([0.0, 0.0, 1.0, 1.0], np.float32) if boxes is None else boxes[index]
+
   def _speaker(self) -> np.ndarray:
     return np.int32(transforms.speaker_number(self.record.speaker))
 

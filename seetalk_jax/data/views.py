@@ -39,6 +39,11 @@ _SPEAKER = Entry(np.int32, (), 'which speaker; text names are numbered by a stab
 _ATTRIBUTES = Entry(np.float32, (3,), 'sex 0..1, age in years, head size as a standard score')
 _HAS_TRUTH = Entry(np.float32, (), '1: ground truth is there; 0: a real recording, maps are zeros')
 _IMAGE = ('S', 'S', 3)
+_PICTURE_BOX = Entry(
+  np.float32,
+  (4,),
+  'part that shows the recording: left, top, right, bottom, relative 0..1; edges repeat around it',
+)
 _QUARTER = ('S/4', 'S/4')
 _SPEECH = 'mono speech at 16 kHz in [-1, 1]'
 _MOTION = 'motion vector, see constants.MOTION_FIELDS'
@@ -60,6 +65,7 @@ class PortraitSpeech(View):
       np.uint8, _IMAGE, 'frontal, neutral, mouth closed; of real ones the most frontal frame'
     ),
     'speech': Entry(np.float32, (SPEECH_SAMPLES,), _SPEECH + '; zeros after num_samples'),
+    'picture_box': _PICTURE_BOX,
     'num_samples': Entry(np.int32, (), 'how many samples of speech are real'),
     'speech_motion': Entry(np.float32, (SPEECH_FRAMES, MOTION_DIM), _MOTION + ', of the speech'),
     'motion_weight': _MOTION_WEIGHT,
@@ -76,8 +82,10 @@ class PortraitSpeech(View):
     spoken = len(record.frames) * SAMPLES_PER_FRAME if real else len(record.audio)
     num_samples = min(spoken, len(speech))
     speech[num_samples:] = 0.0
+    frame = _most_frontal(record) if real else 0
     return {
-      'portrait': self._frame(_most_frontal(record) if real else 0, record),
+      'portrait': self._frame(frame, record),
+      'picture_box': self._picture_box(frame, record),
       'speech': speech,
       'num_samples': np.int32(num_samples),
       'speech_motion': _padded(getattr(record, track), wanted),
@@ -95,6 +103,7 @@ class ImageView(View):
   kinds = ('faces', 'real')
   entries = {
     'image': Entry(np.uint8, _IMAGE, 'any frame; only portraits with portraits_only'),
+    'picture_box': _PICTURE_BOX,
     'parts': _PARTS,
   }
 
@@ -105,7 +114,7 @@ class ImageView(View):
       parts = np.zeros([side // 4 for side in image.shape[:2]], np.uint8)
     else:
       parts = self._quarter(self.record.truth.parts, index)
-    return {'image': image, 'parts': parts}
+    return {'image': image, 'picture_box': self._picture_box(index), 'parts': parts}
 
 
 class MotionPair(View):
@@ -128,6 +137,7 @@ class MotionPair(View):
     'source_parts': _PARTS,
     'target_parts': _PARTS,
     'lip_box': Entry(np.float32, (4,), 'of target: left, top, right, bottom, relative 0..1'),
+    'picture_box': _PICTURE_BOX,
     'speaker': _SPEAKER,
     'has_truth': _HAS_TRUTH,
   }
@@ -153,6 +163,7 @@ class MotionPair(View):
       'source_parts': self._quarter(truth.parts, source),
       'target_parts': self._quarter(truth.parts, target),
       'lip_box': self.record.lip_box[target],
+      'picture_box': self._picture_box(target),
       'speaker': self._speaker(),
       'has_truth': np.float32(1.0),
     }
@@ -182,6 +193,7 @@ class MotionPair(View):
       'source_parts': np.zeros([quarter, quarter], np.uint8),
       'target_parts': np.zeros([quarter, quarter], np.uint8),
       'lip_box': self.record.lip_box[target],
+      'picture_box': self._picture_box(target),
       'speaker': self._speaker(),
       'has_truth': np.float32(0.0),
     }

@@ -21,6 +21,7 @@ REASONS = {
   'silent': 'the sound never rises over -60 dBFS',
   'no_face': 'no face is detected throughout --min-seconds',
   'small_face': 'the portrait crop is smaller than --min-side',
+  'outside': 'more of the portrait crop than --max-outside lies outside of the picture',
   'several_faces': 'several faces, and not clear which one speaks',
   'turned_away': 'the head is turned further than --max-yaw',
   'no_speech': 'less than --min-speech of the time somebody speaks',
@@ -32,6 +33,7 @@ _CLEAR_CORRELATION, _CLEAR_LAG = 0.25, 3  # a mouth that follows the audio this 
 _RIVAL_SIDE = 0.5  # smaller faces, relative to the speaker's size, are bystanders
 _RIVAL_SHARE = 0.2  # share of the clip's frames
 _FLAG_LAG, _FLAG_CORRELATION, _FLAG_GAIN, _FLAG_Z = 4, 0.4, 0.3, 3.5
+_FLAG_OUTSIDE = 0.1  # share of the crop outside of the picture
 _SHARPNESS_SIDE = 128
 
 
@@ -41,6 +43,7 @@ class Quality:
 
   Attributes:
     side: side of the portrait crop in pixels of the source image.
+    outside: share of the portrait crop outside of the picture, 0 to 1; the same in every frame of the clip.
     detected_share: share of frames in which the landmarker found the face.
     sharpness: as `Thresholds.min_sharpness`; 0 until it is measured.
     faces: maximum number of faces in one frame.
@@ -58,6 +61,7 @@ class Quality:
   yaw: float
   offset: audio_checks.Offset
   sharpness: float = 0.0
+  outside: float = 0.0
 
   @property
   def offset_flag(self) -> int | None:
@@ -66,11 +70,22 @@ class Quality:
     sure = o.correlation >= _FLAG_CORRELATION and o.z >= _FLAG_Z and o.correlation - o.at_zero >= _FLAG_GAIN
     return o.frames if sure and abs(o.frames) >= _FLAG_LAG else None
 
+  @property
+  def flags(self) -> list[str]:
+    """What a person should look at, in words; nothing here is a reason to reject the clip."""
+    flags = []
+    if self.offset_flag is not None:
+      flags.append(f'sound {self.offset_flag:+d} frames late')
+    if self.outside > _FLAG_OUTSIDE:
+      flags.append(f'{100 * self.outside:.0f} % of the crop outside of the picture')
+    return flags
+
   def to_json(self) -> dict:
     """Rounded values for JSON."""
     o = self.offset
     return {
       'side': self.side,
+      'outside': round(self.outside, 3),
       'seen': round(self.detected_share, 3),
       'sharpness': round(self.sharpness, 1),
       'faces': self.faces,
@@ -93,6 +108,7 @@ def measure(
   others: Sequence[clips_lib.Clip],
   waveform: np.ndarray,
   face_counts: np.ndarray,
+  size: tuple[int, int],
   offset: audio_checks.Offset,
 ) -> Quality:
   """Measures the quality of a clip, without sharpness.
@@ -102,6 +118,7 @@ def measure(
     others: clips of other faces in the same recording.
     waveform: audio of the recording, aligned to its frames.
     face_counts: number of faces in every frame of the recording.
+    size: (height, width) of the recording's frames in pixels.
     offset: offset of the recording, because a clip of some seconds is too short to measure it.
   """
   rows = clip.rows
@@ -119,6 +136,7 @@ def measure(
     speech=audio_checks.speech_share(clip_sound(waveform, clip)),
     yaw=float(np.degrees(np.median(yaw))),
     offset=offset,
+    outside=clip.box.outside_share(*size),
   )
 
 
@@ -130,6 +148,8 @@ def refusal(clip: clips_lib.Clip, quality: Quality, limits: Thresholds) -> str |
     return 'no_face'
   if quality.side < limits.min_side:
     return 'small_face'
+  if quality.outside > limits.max_outside:
+    return 'outside'
   if quality.rivals > _RIVAL_SHARE and not speaks_clearly(quality.offset):
     return 'several_faces'
   if abs(quality.yaw) > limits.max_yaw:

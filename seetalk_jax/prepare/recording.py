@@ -113,7 +113,7 @@ def _prepare(path: pathlib.Path, item: Item, settings: Settings, read: tracks.Re
   for number, (offset, own) in enumerate(zip(offsets, cut, strict=True)):
     others = [clip for rank, clips in enumerate(cut) if rank != number for clip in clips]
     for clip in own:
-      quality = clip_quality.measure(clip, others, waveform, tracked.face_counts, offset)
+      quality = clip_quality.measure(clip, others, waveform, tracked.face_counts, tracked.size, offset)
       judged.append((clip, quality, clip_quality.refusal(clip, quality, limits)))
   if not any(clip.num_frames >= limits.min_seconds * FPS for clip, _, _ in judged):
     return refused('no_face', **fields)
@@ -138,7 +138,8 @@ def _tally(judged) -> dict[str, int]:
 def _stored(path, item, settings, kept, waveform, head, refused_clips) -> Outcome:
   """Decodes the recording again, crops the clips and packs them into records."""
   limits, waveform = settings.limits, audio.normalise_loudness(waveform)
-  streams = [_Stream(item, settings, clip, waveform) for clip, _ in kept]
+  size = (head['height'], head['width'])
+  streams = [_Stream(item, settings, clip, size, waveform) for clip, _ in kept]
   thumbnail, sharp = b'', [[] for _ in kept]
   for index, (_, pixels) in enumerate(timeline.grid_frames(path)):
     for number, (clip, _) in enumerate(kept):
@@ -159,9 +160,8 @@ def _stored(path, item, settings, kept, waveform, head, refused_clips) -> Outcom
     packed = stream.finish()
     box = [round(value, 2) for value in (clip.box.left, clip.box.top, clip.box.side)]
     entry = {'start': clip.start / FPS, 'stop': clip.stop / FPS, 'box': box, 'records': len(packed)}
-    late = quality.offset_flag
-    flags = [] if late is None else [f'sound {late:+d} frames late']
-    described.append({**entry, 'quality': quality.to_json(), 'flags': flags, 'offset': late or 0})
+    late = quality.offset_flag or 0
+    described.append({**entry, 'quality': quality.to_json(), 'flags': quality.flags, 'offset': late})
     records += packed
   if not records:
     return Outcome(entry={**head, 'status': 'rejected', 'reason': 'blurred'}, thumbnail=thumbnail)
@@ -181,11 +181,19 @@ def _stored(path, item, settings, kept, waveform, head, refused_clips) -> Outcom
 class _Stream:
   """Streaming packer of one clip's frames into records; it buffers at most about one record of frames."""
 
-  def __init__(self, item: Item, settings: Settings, clip: clips_lib.Clip, waveform: np.ndarray):
+  def __init__(
+    self,
+    item: Item,
+    settings: Settings,
+    clip: clips_lib.Clip,
+    picture: tuple[int, int],
+    waveform: np.ndarray,
+  ):
     self._item, self._settings, self._clip, self._waveform = item, settings, clip, waveform
     self._landmarks = clip.landmarks
     self._lips = clips_lib.lip_boxes(self._landmarks)
     self._motion = face_motion.of_clip(clip)
+    self._inside = clip.box.inside(*picture)
     self._frames: list[bytes] = []
     self._records: list[bytes] = []
     self._first = 0
@@ -222,12 +230,19 @@ class _Stream:
       audio_lead=lead,
       crop_version=face.PORTRAIT_CROP.version,
       landmarks=np.ascontiguousarray(self._landmarks[rows]),
+      picture_box=self._picture_box(count),
+      source_side=round(self._clip.box.side),
       lip_box=np.ascontiguousarray(self._lips[rows]),
       motion=np.ascontiguousarray(self._motion.motion[rows]),
       motion_status=self._motion.status,
     )
     self._records.append(schema.encode(record))
     self._frames, self._first = [], first + count
+
+  def _picture_box(self, count: int) -> np.ndarray | None:
+    """Part of each of `count` frames that lies inside of the picture; None if all of it does."""
+    whole = self._inside == (0.0, 0.0, 1.0, 1.0)
+    return None if whole else np.tile(np.array(self._inside, np.float32), (count, 1))
 
 
 def _thumbnail(crop: np.ndarray) -> bytes:

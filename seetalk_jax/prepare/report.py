@@ -198,7 +198,9 @@ def _clip(clip: dict) -> str:
 
 
 def _measured(quality: dict) -> str:
+  outside = quality.get('outside', 0.0)
+  cut = f'{100 * outside:.0f} % outside, ' if outside else ''
   return (
-    f'face {quality["side"]} px, sharpness {quality["sharpness"]:.0f}, yaw {quality["yaw"]:.0f} degrees, '
+    f'face {quality["side"]} px, {cut}sharpness {quality["sharpness"]:.0f}, yaw {quality["yaw"]:.0f} degrees, '
     f'speech {100 * quality["speech"]:.0f} %, {quality["faces"]} in view'
   )

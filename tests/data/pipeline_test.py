@@ -1,5 +1,7 @@
 """Batch pipeline: entries of every view, resumption, equal batches for any number of threads and processes."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import real_records
@@ -260,6 +262,17 @@ def test_real_pairs_are_of_one_clip_and_have_estimated_motion():
     apart.append(np.abs(source - target))
   apart = np.concatenate(apart)
   assert apart.max() > 50 and np.mean(apart > 25) > 0.2  # across record boundaries
+
+
+def test_batches_say_which_part_of_a_picture_shows_the_recording(corpus_dir):
+  real, box = real_records.RealSource(), np.float32([0.25, 0.0, 1.0, 0.5])
+  real.records = [dataclasses.replace(r, picture_box=np.tile(box, (25, 1))) for r in real.records]
+  whole = np.float32([0, 0, 1, 1])
+  for view in ('portrait_speech', 'image', 'motion_pair'):
+    (cut,) = _take(1, view, record_sources=[real], batch_size=4)
+    np.testing.assert_array_equal(cut['picture_box'], np.tile(box, (4, 1)))
+    (rendered,) = _take(1, view, corpus_dir, batch_size=4)
+    np.testing.assert_array_equal(rendered['picture_box'], np.tile(whole, (4, 1)))
 
 
 def test_windows_of_real_clips_run_over_records_and_keep_sound_in_step():

@@ -95,6 +95,28 @@ def test_late_sound_is_flagged_and_refused_on_demand(tmp_path):
   assert entry['reason'] == 'offset'
 
 
+def test_crops_that_leave_the_picture_are_masked_flagged_and_refused(tmp_path):
+  """The crop of a face at the left edge begins 31 pixels outside, a fifth of its side."""
+  outcome = _outcome(tmp_path, squares=((0, 60, 90),))
+  assert outcome.entry['status'] == 'kept'
+  (clip,) = outcome.entry['clips'][:1]
+  left = -clip['box'][0] / clip['box'][2]
+  assert 0.15 < left < 0.25 and clip['quality']['outside'] == pytest.approx(left, abs=1e-3)
+  assert any('outside of the picture' in flag for flag in clip['flags'])
+  record = schema.decode(outcome.records[0])
+  wanted = np.tile(np.float32([left, 0, 1, 1]), (len(record.frames), 1))
+  np.testing.assert_allclose(record.picture_box, wanted, atol=1e-3)
+  assert record.source_side == round(clip['box'][2])
+  pixels = schema.decode_frame(record.frames[0]).astype(int)
+  repeated = np.abs(np.diff(pixels, axis=1)).max(axis=(0, 2)) < 16  # JPEG noise only
+  assert repeated[: int(left * 64) - 1].all() and not repeated[int(left * 64) + 1 :].all()
+  limits = clip_quality.Thresholds(min_side=64, min_sharpness=0.0, max_outside=0.1)
+  entry = _outcome(tmp_path, recording.Settings(size=64, limits=limits), squares=((0, 60, 90),)).entry
+  assert (entry['status'], entry['reason']) == ('rejected', 'outside')
+  whole = schema.decode(_outcome(tmp_path).records[0])
+  assert whole.picture_box is None
+
+
 def test_a_head_that_walks_is_cut_into_still_clips(tmp_path):
   settings = recording.Settings(size=64, max_seconds=10.0, limits=SETTINGS.limits)
   entry = _outcome(tmp_path, settings, seconds=4.0, drift=40.0, squares=((10, 60, 90),)).entry

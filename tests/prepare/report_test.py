@@ -62,6 +62,12 @@ def test_reports_and_manifest(written):
   assert report.read_finished(folder, ITEMS, SETTINGS, 'folder') == summary
 
 
+def test_the_page_says_how_much_of_a_crop_is_outside(written):
+  cut = entry('anna')
+  cut['clips'][0]['quality'] = {**QUALITY, 'outside': 0.28}
+  assert 'face 200 px, 28 % outside, sharpness' in report._page([cut], [''], report.summarise([cut]))
+
+
 def test_a_finished_corpus_is_not_prepared_differently(written, tmp_path_factory):
   folder, _ = written
   with pytest.raises(InputError, match='other settings'):
