@@ -76,6 +76,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     help="run as an Apache Beam pipeline (extra beam) with Beam's options, such as '--runner=FlinkRunner ...'; "
     'all workers must see RAW_DIR, OUT_DIR and the landmarker',
   )
+  parser.add_argument(
+    '--keep-offset',
+    action='store_true',
+    help='keep sound that is certainly late or early as it is; by default it is moved',
+  )
   parser.add_argument('--json', action='store_true', help='one JSON object on stdout and nothing else')
   parser.add_argument('--quiet', action='store_true', help='no progress bar')
   limits = parser.add_argument_group('filters')
@@ -95,7 +100,9 @@ def run(args: argparse.Namespace) -> None:
   from seetalk_jax.prepare.thresholds import Thresholds
 
   limits = Thresholds(**{name: getattr(args, name) for name in _THRESHOLDS})
-  settings = recording.Settings(size=args.size, max_seconds=args.max_seconds, limits=limits)
+  settings = recording.Settings(
+    size=args.size, max_seconds=args.max_seconds, correct_offset=not args.keep_offset, limits=limits
+  )
   common = {
     'layout': args.layout,
     'settings': settings,

@@ -32,7 +32,6 @@ REASONS = {
 _CLEAR_CORRELATION, _CLEAR_LAG = 0.25, 3  # a mouth that follows the audio this well is the speaker's
 _RIVAL_SIDE = 0.5  # smaller faces, relative to the speaker's size, are bystanders
 _RIVAL_SHARE = 0.2  # share of the clip's frames
-_FLAG_LAG, _FLAG_CORRELATION, _FLAG_GAIN, _FLAG_Z = 4, 0.4, 0.3, 3.5
 _FLAG_OUTSIDE = 0.1  # share of the crop outside of the picture
 _SHARPNESS_SIDE = 128
 
@@ -50,7 +49,8 @@ class Quality:
     rivals: share of frames with another face of comparable size.
     speech: share of the time with speech.
     yaw: median yaw in degrees.
-    offset: audio-visual offset.
+    offset: audio-visual offset, as measured.
+    corrected: number of frames by which the audio was moved back to correct the offset.
   """
 
   side: int
@@ -62,20 +62,20 @@ class Quality:
   offset: audio_checks.Offset
   sharpness: float = 0.0
   outside: float = 0.0
+  corrected: int = 0
 
   @property
   def offset_flag(self) -> int | None:
     """Number of frames by which the audio is late if this is certain, else None."""
-    o = self.offset
-    sure = o.correlation >= _FLAG_CORRELATION and o.z >= _FLAG_Z and o.correlation - o.at_zero >= _FLAG_GAIN
-    return o.frames if sure and abs(o.frames) >= _FLAG_LAG else None
+    return self.offset.certain or None
 
   @property
   def flags(self) -> list[str]:
     """What a person should look at, in words; nothing here is a reason to reject the clip."""
     flags = []
     if self.offset_flag is not None:
-      flags.append(f'sound {self.offset_flag:+d} frames late')
+      corrected = ', corrected' if self.corrected else ''
+      flags.append(f'sound {self.offset_flag:+d} frames late{corrected}')
     if self.outside > _FLAG_OUTSIDE:
       flags.append(f'{100 * self.outside:.0f} % of the crop outside of the picture')
     return flags
@@ -95,12 +95,14 @@ class Quality:
       'offset_frames': o.frames,
       'offset_correlation': round(o.correlation, 3),
       'offset_z': round(o.z, 2),
+      'offset_parts': [o.agreeing, o.parts],
+      'offset_corrected': self.corrected,
     }
 
 
-def clip_sound(waveform: np.ndarray, clip: clips_lib.Clip) -> np.ndarray:
-  """Audio of the clip's frames."""
-  return waveform[clip.start * SAMPLES_PER_FRAME : clip.stop * SAMPLES_PER_FRAME]
+def clip_sound(waveform: np.ndarray, clip: clips_lib.Clip, late: int = 0) -> np.ndarray:
+  """Audio of the clip's frames in a recording whose audio is `late` frames late."""
+  return waveform[(clip.start + late) * SAMPLES_PER_FRAME : (clip.stop + late) * SAMPLES_PER_FRAME]
 
 
 def measure(
@@ -110,6 +112,7 @@ def measure(
   face_counts: np.ndarray,
   size: tuple[int, int],
   offset: audio_checks.Offset,
+  corrected: int = 0,
 ) -> Quality:
   """Measures the quality of a clip, without sharpness.
 
@@ -120,6 +123,7 @@ def measure(
     face_counts: number of faces in every frame of the recording.
     size: (height, width) of the recording's frames in pixels.
     offset: offset of the recording, because a clip of some seconds is too short to measure it.
+    corrected: number of frames by which the audio is moved back.
   """
   rows = clip.rows
   yaw = clips_lib.head_pose(clip.track.rotations[rows])[:, 0]
@@ -133,10 +137,11 @@ def measure(
     detected_share=float(clip.track.detected[rows].mean()),
     faces=int(face_counts[clip.start : clip.stop].max(initial=0)),
     rivals=float(rivals.mean()),
-    speech=audio_checks.speech_share(clip_sound(waveform, clip)),
+    speech=audio_checks.speech_share(clip_sound(waveform, clip, corrected)),
     yaw=float(np.degrees(np.median(yaw))),
     offset=offset,
     outside=clip.box.outside_share(*size),
+    corrected=corrected,
   )
 
 
@@ -150,7 +155,7 @@ def refusal(clip: clips_lib.Clip, quality: Quality, limits: Thresholds) -> str |
     return 'small_face'
   if quality.outside > limits.max_outside:
     return 'outside'
-  if quality.rivals > _RIVAL_SHARE and not speaks_clearly(quality.offset):
+  if quality.rivals > _RIVAL_SHARE and not (speaks_clearly(quality.offset) or quality.corrected):
     return 'several_faces'
   if abs(quality.yaw) > limits.max_yaw:
     return 'turned_away'

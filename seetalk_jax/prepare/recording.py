@@ -32,11 +32,13 @@ class Settings:
   Attributes:
     size: side of the stored frames in pixels.
     max_seconds: maximum duration of a clip; longer clips are split.
+    correct_offset: whether audio that is certainly late or early, by the same time throughout a track, is moved.
     limits: thresholds of the filters.
   """
 
   size: int = 256
   max_seconds: float = 10.0
+  correct_offset: bool = True
   limits: Thresholds = Thresholds()
 
   def to_json(self) -> dict:
@@ -107,13 +109,14 @@ def _prepare(path: pathlib.Path, item: Item, settings: Settings, read: tracks.Re
     return refused('silent', **fields)
 
   offsets = [_track_offset(track, waveform) for track in tracked.tracks]
-  max_frames = round(settings.max_seconds * FPS)
-  cut = [clips_lib.cut(track, max_frames=max_frames) for track in tracked.tracks]
+  moves = [_correction(offset, settings) for offset in offsets]
+  cut = [_cut(track, late, waveform, settings) for track, late in zip(tracked.tracks, moves, strict=True)]
   judged = []
-  for number, (offset, own) in enumerate(zip(offsets, cut, strict=True)):
+  for number, (offset, late, own) in enumerate(zip(offsets, moves, cut, strict=True)):
     others = [clip for rank, clips in enumerate(cut) if rank != number for clip in clips]
     for clip in own:
-      quality = clip_quality.measure(clip, others, waveform, tracked.face_counts, tracked.size, offset)
+      measured = (tracked.face_counts, tracked.size, offset, late)
+      quality = clip_quality.measure(clip, others, waveform, *measured)
       judged.append((clip, quality, clip_quality.refusal(clip, quality, limits)))
   if not any(clip.num_frames >= limits.min_seconds * FPS for clip, _, _ in judged):
     return refused('no_face', **fields)
@@ -130,6 +133,20 @@ def _track_offset(track: tracks.Track, waveform: np.ndarray) -> audio_checks.Off
   return audio_checks.find_offset(clips_lib.mouth_opening(track.landmarks), part)
 
 
+def _correction(offset: audio_checks.Offset, settings: Settings) -> int:
+  """Number of frames by which the audio of a track is moved back; 0 if `max_offset` refuses its clips."""
+  limit = settings.limits.max_offset
+  refused = limit is not None and abs(offset.certain) > limit
+  return offset.correction if settings.correct_offset and not refused else 0
+
+
+def _cut(track: tracks.Track, late: int, waveform: np.ndarray, settings: Settings) -> list[clips_lib.Clip]:
+  """Clips of a track, without frames whose audio, `late` frames later, is outside of the recording."""
+  if late:
+    track = track.between(-late, len(waveform) // SAMPLES_PER_FRAME - late)
+  return [] if track is None else clips_lib.cut(track, max_frames=round(settings.max_seconds * FPS))
+
+
 def _tally(judged) -> dict[str, int]:
   refused = [reason for _, _, reason in judged if reason is not None]
   return {reason: refused.count(reason) for reason in sorted(set(refused))}
@@ -139,7 +156,7 @@ def _stored(path, item, settings, kept, waveform, head, refused_clips) -> Outcom
   """Decodes the recording again, crops the clips and packs them into records."""
   limits, waveform = settings.limits, audio.normalise_loudness(waveform)
   size = (head['height'], head['width'])
-  streams = [_Stream(item, settings, clip, size, waveform) for clip, _ in kept]
+  streams = [_Stream(item, settings, clip, quality.corrected, size, waveform) for clip, quality in kept]
   thumbnail, sharp = b'', [[] for _ in kept]
   for index, (_, pixels) in enumerate(timeline.grid_frames(path)):
     for number, (clip, _) in enumerate(kept):
@@ -186,9 +203,11 @@ class _Stream:
     item: Item,
     settings: Settings,
     clip: clips_lib.Clip,
+    late: int,
     picture: tuple[int, int],
     waveform: np.ndarray,
   ):
+    self._late = late  # frames by which the audio of the recording is late
     self._item, self._settings, self._clip, self._waveform = item, settings, clip, waveform
     self._landmarks = clip.landmarks
     self._lips = clips_lib.lip_boxes(self._landmarks)
@@ -213,7 +232,7 @@ class _Stream:
   def _pack(self) -> None:
     first, count = self._first, len(self._frames)
     rows = slice(first, first + count)
-    begin = (self._clip.start + first) * SAMPLES_PER_FRAME
+    begin = (self._clip.start + self._late + first) * SAMPLES_PER_FRAME
     lead = min(_MARGIN, begin)
     end = begin + count * SAMPLES_PER_FRAME
     sound = self._waveform[begin - lead : end + _MARGIN]

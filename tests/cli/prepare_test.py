@@ -22,6 +22,7 @@ def _reader(monkeypatch):
     (['.', 'out'], 'no videos'),
     (['.', 'out', '--layout', 'tree'], 'layout'),
     (['.', 'out', '--size', '0'], 'size'),
+    (['.', 'out', '--max-outside', '1.5'], 'max-outside'),
   ],
 )
 def test_bad_input_is_one_line(tmp_path, monkeypatch, capsys, arguments, message):

@@ -75,6 +75,22 @@ def test_an_offset_is_flagged_only_if_it_is_certain(changes, flag):
   assert dataclasses.replace(GOOD, offset=LATE._replace(**changes)).offset_flag == flag
 
 
+def test_moved_sound_makes_a_face_the_speaker():
+  moved = dataclasses.replace(GOOD, offset=LATE, rivals=0.3, corrected=7)
+  assert clip_quality.refusal(clip_of(), moved, LIMITS) is None
+  assert moved.flags == ['sound +7 frames late, corrected']
+
+
+def test_speech_is_measured_where_it_belongs():
+  waveform = np.zeros(100 * 640, np.float32)
+  waveform[57 * 640 :] = np.sin(np.arange(43 * 640)) * (np.arange(43 * 640) % 4000 < 2000)
+  clip, faces = clip_of(50), np.ones(100, np.int32)
+  still, moved = (
+    clip_quality.measure(clip, [], waveform, faces, (200, 200), LATE, late).speech for late in (0, 30)
+  )
+  assert still == 0.0 and 0.1 < moved < 0.4
+
+
 def test_flags():
   assert GOOD.flags == [] == dataclasses.replace(GOOD, outside=0.1).flags
   found = dataclasses.replace(GOOD, offset=LATE, outside=0.304).flags
