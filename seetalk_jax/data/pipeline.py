@@ -12,10 +12,12 @@ from collections.abc import Sequence
 import grain
 import numpy as np
 
-from seetalk_jax.data import mixture, order, sources, transforms, views
+from seetalk_jax.data import mixture, order, record_filter, sources, transforms, views
 from seetalk_jax.errors import InputError
 
 _THREADS = 2
+# Records that are tried for one element before it is an error that none passes the filter.
+_MAX_TRIES = 1000
 _AHEAD = 4  # prefetched batches, so that decoding overlaps with device computation
 
 
@@ -24,7 +26,8 @@ class Elements:
 
   Epoch e contains the records in an order seeded by (seed, e). The frames, windows and augmentation of the
   element at global index g are sampled from (seed, g). With weights, every group of records has its own
-  epochs.
+  epochs. A record that the filter refuses is replaced by another one of its group, which follows from (seed, g)
+  too: no table of the accepted records is needed.
   """
 
   def __init__(
@@ -39,8 +42,9 @@ class Elements:
     portraits_only: bool = False,
     weights: Sequence[float] = (),
     camera_effects: float = 0.0,
+    accepted: record_filter.RecordFilter = record_filter.RecordFilter(),  # noqa: B008 (frozen)
   ):
-    self._camera_effects = camera_effects
+    self._camera_effects, self._filter = camera_effects, accepted
     self._mixture = mixture.Mixture(weights, records.group_lengths, seed) if weights else None
     self._view = views.find_view(view)
     self._records, self._seed, self._shuffle = records, seed, shuffle
@@ -49,25 +53,39 @@ class Elements:
   def __len__(self) -> int:
     return sys.maxsize
 
-  def record_index(self, index: int) -> int:
-    """Index of the record from which the element at global index `index` is made."""
-    if self._mixture is None:
-      return self._in_order(index, 0, len(self._records))
-    group, index = self._mixture.find(index)
-    lengths = self._records.group_lengths
-    return self._in_order(index, sum(lengths[:group]), lengths[group])
+  def record_index(self, index: int, attempt: int = 0) -> int:
+    """Index of the record from which the element at global index `index` is made.
 
-  def _in_order(self, index: int, first: int, length: int) -> int:
-    """Record index of element `index` over epochs of the `length` records that start at `first`."""
+    Args:
+      index: global index.
+      attempt: number of records that the filter has refused for this element.
+    """
+    element, first, length = index, 0, len(self._records)
+    if self._mixture is not None:
+      group, index = self._mixture.find(index)
+      lengths = self._records.group_lengths
+      first, length = sum(lengths[:group]), lengths[group]
     epoch, position = divmod(index, length)
-    if self._shuffle:
-      position = order.shuffled(position, seed=self._seed, epoch=epoch, length=length)
-    return first + position
+    if not self._shuffle:
+      return first + (position + attempt) % length
+    if attempt:
+      return first + int(np.random.default_rng([self._seed, element, attempt]).integers(length))
+    return first + order.shuffled(position, seed=self._seed, epoch=epoch, length=length)
+
+  def _accepted_view(self, index: int, rng: np.random.Generator) -> views.View:
+    """The view of the first record for element `index` that passes the filter."""
+    for attempt in range(1 if self._filter.accepts_all else _MAX_TRIES):
+      view = self._view(self._records, self.record_index(index, attempt), rng, **self._options)
+      if self._filter.accepts(view.record):
+        return view
+    raise InputError(
+      f'none of {_MAX_TRIES} records has {self._filter}: lower config.data.min_side, raise config.data.max_outside, or '
+      'add recordings'
+    )
 
   def __getitem__(self, index: int) -> views.Element:
-    record_index = self.record_index(index)
     rng = np.random.default_rng([self._seed, index])
-    element = self._view(self._records, record_index, rng, **self._options).make()
+    element = self._accepted_view(index, rng).make()
     if self._camera_effects:
       from seetalk_jax.data import camera_effects
 
@@ -157,6 +175,8 @@ def make_batches(
   record_sources: Sequence | None = None,
   weights: Sequence[float] = (),
   needs_truth: bool = False,
+  min_side: int = 0,
+  max_outside: float = 1.0,
 ) -> Batches:
   """Creates an endless iterator over batches of a view.
 
@@ -189,6 +209,8 @@ def make_batches(
     weights: relative sampling weight of each of `corpus_dirs` (or `record_sources`); () samples every record
       equally often.
     needs_truth: whether to skip real recordings, which have no ground truth.
+    min_side: skip real records whose portrait crop has a smaller side, in pixels of the recording.
+    max_outside: skip real records with a larger share of the crop outside of the picture, 0 to 1.
 
   Raises:
     InputError: an argument is invalid, or there are no such records.
@@ -209,9 +231,10 @@ def make_batches(
     raise InputError(f'start_index {start_index}, seed {seed}: use 0 or more')
   if not 0 <= camera_effects <= 1:
     raise InputError(f'camera_effects {camera_effects}: use 0 to 1')
+  accepted = record_filter.RecordFilter(min_side=min_side, max_outside=max_outside)
   if record_sources is None:
     kinds = [kind for kind in view_kinds if kind != 'real' or not needs_truth]
-    records = sources.open_corpora(corpus_dirs, kinds, split, max_records)
+    records = sources.open_corpora(corpus_dirs, kinds, split, max_records, accepted)
   else:
     records = sources.ConcatenatedSource(record_sources)
   elements = Elements(
@@ -224,6 +247,7 @@ def make_batches(
     portraits_only=portraits_only,
     weights=weights,
     camera_effects=camera_effects if split == 'train' else 0.0,
+    accepted=accepted,
   )
   source = _Rows(elements, batch_size=batch_size, first=start_index, rows=rows)
   dataset = grain.MapDataset.source(source).batch(len(rows))

@@ -87,6 +87,7 @@ def write(out_dir: pathlib.Path, staged, entries: Sequence[dict], settings: Sett
         'speakers': len({entry['speaker'] for entry in own}),
         'seconds': round(sum(entry['kept_seconds'] for entry in own), 3),
         'crop_version': face.PORTRAIT_CROP.version,
+        'largest_side': max(clip['quality']['side'] for entry in own for clip in entry['clips']),
       }
   manifest = {'schema': schema.SCHEMA_VERSION, 'parts': parts, 'prepared': _prepared(settings, layout)}
   files.write_text(out_dir / sources.CORPUS_FILE, json.dumps(manifest, indent=2, sort_keys=True))

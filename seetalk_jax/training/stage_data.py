@@ -63,6 +63,7 @@ class StageData:
         'seed': data_seed(config),
         'rows': rows,
         'num_workers': config.data.num_workers,
+        **record_limits(config),
         **stage.data_options(),
         **changes,
       },
@@ -139,6 +140,13 @@ class DeviceBatches:
 def camera_effects(config) -> float:
   """Strength of camera effects: `config.data.camera_effects`; 0 for runs of versions without it."""
   return float(config.data.get('camera_effects', 0.0))
+
+
+def record_limits(config) -> dict[str, float]:
+  """Limits of records that the configuration sets, as arguments of `make_batches`: those that leave out any."""
+  accepted = {'min_side': 0, 'max_outside': 1.0}
+  limits = {name: config.data.get(name, everything) for name, everything in accepted.items()}
+  return {name: limit for name, limit in limits.items() if limit != accepted[name]}
 
 
 def data_seed(config) -> int:

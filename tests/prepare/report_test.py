@@ -59,6 +59,7 @@ def test_reports_and_manifest(written):
   parts = sources.read_manifest(folder)['parts']
   assert list(parts) == ['real-train']
   assert parts['real-train']['num'] == 4 and parts['real-train']['speakers'] == 2
+  assert parts['real-train']['largest_side'] == 200
   assert report.read_finished(folder, ITEMS, SETTINGS, 'folder') == summary
 
 
