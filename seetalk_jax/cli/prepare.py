@@ -96,7 +96,7 @@ def run(args: argparse.Namespace) -> None:
   """Prepares the recordings and prints the counts."""
   options.check_folder(args.out)
   from seetalk_jax.media import landmarker_model
-  from seetalk_jax.prepare import recording, report, runner
+  from seetalk_jax.prepare import notes, recording, runner
   from seetalk_jax.prepare.thresholds import Thresholds
 
   limits = Thresholds(**{name: getattr(args, name) for name in _THRESHOLDS})
@@ -113,12 +113,14 @@ def run(args: argparse.Namespace) -> None:
   else:
     progress = not args.quiet and sys.stderr.isatty()
     summary = runner.prepare(args.raw, args.out, processes=args.processes, progress=progress, **common)
+  found = notes.of_corpus(pathlib.Path(args.out))
   if args.json:
-    print(json.dumps({'output': args.out, **dataclasses.asdict(summary)}))
+    further = {'report': found.report, 'missing_splits': found.missing_splits, 'next': found.next_command}
+    print(json.dumps({'output': args.out, **dataclasses.asdict(summary), **further}))
   else:
     print(summary.line)
-    for note in report.notes(pathlib.Path(args.out)):
-      print(f'note: {note}', file=sys.stderr)
+    for line in found.lines:
+      print(f'note: {line}', file=sys.stderr)
 
 
 def _beam():

@@ -32,7 +32,7 @@ REASONS = {
 _CLEAR_CORRELATION, _CLEAR_LAG = 0.25, 3  # a mouth that follows the audio this well is the speaker's
 _RIVAL_SIDE = 0.5  # smaller faces, relative to the speaker's size, are bystanders
 _RIVAL_SHARE = 0.2  # share of the clip's frames
-_FLAG_OUTSIDE = 0.1  # share of the crop outside of the picture
+FLAG_OUTSIDE = 0.1  # share of the crop outside of the picture
 _SHARPNESS_SIDE = 128
 
 
@@ -76,7 +76,7 @@ class Quality:
     if self.offset_flag is not None:
       corrected = ', corrected' if self.corrected else ''
       flags.append(f'sound {self.offset_flag:+d} frames late{corrected}')
-    if self.outside > _FLAG_OUTSIDE:
+    if self.outside > FLAG_OUTSIDE:
       flags.append(f'{100 * self.outside:.0f} % of the crop outside of the picture')
     return flags
 

@@ -94,27 +94,6 @@ def write(out_dir: pathlib.Path, staged, entries: Sequence[dict], settings: Sett
   return summary
 
 
-def notes(out_dir: pathlib.Path) -> list[str]:
-  """Notes on a finished corpus: where its report is, and the splits that it lacks."""
-  parts = sources.read_manifest(out_dir)['parts']
-  found = [f'what was kept and why: {out_dir / REPORT_HTML}']
-  if not parts:
-    return [*found, f'nothing was kept: training on {out_dir} is not possible']
-  entries = json.loads((out_dir / REPORT_JSON).read_text())
-  alone = sum('/' not in entry['file'] for entry in entries)
-  if alone > 1 and len({entry['speaker'] for entry in entries}) == len(entries):
-    found.append(
-      f'{alone} files directly in the folder count as {alone} speakers: put the files of a speaker into a folder, or '
-      'use --layout person where all are of one person'
-    )
-  if f'{KIND}-validation' not in parts:
-    found.append(
-      'no speaker is in the validation split: training has no held-out metrics; prepare more speakers, or use '
-      '--layout person where all are of one person'
-    )
-  return found
-
-
 def read_finished(
   out_dir: pathlib.Path, items: Sequence[Item], settings: Settings, layout: str
 ) -> Summary | None:
