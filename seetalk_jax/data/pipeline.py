@@ -16,6 +16,7 @@ from seetalk_jax.data import mixture, order, record_filter, sources, transforms,
 from seetalk_jax.errors import InputError
 
 _THREADS = 2
+_REPLACEMENTS = 2  # stream of random numbers for records in the place of refused ones
 # Records that are tried for one element before it is an error that none passes the filter.
 _MAX_TRIES = 1000
 _AHEAD = 4  # prefetched batches, so that decoding overlaps with device computation
@@ -60,16 +61,24 @@ class Elements:
       index: global index.
       attempt: number of records that the filter has refused for this element.
     """
-    element, first, length = index, 0, len(self._records)
-    if self._mixture is not None:
-      group, index = self._mixture.find(index)
-      lengths = self._records.group_lengths
-      first, length = sum(lengths[:group]), lengths[group]
+    attempts = (index, attempt)
+    if self._mixture is None:
+      return self._in_order(index, 0, len(self._records), attempts)
+    group, index = self._mixture.find(index)
+    lengths = self._records.group_lengths
+    return self._in_order(index, sum(lengths[:group]), lengths[group], attempts)
+
+  def _in_order(self, index: int, first: int, length: int, attempts: tuple[int, int]) -> int:
+    """Record index of element `index` over epochs of the `length` records that start at `first`.
+
+    After refused records it is a random one of these records, that depends on `attempts`, (global index, number of
+    refused records); the next one in order without a shuffle.
+    """
     epoch, position = divmod(index, length)
     if not self._shuffle:
-      return first + (position + attempt) % length
-    if attempt:
-      return first + int(np.random.default_rng([self._seed, element, attempt]).integers(length))
+      return first + (position + attempts[1]) % length
+    if attempts[1]:
+      return first + int(np.random.default_rng([self._seed, _REPLACEMENTS, *attempts]).integers(length))
     return first + order.shuffled(position, seed=self._seed, epoch=epoch, length=length)
 
   def _accepted_view(self, index: int, rng: np.random.Generator) -> views.View:

@@ -68,7 +68,7 @@ class FaceBox:
     """Part of the square that lies in an image of this size: left, top, right, bottom, relative to the side, 0 to 1."""
 
     def part(first: float, size: int) -> tuple[float, float]:
-      return tuple(min(max(edge / self.side, 0.0), 1.0) for edge in (-first, size - first))
+      return min(max(-first / self.side, 0.0), 1.0), min(max((size - first) / self.side, 0.0), 1.0)
 
     (left, right), (top, bottom) = part(self.left, width), part(self.top, height)
     return left, top, right, bottom
