@@ -44,11 +44,6 @@ class Variant(NamedTuple):
     return 3 * self.image_size // 4 if self.for_pod else 0
 
   @property
-  def max_outside(self) -> float:
-    """Largest share of a portrait outside of the picture where whole portraits are learned: 0.1 for a pod."""
-    return 0.1 if self.for_pod else 1.0
-
-  @property
   def image_size(self) -> int:
     """Side of the pictures, in pixels."""
     return IMAGE_SIZES[self.size]

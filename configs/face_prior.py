@@ -27,7 +27,6 @@ def get_config(variant: str = 'demo') -> ConfigDict:
   config = common.stage_config(
     'face_prior', v, required=('autoencoder',), optional=('speech_encoder',), ema_decay=0.998
   )
-  config.data.max_outside = v.max_outside  # latents hold repeated edges
   config.options = ConfigDict(
     {
       'image_size': v.image_size,

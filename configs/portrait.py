@@ -33,7 +33,6 @@ def get_config(variant: str = 'demo') -> ConfigDict:
     required=('speech_encoder', 'autoencoder'),
     optional=('face_prior',),
   )
-  config.data.max_outside = v.max_outside  # latents hold repeated edges
   config.options = ConfigDict(
     {
       'image_size': v.image_size,

@@ -56,11 +56,10 @@ def test_every_variant_names_real_networks(stage):
 @pytest.mark.parametrize('stage', base.STAGES)
 def test_only_stages_that_learn_details_leave_out_small_faces(stage):
   details = stage in ('autoencoder', 'codebook', 'code_transformer', 'render')
-  portraits = stage in ('portrait', 'face_prior')
   for variant, for_pod in (('demo', False), ('base', True)):
     data = load(stage, variant).data
     assert data.min_side == (384 if details and for_pod else 0)
-    assert data.max_outside == (0.1 if portraits and for_pod else 1.0)
+    assert data.max_outside == 1.0
 
 
 @pytest.mark.parametrize('stage', base.STAGES)

@@ -28,7 +28,7 @@ from seetalk_jax.models.portrait.face_prior import (
 )
 from seetalk_jax.models.portrait.portrait_unet import LinearDenoiserOutput
 from seetalk_jax.sampling import portrait as sampling
-from seetalk_jax.stages import base
+from seetalk_jax.stages import base, picture_mask
 from seetalk_jax.stages.face_prior import prior_statistics
 
 PRIOR_MODES = ('scfp', 'scldm', 'ldm')
@@ -88,7 +88,7 @@ class PortraitStage(base.Stage):
 
   def batch_spec(self, batch_size: int) -> dict[str, jax.ShapeDtypeStruct]:
     return views.batch_spec(
-      self.view, batch_size, self.image_size, only=('portrait', 'speech', 'num_samples')
+      self.view, batch_size, self.image_size, only=('portrait', 'picture_box', 'speech', 'num_samples')
     )
 
   def prepare(self, frozen: base.Frozen, batches) -> dict[str, dict[str, np.ndarray]]:
@@ -145,12 +145,13 @@ class PortraitStage(base.Stage):
     return mean
 
   def features(self, frozen: base.Frozen, batch: base.Batch) -> base.Batch:
-    """`latent` (unscaled posterior means), and `tokens`, `valid`, `embedding` of the voice."""
+    """`latent` (unscaled posterior means), its `inside` mask, and `tokens`, `valid`, `embedding` of the voice."""
     speech = self.frozen['speech_encoder'].apply(
       frozen.variables('speech_encoder'), batch['speech'], batch['num_samples']
     )
     latent = self._raw_latent(frozen.variables('autoencoder'), batch['portrait'])
-    return {'latent': latent, **speech._asdict()}
+    inside = picture_mask.inside_mask(batch['picture_box'], *latent.shape[1:3])
+    return {'latent': latent, 'inside': inside, **speech._asdict()}
 
   def loss(self, params, frozen, collections, batch, rng, step):
     del step
@@ -162,12 +163,13 @@ class PortraitStage(base.Stage):
 
     prior = sampling.prior_of(statistics)
     beta = sampling.prior_weight(self.networks, params, statistics, voice)
-    mean = prior.mean[None]
+    mean, inside = prior.mean[None], features['inside']
+    latent = picture_mask.only_inside(latent, mean, inside)  # not the repeated edge of the picture
     wanted = projection_coefficient(latent, mean)
     y0 = latent - beta * mean
 
     repeat = functools.partial(jnp.repeat, repeats=self.draws, axis=0)
-    y0, tokens, valid, voice = (repeat(a) for a in (y0, tokens, valid, voice))
+    y0, inside, tokens, valid, voice = (repeat(a) for a in (y0, inside, tokens, valid, voice))
     n = y0.shape[0]
     schedule = sampling.SCHEDULE
     t = stratified_times(time_rng, n, schedule)
@@ -180,6 +182,8 @@ class PortraitStage(base.Stage):
     tokens = tokens * keep[:, None, None]
     unet = self.networks['portrait_unet']
     prediction = sampling.predict(unet, params['portrait_unet'], prior, y_t, t, (tokens, valid, voice))
+    target = objective.target(unet.prediction_type, schedule, y0, noise, t)
+    prediction = picture_mask.only_inside(prediction, target, inside)
     loss, metrics = diffusion_loss(
       unet.prediction_type, schedule, prediction, y0, noise, t, self.min_snr_gamma
     )

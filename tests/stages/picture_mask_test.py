@@ -1,7 +1,5 @@
 """Picture mask: coverage of pixels, and stages whose losses do not see what lies outside of the recording."""
 
-import functools
-
 import flax.linen as nn
 import jax
 import numpy as np
@@ -60,6 +58,12 @@ STAGES = {
     {'attributes_weight': 0, 'articulation_weight': 0},
     ('draw_from_face', 'draw_from_speech'),
   ),
+  'portrait': (
+    ['portrait_unet', 'sample_adaptive_weighting'],
+    ['speech_encoder', 'autoencoder'],
+    {},
+    ('diffusion', 'error'),
+  ),
   'code_transformer': (
     ['code_transformer', 'hr_decoder'],
     ['codebook', 'motion_codec'],
@@ -74,7 +78,7 @@ STAGES = {
     ('pixels', 'edges', 'warped', 'cross_entropy'),
   ),
 }
-SLOW = {'render', 'code_transformer', 'motion_codec'}  # they compile for ten seconds and more
+SLOW = {'render', 'code_transformer', 'motion_codec', 'portrait'}  # they compile for ten seconds and more
 
 
 @pytest.mark.parametrize(
@@ -84,13 +88,13 @@ def test_pictures_count_where_they_show_the_recording(name, world):
   networks, frozen_names, options, errors = STAGES[name]
   given = {other: world[0][other] for other in frozen_names}
   stage = base.build_stage(config_of(name, networks, image_size=SIZE, **options), given)
-  frozen = world[1]
-  params, collections = jax.jit(lambda rng: nn.unbox(stage.init(rng, frozen)))(jax.random.key(0))
   batch = batch_of(stage)
   if 'num_samples' in batch:
     batch['num_samples'] = np.full(2, 48_000, np.int32)
+  frozen = world[1].replace(statistics=stage.prepare(world[1], iter([batch])))
+  params, collections = jax.jit(lambda rng: nn.unbox(stage.init(rng, frozen)))(jax.random.key(0))
 
-  @functools.partial(jax.jit)
+  @jax.jit
   def metrics_of(box):
     return stage.loss(params, frozen, collections, {**batch, 'picture_box': box}, jax.random.key(1), 0)[1][0]
 
