@@ -19,6 +19,7 @@ from seetalk_jax.prepare.recording import Settings
 
 REPORT_JSON, REPORT_HTML = 'report.json', 'report.html'
 KIND = 'real'
+_MAX_ROWS = 2000  # of the page: a row has a picture, and corpora have up to a million recordings
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -75,7 +76,9 @@ def write(out_dir: pathlib.Path, staged, entries: Sequence[dict], settings: Sett
   summary = summarise(entries)
   text = json.dumps(entries, indent=1, ensure_ascii=False) + '\n'
   files.write_text(out_dir / REPORT_JSON, text)
-  page = _page(entries, [staged.thumbnail(item) for item in staged.items], summary)
+  shown = _shown(len(entries))
+  thumbnails = [staged.thumbnail(staged.items[i]) for i in shown]
+  page = _page([entries[i] for i in shown], thumbnails, summary, len(entries))
   files.write_text(out_dir / REPORT_HTML, page)
   parts = {}
   for split in layouts.SPLITS:
@@ -136,7 +139,16 @@ display: block } .kept { color: #176b2c } .rejected { color: #8a5a00 } .failed {
 """
 
 
-def _page(entries: Sequence[dict], thumbnails: Sequence[str], summary: Summary) -> str:
+def _shown(count: int) -> list[int]:
+  """Which of `count` recordings are on the page: all of them, or `_MAX_ROWS` at even distances."""
+  return [i * count // min(count, _MAX_ROWS) for i in range(min(count, _MAX_ROWS))]
+
+
+def _page(entries: Sequence[dict], thumbnails: Sequence[str], summary: Summary, total: int) -> str:
+  """The page with these recordings out of `total`."""
+  part = (
+    f'<p>{len(entries)} of {total} recordings, all are in {REPORT_JSON}.</p>' if len(entries) < total else ''
+  )
   rows = '\n'.join(map(_row, entries, thumbnails))
   reasons = ''.join(
     f'<tr><td>{reason}</td><td>{count}</td><td>{html.escape(clip_quality.REASONS.get(reason, ""))}</td></tr>'
@@ -145,7 +157,7 @@ def _page(entries: Sequence[dict], thumbnails: Sequence[str], summary: Summary) 
   why = f'<table><tr><th>rejected for</th><th></th><th></th></tr>{reasons}</table>' if reasons else ''
   return (
     f'<!doctype html><html lang="en"><meta charset="utf-8"><title>Preparation</title><style>{_STYLE}</style>'
-    f'<h1>Preparation</h1><p>{html.escape(summary.line)}</p>{why}'
+    f'<h1>Preparation</h1><p>{html.escape(summary.line)}</p>{why}{part}'
     '<table><tr><th></th><th>recording</th><th>status</th><th>clips</th></tr>'
     f'{rows}</table></html>\n'
   )
