@@ -53,6 +53,11 @@ class Offset(NamedTuple):
     return self.frames if sure and abs(self.frames) >= _SURE_LAG else 0
 
   @property
+  def is_short(self) -> bool:
+    """Whether the track is too short for a correction of its own."""
+    return self.parts < _MIN_PARTS
+
+  @property
   def correction(self) -> int:
     """Number of frames by which the audio may be moved back: a certain lag that is the same throughout; else 0."""
     throughout = self.agreeing >= _MIN_PARTS and self.agreeing >= _AGREEING_PARTS * self.parts

@@ -73,9 +73,8 @@ class Quality:
   def flags(self) -> list[str]:
     """What a person should look at, in words; nothing here is a reason to reject the clip."""
     flags = []
-    if self.offset_flag is not None:
-      corrected = ', corrected' if self.corrected else ''
-      flags.append(f'sound {self.offset_flag:+d} frames late{corrected}')
+    if late := self.corrected or self.offset_flag:
+      flags.append(f'sound {late:+d} frames late{", corrected" if self.corrected else ""}')
     if self.outside > FLAG_OUTSIDE:
       flags.append(f'{100 * self.outside:.0f} % of the crop outside of the picture')
     return flags
@@ -155,7 +154,7 @@ def refusal(clip: clips_lib.Clip, quality: Quality, limits: Thresholds) -> str |
     return 'small_face'
   if quality.outside > limits.max_outside:
     return 'outside'
-  if quality.rivals > _RIVAL_SHARE and not (speaks_clearly(quality.offset) or quality.corrected):
+  if quality.rivals > _RIVAL_SHARE and not speaks_clearly(quality):
     return 'several_faces'
   if abs(quality.yaw) > limits.max_yaw:
     return 'turned_away'
@@ -167,9 +166,11 @@ def refusal(clip: clips_lib.Clip, quality: Quality, limits: Thresholds) -> str |
   return None
 
 
-def speaks_clearly(offset: audio_checks.Offset) -> bool:
-  """Whether the mouth motion clearly follows the audio."""
-  return offset.correlation >= _CLEAR_CORRELATION and abs(offset.frames) <= _CLEAR_LAG
+def speaks_clearly(quality: Quality) -> bool:
+  """Whether the mouth motion clearly follows the audio, where it was moved to."""
+  offset = quality.offset
+  lag = offset.frames - quality.corrected
+  return offset.correlation >= _CLEAR_CORRELATION and abs(lag) <= _CLEAR_LAG
 
 
 def sharpness(crop: np.ndarray) -> float:

@@ -109,7 +109,7 @@ def _prepare(path: pathlib.Path, item: Item, settings: Settings, read: tracks.Re
     return refused('silent', **fields)
 
   offsets = [_track_offset(track, waveform) for track in tracked.tracks]
-  moves = [_correction(offset, settings) for offset in offsets]
+  moves = _corrections(offsets, settings)
   cut = [_cut(track, late, waveform, settings) for track, late in zip(tracked.tracks, moves, strict=True)]
   judged = []
   for number, (offset, late, own) in enumerate(zip(offsets, moves, cut, strict=True)):
@@ -133,11 +133,19 @@ def _track_offset(track: tracks.Track, waveform: np.ndarray) -> audio_checks.Off
   return audio_checks.find_offset(clips_lib.mouth_opening(track.landmarks), part)
 
 
-def _correction(offset: audio_checks.Offset, settings: Settings) -> int:
-  """Number of frames by which the audio of a track is moved back; 0 if `max_offset` refuses its clips."""
+def _corrections(offsets: Sequence[audio_checks.Offset], settings: Settings) -> list[int]:
+  """Number of frames by which the audio of each track is moved back.
+
+  Tracks that are too short to be sure take the correction of the others, if these agree. A lag that `max_offset`
+  refuses is not corrected.
+  """
+  if not settings.correct_offset:
+    return [0] * len(offsets)
   limit = settings.limits.max_offset
-  refused = limit is not None and abs(offset.certain) > limit
-  return offset.correction if settings.correct_offset and not refused else 0
+  moves = [o.correction if limit is None or abs(o.correction) <= limit else 0 for o in offsets]
+  found = {move for move, offset in zip(moves, offsets, strict=True) if not offset.is_short}
+  common = found.pop() if len(found) == 1 else 0
+  return [common if offset.is_short else move for move, offset in zip(moves, offsets, strict=True)]
 
 
 def _cut(track: tracks.Track, late: int, waveform: np.ndarray, settings: Settings) -> list[clips_lib.Clip]:
@@ -177,7 +185,7 @@ def _stored(path, item, settings, kept, waveform, head, refused_clips) -> Outcom
     packed = stream.finish()
     box = [round(value, 2) for value in (clip.box.left, clip.box.top, clip.box.side)]
     entry = {'start': clip.start / FPS, 'stop': clip.stop / FPS, 'box': box, 'records': len(packed)}
-    late = quality.offset_flag or 0
+    late = quality.corrected or quality.offset_flag or 0
     described.append({**entry, 'quality': quality.to_json(), 'flags': quality.flags, 'offset': late})
     records += packed
   if not records:

@@ -128,6 +128,29 @@ def test_sound_that_is_late_throughout_is_moved(tmp_path, frames):
   assert abs(_in_step(kept) - frames) <= 1 and clip['start'] == 0.0
 
 
+@pytest.mark.parametrize(
+  ('lags', 'wanted'),
+  [
+    ([7, None], [7, 7]),  # the second track is too short to be sure
+    ([7, 0, None], [7, 0, 0]),  # the tracks do not agree
+    ([7, -5, None], [7, -5, 0]),
+    ([None, None], [0, 0]),
+  ],
+)
+def test_short_tracks_take_the_correction_of_the_recording(lags, wanted):
+  offsets = [
+    audio_checks.Offset(0, 0.1, 0.1, 1.0, parts=1)
+    if lag is None
+    else audio_checks.Offset(frames=lag, correlation=0.6, at_zero=0.1, z=5.0, parts=3, agreeing=3)
+    for lag in lags
+  ]
+  assert recording._corrections(offsets, recording.Settings()) == wanted
+  assert not any(recording._corrections(offsets, recording.Settings(correct_offset=False)))
+  limits = clip_quality.Thresholds(max_offset=6)
+  found = recording._corrections(offsets, recording.Settings(limits=limits))
+  assert 7 not in found
+
+
 def test_crops_that_leave_the_picture_are_masked_flagged_and_refused(tmp_path):
   """The crop of a face at the left edge begins 31 pixels outside, a fifth of its side."""
   outcome = _outcome(tmp_path, squares=((0, 60, 90),))
