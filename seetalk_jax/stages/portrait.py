@@ -33,6 +33,9 @@ from seetalk_jax.stages.face_prior import prior_statistics
 
 PRIOR_MODES = ('scfp', 'scldm', 'ldm')
 _PREPARE_BATCHES = 32
+# Where a portrait lies outside of the recording's picture, its latent is the prior's mean, and errors are multiplied by
+# this: cells that are outside in all portraits of a corpus are learned too, those of other portraits matter more.
+_OUTSIDE_ERROR = 0.3
 
 
 @dataclasses.dataclass(frozen=True)
@@ -183,7 +186,7 @@ class PortraitStage(base.Stage):
     unet = self.networks['portrait_unet']
     prediction = sampling.predict(unet, params['portrait_unet'], prior, y_t, t, (tokens, valid, voice))
     target = objective.target(unet.prediction_type, schedule, y0, noise, t)
-    prediction = picture_mask.only_inside(prediction, target, inside)
+    prediction = picture_mask.only_inside(prediction, target, jnp.maximum(inside, _OUTSIDE_ERROR))
     loss, metrics = diffusion_loss(
       unet.prediction_type, schedule, prediction, y0, noise, t, self.min_snr_gamma
     )
