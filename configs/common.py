@@ -36,6 +36,14 @@ class Variant(NamedTuple):
     return self.size in ('base', 'large')
 
   @property
+  def min_side(self) -> int:
+    """Smallest portrait crop, in pixels of the recording, that teaches details: three quarters of `image_size`.
+
+    0 in the variants for one machine, which train on any recordings.
+    """
+    return 3 * self.image_size // 4 if self.for_pod else 0
+
+  @property
   def image_size(self) -> int:
     """Side of the pictures, in pixels."""
     return IMAGE_SIZES[self.size]
@@ -127,6 +135,9 @@ def stage_config(
   config.data.flips = 0.5 if pod else 0.0
   # Strength, 0 to 1, of a change of color that all pictures of a sample share; 0: off.
   config.data.color_jitter = color_jitter if pod else 0.0
+  # Real records are left out if the side of their portrait crop is smaller, in pixels of the recording; 0: none are.
+  config.data.min_side = 0
+  config.data.max_outside = 1.0  # largest share of the crop outside of the picture of the recording
   config.data.cached_samples = 0  # samples whose frozen features are cached on disk; 0: no cache
   config.data.num_workers = 8 if pod else 0  # decoding processes; 0: threads
 

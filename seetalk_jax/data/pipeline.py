@@ -13,11 +13,15 @@ import grain
 import numpy as np
 
 from seetalk_jax.constants import FPS
-from seetalk_jax.data import clip_lengths, mixture, order, sources, transforms, views
+from seetalk_jax.data import clip_lengths, mixture, order, record_filter, sources, transforms, views
 from seetalk_jax.errors import InputError
 
 _THREADS = 2
-_PICTURE_STREAM = 1  # of random numbers: (seed, index) is that of the element's choices
+# Streams of random numbers; (seed, index) is that of the element's choices.
+_PICTURE_STREAM = 1
+_REPLACEMENTS = 2  # records in the place of refused ones
+# Records that are tried for one element before it is an error that none passes the filter.
+_MAX_TRIES = 1000
 _AHEAD = 4  # prefetched batches, so that decoding overlaps with device computation
 
 
@@ -26,11 +30,12 @@ class Elements:
 
   Epoch e contains the records in an order seeded by (seed, e). The frames, windows and augmentation of the
   element at global index g are sampled from (seed, g). With weights, every group of records has its own
-  epochs. Records of clips that are shorter than the view needs are left out.
+  epochs. Records of clips that are shorter than the view needs are left out. A record that the filter refuses is
+  replaced by another one of its group, which follows from (seed, g) too: no table of the accepted records is needed.
 
   Attributes:
     needed_frames: frames that the view needs of a clip; 0: any clip serves.
-    num_left_out: number of records that are left out.
+    num_left_out: number of records that are left out because their clips are too short.
 
   Raises:
     MissingRecordsError: all clips are too short.
@@ -53,6 +58,7 @@ class Elements:
     flips: float = 0.0,
     color_jitter: float = 0.0,
     across_clips: bool = False,
+    accepted: record_filter.RecordFilter = record_filter.RecordFilter(),  # noqa: B008 (frozen)
   ):
     self._view = views.find_view(view)
     self._view.check_options(num_frames, conditions)
@@ -61,7 +67,7 @@ class Elements:
     self.num_left_out = 0 if self._long is None else len(records) - len(self._long)
     self._group_lengths = (records if self._long is None else self._long).group_lengths
     self._mixture = mixture.Mixture(weights, self._group_lengths, seed) if weights else None
-    self._camera_effects = camera_effects
+    self._camera_effects, self._filter = camera_effects, accepted
     self._pictures = {'flips': flips, 'color_jitter': color_jitter}
     self._effects_on = [
       *self._view.encoder_inputs,
@@ -80,32 +86,54 @@ class Elements:
       'num_frames': num_frames,
       'conditions': tuple(conditions),
       'across_clips': across_clips,
+      'accepted': accepted,
     }
 
   def __len__(self) -> int:
     return sys.maxsize
 
-  def record_index(self, index: int) -> int:
-    """Index of the record from which the element at global index `index` is made."""
-    lengths = self._group_lengths
+  def record_index(self, index: int, attempt: int = 0) -> int:
+    """Index of the record from which the element at global index `index` is made.
+
+    Args:
+      index: global index.
+      attempt: number of records that the filter has refused for this element.
+    """
+    attempts, lengths = (index, attempt), self._group_lengths
     if self._mixture is None:
-      number = self._in_order(index, 0, sum(lengths))
+      number = self._in_order(index, 0, sum(lengths), attempts)
     else:
       group, index = self._mixture.find(index)
-      number = self._in_order(index, sum(lengths[:group]), lengths[group])
+      number = self._in_order(index, sum(lengths[:group]), lengths[group], attempts)
     return number if self._long is None else self._long[number]
 
-  def _in_order(self, index: int, first: int, length: int) -> int:
-    """Record index of element `index` over epochs of the `length` records that start at `first`."""
+  def _in_order(self, index: int, first: int, length: int, attempts: tuple[int, int]) -> int:
+    """Record index of element `index` over epochs of the `length` records that start at `first`.
+
+    After refused records it is a random one of these records, that depends on `attempts`, (global index, number of
+    refused records); the next one in order without a shuffle.
+    """
     epoch, position = divmod(index, length)
-    if self._shuffle:
-      position = order.shuffled(position, seed=self._seed, epoch=epoch, length=length)
-    return first + position
+    if not self._shuffle:
+      return first + (position + attempts[1]) % length
+    if attempts[1]:
+      return first + int(np.random.default_rng([self._seed, _REPLACEMENTS, *attempts]).integers(length))
+    return first + order.shuffled(position, seed=self._seed, epoch=epoch, length=length)
+
+  def _accepted_view(self, index: int, rng: np.random.Generator) -> views.View:
+    """The view of the first record for element `index` that passes the filter."""
+    for attempt in range(1 if self._filter.accepts_all else _MAX_TRIES):
+      view = self._view(self._records, self.record_index(index, attempt), rng, **self._options)
+      if self._filter.accepts(view.record):
+        return view
+    raise InputError(
+      f'none of {_MAX_TRIES} records has {self._filter}: lower config.data.min_side, raise config.data.max_outside, or '
+      'add recordings'
+    )
 
   def __getitem__(self, index: int) -> views.Element:
-    record_index = self.record_index(index)
     rng = np.random.default_rng([self._seed, index])
-    element = self._view(self._records, record_index, rng, **self._options).make()
+    element = self._accepted_view(index, rng).make()
     # Generators of their own: all other choices stay the same with and without these changes.
     if any(self._pictures.values()):
       from seetalk_jax.data import picture_augment
@@ -217,6 +245,8 @@ def make_batches(
   needs_truth: bool = False,
   num_frames: int | None = None,
   conditions: Sequence[str] = (),
+  min_side: int = 0,
+  max_outside: float = 1.0,
 ) -> Batches:
   """Creates an endless iterator over batches of a view.
 
@@ -258,6 +288,8 @@ def make_batches(
     num_frames: frames of a window, for the views `clip` and `speech_motion`; None for those of the view. Clips that
       are shorter are left out, see `Batches.note`.
     conditions: entries of other moments of the clip, for the same views: `portrait`, `style`; see `View.conditions`.
+    min_side: skip real records whose portrait crop has a smaller side, in pixels of the recording.
+    max_outside: skip real records with a larger share of the crop outside of the picture, 0 to 1.
 
   Raises:
     InputError: an argument is invalid, there are no such records, or all clips are too short.
@@ -280,9 +312,10 @@ def make_batches(
     if not 0 <= value <= 1:
       raise InputError(f'{name} {value}: use 0 to 1')
   is_training = split == 'train'
+  accepted = record_filter.RecordFilter(min_side=min_side, max_outside=max_outside)
   if record_sources is None:
     kinds = [kind for kind in view_kinds if kind != 'real' or not needs_truth]
-    records = sources.open_corpora(corpus_dirs, kinds, split, max_records)
+    records = sources.open_corpora(corpus_dirs, kinds, split, max_records, accepted)
   else:
     records = sources.ConcatenatedSource(record_sources)
   elements = Elements(
@@ -300,6 +333,7 @@ def make_batches(
     flips=flips if is_training else 0.0,
     color_jitter=color_jitter if is_training else 0.0,
     across_clips=across_clips,
+    accepted=accepted,
   )
   note = ''
   if elements.num_left_out:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from seetalk_jax.constants import MOTION_FIELDS
-from seetalk_jax.data import schema
+from seetalk_jax.data import record_filter, schema
 from seetalk_jax.data.transforms import Beside
 
 # Records (seconds) on either side that are searched. Clips of `seetalk prepare` have at most 10 s by default, so all
@@ -46,7 +46,11 @@ def portrait_cost(motion: np.ndarray) -> np.ndarray:
   return np.square(motion / _PER_FIELD).sum(axis=-1)
 
 
-def find_portrait(record: schema.ClipRecord, beside: Beside) -> tuple[schema.ClipRecord, int]:
+def find_portrait(
+  record: schema.ClipRecord,
+  beside: Beside,
+  accepted: record_filter.RecordFilter = record_filter.RecordFilter(),  # noqa: B008 (frozen)
+) -> tuple[schema.ClipRecord, int]:
   """The frame of the clip of `record` that serves as the portrait of its person.
 
   The prior, the portrait stage and all others that need a portrait take this one.
@@ -54,6 +58,7 @@ def find_portrait(record: schema.ClipRecord, beside: Beside) -> tuple[schema.Cli
   Args:
     record: any record of the clip. Frame 0 of rendered records is their portrait.
     beside: see `transforms`.
+    accepted: filter; refused records of the clip are no portraits.
 
   Returns:
     (record of the clip, index of the frame in it): the frame of lowest `portrait_cost`, of equal ones the earliest.
@@ -61,7 +66,11 @@ def find_portrait(record: schema.ClipRecord, beside: Beside) -> tuple[schema.Cli
   """
   if record.truth is not None:
     return record, 0
-  found = [(record, cost) for record, cost in map(_costs, _clip(record, beside)) if cost is not None]
+  found = [
+    (record, cost)
+    for record, cost in map(_costs, _clip(record, beside))
+    if cost is not None and accepted.accepts(record)
+  ]
   if not found:
     return record, 0
   best, cost = min(found, key=lambda pair: pair[1].min())

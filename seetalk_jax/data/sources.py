@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 import grain
 
 from seetalk_jax import files
-from seetalk_jax.data import schema, speaker_runs
+from seetalk_jax.data import record_filter, schema, speaker_runs
 from seetalk_jax.errors import InputError, OutputError
 
 CORPUS_FILE = 'corpus.json'
@@ -273,7 +273,11 @@ class ConcatenatedSource:
 
 
 def open_corpora(
-  corpus_dirs: PathLike | Sequence[PathLike], kinds: Sequence[str], split: str, max_records: int | None = None
+  corpus_dirs: PathLike | Sequence[PathLike],
+  kinds: Sequence[str],
+  split: str,
+  max_records: int | None = None,
+  accepted: record_filter.RecordFilter = record_filter.RecordFilter(),  # noqa: B008 (frozen)
 ) -> ConcatenatedSource:
   """Opens all parts of the directories with one of `kinds` and with `split`, as one source.
 
@@ -282,6 +286,7 @@ def open_corpora(
     kinds: record kinds to open.
     split: `train`, `validation` or `test`.
     max_records: use at most this many records of each part.
+    accepted: parts in which no record passes are left out.
 
   Raises:
     InputError: no directory.
@@ -289,16 +294,23 @@ def open_corpora(
   """
   if isinstance(corpus_dirs, (str, os.PathLike)):
     corpus_dirs = [corpus_dirs]
-  sources, group_sizes = [], []
+  sources, group_sizes, left_out = [], [], []
   for pattern in corpus_dirs:
     before = len(sources)
     for corpus_dir in _expand([pattern]):
       parts = read_manifest(corpus_dir)['parts']
       for kind in kinds:
-        if f'{kind}-{split}' in parts:
+        part = f'{kind}-{split}'
+        if part in parts and not accepted.accepts_part(parts[part]):
+          left_out.append(f'{corpus_dir}:{part}')
+        elif part in parts:
           sources.append(RecordSource(corpus_dir, kind, split, max_records=max_records))
     group_sizes.append(len(sources) - before)
   if not sources:
+    if left_out:
+      raise MissingRecordsError(
+        f'no records with {accepted} in {", ".join(left_out)}: lower config.data.min_side, or add larger recordings'
+      )
     where = ', '.join(map(str, corpus_dirs)) or 'no directory'
     raise MissingRecordsError(
       f'no {" or ".join(kinds)} records of split {split!r} in {where}: '

@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 from seetalk_jax.constants import SAMPLES_PER_FRAME
-from seetalk_jax.data import portrait_frames, schema, speaker_runs, transforms
+from seetalk_jax.data import portrait_frames, record_filter, schema, speaker_runs, transforms
 from seetalk_jax.errors import InputError
 
 Element = dict[str, np.ndarray]
@@ -83,6 +83,7 @@ class View(abc.ABC):
     num_frames: int | None = None,
     conditions: Sequence[str] = (),
     across_clips: bool = False,
+    accepted: record_filter.RecordFilter = record_filter.RecordFilter(),  # noqa: B008 (frozen)
   ):
     """The element of record `index`.
 
@@ -96,6 +97,7 @@ class View(abc.ABC):
       num_frames: frames of a window; None for those of the view.
       conditions: keys of `conditions` whose entries the element also has.
       across_clips: whether the view `portrait_speech` takes a real portrait from another recording of the speaker.
+      accepted: filter of the records that portraits are taken from.
 
     Raises:
       InputError: `image_size` does not divide the stored size.
@@ -106,7 +108,7 @@ class View(abc.ABC):
     self._portraits_only, self._augment = portraits_only, augment
     self._window = num_frames or self.num_frames
     self._conditions = tuple(conditions)
-    self._across_clips = across_clips
+    self._across_clips, self._accepted = across_clips, accepted
 
   @classmethod
   def check_options(cls, num_frames: int | None, conditions: Sequence[str]) -> None:
@@ -167,7 +169,8 @@ class View(abc.ABC):
     """The portrait in the clip of record `index`, by default of this element: (record, number of the frame)."""
     index = self._index if index is None else index
     record = self.record if index == self._index else self._records[index]
-    return portrait_frames.find_portrait(record, functools.partial(self._records.beside, index))
+    beside = functools.partial(self._records.beside, index)
+    return portrait_frames.find_portrait(record, beside, self._accepted)
 
   def _quarter(self, array: np.ndarray, index: int) -> np.ndarray:
     """Quarter-size map of frame `index`; if images are reduced, the middle pixel of each block is used."""
@@ -191,6 +194,11 @@ class View(abc.ABC):
     if changed.shape != waveform.shape:
       raise ValueError(f'augmentation must keep the length: {waveform.shape} became {changed.shape}')
     return changed
+
+  def _picture_box(self, index: int, record: schema.ClipRecord | None = None) -> np.ndarray:
+    """Part of frame `index` that shows the recording's picture, float32 `[4]`: `[0, 0, 1, 1]` is all of it."""
+    boxes = (record or self.record).picture_box
+    return np.array([0.0, 0.0, 1.0, 1.0], np.float32) if boxes is None else boxes[index]
 
   def _speaker(self) -> np.ndarray:
     return np.int32(transforms.speaker_number(self.record.speaker))

@@ -40,6 +40,11 @@ _SPEAKER = Entry(np.int32, (), 'which speaker; text names are numbered by a stab
 _ATTRIBUTES = Entry(np.float32, (3,), 'sex 0..1, age in years, head size as a standard score')
 _HAS_TRUTH = Entry(np.float32, (), '1: ground truth is there; 0: a real recording, maps are zeros')
 _IMAGE = ('S', 'S', 3)
+_PICTURE_BOX = Entry(
+  np.float32,
+  (4,),
+  'part that shows the recording: left, top, right, bottom, relative 0..1; edges repeat around it',
+)
 _QUARTER = ('S/4', 'S/4')
 _SPEECH = 'mono speech at 16 kHz in [-1, 1]'
 _MOTION = 'motion vector, see constants.MOTION_FIELDS'
@@ -62,6 +67,7 @@ class PortraitSpeech(View):
       np.uint8, _IMAGE, 'frontal, neutral, mouth closed; of real clips the frame that comes closest'
     ),
     'speech': Entry(np.float32, (SPEECH_SAMPLES,), _SPEECH + '; zeros after num_samples'),
+    'picture_box': _PICTURE_BOX,
     'num_samples': Entry(np.int32, (), 'how many samples of speech are real'),
     'speech_motion': Entry(np.float32, (SPEECH_FRAMES, MOTION_DIM), _MOTION + ', of the speech'),
     'motion_weight': _MOTION_WEIGHT,
@@ -81,6 +87,7 @@ class PortraitSpeech(View):
     portrait_record, portrait = self._portrait(self._other_recording() if self._across_clips else None)
     return {
       'portrait': self._frame(portrait, portrait_record),
+      'picture_box': self._picture_box(portrait, portrait_record),
       'speech': speech,
       'num_samples': np.int32(num_samples),
       'speech_motion': _padded(getattr(record, track), wanted),
@@ -91,18 +98,19 @@ class PortraitSpeech(View):
     }
 
   def _other_recording(self) -> int | None:
-    """Samples a record of another recording of a real speaker; None if the corpus has none beside this one."""
+    """Samples an accepted record of another recording of a real speaker; None where the draws find none."""
     if not self._is_real:
       return None
     run = self._records.speaker_run(self._index)
     if not run.several:
       return None
-    # The ends of the run are of different recordings, so that one of them will do.
+    # The ends of the run are of different recordings, so that one of them is of another one.
     draws = (int(self.rng.integers(run.first, run.stop)) for _ in range(_DRAWS))
     for index in (*draws, run.first, run.stop - 1):
       other = self._records[index]
       is_other = speaker_runs.recording_of(other) != speaker_runs.recording_of(self.record)
-      if is_other and other.frames and other.size == self.record.size:
+      fits = other.frames and other.size == self.record.size and self._accepted.accepts(other)
+      if is_other and fits:
         return index
     return None
 
@@ -114,6 +122,7 @@ class ImageView(View):
   kinds = ('faces', 'real')
   entries = {
     'image': Entry(np.uint8, _IMAGE, 'any frame; with portraits_only the portrait, as in portrait_speech'),
+    'picture_box': _PICTURE_BOX,
     'parts': _PARTS,
   }
 
@@ -127,7 +136,7 @@ class ImageView(View):
       parts = np.zeros([side // 4 for side in image.shape[:2]], np.uint8)
     else:
       parts = self._quarter(record.truth.parts, index)
-    return {'image': image, 'parts': parts}
+    return {'image': image, 'picture_box': self._picture_box(index, record), 'parts': parts}
 
 
 class MotionPair(View):
@@ -150,6 +159,7 @@ class MotionPair(View):
     'source_parts': _PARTS,
     'target_parts': _PARTS,
     'lip_box': Entry(np.float32, (4,), 'of target: left, top, right, bottom, relative 0..1'),
+    'picture_box': _PICTURE_BOX,
     'speaker': _SPEAKER,
     'has_truth': _HAS_TRUTH,
   }
@@ -175,6 +185,7 @@ class MotionPair(View):
       'source_parts': self._quarter(truth.parts, source),
       'target_parts': self._quarter(truth.parts, target),
       'lip_box': self.record.lip_box[target],
+      'picture_box': self._picture_box(target),
       'speaker': self._speaker(),
       'has_truth': np.float32(1.0),
     }
@@ -204,6 +215,7 @@ class MotionPair(View):
       'source_parts': np.zeros([quarter, quarter], np.uint8),
       'target_parts': np.zeros([quarter, quarter], np.uint8),
       'lip_box': self.record.lip_box[target],
+      'picture_box': self._picture_box(target),
       'speaker': self._speaker(),
       'has_truth': np.float32(0.0),
     }

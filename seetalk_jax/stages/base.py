@@ -326,6 +326,8 @@ def fake_batch(spec: Mapping[str, jax.ShapeDtypeStruct], seed: int = 0) -> dict[
   for name, entry in sorted(spec.items()):
     if name in ('has_truth', 'motion_weight'):
       batch[name] = np.ones(entry.shape, entry.dtype)
+    elif name == 'picture_box':  # the whole picture
+      batch[name] = np.tile(np.array([0, 0, 1, 1], entry.dtype), (*entry.shape[:-1], 1))
     elif entry.dtype == np.uint8:
       batch[name] = rng.integers(0, 256, entry.shape, np.uint8)
     elif jnp.issubdtype(entry.dtype, jnp.floating):

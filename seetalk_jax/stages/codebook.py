@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 
 from seetalk_jax.models.renderer.codebook import STATE, average_codes
-from seetalk_jax.stages import base, critics, losses, reconstruction
+from seetalk_jax.stages import base, critics, losses, picture_mask, reconstruction
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,7 +39,7 @@ class CodebookStage(critics.CriticOptions, reconstruction.ReconstructionStage):
 
   def loss(self, params, frozen, collections, batch, rng, step):
     crop_rng, code_rng = jax.random.split(rng)
-    image, weight = self._crops(batch, crop_rng)
+    image, weight, inside = self._crops(batch, crop_rng)
     variables = {'params': params['codebook'], **collections['codebook']}
     network = self.networks['codebook']
     if self.pieces > 1:
@@ -47,6 +47,7 @@ class CodebookStage(critics.CriticOptions, reconstruction.ReconstructionStage):
     (rebuilt, _, penalties, stats), state = network.apply(
       variables, image, train=True, rngs={'codebook': code_rng}, mutable=[STATE]
     )
+    rebuilt = picture_mask.only_inside(rebuilt, image, inside)
     picture_loss = losses.picture_loss(image, weight, 1.0, self.edge_weight)
     loss, metrics = picture_loss(rebuilt)
     critic_loss, critic_metrics = critics.critic_losses(
@@ -55,7 +56,7 @@ class CodebookStage(critics.CriticOptions, reconstruction.ReconstructionStage):
     loss += sum(penalties.values()) + critic_loss
     metrics = {
       **metrics,
-      'psnr': losses.psnr(rebuilt, image),
+      'psnr': losses.psnr(rebuilt, image, inside),
       **penalties,
       **stats,
       **critic_metrics,

@@ -20,7 +20,7 @@ from seetalk_jax.errors import ConfigError, InputError
 from seetalk_jax.models.nn import blocks
 from seetalk_jax.models.speech.regularization import Regularization
 from seetalk_jax.sharding import device_mesh
-from seetalk_jax.stages import base, losses, moments
+from seetalk_jax.stages import base, losses, moments, picture_mask
 
 RECALL_AT = (1, 5, 10)
 _PREPARE_BATCHES = 24
@@ -100,7 +100,7 @@ class ConReStage(base.Stage):
     return {**super().data_options(), **({'across_clips': True} if self.across_clips else {})}
 
   def batch_spec(self, batch_size: int) -> dict[str, jax.ShapeDtypeStruct]:
-    names = ['portrait', 'speech', 'num_samples', 'speaker']
+    names = ['portrait', 'picture_box', 'speech', 'num_samples', 'speaker']
     names += ['attributes'] if self.attributes_weight else []
     names += ['has_truth'] if self.attributes_weight else []
     names += ['speech_motion', 'motion_weight'] if self.articulation_weight else []
@@ -186,8 +186,11 @@ class ConReStage(base.Stage):
     contrastive, recalls = info_nce(features.embedding, face, temperature, batch['speaker'])
 
     small = blocks.resize_image(image, 64)
-    from_face = jnp.mean(jnp.abs(head(face, method='draw') - small))
-    from_speech = jnp.mean(jnp.abs(head(features.embedding, method='draw') - small))
+    inside = picture_mask.inside_mask(batch['picture_box'], 64, 64)
+    from_face, from_speech = (
+      jnp.mean(jnp.abs(picture_mask.only_inside(head(x, method='draw'), small, inside) - small))
+      for x in (face, features.embedding)
+    )
     loss = self.contrastive_weight * contrastive + self.reconstruction_weight * (from_face + from_speech)
     loss = loss + head(method='temperature_penalty')
     metrics = {

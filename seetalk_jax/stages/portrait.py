@@ -29,11 +29,14 @@ from seetalk_jax.models.portrait.face_prior import (
 from seetalk_jax.models.portrait.portrait_unet import LinearDenoiserOutput
 from seetalk_jax.sampling import portrait as sampling
 from seetalk_jax.sharding import device_mesh
-from seetalk_jax.stages import base
+from seetalk_jax.stages import base, picture_mask
 from seetalk_jax.stages.face_prior import prior_statistics
 
 PRIOR_MODES = ('scfp', 'scldm', 'ldm')
 _PREPARE_BATCHES = 32
+# Where a portrait lies outside of the recording's picture, its latent is the prior's mean, and errors are multiplied by
+# this: cells that are outside in all portraits of a corpus are learned too, those of other portraits matter more.
+_OUTSIDE_ERROR = 0.3
 
 
 @dataclasses.dataclass(frozen=True)
@@ -89,7 +92,7 @@ class PortraitStage(base.Stage):
 
   def batch_spec(self, batch_size: int) -> dict[str, jax.ShapeDtypeStruct]:
     return views.batch_spec(
-      self.view, batch_size, self.image_size, only=('portrait', 'speech', 'num_samples')
+      self.view, batch_size, self.image_size, only=('portrait', 'picture_box', 'speech', 'num_samples')
     )
 
   def prepare(self, frozen: base.Frozen, batches) -> dict[str, dict[str, np.ndarray]]:
@@ -151,12 +154,13 @@ class PortraitStage(base.Stage):
     return mean
 
   def features(self, frozen: base.Frozen, batch: base.Batch) -> base.Batch:
-    """`latent` (unscaled posterior means), and `tokens`, `valid`, `embedding` of the voice."""
+    """`latent` (unscaled posterior means), its `inside` mask, and `tokens`, `valid`, `embedding` of the voice."""
     speech = self.frozen['speech_encoder'].apply(
       frozen.variables('speech_encoder'), batch['speech'], batch['num_samples']
     )
     latent = self._raw_latent(frozen.variables('autoencoder'), batch['portrait'])
-    return {'latent': latent, **speech._asdict()}
+    inside = picture_mask.inside_mask(batch['picture_box'], *latent.shape[1:3])
+    return {'latent': latent, 'inside': inside, **speech._asdict()}
 
   def loss(self, params, frozen, collections, batch, rng, step):
     del step
@@ -168,13 +172,14 @@ class PortraitStage(base.Stage):
 
     prior = sampling.prior_of(statistics)
     beta = sampling.prior_weight(self.networks, params, statistics, voice)
-    mean = prior.mean[None]
+    mean, inside = prior.mean[None], features['inside']
+    latent = picture_mask.only_inside(latent, mean, inside)  # not the repeated edge of the picture
     wanted = projection_coefficient(latent, mean)
     y0 = latent - beta * mean
     center = sampling.residual_center(statistics, prior, beta)
 
     repeat = functools.partial(jnp.repeat, repeats=self.draws, axis=0)
-    y0, tokens, valid, voice = (repeat(a) for a in (y0, tokens, valid, voice))
+    y0, inside, tokens, valid, voice = (repeat(a) for a in (y0, inside, tokens, valid, voice))
     n = y0.shape[0]
     schedule = sampling.SCHEDULE
     t = stratified_times(time_rng, n, schedule)
@@ -195,6 +200,8 @@ class PortraitStage(base.Stage):
       (tokens, valid, voice),
       center=None if center is None else repeat(center),
     )
+    target = objective.target(unet.prediction_type, schedule, y0, noise, t)
+    prediction = picture_mask.only_inside(prediction, target, jnp.maximum(inside, _OUTSIDE_ERROR))
     loss, metrics = diffusion_loss(
       unet.prediction_type, schedule, prediction, y0, noise, t, self.min_snr_gamma
     )

@@ -20,7 +20,13 @@ import numpy as np
 from seetalk_jax import files
 from seetalk_jax.errors import ConfigError
 from seetalk_jax.training.progress import print_message
-from seetalk_jax.training.stage_data import StageData, camera_effects, data_seed, picture_changes
+from seetalk_jax.training.stage_data import (
+  StageData,
+  camera_effects,
+  data_seed,
+  picture_changes,
+  record_limits,
+)
 
 _ROWS_PER_PART = 1024
 _ROWS_AT_ONCE = 32
@@ -128,7 +134,7 @@ def _key(config, stage, frozen) -> str:
   }
   if camera_effects(config):
     described['camera_effects'] = camera_effects(config)
-  described |= picture_changes(config)
+  described |= picture_changes(config) | record_limits(config)
   digest.update(json.dumps(described, sort_keys=True).encode())
   return digest.hexdigest()[:16]
 

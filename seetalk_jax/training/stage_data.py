@@ -70,6 +70,7 @@ class StageData:
         'seed': data_seed(config),
         'rows': rows,
         'num_workers': config.data.num_workers,
+        **record_limits(config),
         **stage.data_options(),
         **changes,
       },
@@ -159,6 +160,13 @@ def picture_changes(config) -> dict[str, float]:
   """`config.data.flips` and `color_jitter`, without those that are 0 or of runs of versions without them."""
   values = {name: float(config.data.get(name, 0.0)) for name in ('flips', 'color_jitter')}
   return {name: value for name, value in values.items() if value}
+
+
+def record_limits(config) -> dict[str, float]:
+  """Limits of records that the configuration sets, as arguments of `make_batches`: those that leave out any."""
+  accepted = {'min_side': 0, 'max_outside': 1.0}
+  limits = {name: config.data.get(name, everything) for name, everything in accepted.items()}
+  return {name: limit for name, limit in limits.items() if limit != accepted[name]}
 
 
 def data_seed(config) -> int:

@@ -272,6 +272,17 @@ def test_real_pairs_are_of_one_clip_and_have_estimated_motion():
   assert apart.max() > 50 and np.mean(apart > 25) > 0.2  # across record boundaries
 
 
+def test_batches_say_which_part_of_a_picture_shows_the_recording(corpus_dir):
+  real, box = real_records.RealSource(), np.float32([0.25, 0.0, 1.0, 0.5])
+  real.records = [dataclasses.replace(r, picture_box=np.tile(box, (25, 1))) for r in real.records]
+  whole = np.float32([0, 0, 1, 1])
+  for view in ('portrait_speech', 'image', 'motion_pair'):
+    (cut,) = _take(1, view, record_sources=[real], batch_size=4)
+    np.testing.assert_array_equal(cut['picture_box'], np.tile(box, (4, 1)))
+    (rendered,) = _take(1, view, corpus_dir, batch_size=4)
+    np.testing.assert_array_equal(rendered['picture_box'], np.tile(whole, (4, 1)))
+
+
 def test_windows_of_real_clips_run_over_records_and_keep_sound_in_step():
   starts = []
   for batch in _take(20, 'sync', record_sources=[real_records.RealSource()], batch_size=10, augment=False):
@@ -539,25 +550,30 @@ def _of_one_speaker(source, clip_of=lambda record: f'video/{record.speaker[-1]}@
   return source
 
 
-def test_portraits_come_from_another_recording_than_the_speech():
-  """A portrait's picture and speech hold the number of their frame; shades tell the recordings apart."""
-  seconds = (3, 2, 1, 4)
+def _red_recordings(seconds):
+  """Recordings of one speaker; the red of a picture is 60 times the number of its recording, which also cuts it."""
   real = _of_one_speaker(real_records.RealSource(seconds))
-  recordings = np.repeat(np.arange(4), seconds)
-  for index, record in enumerate(real.records):  # the red of a picture is the number of its recording
+  recordings = np.repeat(np.arange(len(seconds)), seconds)
+  for index, (record, number) in enumerate(zip(real.records, recordings, strict=True)):
     frames = [schema.decode_frame(frame).copy() for frame in record.frames]
     for frame in frames:
-      frame[..., 0] = 60 * recordings[index]
+      frame[..., 0] = 60 * number
     frames = [schema.encode_frame(frame) for frame in frames]
-    real.records[index] = dataclasses.replace(record, frames=frames)
+    box = np.tile(np.float32([0, 0, 1, 1 - 0.1 * number]), (25, 1))
+    real.records[index] = dataclasses.replace(record, frames=frames, picture_box=box)
+  return real, recordings
+
+
+def _shown(batch):
+  """Recordings of the portraits of a batch of `_red_recordings`."""
+  return np.round(batch['portrait'][..., 0].mean((1, 2)) / 60).astype(int)
+
+
+def test_portraits_come_from_another_recording_than_the_speech():
+  real, recordings = _red_recordings((3, 2, 1, 4))
   options = {'record_sources': [real], 'batch_size': 10, 'augment': False, 'shuffle': False}
   same, across = (
-    np.concatenate(
-      [
-        np.round(batch['portrait'][..., 0].mean((1, 2)) / 60).astype(int)
-        for batch in _take(20, 'portrait_speech', across_clips=across, **options)
-      ]
-    )
+    np.concatenate([_shown(batch) for batch in _take(20, 'portrait_speech', across_clips=across, **options)])
     for across in (False, True)
   )
   speech = np.tile(recordings, 20)
@@ -565,6 +581,24 @@ def test_portraits_come_from_another_recording_than_the_speech():
   assert not np.any(across == speech)
   for own in range(4):  # all others are chosen
     assert set(across[speech == own]) == set(range(4)) - {own}
+
+
+def test_portraits_of_other_recordings_pass_the_filter_and_bring_their_picture_box():
+  real, _ = _red_recordings((3, 2, 1, 4))
+  real.records[:] = [
+    dataclasses.replace(record, source_side=96 if index in (3, 4) else 512)
+    for index, record in enumerate(real.records)
+  ]
+  options = {'record_sources': [real], 'batch_size': 10, 'augment': False, 'across_clips': True}
+  shown = []
+  for batch in _take(20, 'portrait_speech', min_side=224, **options):
+    shown.extend(_shown(batch))
+    np.testing.assert_allclose(batch['picture_box'][:, 3], 1 - 0.1 * _shown(batch), atol=1e-6)
+  assert set(shown) == {0, 2, 3}  # recording 1 is small
+  shown = [
+    number for batch in _take(20, 'portrait_speech', max_outside=0.25, **options) for number in _shown(batch)
+  ]
+  assert set(shown) == {0, 1, 2}
 
 
 def test_speakers_of_one_recording_and_synthetic_ones_keep_their_portrait(corpus_dir):

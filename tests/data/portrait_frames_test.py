@@ -7,7 +7,7 @@ import pytest
 import real_records
 
 from seetalk_jax import constants
-from seetalk_jax.data import portrait_frames
+from seetalk_jax.data import portrait_frames, record_filter
 
 
 def vector(**fields):
@@ -48,11 +48,11 @@ def records_of(*clips):
   return [dataclasses.replace(record, motion=motion) for record, motion in pairs]
 
 
-def found(records, index):
+def found(records, index, **limits):
   def beside(step):
     return records[index + step] if 0 <= index + step < len(records) else None
 
-  record, frame = portrait_frames.find_portrait(records[index], beside)
+  record, frame = portrait_frames.find_portrait(records[index], beside, record_filter.RecordFilter(**limits))
   return next(i for i, each in enumerate(records) if each is record), frame
 
 
@@ -79,6 +79,13 @@ def test_the_earliest_of_equal_frames_and_unknown_motion():
   assert [found(records, i) for i in (0, 1)] == [(1, 1)] * 2
   records[1] = dataclasses.replace(records[1], motion=None)
   assert [found(records, i) for i in (0, 1)] == [(0, 0), (1, 0)]
+
+
+def test_records_that_the_filter_refuses_have_no_portrait():
+  records = records_of([talking(frame=3, yaw=0.0), talking(frame=1, yaw=0.1)])
+  records[0] = dataclasses.replace(records[0], picture_box=np.tile(np.float32([0, 0, 1, 0.6]), (25, 1)))
+  assert found(records, 1) == found(records, 1, max_outside=0.5) == (0, 3)
+  assert found(records, 1, max_outside=0.3) == (1, 1)
 
 
 def test_long_clips_are_not_read_whole():

@@ -3,8 +3,8 @@
 python tests/helpers/prior_devices.py RELEASE WORKDIR RESULTS.npz
 
 Every mesh gets the same batches in another order. Results are named MESH/NAME: the saved statistics of the
-run, its accumulator (`latents`, `embeddings`, `count`), and the number of shards of a batch (`pieces`); `portrait/...`
-is the same of the prior that the portrait stage computes itself.
+run, its accumulator (`latents`, `embeddings`, `speakers`, `count`), and the number of shards of a batch (`pieces`);
+`portrait/...` is the same of the prior that the portrait stage computes itself.
 """
 
 import os
@@ -50,7 +50,7 @@ def main() -> None:
 
   def watched_finalize(self, accumulator):
     seen['count'] = accumulator.sums.count
-    seen['latents'], seen['embeddings'] = accumulator.latents, accumulator.embeddings
+    seen.update({name: getattr(accumulator, name) for name in ('latents', 'embeddings', 'speakers')})
     return finalize(self, accumulator)
 
   device_mesh.put_batch, FacePriorStage.finalize = watched_put, watched_finalize

@@ -78,7 +78,7 @@ class _UnreadBatches:
 def test_conre_without_truth_needs_none(conre):
   stage = conre[0]
   plain = type(stage)(networks=stage.networks, image_size=SIZE, attributes_weight=0, articulation_weight=0)
-  assert set(plain.batch_spec(2)) == {'portrait', 'speech', 'num_samples', 'speaker'}
+  assert set(plain.batch_spec(2)) == {'portrait', 'picture_box', 'speech', 'num_samples', 'speaker'}
   assert plain.prepare(base.Frozen(), _UnreadBatches()) == {}
   history, _ = losses(plain, base.Frozen(), batch_of(plain, 2), 1)
   assert 'articulation' not in history[0]

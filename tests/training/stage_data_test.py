@@ -33,6 +33,12 @@ def test_camera_effects_are_passed_on():
   assert options_of_train(camera_effects=0.5)['camera_effects'] == 0.5
 
 
+def test_limits_of_records_are_passed_on():
+  limits = {'min_side': 384, 'max_outside': 0.1}
+  assert options_of_train(**limits).items() >= limits.items()
+  assert not options_of_train(min_side=0, max_outside=1.0).keys() & limits.keys()
+
+
 def test_flips_and_color_jitter_are_passed_on():
   options = options_of_train(flips=0.5, color_jitter=0.25)
   assert options['flips'] == 0.5 and options['color_jitter'] == 0.25
