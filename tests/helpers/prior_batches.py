@@ -36,7 +36,7 @@ def portrait_config_of(release: str, mesh: tuple[int, int, int]):
 
 def one(index: int) -> dict[str, np.ndarray]:
   """One batch of noise, with its own mean and contrast."""
-  names = ('portrait', 'speech', 'num_samples', 'speaker')
+  names = ('portrait', 'picture_box', 'speech', 'num_samples', 'speaker')
   batch = base.fake_batch(views.batch_spec('portrait_speech', BATCH_SIZE, SIZE, only=names), seed=index)
   batch['portrait'] = (batch['portrait'] // (index + 1) + 20 * index).astype(np.uint8)
   batch['num_samples'] = np.arange(16_000, 48_000, 4_000, np.int32)
