@@ -121,7 +121,10 @@ PREPARE_QUALITY = (
   'side outside seen sharpness faces rivals speech yaw offset_frames offset_correlation offset_z offset_parts '
   'offset_corrected'
 )
-PREPARE_REASONS = 'no_picture no_sound too_short silent no_face small_face several_faces turned_away outside no_speech blurred offset'
+PREPARE_REASONS = (
+  'no_picture no_sound too_short silent no_face small_face several_faces turned_away outside '
+  'no_speech blurred offset'
+)
 CORPUS = 'schema parts prepared'  # of corpus.json
 CORPUS_PART = {
   'prepare': 'num size speakers seconds crop_version largest_side',
