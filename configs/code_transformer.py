@@ -32,6 +32,7 @@ def get_config(variant: str = 'demo') -> ConfigDict:
     required=('codebook', 'motion_codec'),
     ema_decay=0.99,
   )
+  config.data.min_side = v.min_side  # enlarged faces have no details
   config.options = ConfigDict(
     {
       'image_size': v.image_size,

@@ -24,6 +24,7 @@ def get_config(variant: str = 'demo') -> ConfigDict:
   """The configuration of a variant: tiny, demo, base or large."""
   v = common.pick(VARIANTS, variant)
   config = common.stage_config('codebook', v, networks=('codebook',))
+  config.data.min_side = v.min_side  # enlarged faces have no details
   config.options = ConfigDict(
     {
       'image_size': v.image_size,

@@ -36,6 +36,14 @@ class Variant(NamedTuple):
     return self.size in ('base', 'large')
 
   @property
+  def min_side(self) -> int:
+    """Smallest portrait crop, in pixels of the recording, that teaches details: three quarters of `image_size`.
+
+    0 in the variants for one machine, which train on any recordings.
+    """
+    return 3 * self.image_size // 4 if self.for_pod else 0
+
+  @property
   def image_size(self) -> int:
     """Side of the pictures, in pixels."""
     return IMAGE_SIZES[self.size]
@@ -81,6 +89,7 @@ def stage_config(
   optional: Sequence[str] = (),
   corpus: str = 'faces',
   ema_decay: float = 0.995,
+  color_jitter: float = 0.5,
 ) -> ConfigDict:
   """The configuration of a stage, without its options.
 
@@ -92,6 +101,7 @@ def stage_config(
     optional: what `config.init` may name besides, or must with some options.
     corpus: kind of corpus that the stage trains on.
     ema_decay: decay of the running mean of the parameters in the variants for one machine.
+    color_jitter: strength in the variants for a pod.
   """
   pod = variant.for_pod
   config = ConfigDict()
@@ -121,6 +131,13 @@ def stage_config(
   config.data.augment = True  # of speech
   # Strength, 0 to 1, of camera effects on pictures that encoders read; 0: off.
   config.data.camera_effects = 0.0
+  # Probability, 0 to 1, that a sample is mirrored with its annotations.
+  config.data.flips = 0.5 if pod else 0.0
+  # Strength, 0 to 1, of a change of color that all pictures of a sample share; 0: off.
+  config.data.color_jitter = color_jitter if pod else 0.0
+  # Real records are left out if the side of their portrait crop is smaller, in pixels of the recording; 0: none are.
+  config.data.min_side = 0
+  config.data.max_outside = 1.0  # largest share of the crop outside of the picture of the recording
   config.data.cached_samples = 0  # samples whose frozen features are cached on disk; 0: no cache
   config.data.num_workers = 8 if pod else 0  # decoding processes; 0: threads
 
@@ -132,6 +149,8 @@ def stage_config(
   config.optimizer.b2 = 0.99
   config.optimizer.weight_decay = 0.01
   config.optimizer.max_grad_norm = 1.0
+  # ((NETWORK, NORM), ...): networks that are clipped by a norm of their own, the others together by the one above.
+  config.optimizer.max_grad_norms = ()
   config.optimizer.ema_decay = 0.9999 if pod else ema_decay
   config.optimizer.rates = ()  # ((NETWORK/PATH, FACTOR), ...): multiples of the learning rate
   config.num_steps = variant.num_steps
@@ -146,7 +165,9 @@ def stage_config(
   config.keep_best = ConfigDict({'metric': '', 'mode': 'max'})
   config.eval_batches = 2  # validation batches at every sample_every
 
-  config.accumulate = 1  # pieces of a batch, run one after the other: same gradient, less memory
+  # Pieces of a batch, run one after the other: less memory. The gradient is that of the batch for means over its rows;
+  # means over known rows, contrasts and spreads are taken in each piece.
+  config.accumulate = 1
   config.dtype = 'bfloat16' if pod else 'float32'
   config.mesh = ConfigDict({'data': -1, 'fsdp': 8 if pod else 1, 'tensor': 1})
   return config
@@ -163,6 +184,9 @@ def add_critics(config: ConfigDict, variant: Variant) -> None:
   """Adds perceptual, identity and adversarial losses to a stage that produces pictures; off in small variants."""
   pod = variant.for_pod
   add_network(config, 'discriminator', 'base' if pod else variant.size)
+  config.optimizer.max_grad_norms = (
+    ('discriminator', 1.0),
+  )  # its R1 penalty must not shrink the generator's step
   config.options.adversarial_weight = 0.8 if pod else 0.0
   config.options.adversarial_after = 20_000 if pod else 0
   config.options.perceptual_weight = 0.0  # needs converted public weights: config.init.perceptual

@@ -33,6 +33,13 @@ def get_config(variant: str = 'demo') -> ConfigDict:
       'reconstruction_weight': 2.0,
       'attributes_weight': 0.0 if v.for_pod else 1.0,  # needs ground truth
       'articulation_weight': 0.0 if v.for_pod else 1.0,  # needs ground truth
+      # Portrait and speech of a real speaker from different recordings, where the corpus has several.
+      'across_clips': v.for_pod,
+      # Of the speech encoder: dropout, skipped layers, and masks of time and features (SpecAugment).
+      'dropout': 0.1 if v.for_pod else 0.0,
+      'layer_drop': 0.05 if v.for_pod else 0.0,
+      'time_mask': 0.05 if v.for_pod else 0.0,
+      'feature_mask': 0.05 if v.for_pod else 0.0,
     }
   )
   config.optimizer.weight_decay = 0.05

@@ -25,7 +25,12 @@ def get_config(variant: str = 'demo') -> ConfigDict:
   """The configuration of a variant: tiny, demo, base or large."""
   v = common.pick(VARIANTS, variant)
   config = common.stage_config(
-    'face_prior', v, required=('autoencoder',), optional=('speech_encoder',), ema_decay=0.998
+    'face_prior',
+    v,
+    required=('autoencoder',),
+    optional=('speech_encoder',),
+    ema_decay=0.998,
+    color_jitter=0.0,  # of the portraits that the portrait stage learns
   )
   config.options = ConfigDict(
     {

@@ -7,19 +7,20 @@ r"""Motion diffusion: the motion latents of a window of frames from speech.
 Needs: speech encoder, motion codec.
 
 demo: 15 minutes on two CPU cores (`max_minutes`; on a GPU `num_steps` comes first). tiny: two steps, for tests.
-base, large: networks and batches for a pod slice or an eight-GPU host; not run by us.
+base, large: networks and batches for a pod slice or an eight-GPU host; not run by us. They train on frames, of clips of
+five seconds and more: a window of four, and a frame that stands for the portrait a second or more away from it.
 """
 
 from ml_collections import ConfigDict
 
 from configs import common
-from seetalk_jax.constants import CLIP_FRAMES, WINDOW_FRAMES
+from seetalk_jax.constants import WINDOW_FRAMES
 
 VARIANTS = {
   'tiny': common.Variant('tiny', batch_size=2, num_steps=2, learning_rate=1e-3),
   'demo': common.Variant('demo', batch_size=12, num_steps=8000, max_minutes=15.0, learning_rate=6e-4),
-  'base': common.Variant('base', batch_size=512, num_steps=300_000, learning_rate=1e-4),
-  'large': common.Variant('large', batch_size=1024, num_steps=500_000, learning_rate=1e-4),
+  'base': common.Variant('base', batch_size=128, num_steps=300_000, learning_rate=1e-4),
+  'large': common.Variant('large', batch_size=256, num_steps=500_000, learning_rate=1e-4),
 }
 
 
@@ -36,7 +37,8 @@ def get_config(variant: str = 'demo') -> ConfigDict:
   config.options = ConfigDict(
     {
       'motion_source': 'frames' if v.for_pod else 'truth',
-      'num_frames': CLIP_FRAMES if v.for_pod else WINDOW_FRAMES,
+      # Frames of a window, 4 s: long enough for blinks and head motion. Sampling uses windows of the same length.
+      'num_frames': WINDOW_FRAMES,
     }
   )
   return config

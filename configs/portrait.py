@@ -32,6 +32,7 @@ def get_config(variant: str = 'demo') -> ConfigDict:
     networks=('portrait_unet', 'sample_adaptive_weighting'),
     required=('speech_encoder', 'autoencoder'),
     optional=('face_prior',),
+    color_jitter=0.0,  # portraits are targets, and their colors are what is learned
   )
   config.options = ConfigDict(
     {

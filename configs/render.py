@@ -36,6 +36,7 @@ def get_config(variant: str = 'demo') -> ConfigDict:
     required=('codebook', 'autoencoder'),
     ema_decay=0.99,
   )
+  config.data.min_side = v.min_side  # enlarged faces have no details
   config.options = ConfigDict(
     {
       'image_size': v.image_size,

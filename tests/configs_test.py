@@ -54,6 +54,15 @@ def test_every_variant_names_real_networks(stage):
 
 
 @pytest.mark.parametrize('stage', base.STAGES)
+def test_only_stages_that_learn_details_leave_out_small_faces(stage):
+  details = stage in ('autoencoder', 'codebook', 'code_transformer', 'render')
+  for variant, for_pod in (('demo', False), ('base', True)):
+    data = load(stage, variant).data
+    assert data.min_side == (384 if details and for_pod else 0)
+    assert data.max_outside == 1.0
+
+
+@pytest.mark.parametrize('stage', base.STAGES)
 def test_options_are_fields_of_the_stage(stage):
   config = load(stage, 'demo')
   module = importlib.import_module(base.STAGES[stage])

@@ -54,7 +54,7 @@ FLAGS = {
   'blendshapes': f'source -o --output --landmarker {_OUTPUT}',
   'prepare': (
     'raw out --layout --landmarker --size --max-seconds --processes --beam --json --quiet --min-seconds --min-side '
-    '--min-seen --min-speech --min-sharpness --max-yaw --max-offset'
+    '--min-seen --min-speech --min-sharpness --max-yaw --keep-offset --max-offset --max-outside'
   ),
   'corpus': (
     'out --kind --split --num --size --processes --seed --shard-size --records-per-speaker --first-speaker '
@@ -85,7 +85,7 @@ JSON = {
   'animate --driving': f'{_CLIP} motion',
   'portrait': f'outputs width height audio_seconds stage_seconds {_MADE_BY}',
   'blendshapes': 'output frames fps detected',
-  'prepare': 'output kept rejected failed reasons seconds num_bytes flagged',
+  'prepare': 'output kept rejected failed reasons seconds num_bytes flagged report missing_splits next',
   'corpus': 'output kind split records shards num_bytes',
   'export': 'output networks stages dtype licences warnings',
   'convert': 'output network parameters fresh licence dtype',
@@ -117,13 +117,17 @@ PREPARE_REPORT = {
   'failed': 'file speaker clip split status reason',
 }
 PREPARE_CLIP = 'start stop box records quality flags offset'
-PREPARE_QUALITY = 'side seen sharpness faces rivals speech yaw offset_frames offset_correlation offset_z'
+PREPARE_QUALITY = (
+  'side outside seen sharpness faces rivals speech yaw offset_frames offset_correlation offset_z offset_parts '
+  'offset_corrected'
+)
 PREPARE_REASONS = (
-  'no_picture no_sound too_short silent no_face small_face several_faces turned_away no_speech blurred offset'
+  'no_picture no_sound too_short silent no_face small_face several_faces turned_away outside '
+  'no_speech blurred offset'
 )
 CORPUS = 'schema parts prepared'  # of corpus.json
 CORPUS_PART = {
-  'prepare': 'num size speakers seconds crop_version',
+  'prepare': 'num size speakers seconds crop_version largest_side',
   'corpus': 'num size seed records_per_speaker first_speaker shard_size crop_version world',
 }
 EVALUATION = 'checkpoint seconds device jax config figures'

@@ -14,7 +14,7 @@ HELP = 'training run to released checkpoint'
 EXAMPLE = 'seetalk export runs/demo released/demo --inference'
 
 # Networks that are needed only for training.
-TRAINING_ONLY = ('face_encoder', 'conre', 'sync_expert')
+TRAINING_ONLY = ('face_encoder', 'conre', 'sync_expert', 'discriminator', 'syncnet', 'perceptual')
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -79,6 +79,10 @@ def run(args: argparse.Namespace) -> None:
     licence=args.licence,
     origin=args.origin,
   )
+  if args.inference:  # `collect` keeps those of the base
+    for name in TRAINING_ONLY:
+      merged.networks.pop(name, None)
+      merged.notes.pop(name, None)
   try:
     storage.save_release(
       target,

@@ -19,6 +19,10 @@ EXAMPLE = 'seetalk prepare videos corpus/mine --landmarker face_landmarker.task'
 _THRESHOLDS = {
   'min_seconds': (options.number(0, 1e9), 'shortest clip in seconds'),
   'min_side': (options.whole(0, 10**6), 'smallest portrait crop in the source, pixels of its side'),
+  'max_outside': (
+    options.number(0, 1),
+    'share of the portrait crop outside of the picture, 0 to 1; edge pixels are repeated there',
+  ),
   'min_seen': (options.number(0, 1), "share of a clip's frames in which the face is found, 0 to 1"),
   'min_speech': (options.number(0, 1), 'share of the time with speech, 0 to 1'),
   'min_sharpness': (options.number(0, 1e9), 'variance of the Laplacian of the 128-pixel grey crop'),
@@ -72,6 +76,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     help="run as an Apache Beam pipeline (extra beam) with Beam's options, such as '--runner=FlinkRunner ...'; "
     'all workers must see RAW_DIR, OUT_DIR and the landmarker',
   )
+  parser.add_argument(
+    '--keep-offset',
+    action='store_true',
+    help='keep sound that is certainly late or early as it is; by default it is moved',
+  )
   parser.add_argument('--json', action='store_true', help='one JSON object on stdout and nothing else')
   parser.add_argument('--quiet', action='store_true', help='no progress bar')
   limits = parser.add_argument_group('filters')
@@ -87,11 +96,13 @@ def run(args: argparse.Namespace) -> None:
   """Prepares the recordings and prints the counts."""
   options.check_folder(args.out)
   from seetalk_jax.media import landmarker_model
-  from seetalk_jax.prepare import recording, report, runner
+  from seetalk_jax.prepare import notes, recording, runner
   from seetalk_jax.prepare.thresholds import Thresholds
 
   limits = Thresholds(**{name: getattr(args, name) for name in _THRESHOLDS})
-  settings = recording.Settings(size=args.size, max_seconds=args.max_seconds, limits=limits)
+  settings = recording.Settings(
+    size=args.size, max_seconds=args.max_seconds, correct_offset=not args.keep_offset, limits=limits
+  )
   common = {
     'layout': args.layout,
     'settings': settings,
@@ -102,12 +113,14 @@ def run(args: argparse.Namespace) -> None:
   else:
     progress = not args.quiet and sys.stderr.isatty()
     summary = runner.prepare(args.raw, args.out, processes=args.processes, progress=progress, **common)
+  found = notes.of_corpus(pathlib.Path(args.out))
   if args.json:
-    print(json.dumps({'output': args.out, **dataclasses.asdict(summary)}))
+    further = {'report': found.report, 'missing_splits': found.missing_splits, 'next': found.next_command}
+    print(json.dumps({'output': args.out, **dataclasses.asdict(summary), **further}))
   else:
     print(summary.line)
-    for note in report.notes(pathlib.Path(args.out)):
-      print(f'note: {note}', file=sys.stderr)
+    for line in found.lines:
+      print(f'note: {line}', file=sys.stderr)
 
 
 def _beam():

@@ -12,10 +12,16 @@ from collections.abc import Sequence
 import grain
 import numpy as np
 
-from seetalk_jax.data import mixture, order, sources, transforms, views
+from seetalk_jax.constants import FPS
+from seetalk_jax.data import clip_lengths, mixture, order, record_filter, sources, transforms, views
 from seetalk_jax.errors import InputError
 
 _THREADS = 2
+# Streams of random numbers; (seed, index) is that of the element's choices.
+_PICTURE_STREAM = 1
+_REPLACEMENTS = 2  # records in the place of refused ones
+# Records that are tried for one element before it is an error that none passes the filter.
+_MAX_TRIES = 1000
 _AHEAD = 4  # prefetched batches, so that decoding overlaps with device computation
 
 
@@ -24,7 +30,15 @@ class Elements:
 
   Epoch e contains the records in an order seeded by (seed, e). The frames, windows and augmentation of the
   element at global index g are sampled from (seed, g). With weights, every group of records has its own
-  epochs.
+  epochs. Records of clips that are shorter than the view needs are left out. A record that the filter refuses is
+  replaced by another one of its group, which follows from (seed, g) too: no table of the accepted records is needed.
+
+  Attributes:
+    needed_frames: frames that the view needs of a clip; 0: any clip serves.
+    num_left_out: number of records that are left out because their clips are too short.
+
+  Raises:
+    MissingRecordsError: all clips are too short.
   """
 
   def __init__(
@@ -39,43 +53,111 @@ class Elements:
     portraits_only: bool = False,
     weights: Sequence[float] = (),
     camera_effects: float = 0.0,
+    num_frames: int | None = None,
+    conditions: Sequence[str] = (),
+    flips: float = 0.0,
+    color_jitter: float = 0.0,
+    across_clips: bool = False,
+    accepted: record_filter.RecordFilter = record_filter.RecordFilter(),  # noqa: B008 (frozen)
   ):
-    self._camera_effects = camera_effects
-    self._mixture = mixture.Mixture(weights, records.group_lengths, seed) if weights else None
     self._view = views.find_view(view)
+    self._view.check_options(num_frames, conditions)
+    self.needed_frames = self._view.needed_frames(num_frames, conditions)
+    self._long = _long_clips(view, records, self.needed_frames) if self.needed_frames else None
+    self.num_left_out = 0 if self._long is None else len(records) - len(self._long)
+    self._group_lengths = (records if self._long is None else self._long).group_lengths
+    self._mixture = mixture.Mixture(weights, self._group_lengths, seed) if weights else None
+    self._camera_effects, self._filter = camera_effects, accepted
+    self._pictures = {'flips': flips, 'color_jitter': color_jitter}
+    self._effects_on = [
+      *self._view.encoder_inputs,
+      *(
+        name
+        for condition in conditions
+        for name, entry in self._view.conditions[condition].items()
+        if entry.dtype == np.uint8
+      ),
+    ]
     self._records, self._seed, self._shuffle = records, seed, shuffle
-    self._options = {'augment': augment, 'image_size': image_size, 'portraits_only': portraits_only}
+    self._options = {
+      'augment': augment,
+      'image_size': image_size,
+      'portraits_only': portraits_only,
+      'num_frames': num_frames,
+      'conditions': tuple(conditions),
+      'across_clips': across_clips,
+      'accepted': accepted,
+    }
 
   def __len__(self) -> int:
     return sys.maxsize
 
-  def record_index(self, index: int) -> int:
-    """Index of the record from which the element at global index `index` is made."""
-    if self._mixture is None:
-      return self._in_order(index, 0, len(self._records))
-    group, index = self._mixture.find(index)
-    lengths = self._records.group_lengths
-    return self._in_order(index, sum(lengths[:group]), lengths[group])
+  def record_index(self, index: int, attempt: int = 0) -> int:
+    """Index of the record from which the element at global index `index` is made.
 
-  def _in_order(self, index: int, first: int, length: int) -> int:
-    """Record index of element `index` over epochs of the `length` records that start at `first`."""
+    Args:
+      index: global index.
+      attempt: number of records that the filter has refused for this element.
+    """
+    attempts, lengths = (index, attempt), self._group_lengths
+    if self._mixture is None:
+      number = self._in_order(index, 0, sum(lengths), attempts)
+    else:
+      group, index = self._mixture.find(index)
+      number = self._in_order(index, sum(lengths[:group]), lengths[group], attempts)
+    return number if self._long is None else self._long[number]
+
+  def _in_order(self, index: int, first: int, length: int, attempts: tuple[int, int]) -> int:
+    """Record index of element `index` over epochs of the `length` records that start at `first`.
+
+    After refused records it is a random one of these records, that depends on `attempts`, (global index, number of
+    refused records); the next one in order without a shuffle.
+    """
     epoch, position = divmod(index, length)
-    if self._shuffle:
-      position = order.shuffled(position, seed=self._seed, epoch=epoch, length=length)
-    return first + position
+    if not self._shuffle:
+      return first + (position + attempts[1]) % length
+    if attempts[1]:
+      return first + int(np.random.default_rng([self._seed, _REPLACEMENTS, *attempts]).integers(length))
+    return first + order.shuffled(position, seed=self._seed, epoch=epoch, length=length)
+
+  def _accepted_view(self, index: int, rng: np.random.Generator) -> views.View:
+    """The view of the first record for element `index` that passes the filter."""
+    for attempt in range(1 if self._filter.accepts_all else _MAX_TRIES):
+      view = self._view(self._records, self.record_index(index, attempt), rng, **self._options)
+      if self._filter.accepts(view.record):
+        return view
+    raise InputError(
+      f'none of {_MAX_TRIES} records has {self._filter}: lower config.data.min_side, raise config.data.max_outside, or '
+      'add recordings'
+    )
 
   def __getitem__(self, index: int) -> views.Element:
-    record_index = self.record_index(index)
     rng = np.random.default_rng([self._seed, index])
-    element = self._view(self._records, record_index, rng, **self._options).make()
+    element = self._accepted_view(index, rng).make()
+    # Generators of their own: all other choices stay the same with and without these changes.
+    if any(self._pictures.values()):
+      from seetalk_jax.data import picture_augment
+
+      own = np.random.default_rng([self._seed, index, _PICTURE_STREAM])
+      element = picture_augment.augment(element, own, **self._pictures)
     if self._camera_effects:
       from seetalk_jax.data import camera_effects
 
-      # Generators of their own: all other choices stay the same with and without the effects.
-      names = self._view.encoder_inputs
+      names = self._effects_on
       for name, own in zip(names, rng.spawn(len(names)), strict=True):
         element[name] = camera_effects.augment(element[name], own, self._camera_effects)
     return element
+
+
+def _long_clips(view: str, records, needed: int) -> clip_lengths.LongClips:
+  found = clip_lengths.LongClips(records, needed)
+  if not len(found):
+    raise sources.MissingRecordsError(
+      f'no clip has the {needed} frames that view {view} needs, the longest of {records!r} has {found.longest}: '
+      f"prepare longer recordings, render longer clips ('seetalk corpus --frames {needed}'), or use a shorter window "
+      '(option num_frames of the stage)'
+    )
+  return found
 
 
 class _Rows:
@@ -102,11 +184,12 @@ class Batches:
   Attributes:
     num_records: number of records in the corpora.
     records: record source.
+    note: one line on the records that are left out; '' if there are none.
   """
 
-  def __init__(self, iterator, records, start_index: int):
+  def __init__(self, iterator, records, start_index: int, note: str = ''):
     self._iterator, self._index = iterator, start_index
-    self.records, self.num_records = records, len(records)
+    self.records, self.num_records, self.note = records, len(records), note
 
   def __iter__(self) -> Batches:
     return self
@@ -148,6 +231,9 @@ def make_batches(
   rows: Sequence[int] | None = None,
   augment: bool = True,
   camera_effects: float = 0.0,
+  flips: float = 0.0,
+  color_jitter: float = 0.0,
+  across_clips: bool = False,
   num_workers: int = 0,
   num_threads: int = _THREADS,
   image_size: int | None = None,
@@ -157,6 +243,10 @@ def make_batches(
   record_sources: Sequence | None = None,
   weights: Sequence[float] = (),
   needs_truth: bool = False,
+  num_frames: int | None = None,
+  conditions: Sequence[str] = (),
+  min_side: int = 0,
+  max_outside: float = 1.0,
 ) -> Batches:
   """Creates an endless iterator over batches of a view.
 
@@ -178,6 +268,12 @@ def make_batches(
     augment: whether to augment speech. Augmentation applies only to the split `train`.
     camera_effects: strength, 0 to 1, of camera effects on `encoder_inputs` of the view: noise, blur, JPEG, H.264
       and others, see `camera_effects.augment`. 0 disables them. They apply only to the split `train`.
+    flips: share of the elements, 0 to 1, that are mirrored with all their annotations, see `picture_augment`. Only
+      in the split `train`.
+    color_jitter: strength, 0 to 1, of a change of color that all pictures of an element share. Only in the split
+      `train`.
+    across_clips: whether the view `portrait_speech` takes the portrait of a real speaker from another recording
+      than the speech, where the corpus has one.
     num_workers: worker processes; 0 decodes in threads of this process, which is enough for a few cores.
     num_threads: decoding threads per process; 0 decodes in the calling thread.
     image_size: side of the images in pixels, a divisor of the stored size; None keeps the stored size.
@@ -189,9 +285,14 @@ def make_batches(
     weights: relative sampling weight of each of `corpus_dirs` (or `record_sources`); () samples every record
       equally often.
     needs_truth: whether to skip real recordings, which have no ground truth.
+    num_frames: frames of a window, for the views `clip` and `speech_motion`; None for those of the view. Clips that
+      are shorter are left out, see `Batches.note`.
+    conditions: entries of other moments of the clip, for the same views: `portrait`, `style`; see `View.conditions`.
+    min_side: skip real records whose portrait crop has a smaller side, in pixels of the recording.
+    max_outside: skip real records with a larger share of the crop outside of the picture, 0 to 1.
 
   Raises:
-    InputError: an argument is invalid, or there are no such records.
+    InputError: an argument is invalid, there are no such records, or all clips are too short.
   """
   view_kinds = views.find_view(view).kinds
   if process_count < 1 or not 0 <= process_index < process_count:
@@ -207,11 +308,14 @@ def make_batches(
     raise InputError(f'rows {list(rows)} of a batch of {batch_size}: use some of 0 to {batch_size - 1}')
   if start_index < 0 or seed < 0:
     raise InputError(f'start_index {start_index}, seed {seed}: use 0 or more')
-  if not 0 <= camera_effects <= 1:
-    raise InputError(f'camera_effects {camera_effects}: use 0 to 1')
+  for name, value in (('camera_effects', camera_effects), ('flips', flips), ('color_jitter', color_jitter)):
+    if not 0 <= value <= 1:
+      raise InputError(f'{name} {value}: use 0 to 1')
+  is_training = split == 'train'
+  accepted = record_filter.RecordFilter(min_side=min_side, max_outside=max_outside)
   if record_sources is None:
     kinds = [kind for kind in view_kinds if kind != 'real' or not needs_truth]
-    records = sources.open_corpora(corpus_dirs, kinds, split, max_records)
+    records = sources.open_corpora(corpus_dirs, kinds, split, max_records, accepted)
   else:
     records = sources.ConcatenatedSource(record_sources)
   elements = Elements(
@@ -219,12 +323,22 @@ def make_batches(
     records,
     seed=seed,
     shuffle=shuffle,
-    augment=augment_speech if augment and split == 'train' else None,
+    augment=augment_speech if augment and is_training else None,
     image_size=image_size,
     portraits_only=portraits_only,
     weights=weights,
-    camera_effects=camera_effects if split == 'train' else 0.0,
+    camera_effects=camera_effects if is_training else 0.0,
+    num_frames=num_frames,
+    conditions=conditions,
+    flips=flips if is_training else 0.0,
+    color_jitter=color_jitter if is_training else 0.0,
+    across_clips=across_clips,
+    accepted=accepted,
   )
+  note = ''
+  if elements.num_left_out:
+    seconds = elements.needed_frames / FPS
+    note = f'{elements.num_left_out} of {len(records)} records are left out: their clips are shorter than {seconds:g} s'
   source = _Rows(elements, batch_size=batch_size, first=start_index, rows=rows)
   dataset = grain.MapDataset.source(source).batch(len(rows))
   threads = grain.ReadOptions(num_threads=num_threads, prefetch_buffer_size=_AHEAD if num_threads else 0)
@@ -233,7 +347,7 @@ def make_batches(
     _mark_flags_parsed()
     workers = grain.MultiprocessingOptions(num_workers=num_workers, per_worker_buffer_size=2)
     stream = stream.mp_prefetch(workers)
-  return Batches(iter(stream), records, start_index)
+  return Batches(iter(stream), records, start_index, note)
 
 
 def augment_speech(waveform: np.ndarray, rng: np.random.Generator) -> np.ndarray:

@@ -81,6 +81,10 @@ class ClipRecord:
     lip_box: float32 `[k, 4]` as (left, top, right, bottom) in relative image units, or None. It is a square
       around the mouth and the range of the jaw. Its size is constant in a clip (0.34 of the image side in
       synthetic data). It may extend beyond the image border.
+    picture_box: float32 `[k, 4]` as (left, top, right, bottom) in relative image units 0..1: the part of every frame
+      that lies inside of the recording's picture. Around it, edge pixels are repeated. None: the whole frame.
+    source_side: side of the frames in pixels of the recording, before they were resized to `size`; 0: unknown, or
+      rendered at `size`.
     motion: float32 `[k, 58]`, motion vector (`constants.MOTION_FIELDS`) of every frame, or None.
     speech_motion: float32 `[t, 58]`, motion of the stored speech at 25 fps, with its margins, or None; only in
       synthetic data.
@@ -100,6 +104,8 @@ class ClipRecord:
   crop_version: int = 1
   landmarks: np.ndarray | None = None
   lip_box: np.ndarray | None = None
+  picture_box: np.ndarray | None = None
+  source_side: int = 0
   motion: np.ndarray | None = None
   speech_motion: np.ndarray | None = None
   motion_status: np.ndarray = dataclasses.field(
@@ -113,6 +119,7 @@ _ARRAYS = {
   'audio': (np.int16, (None,)),
   'landmarks': (np.float32, ('k', None, 2)),
   'lip_box': (np.float32, ('k', 4)),
+  'picture_box': (np.float32, ('k', 4)),
   'motion': (np.float32, ('k', MOTION_DIM)),
   'speech_motion': (np.float32, (None, MOTION_DIM)),
   'motion_status': (np.uint8, (MOTION_DIM,)),
@@ -128,8 +135,9 @@ _TRUTH_ARRAYS = {
   'style': (np.float32, (None,)),
   'weight': (np.float32, (1,)),
 }
-# Fields of the truth that are left out of the bytes where they are None, as in records written before they came.
-_LATER = ('emotions', 'events', 'style', 'weight')
+# Fields that are left out of the bytes where they have their default, as in records written before they came.
+_LATER = {'picture_box': None, 'source_side': 0}
+_LATER_TRUTH = {'emotions': None, 'events': None, 'style': None, 'weight': None}
 
 
 def encode(record: ClipRecord) -> bytes:
@@ -139,12 +147,11 @@ def encode(record: ClipRecord) -> bytes:
     ValueError: the dtype or shape of an array differs from the schema.
   """
   _check(record, _ARRAYS, len(record.frames))
-  fields = _fields(record)
+  fields = _without_defaults(_fields(record), _LATER)
   fields['frames'] = [bytes(frame) for frame in record.frames]
   if record.truth is not None:
     _check(record.truth, _TRUTH_ARRAYS, len(record.frames))
-    truth = _fields(record.truth)
-    fields['truth'] = {name: x for name, x in truth.items() if name not in _LATER or x is not None}
+    fields['truth'] = _without_defaults(_fields(record.truth), _LATER_TRUTH)
   return serialization.msgpack_serialize({'schema': SCHEMA_VERSION, **fields})
 
 
@@ -204,7 +211,7 @@ def join(first: ClipRecord, second: ClipRecord) -> ClipRecord:
     first,
     frames=[*first.frames, *second.frames],
     audio=np.concatenate([first.audio[:until], second.audio[second.audio_lead :]]),
-    **{name: both(name) for name in ('landmarks', 'lip_box', 'motion')},
+    **{name: both(name) for name in ('landmarks', 'lip_box', 'picture_box', 'motion')},
     motion_status=np.minimum(first.motion_status, second.motion_status),
   )
 
@@ -270,6 +277,13 @@ def _readable() -> str:
 
 def _fields(instance) -> dict:
   return {field.name: getattr(instance, field.name) for field in dataclasses.fields(instance)}
+
+
+def _without_defaults(fields: dict, defaults: Mapping) -> dict:
+  def stored(name, x) -> bool:
+    return name not in defaults or isinstance(x, np.ndarray) or x != defaults[name]
+
+  return {name: x for name, x in fields.items() if stored(name, x)}
 
 
 def _check(instance, arrays: Mapping, num_frames: int) -> None:

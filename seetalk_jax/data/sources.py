@@ -12,11 +12,14 @@ from collections.abc import Iterable, Iterator, Sequence
 import grain
 
 from seetalk_jax import files
-from seetalk_jax.data import schema
+from seetalk_jax.data import record_filter, schema, speaker_runs
 from seetalk_jax.errors import InputError, OutputError
 
 CORPUS_FILE = 'corpus.json'
+REPORT_FILE = 'report.json'  # of a preparation, beside its corpus.json
 _SHARD = re.compile(r'(?P<part>[a-z]+-[a-z]+)-(?P<index>\d{5})-of-(?P<count>\d{5})\.array_record')
+
+_KEPT_RUNS = 2**16  # runs of speakers that are kept in memory, a few megabytes
 
 PathLike = str | os.PathLike
 
@@ -148,6 +151,7 @@ class RecordSource:
     split: split of the corpus part.
     settings: settings of the part in `corpus.json`.
     shards: shard files in use.
+    num_stored: number of records in these files; `len` is less with `max_records`.
   """
 
   def __init__(self, corpus_dir: PathLike, kind: str, split: str, *, max_records: int | None = None):
@@ -178,7 +182,8 @@ class RecordSource:
         f'{_advice([kind], split, corpus_dir)}'
       )
     self._records = grain.sources.ArrayRecordDataSource([os.fspath(path) for path in self.shards])
-    self._length = len(self._records) if max_records is None else min(max_records, len(self._records))
+    self.num_stored = len(self._records)
+    self._length = self.num_stored if max_records is None else min(max_records, self.num_stored)
 
   def __len__(self) -> int:
     return self._length
@@ -187,6 +192,13 @@ class RecordSource:
     if not 0 <= index < self._length:
       raise IndexError(f'record {index} of {self._length}')
     return schema.decode(self._records[index])
+
+  def report_entries(self) -> list[dict]:
+    """Entries of the report of the preparation, in the order of the records; [] if there is none."""
+    try:
+      return json.loads((self.shards[0].parent / REPORT_FILE).read_text('utf-8'))
+    except (OSError, ValueError):
+      return []
 
   def __repr__(self) -> str:
     return f'RecordSource({self._name}, {self._length} records in {len(self.shards)} shards)'
@@ -215,6 +227,7 @@ class ConcatenatedSource:
       raise ValueError(f'groups of {sizes} sources do not make {len(self.sources)}')
     lengths = iter(self._lengths)
     self.group_lengths = [sum(next(lengths) for _ in range(size)) for size in sizes]
+    self._runs: dict[tuple[int, int | str], speaker_runs.SpeakerRun] = {}
 
   def __len__(self) -> int:
     return sum(self._lengths)
@@ -235,6 +248,19 @@ class ConcatenatedSource:
     source, inside = self._find(index)
     return source[inside + step] if 0 <= inside + step < len(source) else None
 
+  def speaker_run(self, index: int) -> speaker_runs.SpeakerRun:
+    """Returns the run of record `index` in its source; runs of the last `_KEPT_RUNS` speakers are kept in memory."""
+    source, inside = self._find(index)
+    start = index - inside
+    key = start, source[inside].speaker
+    run = self._runs.get(key)
+    if run is None or not run.first <= index < run.stop:
+      run = speaker_runs.find_run(source, inside).moved(start)
+      if len(self._runs) >= _KEPT_RUNS:
+        self._runs.clear()
+      self._runs[key] = run
+    return run
+
   def __repr__(self) -> str:
     return ' + '.join(map(repr, self.sources))
 
@@ -247,7 +273,11 @@ class ConcatenatedSource:
 
 
 def open_corpora(
-  corpus_dirs: PathLike | Sequence[PathLike], kinds: Sequence[str], split: str, max_records: int | None = None
+  corpus_dirs: PathLike | Sequence[PathLike],
+  kinds: Sequence[str],
+  split: str,
+  max_records: int | None = None,
+  accepted: record_filter.RecordFilter = record_filter.RecordFilter(),  # noqa: B008 (frozen)
 ) -> ConcatenatedSource:
   """Opens all parts of the directories with one of `kinds` and with `split`, as one source.
 
@@ -256,6 +286,7 @@ def open_corpora(
     kinds: record kinds to open.
     split: `train`, `validation` or `test`.
     max_records: use at most this many records of each part.
+    accepted: parts in which no record passes are left out.
 
   Raises:
     InputError: no directory.
@@ -263,16 +294,23 @@ def open_corpora(
   """
   if isinstance(corpus_dirs, (str, os.PathLike)):
     corpus_dirs = [corpus_dirs]
-  sources, group_sizes = [], []
+  sources, group_sizes, left_out = [], [], []
   for pattern in corpus_dirs:
     before = len(sources)
     for corpus_dir in _expand([pattern]):
       parts = read_manifest(corpus_dir)['parts']
       for kind in kinds:
-        if f'{kind}-{split}' in parts:
+        part = f'{kind}-{split}'
+        if part in parts and not accepted.accepts_part(parts[part]):
+          left_out.append(f'{corpus_dir}:{part}')
+        elif part in parts:
           sources.append(RecordSource(corpus_dir, kind, split, max_records=max_records))
     group_sizes.append(len(sources) - before)
   if not sources:
+    if left_out:
+      raise MissingRecordsError(
+        f'no records with {accepted} in {", ".join(left_out)}: lower config.data.min_side, or add larger recordings'
+      )
     where = ', '.join(map(str, corpus_dirs)) or 'no directory'
     raise MissingRecordsError(
       f'no {" or ".join(kinds)} records of split {split!r} in {where}: '

@@ -5,14 +5,14 @@ from __future__ import annotations
 import abc
 import dataclasses
 import functools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import ClassVar, Protocol
 
 import numpy as np
 from PIL import Image
 
 from seetalk_jax.constants import SAMPLES_PER_FRAME
-from seetalk_jax.data import schema, transforms
+from seetalk_jax.data import portrait_frames, record_filter, schema, speaker_runs, transforms
 from seetalk_jax.errors import InputError
 
 Element = dict[str, np.ndarray]
@@ -24,7 +24,8 @@ class Entry:
 
   Attributes:
     dtype: dtype of the array.
-    shape: shape of one element, without the batch axis; 'S' is the image size, 'S/4' a quarter of it.
+    shape: shape of one element, without the batch axis; 'S' is the image size, 'S/4' a quarter of it, 'T' the frames
+      of a window, '640 T' their samples.
     meaning: description with unit and range.
   """
 
@@ -45,6 +46,9 @@ class Records(Protocol):
   def beside(self, index: int, step: int) -> schema.ClipRecord | None:
     """The record `step` positions later in the corpus, or None."""
 
+  def speaker_run(self, index: int) -> speaker_runs.SpeakerRun:
+    """The records around `index` that are of the same speaker."""
+
 
 class View(abc.ABC):
   """A view, instantiated for one element: the record and how to read it.
@@ -54,6 +58,8 @@ class View(abc.ABC):
     entries: what an element holds, by name.
     encoder_inputs: entries that encoders read; camera effects are applied to these.
     kinds: record kinds from which the view can be made.
+    num_frames: frames of a window unless an option gives another number; None: the view has no such option.
+    conditions: entries of other moments of the clip, by the name that asks for them in the option `conditions`.
     record: the record of the element.
     rng: random generator of the element.
   """
@@ -62,6 +68,8 @@ class View(abc.ABC):
   entries: ClassVar[Mapping[str, Entry]]
   encoder_inputs: ClassVar[tuple[str, ...]] = ()
   kinds: ClassVar[tuple[str, ...]]
+  num_frames: ClassVar[int | None] = None
+  conditions: ClassVar[Mapping[str, Mapping[str, Entry]]] = {}
 
   def __init__(
     self,
@@ -72,6 +80,10 @@ class View(abc.ABC):
     image_size: int | None = None,
     portraits_only: bool = False,
     augment: transforms.Augment | None = None,
+    num_frames: int | None = None,
+    conditions: Sequence[str] = (),
+    across_clips: bool = False,
+    accepted: record_filter.RecordFilter = record_filter.RecordFilter(),  # noqa: B008 (frozen)
   ):
     """The element of record `index`.
 
@@ -80,8 +92,12 @@ class View(abc.ABC):
       index: record index; the entry `clip` of the views `sync` and `sync_face`.
       rng: random generator of this element.
       image_size: side of the images in pixels, a divisor of the stored size; None keeps the stored size.
-      portraits_only: whether the view `image` uses only frame 0.
+      portraits_only: whether the view `image` uses only portraits, see `portrait_frames`.
       augment: speech augmentation that keeps length and timing; None disables it.
+      num_frames: frames of a window; None for those of the view.
+      conditions: keys of `conditions` whose entries the element also has.
+      across_clips: whether the view `portrait_speech` takes a real portrait from another recording of the speaker.
+      accepted: filter of the records that portraits are taken from.
 
     Raises:
       InputError: `image_size` does not divide the stored size.
@@ -90,6 +106,32 @@ class View(abc.ABC):
     self._records, self._index = records, index
     self._reduce = _reduction(self.record, self._frame_size(image_size))
     self._portraits_only, self._augment = portraits_only, augment
+    self._window = num_frames or self.num_frames
+    self._conditions = tuple(conditions)
+    self._across_clips, self._accepted = across_clips, accepted
+
+  @classmethod
+  def check_options(cls, num_frames: int | None, conditions: Sequence[str]) -> None:
+    """Checks the options `num_frames` and `conditions`.
+
+    Raises:
+      InputError: the view does not have them, or an unknown condition or a length below 2.
+    """
+    if num_frames is not None and cls.num_frames is None:
+      raise InputError(f'num_frames={num_frames}: view {cls.name} has one length, leave it out')
+    if num_frames is not None and num_frames < 2:
+      raise InputError(f'num_frames={num_frames}: use at least 2')
+    for name in conditions:
+      if name not in cls.conditions:
+        raise InputError(
+          f'condition {name!r} is unknown: view {cls.name} has {", ".join(cls.conditions) or "none"}'
+        )
+
+  @classmethod
+  def needed_frames(cls, num_frames: int | None, conditions: Sequence[str]) -> int:
+    """Frames that a clip needs so that the view can be made of each of its records; 0 if any clip serves."""
+    del conditions
+    return num_frames or cls.num_frames or 0
 
   @abc.abstractmethod
   def make(self) -> Element:
@@ -123,6 +165,13 @@ class View(abc.ABC):
       return image
     return np.asarray(Image.fromarray(image).reduce(self._reduce))
 
+  def _portrait(self, index: int | None = None) -> tuple[schema.ClipRecord, int]:
+    """The portrait in the clip of record `index`, by default of this element: (record, number of the frame)."""
+    index = self._index if index is None else index
+    record = self.record if index == self._index else self._records[index]
+    beside = functools.partial(self._records.beside, index)
+    return portrait_frames.find_portrait(record, beside, self._accepted)
+
   def _quarter(self, array: np.ndarray, index: int) -> np.ndarray:
     """Quarter-size map of frame `index`; if images are reduced, the middle pixel of each block is used."""
     first = self._reduce // 2
@@ -145,6 +194,11 @@ class View(abc.ABC):
     if changed.shape != waveform.shape:
       raise ValueError(f'augmentation must keep the length: {waveform.shape} became {changed.shape}')
     return changed
+
+  def _picture_box(self, index: int, record: schema.ClipRecord | None = None) -> np.ndarray:
+    """Part of frame `index` that shows the recording's picture, float32 `[4]`: `[0, 0, 1, 1]` is all of it."""
+    boxes = (record or self.record).picture_box
+    return np.array([0.0, 0.0, 1.0, 1.0], np.float32) if boxes is None else boxes[index]
 
   def _speaker(self) -> np.ndarray:
     return np.int32(transforms.speaker_number(self.record.speaker))

@@ -18,7 +18,6 @@ from seetalk_jax.constants import (
   FACE_SIZE,
   MOTION_DIM,
   MOUTH_SIZE,
-  POSE,
   SAMPLES_PER_FRAME,
   SPEECH_FRAMES,
   SPEECH_SAMPLES,
@@ -27,24 +26,32 @@ from seetalk_jax.constants import (
   SYNCNET_SAMPLES,
   WINDOW_FRAMES,
 )
-from seetalk_jax.data import schema, transforms
+from seetalk_jax.data import clip_moments, schema, speaker_runs, transforms
 from seetalk_jax.data.view import Element, Entry, View
 from seetalk_jax.errors import InputError
 
 # Maximum distance in records (seconds) between the frames of a real pair: long enough for a head turn.
 _PAIR_REACH = 4
+# Draws of a record of another recording, each of which may hit the same one.
+_DRAWS = 4
 
 
 _SPEAKER = Entry(np.int32, (), 'which speaker; text names are numbered by a stable hash')
 _ATTRIBUTES = Entry(np.float32, (3,), 'sex 0..1, age in years, head size as a standard score')
 _HAS_TRUTH = Entry(np.float32, (), '1: ground truth is there; 0: a real recording, maps are zeros')
 _IMAGE = ('S', 'S', 3)
+_PICTURE_BOX = Entry(
+  np.float32,
+  (4,),
+  'part that shows the recording: left, top, right, bottom, relative 0..1; edges repeat around it',
+)
 _QUARTER = ('S/4', 'S/4')
 _SPEECH = 'mono speech at 16 kHz in [-1, 1]'
 _MOTION = 'motion vector, see constants.MOTION_FIELDS'
 _MOTION_WEIGHT = Entry(
   np.float32, (MOTION_DIM,), 'weight of each motion field: 1 exact, 0.3 estimated, 0 absent (the field is 0)'
 )
+_STYLE_LENGTH = Entry(np.int32, (), 'frames of the other window; 0: the clip has no other second')
 _PARTS = Entry(np.uint8, _QUARTER, 'part of the head at each pixel; 0 background')
 _CANONICAL = Entry(np.float32, (*_QUARTER, 3), 'place on the resting head, head units')
 
@@ -57,9 +64,10 @@ class PortraitSpeech(View):
   encoder_inputs = ('portrait',)
   entries = {
     'portrait': Entry(
-      np.uint8, _IMAGE, 'frontal, neutral, mouth closed; of real ones the most frontal frame'
+      np.uint8, _IMAGE, 'frontal, neutral, mouth closed; of real clips the frame that comes closest'
     ),
     'speech': Entry(np.float32, (SPEECH_SAMPLES,), _SPEECH + '; zeros after num_samples'),
+    'picture_box': _PICTURE_BOX,
     'num_samples': Entry(np.int32, (), 'how many samples of speech are real'),
     'speech_motion': Entry(np.float32, (SPEECH_FRAMES, MOTION_DIM), _MOTION + ', of the speech'),
     'motion_weight': _MOTION_WEIGHT,
@@ -76,8 +84,10 @@ class PortraitSpeech(View):
     spoken = len(record.frames) * SAMPLES_PER_FRAME if real else len(record.audio)
     num_samples = min(spoken, len(speech))
     speech[num_samples:] = 0.0
+    portrait_record, portrait = self._portrait(self._other_recording() if self._across_clips else None)
     return {
-      'portrait': self._frame(_most_frontal(record) if real else 0, record),
+      'portrait': self._frame(portrait, portrait_record),
+      'picture_box': self._picture_box(portrait, portrait_record),
       'speech': speech,
       'num_samples': np.int32(num_samples),
       'speech_motion': _padded(getattr(record, track), wanted),
@@ -87,6 +97,23 @@ class PortraitSpeech(View):
       'has_truth': np.float32(not real),
     }
 
+  def _other_recording(self) -> int | None:
+    """Samples an accepted record of another recording of a real speaker; None where the draws find none."""
+    if not self._is_real:
+      return None
+    run = self._records.speaker_run(self._index)
+    if not run.several:
+      return None
+    # The ends of the run are of different recordings, so that one of them is of another one.
+    draws = (int(self.rng.integers(run.first, run.stop)) for _ in range(_DRAWS))
+    for index in (*draws, run.first, run.stop - 1):
+      other = self._records[index]
+      is_other = speaker_runs.recording_of(other) != speaker_runs.recording_of(self.record)
+      fits = other.frames and other.size == self.record.size and self._accepted.accepts(other)
+      if is_other and fits:
+        return index
+    return None
+
 
 class ImageView(View):
   """Any frame, or the portraits alone."""
@@ -94,18 +121,22 @@ class ImageView(View):
   name = 'image'
   kinds = ('faces', 'real')
   entries = {
-    'image': Entry(np.uint8, _IMAGE, 'any frame; only portraits with portraits_only'),
+    'image': Entry(np.uint8, _IMAGE, 'any frame; with portraits_only the portrait, as in portrait_speech'),
+    'picture_box': _PICTURE_BOX,
     'parts': _PARTS,
   }
 
   def make(self) -> Element:
-    index = 0 if self._portraits_only else int(self.rng.integers(len(self.record.frames)))
-    image = self._frame(index)
-    if self.record.truth is None or self.record.truth.parts is None:
+    if self._portraits_only:
+      record, index = self._portrait()
+    else:
+      record, index = self.record, int(self.rng.integers(len(self.record.frames)))
+    image = self._frame(index, record)
+    if record.truth is None or record.truth.parts is None:
       parts = np.zeros([side // 4 for side in image.shape[:2]], np.uint8)
     else:
-      parts = self._quarter(self.record.truth.parts, index)
-    return {'image': image, 'parts': parts}
+      parts = self._quarter(record.truth.parts, index)
+    return {'image': image, 'picture_box': self._picture_box(index, record), 'parts': parts}
 
 
 class MotionPair(View):
@@ -128,6 +159,7 @@ class MotionPair(View):
     'source_parts': _PARTS,
     'target_parts': _PARTS,
     'lip_box': Entry(np.float32, (4,), 'of target: left, top, right, bottom, relative 0..1'),
+    'picture_box': _PICTURE_BOX,
     'speaker': _SPEAKER,
     'has_truth': _HAS_TRUTH,
   }
@@ -153,6 +185,7 @@ class MotionPair(View):
       'source_parts': self._quarter(truth.parts, source),
       'target_parts': self._quarter(truth.parts, target),
       'lip_box': self.record.lip_box[target],
+      'picture_box': self._picture_box(target),
       'speaker': self._speaker(),
       'has_truth': np.float32(1.0),
     }
@@ -182,36 +215,50 @@ class MotionPair(View):
       'source_parts': np.zeros([quarter, quarter], np.uint8),
       'target_parts': np.zeros([quarter, quarter], np.uint8),
       'lip_box': self.record.lip_box[target],
+      'picture_box': self._picture_box(target),
       'speaker': self._speaker(),
       'has_truth': np.float32(0.0),
     }
 
 
 class SpeechMotion(View):
-  """Four seconds of speech and the motion track that goes with it; no frames."""
+  """Some seconds of speech (4 if not asked otherwise) and the motion track that goes with it; no frames."""
 
   name = 'speech_motion'
   kinds = ('talks',)
+  num_frames = WINDOW_FRAMES
   entries = {
-    'speech': Entry(np.float32, (WINDOW_FRAMES * SAMPLES_PER_FRAME,), _SPEECH),
-    'motion': Entry(np.float32, (WINDOW_FRAMES, MOTION_DIM), _MOTION + ', 25 fps'),
+    'speech': Entry(np.float32, ('640 T',), _SPEECH),
+    'motion': Entry(np.float32, ('T', MOTION_DIM), _MOTION + ', 25 fps'),
     'speaker': _SPEAKER,
     'attributes': _ATTRIBUTES,
   }
+  conditions = {
+    'style': {
+      'style_motion': Entry(
+        np.float32, ('T', MOTION_DIM), _MOTION + ', of another window; zeros after style_length'
+      ),
+      'style_length': _STYLE_LENGTH,
+    }
+  }
 
   def make(self) -> Element:
-    wanted, track = WINDOW_FRAMES, self.record.speech_motion
+    wanted, track = self._window, self.record.speech_motion
     if track is None:
       raise InputError('view speech_motion needs records with speech motion: add a synthetic corpus of talks')
     if len(track) < wanted:
       raise InputError(f'a talk has {len(track)} frames, view speech_motion needs {wanted}: render longer')
     first = int(self.rng.integers(len(track) - wanted + 1))
-    return {
+    element = {
       'speech': self._speech(first * SAMPLES_PER_FRAME, wanted),
       'motion': track[first : first + wanted],
       'speaker': self._speaker(),
       'attributes': self._truth.attributes,
     }
+    if 'style' in self._conditions:
+      style = track[clip_moments.other_window(first, wanted, len(track), self.rng)]
+      element |= {'style_motion': _padded(style, wanted), 'style_length': np.int32(len(style))}
+    return element
 
 
 class Sync(View):
@@ -280,23 +327,61 @@ class SyncFace(Sync):
 
 
 class Clip(View):
-  """One second of small frames with their speech."""
+  """Small frames (of one second if not asked otherwise) with their speech."""
 
   name = 'clip'
   kinds = ('clips', 'real')
   encoder_inputs = ('frames',)
+  num_frames = CLIP_FRAMES
   entries = {
-    'frames': Entry(np.uint8, (CLIP_FRAMES, CLIP_SIZE, CLIP_SIZE, 3), 'successive frames at 25 fps'),
-    'motion': Entry(np.float32, (CLIP_FRAMES, MOTION_DIM), _MOTION),
+    'frames': Entry(np.uint8, ('T', CLIP_SIZE, CLIP_SIZE, 3), 'successive frames at 25 fps'),
+    'motion': Entry(np.float32, ('T', MOTION_DIM), _MOTION),
     'motion_weight': _MOTION_WEIGHT,
-    'lip_box': Entry(np.float32, (CLIP_FRAMES, 4), 'left, top, right, bottom, relative 0..1'),
-    'speech': Entry(np.float32, (CLIP_FRAMES * SAMPLES_PER_FRAME,), _SPEECH + ', of those frames'),
+    'lip_box': Entry(np.float32, ('T', 4), 'left, top, right, bottom, relative 0..1'),
+    'speech': Entry(np.float32, ('640 T',), _SPEECH + ', of those frames'),
     'has_truth': _HAS_TRUTH,
   }
+  conditions = {
+    'portrait': {
+      'portrait': Entry(
+        np.uint8,
+        (CLIP_SIZE, CLIP_SIZE, 3),
+        'frame of the clip, a second or more before or after the window: frontal, mouth closed, as far as there is one',
+      )
+    },
+    'style': {
+      'style_frames': Entry(
+        np.uint8, ('T', CLIP_SIZE, CLIP_SIZE, 3), 'frames of another window; zeros after style_length'
+      ),
+      'style_length': _STYLE_LENGTH,
+    },
+  }
+
+  @classmethod
+  def needed_frames(cls, num_frames: int | None, conditions: Sequence[str]) -> int:
+    return super().needed_frames(num_frames, ()) + (clip_moments.APART if conditions else 0)
 
   def make(self) -> Element:
-    wanted = CLIP_FRAMES
-    record, first = transforms.random_window(self.record, self._beside, self.rng, wanted, self.name)
+    if not self._conditions:
+      return self._of_window(
+        *transforms.random_window(self.record, self._beside, self.rng, self._window, self.name)
+      )
+    with_style = 'style' in self._conditions
+    moments = clip_moments.choose(self.record, self._beside, self.rng, self._window, with_style=with_style)
+    element = self._of_window(moments.record, moments.first)
+    if 'portrait' in self._conditions:
+      element['portrait'] = self._frame(moments.portrait, moments.record)
+    if with_style:
+      style = range(moments.style.start, moments.style.stop)
+      frames = np.zeros_like(element['frames'])
+      for i, frame in enumerate(style):
+        frames[i] = self._frame(frame, moments.record)
+      element |= {'style_frames': frames, 'style_length': np.int32(len(style))}
+    return element
+
+  def _of_window(self, record: schema.ClipRecord, first: int) -> Element:
+    """The entries of a window that begins in frame `first` of joined records."""
+    wanted = self._window
     window = slice(first, first + wanted)
     return {
       'frames': np.stack([self._frame(i, record) for i in range(first, first + wanted)]),
@@ -328,7 +413,13 @@ def find_view(name: str) -> type[View]:
 
 
 def batch_spec(
-  view: str, batch_size: int, image_size: int = 256, *, only: Sequence[str] = ()
+  view: str,
+  batch_size: int,
+  image_size: int = 256,
+  *,
+  only: Sequence[str] = (),
+  num_frames: int | None = None,
+  conditions: Sequence[str] = (),
 ) -> dict[str, jax.ShapeDtypeStruct]:
   """Returns names, shapes and dtypes of a batch of `view`; the first axis of every shape is `batch_size`.
 
@@ -337,23 +428,25 @@ def batch_spec(
     batch_size: number of elements in the batch.
     image_size: side of the images in pixels; a multiple of 4.
     only: the entries to describe; () for all.
+    num_frames: frames of a window; None for those of the view.
+    conditions: keys of the view's `conditions` whose entries are included.
 
   Raises:
-    InputError: no such view.
+    InputError: no such view, or one without these options.
     KeyError: an entry in `only` that the view does not have.
   """
-  sizes, entries = {'S': image_size, 'S/4': image_size // 4}, find_view(view).entries
+  cls = find_view(view)
+  cls.check_options(num_frames, conditions)
+  frames = num_frames or cls.num_frames or 0
+  sizes = {'S': image_size, 'S/4': image_size // 4, 'T': frames, '640 T': frames * SAMPLES_PER_FRAME}
+  entries = dict(cls.entries)
+  for name in conditions:
+    entries |= cls.conditions[name]
 
   def spec(entry: Entry) -> jax.ShapeDtypeStruct:
     return jax.ShapeDtypeStruct((batch_size, *(sizes.get(size, size) for size in entry.shape)), entry.dtype)
 
   return {name: spec(entries[name]) for name in only or entries}
-
-
-def _most_frontal(record: schema.ClipRecord) -> int:
-  if record.motion is None:
-    return 0
-  return int(np.argmin(np.square(record.motion[:, POSE]).sum(-1)))
 
 
 def _motion_of(record: schema.ClipRecord) -> np.ndarray:

@@ -56,8 +56,9 @@ def linear_prediction(
     xt = xt - (signal * centre).reshape(xt.shape)
   flat, basis = xt.reshape(xt.shape[0], -1), directions.reshape(directions.shape[0], -1)
   others = gain(rest)
-  along = (flat @ basis.T) * (gain(variances) - others)
-  prediction = others * flat + along @ basis
+  # Full precision on every device: samplers divide the error by small times.
+  along = jnp.matmul(flat, basis.T, precision='highest') * (gain(variances) - others)
+  prediction = others * flat + jnp.matmul(along, basis, precision='highest')
   if mean is not None:  # the expected noise is 0, the expected x0 is the mean
     prediction = prediction + {'x0': 1.0, 'eps': 0.0, 'v': -sigma}[prediction_type] * centre
   return prediction.reshape(xt.shape)
@@ -84,4 +85,4 @@ def linear_coordinates(
     flat = flat - signal * mean.reshape(mean.shape[0], -1)
   spread = jnp.square(signal) * variances + jnp.square(sigma)
   residual_std = jnp.sqrt(variances / spread) * {'v': 1.0, 'x0': sigma, 'eps': signal}[prediction_type]
-  return (flat @ basis.T) / jnp.sqrt(spread), residual_std
+  return jnp.matmul(flat, basis.T, precision='highest') / jnp.sqrt(spread), residual_std

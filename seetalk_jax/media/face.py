@@ -64,6 +64,20 @@ class FaceBox:
     shared = max(0.0, width) * max(0.0, height)
     return shared / (self.side**2 + other.side**2 - shared)
 
+  def inside(self, height: int, width: int) -> tuple[float, float, float, float]:
+    """Part of the square that lies in an image of this size: left, top, right, bottom, relative to the side, 0 to 1."""
+
+    def part(first: float, size: int) -> tuple[float, float]:
+      return min(max(-first / self.side, 0.0), 1.0), min(max((size - first) / self.side, 0.0), 1.0)
+
+    (left, right), (top, bottom) = part(self.left, width), part(self.top, height)
+    return left, top, right, bottom
+
+  def outside_share(self, height: int, width: int) -> float:
+    """Share of the square that lies outside of an image of this size, 0 to 1; `crop` repeats edge pixels there."""
+    left, top, right, bottom = self.inside(height, width)
+    return 1.0 - (right - left) * (bottom - top)
+
 
 PORTRAIT_CROP = PortraitCrop()
 

@@ -45,3 +45,19 @@ JAW_LINE = (
 # that of the mouth.
 LIP_BOX_SIDE = 0.34
 LIP_BOX_BELOW = 0.035
+
+# Points on the middle line. Of the others, those of the person's right come first, up to 247, and those of the left
+# follow in the same order; the border of an iris is numbered against the clock in both eyes.
+MIDDLE = (
+  *(0, 1, 2, 4, 5, 6, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 94),
+  *(151, 152, 164, 168, 175, 195, 197, 199, 200),
+)
+_RIGHT = (*(index for index in range(248) if index not in MIDDLE), 468, 469, 470, 471, 472)
+_LEFT = (*range(248, 468), 473, 476, 475, 474, 477)
+_MIRRORED = (
+  {index: index for index in MIDDLE}
+  | dict(zip(_RIGHT, _LEFT, strict=True))
+  | dict(zip(_LEFT, _RIGHT, strict=True))
+)
+# The landmarks of the mirrored face are `(1 - x, y)` of `[landmarks[i] for i in MIRROR]`.
+MIRROR = tuple(_MIRRORED[index] for index in range(len(_MIRRORED)))

@@ -16,6 +16,14 @@ _BAND_HZ = (200.0, 4000.0)  # band of voices, without mains hum
 _MIN_SILENCE_SECONDS, _MIN_SPEECH_SECONDS, _PAD_SECONDS = 0.1, 0.25, 0.03
 MAX_LAG = 15  # frames
 _DETREND = 25  # frames; slower changes carry no information about sync
+# Parts of a track, 3 s or a little longer, in which the lag is measured again.
+_PART = 75  # frames
+_CLEAR_PART = 0.25  # correlation of a part whose lag counts
+_SAME_LAG = 1  # frames between the lag of a part and that of the track
+# A lag of this many frames is certain with this correlation, z-score, and gain in correlation over lag 0.
+_SURE_LAG, _SURE_CORRELATION, _SURE_Z, _SURE_GAIN = 4, 0.4, 3.5, 0.3
+# A certain lag is corrected if this number and this share of the parts agree on it.
+_MIN_PARTS, _AGREEING_PARTS = 2, 0.75
 
 
 class Offset(NamedTuple):
@@ -26,12 +34,34 @@ class Offset(NamedTuple):
     correlation: correlation of mouth opening and loudness at that lag.
     at_zero: correlation at lag 0.
     z: z-score of the best correlation, relative to the correlations at lags more than 4 frames away.
+    parts: number of parts of 3 s or a little longer.
+    agreeing: number of parts that have the same lag, within a frame, and a clear correlation.
   """
 
   frames: int
   correlation: float
   at_zero: float
   z: float
+  parts: int = 0
+  agreeing: int = 0
+
+  @property
+  def certain(self) -> int:
+    """Number of frames by which the audio is certainly late (or early, if negative); 0 if it is not certain."""
+    sure = self.correlation >= _SURE_CORRELATION and self.z >= _SURE_Z
+    sure = sure and self.correlation - self.at_zero >= _SURE_GAIN
+    return self.frames if sure and abs(self.frames) >= _SURE_LAG else 0
+
+  @property
+  def is_short(self) -> bool:
+    """Whether the track is too short for a correction of its own."""
+    return self.parts < _MIN_PARTS
+
+  @property
+  def correction(self) -> int:
+    """Number of frames by which the audio may be moved back: a certain lag that is the same throughout; else 0."""
+    throughout = self.agreeing >= _MIN_PARTS and self.agreeing >= _AGREEING_PARTS * self.parts
+    return self.certain if throughout else 0
 
 
 def is_silent(waveform: np.ndarray) -> bool:
@@ -109,12 +139,22 @@ def find_offset(opening: np.ndarray, waveform: np.ndarray) -> Offset:
   level = _levels(waveform, n, SAMPLES_PER_FRAME)
   loud = np.maximum(level, float(np.percentile(level, 95)) - 40.0)
   mouth, loud = _detrended(opening[:n]), _detrended(loud)
-  lags = range(-MAX_LAG, MAX_LAG + 1)
-  correlations = np.array([_correlation(mouth, loud, lag) for lag in lags])
+  correlations = _correlations(mouth, loud)
   best = int(np.argmax(correlations))
+  parts = [
+    _correlations(mouth[rows], loud[rows]) for rows in np.array_split(np.arange(n), max(1, n // _PART))
+  ]
+  agreeing = [part.max() >= _CLEAR_PART and abs(int(np.argmax(part)) - best) <= _SAME_LAG for part in parts]
   away = np.abs(np.arange(len(correlations)) - best) > 4
   z = (correlations[best] - correlations[away].mean()) / max(float(correlations[away].std()), 1e-3)
-  return Offset(best - MAX_LAG, float(correlations[best]), float(correlations[MAX_LAG]), float(z))
+  return Offset(
+    frames=best - MAX_LAG,
+    correlation=float(correlations[best]),
+    at_zero=float(correlations[MAX_LAG]),
+    z=float(z),
+    parts=len(parts),
+    agreeing=sum(agreeing),
+  )
 
 
 def _levels(waveform: np.ndarray, count: int, frame: int) -> np.ndarray:
@@ -134,6 +174,11 @@ def _detrended(values: np.ndarray) -> np.ndarray:
   half = _DETREND // 2
   padded = np.pad(values, half, mode='edge')
   return values - np.convolve(padded, np.ones(2 * half + 1) / (2 * half + 1), mode='valid')
+
+
+def _correlations(mouth: np.ndarray, loud: np.ndarray) -> np.ndarray:
+  """Correlation of mouth opening and loudness at every lag from -MAX_LAG to MAX_LAG."""
+  return np.array([_correlation(mouth, loud, lag) for lag in range(-MAX_LAG, MAX_LAG + 1)])
 
 
 def _correlation(mouth: np.ndarray, loud: np.ndarray, lag: int) -> float:

@@ -21,6 +21,7 @@ REASONS = {
   'silent': 'the sound never rises over -60 dBFS',
   'no_face': 'no face is detected throughout --min-seconds',
   'small_face': 'the portrait crop is smaller than --min-side',
+  'outside': 'more of the portrait crop than --max-outside lies outside of the picture',
   'several_faces': 'several faces, and not clear which one speaks',
   'turned_away': 'the head is turned further than --max-yaw',
   'no_speech': 'less than --min-speech of the time somebody speaks',
@@ -31,7 +32,7 @@ REASONS = {
 _CLEAR_CORRELATION, _CLEAR_LAG = 0.25, 3  # a mouth that follows the audio this well is the speaker's
 _RIVAL_SIDE = 0.5  # smaller faces, relative to the speaker's size, are bystanders
 _RIVAL_SHARE = 0.2  # share of the clip's frames
-_FLAG_LAG, _FLAG_CORRELATION, _FLAG_GAIN, _FLAG_Z = 4, 0.4, 0.3, 3.5
+FLAG_OUTSIDE = 0.1  # share of the crop outside of the picture
 _SHARPNESS_SIDE = 128
 
 
@@ -41,13 +42,15 @@ class Quality:
 
   Attributes:
     side: side of the portrait crop in pixels of the source image.
+    outside: share of the portrait crop outside of the picture, 0 to 1; the same in every frame of the clip.
     detected_share: share of frames in which the landmarker found the face.
     sharpness: as `Thresholds.min_sharpness`; 0 until it is measured.
     faces: maximum number of faces in one frame.
     rivals: share of frames with another face of comparable size.
     speech: share of the time with speech.
     yaw: median yaw in degrees.
-    offset: audio-visual offset.
+    offset: audio-visual offset, as measured.
+    corrected: number of frames by which the audio was moved back to correct the offset.
   """
 
   side: int
@@ -58,19 +61,30 @@ class Quality:
   yaw: float
   offset: audio_checks.Offset
   sharpness: float = 0.0
+  outside: float = 0.0
+  corrected: int = 0
 
   @property
   def offset_flag(self) -> int | None:
     """Number of frames by which the audio is late if this is certain, else None."""
-    o = self.offset
-    sure = o.correlation >= _FLAG_CORRELATION and o.z >= _FLAG_Z and o.correlation - o.at_zero >= _FLAG_GAIN
-    return o.frames if sure and abs(o.frames) >= _FLAG_LAG else None
+    return self.offset.certain or None
+
+  @property
+  def flags(self) -> list[str]:
+    """What a person should look at, in words; nothing here is a reason to reject the clip."""
+    flags = []
+    if late := self.corrected or self.offset_flag:
+      flags.append(f'sound {late:+d} frames late{", corrected" if self.corrected else ""}')
+    if self.outside > FLAG_OUTSIDE:
+      flags.append(f'{100 * self.outside:.0f} % of the crop outside of the picture')
+    return flags
 
   def to_json(self) -> dict:
     """Rounded values for JSON."""
     o = self.offset
     return {
       'side': self.side,
+      'outside': round(self.outside, 3),
       'seen': round(self.detected_share, 3),
       'sharpness': round(self.sharpness, 1),
       'faces': self.faces,
@@ -80,12 +94,14 @@ class Quality:
       'offset_frames': o.frames,
       'offset_correlation': round(o.correlation, 3),
       'offset_z': round(o.z, 2),
+      'offset_parts': [o.agreeing, o.parts],
+      'offset_corrected': self.corrected,
     }
 
 
-def clip_sound(waveform: np.ndarray, clip: clips_lib.Clip) -> np.ndarray:
-  """Audio of the clip's frames."""
-  return waveform[clip.start * SAMPLES_PER_FRAME : clip.stop * SAMPLES_PER_FRAME]
+def clip_sound(waveform: np.ndarray, clip: clips_lib.Clip, late: int = 0) -> np.ndarray:
+  """Audio of the clip's frames in a recording whose audio is `late` frames late."""
+  return waveform[(clip.start + late) * SAMPLES_PER_FRAME : (clip.stop + late) * SAMPLES_PER_FRAME]
 
 
 def measure(
@@ -93,7 +109,9 @@ def measure(
   others: Sequence[clips_lib.Clip],
   waveform: np.ndarray,
   face_counts: np.ndarray,
+  size: tuple[int, int],
   offset: audio_checks.Offset,
+  corrected: int = 0,
 ) -> Quality:
   """Measures the quality of a clip, without sharpness.
 
@@ -102,7 +120,9 @@ def measure(
     others: clips of other faces in the same recording.
     waveform: audio of the recording, aligned to its frames.
     face_counts: number of faces in every frame of the recording.
+    size: (height, width) of the recording's frames in pixels.
     offset: offset of the recording, because a clip of some seconds is too short to measure it.
+    corrected: number of frames by which the audio is moved back.
   """
   rows = clip.rows
   yaw = clips_lib.head_pose(clip.track.rotations[rows])[:, 0]
@@ -116,9 +136,11 @@ def measure(
     detected_share=float(clip.track.detected[rows].mean()),
     faces=int(face_counts[clip.start : clip.stop].max(initial=0)),
     rivals=float(rivals.mean()),
-    speech=audio_checks.speech_share(clip_sound(waveform, clip)),
+    speech=audio_checks.speech_share(clip_sound(waveform, clip, corrected)),
     yaw=float(np.degrees(np.median(yaw))),
     offset=offset,
+    outside=clip.box.outside_share(*size),
+    corrected=corrected,
   )
 
 
@@ -130,7 +152,9 @@ def refusal(clip: clips_lib.Clip, quality: Quality, limits: Thresholds) -> str |
     return 'no_face'
   if quality.side < limits.min_side:
     return 'small_face'
-  if quality.rivals > _RIVAL_SHARE and not speaks_clearly(quality.offset):
+  if quality.outside > limits.max_outside:
+    return 'outside'
+  if quality.rivals > _RIVAL_SHARE and not speaks_clearly(quality):
     return 'several_faces'
   if abs(quality.yaw) > limits.max_yaw:
     return 'turned_away'
@@ -142,9 +166,11 @@ def refusal(clip: clips_lib.Clip, quality: Quality, limits: Thresholds) -> str |
   return None
 
 
-def speaks_clearly(offset: audio_checks.Offset) -> bool:
-  """Whether the mouth motion clearly follows the audio."""
-  return offset.correlation >= _CLEAR_CORRELATION and abs(offset.frames) <= _CLEAR_LAG
+def speaks_clearly(quality: Quality) -> bool:
+  """Whether the mouth motion clearly follows the audio, where it was moved to."""
+  offset = quality.offset
+  lag = offset.frames - quality.corrected
+  return offset.correlation >= _CLEAR_CORRELATION and abs(lag) <= _CLEAR_LAG
 
 
 def sharpness(crop: np.ndarray) -> float:

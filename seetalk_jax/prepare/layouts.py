@@ -16,7 +16,13 @@ VIDEO_SUFFIXES = frozenset(
 )
 SPLITS = ('train', 'validation', 'test')
 _SPLIT_SHARES = (0.9, 0.05, 0.05)
-_NUMBERED = re.compile(r'(?P<name>.+?)[_-]?\d+$')
+# Names of HDTF: a subset, then the name of a person, or `Radio` and a number, then numbers of videos and clips.
+_HDTF_SUBSETS = ('RD', 'WDA', 'WRA')
+_HDTF_SUBSET = re.compile(rf'(?P<subset>{"|".join(_HDTF_SUBSETS)})_(?P<rest>.+)')
+_HDTF_RADIO = re.compile(r'Radio\d+')
+_HDTF_PERSON = re.compile(r'[^\W\d_]+(-[^\W\d_]+)*')
+_HDTF_SAME = {'WhipJimClyburn': 'JamesClyburn'}  # people with two names in the lists
+_NUMBERS = re.compile(r'([_-]?\d+)+$')
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -119,14 +125,35 @@ def _person(file: str) -> Item:
 
 
 def _hdtf(file: str) -> Item:
-  """HDTF: `RD_Radio34_000.mp4`, `WDA_BobMenendez_001.mp4`; the speaker is the name without the clip's number.
+  """HDTF: `WDA_NancyPelosi0_001.mp4`, `WRA/JohnKasich2.mp4`, `RD_Radio34_000.mp4`.
 
-  HDTF publishes no split, so speakers are split by hash.
+  The speaker of `WDA` and `WRA` is the name without the numbers of video and clip. HDTF publishes no split, so these
+  speakers are split by hash. `RD` gives no names, and one person may speak in several of its videos: each video counts
+  as a speaker, and all are in the train split.
   """
   path = pathlib.PurePosixPath(file)
-  match = _NUMBERED.fullmatch(path.stem)
-  speaker = match['name'] if match else path.stem
-  return Item(file=file, speaker=speaker, clip=path.stem, split=split_of(speaker))
+  clip = path.with_suffix(
+    ''
+  ).as_posix()  # a speaker has several videos, whose clips may have the same numbers
+  subset, rest = _hdtf_subset(path)
+  if radio := _HDTF_RADIO.match(rest):
+    return Item(file=file, speaker=f'RD_{radio[0]}', clip=clip, split=SPLITS[0])
+  if subset in ('WDA', 'WRA') and (person := _HDTF_PERSON.match(rest)):
+    speaker = f'{subset}_{_HDTF_SAME.get(person[0], person[0])}'
+  else:
+    # Other names: without numbers at the end; a file with a number alone belongs to its folder.
+    named = [_NUMBERS.sub('', part) for part in (path.stem, *path.parts[-2:-1])]
+    speaker = next(filter(None, named), path.stem)
+  return Item(file=file, speaker=speaker, clip=clip, split=split_of(speaker))
+
+
+def _hdtf_subset(path: pathlib.PurePosixPath) -> tuple[str, str]:
+  """(subset of HDTF or '', name without it); file and folder are searched, in this order."""
+  inner = [path.stem, *reversed(path.parts[:-1])]
+  for part in inner:
+    if match := _HDTF_SUBSET.fullmatch(part):
+      return match['subset'], match['rest']
+  return next((part for part in inner if part in _HDTF_SUBSETS), ''), path.stem
 
 
 def _voxceleb2(file: str) -> Item:

@@ -32,11 +32,13 @@ class Settings:
   Attributes:
     size: side of the stored frames in pixels.
     max_seconds: maximum duration of a clip; longer clips are split.
+    correct_offset: whether audio that is certainly late or early, by the same time throughout a track, is moved.
     limits: thresholds of the filters.
   """
 
   size: int = 256
   max_seconds: float = 10.0
+  correct_offset: bool = True
   limits: Thresholds = Thresholds()
 
   def to_json(self) -> dict:
@@ -107,13 +109,14 @@ def _prepare(path: pathlib.Path, item: Item, settings: Settings, read: tracks.Re
     return refused('silent', **fields)
 
   offsets = [_track_offset(track, waveform) for track in tracked.tracks]
-  max_frames = round(settings.max_seconds * FPS)
-  cut = [clips_lib.cut(track, max_frames=max_frames) for track in tracked.tracks]
+  moves = _corrections(offsets, settings)
+  cut = [_cut(track, late, waveform, settings) for track, late in zip(tracked.tracks, moves, strict=True)]
   judged = []
-  for number, (offset, own) in enumerate(zip(offsets, cut, strict=True)):
+  for number, (offset, late, own) in enumerate(zip(offsets, moves, cut, strict=True)):
     others = [clip for rank, clips in enumerate(cut) if rank != number for clip in clips]
     for clip in own:
-      quality = clip_quality.measure(clip, others, waveform, tracked.face_counts, offset)
+      measured = (tracked.face_counts, tracked.size, offset, late)
+      quality = clip_quality.measure(clip, others, waveform, *measured)
       judged.append((clip, quality, clip_quality.refusal(clip, quality, limits)))
   if not any(clip.num_frames >= limits.min_seconds * FPS for clip, _, _ in judged):
     return refused('no_face', **fields)
@@ -130,6 +133,28 @@ def _track_offset(track: tracks.Track, waveform: np.ndarray) -> audio_checks.Off
   return audio_checks.find_offset(clips_lib.mouth_opening(track.landmarks), part)
 
 
+def _corrections(offsets: Sequence[audio_checks.Offset], settings: Settings) -> list[int]:
+  """Number of frames by which the audio of each track is moved back.
+
+  Tracks that are too short to be sure take the correction of the others, if these agree. A lag that `max_offset`
+  refuses is not corrected.
+  """
+  if not settings.correct_offset:
+    return [0] * len(offsets)
+  limit = settings.limits.max_offset
+  moves = [o.correction if limit is None or abs(o.correction) <= limit else 0 for o in offsets]
+  found = {move for move, offset in zip(moves, offsets, strict=True) if not offset.is_short}
+  common = found.pop() if len(found) == 1 else 0
+  return [common if offset.is_short else move for move, offset in zip(moves, offsets, strict=True)]
+
+
+def _cut(track: tracks.Track, late: int, waveform: np.ndarray, settings: Settings) -> list[clips_lib.Clip]:
+  """Clips of a track, without frames whose audio, `late` frames later, is outside of the recording."""
+  if late:
+    track = track.between(-late, len(waveform) // SAMPLES_PER_FRAME - late)
+  return [] if track is None else clips_lib.cut(track, max_frames=round(settings.max_seconds * FPS))
+
+
 def _tally(judged) -> dict[str, int]:
   refused = [reason for _, _, reason in judged if reason is not None]
   return {reason: refused.count(reason) for reason in sorted(set(refused))}
@@ -138,7 +163,8 @@ def _tally(judged) -> dict[str, int]:
 def _stored(path, item, settings, kept, waveform, head, refused_clips) -> Outcome:
   """Decodes the recording again, crops the clips and packs them into records."""
   limits, waveform = settings.limits, audio.normalise_loudness(waveform)
-  streams = [_Stream(item, settings, clip, waveform) for clip, _ in kept]
+  size = (head['height'], head['width'])
+  streams = [_Stream(item, settings, clip, quality.corrected, size, waveform) for clip, quality in kept]
   thumbnail, sharp = b'', [[] for _ in kept]
   for index, (_, pixels) in enumerate(timeline.grid_frames(path)):
     for number, (clip, _) in enumerate(kept):
@@ -159,9 +185,8 @@ def _stored(path, item, settings, kept, waveform, head, refused_clips) -> Outcom
     packed = stream.finish()
     box = [round(value, 2) for value in (clip.box.left, clip.box.top, clip.box.side)]
     entry = {'start': clip.start / FPS, 'stop': clip.stop / FPS, 'box': box, 'records': len(packed)}
-    late = quality.offset_flag
-    flags = [] if late is None else [f'sound {late:+d} frames late']
-    described.append({**entry, 'quality': quality.to_json(), 'flags': flags, 'offset': late or 0})
+    late = quality.corrected or quality.offset_flag or 0
+    described.append({**entry, 'quality': quality.to_json(), 'flags': quality.flags, 'offset': late})
     records += packed
   if not records:
     return Outcome(entry={**head, 'status': 'rejected', 'reason': 'blurred'}, thumbnail=thumbnail)
@@ -181,11 +206,21 @@ def _stored(path, item, settings, kept, waveform, head, refused_clips) -> Outcom
 class _Stream:
   """Streaming packer of one clip's frames into records; it buffers at most about one record of frames."""
 
-  def __init__(self, item: Item, settings: Settings, clip: clips_lib.Clip, waveform: np.ndarray):
+  def __init__(
+    self,
+    item: Item,
+    settings: Settings,
+    clip: clips_lib.Clip,
+    late: int,
+    picture: tuple[int, int],
+    waveform: np.ndarray,
+  ):
+    self._late = late  # frames by which the audio of the recording is late
     self._item, self._settings, self._clip, self._waveform = item, settings, clip, waveform
     self._landmarks = clip.landmarks
     self._lips = clips_lib.lip_boxes(self._landmarks)
     self._motion = face_motion.of_clip(clip)
+    self._inside = clip.box.inside(*picture)
     self._frames: list[bytes] = []
     self._records: list[bytes] = []
     self._first = 0
@@ -205,7 +240,7 @@ class _Stream:
   def _pack(self) -> None:
     first, count = self._first, len(self._frames)
     rows = slice(first, first + count)
-    begin = (self._clip.start + first) * SAMPLES_PER_FRAME
+    begin = (self._clip.start + self._late + first) * SAMPLES_PER_FRAME
     lead = min(_MARGIN, begin)
     end = begin + count * SAMPLES_PER_FRAME
     sound = self._waveform[begin - lead : end + _MARGIN]
@@ -222,12 +257,19 @@ class _Stream:
       audio_lead=lead,
       crop_version=face.PORTRAIT_CROP.version,
       landmarks=np.ascontiguousarray(self._landmarks[rows]),
+      picture_box=self._picture_box(count),
+      source_side=round(self._clip.box.side),
       lip_box=np.ascontiguousarray(self._lips[rows]),
       motion=np.ascontiguousarray(self._motion.motion[rows]),
       motion_status=self._motion.status,
     )
     self._records.append(schema.encode(record))
     self._frames, self._first = [], first + count
+
+  def _picture_box(self, count: int) -> np.ndarray | None:
+    """Part of each of `count` frames that lies inside of the picture; None if all of it does."""
+    whole = self._inside == (0.0, 0.0, 1.0, 1.0)
+    return None if whole else np.tile(np.array(self._inside, np.float32), (count, 1))
 
 
 def _thumbnail(crop: np.ndarray) -> bytes:

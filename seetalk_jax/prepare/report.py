@@ -17,8 +17,9 @@ from seetalk_jax.prepare import clip_quality, layouts
 from seetalk_jax.prepare.layouts import Item
 from seetalk_jax.prepare.recording import Settings
 
-REPORT_JSON, REPORT_HTML = 'report.json', 'report.html'
+REPORT_JSON, REPORT_HTML = sources.REPORT_FILE, 'report.html'
 KIND = 'real'
+_MAX_ROWS = 2000  # of the page: a row has a picture, and corpora have up to a million recordings
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -75,7 +76,9 @@ def write(out_dir: pathlib.Path, staged, entries: Sequence[dict], settings: Sett
   summary = summarise(entries)
   text = json.dumps(entries, indent=1, ensure_ascii=False) + '\n'
   files.write_text(out_dir / REPORT_JSON, text)
-  page = _page(entries, [staged.thumbnail(item) for item in staged.items], summary)
+  shown = _shown(len(entries))
+  thumbnails = [staged.thumbnail(staged.items[i]) for i in shown]
+  page = _page([entries[i] for i in shown], thumbnails, summary, len(entries))
   files.write_text(out_dir / REPORT_HTML, page)
   parts = {}
   for split in layouts.SPLITS:
@@ -87,31 +90,11 @@ def write(out_dir: pathlib.Path, staged, entries: Sequence[dict], settings: Sett
         'speakers': len({entry['speaker'] for entry in own}),
         'seconds': round(sum(entry['kept_seconds'] for entry in own), 3),
         'crop_version': face.PORTRAIT_CROP.version,
+        'largest_side': max(clip['quality']['side'] for entry in own for clip in entry['clips']),
       }
   manifest = {'schema': schema.SCHEMA_VERSION, 'parts': parts, 'prepared': _prepared(settings, layout)}
   files.write_text(out_dir / sources.CORPUS_FILE, json.dumps(manifest, indent=2, sort_keys=True))
   return summary
-
-
-def notes(out_dir: pathlib.Path) -> list[str]:
-  """Notes on a finished corpus: where its report is, and the splits that it lacks."""
-  parts = sources.read_manifest(out_dir)['parts']
-  found = [f'what was kept and why: {out_dir / REPORT_HTML}']
-  if not parts:
-    return [*found, f'nothing was kept: training on {out_dir} is not possible']
-  entries = json.loads((out_dir / REPORT_JSON).read_text())
-  alone = sum('/' not in entry['file'] for entry in entries)
-  if alone > 1 and len({entry['speaker'] for entry in entries}) == len(entries):
-    found.append(
-      f'{alone} files directly in the folder count as {alone} speakers: put the files of a speaker into a folder, or '
-      'use --layout person where all are of one person'
-    )
-  if f'{KIND}-validation' not in parts:
-    found.append(
-      'no speaker is in the validation split: training has no held-out metrics; prepare more speakers, or use '
-      '--layout person where all are of one person'
-    )
-  return found
 
 
 def read_finished(
@@ -156,7 +139,16 @@ display: block } .kept { color: #176b2c } .rejected { color: #8a5a00 } .failed {
 """
 
 
-def _page(entries: Sequence[dict], thumbnails: Sequence[str], summary: Summary) -> str:
+def _shown(count: int) -> list[int]:
+  """Which of `count` recordings are on the page: all of them, or `_MAX_ROWS` at even distances."""
+  return [i * count // min(count, _MAX_ROWS) for i in range(min(count, _MAX_ROWS))]
+
+
+def _page(entries: Sequence[dict], thumbnails: Sequence[str], summary: Summary, total: int) -> str:
+  """The page with these recordings out of `total`."""
+  part = (
+    f'<p>{len(entries)} of {total} recordings, all are in {REPORT_JSON}.</p>' if len(entries) < total else ''
+  )
   rows = '\n'.join(map(_row, entries, thumbnails))
   reasons = ''.join(
     f'<tr><td>{reason}</td><td>{count}</td><td>{html.escape(clip_quality.REASONS.get(reason, ""))}</td></tr>'
@@ -165,7 +157,7 @@ def _page(entries: Sequence[dict], thumbnails: Sequence[str], summary: Summary) 
   why = f'<table><tr><th>rejected for</th><th></th><th></th></tr>{reasons}</table>' if reasons else ''
   return (
     f'<!doctype html><html lang="en"><meta charset="utf-8"><title>Preparation</title><style>{_STYLE}</style>'
-    f'<h1>Preparation</h1><p>{html.escape(summary.line)}</p>{why}'
+    f'<h1>Preparation</h1><p>{html.escape(summary.line)}</p>{why}{part}'
     '<table><tr><th></th><th>recording</th><th>status</th><th>clips</th></tr>'
     f'{rows}</table></html>\n'
   )
@@ -198,7 +190,9 @@ def _clip(clip: dict) -> str:
 
 
 def _measured(quality: dict) -> str:
+  outside = quality.get('outside', 0.0)
+  cut = f'{100 * outside:.0f} % outside, ' if outside else ''
   return (
-    f'face {quality["side"]} px, sharpness {quality["sharpness"]:.0f}, yaw {quality["yaw"]:.0f} degrees, '
+    f'face {quality["side"]} px, {cut}sharpness {quality["sharpness"]:.0f}, yaw {quality["yaw"]:.0f} degrees, '
     f'speech {100 * quality["speech"]:.0f} %, {quality["faces"]} in view'
   )

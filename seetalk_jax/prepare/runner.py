@@ -200,16 +200,18 @@ def plan_shards(items: Sequence[Item], entries: Sequence[dict], shard_records: i
   """Assigns the records of all recordings to shards, for each split and in order."""
   shards = []
   for split in layouts.SPLITS:
-    members, total = [], 0
+    total = 0
+    of_shard = collections.defaultdict(list)  # a recording is in one shard or in neighboring ones
     for item, entry in zip(items, entries, strict=True):
       if item.split == split and entry['status'] == 'kept':
-        members.append((item, total, total + entry['records']))
-        total += entry['records']
+        begin, total = total, total + entry['records']
+        for index in range(begin // shard_records, -(-total // shard_records)):
+          of_shard[index].append((item, begin, total))
     count = -(-total // shard_records)
     for index in range(count):
       first, stop = index * shard_records, min((index + 1) * shard_records, total)
-      own = tuple(member for member in members if member[1] < stop and member[2] > first)
-      shards.append(Shard(sources.shard_name(report.KIND, split, index, count), first, stop, own))
+      name = sources.shard_name(report.KIND, split, index, count)
+      shards.append(Shard(name, first, stop, tuple(of_shard[index])))
   return shards
 
 

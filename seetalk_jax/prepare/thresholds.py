@@ -12,6 +12,7 @@ class Thresholds:
   Attributes:
     min_seconds: minimum duration of a clip.
     min_side: minimum side of the portrait crop in pixels of the source image.
+    max_outside: maximum share of the portrait crop that lies outside of the picture, where edge pixels are repeated.
     min_seen: minimum share of frames in which the face is found (the other frames are interpolated).
     min_speech: minimum share of the time with speech.
     min_sharpness: minimum variance of the Laplacian of the 128-pixel gray crop, in gray levels squared.
@@ -22,6 +23,7 @@ class Thresholds:
 
   min_seconds: float = 1.0
   min_side: int = 96
+  max_outside: float = 0.4
   min_seen: float = 0.9
   min_speech: float = 0.2
   min_sharpness: float = 8.0

@@ -45,6 +45,15 @@ class Track:
     """Index of the frame after the last one."""
     return self.start + len(self.landmarks)
 
+  def between(self, start: int, stop: int) -> Track | None:
+    """The part of the track in the frames `start .. stop - 1`; None if there is none."""
+    start, stop = max(start, self.start), min(stop, self.stop)
+    if start >= stop:
+      return None
+    rows = slice(start - self.start, stop - self.start)
+    arrays = ('landmarks', 'blendshapes', 'rotations', 'detected')
+    return Track(start=start, **{name: getattr(self, name)[rows] for name in arrays})
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class TrackedFaces:

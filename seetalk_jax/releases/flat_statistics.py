@@ -28,11 +28,13 @@ OWNERS = {
   'face_prior_voice_variances': 'face_prior',
   'latent_mean': 'face_prior',
   'latent_scale': 'face_prior',
+  'linear_center': 'portrait_unet',
   'lip_subspace': 'lip_refiner',
   'lip_subspace_lips': 'lip_refiner',
   'lip_subspace_rest': 'lip_refiner',
   'motion_mean': 'motion_transformer',
   'motion_std': 'motion_transformer',
+  'motion_window': 'motion_transformer',
 }
 # Owner of names that are not in the table: exports keep them, and no stage reads them.
 UNKNOWN = 'unknown'

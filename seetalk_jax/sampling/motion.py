@@ -16,7 +16,7 @@ from seetalk_jax.models.motion.lip_refiner import LipRefiner
 from seetalk_jax.models.motion.motion_transformer import MotionTransformer
 
 SCHEDULE = Schedule(kind='cosine')
-OVERLAP = 25  # frames shared by neighboring windows
+OVERLAP = 25  # frames shared by neighboring windows, in windows of at least 100
 CLIP = 6.0  # bound of clean latents, in standard deviations
 
 GROUP = 16  # windows in one network call; this bounds memory for long tracks
@@ -25,6 +25,16 @@ _LIP_LAYER_REACH = 2  # frames to either side in the receptive field of a layer 
 
 # Window counts with a compiled program. Above the last: the last times a power of two, or 3/2 of that.
 _COUNTS = (1, 2, 3, 4, 6, 8, 12, 16)
+
+
+def trained_window(statistics: Mapping[str, Any]) -> int:
+  """Frames of the windows that a motion transformer was trained on: its statistic `motion_window`.
+
+  Args:
+    statistics: name -> value, of the motion transformer; runs and releases of earlier versions have no such entry, and
+      windows of 100 frames.
+  """
+  return int(statistics.get('motion_window', WINDOW_FRAMES))
 
 
 def padded_window_count(num_frames: int, window: int = WINDOW_FRAMES, overlap: int = OVERLAP) -> int:
@@ -51,8 +61,8 @@ def sample_motion(
   guidance_scale: float = 1.0,
   controls: Mapping[str, jax.Array | np.ndarray] | None = None,
   control_scales: Mapping[str, float] | None = None,
-  window: int = WINDOW_FRAMES,
-  overlap: int = OVERLAP,
+  window: int | None = None,
+  overlap: int | None = None,
   make_sampler: Callable[..., Callable[..., jax.Array]] | None = None,
 ) -> jax.Array:
   """Samples a motion track for speech of any length.
@@ -61,7 +71,7 @@ def sample_motion(
 
   Args:
     modules, params: name -> module and name -> parameters, with 'motion_transformer'.
-    statistics: `motion_mean`, `motion_std` `[d]`.
+    statistics: `motion_mean`, `motion_std` `[d]`, and `motion_window`, see `trained_window`.
     tokens: speech tokens, `[1, n, token_dim]`.
     m_0: motion latent of the portrait, `[1, d]`, not standardized.
     key: PRNG key.
@@ -70,14 +80,22 @@ def sample_motion(
     controls: control name -> value, see `models.motion.motion_controls`, with b = 1. The network must have
       been trained with them.
     control_scales: control name -> guidance scale; 1 for controls that are not listed.
-    window, overlap: frames per window, and frames that neighboring windows share.
+    window: frames per window; None: those that the network was trained on.
+    overlap: frames that neighboring windows share; None: 25, and a quarter of shorter windows.
     make_sampler: `functools.cache(jit_sampler)`, for callers that reuse compiled functions; None: compile
       again.
 
   Returns:
     float32 `[1, n, d]`, motion latents of the codec (not standardized).
+
+  Raises:
+    ValueError: `window` differs from the window in the statistics.
   """
-  n = tokens.shape[1]
+  n, trained = tokens.shape[1], trained_window(statistics)
+  if window not in (None, trained) and 'motion_window' in statistics:
+    raise ValueError(f'window {window}: the motion transformer was trained on windows of {trained} frames')
+  window = window or trained
+  overlap = min(OVERLAP, window // 4) if overlap is None else overlap
   count = padded_window_count(n, window, overlap)
   length = overlap + count * (window - overlap)
   mean, std = (jnp.asarray(statistics[name], jnp.float32) for name in ('motion_mean', 'motion_std'))

@@ -57,6 +57,7 @@ def predict(
   t: jax.Array,
   condition: tuple[jax.Array, ...],
   *,
+  center: jax.Array | None = None,
   autoguidance_scale: float = 1.0,
 ) -> jax.Array:
   """The prediction at `y_t`: the UNet's output, added to the linear prediction if the prior has directions.
@@ -69,6 +70,7 @@ def predict(
     y_t: noisy residual latents, `[b, h, w, c]`.
     t: times, `[b]`.
     condition: (tokens, tokens_valid, embedding), as the UNet takes them.
+    center: mean of the residual latents, see `residual_center`.
     autoguidance_scale: multiplies the UNet's output on top of the linear prediction. Above 1 it is
       autoguidance by a weaker model (arXiv 2406.02507), which gives fewer faces between two hair styles. It
       needs a prior with directions.
@@ -83,7 +85,7 @@ def predict(
     return unet.apply(variables, y_t, t, *condition)
   _, tokens_valid, embedding = condition
   linear, coordinates, conditional_mean, residual_std = linear_denoiser(
-    unet, prior, y_t, t, embedding, jnp.any(tokens_valid, axis=-1)
+    unet, prior, y_t, t, embedding, jnp.any(tokens_valid, axis=-1), center
   )
   if not unet.num_directions:
     return linear + autoguidance_scale * unet.apply(variables, y_t, t, *condition)
@@ -94,6 +96,24 @@ def predict(
   return linear + autoguidance_scale * unet.apply(variables, y_t, t, *condition, linear_output)
 
 
+def residual_center(
+  statistics: Mapping[str, jax.Array], prior: FacePrior, beta: jax.Array
+) -> jax.Array | None:
+  """Mean of the residuals `z0 * latent_scale - beta p` over all voices, `(1 - beta) p`, `[b, h, w, c]`.
+
+  The linear denoiser is centered there. None, which counts as 0, for networks of version 0.1.0, whose linear
+  denoiser is centered at 0 for every beta: their statistics have no `linear_center`.
+
+  Args:
+    statistics: of a run or a release; `linear_center` is 1.
+    prior: the face prior.
+    beta: weights of the prior, `[b, 1, 1, 1]`.
+  """
+  if 'linear_center' not in statistics:
+    return None
+  return statistics['linear_center'] * (1.0 - beta) * prior.mean
+
+
 def linear_denoiser(
   unet: nn.Module,
   prior: FacePrior,
@@ -101,6 +121,7 @@ def linear_denoiser(
   t: jax.Array,
   embedding: jax.Array,
   has_voice: jax.Array,
+  center: jax.Array | None = None,
 ) -> tuple[jax.Array, jax.Array, jax.Array, jax.Array]:
   """The linear prediction at `y_t`, and other fields of `LinearDenoiserOutput`.
 
@@ -114,15 +135,20 @@ def linear_denoiser(
     t: times, `[b]`.
     embedding: voice vectors, `[b, 512]`.
     has_voice: bool `[b]`, True for samples with a voice.
+    center: mean of the residual latents, of the shape of `y_t`, see `residual_center`; None: 0.
   """
-  mean, variances = prior.conditional_moments(embedding, has_voice)
+  from_voice, variances = prior.conditional_moments(embedding, has_voice)
+  mean = from_voice
+  if center is not None:
+    mean = center if from_voice is None else center + from_voice
   gaussian = (prior.directions, variances)
   linear = linear_prediction(unet.prediction_type, SCHEDULE, y_t, t, *gaussian, prior.rest, mean)
   coordinates, residual_std = linear_coordinates(unet.prediction_type, SCHEDULE, y_t, t, *gaussian, mean)
   conditional_mean = jnp.zeros_like(coordinates)
-  if mean is not None:
+  if from_voice is not None:
     basis = prior.directions.reshape(len(prior.directions), -1)
-    conditional_mean = (mean.reshape(len(mean), -1) @ basis.T) / jnp.sqrt(prior.variances)
+    along = jnp.matmul(from_voice.reshape(len(from_voice), -1), basis.T, precision='highest')
+    conditional_mean = along / jnp.sqrt(prior.variances)
   return linear, coordinates, conditional_mean, residual_std
 
 
@@ -213,12 +239,14 @@ def sample_portraits(
   noise = _noise(rng, embedding.shape[0], prior.mean.shape)
   if len(noise) > embedding.shape[0]:
     beta, condition = jax.tree.map(lambda a: jnp.repeat(a, len(noise), axis=0), (beta, condition))
-  shift = beta * prior.mean
+  shift, center = beta * prior.mean, residual_center(statistics, prior, beta)
   unet = networks['portrait_unet']
 
   def denoise(y_t, t, condition):
-    weights = params['portrait_unet']
-    return predict(unet, weights, prior, y_t, t, condition, autoguidance_scale=autoguidance_scale)
+    weights, (*condition, center) = params['portrait_unet'], condition
+    return predict(
+      unet, weights, prior, y_t, t, tuple(condition), center=center, autoguidance_scale=autoguidance_scale
+    )
 
   def clip(y):
     reach = CLIP_DEVIATIONS * prior.std + 1e-3
@@ -230,7 +258,7 @@ def sample_portraits(
     + (temperature if voice_temperature is None else voice_temperature) * voice_component
   )
   sampled = samplers.sample(
-    guided(denoise, guidance_scale, condition),
+    guided(denoise, guidance_scale, (*condition, center), (*jax.tree.map(jnp.zeros_like, condition), center)),
     SCHEDULE,
     noise,
     num_steps=num_steps,

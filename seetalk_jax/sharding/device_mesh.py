@@ -7,6 +7,7 @@ from typing import Any
 import jax
 import numpy as np
 from flax import linen as nn
+from jax.experimental import multihost_utils
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 from seetalk_jax.errors import ConfigError
@@ -149,6 +150,13 @@ def put_batch(
     return jax.make_array_from_callback((batch_size, *value.shape[1:]), sharding, piece)
 
   return {name: put(value) for name, value in batch.items()}
+
+
+def to_host(tree: PyTree) -> PyTree:
+  """Whole NumPy copies of global arrays, in every process; all processes must call it."""
+  if jax.process_count() == 1:
+    return jax.device_get(tree)
+  return multihost_utils.process_allgather(tree, tiled=True)
 
 
 def put_scalar(value: float, mesh: Mesh) -> jax.Array:

@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 
 from seetalk_jax.models.nn import blocks
-from seetalk_jax.stages import base, losses, reconstruction
+from seetalk_jax.stages import base, losses, picture_mask, reconstruction
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,18 +34,20 @@ class AutoencoderStage(reconstruction.ReconstructionStage):
   def loss(self, params, frozen, collections, batch, rng, step):
     del frozen, step
     crop_rng, sample_rng = jax.random.split(rng)
-    image, weight = self._crops(batch, crop_rng)
+    image, weight, inside = self._crops(batch, crop_rng)
     weight = weight / jnp.mean(weight)
 
     rebuilt, mean, log_variance = self.networks['autoencoder'].apply(
       {'params': params['autoencoder']}, image, sample_rng
     )
+    rebuilt = picture_mask.only_inside(rebuilt, image, inside)
     l1 = jnp.mean(weight * jnp.abs(rebuilt - image))
     edges = losses.edge_loss(rebuilt, image, weight)
     kl = 0.5 * jnp.mean(jnp.square(mean) + jnp.exp(log_variance) - 1.0 - log_variance)
     loss = l1 + self.edge_weight * edges + self.kl_weight * kl
     # Pixels range over [-1, 1], so the squared peak is 4.
-    psnr = 10.0 * jnp.log10(4.0 / jnp.mean(jnp.square(jnp.clip(rebuilt, -1, 1) - image)))
+    squared = picture_mask.mean_inside(jnp.square(jnp.clip(rebuilt, -1, 1) - image), inside)
+    psnr = 10.0 * jnp.log10(4.0 / squared)
     return loss, (
       {'l1': l1, 'edges': edges, 'kl': kl, 'psnr': psnr, 'latent_std': jnp.std(mean)},
       collections,

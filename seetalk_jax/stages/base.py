@@ -18,6 +18,8 @@ from seetalk_jax.data import views
 from seetalk_jax.errors import ConfigError
 from seetalk_jax.models import registry
 
+PREVIEW_ROWS = 8  # rows of a batch that sample pictures show at most
+
 PyTree = Any
 Batch = Mapping[str, jax.Array]
 Metrics = dict[str, jax.Array]
@@ -125,7 +127,11 @@ class AnyStage(abc.ABC):
     batch: Batch,
     rng: jax.Array,
   ) -> np.ndarray | None:
-    """An image grid, uint8 `[height, width, 3]`, that shows results of the networks, or None. Not jitted."""
+    """An image grid, uint8 `[height, width, 3]`, that shows results of the networks, or None. Not jitted.
+
+    Args:
+      batch: a batch, or its first `PREVIEW_ROWS` rows.
+    """
     del params, frozen, collections, batch, rng
     return None
 
@@ -154,19 +160,54 @@ class Stage(AnyStage):
   def prepare(self, frozen: Frozen, batches: Iterable[Batch]) -> dict[str, dict[str, np.ndarray]]:
     """Statistics of the data by owner, computed once before `init`; then they are part of `frozen.statistics`.
 
+    In training, networks and batches are spread over the mesh, and every process reads its own rows alone: compute in
+    jitted functions, and read results with `device_mesh.to_host`.
+
     Args:
-      batches: an endless iterator of NumPy batches; the stage reads as many as it needs.
+      frozen: networks on the mesh; statistics are NumPy arrays.
+      batches: an endless iterator of global batches with the entries of `batch_spec`; the stage reads as many as it
+        needs, and none where it needs none.
 
     Returns:
-      owner -> {name: array}. An owner here replaces all statistics of that owner in `frozen.statistics`.
+      owner -> {name: array}, NumPy. An owner here replaces all statistics of that owner in `frozen.statistics`.
     """
     del frozen, batches
     return {}
+
+  def check_statistics(self, statistics: Statistics) -> None:
+    """Checks that the statistics of a new or resumed run fit the options of the stage.
+
+    Raises:
+      ConfigError: they do not.
+    """
+    del statistics
 
   def features(self, frozen: Frozen, batch: Batch) -> Batch | None:
     """Outputs of the frozen networks, which `loss` accepts instead of the batch; None: nothing to keep."""
     del frozen, batch
     return None
+
+  def average_collections(
+    self,
+    average: Mapping[str, Mapping[str, PyTree]] | None,
+    collections: Mapping[str, Mapping[str, PyTree]],
+    decay: jax.Array | float,
+  ) -> dict[str, dict[str, PyTree]]:
+    """Running averages of collections, which belong to the averaged parameters as the collections to the parameters.
+
+    Evaluation, later stages and releases use them. {} for collections that are used as they are.
+
+    Args:
+      average: the averages so far; None at the start.
+      collections: after a step.
+      decay: decay of the running averages of this step, 0 to 1.
+    """
+    del average, collections, decay
+    return {}
+
+  def without_regularization(self) -> 'Stage':
+    """The stage without what only training has, such as dropout; it evaluates held-out batches."""
+    return self
 
   def trainable(self, params: Mapping[str, PyTree]) -> PyTree:
     """A tree of the structure of `params`: False for leaves that the optimizer must not change."""
@@ -285,6 +326,8 @@ def fake_batch(spec: Mapping[str, jax.ShapeDtypeStruct], seed: int = 0) -> dict[
   for name, entry in sorted(spec.items()):
     if name in ('has_truth', 'motion_weight'):
       batch[name] = np.ones(entry.shape, entry.dtype)
+    elif name == 'picture_box':  # the whole picture
+      batch[name] = np.tile(np.array([0, 0, 1, 1], entry.dtype), (*entry.shape[:-1], 1))
     elif entry.dtype == np.uint8:
       batch[name] = rng.integers(0, 256, entry.shape, np.uint8)
     elif jnp.issubdtype(entry.dtype, jnp.floating):

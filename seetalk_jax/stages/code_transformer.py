@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Mapping
 from typing import Any
 
@@ -16,7 +17,7 @@ from seetalk_jax.models.motion.motion_codec import warped_spec
 from seetalk_jax.models.nn import blocks
 from seetalk_jax.models.renderer.codebook import straight_through_lookup
 from seetalk_jax.models.renderer.hr_decoder import from_codebook
-from seetalk_jax.stages import base, losses
+from seetalk_jax.stages import base, losses, picture_mask
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,7 +49,7 @@ class CodeTransformerStage(base.Stage):
   label_smoothing: float = 0.05
 
   def batch_spec(self, batch_size: int) -> dict[str, jax.ShapeDtypeStruct]:
-    return views.batch_spec(self.view, batch_size, self.image_size, only=('source', 'target'))
+    return views.batch_spec(self.view, batch_size, self.image_size, only=('source', 'target', 'picture_box'))
 
   def init(self, rng: jax.Array, frozen: base.Frozen) -> tuple[dict[str, Any], dict[str, Any]]:
     return init_renderer(rng, frozen, self.networks, self.frozen, self.image_size), {}
@@ -64,18 +65,21 @@ class CodeTransformerStage(base.Stage):
     )
     codes = jax.lax.stop_gradient(codes)
     logits = self.networks['code_transformer'].apply({'params': params['code_transformer']}, warped.features)
-    cross_entropy, accuracy = code_losses(logits, indices, self.label_smoothing)
+    cells = picture_mask.inside_mask(batch['picture_box'], *indices.shape[1:3])
+    cross_entropy, accuracy = code_losses(logits, indices, self.label_smoothing, cells)
     embedding = frozen.collections['codebook']['codebook_state']['embedding']
     mixed = jax.nn.softmax(logits) @ embedding
-    distance = jnp.mean(jnp.sum(jnp.square(mixed - codes), axis=-1))
+    distance = picture_mask.mean_inside(jnp.sum(jnp.square(mixed - codes), axis=-1), cells)
     loss = cross_entropy + self.feature_weight * distance
     metrics = {'cross_entropy': cross_entropy, 'accuracy': accuracy, 'code_distance': distance}
     if 'hr_decoder' in self.networks:
       weight = jax.random.uniform(weight_rng, (source.shape[0], 1, 1, 1))
       image = self.networks['hr_decoder'].apply({'params': params['hr_decoder']}, codes, warped, weight)
+      inside = picture_mask.inside_mask(batch['picture_box'], *target.shape[1:3])
+      image = picture_mask.only_inside(image, target, inside)
       pixels, edges = jnp.mean(losses.charbonnier(image - target)), losses.edge_loss(image, target)
       loss += self.pixel_weight * pixels + self.edge_weight * edges
-      metrics |= {'pixels': pixels, 'edges': edges, 'psnr': losses.psnr(image, target)}
+      metrics |= {'pixels': pixels, 'edges': edges, 'psnr': losses.psnr(image, target, inside)}
     return loss, (metrics, collections)
 
   def _warp(self, frozen, source, target, rng):
@@ -104,12 +108,15 @@ class CodeTransformerStage(base.Stage):
     return blocks.picture_grid([source, target, *draw(params, frozen, source, target)])
 
 
-def code_losses(logits: jax.Array, indices: jax.Array, smoothing: float) -> tuple[jax.Array, jax.Array]:
-  """(cross-entropy, accuracy) of `logits [b, m, n, k]` against code `indices [b, m, n]`."""
+def code_losses(
+  logits: jax.Array, indices: jax.Array, smoothing: float, inside: jax.Array
+) -> tuple[jax.Array, jax.Array]:
+  """(Cross-entropy, accuracy) of `logits [b, m, n, k]` to codes `[b, m, n]` under the mask `inside [b, m, n, 1]`."""
   log_prob = jax.nn.log_softmax(logits)
   hit = jnp.take_along_axis(log_prob, indices[..., None], axis=-1)[..., 0]
-  cross_entropy = -(1 - smoothing) * jnp.mean(hit) - smoothing * jnp.mean(log_prob)
-  return cross_entropy, jnp.mean(jnp.argmax(logits, axis=-1) == indices)
+  mean = functools.partial(picture_mask.mean_inside, inside=inside)
+  cross_entropy = -(1 - smoothing) * mean(hit) - smoothing * mean(log_prob)
+  return cross_entropy, mean(jnp.argmax(logits, axis=-1) == indices)
 
 
 def init_renderer(

@@ -10,8 +10,8 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from seetalk_jax.models.renderer.codebook import STATE
-from seetalk_jax.stages import base, critics, losses, reconstruction
+from seetalk_jax.models.renderer.codebook import STATE, average_codes
+from seetalk_jax.stages import base, critics, losses, picture_mask, reconstruction
 
 
 @dataclasses.dataclass(frozen=True)
@@ -22,11 +22,14 @@ class CodebookStage(critics.CriticOptions, reconstruction.ReconstructionStage):
 
   Attributes:
     feature_weight: pixel weight of eyes, lips and mouth in the same losses; unused with `head_weight` 1.
+    pieces: pieces of a batch, `config.accumulate`: the running averages of the codes decay once a batch, not once a
+      piece.
   """
 
   crop_multiple = 16
   name: str = 'codebook'
   feature_weight: float = 5.0
+  pieces: int = 1
 
   def init(self, rng: jax.Array, frozen: base.Frozen) -> tuple[dict[str, Any], dict[str, Any]]:
     del frozen
@@ -36,11 +39,15 @@ class CodebookStage(critics.CriticOptions, reconstruction.ReconstructionStage):
 
   def loss(self, params, frozen, collections, batch, rng, step):
     crop_rng, code_rng = jax.random.split(rng)
-    image, weight = self._crops(batch, crop_rng)
+    image, weight, inside = self._crops(batch, crop_rng)
     variables = {'params': params['codebook'], **collections['codebook']}
-    (rebuilt, _, penalties, stats), state = self.networks['codebook'].apply(
+    network = self.networks['codebook']
+    if self.pieces > 1:
+      network = network.clone(decay=network.decay ** (1 / self.pieces))
+    (rebuilt, _, penalties, stats), state = network.apply(
       variables, image, train=True, rngs={'codebook': code_rng}, mutable=[STATE]
     )
+    rebuilt = picture_mask.only_inside(rebuilt, image, inside)
     picture_loss = losses.picture_loss(image, weight, 1.0, self.edge_weight)
     loss, metrics = picture_loss(rebuilt)
     critic_loss, critic_metrics = critics.critic_losses(
@@ -49,12 +56,18 @@ class CodebookStage(critics.CriticOptions, reconstruction.ReconstructionStage):
     loss += sum(penalties.values()) + critic_loss
     metrics = {
       **metrics,
-      'psnr': losses.psnr(rebuilt, image),
+      'psnr': losses.psnr(rebuilt, image, inside),
       **penalties,
       **stats,
       **critic_metrics,
     }
     return loss, (metrics, {**collections, 'codebook': dict(state)})
+
+  def average_collections(self, average, collections, decay):
+    state = collections['codebook'][STATE]
+    if average is not None:
+      state = average_codes(average['codebook'][STATE], state, decay)
+    return {'codebook': {STATE: state}}
 
   def _pixel_weights(self, parts):
     return losses.part_weights(parts, self.head_weight, self.feature_weight)
@@ -68,6 +81,6 @@ def uses(config) -> base.Uses:
 
 def build(config, pretrained: Mapping[str, nn.Module]) -> CodebookStage:
   """The stage of a configuration."""
-  options = base.options_of(CodebookStage, config)
+  options = {**base.options_of(CodebookStage, config), 'pieces': config.get('accumulate', 1)}
   networks, frozen = base.networks_for(uses(config), config, pretrained)
   return CodebookStage(networks=networks, frozen=frozen, **options)

@@ -16,9 +16,11 @@ import numpy as np
 from seetalk_jax import blendshapes
 from seetalk_jax.constants import FPS, LIPS, NUM_LIP_FIELDS, SAMPLE_RATE_HZ, SAMPLES_PER_FRAME
 from seetalk_jax.data import views
-from seetalk_jax.errors import InputError
+from seetalk_jax.errors import ConfigError, InputError
 from seetalk_jax.models.nn import blocks
-from seetalk_jax.stages import base, losses
+from seetalk_jax.models.speech.regularization import Regularization
+from seetalk_jax.sharding import device_mesh
+from seetalk_jax.stages import base, losses, moments, picture_mask
 
 RECALL_AT = (1, 5, 10)
 _PREPARE_BATCHES = 24
@@ -41,7 +43,8 @@ def info_nce(
     The loss, and `recall_at_k`: the share of voices whose face is among the k nearest of the batch (other
     faces of the same speaker excluded), for every k of RECALL_AT that is less than the batch size.
   """
-  logits = jnp.einsum('id,jd->ij', speech, face) / temperature
+  # Full precision on every device: a temperature of 0.01 multiplies the errors of the products by 100.
+  logits = jnp.einsum('id,jd->ij', speech, face, precision='highest') / temperature
   same = (speaker[:, None] == speaker[None, :]) & ~jnp.eye(speaker.shape[0], dtype=bool)
   logits = jnp.where(same, -1e9, logits)
   diagonal = jnp.diagonal(logits)
@@ -65,6 +68,10 @@ class ConReStage(base.Stage):
       from the voice embedding.
     attributes_weight: multiplies the squared error of sex, age and head size, read from both embeddings.
     articulation_weight: multiplies the squared error of the lip fields, read from the speech tokens.
+    across_clips: whether the portrait of a real speaker comes from another recording than the speech, where the
+      corpus has one. Of one recording, the light, the codec and the mouth of the same seconds tell the pair.
+    dropout, layer_drop, time_mask, feature_mask: rates of the speech encoder in training, see
+      `models.speech.regularization`; 0: off.
   """
 
   networks: Mapping[str, nn.Module]
@@ -76,39 +83,77 @@ class ConReStage(base.Stage):
   reconstruction_weight: float = 2.0
   attributes_weight: float = 1.0
   articulation_weight: float = 1.0
+  across_clips: bool = False
+  dropout: float = 0.0
+  layer_drop: float = 0.0
+  time_mask: float = 0.0
+  feature_mask: float = 0.0
+
+  @property
+  def _rates(self) -> Regularization:
+    return Regularization(**{name: getattr(self, name) for name in Regularization._fields})
+
+  def without_regularization(self) -> ConReStage:
+    return dataclasses.replace(self, **Regularization()._asdict())
+
+  def data_options(self) -> dict[str, Any]:
+    return {**super().data_options(), **({'across_clips': True} if self.across_clips else {})}
 
   def batch_spec(self, batch_size: int) -> dict[str, jax.ShapeDtypeStruct]:
-    names = ['portrait', 'speech', 'num_samples', 'speaker']
+    names = ['portrait', 'picture_box', 'speech', 'num_samples', 'speaker']
     names += ['attributes'] if self.attributes_weight else []
     names += ['has_truth'] if self.attributes_weight else []
     names += ['speech_motion', 'motion_weight'] if self.articulation_weight else []
     return views.batch_spec(self.view, batch_size, self.image_size, only=names)
 
   def prepare(self, frozen: base.Frozen, batches) -> dict[str, dict[str, np.ndarray]]:
-    """Mean and standard deviation of ages and lip fields, to standardize the regression targets."""
+    """Mean and standard deviation of ages and lip fields, to standardize the regression targets.
+
+    Raises:
+      InputError: nothing is known of ages or lip fields in the batches.
+    """
     del frozen
-    ages, lips = [], []
-    for batch in itertools.islice(batches, _PREPARE_BATCHES):
-      if self.attributes_weight:
-        ages.append(batch['attributes'][batch['has_truth'] > 0, 1])
-      if self.articulation_weight:
-        tracks, weights = (np.asarray(batch[name])[..., _LIPS] for name in ('speech_motion', 'motion_weight'))
-        within = np.arange(tracks.shape[1]) < np.asarray(batch['num_samples'])[:, None] // SAMPLES_PER_FRAME
-        known = (weights[:, None] > 0) & within[..., None]
-        lips.append(np.where(known, tracks, np.nan).reshape(-1, NUM_LIP_FIELDS))
+    if not (self.attributes_weight or self.articulation_weight):
+      return {}
+    names = self.batch_spec(1).keys() - {'portrait', 'speech', 'speaker'}
+    read = jax.jit(lambda batch: self._known_moments(batch))
+    first = itertools.islice(batches, _PREPARE_BATCHES)
+    found = [read({name: batch[name] for name in names}) for batch in first]
+    found = {name: moments.merged([each[name] for each in device_mesh.to_host(found)]) for name in found[0]}
     statistics = {}
-    if ages:
-      ages = np.concatenate(ages)
-      if not len(ages):
+    if 'ages' in found:
+      count, mean, std = found['ages']
+      if not count.any():
         raise InputError(
           'only real recordings in the corpora, and the stage needs ground truth of attributes: set '
           'options.attributes_weight to 0, or add a synthetic corpus'
         )
-      statistics |= {'age_mean': np.float32(ages.mean()), 'age_std': np.float32(max(ages.std(), 1.0))}
-    if lips:
-      mean, std = _known_statistics(np.concatenate(lips))
-      statistics |= {'articulation_mean': mean, 'articulation_std': std}
-    return {'conre': statistics} if statistics else {}
+      statistics |= {'age_mean': np.float32(mean[0]), 'age_std': np.float32(max(std[0], 1.0))}
+    if 'lips' in found:
+      count, mean, std = found['lips']
+      if not count.any():
+        raise InputError(
+          'no motion is known in the corpora, and the stage needs it: set options.articulation_weight to 0, or add a '
+          'synthetic corpus'
+        )
+      std = np.where(count > 0, np.maximum(std, _MIN_STD), 1.0)
+      statistics |= {
+        'articulation_mean': mean.astype(np.float32),
+        'articulation_std': std.astype(np.float32),
+      }
+    return {'conre': statistics}
+
+  def _known_moments(self, batch: base.Batch) -> dict[str, moments.Moments]:
+    """Moments of the known ages and lip fields of a batch."""
+    found = {}
+    if self.attributes_weight:
+      known = batch['has_truth'] > 0
+      found['ages'] = moments.of_known(batch['attributes'][:, 1:2], known[:, None])
+    if self.articulation_weight:
+      tracks, weights = batch['speech_motion'][..., _LIPS], batch['motion_weight'][..., _LIPS]
+      within = np.arange(tracks.shape[1]) < batch['num_samples'][:, None] // SAMPLES_PER_FRAME
+      found['lips'] = moments.of_known(tracks, (weights[:, None] > 0) & within[..., None])
+    return found
 
   def statistics_spec(self) -> dict[str, dict[str, jax.ShapeDtypeStruct]]:
     ages = ('age_mean', 'age_std') if self.attributes_weight else ()
@@ -131,18 +176,23 @@ class ConReStage(base.Stage):
     }, {}
 
   def loss(self, params, frozen, collections, batch, rng, step):
-    del rng, step
+    del step
     head = self._method(params, 'conre')
     image = blocks.to_float(batch['portrait'])
-    features = self._method(params, 'speech_encoder')(batch['speech'], batch['num_samples'])
+    noise = (self._rates, rng) if self._rates.is_on else ()
+    features = self._method(params, 'speech_encoder')(batch['speech'], batch['num_samples'], *noise)
     face = self._method(params, 'face_encoder')(image)
     temperature = head(method='temperature')
     contrastive, recalls = info_nce(features.embedding, face, temperature, batch['speaker'])
 
     small = blocks.resize_image(image, 64)
-    from_face = jnp.mean(jnp.abs(head(face, method='draw') - small))
-    from_speech = jnp.mean(jnp.abs(head(features.embedding, method='draw') - small))
+    inside = picture_mask.inside_mask(batch['picture_box'], 64, 64)
+    from_face, from_speech = (
+      jnp.mean(jnp.abs(picture_mask.only_inside(head(x, method='draw'), small, inside) - small))
+      for x in (face, features.embedding)
+    )
     loss = self.contrastive_weight * contrastive + self.reconstruction_weight * (from_face + from_speech)
+    loss = loss + head(method='temperature_penalty')
     metrics = {
       'contrastive': contrastive,
       **recalls,
@@ -210,24 +260,6 @@ class ConReStage(base.Stage):
     return blocks.picture_grid([blocks.resize_image(image, 64), *draw(params)])
 
 
-def _known_statistics(lips: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-  """Mean and standard deviation of lip fields `[n, NUM_LIP_FIELDS]`, NaN where unknown; 0 and 1 of unknown fields.
-
-  Raises:
-    InputError: nothing is known.
-  """
-  count = np.isfinite(lips).sum(0)
-  if not count.any():
-    raise InputError(
-      'no motion is known in the corpora, and the stage needs it: set options.articulation_weight to 0, or add a '
-      'synthetic corpus'
-    )
-  mean = np.nansum(lips, axis=0) / np.maximum(count, 1)
-  variance = np.nansum(np.square(lips - mean), axis=0) / np.maximum(count, 1)
-  std = np.where(count > 0, np.maximum(np.sqrt(variance), _MIN_STD), 1.0)
-  return mean.astype(np.float32), std.astype(np.float32)
-
-
 def uses(config) -> base.Uses:
   """The networks that the stage trains."""
   del config
@@ -235,6 +267,14 @@ def uses(config) -> base.Uses:
 
 
 def build(config, pretrained: Mapping[str, nn.Module]) -> ConReStage:
-  """The stage of a configuration."""
+  """The stage of a configuration.
+
+  Raises:
+    ConfigError: a rate of the regularization is not in [0, 1).
+  """
+  for name in Regularization._fields:
+    rate = base.option(ConReStage, config, name)
+    if not 0 <= rate < 1:
+      raise ConfigError(f'config.options.{name}={rate} is out of range: use 0 to below 1')
   networks, _ = base.networks_for(uses(config), config, pretrained)
   return ConReStage(networks=networks, **base.options_of(ConReStage, config))

@@ -18,6 +18,8 @@ from seetalk_jax.stages import base
 
 # Upper bound of the adaptive weight, which diverges where the gradient of the critic's loss is near 0.
 _MAX_ADAPTIVE = 1e4
+# How the names of the blocks of face encoders begin: 'stage_' of 'patch' and 'iresnet', 'layers_' of 'vit'.
+_BLOCKS = ('stage_', 'layers_')
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -107,15 +109,9 @@ def critic_losses(
     loss += options.perceptual_weight * distance
     metrics['lpips' if tower.calibrated else 'vgg'] = distance
   if options.face_feature_weight or options.identity_weight:
-    generated, wanted = (
-      face_features(frozen_networks['face_encoder'], frozen, picture) for picture in (image, truth)
-    )
-    features = sum(jnp.mean(jnp.abs(a - b)) for a, b in zip(generated[0], wanted[0], strict=True)) / len(
-      generated[0]
-    )
-    identity = 1.0 - jnp.mean(jnp.sum(generated[1] * wanted[1], axis=-1))
-    loss += options.face_feature_weight * features + options.identity_weight * identity
-    metrics |= {'face_features': features, 'identity': identity}
+    added, added_metrics = _face_losses(options, frozen_networks['face_encoder'], frozen, image, truth)
+    loss += added
+    metrics |= added_metrics
   if options.adversarial_weight:
     added, added_metrics = _adversarial(
       options, networks['discriminator'], params, image, truth, pixel_loss, step
@@ -125,14 +121,44 @@ def critic_losses(
   return loss, metrics
 
 
+def _face_losses(options, encoder, frozen, image, truth):
+  generated, wanted = (
+    face_features(encoder, frozen, picture, with_maps=bool(options.face_feature_weight))
+    for picture in (image, truth)
+  )
+  loss, metrics = jnp.zeros(()), {}
+  if options.face_feature_weight:
+    distances = [jnp.mean(jnp.abs(a - b)) for a, b in zip(generated[0], wanted[0], strict=True)]
+    features = sum(distances) / len(distances)
+    loss += options.face_feature_weight * features
+    metrics['face_features'] = features
+  if options.identity_weight:
+    identity = 1.0 - jnp.mean(jnp.sum(generated[1] * wanted[1], axis=-1))
+    loss += options.identity_weight * identity
+    metrics['identity'] = identity
+  return loss, metrics
+
+
 def face_features(
-  encoder: nn.Module, frozen: base.Frozen, image: jax.Array
+  encoder: nn.Module, frozen: base.Frozen, image: jax.Array, *, with_maps: bool = True
 ) -> tuple[list[jax.Array], jax.Array]:
-  """(outputs of all residual blocks of the face encoder, scaled to unit spread; the embedding `[b, d]`)."""
+  """Features and embedding of a face encoder of any architecture.
+
+  Args:
+    encoder: the face encoder.
+    frozen: its parameters.
+    image: `[b, h, w, 3]` in [-1, 1].
+    with_maps: also return the features; without, the list is empty.
+
+  Returns:
+    Outputs of all residual or transformer blocks, float32, scaled to unit spread; the embedding `[b, d]`.
+  """
+  if not with_maps:
+    return [], encoder.apply(frozen.variables('face_encoder'), image)
   embedding, state = encoder.apply(
     frozen.variables('face_encoder'),
     image,
-    capture_intermediates=lambda part, _: 'stage_' in (part.name or ''),
+    capture_intermediates=lambda part, _: (part.name or '').startswith(_BLOCKS),
   )
   maps = [
     leaf['__call__'][0].astype(jnp.float32)

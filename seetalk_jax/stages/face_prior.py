@@ -69,19 +69,42 @@ def principal_directions(latents: np.ndarray, count: int) -> dict[str, np.ndarra
   }
 
 
+def folds_by_speaker(speakers: np.ndarray, folds: int) -> np.ndarray:
+  """Cross-validation fold, int `[n]`, of every row: rows of a speaker share one, and folds are of similar size.
+
+  Args:
+    speakers: int `[n]`.
+    folds: number of folds; with fewer speakers each of them is a fold.
+  """
+  names, first, rows, sizes = np.unique(speakers, return_index=True, return_inverse=True, return_counts=True)
+  filled, fold_of = np.zeros(min(folds, len(names)), int), np.zeros(len(names), int)
+  for name in np.lexsort((first, -sizes)):  # the largest speakers first, then in the order of the rows
+    fold_of[name] = np.argmin(filled)
+    filled[fold_of[name]] += sizes[name]
+  return fold_of[rows]
+
+
 def voice_regression(
-  latents: np.ndarray, embeddings: np.ndarray, directions: np.ndarray, variances: np.ndarray, folds: int = 5
+  latents: np.ndarray,
+  embeddings: np.ndarray,
+  directions: np.ndarray,
+  variances: np.ndarray,
+  folds: int = 5,
+  *,
+  speakers: np.ndarray | None = None,
 ) -> dict[str, np.ndarray]:
   """Ridge regression from the voice vector to the coordinates of the latent along the principal directions.
 
-  The ridge penalty of each direction and the residual variances come from cross-validation over people
-  (`folds`).
+  The ridge penalty of each direction and the residual variances come from cross-validation over speakers: those of
+  a fold are in no other fold. With folds over rows, a regression that recognizes the voices of speakers would seem to
+  predict their faces.
 
   Args:
     latents: `[n, h, w, c]`, scaled.
     embeddings: `[n, d]`, the voice vectors of the same people.
     directions, variances: from `principal_directions`.
     folds: number of cross-validation folds.
+    speakers: int `[n]`, the speaker of every row, at least 2 different ones; None: every row is another one.
 
   Returns:
     face_prior_voice `[k, d]`, face_prior_voice_mean `[d]`, face_prior_voice_variances `[k]`, face_prior_told
@@ -100,8 +123,9 @@ def voice_regression(
     return [right.T @ (answers * (singular / (singular**2 + p))[:, None]) for p in penalties]
 
   errors = np.zeros((len(penalties), k))
-  for fold in range(folds):
-    out = np.arange(n) % folds == fold
+  fold_of = folds_by_speaker(np.arange(n) if speakers is None else speakers, folds)
+  for fold in np.unique(fold_of):
+    out = fold_of == fold
     for i, weights in enumerate(fit(~out)):
       errors[i] += np.sum(np.square(voices[out] @ weights - along[out]), axis=0) / n
   best, columns = np.argmin(errors, axis=0), np.arange(k)  # one ridge penalty per direction
@@ -140,11 +164,13 @@ class LatentStatistics:
     sums: sums of all latents, for their mean and standard deviation.
     latents: `[n, h, w, c]`, unscaled; rows from `sums.count` on are zeros.
     embeddings: `[n, d]`, or width 0 without `with_voice`.
+    speakers: int32 `[n]`, or `[0]` without `with_voice`.
   """
 
   sums: PriorSums
   latents: jax.Array
   embeddings: jax.Array
+  speakers: jax.Array
 
 
 @dataclasses.dataclass(frozen=True)
@@ -172,7 +198,7 @@ class FacePriorStage(base.PassStage):
     return ()  # the prior is that of portraits as they are
 
   def batch_spec(self, batch_size: int) -> dict[str, jax.ShapeDtypeStruct]:
-    names = ('portrait', 'speech', 'num_samples') if self.with_voice else ('image',)
+    names = ('portrait', 'speech', 'num_samples', 'speaker') if self.with_voice else ('image',)
     return views.batch_spec(self.view, batch_size, self.image_size, only=names)
 
   def data_options(self) -> dict[str, Any]:
@@ -187,7 +213,10 @@ class FacePriorStage(base.PassStage):
     kept = self.component_portraits if self.components else 0
     width = self.frozen['speech_encoder'].embedding_dim if self.with_voice else 0
     return LatentStatistics(
-      PriorSums.empty(shape), *(jnp.zeros((kept, *each), jnp.float32) for each in (shape, (width,)))
+      PriorSums.empty(shape),
+      jnp.zeros((kept, *shape), jnp.float32),
+      jnp.zeros((kept, width), jnp.float32),
+      jnp.zeros((kept if self.with_voice else 0,), jnp.int32),
     )
 
   def update(self, accumulator: LatentStatistics, frozen: base.Frozen, batch: base.Batch) -> LatentStatistics:
@@ -195,13 +224,14 @@ class FacePriorStage(base.PassStage):
     mean, _ = self.frozen['autoencoder'].apply(frozen.variables('autoencoder'), image, method='encode')
     rows = accumulator.sums.count + jnp.arange(mean.shape[0])
     latents = accumulator.latents.at[rows].set(mean.astype(jnp.float32), mode='drop')
-    embeddings = accumulator.embeddings
+    embeddings, speakers = accumulator.embeddings, accumulator.speakers
     if self.with_voice:
       features = self.frozen['speech_encoder'].apply(
         frozen.variables('speech_encoder'), batch['speech'], batch['num_samples']
       )
       embeddings = embeddings.at[rows].set(features.embedding.astype(jnp.float32), mode='drop')
-    return LatentStatistics(update_prior(accumulator.sums, mean), latents, embeddings)
+      speakers = speakers.at[rows].set(batch['speaker'], mode='drop')
+    return LatentStatistics(update_prior(accumulator.sums, mean), latents, embeddings, speakers)
 
   def finalize(self, accumulator: LatentStatistics) -> dict[str, dict[str, np.ndarray]]:
     statistics = prior_statistics(finalize_prior(accumulator.sums))
@@ -217,8 +247,14 @@ class FacePriorStage(base.PassStage):
       statistics |= components
       if self.with_voice:
         embeddings = np.asarray(accumulator.embeddings[:count])
+        speakers = np.asarray(accumulator.speakers[:count])
+        if len(np.unique(speakers)) < 2:
+          raise ConfigError(
+            'the regression from voice to face needs portraits of several speakers, the corpora have one: set '
+            '--config.options.with_voice=False, or add speakers'
+          )
         basis = (components['face_prior_directions'], components['face_prior_variances'])
-        statistics |= voice_regression(latents, embeddings, *basis)
+        statistics |= voice_regression(latents, embeddings, *basis, speakers=speakers)
     return {'face_prior': statistics}
 
   def preview(self, params, frozen, collections, batch, rng) -> np.ndarray:

@@ -19,9 +19,11 @@ import numpy as np
 from seetalk_jax.constants import LIPS, MOTION_DIM, SAMPLES_PER_FRAME, SYNC_FRAMES
 from seetalk_jax.data import views
 from seetalk_jax.diffusion import guidance, samplers
+from seetalk_jax.errors import ConfigError
 from seetalk_jax.models.motion.mouth import boxes_around, crop_boxes, inside_boxes, mouth_center
 from seetalk_jax.models.nn import blocks
-from seetalk_jax.sampling.motion import CLIP, SCHEDULE
+from seetalk_jax.sampling.motion import CLIP, SCHEDULE, trained_window
+from seetalk_jax.sharding import device_mesh
 from seetalk_jax.stages import base, losses
 from seetalk_jax.stages.sync_expert import sync_loss
 
@@ -110,6 +112,7 @@ class LipRefinerStage(base.Stage):
       return [(d.T @ d) / d.shape[0] for d in (with_lips - m, with_rest - m)]
 
     pairs = [moments(jnp.asarray(b[self._motion_key])) for b in itertools.islice(batches, _PREPARE_BATCHES)]
+    pairs = device_mesh.to_host(pairs)
     lips, rest = (np.mean([np.asarray(pair[i], np.float64) for pair in pairs], axis=0) for i in (0, 1))
     subspace = lip_subspace(lips, rest, self.networks['lip_refiner'].subspace_dim, self.ridge)
     shares = [np.trace(subspace.T @ c @ subspace) / max(np.trace(c), 1e-12) for c in (lips, rest)]
@@ -119,6 +122,16 @@ class LipRefinerStage(base.Stage):
       'lip_subspace_rest': np.float32(shares[1]),
     }
     return {'lip_refiner': statistics}
+
+  def check_statistics(self, statistics: base.Statistics) -> None:
+    """Checks that tracks are no longer than the windows that M_diff was trained on."""
+    length = self.batch_spec(1)[self._motion_key].shape[1]
+    window = trained_window(statistics.get('motion_transformer', {}))
+    if length > window:
+      raise ConfigError(
+        f'stage lip_refiner samples tracks of {length} frames, and config.init.motion_transformer was trained on '
+        f'windows of {window}: train stage motion with --config.options.num_frames={length} or more'
+      )
 
   def statistics_spec(self) -> dict[str, dict[str, jax.ShapeDtypeStruct]]:
     width = self.frozen['motion_codec'].motion_dim

@@ -14,7 +14,6 @@ import numpy as np
 
 from seetalk_jax.constants import (
   BLINK,
-  CLIP_FRAMES,
   CLIP_SIZE,
   COEFFICIENTS,
   CONTROL_TRACKS,
@@ -23,17 +22,18 @@ from seetalk_jax.constants import (
   LIPS,
   MOTION_DIM,
   POSE,
-  SAMPLES_PER_FRAME,
   SMILES,
   WINDOW_FRAMES,
 )
+from seetalk_jax.data import views
 from seetalk_jax.diffusion import objective, process
 from seetalk_jax.diffusion.loss import diffusion_loss
 from seetalk_jax.diffusion.times import stratified_times
 from seetalk_jax.errors import ConfigError
 from seetalk_jax.models.motion.motion_controls import style_code
 from seetalk_jax.models.nn import blocks
-from seetalk_jax.sampling.motion import SCHEDULE
+from seetalk_jax.sampling.motion import SCHEDULE, trained_window
+from seetalk_jax.sharding import device_mesh
 from seetalk_jax.stages import base
 
 # Synthetic clips show no acted emotions: the label follows from the mean smile over the clip.
@@ -49,11 +49,14 @@ _FIELDS_OF = {'pose': POSE, 'blink': BLINK}  # control -> its fields of a motion
 class MotionStage(base.Stage):
   """Diffusion (x0-prediction, zero terminal SNR) of all standardized motion latents of a window together.
 
+  No condition is taken from the window itself. m_0 is that of a frame at rest (`truth`), or of another moment of the
+  clip (`frames`); the style is that of another window of the clip, and is dropped where the clip has none.
+
   Attributes:
     motion_source: 'truth' encodes the ground-truth motion with `encode_truth` and needs no frames. 'frames'
       encodes the frames of view `clip` with `motion`; the controls pose and blink are those of the records'
       motion, estimated in real recordings, and are dropped where it is absent.
-    num_frames: frames of a window.
+    num_frames: frames of a window. It is the statistic `motion_window` of the network: sampling uses the same.
     frame_size: height and width of the frames in pixels, for motion_source 'frames'.
     drop_rate: probability that the speech of a track is dropped, for guidance.
     velocity_weight: multiplies the squared error of frame-to-frame differences of the estimated clean track.
@@ -86,17 +89,37 @@ class MotionStage(base.Stage):
   control_noise: float = 0.02
 
   def batch_spec(self, batch_size: int) -> dict[str, jax.ShapeDtypeStruct]:
-    # By hand: the view has one length and one size, which are options here.
-    n, size = self.num_frames, self.frame_size
-    spec = {'speech': jax.ShapeDtypeStruct((batch_size, SAMPLES_PER_FRAME * n), jnp.float32)}
     if self.motion_source == 'truth':
-      spec['motion'] = jax.ShapeDtypeStruct((batch_size, n, MOTION_DIM), jnp.float32)
+      names = ['speech', 'motion']
     else:
-      spec['frames'] = jax.ShapeDtypeStruct((batch_size, n, size, size, 3), jnp.uint8)
-      if self._needs_estimates:
-        spec['motion'] = jax.ShapeDtypeStruct((batch_size, n, MOTION_DIM), jnp.float32)
-        spec['motion_weight'] = jax.ShapeDtypeStruct((batch_size, MOTION_DIM), jnp.float32)
-    return spec
+      names = [
+        'speech',
+        'frames',
+        'portrait',
+        *(('motion', 'motion_weight') if self._needs_estimates else ()),
+      ]
+    if self._has_style:
+      names += ['style_length', self._style_key]
+    spec = views.batch_spec(self.view, batch_size, only=names, **self.data_options())
+    size = self.frame_size  # the view has one size, which is an option here
+    return {
+      name: jax.ShapeDtypeStruct((*x.shape[:-3], size, size, 3), x.dtype) if x.dtype == jnp.uint8 else x
+      for name, x in spec.items()
+    }
+
+  def data_options(self) -> dict[str, Any]:
+    """The length of windows, and the conditions of other moments of a clip."""
+    portrait = ('portrait',) if self.motion_source == 'frames' else ()
+    style = ('style',) if self._has_style else ()
+    return {**super().data_options(), 'num_frames': self.num_frames, 'conditions': (*portrait, *style)}
+
+  @property
+  def _has_style(self) -> bool:
+    return 'style' in self.networks['motion_transformer'].controls
+
+  @property
+  def _style_key(self) -> str:
+    return 'style_motion' if self.motion_source == 'truth' else 'style_frames'
 
   @property
   def _needs_estimates(self) -> bool:
@@ -105,7 +128,7 @@ class MotionStage(base.Stage):
     return self.motion_source == 'frames' and bool(set(controls) & set(CONTROL_TRACKS))
 
   def prepare(self, frozen: base.Frozen, batches) -> dict[str, dict[str, np.ndarray]]:
-    """`motion_mean`, `motion_std` `[motion_dim]` of the latents of the corpus."""
+    """`motion_mean`, `motion_std` `[motion_dim]` of the latents of the corpus, and `motion_window`."""
 
     @jax.jit
     def moments(frozen, batch):
@@ -114,17 +137,35 @@ class MotionStage(base.Stage):
 
     key = 'motion' if self.motion_source == 'truth' else 'frames'
     sums = [moments(frozen, {key: batch[key]}) for batch in itertools.islice(batches, _PREPARE_BATCHES)]
+    sums = device_mesh.to_host(sums)
     mean, square = (np.mean([np.asarray(pair[i], np.float64) for pair in sums], axis=0) for i in (0, 1))
     std = np.sqrt(np.maximum(square - mean**2, 0))
     # A floor keeps channels that hardly change from being scaled up to pure noise.
     std = np.maximum(std, 0.05 * np.sqrt(np.mean(std**2)) + 1e-6)
-    statistics = {'motion_mean': mean.astype(np.float32), 'motion_std': std.astype(np.float32)}
+    statistics = {
+      'motion_mean': mean.astype(np.float32),
+      'motion_std': std.astype(np.float32),
+      'motion_window': np.float32(self.num_frames),
+    }
     return {'motion_transformer': statistics}
+
+  def check_statistics(self, statistics: base.Statistics) -> None:
+    """Checks that a resumed run keeps its windows."""
+    window = trained_window(statistics.get('motion_transformer', {}))
+    if window != self.num_frames:
+      raise ConfigError(
+        f'config.options.num_frames={self.num_frames}, but the weights of this run are sampled in windows of {window} '
+        f'frames: use {window}, or start another run from them with --config.init.motion_transformer=WORKDIR'
+      )
 
   def statistics_spec(self) -> dict[str, dict[str, jax.ShapeDtypeStruct]]:
     width = self.frozen['motion_codec'].motion_dim
     return {
-      'motion_transformer': {'motion_mean': base.float_spec(width), 'motion_std': base.float_spec(width)}
+      'motion_transformer': {
+        'motion_mean': base.float_spec(width),
+        'motion_std': base.float_spec(width),
+        'motion_window': base.float_spec(),
+      }
     }
 
   def init(self, rng: jax.Array, frozen: base.Frozen) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -136,11 +177,16 @@ class MotionStage(base.Stage):
     return {'motion_transformer': params}, {}
 
   def features(self, frozen: base.Frozen, batch: base.Batch) -> base.Batch:
-    """`latents` and `tokens` of a batch, and its motion where it has any."""
+    """`latents` and `tokens` of a batch, latents of its conditions, and its motion where it has any."""
     tokens, _ = self.frozen['speech_encoder'].apply(
       frozen.variables('speech_encoder'), batch['speech'], method='encode_tokens'
     )
-    extra = {name: batch[name] for name in ('motion', 'motion_weight') if name in batch}
+    extra = {name: batch[name] for name in ('motion', 'motion_weight', 'style_length') if name in batch}
+    if 'portrait' in batch:
+      extra['portrait_latent'] = motion_latents(self, frozen, {'frames': batch['portrait'][:, None]})[:, 0]
+    if self._style_key in batch:
+      key = 'motion' if self.motion_source == 'truth' else 'frames'
+      extra['style_latents'] = motion_latents(self, frozen, {key: batch[self._style_key]})
     return {'latents': motion_latents(self, frozen, batch), 'tokens': tokens, **extra}
 
   def loss(self, params, frozen, collections, batch, rng, step):
@@ -158,7 +204,7 @@ class MotionStage(base.Stage):
       truth_0 = truth_0.at[:, COEFFICIENTS].set(jnp.abs(truth_0[:, COEFFICIENTS]))
       m_0 = codec.apply(variables, truth_0, method='encode_truth')
     else:
-      m_0 = m[jnp.arange(b), jax.random.randint(portrait_rng, (b,), 0, m.shape[1])]
+      m_0 = batch['portrait_latent']
     x0, m_0, tokens = jax.lax.stop_gradient(((m - mean) / std, (m_0 - mean) / std, tokens))
     m_0 = m_0 + self.portrait_noise * jax.random.normal(jitter_rng, m_0.shape)
 
@@ -168,7 +214,11 @@ class MotionStage(base.Stage):
     noise = jax.random.normal(noise_rng, x0.shape)
     xt = process.add_noise(SCHEDULE, x0, noise, t)
     drop = jax.random.uniform(drop_rng, (n,)) < self.drop_rate
-    controls, drop_controls = self._controls(batch, x0, jax.random.fold_in(drop_rng, 1))
+    style = None
+    if 'style_latents' in batch:
+      known = jnp.arange(m.shape[1]) < batch['style_length'][:, None]
+      style = style_code((batch['style_latents'] - mean) / std, known)
+    controls, drop_controls = self._controls(batch, style, jax.random.fold_in(drop_rng, 1))
     transformer = self.networks['motion_transformer']
     prediction = transformer.apply(
       {'params': params['motion_transformer']},
@@ -196,13 +246,19 @@ class MotionStage(base.Stage):
       metrics |= {'lips': lips, 'blinks': blinks}
     return loss, (metrics, collections)
 
-  def _controls(self, batch, x0, rng):
-    """(controls from the motion of the tracks, drop masks `[b]`), by control name; unknown ones are dropped."""
+  def _controls(self, batch, style, rng):
+    """(controls, drop masks `[b draws]`), by control name; unknown ones are dropped.
+
+    Args:
+      batch: with the motion of the tracks, for the controls that follow it.
+      style: style codes of other windows, `[b, 3 motion_dim]`, or None.
+      rng: random key.
+    """
     names = self.networks['motion_transformer'].controls
     noise_rng, drop_rng = jax.random.split(rng)
-    controls = {}
-    if 'style' in names:
-      controls['style'] = style_code(x0)
+    controls, count = {}, self.draws * next(iter(batch.values())).shape[0]
+    if style is not None:
+      controls['style'] = jnp.repeat(style, self.draws, axis=0)
     if 'motion' in batch:
       motion = jnp.repeat(batch['motion'], self.draws, axis=0)
       tracks = {'pose': motion[..., POSE], 'blink': jnp.mean(motion[..., BLINK], axis=-1, keepdims=True)}
@@ -212,13 +268,15 @@ class MotionStage(base.Stage):
       controls['emotion'] = smile_label(motion)
     controls = {name: controls[name] for name in names}
     drop = {
-      name: jax.random.uniform(jax.random.fold_in(drop_rng, i), x0.shape[:1]) < self.control_drop_rate
+      name: jax.random.uniform(jax.random.fold_in(drop_rng, i), (count,)) < self.control_drop_rate
       for i, name in enumerate(names)
     }
     if 'motion_weight' in batch:
       weight = jnp.repeat(batch['motion_weight'], self.draws, axis=0)
       for name in drop.keys() & _FIELDS_OF.keys():
         drop[name] |= jnp.min(weight[:, _FIELDS_OF[name]], axis=1) == 0
+    if 'style' in drop:
+      drop['style'] |= jnp.repeat(batch['style_length'], self.draws) == 0
     return controls, drop
 
   def preview(self, params, frozen, collections, batch, rng) -> np.ndarray | None:
@@ -227,14 +285,13 @@ class MotionStage(base.Stage):
     statistics = frozen.statistics['motion_transformer']
     mean, std = statistics['motion_mean'], statistics['motion_std']
     batch = {name: jnp.asarray(batch[name][:1]) for name in self.batch_spec(1)}
-    x0 = (motion_latents(self, frozen, batch) - mean) / std
-    tokens, _ = self.frozen['speech_encoder'].apply(
-      frozen.variables('speech_encoder'), batch['speech'], method='encode_tokens'
-    )
+    found = self.features(frozen, batch)
+    x0, tokens = (found['latents'] - mean) / std, found['tokens']
+    m_0 = (found['portrait_latent'] - mean) / std if 'portrait_latent' in found else x0[:, 0]
     t = jnp.full((1,), SCHEDULE.num_steps - 1)
     xt = jax.random.normal(rng, x0.shape)
     transformer = self.networks['motion_transformer']
-    prediction = transformer.apply({'params': params['motion_transformer']}, xt, t, tokens, x0[:, 0])
+    prediction = transformer.apply({'params': params['motion_transformer']}, xt, t, tokens, m_0)
     estimate = objective.to_x0(transformer.prediction_type, SCHEDULE, prediction, xt, t)
     strips = [
       jnp.broadcast_to(a.transpose(0, 2, 1)[..., None] / 3, (1, *a.shape[:0:-1], 3)) for a in (x0, estimate)
@@ -300,7 +357,7 @@ def build(config, pretrained: Mapping[str, nn.Module]) -> MotionStage:
   if source not in ('truth', 'frames'):
     raise ConfigError(f"option motion_source={source!r} is unknown: use 'truth' or 'frames'")
   if source == 'frames':
-    options = {'view': 'clip', 'num_frames': CLIP_FRAMES, **options}
+    options = {'view': 'clip', **options}
   networks, frozen = base.networks_for(uses(config), config, pretrained)
   if source == 'frames' and 'emotion' in networks['motion_transformer'].controls:
     raise ConfigError(

@@ -15,7 +15,7 @@ import numpy as np
 from seetalk_jax.constants import LIPS
 from seetalk_jax.data import views
 from seetalk_jax.models.nn import blocks
-from seetalk_jax.stages import base, critics, losses, truth_losses
+from seetalk_jax.stages import base, critics, losses, picture_mask, truth_losses
 
 _LIPS = np.array(LIPS)
 # Parts of the codec that encode or decode m. They stay fixed where M_diff and the lip subspace depend on m.
@@ -91,7 +91,7 @@ class MotionCodecStage(critics.CriticOptions, base.Stage):
   reach_cells: int = 12
 
   def batch_spec(self, batch_size: int) -> dict[str, jax.ShapeDtypeStruct]:
-    names = ('source', 'target', 'driver', *(truth_losses.ENTRIES if self.with_truth else ()))
+    names = ('source', 'target', 'driver', 'picture_box', *(truth_losses.ENTRIES if self.with_truth else ()))
     return views.batch_spec(self.view, batch_size, self.image_size, only=names)
 
   def init(self, rng: jax.Array, frozen: base.Frozen) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -124,6 +124,8 @@ class MotionCodecStage(critics.CriticOptions, base.Stage):
     appearance = run(source, method='appearance')
     warped = run(appearance, m_source, m_target, method='warp')
     image, copied = run(warped, method='decode_parts')
+    inside = picture_mask.inside_mask(batch['picture_box'], *target.shape[1:3])
+    image = picture_mask.only_inside(image, target, inside)
 
     weight = (
       losses.part_weights(batch['target_parts']) if self.with_truth else jnp.ones((len(image), 1, 1, 1))
@@ -136,21 +138,22 @@ class MotionCodecStage(critics.CriticOptions, base.Stage):
     loss += pictures + critic_loss
     metrics |= {**picture_metrics, **critic_metrics}
 
-    visible, head = jax.lax.stop_gradient(warped.occlusion), None
+    visible, head = jax.lax.stop_gradient(warped.occlusion), inside
     if self.with_truth:
       errors = truth_losses.truth_errors(warped, image, target, batch, self.reach_cells)
       coords_error = _coords_error(appearance, batch)
       loss = self._add_truth(loss, errors, coords_error)
       metrics |= {**errors.metrics, 'places': coords_error}
-      visible, head = errors.visible, truth_losses.head_mask(batch)
-    added, added_metrics = self._copies(warped, copied, target, blocks.upsample_nearest(visible, 4) * weight)
+      visible, head = errors.visible, truth_losses.head_mask(batch) * inside
+    shown = blocks.upsample_nearest(visible, 4) * weight * inside
+    added, added_metrics = self._copies(warped, copied, target, shown)
     loss += added
     metrics |= added_metrics
     if self.cycle_weight:
       metrics['cycle'] = self._cycle(run, appearance, m_source, m_target)
       loss += self.cycle_weight * metrics['cycle']
     metrics |= {
-      **truth_losses.psnrs(image, warped, target, head),
+      **truth_losses.psnrs(image, warped, target, head, inside),
       'psnr_copy': losses.psnr(source, target, head),
       'visible': jnp.mean(visible),
     }

@@ -28,11 +28,15 @@ from seetalk_jax.models.portrait.face_prior import (
 )
 from seetalk_jax.models.portrait.portrait_unet import LinearDenoiserOutput
 from seetalk_jax.sampling import portrait as sampling
-from seetalk_jax.stages import base
+from seetalk_jax.sharding import device_mesh
+from seetalk_jax.stages import base, picture_mask
 from seetalk_jax.stages.face_prior import prior_statistics
 
 PRIOR_MODES = ('scfp', 'scldm', 'ldm')
 _PREPARE_BATCHES = 32
+# Where a portrait lies outside of the recording's picture, its latent is the prior's mean, and errors are multiplied by
+# this: cells that are outside in all portraits of a corpus are learned too, those of other portraits matter more.
+_OUTSIDE_ERROR = 0.3
 
 
 @dataclasses.dataclass(frozen=True)
@@ -88,13 +92,18 @@ class PortraitStage(base.Stage):
 
   def batch_spec(self, batch_size: int) -> dict[str, jax.ShapeDtypeStruct]:
     return views.batch_spec(
-      self.view, batch_size, self.image_size, only=('portrait', 'speech', 'num_samples')
+      self.view, batch_size, self.image_size, only=('portrait', 'picture_box', 'speech', 'num_samples')
     )
 
   def prepare(self, frozen: base.Frozen, batches) -> dict[str, dict[str, np.ndarray]]:
-    """beta0; also the latent scale and the prior if no `face_prior` run provides them."""
-    beta0 = np.float32(0.0 if self.prior_mode == 'ldm' else self.beta0)
-    statistics = {'portrait_unet': {'beta0': beta0}}
+    """beta0 and linear_center; also the latent scale and the prior if no `face_prior` run provides them."""
+    own = {'beta0': np.float32(0.0 if self.prior_mode == 'ldm' else self.beta0)}
+    earlier = frozen.statistics.get('portrait_unet')
+    if (
+      earlier is None or 'linear_center' in earlier
+    ):  # a UNet that is trained further keeps its linear denoiser
+      own['linear_center'] = np.float32(1.0)
+    statistics = {'portrait_unet': own}
     if 'face_prior_mean' in frozen.statistics.get('face_prior', {}):
       return statistics
 
@@ -102,10 +111,10 @@ class PortraitStage(base.Stage):
     def update(sums, variables, portrait):
       return update_prior(sums, self._raw_latent(variables, portrait))
 
-    sums = PriorSums.empty(self.latent_shape)
+    sums = jax.tree.map(np.asarray, PriorSums.empty(self.latent_shape))  # replicated, on any mesh
     for batch in itertools.islice(batches, _PREPARE_BATCHES):
       sums = update(sums, frozen.variables('autoencoder'), batch['portrait'])
-    return {**statistics, 'face_prior': prior_statistics(finalize_prior(sums))}
+    return {**statistics, 'face_prior': prior_statistics(finalize_prior(device_mesh.to_host(sums)))}
 
   def statistics_spec(self) -> dict[str, dict[str, jax.ShapeDtypeStruct]]:
     shape, spec = self.latent_shape, base.float_spec
@@ -116,7 +125,7 @@ class PortraitStage(base.Stage):
         'face_prior_variances': spec(count),
         'face_prior_rest': spec(),
       }
-    return {'face_prior': prior, 'portrait_unet': {'beta0': spec()}}
+    return {'face_prior': prior, 'portrait_unet': {'beta0': spec(), 'linear_center': spec()}}
 
   def init(self, rng: jax.Array, frozen: base.Frozen) -> tuple[dict[str, Any], dict[str, Any]]:
     del frozen
@@ -145,16 +154,17 @@ class PortraitStage(base.Stage):
     return mean
 
   def features(self, frozen: base.Frozen, batch: base.Batch) -> base.Batch:
-    """`latent` (unscaled posterior means), and `tokens`, `valid`, `embedding` of the voice."""
+    """`latent` (unscaled posterior means), its `inside` mask, and `tokens`, `valid`, `embedding` of the voice."""
     speech = self.frozen['speech_encoder'].apply(
       frozen.variables('speech_encoder'), batch['speech'], batch['num_samples']
     )
     latent = self._raw_latent(frozen.variables('autoencoder'), batch['portrait'])
-    return {'latent': latent, **speech._asdict()}
+    inside = picture_mask.inside_mask(batch['picture_box'], *latent.shape[1:3])
+    return {'latent': latent, 'inside': inside, **speech._asdict()}
 
   def loss(self, params, frozen, collections, batch, rng, step):
     del step
-    time_rng, noise_rng, drop_rng = jax.random.split(rng, 3)
+    time_rng, noise_rng, drop_rng, guess_rng = jax.random.split(rng, 4)
     statistics = self._statistics(frozen)
     features = jax.lax.stop_gradient(batch if 'latent' in batch else self.features(frozen, batch))
     latent = features['latent'] * statistics['latent_scale']
@@ -162,12 +172,14 @@ class PortraitStage(base.Stage):
 
     prior = sampling.prior_of(statistics)
     beta = sampling.prior_weight(self.networks, params, statistics, voice)
-    mean = prior.mean[None]
+    mean, inside = prior.mean[None], features['inside']
+    latent = picture_mask.only_inside(latent, mean, inside)  # not the repeated edge of the picture
     wanted = projection_coefficient(latent, mean)
     y0 = latent - beta * mean
+    center = sampling.residual_center(statistics, prior, beta)
 
     repeat = functools.partial(jnp.repeat, repeats=self.draws, axis=0)
-    y0, tokens, valid, voice = (repeat(a) for a in (y0, tokens, valid, voice))
+    y0, inside, tokens, valid, voice = (repeat(a) for a in (y0, inside, tokens, valid, voice))
     n = y0.shape[0]
     schedule = sampling.SCHEDULE
     t = stratified_times(time_rng, n, schedule)
@@ -179,7 +191,17 @@ class PortraitStage(base.Stage):
     voice = voice * keep[:, None]
     tokens = tokens * keep[:, None, None]
     unet = self.networks['portrait_unet']
-    prediction = sampling.predict(unet, params['portrait_unet'], prior, y_t, t, (tokens, valid, voice))
+    prediction = sampling.predict(
+      unet,
+      params['portrait_unet'],
+      prior,
+      y_t,
+      t,
+      (tokens, valid, voice),
+      center=None if center is None else repeat(center),
+    )
+    target = objective.target(unet.prediction_type, schedule, y0, noise, t)
+    prediction = picture_mask.only_inside(prediction, target, jnp.maximum(inside, _OUTSIDE_ERROR))
     loss, metrics = diffusion_loss(
       unet.prediction_type, schedule, prediction, y0, noise, t, self.min_snr_gamma
     )
@@ -195,19 +217,25 @@ class PortraitStage(base.Stage):
       loss = loss + self.beta_weight * beta_error
     if self.guess_draws and unet.num_directions:
       coefficient_error = self._coefficient_error(
-        params, prior, jax.random.fold_in(rng, 1), latent - beta * mean, features
+        params, prior, guess_rng, latent - beta * mean, center, features
       )
       loss = loss + self.guess_weight * coefficient_error
       metrics['guess'] = coefficient_error
     return loss, (metrics, collections)
 
-  def _coefficient_error(self, params, prior, rng, y0, features) -> jax.Array:
+  def _coefficient_error(self, params, prior, rng, y0, center, features) -> jax.Array:
     """Mean squared error of the branch along the prior's directions, on `guess_draws` noises a portrait."""
     unet, schedule = self.networks['portrait_unet'], sampling.SCHEDULE
     time_rng, noise_rng, drop_rng = jax.random.split(rng, 3)
     repeat = functools.partial(jnp.repeat, repeats=self.guess_draws, axis=0)
     voice, has_voice = repeat(features['embedding']), repeat(jnp.any(features['valid'], axis=-1))
-    c0 = repeat(jax.lax.stop_gradient(jnp.einsum('bhwc,khwc->bk', y0, prior.directions)))
+
+    def coordinates_of(y):
+      return repeat(
+        jax.lax.stop_gradient(jnp.einsum('bhwc,khwc->bk', y, prior.directions, precision='highest'))
+      )
+
+    c0, center = coordinates_of(y0), None if center is None else coordinates_of(center)
     n, k = c0.shape
     t = jax.random.randint(time_rng, (n,), 0, schedule.num_steps)
     noise = jax.random.normal(noise_rng, c0.shape)
@@ -218,7 +246,7 @@ class PortraitStage(base.Stage):
     along = prior.replace(directions=jnp.eye(k))
     c_t = process.add_noise(schedule, c0, noise, t)
     linear, coordinates, conditional_mean, residual_std = sampling.linear_denoiser(
-      unet, along, c_t, t, voice, has_voice
+      unet, along, c_t, t, voice, has_voice, center
     )
     variables = {'params': params['portrait_unet']['guess_refiner']}
     prediction = unet.coefficient_mlp().apply(variables, t, voice, coordinates, conditional_mean)

@@ -14,7 +14,7 @@ import numpy as np
 
 from seetalk_jax.data import views
 from seetalk_jax.models.nn import blocks
-from seetalk_jax.stages import base, losses
+from seetalk_jax.stages import base, losses, picture_mask
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,22 +41,25 @@ class ReconstructionStage(base.Stage):
   head_weight: float = 2.0
 
   def batch_spec(self, batch_size: int) -> dict[str, jax.ShapeDtypeStruct]:
-    names = ('image', 'parts') if self.head_weight != 1 else ('image',)
+    names = ('image', 'picture_box', *(('parts',) if self.head_weight != 1 else ()))
     return views.batch_spec(self.view, batch_size, self.image_size, only=names)
 
   @abc.abstractmethod
   def _pixel_weights(self, parts: jax.Array) -> jax.Array:
     """Pixel weights `[b, h, w, 1]` from part labels `[b, h / 4, w / 4]`."""
 
-  def _crops(self, batch: base.Batch, rng: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """Images `[b, h, w, 3]` in [-1, 1] and pixel weights `[b, h, w, 1]`, cropped where the options ask for it."""
+  def _crops(self, batch: base.Batch, rng: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """Images `[b, h, w, 3]` in [-1, 1], pixel weights and picture masks `[b, h, w, 1]`, cropped with `crop_size`."""
     image = blocks.to_float(batch['image'])
+    inside = picture_mask.inside_mask(batch['picture_box'], *image.shape[1:3])
     weight = jnp.ones((*image.shape[:3], 1))
     if self.head_weight != 1:
       weight = self._pixel_weights(batch['parts'])
     if self.crop_size:
-      image, weight = losses.random_crops(rng, self.crop_size, image, weight, multiple=self.crop_multiple)
-    return image, weight
+      image, weight, inside = losses.random_crops(
+        rng, self.crop_size, image, weight, inside, multiple=self.crop_multiple
+      )
+    return image, weight, inside
 
   def preview(self, params, frozen, collections, batch, rng) -> np.ndarray:
     """Rows: images, rebuilt images."""

@@ -15,7 +15,7 @@ import numpy as np
 from seetalk_jax.data import views
 from seetalk_jax.models.nn import blocks
 from seetalk_jax.models.renderer.codebook import straight_through_lookup
-from seetalk_jax.stages import base, critics, losses, truth_losses
+from seetalk_jax.stages import base, critics, losses, picture_mask, truth_losses
 from seetalk_jax.stages.code_transformer import code_losses, init_renderer
 from seetalk_jax.stages.motion_codec import KEPT, trainable_but
 
@@ -71,7 +71,7 @@ class RenderStage(critics.CriticOptions, base.Stage):
   label_smoothing: float = 0.05
 
   def batch_spec(self, batch_size: int) -> dict[str, jax.ShapeDtypeStruct]:
-    names = ('source', 'target', *(truth_losses.ENTRIES if self.with_truth else ()))
+    names = ('source', 'target', 'picture_box', *(truth_losses.ENTRIES if self.with_truth else ()))
     return views.batch_spec(self.view, batch_size, self.image_size, only=names)
 
   def init(self, rng: jax.Array, frozen: base.Frozen) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -88,29 +88,32 @@ class RenderStage(critics.CriticOptions, base.Stage):
     source = self._portraits(frozen, blocks.to_float(batch['source']), portrait_rng)
     warped = self._warp(params, source, target, batch, truth_rng, noise_rng)
     image, logits = self._draw(params, frozen, warped, self._fusion(fusion_rng, len(source)))
+    inside = picture_mask.inside_mask(batch['picture_box'], *target.shape[1:3])
+    image = picture_mask.only_inside(image, target, inside)
 
     weight = (
       losses.part_weights(batch['target_parts']) if self.with_truth else jnp.ones((len(image), 1, 1, 1))
     )
     picture_loss = losses.picture_loss(target, weight, self.pixel_weight, self.edge_weight)
     loss, metrics = picture_loss(image)
-    cross_entropy, accuracy = code_losses(logits, self._codes(frozen, target), self.label_smoothing)
+    cells = picture_mask.inside_mask(batch['picture_box'], *logits.shape[1:3])
+    cross_entropy, accuracy = code_losses(logits, self._codes(frozen, target), self.label_smoothing, cells)
     critic_loss, critic_metrics = critics.critic_losses(
       self, self.networks, self.frozen, params, frozen, image, target, lambda x: picture_loss(x)[0], step
     )
     loss += self.code_weight * cross_entropy + critic_loss
     metrics |= {'cross_entropy': cross_entropy, 'code_accuracy': accuracy, **critic_metrics}
 
-    visible, head = jax.lax.stop_gradient(warped.occlusion), None
+    visible, head = jax.lax.stop_gradient(warped.occlusion), inside
     if self.with_truth:
       errors = truth_losses.truth_errors(warped, image, target, batch)
       loss = self._add_truth(loss, errors)
       metrics |= errors.metrics
-      visible, head = errors.visible, truth_losses.head_mask(batch)
-    shown = blocks.upsample_nearest(visible, 4) * weight
+      visible, head = errors.visible, truth_losses.head_mask(batch) * inside
+    shown = blocks.upsample_nearest(visible, 4) * weight * inside
     copied = losses.weighted_mean(losses.charbonnier(warped.image - target), shown)
     loss += self.warped_weight * copied
-    metrics |= {'warped': copied, **truth_losses.psnrs(image, warped, target, head)}
+    metrics |= {'warped': copied, **truth_losses.psnrs(image, warped, target, head, inside)}
     return loss, (metrics, collections)
 
   def _warp(self, params, source, target, batch, truth_rng, noise_rng):

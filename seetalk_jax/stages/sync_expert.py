@@ -78,7 +78,7 @@ class SyncExpertStage(base.Stage):
     contrastive = -0.5 * jnp.mean(rows[own, own] + columns[own, own])
     positive, negative = jnp.sum(mouth * right, axis=-1), jnp.sum(mouth * shifted, axis=-1)
     shift_loss = jnp.mean(jax.nn.softplus((negative - positive) / temperature))
-    loss = contrastive + self.shifted_weight * shift_loss
+    loss = contrastive + self.shifted_weight * shift_loss + run(method='temperature_penalty')
     metrics = {
       'contrastive': contrastive,
       'shifted': shift_loss,

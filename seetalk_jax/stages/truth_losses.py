@@ -93,11 +93,11 @@ def head_mask(batch: Batch) -> jax.Array:
 
 
 def psnrs(
-  image: jax.Array, warped: Warped, target: jax.Array, head: jax.Array | None
+  image: jax.Array, warped: Warped, target: jax.Array, head: jax.Array, inside: jax.Array
 ) -> dict[str, jax.Array]:
-  """PSNR in dB of the picture, of its head and of the warped portrait's head (of the whole without `head`)."""
+  """PSNR in dB of the picture, of its head and of the warped portrait's head, under the masks `head` and `inside`."""
   return {
-    'psnr': losses.psnr(image, target),
+    'psnr': losses.psnr(image, target, inside),
     'psnr_head': losses.psnr(image, target, head),
     'psnr_warped': losses.psnr(warped.image, target, head),
   }

@@ -74,11 +74,20 @@ class AdaptedStage(base.Stage):
   def prepare(self, frozen, batches):
     return self.stage.prepare(frozen, batches)
 
+  def check_statistics(self, statistics):
+    self.stage.check_statistics(statistics)
+
   def features(self, frozen, batch):
     return self.stage.features(frozen, batch)
 
   def trainable(self, params):
     return self.stage.trainable(params)
+
+  def average_collections(self, average, collections, decay):
+    return self.stage.average_collections(average, collections, decay)
+
+  def without_regularization(self):
+    return dataclasses.replace(self, stage=self.stage.without_regularization())
 
   def init(self, rng: jax.Array, frozen: base.Frozen) -> tuple[dict[str, PyTree], dict[str, Any]]:
     """Initializes as `Stage.init` does, with the trained parameters of `lora.start` for adapted networks.

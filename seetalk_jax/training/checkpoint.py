@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import orbax.checkpoint as ocp
 from flax import linen as nn
@@ -25,7 +26,7 @@ from seetalk_jax.training.state import TrainState
 PyTree = Any
 
 # Parts of a TrainState. Each is a separate Orbax item, so that a later stage reads only the parts it needs.
-_ITEMS = ('params', 'ema_params', 'opt_state', 'collections', 'statistics')
+_ITEMS = ('params', 'ema_params', 'opt_state', 'collections', 'statistics', 'ema_collections')
 
 
 # Parts of messages of Orbax and TensorStore for a full disk.
@@ -194,6 +195,9 @@ class Checkpoints:
       name: _with_owners(name, restored[name]) if name in restores else getattr(abstract, name)
       for name in _ITEMS
     }
+    if 'ema_collections' not in restores:  # of a run of version 0.1.0: the averages begin now
+      now = {name: parts['collections'][name] for name in abstract.ema_collections}
+      parts['ema_collections'] = jax.tree.map(jnp.copy, now)  # a step donates both
     count = jax.device_put(np.int32(step), abstract.step.sharding)
     return TrainState(step=count, **parts), restored['meta']
 

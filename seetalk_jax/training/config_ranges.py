@@ -40,6 +40,10 @@ RANGES: dict[str, Range] = {
   'data.batch_size': _COUNT,
   'data.cached_samples': _OPTIONAL_COUNT,
   'data.camera_effects': Range(0, 1),
+  'data.flips': Range(0, 1),
+  'data.color_jitter': Range(0, 1),
+  'data.min_side': _OPTIONAL_COUNT,
+  'data.max_outside': Range(0, 1),
   'data.num_workers': _OPTIONAL_COUNT,
   'optimizer.learning_rate': Range(0),  # 0 in stages without gradient steps
   'optimizer.warmup_steps': _OPTIONAL_COUNT,

@@ -20,10 +20,17 @@ import numpy as np
 from seetalk_jax import files
 from seetalk_jax.errors import ConfigError
 from seetalk_jax.training.progress import print_message
-from seetalk_jax.training.stage_data import StageData, camera_effects, data_seed
+from seetalk_jax.training.stage_data import (
+  StageData,
+  camera_effects,
+  data_seed,
+  picture_changes,
+  record_limits,
+)
 
 _ROWS_PER_PART = 1024
 _ROWS_AT_ONCE = 32
+_IN_SPEC = ('image_size', 'num_frames', 'conditions')  # options of the data that the spec of a batch shows
 
 
 class CachedBatches:
@@ -118,15 +125,16 @@ def _key(config, stage, frozen) -> str:
     'frozen': {name: repr(module) for name, module in stage.frozen.items()},
     'view': stage.view,
     'spec': {name: str(value) for name, value in stage.batch_spec(_ROWS_AT_ONCE).items()},
-    # The image size is part of the spec.
+    # Other options change the spec.
     'data_options': {
-      name: str(value) for name, value in stage.data_options().items() if name != 'image_size'
+      name: str(value) for name, value in stage.data_options().items() if name not in _IN_SPEC
     },
     'data': [list(config.data.corpora), bool(config.data.augment), data_seed(config)],
     'files': [(str(path.relative_to(root)), path.stat().st_size) for path in data_files],
   }
   if camera_effects(config):
     described['camera_effects'] = camera_effects(config)
+  described |= picture_changes(config) | record_limits(config)
   digest.update(json.dumps(described, sort_keys=True).encode())
   return digest.hexdigest()[:16]
 

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import jax
 import numpy as np
+from flax import linen as nn
 
 from seetalk_jax.sharding import device_mesh
 from seetalk_jax.stages import base
@@ -15,6 +16,7 @@ from seetalk_jax.training import state as state_lib
 from seetalk_jax.training.initial_weights import InitialWeights, complete
 from seetalk_jax.training.progress import print_message
 from seetalk_jax.training.run import Run
+from seetalk_jax.training.stage_data import DeviceBatches
 from seetalk_jax.training.step import Recipe
 
 
@@ -51,6 +53,7 @@ def make(run: Run, initial: InitialWeights) -> FirstState:
   Raises:
     CheckpointError: the checkpoint or the pretrained weights do not match the configuration, or no checkpoint
       can be read.
+    ConfigError: the statistics do not fit the options of the stage.
   """
   while True:
     try:
@@ -65,7 +68,13 @@ def make(run: Run, initial: InitialWeights) -> FirstState:
 def _make(run: Run, initial: InitialWeights) -> FirstState:
   config, stage, mesh, checkpoints = run.config, run.stage, run.mesh, run.checkpoints
   resumed = checkpoints.latest is not None
-  statistics = checkpoints.shapes('statistics') if resumed else _statistics(run, initial.frozen)
+  bases = {name: initial.frozen.params[name] for name in adapted_stage.adapted_by(stage)}
+  read = only(initial.frozen, stage.frozen)
+  on_mesh = device_mesh.put_frozen(read.replace(params={**read.params, **bases}), mesh)
+  if resumed:
+    statistics = checkpoints.shapes('statistics')
+  else:
+    statistics = compute_statistics(run, on_mesh.replace(statistics=initial.statistics))
   frozen = initial.frozen.replace(statistics=statistics)
   root = jax.random.key(config.seed)
   fresh = fresh_paths(stage, initial)
@@ -88,14 +97,12 @@ def _make(run: Run, initial: InitialWeights) -> FirstState:
     new = jax.jit(lambda f: device_mesh.unbox(create(f)), out_shardings=shardings, compiler_options=quick)
     state = _start_from(new(frozen), stage, initial, shardings)
     meta = {'seconds': 0.0, 'data_index': 0}
+  stage.check_statistics(state.statistics)
   if jax.process_index() == 0:
     adapted = adapted_stage.describe(stage, frozen)
     checkpoint.write_config(run.workdir, config, stage.networks, adapted, sources=run.sources)
-  bases = {name: frozen.params[name] for name in adapted_stage.adapted_by(stage)}
-  read = only(frozen, stage.frozen)
-  frozen = device_mesh.put_frozen(read.replace(params={**read.params, **bases}), mesh)
   recipe = Recipe(stage, optimizer, config.optimizer, root, config.accumulate)
-  return FirstState(recipe, state, shardings, frozen, meta['seconds'], meta['data_index'])
+  return FirstState(recipe, state, shardings, on_mesh, meta['seconds'], meta['data_index'])
 
 
 def only(frozen: base.Frozen, names) -> base.Frozen:
@@ -106,17 +113,26 @@ def only(frozen: base.Frozen, names) -> base.Frozen:
   )
 
 
-def _statistics(run: Run, frozen: base.Frozen) -> dict[str, dict[str, Any]]:
-  """Initial statistics, with those that the stage computes from its data."""
-  batches = run.data.train(start_index=0, rows=range(run.data.batch_size))  # the same in every process
-  with contextlib.closing(batches):
-    own = run.stage.prepare(frozen, batches)
+def compute_statistics(run: Run, frozen: base.Frozen) -> dict[str, dict[str, Any]]:
+  """Initial statistics, with those that the stage computes from its data.
+
+  Every process reads its own rows of the batches; the stage sees the global batches, spread over the mesh.
+
+  Args:
+    frozen: networks that the stage reads, on the mesh, and the initial statistics.
+  """
+  batches = run.data.train(start_index=0)
+  on_mesh = DeviceBatches(batches, run.stage.batch_spec(run.data.batch_size), run.data, run.mesh)
+  rules = nn.logical_axis_rules(device_mesh.flax_rules())
+  with contextlib.closing(batches), jax.set_mesh(run.mesh), rules:
+    own = run.stage.prepare(frozen, on_mesh)
   return {**frozen.statistics, **jax.tree.map(np.asarray, own)}
 
 
 def _start_from(state, stage: base.Stage, initial: InitialWeights, shardings) -> state_lib.TrainState:
   """The state with pretrained weights in those trained networks that have some."""
-  parts = {name: dict(getattr(state, name)) for name in ('params', 'ema_params', 'collections')}
+  of_variables = ('collections', 'ema_collections')
+  parts = {name: dict(getattr(state, name)) for name in ('params', 'ema_params', *of_variables)}
   for name in stage.networks:
     if name not in initial.networks:
       continue
@@ -126,8 +142,9 @@ def _start_from(state, stage: base.Stage, initial: InitialWeights, shardings) ->
       checkpoint.check_same_shapes(name, own, state.params[name], network.source)
       for part in ('params', 'ema_params'):
         parts[part][name] = jax.device_put(own, getattr(shardings, part)[name])
-    if network.collections and name in state.collections:
-      parts['collections'][name] = jax.device_put(network.collections, shardings.collections[name])
+    for part in of_variables:
+      if network.collections and name in parts[part]:
+        parts[part][name] = jax.device_put(network.collections, getattr(shardings, part)[name])
     added = f', its {", ".join(network.fresh)} anew' if network.fresh else ''
     print_message(f'{name} starts from {network.source}{added}')
   return state.replace(**parts)

@@ -7,7 +7,6 @@ import functools
 import jax
 import numpy as np
 from flax import linen as nn
-from jax.experimental import multihost_utils
 
 from seetalk_jax.sharding import device_mesh
 from seetalk_jax.stages import base
@@ -20,7 +19,7 @@ from seetalk_jax.training.step import Recipe, eval_step
 class HeldOut:
   """Evaluation with EMA parameters on the first batches of the held-out split.
 
-  The batches are the same every time. Every process keeps the global batches in memory.
+  The batches are the same every time. Every process keeps its rows of them in memory.
   """
 
   def __init__(self, run: Run, recipe: Recipe):
@@ -35,9 +34,7 @@ class HeldOut:
     if not self._batches:
       return {}
     mesh, data = self._run.mesh, self._run.data
-    batches = [
-      device_mesh.put_batch(data.own_rows(batch), mesh, data.rows, data.batch_size) for batch in self._batches
-    ]
+    batches = [device_mesh.put_batch(batch, mesh, data.rows, data.batch_size) for batch in self._batches]
     with jax.set_mesh(mesh), nn.logical_axis_rules(device_mesh.flax_rules()):
       metrics = jax.device_get(
         [self._evaluate(state, frozen, batch, np.int32(i)) for i, batch in enumerate(batches)]
@@ -51,12 +48,10 @@ class HeldOut:
 
   def _preview(self, state, frozen, batch) -> np.ndarray | None:
     """Sample picture of the stage, computed by the first process alone from arrays gathered from all."""
-    params, collections = state.ema_params, state.collections
+    params, collections = state.ema_params, state.averaged_collections
     if jax.process_count() > 1:
-      params, collections, frozen = multihost_utils.process_allgather(
-        (params, collections, frozen), tiled=True
-      )
-      batch = self._batches[0]
+      shown = jax.jit(lambda batch: {name: x[: base.PREVIEW_ROWS] for name, x in batch.items()})(batch)
+      params, collections, frozen, batch = device_mesh.to_host((params, collections, frozen, shown))
       if jax.process_index():
         return None
     rng = state_lib.rng_for(self._recipe.root, 'preview', 0)

@@ -33,7 +33,7 @@ class TrainedStage:
   Attributes:
     networks: network name -> class and fields, see `network_spec.describe`.
     params: network name -> EMA parameters.
-    collections: network name -> {collection: tree}.
+    collections: network name -> {collection: tree}; their averages where the stage averages them.
     statistics: owner -> {name: array}: those that the run computed, and those that it read.
     config: the configuration of the run, as JSON.
     step: gradient steps taken.
@@ -78,14 +78,14 @@ def load_trained_stage(workdir: str | pathlib.Path, step: int | None = None) -> 
   written = json.loads((workdir / CONFIG_FILE).read_text())
   with checkpoint.Checkpoints(workdir) as checkpoints:
     step = step if step is not None else checkpoints.latest
-    parts = checkpoints.read(('ema_params', 'collections', 'statistics'), step)
+    parts = checkpoints.read(('ema_params', 'collections', 'ema_collections', 'statistics'), step)
   for names in parts['statistics'].values():
     retired.check_statistics(names, str(workdir))
   params = _with_factors_added(parts['ema_params'], written.get('adapted', {}))
   return TrainedStage(
     networks=written['networks'],
     params=params,
-    collections=parts['collections'],
+    collections={**parts['collections'], **parts['ema_collections']},
     statistics=parts['statistics'],
     config=written['config'],
     step=step,

@@ -12,6 +12,8 @@ import jax
 import numpy as np
 from jax.sharding import Mesh
 
+from seetalk_jax.data import views
+from seetalk_jax.data.picture_augment import pictures_of
 from seetalk_jax.data.sources import MissingRecordsError
 from seetalk_jax.errors import ConfigError
 from seetalk_jax.sharding import device_mesh
@@ -31,8 +33,8 @@ class StageData:
     directories: folders of the corpora.
 
   Raises:
-    ConfigError: the batch size is not a multiple of data x fsdp x accumulate, or camera effects are asked for in a
-      stage without inputs of encoders.
+    ConfigError: the batch size is not a multiple of data x fsdp x accumulate, camera effects are asked for in a
+      stage without inputs of encoders, or color jitter in one without pictures.
   """
 
   def __init__(self, config, stage, make_batches, mesh):
@@ -53,7 +55,12 @@ class StageData:
         f'config.data.camera_effects={camera_effects(config):g} changes pictures that encoders read, and stage '
         f'{stage.name} has none: set it to 0'
       )
-    self._config = config
+    if picture_changes(config).get('color_jitter') and not pictures_of(views.find_view(stage.view).entries):
+      raise ConfigError(
+        f'config.data.color_jitter={config.data.color_jitter:g} changes pictures, and stage {stage.name} has none: set '
+        'it to 0'
+      )
+    self._config, self._last_note = config, ''
     self.directories = [str(pathlib.Path(config.data_root) / name) for name in config.data.corpora]
     self._make = lambda **changes: make_batches(
       stage.view,
@@ -63,6 +70,7 @@ class StageData:
         'seed': data_seed(config),
         'rows': rows,
         'num_workers': config.data.num_workers,
+        **record_limits(config),
         **stage.data_options(),
         **changes,
       },
@@ -73,21 +81,25 @@ class StageData:
     options = {'weights': tuple(data.weights)} if data.weights else {}
     if camera_effects(self._config):
       options['camera_effects'] = camera_effects(self._config)
-    return self._make(split='train', start_index=start_index, augment=data.augment, **{**options, **changes})
-
-  def own_rows(self, batch):
-    """The rows of a global batch that devices of this process hold."""
-    return batch if self.rows is None else {name: value[self.rows] for name, value in batch.items()}
+    options |= picture_changes(self._config)
+    batches = self._make(
+      split='train', start_index=start_index, augment=data.augment, **{**options, **changes}
+    )
+    note = getattr(batches, 'note', '')
+    if note and note != self._last_note:
+      print_message(note)
+    self._last_note = note
+    return batches
 
   def held_out(self, spec) -> list[dict[str, np.ndarray]]:
-    """The first global batches of the held-out split, with the entries of `spec`; kept in memory.
+    """The first batches of the held-out split, rows of this process, with the entries of `spec`; kept in memory.
 
     [] if `config.eval_batches` is 0, or after a message if the corpora have no held-out records.
     """
     if not self._config.eval_batches:
       return []
     try:
-      batches = self._make(split='validation', start_index=0, augment=False, rows=range(self.batch_size))
+      batches = self._make(split='validation', start_index=0, augment=False)
     except MissingRecordsError as error:
       if self._config.keep_best.metric:
         raise
@@ -118,6 +130,9 @@ class DeviceBatches:
     """Number of batches used so far, over all resumed runs."""
     return int(self._batches.get_state())
 
+  def __iter__(self) -> DeviceBatches:
+    return self
+
   def __next__(self) -> dict[str, jax.Array]:
     began = time.monotonic()
     batch = next(self._batches)
@@ -139,6 +154,19 @@ class DeviceBatches:
 def camera_effects(config) -> float:
   """Strength of camera effects: `config.data.camera_effects`; 0 for runs of versions without it."""
   return float(config.data.get('camera_effects', 0.0))
+
+
+def picture_changes(config) -> dict[str, float]:
+  """`config.data.flips` and `color_jitter`, without those that are 0 or of runs of versions without them."""
+  values = {name: float(config.data.get(name, 0.0)) for name in ('flips', 'color_jitter')}
+  return {name: value for name, value in values.items() if value}
+
+
+def record_limits(config) -> dict[str, float]:
+  """Limits of records that the configuration sets, as arguments of `make_batches`: those that leave out any."""
+  accepted = {'min_side': 0, 'max_outside': 1.0}
+  limits = {name: config.data.get(name, everything) for name, everything in accepted.items()}
+  return {name: limit for name, limit in limits.items() if limit != accepted[name]}
 
 
 def data_seed(config) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -11,6 +11,8 @@ import jax.numpy as jnp
 import optax
 from flax import struct
 
+from seetalk_jax.errors import ConfigError
+from seetalk_jax.models import registry
 from seetalk_jax.sharding import device_mesh
 from seetalk_jax.stages.base import Frozen, Stage
 from seetalk_jax.training import path_rules, unfreeze
@@ -28,6 +30,8 @@ class TrainState:
     opt_state: state of the optimizer from `make_optimizer`.
     collections: network name -> {collection: tree}, variables that modules update without gradients.
     statistics: owner -> {name: array}, see Frozen.statistics; constant during training.
+    ema_collections: running averages of those collections that the stage averages, see
+      `Stage.average_collections`.
   """
 
   step: jax.Array
@@ -36,6 +40,12 @@ class TrainState:
   opt_state: PyTree
   collections: Mapping[str, Mapping[str, PyTree]]
   statistics: Mapping[str, Mapping[str, jax.Array]]
+  ema_collections: Mapping[str, Mapping[str, PyTree]] = struct.field(default_factory=dict)
+
+  @property
+  def averaged_collections(self) -> dict[str, Mapping[str, PyTree]]:
+    """The collections that belong to `ema_params`: averages, or the collections where there are none."""
+    return {**self.collections, **self.ema_collections}
 
 
 def key_for(root: jax.Array, name: str) -> jax.Array:
@@ -54,14 +64,17 @@ def make_optimizer(
   """AdamW without its learning rate, which `learning_rate` computes for each step.
 
   Args:
-    stage: the stage; parameters outside of `stage.trainable` are never updated.
+    stage: the stage; parameters outside of `stage.trainable` are never updated, and their gradients do not count in
+      any norm.
     options: config.optimizer: b1, b2, weight_decay (kernels only: arrays of two or more dimensions),
-      max_grad_norm, rates (((NETWORK/PATH, FACTOR), ...): learning-rate multipliers for parts of the networks).
+      max_grad_norm, max_grad_norms (see `own_norms`), rates (((NETWORK/PATH, FACTOR), ...): learning-rate
+      multipliers for parts of the networks).
     frozen_until: config.unfreeze; if set, `update` needs the keyword argument `step`.
     fresh: path prefixes, starting with the network's name, of parameters that are never frozen.
 
   Raises:
-    ConfigError: `frozen_until` or `rates` is invalid, or (at `init`) matches no parameter.
+    ConfigError: `frozen_until`, `rates` or `max_grad_norms` is invalid, or one of the first two (at `init`) matches
+      no parameter.
   """
 
   def is_kernel(params):
@@ -72,7 +85,7 @@ def make_optimizer(
     return jax.tree.unflatten(jax.tree.structure(params), [not flag for flag in flags])
 
   adamw = optax.chain(
-    optax.clip_by_global_norm(options.max_grad_norm),
+    _clipped(options.max_grad_norm, own_norms(options), untouched),
     optax.scale_by_adam(b1=options.b1, b2=options.b2),
     optax.add_decayed_weights(options.weight_decay, mask=is_kernel),
     optax.masked(optax.set_to_zero(), untouched),
@@ -81,6 +94,53 @@ def make_optimizer(
   if steps := unfreeze.checked(frozen_until):
     return unfreeze.staged(adamw, steps, fresh, options.warmup_steps)
   return optax.with_extra_args_support(adamw)
+
+
+def own_norms(options) -> dict[str, float]:
+  """Networks whose gradients are clipped by a norm of their own, with its limit: `config.optimizer.max_grad_norms`.
+
+  The two sides of a GAN are such networks: a large gradient of one must not shrink the step of the other.
+
+  Args:
+    options: config.optimizer; configurations of earlier versions have no such field.
+
+  Raises:
+    ConfigError: not pairs of a network's name and a positive number.
+  """
+
+  def is_limit(value: Any) -> bool:
+    return isinstance(value, (int, float)) and 0 < value < float('inf')
+
+  form = '((NETWORK, NORM), ...), with names of networks and norms above 0'
+  norms = path_rules.checked(options.get('max_grad_norms', ()), 'optimizer.max_grad_norms', is_limit, form)
+  for name in norms:
+    if name not in registry.NETWORKS:
+      raise ConfigError(f'config.optimizer.max_grad_norms: {name!r} is not a network: write {form}')
+  return norms
+
+
+def _clipped(
+  max_norm: float, own: Mapping[str, float], untouched: Callable[[PyTree], PyTree]
+) -> optax.GradientTransformation:
+  """Sets gradients of untouched parameters to zero, and clips those of networks in `own` and of all others apart.
+
+  It has no state, as `optax.clip_by_global_norm`, so that checkpoints of runs with a single clip can go on.
+  """
+
+  def clip(gradients, limit):
+    return optax.clip_by_global_norm(limit).update(gradients, optax.EmptyState())[0]
+
+  def update(gradients, state, params=None):
+    gradients = jax.tree.map(
+      lambda g, fixed: jnp.zeros_like(g) if fixed else g,
+      gradients,
+      untouched(gradients if params is None else params),
+    )
+    clipped = {name: clip(gradients[name], limit) for name, limit in own.items() if name in gradients}
+    rest = {name: tree for name, tree in gradients.items() if name not in clipped}
+    return {**clipped, **clip(rest, max_norm)} if rest else clipped, state
+
+  return optax.GradientTransformation(lambda _: optax.EmptyState(), update)
 
 
 def _scaled(rates: Sequence[tuple[str, float]]) -> list[optax.GradientTransformation]:
@@ -132,4 +192,5 @@ def create_state(
     opt_state=optimizer.init(params),
     collections=collections,
     statistics=dict(frozen.statistics),
+    ema_collections=jax.tree.map(jnp.copy, stage.average_collections(None, collections, 0.0)),
   )

@@ -14,7 +14,7 @@ from jax.sharding import Mesh
 from seetalk_jax.sharding import device_mesh
 from seetalk_jax.stages.base import Batch, Frozen, Metrics, Stage
 from seetalk_jax.training import flops, health
-from seetalk_jax.training.state import TrainState, ema_decay, learning_rate, rng_for
+from seetalk_jax.training.state import TrainState, ema_decay, learning_rate, own_norms, rng_for
 
 PyTree = Any
 
@@ -70,7 +70,8 @@ def train_step(
       schedule.
 
   Returns:
-    The next state, and float32 scalar metrics: those of the stage, loss, grad_norm, learning_rate, first_bad.
+    The next state, and float32 scalar metrics: those of the stage, loss, grad_norm, learning_rate, first_bad, and
+    grad_norm_NETWORK of each network that is clipped by a norm of its own.
   """
   stage, options = recipe.stage, recipe.options
   frozen = frozen.replace(statistics=state.statistics)
@@ -85,15 +86,27 @@ def train_step(
   params = optax.apply_updates(state.params, jax.tree.map(lambda u: -rate * u, updates))
   decay = ema_decay(options.ema_decay, state.step)
   ema_params = jax.tree.map(lambda e, p: e + (1.0 - decay) * (p - e), state.ema_params, params)
+  average = state.ema_collections or None
+  ema_collections = stage.average_collections(average, collections, decay) if average else {}
   metrics = {
     **metrics,
     'loss': loss,
     'grad_norm': optax.tree.norm(gradients),
+    **{
+      f'grad_norm_{name}': optax.tree.norm(gradients[name])
+      for name in own_norms(options)
+      if name in gradients
+    },
     'learning_rate': rate,
     health.METRIC: health.first_bad(batch, state.params, gradients),
   }
   state = state.replace(
-    step=state.step + 1, params=params, ema_params=ema_params, opt_state=opt_state, collections=collections
+    step=state.step + 1,
+    params=params,
+    ema_params=ema_params,
+    opt_state=opt_state,
+    collections=collections,
+    ema_collections=ema_collections,
   )
   return state, {name: jnp.asarray(value, jnp.float32) for name, value in metrics.items()}
 
@@ -109,8 +122,8 @@ def _gradients(stage, state, frozen, collections, batch, rng):
 def _accumulated(stage, state, frozen, batch, rng, pieces):
   """`_gradients` with gradient accumulation: pieces of the batch run in turn, with the memory of one piece.
 
-  Collections are passed from piece to piece. A loss that compares rows of a batch (InfoNCE) is computed per
-  piece.
+  Collections are passed from piece to piece. What depends on several rows of a batch is computed per piece: InfoNCE,
+  means over the rows whose truth is known, spreads.
   """
 
   def cut(x):
@@ -134,10 +147,18 @@ def _accumulated(stage, state, frozen, batch, rng, pieces):
 
 
 def eval_step(recipe: Recipe, state: TrainState, frozen: Frozen, batch: Batch, index: jax.Array) -> Metrics:
-  """The stage's metrics with EMA parameters on a held-out batch; noise depends only on the batch index."""
+  """The stage's metrics with averaged parameters on a held-out batch, without dropout.
+
+  Noise depends only on the index of the batch.
+  """
   frozen = frozen.replace(statistics=state.statistics)
-  loss, (metrics, _) = recipe.stage.loss(
-    state.ema_params, frozen, state.collections, batch, rng_for(recipe.root, 'eval', index), state.step
+  loss, (metrics, _) = recipe.stage.without_regularization().loss(
+    state.ema_params,
+    frozen,
+    state.averaged_collections,
+    batch,
+    rng_for(recipe.root, 'eval', index),
+    state.step,
   )
   return {name: jnp.asarray(value, jnp.float32) for name, value in {**metrics, 'loss': loss}.items()}
 

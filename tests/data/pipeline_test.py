@@ -1,11 +1,13 @@
 """Batch pipeline: entries of every view, resumption, equal batches for any number of threads and processes."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import real_records
 
 from seetalk_jax import constants
-from seetalk_jax.data import pipeline, schema, sources, transforms, views
+from seetalk_jax.data import picture_augment, pipeline, schema, sources, transforms, views
 from seetalk_jax.errors import InputError
 from seetalk_jax.synthetic import corpus, sketch, source
 
@@ -203,6 +205,14 @@ def test_portraits_only_gives_frame_0(corpus_dir):
   assert any(mixed) and not all(mixed)
 
 
+def test_prior_and_portrait_stage_see_the_same_real_portraits():
+  records = real_records.RealSource()
+  arguments = {'record_sources': [records], 'batch_size': 10, 'shuffle': False, 'augment': False}
+  (portraits,) = _take(1, 'portrait_speech', **arguments)
+  (images,) = _take(1, 'image', portraits_only=True, **arguments)
+  np.testing.assert_array_equal(portraits['portrait'], images['image'])
+
+
 def test_smaller_pictures(corpus_dir):
   (batch,) = _take(1, 'motion_pair', corpus_dir, batch_size=2, image_size=SIZE // 2)
   assert batch['source'].shape == (2, 16, 16, 3) and batch['source_canonical'].shape == (2, 4, 4, 3)
@@ -262,6 +272,17 @@ def test_real_pairs_are_of_one_clip_and_have_estimated_motion():
   assert apart.max() > 50 and np.mean(apart > 25) > 0.2  # across record boundaries
 
 
+def test_batches_say_which_part_of_a_picture_shows_the_recording(corpus_dir):
+  real, box = real_records.RealSource(), np.float32([0.25, 0.0, 1.0, 0.5])
+  real.records = [dataclasses.replace(r, picture_box=np.tile(box, (25, 1))) for r in real.records]
+  whole = np.float32([0, 0, 1, 1])
+  for view in ('portrait_speech', 'image', 'motion_pair'):
+    (cut,) = _take(1, view, record_sources=[real], batch_size=4)
+    np.testing.assert_array_equal(cut['picture_box'], np.tile(box, (4, 1)))
+    (rendered,) = _take(1, view, corpus_dir, batch_size=4)
+    np.testing.assert_array_equal(rendered['picture_box'], np.tile(whole, (4, 1)))
+
+
 def test_windows_of_real_clips_run_over_records_and_keep_sound_in_step():
   starts = []
   for batch in _take(20, 'sync', record_sources=[real_records.RealSource()], batch_size=10, augment=False):
@@ -281,6 +302,120 @@ def test_windows_of_real_clips_run_over_records_and_keep_sound_in_step():
     np.testing.assert_array_equal(sound, np.broadcast_to(first[..., None], sound.shape))
 
 
+@pytest.mark.parametrize('view', ['clip', 'speech_motion'])
+def test_windows_have_the_length_that_is_asked_for(corpus_dir, view):
+  (batch,) = _take(
+    1, view, corpus_dir, batch_size=2, num_frames=20, conditions=('style',)[: view == 'speech_motion']
+  )
+  spec = views.batch_spec(view, 2, num_frames=20, conditions=('style',)[: view == 'speech_motion'])
+  assert {k: (v.shape, v.dtype) for k, v in batch.items()} == {k: (v.shape, v.dtype) for k, v in spec.items()}
+  assert batch['motion'].shape == (2, 20, constants.MOTION_DIM) and batch['speech'].shape == (2, 20 * 640)
+
+
+def test_long_windows_run_over_as_many_records_as_they_need():
+  real = real_records.RealSource((4,), size=constants.CLIP_SIZE)
+  (batch,) = _take(
+    1, 'clip', record_sources=[real], batch_size=4, shuffle=False, augment=False, num_frames=90
+  )
+  first = real_records.frame_number(batch['frames'])
+  assert first.shape == (4, 90) and np.all(np.diff(first, axis=1) == 1) and first[:, 0].max() <= 10
+  sound = np.round(batch['speech'].reshape(4, 90, 640) * 1000).astype(int)
+  np.testing.assert_array_equal(sound, np.broadcast_to(first[..., None], sound.shape))
+
+
+def test_conditions_are_of_other_moments_of_the_clip():
+  real = real_records.RealSource((3, 2, 5, 4), size=constants.CLIP_SIZE)
+  asked = {'num_frames': 50, 'conditions': ('portrait', 'style')}
+  arguments = dict(record_sources=[real], batch_size=6, augment=False, **asked)
+  for batch in _take(4, 'clip', **arguments):
+    spec = views.batch_spec('clip', 6, **asked)
+    assert {k: (v.shape, v.dtype) for k, v in batch.items()} == {
+      k: (v.shape, v.dtype) for k, v in spec.items()
+    }
+    window, portrait = (real_records.frame_number(batch[name]) for name in ('frames', 'portrait'))
+    assert np.all(np.diff(window, axis=1) == 1)
+    assert np.abs(window - portrait[:, None]).min() >= 25
+    style = real_records.frame_number(batch['style_frames'])
+    for row, length in enumerate(batch['style_length']):
+      assert not set(style[row, :length]) & set(window[row]) and not style[row, length:].any()
+    assert batch['style_length'].max() > 24
+    sound = np.round(batch['speech'].reshape(6, 50, 640) * 1000).astype(int)
+    np.testing.assert_array_equal(sound, np.broadcast_to(window[..., None], sound.shape))
+  _assert_same(_take(4, 'clip', **arguments)[2:], _take(2, 'clip', start_index=2, **arguments))
+
+
+def test_the_style_of_a_talk_is_that_of_another_window(corpus_dir):
+  plain = _take(3, 'speech_motion', corpus_dir, batch_size=4)
+  styled = _take(3, 'speech_motion', corpus_dir, batch_size=4, conditions=('style',))
+  yaw = constants.MOTION_FIELDS.index('yaw')
+  of_frame = np.float32(
+    0.1 * np.sin((np.arange(200) + 0.5) / 25)
+  )  # in the sketched world, yaw follows the time
+
+  def frame_numbers(track):
+    return [int(np.argmin(np.abs(of_frame - value))) for value in track[:, yaw]]
+
+  for batch, same in zip(styled, plain, strict=True):
+    assert set(batch['style_length']) <= set(range(25, 101))
+    for row, length in enumerate(batch['style_length']):
+      window = frame_numbers(batch['motion'][row])
+      style = frame_numbers(batch['style_motion'][row, :length])
+      assert np.all(np.diff(window) == 1) and np.all(np.diff(style) == 1) and not set(window) & set(style)
+      assert not batch['style_motion'][row, length:].any()
+    _assert_same([{name: batch[name] for name in same}], [same])  # the rest is as without it
+
+
+def test_records_of_short_clips_are_left_out_from_the_start():
+  real = real_records.RealSource((3, 2, 1, 4), size=constants.CLIP_SIZE)
+  speakers = {name: transforms.speaker_number(f'speaker {name}') for name in range(4)}
+  options = dict(record_sources=[real, real], batch_size=7, augment=False, num_frames=51)
+  with pipeline.make_batches('clip', weights=(1.0, 1.0), **options) as batches:
+    assert batches.note == '6 of 20 records are left out: their clips are shorter than 2.04 s'
+  elements = pipeline.Elements('clip', sources.ConcatenatedSource([real]), seed=0, num_frames=51)
+  epoch = [elements.record_index(i) for i in range(7)]
+  assert sorted(epoch) == [0, 1, 2, 6, 7, 8, 9] and epoch != sorted(epoch)
+  assert {transforms.speaker_number(real[i].speaker) for i in epoch} == {speakers[0], speakers[3]}
+  mixed = pipeline.Elements(
+    'clip', sources.ConcatenatedSource([real, real]), seed=0, num_frames=51, weights=(0.0, 1.0)
+  )
+  assert sorted(mixed.record_index(i) for i in range(7)) == [10, 11, 12, 16, 17, 18, 19]
+  with pipeline.make_batches('clip', **{**options, 'num_frames': 25}) as batches:
+    assert batches.note == ''
+
+
+@pytest.mark.parametrize(
+  ('view', 'options', 'message'),
+  [
+    (
+      'clip',
+      {'num_frames': 100},
+      'no clip has the 100 frames that view clip needs, the longest .* has 25: .*--frames 100',
+    ),
+    ('clip', {'conditions': ('portrait',)}, 'no clip has the 50 frames'),
+    ('speech_motion', {'num_frames': 201}, 'no clip has the 201 frames .* has 200'),
+    ('sync', {'num_frames': 10}, 'num_frames=10: view sync has one length'),
+    ('clip', {'num_frames': 1}, 'use at least 2'),
+    (
+      'speech_motion',
+      {'conditions': ('portrait',)},
+      "condition 'portrait' is unknown: view speech_motion has style",
+    ),
+    ('image', {'conditions': ('style',)}, 'view image has none'),
+  ],
+)
+def test_windows_that_no_clip_holds_are_refused_when_the_corpus_is_opened(corpus_dir, view, options, message):
+  with pytest.raises(InputError, match=message):
+    pipeline.make_batches(view, corpus_dir, batch_size=2, **options)
+
+
+def test_camera_effects_change_the_conditions_too():
+  real = real_records.RealSource((4,), size=constants.CLIP_SIZE)
+  options = dict(record_sources=[real], batch_size=2, num_frames=5, conditions=('portrait', 'style'))
+  plain, changed = (_take(3, 'clip', camera_effects=effects, **options) for effects in (0.0, 1.0))
+  for name in ('frames', 'portrait', 'style_frames'):
+    assert any(np.any(a[name] != b[name]) for a, b in zip(plain, changed, strict=True)), name
+
+
 def test_real_portraits_are_frontal_and_speech_runs_on_over_records():
   (batch,) = _take(
     1,
@@ -290,7 +425,9 @@ def test_real_portraits_are_frontal_and_speech_runs_on_over_records():
     shuffle=False,
     augment=False,
   )
-  assert real_records.frame_number(batch['portrait'])[0] == 12 and not batch['has_truth'].any()
+  # One portrait for every second of a clip: frame 12, the most frontal one of the second with the least open mouth.
+  np.testing.assert_array_equal(real_records.frame_number(batch['portrait']), 12)
+  assert not batch['has_truth'].any()
   seconds = np.array([3, 2, 1, 2, 1, 1, 3, 3, 2, 1])  # left in the clip, 3 at most
   np.testing.assert_array_equal(batch['num_samples'], 16_000 * seconds)
   np.testing.assert_array_equal(
@@ -355,9 +492,125 @@ def test_camera_effects_change_only_what_encoders_read(corpus_dir, view):
     assert any(np.any(a[name] != b[name]) for a, b in zip(clean, changed, strict=True))
 
 
-def test_camera_effects_are_for_training_only_and_have_a_range(corpus_dir):
+@pytest.mark.parametrize('view', list(views.VIEWS))
+def test_flips_mirror_elements_and_change_nothing_else(corpus_dir, view):
+  clean = _take(2, view, corpus_dir, batch_size=4)
+  for batch, seen in zip(clean, _take(2, view, corpus_dir, batch_size=4, flips=1.0), strict=True):
+    _assert_same([seen], [picture_augment.mirrored(batch)])
+  some = _take(8, view, corpus_dir, batch_size=4, flips=0.5)
+  _assert_same(some, _take(8, view, corpus_dir, batch_size=4, flips=0.5, num_threads=0))
+  plain = _take(8, view, corpus_dir, batch_size=4)
+  turned = [picture_augment.mirrored(batch) for batch in plain]
+
+  def same_rows(name, others):
+    return [
+      np.array_equal(a, b)
+      for batch, other in zip(plain, others, strict=True)
+      for a, b in zip(batch[name], other[name], strict=True)
+    ]
+
+  # Sketched portraits are symmetric: rows are counted by an entry that the mirror changes in all of them.
+  name = next(name for name in plain[0] if not any(same_rows(name, turned)))
+  assert 6 < sum(same_rows(name, some)) < 26
+
+
+def test_flips_mirror_the_conditions_too():
+  real = real_records.RealSource((4,), size=constants.CLIP_SIZE)
+  options = dict(record_sources=[real], batch_size=2, num_frames=5, conditions=('portrait', 'style'))
+  (clean,), (seen,) = (_take(1, 'clip', flips=flips, **options) for flips in (0.0, 1.0))
+  _assert_same([seen], [picture_augment.mirrored(clean)])
+  np.testing.assert_array_equal(seen['portrait'], clean['portrait'][:, :, ::-1])
+  np.testing.assert_array_equal(seen['style_frames'], clean['style_frames'][:, :, :, ::-1])
+
+
+@pytest.mark.parametrize('view', list(views.VIEWS))
+def test_color_jitter_changes_pictures_alone(corpus_dir, view):
+  clean = _take(2, view, corpus_dir, batch_size=4)
+  changed = _take(2, view, corpus_dir, batch_size=4, color_jitter=1.0)
+  _assert_same(changed, _take(2, view, corpus_dir, batch_size=4, color_jitter=1.0, num_threads=0))
+  pictures = picture_augment.pictures_of(clean[0])
+  for a, b in zip(clean, changed, strict=True):
+    assert {name for name in a if not np.array_equal(a[name], b[name])} == set(pictures)
+
+
+@pytest.mark.parametrize('option', ['camera_effects', 'flips', 'color_jitter'])
+def test_changes_of_pictures_are_for_training_only_and_have_a_range(corpus_dir, option):
   options = {'record_sources': [sources.open_corpora(corpus_dir, ['faces'], 'train')], 'batch_size': 2}
-  held_out = _take(2, 'motion_pair', split='validation', camera_effects=1.0, **options)
+  held_out = _take(2, 'motion_pair', split='validation', **{option: 1.0}, **options)
   _assert_same(held_out, _take(2, 'motion_pair', split='validation', **options))
-  with pytest.raises(InputError, match='camera_effects 2: use 0 to 1'):
-    _take(1, 'motion_pair', corpus_dir, batch_size=2, camera_effects=2)
+  with pytest.raises(InputError, match=f'{option} 2: use 0 to 1'):
+    _take(1, 'motion_pair', corpus_dir, batch_size=2, **{option: 2})
+
+
+def _of_one_speaker(source, clip_of=lambda record: f'video/{record.speaker[-1]}@0'):
+  """The source with one speaker, whose recordings are what was a speaker before."""
+  source.records = [
+    dataclasses.replace(record, speaker='one', clip=clip_of(record)) for record in source.records
+  ]
+  return source
+
+
+def _red_recordings(seconds):
+  """Recordings of one speaker; the red of a picture is 60 times the number of its recording, which also cuts it."""
+  real = _of_one_speaker(real_records.RealSource(seconds))
+  recordings = np.repeat(np.arange(len(seconds)), seconds)
+  for index, (record, number) in enumerate(zip(real.records, recordings, strict=True)):
+    frames = [schema.decode_frame(frame).copy() for frame in record.frames]
+    for frame in frames:
+      frame[..., 0] = 60 * number
+    frames = [schema.encode_frame(frame) for frame in frames]
+    box = np.tile(np.float32([0, 0, 1, 1 - 0.1 * number]), (25, 1))
+    real.records[index] = dataclasses.replace(record, frames=frames, picture_box=box)
+  return real, recordings
+
+
+def _shown(batch):
+  """Recordings of the portraits of a batch of `_red_recordings`."""
+  return np.round(batch['portrait'][..., 0].mean((1, 2)) / 60).astype(int)
+
+
+def test_portraits_come_from_another_recording_than_the_speech():
+  real, recordings = _red_recordings((3, 2, 1, 4))
+  options = {'record_sources': [real], 'batch_size': 10, 'augment': False, 'shuffle': False}
+  same, across = (
+    np.concatenate([_shown(batch) for batch in _take(20, 'portrait_speech', across_clips=across, **options)])
+    for across in (False, True)
+  )
+  speech = np.tile(recordings, 20)
+  np.testing.assert_array_equal(same, speech)
+  assert not np.any(across == speech)
+  for own in range(4):  # all others are chosen
+    assert set(across[speech == own]) == set(range(4)) - {own}
+
+
+def test_portraits_of_other_recordings_pass_the_filter_and_bring_their_picture_box():
+  real, _ = _red_recordings((3, 2, 1, 4))
+  real.records[:] = [
+    dataclasses.replace(record, source_side=96 if index in (3, 4) else 512)
+    for index, record in enumerate(real.records)
+  ]
+  options = {'record_sources': [real], 'batch_size': 10, 'augment': False, 'across_clips': True}
+  shown = []
+  for batch in _take(20, 'portrait_speech', min_side=224, **options):
+    shown.extend(_shown(batch))
+    np.testing.assert_allclose(batch['picture_box'][:, 3], 1 - 0.1 * _shown(batch), atol=1e-6)
+  assert set(shown) == {0, 2, 3}  # recording 1 is small
+  shown = [
+    number for batch in _take(20, 'portrait_speech', max_outside=0.25, **options) for number in _shown(batch)
+  ]
+  assert set(shown) == {0, 1, 2}
+
+
+def test_speakers_of_one_recording_and_synthetic_ones_keep_their_portrait(corpus_dir):
+  for records in (
+    real_records.RealSource(),
+    _of_one_speaker(real_records.RealSource(), lambda record: 'a@0'),
+  ):
+    options = {'record_sources': [records], 'batch_size': 5, 'augment': False}
+    _assert_same(
+      _take(4, 'portrait_speech', across_clips=True, **options), _take(4, 'portrait_speech', **options)
+    )
+  _assert_same(
+    _take(2, 'portrait_speech', corpus_dir, batch_size=4, across_clips=True),
+    _take(2, 'portrait_speech', corpus_dir, batch_size=4),
+  )

@@ -52,6 +52,19 @@ def test_a_real_record_needs_neither_truth_nor_landmarks():
   _same(back.motion_status, np.zeros([constants.MOTION_DIM], np.uint8))  # absent
 
 
+def test_the_picture_inside_of_a_crop_comes_back_and_is_absent_where_crops_are_whole(record):
+  fields = serialization.msgpack_restore(schema.encode(record))
+  assert not {'picture_box', 'source_side'} & set(fields)  # the bytes of records that were written before
+  assert record.picture_box is None and record.source_side == 0
+  boxes = np.tile(np.array([0.2, 0.0, 1.0, 0.9], np.float32), (len(record.frames), 1))
+  cut = dataclasses.replace(record, picture_box=boxes, source_side=224)
+  back = schema.decode(schema.encode(cut))
+  _same(back.picture_box, boxes)
+  assert back.source_side == 224
+  with pytest.raises(ValueError, match='picture_box'):
+    schema.encode(dataclasses.replace(record, picture_box=boxes[:1].repeat(7, axis=0)))
+
+
 def test_labels_of_acting_come_back_and_are_absent_where_no_world_acts(record):
   assert record.truth.emotions is None and record.truth.weight is None
   fields = serialization.msgpack_restore(schema.encode(record))
@@ -141,6 +154,7 @@ def _seconds(num, frames=25, lead=0, margin=5):
         audio=sound[begin - own : begin + (frames + margin) * 640],
         audio_lead=own,
         lip_box=np.full([frames, 4], i, np.float32),
+        picture_box=np.full([frames, 4], i / 10, np.float32),
       )
     )
   return records, sound
@@ -155,6 +169,7 @@ def test_records_of_a_clip_join_to_the_sample(lead):
   np.testing.assert_array_equal(joined.audio, sound[start : start + len(joined.audio)])
   assert len(joined.audio) == joined.audio_lead + 80 * 640
   np.testing.assert_array_equal(joined.lip_box[:, 0], np.repeat([0, 1, 2], 25))
+  np.testing.assert_array_equal(joined.picture_box[:, 0], np.repeat(np.float32([0, 0.1, 0.2]), 25))
   assert joined.motion is None
 
 

@@ -3,10 +3,11 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import precisions
 import pytest
 
 from seetalk_jax.diffusion import objective, process
-from seetalk_jax.diffusion.gaussian import linear_prediction
+from seetalk_jax.diffusion.gaussian import linear_coordinates, linear_prediction
 from seetalk_jax.diffusion.schedule import Schedule
 
 SCHEDULE = Schedule()
@@ -92,3 +93,10 @@ def test_unknown_type():
     linear_prediction(
       'score', SCHEDULE, jnp.zeros((1, 2)), jnp.zeros(1, int), jnp.eye(1, 2), jnp.ones(1), 1.0
     )
+
+
+def test_products_are_in_full_precision_on_every_device():
+  directions, variances, _, _ = covariance()
+  args = (jnp.zeros((5, *SHAPE)), jnp.zeros(5, int), jnp.asarray(directions), jnp.asarray(variances))
+  precisions.assert_full(lambda *a: linear_prediction('v', SCHEDULE, *a, REST), *args)
+  precisions.assert_full(lambda *a: linear_coordinates('v', SCHEDULE, *a), *args)

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from configs import face_prior
+from configs import face_prior, portrait
 from seetalk_jax.data import views
 from seetalk_jax.stages import base
 
@@ -25,12 +25,22 @@ def config_of(release: str, mesh: tuple[int, int, int], **options):
   return config
 
 
+def portrait_config_of(release: str, mesh: tuple[int, int, int]):
+  """Configuration of the tiny portrait stage without a face prior, on (data, fsdp, tensor)."""
+  config = portrait.get_config('tiny')
+  config.init.update({'autoencoder': release, 'speech_encoder': release})
+  config.mesh.update(dict(zip(('data', 'fsdp', 'tensor'), mesh, strict=True)))
+  config.data.batch_size = BATCH_SIZE
+  return config
+
+
 def one(index: int) -> dict[str, np.ndarray]:
   """One batch of noise, with its own mean and contrast."""
-  spec = views.batch_spec('portrait_speech', BATCH_SIZE, SIZE, only=('portrait', 'speech', 'num_samples'))
-  batch = base.fake_batch(spec, seed=index)
+  names = ('portrait', 'picture_box', 'speech', 'num_samples', 'speaker')
+  batch = base.fake_batch(views.batch_spec('portrait_speech', BATCH_SIZE, SIZE, only=names), seed=index)
   batch['portrait'] = (batch['portrait'] // (index + 1) + 20 * index).astype(np.uint8)
   batch['num_samples'] = np.arange(16_000, 48_000, 4_000, np.int32)
+  batch['speaker'] = np.arange(BATCH_SIZE, dtype=np.int32) // 2 + 100 * index
   return batch
 
 

@@ -1,5 +1,6 @@
 """Stages of stage 1 over tiny networks: random batches, a few steps of training, the portrait stage."""
 
+import dataclasses
 import functools
 
 import flax.linen as nn
@@ -70,3 +71,25 @@ def make_portrait_stage(params=None, **options):
   config.model.portrait_unet.update(SMALL_UNET)
   stage = base.build_stage(config, given)
   return stage, base.Frozen(params=portrait_params() if params is None else params)
+
+
+def make_directed_stage(**options):
+  """(portrait stage with a branch along three directions, its frozen parts with a prior and statistics)."""
+  stage, frozen = make_portrait_stage(guess_draws=2, **options)
+  unet = registry.make('portrait_unet', 'tiny', **SMALL_UNET, num_directions=3, guess_width=16)
+  stage = dataclasses.replace(stage, networks={**stage.networks, 'portrait_unet': unet})
+  rng, shape = np.random.default_rng(0), stage.latent_shape
+  directions = np.linalg.qr(rng.standard_normal((np.prod(shape), 3)))[0].T.reshape(3, *shape)
+  prior = {
+    'latent_scale': 0.7,
+    'face_prior_mean': rng.standard_normal(shape),
+    'face_prior_std': np.ones(shape),
+    'face_prior_directions': directions,
+    'face_prior_variances': np.array([3.0, 2.0, 1.0]),
+    'face_prior_rest': 0.1,
+  }
+  frozen = frozen.replace(
+    statistics={'face_prior': {name: np.asarray(value, np.float32) for name, value in prior.items()}}
+  )
+  own = stage.prepare(frozen, iter([]))
+  return stage, frozen.replace(statistics={**frozen.statistics, **own})

@@ -20,6 +20,7 @@ import numpy as np
 from configs import common
 from seetalk_jax.models import registry
 from seetalk_jax.models.nn import blocks
+from seetalk_jax.sharding import device_mesh
 from seetalk_jax.stages import base
 from seetalk_jax.training import hosts, loop
 
@@ -86,8 +87,8 @@ class ToyStage(base.Stage):
     return loss + extra, ({'extra': extra, 'target': jnp.mean(batch['target'])}, {'toy_net': updated})
 
   def prepare(self, frozen, batches):
-    mean = np.mean([next(batches)['image'].mean() / 127.5 - 1 for _ in range(2)], dtype=np.float32)
-    return {'toy_net': {'mean': mean}}
+    means = [jnp.mean(blocks.to_float(next(batches)['image'])) for _ in range(2)]
+    return {'toy_net': {'mean': np.mean(device_mesh.to_host(means), dtype=np.float32)}}
 
   def preview(self, params, frozen, collections, batch, rng):
     return np.asarray(batch['image'][0])

@@ -58,10 +58,12 @@ def test_what_a_person_saw_is_what_preparation_finds(prepared):
   assert set(notes) == set(entries)
   for name, note in notes.items():
     entry = entries[name]
-    flags = [flag for clip in entry.get('clips', ()) for flag in clip['flags']]
+    flags = [flag for clip in entry.get('clips', ()) for flag in clip['flags'] if flag.startswith('sound')]
     if note.startswith('TALK-OFFSET'):
       assert entry['status'] == 'kept' and flags
       assert all(abs(clip['offset'] - 7) <= 3 for clip in entry['clips'])
+    elif entry['reason'] == 'outside':
+      assert entry['quality']['outside'] > 0.4
     elif note.startswith('TALK'):
       assert entry['status'] == 'kept' and not flags, (name, entry)
     elif note.startswith('NEGATIVE'):

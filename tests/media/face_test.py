@@ -45,6 +45,26 @@ def test_crop_keeps_pixels_and_repeats_edges():
   np.testing.assert_array_equal(outside[64:, 64:], pixels[:64, :64])
 
 
+@pytest.mark.parametrize(
+  ('box', 'inside', 'share'),
+  [
+    ((10, 20, 100), (0, 0, 1, 1), 0.0),
+    ((-50, 0, 200), (0.25, 0, 1, 1), 0.25),
+    ((540, 380, 200), (0, 0, 0.5, 0.5), 0.75),
+    ((-100, -100, 1000), (0.1, 0.1, 0.74, 0.58), 1 - 0.64 * 0.48),
+    ((700, 0, 100), (0, 0, 0, 1), 1.0),
+  ],
+)
+def test_part_of_a_crop_inside_of_the_picture(box, inside, share):
+  box = face.FaceBox(*box)
+  np.testing.assert_allclose(box.inside(480, 640), inside)
+  np.testing.assert_allclose(box.outside_share(480, 640), share)
+  # White pictures on a crop of black edges.
+  pixels = np.pad(np.full((478, 638, 3), 255, np.uint8), ((1, 1), (1, 1), (0, 0)))
+  black = (face.crop(pixels, box, 200)[..., 0] < 128).mean()
+  np.testing.assert_allclose(black, share, atol=0.02)
+
+
 def test_no_face_several_faces_and_small_ones():
   with pytest.raises(PortraitError, match='no face.*p.png'):
     face.find_face(picture(), lambda pixels: np.zeros((0, face.NUM_LANDMARKS, 2)), 'p.png')

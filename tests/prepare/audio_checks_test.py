@@ -7,14 +7,38 @@ import numpy as np
 from seetalk_jax.prepare import audio_checks
 
 
+def _openings(num, seed=0):
+  return np.convolve(np.random.default_rng(seed).uniform(size=num), np.ones(3) / 3, mode='same')
+
+
+def _voice(opening):
+  """A tone whose level follows the mouth."""
+  loud = np.repeat(opening, 640)
+  return (10 ** (2 * loud - 3)) * np.sin(2 * np.pi * 500 * np.arange(len(loud)) / 16_000)
+
+
 def test_find_offset_recovers_a_shift_either_way():
-  rng = np.random.default_rng(0)
-  opening = np.convolve(rng.uniform(size=250), np.ones(3) / 3, mode='same')
+  opening = _openings(250)
   for lag in (-6, 0, 7):
-    loud = np.repeat(np.roll(opening, lag), 640)
-    times = np.arange(len(loud)) / 16_000
-    waveform = (10 ** (2 * loud - 3)) * np.sin(2 * np.pi * 500 * times)
-    assert audio_checks.find_offset(opening, waveform).frames == lag
+    found = audio_checks.find_offset(opening, _voice(np.roll(opening, lag)))
+    assert (found.frames, found.certain, found.correction) == (lag, lag, lag)
+    assert found.parts == found.agreeing == 3
+
+
+def test_a_lag_is_corrected_only_if_it_is_the_same_throughout():
+  opening = _openings(320)
+  late, early = (_voice(np.roll(opening, lag)) for lag in (7, -5))
+  drifting = np.concatenate([late[: 200 * 640], early[200 * 640 :]])
+  found = audio_checks.find_offset(opening, drifting)
+  assert found.certain == 7 and (found.parts, found.correction) == (4, 0)
+  # Mouths that follow no sound in one part of four are no obstacle.
+  still = opening.copy()
+  still[240:] = _openings(80, seed=1)
+  found = audio_checks.find_offset(still, late)
+  assert (found.agreeing, found.parts, found.correction) == (3, 4, 7)
+  # One part of 3 s is not enough to be sure.
+  found = audio_checks.find_offset(opening[:140], late[: 140 * 640])
+  assert (found.certain, found.parts, found.correction) == (7, 1, 0)
 
 
 def test_speech_share_tells_syllables_from_steady_noise():

@@ -36,6 +36,8 @@ def clip_of(num_frames=50, left=0.0, side=200.0, seen=1.0, start=0):
     ({}, None),
     ({'detected_share': 0.89}, 'no_face'),
     ({'side': 95}, 'small_face'),
+    ({'outside': 0.4}, None),
+    ({'outside': 0.41}, 'outside'),
     ({'rivals': 0.3}, None),  # the mouth follows the sound: the others are bystanders
     ({'rivals': 0.3, 'offset': audio_checks.Offset(1, 0.1, 0.1, 1.0)}, 'several_faces'),
     ({'rivals': 0.3, 'offset': LATE}, 'several_faces'),
@@ -73,14 +75,37 @@ def test_an_offset_is_flagged_only_if_it_is_certain(changes, flag):
   assert dataclasses.replace(GOOD, offset=LATE._replace(**changes)).offset_flag == flag
 
 
+def test_moved_sound_makes_a_face_the_speaker():
+  moved = dataclasses.replace(GOOD, offset=LATE, rivals=0.3, corrected=7)
+  assert clip_quality.refusal(clip_of(), moved, LIMITS) is None
+  assert moved.flags == ['sound +7 frames late, corrected']
+
+
+def test_speech_is_measured_where_it_belongs():
+  waveform = np.zeros(100 * 640, np.float32)
+  waveform[57 * 640 :] = np.sin(np.arange(43 * 640)) * (np.arange(43 * 640) % 4000 < 2000)
+  clip, faces = clip_of(50), np.ones(100, np.int32)
+  still, moved = (
+    clip_quality.measure(clip, [], waveform, faces, (200, 200), LATE, late).speech for late in (0, 30)
+  )
+  assert still == 0.0 and 0.1 < moved < 0.4
+
+
+def test_flags():
+  assert GOOD.flags == [] == dataclasses.replace(GOOD, outside=0.1).flags
+  found = dataclasses.replace(GOOD, offset=LATE, outside=0.304).flags
+  assert found == ['sound +7 frames late', '30 % of the crop outside of the picture']
+
+
 def test_measurements_of_a_clip():
   waveform = np.zeros(100 * 640, np.float32)
   clip = clip_of(50, start=10, seen=0.8)
   rivals = clip_of(20, left=250.0, start=50), clip_of(100, left=250.0, side=90.0)  # the second one is small
   faces = np.ones(100, np.int32)
   faces[[5, 20]] = 4, 3  # frame 5 is before the clip
-  found = clip_quality.measure(clip, rivals, waveform, faces, IN_STEP)
+  found = clip_quality.measure(clip, rivals, waveform, faces, (220, 180), IN_STEP)
   assert (found.side, found.faces, found.speech, found.offset) == (200, 3, 0.0, IN_STEP)
+  assert found.outside == pytest.approx(0.1)  # 180 of 200 pixels of the width
   assert found.detected_share == pytest.approx(0.8) and found.rivals == pytest.approx(0.2)
   assert found.yaw == pytest.approx(0, abs=1e-3)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hdtf_names
 import pytest
 
 from seetalk_jax.prepare import layouts
@@ -13,6 +14,15 @@ from seetalk_jax.prepare import layouts
     ('folder', 'anna/talks/3.mp4', 'anna', None),
     ('folder', 'bert.mov', 'bert', None),
     ('hdtf', 'WDA_BobMenendez_001.mp4', 'WDA_BobMenendez', None),
+    ('hdtf', 'WDA_NancyPelosi3.mp4', 'WDA_NancyPelosi', None),
+    ('hdtf', 'WRA/JohnKasich2_014.mp4', 'WRA_JohnKasich', None),
+    ('hdtf', 'WDA_LucilleRoybal-Allard_000_crop.mp4', 'WDA_LucilleRoybal-Allard', None),
+    ('hdtf', 'WDA_BobCasey1/003.mp4', 'WDA_BobCasey', None),
+    ('hdtf', 'WDA_WhipJimClyburn_000.mp4', 'WDA_JamesClyburn', None),
+    ('hdtf', 'RD_Radio34_000.mp4', 'RD_Radio34', 'train'),
+    ('hdtf', 'RD/Radio8.mp4', 'RD_Radio8', 'train'),
+    ('hdtf', 'other_name_001.mp4', 'other_name', None),
+    ('hdtf', '001.mp4', '001', None),
     ('voxceleb2', 'dev/mp4/id00012/21Uxsk56VDQ/00001.mp4', 'id00012', None),
     ('voxceleb2', 'test/mp4/id00017/01dfn2spqyE/00001.mp4', 'id00017', 'test'),
     ('avspeech', 'train/AbCdEfGhIjK_10.0_14.2.mp4', 'AbCdEfGhIjK', None),
@@ -25,6 +35,43 @@ def test_layouts(layout, file, speaker, split):
   assert item.split == split if split else item.split in layouts.SPLITS
   if layout in ('voxceleb2', 'avspeech') and split is None:
     assert item.split != 'test'  # only the official list sets the test split
+
+
+def people_of_hdtf():
+  """Person of HDTF -> files of all clips of all videos, by the names in the published lists."""
+  people = {}
+  for subset, videos in (('WDA', hdtf_names.WDA), ('WRA', hdtf_names.WRA)):
+    for video in videos:
+      person = f'{subset} {video.rstrip("0123456789").replace("WhipJim", "James")}'
+      people.setdefault(person, []).extend(f'{subset}_{video}_{clip:03d}.mp4' for clip in range(3))
+  return people
+
+
+def test_people_of_hdtf_are_one_speaker_in_one_split():
+  people = people_of_hdtf()
+  assert len(people) == 220 and sum(map(len, people.values())) == 3 * 313
+  items = {file: layouts.LAYOUTS['hdtf'](file) for files in people.values() for file in files}
+  speakers = {person: {items[file].speaker for file in files} for person, files in people.items()}
+  assert all(len(found) == 1 for found in speakers.values())
+  assert len(set.union(*speakers.values())) == len(people)  # no two people are one speaker
+  held_out = {person for person, files in people.items() if any(items[f].split != 'train' for f in files)}
+  shared = {person for person in held_out if any(items[file].split == 'train' for file in people[person])}
+  assert len(held_out) > 10 and not shared
+  # Records of one clip are joined: a clip belongs to one file.
+  assert len({(item.speaker, item.clip) for item in items.values()}) == len(items)
+
+
+def test_videos_of_hdtf_without_names_stay_in_one_split():
+  items = [
+    layouts.LAYOUTS['hdtf'](f'RD_{video}_{clip:03d}.mp4') for video in hdtf_names.RD for clip in (0, 1)
+  ]
+  assert {item.split for item in items} == {'train'}
+  assert len({item.speaker for item in items}) == len(hdtf_names.RD) == 57
+
+
+def test_clips_with_the_same_number_stay_apart():
+  first, second = (layouts.LAYOUTS['hdtf'](f'WDA_NancyPelosi{video}/000.mp4') for video in (0, 1))
+  assert first.speaker == second.speaker and first.clip != second.clip
 
 
 def test_splits_go_by_speaker_in_their_shares():

@@ -9,7 +9,7 @@ import sounds
 
 from seetalk_jax.data import schema
 from seetalk_jax.media import face, landmark_indices
-from seetalk_jax.prepare import clip_quality, layouts, recording
+from seetalk_jax.prepare import audio_checks, clip_quality, clips, layouts, recording
 
 SETTINGS = recording.Settings(
   size=64, max_seconds=2.0, limits=clip_quality.Thresholds(min_side=64, min_sharpness=0.0)
@@ -93,6 +93,84 @@ def test_late_sound_is_flagged_and_refused_on_demand(tmp_path):
   limits = clip_quality.Thresholds(min_side=64, min_sharpness=0.0, max_offset=3)
   entry = _outcome(tmp_path, recording.Settings(size=64, limits=limits), seconds=6.0, late=0.28).entry
   assert entry['reason'] == 'offset'
+
+
+def _in_step(outcome):
+  """Offset of sound and mouth in all records of one recording, one after the other."""
+  records = [schema.decode(data) for data in outcome.records]
+  opening = np.concatenate([clips.mouth_opening(record.landmarks) for record in records])
+  sound = [r.audio[r.audio_lead :][: len(r.frames) * 640] for r in records]
+  return audio_checks.find_offset(opening, schema.to_waveform(np.concatenate(sound))).frames
+
+
+@pytest.mark.parametrize('frames', [7, -6])
+def test_sound_that_is_late_throughout_is_moved(tmp_path, frames):
+  limits = SETTINGS.limits
+  how = {'seconds': 8.0, 'late': frames / 25}
+  outcome = _outcome(tmp_path, recording.Settings(size=64, limits=limits), **how)
+  (clip,) = outcome.entry['clips']
+  assert clip['offset'] == clip['quality']['offset_corrected'] == frames
+  assert clip['flags'] == [f'sound {frames:+d} frames late, corrected']
+  assert abs(_in_step(outcome)) <= 1
+  # Frames whose sound is not in the recording are left out.
+  first, last = (0.0, 8.0 - frames / 25) if frames > 0 else (-frames / 25, 8.0)
+  assert clip['start'] == pytest.approx(first) and clip['stop'] == pytest.approx(last, abs=0.05)
+  assert schema.decode(outcome.records[0]).start_seconds == pytest.approx(first)
+  # The margins hold the moved sound too: a record's margin is the sound of its neighbor.
+  records = [schema.decode(data) for data in outcome.records[:2]]
+  np.testing.assert_array_equal(
+    records[0].audio[records[0].audio_lead + len(records[0].frames) * 640 :][:3200],
+    records[1].audio[records[1].audio_lead :][:3200],
+  )
+  kept = _outcome(tmp_path, recording.Settings(size=64, limits=limits, correct_offset=False), **how)
+  (clip,) = kept.entry['clips']
+  assert clip['offset'] == frames and clip['flags'] == [f'sound {frames:+d} frames late']
+  assert abs(_in_step(kept) - frames) <= 1 and clip['start'] == 0.0
+
+
+@pytest.mark.parametrize(
+  ('lags', 'wanted'),
+  [
+    ([7, None], [7, 7]),  # the second track is too short to be sure
+    ([7, 0, None], [7, 0, 0]),  # the tracks do not agree
+    ([7, -5, None], [7, -5, 0]),
+    ([None, None], [0, 0]),
+  ],
+)
+def test_short_tracks_take_the_correction_of_the_recording(lags, wanted):
+  offsets = [
+    audio_checks.Offset(0, 0.1, 0.1, 1.0, parts=1)
+    if lag is None
+    else audio_checks.Offset(frames=lag, correlation=0.6, at_zero=0.1, z=5.0, parts=3, agreeing=3)
+    for lag in lags
+  ]
+  assert recording._corrections(offsets, recording.Settings()) == wanted
+  assert not any(recording._corrections(offsets, recording.Settings(correct_offset=False)))
+  limits = clip_quality.Thresholds(max_offset=6)
+  found = recording._corrections(offsets, recording.Settings(limits=limits))
+  assert 7 not in found
+
+
+def test_crops_that_leave_the_picture_are_masked_flagged_and_refused(tmp_path):
+  """The crop of a face at the left edge begins 31 pixels outside, a fifth of its side."""
+  outcome = _outcome(tmp_path, squares=((0, 60, 90),))
+  assert outcome.entry['status'] == 'kept'
+  (clip,) = outcome.entry['clips'][:1]
+  left = -clip['box'][0] / clip['box'][2]
+  assert 0.15 < left < 0.25 and clip['quality']['outside'] == pytest.approx(left, abs=1e-3)
+  assert any('outside of the picture' in flag for flag in clip['flags'])
+  record = schema.decode(outcome.records[0])
+  wanted = np.tile(np.float32([left, 0, 1, 1]), (len(record.frames), 1))
+  np.testing.assert_allclose(record.picture_box, wanted, atol=1e-3)
+  assert record.source_side == round(clip['box'][2])
+  pixels = schema.decode_frame(record.frames[0]).astype(int)
+  repeated = np.abs(np.diff(pixels, axis=1)).max(axis=(0, 2)) < 16  # JPEG noise only
+  assert repeated[: int(left * 64) - 1].all() and not repeated[int(left * 64) + 1 :].all()
+  limits = clip_quality.Thresholds(min_side=64, min_sharpness=0.0, max_outside=0.1)
+  entry = _outcome(tmp_path, recording.Settings(size=64, limits=limits), squares=((0, 60, 90),)).entry
+  assert (entry['status'], entry['reason']) == ('rejected', 'outside')
+  whole = schema.decode(_outcome(tmp_path).records[0])
+  assert whole.picture_box is None
 
 
 def test_a_head_that_walks_is_cut_into_still_clips(tmp_path):

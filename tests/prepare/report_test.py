@@ -59,7 +59,27 @@ def test_reports_and_manifest(written):
   parts = sources.read_manifest(folder)['parts']
   assert list(parts) == ['real-train']
   assert parts['real-train']['num'] == 4 and parts['real-train']['speakers'] == 2
+  assert parts['real-train']['largest_side'] == 200
   assert report.read_finished(folder, ITEMS, SETTINGS, 'folder') == summary
+
+
+def test_the_page_of_a_large_corpus_has_some_of_its_recordings(tmp_path, monkeypatch):
+  monkeypatch.setattr(report, '_MAX_ROWS', 4)
+  entries = [entry(f'speaker {i:02d}') for i in range(10)]
+  staged = staging.Staging.begin(tmp_path, [item_of(found) for found in entries], SETTINGS, 'folder')
+  for item, found in zip(staged.items, entries, strict=True):
+    staged.keep(item, recording.Outcome(entry=found))
+  report.write(tmp_path, staged, entries, SETTINGS, 'folder')
+  page = (tmp_path / report.REPORT_HTML).read_text()
+  assert [i for i in range(10) if f'speaker {i:02d}.mp4' in page] == [0, 2, 5, 7]
+  assert '4 of 10 recordings, all are in report.json' in page
+  assert len(json.loads((tmp_path / report.REPORT_JSON).read_text())) == 10
+
+
+def test_the_page_says_how_much_of_a_crop_is_outside(written):
+  cut = entry('anna')
+  cut['clips'][0]['quality'] = {**QUALITY, 'outside': 0.28}
+  assert 'face 200 px, 28 % outside, sharpness' in report._page([cut], [''], report.summarise([cut]), 1)
 
 
 def test_a_finished_corpus_is_not_prepared_differently(written, tmp_path_factory):

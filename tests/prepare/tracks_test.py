@@ -9,6 +9,24 @@ from seetalk_jax.media import face
 from seetalk_jax.prepare import tracks
 
 
+def test_a_part_of_a_track():
+  points = np.arange(10, dtype=np.float32)
+  track = tracks.Track(
+    start=20,
+    landmarks=np.tile(points[:, None, None], (1, 478, 2)),
+    blendshapes=np.tile(points[:, None], (1, 52)),
+    rotations=np.tile(points[:, None, None], (1, 3, 3)),
+    detected=points > 3,
+  )
+  part = track.between(23, 28)
+  assert (part.start, part.stop) == (23, 28)
+  for name in ('landmarks', 'blendshapes', 'rotations', 'detected'):
+    np.testing.assert_array_equal(getattr(part, name), getattr(track, name)[3:8])
+  whole = track.between(-5, 100)
+  assert (whole.start, whole.stop) == (20, 30)
+  assert track.between(0, 20) is None and track.between(30, 40) is None
+
+
 def test_tracks_bridge_short_gaps_and_end_at_long_ones():
   frames = [np.zeros((100, 100, 3), np.uint8) for _ in range(40)]
   for index, frame in enumerate(frames):

@@ -18,11 +18,11 @@ def test_flat_statistics_get_their_owners_back():
     'conre': {'age_mean': 40.0, 'articulation_std': 1.0},
     'face_prior': {'latent_scale': 0.5, 'latent_mean': 0.0, 'face_prior_mean': 0.0},
     'portrait_unet': {'beta0': 1.0},
-    'motion_transformer': {'motion_mean': 0.0, 'motion_std': 1.0},
+    'motion_transformer': {'motion_mean': 0.0, 'motion_std': 1.0, 'motion_window': 100.0},
     'lip_refiner': {'lip_subspace': 1.0, 'lip_subspace_rest': 0.1},
   }
   flat = flat_statistics.flatten(nested)
-  assert len(flat) == 10 and flat['age_mean'] == 40.0
+  assert len(flat) == 11 and flat['age_mean'] == 40.0
   assert flat_statistics.by_owner(flat) == nested
   assert flat_statistics.is_flat(flat) and not flat_statistics.is_flat(nested)
   assert not flat_statistics.is_flat({})

@@ -173,6 +173,44 @@ def test_tracks_are_deterministic_and_of_the_speech_s_length(networks):
   np.testing.assert_allclose(draw(other[:, :29]), draw(tokens[:, :29]), atol=1e-5)
 
 
+def windows_used(statistics, **options):
+  """(window, overlap) that `sample_motion` hands to the sampler, and the length of its track."""
+  used = []
+
+  def make_sampler(network, num_steps, names, levels, window, overlap):
+    used.append((window, overlap))
+    return lambda params, tokens, m_0, noise, *rest: used.append(len(noise)) or noise
+
+  standard = {'motion_mean': np.zeros(8, np.float32), 'motion_std': np.ones(8, np.float32)}
+  track = motion.sample_motion(
+    {'motion_transformer': None},
+    {'motion_transformer': None},
+    {**standard, **statistics},
+    np.zeros((1, 130, 4), np.float32),
+    np.zeros((1, 8), np.float32),
+    jax.random.key(0),
+    num_steps=1,
+    make_sampler=make_sampler,
+    **options,
+  )
+  assert track.shape == (1, 130, 8)
+  return used
+
+
+def test_windows_are_those_of_training():
+  assert windows_used({'motion_window': np.float32(40)}) == [(40, 10), 10 + 4 * 30]
+  assert windows_used({'motion_window': jnp.float32(200)}) == [(200, 25), 200]
+  # Runs and releases of earlier versions do not have the statistic.
+  assert windows_used({}) == [(100, 25), 25 + 2 * 75]
+  assert windows_used({}, window=16, overlap=4)[0] == (16, 4)
+  assert windows_used({'motion_window': np.float32(16)}, window=16, overlap=2)[0] == (16, 2)
+
+
+def test_other_windows_than_those_of_training_are_refused():
+  with pytest.raises(ValueError, match='window 100: .* trained on windows of 25 frames'):
+    windows_used({'motion_window': np.float32(25)}, window=100)
+
+
 def test_refined_track_keeps_its_length(networks):
   modules, params = networks
   track, tokens = jnp.ones((1, 130, 256)), jnp.ones((1, 130, 32))

@@ -1,15 +1,19 @@
 """Portrait sampling: random keys, samplers, time spacings, and intermediate estimates."""
 
 import functools
+import types
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from seetalk_jax.diffusion import objective, process
 from seetalk_jax.models import registry
 from seetalk_jax.models.nn import blocks
+from seetalk_jax.models.portrait.face_prior import FacePrior
 from seetalk_jax.models.portrait.portrait_unet import LinearDenoiserOutput
+from seetalk_jax.sampling import portrait as sampling
 from seetalk_jax.sampling.portrait import sample_portraits
 
 LATENT, WIDTH, TOKENS, DIRECTIONS = (4, 4, 4), 512, 5, 3
@@ -120,3 +124,44 @@ def test_every_way_leads_to_the_same_portrait(draw, spacing):
   heun, dpmpp = (draw(jax.random.key(3), sampler=name, **options).latent for name in ('heun', 'dpmpp_2m'))
   np.testing.assert_allclose(heun, dpmpp, atol=0.05)
   assert np.abs(heun - draw(jax.random.key(4), sampler='heun', **options).latent).max() > 0.1
+
+
+@pytest.mark.parametrize('has_voice', [False, True])
+def test_the_linear_denoiser_is_centered_at_the_prior_for_any_beta(has_voice):
+  """Estimates of the latent itself do not depend on the weight of the prior that the diffusion is shifted by."""
+  rng = np.random.default_rng(0)
+  basis = np.linalg.qr(rng.standard_normal((np.prod(LATENT), DIRECTIONS)))[0].T
+  mean = rng.standard_normal(LATENT).astype(np.float32)
+  prior = FacePrior(
+    jnp.asarray(mean),
+    jnp.ones(LATENT),
+    jnp.asarray(basis.reshape(DIRECTIONS, *LATENT), jnp.float32),
+    jnp.array([4.0, 2.0, 1.0]),
+    jnp.float32(0.1),
+    voice=jnp.asarray(rng.standard_normal((DIRECTIONS, 8)), jnp.float32),
+    voice_mean=jnp.zeros(8),
+    voice_variances=jnp.array([3.0, 1.0, 0.5]),
+  )
+  unet = types.SimpleNamespace(prediction_type='v')
+  latent, noise = jax.random.normal(jax.random.key(0), (2, 3, *LATENT))
+  t = jnp.array([100, 600, 999])
+  voice, with_voice = jax.random.normal(jax.random.key(1), (3, 8)), jnp.full(3, has_voice)
+
+  def estimate(beta, statistics):
+    shift = beta * prior.mean
+    y_t = process.add_noise(sampling.SCHEDULE, latent - shift, noise, t)
+    center = sampling.residual_center(statistics, prior, jnp.full((3, 1, 1, 1), beta))
+    linear, *rest = sampling.linear_denoiser(unet, prior, y_t, t, voice, with_voice, center)
+    return objective.to_x0('v', sampling.SCHEDULE, linear, y_t, t) + shift, rest
+
+  centered = {'linear_center': jnp.float32(1.0)}
+  wanted, inputs = estimate(1.0, {})  # at 1 the residual has mean 0, and versions before were right too
+  for beta in (0.0, 0.7, 1.3):
+    found, others = estimate(beta, centered)
+    np.testing.assert_allclose(found, wanted, atol=1e-4)
+    for a, b in zip(others, inputs, strict=True):
+      np.testing.assert_allclose(a, b, atol=1e-4)
+  if not has_voice:  # without any signal the estimate is the mean face
+    np.testing.assert_allclose(estimate(0.0, centered)[0][2], mean, atol=1e-4)
+  # Networks of earlier versions were trained with a linear denoiser that is centered at 0.
+  assert sampling.residual_center({'beta0': 0.0}, prior, jnp.zeros((3, 1, 1, 1))) is None

@@ -1,7 +1,9 @@
 """Codebook stage: a learned batch, updated codes."""
 
+import jax
 import jax.numpy as jnp
 import numpy as np
+from flax import linen as nn
 from stage2_training import batch_of, train
 from tiny_stages import SIZE, config_of
 
@@ -17,3 +19,26 @@ def test_codebook_learns_and_moves_its_codes():
   assert set(state) == {'embedding', 'count', 'total'}
   np.testing.assert_allclose(jnp.linalg.norm(state['embedding'], axis=-1), 1, atol=1e-3)
   assert stage.preview(params, base.Frozen(), collections, batch, None).shape == (2 * SIZE, 2 * SIZE, 3)
+
+
+def test_codes_decay_once_a_batch_for_any_number_of_pieces():
+  left = []
+  for pieces in (1, 3):
+    config = config_of('codebook', ['codebook'], image_size=32, head_weight=1.0)
+    config.accumulate = pieces
+    stage = base.build_stage(config, {})
+    batch = base.fake_batch(stage.batch_spec(2))
+    params, collections = nn.unbox(jax.jit(stage.init)(jax.random.key(0), base.Frozen()))
+    state = collections['codebook']['codebook_state']
+    # A code opposite to all vectors, which none chooses, with a count that keeps it alive.
+    state = {**state, 'count': state['count'].at[0].set(5.0), 'embedding': state['embedding'].at[0].set(-9.0)}
+    collections = {'codebook': {'codebook_state': state}}
+    loss = jax.jit(stage.loss)
+    for _ in range(pieces):
+      _, (_, collections) = loss(params, base.Frozen(), collections, batch, jax.random.key(1), 0)
+      # The embedding of the code is computed anew; keep it out of reach.
+      state = dict(collections['codebook']['codebook_state'])
+      state['embedding'] = state['embedding'].at[0].set(-9.0)
+      collections = {'codebook': {'codebook_state': state}}
+    left.append(float(collections['codebook']['codebook_state']['count'][0]))
+  np.testing.assert_allclose(left, 5.0 * 0.97, rtol=1e-5)

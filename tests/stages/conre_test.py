@@ -1,16 +1,18 @@
-"""ConRe stage: InfoNCE against NumPy, a learned batch, statistics, training without ground truth."""
+"""ConRe stage: InfoNCE against NumPy, a learned batch, statistics, training without ground truth, regularization."""
 
+import dataclasses
 import types
 
 import jax
 import numpy as np
+import precisions
 import pytest
-from stage1_training import batch_of, losses
+from stage1_training import batch_of, losses, unboxed
 from tiny_stages import SIZE, config_of
 
 from seetalk_jax import blendshapes
 from seetalk_jax.constants import LIPS
-from seetalk_jax.errors import InputError
+from seetalk_jax.errors import ConfigError, InputError
 from seetalk_jax.stages import base
 from seetalk_jax.stages.conre import info_nce
 
@@ -33,6 +35,11 @@ def test_info_nce_matches_numpy(speaker):
   np.testing.assert_allclose(loss, numpy_info_nce(speech, face, 0.1, speaker), rtol=1e-5)
   assert all(0 <= recall <= 1 for recall in found.values())
   assert jax.jit(info_nce)(speech, speech, 0.1, np.arange(6))[1] == {'recall_at_1': 1, 'recall_at_5': 1}
+
+
+def test_similarities_are_in_full_precision_on_every_device():
+  x = np.ones((4, 8), np.float32)
+  precisions.assert_full(lambda a, b: info_nce(a, b, 0.01, np.arange(4))[0], x, x)
 
 
 def test_same_speaker_is_no_negative():
@@ -60,11 +67,19 @@ def test_conre_learns_a_batch(conre):
   assert picture.shape == (3 * 64, 4 * 64, 3) and picture.dtype == np.uint8
 
 
+class _UnreadBatches:
+  def __iter__(self):
+    return self
+
+  def __next__(self):
+    pytest.fail('a batch was read')
+
+
 def test_conre_without_truth_needs_none(conre):
   stage = conre[0]
   plain = type(stage)(networks=stage.networks, image_size=SIZE, attributes_weight=0, articulation_weight=0)
-  assert set(plain.batch_spec(2)) == {'portrait', 'speech', 'num_samples', 'speaker'}
-  assert plain.prepare(base.Frozen(), iter([])) == {}
+  assert set(plain.batch_spec(2)) == {'portrait', 'picture_box', 'speech', 'num_samples', 'speaker'}
+  assert plain.prepare(base.Frozen(), _UnreadBatches()) == {}
   history, _ = losses(plain, base.Frozen(), batch_of(plain, 2), 1)
   assert 'articulation' not in history[0]
 
@@ -121,3 +136,29 @@ def test_constant_and_absent_lip_fields_are_no_perfect_predictions(conre):
     )
   assert [float(each['articulation_r2']) for each in found] == [0.0, 1.0]
   assert [float(each['jaw_r2']) for each in found] == [0.0, 1.0]
+
+
+def test_regularization_is_of_training_alone(conre):
+  stage, batch, frozen = conre
+  strong = dataclasses.replace(stage, dropout=0.3, layer_drop=0.3, time_mask=0.3, feature_mask=0.3)
+  params, _ = unboxed(stage, frozen)
+
+  def losses_of(stage):
+    run = jax.jit(lambda params, rng: stage.loss(params, frozen, {}, batch, rng, 0)[0])
+    return [float(run(params, jax.random.key(seed))) for seed in (0, 1, 1)]
+
+  plain, trained, evaluated = map(losses_of, (stage, strong, strong.without_regularization()))
+  assert plain[0] == plain[1] and evaluated == plain
+  assert trained[0] != trained[1] == trained[2] and trained[0] != plain[0]
+
+
+def test_options_of_regularization_and_pairing():
+  networks = ['speech_encoder', 'face_encoder', 'conre']
+  stage = base.build_stage(config_of('conre', networks, image_size=SIZE, across_clips=True, dropout=0.1), {})
+  assert stage.data_options() == {'image_size': SIZE, 'across_clips': True} and stage.dropout == 0.1
+  assert base.build_stage(config_of('conre', networks), {}).data_options() == {'image_size': 256}
+  for rate in (1.0, -0.1):
+    with pytest.raises(
+      ConfigError, match=f'config.options.layer_drop={rate} is out of range: use 0 to below 1'
+    ):
+      base.build_stage(config_of('conre', networks, layer_drop=rate), {})

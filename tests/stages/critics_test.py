@@ -151,6 +151,58 @@ def test_faces_and_features_have_distances(discriminator):
   assert jnp.isfinite(gradient).all() and jnp.any(gradient)
 
 
+def tiny_vit():
+  return registry.make(
+    'face_encoder',
+    'vit',
+    image_size=16,
+    patch_size=8,
+    width=8,
+    num_layers=2,
+    num_heads=2,
+    feed_forward_width=16,
+    embedding_dim=8,
+  )
+
+
+@pytest.mark.parametrize(
+  'options',
+  [
+    dict(identity_weight=1.0),
+    dict(face_feature_weight=1.0),
+    dict(face_feature_weight=1.0, identity_weight=1.0),
+  ],
+)
+def test_a_vision_transformer_is_a_critic(options):
+  encoder = tiny_vit()
+  params = blocks.init_params(encoder, jax.random.key(1), pictures(0))
+  frozen = base.Frozen(params={'face_encoder': params})
+  options = critics.CriticOptions(**options)
+
+  def run(image, truth):
+    given = {'face_encoder': encoder}
+    return critics.critic_losses(options, {}, given, {}, frozen, image, truth, jnp.sum, jnp.int32(0))
+
+  same, metrics = jax.jit(run)(pictures(5), pictures(5))
+  weights = {'face_features': options.face_feature_weight, 'identity': options.identity_weight}
+  assert metrics.keys() == {name for name, weight in weights.items() if weight}  # only what is asked for
+  np.testing.assert_allclose(same, 0, atol=1e-6)
+  apart, metrics = jax.jit(run)(pictures(5), pictures(6))
+  assert apart > 1e-4
+  np.testing.assert_allclose(apart, sum(metrics.values()), rtol=1e-6)
+
+
+def test_features_of_a_vision_transformer_are_those_of_its_blocks():
+  encoder = tiny_vit()
+  frozen = base.Frozen(params={'face_encoder': blocks.init_params(encoder, jax.random.key(1), pictures(0))})
+  maps, embedding = critics.face_features(encoder, frozen, pictures(2))
+  assert [x.shape for x in maps] == [(2, 5, 8)] * 2  # two layers; a class token and four patches
+  np.testing.assert_allclose([float(jnp.std(x)) for x in maps], 1.0, rtol=1e-3)
+  none, alone = critics.face_features(encoder, frozen, pictures(2), with_maps=False)
+  assert none == []
+  np.testing.assert_allclose(alone, embedding, atol=1e-6)
+
+
 @pytest.mark.slow
 def test_a_stage_trains_its_discriminator_along():
   config = ml_collections.ConfigDict(

@@ -21,7 +21,7 @@ from seetalk_jax.models.portrait.face_prior import FacePrior, PriorSums, finaliz
 from seetalk_jax.releases import storage
 from seetalk_jax.sampling.portrait import predict, prior_of
 from seetalk_jax.stages import base
-from seetalk_jax.stages.face_prior import voice_regression
+from seetalk_jax.stages.face_prior import folds_by_speaker, voice_regression
 from seetalk_jax.testing import tiny_release
 
 HELPERS = pathlib.Path(__file__).resolve().parents[1] / 'helpers'
@@ -81,10 +81,16 @@ def test_eight_devices_find_the_statistics_of_all_latents(mesh, release, on_eigh
   np.testing.assert_allclose(found['latent_scale'], scale, rtol=1e-6)
   close(found['face_prior_mean'], exact.mean(0) * scale, 2e-6)
   close(found['face_prior_std'], exact.std(0) * scale, 2e-6)
+  # So does the portrait stage without this pass, from the same batches.
+  assert found['portrait/pieces'] == mesh[0] * mesh[1]
+  np.testing.assert_allclose(found['portrait/latent_scale'], scale, rtol=1e-6)
+  close(found['portrait/face_prior_mean'], exact.mean(0) * scale, 2e-6)
   # The first rows of sharded batches are kept in order, and no others.
   assert len(found['latents']) == len(found['embeddings']) == prior_batches.KEPT
   close(found['latents'], latents[: prior_batches.KEPT], 1e-5)
   close(found['embeddings'], voices[: prior_batches.KEPT], 1e-5)
+  speakers = np.concatenate([prior_batches.one(index)['speaker'] for index in order])
+  np.testing.assert_array_equal(found['speakers'], speakers[: prior_batches.KEPT])
   flat = exact[: prior_batches.KEPT].reshape(prior_batches.KEPT, -1) * scale
   flat -= flat.mean(0)
   variances = np.linalg.eigvalsh(flat @ flat.T / len(flat))[::-1]
@@ -130,9 +136,9 @@ def test_prior_pass_equals_direct_statistics_and_portrait_fallback():
   own = portrait.prepare(frozen, iter([{'portrait': b['image']} for b in images]))
   assert own['face_prior'].keys() == statistics.keys()
   np.testing.assert_allclose(own['face_prior']['face_prior_mean'], statistics['face_prior_mean'], atol=1e-4)
-  assert own['portrait_unet'] == {'beta0': 1}
+  assert own['portrait_unet'] == {'beta0': 1, 'linear_center': 1}
   with_prior = frozen.replace(statistics={'face_prior': statistics})
-  assert portrait.prepare(with_prior, iter([])) == {'portrait_unet': {'beta0': 1}}
+  assert portrait.prepare(with_prior, iter([])) == {'portrait_unet': {'beta0': 1, 'linear_center': 1}}
   picture = stage.preview({}, with_prior, {}, images[0], None)
   assert picture.shape == (SIZE, SIZE, 3)
 
@@ -247,6 +253,41 @@ def test_voice_regression_finds_what_a_voice_tells():
   assert not voice_component.any() and (rest == noise).all()
 
 
+def test_folds_hold_whole_speakers_and_are_of_similar_size():
+  rng = np.random.default_rng(0)
+  speakers = rng.permutation(np.repeat(1000 - np.arange(60), rng.integers(1, 12, 60)))
+  folds = folds_by_speaker(speakers, 5)
+  for speaker in np.unique(speakers):
+    assert len(np.unique(folds[speakers == speaker])) == 1
+  sizes = np.bincount(folds, minlength=5)
+  assert sizes.sum() == len(speakers) and np.ptp(sizes) <= 1
+  assert len(np.unique(folds_by_speaker(np.array([7, 7, 9]), 5))) == 2
+  # Without repeated speakers, rows take turns.
+  np.testing.assert_array_equal(folds_by_speaker(rng.permutation(13), 5), np.arange(13) % 5)
+
+
+@pytest.mark.parametrize(('people', 'rows_each'), [(100, 20), (256, 8)])
+def test_faces_that_do_not_depend_on_voices_keep_their_variance(people, rows_each):
+  """The voices of a person are alike, and so are the faces: a regression can recognize people it has seen."""
+  rng = np.random.default_rng(0)
+  k, d = 8, 64
+  voice_of, face_of = rng.standard_normal((people, d)), rng.standard_normal((people, k))
+  speakers = rng.permutation(np.repeat(np.arange(people), rows_each))
+  voices = voice_of[speakers] + 0.3 * rng.standard_normal((len(speakers), d))
+  along = face_of[speakers] + 0.5 * rng.standard_normal((len(speakers), k))
+  directions = np.eye(k).reshape(k, 2, 2, 2)
+  found = voice_regression(along.reshape(-1, 2, 2, 2), voices, directions, along.var(0), speakers=speakers)
+  claimed = found['face_prior_voice_variances'] / along.var(0)
+  # New people: voice and face are independent.
+  new_voices = rng.standard_normal((4000, d))
+  predicted = (new_voices - found['face_prior_voice_mean']) @ found['face_prior_voice'].T
+  new_faces = rng.standard_normal((4000, k)) * along.std(0) - along.mean(0)
+  true = np.mean(np.square(new_faces - predicted), axis=0) / along.var(0)
+  assert claimed.mean() > 0.98  # with folds over rows: 0.60 of 100 people, 0.87 of 256
+  assert true.mean() < 1.05  # with folds over rows: 1.8 and 1.2
+  assert len(found['face_prior_told']) == 1  # nothing is predicted; one direction is the least
+
+
 def test_prior_listens_to_the_voice_and_only_where_there_is_one():
   portrait, frozen = make_portrait_stage()
   stage = base.build_stage(
@@ -271,6 +312,9 @@ def test_prior_listens_to_the_voice_and_only_where_there_is_one():
     rtol=2e-2,  # the directions have float16 precision
     atol=2e-2,
   )
+  one_person = accumulator.replace(speakers=jnp.full_like(accumulator.speakers, 7))
+  with pytest.raises(ConfigError, match='several speakers'):
+    stage.finalize(one_person)
   # The portrait stage trains with this prior.
   frozen = frozen.replace(statistics={'face_prior': statistics, 'portrait_unet': {'beta0': np.float32(1)}})
   losses(portrait, frozen, batch_of(portrait), 1)

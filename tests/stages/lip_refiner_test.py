@@ -3,10 +3,12 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 from stage2_training import batch_of, standard, train
 from tiny_stages import SIZE, config_of
 
 from seetalk_jax.constants import LIPS, MOTION_DIM
+from seetalk_jax.errors import ConfigError
 from seetalk_jax.models import registry
 from seetalk_jax.models.nn import blocks
 from seetalk_jax.stages import base, lip_refiner
@@ -48,6 +50,18 @@ def test_lip_refiner_stage(world):
     config_of('lip_refiner', ['lip_refiner'], view='speech_motion'), {k: modules[k] for k in names[:3]}
   )
   assert set(plain.batch_spec(1)) == {'speech', 'motion'} and set(plain.frozen) == set(names[:3])
+
+
+def test_tracks_are_not_longer_than_the_windows_of_the_motion_transformer(world):
+  modules, _ = world
+  given = {k: modules[k] for k in ('speech_encoder', 'motion_codec', 'motion_transformer')}
+  stage = base.build_stage(config_of('lip_refiner', ['lip_refiner'], view='speech_motion'), given)
+  stage.check_statistics({'motion_transformer': standard(256)})  # of an earlier version: windows of 100
+  stage.check_statistics({'motion_transformer': {**standard(256), 'motion_window': np.float32(100)}})
+  with pytest.raises(
+    ConfigError, match='tracks of 100 frames, .* on windows of 25: .*num_frames=100 or more'
+  ):
+    stage.check_statistics({'motion_transformer': {**standard(256), 'motion_window': np.float32(25)}})
 
 
 def test_samples_keep_their_own_head_and_take_the_true_lips(world):

@@ -1,19 +1,33 @@
-"""Motion stage: statistics of the latents, a learned batch."""
+"""Motion stage: statistics of the latents, the length of windows, conditions, a learned batch."""
+
+import pathlib
 
 import jax
+import jax.numpy as jnp
 import numpy as np
-from stage2_training import batch_of, train
+import pytest
+from stage2_training import batch_of, standard, train
 from tiny_stages import config_of
 
+from seetalk_jax.data import views
+from seetalk_jax.errors import ConfigError
 from seetalk_jax.models import registry
+from seetalk_jax.models.motion.motion_controls import style_code
 from seetalk_jax.stages import base
+from seetalk_jax.training import config_files
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+
+
+def make(modules, controls=(), **options):
+  config = config_of('motion', ['motion_transformer'], **options)
+  config.model.motion_transformer.controls = controls
+  return base.build_stage(config, {k: modules[k] for k in ('speech_encoder', 'motion_codec')})
 
 
 def test_motion_learns_and_standardises(world):
   modules, frozen = world
-  stage = base.build_stage(
-    config_of('motion', ['motion_transformer']), {k: modules[k] for k in ('speech_encoder', 'motion_codec')}
-  )
+  stage = make(modules)
   batch = batch_of(stage)
   statistics = stage.prepare(frozen, iter([batch]))
   own = statistics['motion_transformer']
@@ -21,7 +35,104 @@ def test_motion_learns_and_standardises(world):
     frozen.variables('motion_codec'), batch['motion'], method='encode_truth'
   )
   np.testing.assert_allclose(own['motion_mean'], m.mean((0, 1)), atol=1e-4)
-  assert (own['motion_std'] > 0).all()
+  assert (own['motion_std'] > 0).all() and own['motion_window'] == 100
+  assert {name: x.shape for name, x in stage.statistics_spec()['motion_transformer'].items()} == {
+    name: np.shape(x) for name, x in own.items()
+  }
   frozen = frozen.replace(statistics=statistics)
   _, _, params, _ = train(stage, frozen, batch, 6)
   assert stage.preview(params, frozen, {}, batch, jax.random.key(0)).ndim == 3
+
+
+def test_a_run_keeps_its_windows(world):
+  stage = make(world[0], num_frames=50)
+  stage.check_statistics({'motion_transformer': {'motion_window': np.float32(50)}})
+  with pytest.raises(ConfigError, match='num_frames=50, .* sampled in windows of 80 frames: use 80'):
+    stage.check_statistics({'motion_transformer': {'motion_window': np.float32(80)}})
+  with pytest.raises(
+    ConfigError, match='windows of 100 frames'
+  ):  # of an earlier version, without the statistic
+    stage.check_statistics({'motion_transformer': standard(256)})
+
+
+@pytest.mark.parametrize('variant', ['tiny', 'demo', 'base', 'large'])
+@pytest.mark.parametrize('source', ['frames', 'truth'])
+def test_every_variant_trains_on_windows_of_four_seconds_as_its_view_gives_them(variant, source):
+  config = config_files.load(ROOT / 'configs/motion.py', variant)
+  config.options.motion_source = source
+  given = {name: registry.make(name, 'tiny') for name in ('speech_encoder', 'motion_codec')}
+  stage = base.build_stage(config, given)
+  spec = stage.batch_spec(3)
+  assert spec['speech'].shape == (3, 4 * 16_000)
+  assert spec['frames' if source == 'frames' else 'motion'].shape[:2] == (3, 100)
+  of_view = views.batch_spec(stage.view, 3, **stage.data_options())
+  assert spec == {name: of_view[name] for name in spec}
+
+
+class Recorder:
+  """A motion transformer that keeps its conditions and returns its input."""
+
+  prediction_type = 'x0'
+  controls = ('style',)
+
+  def apply(self, variables, xt, t, tokens, m_0, drop, controls, drop_controls):
+    self.m_0, self.style, self.drop_style = m_0, controls['style'], drop_controls['style']
+    return xt
+
+
+def conditions(world, batch=None, **options):
+  """What a stage gives the transformer of a batch besides speech: (m_0, style, drop mask of the style)."""
+  modules, frozen = world
+  stage = make(
+    modules, ('style',), num_frames=6, control_drop_rate=0.0, portrait_noise=0.0, draws=1, **options
+  )
+  stage = type(stage)(**{**vars(stage), 'networks': {'motion_transformer': Recorder()}})
+  batch = batch(stage)
+  frozen = frozen.replace(statistics={'motion_transformer': standard(256)})
+  stage.loss({'motion_transformer': {}}, frozen, {}, batch, jax.random.key(0), 0)
+  seen = stage.networks['motion_transformer']
+  return tuple(map(np.asarray, (seen.m_0, seen.style, seen.drop_style)))
+
+
+@pytest.mark.parametrize('source', ['frames', 'truth'])
+def test_conditions_do_not_hold_the_window_that_is_denoised(world, source):
+  key = 'frames' if source == 'frames' else 'motion'
+  lengths = np.array([6, 0, 4], np.int32)
+
+  def batch(stage, **changes):
+    drawn = base.fake_batch(stage.batch_spec(3)) | {'style_length': lengths}
+    return drawn | {name: change(drawn[name]) for name, change in changes.items()}
+
+  turned = lambda pictures: np.ascontiguousarray(pictures[..., ::-1, :] // 2)
+  m_0, style, drop = conditions(world, batch, motion_source=source)
+  assert drop.tolist() == [False, True, False]
+  again = conditions(world, lambda s: batch(s, **{key: turned}), motion_source=source)
+  np.testing.assert_array_equal(m_0, again[0])
+  np.testing.assert_array_equal(style, again[1])
+  # They follow the other moments of the clip, and of these the frames that are there.
+  other = conditions(world, lambda s: batch(s, **{f'style_{key}': turned}), motion_source=source)
+  assert np.abs(style - other[1])[[0, 2]].max() > 1e-3
+  padded = lambda x: np.concatenate([x[:, :4], turned(x[:, 4:])], axis=1)
+  same = conditions(world, lambda s: batch(s, **{f'style_{key}': padded}), motion_source=source)
+  np.testing.assert_array_equal(style[2], same[1][2])
+  assert np.abs(style[0] - same[1][0]).max() > 1e-4
+  if source == 'frames':
+    other = conditions(world, lambda s: batch(s, portrait=turned), motion_source=source)
+    assert np.abs(m_0 - other[0]).max() > 1e-3
+
+
+def test_latents_of_conditions_are_those_of_the_codec(world):
+  modules, frozen = world
+  stage = make(modules, ('style',), num_frames=4, motion_source='frames')
+  batch = {name: jnp.asarray(x) for name, x in base.fake_batch(stage.batch_spec(2)).items()}
+  found = jax.jit(stage.features)(frozen, batch)
+  assert 'motion' not in found and found['style_length'].tolist() == [0, 1]
+
+  def read(frames):
+    return modules['motion_codec'].apply(
+      frozen.variables('motion_codec'), frames.astype(np.float32) / 127.5 - 1, method='motion'
+    )
+
+  np.testing.assert_allclose(found['portrait_latent'], read(batch['portrait']), atol=1e-4)
+  np.testing.assert_allclose(found['style_latents'][:, 1], read(batch['style_frames'][:, 1]), atol=1e-4)
+  assert style_code(found['style_latents']).shape == (2, 768)

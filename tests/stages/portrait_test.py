@@ -6,7 +6,7 @@ import functools
 import jax
 import numpy as np
 import pytest
-from stage1_training import batch_of, losses, make_portrait_stage, unboxed
+from stage1_training import batch_of, losses, make_directed_stage, make_portrait_stage, unboxed
 from tiny_stages import SIZE
 
 from seetalk_jax.errors import ConfigError
@@ -19,7 +19,7 @@ def test_portrait_learns_and_samples(mode):
   assert ('sample_adaptive_weighting' in stage.networks) == (mode == 'scfp')
   batch = batch_of(stage)
   statistics = stage.prepare(frozen, iter([batch] * 2))
-  assert statistics['portrait_unet'] == {'beta0': 0 if mode == 'ldm' else 1}
+  assert statistics['portrait_unet'] == {'beta0': 0 if mode == 'ldm' else 1, 'linear_center': 1}
   frozen = frozen.replace(statistics=statistics)
   flat = frozen.statistics_of('face_prior', 'portrait_unet')
   features = jax.device_get(jax.jit(stage.features)(frozen, batch))
@@ -75,3 +75,41 @@ def test_features_stand_in_for_what_they_are_made_of():
 def test_options_are_checked():
   with pytest.raises(ConfigError, match='prior_mode'):
     make_portrait_stage(prior_mode='vae')
+
+
+def test_the_linear_denoiser_is_as_good_in_every_mode():
+  # An untrained UNet adds nothing to the linear denoiser, which represents mean and covariance for any beta.
+  errors = {}
+  for mode in ('ldm', 'scldm', 'scfp'):
+    stage, frozen = make_directed_stage(prior_mode=mode)
+    params, _ = unboxed(stage, frozen)
+    batch = batch_of(stage, 2)
+    metrics = jax.jit(stage.loss)(params, frozen, {}, batch, jax.random.key(0), 0)[1][0]
+    errors[mode] = metrics['error'], metrics['guess']
+  for mode in ('scldm', 'ldm'):
+    np.testing.assert_allclose(errors[mode], errors['scfp'], rtol=1e-3)
+
+
+def test_a_unet_that_is_trained_further_keeps_its_linear_denoiser():
+  stage, frozen = make_directed_stage()
+  kept = {name: value for name, value in frozen.statistics.items() if name != 'portrait_unet'}
+  for earlier, has_center in (
+    ({}, True),
+    ({'beta0': 1.0}, False),
+    ({'beta0': 1.0, 'linear_center': 1.0}, True),
+  ):
+    statistics = {**kept, 'portrait_unet': earlier} if earlier else kept
+    found = stage.prepare(frozen.replace(statistics=statistics), iter([]))['portrait_unet']
+    assert ('linear_center' in found) == has_center
+
+
+def test_no_random_key_is_used_twice(monkeypatch):
+  """The noises along the directions are others than the times, noises and drops of the latents."""
+  stage, frozen = make_directed_stage()
+  monkeypatch.setattr(
+    type(stage), '_coefficient_error', lambda self, params, prior, rng, *_: jax.random.uniform(rng)
+  )
+  params, _ = unboxed(stage, frozen)
+  rng = jax.random.key(3)
+  metrics = jax.jit(stage.loss)(params, frozen, {}, batch_of(stage, 2), rng, 0)[1][0]
+  assert float(metrics['guess']) not in [float(jax.random.uniform(key)) for key in jax.random.split(rng, 3)]

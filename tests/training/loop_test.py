@@ -30,6 +30,22 @@ def train(workdir, **changes):
   return loop.train(toy_stage.get_config(**changes), workdir, make_batches=toy_stage.make_batches)
 
 
+def test_statistics_that_do_not_fit_the_options_are_refused_at_the_start_and_on_resuming(
+  tmp_path, monkeypatch
+):
+  def check(stage, statistics):
+    if not float(statistics['toy_net']['mean'].mean()) < stage.noise:
+      raise ConfigError('another noise')
+
+  monkeypatch.setattr(toy_stage.ToyStage, 'check_statistics', check)
+  with pytest.raises(ConfigError, match='another noise'):
+    train(tmp_path / 'new', **{'options.noise': -2.0})
+  train(tmp_path / 'run', **{'num_steps': 4})
+  with pytest.raises(ConfigError, match='another noise'):
+    train(tmp_path / 'run', **{'options.noise': -2.0})
+  assert train(tmp_path / 'run').step == 8
+
+
 def weights(workdir):
   with checkpoint.Checkpoints(workdir) as saved:
     return saved.read(('params', 'ema_params', 'opt_state', 'collections', 'statistics'))
@@ -284,3 +300,32 @@ def test_killed_run_resumes(whole, tmp_path, number):
   outcome = train(tmp_path, checkpoint_every=2)
   assert outcome.step == 8
   assert_close(weights(tmp_path), weights(whole[0]))
+
+
+def test_averages_of_collections_are_what_later_stages_get(tmp_path, monkeypatch):
+  """They are saved, restored, evaluated and handed on; runs that have none yet begin with the collections."""
+  train(tmp_path / 'run', num_steps=3)  # as in version 0.1.0: collections are used as they are
+  assert initial_weights.load_trained_stage(tmp_path / 'run').collections['toy_net']['counts']['calls'] == 3
+  seen = []
+
+  def average(self, average, collections, decay):
+    calls = collections['toy_net']['counts']['calls']
+    if average is not None:
+      calls = average['toy_net']['counts']['calls'] + 10
+    return {'toy_net': {'counts': {'calls': calls}}}
+
+  def preview(self, params, frozen, collections, batch, rng):
+    seen.append(int(collections['toy_net']['counts']['calls']))
+
+  monkeypatch.setattr(toy_stage.ToyStage, 'average_collections', average)
+  monkeypatch.setattr(toy_stage.ToyStage, 'preview', preview)
+  for num_steps, averaged in ((5, 23), (6, 33)):
+    train(tmp_path / 'run', num_steps=num_steps)
+    trained = initial_weights.load_trained_stage(tmp_path / 'run')
+    assert trained.collections['toy_net']['counts']['calls'] == averaged
+    assert seen[-1] == averaged
+  assert weights(tmp_path / 'run')['collections']['toy_net']['counts']['calls'] == 6
+  # Training that starts from the run starts from its averages.
+  train(tmp_path / 'next', num_steps=1, **{'init.toy_net': str(tmp_path / 'run')})
+  assert weights(tmp_path / 'next')['collections']['toy_net']['counts']['calls'] == 34
+  assert initial_weights.load_trained_stage(tmp_path / 'next').collections['toy_net']['counts']['calls'] == 43

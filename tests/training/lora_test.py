@@ -248,6 +248,7 @@ def portrait(tmp_path, **fields):
   encoder = pretrained['speech_encoder']
   batch = {
     'latent': rng.standard_normal((2, *latent)).astype(np.float32),
+    'inside': np.ones((2, *latent[:2], 1), np.float32),
     'tokens': rng.standard_normal((2, 5, encoder.token_dim)).astype(np.float32),
     'valid': np.ones((2, 5), bool),
     'embedding': np.asarray(blocks.unit(jnp.asarray(rng.standard_normal((2, encoder.embedding_dim))))),

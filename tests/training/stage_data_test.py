@@ -33,11 +33,42 @@ def test_camera_effects_are_passed_on():
   assert options_of_train(camera_effects=0.5)['camera_effects'] == 0.5
 
 
-@pytest.mark.parametrize('data', [{}, {'camera_effects': 0.0}])
+def test_limits_of_records_are_passed_on():
+  limits = {'min_side': 384, 'max_outside': 0.1}
+  assert options_of_train(**limits).items() >= limits.items()
+  assert not options_of_train(min_side=0, max_outside=1.0).keys() & limits.keys()
+
+
+def test_flips_and_color_jitter_are_passed_on():
+  options = options_of_train(flips=0.5, color_jitter=0.25)
+  assert options['flips'] == 0.5 and options['color_jitter'] == 0.25
+
+
+def test_color_jitter_needs_pictures():
+  stage = types.SimpleNamespace(name='motion', view='speech_motion', encoder_inputs=())
+  config = ConfigDict({'seed': 3, 'accumulate': 1, 'data_root': '', 'data': dict(_DATA, color_jitter=0.5)})
+  mesh = device_mesh.make_mesh(devices=jax.devices()[:1])
+  with pytest.raises(
+    ConfigError, match='color_jitter=0.5 changes pictures, and stage motion has none: set it to 0'
+  ):
+    StageData(config, stage, None, mesh)
+
+
+@pytest.mark.parametrize('data', [{}, {'camera_effects': 0.0, 'flips': 0.0, 'color_jitter': 0.0}])
 def test_without_camera_effects_the_batches_are_asked_for_as_before(data):
   options = options_of_train(**data)
-  assert 'camera_effects' not in options and 'weights' not in options
+  assert not {'camera_effects', 'flips', 'color_jitter', 'weights'} & set(options)
   assert options['start_index'] == 2 and options['seed'] == 3 and options['augment'] is True
+
+
+def test_records_that_are_left_out_are_reported_once(capsys):
+  config = ConfigDict({'seed': 3, 'accumulate': 1, 'data_root': '', 'data': _DATA})
+  stage = types.SimpleNamespace(view='clip', data_options=dict, encoder_inputs=())
+  found = types.SimpleNamespace(note='3 of 9 records are left out')
+  mesh = device_mesh.make_mesh(devices=jax.devices()[:1])
+  data = StageData(config, stage, lambda view, folders, **options: found, mesh)
+  assert data.train(start_index=0) is data.train(start_index=4) is found
+  assert capsys.readouterr().err.count('3 of 9 records are left out') == 1
 
 
 @pytest.mark.parametrize('stage', [portrait.PortraitStage, face_prior.FacePriorStage, motion.MotionStage])

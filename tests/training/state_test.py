@@ -62,6 +62,56 @@ def test_optimizer_is_adamw():
   jax.tree.map(lambda x, y: np.testing.assert_allclose(x, y, rtol=1e-6), a[0], b[0])
 
 
+class _Networks:
+  """Stands for a stage: trains all parameters but those that are called 'fixed'."""
+
+  def trainable(self, params):
+    return jax.tree_util.tree_map_with_path(lambda path, _: 'fixed' not in str(path), params)
+
+
+def _first_moments(gradients, **changes):
+  """What Adam averages: the clipped gradients, after one step with b1 = 0."""
+  options = ml_collections.ConfigDict(
+    {'b1': 0.0, 'b2': 0.99, 'weight_decay': 0.0, 'max_grad_norm': 1.0, 'rates': (), **changes}
+  )
+  optimizer = state.make_optimizer(_Networks(), options)
+  params = jax.tree.map(jnp.ones_like, gradients)
+  _, opt_state = optimizer.update(gradients, optimizer.init(params), params)
+  return opt_state[1].mu, opt_state
+
+
+def test_each_player_is_clipped_by_its_own_norm():
+  gradients = {
+    'codebook': {'kernel': jnp.array([0.3, 0.4])},
+    'hr_decoder': {'kernel': jnp.array([1.2, 0.0])},
+    'discriminator': {'kernel': jnp.array([300.0, 400.0])},  # a spike of the R1 penalty
+  }
+  moments, after = _first_moments(gradients, max_grad_norms=(('discriminator', 2.0),))
+  np.testing.assert_allclose(moments['codebook']['kernel'], np.array([0.3, 0.4]) / 1.3, rtol=1e-6)
+  np.testing.assert_allclose(moments['hr_decoder']['kernel'], np.array([1.2, 0.0]) / 1.3, rtol=1e-6)
+  np.testing.assert_allclose(moments['discriminator']['kernel'], [1.2, 1.6], rtol=1e-6)
+  # Without limits of their own, all networks share one norm; the state has the same form, so that runs go on.
+  shared, before = _first_moments(gradients)
+  np.testing.assert_allclose(shared['codebook']['kernel'], np.array([0.3, 0.4]) / 500.0, rtol=1e-4)
+  assert jax.tree.structure(after) == jax.tree.structure(before)
+  # Limits of networks that the stage does not train with its options change nothing.
+  alone = {'codebook': gradients['codebook']}
+  assert _first_moments(alone, max_grad_norms=(('discriminator', 2.0),))[0].keys() == {'codebook'}
+
+
+def test_parts_that_do_not_train_do_not_count_in_the_norm():
+  gradients = {'motion_codec': {'fixed': jnp.array([30.0, 40.0]), 'kernel': jnp.array([0.3, 0.4])}}
+  moments, _ = _first_moments(gradients)
+  np.testing.assert_allclose(moments['motion_codec']['kernel'], [0.3, 0.4], rtol=1e-6)
+  np.testing.assert_array_equal(moments['motion_codec']['fixed'], 0.0)
+
+
+@pytest.mark.parametrize('wrong', [(('critic', 1.0),), (('discriminator', 0.0),), (('discriminator',),), 1.0])
+def test_norms_of_players_are_checked(wrong):
+  with pytest.raises(ConfigError, match='config.optimizer.max_grad_norms'):
+    _first_moments({'codebook': {'kernel': jnp.ones(2)}}, max_grad_norms=wrong)
+
+
 def test_missing_frozen_network_says_how_to_give_it():
   toy_stage.register()
   config = toy_stage.get_config()

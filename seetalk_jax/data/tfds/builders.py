@@ -136,6 +136,10 @@ class TfdsSource:
   """Random-access source of the records of a prepared split: `len`, and `source[i]` -> ClipRecord.
 
   For `pipeline.make_batches(..., record_sources=[...])`.
+
+  Attributes:
+    split: name of the split.
+    num_stored: number of records.
   """
 
   def __init__(self, builder: tfds.core.DatasetBuilder, split: str):
@@ -148,13 +152,21 @@ class TfdsSource:
       held = ', '.join(builder.info.splits) or 'nothing'
       raise InputError(f'{builder.name} has no split {split!r}, only {held}: prepare it first')
     self._records = builder.as_data_source(split=split)
-    self._name = f'{builder.name}:{split}'
+    self._name, self._report = f'{builder.name}:{split}', (builder.info.metadata or {}).get('report', [])
+    self.split, self.num_stored = split, len(self._records)
 
   def __len__(self) -> int:
     return len(self._records)
 
   def __getitem__(self, index: int) -> schema.ClipRecord:
     return schema.decode(self._records[index]['record'].tobytes())
+
+  def report_entries(self) -> list[dict]:
+    """Entries of the report of the preparation, in the order of the records; [] if there is none."""
+    return self._report
+
+  def __getstate__(self) -> dict[str, Any]:
+    return {**vars(self), '_report': []}  # worker processes read records alone
 
   def __repr__(self) -> str:
     return f'TfdsSource({self._name}, {len(self)} records)'

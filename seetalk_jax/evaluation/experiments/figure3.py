@@ -43,7 +43,8 @@ class Voices(NamedTuple):
     embedding, tokens, valid: see `SpeechFeatures`.
     attributes: `[n, 3]`: sex, age, head size.
     portraits: one rendered portrait per speaker, uint8 `[n, s, s, 3]`.
-    redrawn: further rendered portraits with newly sampled looks, uint8 `[draws, n, 128, 128, 3]`.
+    redrawn: further rendered portraits with newly sampled looks, uint8 `[2 * draws, n, 128, 128, 3]`. The first half
+      is the reference of all rows, the second half the row of true portraits.
   """
 
   embedding: np.ndarray
@@ -113,10 +114,11 @@ class Figure3:
   # ------------------------------------------------------------------------------------------- measuring
 
   def _measure(self) -> str:
+    draws = self.config.voices.draws
     truth = prior_modes.Truth(
       self.voices.attributes,
       self._vectors(pictures.halve(self.voices.portraits, trunk.IMAGE_SIZE)),
-      self._read(self.voices.redrawn),
+      self._read(self.voices.redrawn[:draws]),
     )
     measured, weights = {}, []
     for mode in self.config.modes:
@@ -127,7 +129,8 @@ class Figure3:
           measured[mode, steps].append(prior_modes.measure(self._read(images), truth))
           if mode == 'scfp' and steps == self.config.steps[-1]:
             weights.append(self._weights(beta, self._directory(mode, seed)))
-    reference = {(_TRUE, 0): [prior_modes.measure(truth.redrawn, truth)]}
+    again = self._read(self.voices.redrawn[draws:])  # not the reference: its distance to itself is 0
+    reference = {(_TRUE, 0): [prior_modes.measure(again, truth)]}
     table = prior_modes.table({**measured, **reference})
     lines = [
       table,
@@ -178,14 +181,20 @@ class Figure3:
         rows['valid'].append(np.asarray(voice.valid[0]))
         rows['attributes'].append(self.world.attributes(speaker))
         rows['portraits'].append(self.world.portrait(speaker, i, size))
-        seeds = [settings.seed + 1 + k for k in range(settings.draws)]
+        seeds = [settings.seed + 1 + k for k in range(2 * settings.draws)]
         draws = [self.world.portrait(speaker, seed, trunk.IMAGE_SIZE) for seed in seeds]
         rows['redrawn'].append(np.stack(draws))
       arrays = {name: np.stack(values) for name, values in rows.items()}
       arrays['redrawn'] = np.swapaxes(arrays['redrawn'], 0, 1)
       return arrays
 
-    key = [settings.to_dict(), size, str(self.config.init.speech_encoder), self.world.crop_version]
+    key = [
+      settings.to_dict(),
+      size,
+      str(self.config.init.speech_encoder),
+      self.world.crop_version,
+      'two sets of redrawn portraits',
+    ]
     return Voices(**_cached_arrays(self.workdir, 'voices', key, make))
 
   def _portraits(self, mode: str, seed: int, steps: int) -> tuple[np.ndarray, np.ndarray]:

@@ -15,8 +15,19 @@ import jax.numpy as jnp
 from seetalk_jax.constants import MOUTH_SIZE, SYNC_FRAMES, SYNC_SAMPLES
 from seetalk_jax.models.motion.mouth import SYNC_HALF, boxes_around, crop_boxes
 from seetalk_jax.models.nn import examples
-from seetalk_jax.models.nn.blocks import ResBlock, conv, dense, group_norm, pixel_unshuffle, unit
+from seetalk_jax.models.nn.blocks import (
+  ResBlock,
+  bounded_temperature,
+  conv,
+  dense,
+  group_norm,
+  pixel_unshuffle,
+  temperature_penalty,
+  unit,
+)
 from seetalk_jax.models.speech.mel import mel_power
+
+TEMPERATURES = (0.02, 1.0)  # bounds of the learned temperature of sync networks
 
 SIZES: dict[str, dict[str, Any]] = {
   'tiny': dict(embedding_dim=32, widths=(16, 16, 16), audio_width=16, num_bands=80),
@@ -70,8 +81,12 @@ class SyncExpert(nn.Module):
     return self.mouth_tower(frames)
 
   def temperature(self) -> jax.Array:
-    """Learned temperature of the contrastive loss, clipped to [0.02, 1]."""
-    return jnp.exp(jnp.clip(self.log_temperature, jnp.log(0.02), 0.0))
+    """Learned temperature of the contrastive loss, in [0.02, 1]."""
+    return bounded_temperature(self.log_temperature, *TEMPERATURES)
+
+  def temperature_penalty(self) -> jax.Array:
+    """Term of the loss that keeps the temperature near its bounds, a scalar; see `blocks.temperature_penalty`."""
+    return temperature_penalty(self.log_temperature, *TEMPERATURES)
 
   @staticmethod
   def crop(images: jax.Array, centers: jax.Array) -> jax.Array:

@@ -9,9 +9,17 @@ import jax
 import jax.numpy as jnp
 
 from seetalk_jax.constants import FACE_BOX, FACE_SIZE, SYNC_FRAMES, SYNCNET_SAMPLES
+from seetalk_jax.models.critics.sync_expert import TEMPERATURES
 from seetalk_jax.models.motion.warping import grid_sample, identity_grid
 from seetalk_jax.models.nn import examples
-from seetalk_jax.models.nn.blocks import conv, dense, group_norm, unit
+from seetalk_jax.models.nn.blocks import (
+  bounded_temperature,
+  conv,
+  dense,
+  group_norm,
+  temperature_penalty,
+  unit,
+)
 from seetalk_jax.models.speech.mfcc import NUM_CEPSTRA, mfcc
 
 NUM_CEPSTRUM_FRAMES = 20  # four per video frame
@@ -136,7 +144,13 @@ class SyncNet(nn.Module):
     """Learned temperature of the contrastive loss in [0.02, 1]; 0.1 with `norm` 'none', which has none."""
     if self.norm != 'group':
       return jnp.float32(0.1)
-    return jnp.exp(jnp.clip(self.log_temperature, jnp.log(0.02), 0.0))
+    return bounded_temperature(self.log_temperature, *TEMPERATURES)
+
+  def temperature_penalty(self) -> jax.Array:
+    """Term of the loss that keeps the temperature near its bounds, a scalar; see `blocks.temperature_penalty`."""
+    if self.norm != 'group':
+      return jnp.float32(0.0)
+    return temperature_penalty(self.log_temperature, *TEMPERATURES)
 
   @staticmethod
   def crop(images: jax.Array, centers: jax.Array | None = None) -> jax.Array:

@@ -13,10 +13,12 @@ from seetalk_jax.models.nn import examples
 from seetalk_jax.models.nn.blocks import (
   MLP,
   ResBlock,
+  bounded_temperature,
   conv,
   dense,
   group_norm,
   pixel_shuffle,
+  temperature_penalty,
   upsample_nearest,
 )
 
@@ -44,7 +46,7 @@ class ConReHead(nn.Module):
   decoder for both embeddings, and auxiliary heads supervised where ground truth exists. The attribute head
   keeps identity in the voice vector, the articulation head keeps mouth shapes in the tokens.
 
-  Methods for `apply(..., method=...)`: `draw`, `attributes`, `articulation`, `temperature`.
+  Methods for `apply(..., method=...)`: `draw`, `attributes`, `articulation`, `temperature`, `temperature_penalty`.
   """
 
   channels: tuple[int, int] = (96, 64)
@@ -83,9 +85,12 @@ class ConReHead(nn.Module):
     return self.articulation_head(tokens)
 
   def temperature(self) -> jax.Array:
-    """Learned temperature of the contrastive loss, a scalar clipped to its bounds."""
-    low, high = jnp.log(self.min_temperature), jnp.log(self.max_temperature)
-    return jnp.exp(jnp.clip(self.log_temperature, low, high))
+    """Learned temperature of the contrastive loss, a scalar in [min_temperature, max_temperature]."""
+    return bounded_temperature(self.log_temperature, self.min_temperature, self.max_temperature)
+
+  def temperature_penalty(self) -> jax.Array:
+    """Term of the loss that keeps the temperature near its bounds, a scalar; see `blocks.temperature_penalty`."""
+    return temperature_penalty(self.log_temperature, self.min_temperature, self.max_temperature)
 
   @nn.nowrap
   def example_inputs(

@@ -78,7 +78,7 @@ class LipRefiner(nn.Module):
     m = m.astype(jnp.float32)
     valid = jnp.ones(m.shape[:2], bool) if valid is None else valid
     keep = valid[..., None]
-    lips = m @ subspace
+    lips = jnp.matmul(m, subspace, precision='highest')
     x = jnp.concatenate(
       [
         dense(self.width, 'lips_in', axes=('embed', 'mlp'), **types)(lips),
@@ -96,7 +96,8 @@ class LipRefiner(nn.Module):
       x = x + dense(self.width, f'out_{i}', axes=('mlp', 'embed'), **types)(y)
     x = layer_norm('norm_out', **types)(x)
     correction = dense(self.subspace_dim, 'correction', axes=('embed', None), zero_init=True, **types)(x)
-    return m + (correction.astype(jnp.float32) * keep) @ subspace.T
+    # Full precision on every device: rounded products would leave the span of U.
+    return m + jnp.matmul(correction.astype(jnp.float32) * keep, subspace.T, precision='highest')
 
   @nn.nowrap
   def example_inputs(

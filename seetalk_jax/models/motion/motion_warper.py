@@ -168,9 +168,9 @@ class MotionWarper(nn.Module):
       mode_amplitudes.astype(jnp.float32), [self.num_modes], axis=-1
     )
     if basis.flow_modes.shape[0] == 1:  # one portrait, many frames: one matrix product
-      forward_flow = jnp.einsum('hwkc,bk->bhwc', basis.flow_modes[0], mode_amplitudes)
+      forward_flow = jnp.einsum('hwkc,bk->bhwc', basis.flow_modes[0], mode_amplitudes, precision='highest')
     else:
-      forward_flow = jnp.einsum('bhwkc,bk->bhwc', basis.flow_modes, mode_amplitudes)
+      forward_flow = jnp.einsum('bhwkc,bk->bhwc', basis.flow_modes, mode_amplitudes, precision='highest')
     coarse_flow = invert_flow(_REACH * forward_flow)
 
     b = m_target.shape[0]

@@ -207,12 +207,16 @@ def resize_flow(flow: jax.Array, size: tuple[int, int]) -> jax.Array:
 
 
 def upsample_bilinear(x: jax.Array, size: tuple[int, ...]) -> jax.Array:
-  """Bilinear upsampling of `[b, m, n, c]` to `[b, *size, c]`, pixel centers aligned, border clamped."""
+  """Bilinear upsampling of `[b, m, n, c]` to `[b, *size, c]`, pixel centers aligned, border clamped.
+
+  In the full precision of `x` on every device: products of bfloat16, the default of TPUs, would move a flow by 0.1
+  pixel of a picture of 512.
+  """
   if x.shape[1:3] == tuple(size):
     return x
   rows = _interpolation(x.shape[1], size[0], x.dtype)
   columns = _interpolation(x.shape[2], size[1], x.dtype)
-  return jnp.einsum('ym,bmnc,xn->byxc', rows, x, columns, optimize=True)
+  return jnp.einsum('ym,bmnc,xn->byxc', rows, x, columns, optimize=True, precision='highest')
 
 
 def _interpolation(source: int, target: int, dtype) -> jax.Array:

@@ -44,6 +44,7 @@ def scan_layers(
   names: Sequence[str],
   x: jax.Array,
   *args: Any,
+  per_layer: tuple[jax.Array, ...] = (),
   remat: bool | str = False,
 ) -> tuple[jax.Array, jax.Array]:
   """Applies equal layers in sequence by one `lax.scan`, whose body is compiled once.
@@ -53,8 +54,9 @@ def scan_layers(
 
   Args:
     parent: bound and initialized module whose scope holds the layers' parameters.
-    layer: an unbound module `(x, *args) -> x`.
+    layer: an unbound module `(x, *args, *per_layer) -> x`.
     names: names of the layers, in order.
+    per_layer: further arguments, `[len(names), ...]`; each layer gets its own row.
     remat: see `rematerialised`.
 
   Returns:
@@ -63,9 +65,10 @@ def scan_layers(
   params = nn.unbox(parent.variables['params'])
   stacked = jax.tree.map(lambda *leaves: jnp.stack(leaves), *(params[name] for name in names))
 
-  def body(x, own) -> tuple[Any, Any]:
-    x = layer.apply({'params': own}, x, *args)
+  def body(x, inputs) -> tuple[Any, Any]:
+    own, further = inputs
+    x = layer.apply({'params': own}, x, *args, *further)
     return x, x
 
   options = _options(remat)
-  return jax.lax.scan(body if options is None else jax.checkpoint(body, **options), x, stacked)
+  return jax.lax.scan(body if options is None else jax.checkpoint(body, **options), x, (stacked, per_layer))

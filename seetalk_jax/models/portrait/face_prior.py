@@ -17,6 +17,7 @@ The paper does not specify how beta is computed; we use `beta = 2 sigmoid(MLP([e
 
 from __future__ import annotations
 
+import functools
 import math
 from typing import Any
 
@@ -34,6 +35,12 @@ SIZES: dict[str, dict[str, Any]] = {
   'base': dict(hidden=256, beta0=1.0),
   'large': dict(hidden=256, beta0=1.0),
 }
+
+
+# Products with directions are in full precision on every device: rounded ones would leave the subspaces.
+matmul, tensordot = (
+  functools.partial(product, precision='highest') for product in (jnp.matmul, jnp.tensordot)
+)
 
 
 @flax.struct.dataclass
@@ -77,17 +84,17 @@ class FacePrior:
     """
     if self.voice is None:
       return None, self.variances  # pyright: ignore[reportReturnType]
-    along = (embedding - self.voice_mean) @ self.voice.T * has_voice[:, None]  # pyright: ignore[reportOperatorIssue]
+    along = matmul(embedding - self.voice_mean, self.voice.T) * has_voice[:, None]  # pyright: ignore[reportOperatorIssue]
     variances = jnp.where(has_voice[:, None], self.voice_variances, self.variances)  # pyright: ignore[reportArgumentType]
-    return jnp.tensordot(along, self.directions, axes=1), variances  # pyright: ignore[reportArgumentType]
+    return tensordot(along, self.directions, axes=1), variances  # pyright: ignore[reportArgumentType]
 
   def split_noise(self, noise: jax.Array) -> tuple[jax.Array, jax.Array]:
     """Splits initial noise `[b, h, w, c]` into its projection on `voice_subspace` and the rest."""
     if self.voice_subspace is None:
       return jnp.zeros_like(noise), noise
-    along = jnp.einsum('bhwc,khwc->bk', noise, self.directions)
-    along = (along @ self.voice_subspace.T) @ self.voice_subspace
-    voice_component = jnp.tensordot(along, self.directions, axes=1)  # pyright: ignore[reportArgumentType]
+    along = jnp.einsum('bhwc,khwc->bk', noise, self.directions, precision='highest')
+    along = matmul(matmul(along, self.voice_subspace.T), self.voice_subspace)
+    voice_component = tensordot(along, self.directions, axes=1)  # pyright: ignore[reportArgumentType]
     return voice_component, noise - voice_component
 
   def pooled(self) -> jax.Array:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import flax.linen as nn
@@ -218,8 +218,12 @@ class Codebook(nn.Module):
 
 
 def nearest_codes(h: jax.Array, embedding: jax.Array) -> jax.Array:
-  """Index of the entry of `embedding [k, d]` nearest to each `h [*b, d]`; int32 `[*b]`."""
-  distance = jnp.sum(jnp.square(embedding), axis=-1) - 2 * h @ embedding.T
+  """Index of the entry of `embedding [k, d]` nearest to each `h [*b, d]`; int32 `[*b]`.
+
+  In full precision, so that all devices choose the same codes: with products of bfloat16, the default of TPUs, 0.2 to
+  0.6 % are others.
+  """
+  distance = jnp.sum(jnp.square(embedding), axis=-1) - jnp.matmul(2 * h, embedding.T, precision='highest')
   return jnp.argmin(jax.lax.stop_gradient(distance), axis=-1).astype(jnp.int32)
 
 
@@ -258,6 +262,22 @@ def update_codes(
   count = jnp.where(dead, start, count)
   total = jnp.where(dead[:, None], start[:, None] * fresh, total)
   return unit(total), count, total
+
+
+def average_codes(
+  average: Mapping[str, jax.Array], state: Mapping[str, jax.Array], decay: jax.Array | float
+) -> dict[str, jax.Array]:
+  """Running average of the collection `codebook_state`, for an encoder and a decoder whose parameters are averaged.
+
+  Codes follow the encoder within `1 / (1 - Codebook.decay)` steps, and averaged parameters are older than that.
+
+  Args:
+    average: the average so far: `embedding` `[k, d]`, `count` `[k]`, `total` `[k, d]`.
+    state: the same after a step.
+    decay: share of `average` in the result.
+  """
+  mean = {name: average[name] + (1.0 - decay) * (state[name] - average[name]) for name in ('count', 'total')}
+  return {'embedding': unit(mean['total']), **mean}
 
 
 def straight_through_lookup(logits: jax.Array, embedding: jax.Array) -> jax.Array:

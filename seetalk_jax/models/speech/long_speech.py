@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -31,7 +31,9 @@ def encode_long(
 
   Returns:
     tokens `[1, ceil(n / 640), token_dim]` and valid (all True). Level and band statistics are those of
-    the whole recording. For 'log_mel' the result equals one pass over the whole recording up to rounding.
+    the whole recording. The result equals one pass over the whole recording up to rounding for 'log_mel', and for
+    'waveform' up to a length of one chunk with its context. Of longer recordings, 'waveform' sees one chunk at a
+    time, always one that is full of sound.
   """
   waveform = np.asarray(waveform, np.float32).reshape(-1)
   num_samples = waveform.shape[0]
@@ -48,24 +50,50 @@ def encode_long(
     return padded, np.array([piece.shape[0]], np.int32)
 
   energy, sums = jax.jit(energy_sums), _compiled(encoder, 'sums')  # pyright: ignore[reportArgumentType]
-  starts = range(0, num_tokens, step)
-  totals = sum(np.asarray(energy(*chunk(start, step))) for start in starts)
+  chunks = plan_chunks(num_tokens, step, context, everywhere=encoder.front_end == 'waveform')
+  totals = sum(np.asarray(energy(*chunk(own.start, own.stop - own.start))) for own in chunks)
   level = loud_level(jnp.asarray(totals))
   bands = 0
-  for start in starts:
-    first = max(0, start - context)
-    place = first + np.arange(window)
-    counted = (place >= start) & (place < min(start + step, num_tokens))
-    bands = bands + np.asarray(sums(variables, *chunk(first, window), level, counted[None]))
+  for own in chunks:
+    place = own.first + np.arange(window)
+    counted = (place >= own.start) & (place < own.stop)
+    bands = bands + np.asarray(sums(variables, *chunk(own.first, window), level, counted[None]))
   normaliser = encoder.finish_normaliser(level, jnp.asarray(bands))
   encode = _compiled(encoder, 'encode')  # pyright: ignore[reportArgumentType]
   pieces = []
-  for start in starts:
-    first = max(0, start - context)
-    tokens, _ = encode(variables, *chunk(first, window), normaliser)
-    pieces.append(np.asarray(tokens[:, start - first : start - first + min(step, num_tokens - start)]))
+  for own in chunks:
+    tokens, _ = encode(variables, *chunk(own.first, window), normaliser)
+    pieces.append(np.asarray(tokens[:, own.start - own.first : own.stop - own.first]))
   tokens = jnp.asarray(np.concatenate(pieces, axis=1))
   return tokens, jnp.ones(tokens.shape[:2], bool)
+
+
+class Chunk(NamedTuple):
+  """A chunk of a recording, in tokens: it begins at `first`, and its tokens `start` to `stop` are kept."""
+
+  first: int
+  start: int
+  stop: int
+
+
+def plan_chunks(num_tokens: int, step: int, context: int, *, everywhere: bool) -> list[Chunk]:
+  """Chunks of `step + 2 * context` tokens that together keep every token of a recording once.
+
+  Args:
+    num_tokens: tokens of the recording, 1 or more.
+    step: tokens that a chunk keeps.
+    context: further tokens on either side.
+    everywhere: whether a token depends on the whole chunk, by global attention and norms over time. Then a recording
+      that fits into one chunk is one, and the last chunk of a longer one begins earlier, so that it has no padding.
+  """
+  window = step + 2 * context
+  if everywhere and num_tokens <= window:
+    return [Chunk(0, 0, num_tokens)]
+  chunks = []
+  for start in range(0, num_tokens, step):
+    first = min(start - context, num_tokens - window) if everywhere else start - context
+    chunks.append(Chunk(max(0, first), start, min(start + step, num_tokens)))
+  return chunks
 
 
 @functools.cache

@@ -9,7 +9,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from seetalk_jax.constants import EMBEDDING_DIM, SAMPLE_RATE_HZ, SAMPLES_PER_FRAME
+from seetalk_jax.constants import EMBEDDING_DIM, FPS, SAMPLE_RATE_HZ, SAMPLES_PER_FRAME
 from seetalk_jax.models.nn import examples
 from seetalk_jax.models.nn.attention import TransformerBlock, band_mask, key_mask
 from seetalk_jax.models.nn.blocks import MLP, conv, dense, layer_norm, partitioned, unit
@@ -23,6 +23,7 @@ from seetalk_jax.models.speech.mel import (
   relative_log,
   token_validity,
 )
+from seetalk_jax.models.speech.regularization import Regularization, dropped_out, layer_or_skip, spec_augment
 from seetalk_jax.models.speech.wav2vec import Wav2Vec2
 
 # Fields that are the same in all sizes.
@@ -207,26 +208,40 @@ class SpeechEncoder(nn.Module):
     self.pool_score = MLP(64, 1, activation='tanh', **types)
     self.to_embedding = dense(self.embedding_dim, axes=('embed', 'mlp'), **types)
 
-  def __call__(self, waveform: jax.Array, num_samples: jax.Array | None = None) -> SpeechFeatures:
+  def __call__(
+    self,
+    waveform: jax.Array,
+    num_samples: jax.Array | None = None,
+    rates: Regularization = Regularization(),  # noqa: B008 (frozen)
+    rng: jax.Array | None = None,
+  ) -> SpeechFeatures:
     """Encodes recordings.
 
     Args:
       waveform: float `[b, n]`.
       num_samples: int `[b]`, length of each recording; later samples are padding. None: all of length n.
+      rates: in training, of dropout, layer drop and masks, which are on with `rng`.
+      rng: random key; None: none of them.
 
     Raises:
       ValueError: a waveform that is not `[b, n]`, or shorter than one token (640 samples).
     """
-    tokens, valid = self.encode_tokens(waveform, num_samples)
+    tokens, valid = self.encode_tokens(waveform, num_samples, rates=rates, rng=rng)
     return SpeechFeatures(tokens, valid, self.pool(tokens, valid))
 
   def encode_tokens(
-    self, waveform: jax.Array, num_samples: jax.Array | None = None, normaliser: Normaliser | None = None
+    self,
+    waveform: jax.Array,
+    num_samples: jax.Array | None = None,
+    normaliser: Normaliser | None = None,
+    rates: Regularization = Regularization(),  # noqa: B008 (frozen)
+    rng: jax.Array | None = None,
   ) -> tuple[jax.Array, jax.Array]:
     """Tokens `[b, n // 640, token_dim]` and their validity; tokens of padding are zeros.
 
     Args:
       normaliser: that of the whole recording, if `waveform` is a chunk of it (see `encode_long`).
+      rates, rng: see `__call__`.
     """
     if waveform.ndim != 2:
       raise ValueError(
@@ -241,9 +256,9 @@ class SpeechEncoder(nn.Module):
     if normaliser is None:
       normaliser = self.normaliser(waveform, num_samples)
     if self.front_end == 'log_mel':
-      x = self.body(self.log_mel_features(waveform, valid, normaliser), valid)
+      x = self.body(self.log_mel_features(waveform, valid, normaliser), valid, rates, rng)
     else:
-      x = self.body(waveform * jax.lax.rsqrt(normaliser.level)[:, None], valid)
+      x = self.body(waveform * jax.lax.rsqrt(normaliser.level)[:, None], valid, rates, rng)
     tokens = self.token_norm(self.to_token(x))
     return jnp.where(valid[..., None], tokens, jnp.zeros((), tokens.dtype)), valid
 
@@ -319,8 +334,14 @@ class LogMelBody(nn.Module):
   param_dtype: Any = jnp.float32
 
   @nn.compact
-  def __call__(self, x: jax.Array, valid: jax.Array) -> jax.Array:
+  def __call__(
+    self, x: jax.Array, valid: jax.Array, rates: Regularization, rng: jax.Array | None
+  ) -> jax.Array:
     types = dict(dtype=self.dtype, param_dtype=self.param_dtype)
+    mask_rng, *layer_rngs = (
+      (None,) * (1 + self.num_layers) if rng is None else jax.random.split(rng, 1 + self.num_layers)
+    )
+    x = spec_augment(x, rates, mask_rng, 4 * FPS, num_features=x.shape[-1] // 2)
     first, second = self.stem_channels
     # Zero the padding before every convolution, to match its own zero padding at the end of a recording.
     at_100, at_50 = jnp.repeat(valid, 4, axis=-1)[..., None], jnp.repeat(valid, 2, axis=-1)[..., None]
@@ -334,30 +355,35 @@ class LogMelBody(nn.Module):
       x = layer(
         num_heads=self.num_heads,
         feed_forward_multiple=self.feed_forward_multiple,
+        dropout=rates.dropout,
+        layer_drop=rates.layer_drop,
         name=f'layers_{i}',
         **types,
-      )(x * keep, mask, keep)
+      )(x * keep, mask, keep, layer_rngs[i])
     return layer_norm('norm', **types)(x)
 
 
 class ConformerLayer(nn.Module):
   """Conformer layer (arXiv 2005.08100): convolution, local attention and one feed-forward layer.
 
-  The convolution over three tokens is dense, not depthwise, which is faster on CPUs.
+  The convolution over three tokens is dense, not depthwise, which is faster on CPUs. Dropout of both branches and layer
+  drop are on with a key.
   """
 
   num_heads: int
   feed_forward_multiple: float
+  dropout: float = 0.0
+  layer_drop: float = 0.0
   dtype: Any = jnp.float32
   param_dtype: Any = jnp.float32
 
   @nn.compact
-  def __call__(self, x: jax.Array, mask: jax.Array, keep: jax.Array) -> jax.Array:
+  def __call__(self, x: jax.Array, mask: jax.Array, keep: jax.Array, rng: jax.Array | None) -> jax.Array:
     types = dict(dtype=self.dtype, param_dtype=self.param_dtype)
     width = x.shape[-1]
     y = conv(width, (3,), 'conv', **types)(layer_norm('conv_norm', **types)(x) * keep)
-    x = x + dense(width, 'conv_out', axes=('mlp', 'embed'), **types)(jax.nn.silu(y))
-    return TransformerBlock(
+    y = dense(width, 'conv_out', axes=('mlp', 'embed'), **types)(jax.nn.silu(y))
+    block = TransformerBlock(
       num_heads=self.num_heads,
       head_dim=width // self.num_heads,
       rotary=True,
@@ -365,7 +391,14 @@ class ConformerLayer(nn.Module):
       activation='silu',
       name='block',
       **types,
-    )(x, mask=mask)
+    )
+    if rng is None:
+      return block(x + y, mask=mask)
+    keys = jax.random.split(rng, 3)
+    middle = x + dropped_out(y, self.dropout, keys[0])
+    # Of a block only the sum of its branches is seen here.
+    out = middle + dropped_out(block(middle, mask=mask) - middle, self.dropout, keys[1])
+    return layer_or_skip(out, x, self.layer_drop, keys[2])
 
 
 class WaveformBody(nn.Module):
@@ -380,12 +413,15 @@ class WaveformBody(nn.Module):
   param_dtype: Any = jnp.float32
 
   @nn.compact
-  def __call__(self, waveform: jax.Array, valid: jax.Array) -> jax.Array:
+  def __call__(
+    self, waveform: jax.Array, valid: jax.Array, rates: Regularization, rng: jax.Array | None
+  ) -> jax.Array:
     types = dict(dtype=self.dtype, param_dtype=self.param_dtype)
     # Window 400, stride 320: 40 zeros at each end center state j on sample 320 j + 160.
     padded = jnp.pad(waveform, ((0, 0), (40, 40)))
     padded = padded[:, : SAMPLES_PER_FRAME * valid.shape[1] + 80]  # a last partial frame has no token
-    states = Wav2Vec2(**self.encoder, name='encoder', **types)(padded, jnp.repeat(valid, 2, axis=-1))
+    encoder = Wav2Vec2(**self.encoder, name='encoder', **types)
+    states = encoder(padded, jnp.repeat(valid, 2, axis=-1), rates, rng)
     init = partitioned(nn.initializers.zeros, ('layers',))
     weights = jax.nn.softmax(self.param('layer_mix', init, (len(states),), self.param_dtype))
     norm = layer_norm('mix_norm', use_affine=False, **types)

@@ -10,9 +10,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from seetalk_jax.constants import SAMPLE_RATE_HZ
 from seetalk_jax.models.nn.attention import attend, key_mask
 from seetalk_jax.models.nn.blocks import conv, dense, exact_gelu, layer_norm, partitioned
 from seetalk_jax.models.nn.layers import rematerialised, scan_layers
+from seetalk_jax.models.speech.regularization import Regularization, dropped_out, layer_or_skip, spec_augment
 
 KERNELS = (10, 3, 3, 3, 3, 2, 2)
 STRIDES = (5, 2, 2, 2, 2, 2, 2)
@@ -25,6 +27,24 @@ def num_states(num_samples: int, kernels=KERNELS, strides=STRIDES) -> int:
   return num_samples
 
 
+def counted_frames(valid: jax.Array, num_frames: int) -> jax.Array:
+  """Frames of the first convolution that a valid state reads, bool `[b, num_frames]`.
+
+  Args:
+    valid: bool `[b, t]`, validity of the states. The frames after the field of the last state belong to it.
+    num_frames: frames of the first convolution, `num_states(n, KERNELS[:1], STRIDES[:1])`.
+  """
+  valid = jnp.asarray(valid)  # a NumPy array has no traced indices
+  hop, reach = 1, 1  # of a state, in frames
+  for kernel, stride in zip(KERNELS[1:], STRIDES[1:], strict=True):
+    reach, hop = reach + (kernel - 1) * hop, hop * stride
+  frame, last = jnp.arange(num_frames), valid.shape[1] - 1
+  # Fields of neighboring states overlap by less than a hop: a frame is in the field of one state or two.
+  own = jnp.minimum(frame // hop, last)
+  before = jnp.maximum(own - 1, 0)
+  return valid[:, own] | (valid[:, before] & (frame - before * hop < reach))
+
+
 class Wav2Vec2(nn.Module):
   """Seven convolutions, a positional convolution and a transformer; returns the states of every layer.
 
@@ -34,8 +54,8 @@ class Wav2Vec2(nn.Module):
   Attributes:
     width, num_layers, num_heads, feed_forward_width: of the transformer.
     feature_channels: channels of the convolutions; kernels and strides are those of all published models.
-    feature_norm: 'group' normalizes each channel of the first convolution over time, including padding. As in
-      the published models, results in a padded batch then differ from those of each recording alone. 'layer'
+    feature_norm: 'group' normalizes each channel of the first convolution over time, without padding: a recording
+      in a padded batch has the states that it has alone, where the published models count the zeros too. 'layer'
       applies a layer norm after every convolution.
     feature_bias: whether the convolutions have a bias.
     project_norm: layer norm before the projection to `width`.
@@ -66,12 +86,21 @@ class Wav2Vec2(nn.Module):
   param_dtype: Any = jnp.float32
 
   @nn.compact
-  def __call__(self, waveform: jax.Array, valid: jax.Array | None = None) -> list[jax.Array]:
+  def __call__(
+    self,
+    waveform: jax.Array,
+    valid: jax.Array | None = None,
+    rates: Regularization = Regularization(),  # noqa: B008 (frozen)
+    rng: jax.Array | None = None,
+  ) -> list[jax.Array]:
     """The input of the first layer and the output of every layer, `num_layers + 1` arrays `[b, t, width]`.
 
     Args:
       waveform: `[b, n]` at 16 kHz, of unit variance for models that were trained on such input.
-      valid: bool `[b, t]`, t = `num_states(n)`, True = valid; states of padding are masked out as keys.
+      valid: bool `[b, t]`, t = `num_states(n)`, True = valid; states of padding are masked out as keys, and their
+        samples do not count in the norm over time.
+      rates: of dropout, layer drop and masks, which are on with `rng`.
+      rng: random key; None: none of them.
 
     With `pre_norm` only the last state has the final layer norm, as published.
 
@@ -79,10 +108,12 @@ class Wav2Vec2(nn.Module):
       ValueError: unknown `feature_norm`.
     """
     types = dict(dtype=self.dtype, param_dtype=self.param_dtype)
-    x = self._features(waveform, types)
+    x = self._features(waveform, valid, types)
     if self.project_norm:
       x = layer_norm('projection_norm', **types)(x)
     x = dense(self.width, 'projection', axes=('embed', 'mlp'), **types)(x)
+    mask_rng, drop_rng, layers_rng = (None,) * 3 if rng is None else jax.random.split(rng, 3)
+    x = spec_augment(x, rates, mask_rng, SAMPLE_RATE_HZ // int(np.prod(STRIDES)))
     mask = None
     if valid is not None:
       x = jnp.where(valid[..., None], x, jnp.zeros((), x.dtype))
@@ -92,6 +123,7 @@ class Wav2Vec2(nn.Module):
     )
     if not self.pre_norm:
       x = layer_norm('encoder_norm', **types)(x)
+    x = dropped_out(x, rates.dropout, drop_rng)
     bias = None
     if self.relative_buckets:
       table = RelativePositions(
@@ -100,22 +132,28 @@ class Wav2Vec2(nn.Module):
       bias = table(x.shape[1])
     states, names = [x], [f'layers_{i}' for i in range(self.num_layers)]
     fields: dict[str, Any] = dict(
-      num_heads=self.num_heads, feed_forward_width=self.feed_forward_width, pre_norm=self.pre_norm, **types
+      num_heads=self.num_heads,
+      feed_forward_width=self.feed_forward_width,
+      pre_norm=self.pre_norm,
+      dropout=rates.dropout,
+      layer_drop=rates.layer_drop,
+      **types,
     )
+    per_layer = () if layers_rng is None else (jax.random.split(layers_rng, self.num_layers),)
     if self.scan and not self.is_initializing():
       layer = Layer(**fields, parent=None)
-      x, outputs = scan_layers(self, layer, names, x, mask, bias, remat=self.remat)
+      x, outputs = scan_layers(self, layer, names, x, mask, bias, per_layer=per_layer, remat=self.remat)
       states += list(outputs)
     else:
       layer = rematerialised(Layer, self.remat)
-      for name in names:
-        x = layer(**fields, name=name)(x, mask, bias)
+      for i, name in enumerate(names):
+        x = layer(**fields, name=name)(x, mask, bias, *(keys[i] for keys in per_layer))
         states.append(x)
     if self.pre_norm:
       states[-1] = layer_norm('encoder_norm', **types)(x)
     return states
 
-  def _features(self, waveform: jax.Array, types: dict[str, Any]) -> jax.Array:
+  def _features(self, waveform: jax.Array, valid: jax.Array | None, types: dict[str, Any]) -> jax.Array:
     if self.feature_norm not in ('group', 'layer'):
       raise ValueError(f"feature_norm must be 'group' or 'layer', got {self.feature_norm!r}")
     x = waveform[..., None]
@@ -133,27 +171,36 @@ class Wav2Vec2(nn.Module):
       if self.feature_norm == 'layer':
         x = layer_norm(f'feature_norm_{i}', **types)(x)
       elif i == 0:
-        x = ChannelNorm(name='feature_norm_0', **types)(x)
+        counted = None if valid is None else counted_frames(valid, x.shape[1])
+        x = ChannelNorm(name='feature_norm_0', **types)(x, counted)
       x = exact_gelu(x)
     return x
 
 
 class ChannelNorm(nn.Module):
-  """Normalization of each channel of `[b, t, c]` over time (a group norm with one channel per group)."""
+  """Normalization of each channel of `[b, t, c]` over time (a group norm with one channel per group).
+
+  Frames that are not `counted` (bool `[b, t]`; None: all are) have no part in mean and variance.
+  """
 
   epsilon: float = 1e-5
   dtype: Any = jnp.float32
   param_dtype: Any = jnp.float32
 
   @nn.compact
-  def __call__(self, x: jax.Array) -> jax.Array:
+  def __call__(self, x: jax.Array, counted: jax.Array | None = None) -> jax.Array:
     ones, zeros = nn.initializers.ones, nn.initializers.zeros
     shape = (x.shape[-1],)
     scale = self.param('scale', partitioned(ones, ('norm',)), shape, self.param_dtype)
     bias = self.param('bias', partitioned(zeros, ('norm',)), shape, self.param_dtype)
     wide = x.astype(jnp.float32)
-    mean = jnp.mean(wide, axis=1, keepdims=True)
-    variance = jnp.mean(jnp.square(wide - mean), axis=1, keepdims=True)
+    if counted is None:
+      counted = jnp.ones(x.shape[:2], bool)
+    weight = counted[..., None].astype(jnp.float32)
+    # 1 of nothing: the mean of no frame is 0.
+    weight = weight / jnp.maximum(jnp.sum(weight, axis=1, keepdims=True), 1.0)
+    mean = jnp.sum(weight * wide, axis=1, keepdims=True)
+    variance = jnp.sum(weight * jnp.square(wide - mean), axis=1, keepdims=True)
     return ((wide - mean) * (jax.lax.rsqrt(variance + self.epsilon) * scale) + bias).astype(self.dtype)
 
 
@@ -210,31 +257,42 @@ def relative_bucket(offset: np.ndarray, num_buckets: int, reach: int) -> np.ndar
 class Layer(nn.Module):
   """Transformer layer on `x [b, t, d]`: attention and feed-forward, pre-norm or post-norm.
 
-  A position bias `[heads, t, t]` is multiplied by a gate per query (WavLM).
+  A position bias `[heads, t, t]` is multiplied by a gate per query (WavLM). Dropout and layer drop are on with a key.
   """
 
   num_heads: int
   feed_forward_width: int
   pre_norm: bool
+  dropout: float = 0.0
+  layer_drop: float = 0.0
   dtype: Any = jnp.float32
   param_dtype: Any = jnp.float32
 
   @nn.compact
-  def __call__(self, x: jax.Array, mask: jax.Array | None, bias: jax.Array | None) -> jax.Array:
+  def __call__(
+    self, x: jax.Array, mask: jax.Array | None, bias: jax.Array | None, rng: jax.Array | None = None
+  ) -> jax.Array:
     types = dict(dtype=self.dtype, param_dtype=self.param_dtype)
+    keys = (None,) * 4 if rng is None else jax.random.split(rng, 4)
     attention = SelfAttention(self.num_heads, name='attention', **types)
     widen = dense(self.feed_forward_width, 'feed_forward_in', axes=('embed', 'mlp'), **types)
     narrow = dense(x.shape[-1], 'feed_forward_out', axes=('mlp', 'embed'), **types)
     attention_norm, final_norm = (layer_norm(name, **types) for name in ('attention_norm', 'final_norm'))
 
+    def attend_to(y):
+      return dropped_out(attention(y, mask, bias), self.dropout, keys[0])
+
     def feed_forward(y):
-      return narrow(exact_gelu(widen(y)))
+      y = dropped_out(exact_gelu(widen(y)), self.dropout, keys[1])
+      return dropped_out(narrow(y), self.dropout, keys[2])
 
     if self.pre_norm:
-      x = x + attention(attention_norm(x), mask, bias)
-      return x + feed_forward(final_norm(x))
-    x = attention_norm(x + attention(x, mask, bias))
-    return final_norm(x + feed_forward(x))
+      y = x + attend_to(attention_norm(x))
+      y = y + feed_forward(final_norm(y))
+    else:
+      y = attention_norm(x + attend_to(x))
+      y = final_norm(y + feed_forward(y))
+    return layer_or_skip(y, x, self.layer_drop, keys[3])
 
 
 class SelfAttention(nn.Module):

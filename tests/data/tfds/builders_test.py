@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import pickle
 import sys
 
+import numpy as np
 import pytest
 
 pytest.importorskip('tensorflow_datasets', reason='needs the extra data')
@@ -11,7 +13,7 @@ pytest.importorskip('tensorflow_datasets', reason='needs the extra data')
 import green_faces
 
 from seetalk_jax import constants
-from seetalk_jax.data import pipeline, schema
+from seetalk_jax.data import clip_lengths, pipeline, schema
 from seetalk_jax.data.tfds import builders
 from seetalk_jax.errors import InputError
 from seetalk_jax.media import landmarker_model
@@ -32,7 +34,7 @@ def raw(tmp_path, monkeypatch):
   return folder
 
 
-def test_a_builder_holds_what_preparation_makes(raw, tmp_path):
+def test_a_builder_holds_what_preparation_makes(raw, tmp_path, monkeypatch):
   builder = builders.Hdtf(raw_dir=raw, settings=SETTINGS, data_dir=tmp_path / 'data')
   builder.download_and_prepare()
   assert 'tensorflow' not in sys.modules
@@ -47,6 +49,12 @@ def test_a_builder_holds_what_preparation_makes(raw, tmp_path):
       for data in recording.prepare_recording(raw, item, SETTINGS, green_faces.read).records
     ]
     assert [schema.encode(source[i]) for i in range(len(source))] == wanted
+    # The lengths of clips are known from the report, without reading all records.
+    counted = clip_lengths.clip_lengths(list(map(source.__getitem__, range(len(source)))))
+    with monkeypatch.context() as patch:
+      patch.setattr(clip_lengths, '_counted', None)
+      np.testing.assert_array_equal(clip_lengths.clip_lengths(source), counted)
+    assert pickle.loads(pickle.dumps(source)).report_entries() == []
     with pipeline.make_batches(
       'sync', record_sources=[source], batch_size=2, split=split, augment=False
     ) as batches:

@@ -2,6 +2,7 @@
 
 import json
 import pathlib
+import types
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from PIL import Image
 
 from seetalk_jax.errors import ConfigError
 from seetalk_jax.evaluation.experiments import figure3, prior_modes
+from seetalk_jax.evaluation.measures import frechet
 from seetalk_jax.evaluation.probes import worlds
 from seetalk_jax.synthetic import corpus, sketch
 from seetalk_jax.testing import tiny_release
@@ -33,7 +35,7 @@ def config_for(folder):
   return config
 
 
-pytestmark = pytest.mark.slow  # trains and samples with six networks: five minutes
+slow = pytest.mark.slow  # trains and samples with six networks: five minutes
 
 
 @pytest.fixture(scope='module')
@@ -55,6 +57,7 @@ def ran(tmp_path_factory):
   return folder, experiment, experiment.run()
 
 
+@slow
 def test_table_figures_and_sheet(ran):
   folder, experiment, text = ran
   assert [line.split('|')[1].strip() for line in text.splitlines()[2:5]] == ['ldm', 'scfp', 'true, redrawn']
@@ -74,6 +77,7 @@ def test_table_figures_and_sheet(ran):
   assert (folder / 'runs' / 'table.md').read_text() == text + '\n'
 
 
+@slow
 def test_modes_differ_and_share_their_noise(ran):
   _, experiment, _ = ran
   (one, beta_one), (other, beta_other) = (experiment._portraits(mode, 0, 2) for mode in ('ldm', 'scfp'))
@@ -82,6 +86,7 @@ def test_modes_differ_and_share_their_noise(ran):
   assert len({image.tobytes() for image in one.reshape(16, -1)}) == 16  # noise per voice and draw
 
 
+@slow
 def test_what_is_there_is_not_made_again(ran, monkeypatch):
   folder, experiment, text = ran
   monkeypatch.setattr(figure3.loop, 'train', lambda *_: pytest.fail('trained again'))
@@ -90,6 +95,7 @@ def test_what_is_there_is_not_made_again(ran, monkeypatch):
   assert again.run() == text
 
 
+@slow
 def test_mistakes_are_one_line(ran, tmp_path):
   folder, experiment, _ = ran
   with pytest.raises(ConfigError, match='unknown part'):
@@ -100,3 +106,39 @@ def test_mistakes_are_one_line(ran, tmp_path):
   config.init.face_encoder = ''
   with pytest.raises(ConfigError, match='face encoder'):
     figure3.Figure3(config, tmp_path, _World()).run()
+
+
+class _Measured(figure3.Figure3):
+  """The experiment with numbers in the place of pictures: a portrait is 9 readings and a vector of 16."""
+
+  runs = ()
+
+  def _read(self, images):
+    return prior_modes.Portraits(images[..., :9], images[..., 9:])
+
+  def _vectors(self, images):
+    return images[:, 0, 0, :1] * np.ones(16)
+
+  def _draw_sheet(self, num_voices=3, num_draws=3):
+    pass
+
+
+def test_true_portraits_are_compared_with_others_of_the_same_speakers(tmp_path):
+  rng = np.random.default_rng(0)
+  config = config_files.load(_ROOT / 'configs' / 'figure3.py', 'tiny').unlock()
+  config.modes, config.voices.draws = (), 2
+  redrawn = rng.standard_normal((4, 40, 9 + 16))
+  attributes = np.stack([rng.random(40) > 0.5, rng.uniform(20, 80, 40), rng.standard_normal(40)], axis=1)
+  experiment = _Measured(config, tmp_path, None)
+  portraits = np.zeros((40, 128, 128, 3), np.uint8)
+  experiment.__dict__ |= {
+    'voices': figure3.Voices(None, None, None, attributes, portraits, redrawn),
+    '_reader': types.SimpleNamespace(agreement={}),
+  }
+  experiment._measure()
+  (row,) = json.loads((tmp_path / 'figures.json').read_text())['rows']
+  assert row['prior'] == 'true, redrawn'
+  vectors = [half[..., 9:].reshape(80, 16) for half in (redrawn[:2], redrawn[2:])]
+  wanted = frechet.frechet_distance(*vectors)
+  assert wanted > 0.1  # two samples of 80 vectors; one sample has the distance 0 to itself
+  assert row['seeds'][0]['Frechet distance, face encoder'] == pytest.approx(wanted)

@@ -3,6 +3,7 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import precisions
 import programs
 import pytest
 from tiny_networks import normal, stirred
@@ -36,3 +37,11 @@ def test_refinement_moves_m_only_inside_the_subspace():
   np.testing.assert_allclose(far[:, :4], near[:, :4], atol=1e-5)
   with pytest.raises(ValueError, match='subspace'):
     programs.apply(module, {'params': params}, m, tokens, subspace[:, :2])
+
+
+def test_products_with_the_subspace_are_in_full_precision_on_every_device():
+  module = registry.make('lip_refiner', 'tiny')
+  m, tokens = normal(0, 1, 9, 256), normal(1, 1, 9, 32)
+  params = programs.random_params(module, m, tokens)
+  found = precisions.of_products(lambda m, tokens: module.apply({'params': params}, m, tokens), m, tokens)
+  assert sum(precision is not None for precision in found) == 2  # onto the subspace, and back

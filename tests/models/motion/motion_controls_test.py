@@ -138,12 +138,12 @@ def test_controls_of_frames_come_from_their_motion_and_are_dropped_where_it_is_a
   batch['motion_weight'] = np.ones((3, MOTION_DIM), np.float32)
   batch['motion_weight'][0] = 0.0
   batch['motion_weight'][1, BLINK] = 0.0
-  x0 = jnp.zeros((3 * stage.draws, 12, 256))
-  controls, drop = stage._controls(batch, x0, jax.random.key(0))
+  batch['style_length'] = np.array([12, 0, 12], np.int32)
+  controls, drop = stage._controls(batch, jnp.zeros((3, 768)), jax.random.key(0))
   assert {name: mask.tolist() for name, mask in drop.items()} == {
     'pose': [True, True, False, False, False, False],
     'blink': [True, True, True, True, False, False],
-    'style': [False] * 6,
+    'style': [False, False, True, True, False, False],
   }
   np.testing.assert_array_equal(controls['pose'], np.repeat(batch['motion'][..., POSE], 2, axis=0))
   # Without such controls, the stage needs no motion; emotions cannot be known of frames.

@@ -3,6 +3,7 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import precisions
 import pytest
 from flax import linen as nn
 from jax.sharding import AbstractMesh, AxisType
@@ -177,3 +178,7 @@ def test_second_derivatives_match_finite_differences():
   steps = np.float32(1e-3) * np.eye(2, dtype=np.float32).reshape(2, 1, 1, 1, 2)
   numeric = [(slope(at + step) - slope(at - step)).ravel() / 2e-3 for step in steps]
   np.testing.assert_allclose(found, np.stack(numeric, axis=1), rtol=0.02, atol=0.05)
+
+
+def test_flows_are_upsampled_in_full_precision_on_every_device():
+  precisions.assert_full(lambda flow: upsample_bilinear(flow, (16, 16)), normal(1, 4, 4, 2))

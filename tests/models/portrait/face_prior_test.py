@@ -1,11 +1,14 @@
 """Face prior: statistics over batches, projection coefficient, sample-adaptive weighting."""
 
 import jax
+import jax.numpy as jnp
 import numpy as np
+import precisions
 import pytest
 
 from seetalk_jax.models import SampleAdaptiveWeighting
 from seetalk_jax.models.portrait.face_prior import (
+  FacePrior,
   PriorSums,
   finalize_prior,
   projection_coefficient,
@@ -44,3 +47,19 @@ def test_weighting_starts_at_beta0(beta0):
   )
   beta, _ = jax.jit(saw.init_with_output)(jax.random.key(1), voice, pooled)
   np.testing.assert_allclose(beta, np.full((3, 1, 1, 1), beta0), rtol=1e-5)
+
+
+def test_products_with_directions_are_in_full_precision_on_every_device():
+  prior = FacePrior(
+    jnp.zeros((2, 2, 3)),
+    jnp.ones((2, 2, 3)),
+    jnp.eye(4, 12).reshape(4, 2, 2, 3),
+    jnp.ones(4),
+    jnp.ones(()),
+    voice=jnp.ones((4, 8)),
+    voice_mean=jnp.zeros(8),
+    voice_variances=jnp.ones(4),
+    voice_subspace=jnp.eye(2, 4),
+  )
+  precisions.assert_full(lambda voice: prior.conditional_moments(voice, jnp.ones(3, bool)), jnp.ones((3, 8)))
+  precisions.assert_full(prior.split_noise, jnp.ones((3, 2, 2, 3)))

@@ -3,6 +3,7 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import precisions
 import programs
 import pytest
 
@@ -12,6 +13,7 @@ from seetalk_jax.models.nn import blocks
 from seetalk_jax.models.renderer.codebook import (
   STATE,
   Codebook,
+  average_codes,
   nearest_codes,
   straight_through_lookup,
   update_codes,
@@ -142,3 +144,21 @@ def test_hr_decoder_starts_as_the_codebook_and_obeys_the_weight(book):
       params,
       blocks.init_params(Codebook(widths=(16, 16, 32)), jax.random.key(0), jnp.zeros((1, 32, 32, 3))),
     )
+
+
+def test_codes_are_chosen_in_full_precision_on_every_device():
+  precisions.assert_full(nearest_codes, np.ones((2, 3, 8), np.float32), np.ones((16, 8), np.float32))
+
+
+def test_averaged_codes_are_those_of_the_averaged_vectors():
+  rng = np.random.default_rng(0)
+  states = [
+    {'embedding': unit(total), 'count': rng.uniform(1, 2, 5).astype(np.float32), 'total': total}
+    for total in rng.standard_normal((3, 5, 4)).astype(np.float32)
+  ]
+  average = states[0]
+  for state in states[1:]:
+    average = average_codes(average, state, 0.75)
+  total = 0.75 * (0.75 * states[0]['total'] + 0.25 * states[1]['total']) + 0.25 * states[2]['total']
+  np.testing.assert_allclose(average['total'], total, rtol=1e-5)
+  np.testing.assert_allclose(average['embedding'], unit(total), rtol=1e-5)

@@ -1,0 +1,57 @@
+"""Runs of speakers: successive records of one speaker in a corpus, and the recordings that they come from.
+
+Corpora of `seetalk prepare` are in the order of their files, so the recordings of a speaker follow each other.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from seetalk_jax.data import schema
+
+
+class SpeakerRun(NamedTuple):
+  """Records `first` to `stop - 1` of one speaker; `several`: the two ends are of different recordings."""
+
+  first: int
+  stop: int
+  several: bool
+
+  def moved(self, by: int) -> SpeakerRun:
+    """The run with indices that are larger by a number."""
+    return SpeakerRun(self.first + by, self.stop + by, self.several)
+
+
+def recording_of(record: schema.ClipRecord) -> str:
+  """Recording that a record comes from: its clip, without the first frame that `seetalk prepare` writes after '@'."""
+  clip = str(record.clip)
+  return clip.rpartition('@')[0] or clip
+
+
+def find_run(source, index: int) -> SpeakerRun:
+  """Finds the run of record `index`; the number of records that are read grows with the logarithm of its length.
+
+  Args:
+    source: `len` and `source[i]` -> ClipRecord; the records of a speaker lie together.
+    index: of a record.
+  """
+  low, high = (_end_of_run(source, index, direction) for direction in (-1, 1))
+  return SpeakerRun(low, high + 1, recording_of(source[low]) != recording_of(source[high]))
+
+
+def _end_of_run(source, start: int, direction: int) -> int:
+  """Last index in a direction (1 or -1) up to which the speaker is that of record `start`."""
+  speaker = source[start].speaker
+
+  def is_same(steps: int) -> bool:
+    index = start + direction * steps
+    return 0 <= index < len(source) and source[index].speaker == speaker
+
+  # Steps double until they are too far, then the interval is halved.
+  reached, beyond = 0, 1
+  while is_same(beyond):
+    reached, beyond = beyond, 2 * beyond
+  while beyond - reached > 1:
+    middle = (reached + beyond) // 2
+    reached, beyond = (middle, beyond) if is_same(middle) else (reached, middle)
+  return start + direction * reached

@@ -1,0 +1,93 @@
+"""Notes on a corpus: missing splits, crops outside of the picture, and a command that trains."""
+
+import json
+import pathlib
+import shlex
+
+import pytest
+
+from configs import motion_codec
+from seetalk_jax.data import schema, sources
+from seetalk_jax.prepare import notes, report
+
+
+def corpus(folder, *, layout='folder', size=256, outside=(0.0,), files=('anna/a.mp4',), **splits):
+  """A corpus with a number of records in each split; its report has a clip for each share outside."""
+  folder = pathlib.Path(folder)
+  parts = {f'real-{split}': {'num': num} for split, num in splits.items()}
+  manifest = {'schema': schema.SCHEMA_VERSION, 'parts': parts, 'prepared': {'layout': layout, 'size': size}}
+  (folder / sources.CORPUS_FILE).write_text(json.dumps(manifest))
+  clips = [{'quality': {'outside': share}} for share in outside]
+  entries = [{'file': file, 'speaker': file, 'clips': clips if file == files[0] else []} for file in files]
+  (folder / report.REPORT_JSON).write_text(json.dumps(entries))
+  return notes.of_corpus(folder)
+
+
+def test_a_whole_corpus_names_its_report_and_the_next_command(tmp_path):
+  found = corpus(tmp_path, train=9, validation=2, test=2)
+  assert found.missing_splits == [] and found.report == str(tmp_path / 'report.html')
+  assert found.lines == [
+    f'what was kept and why: {found.report}',
+    f'next, train on it: {found.next_command}',
+  ]
+
+
+@pytest.mark.parametrize(('size', 'variant'), [(256, 'demo'), (512, 'demo'), (64, 'tiny'), (320, 'tiny')])
+def test_the_next_command_trains_on_the_corpus(tmp_path, size, variant):
+  folder = tmp_path / "it's mine"
+  folder.mkdir()
+  words = shlex.split(corpus(folder, size=size, train=9).next_command)
+  assert words[:6] == [
+    'python',
+    'train.py',
+    '--config',
+    f'configs/motion_codec.py:{variant}',
+    '--workdir',
+    words[5],
+  ]
+  flags = dict(word.removeprefix('--config.').split('=', 1) for word in words[6:])
+  assert pathlib.Path(flags['data_root']) / eval(flags['data.corpora'])[0] == folder
+  assert size % motion_codec.get_config(variant).options.image_size == 0
+
+
+def test_sizes_that_no_variant_divides_have_no_command(tmp_path):
+  assert corpus(tmp_path, size=100, train=9).next_command == ''
+
+
+@pytest.mark.parametrize(
+  ('splits', 'layout', 'missing', 'words'),
+  [
+    (
+      {'train': 9},
+      'folder',
+      ['validation', 'test'],
+      ('no held-out metrics', 'final evaluation', '--layout person'),
+    ),
+    (
+      {'train': 9},
+      'person',
+      ['validation', 'test'],
+      ('no held-out metrics', 'cut a long one into several files'),
+    ),
+    ({'train': 9, 'test': 1}, 'hdtf', ['validation'], ('no held-out metrics', 'more speakers')),
+    ({'test': 9}, 'voxceleb2', ['train', 'validation'], ('training is not possible', 'official train set')),
+  ],
+)
+def test_missing_splits_are_named_with_what_they_cost(tmp_path, splits, layout, missing, words):
+  found = corpus(tmp_path, layout=layout, **splits)
+  assert found.missing_splits == missing
+  (line,) = [line for line in found.lines if line.startswith('no recording is in the')]
+  assert all(word in line for word in words)
+  assert bool(found.next_command) == ('train' in splits)
+
+
+def test_nothing_kept(tmp_path):
+  found = corpus(tmp_path)
+  assert found.missing_splits == ['train', 'validation', 'test'] and not found.next_command
+  assert 'nothing was kept' in found.lines[-1]
+
+
+def test_crops_outside_of_the_picture_and_flat_folders_are_named(tmp_path):
+  found = corpus(tmp_path, outside=(0.0, 0.1, 0.2, 0.35), files=('a.mp4', 'b.mp4'), train=9)
+  assert any(line.startswith('2 of 4 clips have more than 10 % of the crop outside') for line in found.lines)
+  assert any(line.startswith('2 files directly in the folder count as 2 speakers') for line in found.lines)

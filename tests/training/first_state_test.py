@@ -1,0 +1,46 @@
+"""Initial train state: statistics of the data from batches on the mesh."""
+
+import jax
+import pytest
+import toy_stage
+
+from seetalk_jax.sharding import device_mesh
+from seetalk_jax.training import loop
+
+
+@pytest.fixture(autouse=True)
+def toy():
+  toy_stage.register()
+
+
+def test_statistics_are_computed_from_batches_on_the_mesh(tmp_path, monkeypatch):
+  """Every process reads its own rows, and no device holds a whole batch."""
+  seen, asked = [], []
+  prepare = toy_stage.ToyStage.prepare
+
+  def watched(self, frozen, batches):
+    kept = []
+
+    def watch():
+      for batch in batches:
+        kept.append(batch)
+        yield batch
+
+    seen.append(kept)
+    return prepare(self, frozen, watch())
+
+  def make_batches(*args, **options):
+    asked.append(options)
+    return toy_stage.make_batches(*args, **options)
+
+  monkeypatch.setattr(toy_stage.ToyStage, 'prepare', watched)
+  loop.train(toy_stage.get_config(num_steps=1), tmp_path, make_batches=make_batches)
+  (batches,) = seen
+  sharding = device_mesh.batch_sharding(device_mesh.make_mesh())
+  for batch in batches:
+    assert batch.keys() == {'image', 'target'}  # what the stage reads, and nothing else
+    assert all(isinstance(x, jax.Array) and x.sharding == sharding for x in batch.values())
+  # The rows of held-out batches and of those for statistics are those of the process, as in training.
+  rows = {tuple(options['rows']) for options in asked}
+  assert len(asked) == 3 and rows == {tuple(range(8))}
+  assert all(type(options['rows']) is type(asked[0]['rows']) for options in asked)
