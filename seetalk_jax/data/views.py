@@ -27,9 +27,10 @@ from seetalk_jax.constants import (
   SYNCNET_SAMPLES,
   WINDOW_FRAMES,
 )
-from seetalk_jax.data import schema, transforms
+from seetalk_jax.data import landmark_parts, schema, transforms
 from seetalk_jax.data.view import Element, Entry, View
 from seetalk_jax.errors import InputError
+from seetalk_jax.media.landmark_indices import NUM_LANDMARKS
 
 # Maximum distance in records (seconds) between the frames of a real pair: long enough for a head turn.
 _PAIR_REACH = 4
@@ -45,7 +46,12 @@ _MOTION = 'motion vector, see constants.MOTION_FIELDS'
 _MOTION_WEIGHT = Entry(
   np.float32, (MOTION_DIM,), 'weight of each motion field: 1 exact, 0.3 estimated, 0 absent (the field is 0)'
 )
-_PARTS = Entry(np.uint8, _QUARTER, 'part of the head at each pixel; 0 background')
+_PARTS = Entry(
+  np.uint8, _QUARTER, 'part of the head at each pixel; 0 background; of real frames drawn from landmarks'
+)
+_LANDMARKS = Entry(
+  np.float32, (NUM_LANDMARKS, 2), "MediaPipe's face mesh as (x, y), relative 0..1; zeros where absent"
+)
 _CANONICAL = Entry(np.float32, (*_QUARTER, 3), 'place on the resting head, head units')
 
 
@@ -102,7 +108,7 @@ class ImageView(View):
     index = 0 if self._portraits_only else int(self.rng.integers(len(self.record.frames)))
     image = self._frame(index)
     if self.record.truth is None or self.record.truth.parts is None:
-      parts = np.zeros([side // 4 for side in image.shape[:2]], np.uint8)
+      parts = _estimated_parts(self.record, index, image.shape[0] // 4)
     else:
       parts = self._quarter(self.record.truth.parts, index)
     return {'image': image, 'parts': parts}
@@ -127,6 +133,9 @@ class MotionPair(View):
     'target_canonical': _CANONICAL,
     'source_parts': _PARTS,
     'target_parts': _PARTS,
+    'source_landmarks': _LANDMARKS,
+    'target_landmarks': _LANDMARKS,
+    'landmark_weight': Entry(np.float32, (), 'weight of the landmarks: 1 exact, 0.3 estimated, 0 absent'),
     'lip_box': Entry(np.float32, (4,), 'of target: left, top, right, bottom, relative 0..1'),
     'speaker': _SPEAKER,
     'has_truth': _HAS_TRUTH,
@@ -152,6 +161,9 @@ class MotionPair(View):
       'target_canonical': self._quarter(truth.canonical, target).astype(np.float32),
       'source_parts': self._quarter(truth.parts, source),
       'target_parts': self._quarter(truth.parts, target),
+      'source_landmarks': _landmarks_of(self.record, source),
+      'target_landmarks': _landmarks_of(self.record, target),
+      'landmark_weight': schema.landmark_weight(self.record),
       'lip_box': self.record.lip_box[target],
       'speaker': self._speaker(),
       'has_truth': np.float32(1.0),
@@ -179,8 +191,11 @@ class MotionPair(View):
       'motion_weight': np.minimum(schema.motion_weights(self.record), schema.motion_weights(other)),
       'source_canonical': _zeros(quarter, quarter, 3),
       'target_canonical': _zeros(quarter, quarter, 3),
-      'source_parts': np.zeros([quarter, quarter], np.uint8),
-      'target_parts': np.zeros([quarter, quarter], np.uint8),
+      'source_parts': _estimated_parts(other, source, quarter),
+      'target_parts': _estimated_parts(self.record, target, quarter),
+      'source_landmarks': _landmarks_of(other, source),
+      'target_landmarks': _landmarks_of(self.record, target),
+      'landmark_weight': np.minimum(schema.landmark_weight(self.record), schema.landmark_weight(other)),
       'lip_box': self.record.lip_box[target],
       'speaker': self._speaker(),
       'has_truth': np.float32(0.0),
@@ -191,15 +206,35 @@ class SpeechMotion(View):
   """Four seconds of speech and the motion track that goes with it; no frames."""
 
   name = 'speech_motion'
-  kinds = ('talks',)
+  kinds = ('talks', 'real')
   entries = {
     'speech': Entry(np.float32, (WINDOW_FRAMES * SAMPLES_PER_FRAME,), _SPEECH),
     'motion': Entry(np.float32, (WINDOW_FRAMES, MOTION_DIM), _MOTION + ', 25 fps'),
+    'motion_weight': _MOTION_WEIGHT,
     'speaker': _SPEAKER,
     'attributes': _ATTRIBUTES,
+    'has_truth': _HAS_TRUTH,
   }
 
   def make(self) -> Element:
+    return self._real() if self._is_real else self._synthetic()
+
+  def _real(self) -> Element:
+    """A window of a clip, over the border of records, with its estimated motion."""
+    wanted = WINDOW_FRAMES
+    record, first = transforms.random_window(self.record, self._beside, self.rng, wanted, self.name)
+    if record.motion is None:
+      raise InputError('view speech_motion needs the motion of frames: prepare the recordings again')
+    return {
+      'speech': self._speech(record.audio_lead + first * SAMPLES_PER_FRAME, wanted, record),
+      'motion': record.motion[first : first + wanted],
+      'motion_weight': schema.motion_weights(record),
+      'speaker': self._speaker(),
+      'attributes': _zeros(3),
+      'has_truth': np.float32(0.0),
+    }
+
+  def _synthetic(self) -> Element:
     wanted, track = WINDOW_FRAMES, self.record.speech_motion
     if track is None:
       raise InputError('view speech_motion needs records with speech motion: add a synthetic corpus of talks')
@@ -209,8 +244,10 @@ class SpeechMotion(View):
     return {
       'speech': self._speech(first * SAMPLES_PER_FRAME, wanted),
       'motion': track[first : first + wanted],
+      'motion_weight': schema.motion_weights(self.record, 'speech_motion'),
       'speaker': self._speaker(),
       'attributes': self._truth.attributes,
+      'has_truth': np.float32(1.0),
     }
 
 
@@ -354,6 +391,19 @@ def _most_frontal(record: schema.ClipRecord) -> int:
   if record.motion is None:
     return 0
   return int(np.argmin(np.square(record.motion[:, POSE]).sum(-1)))
+
+
+def _landmarks_of(record: schema.ClipRecord, index: int) -> np.ndarray:
+  """Landmarks of a frame, float32 `[478, 2]`; zeros where there are none of this mesh."""
+  if not landmark_parts.has_landmarks(record.landmarks):
+    return _zeros(NUM_LANDMARKS, 2)
+  return record.landmarks[index]
+
+
+def _estimated_parts(record: schema.ClipRecord, index: int, side: int) -> np.ndarray:
+  """Part labels of a real frame, uint8 `[side, side]`, as far as its landmarks or its lip box show them."""
+  landmarks, boxes = (None if x is None else x[index] for x in (record.landmarks, record.lip_box))
+  return landmark_parts.estimated_parts(landmarks, boxes, side)
 
 
 def _motion_of(record: schema.ClipRecord) -> np.ndarray:

@@ -283,7 +283,7 @@ def fake_batch(spec: Mapping[str, jax.ShapeDtypeStruct], seed: int = 0) -> dict[
   rng = np.random.default_rng(seed)
   batch = {}
   for name, entry in sorted(spec.items()):
-    if name in ('has_truth', 'motion_weight'):
+    if name in ('has_truth', 'motion_weight', 'landmark_weight'):
       batch[name] = np.ones(entry.shape, entry.dtype)
     elif entry.dtype == np.uint8:
       batch[name] = rng.integers(0, 256, entry.shape, np.uint8)

@@ -7,6 +7,7 @@ import real_records
 from seetalk_jax import constants
 from seetalk_jax.data import pipeline, schema, sources, transforms, views
 from seetalk_jax.errors import InputError
+from seetalk_jax.media import landmark_indices
 from seetalk_jax.synthetic import corpus, sketch, source
 
 SIZE = 32
@@ -243,7 +244,14 @@ def test_real_pairs_are_of_one_clip_and_have_estimated_motion():
     assert {k: (v.shape, v.dtype) for k, v in batch.items()} == {
       k: (v.shape, v.dtype) for k, v in spec.items()
     }
-    assert not batch['has_truth'].any() and not batch['target_parts'].any()
+    assert not batch['has_truth'].any()
+    np.testing.assert_array_equal(batch['landmark_weight'], np.float32(0.3))
+    for side in ('source', 'target'):
+      lips = batch[f'{side}_landmarks'][:, list(landmark_indices.INNER_LIPS), 1]
+      np.testing.assert_allclose(
+        1000 * (lips[:, 1] - lips[:, 0]), real_records.frame_number(batch[side]), atol=1e-3
+      )
+      assert {constants.Part.SKIN, constants.Part.MOUTH} <= set(np.unique(batch[f'{side}_parts']))
     jaw = constants.MOTION_FIELDS.index('jawOpen')
     for side in ('source', 'target'):
       np.testing.assert_allclose(
@@ -260,6 +268,28 @@ def test_real_pairs_are_of_one_clip_and_have_estimated_motion():
     apart.append(np.abs(source - target))
   apart = np.concatenate(apart)
   assert apart.max() > 50 and np.mean(apart > 25) > 0.2  # across record boundaries
+
+
+def test_parts_of_real_pictures_come_from_their_landmarks():
+  (batch,) = _take(1, 'image', record_sources=[real_records.RealSource()], batch_size=10)
+  assert batch['parts'].shape == (10, SIZE // 4, SIZE // 4)
+  assert all({constants.Part.SKIN, constants.Part.MOUTH} <= set(np.unique(parts)) for parts in batch['parts'])
+
+
+def test_windows_of_motion_run_over_real_records():
+  real = real_records.RealSource(seconds=(5, 6))
+  jaw = constants.MOTION_FIELDS.index('jawOpen')
+  for batch in _take(10, 'speech_motion', record_sources=[real], batch_size=4, augment=False):
+    first = np.round(100 * batch['motion'][:, 0, jaw]).astype(int)
+    frames = first[:, None] + np.arange(100)
+    np.testing.assert_allclose(100 * batch['motion'][..., jaw], frames, atol=1e-3)
+    sound = np.round(batch['speech'].reshape(4, 100, 640) * 1000).astype(int)
+    np.testing.assert_array_equal(sound, np.broadcast_to(frames[..., None], sound.shape))
+    assert set(batch['motion_weight'][0]) == {0.0, np.float32(0.3)} and not batch['has_truth'].any()
+  for record in real.records:
+    object.__setattr__(record, 'motion', None)
+  with pytest.raises(InputError, match='needs the motion of frames'):
+    _take(1, 'speech_motion', record_sources=[real], batch_size=1)
 
 
 def test_windows_of_real_clips_run_over_records_and_keep_sound_in_step():
