@@ -33,6 +33,7 @@ OWNERS = {
   'lip_subspace_rest': 'lip_refiner',
   'motion_mean': 'motion_transformer',
   'motion_std': 'motion_transformer',
+  'truth_known': 'motion_codec',
 }
 # Owner of names that are not in the table: exports keep them, and no stage reads them.
 UNKNOWN = 'unknown'

@@ -113,6 +113,17 @@ class AnyStage(abc.ABC):
     """Further keyword arguments for make_batches (e.g. portraits_only=True)."""
     return {} if self.image_size is None else {'image_size': self.image_size}
 
+  def check_frozen(self, frozen: Frozen) -> None:
+    """Checks that the initial networks and statistics serve the stage; called before anything is computed.
+
+    Args:
+      frozen: the networks of `config.init`, also those that the stage trains further, and their statistics.
+
+    Raises:
+      ConfigError: they do not.
+    """
+    del frozen
+
   def statistics_spec(self) -> dict[str, dict[str, jax.ShapeDtypeStruct]]:
     """Shapes of all statistics that the stage reads, by owner: its own and of earlier stages (for plans)."""
     return {}
