@@ -32,7 +32,7 @@ def get_config(variant: str = 'demo') -> ConfigDict:
       'contrastive_weight': 1.0,
       'reconstruction_weight': 2.0,
       'attributes_weight': 0.0 if v.for_pod else 1.0,  # needs ground truth
-      'articulation_weight': 0.0 if v.for_pod else 1.0,  # needs ground truth
+      'articulation_weight': 1.0,  # lip motion, exact or estimated
     }
   )
   config.optimizer.weight_decay = 0.05
