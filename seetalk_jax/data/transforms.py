@@ -38,7 +38,7 @@ def random_window(
 ) -> tuple[schema.ClipRecord, int]:
   """Samples a window of `length` frames that starts in `record`.
 
-  If the clip ends too early, the window starts in the previous record.
+  If the clip ends too early, the window starts in an earlier record.
 
   Returns:
     (joined records, index of the first frame of the window in them).
@@ -47,10 +47,12 @@ def random_window(
     InputError: the clip is shorter than the window.
   """
   joined = stretch(record, beside, len(record.frames) + length - 1)
-  if len(joined.frames) < length and record.truth is None:
-    before = beside(-1)
-    if before is not None and schema.follows(record, before):
-      joined = schema.join(before, joined)
+  step = -1
+  while len(joined.frames) < length and record.truth is None:
+    before = beside(step)
+    if before is None or not schema.follows(joined, before):
+      break
+    joined, step = schema.join(before, joined), step - 1
   if len(joined.frames) < length or joined.lip_box is None:
     raise InputError(
       f'view {view} needs {length} frames with lip boxes, a clip has {len(joined.frames)}: '

@@ -249,7 +249,7 @@ def _load(where: str) -> tuple[dict, dict, dict, dict, Callable[[str], dict[str,
   if _is_release(where):
     networks = storage.load_networks(where, unfinished=True)
     statistics = flat_statistics.by_owner(networks.statistics)
-    statistics = _with_truth_known(statistics, networks.info['provenance'].get('stages', {}))
+    statistics = _with_truth_known(statistics, networks.info.get('provenance', {}).get('stages', {}))
     of_release = functools.partial(_notes_in_release, networks)
     return networks.modules, networks.params, networks.collections, statistics, of_release
   result = load_trained_stage(where)
