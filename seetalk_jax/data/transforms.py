@@ -38,7 +38,7 @@ def random_window(
 ) -> tuple[schema.ClipRecord, int]:
   """Samples a window of `length` frames that starts in `record`.
 
-  If the clip ends too early, the window starts in an earlier record.
+  If the clip ends too early, the window starts in a previous record.
 
   Returns:
     (joined records, index of the first frame of the window in them).
@@ -47,8 +47,10 @@ def random_window(
     InputError: the clip is shorter than the window.
   """
   joined = stretch(record, beside, len(record.frames) + length - 1)
+  # Earlier records until the window can start in as many frames as the record has.
+  wanted = length + len(record.frames) - 1 if len(joined.frames) < length and record.truth is None else 0
   step = -1
-  while len(joined.frames) < length and record.truth is None:
+  while len(joined.frames) < wanted:
     before = beside(step)
     if before is None or not schema.follows(joined, before):
       break

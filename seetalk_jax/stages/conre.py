@@ -21,7 +21,7 @@ from seetalk_jax.models.nn import blocks
 from seetalk_jax.stages import base, losses
 
 RECALL_AT = (1, 5, 10)
-_PREPARE_BATCHES, _PREPARE_ROWS = 24, 4096  # read at most; large batches reach the rows first
+_PREPARE_BATCHES = 24
 _LIPS = np.array(LIPS)
 _JAW = LIPS.index(blendshapes.INDEX['jawOpen'])
 _MIN_STD = 0.02  # of a lip field; fields that vary less are constant
@@ -87,7 +87,7 @@ class ConReStage(base.Stage):
   def prepare(self, frozen: base.Frozen, batches) -> dict[str, dict[str, np.ndarray]]:
     """Mean and standard deviation of ages and lip fields, to standardize the regression targets."""
     del frozen
-    ages, lips, rows = [], [], 0
+    ages, lips = [], []
     for batch in itertools.islice(batches, _PREPARE_BATCHES):
       if self.attributes_weight:
         ages.append(batch['attributes'][batch['has_truth'] > 0, 1])
@@ -96,9 +96,6 @@ class ConReStage(base.Stage):
         within = np.arange(tracks.shape[1]) < np.asarray(batch['num_samples'])[:, None] // SAMPLES_PER_FRAME
         known = (weights[:, None] > 0) & within[..., None]
         lips.append(np.where(known, tracks, np.nan).reshape(-1, NUM_LIP_FIELDS))
-      rows += len(batch['speaker'])
-      if rows >= _PREPARE_ROWS:
-        break
     statistics = {}
     if ages:
       ages = np.concatenate(ages)

@@ -118,10 +118,10 @@ class MotionCodecStage(crossed_losses.CrossedOptions, critics.CriticOptions, bas
   def prepare(self, frozen: base.Frozen, batches) -> dict[str, dict[str, np.ndarray]]:
     """`truth_known`: 1 if this run, or with `keep_motion` the run before it, trains the truth encoder; else 0."""
     if self.keep_motion:
-      known = truth_known.is_known(frozen)
+      known = truth_known.is_known(frozen.statistics)
     else:
       some = itertools.islice(batches if self._with_motion else (), _PREPARE_BATCHES)
-      known = bool(self.read_weight) and any(np.any(batch['motion_weight'] > 0) for batch in some)
+      known = bool(self.read_weight) and any(bool(jnp.any(batch['motion_weight'] > 0)) for batch in some)
     return {'motion_codec': {TRUTH_KNOWN: np.float32(known)}}
 
   def init(self, rng: jax.Array, frozen: base.Frozen) -> tuple[dict[str, Any], dict[str, Any]]:

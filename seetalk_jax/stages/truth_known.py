@@ -9,17 +9,17 @@ from seetalk_jax.stages import base
 OWNER = 'motion_codec'
 
 
-def is_known(frozen: base.Frozen) -> bool:
-  """Whether the truth encoder of the codec in `frozen` was trained.
+def is_known(statistics: base.Statistics) -> bool:
+  """Whether the truth encoder of a codec with these statistics, by owner, was trained.
 
   Codecs of earlier versions have no such statistic and are taken as trained; `training.initial_weights` adds it where
-  their configuration says otherwise. Without a codec in `frozen`, it is False.
+  their configuration says otherwise.
   """
-  return OWNER in frozen.params and float(frozen.statistics.get(OWNER, {}).get(TRUTH_KNOWN, 1.0)) > 0
+  return float(statistics.get(OWNER, {}).get(TRUTH_KNOWN, 1.0)) > 0
 
 
 def check(frozen: base.Frozen, stage: str, otherwise: str = '') -> None:
-  """Checks that the codec's truth encoder was trained.
+  """Checks that there is a codec, and that its truth encoder was trained.
 
   Args:
     frozen: initial networks and statistics of the stage.
@@ -29,7 +29,7 @@ def check(frozen: base.Frozen, stage: str, otherwise: str = '') -> None:
   Raises:
     ConfigError: it was not.
   """
-  if not is_known(frozen):
+  if OWNER not in frozen.params or not is_known(frozen.statistics):
     raise ConfigError(
       f'stage {stage} needs a motion codec whose truth encoder was trained, config.init.{OWNER}: train {OWNER} with '
       f'--config.options.with_estimates=True (recordings) or with_truth=True (synthetic data){otherwise}'
