@@ -182,12 +182,7 @@ class MotionCodecStage(crossed_losses.CrossedOptions, critics.CriticOptions, bas
     metrics |= added_metrics
     if self.crosses:
       crossed = crossed_losses.crossed_picture(run, appearance, m_source, m_target)
-      if self.cycle_weight:
-        metrics['cycle'] = crossed_losses.cycle_loss(run, crossed, m_target)
-        loss += self.cycle_weight * metrics['cycle']
-      adaptive = critic_metrics.get('adaptive_weight', 1.0)
-      judges = (self.networks, self.frozen, params, frozen)
-      added, added_metrics = crossed_losses.judge_losses(self, *judges, crossed, source, adaptive, step)
+      added, added_metrics = self._judge(run, params, frozen, crossed, source, m_target, critic_metrics, step)
       loss += added
       metrics |= added_metrics
     metrics |= {
@@ -247,6 +242,16 @@ class MotionCodecStage(crossed_losses.CrossedOptions, critics.CriticOptions, bas
     error = losses.weighted_mean(losses.charbonnier(warped.image - target), shown)
     painted = losses.weighted_mean(1.0 - copied, shown)
     return self.warped_weight * error + self.copy_weight * painted, {'warped': error, 'painted': painted}
+
+  def _judge(self, run, params, frozen, crossed, source, m_target, critic_metrics, step):
+    """Cycle, identity and adversarial loss of portraits with another's motion: (loss, metrics)."""
+    adaptive = critic_metrics.get('adaptive_weight', 1.0)
+    judges = (self.networks, self.frozen, params, frozen)
+    loss, metrics = crossed_losses.judge_losses(self, *judges, crossed, source, adaptive, step)
+    if self.cycle_weight:
+      metrics['cycle'] = crossed_losses.cycle_loss(run, crossed, m_target)
+      loss += self.cycle_weight * metrics['cycle']
+    return loss, metrics
 
   def preview(self, params, frozen, collections, batch, rng) -> np.ndarray:
     """Rows: source, target, driver, warped source, output for target's motion, for driver's, occlusion."""
