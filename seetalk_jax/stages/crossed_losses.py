@@ -1,7 +1,8 @@
 """Losses of cross-identity pictures: a portrait that is given another person's motion.
 
 There is no target picture. phi_m must recover the motion, the face must stay that of the portrait, and the picture must
-look real to the discriminator. A motion latent that carries the face of its frame fails the last two.
+look real to the discriminator. A motion latent that carries the face of its frame fails the last two, whose gradients
+reach phi_m through that latent.
 """
 
 from __future__ import annotations
@@ -37,9 +38,14 @@ class CrossedOptions:
   cross_adversarial_weight: float = 0.0
 
   @property
+  def judges(self) -> bool:
+    """Whether the face encoder or the discriminator judges such pictures."""
+    return bool(self.cross_identity_weight or self.cross_adversarial_weight)
+
+  @property
   def crosses(self) -> bool:
     """Whether any loss needs such pictures."""
-    return bool(self.cycle_weight or self.cross_identity_weight or self.cross_adversarial_weight)
+    return bool(self.cycle_weight or self.judges)
 
 
 def frozen_networks(config) -> tuple[str, ...]:
@@ -66,10 +72,10 @@ def crossed_picture(
   Args:
     run: applies the codec.
     appearance, m_source: of the portraits.
-    m_target: motion latents `[b, motion_dim]`; no gradient passes to them.
+    m_target: motion latents `[b, motion_dim]`.
   """
   others = jax.tree.map(lambda a: jnp.roll(a, 1, axis=0), (appearance, m_source))
-  return run(run(*others, jax.lax.stop_gradient(m_target), method='warp'), method='decode')
+  return run(run(*others, m_target, method='warp'), method='decode')
 
 
 def cycle_loss(run: Callable[..., Any], crossed: jax.Array, m_target: jax.Array) -> jax.Array:

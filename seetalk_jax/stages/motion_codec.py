@@ -181,7 +181,9 @@ class MotionCodecStage(crossed_losses.CrossedOptions, critics.CriticOptions, bas
     loss += added
     metrics |= added_metrics
     if self.crosses:
-      crossed = crossed_losses.crossed_picture(run, appearance, m_source, m_target)
+      # The cycle alone does not change the motion that is to be recovered; the judges do.
+      given = m_target if self.judges else jax.lax.stop_gradient(m_target)
+      crossed = crossed_losses.crossed_picture(run, appearance, m_source, given)
       added, added_metrics = self._judge(run, params, frozen, crossed, source, m_target, critic_metrics, step)
       loss += added
       metrics |= added_metrics

@@ -1,9 +1,11 @@
 """Cross-identity pictures: recovered motion, identity of the portrait, the discriminator."""
 
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+import tiny_networks
 from stage2_training import batch_of
 from tiny_stages import SIZE, config_of
 
@@ -90,6 +92,48 @@ def test_networks_of_the_judges():
   assert base.uses(config).trained == ('motion_codec', 'discriminator')
 
 
+def test_each_portrait_gets_the_motion_of_the_target_behind_it():
+  def run(*args, method):
+    if method == 'warp':
+      appearance, m_source, m_target = args
+      return 100 * appearance + 10 * m_source + m_target
+    return args[0]
+
+  made = crossed_losses.crossed_picture(run, jnp.arange(3.0), jnp.arange(3.0), jnp.float32([5, 6, 7]))
+  np.testing.assert_array_equal(made, [225.0, 6.0, 117.0])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('judge', [True, False])
+def test_only_judges_reach_the_motion_of_the_target(judge):
+  weights = dict(cross_identity_weight=1.0) if judge else dict(cycle_weight=1.0)
+  others = ('pixel', 'edge', 'warped', 'copy')
+  config = config_of(
+    'motion_codec',
+    ['motion_codec'],
+    image_size=SIZE,
+    with_truth=False,
+    driver_rate=1.0,
+    **weights,
+    **{f'{name}_weight': 0.0 for name in others},
+  )
+  stage = base.build_stage(config, {'face_encoder': registry.make('face_encoder', 'tiny')} if judge else {})
+  picture = jnp.zeros((1, SIZE, SIZE, 3))
+  encoder = registry.make('face_encoder', 'tiny')
+  frozen = base.Frozen(params={'face_encoder': blocks.init_params(encoder, jax.random.key(3), picture)})
+  params = jax.jit(lambda rng: nn.unbox(stage.init(rng, frozen)))(jax.random.key(0))[0]
+  params = tiny_networks.stirred(params, 0.02)
+  batch = batch_of(stage)
+
+  # The driver has an effect through the motion of the target alone.
+  def loss(driver):
+    changed = {**batch, 'driver': driver}
+    return stage.loss(params, frozen, {}, changed, jax.random.key(1), 0)[0]
+
+  gradient = jax.jit(jax.grad(loss))(blocks.to_float(jnp.asarray(batch['driver'])))
+  assert (jnp.abs(gradient).max() > 0) == judge
+
+
 @pytest.mark.slow
 def test_the_stage_meets_both_judges():
   weights = dict(
@@ -100,8 +144,6 @@ def test_the_stage_meets_both_judges():
   stage = base.build_stage(config, {'face_encoder': encoder})
   picture = jnp.zeros((1, SIZE, SIZE, 3))
   frozen = base.Frozen(params={'face_encoder': blocks.init_params(encoder, jax.random.key(3), picture)})
-  from flax import linen as nn
-
   params = jax.jit(lambda rng: nn.unbox(stage.init(rng, frozen)))(jax.random.key(0))[0]
   batch = batch_of(stage)
   loss = jax.jit(lambda params: stage.loss(params, frozen, {}, batch, jax.random.key(1), 0)[1][0])
