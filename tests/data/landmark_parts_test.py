@@ -28,7 +28,7 @@ def test_a_lip_box_gives_the_lips_alone():
   assert set(np.unique(parts)) == {Part.BACKGROUND, Part.LIP}
   rows, columns = np.nonzero(parts)
   assert np.mean(columns + 0.5) / 64 == pytest.approx(0.5, abs=0.01)
-  assert np.mean(rows + 0.5) / 64 == pytest.approx(0.7, abs=0.01)
+  assert np.mean(rows + 0.5) / 64 == pytest.approx(0.7, abs=1 / 64)  # within a cell
   # Landmarks of another mesh are not read.
   np.testing.assert_array_equal(landmark_parts.estimated_parts(np.zeros([68, 2], np.float32), box, 64), parts)
   assert not landmark_parts.estimated_parts(None, None, 16).any()

@@ -289,7 +289,7 @@ def test_windows_of_motion_run_over_real_records():
   for record in real.records:
     object.__setattr__(record, 'motion', None)
   with pytest.raises(InputError, match='needs the motion of frames'):
-    _take(1, 'speech_motion', record_sources=[real], batch_size=1)
+    _take(1, 'speech_motion', record_sources=[real], batch_size=2)
 
 
 def test_windows_of_real_clips_run_over_records_and_keep_sound_in_step():
