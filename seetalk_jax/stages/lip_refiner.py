@@ -117,8 +117,8 @@ class LipRefinerStage(base.Stage):
       motion = batch[self._motion_key]
       weights = frame_weights(batch, motion.shape[1]).reshape(-1)[::3]
       motion = motion.reshape(-1, motion.shape[-1])[::3]
-      other = jnp.roll(motion, motion.shape[0] // 2 + 1, axis=0)
-      weights = weights * jnp.roll(weights, motion.shape[0] // 2 + 1)
+      partner = _partners(weights > 0)
+      other, weights = motion[partner], weights * weights[partner]
       lips_changed = motion.at[:, _LIPS].set(other[:, _LIPS])
       rest_changed = other.at[:, _LIPS].set(motion[:, _LIPS])
       m, with_lips, with_rest = (
@@ -342,6 +342,13 @@ def frame_weights(batch: base.Batch, num_frames: int) -> jax.Array:
   if 'num_samples' not in batch:
     return jnp.broadcast_to(weights, (len(weights), num_frames))
   return weights * (jnp.arange(num_frames) < batch['num_samples'][:, None] // SAMPLES_PER_FRAME)
+
+
+def _partners(known: jax.Array) -> jax.Array:
+  """For each known frame another one, int `[n]` from bool `[n]`: half of the known frames away; else any frame."""
+  count = jnp.maximum(jnp.sum(known), 1)
+  in_front = jnp.argsort(~known, stable=True)  # the known frames first
+  return in_front[(jnp.cumsum(known) - 1 - (count // 2 + 1)) % count]
 
 
 def _weighted_std(x: jax.Array, weight: jax.Array) -> jax.Array:

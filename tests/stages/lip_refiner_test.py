@@ -115,6 +115,17 @@ def test_frames_count_by_the_status_of_their_lips_until_the_end_of_a_clip():
   )
 
 
+@pytest.mark.parametrize('known', [[1] * 9, [0, 1, 1, 0, 1, 0, 1, 1, 0], [1, 1, 0, 0, 0, 0, 0, 0, 0]])
+def test_partners_of_known_frames_are_known(known):
+  known = np.array(known, bool)
+  partners = np.asarray(lip_refiner._partners(known))[known]
+  assert sorted(partners) == np.flatnonzero(known).tolist()
+  if known.all():
+    np.testing.assert_array_equal(partners, np.roll(np.arange(9), 5))
+  if known.sum() > 2:
+    assert np.all(partners != np.flatnonzero(known))
+
+
 def test_rows_of_unknown_motion_teach_nothing(world):
   modules, frozen = world
   names = ('speech_encoder', 'motion_codec', 'motion_transformer')
