@@ -32,7 +32,7 @@ def get_config(variant: str = 'demo') -> ConfigDict:
       'contrastive_weight': 1.0,
       'reconstruction_weight': 2.0,
       'attributes_weight': 0.0 if v.for_pod else 1.0,  # needs ground truth
-      'articulation_weight': 0.0 if v.for_pod else 1.0,  # needs ground truth
+      'articulation_weight': 1.0,  # lip motion, exact or estimated
       # Portrait and speech of a real speaker from different recordings, where the corpus has several.
       'across_clips': v.for_pod,
       # Of the speech encoder: dropout, skipped layers, and masks of time and features (SpecAugment).

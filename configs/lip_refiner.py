@@ -5,8 +5,8 @@ r"""Lip refinement: a lip subspace of the motion latents, and a network that cor
     --config.init.motion_codec=runs/demo/motion_codec \
     --config.init.motion_transformer=runs/demo/motion
 
-Needs: speech encoder, motion codec, motion transformer, ground truth of the synthetic world, and in all variants but
-demo the sync expert.
+Needs: speech encoder, motion codec with a trained truth encoder, motion transformer, and in all variants but demo the
+sync expert. Motion of recordings is estimated and counts less than that of synthetic data.
 
 demo: 18 minutes on two CPU cores (`max_minutes`; on a GPU `num_steps` comes first). tiny: two steps, for tests.
 base, large: networks and batches for a pod slice or an eight-GPU host; not run by us.

@@ -2,7 +2,7 @@ r"""Motion codec: appearance encoder, motion encoder, warper and plain decoder.
 
   python train.py --config configs/motion_codec.py:demo --workdir runs/demo/motion_codec
 
-Needs no trained network.
+Needs no trained network; base and large need the face encoder of stage conre (`cross_identity_weight`).
 
 demo: 60 minutes on two CPU cores (`max_minutes`; on a GPU `num_steps` comes first). tiny: two steps, for tests.
 base, large: networks and batches for a pod slice or an eight-GPU host; not run by us.
@@ -28,12 +28,16 @@ def get_config(variant: str = 'demo') -> ConfigDict:
     {
       'image_size': v.image_size,
       'with_truth': not v.for_pod,  # flow, occlusion and motion of the synthetic world
+      'with_estimates': v.for_pod,  # motion and landmarks of recordings, as `seetalk prepare` measured them
       'truth_rate': 0.5,  # share of motions from the truth encoder instead of frames
       'feature_weight': 1.0,  # weight of mouth and eyes
       'hidden_weight': 0.5,  # weight of the parts of both that the source does not show
       'feature_flow_weight': 0.3,  # weight of the flow of mouth and eyes
       # Motion is given to another portrait and must be recovered from the result.
       'cycle_weight': 0.2 if v.for_pod else 0.0,
+      # The face of that result must be that of the portrait, and look real to the discriminator.
+      'cross_identity_weight': 0.2 if v.for_pod else 0.0,  # needs config.init.face_encoder
+      'cross_adversarial_weight': 0.4 if v.for_pod else 0.0,  # needs adversarial_weight
       'keep_motion': False,  # True: keep phi_m and the truth networks fixed, so that motion tracks stay valid
     }
   )

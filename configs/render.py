@@ -41,6 +41,7 @@ def get_config(variant: str = 'demo') -> ConfigDict:
     {
       'image_size': v.image_size,
       'with_truth': not v.for_pod,  # flow, occlusion and motion of the synthetic world
+      'with_estimates': v.for_pod,  # motion and landmarks of recordings, as `seetalk prepare` measured them
       'feature_weight': 1.0,  # weight of mouth and eyes
       'hidden_weight': 0.5,  # weight of the parts of both that the portrait does not show
     }

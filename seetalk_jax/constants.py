@@ -74,8 +74,12 @@ class MotionStatus(enum.IntEnum):
   EXACT = 2  # the world rendered it
 
 
-# Weight of an error against a field of each status. Estimates are noisy and biased, so they count less.
+# Weight of an error against a field, or against landmarks, of each status: all losses take it from here. Estimates are
+# noisy and biased, so they count less.
 STATUS_WEIGHTS = {MotionStatus.ABSENT: 0.0, MotionStatus.ESTIMATED: 0.3, MotionStatus.EXACT: 1.0}
+
+# Statistic of a motion codec: 1 if its truth encoder was trained, 0 if it has its random initial values.
+TRUTH_KNOWN = 'truth_known'
 
 # Controls of the motion besides the speech. Tracks: name -> values per frame (pose: yaw, pitch and roll in
 # radians; blink: eyelid closure, 0 to 1).

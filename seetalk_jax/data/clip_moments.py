@@ -38,17 +38,19 @@ def choose(
   length: int,
   *,
   with_style: bool = False,
+  apart: int = APART,
 ) -> Moments:
   """Samples a window of `length` frames that begins in `record`, or near it at the end of a clip, and other moments.
 
   The portrait is the frame of lowest `portrait_frames.portrait_cost`, as far as the motion is known.
 
   Args:
-    record: of a clip of at least `length + APART` frames.
+    record: of a clip of at least `length + apart` frames.
     beside: `step` -> the record `step` positions later.
     rng: random generator of the element.
     length: frames of the window.
     with_style: whether frames for a second window are looked up too; without, `style` may be short or empty.
+    apart: least distance of the portrait from the window, in frames; 0 where no portrait is needed.
 
   Raises:
     InputError: the clip is shorter.
@@ -57,17 +59,17 @@ def choose(
   joined, offset = _around(record, beside, length, reach)
   total, own = len(joined.frames), len(record.frames)
   starts = np.arange(max(total - length + 1, 0))
-  starts = starts[(starts >= APART) | (total - length - starts >= APART)]
+  starts = starts[(starts >= apart) | (total - length - starts >= apart)]
   if not len(starts):
     raise InputError(
-      f'a window of {length} frames with a portrait from another moment needs clips of {length + APART} frames, '
+      f'a window of {length} frames with a portrait from another moment needs clips of {length + apart} frames, '
       f'one has {total}: render or prepare longer clips'
     )
   # As many starts as the record has frames: its own frames, and at the end of a clip those before them.
   away = np.maximum(np.maximum(offset - starts, starts - (offset + own - 1)), 0)
   first = int(rng.choice(starts[np.argsort(away, kind='stable')[:own]]))
   frames = np.arange(total)
-  frames = frames[(frames <= first - APART) | (frames >= first + length - 1 + APART)]
+  frames = frames[(frames <= first - apart) | (frames >= first + length - 1 + apart)]
   return Moments(joined, first, _portrait(joined, frames, rng), other_window(first, length, total, rng))
 
 

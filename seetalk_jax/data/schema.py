@@ -26,6 +26,7 @@ from seetalk_jax.constants import (
 )
 from seetalk_jax.data import schema_v1
 from seetalk_jax.errors import InputError
+from seetalk_jax.media.landmark_indices import NUM_LANDMARKS
 
 SCHEMA_VERSION = 2
 READABLE_VERSIONS = (1, 2)
@@ -227,6 +228,15 @@ def motion_weights(record: ClipRecord, track: str = 'motion') -> np.ndarray:
     return np.zeros([MOTION_DIM], np.float32)
   weights = np.array([STATUS_WEIGHTS[status] for status in MotionStatus], np.float32)
   return weights[record.motion_status]
+
+
+def landmark_weight(record: ClipRecord) -> np.float32:
+  """Weight of the landmarks of a record in losses: `constants.STATUS_WEIGHTS` of exact ones in synthetic records, of
+  estimated ones in real records, and of absent ones where there are none of MediaPipe's face mesh."""
+  if record.landmarks is None or record.landmarks.shape[1] != NUM_LANDMARKS:
+    return np.float32(STATUS_WEIGHTS[MotionStatus.ABSENT])
+  status = MotionStatus.ESTIMATED if record.truth is None else MotionStatus.EXACT
+  return np.float32(STATUS_WEIGHTS[status])
 
 
 def check_version(version: int, where: str) -> None:

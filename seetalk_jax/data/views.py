@@ -26,9 +26,10 @@ from seetalk_jax.constants import (
   SYNCNET_SAMPLES,
   WINDOW_FRAMES,
 )
-from seetalk_jax.data import clip_moments, schema, speaker_runs, transforms
+from seetalk_jax.data import clip_moments, landmark_parts, schema, speaker_runs, transforms
 from seetalk_jax.data.view import Element, Entry, View
 from seetalk_jax.errors import InputError
+from seetalk_jax.media.landmark_indices import NUM_LANDMARKS
 
 # Maximum distance in records (seconds) between the frames of a real pair: long enough for a head turn.
 _PAIR_REACH = 4
@@ -52,7 +53,12 @@ _MOTION_WEIGHT = Entry(
   np.float32, (MOTION_DIM,), 'weight of each motion field: 1 exact, 0.3 estimated, 0 absent (the field is 0)'
 )
 _STYLE_LENGTH = Entry(np.int32, (), 'frames of the other window; 0: the clip has no other second')
-_PARTS = Entry(np.uint8, _QUARTER, 'part of the head at each pixel; 0 background')
+_PARTS = Entry(
+  np.uint8, _QUARTER, 'part of the head at each pixel; 0 background; of real frames drawn from landmarks'
+)
+_LANDMARKS = Entry(
+  np.float32, (NUM_LANDMARKS, 2), "MediaPipe's face mesh as (x, y), relative 0..1; zeros where absent"
+)
 _CANONICAL = Entry(np.float32, (*_QUARTER, 3), 'place on the resting head, head units')
 
 
@@ -133,7 +139,7 @@ class ImageView(View):
       record, index = self.record, int(self.rng.integers(len(self.record.frames)))
     image = self._frame(index, record)
     if record.truth is None or record.truth.parts is None:
-      parts = np.zeros([side // 4 for side in image.shape[:2]], np.uint8)
+      parts = _estimated_parts(record, index, image.shape[0] // 4)
     else:
       parts = self._quarter(record.truth.parts, index)
     return {'image': image, 'picture_box': self._picture_box(index, record), 'parts': parts}
@@ -158,6 +164,9 @@ class MotionPair(View):
     'target_canonical': _CANONICAL,
     'source_parts': _PARTS,
     'target_parts': _PARTS,
+    'source_landmarks': _LANDMARKS,
+    'target_landmarks': _LANDMARKS,
+    'landmark_weight': Entry(np.float32, (), 'weight of the landmarks: 1 exact, 0.3 estimated, 0 absent'),
     'lip_box': Entry(np.float32, (4,), 'of target: left, top, right, bottom, relative 0..1'),
     'picture_box': _PICTURE_BOX,
     'speaker': _SPEAKER,
@@ -184,6 +193,9 @@ class MotionPair(View):
       'target_canonical': self._quarter(truth.canonical, target).astype(np.float32),
       'source_parts': self._quarter(truth.parts, source),
       'target_parts': self._quarter(truth.parts, target),
+      'source_landmarks': _landmarks_of(self.record, source),
+      'target_landmarks': _landmarks_of(self.record, target),
+      'landmark_weight': schema.landmark_weight(self.record),
       'lip_box': self.record.lip_box[target],
       'picture_box': self._picture_box(target),
       'speaker': self._speaker(),
@@ -212,8 +224,11 @@ class MotionPair(View):
       'motion_weight': np.minimum(schema.motion_weights(self.record), schema.motion_weights(other)),
       'source_canonical': _zeros(quarter, quarter, 3),
       'target_canonical': _zeros(quarter, quarter, 3),
-      'source_parts': np.zeros([quarter, quarter], np.uint8),
-      'target_parts': np.zeros([quarter, quarter], np.uint8),
+      'source_parts': _estimated_parts(other, source, quarter),
+      'target_parts': _estimated_parts(self.record, target, quarter),
+      'source_landmarks': _landmarks_of(other, source),
+      'target_landmarks': _landmarks_of(self.record, target),
+      'landmark_weight': np.minimum(schema.landmark_weight(self.record), schema.landmark_weight(other)),
       'lip_box': self.record.lip_box[target],
       'picture_box': self._picture_box(target),
       'speaker': self._speaker(),
@@ -225,13 +240,15 @@ class SpeechMotion(View):
   """Some seconds of speech (4 if not asked otherwise) and the motion track that goes with it; no frames."""
 
   name = 'speech_motion'
-  kinds = ('talks',)
+  kinds = ('talks', 'real')
   num_frames = WINDOW_FRAMES
   entries = {
     'speech': Entry(np.float32, ('640 T',), _SPEECH),
     'motion': Entry(np.float32, ('T', MOTION_DIM), _MOTION + ', 25 fps'),
+    'motion_weight': _MOTION_WEIGHT,
     'speaker': _SPEAKER,
     'attributes': _ATTRIBUTES,
+    'has_truth': _HAS_TRUTH,
   }
   conditions = {
     'style': {
@@ -243,6 +260,33 @@ class SpeechMotion(View):
   }
 
   def make(self) -> Element:
+    return self._real() if self._is_real else self._synthetic()
+
+  def _real(self) -> Element:
+    """A window of a clip, over the border of records, with its estimated motion."""
+    wanted, style = self._window, slice(0, 0)
+    if 'style' in self._conditions:
+      moments = clip_moments.choose(self.record, self._beside, self.rng, wanted, with_style=True, apart=0)
+      record, first, style = moments.record, moments.first, moments.style
+    else:
+      record, first = transforms.random_window(self.record, self._beside, self.rng, wanted, self.name)
+    if record.motion is None:
+      raise InputError('view speech_motion needs the motion of frames: prepare the recordings again')
+    element = {
+      'speech': self._speech(record.audio_lead + first * SAMPLES_PER_FRAME, wanted, record),
+      'motion': record.motion[first : first + wanted],
+      'motion_weight': schema.motion_weights(record),
+      'speaker': self._speaker(),
+      'attributes': _zeros(3),
+      'has_truth': np.float32(0.0),
+    }
+    return element | (self._style(record.motion[style]) if 'style' in self._conditions else {})
+
+  def _style(self, track: np.ndarray) -> Element:
+    """The entries of the condition `style`, from the motion of another window."""
+    return {'style_motion': _padded(track, self._window), 'style_length': np.int32(len(track))}
+
+  def _synthetic(self) -> Element:
     wanted, track = self._window, self.record.speech_motion
     if track is None:
       raise InputError('view speech_motion needs records with speech motion: add a synthetic corpus of talks')
@@ -252,12 +296,13 @@ class SpeechMotion(View):
     element = {
       'speech': self._speech(first * SAMPLES_PER_FRAME, wanted),
       'motion': track[first : first + wanted],
+      'motion_weight': schema.motion_weights(self.record, 'speech_motion'),
       'speaker': self._speaker(),
       'attributes': self._truth.attributes,
+      'has_truth': np.float32(1.0),
     }
     if 'style' in self._conditions:
-      style = track[clip_moments.other_window(first, wanted, len(track), self.rng)]
-      element |= {'style_motion': _padded(style, wanted), 'style_length': np.int32(len(style))}
+      element |= self._style(track[clip_moments.other_window(first, wanted, len(track), self.rng)])
     return element
 
 
@@ -447,6 +492,19 @@ def batch_spec(
     return jax.ShapeDtypeStruct((batch_size, *(sizes.get(size, size) for size in entry.shape)), entry.dtype)
 
   return {name: spec(entries[name]) for name in only or entries}
+
+
+def _landmarks_of(record: schema.ClipRecord, index: int) -> np.ndarray:
+  """Landmarks of a frame, float32 `[478, 2]`; zeros where there are none of this mesh."""
+  if not landmark_parts.has_landmarks(record.landmarks):
+    return _zeros(NUM_LANDMARKS, 2)
+  return record.landmarks[index]
+
+
+def _estimated_parts(record: schema.ClipRecord, index: int, side: int) -> np.ndarray:
+  """Part labels of a real frame, uint8 `[side, side]`, as far as its landmarks or its lip box show them."""
+  landmarks, boxes = (None if x is None else x[index] for x in (record.landmarks, record.lip_box))
+  return landmark_parts.estimated_parts(landmarks, boxes, side)
 
 
 def _motion_of(record: schema.ClipRecord) -> np.ndarray:

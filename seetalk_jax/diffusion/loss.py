@@ -17,6 +17,8 @@ def diffusion_loss(
   noise: jax.Array,
   t: jax.Array,
   gamma: float = 0.0,
+  *,
+  weight: jax.Array | None = None,
 ) -> tuple[jax.Array, dict[str, jax.Array]]:
   """Mean squared error against the target of `prediction_type`, weighted by time.
 
@@ -27,6 +29,7 @@ def diffusion_loss(
     x0, noise: the clean samples and the noise that was added, of the same shape.
     t: times `[b]`.
     gamma: of min-SNR-gamma weights, see `objective.loss_weight`; 0 weighs all times alike.
+    weight: of each sample, `[b]`; None: all alike. It applies to the loss, not to the metrics of the error.
 
   Returns:
     (loss, metrics): `diffusion` is the loss, `error` the error without weights, `error_late` its mean over the
@@ -34,7 +37,8 @@ def diffusion_loss(
   """
   target = objective.target(prediction_type, schedule, x0, noise, t)
   error = jnp.mean(jnp.square(prediction - target), axis=tuple(range(1, x0.ndim)))
-  loss = jnp.mean(objective.loss_weight(prediction_type, schedule, t, gamma or None) * error)
+  weighted = objective.loss_weight(prediction_type, schedule, t, gamma or None) * error
+  loss = jnp.mean(weighted) if weight is None else jnp.sum(weight * weighted) / (jnp.sum(weight) + 1e-6)
   late = (t >= schedule.num_steps * 3 // 4).astype(jnp.float32)
   error_late = jnp.sum(late * error) / jnp.maximum(jnp.sum(late), 1.0)
   return loss, {'diffusion': loss, 'error': jnp.mean(error), 'error_late': error_late}

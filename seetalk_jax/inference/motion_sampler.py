@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from seetalk_jax.constants import MOTION_FIELDS
+from seetalk_jax.errors import CheckpointError
 from seetalk_jax.inference import batching
 from seetalk_jax.inference import controls as controls_lib
 from seetalk_jax.inference.background_compile import BackgroundCompiledFunction
@@ -21,6 +22,7 @@ from seetalk_jax.inference.sampling_options import SamplingOptions
 from seetalk_jax.media import driving
 from seetalk_jax.models.motion.motion_controls import style_code
 from seetalk_jax.models.nn import blocks
+from seetalk_jax.releases import codec_truth
 from seetalk_jax.sampling import motion as motion_sampling
 
 READ_BATCH = 16  # frames of a driving video that are encoded in one call
@@ -98,7 +100,13 @@ class MotionSampler:
 
   def _convert(self, method: str, values: np.ndarray) -> jax.Array:
     self._release.need('motion_codec')
-    codec = self._release.networks.modules['motion_codec']
+    networks = self._release.networks
+    if not codec_truth.is_known(networks.statistics, networks.info.get('provenance', {}).get('stages', {})):
+      raise CheckpointError(
+        f'the motion codec was trained without motion vectors, {networks.directory}: controls and motion files need '
+        'one that was trained with options.with_truth or with_estimates'
+      )
+    codec = networks.modules['motion_codec']
     with self._release.computing():
       return codec.apply({'params': self._release.params['motion_codec']}, values, method=method)
 

@@ -5,6 +5,7 @@ Left and right are those of the person; in the picture of a face, the person's l
 
 from __future__ import annotations
 
+NUM_LANDMARKS = 478
 EYE_CORNERS = (33, 133, 362, 263)  # right eye outer and inner, left eye inner and outer
 CHIN = 152
 MOUTH_CORNERS = (61, 291)

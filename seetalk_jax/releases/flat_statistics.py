@@ -35,6 +35,7 @@ OWNERS = {
   'motion_mean': 'motion_transformer',
   'motion_std': 'motion_transformer',
   'motion_window': 'motion_transformer',
+  'truth_known': 'motion_codec',
 }
 # Owner of names that are not in the table: exports keep them, and no stage reads them.
 UNKNOWN = 'unknown'

@@ -115,6 +115,17 @@ class AnyStage(abc.ABC):
     """Further keyword arguments for make_batches (e.g. portraits_only=True)."""
     return {} if self.image_size is None else {'image_size': self.image_size}
 
+  def check_frozen(self, frozen: Frozen) -> None:
+    """Checks that the initial networks and statistics serve the stage; called before anything is computed.
+
+    Args:
+      frozen: the networks of `config.init`, also those that the stage trains further, and their statistics.
+
+    Raises:
+      ConfigError: they do not.
+    """
+    del frozen
+
   def statistics_spec(self) -> dict[str, dict[str, jax.ShapeDtypeStruct]]:
     """Shapes of all statistics that the stage reads, by owner: its own and of earlier stages (for plans)."""
     return {}
@@ -324,7 +335,7 @@ def fake_batch(spec: Mapping[str, jax.ShapeDtypeStruct], seed: int = 0) -> dict[
   rng = np.random.default_rng(seed)
   batch = {}
   for name, entry in sorted(spec.items()):
-    if name in ('has_truth', 'motion_weight'):
+    if name in ('has_truth', 'motion_weight', 'landmark_weight'):
       batch[name] = np.ones(entry.shape, entry.dtype)
     elif name == 'picture_box':  # the whole picture
       batch[name] = np.tile(np.array([0, 0, 1, 1], entry.dtype), (*entry.shape[:-1], 1))

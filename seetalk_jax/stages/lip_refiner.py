@@ -19,12 +19,12 @@ import numpy as np
 from seetalk_jax.constants import LIPS, MOTION_DIM, SAMPLES_PER_FRAME, SYNC_FRAMES
 from seetalk_jax.data import views
 from seetalk_jax.diffusion import guidance, samplers
-from seetalk_jax.errors import ConfigError
+from seetalk_jax.errors import ConfigError, InputError
 from seetalk_jax.models.motion.mouth import boxes_around, crop_boxes, inside_boxes, mouth_center
 from seetalk_jax.models.nn import blocks
 from seetalk_jax.sampling.motion import CLIP, SCHEDULE, trained_window
 from seetalk_jax.sharding import device_mesh
-from seetalk_jax.stages import base, losses
+from seetalk_jax.stages import base, losses, truth_known
 from seetalk_jax.stages.sync_expert import sync_loss
 
 # Half width and half height of the compared mouth region, relative to the side of the portrait crop.
@@ -45,6 +45,9 @@ class LipRefinerStage(base.Stage):
   target of a sampled track is the same track with the lips of the true motion; the rest of the face stays as
   sampled. The losses compare the refined track with its target inside U and in the rendered mouth region, and
   add the loss of the sync expert.
+
+  Motion of real recordings is estimated: a track counts by the mean weight of its lip fields, and fields that are
+  absent stay as sampled.
 
   Attributes:
     view: `portrait_speech` (with portraits to render) or `speech_motion` (longer tracks, no rendering).
@@ -77,12 +80,14 @@ class LipRefinerStage(base.Stage):
   ridge: float = 0.1
 
   def batch_spec(self, batch_size: int) -> dict[str, jax.ShapeDtypeStruct]:
-    names = ('speech', self._motion_key, *(('portrait',) if self._renders else ()))
+    names = ['speech', self._motion_key, 'motion_weight']
+    names += ['num_samples'] if self.view == 'portrait_speech' else []
+    names += ['portrait'] if self._renders else []
     return views.batch_spec(self.view, batch_size, self.image_size, only=names)
 
-  def data_options(self) -> dict[str, Any]:
-    """Only records with ground-truth motion."""
-    return {**super().data_options(), 'needs_truth': True}
+  def check_frozen(self, frozen: base.Frozen) -> None:
+    """Subspace and targets come from the truth encoder, which must be a trained one."""
+    truth_known.check(frozen, self.name)
 
   @property
   def _motion_key(self) -> str:
@@ -97,23 +102,43 @@ class LipRefinerStage(base.Stage):
     return 'syncnet' if 'syncnet' in self.frozen else 'sync_expert'
 
   def prepare(self, frozen: base.Frozen, batches) -> dict[str, dict[str, np.ndarray]]:
-    """`lip_subspace` `[motion_dim, k]`, and its shares of lip changes and of other changes, in [0, 1]."""
+    """`lip_subspace` `[motion_dim, k]`, and its shares of lip changes and of other changes, in [0, 1].
+
+    Raises:
+      InputError: no lip motion is known in the batches.
+    """
     codec, variables = self.frozen['motion_codec'], frozen.variables('motion_codec')
+    names = [
+      name for name in (self._motion_key, 'motion_weight', 'num_samples') if name in self.batch_spec(1)
+    ]
 
     @jax.jit
-    def moments(motion):
+    def moments(batch):
+      motion = batch[self._motion_key]
+      weights = frame_weights(batch, motion.shape[1]).reshape(-1)[::3]
       motion = motion.reshape(-1, motion.shape[-1])[::3]
-      other = jnp.roll(motion, motion.shape[0] // 2 + 1, axis=0)
+      partner = _partners(weights > 0)
+      other, weights = motion[partner], weights * weights[partner]
       lips_changed = motion.at[:, _LIPS].set(other[:, _LIPS])
       rest_changed = other.at[:, _LIPS].set(motion[:, _LIPS])
       m, with_lips, with_rest = (
         codec.apply(variables, x, method='encode_truth') for x in (motion, lips_changed, rest_changed)
       )
-      return [(d.T @ d) / d.shape[0] for d in (with_lips - m, with_rest - m)]
+      changes = (with_lips - m, with_rest - m)
+      return [(d * weights[:, None]).T @ d for d in changes], jnp.sum(weights)
 
-    pairs = [moments(jnp.asarray(b[self._motion_key])) for b in itertools.islice(batches, _PREPARE_BATCHES)]
-    pairs = device_mesh.to_host(pairs)
-    lips, rest = (np.mean([np.asarray(pair[i], np.float64) for pair in pairs], axis=0) for i in (0, 1))
+    sums = [
+      moments({name: jnp.asarray(batch[name]) for name in names})
+      for batch in itertools.islice(batches, _PREPARE_BATCHES)
+    ]
+    sums = device_mesh.to_host(sums)
+    total = sum(float(weight) for _, weight in sums)
+    if not total:
+      raise InputError(
+        'no lip motion is known in the corpora, and stage lip_refiner needs it: prepare the recordings again, or add a '
+        'synthetic corpus'
+      )
+    lips, rest = (sum(np.asarray(pair[i], np.float64) for pair, _ in sums) / total for i in (0, 1))
     subspace = lip_subspace(lips, rest, self.networks['lip_refiner'].subspace_dim, self.ridge)
     shares = [np.trace(subspace.T @ c @ subspace) / max(np.trace(c), 1e-12) for c in (lips, rest)]
     statistics = {
@@ -166,18 +191,26 @@ class LipRefinerStage(base.Stage):
       frozen.variables('speech_encoder'), batch['speech'], method='encode_tokens'
     )
     subspace = jax.lax.stop_gradient(params['lip_refiner']['subspace'])
-    m, m_in, tokens = jax.lax.stop_gradient((*self._samples(frozen, truth, tokens, sample_rng), tokens))
+    known = batch['motion_weight'] > 0
+    m, m_in, tokens = jax.lax.stop_gradient(
+      (*self._samples(frozen, truth, known, tokens, sample_rng), tokens)
+    )
     refined = self.networks['lip_refiner'].apply({'params': params['lip_refiner']}, m_in, tokens)
 
+    weight = frame_weights(batch, truth.shape[1])[..., None]
     wanted = m @ subspace
-    spread = jnp.std(wanted, axis=(0, 1)) + 1e-3 * jnp.mean(jnp.std(wanted, axis=(0, 1))) + 1e-4
+    spread = _weighted_std(wanted, weight)
+    spread = spread + 1e-3 * jnp.mean(spread) + 1e-4
     off, off_before = ((x @ subspace - wanted) / spread for x in (refined, m_in))
-    inside, before = jnp.mean(losses.charbonnier(off, 0.1)), jnp.mean(losses.charbonnier(off_before, 0.1))
-    velocity = jnp.mean(losses.charbonnier(off[:, 1:] - off[:, :-1], 0.1))
+    inside, before = (losses.weighted_mean(losses.charbonnier(x, 0.1), weight) for x in (off, off_before))
+    steps = jnp.minimum(weight[:, 1:], weight[:, :-1])
+    velocity = losses.weighted_mean(losses.charbonnier(off[:, 1:] - off[:, :-1], 0.1), steps)
     loss = inside + self.velocity_weight * velocity
-    scales = codec.motion_scales[_LIPS]
+    scales, fields = codec.motion_scales[_LIPS], weight * known[:, None, _LIPS]
     readings = [codec.apply(variables, x, method='read_truth')[..., _LIPS] for x in (refined, m_in)]
-    lips = [jnp.mean(jnp.abs(reading - truth[..., _LIPS]) / scales) for reading in readings]
+    lips = [
+      losses.weighted_mean(jnp.abs(reading - truth[..., _LIPS]) / scales, fields) for reading in readings
+    ]
     metrics = {
       'inside': inside,
       'inside_before': before,
@@ -189,7 +222,8 @@ class LipRefinerStage(base.Stage):
       frame_rng, clip_rng = jax.random.split(pick_rng)
       pictures = 0.0
       if self.render_weight:
-        added, added_metrics = self._mouth_loss(frozen, batch['portrait'], refined, m, m_in, frame_rng)
+        tracks = (refined, m, m_in)
+        added, added_metrics = self._mouth_loss(frozen, batch['portrait'], *tracks, weight[..., 0], frame_rng)
         pictures += added
         metrics |= added_metrics
       if self.sync_weight and self._expert in self.frozen:
@@ -199,8 +233,13 @@ class LipRefinerStage(base.Stage):
       loss += pictures
     return loss, (metrics, collections)
 
-  def _samples(self, frozen, truth, tokens, rng):
-    """Tracks `[b, n, d]` sampled from M_diff for a portrait at rest: (with the true lips, as sampled)."""
+  def _samples(self, frozen, truth, known, tokens, rng):
+    """Tracks `[b, n, d]` sampled from M_diff for a portrait at rest: (with the true lips, as sampled).
+
+    Args:
+      truth: motion vectors `[b, n, 58]`.
+      known: bool `[b, 58]`, which fields they hold; others stay as sampled.
+    """
     codec, variables = self.frozen['motion_codec'], frozen.variables('motion_codec')
     transformer = self.frozen['motion_transformer']
     statistics = frozen.statistics['motion_transformer']
@@ -226,7 +265,8 @@ class LipRefinerStage(base.Stage):
     )
     sampled = sampled * std + mean
     reading = codec.apply(variables, sampled, method='read_truth')
-    spoken = reading.at[..., _LIPS].set(truth[..., _LIPS])
+    lips = jnp.where(known[:, None, _LIPS], truth[..., _LIPS], reading[..., _LIPS])
+    spoken = reading.at[..., _LIPS].set(lips)
     with_lips, without = (codec.apply(variables, x, method='encode_truth') for x in (spoken, reading))
     return sampled + with_lips - without, sampled
 
@@ -240,25 +280,32 @@ class LipRefinerStage(base.Stage):
     image = run(warped, method='decode')
     return image.reshape(p, f, *image.shape[1:]), mouth_center(warped.flow).reshape(p, f, 2)
 
-  def _mouth_loss(self, frozen, portraits, refined, truth, unrefined, rng):
+  def _mouth_loss(self, frozen, portraits, refined, truth, unrefined, weight, rng):
     """Rendered mouth regions of refined against true motion, and what refinement changes around them.
 
     Args:
       portraits: uint8 `[b, h, w, 3]`.
       refined, truth, unrefined: tracks `[b, n, d]` after refinement, as they should be, and before.
+      weight: of each frame, `[b, n]`; those of known motion come first.
 
     Returns:
       (weighted loss, metrics), of one frame of `render_share` of the portraits.
     """
-    portraits = blocks.to_float(_share(portraits, self.render_share))
-    at = jax.random.randint(rng, (portraits.shape[0], 1, 1), 0, truth.shape[1])
+    portraits, weight = (
+      blocks.to_float(_share(portraits, self.render_share)),
+      _share(weight, self.render_share),
+    )
+    known = jnp.maximum(jnp.sum(weight > 0, axis=1), 1)[:, None, None]
+    at = jax.random.randint(rng, (portraits.shape[0], 1, 1), 0, known)
     tracks = (refined, truth, unrefined) if self.outside_weight else (refined, truth)
     shown = [jnp.take_along_axis(_share(x, self.render_share), at, axis=1) for x in tracks]
     image, centers = self._draw(frozen, portraits, jnp.concatenate(shown, axis=1))
     centers = centers[:, 1]
     boxes = boxes_around(centers, RENDER_HALF)
     rendered_mouth, target_mouth = (crop_boxes(image[:, i], boxes, (64, 64)) for i in range(2))
-    rendered = jnp.mean(losses.charbonnier(rendered_mouth - jax.lax.stop_gradient(target_mouth)))
+    rendered = losses.mean_of_rows(
+      losses.charbonnier(rendered_mouth - jax.lax.stop_gradient(target_mouth)), weight[:, 0]
+    )
     loss, metrics = self.render_weight * rendered, {'rendered': rendered}
     if self.outside_weight:
       around = 1.0 - inside_boxes(boxes_around(centers, OUTSIDE_HALF), image.shape[2:4])
@@ -273,7 +320,11 @@ class LipRefinerStage(base.Stage):
     refined, speech, portraits = (
       _share(x, self.sync_share, last=True) for x in (refined, batch['speech'], batch['portrait'])
     )
-    start = jax.random.randint(rng, (), 0, refined.shape[1] - SYNC_FRAMES + 1)
+    frames = refined.shape[1]
+    if 'num_samples' in batch:  # no window in the silence after the end of a short clip
+      samples = _share(batch['num_samples'], self.sync_share, last=True)
+      frames = jnp.maximum(jnp.min(samples) // SAMPLES_PER_FRAME, SYNC_FRAMES)
+    start = jax.random.randint(rng, (), 0, frames - SYNC_FRAMES + 1)
     clip = jax.lax.dynamic_slice_in_dim(refined, start, SYNC_FRAMES, axis=1)
     padded = jnp.pad(speech, ((0, 0), (0, expert.num_samples)))
     speech = jax.lax.dynamic_slice_in_dim(padded, start * SAMPLES_PER_FRAME, expert.num_samples, axis=1)
@@ -283,6 +334,28 @@ class LipRefinerStage(base.Stage):
     crops = crops.reshape(-1, SYNC_FRAMES, *crops.shape[1:])
     cosine = expert.apply(frozen.variables(self._expert), speech, crops, method='cosine')
     return self.sync_weight * sync_loss(cosine), {'sync_cosine': jnp.mean(cosine)}
+
+
+def frame_weights(batch: base.Batch, num_frames: int) -> jax.Array:
+  """Weights of the frames of motion tracks, `[b, num_frames]`: the mean weight of the lip fields, 0 after the end."""
+  weights = jnp.mean(batch['motion_weight'][:, _LIPS], axis=1)[:, None]
+  if 'num_samples' not in batch:
+    return jnp.broadcast_to(weights, (len(weights), num_frames))
+  return weights * (jnp.arange(num_frames) < batch['num_samples'][:, None] // SAMPLES_PER_FRAME)
+
+
+def _partners(known: jax.Array) -> jax.Array:
+  """For each known frame another one, int `[n]` from bool `[n]`: half of the known frames away; else any frame."""
+  count = jnp.maximum(jnp.sum(known), 1)
+  in_front = jnp.argsort(~known, stable=True)  # the known frames first
+  return in_front[(jnp.cumsum(known) - 1 - (count // 2 + 1)) % count]
+
+
+def _weighted_std(x: jax.Array, weight: jax.Array) -> jax.Array:
+  """Standard deviations `[d]` of `x [b, n, d]` under weights `[b, n, 1]`."""
+  total = jnp.sum(weight) + 1e-6
+  mean = jnp.sum(weight * x, axis=(0, 1)) / total
+  return jnp.sqrt(jnp.sum(weight * jnp.square(x - mean), axis=(0, 1)) / total)
 
 
 def _share(x: jax.Array, share: float, last: bool = False) -> jax.Array:

@@ -97,7 +97,17 @@ def feature_error(
     (error, error over hidden cells only). The second is 0 without `visible`. It is separate because hidden
     cells are few, even among those of the eyes (a closing lid).
   """
-  regions = feature_regions(canonical)
+  return region_error(image, target, feature_regions(canonical), visible)
+
+
+def region_error(
+  image: jax.Array, target: jax.Array, regions: jax.Array, visible: jax.Array | None = None
+) -> tuple[jax.Array, jax.Array]:
+  """`feature_error` over regions that are given: weights `[b, h / 4, w / 4, 2]` of mouth and eyes.
+
+  Args:
+    visible: `[b, h / 4, w / 4, 1]`, or `[b, h / 4, w / 4, 2]` for one mask per region.
+  """
   error = charbonnier(image - target)
 
   def mean(weights):
@@ -111,6 +121,14 @@ def weighted_mean(values: jax.Array, weight: jax.Array) -> jax.Array:
   """Mean of `values [*b, c]` under `weight [*b, 1]` or `[*b, c]` (0 if all weights are 0)."""
   repeats = values.shape[-1] // weight.shape[-1]
   return jnp.sum(values * weight) / (jnp.sum(weight) * repeats + 1e-6)
+
+
+def mean_of_rows(values: jax.Array, weight: jax.Array | None = None) -> jax.Array:
+  """Mean of `values [b, ...]` in which row i counts `weight[i]` times; None: a plain mean; 0 if all weights are 0."""
+  if weight is None:
+    return jnp.mean(values)
+  rows = jnp.mean(values.reshape(len(values), -1), axis=1)
+  return jnp.sum(weight * rows) / (jnp.sum(weight) + 1e-6)
 
 
 def psnr(image: jax.Array, truth: jax.Array, weight: jax.Array | None = None) -> jax.Array:

@@ -16,7 +16,6 @@ from seetalk_jax.constants import (
   BLINK,
   CLIP_SIZE,
   COEFFICIENTS,
-  CONTROL_TRACKS,
   EMOTIONS,
   FROWNS,
   LIPS,
@@ -34,15 +33,16 @@ from seetalk_jax.models.motion.motion_controls import style_code
 from seetalk_jax.models.nn import blocks
 from seetalk_jax.sampling.motion import SCHEDULE, trained_window
 from seetalk_jax.sharding import device_mesh
-from seetalk_jax.stages import base
+from seetalk_jax.stages import base, losses, truth_known
 
-# Synthetic clips show no acted emotions: the label follows from the mean smile over the clip.
+# Clips have no label of an emotion: it follows from the mean smile over the clip.
 _SMILES, _FROWNS = 0.25, -0.02
 _PREPARE_BATCHES = 64
 # Signal of a blink relative to one latent value: its squared length in standardized latents, summed over its
 # frames, is some hundreds.
 _BLINK_SIGNAL = 100.0
-_FIELDS_OF = {'pose': POSE, 'blink': BLINK}  # control -> its fields of a motion vector
+# Control -> its fields of a motion vector.
+_FIELDS_OF = {'pose': POSE, 'blink': BLINK, 'emotion': np.r_[SMILES, FROWNS]}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,9 +53,10 @@ class MotionStage(base.Stage):
   clip (`frames`); the style is that of another window of the clip, and is dropped where the clip has none.
 
   Attributes:
-    motion_source: 'truth' encodes the ground-truth motion with `encode_truth` and needs no frames. 'frames'
-      encodes the frames of view `clip` with `motion`; the controls pose and blink are those of the records'
-      motion, estimated in real recordings, and are dropped where it is absent.
+    motion_source: 'truth' encodes the motion of the records with `encode_truth` and needs no frames; a track counts by
+      the mean weight of its fields, less where it is estimated. 'frames' encodes the frames of view `clip` with
+      `motion`; the controls pose, blink and emotion are those of the records' motion, estimated in real
+      recordings, and are dropped where it is absent.
     num_frames: frames of a window. It is the statistic `motion_window` of the network: sampling uses the same.
     frame_size: height and width of the frames in pixels, for motion_source 'frames'.
     drop_rate: probability that the speech of a track is dropped, for guidance.
@@ -90,7 +91,7 @@ class MotionStage(base.Stage):
 
   def batch_spec(self, batch_size: int) -> dict[str, jax.ShapeDtypeStruct]:
     if self.motion_source == 'truth':
-      names = ['speech', 'motion']
+      names = ['speech', 'motion', 'motion_weight']
     else:
       names = [
         'speech',
@@ -121,11 +122,16 @@ class MotionStage(base.Stage):
   def _style_key(self) -> str:
     return 'style_motion' if self.motion_source == 'truth' else 'style_frames'
 
+  def check_frozen(self, frozen: base.Frozen) -> None:
+    """Motion vectors are encoded by a truth encoder that was trained."""
+    if self.motion_source == 'truth':
+      truth_known.check(frozen, self.name, ", or set options.motion_source='frames'")
+
   @property
   def _needs_estimates(self) -> bool:
     """Whether controls come from the motion of frames, which may be estimated or absent."""
     controls = self.networks['motion_transformer'].controls
-    return self.motion_source == 'frames' and bool(set(controls) & set(CONTROL_TRACKS))
+    return self.motion_source == 'frames' and bool(set(controls) & set(_FIELDS_OF))
 
   def prepare(self, frozen: base.Frozen, batches) -> dict[str, dict[str, np.ndarray]]:
     """`motion_mean`, `motion_std` `[motion_dim]` of the latents of the corpus, and `motion_window`."""
@@ -230,21 +236,29 @@ class MotionStage(base.Stage):
       controls=controls,
       drop_controls=drop_controls,
     )
+    weight = self._track_weights(batch)
     diffusion, metrics = diffusion_loss(
-      transformer.prediction_type, SCHEDULE, prediction, x0, noise, t, self.min_snr_gamma
+      transformer.prediction_type, SCHEDULE, prediction, x0, noise, t, self.min_snr_gamma, weight=weight
     )
     estimate = objective.to_x0(transformer.prediction_type, SCHEDULE, prediction, xt, t)
     off = estimate - x0
-    velocity = jnp.mean(jnp.square(off[:, 1:] - off[:, :-1]))
+    velocity = losses.mean_of_rows(jnp.square(off[:, 1:] - off[:, :-1]), weight)
     loss = diffusion + self.velocity_weight * velocity
     metrics['velocity'] = velocity
     if self.motion_source == 'truth' and self.lips_weight:
       read = codec.apply(variables, estimate * std + mean, method='read_truth')
       wrong = (read - jnp.repeat(batch['motion'], self.draws, axis=0)) / codec.motion_scales
-      lips, blinks = _lips_and_blinks(wrong, t, drop)
+      fields = None if weight is None else jnp.repeat(batch['motion_weight'], self.draws, axis=0)
+      lips, blinks = _lips_and_blinks(wrong, t, drop, fields)
       loss += self.lips_weight * (lips + blinks)
       metrics |= {'lips': lips, 'blinks': blinks}
     return loss, (metrics, collections)
+
+  def _track_weights(self, batch) -> jax.Array | None:
+    """Weights `[b draws]` of tracks of motion vectors, by their status; None: all alike, as of frames."""
+    if self.motion_source != 'truth' or 'motion_weight' not in batch:
+      return None
+    return jnp.repeat(jnp.mean(batch['motion_weight'], axis=-1), self.draws)
 
   def _controls(self, batch, style, rng):
     """(controls, drop masks `[b draws]`), by control name; unknown ones are dropped.
@@ -299,23 +313,39 @@ class MotionStage(base.Stage):
     return blocks.picture_grid(strips)
 
 
-def _lips_and_blinks(wrong: jax.Array, t: jax.Array, drop: jax.Array) -> tuple[jax.Array, jax.Array]:
+def _lips_and_blinks(
+  wrong: jax.Array, t: jax.Array, drop: jax.Array, weight: jax.Array | None = None
+) -> tuple[jax.Array, jax.Array]:
   """Mean squared errors of lips, over tracks with speech, and of blinks.
 
   Args:
     wrong: errors of the motion fields in units of their scales, `[b, n, 58]`.
     t: diffusion times `[b]`.
     drop: bool `[b]`, whose speech was dropped.
+    weight: weights of the fields, `[b, 58]`; None: all 1.
   """
-  per_track = jnp.mean(jnp.square(wrong[..., np.array(LIPS)]), axis=(1, 2))
+  lip_fields, blink_fields = (
+    (None if weight is None else weight[:, None, fields]) for fields in (np.array(LIPS), BLINK)
+  )
+  per_track = _mean_of_fields(jnp.square(wrong[..., np.array(LIPS)]), lip_fields)
   # Blinks do not follow from speech, so they are weighted by how visible they are in the noisy track. A blink
   # spans many values of several frames, so it is visible at noise levels that hide a single value.
   shown = _BLINK_SIGNAL * SCHEDULE.alpha_bar(t)
   signal = shown / (shown + 1.0 - SCHEDULE.alpha_bar(t))
-  blinks = jnp.mean(signal * jnp.mean(jnp.square(wrong[..., BLINK]), axis=(1, 2)))
+  per_blink = signal * _mean_of_fields(jnp.square(wrong[..., BLINK]), blink_fields)
+  blinks = losses.mean_of_rows(per_blink, None if weight is None else jnp.mean(weight[:, BLINK], axis=-1))
   with_speech = 1.0 - drop.astype(jnp.float32)
-  lips = jnp.sum(with_speech * per_track) / jnp.maximum(jnp.sum(with_speech), 1.0)
+  if weight is not None:
+    with_speech *= jnp.mean(weight[:, np.array(LIPS)], axis=-1)
+  lips = jnp.sum(with_speech * per_track) / (jnp.sum(with_speech) + 1e-6)
   return lips, blinks
+
+
+def _mean_of_fields(errors: jax.Array, weight: jax.Array | None) -> jax.Array:
+  """Means `[b]` of errors `[b, n, fields]` under the weights `[b, 1, fields]` of the fields."""
+  if weight is None:
+    return jnp.mean(errors, axis=(1, 2))
+  return jnp.mean(jnp.sum(errors * weight, axis=2) / (jnp.sum(weight, axis=2) + 1e-6), axis=1)
 
 
 def smile_label(motion: jax.Array) -> jax.Array:
@@ -359,9 +389,4 @@ def build(config, pretrained: Mapping[str, nn.Module]) -> MotionStage:
   if source == 'frames':
     options = {'view': 'clip', **options}
   networks, frozen = base.networks_for(uses(config), config, pretrained)
-  if source == 'frames' and 'emotion' in networks['motion_transformer'].controls:
-    raise ConfigError(
-      "control 'emotion' of the motion transformer needs ground truth, which only synthetic data has: with "
-      "motion_source='frames' use pose, blink and style"
-    )
   return MotionStage(networks=networks, frozen=frozen, **options)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import itertools
 from collections.abc import Collection, Mapping
 from typing import Any
 
@@ -12,31 +13,46 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from seetalk_jax.constants import LIPS
+from seetalk_jax.constants import LIPS, TRUTH_KNOWN
 from seetalk_jax.data import views
 from seetalk_jax.models.nn import blocks
-from seetalk_jax.stages import base, critics, losses, picture_mask, truth_losses
+from seetalk_jax.sharding import device_mesh
+from seetalk_jax.stages import (
+  base,
+  critics,
+  crossed_losses,
+  landmark_losses,
+  losses,
+  picture_mask,
+  truth_known,
+  truth_losses,
+)
 
 _LIPS = np.array(LIPS)
+_PREPARE_BATCHES = 8
 # Parts of the codec that encode or decode m. They stay fixed where M_diff and the lip subspace depend on m.
 KEPT = ('motion_encoder', 'truth_encoder', 'truth_reader')
 
 
 @dataclasses.dataclass(frozen=True)
-class MotionCodecStage(critics.CriticOptions, base.Stage):
+class MotionCodecStage(crossed_losses.CrossedOptions, critics.CriticOptions, base.Stage):
   """Training of phi_id, phi_m, the warper and the plain decoder.
 
   The target's motion is encoded from the target or from `driver`, another person with exactly the target's
   motion. The output image is the same for both, so m cannot carry identity. With ground truth, flow and
   occlusion are supervised directly, and the latents of the truth encoder and of phi_m are trained to agree.
+  With estimates, landmarks supervise flow and occlusion of the records without maps, and motion that `seetalk prepare`
+  measured teaches the truth encoder; `constants.STATUS_WEIGHTS` weighs both.
 
   Attributes:
     image_size: height and width of the images, in pixels.
     driver_rate: probability that the motion comes from `driver`.
     truth_rate: probability that the motions (source and target) come from the truth encoder instead of
-      frames.
+      frames; with estimates, in samples without ground truth, this times the mean weight of their motion.
     with_truth: batches have canonical maps for the records whose entry `has_truth` is 1, and motion weighted by
-      their entry `motion_weight`. Without this option, records use only the image losses.
+      their entry `motion_weight`. Without this option and the next, records use only the image losses.
+    with_estimates: batches have motion weighted by `motion_weight`, and landmarks weighted by `landmark_weight`, which
+      supervise the records without maps.
     pixel_weight: multiplies the Charbonnier error of the decoded image against the target.
     edge_weight: multiplies the edge loss of the decoded image.
     warped_weight: multiplies the Charbonnier error of the warped source against the target, over visible
@@ -58,9 +74,6 @@ class MotionCodecStage(critics.CriticOptions, base.Stage):
       latents of `motion` and `encode_truth`.
     motion_noise: standard deviation of the noise added to m before warping, so that m encodes motion with a
       margin.
-    cycle_weight: multiplies the cycle loss over another identity: the next portrait of the batch is rendered
-      with the target's motion, and phi_m must recover that motion. It is for real recordings, which have no
-      `driver`.
     keep_motion: freeze phi_m and the truth networks, so that motion tracks of other stages stay valid.
     reach_cells: search radius of the true flow, in cells of 4 pixels.
   """
@@ -73,6 +86,7 @@ class MotionCodecStage(critics.CriticOptions, base.Stage):
   driver_rate: float = 0.5
   truth_rate: float = 0.5
   with_truth: bool = True
+  with_estimates: bool = False
   pixel_weight: float = 1.0
   edge_weight: float = 1.0
   warped_weight: float = 0.5
@@ -86,13 +100,33 @@ class MotionCodecStage(critics.CriticOptions, base.Stage):
   agree_weight: float = 0.5
   read_weight: float = 0.2
   motion_noise: float = 0.1
-  cycle_weight: float = 0.0
   keep_motion: bool = False
   reach_cells: int = 12
 
   def batch_spec(self, batch_size: int) -> dict[str, jax.ShapeDtypeStruct]:
-    names = ('source', 'target', 'driver', 'picture_box', *(truth_losses.ENTRIES if self.with_truth else ()))
+    read = truth_losses.entries(self.with_truth, self.with_estimates)
+    names = ('source', 'target', 'driver', 'picture_box', *read)
     return views.batch_spec(self.view, batch_size, self.image_size, only=names)
+
+  @property
+  def _with_motion(self) -> bool:
+    """Whether batches have motion vectors, and part labels."""
+    return self.with_truth or self.with_estimates
+
+  def check_frozen(self, frozen: base.Frozen) -> None:
+    """The codec whose truth networks stay as they are must have trained ones, if they are used."""
+    if self.keep_motion and self._with_motion:
+      truth_known.check(frozen, self.name, ', or set options.keep_motion=False')
+
+  def prepare(self, frozen: base.Frozen, batches) -> dict[str, dict[str, np.ndarray]]:
+    """`truth_known`: 1 if this run, or with `keep_motion` the run before it, trains the truth encoder; else 0."""
+    if self.keep_motion:
+      known = truth_known.is_known(frozen.statistics)
+    else:
+      some = itertools.islice(batches if self._with_motion else (), _PREPARE_BATCHES)
+      weights = (device_mesh.to_host(jnp.max(batch['motion_weight'])) for batch in some)
+      known = bool(self.read_weight) and any(weight > 0 for weight in weights)
+    return {'motion_codec': {TRUTH_KNOWN: np.float32(known)}}
 
   def init(self, rng: jax.Array, frozen: base.Frozen) -> tuple[dict[str, Any], dict[str, Any]]:
     del frozen
@@ -111,11 +145,11 @@ class MotionCodecStage(critics.CriticOptions, base.Stage):
     driver_rng, truth_rng, noise_rng = jax.random.split(rng, 3)
     m_source, m_target = self._motions(run, source, target, batch['driver'], driver_rng)
     loss, metrics = 0.0, {}
-    if self.with_truth:
+    if self._with_motion:
       added, added_metrics, (source_truth, target_truth) = self._agreement(run, m_source, m_target, batch)
       loss += added
       metrics |= added_metrics
-      use_truth = truth_losses.use_truth(truth_rng, self.truth_rate, batch)
+      use_truth = truth_losses.use_truth(truth_rng, self.truth_rate, batch, self.with_estimates)
       m_source = jnp.where(use_truth, source_truth, m_source)
       m_target = jnp.where(use_truth, target_truth, m_target)
     noise = self.motion_noise * jax.random.normal(noise_rng, (2, *m_source.shape))
@@ -128,7 +162,7 @@ class MotionCodecStage(critics.CriticOptions, base.Stage):
     image = picture_mask.only_inside(image, target, inside)
 
     weight = (
-      losses.part_weights(batch['target_parts']) if self.with_truth else jnp.ones((len(image), 1, 1, 1))
+      losses.part_weights(batch['target_parts']) if self._with_motion else jnp.ones((len(image), 1, 1, 1))
     )
     picture_loss = losses.picture_loss(target, weight, self.pixel_weight, self.edge_weight)
     pictures, picture_metrics = picture_loss(image)
@@ -145,13 +179,21 @@ class MotionCodecStage(critics.CriticOptions, base.Stage):
       loss = self._add_truth(loss, errors, coords_error)
       metrics |= {**errors.metrics, 'places': coords_error}
       visible, head = errors.visible, truth_losses.head_mask(batch) * inside
+    if self.with_estimates:
+      errors = landmark_losses.landmark_errors(warped, image, target, batch)
+      loss = self._add_truth(loss, errors, 0.0)
+      metrics |= errors.metrics
     shown = blocks.upsample_nearest(visible, 4) * weight * inside
     added, added_metrics = self._copies(warped, copied, target, shown)
     loss += added
     metrics |= added_metrics
-    if self.cycle_weight:
-      metrics['cycle'] = self._cycle(run, appearance, m_source, m_target)
-      loss += self.cycle_weight * metrics['cycle']
+    if self.crosses:
+      # The cycle alone does not change the motion that is to be recovered; the judges do.
+      given = m_target if self.judges else jax.lax.stop_gradient(m_target)
+      crossed = crossed_losses.crossed_picture(run, appearance, m_source, given)
+      added, added_metrics = self._judge(run, params, frozen, crossed, source, m_target, critic_metrics, step)
+      loss += added
+      metrics |= added_metrics
     metrics |= {
       **truth_losses.psnrs(image, warped, target, head, inside),
       'psnr_copy': losses.psnr(source, target, head),
@@ -210,13 +252,15 @@ class MotionCodecStage(critics.CriticOptions, base.Stage):
     painted = losses.weighted_mean(1.0 - copied, shown)
     return self.warped_weight * error + self.copy_weight * painted, {'warped': error, 'painted': painted}
 
-  def _cycle(self, run, appearance, m_source, m_target):
-    """Squared error of the motion that phi_m recovers from other people, over its variance in the batch."""
-    others = jax.tree.map(lambda a: jnp.roll(a, 1, axis=0), (appearance, m_source))
-    wanted = jax.lax.stop_gradient(m_target)
-    crossed = run(run(*others, wanted, method='warp'), method='decode')
-    error = jnp.mean(jnp.square(run(crossed, method='motion') - wanted))
-    return error / (jnp.mean(jnp.var(wanted, axis=0)) + 1e-3)
+  def _judge(self, run, params, frozen, crossed, source, m_target, critic_metrics, step):
+    """Cycle, identity and adversarial loss of portraits with another's motion: (loss, metrics)."""
+    adaptive = critic_metrics.get('adaptive_weight', 1.0)
+    judges = (self.networks, self.frozen, params, frozen)
+    loss, metrics = crossed_losses.judge_losses(self, *judges, crossed, source, adaptive, step)
+    if self.cycle_weight:
+      metrics['cycle'] = crossed_losses.cycle_loss(run, crossed, m_target)
+      loss += self.cycle_weight * metrics['cycle']
+    return loss, metrics
 
   def preview(self, params, frozen, collections, batch, rng) -> np.ndarray:
     """Rows: source, target, driver, warped source, output for target's motion, for driver's, occlusion."""
@@ -264,7 +308,8 @@ def _coords_error(appearance, batch: base.Batch) -> jax.Array:
 def uses(config) -> base.Uses:
   """The codec, and the networks of its critics."""
   discriminator, frozen_critics = critics.networks_of(config)
-  return base.Uses(trained=('motion_codec', *discriminator), frozen=frozen_critics)
+  frozen = dict.fromkeys((*frozen_critics, *crossed_losses.frozen_networks(config)))
+  return base.Uses(trained=('motion_codec', *discriminator), frozen=tuple(frozen))
 
 
 def build(config, pretrained: Mapping[str, nn.Module]) -> MotionCodecStage:

@@ -15,7 +15,7 @@ import numpy as np
 from seetalk_jax.data import views
 from seetalk_jax.models.nn import blocks
 from seetalk_jax.models.renderer.codebook import straight_through_lookup
-from seetalk_jax.stages import base, critics, losses, picture_mask, truth_losses
+from seetalk_jax.stages import base, critics, landmark_losses, losses, picture_mask, truth_known, truth_losses
 from seetalk_jax.stages.code_transformer import code_losses, init_renderer
 from seetalk_jax.stages.motion_codec import KEPT, trainable_but
 
@@ -30,9 +30,12 @@ class RenderStage(critics.CriticOptions, base.Stage):
   Attributes:
     image_size: height and width of the images, in pixels.
     with_truth: batches have exact motion and canonical maps for the records whose entry `has_truth` is 1.
+    with_estimates: batches have motion and landmarks, weighted by their status, which supervise the records without
+      maps.
     roundtrip_rate: share of the portraits that are encoded and decoded by the autoencoder; 0 needs no
       autoencoder.
-    truth_rate: probability that the target's motion comes from the truth encoder.
+    truth_rate: probability that the target's motion comes from the truth encoder; with estimates, in samples without
+      ground truth, this times the mean weight of their motion.
     motion_noise: standard deviation of the noise on the target's motion, in units of its spread.
     fusion_low: the fusion weight is 1 for half of the batch, and uniform between this and 1 for the rest.
     pixel_weight: multiplies the Charbonnier error of the HR decoder's image against the target.
@@ -55,6 +58,7 @@ class RenderStage(critics.CriticOptions, base.Stage):
   view: str = 'motion_pair'
   image_size: int = 256
   with_truth: bool = True
+  with_estimates: bool = False
   roundtrip_rate: float = 0.5
   truth_rate: float = 0.4
   motion_noise: float = 0.05
@@ -71,8 +75,18 @@ class RenderStage(critics.CriticOptions, base.Stage):
   label_smoothing: float = 0.05
 
   def batch_spec(self, batch_size: int) -> dict[str, jax.ShapeDtypeStruct]:
-    names = ('source', 'target', 'picture_box', *(truth_losses.ENTRIES if self.with_truth else ()))
+    names = ('source', 'target', 'picture_box', *truth_losses.entries(self.with_truth, self.with_estimates))
     return views.batch_spec(self.view, batch_size, self.image_size, only=names)
+
+  @property
+  def _with_motion(self) -> bool:
+    """Whether batches have motion vectors, and part labels."""
+    return self.with_truth or self.with_estimates
+
+  def check_frozen(self, frozen: base.Frozen) -> None:
+    """Motion from the truth encoder needs a trained one."""
+    if self._with_motion and self.truth_rate:
+      truth_known.check(frozen, self.name, ', or set options.truth_rate=0')
 
   def init(self, rng: jax.Array, frozen: base.Frozen) -> tuple[dict[str, Any], dict[str, Any]]:
     params = init_renderer(rng, frozen, self.networks, self.frozen, self.image_size)
@@ -92,7 +106,7 @@ class RenderStage(critics.CriticOptions, base.Stage):
     image = picture_mask.only_inside(image, target, inside)
 
     weight = (
-      losses.part_weights(batch['target_parts']) if self.with_truth else jnp.ones((len(image), 1, 1, 1))
+      losses.part_weights(batch['target_parts']) if self._with_motion else jnp.ones((len(image), 1, 1, 1))
     )
     picture_loss = losses.picture_loss(target, weight, self.pixel_weight, self.edge_weight)
     loss, metrics = picture_loss(image)
@@ -110,6 +124,10 @@ class RenderStage(critics.CriticOptions, base.Stage):
       loss = self._add_truth(loss, errors)
       metrics |= errors.metrics
       visible, head = errors.visible, truth_losses.head_mask(batch) * inside
+    if self.with_estimates:
+      errors = landmark_losses.landmark_errors(warped, image, target, batch)
+      loss = self._add_truth(loss, errors)
+      metrics |= errors.metrics
     shown = blocks.upsample_nearest(visible, 4) * weight * inside
     copied = losses.weighted_mean(losses.charbonnier(warped.image - target), shown)
     loss += self.warped_weight * copied
@@ -120,9 +138,10 @@ class RenderStage(critics.CriticOptions, base.Stage):
     """The source warped to the target's motion, which is noisy and partly comes from the truth encoder."""
     run = functools.partial(self.networks['motion_codec'].apply, {'params': params['motion_codec']})
     m_source, m_target = jnp.split(run(jnp.concatenate([source, target]), method='motion'), 2)
-    if self.with_truth:
+    if self._with_motion:
       from_truth = run(batch['target_motion'], method='encode_truth')
-      m_target = jnp.where(truth_losses.use_truth(truth_rng, self.truth_rate, batch), from_truth, m_target)
+      use_truth = truth_losses.use_truth(truth_rng, self.truth_rate, batch, self.with_estimates)
+      m_target = jnp.where(use_truth, from_truth, m_target)
     m_target = losses.noisy_motion(m_target, noise_rng, self.motion_noise)
     appearance = run(source, method='appearance')
     return run(*jax.lax.stop_gradient((appearance, m_source, m_target)), method='warp')

@@ -16,15 +16,25 @@ import jax.numpy as jnp
 from seetalk_jax.models.motion import canonical
 from seetalk_jax.models.motion.motion_codec import Warped
 from seetalk_jax.models.nn import blocks
-from seetalk_jax.stages import losses
+from seetalk_jax.stages import landmark_losses, losses
 
 Batch = Mapping[str, jax.Array]
+_MOTION = ('motion_weight', 'source_motion', 'target_motion')
 # The entries of view `motion_pair` that hold the ground truth of a pair.
 ENTRIES = (
   'has_truth',
-  'motion_weight',
-  *(f'{side}_{what}' for side in ('source', 'target') for what in ('motion', 'canonical', 'parts')),
+  *_MOTION,
+  *(f'{side}_{what}' for side in ('source', 'target') for what in ('canonical', 'parts')),
 )
+
+
+def entries(with_truth: bool, with_estimates: bool) -> tuple[str, ...]:
+  """The entries of view `motion_pair` that losses against maps (`with_truth`), and against estimates, read."""
+  names = (
+    *(ENTRIES if with_truth else ()),
+    *((*_MOTION, *landmark_losses.ENTRIES) if with_estimates else ()),
+  )
+  return tuple(dict.fromkeys(names))
 
 
 class TruthErrors(NamedTuple):
@@ -80,10 +90,19 @@ def truth_errors(
   return TruthErrors(warp, features, hidden, jax.lax.stop_gradient(visible))
 
 
-def use_truth(rng: jax.Array, rate: float, batch: Batch) -> jax.Array:
-  """Bool `[b, 1]`: which samples take their motion from the truth encoder, `rate` of those with ground truth."""
-  has_truth = batch['has_truth'][:, None]
-  return jax.random.uniform(rng, has_truth.shape) < rate * has_truth
+def use_truth(rng: jax.Array, rate: float, batch: Batch, with_estimates: bool = False) -> jax.Array:
+  """Bool `[b, 1]`: which samples take their motion from the truth encoder.
+
+  Args:
+    rate: share of the samples with ground truth.
+    batch: with `has_truth`, or with `motion_weight` if estimates are used.
+    with_estimates: samples without ground truth take it too, at `rate` times the mean weight of their motion.
+  """
+  counts = batch.get('has_truth', jnp.zeros(len(batch['motion_weight'])))
+  if with_estimates:
+    counts = jnp.maximum(counts, jnp.mean(batch['motion_weight'], axis=-1))
+  counts = counts[:, None]
+  return jax.random.uniform(rng, counts.shape) < rate * counts
 
 
 def head_mask(batch: Batch) -> jax.Array:

@@ -68,6 +68,9 @@ class AdaptedStage(base.Stage):
   def data_options(self):
     return self.stage.data_options()
 
+  def check_frozen(self, frozen):
+    self.stage.check_frozen(frozen)
+
   def statistics_spec(self):
     return self.stage.statistics_spec()
 

@@ -14,10 +14,10 @@ import numpy as np
 from flax import linen as nn
 from flax import traverse_util
 
-from seetalk_jax.constants import CONFIG_FILE, RELEASE_FILE
+from seetalk_jax.constants import CONFIG_FILE, RELEASE_FILE, TRUTH_KNOWN
 from seetalk_jax.errors import CheckpointError, ConfigError
 from seetalk_jax.models import NETWORKS
-from seetalk_jax.releases import flat_statistics, network_spec, provenance, retired, storage
+from seetalk_jax.releases import codec_truth, flat_statistics, network_spec, provenance, retired, storage
 from seetalk_jax.stages import base
 from seetalk_jax.stages.base import Frozen
 from seetalk_jax.training import checkpoint, lora, run_sources
@@ -249,10 +249,20 @@ def _load(where: str) -> tuple[dict, dict, dict, dict, Callable[[str], dict[str,
   if _is_release(where):
     networks = storage.load_networks(where, unfinished=True)
     statistics = flat_statistics.by_owner(networks.statistics)
+    statistics = _with_truth_known(statistics, networks.info.get('provenance', {}).get('stages', {}))
     of_release = functools.partial(_notes_in_release, networks)
     return networks.modules, networks.params, networks.collections, statistics, of_release
   result = load_trained_stage(where)
-  return result.modules(), result.params, result.collections, result.statistics, result.notes
+  statistics = _with_truth_known(result.statistics, {result.config['stage']: {'config': result.config}})
+  return result.modules(), result.params, result.collections, statistics, result.notes
+
+
+def _with_truth_known(statistics: base.Statistics, stages: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+  """Statistics by owner, with `truth_known` 0 for a codec of an earlier version that was trained without motion."""
+  of_codec = dict(statistics.get('motion_codec', {}))
+  if codec_truth.is_known(of_codec, stages):
+    return dict(statistics)
+  return {**statistics, 'motion_codec': {**of_codec, TRUTH_KNOWN: np.float32(0.0)}}
 
 
 def _notes_in_release(networks: storage.Networks, name: str) -> dict[str, Any]:

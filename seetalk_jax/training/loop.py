@@ -87,6 +87,7 @@ def _train(config, workdir: pathlib.Path, make_batches: MakeBatches | None, dry_
   initial = load_initial_weights(initial_sources(config))
   stage = adapted_stage.build_adapted_stage(config, initial)
   check_finished(initial, stage.frozen)
+  stage.check_frozen(initial.frozen)
   mesh = device_mesh.make_mesh(**config.mesh)
   data = StageData(config, stage, make_batches, mesh)
   corpora = data.directories if make_batches is None else None

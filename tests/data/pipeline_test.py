@@ -9,6 +9,7 @@ import real_records
 from seetalk_jax import constants
 from seetalk_jax.data import picture_augment, pipeline, schema, sources, transforms, views
 from seetalk_jax.errors import InputError
+from seetalk_jax.media import landmark_indices
 from seetalk_jax.synthetic import corpus, sketch, source
 
 SIZE = 32
@@ -253,7 +254,14 @@ def test_real_pairs_are_of_one_clip_and_have_estimated_motion():
     assert {k: (v.shape, v.dtype) for k, v in batch.items()} == {
       k: (v.shape, v.dtype) for k, v in spec.items()
     }
-    assert not batch['has_truth'].any() and not batch['target_parts'].any()
+    assert not batch['has_truth'].any()
+    np.testing.assert_array_equal(batch['landmark_weight'], np.float32(0.3))
+    for side in ('source', 'target'):
+      lips = batch[f'{side}_landmarks'][:, list(landmark_indices.INNER_LIPS), 1]
+      np.testing.assert_allclose(
+        1000 * (lips[:, 1] - lips[:, 0]), real_records.frame_number(batch[side]), atol=1e-3
+      )
+      assert {constants.Part.SKIN, constants.Part.MOUTH} <= set(np.unique(batch[f'{side}_parts']))
     jaw = constants.MOTION_FIELDS.index('jawOpen')
     for side in ('source', 'target'):
       np.testing.assert_allclose(
@@ -281,6 +289,43 @@ def test_batches_say_which_part_of_a_picture_shows_the_recording(corpus_dir):
     np.testing.assert_array_equal(cut['picture_box'], np.tile(box, (4, 1)))
     (rendered,) = _take(1, view, corpus_dir, batch_size=4)
     np.testing.assert_array_equal(rendered['picture_box'], np.tile(whole, (4, 1)))
+
+
+def test_parts_of_real_pictures_come_from_their_landmarks():
+  (batch,) = _take(1, 'image', record_sources=[real_records.RealSource()], batch_size=10)
+  assert batch['parts'].shape == (10, SIZE // 4, SIZE // 4)
+  assert all({constants.Part.SKIN, constants.Part.MOUTH} <= set(np.unique(parts)) for parts in batch['parts'])
+
+
+def test_windows_of_motion_run_over_real_records():
+  real = real_records.RealSource(seconds=(5, 6))
+  jaw = constants.MOTION_FIELDS.index('jawOpen')
+  for batch in _take(10, 'speech_motion', record_sources=[real], batch_size=4, augment=False):
+    first = np.round(100 * batch['motion'][:, 0, jaw]).astype(int)
+    frames = first[:, None] + np.arange(100)
+    np.testing.assert_allclose(100 * batch['motion'][..., jaw], frames, atol=1e-3)
+    sound = np.round(batch['speech'].reshape(4, 100, 640) * 1000).astype(int)
+    np.testing.assert_array_equal(sound, np.broadcast_to(frames[..., None], sound.shape))
+    assert set(batch['motion_weight'][0]) == {0.0, np.float32(0.3)} and not batch['has_truth'].any()
+  for record in real.records:
+    object.__setattr__(record, 'motion', None)
+  with pytest.raises(InputError, match='needs the motion of frames'):
+    _take(1, 'speech_motion', record_sources=[real], batch_size=2)
+
+
+def test_the_style_of_a_real_window_is_that_of_another_window():
+  real = real_records.RealSource(seconds=(2, 6))  # the shorter clip has no other window
+  options = dict(record_sources=[real], batch_size=8, augment=False, num_frames=50, conditions=('style',))
+  jaw, lengths = constants.MOTION_FIELDS.index('jawOpen'), []
+  for batch in _take(5, 'speech_motion', **options):
+    spec = views.batch_spec('speech_motion', 8, num_frames=50, conditions=('style',))
+    assert {name: x.shape for name, x in batch.items()} == {name: x.shape for name, x in spec.items()}
+    window, style = (np.round(100 * batch[name][..., jaw]).astype(int) for name in ('motion', 'style_motion'))
+    assert np.all(np.diff(window, axis=1) == 1)
+    for row, length in enumerate(batch['style_length']):
+      assert not set(style[row, :length]) & set(window[row]) and not batch['style_motion'][row, length:].any()
+      lengths.append(int(length))
+  assert set(lengths) <= {0, *range(25, 51)} and 0 in lengths and 50 in lengths
 
 
 def test_windows_of_real_clips_run_over_records_and_keep_sound_in_step():

@@ -15,6 +15,8 @@ def batch_of(stage, size=2, seed=0):
   for name in ('source', 'target', 'driver', 'image', 'portrait'):
     if name in batch:  # learnable content
       batch[name] = np.repeat(np.repeat(batch[name][:, ::16, ::16], 16, 1), 16, 2)
+  if 'num_samples' in batch:
+    batch['num_samples'] = np.full(size, batch['speech'].shape[1], np.int32)
   for side in ('source', 'target'):
     if f'{side}_parts' in batch:
       batch[f'{side}_parts'] = batch[f'{side}_parts'] % 10

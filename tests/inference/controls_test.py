@@ -13,9 +13,9 @@ import sounds
 from seetalk_jax.blendshapes import INDEX
 from seetalk_jax.cli import controls as command
 from seetalk_jax.cli import main
-from seetalk_jax.constants import CONTROLS, EMOTIONS, MOTION_DIM, MOTION_FIELDS, POSE
-from seetalk_jax.errors import InputError
-from seetalk_jax.inference import controls, loaded_release, pipeline
+from seetalk_jax.constants import CONTROLS, EMOTIONS, MOTION_DIM, MOTION_FIELDS, POSE, TRUTH_KNOWN
+from seetalk_jax.errors import CheckpointError, InputError
+from seetalk_jax.inference import controls, loaded_release, motion_sampler, pipeline
 from seetalk_jax.media import audio, driving, motion_files
 from seetalk_jax.models.nn import blocks
 from seetalk_jax.releases import storage
@@ -203,6 +203,19 @@ def test_controls_of_motion_are_those_of_the_codec(pipe):
   made = pipe.motion_of(found)
   assert made.shape == (5, 256) and made.dtype == np.float32
   np.testing.assert_allclose(made, codec.apply(variables, track, method='encode_truth'), atol=1e-5)
+
+
+def test_controls_need_a_codec_with_a_trained_truth_encoder(pipe):
+  networks = dataclasses.replace(
+    pipe.networks, statistics={**pipe.networks.statistics, TRUTH_KNOWN: np.float32(0)}
+  )
+  sampler = motion_sampler.MotionSampler(
+    loaded_release.LoadedRelease(networks, 'mine', jax.devices('cpu')[0])
+  )
+  for call in (lambda: sampler.motion_of({'jawOpen': 0.5}), lambda: sampler.controls_of(np.zeros((2, 256)))):
+    with pytest.raises(CheckpointError, match='trained without motion vectors') as error:
+      call()
+    assert '\n' not in str(error.value)
 
 
 def test_absent_controls_are_neutral_and_numbers_are_for_all_frames(pipe):

@@ -1,5 +1,6 @@
 """Lip refiner stage: subspace of the lips, a learned batch, targets of samples, shares of a batch."""
 
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -8,7 +9,7 @@ from stage2_training import batch_of, standard, train
 from tiny_stages import SIZE, config_of
 
 from seetalk_jax.constants import LIPS, MOTION_DIM
-from seetalk_jax.errors import ConfigError
+from seetalk_jax.errors import ConfigError, InputError
 from seetalk_jax.models import registry
 from seetalk_jax.models.nn import blocks
 from seetalk_jax.stages import base, lip_refiner
@@ -49,7 +50,8 @@ def test_lip_refiner_stage(world):
   plain = base.build_stage(
     config_of('lip_refiner', ['lip_refiner'], view='speech_motion'), {k: modules[k] for k in names[:3]}
   )
-  assert set(plain.batch_spec(1)) == {'speech', 'motion'} and set(plain.frozen) == set(names[:3])
+  assert set(plain.batch_spec(1)) == {'speech', 'motion', 'motion_weight'}
+  assert set(plain.frozen) == set(names[:3]) and 'needs_truth' not in plain.data_options()
 
 
 def test_tracks_are_not_longer_than_the_windows_of_the_motion_transformer(world):
@@ -77,9 +79,11 @@ def test_samples_keep_their_own_head_and_take_the_true_lips(world):
   truth = rng.uniform(0, 0.5, (4, 12, MOTION_DIM)).astype(np.float32)
   tokens = rng.standard_normal((4, 12, modules['speech_encoder'].token_dim)).astype(np.float32)
 
+  everything = np.ones((4, MOTION_DIM), bool)
+
   @jax.jit
-  def run(truth):
-    return stage._samples(frozen, truth, tokens, jax.random.key(0))
+  def run(truth, known=everything):
+    return stage._samples(frozen, truth, known, tokens, jax.random.key(0))
 
   wanted, given = run(truth)
   np.testing.assert_array_equal(given, run(truth[::-1])[1])  # sampled from noise and speech alone
@@ -89,6 +93,66 @@ def test_samples_keep_their_own_head_and_take_the_true_lips(world):
   spoken = jnp.asarray(truth).at[:, :, lips].set(own[:, :, lips])
   np.testing.assert_allclose(run(spoken)[0], given, atol=1e-5)
   assert jnp.abs(wanted - given).max() > 1e-3
+  # Fields that the truth does not hold stay as sampled.
+  np.testing.assert_allclose(run(truth, ~everything)[0], given, atol=1e-5)
+  part = everything.copy()
+  part[:, LIPS[0]] = False
+  other = truth.copy()
+  other[..., LIPS[0]] = 0.9
+  np.testing.assert_array_equal(run(truth, part)[0], run(other, part)[0])
+
+
+def test_frames_count_by_the_status_of_their_lips_until_the_end_of_a_clip():
+  weight = np.zeros((3, MOTION_DIM), np.float32)
+  weight[0], weight[1, list(LIPS)] = 1.0, 0.3
+  batch = {'motion_weight': weight}
+  np.testing.assert_allclose(
+    lip_refiner.frame_weights(batch, 4), [[1.0] * 4, [0.3] * 4, [0.0] * 4], rtol=1e-6
+  )
+  batch['num_samples'] = np.int32([2 * 640 + 100, 640, 9 * 640])
+  np.testing.assert_allclose(
+    lip_refiner.frame_weights(batch, 4), [[1, 1, 0, 0], [0.3, 0, 0, 0], [0] * 4], rtol=1e-6
+  )
+
+
+@pytest.mark.parametrize('known', [[1] * 9, [0, 1, 1, 0, 1, 0, 1, 1, 0], [1, 1, 0, 0, 0, 0, 0, 0, 0]])
+def test_partners_of_known_frames_are_known(known):
+  known = np.array(known, bool)
+  partners = np.asarray(lip_refiner._partners(known))[known]
+  assert sorted(partners) == np.flatnonzero(known).tolist()
+  if known.all():
+    np.testing.assert_array_equal(partners, np.roll(np.arange(9), 5))
+  if known.sum() > 2:
+    assert np.all(partners != np.flatnonzero(known))
+
+
+def test_rows_of_unknown_motion_teach_nothing(world):
+  modules, frozen = world
+  names = ('speech_encoder', 'motion_codec', 'motion_transformer')
+  stage = base.build_stage(
+    config_of('lip_refiner', ['lip_refiner'], image_size=SIZE, sync_weight=0.0, sample_steps=2),
+    {k: modules[k] for k in names},
+  )
+  batch = batch_of(stage)
+  batch['motion_weight'][1] = 0.0
+  batch['num_samples'][0] = 40 * 640
+  other = {**batch, 'speech_motion': batch['speech_motion'].copy()}
+  other['speech_motion'][1] += 1.0
+  other['speech_motion'][0, 40:] += 1.0  # after the end
+  statistics, changed = (stage.prepare(frozen, iter([b])) for b in (batch, other))
+  np.testing.assert_allclose(
+    statistics['lip_refiner']['lip_subspace_lips'], changed['lip_refiner']['lip_subspace_lips'], rtol=1e-4
+  )
+  frozen = frozen.replace(statistics={'motion_transformer': standard(256), **statistics})
+  params = jax.jit(lambda rng: nn.unbox(stage.init(rng, frozen)))(jax.random.key(0))[0]
+  loss = jax.jit(lambda batch: stage.loss(params, frozen, {}, batch, jax.random.key(1), 0))
+  (plain, (metrics, _)), (same, _) = loss(batch), loss(other)
+  np.testing.assert_allclose(plain, same, rtol=1e-5)
+  assert metrics['inside'] > 0
+  other['speech_motion'][0, :40] += 1.0
+  assert abs(loss(other)[0] - plain) > 1e-4
+  with pytest.raises(InputError, match='no lip motion is known'):
+    stage.prepare(frozen, iter([{**batch, 'motion_weight': np.zeros_like(batch['motion_weight'])}]))
 
 
 def test_subspace_finds_lips_and_spares_the_rest():

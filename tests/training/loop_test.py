@@ -254,6 +254,16 @@ def test_unknown_option_is_named(tmp_path):
     loop.train(config, tmp_path, make_batches=toy_stage.make_batches)
 
 
+def test_a_stage_refuses_networks_that_do_not_serve_it(tmp_path, monkeypatch):
+  def check_frozen(self, frozen):
+    raise ConfigError(f'not these: {sorted(frozen.params)}')
+
+  monkeypatch.setattr(toy_stage.ToyStage, 'check_frozen', check_frozen)
+  with pytest.raises(ConfigError, match='not these'):
+    train(tmp_path / 'run')
+  assert not (tmp_path / 'run' / 'config.json').exists()
+
+
 def test_minutes_end_a_run_and_drive_the_schedule(tmp_path):
   outcome = train(tmp_path, num_steps=10**6, max_minutes=0.05)
   assert outcome.reason == 'max_minutes' and outcome.minutes >= 0.05

@@ -9,7 +9,6 @@ import programs
 import pytest
 
 from seetalk_jax.constants import BLINK, CONTROLS, EMOTIONS, FROWNS, MOTION_DIM, POSE, SMILES
-from seetalk_jax.errors import ConfigError
 from seetalk_jax.models import registry
 from seetalk_jax.models.motion.motion_controls import style_code
 from seetalk_jax.models.motion.motion_transformer import MotionTransformer
@@ -146,10 +145,19 @@ def test_controls_of_frames_come_from_their_motion_and_are_dropped_where_it_is_a
     'style': [False, False, True, True, False, False],
   }
   np.testing.assert_array_equal(controls['pose'], np.repeat(batch['motion'][..., POSE], 2, axis=0))
-  # Without such controls, the stage needs no motion; emotions cannot be known of frames.
+  # Without such controls, the stage needs no motion.
   assert 'motion' not in build(stage_config(('style',), motion_source='frames'), {}).batch_spec(3)
-  with pytest.raises(ConfigError, match='emotion'):
-    build(stage_config(CONTROLS, motion_source='frames'), {})
+  # Emotions follow from smiles, and are dropped where these are absent.
+  stage = build(stage_config(('emotion',), motion_source='frames'), {})
+  assert 'motion' in stage.batch_spec(3)
+  batch['motion_weight'] = np.full((3, MOTION_DIM), 0.3, np.float32)
+  batch['motion_weight'][2, SMILES] = 0.0
+  batch['motion'][:] = 0.0
+  batch['motion'][0, :, SMILES] = 0.8
+  controls, drop = stage._controls(batch, None, jax.random.key(0))
+  assert drop['emotion'].tolist() == [False] * 4 + [True] * 2
+  happy, neutral = EMOTIONS.index('happy'), EMOTIONS.index('neutral')
+  assert controls['emotion'].tolist() == [happy] * 2 + [neutral] * 4
 
 
 @pytest.mark.slow
