@@ -20,7 +20,7 @@ from seetalk_jax.synthetic.acting.prosody import Prosody
 SETS: dict[str, tuple[dict[str, float], ...]] = {
   'happy': (
     dict(mouthSmile=0.78, cheekSquint=0.65, eyeSquint=0.22, mouthDimple=0.12),
-    dict(mouthSmile=0.85, cheekSquint=0.70, eyeSquint=0.30, jawOpen=0.11, mouthUpperUp=0.60, mouthLowerDown=0.25),
+    dict(mouthSmile=0.85, cheekSquint=0.70, eyeSquint=0.30, jawOpen=0.09, mouthUpperUp=0.60, mouthLowerDown=0.25),
     dict(mouthSmile=0.70, cheekSquint=0.45, eyeSquint=0.12, browInnerUp=0.12, browOuterUp=0.30, mouthUpperUp=0.35),
   ),
   'sad': (
@@ -34,12 +34,12 @@ SETS: dict[str, tuple[dict[str, float], ...]] = {
     dict(browDown=0.75, eyeSquint=0.50, mouthFrown=0.30, mouthShrugLower=0.30, jawForward=0.20, mouthPress=0.20),
   ),
   'surprised': (
-    dict(browInnerUp=0.46, browOuterUp=1.00, eyeWide=0.85, jawOpen=0.22),
-    dict(browInnerUp=0.37, browOuterUp=0.85, eyeWide=0.70, jawOpen=0.10, mouthFunnel=0.22),
-    dict(browInnerUp=0.42, browOuterUp=0.95, eyeWide=0.80, mouthSmile=0.22, jawOpen=0.13),
+    dict(browInnerUp=0.46, browOuterUp=1.00, eyeWide=0.85, jawOpen=0.19),
+    dict(browInnerUp=0.37, browOuterUp=0.85, eyeWide=0.70, jawOpen=0.09, mouthFunnel=0.22),
+    dict(browInnerUp=0.42, browOuterUp=0.95, eyeWide=0.80, mouthSmile=0.22, jawOpen=0.11),
   ),
   'afraid': (
-    dict(browInnerUp=0.75, browOuterUp=0.30, browDown=0.35, eyeWide=0.70, mouthStretch=0.50, jawOpen=0.05),
+    dict(browInnerUp=0.75, browOuterUp=0.30, browDown=0.35, eyeWide=0.70, mouthStretch=0.50, jawOpen=0.04),
     dict(browInnerUp=0.67, browOuterUp=0.40, browDown=0.25, eyeWide=0.60, mouthStretch=0.35, mouthLowerDown=0.25),
     dict(browInnerUp=0.71, browDown=0.30, eyeWide=0.55, mouthFrown=0.20, mouthStretch=0.30, mouthPress=0.15),
   ),

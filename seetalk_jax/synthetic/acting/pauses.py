@@ -19,7 +19,7 @@ _MOVEMENTS: tuple[tuple[float, dict[str, float]], ...] = (
   (1.0, dict(mouthDimpleLeft=0.40)),
   (1.0, dict(mouthPucker=0.36, mouthPress=0.10)),
   (0.7, dict(mouthLeft=0.30)),
-  (0.5, dict(tongueOut=0.30, jawOpen=0.06)),  # moistening
+  (0.5, dict(tongueOut=0.30, jawOpen=0.05)),  # moistening
 )
 
 

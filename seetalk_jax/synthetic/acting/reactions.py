@@ -96,8 +96,8 @@ def _laugh(times, utterance, event, style, rng) -> Reaction:
   size = rng.uniform(0.65, 1.0)
   coefficients = size * (
     _face(whole, mouthSmile=0.75, cheekSquint=0.65, eyeSquint=0.40, mouthDimple=0.10)
-    + _face(voiced, jawOpen=0.16, mouthUpperUp=0.55, mouthLowerDown=0.30, noseSneer=0.12)
-    + _face(pulse, jawOpen=0.18)
+    + _face(voiced, jawOpen=0.14, mouthUpperUp=0.55, mouthLowerDown=0.30, noseSneer=0.12)
+    + _face(pulse, jawOpen=0.16)
   )
   back = rng.choice([-0.8, 1.0]) * rng.uniform(0.03, 0.11) * size
   side = rng.normal(0.0, 0.04) * size
@@ -120,9 +120,9 @@ def _sigh(times, utterance, event, style, rng) -> Reaction:
   after = curves.plateau(times, event.start_s, event.end_s + 0.9, 0.6, 0.9)
   coefficients = _face(inhaled, browInnerUp=0.15, jawOpen=0.02, noseSneer=0.05)
   lips = (
-    dict(jawOpen=0.08, mouthLowerDown=0.10),
-    dict(jawOpen=0.04, mouthFunnel=0.30, mouthPucker=0.12, cheekPuff=0.15),
-    dict(jawOpen=0.06, mouthFunnel=0.15),
+    dict(jawOpen=0.07, mouthLowerDown=0.10),
+    dict(jawOpen=0.03, mouthFunnel=0.30, mouthPucker=0.12, cheekPuff=0.15),
+    dict(jawOpen=0.05, mouthFunnel=0.15),
   )[rng.integers(3)]
   coefficients += _face(out, **lips) + _face(after, browInnerUp=0.10, mouthFrown=0.10)
   drop = rng.uniform(0.03, 0.07) * style.breath**0.5
@@ -150,8 +150,8 @@ def _cough(times, utterance, event, style, rng) -> Reaction:
   jerk = np.clip(curves.bumps(times, at + 0.05, sizes, 0.12, 0.30), 0, 1)
   whole = curves.plateau(times, event.start_s - 0.15, event.end_s + 0.3, 0.15, 0.3)
   before = curves.bumps(times, [event.start_s - 0.12], [1.0], 0.25, 0.12)
-  coefficients = _face(open_, jawOpen=0.30, mouthStretch=0.15, mouthUpperUp=0.20, mouthFunnel=0.15)
-  coefficients += _face(whole, eyeSquint=0.40, browDown=0.30, cheekSquint=0.20) + _face(before, jawOpen=0.08)
+  coefficients = _face(open_, jawOpen=0.26, mouthStretch=0.15, mouthUpperUp=0.20, mouthFunnel=0.15)
+  coefficients += _face(whole, eyeSquint=0.40, browDown=0.30, cheekSquint=0.20) + _face(before, jawOpen=0.07)
   pitch = 0.03 * before - 0.11 * jerk - 0.04 * whole
   turn = rng.choice([-1.0, 1.0]) * rng.uniform(0.0, 0.15) * whole
   pose = _pose(turn, pitch, 0.0, 0.0, -0.03 * jerk, 0.03 * jerk, count=len(times))
@@ -178,7 +178,7 @@ def _hesitation(times, utterance, event, style, rng) -> Reaction:
   )
   if not spoken:  # otherwise its phonemes move the mouth
     voiced = curves.plateau(times, event.start_s - 0.08, event.end_s + 0.08, 0.12, 0.15)
-    coefficients += _face(voiced, jawOpen=0.12 * style.articulation, mouthLowerDown=0.15, mouthUpperUp=0.12)
+    coefficients += _face(voiced, jawOpen=0.10 * style.articulation, mouthLowerDown=0.15, mouthUpperUp=0.12)
   brows = (
     dict(browDown=0.25, eyeSquint=0.15),
     dict(browInnerUp=0.25, browOuterUp=0.20),

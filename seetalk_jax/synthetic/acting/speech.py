@@ -37,11 +37,11 @@ _JAW_GAIN, _LIP_GAIN = (0.60, 0.45), (0.70, 0.33)
 _GREATEST_AMPLITUDE = 1.45
 # Factors on the visemes, from measurements of the opening and from looking at the mesh.
 _GAIN = {
-  'jawOpen': 0.70,
+  'jawOpen': 0.60,
   'mouthUpperUp': 1.65,
   'mouthLowerDown': 1.15,
   'mouthFunnel': 0.95,
-  'mouthPucker': 0.9,
+  'mouthPucker': 0.82,
   'mouthStretch': 1.4,
   'mouthSmile': 1.2,
 }

@@ -17,9 +17,9 @@ from seetalk_jax.synthetic.human.mesh import MeshPart
 GAINS = {
   'browInnerUp': 2.4,
   'browDown': 2.0,
-  'jawOpen': 1.25,
-  'mouthClose': 1.25,  # closes the lips that an equal jawOpen opens
-  'mouthSmile': 1.1,
+  'jawOpen': 1.45,
+  'mouthClose': 1.45,  # closes the lips that an equal jawOpen opens
+  'mouthSmile': 1.2,
   'mouthPucker': 2.0,
   'mouthFunnel': 0.35,
   'mouthDimple': 0.6,  # read as a smile of 0.6
@@ -30,7 +30,7 @@ MIXES = {
   # The source's funnel is a slit with closed corners. This one is a round opening with protruding lips, fitted to
   # ellipses for the contours of the lips; the more it draws in the corners, the more it is read as a pucker.
   'mouthFunnel': {
-    'mouthPucker': 0.8,
+    'mouthPucker': 1.2,
     'mouthUpperUp': 0.6,
     'mouthLowerDown': 1.4,
     'mouthShrugUpper': 0.6,
