@@ -1,7 +1,6 @@
 """Precision of the matrix products in a program."""
 
 import jax
-from jax.extend import core
 
 
 def of_products(function, *args):
@@ -12,8 +11,10 @@ def of_products(function, *args):
     for equation in jaxpr.eqns:
       if equation.primitive.name == 'dot_general':
         found.append(equation.params['precision'])
-      for inner in core.jaxprs_in_params(equation.params):
-        walk(inner)
+      for value in jax.tree.leaves(list(equation.params.values())):
+        inner = getattr(value, 'jaxpr', value)  # of a closed program, or the program itself
+        if hasattr(inner, 'eqns'):
+          walk(inner)
 
   walk(jax.make_jaxpr(function)(*args).jaxpr)
   return found
