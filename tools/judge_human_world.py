@@ -80,6 +80,21 @@ def plain_renderer(person: int, frame: int, coefficients: np.ndarray, pose: np.n
   return Frame(picture.pixels, np.asarray(landmarks.landmarks(picture.positions)))
 
 
+def bald_renderer(person: int, frame: int, coefficients: np.ndarray, pose: np.ndarray, side: int) -> Frame:
+  """The faces of people of the human world, bald, with one skin under one light."""
+  import plain_head
+
+  from seetalk_jax.synthetic import speakers
+  from seetalk_jax.synthetic.human import landmarks, people
+
+  rng = np.random.default_rng([3, person, frame])
+  key = (rng.uniform(-0.8, 0.8), rng.uniform(0.1, 0.8), 0.8)
+  shape = people.sample(speakers.sample_speaker(person), person).shape
+  own = plain_head.numbered_person(0)._replace(shape=shape)
+  picture = plain_head.draw(own, coefficients, tuple(pose), side, key=key)
+  return Frame(picture.pixels, np.asarray(landmarks.landmarks(picture.positions)))
+
+
 def human_renderer(person: int, frame: int, coefficients: np.ndarray, pose: np.ndarray, side: int) -> Frame:
   """People of the human world with hair and outfit, in a scene that is drawn for each frame."""
   import jax.numpy as jnp
@@ -304,7 +319,7 @@ def main(arguments: list[str] | None = None) -> int:
   parser.add_argument(
     '--renderer',
     default='judge_human_world:plain_renderer',
-    help='MODULE:FUNCTION; human_renderer draws people with hair and outfit',
+    help='MODULE:FUNCTION; human_renderer draws people with hair and outfit, bald_renderer their faces alone',
   )
   parser.add_argument('--json', help='file for all figures')
   options = parser.parse_args(arguments)
