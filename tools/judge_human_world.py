@@ -72,12 +72,7 @@ def plain_renderer(person: int, frame: int, coefficients: np.ndarray, pose: np.n
   """Bald heads under one light."""
   import plain_head
 
-  from seetalk_jax.synthetic.human import landmarks
-
-  rng = np.random.default_rng([3, person, frame])
-  key = (rng.uniform(-0.8, 0.8), rng.uniform(0.1, 0.8), 0.8)
-  picture = plain_head.draw(plain_head.numbered_person(person), coefficients, tuple(pose), side, key=key)
-  return Frame(picture.pixels, np.asarray(landmarks.landmarks(picture.positions)))
+  return _plain_frame(plain_head.numbered_person(person), person, frame, coefficients, pose, side)
 
 
 def bald_renderer(person: int, frame: int, coefficients: np.ndarray, pose: np.ndarray, side: int) -> Frame:
@@ -85,12 +80,21 @@ def bald_renderer(person: int, frame: int, coefficients: np.ndarray, pose: np.nd
   import plain_head
 
   from seetalk_jax.synthetic import speakers
-  from seetalk_jax.synthetic.human import landmarks, people
+  from seetalk_jax.synthetic.human import people
+
+  shape = people.sample(speakers.sample_speaker(person), person).shape
+  own = plain_head.numbered_person(0)._replace(shape=shape)
+  return _plain_frame(own, person, frame, coefficients, pose, side)
+
+
+def _plain_frame(own, person, frame, coefficients, pose, side):
+  """A plain picture of a bald head; both numbers draw the light."""
+  import plain_head
+
+  from seetalk_jax.synthetic.human import landmarks
 
   rng = np.random.default_rng([3, person, frame])
   key = (rng.uniform(-0.8, 0.8), rng.uniform(0.1, 0.8), 0.8)
-  shape = people.sample(speakers.sample_speaker(person), person).shape
-  own = plain_head.numbered_person(0)._replace(shape=shape)
   picture = plain_head.draw(own, coefficients, tuple(pose), side, key=key)
   return Frame(picture.pixels, np.asarray(landmarks.landmarks(picture.positions)))
 
