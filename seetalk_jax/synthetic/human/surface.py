@@ -24,6 +24,8 @@ _HARD_WRAP = (0.02, 0.02, 0.02)
 
 # Skin vertices this close to an eyeball of the neutral head form the margins of the lids.
 _MARGIN = 0.03
+_TEETH = (MeshPart.UPPER_TEETH, MeshPart.LOWER_TEETH)
+_INNER_MOUTH = (*_TEETH, MeshPart.TONGUE)
 _LIT_DEPTH = 0.35  # the inside of a mouth gets no darker behind this depth, decimeters
 _LID_SHADOW = 0.13  # decimeters from the upper lid, where the eye is in the lid's shadow
 
@@ -60,9 +62,9 @@ def regions() -> Regions:
   place, parts, masks = fine.vertices, fine.parts, fine.masks
   lashes = (MeshPart.LOWER_LASHES, MeshPart.UPPER_LASHES)
   drawn = np.flatnonzero(~np.isin(fine.triangle_parts, lashes)).astype(np.int32)
-  teeth = np.isin(parts, (MeshPart.UPPER_TEETH, MeshPart.LOWER_TEETH))
-  inside = teeth | (parts == MeshPart.TONGUE)
-  mouth = np.where(inside, 1, np.clip(1.5 * masks['mouth_inside'], 0, 1)).astype(np.float32)
+  mouth = np.where(np.isin(parts, _INNER_MOUTH), 1, np.clip(1.5 * masks['mouth_inside'], 0, 1)).astype(
+    np.float32
+  )
   eyes = np.stack([np.flatnonzero(parts == part) for part in (MeshPart.LEFT_EYE, MeshPart.RIGHT_EYE)])
   margins = [_lid_margins(place, parts, place[own]) for own in eyes]
   upper, lower = (_stacked([pair[side] for pair in margins]) for side in (0, 1))
@@ -70,7 +72,7 @@ def regions() -> Regions:
     drawn=drawn,
     skin=(parts == MeshPart.SKIN).astype(np.float32),
     mouth=mouth,
-    teeth=teeth.astype(np.float32),
+    teeth=np.isin(parts, _TEETH).astype(np.float32),
     eyes=eyes.astype(np.int32),
     upper_margins=upper,
     lower_margins=lower,
@@ -105,8 +107,7 @@ def labels() -> np.ndarray:
   result[y < 5.7] = Part.BODY
   result[masks['brows'] > 0.5] = Part.BROW
   result[masks['lips'] > 0.5] = Part.LIP
-  inside = (MeshPart.UPPER_TEETH, MeshPart.LOWER_TEETH, MeshPart.TONGUE)
-  result[(masks['mouth_inside'] > 0.5) | np.isin(fine.triangle_parts, inside)] = Part.MOUTH
+  result[(masks['mouth_inside'] > 0.5) | np.isin(fine.triangle_parts, _INNER_MOUTH)] = Part.MOUTH
   result[np.isin(fine.triangle_parts, (MeshPart.LEFT_EYE, MeshPart.RIGHT_EYE))] = Part.EYE
   return result
 
