@@ -101,8 +101,7 @@ class ConReStage(base.Stage):
 
   def batch_spec(self, batch_size: int) -> dict[str, jax.ShapeDtypeStruct]:
     names = ['portrait', 'picture_box', 'speech', 'num_samples', 'speaker']
-    names += ['attributes'] if self.attributes_weight else []
-    names += ['has_truth'] if self.attributes_weight else []
+    names += ['attributes', 'has_truth'] if self.attributes_weight else []
     names += ['speech_motion', 'motion_weight'] if self.articulation_weight else []
     return views.batch_spec(self.view, batch_size, self.image_size, only=names)
 
