@@ -11,7 +11,7 @@ from seetalk_jax.training import checkpoint
 from seetalk_jax.training import state as state_lib
 from seetalk_jax.training.clock import Clock, reason_to_stop
 from seetalk_jax.training.metrics_writer import MetricsWriter
-from seetalk_jax.training.progress import ProgressBar
+from seetalk_jax.training.progress import ProgressBar, announce_compilation
 from seetalk_jax.training.run import Run
 from seetalk_jax.training.run_result import NonFiniteError, Outcome
 
@@ -35,7 +35,8 @@ def run_pass(run: Run, frozen: base.Frozen) -> Outcome:
   update = jax.jit(stage.update, donate_argnums=0, out_shardings=everywhere)
   accumulator = jax.jit(stage.start, out_shardings=everywhere)(frozen)
   step, batches = 0, data.train(start_index=0)
-  with ProgressBar(config, 0) as bar:
+  announce_compilation(f'the pass of stage {stage.name}')
+  with ProgressBar(stage.name, clock, 0) as bar:
     while not (reason := reason_to_stop(clock, run.signals, step)):
       batch = next(batches)
       batch = device_mesh.put_batch({name: batch[name] for name in spec}, mesh, data.rows, data.batch_size)
