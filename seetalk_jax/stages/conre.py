@@ -74,6 +74,7 @@ class ConReStage(base.Stage):
       `models.speech.regularization`; 0: off.
   """
 
+  preview_rows = ('face', 'decoded from the face', 'decoded from the voice')
   networks: Mapping[str, nn.Module]
   frozen: Mapping[str, nn.Module] = dataclasses.field(default_factory=dict)
   name: str = 'conre'

@@ -73,6 +73,7 @@ class MotionStage(base.Stage):
       because tracks of users are measured with an error.
   """
 
+  preview_rows = ('motion latents, time to the right', 'estimated from noise in one step')
   networks: Mapping[str, nn.Module]
   frozen: Mapping[str, nn.Module]
   name: str = 'motion'

@@ -78,6 +78,15 @@ class MotionCodecStage(crossed_losses.CrossedOptions, critics.CriticOptions, bas
     reach_cells: search radius of the true flow, in cells of 4 pixels.
   """
 
+  preview_rows = (
+    'source',
+    'target',
+    'driver',
+    'warped source',
+    "source with the target's motion",
+    "source with the driver's motion",
+    'visible in the source (white)',
+  )
   networks: Mapping[str, nn.Module]
   frozen: Mapping[str, nn.Module] = dataclasses.field(default_factory=dict)
   name: str = 'motion_codec'

@@ -52,6 +52,15 @@ class RenderStage(critics.CriticOptions, base.Stage):
     label_smoothing: label smoothing of that cross-entropy.
   """
 
+  preview_rows = (
+    'source',
+    'target',
+    'warped source',
+    'decoder of the codec',
+    'fusion weight 1',
+    'fusion weight 0.5',
+    'fusion weight 0',
+  )
   networks: Mapping[str, nn.Module]
   frozen: Mapping[str, nn.Module]
   name: str = 'render'

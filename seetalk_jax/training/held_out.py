@@ -10,6 +10,7 @@ from flax import linen as nn
 
 from seetalk_jax.sharding import device_mesh
 from seetalk_jax.stages import base
+from seetalk_jax.training import sample_picture
 from seetalk_jax.training import state as state_lib
 from seetalk_jax.training.metrics_writer import MetricsWriter
 from seetalk_jax.training.progress import announce_compilation
@@ -48,7 +49,7 @@ class HeldOut:
     writer.scalars(step, means, prefix='held_out/')
     picture = self._preview(state, frozen.replace(statistics=state.statistics), batches[0])
     if picture is not None:
-      writer.picture(step, picture)
+      writer.picture(step, sample_picture.labeled(picture, self._run.stage.preview_rows))
     return means
 
   def _preview(self, state, frozen, batch) -> np.ndarray | None:

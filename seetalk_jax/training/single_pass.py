@@ -7,7 +7,7 @@ import numpy as np
 
 from seetalk_jax.sharding import device_mesh
 from seetalk_jax.stages import base
-from seetalk_jax.training import checkpoint
+from seetalk_jax.training import checkpoint, sample_picture
 from seetalk_jax.training import state as state_lib
 from seetalk_jax.training.clock import Clock, reason_to_stop
 from seetalk_jax.training.metrics_writer import MetricsWriter
@@ -59,5 +59,5 @@ def run_pass(run: Run, frozen: base.Frozen) -> Outcome:
     picture = stage.preview({}, frozen.replace(statistics=statistics), {}, batch, jax.random.key(config.seed))
   if picture is not None:
     with MetricsWriter(workdir, 0, jax.process_index() == 0) as writer:
-      writer.picture(step, picture)
+      writer.picture(step, sample_picture.labeled(picture, stage.preview_rows))
   return Outcome(step, clock.minutes, reason, None, {})

@@ -24,7 +24,7 @@ def test_motion_codec_learns_a_batch(with_truth):
   assert ('flow' in history[0]) == with_truth and ('cycle' in history[0]) != with_truth
   if with_truth:
     picture = stage.preview(params, base.Frozen(), {}, batch, None)
-    assert picture.shape == (7 * SIZE, 2 * SIZE, 3) and picture.dtype == np.uint8
+    assert picture.shape == (len(stage.preview_rows) * SIZE, 2 * SIZE, 3) and picture.dtype == np.uint8
 
 
 def stage_with(**options):
