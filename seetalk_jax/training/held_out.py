@@ -9,7 +9,7 @@ import numpy as np
 from flax import linen as nn
 
 from seetalk_jax.sharding import device_mesh
-from seetalk_jax.stages import base
+from seetalk_jax.stages import base, figures
 from seetalk_jax.training import sample_picture
 from seetalk_jax.training import state as state_lib
 from seetalk_jax.training.metrics_writer import MetricsWriter
@@ -45,7 +45,7 @@ class HeldOut:
       metrics = jax.device_get(
         [self._evaluate(state, frozen, batch, np.int32(i)) for i, batch in enumerate(batches)]
       )
-    means = {name: float(np.mean([m[name] for m in metrics])) for name in metrics[0]}
+    means = figures.means(metrics)
     writer.scalars(step, means, prefix='held_out/')
     picture = self._preview(state, frozen.replace(statistics=state.statistics), batches[0])
     if picture is not None:
