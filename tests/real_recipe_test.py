@@ -109,5 +109,5 @@ def test_what_no_stage_trains_is_read_from_a_release_and_kept_in_the_new_one(tmp
   assert all_stages._base_release(load('real-demo')) == '' == all_stages._base_release(load('real'))
   config = load('real-demo', stages=('motion',))
   assert flags_of(config, 'motion', tmp_path)['config.init.motion_codec'] == 'demo'
-  with pytest.raises(ConfigError, match=r'stage motion needs speech_encoder.*config.start=\(\)'):
+  with pytest.raises(ConfigError, match=r'stage motion needs motion_codec.*config.start=\(\)'):
     flags_of(load('real-demo', stages=('motion',), start=()), 'motion', tmp_path)
