@@ -1,4 +1,4 @@
-"""All stages in order: renders the synthetic corpora, trains every stage and exports a release.
+r"""All stages in order: renders the synthetic corpora, trains every stage and exports a release.
 
   python train.py --config configs/all.py:demo --workdir runs/demo
 
@@ -9,19 +9,30 @@ Fields of a stage are flags too: --config.overrides.portrait.data.batch_size=8.
 
 demo: at most 3.6 hours on two CPU cores, besides compilation and the corpora. tiny: two steps per
 stage on flat placeholder faces, a test of the wiring.
+
+Recordings instead of synthetic corpora, after `seetalk prepare videos corpus/hdtf`:
+
+  python train.py --config configs/all.py:real --workdir runs/real --config.corpora="('corpus/hdtf', 'corpus/vox')" \
+    --config.start="('released/wavlm', 'released/sd-vae')"
+
+real: networks of 512 px and the batches of base, for eight GPUs of 80 GB, not run by us. real-demo: networks of 256 px,
+from the shipped weights, an hour on two CPU cores besides compilation. real-tiny: two steps per stage, for tests.
 """
 
 import importlib
 
 from ml_collections import ConfigDict
 
+from configs import common, recordings
 from seetalk_jax.constants import STAGES
 
 
 def get_config(variant: str = 'demo') -> ConfigDict:
-  """The configuration of a variant of all stages: tiny or demo."""
+  """The configuration of a variant of all stages: tiny or demo; real, real-demo or real-tiny for recordings."""
+  if variant in recordings.VARIANTS:
+    return recordings.get_config(variant)
   if variant not in ('tiny', 'demo'):
-    raise ValueError(f'variant {variant!r} is unknown: use tiny or demo, and single stages for the others')
+    raise ValueError(f'variant {variant!r} is unknown: use tiny, demo, {", ".join(recordings.VARIANTS)}')
   tiny = variant == 'tiny'
 
   config = ConfigDict()
@@ -29,6 +40,7 @@ def get_config(variant: str = 'demo') -> ConfigDict:
   config.variant = variant
   config.stages = STAGES
   config.seed = 0
+  config.start = ()  # releases that networks start from; 'demo' is the shipped one
 
   # Records by kind and split, in data_root/corpus/KIND; rendered if missing.
   config.data_root = 'data/synthetic'
@@ -64,15 +76,6 @@ def get_config(variant: str = 'demo') -> ConfigDict:
     config.overrides[stage] = importlib.import_module(f'configs.{stage}').get_config(variant)
 
   config.release = True  # export to WORKDIR/release
-  # Sampling defaults of the release, NAME=NUMBER. `tiny` has no prior directions, which some of them need.
-  config.sampling = ()
-  if not tiny:
-    config.sampling = (
-      'portrait_steps=15',
-      'portrait_guidance=1.75',
-      'portrait_autoguidance=1.6',
-      'portrait_temperature=0.8',
-      'portrait_voice_temperature=0.2',
-      'motion_guidance=1.5',
-    )
+  # Sampling defaults of the release. `tiny` has no prior directions, which some of them need.
+  config.sampling = () if tiny else common.DEMO_SAMPLING
   return config

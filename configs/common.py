@@ -10,6 +10,15 @@ from ml_collections import ConfigDict, config_dict
 
 from seetalk_jax.models import registry
 
+# Sampling defaults of a release of the networks `demo`, NAME=NUMBER.
+DEMO_SAMPLING = (
+  'portrait_steps=15',
+  'portrait_guidance=1.75',
+  'portrait_autoguidance=1.6',
+  'portrait_temperature=0.8',
+  'portrait_voice_temperature=0.2',
+  'motion_guidance=1.5',
+)
 IMAGE_SIZES = {'tiny': 64, 'demo': 256, 'base': 512, 'large': 512}
 
 

@@ -17,8 +17,10 @@ _MISSING = {
   'validation': 'training has no held-out metrics and pictures',
   'test': 'no recordings are left for a final evaluation',
 }
-_VARIANTS = {'demo': 256, 'tiny': 64}  # of configurations for one machine -> pixels of their pictures
-_EXAMPLE = 'motion_codec'  # stage that trains on any recordings, without a trained network
+_VARIANTS = {
+  'real-demo': 256,
+  'real-tiny': 64,
+}  # of configs/all.py, for one machine -> pixels of their pictures
 
 
 class Notes(NamedTuple):
@@ -28,7 +30,7 @@ class Notes(NamedTuple):
     report: page of what was kept and why.
     missing_splits: splits without a record, in the order of `layouts.SPLITS`.
     lines: sentences for people.
-    next_command: command that trains a first network on the corpus; '' if it cannot be trained on.
+    next_command: command that trains all networks on the corpus; '' if it cannot be trained on.
   """
 
   report: str
@@ -50,7 +52,11 @@ def of_corpus(out_dir: pathlib.Path) -> Notes:
   lines += _flat_folder(entries) + _outside(entries)
   if missing:
     lines.append(_lacks(missing, settings['layout']))
-  command = '' if 'train' in missing else _train_command(out_dir, settings['size'])
+  command = (
+    ''
+    if 'train' in missing
+    else _train_command(out_dir, settings['size'], parts[f'{KIND}-train'].get('largest_side'))
+  )
   if command:
     lines.append(f'next, train on it: {command}')
   return Notes(report, missing, lines, command)
@@ -89,7 +95,7 @@ def _lacks(missing: list[str], layout: str) -> str:
   return f'no recording is in the {what}: {how}'
 
 
-def _train_command(out_dir: pathlib.Path, size: int) -> str:
+def _train_command(out_dir: pathlib.Path, size: int, largest_side: int | None) -> str:
   """Command that trains on the corpus, of the largest variant whose pictures divide the stored ones; '' for none."""
   variant = next((name for name, side in _VARIANTS.items() if size % side == 0), None)
   if variant is None:
@@ -97,7 +103,7 @@ def _train_command(out_dir: pathlib.Path, size: int) -> str:
   name = str(out_dir)
   corpora = f'({name!r},)'
   quoted = f'"{corpora}"' if shlex.quote(name) == name else shlex.quote(corpora)
-  return (
-    f'python train.py --config configs/{_EXAMPLE}.py:{variant} --workdir runs/{_EXAMPLE} --config.data_root=. '
-    f'--config.data.corpora={quoted}'
-  )
+  command = f'python train.py --config configs/all.py:{variant} --workdir runs/real --config.corpora={quoted}'
+  # The smallest portrait crop of that variant is three quarters of its pictures.
+  too_small = largest_side is not None and largest_side < 3 * _VARIANTS[variant] // 4
+  return f'{command} --config.min_side=0' if too_small else command

@@ -90,6 +90,7 @@ class AnyStage(abc.ABC):
     networks: network name -> module that the stage trains.
     frozen: network name -> module that the stage does not train.
     image_size: height and width of the images in a batch, in pixels; None: as stored.
+    preview_rows: labels of the rows of `preview`, which are of one height.
   """
 
   kind: ClassVar[Literal['steps', 'pass']]
@@ -98,6 +99,7 @@ class AnyStage(abc.ABC):
   networks: Mapping[str, nn.Module]
   frozen: Mapping[str, nn.Module]
   image_size: int | None = None
+  preview_rows: ClassVar[tuple[str, ...]] = ()
 
   @abc.abstractmethod
   def batch_spec(self, batch_size: int) -> dict[str, jax.ShapeDtypeStruct]:

@@ -37,6 +37,7 @@ class CodeTransformerStage(base.Stage):
       images.
   """
 
+  preview_rows = ('source', 'target', 'warped source', 'decoded from the predicted codes')
   networks: Mapping[str, nn.Module]
   frozen: Mapping[str, nn.Module]
   name: str = 'code_transformer'

@@ -20,7 +20,7 @@ from seetalk_jax.errors import ConfigError, InputError
 from seetalk_jax.models.nn import blocks
 from seetalk_jax.models.speech.regularization import Regularization
 from seetalk_jax.sharding import device_mesh
-from seetalk_jax.stages import base, losses, moments, picture_mask
+from seetalk_jax.stages import base, figures, losses, moments, picture_mask
 
 RECALL_AT = (1, 5, 10)
 _PREPARE_BATCHES = 24
@@ -74,6 +74,7 @@ class ConReStage(base.Stage):
       `models.speech.regularization`; 0: off.
   """
 
+  preview_rows = ('face', 'decoded from the face', 'decoded from the voice')
   networks: Mapping[str, nn.Module]
   frozen: Mapping[str, nn.Module] = dataclasses.field(default_factory=dict)
   name: str = 'conre'
@@ -228,7 +229,7 @@ class ConReStage(base.Stage):
       metrics[f'sex_right_by_{source}'] = losses.weighted_mean(sex_right, counts)
       metrics[f'age_error_by_{source}'] = losses.weighted_mean(off[:, 1:2], counts) * age_std
       metrics[f'head_size_error_by_{source}'] = losses.weighted_mean(off[:, 2:], counts)
-    return loss, metrics
+    return loss, figures.measured(metrics, counts)
 
   def _articulation(self, head, features, batch, statistics):
     truth = batch['speech_motion'][..., _LIPS] - statistics['articulation_mean']
@@ -241,7 +242,8 @@ class ConReStage(base.Stage):
     counts = (known > 0) & (statistics['articulation_std'] > _MIN_STD)
     loss = jnp.sum(per_field * counts) / jnp.maximum(jnp.sum(counts), 1)
     # R2 is 1 for a perfect prediction and 0 for the mean.
-    return loss, {'articulation': loss, 'articulation_r2': 1.0 - loss, 'jaw_r2': 1.0 - per_field[_JAW]}
+    metrics = figures.measured({'articulation': loss, 'articulation_r2': 1.0 - loss}, counts)
+    return loss, metrics | figures.measured({'jaw_r2': 1.0 - per_field[_JAW]}, known[_JAW])
 
   def preview(self, params, frozen, collections, batch, rng) -> np.ndarray:
     """Rows: true face at 64 px, decoded from the face embedding, decoded from the voice embedding."""

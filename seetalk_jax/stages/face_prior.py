@@ -184,6 +184,7 @@ class FacePriorStage(base.PassStage):
     with_voice: also fit the regression from the voice vector to the coordinates along the directions.
   """
 
+  preview_rows = ('mean face',)
   frozen: Mapping[str, nn.Module]
   networks: Mapping[str, nn.Module] = dataclasses.field(default_factory=dict)
   name: str = 'face_prior'

@@ -65,8 +65,7 @@ def landmark_errors(warped: Warped, image: jax.Array, target: jax.Array, batch: 
     image, target: predicted and true picture, `[b, h, w, 3]`.
     batch: with `ENTRIES`; rows whose `has_truth` is 1 do not count.
   """
-  mapped = batch.get('has_truth', jnp.zeros_like(batch['landmark_weight']))
-  rows = batch['landmark_weight'] * (1.0 - mapped)
+  rows, mapped = row_weights(batch), _has_map(batch)
   # A mean over the rows that count, times their share of the weight of the batch: beside rows with maps, estimates
   # have less effect; alone, they have all of it.
   share = jnp.sum(rows) / (jnp.sum(jnp.maximum(rows, mapped)) + 1e-6)
@@ -84,6 +83,15 @@ def landmark_errors(warped: Warped, image: jax.Array, target: jax.Array, batch: 
   visible = 1.0 - _openings(batch['target_parts']) * (1.0 - shown)[:, None, None]
   features, hidden = losses.region_error(image, target, regions, visible)
   return LandmarkErrors({name: share * x for name, x in warp.items()}, share * features, share * hidden)
+
+
+def row_weights(batch: base.Batch) -> jax.Array:
+  """Weight of each row in these losses, `[b]`: that of its landmarks, 0 for rows with maps."""
+  return batch['landmark_weight'] * (1.0 - _has_map(batch))
+
+
+def _has_map(batch):
+  return batch.get('has_truth', jnp.zeros_like(batch['landmark_weight']))
 
 
 def clear_points(source: jax.Array, target: jax.Array) -> jax.Array:

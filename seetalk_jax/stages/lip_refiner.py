@@ -24,7 +24,7 @@ from seetalk_jax.models.motion.mouth import boxes_around, crop_boxes, inside_box
 from seetalk_jax.models.nn import blocks
 from seetalk_jax.sampling.motion import CLIP, SCHEDULE, trained_window
 from seetalk_jax.sharding import device_mesh
-from seetalk_jax.stages import base, losses, truth_known
+from seetalk_jax.stages import base, figures, losses, truth_known
 from seetalk_jax.stages.sync_expert import sync_loss
 
 # Half width and half height of the compared mouth region, relative to the side of the portrait crop.
@@ -218,6 +218,7 @@ class LipRefinerStage(base.Stage):
       'lips': lips[0],
       'lips_before': lips[1],
     }
+    metrics = figures.measured(metrics, weight)
     if self._renders:
       frame_rng, clip_rng = jax.random.split(pick_rng)
       pictures = 0.0
@@ -306,7 +307,7 @@ class LipRefinerStage(base.Stage):
     rendered = losses.mean_of_rows(
       losses.charbonnier(rendered_mouth - jax.lax.stop_gradient(target_mouth)), weight[:, 0]
     )
-    loss, metrics = self.render_weight * rendered, {'rendered': rendered}
+    loss, metrics = self.render_weight * rendered, figures.measured({'rendered': rendered}, weight[:, 0])
     if self.outside_weight:
       around = 1.0 - inside_boxes(boxes_around(centers, OUTSIDE_HALF), image.shape[2:4])
       change = losses.charbonnier(image[:, 0] - jax.lax.stop_gradient(image[:, 2]))

@@ -33,7 +33,7 @@ from seetalk_jax.models.motion.motion_controls import style_code
 from seetalk_jax.models.nn import blocks
 from seetalk_jax.sampling.motion import SCHEDULE, trained_window
 from seetalk_jax.sharding import device_mesh
-from seetalk_jax.stages import base, losses, truth_known
+from seetalk_jax.stages import base, figures, losses, truth_known
 
 # Clips have no label of an emotion: it follows from the mean smile over the clip.
 _SMILES, _FROWNS = 0.25, -0.02
@@ -73,6 +73,7 @@ class MotionStage(base.Stage):
       because tracks of users are measured with an error.
   """
 
+  preview_rows = ('motion latents, time to the right', 'estimated from noise in one step')
   networks: Mapping[str, nn.Module]
   frozen: Mapping[str, nn.Module]
   name: str = 'motion'
@@ -245,13 +246,21 @@ class MotionStage(base.Stage):
     velocity = losses.mean_of_rows(jnp.square(off[:, 1:] - off[:, :-1]), weight)
     loss = diffusion + self.velocity_weight * velocity
     metrics['velocity'] = velocity
+    if weight is not None:
+      metrics = figures.measured(metrics, weight)
     if self.motion_source == 'truth' and self.lips_weight:
       read = codec.apply(variables, estimate * std + mean, method='read_truth')
       wrong = (read - jnp.repeat(batch['motion'], self.draws, axis=0)) / codec.motion_scales
       fields = None if weight is None else jnp.repeat(batch['motion_weight'], self.draws, axis=0)
       lips, blinks = _lips_and_blinks(wrong, t, drop, fields)
       loss += self.lips_weight * (lips + blinks)
-      metrics |= {'lips': lips, 'blinks': blinks}
+      of_blinks, of_lips = (
+        jnp.ones_like(drop, jnp.float32) if fields is None else jnp.max(fields[:, at], axis=-1)
+        for at in (BLINK, np.array(LIPS))
+      )
+      metrics |= figures.measured({'blinks': blinks}, of_blinks) | figures.measured(
+        {'lips': lips}, ~drop * of_lips
+      )
     return loss, (metrics, collections)
 
   def _track_weights(self, batch) -> jax.Array | None:

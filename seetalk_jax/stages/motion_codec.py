@@ -21,6 +21,7 @@ from seetalk_jax.stages import (
   base,
   critics,
   crossed_losses,
+  figures,
   landmark_losses,
   losses,
   picture_mask,
@@ -78,6 +79,15 @@ class MotionCodecStage(crossed_losses.CrossedOptions, critics.CriticOptions, bas
     reach_cells: search radius of the true flow, in cells of 4 pixels.
   """
 
+  preview_rows = (
+    'source',
+    'target',
+    'driver',
+    'warped source',
+    "source with the target's motion",
+    "source with the driver's motion",
+    'visible in the source (white)',
+  )
   networks: Mapping[str, nn.Module]
   frozen: Mapping[str, nn.Module] = dataclasses.field(default_factory=dict)
   name: str = 'motion_codec'
@@ -177,12 +187,12 @@ class MotionCodecStage(crossed_losses.CrossedOptions, critics.CriticOptions, bas
       errors = truth_losses.truth_errors(warped, image, target, batch, self.reach_cells)
       coords_error = _coords_error(appearance, batch)
       loss = self._add_truth(loss, errors, coords_error)
-      metrics |= {**errors.metrics, 'places': coords_error}
+      metrics |= figures.measured({**errors.metrics, 'places': coords_error}, batch['has_truth'])
       visible, head = errors.visible, truth_losses.head_mask(batch) * inside
     if self.with_estimates:
       errors = landmark_losses.landmark_errors(warped, image, target, batch)
       loss = self._add_truth(loss, errors, 0.0)
-      metrics |= errors.metrics
+      metrics |= figures.measured(errors.metrics, landmark_losses.row_weights(batch))
     shown = blocks.upsample_nearest(visible, 4) * weight * inside
     added, added_metrics = self._copies(warped, copied, target, shown)
     loss += added
@@ -235,7 +245,7 @@ class MotionCodecStage(crossed_losses.CrossedOptions, critics.CriticOptions, bas
       'read_truth': of_truth,
     }
     loss = self.agree_weight * agree + self.read_weight * 0.5 * (of_frames + of_truth)
-    return loss, metrics, (m_truth[: len(m_source)], m_truth[len(m_source) :])
+    return loss, figures.measured(metrics, weights), (m_truth[: len(m_source)], m_truth[len(m_source) :])
 
   def _add_truth(self, loss, errors, coords_error):
     """`loss` plus the weighted errors against the ground truth, added one by one: the order is part of the sum."""

@@ -63,6 +63,12 @@ class PortraitStage(base.Stage):
     preview_steps, preview_guidance: sampling steps and guidance scale of `preview`.
   """
 
+  preview_rows = (
+    'portrait',
+    'rebuilt by the autoencoder',
+    'sample 1 for the voice',
+    'sample 2 for the voice',
+  )
   networks: Mapping[str, nn.Module]
   frozen: Mapping[str, nn.Module]
   name: str = 'portrait'

@@ -31,6 +31,7 @@ class ReconstructionStage(base.Stage):
   """
 
   crop_multiple: ClassVar[int]
+  preview_rows = ('picture', 'rebuilt')
   networks: Mapping[str, nn.Module]
   frozen: Mapping[str, nn.Module] = dataclasses.field(default_factory=dict)
   name: str = ''

@@ -15,7 +15,16 @@ import numpy as np
 from seetalk_jax.data import views
 from seetalk_jax.models.nn import blocks
 from seetalk_jax.models.renderer.codebook import straight_through_lookup
-from seetalk_jax.stages import base, critics, landmark_losses, losses, picture_mask, truth_known, truth_losses
+from seetalk_jax.stages import (
+  base,
+  critics,
+  figures,
+  landmark_losses,
+  losses,
+  picture_mask,
+  truth_known,
+  truth_losses,
+)
 from seetalk_jax.stages.code_transformer import code_losses, init_renderer
 from seetalk_jax.stages.motion_codec import KEPT, trainable_but
 
@@ -52,6 +61,15 @@ class RenderStage(critics.CriticOptions, base.Stage):
     label_smoothing: label smoothing of that cross-entropy.
   """
 
+  preview_rows = (
+    'source',
+    'target',
+    'warped source',
+    'decoder of the codec',
+    'fusion weight 1',
+    'fusion weight 0.5',
+    'fusion weight 0',
+  )
   networks: Mapping[str, nn.Module]
   frozen: Mapping[str, nn.Module]
   name: str = 'render'
@@ -122,12 +140,12 @@ class RenderStage(critics.CriticOptions, base.Stage):
     if self.with_truth:
       errors = truth_losses.truth_errors(warped, image, target, batch)
       loss = self._add_truth(loss, errors)
-      metrics |= errors.metrics
+      metrics |= figures.measured(errors.metrics, batch['has_truth'])
       visible, head = errors.visible, truth_losses.head_mask(batch) * inside
     if self.with_estimates:
       errors = landmark_losses.landmark_errors(warped, image, target, batch)
       loss = self._add_truth(loss, errors)
-      metrics |= errors.metrics
+      metrics |= figures.measured(errors.metrics, landmark_losses.row_weights(batch))
     shown = blocks.upsample_nearest(visible, 4) * weight * inside
     copied = losses.weighted_mean(losses.charbonnier(warped.image - target), shown)
     loss += self.warped_weight * copied

@@ -47,6 +47,10 @@ class AdaptedStage(base.Stage):
     return self.stage.view
 
   @property
+  def preview_rows(self) -> tuple[str, ...]:
+    return self.stage.preview_rows
+
+  @property
   def networks(self) -> Mapping[str, nn.Module]:
     return self.stage.networks
 

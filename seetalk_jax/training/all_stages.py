@@ -1,4 +1,4 @@
-"""Training of all stages in order, one process each: renders corpora, trains, passes weights on, exports."""
+"""Training of all stages in order, one process each: corpora, initial weights, the stages, and the release."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pathlib
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from flax import traverse_util
@@ -18,8 +18,9 @@ from seetalk_jax import files
 from seetalk_jax.constants import CONFIG_FILE, RESULT_FILE
 from seetalk_jax.data import sources
 from seetalk_jax.errors import ConfigError
+from seetalk_jax.releases import storage
 from seetalk_jax.stages import base
-from seetalk_jax.training import config_files
+from seetalk_jax.training import config_files, corpora_check
 from seetalk_jax.training.signals import handled
 
 
@@ -39,8 +40,11 @@ def run(config, workdir: str | os.PathLike, train_script: pathlib.Path) -> int:
   workdir = pathlib.Path(workdir)
   files.make_folder(workdir)
   with _Children().forwarding_signals() as children:
-    if status := _render(config, children):
+    if isinstance(config.corpora, tuple):
+      corpora_check.check(config.data_root, {stage: stage_config(config, stage) for stage in config.stages})
+    elif status := _render(config, children):
       return status
+    base_release = _base_release(config)
     for stage in config.stages:
       if (workdir / stage / RESULT_FILE).exists():
         continue
@@ -50,6 +54,7 @@ def run(config, workdir: str | os.PathLike, train_script: pathlib.Path) -> int:
         return status
     if config.release:
       export = ['-m', 'seetalk_jax', 'export', str(workdir), str(workdir / 'release'), '--overwrite']
+      export += ['--base', base_release] if base_release else []
       export += ['--sampling', *config.sampling] if config.sampling else []
       if status := children.call([sys.executable, *export]):
         return status
@@ -60,14 +65,16 @@ def run(config, workdir: str | os.PathLike, train_script: pathlib.Path) -> int:
 def stage_command(config, stage: str, workdir: pathlib.Path, train_script: pathlib.Path) -> list[str]:
   """Command line that trains one stage.
 
-  Each network that the stage uses comes from the latest earlier stage that trains it.
+  Each network that the stage uses comes from the latest earlier stage that trains it, or else from the first release
+  of `config.start` that holds it.
 
   Raises:
-    ConfigError: no earlier stage of `config.stages` trains a network that this stage needs.
+    ConfigError: neither an earlier stage of `config.stages` nor a release has a network that this stage needs.
+    CheckpointError: a release cannot be read.
   """
   config_file = train_script.parent / 'configs' / f'{stage}.py'
-  stage_config = config.overrides[stage]
-  used, sources = base.uses(stage_config), {}
+  own = stage_config(config, stage)
+  used, sources = base.uses(own), _networks_of_releases(config.start)
   for earlier in list(config.stages)[: list(config.stages).index(stage)]:
     directory = workdir / earlier
     if (directory / RESULT_FILE).exists():
@@ -82,19 +89,69 @@ def stage_command(config, stage: str, workdir: pathlib.Path, train_script: pathl
     f'--config.data_root={config.data_root}',
     f'--config.seed={config.seed}',
   ]
-  for name, where in stage_config.init.items():
+  for name, where in own.init.items():
     if name not in used.names or where:
       continue
     if name in sources:
       command.append(f'--config.init.{name}={sources[name]}')
     elif name in used.frozen:
       raise ConfigError(
-        f'stage {stage} needs {name}, which no earlier one of config.stages={config.stages} gives'
+        f'stage {stage} needs {name}, which no earlier one of config.stages={config.stages} gives, and no '
+        f'release of config.start={config.start}'
       )
   if stage in config.max_minutes:
     command.append(f'--config.max_minutes={config.max_minutes[stage]}')
-  changes = _changes(config_files.load(config_file, config.variant).to_dict(), stage_config.to_dict())
+  changes = _changes(config_files.load(config_file, config.variant).to_dict(), own.to_dict())
   return command + [f'--config.{field}={value}' for field, value in changes.items()]
+
+
+def stage_config(config, stage: str):
+  """Configuration of a stage, with the recordings that all stages share where it names none of its own."""
+  own = config.overrides[stage]
+  if not isinstance(config.corpora, tuple):
+    return own
+  own = own.copy_and_resolve_references()
+  if not own.data.corpora:
+    own.data.corpora, own.data.weights = config.corpora, config.weights
+  if own.data.min_side < 0:
+    own.data.min_side = config.min_side
+  return own
+
+
+def _networks_of_releases(releases: Iterable[str]) -> dict[str, str]:
+  """Network -> the first of the releases that holds it.
+
+  The lip refiner is left out: its subspace is that of the motion codec it was trained with, and the codec of the run
+  is another one.
+  """
+  found: dict[str, str] = {}
+  for release in releases:
+    networks = storage.read_info(release)[1]['networks']
+    for name in (
+      *networks,
+      *(['face_prior'] if 'portrait_unet' in networks else []),
+    ):  # statistics of the UNet
+      found.setdefault(name, release)
+  found.pop('lip_refiner', None)
+  return found
+
+
+def _base_release(config) -> str:
+  """The release of `config.start` with networks that no stage of `config.stages` trains; '' if there are none.
+
+  Raises:
+    ConfigError: several releases have such networks.
+  """
+  trained = {name for stage in config.stages for name in base.uses(stage_config(config, stage)).trained}
+  trained |= {*config.stages, 'face_prior'}
+  needed = _networks_of_releases(config.start)
+  kept = sorted({where for name, where in needed.items() if name not in trained})
+  if len(kept) > 1:
+    raise ConfigError(
+      f'no stage of config.stages={config.stages} trains some networks of {" and ".join(kept)}, and a release is made '
+      'of one of them: leave one out of config.start, or add the stages that train its networks'
+    )
+  return kept[0] if kept else ''
 
 
 def _changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, str]:

@@ -48,6 +48,13 @@ class Clock:
     by_time = self.minutes / self._config.max_minutes if self._config.max_minutes else 0.0
     return min(1.0, max(step / self._config.num_steps, by_time))
 
+  def budget(self, step: int) -> str:
+    """The step, and how much is used of the budget that ends the run first: 'step 40 of 100'."""
+    limit = self._config.max_minutes
+    if limit and self.minutes / limit > step / self._config.num_steps:
+      return f'step {step}, minute {self.minutes:.1f} of {limit:g}'
+    return f'step {step} of {self._config.num_steps}'
+
   def finished(self, step: int) -> str | None:
     if step >= self._config.num_steps:
       return 'num_steps'

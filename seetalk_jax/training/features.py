@@ -19,7 +19,7 @@ import numpy as np
 
 from seetalk_jax import files
 from seetalk_jax.errors import ConfigError
-from seetalk_jax.training.progress import print_message
+from seetalk_jax.training.progress import announce_compilation, print_message
 from seetalk_jax.training.stage_data import (
   StageData,
   camera_effects,
@@ -98,6 +98,7 @@ def _ensure_parts(directory, stage, frozen, data, count) -> list[pathlib.Path]:
   if jax.eval_shape(compute, frozen, spec) is None:
     raise ConfigError(f'stage {stage.name} has no frozen features: set config.data.cached_samples to 0')
   print_message(f'features of {stage.name}: {len(missing)} of {len(parts)} parts to compute, {directory}')
+  announce_compilation('the frozen networks of these features')
   batches = data.train(start_index=starts[missing[0]] // _ROWS_AT_ONCE, batch_size=_ROWS_AT_ONCE)
   try:
     for i in range(missing[0], len(parts)):

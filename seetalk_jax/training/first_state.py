@@ -14,7 +14,7 @@ from seetalk_jax.stages import base
 from seetalk_jax.training import adapted_stage, checkpoint
 from seetalk_jax.training import state as state_lib
 from seetalk_jax.training.initial_weights import InitialWeights, complete
-from seetalk_jax.training.progress import print_message
+from seetalk_jax.training.progress import announce_compilation, print_message
 from seetalk_jax.training.run import Run
 from seetalk_jax.training.stage_data import DeviceBatches
 from seetalk_jax.training.step import Recipe
@@ -95,6 +95,7 @@ def _make(run: Run, initial: InitialWeights) -> FirstState:
     # Initialization of hundreds of arrays compiles slowly and runs once, so compiler optimization is off.
     quick = {'xla_backend_optimization_level': 0} if jax.default_backend() == 'cpu' else None
     new = jax.jit(lambda f: device_mesh.unbox(create(f)), out_shardings=shardings, compiler_options=quick)
+    announce_compilation('the initial parameters')
     state = _start_from(new(frozen), stage, initial, shardings)
     meta = {'seconds': 0.0, 'data_index': 0}
   stage.check_statistics(state.statistics)

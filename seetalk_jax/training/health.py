@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from seetalk_jax.stages import figures
 from seetalk_jax.training.path_rules import path_of
 from seetalk_jax.training.run_result import NonFiniteError
 
@@ -31,7 +32,7 @@ def names(batch: PyTree, params: PyTree, gradients: PyTree) -> list[str]:
 def finite_means(
   recent: list[dict[str, jax.Array]], step: int, latest: int | None, bad_names: list[str]
 ) -> dict[str, float]:
-  """Means of the metrics over the last steps.
+  """Means of the metrics over the last steps, without those that no step has.
 
   Args:
     recent: scalar metrics of each of the last steps, on the devices.
@@ -46,13 +47,18 @@ def finite_means(
   host = jax.device_get(recent)
   for index, metrics in enumerate(host):
     bad = int(metrics.pop(METRIC))
-    wrong = [name for name, value in metrics.items() if not np.isfinite(value)]
+    wrong = [name for name, value in metrics.items() if not np.isfinite(value) and not _absent(name, value)]
     if wrong or bad >= 0:
       said = ', '.join(f'{name} is {metrics[name]}' for name in wrong)
       good = 'none' if latest is None else f'step {latest}'
       text = f'{said or "a tensor is not finite"} at step {step - len(host) + index + 1}; last good checkpoint: {good}'
       raise NonFiniteError(f'{text}; first bad tensor: {bad_names[bad]}' if bad >= 0 else text)
-  return {name: float(np.mean([metrics[name] for metrics in host])) for name in host[0]}
+  return figures.means(host)
+
+
+def _absent(name: str, value) -> bool:
+  """Whether a metric of the stage was not measured in a batch; the loss always is."""
+  return name != 'loss' and value == figures.ABSENT
 
 
 def _inexact(batch, params, gradients):

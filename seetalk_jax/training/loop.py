@@ -35,7 +35,7 @@ from seetalk_jax.training.initial_weights import (
 )
 from seetalk_jax.training.metrics_writer import MetricsWriter
 from seetalk_jax.training.profiling import Profile
-from seetalk_jax.training.progress import ProgressBar, print_message
+from seetalk_jax.training.progress import ProgressBar, announce_compilation, print_message
 from seetalk_jax.training.run import Run
 from seetalk_jax.training.run_result import Outcome
 from seetalk_jax.training.signals import recorded
@@ -128,7 +128,7 @@ def _train_steps(run: Run, initial: InitialWeights, dry_run: bool) -> Outcome:
   step_fn = None
   with (
     MetricsWriter(run.workdir, start, jax.process_index() == 0) as writer,
-    ProgressBar(config, start) as bar,
+    ProgressBar(config.stage, clock, start) as bar,
   ):
     log = TrainingLog(run, clock, batches, writer, bar)
 
@@ -161,6 +161,7 @@ def _train_steps(run: Run, initial: InitialWeights, dry_run: bool) -> Outcome:
       batch = next(batches)
       progress = device_mesh.put_scalar(clock.progress(step), run.mesh)
       if step_fn is None:
+        announce_compilation('the training step')
         with clock.paused():
           step_fn = step_lib.compile_step(recipe, run.mesh, shardings, state, frozen, batch)
         log.compiled(step_fn, batch, state)

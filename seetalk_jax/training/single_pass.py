@@ -7,11 +7,11 @@ import numpy as np
 
 from seetalk_jax.sharding import device_mesh
 from seetalk_jax.stages import base
-from seetalk_jax.training import checkpoint
+from seetalk_jax.training import checkpoint, sample_picture
 from seetalk_jax.training import state as state_lib
 from seetalk_jax.training.clock import Clock, reason_to_stop
 from seetalk_jax.training.metrics_writer import MetricsWriter
-from seetalk_jax.training.progress import ProgressBar
+from seetalk_jax.training.progress import ProgressBar, announce_compilation
 from seetalk_jax.training.run import Run
 from seetalk_jax.training.run_result import NonFiniteError, Outcome
 
@@ -35,7 +35,8 @@ def run_pass(run: Run, frozen: base.Frozen) -> Outcome:
   update = jax.jit(stage.update, donate_argnums=0, out_shardings=everywhere)
   accumulator = jax.jit(stage.start, out_shardings=everywhere)(frozen)
   step, batches = 0, data.train(start_index=0)
-  with ProgressBar(config, 0) as bar:
+  announce_compilation(f'the pass of stage {stage.name}')
+  with ProgressBar(stage.name, clock, 0) as bar:
     while not (reason := reason_to_stop(clock, run.signals, step)):
       batch = next(batches)
       batch = device_mesh.put_batch({name: batch[name] for name in spec}, mesh, data.rows, data.batch_size)
@@ -58,5 +59,5 @@ def run_pass(run: Run, frozen: base.Frozen) -> Outcome:
     picture = stage.preview({}, frozen.replace(statistics=statistics), {}, batch, jax.random.key(config.seed))
   if picture is not None:
     with MetricsWriter(workdir, 0, jax.process_index() == 0) as writer:
-      writer.picture(step, picture)
+      writer.picture(step, sample_picture.labeled(picture, stage.preview_rows))
   return Outcome(step, clock.minutes, reason, None, {})

@@ -12,6 +12,7 @@ from flax import linen as nn
 from jax.sharding import Mesh
 
 from seetalk_jax.sharding import device_mesh
+from seetalk_jax.stages import figures
 from seetalk_jax.stages.base import Batch, Frozen, Metrics, Stage
 from seetalk_jax.training import flops, health
 from seetalk_jax.training.state import TrainState, ema_decay, learning_rate, own_norms, rng_for
@@ -142,8 +143,9 @@ def _accumulated(stage, state, frozen, batch, rng, pieces):
   (collections, total), outputs = jax.lax.scan(
     accumulate, start, (jnp.arange(pieces), jax.tree.map(cut, batch))
   )
-  loss, metrics = jax.tree.map(lambda x: jnp.mean(x, axis=0), outputs)
-  return loss, metrics, collections, jax.tree.map(lambda g: g / pieces, total)
+  losses, metrics = outputs
+  metrics = {name: figures.mean_of_pieces(values) for name, values in metrics.items()}
+  return jnp.mean(losses), metrics, collections, jax.tree.map(lambda g: g / pieces, total)
 
 
 def eval_step(recipe: Recipe, state: TrainState, frozen: Frozen, batch: Batch, index: jax.Array) -> Metrics:

@@ -16,15 +16,18 @@ def step_rates(steps_per_second: float, batch_size: int, flops: float) -> dict[s
     flops: operations of a step on all devices, rematerialization included.
 
   Returns:
-    samples_per_second; tflops_per_second of one device; hardware_utilisation, a fraction of the device's
-    peak, if that is known (it equals the model FLOPs utilization, MFU, only without rematerialization);
+    samples_per_second; tflops_per_second of one device, if there are operations to count; hardware_utilisation, a
+    fraction of the device's peak, if that is known (it equals the model FLOPs utilization, MFU, only without
+    rematerialization);
     peak_memory_gib, if the device reports it.
   """
   device, count = jax.local_devices()[0], jax.device_count()
   per_device = flops * steps_per_second / count
-  rates = {'samples_per_second': steps_per_second * batch_size, 'tflops_per_second': per_device / 1e12}
-  if peak := chips.peak_flops(device):
-    rates['hardware_utilisation'] = per_device / peak
+  rates = {'samples_per_second': steps_per_second * batch_size}
+  if flops:
+    rates['tflops_per_second'] = per_device / 1e12
+    if peak := chips.peak_flops(device):
+      rates['hardware_utilisation'] = per_device / peak
   stats = device.memory_stats() or {}
   if 'peak_bytes_in_use' in stats:
     rates['peak_memory_gib'] = stats['peak_bytes_in_use'] / 2**30

@@ -60,5 +60,5 @@ class TrainingLog:
     means['waiting_for_input'] = self._batches.seconds_waited() * rate / count  # fraction of the time
     means |= throughput.step_rates(rate, self._run.config.data.batch_size, self._flops)
     self._writer.scalars(step, {**means, 'minutes': self._clock.minutes})
-    self._bar.log(step, means, self._clock.seconds_left(step))
+    self._bar.log(step, means)
     self.means, self._recent = means, []

@@ -43,11 +43,11 @@ def test_the_end_names_report_missing_splits_and_next_command(tmp_path, monkeypa
   assert main.main(command) == 0
   said = capsys.readouterr().err
   assert 'out/report.html' in said and 'no recording is in the validation split' in said
-  assert '--layout person' in said and """--config.data.corpora="('out',)"\n""" in said
+  assert '--layout person' in said and """--config.corpora="('out',)\"""" in said
   assert main.main([*command, '--json']) == 0  # finished before
   said = json.loads(capsys.readouterr().out)
   assert said['missing_splits'] == ['validation', 'test'] and said['report'] == 'out/report.html'
-  assert said['next'].startswith('python train.py --config configs/motion_codec.py:demo ')
+  assert said['next'].startswith('python train.py --config configs/all.py:real-demo ')
   # The same recordings as of one person: one of them is held out.
   command[2] = 'person'
   assert main.main([*command, '--layout', 'person', '--json']) == 0

@@ -6,15 +6,17 @@ import shlex
 
 import pytest
 
-from configs import motion_codec
+from configs import all as all_stages
 from seetalk_jax.data import schema, sources
 from seetalk_jax.prepare import notes, report
 
 
-def corpus(folder, *, layout='folder', size=256, outside=(0.0,), files=('anna/a.mp4',), **splits):
+def corpus(
+  folder, *, layout='folder', size=256, largest_side=256, outside=(0.0,), files=('anna/a.mp4',), **splits
+):
   """A corpus with a number of records in each split; its report has a clip for each share outside."""
   folder = pathlib.Path(folder)
-  parts = {f'real-{split}': {'num': num} for split, num in splits.items()}
+  parts = {f'real-{split}': {'num': num, 'largest_side': largest_side} for split, num in splits.items()}
   manifest = {'schema': schema.SCHEMA_VERSION, 'parts': parts, 'prepared': {'layout': layout, 'size': size}}
   (folder / sources.CORPUS_FILE).write_text(json.dumps(manifest))
   clips = [{'quality': {'outside': share}} for share in outside]
@@ -32,7 +34,9 @@ def test_a_whole_corpus_names_its_report_and_the_next_command(tmp_path):
   ]
 
 
-@pytest.mark.parametrize(('size', 'variant'), [(256, 'demo'), (512, 'demo'), (64, 'tiny'), (320, 'tiny')])
+@pytest.mark.parametrize(
+  ('size', 'variant'), [(256, 'real-demo'), (512, 'real-demo'), (64, 'real-tiny'), (320, 'real-tiny')]
+)
 def test_the_next_command_trains_on_the_corpus(tmp_path, size, variant):
   folder = tmp_path / "it's mine"
   folder.mkdir()
@@ -41,13 +45,23 @@ def test_the_next_command_trains_on_the_corpus(tmp_path, size, variant):
     'python',
     'train.py',
     '--config',
-    f'configs/motion_codec.py:{variant}',
+    f'configs/all.py:{variant}',
     '--workdir',
     words[5],
   ]
   flags = dict(word.removeprefix('--config.').split('=', 1) for word in words[6:])
-  assert pathlib.Path(flags['data_root']) / eval(flags['data.corpora'])[0] == folder
-  assert size % motion_codec.get_config(variant).options.image_size == 0
+  config = all_stages.get_config(variant)
+  assert pathlib.Path(config.data_root) / eval(flags['corpora'])[0] == folder
+  assert {
+    size % stage.options.image_size for stage in config.overrides.values() if 'image_size' in stage.options
+  } == {0}
+
+
+@pytest.mark.parametrize(('side', 'flag'), [(191, True), (192, False)])
+def test_small_recordings_train_without_a_smallest_size(tmp_path, side, flag):
+  command = corpus(tmp_path, largest_side=side, train=9).next_command
+  assert command.endswith('--config.min_side=0') == flag
+  assert all_stages.get_config('real-demo').min_side == 192
 
 
 def test_sizes_that_no_variant_divides_have_no_command(tmp_path):

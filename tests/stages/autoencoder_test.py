@@ -16,4 +16,8 @@ def test_autoencoder_learns_a_batch(options):
   batch['image'] = np.repeat(np.repeat(batch['image'][:, ::16, ::16], 16, 1), 16, 2)  # learnable content
   history, params = losses(stage, base.Frozen(), batch, 15)
   assert history[-1]['l1'] < 0.9 * history[0]['l1']
-  assert stage.preview(params, base.Frozen(), {}, batch, None).shape == (2 * SIZE, 2 * SIZE, 3)
+  assert stage.preview(params, base.Frozen(), {}, batch, None).shape == (
+    len(stage.preview_rows) * SIZE,
+    2 * SIZE,
+    3,
+  )

@@ -19,4 +19,8 @@ def test_code_transformer_learns_and_fusion_starts_from_the_codebook(world):
   jax.tree.map(
     np.testing.assert_array_equal, start['hr_decoder']['decoder'], frozen.params['codebook']['decoder']
   )
-  assert stage.preview(params, frozen, {}, batch, jax.random.key(0)).shape == (4 * SIZE, 2 * SIZE, 3)
+  assert stage.preview(params, frozen, {}, batch, jax.random.key(0)).shape == (
+    len(stage.preview_rows) * SIZE,
+    2 * SIZE,
+    3,
+  )

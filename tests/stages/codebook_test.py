@@ -18,7 +18,11 @@ def test_codebook_learns_and_moves_its_codes():
   state = collections['codebook']['codebook_state']
   assert set(state) == {'embedding', 'count', 'total'}
   np.testing.assert_allclose(jnp.linalg.norm(state['embedding'], axis=-1), 1, atol=1e-3)
-  assert stage.preview(params, base.Frozen(), collections, batch, None).shape == (2 * SIZE, 2 * SIZE, 3)
+  assert stage.preview(params, base.Frozen(), collections, batch, None).shape == (
+    len(stage.preview_rows) * SIZE,
+    2 * SIZE,
+    3,
+  )
 
 
 def test_codes_decay_once_a_batch_for_any_number_of_pieces():

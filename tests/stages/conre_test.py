@@ -64,7 +64,7 @@ def test_conre_learns_a_batch(conre):
   history, params = losses(stage, frozen, batch, 12)
   assert history[-1]['loss'] < 0.9 * history[0]['loss']
   picture = stage.preview(params, frozen, {}, batch, jax.random.key(0))
-  assert picture.shape == (3 * 64, 4 * 64, 3) and picture.dtype == np.uint8
+  assert picture.shape == (len(stage.preview_rows) * 64, 4 * 64, 3) and picture.dtype == np.uint8
 
 
 class _UnreadBatches:

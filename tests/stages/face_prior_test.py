@@ -140,7 +140,7 @@ def test_prior_pass_equals_direct_statistics_and_portrait_fallback():
   with_prior = frozen.replace(statistics={'face_prior': statistics})
   assert portrait.prepare(with_prior, iter([])) == {'portrait_unet': {'beta0': 1, 'linear_center': 1}}
   picture = stage.preview({}, with_prior, {}, images[0], None)
-  assert picture.shape == (SIZE, SIZE, 3)
+  assert picture.shape == (len(stage.preview_rows) * SIZE, SIZE, 3)
 
 
 @pytest.mark.slow  # compiles for ten seconds and more

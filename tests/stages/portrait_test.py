@@ -30,7 +30,7 @@ def test_portrait_learns_and_samples(mode):
     return
   assert abs(history[-1]['beta_mean'] - 1) > 0 or history[-1]['beta_error'] < 1e-3  # SAW is trained
   picture = stage.preview(params, frozen, {}, batch, jax.random.key(0))
-  assert picture.shape == (4 * SIZE, 4 * SIZE, 3)
+  assert picture.shape == (len(stage.preview_rows) * SIZE, 4 * SIZE, 3)
 
   modules = {**stage.networks, **stage.frozen}
 

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from seetalk_jax.stages import figures
 from seetalk_jax.training import health
 from seetalk_jax.training.run_result import NonFiniteError
 
@@ -34,6 +35,16 @@ def row(loss, bad=-1):
 
 def test_means_leave_the_index_out():
   assert health.finite_means([row(1), row(2)], 10, None, []) == {'loss': 1.5}
+
+
+def test_figures_that_no_step_has_are_left_out_and_the_others_are_means_of_the_steps_that_have_them():
+  nothing, some = {'read': figures.ABSENT, 'flow': figures.ABSENT}, {'read': 4.0, 'flow': figures.ABSENT}
+  recent = [row(1) | nothing, row(2) | some, row(3) | {'read': 2.0, 'flow': figures.ABSENT}]
+  assert health.finite_means(recent, 10, None, []) == {'loss': 2.0, 'read': 3.0}
+  with pytest.raises(NonFiniteError, match='loss is -inf at step 10'):
+    health.finite_means([row(-np.inf)], 10, None, [])
+  with pytest.raises(NonFiniteError, match='read is nan'):
+    health.finite_means([row(1) | {'read': np.nan}], 10, None, [])
 
 
 @pytest.mark.parametrize(

@@ -217,6 +217,16 @@ def test_which_checkpoints_stay(tmp_path):
     train(tmp_path / 'most', **{'keep_best.metric': 'loss', 'keep_best.mode': 'most'})
 
 
+def test_each_program_is_announced_once_before_it_is_compiled(tmp_path, capsys):
+  train(tmp_path)
+  lines = capsys.readouterr().err.splitlines()
+  programs = ('the initial parameters', 'the training step', 'held-out metrics and the sample picture')
+  announced = [line for line in lines if line.startswith('compiling ')]
+  assert announced == [f'compiling {program}' for program in programs]
+  (compiled,) = [i for i, line in enumerate(lines) if line.startswith('step compiled')]
+  assert lines.index('compiling the training step') < compiled
+
+
 def test_dry_run_compiles_and_leaves_nothing(tmp_path, capsys):
   result = loop.train(
     toy_stage.get_config(), tmp_path / 'run', make_batches=toy_stage.make_batches, dry_run=True

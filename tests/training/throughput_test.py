@@ -28,6 +28,7 @@ def test_rates_are_of_one_device(monkeypatch):
 def test_what_a_device_does_not_report_is_left_out(monkeypatch):
   use_devices(monkeypatch, 'cpu', 1)
   assert throughput.step_rates(2.0, 3, 1e12) == {'samples_per_second': 6.0, 'tflops_per_second': 2.0}
+  assert throughput.step_rates(2.0, 3, 0.0) == {'samples_per_second': 6.0}  # no operations to count
 
 
 def test_a_compiled_step_is_described_per_device():
