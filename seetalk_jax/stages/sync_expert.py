@@ -91,9 +91,22 @@ class SyncExpertStage(base.Stage):
     return loss, (metrics, collections)
 
 
-def sync_loss(cosine: jax.Array) -> jax.Array:
-  """Sync loss of rendered lips, scalar: mean of `(1 - cosine) / 2` for `cosine [b]` of speech and images."""
-  return jnp.mean(0.5 * (1.0 - cosine))
+def sync_loss(cosine: jax.Array, weight: jax.Array | None = None) -> jax.Array:
+  """Sync loss of rendered lips, scalar: mean of `(1 - cosine) / 2` for `cosine [b]` of speech and images.
+
+  Args:
+    cosine: `[b]`.
+    weight: `[b]`, weight of each sample in the mean; all 0 gives 0. None: all the same.
+  """
+  distance = 0.5 * (1.0 - cosine)
+  if weight is None:
+    return jnp.mean(distance)
+  return jnp.sum(weight * distance) / jnp.maximum(jnp.sum(weight), 1e-6)
+
+
+def expert_name(networks: Mapping[str, Any]) -> str:
+  """The sync expert of a stage, 'syncnet' if `networks` (modules, or `config.init`) has one, else 'sync_expert'."""
+  return 'syncnet' if networks.get('syncnet') else 'sync_expert'
 
 
 def uses(config) -> base.Uses:
