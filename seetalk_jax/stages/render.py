@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import itertools
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,6 +15,7 @@ import numpy as np
 
 from seetalk_jax.constants import SYNC_FRAMES
 from seetalk_jax.data import views
+from seetalk_jax.errors import ConfigError
 from seetalk_jax.models.nn import blocks
 from seetalk_jax.models.renderer.codebook import straight_through_lookup
 from seetalk_jax.stages import base, critics, losses, truth_losses
@@ -21,6 +23,7 @@ from seetalk_jax.stages.code_transformer import code_losses, init_renderer
 from seetalk_jax.stages.motion_codec import KEPT, trainable_but
 from seetalk_jax.stages.sync_expert import expert_name, sync_loss
 
+_CHECKED_BATCHES = 8  # by then a corpus of small weight has had its rows
 # Entries of view `talking_pair` that the sync loss reads.
 _CLIP = ('clip_frames', 'clip_mouth', 'clip_speech', 'has_clip')
 
@@ -91,6 +94,22 @@ class RenderStage(critics.CriticOptions, base.Stage):
     names += ('lip_box',) if self.lip_weight else ()
     names += _CLIP if self.sync_weight else ()
     return views.batch_spec(self.view, batch_size, self.image_size, only=names)
+
+  def prepare(self, frozen: base.Frozen, batches) -> dict[str, dict[str, np.ndarray]]:
+    """No statistics. Checks that the sync loss has data.
+
+    Raises:
+      ConfigError: `sync_weight` is set, and no sample of the first batches has a clip.
+    """
+    del frozen
+    if self.sync_weight and not any(
+      batch['has_clip'].any() for batch in itertools.islice(batches, _CHECKED_BATCHES)
+    ):
+      raise ConfigError(
+        f'sync_weight={self.sync_weight:g} needs successive frames with speech, config.data.corpora: add real records '
+        'or clips, or set --config.options.sync_weight=0'
+      )
+    return {}
 
   def init(self, rng: jax.Array, frozen: base.Frozen) -> tuple[dict[str, Any], dict[str, Any]]:
     params = init_renderer(rng, frozen, self.networks, self.frozen, self.image_size)

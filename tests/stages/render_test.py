@@ -1,5 +1,7 @@
 """Render stage: trained and unchanged parts, lip and sync losses, portraits that pass through the autoencoder."""
 
+import itertools
+
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
@@ -94,6 +96,11 @@ def test_the_sync_loss_needs_an_expert_and_the_view_with_clips(world):
     ConfigError, match='stage render needs trained sync_expert: set --config.init.sync_expert'
   ):
     rendering(world, sync_weight=0.1)
+  batch = batch_of(stage)
+  assert stage.prepare(base.Frozen(), iter([batch])) == {}
+  silent = {**batch, 'has_clip': np.zeros(2, np.float32)}
+  with pytest.raises(ConfigError, match='sync_weight=0.1 needs successive frames with speech.*clips, or set'):
+    stage.prepare(base.Frozen(), itertools.repeat(silent))
   plain, _ = rendering(world)
   assert plain.view == 'motion_pair' and set(plain.batch_spec(1)) == {'source', 'target'}
 

@@ -156,6 +156,7 @@ class Figure3:
     return {
       'mean': float(beta.mean()),
       'std': float(beta.std()),
+      'wanted_mean': float(wanted.mean()),
       'wanted_std': float(wanted.std()),
       'r_with_wanted': series.correlation(beta, wanted),
     }
@@ -320,7 +321,7 @@ class Figure3:
 def _weights_line(seed: int, summary: dict[str, float]) -> str:
   return (
     f'SAW, seed {seed}: beta {summary["mean"]:.3f}, std over speakers {summary["std"]:.3f} (of true latents '
-    f'{summary["wanted_std"]:.3f}), r with them {summary["r_with_wanted"]:.2f}'
+    f'{summary["wanted_mean"]:.3f} and {summary["wanted_std"]:.3f}), r with them {summary["r_with_wanted"]:.2f}'
   )
 
 
