@@ -7,8 +7,8 @@ Trains one portrait network per prior mode and seed on the same cached latents, 
 with few and many steps, and measures them. Existing results in the working directory are kept, and an interrupted
 run continues. `--only train --config.seeds="(0,)"` splits the training over machines or processes.
 
-human: the same on the world of people, at most 3 hours on two CPU cores besides the corpora. No weights of that world
-are shipped; the stages conre and autoencoder train them on its faces:
+human: the same on the world of people, by estimate three hours on two CPU cores besides corpora and encoders. No
+weights of that world are shipped; the stages conre and autoencoder train them on its faces:
 
   for split in train:3000 validation:64; do
     seetalk corpus data/human/corpus/faces --world human --kind faces --split ${split%:*} --num ${split#*:}

@@ -13,11 +13,18 @@ from seetalk_jax.training import config_files
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 
 
-@pytest.mark.parametrize('variant, name', [('tiny', 'synthetic'), ('demo', 'synthetic'), ('human', 'human')])
-def test_the_experiment_of_figure_3_names_its_world(variant, name):
+@pytest.mark.parametrize(
+  'variant, world_class',
+  [
+    ('tiny', worlds.MeasuredSyntheticWorld),
+    ('demo', worlds.MeasuredSyntheticWorld),
+    ('human', worlds.MeasuredHumanWorld),
+  ],
+)
+def test_the_experiment_of_figure_3_names_its_world(variant, world_class):
   config = config_files.load(ROOT / 'configs' / 'figure3.py', variant)
   world = worlds.measured_world(config.world)
-  assert world.name == name
+  assert type(world) is world_class
   assert world.skin_parts == (Part.SKIN,) and world.hair_parts == (Part.HAIR,)
   first, second = world.speakers('test', 3, 2)
   assert first != second and world.speakers('test', 4, 1) == [second]
