@@ -17,8 +17,15 @@ from seetalk_jax.training import config_files, state, step
 
 SIDE = 1024
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-# The stages whose pictures are those of a video. Portraits of other sizes are resized for them.
-STAGES = ('codebook', 'motion_codec', 'code_transformer', 'render')
+# Stage -> its pictures in a batch. These stages take the size of portraits and frames.
+PICTURES = {
+  'autoencoder': 'image',
+  'portrait': 'portrait',
+  'codebook': 'image',
+  'motion_codec': 'source',
+  'code_transformer': 'source',
+  'render': 'source',
+}
 
 pytestmark = pytest.mark.slow  # traces large networks, and convolves large pictures
 
@@ -30,14 +37,14 @@ def large(stage):
   return config
 
 
-@pytest.mark.parametrize('stage', STAGES)
+@pytest.mark.parametrize('stage', PICTURES)
 def test_a_step_of_full_width_has_its_shapes(stage):
   config = large(stage)
   plan = blueprint.make(config, 'large')
   recipe = step.Recipe(plan.stage, plan.optimizer, config.optimizer, jax.random.key(0))
   before = device_mesh.unbox(plan.state)
   batch, progress = plan.stage.batch_spec(2), jax.ShapeDtypeStruct((), jnp.float32)
-  assert batch['image' if stage == 'codebook' else 'source'].shape == (2, SIDE, SIDE, 3)
+  assert batch[PICTURES[stage]].shape == (2, SIDE, SIDE, 3)
   after, metrics = jax.eval_shape(
     functools.partial(step.train_step, recipe), before, plan.frozen, batch, progress
   )
@@ -62,7 +69,7 @@ def tiny_frozen(names):
   return modules, base.Frozen(params=params, collections=collections)
 
 
-@pytest.mark.parametrize('stage', STAGES)
+@pytest.mark.parametrize('stage', PICTURES)
 def test_a_real_step_trains(stage):
   config = large(stage)
   config.dtype = 'float32'  # CPUs have no arithmetic of bfloat16
@@ -73,10 +80,11 @@ def test_a_real_step_trains(stage):
     config.model[name] = registry.fields_for(name, 'tiny')
   modules, frozen = tiny_frozen(base.uses(config).frozen)
   built = base.build_stage(config, modules)
+  batch = base.fake_batch(built.batch_spec(1))
+  frozen = frozen.replace(statistics=built.prepare(frozen, iter([batch])))
   optimizer = state.make_optimizer(built, config.optimizer)
   create = jax.jit(lambda f: device_mesh.unbox(state.create_state(built, optimizer, jax.random.key(0), f)))
   before = create(frozen)
-  batch = base.fake_batch(built.batch_spec(1))
   recipe = step.Recipe(built, optimizer, config.optimizer, jax.random.key(1))
   after, metrics = jax.jit(functools.partial(step.train_step, recipe))(before, frozen, batch, 0.0)
   assert all(np.isfinite(value) for value in metrics.values()), metrics
