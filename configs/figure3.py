@@ -71,6 +71,8 @@ def get_config(variant: str = 'demo') -> ConfigDict:
     {'first': 3000, 'num': 12 if tiny else 100, 'draws': 2, 'frames': 75, 'seed': 60_001}
   )
   config.steps = (2, 3) if tiny else (5, 10, 50)
+  # Portraits of the corpora by which the true weights are compared with what the voice vector can predict.
+  config.reachable_portraits = 8 if tiny else 2000
   config.guidance_scale = 1.5
   config.sampler = 'dpmpp_2m'
 
