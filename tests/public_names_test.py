@@ -222,13 +222,13 @@ def test_json_of_export(say, monkeypatch):
   from seetalk_jax.releases import network_spec
   from seetalk_jax.training import initial_weights
 
-  networks = storage.load_networks(tiny_release.shared(), only=['sample_adaptive_weighting'])
+  networks = storage.load_networks(tiny_release.shared(), only=['autoencoder'])
   result = initial_weights.TrainedStage(
     networks={name: network_spec.describe(module) for name, module in networks.modules.items()},
     params=networks.params,
     collections={},
     statistics={'face_prior': {'latent_scale': np.float32(0.25)}},
-    config={'stage': 'portrait', 'init': {}},
+    config={'stage': 'autoencoder', 'init': {}},
     step=7,
     where='config.json',
   )

@@ -14,7 +14,9 @@ NAME = 'sample_adaptive_weighting'
 @pytest.fixture(scope='module')
 def network():
   module = registry.make(NAME, 'tiny')
-  params = blocks.init_params(module, jax.random.key(0), np.zeros((1, 512), np.float32), np.zeros((1, 4)))
+  params = blocks.init_params(
+    module, jax.random.key(0), *(np.zeros(a.shape, a.dtype) for a in module.example_inputs())
+  )
   return module, jax.tree.map(np.asarray, params)
 
 
