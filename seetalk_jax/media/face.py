@@ -99,6 +99,34 @@ def aligned_portrait(
     PortraitError: the file is unreadable, there is no face or several, the face is not upright, no landmarker
       is available, or `aligned` is set for an image that is not square.
   """
+  photo = find_photo(path, landmarker=landmarker, aligned=aligned, note=note)
+  if photo.box is None:
+    side = size or min(photo.pixels.shape[:2])
+    return image_lib.resize(photo.pixels, (side, side))
+  return crop(photo.pixels, photo.box, size or max(image_lib.MIN_SIDE, round(photo.box.side)))
+
+
+@dataclasses.dataclass(frozen=True)
+class Photo:
+  """Picture of one person with the place of the face.
+
+  Attributes:
+    pixels: the whole picture, uint8 `[h, w, 3]`, turned so that the face is upright.
+    box: portrait crop in pixels; None if the picture is a portrait crop already.
+  """
+
+  pixels: np.ndarray
+  box: FaceBox | None
+
+
+def find_photo(
+  path: str | os.PathLike,
+  *,
+  landmarker: str | os.PathLike | None = None,
+  aligned: bool = False,
+  note: Callable[[str], None] | None = None,
+) -> Photo:
+  """Loads the whole picture of an image file and finds its face; arguments and errors as `aligned_portrait`."""
   pixels, text = image_lib.load_image_and_text(path)
   if aligned or text.get(image_lib.CROP_VERSION_KEY) == str(PORTRAIT_CROP.version):
     height, width = pixels.shape[:2]
@@ -107,8 +135,7 @@ def aligned_portrait(
         f'an aligned portrait must be square, not {width} x {height}, {path}: crop it, '
         'or let the face be found'
       )
-    side = size or min(height, width)
-    return image_lib.resize(pixels, (side, side))
+    return Photo(pixels, None)
   with open_landmarker(landmarker) as find:
     turns = turns_to_upright(pixels, find, str(path))
     if turns:
@@ -117,8 +144,7 @@ def aligned_portrait(
         note(
           f'{path}: the face is not upright, the picture is turned by {360 - 90 * turns} degrees clockwise'
         )
-    box = find_face(pixels, find, str(path))
-  return crop(pixels, box, size or max(image_lib.MIN_SIDE, round(box.side)))
+    return Photo(pixels, find_face(pixels, find, str(path)))
 
 
 def find_face(pixels: np.ndarray, landmarker: Landmarker, source: str = 'the picture') -> FaceBox:
@@ -261,6 +287,20 @@ def crop(pixels: np.ndarray, box: FaceBox, size: int) -> np.ndarray:
   square = (*corner, corner[0] + box.side, corner[1] + box.side)
   image = PIL.Image.fromarray(padded)
   return np.asarray(image.resize((size, size), PIL.Image.Resampling.LANCZOS, box=square))
+
+
+def inside_picture(box: FaceBox, picture_size: tuple[int, int], size: int) -> np.ndarray:
+  """Mask of a crop, bool `[size, size]`: True where the crop shows the picture and not repeated edge pixels.
+
+  Args:
+    box: the crop, in pixels of the picture.
+    picture_size: (height, width) of the picture.
+    size: side of the crop in pixels, as for `crop`.
+  """
+  centers = (np.arange(size) + 0.5) / size * box.side
+  rows, columns = box.top + centers, box.left + centers
+  height, width = picture_size
+  return ((rows > 0) & (rows < height))[:, None] & ((columns > 0) & (columns < width))[None]
 
 
 @contextlib.contextmanager
