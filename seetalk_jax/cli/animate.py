@@ -33,6 +33,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
   kinds.add_argument(
     '--absolute', action='store_true', help='with --driving: pose and expression of the video as they are'
   )
+  parser.add_argument(
+    '--full-frame',
+    action='store_true',
+    help='put the moving head back into the whole photo; --size is then the longer side of the video (default: that '
+    'of the photo, at most 1920)',
+  )
   videos.add_arguments(parser)
 
 
@@ -40,11 +46,15 @@ def run(args: argparse.Namespace) -> None:
   """Speech to a video of the portrait, or reenactment."""
   if (args.speech is None) == (args.driving is None):
     raise InputError('SPEECH and --driving, command line: give one of them')
+  if args.full_frame and args.aligned:
+    raise InputError(
+      '--full-frame with --aligned, command line: leave out one, a portrait crop has no picture around it'
+    )
   if args.driving is None:
     if args.relative or args.absolute:
       raise InputError('--relative and --absolute belong to --driving, command line: leave them out')
     job = videos.VideoJob(args.speech, pathlib.Path(args.output))
-    (result,) = videos.make_videos([job], videos.options_from(args))
+    (result,) = videos.make_videos([job], videos.options_from(args, full_frame=args.full_frame))
   else:
     if args.steps is not None or args.guidance is not None:
       raise InputError(
@@ -53,5 +63,7 @@ def run(args: argparse.Namespace) -> None:
     if controls.has_controls(args):
       raise InputError('motion controls belong to SPEECH, command line: a driving video moves by itself')
     job = videos.VideoJob(args.driving, pathlib.Path(args.output))
-    result = videos.make_reenactment(job, videos.options_from(args), relative=not args.absolute)
+    result = videos.make_reenactment(
+      job, videos.options_from(args, full_frame=args.full_frame), relative=not args.absolute
+    )
   options.report(args, result, videos.summarise(result))

@@ -13,18 +13,27 @@ import numpy as np
 from seetalk_jax.errors import InputError, PortraitError
 from seetalk_jax.inference import argument_checks
 from seetalk_jax.inference import controls as controls_lib
-from seetalk_jax.inference.clip_spec import Checksum, ClipSpec, DrivingMotion, SampledFace, SpeechMotion
+from seetalk_jax.inference.clip_spec import (
+  Checksum,
+  ClipSpec,
+  DrivingMotion,
+  SampledFace,
+  SpeechMotion,
+  WholePicture,
+)
 from seetalk_jax.inference.loaded_release import LoadedRelease
 from seetalk_jax.inference.motion_sampler import MotionSampler
 from seetalk_jax.inference.sampling_options import SamplingOptions
 from seetalk_jax.inference.speech_to_portrait import as_speech
 from seetalk_jax.media import audio, driving
 from seetalk_jax.media import face as face_lib
+from seetalk_jax.media import full_frame as full_frame_lib
 from seetalk_jax.media import image as image_lib
 
 # A file, samples at 16 kHz, (samples, rate in Hz), or a `Speech`.
 SpeechLike = str | os.PathLike | np.ndarray | tuple[np.ndarray, float] | audio.Speech
-PortraitLike = str | os.PathLike | np.ndarray
+# A picture file, an aligned portrait, or a whole photo with the place of its face (`media.face.find_photo`).
+PortraitLike = str | os.PathLike | np.ndarray | face_lib.Photo
 
 _SPEECH_NETWORKS = ('speech_encoder', 'motion_codec', 'motion_transformer')
 
@@ -37,11 +46,14 @@ class _Inputs:
     spec: everything that determines the frames.
     speech: the speech of the clip, or None.
     sound: the sound track, or None.
+    whole: the whole picture that the heads are put back into, without its color correction; None: the frames are
+      portrait crops.
   """
 
   spec: ClipSpec
   speech: audio.Speech | None
   sound: audio.Sound | None
+  whole: full_frame_lib.FullFrame | None = None
 
   @property
   def audio_seconds(self) -> float:
@@ -123,11 +135,16 @@ class InputReader:
     fusion: float = 1.0,
     controls: Mapping[str, Any] | None = None,
     control_scales: Mapping[str, float] | None = None,
+    full_frame: bool = False,
   ) -> SpeechInputs:
     """The inputs of a clip of speech; arguments and errors are those of `SeeTalk.__call__`."""
     face = argument_checks.whole('face', face, 0, argument_checks.MAX_FACE)
+    if full_frame and portrait is None:
+      raise InputError('a full frame needs a photo, argument full_frame: give portrait as well')
     speech = as_speech(speech)
-    chosen = SampledFace(face) if portrait is None else self.portrait(portrait)
+    chosen, whole = SampledFace(face), None
+    if portrait is not None:
+      chosen, whole = self._placed(portrait, full_frame, size)
     self._release.need(*_SPEECH_NETWORKS)
     available = self._release.networks.modules['motion_transformer'].controls
     resolved = controls_lib.resolve(
@@ -141,9 +158,16 @@ class InputReader:
       seed=seed,
       size=size,
       fusion=fusion,
+      whole=whole,
     )
     return SpeechInputs(
-      spec=spec, portrait=chosen, speech=speech, sound=speech.sound, sampling=sampling, controls=resolved
+      spec=spec,
+      portrait=chosen,
+      speech=speech,
+      sound=speech.sound,
+      sampling=sampling,
+      controls=resolved,
+      whole=whole,
     )
 
   def from_video(
@@ -154,9 +178,10 @@ class InputReader:
     relative: bool = True,
     size: int | None = None,
     fusion: float = 1.0,
+    full_frame: bool = False,
   ) -> DrivingInputs:
     """The inputs of a reenactment; arguments and errors are those of `SeeTalk.reenact`."""
-    pixels = self.portrait(portrait)
+    pixels, whole = self._placed(portrait, full_frame, size)
     if isinstance(video, (str, os.PathLike)):
       video = driving.open_driving(video)
     self._release.need('motion_codec')
@@ -168,9 +193,16 @@ class InputReader:
       motion=DrivingMotion(Checksum(video.checksum()), crop, relative),
       size=size,
       fusion=fusion,
+      whole=whole,
     )
     return DrivingInputs(
-      spec=spec, portrait=pixels, speech=None, sound=video.sound, video=video, relative=relative
+      spec=spec,
+      portrait=pixels,
+      speech=None,
+      sound=video.sound,
+      video=video,
+      relative=relative,
+      whole=whole,
     )
 
   def from_motion(
@@ -181,9 +213,10 @@ class InputReader:
     speech: SpeechLike | None = None,
     size: int | None = None,
     fusion: float = 1.0,
+    full_frame: bool = False,
   ) -> MotionInputs:
     """The inputs of a clip of motion latents; arguments and errors are those of `SeeTalk.render`."""
-    pixels = self.portrait(portrait)
+    pixels, whole = self._placed(portrait, full_frame, size)
     motion = self.motion(motion)
     speech = None if speech is None else as_speech(speech)
     spec = self._spec(
@@ -192,9 +225,10 @@ class InputReader:
       motion=Checksum.of(motion),
       size=size,
       fusion=fusion,
+      whole=whole,
     )
     sound = None if speech is None else speech.sound
-    return MotionInputs(spec=spec, portrait=pixels, speech=speech, sound=sound, motion=motion)
+    return MotionInputs(spec=spec, portrait=pixels, speech=speech, sound=sound, motion=motion, whole=whole)
 
   def motion(self, motion: np.ndarray) -> np.ndarray:
     """Motion latents, float32 `[n, motion_dim]`; errors are those of `SeeTalk.render`."""
@@ -214,12 +248,14 @@ class InputReader:
     """A portrait in the size of the networks, uint8 `[side, side, 3]`.
 
     Args:
-      portrait: a picture file, or an aligned portrait, uint8 `[h, h, 3]`.
+      portrait: a picture file, an aligned portrait, uint8 `[h, h, 3]`, or a photo.
 
     Raises:
       PortraitError: see `media.face.aligned_portrait`, or an array of another shape or type.
     """
     side = self._release.side
+    if isinstance(portrait, face_lib.Photo):
+      return face_lib.crop_photo(portrait, side)
     if isinstance(portrait, (str, os.PathLike)):
       return face_lib.aligned_portrait(portrait, side)
     pixels = np.asarray(portrait)
@@ -227,18 +263,51 @@ class InputReader:
       raise PortraitError(f'portrait of {pixels.dtype} {pixels.shape}, argument: give uint8 [side, side, 3]')
     return image_lib.resize(pixels, (side, side))
 
-  def _spec(self, *, seed: int = 0, size: int | None, fusion: float, **parts: Any) -> ClipSpec:
+  def _placed(
+    self, portrait: PortraitLike, full_frame: bool, size: int | None
+  ) -> tuple[np.ndarray, full_frame_lib.FullFrame | None]:
+    """The portrait in the size of the networks, and the whole picture if the heads go back into it."""
+    if not full_frame:
+      return self.portrait(portrait), None
+    if isinstance(portrait, (str, os.PathLike)):
+      portrait = face_lib.find_photo(portrait)
+    if not isinstance(portrait, face_lib.Photo):
+      raise PortraitError(
+        'a full frame of a portrait crop, argument portrait: give the file of the whole photo'
+      )
+    return self.portrait(portrait), full_frame_lib.open_full_frame(portrait, _checked_size(size))
+
+  def _spec(
+    self,
+    *,
+    seed: int = 0,
+    size: int | None,
+    fusion: float,
+    whole: full_frame_lib.FullFrame | None = None,
+    **parts: Any,
+  ) -> ClipSpec:
     seed = argument_checks.whole('seed', seed, *argument_checks.SEEDS)
     fusion = argument_checks.number('fusion', fusion, 0, 1)
-    if size is not None and (argument_checks.whole('size', size, 16) % 2):
-      raise InputError(f'size {size}, argument size: give an even number of 16 or more')
+    size = _checked_size(size) or self._release.side
     record = self._release.record(seed)
     return ClipSpec(
       seed=seed,
-      size=self._release.side if size is None else int(size),
+      size=size if whole is None else max(whole.size),
+      whole_picture=None if whole is None else _described(whole),
       fusion=fusion,
       renderer=self._renderer_kind,
       jax=jax.__version__,
       **{name: record[name] for name in ('version', 'checkpoint_id', 'crop_version', 'device')},
       **parts,
     )
+
+
+def _checked_size(size: int | None) -> int | None:
+  if size is not None and (argument_checks.whole('size', size, 16) % 2):
+    raise InputError(f'size {size}, argument size: give an even number of 16 or more')
+  return None if size is None else int(size)
+
+
+def _described(whole: full_frame_lib.FullFrame) -> WholePicture:
+  box = whole.box
+  return WholePicture(Checksum.of(whole.picture), whole.size, (box.left, box.top, box.side))

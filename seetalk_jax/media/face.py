@@ -99,11 +99,7 @@ def aligned_portrait(
     PortraitError: the file is unreadable, there is no face or several, the face is not upright, no landmarker
       is available, or `aligned` is set for an image that is not square.
   """
-  photo = find_photo(path, landmarker=landmarker, aligned=aligned, note=note)
-  if photo.box is None:
-    side = size or min(photo.pixels.shape[:2])
-    return image_lib.resize(photo.pixels, (side, side))
-  return crop(photo.pixels, photo.box, size or max(image_lib.MIN_SIDE, round(photo.box.side)))
+  return crop_photo(find_photo(path, landmarker=landmarker, aligned=aligned, note=note), size)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -145,6 +141,14 @@ def find_photo(
           f'{path}: the face is not upright, the picture is turned by {360 - 90 * turns} degrees clockwise'
         )
     return Photo(pixels, find_face(pixels, find, str(path)))
+
+
+def crop_photo(photo: Photo, size: int | None = None) -> np.ndarray:
+  """The portrait crop of a photo, uint8 `[size, size, 3]`; None: in the resolution of the photo."""
+  if photo.box is None:
+    side = size or min(photo.pixels.shape[:2])
+    return image_lib.resize(photo.pixels, (side, side))
+  return crop(photo.pixels, photo.box, size or max(image_lib.MIN_SIDE, round(photo.box.side)))
 
 
 def find_face(pixels: np.ndarray, landmarker: Landmarker, source: str = 'the picture') -> FaceBox:
