@@ -51,6 +51,10 @@ FLAGS = {
   'generate': f'speech --list --out-dir --portrait --face {_VIDEO} --part --devices',
   'portrait': f'speech -o --output --num {_MODEL} {_OUTPUT}',
   'animate': f'portrait speech --driving --relative --absolute --full-frame {_VIDEO}',
+  'adapt': (
+    'sources -o --output --consent --minutes --held-out --rank --licence --checkpoint --seed --device --aligned '
+    f'--landmarker {_OUTPUT}'
+  ),
   'blendshapes': f'source -o --output --landmarker {_OUTPUT}',
   'prepare': (
     'raw out --layout --landmarker --size --max-seconds --processes --beam --json --quiet --min-seconds --min-side '
@@ -85,6 +89,10 @@ JSON = {
   'animate --driving': f'{_CLIP} motion',
   'animate --full-frame': f'{_CLIP} {_SAMPLING} full_frame',
   'portrait': f'outputs width height audio_seconds stage_seconds {_MADE_BY}',
+  'adapt': (
+    'output consent networks photos video_seconds fit_frames held_out_frames psnr_before psnr_after fit_psnr_before '
+    f'fit_psnr_after num_steps best_step seconds stopped parameters {_MADE_BY}'
+  ),
   'blendshapes': 'output frames fps detected',
   'prepare': 'output kept rejected failed reasons seconds num_bytes flagged',
   'corpus': 'output kind split records shards num_bytes',
