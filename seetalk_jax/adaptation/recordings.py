@@ -11,7 +11,7 @@ import numpy as np
 
 from seetalk_jax.constants import FPS
 from seetalk_jax.errors import InputError
-from seetalk_jax.media import driving, face, motion_files, timeline
+from seetalk_jax.media import driving, face, image, motion_files, timeline
 
 MAX_FRAMES = 300  # kept of a video, evenly spaced: neighboring frames are almost equal
 MIN_FRAMES = 10  # of a video; shorter ones have nothing to hold out
@@ -80,7 +80,7 @@ def read(
     raise InputError(f'a folder, {path}: give photos and videos of one person')
   if not path.exists():
     raise InputError(f'no such file, {path}: give photos and videos of one person')
-  if _is_picture(path):
+  if image.is_image(path):
     photo = face.find_photo(path, landmarker=landmarker, aligned=aligned, note=note)
     inside = _inside(photo.box, photo.pixels.shape[:2], side)
     return Recording(path, face.crop_photo(photo, side)[None], inside, 0.0)
@@ -136,15 +136,3 @@ def _inside(box: face.FaceBox | None, size: tuple[int, ...], side: int) -> np.nd
   if box is None:
     return np.ones((side, side), bool)
   return face.inside_picture(box, (size[0], size[1]), side)
-
-
-def _is_picture(path: pathlib.Path) -> bool:
-  import PIL.Image
-
-  try:
-    with PIL.Image.open(path):
-      return True
-  except PIL.Image.DecompressionBombError:
-    return True
-  except (OSError, ValueError, SyntaxError):  # Pillow raises these for other files
-    return False

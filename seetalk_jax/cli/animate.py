@@ -15,7 +15,9 @@ EXAMPLE = 'seetalk animate photo.jpg speech.wav -o talk.mp4 (or: photo.jpg --dri
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
   """Adds the arguments of `seetalk animate`."""
-  parser.add_argument('portrait', metavar='IMG', help='a portrait, or a photo of one person')
+  parser.add_argument(
+    'portrait', metavar='IMG', help='a portrait, or a photo of one person; with --full-frame also a video'
+  )
   parser.add_argument('speech', nargs='?', metavar='SPEECH', help='recording, or video with sound')
   parser.add_argument('-o', '--output', metavar='OUT.mp4', required=True, help='the video to write')
   parser.add_argument(
@@ -36,8 +38,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
   parser.add_argument(
     '--full-frame',
     action='store_true',
-    help='put the moving head back into the whole photo; --size is then the longer side of the video (default: that '
-    'of the photo, at most 1920)',
+    help='put the moving head back into the whole photo, or into every frame of a video IMG, whose person then speaks '
+    'SPEECH; --size is then the longer side of the video (default: that of the picture, at most 1920)',
   )
   videos.add_arguments(parser)
 

@@ -139,7 +139,7 @@ def make_videos(jobs: Sequence[VideoJob], how: VideoOptions) -> list[dict[str, A
   if single is None and not how.resume:  # with --resume, they are decoded below
     for job in jobs:
       audio.load_speech(job.source)
-  portrait = _checked_portrait(how)
+  portrait = _checked_portrait(how, may_move=True)
   first = options.load_pipeline(how.checkpoint, how.device)
 
   kept = None if single is None else _speech_inputs(first, single, portrait, how)
@@ -283,9 +283,14 @@ def _speech_inputs(pipe, speech, portrait, how: VideoOptions):
   )
 
 
-def _checked_portrait(how: VideoOptions):
-  """The portrait crop of `how.portrait`, or the whole photo, or None; checks the checkpoint's index first."""
-  from seetalk_jax.media import face
+def _checked_portrait(how: VideoOptions, may_move: bool = False):
+  """The portrait crop of `how.portrait`, or the whole photo or video, or None; checks the checkpoint's index first.
+
+  Args:
+    how: options.
+    may_move: whether the full frame may be a video.
+  """
+  from seetalk_jax.media import face, image, tracked_video
   from seetalk_jax.releases import storage
 
   storage.read_info(how.checkpoint)
@@ -294,6 +299,8 @@ def _checked_portrait(how: VideoOptions):
   note = None if how.quiet else lambda line: print(line, file=sys.stderr)
   if not how.full_frame:
     return face.aligned_portrait(how.portrait, landmarker=how.landmarker, aligned=how.aligned, note=note)
+  if may_move and not image.is_image(how.portrait):
+    return tracked_video.open_tracked(how.portrait, landmarker=how.landmarker, longer_side=how.size)
   photo = face.find_photo(how.portrait, landmarker=how.landmarker, note=note)
   if photo.box is None:
     raise InputError(

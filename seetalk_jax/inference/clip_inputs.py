@@ -10,6 +10,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from seetalk_jax.constants import FPS
 from seetalk_jax.errors import InputError, PortraitError
 from seetalk_jax.inference import argument_checks
 from seetalk_jax.inference import controls as controls_lib
@@ -25,7 +26,7 @@ from seetalk_jax.inference.loaded_release import LoadedRelease
 from seetalk_jax.inference.motion_sampler import MotionSampler
 from seetalk_jax.inference.sampling_options import SamplingOptions
 from seetalk_jax.inference.speech_to_portrait import as_speech
-from seetalk_jax.media import audio, driving
+from seetalk_jax.media import audio, driving, tracked_video
 from seetalk_jax.media import face as face_lib
 from seetalk_jax.media import full_frame as full_frame_lib
 from seetalk_jax.media import image as image_lib
@@ -34,6 +35,8 @@ from seetalk_jax.media import image as image_lib
 SpeechLike = str | os.PathLike | np.ndarray | tuple[np.ndarray, float] | audio.Speech
 # A picture file, an aligned portrait, or a whole photo with the place of its face (`media.face.find_photo`).
 PortraitLike = str | os.PathLike | np.ndarray | face_lib.Photo
+# Whole pictures that heads are put back into.
+Whole = full_frame_lib.FullFrame | tracked_video.VideoFullFrame
 
 _SPEECH_NETWORKS = ('speech_encoder', 'motion_codec', 'motion_transformer')
 
@@ -46,14 +49,14 @@ class _Inputs:
     spec: everything that determines the frames.
     speech: the speech of the clip, or None.
     sound: the sound track, or None.
-    whole: the whole picture that the heads are put back into, without its color correction; None: the frames are
-      portrait crops.
+    whole: the whole picture or video that the heads are put back into, without its color correction; None: the
+      frames are portrait crops.
   """
 
   spec: ClipSpec
   speech: audio.Speech | None
   sound: audio.Sound | None
-  whole: full_frame_lib.FullFrame | None = None
+  whole: Whole | None = None
 
   @property
   def audio_seconds(self) -> float:
@@ -127,7 +130,7 @@ class InputReader:
     speech: SpeechLike,
     *,
     seed: int = 0,
-    portrait: PortraitLike | None = None,
+    portrait: PortraitLike | tracked_video.VideoFullFrame | None = None,
     face: int = 0,
     steps: int | None = None,
     guidance_scale: float | None = None,
@@ -144,7 +147,12 @@ class InputReader:
     speech = as_speech(speech)
     chosen, whole = SampledFace(face), None
     if portrait is not None:
-      chosen, whole = self._placed(portrait, full_frame, size)
+      chosen, whole = self._placed(portrait, full_frame, size, may_move=True)
+    if isinstance(whole, tracked_video.VideoFullFrame) and speech.num_frames > whole.video.num_frames:
+      raise InputError(
+        f'{speech.num_frames / FPS:.2f} s of speech for {whole.video.num_frames / FPS:.2f} s of video, '
+        f'{whole.video.path}: give a longer video, or a photo'
+      )
     self._release.need(*_SPEECH_NETWORKS)
     available = self._release.networks.modules['motion_transformer'].controls
     resolved = controls_lib.resolve(
@@ -264,9 +272,24 @@ class InputReader:
     return image_lib.resize(pixels, (side, side))
 
   def _placed(
-    self, portrait: PortraitLike, full_frame: bool, size: int | None
-  ) -> tuple[np.ndarray, full_frame_lib.FullFrame | None]:
-    """The portrait in the size of the networks, and the whole picture if the heads go back into it."""
+    self,
+    portrait: PortraitLike | tracked_video.VideoFullFrame,
+    full_frame: bool,
+    size: int | None,
+    may_move: bool = False,
+  ) -> tuple[np.ndarray, Whole | None]:
+    """The portrait in the size of the networks, and the whole picture or video if the heads go back into it."""
+    if (
+      isinstance(portrait, (str, os.PathLike))
+      and full_frame
+      and may_move
+      and not image_lib.is_image(portrait)
+    ):
+      portrait = tracked_video.open_tracked(portrait, longer_side=_checked_size(size))
+    if isinstance(portrait, tracked_video.VideoFullFrame):
+      if not (full_frame and may_move):
+        raise PortraitError('a video, argument portrait: it takes speech, with full_frame')
+      return portrait.reader.crop(0, self._release.side), portrait
     if not full_frame:
       return self.portrait(portrait), None
     if isinstance(portrait, (str, os.PathLike)):
@@ -283,7 +306,7 @@ class InputReader:
     seed: int = 0,
     size: int | None,
     fusion: float,
-    whole: full_frame_lib.FullFrame | None = None,
+    whole: Whole | None = None,
     **parts: Any,
   ) -> ClipSpec:
     seed = argument_checks.whole('seed', seed, *argument_checks.SEEDS)
@@ -308,6 +331,10 @@ def _checked_size(size: int | None) -> int | None:
   return None if size is None else int(size)
 
 
-def _described(whole: full_frame_lib.FullFrame) -> WholePicture:
+def _described(whole: Whole) -> WholePicture:
+  if isinstance(whole, tracked_video.VideoFullFrame):
+    video = whole.video
+    left, top, side = map(float, video.boxes[0])
+    return WholePicture(Checksum.of(video.checksum().encode(), video.boxes), video.size, (left, top, side))
   box = whole.box
   return WholePicture(Checksum.of(whole.picture), whole.size, (box.left, box.top, box.side))

@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from seetalk_jax.constants import MOTION_FIELDS
+from seetalk_jax.constants import LIPS, MOTION_FIELDS
 from seetalk_jax.inference import batching
 from seetalk_jax.inference import controls as controls_lib
 from seetalk_jax.inference.background_compile import BackgroundCompiledFunction
@@ -91,6 +91,41 @@ class MotionSampler:
   def motion_of(self, controls: Mapping[str, Any]) -> np.ndarray:
     """Motion latents of controls; see `SeeTalk.motion_of`."""
     return self._encode(controls_lib.track_of(controls))
+
+  def dub(
+    self,
+    crop: Callable[[int], np.ndarray],
+    speaking: np.ndarray,
+    advance: Callable[[int], None] = lambda done: None,
+  ) -> np.ndarray:
+    """Motion latents of a video's frames with the lips of other latents; see `with_lips`.
+
+    Args:
+      crop: index of a frame -> its portrait crop, uint8 `[side, side, 3]`; called in order of the index.
+      speaking: latents that the lips are taken from, `[n, motion_dim]`.
+      advance: called with the number of frames read so far.
+    """
+    own = []
+    for start in range(0, len(speaking), READ_BATCH):
+      rows = range(start, min(start + READ_BATCH, len(speaking)))
+      own.append(self.read(np.stack([crop(i) for i in rows])))
+      advance(rows.stop)
+    return self.with_lips(np.concatenate(own), speaking)
+
+  def with_lips(self, motion: np.ndarray, speaking: np.ndarray) -> np.ndarray:
+    """Motion latents with the jaw, mouth and tongue of other ones, float32 `[n, motion_dim]`.
+
+    The fields are exchanged in what the codec reads of both, and the difference is added to `motion`: where both have
+    the same lips, `motion` stays as it is.
+
+    Args:
+      motion: latents of a video, `[n, motion_dim]`.
+      speaking: latents that the lips are taken from, `[n, motion_dim]`.
+    """
+    track = np.array(self._convert('read_truth', motion))
+    before = self._encode(track)
+    track[:, np.array(LIPS)] = np.asarray(self._convert('read_truth', speaking))[:, np.array(LIPS)]
+    return np.asarray(motion + (self._encode(track) - before), np.float32)
 
   def _encode(self, track: np.ndarray) -> np.ndarray:
     """Motion latents, float32 `[n, motion_dim]`, of motion vectors `[n, 58]`."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -26,7 +27,7 @@ from seetalk_jax.inference.motion_sampler import MotionSampler
 from seetalk_jax.inference.progress import Progress, StageTimer, no_progress
 from seetalk_jax.inference.speech_to_portrait import SampledPortrait, SpeechToPortrait, Voice
 from seetalk_jax.inference.unfinished_video import PortraitAndMotion
-from seetalk_jax.media import driving
+from seetalk_jax.media import driving, tracked_video
 from seetalk_jax.media import face as face_lib
 
 
@@ -76,7 +77,7 @@ class SeeTalk:
     speech: SpeechLike,
     *,
     seed: int = 0,
-    portrait: PortraitLike | None = None,
+    portrait: PortraitLike | tracked_video.VideoFullFrame | None = None,
     face: int = 0,
     steps: int | None = None,
     guidance_scale: float | None = None,
@@ -102,8 +103,9 @@ class SeeTalk:
       fusion: weight of the warped portrait in the HR decoder, 0 to 1; at 0 it relies on the codebook alone.
       controls, control_scales: further conditions of the motion and their guidance scales; see
         `controls.resolve`.
-      full_frame: put the moving head back into the whole photo; `portrait` is then a picture file or what
-        `media.face.find_photo` gives of one.
+      full_frame: put the moving head back into the whole photo; `portrait` is then a picture file, or what
+        `media.face.find_photo` gives of one. Or a video (`media.tracked_video.open_tracked`), whose person keeps
+        their own motion and speaks the speech; it must be as long as the speech.
       resume: output of an interrupted earlier run. If it has an unfinished video, portrait and motion are
         read from it instead of being sampled again (`clip.save(output, resume=True)` also keeps its frames).
       progress: called with (stage, done, total).
@@ -299,6 +301,9 @@ class SeeTalk:
     with self.release.computing():
       if unfinished is None and isinstance(inputs, SpeechInputs) and isinstance(inputs.portrait, SampledFace):
         self._portrait_sampler(inputs)  # compiles in the background, as the renderer does
+      whole = inputs.whole
+      if isinstance(whole, tracked_video.VideoFullFrame):
+        self._renderer.prepare_video(self.side)
       self._renderer.prepare(self.side)
       if unfinished is not None:
         portrait, motion = unfinished
@@ -309,11 +314,14 @@ class SeeTalk:
         portrait = inputs.portrait
         encoded = self._renderer.encode_portrait(portrait)
         motion = inputs.motion if isinstance(inputs, MotionInputs) else self._follow(inputs, encoded, timer)
-      render = self._renderer.bind(encoded, motion, inputs.spec.fusion)
-      whole = inputs.whole
       if whole is not None:
         still = self._renderer.bind(encoded, np.asarray(encoded.m_0), inputs.spec.fusion)
         whole = whole.matched(np.asarray(still(0))[0], portrait)
+      if isinstance(whole, tracked_video.VideoFullFrame):
+        crop = functools.partial(whole.reader.crop, side=self.side)
+        render = self._renderer.bind_video(crop, motion, inputs.spec.fusion)
+      else:
+        render = self._renderer.bind(encoded, motion, inputs.spec.fusion)
     return Clip(
       spec=inputs.spec,
       speech=inputs.speech,
@@ -364,7 +372,12 @@ class SeeTalk:
     with timer('motion'):
       encoded = self._renderer.encode_portrait(portrait)
       motion = self._motion_sampler.sample(tokens, encoded.m_0, seed, inputs.sampling, inputs.controls)
-    return portrait, encoded, motion[: inputs.spec.num_frames]
+    motion = motion[: inputs.spec.num_frames]
+    if isinstance(inputs.whole, tracked_video.VideoFullFrame):
+      with timer('motion', len(motion)) as advance:
+        crop = functools.partial(inputs.whole.reader.crop, side=self.side)
+        motion = self._motion_sampler.dub(crop, motion, advance)
+    return portrait, encoded, motion
 
   def _follow(
     self, inputs: DrivingInputs, encoded: renderer.EncodedPortrait, timer: StageTimer

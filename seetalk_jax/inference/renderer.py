@@ -60,6 +60,9 @@ class Renderer:
     self._collections = {name: release.collections[name] for name in names if name in release.collections}
     self._encode = BackgroundCompiledFunction(functools.partial(_encode, modules), release.device)
     self._render = BackgroundCompiledFunction(functools.partial(_render, modules, complete), release.device)
+    self._render_video = BackgroundCompiledFunction(
+      functools.partial(_render_video, modules, complete), release.device
+    )
 
   def with_params(self, params: Mapping[str, PyTree]) -> Renderer:
     """This renderer with other parameters of the same shapes, network -> tree; it shares the compiled functions."""
@@ -75,6 +78,33 @@ class Renderer:
     params, collections = self._params, self._collections
     self._encode.start(lambda: (params, pixels))
     self._render.start(lambda: (params, collections, *self._encode.out_shapes(), motion, fusion))
+
+  def prepare_video(self, side: int) -> None:
+    """As `prepare`, for `bind_video`."""
+    pixels = jax.ShapeDtypeStruct((CHUNK, side, side, 3), jnp.uint8)
+    motion = jax.ShapeDtypeStruct((CHUNK, self._modules['motion_codec'].motion_dim), jnp.float32)
+    fusion = jax.ShapeDtypeStruct((), jnp.float32)
+    params, collections = self._params, self._collections
+    self._render_video.start(lambda: (params, collections, pixels, motion, fusion))
+
+  def bind_video(
+    self, crop: Callable[[int], np.ndarray], motion: np.ndarray, fusion: float
+  ) -> Callable[[int], jax.Array]:
+    """Returns a function that renders a chunk in which every frame is warped from its own portrait.
+
+    Args:
+      crop: index of a frame -> its portrait, uint8 `[side, side, 3]`; called in order of the index.
+      motion, fusion, and the returned function: see `bind`.
+    """
+    self._render_video.out_shapes()
+
+    def render(start: int) -> jax.Array:
+      latents = motion[start : start + CHUNK]
+      pixels = np.stack([crop(start + i) for i in range(len(latents))])
+      chunk = (batching.fill_rows(pixels, CHUNK), batching.fill_rows(latents, CHUNK))
+      return self._render_video(self._params, self._collections, *chunk, np.float32(fusion))
+
+    return render
 
   def encode_portrait(self, pixels: np.ndarray) -> EncodedPortrait:
     """Encodes a portrait, uint8 `[h, w, 3]`."""
@@ -159,6 +189,12 @@ def _encode(modules, params, pixels):
   codec, variables = modules['motion_codec'], {'params': params['motion_codec']}
   image = blocks.to_float(pixels)
   return codec.apply(variables, image, method='appearance'), codec.apply(variables, image, method='motion')
+
+
+def _render_video(modules, complete, params, collections, pixels, motion, fusion):
+  """Each of `pixels [b, s, s, 3]` with the motion of its row."""
+  appearance, m_0 = _encode(modules, params, pixels)
+  return _render(modules, complete, params, collections, appearance, m_0, motion, fusion)
 
 
 def _render(modules, complete, params, collections, appearance, m_0, motion, fusion):

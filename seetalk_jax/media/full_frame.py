@@ -57,11 +57,16 @@ class FullFrame:
     u = (np.arange(columns.start, columns.stop) + 0.5 - self.box.left) / self.box.side
     return head_mask(v, u)[..., None]
 
-  def put_back(self, head: np.ndarray) -> np.ndarray:
+  def put_back(self, head: np.ndarray, index: int = 0) -> np.ndarray:
     """Puts a rendered portrait crop, uint8 `[s, s, 3]`, into the picture: uint8 `[h, w, 3]`.
 
     Pixels where the mask is 0 are those of the picture, unchanged.
+
+    Args:
+      head: the rendered portrait crop.
+      index: number of the frame; every frame has the same picture.
     """
+    del index
     rows, columns = self.region
     frame = self.picture.copy()
     before = frame[rows, columns].astype(np.float32)
@@ -133,22 +138,44 @@ def open_full_frame(photo: face.Photo, longer_side: int | None = None) -> FullFr
     raise PortraitError(
       'a portrait crop has no picture around it, the portrait: give the whole photo, or leave out the full frame'
     )
-  height, width = photo.pixels.shape[:2]
-  longer = min(max(height, width), MAX_SIDE) if longer_side is None else longer_side
-  if longer == max(height, width):
-    picture, box = photo.pixels[: height - height % 2, : width - width % 2], photo.box
+  before = (photo.pixels.shape[0], photo.pixels.shape[1])
+  size = video_size(before, longer_side)
+  return FullFrame(scaled(photo.pixels, size), scaled_box(photo.box, before, size))
+
+
+def video_size(size: tuple[int, int], longer_side: int | None = None) -> tuple[int, int]:
+  """Even (height, width) of the video of a picture; arguments and errors as `open_full_frame`."""
+  height, width = size
+  longer = min(max(size), MAX_SIDE) if longer_side is None else longer_side
+  if longer == max(size):
+    even = (height - height % 2, width - width % 2)
   else:
-    scale = longer / max(height, width)
-    size = (2 * max(1, round(height * scale / 2)), 2 * max(1, round(width * scale / 2)))
-    down, right = size[0] / height, size[1] / width
-    box = face.FaceBox(photo.box.left * right, photo.box.top * down, photo.box.side * (down * right) ** 0.5)
-    picture = image_lib.resize(photo.pixels, size)
-  if min(picture.shape[:2]) < MIN_SIDE:
+    scale = longer / max(size)
+    even = (2 * max(1, round(height * scale / 2)), 2 * max(1, round(width * scale / 2)))
+  if min(even) < MIN_SIDE:
     raise InputError(
-      f'a video of {picture.shape[1]} x {picture.shape[0]} pixels, the full frame: give a larger size, or crop '
-      'the photo'
+      f'a video of {even[1]} x {even[0]} pixels, the full frame: give a larger size, or crop the photo'
     )
-  return FullFrame(np.ascontiguousarray(picture), box)
+  return even
+
+
+def scaled(pixels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+  """A picture in the (height, width) of `video_size`: without its odd row or column, or resized."""
+  if _is_cropped(pixels.shape[:2], size):
+    return np.ascontiguousarray(pixels[: size[0], : size[1]])
+  return image_lib.resize(pixels, size)
+
+
+def scaled_box(box: face.FaceBox, before: tuple[int, int], after: tuple[int, int]) -> face.FaceBox:
+  """A portrait crop of a picture of size `before`, in the pixels of `scaled(picture, after)`."""
+  if _is_cropped(before, after):
+    return box
+  down, right = after[0] / before[0], after[1] / before[1]
+  return face.FaceBox(box.left * right, box.top * down, box.side * (down * right) ** 0.5)
+
+
+def _is_cropped(before: tuple[int, ...], after: tuple[int, int]) -> bool:
+  return all(0 <= old - new <= 1 for old, new in zip(before, after, strict=True))
 
 
 def _moments(pixels: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
