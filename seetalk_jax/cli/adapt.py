@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 HELP = 'photos or a minute of video of one person to a release of their own'
 EXAMPLE = "seetalk adapt me.mp4 -o released/me --consent 'Ada Lovelace agreed by letter of 3 May 2026'"
 
+_STOPPING = (
+  'ends after this step and writes the best state; a second Ctrl-C leaves at once, without a release'
+)
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
   """Adds the arguments of `seetalk adapt`."""
@@ -101,7 +105,7 @@ def run(args: argparse.Namespace) -> None:
     for path in args.sources
   ]
   how = fitting.FitOptions(minutes=args.minutes, rank=args.rank, seed=args.seed)
-  with options.Bars(args.quiet) as bars, interrupts.as_request() as stop:
+  with options.Bars(args.quiet) as bars, interrupts.as_request(_STOPPING) as stop:
     made = interrupts.in_thread(
       lambda: adapt.adapt(
         release,

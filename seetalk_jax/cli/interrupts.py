@@ -39,11 +39,14 @@ def as_exceptions() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def as_request() -> Iterator[threading.Event]:
+def as_request(note: str) -> Iterator[threading.Event]:
   """Inside, the first Ctrl-C or SIGTERM sets the yielded event; a second one raises, as in `as_exceptions`.
 
   For work that ends early and keeps its result. It must run in another thread (`in_thread`), because handlers run in
   the main thread between two bytecodes.
+
+  Args:
+    note: a line for stderr at the first signal.
   """
   requested = threading.Event()
 
@@ -52,6 +55,8 @@ def as_request() -> Iterator[threading.Event]:
       _raise(number)
     _was_handled.set()
     requested.set()
+    with contextlib.suppress(OSError):
+      print(note, file=sys.stderr, flush=True)
 
   numbers = [number for number in _NUMBERS if signal.getsignal(number) is not signal.SIG_IGN]
   with handled(numbers, request):

@@ -66,8 +66,8 @@ def test_an_interrupt_keeps_what_is_fitted(capsys, monkeypatch):
   step, as_request, requests = fitting._Run.step, interrupts.as_request, []
 
   @contextlib.contextmanager
-  def observed():
-    with as_request() as request:
+  def observed(note):
+    with as_request(note) as request:
       requests.append(request)
       yield request
 
@@ -80,6 +80,8 @@ def test_an_interrupt_keeps_what_is_fitted(capsys, monkeypatch):
   monkeypatch.setattr(interrupts, 'as_request', observed)
   monkeypatch.setattr(fitting._Run, 'step', interrupted)
   assert adapt('--consent', CONSENT, '--json') == 0
-  made = json.loads(capsys.readouterr().out)
+  printed = capsys.readouterr()
+  made = json.loads(printed.out)
+  assert 'ends after this step' in printed.err
   assert made['stopped'] and made['num_steps'] == 1
   assert storage.read_info('mine')[1]['networks']['hr_decoder']['consent'] == CONSENT

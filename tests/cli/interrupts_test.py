@@ -108,11 +108,11 @@ def test_other_exit_statuses_are_returned_as_usual():
     assert (done.returncode, done.stdout, done.stderr) == (status, b'end\n', b'')
 
 
-def test_the_first_signal_is_a_request_and_the_second_an_exception():
-  with interrupts.as_request() as request:
+def test_the_first_signal_is_a_request_and_the_second_an_exception(capsys):
+  with interrupts.as_request('it ends soon') as request:
     assert not request.is_set()
     os.kill(os.getpid(), signal.SIGTERM)
-    assert request.wait(5)
+    assert request.wait(5) and capsys.readouterr().err == 'it ends soon\n'
     with pytest.raises(SystemExit) as ended:
       os.kill(os.getpid(), signal.SIGTERM)
       time.sleep(5)
@@ -124,7 +124,7 @@ def test_signals_are_handled_while_another_thread_works():
     os.kill(os.getpid(), signal.SIGTERM)
     return request.wait(5)
 
-  with interrupts.as_request() as request:
+  with interrupts.as_request('it ends soon') as request:
     assert interrupts.in_thread(work)
   with pytest.raises(KeyError, match='mistake'):
     interrupts.in_thread(lambda: {}['mistake'])
