@@ -70,7 +70,8 @@ class FullFrame:
     rows, columns = self.region
     frame = self.picture.copy()
     before = frame[rows, columns].astype(np.float32)
-    drawn = self._at_its_place(head).astype(np.float32) * np.float32(self.gain) + np.float32(self.offset)
+    gain, offset = np.array(self.gain, np.float32), np.array(self.offset, np.float32)
+    drawn = gain * self._at_its_place(head) + offset
     blended = before + self.mask * (drawn - before)
     frame[rows, columns] = np.clip(np.rint(blended), 0, 255).astype(np.uint8)
     return frame
@@ -89,7 +90,7 @@ class FullFrame:
     ratio = np.where(drawn_spread < _LEAST_SPREAD, 1.0, spread / np.maximum(drawn_spread, _LEAST_SPREAD))
     gain = np.clip(ratio, *_GAINS)
     offset = mean - gain * drawn_mean
-    return dataclasses.replace(self, gain=tuple(map(float, gain)), offset=tuple(map(float, offset)))
+    return dataclasses.replace(self, gain=tuple(gain.tolist()), offset=tuple(offset.tolist()))
 
   def _at_its_place(self, head: np.ndarray) -> np.ndarray:
     """The head in the pixels of `region`: the inverse of `face.crop`."""
