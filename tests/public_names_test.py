@@ -50,7 +50,11 @@ FLAGS = {
   '': '-h --help --version command',
   'generate': f'speech --list --out-dir --portrait --face {_VIDEO} --part --devices',
   'portrait': f'speech -o --output --num {_MODEL} {_OUTPUT}',
-  'animate': f'portrait speech --driving --relative --absolute {_VIDEO}',
+  'animate': f'portrait speech --driving --relative --absolute --full-frame {_VIDEO}',
+  'adapt': (
+    'sources -o --output --consent --minutes --held-out --rank --licence --checkpoint --seed --device --aligned '
+    f'--landmarker {_OUTPUT}'
+  ),
   'blendshapes': f'source -o --output --landmarker {_OUTPUT}',
   'prepare': (
     'raw out --layout --landmarker --size --max-seconds --processes --beam --json --quiet --min-seconds --min-side '
@@ -83,7 +87,12 @@ JSON = {
   'generate --list': 'videos',
   'animate': f'{_CLIP} {_SAMPLING}',
   'animate --driving': f'{_CLIP} motion',
+  'animate --full-frame': f'{_CLIP} {_SAMPLING} full_frame',
   'portrait': f'outputs width height audio_seconds stage_seconds {_MADE_BY}',
+  'adapt': (
+    'output consent networks photos video_seconds fit_frames held_out_frames psnr_before psnr_after fit_psnr_before '
+    f'fit_psnr_after num_steps best_step seconds stopped parameters {_MADE_BY}'
+  ),
   'blendshapes': 'output frames fps detected',
   'prepare': 'output kept rejected failed reasons seconds num_bytes flagged report missing_splits next',
   'corpus': 'output kind split records shards num_bytes',
@@ -212,6 +221,20 @@ def test_json_of_videos_and_portraits(say):
   check_command('animate', say('animate', 'face.png', 'speech.wav', '-o', 'animated.mp4', *common))
   moved = ['--driving', 'talk.mp4', '--aligned', '-o', 'moved.mp4', *common]
   check_command('animate --driving', say('animate', 'face.png', *moved))
+
+
+def test_json_of_a_full_frame(say, monkeypatch):
+  from seetalk_jax.media import face
+
+  pixels = np.random.default_rng(0).integers(0, 256, (80, 101, 3)).astype(np.uint8)
+  photo = face.Photo(pixels, face.FaceBox(20.0, 10.0, 50.0))
+  monkeypatch.setattr(face, 'find_photo', lambda *args, **options: photo)
+  common = ['--full-frame', '-o', 'animated.mp4', '--checkpoint', tiny_release.shared(), '--device', 'cpu']
+  made = say('animate', 'photo.jpg', 'speech.wav', *common)
+  check_command('animate --full-frame', made)
+  assert (made['width'], made['height'], made['full_frame']) == (100, 80, '100 x 80')
+  finished = say('animate', 'photo.jpg', 'speech.wav', '--resume', *common)
+  assert (finished['width'], finished['height'], finished['stage_seconds']) == (100, 80, {})
 
 
 def test_json_of_info(say):
