@@ -124,10 +124,10 @@ class MotionSampler:
       motion: latents of a video, `[n, motion_dim]`.
       speaking: latents that the lips are taken from, `[n, motion_dim]`.
     """
-    track = np.array(self._convert('read_truth', motion))
-    before = self._encode(track)
-    track[:, np.array(LIPS)] = np.asarray(self._convert('read_truth', speaking))[:, np.array(LIPS)]
-    return np.asarray(motion + (self._encode(track) - before), np.float32)
+    own, spoken = (np.asarray(self._convert('read_truth', latents)) for latents in (motion, speaking))
+    exchanged, lips = own.copy(), np.array(LIPS)
+    exchanged[:, lips] = spoken[:, lips]
+    return np.asarray(motion + (self._encode(exchanged) - self._encode(own)), np.float32)
 
   def _encode(self, track: np.ndarray) -> np.ndarray:
     """Motion latents, float32 `[n, motion_dim]`, of motion vectors `[n, 58]`."""

@@ -93,7 +93,7 @@ def test_the_sync_loss_needs_an_expert_and_the_view_with_clips(world):
   spec = stage.batch_spec(3)
   assert {'lip_box', 'clip_frames', 'clip_mouth', 'clip_speech', 'has_clip'} <= set(spec)
   with pytest.raises(
-    ConfigError, match='stage render needs trained sync_expert: set --config.init.sync_expert'
+    ConfigError, match='network sync_expert of stage render .* set --config.init.sync_expert='
   ):
     rendering(world, sync_weight=0.1)
   batch = batch_of(stage)
