@@ -2,6 +2,7 @@
 
 import pathlib
 
+import jax
 import numpy as np
 import pytest
 
@@ -74,7 +75,8 @@ def test_the_release_works_like_any_other(adapted):
   old, new = storage.load_networks(tiny_release.shared()), storage.load_networks(folder)
   for name in old.modules:
     same = all(
-      np.array_equal(a, b) for a, b in zip(_leaves(old.params[name]), _leaves(new.params[name]), strict=True)
+      np.array_equal(a, b)
+      for a, b in zip(jax.tree.leaves(old.params[name]), jax.tree.leaves(new.params[name]), strict=True)
     )
     assert same == (name not in made.networks)
   pipe = pipeline.SeeTalk(load(folder))
@@ -113,11 +115,3 @@ def test_nothing_is_written_without_consent_or_recordings(tmp_path):
     with pytest.raises(InputError):
       adapt.adapt(release, people, tmp_path / 'release', consent=consent, options=OPTIONS)
   assert not (tmp_path / 'release').exists()
-
-
-def _leaves(tree):
-  for value in tree.values():
-    if isinstance(value, dict):
-      yield from _leaves(value)
-    else:
-      yield value
