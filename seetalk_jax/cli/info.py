@@ -51,7 +51,8 @@ def run(args: argparse.Namespace) -> None:
 
 def _describe_adaptation(record: Mapping[str, Any]) -> str:
   """One adaptation to a person in a line: recordings, and PSNR on held-out frames."""
-  text = f'one person: {record.get("photos", "?")} photos, {record.get("video_seconds", "?")} s of video'
+  photos, seconds = record.get('photos', 0), record.get('video_seconds', 0)
+  text = f'one person: {photos} photo{"s" if photos != 1 else ""}, {seconds:g} s of video'
   before, after = record.get('psnr_before'), record.get('psnr_after')
   return text if before is None or after is None else f'{text}, PSNR {before:.2f} to {after:.2f} dB'
 

@@ -39,7 +39,7 @@ def test_result(capsys):
   assert (made['photos'], made['num_steps'], made['psnr_after'], made['consent']) == (1, 2, None, CONSENT)
   assert main.main(['info', 'mine']) == 0
   text = capsys.readouterr().out
-  assert CONSENT in text and 'one person: 1 photos, 0 s of video' in text
+  assert CONSENT in text and 'one person: 1 photo, 0 s of video' in text
   assert adapt('--consent', CONSENT) == 2  # the release exists
   assert 'the release exists, mine' in capsys.readouterr().err
   assert adapt('--consent', CONSENT, '--overwrite') == 0
