@@ -16,6 +16,7 @@ import tomllib
 import numpy as np
 import pytest
 import sounds
+from PIL import Image
 
 import seetalk_jax
 from seetalk_jax.cli import main
@@ -228,6 +229,7 @@ def test_json_of_a_full_frame(say, monkeypatch):
 
   pixels = np.random.default_rng(0).integers(0, 256, (80, 101, 3)).astype(np.uint8)
   photo = face.Photo(pixels, face.FaceBox(20.0, 10.0, 50.0))
+  Image.fromarray(pixels).save('photo.jpg')
   monkeypatch.setattr(face, 'find_photo', lambda *args, **options: photo)
   common = ['--full-frame', '-o', 'animated.mp4', '--checkpoint', tiny_release.shared(), '--device', 'cpu']
   made = say('animate', 'photo.jpg', 'speech.wav', *common)
