@@ -7,8 +7,9 @@ r"""Renderer, end to end: warper, code transformer and HR decoder together.
     --config.init.code_transformer=runs/demo/code_transformer \
     --config.init.hr_decoder=runs/demo/code_transformer
 
-Needs: codebook; autoencoder, because half of the portraits go through it, as at inference. Starts from the motion
-codec, code transformer and HR decoder of earlier stages.
+Needs: codebook; autoencoder, because half of the portraits go through it, as at inference; in base and large the sync
+expert (or `syncnet`), whose loss on rendered mouths needs records with successive frames and speech: real ones, or
+`clips` of the image size. Starts from the motion codec, code transformer and HR decoder of earlier stages.
 
 demo: 8 minutes on two CPU cores (`max_minutes`; on a GPU `num_steps` comes first). tiny: two steps, for tests.
 base, large: networks and batches for a pod slice or an eight-GPU host; not run by us.
@@ -34,6 +35,7 @@ def get_config(variant: str = 'demo') -> ConfigDict:
     v,
     networks=('motion_codec', 'code_transformer', 'hr_decoder'),
     required=('codebook', 'autoencoder'),
+    optional=('sync_expert', 'syncnet'),
     ema_decay=0.99,
   )
   config.data.min_side = v.min_side  # enlarged faces have no details
@@ -44,6 +46,9 @@ def get_config(variant: str = 'demo') -> ConfigDict:
       'with_estimates': v.for_pod,  # motion and landmarks of recordings, as `seetalk prepare` measured them
       'feature_weight': 1.0,  # weight of mouth and eyes
       'hidden_weight': 0.5,  # weight of the parts of both that the portrait does not show
+      'lip_weight': 1.0 if v.for_pod else 0.0,  # weight of the lip box
+      'sync_weight': 0.05 if v.for_pod else 0.0,  # weight of the sync expert's loss
+      'sync_share': 0.0625,  # share of the portraits of a batch; five frames each
     }
   )
   common.add_critics(config, v)

@@ -16,6 +16,7 @@ import tomllib
 import numpy as np
 import pytest
 import sounds
+from PIL import Image
 
 import seetalk_jax
 from seetalk_jax.cli import main
@@ -50,7 +51,11 @@ FLAGS = {
   '': '-h --help --version command',
   'generate': f'speech --list --out-dir --portrait --face {_VIDEO} --part --devices',
   'portrait': f'speech -o --output --num {_MODEL} {_OUTPUT}',
-  'animate': f'portrait speech --driving --relative --absolute {_VIDEO}',
+  'animate': f'portrait speech --driving --relative --absolute --full-frame {_VIDEO}',
+  'adapt': (
+    'sources -o --output --consent --minutes --held-out --rank --licence --checkpoint --seed --device --aligned '
+    f'--landmarker {_OUTPUT}'
+  ),
   'blendshapes': f'source -o --output --landmarker {_OUTPUT}',
   'prepare': (
     'raw out --layout --landmarker --size --max-seconds --processes --beam --json --quiet --min-seconds --min-side '
@@ -83,7 +88,12 @@ JSON = {
   'generate --list': 'videos',
   'animate': f'{_CLIP} {_SAMPLING}',
   'animate --driving': f'{_CLIP} motion',
+  'animate --full-frame': f'{_CLIP} {_SAMPLING} full_frame',
   'portrait': f'outputs width height audio_seconds stage_seconds {_MADE_BY}',
+  'adapt': (
+    'output consent networks photos video_seconds fit_frames held_out_frames psnr_before psnr_after fit_psnr_before '
+    f'fit_psnr_after num_steps best_step seconds stopped parameters {_MADE_BY}'
+  ),
   'blendshapes': 'output frames fps detected',
   'prepare': 'output kept rejected failed reasons seconds num_bytes flagged report missing_splits next',
   'corpus': 'output kind split records shards num_bytes',
@@ -214,6 +224,21 @@ def test_json_of_videos_and_portraits(say):
   check_command('animate --driving', say('animate', 'face.png', *moved))
 
 
+def test_json_of_a_full_frame(say, monkeypatch):
+  from seetalk_jax.media import face
+
+  pixels = np.random.default_rng(0).integers(0, 256, (80, 101, 3)).astype(np.uint8)
+  photo = face.Photo(pixels, face.FaceBox(20.0, 10.0, 50.0))
+  Image.fromarray(pixels).save('photo.jpg')
+  monkeypatch.setattr(face, 'find_photo', lambda *args, **options: photo)
+  common = ['--full-frame', '-o', 'animated.mp4', '--checkpoint', tiny_release.shared(), '--device', 'cpu']
+  made = say('animate', 'photo.jpg', 'speech.wav', *common)
+  check_command('animate --full-frame', made)
+  assert (made['width'], made['height'], made['full_frame']) == (100, 80, '100 x 80')
+  finished = say('animate', 'photo.jpg', 'speech.wav', '--resume', *common)
+  assert (finished['width'], finished['height'], finished['stage_seconds']) == (100, 80, {})
+
+
 def test_json_of_info(say):
   check_command('info', say('info', tiny_release.shared()))
 
@@ -222,13 +247,13 @@ def test_json_of_export(say, monkeypatch):
   from seetalk_jax.releases import network_spec
   from seetalk_jax.training import initial_weights
 
-  networks = storage.load_networks(tiny_release.shared(), only=['sample_adaptive_weighting'])
+  networks = storage.load_networks(tiny_release.shared(), only=['autoencoder'])
   result = initial_weights.TrainedStage(
     networks={name: network_spec.describe(module) for name, module in networks.modules.items()},
     params=networks.params,
     collections={},
     statistics={'face_prior': {'latent_scale': np.float32(0.25)}},
-    config={'stage': 'portrait', 'init': {}},
+    config={'stage': 'autoencoder', 'init': {}},
     step=7,
     where='config.json',
   )

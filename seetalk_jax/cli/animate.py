@@ -15,7 +15,9 @@ EXAMPLE = 'seetalk animate photo.jpg speech.wav -o talk.mp4 (or: photo.jpg --dri
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
   """Adds the arguments of `seetalk animate`."""
-  parser.add_argument('portrait', metavar='IMG', help='a portrait, or a photo of one person')
+  parser.add_argument(
+    'portrait', metavar='IMG', help='a portrait, or a photo of one person; with --full-frame also a video'
+  )
   parser.add_argument('speech', nargs='?', metavar='SPEECH', help='recording, or video with sound')
   parser.add_argument('-o', '--output', metavar='OUT.mp4', required=True, help='the video to write')
   parser.add_argument(
@@ -33,6 +35,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
   kinds.add_argument(
     '--absolute', action='store_true', help='with --driving: pose and expression of the video as they are'
   )
+  parser.add_argument(
+    '--full-frame',
+    action='store_true',
+    help='put the moving head back into the whole photo, or into every frame of a video IMG, whose person then speaks '
+    'SPEECH; --size is then the longer side of the video (default: that of the picture, at most 1920)',
+  )
   videos.add_arguments(parser)
 
 
@@ -40,11 +48,15 @@ def run(args: argparse.Namespace) -> None:
   """Speech to a video of the portrait, or reenactment."""
   if (args.speech is None) == (args.driving is None):
     raise InputError('SPEECH and --driving, command line: give one of them')
+  if args.full_frame and args.aligned:
+    raise InputError(
+      '--full-frame with --aligned, command line: leave out one, a portrait crop has no picture around it'
+    )
   if args.driving is None:
     if args.relative or args.absolute:
       raise InputError('--relative and --absolute belong to --driving, command line: leave them out')
     job = videos.VideoJob(args.speech, pathlib.Path(args.output))
-    (result,) = videos.make_videos([job], videos.options_from(args))
+    (result,) = videos.make_videos([job], videos.options_from(args, full_frame=args.full_frame))
   else:
     if args.steps is not None or args.guidance is not None:
       raise InputError(
@@ -53,5 +65,7 @@ def run(args: argparse.Namespace) -> None:
     if controls.has_controls(args):
       raise InputError('motion controls belong to SPEECH, command line: a driving video moves by itself')
     job = videos.VideoJob(args.driving, pathlib.Path(args.output))
-    result = videos.make_reenactment(job, videos.options_from(args), relative=not args.absolute)
+    result = videos.make_reenactment(
+      job, videos.options_from(args, full_frame=args.full_frame), relative=not args.absolute
+    )
   options.report(args, result, videos.summarise(result))

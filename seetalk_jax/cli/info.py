@@ -42,8 +42,19 @@ def run(args: argparse.Namespace) -> None:
   facts += [(name, f'{value:g}') for name, value in info['statistics']['values'].items()]
   facts += [(name, f'array {list(shape)}') for name, shape in shapes.items()]
   facts += [(f'stage {stage}', f'{told.get("steps", "?")} steps') for stage, told in stages.items()]
+  consents = dict.fromkeys(entry['consent'] for entry in info['networks'].values() if 'consent' in entry)
+  facts += [('consent', text) for text in consents]
+  facts += [('adapted to', _describe_adaptation(record)) for record in provenance.pop('adaptations', [])]
   facts += [(key, json.dumps(value)) for key, value in provenance.items()]
   _print_columns(facts)
+
+
+def _describe_adaptation(record: Mapping[str, Any]) -> str:
+  """One adaptation to a person in a line: recordings, and PSNR on held-out frames."""
+  photos, seconds = record.get('photos', 0), record.get('video_seconds', 0)
+  text = f'one person: {photos} photo{"s" if photos != 1 else ""}, {seconds:g} s of video'
+  before, after = record.get('psnr_before'), record.get('psnr_after')
+  return text if before is None or after is None else f'{text}, PSNR {before:.2f} to {after:.2f} dB'
 
 
 def _print_networks(networks: Mapping[str, Mapping[str, Any]], total: int) -> None:

@@ -9,19 +9,23 @@ This module imports only the standard library and `files`, so that `seetalk --he
 
 from __future__ import annotations
 
+import concurrent.futures
 import contextlib
 import os
 import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from typing import NoReturn
+from typing import NoReturn, TypeVar
 
 from seetalk_jax import files
 from seetalk_jax.training.signals import handled
 
 GRACE_SECONDS = 1.5  # more than the time between two bytecodes in all Python code and short programs
 
+Result = TypeVar('Result')
+
+_WAIT_SECONDS = 0.2
 _NUMBERS = (signal.SIGINT, signal.SIGTERM)
 _was_handled = threading.Event()
 
@@ -32,6 +36,50 @@ def as_exceptions() -> Iterator[None]:
   ignored = signal.getsignal(signal.SIGINT) is not signal.default_int_handler  # as in background shell jobs
   with handled(_NUMBERS[1:] if ignored else _NUMBERS, _raise):
     yield
+
+
+@contextlib.contextmanager
+def as_request(note: str) -> Iterator[threading.Event]:
+  """Inside, the first Ctrl-C or SIGTERM sets the yielded event; a second one raises, as in `as_exceptions`.
+
+  For work that ends early and keeps its result. It must run in another thread (`in_thread`), because handlers run in
+  the main thread between two bytecodes.
+
+  Args:
+    note: a line for stderr at the first signal.
+  """
+  requested = threading.Event()
+
+  def request(number: int) -> None:
+    if requested.is_set():
+      _raise(number)
+    _was_handled.set()
+    requested.set()
+    with contextlib.suppress(OSError):
+      print(note, file=sys.stderr, flush=True)
+
+  numbers = [number for number in _NUMBERS if signal.getsignal(number) is not signal.SIG_IGN]
+  with handled(numbers, request):
+    yield requested
+
+
+def in_thread(function: Callable[[], Result]) -> Result:
+  """Calls a function in another thread and waits for it; signals are handled meanwhile.
+
+  An exception of a handler leaves the thread running, which does not keep the process alive.
+  """
+  future: concurrent.futures.Future[Result] = concurrent.futures.Future()
+
+  def call() -> None:
+    try:
+      future.set_result(function())
+    except BaseException as error:  # raised again by `result`
+      future.set_exception(error)
+
+  threading.Thread(target=call, daemon=True).start()
+  while not future.done():
+    concurrent.futures.wait([future], timeout=_WAIT_SECONDS)
+  return future.result()
 
 
 def _raise(number: int) -> NoReturn:

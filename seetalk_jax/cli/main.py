@@ -24,6 +24,7 @@ COMMANDS = {
   'generate': 'seetalk_jax.cli.generate',
   'portrait': 'seetalk_jax.cli.portrait',
   'animate': 'seetalk_jax.cli.animate',
+  'adapt': 'seetalk_jax.cli.adapt',
   'blendshapes': 'seetalk_jax.cli.blendshapes',
   'prepare': 'seetalk_jax.cli.prepare',
   'corpus': 'seetalk_jax.cli.corpus',

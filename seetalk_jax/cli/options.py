@@ -154,7 +154,7 @@ class Bars:
         import tqdm
 
         self.close()
-        unit = 'frame' if stage == 'render' else 'step'
+        unit = {'render': 'frame', 'fit': 's'}.get(stage, 'step')
         self._bar, self._stage = tqdm.tqdm(desc=f'{stage:<9}', total=total, unit=unit, file=sys.stderr), stage
       self._bar.update(done - self._bar.n)
 

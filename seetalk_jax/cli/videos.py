@@ -37,11 +37,13 @@ class VideoOptions:
     portrait: picture file of the speaker; None: a portrait is sampled to fit the voice.
     aligned: whether `portrait` (and a driving video) is already a square portrait crop.
     landmarker: MediaPipe's face_landmarker.task; None: see `media.face`.
+    full_frame: put the head back into the whole picture; needs `portrait`.
     face: index of the sampled portrait; unused with `portrait`.
     seed: 0 to 2**32 - 1.
     steps: network calls per sampled portrait and motion; None: the checkpoint's default.
     guidance: guidance scale of both samplers, 1 is unguided; None: the checkpoint's default.
-    size: side of the video in pixels, even; None: the checkpoint's size.
+    size: side of the video in pixels, even; None: the checkpoint's size. With `full_frame`, the longer side; None:
+      that of the picture, up to a limit.
     controls, control_scales: as for `pipeline.SeeTalk`.
     save_portrait: .png file for the portrait; for one video only.
     out_dir: folder of the videos, created if missing; None: the folders of all outputs must exist.
@@ -56,6 +58,7 @@ class VideoOptions:
   portrait: str | None = None
   aligned: bool = False
   landmarker: str | None = None
+  full_frame: bool = False
   face: int = 0
   seed: int = 0
   steps: int | None = None
@@ -136,7 +139,7 @@ def make_videos(jobs: Sequence[VideoJob], how: VideoOptions) -> list[dict[str, A
   if single is None and not how.resume:  # with --resume, they are decoded below
     for job in jobs:
       audio.load_speech(job.source)
-  portrait = _checked_portrait(how)
+  portrait = _checked_portrait(how, may_move=True)
   first = options.load_pipeline(how.checkpoint, how.device)
 
   kept = None if single is None else _speech_inputs(first, single, portrait, how)
@@ -185,7 +188,9 @@ def make_reenactment(job: VideoJob, how: VideoOptions, *, relative: bool) -> dic
   portrait = _checked_portrait(how)
   video = driving.open_driving(job.source, landmarker=how.landmarker, aligned=how.aligned)
   pipe = options.load_pipeline(how.checkpoint, how.device)
-  inputs = pipe.inputs.from_video(portrait, video, relative=relative, size=how.size)
+  inputs = pipe.inputs.from_video(
+    portrait, video, relative=relative, size=how.size, full_frame=how.full_frame
+  )
   requested = {job.output: resuming.RequestedVideo(inputs.spec, inputs.audio_seconds)} if how.resume else {}
   earlier = resuming.find_earlier(requested, overwrite=how.overwrite, save_portrait=how.save_portrait)
   if job.output in earlier.finished:
@@ -243,8 +248,8 @@ def describe_finished(pipe, requested: resuming.RequestedVideo, output: pathlib.
     'output': str(output),
     'frames': spec.num_frames,
     'fps': FPS,
-    'width': spec.size,
-    'height': spec.size,
+    'width': spec.frame_size[1],
+    'height': spec.frame_size[0],
     'audio_seconds': round(requested.audio_seconds, 4),
     'stage_seconds': {},
     **pipe.describe(spec),
@@ -274,16 +279,31 @@ def _speech_inputs(pipe, speech, portrait, how: VideoOptions):
     size=how.size,
     controls=how.controls,
     control_scales=how.control_scales,
+    full_frame=how.full_frame,
   )
 
 
-def _checked_portrait(how: VideoOptions):
-  """The portrait crop of `how.portrait`, or None; checks the checkpoint's index first."""
-  from seetalk_jax.media import face
+def _checked_portrait(how: VideoOptions, may_move: bool = False):
+  """The portrait crop of `how.portrait`, or the whole photo or video, or None; checks the checkpoint's index first.
+
+  Args:
+    how: options.
+    may_move: whether the full frame may be a video.
+  """
+  from seetalk_jax.media import face, image, tracked_video
   from seetalk_jax.releases import storage
 
   storage.read_info(how.checkpoint)
   if how.portrait is None:
     return None
   note = None if how.quiet else lambda line: print(line, file=sys.stderr)
-  return face.aligned_portrait(how.portrait, landmarker=how.landmarker, aligned=how.aligned, note=note)
+  if not how.full_frame:
+    return face.aligned_portrait(how.portrait, landmarker=how.landmarker, aligned=how.aligned, note=note)
+  if may_move and not image.is_image(how.portrait):
+    return tracked_video.open_tracked(how.portrait, landmarker=how.landmarker, longer_side=how.size)
+  photo = face.find_photo(how.portrait, landmarker=how.landmarker, note=note)
+  if photo.box is None:
+    raise InputError(
+      f'a portrait crop has no picture around it, {how.portrait}: give the whole photo, or leave out --full-frame'
+    )
+  return photo

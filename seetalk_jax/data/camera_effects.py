@@ -8,6 +8,7 @@ not depend on the strength, so a larger strength is the same change, only strong
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 
 import numpy as np
 import scipy.ndimage
@@ -91,13 +92,25 @@ def sensor_noise(frames: np.ndarray, rng: np.random.Generator, strength: float) 
 
 def tone(frames: np.ndarray, rng: np.random.Generator, strength: float) -> np.ndarray:
   """Changes gamma, contrast, saturation and white balance."""
+  return shared_tone([frames], rng, strength)[0]
+
+
+def shared_tone(
+  pictures: Sequence[np.ndarray], rng: np.random.Generator, strength: float
+) -> list[np.ndarray]:
+  """The same change of `tone` for pictures `[..., h, w, 3]` of any sizes; [] for none."""
   draws = strength * rng.normal(0, (0.15, 0.12, 0.18, 0.03, 0.03, 0.03))
   gamma, contrast, saturation = np.exp(draws[:3])
-  frames = np.clip(frames * np.exp(draws[3:]), 0, 1) ** gamma
-  middle = frames.mean()
-  gray = frames @ np.array([0.299, 0.587, 0.114], np.float32)
-  frames = gray[..., None] + saturation * (frames - gray[..., None])
-  return np.clip(middle + contrast * (frames - middle), 0, 1).astype(np.float32)
+  pictures = [np.clip(picture * np.exp(draws[3:]), 0, 1) ** gamma for picture in pictures]
+  if not pictures:
+    return []
+  middle = np.concatenate([picture.ravel() for picture in pictures]).mean()
+  changed = []
+  for picture in pictures:
+    gray = (picture @ np.array([0.299, 0.587, 0.114], np.float32))[..., None]
+    picture = gray + saturation * (picture - gray)
+    changed.append(np.clip(middle + contrast * (picture - middle), 0, 1).astype(np.float32))
+  return changed
 
 
 def resample(frames: np.ndarray, rng: np.random.Generator, strength: float) -> np.ndarray:

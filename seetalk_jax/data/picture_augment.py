@@ -26,21 +26,23 @@ class Kind(enum.Enum):
   MOTION = 'motion'  # [..., MOTION_DIM]
   WEIGHTS = 'weights'  # [..., MOTION_DIM], without a direction
   BOX = 'box'  # [..., 4]: left, top, right, bottom
+  POINT = 'point'  # [..., 2]
   LANDMARKS = 'landmarks'  # [..., n, 2]
 
 
 # Entry of a view -> its kind. A test finds entries of views without one.
 KINDS: Mapping[str, Kind] = {
   **dict.fromkeys(('portrait', 'image', 'source', 'target', 'driver'), Kind.PICTURE),
-  **dict.fromkeys(('frames', 'style_frames', 'mouth', 'face'), Kind.PICTURE),
+  **dict.fromkeys(('frames', 'style_frames', 'clip_frames', 'mouth', 'face'), Kind.PICTURE),
   **dict.fromkeys(('parts', 'source_parts', 'target_parts'), Kind.MAP),
   **dict.fromkeys(('source_canonical', 'target_canonical'), Kind.CANONICAL),
   **dict.fromkeys(('motion', 'speech_motion', 'source_motion', 'target_motion', 'style_motion'), Kind.MOTION),
   'motion_weight': Kind.WEIGHTS,
   **dict.fromkeys(('lip_box', 'picture_box'), Kind.BOX),
+  'clip_mouth': Kind.POINT,
   **dict.fromkeys(('source_landmarks', 'target_landmarks'), Kind.LANDMARKS),
-  **dict.fromkeys(('speech', 'speech_shifted', 'num_samples', 'style_length'), Kind.SAME),
-  **dict.fromkeys(('speaker', 'clip', 'attributes', 'has_truth', 'landmark_weight'), Kind.SAME),
+  **dict.fromkeys(('speech', 'speech_shifted', 'clip_speech', 'num_samples', 'style_length'), Kind.SAME),
+  **dict.fromkeys(('speaker', 'clip', 'attributes', 'has_truth', 'has_clip', 'landmark_weight'), Kind.SAME),
 }
 
 # Motion of the mirrored head: coefficients of the other side, and the directions below turned around.
@@ -88,18 +90,14 @@ def mirrored_motion(motion: np.ndarray) -> np.ndarray:
 def jittered(
   element: Mapping[str, np.ndarray], rng: np.random.Generator, strength: float
 ) -> dict[str, np.ndarray]:
-  """The element with changed colors; its pictures must be of one size."""
+  """The element with changed colors. Pictures that are all zeros are absent, and stay so."""
   from seetalk_jax.data import camera_effects
 
   changed = dict(element)
-  names = pictures_of(element)
-  if not names:
-    return changed
-  frames = [element[name].reshape(-1, *element[name].shape[-3:]) for name in names]
-  toned = camera_effects.tone(np.concatenate(frames).astype(np.float32) / 255, rng, strength)
-  toned = np.round(255 * toned).astype(np.uint8)
-  for name, own in zip(names, np.split(toned, np.cumsum([len(f) for f in frames])[:-1]), strict=True):
-    changed[name] = own.reshape(element[name].shape)
+  names = [name for name in pictures_of(element) if element[name].any()]
+  pictures = [element[name].astype(np.float32) / 255 for name in names]
+  for name, toned in zip(names, camera_effects.shared_tone(pictures, rng, strength), strict=True):
+    changed[name] = np.round(255 * toned).astype(np.uint8)
   return changed
 
 
@@ -122,6 +120,10 @@ def _mirrored_entry(value: np.ndarray, kind: Kind) -> np.ndarray:
       value = value[..., _MOTION_ORDER]
     case Kind.BOX:
       value = np.stack([1 - value[..., 2], value[..., 1], 1 - value[..., 0], value[..., 3]], axis=-1)
-    case Kind.LANDMARKS if value.any():  # zeros where there are none
-      value = value[..., _LANDMARK_ORDER, :] * np.float32([-1, 1]) + np.float32([1, 0])
+    case Kind.POINT:
+      there = value.any(axis=-1, keepdims=True)  # zeros where there is none
+      value = (value * np.float32([-1, 1]) + np.float32([1, 0])) * there
+    case Kind.LANDMARKS:
+      there = value.any(axis=(-2, -1), keepdims=True)
+      value = (value[..., _LANDMARK_ORDER, :] * np.float32([-1, 1]) + np.float32([1, 0])) * there
   return np.ascontiguousarray(value) if kind is not Kind.SAME else value

@@ -11,6 +11,7 @@ from typing import ClassVar
 
 import jax
 import numpy as np
+from PIL import Image
 
 from seetalk_jax.constants import (
   CLIP_FRAMES,
@@ -441,8 +442,57 @@ class Clip(View):
     return CLIP_SIZE
 
 
+class TalkingPair(MotionPair):
+  """A pair of frames as of `motion_pair`, and five successive frames of the same clip with their speech.
+
+  Single pictures (`faces`) have no such frames: theirs are zeros, and `has_clip` is 0.
+  """
+
+  name = 'talking_pair'
+  kinds = ('faces', 'clips', 'real')
+  encoder_inputs = (*MotionPair.encoder_inputs, 'clip_frames')
+  entries = {
+    **MotionPair.entries,
+    'clip_frames': Entry(
+      np.uint8, (SYNC_FRAMES, CLIP_SIZE, CLIP_SIZE, 3), 'successive small frames at 25 fps, for their motion'
+    ),
+    'clip_mouth': Entry(np.float32, (2,), 'mean center (x, y) of their lip boxes, relative 0..1'),
+    'clip_speech': Entry(np.float32, (SYNCNET_SAMPLES,), _SPEECH + ', from the first of those frames on'),
+    'has_clip': Entry(np.float32, (), '1: these frames are there; 0: single pictures, zeros'),
+  }
+
+  def make(self) -> Element:
+    if self.record.kind == 'faces':
+      pair, clip = self._synthetic(), self._no_clip()
+    else:
+      pair, clip = self._real(), self._clip()
+    return {**pair, **clip}
+
+  def _clip(self) -> Element:
+    record, first = transforms.random_window(self.record, self._beside, self.rng, SYNC_FRAMES, self.name)
+    window = slice(first, first + SYNC_FRAMES)
+    left, top, right, bottom = transforms.mouth_box(record.lip_box, window)
+    here = record.audio_lead + first * SAMPLES_PER_FRAME
+    speech = schema.to_waveform(record.audio[here : here + SYNCNET_SAMPLES])
+    return {
+      'clip_frames': np.stack([_small(schema.decode_frame(frame)) for frame in record.frames[window]]),
+      'clip_mouth': np.array([left + right, top + bottom], np.float32) / 2,
+      'clip_speech': np.pad(speech, (0, SYNCNET_SAMPLES - len(speech))),
+      'has_clip': np.float32(1.0),
+    }
+
+  def _no_clip(self) -> Element:
+    return {
+      'clip_frames': np.zeros([SYNC_FRAMES, CLIP_SIZE, CLIP_SIZE, 3], np.uint8),
+      'clip_mouth': _zeros(2),
+      'clip_speech': _zeros(SYNCNET_SAMPLES),
+      'has_clip': np.float32(0.0),
+    }
+
+
 VIEWS: dict[str, type[View]] = {
-  view.name: view for view in (PortraitSpeech, ImageView, MotionPair, SpeechMotion, Sync, SyncFace, Clip)
+  view.name: view
+  for view in (PortraitSpeech, ImageView, MotionPair, SpeechMotion, Sync, SyncFace, Clip, TalkingPair)
 }
 
 
@@ -510,6 +560,11 @@ def _estimated_parts(record: schema.ClipRecord, index: int, side: int) -> np.nda
 def _motion_of(record: schema.ClipRecord) -> np.ndarray:
   """Motion of the frames, float32 `[k, 58]`; zeros where none is known."""
   return _zeros(len(record.frames), MOTION_DIM) if record.motion is None else record.motion
+
+
+def _small(image: np.ndarray) -> np.ndarray:
+  """The image in the size of small clips, uint8 `[128, 128, 3]`."""
+  return np.asarray(Image.fromarray(image).resize((CLIP_SIZE, CLIP_SIZE), Image.Resampling.BOX))
 
 
 def _padded(track: np.ndarray | None, wanted: int) -> np.ndarray:

@@ -94,7 +94,7 @@ def _check_real_videos(config, options: Options) -> None:
 
 def run_experiment(config, options: Options) -> int:
   """Runs the parts `options.only` of the experiment in configs/figure3.py and prints its table."""
-  experiment = figure3.Figure3(config, options.workdir, worlds.MeasuredSyntheticWorld())
+  experiment = figure3.Figure3(config, options.workdir, worlds.measured_world(config.world))
   print(experiment.run(options.only or figure3.PARTS))
   return 128 + experiment.interrupted if experiment.interrupted else 0
 

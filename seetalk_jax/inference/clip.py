@@ -18,6 +18,8 @@ from seetalk_jax.inference.progress import Progress, no_progress
 from seetalk_jax.media import image as image_lib
 from seetalk_jax.media import segments
 from seetalk_jax.media.audio import Sound, Speech
+from seetalk_jax.media.full_frame import FullFrame
+from seetalk_jax.media.tracked_video import VideoFullFrame
 from seetalk_jax.media.video import VideoWriter
 
 
@@ -37,6 +39,7 @@ class Clip:
     record: provenance of the clip: version, checkpoint, seed, device, steps ...; stored with the video.
     stage_seconds: seconds per stage so far; rendering and encoding are added.
     progress: called with ('render', done, total) after every rendered chunk.
+    full_frame: the whole picture or video that the heads are put back into; None: the frames are portrait crops.
   """
 
   spec: ClipSpec
@@ -50,6 +53,7 @@ class Clip:
   record: Mapping[str, Any]
   stage_seconds: dict[str, float]
   progress: Progress = no_progress
+  full_frame: FullFrame | VideoFullFrame | None = None
 
   fps = FPS
 
@@ -70,7 +74,7 @@ class Clip:
   @property
   def size(self) -> tuple[int, int]:
     """(height, width) of the frames."""
-    return self.spec.size, self.spec.size
+    return self.spec.frame_size
 
   @property
   def seconds(self) -> float:
@@ -110,7 +114,10 @@ class Clip:
         ahead = self.render(start + self.chunk)
       began = time.perf_counter()
       frames = np.asarray(ready)[max(0, first - start) : self.num_frames - start]
-      if frames.shape[1:3] != self.size:
+      if self.full_frame is not None:
+        begin = max(first, start)
+        frames = np.stack([self.full_frame.put_back(frame, begin + i) for i, frame in enumerate(frames)])
+      elif frames.shape[1:3] != self.size:
         frames = np.stack([image_lib.resize(frame, self.size) for frame in frames])
       self._spent('render', began)
       self.progress('render', min(start + self.chunk, self.num_frames), self.num_frames)

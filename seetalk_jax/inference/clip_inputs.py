@@ -10,21 +10,33 @@ from typing import Any
 import jax
 import numpy as np
 
+from seetalk_jax.constants import FPS
 from seetalk_jax.errors import InputError, PortraitError
 from seetalk_jax.inference import argument_checks
 from seetalk_jax.inference import controls as controls_lib
-from seetalk_jax.inference.clip_spec import Checksum, ClipSpec, DrivingMotion, SampledFace, SpeechMotion
+from seetalk_jax.inference.clip_spec import (
+  Checksum,
+  ClipSpec,
+  DrivingMotion,
+  SampledFace,
+  SpeechMotion,
+  WholePicture,
+)
 from seetalk_jax.inference.loaded_release import LoadedRelease
 from seetalk_jax.inference.motion_sampler import MotionSampler
 from seetalk_jax.inference.sampling_options import SamplingOptions
 from seetalk_jax.inference.speech_to_portrait import as_speech
-from seetalk_jax.media import audio, driving
+from seetalk_jax.media import audio, driving, tracked_video
 from seetalk_jax.media import face as face_lib
+from seetalk_jax.media import full_frame as full_frame_lib
 from seetalk_jax.media import image as image_lib
 
 # A file, samples at 16 kHz, (samples, rate in Hz), or a `Speech`.
 SpeechLike = str | os.PathLike | np.ndarray | tuple[np.ndarray, float] | audio.Speech
-PortraitLike = str | os.PathLike | np.ndarray
+# A picture file, an aligned portrait, or a whole photo with the place of its face (`media.face.find_photo`).
+PortraitLike = str | os.PathLike | np.ndarray | face_lib.Photo
+# Whole pictures that heads are put back into.
+Whole = full_frame_lib.FullFrame | tracked_video.VideoFullFrame
 
 _SPEECH_NETWORKS = ('speech_encoder', 'motion_codec', 'motion_transformer')
 
@@ -37,11 +49,14 @@ class _Inputs:
     spec: everything that determines the frames.
     speech: the speech of the clip, or None.
     sound: the sound track, or None.
+    whole: the whole picture or video that the heads are put back into, without its color correction; None: the
+      frames are portrait crops.
   """
 
   spec: ClipSpec
   speech: audio.Speech | None
   sound: audio.Sound | None
+  whole: Whole | None = None
 
   @property
   def audio_seconds(self) -> float:
@@ -115,7 +130,7 @@ class InputReader:
     speech: SpeechLike,
     *,
     seed: int = 0,
-    portrait: PortraitLike | None = None,
+    portrait: PortraitLike | tracked_video.VideoFullFrame | None = None,
     face: int = 0,
     steps: int | None = None,
     guidance_scale: float | None = None,
@@ -123,12 +138,24 @@ class InputReader:
     fusion: float = 1.0,
     controls: Mapping[str, Any] | None = None,
     control_scales: Mapping[str, float] | None = None,
+    full_frame: bool = False,
   ) -> SpeechInputs:
     """The inputs of a clip of speech; arguments and errors are those of `SeeTalk.__call__`."""
     face = argument_checks.whole('face', face, 0, argument_checks.MAX_FACE)
+    if full_frame and portrait is None:
+      raise InputError('a full frame needs a photo, argument full_frame: give portrait as well')
     speech = as_speech(speech)
-    chosen = SampledFace(face) if portrait is None else self.portrait(portrait)
+    chosen, whole = SampledFace(face), None
+    if portrait is not None:
+      chosen, whole = self._placed(portrait, full_frame, size, may_move=True)
+    if isinstance(whole, tracked_video.VideoFullFrame) and speech.num_frames > whole.video.num_frames:
+      raise InputError(
+        f'{speech.num_frames / FPS:.2f} s of speech for {whole.video.num_frames / FPS:.2f} s of video, '
+        f'{whole.video.path}: give a longer video, or a photo'
+      )
     self._release.need(*_SPEECH_NETWORKS)
+    if isinstance(whole, tracked_video.VideoFullFrame):
+      self._motion_sampler.need_motion_vectors()
     available = self._release.networks.modules['motion_transformer'].controls
     resolved = controls_lib.resolve(
       controls, control_scales, available, speech.num_frames, self._motion_sampler.style_code
@@ -141,9 +168,16 @@ class InputReader:
       seed=seed,
       size=size,
       fusion=fusion,
+      whole=whole,
     )
     return SpeechInputs(
-      spec=spec, portrait=chosen, speech=speech, sound=speech.sound, sampling=sampling, controls=resolved
+      spec=spec,
+      portrait=chosen,
+      speech=speech,
+      sound=speech.sound,
+      sampling=sampling,
+      controls=resolved,
+      whole=whole,
     )
 
   def from_video(
@@ -154,9 +188,10 @@ class InputReader:
     relative: bool = True,
     size: int | None = None,
     fusion: float = 1.0,
+    full_frame: bool = False,
   ) -> DrivingInputs:
     """The inputs of a reenactment; arguments and errors are those of `SeeTalk.reenact`."""
-    pixels = self.portrait(portrait)
+    pixels, whole = self._placed(portrait, full_frame, size)
     if isinstance(video, (str, os.PathLike)):
       video = driving.open_driving(video)
     self._release.need('motion_codec')
@@ -168,9 +203,16 @@ class InputReader:
       motion=DrivingMotion(Checksum(video.checksum()), crop, relative),
       size=size,
       fusion=fusion,
+      whole=whole,
     )
     return DrivingInputs(
-      spec=spec, portrait=pixels, speech=None, sound=video.sound, video=video, relative=relative
+      spec=spec,
+      portrait=pixels,
+      speech=None,
+      sound=video.sound,
+      video=video,
+      relative=relative,
+      whole=whole,
     )
 
   def from_motion(
@@ -181,9 +223,10 @@ class InputReader:
     speech: SpeechLike | None = None,
     size: int | None = None,
     fusion: float = 1.0,
+    full_frame: bool = False,
   ) -> MotionInputs:
     """The inputs of a clip of motion latents; arguments and errors are those of `SeeTalk.render`."""
-    pixels = self.portrait(portrait)
+    pixels, whole = self._placed(portrait, full_frame, size)
     motion = self.motion(motion)
     speech = None if speech is None else as_speech(speech)
     spec = self._spec(
@@ -192,9 +235,10 @@ class InputReader:
       motion=Checksum.of(motion),
       size=size,
       fusion=fusion,
+      whole=whole,
     )
     sound = None if speech is None else speech.sound
-    return MotionInputs(spec=spec, portrait=pixels, speech=speech, sound=sound, motion=motion)
+    return MotionInputs(spec=spec, portrait=pixels, speech=speech, sound=sound, motion=motion, whole=whole)
 
   def motion(self, motion: np.ndarray) -> np.ndarray:
     """Motion latents, float32 `[n, motion_dim]`; errors are those of `SeeTalk.render`."""
@@ -214,12 +258,14 @@ class InputReader:
     """A portrait in the size of the networks, uint8 `[side, side, 3]`.
 
     Args:
-      portrait: a picture file, or an aligned portrait, uint8 `[h, h, 3]`.
+      portrait: a picture file, an aligned portrait, uint8 `[h, h, 3]`, or a photo.
 
     Raises:
       PortraitError: see `media.face.aligned_portrait`, or an array of another shape or type.
     """
     side = self._release.side
+    if isinstance(portrait, face_lib.Photo):
+      return face_lib.crop_photo(portrait, side)
     if isinstance(portrait, (str, os.PathLike)):
       return face_lib.aligned_portrait(portrait, side)
     pixels = np.asarray(portrait)
@@ -227,18 +273,70 @@ class InputReader:
       raise PortraitError(f'portrait of {pixels.dtype} {pixels.shape}, argument: give uint8 [side, side, 3]')
     return image_lib.resize(pixels, (side, side))
 
-  def _spec(self, *, seed: int = 0, size: int | None, fusion: float, **parts: Any) -> ClipSpec:
+  def _placed(
+    self,
+    portrait: PortraitLike | tracked_video.VideoFullFrame,
+    full_frame: bool,
+    size: int | None,
+    may_move: bool = False,
+  ) -> tuple[np.ndarray, Whole | None]:
+    """The portrait in the size of the networks, and the whole picture or video if the heads go back into it."""
+    if (
+      isinstance(portrait, (str, os.PathLike))
+      and full_frame
+      and may_move
+      and not image_lib.is_image(portrait)
+    ):
+      portrait = tracked_video.open_tracked(portrait, longer_side=_checked_size(size))
+    if isinstance(portrait, tracked_video.VideoFullFrame):
+      if not (full_frame and may_move):
+        raise PortraitError('a video, argument portrait: it takes speech, with full_frame')
+      return portrait.reader.crop(0, self._release.side), portrait
+    if not full_frame:
+      return self.portrait(portrait), None
+    if isinstance(portrait, (str, os.PathLike)):
+      portrait = face_lib.find_photo(portrait)
+    if not isinstance(portrait, face_lib.Photo):
+      raise PortraitError(
+        'a full frame of a portrait crop, argument portrait: give the file of the whole photo'
+      )
+    return self.portrait(portrait), full_frame_lib.open_full_frame(portrait, _checked_size(size))
+
+  def _spec(
+    self,
+    *,
+    seed: int = 0,
+    size: int | None,
+    fusion: float,
+    whole: Whole | None = None,
+    **parts: Any,
+  ) -> ClipSpec:
     seed = argument_checks.whole('seed', seed, *argument_checks.SEEDS)
     fusion = argument_checks.number('fusion', fusion, 0, 1)
-    if size is not None and (argument_checks.whole('size', size, 16) % 2):
-      raise InputError(f'size {size}, argument size: give an even number of 16 or more')
+    size = _checked_size(size) or self._release.side
     record = self._release.record(seed)
     return ClipSpec(
       seed=seed,
-      size=self._release.side if size is None else int(size),
+      size=size if whole is None else max(whole.size),
+      whole_picture=None if whole is None else _described(whole),
       fusion=fusion,
       renderer=self._renderer_kind,
       jax=jax.__version__,
       **{name: record[name] for name in ('version', 'checkpoint_id', 'crop_version', 'device')},
       **parts,
     )
+
+
+def _checked_size(size: int | None) -> int | None:
+  if size is not None and (argument_checks.whole('size', size, 16) % 2):
+    raise InputError(f'size {size}, argument size: give an even number of 16 or more')
+  return None if size is None else int(size)
+
+
+def _described(whole: Whole) -> WholePicture:
+  if isinstance(whole, tracked_video.VideoFullFrame):
+    video = whole.video
+    left, top, side = map(float, video.boxes[0])
+    return WholePicture(Checksum.of(video.checksum().encode(), video.boxes), video.size, (left, top, side))
+  box = whole.box
+  return WholePicture(Checksum.of(whole.picture), whole.size, (box.left, box.top, box.side))

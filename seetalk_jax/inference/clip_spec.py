@@ -72,6 +72,27 @@ class DrivingMotion:
   relative: bool
 
 
+@dataclasses.dataclass(frozen=True)
+class WholePicture:
+  """The whole picture that rendered heads are put back into.
+
+  Attributes:
+    pixels: checksum of the picture.
+    size: (height, width) in pixels.
+    crop: left, top and side of the portrait crop in pixels.
+  """
+
+  pixels: Checksum
+  size: tuple[int, int]
+  crop: tuple[float, float, float]
+
+  def to_json(self) -> dict[str, str]:
+    """Its entries in the JSON form of a `ClipSpec`."""
+    height, width = self.size
+    crop = ' '.join(f'{value:.2f}' for value in self.crop)
+    return {'full_frame': f'{width} x {height}', 'full_frame_picture': self.pixels, 'full_frame_crop': crop}
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ClipSpec:
   """Everything that determines the frames of a clip.
@@ -81,13 +102,14 @@ class ClipSpec:
     portrait: a sampled face, or the checksum of the user's portrait.
     motion: sampled from speech, read from a driving video, or the checksum of the user's motion latents.
     seed: seed of everything that is sampled; 0 if nothing is sampled.
-    size: side of the frames in pixels.
+    size: side of the frames in pixels; with `whole_picture`, their longer side.
     fusion: weight of the warped portrait in the HR decoder.
     renderer: see `Renderer.kind`.
     version, jax: versions of this library and of JAX.
     checkpoint_id: checksum of the release's index.
     crop_version: version of the portrait crop.
     device: platform of the computation.
+    whole_picture: what the heads are put back into; None: the frames are portrait crops.
   """
 
   num_frames: int
@@ -102,6 +124,12 @@ class ClipSpec:
   crop_version: int
   device: str
   jax: str
+  whole_picture: WholePicture | None = None
+
+  @property
+  def frame_size(self) -> tuple[int, int]:
+    """(height, width) of the frames in pixels."""
+    return (self.size, self.size) if self.whole_picture is None else self.whole_picture.size
 
   def to_json(self) -> dict[str, Any]:
     """Flat JSON form: name -> string or number. It must not change: unfinished videos are compared by it."""
@@ -116,7 +144,8 @@ class ClipSpec:
     form |= {**self._motion(), 'seed': self.seed, **self._sampling()}
     form |= {'size': self.size, 'fusion': self.fusion, 'renderer': self.renderer, 'version': self.version}
     form |= {'checkpoint_id': self.checkpoint_id, 'crop_version': self.crop_version, 'device': self.device}
-    return form | {'jax': self.jax, **self._controls()}
+    form |= {'jax': self.jax, **self._controls()}
+    return form if self.whole_picture is None else form | self.whole_picture.to_json()
 
   def job_id(self) -> Checksum:
     """Checksum of the JSON form; clips with the same checksum have the same frames."""
@@ -131,6 +160,7 @@ class ClipSpec:
       'fusion': self.fusion,
       'renderer': self.renderer,
       **self._controls(),
+      **({} if self.whole_picture is None else {'full_frame': self.whole_picture.to_json()['full_frame']}),
       'job': self.job_id(),
     }
 

@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from seetalk_jax.constants import MOTION_FIELDS
+from seetalk_jax.constants import LIPS, MOTION_FIELDS
 from seetalk_jax.errors import CheckpointError
 from seetalk_jax.inference import batching
 from seetalk_jax.inference import controls as controls_lib
@@ -94,19 +94,62 @@ class MotionSampler:
     """Motion latents of controls; see `SeeTalk.motion_of`."""
     return self._encode(controls_lib.track_of(controls))
 
+  def dub(
+    self,
+    crop: Callable[[int], np.ndarray],
+    speaking: np.ndarray,
+    advance: Callable[[int], None] = lambda done: None,
+  ) -> np.ndarray:
+    """Motion latents of a video's frames with the lips of other latents; see `with_lips`.
+
+    Args:
+      crop: index of a frame -> its portrait crop, uint8 `[side, side, 3]`; called in order of the index.
+      speaking: latents that the lips are taken from, `[n, motion_dim]`.
+      advance: called with the number of frames read so far.
+    """
+    own = []
+    for start in range(0, len(speaking), READ_BATCH):
+      rows = range(start, min(start + READ_BATCH, len(speaking)))
+      own.append(self.read(np.stack([crop(i) for i in rows])))
+      advance(rows.stop)
+    return self.with_lips(np.concatenate(own), speaking)
+
+  def with_lips(self, motion: np.ndarray, speaking: np.ndarray) -> np.ndarray:
+    """Motion latents with the jaw, mouth and tongue of other ones, float32 `[n, motion_dim]`.
+
+    The fields are exchanged in what the codec reads of both, and the difference is added to `motion`: where both have
+    the same lips, `motion` stays as it is.
+
+    Args:
+      motion: latents of a video, `[n, motion_dim]`.
+      speaking: latents that the lips are taken from, `[n, motion_dim]`.
+    """
+    own, spoken = (np.asarray(self._convert('read_truth', latents)) for latents in (motion, speaking))
+    exchanged, lips = own.copy(), np.array(LIPS)
+    exchanged[:, lips] = spoken[:, lips]
+    return np.asarray(motion + (self._encode(exchanged) - self._encode(own)), np.float32)
+
   def _encode(self, track: np.ndarray) -> np.ndarray:
     """Motion latents, float32 `[n, motion_dim]`, of motion vectors `[n, 58]`."""
     return np.asarray(self._convert('encode_truth', track))
 
-  def _convert(self, method: str, values: np.ndarray) -> jax.Array:
+  def need_motion_vectors(self) -> None:
+    """Checks that the codec can read and encode motion vectors, as controls, dubbing and moved photos need.
+
+    Raises:
+      CheckpointError: the release has no motion codec, or one that was trained without motion vectors.
+    """
     self._release.need('motion_codec')
     networks = self._release.networks
     if not codec_truth.is_known(networks.statistics, networks.info.get('provenance', {}).get('stages', {})):
       raise CheckpointError(
-        f'the motion codec was trained without motion vectors, {networks.directory}: controls and motion files need '
-        'one that was trained with options.with_truth or with_estimates'
+        f'the motion codec was trained without motion vectors, {networks.directory}: controls, motion files, speech '
+        'for a video, and adaptation to photos need one that was trained with options.with_truth or with_estimates'
       )
-    codec = networks.modules['motion_codec']
+
+  def _convert(self, method: str, values: np.ndarray) -> jax.Array:
+    self.need_motion_vectors()
+    codec = self._release.networks.modules['motion_codec']
     with self._release.computing():
       return codec.apply({'params': self._release.params['motion_codec']}, values, method=method)
 

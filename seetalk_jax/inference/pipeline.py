@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -26,7 +27,7 @@ from seetalk_jax.inference.motion_sampler import MotionSampler
 from seetalk_jax.inference.progress import Progress, StageTimer, no_progress
 from seetalk_jax.inference.speech_to_portrait import SampledPortrait, SpeechToPortrait, Voice
 from seetalk_jax.inference.unfinished_video import PortraitAndMotion
-from seetalk_jax.media import driving
+from seetalk_jax.media import driving, tracked_video
 from seetalk_jax.media import face as face_lib
 
 
@@ -76,7 +77,7 @@ class SeeTalk:
     speech: SpeechLike,
     *,
     seed: int = 0,
-    portrait: PortraitLike | None = None,
+    portrait: PortraitLike | tracked_video.VideoFullFrame | None = None,
     face: int = 0,
     steps: int | None = None,
     guidance_scale: float | None = None,
@@ -84,6 +85,7 @@ class SeeTalk:
     fusion: float = 1.0,
     controls: Mapping[str, Any] | None = None,
     control_scales: Mapping[str, float] | None = None,
+    full_frame: bool = False,
     resume: str | os.PathLike | None = None,
     progress: Progress = no_progress,
   ) -> Clip:
@@ -96,10 +98,14 @@ class SeeTalk:
       face: index of the sampled portrait among those of this seed, 0 or more; unused with `portrait`.
       steps: network calls per sampled portrait and motion, 1 to 1000; None: the release's default.
       guidance_scale: how strongly portrait and motion follow the voice; 1 is unguided.
-      size: side of the frames in pixels, even; None: that of the networks.
+      size: side of the frames in pixels, even; None: that of the networks. With `full_frame`, the longer side; None:
+        that of the photo, at most `media.full_frame.MAX_SIDE`.
       fusion: weight of the warped portrait in the HR decoder, 0 to 1; at 0 it relies on the codebook alone.
       controls, control_scales: further conditions of the motion and their guidance scales; see
         `controls.resolve`.
+      full_frame: put the moving head back into the whole photo; `portrait` is then a picture file, or what
+        `media.face.find_photo` gives of one. Or a video (`media.tracked_video.open_tracked`), whose person keeps
+        their own motion and speaks the speech; it must be as long as the speech.
       resume: output of an interrupted earlier run. If it has an unfinished video, portrait and motion are
         read from it instead of being sampled again (`clip.save(output, resume=True)` also keeps its frames).
       progress: called with (stage, done, total).
@@ -120,6 +126,7 @@ class SeeTalk:
       fusion=fusion,
       controls=controls,
       control_scales=control_scales,
+      full_frame=full_frame,
     )
     return self.make_clip(inputs, unfinished=_find(resume, inputs), progress=progress)
 
@@ -131,6 +138,7 @@ class SeeTalk:
     relative: bool = True,
     size: int | None = None,
     fusion: float = 1.0,
+    full_frame: bool = False,
     resume: str | os.PathLike | None = None,
     progress: Progress = no_progress,
   ) -> Clip:
@@ -141,7 +149,7 @@ class SeeTalk:
       video: a video, a motion file (`media.motion_files`), or what `media.driving.open_driving` gives of one.
       relative: True: motion relative to the video's first frame is added to the portrait's own pose and
         expression; False: pose and expression of the video are used unchanged.
-      size, fusion, resume, progress: see `__call__`.
+      size, fusion, full_frame, resume, progress: see `__call__`.
 
     Returns:
       a `Clip` without speech; its `sound` is the video's, or None.
@@ -151,7 +159,9 @@ class SeeTalk:
       InputError: not a video, a number out of range, or an unfinished video of other inputs at `resume`.
       CheckpointError: the checkpoint lacks the motion codec.
     """
-    inputs = self.inputs.from_video(portrait, video, relative=relative, size=size, fusion=fusion)
+    inputs = self.inputs.from_video(
+      portrait, video, relative=relative, size=size, fusion=fusion, full_frame=full_frame
+    )
     return self.make_clip(inputs, unfinished=_find(resume, inputs), progress=progress)
 
   def render(
@@ -162,6 +172,7 @@ class SeeTalk:
     speech: SpeechLike | None = None,
     size: int | None = None,
     fusion: float = 1.0,
+    full_frame: bool = False,
     progress: Progress = no_progress,
   ) -> Clip:
     """Renders a portrait with any motion: an edited track, an interpolation, the latents of another model.
@@ -170,14 +181,16 @@ class SeeTalk:
       portrait: a picture file or an aligned portrait, uint8 `[h, w, 3]`.
       motion: `[n, motion_dim]`, one latent per frame, such as `Clip.motion`.
       speech: the sound of the clip, as for `__call__`; None: silent.
-      size, fusion, progress: see `__call__`.
+      size, fusion, full_frame, progress: see `__call__`.
 
     Raises:
       PortraitError, SpeechError: see `aligned_portrait`, `load_speech`.
       InputError: latents of another size or not finite, or a number out of range.
       CheckpointError: the checkpoint lacks the motion codec.
     """
-    inputs = self.inputs.from_motion(portrait, motion, speech=speech, size=size, fusion=fusion)
+    inputs = self.inputs.from_motion(
+      portrait, motion, speech=speech, size=size, fusion=fusion, full_frame=full_frame
+    )
     return self.make_clip(inputs, progress=progress)
 
   def controls_of(self, motion: np.ndarray) -> dict[str, np.ndarray]:
@@ -288,6 +301,9 @@ class SeeTalk:
     with self.release.computing():
       if unfinished is None and isinstance(inputs, SpeechInputs) and isinstance(inputs.portrait, SampledFace):
         self._portrait_sampler(inputs)  # compiles in the background, as the renderer does
+      whole = inputs.whole
+      if isinstance(whole, tracked_video.VideoFullFrame):
+        self._renderer.prepare_video(self.side)
       self._renderer.prepare(self.side)
       if unfinished is not None:
         portrait, motion = unfinished
@@ -298,7 +314,14 @@ class SeeTalk:
         portrait = inputs.portrait
         encoded = self._renderer.encode_portrait(portrait)
         motion = inputs.motion if isinstance(inputs, MotionInputs) else self._follow(inputs, encoded, timer)
-      render = self._renderer.bind(encoded, motion, inputs.spec.fusion)
+      if whole is not None:
+        still = self._renderer.bind(encoded, np.asarray(encoded.m_0), inputs.spec.fusion)
+        whole = whole.matched(np.asarray(still(0))[0], portrait)
+      if isinstance(whole, tracked_video.VideoFullFrame):
+        crop = functools.partial(whole.reader.crop, side=self.side)
+        render = self._renderer.bind_video(crop, motion, inputs.spec.fusion)
+      else:
+        render = self._renderer.bind(encoded, motion, inputs.spec.fusion)
     return Clip(
       spec=inputs.spec,
       speech=inputs.speech,
@@ -310,6 +333,7 @@ class SeeTalk:
       record=self.describe(inputs.spec),
       stage_seconds=timer.seconds,
       progress=progress,
+      full_frame=whole,
     )
 
   def __repr__(self) -> str:
@@ -348,7 +372,12 @@ class SeeTalk:
     with timer('motion'):
       encoded = self._renderer.encode_portrait(portrait)
       motion = self._motion_sampler.sample(tokens, encoded.m_0, seed, inputs.sampling, inputs.controls)
-    return portrait, encoded, motion[: inputs.spec.num_frames]
+    motion = motion[: inputs.spec.num_frames]
+    if isinstance(inputs.whole, tracked_video.VideoFullFrame):
+      with timer('motion', len(motion)) as advance:
+        crop = functools.partial(inputs.whole.reader.crop, side=self.side)
+        motion = self._motion_sampler.dub(crop, motion, advance)
+    return portrait, encoded, motion
 
   def _follow(
     self, inputs: DrivingInputs, encoded: renderer.EncodedPortrait, timer: StageTimer

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import jax
@@ -13,7 +14,9 @@ import numpy as np
 from seetalk_jax.inference import batching
 from seetalk_jax.inference.background_compile import BackgroundCompiledFunction
 from seetalk_jax.inference.loaded_release import LoadedRelease
+from seetalk_jax.models.motion.motion_codec import Warped
 from seetalk_jax.models.nn import blocks
+from seetalk_jax.models.renderer.codebook import straight_through_lookup
 
 PyTree = Any
 
@@ -49,14 +52,23 @@ class Renderer:
 
   def __init__(self, release: LoadedRelease, *, plain: bool = False):
     modules = release.networks.modules
-    complete = not plain and all(name in modules for name in _HIGH_RESOLUTION)
-    names = _HIGH_RESOLUTION if complete else _CODEC
+    complete = not plain and is_complete(modules)
+    names = networks_of(complete)
     self.kind = 'hr_decoder' if complete else 'plain'
-    self._modules = modules
+    self._modules, self._device = modules, release.device
     self._params = {name: release.params[name] for name in names if name in release.params}
     self._collections = {name: release.collections[name] for name in names if name in release.collections}
     self._encode = BackgroundCompiledFunction(functools.partial(_encode, modules), release.device)
     self._render = BackgroundCompiledFunction(functools.partial(_render, modules, complete), release.device)
+    self._render_video = BackgroundCompiledFunction(
+      functools.partial(_render_video, modules, complete), release.device
+    )
+
+  def with_params(self, params: Mapping[str, PyTree]) -> Renderer:
+    """This renderer with other parameters of the same shapes, network -> tree; it shares the compiled functions."""
+    other = copy.copy(self)
+    other._params = {name: jax.device_put(params[name], self._device) for name in self._params}
+    return other
 
   def prepare(self, side: int) -> None:
     """Starts compilation for portraits of `side` pixels without waiting; does nothing when called again."""
@@ -66,6 +78,33 @@ class Renderer:
     params, collections = self._params, self._collections
     self._encode.start(lambda: (params, pixels))
     self._render.start(lambda: (params, collections, *self._encode.out_shapes(), motion, fusion))
+
+  def prepare_video(self, side: int) -> None:
+    """As `prepare`, for `bind_video`."""
+    pixels = jax.ShapeDtypeStruct((CHUNK, side, side, 3), jnp.uint8)
+    motion = jax.ShapeDtypeStruct((CHUNK, self._modules['motion_codec'].motion_dim), jnp.float32)
+    fusion = jax.ShapeDtypeStruct((), jnp.float32)
+    params, collections = self._params, self._collections
+    self._render_video.start(lambda: (params, collections, pixels, motion, fusion))
+
+  def bind_video(
+    self, crop: Callable[[int], np.ndarray], motion: np.ndarray, fusion: float
+  ) -> Callable[[int], jax.Array]:
+    """Returns a function that renders a chunk in which every frame is warped from its own portrait.
+
+    Args:
+      crop: index of a frame -> its portrait, uint8 `[side, side, 3]`; called in order of the index.
+      motion, fusion, and the returned function: see `bind`.
+    """
+    self._render_video.out_shapes()
+
+    def render(start: int) -> jax.Array:
+      latents = motion[start : start + CHUNK]
+      pixels = np.stack([crop(start + i) for i in range(len(latents))])
+      chunk = (batching.fill_rows(pixels, CHUNK), batching.fill_rows(latents, CHUNK))
+      return self._render_video(self._params, self._collections, *chunk, np.float32(fusion))
+
+    return render
 
   def encode_portrait(self, pixels: np.ndarray) -> EncodedPortrait:
     """Encodes a portrait, uint8 `[h, w, 3]`."""
@@ -105,19 +144,60 @@ class Renderer:
     return np.concatenate(chunks)[: len(motion)]
 
 
+def networks_of(complete: bool) -> tuple[str, ...]:
+  """Names of the networks that draw frames, with the HR decoder or with the codec's own decoder."""
+  return _HIGH_RESOLUTION if complete else _CODEC
+
+
+def is_complete(modules: Mapping[str, Any]) -> bool:
+  """Whether a release with these networks draws with the HR decoder."""
+  return all(name in modules for name in _HIGH_RESOLUTION)
+
+
+def draw(
+  modules: Mapping[str, Any],
+  complete: bool,
+  params: Mapping[str, PyTree],
+  collections: Mapping[str, Mapping[str, PyTree]],
+  warped: Warped,
+  fusion: jax.Array | float,
+  *,
+  differentiable: bool = False,
+) -> jax.Array:
+  """The pictures of warped portraits, float32 `[b, h, w, 3]`, about [-1, 1].
+
+  Args:
+    modules: network -> module.
+    complete: draw with code transformer, codebook and HR decoder; False: with the codec's own decoder.
+    params, collections: network -> its parameters, and its other variables.
+    warped: from `MotionCodec.warp`.
+    fusion: weight of the warped portrait in the HR decoder, 0 to 1.
+    differentiable: choose codes by a straight-through lookup, with the same result and a gradient.
+  """
+  if not complete:
+    return modules['motion_codec'].apply({'params': params['motion_codec']}, warped, method='decode')
+  logits = modules['code_transformer'].apply({'params': params['code_transformer']}, warped.features)
+  codebook = {'params': params['codebook'], **collections.get('codebook', {})}
+  if differentiable:
+    codes = straight_through_lookup(logits, codebook['codebook_state']['embedding'])
+  else:
+    codes = modules['codebook'].apply(codebook, jnp.argmax(logits, axis=-1), method='lookup')
+  return modules['hr_decoder'].apply({'params': params['hr_decoder']}, codes, warped, fusion)
+
+
 def _encode(modules, params, pixels):
   codec, variables = modules['motion_codec'], {'params': params['motion_codec']}
   image = blocks.to_float(pixels)
   return codec.apply(variables, image, method='appearance'), codec.apply(variables, image, method='motion')
 
 
+def _render_video(modules, complete, params, collections, pixels, motion, fusion):
+  """Each of `pixels [b, s, s, 3]` with the motion of its row."""
+  appearance, m_0 = _encode(modules, params, pixels)
+  return _render(modules, complete, params, collections, appearance, m_0, motion, fusion)
+
+
 def _render(modules, complete, params, collections, appearance, m_0, motion, fusion):
   codec, variables = modules['motion_codec'], {'params': params['motion_codec']}
   warped = codec.apply(variables, appearance, m_0, motion, method='warp')
-  if not complete:
-    return blocks.to_uint8(codec.apply(variables, warped, method='decode'))
-  logits = modules['code_transformer'].apply({'params': params['code_transformer']}, warped.features)
-  codebook = {'params': params['codebook'], **collections.get('codebook', {})}
-  codes = modules['codebook'].apply(codebook, jnp.argmax(logits, axis=-1), method='lookup')
-  image = modules['hr_decoder'].apply({'params': params['hr_decoder']}, codes, warped, fusion)
-  return blocks.to_uint8(image)
+  return blocks.to_uint8(draw(modules, complete, params, collections, warped, fusion))

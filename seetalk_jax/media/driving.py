@@ -7,6 +7,7 @@ import dataclasses
 import os
 import pathlib
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import numpy as np
 
@@ -107,6 +108,22 @@ def open_driving(
     return _located(readable, landmarker, aligned)
 
 
+class FaceScan(NamedTuple):
+  """Faces of a video, found in every `DETECT_EVERY`-th frame.
+
+  Attributes:
+    first_seconds: container time of the first frame.
+    num_frames: number of frames at 25 fps.
+    size: (height, width) of the frames in pixels.
+    detections: portrait crops of all faces per examined frame, the largest first; empty for an aligned video.
+  """
+
+  first_seconds: float
+  num_frames: int
+  size: tuple[int, int]
+  detections: list[list[face.FaceBox]]
+
+
 def _located(path: pathlib.Path, landmarker: str | os.PathLike | None, aligned: bool) -> DrivingVideo:
   if path.is_dir():
     raise InputError(f'the driving video is a folder, {path}: give a video file')
@@ -115,9 +132,23 @@ def _located(path: pathlib.Path, landmarker: str | os.PathLike | None, aligned: 
   if not timeline.probe(path).has_picture:
     raise InputError(f'no picture that can be decoded, {path}: give a video of one person to --driving')
   aligned = aligned or _made_here(path)
-  first, num_frames, looks, shown = 0.0, 0, [], None
+  found = scan_faces(path, landmarker, aligned=aligned)
+  box = None if aligned else face.median_box([boxes[0] for boxes in one_person(found.detections, path)])
+  return DrivingVideo(path, found.num_frames, box, _sound(path, found.first_seconds, found.num_frames))
+
+
+def scan_faces(
+  path: pathlib.Path, landmarker: str | os.PathLike | None = None, *, aligned: bool = False
+) -> FaceScan:
+  """Decodes a video once and finds its faces; with `aligned`, checks that the frames are square instead.
+
+  Raises:
+    InputError, PortraitError: as `open_driving`, but not for the number of faces.
+  """
+  first, num_frames, size, looks, shown = 0.0, 0, (0, 0), [], None
   with contextlib.nullcontext() if aligned else face.open_landmarker(landmarker) as find:
     for first, pixels in timeline.grid_frames(path):  # noqa: B007
+      size = pixels.shape[:2]
       if aligned and num_frames == 0:
         _check_square(pixels, path)
       if not aligned and num_frames % DETECT_EVERY == 0:
@@ -129,9 +160,7 @@ def _located(path: pathlib.Path, landmarker: str | os.PathLike | None, aligned: 
       num_frames += 1
     if shown is not None and face.turns_to_upright(shown, find, str(path)):
       raise PortraitError(f'the face is not upright, {path}: turn the video')
-  return DrivingVideo(
-    path, num_frames, None if aligned else _box(looks, path), _sound(path, first, num_frames)
-  )
+  return FaceScan(first, num_frames, (size[0], size[1]), looks)
 
 
 def _made_here(path: pathlib.Path) -> bool:
@@ -147,8 +176,12 @@ def _check_square(pixels: np.ndarray, path: pathlib.Path) -> None:
     )
 
 
-def _box(detections: list[list[face.FaceBox]], path: pathlib.Path) -> face.FaceBox:
-  """Median portrait crop of all detections; each detection lists the largest face first."""
+def one_person(detections: list[list[face.FaceBox]], path: pathlib.Path) -> list[list[face.FaceBox]]:
+  """The detections that found a face, checked to be mostly one person.
+
+  Raises:
+    PortraitError: there is no face or several in most of the frames.
+  """
   with_face = [boxes for boxes in detections if boxes]
   if len(with_face) < _MOSTLY * len(detections):
     raise PortraitError(
@@ -156,7 +189,7 @@ def _box(detections: list[list[face.FaceBox]], path: pathlib.Path) -> face.FaceB
     )
   if sum(len(boxes) > 1 for boxes in with_face) > (1 - _MOSTLY) * len(with_face):
     raise PortraitError(f'several faces found, {path}: crop the video to one person')
-  return face.median_box([boxes[0] for boxes in with_face])
+  return with_face
 
 
 def _sound(path: pathlib.Path, first: float, num_frames: int) -> Sound | None:

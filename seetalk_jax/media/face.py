@@ -113,6 +113,30 @@ def aligned_portrait(
     PortraitError: the file is unreadable, there is no face or several, the face is not upright, no landmarker
       is available, or `aligned` is set for an image that is not square.
   """
+  return crop_photo(find_photo(path, landmarker=landmarker, aligned=aligned, note=note), size)
+
+
+@dataclasses.dataclass(frozen=True)
+class Photo:
+  """Picture of one person with the place of the face.
+
+  Attributes:
+    pixels: the whole picture, uint8 `[h, w, 3]`, turned so that the face is upright.
+    box: portrait crop in pixels; None if the picture is a portrait crop already.
+  """
+
+  pixels: np.ndarray
+  box: FaceBox | None
+
+
+def find_photo(
+  path: str | os.PathLike,
+  *,
+  landmarker: str | os.PathLike | None = None,
+  aligned: bool = False,
+  note: Callable[[str], None] | None = None,
+) -> Photo:
+  """Loads the whole picture of an image file and finds its face; arguments and errors as `aligned_portrait`."""
   pixels, text = image_lib.load_image_and_text(path)
   if aligned or text.get(image_lib.CROP_VERSION_KEY) == str(PORTRAIT_CROP.version):
     height, width = pixels.shape[:2]
@@ -121,8 +145,7 @@ def aligned_portrait(
         f'an aligned portrait must be square, not {width} x {height}, {path}: crop it, '
         'or let the face be found'
       )
-    side = size or min(height, width)
-    return image_lib.resize(pixels, (side, side))
+    return Photo(pixels, None)
   with open_landmarker(landmarker) as find:
     turns = turns_to_upright(pixels, find, str(path))
     if turns:
@@ -131,8 +154,15 @@ def aligned_portrait(
         note(
           f'{path}: the face is not upright, the picture is turned by {360 - 90 * turns} degrees clockwise'
         )
-    box = find_face(pixels, find, str(path))
-  return crop(pixels, box, size or max(image_lib.MIN_SIDE, round(box.side)))
+    return Photo(pixels, find_face(pixels, find, str(path)))
+
+
+def crop_photo(photo: Photo, size: int | None = None) -> np.ndarray:
+  """The portrait crop of a photo, uint8 `[size, size, 3]`; None: in the resolution of the photo."""
+  if photo.box is None:
+    side = size or min(photo.pixels.shape[:2])
+    return image_lib.resize(photo.pixels, (side, side))
+  return crop(photo.pixels, photo.box, size or max(image_lib.MIN_SIDE, round(photo.box.side)))
 
 
 def find_face(pixels: np.ndarray, landmarker: Landmarker, source: str = 'the picture') -> FaceBox:
@@ -275,6 +305,19 @@ def crop(pixels: np.ndarray, box: FaceBox, size: int) -> np.ndarray:
   square = (*corner, corner[0] + box.side, corner[1] + box.side)
   image = PIL.Image.fromarray(padded)
   return np.asarray(image.resize((size, size), PIL.Image.Resampling.LANCZOS, box=square))
+
+
+def inside_picture(box: FaceBox, picture_size: tuple[int, int], size: int) -> np.ndarray:
+  """Mask of a crop, bool `[size, size]`: True where the crop shows the picture and not repeated edge pixels.
+
+  Args:
+    box: the crop, in pixels of the picture.
+    picture_size: (height, width) of the picture.
+    size: side of the crop in pixels, as for `crop`.
+  """
+  left, top, right, bottom = box.inside(*picture_size)
+  centers = (np.arange(size) + 0.5) / size
+  return ((centers > top) & (centers < bottom))[:, None] & ((centers > left) & (centers < right))[None]
 
 
 @contextlib.contextmanager

@@ -31,6 +31,24 @@ def load_image_and_text(path: str | os.PathLike) -> tuple[np.ndarray, dict[str, 
     return _load(readable)
 
 
+def is_image(path: str | os.PathLike) -> bool:
+  """Whether a file is an image of a format that can be read; a damaged one may count too, and a pipe does.
+
+  A pipe can be read only once, so it is not opened.
+  """
+  import PIL.Image
+
+  if pipes.is_pipe(path):
+    return True
+  try:
+    with PIL.Image.open(path):
+      return True
+  except PIL.Image.DecompressionBombError:
+    return True
+  except (OSError, ValueError, SyntaxError):  # Pillow raises these for other files
+    return False
+
+
 def _load(path: pathlib.Path) -> tuple[np.ndarray, dict[str, str]]:
   import PIL.Image
   import PIL.ImageOps

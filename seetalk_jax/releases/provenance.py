@@ -14,8 +14,9 @@ APACHE = 'Apache-2.0'  # of what is trained on the synthetic world alone
 UNKNOWN = 'unknown'
 NOT_STATED = 'origin not stated'
 
-# Entries of a network in seetalk.json that travel with the network.
-NOTES = ('licence', 'origin', 'stage', 'steps', 'fresh')
+# Entries of a network in seetalk.json that travel with the network. `consent`: whose consent a network needs that was
+# adapted to one person, as the user stated it.
+NOTES = ('licence', 'origin', 'stage', 'steps', 'fresh', 'consent')
 
 
 def combined_licence(licences: Iterable[str]) -> str:

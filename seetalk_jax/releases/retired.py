@@ -28,7 +28,10 @@ FIELDS = {
   ('MotionCodec', 'truth_dim'): Retired(cartoon_motion.NUM_FIELDS, 'train the stage motion_codec again'),
 }
 # Class -> values of the fields that a description without them has.
-FIRST_VALUES = {'MotionCodec': {'truth_fields': list(cartoon_motion.FIELDS)}}
+FIRST_VALUES = {
+  'MotionCodec': {'truth_fields': list(cartoon_motion.FIELDS)},
+  'SampleAdaptiveWeighting': {'pooled': True},
+}
 # Removed statistic that changed the output of a network -> advice for its users.
 STATISTICS = {
   'face_prior_prototype_voices': 'train the stages face_prior and portrait again, without prototypes',

@@ -157,12 +157,20 @@ def prior_weight(
   params: Mapping[str, Any],
   statistics: Mapping[str, jax.Array],
   embedding: jax.Array,
+  tokens: jax.Array,
+  tokens_valid: jax.Array,
 ) -> jax.Array:
-  """beta `[b, 1, 1, 1]` of voice vectors `[b, 512]`: from SAW if present, else the constant `beta0`."""
+  """beta `[b, 1, 1, 1]` of speech: from SAW if present, else the constant `beta0`.
+
+  Args:
+    networks, params, statistics: as `sample_portraits` takes them.
+    embedding, tokens, tokens_valid: voice vectors `[b, 512]`, speech tokens `[b, t, d]` and bool `[b, t]`, True for
+      valid tokens.
+  """
   if 'sample_adaptive_weighting' in networks:
-    pooled = prior_of(statistics).pooled()
-    saw = networks['sample_adaptive_weighting']
-    return saw.apply({'params': params['sample_adaptive_weighting']}, embedding, pooled)
+    prior, saw = prior_of(statistics), networks['sample_adaptive_weighting']
+    variables = {'params': params['sample_adaptive_weighting']}
+    return saw.apply(variables, embedding, tokens, tokens_valid, prior.mean[None], prior.std[None])
   beta0 = jnp.asarray(statistics.get('beta0', 1.0), jnp.float32)
   return jnp.broadcast_to(beta0, (embedding.shape[0], 1, 1, 1))
 
@@ -234,8 +242,8 @@ def sample_portraits(
       differs between seeds.
   """
   prior = prior_of(statistics)
-  beta = prior_weight(networks, params, statistics, embedding)
   condition = (tokens, jnp.asarray(tokens_valid, bool), embedding)
+  beta = prior_weight(networks, params, statistics, embedding, *condition[:2])
   noise = _noise(rng, embedding.shape[0], prior.mean.shape)
   if len(noise) > embedding.shape[0]:
     beta, condition = jax.tree.map(lambda a: jnp.repeat(a, len(noise), axis=0), (beta, condition))

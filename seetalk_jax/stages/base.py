@@ -284,6 +284,23 @@ def in_groups(x: jax.Array, count: int) -> jax.Array:
   return x.reshape(math.gcd(count, x.shape[0]), -1, *x.shape[1:])
 
 
+def random_share(rng: jax.Array, share: float, tree: PyTree) -> PyTree:
+  """The same random samples of every `[b, ...]` in `tree`: a share of the batch, at least one sample.
+
+  A corpus of small weight has fixed rows in the batch, so fixed samples would be of the same corpora in every step.
+  """
+  batch_size = len(jax.tree.leaves(tree)[0])
+  count = min(max(1, round(share * batch_size)), batch_size)
+  groups = math.gcd(count, batch_size)
+  first = jax.random.randint(rng, (), 0, batch_size // groups)
+
+  def of(x):
+    rows = jnp.roll(in_groups(x, count), -first, axis=1)[:, : count // groups]
+    return rows.reshape(count, *x.shape[1:])
+
+  return jax.tree.map(of, tree)
+
+
 def networks_for(
   used: Uses, config, pretrained: Mapping[str, nn.Module]
 ) -> tuple[dict[str, nn.Module], dict[str, nn.Module]]:
@@ -332,15 +349,22 @@ def option(stage_class: type, config, name: str) -> Any:
   return config.options.get(name, getattr(stage_class, name))
 
 
+# Boxes and places in random batches, by entry: the whole picture, and mouths.
+_PLACES = {'picture_box': (0, 0, 1, 1), 'lip_box': (0.33, 0.53, 0.67, 0.87), 'clip_mouth': (0.5, 0.7)}
+
+
 def fake_batch(spec: Mapping[str, jax.ShapeDtypeStruct], seed: int = 0) -> dict[str, np.ndarray]:
-  """A random batch for tests: uint8 noise, floats around 0, integers 0, 1, 2 ...; ground truth is there for all."""
+  """A random batch for tests: uint8 noise, floats around 0, integers 0, 1, 2 ...
+
+  Ground truth and clips are there for all samples, and mouths are in the middle of the lower half of the pictures.
+  """
   rng = np.random.default_rng(seed)
   batch = {}
   for name, entry in sorted(spec.items()):
-    if name in ('has_truth', 'motion_weight', 'landmark_weight'):
+    if name in ('has_truth', 'has_clip', 'motion_weight', 'landmark_weight'):
       batch[name] = np.ones(entry.shape, entry.dtype)
-    elif name == 'picture_box':  # the whole picture
-      batch[name] = np.tile(np.array([0, 0, 1, 1], entry.dtype), (*entry.shape[:-1], 1))
+    elif name in _PLACES:
+      batch[name] = np.broadcast_to(np.asarray(_PLACES[name], entry.dtype), entry.shape).copy()
     elif entry.dtype == np.uint8:
       batch[name] = rng.integers(0, 256, entry.shape, np.uint8)
     elif jnp.issubdtype(entry.dtype, jnp.floating):

@@ -25,7 +25,7 @@ from seetalk_jax.models.nn import blocks
 from seetalk_jax.sampling.motion import CLIP, SCHEDULE, trained_window
 from seetalk_jax.sharding import device_mesh
 from seetalk_jax.stages import base, figures, losses, truth_known
-from seetalk_jax.stages.sync_expert import sync_loss
+from seetalk_jax.stages.sync_expert import expert_name, sync_loss
 
 # Half width and half height of the compared mouth region, relative to the side of the portrait crop.
 RENDER_HALF = (0.15, 0.13)
@@ -99,7 +99,7 @@ class LipRefinerStage(base.Stage):
 
   @property
   def _expert(self) -> str:
-    return 'syncnet' if 'syncnet' in self.frozen else 'sync_expert'
+    return expert_name(self.frozen)
 
   def prepare(self, frozen: base.Frozen, batches) -> dict[str, dict[str, np.ndarray]]:
     """`lip_subspace` `[motion_dim, k]`, and its shares of lip changes and of other changes, in [0, 1].
@@ -388,7 +388,7 @@ def uses(config) -> base.Uses:
   option = functools.partial(base.option, LipRefinerStage, config)
   frozen = ['speech_encoder', 'motion_codec', 'motion_transformer']
   if option('view') == 'portrait_speech' and option('sync_weight'):
-    frozen.append('syncnet' if config.init.get('syncnet') else 'sync_expert')
+    frozen.append(expert_name(config.init))
   return base.Uses(trained=('lip_refiner',), frozen=tuple(frozen))
 
 

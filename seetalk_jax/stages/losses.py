@@ -9,6 +9,7 @@ import jax.numpy as jnp
 
 from seetalk_jax.constants import Part
 from seetalk_jax.models.motion.canonical import FlowTruth
+from seetalk_jax.models.motion.mouth import inside_boxes
 from seetalk_jax.models.nn import blocks
 
 # Part labels of image cells as plain integers: every label above BODY belongs to the head.
@@ -54,6 +55,21 @@ def picture_loss(
     return pixel_weight * pixels + edge_weight * edges, {'pixels': pixels, 'edges': edges}
 
   return loss
+
+
+def lip_weights(boxes: jax.Array, size: tuple[int, int], weight: jax.Array) -> jax.Array:
+  """Pixel weights inside lip boxes, 0 outside; the mean of each picture is 1, so that small mouths count as much.
+
+  Args:
+    boxes: `[b, 4]`, left, top, right, bottom in relative picture units. An empty box has weight 0 everywhere.
+    size: height and width of the pictures.
+    weight: weights of the pixels, as of `part_weights`, broadcastable to `[b, h, w, 1]`.
+
+  Returns:
+    float32 `[b, h, w, 1]`.
+  """
+  inside = inside_boxes(boxes, size) * weight
+  return inside / (jnp.mean(inside, axis=(1, 2, 3), keepdims=True) + 1e-6)
 
 
 def part_weights(parts: jax.Array, head: float = 2.0, features: float = 5.0) -> jax.Array:

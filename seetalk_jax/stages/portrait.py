@@ -147,7 +147,8 @@ class PortraitStage(base.Stage):
     params = {'portrait_unet': unet.init(unet_rng, *inputs)['params']}
     if 'sample_adaptive_weighting' in self.networks:
       saw = self.networks['sample_adaptive_weighting']
-      params['sample_adaptive_weighting'] = saw.init(saw_rng, voice, latent[0, 0, 0])['params']
+      inputs = voice, tokens, valid, latent, latent
+      params['sample_adaptive_weighting'] = saw.init(saw_rng, *inputs)['params']
     return params, {}
 
   def _statistics(self, frozen):
@@ -177,7 +178,7 @@ class PortraitStage(base.Stage):
     tokens, valid, voice = features['tokens'], features['valid'], features['embedding']
 
     prior = sampling.prior_of(statistics)
-    beta = sampling.prior_weight(self.networks, params, statistics, voice)
+    beta = sampling.prior_weight(self.networks, params, statistics, voice, tokens, valid)
     mean, inside = prior.mean[None], features['inside']
     latent = picture_mask.only_inside(latent, mean, inside)  # not the repeated edge of the picture
     wanted = projection_coefficient(latent, mean)

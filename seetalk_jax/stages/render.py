@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import itertools
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,9 +13,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from seetalk_jax.constants import SYNC_FRAMES
 from seetalk_jax.data import views
+from seetalk_jax.errors import ConfigError
 from seetalk_jax.models.nn import blocks
 from seetalk_jax.models.renderer.codebook import straight_through_lookup
+from seetalk_jax.sharding import device_mesh
 from seetalk_jax.stages import (
   base,
   critics,
@@ -27,16 +31,22 @@ from seetalk_jax.stages import (
 )
 from seetalk_jax.stages.code_transformer import code_losses, init_renderer
 from seetalk_jax.stages.motion_codec import KEPT, trainable_but
+from seetalk_jax.stages.sync_expert import expert_name, sync_loss
+
+_CHECKED_BATCHES = 8  # by then a corpus of small weight has had its rows
+# Entries of view `talking_pair` that the sync loss reads.
+_CLIP = ('clip_frames', 'clip_mouth', 'clip_speech', 'has_clip')
 
 
 @dataclasses.dataclass(frozen=True)
 class RenderStage(critics.CriticOptions, base.Stage):
-  """Image, code, flow and occlusion losses of the whole renderer.
+  """Image, lip, sync, code, flow and occlusion losses of the whole renderer.
 
   The inputs resemble those of inference: some portraits are reconstructions of the autoencoder, some motions
   come from the truth encoder, and the target's motion has noise.
 
   Attributes:
+    view: `motion_pair`, or `talking_pair` for the sync loss.
     image_size: height and width of the images, in pixels.
     with_truth: batches have exact motion and canonical maps for the records whose entry `has_truth` is 1.
     with_estimates: batches have motion and landmarks, weighted by their status, which supervise the records without
@@ -51,6 +61,13 @@ class RenderStage(critics.CriticOptions, base.Stage):
     edge_weight: multiplies the edge loss of the HR decoder's image.
     warped_weight: multiplies the Charbonnier error of the warped source against the target, over visible
       pixels.
+    lip_weight: multiplies the pixel and edge errors of the HR decoder's image inside the target's lip box, with
+      `pixel_weight` and `edge_weight`, as a mean over the box. With part labels, lips and mouth count more
+      than the skin around them (`losses.part_weights`).
+    sync_weight: multiplies the loss of the frozen sync expert on the mouth of five rendered frames and the true
+      speech. The frames have the motion of five successive frames of the source's clip. The gradient reaches
+      HR decoder, code transformer and warper; phi_m stays. 0 needs no expert.
+    sync_share: share of the batch that is rendered for the sync loss, at least one portrait.
     feature_weight: multiplies the Charbonnier error of the image in the mouth and eye regions; needs ground
       truth.
     hidden_weight: multiplies the same error over the cells of these regions that the source does not show.
@@ -84,6 +101,9 @@ class RenderStage(critics.CriticOptions, base.Stage):
   pixel_weight: float = 1.0
   edge_weight: float = 1.0
   warped_weight: float = 0.3
+  lip_weight: float = 0.0
+  sync_weight: float = 0.0
+  sync_share: float = 0.0625
   feature_weight: float = 1.0
   hidden_weight: float = 0.5
   flow_weight: float = 0.2
@@ -94,6 +114,8 @@ class RenderStage(critics.CriticOptions, base.Stage):
 
   def batch_spec(self, batch_size: int) -> dict[str, jax.ShapeDtypeStruct]:
     names = ('source', 'target', 'picture_box', *truth_losses.entries(self.with_truth, self.with_estimates))
+    names += ('lip_box',) if self.lip_weight else ()
+    names += _CLIP if self.sync_weight else ()
     return views.batch_spec(self.view, batch_size, self.image_size, only=names)
 
   @property
@@ -105,6 +127,24 @@ class RenderStage(critics.CriticOptions, base.Stage):
     """Motion from the truth encoder needs a trained one."""
     if self._with_motion and self.truth_rate:
       truth_known.check(frozen, self.name, ', or set options.truth_rate=0')
+
+  def prepare(self, frozen: base.Frozen, batches) -> dict[str, dict[str, np.ndarray]]:
+    """No statistics. Checks that the sync loss has data.
+
+    Raises:
+      ConfigError: `sync_weight` is set, and no sample of the first batches has a clip.
+    """
+    del frozen
+    if not self.sync_weight:
+      return {}
+    has_any = jax.jit(jnp.any)
+    first = itertools.islice(batches, _CHECKED_BATCHES)
+    if not any(device_mesh.to_host(has_any(batch['has_clip'])) for batch in first):
+      raise ConfigError(
+        f'sync_weight={self.sync_weight:g} needs successive frames with speech, config.data.corpora: add real records '
+        'or clips, or set --config.options.sync_weight=0'
+      )
+    return {}
 
   def init(self, rng: jax.Array, frozen: base.Frozen) -> tuple[dict[str, Any], dict[str, Any]]:
     params = init_renderer(rng, frozen, self.networks, self.frozen, self.image_size)
@@ -135,6 +175,15 @@ class RenderStage(critics.CriticOptions, base.Stage):
     )
     loss += self.code_weight * cross_entropy + critic_loss
     metrics |= {'cross_entropy': cross_entropy, 'code_accuracy': accuracy, **critic_metrics}
+    if self.lip_weight:
+      in_box = losses.lip_weights(batch['lip_box'], image.shape[1:3], weight)
+      metrics['lips'] = losses.picture_loss(target, in_box, self.pixel_weight, self.edge_weight)(image)[0]
+      loss += self.lip_weight * metrics['lips']
+    if self.sync_weight:
+      # A key that the split above does not give.
+      added, added_metrics = self._sync(params, frozen, source, batch, jax.random.fold_in(rng, 4))
+      loss += self.sync_weight * added
+      metrics |= added_metrics
 
     visible, head = jax.lax.stop_gradient(warped.occlusion), inside
     if self.with_truth:
@@ -163,6 +212,31 @@ class RenderStage(critics.CriticOptions, base.Stage):
     m_target = losses.noisy_motion(m_target, noise_rng, self.motion_noise)
     appearance = run(source, method='appearance')
     return run(*jax.lax.stop_gradient((appearance, m_source, m_target)), method='warp')
+
+  def _sync(self, params, frozen, source, batch, rng):
+    """Sync loss of rendered mouths against the true speech: (loss, metrics).
+
+    Args:
+      source: portraits `[b, h, w, 3]`; `sync_share` of them are rendered.
+    """
+    name = expert_name(self.frozen)
+    expert = self.frozen[name]
+    clips = {entry: batch[entry] for entry in _CLIP}
+    source, clips = base.random_share(rng, self.sync_share, (source, clips))
+    run = functools.partial(self.networks['motion_codec'].apply, {'params': params['motion_codec']})
+    repeat = functools.partial(jnp.repeat, repeats=SYNC_FRAMES, axis=0)
+    frames = blocks.to_float(clips['clip_frames'])
+    m_target = run(frames.reshape(-1, *frames.shape[2:]), method='motion')
+    still = jax.tree.map(repeat, (run(source, method='appearance'), run(source, method='motion')))
+    warped = run(*jax.lax.stop_gradient((*still, m_target)), method='warp')
+    image, _ = self._draw(params, frozen, warped, 1.0)
+    mouths = expert.crop(image, repeat(clips['clip_mouth'])).reshape(
+      -1, SYNC_FRAMES, *expert.frame_size, image.shape[-1]
+    )
+    speech = clips['clip_speech'][:, : expert.num_samples]
+    cosine = expert.apply(frozen.variables(name), speech, mouths, method='cosine')
+    loss = sync_loss(cosine, clips['has_clip'])
+    return loss, {'sync': loss}
 
   def _fusion(self, rng, count):
     """Fusion weights `[count, 1, 1, 1]`: 1 for half of the batch, between `fusion_low` and 1 for the rest."""
@@ -221,17 +295,22 @@ class RenderStage(critics.CriticOptions, base.Stage):
 
 
 def uses(config) -> base.Uses:
-  """The networks of the renderer and of the critics, and the autoencoder if `roundtrip_rate` is not 0."""
+  """The networks of the renderer and of the critics; the autoencoder and the sync expert if the options use them."""
   discriminator, frozen_critics = critics.networks_of(config)
   portraits = ('autoencoder',) if base.option(RenderStage, config, 'roundtrip_rate') else ()
+  expert = (expert_name(config.init),) if base.option(RenderStage, config, 'sync_weight') else ()
   return base.Uses(
     trained=('motion_codec', 'code_transformer', 'hr_decoder', *discriminator),
-    frozen=('codebook', *portraits, *frozen_critics),
+    frozen=('codebook', *portraits, *expert, *frozen_critics),
   )
 
 
 def build(config, pretrained: Mapping[str, nn.Module]) -> RenderStage:
-  """The stage of a configuration. Without an autoencoder in `config.init`, `roundtrip_rate` must be 0."""
+  """The stage of a configuration.
+
+  Without an autoencoder in `config.init`, `roundtrip_rate` must be 0; without a sync expert, `sync_weight`.
+  """
   options = base.options_of(RenderStage, config)
+  options = {'view': 'talking_pair' if options.get('sync_weight') else 'motion_pair', **options}
   networks, frozen = base.networks_for(uses(config), config, pretrained)
   return RenderStage(networks=networks, frozen=frozen, **options)

@@ -14,7 +14,7 @@ from seetalk_jax.constants import SYNC_FRAMES
 from seetalk_jax.data import views
 from seetalk_jax.errors import ConfigError
 from seetalk_jax.models.nn import blocks
-from seetalk_jax.stages import base
+from seetalk_jax.stages import base, losses
 
 # Network -> (view, batch entry of its images).
 _INPUTS = {'sync_expert': ('sync', 'mouth'), 'syncnet': ('sync_face', 'face')}
@@ -91,9 +91,19 @@ class SyncExpertStage(base.Stage):
     return loss, (metrics, collections)
 
 
-def sync_loss(cosine: jax.Array) -> jax.Array:
-  """Sync loss of rendered lips, scalar: mean of `(1 - cosine) / 2` for `cosine [b]` of speech and images."""
-  return jnp.mean(0.5 * (1.0 - cosine))
+def sync_loss(cosine: jax.Array, weight: jax.Array | None = None) -> jax.Array:
+  """Sync loss of rendered lips, scalar: mean of `(1 - cosine) / 2` for `cosine [b]` of speech and images.
+
+  Args:
+    cosine: `[b]`.
+    weight: `[b]`, weight of each sample in the mean; all 0 gives 0. None: all the same.
+  """
+  return losses.mean_of_rows(0.5 * (1.0 - cosine), weight)
+
+
+def expert_name(networks: Mapping[str, Any]) -> str:
+  """The sync expert of a stage, 'syncnet' if `networks` (modules, or `config.init`) has one, else 'sync_expert'."""
+  return 'syncnet' if networks.get('syncnet') else 'sync_expert'
 
 
 def uses(config) -> base.Uses:

@@ -1,9 +1,10 @@
 """Low-rank adaptation (LoRA, arXiv 2106.09685): trains low-rank factors beside frozen pretrained kernels.
 
-For a kernel `[n, m]` the factors `lora_a [n, rank]` and `lora_b [rank, m]` are trained, and the kernel is
-`base + alpha / rank * lora_a @ lora_b`. Parameters that the base lacks are trained in full; all other
-parameters are frozen. The factors are merged inside the loss (see `adapted_stage`), so stages and networks
-need no LoRA code. They are merged again when the run is loaded, so later stages get plain kernels.
+For a kernel `[n, m]`, or that of a convolution as such a matrix, the factors `lora_a [n, rank]` and
+`lora_b [rank, m]` are trained, and the kernel is `base + alpha / rank * lora_a @ lora_b`. Parameters that the
+base lacks are trained in full; all other parameters are frozen. The factors are merged inside the loss (see
+`adapted_stage`), so stages and networks need no LoRA code. They are merged again when the run is loaded, so
+later stages get plain kernels.
 
 The gradient of the full kernel exists during the backward pass. LoRA saves memory in the optimizer's moments,
 the EMA parameters and the checkpoints.
@@ -38,12 +39,15 @@ class LowRank:
   Attributes:
     rank: rank of the factors.
     alpha: the product of the factors is scaled by alpha / rank; 0: alpha = rank, a scale of 1.
-    targets: names of the dense layers whose kernels are adapted; `*` and `?` are wildcards.
+    targets: names of the layers whose kernels are adapted; `*` and `?` are wildcards.
+    convolutions: adapt convolutions too, their kernels `[height, width, in, out]` as matrices
+      `[height * width * in, out]`; False: dense layers alone.
   """
 
   rank: int = 16
   alpha: float = 0.0
   targets: tuple[str, ...] = ('to_q', 'to_k', 'to_v', 'to_out')
+  convolutions: bool = False
 
   @property
   def scale(self) -> float:
@@ -54,7 +58,7 @@ class LowRank:
     """Whether the parameter at path `a/b/kernel` with `ndim` dimensions is a kernel that gets factors."""
     *layers, leaf = path.split('/')
     named = layers and any(fnmatch.fnmatchcase(layers[-1], target) for target in self.targets)
-    return bool(named) and leaf == 'kernel' and ndim == 2
+    return bool(named) and leaf == 'kernel' and ndim in ((2, 4) if self.convolutions else (2,))
 
 
 def read(name: str, fields: Mapping[str, Any]) -> LowRank | None:
@@ -91,13 +95,15 @@ def start(rng: jax.Array, full: PyTree, base_params: PyTree, options: LowRank) -
   for path in full.keys() & base_params.keys():
     if not options.adapts(path, np.ndim(base_params[path])):
       continue
-    (n, m), layer = np.shape(base_params[path]), path.removesuffix('kernel')
+    (*before, m), layer = np.shape(base_params[path]), path.removesuffix('kernel')
+    n = int(np.prod(before))
     names = full[path].names if isinstance(full[path], nn.LogicallyPartitioned) else None
+    rows = names[0] if names and len(before) == 1 else None
     key = key_for(rng, path)
     a = jax.random.normal(key, (n, options.rank)) / np.sqrt(n)
     b = jnp.zeros((options.rank, m))
-    trained[layer + FACTOR_A] = nn.LogicallyPartitioned(a, (names[0], None)) if names else a
-    trained[layer + FACTOR_B] = nn.LogicallyPartitioned(b, (None, names[1])) if names else b
+    trained[layer + FACTOR_A] = nn.LogicallyPartitioned(a, (rows, None)) if names else a
+    trained[layer + FACTOR_B] = nn.LogicallyPartitioned(b, (None, names[-1])) if names else b
   return traverse_util.unflatten_dict(trained, sep='/')
 
 
@@ -115,7 +121,8 @@ def merge(base_params: PyTree, trained: PyTree, scale: float) -> PyTree:
       layer = path.removesuffix(FACTOR_A)
       # Full float32 precision on every device, so that an exported network equals the trained one.
       product = jnp.matmul(value, learned[layer + FACTOR_B], precision=jax.lax.Precision.HIGHEST)
-      merged[layer + 'kernel'] = merged[layer + 'kernel'] + scale * product
+      kernel = merged[layer + 'kernel']
+      merged[layer + 'kernel'] = kernel + scale * product.reshape(kernel.shape)
     elif not path.endswith(FACTOR_B):
       merged[path] = value
   return traverse_util.unflatten_dict(merged, sep='/')

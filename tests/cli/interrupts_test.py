@@ -106,3 +106,25 @@ def test_other_exit_statuses_are_returned_as_usual():
       [sys.executable, '-c', code], env={**os.environ, 'PYTHONPATH': str(ROOT)}, capture_output=True
     )
     assert (done.returncode, done.stdout, done.stderr) == (status, b'end\n', b'')
+
+
+def test_the_first_signal_is_a_request_and_the_second_an_exception(capsys):
+  with interrupts.as_request('it ends soon') as request:
+    assert not request.is_set()
+    os.kill(os.getpid(), signal.SIGTERM)
+    assert request.wait(5) and capsys.readouterr().err == 'it ends soon\n'
+    with pytest.raises(SystemExit) as ended:
+      os.kill(os.getpid(), signal.SIGTERM)
+      time.sleep(5)
+    assert ended.value.code == 143
+
+
+def test_signals_are_handled_while_another_thread_works():
+  def work():
+    os.kill(os.getpid(), signal.SIGTERM)
+    return request.wait(5)
+
+  with interrupts.as_request('it ends soon') as request:
+    assert interrupts.in_thread(work)
+  with pytest.raises(KeyError, match='mistake'):
+    interrupts.in_thread(lambda: {}['mistake'])

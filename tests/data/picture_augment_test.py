@@ -88,6 +88,18 @@ def test_mirrored_landmarks_are_those_of_the_mirrored_face():
   np.testing.assert_array_equal(seen['target_landmarks'], 0)  # absent
 
 
+def test_mirrored_points_are_those_of_the_mirrored_picture():
+  points = np.float32([[0.2, 0.7], [0, 0]])
+  seen = picture_augment.mirrored({'clip_mouth': points})['clip_mouth']
+  np.testing.assert_allclose(seen, [[0.8, 0.7], [0, 0]], atol=1e-6)  # the second is absent
+
+
+def test_absent_landmarks_of_a_batch_stay_absent():
+  points = np.random.default_rng(0).random((2, 478, 2)).astype(np.float32) * [[[1]], [[0]]]
+  seen = picture_augment.mirrored({'source_landmarks': points})['source_landmarks']
+  assert seen[0].any() and not seen[1].any()
+
+
 def test_jitter_changes_all_pictures_of_an_element_alike():
   picture = np.random.default_rng(1).integers(0, 256, (16, 16, 3), np.uint8)
   element = {'source': picture, 'target': picture, 'driver': picture, 'source_parts': picture[..., 0]}
@@ -99,6 +111,20 @@ def test_jitter_changes_all_pictures_of_an_element_alike():
   assert changed['source_parts'] is element['source_parts']
   weak = picture_augment.jittered(element, np.random.default_rng(2), 0.1)['source'].astype(int)
   assert np.abs(weak - picture).mean() < 0.3 * np.abs(changed['source'].astype(int) - picture).mean()
+
+
+def test_jitter_changes_pictures_of_several_sizes_alike_and_no_absent_ones():
+  shades = np.random.default_rng(1).integers(1, 256, (4, 4, 3), np.uint8)
+  large, small = (shades.repeat(n, 0).repeat(n, 1) for n in (8, 4))
+  frames = np.stack([small, small])
+  element = {'source': large, 'target': large, 'clip_frames': frames}
+  changed = picture_augment.jittered(element, np.random.default_rng(2), 1.0)
+  np.testing.assert_array_equal(changed['source'][::2, ::2], changed['clip_frames'][1])
+  assert np.any(changed['source'] != large)
+  element['clip_frames'] = np.zeros_like(frames)
+  without = picture_augment.jittered(element, np.random.default_rng(2), 1.0)
+  assert not without['clip_frames'].any()
+  np.testing.assert_array_equal(without['source'], changed['source'])
 
 
 def test_the_share_of_mirror_images_and_the_same_flips_at_any_jitter():

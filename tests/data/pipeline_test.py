@@ -47,7 +47,7 @@ def _assert_same(a, b):
 
 @pytest.mark.parametrize('view', list(views.VIEWS))
 def test_batches_are_what_the_table_says(corpus_dir, view):
-  (batch,) = _take(1, view, corpus_dir, batch_size=2)
+  (batch,) = _take(1, view, corpus_dir, batch_size=2, image_size=SIZE)
   spec = views.batch_spec(view, 2, image_size=SIZE)
   assert {k: (v.shape, v.dtype) for k, v in batch.items()} == {k: (v.shape, v.dtype) for k, v in spec.items()}
 
@@ -328,6 +328,32 @@ def test_the_style_of_a_real_window_is_that_of_another_window():
   assert set(lengths) <= {0, *range(25, 51)} and 0 in lengths and 50 in lengths
 
 
+def test_talking_pairs_are_pairs_and_frames_with_the_speech_of_those_frames():
+  options = dict(record_sources=[real_records.RealSource()], batch_size=10)
+  batches = _take(6, 'talking_pair', **options)
+  for batch, pair in zip(batches, _take(6, 'motion_pair', **options), strict=True):
+    _assert_same([{name: batch[name] for name in pair}], [pair])
+    frames = real_records.frame_number(batch['clip_frames'])
+    assert frames.shape == (10, 5) and np.all(np.diff(frames, axis=1) == 1)
+    sound = np.round(batch['clip_speech'][:, : 5 * 640].reshape(10, 5, 640) * 1000).astype(int)
+    np.testing.assert_array_equal(sound, np.broadcast_to(frames[..., None], sound.shape))
+    np.testing.assert_allclose(batch['clip_mouth'], 0.5, atol=1e-6)
+    assert batch['has_clip'].all()
+
+
+def test_talking_pairs_of_synthetic_clips_have_speech_and_of_single_pictures_have_none(corpus_dir):
+  seen = set()
+  for batch in _take(6, 'talking_pair', corpus_dir, batch_size=6, image_size=SIZE):
+    for i, has_clip in enumerate(batch['has_clip']):
+      # Only single pictures come with canonical maps.
+      assert batch['has_truth'][i] == 1 - has_clip and batch['clip_frames'][i].any() == bool(has_clip)
+      assert batch['clip_speech'][i].any() == bool(has_clip)
+      seen.add(float(has_clip))
+  assert seen == {0.0, 1.0}
+  with pytest.raises(InputError, match='does not divide the 32 pixels of the corpus'):
+    _take(20, 'talking_pair', corpus_dir, batch_size=6, image_size=64)
+
+
 def test_windows_of_real_clips_run_over_records_and_keep_sound_in_step():
   starts = []
   for batch in _take(20, 'sync', record_sources=[real_records.RealSource()], batch_size=10, augment=False):
@@ -524,9 +550,10 @@ def test_closed_batches_end(corpus_dir):
 
 @pytest.mark.parametrize('view', list(views.VIEWS))
 def test_camera_effects_change_only_what_encoders_read(corpus_dir, view):
-  clean = _take(2, view, corpus_dir, batch_size=4)
-  changed = _take(2, view, corpus_dir, batch_size=4, camera_effects=1.0)
-  _assert_same(changed, _take(2, view, corpus_dir, batch_size=4, camera_effects=1.0, num_threads=0))
+  options = dict(batch_size=4, image_size=SIZE)
+  clean = _take(2, view, corpus_dir, **options)
+  changed = _take(2, view, corpus_dir, camera_effects=1.0, **options)
+  _assert_same(changed, _take(2, view, corpus_dir, camera_effects=1.0, num_threads=0, **options))
   inputs = views.VIEWS[view].encoder_inputs
   assert set(inputs) <= set(views.VIEWS[view].entries)
   for a, b in zip(clean, changed, strict=True):
@@ -539,12 +566,13 @@ def test_camera_effects_change_only_what_encoders_read(corpus_dir, view):
 
 @pytest.mark.parametrize('view', list(views.VIEWS))
 def test_flips_mirror_elements_and_change_nothing_else(corpus_dir, view):
-  clean = _take(2, view, corpus_dir, batch_size=4)
-  for batch, seen in zip(clean, _take(2, view, corpus_dir, batch_size=4, flips=1.0), strict=True):
+  options = dict(batch_size=4, image_size=SIZE)
+  clean = _take(2, view, corpus_dir, **options)
+  for batch, seen in zip(clean, _take(2, view, corpus_dir, flips=1.0, **options), strict=True):
     _assert_same([seen], [picture_augment.mirrored(batch)])
-  some = _take(8, view, corpus_dir, batch_size=4, flips=0.5)
-  _assert_same(some, _take(8, view, corpus_dir, batch_size=4, flips=0.5, num_threads=0))
-  plain = _take(8, view, corpus_dir, batch_size=4)
+  some = _take(8, view, corpus_dir, flips=0.5, **options)
+  _assert_same(some, _take(8, view, corpus_dir, flips=0.5, num_threads=0, **options))
+  plain = _take(8, view, corpus_dir, **options)
   turned = [picture_augment.mirrored(batch) for batch in plain]
 
   def same_rows(name, others):
@@ -570,12 +598,16 @@ def test_flips_mirror_the_conditions_too():
 
 @pytest.mark.parametrize('view', list(views.VIEWS))
 def test_color_jitter_changes_pictures_alone(corpus_dir, view):
-  clean = _take(2, view, corpus_dir, batch_size=4)
-  changed = _take(2, view, corpus_dir, batch_size=4, color_jitter=1.0)
-  _assert_same(changed, _take(2, view, corpus_dir, batch_size=4, color_jitter=1.0, num_threads=0))
-  pictures = picture_augment.pictures_of(clean[0])
-  for a, b in zip(clean, changed, strict=True):
-    assert {name for name in a if not np.array_equal(a[name], b[name])} == set(pictures)
+  options = dict(batch_size=4, image_size=SIZE)
+  clean = _take(2, view, corpus_dir, **options)
+  changed = _take(2, view, corpus_dir, color_jitter=1.0, **options)
+  _assert_same(changed, _take(2, view, corpus_dir, color_jitter=1.0, num_threads=0, **options))
+  names = [
+    {name for name in a if not np.array_equal(a[name], b[name])} for a, b in zip(clean, changed, strict=True)
+  ]
+  # A batch may have no sample with the frames of a clip.
+  assert set().union(*names) == set(picture_augment.pictures_of(clean[0]))
+  assert all(batch - {'clip_frames'} == names[0] - {'clip_frames'} for batch in names)
 
 
 @pytest.mark.parametrize('option', ['camera_effects', 'flips', 'color_jitter'])

@@ -4,7 +4,14 @@ import dataclasses
 
 import numpy as np
 
-from seetalk_jax.inference.clip_spec import Checksum, ClipSpec, DrivingMotion, SampledFace, SpeechMotion
+from seetalk_jax.inference.clip_spec import (
+  Checksum,
+  ClipSpec,
+  DrivingMotion,
+  SampledFace,
+  SpeechMotion,
+  WholePicture,
+)
 from seetalk_jax.inference.sampling_options import SamplingOptions
 
 SPEECH = ClipSpec(
@@ -55,6 +62,17 @@ def test_json_of_speech():
     'control pose': 'abcd x 2',
     'job': 'f855415133f99628',
   }
+
+
+def test_json_of_a_full_frame():
+  whole = WholePicture(Checksum('89'), (480, 640), (100.0, -2.5, 300.123))
+  placed = dataclasses.replace(SPEECH, portrait=Checksum('ef'), size=640, whole_picture=whole)
+  added = {'full_frame': '640 x 480', 'full_frame_picture': '89', 'full_frame_crop': '100.00 -2.50 300.12'}
+  plain = dataclasses.replace(placed, whole_picture=None)
+  assert placed.to_json() == {**plain.to_json(), **added}
+  assert placed.frame_size == (480, 640) and plain.frame_size == (640, 640)
+  assert placed.describe()['full_frame'] == '640 x 480' and 'full_frame' not in plain.describe()
+  assert placed.job_id() != plain.job_id()
 
 
 def test_json_of_a_driving_video_and_of_given_motion():

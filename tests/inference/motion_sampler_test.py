@@ -1,4 +1,4 @@
-"""Motion sampler of a release: windows of the length of its training."""
+"""Motion sampler of a release: windows of the length of its training, and motion with the lips of other motion."""
 
 import types
 
@@ -6,8 +6,11 @@ import jax
 import numpy as np
 import pytest
 
+from seetalk_jax.constants import LIPS, TRUTH_KNOWN
+from seetalk_jax.errors import CheckpointError
 from seetalk_jax.inference import motion_sampler
 from seetalk_jax.inference.controls import ResolvedControls
+from seetalk_jax.inference.loaded_release import LoadedRelease
 from seetalk_jax.inference.sampling_options import SamplingOptions
 from seetalk_jax.releases import storage
 from seetalk_jax.sampling import motion
@@ -37,3 +40,44 @@ def test_a_release_is_sampled_in_windows_of_its_training(tmp_path, monkeypatch, 
   m_0 = np.zeros((1, sampler.motion_dim), np.float32)
   track = sampler.sample(tokens, m_0, 0, SamplingOptions(motion_steps=1), ResolvedControls())
   assert track.shape == (30, sampler.motion_dim) and used == [window]
+
+
+@pytest.fixture(scope='module')
+def sampler():
+  return motion_sampler.MotionSampler(tiny_release.load(tiny_release.shared()).release)
+
+
+def test_the_same_lips_change_nothing(sampler):
+  motion = np.random.default_rng(0).normal(size=(5, 256)).astype(np.float32)
+  np.testing.assert_array_equal(sampler.with_lips(motion, motion), motion)
+
+
+def test_only_lips_are_taken(sampler, monkeypatch):
+  # An exact codec: latents are the motion vectors themselves.
+  monkeypatch.setattr(sampler, '_convert', lambda method, values: np.asarray(values))
+  rng = np.random.default_rng(0)
+  motion, speaking = rng.normal(size=(2, 5, 58)).astype(np.float32)
+  made = sampler.with_lips(motion, speaking)
+  lips = np.array(LIPS)
+  others = np.setdiff1d(np.arange(58), lips)
+  np.testing.assert_allclose(made[:, lips], speaking[:, lips], atol=1e-5)
+  np.testing.assert_allclose(made[:, others], motion[:, others], atol=1e-6)
+
+
+def test_a_video_is_read_in_order(sampler):
+  frames = np.random.default_rng(0).integers(0, 256, (20, 64, 64, 3)).astype(np.uint8)
+  asked, done = [], []
+  motion = sampler.read(frames)
+  made = sampler.dub(lambda i: asked.append(i) or frames[i], motion, done.append)
+  assert asked == list(range(20)) and done == [16, 20]
+  np.testing.assert_allclose(made, motion, atol=1e-4)
+
+
+def test_a_codec_without_motion_vectors_exchanges_no_lips(tmp_path):
+  made = storage.load_networks(tiny_release.shared(), only=['motion_codec'])
+  folder = storage.save_release(tmp_path / 'release', made, {**made.statistics, TRUTH_KNOWN: np.float32(0)})
+  sampler = motion_sampler.MotionSampler(LoadedRelease.load(folder, 'cpu'))
+  latents = np.zeros((2, 256), np.float32)
+  for use in (sampler.need_motion_vectors, lambda: sampler.with_lips(latents, latents)):
+    with pytest.raises(CheckpointError, match='trained without motion vectors'):
+      use()

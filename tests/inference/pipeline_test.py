@@ -21,7 +21,7 @@ from seetalk_jax.cli import options
 from seetalk_jax.errors import CheckpointError, InputError, PortraitError, SpeechError
 from seetalk_jax.inference import background_compile, devices, loaded_release, pipeline, renderer
 from seetalk_jax.inference.speech_to_portrait import SpeechToPortrait
-from seetalk_jax.media import audio, video
+from seetalk_jax.media import audio, face, tracked_video, video
 from seetalk_jax.releases import storage
 from seetalk_jax.testing import tiny_release
 
@@ -79,6 +79,89 @@ def test_a_longer_video_compiles_no_second_renderer(pipe, clip):
   assert (
     pipe._renderer._render._jitted._cache_size() == before == 0
   )  # only the function compiled ahead of time is used
+
+
+@pytest.fixture
+def photo():
+  pixels = np.random.default_rng(0).integers(0, 256, (100, 131, 3)).astype(np.uint8)
+  return face.Photo(pixels, face.FaceBox(30.0, 20.0, 70.0))
+
+
+def test_the_head_goes_back_into_the_photo(pipe, photo):
+  whole = pipe(speech(), portrait=photo, full_frame=True)
+  crop = face.crop_photo(photo, SIDE)
+  square = pipe(speech(), portrait=crop)
+  np.testing.assert_array_equal(whole.motion, square.motion)
+  frames = whole.frames
+  assert whole.size == (100, 130) and frames.shape == (13, 100, 130, 3)
+  y, x = np.mgrid[:100, :130] + 0.5
+  outside = (y < 20) | (y > 90) | (x < 30) | (x > 100)
+  assert (frames[:, outside] == photo.pixels[:, :130][outside]).all()
+  assert (frames[:, ~outside] != photo.pixels[:, :130][~outside]).any()
+  # Put back by hand.
+  placed = whole.full_frame
+  np.testing.assert_array_equal(frames[5], placed.put_back(square.frames[5]))
+  assert placed.gain != (1.0, 1.0, 1.0) and whole.spec.job_id() != square.spec.job_id()
+  np.testing.assert_array_equal(np.concatenate(list(whole.stream(6))), frames[6:])
+  half = pipe(speech(), portrait=photo, full_frame=True, size=66)
+  assert half.size == (50, 66)
+
+
+def test_reenactment_and_given_motion_in_full_frame(pipe, clip, photo, tmp_path):
+  rendered = pipe.render(photo, clip.motion[:3], full_frame=True)
+  assert rendered.frames.shape == (3, 100, 130, 3)
+  clip.save(tmp_path / 'drive.mp4')
+  moved = pipe.reenact(photo, tmp_path / 'drive.mp4', full_frame=True)
+  assert next(moved.stream()).shape[1:] == (100, 130, 3)
+
+
+def test_full_frame_needs_a_photo(pipe, clip):
+  with pytest.raises(InputError, match='needs a photo'):
+    pipe(speech(), full_frame=True)
+  with pytest.raises(PortraitError, match='a full frame of a portrait crop'):
+    pipe(speech(), portrait=clip.portrait, full_frame=True)
+  with pytest.raises(PortraitError, match='no picture around it'):
+    pipe(speech(), portrait=face.Photo(clip.portrait, None), full_frame=True)
+
+
+@pytest.fixture
+def filmed(tmp_path):
+  """A video of 20 frames whose crop moves by a pixel a frame."""
+  pixels = np.kron(np.random.default_rng(0).integers(0, 256, (10, 16, 3)), np.ones((10, 10, 1))).astype(
+    np.uint8
+  )
+  with video.VideoWriter(tmp_path / 'filmed.mp4', size=(100, 160)) as writer:
+    writer.write(np.stack([np.roll(pixels, i, axis=1) for i in range(20)]))
+  boxes = np.array([(30.0 + i, 20.0, 70.0) for i in range(20)])
+  tracked = tracked_video.TrackedVideo(tmp_path / 'filmed.mp4', (100, 160), boxes)
+  return tracked_video.VideoFullFrame(tracked, tracked_video.PictureReader(tracked))
+
+
+def test_a_filmed_person_speaks(pipe, filmed):
+  made = pipe(speech(), portrait=filmed, full_frame=True)
+  frames, pictures = made.frames, list(filmed.video.pictures())
+  assert frames.shape == (13, 100, 160, 3) and made.size == (100, 160)
+  for i, frame in enumerate(frames):
+    x = np.arange(160) + 0.5
+    outside = (x < 30 + i) | (x > 100 + i)
+    np.testing.assert_array_equal(frame[:, outside], pictures[i][:, outside])
+  np.testing.assert_array_equal(made.frames, frames)  # the video is read again
+  np.testing.assert_array_equal(np.concatenate(list(made.stream(6))), frames[6:])
+  np.testing.assert_array_equal(made.portrait, filmed.reader.crop(0, SIDE))
+  # Every frame is drawn from its own crop: without another motion, it is the crop as the networks draw it.
+  own = pipe._motion_sampler.read(np.stack([filmed.reader.crop(i, SIDE) for i in range(13)]))
+  still = pipe._renderer.bind_video(lambda i: filmed.reader.crop(i, SIDE), own, 1.0)
+  expected = pipe.render(filmed.reader.crop(2, SIDE), own[2:3]).frames[0]
+  assert np.abs(np.asarray(still(0))[2].astype(int) - expected).max() <= 1
+
+
+def test_a_filmed_person_needs_a_long_video_and_speech(pipe, clip, filmed):
+  with pytest.raises(InputError, match='1.00 s of speech for 0.80 s of video'):
+    pipe(speech(1.0), portrait=filmed, full_frame=True)
+  with pytest.raises(PortraitError, match='it takes speech, with full_frame'):
+    pipe(speech(), portrait=filmed)
+  with pytest.raises(PortraitError, match='it takes speech, with full_frame'):
+    pipe.render(filmed, clip.motion, full_frame=True)
 
 
 def test_frames_are_rendered_when_asked_for(pipe, clip):

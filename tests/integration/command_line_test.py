@@ -293,12 +293,10 @@ def test_export_merges_the_stages_of_a_run(workplace, release, capsys, monkeypat
   from seetalk_jax.releases import network_spec
   from seetalk_jax.training import initial_weights
 
-  networks = storage.load_networks(release, only=['sample_adaptive_weighting', 'codebook'])
+  networks = storage.load_networks(release, only=['autoencoder', 'codebook'])
 
   def result(directory):
-    name, stage = {'one': ('codebook', 'codebook'), 'two': ('sample_adaptive_weighting', 'portrait')}[
-      directory.name
-    ]
+    name, stage = {'one': ('codebook', 'codebook'), 'two': ('autoencoder', 'autoencoder')}[directory.name]
     return initial_weights.TrainedStage(
       networks={name: network_spec.describe(networks.modules[name])},
       params={name: networks.params[name]},
@@ -322,9 +320,9 @@ def test_export_merges_the_stages_of_a_run(workplace, release, capsys, monkeypat
   chosen = ('--sampling', 'portrait_steps=7', 'motion_guidance=1.5')
   status, out, err = run(capsys, 'export', 'run', 'released', '--origin', 'a test', '--json', *chosen)
   assert (status, err) == (0, '')
-  assert json.loads(out)['stages'] == ['portrait', 'codebook']  # in the order of training
+  assert json.loads(out)['stages'] == ['autoencoder', 'codebook']  # in the order of training
   made = storage.load_networks('released')
-  assert set(made.params) == {'sample_adaptive_weighting', 'codebook'}
+  assert set(made.params) == {'autoencoder', 'codebook'}
   np.testing.assert_array_equal(
     made.collections['codebook']['codebook_state']['embedding'],
     networks.collections['codebook']['codebook_state']['embedding'],
@@ -340,11 +338,11 @@ def test_export_merges_the_stages_of_a_run(workplace, release, capsys, monkeypat
   # On top of the release that it started from: trained files are new, the others are equal byte for byte.
   kept = ('--base', 'released', '--sampling', 'portrait_steps=8', '--origin', 'later')
   status, out, _ = run(capsys, 'export', 'run/two', 'merged', '--json', *kept)
-  assert status == 0 and json.loads(out)['stages'] == ['portrait']
+  assert status == 0 and json.loads(out)['stages'] == ['autoencoder']
   merged, before = storage.load_networks('merged'), storage.load_networks('released')
   assert set(merged.params) == set(before.params) and merged.statistics == before.statistics
   assert merged.info['networks']['codebook'] == before.info['networks']['codebook']
-  assert merged.info['networks']['sample_adaptive_weighting']['origin'] == 'later'
+  assert merged.info['networks']['autoencoder']['origin'] == 'later'
   assert merged.info['sampling'] == {'portrait_steps': 8, 'motion_guidance': 1.5}
   assert run(capsys, 'export', 'run', 'released', '--overwrite')[0] == 0
 

@@ -65,7 +65,7 @@ def inputs(name, size):
     'conre': (zeros(1, 512), tokens),
     'autoencoder': (zeros(1, 64, 64, 3),),
     'portrait_unet': (latent, zeros(1), tokens, zeros(1, 25, dtype=bool), zeros(1, 512), linear_output),
-    'sample_adaptive_weighting': (zeros(1, 512), zeros(1, 4)),
+    'sample_adaptive_weighting': (zeros(1, 512), tokens, zeros(1, 25, dtype=bool), latent, latent),
   }[name]
 
 
@@ -87,7 +87,8 @@ COUNTS = [
   ('portrait_unet', 'demo', 2.9, 3.0),
   ('portrait_unet', 'base', 859, 863),  # Stable Diffusion 1.5 (859.5) plus the voice input layers
   ('portrait_unet', 'large', 865, 870),
-  ('sample_adaptive_weighting', 'demo', 0, 0.1),
+  ('sample_adaptive_weighting', 'demo', 0.05, 0.1),
+  ('sample_adaptive_weighting', 'base', 0.7, 0.9),
 ]
 
 

@@ -105,6 +105,26 @@ def test_whole_photos_are_cropped(tmp_path, monkeypatch):
   assert face.aligned_portrait(tmp_path / 'photo.png', 96).shape == (96, 96, 3)
 
 
+def test_the_whole_photo_and_the_place_of_its_face(tmp_path, monkeypatch):
+  find = contextlib.nullcontext(lambda pixels: landmarks()[None])
+  monkeypatch.setattr(face, 'open_landmarker', lambda path: find)
+  image.save_png(tmp_path / 'photo.png', picture())
+  photo = face.find_photo(tmp_path / 'photo.png')
+  np.testing.assert_array_equal(photo.pixels, picture())
+  assert photo.box == face.find_face(picture(), lambda pixels: landmarks()[None])
+  np.testing.assert_array_equal(face.crop_photo(photo, 96), face.aligned_portrait(tmp_path / 'photo.png', 96))
+
+
+def test_what_lies_outside_of_the_picture_is_marked():
+  bright = np.full((40, 60, 3), 200, np.uint8)
+  framed = np.pad(bright, ((40, 40), (40, 40), (0, 0)))
+  for box in (face.FaceBox(10.0, 5.0, 30.0), face.FaceBox(-8.0, -16.0, 64.0), face.FaceBox(40.0, 20.0, 32.0)):
+    inside = face.inside_picture(box, (40, 60), 64)
+    # The same crop of a picture with a dark frame around it.
+    shown = face.crop(framed, face.FaceBox(box.left + 40, box.top + 40, box.side), 64)[..., 0]
+    assert (shown[inside] > 90).all() and (shown[~inside] < 110).all()
+
+
 class MarkerLandmarker:
   """Finds a red disk (eyes) and a blue disk (chin), whatever way up they are.
 

@@ -1,5 +1,7 @@
 """Image files: modes, transparency, rotation, text of PNG files, one-line errors."""
 
+import os
+
 import numpy as np
 import PIL.Image
 import pytest
@@ -83,3 +85,12 @@ def test_output_checks(tmp_path):
     with pytest.raises(InputError, match=message):
       image.check_output(path, '.png', overwrite)
   assert image.check_output(tmp_path / 'taken.png', '.png') == tmp_path / 'taken.png'
+
+
+def test_images_are_recognized(tmp_path):
+  PIL.Image.fromarray(picture()).save(tmp_path / 'a.jpg')
+  (tmp_path / 'a.mp4').write_bytes(b'\0\0\0 ftypisom')
+  os.mkfifo(tmp_path / 'pipe')
+  assert image.is_image(tmp_path / 'a.jpg') and not image.is_image(tmp_path / 'a.mp4')
+  assert not image.is_image(tmp_path / 'missing.png') and not image.is_image(tmp_path)
+  assert image.is_image(tmp_path / 'pipe')  # it is not opened: that would take its content

@@ -45,8 +45,11 @@ def test_sizes_name_all_fields(name):
 
 def test_demo_is_what_ships():
   shipped = storage.read_info('demo')[1]['networks']
-  # The shipped codec was trained with the fields of the cartoon.
-  changes = {'motion_codec': {'truth_fields': cartoon_motion.FIELDS}}
+  # The shipped codec was trained with the fields of the cartoon, and SAW in its form of release 0.1.0.
+  changes = {
+    'motion_codec': {'truth_fields': cartoon_motion.FIELDS},
+    'sample_adaptive_weighting': {'pooled': True},
+  }
   changes['motion_codec']['truth_scales'] = tuple(shipped['motion_codec']['fields']['truth_scales'])
   for name, entry in shipped.items():
     made = registry.make(name, 'demo', **changes.get(name, {}))

@@ -14,7 +14,9 @@ NAME = 'sample_adaptive_weighting'
 @pytest.fixture(scope='module')
 def network():
   module = registry.make(NAME, 'tiny')
-  params = blocks.init_params(module, jax.random.key(0), np.zeros((1, 512), np.float32), np.zeros((1, 4)))
+  params = blocks.init_params(
+    module, jax.random.key(0), *(np.zeros(a.shape, a.dtype) for a in module.example_inputs())
+  )
   return module, jax.tree.map(np.asarray, params)
 
 
@@ -31,6 +33,16 @@ def network():
 )
 def test_combined_licence(parts, combined):
   assert provenance.combined_licence(parts) == combined
+
+
+def test_a_consent_stays_with_its_network(network, tmp_path):
+  notes = {'licence': 'MIT', 'origin': 'somewhere', 'consent': 'Ada agreed'}
+  assert provenance.notes_after_change(notes)['consent'] == 'Ada agreed'
+  saved(tmp_path / 'a', network, provenance={'networks': {NAME: notes}})
+  networks = storage.load_networks(tmp_path / 'a')
+  changed = networks.replace(**{NAME: networks.params[NAME]})
+  storage.save_release(tmp_path / 'b', changed)
+  assert storage.read_info(tmp_path / 'b')[1]['networks'][NAME]['consent'] == 'Ada agreed'
 
 
 def saved(directory, network, **notes):

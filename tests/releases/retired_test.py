@@ -18,7 +18,9 @@ from seetalk_jax.training import initial_weights, loop
 def release_with(directory, fields=None, statistics=None):
   """Writes a release of SAW whose seetalk.json also contains `fields`."""
   module = models.SampleAdaptiveWeighting(hidden=4)
-  params = blocks.init_params(module, jax.random.key(0), np.zeros((1, 512), np.float32), np.zeros((1, 4)))
+  params = blocks.init_params(
+    module, jax.random.key(0), *(np.zeros(a.shape, a.dtype) for a in module.example_inputs())
+  )
   storage.save_release(directory, {'sample_adaptive_weighting': (module, params)}, statistics)
   path = directory / RELEASE_FILE
   info = json.loads(path.read_text())
@@ -62,7 +64,7 @@ def test_training_runs_are_checked_too(tmp_path, monkeypatch):
   fields = {'hidden': 4, 'beta0': 1.0, 'per_channel': False}  # as in the config.json of an older run
   entry = {'class': 'SampleAdaptiveWeighting', 'fields': fields}
   built = network_spec.build('sample_adaptive_weighting', entry, 'run')
-  assert built == models.SampleAdaptiveWeighting(hidden=4)
+  assert built == models.SampleAdaptiveWeighting(hidden=4, pooled=True)
 
 
 def test_the_shipped_release_names_retired_fields_at_their_defaults_alone():
@@ -74,6 +76,12 @@ def test_the_shipped_release_names_retired_fields_at_their_defaults_alone():
   }
   for key, value in retired.FIELDS.items():
     assert named.get(key, value.accepted) == value.accepted
+
+
+def test_weightings_of_version_0_1_0_have_the_pooled_form():
+  current = retired.current_fields
+  assert current('SampleAdaptiveWeighting', {'hidden': 8, 'beta0': 1.0}, 'here')['pooled'] is True
+  assert current('SampleAdaptiveWeighting', {'hidden': 8, 'pooled': False}, 'here')['pooled'] is False
 
 
 def test_codecs_of_version_0_1_0_have_the_fields_of_the_cartoon():

@@ -28,7 +28,9 @@ STATISTICS = {
 def network():
   """(module, params) of a network that traces quickly."""
   module = registry.make('sample_adaptive_weighting', 'tiny')
-  params = blocks.init_params(module, jax.random.key(0), np.zeros((1, 512), np.float32), np.zeros((1, 4)))
+  params = blocks.init_params(
+    module, jax.random.key(0), *(np.zeros(a.shape, a.dtype) for a in module.example_inputs())
+  )
   return module, jax.tree.map(np.asarray, params)
 
 
@@ -154,7 +156,7 @@ def no_safetensors(release):
 
 def other_configuration(release):
   edit(release, lambda info: info['networks']['sample_adaptive_weighting']['fields'].update(hidden=32))
-  return r'weights of another configuration.*mlp/fc1/bias is \(16,\) there, but \(32,\)'
+  return r'weights of another configuration.*to_k/kernel is \(16, 16\) there, but \(32, 32\)'
 
 
 def unknown_field(release):

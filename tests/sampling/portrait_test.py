@@ -45,7 +45,7 @@ def given():
   valid = np.ones((2, TOKENS), bool)
   inputs = {
     'autoencoder': (jnp.zeros((1, 32, 32, 3)),),
-    'sample_adaptive_weighting': (voice, jnp.zeros(4)),
+    'sample_adaptive_weighting': (voice, tokens, valid, jnp.zeros((1, *LATENT)), jnp.ones((1, *LATENT))),
     'portrait_unet': (
       jnp.zeros((2, *LATENT)),
       jnp.zeros(2),

@@ -46,3 +46,21 @@ def test_part_weights_and_psnr():
   inside = np.asarray(inside)
   assert inside.shape == (2, 8, 16, 1) and inside[0].sum() == 4 * 8 and inside[1].sum() == 2 * 4
   assert inside[0, 4:, 4:12].all() and inside[1, :2, :4].all()
+
+
+def test_lip_weights_are_those_of_the_box_and_count_every_mouth_alike():
+  boxes = np.array([[0.25, 0.5, 0.75, 1.0], [0.0, 0.0, 0.25, 0.25], [0.0, 0.0, 0.0, 0.0]], np.float32)
+  weight = np.ones((3, 8, 8, 1), np.float32)
+  weight[0, 4:, 2:4] = 5.0  # lips in the left half of the first box
+  found = np.asarray(jax.jit(losses.lip_weights, static_argnums=1)(boxes, (8, 8), weight))
+  np.testing.assert_allclose(found.mean((1, 2, 3)), [1, 1, 0], rtol=1e-4)
+  np.testing.assert_allclose(found[0, 4:, 2:4] / found[0, 4:, 4:6], 5, rtol=1e-5)
+  assert not found[0, :4].any() and not found[0, :, 6:].any() and found[1, :2, :2].all()
+  even = jax.jit(losses.lip_weights, static_argnums=1)(boxes, (8, 8), np.ones((3, 1, 1, 1), np.float32))
+  np.testing.assert_allclose(even[0, 4:, 2:6], 4, rtol=1e-4)
+  # A mean over the box: an error outside of it does not count.
+  truth = np.zeros((3, 8, 8, 3), np.float32)
+  outside, inside = truth.copy(), truth.copy()
+  outside[0, :4], inside[0, 4:, 2:6] = 0.5, 0.5
+  pixels = [losses.picture_loss(truth, even, 1.0, 0.0)(image)[0] for image in (outside, inside)]
+  np.testing.assert_allclose(pixels, [0, losses.charbonnier(0.5) / 3], rtol=1e-4, atol=1e-7)

@@ -74,8 +74,8 @@ STAGES = {
   'render': (
     ['code_transformer', 'hr_decoder'],
     ['codebook', 'motion_codec'],
-    {'with_truth': False, 'roundtrip_rate': 0.0},
-    ('pixels', 'edges', 'warped', 'cross_entropy'),
+    {'with_truth': False, 'roundtrip_rate': 0.0, 'lip_weight': 1.0},
+    ('pixels', 'edges', 'warped', 'cross_entropy', 'lips'),
   ),
 }
 SLOW = {'render', 'code_transformer', 'motion_codec', 'portrait'}  # they compile for ten seconds and more

@@ -1,11 +1,13 @@
 """Sync expert stage: a learned batch of either expert."""
 
+import numpy as np
 import pytest
 from stage2_training import batch_of, train
 from tiny_stages import config_of
 
 from seetalk_jax.errors import ConfigError
 from seetalk_jax.stages import base
+from seetalk_jax.stages.sync_expert import sync_loss
 
 
 @pytest.mark.parametrize('expert', ['sync_expert', 'syncnet'])
@@ -20,3 +22,10 @@ def test_sync_expert_learns_a_batch(expert):
   config.expert = 'wav2lip'
   with pytest.raises(ConfigError, match='use one of sync_expert, syncnet'):
     base.build_stage(config, {})
+
+
+def test_sync_loss_is_a_mean_of_the_samples_that_count():
+  cosine = np.array([1.0, -1.0, 0.0], np.float32)
+  np.testing.assert_allclose(sync_loss(cosine), 0.5)
+  np.testing.assert_allclose(sync_loss(cosine, np.array([1.0, 0.0, 1.0], np.float32)), 0.25, rtol=1e-5)
+  assert sync_loss(cosine, np.zeros(3, np.float32)) == 0

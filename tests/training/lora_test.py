@@ -82,6 +82,30 @@ def test_options():
     assert not options.adapts(path, ndim)
 
 
+def test_convolutions_are_matrices_of_their_inputs():
+  rng = np.random.default_rng(0)
+  params = {
+    'conv': {'kernel': rng.normal(size=(3, 3, 4, 5)).astype(np.float32), 'bias': np.zeros(5, np.float32)},
+    'dense': {'kernel': rng.normal(size=(4, 5)).astype(np.float32)},
+  }
+  options = lora.LowRank(rank=2, alpha=4.0, targets=('*',), convolutions=True)
+  factors = lora.start(jax.random.key(0), params, params, options)
+  assert factors['conv']['lora_a'].shape == (36, 2) and factors['conv']['lora_b'].shape == (2, 5)
+  assert factors['dense']['lora_a'].shape == (4, 2) and 'bias' not in factors['conv']
+  same = lora.merge(params, factors, options.scale)
+  np.testing.assert_array_equal(same['conv']['kernel'], params['conv']['kernel'])
+  factors['conv']['lora_b'] = jnp.asarray(rng.normal(size=(2, 5)), jnp.float32)
+  merged = lora.merge(params, factors, options.scale)
+  np.testing.assert_array_equal(merged['dense']['kernel'], params['dense']['kernel'])
+  # What a convolution with the merged kernel adds is one over all inputs of its window, of rank 2.
+  added = np.asarray(merged['conv']['kernel'] - params['conv']['kernel'])
+  a, b = np.asarray(factors['conv']['lora_a']), np.asarray(factors['conv']['lora_b'])
+  np.testing.assert_allclose(added[1, 2, 3], 2.0 * a[1 * 12 + 2 * 4 + 3] @ b, rtol=1e-4, atol=1e-5)
+  assert np.linalg.matrix_rank(added.reshape(36, 5), tol=1e-4) == 2
+  # Without `convolutions`, dense layers alone.
+  assert set(lora.start(jax.random.key(0), params, params, lora.LowRank(targets=('*',)))) == {'dense'}
+
+
 def test_only_factors_are_trained(runs):
   parts = read(runs[1], 'params', 'ema_params', 'opt_state')
   factors = {f'toy_net/{layer}/{factor}' for layer in TARGETS for factor in ('lora_a', 'lora_b')}

@@ -85,6 +85,28 @@ def measure(portraits: Portraits, truth: Truth) -> dict[str, float]:
   return dict(zip(MEASURES, values, strict=True))
 
 
+def reachable_correlation(vectors: np.ndarray, wanted: np.ndarray) -> float:
+  """Correlation with a number of each speaker that a linear function of the speaker's vector reaches at best.
+
+  Ridge regressions of several strengths are fitted to the first half of the speakers and measured on the second. The
+  best of them counts, which makes it an upper bound.
+
+  Args:
+    vectors: `[n, d]`, one speaker a row.
+    wanted: `[n]`.
+
+  Returns:
+    r, or NaN if a half has fewer than three speakers.
+  """
+  x, y, half = np.asarray(vectors, np.float64), np.asarray(wanted, np.float64), len(wanted) // 2
+  left, values, directions = np.linalg.svd(x[:half] - x[:half].mean(0), full_matrices=False)
+  fitted = values * (left.T @ (y[:half] - y[:half].mean()))
+  along = (x[half:] - x[:half].mean(0)) @ directions.T
+  strengths = np.logspace(-3, 3, 13) * np.mean(values**2)
+  found = [series.correlation(along @ (fitted / (values**2 + strength)), y[half:]) for strength in strengths]
+  return max((r for r in found if not np.isnan(r)), default=float('nan'))
+
+
 def table(measured: Mapping[tuple[str, int], Sequence[Mapping[str, float]]]) -> str:
   """Markdown table: a row per key (mode, sampling steps), with mean and standard deviation over seeds."""
   lines = [

@@ -1,4 +1,4 @@
-"""Synthetic world of the evaluation: part labels and ground truth."""
+"""Synthetic worlds of the evaluation: part labels and ground truth."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy as np
 
 from seetalk_jax import cartoon_motion
 from seetalk_jax.constants import Part
+from seetalk_jax.errors import ConfigError
 from seetalk_jax.synthetic import parameters, source
 
 # Fields of a look that are independent of the person's identity.
@@ -123,3 +124,29 @@ class MeasuredSyntheticWorld(MeasuredWorld):
       logarithms = np.log([v.pitch_hz, v.formant_scale])
       rows.append([*logarithms, v.pitch_range, v.rate, v.roughness, v.breath, v.tilt])
     return np.asarray(rows, np.float64)
+
+
+class MeasuredHumanWorld(MeasuredWorld):
+  """The world of people, `synthetic.human`."""
+
+  def __init__(self):
+    from seetalk_jax.synthetic.human import world
+
+    super().__init__(
+      world.HumanWorld(),
+      skin_parts=(int(Part.SKIN),),
+      hair_parts=(int(Part.HAIR),),
+      outside_parts=(int(Part.BACKGROUND), int(Part.BODY)),
+    )
+
+
+def measured_world(name: str) -> MeasuredWorld:
+  """The world of a configuration: 'cartoon' or 'human'.
+
+  Raises:
+    ConfigError: another name.
+  """
+  worlds = {'cartoon': MeasuredSyntheticWorld, 'human': MeasuredHumanWorld}
+  if name not in worlds:
+    raise ConfigError(f'unknown world {name!r}, --config.world: use one of {", ".join(worlds)}')
+  return worlds[name]()

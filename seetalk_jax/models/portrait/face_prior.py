@@ -12,7 +12,8 @@ diffusion, a constant beta is arXiv 2310.03363.
 The diffusion loss alone does not determine beta, since the network can compensate a known shift. SAW is
 therefore also trained on the projection coefficient of the true latent, `beta* = <z0, p> / <p, p>`.
 
-The paper does not specify how beta is computed; we use `beta = 2 sigmoid(MLP([e_s, pooled p]))`.
+The paper does not specify how beta is computed; we use cross-attention of the prior to the speech
+(`SampleAdaptiveWeighting`).
 """
 
 from __future__ import annotations
@@ -27,13 +28,15 @@ import jax
 import jax.numpy as jnp
 
 from seetalk_jax.models.nn import examples
-from seetalk_jax.models.nn.blocks import MLP
+from seetalk_jax.models.nn.attention import MultiHeadAttention, key_mask
+from seetalk_jax.models.nn.blocks import MLP, check_sides, dense, layer_norm, pixel_unshuffle
+from seetalk_jax.models.nn.embeddings import sinusoidal_embedding
 
 SIZES: dict[str, dict[str, Any]] = {
-  'tiny': dict(hidden=16, beta0=1.0),
-  'demo': dict(hidden=64, beta0=1.0),
-  'base': dict(hidden=256, beta0=1.0),
-  'large': dict(hidden=256, beta0=1.0),
+  'tiny': dict(hidden=16, num_heads=2, patch_size=2, beta0=1.0, pooled=False),
+  'demo': dict(hidden=64, num_heads=4, patch_size=4, beta0=1.0, pooled=False),
+  'base': dict(hidden=256, num_heads=8, patch_size=8, beta0=1.0, pooled=False),
+  'large': dict(hidden=256, num_heads=8, patch_size=8, beta0=1.0, pooled=False),
 }
 
 
@@ -97,10 +100,6 @@ class FacePrior:
     voice_component = tensordot(along, self.directions, axes=1)  # pyright: ignore[reportArgumentType]
     return voice_component, noise - voice_component
 
-  def pooled(self) -> jax.Array:
-    """Spatial mean of the prior, `[c]`."""
-    return jnp.mean(self.mean, axis=(0, 1))
-
 
 @flax.struct.dataclass
 class PriorSums:
@@ -153,47 +152,119 @@ def projection_coefficient(latents: jax.Array, prior_mean: jax.Array) -> jax.Arr
 
 
 class SampleAdaptiveWeighting(nn.Module):
-  """SAW: weight of the prior per sample, `beta = 2 sigmoid(MLP([e_s, pooled p]))`, initially `beta0`.
+  """SAW: the weight beta of the face prior for one speech sample, by cross-attention of the prior to the speech.
+
+  The name and the purpose are from See the Speaker (arXiv 2510.26819), which does not specify the network; we use:
+
+  * queries `[b, n, hidden]`: patches of the prior's mean and standard deviation with their positions, `n = h w /
+    patch_size^2`;
+  * keys and values `[b, 1 + t, hidden]`: the voice vector and the speech tokens;
+  * an MLP that gives one number for each query, `[b, n, 1]`, and their mean, weighted by the energy of the prior's
+    mean in each patch. The projection coefficient, which beta is trained on, is such a mean of local ones;
+  * `beta = 2 sigmoid(mean + log(beta0 / (2 - beta0)))`, in (0, 2). The last layer of the MLP starts at zero, so
+    that beta starts at `beta0`.
 
   Attributes:
-    hidden: width of the MLP's hidden layer.
+    hidden: width of queries, keys, values and the MLP; a multiple of 4 and of `num_heads`.
+    num_heads: attention heads.
+    patch_size: side of the patches, in latent cells.
     beta0: initial value, inside (0, 2).
+    pooled: the form of release 0.1.0, whose weights need it: an MLP of the voice vector and the spatial mean of the
+      prior. It reads neither tokens nor the standard deviation, and has no use for `num_heads` and `patch_size`.
   """
 
   hidden: int = 64
+  num_heads: int = 4
+  patch_size: int = 4
   beta0: float = 1.0
+  pooled: bool = False
   dtype: Any = jnp.float32
   param_dtype: Any = jnp.float32
 
   @nn.compact
-  def __call__(self, embedding: jax.Array, prior_pooled: jax.Array) -> jax.Array:
-    """Voice vectors `[b, 512]` and the pooled prior `[b, c]` (or `[c]`) to beta float32 `[b, 1, 1, 1]`.
+  def __call__(
+    self,
+    embedding: jax.Array,
+    tokens: jax.Array,
+    tokens_valid: jax.Array,
+    prior_mean: jax.Array,
+    prior_std: jax.Array,
+  ) -> jax.Array:
+    """beta of each speech sample, float32 `[b, 1, 1, 1]` in (0, 2).
+
+    Args:
+      embedding: voice vectors `[b, 512]`, unit length.
+      tokens: speech tokens `[b, t, d]`.
+      tokens_valid: bool `[b, t]`, True = valid.
+      prior_mean, prior_std: mean and standard deviation of the face prior, `[1, h, w, c]`, h and w multiples of
+        `patch_size`.
 
     Raises:
-      ValueError: `beta0` outside (0, 2).
+      ValueError: `beta0` outside (0, 2), a `hidden` that does not fit, or sides that are no multiples of
+        `patch_size`.
     """
     if not 0 < self.beta0 < 2:
       raise ValueError(f'beta0 must lie inside (0, 2), got {self.beta0}')
-    channels = prior_pooled.shape[-1]
-    pooled = jnp.broadcast_to(prior_pooled, (embedding.shape[0], channels)).astype(embedding.dtype)
     voice = embedding * jnp.sqrt(embedding.shape[-1]).astype(embedding.dtype)
-    mlp = MLP(
-      self.hidden,
-      1,
-      zero_init=True,
-      dtype=self.dtype,
-      param_dtype=self.param_dtype,
-      name='mlp',
-    )
-    raw = mlp(jnp.concatenate([voice, pooled], axis=-1)).astype(jnp.float32)
+    if self.pooled:
+      raw = self._of_pooled_prior(voice, prior_mean)
+    else:
+      raw = self._of_attention(voice, tokens, tokens_valid, prior_mean, prior_std)
     offset = math.log(self.beta0 / (2 - self.beta0))  # so that the zero-initialized MLP gives beta0
     return 2.0 * jax.nn.sigmoid(raw + offset)[:, None, None, :]
+
+  @nn.nowrap
+  def _of_attention(self, voice, tokens, tokens_valid, prior_mean, prior_std):
+    if self.hidden % 4 or self.hidden % self.num_heads:
+      raise ValueError(
+        f'hidden must be a multiple of 4 and of num_heads, got {self.hidden} with {self.num_heads} heads'
+      )
+    types = dict(dtype=self.dtype, param_dtype=self.param_dtype)
+    voice_token = dense(self.hidden, 'voice_token', axes=('mlp', 'embed'), **types)(voice)[:, None]
+    speech = dense(self.hidden, 'token_proj', axes=('mlp', 'embed'), **types)(tokens)
+    context = layer_norm('norm_context', **types)(jnp.concatenate([voice_token, speech], axis=1))
+    valid = jnp.concatenate([jnp.ones((len(voice), 1), bool), jnp.asarray(tokens_valid, bool)], axis=1)
+
+    queries, energy = self._prior_patches(prior_mean, prior_std)
+    queries = jnp.broadcast_to(queries, (len(voice), *queries.shape[1:]))
+    attention = MultiHeadAttention(self.num_heads, self.hidden // self.num_heads, name='attention', **types)
+    x = queries + attention(layer_norm('norm_query', **types)(queries), context, key_mask(valid))
+    each = self._mlp()(layer_norm('norm_out', **types)(x)).astype(jnp.float32)
+    return jnp.sum(each * energy, axis=1) / (jnp.sum(energy, axis=1) + 1e-6)
+
+  @nn.nowrap
+  def _prior_patches(self, prior_mean, prior_std):
+    """Queries `[1, n, hidden]`, and the energy of the mean in each patch, float32 `[1, n, 1]`."""
+    check_sides(prior_mean, self.patch_size, 'the face prior')
+    mean, std = (
+      pixel_unshuffle(jnp.asarray(x, jnp.float32), self.patch_size) for x in (prior_mean, prior_std)
+    )
+    queries = dense(
+      self.hidden, 'prior_proj', axes=('conv_in', 'embed'), dtype=self.dtype, param_dtype=self.param_dtype
+    )(jnp.concatenate([mean, std], axis=-1))
+    _, h, w, _ = queries.shape
+    rows, columns = (sinusoidal_embedding(jnp.arange(side), self.hidden // 2) for side in (h, w))
+    shape = (h, w, self.hidden // 2)
+    places = [jnp.broadcast_to(rows[:, None], shape), jnp.broadcast_to(columns[None], shape)]
+    queries = queries + jnp.concatenate(places, axis=-1).astype(queries.dtype)
+    energy = jnp.sum(jnp.square(mean), axis=-1, keepdims=True)
+    return queries.reshape(len(queries), h * w, self.hidden), energy.reshape(len(energy), h * w, 1)
+
+  @nn.nowrap
+  def _of_pooled_prior(self, voice, prior_mean):
+    channels = prior_mean.shape[-1]
+    pooled = jnp.broadcast_to(jnp.mean(prior_mean, axis=(1, 2)), (len(voice), channels)).astype(voice.dtype)
+    return self._mlp()(jnp.concatenate([voice, pooled], axis=-1)).astype(jnp.float32)
+
+  @nn.nowrap
+  def _mlp(self):
+    return MLP(self.hidden, 1, zero_init=True, dtype=self.dtype, param_dtype=self.param_dtype, name='mlp')
 
   @nn.nowrap
   def example_inputs(
     self, others: examples.Modules | None = None, side: int = examples.SIDE
   ) -> tuple[Any, ...]:
     """Arguments of `__call__` as shapes; see `models.nn.examples`."""
-    del side
     channels = examples.field(others, 'autoencoder', 'latent_channels', 4)
-    return examples.embedding(), examples.array(1, channels)
+    latent = examples.array(1, side // 8, side // 8, channels)
+    return examples.embedding(), examples.tokens(others), examples.valid(), latent, latent

@@ -62,7 +62,9 @@ def test_table_figures_and_sheet(ran):
   folder, experiment, text = ran
   assert [line.split('|')[1].strip() for line in text.splitlines()[2:5]] == ['ldm', 'scfp', 'true, redrawn']
   assert text.count('SAW, seed') == 1
+  assert text.count('linear functions of the voice vector reach r') == 1
   content = json.loads((folder / 'runs' / 'figures.json').read_text())
+  assert -1 <= content['reachable_r'] <= 1 and content['beta'][0]['wanted_mean'] != 0
   assert [(row['prior'], row['steps'], len(row['seeds'])) for row in content['rows']] == [
     ('ldm', 2, 1),
     ('scfp', 2, 1),

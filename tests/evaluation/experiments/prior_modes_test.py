@@ -37,6 +37,17 @@ def test_the_same_face_for_all_is_seen(truth):
   assert measured['Frechet distance, face encoder'] > 0.1
 
 
+def test_reachable_correlation_is_that_of_the_part_that_vectors_hold():
+  rng = np.random.default_rng(0)
+  vectors, noise = rng.standard_normal((2000, 20)), rng.standard_normal(2000)
+  part = vectors @ rng.standard_normal(20) / np.sqrt(20)
+  part, noise = part / part.std(), noise / noise.std()
+  assert prior_modes.reachable_correlation(vectors, part) == pytest.approx(1, abs=1e-3)
+  assert prior_modes.reachable_correlation(vectors, 0.6 * part + 0.8 * noise) == pytest.approx(0.6, abs=0.06)
+  assert abs(prior_modes.reachable_correlation(vectors, noise)) < 0.1
+  assert np.isnan(prior_modes.reachable_correlation(vectors[:4], noise[:4]))
+
+
 def test_table_shows_mean_and_spread_over_seeds(truth):
   row = prior_modes.measure(truth.redrawn, truth)
   text = prior_modes.table({('scfp', 5): [row, {k: v + 2 for k, v in row.items()}], ('true', 0): [row]})

@@ -3,10 +3,13 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import precisions
 import pytest
+import tiny_networks
 
 from seetalk_jax.models import SampleAdaptiveWeighting
+from seetalk_jax.models.nn import blocks
 from seetalk_jax.models.portrait.face_prior import (
   FacePrior,
   PriorSums,
@@ -14,6 +17,7 @@ from seetalk_jax.models.portrait.face_prior import (
   projection_coefficient,
   update_prior,
 )
+from seetalk_jax.releases import storage
 
 
 def test_prior_over_batches_equals_the_direct_one():
@@ -24,7 +28,6 @@ def test_prior_over_batches_equals_the_direct_one():
   prior = finalize_prior(sums)
   np.testing.assert_allclose(prior.mean, np.mean(latents, 0), rtol=1e-5)
   np.testing.assert_allclose(prior.std, np.std(latents, 0), rtol=1e-4)
-  np.testing.assert_allclose(prior.pooled(), np.mean(latents, (0, 1, 2)), rtol=1e-5)
 
 
 def test_projection_coefficient_is_what_is_left_out_least():
@@ -38,15 +41,124 @@ def test_projection_coefficient_is_what_is_left_out_least():
   np.testing.assert_allclose(projection_coefficient(0.7 * prior[None], prior), 0.7, rtol=1e-5)
 
 
+def speech_and_prior(batch=3, side=4, tokens=5, width=8, seed=0):
+  """Random arguments of SAW: voice vectors, tokens, which are valid, mean and std of the prior."""
+  rng = np.random.default_rng(seed)
+  voice = rng.standard_normal((batch, 512)).astype(np.float32)
+  voice /= np.linalg.norm(voice, axis=-1, keepdims=True)
+  speech = rng.standard_normal((batch, tokens, width)).astype(np.float32)
+  mean = rng.standard_normal((1, side, side, 4)).astype(np.float32)
+  std = rng.uniform(0.2, 1.0, mean.shape).astype(np.float32)
+  return voice, speech, np.ones((batch, tokens), bool), mean, std
+
+
+def stirred_weighting(**fields):
+  """(jitted beta of the arguments of SAW, with parameters that are nowhere zero; its parameters)."""
+  saw = SampleAdaptiveWeighting(**{'hidden': 8, 'num_heads': 2, 'patch_size': 2, **fields})
+  params = blocks.init_params(saw, jax.random.key(0), *speech_and_prior())
+  params = tiny_networks.stirred(params, 0.3)
+  return jax.jit(lambda *inputs: saw.apply({'params': params}, *inputs)), params
+
+
+@pytest.mark.parametrize('pooled', [False, True])
 @pytest.mark.parametrize('beta0', [1.0, 0.4])
-def test_weighting_starts_at_beta0(beta0):
-  saw = SampleAdaptiveWeighting(hidden=8, beta0=beta0)
-  voice, pooled = (
-    np.random.default_rng(0).standard_normal((3, 512)).astype(np.float32),
-    np.ones(4, np.float32),
-  )
-  beta, _ = jax.jit(saw.init_with_output)(jax.random.key(1), voice, pooled)
+def test_weighting_starts_at_beta0(beta0, pooled):
+  saw = SampleAdaptiveWeighting(hidden=8, num_heads=2, patch_size=2, beta0=beta0, pooled=pooled)
+  beta, _ = jax.jit(saw.init_with_output)(jax.random.key(1), *speech_and_prior())
   np.testing.assert_allclose(beta, np.full((3, 1, 1, 1), beta0), rtol=1e-5)
+  assert beta.dtype == np.float32
+
+
+def test_weighting_attends_to_places_of_the_prior_and_to_the_speech():
+  run, _ = stirred_weighting()
+  voice, speech, valid, mean, std = inputs = speech_and_prior()
+  beta = run(*inputs)
+  assert beta.shape == (3, 1, 1, 1) and np.all((beta > 0) & (beta < 2)) and np.std(beta) > 1e-3
+  # The same prior with its places mirrored has the same spatial mean.
+  for changed in (
+    (voice, speech, valid, mean[:, :, ::-1], std),
+    (voice, speech, valid, mean, std[:, ::-1]),
+    (voice, speech[::-1], valid, mean, std),
+    (voice[::-1], speech, valid, mean, std),
+  ):
+    assert np.abs(run(*changed) - beta).max() > 1e-4
+
+
+def test_padding_of_the_speech_does_not_change_the_weight():
+  run, _ = stirred_weighting()
+  voice, speech, valid, mean, std = speech_and_prior()
+  padded = np.concatenate([speech, 100 * np.ones_like(speech)], axis=1)
+  marked = np.concatenate([valid, ~valid], axis=1)
+  np.testing.assert_allclose(
+    run(voice, padded, marked, mean, std), run(voice, speech, valid, mean, std), rtol=1e-5
+  )
+  # Without any valid token the voice vector remains.
+  beta = run(voice, speech, ~valid, mean, std)
+  assert np.isfinite(beta).all() and np.std(beta) > 1e-4
+
+
+def test_patches_count_by_the_energy_of_the_prior():
+  """A prior that is zero outside of one patch: the other patches, whatever their deviation, do not count."""
+  run, _ = stirred_weighting()
+  voice, speech, valid, mean, std = speech_and_prior()
+  mean[:, 2:] = mean[:, :, 2:] = 0
+  other = std.copy()
+  other[:, 2:] *= 3
+  np.testing.assert_allclose(
+    run(voice, speech, valid, mean, other), run(voice, speech, valid, mean, std), rtol=1e-4
+  )
+
+
+def test_weighting_learns_a_coefficient_that_the_speech_holds():
+  saw = SampleAdaptiveWeighting(hidden=16, num_heads=2, patch_size=2)
+  inputs = speech_and_prior(batch=64)
+  wanted = 1.0 + 0.4 * np.tanh(inputs[1].mean((1, 2)) * 6)[:, None, None, None]  # of the tokens alone
+  params = blocks.init_params(saw, jax.random.key(0), *inputs)
+  optimizer = optax.adam(1e-2)
+  state = optimizer.init(params)
+
+  @jax.jit
+  def step(params, state):
+    def loss(params):
+      return jnp.mean(jnp.square(saw.apply({'params': params}, *inputs) - wanted))
+
+    value, gradient = jax.value_and_grad(loss)(params)
+    updates, state = optimizer.update(gradient, state)
+    return optax.apply_updates(params, updates), state, value
+
+  history = []
+  for _ in range(80):
+    params, state, value = step(params, state)
+    history.append(float(value))
+  assert history[-1] < 0.3 * history[0]
+
+
+def test_what_does_not_fit_is_an_error():
+  inputs = speech_and_prior()
+  for fields, message in (
+    ({'beta0': 2.0}, r'inside \(0, 2\), got 2'),
+    ({'patch_size': 3}, 'face prior is 4 x 4: its sides must be multiples of 3'),
+    ({'hidden': 6}, 'multiple of 4 and of num_heads, got 6 with 2 heads'),
+    ({'hidden': 8, 'num_heads': 3}, 'got 8 with 3 heads'),
+  ):
+    saw = SampleAdaptiveWeighting(**{'hidden': 8, 'num_heads': 2, 'patch_size': 2, **fields})
+    with pytest.raises(ValueError, match=message):
+      jax.eval_shape(saw.init, jax.random.key(0), *inputs)
+
+
+def test_weights_of_release_0_1_0_keep_their_form():
+  """An MLP of the voice vector and the spatial mean of the prior, against NumPy; the shipped weights have it."""
+  loaded = storage.load_networks('demo', only='sample_adaptive_weighting')
+  saw, params = loaded.modules['sample_adaptive_weighting'], loaded.params['sample_adaptive_weighting']
+  assert saw.pooled and set(params) == {'mlp'}
+  voice, speech, valid, mean, std = speech_and_prior()
+  first, second = params['mlp']['fc1'], params['mlp']['fc2']
+  x = np.concatenate([voice * np.sqrt(512), np.tile(mean.mean((1, 2)), (3, 1))], axis=1)
+  x = x @ first['kernel'] + first['bias']
+  x = (x / (1 + np.exp(-x))) @ second['kernel'] + second['bias']
+  wanted = 2 / (1 + np.exp(-x))
+  beta = jax.jit(lambda *inputs: saw.apply({'params': params}, *inputs))(voice, speech, valid, mean, std)
+  np.testing.assert_allclose(beta[:, 0, 0], wanted, rtol=1e-4)
 
 
 def test_products_with_directions_are_in_full_precision_on_every_device():
