@@ -36,12 +36,12 @@ def test_batches_are_a_function_of_their_index():
   assert again.get_state() == 9 and drawn[0]['value'].dtype == np.float32
 
 
-def train(workdir, root, **changes):
+def train(workdir, root, corpora=(), **changes):
   # A constant learning rate, because the schedule depends on the planned number of steps.
   config = toy_stage.get_config(data_root=str(root), **{'optimizer.final_fraction': 1.0, **changes})
   with config.unlocked():
     config.data.cached_samples = 40
-    config.data.corpora = ()
+    config.data.corpora = corpora
   return loop.train(config, workdir, make_batches=toy_stage.make_batches)
 
 
@@ -60,6 +60,15 @@ def test_restart_changes_nothing_and_computes_nothing(tmp_path):
   # Other data need other features.
   train(tmp_path / 'other', tmp_path, seed=1)
   assert len(list((tmp_path / 'features').iterdir())) == 2
+
+
+def test_corpora_outside_of_the_data_root_are_part_of_the_key(tmp_path):
+  elsewhere = tmp_path / 'elsewhere'
+  elsewhere.mkdir()
+  for number in range(2):
+    (elsewhere / f'{number}.array_record').write_bytes(b'a record')
+    train(tmp_path / f'run_{number}', tmp_path / 'root', corpora=(str(elsewhere),), num_steps=1)
+  assert len(list((tmp_path / 'root' / 'features').iterdir())) == 2
 
 
 def test_an_interrupted_computation_goes_on(tmp_path, monkeypatch):
