@@ -43,6 +43,9 @@ def prior_statistics(raw: FacePrior) -> dict[str, np.ndarray]:
   return {name: np.asarray(value, np.float32) for name, value in statistics.items()}
 
 
+# Share of the largest variance below which a direction has none but rounding errors: few people, or the same portraits
+# many times, span fewer directions than are asked for.
+_MIN_SHARE = 1e-6
 # A combination of coordinates is in the voice subspace if its predicted variance is at least this share of
 # its residual variance.
 _MIN_VARIANCE_RATIO = 0.1
@@ -54,19 +57,26 @@ def principal_directions(latents: np.ndarray, count: int) -> dict[str, np.ndarra
 
   Returns:
     face_prior_directions `[count, h, w, c]` (rounded to float16 precision, to save space),
-    face_prior_variances `[count]`, and face_prior_rest, the mean variance in all other directions.
+    face_prior_variances `[count]`, and face_prior_rest, the mean variance in all other directions. Directions that the
+    latents do not span have the least variance of those that they do.
   """
   n, shape = len(latents), latents.shape[1:]
   flat = latents.reshape(n, -1).astype(np.float32)
   flat = flat - flat.mean(0)
   _, singular, directions = np.linalg.svd(flat, full_matrices=False)
   variances = np.square(singular) / n
+  least = np.min(variances[_spanned(variances)], initial=variances[0])
   left = np.sum(variances[count:]) / max(flat.shape[1] - count, 1)
   return {
     'face_prior_directions': directions[:count].reshape(count, *shape).astype(np.float16).astype(np.float32),
-    'face_prior_variances': variances[:count].astype(np.float32),
+    'face_prior_variances': np.maximum(variances[:count], least).astype(np.float32),
     'face_prior_rest': np.float32(max(left, 1e-4)),
   }
+
+
+def _spanned(variances: np.ndarray) -> np.ndarray:
+  """Whether the data vary along each direction, bool `[k]`."""
+  return variances > _MIN_SHARE * np.max(variances)
 
 
 def folds_by_speaker(speakers: np.ndarray, folds: int) -> np.ndarray:
@@ -130,7 +140,9 @@ def voice_regression(
       errors[i] += np.sum(np.square(voices[out] @ weights - along[out]), axis=0) / n
   best, columns = np.argmin(errors, axis=0), np.arange(k)  # one ridge penalty per direction
   weights = np.stack(fit(np.ones(n, bool)))[best, :, columns]
-  left = np.minimum(errors[best, columns], variances)
+  # An error of 0 along a direction that the latents do not span is no prediction.
+  spanned = _spanned(np.mean(np.square(along), axis=0))
+  left = np.where(spanned, np.minimum(errors[best, columns], variances), variances)
   return {
     'face_prior_voice': weights.astype(np.float32),
     'face_prior_voice_mean': mean.astype(np.float32),

@@ -21,7 +21,7 @@ from seetalk_jax.models.portrait.face_prior import FacePrior, PriorSums, finaliz
 from seetalk_jax.releases import storage
 from seetalk_jax.sampling.portrait import predict, prior_of
 from seetalk_jax.stages import base
-from seetalk_jax.stages.face_prior import folds_by_speaker, voice_regression
+from seetalk_jax.stages.face_prior import folds_by_speaker, principal_directions, voice_regression
 from seetalk_jax.testing import tiny_release
 
 HELPERS = pathlib.Path(__file__).resolve().parents[1] / 'helpers'
@@ -62,6 +62,26 @@ def on_eight_devices(release, tmp_path_factory):
 def close(found, wanted, tolerance):
   """Asserts equality relative to the largest value: rounding errors do not shrink with small values."""
   np.testing.assert_allclose(found, wanted, rtol=0, atol=tolerance * np.abs(wanted).max())
+
+
+def test_directions_that_few_people_do_not_span_keep_a_variance():
+  rng = np.random.default_rng(0)
+  people = rng.normal(size=(12, 4, 4, 2)).astype(np.float32)
+  speakers = rng.integers(0, 12, size=200)
+  latents, voices = people[speakers], rng.normal(size=(12, 6))[speakers]
+  prior = principal_directions(latents, 20)
+  directions, variances = (prior[f'face_prior_{name}'] for name in ('directions', 'variances'))
+  np.testing.assert_allclose(
+    variances[:11],
+    np.square(np.linalg.svd((latents - latents.mean(0)).reshape(200, -1), compute_uv=False))[:11] / 200,
+    rtol=1e-4,
+  )
+  np.testing.assert_allclose(variances[11:], variances[10], rtol=1e-6)  # 12 people span 11 directions
+  left = voice_regression(latents, voices, directions, variances, speakers=speakers)[
+    'face_prior_voice_variances'
+  ]
+  np.testing.assert_allclose(left[11:], variances[10], rtol=1e-6)
+  assert np.all(left > 0) and np.all(left <= variances)
 
 
 @pytest.mark.parametrize('mesh', prior_batches.MESHES)
