@@ -42,6 +42,8 @@ _FROM_NOTHING = ('face_prior', 'sync_expert', 'lip_refiner')  # the shipped weig
 
 def get_config(variant: str) -> ConfigDict:
   """The configuration of a variant: real, real-demo or real-tiny."""
+  if variant not in VARIANTS:
+    raise ValueError(f'variant {variant!r} is unknown: use {", ".join(VARIANTS)}')
   size = VARIANTS[variant]
   config = ConfigDict()
   config.stage = 'all'
