@@ -209,7 +209,7 @@ class MotionPair(View):
       raise InputError(
         'view motion_pair needs frames with lip boxes in a record: prepare the recordings again'
       )
-    other = transforms.same_clip(self.record, self._beside, self.rng, _PAIR_REACH)
+    other = transforms.same_clip(self.record, self._beside, self.rng, _PAIR_REACH, self._accepted.accepts)
     target, source = (
       int(self.rng.integers(len(self.record.frames))),
       int(self.rng.integers(len(other.frames))),
