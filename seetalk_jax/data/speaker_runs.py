@@ -65,6 +65,25 @@ def accepted_in(source, run: SpeakerRun, accepted: record_filter.RecordFilter) -
   return AcceptedRecords(*np.array(rows, np.int64).reshape(-1, 3).T)
 
 
+def first_speakers(source, count: int, accepted: record_filter.RecordFilter) -> list[int | str]:
+  """The first `count` different speakers with a record that passes a filter, or fewer if there are no more.
+
+  Args:
+    source: `len` and `source[i]` -> ClipRecord; the records of a speaker lie together.
+    count: how many.
+    accepted: filter.
+  """
+  found: list[int | str] = []
+  index = 0
+  while index < len(source) and len(found) < count:
+    run = find_run(source, index)
+    speaker = source[index].speaker
+    if speaker not in found and any(accepted.accepts(source[i]) for i in range(run.first, run.stop)):
+      found.append(speaker)
+    index = run.stop
+  return found
+
+
 def find_run(source, index: int) -> SpeakerRun:
   """Finds the run of record `index`; the number of records that are read grows with the logarithm of its length.
 
