@@ -44,7 +44,13 @@ _FROM_NOTHING = ('face_prior', 'sync_expert', 'lip_refiner')  # the shipped weig
 
 
 def get_config(variant: str) -> ConfigDict:
-  """The configuration of a variant: real, real-demo, real-person or real-tiny."""
+  """The configuration of a variant: real, real-demo, real-person or real-tiny.
+
+  Raises:
+    ValueError: another variant.
+  """
+  if variant not in VARIANTS:
+    raise ValueError(f'variant {variant!r} is unknown: use one of {", ".join(VARIANTS)}')
   size, one_person = VARIANTS[variant], variant == 'real-person'
   config = ConfigDict()
   config.stage = 'all'
