@@ -16,7 +16,8 @@ Recordings instead of synthetic corpora, after `seetalk prepare videos corpus/hd
     --config.start="('released/wavlm', 'released/sd-vae')"
 
 real: networks of 512 px and the batches of base, for eight GPUs of 80 GB, not run by us. real-demo: networks of 256 px,
-from the shipped weights, an hour on two CPU cores besides compilation. real-tiny: two steps per stage, for tests.
+from the shipped weights, an hour on two CPU cores besides compilation. real-person: the same for recordings of one
+person; stages that compare speakers are left out. real-tiny: two steps per stage, for tests.
 """
 
 import importlib
@@ -28,7 +29,7 @@ from seetalk_jax.constants import STAGES
 
 
 def get_config(variant: str = 'demo') -> ConfigDict:
-  """The configuration of a variant of all stages: tiny or demo; real, real-demo or real-tiny for recordings."""
+  """The configuration of a variant of all stages: tiny or demo, or one of `recordings.VARIANTS`."""
   if variant in recordings.VARIANTS:
     return recordings.get_config(variant)
   if variant not in ('tiny', 'demo'):

@@ -1,4 +1,4 @@
-r"""Recipe for real recordings: the variants real, real-demo and real-tiny of configs/all.py.
+r"""Recipe for real recordings: the variants real, real-demo, real-person and real-tiny of configs/all.py.
 
 Every stage trains on corpora of `seetalk prepare` alone. What `prepare` has measured (motion, landmarks, lip boxes)
 takes the place of ground truth; `constants.STATUS_WEIGHTS` weighs exact and estimated values. docs/real_recordings.md
@@ -13,7 +13,10 @@ from configs import common
 from seetalk_jax.constants import STAGES
 
 # Variant -> variant of the configurations of the stages.
-VARIANTS = {'real': 'base', 'real-demo': 'demo', 'real-tiny': 'tiny'}
+VARIANTS = {'real': 'base', 'real-demo': 'demo', 'real-person': 'demo', 'real-tiny': 'tiny'}
+# real-person keeps the shipped networks of voice and portrait: conre and the regression of face_prior compare speakers,
+# and the portrait UNet draws latents of its own autoencoder.
+_OF_SEVERAL = ('conre', 'autoencoder', 'face_prior', 'portrait')
 
 # Stages that learn to draw details: enlarged faces have none.
 _DETAILS = ('autoencoder', 'codebook', 'code_transformer', 'render')
@@ -21,7 +24,8 @@ _DETAILS = ('autoencoder', 'codebook', 'code_transformer', 'render')
 _KEEP_COLORS = ('face_prior', 'portrait')
 # Pieces of a batch, for eight GPUs of 80 GB. Estimated from the plans in docs/scaling.md, not run by us.
 _PIECES = {'autoencoder': 8, 'portrait': 2, 'codebook': 2, 'motion_codec': 4}
-# Minutes of training on CPU cores, an hour in all. Most go to the stages that draw recorded motion on a portrait.
+# Minutes of training on CPU cores, an hour in all, 40 of it in the stages of real-person. Most go to the stages that draw
+# recorded motion on a portrait.
 _MINUTES = {
   'conre': 6.0,
   'autoencoder': 6.0,
@@ -41,18 +45,22 @@ _FROM_NOTHING = ('face_prior', 'sync_expert', 'lip_refiner')  # the shipped weig
 
 
 def get_config(variant: str) -> ConfigDict:
-  """The configuration of a variant: real, real-demo or real-tiny."""
+  """The configuration of a variant: real, real-demo, real-person or real-tiny.
+
+  Raises:
+    ValueError: another variant.
+  """
   if variant not in VARIANTS:
-    raise ValueError(f'variant {variant!r} is unknown: use {", ".join(VARIANTS)}')
-  size = VARIANTS[variant]
+    raise ValueError(f'variant {variant!r} is unknown: use one of {", ".join(VARIANTS)}')
+  size, one_person = VARIANTS[variant], variant == 'real-person'
   config = ConfigDict()
   config.stage = 'all'
   config.variant = size
-  config.stages = STAGES
+  config.stages = tuple(stage for stage in STAGES if not (one_person and stage in _OF_SEVERAL))
   config.seed = 0
   # Releases that networks start from, 'demo' for the shipped one, folders for others, such as converted public
   # weights. A network comes from the first release that holds it, and else starts from random weights.
-  config.start = ('demo',) if variant == 'real-demo' else ()
+  config.start = ('demo',) if size == 'demo' else ()
 
   config.data_root = '.'
   config.corpora = ()  # folders of prepared corpora, relative to data_root; must be set
@@ -60,12 +68,14 @@ def get_config(variant: str) -> ConfigDict:
   # Smallest portrait crop, in pixels of the recording, of stages that draw details; for stages whose own is -1.
   config.min_side = 3 * common.IMAGE_SIZES[size] // 4
 
-  minutes = _MINUTES if variant == 'real-demo' else dict.fromkeys(STAGES, 0.0)
+  minutes = _MINUTES if size == 'demo' else dict.fromkeys(STAGES, 0.0)
   config.max_minutes = ConfigDict(minutes)  # 0: the stage's num_steps decides
   config.overrides = ConfigDict({stage: _stage_config(stage, size) for stage in STAGES})
+  if one_person:  # the face encoder that would judge is trained by conre, and there is no other face
+    config.overrides.motion_codec.options.cross_identity_weight = 0.0
 
   config.release = True  # export to WORKDIR/release
-  config.sampling = common.DEMO_SAMPLING if variant == 'real-demo' else ()
+  config.sampling = common.DEMO_SAMPLING if size == 'demo' else ()
   return config
 
 

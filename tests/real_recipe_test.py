@@ -102,6 +102,19 @@ def test_networks_start_from_releases_until_a_stage_has_trained_them(tmp_path):
   assert not any(value == 'demo' for value in flags_of(from_nothing, 'motion_codec', tmp_path).values())
 
 
+def test_the_recipe_for_one_person_compares_no_speakers(tmp_path):
+  config = load('real-person')
+  assert not {'conre', 'autoencoder', 'face_prior', 'portrait'} & set(config.stages)
+  assert {base.uses(all_stages.stage_config(config, stage)).num_speakers for stage in config.stages} == {1}
+  assert {base.uses(all_stages.stage_config(load(v), 'conre')).num_speakers for v in VARIANTS} == {2}
+  assert all_stages._base_release(config) == 'demo'
+  found = [flags_of(config, stage, tmp_path) for stage in ('motion_codec', 'motion', 'render')]
+  assert 'config.init.face_encoder' not in found[0]
+  assert found[1]['config.init.speech_encoder'] == found[2]['config.init.autoencoder'] == 'demo'
+  whole = load('real-demo').max_minutes
+  assert sum(whole.values()) == 60.0 and sum(whole[stage] for stage in config.stages) == 33.0
+
+
 def test_what_no_stage_trains_is_read_from_a_release_and_kept_in_the_new_one(tmp_path):
   config = load('real-demo', stages=('motion_codec',))
   config.overrides.motion_codec.options.cross_identity_weight = 0.0

@@ -13,7 +13,16 @@ import grain
 import numpy as np
 
 from seetalk_jax.constants import FPS
-from seetalk_jax.data import clip_lengths, mixture, order, record_filter, sources, transforms, views
+from seetalk_jax.data import (
+  clip_lengths,
+  mixture,
+  order,
+  other_recordings,
+  record_filter,
+  sources,
+  transforms,
+  views,
+)
 from seetalk_jax.errors import InputError
 
 _THREADS = 2
@@ -22,6 +31,8 @@ _PICTURE_STREAM = 1
 _REPLACEMENTS = 2  # records in the place of refused ones
 # Records that are tried for one element before it is an error that none passes the filter.
 _MAX_TRIES = 1000
+# Elements of which one has a portrait from another recording, or a note says that none has.
+_SAMPLED = 32
 _AHEAD = 4  # prefetched batches, so that decoding overlaps with device computation
 
 
@@ -120,12 +131,25 @@ class Elements:
       return first + int(np.random.default_rng([self._seed, _REPLACEMENTS, *attempts]).integers(length))
     return first + order.shuffled(position, seed=self._seed, epoch=epoch, length=length)
 
-  def _accepted_view(self, index: int, rng: np.random.Generator) -> views.View:
-    """The view of the first record for element `index` that passes the filter."""
+  def num_without_pair(self) -> int:
+    """How many of the first real elements were tried without a portrait from another recording; 0 if one has it."""
+    num_real = 0
+    for index in range(_SAMPLED):
+      rng = np.random.default_rng([self._seed, index])
+      number, view = self._accepted_view(index, rng)
+      if view.record.truth is None:
+        num_real += 1
+        if other_recordings.find(self._records, number, rng, self._filter) is not None:
+          return 0
+    return num_real
+
+  def _accepted_view(self, index: int, rng: np.random.Generator) -> tuple[int, views.View]:
+    """(record index, view) of the first record for element `index` that passes the filter."""
     for attempt in range(1 if self._filter.accepts_all else _MAX_TRIES):
-      view = self._view(self._records, self.record_index(index, attempt), rng, **self._options)
+      number = self.record_index(index, attempt)
+      view = self._view(self._records, number, rng, **self._options)
       if self._filter.accepts(view.record):
-        return view
+        return number, view
     raise InputError(
       f'none of {_MAX_TRIES} records has {self._filter}: lower config.data.min_side, raise config.data.max_outside, or '
       'add recordings'
@@ -133,7 +157,7 @@ class Elements:
 
   def __getitem__(self, index: int) -> views.Element:
     rng = np.random.default_rng([self._seed, index])
-    element = self._accepted_view(index, rng).make()
+    element = self._accepted_view(index, rng)[1].make()
     # Generators of their own: all other choices stay the same with and without these changes.
     if any(self._pictures.values()):
       from seetalk_jax.data import picture_augment
@@ -184,7 +208,8 @@ class Batches:
   Attributes:
     num_records: number of records in the corpora.
     records: record source.
-    note: one line on the records that are left out; '' if there are none.
+    note: one line on records that are left out, and on portraits that come from the recording of their speech though
+      they should not; '' if there is nothing to say.
   """
 
   def __init__(self, iterator, records, start_index: int, note: str = ''):
@@ -335,10 +360,18 @@ def make_batches(
     across_clips=across_clips,
     accepted=accepted,
   )
-  note = ''
+  notes = []
   if elements.num_left_out:
     seconds = elements.needed_frames / FPS
-    note = f'{elements.num_left_out} of {len(records)} records are left out: their clips are shorter than {seconds:g} s'
+    notes.append(
+      f'{elements.num_left_out} of {len(records)} records are left out: their clips are shorter than {seconds:g} s'
+    )
+  if across_clips and is_training and view == 'portrait_speech' and (tried := elements.num_without_pair()):
+    passing = '' if accepted.accepts_all else f' with {accepted}'
+    notes.append(
+      f'across_clips has no effect, portraits come from the recording of the speech: for all {tried} records that were '
+      f'tried the speaker has no other recording{passing}'
+    )
   source = _Rows(elements, batch_size=batch_size, first=start_index, rows=rows)
   dataset = grain.MapDataset.source(source).batch(len(rows))
   threads = grain.ReadOptions(num_threads=num_threads, prefetch_buffer_size=_AHEAD if num_threads else 0)
@@ -347,7 +380,7 @@ def make_batches(
     _mark_flags_parsed()
     workers = grain.MultiprocessingOptions(num_workers=num_workers, per_worker_buffer_size=2)
     stream = stream.mp_prefetch(workers)
-  return Batches(iter(stream), records, start_index, note)
+  return Batches(iter(stream), records, start_index, '; '.join(notes))
 
 
 def augment_speech(waveform: np.ndarray, rng: np.random.Generator) -> np.ndarray:

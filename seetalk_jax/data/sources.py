@@ -228,6 +228,7 @@ class ConcatenatedSource:
     lengths = iter(self._lengths)
     self.group_lengths = [sum(next(lengths) for _ in range(size)) for size in sizes]
     self._runs: dict[tuple[int, int | str], speaker_runs.SpeakerRun] = {}
+    self._accepted: dict[tuple[int, record_filter.RecordFilter], speaker_runs.AcceptedRecords] = {}
 
   def __len__(self) -> int:
     return sum(self._lengths)
@@ -260,6 +261,19 @@ class ConcatenatedSource:
         self._runs.clear()
       self._runs[key] = run
     return run
+
+  def accepted_in_run(
+    self, run: speaker_runs.SpeakerRun, accepted: record_filter.RecordFilter
+  ) -> speaker_runs.AcceptedRecords:
+    """Returns the records of a run that have frames and pass a filter.
+
+    The first call reads the run; then 24 bytes a record are kept in memory.
+    """
+    key = run.first, accepted
+    found = self._accepted.get(key)
+    if found is None:
+      found = self._accepted[key] = speaker_runs.accepted_in(self, run, accepted)
+    return found
 
   def __repr__(self) -> str:
     return ' + '.join(map(repr, self.sources))

@@ -64,10 +64,22 @@ def random_window(
 
 
 def same_clip(
-  record: schema.ClipRecord, beside: Beside, rng: np.random.Generator, reach: int
+  record: schema.ClipRecord,
+  beside: Beside,
+  rng: np.random.Generator,
+  reach: int,
+  accepts: Callable[[schema.ClipRecord], bool] = lambda record: True,
 ) -> schema.ClipRecord:
-  """Samples a record of the same clip, at most `reach` records away; it may be the record itself."""
-  wanted, farthest = int(rng.integers(-reach, reach + 1)), record
+  """Samples a record of the same clip, at most `reach` records away; it may be the record itself.
+
+  Args:
+    record: of the clip; it passes the filter.
+    beside: `step` -> the record `step` positions later.
+    rng: random generator of the element.
+    reach: largest distance, in records.
+    accepts: filter. In the place of a refused record comes the next accepted one on the way back to `record`.
+  """
+  wanted, farthest, found = int(rng.integers(-reach, reach + 1)), record, record
   direction = 1 if wanted > 0 else -1
   for step in range(direction, wanted + direction, direction):
     other = beside(step)
@@ -75,7 +87,8 @@ def same_clip(
     if other is None or not schema.follows(*pair):
       break
     farthest = other
-  return farthest
+    found = other if accepts(other) else found
+  return found
 
 
 def speaker_number(speaker: int | str) -> int:

@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 from seetalk_jax.constants import SAMPLES_PER_FRAME
-from seetalk_jax.data import portrait_frames, record_filter, schema, speaker_runs, transforms
+from seetalk_jax.data import other_recordings, portrait_frames, record_filter, schema, transforms
 from seetalk_jax.errors import InputError
 
 Element = dict[str, np.ndarray]
@@ -34,20 +34,14 @@ class Entry:
   meaning: str
 
 
-class Records(Protocol):
+class Records(other_recordings.Records, Protocol):
   """Records by index, and the records around one; see `sources.ConcatenatedSource`."""
-
-  def __getitem__(self, index: int) -> schema.ClipRecord:
-    """The record."""
 
   def partner(self, index: int) -> schema.ClipRecord:
     """The record that shares the motions of the frames after frame 0 (`faces` corpora only)."""
 
   def beside(self, index: int, step: int) -> schema.ClipRecord | None:
     """The record `step` positions later in the corpus, or None."""
-
-  def speaker_run(self, index: int) -> speaker_runs.SpeakerRun:
-    """The records around `index` that are of the same speaker."""
 
 
 class View(abc.ABC):
@@ -97,7 +91,7 @@ class View(abc.ABC):
       num_frames: frames of a window; None for those of the view.
       conditions: keys of `conditions` whose entries the element also has.
       across_clips: whether the view `portrait_speech` takes a real portrait from another recording of the speaker.
-      accepted: filter of the records that portraits are taken from.
+      accepted: filter of the records that portraits, and the sources of real pairs, are taken from.
 
     Raises:
       InputError: `image_size` does not divide the stored size.

@@ -27,15 +27,13 @@ from seetalk_jax.constants import (
   SYNCNET_SAMPLES,
   WINDOW_FRAMES,
 )
-from seetalk_jax.data import clip_moments, landmark_parts, schema, speaker_runs, transforms
+from seetalk_jax.data import clip_moments, landmark_parts, other_recordings, schema, transforms
 from seetalk_jax.data.view import Element, Entry, View
 from seetalk_jax.errors import InputError
 from seetalk_jax.media.landmark_indices import NUM_LANDMARKS
 
 # Maximum distance in records (seconds) between the frames of a real pair: long enough for a head turn.
 _PAIR_REACH = 4
-# Draws of a record of another recording, each of which may hit the same one.
-_DRAWS = 4
 
 
 _SPEAKER = Entry(np.int32, (), 'which speaker; text names are numbered by a stable hash')
@@ -91,7 +89,10 @@ class PortraitSpeech(View):
     spoken = len(record.frames) * SAMPLES_PER_FRAME if real else len(record.audio)
     num_samples = min(spoken, len(speech))
     speech[num_samples:] = 0.0
-    portrait_record, portrait = self._portrait(self._other_recording() if self._across_clips else None)
+    other = None
+    if self._across_clips:
+      other = other_recordings.find(self._records, self._index, self.rng, self._accepted)
+    portrait_record, portrait = self._portrait(other)
     return {
       'portrait': self._frame(portrait, portrait_record),
       'picture_box': self._picture_box(portrait, portrait_record),
@@ -103,23 +104,6 @@ class PortraitSpeech(View):
       'attributes': _zeros(3) if real else self._truth.attributes,
       'has_truth': np.float32(not real),
     }
-
-  def _other_recording(self) -> int | None:
-    """Samples an accepted record of another recording of a real speaker; None where the draws find none."""
-    if not self._is_real:
-      return None
-    run = self._records.speaker_run(self._index)
-    if not run.several:
-      return None
-    # The ends of the run are of different recordings, so that one of them is of another one.
-    draws = (int(self.rng.integers(run.first, run.stop)) for _ in range(_DRAWS))
-    for index in (*draws, run.first, run.stop - 1):
-      other = self._records[index]
-      is_other = speaker_runs.recording_of(other) != speaker_runs.recording_of(self.record)
-      fits = other.frames and other.size == self.record.size and self._accepted.accepts(other)
-      if is_other and fits:
-        return index
-    return None
 
 
 class ImageView(View):
@@ -209,7 +193,7 @@ class MotionPair(View):
       raise InputError(
         'view motion_pair needs frames with lip boxes in a record: prepare the recordings again'
       )
-    other = transforms.same_clip(self.record, self._beside, self.rng, _PAIR_REACH)
+    other = transforms.same_clip(self.record, self._beside, self.rng, _PAIR_REACH, self._accepted.accepts)
     target, source = (
       int(self.rng.integers(len(self.record.frames))),
       int(self.rng.integers(len(other.frames))),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import pathlib
 import shlex
 from typing import NamedTuple
@@ -17,10 +18,9 @@ _MISSING = {
   'validation': 'training has no held-out metrics and pictures',
   'test': 'no recordings are left for a final evaluation',
 }
-_VARIANTS = {
-  'real-demo': 256,
-  'real-tiny': 64,
-}  # of configs/all.py, for one machine -> pixels of their pictures
+# Variants of configs/all.py for one machine -> pixels of their pictures.
+_VARIANTS = {'real-demo': 256, 'real-tiny': 64}
+_ONE_PERSON = {'real-person': 256}  # those that train on one speaker
 
 
 class Notes(NamedTuple):
@@ -52,11 +52,12 @@ def of_corpus(out_dir: pathlib.Path) -> Notes:
   lines += _flat_folder(entries) + _outside(entries)
   if missing:
     lines.append(_lacks(missing, settings['layout']))
-  command = (
-    ''
-    if 'train' in missing
-    else _train_command(out_dir, settings['size'], parts[f'{KIND}-train'].get('largest_side'))
-  )
+  command = '' if 'train' in missing else _train_command(out_dir, settings['size'], parts[f'{KIND}-train'])
+  if parts.get(f'{KIND}-train', {}).get('speakers') == 1:
+    lines.append(
+      'all recordings for training are of one person: seetalk adapt VIDEO -o RELEASE --consent TEXT adapts a release '
+      'to this person in minutes'
+    )
   if command:
     lines.append(f'next, train on it: {command}')
   return Notes(report, missing, lines, command)
@@ -95,9 +96,16 @@ def _lacks(missing: list[str], layout: str) -> str:
   return f'no recording is in the {what}: {how}'
 
 
-def _train_command(out_dir: pathlib.Path, size: int, largest_side: int | None) -> str:
-  """Command that trains on the corpus, of the largest variant whose pictures divide the stored ones; '' for none."""
-  variant = next((name for name, side in _VARIANTS.items() if size % side == 0), None)
+def _train_command(out_dir: pathlib.Path, size: int, train: dict) -> str:
+  """Command that trains on the corpus, of the largest variant whose pictures divide the stored ones; '' for none.
+
+  Args:
+    out_dir: the corpus.
+    size: side of its pictures, in pixels.
+    train: entry of its train split in `corpus.json`.
+  """
+  variants = _ONE_PERSON if train.get('speakers') == 1 else _VARIANTS
+  variant = next((name for name, side in variants.items() if size % side == 0), None)
   if variant is None:
     return ''
   name = str(out_dir)
@@ -105,5 +113,5 @@ def _train_command(out_dir: pathlib.Path, size: int, largest_side: int | None) -
   quoted = f'"{corpora}"' if shlex.quote(name) == name else shlex.quote(corpora)
   command = f'python train.py --config configs/all.py:{variant} --workdir runs/real --config.corpora={quoted}'
   # The smallest portrait crop of that variant is three quarters of its pictures.
-  too_small = largest_side is not None and largest_side < 3 * _VARIANTS[variant] // 4
+  too_small = train.get('largest_side', math.inf) < 3 * variants[variant] // 4
   return f'{command} --config.min_side=0' if too_small else command

@@ -126,6 +126,25 @@ def load_networks(
   return Networks(modules, params, collections, _read_statistics(directory, info), info, directory)
 
 
+def shapes(checkpoint: str | os.PathLike, name: str) -> dict[str, tuple[int, ...]]:
+  """Path -> shape of the arrays of a network of a release; reads the header of its file only.
+
+  Raises:
+    CheckpointError: no such release or network, or a file is missing or damaged.
+  """
+  import safetensors
+
+  directory, info = read_info(checkpoint)
+  if name not in info['networks']:
+    raise absent(name, directory)
+  path = _file_in(directory, info['networks'][name]['file'])
+  try:
+    with safetensors.safe_open(path, 'numpy') as arrays:
+      return {key: tuple(arrays.get_slice(key).get_shape()) for key in arrays.keys()}
+  except safetensors.SafetensorError as error:
+    raise CheckpointError(f'damaged weights ({error}), {path}: copy the whole release again') from None
+
+
 def verify(checkpoint: str | os.PathLike) -> dict[str, tuple[int, ...]]:
   """Checks every file of a release against its SHA-256.
 

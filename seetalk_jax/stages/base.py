@@ -56,18 +56,22 @@ class Frozen:
 
 
 class Uses(NamedTuple):
-  """The entries of `config.init` that a stage uses with its options. Other entries are not loaded.
+  """The entries of `config.init` that a stage uses with its options, and the speakers that it needs.
+
+  Other entries are not loaded.
 
   Attributes:
     trained: networks that the stage trains. Initial weights are optional; training starts from them.
     frozen: networks that the stage reads and does not train. All of them need weights.
     statistics: further owners whose statistics the stage uses if they are present. Without an entry, they come
       from the run whose networks the stage trains further.
+    num_speakers: how many speakers the records must have at least.
   """
 
   trained: tuple[str, ...] = ()
   frozen: tuple[str, ...] = ()
   statistics: tuple[str, ...] = ()
+  num_speakers: int = 1
 
   @property
   def names(self) -> tuple[str, ...]:

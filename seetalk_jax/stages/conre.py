@@ -262,9 +262,9 @@ class ConReStage(base.Stage):
 
 
 def uses(config) -> base.Uses:
-  """The networks that the stage trains."""
-  del config
-  return base.Uses(trained=('speech_encoder', 'face_encoder', 'conre'))
+  """The networks that the stage trains. The contrastive loss has no negatives among records of one speaker."""
+  contrasts = base.option(ConReStage, config, 'contrastive_weight') > 0
+  return base.Uses(trained=('speech_encoder', 'face_encoder', 'conre'), num_speakers=2 if contrasts else 1)
 
 
 def build(config, pretrained: Mapping[str, nn.Module]) -> ConReStage:

@@ -280,9 +280,12 @@ class FacePriorStage(base.PassStage):
 
 
 def uses(config) -> base.Uses:
-  """The autoencoder, and the speech encoder with the option `with_voice`."""
-  with_voice = base.option(FacePriorStage, config, 'with_voice')
-  return base.Uses(frozen=('autoencoder', 'speech_encoder') if with_voice else ('autoencoder',))
+  """The autoencoder; with the option `with_voice`, whose regression is cross-validated over speakers, also the
+  speech encoder and two speakers.
+  """
+  if not base.option(FacePriorStage, config, 'with_voice'):
+    return base.Uses(frozen=('autoencoder',))
+  return base.Uses(frozen=('autoencoder', 'speech_encoder'), num_speakers=2)
 
 
 def build(config, pretrained: Mapping[str, nn.Module]) -> FacePriorStage:

@@ -20,7 +20,7 @@ from seetalk_jax.data import sources
 from seetalk_jax.errors import ConfigError
 from seetalk_jax.releases import storage
 from seetalk_jax.stages import base
-from seetalk_jax.training import config_files, corpora_check
+from seetalk_jax.training import config_files, corpora_check, start_check
 from seetalk_jax.training.signals import handled
 
 
@@ -40,6 +40,7 @@ def run(config, workdir: str | os.PathLike, train_script: pathlib.Path) -> int:
   workdir = pathlib.Path(workdir)
   files.make_folder(workdir)
   with _Children().forwarding_signals() as children:
+    check_start(config)
     if isinstance(config.corpora, tuple):
       corpora_check.check(config.data_root, {stage: stage_config(config, stage) for stage in config.stages})
     elif status := _render(config, children):
@@ -60,6 +61,15 @@ def run(config, workdir: str | os.PathLike, train_script: pathlib.Path) -> int:
         return status
   print(summary(config, workdir))
   return 0
+
+
+def check_start(config) -> None:
+  """Checks that the releases of `config.start` fit the configuration; see `start_check.check`."""
+  sources = _networks_of_releases(config.start)
+  stages = {stage: stage_config(config, stage) for stage in base.STAGES}
+  variants = start_check.VARIANTS[isinstance(config.corpora, tuple)]
+  others = {size: variant for size, variant in variants.items() if size != config.variant}
+  start_check.check(sources, stages, config.stages, others)
 
 
 def stage_command(config, stage: str, workdir: pathlib.Path, train_script: pathlib.Path) -> list[str]:

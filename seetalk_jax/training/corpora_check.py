@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from seetalk_jax.constants import FPS
 from seetalk_jax.data import clip_lengths, record_filter, sources, views
 from seetalk_jax.errors import ConfigError, InputError
+from seetalk_jax.stages import base
+from seetalk_jax.training import speakers_check, stage_data
 
 _KINDS = ('real', 'faces', 'clips', 'talks')
 
@@ -22,7 +24,8 @@ def check(data_root: str | os.PathLike, stages: Mapping[str, object]) -> None:
 
   Raises:
     ConfigError: no corpus is named, or pictures of a corpus cannot be reduced to the size of a stage.
-    InputError: a folder is not a corpus, has no train split, or its recordings are too small or too short for a stage.
+    InputError: a folder is not a corpus, has no train split, or its recordings are too small or too short for a stage,
+      or of one speaker where it compares speakers.
   """
   for stage, config in stages.items():
     if not config.data.corpora:
@@ -32,6 +35,7 @@ def check(data_root: str | os.PathLike, stages: Mapping[str, object]) -> None:
       )
     records = _open(data_root, stage, config)
     _check_sizes(stage, config, records)
+    _check_speakers(config, records)
     if stage == 'motion':
       _check_lengths(config, records)
 
@@ -60,6 +64,13 @@ def _check_sizes(stage: str, config, records: sources.ConcatenatedSource) -> Non
         f'stage {stage} needs pictures of {side} pixels, and {source!r} has {stored}: prepare the recordings with '
         f'--size {side} or a multiple, or use another variant of configs/all.py'
       )
+
+
+def _check_speakers(config, records: sources.ConcatenatedSource) -> None:
+  if base.uses(config).num_speakers > 1:  # the stages that compare speakers read this view
+    kinds = views.find_view('portrait_speech').kinds
+    own = sources.ConcatenatedSource([source for source in records.sources if source.kind in kinds])
+    speakers_check.check(config, own, stage_data.accepted_records(config))
 
 
 def _check_lengths(config, records: sources.ConcatenatedSource) -> None:

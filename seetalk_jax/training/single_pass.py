@@ -33,8 +33,8 @@ def run_pass(run: Run, frozen: base.Frozen) -> Outcome:
   clock = Clock(0.0, config)
   everywhere = device_mesh.replicated(mesh)  # every process must be able to read the sums
   update = jax.jit(stage.update, donate_argnums=0, out_shardings=everywhere)
-  accumulator = jax.jit(stage.start, out_shardings=everywhere)(frozen)
   step, batches = 0, data.train(start_index=0)
+  accumulator = jax.jit(stage.start, out_shardings=everywhere)(frozen)
   announce_compilation(f'the pass of stage {stage.name}')
   with ProgressBar(stage.name, clock, 0) as bar:
     while not (reason := reason_to_stop(clock, run.signals, step)):

@@ -12,12 +12,12 @@ import jax
 import numpy as np
 from jax.sharding import Mesh
 
-from seetalk_jax.data import views
+from seetalk_jax.data import record_filter, views
 from seetalk_jax.data.picture_augment import pictures_of
 from seetalk_jax.data.sources import MissingRecordsError
 from seetalk_jax.errors import ConfigError
 from seetalk_jax.sharding import device_mesh
-from seetalk_jax.training import hosts
+from seetalk_jax.training import hosts, speakers_check
 from seetalk_jax.training.progress import print_message
 
 # The iterators have `close()`, and `get_state()` if the run can resume; see `data.pipeline.make_batches`.
@@ -77,6 +77,11 @@ class StageData:
     )
 
   def train(self, start_index: int, **changes):
+    """Batches of the train split from batch `start_index` on.
+
+    Raises:
+      InputError: the stage compares speakers, and the records are of one.
+    """
     data = self._config.data
     options = {'weights': tuple(data.weights)} if data.weights else {}
     if camera_effects(self._config):
@@ -85,6 +90,11 @@ class StageData:
     batches = self._make(
       split='train', start_index=start_index, augment=data.augment, **{**options, **changes}
     )
+    if hasattr(batches, 'records'):
+      with contextlib.ExitStack() as on_error:
+        on_error.callback(batches.close)
+        speakers_check.check(self._config, batches.records, accepted_records(self._config))
+        on_error.pop_all()
     note = getattr(batches, 'note', '')
     if note and note != self._last_note:
       print_message(note)
@@ -167,6 +177,11 @@ def record_limits(config) -> dict[str, float]:
   accepted = {'min_side': 0, 'max_outside': 1.0}
   limits = {name: config.data.get(name, everything) for name, everything in accepted.items()}
   return {name: limit for name, limit in limits.items() if limit != accepted[name]}
+
+
+def accepted_records(config) -> record_filter.RecordFilter:
+  """The filter of the records that the configuration asks for."""
+  return record_filter.RecordFilter(**record_limits(config))
 
 
 def data_seed(config) -> int:

@@ -47,7 +47,7 @@ def test_the_end_names_report_missing_splits_and_next_command(tmp_path, monkeypa
   assert main.main([*command, '--json']) == 0  # finished before
   said = json.loads(capsys.readouterr().out)
   assert said['missing_splits'] == ['validation', 'test'] and said['report'] == 'out/report.html'
-  assert said['next'].startswith('python train.py --config configs/all.py:real-demo ')
+  assert said['next'].startswith('python train.py --config configs/all.py:real-person ')
   # The same recordings as of one person: one of them is held out.
   command[2] = 'person'
   assert main.main([*command, '--layout', 'person', '--json']) == 0

@@ -93,6 +93,24 @@ def test_replacements_stay_in_their_corpus():
   assert 0.4 < share < 0.6
 
 
+def test_both_frames_of_a_pair_pass_the_filter():
+  clip = real_records.RealSource((5,)).records
+  boxes = np.tile(np.float32([0.0, 0.0, 1.0, 0.5]), (25, 1))
+  refused = [dataclasses.replace(record, picture_box=boxes) for record in clip]
+  records = [refused[i] if i in (1, 3) else record for i, record in enumerate(clip)]
+  options = {'record_sources': [records], 'batch_size': 10, 'augment': False}
+  with pipeline.make_batches('motion_pair', max_outside=0.25, **options) as batches:
+    taken = [next(batches) for _ in range(20)]
+  shown = {
+    name: {int(n) // 25 for batch in taken for n in real_records.frame_number(batch[name])}
+    for name in ('source', 'target')
+  }
+  assert shown['source'] == shown['target'] == {0, 2, 4}
+  # Sources of other records than the target's are still drawn.
+  pairs = [real_records.frame_number(batch[name]) // 25 for batch in taken for name in ('source', 'target')]
+  assert np.mean(np.concatenate(pairs[::2]) != np.concatenate(pairs[1::2])) > 0.3
+
+
 def test_no_record_that_passes_is_the_users_error(monkeypatch):
   monkeypatch.setattr(pipeline, '_MAX_TRIES', 20)
   with pytest.raises(InputError, match='none of 20 records has portrait crops of 600 pixels or more: lower'):

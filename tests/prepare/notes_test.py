@@ -95,6 +95,17 @@ def test_missing_splits_are_named_with_what_they_cost(tmp_path, splits, layout, 
   assert bool(found.next_command) == ('train' in splits)
 
 
+@pytest.mark.parametrize(('size', 'variant'), [(256, 'real-person'), (64, '')])
+def test_the_next_command_of_one_person_compares_no_speakers(tmp_path, size, variant):
+  parts = {'real-train': {'num': 9, 'speakers': 1}}
+  manifest = {'schema': schema.SCHEMA_VERSION, 'parts': parts, 'prepared': {'layout': 'person', 'size': size}}
+  (tmp_path / sources.CORPUS_FILE).write_text(json.dumps(manifest))
+  (tmp_path / report.REPORT_JSON).write_text('[]')
+  found = notes.of_corpus(tmp_path)
+  assert found.next_command.partition('configs/all.py:')[2].partition(' ')[0] == variant
+  assert any('seetalk adapt' in line for line in found.lines)
+
+
 def test_nothing_kept(tmp_path):
   found = corpus(tmp_path)
   assert found.missing_splits == ['train', 'validation', 'test'] and not found.next_command

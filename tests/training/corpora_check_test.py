@@ -1,5 +1,6 @@
 """Check of recordings before a run of all stages: missing, small and short ones are one line."""
 
+import dataclasses
 import json
 import pathlib
 
@@ -13,16 +14,20 @@ from seetalk_jax.training import all_stages, config_files, corpora_check
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
-def corpus(folder, *, seconds=(5, 4), size=64, largest_side=300, split='train'):
+def corpus(folder, *, seconds=(5, 4), size=64, largest_side=300, split='train', sides=None):
+  """A corpus with one speaker for each of `seconds`, whose portrait crops have `sides` pixels in the recording."""
   sources.add_part(folder, 'real', split, {'largest_side': largest_side})
   records = real_records.RealSource(seconds=seconds, size=size).records
+  if sides:
+    records = [dataclasses.replace(r, source_side=sides[int(r.speaker[-1])]) for r in records]
   shard = folder / sources.shard_name('real', split, 0, 1)
   sources.write_shard(shard, [schema.encode(record) for record in records])
 
 
-def check(root, corpora=('mine',), **changes):
-  config = config_files.load(ROOT / 'configs' / 'all.py', 'real-tiny')
+def check(root, corpora=('mine',), variant='real-tiny', overrides=None, **changes):
+  config = config_files.load(ROOT / 'configs' / 'all.py', variant)
   config.update({'corpora': corpora, 'data_root': str(root)} | changes)
+  config.overrides.update(overrides or {})
   stages = {stage: all_stages.stage_config(config, stage) for stage in config.stages}
   corpora_check.check(config.data_root, stages)
 
@@ -69,3 +74,37 @@ def test_short_clips(tmp_path):
     check(tmp_path)
   manifest = json.loads((tmp_path / 'mine' / 'corpus.json').read_text())
   assert list(manifest['parts']) == ['real-train']
+
+
+def test_stages_that_compare_speakers_need_two(tmp_path):
+  for name in ('mine', 'more'):  # both of the person 'speaker 0'
+    corpus(tmp_path / name, seconds=(6,))
+  for corpora in (('mine',), ('mine', 'more')):
+    with pytest.raises(
+      InputError,
+      match=r"stage conre compares speakers.* of one, 'speaker 0', mine.*: .*seetalk adapt.*real-person",
+    ) as error:
+      check(tmp_path, corpora)
+    assert '\n' not in str(error.value)
+  corpus(tmp_path / 'two', seconds=(1, 1))
+  check(tmp_path, ('mine', 'two'))
+
+
+def test_speakers_whose_records_do_not_pass_do_not_count(tmp_path):
+  corpus(tmp_path / 'mine', seconds=(6, 6), sides=(300, 90))
+  check(tmp_path)
+  with pytest.raises(
+    InputError, match='all its recordings with portrait crops of 96 pixels or more are of one'
+  ):
+    check(tmp_path, overrides={'conre': {'data': {'min_side': 96}}})
+
+
+def test_one_person_serves_stages_that_do_not_compare(tmp_path):
+  corpus(tmp_path / 'mine', seconds=(6,))
+  check(tmp_path, overrides={'conre': {'options': {'contrastive_weight': 0.0}}})
+  check(tmp_path, stages=('motion_codec', 'motion', 'render'))
+  # The regression from voice to face of the demo prior is cross-validated over speakers.
+  corpus(tmp_path / 'large', seconds=(6,), size=256)
+  check(tmp_path, ('large',), 'real-person')
+  with pytest.raises(InputError, match='stage face_prior compares speakers'):
+    check(tmp_path, ('large',), 'real-demo', stages=('autoencoder', 'face_prior', 'portrait'))

@@ -4,9 +4,10 @@ import types
 
 import jax
 import pytest
+import real_records
 from ml_collections import ConfigDict
 
-from seetalk_jax.errors import ConfigError
+from seetalk_jax.errors import ConfigError, InputError
 from seetalk_jax.sharding import device_mesh
 from seetalk_jax.stages import face_prior, motion, portrait
 from seetalk_jax.training.stage_data import StageData
@@ -59,6 +60,24 @@ def test_without_camera_effects_the_batches_are_asked_for_as_before(data):
   options = options_of_train(**data)
   assert not {'camera_effects', 'flips', 'color_jitter', 'weights'} & set(options)
   assert options['start_index'] == 2 and options['seed'] == 3 and options['augment'] is True
+
+
+def test_one_speaker_is_refused_where_a_stage_compares_them():
+  config = ConfigDict({'stage': 'conre', 'seed': 3, 'accumulate': 1, 'data_root': '', 'options': {}})
+  config.data = dict(_DATA, corpora=('mine',))
+  stage = types.SimpleNamespace(view='portrait_speech', data_options=dict, encoder_inputs=())
+  closed = []
+  mesh = device_mesh.make_mesh(devices=jax.devices()[:1])
+  for seconds, refused in (((2,), True), ((2, 1), False)):
+    source = real_records.RealSource(seconds)
+    found = types.SimpleNamespace(records=source, close=lambda: closed.append(True))
+    data = StageData(config, stage, lambda view, folders, found=found, **options: found, mesh)
+    if refused:
+      with pytest.raises(InputError, match="stage conre compares speakers.*'speaker 0', mine"):
+        data.train(start_index=0)
+    else:
+      assert data.train(start_index=0) is found
+  assert closed == [True]
 
 
 def test_records_that_are_left_out_are_reported_once(capsys):

@@ -1,0 +1,72 @@
+"""Commands in the documentation: every command line of `seetalk` and `train.py` parses, with fields that exist."""
+
+import pathlib
+import re
+import shlex
+import sys
+from unittest import mock
+
+import pytest
+from absl import flags
+from ml_collections import config_flags
+
+from seetalk_jax.cli import main
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+_NAMES = ('real_recordings', 'training', 'data', 'adaptation', 'public_weights', 'inference')
+PAGES = ['README.md', *(f'docs/{name}.md' for name in _NAMES)]
+
+
+def commands(page):
+  """The command lines in shell blocks of a page, as lists of words."""
+  blocks = re.findall(r'^```sh\n(.*?)^```', (ROOT / page).read_text(), re.MULTILINE | re.DOTALL)
+  lines = '\n'.join(blocks).replace('\\\n', ' ').splitlines()
+  return [words for words in (shlex.split(line, comments=True) for line in lines) if words]
+
+
+def parse_training(words):
+  """The configuration of a `train.py` command, or an error for flags and fields that do not exist."""
+  own = flags.FlagValues()
+  config_flags.DEFINE_config_file('config', None, '', flag_values=own, lock_config=True)
+  flags.DEFINE_string('workdir', None, '', flag_values=own)
+  flags.DEFINE_bool('dry_run', False, '', flag_values=own)
+  flags.DEFINE_bool('distributed', False, '', flag_values=own)
+  with mock.patch.object(sys, 'argv', words):  # where config_flags finds the fields
+    left = own(words)
+  assert left == words[:1] and own.workdir
+  str(own.config.stage)
+  return own.config
+
+
+@pytest.mark.parametrize('page', PAGES)
+def test_command_lines_parse(page, monkeypatch):
+  monkeypatch.chdir(ROOT)
+  parser, count = main.make_parser(), 0
+  for words in commands(page):
+    if words[0] == 'seetalk':
+      parser.parse_args(words[1:])
+    elif words[:2] == ['python', 'train.py']:
+      parse_training(words[1:])
+    else:
+      continue
+    count += 1
+  assert count
+
+
+def test_unknown_fields_do_not_parse(monkeypatch):
+  monkeypatch.chdir(ROOT)
+  start = ['train.py', '--config', 'configs/all.py:real-demo', '--workdir', 'x']
+  assert parse_training([*start, "--config.corpora=('a',)"]).corpora == ('a',)
+  for wrong in ('--config.corpus=a', '--config.overrides.motion.data.batch=1', '--wordir=x'):
+    with pytest.raises((flags.Error, KeyError, AttributeError)):
+      parse_training([*start, wrong])
+
+
+def test_settings_in_the_text_on_recordings_are_fields(monkeypatch):
+  monkeypatch.chdir(ROOT)
+  text = (ROOT / 'docs/real_recordings.md').read_text()
+  settings = re.findall(r'`(--config\.[^`]+)`', text)
+  assert len(settings) > 6
+  for setting in settings:
+    words = shlex.split(setting.replace('STAGE', 'motion'))
+    parse_training(['train.py', '--config', 'configs/all.py:real', '--workdir', 'x', *words])
