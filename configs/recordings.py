@@ -24,7 +24,7 @@ _DETAILS = ('autoencoder', 'codebook', 'code_transformer', 'render')
 _KEEP_COLORS = ('face_prior', 'portrait')
 # Pieces of a batch, for eight GPUs of 80 GB. Estimated from the plans in docs/scaling.md, not run by us.
 _PIECES = {'autoencoder': 8, 'portrait': 2, 'codebook': 2, 'motion_codec': 4}
-# Minutes of training on CPU cores, an hour in all, 40 of it in the stages of real-person. Most go to the stages that draw
+# Minutes of training on CPU cores, an hour in all; of the stages of real-person 40. Most go to the stages that draw
 # recorded motion on a portrait.
 _MINUTES = {
   'conre': 6.0,

@@ -112,7 +112,7 @@ def test_the_recipe_for_one_person_compares_no_speakers(tmp_path):
   assert 'config.init.face_encoder' not in found[0]
   assert found[1]['config.init.speech_encoder'] == found[2]['config.init.autoencoder'] == 'demo'
   whole = load('real-demo').max_minutes
-  assert sum(whole.values()) == 60.0 and sum(whole[stage] for stage in config.stages) == 33.0
+  assert sum(whole.values()) == 60.0 and sum(whole[stage] for stage in config.stages) == 40.0
 
 
 def test_what_no_stage_trains_is_read_from_a_release_and_kept_in_the_new_one(tmp_path):
