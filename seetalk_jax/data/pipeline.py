@@ -14,6 +14,7 @@ import numpy as np
 
 from seetalk_jax.constants import FPS
 from seetalk_jax.data import clip_lengths, mixture, order, record_filter, sources, transforms, views
+from seetalk_jax.data.view import Element, View
 from seetalk_jax.errors import InputError
 
 _THREADS = 2
@@ -120,7 +121,7 @@ class Elements:
       return first + int(np.random.default_rng([self._seed, _REPLACEMENTS, *attempts]).integers(length))
     return first + order.shuffled(position, seed=self._seed, epoch=epoch, length=length)
 
-  def _accepted_view(self, index: int, rng: np.random.Generator) -> views.View:
+  def _accepted_view(self, index: int, rng: np.random.Generator) -> View:
     """The view of the first record for element `index` that passes the filter."""
     for attempt in range(1 if self._filter.accepts_all else _MAX_TRIES):
       view = self._view(self._records, self.record_index(index, attempt), rng, **self._options)
@@ -131,7 +132,7 @@ class Elements:
       'add recordings'
     )
 
-  def __getitem__(self, index: int) -> views.Element:
+  def __getitem__(self, index: int) -> Element:
     rng = np.random.default_rng([self._seed, index])
     element = self._accepted_view(index, rng).make()
     # Generators of their own: all other choices stay the same with and without these changes.
@@ -170,7 +171,7 @@ class _Rows:
   def __len__(self) -> int:
     return (sys.maxsize // self._batch_size - self._first) * len(self._rows)
 
-  def __getitem__(self, row: int) -> views.Element:
+  def __getitem__(self, row: int) -> Element:
     batch, inside = divmod(row, len(self._rows))
     return self._elements[(self._first + batch) * self._batch_size + self._rows[inside]]
 
