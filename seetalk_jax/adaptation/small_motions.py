@@ -18,7 +18,7 @@ import numpy as np
 from seetalk_jax.constants import MOTION_DIM, MOTION_FIELDS
 from seetalk_jax.inference import batching, renderer
 from seetalk_jax.models.motion.warping import upsample_bilinear, warp
-from seetalk_jax.models.nn import blocks
+from seetalk_jax.models.nn import image_ops
 
 # Field -> range of its change. Larger motions are beyond what the networks draw well of an unknown person.
 CHANGES: Mapping[str, tuple[float, float]] = {
@@ -93,7 +93,7 @@ def move_photo(
 def _move(modules, params, collections, pixels, inside, changes):
   """Frames, motion latents, and share of each pixel that lies inside the picture, for `changes [b, 58]`."""
   codec = functools.partial(modules['motion_codec'].apply, {'params': params['motion_codec']})
-  photo = blocks.to_float(pixels)
+  photo = image_ops.to_float(pixels)
   m_0 = codec(photo, method='motion')
   truth = codec(m_0, method='read_truth')
   # Differences of encoded motion, so that no change gives the photo's own latent.
@@ -104,4 +104,4 @@ def _move(modules, params, collections, pixels, inside, changes):
   visible = upsample_bilinear(warped.occlusion, size)
   shown = jnp.broadcast_to(inside.astype(jnp.float32), (len(changes), *size, 1))
   frames = visible * warped.image + (1 - visible) * drawn
-  return blocks.to_uint8(frames), motion, warp(shown, warped.flow)
+  return image_ops.to_uint8(frames), motion, warp(shown, warped.flow)

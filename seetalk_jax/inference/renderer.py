@@ -15,7 +15,7 @@ from seetalk_jax.inference import batching
 from seetalk_jax.inference.background_compile import BackgroundCompiledFunction
 from seetalk_jax.inference.loaded_release import LoadedRelease
 from seetalk_jax.models.motion.motion_codec import Warped
-from seetalk_jax.models.nn import blocks
+from seetalk_jax.models.nn import image_ops
 from seetalk_jax.models.renderer.codebook import straight_through_lookup
 
 PyTree = Any
@@ -187,7 +187,7 @@ def draw(
 
 def _encode(modules, params, pixels):
   codec, variables = modules['motion_codec'], {'params': params['motion_codec']}
-  image = blocks.to_float(pixels)
+  image = image_ops.to_float(pixels)
   return codec.apply(variables, image, method='appearance'), codec.apply(variables, image, method='motion')
 
 
@@ -200,4 +200,4 @@ def _render_video(modules, complete, params, collections, pixels, motion, fusion
 def _render(modules, complete, params, collections, appearance, m_0, motion, fusion):
   codec, variables = modules['motion_codec'], {'params': params['motion_codec']}
   warped = codec.apply(variables, appearance, m_0, motion, method='warp')
-  return blocks.to_uint8(draw(modules, complete, params, collections, warped, fusion))
+  return image_ops.to_uint8(draw(modules, complete, params, collections, warped, fusion))

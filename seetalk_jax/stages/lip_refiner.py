@@ -21,7 +21,7 @@ from seetalk_jax.data import views
 from seetalk_jax.diffusion import guidance, samplers
 from seetalk_jax.errors import ConfigError, InputError
 from seetalk_jax.models.motion.mouth import boxes_around, crop_boxes, inside_boxes, mouth_center
-from seetalk_jax.models.nn import blocks
+from seetalk_jax.models.nn import image_ops
 from seetalk_jax.sampling.motion import CLIP, SCHEDULE, trained_window
 from seetalk_jax.sharding import device_mesh
 from seetalk_jax.stages import base, figures, losses, truth_known
@@ -293,7 +293,7 @@ class LipRefinerStage(base.Stage):
       (weighted loss, metrics), of one frame of `render_share` of the portraits.
     """
     portraits, weight = (
-      blocks.to_float(_share(portraits, self.render_share)),
+      image_ops.to_float(_share(portraits, self.render_share)),
       _share(weight, self.render_share),
     )
     known = jnp.maximum(jnp.sum(weight > 0, axis=1), 1)[:, None, None]
@@ -329,7 +329,7 @@ class LipRefinerStage(base.Stage):
     clip = jax.lax.dynamic_slice_in_dim(refined, start, SYNC_FRAMES, axis=1)
     padded = jnp.pad(speech, ((0, 0), (0, expert.num_samples)))
     speech = jax.lax.dynamic_slice_in_dim(padded, start * SAMPLES_PER_FRAME, expert.num_samples, axis=1)
-    image, centers = self._draw(frozen, blocks.to_float(portraits), clip)
+    image, centers = self._draw(frozen, image_ops.to_float(portraits), clip)
     clip_centers = jnp.repeat(jnp.mean(centers, axis=1), SYNC_FRAMES, axis=0)
     crops = expert.crop(image.reshape(-1, *image.shape[2:]), clip_centers)
     crops = crops.reshape(-1, SYNC_FRAMES, *crops.shape[1:])

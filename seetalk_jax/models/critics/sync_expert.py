@@ -15,16 +15,9 @@ import jax.numpy as jnp
 from seetalk_jax.constants import MOUTH_SIZE, SYNC_FRAMES, SYNC_SAMPLES
 from seetalk_jax.models.motion.mouth import SYNC_HALF, boxes_around, crop_boxes
 from seetalk_jax.models.nn import examples
-from seetalk_jax.models.nn.blocks import (
-  ResBlock,
-  bounded_temperature,
-  conv,
-  dense,
-  group_norm,
-  pixel_unshuffle,
-  temperature_penalty,
-  unit,
-)
+from seetalk_jax.models.nn.blocks import ResBlock, conv, dense, group_norm, unit
+from seetalk_jax.models.nn.image_ops import pixel_unshuffle
+from seetalk_jax.models.nn.temperature import bounded_temperature, temperature_penalty
 from seetalk_jax.models.speech.mel import mel_power
 
 TEMPERATURES = (0.02, 1.0)  # bounds of the learned temperature of sync networks
@@ -85,7 +78,7 @@ class SyncExpert(nn.Module):
     return bounded_temperature(self.log_temperature, *TEMPERATURES)
 
   def temperature_penalty(self) -> jax.Array:
-    """Term of the loss that keeps the temperature near its bounds, a scalar; see `blocks.temperature_penalty`."""
+    """Term of the loss that keeps the temperature near its bounds, a scalar; see `temperature.temperature_penalty`."""
     return temperature_penalty(self.log_temperature, *TEMPERATURES)
 
   @staticmethod

@@ -11,7 +11,8 @@ import jax.numpy as jnp
 
 from seetalk_jax.models.motion.motion_codec import Warped, blend_painted, warped_example
 from seetalk_jax.models.nn import examples
-from seetalk_jax.models.nn.blocks import conv, group_norm, pixel_shuffle, pixel_unshuffle, resize_image
+from seetalk_jax.models.nn.blocks import conv, group_norm
+from seetalk_jax.models.nn.image_ops import pixel_shuffle, pixel_unshuffle, resize_image
 from seetalk_jax.models.renderer.codebook import CodeDecoder
 
 SIZES: dict[str, dict[str, Any]] = {
