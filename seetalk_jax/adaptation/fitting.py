@@ -17,12 +17,12 @@ import optax
 from seetalk_jax.adaptation import factors as factors_lib
 from seetalk_jax.adaptation.examples import Examples
 from seetalk_jax.inference import renderer
+from seetalk_jax.inference.progress import Progress, no_progress
 from seetalk_jax.media import face
 from seetalk_jax.models.nn import blocks, image_ops
 from seetalk_jax.stages import losses
 
 PyTree = Any
-Progress = Callable[[str, int, int], None]  # as inference.progress.Progress
 
 
 @dataclasses.dataclass(frozen=True)
@@ -95,7 +95,7 @@ def fit(
   options: FitOptions,
   *,
   check: Callable[[Mapping[str, PyTree]], float] | None = None,
-  progress: Progress = lambda stage, done, total: None,
+  progress: Progress = no_progress,
   stop: threading.Event | None = None,
 ) -> Fitted:
   """Fits the networks of a release to frames of one person.

@@ -15,7 +15,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from seetalk_jax.constants import MOTION_DIM, MOTION_FIELDS
+from seetalk_jax.constants import BLINK, MOTION_DIM, MOTION_FIELDS
 from seetalk_jax.inference import batching, renderer
 from seetalk_jax.models.motion.warping import upsample_bilinear, warp
 from seetalk_jax.models.nn import image_ops
@@ -33,7 +33,6 @@ CHANGES: Mapping[str, tuple[float, float]] = {
   'mouthSmileRight': (0.0, 0.3),
   'browInnerUp': (0.0, 0.4),
 }
-_BLINKS = ('eyeBlinkLeft', 'eyeBlinkRight')
 _BLINK_RATE = 0.2
 _SHOWN = 0.99  # a warped pixel lies inside the picture if at least this share of its neighbors do
 
@@ -59,8 +58,7 @@ def random_changes(count: int, seed: int) -> np.ndarray:
   for name, (low, high) in CHANGES.items():
     changes[:, MOTION_FIELDS.index(name)] = rng.uniform(low, high, count)
   blinks = rng.uniform(0, 1, count) * (rng.uniform(size=count) < _BLINK_RATE)
-  for name in _BLINKS:
-    changes[:, MOTION_FIELDS.index(name)] = blinks
+  changes[:, BLINK] = blinks[:, None]
   return changes
 
 
