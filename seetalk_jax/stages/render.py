@@ -16,6 +16,7 @@ import numpy as np
 from seetalk_jax.constants import SYNC_FRAMES
 from seetalk_jax.data import views
 from seetalk_jax.errors import ConfigError
+from seetalk_jax.models.critics.sync_expert import cosine_of_frames
 from seetalk_jax.models.nn import image_ops
 from seetalk_jax.models.renderer.codebook import straight_through_lookup
 from seetalk_jax.sharding import device_mesh
@@ -230,11 +231,9 @@ class RenderStage(critics.CriticOptions, base.Stage):
     still = jax.tree.map(repeat, (run(source, method='appearance'), run(source, method='motion')))
     warped = run(*jax.lax.stop_gradient((*still, m_target)), method='warp')
     image, _ = self._draw(params, frozen, warped, 1.0)
-    mouths = expert.crop(image, repeat(clips['clip_mouth'])).reshape(
-      -1, SYNC_FRAMES, *expert.frame_size, image.shape[-1]
-    )
     speech = clips['clip_speech'][:, : expert.num_samples]
-    cosine = expert.apply(frozen.variables(name), speech, mouths, method='cosine')
+    image = image.reshape(-1, SYNC_FRAMES, *image.shape[1:])
+    cosine = cosine_of_frames(expert, frozen.variables(name), speech, image, clips['clip_mouth'])
     loss = sync_loss(cosine, clips['has_clip'])
     return loss, {'sync': loss}
 

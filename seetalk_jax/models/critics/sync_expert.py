@@ -95,6 +95,23 @@ class SyncExpert(nn.Module):
     return examples.array(1, SYNC_SAMPLES), examples.array(1, SYNC_FRAMES, *MOUTH_SIZE, 3)
 
 
+def cosine_of_frames(
+  expert: Any, variables: Any, speech: jax.Array, frames: jax.Array, centers: jax.Array
+) -> jax.Array:
+  """Cosine similarity of speech and of five successive frames of a portrait, `[b]`.
+
+  Args:
+    expert: `SyncExpert` or `syncnet.SyncNet`.
+    variables: of the expert.
+    speech: `[b, n]`, the expert's `num_samples` from the first frame on.
+    frames: `[b, 5, h, w, 3]` in [-1, 1].
+    centers: mouth centers (x, y), one for all frames of a row, `[b, 2]`.
+  """
+  crops = expert.crop(frames.reshape(-1, *frames.shape[2:]), jnp.repeat(centers, frames.shape[1], axis=0))
+  crops = crops.reshape(*frames.shape[:2], *crops.shape[1:])
+  return expert.apply(variables, speech, crops, method='cosine')
+
+
 class AudioTower(nn.Module):
   """Speech tower: log-mel frames, strided convolutions over time, flattened without pooling."""
 
