@@ -144,7 +144,7 @@ def measure(
   corpus_dir: str, runs: Sequence[str], step: int | None = None
 ) -> dict[str, dict[str, list[float]]]:
   """Mean PSNR of each clip by run and region; the run 'copy' repeats the source."""
-  from seetalk_jax.evaluation.measures import pictures
+  from seetalk_jax.media.psnr import psnr
 
   rebuilds = {run: rebuild_of(run, step) for run in runs} | {'copy': lambda source, target: source}
   figures: dict[str, dict[str, list[float]]] = {run: {} for run in rebuilds}
@@ -153,7 +153,7 @@ def measure(
     for run, rebuild in rebuilds.items():
       made = rebuild(source, sample.targets)
       for region, masks in sample.masks.items():
-        scores = [pictures.psnr(a, b, mask) for a, b, mask in zip(made, sample.targets, masks, strict=True)]
+        scores = [psnr(a, b, mask) for a, b, mask in zip(made, sample.targets, masks, strict=True)]
         figures[run].setdefault(region, []).append(float(np.mean(scores)))
   return figures
 
