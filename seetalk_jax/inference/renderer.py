@@ -17,6 +17,7 @@ from seetalk_jax.inference.loaded_release import LoadedRelease
 from seetalk_jax.models.motion.motion_codec import Warped
 from seetalk_jax.models.nn import image_ops
 from seetalk_jax.models.renderer.codebook import straight_through_lookup
+from seetalk_jax.models.renderer.hr_decoder import draw_from_codes
 
 PyTree = Any
 
@@ -176,13 +177,14 @@ def draw(
   """
   if not complete:
     return modules['motion_codec'].apply({'params': params['motion_codec']}, warped, method='decode')
-  logits = modules['code_transformer'].apply({'params': params['code_transformer']}, warped.features)
   codebook = {'params': params['codebook'], **collections.get('codebook', {})}
-  if differentiable:
-    codes = straight_through_lookup(logits, codebook['codebook_state']['embedding'])
-  else:
-    codes = modules['codebook'].apply(codebook, jnp.argmax(logits, axis=-1), method='lookup')
-  return modules['hr_decoder'].apply({'params': params['hr_decoder']}, codes, warped, fusion)
+
+  def lookup(logits):
+    if differentiable:
+      return straight_through_lookup(logits, codebook['codebook_state']['embedding'])
+    return modules['codebook'].apply(codebook, jnp.argmax(logits, axis=-1), method='lookup')
+
+  return draw_from_codes(modules, params, warped, fusion, lookup)[0]
 
 
 def _encode(modules, params, pixels):

@@ -19,6 +19,7 @@ from seetalk_jax.errors import ConfigError
 from seetalk_jax.models.critics.sync_expert import cosine_of_frames
 from seetalk_jax.models.nn import image_ops
 from seetalk_jax.models.renderer.codebook import straight_through_lookup
+from seetalk_jax.models.renderer.hr_decoder import draw_from_codes
 from seetalk_jax.sharding import device_mesh
 from seetalk_jax.stages import (
   base,
@@ -257,10 +258,10 @@ class RenderStage(critics.CriticOptions, base.Stage):
     return loss + (self.feature_weight * errors.features + self.hidden_weight * errors.features_hidden)
 
   def _draw(self, params, frozen, warped, fusion):
-    logits = self.networks['code_transformer'].apply({'params': params['code_transformer']}, warped.features)
+    """(Picture, logits of the codes)."""
     embedding = frozen.collections['codebook']['codebook_state']['embedding']
-    codes = straight_through_lookup(logits, embedding)
-    return self.networks['hr_decoder'].apply({'params': params['hr_decoder']}, codes, warped, fusion), logits
+    lookup = functools.partial(straight_through_lookup, embedding=embedding)
+    return draw_from_codes(self.networks, params, warped, fusion, lookup)
 
   def _portraits(self, frozen, source, rng):
     """The portraits, with a share `roundtrip_rate` replaced by the autoencoder's reconstructions."""
