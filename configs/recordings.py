@@ -21,19 +21,19 @@ _DETAILS = ('autoencoder', 'codebook', 'code_transformer', 'render')
 _KEEP_COLORS = ('face_prior', 'portrait')
 # Pieces of a batch, for eight GPUs of 80 GB. Estimated from the plans in docs/scaling.md, not run by us.
 _PIECES = {'autoencoder': 8, 'portrait': 2, 'codebook': 2, 'motion_codec': 4}
-# Minutes of training on two CPU cores, an hour in all.
+# Minutes of training on CPU cores, an hour in all. Most go to the stages that draw recorded motion on a portrait.
 _MINUTES = {
-  'conre': 8.0,
-  'autoencoder': 8.0,
-  'face_prior': 3.0,
-  'portrait': 8.0,
-  'codebook': 4.0,
-  'motion_codec': 14.0,
+  'conre': 6.0,
+  'autoencoder': 6.0,
+  'face_prior': 1.0,
+  'portrait': 7.0,
+  'codebook': 3.0,
+  'motion_codec': 19.0,
   'code_transformer': 3.0,
   'sync_expert': 2.0,
-  'motion': 4.0,
+  'motion': 3.0,
   'lip_refiner': 2.0,
-  'render': 4.0,
+  'render': 8.0,
 }
 # Of the learning rate, in stages that go on from the shipped weights. A choice; not compared with others.
 _FURTHER = 0.3

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
   from seetalk_jax.adaptation.adapt import Adapted
 
 HELP = 'photos or a minute of video of one person to a release of their own'
-EXAMPLE = "seetalk adapt me.mp4 -o released/me --consent 'Ada Lovelace agreed by letter of 3 May 2026'"
+EXAMPLE = "seetalk adapt me.mp4 -o released/me --consent 'I am the person in this video, 3 May 2026'"
 
 _STOPPING = (
   'ends after this step and writes the best state; a second Ctrl-C leaves at once, without a release'

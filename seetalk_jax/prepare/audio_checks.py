@@ -153,7 +153,7 @@ def find_offset(opening: np.ndarray, waveform: np.ndarray) -> Offset:
     at_zero=float(correlations[MAX_LAG]),
     z=float(z),
     parts=len(parts),
-    agreeing=sum(agreeing),
+    agreeing=int(np.sum(agreeing)),
   )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import pathlib
 from collections.abc import Mapping
 from typing import Any
@@ -131,7 +132,7 @@ def _key(config, stage, frozen) -> str:
       name: str(value) for name, value in stage.data_options().items() if name not in _IN_SPEC
     },
     'data': [list(config.data.corpora), bool(config.data.augment), data_seed(config)],
-    'files': [(str(path.relative_to(root)), path.stat().st_size) for path in data_files],
+    'files': [(os.path.relpath(path, root), path.stat().st_size) for path in data_files],
   }
   if camera_effects(config):
     described['camera_effects'] = camera_effects(config)

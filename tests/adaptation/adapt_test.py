@@ -14,7 +14,7 @@ from seetalk_jax.releases import storage
 from seetalk_jax.testing import tiny_release
 
 SIDE = tiny_release.SIDE
-CONSENT = 'Ada Lovelace agreed by letter'
+CONSENT = 'I am the person in these pictures'
 OPTIONS = fitting.FitOptions(minutes=60, max_steps=4, rank=2, batch_size=2, factor_rate=1e-2, checks=2)
 
 

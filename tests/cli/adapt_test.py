@@ -15,7 +15,7 @@ from seetalk_jax.media import image
 from seetalk_jax.releases import storage
 from seetalk_jax.testing import tiny_release
 
-CONSENT = 'Ada Lovelace agreed by letter'
+CONSENT = 'I am the person in these pictures'
 
 
 @pytest.fixture(autouse=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 
 from seetalk_jax.prepare import audio_checks
@@ -23,6 +25,15 @@ def test_find_offset_recovers_a_shift_either_way():
     found = audio_checks.find_offset(opening, _voice(np.roll(opening, lag)))
     assert (found.frames, found.certain, found.correction) == (lag, lag, lag)
     assert found.parts == found.agreeing == 3
+
+
+def test_an_offset_holds_plain_numbers():
+  # A report is JSON, which has no NumPy integers. The mouth trembles in the last part.
+  opening = _openings(250)
+  opened = np.concatenate([opening[:160], 0.5 + 0.1 * np.random.default_rng(0).normal(size=90)])
+  found = audio_checks.find_offset(opened, _voice(opening))
+  assert 0 < found.agreeing < found.parts
+  assert json.loads(json.dumps(found._asdict())) == found._asdict()
 
 
 def test_a_lag_is_corrected_only_if_it_is_the_same_throughout():
