@@ -16,9 +16,8 @@ pytestmark = pytest.mark.usefixtures('plain_augmentation')
 def test_speech_motion_windows_are_in_step(corpus_dir):
   for batch in view_batches.take(3, 'speech_motion', corpus_dir, batch_size=4, augment=False):
     loudness = np.sqrt(np.mean(batch['speech'].reshape(4, 100, 640) ** 2, axis=-1))
-    jaw = batch['motion'][
-      ..., constants.MOTION_FIELDS.index('jawOpen')
-    ]  # in the sketched world, loudness follows the jaw
+    # In the sketched world, loudness follows the jaw.
+    jaw = batch['motion'][..., constants.MOTION_FIELDS.index('jawOpen')]
     assert min(np.corrcoef(loudness[i], jaw[i])[0, 1] for i in range(4)) > 0.97
 
 
@@ -144,9 +143,8 @@ def test_the_style_of_a_talk_is_that_of_another_window(corpus_dir):
   plain = view_batches.take(3, 'speech_motion', corpus_dir, batch_size=4)
   styled = view_batches.take(3, 'speech_motion', corpus_dir, batch_size=4, conditions=('style',))
   yaw = constants.MOTION_FIELDS.index('yaw')
-  of_frame = np.float32(
-    0.1 * np.sin((np.arange(200) + 0.5) / 25)
-  )  # in the sketched world, yaw follows the time
+  # In the sketched world, yaw follows the time.
+  of_frame = np.float32(0.1 * np.sin((np.arange(200) + 0.5) / 25))
 
   def frame_numbers(track):
     return [int(np.argmin(np.abs(of_frame - value))) for value in track[:, yaw]]
