@@ -102,7 +102,7 @@ class HRDecoder(nn.Module):
 
 
 def draw_from_codes(
-  networks: Mapping[str, nn.Module],
+  networks: Mapping[str, Any],
   params: Mapping[str, Any],
   warped: Warped,
   fusion: jax.Array | float,
