@@ -102,7 +102,7 @@ def rebuild_of(workdir: str, step: int | None = None) -> Callable[[np.ndarray, n
   """
   import jax
 
-  from seetalk_jax.models.nn import blocks
+  from seetalk_jax.models.nn import image_ops
   from seetalk_jax.training import initial_weights
 
   trained = initial_weights.load_trained_stage(workdir, step)
@@ -112,10 +112,10 @@ def rebuild_of(workdir: str, step: int | None = None) -> Callable[[np.ndarray, n
     def run(*arguments, method):
       return module.apply({'params': params}, *arguments, method=method)
 
-    source, target = blocks.to_float(source), blocks.to_float(target)
+    source, target = image_ops.to_float(source), image_ops.to_float(target)
     motion = [run(picture, method='motion') for picture in (source, target)]
     image = run(run(run(source, method='appearance'), *motion, method='warp'), method='decode')
-    return blocks.to_uint8(image)
+    return image_ops.to_uint8(image)
 
   compiled = jax.jit(rebuild)
   return lambda source, target: np.asarray(compiled(params, source, target))
@@ -144,7 +144,7 @@ def measure(
   corpus_dir: str, runs: Sequence[str], step: int | None = None
 ) -> dict[str, dict[str, list[float]]]:
   """Mean PSNR of each clip by run and region; the run 'copy' repeats the source."""
-  from seetalk_jax.evaluation.measures import pictures
+  from seetalk_jax.media.psnr import psnr
 
   rebuilds = {run: rebuild_of(run, step) for run in runs} | {'copy': lambda source, target: source}
   figures: dict[str, dict[str, list[float]]] = {run: {} for run in rebuilds}
@@ -153,7 +153,7 @@ def measure(
     for run, rebuild in rebuilds.items():
       made = rebuild(source, sample.targets)
       for region, masks in sample.masks.items():
-        scores = [pictures.psnr(a, b, mask) for a, b, mask in zip(made, sample.targets, masks, strict=True)]
+        scores = [psnr(a, b, mask) for a, b, mask in zip(made, sample.targets, masks, strict=True)]
         figures[run].setdefault(region, []).append(float(np.mean(scores)))
   return figures
 

@@ -9,7 +9,7 @@ import tempfile
 import numpy as np
 
 from seetalk_jax.data import make_batches
-from seetalk_jax.models.nn import blocks
+from seetalk_jax.models.nn import image_ops
 from seetalk_jax.synthetic import corpus, sketch
 from seetalk_jax.training import config_files, initial_weights, loop
 
@@ -31,7 +31,7 @@ def main() -> None:
     expert, variables = trained.modules()['sync_expert'], {'params': trained.params['sync_expert']}
     with make_batches('sync', clips, batch_size=32, split='validation') as batches:
       batch = next(batches)  # mouth uint8 [32, 5, 48, 96, 3]; speech, speech_shifted float32 [32, 3200]
-  mouth = blocks.to_float(batch['mouth'])
+  mouth = image_ops.to_float(batch['mouth'])
   own = expert.apply(variables, batch['speech'], mouth, method='cosine')  # [32]
   shifted = expert.apply(variables, batch['speech_shifted'], mouth, method='cosine')
   share = np.mean(own > shifted)

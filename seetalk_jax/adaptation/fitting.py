@@ -17,12 +17,12 @@ import optax
 from seetalk_jax.adaptation import factors as factors_lib
 from seetalk_jax.adaptation.examples import Examples
 from seetalk_jax.inference import renderer
+from seetalk_jax.inference.progress import Progress, no_progress
 from seetalk_jax.media import face
-from seetalk_jax.models.nn import blocks
+from seetalk_jax.models.nn import blocks, image_ops
 from seetalk_jax.stages import losses
 
 PyTree = Any
-Progress = Callable[[str, int, int], None]  # as inference.progress.Progress
 
 
 @dataclasses.dataclass(frozen=True)
@@ -95,7 +95,7 @@ def fit(
   options: FitOptions,
   *,
   check: Callable[[Mapping[str, PyTree]], float] | None = None,
-  progress: Progress = lambda stage, done, total: None,
+  progress: Progress = no_progress,
   stop: threading.Event | None = None,
 ) -> Fitted:
   """Fits the networks of a release to frames of one person.
@@ -242,14 +242,14 @@ def _loss(modules, complete, scale, options, trained, params, collections, frame
   codec = functools.partial(modules['motion_codec'].apply, {'params': merged['motion_codec']})
   change = trained['latents'] * frames['free'][:, None]
   motion = frames['motion'] + change
-  source, target = (blocks.to_float(frames['pixels'][pairs[:, i]]) for i in (0, 1))
+  source, target = (image_ops.to_float(frames['pixels'][pairs[:, i]]) for i in (0, 1))
   m_source, m_target = (motion[pairs[:, i]] for i in (0, 1))
   warped = codec(codec(source, method='appearance'), m_source, m_target, method='warp')
   image = renderer.draw(modules, complete, merged, collections, warped, 1.0, differentiable=True)
   weight = frames['weights'] * frames['inside'][pairs[:, 1]][..., None]
   weight /= jnp.maximum(jnp.mean(weight), 1e-6)
   total = losses.picture_loss(target, weight, 1.0, 1.0)(image)[0]
-  shown = blocks.upsample_nearest(jax.lax.stop_gradient(warped.occlusion), 4) * weight
+  shown = image_ops.upsample_nearest(jax.lax.stop_gradient(warped.occlusion), 4) * weight
   copied = losses.weighted_mean(losses.charbonnier(warped.image - target), shown)
   changed = jnp.mean(jnp.square(change[pairs.reshape(-1)]))
   return total + options.warped_weight * copied + options.latent_penalty * changed

@@ -9,6 +9,7 @@ import numpy as np
 
 from seetalk_jax.adaptation.recordings import Recording, Split
 from seetalk_jax.inference import renderer
+from seetalk_jax.media.psnr import psnr
 
 PyTree = Any
 
@@ -68,5 +69,4 @@ class Judge:
 
 def masked_psnr(drawn: np.ndarray, recorded: np.ndarray, mask: np.ndarray) -> float:
   """PSNR in dB of uint8 `[h, w, 3]` over the pixels where `mask [h, w]` is True; 99 for equal pictures."""
-  error = np.square(drawn[mask].astype(np.float64) - recorded[mask])
-  return float(min(99.0, 10 * np.log10(255**2 / max(error.mean(), 1e-9))))
+  return min(99.0, psnr(drawn, recorded, mask))

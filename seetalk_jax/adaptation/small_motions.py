@@ -15,10 +15,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from seetalk_jax.constants import MOTION_DIM, MOTION_FIELDS
+from seetalk_jax.constants import BLINK, MOTION_DIM, MOTION_FIELDS
 from seetalk_jax.inference import batching, renderer
 from seetalk_jax.models.motion.warping import upsample_bilinear, warp
-from seetalk_jax.models.nn import blocks
+from seetalk_jax.models.nn import image_ops
 
 # Field -> range of its change. Larger motions are beyond what the networks draw well of an unknown person.
 CHANGES: Mapping[str, tuple[float, float]] = {
@@ -33,7 +33,6 @@ CHANGES: Mapping[str, tuple[float, float]] = {
   'mouthSmileRight': (0.0, 0.3),
   'browInnerUp': (0.0, 0.4),
 }
-_BLINKS = ('eyeBlinkLeft', 'eyeBlinkRight')
 _BLINK_RATE = 0.2
 _SHOWN = 0.99  # a warped pixel lies inside the picture if at least this share of its neighbors do
 
@@ -59,8 +58,7 @@ def random_changes(count: int, seed: int) -> np.ndarray:
   for name, (low, high) in CHANGES.items():
     changes[:, MOTION_FIELDS.index(name)] = rng.uniform(low, high, count)
   blinks = rng.uniform(0, 1, count) * (rng.uniform(size=count) < _BLINK_RATE)
-  for name in _BLINKS:
-    changes[:, MOTION_FIELDS.index(name)] = blinks
+  changes[:, BLINK] = blinks[:, None]
   return changes
 
 
@@ -93,7 +91,7 @@ def move_photo(
 def _move(modules, params, collections, pixels, inside, changes):
   """Frames, motion latents, and share of each pixel that lies inside the picture, for `changes [b, 58]`."""
   codec = functools.partial(modules['motion_codec'].apply, {'params': params['motion_codec']})
-  photo = blocks.to_float(pixels)
+  photo = image_ops.to_float(pixels)
   m_0 = codec(photo, method='motion')
   truth = codec(m_0, method='read_truth')
   # Differences of encoded motion, so that no change gives the photo's own latent.
@@ -104,4 +102,4 @@ def _move(modules, params, collections, pixels, inside, changes):
   visible = upsample_bilinear(warped.occlusion, size)
   shown = jnp.broadcast_to(inside.astype(jnp.float32), (len(changes), *size, 1))
   frames = visible * warped.image + (1 - visible) * drawn
-  return blocks.to_uint8(frames), motion, warp(shown, warped.flow)
+  return image_ops.to_uint8(frames), motion, warp(shown, warped.flow)

@@ -23,6 +23,7 @@ from seetalk_jax.data import (
   transforms,
   views,
 )
+from seetalk_jax.data.view import Element, View
 from seetalk_jax.errors import InputError
 
 _THREADS = 2
@@ -143,7 +144,7 @@ class Elements:
           return 0
     return num_real
 
-  def _accepted_view(self, index: int, rng: np.random.Generator) -> tuple[int, views.View]:
+  def _accepted_view(self, index: int, rng: np.random.Generator) -> tuple[int, View]:
     """(record index, view) of the first record for element `index` that passes the filter."""
     for attempt in range(1 if self._filter.accepts_all else _MAX_TRIES):
       number = self.record_index(index, attempt)
@@ -155,7 +156,7 @@ class Elements:
       'add recordings'
     )
 
-  def __getitem__(self, index: int) -> views.Element:
+  def __getitem__(self, index: int) -> Element:
     rng = np.random.default_rng([self._seed, index])
     element = self._accepted_view(index, rng)[1].make()
     # Generators of their own: all other choices stay the same with and without these changes.
@@ -194,7 +195,7 @@ class _Rows:
   def __len__(self) -> int:
     return (sys.maxsize // self._batch_size - self._first) * len(self._rows)
 
-  def __getitem__(self, row: int) -> views.Element:
+  def __getitem__(self, row: int) -> Element:
     batch, inside = divmod(row, len(self._rows))
     return self._elements[(self._first + batch) * self._batch_size + self._rows[inside]]
 

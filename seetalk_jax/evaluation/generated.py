@@ -18,7 +18,7 @@ from seetalk_jax.inference.clip import Clip
 from seetalk_jax.inference.motion_sampler import READ_BATCH, MotionSampler
 from seetalk_jax.inference.renderer import Renderer
 from seetalk_jax.models.motion.mouth import mouth_center
-from seetalk_jax.models.nn import blocks
+from seetalk_jax.models.nn import image_ops
 
 
 class Generator(Protocol):
@@ -101,7 +101,7 @@ class PipelineGenerator:
     @jax.jit
     def indices(variables, frames):
       return book.apply(
-        variables, book.apply(variables, blocks.to_float(frames), method='encode'), method='quantise'
+        variables, book.apply(variables, image_ops.to_float(frames), method='encode'), method='quantise'
       )[1]
 
     return in_fixed_batches(functools.partial(indices, variables), frames, size=REBUILD_BATCH), book.num_codes
@@ -121,7 +121,7 @@ class PipelineGenerator:
     def centers(appearance, m_source, motion):
       return mouth_center(apply(appearance, m_source, motion, method='warp').flow)
 
-    portrait = blocks.to_float(jnp.asarray(clip.portrait)[None])
+    portrait = image_ops.to_float(jnp.asarray(clip.portrait)[None])
     appearance, m_source = apply(portrait, method='appearance'), apply(portrait, method='motion')
     return in_fixed_batches(functools.partial(centers, appearance, m_source), clip.motion, size=REBUILD_BATCH)
 

@@ -21,7 +21,7 @@ from seetalk_jax.inference.loaded_release import LoadedRelease, key_for
 from seetalk_jax.inference.sampling_options import SamplingOptions
 from seetalk_jax.media import driving
 from seetalk_jax.models.motion.motion_controls import style_code
-from seetalk_jax.models.nn import blocks
+from seetalk_jax.models.nn import image_ops
 from seetalk_jax.releases import codec_truth
 from seetalk_jax.sampling import motion as motion_sampling
 
@@ -194,4 +194,4 @@ class MotionSampler:
 
 def _read(modules, params, pixels):
   codec, variables = modules['motion_codec'], {'params': params['motion_codec']}
-  return codec.apply(variables, blocks.to_float(pixels), method='motion')
+  return codec.apply(variables, image_ops.to_float(pixels), method='motion')

@@ -15,8 +15,9 @@ from seetalk_jax.inference import batching
 from seetalk_jax.inference.background_compile import BackgroundCompiledFunction
 from seetalk_jax.inference.loaded_release import LoadedRelease
 from seetalk_jax.models.motion.motion_codec import Warped
-from seetalk_jax.models.nn import blocks
+from seetalk_jax.models.nn import image_ops
 from seetalk_jax.models.renderer.codebook import straight_through_lookup
+from seetalk_jax.models.renderer.hr_decoder import draw_from_codes
 
 PyTree = Any
 
@@ -176,18 +177,19 @@ def draw(
   """
   if not complete:
     return modules['motion_codec'].apply({'params': params['motion_codec']}, warped, method='decode')
-  logits = modules['code_transformer'].apply({'params': params['code_transformer']}, warped.features)
   codebook = {'params': params['codebook'], **collections.get('codebook', {})}
-  if differentiable:
-    codes = straight_through_lookup(logits, codebook['codebook_state']['embedding'])
-  else:
-    codes = modules['codebook'].apply(codebook, jnp.argmax(logits, axis=-1), method='lookup')
-  return modules['hr_decoder'].apply({'params': params['hr_decoder']}, codes, warped, fusion)
+
+  def lookup(logits):
+    if differentiable:
+      return straight_through_lookup(logits, codebook['codebook_state']['embedding'])
+    return modules['codebook'].apply(codebook, jnp.argmax(logits, axis=-1), method='lookup')
+
+  return draw_from_codes(modules, params, warped, fusion, lookup)[0]
 
 
 def _encode(modules, params, pixels):
   codec, variables = modules['motion_codec'], {'params': params['motion_codec']}
-  image = blocks.to_float(pixels)
+  image = image_ops.to_float(pixels)
   return codec.apply(variables, image, method='appearance'), codec.apply(variables, image, method='motion')
 
 
@@ -200,4 +202,4 @@ def _render_video(modules, complete, params, collections, pixels, motion, fusion
 def _render(modules, complete, params, collections, appearance, m_0, motion, fusion):
   codec, variables = modules['motion_codec'], {'params': params['motion_codec']}
   warped = codec.apply(variables, appearance, m_0, motion, method='warp')
-  return blocks.to_uint8(draw(modules, complete, params, collections, warped, fusion))
+  return image_ops.to_uint8(draw(modules, complete, params, collections, warped, fusion))

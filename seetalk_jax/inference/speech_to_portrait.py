@@ -25,7 +25,7 @@ from seetalk_jax.inference.background_compile import BackgroundCompiledFunction
 from seetalk_jax.inference.loaded_release import LoadedRelease, key_for
 from seetalk_jax.inference.progress import Progress, StageTimer, no_progress
 from seetalk_jax.media import audio
-from seetalk_jax.models.nn import blocks
+from seetalk_jax.models.nn import image_ops
 from seetalk_jax.models.speech.long_speech import encode_long
 from seetalk_jax.releases import storage
 from seetalk_jax.sampling import portrait as portrait_sampling
@@ -243,7 +243,7 @@ class SpeechToPortrait:
 
       def sample(*args):
         samples = portrait_sampling.sample_portraits(modules, *args, **dataclasses.asdict(options))
-        return blocks.to_uint8(samples.image), jax.tree.map(blocks.to_uint8, samples.previews)
+        return image_ops.to_uint8(samples.image), jax.tree.map(image_ops.to_uint8, samples.previews)
 
       encoder = modules['speech_encoder']
       voice = (

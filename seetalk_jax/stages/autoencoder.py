@@ -10,7 +10,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from seetalk_jax.models.nn import blocks
+from seetalk_jax.models.nn import image_ops
 from seetalk_jax.stages import base, losses, picture_mask, reconstruction
 
 
@@ -55,7 +55,7 @@ class AutoencoderStage(reconstruction.ReconstructionStage):
 
   def _pixel_weights(self, parts):
     head = (parts > 0).astype(jnp.float32)[..., None]
-    return 1.0 + (self.head_weight - 1.0) * blocks.upsample_nearest(head, 4)
+    return 1.0 + (self.head_weight - 1.0) * image_ops.upsample_nearest(head, 4)
 
 
 def uses(config) -> base.Uses:

@@ -288,13 +288,18 @@ def in_groups(x: jax.Array, count: int) -> jax.Array:
   return x.reshape(math.gcd(count, x.shape[0]), -1, *x.shape[1:])
 
 
+def share_size(share: float, batch_size: int) -> int:
+  """Number of samples in a share of a batch: at least one."""
+  return min(max(1, round(share * batch_size)), batch_size)
+
+
 def random_share(rng: jax.Array, share: float, tree: PyTree) -> PyTree:
   """The same random samples of every `[b, ...]` in `tree`: a share of the batch, at least one sample.
 
   A corpus of small weight has fixed rows in the batch, so fixed samples would be of the same corpora in every step.
   """
   batch_size = len(jax.tree.leaves(tree)[0])
-  count = min(max(1, round(share * batch_size)), batch_size)
+  count = share_size(share, batch_size)
   groups = math.gcd(count, batch_size)
   first = jax.random.randint(rng, (), 0, batch_size // groups)
 

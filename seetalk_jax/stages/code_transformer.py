@@ -14,7 +14,7 @@ import numpy as np
 
 from seetalk_jax.data import views
 from seetalk_jax.models.motion.motion_codec import warped_spec
-from seetalk_jax.models.nn import blocks
+from seetalk_jax.models.nn import image_ops
 from seetalk_jax.models.renderer.codebook import straight_through_lookup
 from seetalk_jax.models.renderer.hr_decoder import from_codebook
 from seetalk_jax.stages import base, losses, picture_mask
@@ -57,7 +57,7 @@ class CodeTransformerStage(base.Stage):
 
   def loss(self, params, frozen, collections, batch, rng, step):
     del step
-    source, target = blocks.to_float(batch['source']), blocks.to_float(batch['target'])
+    source, target = image_ops.to_float(batch['source']), image_ops.to_float(batch['target'])
     noise_rng, weight_rng = jax.random.split(rng)
     warped = jax.lax.stop_gradient(self._warp(frozen, source, target, noise_rng))
     book, variables = self.frozen['codebook'], frozen.variables('codebook')
@@ -94,7 +94,7 @@ class CodeTransformerStage(base.Stage):
   def preview(self, params, frozen, collections, batch, rng) -> np.ndarray:
     """Rows: source, target, warped source, the predicted codes decoded by the codebook."""
     del collections
-    source, target = (blocks.to_float(jnp.asarray(batch[k][:4])) for k in ('source', 'target'))
+    source, target = (image_ops.to_float(jnp.asarray(batch[k][:4])) for k in ('source', 'target'))
 
     @jax.jit
     def draw(params, frozen, source, target):
@@ -106,7 +106,7 @@ class CodeTransformerStage(base.Stage):
       codes = straight_through_lookup(logits, embedding)
       return warped.image, self.frozen['codebook'].apply(frozen.variables('codebook'), codes, method='decode')
 
-    return blocks.picture_grid([source, target, *draw(params, frozen, source, target)])
+    return image_ops.picture_grid([source, target, *draw(params, frozen, source, target)])
 
 
 def code_losses(

@@ -17,7 +17,7 @@ from seetalk_jax import blendshapes
 from seetalk_jax.constants import FPS, LIPS, NUM_LIP_FIELDS, SAMPLE_RATE_HZ, SAMPLES_PER_FRAME
 from seetalk_jax.data import views
 from seetalk_jax.errors import ConfigError, InputError
-from seetalk_jax.models.nn import blocks
+from seetalk_jax.models.nn import image_ops
 from seetalk_jax.models.speech.regularization import Regularization
 from seetalk_jax.sharding import device_mesh
 from seetalk_jax.stages import base, figures, losses, moments, picture_mask
@@ -178,14 +178,14 @@ class ConReStage(base.Stage):
   def loss(self, params, frozen, collections, batch, rng, step):
     del step
     head = self._method(params, 'conre')
-    image = blocks.to_float(batch['portrait'])
+    image = image_ops.to_float(batch['portrait'])
     noise = (self._rates, rng) if self._rates.is_on else ()
     features = self._method(params, 'speech_encoder')(batch['speech'], batch['num_samples'], *noise)
     face = self._method(params, 'face_encoder')(image)
     temperature = head(method='temperature')
     contrastive, recalls = info_nce(features.embedding, face, temperature, batch['speaker'])
 
-    small = blocks.resize_image(image, 64)
+    small = image_ops.resize_image(image, 64)
     inside = picture_mask.inside_mask(batch['picture_box'], 64, 64)
     from_face, from_speech = (
       jnp.mean(jnp.abs(picture_mask.only_inside(head(x, method='draw'), small, inside) - small))
@@ -249,7 +249,7 @@ class ConReStage(base.Stage):
     """Rows: true face at 64 px, decoded from the face embedding, decoded from the voice embedding."""
     del frozen, collections, rng
     batch = {name: jnp.asarray(batch[name][:8]) for name in ('portrait', 'speech', 'num_samples')}
-    image = blocks.to_float(batch['portrait'])
+    image = image_ops.to_float(batch['portrait'])
 
     @jax.jit
     def draw(params):
@@ -258,7 +258,7 @@ class ConReStage(base.Stage):
       head = self._method(params, 'conre')
       return head(face, method='draw'), head(voice, method='draw')
 
-    return blocks.picture_grid([blocks.resize_image(image, 64), *draw(params)])
+    return image_ops.picture_grid([image_ops.resize_image(image, 64), *draw(params)])
 
 
 def uses(config) -> base.Uses:

@@ -60,7 +60,12 @@ def hinge_generator(fake_logits: jax.Array) -> jax.Array:
 
 def hinge_discriminator(real_logits: jax.Array, fake_logits: jax.Array) -> jax.Array:
   """Discriminator hinge loss, scalar: 0 for real logits above 1 and fake logits below -1."""
-  return 0.5 * (jnp.mean(jax.nn.relu(1.0 - real_logits)) + jnp.mean(jax.nn.relu(1.0 + fake_logits)))
+  return 0.5 * jnp.mean(jax.nn.relu(1.0 - real_logits)) + hinge_fake(fake_logits)
+
+
+def hinge_fake(fake_logits: jax.Array) -> jax.Array:
+  """The half of the discriminator hinge loss for generated images, scalar: 0 for logits below -1."""
+  return 0.5 * jnp.mean(jax.nn.relu(1.0 + fake_logits))
 
 
 def r1_penalty(critic: Callable[[jax.Array], jax.Array], real: jax.Array) -> jax.Array:

@@ -121,7 +121,7 @@ def judge_losses(
     own, network = params['discriminator'], networks['discriminator']
     generator = critics.hinge_generator(network.apply({'params': jax.lax.stop_gradient(own)}, crossed))
     fake = network.apply({'params': own}, jax.lax.stop_gradient(crossed))
-    discriminator = 0.5 * jnp.mean(jax.nn.relu(1.0 + fake))
+    discriminator = critics.hinge_fake(fake)
     counts = options.cross_adversarial_weight * (step >= options.adversarial_after)
     loss += counts * adaptive_weight * generator + discriminator
     metrics |= {'crossed_adversarial': generator, 'crossed_discriminator': discriminator}

@@ -18,7 +18,7 @@ import numpy as np
 
 from seetalk_jax.data import views
 from seetalk_jax.errors import ConfigError
-from seetalk_jax.models.nn import blocks
+from seetalk_jax.models.nn import image_ops
 from seetalk_jax.models.portrait.face_prior import FacePrior, PriorSums, finalize_prior, update_prior
 from seetalk_jax.stages import base
 
@@ -233,7 +233,7 @@ class FacePriorStage(base.PassStage):
     )
 
   def update(self, accumulator: LatentStatistics, frozen: base.Frozen, batch: base.Batch) -> LatentStatistics:
-    image = blocks.to_float(batch['portrait' if self.with_voice else 'image'])
+    image = image_ops.to_float(batch['portrait' if self.with_voice else 'image'])
     mean, _ = self.frozen['autoencoder'].apply(frozen.variables('autoencoder'), image, method='encode')
     rows = accumulator.sums.count + jnp.arange(mean.shape[0])
     latents = accumulator.latents.at[rows].set(mean.astype(jnp.float32), mode='drop')
@@ -276,7 +276,7 @@ class FacePriorStage(base.PassStage):
     statistics = frozen.statistics['face_prior']
     latent = jnp.asarray(statistics['face_prior_mean'])[None] / statistics['latent_scale']
     image = self.frozen['autoencoder'].apply(frozen.variables('autoencoder'), latent, method='decode')
-    return blocks.picture_grid([image])
+    return image_ops.picture_grid([image])
 
 
 def uses(config) -> base.Uses:

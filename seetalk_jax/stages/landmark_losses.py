@@ -29,9 +29,8 @@ _LIPS = (*indices.OUTER_LIP_CONTOUR, *indices.INNER_LIP_CONTOUR)
 _RIGHT_EYE = (*indices.RIGHT_EYE_CONTOUR, *indices.RIGHT_BROW)
 _LEFT_EYE = (*indices.LEFT_EYE_CONTOUR, *indices.LEFT_BROW)
 _IS_LIP, _IS_EYE = (np.isin(_FIXED, group).astype(np.float32) for group in (_LIPS, (*_RIGHT_EYE, *_LEFT_EYE)))
-_SAME_PLACE = (
-  1 / 64
-)  # two landmarks within this distance, in picture units, are in one place: a cell at 256 pixels
+# Two landmarks within this distance, in picture units, are in one place: a cell at 256 pixels.
+_SAME_PLACE = 1 / 64
 _APART = 1 / 64  # shifts that differ by more than this are those of two surfaces
 _MARGIN = 0.02  # around the landmarks of mouth and eyes
 

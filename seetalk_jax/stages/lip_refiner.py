@@ -20,8 +20,9 @@ from seetalk_jax.constants import LIPS, MOTION_DIM, SAMPLES_PER_FRAME, SYNC_FRAM
 from seetalk_jax.data import views
 from seetalk_jax.diffusion import guidance, samplers
 from seetalk_jax.errors import ConfigError, InputError
+from seetalk_jax.models.critics.sync_expert import cosine_of_frames
 from seetalk_jax.models.motion.mouth import boxes_around, crop_boxes, inside_boxes, mouth_center
-from seetalk_jax.models.nn import blocks
+from seetalk_jax.models.nn import image_ops
 from seetalk_jax.sampling.motion import CLIP, SCHEDULE, trained_window
 from seetalk_jax.sharding import device_mesh
 from seetalk_jax.stages import base, figures, losses, truth_known
@@ -293,7 +294,7 @@ class LipRefinerStage(base.Stage):
       (weighted loss, metrics), of one frame of `render_share` of the portraits.
     """
     portraits, weight = (
-      blocks.to_float(_share(portraits, self.render_share)),
+      image_ops.to_float(_share(portraits, self.render_share)),
       _share(weight, self.render_share),
     )
     known = jnp.maximum(jnp.sum(weight > 0, axis=1), 1)[:, None, None]
@@ -329,11 +330,9 @@ class LipRefinerStage(base.Stage):
     clip = jax.lax.dynamic_slice_in_dim(refined, start, SYNC_FRAMES, axis=1)
     padded = jnp.pad(speech, ((0, 0), (0, expert.num_samples)))
     speech = jax.lax.dynamic_slice_in_dim(padded, start * SAMPLES_PER_FRAME, expert.num_samples, axis=1)
-    image, centers = self._draw(frozen, blocks.to_float(portraits), clip)
-    clip_centers = jnp.repeat(jnp.mean(centers, axis=1), SYNC_FRAMES, axis=0)
-    crops = expert.crop(image.reshape(-1, *image.shape[2:]), clip_centers)
-    crops = crops.reshape(-1, SYNC_FRAMES, *crops.shape[1:])
-    cosine = expert.apply(frozen.variables(self._expert), speech, crops, method='cosine')
+    image, centers = self._draw(frozen, image_ops.to_float(portraits), clip)
+    variables = frozen.variables(self._expert)
+    cosine = cosine_of_frames(expert, variables, speech, image, jnp.mean(centers, axis=1))
     return self.sync_weight * sync_loss(cosine), {'sync_cosine': jnp.mean(cosine)}
 
 
@@ -361,7 +360,7 @@ def _weighted_std(x: jax.Array, weight: jax.Array) -> jax.Array:
 
 def _share(x: jax.Array, share: float, last: bool = False) -> jax.Array:
   """A share of the samples of `[b, ...]`, at least one: the first or the last ones of every group."""
-  rows = base.in_groups(x, count := min(max(1, round(share * x.shape[0])), x.shape[0]))
+  rows = base.in_groups(x, count := base.share_size(share, x.shape[0]))
   each = count // rows.shape[0]
   return (rows[:, -each:] if last else rows[:, :each]).reshape(count, *x.shape[1:])
 

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from seetalk_jax.constants import Part
 from seetalk_jax.models.motion.canonical import FlowTruth
 from seetalk_jax.models.motion.mouth import inside_boxes
-from seetalk_jax.models.nn import blocks
+from seetalk_jax.models.nn import image_ops
 
 # Part labels of image cells as plain integers: every label above BODY belongs to the head.
 BODY, EYE, MOUTH = int(Part.BODY), int(Part.EYE), int(Part.MOUTH)
@@ -38,7 +38,7 @@ def edge_loss(
   weight = jnp.broadcast_to(weight, (*error.shape[:3], 1))
   for scale in range(scales):
     if scale:
-      error, weight = (blocks.resize_image(a, (a.shape[1] // 2, a.shape[2] // 2)) for a in (error, weight))
+      error, weight = (image_ops.resize_image(a, (a.shape[1] // 2, a.shape[2] // 2)) for a in (error, weight))
     total += jnp.mean(jnp.abs(error[:, 1:] - error[:, :-1]) * weight[:, 1:])
     total += jnp.mean(jnp.abs(error[:, :, 1:] - error[:, :, :-1]) * weight[:, :, 1:])
   return total / scales
@@ -84,7 +84,7 @@ def part_weights(parts: jax.Array, head: float = 2.0, features: float = 5.0) -> 
   parts = parts.astype(jnp.int32)
   weight = jnp.where(parts > BODY, head, 1.0)
   weight = jnp.where((parts >= EYE) & (parts <= MOUTH), features, weight)[..., None]
-  weight = blocks.upsample_nearest(weight, 4)
+  weight = image_ops.upsample_nearest(weight, 4)
   return weight / jnp.mean(weight)
 
 
@@ -127,7 +127,7 @@ def region_error(
   error = charbonnier(image - target)
 
   def mean(weights):
-    weights = blocks.upsample_nearest(weights, 4)
+    weights = image_ops.upsample_nearest(weights, 4)
     return 0.5 * (weighted_mean(error, weights[..., :1]) + weighted_mean(error, weights[..., 1:]))
 
   return mean(regions), jnp.zeros(()) if visible is None else mean(regions * (1.0 - visible))

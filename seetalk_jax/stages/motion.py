@@ -30,7 +30,7 @@ from seetalk_jax.diffusion.loss import diffusion_loss
 from seetalk_jax.diffusion.times import stratified_times
 from seetalk_jax.errors import ConfigError
 from seetalk_jax.models.motion.motion_controls import style_code
-from seetalk_jax.models.nn import blocks
+from seetalk_jax.models.nn import image_ops
 from seetalk_jax.sampling.motion import SCHEDULE, trained_window
 from seetalk_jax.sharding import device_mesh
 from seetalk_jax.stages import base, figures, losses, truth_known
@@ -319,7 +319,7 @@ class MotionStage(base.Stage):
     strips = [
       jnp.broadcast_to(a.transpose(0, 2, 1)[..., None] / 3, (1, *a.shape[:0:-1], 3)) for a in (x0, estimate)
     ]
-    return blocks.picture_grid(strips)
+    return image_ops.picture_grid(strips)
 
 
 def _lips_and_blinks(
@@ -374,7 +374,7 @@ def motion_latents(stage, frozen: base.Frozen, batch) -> jax.Array:
   # of them.
   def one_moment(index):
     frames = jax.lax.dynamic_index_in_dim(batch['frames'], index, axis=1, keepdims=False)
-    return codec.apply(variables, blocks.to_float(frames), method='motion')
+    return codec.apply(variables, image_ops.to_float(frames), method='motion')
 
   return jnp.moveaxis(jax.lax.map(one_moment, jnp.arange(batch['frames'].shape[1])), 0, 1)
 

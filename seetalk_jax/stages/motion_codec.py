@@ -15,7 +15,7 @@ import numpy as np
 
 from seetalk_jax.constants import LIPS, TRUTH_KNOWN
 from seetalk_jax.data import views
-from seetalk_jax.models.nn import blocks
+from seetalk_jax.models.nn import image_ops
 from seetalk_jax.sharding import device_mesh
 from seetalk_jax.stages import (
   base,
@@ -151,7 +151,7 @@ class MotionCodecStage(crossed_losses.CrossedOptions, critics.CriticOptions, bas
 
   def loss(self, params, frozen, collections, batch, rng, step):
     run = functools.partial(self.networks['motion_codec'].apply, {'params': params['motion_codec']})
-    source, target = blocks.to_float(batch['source']), blocks.to_float(batch['target'])
+    source, target = image_ops.to_float(batch['source']), image_ops.to_float(batch['target'])
     driver_rng, truth_rng, noise_rng = jax.random.split(rng, 3)
     m_source, m_target = self._motions(run, source, target, batch['driver'], driver_rng)
     loss, metrics = 0.0, {}
@@ -193,7 +193,7 @@ class MotionCodecStage(crossed_losses.CrossedOptions, critics.CriticOptions, bas
       errors = landmark_losses.landmark_errors(warped, image, target, batch)
       loss = self._add_truth(loss, errors, 0.0)
       metrics |= figures.measured(errors.metrics, landmark_losses.row_weights(batch))
-    shown = blocks.upsample_nearest(visible, 4) * weight * inside
+    shown = image_ops.upsample_nearest(visible, 4) * weight * inside
     added, added_metrics = self._copies(warped, copied, target, shown)
     loss += added
     metrics |= added_metrics
@@ -214,7 +214,7 @@ class MotionCodecStage(crossed_losses.CrossedOptions, critics.CriticOptions, bas
   def _motions(self, run, source, target, driver, rng):
     """Motions `[b, d]` of source and target as phi_m reads them; the target's partly off the driver."""
     use_driver = jax.random.uniform(rng, (len(source), 1, 1, 1)) < self.driver_rate
-    driver = jnp.where(use_driver, blocks.to_float(driver), target)
+    driver = jnp.where(use_driver, image_ops.to_float(driver), target)
     return jnp.split(run(jnp.concatenate([source, driver]), method='motion'), 2)
 
   def _agreement(self, run, m_source, m_target, batch):
@@ -276,7 +276,7 @@ class MotionCodecStage(crossed_losses.CrossedOptions, critics.CriticOptions, bas
     """Rows: source, target, driver, warped source, output for target's motion, for driver's, occlusion."""
     del frozen, collections, rng
     source, target, driver = (
-      blocks.to_float(jnp.asarray(batch[k][:4])) for k in ('source', 'target', 'driver')
+      image_ops.to_float(jnp.asarray(batch[k][:4])) for k in ('source', 'target', 'driver')
     )
 
     @jax.jit
@@ -287,10 +287,10 @@ class MotionCodecStage(crossed_losses.CrossedOptions, critics.CriticOptions, bas
       m_driver = apply({'params': params}, driver, method='motion')
       other = apply({'params': params}, appearance, m_source, m_driver, method='warp')
       crossed = apply({'params': params}, other, method='decode')
-      occlusion = jnp.broadcast_to(blocks.upsample_nearest(2 * warped.occlusion - 1, 4), image.shape)
+      occlusion = jnp.broadcast_to(image_ops.upsample_nearest(2 * warped.occlusion - 1, 4), image.shape)
       return warped.image, image, crossed, occlusion
 
-    return blocks.picture_grid(
+    return image_ops.picture_grid(
       [source, target, driver, *draw(params['motion_codec'], source, target, driver)]
     )
 

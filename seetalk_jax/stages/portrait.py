@@ -19,7 +19,7 @@ from seetalk_jax.diffusion import objective, process
 from seetalk_jax.diffusion.loss import diffusion_loss
 from seetalk_jax.diffusion.times import stratified_times
 from seetalk_jax.errors import ConfigError
-from seetalk_jax.models.nn import blocks
+from seetalk_jax.models.nn import image_ops
 from seetalk_jax.models.portrait.face_prior import (
   PriorSums,
   finalize_prior,
@@ -156,7 +156,7 @@ class PortraitStage(base.Stage):
     return frozen.statistics_of('face_prior', 'portrait_unet')
 
   def _raw_latent(self, variables, portrait):
-    image = blocks.to_float(portrait)
+    image = image_ops.to_float(portrait)
     mean, _ = self.frozen['autoencoder'].apply(variables, image, method='encode')
     return mean
 
@@ -288,8 +288,8 @@ class PortraitStage(base.Stage):
         rows.append(samples.image)
       return rows
 
-    truth = blocks.to_float(batch['portrait'])
-    return blocks.picture_grid([truth, *draw(params, frozen, batch, rng)])
+    truth = image_ops.to_float(batch['portrait'])
+    return image_ops.picture_grid([truth, *draw(params, frozen, batch, rng)])
 
 
 def uses(config) -> base.Uses:

@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from seetalk_jax.data import views
-from seetalk_jax.models.nn import blocks
+from seetalk_jax.models.nn import image_ops
 from seetalk_jax.stages import base, losses, picture_mask
 
 
@@ -51,7 +51,7 @@ class ReconstructionStage(base.Stage):
 
   def _crops(self, batch: base.Batch, rng: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
     """Images `[b, h, w, 3]` in [-1, 1], pixel weights and picture masks `[b, h, w, 1]`, cropped with `crop_size`."""
-    image = blocks.to_float(batch['image'])
+    image = image_ops.to_float(batch['image'])
     inside = picture_mask.inside_mask(batch['picture_box'], *image.shape[1:3])
     weight = jnp.ones((*image.shape[:3], 1))
     if self.head_weight != 1:
@@ -65,7 +65,7 @@ class ReconstructionStage(base.Stage):
   def preview(self, params, frozen, collections, batch, rng) -> np.ndarray:
     """Rows: images, rebuilt images."""
     del frozen, rng
-    image = blocks.to_float(jnp.asarray(batch['image'][:4]))
+    image = image_ops.to_float(jnp.asarray(batch['image'][:4]))
     variables = {'params': params[self.name], **collections.get(self.name, {})}
     rebuilt = jax.jit(self.networks[self.name].apply)(variables, image)[0]
-    return blocks.picture_grid([image, rebuilt])
+    return image_ops.picture_grid([image, rebuilt])

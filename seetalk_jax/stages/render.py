@@ -16,8 +16,10 @@ import numpy as np
 from seetalk_jax.constants import SYNC_FRAMES
 from seetalk_jax.data import views
 from seetalk_jax.errors import ConfigError
-from seetalk_jax.models.nn import blocks
+from seetalk_jax.models.critics.sync_expert import cosine_of_frames
+from seetalk_jax.models.nn import image_ops
 from seetalk_jax.models.renderer.codebook import straight_through_lookup
+from seetalk_jax.models.renderer.hr_decoder import draw_from_codes
 from seetalk_jax.sharding import device_mesh
 from seetalk_jax.stages import (
   base,
@@ -156,8 +158,8 @@ class RenderStage(critics.CriticOptions, base.Stage):
 
   def loss(self, params, frozen, collections, batch, rng, step):
     portrait_rng, truth_rng, noise_rng, fusion_rng = jax.random.split(rng, 4)
-    target = blocks.to_float(batch['target'])
-    source = self._portraits(frozen, blocks.to_float(batch['source']), portrait_rng)
+    target = image_ops.to_float(batch['target'])
+    source = self._portraits(frozen, image_ops.to_float(batch['source']), portrait_rng)
     warped = self._warp(params, source, target, batch, truth_rng, noise_rng)
     image, logits = self._draw(params, frozen, warped, self._fusion(fusion_rng, len(source)))
     inside = picture_mask.inside_mask(batch['picture_box'], *target.shape[1:3])
@@ -195,7 +197,7 @@ class RenderStage(critics.CriticOptions, base.Stage):
       errors = landmark_losses.landmark_errors(warped, image, target, batch)
       loss = self._add_truth(loss, errors)
       metrics |= figures.measured(errors.metrics, landmark_losses.row_weights(batch))
-    shown = blocks.upsample_nearest(visible, 4) * weight * inside
+    shown = image_ops.upsample_nearest(visible, 4) * weight * inside
     copied = losses.weighted_mean(losses.charbonnier(warped.image - target), shown)
     loss += self.warped_weight * copied
     metrics |= {'warped': copied, **truth_losses.psnrs(image, warped, target, head, inside)}
@@ -225,16 +227,14 @@ class RenderStage(critics.CriticOptions, base.Stage):
     source, clips = base.random_share(rng, self.sync_share, (source, clips))
     run = functools.partial(self.networks['motion_codec'].apply, {'params': params['motion_codec']})
     repeat = functools.partial(jnp.repeat, repeats=SYNC_FRAMES, axis=0)
-    frames = blocks.to_float(clips['clip_frames'])
+    frames = image_ops.to_float(clips['clip_frames'])
     m_target = run(frames.reshape(-1, *frames.shape[2:]), method='motion')
     still = jax.tree.map(repeat, (run(source, method='appearance'), run(source, method='motion')))
     warped = run(*jax.lax.stop_gradient((*still, m_target)), method='warp')
     image, _ = self._draw(params, frozen, warped, 1.0)
-    mouths = expert.crop(image, repeat(clips['clip_mouth'])).reshape(
-      -1, SYNC_FRAMES, *expert.frame_size, image.shape[-1]
-    )
     speech = clips['clip_speech'][:, : expert.num_samples]
-    cosine = expert.apply(frozen.variables(name), speech, mouths, method='cosine')
+    image = image.reshape(-1, SYNC_FRAMES, *image.shape[1:])
+    cosine = cosine_of_frames(expert, frozen.variables(name), speech, image, clips['clip_mouth'])
     loss = sync_loss(cosine, clips['has_clip'])
     return loss, {'sync': loss}
 
@@ -258,10 +258,10 @@ class RenderStage(critics.CriticOptions, base.Stage):
     return loss + (self.feature_weight * errors.features + self.hidden_weight * errors.features_hidden)
 
   def _draw(self, params, frozen, warped, fusion):
-    logits = self.networks['code_transformer'].apply({'params': params['code_transformer']}, warped.features)
+    """(Picture, logits of the codes)."""
     embedding = frozen.collections['codebook']['codebook_state']['embedding']
-    codes = straight_through_lookup(logits, embedding)
-    return self.networks['hr_decoder'].apply({'params': params['hr_decoder']}, codes, warped, fusion), logits
+    lookup = functools.partial(straight_through_lookup, embedding=embedding)
+    return draw_from_codes(self.networks, params, warped, fusion, lookup)
 
   def _portraits(self, frozen, source, rng):
     """The portraits, with a share `roundtrip_rate` replaced by the autoencoder's reconstructions."""
@@ -282,7 +282,7 @@ class RenderStage(critics.CriticOptions, base.Stage):
   def preview(self, params, frozen, collections, batch, rng) -> np.ndarray:
     """Rows: source, target, warped source, plain decoder, HR decoder with fusion weight 1, 0.5 and 0."""
     del collections, rng
-    source, target = (blocks.to_float(jnp.asarray(batch[k][:4])) for k in ('source', 'target'))
+    source, target = (image_ops.to_float(jnp.asarray(batch[k][:4])) for k in ('source', 'target'))
 
     @jax.jit
     def draw(params, frozen, source, target):
@@ -291,7 +291,7 @@ class RenderStage(critics.CriticOptions, base.Stage):
       )
       return [warped.image, plain, *(self._draw(params, frozen, warped, w)[0] for w in (1.0, 0.5, 0.0))]
 
-    return blocks.picture_grid([source, target, *draw(params, frozen, source, target)])
+    return image_ops.picture_grid([source, target, *draw(params, frozen, source, target)])
 
 
 def uses(config) -> base.Uses:

@@ -13,7 +13,7 @@ import jax.numpy as jnp
 from seetalk_jax.constants import SYNC_FRAMES
 from seetalk_jax.data import views
 from seetalk_jax.errors import ConfigError
-from seetalk_jax.models.nn import blocks
+from seetalk_jax.models.nn import image_ops
 from seetalk_jax.stages import base, losses
 
 # Network -> (view, batch entry of its images).
@@ -70,7 +70,7 @@ class SyncExpertStage(base.Stage):
     both = jnp.concatenate([batch['speech'], batch['speech_shifted']])
     both += self.noise * jax.random.normal(rng, both.shape)
     right, shifted = jnp.split(run(both, method='speech_vector'), 2)
-    mouth = run(blocks.to_float(batch[self._entry]), method='picture_vector')
+    mouth = run(image_ops.to_float(batch[self._entry]), method='picture_vector')
     temperature = run(method='temperature')
     logits = mouth @ right.T / temperature
     own = jnp.arange(b)

@@ -15,7 +15,7 @@ import jax.numpy as jnp
 
 from seetalk_jax.models.motion import canonical
 from seetalk_jax.models.motion.motion_codec import Warped
-from seetalk_jax.models.nn import blocks
+from seetalk_jax.models.nn import image_ops
 from seetalk_jax.stages import landmark_losses, losses
 
 Batch = Mapping[str, jax.Array]
@@ -108,7 +108,7 @@ def use_truth(rng: jax.Array, rate: float, batch: Batch, with_estimates: bool = 
 def head_mask(batch: Batch) -> jax.Array:
   """Where the target shows the head, `[b, h, w, 1]`; 1 everywhere in real recordings."""
   head = (batch['target_parts'] > losses.BODY)[..., None] | (batch['has_truth'] == 0)[:, None, None, None]
-  return blocks.upsample_nearest(head * 1.0, 4)
+  return image_ops.upsample_nearest(head * 1.0, 4)
 
 
 def psnrs(

@@ -19,7 +19,7 @@ import numpy as np
 
 from configs import common
 from seetalk_jax.models import registry
-from seetalk_jax.models.nn import blocks
+from seetalk_jax.models.nn import blocks, image_ops
 from seetalk_jax.sharding import device_mesh
 from seetalk_jax.stages import base
 from seetalk_jax.training import hosts, loop
@@ -66,7 +66,7 @@ class ToyStage(base.Stage):
     return {'toy_net': variables.pop('params')}, {'toy_net': variables}
 
   def features(self, frozen, batch):
-    return {'picture': blocks.to_float(batch['image']), 'target': batch['target']}
+    return {'picture': image_ops.to_float(batch['image']), 'target': batch['target']}
 
   def loss(self, params, frozen, collections, batch, rng, step):
     batch = batch if 'picture' in batch else self.features(frozen, batch)
@@ -87,7 +87,7 @@ class ToyStage(base.Stage):
     return loss + extra, ({'extra': extra, 'target': jnp.mean(batch['target'])}, {'toy_net': updated})
 
   def prepare(self, frozen, batches):
-    means = [jnp.mean(blocks.to_float(next(batches)['image'])) for _ in range(2)]
+    means = [jnp.mean(image_ops.to_float(next(batches)['image'])) for _ in range(2)]
     return {'toy_net': {'mean': np.mean(device_mesh.to_host(means), dtype=np.float32)}}
 
   def preview(self, params, frozen, collections, batch, rng):

@@ -94,6 +94,7 @@ def test_penalties_in_closed_form():
   np.testing.assert_allclose(penalty(pictures(4, 3)), np.sum(np.square(slope)), rtol=1e-5)
   assert critics.hinge_discriminator(jnp.array([1.0, 3.0]), jnp.array([-1.0, -2.0])) == 0
   np.testing.assert_allclose(critics.hinge_discriminator(jnp.array([0.0]), jnp.array([0.5])), 1.25)
+  np.testing.assert_allclose(critics.hinge_fake(jnp.array([0.5, -2.0])), 0.375)
   assert critics.hinge_generator(jnp.array([2.0, 4.0])) == -3
   assert critics.adaptive_weight(jnp.ones(4), jnp.zeros(4)) == 1e4
 

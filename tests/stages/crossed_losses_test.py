@@ -11,7 +11,7 @@ from tiny_stages import SIZE, config_of
 
 from seetalk_jax.errors import ConfigError
 from seetalk_jax.models import registry
-from seetalk_jax.models.nn import blocks
+from seetalk_jax.models.nn import blocks, image_ops
 from seetalk_jax.stages import base, crossed_losses, motion_codec
 
 
@@ -130,7 +130,7 @@ def test_only_judges_reach_the_motion_of_the_target(judge):
     changed = {**batch, 'driver': driver}
     return stage.loss(params, frozen, {}, changed, jax.random.key(1), 0)[0]
 
-  gradient = jax.jit(jax.grad(loss))(blocks.to_float(jnp.asarray(batch['driver'])))
+  gradient = jax.jit(jax.grad(loss))(image_ops.to_float(jnp.asarray(batch['driver'])))
   assert (jnp.abs(gradient).max() > 0) == judge
 
 

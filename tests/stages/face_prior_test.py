@@ -16,7 +16,7 @@ from tiny_stages import SIZE, config_of
 
 from seetalk_jax.errors import ConfigError
 from seetalk_jax.models import registry
-from seetalk_jax.models.nn import blocks
+from seetalk_jax.models.nn import image_ops
 from seetalk_jax.models.portrait.face_prior import FacePrior, PriorSums, finalize_prior, update_prior
 from seetalk_jax.releases import storage
 from seetalk_jax.sampling.portrait import predict, prior_of
@@ -40,7 +40,7 @@ def expected_batches(release):
 
   @jax.jit
   def both(variables, batch):
-    latent, _ = autoencoder.apply(variables[0], blocks.to_float(batch['portrait']), method='encode')
+    latent, _ = autoencoder.apply(variables[0], image_ops.to_float(batch['portrait']), method='encode')
     return latent, encoder.apply(variables[1], batch['speech'], batch['num_samples']).embedding
 
   variables = [networks.variables(name) for name in ('autoencoder', 'speech_encoder')]

@@ -11,7 +11,7 @@ from stage2_training import batch_of, train
 from tiny_stages import SIZE, config_of
 
 from seetalk_jax.errors import ConfigError
-from seetalk_jax.models.nn import blocks
+from seetalk_jax.models.nn import image_ops
 from seetalk_jax.stages import base, render
 
 
@@ -110,7 +110,7 @@ def test_pictures_without_a_clip_do_not_count_in_the_sync_loss(world):
   stage, frozen = rendering(world, 'sync_expert', sync_weight=1.0, sync_share=1.0)
   batch = batch_of(stage)
   params = jax.jit(lambda rng: nn.unbox(stage.init(rng, frozen)[0]))(jax.random.key(0))
-  source = blocks.to_float(batch['source'])
+  source = image_ops.to_float(batch['source'])
   run = jax.jit(lambda batch: stage._sync(params, frozen, source, batch, jax.random.key(0))[0])
   both, first, second, none = (
     float(run({**batch, 'has_clip': np.float32(weights)})) for weights in ((1, 1), (1, 0), (0, 1), (0, 0))

@@ -26,7 +26,7 @@ from seetalk_jax.evaluation.measures import pictures, series
 from seetalk_jax.evaluation.probes import readers, rendered, trunk, worlds
 from seetalk_jax.inference.batching import in_fixed_batches
 from seetalk_jax.media import audio
-from seetalk_jax.models.nn import blocks
+from seetalk_jax.models.nn import image_ops
 from seetalk_jax.models.portrait.face_prior import projection_coefficient
 from seetalk_jax.releases import flat_statistics
 from seetalk_jax.sampling import portrait as sampling
@@ -156,7 +156,7 @@ class Figure3:
     prior_mean = sampling.prior_of(statistics).mean
 
     def weight(portraits):
-      latent = encode(params, statistics, blocks.to_float(jnp.asarray(portraits)))
+      latent = encode(params, statistics, image_ops.to_float(jnp.asarray(portraits)))
       return projection_coefficient(latent, prior_mean).reshape(-1)
 
     wanted = in_fixed_batches(weight, self.voices.portraits, size=_BATCH)
@@ -178,7 +178,7 @@ class Figure3:
     @jax.jit
     def pair(params, encoder_params, statistics, batch):
       voice = encoder.apply({'params': encoder_params}, batch['speech'], batch['num_samples'])
-      latent = sampling.encode_latents(modules, params, statistics, blocks.to_float(batch['portrait']))
+      latent = sampling.encode_latents(modules, params, statistics, image_ops.to_float(batch['portrait']))
       return voice.embedding, projection_coefficient(latent, prior_mean).reshape(-1)
 
     folders = [str(pathlib.Path(settings.data_root) / name) for name in settings.data.corpora]
@@ -250,8 +250,8 @@ class Figure3:
           guidance_scale=float(self.config.guidance_scale),
           sampler=self.config.sampler,
         )
-        small = blocks.resize_image(drawn.image, trunk.IMAGE_SIZE)
-        return blocks.to_uint8(small), jnp.mean(drawn.beta, axis=(1, 2, 3))
+        small = image_ops.resize_image(drawn.image, trunk.IMAGE_SIZE)
+        return image_ops.to_uint8(small), jnp.mean(drawn.beta, axis=(1, 2, 3))
 
       def draw_rows(rows, key):
         condition = voices.embedding[rows], voices.tokens[rows], voices.valid[rows]

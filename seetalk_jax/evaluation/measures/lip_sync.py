@@ -15,7 +15,7 @@ from seetalk_jax.constants import SAMPLES_PER_FRAME, SYNC_FRAMES
 from seetalk_jax.errors import InputError
 from seetalk_jax.inference.batching import in_fixed_batches
 from seetalk_jax.models.critics.syncnet import NUM_CEPSTRUM_FRAMES, SyncNet
-from seetalk_jax.models.nn import blocks
+from seetalk_jax.models.nn import image_ops
 from seetalk_jax.models.speech.mfcc import mfcc
 
 MAX_SHIFT = 15  # frames, as published
@@ -78,7 +78,7 @@ def agreement(faces: np.ndarray, sounds: np.ndarray, max_shift: int = MAX_SHIFT)
 
 def face_crops(frames: jax.Array) -> jax.Array:
   """SyncNet crops float32 `[b, 224, 224, 3]` in [-1, 1] of portraits `[b, h, w, 3]`, uint8 or in [-1, 1]."""
-  return SyncNet.crop(blocks.to_float(frames))
+  return SyncNet.crop(image_ops.to_float(frames))
 
 
 def _windows(frames: Iterable[np.ndarray]) -> Iterable[np.ndarray]:

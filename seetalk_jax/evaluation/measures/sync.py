@@ -6,14 +6,13 @@ import functools
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from seetalk_jax.constants import SAMPLES_PER_FRAME, SYNC_FRAMES
 from seetalk_jax.inference.batching import in_fixed_batches
-from seetalk_jax.models.critics.sync_expert import SyncExpert
+from seetalk_jax.models.critics.sync_expert import SyncExpert, cosine_of_frames
 from seetalk_jax.models.critics.syncnet import SyncNet
-from seetalk_jax.models.nn import blocks
+from seetalk_jax.models.nn import image_ops
 
 _BATCH = 16
 
@@ -55,9 +54,6 @@ class SyncJudge:
 def _compiled(expert: SyncExpert | SyncNet):
   @jax.jit
   def run(params, sounds, frames, centers):
-    images = blocks.to_float(frames.reshape(-1, *frames.shape[2:]))
-    crops = expert.crop(images, jnp.repeat(centers, SYNC_FRAMES, axis=0))
-    crops = crops.reshape(*frames.shape[:2], *crops.shape[1:])
-    return expert.apply({'params': params}, sounds, crops, method='cosine')
+    return cosine_of_frames(expert, {'params': params}, sounds, image_ops.to_float(frames), centers)
 
   return run

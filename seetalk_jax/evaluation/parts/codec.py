@@ -14,6 +14,7 @@ from seetalk_jax.evaluation.measures import pictures
 from seetalk_jax.evaluation.probes import worlds
 from seetalk_jax.evaluation.registry import part
 from seetalk_jax.evaluation.report import Figure, figure
+from seetalk_jax.media.psnr import psnr
 
 COPY_LIMIT_DB = 18.5
 
@@ -72,7 +73,7 @@ def fixed_pairs(
       first, second = far_frames(world.own_fields(motion))
       clip = world.draw(int(speaker), seed + i, motion[[first, second]], size)
       head = pictures.grow_mask(~np.isin(clip.parts[1], world.outside_parts), size)
-      copy_db = pictures.psnr(clip.frames[0], clip.frames[1], head)
+      copy_db = psnr(clip.frames[0], clip.frames[1], head)
       if copy_db > COPY_LIMIT_DB:
         continue
       other = int(speakers[(i + 1) % len(speakers)])
@@ -105,7 +106,7 @@ def codec_figures(pairs: Sequence[Pair], rebuild: Rebuild, *, num_candidates: in
   n, copied = len(pairs), np.array([pair.copy_db for pair in pairs])
 
   def scores(made):
-    return np.array([pictures.psnr(m, pair.target, pair.head) for m, pair in zip(made, pairs, strict=True)])
+    return np.array([psnr(m, pair.target, pair.head) for m, pair in zip(made, pairs, strict=True)])
 
   figures = []
   for i, (name, made) in enumerate(rebuild(source, target).items()):

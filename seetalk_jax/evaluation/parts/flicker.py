@@ -18,7 +18,7 @@ from seetalk_jax.evaluation.registry import part
 from seetalk_jax.evaluation.report import Figure, figure
 from seetalk_jax.models.motion.canonical import match_canonical
 from seetalk_jax.models.motion.warping import resize_flow, warp
-from seetalk_jax.models.nn import blocks
+from seetalk_jax.models.nn import image_ops
 
 PART = 'flicker'
 # Largest motion between neighboring frames, in cells.
@@ -65,7 +65,7 @@ def _errors(frames, canonical, parts, head):
   truth = match_canonical(canonical[:-1], canonical[1:], parts[:-1], parts[1:], reach=_REACH)
   size = frames.shape[1:3]
   moved = warp(frames[:-1].astype(jnp.float32), resize_flow(truth.flow, size))
-  shown = blocks.upsample_nearest((truth.visible > _SHOWN) & head[1:, ..., None], size[0] // head.shape[1])
+  shown = image_ops.upsample_nearest((truth.visible > _SHOWN) & head[1:, ..., None], size[0] // head.shape[1])
   difference = jnp.abs(moved - frames[1:].astype(jnp.float32)).mean(axis=-1, keepdims=True)
   return jnp.sum(difference * shown, axis=(1, 2, 3)) / jnp.maximum(jnp.sum(shown, axis=(1, 2, 3)), 1)
 

@@ -17,6 +17,7 @@ from seetalk_jax.evaluation.parts import life
 from seetalk_jax.evaluation.probes import identity, readers, rendered, worlds
 from seetalk_jax.evaluation.registry import part
 from seetalk_jax.evaluation.report import Figure, figure
+from seetalk_jax.media.psnr import psnr
 
 PART = 'reenactment'
 
@@ -133,7 +134,7 @@ def _pictures(kind, sets, made, namer, small) -> list[Figure]:
       near = np.sum(namer(small(drawn)) * namer(small(one.own)), axis=-1)
       each = [
         [
-          pictures.psnr(d, t, h),
+          psnr(d, t, h),
           pictures.ssim(d, t, h),
           pictures.gradient_energy(d, h) / pictures.gradient_energy(t, h),
         ]
@@ -144,10 +145,7 @@ def _pictures(kind, sets, made, namer, small) -> list[Figure]:
 
   values_of = {route: scores(frames) for route, frames in made.items()}
   copied = np.array(
-    [
-      np.mean([pictures.psnr(one.portrait, t, h) for t, h in zip(one.own, one.head, strict=True)])
-      for one in sets
-    ]
+    [np.mean([psnr(one.portrait, t, h) for t, h in zip(one.own, one.head, strict=True)]) for one in sets]
   )
   figures = []
   names = ('PSNR over the head, dB', 'SSIM over the head', 'gradient energy over the truth')

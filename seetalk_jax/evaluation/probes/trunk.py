@@ -19,7 +19,7 @@ from tqdm import tqdm
 
 from seetalk_jax import files
 from seetalk_jax.inference import batching
-from seetalk_jax.models.nn import blocks
+from seetalk_jax.models.nn import blocks, image_ops
 
 IMAGE_SIZE = 128
 
@@ -35,7 +35,7 @@ class Trunk(nn.Module):
 
   @nn.compact
   def __call__(self, image: jax.Array) -> jax.Array:
-    x = blocks.pixel_unshuffle(image, 4)
+    x = image_ops.pixel_unshuffle(image, 4)
     x = blocks.conv(self.widths[0], 3, 'stem')(x)
     for i, width in enumerate(self.widths):
       if i:
@@ -54,12 +54,12 @@ def disturb(images: jax.Array, rng: jax.Array, *, max_shift: int = 6) -> jax.Arr
   would take these differences for attributes of the face.
   """
   shift_rng, soft_rng, light_rng, noise_rng, level_rng = jax.random.split(rng, 5)
-  x = blocks.to_float(images)
+  x = image_ops.to_float(images)
   b, size = x.shape[0], x.shape[1]
   padded = jnp.pad(x, ((0, 0), (max_shift, max_shift), (max_shift, max_shift), (0, 0)), mode='edge')
   offsets = jax.random.randint(shift_rng, (b, 2), 0, 2 * max_shift + 1)
   x = jax.vmap(lambda p, o: jax.lax.dynamic_slice(p, (o[0], o[1], 0), (size, size, 3)))(padded, offsets)
-  soft = jax.image.resize(blocks.resize_image(x, size // 2), x.shape, 'bilinear')
+  soft = jax.image.resize(image_ops.resize_image(x, size // 2), x.shape, 'bilinear')
   softness = jax.random.uniform(soft_rng, (b, 1, 1, 1))
   x = x + softness * (soft - x)
   gain, lift = jnp.split(jax.random.uniform(light_rng, (b, 1, 1, 6), minval=-1.0), 2, axis=-1)
@@ -114,7 +114,7 @@ def fit(
 
 @functools.partial(jax.jit, static_argnums=0)
 def _apply(network: nn.Module, params: Any, images: jax.Array) -> jax.Array:
-  return network.apply({'params': params}, blocks.to_float(images))
+  return network.apply({'params': params}, image_ops.to_float(images))
 
 
 def apply_in_batches(network: nn.Module, params: Any, images: np.ndarray, batch_size: int = 25) -> np.ndarray:

@@ -9,7 +9,8 @@ import jax
 import jax.numpy as jnp
 
 from seetalk_jax.models.nn import examples
-from seetalk_jax.models.nn.blocks import conv, group_norm, pixel_unshuffle
+from seetalk_jax.models.nn.blocks import conv, group_norm
+from seetalk_jax.models.nn.image_ops import pixel_unshuffle
 
 SIZES: dict[str, dict[str, Any]] = {
   'tiny': dict(widths=(16, 16), patch_size=4),

@@ -15,16 +15,9 @@ import jax.numpy as jnp
 from seetalk_jax.constants import MOUTH_SIZE, SYNC_FRAMES, SYNC_SAMPLES
 from seetalk_jax.models.motion.mouth import SYNC_HALF, boxes_around, crop_boxes
 from seetalk_jax.models.nn import examples
-from seetalk_jax.models.nn.blocks import (
-  ResBlock,
-  bounded_temperature,
-  conv,
-  dense,
-  group_norm,
-  pixel_unshuffle,
-  temperature_penalty,
-  unit,
-)
+from seetalk_jax.models.nn.blocks import ResBlock, conv, dense, group_norm, unit
+from seetalk_jax.models.nn.image_ops import pixel_unshuffle
+from seetalk_jax.models.nn.temperature import bounded_temperature, temperature_penalty
 from seetalk_jax.models.speech.mel import mel_power
 
 TEMPERATURES = (0.02, 1.0)  # bounds of the learned temperature of sync networks
@@ -85,7 +78,7 @@ class SyncExpert(nn.Module):
     return bounded_temperature(self.log_temperature, *TEMPERATURES)
 
   def temperature_penalty(self) -> jax.Array:
-    """Term of the loss that keeps the temperature near its bounds, a scalar; see `blocks.temperature_penalty`."""
+    """Term of the loss that keeps the temperature near its bounds, a scalar; see `temperature.temperature_penalty`."""
     return temperature_penalty(self.log_temperature, *TEMPERATURES)
 
   @staticmethod
@@ -100,6 +93,23 @@ class SyncExpert(nn.Module):
     """Arguments of `__call__` as shapes; see `models.nn.examples`."""
     del others, side
     return examples.array(1, SYNC_SAMPLES), examples.array(1, SYNC_FRAMES, *MOUTH_SIZE, 3)
+
+
+def cosine_of_frames(
+  expert: Any, variables: Any, speech: jax.Array, frames: jax.Array, centers: jax.Array
+) -> jax.Array:
+  """Cosine similarity of speech and of five successive frames of a portrait, `[b]`.
+
+  Args:
+    expert: `SyncExpert` or `syncnet.SyncNet`.
+    variables: of the expert.
+    speech: `[b, n]`, the expert's `num_samples` from the first frame on.
+    frames: `[b, 5, h, w, 3]` in [-1, 1].
+    centers: mouth centers (x, y), one for all frames of a row, `[b, 2]`.
+  """
+  crops = expert.crop(frames.reshape(-1, *frames.shape[2:]), jnp.repeat(centers, frames.shape[1], axis=0))
+  crops = crops.reshape(*frames.shape[:2], *crops.shape[1:])
+  return expert.apply(variables, speech, crops, method='cosine')
 
 
 class AudioTower(nn.Module):

@@ -12,14 +12,8 @@ from seetalk_jax.constants import FACE_BOX, FACE_SIZE, SYNC_FRAMES, SYNCNET_SAMP
 from seetalk_jax.models.critics.sync_expert import TEMPERATURES
 from seetalk_jax.models.motion.warping import grid_sample, identity_grid
 from seetalk_jax.models.nn import examples
-from seetalk_jax.models.nn.blocks import (
-  bounded_temperature,
-  conv,
-  dense,
-  group_norm,
-  temperature_penalty,
-  unit,
-)
+from seetalk_jax.models.nn.blocks import conv, dense, group_norm, unit
+from seetalk_jax.models.nn.temperature import bounded_temperature, temperature_penalty
 from seetalk_jax.models.speech.mfcc import NUM_CEPSTRA, mfcc
 
 NUM_CEPSTRUM_FRAMES = 20  # four per video frame
@@ -147,7 +141,7 @@ class SyncNet(nn.Module):
     return bounded_temperature(self.log_temperature, *TEMPERATURES)
 
   def temperature_penalty(self) -> jax.Array:
-    """Term of the loss that keeps the temperature near its bounds, a scalar; see `blocks.temperature_penalty`."""
+    """Term of the loss that keeps the temperature near its bounds, a scalar; see `temperature.temperature_penalty`."""
     if self.norm != 'group':
       return jnp.float32(0.0)
     return temperature_penalty(self.log_temperature, *TEMPERATURES)

@@ -10,17 +10,9 @@ import jax.numpy as jnp
 
 from seetalk_jax.constants import NUM_LIP_FIELDS
 from seetalk_jax.models.nn import examples
-from seetalk_jax.models.nn.blocks import (
-  MLP,
-  ResBlock,
-  bounded_temperature,
-  conv,
-  dense,
-  group_norm,
-  pixel_shuffle,
-  temperature_penalty,
-  upsample_nearest,
-)
+from seetalk_jax.models.nn.blocks import MLP, ResBlock, conv, dense, group_norm
+from seetalk_jax.models.nn.image_ops import pixel_shuffle, upsample_nearest
+from seetalk_jax.models.nn.temperature import bounded_temperature, temperature_penalty
 
 SIZES: dict[str, dict[str, Any]] = {
   'tiny': dict(
@@ -89,7 +81,7 @@ class ConReHead(nn.Module):
     return bounded_temperature(self.log_temperature, self.min_temperature, self.max_temperature)
 
   def temperature_penalty(self) -> jax.Array:
-    """Term of the loss that keeps the temperature near its bounds, a scalar; see `blocks.temperature_penalty`."""
+    """Term of the loss that keeps the temperature near its bounds, a scalar; see `temperature.temperature_penalty`."""
     return temperature_penalty(self.log_temperature, self.min_temperature, self.max_temperature)
 
   @nn.nowrap

@@ -12,15 +12,8 @@ from seetalk_jax.constants import EMBEDDING_DIM
 from seetalk_jax.models.face.iresnet import IResNet
 from seetalk_jax.models.face.vision_transformer import VisionTransformer
 from seetalk_jax.models.nn import examples
-from seetalk_jax.models.nn.blocks import (
-  ResBlock,
-  conv,
-  dense,
-  group_norm,
-  pixel_unshuffle,
-  resize_image,
-  unit,
-)
+from seetalk_jax.models.nn.blocks import ResBlock, conv, dense, group_norm, unit
+from seetalk_jax.models.nn.image_ops import pixel_unshuffle, resize_image
 from seetalk_jax.models.nn.layers import rematerialised
 
 # Fields that are the same in all sizes.

@@ -14,16 +14,8 @@ from seetalk_jax.models.motion.motion_encoders import IdentityEncoder, MotionEnc
 from seetalk_jax.models.motion.motion_warper import MotionBasis, MotionModes, MotionWarper
 from seetalk_jax.models.motion.warping import upsample_bilinear, warp
 from seetalk_jax.models.nn import examples
-from seetalk_jax.models.nn.blocks import (
-  MLP,
-  ResBlock,
-  conv,
-  group_norm,
-  layer_norm,
-  pixel_shuffle,
-  pixel_unshuffle,
-  resize_image,
-)
+from seetalk_jax.models.nn.blocks import MLP, ResBlock, conv, group_norm, layer_norm
+from seetalk_jax.models.nn.image_ops import pixel_shuffle, pixel_unshuffle, resize_image
 
 # Typical magnitude of each motion field. Lips and eyelids have half of theirs, which doubles their share of
 # m: they move few pixels, and a small component of m is hard to recover.

@@ -21,17 +21,9 @@ import jax
 import jax.numpy as jnp
 
 from seetalk_jax.models.motion.warping import invert_flow, upsample_bilinear, warp
-from seetalk_jax.models.nn.blocks import (
-  MLP,
-  ResBlock,
-  conv,
-  dense,
-  group_norm,
-  partitioned,
-  pixel_shuffle,
-  pixel_unshuffle,
-)
+from seetalk_jax.models.nn.blocks import MLP, ResBlock, conv, dense, group_norm, partitioned
 from seetalk_jax.models.nn.exportable import exportable
+from seetalk_jax.models.nn.image_ops import pixel_shuffle, pixel_unshuffle
 
 # Displacement, in picture units, of a basis flow of magnitude 1 at amplitude 1.
 _REACH = 0.02

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 from jax.custom_derivatives import SymbolicZero
 
-from seetalk_jax.models.nn.blocks import resize_image
+from seetalk_jax.models.nn.image_ops import resize_image
 from seetalk_jax.sharding.constraints import current_mesh_and_rules, map_over_devices
 
 

@@ -10,15 +10,8 @@ import jax.numpy as jnp
 
 from seetalk_jax.models.nn import examples
 from seetalk_jax.models.nn.attention import MultiHeadAttention
-from seetalk_jax.models.nn.blocks import (
-  ResBlock,
-  check_sides,
-  conv,
-  group_norm,
-  pixel_shuffle,
-  pixel_unshuffle,
-  upsample_nearest,
-)
+from seetalk_jax.models.nn.blocks import ResBlock, conv, group_norm
+from seetalk_jax.models.nn.image_ops import check_sides, pixel_shuffle, pixel_unshuffle, upsample_nearest
 from seetalk_jax.models.nn.layers import rematerialised
 
 # Fields that are the same in all sizes.

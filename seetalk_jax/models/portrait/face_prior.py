@@ -29,8 +29,9 @@ import jax.numpy as jnp
 
 from seetalk_jax.models.nn import examples
 from seetalk_jax.models.nn.attention import MultiHeadAttention, key_mask
-from seetalk_jax.models.nn.blocks import MLP, check_sides, dense, layer_norm, pixel_unshuffle
+from seetalk_jax.models.nn.blocks import MLP, dense, layer_norm
 from seetalk_jax.models.nn.embeddings import sinusoidal_embedding
+from seetalk_jax.models.nn.image_ops import check_sides, pixel_unshuffle
 
 SIZES: dict[str, dict[str, Any]] = {
   'tiny': dict(hidden=16, num_heads=2, patch_size=2, beta0=1.0, pooled=False),

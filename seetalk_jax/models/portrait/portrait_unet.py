@@ -9,9 +9,10 @@ import jax
 import jax.numpy as jnp
 
 from seetalk_jax.models.nn import examples
-from seetalk_jax.models.nn.blocks import check_sides, dense, layer_norm, pixel_shuffle, pixel_unshuffle
+from seetalk_jax.models.nn.blocks import dense, layer_norm
 from seetalk_jax.models.nn.embeddings import TimeEmbedding
 from seetalk_jax.models.nn.exportable import exportable
+from seetalk_jax.models.nn.image_ops import check_sides, pixel_shuffle, pixel_unshuffle
 from seetalk_jax.models.portrait.unet import UNet2DCondition
 
 # Fields that are the same in all sizes.

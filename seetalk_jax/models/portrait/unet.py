@@ -9,8 +9,9 @@ import jax
 import jax.numpy as jnp
 
 from seetalk_jax.models.nn.attention import TransformerBlock, key_mask
-from seetalk_jax.models.nn.blocks import ResBlock, conv, dense, group_norm, resize_nearest
+from seetalk_jax.models.nn.blocks import ResBlock, conv, dense, group_norm
 from seetalk_jax.models.nn.embeddings import TimeEmbedding
+from seetalk_jax.models.nn.image_ops import resize_nearest
 from seetalk_jax.models.nn.layers import rematerialised
 
 

@@ -10,15 +10,8 @@ import jax
 import jax.numpy as jnp
 
 from seetalk_jax.models.nn import examples
-from seetalk_jax.models.nn.blocks import (
-  ResBlock,
-  check_sides,
-  conv,
-  down_levels,
-  group_norm,
-  pixel_shuffle,
-  unit,
-)
+from seetalk_jax.models.nn.blocks import ResBlock, conv, down_levels, group_norm, unit
+from seetalk_jax.models.nn.image_ops import check_sides, pixel_shuffle
 from seetalk_jax.sharding.constraints import refuse_explicit
 
 STATE = 'codebook_state'  # collection of the codes and their running counts, updated without gradients

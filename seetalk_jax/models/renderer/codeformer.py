@@ -20,8 +20,8 @@ from seetalk_jax.models.nn.blocks import (
   group_norm,
   layer_norm,
   partitioned,
-  upsample_nearest,
 )
+from seetalk_jax.models.nn.image_ops import upsample_nearest
 from seetalk_jax.models.portrait.autoencoder import MidAttention
 from seetalk_jax.models.renderer.codebook import nearest_codes, straight_through_lookup
 

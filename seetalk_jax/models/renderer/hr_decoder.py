@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import flax.linen as nn
@@ -11,7 +11,8 @@ import jax.numpy as jnp
 
 from seetalk_jax.models.motion.motion_codec import Warped, blend_painted, warped_example
 from seetalk_jax.models.nn import examples
-from seetalk_jax.models.nn.blocks import conv, group_norm, pixel_shuffle, pixel_unshuffle, resize_image
+from seetalk_jax.models.nn.blocks import conv, group_norm
+from seetalk_jax.models.nn.image_ops import pixel_shuffle, pixel_unshuffle, resize_image
 from seetalk_jax.models.renderer.codebook import CodeDecoder
 
 SIZES: dict[str, dict[str, Any]] = {
@@ -98,6 +99,29 @@ class HRDecoder(nn.Module):
     """Arguments of `__call__` as shapes; see `models.nn.examples`."""
     code_dim = examples.field(others, 'codebook', 'code_dim', 64)
     return examples.array(1, side // 16, side // 16, code_dim), warped_example(others, side)
+
+
+def draw_from_codes(
+  networks: Mapping[str, Any],
+  params: Mapping[str, Any],
+  warped: Warped,
+  fusion: jax.Array | float,
+  lookup: Callable[[jax.Array], jax.Array],
+) -> tuple[jax.Array, jax.Array]:
+  """Pictures of warped portraits by the HR decoder, from the codes that the code transformer predicts.
+
+  Args:
+    networks, params: modules and parameters by name, with `code_transformer` and `hr_decoder`.
+    warped: from `MotionCodec.warp`.
+    fusion: weight of the warped portrait, 0 to 1; a scalar or `[b, 1, 1, 1]`.
+    lookup: logits `[b, h / 16, w / 16, k]` -> codes `[b, h / 16, w / 16, code_dim]`.
+
+  Returns:
+    (pictures `[b, h, w, 3]`, about [-1, 1]; logits).
+  """
+  logits = networks['code_transformer'].apply({'params': params['code_transformer']}, warped.features)
+  codes = lookup(logits)
+  return networks['hr_decoder'].apply({'params': params['hr_decoder']}, codes, warped, fusion), logits
 
 
 def from_codebook(params: Mapping[str, Any], codebook_params: Mapping[str, Any]) -> dict[str, Any]:

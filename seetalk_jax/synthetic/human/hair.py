@@ -7,105 +7,17 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from seetalk_jax.synthetic.human import collision, noise, rig
+from seetalk_jax.synthetic.human import collision, hair_coverage, rig
 from seetalk_jax.synthetic.human.hair_roots import Roots
+from seetalk_jax.synthetic.human.hair_style import Style
 from seetalk_jax.synthetic.human.tied_hair import tied
 from seetalk_jax.synthetic.human.vectors import smoothstep, unit
 
 NUM_POINTS = 16
 _INSIDE = (0.0, 7.35, 0.2)  # all points of strands that do not grow
 _WHORL = (0.08, 8.45, 0.1)  # hair falls away from here
-_UNDERCOAT = (0.45, 0.93)  # share of the skin that looks like hair below cropped and below long hair
 _OVAL, _OVAL_Z = (0.75, 1.1), 0.3  # half the width and depth of the head, and its middle
 _ZIGZAG = 0.05  # strands of this distance from a parting may fall to its other side, decimeters
-
-
-class Style(NamedTuple):
-  """A hair style; scalars, lengths in decimeters. `styles.sample_style` draws them.
-
-  Attributes:
-    length: on top.
-    side: length at the sides over that on top, 0 to 1.
-    nape: length at the nape over that at the sides, 0 to 1.
-    border: height where sides end, 7.2 to 8.3.
-    blend: half the height over which sides pass into the top.
-    level: height at which hair is cut off, 0 for none.
-    layers: how much shorter single strands are, 0 to 1.
-    fringe: share of the front hair that falls over the forehead, 0 to 1.
-    fringe_length: of that hair, from the hairline.
-    parting: x of the parting on the scalp, -0.5 to 0.5.
-    outward: how much hair is combed away from the parting.
-    forward: how much hair is combed to the front; negative: to the back.
-    sweep: how much the front hair is combed to the person's left; negative: right.
-    whorl: how much hair is combed away from the crown.
-    lift: how far hair stands off where it leaves the scalp, 0 to 1.
-    rise: how much more the front hair stands off.
-    stiffness: 0: falls at once, 1: keeps its direction.
-    cling: how closely hair follows the head, 0 to 1.
-    curl: radius of curls.
-    waves: turns of a curl along a strand.
-    frizz: radius of small irregular bends.
-    clumping: how far strands of a clump lie together, 0 to 1.
-    locks: how far strands of a thick lock lie together, 0 to 1.
-    mess: spread of directions.
-    volume: distance of the outer hair from the skull.
-    round: how far hair is cut to a ball around the head, 0 to 1.
-    recession: how far the hairline has moved back, 0 to 1; 1 leaves a ring.
-    crown: size of a bald spot on the crown, 0 to 1.
-    density: share of strands that grow, 0 to 1.
-    open: half the width of the face that long hair leaves free, 0.58 to 0.8.
-    front: share of long hair that hangs before the shoulders, 0 to 1.
-    tuck: how far hair is tucked behind the ears, 0 to 1.
-    tied: share of the height of the scalp above which hair is tied: 0 none, 0.5 the upper half, 1 all.
-    tie: elevation of the knot at the back, radians: -0.4 at the nape, 0 at the ears, 1.3 on the crown.
-    tie_side: angle of the knot from the back, radians: 0 for one knot, about 1.2 for two at the sides.
-    tie_shift: moves a single knot sideways, radians.
-    tail: length of hair beyond the knot.
-    tail_width: radius of a tail, or of a bun.
-    bun: 1 coils the tail to a bun.
-    braid: 1 plaits the tail.
-  """
-
-  length: jax.Array
-  side: jax.Array
-  nape: jax.Array
-  border: jax.Array
-  blend: jax.Array
-  level: jax.Array
-  layers: jax.Array
-  fringe: jax.Array
-  fringe_length: jax.Array
-  parting: jax.Array
-  outward: jax.Array
-  forward: jax.Array
-  sweep: jax.Array
-  whorl: jax.Array
-  lift: jax.Array
-  rise: jax.Array
-  stiffness: jax.Array
-  cling: jax.Array
-  curl: jax.Array
-  waves: jax.Array
-  frizz: jax.Array
-  clumping: jax.Array
-  locks: jax.Array
-  mess: jax.Array
-  volume: jax.Array
-  round: jax.Array
-  recession: jax.Array
-  crown: jax.Array
-  density: jax.Array
-  open: jax.Array
-  front: jax.Array
-  tuck: jax.Array
-  tied: jax.Array
-  tie: jax.Array
-  tie_side: jax.Array
-  tie_shift: jax.Array
-  tail: jax.Array
-  tail_width: jax.Array
-  bun: jax.Array
-  braid: jax.Array
 
 
 class Hair(NamedTuple):
@@ -142,7 +54,7 @@ def grow(vertices: jax.Array, normals: jax.Array, body: collision.Body, style: S
   # A strand belongs to the fringe or not: 1 or 0.
   front = smoothstep(roots.place[:, 2] - 0.3 * jnp.abs(roots.place[:, 0]), 0.88, 0.96) > roots.random[:, 6]
   fringe = (front & (roots.random[:, 9] < style.fringe)).astype(jnp.float32)
-  covered = coverage(style, roots.place.T)
+  covered = hair_coverage.coverage(style, roots.place.T)
   length = _lengths(style, roots, fringe) * (0.3 + 0.7 * covered) + 1e-4
   grows = (roots.random[:, 7] < style.density * covered) & (length > 0.012)
   distance = 0.01 + style.volume * (0.1 + 0.9 * _mixed(roots, 5, 0.5))
@@ -161,56 +73,6 @@ def grow(vertices: jax.Array, normals: jax.Array, body: collision.Body, style: S
   # Light and sight reach far into hair that stands up, as an afro's.
   depth = _depth(points) * (1 - _at_hairline(roots)) * (1 - 0.6 * style.round)
   return Hair(points, collision.outward(points), depth, rig.share_of_turn(points))
-
-
-def coverage(style: Style, place: jax.Array) -> jax.Array:
-  """Share of the hair that a style leaves at places on the neutral head: not on bald parts.
-
-  Args:
-    style: of the person.
-    place: x, y and z, `[3, ...]`.
-
-  Returns:
-    `[...]` in [0, 1].
-  """
-  return _coverage(style, place, _border(place))
-
-
-def undercoat(style: Style, place: jax.Array, scalp: jax.Array) -> jax.Array:
-  """Share of the skin that looks like hair between the strands, for `skin.Undercoat`.
-
-  Args:
-    style: of the person.
-    place: x, y and z on the neutral head, `[3, ...]`.
-    scalp: the mask `scalp` there, `[...]`.
-
-  Returns:
-    `[...]` in [0, 1]: little below cropped hair, nearly all below long hair.
-  """
-  x, y, z = place
-  border = _border(place)
-  dense = _UNDERCOAT[0] + (_UNDERCOAT[1] - _UNDERCOAT[0]) * smoothstep(_region_length(style, y, z), 0.0, 0.2)
-  # The hairline is ragged, and a parting shows the skin.
-  dense *= smoothstep(scalp + 2 * border, 0.35, 0.8)
-  line = jnp.exp(-(((x - style.parting) / 0.012) ** 2)) * smoothstep(z, 0.2, 0.6)
-  dense *= 1 - 0.5 * line * jnp.minimum(style.outward, 1) * (style.tied < 0.5)
-  return style.density * dense * _coverage(style, place, border)
-
-
-def _border(place):
-  """Irregular shifts of the border of hair, decimeters, `[...]`."""
-  return 0.16 * (noise.value_noise(place, 4.0) - 0.5) + 0.06 * (noise.value_noise(place, 15.0) - 0.5)
-
-
-def _coverage(style, place, border):
-  x, y, z = place
-  above = smoothstep(y, 7.55, 7.8)
-  temples = jnp.exp(-(((jnp.abs(x) - 0.45) / 0.2) ** 2))
-  hairline = 1.66 - style.recession * (1.5 + 0.35 * temples) - 0.12 * temples * (style.recession > 0)
-  front = smoothstep(z + border, hairline - 0.13, hairline + 0.13)
-  spot = jnp.hypot(x - 0.02, z - 0.1) + border
-  crown = smoothstep(spot, style.crown * 0.85 + 0.1, style.crown * 0.85 - 0.15) * (style.crown > 0)
-  return 1 - above * jnp.maximum(front, crown)
 
 
 def in_sight(points: jax.Array, normals: jax.Array, depth: jax.Array, eye: jax.Array) -> jax.Array:
@@ -249,17 +111,10 @@ def _mixed(roots, column, own):
   return own * values + (1 - own) * values[roots.clump]
 
 
-def _region_length(style, y, z):
-  """Length of the hair on top, at the sides and at the nape."""
-  top = smoothstep(y, style.border - style.blend, style.border + style.blend)
-  low = smoothstep(y, 7.4, 6.9) * smoothstep(z, 0.5, 0.2)
-  return style.length * (style.side + (1 - style.side) * top) * (1 - (1 - style.nape) * low)
-
-
 def _lengths(style, roots, fringe):
   """Length of every strand, `[n]`."""
   x, y, z = roots.place.T
-  length = _region_length(style, y, z)
+  length = hair_coverage.region_length(style, y, z)
   # A level cut: the way down, and around the widest part of the head.
   fall = y - style.level + 0.3 * smoothstep(y, 7.7, 8.4)
   length = jnp.minimum(length, jnp.where(style.level > 0, jnp.maximum(fall, 0.1), 9))

@@ -16,7 +16,9 @@ from seetalk_jax.synthetic.human import (
   facial_hair,
   hair,
   hair_colors,
+  hair_coverage,
   hair_roots,
+  hair_style,
   occlusion,
   rig,
   skin,
@@ -43,7 +45,7 @@ class Appearance(NamedTuple):
 
   shape: jax.Array
   skin: skin.Skin
-  hair: hair.Style
+  hair: hair_style.Style
   facial_hair: facial_hair.FacialStyle
   hair_color: hair_colors.HairColor
   outfit: dress.Outfit
@@ -216,7 +218,7 @@ def _undercoats(person, layout):
   scalp, beard, brows = hair_colors.undercoat_colors(person.hair_color)
   on_face = masks['beard'] * (1 - masks['lips']) * (1 - masks['mouth_inside'])
   return (
-    skin.Undercoat(scalp, hair.undercoat(person.hair, place, masks['scalp'])),
+    skin.Undercoat(scalp, hair_coverage.undercoat(person.hair, place, masks['scalp'])),
     skin.Undercoat(beard, on_face * facial_hair.beard_undercoat(person.facial_hair, place)),
     skin.Undercoat(brows, facial_hair.brow_undercoat(person.facial_hair, place)),
   )

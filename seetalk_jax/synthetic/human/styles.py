@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from seetalk_jax.synthetic.human import hair
+from seetalk_jax.synthetic.human.hair_style import Style
 
 _DEFAULT = dict(
   **dict(length=0.5, side=0.8, nape=0.8, border=7.7, blend=0.25, level=0.0, layers=0.2),
@@ -28,7 +28,7 @@ class Preset:
     men, women: how common it is.
     african, asian, caucasian: factor for people of this ancestry.
     ages: years between which it is common.
-    values: fields of `hair.Style` that differ from the default.
+    values: fields of `hair_style.Style` that differ from the default.
   """
 
   family: str
@@ -257,7 +257,7 @@ _LIMITS = dict(
 )
 
 
-def style(name: str, **changes: float) -> hair.Style:
+def style(name: str, **changes: float) -> Style:
   """The style of a preset, with some fields changed; float32 scalars.
 
   Raises:
@@ -268,10 +268,10 @@ def style(name: str, **changes: float) -> hair.Style:
 
 
 def _as_style(values):
-  return hair.Style(**{field: np.float32(value) for field, value in values.items()})
+  return Style(**{field: np.float32(value) for field, value in values.items()})
 
 
-def sample_style(rng: np.random.Generator, sex: str, age: float, ancestry: Mapping[str, float]) -> hair.Style:
+def sample_style(rng: np.random.Generator, sex: str, age: float, ancestry: Mapping[str, float]) -> Style:
   """A style for a person: one preset, or one and a little of another of its family, and some chance.
 
   Args:

@@ -17,7 +17,7 @@ def tied(start, body, style, roots, num_points):
   Args:
     start: places of the roots, `[n, 3]`.
     body: `collision.Body` of the person.
-    style: `hair.Style`.
+    style: `hair_style.Style`.
     roots: `hair_roots.Roots`.
     num_points: of a strand.
 

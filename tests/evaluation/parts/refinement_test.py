@@ -8,7 +8,7 @@ import pytest
 from seetalk_jax.evaluation.measures import pictures, sync
 from seetalk_jax.evaluation.parts import reenactment, refinement
 from seetalk_jax.models import registry
-from seetalk_jax.models.nn import blocks
+from seetalk_jax.models.nn import blocks, image_ops
 
 
 def video(seed, noise, noise_without, leak=0.0):
@@ -65,7 +65,9 @@ def test_a_leak_is_what_two_people_differ_by():
 def test_similarity_and_sharpness_of_pictures():
   rng = np.random.default_rng(0)
   sharp = rng.integers(0, 256, (64, 64, 3), dtype=np.uint8)
-  soft = np.asarray(blocks.to_uint8(blocks.resize_image(blocks.resize_image(blocks.to_float(sharp), 32), 64)))
+  soft = np.asarray(
+    image_ops.to_uint8(image_ops.resize_image(image_ops.resize_image(image_ops.to_float(sharp), 32), 64))
+  )
   assert pictures.ssim(sharp, sharp) == pytest.approx(1)
   assert pictures.ssim(sharp, soft) < 0.8
   assert pictures.ssim(sharp, soft) == pytest.approx(pictures.ssim(soft, sharp))

@@ -11,7 +11,7 @@ from seetalk_jax.data import transforms
 from seetalk_jax.evaluation.measures import lip_sync
 from seetalk_jax.models import registry
 from seetalk_jax.models.critics.syncnet import SyncNet
-from seetalk_jax.models.nn import blocks
+from seetalk_jax.models.nn import image_ops
 from seetalk_jax.models.speech import mfcc
 
 
@@ -31,7 +31,7 @@ def test_crops_show_the_face_where_it_is():
 def test_records_are_cut_as_portraits_are():
   picture = np.random.default_rng(3).integers(0, 256, (4, 4, 3)).repeat(32, 0).repeat(32, 1).astype(np.uint8)
   cut = transforms.crop_face(picture)
-  ours = blocks.to_uint8(SyncNet.crop(blocks.to_float(jnp.asarray(picture)[None])))[0]
+  ours = image_ops.to_uint8(SyncNet.crop(image_ops.to_float(jnp.asarray(picture)[None])))[0]
   assert cut.shape == ours.shape == (224, 224, 3)
   assert np.abs(cut.astype(int) - np.asarray(ours).astype(int)).mean() < 1.0
 

@@ -9,7 +9,7 @@ from tiny_networks import build
 
 from seetalk_jax.models import FaceEncoder, registry
 from seetalk_jax.models.face.iresnet import IResBlock, IResNet
-from seetalk_jax.models.nn import blocks
+from seetalk_jax.models.nn import blocks, image_ops
 from seetalk_jax.releases import network_spec
 
 SMALL_VIT = dict(
@@ -120,5 +120,5 @@ def test_face_encoder_gives_unit_vectors_for_any_size():
   embedding = apply({'params': params}, image)
   assert embedding.shape == (2, 512)
   np.testing.assert_allclose(jnp.linalg.norm(embedding, axis=-1), 1, atol=1e-5)
-  assert apply({'params': params}, blocks.resize_image(image, 64)).shape == (2, 512)
+  assert apply({'params': params}, image_ops.resize_image(image, 64)).shape == (2, 512)
   assert float(jnp.abs(embedding[0] - embedding[1]).max()) > 1e-3

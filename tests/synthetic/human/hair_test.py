@@ -5,13 +5,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 import scipy.spatial
+from plain_hair import PLAIN
 
 from seetalk_jax.synthetic.human import collision, hair, hair_roots, rig
 from seetalk_jax.synthetic.human import mesh as meshes
-
-_PLAIN = hair.Style(
-  **(dict.fromkeys(hair.Style._fields, 0.0) | dict(whorl=1.0, lift=0.4, density=1.0, border=7.7))
-)._replace(blend=0.25, side=1.0, nape=1.0, open=0.55, volume=0.06, tail_width=0.15, stiffness=0.3)
 
 
 @pytest.fixture(scope='module')
@@ -21,7 +18,7 @@ def grow():
   body, grown = jax.jit(collision.body)(vertices), jax.jit(hair.grow)
 
   def one(**values):
-    style = jax.tree.map(jnp.float32, _PLAIN._replace(**values))
+    style = jax.tree.map(jnp.float32, PLAIN._replace(**values))
     return jax.tree.map(np.asarray, grown(vertices, normals, body, style, hair_roots.roots()))
 
   return one
@@ -91,17 +88,6 @@ def test_tied_hair_runs_through_the_knot(grow):
   assert np.median(behind[:, -1, 2]) < 0 and np.median(behind[:, -1, 1]) < 7.0
 
 
-def test_balding_takes_the_front_and_leaves_a_ring():
-  place = np.asarray(hair_roots.roots().place).T
-  share = np.asarray(
-    hair.coverage(jax.tree.map(jnp.float32, _PLAIN._replace(recession=0.9, crown=0.8)), jnp.asarray(place))
-  )
-  top, ring = place[1] > 8.1, place[1] < 7.5
-  assert share[top].mean() < 0.1 and share[ring].min() == 1
-  full = hair.coverage(jax.tree.map(jnp.float32, _PLAIN), jnp.asarray(place))
-  assert np.asarray(full).min() == 1
-
-
 def test_density_zero_is_bald_and_afros_are_round(grow):
   assert len(growing(grow(length=0.3, density=0.0).points)) == 0
   points = growing(grow(length=0.5, round=1.0, lift=1.0, stiffness=1.0, whorl=0.0).points)
@@ -126,24 +112,6 @@ def test_hair_before_the_ears_stays_short_and_flat_when_the_rest_is_tied(grow):
   before = (place[:, 2] > 0.4) & (place[:, 1] < 7.4)
   assert before.sum() > 100
   assert np.linalg.norm(grown[before][:, -1] - grown[before][:, 0], axis=-1).max() < 0.12
-
-
-def _undercoat(place, **values):
-  fine = rig.fine_head().mesh
-  distance, nearest = scipy.spatial.cKDTree(fine.vertices).query(place)
-  assert distance < 0.1
-  style = jax.tree.map(jnp.float32, _PLAIN._replace(**values))
-  scalp = jnp.asarray(fine.masks['scalp'][nearest])
-  return float(hair.undercoat(style, jnp.asarray(fine.vertices[nearest]), scalp))
-
-
-def test_skin_below_dense_hair_looks_like_hair_and_a_forehead_does_not():
-  front, forehead = (0.15, 8.2, 1.2), (0.1, 7.8, 1.4)
-  assert _undercoat(front, length=0.8) > 0.85
-  assert 0.3 < _undercoat(front, length=0.02) < 0.6
-  assert _undercoat(front, length=0.8, density=0.0) == 0
-  assert _undercoat(front, length=0.8, recession=1.0) < 0.05
-  assert _undercoat(forehead, length=0.8) == 0
 
 
 def test_a_parting_is_a_line_and_not_a_gap(grow):

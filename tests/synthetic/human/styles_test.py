@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from seetalk_jax.synthetic.human import hair, styles
+from seetalk_jax.synthetic.human import hair_style, styles
 
 
 def test_there_are_many_presets_for_both_sexes():
@@ -15,7 +15,7 @@ def test_there_are_many_presets_for_both_sexes():
 @pytest.mark.parametrize('name', styles.PRESETS)
 def test_presets_have_all_fields(name):
   style = styles.style(name)
-  assert set(styles.PRESETS[name].values) <= set(hair.Style._fields)
+  assert set(styles.PRESETS[name].values) <= set(hair_style.Style._fields)
   assert all(value.dtype == np.float32 and np.isfinite(value) for value in style)
 
 
@@ -35,7 +35,7 @@ def _sampled(sex, age, ancestry, number=300):
 def test_samples_are_in_range_and_differ():
   for sex in ('female', 'male'):
     drawn = _sampled(sex, 40, {'african': 1, 'asian': 1, 'caucasian': 1})
-    stacked = {name: np.array([getattr(style, name) for style in drawn]) for name in hair.Style._fields}
+    stacked = {name: np.array([getattr(style, name) for style in drawn]) for name in hair_style.Style._fields}
     assert all(np.isfinite(values).all() for values in stacked.values())
     for name in ('lift', 'clumping', 'recession', 'crown', 'density', 'front'):
       assert stacked[name].min() >= 0 and stacked[name].max() <= 1.1, name

@@ -1,0 +1,52 @@
+"""Entries that several views share: their descriptions, and how some are read from a record."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from seetalk_jax.constants import MOTION_DIM
+from seetalk_jax.data import landmark_parts, schema
+from seetalk_jax.data.view import Entry
+
+SPEAKER = Entry(np.int32, (), 'which speaker; text names are numbered by a stable hash')
+ATTRIBUTES = Entry(np.float32, (3,), 'sex 0..1, age in years, head size as a standard score')
+HAS_TRUTH = Entry(np.float32, (), '1: ground truth is there; 0: a real recording, maps are zeros')
+IMAGE = ('S', 'S', 3)
+PICTURE_BOX = Entry(
+  np.float32,
+  (4,),
+  'part that shows the recording: left, top, right, bottom, relative 0..1; edges repeat around it',
+)
+QUARTER = ('S/4', 'S/4')
+SPEECH = 'mono speech at 16 kHz in [-1, 1]'
+MOTION = 'motion vector, see constants.MOTION_FIELDS'
+MOTION_WEIGHT = Entry(
+  np.float32, (MOTION_DIM,), 'weight of each motion field: 1 exact, 0.3 estimated, 0 absent (the field is 0)'
+)
+PARTS = Entry(
+  np.uint8, QUARTER, 'part of the head at each pixel; 0 background; of real frames drawn from landmarks'
+)
+
+
+def motion_of(record: schema.ClipRecord) -> np.ndarray:
+  """Motion of the frames, float32 `[k, 58]`; zeros where none is known."""
+  return zeros(len(record.frames), MOTION_DIM) if record.motion is None else record.motion
+
+
+def estimated_parts(record: schema.ClipRecord, index: int, side: int) -> np.ndarray:
+  """Part labels of a real frame, uint8 `[side, side]`, as far as its landmarks or its lip box show them."""
+  landmarks, boxes = (None if x is None else x[index] for x in (record.landmarks, record.lip_box))
+  return landmark_parts.estimated_parts(landmarks, boxes, side)
+
+
+def padded_motion(track: np.ndarray | None, wanted: int) -> np.ndarray:
+  """The first `wanted` frames of a motion track, float32 `[wanted, 58]`; zeros after its end."""
+  padded = zeros(wanted, MOTION_DIM)
+  if track is not None:
+    padded[: len(track)] = track[:wanted]
+  return padded
+
+
+def zeros(*shape: int) -> np.ndarray:
+  """Zeros of a shape, float32: an entry that a record does not have."""
+  return np.zeros(shape, np.float32)
