@@ -17,7 +17,28 @@ MIN_SIDE = 16  # of both sides, for H.264
 _FEATHER = 0.25  # width of the mask's edge, relative to half of the crop's side
 _ROUNDNESS = 4  # exponent of the mask's outline: 2 is a circle, infinity the whole square
 _GAINS = (0.8, 1.25)  # range of the color gain; a larger one would amplify the noise of a flat picture
+_GRAY_LEVELS = 8  # differences of the channels of a black and white photo, after lossy compression
+_LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601
 _LEAST_SPREAD = 2.0  # levels of 255; with less spread there is no contrast to compare
+
+
+@dataclasses.dataclass(frozen=True)
+class ColorMatch:
+  """Correction of rendered colors, in levels of 255.
+
+  Attributes:
+    gain, offset: one number per channel: `gain * head + offset`.
+    gray: whether the head then loses its color, because the photo is black and white.
+  """
+
+  gain: tuple[float, float, float] = (1.0, 1.0, 1.0)
+  offset: tuple[float, float, float] = (0.0, 0.0, 0.0)
+  gray: bool = False
+
+  def apply(self, head: np.ndarray) -> np.ndarray:
+    """Corrected colors of uint8 `[h, w, 3]`, float32."""
+    drawn = np.array(self.gain, np.float32) * head + np.array(self.offset, np.float32)
+    return np.broadcast_to((drawn @ _LUMA)[..., None], drawn.shape) if self.gray else drawn
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,13 +48,12 @@ class FullFrame:
   Attributes:
     picture: uint8 `[h, w, 3]`, both sides even.
     box: portrait crop in pixels of `picture`; it may extend beyond the picture.
-    gain, offset: color correction of the heads, one number per channel: `gain * head + offset`, in levels of 255.
+    colors: color correction of the heads.
   """
 
   picture: np.ndarray
   box: face.FaceBox
-  gain: tuple[float, float, float] = (1.0, 1.0, 1.0)
-  offset: tuple[float, float, float] = (0.0, 0.0, 0.0)
+  colors: ColorMatch = ColorMatch()
 
   @property
   def size(self) -> tuple[int, int]:
@@ -70,8 +90,7 @@ class FullFrame:
     rows, columns = self.region
     frame = self.picture.copy()
     before = frame[rows, columns].astype(np.float32)
-    gain, offset = np.array(self.gain, np.float32), np.array(self.offset, np.float32)
-    drawn = gain * self._at_its_place(head) + offset
+    drawn = self.colors.apply(self._at_its_place(head))
     blended = before + self.mask * (drawn - before)
     frame[rows, columns] = np.clip(np.rint(blended), 0, 255).astype(np.uint8)
     return frame
@@ -90,7 +109,8 @@ class FullFrame:
     ratio = np.where(drawn_spread < _LEAST_SPREAD, 1.0, spread / np.maximum(drawn_spread, _LEAST_SPREAD))
     gain = np.clip(ratio, *_GAINS)
     offset = mean - gain * drawn_mean
-    return dataclasses.replace(self, gain=tuple(gain.tolist()), offset=tuple(offset.tolist()))
+    colors = ColorMatch(tuple(gain.tolist()), tuple(offset.tolist()), gray=_is_gray(crop))
+    return dataclasses.replace(self, colors=colors)
 
   def _at_its_place(self, head: np.ndarray) -> np.ndarray:
     """The head in the pixels of `region`: the inverse of `face.crop`."""
@@ -177,6 +197,12 @@ def scaled_box(box: face.FaceBox, before: tuple[int, int], after: tuple[int, int
 
 def _is_cropped(before: tuple[int, ...], after: tuple[int, int]) -> bool:
   return all(0 <= old - new <= 1 for old, new in zip(before, after, strict=True))
+
+
+def _is_gray(pixels: np.ndarray) -> bool:
+  """Whether uint8 `[h, w, 3]` is black and white; a picture in one tint, such as sepia, is not."""
+  channels = pixels.astype(np.int16)
+  return float(np.percentile(channels.max(axis=-1) - channels.min(axis=-1), 99)) <= _GRAY_LEVELS
 
 
 def _moments(pixels: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

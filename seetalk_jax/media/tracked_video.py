@@ -94,13 +94,12 @@ class VideoFullFrame:
   Attributes:
     video: the video.
     reader: its pictures.
-    gain, offset: color correction of the heads.
+    colors: color correction of the heads.
   """
 
   video: TrackedVideo
   reader: PictureReader
-  gain: tuple[float, float, float] = (1.0, 1.0, 1.0)
-  offset: tuple[float, float, float] = (0.0, 0.0, 0.0)
+  colors: full_frame.ColorMatch = full_frame.ColorMatch()
 
   @property
   def size(self) -> tuple[int, int]:
@@ -109,15 +108,13 @@ class VideoFullFrame:
 
   def put_back(self, head: np.ndarray, index: int) -> np.ndarray:
     """Puts a rendered portrait crop, uint8 `[s, s, 3]`, into frame `index`: uint8 `[h, w, 3]`."""
-    whole = full_frame.FullFrame(
-      self.reader.picture(index), self.video.box(index), gain=self.gain, offset=self.offset
-    )
+    whole = full_frame.FullFrame(self.reader.picture(index), self.video.box(index), self.colors)
     return whole.put_back(head)
 
   def matched(self, rendered: np.ndarray, crop: np.ndarray) -> VideoFullFrame:
     """The same with the color correction of the first frame; see `FullFrame.matched`."""
     first = full_frame.FullFrame(self.reader.picture(0), self.video.box(0)).matched(rendered, crop)
-    return dataclasses.replace(self, gain=first.gain, offset=first.offset)
+    return dataclasses.replace(self, colors=first.colors)
 
 
 def open_tracked(

@@ -101,7 +101,7 @@ def test_the_head_goes_back_into_the_photo(pipe, photo):
   # Put back by hand.
   placed = whole.full_frame
   np.testing.assert_array_equal(frames[5], placed.put_back(square.frames[5]))
-  assert placed.gain != (1.0, 1.0, 1.0) and whole.spec.job_id() != square.spec.job_id()
+  assert placed.colors.gain != (1.0, 1.0, 1.0) and whole.spec.job_id() != square.spec.job_id()
   np.testing.assert_array_equal(np.concatenate(list(whole.stream(6))), frames[6:])
   half = pipe(speech(), portrait=photo, full_frame=True, size=66)
   assert half.size == (50, 66)

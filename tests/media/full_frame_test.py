@@ -92,12 +92,24 @@ def test_colors_are_matched():
   crop = face.crop(photo, box, 128)
   rendered = np.clip(np.rint(0.9 * crop + [4, 10, -6]), 0, 255).astype(np.uint8)
   whole = full_frame.open_full_frame(face.Photo(photo, box)).matched(rendered, crop)
-  np.testing.assert_allclose(whole.gain, 1 / 0.9, rtol=0.02)
+  np.testing.assert_allclose(whole.colors.gain, 1 / 0.9, rtol=0.02)
   assert np.abs(whole.put_back(rendered).astype(int) - photo).max() <= 6
   flat = full_frame.open_full_frame(face.Photo(photo, box)).matched(np.full_like(crop, 90), crop)
-  assert flat.gain == (1.0, 1.0, 1.0)  # a picture without contrast is not amplified
+  assert flat.colors.gain == (1.0, 1.0, 1.0)  # a picture without contrast is not amplified
   strange = full_frame.open_full_frame(face.Photo(photo, box)).matched((crop // 8).astype(np.uint8), crop)
-  assert max(strange.gain) <= 1.25
+  assert max(strange.colors.gain) <= 1.25
+
+
+def test_a_head_has_no_color_in_a_black_and_white_photo():
+  photo = np.repeat(smooth(200, 240)[..., :1], 3, axis=-1)
+  box = face.FaceBox(50.0, 40.0, 120.0)
+  crop = face.crop(photo, box, 128)
+  tinted = np.clip(crop + np.array([20, 0, -20]), 0, 255).astype(np.uint8)
+  whole = full_frame.open_full_frame(face.Photo(photo, box)).matched(crop, crop)
+  drawn = whole.put_back(tinted)
+  assert np.all(drawn[..., 0] == drawn[..., 1]) and np.all(drawn[..., 1] == drawn[..., 2])
+  colored = full_frame.open_full_frame(face.Photo(smooth(200, 240), box))
+  assert not colored.matched(crop, face.crop(smooth(200, 240), box, 128)).colors.gray
 
 
 def test_mistakes_are_named():
