@@ -153,7 +153,9 @@ def _hdtf_subset(path: pathlib.PurePosixPath) -> tuple[str, str]:
   for part in inner:
     if match := _HDTF_SUBSET.fullmatch(part):
       return match['subset'], match['rest']
-  return next((part for part in inner if part in _HDTF_SUBSETS), ''), path.stem
+  # A file with a number alone is a clip of the video that its folder names.
+  named = next((part for part in inner if not part.isdigit() and part not in _HDTF_SUBSETS), path.stem)
+  return next((part for part in inner if part in _HDTF_SUBSETS), ''), named
 
 
 def _voxceleb2(file: str) -> Item:
