@@ -75,8 +75,8 @@ def test_memory_does_not_grow_with_the_entries_of_the_report(written, tmp_path):
 
 @pytest.mark.parametrize('form', [{'indent': 1}, {'separators': (',', ':')}])
 @pytest.mark.parametrize('size', [5, 2**16])
-def test_reports_of_any_spacing_are_read_in_pieces_of_any_size(tmp_path, monkeypatch, form, size):
-  entries = invented_report()[:20]
+def test_reports_of_any_spacing_are_read_in_pieces_of_any_size(written, tmp_path, monkeypatch, form, size):
+  entries = written[1][:20]
   (tmp_path / 'report.json').write_text(json.dumps(entries, **form))
   monkeypatch.setattr(prepared_clips, '_CHARACTERS', size)
   assert list(prepared_clips._entries_of(tmp_path / 'report.json')) == entries
