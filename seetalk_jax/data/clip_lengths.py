@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import array
+
 import numpy as np
 
 from seetalk_jax.constants import FPS
@@ -44,8 +46,8 @@ def clip_lengths(source) -> np.ndarray:
   """Lengths of the clips of a record source, int64 `[c, 2]`: (records, frames of a clip), in order of the records.
 
   Rendered records are clips of their own, all of one length, so the first one stands for all of them in one row.
-  Clips of recordings run over several records. Their lengths are in the report of the preparation
-  (`source.report_entries()`); without it, all records are read once.
+  Clips of recordings run over several records. The preparation stored their lengths
+  (`source.prepared_clips()`); without these, all records are read once.
   """
   if isinstance(source, sources.ConcatenatedSource):
     return np.concatenate([np.zeros([0, 2], np.int64), *map(clip_lengths, source.sources)])
@@ -55,24 +57,16 @@ def clip_lengths(source) -> np.ndarray:
   if first.truth is not None:
     track = first.speech_motion if first.speech_motion is not None else ()
     return np.array([[len(source), len(first.frames) or len(track)]], np.int64)
-  reported = _reported(source) if hasattr(source, 'report_entries') else None
-  return _counted(source) if reported is None else reported
+  prepared = _prepared(source) if hasattr(source, 'prepared_clips') else None
+  return _counted(source) if prepared is None else prepared
 
 
-def _reported(source) -> np.ndarray | None:
-  """Lengths as the report of the preparation lists them; None if it is missing or of other records."""
-  try:
-    clips = [
-      (int(clip['records']), round((clip['stop'] - clip['start']) * FPS))
-      for entry in source.report_entries()
-      if entry['status'] == 'kept' and entry['split'] == source.split
-      for clip in entry['clips']
-    ]
-  except (KeyError, TypeError, ValueError):
+def _prepared(source) -> np.ndarray | None:
+  """Lengths that the preparation stored; None if it stored none, or those of other records."""
+  clips = source.prepared_clips()
+  if clips is None:
     return None
-  lengths = np.array(clips, np.int64).reshape(-1, 2)
-  if lengths[:, 0].sum() != source.num_stored:
-    return None
+  lengths = clips.astype(np.int64)
   # With `max_records` the last clip may be cut. All of its records but the last hold one second.
   ends = np.cumsum(lengths[:, 0])
   lengths = lengths[ends - lengths[:, 0] < len(source)]
@@ -85,14 +79,14 @@ def _reported(source) -> np.ndarray | None:
 
 def _counted(source) -> np.ndarray:
   """Lengths counted in the records themselves."""
-  lengths: list[list[int]] = []
+  lengths = array.array('q')  # records, frames, records, frames, ...
   before: schema.ClipRecord | None = None
   for index in range(len(source)):
     record = source[index]
     if before is not None and schema.follows(record, before):
-      lengths[-1][0] += 1
-      lengths[-1][1] += len(record.frames)
+      lengths[-2] += 1
+      lengths[-1] += len(record.frames)
     else:
-      lengths.append([1, len(record.frames)])
+      lengths.extend([1, len(record.frames)])
     before = record
-  return np.array(lengths, np.int64)
+  return np.array(lengths, np.int64).reshape(-1, 2)

@@ -142,12 +142,12 @@ class Clip(View):
     with_style = 'style' in self._conditions
     moments = clip_moments.choose(self.record, self._beside, self.rng, self._window, with_style=with_style)
     element = self._of_window(moments.record, moments.first)
-    if 'portrait' in self._conditions:
+    if 'portrait' in self._conditions and self._wants('portrait'):
       element['portrait'] = self._frame(moments.portrait, moments.record)
     if with_style:
       style = range(moments.style.start, moments.style.stop)
       frames = np.zeros_like(element['frames'])
-      for i, frame in enumerate(style):
+      for i, frame in enumerate(style if self._wants('style_frames') else ()):
         frames[i] = self._frame(frame, moments.record)
       element |= {'style_frames': frames, 'style_length': np.int32(len(style))}
     return element
@@ -214,7 +214,7 @@ class Sync(View):
 
   def _crops(self, record: schema.ClipRecord, window: slice) -> Element:
     box = transforms.mouth_box(record.lip_box, window)
-    frames = map(schema.decode_frame, record.frames[window])
+    frames = (self._decoded(i, record) for i in range(window.start, window.stop))
     return {'mouth': np.stack([transforms.crop_mouth(frame, box) for frame in frames])}
 
 
@@ -237,4 +237,5 @@ class SyncFace(Sync):
   }
 
   def _crops(self, record: schema.ClipRecord, window: slice) -> Element:
-    return {'face': np.stack([transforms.crop_face(schema.decode_frame(f)) for f in record.frames[window]])}
+    frames = (self._decoded(i, record) for i in range(window.start, window.stop))
+    return {'face': np.stack([transforms.crop_face(frame) for frame in frames])}

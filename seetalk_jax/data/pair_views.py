@@ -148,7 +148,7 @@ class TalkingPair(MotionPair):
     here = record.audio_lead + first * SAMPLES_PER_FRAME
     speech = schema.to_waveform(record.audio[here : here + SYNCNET_SAMPLES])
     return {
-      'clip_frames': np.stack([_small(schema.decode_frame(frame)) for frame in record.frames[window]]),
+      'clip_frames': np.stack([_small(self._decoded(i, record)) for i in range(window.start, window.stop)]),
       'clip_mouth': np.array([left + right, top + bottom], np.float32) / 2,
       'clip_speech': np.pad(speech, (0, SYNCNET_SAMPLES - len(speech))),
       'has_clip': np.float32(1.0),

@@ -71,9 +71,14 @@ class Elements:
     color_jitter: float = 0.0,
     across_clips: bool = False,
     accepted: record_filter.RecordFilter = record_filter.RecordFilter(),  # noqa: B008 (frozen)
+    only: Sequence[str] = (),
   ):
     self._view = views.find_view(view)
     self._view.check_options(num_frames, conditions)
+    entries = self._view.entries_with(conditions)
+    if unknown := [name for name in only if name not in entries]:
+      raise InputError(f'view {view} has no entry {unknown[0]!r}: use some of {", ".join(entries)}')
+    self._only = tuple(only)
     self.needed_frames = self._view.needed_frames(num_frames, conditions)
     self._long = _long_clips(view, records, self.needed_frames) if self.needed_frames else None
     self.num_left_out = 0 if self._long is None else len(records) - len(self._long)
@@ -99,6 +104,7 @@ class Elements:
       'conditions': tuple(conditions),
       'across_clips': across_clips,
       'accepted': accepted,
+      'only': self._only,
     }
 
   def __len__(self) -> int:
@@ -159,6 +165,8 @@ class Elements:
   def __getitem__(self, index: int) -> Element:
     rng = np.random.default_rng([self._seed, index])
     element = self._accepted_view(index, rng)[1].make()
+    if self._only:
+      element = {name: element[name] for name in self._only}
     # Generators of their own: all other choices stay the same with and without these changes.
     if any(self._pictures.values()):
       from seetalk_jax.data import picture_augment
@@ -170,7 +178,8 @@ class Elements:
 
       names = self._effects_on
       for name, own in zip(names, rng.spawn(len(names)), strict=True):
-        element[name] = camera_effects.augment(element[name], own, self._camera_effects)
+        if name in element:
+          element[name] = camera_effects.augment(element[name], own, self._camera_effects)
     return element
 
 
@@ -273,6 +282,7 @@ def make_batches(
   conditions: Sequence[str] = (),
   min_side: int = 0,
   max_outside: float = 1.0,
+  only: Sequence[str] = (),
 ) -> Batches:
   """Creates an endless iterator over batches of a view.
 
@@ -316,6 +326,7 @@ def make_batches(
     conditions: entries of other moments of the clip, for the same views: `portrait`, `style`; see `View.conditions`.
     min_side: skip real records whose portrait crop has a smaller side, in pixels of the recording.
     max_outside: skip real records with a larger share of the crop outside of the picture, 0 to 1.
+    only: entries of the batches; () for all. Frames are not decoded where none of these is a picture or map.
 
   Raises:
     InputError: an argument is invalid, there are no such records, or all clips are too short.
@@ -360,6 +371,7 @@ def make_batches(
     color_jitter=color_jitter if is_training else 0.0,
     across_clips=across_clips,
     accepted=accepted,
+    only=only,
   )
   notes = []
   if elements.num_left_out:

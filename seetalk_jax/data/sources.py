@@ -10,9 +10,10 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 
 import grain
+import numpy as np
 
 from seetalk_jax import files
-from seetalk_jax.data import record_filter, schema, speaker_runs
+from seetalk_jax.data import prepared_clips, record_filter, schema, speaker_runs
 from seetalk_jax.errors import InputError, OutputError
 
 CORPUS_FILE = 'corpus.json'
@@ -31,6 +32,11 @@ class MissingRecordsError(InputError):
 def shard_name(kind: str, split: str, index: int, count: int) -> str:
   """File name of a shard, such as `faces-train-00003-of-00047.array_record`."""
   return f'{kind}-{split}-{index:05d}-of-{count:05d}.array_record'
+
+
+def clips_name(kind: str, split: str) -> str:
+  """File name of the clip lengths of a prepared part, such as `real-train.clips.npy`; see `prepared_clips`."""
+  return f'{kind}-{split}.clips.npy'
 
 
 def read_manifest(corpus_dir: PathLike) -> dict:
@@ -193,12 +199,11 @@ class RecordSource:
       raise IndexError(f'record {index} of {self._length}')
     return schema.decode(self._records[index])
 
-  def report_entries(self) -> list[dict]:
-    """Entries of the report of the preparation, in the order of the records; [] if there is none."""
-    try:
-      return json.loads((self.shards[0].parent / REPORT_FILE).read_text('utf-8'))
-    except (OSError, ValueError):
-      return []
+  def prepared_clips(self) -> np.ndarray | None:
+    """Lengths of all clips, int32 `[c, 2]`: (records, frames), in the order of the records; None if not stored."""
+    folder = self.shards[0].parent
+    stored = folder / clips_name(self.kind, self.split)
+    return prepared_clips.read(stored, folder / REPORT_FILE, self.split, self.num_stored)
 
   def __repr__(self) -> str:
     return f'RecordSource({self._name}, {self._length} records in {len(self.shards)} shards)'

@@ -78,6 +78,7 @@ class View(abc.ABC):
     conditions: Sequence[str] = (),
     across_clips: bool = False,
     accepted: record_filter.RecordFilter = record_filter.RecordFilter(),  # noqa: B008 (frozen)
+    only: Sequence[str] = (),
   ):
     """The element of record `index`.
 
@@ -92,6 +93,8 @@ class View(abc.ABC):
       conditions: keys of `conditions` whose entries the element also has.
       across_clips: whether the view `portrait_speech` takes a real portrait from another recording of the speaker.
       accepted: filter of the records that portraits, and the sources of real pairs, are taken from.
+      only: entries that are needed; () for all. Where none of them is a picture or map, no frame is decoded, and
+        pictures of the element are zeros. All random choices stay the same.
 
     Raises:
       InputError: `image_size` does not divide the stored size.
@@ -103,6 +106,7 @@ class View(abc.ABC):
     self._window = num_frames or self.num_frames
     self._conditions = tuple(conditions)
     self._across_clips, self._accepted = across_clips, accepted
+    self._only = frozenset(only)
 
   @classmethod
   def check_options(cls, num_frames: int | None, conditions: Sequence[str]) -> None:
@@ -153,8 +157,31 @@ class View(abc.ABC):
   def _beside(self, step: int) -> schema.ClipRecord | None:
     return self._records.beside(self._index, step)
 
+  @classmethod
+  def entries_with(cls, conditions: Sequence[str]) -> dict[str, Entry]:
+    """All entries of an element with these conditions."""
+    entries = dict(cls.entries)
+    for name in conditions:
+      entries |= cls.conditions[name]
+    return entries
+
+  def _wants(self, name: str) -> bool:
+    """Whether an entry is needed."""
+    return not self._only or name in self._only
+
+  @functools.cached_property
+  def _wants_pictures(self) -> bool:
+    entries = self.entries_with(self._conditions)
+    return any(entry.dtype == np.uint8 for name, entry in entries.items() if self._wants(name))
+
+  def _decoded(self, index: int, record: schema.ClipRecord) -> np.ndarray:
+    """Frame `index` in the stored size; zeros if no pictures are needed."""
+    if self._wants_pictures:
+      return schema.decode_frame(record.frames[index])
+    return np.zeros([record.size, record.size, 3], np.uint8)
+
   def _frame(self, index: int, record: schema.ClipRecord | None = None) -> np.ndarray:
-    image = schema.decode_frame((record or self.record).frames[index])
+    image = self._decoded(index, record or self.record)
     if self._reduce == 1:
       return image
     return np.asarray(Image.fromarray(image).reduce(self._reduce))

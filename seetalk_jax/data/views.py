@@ -61,9 +61,7 @@ def batch_spec(
   cls.check_options(num_frames, conditions)
   frames = num_frames or cls.num_frames or 0
   sizes = {'S': image_size, 'S/4': image_size // 4, 'T': frames, '640 T': frames * SAMPLES_PER_FRAME}
-  entries = dict(cls.entries)
-  for name in conditions:
-    entries |= cls.conditions[name]
+  entries = cls.entries_with(conditions)
 
   def spec(entry: Entry) -> jax.ShapeDtypeStruct:
     return jax.ShapeDtypeStruct((batch_size, *(sizes.get(size, size) for size in entry.shape)), entry.dtype)

@@ -17,11 +17,18 @@ VIDEO_SUFFIXES = frozenset(
 SPLITS = ('train', 'validation', 'test')
 _SPLIT_SHARES = (0.9, 0.05, 0.05)
 # Names of HDTF: a subset, then the name of a person, or `Radio` and a number, then numbers of videos and clips.
-_HDTF_SUBSETS = ('RD', 'WDA', 'WRA')
-_HDTF_SUBSET = re.compile(rf'(?P<subset>{"|".join(_HDTF_SUBSETS)})_(?P<rest>.+)')
-_HDTF_RADIO = re.compile(r'Radio\d+')
-_HDTF_PERSON = re.compile(r'[^\W\d_]+(-[^\W\d_]+)*')
+_HDTF_SUBSET = re.compile(r'(?P<subset>RD|WDA|WRA)([ _-]+(?P<rest>.*))?', re.IGNORECASE)
+_HDTF_RADIO = re.compile(r'Radio[_-]?(?P<number>\d+)', re.IGNORECASE)
+# The names of the lists have no spaces: `NancyPelosi`, `LucilleRoybal-Allard`.
+_HDTF_LISTED = re.compile(r'(?=[A-Z-]*[a-z])[A-Z]+[a-z]*(-?[A-Z][a-z]*)+(?![^\W\d_])')
+_HDTF_PERSON = re.compile(r'[^\W\d_]+([ _-][^\W\d_]+)*')  # as others write them
 _HDTF_SAME = {'WhipJimClyburn': 'JamesClyburn'}  # people with two names in the lists
+# Words in names of files and folders that are no person, such as `clip3` and `videos_25fps`.
+_HDTF_NO_PERSON = re.compile(
+  r'((audio|clean|clip|crop|cropped|data|dataset|face|fps|frame|hdtf|part|processed|raw|scene|seg|segment|shot|split|'
+  r'test|train|trim|url|val|valid|validation|vid|video|wild)s?|\d+[a-z]*|[ _.-])+',
+  re.IGNORECASE,
+)
 _NUMBERS = re.compile(r'([_-]?\d+)+$')
 
 
@@ -125,35 +132,54 @@ def _person(file: str) -> Item:
 
 
 def _hdtf(file: str) -> Item:
-  """HDTF: `WDA_NancyPelosi0_001.mp4`, `WRA/JohnKasich2.mp4`, `RD_Radio34_000.mp4`.
+  """HDTF: `WDA_NancyPelosi0_001.mp4`, `WRA/JohnKasich2.mp4`, `WDA/BobCasey1/clip3.mp4`, `RD_Radio34_000.mp4`.
 
-  The speaker of `WDA` and `WRA` is the name without the numbers of video and clip. HDTF publishes no split, so these
-  speakers are split by hash. `RD` gives no names, and one person may speak in several of its videos: each video counts
-  as a speaker, and all are in the train split.
+  Subset and name may be in the file or in its folders. The speaker of `WDA` and `WRA` is the name without the numbers
+  of video and clip. HDTF publishes no split, so these speakers are split by hash. `RD` gives no names, and one person
+  may speak in several of its videos: each video counts as a speaker, and all are in the train split.
   """
   path = pathlib.PurePosixPath(file)
   clip = path.with_suffix(
     ''
   ).as_posix()  # a speaker has several videos, whose clips may have the same numbers
-  subset, rest = _hdtf_subset(path)
-  if radio := _HDTF_RADIO.match(rest):
-    return Item(file=file, speaker=f'RD_{radio[0]}', clip=clip, split=SPLITS[0])
-  if subset in ('WDA', 'WRA') and (person := _HDTF_PERSON.match(rest)):
-    speaker = f'{subset}_{_HDTF_SAME.get(person[0], person[0])}'
+  subset, named = _hdtf_name(path)
+  if radio := next(filter(None, map(_HDTF_RADIO.match, named)), None):
+    return Item(file=file, speaker=f'RD_Radio{radio["number"]}', clip=clip, split=SPLITS[0])
+  # Without a subset, the name must have the form of those of the lists.
+  likely = named if subset else named[:1]
+  person = next(filter(None, map(_HDTF_LISTED.match, likely)), None)
+  if person is None and subset in ('WDA', 'WRA'):
+    person = next(filter(None, map(_HDTF_PERSON.match, named)), None)
+  if person is not None:
+    name = re.sub('[ _]', '', person[0])
+    name = _HDTF_SAME.get(name, name)
+    speaker = f'{subset}_{name}' if subset else name
   else:
     # Other names: without numbers at the end; a file with a number alone belongs to its folder.
-    named = [_NUMBERS.sub('', part) for part in (path.stem, *path.parts[-2:-1])]
-    speaker = next(filter(None, named), path.stem)
+    others = (*named, path.stem, *path.parts[-2:-1])
+    speaker = next(filter(None, (_NUMBERS.sub('', part) for part in others)), path.stem)
   return Item(file=file, speaker=speaker, clip=clip, split=split_of(speaker))
 
 
-def _hdtf_subset(path: pathlib.PurePosixPath) -> tuple[str, str]:
-  """(subset of HDTF or '', name without it); file and folder are searched, in this order."""
-  inner = [path.stem, *reversed(path.parts[:-1])]
-  for part in inner:
-    if match := _HDTF_SUBSET.fullmatch(part):
-      return match['subset'], match['rest']
-  return next((part for part in inner if part in _HDTF_SUBSETS), ''), path.stem
+def _hdtf_name(path: pathlib.PurePosixPath) -> tuple[str, list[str]]:
+  """(subset of HDTF or '', parts of the path that may begin with a name, the likeliest first).
+
+  With a subset: what follows it in a part of the path, then folders inside of its folder, then those around it.
+  Without: the file, then its folders from the innermost on.
+  """
+  parts = [*path.parts[:-1], path.stem]
+  found = [(number, match) for number, part in enumerate(parts) if (match := _HDTF_SUBSET.fullmatch(part))]
+  if not found:
+    return '', list(filter(_may_name, reversed(parts)))
+  number, match = found[-1]
+  inside = [*(match['rest'] or '' for _, match in reversed(found)), *parts[number + 1 :]]
+  around = parts[:number][::-1]
+  return match['subset'].upper(), list(filter(_may_name, inside)) or list(filter(_may_name, around))
+
+
+def _may_name(part: str) -> bool:
+  """Whether a part of a path, or the rest of one, may name a person."""
+  return bool(part) and _HDTF_NO_PERSON.fullmatch(part) is None
 
 
 def _voxceleb2(file: str) -> Item:

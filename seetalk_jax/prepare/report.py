@@ -10,7 +10,7 @@ import pathlib
 from collections.abc import Sequence
 
 from seetalk_jax import files
-from seetalk_jax.data import schema, sources
+from seetalk_jax.data import prepared_clips, schema, sources
 from seetalk_jax.errors import InputError
 from seetalk_jax.media import face
 from seetalk_jax.prepare import clip_quality, layouts
@@ -72,7 +72,7 @@ def summarise(entries: Sequence[dict]) -> Summary:
 
 
 def write(out_dir: pathlib.Path, staged, entries: Sequence[dict], settings: Settings, layout: str) -> Summary:
-  """Writes both reports and then the manifest, which marks the corpus as complete."""
+  """Writes both reports, the clip lengths and then the manifest, which marks the corpus as complete."""
   summary = summarise(entries)
   text = json.dumps(entries, indent=1, ensure_ascii=False) + '\n'
   files.write_text(out_dir / REPORT_JSON, text)
@@ -84,6 +84,7 @@ def write(out_dir: pathlib.Path, staged, entries: Sequence[dict], settings: Sett
   for split in layouts.SPLITS:
     own = [entry for entry in entries if entry['status'] == 'kept' and entry['split'] == split]
     if own:
+      prepared_clips.write(out_dir / sources.clips_name(KIND, split), prepared_clips.of_entries(own, split))
       parts[f'{KIND}-{split}'] = {
         'num': sum(entry['records'] for entry in own),
         'size': settings.size,

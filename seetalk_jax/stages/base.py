@@ -3,8 +3,9 @@
 import abc
 import dataclasses
 import importlib
+import itertools
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, ClassVar, Literal, NamedTuple
 
 import jax
@@ -18,6 +19,9 @@ from seetalk_jax.data import views
 from seetalk_jax.errors import ConfigError
 from seetalk_jax.models import registry
 
+STATISTICS_ROWS = (
+  2048  # rows of batches that statistics of clips are computed from at most, see `first_batches`
+)
 PREVIEW_ROWS = 8  # rows of a batch that sample pictures show at most
 
 PyTree = Any
@@ -174,6 +178,11 @@ class Stage(AnyStage):
   ) -> tuple[jax.Array, tuple[Metrics, Mapping[str, Mapping[str, PyTree]]]]:
     """(scalar loss, (metrics: name -> scalar, new collections of the same structure)). Params unboxed."""
 
+  @property
+  def statistics_entries(self) -> tuple[str, ...] | None:
+    """The entries of batches that `prepare` reads, so that no others are decoded; None for all of `batch_spec`."""
+    return None
+
   def prepare(self, frozen: Frozen, batches: Iterable[Batch]) -> dict[str, dict[str, np.ndarray]]:
     """Statistics of the data by owner, computed once before `init`; then they are part of `frozen.statistics`.
 
@@ -182,8 +191,8 @@ class Stage(AnyStage):
 
     Args:
       frozen: networks on the mesh; statistics are NumPy arrays.
-      batches: an endless iterator of global batches with the entries of `batch_spec`; the stage reads as many as it
-        needs, and none where it needs none.
+      batches: an endless iterator of global batches with the entries of `statistics_entries`; the stage reads as
+        many as it needs, and none where it needs none.
 
     Returns:
       owner -> {name: array}, NumPy. An owner here replaces all statistics of that owner in `frozen.statistics`.
@@ -387,3 +396,18 @@ def _stage_module(config):
   if config.stage not in STAGES:
     raise ConfigError(f'stage {config.stage!r} is unknown: use one of {", ".join(STAGES)}')
   return importlib.import_module(STAGES[config.stage])
+
+
+def first_batches(
+  batches: Iterable[Batch], num_batches: int, num_rows: int = STATISTICS_ROWS
+) -> Iterator[Batch]:
+  """The first `num_batches` batches, or as many as have `num_rows` rows together if these are fewer; at least one.
+
+  Every process reads the same number of batches, as global batches have the same rows in all of them.
+  """
+  rows = 0
+  for batch in itertools.islice(batches, num_batches):
+    yield batch
+    rows += next(iter(batch.values())).shape[0]
+    if rows >= num_rows:
+      return

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import itertools
 from collections.abc import Mapping
 from typing import Any
 
@@ -106,6 +105,12 @@ class ConReStage(base.Stage):
     names += ['speech_motion', 'motion_weight'] if self.articulation_weight else []
     return views.batch_spec(self.view, batch_size, self.image_size, only=names)
 
+  @property
+  def statistics_entries(self) -> tuple[str, ...]:
+    of_attributes = ('attributes', 'has_truth') if self.attributes_weight else ()
+    of_lips = ('speech_motion', 'motion_weight', 'num_samples') if self.articulation_weight else ()
+    return of_attributes + of_lips
+
   def prepare(self, frozen: base.Frozen, batches) -> dict[str, dict[str, np.ndarray]]:
     """Mean and standard deviation of ages and lip fields, to standardize the regression targets.
 
@@ -115,9 +120,9 @@ class ConReStage(base.Stage):
     del frozen
     if not (self.attributes_weight or self.articulation_weight):
       return {}
-    names = self.batch_spec(1).keys() - {'portrait', 'speech', 'speaker'}
+    names = self.statistics_entries
     read = jax.jit(lambda batch: self._known_moments(batch))
-    first = itertools.islice(batches, _PREPARE_BATCHES)
+    first = base.first_batches(batches, _PREPARE_BATCHES)
     found = [read({name: batch[name] for name in names}) for batch in first]
     found = {name: moments.merged([each[name] for each in device_mesh.to_host(found)]) for name in found[0]}
     statistics = {}

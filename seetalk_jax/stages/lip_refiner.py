@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import itertools
 from collections.abc import Mapping
 from typing import Any
 
@@ -102,6 +101,11 @@ class LipRefinerStage(base.Stage):
   def _expert(self) -> str:
     return expert_name(self.frozen)
 
+  @property
+  def statistics_entries(self) -> tuple[str, ...]:
+    read = (self._motion_key, 'motion_weight', 'num_samples')
+    return tuple(name for name in read if name in self.batch_spec(1))
+
   def prepare(self, frozen: base.Frozen, batches) -> dict[str, dict[str, np.ndarray]]:
     """`lip_subspace` `[motion_dim, k]`, and its shares of lip changes and of other changes, in [0, 1].
 
@@ -109,9 +113,7 @@ class LipRefinerStage(base.Stage):
       InputError: no lip motion is known in the batches.
     """
     codec, variables = self.frozen['motion_codec'], frozen.variables('motion_codec')
-    names = [
-      name for name in (self._motion_key, 'motion_weight', 'num_samples') if name in self.batch_spec(1)
-    ]
+    names = self.statistics_entries
 
     @jax.jit
     def moments(batch):
@@ -130,7 +132,7 @@ class LipRefinerStage(base.Stage):
 
     sums = [
       moments({name: jnp.asarray(batch[name]) for name in names})
-      for batch in itertools.islice(batches, _PREPARE_BATCHES)
+      for batch in base.first_batches(batches, _PREPARE_BATCHES)
     ]
     sums = device_mesh.to_host(sums)
     total = sum(float(weight) for _, weight in sums)

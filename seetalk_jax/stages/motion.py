@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import itertools
 from collections.abc import Mapping
 from typing import Any
 
@@ -134,6 +133,10 @@ class MotionStage(base.Stage):
     controls = self.networks['motion_transformer'].controls
     return self.motion_source == 'frames' and bool(set(controls) & set(_FIELDS_OF))
 
+  @property
+  def statistics_entries(self) -> tuple[str, ...]:
+    return ('motion',) if self.motion_source == 'truth' else ('frames',)
+
   def prepare(self, frozen: base.Frozen, batches) -> dict[str, dict[str, np.ndarray]]:
     """`motion_mean`, `motion_std` `[motion_dim]` of the latents of the corpus, and `motion_window`."""
 
@@ -142,8 +145,8 @@ class MotionStage(base.Stage):
       m = motion_latents(self, frozen, batch)
       return jnp.mean(m, axis=(0, 1)), jnp.mean(jnp.square(m), axis=(0, 1))
 
-    key = 'motion' if self.motion_source == 'truth' else 'frames'
-    sums = [moments(frozen, {key: batch[key]}) for batch in itertools.islice(batches, _PREPARE_BATCHES)]
+    (key,) = self.statistics_entries
+    sums = [moments(frozen, {key: batch[key]}) for batch in base.first_batches(batches, _PREPARE_BATCHES)]
     sums = device_mesh.to_host(sums)
     mean, square = (np.mean([np.asarray(pair[i], np.float64) for pair in sums], axis=0) for i in (0, 1))
     std = np.sqrt(np.maximum(square - mean**2, 0))

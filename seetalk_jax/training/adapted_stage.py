@@ -78,6 +78,10 @@ class AdaptedStage(base.Stage):
   def statistics_spec(self):
     return self.stage.statistics_spec()
 
+  @property
+  def statistics_entries(self) -> tuple[str, ...] | None:
+    return self.stage.statistics_entries
+
   def prepare(self, frozen, batches):
     return self.stage.prepare(frozen, batches)
 

@@ -122,8 +122,11 @@ def compute_statistics(run: Run, frozen: base.Frozen) -> dict[str, dict[str, Any
   Args:
     frozen: networks that the stage reads, on the mesh, and the initial statistics.
   """
-  batches = run.data.train(start_index=0)
-  on_mesh = DeviceBatches(batches, run.stage.batch_spec(run.data.batch_size), run.data, run.mesh)
+  names = run.stage.statistics_entries
+  batches = run.data.train(start_index=0, **({'only': names} if names else {}))
+  if names is None:
+    names = run.stage.batch_spec(run.data.batch_size)
+  on_mesh = DeviceBatches(batches, names, run.data, run.mesh)
   rules = nn.logical_axis_rules(device_mesh.flax_rules())
   with contextlib.closing(batches), jax.set_mesh(run.mesh), rules:
     own = run.stage.prepare(frozen, on_mesh)

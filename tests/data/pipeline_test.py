@@ -316,3 +316,28 @@ def test_changes_of_pictures_are_for_training_only_and_have_a_range(corpus_dir, 
   view_batches.assert_same(held_out, view_batches.take(2, 'motion_pair', split='validation', **options))
   with pytest.raises(InputError, match=f'{option} 2: use 0 to 1'):
     view_batches.take(1, 'motion_pair', corpus_dir, batch_size=2, **{option: 2})
+
+
+@pytest.mark.parametrize('view', list(views.VIEWS))
+def test_without_pictures_no_frame_is_decoded_and_the_choices_stay(corpus_dir, view, monkeypatch):
+  options = dict(batch_size=2, image_size=SIZE, seed=3, flips=0.5, color_jitter=0.5, camera_effects=0.5)
+  whole = view_batches.take(2, view, corpus_dir, **options)
+  only = [name for name, entry in views.VIEWS[view].entries.items() if entry.dtype != np.uint8]
+  monkeypatch.setattr(schema, 'decode_frame', None)
+  seen = view_batches.take(2, view, corpus_dir, only=only, **options)
+  view_batches.assert_same(seen, [{name: batch[name] for name in only} for batch in whole])
+
+
+def test_pictures_of_other_moments_are_decoded_only_where_they_are_needed(monkeypatch):
+  real = real_records.RealSource((4,), size=constants.CLIP_SIZE)
+  options = dict(
+    record_sources=[real], batch_size=2, num_frames=5, conditions=('portrait', 'style'), num_threads=0
+  )
+  (whole,) = view_batches.take(1, 'clip', **options)
+  decoded, decode = [], schema.decode_frame
+  monkeypatch.setattr(schema, 'decode_frame', lambda frame: decoded.append(frame) or decode(frame))
+  (seen,) = view_batches.take(1, 'clip', only=('frames',), **options)
+  view_batches.assert_same([seen], [{'frames': whole['frames']}])
+  assert len(decoded) == 2 * 5
+  with pytest.raises(InputError, match="has no entry 'face': use some of frames"):
+    view_batches.take(1, 'clip', only=('face',), **options)

@@ -21,6 +21,10 @@ from seetalk_jax.prepare import layouts
     ('hdtf', 'WDA_WhipJimClyburn_000.mp4', 'WDA_JamesClyburn', None),
     ('hdtf', 'RD_Radio34_000.mp4', 'RD_Radio34', 'train'),
     ('hdtf', 'RD/Radio8.mp4', 'RD_Radio8', 'train'),
+    ('hdtf', 'TalkingHead/wra/john_kasich_0/clip3.mp4', 'WRA_johnkasich', None),
+    ('hdtf', 'WRA/John Kasich/clip3.mp4', 'WRA_JohnKasich', None),
+    ('hdtf', 'TalkingHead/anna/001.mp4', 'anna', None),
+    ('hdtf', 'train/001.mp4', 'train', None),
     ('hdtf', 'other_name_001.mp4', 'other_name', None),
     ('hdtf', '001.mp4', '001', None),
     ('voxceleb2', 'dev/mp4/id00012/21Uxsk56VDQ/00001.mp4', 'id00012', None),
@@ -67,6 +71,45 @@ def test_videos_of_hdtf_without_names_stay_in_one_split():
   ]
   assert {item.split for item in items} == {'train'}
   assert len({item.speaker for item in items}) == len(hdtf_names.RD)
+
+
+@pytest.mark.parametrize(
+  'form',
+  [
+    '{subset}_{name}_000.mp4',
+    '{subset}_{name}_000_cropped_25fps.mp4',
+    '{subset}/{name}/000.mp4',
+    '{subset}/{name}/clip3.mp4',
+    '{subset}/{name}/video.mp4',
+    '{subset}/{name}_1.mp4',
+    '{subset}/{name}/{name}_1.mp4',
+    '{subset}/{subset}_{name}/{subset}_{name}_001.mp4',
+    '{subset}/videos_25fps/{name}/crop_3.mp4',
+    '{subset}_{name}/clip3.mp4',
+    '{subset}_videos/{name}_003.mp4',
+    'HDTF/train/{subset}/{name}/clip_2/video.mp4',
+    '{name}/{subset}/clip3.mp4',
+  ],
+)
+def test_names_of_hdtf_are_found_in_file_and_folders(form):
+  def speaker(subset, name):
+    return layouts.LAYOUTS['hdtf'](form.format(subset=subset, name=name)).speaker
+
+  for subset, names in (('WDA', hdtf_names.WDA), ('WRA', hdtf_names.WRA)):
+    for name in names:
+      person = name.rstrip('0123456789').replace('WhipJim', 'James')
+      assert speaker(subset, name) == f'{subset}_{person}'
+  assert [speaker('RD', name) for name in hdtf_names.RD] == [f'RD_{name}' for name in hdtf_names.RD]
+
+
+@pytest.mark.parametrize(
+  'form', ['{}/000.mp4', '{}/clip3.mp4', '{}_003.mp4', 'HDTF/train/{}/clip_2/video.mp4']
+)
+def test_names_of_hdtf_are_found_without_a_subset(form):
+  speaker = lambda name: layouts.LAYOUTS['hdtf'](form.format(name)).speaker
+  assert speaker('NancyPelosi0') == speaker('NancyPelosi3') == 'NancyPelosi'
+  assert speaker('WhipJimClyburn') == speaker('JamesClyburn1') == 'JamesClyburn'
+  assert [speaker(name) for name in hdtf_names.RD] == [f'RD_{name}' for name in hdtf_names.RD]
 
 
 def test_clips_with_the_same_number_stay_apart():

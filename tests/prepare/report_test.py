@@ -2,6 +2,7 @@
 
 import json
 
+import numpy as np
 import pytest
 
 from seetalk_jax.data import sources
@@ -16,7 +17,7 @@ def entry(name, status='kept', reason='', flags=()):
   found = {'file': f'{name}.mp4', 'speaker': name, 'split': 'train', 'status': status, 'reason': reason}
   if status != 'kept':
     return found
-  clip = {'start': 0.0, 'stop': 2.0, 'flags': list(flags), 'quality': QUALITY}
+  clip = {'start': 0.0, 'stop': 2.0, 'records': 2, 'flags': list(flags), 'quality': QUALITY}
   return found | {'kept_seconds': 1800.0, 'bytes': 10**9, 'records': 2, 'seconds': 1801.0, 'clips': [clip]}
 
 
@@ -60,6 +61,7 @@ def test_reports_and_manifest(written):
   assert list(parts) == ['real-train']
   assert parts['real-train']['num'] == 4 and parts['real-train']['speakers'] == 2
   assert parts['real-train']['largest_side'] == 200
+  assert np.load(folder / 'real-train.clips.npy').tolist() == [[2, 50], [2, 50]]
   assert report.read_finished(folder, ITEMS, SETTINGS, 'folder') == summary
 
 

@@ -7,6 +7,7 @@ import errno
 import json
 import os
 import pathlib
+import shutil
 import signal
 import threading
 import time
@@ -119,12 +120,16 @@ def test_training_reads_it(prepared):
     assert next(batches)['mouth'].shape == (2, 5, *constants.MOUTH_SIZE, 3)
 
 
-def test_the_report_gives_the_lengths_of_the_clips_in_the_corpus(prepared, monkeypatch):
-  out, _ = prepared
+@pytest.mark.parametrize('removed', ['report.json', '*.clips.npy'])
+def test_the_lengths_of_the_clips_are_stored_and_in_the_report(prepared, monkeypatch, tmp_path, removed):
+  out = tmp_path / 'out'
+  shutil.copytree(prepared[0], out)
+  for path in out.glob(removed):
+    path.unlink()
   opened = [sources.RecordSource(out, *name.split('-')) for name in sources.read_manifest(out)['parts']]
   counted = [clip_lengths.clip_lengths([source[i] for i in range(len(source))]) for source in opened]
   assert sum(map(len, counted)) >= 5
-  monkeypatch.setattr(clip_lengths, '_counted', None)  # all from the report
+  monkeypatch.setattr(clip_lengths, '_counted', None)  # without reading the records
   for source, lengths in zip(opened, counted, strict=True):
     np.testing.assert_array_equal(clip_lengths.clip_lengths(source), lengths)
 
@@ -140,8 +145,6 @@ def test_another_setting_or_a_new_file_is_refused_by_name(raw, prepared, tmp_pat
   out, _ = prepared
   with pytest.raises(InputError, match='other settings'):
     _prepare(raw, out, recording.Settings(size=32))
-  import shutil
-
   more = tmp_path / 'more'
   shutil.copytree(raw, more)
   (more / 'new.mp4').write_bytes(b'')
@@ -207,8 +210,6 @@ def test_broken_between_shards_it_goes_on_to_the_same_bytes(raw, prepared, tmp_p
 
 
 def test_a_file_that_vanishes_is_reported(raw, tmp_path, monkeypatch):
-  import shutil
-
   moving = tmp_path / 'raw'
   shutil.copytree(raw, moving)
   prepare_one = recording.prepare_recording

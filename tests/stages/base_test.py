@@ -1,5 +1,7 @@
 """Stages: groups and random shares of samples that are processed together."""
 
+import itertools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -28,3 +30,11 @@ def test_a_random_share_is_the_same_samples_of_every_array_and_in_time_all_of_th
     np.testing.assert_array_equal(found['table'], numbers[:, None].repeat(3, 1))
     seen |= set(numbers.tolist())
   assert seen == set(range(size))
+
+
+@pytest.mark.parametrize(
+  ('batch_size', 'count'), [(12, 64), (32, 64), (128, 16), (256, 8), (2048, 1), (4096, 1)]
+)
+def test_statistics_take_a_number_of_rows_of_large_batches(batch_size, count):
+  batches = itertools.repeat({'motion': np.zeros([batch_size, 1])})
+  assert len(list(base.first_batches(batches, 64))) == count

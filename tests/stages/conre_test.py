@@ -84,6 +84,16 @@ def test_conre_without_truth_needs_none(conre):
   assert 'articulation' not in history[0]
 
 
+def test_statistics_need_no_pictures_and_a_number_of_rows(conre):
+  stage, batch, _ = conre
+  names = stage.statistics_entries
+  assert not {'portrait', 'speech'} & set(names)
+  rows = {name: np.repeat(batch[name], 256, axis=0) for name in names}  # 1,024 rows
+  read = []
+  stage.prepare(base.Frozen(), (read.append(i) or rows for i in range(24)))
+  assert len(read) == 2
+
+
 def test_conre_statistics(conre):
   _, batch, frozen = conre
   statistics = frozen.statistics['conre']

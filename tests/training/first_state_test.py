@@ -44,3 +44,21 @@ def test_statistics_are_computed_from_batches_on_the_mesh(tmp_path, monkeypatch)
   rows = {tuple(options['rows']) for options in asked}
   assert len(asked) == 3 and rows == {tuple(range(8))}
   assert all(type(options['rows']) is type(asked[0]['rows']) for options in asked)
+
+
+def test_only_the_entries_of_the_statistics_are_read(tmp_path, monkeypatch):
+  asked, seen = [], []
+  prepare = toy_stage.ToyStage.prepare
+
+  def watched(self, frozen, batches):
+    return prepare(self, frozen, (seen.append(set(batch)) or batch for batch in batches))
+
+  def make_batches(*args, **options):
+    asked.append(options.get('only'))
+    return toy_stage.make_batches(*args, **options)
+
+  monkeypatch.setattr(toy_stage.ToyStage, 'prepare', watched)
+  monkeypatch.setattr(toy_stage.ToyStage, 'statistics_entries', ('image',), raising=False)
+  loop.train(toy_stage.get_config(num_steps=1), tmp_path, make_batches=make_batches)
+  assert sorted(filter(None, asked)) == [('image',)] and len(asked) == 3
+  assert seen == [{'image'}] * 2

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 import tensorflow_datasets as tfds
 
-from seetalk_jax.data import schema
+from seetalk_jax.data import prepared_clips, schema
 from seetalk_jax.errors import InputError
 from seetalk_jax.media import face, landmarker_model
 from seetalk_jax.prepare import layouts, recording, report
@@ -152,8 +152,11 @@ class TfdsSource:
       held = ', '.join(builder.info.splits) or 'nothing'
       raise InputError(f'{builder.name} has no split {split!r}, only {held}: prepare it first')
     self._records = builder.as_data_source(split=split)
-    self._name, self._report = f'{builder.name}:{split}', (builder.info.metadata or {}).get('report', [])
+    self._name = f'{builder.name}:{split}'
     self.split, self.num_stored = split, len(self._records)
+    # The report itself grows by a kilobyte a recording: it is not kept.
+    report = (builder.info.metadata or {}).get('report', [])
+    self._clips = prepared_clips.of_report(report, split, self.num_stored)
 
   def __len__(self) -> int:
     return len(self._records)
@@ -161,12 +164,9 @@ class TfdsSource:
   def __getitem__(self, index: int) -> schema.ClipRecord:
     return schema.decode(self._records[index]['record'].tobytes())
 
-  def report_entries(self) -> list[dict]:
-    """Entries of the report of the preparation, in the order of the records; [] if there is none."""
-    return self._report
-
-  def __getstate__(self) -> dict[str, Any]:
-    return {**vars(self), '_report': []}  # worker processes read records alone
+  def prepared_clips(self) -> np.ndarray | None:
+    """Lengths of all clips, int32 `[c, 2]`: (records, frames), in the order of the records; None if unknown."""
+    return self._clips
 
   def __repr__(self) -> str:
     return f'TfdsSource({self._name}, {len(self)} records)'
