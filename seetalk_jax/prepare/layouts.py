@@ -153,7 +153,9 @@ def _hdtf_subset(path: pathlib.PurePosixPath) -> tuple[str, str]:
   for part in inner:
     if match := _HDTF_SUBSET.fullmatch(part):
       return match['subset'], match['rest']
-  return next((part for part in inner if part in _HDTF_SUBSETS), ''), path.stem
+  # A file with numbers alone is a clip of the video that its folder names.
+  names = (part for part in inner if _NUMBERS.sub('', part) and part not in _HDTF_SUBSETS)
+  return next((part for part in inner if part in _HDTF_SUBSETS), ''), next(names, path.stem)
 
 
 def _voxceleb2(file: str) -> Item:

@@ -69,6 +69,24 @@ def test_videos_of_hdtf_without_names_stay_in_one_split():
   assert len({item.speaker for item in items}) == len(hdtf_names.RD)
 
 
+@pytest.mark.parametrize(
+  'form',
+  [
+    '{subset}_{name}_000.mp4',
+    '{subset}/{name}/000.mp4',
+    '{subset}/{name}/000_1.mp4',
+    '{subset}/{name}_1.mp4',
+  ],
+)
+def test_names_of_hdtf_are_found_in_file_and_folders(form):
+  def speaker(subset, name):
+    return layouts.LAYOUTS['hdtf'](form.format(subset=subset, name=name)).speaker
+
+  assert speaker('WDA', 'NancyPelosi0') == speaker('WDA', 'NancyPelosi3') == 'WDA_NancyPelosi'
+  assert speaker('WDA', 'WhipJimClyburn') == speaker('WDA', 'JamesClyburn1') == 'WDA_JamesClyburn'
+  assert (speaker('RD', 'Radio3'), speaker('RD', 'Radio12')) == ('RD_Radio3', 'RD_Radio12')
+
+
 def test_clips_with_the_same_number_stay_apart():
   first, second = (layouts.LAYOUTS['hdtf'](f'WDA_NancyPelosi{video}/000.mp4') for video in (0, 1))
   assert first.speaker == second.speaker and first.clip != second.clip
