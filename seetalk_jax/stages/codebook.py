@@ -65,8 +65,8 @@ class CodebookStage(critics.CriticOptions, reconstruction.ReconstructionStage):
       state = average_codes(average['codebook'][STATE], state, decay)
     return {'codebook': {STATE: state}}
 
-  def _pixel_weights(self, parts):
-    return losses.part_weights(parts, self.head_weight, self.feature_weight)
+  def _pixel_weights(self, parts, status):
+    return losses.part_weights(parts, status, self.head_weight, self.feature_weight)
 
 
 def uses(config) -> base.Uses:
