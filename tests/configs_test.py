@@ -27,6 +27,12 @@ VARIANTS = ('tiny', 'demo', 'base', 'large')
 ONLY_CONVERTED = {'perceptual', 'codeformer'}
 
 
+@pytest.mark.parametrize('stage', base.STAGES)
+def test_a_discriminator_is_clipped_by_a_norm_of_its_own(stage):
+  config = load(stage, 'base')
+  assert ('discriminator' in dict(config.optimizer.max_grad_norms)) == ('discriminator' in config.model)
+
+
 def load(stage, variant):
   return config_files.load(ROOT / 'configs' / f'{stage}.py', variant)
 

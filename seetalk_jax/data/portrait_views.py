@@ -67,6 +67,7 @@ class ImageView(View):
     ),
     'picture_box': view_entries.PICTURE_BOX,
     'parts': view_entries.PARTS,
+    'parts_weight': view_entries.PARTS_WEIGHT,
   }
 
   def make(self) -> Element:
@@ -79,4 +80,9 @@ class ImageView(View):
       parts = view_entries.estimated_parts(record, index, image.shape[0] // 4)
     else:
       parts = self._quarter(record.truth.parts, index)
-    return {'image': image, 'picture_box': self._picture_box(index, record), 'parts': parts}
+    return {
+      'image': image,
+      'picture_box': self._picture_box(index, record),
+      'parts': parts,
+      'parts_weight': schema.parts_weight(record),
+    }

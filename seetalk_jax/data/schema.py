@@ -239,6 +239,12 @@ def landmark_weight(record: ClipRecord) -> np.float32:
   return np.float32(STATUS_WEIGHTS[status])
 
 
+def parts_weight(record: ClipRecord) -> np.float32:
+  """Weight of the part labels of a record in pixel weights: `constants.STATUS_WEIGHTS` of exact ones in synthetic
+  records, of estimated ones in real records."""
+  return np.float32(STATUS_WEIGHTS[MotionStatus.ESTIMATED if record.truth is None else MotionStatus.EXACT])
+
+
 def check_version(version: int, where: str) -> None:
   """Checks the schema version of a corpus.
 

@@ -23,6 +23,7 @@ MOTION = 'motion vector, see constants.MOTION_FIELDS'
 MOTION_WEIGHT = Entry(
   np.float32, (MOTION_DIM,), 'weight of each motion field: 1 exact, 0.3 estimated, 0 absent (the field is 0)'
 )
+PARTS_WEIGHT = Entry(np.float32, (), 'weight of the part labels in pixel weights: 1 exact, 0.3 estimated')
 PARTS = Entry(
   np.uint8, QUARTER, 'part of the head at each pixel; 0 background; of real frames drawn from landmarks'
 )

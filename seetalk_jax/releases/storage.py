@@ -16,7 +16,7 @@ from seetalk_jax import files
 from seetalk_jax.constants import CHECKPOINTS_FOLDER, RELEASE_FILE
 from seetalk_jax.errors import CheckpointError
 from seetalk_jax.models import registry
-from seetalk_jax.releases import network_spec, retired, safetensors_writer
+from seetalk_jax.releases import motion_window, network_spec, retired, safetensors_writer
 from seetalk_jax.releases.networks import Networks, absent
 from seetalk_jax.releases.provenance import notes_of
 from seetalk_jax.releases.safetensors_writer import LazyArray
@@ -379,7 +379,7 @@ def _read_statistics(directory: pathlib.Path, info: Mapping[str, Any]) -> dict[s
   arrays = _read_arrays(_file_in(directory, entry['file']), entry['sha256'])
   statistics = {**{key: np.float32(value) for key, value in entry['values'].items()}, **arrays}
   retired.check_statistics(statistics, str(directory / RELEASE_FILE))
-  return statistics
+  return motion_window.with_window(statistics, info.get('provenance', {}).get('stages', {}))
 
 
 def _digest(class_name: str, fields: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> str:

@@ -31,8 +31,9 @@ def trained_window(statistics: Mapping[str, Any]) -> int:
   """Frames of the windows that a motion transformer was trained on: its statistic `motion_window`.
 
   Args:
-    statistics: name -> value, of the motion transformer; runs and releases of earlier versions have no such entry, and
-      windows of 100 frames.
+    statistics: name -> value, of the motion transformer. Runs and releases of earlier versions have no such entry: they
+      have windows of 100 frames, or on loading get an entry with another length that their configuration states
+      (`releases.motion_window`).
   """
   return int(statistics.get('motion_window', WINDOW_FRAMES))
 

@@ -53,9 +53,10 @@ class AutoencoderStage(reconstruction.ReconstructionStage):
       collections,
     )
 
-  def _pixel_weights(self, parts):
+  def _pixel_weights(self, parts, status):
     head = (parts > 0).astype(jnp.float32)[..., None]
-    return 1.0 + (self.head_weight - 1.0) * image_ops.upsample_nearest(head, 4)
+    weight = 1.0 + (self.head_weight - 1.0) * image_ops.upsample_nearest(head, 4)
+    return losses.weight_by_status(weight, status)
 
 
 def uses(config) -> base.Uses:

@@ -379,7 +379,7 @@ def fake_batch(spec: Mapping[str, jax.ShapeDtypeStruct], seed: int = 0) -> dict[
   rng = np.random.default_rng(seed)
   batch = {}
   for name, entry in sorted(spec.items()):
-    if name in ('has_truth', 'has_clip', 'motion_weight', 'landmark_weight'):
+    if name in ('has_truth', 'has_clip', 'motion_weight', 'landmark_weight', 'parts_weight'):
       batch[name] = np.ones(entry.shape, entry.dtype)
     elif name in _PLACES:
       batch[name] = np.broadcast_to(np.asarray(_PLACES[name], entry.dtype), entry.shape).copy()

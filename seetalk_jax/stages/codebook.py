@@ -22,8 +22,7 @@ class CodebookStage(critics.CriticOptions, reconstruction.ReconstructionStage):
 
   Attributes:
     feature_weight: pixel weight of eyes, lips and mouth in the same losses; unused with `head_weight` 1.
-    pieces: pieces of a batch, `config.accumulate`: the running averages of the codes decay once a batch, not once a
-      piece.
+    pieces: pieces of a batch, `config.accumulate`: the running averages of the codes do not depend on it.
   """
 
   crop_multiple = 16
@@ -41,11 +40,8 @@ class CodebookStage(critics.CriticOptions, reconstruction.ReconstructionStage):
     crop_rng, code_rng = jax.random.split(rng)
     image, weight, inside = self._crops(batch, crop_rng)
     variables = {'params': params['codebook'], **collections['codebook']}
-    network = self.networks['codebook']
-    if self.pieces > 1:
-      network = network.clone(decay=network.decay ** (1 / self.pieces))
-    (rebuilt, _, penalties, stats), state = network.apply(
-      variables, image, train=True, rngs={'codebook': code_rng}, mutable=[STATE]
+    (rebuilt, _, penalties, stats), state = self.networks['codebook'].apply(
+      variables, image, train=True, pieces=self.pieces, rngs={'codebook': code_rng}, mutable=[STATE]
     )
     rebuilt = picture_mask.only_inside(rebuilt, image, inside)
     picture_loss = losses.picture_loss(image, weight, 1.0, self.edge_weight)
@@ -69,8 +65,8 @@ class CodebookStage(critics.CriticOptions, reconstruction.ReconstructionStage):
       state = average_codes(average['codebook'][STATE], state, decay)
     return {'codebook': {STATE: state}}
 
-  def _pixel_weights(self, parts):
-    return losses.part_weights(parts, self.head_weight, self.feature_weight)
+  def _pixel_weights(self, parts, status):
+    return losses.part_weights(parts, status, self.head_weight, self.feature_weight)
 
 
 def uses(config) -> base.Uses:

@@ -18,7 +18,7 @@ from seetalk_jax.models.motion.warping import grid_sample, identity_grid
 from seetalk_jax.stages import base, losses
 
 # The entries of view `motion_pair` that these losses read. `has_truth`, if it is there, leaves out rows with maps.
-ENTRIES = ('source_landmarks', 'target_landmarks', 'landmark_weight', 'target_parts')
+ENTRIES = ('source_landmarks', 'target_landmarks', 'landmark_weight', 'target_parts', 'parts_weight')
 
 # MediaPipe moves the outline of the face along the visible edge, and irises are guesses under closed lids: the same
 # number is not the same place of the head.

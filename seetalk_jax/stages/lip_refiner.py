@@ -190,15 +190,15 @@ class LipRefinerStage(base.Stage):
     # The first two of the four keys are unused: released weights were trained with this split.
     _, _, pick_rng, sample_rng = jax.random.split(rng, 4)
     truth = batch[self._motion_key]
-    tokens, _ = self.frozen['speech_encoder'].apply(
-      frozen.variables('speech_encoder'), batch['speech'], method='encode_tokens'
+    tokens, valid = self.frozen['speech_encoder'].apply(
+      frozen.variables('speech_encoder'), batch['speech'], batch.get('num_samples'), method='encode_tokens'
     )
     subspace = jax.lax.stop_gradient(params['lip_refiner']['subspace'])
     known = batch['motion_weight'] > 0
     m, m_in, tokens = jax.lax.stop_gradient(
-      (*self._samples(frozen, truth, known, tokens, sample_rng), tokens)
+      (*self._samples(frozen, truth, known, tokens, sample_rng, valid), tokens)
     )
-    refined = self.networks['lip_refiner'].apply({'params': params['lip_refiner']}, m_in, tokens)
+    refined = self.networks['lip_refiner'].apply({'params': params['lip_refiner']}, m_in, tokens, valid=valid)
 
     weight = frame_weights(batch, truth.shape[1])[..., None]
     wanted = m @ subspace
@@ -237,12 +237,13 @@ class LipRefinerStage(base.Stage):
       loss += pictures
     return loss, (metrics, collections)
 
-  def _samples(self, frozen, truth, known, tokens, rng):
+  def _samples(self, frozen, truth, known, tokens, rng, valid=None):
     """Tracks `[b, n, d]` sampled from M_diff for a portrait at rest: (with the true lips, as sampled).
 
     Args:
       truth: motion vectors `[b, n, 58]`.
       known: bool `[b, 58]`, which fields they hold; others stay as sampled.
+      valid: bool `[b, n]`, frames until the end of the speech; None: all.
     """
     codec, variables = self.frozen['motion_codec'], frozen.variables('motion_codec')
     transformer = self.frozen['motion_transformer']
@@ -251,15 +252,20 @@ class LipRefinerStage(base.Stage):
     rest = codec.apply(variables, jnp.zeros((1, MOTION_DIM)), method='encode_truth')
     m_0 = (rest - mean) / std
     b, n, _ = truth.shape
+    valid = jnp.ones((b, n), bool) if valid is None else valid
 
     def predict(xt, t, condition):
-      tokens, drop = condition
+      tokens, valid, drop = condition
       portraits = jnp.broadcast_to(m_0, (xt.shape[0], m_0.shape[-1]))
-      return transformer.apply(frozen.variables('motion_transformer'), xt, t, tokens, portraits, drop=drop)
+      variables = frozen.variables('motion_transformer')
+      return transformer.apply(variables, xt, t, tokens, portraits, valid, drop)
 
     sampled = samplers.sample(
       guidance.guided(
-        predict, self.sample_guidance, (tokens, jnp.zeros(b, bool)), (tokens, jnp.ones(b, bool))
+        predict,
+        self.sample_guidance,
+        (tokens, valid, jnp.zeros(b, bool)),
+        (tokens, valid, jnp.ones(b, bool)),
       ),
       SCHEDULE,
       jax.random.normal(rng, (b, n, codec.motion_dim)),

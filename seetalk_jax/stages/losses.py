@@ -72,11 +72,14 @@ def lip_weights(boxes: jax.Array, size: tuple[int, int], weight: jax.Array) -> j
   return inside / (jnp.mean(inside, axis=(1, 2, 3), keepdims=True) + 1e-6)
 
 
-def part_weights(parts: jax.Array, head: float = 2.0, features: float = 5.0) -> jax.Array:
+def part_weights(parts: jax.Array, status: jax.Array, head: float = 2.0, features: float = 5.0) -> jax.Array:
   """Pixel weights from part labels: background and body 1, head `head`, eyes, lips and mouth `features`.
+
+  Estimated labels may be wrong, so they emphasize less: a weight `w` becomes `weight_by_status(w, status)`.
 
   Args:
     parts: uint8 `[b, h / 4, w / 4]`.
+    status: weight of the labels of each picture by their status, `[b]`, 0 to 1: entry `parts_weight`.
 
   Returns:
     float32 `[b, h, w, 1]` with mean 1.
@@ -84,8 +87,18 @@ def part_weights(parts: jax.Array, head: float = 2.0, features: float = 5.0) -> 
   parts = parts.astype(jnp.int32)
   weight = jnp.where(parts > BODY, head, 1.0)
   weight = jnp.where((parts >= EYE) & (parts <= MOUTH), features, weight)[..., None]
-  weight = image_ops.upsample_nearest(weight, 4)
+  weight = image_ops.upsample_nearest(weight_by_status(weight, status), 4)
   return weight / jnp.mean(weight)
+
+
+def weight_by_status(weight: jax.Array, status: jax.Array) -> jax.Array:
+  """`1 + status (weight - 1)`: pixels of a picture with estimated labels count, its mouth less than an exact one.
+
+  Args:
+    weight: pixel weights `[b, h, w, 1]` from part labels, 1 for the background.
+    status: `[b]`, 1 for exact labels, less for estimated ones.
+  """
+  return 1.0 + status[:, None, None, None] * (weight - 1.0)
 
 
 def feature_regions(canonical: jax.Array) -> jax.Array:

@@ -162,6 +162,7 @@ class MotionCodecStage(crossed_losses.CrossedOptions, critics.CriticOptions, bas
       use_truth = truth_losses.use_truth(truth_rng, self.truth_rate, batch, self.with_estimates)
       m_source = jnp.where(use_truth, source_truth, m_source)
       m_target = jnp.where(use_truth, target_truth, m_target)
+    without_noise = m_target  # phi_m cannot recover the noise from a picture
     noise = self.motion_noise * jax.random.normal(noise_rng, (2, *m_source.shape))
     m_source, m_target = m_source + noise[0], m_target + noise[1]
 
@@ -172,7 +173,9 @@ class MotionCodecStage(crossed_losses.CrossedOptions, critics.CriticOptions, bas
     image = picture_mask.only_inside(image, target, inside)
 
     weight = (
-      losses.part_weights(batch['target_parts']) if self._with_motion else jnp.ones((len(image), 1, 1, 1))
+      losses.part_weights(batch['target_parts'], batch['parts_weight'])
+      if self._with_motion
+      else jnp.ones((len(image), 1, 1, 1))
     )
     picture_loss = losses.picture_loss(target, weight, self.pixel_weight, self.edge_weight)
     pictures, picture_metrics = picture_loss(image)
@@ -201,7 +204,9 @@ class MotionCodecStage(crossed_losses.CrossedOptions, critics.CriticOptions, bas
       # The cycle alone does not change the motion that is to be recovered; the judges do.
       given = m_target if self.judges else jax.lax.stop_gradient(m_target)
       crossed = crossed_losses.crossed_picture(run, appearance, m_source, given)
-      added, added_metrics = self._judge(run, params, frozen, crossed, source, m_target, critic_metrics, step)
+      added, added_metrics = self._judge(
+        run, params, frozen, crossed, source, without_noise, critic_metrics, step
+      )
       loss += added
       metrics |= added_metrics
     metrics |= {

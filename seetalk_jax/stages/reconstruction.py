@@ -42,12 +42,12 @@ class ReconstructionStage(base.Stage):
   head_weight: float = 2.0
 
   def batch_spec(self, batch_size: int) -> dict[str, jax.ShapeDtypeStruct]:
-    names = ('image', 'picture_box', *(('parts',) if self.head_weight != 1 else ()))
+    names = ('image', 'picture_box', *(('parts', 'parts_weight') if self.head_weight != 1 else ()))
     return views.batch_spec(self.view, batch_size, self.image_size, only=names)
 
   @abc.abstractmethod
-  def _pixel_weights(self, parts: jax.Array) -> jax.Array:
-    """Pixel weights `[b, h, w, 1]` from part labels `[b, h / 4, w / 4]`."""
+  def _pixel_weights(self, parts: jax.Array, status: jax.Array) -> jax.Array:
+    """Pixel weights `[b, h, w, 1]` from part labels `[b, h / 4, w / 4]` and their weight by status `[b]`."""
 
   def _crops(self, batch: base.Batch, rng: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
     """Images `[b, h, w, 3]` in [-1, 1], pixel weights and picture masks `[b, h, w, 1]`, cropped with `crop_size`."""
@@ -55,7 +55,7 @@ class ReconstructionStage(base.Stage):
     inside = picture_mask.inside_mask(batch['picture_box'], *image.shape[1:3])
     weight = jnp.ones((*image.shape[:3], 1))
     if self.head_weight != 1:
-      weight = self._pixel_weights(batch['parts'])
+      weight = self._pixel_weights(batch['parts'], batch['parts_weight'])
     if self.crop_size:
       image, weight, inside = losses.random_crops(
         rng, self.crop_size, image, weight, inside, multiple=self.crop_multiple

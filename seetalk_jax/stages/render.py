@@ -166,7 +166,9 @@ class RenderStage(critics.CriticOptions, base.Stage):
     image = picture_mask.only_inside(image, target, inside)
 
     weight = (
-      losses.part_weights(batch['target_parts']) if self._with_motion else jnp.ones((len(image), 1, 1, 1))
+      losses.part_weights(batch['target_parts'], batch['parts_weight'])
+      if self._with_motion
+      else jnp.ones((len(image), 1, 1, 1))
     )
     picture_loss = losses.picture_loss(target, weight, self.pixel_weight, self.edge_weight)
     loss, metrics = picture_loss(image)

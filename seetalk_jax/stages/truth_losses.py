@@ -25,6 +25,7 @@ ENTRIES = (
   'has_truth',
   *_MOTION,
   *(f'{side}_{what}' for side in ('source', 'target') for what in ('canonical', 'parts')),
+  'parts_weight',
 )
 
 

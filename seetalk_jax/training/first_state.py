@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import contextlib
+import json
+import pathlib
 from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 from flax import linen as nn
 
+from seetalk_jax.constants import CONFIG_FILE
 from seetalk_jax.sharding import device_mesh
 from seetalk_jax.stages import base
 from seetalk_jax.training import adapted_stage, checkpoint
 from seetalk_jax.training import state as state_lib
-from seetalk_jax.training.initial_weights import InitialWeights, complete
+from seetalk_jax.training.initial_weights import InitialWeights, complete, with_motion_window
 from seetalk_jax.training.progress import announce_compilation, print_message
 from seetalk_jax.training.run import Run
 from seetalk_jax.training.stage_data import DeviceBatches
@@ -98,12 +101,20 @@ def _make(run: Run, initial: InitialWeights) -> FirstState:
     announce_compilation('the initial parameters')
     state = _start_from(new(frozen), stage, initial, shardings)
     meta = {'seconds': 0.0, 'data_index': 0}
-  stage.check_statistics(state.statistics)
+  stage.check_statistics(_as_written(run, state.statistics) if resumed else state.statistics)
   if jax.process_index() == 0:
     adapted = adapted_stage.describe(stage, frozen)
     checkpoint.write_config(run.workdir, config, stage.networks, adapted, sources=run.sources)
   recipe = Recipe(stage, optimizer, config.optimizer, root, config.accumulate)
   return FirstState(recipe, state, shardings, on_mesh, meta['seconds'], meta['data_index'])
+
+
+def _as_written(run: Run, statistics: base.Statistics) -> base.Statistics:
+  """Statistics of a resumed run, with those that earlier versions stated in its configuration alone."""
+  path = pathlib.Path(run.workdir) / CONFIG_FILE
+  return (
+    with_motion_window(statistics, json.loads(path.read_text())['config']) if path.exists() else statistics
+  )
 
 
 def only(frozen: base.Frozen, names) -> base.Frozen:

@@ -17,7 +17,15 @@ from flax import traverse_util
 from seetalk_jax.constants import CONFIG_FILE, RELEASE_FILE, TRUTH_KNOWN
 from seetalk_jax.errors import CheckpointError, ConfigError
 from seetalk_jax.models import NETWORKS
-from seetalk_jax.releases import codec_truth, flat_statistics, network_spec, provenance, retired, storage
+from seetalk_jax.releases import (
+  codec_truth,
+  flat_statistics,
+  motion_window,
+  network_spec,
+  provenance,
+  retired,
+  storage,
+)
 from seetalk_jax.stages import base
 from seetalk_jax.stages.base import Frozen
 from seetalk_jax.training import checkpoint, lora, run_sources
@@ -86,12 +94,18 @@ def load_trained_stage(workdir: str | pathlib.Path, step: int | None = None) -> 
     networks=written['networks'],
     params=params,
     collections={**parts['collections'], **parts['ema_collections']},
-    statistics=parts['statistics'],
+    statistics=with_motion_window(parts['statistics'], written['config']),
     config=written['config'],
     step=step,
     where=str(workdir / CONFIG_FILE),
     sources=run_sources.from_json(written),
   )
+
+
+def with_motion_window(statistics: base.Statistics, config: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+  """Statistics of a run by owner, with the `motion_window` of a run of an earlier version by its configuration."""
+  stages = {config['stage']: {'config': config}}
+  return {owner: motion_window.with_window(values, stages) for owner, values in statistics.items()}
 
 
 def initial_sources(config) -> dict[str, str]:

@@ -64,8 +64,8 @@ def make_optimizer(
   """AdamW without its learning rate, which `learning_rate` computes for each step.
 
   Args:
-    stage: the stage; parameters outside of `stage.trainable` are never updated, and their gradients do not count in
-      any norm.
+    stage: the stage; parameters outside of `stage.trainable`, or with a rate of 0, are never updated, and their
+      gradients do not count in any norm.
     options: config.optimizer: b1, b2, weight_decay (kernels only: arrays of two or more dimensions),
       max_grad_norm, max_grad_norms (see `own_norms`), rates (((NETWORK/PATH, FACTOR), ...): learning-rate
       multipliers for parts of the networks).
@@ -80,16 +80,20 @@ def make_optimizer(
   def is_kernel(params):
     return jax.tree.map(lambda p: p.ndim >= 2, params)
 
+  factors = _factors(options.rates)
+
   def untouched(params):
-    flags = jax.tree.leaves(stage.trainable(device_mesh.unbox(params)))
-    return jax.tree.unflatten(jax.tree.structure(params), [not flag for flag in flags])
+    plain = device_mesh.unbox(params)
+    flags, rates = (jax.tree.leaves(tree) for tree in (stage.trainable(plain), _rate_tree(plain, factors)))
+    fixed = [not flag or not rate for flag, rate in zip(flags, rates, strict=True)]
+    return jax.tree.unflatten(jax.tree.structure(params), fixed)
 
   adamw = optax.chain(
     _clipped(options.max_grad_norm, own_norms(options), untouched),
     optax.scale_by_adam(b1=options.b1, b2=options.b2),
     optax.add_decayed_weights(options.weight_decay, mask=is_kernel),
     optax.masked(optax.set_to_zero(), untouched),
-    *_scaled(options.rates),
+    *_scaled(factors),
   )
   if steps := unfreeze.checked(frozen_until):
     return unfreeze.staged(adamw, steps, fresh, options.warmup_steps)
@@ -143,19 +147,28 @@ def _clipped(
   return optax.GradientTransformation(lambda _: optax.EmptyState(), update)
 
 
-def _scaled(rates: Sequence[tuple[str, float]]) -> list[optax.GradientTransformation]:
-  """Transformations that multiply the updates of parts of the networks by factors; [] without rates."""
+def _factors(rates: Sequence[tuple[str, float]]) -> dict[str, float]:
+  """`config.optimizer.rates` as path prefix -> factor, checked."""
 
   def is_factor(value: Any) -> bool:
     return isinstance(value, (int, float)) and 0 <= value < float('inf')
 
   form = "(('NETWORK/PATH', FACTOR), ...), with factors of 0 or more"
-  factors = path_rules.checked(rates, 'optimizer.rates', is_factor, form)
+  return path_rules.checked(rates, 'optimizer.rates', is_factor, form)
+
+
+def _rate_tree(params: PyTree, factors: Mapping[str, float]) -> PyTree:
+  """The factor of every leaf of unboxed parameters, 1 where none is set."""
+  return path_rules.leaves(params, factors, 1.0, 'optimizer.rates')
+
+
+def _scaled(factors: Mapping[str, float]) -> list[optax.GradientTransformation]:
+  """Transformations that multiply the updates of parts of the networks by factors; [] without factors."""
   if not factors:
     return []
 
   def tree(params):
-    return path_rules.leaves(device_mesh.unbox(params), factors, 1.0, 'optimizer.rates')
+    return _rate_tree(device_mesh.unbox(params), factors)
 
   def init(params):
     tree(params)

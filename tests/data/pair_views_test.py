@@ -42,6 +42,7 @@ def test_real_pairs_are_of_one_clip_and_have_estimated_motion():
     }
     assert not batch['has_truth'].any()
     np.testing.assert_array_equal(batch['landmark_weight'], np.float32(0.3))
+    np.testing.assert_array_equal(batch['parts_weight'], np.float32(0.3))
     for side in ('source', 'target'):
       lips = batch[f'{side}_landmarks'][:, list(landmark_indices.INNER_LIPS), 1]
       np.testing.assert_allclose(

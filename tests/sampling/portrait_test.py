@@ -165,3 +165,20 @@ def test_the_linear_denoiser_is_centered_at_the_prior_for_any_beta(has_voice):
     np.testing.assert_allclose(estimate(0.0, centered)[0][2], mean, atol=1e-4)
   # Networks of earlier versions were trained with a linear denoiser that is centered at 0.
   assert sampling.residual_center({'beta0': 0.0}, prior, jnp.zeros((3, 1, 1, 1))) is None
+
+
+def test_samples_are_drawn_around_the_center_of_training(given, monkeypatch):
+  modules, params, statistics, condition = given
+  seen = []
+
+  def predict(unet, params, prior, y_t, t, condition, *, center, autoguidance_scale):
+    seen.append(center)
+    return jnp.zeros_like(y_t)
+
+  monkeypatch.setattr(sampling, 'predict', predict)
+  without_saw = {name: module for name, module in modules.items() if name != 'sample_adaptive_weighting'}
+  statistics = {**statistics, 'beta0': np.float32(0.0), 'linear_center': np.float32(1.0)}
+  options = dict(num_steps=1, guidance_scale=1.5, sampler='ddim')
+  sample_portraits(without_saw, params, statistics, *condition, jax.random.key(0), **options)
+  mean = statistics['face_prior_mean']
+  np.testing.assert_allclose(seen[0], np.broadcast_to(mean, (4, *LATENT)))  # with and without the voices

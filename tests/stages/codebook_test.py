@@ -46,3 +46,15 @@ def test_codes_decay_once_a_batch_for_any_number_of_pieces():
       collections = {'codebook': {'codebook_state': state}}
     left.append(float(collections['codebook']['codebook_state']['count'][0]))
   np.testing.assert_allclose(left, 5.0 * 0.97, rtol=1e-5)
+
+
+def test_the_stage_averages_its_codes():
+  stage = base.build_stage(config_of('codebook', ['codebook'], image_size=32, head_weight=1.0), {})
+  state = {'embedding': np.eye(2, 3), 'count': np.ones(2), 'total': np.eye(2, 3)}
+  moved = {**state, 'count': 3 * np.ones(2), 'total': np.eye(2, 3)[:, ::-1]}
+  collections = lambda state: {'codebook': {'codebook_state': state}}
+  first = stage.average_collections(None, collections(state), 0.0)
+  np.testing.assert_array_equal(first['codebook']['codebook_state']['total'], state['total'])
+  found = stage.average_collections(first, collections(moved), 0.5)['codebook']['codebook_state']
+  np.testing.assert_allclose(found['count'], 2.0)
+  np.testing.assert_allclose(found['total'], 0.5 * (state['total'] + moved['total']))

@@ -4,6 +4,7 @@ import dataclasses
 import types
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import precisions
 import pytest
@@ -172,3 +173,17 @@ def test_options_of_regularization_and_pairing():
       ConfigError, match=f'config.options.layer_drop={rate} is out of range: use 0 to below 1'
     ):
       base.build_stage(config_of('conre', networks, layer_drop=rate), {})
+
+
+def test_a_temperature_outside_of_its_bounds_is_pulled_back(conre):
+  stage, batch, frozen = conre
+  params, _ = unboxed(stage, frozen)
+
+  def loss(log_temperature):
+    head = {**params['conre'], 'log_temperature': log_temperature}
+    return stage.loss({**params, 'conre': head}, frozen, {}, batch, jax.random.key(0), 0)[0]
+
+  run = jax.jit(loss)
+  outside, further, bound = (run(jnp.log(t)) for t in (0.005, 0.0025, 0.01))
+  np.testing.assert_allclose(outside - bound, np.log(2) ** 2, rtol=1e-3)
+  np.testing.assert_allclose(further - bound, np.log(4) ** 2, rtol=1e-3)

@@ -150,3 +150,20 @@ def test_the_stage_meets_both_judges():
   metrics = loss(params)
   assert {'cycle', 'crossed_identity', 'crossed_adversarial', 'crossed_discriminator'} <= set(metrics)
   assert all(np.isfinite(float(value)) for value in metrics.values())
+
+
+def test_the_cycle_asks_for_the_motion_without_its_noise(monkeypatch):
+  asked = []
+  monkeypatch.setattr(crossed_losses, 'cycle_loss', lambda run, crossed, wanted: asked.append(wanted) or 0.0)
+  config = config_of('motion_codec', ['motion_codec'], image_size=SIZE, with_truth=False, cycle_weight=1.0)
+  config.options.update(driver_rate=0.0, motion_noise=0.5)
+  stage = base.build_stage(config, {})
+  params = jax.jit(lambda rng: nn.unbox(stage.init(rng, base.Frozen())))(jax.random.key(0))[0]
+  batch = batch_of(stage)
+
+  @jax.jit
+  def targets(rng):
+    stage.loss(params, base.Frozen(), {}, batch, rng, 0)
+    return asked.pop()
+
+  np.testing.assert_allclose(targets(jax.random.key(1)), targets(jax.random.key(2)), atol=1e-5)

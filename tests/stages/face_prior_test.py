@@ -20,7 +20,7 @@ from seetalk_jax.models.nn import image_ops
 from seetalk_jax.models.portrait.face_prior import FacePrior, PriorSums, finalize_prior, update_prior
 from seetalk_jax.releases import storage
 from seetalk_jax.sampling.portrait import predict, prior_of
-from seetalk_jax.stages import base
+from seetalk_jax.stages import base, face_prior
 from seetalk_jax.stages.face_prior import folds_by_speaker, principal_directions, voice_regression
 from seetalk_jax.testing import tiny_release
 
@@ -308,7 +308,7 @@ def test_faces_that_do_not_depend_on_voices_keep_their_variance(people, rows_eac
   assert len(found['face_prior_told']) == 1  # nothing is predicted; one direction is the least
 
 
-def test_prior_listens_to_the_voice_and_only_where_there_is_one():
+def test_prior_listens_to_the_voice_and_only_where_there_is_one(monkeypatch):
   portrait, frozen = make_portrait_stage()
   stage = base.build_stage(
     config_of('face_prior', [], image_size=SIZE, components=3, component_portraits=8, with_voice=True),
@@ -332,6 +332,11 @@ def test_prior_listens_to_the_voice_and_only_where_there_is_one():
     rtol=2e-2,  # the directions have float16 precision
     atol=2e-2,
   )
+  seen = []
+  monkeypatch.setattr(face_prior, 'voice_regression', lambda *_, speakers: seen.append(speakers) or {})
+  stage.finalize(accumulator.replace(speakers=jnp.arange(8) // 4))
+  np.testing.assert_array_equal(seen[0], np.arange(8) // 4)  # the folds of the regression hold whole speakers
+  monkeypatch.undo()
   one_person = accumulator.replace(speakers=jnp.full_like(accumulator.speakers, 7))
   with pytest.raises(ConfigError, match='several speakers'):
     stage.finalize(one_person)

@@ -5,6 +5,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+import tiny_networks
 from stage2_training import batch_of, standard, train
 from tiny_stages import SIZE, config_of
 
@@ -178,3 +179,31 @@ def test_a_share_is_the_same_samples_of_whatever_is_asked():
       numbers, table = (lip_refiner._share(x, share, last=at_end) for x in batch)
       np.testing.assert_array_equal(numbers, wanted)
       np.testing.assert_array_equal(table, numbers[:, None].repeat(3, 1))
+
+
+def test_padding_of_short_clips_is_not_encoded(world):
+  modules, frozen = world
+  stage = base.build_stage(
+    config_of('lip_refiner', ['lip_refiner'], image_size=SIZE, render_weight=0.0, sync_weight=0.0),
+    {k: modules[k] for k in ('speech_encoder', 'motion_codec', 'motion_transformer')},
+  )
+  batch = batch_of(stage)
+  batch['num_samples'][:] = 16_000
+  statistics = {'motion_transformer': standard(256), **stage.prepare(frozen, iter([batch]))}
+  frozen = frozen.replace(statistics=statistics)
+  params = jax.jit(lambda rng: nn.unbox(stage.init(rng, frozen)))(jax.random.key(0))[0]
+  params = tiny_networks.stirred(params, 0.02)  # a new refiner does not depend on tokens
+  loss = jax.jit(lambda batch: stage.loss(params, frozen, {}, batch, jax.random.key(1), 0)[0])
+  noisy = {**batch, 'speech': batch['speech'].copy()}
+  noisy['speech'][:, 16_000:] = 0.3
+  np.testing.assert_array_equal(loss(batch), loss(noisy))
+  # What is sampled until the end of a clip does not depend on what comes after it.
+  tokens = tiny_networks.normal(0, 2, 50, modules['speech_encoder'].token_dim)
+  known, valid = np.ones((2, MOTION_DIM), bool), np.arange(50)[None] < [[25], [50]]
+  changed = np.where(valid[..., None], tokens, 1.0)
+  sampled = jax.jit(
+    lambda tokens: stage._samples(
+      frozen, np.zeros((2, 50, MOTION_DIM), np.float32), known, tokens, jax.random.key(2), valid
+    )[1]
+  )
+  np.testing.assert_allclose(sampled(tokens)[valid], sampled(changed)[valid], atol=1e-6)

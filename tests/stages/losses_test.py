@@ -31,7 +31,7 @@ def test_mouth_and_eyes_count_by_place():
 
 def test_part_weights_and_psnr():
   parts = np.array([[[0, 1], [3, 7]]], np.uint8)
-  weight = np.asarray(jax.jit(losses.part_weights)(parts))
+  weight = np.asarray(jax.jit(losses.part_weights)(parts, np.ones(1, np.float32)))
   assert weight.shape == (1, 8, 8, 1)
   np.testing.assert_allclose(np.mean(weight), 1, rtol=1e-5)
   np.testing.assert_allclose(weight[0, 7, 7] / weight[0, 0, 0], 5, rtol=1e-5)
@@ -46,6 +46,16 @@ def test_part_weights_and_psnr():
   inside = np.asarray(inside)
   assert inside.shape == (2, 8, 16, 1) and inside[0].sum() == 4 * 8 and inside[1].sum() == 2 * 4
   assert inside[0, 4:, 4:12].all() and inside[1, :2, :4].all()
+
+
+def test_estimated_labels_emphasize_less_and_all_pixels_count():
+  parts = np.array([[[0, 1], [3, 7]]] * 3, np.uint8)
+  weight = np.asarray(jax.jit(losses.part_weights)(parts, np.float32([1, 0.3, 0])))
+  weight = weight[:, ::4, ::4, 0] / weight[0, 0, 0, 0]
+  for row, status in enumerate((1, 0.3, 0)):
+    np.testing.assert_allclose(weight[row, 0, 0], 1, rtol=1e-5)
+    np.testing.assert_allclose(weight[row, 1, 1], 1 + status * 4, rtol=1e-5)
+    np.testing.assert_allclose(weight[row, 1, 0] - 1, status * (weight[0, 1, 0] - 1), rtol=1e-4, atol=1e-6)
 
 
 def test_lip_weights_are_those_of_the_box_and_count_every_mouth_alike():

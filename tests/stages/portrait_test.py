@@ -72,6 +72,20 @@ def test_features_stand_in_for_what_they_are_made_of():
     np.testing.assert_allclose(*both, rtol=1e-5)
 
 
+def test_padding_of_short_speech_is_not_encoded():
+  stage, frozen = make_portrait_stage()
+  batch = batch_of(stage, 2)
+  batch['num_samples'] = np.int32([16_000, 20_000])
+  noisy = {**batch, 'speech': batch['speech'].copy()}
+  for row, end in enumerate(batch['num_samples']):
+    noisy['speech'][row, end:] = 0.3
+  features = jax.jit(stage.features)
+  found, same = features(frozen, batch), features(frozen, noisy)
+  assert not found['valid'].all() and found['valid'].any()
+  for name in ('tokens', 'valid', 'embedding'):
+    np.testing.assert_array_equal(found[name], same[name])
+
+
 def test_options_are_checked():
   with pytest.raises(ConfigError, match='prior_mode'):
     make_portrait_stage(prior_mode='vae')

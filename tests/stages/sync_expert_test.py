@@ -1,5 +1,8 @@
 """Sync expert stage: a learned batch of either expert."""
 
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from stage2_training import batch_of, train
@@ -29,3 +32,19 @@ def test_sync_loss_is_a_mean_of_the_samples_that_count():
   np.testing.assert_allclose(sync_loss(cosine), 0.5)
   np.testing.assert_allclose(sync_loss(cosine, np.array([1.0, 0.0, 1.0], np.float32)), 0.25, rtol=1e-5)
   assert sync_loss(cosine, np.zeros(3, np.float32)) == 0
+
+
+@pytest.mark.parametrize('expert', ['sync_expert', 'syncnet'])
+def test_a_temperature_outside_of_its_bounds_is_pulled_back(expert):
+  config = config_of('sync_expert', [expert])
+  config.expert = expert
+  stage = base.build_stage(config, {})
+  params = jax.jit(lambda rng: nn.unbox(stage.init(rng, base.Frozen())))(jax.random.key(0))[0]
+  batch = batch_of(stage, 4)
+
+  @jax.jit
+  def loss(log_temperature):
+    own = {**params[expert], 'log_temperature': log_temperature}
+    return stage.loss({expert: own}, base.Frozen(), {}, batch, jax.random.key(0), 0)[0]
+
+  np.testing.assert_allclose(loss(jnp.log(0.01)) - loss(jnp.log(0.02)), np.log(2) ** 2, rtol=1e-3)

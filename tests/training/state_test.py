@@ -106,6 +106,19 @@ def test_parts_that_do_not_train_do_not_count_in_the_norm():
   np.testing.assert_array_equal(moments['motion_codec']['fixed'], 0.0)
 
 
+def test_parts_with_a_rate_of_zero_do_not_count_in_the_norm():
+  gradients = {
+    'motion_codec': {'warper': jnp.array([30.0, 40.0]), 'kernel': jnp.array([0.3, 0.4])},
+    'discriminator': {'stem': jnp.array([30.0, 40.0]), 'kernel': jnp.array([0.6, 0.8])},
+  }
+  rates = (('motion_codec/warper', 0), ('motion_codec', 0.5), ('discriminator/stem', 0.0))
+  moments, _ = _first_moments(gradients, rates=rates, max_grad_norms=(('discriminator', 1.0),))
+  np.testing.assert_allclose(moments['motion_codec']['kernel'], [0.3, 0.4], rtol=1e-6)
+  np.testing.assert_allclose(moments['discriminator']['kernel'], [0.6, 0.8], rtol=1e-6)
+  for part in (moments['motion_codec']['warper'], moments['discriminator']['stem']):
+    np.testing.assert_array_equal(part, 0.0)
+
+
 @pytest.mark.parametrize('wrong', [(('critic', 1.0),), (('discriminator', 0.0),), (('discriminator',),), 1.0])
 def test_norms_of_players_are_checked(wrong):
   with pytest.raises(ConfigError, match='config.optimizer.max_grad_norms'):

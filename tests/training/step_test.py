@@ -42,3 +42,14 @@ def test_held_out_batches_are_evaluated_without_regularization(stage):
   metrics = step.eval_step(recipe, state, base.Frozen(), {}, jnp.int32(0))
   assert {name: float(value) for name, value in metrics.items()} == {'loss': 2.0, 'rate': 0.0}
   assert float(stage.loss(params, base.Frozen(), {}, {}, None, 0)[0]) == 7.5
+
+
+def test_held_out_batches_are_evaluated_with_averaged_collections(monkeypatch):
+  def loss(self, params, frozen, collections, batch, rng, step):
+    return collections['network']['codes'], ({}, collections)
+
+  monkeypatch.setattr(NoisyStage, 'loss', loss)
+  newest, average = ({'network': {'codes': jnp.float32(value)}} for value in (1, 5))
+  state = TrainState(jnp.int32(3), {}, {}, {}, newest, {}, ema_collections=average)
+  recipe = step.Recipe(NoisyStage(), optimizer=None, options=None, root=jax.random.key(0))
+  assert step.eval_step(recipe, state, base.Frozen(), {}, jnp.int32(0))['loss'] == 5.0

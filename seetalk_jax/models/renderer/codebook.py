@@ -142,9 +142,9 @@ class Codebook(nn.Module):
     self.count = self.variable(STATE, 'count', lambda: jnp.ones(shape[:1]))
     self.total = self.variable(STATE, 'total', lambda: self.embedding.value)
 
-  def __call__(self, image: jax.Array, train: bool = False):
+  def __call__(self, image: jax.Array, train: bool = False, pieces: int = 1):
     """`[b, h, w, 3]` in [-1, 1] -> (picture, indices, losses, stats); see `quantise`."""
-    codes, indices, losses, stats = self.quantise(self.encode(image), train)
+    codes, indices, losses, stats = self.quantise(self.encode(image), train, pieces)
     return self.decode(codes), indices, losses, stats
 
   def encode(self, image: jax.Array) -> jax.Array:
@@ -160,12 +160,13 @@ class Codebook(nn.Module):
     return unit(self.encoder(image))
 
   def quantise(
-    self, h: jax.Array, train: bool = False
+    self, h: jax.Array, train: bool = False, pieces: int = 1
   ) -> tuple[jax.Array, jax.Array, dict[str, jax.Array], dict[str, jax.Array]]:
     """Nearest codes of `h [b, m, n, code_dim]`, with a straight-through gradient.
 
     Args:
       train: update the codes; needs the collection mutable and an rng named 'codebook' (for dead codes).
+      pieces: `h` is one of so many pieces of a batch, see `update_codes`.
 
     Returns:
       codes `[b, m, n, code_dim]`; indices int32 `[b, m, n]`; losses {'commitment'}; stats {'perplexity':
@@ -190,6 +191,7 @@ class Codebook(nn.Module):
         self.make_rng('codebook'),
         decay=self.decay,
         revive_below=self.revive_below,
+        pieces=pieces,
       )
     return h + jax.lax.stop_gradient(codes - h), indices, losses, stats
 
@@ -229,6 +231,7 @@ def update_codes(
   *,
   decay: float,
   revive_below: float,
+  pieces: int = 1,
 ) -> tuple[jax.Array, jax.Array, jax.Array]:
   """One step of the exponential moving averages of the codes.
 
@@ -239,6 +242,8 @@ def update_codes(
     indices: nearest code of each, `[*b]`.
     rng: selects the vectors that replace dead codes.
     decay, revive_below: as in `Codebook`.
+    pieces: number of equal pieces of a batch, of which the vectors are one. Counts and sums of a piece count for the
+      whole batch, and the pieces together decay as one batch, so that the averages do not depend on this number.
 
   Returns:
     (embedding `[k, d]` of unit vectors, new count, new total).
@@ -246,12 +251,13 @@ def update_codes(
   k, d = total.shape
   vectors = vectors.reshape(-1, d)
   chosen = jax.nn.one_hot(indices.reshape(-1), k, dtype=vectors.dtype)
-  count = decay * count + (1 - decay) * jnp.sum(chosen, axis=0)
-  total = decay * total + (1 - decay) * chosen.T @ vectors
+  decay = decay ** (1 / pieces)
+  count = decay * count + (1 - decay) * pieces * jnp.sum(chosen, axis=0)
+  total = decay * total + (1 - decay) * pieces * chosen.T @ vectors
   dead = count < revive_below
   fresh = vectors[jax.random.randint(rng, (k,), 0, vectors.shape[0])]
   # A replaced code starts with the count of a code in average use, so that it is not replaced again soon.
-  start = jnp.maximum(1.0, vectors.shape[0] / k) * jnp.ones_like(count)
+  start = jnp.maximum(1.0, pieces * vectors.shape[0] / k) * jnp.ones_like(count)
   count = jnp.where(dead, start, count)
   total = jnp.where(dead[:, None], start[:, None] * fresh, total)
   return unit(total), count, total

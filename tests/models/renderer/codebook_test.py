@@ -162,3 +162,35 @@ def test_averaged_codes_are_those_of_the_averaged_vectors():
   total = 0.75 * (0.75 * states[0]['total'] + 0.25 * states[1]['total']) + 0.25 * states[2]['total']
   np.testing.assert_allclose(average['total'], total, rtol=1e-5)
   np.testing.assert_allclose(average['embedding'], unit(total), rtol=1e-5)
+
+
+def test_averages_of_codes_do_not_depend_on_the_number_of_pieces():
+  """Vectors whose codes have the frequencies of a Zipf law: rare codes live in a batch, not in each of its pieces."""
+  k, size, steps = 256, 512, 150
+  rng = np.random.default_rng(1)
+  frequency = 1 / np.arange(1, k + 1) ** 1.6
+  indices = rng.choice(k, size=(steps, size), p=frequency / frequency.sum())
+  vectors = jnp.asarray(unit(rng.standard_normal((size, 4))))
+
+  def run(pieces):
+    def step(state, chosen):
+      count, total, replaced = state
+      start = max(1.0, size / k)
+      _, new, total = update_codes(
+        count,
+        total,
+        vectors[: len(chosen)],
+        chosen,
+        jax.random.key(0),
+        decay=0.97,
+        revive_below=0.02,
+        pieces=pieces,
+      )
+      return (new, total, replaced + jnp.sum((new == start) & (count < start))), None
+
+    state = (jnp.ones(k), jnp.asarray(unit(rng.standard_normal((k, 4)))), jnp.int32(0))
+    return jax.jit(lambda x: jax.lax.scan(step, state, x)[0])(indices.reshape(steps * pieces, -1))
+
+  for pieces in (1, 2, 4):
+    count, _, replaced = run(pieces)
+    assert 7 <= replaced <= 9 and np.mean(count) == pytest.approx(2.034, abs=0.02)
