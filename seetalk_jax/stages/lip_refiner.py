@@ -112,24 +112,8 @@ class LipRefinerStage(base.Stage):
     Raises:
       InputError: no lip motion is known in the batches.
     """
-    codec, variables = self.frozen['motion_codec'], frozen.variables('motion_codec')
     names = self.statistics_entries
-
-    @jax.jit
-    def moments(batch):
-      motion = batch[self._motion_key]
-      weights = frame_weights(batch, motion.shape[1]).reshape(-1)[::3]
-      motion = motion.reshape(-1, motion.shape[-1])[::3]
-      partner = _partners(weights > 0)
-      other, weights = motion[partner], weights * weights[partner]
-      lips_changed = motion.at[:, _LIPS].set(other[:, _LIPS])
-      rest_changed = other.at[:, _LIPS].set(motion[:, _LIPS])
-      m, with_lips, with_rest = (
-        codec.apply(variables, x, method='encode_truth') for x in (motion, lips_changed, rest_changed)
-      )
-      changes = (with_lips - m, with_rest - m)
-      return [(d * weights[:, None]).T @ d for d in changes], jnp.sum(weights)
-
+    moments = jax.jit(functools.partial(self._second_moments, frozen.variables('motion_codec')))
     sums = [
       moments({name: jnp.asarray(batch[name]) for name in names})
       for batch in base.first_batches(batches, _PREPARE_BATCHES)
@@ -150,6 +134,23 @@ class LipRefinerStage(base.Stage):
       'lip_subspace_rest': np.float32(shares[1]),
     }
     return {'lip_refiner': statistics}
+
+  def _second_moments(self, variables, batch):
+    """(second moments `[d, d]` of changes of m by the lips alone and by the rest alone, their total weight)."""
+    codec = self.frozen['motion_codec']
+    motion = batch[self._motion_key]
+    weights = frame_weights(batch, motion.shape[1]).reshape(-1)[::3]
+    motion = motion.reshape(-1, motion.shape[-1])[::3]
+    partner = _partners(weights > 0)
+    other, weights = motion[partner], weights * weights[partner]
+    lips_changed = motion.at[:, _LIPS].set(other[:, _LIPS])
+    rest_changed = other.at[:, _LIPS].set(motion[:, _LIPS])
+    m, with_lips, with_rest = (
+      codec.apply(variables, x, method='encode_truth') for x in (motion, lips_changed, rest_changed)
+    )
+    changes = (with_lips - m, with_rest - m)
+    moments = [jnp.matmul((d * weights[:, None]).T, d, precision='highest') for d in changes]
+    return moments, jnp.sum(weights)
 
   def check_statistics(self, statistics: base.Statistics) -> None:
     """Checks that tracks are no longer than the windows that M_diff was trained on."""
@@ -201,10 +202,12 @@ class LipRefinerStage(base.Stage):
     refined = self.networks['lip_refiner'].apply({'params': params['lip_refiner']}, m_in, tokens, valid=valid)
 
     weight = frame_weights(batch, truth.shape[1])[..., None]
-    wanted = m @ subspace
+    # Full precision on every device: the spread of U may be small beside m.
+    project = functools.partial(jnp.matmul, precision='highest')
+    wanted = project(m, subspace)
     spread = _weighted_std(wanted, weight)
     spread = spread + 1e-3 * jnp.mean(spread) + 1e-4
-    off, off_before = ((x @ subspace - wanted) / spread for x in (refined, m_in))
+    off, off_before = ((project(x, subspace) - wanted) / spread for x in (refined, m_in))
     inside, before = (losses.weighted_mean(losses.charbonnier(x, 0.1), weight) for x in (off, off_before))
     steps = jnp.minimum(weight[:, 1:], weight[:, :-1])
     velocity = losses.weighted_mean(losses.charbonnier(off[:, 1:] - off[:, :-1], 0.1), steps)

@@ -72,7 +72,7 @@ class SyncExpertStage(base.Stage):
     right, shifted = jnp.split(run(both, method='speech_vector'), 2)
     mouth = run(image_ops.to_float(batch[self._entry]), method='picture_vector')
     temperature = run(method='temperature')
-    logits = mouth @ right.T / temperature
+    logits = jnp.matmul(mouth, right.T, precision='highest') / temperature
     own = jnp.arange(b)
     rows, columns = jax.nn.log_softmax(logits, axis=1), jax.nn.log_softmax(logits, axis=0)
     contrastive = -0.5 * jnp.mean(rows[own, own] + columns[own, own])

@@ -4,6 +4,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
+import precisions
 import pytest
 import tiny_networks
 from stage2_training import batch_of, standard, train
@@ -207,3 +208,26 @@ def test_padding_of_short_clips_is_not_encoded(world):
     )[1]
   )
   np.testing.assert_allclose(sampled(tokens)[valid], sampled(changed)[valid], atol=1e-6)
+
+
+def test_products_with_the_subspace_and_second_moments_are_in_full_precision(world):
+  modules, frozen = world
+  stage = base.build_stage(
+    config_of('lip_refiner', ['lip_refiner'], view='speech_motion', sample_steps=1),
+    {k: modules[k] for k in ('speech_encoder', 'motion_codec', 'motion_transformer')},
+  )
+  batch, d, k = base.fake_batch(stage.batch_spec(2)), 256, stage.networks['lip_refiner'].subspace_dim
+  given = frozen.replace(statistics={'motion_transformer': standard(d)})
+  params = jax.eval_shape(lambda rng: nn.unbox(stage.init(rng, given)), jax.random.key(0))[0]
+  precisions.assert_full(
+    lambda params: stage.loss(params, given, {}, batch, jax.random.key(1), 0)[0],
+    params,
+    where=lambda a, b, _: b == (d, k),
+  )
+  variables = frozen.variables('motion_codec')
+  rows = -(-2 * batch['motion'].shape[1] // 3)
+  precisions.assert_full(
+    lambda batch: stage._second_moments(variables, batch),
+    batch,
+    where=lambda a, b, _: (a, b) == ((d, rows), (rows, d)),
+  )

@@ -4,6 +4,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
+import precisions
 import pytest
 from stage2_training import batch_of, train
 from tiny_stages import config_of
@@ -48,3 +49,14 @@ def test_a_temperature_outside_of_its_bounds_is_pulled_back(expert):
     return stage.loss({expert: own}, base.Frozen(), {}, batch, jax.random.key(0), 0)[0]
 
   np.testing.assert_allclose(loss(jnp.log(0.01)) - loss(jnp.log(0.02)), np.log(2) ** 2, rtol=1e-3)
+
+
+def test_logits_are_in_full_precision():
+  stage = base.build_stage(config_of('sync_expert', ['sync_expert']), {})
+  params = jax.eval_shape(lambda rng: nn.unbox(stage.init(rng, base.Frozen())), jax.random.key(0))[0]
+  batch = base.fake_batch(stage.batch_spec(4))
+  precisions.assert_full(
+    lambda params: stage.loss(params, base.Frozen(), {}, batch, jax.random.key(0), 0)[0],
+    params,
+    where=lambda a, b, product: product == (4, 4),
+  )

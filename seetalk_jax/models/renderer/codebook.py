@@ -253,7 +253,7 @@ def update_codes(
   chosen = jax.nn.one_hot(indices.reshape(-1), k, dtype=vectors.dtype)
   decay = decay ** (1 / pieces)
   count = decay * count + (1 - decay) * pieces * jnp.sum(chosen, axis=0)
-  total = decay * total + (1 - decay) * pieces * chosen.T @ vectors
+  total = decay * total + (1 - decay) * pieces * jnp.matmul(chosen.T, vectors, precision='highest')
   dead = count < revive_below
   fresh = vectors[jax.random.randint(rng, (k,), 0, vectors.shape[0])]
   # A replaced code starts with the count of a code in average use, so that it is not replaced again soon.

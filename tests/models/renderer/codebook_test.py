@@ -194,3 +194,14 @@ def test_averages_of_codes_do_not_depend_on_the_number_of_pieces():
   for pieces in (1, 2, 4):
     count, _, replaced = run(pieces)
     assert 7 <= replaced <= 9 and np.mean(count) == pytest.approx(2.034, abs=0.02)
+
+
+def test_sums_of_codes_are_in_full_precision():
+  count, total, vectors = np.ones(3, np.float32), np.eye(3, 4, dtype=np.float32), np.ones((6, 4), np.float32)
+
+  def run(vectors):
+    return update_codes(
+      count, total, vectors, np.zeros(6, int), jax.random.key(0), decay=0.9, revive_below=0.1
+    )
+
+  precisions.assert_full(run, vectors)
