@@ -66,7 +66,7 @@ def run(config, workdir: str | os.PathLike, train_script: pathlib.Path) -> int:
 def check_start(config) -> None:
   """Checks that the releases of `config.start` fit the configuration; see `start_check.check`."""
   sources = _networks_of_releases(config.start)
-  stages = {stage: stage_config(config, stage) for stage in base.STAGES}
+  stages = {stage: stage_config(config, stage) for stage in config.overrides}
   variants = start_check.VARIANTS[isinstance(config.corpora, tuple)]
   others = {size: variant for size, variant in variants.items() if size != config.variant}
   start_check.check(sources, stages, config.stages, others)

@@ -56,7 +56,7 @@ def test_the_release_states_consent_licence_and_origin(adapted):
   for name, entry in info['networks'].items():
     if name in made.networks:
       assert entry['consent'] == CONSENT and 'unknown' in entry['licence']
-      assert 'adapted to one person (1 photo and 0.8 s of video; consent: Ada' in entry['origin']
+      assert f'adapted to one person (1 photo and 0.8 s of video; consent: {CONSENT})' in entry['origin']
     else:
       assert 'consent' not in entry
       for key in ('licence', 'origin', 'digest'):
@@ -103,8 +103,8 @@ def test_a_second_person_adds_a_consent(adapted, tmp_path):
 
 
 def test_consent():
-  assert adapt.checked_consent('  Ada\n agreed ') == 'Ada agreed'
-  for text in ('', '   ', 'y', '123', 'a' * 501, 'Ada \x07 agreed'):
+  assert adapt.checked_consent('  I\n agree ') == 'I agree'
+  for text in ('', '   ', 'y', '123', 'a' * 501, 'I \x07 agree'):
     with pytest.raises(InputError, match='consent'):
       adapt.checked_consent(text)
 

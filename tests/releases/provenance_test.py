@@ -36,13 +36,13 @@ def test_combined_licence(parts, combined):
 
 
 def test_a_consent_stays_with_its_network(network, tmp_path):
-  notes = {'licence': 'MIT', 'origin': 'somewhere', 'consent': 'Ada agreed'}
-  assert provenance.notes_after_change(notes)['consent'] == 'Ada agreed'
+  notes = {'licence': 'MIT', 'origin': 'somewhere', 'consent': 'they agreed'}
+  assert provenance.notes_after_change(notes)['consent'] == 'they agreed'
   saved(tmp_path / 'a', network, provenance={'networks': {NAME: notes}})
   networks = storage.load_networks(tmp_path / 'a')
   changed = networks.replace(**{NAME: networks.params[NAME]})
   storage.save_release(tmp_path / 'b', changed)
-  assert storage.read_info(tmp_path / 'b')[1]['networks'][NAME]['consent'] == 'Ada agreed'
+  assert storage.read_info(tmp_path / 'b')[1]['networks'][NAME]['consent'] == 'they agreed'
 
 
 def saved(directory, network, **notes):

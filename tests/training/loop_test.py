@@ -185,7 +185,8 @@ def test_parts_have_learning_rates_of_their_own(tmp_path):
     layer, name = part.split('/')
     moved = [tree[layer][name] - start[layer][name] for tree in (same, own)]
     assert np.abs(moved[0]).max() > 1e-4
-    np.testing.assert_allclose(moved[1], factor * moved[0], atol=1e-6)
+    # The norm of clipping leaves conv_in out, which Adam's epsilon shows where gradients are tiny.
+    np.testing.assert_allclose(moved[1], factor * moved[0], atol=1e-5)
   with pytest.raises(ConfigError, match='optimizer.rates: no trained parameter begins with unet'):
     train(tmp_path / 'wrong', **{'optimizer.rates': (('unet', 0.1),)})
   for wrong in (-1, '0.1', float('inf')):
