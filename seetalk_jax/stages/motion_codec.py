@@ -128,6 +128,10 @@ class MotionCodecStage(crossed_losses.CrossedOptions, critics.CriticOptions, bas
     if self.keep_motion and self._with_motion:
       truth_known.check(frozen, self.name, ', or set options.keep_motion=False')
 
+  @property
+  def statistics_entries(self) -> tuple[str, ...]:
+    return ('motion_weight',) if self._with_motion and not self.keep_motion else ()
+
   def prepare(self, frozen: base.Frozen, batches) -> dict[str, dict[str, np.ndarray]]:
     """`truth_known`: 1 if this run, or with `keep_motion` the run before it, trains the truth encoder; else 0."""
     if self.keep_motion:

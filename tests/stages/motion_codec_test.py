@@ -78,6 +78,11 @@ def test_a_codec_records_whether_its_truth_encoder_was_trained():
     {'motion_weight': np.full((2, 58), 0.3, np.float32)},
   ]
   assert known(stage_with(), some) == known(stage_with(with_truth=False, with_estimates=True), some) == 1
+  # No picture is decoded for it.
+  assert stage_with().statistics_entries == ('motion_weight',)
+  assert (
+    stage_with(with_truth=False).statistics_entries == stage_with(keep_motion=True).statistics_entries == ()
+  )
   assert known(stage_with(), some[:1] * 50) == 0  # recordings of an older preparation have no motion
   assert known(stage_with(with_truth=False), some) == 0
   assert known(stage_with(read_weight=0.0), some) == 0
