@@ -130,6 +130,10 @@ class RenderStage(critics.CriticOptions, base.Stage):
     if self._with_motion and self.truth_rate:
       truth_known.check(frozen, self.name, ', or set options.truth_rate=0')
 
+  @property
+  def statistics_entries(self) -> tuple[str, ...]:
+    return ('has_clip',) if self.sync_weight else ()
+
   def prepare(self, frozen: base.Frozen, batches) -> dict[str, dict[str, np.ndarray]]:
     """No statistics. Checks that the sync loss has data.
 

@@ -97,7 +97,8 @@ def test_the_sync_loss_needs_an_expert_and_the_view_with_clips(world):
   ):
     rendering(world, sync_weight=0.1)
   batch = batch_of(stage)
-  assert stage.prepare(base.Frozen(), iter([batch])) == {}
+  assert stage.statistics_entries == ('has_clip',)  # no picture is decoded
+  assert stage.prepare(base.Frozen(), iter([{'has_clip': batch['has_clip']}])) == {}
   silent = {**batch, 'has_clip': np.zeros(2, np.float32)}
   with pytest.raises(ConfigError, match='sync_weight=0.1 needs successive frames with speech.*clips, or set'):
     stage.prepare(base.Frozen(), itertools.repeat(silent))
