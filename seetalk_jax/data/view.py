@@ -12,7 +12,14 @@ import numpy as np
 from PIL import Image
 
 from seetalk_jax.constants import SAMPLES_PER_FRAME
-from seetalk_jax.data import other_recordings, portrait_frames, record_filter, schema, transforms
+from seetalk_jax.data import (
+  landmark_parts,
+  other_recordings,
+  portrait_frames,
+  record_filter,
+  schema,
+  transforms,
+)
 from seetalk_jax.errors import InputError
 
 Element = dict[str, np.ndarray]
@@ -197,6 +204,18 @@ class View(abc.ABC):
     """Quarter-size map of frame `index`; if images are reduced, the middle pixel of each block is used."""
     first = self._reduce // 2
     return np.ascontiguousarray(array[index, first :: self._reduce, first :: self._reduce])
+
+  def _parts(self, record: schema.ClipRecord, index: int, side: int) -> tuple[np.ndarray, np.float32]:
+    """Part labels of frame `index`, uint8 `[side, side]`, and their weight, see `schema.parts_weight`.
+
+    They are those of the record, or else drawn from its landmarks or its lip box.
+    """
+    if record.truth is not None and record.truth.parts is not None:
+      labels = self._quarter(record.truth.parts, index)
+    else:
+      landmarks, boxes = (None if x is None else x[index] for x in (record.landmarks, record.lip_box))
+      labels = landmark_parts.estimated_parts(landmarks, boxes, side)
+    return labels, schema.parts_weight(record)
 
   def _speech(
     self, first_sample: int, num_frames: int, record: schema.ClipRecord | None = None
