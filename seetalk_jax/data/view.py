@@ -108,7 +108,7 @@ class View(abc.ABC):
     """
     self.record, self.rng = records[index], rng
     self._records, self._index = records, index
-    self._reduce = _reduction(self.record, self._frame_size(image_size))
+    self._reduce = _reduction(self.record, self.frame_size(image_size))
     self._portraits_only, self._augment = portraits_only, augment
     self._window = num_frames or self.num_frames
     self._conditions = tuple(conditions)
@@ -138,6 +138,11 @@ class View(abc.ABC):
     del conditions
     return num_frames or cls.num_frames or 0
 
+  @classmethod
+  def frame_size(cls, image_size: int | None) -> int | None:
+    """Side of the frames of an element with the option `image_size`, in pixels; None for the stored one."""
+    return image_size
+
   @abc.abstractmethod
   def make(self) -> Element:
     """The element, with all `entries`.
@@ -145,10 +150,6 @@ class View(abc.ABC):
     Raises:
       InputError: the view cannot be made from the record.
     """
-
-  def _frame_size(self, image_size: int | None) -> int | None:
-    """Side of the frames of an element, in pixels; None for the stored one."""
-    return image_size
 
   @property
   def _is_real(self) -> bool:
