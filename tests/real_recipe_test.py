@@ -84,6 +84,14 @@ def test_corpora_and_sizes_of_one_stage_are_its_own():
   assert config.overrides.codebook.data.corpora == ()  # the configuration of the user stays as it is
 
 
+def test_weights_of_one_stage_are_its_own():
+  config = load('real', weights=(3.0, 1.0))
+  config.overrides.autoencoder.data.weights = (1.0, 0.0)
+  data = {stage: all_stages.stage_config(config, stage).data for stage in ('autoencoder', 'codebook')}
+  assert (data['autoencoder'].corpora, data['autoencoder'].weights) == (('a', '/b'), (1.0, 0.0))
+  assert data['codebook'].weights == (3.0, 1.0)
+
+
 def test_networks_start_from_releases_until_a_stage_has_trained_them(tmp_path):
   config = load('real-demo')
   assert flags_of(config, 'conre', tmp_path)['config.init.speech_encoder'] == 'demo'

@@ -41,9 +41,11 @@ def run(config, workdir: str | os.PathLike, train_script: pathlib.Path) -> int:
     networks_check.check_stages(config.stages)
     stages = stage_configs(config)
     networks_check.check(stages, config.stages, config.start)
+    networks_check.check_windows(stages, config.stages)
     check_start(config)
     base_release = networks_check.base_release(stages, config.stages, config.start)
     if isinstance(config.corpora, tuple):
+      config = with_readable_corpora(config)
       corpora_check.check(config.data_root, {name: stage_config(config, name) for name in config.stages})
     elif status := _render(config, children):
       return status
@@ -116,16 +118,36 @@ def stage_command(config, stage: str, workdir: pathlib.Path, train_script: pathl
 
 
 def stage_config(config, stage: str):
-  """Configuration of a stage, with the recordings that all stages share where it names none of its own."""
+  """Configuration of a stage, with the recordings and weights that all stages share where it names none of its own."""
   own = config.overrides[stage]
   if not isinstance(config.corpora, tuple):
     return own
   own = own.copy_and_resolve_references()
   if not own.data.corpora:
-    own.data.corpora, own.data.weights = config.corpora, config.weights
+    own.data.corpora, own.data.weights = config.corpora, own.data.weights or config.weights
   if own.data.min_side < 0:
     own.data.min_side = config.min_side
   return own
+
+
+def with_readable_corpora(config):
+  """A copy of the configuration in which shared corpora have weight 0 for stages that can read none of their records.
+
+  These are corpora of other kinds, of small faces or of short clips. A message names them. A stage's own weights stay.
+  """
+  config = config.copy_and_resolve_references()
+  for stage in config.stages:
+    own = config.overrides[stage].data
+    if not config.corpora or not config.weights or own.corpora or own.weights:
+      continue
+    weights = corpora_check.readable_weights(config.data_root, stage_config(config, stage))
+    if weights != tuple(config.weights):
+      own.weights = weights
+      unread = [
+        name for name, old, new in zip(config.corpora, config.weights, weights, strict=True) if old > new
+      ]
+      print(f'stage {stage} reads no record of {", ".join(unread)}: weight 0', file=sys.stderr, flush=True)
+  return config
 
 
 def stage_configs(config) -> dict[str, Any]:

@@ -53,6 +53,23 @@ def check(stages: Mapping[str, Any], names: Sequence[str], releases: Sequence[st
     trained |= dict.fromkeys((*used.trained, stage), stage)
 
 
+def check_windows(stages: Mapping[str, Any], names: Sequence[str]) -> None:
+  """Checks that the lip refiner samples no longer tracks than the windows of the run's motion transformer.
+
+  Args:
+    stages, names: see `check`.
+
+  Raises:
+    ConfigError: they are longer.
+  """
+  if not {'motion', 'lip_refiner'} <= {*names}:
+    return
+  config = stages['lip_refiner']
+  refiner = base.build_stage(config, dict.fromkeys(base.uses(config).frozen))
+  window = stages['motion'].options.num_frames
+  refiner.check_statistics({'motion_transformer': {'motion_window': window}})
+
+
 def of_releases(releases: Iterable[str]) -> dict[str, str]:
   """Network -> the first of the releases that holds it.
 

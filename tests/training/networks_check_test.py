@@ -34,6 +34,7 @@ def release(folder, *names, fresh=()):
 def check(config):
   stages = all_stages.stage_configs(config)
   networks_check.check(stages, config.stages, config.start)
+  networks_check.check_windows(stages, config.stages)
   return networks_check.base_release(stages, config.stages, config.start)
 
 
@@ -116,3 +117,10 @@ def test_a_sync_expert_of_a_release_is_used(tmp_path):
     command = all_stages.stage_command(config, stage, tmp_path, ROOT / 'train.py')
     assert f'--config.init.syncnet={syncnet}' in command
     assert not any(part.startswith('--config.init.sync_expert') for part in command)
+
+
+def test_tracks_of_the_lip_refiner_are_no_longer_than_the_windows_of_motion():
+  short = {'motion': {'options': {'num_frames': 50}}}
+  assert 'stage lip_refiner samples tracks of 100 frames' in refused(load('real-demo', short))
+  assert 'stage lip_refiner samples tracks of 75 frames' in refused(load('real', short))
+  check(load('real-demo', short, stages=but('lip_refiner')))
