@@ -70,8 +70,9 @@ def check_start(config) -> None:
   """Checks that the releases of `config.start` fit the configuration; see `start_check.check`."""
   variants = start_check.VARIANTS[isinstance(config.corpora, tuple)]
   others = {size: variant for size, variant in variants.items() if size != config.variant}
-  sources = networks_check.of_releases(config.start)
-  stages = {stage: networks_check.with_places(own, sources) for stage, own in stage_configs(config).items()}
+  own = stage_configs(config)
+  sources = networks_check.of_releases(config.start, [own[stage] for stage in config.stages])
+  stages = {stage: networks_check.with_places(own[stage], sources) for stage in own}
   start_check.check(sources, stages, config.stages, others)
 
 
@@ -87,7 +88,7 @@ def stage_command(config, stage: str, workdir: pathlib.Path, train_script: pathl
   """
   config_file = train_script.parent / 'configs' / f'{stage}.py'
   own = stage_config(config, stage)
-  places = networks_check.of_releases(config.start)
+  places = networks_check.of_releases(config.start, [own])
   for earlier in list(config.stages)[: list(config.stages).index(stage)]:
     directory = workdir / earlier
     if (directory / RESULT_FILE).exists():
