@@ -25,15 +25,15 @@ import importlib
 from ml_collections import ConfigDict
 
 from configs import common, recordings
-from seetalk_jax.constants import STAGES
+from seetalk_jax.constants import RECORDING_VARIANTS, STAGES
 
 
 def get_config(variant: str = 'demo') -> ConfigDict:
-  """The configuration of a variant of all stages: tiny or demo, or one of `recordings.VARIANTS`."""
-  if variant in recordings.VARIANTS:
+  """The configuration of a variant of all stages: tiny or demo, or one of `constants.RECORDING_VARIANTS`."""
+  if variant in RECORDING_VARIANTS:
     return recordings.get_config(variant)
   if variant not in ('tiny', 'demo'):
-    raise ValueError(f'variant {variant!r} is unknown: use tiny, demo, {", ".join(recordings.VARIANTS)}')
+    raise ValueError(f'variant {variant!r} is unknown: use tiny, demo, {", ".join(RECORDING_VARIANTS)}')
   tiny = variant == 'tiny'
 
   config = ConfigDict()

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from ml_collections import ConfigDict, config_dict
 
+from seetalk_jax.constants import IMAGE_SIZES, POD_SIZES, smallest_crop
 from seetalk_jax.models import registry
 
 # Sampling defaults of a release of the networks `demo`, NAME=NUMBER.
@@ -19,7 +20,6 @@ DEMO_SAMPLING = (
   'portrait_voice_temperature=0.2',
   'motion_guidance=1.5',
 )
-IMAGE_SIZES = {'tiny': 64, 'demo': 256, 'base': 512, 'large': 512}
 
 
 class Variant(NamedTuple):
@@ -42,15 +42,15 @@ class Variant(NamedTuple):
   @property
   def for_pod(self) -> bool:
     """Whether it is for a pod slice or an eight-GPU host, and for data without ground truth."""
-    return self.size in ('base', 'large')
+    return self.size in POD_SIZES
 
   @property
   def min_side(self) -> int:
-    """Smallest portrait crop, in pixels of the recording, that teaches details: three quarters of `image_size`.
+    """Smallest portrait crop that teaches details, in pixels of the recording; see `constants.smallest_crop`.
 
     0 in the variants for one machine, which train on any recordings.
     """
-    return 3 * self.image_size // 4 if self.for_pod else 0
+    return smallest_crop(self.image_size) if self.for_pod else 0
 
   @property
   def image_size(self) -> int:

@@ -10,10 +10,8 @@ import importlib
 from ml_collections import ConfigDict
 
 from configs import common
-from seetalk_jax.constants import STAGES
+from seetalk_jax.constants import IMAGE_SIZES, ONE_PERSON, RECORDING_VARIANTS, STAGES, smallest_crop
 
-# Variant -> variant of the configurations of the stages.
-VARIANTS = {'real': 'base', 'real-demo': 'demo', 'real-person': 'demo', 'real-tiny': 'tiny'}
 # real-person keeps the shipped networks of voice and portrait: conre and the regression of face_prior compare speakers,
 # and the portrait UNet draws latents of its own autoencoder.
 _OF_SEVERAL = ('conre', 'autoencoder', 'face_prior', 'portrait')
@@ -50,9 +48,9 @@ def get_config(variant: str) -> ConfigDict:
   Raises:
     ValueError: another variant.
   """
-  if variant not in VARIANTS:
-    raise ValueError(f'variant {variant!r} is unknown: use one of {", ".join(VARIANTS)}')
-  size, one_person = VARIANTS[variant], variant == 'real-person'
+  if variant not in RECORDING_VARIANTS:
+    raise ValueError(f'variant {variant!r} is unknown: use one of {", ".join(RECORDING_VARIANTS)}')
+  size, one_person = RECORDING_VARIANTS[variant], variant == ONE_PERSON
   config = ConfigDict()
   config.stage = 'all'
   config.variant = size
@@ -66,7 +64,7 @@ def get_config(variant: str) -> ConfigDict:
   config.corpora = ()  # folders of prepared corpora, relative to data_root; must be set
   config.weights = ()  # sampling weights of the corpora; (): every record equally often
   # Smallest portrait crop, in pixels of the recording, of stages that draw details; for stages whose own is -1.
-  config.min_side = 3 * common.IMAGE_SIZES[size] // 4
+  config.min_side = smallest_crop(IMAGE_SIZES[size])
 
   minutes = _MINUTES if size == 'demo' else dict.fromkeys(STAGES, 0.0)
   config.max_minutes = ConfigDict(minutes)  # 0: the stage's num_steps decides

@@ -127,3 +127,20 @@ STAGES = (
   'lip_refiner',
   'render',
 )
+
+# ---------------------------------------------------------------------------- variants of configurations
+IMAGE_SIZES = {
+  'tiny': 64,
+  'demo': 256,
+  'base': 512,
+  'large': 512,
+}  # size of networks -> side of pictures in pixels
+# Variant of configs/all.py for recordings -> size of the networks.
+RECORDING_VARIANTS = {'real': 'base', 'real-demo': 'demo', 'real-person': 'demo', 'real-tiny': 'tiny'}
+ONE_PERSON = 'real-person'  # the one of these for recordings of one speaker
+POD_SIZES = ('base', 'large')  # sizes of networks for a pod slice or an eight-GPU host
+
+
+def smallest_crop(image_size: int) -> int:
+  """Smallest side of a portrait crop, in pixels of the recording, that teaches details of pictures of `image_size`."""
+  return 3 * image_size // 4

@@ -8,6 +8,7 @@ import pathlib
 import shlex
 from typing import NamedTuple
 
+from seetalk_jax.constants import IMAGE_SIZES, ONE_PERSON, POD_SIZES, RECORDING_VARIANTS, smallest_crop
 from seetalk_jax.data import sources
 from seetalk_jax.prepare import clip_quality, layouts
 from seetalk_jax.prepare.report import KIND, REPORT_HTML, REPORT_JSON
@@ -19,8 +20,9 @@ _MISSING = {
   'test': 'no recordings are left for a final evaluation',
 }
 # Variants of configs/all.py for one machine -> pixels of their pictures.
-_VARIANTS = {'real-demo': 256, 'real-tiny': 64}
-_ONE_PERSON = {'real-person': 256}  # those that train on one speaker
+_VARIANTS = {
+  variant: IMAGE_SIZES[size] for variant, size in RECORDING_VARIANTS.items() if size not in POD_SIZES
+}
 
 
 class Notes(NamedTuple):
@@ -104,14 +106,16 @@ def _train_command(out_dir: pathlib.Path, size: int, train: dict) -> str:
     size: side of its pictures, in pixels.
     train: entry of its train split in `corpus.json`.
   """
-  variants = _ONE_PERSON if train.get('speakers') == 1 else _VARIANTS
-  variant = next((name for name, side in variants.items() if size % side == 0), None)
+  one_person = train.get('speakers') == 1
+  fitting = (
+    name for name, side in _VARIANTS.items() if size % side == 0 and (name == ONE_PERSON) == one_person
+  )
+  variant = next(fitting, None)
   if variant is None:
     return ''
   name = str(out_dir)
   corpora = f'({name!r},)'
   quoted = f'"{corpora}"' if shlex.quote(name) == name else shlex.quote(corpora)
   command = f'python train.py --config configs/all.py:{variant} --workdir runs/real --config.corpora={quoted}'
-  # The smallest portrait crop of that variant is three quarters of its pictures.
-  too_small = train.get('largest_side', math.inf) < 3 * variants[variant] // 4
+  too_small = train.get('largest_side', math.inf) < smallest_crop(_VARIANTS[variant])
   return f'{command} --config.min_side=0' if too_small else command

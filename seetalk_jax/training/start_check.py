@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
+from seetalk_jax.constants import ONE_PERSON, RECORDING_VARIANTS
 from seetalk_jax.errors import ConfigError
 from seetalk_jax.models import registry
 from seetalk_jax.releases import network_spec, storage
@@ -13,7 +14,7 @@ from seetalk_jax.stages import base
 
 # Size of the networks -> variant of configs/all.py, for recordings and for rendered corpora.
 VARIANTS = {
-  True: {'tiny': 'real-tiny', 'demo': 'real-demo', 'base': 'real'},
+  True: {size: variant for variant, size in RECORDING_VARIANTS.items() if variant != ONE_PERSON},
   False: {'tiny': 'tiny', 'demo': 'demo'},
 }
 # How a network is computed, and not what it is.

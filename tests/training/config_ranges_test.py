@@ -7,6 +7,7 @@ import pytest
 import toy_stage
 
 from configs import recordings
+from seetalk_jax import constants
 from seetalk_jax.errors import ConfigError
 from seetalk_jax.training import config_files, config_ranges, loop
 
@@ -53,7 +54,7 @@ def test_every_configuration_is_in_range():
         config_ranges.check(config)
         checked += 1
   assert checked > 20
-  for variant in recordings.VARIANTS:
+  for variant in constants.RECORDING_VARIANTS:
     for stage in recordings.get_config(variant).overrides.values():
       stage.data.min_side = max(stage.data.min_side, 0)  # -1 stands for the number of all stages
       config_ranges.check(stage)
