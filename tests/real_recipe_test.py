@@ -8,7 +8,7 @@ import pytest
 from seetalk_jax.constants import STAGES
 from seetalk_jax.data import views
 from seetalk_jax.data.picture_augment import pictures_of
-from seetalk_jax.errors import ConfigError
+from seetalk_jax.errors import ConfigError, InputError
 from seetalk_jax.stages import base
 from seetalk_jax.training import all_stages, config_files, networks_check
 
@@ -136,3 +136,22 @@ def test_what_no_stage_trains_is_read_from_a_release_and_kept_in_the_new_one(tmp
   assert flags_of(config, 'motion', tmp_path)['config.init.motion_codec'] == 'demo'
   with pytest.raises(ConfigError, match=r'stage motion needs motion_codec.*config.start=\(\)'):
     flags_of(load('real-demo', stages=('motion',), start=()), 'motion', tmp_path)
+
+
+@pytest.mark.parametrize(
+  ('variant', 'changes', 'words'),
+  [
+    ('real', {'stages': ('motoin',)}, 'config.stages=.* are not stages'),
+    ('real-person', {'start': ()}, 'stage motion needs speech_encoder'),
+    ('real', {'start': ('demo',)}, 'networks of another size'),
+    ('real-tiny', {}, 'a is no corpus'),
+    ('real-tiny', {'corpora': ()}, 'no recordings, config.corpora='),
+    ('real-tiny', {'weights': (1.0, 1.0)}, 'a is no corpus'),
+  ],
+)
+def test_a_run_is_refused_before_its_first_stage(variant, changes, words, tmp_path, monkeypatch):
+  monkeypatch.setattr(all_stages._Children, 'call', lambda *_: pytest.fail('a stage has begun'))
+  config = load(variant, data_root=str(tmp_path), **changes)
+  with pytest.raises(InputError, match=words):
+    all_stages.run(config, tmp_path / 'run', ROOT / 'train.py')
+  assert not any((tmp_path / 'run').iterdir())
