@@ -145,7 +145,10 @@ class View(abc.ABC):
 
   @abc.abstractmethod
   def make(self) -> Element:
-    """The element, with all `entries`.
+    """The element: an array for each of `entries` and of the chosen `conditions`.
+
+    Shapes and dtypes are those of `Entry`, without a batch axis: a picture is uint8 `[S, S, 3]`, a motion track float32
+    `[T, 58]`, its speech float32 `[640 T]`.
 
     Raises:
       InputError: the view cannot be made from the record.
