@@ -46,8 +46,7 @@ def check(data_root: str | os.PathLike, stages: Mapping[str, object]) -> None:
     for split in ('train', 'validation') if config.keep_best.metric else ('train',):
       records = _open(data_root, config, view, split)
       _check_sizes(stage, view.frame_size(options.get('image_size')), records)
-      _check_lengths(stage, _needed_frames(view, options), records)
-      _check_weights_and_filter(config, view, options, records, split)
+      _check_elements(config, view, options, records, split)
     speakers_check.check(config, _open(data_root, config, view, 'train'), accepted)
 
 
@@ -111,32 +110,28 @@ def _check_sizes(stage: str, side: int | None, records: sources.ConcatenatedSour
       )
 
 
-def _needed_frames(view: type[views.View], options: Mapping[str, object]) -> int:
-  return view.needed_frames(options.get('num_frames'), options.get('conditions', ()))
-
-
-def _check_lengths(stage: str, needed: int, records: sources.ConcatenatedSource) -> None:
-  if not needed:
-    return
-  clips = clip_lengths.LongClips(records, needed)
-  if not len(clips):
-    raise InputError(
-      f'stage {stage} needs clips of {needed / FPS:g} s, and the longest of {records!r} has {clips.longest / FPS:g} s: '
-      f'prepare longer recordings{_SHORTER.get(stage, "")}'
-    )
-
-
-def _check_weights_and_filter(config, view, options, records: sources.ConcatenatedSource, split: str) -> None:
-  """Makes the elements of the stage, as training does, and looks for records that pass its filter."""
+def _check_elements(config, view, options, records: sources.ConcatenatedSource, split: str) -> None:
+  """Makes the elements of the stage, as training does: lengths of clips, sampling weights, and the filter."""
   accepted = stage_data.accepted_records(config)
   weights = tuple(config.data.weights) if split == 'train' else ()
   try:
     elements = pipeline.Elements(
       view.name, records, seed=stage_data.data_seed(config), weights=weights, accepted=accepted, **options
     )
+  except sources.MissingRecordsError as error:
+    raise _too_short(config.stage, view, options, records) from error
   except InputError as error:
     raise ConfigError(f'stage {config.stage}, config.data.weights: {error}') from error
   try:
     elements.check_filter()
   except sources.MissingRecordsError as error:
     raise _none_accepted(config, accepted) from error
+
+
+def _too_short(stage: str, view, options, records: sources.ConcatenatedSource) -> InputError:
+  needed = view.needed_frames(options.get('num_frames'), options.get('conditions', ()))
+  longest = clip_lengths.LongClips(records, needed).longest
+  return InputError(
+    f'stage {stage} needs clips of {needed / FPS:g} s, and the longest of {records!r} has {longest / FPS:g} s: prepare '
+    f'longer recordings{_SHORTER.get(stage, "")}'
+  )
