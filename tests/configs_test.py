@@ -214,10 +214,16 @@ def test_overrides_change_what_all_gives(all_trained, stage, overrides, name, pl
 def test_asking_what_stages_use_starts_no_device():
   # The process that starts the stages in sequence must not hold device memory.
   code = """
-from seetalk_jax.training import all_stages, config_files, lora, unfreeze
+from seetalk_jax.training import all_stages, config_files, networks_check, stage_data
 from seetalk_jax.stages import base
 for stage in base.STAGES:
   base.uses(config_files.load(f'configs/{stage}.py', 'demo'))
+config = config_files.load('configs/all.py', 'real-demo')
+stages = all_stages.stage_configs(config)
+networks_check.check(stages, config.stages, config.start)
+networks_check.check_windows(stages, config.stages)
+for own in stages.values():
+  stage_data.view_of(own)
 """
   environment = {**os.environ, 'JAX_PLATFORMS': 'none', 'PYTHONPATH': str(ROOT)}  # any device is an error
   command = [sys.executable, '-c', code]

@@ -8,9 +8,9 @@ import pytest
 from seetalk_jax.constants import STAGES
 from seetalk_jax.data import views
 from seetalk_jax.data.picture_augment import pictures_of
-from seetalk_jax.errors import ConfigError
+from seetalk_jax.errors import ConfigError, InputError
 from seetalk_jax.stages import base
-from seetalk_jax.training import all_stages, config_files
+from seetalk_jax.training import all_stages, config_files, networks_check
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 VARIANTS = {'real': 'base', 'real-demo': 'demo', 'real-tiny': 'tiny'}
@@ -25,6 +25,10 @@ def load(variant, **changes):
 def flags_of(config, stage, workdir):
   command = all_stages.stage_command(config, stage, workdir, ROOT / 'train.py')
   return dict(part.removeprefix('--').split('=', 1) for part in command[2:])
+
+
+def base_release(config):
+  return networks_check.base_release(all_stages.stage_configs(config), config.stages, config.start)
 
 
 def pretend_trained(config, workdir, until):
@@ -80,6 +84,14 @@ def test_corpora_and_sizes_of_one_stage_are_its_own():
   assert config.overrides.codebook.data.corpora == ()  # the configuration of the user stays as it is
 
 
+def test_weights_of_one_stage_are_its_own():
+  config = load('real', weights=(3.0, 1.0))
+  config.overrides.autoencoder.data.weights = (1.0, 0.0)
+  data = {stage: all_stages.stage_config(config, stage).data for stage in ('autoencoder', 'codebook')}
+  assert (data['autoencoder'].corpora, data['autoencoder'].weights) == (('a', '/b'), (1.0, 0.0))
+  assert data['codebook'].weights == (3.0, 1.0)
+
+
 def test_networks_start_from_releases_until_a_stage_has_trained_them(tmp_path):
   config = load('real-demo')
   assert flags_of(config, 'conre', tmp_path)['config.init.speech_encoder'] == 'demo'
@@ -107,7 +119,7 @@ def test_the_recipe_for_one_person_compares_no_speakers(tmp_path):
   assert not {'conre', 'autoencoder', 'face_prior', 'portrait'} & set(config.stages)
   assert {base.uses(all_stages.stage_config(config, stage)).num_speakers for stage in config.stages} == {1}
   assert {base.uses(all_stages.stage_config(load(v), 'conre')).num_speakers for v in VARIANTS} == {2}
-  assert all_stages._base_release(config) == 'demo'
+  assert base_release(config) == 'demo'
   found = [flags_of(config, stage, tmp_path) for stage in ('motion_codec', 'motion', 'render')]
   assert 'config.init.face_encoder' not in found[0]
   assert found[1]['config.init.speech_encoder'] == found[2]['config.init.autoencoder'] == 'demo'
@@ -118,9 +130,28 @@ def test_the_recipe_for_one_person_compares_no_speakers(tmp_path):
 def test_what_no_stage_trains_is_read_from_a_release_and_kept_in_the_new_one(tmp_path):
   config = load('real-demo', stages=('motion_codec',))
   config.overrides.motion_codec.options.cross_identity_weight = 0.0
-  assert all_stages._base_release(config) == 'demo'
-  assert all_stages._base_release(load('real-demo')) == '' == all_stages._base_release(load('real'))
+  assert base_release(config) == 'demo'
+  assert base_release(load('real-demo')) == '' == base_release(load('real'))
   config = load('real-demo', stages=('motion',))
   assert flags_of(config, 'motion', tmp_path)['config.init.motion_codec'] == 'demo'
   with pytest.raises(ConfigError, match=r'stage motion needs motion_codec.*config.start=\(\)'):
     flags_of(load('real-demo', stages=('motion',), start=()), 'motion', tmp_path)
+
+
+@pytest.mark.parametrize(
+  ('variant', 'changes', 'words'),
+  [
+    ('real', {'stages': ('motoin',)}, 'config.stages=.* are not stages'),
+    ('real-person', {'start': ()}, 'stage motion needs speech_encoder'),
+    ('real', {'start': ('demo',)}, 'networks of another size'),
+    ('real-tiny', {}, 'a is no corpus'),
+    ('real-tiny', {'corpora': ()}, 'no recordings, config.corpora='),
+    ('real-tiny', {'weights': (1.0, 1.0)}, 'a is no corpus'),
+  ],
+)
+def test_a_run_is_refused_before_its_first_stage(variant, changes, words, tmp_path, monkeypatch):
+  monkeypatch.setattr(all_stages._Children, 'call', lambda *_: pytest.fail('a stage has begun'))
+  config = load(variant, data_root=str(tmp_path), **changes)
+  with pytest.raises(InputError, match=words):
+    all_stages.run(config, tmp_path / 'run', ROOT / 'train.py')
+  assert not any((tmp_path / 'run').iterdir())

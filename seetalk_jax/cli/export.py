@@ -9,12 +9,10 @@ from collections.abc import Sequence
 from seetalk_jax.cli import options
 from seetalk_jax.constants import RELEASE_FILE
 from seetalk_jax.errors import CheckpointError, InputError
+from seetalk_jax.models.registry import TRAINING_ONLY
 
 HELP = 'training run to released checkpoint'
 EXAMPLE = 'seetalk export runs/demo released/demo --inference'
-
-# Networks that are needed only for training.
-TRAINING_ONLY = ('face_encoder', 'conre', 'sync_expert', 'discriminator', 'syncnet', 'perceptual')
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -134,6 +134,10 @@ class Clip(View):
   def needed_frames(cls, num_frames: int | None, conditions: Sequence[str]) -> int:
     return super().needed_frames(num_frames, ()) + (clip_moments.APART if conditions else 0)
 
+  @classmethod
+  def frame_size(cls, image_size: int | None) -> int:
+    return CLIP_SIZE
+
   def make(self) -> Element:
     if not self._conditions:
       return self._of_window(
@@ -165,9 +169,6 @@ class Clip(View):
       'has_truth': np.float32(not self._is_real),
     }
 
-  def _frame_size(self, image_size: int | None) -> int:
-    return CLIP_SIZE
-
 
 class Sync(View):
   """Mouth crops of five frames with their speech, and speech from elsewhere in the clip."""
@@ -185,6 +186,10 @@ class Sync(View):
     'speaker': view_entries.SPEAKER,
     'clip': Entry(np.int32, (), 'which clip of the corpus'),
   }
+
+  @classmethod
+  def frame_size(cls, image_size: int | None) -> None:
+    """Crops are cut from the stored frames."""
 
   def make(self) -> Element:
     """Crops of a window of five frames, with aligned and shifted speech of `num_samples` samples each."""
@@ -208,9 +213,6 @@ class Sync(View):
       'speaker': self._speaker(),
       'clip': np.int32(self._index),
     }
-
-  def _frame_size(self, image_size: int | None) -> None:
-    """Crops are cut from the stored frames."""
 
   def _crops(self, record: schema.ClipRecord, window: slice) -> Element:
     box = transforms.mouth_box(record.lip_box, window)

@@ -8,13 +8,13 @@ import numpy as np
 
 from seetalk_jax.errors import InputError
 
-_PERIOD = 1024  # elements of the pattern; the resolution of the shares is 1 / _PERIOD
+PERIOD = 1024  # elements of the pattern; the resolution of the shares is 1 / PERIOD
 
 
 class Mixture:
   """Assignment of global indices to groups in proportion to weights.
 
-  A pattern of `_PERIOD` elements is shuffled once with the seed and repeated. The group of an element and its
+  A pattern of `PERIOD` elements is shuffled once with the seed and repeated. The group of an element and its
   rank within the group are functions of the index, without state. So a run can resume on any number of hosts.
   """
 
@@ -40,9 +40,9 @@ class Mixture:
       raise InputError(
         f'weight {weights[empty[0]]} on corpus {empty[0]}, which has no such records: make it 0'
       )
-    counts = _whole_shares(shares / shares.sum(), _PERIOD)
+    counts = _whole_shares(shares / shares.sum(), PERIOD)
     pattern = np.repeat(np.arange(len(counts)), counts)
-    self._pattern = np.random.default_rng([seed, len(counts), _PERIOD]).permutation(pattern)
+    self._pattern = np.random.default_rng([seed, len(counts), PERIOD]).permutation(pattern)
     self._counts = counts
     self._rank = np.zeros_like(self._pattern)
     for group in range(len(counts)):
@@ -51,7 +51,7 @@ class Mixture:
 
   def find(self, index: int) -> tuple[int, int]:
     """Returns (group of element `index`, number of earlier elements of that group)."""
-    period, slot = divmod(index, _PERIOD)
+    period, slot = divmod(index, PERIOD)
     group = int(self._pattern[slot])
     return group, period * int(self._counts[group]) + int(self._rank[slot])
 

@@ -60,18 +60,21 @@ class MotionPair(View):
     target = int(self.rng.integers(1, count))
     source = int(self.rng.integers(count - 1))
     source += source >= target
+    image = self._frame(target)
+    source_parts, weight = self._parts(self.record, source, image.shape[0] // 4)
+    target_parts, _ = self._parts(self.record, target, image.shape[0] // 4)
     return {
       'source': self._frame(source),
-      'target': self._frame(target),
+      'target': image,
       'driver': self._frame(target, self._records.partner(self._index)),
       'source_motion': self.record.motion[source],
       'target_motion': self.record.motion[target],
       'motion_weight': schema.motion_weights(self.record),
       'source_canonical': self._quarter(truth.canonical, source).astype(np.float32),
       'target_canonical': self._quarter(truth.canonical, target).astype(np.float32),
-      'source_parts': self._quarter(truth.parts, source),
-      'target_parts': self._quarter(truth.parts, target),
-      'parts_weight': schema.parts_weight(self.record),
+      'source_parts': source_parts,
+      'target_parts': target_parts,
+      'parts_weight': weight,
       'source_landmarks': _landmarks_of(self.record, source),
       'target_landmarks': _landmarks_of(self.record, target),
       'landmark_weight': schema.landmark_weight(self.record),
@@ -94,6 +97,8 @@ class MotionPair(View):
     )
     image = self._frame(target)
     quarter = image.shape[0] // 4
+    source_parts, source_weight = self._parts(other, source, quarter)
+    target_parts, target_weight = self._parts(self.record, target, quarter)
     return {
       'source': self._frame(source, other),
       'target': image,
@@ -103,9 +108,9 @@ class MotionPair(View):
       'motion_weight': np.minimum(schema.motion_weights(self.record), schema.motion_weights(other)),
       'source_canonical': view_entries.zeros(quarter, quarter, 3),
       'target_canonical': view_entries.zeros(quarter, quarter, 3),
-      'source_parts': view_entries.estimated_parts(other, source, quarter),
-      'target_parts': view_entries.estimated_parts(self.record, target, quarter),
-      'parts_weight': schema.parts_weight(self.record),
+      'source_parts': source_parts,
+      'target_parts': target_parts,
+      'parts_weight': np.minimum(source_weight, target_weight),
       'source_landmarks': _landmarks_of(other, source),
       'target_landmarks': _landmarks_of(self.record, target),
       'landmark_weight': np.minimum(schema.landmark_weight(self.record), schema.landmark_weight(other)),

@@ -150,6 +150,20 @@ class Elements:
           return 0
     return num_real
 
+  def check_filter(self) -> None:
+    """Checks that records pass the filter: one is looked for in every group of a mixture, or else in all records.
+
+    Raises:
+      MissingRecordsError: none of `_MAX_TRIES` records passes.
+    """
+    if self._filter.accepts_all:
+      return
+    first = {0: 0}
+    if self._mixture is not None:
+      first = {self._mixture.find(index)[0]: index for index in reversed(range(mixture.PERIOD))}
+    for index in first.values():
+      self._accepted_view(index, np.random.default_rng([self._seed, index]))
+
   def _accepted_view(self, index: int, rng: np.random.Generator) -> tuple[int, View]:
     """(record index, view) of the first record for element `index` that passes the filter."""
     for attempt in range(1 if self._filter.accepts_all else _MAX_TRIES):
@@ -157,7 +171,7 @@ class Elements:
       view = self._view(self._records, number, rng, **self._options)
       if self._filter.accepts(view.record):
         return number, view
-    raise InputError(
+    raise sources.MissingRecordsError(
       f'none of {_MAX_TRIES} records has {self._filter}: lower config.data.min_side, raise config.data.max_outside, or '
       'add recordings'
     )
@@ -329,7 +343,8 @@ def make_batches(
     only: entries of the batches; () for all. Frames are not decoded where none of these is a picture or map.
 
   Raises:
-    InputError: an argument is invalid, there are no such records, or all clips are too short.
+    InputError: an argument is invalid.
+    MissingRecordsError: there are no such records, none passes the filter, or all clips are too short.
   """
   view_kinds = views.find_view(view).kinds
   if process_count < 1 or not 0 <= process_index < process_count:
@@ -373,6 +388,7 @@ def make_batches(
     accepted=accepted,
     only=only,
   )
+  elements.check_filter()
   notes = []
   if elements.num_left_out:
     seconds = elements.needed_frames / FPS

@@ -76,13 +76,10 @@ class ImageView(View):
     else:
       record, index = self.record, int(self.rng.integers(len(self.record.frames)))
     image = self._frame(index, record)
-    if record.truth is None or record.truth.parts is None:
-      parts = view_entries.estimated_parts(record, index, image.shape[0] // 4)
-    else:
-      parts = self._quarter(record.truth.parts, index)
+    parts, parts_weight = self._parts(record, index, image.shape[0] // 4)
     return {
       'image': image,
       'picture_box': self._picture_box(index, record),
       'parts': parts,
-      'parts_weight': schema.parts_weight(record),
+      'parts_weight': parts_weight,
     }

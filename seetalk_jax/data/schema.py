@@ -240,9 +240,10 @@ def landmark_weight(record: ClipRecord) -> np.float32:
 
 
 def parts_weight(record: ClipRecord) -> np.float32:
-  """Weight of the part labels of a record in pixel weights: `constants.STATUS_WEIGHTS` of exact ones in synthetic
-  records, of estimated ones in real records."""
-  return np.float32(STATUS_WEIGHTS[MotionStatus.ESTIMATED if record.truth is None else MotionStatus.EXACT])
+  """Weight of the part labels of a record in pixel weights: `constants.STATUS_WEIGHTS` of exact ones if the record has
+  labels, of estimated ones if not."""
+  has_labels = record.truth is not None and record.truth.parts is not None
+  return np.float32(STATUS_WEIGHTS[MotionStatus.EXACT if has_labels else MotionStatus.ESTIMATED])
 
 
 def check_version(version: int, where: str) -> None:

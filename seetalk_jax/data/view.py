@@ -12,7 +12,14 @@ import numpy as np
 from PIL import Image
 
 from seetalk_jax.constants import SAMPLES_PER_FRAME
-from seetalk_jax.data import other_recordings, portrait_frames, record_filter, schema, transforms
+from seetalk_jax.data import (
+  landmark_parts,
+  other_recordings,
+  portrait_frames,
+  record_filter,
+  schema,
+  transforms,
+)
 from seetalk_jax.errors import InputError
 
 Element = dict[str, np.ndarray]
@@ -101,7 +108,7 @@ class View(abc.ABC):
     """
     self.record, self.rng = records[index], rng
     self._records, self._index = records, index
-    self._reduce = _reduction(self.record, self._frame_size(image_size))
+    self._reduce = _reduction(self.record, self.frame_size(image_size))
     self._portraits_only, self._augment = portraits_only, augment
     self._window = num_frames or self.num_frames
     self._conditions = tuple(conditions)
@@ -131,17 +138,21 @@ class View(abc.ABC):
     del conditions
     return num_frames or cls.num_frames or 0
 
+  @classmethod
+  def frame_size(cls, image_size: int | None) -> int | None:
+    """Side of the frames of an element with the option `image_size`, in pixels; None for the stored one."""
+    return image_size
+
   @abc.abstractmethod
   def make(self) -> Element:
-    """The element, with all `entries`.
+    """The element: an array for each of `entries` and of the chosen `conditions`.
+
+    Shapes and dtypes are those of `Entry`, without a batch axis: a picture is uint8 `[S, S, 3]`, a motion track float32
+    `[T, 58]`, its speech float32 `[640 T]`.
 
     Raises:
       InputError: the view cannot be made from the record.
     """
-
-  def _frame_size(self, image_size: int | None) -> int | None:
-    """Side of the frames of an element, in pixels; None for the stored one."""
-    return image_size
 
   @property
   def _is_real(self) -> bool:
@@ -197,6 +208,18 @@ class View(abc.ABC):
     """Quarter-size map of frame `index`; if images are reduced, the middle pixel of each block is used."""
     first = self._reduce // 2
     return np.ascontiguousarray(array[index, first :: self._reduce, first :: self._reduce])
+
+  def _parts(self, record: schema.ClipRecord, index: int, side: int) -> tuple[np.ndarray, np.float32]:
+    """Part labels of frame `index`, uint8 `[side, side]`, and their weight, see `schema.parts_weight`.
+
+    They are those of the record, or else drawn from its landmarks or its lip box.
+    """
+    if record.truth is not None and record.truth.parts is not None:
+      labels = self._quarter(record.truth.parts, index)
+    else:
+      landmarks, boxes = (None if x is None else x[index] for x in (record.landmarks, record.lip_box))
+      labels = landmark_parts.estimated_parts(landmarks, boxes, side)
+    return labels, schema.parts_weight(record)
 
   def _speech(
     self, first_sample: int, num_frames: int, record: schema.ClipRecord | None = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from seetalk_jax.constants import MOTION_DIM
-from seetalk_jax.data import landmark_parts, schema
+from seetalk_jax.data import schema
 from seetalk_jax.data.view import Entry
 
 SPEAKER = Entry(np.int32, (), 'which speaker; text names are numbered by a stable hash')
@@ -23,21 +23,19 @@ MOTION = 'motion vector, see constants.MOTION_FIELDS'
 MOTION_WEIGHT = Entry(
   np.float32, (MOTION_DIM,), 'weight of each motion field: 1 exact, 0.3 estimated, 0 absent (the field is 0)'
 )
-PARTS_WEIGHT = Entry(np.float32, (), 'weight of the part labels in pixel weights: 1 exact, 0.3 estimated')
+PARTS_WEIGHT = Entry(
+  np.float32, (), 'weight of the part labels in pixel weights: 1 exact, 0.3 drawn from landmarks'
+)
 PARTS = Entry(
-  np.uint8, QUARTER, 'part of the head at each pixel; 0 background; of real frames drawn from landmarks'
+  np.uint8,
+  QUARTER,
+  'part of the head at each pixel; 0 background; drawn from landmarks where a record has no labels',
 )
 
 
 def motion_of(record: schema.ClipRecord) -> np.ndarray:
   """Motion of the frames, float32 `[k, 58]`; zeros where none is known."""
   return zeros(len(record.frames), MOTION_DIM) if record.motion is None else record.motion
-
-
-def estimated_parts(record: schema.ClipRecord, index: int, side: int) -> np.ndarray:
-  """Part labels of a real frame, uint8 `[side, side]`, as far as its landmarks or its lip box show them."""
-  landmarks, boxes = (None if x is None else x[index] for x in (record.landmarks, record.lip_box))
-  return landmark_parts.estimated_parts(landmarks, boxes, side)
 
 
 def padded_motion(track: np.ndarray | None, wanted: int) -> np.ndarray:

@@ -194,7 +194,13 @@ def _encode(modules, params, pixels):
 
 
 def _render_video(modules, complete, params, collections, pixels, motion, fusion):
-  """Each of `pixels [b, s, s, 3]` with the motion of its row."""
+  """Frames, uint8 `[b, s, s, 3]`: every row is a portrait of its own, warped to its motion.
+
+  Args:
+    pixels: portraits, uint8 `[b, s, s, 3]`.
+    motion: latents, float32 `[b, d]`.
+    modules, complete, params, collections, fusion: see `draw`.
+  """
   appearance, m_0 = _encode(modules, params, pixels)
   return _render(modules, complete, params, collections, appearance, m_0, motion, fusion)
 

@@ -29,6 +29,8 @@ NETWORKS = {
   'syncnet': ('critics.syncnet', 'SyncNet'),
   'perceptual': ('critics.perceptual', 'PerceptualTower'),
 }
+# Networks that are needed only for training.
+TRAINING_ONLY = ('face_encoder', 'conre', 'sync_expert', 'discriminator', 'syncnet', 'perceptual')
 
 # How the arrays are computed with is the caller's choice, not a property of a size or of weights.
 _PRECISION = ('dtype', 'param_dtype')

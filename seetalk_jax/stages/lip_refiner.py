@@ -136,7 +136,15 @@ class LipRefinerStage(base.Stage):
     return {'lip_refiner': statistics}
 
   def _second_moments(self, variables, batch):
-    """(second moments `[d, d]` of changes of m by the lips alone and by the rest alone, their total weight)."""
+    """Second moments of the changes of m when the lips alone, or the rest alone, change.
+
+    Args:
+      variables: of the motion codec.
+      batch: `statistics_entries` of a batch: motion tracks `[b, n, 58]` and the weights of their fields `[b, 58]`.
+
+    Returns:
+      ((of the lips `[d, d]`, of the rest `[d, d]`), sum of the weights); d is the size of m.
+    """
     codec = self.frozen['motion_codec']
     motion = batch[self._motion_key]
     weights = frame_weights(batch, motion.shape[1]).reshape(-1)[::3]
@@ -304,15 +312,13 @@ class LipRefinerStage(base.Stage):
     Returns:
       (weighted loss, metrics), of one frame of `render_share` of the portraits.
     """
-    portraits, weight = (
-      image_ops.to_float(_share(portraits, self.render_share)),
-      _share(weight, self.render_share),
-    )
-    known = jnp.maximum(jnp.sum(weight > 0, axis=1), 1)[:, None, None]
-    at = jax.random.randint(rng, (portraits.shape[0], 1, 1), 0, known)
+    share_rng, frame_rng = jax.random.split(rng)
     tracks = (refined, truth, unrefined) if self.outside_weight else (refined, truth)
-    shown = [jnp.take_along_axis(_share(x, self.render_share), at, axis=1) for x in tracks]
-    image, centers = self._draw(frozen, portraits, jnp.concatenate(shown, axis=1))
+    portraits, weight, tracks = base.random_share(share_rng, self.render_share, (portraits, weight, tracks))
+    known = jnp.maximum(jnp.sum(weight > 0, axis=1), 1)[:, None, None]
+    at = jax.random.randint(frame_rng, (portraits.shape[0], 1, 1), 0, known)
+    shown = [jnp.take_along_axis(x, at, axis=1) for x in tracks]
+    image, centers = self._draw(frozen, image_ops.to_float(portraits), jnp.concatenate(shown, axis=1))
     centers = centers[:, 1]
     boxes = boxes_around(centers, RENDER_HALF)
     rendered_mouth, target_mouth = (crop_boxes(image[:, i], boxes, (64, 64)) for i in range(2))
@@ -330,18 +336,17 @@ class LipRefinerStage(base.Stage):
   def _sync_loss(self, frozen, batch, refined, rng):
     """(weighted loss, metrics) of the sync expert on five rendered frames of `sync_share` of the batch."""
     expert = self.frozen[self._expert]
-    refined, speech, portraits = (
-      _share(x, self.sync_share, last=True) for x in (refined, batch['speech'], batch['portrait'])
-    )
-    frames = refined.shape[1]
-    if 'num_samples' in batch:  # no window in the silence after the end of a short clip
-      samples = _share(batch['num_samples'], self.sync_share, last=True)
-      frames = jnp.maximum(jnp.min(samples) // SAMPLES_PER_FRAME, SYNC_FRAMES)
-    start = jax.random.randint(rng, (), 0, frames - SYNC_FRAMES + 1)
+    share_rng, start_rng = jax.random.split(rng)
+    read = {name: batch[name] for name in ('speech', 'portrait', 'num_samples') if name in batch}
+    refined, read = base.random_share(share_rng, self.sync_share, (refined, read))
+    frames, speech = refined.shape[1], read['speech']
+    if 'num_samples' in read:  # no window in the silence after the end of a short clip
+      frames = jnp.maximum(jnp.min(read['num_samples']) // SAMPLES_PER_FRAME, SYNC_FRAMES)
+    start = jax.random.randint(start_rng, (), 0, frames - SYNC_FRAMES + 1)
     clip = jax.lax.dynamic_slice_in_dim(refined, start, SYNC_FRAMES, axis=1)
     padded = jnp.pad(speech, ((0, 0), (0, expert.num_samples)))
     speech = jax.lax.dynamic_slice_in_dim(padded, start * SAMPLES_PER_FRAME, expert.num_samples, axis=1)
-    image, centers = self._draw(frozen, image_ops.to_float(portraits), clip)
+    image, centers = self._draw(frozen, image_ops.to_float(read['portrait']), clip)
     variables = frozen.variables(self._expert)
     cosine = cosine_of_frames(expert, variables, speech, image, jnp.mean(centers, axis=1))
     return self.sync_weight * sync_loss(cosine), {'sync_cosine': jnp.mean(cosine)}
@@ -367,13 +372,6 @@ def _weighted_std(x: jax.Array, weight: jax.Array) -> jax.Array:
   total = jnp.sum(weight) + 1e-6
   mean = jnp.sum(weight * x, axis=(0, 1)) / total
   return jnp.sqrt(jnp.sum(weight * jnp.square(x - mean), axis=(0, 1)) / total)
-
-
-def _share(x: jax.Array, share: float, last: bool = False) -> jax.Array:
-  """A share of the samples of `[b, ...]`, at least one: the first or the last ones of every group."""
-  rows = base.in_groups(x, count := base.share_size(share, x.shape[0]))
-  each = count // rows.shape[0]
-  return (rows[:, -each:] if last else rows[:, :each]).reshape(count, *x.shape[1:])
 
 
 def lip_subspace(lips: np.ndarray, rest: np.ndarray, k: int, ridge: float) -> np.ndarray:

@@ -242,7 +242,7 @@ class RenderStage(critics.CriticOptions, base.Stage):
     image = image.reshape(-1, SYNC_FRAMES, *image.shape[1:])
     cosine = cosine_of_frames(expert, frozen.variables(name), speech, image, clips['clip_mouth'])
     loss = sync_loss(cosine, clips['has_clip'])
-    return loss, {'sync': loss}
+    return loss, figures.measured({'sync': loss}, clips['has_clip'])
 
   def _fusion(self, rng, count):
     """Fusion weights `[count, 1, 1, 1]`: 1 for half of the batch, between `fusion_low` and 1 for the rest."""

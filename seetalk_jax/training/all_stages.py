@@ -9,7 +9,7 @@ import pathlib
 import signal
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from flax import traverse_util
@@ -17,10 +17,8 @@ from flax import traverse_util
 from seetalk_jax import files
 from seetalk_jax.constants import CONFIG_FILE, RESULT_FILE
 from seetalk_jax.data import sources
-from seetalk_jax.errors import ConfigError
-from seetalk_jax.releases import storage
 from seetalk_jax.stages import base
-from seetalk_jax.training import config_files, corpora_check, start_check
+from seetalk_jax.training import config_files, corpora_check, networks_check, start_check
 from seetalk_jax.training.signals import handled
 
 
@@ -40,12 +38,17 @@ def run(config, workdir: str | os.PathLike, train_script: pathlib.Path) -> int:
   workdir = pathlib.Path(workdir)
   files.make_folder(workdir)
   with _Children().forwarding_signals() as children:
+    networks_check.check_stages(config.stages)
+    stages = stage_configs(config)
+    networks_check.check(stages, config.stages, config.start)
+    networks_check.check_windows(stages, config.stages)
     check_start(config)
+    base_release = networks_check.base_release(stages, config.stages, config.start)
     if isinstance(config.corpora, tuple):
-      corpora_check.check(config.data_root, {stage: stage_config(config, stage) for stage in config.stages})
+      config = with_readable_corpora(config)
+      corpora_check.check(config.data_root, {name: stage_config(config, name) for name in config.stages})
     elif status := _render(config, children):
       return status
-    base_release = _base_release(config)
     for stage in config.stages:
       if (workdir / stage / RESULT_FILE).exists():
         continue
@@ -65,10 +68,11 @@ def run(config, workdir: str | os.PathLike, train_script: pathlib.Path) -> int:
 
 def check_start(config) -> None:
   """Checks that the releases of `config.start` fit the configuration; see `start_check.check`."""
-  sources = _networks_of_releases(config.start)
-  stages = {stage: stage_config(config, stage) for stage in config.overrides}
   variants = start_check.VARIANTS[isinstance(config.corpora, tuple)]
   others = {size: variant for size, variant in variants.items() if size != config.variant}
+  own = stage_configs(config)
+  sources = networks_check.of_releases(config.start, [own[stage] for stage in config.stages])
+  stages = {stage: networks_check.with_places(own[stage], sources) for stage in own}
   start_check.check(sources, stages, config.stages, others)
 
 
@@ -84,13 +88,15 @@ def stage_command(config, stage: str, workdir: pathlib.Path, train_script: pathl
   """
   config_file = train_script.parent / 'configs' / f'{stage}.py'
   own = stage_config(config, stage)
-  used, sources = base.uses(own), _networks_of_releases(config.start)
+  places = networks_check.of_releases(config.start, [own])
   for earlier in list(config.stages)[: list(config.stages).index(stage)]:
     directory = workdir / earlier
     if (directory / RESULT_FILE).exists():
       written = json.loads((directory / CONFIG_FILE).read_text())
       # The stage face_prior trains no network; its entry in config.init provides statistics.
-      sources |= {name: directory for name in [*written['networks'], earlier]}
+      places |= {name: str(directory) for name in [*written['networks'], earlier]}
+  filled = networks_check.with_places(own, places)
+  used = base.uses(filled)
   command = [
     sys.executable,
     str(train_script),
@@ -102,13 +108,10 @@ def stage_command(config, stage: str, workdir: pathlib.Path, train_script: pathl
   for name, where in own.init.items():
     if name not in used.names or where:
       continue
-    if name in sources:
-      command.append(f'--config.init.{name}={sources[name]}')
+    if filled.init[name]:
+      command.append(f'--config.init.{name}={filled.init[name]}')
     elif name in used.frozen:
-      raise ConfigError(
-        f'stage {stage} needs {name}, which no earlier one of config.stages={config.stages} gives, and no '
-        f'release of config.start={config.start}'
-      )
+      raise networks_check.missing(stage, own, name, config.stages, config.start)
   if stage in config.max_minutes:
     command.append(f'--config.max_minutes={config.max_minutes[stage]}')
   changes = _changes(config_files.load(config_file, config.variant).to_dict(), own.to_dict())
@@ -116,52 +119,41 @@ def stage_command(config, stage: str, workdir: pathlib.Path, train_script: pathl
 
 
 def stage_config(config, stage: str):
-  """Configuration of a stage, with the recordings that all stages share where it names none of its own."""
+  """Configuration of a stage, with the recordings and weights that all stages share where it names none of its own."""
   own = config.overrides[stage]
   if not isinstance(config.corpora, tuple):
     return own
   own = own.copy_and_resolve_references()
   if not own.data.corpora:
-    own.data.corpora, own.data.weights = config.corpora, config.weights
+    own.data.corpora, own.data.weights = config.corpora, own.data.weights or config.weights
   if own.data.min_side < 0:
     own.data.min_side = config.min_side
   return own
 
 
-def _networks_of_releases(releases: Iterable[str]) -> dict[str, str]:
-  """Network -> the first of the releases that holds it.
+def with_readable_corpora(config):
+  """A copy of the configuration in which shared corpora have weight 0 for stages that can read none of their records.
 
-  The lip refiner is left out: its subspace is that of the motion codec it was trained with, and the codec of the run
-  is another one.
+  These are corpora of other kinds, of small faces or of short clips. A message names them. A stage's own weights stay.
   """
-  found: dict[str, str] = {}
-  for release in releases:
-    networks = storage.read_info(release)[1]['networks']
-    for name in (
-      *networks,
-      *(['face_prior'] if 'portrait_unet' in networks else []),
-    ):  # statistics of the UNet
-      found.setdefault(name, release)
-  found.pop('lip_refiner', None)
-  return found
+  config = config.copy_and_resolve_references()
+  for stage in config.stages:
+    own = config.overrides[stage].data
+    if not config.corpora or not config.weights or own.corpora or own.weights:
+      continue
+    weights = corpora_check.readable_weights(config.data_root, stage_config(config, stage))
+    if weights != tuple(config.weights):
+      own.weights = weights
+      unread = [
+        name for name, old, new in zip(config.corpora, config.weights, weights, strict=True) if old > new
+      ]
+      print(f'stage {stage} reads no record of {", ".join(unread)}: weight 0', file=sys.stderr, flush=True)
+  return config
 
 
-def _base_release(config) -> str:
-  """The release of `config.start` with networks that no stage of `config.stages` trains; '' if there are none.
-
-  Raises:
-    ConfigError: several releases have such networks.
-  """
-  trained = {name for stage in config.stages for name in base.uses(stage_config(config, stage)).trained}
-  trained |= {*config.stages, 'face_prior'}
-  needed = _networks_of_releases(config.start)
-  kept = sorted({where for name, where in needed.items() if name not in trained})
-  if len(kept) > 1:
-    raise ConfigError(
-      f'no stage of config.stages={config.stages} trains some networks of {" and ".join(kept)}, and a release is made '
-      'of one of them: leave one out of config.start, or add the stages that train its networks'
-    )
-  return kept[0] if kept else ''
+def stage_configs(config) -> dict[str, Any]:
+  """Stage -> its configuration, of all stages, also those that the run leaves out."""
+  return {stage: stage_config(config, stage) for stage in config.overrides}
 
 
 def _changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, str]:

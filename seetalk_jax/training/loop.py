@@ -20,6 +20,7 @@ from seetalk_jax.training import (
   features,
   first_state,
   hosts,
+  older_runs,
   run_sources,
   single_pass,
   throughput,
@@ -84,6 +85,7 @@ def _train(config, workdir: pathlib.Path, make_batches: MakeBatches | None, dry_
       f'already trained: {workdir} ended at step {finished["step"]} after {finished["minutes"]:.1f} minutes '
       f'({finished["reason"]}): raise --config.num_steps and --config.max_minutes to go on'
     )
+  config = older_runs.with_first_forms(config, workdir)
   initial = load_initial_weights(initial_sources(config))
   stage = adapted_stage.build_adapted_stage(config, initial)
   check_finished(initial, stage.frozen)

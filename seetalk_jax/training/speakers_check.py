@@ -8,7 +8,9 @@ from seetalk_jax.stages import base
 
 
 def check(config, records, accepted: record_filter.RecordFilter) -> None:
-  """Checks that the records of a stage have as many speakers as it needs; reads a few records of each.
+  """Checks that the records of a stage have as many speakers as it needs.
+
+  It reads a few records of each speaker, and with a filter those of a speaker until one passes.
 
   Args:
     config: of the stage.

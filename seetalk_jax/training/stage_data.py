@@ -7,6 +7,7 @@ import itertools
 import pathlib
 import time
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import jax
 import numpy as np
@@ -17,6 +18,7 @@ from seetalk_jax.data.picture_augment import pictures_of
 from seetalk_jax.data.sources import MissingRecordsError
 from seetalk_jax.errors import ConfigError
 from seetalk_jax.sharding import device_mesh
+from seetalk_jax.stages import base
 from seetalk_jax.training import hosts, speakers_check
 from seetalk_jax.training.progress import print_message
 
@@ -159,6 +161,16 @@ class DeviceBatches:
   def close(self) -> None:
     """Stops the data workers, if any."""
     self._batches.close()
+
+
+def view_of(config) -> tuple[type[views.View], dict[str, Any]]:
+  """The view that the stage of a configuration reads, and its options of `make_batches`; no weights are read.
+
+  Raises:
+    ConfigError: unknown stage, network or option.
+  """
+  stage = base.build_stage(config, dict.fromkeys(base.uses(config).frozen))
+  return views.find_view(stage.view), stage.data_options()
 
 
 def camera_effects(config) -> float:

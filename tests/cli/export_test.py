@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from seetalk_jax.cli import export, main
+from seetalk_jax.cli import main
 from seetalk_jax.models import registry
 from seetalk_jax.releases import network_spec, storage
 from seetalk_jax.testing import tiny_release
@@ -42,5 +42,5 @@ def test_inference_leaves_out_all_that_only_training_needs(tmp_path, monkeypatch
 
 def test_every_network_is_for_inference_or_for_training_only():
   # CodeFormer restores faces on its own: no stage trains it, and no pipeline runs it.
-  kept = registry.NETWORKS.keys() - set(export.TRAINING_ONLY) - {'codeformer'}
+  kept = registry.NETWORKS.keys() - set(registry.TRAINING_ONLY) - {'codeformer'}
   assert {name for name in kept if not name.startswith('toy_')} == set(tiny_release.INFERENCE)

@@ -1,5 +1,7 @@
 """Views of two frames: pairs of one person, their drivers, and the frames of a clip beside them."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import real_records
@@ -91,3 +93,19 @@ def test_talking_pairs_of_synthetic_clips_have_speech_and_of_single_pictures_hav
   assert seen == {0.0, 1.0}
   with pytest.raises(InputError, match='does not divide the 32 pixels of the corpus'):
     view_batches.take(20, 'talking_pair', corpus_dir, batch_size=6, image_size=64)
+
+
+def test_part_labels_are_those_of_the_record_and_else_estimates_that_count_less():
+  clip = source.WorldSource('clips', 'train', 1, size=SIZE, world=sketch.SketchWorld)[0]
+  labels = np.broadcast_to(np.arange(25, dtype=np.uint8)[:, None, None], clip.truth.parts.shape)
+  unlabeled = dataclasses.replace(clip.truth, parts=None)
+  for truth, weight in ((dataclasses.replace(clip.truth, parts=labels), 1.0), (unlabeled, 0.3)):
+    record = dataclasses.replace(clip, truth=truth)
+    options = {'record_sources': [[record, record]], 'batch_size': 2}
+    for view in ('talking_pair', 'image'):
+      (batch,) = view_batches.take(1, view, **options)
+      np.testing.assert_array_equal(batch['parts_weight'], np.float32(weight))
+      prefix = 'target_' if view == 'talking_pair' else ''
+      for picture, parts in zip(batch[prefix[:-1] or 'image'], batch[f'{prefix}parts'], strict=True):
+        frames = [i for i in range(25) if np.array_equal(schema.decode_frame(record.frames[i]), picture)]
+        assert frames and (parts.min() == parts.max() and parts.min() in frames) == (weight == 1.0)

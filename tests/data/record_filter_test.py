@@ -113,8 +113,15 @@ def test_both_frames_of_a_pair_pass_the_filter():
 
 def test_no_record_that_passes_is_the_users_error(monkeypatch):
   monkeypatch.setattr(pipeline, '_MAX_TRIES', 20)
-  with pytest.raises(InputError, match='none of 20 records has portrait crops of 600 pixels or more: lower'):
-    take(1, min_side=600, num_threads=0)
+  words = 'none of 20 records has portrait crops of 600 pixels or more: lower'
+  options = {'batch_size': 2, 'min_side': 600}
+  with pytest.raises(sources.MissingRecordsError, match=words):  # before the first batch
+    pipeline.make_batches('image', record_sources=[Faces(8)], **options)
+  # With weights, every corpus that is drawn from must have some.
+  both = [Faces(8), real_records.RealSource()]
+  with pytest.raises(sources.MissingRecordsError, match=words):
+    pipeline.make_batches('image', record_sources=both, weights=(1.0, 1.0), **options)
+  pipeline.make_batches('image', record_sources=both, weights=(0.0, 1.0), **options).close()
 
 
 def test_parts_without_a_record_that_passes_are_left_out(tmp_path):

@@ -13,15 +13,24 @@ from ml_collections import config_flags
 from seetalk_jax.cli import main
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-_NAMES = ('real_recordings', 'training', 'data', 'adaptation', 'public_weights', 'inference')
+_NAMES = ('real_recordings', 'training', 'data', 'adaptation', 'public_weights', 'inference', 'scaling')
+_NAMES += ('method/stage2',)
 PAGES = ['README.md', *(f'docs/{name}.md' for name in _NAMES)]
 
 
 def commands(page):
   """The command lines in shell blocks of a page, as lists of words."""
   blocks = re.findall(r'^```sh\n(.*?)^```', (ROOT / page).read_text(), re.MULTILINE | re.DOTALL)
-  lines = '\n'.join(blocks).replace('\\\n', ' ').splitlines()
-  return [words for words in (shlex.split(line, comments=True) for line in lines) if words]
+  lines, found = '\n'.join(blocks).replace('\\\n', ' ').splitlines(), []
+  while lines:
+    line = lines.pop(0)
+    try:
+      words = shlex.split(line, comments=True)
+    except ValueError:  # a quoted part of several lines
+      lines[0] = f'{line}\n{lines[0]}'
+      continue
+    found += [words] if words else []
+  return found
 
 
 def parse_training(words):
@@ -45,7 +54,7 @@ def test_command_lines_parse(page, monkeypatch):
   for words in commands(page):
     if words[0] == 'seetalk':
       parser.parse_args(words[1:])
-    elif words[:2] == ['python', 'train.py']:
+    elif words[:2] == ['python', 'train.py'] and '...' not in words:
       parse_training(words[1:])
     else:
       continue

@@ -166,20 +166,50 @@ def test_subspace_finds_lips_and_spares_the_rest():
   np.testing.assert_allclose(found @ found.T, basis[:, :3] @ basis[:, :3].T, atol=1e-3)
 
 
-def test_a_share_is_the_same_samples_of_whatever_is_asked():
-  batch = jnp.arange(8), jnp.stack([jnp.arange(8)] * 3, axis=1)
-  for share, first, last in [
-    (0.25, [0, 4], [3, 7]),
-    (0.125, [0], [7]),
-    (0.01, [0], [7]),
-    (0.75, [0, 1, 2, 4, 5, 6], [1, 2, 3, 5, 6, 7]),
-    (1.0, range(8), range(8)),
-    (2.0, range(8), range(8)),
-  ]:
-    for at_end, wanted in ((False, first), (True, last)):
-      numbers, table = (lip_refiner._share(x, share, last=at_end) for x in batch)
-      np.testing.assert_array_equal(numbers, wanted)
-      np.testing.assert_array_equal(table, numbers[:, None].repeat(3, 1))
+class Recorder(lip_refiner.LipRefinerStage):
+  """A stage that keeps the portraits and tracks that it would render."""
+
+  def _draw(self, frozen, portraits, tracks):
+    frozen.append((portraits[:, 0, 0, 0], tracks[:, :, 0]))
+    count, frames = tracks.shape[:2]
+    return jnp.zeros((count, frames, 16, 16, 3)), jnp.full((count, frames, 2), 0.5)
+
+
+@pytest.mark.parametrize('loss', ['mouth', 'sync'])
+def test_rendered_samples_are_random_and_of_one_record(loss, monkeypatch):
+  monkeypatch.setattr(lip_refiner, 'cosine_of_frames', lambda expert, variables, speech, *_: speech[:, 0])
+  stage = Recorder(networks={}, frozen={'sync_expert': SyncExpert()}, render_share=0.25, sync_share=0.25)
+  numbers = np.arange(8, dtype=np.float32)
+  portraits = np.broadcast_to(numbers[:, None, None, None], (8, 16, 16, 3)).astype(np.uint8)
+  tracks = jnp.broadcast_to(numbers[:, None, None], (8, 9, 4))
+  speech = jnp.broadcast_to(numbers[:, None], (8, 9 * 640))
+  seen = set()
+  for seed in range(12):
+    drawn = Drawn()
+    if loss == 'mouth':
+      stage._mouth_loss(drawn, portraits, tracks, tracks, tracks, jnp.ones((8, 9)), jax.random.key(seed))
+    else:
+      _, metrics = stage._sync_loss(
+        drawn, {'speech': speech, 'portrait': portraits}, tracks, jax.random.key(seed)
+      )
+    ((pictures, shown),) = drawn
+    rows = np.round((np.asarray(pictures) + 1) * 127.5)
+    np.testing.assert_array_equal(shown, np.broadcast_to(rows[:, None], shown.shape))
+    if loss == 'sync':
+      np.testing.assert_allclose(metrics['sync_cosine'], rows.mean())
+    seen |= set(rows.tolist())
+  assert seen == set(numbers.tolist())  # a corpus of small weight has fixed rows in the batch
+
+
+class SyncExpert:
+  num_samples = 3200
+
+
+class Drawn(list):
+  """What was drawn, in the place of frozen arrays."""
+
+  def variables(self, name):
+    return {}
 
 
 def test_padding_of_short_clips_is_not_encoded(world):

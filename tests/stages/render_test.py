@@ -12,7 +12,7 @@ from tiny_stages import SIZE, config_of
 
 from seetalk_jax.errors import ConfigError
 from seetalk_jax.models.nn import image_ops
-from seetalk_jax.stages import base, render
+from seetalk_jax.stages import base, figures, render
 
 
 @pytest.mark.slow  # compiles for ten seconds and more
@@ -112,12 +112,13 @@ def test_pictures_without_a_clip_do_not_count_in_the_sync_loss(world):
   batch = batch_of(stage)
   params = jax.jit(lambda rng: nn.unbox(stage.init(rng, frozen)[0]))(jax.random.key(0))
   source = image_ops.to_float(batch['source'])
-  run = jax.jit(lambda batch: stage._sync(params, frozen, source, batch, jax.random.key(0))[0])
-  both, first, second, none = (
-    float(run({**batch, 'has_clip': np.float32(weights)})) for weights in ((1, 1), (1, 0), (0, 1), (0, 0))
+  run = jax.jit(lambda batch: stage._sync(params, frozen, source, batch, jax.random.key(0)))
+  (both, logged), (first, _), (second, _), (none, unmeasured) = (
+    run({**batch, 'has_clip': np.float32(weights)}) for weights in ((1, 1), (1, 0), (0, 1), (0, 0))
   )
   np.testing.assert_allclose(both, (first + second) / 2, rtol=1e-4)
   assert first != second and none == 0
+  assert logged['sync'] == both and unmeasured['sync'] == figures.ABSENT  # 0 would be perfect sync
 
 
 class Negatives:

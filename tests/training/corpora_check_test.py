@@ -9,6 +9,7 @@ import real_records
 
 from seetalk_jax.data import schema, sources
 from seetalk_jax.errors import ConfigError, InputError
+from seetalk_jax.synthetic import sketch, source
 from seetalk_jax.training import all_stages, config_files, corpora_check
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -24,10 +25,25 @@ def corpus(folder, *, seconds=(5, 4), size=64, largest_side=300, split='train', 
   sources.write_shard(shard, [schema.encode(record) for record in records])
 
 
-def check(root, corpora=('mine',), variant='real-tiny', overrides=None, **changes):
+def rendered(folder, *kinds, size=64, num=4, frames=None):
+  """A rendered corpus of records of some kinds."""
+  for kind in kinds:
+    sources.add_part(folder, kind, 'train', {})
+    of_kind = frames if kind == 'clips' else None
+    records = source.WorldSource(kind, 'train', num, size=size, frames=of_kind, world=sketch.SketchWorld)
+    shard = folder / sources.shard_name(kind, 'train', 0, 1)
+    sources.write_shard(shard, [schema.encode(records[i]) for i in range(num)])
+
+
+def load(root, corpora=('mine',), variant='real-tiny', overrides=None, **changes):
   config = config_files.load(ROOT / 'configs' / 'all.py', variant)
   config.update({'corpora': corpora, 'data_root': str(root)} | changes)
   config.overrides.update(overrides or {})
+  return config
+
+
+def check(root, *args, **changes):
+  config = all_stages.with_readable_corpora(load(root, *args, **changes))
   stages = {stage: all_stages.stage_config(config, stage) for stage in config.stages}
   corpora_check.check(config.data_root, stages)
 
@@ -108,3 +124,75 @@ def test_one_person_serves_stages_that_do_not_compare(tmp_path):
   check(tmp_path, ('large',), 'real-person')
   with pytest.raises(InputError, match='stage face_prior compares speakers'):
     check(tmp_path, ('large',), 'real-demo', stages=('autoencoder', 'face_prior', 'portrait'))
+
+
+def test_only_records_that_a_stage_reads_count(tmp_path):
+  corpus(tmp_path / 'mine')
+  rendered(tmp_path / 'synthetic', 'faces', 'clips', 'talks')
+  rendered(tmp_path / 'clips', 'clips', size=96)  # no stage but sync_expert reads them, in any size
+  check(tmp_path, ('mine', 'clips'))
+  check(tmp_path, ('synthetic',), stages=('conre', 'sync_expert', 'motion'))
+  rendered(tmp_path / 'faces', 'faces')
+  with pytest.raises(
+    InputError, match="stage sync_expert: no clips or real records of split 'train' in .*faces"
+  ):
+    check(tmp_path, ('faces',), stages=('conre', 'sync_expert'))
+  # Long clips do not serve a stage that reads talks and recordings.
+  corpus(tmp_path / 'short', seconds=(3, 2))
+  rendered(tmp_path / 'long', 'clips', num=2, frames=100)
+  with pytest.raises(InputError, match='stage motion needs clips of 4 s, and the longest of .* has 3 s'):
+    check(tmp_path, ('short', 'long'))
+
+
+def test_the_lip_refiner_needs_long_clips_too(tmp_path):
+  corpus(tmp_path / 'mine', seconds=(3, 2), size=256)
+  short = {'motion': {'options': {'num_frames': 50}}}
+  stages = ('motion_codec', 'motion', 'lip_refiner')
+  with pytest.raises(
+    InputError, match='stage lip_refiner needs clips of 4 s.* or leave it out of config.stages'
+  ):
+    check(tmp_path, ('mine',), 'real-person', short, stages=stages)
+  check(tmp_path, ('mine',), 'real-person', short, stages=stages[:2])
+
+
+def test_shared_corpora_that_a_stage_cannot_read_have_weight_0_there(tmp_path, capsys):
+  corpus(tmp_path / 'large')
+  corpus(tmp_path / 'small', largest_side=40)
+  corpus(tmp_path / 'unmeasured', largest_side=40, sides=(40, 40))
+  manifest = tmp_path / 'unmeasured' / 'corpus.json'
+  manifest.write_text(manifest.read_text().replace('"largest_side": 40', ''))
+  corpora = ('large', 'small', 'unmeasured')
+  config = load(tmp_path, corpora, weights=(3.0, 1.0, 2.0))
+  readable = all_stages.with_readable_corpora(config)
+  said = capsys.readouterr().err
+  assert 'stage autoencoder reads no record of small, unmeasured: weight 0\n' in said and 'conre' not in said
+  weights = {s: all_stages.stage_config(readable, s).data.weights for s in ('conre', 'autoencoder')}
+  assert weights == {'conre': (3.0, 1.0, 2.0), 'autoencoder': (3.0, 0.0, 0.0)}
+  assert config.overrides.autoencoder.data.weights == ()
+  check(tmp_path, corpora, weights=(3.0, 1.0, 2.0))
+  own = {'autoencoder': {'data': {'weights': (1.0, 1.0, 0.0)}}}
+  with pytest.raises(
+    ConfigError, match='stage autoencoder, config.data.weights: .*on corpus 1, which has no such'
+  ):
+    check(tmp_path, corpora, overrides=own, weights=(3.0, 1.0, 2.0))
+  with pytest.raises(ConfigError, match='stage conre.*: 2 weights for 3 corpora'):
+    check(tmp_path, corpora, weights=(1.0, 1.0))
+
+
+def test_records_that_all_fail_the_filter(tmp_path):
+  corpus(tmp_path / 'mine', sides=(40, 40))  # the part has larger ones by its manifest
+  with pytest.raises(
+    InputError, match='stage autoencoder .* crops of 48 pixels or more, mine: .*config.min_side=0'
+  ):
+    check(tmp_path)
+  check(tmp_path, min_side=0)
+
+
+def test_the_validation_split_is_needed_where_the_best_checkpoint_is_kept(tmp_path):
+  corpus(tmp_path / 'mine')
+  check(tmp_path)
+  best = {'codebook': {'keep_best': {'metric': 'psnr'}}}
+  with pytest.raises(InputError, match="stage codebook: no faces or real records of split 'validation'"):
+    check(tmp_path, overrides=best)
+  corpus(tmp_path / 'mine', split='validation')
+  check(tmp_path, overrides=best)

@@ -1,5 +1,7 @@
 """Data of a stage: what the configuration passes on to the batches."""
 
+import dataclasses
+import functools
 import types
 
 import jax
@@ -7,6 +9,7 @@ import pytest
 import real_records
 from ml_collections import ConfigDict
 
+from seetalk_jax.data import pipeline
 from seetalk_jax.errors import ConfigError, InputError
 from seetalk_jax.sharding import device_mesh
 from seetalk_jax.stages import face_prior, motion, portrait
@@ -78,6 +81,22 @@ def test_one_speaker_is_refused_where_a_stage_compares_them():
     else:
       assert data.train(start_index=0) is found
   assert closed == [True]
+
+
+def test_held_out_records_that_all_fail_the_filter_are_no_error(capsys):
+  config = ConfigDict({'seed': 3, 'accumulate': 1, 'data_root': '', 'eval_batches': 2, 'data': _DATA})
+  config.keep_best = {'metric': ''}
+  config.data.min_side = 600
+  stage = types.SimpleNamespace(view='image', data_options=dict, encoder_inputs=())
+  records = [dataclasses.replace(record, source_side=90) for record in real_records.RealSource((2,)).records]
+  make = functools.partial(pipeline.make_batches, record_sources=[records])
+  mesh = device_mesh.make_mesh(devices=jax.devices()[:1])
+  data = StageData(config, stage, lambda view, folders, **options: make(view, **options), mesh)
+  assert data.held_out({}) == []
+  assert 'no held-out metrics and pictures: none of 1000 records' in capsys.readouterr().err
+  config.keep_best.metric = 'psnr'
+  with pytest.raises(InputError, match='none of 1000 records'):
+    data.held_out({})
 
 
 def test_records_that_are_left_out_are_reported_once(capsys):
