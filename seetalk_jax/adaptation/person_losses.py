@@ -21,6 +21,8 @@ Batch = Mapping[str, jax.Array]
 
 # Weights of stage `motion_codec`, whose losses these are.
 _STAGE = MotionCodecStage
+# Mean error of a color, in [-1, 1], below which a pixel of the warped source is right.
+_RIGHT = 0.1
 # The edge loss prefers a blurred edge to a sharp one that is off by a pixel; this error outweighs it.
 _ENERGY_WEIGHT = 2.0
 # Motion of one person varies little. A smaller spread would make noise of the estimates as large as errors.
@@ -82,7 +84,8 @@ def batch_of(frames: Batch, pairs: jax.Array, from_truth: jax.Array) -> dict[str
 def geometry_loss(codec: Any, params: PyTree, batch: Batch, spread: jax.Array) -> tuple[jax.Array, Pair]:
   """Errors of flow and occlusion at landmarks, of the motion that phi_m reads, and of the warped sources.
 
-  No decoder draws here, so the pictures can only come closer by moving pixels to their place.
+  No decoder draws here, so the pictures can only come closer by moving pixels to their place. Where the warped source
+  is right, it has to be visible, which favors copying over painting.
 
   Args:
     codec, params: the motion codec and its parameters.
@@ -103,6 +106,7 @@ def geometry_loss(codec: Any, params: PyTree, batch: Batch, spread: jax.Array) -
   loss += _STAGE.flow_weight * (errors['flow'] + 0.5 * errors['coarse_flow'])
   loss += _STAGE.feature_flow_weight * (errors['flow_features'] + 0.5 * errors['coarse_flow_features'])
   loss += _STAGE.occlusion_weight * errors['occlusion']
+  loss += _STAGE.copy_weight * _hidden_error(pair)
   image = picture_mask.only_inside(warped.image, pair.target, pair.inside)
   weights = (_STAGE.warped_weight * _STAGE.pixel_weight, _STAGE.warped_weight * _STAGE.edge_weight)
   return loss + losses.picture_loss(pair.target, pair.shown, *weights)(image)[0], pair
@@ -143,6 +147,14 @@ def _motion(run, batch: Batch, spread: jax.Array) -> tuple[jax.Array, jax.Array,
   )
   truth = jax.lax.stop_gradient(run(motion, method='encode_truth'))
   return read, truth, losses.weighted_mean(jnp.square(read - truth), known[:, None]) / spread
+
+
+def _hidden_error(pair: Pair) -> jax.Array:
+  """Cross-entropy of the occlusion where the warped source is right, which no painting improves."""
+  error = jnp.mean(jnp.abs(pair.warped.image - pair.target), axis=-1, keepdims=True)
+  cells = pair.warped.occlusion_logits.shape[1:3]
+  error, weight = (image_ops.resize_image(jax.lax.stop_gradient(x), cells) for x in (error, pair.weight))
+  return losses.weighted_mean(jax.nn.softplus(-pair.warped.occlusion_logits), weight * (error < _RIGHT))
 
 
 def _pair(warped: Warped, batch: Batch) -> Pair:

@@ -5,8 +5,8 @@ the surface goes on with the depth of its border, and its motion falls off to no
 displacement of every pixel is known, and one warp moves the photo. Nothing is drawn by a network: what the motion
 uncovers or folds over is masked.
 
-Mouth, lids and brows do not move. A network of the release would have to draw them, and a fit to its pictures takes its
-errors as the truth.
+The jaw opens in the same way, see `jaw_motion`; what is behind the lips is masked. Lids, brows and smiles do not move.
+A network of the release would have to draw them, and a fit to its pictures takes its errors as the truth.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import scipy.interpolate
 import scipy.ndimage
 from scipy.spatial import transform
 
-from seetalk_jax.adaptation import face_region
+from seetalk_jax.adaptation import face_region, jaw_motion
 from seetalk_jax.adaptation.measuring import Measured
 from seetalk_jax.constants import MOTION_FIELDS, POSE
 from seetalk_jax.data import landmark_parts
@@ -38,11 +38,14 @@ CHANGES = {
   'shift_x': 0.04,
   'shift_y': 0.04,
 }
+_MOST_OPEN, _OPEN_RATE = 0.35, 0.5  # change of jawOpen, and share of the motions that open the jaw
+_JAW = MOTION_FIELDS.index('jawOpen')
 _IN_PLANE = ('roll', 'shift_x', 'shift_y')  # changes that need no depths
 _SHIFT = slice(POSE.stop, POSE.stop + 2)
 _PIXELS_PER_CELL = 2  # of displacement fields
 # Hair and ears move with the head up to the first distance from the face; the background beyond the second stays.
 _WITH_HEAD, _STAYS = 0.08, 0.30  # relative to the side
+_JAW_STAYS = 0.12  # the neck below the jaw stays sooner
 _PIVOT_DOWN = 0.7  # height of the neck's pivot, from the eyes to the chin, as in the synthetic heads
 _EARS = (indices.JAW_LINE[0], indices.JAW_LINE[-1])  # the border of the face in front of the ears
 _SMOOTHING = 1e-4  # of the depths between landmarks: over about 1 % of the side
@@ -74,14 +77,19 @@ class Head(NamedTuple):
     landmarks: `[478, 3]`; None without landmarks.
     surface: `[c, c, 3]`, the surface at each of `c` by `c` cells.
     moves: `[c, c, 1]`, 1 where a cell moves with the head, 0 where it stays.
+    jaw, landmark_jaw: `[c, c, 1]` and `[478, 1]`, share of the jaw's motion; zeros without landmarks.
     pivot: `[3]`, the point about which the head turns.
+    hinge: `[3]`, the point between the ears about which the jaw turns.
     motion: motion vector of the photo, `[58]`.
   """
 
   landmarks: np.ndarray | None
   surface: np.ndarray
   moves: np.ndarray
+  jaw: np.ndarray
+  landmark_jaw: np.ndarray
   pivot: np.ndarray
+  hinge: np.ndarray
   motion: np.ndarray
 
 
@@ -95,11 +103,13 @@ def head_of(measured: Measured, cells: int) -> Head:
   grid = _grid(cells)
   motion = measured.motion[0].astype(np.float64)
   if not measured.found[0]:
-    face = face_region.mask(cells)
-    pivot = np.array([*face_region.pivot(_PIVOT_DOWN), 0.0]) * (1, -1, 1)
-    return Head(
-      None, np.concatenate([grid, np.zeros((cells, cells, 1))], axis=-1), _falloff(face), pivot, motion
+    surface, no_jaw = (
+      np.concatenate([grid, np.zeros((cells, cells, 1))], axis=-1),
+      np.zeros((cells, cells, 1)),
     )
+    pivot = np.array([*face_region.pivot(_PIVOT_DOWN), 0.0]) * (1, -1, 1)
+    moves = _falloff(face_region.mask(cells), _WITH_HEAD, _STAYS)
+    return Head(None, surface, moves, no_jaw, np.zeros((indices.NUM_LANDMARKS, 1)), pivot, pivot, motion)
   flat, depths = measured.landmarks[0].astype(np.float64), measured.depths[0].astype(np.float64)
   points = np.stack([flat[:, 0], -flat[:, 1], -depths], axis=-1)
   fitted = scipy.interpolate.RBFInterpolator(points[:, :2], points[:, 2], smoothing=_SMOOTHING)
@@ -107,7 +117,14 @@ def head_of(measured: Measured, cells: int) -> Head:
   heights = np.clip(heights, points[:, 2].min(), points[:, 2].max())
   face = landmark_parts.estimated_parts(measured.landmarks[0], None, cells) > 0
   return Head(
-    points, np.concatenate([grid, heights], axis=-1), _falloff(face), _pivot(points, motion), motion
+    landmarks=points,
+    surface=np.concatenate([grid, heights], axis=-1),
+    moves=_falloff(face, _WITH_HEAD, _STAYS),
+    jaw=jaw_motion.shares(flat, grid * (1, -1)) * _falloff(face, 0.0, _JAW_STAYS),
+    landmark_jaw=jaw_motion.landmark_shares(flat),
+    pivot=_pivot(points, motion),
+    hinge=points[list(_EARS)].mean(axis=0),
+    motion=motion,
   )
 
 
@@ -123,12 +140,24 @@ def random_motions(head: Head, count: int, seed: int) -> np.ndarray:
     change = rng.uniform(-most, most, count)
     if has_depths or name in _IN_PLANE:
       motions[:, MOTION_FIELDS.index(name)] += change
+  opens = rng.uniform(0, _MOST_OPEN, count) * (rng.uniform(size=count) < _OPEN_RATE)
+  motions[:, _JAW] += opens * has_depths
   return motions.astype(np.float32)
 
 
-def displaced(head: Head, motion: np.ndarray, points: np.ndarray) -> np.ndarray:
-  """Where points `[..., 3]` of the head move from the photo's pose and place to those of a motion vector `[58]`."""
-  turn = _rotation(motion[POSE]) * _rotation(head.motion[POSE]).inv()
+def displaced(head: Head, motion: np.ndarray, points: np.ndarray, jaw: np.ndarray) -> np.ndarray:
+  """Where points of the head move from the photo's pose, place and jaw to those of a motion vector.
+
+  Args:
+    motion: `[58]`; other fields do not count.
+    points: `[..., 3]`.
+    jaw: their share of the jaw's motion, `[..., 1]`.
+  """
+  own = _rotation(head.motion[POSE])
+  points = jaw_motion.opened(
+    points, jaw, head.hinge, own.apply((1.0, 0.0, 0.0)), motion[_JAW] - head.motion[_JAW]
+  )
+  turn = _rotation(motion[POSE]) * own.inv()
   shift = np.array([*(0.5 * (motion[_SHIFT] - head.motion[_SHIFT])), 0.0])
   offsets = (points - head.pivot).reshape(-1, 3)
   return turn.apply(offsets).reshape(points.shape) + head.pivot + shift
@@ -141,7 +170,7 @@ def move_photo(pixels: np.ndarray, inside: np.ndarray, head: Head, motions: np.n
     pixels: portrait crop of the photo, uint8 `[s, s, 3]`.
     inside: bool `[s, s]`, see `recordings.Recording`.
     head: from `head_of`.
-    motions: motion vectors that differ from the photo's in pose and shift, float32 `[n, 58]`.
+    motions: motion vectors that differ from the photo's in pose, shift and jawOpen, float32 `[n, 58]`.
   """
   one = functools.partial(_moved, pixels[None], inside[None, ..., None].astype(np.float32))
   forward = functools.partial(_forward, head, motions.astype(np.float64))
@@ -151,7 +180,9 @@ def move_photo(pixels: np.ndarray, inside: np.ndarray, head: Head, motions: np.n
   n = len(motions)
   landmarks, depths = np.zeros((n, indices.NUM_LANDMARKS, 2)), np.zeros((n, indices.NUM_LANDMARKS))
   if head.landmarks is not None:
-    places = np.stack([displaced(head, motion, head.landmarks) for motion in motions.astype(np.float64)])
+    places = np.stack(
+      [displaced(head, motion, head.landmarks, head.landmark_jaw) for motion in motions.astype(np.float64)]
+    )
     landmarks, depths = places[..., :2] * (1, -1), -places[..., 2]
   found = np.full(n, head.landmarks is not None)
   measured = Measured(landmarks.astype(np.float32), depths.astype(np.float32), motions, found)
@@ -177,10 +208,10 @@ def _pivot(points: np.ndarray, motion: np.ndarray) -> np.ndarray:
   return ears + ((height - ears) @ down) * down
 
 
-def _falloff(face: np.ndarray) -> np.ndarray:
-  """Share of the head's motion, `[c, c, 1]`: 1 in the face `[c, c]` and near it, falling smoothly to 0."""
+def _falloff(face: np.ndarray, first: float, last: float) -> np.ndarray:
+  """1 up to the distance `first` from the face `[c, c]`, falling smoothly to 0 at `last`: `[c, c, 1]`."""
   distance = scipy.ndimage.distance_transform_edt(~face) / len(face)
-  far = np.clip((distance - _WITH_HEAD) / (_STAYS - _WITH_HEAD), 0.0, 1.0)
+  far = np.clip((distance - first) / (last - first), 0.0, 1.0)
   return (0.5 + 0.5 * np.cos(np.pi * far))[..., None]
 
 
@@ -191,7 +222,7 @@ def _grid(cells: int) -> np.ndarray:
 
 def _forward(head: Head, motions: np.ndarray, rows: np.ndarray) -> np.ndarray:
   """Displacement of each cell of the photo, x to the right and y down, float32 `[b, c, c, 2]`."""
-  places = np.stack([displaced(head, motions[row], head.surface) for row in rows])
+  places = np.stack([displaced(head, motions[row], head.surface, head.jaw) for row in rows])
   return (head.moves * (places - head.surface)[..., :2] * (1, -1)).astype(np.float32)
 
 

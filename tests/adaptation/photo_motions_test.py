@@ -92,8 +92,13 @@ def test_motion_vectors_state_the_pose_as_it_is_measured(head):
   turns = [photo_motions._rotation(vector[POSE]).as_matrix() for vector in motions]
   np.testing.assert_allclose(clips.head_pose(np.stack(turns)), motions[:, POSE], atol=1e-6)
   for index, name in enumerate(MOTION_FIELDS):
-    change, most = np.abs(motions[:, index] - head.motion[index]), photo_motions.CHANGES.get(name, 0.0)
+    change, most = (
+      np.abs(motions[:, index] - head.motion[index]),
+      {**photo_motions.CHANGES, 'jawOpen': 0.35}.get(name, 0.0),
+    )
     assert change.max() <= most + 1e-6 and change.max() >= 0.9 * most
+  opens = motions[:, MOTION_FIELDS.index('jawOpen')] - head.motion[MOTION_FIELDS.index('jawOpen')]
+  assert opens.min() == 0 and 0.4 < (opens > 0).mean() < 0.6
   np.testing.assert_array_equal(motions, photo_motions.random_motions(head, 200, 0))
   assert (motions != photo_motions.random_motions(head, 200, 1)).any()
 
@@ -109,12 +114,23 @@ def test_the_background_stays_and_what_is_folded_is_masked(head):
   assert small.inside.mean() > 0.9 and len({frame.tobytes() for frame in small.frames}) == 4
 
 
+def test_the_jaw_opens_and_what_is_behind_the_lips_is_masked(head):
+  pixels = np.random.default_rng(0).integers(0, 256, (SIDE, SIDE, 3)).astype(np.uint8)
+  opened = photo_motions.move_photo(pixels, INSIDE, head, motion(head, jawOpen=0.3)[None])
+  points, still = opened.measured.landmarks[0], plain_face.landmarks()
+  assert points[14, 1] - points[13, 1] > still[14, 1] - still[13, 1] + 1.5 / SIDE
+  np.testing.assert_allclose(points[[13, 33, 263]], still[[13, 33, 263]], atol=1e-6)  # upper lip, eyes
+  x, y = (SIDE * 0.5 * (points[13] + points[14])).astype(int)
+  assert not opened.inside[0, y, x] and opened.inside[0].mean() > 0.95
+  np.testing.assert_array_equal(opened.frames[0, : SIDE // 3], pixels[: SIDE // 3])
+
+
 def test_without_landmarks_the_head_turns_in_its_plane():
   measured = measuring.measure(np.zeros((1, SIDE, SIDE, 3), np.uint8), None)
   head = photo_motions.head_of(measured, photo_motions.cells_of(SIDE))
   motions = photo_motions.random_motions(head, 20, 0)
   yaw, pitch, roll = motions[:, POSE].T
-  assert not yaw.any() and not pitch.any() and roll.any()
+  assert not yaw.any() and not pitch.any() and roll.any() and not motions[:, : POSE.start].any()
   moved = photo_motions.move_photo(blob(0.5, 0.43), INSIDE, head, motions)
   assert not moved.measured.found.any() and not moved.measured.landmarks.any()
   index = int(np.argmax(roll))  # by the clock, about a point below: to the right
