@@ -151,7 +151,7 @@ def adapt(
       examples,
       options,
       truth_known=encoder.has_motion_vectors,
-      check=(lambda params: judge.figures(params, 'check').score) if judge.has('check') else None,
+      check=(lambda params: judge.score(params, 'check')) if judge.has('check') else None,
       progress=progress,
       stop=stop,
     )
@@ -195,7 +195,7 @@ def _move(
   return fit
 
 
-def _fields(prefix: str, before: Figures | None, after: Figures | None) -> dict[str, float | None]:
+def _fields(prefix: str, before: Figures | None, after: Figures | None) -> dict[str, Any]:
   """Fields of `Adapted` about frames of one use; None without such frames."""
   return {
     f'{prefix}{name}_{when}': None if figures is None else getattr(figures, name)

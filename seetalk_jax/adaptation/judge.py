@@ -106,6 +106,11 @@ class Judge:
       pairs += zip(drawn, frames, inside, strict=True)
     return figures_of(pairs) if pairs else None
 
+  def score(self, params: Mapping[str, PyTree], use: str) -> float:
+    """Score of the frames of a use, see `Figures.score`; 0 without such frames."""
+    figures = self.figures(params, use)
+    return 0.0 if figures is None else figures.score
+
   def _middle(self, params: Mapping[str, PyTree], frames: np.ndarray) -> np.ndarray:
     motion = self._motion_of(params, frames)
     return frames[np.argmin(np.linalg.norm(motion - motion.mean(axis=0), axis=1))]
