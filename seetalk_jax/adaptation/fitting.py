@@ -47,7 +47,7 @@ class FitOptions:
   rank: int = 16
   batch_size: int = 4
   factor_rate: float = 2e-3
-  decoder_rate: float = 5e-4
+  decoder_rate: float = 1e-3
   geometry_share: float = 0.6
   truth_rate: float = 0.5
   checks: int = 6
