@@ -45,7 +45,7 @@ ALLOWED = {
     'media',
   },
   'convert': {'releases', 'models'},
-  'adaptation': {'inference', 'releases', 'training', 'stages', 'models', 'media'},
+  'adaptation': {'inference', 'releases', 'training', 'stages', 'models', 'prepare', 'data', 'media'},
 }
 # One direction only between these packages: the export of a training run into a release is the only file of
 # `releases` that reads runs.

@@ -7,10 +7,13 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from seetalk_jax.adaptation.measuring import Measured
+from seetalk_jax.adaptation.photo_motions import MovedPhotos
 from seetalk_jax.adaptation.recordings import Recording, Split
-from seetalk_jax.adaptation.small_motions import MovedPhotos
+from seetalk_jax.data import landmark_parts
 
 _UNMOVED_RATE = 0.1  # of the pairs of a photo: the photo itself is source and target
+_PIXELS_PER_CELL = 4  # of part labels
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,16 +35,20 @@ class Examples:
 
   Attributes:
     pixels: uint8 `[n, s, s, 3]`.
-    motion: motion latents, float32 `[n, motion_dim]`.
     inside: bool `[n, s, s]`, True where a frame shows the picture.
-    free: bool `[n]`, True where the latent is an estimate of phi_m that the fit may change.
+    landmarks: float32 `[n, 478, 2]`, relative to the side.
+    motion: measured motion vectors, float32 `[n, 58]`.
+    measured: bool `[n]`, True where landmarks and motion were measured; elsewhere they are 0.
+    parts: part labels drawn from the landmarks, uint8 `[n, s / 4, s / 4]`.
     groups: rows by recording.
   """
 
   pixels: np.ndarray
-  motion: np.ndarray
   inside: np.ndarray
-  free: np.ndarray
+  landmarks: np.ndarray
+  motion: np.ndarray
+  measured: np.ndarray
+  parts: np.ndarray
   groups: tuple[Group, ...]
 
   def pairs(self, count: int, rng: np.random.Generator) -> np.ndarray:
@@ -56,34 +63,43 @@ class Examples:
 def collect(
   recordings: Sequence[Recording],
   splits: Sequence[Split],
-  motion_of: Callable[[np.ndarray], np.ndarray],
-  move: Callable[[Recording], MovedPhotos],
+  measure: Callable[[np.ndarray], Measured],
+  move: Callable[[Recording, Measured], MovedPhotos],
 ) -> Examples:
   """The training frames of recordings: the fitted frames of videos, and photos with their small motions.
 
   Args:
     recordings, splits: recordings of one person, and the use of their frames.
-    motion_of: uint8 `[n, s, s, 3]` -> motion latents `[n, motion_dim]`.
-    move: photo -> the photo in small motions.
+    measure: frames of one recording, uint8 `[n, s, s, 3]` -> what the landmarker measures in them.
+    move: a photo and its measurements -> the photo in small motions.
   """
   parts, groups, first = [], [], 0
   for recording, rows in zip(recordings, splits, strict=True):
     frames = recording.frames[rows.fit]
     if not len(frames):
       continue
-    inside = np.broadcast_to(recording.inside, frames.shape[:3])
-    parts.append((frames, motion_of(frames), inside, np.full(len(frames), not recording.is_photo)))
+    measured = measure(frames)
+    parts.append(_columns(frames, np.broadcast_to(recording.inside, frames.shape[:3]), measured))
     real = first + np.arange(len(frames))
     first += len(frames)
     moved = np.arange(0)
     if recording.is_photo:
-      more = move(recording)
-      parts.append((more.frames, more.motion, more.inside, np.zeros(len(more.frames), bool)))
+      more = move(recording, measured)
+      parts.append(_columns(more.frames, more.inside, more.measured))
       moved = first + np.arange(len(more.frames))
       first += len(more.frames)
     groups.append(Group(real, moved))
-  pixels, motion, inside, free = (np.concatenate(column) for column in zip(*parts, strict=True))
-  return Examples(pixels, motion, inside, free, tuple(groups))
+  columns = [np.concatenate(column) for column in zip(*parts, strict=True)]
+  return Examples(*columns, groups=tuple(groups))
+
+
+def _columns(frames: np.ndarray, inside: np.ndarray, measured: Measured) -> tuple[np.ndarray, ...]:
+  """The fields of `Examples` but `groups`, in order."""
+  cells = frames.shape[1] // _PIXELS_PER_CELL
+  labels = np.zeros((len(frames), cells, cells), np.uint8)
+  for row in np.flatnonzero(measured.found):
+    labels[row] = landmark_parts.estimated_parts(measured.landmarks[row], None, cells)
+  return frames, inside, measured.landmarks, measured.motion, measured.found, labels
 
 
 def _pair(group: Group, rng: np.random.Generator) -> tuple[int, int]:

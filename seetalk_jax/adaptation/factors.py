@@ -1,4 +1,4 @@
-"""Low-rank factors of a release's appearance encoder and decoder, and the networks that they change."""
+"""Low-rank factors of a release's motion codec and decoder, and the networks that they change."""
 
 from __future__ import annotations
 
@@ -11,9 +11,12 @@ from seetalk_jax.training import lora
 from seetalk_jax.training.state import key_for
 
 PyTree = Any
+Parts = Mapping[str, tuple[str, ...]]  # network -> names of parts, the first level of its parameters
 
-# Parts of the motion codec that encode a portrait; phi_m is left alone, as motion and lips are sampled in its space.
-_APPEARANCE = ('identity_encoder', 'motion_modes')
+# What places a person's face: phi_m, which encodes the motion of a picture, and the flow basis of a portrait. The
+# warper, which turns motion into amplitudes of this basis, and the truth networks stay as they are. So a motion means
+# the same for every person; motion and lips are sampled in its space.
+GEOMETRY: Parts = {'motion_codec': ('motion_encoder', 'identity_encoder', 'motion_modes')}
 
 
 def options_for(rank: int) -> lora.LowRank:
@@ -21,21 +24,22 @@ def options_for(rank: int) -> lora.LowRank:
   return lora.LowRank(rank=rank, targets=('*',), convolutions=True)
 
 
-def adapted_parts(params: Mapping[str, PyTree], complete: bool) -> dict[str, tuple[str, ...]]:
-  """Network -> names of its adapted parts, the first level of its parameters.
+def decoder_parts(params: Mapping[str, PyTree], complete: bool) -> Parts:
+  """Adapted parts of the decoder.
 
   Args:
     params: network -> parameters.
     complete: whether frames are drawn by the HR decoder; else by the codec's own decoder.
   """
-  if complete:
-    return {'motion_codec': _APPEARANCE, 'hr_decoder': tuple(sorted(params['hr_decoder']))}
-  return {'motion_codec': (*_APPEARANCE, 'decoder')}
+  return {'hr_decoder': tuple(sorted(params['hr_decoder']))} if complete else {'motion_codec': ('decoder',)}
 
 
-def start(
-  params: Mapping[str, PyTree], parts: Mapping[str, tuple[str, ...]], options: lora.LowRank, seed: int
-) -> dict[str, PyTree]:
+def adapted_networks(complete: bool) -> tuple[str, ...]:
+  """Names of the networks that an adaptation changes."""
+  return ('motion_codec', 'hr_decoder') if complete else ('motion_codec',)
+
+
+def start(params: Mapping[str, PyTree], parts: Parts, options: lora.LowRank, seed: int) -> dict[str, PyTree]:
   """Initial factors, network -> tree; merged, they change nothing."""
   key = jax.random.key(seed)
   factors = {}

@@ -1,4 +1,4 @@
-"""Fit of motion latents, then of low-rank factors, to the frames of one person, within a time limit."""
+"""Fit of low-rank factors to the frames of one person within a time limit: geometry first, then also the decoder."""
 
 from __future__ import annotations
 
@@ -15,12 +15,11 @@ import numpy as np
 import optax
 
 from seetalk_jax.adaptation import factors as factors_lib
+from seetalk_jax.adaptation import person_losses
 from seetalk_jax.adaptation.examples import Examples
 from seetalk_jax.inference import renderer
 from seetalk_jax.inference.progress import Progress, no_progress
-from seetalk_jax.media import face
-from seetalk_jax.models.nn import blocks, image_ops
-from seetalk_jax.stages import losses
+from seetalk_jax.models.nn import blocks
 
 PyTree = Any
 
@@ -34,10 +33,11 @@ class FitOptions:
     max_steps: limit of the steps; None: the time limit alone.
     rank: rank of the factors.
     batch_size: pairs of frames per step.
-    factor_rate, latent_rate: learning rates of Adam.
-    latent_share: share of the time in which the latents alone are fitted, if frames of a video have any.
-    latent_penalty: multiplies the mean squared change of the latents, which have a variance of 1.
-    warped_weight: multiplies the error of the warped source where the source shows the target.
+    factor_rate, decoder_rate: learning rates of Adam for the factors of the geometry, and of the decoder.
+    geometry_share: share of the time in which the geometry alone is fitted. A decoder that is fitted to displaced
+      warps learns to blur.
+    truth_rate: share of the pairs whose target moves by the truth encoder's latent of the measured motion, as speech
+      moves a portrait, and not by phi_m's.
     checks: number of checks in the time limit; the best state that a check has seen is kept.
     seed: seed of the factors and the pairs.
   """
@@ -46,11 +46,10 @@ class FitOptions:
   max_steps: int | None = None
   rank: int = 16
   batch_size: int = 4
-  factor_rate: float = 1e-3
-  latent_rate: float = 1e-2
-  latent_share: float = 0.15
-  latent_penalty: float = 0.05
-  warped_weight: float = 0.3
+  factor_rate: float = 2e-3
+  decoder_rate: float = 1e-3
+  geometry_share: float = 0.6
+  truth_rate: float = 0.5
   checks: int = 6
   seed: int = 0
 
@@ -77,16 +76,6 @@ class Fitted:
   num_parameters: int
 
 
-def face_weights(side: int) -> np.ndarray:
-  """Weights of the pixels of a portrait crop, float32 `[side, side, 1]`: 3 in an ellipse around the face, else 1."""
-  crop = face.PORTRAIT_CROP
-  centers = (np.arange(side) + 0.5) / side
-  half_height = 0.8 / crop.side_over_face  # from above the brows to below the chin
-  y = (centers - (crop.eyes_y + 0.35 / crop.side_over_face)) / half_height
-  x = (centers - crop.eyes_x) / (0.8 * half_height)
-  return np.where(y[:, None] ** 2 + x[None] ** 2 < 1, 3.0, 1.0).astype(np.float32)[..., None]
-
-
 def fit(
   modules: Mapping[str, Any],
   params: Mapping[str, PyTree],
@@ -94,6 +83,7 @@ def fit(
   examples: Examples,
   options: FitOptions,
   *,
+  truth_known: bool = True,
   check: Callable[[Mapping[str, PyTree]], float] | None = None,
   progress: Progress = no_progress,
   stop: threading.Event | None = None,
@@ -104,6 +94,7 @@ def fit(
     modules, params, collections: networks of the release, on the device of the computation.
     examples: frames to fit to.
     options: options of the fit.
+    truth_known: whether the truth encoder was trained. If not, measured motion is not used.
     check: parameters -> score on frames that the fit does not see, larger is better; None: the last state is kept.
     progress: called with ('fit', seconds spent, time limit in seconds) after each step.
     stop: ends the fit after the current step when it is set.
@@ -111,7 +102,7 @@ def fit(
   Returns:
     The best state. A state with a loss that is not finite ends the fit and is never kept.
   """
-  run = _Run(modules, params, collections, examples, options)
+  run = _Run(modules, params, collections, examples, options, truth_known)
   limit, best = options.minutes * 60, _Best(check)
   best.consider(run.merged, 0)
   began = time.monotonic()  # at least one step is taken
@@ -156,9 +147,9 @@ class _Best:
 
 
 class _Run:
-  """State of a fit: factors, changes of the latents, optimizer, and the compiled step."""
+  """State of a fit: factors of geometry and decoder, their optimizers, and the compiled steps."""
 
-  def __init__(self, modules, params, collections, examples: Examples, options: FitOptions):
+  def __init__(self, modules, params, collections, examples: Examples, options: FitOptions, truth_known=True):
     self._options, self._examples = options, examples
     complete = renderer.is_complete(modules)
     drawing = renderer.networks_of(complete)
@@ -166,40 +157,40 @@ class _Run:
     self._params = {name: params[name] for name in drawing}
     self._collections = {name: collections[name] for name in drawing if name in collections}
     low_rank = factors_lib.options_for(options.rank)
-    parts = factors_lib.adapted_parts(params, complete)
-    self._merge = jax.jit(functools.partial(factors_lib.merge, scale=low_rank.scale))
+    parts = {'geometry': factors_lib.GEOMETRY, 'decoder': factors_lib.decoder_parts(params, complete)}
     self._trained = {
-      'factors': factors_lib.start(params, parts, low_rank, options.seed),
-      'latents': jnp.zeros_like(jnp.asarray(examples.motion)),
+      group: factors_lib.start(params, own, low_rank, options.seed) for group, own in parts.items()
     }
     self._before = self._trained
-    optimizer = optax.multi_transform(
-      {
-        'factors': optax.chain(optax.clip_by_global_norm(1.0), optax.adam(options.factor_rate)),
-        'latents': optax.adam(options.latent_rate),
-      },
-      {'factors': 'factors', 'latents': 'latents'},
-    )
-    self._state = optimizer.init(self._trained)
-    self._frames = {
-      'pixels': jnp.asarray(examples.pixels),
-      'motion': jnp.asarray(examples.motion),
-      'inside': jnp.asarray(examples.inside),
-      'free': jnp.asarray(examples.free, jnp.float32),
-      'weights': jnp.asarray(face_weights(examples.pixels.shape[1])),
+    rates = {'geometry': options.factor_rate, 'decoder': options.decoder_rate}
+    optimizers = {
+      group: optax.chain(optax.clip_by_global_norm(1.0), optax.adam(rate)) for group, rate in rates.items()
     }
-    loss = functools.partial(_loss, modules, complete, low_rank.scale, options)
-    self._step = jax.jit(functools.partial(_step, loss, optimizer))
+    self._states = {group: optimizers[group].init(tree) for group, tree in self._trained.items()}
+    self._frames = _on_device(examples, truth_known)
+    codec = modules['motion_codec']
+    spread = person_losses.spread_of(
+      codec, params['motion_codec'], self._frames['motion'], self._frames['known']
+    )
+    self._merge = jax.jit(functools.partial(_merged, scale=low_rank.scale))
+    loss = functools.partial(_loss, modules, complete, low_rank.scale, spread)
+    self._steps = {
+      draws: jax.jit(functools.partial(_step, functools.partial(loss, draws), optimizers))
+      for draws in (False, True)
+    }
     self._rng = np.random.default_rng(options.seed)
 
   def step(self, share: float) -> float:
     """One step; `share` of the fit is done. Returns the loss before it."""
-    latents_alone = self._examples.free.any() and share < self._options.latent_share
-    pace = 0.0 if latents_alone else 1.0 - 0.9 * share  # decays linearly to a tenth
-    pairs = self._examples.pairs(self._options.batch_size, self._rng)
+    options = self._options
+    draws = share >= options.geometry_share
+    pace = 1.0 - 0.9 * share  # decays linearly to a tenth
+    pairs = self._examples.pairs(options.batch_size, self._rng)
+    from_truth = (self._rng.uniform(size=options.batch_size) < options.truth_rate).astype(np.float32)
     before = self._trained
-    self._trained, self._state, loss = self._step(
-      self._trained, self._state, self._params, self._collections, self._frames, pairs, np.float32(pace)
+    networks = (self._params, self._collections)
+    self._trained, self._states, loss = self._steps[draws](
+      before, self._states, *networks, self._frames, pairs, from_truth, np.float32(pace)
     )
     value = float(loss)
     if np.isfinite(value):
@@ -212,44 +203,53 @@ class _Run:
 
   def merged(self) -> dict[str, PyTree]:
     """Parameters of all networks with the factors merged."""
-    factors = self._trained['factors']
-    return {**self._all, **self._merge({name: self._all[name] for name in factors}, factors)}
+    changed = {network: self._all[network] for group in self._trained.values() for network in group}
+    return {**self._all, **self._merge(changed, self._trained)}
 
   @property
   def num_parameters(self) -> int:
     """Number of scalars in the factors."""
-    return blocks.count_params(self._trained['factors'])
+    return blocks.count_params(self._trained)
 
   def is_finite(self) -> bool:
     """Whether all factors are finite numbers."""
-    return all(bool(jnp.isfinite(leaf).all()) for leaf in jax.tree.leaves(self._trained['factors']))
+    return all(bool(jnp.isfinite(leaf).all()) for leaf in jax.tree.leaves(self._trained))
+
+
+def _on_device(examples: Examples, truth_known: bool) -> dict[str, jax.Array]:
+  """The frames as `person_losses.batch_of` takes them."""
+  measured = jnp.asarray(examples.measured, jnp.float32)
+  names = ('pixels', 'inside', 'landmarks', 'motion', 'parts')
+  frames = {name: jnp.asarray(getattr(examples, name)) for name in names}
+  return frames | {'measured': measured, 'known': measured * truth_known}
 
 
 def _share_done(seconds: float, steps: int, limit: float, max_steps: int | None) -> float:
   return max(seconds / limit, 0.0 if max_steps is None else steps / max_steps)
 
 
-def _step(loss, optimizer, trained, state, params, collections, frames, pairs, pace):
-  value, gradient = jax.value_and_grad(loss)(trained, params, collections, frames, pairs)
-  updates, state = optimizer.update(gradient, state, trained)
-  updates = {**updates, 'factors': jax.tree.map(lambda update: pace * update, updates['factors'])}
-  return optax.apply_updates(trained, updates), state, value
+def _step(loss, optimizers, trained, states, params, collections, frames, pairs, from_truth, pace):
+  value, gradients = jax.value_and_grad(loss)(trained, params, collections, frames, pairs, from_truth)
+  trained, states = dict(trained), dict(states)
+  for group, optimizer in optimizers.items():
+    updates, states[group] = optimizer.update(gradients[group], states[group], trained[group])
+    updates = jax.tree.map(lambda update: pace * update, updates)
+    trained[group] = optax.apply_updates(trained[group], updates)
+  return trained, states, value
 
 
-def _loss(modules, complete, scale, options, trained, params, collections, frames, pairs):
-  """Pixel and edge error of the drawn targets, error of the warped sources, and size of the latents' changes."""
-  merged = factors_lib.merge(params, trained['factors'], scale)
-  codec = functools.partial(modules['motion_codec'].apply, {'params': merged['motion_codec']})
-  change = trained['latents'] * frames['free'][:, None]
-  motion = frames['motion'] + change
-  source, target = (image_ops.to_float(frames['pixels'][pairs[:, i]]) for i in (0, 1))
-  m_source, m_target = (motion[pairs[:, i]] for i in (0, 1))
-  warped = codec(codec(source, method='appearance'), m_source, m_target, method='warp')
-  image = renderer.draw(modules, complete, merged, collections, warped, 1.0, differentiable=True)
-  weight = frames['weights'] * frames['inside'][pairs[:, 1]][..., None]
-  weight /= jnp.maximum(jnp.mean(weight), 1e-6)
-  total = losses.picture_loss(target, weight, 1.0, 1.0)(image)[0]
-  shown = image_ops.upsample_nearest(jax.lax.stop_gradient(warped.occlusion), 4) * weight
-  copied = losses.weighted_mean(losses.charbonnier(warped.image - target), shown)
-  changed = jnp.mean(jnp.square(change[pairs.reshape(-1)]))
-  return total + options.warped_weight * copied + options.latent_penalty * changed
+def _merged(params, trained, scale):
+  for group in trained.values():
+    params = factors_lib.merge(params, group, scale)
+  return params
+
+
+def _loss(modules, complete, scale, spread, draws, trained, params, collections, frames, pairs, from_truth):
+  """The loss of the geometry; if the decoder `draws`, also that of its pictures."""
+  params = _merged(params, trained, scale)
+  batch = person_losses.batch_of(frames, pairs, from_truth)
+  codec = modules['motion_codec']
+  loss, pair = person_losses.geometry_loss(codec, params['motion_codec'], batch, spread)
+  if draws:
+    loss += person_losses.decoder_loss(modules, complete, params, collections, pair, batch)
+  return loss

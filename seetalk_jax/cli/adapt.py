@@ -114,7 +114,9 @@ def run(args: argparse.Namespace) -> None:
         consent=consent,
         licence=args.licence,
         held_out=args.held_out,
+        landmarker=args.landmarker,
         options=how,
+        note=note or (lambda line: None),
         progress=bars,
         stop=stop,
       )
@@ -140,9 +142,12 @@ def _summary(made: Adapted) -> str:
   if made.psnr_before is not None and made.psnr_after is not None:
     frames = f'{made.held_out_frames} held-out frames'
     lines.append(f'PSNR on {frames}: {made.psnr_before:.2f} dB before, {made.psnr_after:.2f} dB after')
+    sharpness = (made.sharpness_before, made.sharpness_after)
   else:
     fit = f'{made.fit_psnr_before:.2f} dB before, {made.fit_psnr_after:.2f} dB after'
     lines.append(f'no held-out frames; PSNR of the fitted pictures: {fit}')
+    sharpness = (made.fit_sharpness_before, made.fit_sharpness_after)
+  lines.append('sharpness of the face, recorded = 1: {:.2f} before, {:.2f} after'.format(*sharpness))
   if not made.video_seconds:
     lines.append('photos cannot teach how this person moves, nor their teeth, closed eyes and profile')
   return '\n'.join(lines)

@@ -79,9 +79,13 @@ class MotionSampler:
       motion = motion_sampling.refine_lips(modules, params, motion, tokens, run=self._refine)
     return np.asarray(motion)[0]
 
-  def read(self, frames: np.ndarray) -> np.ndarray:
-    """Motion latents `[t, motion_dim]` of frames, uint8 `[t, h, w, 3]`; the same h and w in all calls."""
-    params = {'motion_codec': self._release.params['motion_codec']}
+  def read(self, frames: np.ndarray, params: Mapping[str, Any] | None = None) -> np.ndarray:
+    """Motion latents `[t, motion_dim]` of frames, uint8 `[t, h, w, 3]`; the same h and w in all calls.
+
+    Args:
+      params: network -> parameters with the shapes of the release's, to use instead of them.
+    """
+    params = {'motion_codec': (self._release.params if params is None else params)['motion_codec']}
     self._read.start(lambda: (params, jax.ShapeDtypeStruct((READ_BATCH, *frames.shape[1:]), jnp.uint8)))
     return batching.in_fixed_batches(functools.partial(self._read, params), frames, size=READ_BATCH)
 
@@ -134,18 +138,23 @@ class MotionSampler:
     return np.asarray(self._convert('encode_truth', track))
 
   def need_motion_vectors(self) -> None:
-    """Checks that the codec can read and encode motion vectors, as controls, dubbing and moved photos need.
+    """Checks that the codec can read and encode motion vectors, as controls and dubbing need.
 
     Raises:
       CheckpointError: the release has no motion codec, or one that was trained without motion vectors.
     """
     self._release.need('motion_codec')
-    networks = self._release.networks
-    if not codec_truth.is_known(networks.statistics, networks.info.get('provenance', {}).get('stages', {})):
+    if not self.has_motion_vectors:
       raise CheckpointError(
-        f'the motion codec was trained without motion vectors, {networks.directory}: controls, motion files, speech '
-        'for a video, and adaptation to photos need one that was trained with options.with_truth or with_estimates'
+        f'the motion codec was trained without motion vectors, {self._release.networks.directory}: controls, motion '
+        'files, and speech for a video need one that was trained with options.with_truth or with_estimates'
       )
+
+  @property
+  def has_motion_vectors(self) -> bool:
+    """Whether the codec of the release was trained with motion vectors."""
+    networks = self._release.networks
+    return codec_truth.is_known(networks.statistics, networks.info.get('provenance', {}).get('stages', {}))
 
   def _convert(self, method: str, values: np.ndarray) -> jax.Array:
     self.need_motion_vectors()

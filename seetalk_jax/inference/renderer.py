@@ -17,7 +17,7 @@ from seetalk_jax.inference.loaded_release import LoadedRelease
 from seetalk_jax.models.motion.motion_codec import Warped
 from seetalk_jax.models.nn import image_ops
 from seetalk_jax.models.renderer.codebook import straight_through_lookup
-from seetalk_jax.models.renderer.hr_decoder import draw_from_codes
+from seetalk_jax.models.renderer.hr_decoder import parts_from_codes
 
 PyTree = Any
 
@@ -175,8 +175,22 @@ def draw(
     fusion: weight of the warped portrait in the HR decoder, 0 to 1.
     differentiable: choose codes by a straight-through lookup, with the same result and a gradient.
   """
+  return draw_parts(modules, complete, params, collections, warped, fusion, differentiable=differentiable)[0]
+
+
+def draw_parts(
+  modules: Mapping[str, Any],
+  complete: bool,
+  params: Mapping[str, PyTree],
+  collections: Mapping[str, Mapping[str, PyTree]],
+  warped: Warped,
+  fusion: jax.Array | float,
+  *,
+  differentiable: bool = False,
+) -> tuple[jax.Array, jax.Array]:
+  """The pictures as in `draw`, and the share of each pixel that is copied from `warped`, `[b, h, w, 1]`."""
   if not complete:
-    return modules['motion_codec'].apply({'params': params['motion_codec']}, warped, method='decode')
+    return modules['motion_codec'].apply({'params': params['motion_codec']}, warped, method='decode_parts')
   codebook = {'params': params['codebook'], **collections.get('codebook', {})}
 
   def lookup(logits):
@@ -184,7 +198,7 @@ def draw(
       return straight_through_lookup(logits, codebook['codebook_state']['embedding'])
     return modules['codebook'].apply(codebook, jnp.argmax(logits, axis=-1), method='lookup')
 
-  return draw_from_codes(modules, params, warped, fusion, lookup)[0]
+  return parts_from_codes(modules, params, warped, fusion, lookup)[0]
 
 
 def _encode(modules, params, pixels):

@@ -27,11 +27,14 @@ class FaceReading(NamedTuple):
       does not score, is 0. `[0, 52]` if not measured.
     transforms: float32 `[n, 4, 4]`, from the canonical face (x to the right of the image, y up, z to the
       camera, in centimeters) to camera space; `[0, 4, 4]` if not measured.
+    depths: float32 `[n, 478]`, depth of each landmark relative to the image width; smaller is closer to the camera.
+      None from a reader that measures none.
   """
 
   landmarks: np.ndarray
   blendshapes: np.ndarray
   transforms: np.ndarray
+  depths: np.ndarray | None = None
 
 
 @contextlib.contextmanager
@@ -67,13 +70,15 @@ def open_reader(path: str, *, measure: bool):
     with _silence():
       found = task.detect(picture)
     count = len(found.face_landmarks)
-    points = [[(point.x, point.y) for point in face] for face in found.face_landmarks]
+    points = [[(point.x, point.y, point.z) for point in face] for face in found.face_landmarks]
+    places = np.asarray(points, np.float32).reshape(count, NUM_LANDMARKS, 3)
     scores = [_in_order(face) for face in found.face_blendshapes] if measure else []
     poses = found.facial_transformation_matrixes if measure else []
     return FaceReading(
-      np.asarray(points, np.float32).reshape(count, NUM_LANDMARKS, 2),
+      np.ascontiguousarray(places[..., :2]),
       np.asarray(scores, np.float32).reshape(-1, blendshapes.NUM_BLENDSHAPES),
       np.asarray(poses, np.float32).reshape(-1, 4, 4),
+      np.ascontiguousarray(places[..., 2]),
     )
 
   try:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from seetalk_jax.constants import FPS, SAMPLES_PER_FRAME
+from seetalk_jax.media import laplacian
 from seetalk_jax.prepare import audio_checks
 from seetalk_jax.prepare import clips as clips_lib
 from seetalk_jax.prepare.thresholds import Thresholds
@@ -179,6 +180,4 @@ def sharpness(crop: np.ndarray) -> float:
 
   side = _SHARPNESS_SIDE
   grey = PIL.Image.fromarray(crop).convert('L').resize((side, side), PIL.Image.Resampling.BOX)
-  g = np.asarray(grey, np.float64)
-  laplacian = g[:-2, 1:-1] + g[2:, 1:-1] + g[1:-1, :-2] + g[1:-1, 2:] - 4 * g[1:-1, 1:-1]
-  return float(laplacian.var())
+  return laplacian.variance(np.asarray(grey))

@@ -138,7 +138,7 @@ class _Growing:
       start=self.start,
       landmarks=filled[0],
       blendshapes=filled[1],
-      rotations=_rotations(filled[2]),
+      rotations=nearest_rotations(filled[2]),
       detected=np.isin(every, rows),
     )
 
@@ -149,8 +149,8 @@ def _filled(rows: np.ndarray, every: np.ndarray, values: np.ndarray) -> np.ndarr
   return np.stack(columns, axis=1).reshape(len(every), *values.shape[1:]).astype(np.float32)
 
 
-def _rotations(matrices: np.ndarray) -> np.ndarray:
-  """Nearest rotation matrices; the landmarker's matrices also contain a small scaling."""
+def nearest_rotations(matrices: np.ndarray) -> np.ndarray:
+  """Nearest rotation matrices of `[n, 3, 3]`; the landmarker's matrices also contain a small scaling."""
   u, _, vt = np.linalg.svd(matrices.astype(np.float64))
   return (u @ vt).astype(np.float32)
 

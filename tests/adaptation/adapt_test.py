@@ -12,6 +12,7 @@ from seetalk_jax.inference import pipeline
 from seetalk_jax.inference.loaded_release import LoadedRelease
 from seetalk_jax.releases import storage
 from seetalk_jax.testing import tiny_release
+from tests.helpers import plain_face
 
 SIDE = tiny_release.SIDE
 CONSENT = 'I am the person in these pictures'
@@ -35,17 +36,22 @@ def adapted(tmp_path_factory):
   """Folder and result of an adaptation to a photo and a video."""
   folder = tmp_path_factory.mktemp('adapted') / 'release'
   people = [recording(1), recording(20)]
-  made = adapt.adapt(load(tiny_release.shared()), people, folder, consent=CONSENT, options=OPTIONS)
+  with pytest.MonkeyPatch.context() as patch:
+    plain_face.use(patch)
+    made = adapt.adapt(load(tiny_release.shared()), people, folder, consent=CONSENT, options=OPTIONS)
   return folder, made
 
 
 def test_figures(adapted):
   folder, made = adapted
   assert (made.photos, made.video_seconds, made.fit_frames, made.held_out_frames) == (1, 0.8, 15, 4)
+  assert made.measured_frames == 15
   assert made.networks == ('motion_codec', 'hr_decoder') and made.parameters > 100
   assert made.num_steps == 4 and not made.stopped and made.directory == str(folder)
   for value in (made.psnr_before, made.psnr_after, made.fit_psnr_before, made.fit_psnr_after):
     assert 3 < value < 60
+  for name in ('sharpness_before', 'sharpness_after', 'fit_sharpness_before', 'fit_sharpness_after'):
+    assert 0 < getattr(made, name) < 100
 
 
 def test_the_release_states_consent_licence_and_origin(adapted):
@@ -84,9 +90,10 @@ def test_the_release_works_like_any_other(adapted):
   assert frames.shape == (3, SIDE, SIDE, 3)
 
 
-def test_a_second_person_adds_a_consent(adapted, tmp_path):
+def test_a_second_person_adds_a_consent_also_without_a_landmarker(adapted, tmp_path, monkeypatch):
+  plain_face.use_none(monkeypatch)
   folder, _ = adapted
-  release = load(folder)
+  release, lines = load(folder), []
   made = adapt.adapt(
     release,
     [recording(1, seed=1)],
@@ -94,7 +101,10 @@ def test_a_second_person_adds_a_consent(adapted, tmp_path):
     consent='Grace Hopper agreed by word',
     licence='CC0-1.0',
     options=OPTIONS,
+    note=lines.append,
   )
+  assert len(lines) == 1 and 'no face landmarker' in lines[0]
+  assert made.num_steps == 4 and made.measured_frames == 0 and made.sharpness_after is None
   assert made.psnr_before is None and made.psnr_after is None and made.held_out_frames == 0
   _, info = storage.read_info(tmp_path / 'again')
   entry = info['networks']['hr_decoder']

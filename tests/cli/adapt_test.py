@@ -14,6 +14,7 @@ from seetalk_jax.cli import interrupts, main
 from seetalk_jax.media import image
 from seetalk_jax.releases import storage
 from seetalk_jax.testing import tiny_release
+from tests.helpers import plain_face
 
 CONSENT = 'I am the person in these pictures'
 
@@ -22,6 +23,7 @@ CONSENT = 'I am the person in these pictures'
 def folder(monkeypatch, tmp_path):
   """A working directory with a portrait crop; fits take two steps."""
   monkeypatch.chdir(tmp_path)
+  plain_face.use_none(monkeypatch)
   pixels = np.random.default_rng(0).integers(0, 256, (64, 64, 3)).astype(np.uint8)
   image.save_png('face.png', pixels)
   monkeypatch.setattr(fitting, '_share_done', lambda seconds, steps, limit, most: steps / 2)
@@ -35,15 +37,19 @@ def adapt(*argv):
 
 def test_result(capsys):
   assert adapt('--consent', CONSENT, '--json') == 0
-  made = json.loads(capsys.readouterr().out)
+  printed = capsys.readouterr()
+  made = json.loads(printed.out)
   assert (made['photos'], made['num_steps'], made['psnr_after'], made['consent']) == (1, 2, None, CONSENT)
+  assert made['sharpness_after'] is None and made['fit_sharpness_before'] > 0 and made['measured_frames'] == 0
+  assert printed.err.count('no face landmarker') == 1
   assert main.main(['info', 'mine']) == 0
   text = capsys.readouterr().out
   assert CONSENT in text and 'one person: 1 photo, 0 s of video' in text
   assert adapt('--consent', CONSENT) == 2  # the release exists
   assert 'the release exists, mine' in capsys.readouterr().err
   assert adapt('--consent', CONSENT, '--overwrite') == 0
-  assert 'photos cannot teach' in capsys.readouterr().out
+  text = capsys.readouterr().out
+  assert 'photos cannot teach' in text and 'sharpness of the face, recorded = 1: ' in text
 
 
 @pytest.mark.parametrize(

@@ -59,7 +59,6 @@ class HRDecoder(nn.Module):
   dtype: Any = jnp.float32
   param_dtype: Any = jnp.float32
 
-  @nn.compact
   def __call__(self, codes: jax.Array, warped: Warped, weight: jax.Array | float = 1.0) -> jax.Array:
     """Decodes codes and warped features to a picture.
 
@@ -72,6 +71,13 @@ class HRDecoder(nn.Module):
     Returns:
       float32 `[b, h, w, 3]`, about [-1, 1] (not clipped).
     """
+    return self.decode_parts(codes, warped, weight)[0]
+
+  @nn.compact
+  def decode_parts(
+    self, codes: jax.Array, warped: Warped, weight: jax.Array | float = 1.0
+  ) -> tuple[jax.Array, jax.Array]:
+    """Picture as in `__call__`, and the copy weight per pixel, `[b, h, w, 1]` in [0, 1]."""
     types = dict(dtype=self.dtype, param_dtype=self.param_dtype)
     eighth = warped.features[8]
     occlusion = warped.occlusion.astype(eighth.dtype)
@@ -90,7 +96,7 @@ class HRDecoder(nn.Module):
 
     painted, last = CodeDecoder(self.widths, self.num_blocks, name='decoder', **types)(codes, fuse)
     mask = pixel_shuffle(conv(16, 1, 'mask', **types)(last), 4).astype(jnp.float32)
-    return blend_painted(warped, painted, mask, weight)[0]
+    return blend_painted(warped, painted, mask, weight)
 
   @nn.nowrap
   def example_inputs(
@@ -119,9 +125,21 @@ def draw_from_codes(
   Returns:
     (pictures `[b, h, w, 3]`, about [-1, 1]; logits).
   """
+  (pictures, _), logits = parts_from_codes(networks, params, warped, fusion, lookup)
+  return pictures, logits
+
+
+def parts_from_codes(
+  networks: Mapping[str, Any],
+  params: Mapping[str, Any],
+  warped: Warped,
+  fusion: jax.Array | float,
+  lookup: Callable[[jax.Array], jax.Array],
+) -> tuple[tuple[jax.Array, jax.Array], jax.Array]:
+  """As `draw_from_codes`, with the copy weights: ((pictures, copy weights `[b, h, w, 1]`), logits)."""
   logits = networks['code_transformer'].apply({'params': params['code_transformer']}, warped.features)
-  codes = lookup(logits)
-  return networks['hr_decoder'].apply({'params': params['hr_decoder']}, codes, warped, fusion), logits
+  variables, codes = {'params': params['hr_decoder']}, lookup(logits)
+  return networks['hr_decoder'].apply(variables, codes, warped, fusion, method='decode_parts'), logits
 
 
 def from_codebook(params: Mapping[str, Any], codebook_params: Mapping[str, Any]) -> dict[str, Any]:
