@@ -160,5 +160,5 @@ def _hidden_error(pair: Pair) -> jax.Array:
 def _pair(warped: Warped, batch: Batch) -> Pair:
   weight = face_region.weights(batch['target'].shape[1]) * batch['inside']
   weight /= jnp.maximum(jnp.mean(weight), 1e-6)
-  shown = image_ops.upsample_nearest(jax.lax.stop_gradient(warped.occlusion), 4) * weight
+  shown = image_ops.repeat_to(jax.lax.stop_gradient(warped.occlusion), weight.shape[1:3]) * weight
   return Pair(warped, batch['target'], batch['inside'], weight, shown)

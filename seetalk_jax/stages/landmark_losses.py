@@ -15,6 +15,7 @@ import numpy as np
 from seetalk_jax.media import landmark_indices as indices
 from seetalk_jax.models.motion.motion_codec import Warped
 from seetalk_jax.models.motion.warping import grid_sample, identity_grid
+from seetalk_jax.models.nn import image_ops
 from seetalk_jax.stages import base, losses
 
 # The entries of view `motion_pair` that these losses read. `has_truth`, if it is there, leaves out rows with maps.
@@ -79,7 +80,8 @@ def landmark_errors(warped: Warped, image: jax.Array, target: jax.Array, batch: 
   warp = dict(zip(names, errors, strict=True))
   warp['occlusion'] = _occlusion_error(warped.occlusion_logits, points, clear, shown, rows, batch)
   regions = rows[:, None, None, None] * feature_regions(batch['target_landmarks'], warped.flow.shape[1:3])
-  visible = 1.0 - _openings(batch['target_parts']) * (1.0 - shown)[:, None, None]
+  parts = image_ops.every_nth(batch['target_parts'], warped.flow.shape[1:3])
+  visible = 1.0 - _openings(parts) * (1.0 - shown)[:, None, None]
   features, hidden = losses.region_error(image, target, regions, visible)
   return LandmarkErrors({name: share * x for name, x in warp.items()}, share * features, share * hidden)
 
@@ -148,7 +150,7 @@ def _gaps(landmarks):
 
 
 def _openings(parts):
-  """Masks of what lies between the lips and between the lids, float32 `[b, h / 4, w / 4, 2]`."""
+  """Masks of what lies between the lips and between the lids, float32 `[b, m, n, 2]`."""
   return jnp.stack([parts == losses.MOUTH, parts == losses.EYE], axis=-1).astype(jnp.float32)
 
 
@@ -163,7 +165,8 @@ def _flow_errors(flow, points, shift, weight):
 def _occlusion_error(logits, points, clear, shown, rows, batch):
   """Cross-entropy of the occlusion: one half at landmarks, which are visible, one half between lips and lids."""
   at_points = jax.nn.softplus(-grid_sample(logits, points[:, None])[:, 0])
-  openings = rows[:, None, None, None] * _openings(batch['target_parts'])
+  parts = image_ops.every_nth(batch['target_parts'], logits.shape[1:3])
+  openings = rows[:, None, None, None] * _openings(parts)
   cross_entropy = jax.nn.softplus(logits) - shown[:, None, None] * logits
   of_openings = [
     losses.weighted_mean(cross_entropy[..., i : i + 1], openings[..., i : i + 1]) for i in (0, 1)

@@ -119,8 +119,8 @@ def feature_error(
 
   Args:
     image, target: `[b, h, w, 3]`.
-    canonical: canonical map of the target, `[b, h / 4, w / 4, 3]`.
-    visible: `[b, h / 4, w / 4, 1]`, 1 where the surface point of the target is visible in the source.
+    canonical: canonical map of the target, `[b, m, n, 3]`, of cells with whole numbers of pixels.
+    visible: `[b, m, n, 1]`, 1 where the surface point of the target is visible in the source.
 
   Returns:
     (error, error over hidden cells only). The second is 0 without `visible`. It is separate because hidden
@@ -132,15 +132,15 @@ def feature_error(
 def region_error(
   image: jax.Array, target: jax.Array, regions: jax.Array, visible: jax.Array | None = None
 ) -> tuple[jax.Array, jax.Array]:
-  """`feature_error` over regions that are given: weights `[b, h / 4, w / 4, 2]` of mouth and eyes.
+  """`feature_error` over regions that are given: weights `[b, m, n, 2]` of mouth and eyes.
 
   Args:
-    visible: `[b, h / 4, w / 4, 1]`, or `[b, h / 4, w / 4, 2]` for one mask per region.
+    visible: `[b, m, n, 1]`, or `[b, m, n, 2]` for one mask per region.
   """
   error = charbonnier(image - target)
 
   def mean(weights):
-    weights = image_ops.upsample_nearest(weights, 4)
+    weights = image_ops.repeat_to(weights, error.shape[1:3])
     return 0.5 * (weighted_mean(error, weights[..., :1]) + weighted_mean(error, weights[..., 1:]))
 
   return mean(regions), jnp.zeros(()) if visible is None else mean(regions * (1.0 - visible))

@@ -76,7 +76,7 @@ class MotionCodecStage(crossed_losses.CrossedOptions, critics.CriticOptions, bas
     motion_noise: standard deviation of the noise added to m before warping, so that m encodes motion with a
       margin.
     keep_motion: freeze phi_m and the truth networks, so that motion tracks of other stages stay valid.
-    reach_cells: search radius of the true flow, in cells of 4 pixels.
+    reach_cells: search radius of the true flow, in cells of the flow.
   """
 
   preview_rows = (
@@ -200,7 +200,7 @@ class MotionCodecStage(crossed_losses.CrossedOptions, critics.CriticOptions, bas
       errors = landmark_losses.landmark_errors(warped, image, target, batch)
       loss = self._add_truth(loss, errors, 0.0)
       metrics |= figures.measured(errors.metrics, landmark_losses.row_weights(batch))
-    shown = image_ops.upsample_nearest(visible, 4) * weight * inside
+    shown = image_ops.repeat_to(visible, target.shape[1:3]) * weight * inside
     added, added_metrics = self._copies(warped, copied, target, shown)
     loss += added
     metrics |= added_metrics
@@ -296,7 +296,9 @@ class MotionCodecStage(crossed_losses.CrossedOptions, critics.CriticOptions, bas
       m_driver = apply({'params': params}, driver, method='motion')
       other = apply({'params': params}, appearance, m_source, m_driver, method='warp')
       crossed = apply({'params': params}, other, method='decode')
-      occlusion = jnp.broadcast_to(image_ops.upsample_nearest(2 * warped.occlusion - 1, 4), image.shape)
+      occlusion = jnp.broadcast_to(
+        image_ops.repeat_to(2 * warped.occlusion - 1, image.shape[1:3]), image.shape
+      )
       return warped.image, image, crossed, occlusion
 
     return image_ops.picture_grid(
@@ -318,10 +320,12 @@ def trainable_but(kept: Collection[str], params: Mapping[str, Any]) -> Any:
 def _coords_error(appearance, batch: base.Batch) -> jax.Array:
   """Mean error of where each place of the source lies on the resting head; the head counts twice."""
   has_truth = batch['has_truth'][:, None, None, None]
-  weight = has_truth * (1.0 + (batch['source_parts'] > losses.BODY)[..., None])
-  return losses.weighted_mean(
-    losses.charbonnier(appearance.basis.canonical_coords - batch['source_canonical']), weight
+  coords = appearance.basis.canonical_coords
+  true_coords, parts = (
+    image_ops.every_nth(batch[f'source_{what}'], coords.shape[1:3]) for what in ('canonical', 'parts')
   )
+  weight = has_truth * (1.0 + (parts > losses.BODY)[..., None])
+  return losses.weighted_mean(losses.charbonnier(coords - true_coords), weight)
 
 
 def uses(config) -> base.Uses:

@@ -203,7 +203,7 @@ class RenderStage(critics.CriticOptions, base.Stage):
       errors = landmark_losses.landmark_errors(warped, image, target, batch)
       loss = self._add_truth(loss, errors)
       metrics |= figures.measured(errors.metrics, landmark_losses.row_weights(batch))
-    shown = image_ops.upsample_nearest(visible, 4) * weight * inside
+    shown = image_ops.repeat_to(visible, target.shape[1:3]) * weight * inside
     copied = losses.weighted_mean(losses.charbonnier(warped.image - target), shown)
     loss += self.warped_weight * copied
     metrics |= {'warped': copied, **truth_losses.psnrs(image, warped, target, head, inside)}

@@ -45,8 +45,8 @@ class TruthErrors(NamedTuple):
     warp: what `losses.flow_losses` gives, by name.
     features: mean absolute error of mouth and eyes, scalar.
     features_hidden: that of what the source does not show of them, scalar.
-    visible: `[b, h / 4, w / 4, 1]`, 1 where the source shows what the target needs; no gradient passes. Samples
-      without ground truth have the predicted occlusion here.
+    visible: 1 where the source shows what the target needs, on the grid of the flow, `[b, m, n, 1]`; no gradient
+      passes. Samples without ground truth have the predicted occlusion here.
   """
 
   warp: dict[str, jax.Array]
@@ -69,23 +69,25 @@ def truth_errors(
     warped: the codec's warp of the source.
     image, target: predicted and true picture, `[b, h, w, 3]`.
     batch: with `has_truth` and the canonical maps and part labels of both frames.
-    reach_cells: how far the true flow is searched, in cells of 4 pixels.
+    reach_cells: how far the true flow is searched, in cells of the flow.
   """
-  truth = canonical.match_canonical(
-    *(batch[f'{side}_{what}'] for what in ('canonical', 'parts') for side in ('source', 'target')),
-    reach=(reach_cells, reach_cells),
-  )
+  grid = warped.flow.shape[1:3]
+  maps = {
+    name: image_ops.every_nth(batch[name], grid)
+    for name in (f'{side}_{what}' for what in ('canonical', 'parts') for side in ('source', 'target'))
+  }
+  truth = canonical.match_canonical(*maps.values(), reach=(reach_cells, reach_cells))
   warp = losses.flow_losses(
     warped.flow,
     warped.coarse_flow,
     warped.occlusion_logits,
     truth,
-    batch['target_parts'],
-    batch['target_canonical'],
+    maps['target_parts'],
+    maps['target_canonical'],
     batch['has_truth'],
   )
   has_truth = batch['has_truth'][:, None, None, None]
-  in_regions = has_truth * batch['target_canonical']  # zeros lie in no region
+  in_regions = has_truth * maps['target_canonical']  # zeros lie in no region
   features, hidden = losses.feature_error(image, target, in_regions, truth.visible)
   visible = jnp.where(has_truth > 0, truth.visible, warped.occlusion)
   return TruthErrors(warp, features, hidden, jax.lax.stop_gradient(visible))

@@ -10,7 +10,12 @@ import jax.numpy as jnp
 
 from seetalk_jax import blendshapes, cartoon_motion
 from seetalk_jax.constants import BLINK, LIPS, MOTION_DIM, MOTION_FIELDS
-from seetalk_jax.models.motion.motion_encoders import IdentityEncoder, MotionEncoder, TruthEncoder
+from seetalk_jax.models.motion.motion_encoders import (
+  IdentityEncoder,
+  MotionEncoder,
+  TruthEncoder,
+  grid_factors,
+)
 from seetalk_jax.models.motion.motion_warper import MotionBasis, MotionModes, MotionWarper
 from seetalk_jax.models.motion.warping import upsample_bilinear, warp
 from seetalk_jax.models.nn import examples
@@ -35,6 +40,7 @@ _TRUTH_SCALES = tuple(_SCALES[name] for name in MOTION_FIELDS)
 
 # Fields that are the same in all sizes.
 _COMMON: dict[str, Any] = dict(
+  patch_size=4,
   motion_dim=256,
   motion_size=128,
   truth_fields=MOTION_FIELDS,
@@ -98,7 +104,7 @@ class Appearance(NamedTuple):
 
   Attributes:
     image: `[b, h, w, 3]` in [-1, 1], the portrait itself.
-    features: downsampling factor (4, 8, 16) -> `[b, h / factor, w / factor, c]`.
+    features: downsampling factor (p, 2 p, 4 p for patch size p) -> `[b, h / factor, w / factor, c]`.
     basis: the flow basis, appearance gates and canonical coordinates per position.
   """
 
@@ -112,13 +118,13 @@ class Warped(NamedTuple):
 
   Attributes:
     image: `[b, h, w, 3]`, the portrait warped at full resolution.
-    features: factor (4, 8) -> warped features `[b, h / factor, w / factor, c]`. The features at 8 include the
+    features: factor (p, 2 p) -> warped features `[b, h / factor, w / factor, c]`. Those at 2 p include the
       warper's additive correction for content that the portrait does not show (an opened mouth).
-    flow: `[b, h / 4, w / 4, 2]`, backward flow: (x, y) offsets target -> source in picture units; 0 is the
+    flow: `[b, h / p, w / p, 2]`, backward flow: (x, y) offsets target -> source in picture units; 0 is the
       identity.
-    occlusion: `[b, h / 4, w / 4, 1]` in [0, 1]: 1 where the target's content is visible in the source, 0
+    occlusion: `[b, h / p, w / p, 1]` in [0, 1]: 1 where the target's content is visible in the source, 0
       where the decoder must synthesize it.
-    coarse_flow: `[b, h / 4, w / 4, 2]`, the inverted flow of the basis before refinement; supervised as well.
+    coarse_flow: `[b, h / p, w / p, 2]`, the inverted flow of the basis before refinement; supervised as well.
     occlusion_logits: `occlusion` before the sigmoid.
   """
 
@@ -138,6 +144,7 @@ class PlainDecoder(nn.Module):
 
   widths: tuple[int, int]
   num_blocks: int
+  patch_size: int = 4
   dtype: Any = jnp.float32
   param_dtype: Any = jnp.float32
 
@@ -145,21 +152,23 @@ class PlainDecoder(nn.Module):
   def __call__(self, warped: Warped) -> tuple[jax.Array, jax.Array]:
     types = dict(dtype=self.dtype, param_dtype=self.param_dtype)
     fine, coarse = self.widths
+    patch = self.patch_size
+    finest, middle, _ = grid_factors(patch)
     x = jnp.concatenate(
-      [warped.features[8], resize_image(warped.occlusion, warped.features[8].shape[1:3])], axis=-1
+      [warped.features[middle], resize_image(warped.occlusion, warped.features[middle].shape[1:3])], axis=-1
     )
     x = conv(coarse, 1, 'coarse_in', **types)(x)
     for i in range(self.num_blocks):
       x = ResBlock(coarse, name=f'coarse_block_{i}', zero_init=False, **types)(x)
-    x = pixel_shuffle(conv(2 * fine, 1, 'up', **types)(jax.nn.silu(x)), 2)  # fine / 2 channels at 1/4
-    warped_rgb = pixel_unshuffle(warped.image, 4).astype(x.dtype)
-    x = jnp.concatenate([x, warped.features[4], warped_rgb, warped.occlusion.astype(x.dtype)], axis=-1)
+    x = pixel_shuffle(conv(2 * fine, 1, 'up', **types)(jax.nn.silu(x)), 2)  # fine / 2 channels
+    warped_rgb = pixel_unshuffle(warped.image, patch).astype(x.dtype)
+    x = jnp.concatenate([x, warped.features[finest], warped_rgb, warped.occlusion.astype(x.dtype)], axis=-1)
     x = conv(fine, 1, 'fine_in', **types)(x)
     for i in range(self.num_blocks):
       x = ResBlock(fine, name=f'fine_block_{i}', zero_init=False, **types)(x)
     x = jax.nn.silu(group_norm(fine, 'norm_out', **types)(x))
-    x = conv(64, 1, 'conv_out', **types)(x).astype(jnp.float32)
-    painted, mask = pixel_shuffle(x[..., :48], 4), pixel_shuffle(x[..., 48:], 4)
+    x = conv(4 * patch**2, 1, 'conv_out', **types)(x).astype(jnp.float32)
+    painted, mask = (pixel_shuffle(part, patch) for part in jnp.split(x, [3 * patch**2], axis=-1))
     return blend_painted(warped, painted, mask)
 
 
@@ -187,7 +196,7 @@ class MotionCodec(nn.Module):
   """Motion codec: encodes identity and motion, warps the portrait, decodes the frame.
 
   Paper section "Holistic motion codec". The networks are not specified in the paper; we use a per-pixel flow
-  basis, its fixed-point inversion and a refinement at 1/4 (`motion_warper`).
+  basis, its fixed-point inversion and a refinement on the fine grid (`motion_warper`).
 
   Methods for `apply(..., method=...)`: `appearance`, `motion`, `encode_truth`, `read_truth`, `warp`,
   `decode`, `decode_parts`.
@@ -199,11 +208,13 @@ class MotionCodec(nn.Module):
       cartoon (`cartoon_motion.FIELDS`), which releases of version 0.1.0 have. The methods translate: they
       take and return motion vectors in both cases.
     truth_scales: typical magnitude of each of `truth_fields`, which is divided by it; () for all 1.
-    appearance_widths: channels of the identity features at 1/4, 1/8, 1/16.
+    patch_size: side of the picture's patches that become positions of the fine grid: 4 for pictures of 256 pixels, 8
+      for 512. The middle and the coarse grid have half and a quarter of its positions per side.
+    appearance_widths: channels of the identity features on the fine, middle and coarse grid.
     motion_widths: channels of `phi_m` at 1/4, 1/8, 1/16 of `motion_size`.
     motion_bottleneck: channels per position before the last dense layer of `phi_m`.
-    warp_widths: channels of flow basis and warper at 1/8 (and 1/4), and at 1/16.
-    decoder_widths: channels of the plain decoder at 1/4 and 1/8.
+    warp_widths: channels of flow basis and warper on the middle (and fine) grid, and on the coarse one.
+    decoder_widths: channels of the plain decoder on the fine and the middle grid.
     hidden: width of the dense layers.
     num_modes: basis flows per portrait.
     num_gates: appearance gates per portrait.
@@ -214,6 +225,7 @@ class MotionCodec(nn.Module):
   motion_size: int = 128
   truth_fields: tuple[str, ...] = MOTION_FIELDS
   truth_scales: tuple[float, ...] = _TRUTH_SCALES
+  patch_size: int = 4
   appearance_widths: tuple[int, int, int] = (48, 96, 128)
   motion_widths: tuple[int, int, int] = (48, 96, 160)
   motion_bottleneck: int = 24
@@ -236,7 +248,7 @@ class MotionCodec(nn.Module):
     if self.motion_size % 16:
       raise ValueError(f'motion_size must be a multiple of 16, got {self.motion_size}')
     types = dict(dtype=self.dtype, param_dtype=self.param_dtype)
-    self.identity_encoder = IdentityEncoder(self.appearance_widths, self.num_blocks, **types)
+    self.identity_encoder = IdentityEncoder(self.appearance_widths, self.num_blocks, self.patch_size, **types)
     self.motion_encoder = MotionEncoder(
       self.motion_dim, self.motion_widths, self.motion_bottleneck, self.num_blocks, **types
     )
@@ -246,7 +258,7 @@ class MotionCodec(nn.Module):
     self.warper = MotionWarper(
       self.warp_widths, self.hidden, self.num_modes, self.num_gates, self.num_blocks, **types
     )
-    self.decoder = PlainDecoder(self.decoder_widths, self.num_blocks, **types)
+    self.decoder = PlainDecoder(self.decoder_widths, self.num_blocks, self.patch_size, **types)
     self.truth_encoder = TruthEncoder(self.motion_dim, self.hidden, **types)
     # Both encoders are normalized to one sphere, so that the scale of m can neither collapse nor grow.
     self.motion_norm = layer_norm(use_affine=False)
@@ -265,13 +277,14 @@ class MotionCodec(nn.Module):
     return self.decode(warped), warped, m_source, m_target
 
   def appearance(self, portrait: jax.Array) -> Appearance:
-    """Portrait `[b, h, w, 3]` in [-1, 1], sides multiples of 16, to its `Appearance`.
+    """Portrait `[b, h, w, 3]` in [-1, 1], sides multiples of 4 patches, to its `Appearance`.
 
     Raises:
-      ValueError: a side is not a multiple of 16.
+      ValueError: a side is not a multiple of `4 * patch_size`.
     """
-    if portrait.shape[1] % 16 or portrait.shape[2] % 16:
-      raise ValueError(f'portrait sides must be multiples of 16, got shape {portrait.shape}')
+    multiple = grid_factors(self.patch_size)[-1]
+    if portrait.shape[1] % multiple or portrait.shape[2] % multiple:
+      raise ValueError(f'portrait sides must be multiples of {multiple}, got shape {portrait.shape}')
     features = self.identity_encoder(portrait)
     return Appearance(portrait, features, self.motion_modes(features))
 
@@ -304,8 +317,9 @@ class MotionCodec(nn.Module):
     flow, occlusion_logits, coarse_flow, feature_correction = self.warper(
       features, appearance.basis, m_source, m_target
     )
-    moved = {factor: warp(features[factor], flow) for factor in (4, 8)}
-    moved[8] = moved[8] + feature_correction
+    finest, middle, _ = grid_factors(self.patch_size)
+    moved = {factor: warp(features[factor], flow) for factor in (finest, middle)}
+    moved[middle] = moved[middle] + feature_correction
     # No gradient to the picture, which is data: it would need a scatter at full resolution.
     moved_image = warp(jax.lax.stop_gradient(image), flow)
     return Warped(moved_image, moved, flow, jax.nn.sigmoid(occlusion_logits), coarse_flow, occlusion_logits)
@@ -356,13 +370,18 @@ def warped_spec(codec: MotionCodec, side: int, batch_size: int = 1) -> Warped:
 def warped_example(others: examples.Modules | None, side: int) -> Warped:
   """Shapes of what the codec among `others`, or one of demo size, warps portraits of `side` pixels to."""
   fine, coarse, _ = examples.field(others, 'motion_codec', 'appearance_widths', (48, 96, 128))
-  quarter, eighth = side // 4, side // 8
+  patch = examples.field(others, 'motion_codec', 'patch_size', 4)
+  maps = {factor: side // factor for factor in grid_factors(patch)[:2]}
+  finest = maps[patch]
   shapes: dict[str, Any] = dict(
     image=examples.image(side),
-    features={4: examples.array(1, quarter, quarter, fine), 8: examples.array(1, eighth, eighth, coarse)},
-    flow=examples.array(1, quarter, quarter, 2),
-    occlusion=examples.array(1, quarter, quarter, 1),
-    coarse_flow=examples.array(1, quarter, quarter, 2),
-    occlusion_logits=examples.array(1, quarter, quarter, 1),
+    features={
+      factor: examples.array(1, n, n, width)
+      for (factor, n), width in zip(maps.items(), (fine, coarse), strict=True)
+    },
+    flow=examples.array(1, finest, finest, 2),
+    occlusion=examples.array(1, finest, finest, 1),
+    coarse_flow=examples.array(1, finest, finest, 2),
+    occlusion_logits=examples.array(1, finest, finest, 1),
   )
   return Warped(**shapes)

@@ -44,6 +44,17 @@ def upsample_nearest(x: jax.Array, factor: int = 2) -> jax.Array:
   return einops.repeat(x, '... h w c -> ... (h fh) (w fw) c', fh=factor, fw=factor)
 
 
+def repeat_to(x: jax.Array, size: tuple[int, ...]) -> jax.Array:
+  """Nearest-neighbor upsampling of `[b, h, w, c]` to `[b, *size, c]`, a multiple of `h` and `w`."""
+  return upsample_nearest(x, size[0] // x.shape[1])
+
+
+def every_nth(x: jax.Array, size: tuple[int, ...]) -> jax.Array:
+  """Every n-th value of maps `[b, h, w, ...]` whose sides are n times `size`, so that labels are not mixed."""
+  step = x.shape[1] // size[0]
+  return x[:, step // 2 :: step, step // 2 :: step]
+
+
 def resize_nearest(x: jax.Array, size: tuple[int, ...]) -> jax.Array:
   """Nearest-neighbor resize `[b, h, w, c]` to `[b, *size, c]`: pixel i is source pixel floor(i * h / size).
 
