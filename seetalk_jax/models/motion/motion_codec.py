@@ -10,6 +10,7 @@ import jax.numpy as jnp
 
 from seetalk_jax import blendshapes, cartoon_motion
 from seetalk_jax.constants import BLINK, LIPS, MOTION_DIM, MOTION_FIELDS
+from seetalk_jax.models.motion.low_grid import LowGridDecoder, LowGridIdentityEncoder, LowGridModes
 from seetalk_jax.models.motion.motion_encoders import (
   IdentityEncoder,
   MotionEncoder,
@@ -41,6 +42,7 @@ _TRUTH_SCALES = tuple(_SCALES[name] for name in MOTION_FIELDS)
 # Fields that are the same in all sizes.
 _COMMON: dict[str, Any] = dict(
   patch_size=4,
+  low_grid=False,
   motion_dim=256,
   motion_size=128,
   truth_fields=MOTION_FIELDS,
@@ -210,6 +212,8 @@ class MotionCodec(nn.Module):
     truth_scales: typical magnitude of each of `truth_fields`, which is divided by it; () for all 1.
     patch_size: side of the picture's patches that become positions of the fine grid: 4 for pictures of 256 pixels, 8
       for 512. The middle and the coarse grid have half and a quarter of its positions per side.
+    low_grid: layers run on the middle and the coarse grid alone (`low_grid.py`); the first of each of the widths for
+      several grids is not used then.
     appearance_widths: channels of the identity features on the fine, middle and coarse grid.
     motion_widths: channels of `phi_m` at 1/4, 1/8, 1/16 of `motion_size`.
     motion_bottleneck: channels per position before the last dense layer of `phi_m`.
@@ -226,6 +230,7 @@ class MotionCodec(nn.Module):
   truth_fields: tuple[str, ...] = MOTION_FIELDS
   truth_scales: tuple[float, ...] = _TRUTH_SCALES
   patch_size: int = 4
+  low_grid: bool = False
   appearance_widths: tuple[int, int, int] = (48, 96, 128)
   motion_widths: tuple[int, int, int] = (48, 96, 160)
   motion_bottleneck: int = 24
@@ -248,17 +253,21 @@ class MotionCodec(nn.Module):
     if self.motion_size % 16:
       raise ValueError(f'motion_size must be a multiple of 16, got {self.motion_size}')
     types = dict(dtype=self.dtype, param_dtype=self.param_dtype)
-    self.identity_encoder = IdentityEncoder(self.appearance_widths, self.num_blocks, self.patch_size, **types)
+    grids: dict[str, Any] = dict(num_blocks=self.num_blocks, patch_size=self.patch_size, **types)
+    if self.low_grid:
+      self.identity_encoder = LowGridIdentityEncoder(self.appearance_widths[1:], **grids)
+      self.decoder = LowGridDecoder(self.decoder_widths[1], **grids)
+    else:
+      self.identity_encoder = IdentityEncoder(self.appearance_widths, **grids)
+      self.decoder = PlainDecoder(self.decoder_widths, **grids)
     self.motion_encoder = MotionEncoder(
       self.motion_dim, self.motion_widths, self.motion_bottleneck, self.num_blocks, **types
     )
-    self.motion_modes = MotionModes(
-      self.num_modes, self.num_gates, self.warp_widths, self.num_blocks, **types
-    )
+    modes = LowGridModes if self.low_grid else MotionModes
+    self.motion_modes = modes(self.num_modes, self.num_gates, self.warp_widths, self.num_blocks, **types)
     self.warper = MotionWarper(
       self.warp_widths, self.hidden, self.num_modes, self.num_gates, self.num_blocks, **types
     )
-    self.decoder = PlainDecoder(self.decoder_widths, self.num_blocks, self.patch_size, **types)
     self.truth_encoder = TruthEncoder(self.motion_dim, self.hidden, **types)
     # Both encoders are normalized to one sphere, so that the scale of m can neither collapse nor grow.
     self.motion_norm = layer_norm(use_affine=False)
@@ -314,11 +323,11 @@ class MotionCodec(nn.Module):
     image, features, m_source = jax.tree.map(
       lambda x: jnp.broadcast_to(x, (b, *x.shape[1:])), (appearance.image, appearance.features, m_source)
     )
-    flow, occlusion_logits, coarse_flow, feature_correction = self.warper(
-      features, appearance.basis, m_source, m_target
-    )
     finest, middle, _ = grid_factors(self.patch_size)
-    moved = {factor: warp(features[factor], flow) for factor in (finest, middle)}
+    flow, occlusion_logits, coarse_flow, feature_correction = self.warper(
+      features[middle], appearance.basis, m_source, m_target
+    )
+    moved = {factor: warp(features[factor], flow) for factor in (finest, middle) if factor in features}
     moved[middle] = moved[middle] + feature_correction
     # No gradient to the picture, which is data: it would need a scatter at full resolution.
     moved_image = warp(jax.lax.stop_gradient(image), flow)
@@ -326,10 +335,13 @@ class MotionCodec(nn.Module):
 
   def decode(self, warped: Warped) -> jax.Array:
     """Decodes to a picture without codebook: float32 `[b, h, w, 3]`, about [-1, 1] (not clipped)."""
-    return self.decoder(warped)[0]
+    return self.decode_parts(warped)[0]
 
   def decode_parts(self, warped: Warped) -> tuple[jax.Array, jax.Array]:
     """Picture as in `decode`, and the copy weight per pixel, `[b, h, w, 1]` in [0, 1]."""
+    if self.low_grid:
+      features = warped.features[grid_factors(self.patch_size)[1]]
+      return blend_painted(warped, *self.decoder(features, warped.image, warped.occlusion))
     return self.decoder(warped)
 
   @property
@@ -371,13 +383,13 @@ def warped_example(others: examples.Modules | None, side: int) -> Warped:
   """Shapes of what the codec among `others`, or one of demo size, warps portraits of `side` pixels to."""
   fine, coarse, _ = examples.field(others, 'motion_codec', 'appearance_widths', (48, 96, 128))
   patch = examples.field(others, 'motion_codec', 'patch_size', 4)
-  maps = {factor: side // factor for factor in grid_factors(patch)[:2]}
-  finest = maps[patch]
+  low_grid = examples.field(others, 'motion_codec', 'low_grid', False)
+  finest, grids = side // patch, grid_factors(patch)[:2]
   shapes: dict[str, Any] = dict(
     image=examples.image(side),
     features={
-      factor: examples.array(1, n, n, width)
-      for (factor, n), width in zip(maps.items(), (fine, coarse), strict=True)
+      factor: examples.array(1, side // factor, side // factor, width)
+      for factor, width in list(zip(grids, (fine, coarse), strict=True))[low_grid:]
     },
     flow=examples.array(1, finest, finest, 2),
     occlusion=examples.array(1, finest, finest, 1),

@@ -129,7 +129,7 @@ class MotionWarper(nn.Module):
   @nn.compact
   def __call__(
     self,
-    features: Mapping[int, jax.Array],
+    features: jax.Array,
     basis: MotionBasis,
     m_source: jax.Array,
     m_target: jax.Array,
@@ -137,7 +137,7 @@ class MotionWarper(nn.Module):
     """One warp per row of `m_target`.
 
     Args:
-      features: factor (p, 2 p, 4 p) -> identity features `[b, h / factor, w / factor, c]`.
+      features: identity features on the middle grid, `[b, h / (2 p), w / (2 p), c]`.
       basis: of 1 or b portraits.
       m_source: motion of the portraits, `[b, motion_dim]`.
       m_target: motion of the frames, `[b, motion_dim]`.
@@ -170,10 +170,9 @@ class MotionWarper(nn.Module):
     coarse_flow = invert_flow(_REACH * forward_flow)
 
     b = m_target.shape[0]
-    middle = features[sorted(features)[1]]
     source_maps = jnp.concatenate([basis.canonical_coords, basis.appearance_gates], axis=-1)
     warped_features, source_maps = (
-      warp(middle, coarse_flow),
+      warp(features, coarse_flow),
       warp(jnp.broadcast_to(source_maps, (b, *source_maps.shape[1:])), coarse_flow),
     )
     warped_coords, gate_changes = source_maps[..., :3], source_maps[..., 3:] * gate_amplitudes[:, None, None]

@@ -1,0 +1,135 @@
+"""Networks of the motion codec whose layers run on the middle grid alone; the fine grid comes from pixel shuffles.
+
+The codec of `MotionCodec(low_grid=True)`. On CPUs, wide layers on few positions are several times as fast as narrow
+ones on many. A pixel of the fine grid, or of the picture, is a linear function of the features of its position on the
+middle grid. Flows are smooth within such a position; pixels are not, but most of them are copied from the portrait.
+
+Not specified in the paper.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from seetalk_jax.models.motion.motion_encoders import grid_factors
+from seetalk_jax.models.motion.motion_warper import MotionBasis, waves
+from seetalk_jax.models.motion.warping import upsample_bilinear
+from seetalk_jax.models.nn.blocks import ResBlock, conv, group_norm, partitioned
+from seetalk_jax.models.nn.image_ops import pixel_shuffle, pixel_unshuffle, resize_image
+
+
+class LowGridIdentityEncoder(nn.Module):
+  """Identity encoder `phi_id`: portrait `[b, h, w, 3]` -> features on the middle and the coarse grid.
+
+  Attributes:
+    widths: channels on the middle and the coarse grid.
+    num_blocks: residual blocks on each grid.
+    patch_size: of the codec; a position of the middle grid has twice that side.
+  """
+
+  widths: tuple[int, int]
+  num_blocks: int
+  patch_size: int
+  dtype: Any = jnp.float32
+  param_dtype: Any = jnp.float32
+
+  @nn.compact
+  def __call__(self, image: jax.Array) -> dict[int, jax.Array]:
+    types = dict(dtype=self.dtype, param_dtype=self.param_dtype)
+    _, middle, coarse = grid_factors(self.patch_size)
+    x = conv(self.widths[0], 1, 'patches', **types)(pixel_unshuffle(image, middle))
+    levels = {}
+    for level, (factor, width) in enumerate(zip((middle, coarse), self.widths, strict=True)):
+      if level:
+        x = conv(width, 3, f'down_{level}', strides=2, **types)(jax.nn.silu(x))
+      for i in range(self.num_blocks):
+        x = ResBlock(width, zero_init=False, name=f'block_{level}_{i}', **types)(x)
+      levels[factor] = x
+    return levels
+
+
+class LowGridModes(nn.Module):
+  """Identity features -> flow basis, appearance gates and canonical coordinates of the fine grid.
+
+  As `motion_warper.MotionModes`. The four fine positions of a middle one have their own linear outputs.
+  """
+
+  num_modes: int
+  num_gates: int
+  widths: tuple[int, int]
+  num_blocks: int
+  dtype: Any = jnp.float32
+  param_dtype: Any = jnp.float32
+
+  @nn.compact
+  def __call__(self, features: Mapping[int, jax.Array]) -> MotionBasis:
+    types = dict(dtype=self.dtype, param_dtype=self.param_dtype)
+    middle_width, coarse_width = self.widths
+    middle, x = (features[factor] for factor in sorted(features))
+    b, h, w, _ = x.shape
+    position = self.param(
+      'position', partitioned(nn.initializers.normal(0.1), (None, None, 'positions')), (16, 16, 16)
+    )
+    position = upsample_bilinear(jnp.asarray(position, x.dtype)[None], (h, w))
+    x = jnp.concatenate([x, jnp.broadcast_to(position, (b, h, w, 16))], axis=-1)
+    x = conv(coarse_width, 1, 'coarse_in', **types)(x)
+    for i in range(2 * self.num_blocks):
+      x = ResBlock(coarse_width, zero_init=False, name=f'coarse_block_{i}', **types)(x)
+    x = jnp.concatenate([upsample_bilinear(x, (2 * h, 2 * w)), middle], axis=-1)
+    x = conv(middle_width, 1, 'middle_in', **types)(x)
+    for i in range(self.num_blocks):
+      x = ResBlock(middle_width, zero_init=False, name=f'middle_block_{i}', **types)(x)
+    x = jax.nn.silu(group_norm(middle_width, 'norm', **types)(x))
+    canonical_coords = pixel_shuffle(conv(4 * 3, 1, 'places', **types)(x), 2).astype(jnp.float32)
+    x = jnp.concatenate([x, pixel_unshuffle(waves(canonical_coords), 2).astype(x.dtype)], axis=-1)
+    x = jax.nn.silu(conv(2 * middle_width, 1, 'mode_in', **types)(x))
+    x = jax.nn.silu(conv(2 * middle_width, 1, 'mode_hidden', **types)(x))
+    flow_modes = pixel_shuffle(conv(8 * self.num_modes, 1, 'modes', **types)(x), 2).astype(jnp.float32)
+    gates = pixel_shuffle(conv(4 * self.num_gates, 1, 'gates', **types)(x), 2).astype(jnp.float32)
+    return MotionBasis(flow_modes.reshape(*flow_modes.shape[:3], self.num_modes, 2), gates, canonical_coords)
+
+
+class LowGridDecoder(nn.Module):
+  """Warped features -> (painted picture `[b, h, w, 3]`, logits of the mask `[b, h, w, 1]`).
+
+  Attributes:
+    width: channels on the middle grid.
+    num_blocks: residual blocks.
+    patch_size: of the codec.
+  """
+
+  width: int
+  num_blocks: int
+  patch_size: int
+  dtype: Any = jnp.float32
+  param_dtype: Any = jnp.float32
+
+  @nn.compact
+  def __call__(
+    self, features: jax.Array, image: jax.Array, occlusion: jax.Array
+  ) -> tuple[jax.Array, jax.Array]:
+    """Paints.
+
+    Args:
+      features: warped features on the middle grid, `[b, m, n, c]`.
+      image: the warped portrait, `[b, h, w, 3]`; its mean colors on the fine grid are read.
+      occlusion: `[b, 2 m, 2 n, 1]`.
+    """
+    types = dict(dtype=self.dtype, param_dtype=self.param_dtype)
+    side = 2 * self.patch_size
+    colors = resize_image(image, occlusion.shape[1:3])
+    maps = pixel_unshuffle(jnp.concatenate([colors, occlusion], axis=-1), 2)
+    x = conv(self.width, 1, 'maps_in', **types)(
+      jnp.concatenate([features, maps.astype(features.dtype)], axis=-1)
+    )
+    for i in range(2 * self.num_blocks):
+      x = ResBlock(self.width, zero_init=False, name=f'block_{i}', **types)(x)
+    x = jax.nn.silu(group_norm(self.width, 'norm_out', **types)(x))
+    x = conv(4 * side**2, 1, 'conv_out', **types)(x).astype(jnp.float32)
+    painted, mask = (pixel_shuffle(part, side) for part in jnp.split(x, [3 * side**2], axis=-1))
+    return painted, mask
