@@ -89,9 +89,12 @@ class LowGridModes(nn.Module):
     x = jnp.concatenate([x, pixel_unshuffle(waves(canonical_coords), 2).astype(x.dtype)], axis=-1)
     x = jax.nn.silu(conv(2 * middle_width, 1, 'mode_in', **types)(x))
     x = jax.nn.silu(conv(2 * middle_width, 1, 'mode_hidden', **types)(x))
-    flow_modes = pixel_shuffle(conv(8 * self.num_modes, 1, 'modes', **types)(x), 2).astype(jnp.float32)
+    # Two components of the flow, and the importance of the position where others move to the same place.
+    flow_modes = pixel_shuffle(conv(4 * 3 * self.num_modes, 1, 'modes', **types)(x), 2).astype(jnp.float32)
+    flow_modes = flow_modes.reshape(*flow_modes.shape[:3], self.num_modes, 3)
     gates = pixel_shuffle(conv(4 * self.num_gates, 1, 'gates', **types)(x), 2).astype(jnp.float32)
-    return MotionBasis(flow_modes.reshape(*flow_modes.shape[:3], self.num_modes, 2), gates, canonical_coords)
+    importance = pixel_shuffle(conv(4, 1, 'importance', **types)(x), 2).astype(jnp.float32)
+    return MotionBasis(flow_modes, gates, canonical_coords, importance)
 
 
 class LowGridDecoder(nn.Module):

@@ -266,7 +266,7 @@ class MotionCodec(nn.Module):
     modes = LowGridModes if self.low_grid else MotionModes
     self.motion_modes = modes(self.num_modes, self.num_gates, self.warp_widths, self.num_blocks, **types)
     self.warper = MotionWarper(
-      self.warp_widths, self.hidden, self.num_modes, self.num_gates, self.num_blocks, **types
+      self.warp_widths, self.hidden, self.num_modes, self.num_gates, self.num_blocks, self.low_grid, **types
     )
     self.truth_encoder = TruthEncoder(self.motion_dim, self.hidden, **types)
     # Both encoders are normalized to one sphere, so that the scale of m can neither collapse nor grow.

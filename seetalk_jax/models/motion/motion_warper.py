@@ -24,6 +24,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from seetalk_jax.models.motion.splatting import splat_inverse
 from seetalk_jax.models.motion.warping import invert_flow, upsample_bilinear, warp
 from seetalk_jax.models.nn.blocks import MLP, ResBlock, conv, dense, group_norm, partitioned
 from seetalk_jax.models.nn.exportable import exportable
@@ -50,15 +51,17 @@ class MotionBasis(NamedTuple):
 
   Attributes:
     flow_modes: `[b, h / p, w / p, num_modes, 2]`, displacement (x, y) of each position per mode, in units of
-      0.02 of the picture.
+      0.02 of the picture; `[..., 3]` in a codec that splats, with the change of the importance.
     appearance_gates: `[b, h / p, w / p, num_gates]`, change in appearance of each position per gate.
     canonical_coords: `[b, h / p, w / p, 3]`, coordinates on the head in its rest pose. They are latent
       coordinates where no ground truth supervises them.
+    importance: `[b, h / p, w / p, 1]`, of each position without motion, in a codec that splats; None in others.
   """
 
   flow_modes: jax.Array
   appearance_gates: jax.Array
   canonical_coords: jax.Array
+  importance: jax.Array | None = None
 
 
 class MotionModes(nn.Module):
@@ -123,6 +126,7 @@ class MotionWarper(nn.Module):
   num_modes: int
   num_gates: int
   num_blocks: int
+  splat: bool = False
   dtype: Any = jnp.float32
   param_dtype: Any = jnp.float32
 
@@ -167,7 +171,12 @@ class MotionWarper(nn.Module):
       forward_flow = jnp.einsum('hwkc,bk->bhwc', basis.flow_modes[0], mode_amplitudes, precision='highest')
     else:
       forward_flow = jnp.einsum('bhwkc,bk->bhwc', basis.flow_modes, mode_amplitudes, precision='highest')
-    coarse_flow = invert_flow(_REACH * forward_flow)
+    if self.splat:
+      importance = basis.importance + forward_flow[..., 2:]
+      coarse_flow, coverage = splat_inverse(_REACH * forward_flow[..., :2], importance)
+      inverse_maps = [coverage]
+    else:
+      coarse_flow, inverse_maps = invert_flow(_REACH * forward_flow), []
 
     b = m_target.shape[0]
     source_maps = jnp.concatenate([basis.canonical_coords, basis.appearance_gates], axis=-1)
@@ -176,7 +185,9 @@ class MotionWarper(nn.Module):
       warp(jnp.broadcast_to(source_maps, (b, *source_maps.shape[1:])), coarse_flow),
     )
     warped_coords, gate_changes = source_maps[..., :3], source_maps[..., 3:] * gate_amplitudes[:, None, None]
-    motion_maps = jnp.concatenate([waves(warped_coords, 2), coarse_flow / _REACH, gate_changes], axis=-1)
+    motion_maps = jnp.concatenate(
+      [waves(warped_coords, 2), coarse_flow / _REACH, gate_changes, *inverse_maps], axis=-1
+    )
     x = jnp.concatenate(
       [warped_features, pixel_unshuffle(motion_maps, 2).astype(warped_features.dtype)], axis=-1
     )
