@@ -72,6 +72,7 @@ def test_the_fit_improves_and_changes_only_its_parts(networks, frames):
   assert changes(fitted.params, networks.params, 'motion_modes', 'modes')
 
 
+@pytest.mark.slow
 def test_geometry_is_fitted_before_the_decoder(networks, frames):
   fit = fitting._Run(networks.modules, networks.params, networks.collections, frames, OPTIONS)
   for _ in range(3):  # a pair of equal frames teaches no flow
