@@ -52,6 +52,7 @@ def loss_of(networks, frames, params):
   return fit.step(0.9)
 
 
+@pytest.mark.slow
 def test_the_fit_improves_and_changes_only_its_parts(networks, frames):
   reports = []
   fitted = run(networks, frames, progress=lambda *report: reports.append(report))
@@ -71,6 +72,7 @@ def test_the_fit_improves_and_changes_only_its_parts(networks, frames):
   assert changes(fitted.params, networks.params, 'motion_modes', 'modes')
 
 
+@pytest.mark.slow
 def test_geometry_is_fitted_before_the_decoder(networks, frames):
   fit = fitting._Run(networks.modules, networks.params, networks.collections, frames, OPTIONS)
   for _ in range(3):  # a pair of equal frames teaches no flow
@@ -83,6 +85,7 @@ def test_geometry_is_fitted_before_the_decoder(networks, frames):
   assert any(np.asarray(leaf).any() for leaf in second_factors(fit._trained['decoder']))
 
 
+@pytest.mark.slow
 def test_measured_motion_teaches_phi_m(networks, frames):
   codec, pixels = networks.modules['motion_codec'], image_ops.to_float(jnp.asarray(frames.pixels))
 
@@ -105,6 +108,7 @@ def test_it_stops_when_asked(networks, frames):
   assert run(networks, frames, stop=stop).num_steps == 0
 
 
+@pytest.mark.slow
 def test_the_best_state_is_kept(networks, frames):
   scores = iter([1.0, 3.0, 2.0, 2.5, 0.0, 0.0])
   fitted = run(networks, frames, check=lambda params: next(scores))

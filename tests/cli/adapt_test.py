@@ -35,6 +35,7 @@ def adapt(*argv):
   return main.main(['adapt', 'face.png', '-o', 'mine', *common, *argv])
 
 
+@pytest.mark.slow
 def test_result(capsys):
   assert adapt('--consent', CONSENT, '--json') == 0
   printed = capsys.readouterr()

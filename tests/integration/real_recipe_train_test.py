@@ -28,7 +28,7 @@ def corpus(tmp_path):
   return tmp_path / 'mine'
 
 
-@pytest.mark.slow
+@pytest.mark.proof
 def test_all_stages_from_recordings_to_a_video(corpus, tmp_path):
   workdir = tmp_path / 'run'
   command = [
