@@ -29,7 +29,7 @@ def warped_by(shift=(0.0, 0.0), logits=0.0, count=1):
   flow = jnp.broadcast_to(jnp.float32(shift), (count, CELLS, CELLS, 2))
   logits = jnp.full((count, CELLS, CELLS, 1), logits, jnp.float32)
   picture = jnp.zeros((count, 4 * CELLS, 4 * CELLS, 3))
-  return Warped(picture, {}, flow, jax.nn.sigmoid(logits), flow, logits)
+  return Warped(picture, {}, flow, jax.nn.sigmoid(logits), flow, logits, jnp.zeros((*flow.shape[:3], 3)))
 
 
 def errors_of(warped, batch, image=None, target=None):

@@ -128,6 +128,7 @@ class Warped(NamedTuple):
       where the decoder must synthesize it.
     coarse_flow: `[b, h / p, w / p, 2]`, the inverted flow of the basis before refinement; supervised as well.
     occlusion_logits: `occlusion` before the sigmoid.
+    canonical_coords: `[b, h / p, w / p, 3]`, the portrait's canonical coordinates, warped by the coarse flow.
   """
 
   image: jax.Array
@@ -136,6 +137,7 @@ class Warped(NamedTuple):
   occlusion: jax.Array
   coarse_flow: jax.Array
   occlusion_logits: jax.Array
+  canonical_coords: jax.Array
 
 
 class PlainDecoder(nn.Module):
@@ -324,14 +326,16 @@ class MotionCodec(nn.Module):
       lambda x: jnp.broadcast_to(x, (b, *x.shape[1:])), (appearance.image, appearance.features, m_source)
     )
     finest, middle, _ = grid_factors(self.patch_size)
-    flow, occlusion_logits, coarse_flow, feature_correction = self.warper(
+    flow, occlusion_logits, coarse_flow, feature_correction, coords = self.warper(
       features[middle], appearance.basis, m_source, m_target
     )
     moved = {factor: warp(features[factor], flow) for factor in (finest, middle) if factor in features}
     moved[middle] = moved[middle] + feature_correction
     # No gradient to the picture, which is data: it would need a scatter at full resolution.
     moved_image = warp(jax.lax.stop_gradient(image), flow)
-    return Warped(moved_image, moved, flow, jax.nn.sigmoid(occlusion_logits), coarse_flow, occlusion_logits)
+    return Warped(
+      moved_image, moved, flow, jax.nn.sigmoid(occlusion_logits), coarse_flow, occlusion_logits, coords
+    )
 
   def decode(self, warped: Warped) -> jax.Array:
     """Decodes to a picture without codebook: float32 `[b, h, w, 3]`, about [-1, 1] (not clipped)."""
@@ -395,5 +399,6 @@ def warped_example(others: examples.Modules | None, side: int) -> Warped:
     occlusion=examples.array(1, finest, finest, 1),
     coarse_flow=examples.array(1, finest, finest, 2),
     occlusion_logits=examples.array(1, finest, finest, 1),
+    canonical_coords=examples.array(1, finest, finest, 3),
   )
   return Warped(**shapes)

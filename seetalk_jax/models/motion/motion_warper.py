@@ -137,7 +137,7 @@ class MotionWarper(nn.Module):
     basis: MotionBasis,
     m_source: jax.Array,
     m_target: jax.Array,
-  ) -> tuple[jax.Array, jax.Array, jax.Array, jax.Array]:
+  ) -> tuple[jax.Array, jax.Array, jax.Array, jax.Array, jax.Array]:
     """One warp per row of `m_target`.
 
     Args:
@@ -148,7 +148,8 @@ class MotionWarper(nn.Module):
 
     Returns:
       Backward flow `[b, h / p, w / p, 2]` in picture units, occlusion logits `[b, h / p, w / p, 1]`, coarse
-      backward flow `[b, h / p, w / p, 2]`, and the addition to the warped features, `[b, h / (2 p), w / (2 p), c]`.
+      backward flow `[b, h / p, w / p, 2]`, the addition to the warped features, `[b, h / (2 p), w / (2 p), c]`,
+      and the warped canonical coordinates `[b, h / p, w / p, 3]`.
     """
     types = dict(dtype=self.dtype, param_dtype=self.param_dtype)
     motion_mlp = MLP(self.hidden, self.hidden, name='motion_mlp', **types)
@@ -200,4 +201,5 @@ class MotionWarper(nn.Module):
     x = pixel_shuffle(conv(12, 3, 'fine_out', zero_init=True, **types)(x), 2).astype(jnp.float32)
     occlusion = x[..., 2:] + conv(1, 1, 'gate_occlusion', **types)(gate_changes.astype(warped_features.dtype))
     correction = _MAX_CORRECTION * jnp.tanh(x[..., :2] / _MAX_CORRECTION)
-    return coarse_flow + correction, occlusion.astype(jnp.float32), coarse_flow, feature_correction
+    flow = coarse_flow + correction
+    return flow, occlusion.astype(jnp.float32), coarse_flow, feature_correction, warped_coords
