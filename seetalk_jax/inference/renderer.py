@@ -17,7 +17,7 @@ from seetalk_jax.inference.loaded_release import LoadedRelease
 from seetalk_jax.models.motion.motion_codec import Warped
 from seetalk_jax.models.nn import image_ops
 from seetalk_jax.models.renderer.codebook import straight_through_lookup
-from seetalk_jax.models.renderer.hr_decoder import parts_from_codes
+from seetalk_jax.models.renderer.drawing import parts_from_codes
 
 PyTree = Any
 

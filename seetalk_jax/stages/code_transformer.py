@@ -13,8 +13,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from seetalk_jax.data import views
-from seetalk_jax.models.motion.motion_codec import warped_spec
 from seetalk_jax.models.nn import image_ops
+from seetalk_jax.models.renderer import drawing
 from seetalk_jax.models.renderer.codebook import straight_through_lookup
 from seetalk_jax.models.renderer.hr_decoder import from_codebook
 from seetalk_jax.stages import base, losses, picture_mask
@@ -60,13 +60,23 @@ class CodeTransformerStage(base.Stage):
     source, target = image_ops.to_float(batch['source']), image_ops.to_float(batch['target'])
     noise_rng, weight_rng = jax.random.split(rng)
     warped = jax.lax.stop_gradient(self._warp(frozen, source, target, noise_rng))
+    of_pieces = [
+      self._piece_loss(params, frozen, piece, target, batch, weight_rng)
+      for piece in drawing.pieces_of(self.networks, warped)
+    ]
+    loss, metrics = jax.tree.map(lambda *values: sum(values) / len(values), *of_pieces)
+    return loss, (metrics, collections)
+
+  def _piece_loss(self, params, frozen, piece: drawing.Piece, target, batch, rng):
+    """Loss and metrics of whole frames, or of the regions of one size."""
+    target, inside = piece.cut(target), piece.cut(picture_mask.of_batch(batch, target))
     book, variables = self.frozen['codebook'], frozen.variables('codebook')
     codes, indices, _, _ = book.apply(
       variables, book.apply(variables, target, method='encode'), method='quantise'
     )
     codes = jax.lax.stop_gradient(codes)
-    logits = self.networks['code_transformer'].apply({'params': params['code_transformer']}, warped.features)
-    cells = picture_mask.inside_mask(batch['picture_box'], *indices.shape[1:3])
+    logits = drawing.predict_codes(self.networks, params, piece)
+    cells = image_ops.resize_image(inside, indices.shape[1:3])
     cross_entropy, accuracy = code_losses(logits, indices, self.label_smoothing, cells)
     embedding = frozen.collections['codebook']['codebook_state']['embedding']
     mixed = jax.nn.softmax(logits) @ embedding
@@ -74,14 +84,13 @@ class CodeTransformerStage(base.Stage):
     loss = cross_entropy + self.feature_weight * distance
     metrics = {'cross_entropy': cross_entropy, 'accuracy': accuracy, 'code_distance': distance}
     if 'hr_decoder' in self.networks:
-      weight = jax.random.uniform(weight_rng, (source.shape[0], 1, 1, 1))
-      image = self.networks['hr_decoder'].apply({'params': params['hr_decoder']}, codes, warped, weight)
-      inside = picture_mask.inside_mask(batch['picture_box'], *target.shape[1:3])
+      weight = jax.random.uniform(rng, (target.shape[0], 1, 1, 1))
+      image = self.networks['hr_decoder'].apply({'params': params['hr_decoder']}, codes, piece.warped, weight)
       image = picture_mask.only_inside(image, target, inside)
       pixels, edges = jnp.mean(losses.charbonnier(image - target)), losses.edge_loss(image, target)
       loss += self.pixel_weight * pixels + self.edge_weight * edges
       metrics |= {'pixels': pixels, 'edges': edges, 'psnr': losses.psnr(image, target, inside)}
-    return loss, (metrics, collections)
+    return loss, metrics
 
   def _warp(self, frozen, source, target, rng):
     codec, variables = self.frozen['motion_codec'], frozen.variables('motion_codec')
@@ -99,12 +108,13 @@ class CodeTransformerStage(base.Stage):
     @jax.jit
     def draw(params, frozen, source, target):
       warped = self._warp(frozen, source, target, rng)
-      logits = self.networks['code_transformer'].apply(
-        {'params': params['code_transformer']}, warped.features
-      )
       embedding = frozen.collections['codebook']['codebook_state']['embedding']
-      codes = straight_through_lookup(logits, embedding)
-      return warped.image, self.frozen['codebook'].apply(frozen.variables('codebook'), codes, method='decode')
+      picture = warped.image
+      for piece in drawing.pieces_of(self.networks, warped):
+        codes = straight_through_lookup(drawing.predict_codes(self.networks, params, piece), embedding)
+        drawn = self.frozen['codebook'].apply(frozen.variables('codebook'), codes, method='decode')
+        picture = piece.put(picture, drawn)
+      return warped.image, picture
 
     return image_ops.picture_grid([source, target, *draw(params, frozen, source, target)])
 
@@ -132,18 +142,14 @@ def init_renderer(
   The HR decoder starts as a copy of the frozen codebook's decoder.
   """
   every = {**pretrained, **networks}
-  spec = jax.tree.map(lambda s: jnp.zeros(s.shape, s.dtype), warped_spec(every['motion_codec'], image_size))
   keys = dict(zip(('motion_codec', 'code_transformer', 'hr_decoder'), jax.random.split(rng, 3), strict=True))
-  side = image_size // 16
-  codes = jnp.zeros((1, side, side, every['codebook'].code_dim))
-  inputs = {
-    'motion_codec': (spec.image, spec.image),
-    'code_transformer': (spec.features,),
-    'hr_decoder': (codes, spec),
-  }
-  params = {
-    name: networks[name].init(keys[name], *inputs[name])['params'] for name in keys if name in networks
-  }
+  params = {}
+  for name, key in keys.items():
+    if name in networks:
+      shapes = networks[name].example_inputs(every, image_size)
+      params[name] = networks[name].init(key, *jax.tree.map(lambda s: jnp.zeros(s.shape, s.dtype), shapes))[
+        'params'
+      ]
   if 'hr_decoder' in params:
     params['hr_decoder'] = from_codebook(params['hr_decoder'], frozen.params['codebook'])
   return params

@@ -10,8 +10,10 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from seetalk_jax.data import views
+from seetalk_jax.models.nn import image_ops
 from seetalk_jax.models.renderer.codebook import STATE, average_codes
-from seetalk_jax.stages import base, critics, losses, picture_mask, reconstruction
+from seetalk_jax.stages import base, critics, losses, picture_mask, reconstruction, region_crops
 
 
 @dataclasses.dataclass(frozen=True)
@@ -22,13 +24,37 @@ class CodebookStage(critics.CriticOptions, reconstruction.ReconstructionStage):
 
   Attributes:
     feature_weight: pixel weight of eyes, lips and mouth in the same losses; unused with `head_weight` 1.
+    regions: train on crops around mouths and eyes, for a code transformer with `num_regions`. The view is
+      `motion_pair`, whose batches have landmarks; `crop_size` and the pixel weights of parts are not used.
     pieces: pieces of a batch, `config.accumulate`: the running averages of the codes do not depend on it.
   """
 
   crop_multiple = 16
   name: str = 'codebook'
   feature_weight: float = 5.0
+  regions: bool = False
   pieces: int = 1
+
+  def batch_spec(self, batch_size: int) -> dict[str, jax.ShapeDtypeStruct]:
+    if not self.regions:
+      return super().batch_spec(batch_size)
+    names = ('target', 'target_landmarks', 'landmark_weight', 'picture_box')
+    return views.batch_spec(self.view, batch_size, self.image_size, only=names)
+
+  def _crops(self, batch: base.Batch, rng: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
+    if not self.regions:
+      return super()._crops(batch, rng)
+    image = image_ops.to_float(batch['target'])
+    inside = picture_mask.of_batch(batch, image)
+    image, inside = region_crops.random_regions(
+      rng, batch['target_landmarks'], batch['landmark_weight'], image, inside
+    )
+    return image, jnp.ones_like(inside), inside
+
+  def preview(self, params, frozen, collections, batch, rng):
+    if self.regions:
+      batch = {'image': self._crops(batch, rng)[0]}
+    return super().preview(params, frozen, collections, batch, rng)
 
   def init(self, rng: jax.Array, frozen: base.Frozen) -> tuple[dict[str, Any], dict[str, Any]]:
     del frozen
@@ -78,5 +104,6 @@ def uses(config) -> base.Uses:
 def build(config, pretrained: Mapping[str, nn.Module]) -> CodebookStage:
   """The stage of a configuration."""
   options = {**base.options_of(CodebookStage, config), 'pieces': config.get('accumulate', 1)}
+  options['view'] = 'motion_pair' if options.get('regions') else 'image'
   networks, frozen = base.networks_for(uses(config), config, pretrained)
   return CodebookStage(networks=networks, frozen=frozen, **options)

@@ -6,6 +6,8 @@ nothing: every loss that compares a predicted picture with its target takes the 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import jax
 import jax.numpy as jnp
 
@@ -25,6 +27,11 @@ def inside_mask(picture_box: jax.Array, height: int, width: int) -> jax.Array:
 
   rows, columns = covered(top, bottom, height), covered(left, right, width)
   return (rows[:, :, None] * columns[:, None, :])[..., None]
+
+
+def of_batch(batch: Mapping[str, jax.Array], image: jax.Array) -> jax.Array:
+  """`inside_mask` of the entry `picture_box` of a batch, in the size of `image [b, h, w, c]`."""
+  return inside_mask(batch['picture_box'], *image.shape[1:3])
 
 
 def only_inside(image: jax.Array, target: jax.Array, inside: jax.Array) -> jax.Array:

@@ -19,7 +19,7 @@ from seetalk_jax.errors import ConfigError
 from seetalk_jax.models.critics.sync_expert import cosine_of_frames
 from seetalk_jax.models.nn import image_ops
 from seetalk_jax.models.renderer.codebook import straight_through_lookup
-from seetalk_jax.models.renderer.hr_decoder import draw_from_codes
+from seetalk_jax.models.renderer.drawing import draw_from_codes
 from seetalk_jax.sharding import device_mesh
 from seetalk_jax.stages import (
   base,
@@ -157,15 +157,16 @@ class RenderStage(critics.CriticOptions, base.Stage):
     return params | critics.init_discriminator(self.networks, rng, self.image_size), {}
 
   def trainable(self, params: Mapping[str, Any]) -> Any:
-    """All parameters except phi_m, the truth networks, `phi_id` and the codec's own decoder."""
-    return trainable_but({*KEPT, 'identity_encoder', 'motion_modes', 'decoder'}, params)
+    """All parameters except phi_m, the truth networks, `phi_id` and the codec's own decoder if it draws nothing."""
+    unused = () if self.networks['code_transformer'].num_regions else ('decoder',)
+    return trainable_but({*KEPT, 'identity_encoder', 'motion_modes', *unused}, params)
 
   def loss(self, params, frozen, collections, batch, rng, step):
     portrait_rng, truth_rng, noise_rng, fusion_rng = jax.random.split(rng, 4)
     target = image_ops.to_float(batch['target'])
     source = self._portraits(frozen, image_ops.to_float(batch['source']), portrait_rng)
     warped = self._warp(params, source, target, batch, truth_rng, noise_rng)
-    image, logits = self._draw(params, frozen, warped, self._fusion(fusion_rng, len(source)))
+    image, pieces = self._draw(params, frozen, warped, self._fusion(fusion_rng, len(source)))
     inside = picture_mask.inside_mask(batch['picture_box'], *target.shape[1:3])
     image = picture_mask.only_inside(image, target, inside)
 
@@ -176,8 +177,7 @@ class RenderStage(critics.CriticOptions, base.Stage):
     )
     picture_loss = losses.picture_loss(target, weight, self.pixel_weight, self.edge_weight)
     loss, metrics = picture_loss(image)
-    cells = picture_mask.inside_mask(batch['picture_box'], *logits.shape[1:3])
-    cross_entropy, accuracy = code_losses(logits, self._codes(frozen, target), self.label_smoothing, cells)
+    cross_entropy, accuracy = self._code_losses(frozen, pieces, target, inside)
     critic_loss, critic_metrics = critics.critic_losses(
       self, self.networks, self.frozen, params, frozen, image, target, lambda x: picture_loss(x)[0], step
     )
@@ -250,10 +250,16 @@ class RenderStage(critics.CriticOptions, base.Stage):
     ramp = jax.random.uniform(rng, (count, 1, 1, 1), minval=least, maxval=1.0)
     return jnp.where(ramp < self.fusion_low, 1.0, ramp)
 
-  def _codes(self, frozen, target):
-    """Indices of the target's codes, `[b, h / 16, w / 16]`."""
+  def _code_losses(self, frozen, pieces, target, inside):
+    """Cross-entropy to the target's codes, and accuracy, as means over the pieces."""
     book, variables = self.frozen['codebook'], frozen.variables('codebook')
-    return book.apply(variables, book.apply(variables, target, method='encode'), method='quantise')[1]
+    found = []
+    for piece, logits in pieces:
+      h = book.apply(variables, piece.cut(target), method='encode')
+      indices = book.apply(variables, h, method='quantise')[1]
+      cells = image_ops.resize_image(piece.cut(inside), indices.shape[1:3])
+      found.append(code_losses(logits, indices, self.label_smoothing, cells))
+    return (sum(values) / len(found) for values in zip(*found, strict=True))
 
   def _add_truth(self, loss, errors):
     """`loss` plus the weighted errors against the ground truth, added one by one: the order is part of the sum."""
@@ -264,7 +270,7 @@ class RenderStage(critics.CriticOptions, base.Stage):
     return loss + (self.feature_weight * errors.features + self.hidden_weight * errors.features_hidden)
 
   def _draw(self, params, frozen, warped, fusion):
-    """(Picture, logits of the codes)."""
+    """(Picture, its pieces with the logits of their codes)."""
     embedding = frozen.collections['codebook']['codebook_state']['embedding']
     lookup = functools.partial(straight_through_lookup, embedding=embedding)
     return draw_from_codes(self.networks, params, warped, fusion, lookup)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import flax.linen as nn
@@ -14,6 +14,7 @@ from seetalk_jax.models.nn import examples
 from seetalk_jax.models.nn.blocks import conv, group_norm
 from seetalk_jax.models.nn.image_ops import pixel_shuffle, pixel_unshuffle, resize_image
 from seetalk_jax.models.renderer.codebook import CodeDecoder
+from seetalk_jax.models.renderer.regions import region_example
 
 SIZES: dict[str, dict[str, Any]] = {
   'tiny': dict(widths=(16, 16, 16), num_blocks=1),
@@ -104,42 +105,10 @@ class HRDecoder(nn.Module):
   ) -> tuple[Any, ...]:
     """Arguments of `__call__` as shapes; see `models.nn.examples`."""
     code_dim = examples.field(others, 'codebook', 'code_dim', 64)
-    return examples.array(1, side // 16, side // 16, code_dim), warped_example(others, side)
-
-
-def draw_from_codes(
-  networks: Mapping[str, Any],
-  params: Mapping[str, Any],
-  warped: Warped,
-  fusion: jax.Array | float,
-  lookup: Callable[[jax.Array], jax.Array],
-) -> tuple[jax.Array, jax.Array]:
-  """Pictures of warped portraits by the HR decoder, from the codes that the code transformer predicts.
-
-  Args:
-    networks, params: modules and parameters by name, with `code_transformer` and `hr_decoder`.
-    warped: from `MotionCodec.warp`.
-    fusion: weight of the warped portrait, 0 to 1; a scalar or `[b, 1, 1, 1]`.
-    lookup: logits `[b, h / 16, w / 16, k]` -> codes `[b, h / 16, w / 16, code_dim]`.
-
-  Returns:
-    (pictures `[b, h, w, 3]`, about [-1, 1]; logits).
-  """
-  (pictures, _), logits = parts_from_codes(networks, params, warped, fusion, lookup)
-  return pictures, logits
-
-
-def parts_from_codes(
-  networks: Mapping[str, Any],
-  params: Mapping[str, Any],
-  warped: Warped,
-  fusion: jax.Array | float,
-  lookup: Callable[[jax.Array], jax.Array],
-) -> tuple[tuple[jax.Array, jax.Array], jax.Array]:
-  """As `draw_from_codes`, with the copy weights: ((pictures, copy weights `[b, h, w, 1]`), logits)."""
-  logits = networks['code_transformer'].apply({'params': params['code_transformer']}, warped.features)
-  variables, codes = {'params': params['hr_decoder']}, lookup(logits)
-  return networks['hr_decoder'].apply(variables, codes, warped, fusion, method='decode_parts'), logits
+    of_regions = examples.field(others, 'code_transformer', 'num_regions', 0)
+    warped = region_example(others, side) if of_regions else warped_example(others, side)
+    h, w = warped.image.shape[1:3]
+    return examples.array(1, h // 16, w // 16, code_dim), warped
 
 
 def from_codebook(params: Mapping[str, Any], codebook_params: Mapping[str, Any]) -> dict[str, Any]:

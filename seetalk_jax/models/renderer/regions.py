@@ -14,9 +14,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from seetalk_jax.models.motion.motion_codec import Warped
+from seetalk_jax.models.motion.motion_codec import Warped, warped_example
 from seetalk_jax.models.motion.mouth import boxes_around, crop_boxes
 from seetalk_jax.models.motion.warping import identity_grid
+from seetalk_jax.models.nn import examples
 
 # Regions are multiples of this share of the picture's side, so that the codebook's grid fits: 32 pixels of 512.
 _UNIT = 1 / 16
@@ -107,6 +108,13 @@ def crop_warped(warped: Warped, corner: jax.Array, shape: tuple[int, int]) -> Wa
     {4: at(warped.features[finest], 4), 8: at(warped.features[coarsest], 8)},
     *(at(maps, 4) for maps in warped[2:]),
   )
+
+
+def region_example(others: examples.Modules | None, side: int) -> Warped:
+  """Shapes of `crop_warped` for the first region of warped portraits of `side` pixels."""
+  shape = REGIONS[0].shape(side)
+  corner = jax.ShapeDtypeStruct((1, 2), jnp.int32)
+  return jax.eval_shape(lambda w, c: crop_warped(w, c, shape), warped_example(others, side), corner)
 
 
 def paste(image: jax.Array, drawn: jax.Array, corner: jax.Array) -> jax.Array:
