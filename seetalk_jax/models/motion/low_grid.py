@@ -1,8 +1,8 @@
-"""Networks of the motion codec whose layers run on the middle grid alone; the fine grid comes from pixel shuffles.
+"""Networks of the motion codec whose layers run at 1/8 and 1/16 of the picture alone.
 
-The codec of `MotionCodec(low_grid=True)`. On CPUs, wide layers on few positions are several times as fast as narrow
-ones on many. A pixel of the fine grid, or of the picture, is a linear function of the features of its position on the
-middle grid. Flows are smooth within such a position; pixels are not, but most of them are copied from the portrait.
+The codec of `MotionCodec(low_grid=True)`. On CPUs, wide layers on few positions are faster than narrow ones on many.
+Maps at 1/4, and pixels, are linear functions of the features of their position at 1/8. Flows are smooth within such a
+position; pixels are not, but most of them are copied from the portrait.
 
 Not specified in the paper.
 """
@@ -16,7 +16,6 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from seetalk_jax.models.motion.motion_encoders import grid_factors
 from seetalk_jax.models.motion.motion_warper import MotionBasis, waves
 from seetalk_jax.models.motion.warping import upsample_bilinear
 from seetalk_jax.models.nn.blocks import ResBlock, conv, group_norm, partitioned
@@ -24,27 +23,24 @@ from seetalk_jax.models.nn.image_ops import pixel_shuffle, pixel_unshuffle, resi
 
 
 class LowGridIdentityEncoder(nn.Module):
-  """Identity encoder `phi_id`: portrait `[b, h, w, 3]` -> features on the middle and the coarse grid.
+  """Identity encoder `phi_id`: portrait `[b, h, w, 3]` -> features at 1/8 and 1/16.
 
   Attributes:
-    widths: channels on the middle and the coarse grid.
-    num_blocks: residual blocks on each grid.
-    patch_size: of the codec; a position of the middle grid has twice that side.
+    widths: channels at 1/8 and 1/16.
+    num_blocks: residual blocks at each.
   """
 
   widths: tuple[int, int]
   num_blocks: int
-  patch_size: int
   dtype: Any = jnp.float32
   param_dtype: Any = jnp.float32
 
   @nn.compact
   def __call__(self, image: jax.Array) -> dict[int, jax.Array]:
     types = dict(dtype=self.dtype, param_dtype=self.param_dtype)
-    _, middle, coarse = grid_factors(self.patch_size)
-    x = conv(self.widths[0], 1, 'patches', **types)(pixel_unshuffle(image, middle))
+    x = conv(self.widths[0], 1, 'patches', **types)(pixel_unshuffle(image, 8))
     levels = {}
-    for level, (factor, width) in enumerate(zip((middle, coarse), self.widths, strict=True)):
+    for level, (factor, width) in enumerate(zip((8, 16), self.widths, strict=True)):
       if level:
         x = conv(width, 3, f'down_{level}', strides=2, **types)(jax.nn.silu(x))
       for i in range(self.num_blocks):
@@ -54,9 +50,9 @@ class LowGridIdentityEncoder(nn.Module):
 
 
 class LowGridModes(nn.Module):
-  """Identity features -> flow basis, appearance gates and canonical coordinates of the fine grid.
+  """Identity features -> flow basis, appearance gates and canonical coordinates at 1/4.
 
-  As `motion_warper.MotionModes`. The four fine positions of a middle one have their own linear outputs.
+  As `motion_warper.MotionModes`. The four positions at 1/4 of one at 1/8 have linear outputs of their own.
   """
 
   num_modes: int
@@ -70,7 +66,7 @@ class LowGridModes(nn.Module):
   def __call__(self, features: Mapping[int, jax.Array]) -> MotionBasis:
     types = dict(dtype=self.dtype, param_dtype=self.param_dtype)
     middle_width, coarse_width = self.widths
-    middle, x = (features[factor] for factor in sorted(features))
+    middle, x = features[8], features[16]
     b, h, w, _ = x.shape
     position = self.param(
       'position', partitioned(nn.initializers.normal(0.1), (None, None, 'positions')), (16, 16, 16)
@@ -98,17 +94,15 @@ class LowGridModes(nn.Module):
 
 
 class LowGridDecoder(nn.Module):
-  """Warped features -> (painted picture `[b, h, w, 3]`, logits of the mask `[b, h, w, 1]`).
+  """Warped features -> (painted picture `[b, 8 m, 8 n, 3]`, logits of the mask `[b, 8 m, 8 n, 1]`).
 
   Attributes:
-    width: channels on the middle grid.
-    num_blocks: residual blocks.
-    patch_size: of the codec.
+    width: channels at 1/8.
+    num_blocks: half the number of residual blocks.
   """
 
   width: int
   num_blocks: int
-  patch_size: int
   dtype: Any = jnp.float32
   param_dtype: Any = jnp.float32
 
@@ -119,12 +113,11 @@ class LowGridDecoder(nn.Module):
     """Paints.
 
     Args:
-      features: warped features on the middle grid, `[b, m, n, c]`.
-      image: the warped portrait, `[b, h, w, 3]`; its mean colors on the fine grid are read.
+      features: warped features at 1/8, `[b, m, n, c]`.
+      image: the warped portrait, `[b, h, w, 3]`; its mean colors in positions of 1/4 are read.
       occlusion: `[b, 2 m, 2 n, 1]`.
     """
     types = dict(dtype=self.dtype, param_dtype=self.param_dtype)
-    side = 2 * self.patch_size
     colors = resize_image(image, occlusion.shape[1:3])
     maps = pixel_unshuffle(jnp.concatenate([colors, occlusion], axis=-1), 2)
     x = conv(self.width, 1, 'maps_in', **types)(
@@ -133,6 +126,6 @@ class LowGridDecoder(nn.Module):
     for i in range(2 * self.num_blocks):
       x = ResBlock(self.width, zero_init=False, name=f'block_{i}', **types)(x)
     x = jax.nn.silu(group_norm(self.width, 'norm_out', **types)(x))
-    x = conv(4 * side**2, 1, 'conv_out', **types)(x).astype(jnp.float32)
-    painted, mask = (pixel_shuffle(part, side) for part in jnp.split(x, [3 * side**2], axis=-1))
+    x = conv(4 * 64, 1, 'conv_out', **types)(x).astype(jnp.float32)
+    painted, mask = (pixel_shuffle(part, 8) for part in jnp.split(x, [3 * 64], axis=-1))
     return painted, mask

@@ -11,17 +11,12 @@ import jax.numpy as jnp
 from seetalk_jax import blendshapes, cartoon_motion
 from seetalk_jax.constants import BLINK, LIPS, MOTION_DIM, MOTION_FIELDS
 from seetalk_jax.models.motion.low_grid import LowGridDecoder, LowGridIdentityEncoder, LowGridModes
-from seetalk_jax.models.motion.motion_encoders import (
-  IdentityEncoder,
-  MotionEncoder,
-  TruthEncoder,
-  grid_factors,
-)
+from seetalk_jax.models.motion.motion_encoders import IdentityEncoder, MotionEncoder, TruthEncoder
 from seetalk_jax.models.motion.motion_warper import MotionBasis, MotionModes, MotionWarper
 from seetalk_jax.models.motion.warping import upsample_bilinear, warp
 from seetalk_jax.models.nn import examples
 from seetalk_jax.models.nn.blocks import MLP, ResBlock, conv, group_norm, layer_norm
-from seetalk_jax.models.nn.image_ops import pixel_shuffle, pixel_unshuffle, resize_image
+from seetalk_jax.models.nn.image_ops import double_bilinear, pixel_shuffle, pixel_unshuffle, resize_image
 
 # Typical magnitude of each motion field. Lips and eyelids have half of theirs, which doubles their share of
 # m: they move few pixels, and a small component of m is hard to recover.
@@ -41,7 +36,7 @@ _TRUTH_SCALES = tuple(_SCALES[name] for name in MOTION_FIELDS)
 
 # Fields that are the same in all sizes.
 _COMMON: dict[str, Any] = dict(
-  patch_size=4,
+  inner_size=0,
   low_grid=False,
   motion_dim=256,
   motion_size=128,
@@ -106,7 +101,8 @@ class Appearance(NamedTuple):
 
   Attributes:
     image: `[b, h, w, 3]` in [-1, 1], the portrait itself.
-    features: downsampling factor (p, 2 p, 4 p for patch size p) -> `[b, h / factor, w / factor, c]`.
+    features: downsampling factor (4, 8, 16) -> `[b, h / factor, w / factor, c]`, for `inner_size` of the picture that
+      the codec reads, as all maps.
     basis: the flow basis, appearance gates and canonical coordinates per position.
   """
 
@@ -120,15 +116,15 @@ class Warped(NamedTuple):
 
   Attributes:
     image: `[b, h, w, 3]`, the portrait warped at full resolution.
-    features: factor (p, 2 p) -> warped features `[b, h / factor, w / factor, c]`. Those at 2 p include the
+    features: factor (4, 8) -> warped features `[b, h / factor, w / factor, c]`. The features at 8 include the
       warper's additive correction for content that the portrait does not show (an opened mouth).
-    flow: `[b, h / p, w / p, 2]`, backward flow: (x, y) offsets target -> source in picture units; 0 is the
+    flow: `[b, h / 4, w / 4, 2]`, backward flow: (x, y) offsets target -> source in picture units; 0 is the
       identity.
-    occlusion: `[b, h / p, w / p, 1]` in [0, 1]: 1 where the target's content is visible in the source, 0
+    occlusion: `[b, h / 4, w / 4, 1]` in [0, 1]: 1 where the target's content is visible in the source, 0
       where the decoder must synthesize it.
-    coarse_flow: `[b, h / p, w / p, 2]`, the inverted flow of the basis before refinement; supervised as well.
+    coarse_flow: `[b, h / 4, w / 4, 2]`, the inverted flow of the basis before refinement; supervised as well.
     occlusion_logits: `occlusion` before the sigmoid.
-    canonical_coords: `[b, h / p, w / p, 3]`, the portrait's canonical coordinates, warped by the coarse flow.
+    canonical_coords: `[b, h / 4, w / 4, 3]`, the portrait's canonical coordinates, warped by the coarse flow.
   """
 
   image: jax.Array
@@ -148,7 +144,6 @@ class PlainDecoder(nn.Module):
 
   widths: tuple[int, int]
   num_blocks: int
-  patch_size: int = 4
   dtype: Any = jnp.float32
   param_dtype: Any = jnp.float32
 
@@ -156,23 +151,21 @@ class PlainDecoder(nn.Module):
   def __call__(self, warped: Warped) -> tuple[jax.Array, jax.Array]:
     types = dict(dtype=self.dtype, param_dtype=self.param_dtype)
     fine, coarse = self.widths
-    patch = self.patch_size
-    finest, middle, _ = grid_factors(patch)
     x = jnp.concatenate(
-      [warped.features[middle], resize_image(warped.occlusion, warped.features[middle].shape[1:3])], axis=-1
+      [warped.features[8], resize_image(warped.occlusion, warped.features[8].shape[1:3])], axis=-1
     )
     x = conv(coarse, 1, 'coarse_in', **types)(x)
     for i in range(self.num_blocks):
       x = ResBlock(coarse, name=f'coarse_block_{i}', zero_init=False, **types)(x)
-    x = pixel_shuffle(conv(2 * fine, 1, 'up', **types)(jax.nn.silu(x)), 2)  # fine / 2 channels
-    warped_rgb = pixel_unshuffle(warped.image, patch).astype(x.dtype)
-    x = jnp.concatenate([x, warped.features[finest], warped_rgb, warped.occlusion.astype(x.dtype)], axis=-1)
+    x = pixel_shuffle(conv(2 * fine, 1, 'up', **types)(jax.nn.silu(x)), 2)  # fine / 2 channels at 1/4
+    warped_rgb = pixel_unshuffle(warped.image, 4).astype(x.dtype)
+    x = jnp.concatenate([x, warped.features[4], warped_rgb, warped.occlusion.astype(x.dtype)], axis=-1)
     x = conv(fine, 1, 'fine_in', **types)(x)
     for i in range(self.num_blocks):
       x = ResBlock(fine, name=f'fine_block_{i}', zero_init=False, **types)(x)
     x = jax.nn.silu(group_norm(fine, 'norm_out', **types)(x))
-    x = conv(4 * patch**2, 1, 'conv_out', **types)(x).astype(jnp.float32)
-    painted, mask = (pixel_shuffle(part, patch) for part in jnp.split(x, [3 * patch**2], axis=-1))
+    x = conv(64, 1, 'conv_out', **types)(x).astype(jnp.float32)
+    painted, mask = pixel_shuffle(x[..., :48], 4), pixel_shuffle(x[..., 48:], 4)
     return blend_painted(warped, painted, mask)
 
 
@@ -200,7 +193,7 @@ class MotionCodec(nn.Module):
   """Motion codec: encodes identity and motion, warps the portrait, decodes the frame.
 
   Paper section "Holistic motion codec". The networks are not specified in the paper; we use a per-pixel flow
-  basis, its fixed-point inversion and a refinement on the fine grid (`motion_warper`).
+  basis, its fixed-point inversion and a refinement at 1/4 (`motion_warper`).
 
   Methods for `apply(..., method=...)`: `appearance`, `motion`, `encode_truth`, `read_truth`, `warp`,
   `decode`, `decode_parts`.
@@ -212,15 +205,15 @@ class MotionCodec(nn.Module):
       cartoon (`cartoon_motion.FIELDS`), which releases of version 0.1.0 have. The methods translate: they
       take and return motion vectors in both cases.
     truth_scales: typical magnitude of each of `truth_fields`, which is divided by it; () for all 1.
-    patch_size: side of the picture's patches that become positions of the fine grid: 4 for pictures of 256 pixels, 8
-      for 512. The middle and the coarse grid have half and a quarter of its positions per side.
-    low_grid: layers run on the middle and the coarse grid alone (`low_grid.py`); the first of each of the widths for
-      several grids is not used then.
-    appearance_widths: channels of the identity features on the fine, middle and coarse grid.
+    inner_size: largest side at which the networks read portraits and paint, 256 for example; larger portraits are
+      halved for them, and copied at their own resolution. 0: any size.
+    low_grid: layers run at 1/8 and 1/16 alone, and flows are inverted by splatting (`low_grid.py`); the first of each
+      of the widths for several grids is not used then. Else they run at 1/4 too.
+    appearance_widths: channels of the identity features at 1/4, 1/8, 1/16.
     motion_widths: channels of `phi_m` at 1/4, 1/8, 1/16 of `motion_size`.
     motion_bottleneck: channels per position before the last dense layer of `phi_m`.
-    warp_widths: channels of flow basis and warper on the middle (and fine) grid, and on the coarse one.
-    decoder_widths: channels of the plain decoder on the fine and the middle grid.
+    warp_widths: channels of flow basis and warper at 1/8 (and 1/4), and at 1/16.
+    decoder_widths: channels of the plain decoder at 1/4 and 1/8.
     hidden: width of the dense layers.
     num_modes: basis flows per portrait.
     num_gates: appearance gates per portrait.
@@ -231,7 +224,7 @@ class MotionCodec(nn.Module):
   motion_size: int = 128
   truth_fields: tuple[str, ...] = MOTION_FIELDS
   truth_scales: tuple[float, ...] = _TRUTH_SCALES
-  patch_size: int = 4
+  inner_size: int = 0
   low_grid: bool = False
   appearance_widths: tuple[int, int, int] = (48, 96, 128)
   motion_widths: tuple[int, int, int] = (48, 96, 160)
@@ -255,13 +248,12 @@ class MotionCodec(nn.Module):
     if self.motion_size % 16:
       raise ValueError(f'motion_size must be a multiple of 16, got {self.motion_size}')
     types = dict(dtype=self.dtype, param_dtype=self.param_dtype)
-    grids: dict[str, Any] = dict(num_blocks=self.num_blocks, patch_size=self.patch_size, **types)
     if self.low_grid:
-      self.identity_encoder = LowGridIdentityEncoder(self.appearance_widths[1:], **grids)
-      self.decoder = LowGridDecoder(self.decoder_widths[1], **grids)
+      self.identity_encoder = LowGridIdentityEncoder(self.appearance_widths[1:], self.num_blocks, **types)
+      self.decoder = LowGridDecoder(self.decoder_widths[1], self.num_blocks, **types)
     else:
-      self.identity_encoder = IdentityEncoder(self.appearance_widths, **grids)
-      self.decoder = PlainDecoder(self.decoder_widths, **grids)
+      self.identity_encoder = IdentityEncoder(self.appearance_widths, self.num_blocks, **types)
+      self.decoder = PlainDecoder(self.decoder_widths, self.num_blocks, **types)
     self.motion_encoder = MotionEncoder(
       self.motion_dim, self.motion_widths, self.motion_bottleneck, self.num_blocks, **types
     )
@@ -288,16 +280,21 @@ class MotionCodec(nn.Module):
     return self.decode(warped), warped, m_source, m_target
 
   def appearance(self, portrait: jax.Array) -> Appearance:
-    """Portrait `[b, h, w, 3]` in [-1, 1], sides multiples of 4 patches, to its `Appearance`.
+    """Portrait `[b, h, w, 3]` in [-1, 1], sides multiples of 16, to its `Appearance`.
 
     Raises:
-      ValueError: a side is not a multiple of `4 * patch_size`.
+      ValueError: a side is not a multiple of 16.
     """
-    multiple = grid_factors(self.patch_size)[-1]
-    if portrait.shape[1] % multiple or portrait.shape[2] % multiple:
-      raise ValueError(f'portrait sides must be multiples of {multiple}, got shape {portrait.shape}')
-    features = self.identity_encoder(portrait)
+    if portrait.shape[1] % 16 or portrait.shape[2] % 16:
+      raise ValueError(f'portrait sides must be multiples of 16, got shape {portrait.shape}')
+    features = self.identity_encoder(resize_image(portrait, self.read_size(portrait.shape[1:3])))
     return Appearance(portrait, features, self.motion_modes(features))
+
+  def read_size(self, size: tuple[int, ...]) -> tuple[int, ...]:
+    """Height and width at which the networks read portraits of a size: halved while above `inner_size`."""
+    while self.inner_size and max(size) > self.inner_size and not any(side % 32 for side in size):
+      size = tuple(side // 2 for side in size)
+    return size
 
   def motion(self, frame: jax.Array) -> jax.Array:
     """Frame `[b, s, s, 3]` in [-1, 1] (any size) to its motion latent, float32 `[b, motion_dim]`."""
@@ -325,17 +322,15 @@ class MotionCodec(nn.Module):
     image, features, m_source = jax.tree.map(
       lambda x: jnp.broadcast_to(x, (b, *x.shape[1:])), (appearance.image, appearance.features, m_source)
     )
-    finest, middle, _ = grid_factors(self.patch_size)
     flow, occlusion_logits, coarse_flow, feature_correction, coords = self.warper(
-      features[middle], appearance.basis, m_source, m_target
+      features[8], appearance.basis, m_source, m_target
     )
-    moved = {factor: warp(features[factor], flow) for factor in (finest, middle) if factor in features}
-    moved[middle] = moved[middle] + feature_correction
+    moved = {factor: warp(features[factor], flow) for factor in (4, 8) if factor in features}
+    moved[8] = moved[8] + feature_correction
     # No gradient to the picture, which is data: it would need a scatter at full resolution.
     moved_image = warp(jax.lax.stop_gradient(image), flow)
-    return Warped(
-      moved_image, moved, flow, jax.nn.sigmoid(occlusion_logits), coarse_flow, occlusion_logits, coords
-    )
+    occlusion = jax.nn.sigmoid(occlusion_logits)
+    return Warped(moved_image, moved, flow, occlusion, coarse_flow, occlusion_logits, coords)
 
   def decode(self, warped: Warped) -> jax.Array:
     """Decodes to a picture without codebook: float32 `[b, h, w, 3]`, about [-1, 1] (not clipped)."""
@@ -343,10 +338,12 @@ class MotionCodec(nn.Module):
 
   def decode_parts(self, warped: Warped) -> tuple[jax.Array, jax.Array]:
     """Picture as in `decode`, and the copy weight per pixel, `[b, h, w, 1]` in [0, 1]."""
-    if self.low_grid:
-      features = warped.features[grid_factors(self.patch_size)[1]]
-      return blend_painted(warped, *self.decoder(features, warped.image, warped.occlusion))
-    return self.decoder(warped)
+    if not self.low_grid:
+      return self.decoder(warped)
+    painted, mask = self.decoder(warped.features[8], warped.image, warped.occlusion)
+    while painted.shape[1] < warped.image.shape[1]:
+      painted, mask = double_bilinear(painted), double_bilinear(mask)
+    return blend_painted(warped, painted, mask)
 
   @property
   def motion_scales(self) -> jax.Array:
@@ -386,19 +383,20 @@ def warped_spec(codec: MotionCodec, side: int, batch_size: int = 1) -> Warped:
 def warped_example(others: examples.Modules | None, side: int) -> Warped:
   """Shapes of what the codec among `others`, or one of demo size, warps portraits of `side` pixels to."""
   fine, coarse, _ = examples.field(others, 'motion_codec', 'appearance_widths', (48, 96, 128))
-  patch = examples.field(others, 'motion_codec', 'patch_size', 4)
+  inner_size = examples.field(others, 'motion_codec', 'inner_size', 0)
   low_grid = examples.field(others, 'motion_codec', 'low_grid', False)
-  finest, grids = side // patch, grid_factors(patch)[:2]
+  inner = side
+  while inner_size and inner > inner_size:
+    inner //= 2
+  quarter, eighth = inner // 4, inner // 8
+  features = {4: examples.array(1, quarter, quarter, fine), 8: examples.array(1, eighth, eighth, coarse)}
   shapes: dict[str, Any] = dict(
     image=examples.image(side),
-    features={
-      factor: examples.array(1, side // factor, side // factor, width)
-      for factor, width in list(zip(grids, (fine, coarse), strict=True))[low_grid:]
-    },
-    flow=examples.array(1, finest, finest, 2),
-    occlusion=examples.array(1, finest, finest, 1),
-    coarse_flow=examples.array(1, finest, finest, 2),
-    occlusion_logits=examples.array(1, finest, finest, 1),
-    canonical_coords=examples.array(1, finest, finest, 3),
+    features={8: features[8]} if low_grid else features,
+    flow=examples.array(1, quarter, quarter, 2),
+    occlusion=examples.array(1, quarter, quarter, 1),
+    coarse_flow=examples.array(1, quarter, quarter, 2),
+    occlusion_logits=examples.array(1, quarter, quarter, 1),
+    canonical_coords=examples.array(1, quarter, quarter, 3),
   )
   return Warped(**shapes)

@@ -11,28 +11,19 @@ import jax.numpy as jnp
 from seetalk_jax.models.nn.blocks import conv, dense, down_levels, group_norm
 
 
-def grid_factors(patch_size: int) -> tuple[int, int, int]:
-  """Downsampling factors of the fine, the middle and the coarse grid of the codec."""
-  return patch_size, 2 * patch_size, 4 * patch_size
-
-
 class IdentityEncoder(nn.Module):
-  """Identity encoder `phi_id`: portrait `[b, h, w, 3]` -> downsampling factor -> features.
-
-  The factors are `patch_size` (the fine grid) and 2 and 4 times that.
-  """
+  """Identity encoder `phi_id`: portrait `[b, h, w, 3]` -> features at 1/4, 1/8 and 1/16."""
 
   widths: tuple[int, int, int]
   num_blocks: int
-  patch_size: int = 4
   dtype: Any = jnp.float32
   param_dtype: Any = jnp.float32
 
   @nn.compact
   def __call__(self, image: jax.Array) -> dict[int, jax.Array]:
     types = dict(dtype=self.dtype, param_dtype=self.param_dtype)
-    levels = down_levels(image, self.widths, self.num_blocks, self.patch_size, **types)
-    return dict(zip(grid_factors(self.patch_size), levels, strict=True))
+    levels = down_levels(image, self.widths, self.num_blocks, **types)
+    return dict(zip((4, 8, 16), levels, strict=True))
 
 
 class MotionEncoder(nn.Module):

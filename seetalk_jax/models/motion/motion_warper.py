@@ -1,16 +1,13 @@
-"""Motion warper: a flow basis per pixel, inverted to a backward flow and refined on the fine grid.
+"""Motion warper: a flow basis per pixel, inverted to a backward flow and refined at 1/4 resolution.
 
 1. `MotionModes` computes, once per portrait, a basis of K flow fields `B_k(x)`, appearance gates and
    canonical coordinates.
 2. `MotionWarper` computes mode amplitudes `a_k(m_source, m_target)`, which are zero when both motions are
    equal. The forward flow of the portrait is `F(x) = 0.02 sum_k a_k B_k(x)`.
-3. `warping.invert_flow` inverts it to a backward flow: `G(y) = -F(y + G(y))`, by fixed-point iteration.
-4. A network on the warped features of the middle grid predicts a correction of the flow and the occlusion on the
-   fine grid, and a correction of the features of the middle grid. The correction of the flow stays below 1 % of the
-   picture's side.
-
-The fine, middle and coarse grid have 1/4, 1/8 and 1/16 of the picture's positions per side, or in general
-1/p, 1/(2p) and 1/(4p) for a codec with patch size p.
+3. `warping.invert_flow` inverts it to a backward flow: `G(y) = -F(y + G(y))`, by fixed-point iteration; or
+   `splatting.splat_inverse`, in codecs of a low grid.
+4. A network on the warped features at 1/8 predicts a correction of the flow and the occlusion at 1/4, and a
+   correction of the features at 1/8. The correction of the flow stays below 1 % of the picture's side.
 
 Not specified in the paper; we use this decomposition.
 """
@@ -50,12 +47,12 @@ class MotionBasis(NamedTuple):
   """Flow basis, appearance gates and canonical coordinates of a portrait, computed once; all float32.
 
   Attributes:
-    flow_modes: `[b, h / p, w / p, num_modes, 2]`, displacement (x, y) of each position per mode, in units of
+    flow_modes: `[b, h / 4, w / 4, num_modes, 2]`, displacement (x, y) of each position per mode, in units of
       0.02 of the picture; `[..., 3]` in a codec that splats, with the change of the importance.
-    appearance_gates: `[b, h / p, w / p, num_gates]`, change in appearance of each position per gate.
-    canonical_coords: `[b, h / p, w / p, 3]`, coordinates on the head in its rest pose. They are latent
+    appearance_gates: `[b, h / 4, w / 4, num_gates]`, change in appearance of each position per gate.
+    canonical_coords: `[b, h / 4, w / 4, 3]`, coordinates on the head in its rest pose. They are latent
       coordinates where no ground truth supervises them.
-    importance: `[b, h / p, w / p, 1]`, of each position without motion, in a codec that splats; None in others.
+    importance: `[b, h / 4, w / 4, 1]`, of each position without motion, in a codec that splats; None in others.
   """
 
   flow_modes: jax.Array
@@ -65,7 +62,7 @@ class MotionBasis(NamedTuple):
 
 
 class MotionModes(nn.Module):
-  """Identity features -> flow basis, appearance gates and canonical coordinates on the fine grid (`MotionBasis`).
+  """Identity features -> flow basis, appearance gates and canonical coordinates at 1/4 (`MotionBasis`).
 
   The displacement of a point is linear in the entries of the head's rotation matrix, and likewise for a jaw
   rotation. A flow field is therefore a linear combination of basis flows. Changes that no flow can express
@@ -84,7 +81,7 @@ class MotionModes(nn.Module):
   def __call__(self, features: Mapping[int, jax.Array]) -> MotionBasis:
     types = dict(dtype=self.dtype, param_dtype=self.param_dtype)
     fine, coarse = self.widths
-    finest, middle, x = (features[factor] for factor in sorted(features))
+    x = features[16]
     b, h, w, _ = x.shape
     position = self.param(
       'position', partitioned(nn.initializers.normal(0.1), (None, None, 'positions')), (16, 16, 16)
@@ -94,11 +91,11 @@ class MotionModes(nn.Module):
     x = conv(coarse, 1, 'coarse_in', **types)(x)
     for i in range(2 * self.num_blocks):
       x = ResBlock(coarse, zero_init=False, name=f'coarse_block_{i}', **types)(x)
-    x = jnp.concatenate([upsample_bilinear(x, (2 * h, 2 * w)), middle], axis=-1)
+    x = jnp.concatenate([upsample_bilinear(x, (2 * h, 2 * w)), features[8]], axis=-1)
     x = conv(fine, 1, 'fine_in', **types)(x)
     for i in range(self.num_blocks):
       x = ResBlock(fine, zero_init=False, name=f'fine_block_{i}', **types)(x)
-    x = jnp.concatenate([upsample_bilinear(x, (4 * h, 4 * w)), finest], axis=-1)
+    x = jnp.concatenate([upsample_bilinear(x, (4 * h, 4 * w)), features[4]], axis=-1)
     x = jax.nn.silu(group_norm(x.shape[-1], 'norm', **types)(x))
     x = jax.nn.silu(conv(fine, 3, 'quarter_in', **types)(x))
     canonical_coords = conv(3, 1, 'places', **types)(x).astype(jnp.float32)
@@ -116,9 +113,9 @@ class MotionWarper(nn.Module):
   """(features, ways, m_source, m_target) -> backward flow, occlusion logits and a feature correction.
 
   The weighted sum of the basis flows is the forward flow of the portrait. Its inverse is the coarse backward
-  flow. Inputs of a network on the middle grid, conditioned on the motion by FiLM, are the features warped by the
-  coarse flow, the warped canonical coordinates and the warped gates times their amplitudes. It predicts a flow
-  correction and occlusion logits on the fine grid, and a feature correction on the middle grid.
+  flow. Inputs of a network at 1/8, conditioned on the motion by FiLM, are the features warped by the coarse
+  flow, the warped canonical coordinates and the warped gates times their amplitudes. It predicts a flow
+  correction and occlusion logits at 1/4, and a feature correction at 1/8.
   """
 
   widths: tuple[int, int]
@@ -141,15 +138,15 @@ class MotionWarper(nn.Module):
     """One warp per row of `m_target`.
 
     Args:
-      features: identity features on the middle grid, `[b, h / (2 p), w / (2 p), c]`.
+      features: identity features `[b, h / 8, w / 8, c]`.
       basis: of 1 or b portraits.
       m_source: motion of the portraits, `[b, motion_dim]`.
       m_target: motion of the frames, `[b, motion_dim]`.
 
     Returns:
-      Backward flow `[b, h / p, w / p, 2]` in picture units, occlusion logits `[b, h / p, w / p, 1]`, coarse
-      backward flow `[b, h / p, w / p, 2]`, the addition to the warped features, `[b, h / (2 p), w / (2 p), c]`,
-      and the warped canonical coordinates `[b, h / p, w / p, 3]`.
+      Backward flow `[b, h / 4, w / 4, 2]` in picture units, occlusion logits `[b, h / 4, w / 4, 1]`, coarse
+      backward flow `[b, h / 4, w / 4, 2]`, the addition to the warped features, `[b, h / 8, w / 8, c]`, and the
+      warped canonical coordinates, `[b, h / 4, w / 4, 3]`.
     """
     types = dict(dtype=self.dtype, param_dtype=self.param_dtype)
     motion_mlp = MLP(self.hidden, self.hidden, name='motion_mlp', **types)
@@ -186,9 +183,8 @@ class MotionWarper(nn.Module):
       warp(jnp.broadcast_to(source_maps, (b, *source_maps.shape[1:])), coarse_flow),
     )
     warped_coords, gate_changes = source_maps[..., :3], source_maps[..., 3:] * gate_amplitudes[:, None, None]
-    motion_maps = jnp.concatenate(
-      [waves(warped_coords, 2), coarse_flow / _REACH, gate_changes, *inverse_maps], axis=-1
-    )
+    motion_maps = [waves(warped_coords, 2), coarse_flow / _REACH, gate_changes, *inverse_maps]
+    motion_maps = jnp.concatenate(motion_maps, axis=-1)
     x = jnp.concatenate(
       [warped_features, pixel_unshuffle(motion_maps, 2).astype(warped_features.dtype)], axis=-1
     )

@@ -302,15 +302,9 @@ class ResBlock(nn.Module):
 
 
 def down_levels(
-  image: jax.Array,
-  widths: Sequence[int],
-  num_blocks: int,
-  patch_size: int = 4,
-  *,
-  dtype: Dtype,
-  param_dtype: Dtype,
+  image: jax.Array, widths: Sequence[int], num_blocks: int, *, dtype: Dtype, param_dtype: Dtype
 ) -> list[jax.Array]:
-  """Features of an image at `1 / patch_size`, half of that, ... of its size, one map for each of `widths`.
+  """Features of an image at 1/4, 1/8, ... of its size, one map for each of `widths`.
 
   Call it inside of a compact method: the layers `conv_in`, `down_{level}` and `block_{level}_{i}` belong to the module
   of the caller.
@@ -319,11 +313,10 @@ def down_levels(
     image: `[b, h, w, 3]`.
     widths: channels of every map.
     num_blocks: residual blocks of every level but the first, which has none.
-    patch_size: side of the patches that become positions of the first map.
     dtype, param_dtype: of the layers.
   """
   types = dict(dtype=dtype, param_dtype=param_dtype)
-  levels = [conv(widths[0], 3, 'conv_in', **types)(pixel_unshuffle(image, patch_size))]
+  levels = [conv(widths[0], 3, 'conv_in', **types)(pixel_unshuffle(image, 4))]
   for level, width in enumerate(widths[1:]):
     x = conv(width, 3, f'down_{level}', strides=2, **types)(jax.nn.silu(levels[-1]))
     for i in range(num_blocks):

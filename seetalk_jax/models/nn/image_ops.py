@@ -44,6 +44,18 @@ def upsample_nearest(x: jax.Array, factor: int = 2) -> jax.Array:
   return einops.repeat(x, '... h w c -> ... (h fh) (w fw) c', fh=factor, fw=factor)
 
 
+def double_bilinear(x: jax.Array) -> jax.Array:
+  """Bilinear upsampling of `[b, h, w, c]` to twice the sides, border clamped, as sums of shifted copies."""
+  for axis in (1, 2):
+    size = x.shape[axis]
+    first, last = (jax.lax.slice_in_dim(x, i, i + 1, axis=axis) for i in (0, size - 1))
+    before = jnp.concatenate([first, jax.lax.slice_in_dim(x, 0, size - 1, axis=axis)], axis=axis)
+    after = jnp.concatenate([jax.lax.slice_in_dim(x, 1, size, axis=axis), last], axis=axis)
+    x = jnp.stack([0.75 * x + 0.25 * before, 0.75 * x + 0.25 * after], axis=axis + 1)
+    x = x.reshape(*x.shape[:axis], 2 * size, *x.shape[axis + 2 :])
+  return x
+
+
 def repeat_to(x: jax.Array, size: tuple[int, ...]) -> jax.Array:
   """Nearest-neighbor upsampling of `[b, h, w, c]` to `[b, *size, c]`, a multiple of `h` and `w`."""
   return upsample_nearest(x, size[0] // x.shape[1])

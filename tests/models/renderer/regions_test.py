@@ -46,7 +46,7 @@ def test_regions_stay_in_the_picture():
 
 @pytest.mark.parametrize('low_grid', [False, True])
 def test_a_cropped_warp_shows_the_region(low_grid):
-  codec = registry.make('motion_codec', 'tiny', low_grid=low_grid, patch_size=8)
+  codec = registry.make('motion_codec', 'tiny', low_grid=low_grid, inner_size=256)
   spec = warped_example({'motion_codec': codec}, SIDE)
   rows, columns = jnp.mgrid[:SIDE, :SIDE] / SIDE
 
