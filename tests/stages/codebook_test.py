@@ -25,6 +25,17 @@ def test_codebook_learns_and_moves_its_codes():
   )
 
 
+def test_a_codebook_of_regions_learns_crops_around_landmarks():
+  stage = base.build_stage(config_of('codebook', ['codebook'], image_size=256, regions=True), {})
+  assert stage.view == 'motion_pair'
+  batch = batch_of(stage)
+  image, weight, inside = stage._crops(batch, jax.random.key(0))
+  assert image.shape == (2, 64, 80, 3) and weight.shape == inside.shape == (2, 64, 80, 1)
+  _, _, params, collections = train(stage, base.Frozen(), batch, 3)
+  shown = stage.preview(params, base.Frozen(), collections, batch, jax.random.key(0))
+  assert shown.shape == (len(stage.preview_rows) * 64, 2 * 80, 3)
+
+
 def test_codes_decay_once_a_batch_for_any_number_of_pieces():
   left = []
   for pieces in (1, 3):

@@ -1,5 +1,7 @@
 """Frozen networks that the tests of stages share."""
 
+import dataclasses
+
 import jax
 import jax.numpy as jnp
 import pytest
@@ -36,3 +38,13 @@ def world():
   params = {name: trees['params'] for name, trees in variables.items()}
   state = {k: v for k, v in variables['codebook'].items() if k != 'params'}
   return modules, base.Frozen(params=params, collections={'codebook': state})
+
+
+@pytest.fixture(scope='session')
+def region_world(world):
+  """Codebook, and a codec that reads pictures of 256 pixels at 64."""
+  modules, frozen = world
+  codec = registry.make('motion_codec', 'tiny', low_grid=True, inner_size=64)
+  image = jnp.zeros((1, SIZE, SIZE, 3))
+  params = {**frozen.params, 'motion_codec': blocks.init_params(codec, jax.random.key(0), image, image)}
+  return {'codebook': modules['codebook'], 'motion_codec': codec}, dataclasses.replace(frozen, params=params)

@@ -12,6 +12,7 @@ from tiny_stages import SIZE, config_of
 
 from seetalk_jax.errors import ConfigError
 from seetalk_jax.models.nn import image_ops
+from seetalk_jax.models.renderer.regions import REGIONS
 from seetalk_jax.stages import base, figures, render
 
 
@@ -41,6 +42,23 @@ def test_render_trains_the_warper_and_keeps_what_m_means(world):
     {'codebook': given['codebook']},
   )
   assert set(without.frozen) == {'codebook'}
+
+
+@pytest.mark.slow  # compiles for ten seconds and more
+def test_regions_train_with_the_decoder_of_the_codec(region_world):
+  modules, frozen = region_world
+  config = config_of(
+    'render', ['code_transformer', 'hr_decoder'], image_size=256, roundtrip_rate=0.0, truth_rate=0.0
+  )
+  config.model['code_transformer']['num_regions'] = len(REGIONS)
+  stage = base.build_stage(config, modules)
+  batch = batch_of(stage)
+  _, start, params, _ = train(stage, frozen, batch, 3)
+  moved = {
+    part: largest(jax.tree.map(lambda a, b: a - b, start['motion_codec'][part], params['motion_codec'][part]))
+    for part in ('decoder', 'warper', 'identity_encoder')
+  }
+  assert moved['decoder'] > 0 and moved['warper'] > 0 and moved['identity_encoder'] == 0
 
 
 OFF = dict(

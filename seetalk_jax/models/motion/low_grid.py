@@ -19,7 +19,7 @@ import jax.numpy as jnp
 from seetalk_jax.models.motion.motion_warper import MotionBasis, waves
 from seetalk_jax.models.motion.warping import upsample_bilinear
 from seetalk_jax.models.nn.blocks import ResBlock, conv, group_norm, partitioned
-from seetalk_jax.models.nn.image_ops import pixel_shuffle, pixel_unshuffle, resize_image
+from seetalk_jax.models.nn.image_ops import pixel_shuffle, pixel_unshuffle
 
 
 class LowGridIdentityEncoder(nn.Module):
@@ -108,17 +108,16 @@ class LowGridDecoder(nn.Module):
 
   @nn.compact
   def __call__(
-    self, features: jax.Array, image: jax.Array, occlusion: jax.Array
+    self, features: jax.Array, colors: jax.Array, occlusion: jax.Array
   ) -> tuple[jax.Array, jax.Array]:
     """Paints.
 
     Args:
       features: warped features at 1/8, `[b, m, n, c]`.
-      image: the warped portrait, `[b, h, w, 3]`; its mean colors in positions of 1/4 are read.
+      colors: mean colors of the warped portrait at 1/4, `[b, 2 m, 2 n, 3]`.
       occlusion: `[b, 2 m, 2 n, 1]`.
     """
     types = dict(dtype=self.dtype, param_dtype=self.param_dtype)
-    colors = resize_image(image, occlusion.shape[1:3])
     maps = pixel_unshuffle(jnp.concatenate([colors, occlusion], axis=-1), 2)
     x = conv(self.width, 1, 'maps_in', **types)(
       jnp.concatenate([features, maps.astype(features.dtype)], axis=-1)

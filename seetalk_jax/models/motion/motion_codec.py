@@ -116,7 +116,8 @@ class Warped(NamedTuple):
 
   Attributes:
     image: `[b, h, w, 3]`, the portrait warped at full resolution.
-    features: factor (4, 8) -> warped features `[b, h / factor, w / factor, c]`. The features at 8 include the
+    features: factor (4, 8) -> warped features `[b, h / factor, w / factor, c]`; with `low_grid`, those at 4 are the
+      mean colors of the warped portrait. The features at 8 include the
       warper's additive correction for content that the portrait does not show (an opened mouth).
     flow: `[b, h / 4, w / 4, 2]`, backward flow: (x, y) offsets target -> source in picture units; 0 is the
       identity.
@@ -287,7 +288,10 @@ class MotionCodec(nn.Module):
     """
     if portrait.shape[1] % 16 or portrait.shape[2] % 16:
       raise ValueError(f'portrait sides must be multiples of 16, got shape {portrait.shape}')
-    features = self.identity_encoder(resize_image(portrait, self.read_size(portrait.shape[1:3])))
+    read = resize_image(portrait, self.read_size(portrait.shape[1:3]))
+    features = self.identity_encoder(read)
+    if self.low_grid:  # the decoder paints in the colors of its surroundings
+      features[4] = resize_image(read, (read.shape[1] // 4, read.shape[2] // 4))
     return Appearance(portrait, features, self.motion_modes(features))
 
   def read_size(self, size: tuple[int, ...]) -> tuple[int, ...]:
@@ -325,7 +329,7 @@ class MotionCodec(nn.Module):
     flow, occlusion_logits, coarse_flow, feature_correction, coords = self.warper(
       features[8], appearance.basis, m_source, m_target
     )
-    moved = {factor: warp(features[factor], flow) for factor in (4, 8) if factor in features}
+    moved = {factor: warp(features[factor], flow) for factor in (4, 8)}
     moved[8] = moved[8] + feature_correction
     # No gradient to the picture, which is data: it would need a scatter at full resolution.
     moved_image = warp(jax.lax.stop_gradient(image), flow)
@@ -340,7 +344,7 @@ class MotionCodec(nn.Module):
     """Picture as in `decode`, and the copy weight per pixel, `[b, h, w, 1]` in [0, 1]."""
     if not self.low_grid:
       return self.decoder(warped)
-    painted, mask = self.decoder(warped.features[8], warped.image, warped.occlusion)
+    painted, mask = self.decoder(warped.features[8], warped.features[4], warped.occlusion)
     while painted.shape[1] < warped.image.shape[1]:
       painted, mask = double_bilinear(painted), double_bilinear(mask)
     return blend_painted(warped, painted, mask)
@@ -389,10 +393,13 @@ def warped_example(others: examples.Modules | None, side: int) -> Warped:
   while inner_size and inner > inner_size:
     inner //= 2
   quarter, eighth = inner // 4, inner // 8
-  features = {4: examples.array(1, quarter, quarter, fine), 8: examples.array(1, eighth, eighth, coarse)}
+  features = {
+    4: examples.array(1, quarter, quarter, 3 if low_grid else fine),
+    8: examples.array(1, eighth, eighth, coarse),
+  }
   shapes: dict[str, Any] = dict(
     image=examples.image(side),
-    features={8: features[8]} if low_grid else features,
+    features=features,
     flow=examples.array(1, quarter, quarter, 2),
     occlusion=examples.array(1, quarter, quarter, 1),
     coarse_flow=examples.array(1, quarter, quarter, 2),

@@ -177,13 +177,19 @@ class MotionWarper(nn.Module):
       coarse_flow, inverse_maps = invert_flow(_REACH * forward_flow), []
 
     b = m_target.shape[0]
-    source_maps = jnp.concatenate([basis.canonical_coords, basis.appearance_gates], axis=-1)
+    source_maps = [basis.canonical_coords, basis.appearance_gates]
+    if self.splat:  # sines of the portrait's coordinates, once, instead of those of every frame
+      source_maps.append(waves(basis.canonical_coords, 2))
+    source_maps = jnp.concatenate(source_maps, axis=-1)
     warped_features, source_maps = (
       warp(features, coarse_flow),
       warp(jnp.broadcast_to(source_maps, (b, *source_maps.shape[1:])), coarse_flow),
     )
-    warped_coords, gate_changes = source_maps[..., :3], source_maps[..., 3:] * gate_amplitudes[:, None, None]
-    motion_maps = [waves(warped_coords, 2), coarse_flow / _REACH, gate_changes, *inverse_maps]
+    warped_coords, gates, warped_waves = jnp.split(source_maps, [3, 3 + self.num_gates], axis=-1)
+    gate_changes = gates * gate_amplitudes[:, None, None]
+    if not self.splat:
+      warped_waves = waves(warped_coords, 2)
+    motion_maps = [warped_waves, coarse_flow / _REACH, gate_changes, *inverse_maps]
     motion_maps = jnp.concatenate(motion_maps, axis=-1)
     x = jnp.concatenate(
       [warped_features, pixel_unshuffle(motion_maps, 2).astype(warped_features.dtype)], axis=-1
