@@ -7,7 +7,8 @@ To train a stage again, remove its directory and those of the stages after it.
 
 Fields of a stage are flags too: --config.overrides.portrait.data.batch_size=8.
 
-demo: at most 3.6 hours on two CPU cores, besides compilation and the corpora. tiny: two steps per
+demo: at most 3.6 hours on two CPU cores, besides compilation and the corpora. human: pictures of 512 px of the world of
+people (configs/human.py), 7.3 hours on one core besides compilation and the corpora. tiny: two steps per
 stage on flat placeholder faces, a test of the wiring.
 
 Recordings instead of synthetic corpora, after `seetalk prepare videos corpus/hdtf`:
@@ -24,16 +25,19 @@ import importlib
 
 from ml_collections import ConfigDict
 
-from configs import common, recordings
+from configs import common, human, recordings
 from seetalk_jax.constants import RECORDING_VARIANTS, STAGES
 
 
 def get_config(variant: str = 'demo') -> ConfigDict:
-  """The configuration of a variant of all stages: tiny or demo, or one of `constants.RECORDING_VARIANTS`."""
+  """The configuration of a variant of all stages: tiny, demo or human, or one of `constants.RECORDING_VARIANTS`."""
   if variant in RECORDING_VARIANTS:
     return recordings.get_config(variant)
+  if variant == 'human':
+    return human.get_config()
   if variant not in ('tiny', 'demo'):
-    raise ValueError(f'variant {variant!r} is unknown: use tiny, demo, {", ".join(RECORDING_VARIANTS)}')
+    others = ', '.join(RECORDING_VARIANTS)
+    raise ValueError(f'variant {variant!r} is unknown: use tiny, demo, human, {others}')
   tiny = variant == 'tiny'
 
   config = ConfigDict()
@@ -52,7 +56,10 @@ def get_config(variant: str = 'demo') -> ConfigDict:
       'talks': {'train': 8 if tiny else 2000, 'validation': 8 if tiny else 32},
     }
   )
-  config.size = 64 if tiny else 0  # image size in pixels; 0: 256 for faces, 128 for clips
+  config.world = 'cartoon'  # or 'human', the world of people
+  # Side of the pictures in pixels, and frames of a record; 0: those of `seetalk corpus`.
+  config.sizes = ConfigDict({kind: 64 if tiny and kind != 'talks' else 0 for kind in config.corpora})
+  config.frames = ConfigDict(dict.fromkeys(config.corpora, 0))
   config.sketch = tiny  # flat placeholder faces
   config.processes = 0  # rendering processes; 0: one per core
 

@@ -197,8 +197,9 @@ def _render(config, children: _Children) -> int:
         *(sys.executable, '-m', 'seetalk_jax', 'corpus', str(directory)),
         *('--kind', kind, '--split', split, '--num', str(num), '--seed', str(config.seed)),
         *('--processes', str(config.processes or os.cpu_count() or 1)),
-        *(['--size', str(config.size)] if config.size and kind != 'talks' else []),
-        *(['--sketch'] if config.sketch else []),
+        *(['--size', str(config.sizes[kind])] if config.sizes.get(kind) else []),
+        *(['--frames', str(config.frames[kind])] if config.frames.get(kind) else []),
+        *(['--sketch'] if config.sketch else ['--world', config.world]),
       ]
       if status := children.call(command):
         return status

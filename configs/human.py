@@ -1,0 +1,103 @@
+r"""Networks of 512 px for the world of people: the variant human of configs/all.py.
+
+They replace the variant demo, whose networks the cartoon taught, with the first release that is trained on people.
+The stages are those of demo with the changes below; docs/architecture.md gives the reasons.
+"""
+
+import importlib
+
+from ml_collections import ConfigDict
+
+from configs import common
+from seetalk_jax.constants import STAGES
+from seetalk_jax.models.renderer.regions import REGIONS
+
+SIDE = 512  # of portraits and frames
+
+# Minutes of training on one CPU core.
+_MINUTES = {
+  'conre': 20.0,
+  'autoencoder': 60.0,
+  'face_prior': 5.0,
+  'portrait': 60.0,
+  'codebook': 15.0,
+  'motion_codec': 150.0,
+  'code_transformer': 40.0,
+  'sync_expert': 8.0,
+  'motion': 40.0,
+  'lip_refiner': 12.0,
+  'render': 30.0,
+}
+# Budgets are minutes: more steps than any machine takes in them.
+_STEPS = 1_000_000
+# Side of the pictures of stages that train on others than 512 px. The codec reads and paints at 256 px in any case.
+_SIDES = {'conre': 256, 'motion_codec': 256}
+
+# Stages whose samples are mirrored, and stages whose encoders read pictures with effects of cameras.
+_MIRRORED = ('autoencoder', 'codebook', 'motion_codec', 'code_transformer', 'render')
+_READERS = ('conre', 'motion_codec')
+
+# Network -> fields that differ from those of its size demo.
+NETWORKS = {
+  'autoencoder': {'patch_size': 8, 'latent_channels': 8},
+  'portrait_unet': {'latent_channels': 8, 'channels': (96, 160)},
+  'motion_codec': {
+    'low_grid': True,
+    'inner_size': 256,
+    'appearance_widths': (48, 128, 160),
+    'warp_widths': (96, 128),
+    'decoder_widths': (48, 128),
+  },
+  'code_transformer': {'num_regions': len(REGIONS)},
+}
+
+
+def get_config() -> ConfigDict:
+  """The configuration of all stages."""
+  config = ConfigDict()
+  config.stage = 'all'
+  config.variant = 'demo'
+  config.stages = STAGES
+  config.seed = 0
+  config.start = ()
+
+  config.data_root = 'data/human'
+  config.world = 'human'
+  config.corpora = ConfigDict(
+    {
+      'faces': {'train': 3000, 'validation': 64},
+      'clips': {'train': 400, 'validation': 16},
+      'talks': {'train': 4000, 'validation': 32},
+    }
+  )
+  config.sizes = ConfigDict({'faces': SIDE, 'clips': 256})
+  config.frames = ConfigDict({'faces': 4, 'clips': 50})
+  config.sketch = False
+  config.processes = 0
+
+  config.max_minutes = ConfigDict(_MINUTES)
+  config.overrides = ConfigDict({stage: stage_config(stage) for stage in STAGES})
+  config.release = True
+  config.sampling = common.DEMO_SAMPLING
+  return config
+
+
+def stage_config(stage: str) -> ConfigDict:
+  """The configuration of one stage."""
+  config = importlib.import_module(f'configs.{stage}').get_config('demo')
+  for network in config.model:
+    if network in NETWORKS:
+      config.model[network].update(NETWORKS[network])
+  config.num_steps = _STEPS
+  if 'image_size' in config.options:
+    config.options.image_size = _SIDES.get(stage, SIDE)
+  if stage in _MIRRORED:
+    config.data.flips = 0.5
+  if stage in _READERS:  # so that encoders read recordings of any camera
+    config.data.camera_effects = 0.3
+  if stage == 'autoencoder':
+    config.options.crop_size = 256  # as many positions as crops of 128 px in patches of 4 px
+  if stage == 'codebook':
+    config.options.crop_size = 0
+    config.options.regions = True
+  return config
