@@ -10,13 +10,14 @@ from seetalk_jax.stages import losses
 def test_mouth_and_eyes_count_by_place():
   canonical = np.zeros((1, 4, 4, 3), np.float32) + [0.0, 0.5, 0.5]  # the forehead
   canonical[0, 3, 1] = [0.1, -0.6, 0.5]  # the lower lip
+  canonical[0, 3, 3] = [0.0, -0.36, 0.77]  # the upper lip of the human head
   canonical[0, 1, 0] = [-0.25, 0.05, 0.5]  # a lid
   canonical[0, 0, 0] = [0.1, -0.6, -0.5]  # behind the head
   regions = jax.jit(losses.feature_regions)(canonical)
-  np.testing.assert_array_equal(np.argwhere(regions[0]), [[1, 0, 1], [3, 1, 0]])
+  np.testing.assert_array_equal(np.argwhere(regions[0]), [[1, 0, 1], [3, 1, 0], [3, 3, 0]])
   target = np.zeros((1, 16, 16, 3), np.float32)
   wrong_lip, wrong_forehead, wrong_lid = target.copy(), target.copy(), target.copy()
-  wrong_lip[0, 12:16, 4:8] = wrong_forehead[0, 8:12, 8:12] = wrong_lid[0, 4:8, 0:4] = 0.5
+  wrong_lip[0, 12:16, 4:8] = wrong_lip[0, 12:16, 12:16] = wrong_forehead[0, 8:12, 8:12] = wrong_lid[0, 4:8, 0:4] = 0.5
   feature_error = jax.jit(losses.feature_error)
   assert feature_error(wrong_forehead, target, canonical)[0] == 0
   error, hidden = feature_error(wrong_lip, target, canonical)
