@@ -122,6 +122,7 @@ def test_a_turned_head_leaves_the_relief_of_the_chest_in_place(drawn):
   np.testing.assert_allclose(np.asarray(first.image)[chest], np.asarray(second.image)[chest], atol=1e-3)
 
 
+@pytest.mark.proof  # compiles for minutes
 def test_gradients_flow_through_shading(staged):
   appearance, baked, place = staged
   arrays = person.shared()
