@@ -17,7 +17,9 @@ def test_mouth_and_eyes_count_by_place():
   np.testing.assert_array_equal(np.argwhere(regions[0]), [[1, 0, 1], [3, 1, 0], [3, 3, 0]])
   target = np.zeros((1, 16, 16, 3), np.float32)
   wrong_lip, wrong_forehead, wrong_lid = target.copy(), target.copy(), target.copy()
-  wrong_lip[0, 12:16, 4:8] = wrong_lip[0, 12:16, 12:16] = wrong_forehead[0, 8:12, 8:12] = wrong_lid[0, 4:8, 0:4] = 0.5
+  wrong_lip[0, 12:16, 4:8] = wrong_lip[0, 12:16, 12:16] = wrong_forehead[0, 8:12, 8:12] = wrong_lid[
+    0, 4:8, 0:4
+  ] = 0.5
   feature_error = jax.jit(losses.feature_error)
   assert feature_error(wrong_forehead, target, canonical)[0] == 0
   error, hidden = feature_error(wrong_lip, target, canonical)

@@ -17,6 +17,7 @@ import jax
 import jax.numpy as jnp
 
 from seetalk_jax.models.motion.motion_warper import MotionBasis, waves
+from seetalk_jax.models.motion.warped import Warped, blend_painted
 from seetalk_jax.models.motion.warping import upsample_bilinear
 from seetalk_jax.models.nn.blocks import ResBlock, conv, group_norm, partitioned
 from seetalk_jax.models.nn.image_ops import pixel_shuffle, pixel_unshuffle
@@ -94,7 +95,7 @@ class LowGridModes(nn.Module):
 
 
 class LowGridDecoder(nn.Module):
-  """Warped features -> (painted picture `[b, 8 m, 8 n, 3]`, logits of the mask `[b, 8 m, 8 n, 1]`).
+  """Decoder without a codebook, as `motion_codec.PlainDecoder`: (picture, copy weight per pixel).
 
   Attributes:
     width: channels at 1/8.
@@ -107,24 +108,14 @@ class LowGridDecoder(nn.Module):
   param_dtype: Any = jnp.float32
 
   @nn.compact
-  def __call__(
-    self, features: jax.Array, colors: jax.Array, occlusion: jax.Array
-  ) -> tuple[jax.Array, jax.Array]:
-    """Paints.
-
-    Args:
-      features: warped features at 1/8, `[b, m, n, c]`.
-      colors: mean colors of the warped portrait at 1/4, `[b, 2 m, 2 n, 3]`.
-      occlusion: `[b, 2 m, 2 n, 1]`.
-    """
+  def __call__(self, warped: Warped) -> tuple[jax.Array, jax.Array]:
     types = dict(dtype=self.dtype, param_dtype=self.param_dtype)
-    maps = pixel_unshuffle(jnp.concatenate([colors, occlusion], axis=-1), 2)
-    x = conv(self.width, 1, 'maps_in', **types)(
-      jnp.concatenate([features, maps.astype(features.dtype)], axis=-1)
-    )
+    maps = pixel_unshuffle(jnp.concatenate([warped.features[4], warped.occlusion], axis=-1), 2)
+    x = jnp.concatenate([warped.features[8], maps.astype(warped.features[8].dtype)], axis=-1)
+    x = conv(self.width, 1, 'maps_in', **types)(x)
     for i in range(2 * self.num_blocks):
       x = ResBlock(self.width, zero_init=False, name=f'block_{i}', **types)(x)
     x = jax.nn.silu(group_norm(self.width, 'norm_out', **types)(x))
     x = conv(4 * 64, 1, 'conv_out', **types)(x).astype(jnp.float32)
     painted, mask = (pixel_shuffle(part, 8) for part in jnp.split(x, [3 * 64], axis=-1))
-    return painted, mask
+    return blend_painted(warped, painted, mask)

@@ -13,10 +13,11 @@ from seetalk_jax.constants import BLINK, LIPS, MOTION_DIM, MOTION_FIELDS
 from seetalk_jax.models.motion.low_grid import LowGridDecoder, LowGridIdentityEncoder, LowGridModes
 from seetalk_jax.models.motion.motion_encoders import IdentityEncoder, MotionEncoder, TruthEncoder
 from seetalk_jax.models.motion.motion_warper import MotionBasis, MotionModes, MotionWarper
-from seetalk_jax.models.motion.warping import upsample_bilinear, warp
+from seetalk_jax.models.motion.warped import Warped, blend_painted
+from seetalk_jax.models.motion.warping import warp
 from seetalk_jax.models.nn import examples
 from seetalk_jax.models.nn.blocks import MLP, ResBlock, conv, group_norm, layer_norm
-from seetalk_jax.models.nn.image_ops import double_bilinear, pixel_shuffle, pixel_unshuffle, resize_image
+from seetalk_jax.models.nn.image_ops import pixel_shuffle, pixel_unshuffle, resize_image
 
 # Typical magnitude of each motion field. Lips and eyelids have half of theirs, which doubles their share of
 # m: they move few pixels, and a small component of m is hard to recover.
@@ -111,32 +112,6 @@ class Appearance(NamedTuple):
   basis: MotionBasis
 
 
-class Warped(NamedTuple):
-  """The portrait warped to the target motion, with an occlusion mask.
-
-  Attributes:
-    image: `[b, h, w, 3]`, the portrait warped at full resolution.
-    features: factor (4, 8) -> warped features `[b, h / factor, w / factor, c]`; with `low_grid`, those at 4 are the
-      mean colors of the warped portrait. The features at 8 include the
-      warper's additive correction for content that the portrait does not show (an opened mouth).
-    flow: `[b, h / 4, w / 4, 2]`, backward flow: (x, y) offsets target -> source in picture units; 0 is the
-      identity.
-    occlusion: `[b, h / 4, w / 4, 1]` in [0, 1]: 1 where the target's content is visible in the source, 0
-      where the decoder must synthesize it.
-    coarse_flow: `[b, h / 4, w / 4, 2]`, the inverted flow of the basis before refinement; supervised as well.
-    occlusion_logits: `occlusion` before the sigmoid.
-    canonical_coords: `[b, h / 4, w / 4, 3]`, the portrait's canonical coordinates, warped by the coarse flow.
-  """
-
-  image: jax.Array
-  features: dict[int, jax.Array]
-  flow: jax.Array
-  occlusion: jax.Array
-  coarse_flow: jax.Array
-  occlusion_logits: jax.Array
-  canonical_coords: jax.Array
-
-
 class PlainDecoder(nn.Module):
   """Decoder without a codebook: blends the warped portrait with synthesized pixels.
 
@@ -168,26 +143,6 @@ class PlainDecoder(nn.Module):
     x = conv(64, 1, 'conv_out', **types)(x).astype(jnp.float32)
     painted, mask = pixel_shuffle(x[..., :48], 4), pixel_shuffle(x[..., 48:], 4)
     return blend_painted(warped, painted, mask)
-
-
-def blend_painted(
-  warped: Warped, painted: jax.Array, mask_logits: jax.Array, weight: jax.Array | float = 1.0
-) -> tuple[jax.Array, jax.Array]:
-  """`c warped + (1 - c) painted` with copy weight `c = weight * sigmoid(occlusion_logits + mask_logits)`.
-
-  Args:
-    painted: synthesized picture `[b, h, w, 3]`.
-    mask_logits: `[b, h, w, 1]`, added to the warper's occlusion logits (clipped to [-6, 6]). At zero the mask
-      is the warper's.
-    weight: scale of the copy weight, in [0, 1]; 0 returns `painted`.
-
-  Returns:
-    The picture `[b, h, w, 3]` and the copy weight `[b, h, w, 1]`.
-  """
-  size = warped.image.shape[1:3]
-  occlusion = upsample_bilinear(jnp.clip(warped.occlusion_logits, -6.0, 6.0), size)
-  copied = weight * jax.nn.sigmoid(occlusion + mask_logits)
-  return copied * warped.image.astype(jnp.float32) + (1.0 - copied) * painted, copied
 
 
 class MotionCodec(nn.Module):
@@ -342,12 +297,7 @@ class MotionCodec(nn.Module):
 
   def decode_parts(self, warped: Warped) -> tuple[jax.Array, jax.Array]:
     """Picture as in `decode`, and the copy weight per pixel, `[b, h, w, 1]` in [0, 1]."""
-    if not self.low_grid:
-      return self.decoder(warped)
-    painted, mask = self.decoder(warped.features[8], warped.features[4], warped.occlusion)
-    while painted.shape[1] < warped.image.shape[1]:
-      painted, mask = double_bilinear(painted), double_bilinear(mask)
-    return blend_painted(warped, painted, mask)
+    return self.decoder(warped)
 
   @property
   def motion_scales(self) -> jax.Array:

@@ -170,7 +170,8 @@ class MotionWarper(nn.Module):
     else:
       forward_flow = jnp.einsum('bhwkc,bk->bhwc', basis.flow_modes, mode_amplitudes, precision='highest')
     if self.splat:
-      importance = basis.importance + forward_flow[..., 2:]
+      resting = jnp.zeros(()) if basis.importance is None else basis.importance
+      importance = resting + forward_flow[..., 2:]
       coarse_flow, coverage = splat_inverse(_REACH * forward_flow[..., :2], importance)
       inverse_maps = [coverage]
     else:

@@ -31,7 +31,8 @@ class Piece(NamedTuple):
     if self.corner is None:
       return image
     repeats = len(self.corner) // len(image)
-    return crop_pixels(jnp.concatenate([image] * repeats), self.corner, self.warped.image.shape[1:3])
+    height, width = self.warped.image.shape[1:3]
+    return crop_pixels(jnp.concatenate([image] * repeats), self.corner, (height, width))
 
   def put(self, image: jax.Array, drawn: jax.Array) -> jax.Array:
     """Frames `[b, h, w, c]` with what was drawn there, which replaces them if it is whole."""

@@ -129,7 +129,7 @@ def paste(image: jax.Array, drawn: jax.Array, corner: jax.Array) -> jax.Array:
   return jax.vmap(one)(image, drawn, corner)
 
 
-def feather(shape: tuple[int, int]) -> np.ndarray:
+def feather(shape: tuple[int, ...]) -> np.ndarray:
   """Weights of a region, float32 `[*shape, 1]`: 1 inside, smoothly to 0 at its edge."""
 
   def along(size):
