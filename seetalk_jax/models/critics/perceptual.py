@@ -53,7 +53,7 @@ class PerceptualTower(nn.Module):
 
   Attributes:
     architecture: 'vgg16' and 'alex' as in LPIPS, 'vgg19' as in perceptual losses. 'efficientnet-lite0': features
-      after the last blocks of the strides 2 to 32, the fastest on a CPU; only with `calibrated=False`.
+      after the last blocks of the strides 2 to 32; only with `calibrated=False`.
     calibrated: LPIPS, with its learned weight per channel. False, for 'vgg16', 'vgg19' and 'alex': the weighted
       sum over levels of the mean absolute difference of the features (weights of pix2pixHD for 'vgg19',
       otherwise 1). False, for 'efficientnet-lite0': features are normalized to unit length over the channels;
