@@ -15,7 +15,7 @@ from seetalk_jax.models.face.face_encoder import FaceEncoder
 
 FRESH = ()
 
-# Epsilon of all batch norms, including the last one over the embedding.
+# Epsilon of all batch norms, including the last one over the embedding; PyTorch's default.
 _EPSILON = 1e-5
 _STAGES = 4
 # Optional name prefix from multi-device training.
@@ -54,9 +54,9 @@ def build(config: Mapping[str, Any] | None, shapes: Mapping[str, tuple[int, ...]
   )
 
 
-def fold_scale(scale: np.ndarray, variance: np.ndarray) -> np.ndarray:
+def fold_scale(scale: np.ndarray, variance: np.ndarray, epsilon: float = _EPSILON) -> np.ndarray:
   """Scale of a batch norm with frozen statistics, `[c]`."""
-  return scale.astype(np.float64) / np.sqrt(variance.astype(np.float64) + _EPSILON)
+  return scale.astype(np.float64) / np.sqrt(variance.astype(np.float64) + epsilon)
 
 
 def fold_bias(
@@ -65,9 +65,10 @@ def fold_bias(
   mean: np.ndarray,
   variance: np.ndarray,
   before: np.ndarray | float = 0.0,
+  epsilon: float = _EPSILON,
 ) -> np.ndarray:
   """Offset of a batch norm with frozen statistics, `[c]`; `before` is the bias of the layer before it."""
-  return bias + (before - mean.astype(np.float64)) * fold_scale(scale, variance)
+  return bias + (before - mean.astype(np.float64)) * fold_scale(scale, variance, epsilon)
 
 
 def dense_kernel(

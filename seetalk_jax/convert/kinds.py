@@ -36,5 +36,8 @@ KINDS = {
   'syncnet': Kind('syncnet', 'syncnet', 'SyncNet, as its authors store it'),
   'lpips': Kind('perceptual', 'perceptual', 'LPIPS with its VGG-16 or AlexNet, as the package saves itself'),
   'vgg': Kind('perceptual', 'perceptual', 'VGG-16, VGG-19 or AlexNet, as torchvision stores them'),
+  'efficientnet-lite': Kind(
+    'perceptual', 'efficientnet_lite', 'EfficientNet-Lite0, under the names of EfficientNet-PyTorch'
+  ),
   'vit': Kind('face_encoder', 'vit', 'ViT, as transformers stores it'),
 }

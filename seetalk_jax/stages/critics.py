@@ -27,7 +27,8 @@ class CriticOptions:
   """Critic options that a stage inherits.
 
   Attributes:
-    perceptual_weight: multiplies the feature distance of the frozen network `perceptual` (LPIPS or VGG).
+    perceptual_weight: multiplies the feature distance of the frozen network `perceptual` (LPIPS, VGG or
+      EfficientNet-Lite0).
     face_feature_weight: multiplies the feature distance of the frozen `face_encoder`, a substitute for LPIPS
       without public weights. It is not LPIPS and is logged as `face_features`.
     identity_weight: multiplies one minus the cosine similarity of the `face_encoder` embeddings.

@@ -1,4 +1,4 @@
-"""Perceptual distances: LPIPS (arXiv 1801.03924) and the perceptual loss of VGG-19 (arXiv 1603.08155)."""
+"""Perceptual distances: LPIPS (arXiv 1801.03924), the perceptual loss of VGG-19 (arXiv 1603.08155), EfficientNet."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from seetalk_jax.models.critics.efficientnet_lite import EfficientNetLite
 from seetalk_jax.models.nn import examples
 from seetalk_jax.models.nn.blocks import conv, partitioned
 
@@ -25,9 +26,13 @@ _ALEX = (
   (256, 3, 1, 1),
 )
 _POOL = {'vgg16': (2, 2), 'vgg19': (2, 2), 'alex': (3, 2)}  # window, strides
+_EFFICIENTNET = 'efficientnet-lite0'
+ARCHITECTURES = (*_POOL, _EFFICIENTNET)
 # (mean, std) of ImageNet pictures in [0, 1], and those of LPIPS for pictures in [-1, 1].
 _IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 _LPIPS = ((-0.030, -0.088, -0.188), (0.458, 0.448, 0.450))
+# EfficientNet-Lite was trained on (pixel - 127) / 128. Here for pictures in [-1, 1].
+_EFFICIENTNET_PIXELS = (127 / 127.5 - 1, 128 / 127.5)
 # Weights of relu1_1 to relu5_1 in the distance of VGG-19 (as pix2pixHD's, arXiv 1711.11585).
 _VGG19_WEIGHTS = (1 / 32, 1 / 16, 1 / 8, 1 / 4, 1.0)
 
@@ -43,16 +48,21 @@ class PerceptualTower(nn.Module):
   """Perceptual distance of pictures in the features of a pretrained classifier.
 
   The default fields are those of size 'base'.
-  Needs converted weights (`convert/perceptual.py`); distances of an untrained network are meaningless.
+  Needs converted weights (`convert/perceptual.py`, `convert/efficientnet_lite.py`); distances of an untrained
+  network are meaningless.
 
   Attributes:
-    architecture: 'vgg16' and 'alex' as in LPIPS, 'vgg19' as in perceptual losses.
-    calibrated: LPIPS, with its learned weight per channel. False: the weighted sum over levels of the mean
-      absolute difference of the features (weights of pix2pixHD for 'vgg19', otherwise 1).
+    architecture: 'vgg16' and 'alex' as in LPIPS, 'vgg19' as in perceptual losses. 'efficientnet-lite0': features
+      after the last blocks of the strides 2 to 32; only with `calibrated=False`.
+    calibrated: LPIPS, with its learned weight per channel. False, for 'vgg16', 'vgg19' and 'alex': the weighted
+      sum over levels of the mean absolute difference of the features (weights of pix2pixHD for 'vgg19',
+      otherwise 1). False, for 'efficientnet-lite0': features are normalized to unit length over the channels;
+      their squared difference is summed over channels, averaged over positions and summed over levels. This is
+      not LPIPS: no weights were learned from judgments of people, and values do not compare with LPIPS.
     width: multiplier of the channels of all layers.
 
   Raises:
-    ValueError: unknown `architecture`.
+    ValueError: unknown `architecture`, or `calibrated` with 'efficientnet-lite0'.
   """
 
   architecture: str = 'vgg16'
@@ -62,9 +72,14 @@ class PerceptualTower(nn.Module):
   param_dtype: Any = jnp.float32
 
   def setup(self):
-    if self.architecture not in _POOL:
-      raise ValueError(f'architecture must be one of {", ".join(_POOL)}, got {self.architecture!r}')
+    if self.architecture not in ARCHITECTURES:
+      raise ValueError(f'architecture must be one of {", ".join(ARCHITECTURES)}, got {self.architecture!r}')
     types = dict(dtype=self.dtype, param_dtype=self.param_dtype)
+    if self.architecture == _EFFICIENTNET:
+      if self.calibrated:
+        raise ValueError(f'{_EFFICIENTNET} has no weights of LPIPS: set calibrated=False')
+      self.trunk = EfficientNetLite(self.width, **types)
+      return
     layers, self.taps = layout(self.architecture)
     self.steps = tuple('pool' if layer == 'pool' else 'conv' for layer in layers)
     convolutions = [layer for layer in layers if layer != 'pool']
@@ -83,7 +98,7 @@ class PerceptualTower(nn.Module):
     return max(1, round(self.width * channels))
 
   def __call__(self, image: jax.Array, other: jax.Array) -> jax.Array:
-    """Distance of pictures `[b, h, w, 3]` in [-1, 1], float32 `[b]`; LPIPS if `calibrated`.
+    """Distance of pictures `[b, h, w, 3]` in [-1, 1], float32 `[b]`; LPIPS if `calibrated`, see there.
 
     Raises:
       ValueError: pictures of different shapes.
@@ -91,6 +106,9 @@ class PerceptualTower(nn.Module):
     if image.shape != other.shape:
       raise ValueError(f'pictures of different shapes, {image.shape} and {other.shape}')
     pairs = zip(self.features(image), self.features(other), strict=True)
+    if self.architecture == _EFFICIENTNET:
+      distances = [jnp.mean(jnp.sum(_unit_differences(a, b), axis=-1), axis=(1, 2)) for a, b in pairs]
+      return sum(distances)  # pyright: ignore[reportReturnType]
     if not self.calibrated:
       weights = _VGG19_WEIGHTS if self.architecture == 'vgg19' else (1.0,) * len(self.taps)
       differences = [jnp.mean(jnp.abs(a - b), axis=(1, 2, 3)) for a, b in pairs]
@@ -98,12 +116,14 @@ class PerceptualTower(nn.Module):
       return sum(weighted)  # pyright: ignore[reportReturnType]
     total = 0.0
     for level, (a, b) in zip(self.levels, pairs, strict=True):
-      squares = jnp.square(_unit_channels(a) - _unit_channels(b))
-      total += jnp.mean(squares @ jnp.asarray(level, jnp.float32), axis=(1, 2))
+      total += jnp.mean(_unit_differences(a, b) @ jnp.asarray(level, jnp.float32), axis=(1, 2))
     return total  # pyright: ignore[reportReturnType]
 
   def features(self, image: jax.Array) -> list[jax.Array]:
     """Feature maps float32 `[b, h', w', c]`, finest first, of pictures `[b, h, w, 3]` in [-1, 1]."""
+    if self.architecture == _EFFICIENTNET:
+      mean, spread = _EFFICIENTNET_PIXELS
+      return [level.astype(jnp.float32) for level in self.trunk(((image - mean) / spread).astype(self.dtype))]
     if self.calibrated:
       mean, spread = _LPIPS
     else:
@@ -132,7 +152,7 @@ class PerceptualTower(nn.Module):
 
 
 def layout(architecture: str) -> tuple[list[Any], tuple[int, ...]]:
-  """(layers up to the last one used, indices of the convolutions whose features are used)."""
+  """(layers up to the last one used, indices of the convolutions whose features are used) of VGG and AlexNet."""
   if architecture == 'alex':
     return list(_ALEX), (0, 1, 2, 3, 4)
   counts = _VGG[int(architecture.removeprefix('vgg'))]
@@ -149,6 +169,11 @@ def layout(architecture: str) -> tuple[list[Any], tuple[int, ...]]:
     return layers, tuple(ends)
   # Features after the first convolution of each level; later convolutions of the last level are not needed.
   return layers[: len(layers) - counts[-1] + 1], tuple(starts)
+
+
+def _unit_differences(a: jax.Array, b: jax.Array) -> jax.Array:
+  """Squared difference of feature maps `[b, h, w, c]` after normalization over channels, of the same shape."""
+  return jnp.square(_unit_channels(a) - _unit_channels(b))
 
 
 def _unit_channels(x: jax.Array, epsilon: float = 1e-10) -> jax.Array:

@@ -47,6 +47,33 @@ def test_cpu_convolution_of_single_channels_equals_lax(frames):
   jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-4), expected, found)
 
 
+@pytest.mark.parametrize('window, strides', [((3, 3), (1, 1)), ((5, 5), (2, 2)), ((3, 4), (1, 2))])
+@pytest.mark.parametrize('size', [(8, 8), (7, 10), (2, 1)])
+def test_depthwise_convolution_of_pictures_equals_lax(window, strides, size):
+  x, kernel = normal(2, *size, 6), normal(*window, 1, 6, seed=1)
+
+  def loss(module, x, kernel):
+    layout = ('NHWC', 'HWIO', 'NHWC')
+    options = dict(dimension_numbers=layout, feature_group_count=6)
+    return jnp.sum(jnp.sin(module.conv_general_dilated(x, kernel, strides, 'SAME', **options)))
+
+  expected, found = (
+    jax.jit(jax.value_and_grad(lambda x, k, module=module: loss(module, x, k), (0, 1)))(x, kernel)
+    for module in (jax.lax, cpu_conv)
+  )
+  jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-4), expected, found)
+
+
+def test_depthwise_convolution_has_no_grouped_convolution():
+  def loss(x, kernel):
+    layout = ('NHWC', 'HWIO', 'NHWC')
+    options = dict(dimension_numbers=layout, feature_group_count=6)
+    return jnp.sum(cpu_conv.conv_general_dilated(x, kernel, (2, 2), 'SAME', **options) ** 2)
+
+  text = jax.jit(jax.grad(loss, (0, 1))).lower(normal(1, 8, 8, 6), normal(3, 3, 1, 6)).as_text()
+  assert 'stablehlo.convolution' not in text
+
+
 def same(x, kernel, module=cpu_conv):
   layout = ('NHWC', 'HWIO', 'NHWC')
   return module.conv_general_dilated(x, kernel, (1, 1), 'SAME', dimension_numbers=layout)
