@@ -34,7 +34,7 @@ def get_config(variant: str = 'demo') -> ConfigDict:
   if variant in RECORDING_VARIANTS:
     return recordings.get_config(variant)
   if variant == 'human':
-    return human.get_config()
+    return human.get_config(variant)
   if variant not in ('tiny', 'demo'):
     others = ', '.join(RECORDING_VARIANTS)
     raise ValueError(f'variant {variant!r} is unknown: use tiny, demo, human, {others}')

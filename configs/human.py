@@ -52,8 +52,14 @@ NETWORKS = {
 }
 
 
-def get_config() -> ConfigDict:
-  """The configuration of all stages."""
+def get_config(variant: str = 'human') -> ConfigDict:
+  """The configuration of all stages.
+
+  Raises:
+    ValueError: another variant.
+  """
+  if variant != 'human':
+    raise ValueError(f'variant {variant!r} is unknown: use human')
   config = ConfigDict()
   config.stage = 'all'
   config.variant = 'demo'
