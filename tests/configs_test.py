@@ -14,7 +14,8 @@ from absl import flags
 from ml_collections import config_flags
 from ml_collections.config_flags import config_path
 
-from configs import common
+from configs import common, human
+from seetalk_jax.constants import STAGES
 from seetalk_jax.errors import ConfigError
 from seetalk_jax.models import registry
 from seetalk_jax.stages import base
@@ -110,6 +111,21 @@ def all_trained(tmp_path_factory):
     (workdir / stage / 'result.json').write_text('{}')
     (workdir / stage / 'config.json').write_text(json.dumps({'networks': dict.fromkeys(trained, {})}))
   return workdir, given
+
+
+@pytest.mark.parametrize('stage', STAGES)
+def test_people_train_with_networks_of_their_own(stage, all_trained):
+  config = load('all', 'human')
+  command = all_stages.stage_command(config, stage, all_trained[0], ROOT / 'train.py')
+  flags = dict(
+    part.removeprefix('--config.').split('=', 1) for part in command if part.startswith('--config.')
+  )
+  for network, fields in human.NETWORKS.items():
+    for field, value in fields.items():
+      if network in config.overrides[stage].model:
+        assert flags[f'model.{network}.{field}'].lower() == str(value).lower()
+  side = config.overrides[stage].options.get('image_size')
+  assert side in (None, 256, human.SIDE) and (side in (None, 256)) == ('options.image_size' not in flags)
 
 
 def test_all_gives_every_stage_the_networks_that_it_uses_and_no_others(all_trained):
