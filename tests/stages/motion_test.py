@@ -10,12 +10,12 @@ import pytest
 from stage2_training import batch_of, standard, train
 from tiny_stages import config_of
 
-from seetalk_jax.constants import BLINK, LIPS, MOTION_DIM
+from seetalk_jax.constants import MOTION_DIM
 from seetalk_jax.data import views
 from seetalk_jax.errors import ConfigError
 from seetalk_jax.models import registry
 from seetalk_jax.models.motion.motion_controls import style_code
-from seetalk_jax.stages import base, motion
+from seetalk_jax.stages import base
 from seetalk_jax.training import config_files
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -164,19 +164,3 @@ def test_tracks_of_motion_vectors_count_by_their_status(world):
   estimated, moved = losses_of([1, 0.3])
   assert abs(moved - estimated) < abs(changed - exact)
   np.testing.assert_allclose(estimated, (2 * exact - alone) * 0.3 / 1.3 + alone / 1.3, rtol=1e-3)
-
-
-def test_lips_and_blinks_count_by_their_fields():
-  wrong = np.zeros((2, 4, MOTION_DIM), np.float32)
-  wrong[:, :, LIPS[0]], wrong[:, :, BLINK] = 2.0, 1.0
-  t, drop, weight = np.int32([10, 10]), np.zeros(2, bool), np.ones((2, MOTION_DIM), np.float32)
-  plain, blinks = motion._lips_and_blinks(wrong, t, drop)
-  np.testing.assert_allclose(plain, 4.0 / len(LIPS), rtol=1e-5)
-  for found in (
-    motion._lips_and_blinks(wrong, t, drop, weight),
-    motion._lips_and_blinks(wrong, t, drop, 0.3 * weight),
-  ):
-    np.testing.assert_allclose(found, (plain, blinks), rtol=1e-4)
-  weight[:, LIPS[0]] = 0.0
-  weight[:, BLINK] = 0.0
-  np.testing.assert_allclose(motion._lips_and_blinks(wrong, t, drop, weight), (0.0, 0.0), atol=1e-6)

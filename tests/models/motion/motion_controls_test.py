@@ -13,7 +13,8 @@ from seetalk_jax.models import registry
 from seetalk_jax.models.motion.motion_controls import style_code
 from seetalk_jax.models.motion.motion_transformer import MotionTransformer
 from seetalk_jax.stages import base
-from seetalk_jax.stages.motion import build, smile_label
+from seetalk_jax.stages.motion import build
+from seetalk_jax.stages.motion_conditions import smile_label
 
 B, N, D = 3, 24, 16
 
