@@ -47,6 +47,7 @@ def get_config(variant: str = 'demo') -> ConfigDict:
       'outside_weight': 1.0,  # weight of changes around the mouth region
       'sync_weight': 0.05,  # weight of the sync-expert loss
       'sync_share': 0.125,  # share of the clips of a batch; five frames each
+      'lookahead_rate': 0.0,  # share of the clips with a limited look-ahead, for live sessions
     }
   )
   return config

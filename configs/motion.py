@@ -39,6 +39,10 @@ def get_config(variant: str = 'demo') -> ConfigDict:
       'motion_source': 'frames' if v.for_pod else 'truth',
       # Frames of a window, 4 s: long enough for blinks and head motion. Sampling uses windows of the same length.
       'num_frames': WINDOW_FRAMES,
+      # For live sessions: shares of the clips with a limited look-ahead and with given first frames. 0.5 serves whole
+      # recordings and live sessions.
+      'lookahead_rate': 0.0,
+      'past_rate': 0.0,
     }
   )
   return config

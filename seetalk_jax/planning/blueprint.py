@@ -74,7 +74,7 @@ def make(config, size: str) -> Blueprint:
     variables = dict(_variables(networks[name], networks, side))
     params[name] = device_mesh.unbox(variables.pop('params'))
     if name in adapted_stage.adapted_by(stage):  # their collections are part of the train state
-      params[name] = without(params[name], stage.fresh[name])
+      params[name] = without(params[name], (*stage.fresh[name], *stage.new_parts.get(name, ())))
     elif variables:
       collections[name] = device_mesh.unbox(variables)
   frozen = base.Frozen(params=params, collections=collections, statistics=stage.statistics_spec())

@@ -1,9 +1,9 @@
-"""Motion sampling for speech of any length: overlapping windows with shared noise, then lip refinement."""
+"""Motion sampling: overlapping windows for speech of any length, the next frames of live speech, lip refinement."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -99,28 +99,112 @@ def sample_motion(
   overlap = min(OVERLAP, window // 4) if overlap is None else overlap
   count = padded_window_count(n, window, overlap)
   length = overlap + count * (window - overlap)
-  mean, std = (jnp.asarray(statistics[name], jnp.float32) for name in ('motion_mean', 'motion_std'))
-  # Every frame has its own key, so a longer recording starts with the same noise.
-  noise = jax.vmap(lambda i: jax.random.normal(jax.random.fold_in(key, i), mean.shape))(jnp.arange(length))
+  mean, std = _moments(statistics)
+  noise = _noise(key, 0, length, mean.shape)
   tokens = jnp.pad(tokens, ((0, 0), (0, length - n), (0, 0)))
-  controls, scales = dict(controls or {}), dict(control_scales or {})
-  for name in controls.keys() & CONTROL_TRACKS.keys():
-    controls[name] = jnp.pad(controls[name], ((0, 0), (0, length - n), (0, 0)))[0]
-  # Speech is the last condition: its scale applies to the difference that speech adds to the controls.
-  weights = guidance.nested_weights([*(scales.get(name, 1.0) for name in controls), guidance_scale])
-  levels = tuple(level for level, weight in enumerate(weights) if weight)
+  controls, levels, weights = _guided(controls, control_scales, guidance_scale, length - n)
   make_sampler = make_sampler or jit_sampler
   run = make_sampler(modules['motion_transformer'], num_steps, tuple(controls), levels, window, overlap)
   track = run(
-    params['motion_transformer'],
-    tokens[0],
-    (m_0 - mean) / std,
-    noise,
-    jnp.int32(n),
-    controls,
-    jnp.asarray([weights[level] for level in levels], jnp.float32),
+    params['motion_transformer'], tokens[0], (m_0 - mean) / std, noise, jnp.int32(n), controls, weights
   )
   return (track[None] * std + mean)[:, :n]
+
+
+class NextMotion(NamedTuple):
+  """What `sample_next` gives; not standardized.
+
+  Attributes:
+    motion: the next frames, float32 `[1, n - k - lookahead, d]`.
+    track: the given frames, the next ones and those of the look-ahead, which further speech may change, `[1, n, d]`.
+  """
+
+  motion: jax.Array
+  track: jax.Array
+
+
+def sample_next(
+  modules: Mapping[str, Any],
+  params: Mapping[str, Any],
+  statistics: Mapping[str, Any],
+  tokens: jax.Array,
+  past: jax.Array,
+  m_0: jax.Array,
+  key: jax.Array,
+  *,
+  num_steps: int,
+  lookahead: int = 0,
+  first_frame: int = 0,
+  guidance_scale: float = 1.0,
+  controls: Mapping[str, jax.Array | np.ndarray] | None = None,
+  control_scales: Mapping[str, float] | None = None,
+  make_sampler: Callable[..., Callable[..., jax.Array]] | None = None,
+) -> NextMotion:
+  """Samples the next frames of a track whose past is given, from the speech so far, in one window.
+
+  In every step the network reads the given frames as they are. Without a past and a look-ahead the result is that of
+  `sample_motion`.
+
+  Args:
+    modules, params, statistics, m_0, key: see `sample_motion`.
+    tokens: speech tokens of the given frames, the next ones and the look-ahead, `[1, n, token_dim]`. The recording that
+      they are encoded from ends with the look-ahead.
+    past: motion of the first k frames, `[1, k, d]`, not standardized; k may be 0.
+    num_steps: sampling steps.
+    lookahead: number of the last tokens whose frames are not part of the next ones.
+    first_frame: number of the first token's frame in the session: every frame has noise of its own.
+    guidance_scale, controls, control_scales, make_sampler: see `sample_motion`.
+
+  Raises:
+    ValueError: more frames than a window of the network, no next frame, or given frames for a network without
+      `with_past`.
+  """
+  n, k, window = tokens.shape[1], past.shape[1], trained_window(statistics)
+  if n > window:
+    raise ValueError(f'{n} tokens: give those of at most {window} frames, a window of the network')
+  if lookahead < 0 or k + lookahead >= n:
+    raise ValueError(f'{n} tokens hold no frame after {k} given ones and before a look-ahead of {lookahead}')
+  if k and not modules['motion_transformer'].with_past:
+    raise ValueError('the motion transformer takes no past: train it with past_rate, or give none')
+  mean, std = _moments(statistics)
+  rest = ((0, 0), (0, window - n), (0, 0))
+  controls, levels, weights = _guided(controls, control_scales, guidance_scale, window - n)
+  make_sampler, overlap = make_sampler or jit_sampler, min(OVERLAP, window // 4)
+  run = make_sampler(modules['motion_transformer'], num_steps, tuple(controls), levels, window, overlap)
+  given = jnp.pad((past - mean) / std, ((0, 0), (0, window - k), (0, 0)))[0], jnp.int32(k)
+  track = run(
+    params['motion_transformer'],
+    jnp.pad(tokens, rest)[0],
+    (m_0 - mean) / std,
+    _noise(key, first_frame, window, mean.shape),
+    jnp.int32(n),
+    controls,
+    weights,
+    given if modules['motion_transformer'].with_past else None,
+  )
+  track = (track[None] * std + mean)[:, :n].at[:, :k].set(past)
+  return NextMotion(track[:, k : n - lookahead], track)
+
+
+def _moments(statistics):
+  return tuple(jnp.asarray(statistics[name], jnp.float32) for name in ('motion_mean', 'motion_std'))
+
+
+def _noise(key, first, count, shape):
+  # Every frame has its own key, so a longer recording starts with the same noise.
+  frames = jnp.arange(first, first + count)
+  return jax.vmap(lambda i: jax.random.normal(jax.random.fold_in(key, i), shape))(frames)
+
+
+def _guided(controls, control_scales, guidance_scale, rest):
+  """(controls with tracks of `rest` more frames, guidance levels that are computed, their weights)."""
+  controls, scales = dict(controls or {}), dict(control_scales or {})
+  for name in controls.keys() & CONTROL_TRACKS.keys():
+    controls[name] = jnp.pad(controls[name], ((0, 0), (0, rest), (0, 0)))[0]
+  # Speech is the last condition: its scale applies to the difference that speech adds to the controls.
+  weights = guidance.nested_weights([*(scales.get(name, 1.0) for name in controls), guidance_scale])
+  levels = tuple(level for level, weight in enumerate(weights) if weight)
+  return controls, levels, jnp.asarray([weights[level] for level in levels], jnp.float32)
 
 
 def refine_lips(
@@ -250,7 +334,9 @@ def jit_sampler(
   window: int,
   overlap: int,
 ) -> Callable[..., jax.Array]:
-  """The jitted sampler of `sample_motion` for one network.
+  """The jitted sampler of `sample_motion` and `sample_next` for one network.
+
+  Its last argument is None, or the given frames of a single window: (standardized motion `[window, d]`, their number).
 
   Args:
     network: the motion transformer.
@@ -261,13 +347,16 @@ def jit_sampler(
   """
   tracks = [name for name in names if name in CONTROL_TRACKS]
 
-  def run(params, tokens, m_0, noise, num_frames, controls, weights):
+  def run(params, tokens, m_0, noise, num_frames, controls, weights, past=None):
     # All per-frame inputs are concatenated, so that they are cut into windows together.
     widths = [tokens.shape[-1], *(CONTROL_TRACKS[name] for name in tracks)]
     aligned = jnp.concatenate([tokens, *(controls[name] for name in tracks)], axis=-1)
 
     def denoise(xt, t, pieces, valid):
       w, count = xt.shape[0], len(levels)
+      given = None if past is None else jnp.arange(window) < past[1]
+      if given is not None:
+        xt = jnp.where(given[:, None], past[0], xt)
 
       def each(array):
         return jnp.concatenate([array] * count)
@@ -286,10 +375,13 @@ def jit_sampler(
         options['drop_controls'] = {name: level <= rank for rank, name in enumerate(names)}
       if levels != (len(names) + 1,):
         options['drop'] = level <= len(names)
+      if given is not None:
+        options['given'] = each(jnp.broadcast_to(given, valid.shape))
       predictions = network.apply(
         {'params': params}, each(xt), each(t), each(sound), each(portrait), each(valid), **options
       )
-      return jnp.einsum('l,lwnd->wnd', weights, predictions.reshape(count, *xt.shape))
+      found = jnp.einsum('l,lwnd->wnd', weights, predictions.reshape(count, *xt.shape))
+      return found if given is None else jnp.where(given[:, None], past[0], found)
 
     return sample_windows(
       denoise, aligned, noise, num_frames, num_steps=num_steps, window=window, overlap=overlap

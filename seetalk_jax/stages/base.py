@@ -235,6 +235,11 @@ class Stage(AnyStage):
     """The stage without what only training has, such as dropout; it evaluates held-out batches."""
     return self
 
+  @property
+  def new_parts(self) -> Mapping[str, tuple[str, ...]]:
+    """Network name -> path prefixes of parameters that initial weights may lack: the stage adds them to networks."""
+    return {}
+
   def trainable(self, params: Mapping[str, PyTree]) -> PyTree:
     """A tree of the structure of `params`: False for leaves that the optimizer must not change."""
     return jax.tree.map(lambda _: True, params)

@@ -24,7 +24,8 @@ from seetalk_jax.models.motion.mouth import boxes_around, crop_boxes, inside_box
 from seetalk_jax.models.nn import image_ops
 from seetalk_jax.sampling.motion import CLIP, SCHEDULE, trained_window
 from seetalk_jax.sharding import device_mesh
-from seetalk_jax.stages import base, figures, losses, truth_known
+from seetalk_jax.stages import base, figures, lookahead, losses, truth_known
+from seetalk_jax.stages.lip_subspace import lip_subspace, second_moments
 from seetalk_jax.stages.sync_expert import expert_name, sync_loss
 
 # Half width and half height of the compared mouth region, relative to the side of the portrait crop.
@@ -62,6 +63,9 @@ class LipRefinerStage(base.Stage):
     sample_guidance: guidance scale of the speech when sampling from M_diff.
     velocity_weight: multiplies the error of frame-to-frame differences inside U.
     ridge: ridge of the eigenproblem against directions that hardly change, relative to the mean eigenvalue.
+    lookahead_rate: share of the clips whose speech is cut some frames after a boundary, for M_diff and the refiner, as
+      in a live session; frames after the boundary do not count. See `stages.lookahead`. The refiner takes no past: it
+      reads neighboring frames alone.
   """
 
   networks: Mapping[str, nn.Module]
@@ -78,6 +82,7 @@ class LipRefinerStage(base.Stage):
   sample_guidance: float = 1.5
   velocity_weight: float = 1.0
   ridge: float = 0.1
+  lookahead_rate: float = 0.0
 
   def batch_spec(self, batch_size: int) -> dict[str, jax.ShapeDtypeStruct]:
     names = ['speech', self._motion_key, 'motion_weight']
@@ -136,29 +141,10 @@ class LipRefinerStage(base.Stage):
     return {'lip_refiner': statistics}
 
   def _second_moments(self, variables, batch):
-    """Second moments of the changes of m when the lips alone, or the rest alone, change.
-
-    Args:
-      variables: of the motion codec.
-      batch: `statistics_entries` of a batch: motion tracks `[b, n, 58]` and the weights of their fields `[b, 58]`.
-
-    Returns:
-      ((of the lips `[d, d]`, of the rest `[d, d]`), sum of the weights); d is the size of m.
-    """
-    codec = self.frozen['motion_codec']
+    """`lip_subspace.second_moments` of `statistics_entries` of a batch; `variables` are those of the motion codec."""
     motion = batch[self._motion_key]
-    weights = frame_weights(batch, motion.shape[1]).reshape(-1)[::3]
-    motion = motion.reshape(-1, motion.shape[-1])[::3]
-    partner = _partners(weights > 0)
-    other, weights = motion[partner], weights * weights[partner]
-    lips_changed = motion.at[:, _LIPS].set(other[:, _LIPS])
-    rest_changed = other.at[:, _LIPS].set(motion[:, _LIPS])
-    m, with_lips, with_rest = (
-      codec.apply(variables, x, method='encode_truth') for x in (motion, lips_changed, rest_changed)
-    )
-    changes = (with_lips - m, with_rest - m)
-    moments = [jnp.matmul((d * weights[:, None]).T, d, precision='highest') for d in changes]
-    return moments, jnp.sum(weights)
+    weights = frame_weights(batch, motion.shape[1])
+    return second_moments(self.frozen['motion_codec'], variables, motion, weights)
 
   def check_statistics(self, statistics: base.Statistics) -> None:
     """Checks that tracks are no longer than the windows that M_diff was trained on."""
@@ -199,6 +185,11 @@ class LipRefinerStage(base.Stage):
     # The first two of the four keys are unused: released weights were trained with this split.
     _, _, pick_rng, sample_rng = jax.random.split(rng, 4)
     truth = batch[self._motion_key]
+    if self.lookahead_rate:
+      whole = batch.get('num_samples', jnp.full(len(truth), truth.shape[1] * SAMPLES_PER_FRAME))
+      cut_rng = jax.random.fold_in(rng, 4)  # 0 to 3 are the keys above
+      cuts = lookahead.draw(cut_rng, whole // SAMPLES_PER_FRAME, self.lookahead_rate)
+      batch = {**batch, 'num_samples': cuts.num_samples(whole)}
     tokens, valid = self.frozen['speech_encoder'].apply(
       frozen.variables('speech_encoder'), batch['speech'], batch.get('num_samples'), method='encode_tokens'
     )
@@ -209,6 +200,10 @@ class LipRefinerStage(base.Stage):
     )
     refined = self.networks['lip_refiner'].apply({'params': params['lip_refiner']}, m_in, tokens, valid=valid)
 
+    if self.lookahead_rate:
+      # Lips and clips of the sync expert are compared before the boundary.
+      until = jnp.minimum(batch['num_samples'], cuts.boundary * SAMPLES_PER_FRAME)
+      batch = {**batch, 'num_samples': until}
     weight = frame_weights(batch, truth.shape[1])[..., None]
     # Full precision on every device: the spread of U may be small beside m.
     project = functools.partial(jnp.matmul, precision='highest')
@@ -360,35 +355,11 @@ def frame_weights(batch: base.Batch, num_frames: int) -> jax.Array:
   return weights * (jnp.arange(num_frames) < batch['num_samples'][:, None] // SAMPLES_PER_FRAME)
 
 
-def _partners(known: jax.Array) -> jax.Array:
-  """For each known frame another one, int `[n]` from bool `[n]`: half of the known frames away; else any frame."""
-  count = jnp.maximum(jnp.sum(known), 1)
-  in_front = jnp.argsort(~known, stable=True)  # the known frames first
-  return in_front[(jnp.cumsum(known) - 1 - (count // 2 + 1)) % count]
-
-
 def _weighted_std(x: jax.Array, weight: jax.Array) -> jax.Array:
   """Standard deviations `[d]` of `x [b, n, d]` under weights `[b, n, 1]`."""
   total = jnp.sum(weight) + 1e-6
   mean = jnp.sum(weight * x, axis=(0, 1)) / total
   return jnp.sqrt(jnp.sum(weight * jnp.square(x - mean), axis=(0, 1)) / total)
-
-
-def lip_subspace(lips: np.ndarray, rest: np.ndarray, k: int, ridge: float) -> np.ndarray:
-  """Lip subspace: orthonormal `[d, k]` over the directions u of largest `u' lips u / u' (rest + ridge) u`.
-
-  Args:
-    lips, rest: second moments `[d, d]` of changes of m when only the lips, or only the rest, change.
-    k: number of directions.
-    ridge: added to `rest`, relative to the mean eigenvalue of both.
-  """
-  d = len(lips)
-  floor = ridge * (np.trace(lips) + np.trace(rest)) / d + 1e-12
-  values, vectors = np.linalg.eigh(rest + floor * np.eye(d))
-  whiten = vectors / np.sqrt(values)
-  _, directions = np.linalg.eigh(whiten.T @ lips @ whiten)
-  basis, _ = np.linalg.qr(whiten @ directions[:, ::-1][:, :k])
-  return basis
 
 
 def uses(config) -> base.Uses:
@@ -401,6 +372,13 @@ def uses(config) -> base.Uses:
 
 
 def build(config, pretrained: Mapping[str, nn.Module]) -> LipRefinerStage:
-  """The stage of a configuration."""
+  """The stage of a configuration.
+
+  Raises:
+    ConfigError: cuts that do not fit, see `lookahead.check`.
+  """
   networks, frozen = base.networks_for(uses(config), config, pretrained)
-  return LipRefinerStage(networks=networks, frozen=frozen, **base.options_of(LipRefinerStage, config))
+  stage = LipRefinerStage(networks=networks, frozen=frozen, **base.options_of(LipRefinerStage, config))
+  frames = stage.batch_spec(1)[stage._motion_key].shape[1]
+  lookahead.check(stage.name, config, stage.lookahead_rate, frames)
+  return stage

@@ -15,12 +15,8 @@ from seetalk_jax.constants import (
   BLINK,
   CLIP_SIZE,
   COEFFICIENTS,
-  EMOTIONS,
-  FROWNS,
   LIPS,
   MOTION_DIM,
-  POSE,
-  SMILES,
   WINDOW_FRAMES,
 )
 from seetalk_jax.data import views
@@ -29,19 +25,13 @@ from seetalk_jax.diffusion.loss import diffusion_loss
 from seetalk_jax.diffusion.times import stratified_times
 from seetalk_jax.errors import ConfigError
 from seetalk_jax.models.motion.motion_controls import style_code
+from seetalk_jax.models.motion.motion_transformer import PAST_PARAMETER
 from seetalk_jax.models.nn import image_ops
 from seetalk_jax.sampling.motion import SCHEDULE, trained_window
 from seetalk_jax.sharding import device_mesh
-from seetalk_jax.stages import base, figures, losses, truth_known
+from seetalk_jax.stages import base, figures, lookahead, motion_conditions, motion_losses, truth_known
 
-# Clips have no label of an emotion: it follows from the mean smile over the clip.
-_SMILES, _FROWNS = 0.25, -0.02
 _PREPARE_BATCHES = 64
-# Signal of a blink relative to one latent value: its squared length in standardized latents, summed over its
-# frames, is some hundreds.
-_BLINK_SIGNAL = 100.0
-# Control -> its fields of a motion vector.
-_FIELDS_OF = {'pose': POSE, 'blink': BLINK, 'emotion': np.r_[SMILES, FROWNS]}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -70,6 +60,10 @@ class MotionStage(base.Stage):
       control.
     control_noise: standard deviation of the noise on pose and blink tracks, in the units of the tracks,
       because tracks of users are measured with an error.
+    lookahead_rate: share of the clips whose speech is cut some frames after a boundary, as in a live session; frames
+      after the boundary do not count. See `stages.lookahead`, also for what a token near the cut is.
+    past_rate: share of the clips whose first frames are given: the transformer reads their clean motion, and they do
+      not count. The transformer gets `with_past`.
   """
 
   preview_rows = ('motion latents, time to the right', 'estimated from noise in one step')
@@ -88,6 +82,8 @@ class MotionStage(base.Stage):
   min_snr_gamma: float = 5.0
   control_drop_rate: float = 0.5
   control_noise: float = 0.02
+  lookahead_rate: float = 0.0
+  past_rate: float = 0.0
 
   def batch_spec(self, batch_size: int) -> dict[str, jax.ShapeDtypeStruct]:
     if self.motion_source == 'truth':
@@ -131,7 +127,7 @@ class MotionStage(base.Stage):
   def _needs_estimates(self) -> bool:
     """Whether controls come from the motion of frames, which may be estimated or absent."""
     controls = self.networks['motion_transformer'].controls
-    return self.motion_source == 'frames' and bool(set(controls) & set(_FIELDS_OF))
+    return self.motion_source == 'frames' and bool(set(controls) & set(motion_conditions.FIELDS_OF))
 
   @property
   def statistics_entries(self) -> tuple[str, ...]:
@@ -186,10 +182,20 @@ class MotionStage(base.Stage):
     params = self.networks['motion_transformer'].init(rng, *inputs, drop=drop)['params']
     return {'motion_transformer': params}, {}
 
-  def features(self, frozen: base.Frozen, batch: base.Batch) -> base.Batch:
-    """`latents` and `tokens` of a batch, latents of its conditions, and its motion where it has any."""
+  @property
+  def new_parts(self) -> Mapping[str, tuple[str, ...]]:
+    return {'motion_transformer': (PAST_PARAMETER,)} if self.past_rate else {}
+
+  def features(
+    self, frozen: base.Frozen, batch: base.Batch, num_samples: jax.Array | None = None
+  ) -> base.Batch:
+    """`latents` and `tokens` of a batch, latents of its conditions, and its motion where it has any.
+
+    Args:
+      num_samples: samples of speech that the encoder reads, int `[b]`; tokens after them are zeros. None: all.
+    """
     tokens, _ = self.frozen['speech_encoder'].apply(
-      frozen.variables('speech_encoder'), batch['speech'], method='encode_tokens'
+      frozen.variables('speech_encoder'), batch['speech'], num_samples, method='encode_tokens'
     )
     extra = {name: batch[name] for name in ('motion', 'motion_weight', 'style_length') if name in batch}
     if 'portrait' in batch:
@@ -205,7 +211,9 @@ class MotionStage(base.Stage):
     statistics = frozen.statistics['motion_transformer']
     mean, std = statistics['motion_mean'], statistics['motion_std']
     time_rng, noise_rng, drop_rng, portrait_rng, jitter_rng = jax.random.split(rng, 5)
-    batch = batch if 'latents' in batch else self.features(frozen, batch)
+    cuts = self._cuts(jax.random.fold_in(rng, 5), batch)  # 0 to 4 are the keys above
+    if 'latents' not in batch:
+      batch = self.features(frozen, batch, self._num_samples(cuts, batch))
     m, tokens = batch['latents'], batch['tokens']
     b = m.shape[0]
     if self.motion_source == 'truth':
@@ -228,7 +236,19 @@ class MotionStage(base.Stage):
     if 'style_latents' in batch:
       known = jnp.arange(m.shape[1]) < batch['style_length'][:, None]
       style = style_code((batch['style_latents'] - mean) / std, known)
-    controls, drop_controls = self._controls(batch, style, jax.random.fold_in(drop_rng, 1))
+    masks, counted = self._masks(cuts, m.shape[1])
+    controls, drop_controls = motion_conditions.controls_of(
+      self.networks['motion_transformer'].controls,
+      batch,
+      style,
+      jax.random.fold_in(drop_rng, 1),
+      draws=self.draws,
+      drop_rate=self.control_drop_rate,
+      noise=self.control_noise,
+      valid=masks.get('valid'),
+    )
+    if 'given' in masks:
+      xt = jnp.where(masks['given'][..., None], x0, xt)
     transformer = self.networks['motion_transformer']
     prediction = transformer.apply(
       {'params': params['motion_transformer']},
@@ -239,14 +259,24 @@ class MotionStage(base.Stage):
       drop=drop,
       controls=controls,
       drop_controls=drop_controls,
+      **masks,
     )
     weight = self._track_weights(batch)
     diffusion, metrics = diffusion_loss(
-      transformer.prediction_type, SCHEDULE, prediction, x0, noise, t, self.min_snr_gamma, weight=weight
+      transformer.prediction_type,
+      SCHEDULE,
+      prediction,
+      x0,
+      noise,
+      t,
+      self.min_snr_gamma,
+      weight=weight,
+      counted=counted,
     )
     estimate = objective.to_x0(transformer.prediction_type, SCHEDULE, prediction, xt, t)
-    off = estimate - x0
-    velocity = losses.mean_of_rows(jnp.square(off[:, 1:] - off[:, :-1]), weight)
+    if 'given' in masks:  # the first frame that is estimated follows the last given one, as in sampling
+      estimate = jnp.where(masks['given'][..., None], x0, estimate)
+    velocity = motion_losses.velocity(estimate - x0, weight, counted)
     loss = diffusion + self.velocity_weight * velocity
     metrics['velocity'] = velocity
     if weight is not None:
@@ -255,7 +285,7 @@ class MotionStage(base.Stage):
       read = codec.apply(variables, estimate * std + mean, method='read_truth')
       wrong = (read - jnp.repeat(batch['motion'], self.draws, axis=0)) / codec.motion_scales
       fields = None if weight is None else jnp.repeat(batch['motion_weight'], self.draws, axis=0)
-      lips, blinks = _lips_and_blinks(wrong, t, drop, fields)
+      lips, blinks = motion_losses.lips_and_blinks(wrong, t, drop, fields, counted)
       loss += self.lips_weight * (lips + blinks)
       of_blinks, of_lips = (
         jnp.ones_like(drop, jnp.float32) if fields is None else jnp.max(fields[:, at], axis=-1)
@@ -266,44 +296,32 @@ class MotionStage(base.Stage):
       )
     return loss, (metrics, collections)
 
+  def _cuts(self, rng, batch) -> lookahead.Cuts | None:
+    """The cuts of the clips `[b]` of a batch; None: none are cut."""
+    if not (self.lookahead_rate or self.past_rate):
+      return None
+    lengths = jnp.full(len(next(iter(batch.values()))), self.num_frames)
+    return lookahead.draw(rng, lengths, self.lookahead_rate, self.past_rate)
+
+  def _num_samples(self, cuts, batch) -> jax.Array | None:
+    return cuts.num_samples(batch['speech'].shape[1]) if cuts and self.lookahead_rate else None
+
+  def _masks(self, cuts, num_frames) -> tuple[dict[str, jax.Array], jax.Array | None]:
+    """(arguments of the transformer, weights of frames), `[b draws, num_frames]`."""
+    if cuts is None:
+      return {}, None
+    cuts, masks = cuts.repeated(self.draws), {}
+    if self.lookahead_rate:
+      masks['valid'] = jnp.arange(num_frames) < cuts.end[:, None]
+    if self.past_rate:
+      masks['given'] = cuts.given(num_frames)
+    return masks, cuts.counted(num_frames)
+
   def _track_weights(self, batch) -> jax.Array | None:
     """Weights `[b draws]` of tracks of motion vectors, by their status; None: all alike, as of frames."""
     if self.motion_source != 'truth' or 'motion_weight' not in batch:
       return None
     return jnp.repeat(jnp.mean(batch['motion_weight'], axis=-1), self.draws)
-
-  def _controls(self, batch, style, rng):
-    """(controls, drop masks `[b draws]`), by control name; unknown ones are dropped.
-
-    Args:
-      batch: with the motion of the tracks, for the controls that follow it.
-      style: style codes of other windows, `[b, 3 motion_dim]`, or None.
-      rng: random key.
-    """
-    names = self.networks['motion_transformer'].controls
-    noise_rng, drop_rng = jax.random.split(rng)
-    controls, count = {}, self.draws * next(iter(batch.values())).shape[0]
-    if style is not None:
-      controls['style'] = jnp.repeat(style, self.draws, axis=0)
-    if 'motion' in batch:
-      motion = jnp.repeat(batch['motion'], self.draws, axis=0)
-      tracks = {'pose': motion[..., POSE], 'blink': jnp.mean(motion[..., BLINK], axis=-1, keepdims=True)}
-      for i, (name, track) in enumerate(tracks.items()):
-        jitter = jax.random.normal(jax.random.fold_in(noise_rng, i), track.shape)
-        controls[name] = track + self.control_noise * jitter
-      controls['emotion'] = smile_label(motion)
-    controls = {name: controls[name] for name in names}
-    drop = {
-      name: jax.random.uniform(jax.random.fold_in(drop_rng, i), (count,)) < self.control_drop_rate
-      for i, name in enumerate(names)
-    }
-    if 'motion_weight' in batch:
-      weight = jnp.repeat(batch['motion_weight'], self.draws, axis=0)
-      for name in drop.keys() & _FIELDS_OF.keys():
-        drop[name] |= jnp.min(weight[:, _FIELDS_OF[name]], axis=1) == 0
-    if 'style' in drop:
-      drop['style'] |= jnp.repeat(batch['style_length'], self.draws) == 0
-    return controls, drop
 
   def preview(self, params, frozen, collections, batch, rng) -> np.ndarray | None:
     """Rows, with time to the right: true latents, and the estimate of one network call from pure noise."""
@@ -323,48 +341,6 @@ class MotionStage(base.Stage):
       jnp.broadcast_to(a.transpose(0, 2, 1)[..., None] / 3, (1, *a.shape[:0:-1], 3)) for a in (x0, estimate)
     ]
     return image_ops.picture_grid(strips)
-
-
-def _lips_and_blinks(
-  wrong: jax.Array, t: jax.Array, drop: jax.Array, weight: jax.Array | None = None
-) -> tuple[jax.Array, jax.Array]:
-  """Mean squared errors of lips, over tracks with speech, and of blinks.
-
-  Args:
-    wrong: errors of the motion fields in units of their scales, `[b, n, 58]`.
-    t: diffusion times `[b]`.
-    drop: bool `[b]`, whose speech was dropped.
-    weight: weights of the fields, `[b, 58]`; None: all 1.
-  """
-  lip_fields, blink_fields = (
-    (None if weight is None else weight[:, None, fields]) for fields in (np.array(LIPS), BLINK)
-  )
-  per_track = _mean_of_fields(jnp.square(wrong[..., np.array(LIPS)]), lip_fields)
-  # Blinks do not follow from speech, so they are weighted by how visible they are in the noisy track. A blink
-  # spans many values of several frames, so it is visible at noise levels that hide a single value.
-  shown = _BLINK_SIGNAL * SCHEDULE.alpha_bar(t)
-  signal = shown / (shown + 1.0 - SCHEDULE.alpha_bar(t))
-  per_blink = signal * _mean_of_fields(jnp.square(wrong[..., BLINK]), blink_fields)
-  blinks = losses.mean_of_rows(per_blink, None if weight is None else jnp.mean(weight[:, BLINK], axis=-1))
-  with_speech = 1.0 - drop.astype(jnp.float32)
-  if weight is not None:
-    with_speech *= jnp.mean(weight[:, np.array(LIPS)], axis=-1)
-  lips = jnp.sum(with_speech * per_track) / (jnp.sum(with_speech) + 1e-6)
-  return lips, blinks
-
-
-def _mean_of_fields(errors: jax.Array, weight: jax.Array | None) -> jax.Array:
-  """Means `[b]` of errors `[b, n, fields]` under the weights `[b, 1, fields]` of the fields."""
-  if weight is None:
-    return jnp.mean(errors, axis=(1, 2))
-  return jnp.mean(jnp.sum(errors * weight, axis=2) / (jnp.sum(weight, axis=2) + 1e-6), axis=1)
-
-
-def smile_label(motion: jax.Array) -> jax.Array:
-  """Emotion labels, int32 `[b]`, of motion `[b, n, 58]`: happy, sad or neutral, by the mean of smiles less frowns."""
-  smile = jnp.mean(motion[..., SMILES], axis=(1, 2)) - jnp.mean(motion[..., FROWNS], axis=(1, 2))
-  happy, sad, neutral = (EMOTIONS.index(name) for name in ('happy', 'sad', 'neutral'))
-  return jnp.where(smile > _SMILES, happy, jnp.where(smile < _FROWNS, sad, neutral)).astype(jnp.int32)
 
 
 def motion_latents(stage, frozen: base.Frozen, batch) -> jax.Array:
@@ -392,7 +368,7 @@ def build(config, pretrained: Mapping[str, nn.Module]) -> MotionStage:
   """The stage of a configuration.
 
   Raises:
-    ConfigError: an unknown `motion_source`.
+    ConfigError: an unknown `motion_source`, or cuts that do not fit, see `lookahead.check`.
   """
   options = base.options_of(MotionStage, config)
   source = options.get('motion_source', 'truth')
@@ -401,4 +377,8 @@ def build(config, pretrained: Mapping[str, nn.Module]) -> MotionStage:
   if source == 'frames':
     options = {'view': 'clip', **options}
   networks, frozen = base.networks_for(uses(config), config, pretrained)
-  return MotionStage(networks=networks, frozen=frozen, **options)
+  stage = MotionStage(networks=networks, frozen=frozen, **options)
+  lookahead.check(stage.name, config, stage.lookahead_rate, stage.num_frames, stage.past_rate)
+  if stage.past_rate:
+    networks = {name: network.clone(with_past=True) for name, network in networks.items()}
+  return dataclasses.replace(stage, networks=networks)

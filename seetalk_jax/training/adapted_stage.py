@@ -30,7 +30,7 @@ class AdaptedStage(base.Stage):
     stage: the stage with full parameters.
     adapted: network name -> LoRA options.
     sources: network name -> source of its base parameters (an entry of `config.init`).
-    fresh: network name -> prefixes of parameter paths that the base may lack.
+    fresh: network name -> prefixes of parameter paths that the base may lack, besides `new_parts`.
   """
 
   stage: base.Stage
@@ -79,6 +79,10 @@ class AdaptedStage(base.Stage):
     return self.stage.statistics_spec()
 
   @property
+  def new_parts(self) -> Mapping[str, tuple[str, ...]]:
+    return self.stage.new_parts
+
+  @property
   def statistics_entries(self) -> tuple[str, ...] | None:
     return self.stage.statistics_entries
 
@@ -112,7 +116,8 @@ class AdaptedStage(base.Stage):
     for name, options in self.adapted.items():
       base_params, full, where = frozen.params[name], params[name], self.sources[name]
       plain = device_mesh.unbox(full)
-      checkpoint.check_same_shapes(name, complete(base_params, plain, self.fresh[name]), plain, where)
+      added = (*self.fresh[name], *self.new_parts.get(name, ()))
+      checkpoint.check_same_shapes(name, complete(base_params, plain, added), plain, where)
       params[name] = lora.start(key_for(rng, name), full, base_params, options)
       if not any(path.endswith(lora.FACTOR_A) for path in traverse_util.flatten_dict(params[name], sep='/')):
         raise ConfigError(

@@ -153,7 +153,7 @@ def _start_from(state, stage: base.Stage, initial: InitialWeights, shardings) ->
       continue
     network = initial.networks[name]
     if name not in adapted_stage.adapted_by(stage):  # low-rank factors have no pretrained values
-      own = complete(network.params, state.params[name], network.fresh)
+      own = complete(network.params, state.params[name], (*network.fresh, *stage.new_parts.get(name, ())))
       checkpoint.check_same_shapes(name, own, state.params[name], network.source)
       for part in ('params', 'ema_params'):
         parts[part][name] = jax.device_put(own, getattr(shardings, part)[name])

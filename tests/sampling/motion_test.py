@@ -314,3 +314,89 @@ def test_controls_reach_windows_where_they_lie(controlled):
   )  # frames of windows that end before the change stay the same
   with pytest.raises(ValueError, match='none of this network'):
     drawn(MotionTransformer(8, 32, 32, 2, 1), params, controls, num_steps=1)
+
+
+STATISTICS = {
+  'motion_mean': np.full(8, 0.5, np.float32),
+  'motion_std': np.full(8, 2.0, np.float32),
+  'motion_window': np.float32(16),
+}
+
+
+@pytest.fixture(scope='module')
+def with_past():
+  """(modules, params) of a motion transformer that takes given frames."""
+  module = MotionTransformer(8, 32, 32, 2, 1, with_past=True)
+  m = jnp.zeros((1, 4, 8))
+  inputs = m, jnp.zeros((1,)), jnp.zeros((1, 4, 32)), m[:, 0]
+  params = programs.random_params(module, *inputs, drop=jnp.zeros((1,), bool))
+  return {'motion_transformer': module}, {'motion_transformer': params}
+
+
+def sampled_next(modules, params, tokens, past, **options):
+  options = {'num_steps': 3, 'make_sampler': make_sampler, **options}
+  m_0 = np.ones((1, 8), np.float32)
+  return motion.sample_next(modules, params, STATISTICS, tokens, past, m_0, jax.random.key(5), **options)
+
+
+def test_next_frames_without_a_past_are_those_of_one_window(with_past):
+  modules, params = with_past
+  tokens = np.random.default_rng(2).standard_normal((1, 14, 32)).astype(np.float32)
+  how = {'num_steps': 3, 'guidance_scale': 1.5, 'make_sampler': make_sampler}
+  m_0 = np.ones((1, 8), np.float32)
+  whole = motion.sample_motion(modules, params, STATISTICS, tokens, m_0, jax.random.key(5), **how)
+  found = sampled_next(modules, params, tokens, np.zeros((1, 0, 8), np.float32), guidance_scale=1.5)
+  np.testing.assert_allclose(found.motion, whole, atol=1e-5)
+  np.testing.assert_array_equal(found.motion, found.track)
+  # A network that takes no past needs none here.
+  without = {'motion_transformer': modules['motion_transformer'].clone(with_past=False)}
+  found = sampled_next(
+    without, params, tokens, np.zeros((1, 0, 8), np.float32), lookahead=4, guidance_scale=1.5
+  )
+  np.testing.assert_allclose(found.motion, whole[:, :10], atol=1e-5)
+
+
+def test_given_frames_stay_and_lead_the_next_ones(with_past):
+  modules, params = with_past
+  rng = np.random.default_rng(2)
+  tokens, past = rng.standard_normal((1, 14, 32)).astype(np.float32), rng.standard_normal((1, 5, 8))
+  past = (20 * past).astype(np.float32)  # beyond the bound of clean latents
+  found = sampled_next(modules, params, tokens, past, lookahead=4, guidance_scale=1.5)
+  assert found.motion.shape == (1, 5, 8) and found.track.shape == (1, 14, 8)
+  np.testing.assert_array_equal(found.track[:, :5], past)
+  np.testing.assert_array_equal(found.track[:, 5:10], found.motion)
+  other = sampled_next(modules, params, tokens, past + 1.0, lookahead=4, guidance_scale=1.5)
+  assert np.abs(found.motion - other.motion).max() > 1e-4
+  for wrong, message in (
+    (dict(tokens=np.zeros((1, 17, 32))), '17 tokens: .* at most 16'),
+    (dict(lookahead=9), 'no frame after 5 given ones and before a look-ahead of 9'),
+    (dict(modules={'motion_transformer': MotionTransformer(8, 32, 32, 2, 1)}), 'past_rate'),
+  ):
+    with pytest.raises(ValueError, match=message):
+      sampled_next(**{'modules': modules, 'params': params, 'tokens': tokens, 'past': past, **wrong})
+
+
+class FirstFrame:
+  """A motion transformer that estimates the first frame of its input in every frame, and keeps its inputs."""
+
+  with_past = True
+
+  def __init__(self):
+    self.seen = []
+
+  def apply(self, variables, xt, t, tokens, m_0, valid, given):
+    jax.debug.callback(lambda *seen: self.seen.append(seen), xt, given)
+    return jnp.broadcast_to(xt[:, :1], xt.shape)
+
+
+def test_given_frames_are_read_as_they_are_in_every_step():
+  network, past = FirstFrame(), np.random.default_rng(2).standard_normal((1, 5, 8)).astype(np.float32)
+  found = sampled_next(
+    {'motion_transformer': network}, {'motion_transformer': {}}, np.zeros((1, 14, 4), np.float32), past
+  )
+  np.testing.assert_allclose(found.motion, np.broadcast_to(past[:, :1], (1, 9, 8)), atol=1e-5)
+  jax.effects_barrier()
+  assert len(network.seen) == 3
+  for xt, given in network.seen:
+    assert given.tolist() == [[True] * 5 + [False] * 11]
+    np.testing.assert_allclose(xt[:, :5] * 2.0 + 0.5, past, atol=1e-6)

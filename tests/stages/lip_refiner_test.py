@@ -14,7 +14,7 @@ from seetalk_jax.constants import LIPS, MOTION_DIM
 from seetalk_jax.errors import ConfigError, InputError
 from seetalk_jax.models import registry
 from seetalk_jax.models.nn import blocks
-from seetalk_jax.stages import base, lip_refiner
+from seetalk_jax.stages import base, lip_refiner, lip_subspace, lookahead
 
 
 def test_lip_refiner_stage(world):
@@ -120,7 +120,7 @@ def test_frames_count_by_the_status_of_their_lips_until_the_end_of_a_clip():
 @pytest.mark.parametrize('known', [[1] * 9, [0, 1, 1, 0, 1, 0, 1, 1, 0], [1, 1, 0, 0, 0, 0, 0, 0, 0]])
 def test_partners_of_known_frames_are_known(known):
   known = np.array(known, bool)
-  partners = np.asarray(lip_refiner._partners(known))[known]
+  partners = np.asarray(lip_subspace.partners(known))[known]
   assert sorted(partners) == np.flatnonzero(known).tolist()
   if known.all():
     np.testing.assert_array_equal(partners, np.roll(np.arange(9), 5))
@@ -162,7 +162,7 @@ def test_subspace_finds_lips_and_spares_the_rest():
   basis = np.linalg.qr(rng.standard_normal((12, 12)))[0]
   lips = basis[:, :3] @ np.diag([3.0, 2.0, 1.0]) @ basis[:, :3].T
   rest = basis[:, 3:8] @ basis[:, 3:8].T * 5
-  found = lip_refiner.lip_subspace(lips, rest, 3, 0.05)
+  found = lip_subspace.lip_subspace(lips, rest, 3, 0.05)
   np.testing.assert_allclose(found @ found.T, basis[:, :3] @ basis[:, :3].T, atol=1e-3)
 
 
@@ -261,3 +261,31 @@ def test_products_with_the_subspace_and_second_moments_are_in_full_precision(wor
     batch,
     where=lambda a, b, _: (a, b) == ((d, rows), (rows, d)),
   )
+
+
+@pytest.mark.parametrize('view', ['speech_motion', 'portrait_speech'])
+def test_frames_after_a_look_ahead_have_no_effect(world, view, monkeypatch):
+  modules, frozen = world
+  names = ('speech_encoder', 'motion_codec', 'motion_transformer')
+  options = {'view': view, 'image_size': SIZE, 'sync_weight': 0.0, 'render_weight': 0.0, 'sample_steps': 2}
+  stage = base.build_stage(
+    config_of('lip_refiner', ['lip_refiner'], lookahead_rate=1.0, **options), {k: modules[k] for k in names}
+  )
+  cuts = lookahead.Cuts(*map(jnp.asarray, ((0, 0), (8, 12), (13, 17), (True, True))))
+  lengths = []
+  monkeypatch.setattr(lookahead, 'draw', lambda rng, length, rate: lengths.append(length) or cuts)
+  batch, key = batch_of(stage), stage._motion_key
+  if 'num_samples' in batch:
+    batch['num_samples'][1] = 20 * 640 + 100
+  statistics = {'motion_transformer': standard(256), **stage.prepare(frozen, iter([batch]))}
+  frozen = frozen.replace(statistics=statistics)
+  params = tiny_networks.stirred(jax.jit(lambda rng: nn.unbox(stage.init(rng, frozen)))(jax.random.key(0))[0])
+  loss = jax.jit(lambda batch: stage.loss(params, frozen, {}, batch, jax.random.key(1), 0)[0])
+  plain, speech, truth = loss(batch), batch['speech'].copy(), batch[key].copy()
+  for row, (boundary, end) in enumerate(((8, 13), (12, 17))):
+    speech[row, end * 640 :] += 0.5
+    truth[row, boundary:] += 1.0
+  assert loss({**batch, 'speech': speech}) == plain
+  assert loss({**batch, key: truth}) == plain
+  speech[0, 12 * 640 :] -= 0.3
+  assert loss({**batch, 'speech': speech}) != plain

@@ -8,14 +8,16 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from stage2_training import batch_of, standard, train
+from tiny_networks import stirred
 from tiny_stages import config_of
 
-from seetalk_jax.constants import BLINK, LIPS, MOTION_DIM
+from seetalk_jax.constants import MOTION_DIM
 from seetalk_jax.data import views
 from seetalk_jax.errors import ConfigError
 from seetalk_jax.models import registry
 from seetalk_jax.models.motion.motion_controls import style_code
-from seetalk_jax.stages import base, motion
+from seetalk_jax.models.motion.motion_transformer import PAST_PARAMETER
+from seetalk_jax.stages import base, lookahead
 from seetalk_jax.training import config_files
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -166,17 +168,96 @@ def test_tracks_of_motion_vectors_count_by_their_status(world):
   np.testing.assert_allclose(estimated, (2 * exact - alone) * 0.3 / 1.3 + alone / 1.3, rtol=1e-3)
 
 
-def test_lips_and_blinks_count_by_their_fields():
-  wrong = np.zeros((2, 4, MOTION_DIM), np.float32)
-  wrong[:, :, LIPS[0]], wrong[:, :, BLINK] = 2.0, 1.0
-  t, drop, weight = np.int32([10, 10]), np.zeros(2, bool), np.ones((2, MOTION_DIM), np.float32)
-  plain, blinks = motion._lips_and_blinks(wrong, t, drop)
-  np.testing.assert_allclose(plain, 4.0 / len(LIPS), rtol=1e-5)
-  for found in (
-    motion._lips_and_blinks(wrong, t, drop, weight),
-    motion._lips_and_blinks(wrong, t, drop, 0.3 * weight),
-  ):
-    np.testing.assert_allclose(found, (plain, blinks), rtol=1e-4)
-  weight[:, LIPS[0]] = 0.0
-  weight[:, BLINK] = 0.0
-  np.testing.assert_allclose(motion._lips_and_blinks(wrong, t, drop, weight), (0.0, 0.0), atol=1e-6)
+PAST, BOUNDARY, END = np.array([3, 0]), np.array([8, 12]), np.array([13, 17])
+
+
+def cut_stage(world, monkeypatch, controls=(), **options):
+  """(stage whose two clips of 20 frames are cut at PAST, BOUNDARY and END, frozen, batch)."""
+  cuts = lookahead.Cuts(*map(jnp.asarray, (PAST, BOUNDARY, END, np.array([True, True]))))
+  monkeypatch.setattr(lookahead, 'draw', lambda *_: cuts)
+  stage = make(world[0], controls, num_frames=20, lookahead_rate=1.0, past_rate=1.0, drop_rate=0.0, **options)
+  frozen = world[1].replace(statistics={'motion_transformer': standard(256)})
+  return stage, frozen, batch_of(stage)
+
+
+def changed(batch, name, change, first, last=(20, 20)):
+  """The batch with `change` added to frames `first` to `last` of each clip."""
+  x = batch[name].copy()
+  frame = 640 if name == 'speech' else 1
+  for row, (start, stop) in enumerate(zip(first, last, strict=True)):
+    x[row, start * frame : stop * frame] += change
+  return {**batch, name: x}
+
+
+def test_speech_beyond_the_look_ahead_has_no_effect_on_what_counts(world, monkeypatch):
+  stage, frozen, batch = cut_stage(world, monkeypatch)
+  params = jax.jit(lambda rng: nn.unbox(stage.init(rng, frozen)))(jax.random.key(0))[0]
+  params = stirred(params)
+  assert PAST_PARAMETER in params['motion_transformer']
+  loss = jax.jit(lambda batch: stage.loss(params, frozen, {}, batch, jax.random.key(1), 0))
+  plain, (metrics, _) = loss(batch)
+  assert np.isfinite(plain)
+  # Neither the speech after the cut nor the motion there, though the noisy track holds it.
+  for name, change in (('speech', 0.5), ('motion', 1.0)):
+    same, (others, _) = loss(changed(batch, name, change, END))
+    assert same == plain and others == metrics
+  assert loss(changed(batch, 'speech', 0.5, BOUNDARY, END))[0] != plain
+  # Given frames have an effect on the others.
+  assert loss(changed(batch, 'motion', 1.0, (0, 0), PAST))[0] != plain
+
+
+class Output:
+  """A motion transformer whose output is its parameter, and that keeps its inputs."""
+
+  prediction_type = 'x0'
+
+  def __init__(self, controls=()):
+    self.controls = controls
+
+  def apply(self, variables, xt, t, tokens, m_0, **options):
+    self.xt, self.tokens, self.options = xt, tokens, options
+    return variables['params']
+
+
+def test_losses_count_frames_from_the_past_to_the_boundary_alone(world, monkeypatch):
+  stage, frozen, batch = cut_stage(world, monkeypatch, ('pose',), draws=1)
+  network = Output(('pose',))
+  stage = type(stage)(**{**vars(stage), 'networks': {'motion_transformer': network}})
+  output = np.random.default_rng(0).standard_normal((2, 20, 256)).astype(np.float32)
+
+  def loss(output):
+    return stage.loss({'motion_transformer': output}, frozen, {}, batch, jax.random.key(1), 0)[0]
+
+  slope = np.abs(jax.grad(loss)(jnp.asarray(output))).max(axis=-1)
+  frames = np.arange(20)
+  counted = (frames >= PAST[:, None]) & (frames < BOUNDARY[:, None])
+  assert (slope[counted] > 0).all() and not slope[~counted].any()
+  # What the network reads, outside of the gradient: clean motion in given frames, noise elsewhere, no later speech.
+  loss(jnp.asarray(output))
+  clean = world[0]['motion_codec'].apply(
+    frozen.variables('motion_codec'), batch['motion'], method='encode_truth'
+  )
+  given = frames < PAST[:, None]
+  np.testing.assert_array_equal(network.options['given'], given)
+  np.testing.assert_allclose(network.xt[given], clean[given], atol=1e-5)
+  assert (np.abs(network.xt - clean).max(axis=-1)[~given] > 1e-3).all()
+  np.testing.assert_array_equal(network.options['valid'], frames < END[:, None])
+  spoken = frames < END[:, None]
+  assert not np.asarray(network.tokens)[~spoken].any() and np.asarray(network.tokens)[spoken].any()
+  pose = np.abs(network.options['controls']['pose']).max(axis=-1)
+  assert not pose[~spoken].any() and (pose[spoken] > 0).all()
+
+
+def test_a_past_makes_a_network_that_takes_one(world):
+  given = {k: world[0][k] for k in ('speech_encoder', 'motion_codec', 'motion_transformer')}
+  config = config_of('motion', ['motion_transformer'], past_rate=0.5)
+  stage = base.build_stage(config, given)
+  assert stage.networks['motion_transformer'].with_past
+  assert stage.new_parts == {'motion_transformer': (PAST_PARAMETER,)}
+  plain = base.build_stage(config_of('motion', ['motion_transformer']), given)
+  assert not plain.networks['motion_transformer'].with_past and not plain.new_parts
+  config.data = {'cached_samples': 64}
+  base.build_stage(config, given)
+  config.options.lookahead_rate = 0.5
+  with pytest.raises(ConfigError, match='cached_samples'):
+    base.build_stage(config, given)

@@ -1,11 +1,17 @@
 """Initial train state: statistics of the data from batches on the mesh."""
 
+import dataclasses
+import types
+from typing import Any
+
 import jax
+import numpy as np
 import pytest
 import toy_stage
 
+from seetalk_jax.errors import CheckpointError
 from seetalk_jax.sharding import device_mesh
-from seetalk_jax.training import loop
+from seetalk_jax.training import first_state, initial_weights, loop
 
 
 @pytest.fixture(autouse=True)
@@ -62,3 +68,31 @@ def test_only_the_entries_of_the_statistics_are_read(tmp_path, monkeypatch):
   loop.train(toy_stage.get_config(num_steps=1), tmp_path, make_batches=make_batches)
   assert sorted(filter(None, asked)) == [('image',)] and len(asked) == 3
   assert seen == [{'image'}] * 2
+
+
+@dataclasses.dataclass(frozen=True)
+class State:
+  params: Any
+  ema_params: Any
+  collections: Any
+  ema_collections: Any
+
+  def replace(self, **changes):
+    return dataclasses.replace(self, **changes)
+
+
+def test_initial_weights_may_lack_what_a_stage_adds_to_a_network():
+  device = jax.sharding.SingleDeviceSharding(jax.devices()[0])
+  fresh = {'net': {'kernel': np.zeros(2), 'mark': np.zeros(3)}}
+  state = State(params=fresh, ema_params=fresh, collections={}, ema_collections={})
+  shardings = State(*({'net': device},) * 2, {}, {})
+  initial = initial_weights.InitialWeights(
+    {'net': initial_weights.InitialNetwork(None, {'kernel': np.ones(2)}, {}, (), 'older')}, {}
+  )
+  stage = types.SimpleNamespace(networks={'net': None}, new_parts={'net': ('mark',)})
+  started = first_state._start_from(state, stage, initial, shardings)
+  for tree in (started.params, started.ema_params):
+    assert tree['net']['kernel'].tolist() == [1, 1] and tree['net']['mark'].tolist() == [0, 0, 0]
+  with pytest.raises(CheckpointError, match='mark'):
+    stage.new_parts = {}
+    first_state._start_from(state, stage, initial, shardings)

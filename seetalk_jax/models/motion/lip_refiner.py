@@ -24,7 +24,7 @@ class LipRefiner(nn.Module):
 
   `U [motion_dim, k]` has orthonormal columns and spans the lip subspace: the directions u of largest
   `u^T C_lips u / u^T C_rest u`, where C are second moments of changes of m in which only the lips, or only
-  the rest of the face, move (`stages.lip_refiner.lip_subspace`). It is stored among the parameters as
+  the rest of the face, move (`stages.lip_subspace`). It is stored among the parameters as
   `subspace`, and no gradient reaches it. `c [b, n, k]` is computed from `m`, `U^T m` and the speech tokens of
   a local window. Components of `m` orthogonal to `U` do not change.
 
@@ -60,7 +60,8 @@ class LipRefiner(nn.Module):
       m: `[b, n, motion_dim]`, the codec's motion latent (not standardized).
       tokens: speech tokens `[b, n, token_dim]`, one per frame.
       subspace: U, `[motion_dim, subspace_dim]`, orthonormal columns; replaces the stored one.
-      valid: bool `[b, n]`, True = a frame of the track (default: all). Other frames keep their m.
+      valid: bool `[b, n]`, True = a frame of the track (default: all). Other frames keep their m, and have no effect on
+        those of the track.
 
     Returns:
       float32 `[b, n, motion_dim]`; `m' - m` lies in the span of U.

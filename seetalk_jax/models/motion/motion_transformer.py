@@ -16,6 +16,8 @@ from seetalk_jax.models.nn.attention import TransformerBlock, key_mask
 from seetalk_jax.models.nn.blocks import MLP, conv, dense, layer_norm, partitioned
 from seetalk_jax.models.nn.embeddings import TimeEmbedding
 
+PAST_PARAMETER = 'given_frame'  # the vector of networks that take given frames
+
 SIZES: dict[str, dict[str, Any]] = {
   'tiny': dict(
     motion_dim=256,
@@ -26,6 +28,7 @@ SIZES: dict[str, dict[str, Any]] = {
     feed_forward_multiple=2.0,
     context=3,
     controls=(),
+    with_past=False,
   ),
   'demo': dict(
     motion_dim=256,
@@ -36,6 +39,7 @@ SIZES: dict[str, dict[str, Any]] = {
     feed_forward_multiple=2.0,
     context=3,
     controls=(),
+    with_past=False,
   ),
   'base': dict(
     motion_dim=256,
@@ -46,6 +50,7 @@ SIZES: dict[str, dict[str, Any]] = {
     feed_forward_multiple=2.0,
     context=3,
     controls=(),
+    with_past=False,
   ),
   'large': dict(
     motion_dim=256,
@@ -56,6 +61,7 @@ SIZES: dict[str, dict[str, Any]] = {
     feed_forward_multiple=2.0,
     context=3,
     controls=(),
+    with_past=False,
   ),
 }
 
@@ -80,6 +86,8 @@ class MotionTransformer(nn.Module):
     width, num_heads, num_layers, feed_forward_multiple: of the transformer.
     context: frames on either side in the local convolutions, of speech and of motion.
     controls: names from `constants.CONTROLS` that condition the network besides speech and portrait.
+    with_past: frames can be given, as the past of a track: a learned vector marks them. It starts at zero, so weights
+      of a network without it give the same output at first.
   """
 
   # The prediction type, see `diffusion.objective`. Motion tracks lie near a low-dimensional manifold, noise
@@ -94,6 +102,7 @@ class MotionTransformer(nn.Module):
   feed_forward_multiple: float = 2.0
   context: int = 3
   controls: tuple[str, ...] = ()
+  with_past: bool = False
   dtype: Any = jnp.float32
   param_dtype: Any = jnp.float32
 
@@ -108,24 +117,27 @@ class MotionTransformer(nn.Module):
     drop: jax.Array | None = None,
     controls: Mapping[str, jax.Array] | None = None,
     drop_controls: Mapping[str, jax.Array] | None = None,
+    given: jax.Array | None = None,
   ) -> jax.Array:
     """Predicts x0 from the noisy track.
 
     Args:
-      xt: noisy standardized motion `[b, n, motion_dim]`.
+      xt: noisy standardized motion `[b, n, motion_dim]`; clean in given frames.
       time: `[b]` in [0, 1000).
       tokens: speech tokens `[b, n, token_dim]`; token i covers frame i.
       m_0: motion of the portrait, standardized, `[b, motion_dim]`.
       valid: bool `[b, n]`, True = a frame of the track (default: all). Other frames are masked out as keys
-        and in the convolutions.
+        and in the convolutions, their speech too: it has no effect on frames of the track.
       drop: bool `[b]`, True = replace the speech by a learned null token, for classifier-free guidance.
       controls, drop_controls: see `MotionControls`; controls can be dropped per sample.
+      given: bool `[b, n]`, True = xt holds the clean motion of the frame (default: none).
 
     Returns:
-      x0, float32 `[b, n, motion_dim]`.
+      x0, float32 `[b, n, motion_dim]`. The estimate of given frames has no meaning.
 
     Raises:
-      ValueError: an unknown control, or tokens that are not aligned with the motion.
+      ValueError: an unknown control, tokens that are not aligned with the motion, or given frames for a network
+        without `with_past`.
     """
     types = dict(dtype=self.dtype, param_dtype=self.param_dtype)
     if unknown := [name for name in self.controls if name not in CONTROLS]:
@@ -133,6 +145,8 @@ class MotionTransformer(nn.Module):
     b, n, _ = xt.shape
     if tokens.shape[:2] != (b, n):
       raise ValueError(f'tokens {tokens.shape} are not aligned with motion {xt.shape}: one token a frame')
+    if given is not None and not self.with_past:
+      raise ValueError('this motion transformer takes no given frames: make it with with_past=True')
     valid = jnp.ones((b, n), bool) if valid is None else valid
     silence = self.param(
       'null_token', partitioned(nn.initializers.normal(0.02), ('embed',)), (self.token_dim,), self.param_dtype
@@ -145,6 +159,11 @@ class MotionTransformer(nn.Module):
     speech = dense(self.width, 'token_out', **types)(jax.nn.silu(speech))
     portrait = MLP(self.width, self.width, name='portrait_mlp', **types)(m_0)
     x = dense(self.width, 'motion_in', **types)(xt) + speech + portrait[:, None, :]
+    if self.with_past:
+      start = partitioned(nn.initializers.zeros, ('embed',))
+      mark = self.param(PAST_PARAMETER, start, (self.width,), self.param_dtype)
+      if given is not None:
+        x = x + jnp.where(given[..., None], jnp.asarray(mark, x.dtype), 0)
 
     condition = TimeEmbedding(self.width, name='time_embedding', **types)(time) + portrait
     if self.controls or controls:

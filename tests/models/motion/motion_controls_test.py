@@ -13,7 +13,8 @@ from seetalk_jax.models import registry
 from seetalk_jax.models.motion.motion_controls import style_code
 from seetalk_jax.models.motion.motion_transformer import MotionTransformer
 from seetalk_jax.stages import base
-from seetalk_jax.stages.motion import build, smile_label
+from seetalk_jax.stages.motion import build
+from seetalk_jax.stages.motion_conditions import controls_of, smile_label
 
 B, N, D = 3, 24, 16
 
@@ -129,6 +130,13 @@ def stage_config(controls, **options):
   )
 
 
+def controls_for(stage, batch, style):
+  names = stage.networks['motion_transformer'].controls
+  return controls_of(
+    names, batch, style, jax.random.key(0), draws=stage.draws, drop_rate=0.0, noise=stage.control_noise
+  )
+
+
 def test_controls_of_frames_come_from_their_motion_and_are_dropped_where_it_is_absent():
   stage = build(stage_config(('pose', 'blink', 'style'), motion_source='frames', control_noise=0.0), {})
   spec = stage.batch_spec(3)
@@ -138,7 +146,7 @@ def test_controls_of_frames_come_from_their_motion_and_are_dropped_where_it_is_a
   batch['motion_weight'][0] = 0.0
   batch['motion_weight'][1, BLINK] = 0.0
   batch['style_length'] = np.array([12, 0, 12], np.int32)
-  controls, drop = stage._controls(batch, jnp.zeros((3, 768)), jax.random.key(0))
+  controls, drop = controls_for(stage, batch, jnp.zeros((3, 768)))
   assert {name: mask.tolist() for name, mask in drop.items()} == {
     'pose': [True, True, False, False, False, False],
     'blink': [True, True, True, True, False, False],
@@ -154,7 +162,7 @@ def test_controls_of_frames_come_from_their_motion_and_are_dropped_where_it_is_a
   batch['motion_weight'][2, SMILES] = 0.0
   batch['motion'][:] = 0.0
   batch['motion'][0, :, SMILES] = 0.8
-  controls, drop = stage._controls(batch, None, jax.random.key(0))
+  controls, drop = controls_for(stage, batch, None)
   assert drop['emotion'].tolist() == [False] * 4 + [True] * 2
   happy, neutral = EMOTIONS.index('happy'), EMOTIONS.index('neutral')
   assert controls['emotion'].tolist() == [happy] * 2 + [neutral] * 4
