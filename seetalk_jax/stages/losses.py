@@ -11,6 +11,7 @@ from seetalk_jax.constants import Part
 from seetalk_jax.models.motion.canonical import FlowTruth
 from seetalk_jax.models.motion.mouth import inside_boxes
 from seetalk_jax.models.nn import image_ops
+from seetalk_jax.models.renderer.regions import crop_pixels
 
 # Part labels of image cells as plain integers: every label above BODY belongs to the head.
 BODY, EYE, MOUTH = int(Part.BODY), int(Part.EYE), int(Part.MOUTH)
@@ -233,11 +234,7 @@ def random_crops(rng: jax.Array, crop: int, *pictures: jax.Array, multiple: int 
   b, h, w, _ = pictures[0].shape
   steps = jnp.array([(h - crop) // multiple + 1, (w - crop) // multiple + 1])
   corners = jax.random.randint(rng, (b, 2), 0, steps) * multiple
-
-  def one(picture, corner):
-    return jax.lax.dynamic_slice(picture, (corner[0], corner[1], 0), (crop, crop, picture.shape[-1]))
-
-  return [jax.vmap(one)(picture, corners) for picture in pictures]
+  return [crop_pixels(picture, corners, (crop, crop)) for picture in pictures]
 
 
 def noisy_motion(motion: jax.Array, rng: jax.Array, scale: float) -> jax.Array:

@@ -173,7 +173,7 @@ class MotionCodecStage(crossed_losses.CrossedOptions, critics.CriticOptions, bas
     appearance = run(source, method='appearance')
     warped = run(appearance, m_source, m_target, method='warp')
     image, copied = run(warped, method='decode_parts')
-    inside = picture_mask.inside_mask(batch['picture_box'], *target.shape[1:3])
+    inside = picture_mask.of_batch(batch, target)
     image = picture_mask.only_inside(image, target, inside)
 
     weight = (

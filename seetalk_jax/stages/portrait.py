@@ -166,7 +166,7 @@ class PortraitStage(base.Stage):
       frozen.variables('speech_encoder'), batch['speech'], batch['num_samples']
     )
     latent = self._raw_latent(frozen.variables('autoencoder'), batch['portrait'])
-    inside = picture_mask.inside_mask(batch['picture_box'], *latent.shape[1:3])
+    inside = picture_mask.of_batch(batch, latent)
     return {'latent': latent, 'inside': inside, **speech._asdict()}
 
   def loss(self, params, frozen, collections, batch, rng, step):

@@ -52,7 +52,7 @@ class ReconstructionStage(base.Stage):
   def _crops(self, batch: base.Batch, rng: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
     """Images `[b, h, w, 3]` in [-1, 1], pixel weights and picture masks `[b, h, w, 1]`, cropped with `crop_size`."""
     image = image_ops.to_float(batch['image'])
-    inside = picture_mask.inside_mask(batch['picture_box'], *image.shape[1:3])
+    inside = picture_mask.of_batch(batch, image)
     weight = jnp.ones((*image.shape[:3], 1))
     if self.head_weight != 1:
       weight = self._pixel_weights(batch['parts'], batch['parts_weight'])

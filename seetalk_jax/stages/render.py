@@ -167,7 +167,7 @@ class RenderStage(critics.CriticOptions, base.Stage):
     source = self._portraits(frozen, image_ops.to_float(batch['source']), portrait_rng)
     warped = self._warp(params, source, target, batch, truth_rng, noise_rng)
     image, pieces = self._draw(params, frozen, warped, self._fusion(fusion_rng, len(source)))
-    inside = picture_mask.inside_mask(batch['picture_box'], *target.shape[1:3])
+    inside = picture_mask.of_batch(batch, target)
     image = picture_mask.only_inside(image, target, inside)
 
     weight = (

@@ -249,6 +249,7 @@ class MotionCodec(nn.Module):
       features[4] = resize_image(read, (read.shape[1] // 4, read.shape[2] // 4))
     return Appearance(portrait, features, self.motion_modes(features))
 
+  @nn.nowrap
   def read_size(self, size: tuple[int, ...]) -> tuple[int, ...]:
     """Height and width at which the networks read portraits of a size: halved while above `inner_size`."""
     while self.inner_size and max(size) > self.inner_size and not any(side % 32 for side in size):
@@ -337,11 +338,9 @@ def warped_spec(codec: MotionCodec, side: int, batch_size: int = 1) -> Warped:
 def warped_example(others: examples.Modules | None, side: int) -> Warped:
   """Shapes of what the codec among `others`, or one of demo size, warps portraits of `side` pixels to."""
   fine, coarse, _ = examples.field(others, 'motion_codec', 'appearance_widths', (48, 96, 128))
-  inner_size = examples.field(others, 'motion_codec', 'inner_size', 0)
   low_grid = examples.field(others, 'motion_codec', 'low_grid', False)
-  inner = side
-  while inner_size and inner > inner_size:
-    inner //= 2
+  codec: Any = (others or {}).get('motion_codec')
+  inner = side if codec is None else codec.read_size((side, side))[0]
   quarter, eighth = inner // 4, inner // 8
   features = {
     4: examples.array(1, quarter, quarter, 3 if low_grid else fine),

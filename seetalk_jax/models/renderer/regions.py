@@ -19,8 +19,6 @@ from seetalk_jax.models.motion.mouth import boxes_around, crop_boxes
 from seetalk_jax.models.motion.warping import identity_grid
 from seetalk_jax.models.nn import examples
 
-# Regions are multiples of this share of the picture's side, so that the codebook's grid fits: 32 pixels of 512.
-_UNIT = 1 / 16
 _SPREAD = 0.12  # standard deviation, in canonical coordinates, of the weights that find a place
 _FEATHER = 0.12  # width of the blended edge of a region, relative to its size
 
@@ -32,7 +30,7 @@ class Region(NamedTuple):
     name: its name.
     place: (x, y, z) of its center in canonical coordinates.
     usual: (x, y) of its center in a frontal portrait, in picture units.
-    size: (height, width) in sixteenths of the picture's side.
+    size: (height, width) in sixteenths of the picture's side, so that the codebook's grid of 16 pixels fits.
   """
 
   name: str
