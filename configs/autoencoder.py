@@ -32,5 +32,7 @@ def get_config(variant: str = 'demo') -> ConfigDict:
       'head_weight': 2.0,  # of the head; in recordings, of the face that landmarks show
     }
   )
+  common.add_critics(config, v)
+  config.options.adversarial_weight = 0.0  # off in all variants: pod variants start from public weights
   config.optimizer.weight_decay = 0.0
   return config

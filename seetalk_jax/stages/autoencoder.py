@@ -11,12 +11,12 @@ import jax
 import jax.numpy as jnp
 
 from seetalk_jax.models.nn import image_ops
-from seetalk_jax.stages import base, losses, picture_mask, reconstruction
+from seetalk_jax.stages import base, critics, losses, picture_mask, reconstruction
 
 
 @dataclasses.dataclass(frozen=True)
-class AutoencoderStage(reconstruction.ReconstructionStage):
-  """L1 loss, edge loss and a small KL term to the unit normal.
+class AutoencoderStage(critics.CriticOptions, reconstruction.ReconstructionStage):
+  """L1 loss, edge loss, a small KL term to the unit normal, and the critics whose weights are not 0.
 
   Attributes:
     kl_weight: multiplies the KL divergence to the unit normal, averaged over latent values. It is small
@@ -29,10 +29,10 @@ class AutoencoderStage(reconstruction.ReconstructionStage):
 
   def init(self, rng: jax.Array, frozen: base.Frozen) -> tuple[dict[str, Any], dict[str, Any]]:
     del frozen
-    return {'autoencoder': self.networks['autoencoder'].init(rng, jnp.zeros((1, 64, 64, 3)))['params']}, {}
+    params = {'autoencoder': self.networks['autoencoder'].init(rng, jnp.zeros((1, 64, 64, 3)))['params']}
+    return params | critics.init_discriminator(self.networks, rng, 64), {}
 
   def loss(self, params, frozen, collections, batch, rng, step):
-    del frozen, step
     crop_rng, sample_rng = jax.random.split(rng)
     image, weight, inside = self._crops(batch, crop_rng)
     weight = weight / jnp.mean(weight)
@@ -41,15 +41,23 @@ class AutoencoderStage(reconstruction.ReconstructionStage):
       {'params': params['autoencoder']}, image, sample_rng
     )
     rebuilt = picture_mask.only_inside(rebuilt, image, inside)
-    l1 = jnp.mean(weight * jnp.abs(rebuilt - image))
-    edges = losses.edge_loss(rebuilt, image, weight)
+
+    def errors(picture):
+      l1 = jnp.mean(weight * jnp.abs(picture - image))
+      edges = losses.edge_loss(picture, image, weight)
+      return l1 + self.edge_weight * edges, (l1, edges)
+
+    loss, (l1, edges) = errors(rebuilt)
     kl = 0.5 * jnp.mean(jnp.square(mean) + jnp.exp(log_variance) - 1.0 - log_variance)
-    loss = l1 + self.edge_weight * edges + self.kl_weight * kl
+    critic_loss, critic_metrics = critics.critic_losses(
+      self, self.networks, self.frozen, params, frozen, rebuilt, image, lambda x: errors(x)[0], step
+    )
+    loss += self.kl_weight * kl + critic_loss
     # Pixels range over [-1, 1], so the squared peak is 4.
     squared = picture_mask.mean_inside(jnp.square(jnp.clip(rebuilt, -1, 1) - image), inside)
     psnr = 10.0 * jnp.log10(4.0 / squared)
     return loss, (
-      {'l1': l1, 'edges': edges, 'kl': kl, 'psnr': psnr, 'latent_std': jnp.std(mean)},
+      {'l1': l1, 'edges': edges, 'kl': kl, 'psnr': psnr, 'latent_std': jnp.std(mean), **critic_metrics},
       collections,
     )
 
@@ -60,12 +68,12 @@ class AutoencoderStage(reconstruction.ReconstructionStage):
 
 
 def uses(config) -> base.Uses:
-  """The network that the stage trains."""
-  del config
-  return base.Uses(trained=('autoencoder',))
+  """The autoencoder, and the networks of its critics."""
+  discriminator, frozen_critics = critics.networks_of(config)
+  return base.Uses(trained=('autoencoder', *discriminator), frozen=frozen_critics)
 
 
 def build(config, pretrained: Mapping[str, nn.Module]) -> AutoencoderStage:
   """The stage of a configuration."""
-  networks, _ = base.networks_for(uses(config), config, pretrained)
-  return AutoencoderStage(networks=networks, **base.options_of(AutoencoderStage, config))
+  networks, frozen = base.networks_for(uses(config), config, pretrained)
+  return AutoencoderStage(networks=networks, frozen=frozen, **base.options_of(AutoencoderStage, config))

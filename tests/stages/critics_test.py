@@ -11,7 +11,6 @@ import pytest
 from seetalk_jax.models import registry
 from seetalk_jax.models.nn import blocks
 from seetalk_jax.stages import base, critics
-from seetalk_jax.stages.codebook import build
 
 SIZE = 32
 
@@ -205,27 +204,28 @@ def test_features_of_a_vision_transformer_are_those_of_its_blocks():
 
 
 @pytest.mark.slow
-def test_a_stage_trains_its_discriminator_along():
+@pytest.mark.parametrize('network', ['autoencoder', 'codebook'])
+def test_a_stage_trains_its_discriminator_along(network):
   config = ml_collections.ConfigDict(
     {
-      'stage': 'codebook',
-      'model': {name: registry.fields_for(name, 'tiny') for name in ('codebook', 'discriminator')},
+      'stage': network,
+      'model': {name: registry.fields_for(name, 'tiny') for name in (network, 'discriminator')},
       'options': {'image_size': 64, 'adversarial_weight': 0.5, 'adversarial_after': 1, 'head_weight': 1.0},
       'init': {},
       'dtype': 'float32',
     }
   )
-  stage = build(config, {})
-  assert set(stage.networks) == {'codebook', 'discriminator'}
+  stage = base.build_stage(config, {})
+  assert set(stage.networks) == {network, 'discriminator'}
   params, collections = jax.jit(lambda rng: nn.unbox(stage.init(rng, base.Frozen())))(jax.random.key(0))
-  assert set(params) == {'codebook', 'discriminator'}
+  assert set(params) == {network, 'discriminator'}
   batch = base.fake_batch(stage.batch_spec(2))
   run = jax.jit(jax.value_and_grad(stage.loss, has_aux=True))
   (loss, (metrics, _)), gradient = run(params, base.Frozen(), collections, batch, jax.random.key(1), 3)
   assert jnp.isfinite(loss) and {'adversarial', 'discriminator', 'r1', 'adaptive_weight'} <= set(metrics)
   assert all(jnp.isfinite(leaf).all() for leaf in jax.tree.leaves(gradient))
   assert jnp.any(gradient['discriminator']['conv_0']['kernel'])
-  without = build(
+  without = base.build_stage(
     ml_collections.ConfigDict({**config, 'options': {'image_size': 64, 'head_weight': 1.0}}), {}
   )
-  assert set(without.networks) == {'codebook'}
+  assert set(without.networks) == {network}
