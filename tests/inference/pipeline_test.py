@@ -73,11 +73,11 @@ def test_one_frame_for_every_40_ms(pipe, clip, num_samples):
 
 
 def test_a_longer_video_compiles_no_second_renderer(pipe, clip):
-  before = pipe._renderer._render._jitted._cache_size()
+  before = pipe._renderer._draw._jitted._cache_size()
   long = pipe(speech(1.7), portrait=clip.portrait)
   next(long.stream())
   assert (
-    pipe._renderer._render._jitted._cache_size() == before == 0
+    pipe._renderer._draw._jitted._cache_size() == before == 0
   )  # only the function compiled ahead of time is used
 
 
