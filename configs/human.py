@@ -101,6 +101,9 @@ def stage_config(stage: str) -> ConfigDict:
     config.data.flips = 0.5
   if stage in _READERS:  # so that encoders read recordings of any camera
     config.data.camera_effects = 0.3
+  for rate in ('lookahead_rate', 'past_rate'):  # the same weights serve whole recordings and live sessions
+    if rate in config.options:
+      config.options[rate] = 0.5
   if stage == 'autoencoder':
     config.options.crop_size = 256  # as many positions as crops of 128 px in patches of 4 px
   if stage == 'codebook':
