@@ -1,7 +1,7 @@
 """Cost of one rendered frame by part: GFLOPs, CPU milliseconds and wall milliseconds, as medians over rounds.
 
-  python benchmarks/frame.py                          the networks of configs/human.py, with random weights
-  python benchmarks/frame.py demo runs/human/release  released networks, one after the other in every round
+  python -m benchmarks.frame                          the networks of configs/human.py, with random weights
+  python -m benchmarks.frame demo runs/human/release  released networks, one after the other in every round
 
 FLOPs are XLA's count for the program before optimization (a multiply-add counts as two). A frame is a warp and a
 drawing, two programs, in chunks as `seetalk generate` draws them; the portrait is read once a video.
