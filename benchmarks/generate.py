@@ -3,8 +3,8 @@
   python benchmarks/generate.py examples/speech.wav demo runs/human/release
   python benchmarks/generate.py examples/speech.wav demo --cold --rounds 1
 
-Warm: one process, programs compiled, the video written each round. --cold: a fresh process for every clip, with an empty
-compilation cache and then with the filled one. Times are wall seconds of all cores that the process may use.
+Warm: one process, programs compiled, the video written each round. --cold: a fresh process for every clip, with an
+empty compilation cache and then with the filled one. Times are wall seconds of all cores that the process may use.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Networks of the motion codec whose layers run at 1/8 and 1/16 of the picture alone.
 
 The codec of `MotionCodec(low_grid=True)`. On CPUs, wide layers on few positions are faster than narrow ones on many.
-Maps at 1/4, and pixels, are linear functions of the features of their position at 1/8. Flows are smooth within such a
-position; pixels are not, but most of them are copied from the portrait.
+Maps at 1/4, and pixels, are interpolated from 1/8, with details that are linear functions of the features of their
+position. Most pixels are copied from the portrait.
 
 Not specified in the paper.
 """
@@ -17,10 +17,11 @@ import jax
 import jax.numpy as jnp
 
 from seetalk_jax.models.motion.motion_warper import MotionBasis, waves
+from seetalk_jax.models.motion.smooth_upsample import SmoothUpsample
 from seetalk_jax.models.motion.warped import Warped, blend_painted
 from seetalk_jax.models.motion.warping import upsample_bilinear
 from seetalk_jax.models.nn.blocks import ResBlock, conv, group_norm, partitioned
-from seetalk_jax.models.nn.image_ops import pixel_shuffle, pixel_unshuffle
+from seetalk_jax.models.nn.image_ops import pixel_unshuffle
 
 
 class LowGridIdentityEncoder(nn.Module):
@@ -53,7 +54,7 @@ class LowGridIdentityEncoder(nn.Module):
 class LowGridModes(nn.Module):
   """Identity features -> flow basis, appearance gates and canonical coordinates at 1/4.
 
-  As `motion_warper.MotionModes`. The four positions at 1/4 of one at 1/8 have linear outputs of their own.
+  As `motion_warper.MotionModes`, whose layers run at 1/4 too.
   """
 
   num_modes: int
@@ -82,15 +83,15 @@ class LowGridModes(nn.Module):
     for i in range(self.num_blocks):
       x = ResBlock(middle_width, zero_init=False, name=f'middle_block_{i}', **types)(x)
     x = jax.nn.silu(group_norm(middle_width, 'norm', **types)(x))
-    canonical_coords = pixel_shuffle(conv(4 * 3, 1, 'places', **types)(x), 2).astype(jnp.float32)
+    canonical_coords = SmoothUpsample(3, 2, name='places', **types)(x)
     x = jnp.concatenate([x, pixel_unshuffle(waves(canonical_coords), 2).astype(x.dtype)], axis=-1)
     x = jax.nn.silu(conv(2 * middle_width, 1, 'mode_in', **types)(x))
     x = jax.nn.silu(conv(2 * middle_width, 1, 'mode_hidden', **types)(x))
     # Two components of the flow, and the importance of the position where others move to the same place.
-    flow_modes = pixel_shuffle(conv(4 * 3 * self.num_modes, 1, 'modes', **types)(x), 2).astype(jnp.float32)
+    flow_modes = SmoothUpsample(3 * self.num_modes, 2, name='modes', **types)(x)
     flow_modes = flow_modes.reshape(*flow_modes.shape[:3], self.num_modes, 3)
-    gates = pixel_shuffle(conv(4 * self.num_gates, 1, 'gates', **types)(x), 2).astype(jnp.float32)
-    importance = pixel_shuffle(conv(4, 1, 'importance', **types)(x), 2).astype(jnp.float32)
+    gates = SmoothUpsample(self.num_gates, 2, name='gates', **types)(x)
+    importance = SmoothUpsample(1, 2, name='importance', **types)(x)
     return MotionBasis(flow_modes, gates, canonical_coords, importance)
 
 
@@ -116,6 +117,5 @@ class LowGridDecoder(nn.Module):
     for i in range(2 * self.num_blocks):
       x = ResBlock(self.width, zero_init=False, name=f'block_{i}', **types)(x)
     x = jax.nn.silu(group_norm(self.width, 'norm_out', **types)(x))
-    x = conv(4 * 64, 1, 'conv_out', **types)(x).astype(jnp.float32)
-    painted, mask = (pixel_shuffle(part, 8) for part in jnp.split(x, [3 * 64], axis=-1))
-    return blend_painted(warped, painted, mask)
+    x = SmoothUpsample(4, 8, name='out', **types)(x)
+    return blend_painted(warped, x[..., :3], x[..., 3:])

@@ -21,6 +21,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from seetalk_jax.models.motion.smooth_upsample import SmoothUpsample
 from seetalk_jax.models.motion.splatting import splat_inverse
 from seetalk_jax.models.motion.warping import invert_flow, upsample_bilinear, warp
 from seetalk_jax.models.nn.blocks import MLP, ResBlock, conv, dense, group_norm, partitioned
@@ -201,7 +202,10 @@ class MotionWarper(nn.Module):
       x = ResBlock(fine, conditioning='film', zero_init=False, name=f'fine_block_{i}', **types)(x, motion)
     x = jax.nn.silu(group_norm(fine, 'fine_norm', **types)(x))
     feature_correction = conv(warped_features.shape[-1], 1, 'lacking', zero_init=True, **types)(x)
-    x = pixel_shuffle(conv(12, 3, 'fine_out', zero_init=True, **types)(x), 2).astype(jnp.float32)
+    if self.splat:
+      x = SmoothUpsample(3, 2, kernel=3, zero_init=True, name='fine_out', **types)(x)
+    else:
+      x = pixel_shuffle(conv(12, 3, 'fine_out', zero_init=True, **types)(x), 2).astype(jnp.float32)
     occlusion = x[..., 2:] + conv(1, 1, 'gate_occlusion', **types)(gate_changes.astype(warped_features.dtype))
     correction = _MAX_CORRECTION * jnp.tanh(x[..., :2] / _MAX_CORRECTION)
     flow = coarse_flow + correction

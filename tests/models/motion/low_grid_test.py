@@ -59,13 +59,13 @@ def test_a_large_portrait_moves_as_its_small_copy(codec):
 
 def test_importance_decides_what_covers_what(codec):
   module, params = codec
-  assert params['motion_modes']['modes']['kernel'].shape[-1] == 4 * 3 * module.num_modes
+  assert params['motion_modes']['modes']['smooth']['kernel'].shape[-1] == 3 * module.num_modes
   source, target = normal(1, 1, 64, 64, 3), normal(2, 1, 64, 64, 3)
 
   def flow(bias):
     changed = jax.tree.map(lambda x: x, params)
-    kernel = changed['motion_modes']['importance']['kernel']
-    changed['motion_modes']['importance']['kernel'] = kernel + bias * jnp.sign(normal(5, *kernel.shape))
+    kernel = changed['motion_modes']['importance']['smooth']['kernel']
+    changed['motion_modes']['importance']['smooth']['kernel'] = kernel + bias * jnp.sign(normal(5, *kernel.shape))
     return programs.apply(module, {'params': changed}, source, target)[1].coarse_flow
 
   assert np.abs(flow(0.0) - flow(1.0)).max() > 1e-4
