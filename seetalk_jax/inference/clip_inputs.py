@@ -25,14 +25,12 @@ from seetalk_jax.inference.clip_spec import (
 from seetalk_jax.inference.loaded_release import LoadedRelease
 from seetalk_jax.inference.motion_sampler import MotionSampler
 from seetalk_jax.inference.sampling_options import SamplingOptions
-from seetalk_jax.inference.speech_to_portrait import as_speech
+from seetalk_jax.inference.speech_tokens import SpeechLike, as_speech
 from seetalk_jax.media import audio, driving, tracked_video
 from seetalk_jax.media import face as face_lib
 from seetalk_jax.media import full_frame as full_frame_lib
 from seetalk_jax.media import image as image_lib
 
-# A file, samples at 16 kHz, (samples, rate in Hz), or a `Speech`.
-SpeechLike = str | os.PathLike | np.ndarray | tuple[np.ndarray, float] | audio.Speech
 # A picture file, an aligned portrait, or a whole photo with the place of its face (`media.face.find_photo`).
 PortraitLike = str | os.PathLike | np.ndarray | face_lib.Photo
 # Whole pictures that heads are put back into.
