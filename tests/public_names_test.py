@@ -31,6 +31,7 @@ PYTHON_NAMES = {
   '__version__',
   'load',
   'SeeTalk',
+  'SpeechToBlendshapes',
   'SpeechToPortrait',
   'Clip',
   'load_speech',

@@ -25,6 +25,8 @@ from seetalk_jax.models.nn import image_ops
 from seetalk_jax.releases import codec_truth
 from seetalk_jax.sampling import motion as motion_sampling
 
+# Networks that motion of speech needs; a lip refiner is used if there is one.
+SPEECH_NETWORKS = ('speech_encoder', 'motion_codec', 'motion_transformer')
 READ_BATCH = 16  # frames of a driving video that are encoded in one call
 CONVERTED_ROWS = 250  # frames whose motion vectors are read or encoded in one call: 10 s
 
@@ -148,8 +150,9 @@ class MotionSampler:
     self._release.need('motion_codec')
     if not self.has_motion_vectors:
       raise CheckpointError(
-        f'the motion codec was trained without motion vectors, {self._release.networks.directory}: controls, motion '
-        'files, and speech for a video need one that was trained with options.with_truth or with_estimates'
+        f'the motion codec was trained without motion vectors, {self._release.networks.directory}: controls, '
+        'blendshapes, motion files, and speech for a video need one that was trained with options.with_truth or '
+        'with_estimates'
       )
 
   @property
