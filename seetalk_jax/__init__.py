@@ -18,6 +18,7 @@ if TYPE_CHECKING:
   from seetalk_jax.inference.clip import Clip as Clip
   from seetalk_jax.inference.pipeline import SeeTalk as SeeTalk
   from seetalk_jax.inference.pipeline import load as load
+  from seetalk_jax.inference.speech_to_blendshapes import SpeechToBlendshapes as SpeechToBlendshapes
   from seetalk_jax.inference.speech_to_portrait import SpeechToPortrait as SpeechToPortrait
   from seetalk_jax.media.audio import load_speech as load_speech
   from seetalk_jax.releases.storage import load_networks as load_networks
@@ -29,6 +30,7 @@ else:
       'Clip': 'seetalk_jax.inference.clip',
       'InputError': 'seetalk_jax.errors',
       'SeeTalk': 'seetalk_jax.inference.pipeline',
+      'SpeechToBlendshapes': 'seetalk_jax.inference.speech_to_blendshapes',
       'SpeechToPortrait': 'seetalk_jax.inference.speech_to_portrait',
       'load': 'seetalk_jax.inference.pipeline',
       'load_networks': 'seetalk_jax.releases.storage',

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import sys
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -65,14 +66,20 @@ def to_vector(fields: Any) -> Any:
     `[*b, MOTION_DIM]` of the same kind and dtype.
   """
   xp = _namespace(fields)
-  f = dict(zip(FIELDS, xp.moveaxis(fields, -1, 0), strict=True))
+  values = _translated(dict(zip(FIELDS, xp.moveaxis(fields, -1, 0), strict=True)), xp)
+  absent = xp.zeros_like(values['jawOpen'])
+  return xp.stack([values.get(name, absent) for name in constants.MOTION_FIELDS], axis=-1)
+
+
+def _translated(f: Mapping[str, Any], xp: Any) -> dict[str, Any]:
+  """The fields of motion vectors that the cartoon's fields describe, by name."""
 
   def positive(x):
     return xp.maximum(x, 0)
 
   gaze_left, gaze_right = positive(f['gaze_yaw']), positive(-f['gaze_yaw'])
   raised, lowered = positive(f['brow_raise']), positive(-f['brow_raise'])
-  values = {
+  return {
     'jawOpen': f['jaw'],
     'mouthClose': f['closure'] * f['jaw'],
     'mouthFunnel': _FUNNEL * f['rounding'],
@@ -102,8 +109,6 @@ def to_vector(fields: Any) -> Any:
     'shift_x': HALF_HEAD * f['shift_x'],
     'shift_y': HALF_HEAD * f['shift_y'],
   }
-  absent = xp.zeros_like(f['jaw'])
-  return xp.stack([values.get(name, absent) for name in constants.MOTION_FIELDS], axis=-1)
 
 
 def from_vector(motion: Any) -> Any:
@@ -154,6 +159,11 @@ def from_vector(motion: Any) -> Any:
     'shift_y': v['shift_y'] / HALF_HEAD,
   }
   return xp.stack([fields[name] for name in FIELDS], axis=-1)
+
+
+def described() -> frozenset[str]:
+  """Names of the fields of motion vectors that the cartoon's fields describe; `to_vector` sets the others to 0."""
+  return frozenset(_translated(dict.fromkeys(FIELDS, 0.0), np))
 
 
 def _both(name: str, value: Any) -> dict[str, Any]:

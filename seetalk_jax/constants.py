@@ -67,16 +67,22 @@ FROWNS = slice(blendshapes.INDEX['mouthFrownLeft'], blendshapes.INDEX['mouthFrow
 
 
 class MotionStatus(enum.IntEnum):
-  """Origin of a field of a motion vector; the value is stored in records."""
+  """Origin of a field of a motion vector; the value is stored in records, the name in JSON motion files."""
 
-  ABSENT = 0  # not measured; the field is 0
+  ABSENT = 0  # not known; the field is 0
   ESTIMATED = 1  # measured in a real video by a face landmarker
   EXACT = 2  # the world rendered it
+  SAMPLED = 3  # sampled from speech by a motion transformer; in motion files alone, never in records
 
 
 # Weight of an error against a field, or against landmarks, of each status: all losses take it from here. Estimates are
-# noisy and biased, so they count less.
-STATUS_WEIGHTS = {MotionStatus.ABSENT: 0.0, MotionStatus.ESTIMATED: 0.3, MotionStatus.EXACT: 1.0}
+# noisy and biased, so they count less. What a network has sampled is no ground truth.
+STATUS_WEIGHTS = {
+  MotionStatus.ABSENT: 0.0,
+  MotionStatus.ESTIMATED: 0.3,
+  MotionStatus.EXACT: 1.0,
+  MotionStatus.SAMPLED: 0.0,
+}
 
 # Statistic of a motion codec: 1 if its truth encoder was trained, 0 if it has its random initial values.
 TRUTH_KNOWN = 'truth_known'

@@ -102,3 +102,11 @@ def test_other_widths_are_refused():
   with pytest.raises(ValueError):
     to_vector(np.zeros(58))
   assert cartoon_motion.NUM_FIELDS == 20
+
+
+def test_fields_that_the_cartoon_does_not_describe_are_always_0():
+  rng = np.random.default_rng(0)
+  made = to_vector(rng.uniform(-1, 1, (1000, len(FIELDS))))
+  moving = {name for name, column in zip(constants.MOTION_FIELDS, made.T, strict=True) if column.any()}
+  assert cartoon_motion.described() == moving
+  assert {'jawOpen', 'tongueOut', 'shift_y'} < moving and not {'cheekPuff', 'jawLeft', 'shift_z'} & moving

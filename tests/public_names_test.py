@@ -31,6 +31,7 @@ PYTHON_NAMES = {
   '__version__',
   'load',
   'SeeTalk',
+  'SpeechToBlendshapes',
   'SpeechToPortrait',
   'Clip',
   'load_speech',
@@ -42,10 +43,8 @@ PYTHON_NAMES = {
 # ---------------------------------------------------------------------------------------------- flags
 _OUTPUT = '--overwrite --json --quiet'
 _MODEL = '--checkpoint --seed --steps --guidance --device'
-_VIDEO = (
-  f'-o --output {_MODEL} {_OUTPUT} --aligned --landmarker --size --save-portrait --pose --blink --emotion --style '
-  '--control-scale --resume'
-)
+_CONTROLS = '--pose --blink --emotion --style --control-scale'
+_VIDEO = f'-o --output {_MODEL} {_OUTPUT} --aligned --landmarker --size --save-portrait {_CONTROLS} --resume'
 # Command -> positional arguments (without dashes) and flags.
 FLAGS = {
   '': '-h --help --version command',
@@ -56,7 +55,7 @@ FLAGS = {
     'sources -o --output --consent --minutes --held-out --rank --licence --checkpoint --seed --device --aligned '
     f'--landmarker {_OUTPUT}'
   ),
-  'blendshapes': f'source -o --output --landmarker {_OUTPUT}',
+  'blendshapes': f'source -o --output --landmarker {_MODEL} {_OUTPUT} {_CONTROLS}',
   'prepare': (
     'raw out --layout --landmarker --size --max-seconds --processes --beam --json --quiet --min-seconds --min-side '
     '--min-seen --min-speech --min-sharpness --max-yaw --keep-offset --max-offset --max-outside'
@@ -95,6 +94,7 @@ JSON = {
     f'fit_psnr_after num_steps best_step seconds stopped parameters {_MADE_BY}'
   ),
   'blendshapes': 'output frames fps detected',
+  'blendshapes SPEECH': f'output frames fps audio_seconds stage_seconds motion_steps motion_guidance {_MADE_BY}',
   'prepare': 'output kept rejected failed reasons seconds num_bytes flagged report missing_splits next',
   'corpus': 'output kind split records shards num_bytes',
   'export': 'output networks stages dtype licences warnings',
@@ -112,6 +112,7 @@ NESTED = {
   'generate stage_seconds': 'speech portrait motion render encode',
   'animate --driving stage_seconds': 'motion render encode',
   'portrait stage_seconds': 'speech portrait',
+  'blendshapes SPEECH stage_seconds': 'speech motion',
   'info networks *': 'class fields file sha256 digest dtype num_parameters licence origin',
   'info statistics': 'values file sha256',
   'plan memory': 'arguments temporaries total chip',
@@ -303,6 +304,8 @@ def test_json_of_blendshapes(say, monkeypatch):
   green_faces.use(monkeypatch)
   green_faces.write(pathlib.Path('talk.mp4'), seconds=1.0)
   check_command('blendshapes', say('blendshapes', 'talk.mp4', '-o', 'talk.csv', '--landmarker', 'model'))
+  common = ['--checkpoint', tiny_release.shared(), '--device', 'cpu']
+  check_command('blendshapes SPEECH', say('blendshapes', 'speech.wav', '-o', 'said.csv', *common))
 
 
 def test_json_and_files_of_prepare(say, monkeypatch):

@@ -16,6 +16,7 @@ from typing import Any
 from seetalk_jax import files
 from seetalk_jax.errors import InputError, OutputError
 
+DEFAULT_CHECKPOINT, DEFAULT_SEED = 'demo', 0
 MAX_SEED = 2**32 - 1
 MIN_SIZE, MAX_SIZE = 64, 4096
 
@@ -66,17 +67,20 @@ def video_side(text: str) -> int:
   return value
 
 
-def add_model(parser: argparse.ArgumentParser) -> None:
+def add_model(parser: argparse.ArgumentParser | argparse._ArgumentGroup) -> None:
   """Adds --checkpoint, --seed, --steps, --guidance, --device."""
   parser.add_argument(
-    '--checkpoint', default='demo', metavar='DIR', help='folder of a released checkpoint (default demo)'
+    '--checkpoint',
+    default=DEFAULT_CHECKPOINT,
+    metavar='DIR',
+    help=f'folder of a released checkpoint (default {DEFAULT_CHECKPOINT})',
   )
   parser.add_argument(
     '--seed',
     type=whole(0, MAX_SEED),
-    default=0,
+    default=DEFAULT_SEED,
     metavar='N',
-    help='the same seed gives the same result (default 0)',
+    help=f'the same seed gives the same result (default {DEFAULT_SEED})',
   )
   parser.add_argument(
     '--steps',
@@ -127,15 +131,20 @@ def load_pipeline(checkpoint: str, device: str | None):
     checkpoint: folder of a release, or 'demo'.
     device: 'cpu', 'gpu', 'tpu', or None for JAX's default.
   """
+  choose_platform(device)
+  from seetalk_jax.inference import pipeline
+
+  return pipeline.SeeTalk.load(checkpoint, device=device, cache=True)
+
+
+def choose_platform(device: str | None) -> None:
+  """Prepares JAX for a device, 'cpu', 'gpu', 'tpu' or None, before anything is computed."""
   os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '2')  # hides log messages of XLA
   if device == 'cpu':  # avoids initializing an accelerator, also one that the environment asks for
     import jax
 
     jax.config.update('jax_platforms', 'cpu')
     jax.config.update('jax_platform_name', None)
-  from seetalk_jax.inference import pipeline
-
-  return pipeline.SeeTalk.load(checkpoint, device=device, cache=True)
 
 
 class Bars:

@@ -23,22 +23,18 @@ from seetalk_jax.inference.clip_spec import (
   WholePicture,
 )
 from seetalk_jax.inference.loaded_release import LoadedRelease
-from seetalk_jax.inference.motion_sampler import MotionSampler
+from seetalk_jax.inference.motion_sampler import SPEECH_NETWORKS, MotionSampler
 from seetalk_jax.inference.sampling_options import SamplingOptions
-from seetalk_jax.inference.speech_to_portrait import as_speech
+from seetalk_jax.inference.speech_tokens import SpeechLike, as_speech
 from seetalk_jax.media import audio, driving, tracked_video
 from seetalk_jax.media import face as face_lib
 from seetalk_jax.media import full_frame as full_frame_lib
 from seetalk_jax.media import image as image_lib
 
-# A file, samples at 16 kHz, (samples, rate in Hz), or a `Speech`.
-SpeechLike = str | os.PathLike | np.ndarray | tuple[np.ndarray, float] | audio.Speech
 # A picture file, an aligned portrait, or a whole photo with the place of its face (`media.face.find_photo`).
 PortraitLike = str | os.PathLike | np.ndarray | face_lib.Photo
 # Whole pictures that heads are put back into.
 Whole = full_frame_lib.FullFrame | tracked_video.VideoFullFrame
-
-_SPEECH_NETWORKS = ('speech_encoder', 'motion_codec', 'motion_transformer')
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -153,7 +149,7 @@ class InputReader:
         f'{speech.num_frames / FPS:.2f} s of speech for {whole.video.num_frames / FPS:.2f} s of video, '
         f'{whole.video.path}: give a longer video, or a photo'
       )
-    self._release.need(*_SPEECH_NETWORKS)
+    self._release.need(*SPEECH_NETWORKS)
     if isinstance(whole, tracked_video.VideoFullFrame):
       self._motion_sampler.need_motion_vectors()
     available = self._release.networks.modules['motion_transformer'].controls

@@ -77,10 +77,13 @@ class LoadedRelease:
 
   @functools.cached_property
   def side(self) -> int:
-    """Side in pixels of portraits and frames before any resizing."""
-    statistics, modules = self.networks.statistics, self.networks.modules
-    if 'face_prior_mean' in statistics and 'autoencoder' in modules:
-      return statistics['face_prior_mean'].shape[0] * modules['autoencoder'].factor
+    """Side in pixels of portraits and frames before any resizing, also if the autoencoder's weights are not loaded."""
+    statistics, networks = self.networks.statistics, self.networks.info.get('networks', {})
+    autoencoder = self.networks.modules.get('autoencoder')
+    if autoencoder is None and 'autoencoder' in networks:
+      autoencoder = network_spec.build('autoencoder', networks['autoencoder'], str(self.index))
+    if 'face_prior_mean' in statistics and autoencoder is not None:
+      return statistics['face_prior_mean'].shape[0] * autoencoder.factor
     return int(statistics.get('image_size', 256))
 
   def need(self, *names: str) -> None:

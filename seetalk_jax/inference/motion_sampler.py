@@ -25,7 +25,10 @@ from seetalk_jax.models.nn import image_ops
 from seetalk_jax.releases import codec_truth
 from seetalk_jax.sampling import motion as motion_sampling
 
+# Networks that motion of speech needs; a lip refiner is used if there is one.
+SPEECH_NETWORKS = ('speech_encoder', 'motion_codec', 'motion_transformer')
 READ_BATCH = 16  # frames of a driving video that are encoded in one call
+CONVERTED_ROWS = 250  # frames whose motion vectors are read or encoded in one call: 10 s
 
 
 class MotionSampler:
@@ -40,6 +43,7 @@ class MotionSampler:
     self._make_sampler = functools.cache(motion_sampling.jit_sampler)
     self._refine = motion_sampling.jit_refiner(modules['lip_refiner']) if 'lip_refiner' in modules else None
     self._read = BackgroundCompiledFunction(functools.partial(_read, modules), release.device)
+    self._converter = functools.cache(functools.partial(_converter, modules))
 
   @property
   def motion_dim(self) -> int:
@@ -91,7 +95,7 @@ class MotionSampler:
 
   def controls_of(self, motion: np.ndarray) -> dict[str, np.ndarray]:
     """Controls of motion latents; see `SeeTalk.controls_of`."""
-    values = np.asarray(self._convert('read_truth', motion))
+    values = self._convert('read_truth', motion)
     return {name: np.array(values[:, i]) for i, name in enumerate(MOTION_FIELDS)}
 
   def motion_of(self, controls: Mapping[str, Any]) -> np.ndarray:
@@ -128,14 +132,14 @@ class MotionSampler:
       motion: latents of a video, `[n, motion_dim]`.
       speaking: latents that the lips are taken from, `[n, motion_dim]`.
     """
-    own, spoken = (np.asarray(self._convert('read_truth', latents)) for latents in (motion, speaking))
+    own, spoken = (self._convert('read_truth', latents) for latents in (motion, speaking))
     exchanged, lips = own.copy(), np.array(LIPS)
     exchanged[:, lips] = spoken[:, lips]
     return np.asarray(motion + (self._encode(exchanged) - self._encode(own)), np.float32)
 
   def _encode(self, track: np.ndarray) -> np.ndarray:
     """Motion latents, float32 `[n, motion_dim]`, of motion vectors `[n, 58]`."""
-    return np.asarray(self._convert('encode_truth', track))
+    return self._convert('encode_truth', track)
 
   def need_motion_vectors(self) -> None:
     """Checks that the codec can read and encode motion vectors, as controls and dubbing need.
@@ -146,8 +150,9 @@ class MotionSampler:
     self._release.need('motion_codec')
     if not self.has_motion_vectors:
       raise CheckpointError(
-        f'the motion codec was trained without motion vectors, {self._release.networks.directory}: controls, motion '
-        'files, and speech for a video need one that was trained with options.with_truth or with_estimates'
+        f'the motion codec was trained without motion vectors, {self._release.networks.directory}: controls, '
+        'blendshapes, motion files, and speech for a video need one that was trained with options.with_truth or '
+        'with_estimates'
       )
 
   @property
@@ -156,11 +161,12 @@ class MotionSampler:
     networks = self._release.networks
     return codec_truth.is_known(networks.statistics, networks.info.get('provenance', {}).get('stages', {}))
 
-  def _convert(self, method: str, values: np.ndarray) -> jax.Array:
+  def _convert(self, method: str, values: np.ndarray) -> np.ndarray:
+    """What a method of the codec gives for rows of any number, from one compiled program."""
     self.need_motion_vectors()
-    codec = self._release.networks.modules['motion_codec']
+    run = functools.partial(self._converter(method), self._release.params['motion_codec'])
     with self._release.computing():
-      return codec.apply({'params': self._release.params['motion_codec']}, values, method=method)
+      return batching.in_fixed_batches(run, np.asarray(values, np.float32), size=CONVERTED_ROWS)
 
   def read_video(
     self,
@@ -204,3 +210,8 @@ class MotionSampler:
 def _read(modules, params, pixels):
   codec, variables = modules['motion_codec'], {'params': params['motion_codec']}
   return codec.apply(variables, image_ops.to_float(pixels), method='motion')
+
+
+def _converter(modules: Mapping[str, Any], method: str) -> Callable[..., jax.Array]:
+  codec = modules['motion_codec']
+  return jax.jit(lambda params, values: codec.apply({'params': params}, values, method=method))

@@ -25,6 +25,7 @@ from seetalk_jax.inference.clip_spec import ClipSpec, SampledFace
 from seetalk_jax.inference.loaded_release import LoadedRelease
 from seetalk_jax.inference.motion_sampler import MotionSampler
 from seetalk_jax.inference.progress import Progress, StageTimer, no_progress
+from seetalk_jax.inference.speech_to_blendshapes import Blendshapes, SpeechToBlendshapes
 from seetalk_jax.inference.speech_to_portrait import SampledPortrait, SpeechToPortrait, Voice
 from seetalk_jax.inference.unfinished_video import PortraitAndMotion
 from seetalk_jax.media import driving, tracked_video
@@ -42,6 +43,7 @@ class SeeTalk:
     checkpoint: the name or path that it was loaded from.
     device: the device of the computation.
     speech_to_portrait: the portrait sampler.
+    speech_to_blendshapes: the sampler of blendshapes, without a portrait.
     inputs: checks the inputs of clips, for `make_clip`.
   """
 
@@ -50,6 +52,7 @@ class SeeTalk:
     self.networks, self.checkpoint, self.device = release.networks, release.checkpoint, release.device
     self.speech_to_portrait = SpeechToPortrait(release)
     self._motion_sampler = MotionSampler(release)
+    self.speech_to_blendshapes = SpeechToBlendshapes(release, self._motion_sampler)
     self._renderer = renderer.Renderer(release)
     self.inputs = InputReader(release, self._motion_sampler, self._renderer.kind)
 
@@ -257,6 +260,44 @@ class SeeTalk:
       guidance_scale=guidance_scale,
       progress=progress,
       stage_seconds=stage_seconds,
+    )
+
+  def blendshapes(
+    self,
+    speech: SpeechLike,
+    *,
+    seed: int = 0,
+    steps: int | None = None,
+    guidance_scale: float | None = None,
+    controls: Mapping[str, Any] | None = None,
+    control_scales: Mapping[str, float] | None = None,
+    progress: Progress = no_progress,
+  ) -> Blendshapes:
+    """Samples the 52 ARKit blendshapes and the head pose of each frame for speech, without a portrait.
+
+    shapes = pipe.blendshapes('speech.wav')
+    shapes['jawOpen']  # float32 [n]
+    shapes.save('talk.csv')  # Live Link Face; or talk.json
+
+    `SpeechToBlendshapes.load` reads only the networks that this needs.
+
+    Args:
+      speech, seed, steps, guidance_scale, controls, control_scales, progress: see `__call__`.
+
+    Returns:
+      `Blendshapes`; see `SpeechToBlendshapes.__call__`.
+
+    Raises:
+      SpeechError, InputError, CheckpointError: see `SpeechToBlendshapes.__call__`.
+    """
+    return self.speech_to_blendshapes(
+      speech,
+      seed=seed,
+      steps=steps,
+      guidance_scale=guidance_scale,
+      controls=controls,
+      control_scales=control_scales,
+      progress=progress,
     )
 
   def plan(self, speech: SpeechLike, **options: Any) -> ClipSpec:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 import os
 from collections.abc import Callable
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -20,13 +20,12 @@ from seetalk_jax.constants import FPS
 from seetalk_jax.diffusion.samplers import SAMPLERS
 from seetalk_jax.diffusion.schedule import SPACINGS
 from seetalk_jax.errors import CheckpointError, InputError
-from seetalk_jax.inference import argument_checks
+from seetalk_jax.inference import argument_checks, speech_tokens
 from seetalk_jax.inference.background_compile import BackgroundCompiledFunction
 from seetalk_jax.inference.loaded_release import LoadedRelease, key_for
 from seetalk_jax.inference.progress import Progress, StageTimer, no_progress
 from seetalk_jax.media import audio
 from seetalk_jax.models.nn import image_ops
-from seetalk_jax.models.speech.long_speech import encode_long
 from seetalk_jax.releases import storage
 from seetalk_jax.sampling import portrait as portrait_sampling
 
@@ -103,7 +102,7 @@ class SpeechToPortrait:
 
   def __call__(
     self,
-    speech: str | os.PathLike | np.ndarray | tuple[np.ndarray, float] | audio.Speech,
+    speech: speech_tokens.SpeechLike,
     num: int = 1,
     seed: int = 0,
     *,
@@ -142,7 +141,7 @@ class SpeechToPortrait:
     """
     num = argument_checks.whole('num', num, 1)
     seed = argument_checks.whole('seed', seed, *argument_checks.SEEDS)
-    speech = as_speech(speech)
+    speech = speech_tokens.as_speech(speech)
     timer = StageTimer({} if stage_seconds is None else stage_seconds, progress)
     with self._release.computing():
       sample = self.prepare(steps, guidance_scale, sampler, spacing, previews)
@@ -185,10 +184,7 @@ class SpeechToPortrait:
 
   def tokens(self, speech: audio.Speech) -> jax.Array:
     """Speech tokens, one per frame, `[1, num_frames, d]`."""
-    waveform = audio.pad_to_frames(audio.normalise_loudness(speech.waveform))
-    encoder = self.networks.modules['speech_encoder']
-    tokens, _ = encode_long(encoder, self._release.params['speech_encoder'], waveform)
-    return tokens
+    return speech_tokens.encode(self._release, speech)
 
   def voice(self, tokens: jax.Array | np.ndarray) -> Voice:
     """The voice of tokens `[1, t, d]`: the mean vector over windows, and the window nearest to that mean."""
@@ -273,22 +269,3 @@ class _Options:
   sampler: str
   spacing: str
   keep: int
-
-
-def as_speech(
-  speech: str | os.PathLike | np.ndarray | tuple[np.ndarray, float] | audio.Speech,
-) -> audio.Speech:
-  """Converts a file, samples at 16 kHz `[n]`, or `(samples, rate_hz)` to a `Speech`; a `Speech` is returned unchanged.
-
-  Raises:
-    SpeechError: see `load_speech`, or something else.
-  """
-  if isinstance(speech, audio.Speech):
-    return speech
-  if isinstance(speech, (str, os.PathLike)):
-    return audio.load_speech(speech)
-  if (
-    isinstance(speech, tuple) and len(speech) == 2 and np.ndim(speech[1]) == 0 and not np.isscalar(speech[0])
-  ):
-    return audio.speech_from_array(*speech)
-  return audio.speech_from_array(cast(np.ndarray, speech))

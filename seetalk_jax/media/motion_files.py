@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from seetalk_jax import blendshapes
+from seetalk_jax import blendshapes, files
 from seetalk_jax.constants import COEFFICIENTS, FPS, MOTION_DIM, MOTION_FIELDS, POSE, MotionStatus
 from seetalk_jax.errors import InputError
 
@@ -50,22 +50,53 @@ def to_csv(motion: np.ndarray) -> str:
   return text.getvalue()
 
 
-def to_json(motion: np.ndarray, status: np.ndarray, detected: np.ndarray) -> str:
+def to_json(motion: np.ndarray, status: np.ndarray, detected: np.ndarray | None = None) -> str:
   """Text of a JSON file of motion.
 
   Args:
     motion: `[n, 58]` at 25 fps.
     status: `[58]`, `constants.MotionStatus` of each field.
-    detected: bool `[n]`, False for frames whose motion is not measured.
+    detected: bool `[n]`, False for frames whose motion is not measured; None for motion that is not of a video: the
+      file has no such entry.
   """
   content = {
     'fps': FPS,
     'fields': list(MOTION_FIELDS),
     'status': [MotionStatus(value).name.lower() for value in status.tolist()],
-    'detected': detected.tolist(),
+    **({} if detected is None else {'detected': detected.tolist()}),
     'frames': [[round(value, 6) for value in row] for row in motion.tolist()],
   }
   return json.dumps(content)
+
+
+def check_name(path: str | os.PathLike) -> str:
+  """The suffix of a motion file to write, .csv or .json.
+
+  Raises:
+    InputError: another suffix.
+  """
+  suffix = pathlib.Path(path).suffix.lower()
+  if suffix not in SUFFIXES:
+    raise InputError(f'the output is neither a .csv nor a .json name, {path}: end it in one of them')
+  return suffix
+
+
+def write(
+  path: str | os.PathLike, motion: np.ndarray, status: np.ndarray, detected: np.ndarray | None = None
+) -> None:
+  """Writes a motion file, CSV or JSON by its name; CSV files hold no shifts, no `status` and no `detected`.
+
+  Args:
+    path: a name that ends in .csv or .json; an existing file is replaced.
+    motion, status, detected: see `to_json`.
+
+  Raises:
+    InputError: another suffix.
+    OutputError: the file cannot be written.
+  """
+  suffix = check_name(path)
+  text = to_csv(motion) if suffix == '.csv' else to_json(motion, status, detected)
+  files.write_text(path, text)
 
 
 def is_motion_file(path: str | os.PathLike) -> bool:

@@ -33,26 +33,6 @@ class VideoMotion(NamedTuple):
   detected: np.ndarray
 
 
-def check(path: str | os.PathLike) -> timeline.Recording:
-  """Checks that a file is a video with a picture, before the landmarker is loaded.
-
-  Raises:
-    InputError: the file is missing, damaged, or has no picture.
-  """
-  path = pathlib.Path(path)
-  if path.is_dir():
-    raise InputError(f'the video is a folder, {path}: give a video file')
-  if not path.exists():
-    raise InputError(f'no such file, {path}: check the path')
-  recording = timeline.probe(path)
-  if not recording.has_picture:
-    raise InputError(
-      'blendshapes from speech need networks that were trained with them, and no release has such networks yet, '
-      f'{path}: give a video of a face'
-    )
-  return recording
-
-
 def measure(
   path: str | os.PathLike, read: tracks.Reader, advance: Callable[[int], None] = lambda done: None
 ) -> VideoMotion:
@@ -64,7 +44,7 @@ def measure(
     advance: called with the number of frames read so far.
 
   Raises:
-    InputError: the file is damaged, or shorter than half a frame of 40 ms.
+    InputError: the file is missing, no video, damaged, or shorter than half a frame of 40 ms.
     PortraitError: a face in less than half of the frames, several faces in more than half of them, or a face
       that is not upright.
   """

@@ -1,16 +1,22 @@
-"""`seetalk blendshapes`: motion of a video as a file; one-line errors for other inputs."""
+"""`seetalk blendshapes`: motion of speech or of a video as a file; one-line errors for other inputs."""
 
 import importlib.util
 import json
+import os
+import threading
 
 import green_faces
 import numpy as np
 import pytest
 import sounds
+from PIL import Image
 
+import seetalk_jax
 from seetalk_jax.cli import main
-from seetalk_jax.constants import MOTION_FIELDS
+from seetalk_jax.constants import COEFFICIENTS, MOTION_FIELDS
+from seetalk_jax.inference import pipeline
 from seetalk_jax.media import face, motion_files
+from seetalk_jax.testing import tiny_release
 
 LANDMARKER_FILE = face.landmarker_file
 
@@ -74,11 +80,6 @@ def test_output_files_are_kept_without_overwrite(tmp_path, capsys):
   assert say(capsys, 'talk.mp4', '-o', 'talk.csv', '--overwrite', '--quiet')[:2] == (0, '')
 
 
-def _speech(folder):
-  sounds.write_sndfile(folder / 'in.wav', sounds.tone(0.4, 16_000, 1), 16_000)
-  return 'in.wav'
-
-
 def _nobody(folder):
   green_faces.write(folder / 'in.mp4', seconds=1.0, squares=())
   return 'in.mp4'
@@ -94,14 +95,25 @@ def _text(folder):
   return 'in.mp4'
 
 
+def _silence(folder):
+  sounds.write_sndfile(folder / 'in.wav', np.zeros((16_000, 1)), 16_000)
+  return 'in.wav'
+
+
+def _empty(folder):
+  (folder / 'in.wav').touch()
+  return 'in.wav'
+
+
 @pytest.mark.parametrize(
   'make, message',
   [
-    (_speech, 'from speech'),
     (_nobody, 'a face in 0 of 25 frames'),
     (_two, 'several faces'),
-    (_text, 'not a video'),
-    (lambda folder: 'none.mp4', 'no such file'),
+    (_text, 'not an audio or video file, in.mp4'),
+    (_silence, 'all silence'),
+    (_empty, 'empty (0 bytes), in.wav'),
+    (lambda folder: 'none.mp4', 'no such speech file, none.mp4'),
     (lambda folder: folder, 'folder'),
   ],
 )
@@ -122,3 +134,98 @@ def test_other_outputs_and_a_missing_extra_are_errors_of_one_line(tmp_path, caps
   )
   status, _, err = say(capsys, 'talk.mp4', '-o', 'talk.csv', '--landmarker', 'model.task')
   assert status == 2 and 'MediaPipe is missing' in err and err.count('\n') == 1
+
+
+# ---- motion straight from speech --------------------------------------------------------------------
+
+
+@pytest.fixture
+def speech(tmp_path):
+  """A recording of 0.4 s beside the arguments of a tiny checkpoint."""
+  sounds.write_sndfile(tmp_path / 'speech.wav', sounds.tone(0.4), 16_000)
+  return ['speech.wav', '--checkpoint', tiny_release.shared(), '--device', 'cpu']
+
+
+def test_speech_becomes_a_csv_and_a_json_file(tmp_path, capsys, speech):
+  status, out, _ = say(
+    capsys, *speech, '-o', 'talk.csv', '--seed', 2, '--steps', 3, '--guidance', 2, '--json'
+  )
+  found = json.loads(out)
+  assert status == 0 and (found['output'], found['frames'], found['fps']) == ('talk.csv', 10, 25)
+  assert (found['seed'], found['motion_steps'], found['motion_guidance']) == (2, 3, 2.0)
+  assert found['audio_seconds'] == 0.4 and set(found['stage_seconds']) == {'speech', 'motion'}
+  sampler = seetalk_jax.SpeechToBlendshapes.load(tiny_release.shared(), 'cpu')
+  made = sampler('speech.wav', seed=2, steps=3, guidance_scale=2)
+  np.testing.assert_allclose(motion_files.read('talk.csv')[:, :55], made.motion[:, :55], atol=1e-6)
+
+  status, out, _ = say(capsys, *speech, '-o', 'talk.json', '--seed', 2)
+  assert status == 0 and out.startswith('talk.json (10 frames at 25 fps, sampled from 0.40 s of speech')
+  content = json.loads((tmp_path / 'talk.json').read_text())
+  assert set(content['status']) == {'sampled'} and 'detected' not in content
+  default = sampler('speech.wav', seed=2)
+  np.testing.assert_allclose(motion_files.read('talk.json'), default.motion, atol=1e-6)
+  assert np.array(content['frames'])[:, COEFFICIENTS].min() == 0
+
+
+def test_same_seed_same_bytes_also_from_a_pipe(tmp_path, capsys, speech):
+  assert say(capsys, *speech, '-o', 'a.csv')[0] == 0 and say(capsys, *speech, '-o', 'b.csv')[0] == 0
+  assert say(capsys, *speech, '-o', 'c.csv', '--seed', 1)[0] == 0
+  os.mkfifo(tmp_path / 'pipe')
+  data = (tmp_path / 'speech.wav').read_bytes()
+  writer = threading.Thread(target=(tmp_path / 'pipe').write_bytes, args=[data], daemon=True)
+  writer.start()
+  assert say(capsys, 'pipe', *speech[1:], '-o', 'd.csv')[0] == 0
+  writer.join(timeout=10)
+  first, again, other, piped = ((tmp_path / f'{name}.csv').read_bytes() for name in 'abcd')
+  assert first == again == piped != other
+
+
+def test_the_csv_drives_a_portrait(tmp_path, capsys, monkeypatch, speech):
+  monkeypatch.setattr(pipeline.SeeTalk, 'load', tiny_release.load)
+  assert say(capsys, *speech, '-o', 'talk.csv')[0] == 0
+  Image.fromarray(np.full((64, 64, 3), 128, np.uint8)).save('face.png')
+  argv = ['animate', 'face.png', '--aligned', '--driving', 'talk.csv', '-o', 'moved.mp4', '--json']
+  assert main.main([*argv, *speech[1:]]) == 0
+  assert json.loads(capsys.readouterr().out)['frames'] == 10
+
+
+def test_sound_in_a_container_for_videos_is_speech(capsys, speech):
+  sounds.write_av('speech.mp4', sounds.tone(0.4, 44_100), 44_100)
+  status, out, _ = say(capsys, 'speech.mp4', *speech[1:], '-o', 'talk.csv')
+  assert status == 0 and 'sampled from 0.4' in out
+
+
+@pytest.mark.parametrize(
+  'options, named',
+  [
+    (['--seed', '0'], '--seed for a video'),
+    (['--checkpoint', 'demo', '--device', 'cpu'], '--checkpoint and --device for a video'),
+    (['--steps', '5', '--guidance', '2'], '--steps and --guidance for a video'),
+    (['--emotion', 'happy'], 'motion controls for a video'),
+  ],
+)
+def test_options_of_sampling_are_refused_for_a_video(tmp_path, capsys, options, named):
+  green_faces.write(tmp_path / 'talk.mp4', seconds=1.0)
+  status, out, err = say(capsys, 'talk.mp4', '-o', 'talk.csv', *options)
+  assert (status, out, err.count('\n')) == (2, '', 1) and named in err and 'talk.mp4 is measured' in err
+  assert not (tmp_path / 'talk.csv').exists()
+
+
+@pytest.mark.parametrize(
+  'options, message',
+  [
+    (['--landmarker', 'model.task'], '--landmarker belongs to a video'),
+    (['--emotion', 'happy'], "no control 'emotion' in this checkpoint"),
+    (['--control-scale', 'pose=2'], '--control-scale pose without --pose'),
+    (['--style', 'nobody.mp4'], 'no such file, nobody.mp4'),
+    (['--checkpoint', 'nowhere'], 'no such checkpoint, nowhere'),
+    (['--seed', '-1'], '--seed'),
+    (['-o', 'talk.txt'], 'neither a .csv nor a .json name, talk.txt'),
+    (['-o', 'none/talk.csv'], 'no such output folder'),
+    (['--blink', 'out.csv', '--overwrite'], 'one of the inputs, out.csv'),
+  ],
+)
+def test_mistakes_with_speech_are_one_line(tmp_path, capsys, speech, options, message):
+  status, out, err = say(capsys, *speech, '-o', 'out.csv', *options)
+  assert (status, out, err.count('\n')) == (2, '', 1) and message in err
+  assert not (tmp_path / 'out.csv').exists() and not (tmp_path / 'talk.txt').exists()

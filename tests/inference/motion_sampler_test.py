@@ -81,3 +81,16 @@ def test_a_codec_without_motion_vectors_exchanges_no_lips(tmp_path):
   for use in (sampler.need_motion_vectors, lambda: sampler.with_lips(latents, latents)):
     with pytest.raises(CheckpointError, match='trained without motion vectors'):
       use()
+
+
+def test_motion_vectors_of_any_length_take_one_program(sampler):
+  motion = np.random.default_rng(0).normal(size=(motion_sampler.CONVERTED_ROWS + 7, 256)).astype(np.float32)
+  whole = sampler.controls_of(motion)
+  latents = sampler.motion_of(whole)
+  for n in (1, 7, len(motion) - 1):
+    part = sampler.controls_of(motion[-n:])
+    for name, values in whole.items():
+      np.testing.assert_allclose(part[name], values[-n:], atol=1e-6)
+    np.testing.assert_allclose(sampler.motion_of(part), latents[-n:], atol=1e-5)
+  for method in ('read_truth', 'encode_truth'):
+    assert sampler._converter(method)._cache_size() == 1

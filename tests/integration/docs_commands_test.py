@@ -14,7 +14,7 @@ from seetalk_jax.cli import main
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 _NAMES = ('real_recordings', 'training', 'data', 'adaptation', 'public_weights', 'inference', 'scaling')
-_NAMES += ('method/stage2',)
+_NAMES += ('method/stage2', 'blendshapes')
 PAGES = ['README.md', *(f'docs/{name}.md' for name in _NAMES)]
 
 

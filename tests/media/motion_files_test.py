@@ -47,6 +47,20 @@ def test_json_comes_back_whole(tmp_path):
   assert content['detected'] == [False] + [True] * 59
 
 
+def test_files_are_written_by_their_names(tmp_path):
+  motion, status = motion_of(), np.full(58, constants.MotionStatus.SAMPLED, np.uint8)
+  for name in ('a.csv', 'a.JSON'):
+    motion_files.write(tmp_path / name, motion, status)
+    np.testing.assert_allclose(motion_files.read(tmp_path / name)[:, :55], motion[:, :55], atol=1e-6)
+  content = json.loads((tmp_path / 'a.JSON').read_text())
+  assert (
+    set(content['status']) == {'sampled'} and 'detected' not in content
+  )  # no video was searched for a face
+  with pytest.raises(InputError, match='neither a .csv nor a .json name'):
+    motion_files.write(tmp_path / 'a.txt', motion, status)
+  assert not (tmp_path / 'a.txt').exists()
+
+
 def test_columns_are_those_of_live_link_face():
   header = motion_files.to_csv(motion_of(1)).splitlines()[0].split(',')
   assert len(header) == 63

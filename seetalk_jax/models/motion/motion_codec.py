@@ -301,6 +301,11 @@ class MotionCodec(nn.Module):
     return self.decoder(warped)
 
   @property
+  def read_fields(self) -> frozenset[str]:
+    """Names of the motion fields that `read_truth` estimates; it gives 0 for the others."""
+    return cartoon_motion.described() if self._of_cartoon else frozenset(MOTION_FIELDS)
+
+  @property
   def motion_scales(self) -> jax.Array:
     """Typical magnitude of each field of a motion vector, float32 `[MOTION_DIM]`; ones without `truth_scales`."""
     scales = _TRUTH_SCALES if self._of_cartoon else self.truth_scales
