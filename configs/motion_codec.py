@@ -38,6 +38,7 @@ def get_config(variant: str = 'demo') -> ConfigDict:
       # The face of that result must be that of the portrait, and look real to the discriminator.
       'cross_identity_weight': 0.2 if v.for_pod else 0.0,  # needs config.init.face_encoder
       'cross_adversarial_weight': 0.4 if v.for_pod else 0.0,  # needs adversarial_weight
+      'geometry_only': False,  # True: warp by exact motion alone, for the first part of a long training
       'keep_motion': False,  # True: keep phi_m and the truth networks fixed, so that motion tracks stay valid
     }
   )

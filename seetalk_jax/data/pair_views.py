@@ -66,7 +66,7 @@ class MotionPair(View):
     return {
       'source': self._frame(source),
       'target': image,
-      'driver': self._frame(target, self._records.partner(self._index)),
+      'driver': self._frame(target, self._records.partner(self._index)) if self._wants('driver') else image,
       'source_motion': self.record.motion[source],
       'target_motion': self.record.motion[target],
       'motion_weight': schema.motion_weights(self.record),

@@ -15,6 +15,7 @@ import numpy as np
 
 from seetalk_jax.constants import LIPS, TRUTH_KNOWN
 from seetalk_jax.data import views
+from seetalk_jax.errors import ConfigError
 from seetalk_jax.models.nn import image_ops
 from seetalk_jax.sharding import device_mesh
 from seetalk_jax.stages import (
@@ -76,6 +77,9 @@ class MotionCodecStage(crossed_losses.CrossedOptions, critics.CriticOptions, bas
     motion_noise: standard deviation of the noise added to m before warping, so that m encodes motion with a
       margin.
     keep_motion: freeze phi_m and the truth networks, so that motion tracks of other stages stay valid.
+    geometry_only: train the identity encoder, the warper and the truth networks alone, on exact motion: no frame is
+      encoded as motion, and nothing is painted. Needs ground truth. Steps cost about a third, at smaller pictures less
+      still, so that a long training can begin with it.
     reach_cells: search radius of the true flow, in cells of the flow.
   """
 
@@ -111,11 +115,13 @@ class MotionCodecStage(crossed_losses.CrossedOptions, critics.CriticOptions, bas
   read_weight: float = 0.2
   motion_noise: float = 0.1
   keep_motion: bool = False
+  geometry_only: bool = False
   reach_cells: int = 12
 
   def batch_spec(self, batch_size: int) -> dict[str, jax.ShapeDtypeStruct]:
     read = truth_losses.entries(self.with_truth, self.with_estimates)
-    names = ('source', 'target', 'driver', 'picture_box', *read)
+    pictures = ('source', 'target') if self.geometry_only else ('source', 'target', 'driver')
+    names = (*pictures, 'picture_box', *read)
     return views.batch_spec(self.view, batch_size, self.image_size, only=names)
 
   @property
@@ -155,6 +161,9 @@ class MotionCodecStage(crossed_losses.CrossedOptions, critics.CriticOptions, bas
 
   def loss(self, params, frozen, collections, batch, rng, step):
     run = functools.partial(self.networks['motion_codec'].apply, {'params': params['motion_codec']})
+    if self.geometry_only:
+      loss, metrics = self._geometry(run, batch, rng)
+      return loss, (metrics, collections)
     source, target = image_ops.to_float(batch['source']), image_ops.to_float(batch['target'])
     driver_rng, truth_rng, noise_rng = jax.random.split(rng, 3)
     m_source, m_target = self._motions(run, source, target, batch['driver'], driver_rng)
@@ -220,6 +229,40 @@ class MotionCodecStage(crossed_losses.CrossedOptions, critics.CriticOptions, bas
     }
     return loss, (metrics, collections)
 
+  def _geometry(self, run, batch, rng):
+    """Loss and metrics of the warp by exact motion, and of the truth networks."""
+    source, target = image_ops.to_float(batch['source']), image_ops.to_float(batch['target'])
+    truth = jnp.concatenate([batch['source_motion'], batch['target_motion']])
+    motion = run(truth, method='encode_truth')
+    motion = motion + self.motion_noise * jax.random.normal(rng, motion.shape)
+    read = run(motion, method='read_truth')
+    weights = jnp.concatenate([batch['motion_weight'], batch['motion_weight']])
+    scales = self.networks['motion_codec'].motion_scales
+    read_truth = losses.weighted_mean(jnp.abs((read - truth) / scales), weights)
+
+    appearance = run(source, method='appearance')
+    warped = run(appearance, *jnp.split(motion, 2), method='warp')
+    errors = truth_losses.truth_errors(warped, warped.image, target, batch, self.reach_cells)
+    coords_error = _coords_error(appearance, batch)
+    inside = picture_mask.of_batch(batch, target)
+    visible, head = errors.visible, truth_losses.head_mask(batch) * inside
+    weight = losses.part_weights(batch['target_parts'], batch['parts_weight']) * inside
+    shown = image_ops.repeat_to(visible, target.shape[1:3]) * weight
+    error = losses.weighted_mean(losses.charbonnier(warped.image - target), shown)
+    warp = errors.warp
+    loss = self.flow_weight * (warp['flow'] + 0.5 * warp['coarse_flow'])
+    loss += self.feature_flow_weight * (warp['flow_features'] + 0.5 * warp['coarse_flow_features'])
+    loss += self.places_weight * coords_error + self.occlusion_weight * warp['occlusion']
+    loss += self.read_weight * read_truth + self.warped_weight * error
+    return loss, {
+      **figures.measured({**warp, 'places': coords_error}, batch['has_truth']),
+      'read_truth': read_truth,
+      'warped': error,
+      'psnr_warped': losses.psnr(warped.image, target, head),
+      'psnr_copy': losses.psnr(source, target, head),
+      'visible': jnp.mean(visible),
+    }
+
   def _motions(self, run, source, target, driver, rng):
     """Motions `[b, d]` of source and target as phi_m reads them; the target's partly off the driver."""
     use_driver = jax.random.uniform(rng, (len(source), 1, 1, 1)) < self.driver_rate
@@ -282,28 +325,33 @@ class MotionCodecStage(crossed_losses.CrossedOptions, critics.CriticOptions, bas
     return loss, metrics
 
   def preview(self, params, frozen, collections, batch, rng) -> np.ndarray:
-    """Rows: source, target, driver, warped source, output for target's motion, for driver's, occlusion."""
+    """Rows: source, target, driver, warped source, output for target's motion, for driver's, occlusion.
+
+    With `geometry_only`, both outputs are those for the exact motion, by a decoder that was not trained.
+    """
     del frozen, collections, rng
-    source, target, driver = (
-      image_ops.to_float(jnp.asarray(batch[k][:4])) for k in ('source', 'target', 'driver')
-    )
+    source, target = (image_ops.to_float(jnp.asarray(batch[k][:4])) for k in ('source', 'target'))
+    if self.geometry_only:
+      driver, method = target, 'encode_truth'
+      motions = [jnp.asarray(batch[f'{k}_motion'][:4]) for k in ('source', 'target', 'target')]
+    else:
+      driver, method = image_ops.to_float(jnp.asarray(batch['driver'][:4])), 'motion'
+      motions = [source, target, driver]
 
     @jax.jit
-    def draw(params, source, target, driver):
-      apply = self.networks['motion_codec'].apply
-      image, warped, m_source, _ = apply({'params': params}, source, target)
-      appearance = apply({'params': params}, source, method='appearance')
-      m_driver = apply({'params': params}, driver, method='motion')
-      other = apply({'params': params}, appearance, m_source, m_driver, method='warp')
-      crossed = apply({'params': params}, other, method='decode')
+    def draw(params, source, motions):
+      run = functools.partial(self.networks['motion_codec'].apply, {'params': params})
+      m_source, m_target, m_driver = (run(motion, method=method) for motion in motions)
+      appearance = run(source, method='appearance')
+      warped = run(appearance, m_source, m_target, method='warp')
+      other = run(appearance, m_source, m_driver, method='warp')
+      image, crossed = (run(warp, method='decode') for warp in (warped, other))
       occlusion = jnp.broadcast_to(
         image_ops.repeat_to(2 * warped.occlusion - 1, image.shape[1:3]), image.shape
       )
       return warped.image, image, crossed, occlusion
 
-    return image_ops.picture_grid(
-      [source, target, driver, *draw(params['motion_codec'], source, target, driver)]
-    )
+    return image_ops.picture_grid([source, target, driver, *draw(params['motion_codec'], source, motions)])
 
 
 def trainable_but(kept: Collection[str], params: Mapping[str, Any]) -> Any:
@@ -338,5 +386,9 @@ def uses(config) -> base.Uses:
 def build(config, pretrained: Mapping[str, nn.Module]) -> MotionCodecStage:
   """The stage of a configuration."""
   options = base.options_of(MotionCodecStage, config)
+  if options.get('geometry_only') and not options.get('with_truth', True):
+    raise ConfigError(
+      'geometry_only without with_truth, configuration of motion_codec: it needs exact flows; set both or none'
+    )
   networks, frozen = base.networks_for(uses(config), config, pretrained)
   return MotionCodecStage(networks=networks, frozen=frozen, **options)

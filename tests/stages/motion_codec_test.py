@@ -31,6 +31,25 @@ def stage_with(**options):
   return base.build_stage(config_of('motion_codec', ['motion_codec'], image_size=SIZE, **options), {})
 
 
+def test_geometry_alone_teaches_the_warp_by_exact_motion():
+  stage = stage_with(geometry_only=True)
+  assert 'driver' not in stage.batch_spec(1)
+  batch = batch_of(stage)
+  params = jax.jit(lambda rng: nn.unbox(stage.init(rng, base.Frozen())))(jax.random.key(0))[0]
+  gradient = jax.jit(
+    jax.grad(lambda params: stage.loss(params, base.Frozen(), {}, batch, jax.random.key(1), 0), has_aux=True)
+  )
+  taught, (metrics, _) = gradient(params)
+  codec = taught['motion_codec']
+  reached = {part for part, tree in codec.items() if any(np.any(leaf) for leaf in jax.tree.leaves(tree))}
+  assert {'truth_encoder', 'truth_reader', 'motion_modes', 'warper'} <= reached
+  assert not {'motion_encoder', 'decoder'} & reached and {'motion_encoder', 'decoder'} <= codec.keys()
+  assert metrics['flow'] > 0 and all(np.isfinite(float(value)) for value in metrics.values())
+  assert stage.preview(params, base.Frozen(), {}, batch, None).shape[0] == len(stage.preview_rows) * SIZE
+  with pytest.raises(ConfigError, match='geometry_only without with_truth'):
+    stage_with(geometry_only=True, with_truth=False)
+
+
 def test_real_records_teach_the_truth_encoder_and_the_warp():
   stage = stage_with(with_truth=False, with_estimates=True, truth_rate=1.0)
   with pipeline.make_batches(

@@ -65,7 +65,9 @@ def test_importance_decides_what_covers_what(codec):
   def flow(bias):
     changed = jax.tree.map(lambda x: x, params)
     kernel = changed['motion_modes']['importance']['smooth']['kernel']
-    changed['motion_modes']['importance']['smooth']['kernel'] = kernel + bias * jnp.sign(normal(5, *kernel.shape))
+    changed['motion_modes']['importance']['smooth']['kernel'] = kernel + bias * jnp.sign(
+      normal(5, *kernel.shape)
+    )
     return programs.apply(module, {'params': changed}, source, target)[1].coarse_flow
 
   assert np.abs(flow(0.0) - flow(1.0)).max() > 1e-4
