@@ -43,8 +43,8 @@ PYTHON_NAMES = {
 _OUTPUT = '--overwrite --json --quiet'
 _MODEL = '--checkpoint --seed --steps --guidance --device'
 _VIDEO = (
-  f'-o --output {_MODEL} {_OUTPUT} --aligned --landmarker --size --save-portrait --pose --blink --emotion --style '
-  '--control-scale --resume'
+  f'-o --output {_MODEL} {_OUTPUT} --aligned --landmarker --size --save-portrait --pose --blink --gaze --emotion '
+  '--style --control-scale --resume'
 )
 # Command -> positional arguments (without dashes) and flags.
 FLAGS = {

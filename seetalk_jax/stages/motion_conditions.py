@@ -1,4 +1,4 @@
-"""Controls of motion tracks in training: pose, blinks, emotion and style of a batch, with random drops and noise."""
+"""Controls of motion tracks in training: pose, blinks, gaze, emotion and style of a batch, with drops and noise."""
 
 from __future__ import annotations
 
@@ -8,12 +8,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from seetalk_jax.constants import BLINK, EMOTIONS, FROWNS, POSE, SMILES
+from seetalk_jax import blendshapes
+from seetalk_jax.constants import BLINK, POSE
 
-# Control -> its fields of a motion vector.
-FIELDS_OF = {'pose': POSE, 'blink': BLINK, 'emotion': np.r_[SMILES, FROWNS]}
-# Clips have no label of an emotion: it follows from the mean smile over the clip.
-_SMILES, _FROWNS = 0.25, -0.02
+# Control that follows from motion -> its fields of a motion vector.
+FIELDS_OF = {'pose': POSE, 'blink': BLINK, 'gaze': np.array(blendshapes.EYE_LOOKS)}
 
 
 def controls_of(
@@ -31,12 +30,14 @@ def controls_of(
 
   Args:
     names: controls of the network.
-    batch: with the motion of the tracks, for the controls that follow it.
+    batch: with the motion of the tracks, for the controls that follow it, and `emotion` `[b, 8]` of the view for that
+      control. Emotions are those of labels: where a record has none, the control is dropped, because the mouth alone
+      (a smile) would be a wrong label of brows, eyes and head, and of all emotions but two.
     style: style codes of other windows, `[b, 3 motion_dim]`, or None.
     rng: random key.
     draws: how often each track is repeated.
     drop_rate: probability that a control is dropped, independently for each control.
-    noise: standard deviation of the noise on pose and blink tracks.
+    noise: standard deviation of the noise on tracks.
     valid: bool `[b draws, n]`, frames of the tracks: those of controls are 0 elsewhere, as in sampling. None: all.
   """
   noise_rng, drop_rng = jax.random.split(rng)
@@ -45,13 +46,18 @@ def controls_of(
     controls['style'] = jnp.repeat(style, draws, axis=0)
   if 'motion' in batch:
     motion = jnp.repeat(batch['motion'], draws, axis=0)
-    tracks = {'pose': motion[..., POSE], 'blink': jnp.mean(motion[..., BLINK], axis=-1, keepdims=True)}
+    tracks = {
+      'pose': motion[..., POSE],
+      'blink': jnp.mean(motion[..., BLINK], axis=-1, keepdims=True),
+      'gaze': jnp.stack(blendshapes.gaze(motion), axis=-1),
+    }
     for i, (name, track) in enumerate(tracks.items()):
       jitter = jax.random.normal(jax.random.fold_in(noise_rng, i), track.shape)
       controls[name] = track + noise * jitter
       if valid is not None:
         controls[name] *= valid[..., None]
-    controls['emotion'] = smile_label(motion)
+  if 'emotion' in batch:
+    controls['emotion'] = jnp.repeat(batch['emotion'], draws, axis=0)
   controls = {name: controls[name] for name in names}
   drop = {
     name: jax.random.uniform(jax.random.fold_in(drop_rng, i), (count,)) < drop_rate
@@ -61,13 +67,17 @@ def controls_of(
     weight = jnp.repeat(batch['motion_weight'], draws, axis=0)
     for name in drop.keys() & FIELDS_OF.keys():
       drop[name] |= jnp.min(weight[:, FIELDS_OF[name]], axis=1) == 0
+  if 'emotion' in drop:
+    drop['emotion'] |= ~has_emotion(controls['emotion'])
   if 'style' in drop:
     drop['style'] |= jnp.repeat(batch['style_length'], draws) == 0
   return controls, drop
 
 
-def smile_label(motion: jax.Array) -> jax.Array:
-  """Emotion labels, int32 `[b]`, of motion `[b, n, 58]`: happy, sad or neutral, by the mean of smiles less frowns."""
-  smile = jnp.mean(motion[..., SMILES], axis=(1, 2)) - jnp.mean(motion[..., FROWNS], axis=(1, 2))
-  happy, sad, neutral = (EMOTIONS.index(name) for name in ('happy', 'sad', 'neutral'))
-  return jnp.where(smile > _SMILES, happy, jnp.where(smile < _FROWNS, sad, neutral)).astype(jnp.int32)
+def has_emotion(shares: jax.Array) -> jax.Array:
+  """Whether the records of a batch have a label of their emotion, bool `[b]`.
+
+  Args:
+    shares: entry `emotion` of the view, `[b, 8]`.
+  """
+  return jnp.sum(shares, axis=-1) > 0
