@@ -59,6 +59,8 @@ class MotionStage(base.Stage):
     min_snr_gamma: see `objective.loss_weight`; 0 gives all times the same weight.
     control_drop_rate: probability that a control of the transformer is dropped, independently for each
       control.
+    no_controls_rate: share of the tracks whose controls are all dropped: most recordings are sampled without controls,
+      and independent drops of five controls leave it to one track of 32.
     control_noise: standard deviation of the noise on tracks of pose, blinks and gaze, in the units of the tracks,
       because tracks of users are measured with an error.
     lookahead_rate: share of the clips whose speech is cut some frames after a boundary, as in a live session; frames
@@ -82,6 +84,7 @@ class MotionStage(base.Stage):
   portrait_noise: float = 0.1
   min_snr_gamma: float = 5.0
   control_drop_rate: float = 0.5
+  no_controls_rate: float = 0.1
   control_noise: float = 0.02
   lookahead_rate: float = 0.0
   past_rate: float = 0.0
@@ -247,6 +250,7 @@ class MotionStage(base.Stage):
       jax.random.fold_in(drop_rng, 1),
       draws=self.draws,
       drop_rate=self.control_drop_rate,
+      none_rate=self.no_controls_rate,
       noise=self.control_noise,
       valid=masks.get('valid'),
     )

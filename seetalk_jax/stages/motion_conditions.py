@@ -23,6 +23,7 @@ def controls_of(
   *,
   draws: int,
   drop_rate: float,
+  none_rate: float,
   noise: float,
   valid: jax.Array | None = None,
 ) -> tuple[dict[str, jax.Array], dict[str, jax.Array]]:
@@ -37,6 +38,7 @@ def controls_of(
     rng: random key.
     draws: how often each track is repeated.
     drop_rate: probability that a control is dropped, independently for each control.
+    none_rate: probability that all controls of a track are dropped.
     noise: standard deviation of the noise on tracks.
     valid: bool `[b draws, n]`, frames of the tracks: those of controls are 0 elsewhere, as in sampling. None: all.
   """
@@ -59,8 +61,9 @@ def controls_of(
   if 'emotion' in batch:
     controls['emotion'] = jnp.repeat(batch['emotion'], draws, axis=0)
   controls = {name: controls[name] for name in names}
+  none = jax.random.uniform(jax.random.fold_in(drop_rng, len(names)), (count,)) < none_rate
   drop = {
-    name: jax.random.uniform(jax.random.fold_in(drop_rng, i), (count,)) < drop_rate
+    name: none | (jax.random.uniform(jax.random.fold_in(drop_rng, i), (count,)) < drop_rate)
     for i, name in enumerate(names)
   }
   if 'motion_weight' in batch:

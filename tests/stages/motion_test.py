@@ -87,9 +87,8 @@ class Recorder:
 def conditions(world, batch=None, **options):
   """What a stage gives the transformer of a batch besides speech: (m_0, style, drop mask of the style)."""
   modules, frozen = world
-  stage = make(
-    modules, ('style',), num_frames=6, control_drop_rate=0.0, portrait_noise=0.0, draws=1, **options
-  )
+  always = {'control_drop_rate': 0.0, 'no_controls_rate': 0.0}
+  stage = make(modules, ('style',), num_frames=6, portrait_noise=0.0, draws=1, **always, **options)
   stage = type(stage)(**{**vars(stage), 'networks': {'motion_transformer': Recorder()}})
   batch = batch(stage)
   frozen = frozen.replace(statistics={'motion_transformer': standard(256)})

@@ -153,18 +153,23 @@ def stage_config(controls, **options):
         'motion_codec': registry.fields_for('motion_codec', 'tiny'),
         'speech_encoder': registry.fields_for('speech_encoder', 'tiny'),
       },
-      'options': {'num_frames': 12, 'control_drop_rate': 0.0, **options},
+      'options': {'num_frames': 12, 'control_drop_rate': 0.0, 'no_controls_rate': 0.0, **options},
       'init': {},
       'dtype': 'float32',
     }
   )
 
 
-def controls_for(stage, batch, style):
+def controls_for(stage, batch, style, **options):
   names = stage.networks['motion_transformer'].controls
-  return controls_of(
-    names, batch, style, jax.random.key(0), draws=stage.draws, drop_rate=0.0, noise=stage.control_noise
-  )
+  options = {
+    'draws': stage.draws,
+    'drop_rate': 0.0,
+    'none_rate': 0.0,
+    'noise': stage.control_noise,
+    **options,
+  }
+  return controls_of(names, batch, style, jax.random.key(0), **options)
 
 
 def test_controls_of_frames_come_from_their_motion_and_are_dropped_where_it_is_absent():
@@ -209,6 +214,19 @@ def test_emotions_are_those_of_labels_and_are_dropped_where_there_is_none(source
   np.testing.assert_array_equal(controls['emotion'], np.repeat(batch['emotion'], 2, axis=0))
   # Without this control, the stage needs no labels.
   assert 'emotion' not in build(stage_config(TRACKS, motion_source=source), {}).batch_spec(3)
+
+
+def test_controls_are_dropped_one_by_one_and_all_together():
+  stage = build(stage_config(TRACKS), {})
+  batch = {'motion': np.zeros((2, 1, MOTION_DIM), np.float32)}
+  dropped = lambda **rates: np.stack(list(controls_for(stage, batch, None, draws=2000, **rates)[1].values()))
+  apart = dropped(drop_rate=0.5)  # 4000 tracks: a standard deviation is 0.008
+  assert apart.mean(axis=1) == pytest.approx([0.5] * 3, abs=0.04)
+  assert apart.all(axis=0).mean() == pytest.approx(0.125, abs=0.03)
+  together = dropped(none_rate=0.2)
+  assert together.mean() == pytest.approx(0.2, abs=0.03) and (together == together[0]).all()
+  both = dropped(drop_rate=0.5, none_rate=0.2)
+  assert both.all(axis=0).mean() == pytest.approx(0.2 + 0.8 * 0.125, abs=0.03)
 
 
 @pytest.mark.slow
