@@ -189,7 +189,9 @@ class MotionStage(base.Stage):
 
   @property
   def new_parts(self) -> Mapping[str, tuple[str, ...]]:
-    return {'motion_transformer': (PAST_PARAMETER,)} if self.past_rate else {}
+    of_controls = motion_conditions.parts_of(self.networks['motion_transformer'])
+    parts = (*((PAST_PARAMETER,) if self.past_rate else ()), *of_controls)
+    return {'motion_transformer': parts} if parts else {}
 
   def features(
     self, frozen: base.Frozen, batch: base.Batch, num_samples: jax.Array | None = None
@@ -377,7 +379,7 @@ def build(config, pretrained: Mapping[str, nn.Module]) -> MotionStage:
   """The stage of a configuration.
 
   Raises:
-    ConfigError: an unknown `motion_source`, or cuts that do not fit, see `lookahead.check`.
+    ConfigError: an unknown `motion_source` or control, or cuts that do not fit, see `lookahead.check`.
   """
   options = base.options_of(MotionStage, config)
   source = options.get('motion_source', 'truth')
@@ -386,6 +388,7 @@ def build(config, pretrained: Mapping[str, nn.Module]) -> MotionStage:
   if source == 'frames':
     options = {'view': 'clip', **options}
   networks, frozen = base.networks_for(uses(config), config, pretrained)
+  networks = {name: motion_conditions.with_controls(network, config) for name, network in networks.items()}
   stage = MotionStage(networks=networks, frozen=frozen, **options)
   lookahead.check(stage.name, config, stage.lookahead_rate, stage.num_frames, stage.past_rate)
   if stage.past_rate:

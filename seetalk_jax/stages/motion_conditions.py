@@ -9,10 +9,36 @@ import jax.numpy as jnp
 import numpy as np
 
 from seetalk_jax import blendshapes
-from seetalk_jax.constants import BLINK, POSE
+from seetalk_jax.constants import BLINK, CONTROLS, POSE
+from seetalk_jax.errors import ConfigError
+from seetalk_jax.models.motion.motion_transformer import CONTROLS_PART, MotionTransformer
 
 # Control that follows from motion -> its fields of a motion vector.
 FIELDS_OF = {'pose': POSE, 'blink': BLINK, 'gaze': np.array(blendshapes.EYE_LOOKS)}
+
+
+def with_controls(network: MotionTransformer, config) -> MotionTransformer:
+  """The network with the controls of `config.model.motion_transformer` besides its own.
+
+  A network that comes from a run or a release may have none: the stage adds them, and they start without effect.
+
+  Raises:
+    ConfigError: an unknown control.
+  """
+  asked = tuple(config.model.get('motion_transformer', {}).get('controls', ()))
+  for name in asked:
+    if name not in CONTROLS:
+      raise ConfigError(
+        f'config.model.motion_transformer.controls has {name!r}, which is unknown: use some of {", ".join(CONTROLS)}'
+      )
+  return network.clone(
+    controls=(*network.controls, *(name for name in asked if name not in network.controls))
+  )
+
+
+def parts_of(network: MotionTransformer) -> tuple[str, ...]:
+  """Path prefixes of the parameters of a network's controls."""
+  return tuple(f'{CONTROLS_PART}/{name}_' for name in network.controls)
 
 
 def controls_of(
