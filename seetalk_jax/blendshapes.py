@@ -8,6 +8,8 @@ https://developer.apple.com/documentation/arkit/arfaceanchor/blendshapelocation
 from __future__ import annotations
 
 import enum
+from collections.abc import Mapping
+from typing import Any
 
 # Every coefficient is in [0, 1]; 0 is the neutral face.
 NAMES = (
@@ -90,6 +92,9 @@ REGIONS = {
 MEDIAPIPE_NAMES = tuple(name for name in NAMES if name != 'tongueOut')
 MEDIAPIPE_ORDER = ('_neutral', *sorted(MEDIAPIPE_NAMES))
 
+# The coefficients that turn the eyes.
+EYE_LOOKS = tuple(index for index, name in enumerate(NAMES) if name.startswith('eyeLook'))
+
 # Angle in degrees by which each eye turns for eyeLookUp, eyeLookDown, eyeLookIn and eyeLookOut of 1.
 EYE_LOOK_DEGREES = {'Up': 10.0, 'Down': 11.0, 'In': 15.0, 'Out': 15.0}
 
@@ -103,6 +108,38 @@ def mirrored_name(name: str) -> str:
   if name.endswith('Right'):
     return name.removesuffix('Right') + 'Left'
   return name
+
+
+def eye_turn(coefficients: Any, side: str, sizes: Mapping[str, float] | None = None) -> tuple[Any, Any]:
+  """How far an eye is turned in the head, (horizontally, vertically), each `[...]`.
+
+  Positive is to the person's left and up.
+
+  Args:
+    coefficients: NumPy or JAX array `[..., 52]`; further values, as those of a motion vector, are ignored.
+    side: 'Left' or 'Right', an eye of the person.
+    sizes: turn of each of 'Up', 'Down', 'In' and 'Out' for a coefficient of 1; None: 1 of each.
+  """
+  look = {
+    direction: (1.0 if sizes is None else sizes[direction])
+    * coefficients[..., INDEX[f'eyeLook{direction}{side}']]
+    for direction in EYE_LOOK_DEGREES
+  }
+  return (look['Out'] - look['In']) * (1.0 if side == 'Left' else -1.0), look['Up'] - look['Down']
+
+
+def gaze(coefficients: Any) -> tuple[Any, Any]:
+  """Direction of the gaze in the head, (horizontal, vertical), each `[...]` in [-1, 1]: the mean of both eyes.
+
+  Positive is to the person's left and up; (0, 0) is straight out of the head, whatever the eyes' distance to what they
+  look at. The unit is a coefficient of 1: by ARKit's description the farthest turn of an eye, 15 degrees to a side,
+  10 up and 11 down in `EYE_LOOK_DEGREES`.
+
+  Args:
+    coefficients: NumPy or JAX array `[..., 52]`; further values, as those of a motion vector, are ignored.
+  """
+  left, right = (eye_turn(coefficients, side) for side in ('Left', 'Right'))
+  return 0.5 * (left[0] + right[0]), 0.5 * (left[1] + right[1])
 
 
 # The coefficients of the mirrored face are `[coefficients[i] for i in MIRROR]`.

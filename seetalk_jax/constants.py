@@ -62,8 +62,6 @@ BLINK = slice(
   blendshapes.INDEX['eyeBlinkRight'] + 1,
   blendshapes.INDEX['eyeBlinkRight'] - blendshapes.INDEX['eyeBlinkLeft'],
 )
-SMILES = slice(blendshapes.INDEX['mouthSmileLeft'], blendshapes.INDEX['mouthSmileRight'] + 1)
-FROWNS = slice(blendshapes.INDEX['mouthFrownLeft'], blendshapes.INDEX['mouthFrownRight'] + 1)
 
 
 class MotionStatus(enum.IntEnum):
@@ -88,8 +86,9 @@ STATUS_WEIGHTS = {
 TRUTH_KNOWN = 'truth_known'
 
 # Controls of the motion besides the speech. Tracks: name -> values per frame (pose: yaw, pitch and roll in
-# radians; blink: eyelid closure, 0 to 1).
-CONTROL_TRACKS = {'pose': 3, 'blink': 1}
+# radians; blink: eyelid closure, 0 to 1; gaze: horizontal and vertical direction in the head, -1 to 1, see
+# `blendshapes.gaze`).
+CONTROL_TRACKS = {'pose': 3, 'blink': 1, 'gaze': 2}
 # The eight emotions of MEAD, a data set of acted emotions.
 EMOTIONS = ('neutral', 'happy', 'sad', 'angry', 'surprised', 'afraid', 'disgusted', 'contemptuous')
 # What is heard between sentences; labels of records.

@@ -1,8 +1,9 @@
-"""ARKit blendshapes: 52 names in Apple's order, mirror pairs, regions."""
+"""ARKit blendshapes: 52 names in Apple's order, mirror pairs, regions, gaze."""
 
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
 from seetalk_jax import blendshapes
@@ -53,6 +54,35 @@ def test_regions_divide_the_names():
 def test_mediapipe_scores_all_but_the_tongue():
   assert set(blendshapes.NAMES) - set(blendshapes.MEDIAPIPE_NAMES) == {'tongueOut'}
   assert len(blendshapes.MEDIAPIPE_NAMES) == 51
+
+
+def test_gaze_is_positive_to_the_persons_left_and_up():
+  def gaze(**look):
+    coefficients = np.zeros(52, np.float32)
+    for name, value in look.items():
+      coefficients[blendshapes.INDEX[f'eyeLook{name}']] = value
+    return tuple(round(float(part), 5) for part in blendshapes.gaze(coefficients))
+
+  # The left eye turns out and the right eye turns in to see what is on the person's left.
+  assert gaze(OutLeft=0.5, InRight=0.3) == (0.4, 0.0) and gaze(InLeft=1, OutRight=1) == (-1.0, 0.0)
+  assert gaze(UpLeft=0.2, UpRight=0.4) == (0.0, 0.3) and gaze(DownLeft=1, DownRight=1) == (0.0, -1.0)
+  assert gaze(InLeft=0.6, InRight=0.6) == (0.0, 0.0)  # both eyes on the nose
+  left, up = blendshapes.eye_turn(np.eye(52), 'Left', blendshapes.EYE_LOOK_DEGREES)
+  assert left[blendshapes.INDEX['eyeLookOutLeft']] == 15 and up[blendshapes.INDEX['eyeLookDownLeft']] == -11
+  assert len(blendshapes.EYE_LOOKS) == 8 and not up[blendshapes.INDEX['eyeLookUpRight']]
+
+
+def test_gaze_follows_the_acting_and_is_turned_around_by_the_mirror():
+  from seetalk_jax.synthetic.acting import eyes
+
+  rng = np.random.default_rng(0)
+  angles, coefficients = rng.uniform(-0.15, 0.15, (40, 2)), np.zeros((40, 52))
+  eyes.look(coefficients, angles, np.zeros((40, 3)))
+  horizontal, vertical = blendshapes.gaze(coefficients)
+  for found, wanted in ((horizontal, angles[:, 0]), (vertical, angles[:, 1])):
+    assert np.corrcoef(found, wanted)[0, 1] > 0.99 and (np.sign(found) == np.sign(wanted)).mean() > 0.9
+  mirrored = blendshapes.gaze(coefficients[:, list(blendshapes.MIRROR)])
+  np.testing.assert_allclose(mirrored, [-horizontal, vertical], atol=1e-6)
 
 
 def test_import_needs_neither_jax_nor_numpy():

@@ -43,7 +43,7 @@ PYTHON_NAMES = {
 # ---------------------------------------------------------------------------------------------- flags
 _OUTPUT = '--overwrite --json --quiet'
 _MODEL = '--checkpoint --seed --steps --guidance --device'
-_CONTROLS = '--pose --blink --emotion --style --control-scale'
+_CONTROLS = '--pose --blink --gaze --emotion --style --control-scale'
 _VIDEO = f'-o --output {_MODEL} {_OUTPUT} --aligned --landmarker --size --save-portrait {_CONTROLS} --resume'
 # Command -> positional arguments (without dashes) and flags.
 FLAGS = {

@@ -1,4 +1,4 @@
-"""Motion-control options: pose, blinks, emotion and style, for checkpoints that were trained with them."""
+"""Motion-control options: pose, blinks, gaze, emotion and style, for checkpoints that were trained with them."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import argparse
 import pathlib
 from typing import TYPE_CHECKING, Any
 
+from seetalk_jax import blendshapes
 from seetalk_jax.cli import options
 from seetalk_jax.constants import BLINK, CONTROL_TRACKS, CONTROLS, EMOTIONS, POSE
 from seetalk_jax.errors import InputError
@@ -17,7 +18,7 @@ MAX_SCALE = 20.0
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-  """Adds --pose, --blink, --emotion, --style and --control-scale."""
+  """Adds --pose, --blink, --gaze, --emotion, --style and --control-scale."""
   group = parser.add_argument_group(
     'motion controls',
     "what the motion follows besides the speech, if the checkpoint was trained with it (see 'seetalk info')",
@@ -33,7 +34,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     metavar='FILE',
     help='how far the eyelids are closed, 0 to 1, a row per frame (.npy, numbers in text, or a motion file)',
   )
-  group.add_argument('--emotion', choices=EMOTIONS, help='emotion of the speaker')
+  group.add_argument(
+    '--gaze',
+    metavar='FILE',
+    help="where the eyes look, relative to the head: horizontal and vertical, -1 to 1, positive to the person's left "
+    'and up, a row per frame (.npy, numbers in text, or a motion file)',
+  )
+  group.add_argument(
+    '--emotion',
+    type=_emotion,
+    metavar='NAME[=INTENSITY]',
+    help=f'emotion of the speaker, one of {", ".join(EMOTIONS)}, and how strong it is, 0 (neutral) to 1 (the default)',
+  )
   group.add_argument(
     '--style', metavar='VIDEO', help='video of a person whose style of motion is imitated, not the words'
   )
@@ -90,7 +102,13 @@ def _track(name: str, path: str) -> np.ndarray:
 
   if motion_files.is_motion_file(path):
     motion = motion_files.read(path)
-    return motion[:, POSE] if name == 'pose' else motion[:, BLINK].mean(axis=1, keepdims=True)
+    match name:
+      case 'pose':
+        return motion[:, POSE]
+      case 'blink':
+        return motion[:, BLINK].mean(axis=1, keepdims=True)
+      case _:
+        return np.stack(blendshapes.gaze(motion), axis=1)
   channels = CONTROL_TRACKS[name]
   try:
     if pathlib.Path(path).suffix == '.npy':
@@ -111,6 +129,16 @@ def _track(name: str, path: str) -> np.ndarray:
       f'a table of shape {track.shape}, {path}: --{name} takes {channels} in a row, a row a frame'
     )
   return track
+
+
+def _emotion(text: str) -> tuple[str, float]:
+  """Argparse type: NAME or NAME=INTENSITY."""
+  name, given, intensity = text.partition('=')
+  if name not in EMOTIONS:
+    raise argparse.ArgumentTypeError(
+      f'{text!r} is not NAME or NAME=INTENSITY with one of {", ".join(EMOTIONS)}'
+    )
+  return name, options.number(0, 1)(intensity) if given else 1.0
 
 
 def _scale(text: str) -> tuple[str, float]:

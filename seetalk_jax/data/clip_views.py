@@ -36,6 +36,7 @@ class SpeechMotion(View):
     'speech': Entry(np.float32, ('640 T',), view_entries.SPEECH),
     'motion': Entry(np.float32, ('T', MOTION_DIM), view_entries.MOTION + ', 25 fps'),
     'motion_weight': view_entries.MOTION_WEIGHT,
+    'emotion': view_entries.EMOTION,
     'speaker': view_entries.SPEAKER,
     'attributes': view_entries.ATTRIBUTES,
     'has_truth': view_entries.HAS_TRUTH,
@@ -62,10 +63,12 @@ class SpeechMotion(View):
       record, first = transforms.random_window(self.record, self._beside, self.rng, wanted, self.name)
     if record.motion is None:
       raise InputError('view speech_motion needs the motion of frames: prepare the recordings again')
+    sample = record.audio_lead + first * SAMPLES_PER_FRAME
     element = {
-      'speech': self._speech(record.audio_lead + first * SAMPLES_PER_FRAME, wanted, record),
+      'speech': self._speech(sample, wanted, record),
       'motion': record.motion[first : first + wanted],
       'motion_weight': schema.motion_weights(record),
+      'emotion': view_entries.emotion_of(record, sample, wanted),
       'speaker': self._speaker(),
       'attributes': view_entries.zeros(3),
       'has_truth': np.float32(0.0),
@@ -86,10 +89,12 @@ class SpeechMotion(View):
     if len(track) < wanted:
       raise InputError(f'a talk has {len(track)} frames, view speech_motion needs {wanted}: render longer')
     first = int(self.rng.integers(len(track) - wanted + 1))
+    sample = first * SAMPLES_PER_FRAME
     element = {
-      'speech': self._speech(first * SAMPLES_PER_FRAME, wanted),
+      'speech': self._speech(sample, wanted),
       'motion': track[first : first + wanted],
       'motion_weight': schema.motion_weights(self.record, 'speech_motion'),
+      'emotion': view_entries.emotion_of(self.record, sample, wanted),
       'speaker': self._speaker(),
       'attributes': self._truth.attributes,
       'has_truth': np.float32(1.0),
@@ -110,6 +115,7 @@ class Clip(View):
     'frames': Entry(np.uint8, ('T', CLIP_SIZE, CLIP_SIZE, 3), 'successive frames at 25 fps'),
     'motion': Entry(np.float32, ('T', MOTION_DIM), view_entries.MOTION),
     'motion_weight': view_entries.MOTION_WEIGHT,
+    'emotion': view_entries.EMOTION,
     'lip_box': Entry(np.float32, ('T', 4), 'left, top, right, bottom, relative 0..1'),
     'speech': Entry(np.float32, ('640 T',), view_entries.SPEECH + ', of those frames'),
     'has_truth': view_entries.HAS_TRUTH,
@@ -160,12 +166,14 @@ class Clip(View):
     """The entries of a window that begins in frame `first` of joined records."""
     wanted = self._window
     window = slice(first, first + wanted)
+    sample = record.audio_lead + first * SAMPLES_PER_FRAME
     return {
       'frames': np.stack([self._frame(i, record) for i in range(first, first + wanted)]),
       'motion': view_entries.motion_of(record)[window],
       'motion_weight': schema.motion_weights(record),
+      'emotion': view_entries.emotion_of(record, sample, wanted),
       'lip_box': record.lip_box[window],
-      'speech': self._speech(record.audio_lead + first * SAMPLES_PER_FRAME, wanted, record),
+      'speech': self._speech(sample, wanted, record),
       'has_truth': np.float32(not self._is_real),
     }
 

@@ -42,7 +42,7 @@ KINDS: Mapping[str, Kind] = {
   'clip_mouth': Kind.POINT,
   **dict.fromkeys(('source_landmarks', 'target_landmarks'), Kind.LANDMARKS),
   **dict.fromkeys(('speech', 'speech_shifted', 'clip_speech', 'num_samples', 'style_length'), Kind.SAME),
-  **dict.fromkeys(('speaker', 'clip', 'attributes', 'has_truth', 'has_clip'), Kind.SAME),
+  **dict.fromkeys(('speaker', 'clip', 'attributes', 'has_truth', 'has_clip', 'emotion'), Kind.SAME),
   **dict.fromkeys(('landmark_weight', 'parts_weight'), Kind.SAME),
 }
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from seetalk_jax.constants import MOTION_DIM
+from seetalk_jax.constants import EMOTIONS, MOTION_DIM, SAMPLES_PER_FRAME
 from seetalk_jax.data import schema
 from seetalk_jax.data.view import Entry
 
@@ -23,6 +23,11 @@ MOTION = 'motion vector, see constants.MOTION_FIELDS'
 MOTION_WEIGHT = Entry(
   np.float32, (MOTION_DIM,), 'weight of each motion field: 1 exact, 0.3 estimated, 0 absent (the field is 0)'
 )
+EMOTION = Entry(
+  np.float32,
+  (len(EMOTIONS),),
+  'mean shares of constants.EMOTIONS over the window, sum 1; zeros where the record has no labels of emotions',
+)
 PARTS_WEIGHT = Entry(
   np.float32, (), 'weight of the part labels in pixel weights: 1 exact, 0.3 drawn from landmarks'
 )
@@ -36,6 +41,20 @@ PARTS = Entry(
 def motion_of(record: schema.ClipRecord) -> np.ndarray:
   """Motion of the frames, float32 `[k, 58]`; zeros where none is known."""
   return zeros(len(record.frames), MOTION_DIM) if record.motion is None else record.motion
+
+
+def emotion_of(record: schema.ClipRecord, first_sample: int, num_frames: int) -> np.ndarray:
+  """Mean shares of `constants.EMOTIONS` over a window of speech, float32 `[8]`; zeros if the record has no labels.
+
+  Args:
+    record: of one clip.
+    first_sample: of the window, in `record.audio`; a multiple of the samples of a frame.
+    num_frames: length of the window.
+  """
+  if record.truth is None or record.truth.emotions is None:
+    return zeros(len(EMOTIONS))
+  first = first_sample // SAMPLES_PER_FRAME
+  return record.truth.emotions[first : first + num_frames].mean(axis=0)
 
 
 def padded_motion(track: np.ndarray | None, wanted: int) -> np.ndarray:

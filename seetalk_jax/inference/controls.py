@@ -48,8 +48,10 @@ def resolve(
   """Checks motion controls.
 
   Args:
-    controls: 'pose' `[n, 3]` (yaw, pitch, roll in radians), 'blink' `[n]` or `[n, 1]` (0 open, 1 closed), 'emotion' a
-      name in EMOTIONS, 'style' a video of a person or a code `[3 motion_dim]`; None: no controls.
+    controls: 'pose' `[n, 3]` (yaw, pitch, roll in radians), 'blink' `[n]` or `[n, 1]` (0 open, 1 closed), 'gaze'
+      `[n, 2]` (horizontal and vertical direction in the head, -1 to 1, positive to the person's left and up, see
+      `blendshapes.gaze`), 'emotion' a name in EMOTIONS, or a pair of it and an intensity from 0 (neutral) to 1, the
+      default, 'style' a video of a person or a code `[3 motion_dim]`; None: no controls.
     scales: name -> guidance scale; 1 is unguided.
     available: the controls of the checkpoint's motion transformer.
     num_frames: length of the speech in frames.
@@ -67,9 +69,7 @@ def resolve(
     if name in CONTROL_TRACKS:
       values[name] = _track(name, value, num_frames)
     elif name == 'emotion':
-      if value not in EMOTIONS:
-        raise InputError(f'unknown emotion {value!r}, argument controls: use one of {", ".join(EMOTIONS)}')
-      values[name] = np.array([EMOTIONS.index(value)], np.int32)
+      values[name] = _shares(value)
     elif isinstance(value, np.ndarray):
       values[name] = np.asarray(value, np.float32).reshape(1, -1)
     else:
@@ -82,6 +82,21 @@ def resolve(
     for name, scale in (scales or {}).items()
   }
   return ResolvedControls(values, checked)
+
+
+def _shares(value: Any) -> np.ndarray:
+  """Shares of EMOTIONS, float32 `[1, 8]`, of an emotion with its intensity; neutral has the rest."""
+  emotion, intensity = value if isinstance(value, (tuple, list)) and len(value) == 2 else (value, 1.0)
+  if not isinstance(emotion, str) or emotion not in EMOTIONS:
+    raise InputError(
+      f'unknown emotion {emotion!r}, argument controls: use one of {", ".join(EMOTIONS)}, or a pair of one and its '
+      'intensity'
+    )
+  intensity = argument_checks.number('intensity of the emotion', intensity, 0.0, 1.0, where='controls')
+  shares = np.zeros((1, len(EMOTIONS)), np.float32)
+  shares[0, EMOTIONS.index('neutral')] = 1.0 - intensity
+  shares[0, EMOTIONS.index(emotion)] += intensity
+  return shares
 
 
 def _track(name: str, value: Any, num_frames: int) -> np.ndarray:

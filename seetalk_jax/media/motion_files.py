@@ -196,12 +196,9 @@ def _json_columns(text: str) -> tuple[np.ndarray, Mapping[str, Any]]:
 
 def _eye_rotation(motion: np.ndarray, side: str) -> np.ndarray:
   """Yaw, pitch and roll of an eye in the head in radians, `[n, 3]`, from its eyeLook coefficients."""
-  look = {
-    direction: np.radians(degrees) * motion[:, blendshapes.INDEX[f'eyeLook{direction}{side}']]
-    for direction, degrees in blendshapes.EYE_LOOK_DEGREES.items()
-  }
-  yaw = (look['Out'] - look['In']) * (1.0 if side == 'Left' else -1.0)
-  return np.stack([yaw, look['Up'] - look['Down'], np.zeros_like(yaw)], axis=1)
+  angles = {name: np.radians(degrees) for name, degrees in blendshapes.EYE_LOOK_DEGREES.items()}
+  yaw, pitch = blendshapes.eye_turn(motion, side, angles)
+  return np.stack([yaw, pitch, np.zeros_like(yaw)], axis=1)
 
 
 def _timecode(index: int) -> str:

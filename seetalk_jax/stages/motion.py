@@ -44,8 +44,9 @@ class MotionStage(base.Stage):
   Attributes:
     motion_source: 'truth' encodes the motion of the records with `encode_truth` and needs no frames; a track counts by
       the mean weight of its fields, less where it is estimated. 'frames' encodes the frames of view `clip` with
-      `motion`; the controls pose, blink and emotion are those of the records' motion, estimated in real
-      recordings, and are dropped where it is absent.
+      `motion`; the controls pose, blink and gaze are those of the records' motion, estimated in real
+      recordings, and are dropped where it is absent. The control emotion is that of the records' labels, and is
+      dropped where there are none.
     num_frames: frames of a window. It is the statistic `motion_window` of the network: sampling uses the same.
     frame_size: height and width of the frames in pixels, for motion_source 'frames'.
     drop_rate: probability that the speech of a track is dropped, for guidance.
@@ -58,7 +59,9 @@ class MotionStage(base.Stage):
     min_snr_gamma: see `objective.loss_weight`; 0 gives all times the same weight.
     control_drop_rate: probability that a control of the transformer is dropped, independently for each
       control.
-    control_noise: standard deviation of the noise on pose and blink tracks, in the units of the tracks,
+    no_controls_rate: share of the tracks whose controls are all dropped: most recordings are sampled without controls,
+      and independent drops of five controls leave it to one track of 32.
+    control_noise: standard deviation of the noise on tracks of pose, blinks and gaze, in the units of the tracks,
       because tracks of users are measured with an error.
     lookahead_rate: share of the clips whose speech is cut some frames after a boundary, as in a live session; frames
       after the boundary do not count. See `stages.lookahead`, also for what a token near the cut is.
@@ -81,6 +84,7 @@ class MotionStage(base.Stage):
   portrait_noise: float = 0.1
   min_snr_gamma: float = 5.0
   control_drop_rate: float = 0.5
+  no_controls_rate: float = 0.1
   control_noise: float = 0.02
   lookahead_rate: float = 0.0
   past_rate: float = 0.0
@@ -95,7 +99,9 @@ class MotionStage(base.Stage):
         'portrait',
         *(('motion', 'motion_weight') if self._needs_estimates else ()),
       ]
-    if self._has_style:
+    if self._has('emotion'):
+      names.append('emotion')
+    if self._has('style'):
       names += ['style_length', self._style_key]
     spec = views.batch_spec(self.view, batch_size, only=names, **self.data_options())
     size = self.frame_size  # the view has one size, which is an option here
@@ -107,12 +113,11 @@ class MotionStage(base.Stage):
   def data_options(self) -> dict[str, Any]:
     """The length of windows, and the conditions of other moments of a clip."""
     portrait = ('portrait',) if self.motion_source == 'frames' else ()
-    style = ('style',) if self._has_style else ()
+    style = ('style',) if self._has('style') else ()
     return {**super().data_options(), 'num_frames': self.num_frames, 'conditions': (*portrait, *style)}
 
-  @property
-  def _has_style(self) -> bool:
-    return 'style' in self.networks['motion_transformer'].controls
+  def _has(self, control: str) -> bool:
+    return control in self.networks['motion_transformer'].controls
 
   @property
   def _style_key(self) -> str:
@@ -184,12 +189,14 @@ class MotionStage(base.Stage):
 
   @property
   def new_parts(self) -> Mapping[str, tuple[str, ...]]:
-    return {'motion_transformer': (PAST_PARAMETER,)} if self.past_rate else {}
+    of_controls = motion_conditions.parts_of(self.networks['motion_transformer'])
+    parts = (*((PAST_PARAMETER,) if self.past_rate else ()), *of_controls)
+    return {'motion_transformer': parts} if parts else {}
 
   def features(
     self, frozen: base.Frozen, batch: base.Batch, num_samples: jax.Array | None = None
   ) -> base.Batch:
-    """`latents` and `tokens` of a batch, latents of its conditions, and its motion where it has any.
+    """`latents` and `tokens` of a batch, latents of its conditions, and its motion and labels where it has any.
 
     Args:
       num_samples: samples of speech that the encoder reads, int `[b]`; tokens after them are zeros. None: all.
@@ -197,7 +204,8 @@ class MotionStage(base.Stage):
     tokens, _ = self.frozen['speech_encoder'].apply(
       frozen.variables('speech_encoder'), batch['speech'], num_samples, method='encode_tokens'
     )
-    extra = {name: batch[name] for name in ('motion', 'motion_weight', 'style_length') if name in batch}
+    kept = ('motion', 'motion_weight', 'emotion', 'style_length')
+    extra = {name: batch[name] for name in kept if name in batch}
     if 'portrait' in batch:
       extra['portrait_latent'] = motion_latents(self, frozen, {'frames': batch['portrait'][:, None]})[:, 0]
     if self._style_key in batch:
@@ -244,6 +252,7 @@ class MotionStage(base.Stage):
       jax.random.fold_in(drop_rng, 1),
       draws=self.draws,
       drop_rate=self.control_drop_rate,
+      none_rate=self.no_controls_rate,
       noise=self.control_noise,
       valid=masks.get('valid'),
     )
@@ -279,6 +288,8 @@ class MotionStage(base.Stage):
     velocity = motion_losses.velocity(estimate - x0, weight, counted)
     loss = diffusion + self.velocity_weight * velocity
     metrics['velocity'] = velocity
+    if 'emotion' in batch:
+      metrics['emotion_labels'] = jnp.mean(motion_conditions.has_emotion(batch['emotion']))
     if weight is not None:
       metrics = figures.measured(metrics, weight)
     if self.motion_source == 'truth' and self.lips_weight:
@@ -368,7 +379,7 @@ def build(config, pretrained: Mapping[str, nn.Module]) -> MotionStage:
   """The stage of a configuration.
 
   Raises:
-    ConfigError: an unknown `motion_source`, or cuts that do not fit, see `lookahead.check`.
+    ConfigError: an unknown `motion_source` or control, or cuts that do not fit, see `lookahead.check`.
   """
   options = base.options_of(MotionStage, config)
   source = options.get('motion_source', 'truth')
@@ -377,6 +388,7 @@ def build(config, pretrained: Mapping[str, nn.Module]) -> MotionStage:
   if source == 'frames':
     options = {'view': 'clip', **options}
   networks, frozen = base.networks_for(uses(config), config, pretrained)
+  networks = {name: motion_conditions.with_controls(network, config) for name, network in networks.items()}
   stage = MotionStage(networks=networks, frozen=frozen, **options)
   lookahead.check(stage.name, config, stage.lookahead_rate, stage.num_frames, stage.past_rate)
   if stage.past_rate:

@@ -153,9 +153,11 @@ def _start_from(state, stage: base.Stage, initial: InitialWeights, shardings) ->
       continue
     network = initial.networks[name]
     if name not in adapted_stage.adapted_by(stage):  # low-rank factors have no pretrained values
-      own = complete(network.params, state.params[name], (*network.fresh, *stage.new_parts.get(name, ())))
-      checkpoint.check_same_shapes(name, own, state.params[name], network.source)
       for part in ('params', 'ema_params'):
+        # Each takes what is new from its own tree: a step donates both, and they must not share memory.
+        full = getattr(state, part)[name]
+        own = complete(network.params, full, (*network.fresh, *stage.new_parts.get(name, ())))
+        checkpoint.check_same_shapes(name, own, full, network.source)
         parts[part][name] = jax.device_put(own, getattr(shardings, part)[name])
     for part in of_variables:
       if network.collections and name in parts[part]:

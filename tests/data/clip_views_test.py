@@ -1,14 +1,17 @@
 """Views of successive frames: windows in step with their speech, conditions of other moments, crops for sync."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import real_records
 import view_batches
 
 from seetalk_jax import constants
-from seetalk_jax.data import schema, views
+from seetalk_jax.data import schema, sources, view_entries, views
 from seetalk_jax.errors import InputError
-from seetalk_jax.synthetic import sketch, source
+from seetalk_jax.synthetic import corpus, sketch, source
+from seetalk_jax.synthetic.human import world
 
 pytestmark = pytest.mark.usefixtures('plain_augmentation')
 
@@ -157,3 +160,59 @@ def test_the_style_of_a_talk_is_that_of_another_window(corpus_dir):
       assert np.all(np.diff(window) == 1) and np.all(np.diff(style) == 1) and not set(window) & set(style)
       assert not batch['style_motion'][row, length:].any()
     view_batches.assert_same([{name: batch[name] for name in same}], [same])  # the rest is as without it
+
+
+def test_emotions_of_a_talk_of_the_human_world_are_those_of_its_window(tmp_path):
+  corpus.render_corpus(
+    tmp_path,
+    'talks',
+    'train',
+    6,
+    frames=60,
+    shard_size=6,
+    processes=0,
+    progress=False,
+    world=world.HumanWorld,
+  )
+  labels = {}
+  for record in sources.RecordSource(tmp_path, 'talks', 'train'):
+    windows = np.lib.stride_tricks.sliding_window_view(record.speech_motion, 50, axis=0)
+    labels |= {windows[i, :, 0].tobytes(): record.truth.emotions[i : i + 50] for i in range(len(windows))}
+  intensities = []
+  for batch in view_batches.take(3, 'speech_motion', tmp_path, batch_size=6, num_frames=50, augment=False):
+    spec = views.batch_spec('speech_motion', 6, num_frames=50)
+    assert {name: (x.shape, x.dtype) for name, x in batch.items()} == {
+      name: (x.shape, x.dtype) for name, x in spec.items()
+    }
+    for row, motion in enumerate(batch['motion']):
+      wanted = labels[motion[0].tobytes()]
+      np.testing.assert_allclose(batch['emotion'][row], wanted.mean(axis=0), atol=1e-6)
+      assert batch['emotion'][row].sum() == pytest.approx(1, abs=1e-5)
+      intensities.append(1 - batch['emotion'][row, constants.EMOTIONS.index('neutral')])
+  assert min(intensities) < 0.01 and max(intensities) > 0.1  # talks without and with an emotion
+
+
+def test_emotions_of_frames_are_those_of_their_speech():
+  """The rows of labels begin with the margin of the speech, before the first frame."""
+  record = source.WorldSource('clips', 'train', 1, size=constants.CLIP_SIZE, world=sketch.SketchWorld)[0]
+  count = len(record.speech_motion)
+  emotions = np.zeros((count, len(constants.EMOTIONS)), np.float32)
+  emotions[np.arange(count), 1] = np.linspace(0, 1, count)
+  emotions[:, 0] = 1 - emotions[:, 1]
+  labeled = dataclasses.replace(record, truth=dataclasses.replace(record.truth, emotions=emotions))
+  margin = schema.CLIP_MARGIN_FRAMES
+  for first, length in ((0, 25), (4, 10)):
+    found = view_entries.emotion_of(labeled, labeled.audio_lead + first * 640, length)
+    rows = emotions[margin + first : margin + first + length]
+    np.testing.assert_allclose(found, rows.mean(axis=0), atol=1e-6)
+  assert count == len(record.frames) + 2 * margin
+
+
+def test_records_without_labels_have_no_emotion(corpus_dir):
+  real = real_records.RealSource(size=constants.CLIP_SIZE)
+  for view in ('clip', 'speech_motion'):
+    for batch in (
+      view_batches.take(1, view, corpus_dir, batch_size=2)[0],
+      view_batches.take(1, view, record_sources=[real], batch_size=2, num_frames=25)[0],
+    ):
+      assert batch['emotion'].shape == (2, len(constants.EMOTIONS)) and not batch['emotion'].any()

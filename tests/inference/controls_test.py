@@ -27,11 +27,23 @@ def no_style(_):
 
 
 def test_values_become_what_the_network_takes():
-  given = {'pose': np.ones((7, 3)), 'blink': np.linspace(0, 1, 7), 'emotion': 'sad', 'style': np.ones(48)}
+  given = {
+    'pose': np.ones((7, 3)),
+    'blink': np.linspace(0, 1, 7),
+    'gaze': np.zeros((7, 2)),
+    'emotion': 'sad',
+    'style': np.ones(48),
+  }
   resolved = controls.resolve(given, {'pose': 2}, CONTROLS, 7, no_style)
   shapes = {name: value.shape for name, value in resolved.values.items()}
-  assert shapes == {'pose': (1, 7, 3), 'blink': (1, 7, 1), 'emotion': (1,), 'style': (1, 48)}
-  assert resolved.values['emotion'][0] == EMOTIONS.index('sad') and resolved.scales == {'pose': 2.0}
+  assert shapes == {
+    'pose': (1, 7, 3),
+    'blink': (1, 7, 1),
+    'gaze': (1, 7, 2),
+    'emotion': (1, 8),
+    'style': (1, 48),
+  }
+  assert resolved.scales == {'pose': 2.0}
   other = controls.resolve({**given, 'emotion': 'happy'}, {'pose': 2}, CONTROLS, 7, no_style)
   differs = {key for key, value in resolved.to_json().items() if value != other.to_json()[key]}
   assert differs == {'control emotion'}
@@ -42,11 +54,32 @@ def test_values_become_what_the_network_takes():
 
 
 @pytest.mark.parametrize(
+  'given, shares',
+  [
+    ('happy', {'happy': 1.0}),
+    (('happy', 1), {'happy': 1.0}),
+    (('happy', 0.25), {'neutral': 0.75, 'happy': 0.25}),
+    (['happy', 0.0], {'neutral': 1.0}),
+    (('neutral', 0.3), {'neutral': 1.0}),
+  ],
+)
+def test_an_emotion_has_an_intensity(given, shares):
+  values = controls.resolve({'emotion': given}, None, CONTROLS, 7, no_style).values
+  found = {name: share for name, share in zip(EMOTIONS, values['emotion'][0], strict=True) if share}
+  assert found == pytest.approx(shares) and values['emotion'].dtype == np.float32
+
+
+@pytest.mark.parametrize(
   'given, scales, message',
   [
     ({'pose': np.ones((6, 3))}, None, r'pose of shape \(6, 3\).*7 frames.*\[7, 3\]'),
     ({'blink': np.full(7, np.nan)}, None, 'blink holds NaN'),
     ({'emotion': 'bored'}, None, "unknown emotion 'bored'.*neutral, happy"),
+    ({'emotion': ('happy', 1.5)}, None, 'intensity of the emotion 1.5, argument controls: .* from 0 to 1'),
+    ({'emotion': ('happy', 'very')}, None, "intensity of the emotion 'very'"),
+    ({'emotion': ('happy', 0.5, 1)}, None, 'unknown emotion'),
+    ({'emotion': np.zeros(8)}, None, 'unknown emotion'),
+    ({'gaze': np.zeros((7, 3))}, None, r'gaze of shape \(7, 3\).*\[7, 2\]'),
     ({'mood': 1}, None, "no control 'mood' in this checkpoint.*it has pose"),
     ({'pose': 'track.csv'}, None, 'pose is a path'),
     ({}, {'pose': 2.0}, "a scale for control 'pose'"),
@@ -92,7 +125,7 @@ def test_a_clip_follows_what_is_asked(pipe, tmp_path):
   assert np.abs(strong.motion - turned.motion).max() > 1e-4
   assert len({clip.record['job'] for clip in (plain, turned, strong)}) == 3
   plain.save(tmp_path / 'talk.mp4')
-  styled = pipe(speech, seed=0, controls={'style': tmp_path / 'talk.mp4', 'emotion': 'happy'})
+  styled = pipe(speech, seed=0, controls={'style': tmp_path / 'talk.mp4', 'emotion': ('happy', 0.5)})
   assert np.isfinite(styled.motion).all() and np.abs(styled.motion - plain.motion).max() > 1e-4
 
 
@@ -112,16 +145,18 @@ def command_line(*argv):
 def test_tracks_are_read_from_arrays_and_text(tmp_path):
   pose = np.random.default_rng(0).normal(size=(5, 3)).astype(np.float32)
   np.save(tmp_path / 'pose.npy', pose)
+  np.save(tmp_path / 'gaze.npy', pose[:, :2])
   (tmp_path / 'blink.csv').write_text('0\n0.5\n1\n\n')
   (tmp_path / 'pose.txt').write_text('\n'.join(', '.join(map(str, row)) for row in pose))
   args = command_line(
     '--pose', tmp_path / 'pose.npy', '--blink', tmp_path / 'blink.csv',
-    '--control-scale', 'pose=2.5', '--emotion', 'sad',
+    '--gaze', tmp_path / 'gaze.npy', '--control-scale', 'pose=2.5', '--emotion', 'sad',
   )  # fmt: skip
   read = command.read(args)
   np.testing.assert_array_equal(read['controls']['pose'], pose)
   np.testing.assert_array_equal(read['controls']['blink'], [[0], [0.5], [1]])
-  assert read['controls']['emotion'] == 'sad' and read['control_scales'] == {'pose': 2.5}
+  np.testing.assert_array_equal(read['controls']['gaze'], pose[:, :2])
+  assert read['controls']['emotion'] == ('sad', 1.0) and read['control_scales'] == {'pose': 2.5}
   text = command.read(command_line('--pose', tmp_path / 'pose.txt'))['controls']['pose']
   np.testing.assert_allclose(text, pose, rtol=1e-6)
   assert command.has_controls(args) and not command.has_controls(command_line())
@@ -132,9 +167,12 @@ def test_tracks_are_read_from_motion_files(tmp_path):
   motion = np.zeros((4, MOTION_DIM), np.float32)
   motion[:, POSE] = np.random.default_rng(0).uniform(-0.3, 0.3, (4, 3))
   motion[:, INDEX['eyeBlinkLeft']], motion[:, INDEX['eyeBlinkRight']] = [0, 0.5, 1, 0], [0, 0.3, 1, 0]
+  motion[:2, INDEX['eyeLookOutLeft']] = motion[:2, INDEX['eyeLookInRight']] = 0.5  # to the person's left
+  motion[2:, INDEX['eyeLookDownLeft']] = motion[2:, INDEX['eyeLookDownRight']] = 0.8
   path = tmp_path / 'take.csv'
   path.write_text(motion_files.to_csv(motion))
-  read = command.read(command_line('--pose', path, '--blink', path))['controls']
+  read = command.read(command_line('--pose', path, '--blink', path, '--gaze', path))['controls']
+  np.testing.assert_allclose(read['gaze'], [[0.5, 0], [0.5, 0], [0, -0.8], [0, -0.8]], atol=1e-6)
   np.testing.assert_allclose(read['pose'], motion[:, POSE], atol=1e-6)
   np.testing.assert_allclose(read['blink'], [[0], [0.4], [1], [0]], atol=1e-6)
   path.write_text('Timecode,BlendShapeCount\n')
@@ -150,6 +188,8 @@ def test_tracks_are_read_from_motion_files(tmp_path):
     ('1 2 3\n4 5', ['--pose', 'track.csv'], 'not a table of numbers, track.csv'),
     ('1 2', ['--pose', 'track.csv'], r'shape \(1, 2\), track.csv: --pose takes 3 in a row'),
     ('', ['--blink', 'track.csv'], 'track.csv'),
+    ('1 2 3', ['--gaze', 'track.csv'], r'shape \(1, 3\), track.csv: --gaze takes 2 in a row'),
+    ('1 2', ['--gaze', 'track.csv', '--list', 'files.txt'], '--gaze fits one recording'),
     ('1 2 3', ['--pose', 'track.csv', '--list', 'files.txt'], '--pose fits one recording'),
     ('1', ['--control-scale', 'style=2'], '--control-scale style without --style'),
     ('1', ['--style', 'nobody.mp4'], 'no such file, nobody.mp4'),
@@ -168,6 +208,19 @@ def test_a_scale_is_a_name_and_a_number(capsys):
     with pytest.raises(SystemExit):
       command_line('--control-scale', text)
   assert 'not NAME=SCALE' in capsys.readouterr().err
+
+
+def test_an_emotion_is_a_name_and_an_intensity(capsys):
+  assert command_line('--emotion', 'happy=0.5').emotion == ('happy', 0.5)
+  assert command_line('--emotion', 'neutral').emotion == ('neutral', 1.0)
+  for text in ('bored', 'bored=1', '=1', '', '0.5'):
+    with pytest.raises(SystemExit):
+      command_line('--emotion', text)
+    assert 'is not NAME or NAME=INTENSITY with one of neutral, happy' in capsys.readouterr().err
+  for text in ('happy=', 'happy=much', 'happy=1.1', 'happy=-1', 'happy=nan'):
+    with pytest.raises(SystemExit):
+      command_line('--emotion', text)
+    assert 'argument --emotion' in capsys.readouterr().err
 
 
 @pytest.mark.slow

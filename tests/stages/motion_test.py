@@ -18,7 +18,7 @@ from seetalk_jax.models import registry
 from seetalk_jax.models.motion.motion_controls import style_code
 from seetalk_jax.models.motion.motion_transformer import PAST_PARAMETER
 from seetalk_jax.stages import base, lookahead
-from seetalk_jax.training import config_files
+from seetalk_jax.training import config_files, initial_weights
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
@@ -87,9 +87,8 @@ class Recorder:
 def conditions(world, batch=None, **options):
   """What a stage gives the transformer of a batch besides speech: (m_0, style, drop mask of the style)."""
   modules, frozen = world
-  stage = make(
-    modules, ('style',), num_frames=6, control_drop_rate=0.0, portrait_noise=0.0, draws=1, **options
-  )
+  always = {'control_drop_rate': 0.0, 'no_controls_rate': 0.0}
+  stage = make(modules, ('style',), num_frames=6, portrait_noise=0.0, draws=1, **always, **options)
   stage = type(stage)(**{**vars(stage), 'networks': {'motion_transformer': Recorder()}})
   batch = batch(stage)
   frozen = frozen.replace(statistics={'motion_transformer': standard(256)})
@@ -246,6 +245,37 @@ def test_losses_count_frames_from_the_past_to_the_boundary_alone(world, monkeypa
   assert not np.asarray(network.tokens)[~spoken].any() and np.asarray(network.tokens)[spoken].any()
   pose = np.abs(network.options['controls']['pose']).max(axis=-1)
   assert not pose[~spoken].any() and (pose[spoken] > 0).all()
+
+
+def test_controls_are_added_to_a_network_that_has_none(world):
+  modules, frozen = world
+  given = {k: modules[k] for k in ('speech_encoder', 'motion_codec', 'motion_transformer')}
+  config = config_of('motion', ['motion_transformer'])
+  plain = base.build_stage(config, given)
+  assert not plain.networks['motion_transformer'].controls and not plain.new_parts
+  config.model.motion_transformer.controls = ('gaze', 'emotion')
+  stage = base.build_stage(config, given)
+  assert stage.networks['motion_transformer'].controls == ('gaze', 'emotion')
+  weights, full = (
+    jax.jit(lambda rng, s=s: nn.unbox(s.init(rng, frozen)))(jax.random.key(0))[0]['motion_transformer']
+    for s in (plain, stage)
+  )
+  started = initial_weights.complete(stirred(weights), full, stage.new_parts['motion_transformer'])
+  assert jax.tree.structure(started) == jax.tree.structure(full)
+  # The controls that a network has stay, with their weights.
+  given['motion_transformer'] = stage.networks['motion_transformer']
+  config.model.motion_transformer.controls = ('pose', 'gaze')
+  assert base.build_stage(config, given).networks['motion_transformer'].controls == (
+    'gaze',
+    'emotion',
+    'pose',
+  )
+  own = stirred(full)
+  kept = initial_weights.complete(own, full, stage.new_parts['motion_transformer'])
+  jax.tree.map(np.testing.assert_array_equal, kept, own)
+  config.model.motion_transformer.controls = ('mood',)
+  with pytest.raises(ConfigError, match=r"controls has 'mood', which is unknown: use some of pose"):
+    base.build_stage(config, given)
 
 
 def test_a_past_makes_a_network_that_takes_one(world):

@@ -83,8 +83,10 @@ class State:
 
 def test_initial_weights_may_lack_what_a_stage_adds_to_a_network():
   device = jax.sharding.SingleDeviceSharding(jax.devices()[0])
-  fresh = {'net': {'kernel': np.zeros(2), 'mark': np.zeros(3)}}
-  state = State(params=fresh, ema_params=fresh, collections={}, ema_collections={})
+  fresh, averages = (
+    {'net': {'kernel': np.zeros(2), 'mark': jax.device_put(np.zeros(3), device)}} for _ in range(2)
+  )
+  state = State(params=fresh, ema_params=averages, collections={}, ema_collections={})
   shardings = State(*({'net': device},) * 2, {}, {})
   initial = initial_weights.InitialWeights(
     {'net': initial_weights.InitialNetwork(None, {'kernel': np.ones(2)}, {}, (), 'older')}, {}
@@ -93,6 +95,9 @@ def test_initial_weights_may_lack_what_a_stage_adds_to_a_network():
   started = first_state._start_from(state, stage, initial, shardings)
   for tree in (started.params, started.ema_params):
     assert tree['net']['kernel'].tolist() == [1, 1] and tree['net']['mark'].tolist() == [0, 0, 0]
+  # A step donates both: they share no memory.
+  marks = [tree['net']['mark'].unsafe_buffer_pointer() for tree in (started.params, started.ema_params)]
+  assert marks[0] != marks[1]
   with pytest.raises(CheckpointError, match='mark'):
     stage.new_parts = {}
     first_state._start_from(state, stage, initial, shardings)

@@ -1,4 +1,4 @@
-"""Motion controls besides speech: conditioning on head pose, blinks, emotion and style."""
+"""Motion controls besides speech: conditioning on head pose, blinks, gaze, emotion and style."""
 
 from __future__ import annotations
 
@@ -13,8 +13,7 @@ import numpy as np
 from seetalk_jax.constants import CONTROL_TRACKS, EMOTIONS
 from seetalk_jax.models.nn.blocks import MLP, conv, dense, partitioned
 
-_LABELS = {'emotion': EMOTIONS}
-_SCALES = {'pose': 0.3, 'blink': 0.3}  # typical magnitudes; values are divided by them
+_SCALES = {'pose': 0.3, 'blink': 0.3, 'gaze': 0.3}  # typical magnitudes; values are divided by them
 
 
 def style_code(x0: jax.Array | np.ndarray, valid: jax.Array | None = None) -> jax.Array:
@@ -45,11 +44,15 @@ class MotionControls(nn.Module):
   The last layers start at zero, so that controls added to a trained network do not change its output at
   first.
 
+  The embedding of an emotion is the mean of the labels' embeddings, weighted by their shares: an intensity of 0.4 lies
+  at 0.4 of the way from the neutral embedding to that of the label, and intensity 0 is neutral. Shares are what records
+  hold, and intensities need no layer of their own. Not specified in the paper.
+
   Attributes:
     names: controls of the network, from `constants.CONTROLS`, in any order.
     width: width of the transformer.
     motion_dim: width of m, for the style.
-    context: receptive field of the convolution over pose and blink tracks, in frames on either side.
+    context: receptive field of the convolution over tracks, in frames on either side.
   """
 
   names: tuple[str, ...]
@@ -70,8 +73,9 @@ class MotionControls(nn.Module):
 
     Args:
       shape: (b, n) of the track.
-      controls: name -> 'pose' `[b, n, 3]`, 'blink' `[b, n, 1]`, 'emotion' int `[b]` (index into
-        `constants.EMOTIONS`), 'style' `[b, 3 motion_dim]`. Missing controls add zero.
+      controls: name -> 'pose' `[b, n, 3]`, 'blink' `[b, n, 1]`, 'gaze' `[b, n, 2]` (see `constants.CONTROL_TRACKS`),
+        'emotion' `[b, 8]` (shares of `constants.EMOTIONS`, sum 1), 'style' `[b, 3 motion_dim]`. Missing controls add
+        zero.
       drop: name -> bool `[b]`, True = drop the control of that sample, for classifier-free guidance.
 
     Returns:
@@ -91,25 +95,24 @@ class MotionControls(nn.Module):
       if name in CONTROL_TRACKS:
         wanted = (b, n, CONTROL_TRACKS[name])
       else:
-        wanted = (b, 3 * self.motion_dim) if name == 'style' else (b,)
+        wanted = (b, 3 * self.motion_dim if name == 'style' else len(EMOTIONS))
       value = controls.get(name)
       if value is not None and value.shape != wanted:
         raise ValueError(f'control {name} has shape {value.shape}, expected {wanted}')
       keep = jnp.full((b,), value is not None)
       if name in drop:
         keep &= ~drop[name]
+      value = jnp.zeros(wanted) if value is None else value
       if name in CONTROL_TRACKS:
-        value = jnp.zeros(wanted) if value is None else value / _SCALES[name]
+        value = value / _SCALES[name]
         x = conv(self.width, (2 * self.context + 1,), f'{name}_in', **types)(value)
         x = dense(self.width, f'{name}_out', zero_init=True, **types)(jax.nn.silu(x))
         of_frames += keep[:, None, None] * x
-      elif name in _LABELS:
+      elif name == 'emotion':
         start = partitioned(nn.initializers.zeros, (None, 'embed'))
-        table = self.param(f'{name}_table', start, (len(_LABELS[name]), self.width), self.param_dtype)
-        label = jnp.zeros(wanted, jnp.int32) if value is None else value
-        of_clip += keep[:, None] * jnp.asarray(table, self.dtype)[label]
+        table = self.param(f'{name}_table', start, (len(EMOTIONS), self.width), self.param_dtype)
+        of_clip += keep[:, None] * (jnp.asarray(value, self.dtype) @ jnp.asarray(table, self.dtype))
       else:
-        value = jnp.zeros(wanted) if value is None else value
         x = MLP(self.width, self.width, zero_init=True, name=f'{name}_mlp', **types)(value)
         of_clip += keep[:, None] * x
     return of_frames, of_clip

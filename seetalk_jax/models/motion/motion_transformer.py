@@ -17,6 +17,7 @@ from seetalk_jax.models.nn.blocks import MLP, conv, dense, layer_norm, partition
 from seetalk_jax.models.nn.embeddings import TimeEmbedding
 
 PAST_PARAMETER = 'given_frame'  # the vector of networks that take given frames
+CONTROLS_PART = 'controls_in'  # the parameters of the controls
 
 SIZES: dict[str, dict[str, Any]] = {
   'tiny': dict(
@@ -168,7 +169,7 @@ class MotionTransformer(nn.Module):
     condition = TimeEmbedding(self.width, name='time_embedding', **types)(time) + portrait
     if self.controls or controls:
       embed_controls = MotionControls(
-        self.controls, self.width, self.motion_dim, self.context, name='controls_in', **types
+        self.controls, self.width, self.motion_dim, self.context, name=CONTROLS_PART, **types
       )
       of_frames, of_clip = embed_controls((b, n), controls or {}, drop_controls or {})
       x, condition = x + of_frames * valid[..., None], condition + of_clip
