@@ -49,6 +49,7 @@ NETWORKS = {
     'decoder_widths': (48, 128),
   },
   'code_transformer': {'num_regions': len(REGIONS)},
+  'motion_transformer': {'controls': ('pose', 'blink', 'gaze', 'emotion', 'style')},
 }
 
 
