@@ -20,6 +20,7 @@ if TYPE_CHECKING:
   from seetalk_jax.diffusion.samplers import sample as sample
   from seetalk_jax.diffusion.schedule import SPACINGS as SPACINGS
   from seetalk_jax.diffusion.schedule import Schedule as Schedule
+  from seetalk_jax.diffusion.schedule import SigmaRange as SigmaRange
   from seetalk_jax.diffusion.schedule import sampling_times as sampling_times
   from seetalk_jax.diffusion.times import stratified_times as stratified_times
 else:
@@ -34,7 +35,7 @@ else:
         'objective': ('PREDICTION_TYPES', 'loss_weight', 'target', 'to_x0'),
         'process': ('add_noise',),
         'samplers': ('SAMPLERS', 'sample'),
-        'schedule': ('SPACINGS', 'Schedule', 'sampling_times'),
+        'schedule': ('SPACINGS', 'Schedule', 'SigmaRange', 'sampling_times'),
         'times': ('stratified_times',),
       }.items()
       for name in names

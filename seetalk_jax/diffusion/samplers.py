@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from seetalk_jax.diffusion import objective
-from seetalk_jax.diffusion.schedule import Schedule, sampling_times
+from seetalk_jax.diffusion.schedule import Schedule, SigmaRange, sampling_times
 
 SAMPLERS = ('ddim', 'dpmpp_2m', 'heun')
 
@@ -30,7 +30,7 @@ def sample(
   *,
   num_steps: int,
   sampler: str = 'dpmpp_2m',
-  spacing: str = 'trailing',
+  spacing: str | SigmaRange = 'trailing',
   prediction_type: str = 'v',
   clip: Change | None = None,
   keep: int = 0,
@@ -39,7 +39,7 @@ def sample(
 
   Args:
     denoise: `(xt, t [b]) -> prediction` of `prediction_type`, guidance included. t is int32 with spacing
-      'trailing'. With 'karras' it is float32 and can lie between the training times. `Schedule.alpha_bar` and
+      'trailing'. With others it is float32 and can lie between the training times. `Schedule.alpha_bar` and
       sinusoidal embeddings accept such times; other networks may round them.
     schedule: noise schedule.
     noise: starting noise.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -16,6 +17,24 @@ SPACINGS = ('trailing', 'karras')
 # schedules whose last time is pure noise or nearly so (sigma infinite, or 2e4 for 'cosine').
 KARRAS_RHO = 7.0
 KARRAS_SIGMA_MAX = 80.0
+
+
+class SigmaRange(NamedTuple):
+  """A spacing of sampling times: even in log sigma, for few steps.
+
+  Step i of n starts at `largest (smallest / largest)^(i / n)`. The first starts with unit noise and without the data's
+  signal there, 1 / `largest` of it; the last ends at clean data.
+
+  A principal direction of the data with variance v is decided around sigma = sqrt(v). Even times pass most of the range
+  of log sigma in the first step.
+
+  Attributes:
+    largest: sigma of the first time. Directions whose variance is near its square or above it lose spread.
+    smallest: sigma where the last step would end if its estimate were not taken as clean data.
+  """
+
+  largest: float
+  smallest: float
 
 
 @dataclasses.dataclass(frozen=True)
@@ -118,8 +137,8 @@ def _log_sigma(schedule: Schedule) -> np.ndarray:
   return log_sigma
 
 
-def sampling_times(schedule: Schedule, num_steps: int, spacing: str = 'trailing') -> np.ndarray:
-  """Sampling times `[num_steps]`, decreasing from the last time of the schedule.
+def sampling_times(schedule: Schedule, num_steps: int, spacing: str | SigmaRange = 'trailing') -> np.ndarray:
+  """Sampling times `[num_steps]`, decreasing; from the last time of the schedule, or from that of a `SigmaRange`.
 
   Args:
     schedule: noise schedule.
@@ -128,23 +147,41 @@ def sampling_times(schedule: Schedule, num_steps: int, spacing: str = 'trailing'
       2206.00364) gives float64 times, from the last to the first of the schedule, with evenly spaced seventh
       roots of sigma. Times between those of the schedule are interpolated in log sigma (see
       `Schedule.alpha_bar`). If the schedule ends at zero SNR or close to it, the sigmas start at
-      `KARRAS_SIGMA_MAX`, and the first time is replaced by the last of the schedule, (nearly) pure noise.
+      `KARRAS_SIGMA_MAX`, and the first time is replaced by the last of the schedule, (nearly) pure noise. A
+      `SigmaRange` gives float64 times of those sigmas, interpolated alike.
 
   Raises:
-    ValueError: unknown spacing, or `num_steps` out of range.
+    ValueError: unknown spacing, a range that is empty or beyond the schedule, or `num_steps` out of range.
   """
-  if spacing not in SPACINGS:
-    raise ValueError(f'spacing must be one of {SPACINGS}, got {spacing!r}')
+  if not isinstance(spacing, SigmaRange) and spacing not in SPACINGS:
+    raise ValueError(f'spacing must be one of {SPACINGS} or a SigmaRange, got {spacing!r}')
   if not 1 <= num_steps <= schedule.num_steps:
     raise ValueError(f'num_steps must lie in 1 .. {schedule.num_steps}, got {num_steps}')
+  if isinstance(spacing, SigmaRange):
+    return _range_times(schedule, num_steps, spacing)
   if spacing == 'karras':
     return _karras_times(schedule, num_steps)
   times = np.round(np.arange(num_steps, 0, -1) * (schedule.num_steps / num_steps)).astype(np.int32) - 1
   return times
 
 
+def _range_times(schedule: Schedule, num_steps: int, spacing: SigmaRange) -> np.ndarray:
+  finite = _finite_log_sigma(schedule)
+  least, most = np.exp(finite[[0, -1]])
+  if not least <= spacing.smallest < spacing.largest <= most:
+    raise ValueError(
+      f'{spacing}: sigmas must rise and lie in {least:.3g} .. {most:.3g}, those of the schedule'
+    )
+  sigmas = np.geomspace(spacing.largest, spacing.smallest, num_steps + 1)[:-1]
+  return np.interp(np.log(sigmas), finite, np.arange(len(finite)))
+
+
+def _finite_log_sigma(schedule: Schedule) -> np.ndarray:
+  return schedule.log_sigma[np.isfinite(schedule.log_sigma)]
+
+
 def _karras_times(schedule: Schedule, num_steps: int) -> np.ndarray:
-  finite = schedule.log_sigma[np.isfinite(schedule.log_sigma)]
+  finite = _finite_log_sigma(schedule)
   least, most = np.exp(finite[[0, -1]])
   most = min(most, KARRAS_SIGMA_MAX)
   roots = np.linspace(most ** (1 / KARRAS_RHO), least ** (1 / KARRAS_RHO), num_steps)

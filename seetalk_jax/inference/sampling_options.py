@@ -9,6 +9,8 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 
+from seetalk_jax.constants import MOTION_STEPS
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class SamplingOptions:
@@ -30,7 +32,7 @@ class SamplingOptions:
   portrait_autoguidance: float = 1.0
   portrait_temperature: float = 1.0
   portrait_voice_temperature: float = 1.0
-  motion_steps: int = 20
+  motion_steps: int = MOTION_STEPS
   motion_guidance: float = 1.0
 
   def updated(self, release: Mapping[str, float], **call: float | None) -> SamplingOptions:

@@ -11,11 +11,14 @@ import numpy as np
 
 from seetalk_jax.constants import CONTROL_TRACKS, WINDOW_FRAMES
 from seetalk_jax.diffusion import guidance, objective, samplers
-from seetalk_jax.diffusion.schedule import Schedule
+from seetalk_jax.diffusion.schedule import Schedule, SigmaRange
 from seetalk_jax.models.motion.lip_refiner import LipRefiner
 from seetalk_jax.models.motion.motion_transformer import MotionTransformer
 
 SCHEDULE = Schedule(kind='cosine')
+SPACING = SigmaRange(
+  60.0, 0.2
+)  # head turns need steps near the first sigma, see docs/experiments.md#sampling-steps
 OVERLAP = 25  # frames shared by neighboring windows, in windows of at least 100
 CLIP = 6.0  # bound of clean latents, in standard deviations
 
@@ -247,6 +250,7 @@ def sample_windows(
   num_frames: jax.Array,
   *,
   num_steps: int,
+  spacing: str | SigmaRange = SPACING,
   window: int = WINDOW_FRAMES,
   overlap: int = OVERLAP,
   group: int = GROUP,
@@ -263,7 +267,7 @@ def sample_windows(
     tokens: `[length, e]`; length is `overlap + w * (window - overlap)`.
     noise: `[length, d]`, unit normal.
     num_frames: number of real frames, a scalar; later frames are masked.
-    num_steps: sampling steps.
+    num_steps, spacing: sampling steps and the spacing of their times, see `diffusion.samplers.sample`.
     window, overlap: frames per window, and frames that neighboring windows share.
     group: windows in one call of `denoise`.
 
@@ -297,7 +301,9 @@ def sample_windows(
     return clean[None]
 
   # 'x0' is what `estimate` returns, whatever the network predicts.
-  return samplers.sample(estimate, SCHEDULE, noise[None], num_steps=num_steps, prediction_type='x0')[0]
+  return samplers.sample(
+    estimate, SCHEDULE, noise[None], num_steps=num_steps, spacing=spacing, prediction_type='x0'
+  )[0]
 
 
 def window_index(length: int, window: int = WINDOW_FRAMES, overlap: int = OVERLAP) -> np.ndarray:
@@ -333,6 +339,7 @@ def jit_sampler(
   levels: tuple[int, ...],
   window: int,
   overlap: int,
+  spacing: str | SigmaRange = SPACING,
 ) -> Callable[..., jax.Array]:
   """The jitted sampler of `sample_motion` and `sample_next` for one network.
 
@@ -340,7 +347,7 @@ def jit_sampler(
 
   Args:
     network: the motion transformer.
-    num_steps: sampling steps.
+    num_steps, spacing: sampling steps and the spacing of their times.
     names: names of the used controls, in the order in which conditions are added; speech is added after them.
     levels: number of conditions of each prediction that guidance combines.
     window, overlap: frames per window, and frames that neighboring windows share.
@@ -383,9 +390,8 @@ def jit_sampler(
       found = jnp.einsum('l,lwnd->wnd', weights, predictions.reshape(count, *xt.shape))
       return found if given is None else jnp.where(given[:, None], past[0], found)
 
-    return sample_windows(
-      denoise, aligned, noise, num_frames, num_steps=num_steps, window=window, overlap=overlap
-    )
+    how = dict(num_steps=num_steps, spacing=spacing, window=window, overlap=overlap)
+    return sample_windows(denoise, aligned, noise, num_frames, **how)
 
   return jax.jit(run)
 

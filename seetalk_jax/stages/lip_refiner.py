@@ -15,14 +15,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from seetalk_jax.constants import LIPS, MOTION_DIM, SAMPLES_PER_FRAME, SYNC_FRAMES
+from seetalk_jax.constants import LIPS, MOTION_DIM, MOTION_STEPS, SAMPLES_PER_FRAME, SYNC_FRAMES
 from seetalk_jax.data import views
 from seetalk_jax.diffusion import guidance, samplers
 from seetalk_jax.errors import ConfigError, InputError
 from seetalk_jax.models.critics.sync_expert import cosine_of_frames
 from seetalk_jax.models.motion.mouth import boxes_around, crop_boxes, inside_boxes, mouth_center
 from seetalk_jax.models.nn import image_ops
-from seetalk_jax.sampling.motion import CLIP, SCHEDULE, trained_window
+from seetalk_jax.sampling.motion import CLIP, SCHEDULE, SPACING, trained_window
 from seetalk_jax.sharding import device_mesh
 from seetalk_jax.stages import base, figures, lookahead, losses, truth_known
 from seetalk_jax.stages.lip_subspace import lip_subspace, second_moments
@@ -78,7 +78,7 @@ class LipRefinerStage(base.Stage):
   outside_weight: float = 1.0
   sync_weight: float = 0.05
   sync_share: float = 0.125
-  sample_steps: int = 6
+  sample_steps: int = MOTION_STEPS
   sample_guidance: float = 1.5
   velocity_weight: float = 1.0
   ridge: float = 0.1
@@ -276,6 +276,7 @@ class LipRefinerStage(base.Stage):
       SCHEDULE,
       jax.random.normal(rng, (b, n, codec.motion_dim)),
       num_steps=self.sample_steps,
+      spacing=SPACING,
       prediction_type=transformer.prediction_type,
       clip=lambda x0: jnp.clip(x0, -CLIP, CLIP),
     )

@@ -9,7 +9,7 @@ import pytest
 
 from seetalk_jax.diffusion import objective
 from seetalk_jax.diffusion.samplers import SAMPLERS, sample
-from seetalk_jax.diffusion.schedule import SPACINGS, Schedule, sampling_times
+from seetalk_jax.diffusion.schedule import SPACINGS, Schedule, SigmaRange, sampling_times
 
 SCHEDULE = Schedule()
 
@@ -26,7 +26,7 @@ def gaussian_denoiser(mean, std, prediction_type='v', schedule=SCHEDULE):
 
 
 @pytest.mark.parametrize('sampler', SAMPLERS)
-@pytest.mark.parametrize('spacing', SPACINGS)
+@pytest.mark.parametrize('spacing', [*SPACINGS, SigmaRange(60.0, 0.2)])
 @pytest.mark.parametrize('prediction_type', ['v', 'x0'])
 @pytest.mark.parametrize('num_steps', [1, 2, 7])
 def test_a_point_is_reached_in_any_number_of_steps(sampler, spacing, prediction_type, num_steps):
@@ -108,13 +108,29 @@ def gaussian_error(schedule, sampler, spacing, num_steps, mean=0.5, std=0.6):
 
 @pytest.mark.parametrize('zero', [True, False])
 @pytest.mark.parametrize('sampler, order', [('ddim', 1), ('dpmpp_2m', 2), ('heun', 2)])
-def test_errors_fall_with_the_step_by_the_order(zero, sampler, order):
+@pytest.mark.parametrize('spacing', ['karras', SigmaRange(10.0, 0.1)])
+def test_errors_fall_with_the_step_by_the_order(zero, sampler, order, spacing):
   schedule = Schedule(zero_terminal_snr=zero)
-  errors = [gaussian_error(schedule, sampler, 'karras', n) for n in (20, 40, 80)]
+  errors = [gaussian_error(schedule, sampler, spacing, n) for n in (20, 40, 80)]
   found = np.log2(np.divide(errors[:-1], errors[1:]))
   np.testing.assert_allclose(found, order, atol=0.3)
   if sampler != 'ddim':
-    assert errors[-1] < 0.1 * gaussian_error(schedule, 'ddim', 'karras', 80)
+    assert errors[-1] < 0.1 * gaussian_error(schedule, 'ddim', spacing, 80)
+
+
+@pytest.mark.parametrize('std', [5.0, 20.0])
+@pytest.mark.parametrize('num_steps, tolerance', [(4, 0.15), (8, 0.05)])
+def test_few_steps_of_a_range_keep_the_spread_of_wide_data(num_steps, tolerance, std):
+  """Data that spread far more than unit noise, as the main directions of motion tracks do, in the motion's schedule."""
+  schedule, noise = Schedule('cosine'), jnp.linspace(-2.5, 2.5, 41)[:, None]
+  in_range, even = (
+    sample(
+      gaussian_denoiser(0.0, std, schedule=schedule), schedule, noise, num_steps=num_steps, spacing=spacing
+    )
+    for spacing in (SigmaRange(60.0, 0.2), 'trailing')
+  )
+  np.testing.assert_allclose(in_range, std * noise, atol=tolerance * 2.5 * std)
+  assert jnp.max(jnp.abs(even)) < 0.7 * 2.5 * std
 
 
 def test_second_order_beats_first_with_even_times_too():

@@ -4,7 +4,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from seetalk_jax.diffusion.schedule import KARRAS_SIGMA_MAX, KINDS, Schedule, sampling_times
+from seetalk_jax.diffusion.schedule import KARRAS_SIGMA_MAX, KINDS, Schedule, SigmaRange, sampling_times
 
 
 @pytest.mark.parametrize('kind', KINDS)
@@ -77,6 +77,23 @@ def test_karras_times_from_zero_snr_begin_with_pure_noise(num_steps):
   sigmas = np.sqrt(1 / abar[1:] - 1)
   assert np.all(sigmas < KARRAS_SIGMA_MAX)
   np.testing.assert_allclose(np.diff(sigmas ** (1 / 7), 2), 0, atol=1e-7)
+
+
+@pytest.mark.parametrize('kind', KINDS)
+@pytest.mark.parametrize('num_steps', [1, 2, 9])
+def test_logarithms_of_sigmas_of_a_range_are_even(kind, num_steps):
+  schedule = Schedule(kind)
+  times = sampling_times(schedule, num_steps, SigmaRange(50.0, 0.1))
+  assert times.dtype == np.float64 and times.shape == (num_steps,) and times[0] < 999
+  sigmas = np.sqrt(1 / schedule.alpha_bar_exactly(times) - 1)
+  wanted = 50.0 * (0.1 / 50.0) ** (np.arange(num_steps) / num_steps)  # the last step would end at 0.1
+  np.testing.assert_allclose(sigmas, wanted, rtol=1e-6)
+
+
+@pytest.mark.parametrize('largest, smallest', [(1.0, 1.0), (1.0, 2.0), (1e9, 1.0), (1.0, 1e-9), (1.0, -1.0)])
+def test_ranges_that_are_empty_or_beyond_the_schedule_are_refused(largest, smallest):
+  with pytest.raises(ValueError, match='those of the schedule'):
+    sampling_times(Schedule(), 4, SigmaRange(largest, smallest))
 
 
 def test_mistakes_are_named():

@@ -10,6 +10,7 @@ import pytest
 
 from seetalk_jax import constants
 from seetalk_jax.diffusion import objective, samplers
+from seetalk_jax.diffusion.schedule import sampling_times
 from seetalk_jax.models import registry
 from seetalk_jax.models.motion.motion_transformer import MotionTransformer
 from seetalk_jax.models.nn import blocks
@@ -50,14 +51,22 @@ def test_weights_sum_to_one_everywhere():
       motion.window_index(*wrong)
 
 
-def test_single_window_is_plain_sampling():
+@pytest.mark.parametrize('options', [{}, {'spacing': 'trailing'}])
+def test_single_window_is_plain_sampling(options):
   tokens, noise = make(20)
-  found = motion.sample_windows(denoise, tokens, noise, 20, num_steps=5, window=20, overlap=4)
+
+  def shrinking(
+    xt, t, tokens, valid
+  ):  # an estimate that follows the noisy track too, at other times otherwise
+    return denoise(xt, t, tokens, valid) + motion.SCHEDULE.scales(t, xt.ndim)[0] * jnp.tanh(xt)
+
+  found = motion.sample_windows(shrinking, tokens, noise, 20, num_steps=5, window=20, overlap=4, **options)
   plain = samplers.sample(
-    lambda xt, t: denoise(xt, t, tokens[None], None),
+    lambda xt, t: shrinking(xt, t, tokens[None], None),
     motion.SCHEDULE,
     noise[None],
     num_steps=5,
+    spacing=options.get('spacing', motion.SPACING),
     prediction_type=MotionTransformer.prediction_type,
     clip=lambda x0: jnp.clip(x0, -motion.CLIP, motion.CLIP),
   )[0]
@@ -276,7 +285,7 @@ def drawn(module, params, controls, n=16, **options):
 
 
 def test_every_condition_is_guided_on_its_own(controlled):
-  """One step from pure noise, compared with the explicit formula: style first, then pose, then speech."""
+  """One step from unit noise, compared with the explicit formula: style first, then pose, then speech."""
   module, params, controls = controlled
   scales = {'style': 2.0, 'pose': 0.5}
   track, tokens = drawn(module, params, controls, num_steps=1, guidance_scale=3.0, control_scales=scales)
@@ -285,7 +294,7 @@ def test_every_condition_is_guided_on_its_own(controlled):
   )[None]
 
   def predict(names, with_speech):
-    time = np.full((1,), motion.SCHEDULE.num_steps - 1.0, np.float32)
+    time = sampling_times(motion.SCHEDULE, 1, motion.SPACING).astype(np.float32)
     given = {name: controls[name] for name in names}
     inputs = noise, time, tokens, np.ones((1, 8), np.float32)
     drop = np.full((1,), not with_speech)

@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from seetalk_jax.constants import LIPS, MOTION_DIM, MOTION_FIELDS, SAMPLES_PER_FRAME
+from seetalk_jax.constants import LIPS, MOTION_DIM, MOTION_FIELDS, MOTION_STEPS, SAMPLES_PER_FRAME
 from seetalk_jax.evaluation.measures import series
 from seetalk_jax.sampling import motion as sampling
 
@@ -43,7 +43,7 @@ def lips_by_lookahead(
   *,
   chunk: int = CHUNK,
   stride: int = 25,
-  num_steps: int = 8,
+  num_steps: int = MOTION_STEPS,
   guidance_scale: float = 1.5,
   seed: int = 0,
 ) -> list[LookaheadLips]:
