@@ -99,7 +99,7 @@ def test_only_the_networks_of_motion_are_read_and_used(sampler, tmp_path):
   assert np.abs(without.motion - sampler(speech()).motion).max() > 1e-5  # lips are not refined
   whole = seetalk_jax.load(lean, 'cpu')
   np.testing.assert_array_equal(whole.blendshapes(speech()).motion, without.motion)
-  assert not whole._renderer._encode.started and not whole._renderer._render.started
+  assert not whole._renderer._encode.started and not whole._renderer._draw.started
   for missing in NETWORKS[:3]:
     less = tiny_release.make(tmp_path / missing, [name for name in NETWORKS if name != missing])
     with pytest.raises(CheckpointError, match=f'holds no {missing}'):
