@@ -17,7 +17,7 @@ from seetalk_jax.inference.sampling_options import SamplingOptions
 SPEECH = ClipSpec(
   num_frames=143,
   portrait=SampledFace(2),
-  motion=SpeechMotion(Checksum('0123'), SamplingOptions(portrait_steps=15), {'control pose': 'abcd x 2'}),
+  motion=SpeechMotion(Checksum('0123'), SamplingOptions(portrait_steps=15, motion_steps=20), {'control pose': 'abcd x 2'}),
   seed=7,
   size=256,
   fusion=1.0,
@@ -41,7 +41,7 @@ FRAMES = {
 
 
 def test_json_of_speech():
-  sampling = SamplingOptions(portrait_steps=15).to_json()
+  sampling = SamplingOptions(portrait_steps=15, motion_steps=20).to_json()
   expected = {
     'speech': '0123',
     'num_frames': 143,
