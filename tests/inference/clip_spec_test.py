@@ -17,7 +17,9 @@ from seetalk_jax.inference.sampling_options import SamplingOptions
 SPEECH = ClipSpec(
   num_frames=143,
   portrait=SampledFace(2),
-  motion=SpeechMotion(Checksum('0123'), SamplingOptions(portrait_steps=15, motion_steps=20), {'control pose': 'abcd x 2'}),
+  motion=SpeechMotion(
+    Checksum('0123'), SamplingOptions(portrait_steps=15, motion_steps=20), {'control pose': 'abcd x 2'}
+  ),
   seed=7,
   size=256,
   fusion=1.0,
