@@ -13,9 +13,13 @@ from seetalk_jax.models.nn.attention import MultiHeadAttention
 from seetalk_jax.models.nn.blocks import ResBlock, conv, group_norm
 from seetalk_jax.models.nn.image_ops import check_sides, pixel_shuffle, pixel_unshuffle, upsample_nearest
 from seetalk_jax.models.nn.layers import rematerialised
+from seetalk_jax.models.portrait import cosine_transform
+
+# Of the latents' posterior at first with the shortcut, whose latents have about unit variance: little noise.
+_FIRST_LOG_VARIANCE = -6.0
 
 # Fields that are the same in all sizes.
-_COMMON: dict[str, Any] = dict(latent_channels=4, remat=False)
+_COMMON: dict[str, Any] = dict(latent_channels=4, cosine_shortcut=False, remat=False)
 
 # Channels are listed from the finest level to the coarsest, as Stable Diffusion lists them.
 SIZES: dict[str, dict[str, Any]] = {
@@ -78,9 +82,14 @@ class AutoencoderKL(nn.Module):
   levels by pixel shuffle, so that no layer with few channels runs at full resolution. Latents are not scaled.
   The scale that gives them unit variance is a statistic of the training data, stored beside the parameters
   (`latent_scale`).
+
+  Attributes:
+    cosine_shortcut: the networks start at zero and add to a truncated cosine transform of every patch
+      (`cosine_transform`), which has no parameters.
   """
 
   latent_channels: int = 4
+  cosine_shortcut: bool = False
   patch_size: int = 4
   encoder_channels: tuple[int, ...] = (64, 128)
   decoder_channels: tuple[int, ...] = (72, 144)
@@ -106,6 +115,7 @@ class AutoencoderKL(nn.Module):
       mid_blocks=self.mid_blocks,
       mid_attention=self.mid_attention,
       groups=self.groups,
+      zero_init=self.cosine_shortcut,
       remat=self.remat,
       **types,
     )
@@ -134,13 +144,17 @@ class AutoencoderKL(nn.Module):
     if self.quant_conv:
       moments = self.quant(moments)
     mean, log_variance = jnp.split(moments.astype(jnp.float32), 2, axis=-1)
+    if self.cosine_shortcut:
+      mean = mean + cosine_transform.encode(image, self.factor, self.latent_channels)
+      log_variance = log_variance + _FIRST_LOG_VARIANCE
     return mean, jnp.clip(log_variance, -30.0, 20.0)
 
   def decode(self, z: jax.Array) -> jax.Array:
     """Latents `[b, h, w, 4]` (unscaled) to pictures float32 `[b, 8 h, 8 w, 3]`, about in [-1, 1]."""
     if self.quant_conv:
       z = self.post_quant(z)
-    return self.decoder(z).astype(jnp.float32)
+    image = self.decoder(z).astype(jnp.float32)
+    return image + cosine_transform.decode(z, self.factor) if self.cosine_shortcut else image
 
   @nn.nowrap
   def example_inputs(
@@ -177,6 +191,7 @@ class Encoder(nn.Module):
   mid_blocks: int
   mid_attention: bool
   groups: int
+  zero_init: bool = False
   remat: bool | str = False
   dtype: Any = jnp.float32
   param_dtype: Any = jnp.float32
@@ -195,7 +210,7 @@ class Encoder(nn.Module):
         x = conv(channels, 3, name, strides=2, padding=[(0, 1), (0, 1)], **types)(x)
     x = _middle(x, self, block, types)
     x = jax.nn.silu(group_norm(x.shape[-1], 'conv_norm_out', groups=self.groups, **types)(x))
-    return conv(self.out_channels, 3, 'conv_out', **types)(x)
+    return conv(self.out_channels, 3, 'conv_out', zero_init=self.zero_init, **types)(x)
 
 
 class Decoder(nn.Module):
@@ -208,6 +223,7 @@ class Decoder(nn.Module):
   mid_blocks: int
   mid_attention: bool
   groups: int
+  zero_init: bool = False
   remat: bool | str = False
   dtype: Any = jnp.float32
   param_dtype: Any = jnp.float32
@@ -230,7 +246,7 @@ class Decoder(nn.Module):
         else:
           x = pixel_shuffle(conv(4 * self.channels[-2 - i], 3, name, **types)(x), 2)
     x = jax.nn.silu(group_norm(x.shape[-1], 'conv_norm_out', groups=self.groups, **types)(x))
-    x = conv(self.out_channels * self.patch_size**2, 3, 'conv_out', **types)(x)
+    x = conv(self.out_channels * self.patch_size**2, 3, 'conv_out', zero_init=self.zero_init, **types)(x)
     return pixel_shuffle(x, self.patch_size)
 
 
