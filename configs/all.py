@@ -78,6 +78,8 @@ def get_config(variant: str = 'demo') -> ConfigDict:
     'render': 8.0,
   }
   config.max_minutes = ConfigDict({stage: 0.0 if tiny else minutes[stage] for stage in STAGES})
+  # Stage -> what differs in each of the first phases of its training; see configs/human.py.
+  config.first_phases = ConfigDict()
   # The configuration of every stage; what differs from its file is passed on to it.
   config.overrides = ConfigDict()
   for stage in STAGES:

@@ -68,6 +68,7 @@ def get_config(variant: str) -> ConfigDict:
 
   minutes = _MINUTES if size == 'demo' else dict.fromkeys(STAGES, 0.0)
   config.max_minutes = ConfigDict(minutes)  # 0: the stage's num_steps decides
+  config.first_phases = ConfigDict()
   config.overrides = ConfigDict({stage: _stage_config(stage, size) for stage in STAGES})
   if one_person:  # the face encoder that would judge is trained by conre, and there is no other face
     config.overrides.motion_codec.options.cross_identity_weight = 0.0

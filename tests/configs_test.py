@@ -6,6 +6,7 @@ import importlib
 import json
 import os
 import pathlib
+import shutil
 import subprocess
 import sys
 
@@ -126,6 +127,31 @@ def test_people_train_with_networks_of_their_own(stage, all_trained):
         assert flags[f'model.{network}.{field}'].lower() == str(value).lower()
   side = config.overrides[stage].options.get('image_size')
   assert side in (None, 256, human.SIDE) and (side in (None, 256)) == ('options.image_size' not in flags)
+
+
+def test_a_stage_starts_from_its_first_phases(all_trained, tmp_path):
+  config, workdir = load('all', 'human'), tmp_path / 'run'
+  shutil.copytree(all_trained[0], workdir)
+  shutil.rmtree(workdir / 'motion_codec')
+  in_order = all_stages.phases(config)
+  assert [stage for stage, phase in in_order if not phase] == list(config.stages)
+  assert [phase for stage, phase in in_order if stage == 'motion_codec'] == [1, 2, 0]
+
+  def command(stage, phase=0):
+    return all_stages.stage_command(config, stage, workdir, ROOT / 'train.py', phase)
+
+  before = []
+  for phase, name in ((1, 'motion_codec_1'), (2, 'motion_codec_2'), (0, 'motion_codec')):
+    flags = command('motion_codec', phase)
+    assert f'--workdir={workdir / name}' in flags
+    assert ('--config.options.geometry_only=true' in flags) == (phase == 1)
+    assert ('--config.options.image_size=128' in flags) == (phase > 0)
+    assert [flag for flag in flags if 'config.init' in flag] == before
+    (workdir / name).mkdir()
+    (workdir / name / 'result.json').write_text('{}')
+    (workdir / name / 'config.json').write_text('{"networks": {"motion_codec": {}}}')
+    before = [f'--config.init.motion_codec={workdir / name}']
+  assert before[0] in command('code_transformer')
 
 
 def test_all_gives_every_stage_the_networks_that_it_uses_and_no_others(all_trained):

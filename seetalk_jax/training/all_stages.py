@@ -28,6 +28,10 @@ def run(config, workdir: str | os.PathLike, train_script: pathlib.Path) -> int:
   A second run skips finished stages and resumes an interrupted one. To train a stage again, remove its
   directory and the directories of later stages that start from it.
 
+  A stage of `config.first_phases` is trained in several phases: with the changes that this field gives into
+  WORKDIR/STAGE_1, WORKDIR/STAGE_2 and so on, at lower resolution for example, and at last as configured. Each phase
+  starts from the weights of the one before.
+
   Args:
     config: configuration of configs/all.py.
     train_script: path of train.py; configs/ is in the same directory.
@@ -49,10 +53,10 @@ def run(config, workdir: str | os.PathLike, train_script: pathlib.Path) -> int:
       corpora_check.check(config.data_root, {name: stage_config(config, name) for name in config.stages})
     elif status := _render(config, children):
       return status
-    for stage in config.stages:
-      if (workdir / stage / RESULT_FILE).exists():
+    for stage, phase in phases(config):
+      if (_directory(workdir, stage, phase) / RESULT_FILE).exists():
         continue
-      command = stage_command(config, stage, workdir, train_script)
+      command = stage_command(config, stage, workdir, train_script, phase)
       print(f'--- {stage}: {" ".join(command[1:])}', file=sys.stderr, flush=True)
       if status := children.call(command):
         return status
@@ -76,32 +80,45 @@ def check_start(config) -> None:
   start_check.check(sources, stages, config.stages, others)
 
 
-def stage_command(config, stage: str, workdir: pathlib.Path, train_script: pathlib.Path) -> list[str]:
-  """Command line that trains one stage.
+def phases(config) -> list[tuple[str, int]]:
+  """The stages in order of training as (stage, number of its phase): 1, 2, ... of `config.first_phases`, and 0."""
+  count = {stage: len(config.first_phases.get(stage, ())) for stage in config.stages}
+  return [(stage, phase) for stage in config.stages for phase in (*range(1, count[stage] + 1), 0)]
 
-  Each network that the stage uses comes from the latest earlier stage that trains it, or else from the first release
-  of `config.start` that holds it.
+
+def _directory(workdir: pathlib.Path, stage: str, phase: int) -> pathlib.Path:
+  return workdir / (f'{stage}_{phase}' if phase else stage)
+
+
+def stage_command(
+  config, stage: str, workdir: pathlib.Path, train_script: pathlib.Path, phase: int = 0
+) -> list[str]:
+  """Command line that trains one stage, or a phase of it (see `phases`).
+
+  Each network that the stage uses comes from the latest earlier phase or stage that trains it, or else from the first
+  release of `config.start` that holds it.
 
   Raises:
     ConfigError: neither an earlier stage of `config.stages` nor a release has a network that this stage needs.
     CheckpointError: a release cannot be read.
   """
   config_file = train_script.parent / 'configs' / f'{stage}.py'
-  own = stage_config(config, stage)
+  own = stage_config(config, stage, phase)
   places = networks_check.of_releases(config.start, [own])
-  for earlier in list(config.stages)[: list(config.stages).index(stage)]:
-    directory = workdir / earlier
+  in_order = phases(config)
+  for earlier in in_order[: in_order.index((stage, phase))]:
+    directory = _directory(workdir, *earlier)
     if (directory / RESULT_FILE).exists():
       written = json.loads((directory / CONFIG_FILE).read_text())
       # The stage face_prior trains no network; its entry in config.init provides statistics.
-      places |= {name: str(directory) for name in [*written['networks'], earlier]}
+      places |= {name: str(directory) for name in [*written['networks'], earlier[0]]}
   filled = networks_check.with_places(own, places)
   used = base.uses(filled)
   command = [
     sys.executable,
     str(train_script),
     f'--config={config_file}:{config.variant}',
-    f'--workdir={workdir / stage}',
+    f'--workdir={_directory(workdir, stage, phase)}',
     f'--config.data_root={config.data_root}',
     f'--config.seed={config.seed}',
   ]
@@ -112,15 +129,22 @@ def stage_command(config, stage: str, workdir: pathlib.Path, train_script: pathl
       command.append(f'--config.init.{name}={filled.init[name]}')
     elif name in used.frozen:
       raise networks_check.missing(stage, own, name, config.stages, config.start)
-  if stage in config.max_minutes:
+  if stage in config.max_minutes and not phase:  # that of a first phase is among its changes
     command.append(f'--config.max_minutes={config.max_minutes[stage]}')
   changes = _changes(config_files.load(config_file, config.variant).to_dict(), own.to_dict())
   return command + [f'--config.{field}={value}' for field, value in changes.items()]
 
 
-def stage_config(config, stage: str):
-  """Configuration of a stage, with the recordings and weights that all stages share where it names none of its own."""
+def stage_config(config, stage: str, phase: int = 0):
+  """Configuration of a stage, with the recordings and weights that all stages share where it names none of its own.
+
+  Args:
+    phase: of `phases`; others than 0 have the changes of `config.first_phases`.
+  """
   own = config.overrides[stage]
+  if phase:
+    own = own.copy_and_resolve_references()
+    own.update(config.first_phases[stage][phase - 1])
   if not isinstance(config.corpora, tuple):
     return own
   own = own.copy_and_resolve_references()
@@ -168,12 +192,14 @@ def _changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, s
 
 def summary(config, workdir: pathlib.Path) -> str:
   """Text table of the finished stages: steps, minutes and final loss."""
-  rows = [f'{"stage":18}{"steps":>8}{"minutes":>9}{"loss":>10}']
-  for stage in config.stages:
-    result = json.loads((workdir / stage / RESULT_FILE).read_text())
+  rows = [f'{"stage":20}{"steps":>8}{"minutes":>9}{"loss":>10}']
+  for stage, phase in phases(config):
+    directory = _directory(workdir, stage, phase)
+    result = json.loads((directory / RESULT_FILE).read_text())
     loss = result['metrics'].get('loss')
     rows.append(
-      f'{stage:18}{result["step"]:8}{result["minutes"]:9.1f}' + (f'{loss:10.4f}' if loss is not None else '')
+      f'{directory.name:20}{result["step"]:8}{result["minutes"]:9.1f}'
+      + (f'{loss:10.4f}' if loss is not None else '')
     )
   return '\n'.join(rows)
 
