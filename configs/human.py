@@ -58,8 +58,8 @@ _READERS = ('conre', 'motion_codec')
 
 # Network -> fields that differ from those of its size demo.
 NETWORKS = {
-  'autoencoder': {'patch_size': 8, 'latent_channels': 8},
-  'portrait_unet': {'latent_channels': 8, 'channels': (96, 160)},
+  'autoencoder': {'patch_size': 8, 'latent_channels': 16, 'cosine_shortcut': True},
+  'portrait_unet': {'latent_channels': 16, 'channels': (96, 160)},
   'motion_codec': {
     'low_grid': True,
     'inner_size': 256,
