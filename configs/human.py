@@ -125,6 +125,8 @@ def stage_config(stage: str) -> ConfigDict:
   for rate in ('lookahead_rate', 'past_rate'):  # the same weights serve whole recordings and live sessions
     if rate in config.options:
       config.options[rate] = 0.5
+  if 'texture_weight' in config.options:  # hair and skin have texture at 512 px
+    config.options.texture_weight = 0.5
   if stage == 'autoencoder':
     config.options.crop_size = 256  # as many positions as crops of 128 px in patches of 4 px
   if stage == 'codebook':

@@ -45,9 +45,10 @@ class AutoencoderStage(critics.CriticOptions, reconstruction.ReconstructionStage
     def errors(picture):
       l1 = jnp.mean(weight * jnp.abs(picture - image))
       edges = losses.edge_loss(picture, image, weight)
-      return l1 + self.edge_weight * edges, (l1, edges)
+      texture, texture_metrics = self._texture(picture, image, weight)
+      return l1 + self.edge_weight * edges + texture, {'l1': l1, 'edges': edges, **texture_metrics}
 
-    loss, (l1, edges) = errors(rebuilt)
+    loss, metrics = errors(rebuilt)
     kl = 0.5 * jnp.mean(jnp.square(mean) + jnp.exp(log_variance) - 1.0 - log_variance)
     critic_loss, critic_metrics = critics.critic_losses(
       self, self.networks, self.frozen, params, frozen, rebuilt, image, lambda x: errors(x)[0], step
@@ -57,7 +58,7 @@ class AutoencoderStage(critics.CriticOptions, reconstruction.ReconstructionStage
     squared = picture_mask.mean_inside(jnp.square(jnp.clip(rebuilt, -1, 1) - image), inside)
     psnr = 10.0 * jnp.log10(4.0 / squared)
     return loss, (
-      {'l1': l1, 'edges': edges, 'kl': kl, 'psnr': psnr, 'latent_std': jnp.std(mean), **critic_metrics},
+      {**metrics, 'kl': kl, 'psnr': psnr, 'latent_std': jnp.std(mean), **critic_metrics},
       collections,
     )
 

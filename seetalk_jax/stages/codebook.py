@@ -70,10 +70,15 @@ class CodebookStage(critics.CriticOptions, reconstruction.ReconstructionStage):
       variables, image, train=True, pieces=self.pieces, rngs={'codebook': code_rng}, mutable=[STATE]
     )
     rebuilt = picture_mask.only_inside(rebuilt, image, inside)
-    picture_loss = losses.picture_loss(image, weight, 1.0, self.edge_weight)
-    loss, metrics = picture_loss(rebuilt)
+
+    def errors(picture):
+      loss, metrics = losses.picture_loss(image, weight, 1.0, self.edge_weight)(picture)
+      texture, texture_metrics = self._texture(picture, image, weight)
+      return loss + texture, {**metrics, **texture_metrics}
+
+    loss, metrics = errors(rebuilt)
     critic_loss, critic_metrics = critics.critic_losses(
-      self, self.networks, self.frozen, params, frozen, rebuilt, image, lambda x: picture_loss(x)[0], step
+      self, self.networks, self.frozen, params, frozen, rebuilt, image, lambda x: errors(x)[0], step
     )
     loss += sum(penalties.values()) + critic_loss
     metrics = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import einops
 import jax
 import jax.numpy as jnp
 
@@ -44,6 +45,36 @@ def edge_loss(
     total += jnp.mean(jnp.abs(error[:, 1:] - error[:, :-1]) * weight[:, 1:])
     total += jnp.mean(jnp.abs(error[:, :, 1:] - error[:, :, :-1]) * weight[:, :, 1:])
   return total / scales
+
+
+def texture_loss(
+  image: jax.Array, truth: jax.Array, weight: jax.Array | float = 1.0, block: int = 8, epsilon: float = 0.01
+) -> jax.Array:
+  """Mean absolute difference of the strength of edges in blocks of pixels, wherever in the block they are.
+
+  The strength is the root mean square of the differences of neighboring pixels, horizontal and vertical apart. A mean
+  of several possible textures, which has the least pixel error, has too little of it. After the gradient variance
+  loss of super-resolution, arXiv 2202.00997.
+
+  Args:
+    image, truth: `[b, h, w, c]`; sides are multiples of `block`.
+    weight: `[b, h, w, 1]` or a scalar.
+    block: side of the blocks in pixels.
+    epsilon: strength below which differences count less.
+  """
+  weight = jnp.broadcast_to(weight, (*image.shape[:3], 1))
+  weight = einops.reduce(weight, 'b (h i) (w j) c -> b h w c', 'mean', i=block, j=block)
+
+  def strengths(picture):
+    for axis in (1, 2):
+      change = jnp.square(
+        picture - jnp.roll(picture, 1, axis)
+      )  # the first row meets the last, in both pictures
+      mean = einops.reduce(change, 'b (h i) (w j) c -> b h w c', 'mean', i=block, j=block)
+      yield jnp.sqrt(mean + epsilon**2)
+
+  pairs = zip(strengths(image), strengths(truth), strict=True)
+  return 0.5 * sum(jnp.mean(weight * jnp.abs(own - true)) for own, true in pairs)
 
 
 def picture_loss(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import abc
 import dataclasses
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import flax.linen as nn
 import jax
@@ -27,6 +27,7 @@ class ReconstructionStage(base.Stage):
     crop_size: train on random crops of so many pixels, a multiple of `crop_multiple`; 0 takes whole images. Crops
       cost less per image, so more different images are seen in the same time.
     edge_weight: multiplies the edge loss.
+    texture_weight: multiplies the texture loss; 0 leaves it out.
     head_weight: pixel weight of the head relative to the background; 1 needs no entry `parts`.
   """
 
@@ -39,6 +40,7 @@ class ReconstructionStage(base.Stage):
   image_size: int = 256
   crop_size: int = 0
   edge_weight: float = 1.0
+  texture_weight: float = 0.0
   head_weight: float = 2.0
 
   def batch_spec(self, batch_size: int) -> dict[str, jax.ShapeDtypeStruct]:
@@ -61,6 +63,15 @@ class ReconstructionStage(base.Stage):
         rng, self.crop_size, image, weight, inside, multiple=self.crop_multiple
       )
     return image, weight, inside
+
+  def _texture(
+    self, image: jax.Array, truth: jax.Array, weight: jax.Array
+  ) -> tuple[Any, dict[str, jax.Array]]:
+    """(weighted texture loss, metrics); 0 and none without it."""
+    if not self.texture_weight:
+      return 0.0, {}
+    texture = losses.texture_loss(image, truth, weight)
+    return self.texture_weight * texture, {'texture': texture}
 
   def preview(self, params, frozen, collections, batch, rng) -> np.ndarray:
     """Rows: images, rebuilt images."""

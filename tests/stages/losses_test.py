@@ -32,6 +32,24 @@ def test_mouth_and_eyes_count_by_place():
     np.testing.assert_allclose(hidden, is_hidden * 0.5 * losses.charbonnier(0.5), rtol=1e-4, atol=1e-6)
 
 
+def test_texture_counts_the_strength_of_edges_and_not_their_place():
+  texture = jax.jit(losses.texture_loss)
+  rng = np.random.default_rng(0)
+  truth = rng.uniform(-1, 1, (2, 32, 24, 3)).astype(np.float32)
+  assert texture(truth, truth) == 0
+  flat = np.full_like(truth, truth.mean())
+  assert 0.5 < texture(flat, truth) < 1.0  # root mean square of differences of uniform values: 0.82
+  other = rng.uniform(-1, 1, truth.shape).astype(np.float32)
+  assert texture(other, truth) < 0.1 < 0.5 < np.abs(other - truth).mean()
+  # A blur has less of it everywhere; the gradient makes it stronger.
+  blurred = 0.5 * truth
+  gradient = jax.grad(lambda x: losses.texture_loss(x, truth))(blurred)
+  assert (gradient * blurred).sum() < 0
+  half = np.zeros((2, 32, 24, 1), np.float32)
+  half[:, :16] = 1.0
+  np.testing.assert_allclose(texture(np.where(half > 0, truth, flat), truth, half), 0, atol=0.03)
+
+
 def test_part_weights_and_psnr():
   parts = np.array([[[0, 1], [3, 7]]], np.uint8)
   weight = np.asarray(jax.jit(losses.part_weights)(parts, np.ones(1, np.float32)))
