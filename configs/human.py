@@ -40,7 +40,9 @@ _SMALL = {
   'model': {'motion_codec': {'inner_size': 128}},
   'data': {'batch_size': 16},
 }
+# The autoencoder's encoder is learned soon; its decoder trains on.
 _FIRST_PHASES = {
+  'autoencoder': ({'max_minutes': 20.0, 'options': {'keep_encoder': False}},),
   'motion_codec': (
     {
       **_SMALL,
@@ -49,7 +51,7 @@ _FIRST_PHASES = {
       'data': {'batch_size': 16, 'camera_effects': 0.0},
     },
     {**_SMALL, 'max_minutes': 60.0},
-  )
+  ),
 }
 
 # Stages whose samples are mirrored, and stages whose encoders read pictures with effects of cameras.
@@ -128,6 +130,7 @@ def stage_config(stage: str) -> ConfigDict:
   if 'texture_weight' in config.options:  # hair and skin have texture at 512 px
     config.options.texture_weight = 0.5
   if stage == 'autoencoder':
+    config.options.keep_encoder = True
     config.options.crop_size = 256  # as many positions as crops of 128 px in patches of 4 px
   if stage == 'codebook':
     config.options.crop_size = 0

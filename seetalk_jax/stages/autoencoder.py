@@ -21,11 +21,26 @@ class AutoencoderStage(critics.CriticOptions, reconstruction.ReconstructionStage
   Attributes:
     kl_weight: multiplies the KL divergence to the unit normal, averaged over latent values. It is small
       because later stages divide by the scale of the latents.
+    keep_encoder: train the decoder alone, so that what other stages learned of the latents stays valid.
   """
 
-  crop_multiple = 8
   name: str = 'autoencoder'
   kl_weight: float = 1e-5
+  keep_encoder: bool = False
+
+  @property
+  def crop_multiple(self) -> int:
+    return self.networks['autoencoder'].factor  # whole latents  # pyright: ignore[reportAttributeAccessIssue]
+
+  def trainable(self, params: Mapping[str, Any]) -> Any:
+    """All parameters; with `keep_encoder`, all except those that make latents of pictures."""
+    kept = ('encoder', 'quant') if self.keep_encoder else ()
+    tree = jax.tree.map(lambda _: True, dict(params))
+    own = {
+      part: jax.tree.map(lambda _, keep=part in kept: not keep, sub)
+      for part, sub in params[self.name].items()
+    }
+    return {**tree, self.name: own}
 
   def init(self, rng: jax.Array, frozen: base.Frozen) -> tuple[dict[str, Any], dict[str, Any]]:
     del frozen

@@ -29,11 +29,14 @@ class CodebookStage(critics.CriticOptions, reconstruction.ReconstructionStage):
     pieces: pieces of a batch, `config.accumulate`: the running averages of the codes do not depend on it.
   """
 
-  crop_multiple = 16
   name: str = 'codebook'
   feature_weight: float = 5.0
   regions: bool = False
   pieces: int = 1
+
+  @property
+  def crop_multiple(self) -> int:
+    return 16
 
   def batch_spec(self, batch_size: int) -> dict[str, jax.ShapeDtypeStruct]:
     if not self.regions:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import abc
 import dataclasses
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any
 
 import flax.linen as nn
 import jax
@@ -22,7 +22,6 @@ class ReconstructionStage(base.Stage):
   """A network of the stage's name that rebuilds images, or random crops of them, with weighted pixels.
 
   Attributes:
-    crop_multiple: corners of crops lie on multiples of this.
     image_size: height and width of the images, in pixels.
     crop_size: train on random crops of so many pixels, a multiple of `crop_multiple`; 0 takes whole images. Crops
       cost less per image, so more different images are seen in the same time.
@@ -31,7 +30,6 @@ class ReconstructionStage(base.Stage):
     head_weight: pixel weight of the head relative to the background; 1 needs no entry `parts`.
   """
 
-  crop_multiple: ClassVar[int]
   preview_rows = ('picture', 'rebuilt')
   networks: Mapping[str, nn.Module]
   frozen: Mapping[str, nn.Module] = dataclasses.field(default_factory=dict)
@@ -46,6 +44,11 @@ class ReconstructionStage(base.Stage):
   def batch_spec(self, batch_size: int) -> dict[str, jax.ShapeDtypeStruct]:
     names = ('image', 'picture_box', *(('parts', 'parts_weight') if self.head_weight != 1 else ()))
     return views.batch_spec(self.view, batch_size, self.image_size, only=names)
+
+  @property
+  @abc.abstractmethod
+  def crop_multiple(self) -> int:
+    """Corners of crops lie on multiples of this, in pixels."""
 
   @abc.abstractmethod
   def _pixel_weights(self, parts: jax.Array, status: jax.Array) -> jax.Array:

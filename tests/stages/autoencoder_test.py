@@ -1,5 +1,8 @@
 """Autoencoder stage: a learned batch, preview."""
 
+import dataclasses
+
+import jax
 import numpy as np
 import pytest
 from stage1_training import batch_of, losses
@@ -21,3 +24,12 @@ def test_autoencoder_learns_a_batch(options):
     2 * SIZE,
     3,
   )
+
+
+def test_the_decoder_trains_alone_and_crops_keep_whole_latents():
+  stage = base.build_stage(config_of('autoencoder', ['autoencoder'], image_size=SIZE, keep_encoder=True), {})
+  params, _ = stage.init(jax.random.key(0), base.Frozen())
+  trained = stage.trainable(params)['autoencoder']
+  assert not any(jax.tree.leaves(trained['encoder'])) and all(jax.tree.leaves(trained['decoder']))
+  assert all(jax.tree.leaves(dataclasses.replace(stage, keep_encoder=False).trainable(params)))
+  assert stage.crop_multiple == stage.networks['autoencoder'].factor
