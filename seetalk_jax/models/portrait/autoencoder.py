@@ -15,7 +15,7 @@ from seetalk_jax.models.nn.image_ops import check_sides, pixel_shuffle, pixel_un
 from seetalk_jax.models.nn.layers import rematerialised
 from seetalk_jax.models.portrait import cosine_transform
 
-# Of the latents' posterior at first with the shortcut, whose latents have about unit variance: little noise.
+# Of the latents' posterior at first with the shortcut, whose latents have a variance of about 1: little noise.
 _FIRST_LOG_VARIANCE = -6.0
 
 # Fields that are the same in all sizes.

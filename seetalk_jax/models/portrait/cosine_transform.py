@@ -53,15 +53,20 @@ def basis(side: int, channels: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def encode(image: jax.Array, side: int, channels: int) -> jax.Array:
-  """Pictures `[b, h, w, 3]` to coefficients of about unit variance, float32 `[b, h / side, w / side, channels]`."""
+  """Pictures `[b, h, w, 3]` to scaled coefficients, float32 `[b, h / side, w / side, channels]`.
+
+  They are divided by the square root of their deviation. Coarse ones stay larger than fine ones, as in pictures, so
+  that diffusion decides on them first (arXiv 2502.14831), but by less.
+  """
   waves, deviation = basis(side, channels)
   patches = pixel_unshuffle(image, side).astype(jnp.float32)
-  return jnp.einsum('...p,pk->...k', patches, (waves / deviation).astype(np.float32), precision='highest')
+  weights = (waves / np.sqrt(deviation)).astype(np.float32)
+  return jnp.einsum('...p,pk->...k', patches, weights, precision='highest')
 
 
 def decode(coefficients: jax.Array, side: int) -> jax.Array:
   """Coefficients `[b, h, w, channels]` of `encode` to pictures, float32 `[b, h * side, w * side, 3]`."""
   waves, deviation = basis(side, coefficients.shape[-1])
-  weights = (waves * deviation).T.astype(np.float32)
+  weights = (waves * np.sqrt(deviation)).T.astype(np.float32)
   patches = jnp.einsum('...k,kp->...p', coefficients.astype(jnp.float32), weights, precision='highest')
   return pixel_shuffle(patches, side)
