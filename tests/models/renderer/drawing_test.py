@@ -58,7 +58,7 @@ def test_regions_are_drawn_over_the_frame_of_the_codec(renderer):
   draw = jax.jit(lambda p, w: drawing.parts_from_codes(modules, p, w, jnp.full((2, 1, 1, 1), 0.5), lookup))
   (picture, copied), found = draw(params, warped)
   plain, _ = modules['motion_codec'].apply({'params': params['motion_codec']}, warped, method='decode_parts')
-  changed = np.abs(picture - plain).max(-1) > 1e-6
+  changed = np.abs(picture - plain).max(-1) > 1e-5  # the two programs round differently
   inside = np.zeros_like(changed)
   for piece, logits in found:
     h, w = piece.warped.image.shape[1:3]
