@@ -24,10 +24,11 @@ import jax.numpy as jnp
 import numpy as np
 from PIL import Image
 
-from seetalk_jax import files, load_networks
+from seetalk_jax import files
 from seetalk_jax.constants import Part
 from seetalk_jax.data import schema, sources
 from seetalk_jax.evaluation.measures import pictures
+from seetalk_jax.inference.loaded_release import LoadedRelease
 from seetalk_jax.inference.renderer import Renderer
 from seetalk_jax.media import face_tasks
 from seetalk_jax.media import landmark_indices as indices
@@ -120,15 +121,13 @@ def agreement(seen: Sequence[tuple[list[float], list[float]]]) -> dict[str, floa
 
 def measure(args: argparse.Namespace, read: Callable[[np.ndarray], face_tasks.FaceReading] | None) -> None:
   """Prints the figures of one release and writes its sheet."""
-  release = load_networks(args.checkpoint)
-  renderer = Renderer(release)
-  encode = jax.jit(
-    lambda p, m: release.modules['motion_codec'].apply({'params': p}, m, method='encode_truth')
-  )
+  release = LoadedRelease.load(args.checkpoint)
+  modules, renderer = release.networks.modules, Renderer(release, plain=args.plain)
+  encode = jax.jit(lambda p, m: modules['motion_codec'].apply({'params': p}, m, method='encode_truth'))
 
   @jax.jit
   def rebuild(params, image):
-    through = release.modules['autoencoder'].apply({'params': params}, image_ops.to_float(image))[0]
+    through = modules['autoencoder'].apply({'params': params}, image_ops.to_float(image))[0]
     return image_ops.to_uint8(through)
 
   found, rows, seen = {}, [], []
@@ -159,6 +158,9 @@ def main(argv: list[str] | None = None) -> int:
   parser.add_argument('corpus', type=pathlib.Path, help='faces of the world of people')
   parser.add_argument('checkpoint')
   parser.add_argument('--people', type=int, default=32)
+  parser.add_argument(
+    '--plain', action='store_true', help='draw with the decoder of the codec, without codes'
+  )
   parser.add_argument('--landmarker', help="MediaPipe's face_landmarker.task")
   parser.add_argument(
     '--sheet', type=pathlib.Path, help='portraits, rebuilt, true and drawn pictures of six people'
