@@ -21,7 +21,7 @@ _MINUTES = {
   'face_prior': 5.0,
   'portrait': 60.0,
   'codebook': 15.0,
-  'motion_codec': 150.0,
+  'motion_codec': 90.0,
   'code_transformer': 40.0,
   'motion': 40.0,
   'lip_refiner': 12.0,
@@ -32,10 +32,10 @@ _STEPS = 1_000_000
 # Side of the pictures of stages that train on others than 512 px. The codec reads and paints at 256 px in any case.
 _SIDES = {'conre': 256, 'motion_codec': 256}
 
-# The codec is trained at 128 px at first, four times as many pairs a second as at 256 px: warps by exact motion, and
-# then the motion encoder, which reads 128 px in any case, and the decoder.
+# The codec is trained at 128 px at first, where it takes more pairs a second than at 256 px: warps by exact motion, and
+# then the motion encoder, which reads 128 px in any case, and the decoder. At 256 px the motion encoder is kept.
 _SMALL = {
-  'options': {'image_size': 128},
+  'options': {'image_size': 128, 'keep_motion': False},
   'model': {'motion_codec': {'inner_size': 128}},
   'data': {'batch_size': 16},
 }
@@ -46,10 +46,10 @@ _FIRST_PHASES = {
     {
       **_SMALL,
       'max_minutes': 60.0,
-      'options': {'image_size': 128, 'geometry_only': True},
+      'options': {'image_size': 128, 'keep_motion': False, 'geometry_only': True},
       'data': {'batch_size': 16, 'camera_effects': 0.0},
     },
-    {**_SMALL, 'max_minutes': 60.0},
+    {**_SMALL, 'max_minutes': 150.0},
   ),
 }
 
@@ -131,6 +131,8 @@ def stage_config(stage: str) -> ConfigDict:
   if stage == 'autoencoder':
     config.options.keep_encoder = True
     config.options.crop_size = 256  # as many positions as crops of 128 px in patches of 4 px
+  if stage == 'motion_codec':
+    config.options.keep_motion = True
   if stage == 'codebook':
     config.options.crop_size = 0
     config.options.regions = True
