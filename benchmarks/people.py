@@ -32,6 +32,7 @@ from seetalk_jax.inference.loaded_release import LoadedRelease
 from seetalk_jax.inference.renderer import Renderer
 from seetalk_jax.media import face_tasks
 from seetalk_jax.media import landmark_indices as indices
+from seetalk_jax.media.psnr import psnr
 from seetalk_jax.models.nn import image_ops
 
 # Regions of sharpness: landmarks, and the margin around them relative to their width.
@@ -72,12 +73,6 @@ def box_mask(landmarks: np.ndarray, name: str, side: int) -> np.ndarray:
   return mask
 
 
-def psnr(image: np.ndarray, truth: np.ndarray, mask: np.ndarray) -> float:
-  """PSNR in dB of uint8 pictures under a mask."""
-  error = np.square(image.astype(np.float32) - truth)[mask].mean()
-  return float(10 * np.log10(255.0**2 / max(error, 1e-6)))
-
-
 def figures(person: Person, drawn: np.ndarray, rebuilt: np.ndarray) -> dict[str, list[float]]:
   """Name -> values, of the pictures of one person after the first, and of the first through the autoencoder."""
   side = drawn.shape[1]
@@ -96,7 +91,7 @@ def figures(person: Person, drawn: np.ndarray, rebuilt: np.ndarray) -> dict[str,
       add(f'gradient energy, {name}', energies[0] / energies[1])
   energies = [pictures.gradient_energy(picture, person.heads[0]) for picture in (rebuilt, person.pictures[0])]
   add('gradient energy, head of portraits', energies[0] / energies[1])
-  add('PSNR of portraits, dB', psnr(rebuilt, person.pictures[0], np.ones_like(person.heads[0])))
+  add('PSNR of portraits, dB', psnr(rebuilt, person.pictures[0]))
   return found
 
 

@@ -46,8 +46,8 @@ _FIRST_PHASES = {
     {
       **_SMALL,
       'max_minutes': 60.0,
-      'options': {'image_size': 128, 'keep_motion': False, 'geometry_only': True},
-      'data': {'batch_size': 16, 'camera_effects': 0.0},
+      'options': {**_SMALL['options'], 'geometry_only': True},
+      'data': {**_SMALL['data'], 'camera_effects': 0.0},
     },
     {**_SMALL, 'max_minutes': 150.0},
   ),

@@ -35,12 +35,7 @@ class AutoencoderStage(critics.CriticOptions, reconstruction.ReconstructionStage
   def trainable(self, params: Mapping[str, Any]) -> Any:
     """All parameters; with `keep_encoder`, all except those that make latents of pictures."""
     kept = ('encoder', 'quant') if self.keep_encoder else ()
-    tree = jax.tree.map(lambda _: True, dict(params))
-    own = {
-      part: jax.tree.map(lambda _, keep=part in kept: not keep, sub)
-      for part, sub in params[self.name].items()
-    }
-    return {**tree, self.name: own}
+    return base.trainable_but('autoencoder', kept, params)
 
   def init(self, rng: jax.Array, frozen: base.Frozen) -> tuple[dict[str, Any], dict[str, Any]]:
     del frozen

@@ -5,7 +5,7 @@ import dataclasses
 import importlib
 import itertools
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any, ClassVar, Literal, NamedTuple
 
 import jax
@@ -243,6 +243,17 @@ class Stage(AnyStage):
   def trainable(self, params: Mapping[str, PyTree]) -> PyTree:
     """A tree of the structure of `params`: False for leaves that the optimizer must not change."""
     return jax.tree.map(lambda _: True, params)
+
+
+def trainable_but(network: str, kept: Collection[str], params: Mapping[str, PyTree]) -> PyTree:
+  """True for every array of `params`, False for those of the parts of `network` in `kept`."""
+
+  def of(name, tree):
+    if name != network:
+      return jax.tree.map(lambda _: True, tree)
+    return {part: jax.tree.map(lambda _, keep=part in kept: not keep, sub) for part, sub in tree.items()}
+
+  return {name: of(name, tree) for name, tree in params.items()}
 
 
 class PassStage(AnyStage):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import itertools
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import flax.linen as nn
@@ -157,7 +157,7 @@ class MotionCodecStage(crossed_losses.CrossedOptions, critics.CriticOptions, bas
   def trainable(self, params: Mapping[str, Any]) -> Any:
     """All parameters; with `keep_motion`, all except those of the parts in `KEPT`."""
     kept = KEPT if self.keep_motion else ()
-    return trainable_but(kept, params)
+    return base.trainable_but('motion_codec', kept, params)
 
   def loss(self, params, frozen, collections, batch, rng, step):
     run = functools.partial(self.networks['motion_codec'].apply, {'params': params['motion_codec']})
@@ -352,17 +352,6 @@ class MotionCodecStage(crossed_losses.CrossedOptions, critics.CriticOptions, bas
       return warped.image, image, crossed, occlusion
 
     return image_ops.picture_grid([source, target, driver, *draw(params['motion_codec'], source, motions)])
-
-
-def trainable_but(kept: Collection[str], params: Mapping[str, Any]) -> Any:
-  """True for every array of `params`, False for those of the parts of the codec in `kept`."""
-
-  def of(network, tree):
-    if network != 'motion_codec':
-      return jax.tree.map(lambda _: True, tree)
-    return {part: jax.tree.map(lambda _, keep=part in kept: not keep, sub) for part, sub in tree.items()}
-
-  return {network: of(network, tree) for network, tree in params.items()}
 
 
 def _coords_error(appearance, batch: base.Batch) -> jax.Array:

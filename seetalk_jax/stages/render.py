@@ -32,7 +32,7 @@ from seetalk_jax.stages import (
   truth_losses,
 )
 from seetalk_jax.stages.code_transformer import code_losses, init_renderer
-from seetalk_jax.stages.motion_codec import KEPT, trainable_but
+from seetalk_jax.stages.motion_codec import KEPT
 from seetalk_jax.stages.sync_expert import expert_name, sync_loss
 
 _CHECKED_BATCHES = 8  # by then a corpus of small weight has had its rows
@@ -159,7 +159,8 @@ class RenderStage(critics.CriticOptions, base.Stage):
   def trainable(self, params: Mapping[str, Any]) -> Any:
     """All parameters except phi_m, the truth networks, `phi_id` and the codec's own decoder if it draws nothing."""
     unused = () if self.networks['code_transformer'].num_regions else ('decoder',)
-    return trainable_but({*KEPT, 'identity_encoder', 'motion_modes', *unused}, params)
+    kept = {*KEPT, 'identity_encoder', 'motion_modes', *unused}
+    return base.trainable_but('motion_codec', kept, params)
 
   def loss(self, params, frozen, collections, batch, rng, step):
     portrait_rng, truth_rng, noise_rng, fusion_rng = jax.random.split(rng, 4)
