@@ -8,7 +8,7 @@ To train a stage again, remove its directory and those of the stages after it.
 Fields of a stage are flags too: --config.overrides.portrait.data.batch_size=8.
 
 demo: at most 3.6 hours on two CPU cores, besides compilation and the corpora. human: pictures of 512 px of the world of
-people (configs/human.py), 10 hours on one core besides compilation and the corpora, not run whole yet. tiny: two steps
+people (configs/human.py), 13 hours on one core besides compilation and the corpora, not run whole yet. tiny: two steps
 per stage on flat placeholder faces, a test of the wiring.
 
 Recordings instead of synthetic corpora, after `seetalk prepare videos corpus/hdtf`:

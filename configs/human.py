@@ -19,7 +19,7 @@ _MINUTES = {
   'conre': 20.0,
   'autoencoder': 60.0,
   'face_prior': 5.0,
-  'portrait': 60.0,
+  'portrait': 240.0,
   'codebook': 15.0,
   'motion_codec': 90.0,
   'code_transformer': 40.0,
@@ -54,13 +54,19 @@ _FIRST_PHASES = {
 }
 
 # Stages whose samples are mirrored, and stages whose encoders read pictures with effects of cameras.
-_MIRRORED = ('autoencoder', 'codebook', 'motion_codec', 'code_transformer', 'render')
+_MIRRORED = ('autoencoder', 'portrait', 'codebook', 'motion_codec', 'code_transformer', 'render')
 _READERS = ('conre', 'motion_codec')
 
 # Network -> fields that differ from those of its size demo.
 NETWORKS = {
   'autoencoder': {'patch_size': 8, 'latent_channels': 16, 'cosine_shortcut': True},
-  'portrait_unet': {'latent_channels': 16, 'channels': (96, 160)},
+  # Patches of 4 x 4 latents would have 256 values and 96 channels to pass them through.
+  'portrait_unet': {
+    'latent_channels': 16,
+    'patch_size': 2,
+    'channels': (96, 160, 160),
+    'attention_levels': (False, True, True),
+  },
   'motion_codec': {
     'low_grid': True,
     'inner_size': 256,
