@@ -40,7 +40,7 @@ class MotionSampler:
   def __init__(self, release: LoadedRelease):
     self._release = release
     modules = release.networks.modules
-    self._make_sampler = functools.cache(motion_sampling.jit_sampler)
+    self._samplers = _Samplers(release.device)
     self._refine = motion_sampling.jit_refiner(modules['lip_refiner']) if 'lip_refiner' in modules else None
     self._read = BackgroundCompiledFunction(functools.partial(_read, modules), release.device)
     self._converter = functools.cache(functools.partial(_converter, modules))
@@ -77,11 +77,34 @@ class MotionSampler:
       guidance_scale=float(options.motion_guidance),
       controls=controls.values,
       control_scales=controls.scales,
-      make_sampler=self._make_sampler,
+      make_sampler=self._samplers,
     )
     if self._refine is not None:
       motion = motion_sampling.refine_lips(modules, params, motion, tokens, run=self._refine)
     return np.asarray(motion)[0]
+
+  def prepare(self, num_frames: int, options: SamplingOptions, controls: ResolvedControls) -> None:
+    """Starts to compile the sampler for speech of `num_frames` frames in the background, without waiting."""
+    modules, params = self._release.networks.modules, self._release.params
+    float32 = functools.partial(jax.ShapeDtypeStruct, dtype=jnp.float32)
+    inputs = float32((1, num_frames, modules['speech_encoder'].token_dim)), float32((1, self.motion_dim))
+
+    def sample(tokens, m_0, key):
+      return motion_sampling.sample_motion(
+        modules,
+        params,
+        self._release.statistics,
+        tokens,
+        m_0,
+        key,
+        num_steps=int(options.motion_steps),
+        guidance_scale=float(options.motion_guidance),
+        controls=controls.values,
+        control_scales=controls.scales,
+        make_sampler=self._samplers.starting,
+      )
+
+    jax.eval_shape(sample, *inputs, jax.eval_shape(lambda: jax.random.key(0)))
 
   def read(self, frames: np.ndarray, params: Mapping[str, Any] | None = None) -> np.ndarray:
     """Motion latents `[t, motion_dim]` of frames, uint8 `[t, h, w, 3]`; the same h and w in all calls.
@@ -205,6 +228,34 @@ class MotionSampler:
     statistics = self._release.networks.statistics
     mean, std = (np.asarray(statistics[name]) for name in ('motion_mean', 'motion_std'))
     return np.asarray(style_code(((motion - mean) / std)[None]))
+
+
+class _Samplers:
+  """Compiled samplers of `motion_sampling.jit_sampler`, by its arguments and the length of the track."""
+
+  def __init__(self, device: jax.Device):
+    self._device = device
+    self._compiled: dict[tuple[Any, ...], BackgroundCompiledFunction] = {}
+
+  def __call__(self, *how: Any) -> Callable[..., jax.Array]:
+    """The sampler of arguments of `jit_sampler`."""
+    return lambda *args: self._of(how, args)(*args)
+
+  def starting(self, *how: Any) -> Callable[..., jax.Array]:
+    """A stand-in for the sampler, which starts to compile it for the shapes of its arguments."""
+
+    def run(*args):
+      specs = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype), args)
+      self._of(how, args).start(lambda: specs)
+      return jnp.zeros_like(args[3])  # a track has the shape of its noise
+
+    return run
+
+  def _of(self, how: tuple[Any, ...], args: tuple[Any, ...]) -> BackgroundCompiledFunction:
+    key = (how, args[3].shape)
+    if key not in self._compiled:
+      self._compiled[key] = BackgroundCompiledFunction(motion_sampling.jit_sampler(*how), self._device)
+    return self._compiled[key]
 
 
 def _read(modules, params, pixels):

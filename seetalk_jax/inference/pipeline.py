@@ -342,6 +342,8 @@ class SeeTalk:
     with self.release.computing():
       if unfinished is None and isinstance(inputs, SpeechInputs) and isinstance(inputs.portrait, SampledFace):
         self._portrait_sampler(inputs)  # compiles in the background, as the renderer does
+      if unfinished is None and isinstance(inputs, SpeechInputs):
+        self._motion_sampler.prepare(inputs.speech.num_frames, inputs.sampling, inputs.controls)
       whole = inputs.whole
       if isinstance(whole, tracked_video.VideoFullFrame):
         self._renderer.prepare_video(self.side)

@@ -156,6 +156,7 @@ class SpeechToBlendshapes:
     sampling = self._release.sampling(steps, guidance_scale)
     timer = StageTimer({} if stage_seconds is None else stage_seconds, progress)
     with self._release.computing():
+      self._motion_sampler.prepare(speech.num_frames, sampling, resolved)
       with timer('speech'):
         tokens = speech_tokens.encode(self._release, speech)
       with timer('motion'):

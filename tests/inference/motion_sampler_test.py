@@ -47,6 +47,21 @@ def sampler():
   return motion_sampler.MotionSampler(tiny_release.load(tiny_release.shared()).release)
 
 
+def test_a_prepared_sampler_compiles_once_and_samples_the_same(sampler, monkeypatch):
+  tokens = np.random.default_rng(1).normal(size=(1, 30, 32)).astype(np.float32)
+  m_0, options = np.zeros((1, sampler.motion_dim), np.float32), SamplingOptions(motion_steps=2)
+  made = []
+  original = motion.jit_sampler
+  monkeypatch.setattr(motion, 'jit_sampler', lambda *how: made.append(how) or original(*how))
+  plain = sampler.sample(tokens, m_0, 3, options, ResolvedControls())
+  prepared = motion_sampler.MotionSampler(sampler._release)
+  prepared.prepare(30, options, ResolvedControls())
+  (compiled,) = prepared._samplers._compiled.values()
+  assert compiled.started and len(made) == 2
+  np.testing.assert_array_equal(prepared.sample(tokens, m_0, 3, options, ResolvedControls()), plain)
+  assert len(made) == 2
+
+
 def test_the_same_lips_change_nothing(sampler):
   motion = np.random.default_rng(0).normal(size=(5, 256)).astype(np.float32)
   np.testing.assert_array_equal(sampler.with_lips(motion, motion), motion)
