@@ -14,6 +14,7 @@ from typing import Any
 
 import flax.errors
 import jax
+import numpy as np
 from flax import traverse_util
 
 import seetalk_jax
@@ -151,11 +152,17 @@ class LoadedRelease:
 
 def key_for(seed: int, *path: str | int) -> jax.Array:
   """A random key that depends only on the seed and on the purpose named by `path`."""
+  numbers = [
+    part if isinstance(part, int) else int.from_bytes(hashlib.sha256(part.encode()).digest()[:4], 'big')
+    for part in path
+  ]
+  return _folded_key(np.uint32(seed & 0xFFFFFFFF), np.array(numbers, np.uint32))
+
+
+@jax.jit  # one program to compile, and not one for every operation
+def _folded_key(seed: jax.Array, numbers: jax.Array) -> jax.Array:
   key = jax.random.key(seed)
-  for part in path:
-    number = (
-      part if isinstance(part, int) else int.from_bytes(hashlib.sha256(part.encode()).digest()[:4], 'big')
-    )
+  for number in numbers:
     key = jax.random.fold_in(key, number)
   return key
 

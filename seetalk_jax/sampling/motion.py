@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
@@ -193,9 +194,10 @@ def _moments(statistics):
   return tuple(jnp.asarray(statistics[name], jnp.float32) for name in ('motion_mean', 'motion_std'))
 
 
+@functools.partial(jax.jit, static_argnames=('count', 'shape'))
 def _noise(key, first, count, shape):
   # Every frame has its own key, so a longer recording starts with the same noise.
-  frames = jnp.arange(first, first + count)
+  frames = first + jnp.arange(count)
   return jax.vmap(lambda i: jax.random.normal(jax.random.fold_in(key, i), shape))(frames)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
@@ -49,21 +50,18 @@ def encode_long(
     padded[0, : piece.shape[0]] = piece
     return padded, np.array([piece.shape[0]], np.int32)
 
-  energy, sums = jax.jit(energy_sums), _compiled(encoder, 'sums')  # pyright: ignore[reportArgumentType]
+  energy, sums, encode = _compiled(encoder)  # pyright: ignore[reportArgumentType]
   chunks = plan_chunks(num_tokens, step, context, everywhere=encoder.front_end == 'waveform')
   totals = sum(np.asarray(energy(*chunk(own.start, own.stop - own.start))) for own in chunks)
-  level = loud_level(jnp.asarray(totals))
   bands = 0
   for own in chunks:
     place = own.first + np.arange(window)
     counted = (place >= own.start) & (place < own.stop)
-    bands = bands + np.asarray(sums(variables, *chunk(own.first, window), level, counted[None]))
-  normaliser = encoder.finish_normaliser(level, jnp.asarray(bands))
-  encode = _compiled(encoder, 'encode')  # pyright: ignore[reportArgumentType]
+    bands = bands + np.asarray(sums(variables, *chunk(own.first, window), totals, counted[None]))
   pieces = []
   for own in chunks:
-    tokens, _ = encode(variables, *chunk(own.first, window), normaliser)
-    pieces.append(np.asarray(tokens[:, own.start - own.first : own.stop - own.first]))
+    tokens = np.asarray(encode(variables, *chunk(own.first, window), totals, bands))
+    pieces.append(tokens[:, own.start - own.first : own.stop - own.first])
   tokens = jnp.asarray(np.concatenate(pieces, axis=1))
   return tokens, jnp.ones(tokens.shape[:2], bool)
 
@@ -97,7 +95,18 @@ def plan_chunks(num_tokens: int, step: int, context: int, *, everywhere: bool) -
 
 
 @functools.cache
-def _compiled(encoder: SpeechEncoder, what: str):
-  """The jitted function of an encoder for one chunk, cached over recordings."""
-  method = {'sums': SpeechEncoder.band_sums, 'encode': SpeechEncoder.encode_tokens}[what]
-  return jax.jit(functools.partial(encoder.apply, method=method))
+def _compiled(encoder: SpeechEncoder) -> tuple[Callable[..., jax.Array], ...]:
+  """Jitted functions of one chunk, cached over recordings: energies, sums of bands, tokens.
+
+  Nothing is computed outside of them: every operation by itself would be a program to compile.
+  """
+
+  def sums(variables, waveform, num_samples, energies, counted):
+    level = loud_level(energies)
+    return encoder.apply(variables, waveform, num_samples, level, counted, method='band_sums')
+
+  def encode(variables, waveform, num_samples, energies, bands):
+    normaliser = encoder.finish_normaliser(loud_level(energies), bands)
+    return encoder.apply(variables, waveform, num_samples, normaliser, method='encode_tokens')[0]
+
+  return jax.jit(energy_sums), jax.jit(sums), jax.jit(encode)
