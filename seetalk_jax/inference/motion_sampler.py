@@ -66,45 +66,37 @@ class MotionSampler:
       Motion latents, float32 `[n, motion_dim]`.
     """
     modules, params = self._release.networks.modules, self._release.params
-    motion = motion_sampling.sample_motion(
-      modules,
-      params,
-      self._release.statistics,
-      tokens,
-      m_0,
-      key_for(seed, 'motion'),
-      num_steps=int(options.motion_steps),
-      guidance_scale=float(options.motion_guidance),
-      controls=controls.values,
-      control_scales=controls.scales,
-      make_sampler=self._samplers,
-    )
+    motion = self._sampled(self._samplers, options, controls, tokens, m_0, key_for(seed, 'motion'))
     if self._refine is not None:
       motion = motion_sampling.refine_lips(modules, params, motion, tokens, run=self._refine)
     return np.asarray(motion)[0]
 
   def prepare(self, num_frames: int, options: SamplingOptions, controls: ResolvedControls) -> None:
     """Starts to compile the sampler for speech of `num_frames` frames in the background, without waiting."""
-    modules, params = self._release.networks.modules, self._release.params
+    token_dim = self._release.networks.modules['speech_encoder'].token_dim
     float32 = functools.partial(jax.ShapeDtypeStruct, dtype=jnp.float32)
-    inputs = float32((1, num_frames, modules['speech_encoder'].token_dim)), float32((1, self.motion_dim))
+    jax.eval_shape(
+      functools.partial(self._sampled, self._samplers.starting, options, controls),
+      float32((1, num_frames, token_dim)),
+      float32((1, self.motion_dim)),
+      jax.eval_shape(lambda: jax.random.key(0)),
+    )
 
-    def sample(tokens, m_0, key):
-      return motion_sampling.sample_motion(
-        modules,
-        params,
-        self._release.statistics,
-        tokens,
-        m_0,
-        key,
-        num_steps=int(options.motion_steps),
-        guidance_scale=float(options.motion_guidance),
-        controls=controls.values,
-        control_scales=controls.scales,
-        make_sampler=self._samplers.starting,
-      )
-
-    jax.eval_shape(sample, *inputs, jax.eval_shape(lambda: jax.random.key(0)))
+  def _sampled(self, make_sampler, options: SamplingOptions, controls: ResolvedControls, tokens, m_0, key):
+    """Motion latents `[1, n, motion_dim]` before the lips are refined; see `sample`."""
+    return motion_sampling.sample_motion(
+      self._release.networks.modules,
+      self._release.params,
+      self._release.statistics,
+      tokens,
+      m_0,
+      key,
+      num_steps=int(options.motion_steps),
+      guidance_scale=float(options.motion_guidance),
+      controls=controls.values,
+      control_scales=controls.scales,
+      make_sampler=make_sampler,
+    )
 
   def read(self, frames: np.ndarray, params: Mapping[str, Any] | None = None) -> np.ndarray:
     """Motion latents `[t, motion_dim]` of frames, uint8 `[t, h, w, 3]`; the same h and w in all calls.

@@ -340,9 +340,11 @@ class SeeTalk:
     """
     timer = StageTimer({}, progress)
     with self.release.computing():
-      if unfinished is None and isinstance(inputs, SpeechInputs) and isinstance(inputs.portrait, SampledFace):
-        self._portrait_sampler(inputs)  # compiles in the background, as the renderer does
-      if unfinished is None and isinstance(inputs, SpeechInputs):
+      if unfinished is None and isinstance(
+        inputs, SpeechInputs
+      ):  # compile in the background, as the renderer does
+        if isinstance(inputs.portrait, SampledFace):
+          self._portrait_sampler(inputs)
         self._motion_sampler.prepare(inputs.speech.num_frames, inputs.sampling, inputs.controls)
       whole = inputs.whole
       if isinstance(whole, tracked_video.VideoFullFrame):
