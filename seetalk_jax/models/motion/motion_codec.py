@@ -13,7 +13,7 @@ from seetalk_jax.constants import BLINK, LIPS, MOTION_DIM, MOTION_FIELDS
 from seetalk_jax.models.motion.low_grid import LowGridDecoder, LowGridIdentityEncoder, LowGridModes
 from seetalk_jax.models.motion.motion_encoders import IdentityEncoder, MotionEncoder, TruthEncoder
 from seetalk_jax.models.motion.motion_warper import MotionBasis, MotionModes, MotionWarper
-from seetalk_jax.models.motion.warped import Warped, blend_painted
+from seetalk_jax.models.motion.warped import Warped, blend_painted, keep_still
 from seetalk_jax.models.motion.warping import warp
 from seetalk_jax.models.nn import examples
 from seetalk_jax.models.nn.blocks import MLP, ResBlock, conv, group_norm, layer_norm
@@ -282,15 +282,24 @@ class MotionCodec(nn.Module):
     image, features, m_source = jax.tree.map(
       lambda x: jnp.broadcast_to(x, (b, *x.shape[1:])), (appearance.image, appearance.features, m_source)
     )
-    flow, occlusion_logits, coarse_flow, feature_correction, coords = self.warper(
-      features[8], appearance.basis, m_source, m_target
-    )
-    moved = {factor: warp(features[factor], flow) for factor in (4, 8)}
-    moved[8] = moved[8] + feature_correction
+    made = self.warper(features[8], appearance.basis, m_source, m_target)
+    moved = {factor: warp(features[factor], made.flow) for factor in (4, 8)}
     # No gradient to the picture, which is data: it would need a scatter at full resolution.
-    moved_image = warp(jax.lax.stop_gradient(image), flow)
-    occlusion = jax.nn.sigmoid(occlusion_logits)
-    return Warped(moved_image, moved, flow, occlusion, coarse_flow, occlusion_logits, coords)
+    moved_image = warp(jax.lax.stop_gradient(image), made.flow)
+    if made.still_logits is not None:
+      still = jax.nn.sigmoid(made.still_logits)
+      moved = {factor: keep_still(features[factor], x, still) for factor, x in moved.items()}
+      moved_image = keep_still(jax.lax.stop_gradient(image), moved_image, still)
+    moved[8] = moved[8] + made.feature_correction
+    return Warped(
+      moved_image,
+      moved,
+      made.flow,
+      jax.nn.sigmoid(made.occlusion_logits),
+      made.coarse_flow,
+      made.occlusion_logits,
+      made.canonical_coords,
+    )
 
   def decode(self, warped: Warped) -> jax.Array:
     """Decodes to a picture without codebook: float32 `[b, h, w, 3]`, about [-1, 1] (not clipped)."""

@@ -7,7 +7,9 @@
 3. `warping.invert_flow` inverts it to a backward flow: `G(y) = -F(y + G(y))`, by fixed-point iteration; or
    `splatting.splat_inverse`, in codecs of a low grid.
 4. A network on the warped features at 1/8 predicts a correction of the flow and the occlusion at 1/4, and a
-   correction of the features at 1/8. The correction of the flow stays below 1 % of the picture's side.
+   correction of the features at 1/8. The correction of the flow stays below 1 % of the picture's side. In codecs of
+   a low grid it also predicts which pixels stay where they are: a flow is smooth, and at the edge of a moving head it
+   would drag the background along.
 
 Not specified in the paper; we use this decomposition.
 """
@@ -34,6 +36,8 @@ _REACH = 0.02
 # differ from its training data: drawings, paintings, photographs of unusual light or pose.
 _MAX_CORRECTION = 0.01
 _NUM_WAVES = 4
+# Added to the logits of what stays: an untrained codec moves everything.
+_STILL_BIAS = -3.0
 
 
 def waves(coords: jax.Array, count: int = _NUM_WAVES) -> jax.Array:
@@ -110,8 +114,29 @@ class MotionModes(nn.Module):
     )
 
 
+class Warping(NamedTuple):
+  """What `MotionWarper` gives for each frame; `h` and `w` are those of the picture that the codec reads.
+
+  Attributes:
+    flow: `[b, h / 4, w / 4, 2]`, backward flow in picture units.
+    occlusion_logits: `[b, h / 4, w / 4, 1]`, positive where the portrait shows what the frame needs.
+    coarse_flow: `[b, h / 4, w / 4, 2]`, the inverted flow of the basis.
+    feature_correction: `[b, h / 8, w / 8, c]`, added to the warped features.
+    canonical_coords: `[b, h / 4, w / 4, 3]`, those of the portrait, warped by the coarse flow.
+    still_logits: `[b, h, w, 1]`, positive where the frame shows the portrait's pixel of the same position; None in
+      codecs without a low grid.
+  """
+
+  flow: jax.Array
+  occlusion_logits: jax.Array
+  coarse_flow: jax.Array
+  feature_correction: jax.Array
+  canonical_coords: jax.Array
+  still_logits: jax.Array | None = None
+
+
 class MotionWarper(nn.Module):
-  """(features, ways, m_source, m_target) -> backward flow, occlusion logits and a feature correction.
+  """(features, basis, m_source, m_target) -> `Warping`.
 
   The weighted sum of the basis flows is the forward flow of the portrait. Its inverse is the coarse backward
   flow. Inputs of a network at 1/8, conditioned on the motion by FiLM, are the features warped by the coarse
@@ -135,7 +160,7 @@ class MotionWarper(nn.Module):
     basis: MotionBasis,
     m_source: jax.Array,
     m_target: jax.Array,
-  ) -> tuple[jax.Array, jax.Array, jax.Array, jax.Array, jax.Array]:
+  ) -> Warping:
     """One warp per row of `m_target`.
 
     Args:
@@ -143,11 +168,6 @@ class MotionWarper(nn.Module):
       basis: of 1 or b portraits.
       m_source: motion of the portraits, `[b, motion_dim]`.
       m_target: motion of the frames, `[b, motion_dim]`.
-
-    Returns:
-      Backward flow `[b, h / 4, w / 4, 2]` in picture units, occlusion logits `[b, h / 4, w / 4, 1]`, coarse
-      backward flow `[b, h / 4, w / 4, 2]`, the addition to the warped features, `[b, h / 8, w / 8, c]`, and the
-      warped canonical coordinates, `[b, h / 4, w / 4, 3]`.
     """
     types = dict(dtype=self.dtype, param_dtype=self.param_dtype)
     motion_mlp = MLP(self.hidden, self.hidden, name='motion_mlp', **types)
@@ -192,6 +212,8 @@ class MotionWarper(nn.Module):
     if not self.splat:
       warped_waves = waves(warped_coords, 2)
     motion_maps = [warped_waves, coarse_flow / _REACH, gate_changes, *inverse_maps]
+    if self.splat:  # what the portrait shows at the same position
+      motion_maps.append(jnp.broadcast_to(basis.canonical_coords, warped_coords.shape))
     motion_maps = jnp.concatenate(motion_maps, axis=-1)
     x = jnp.concatenate(
       [warped_features, pixel_unshuffle(motion_maps, 2).astype(warped_features.dtype)], axis=-1
@@ -202,11 +224,14 @@ class MotionWarper(nn.Module):
       x = ResBlock(fine, conditioning='film', zero_init=False, name=f'fine_block_{i}', **types)(x, motion)
     x = jax.nn.silu(group_norm(fine, 'fine_norm', **types)(x))
     feature_correction = conv(warped_features.shape[-1], 1, 'lacking', zero_init=True, **types)(x)
+    still_logits = None
     if self.splat:
+      still_logits = SmoothUpsample(1, 8, zero_init=True, name='still', **types)(x) + _STILL_BIAS
       x = SmoothUpsample(3, 2, kernel=3, zero_init=True, name='fine_out', **types)(x)
     else:
       x = pixel_shuffle(conv(12, 3, 'fine_out', zero_init=True, **types)(x), 2).astype(jnp.float32)
     occlusion = x[..., 2:] + conv(1, 1, 'gate_occlusion', **types)(gate_changes.astype(warped_features.dtype))
     correction = _MAX_CORRECTION * jnp.tanh(x[..., :2] / _MAX_CORRECTION)
+    occlusion = occlusion.astype(jnp.float32)
     flow = coarse_flow + correction
-    return flow, occlusion.astype(jnp.float32), coarse_flow, feature_correction, warped_coords
+    return Warping(flow, occlusion, coarse_flow, feature_correction, warped_coords, still_logits)

@@ -8,14 +8,14 @@ import jax
 import jax.numpy as jnp
 
 from seetalk_jax.models.motion.warping import upsample_bilinear
-from seetalk_jax.models.nn.image_ops import double_bilinear
+from seetalk_jax.models.nn.image_ops import double_bilinear, resize_image
 
 
 class Warped(NamedTuple):
   """The portrait warped to the target motion, with an occlusion mask.
 
   Attributes:
-    image: `[b, h, w, 3]`, the portrait warped at full resolution.
+    image: `[b, h, w, 3]`, the portrait warped at full resolution; with `low_grid`, pixels that stay are its own.
     features: factor (4, 8) -> warped features `[b, h / factor, w / factor, c]`; with `low_grid`, those at 4 are the
       mean colors of the warped portrait. The features at 8 include the
       warper's additive correction for content that the portrait does not show (an opened mouth).
@@ -35,6 +35,22 @@ class Warped(NamedTuple):
   coarse_flow: jax.Array
   occlusion_logits: jax.Array
   canonical_coords: jax.Array
+
+
+def keep_still(unmoved: jax.Array, moved: jax.Array, still: jax.Array) -> jax.Array:
+  """`still unmoved + (1 - still) moved`.
+
+  Args:
+    unmoved, moved: `[b, h, w, c]`.
+    still: `[b, m, n, 1]` in [0, 1], of a finer grid (its mean counts) or of one that is a power of 2 coarser.
+  """
+  size = moved.shape[1:3]
+  while still.shape[1] < size[0]:
+    still = double_bilinear(still)
+  if still.shape[1] > size[0]:
+    still = resize_image(still, size)
+  still = still.astype(moved.dtype)
+  return moved + still * (unmoved - moved)
 
 
 def blend_painted(
