@@ -32,6 +32,7 @@ def get_config(variant: str = 'demo') -> ConfigDict:
       'truth_rate': 0.5,  # share of motions from the truth encoder instead of frames
       'feature_weight': 1.0,  # weight of mouth and eyes
       'hidden_weight': 0.5,  # weight of the parts of both that the source does not show
+      'texture_weight': 0.0,  # weight of the strength of edges, wherever they are
       'feature_flow_weight': 0.3,  # weight of the flow of mouth and eyes
       # Motion is given to another portrait and must be recovered from the result.
       'cycle_weight': 0.2 if v.for_pod else 0.0,

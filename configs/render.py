@@ -46,6 +46,7 @@ def get_config(variant: str = 'demo') -> ConfigDict:
       'with_estimates': v.for_pod,  # motion and landmarks of recordings, as `seetalk prepare` measured them
       'feature_weight': 1.0,  # weight of mouth and eyes
       'hidden_weight': 0.5,  # weight of the parts of both that the portrait does not show
+      'texture_weight': 0.0,  # weight of the strength of edges, wherever they are
       'lip_weight': 1.0 if v.for_pod else 0.0,  # weight of the lip box
       'sync_weight': 0.05 if v.for_pod else 0.0,  # weight of the sync expert's loss
       'sync_share': 0.0625,  # share of the portraits of a batch; five frames each

@@ -57,6 +57,7 @@ class MotionCodecStage(crossed_losses.CrossedOptions, critics.CriticOptions, bas
       supervise the records without maps.
     pixel_weight: multiplies the Charbonnier error of the decoded image against the target.
     edge_weight: multiplies the edge loss of the decoded image.
+    texture_weight: multiplies the texture loss of the decoded image; 0 leaves it out.
     warped_weight: multiplies the Charbonnier error of the warped source against the target, over visible
       pixels.
     copy_weight: multiplies the mean share that the decoder does not copy from the warped source, over visible
@@ -103,6 +104,7 @@ class MotionCodecStage(crossed_losses.CrossedOptions, critics.CriticOptions, bas
   with_estimates: bool = False
   pixel_weight: float = 1.0
   edge_weight: float = 1.0
+  texture_weight: float = 0.0
   warped_weight: float = 0.5
   copy_weight: float = 0.1
   feature_weight: float = 1.0
@@ -197,6 +199,9 @@ class MotionCodecStage(crossed_losses.CrossedOptions, critics.CriticOptions, bas
     )
     loss += pictures + critic_loss
     metrics |= {**picture_metrics, **critic_metrics}
+    if self.texture_weight:
+      metrics['texture'] = losses.texture_loss(image, target, weight)
+      loss += self.texture_weight * metrics['texture']
 
     visible, head = jax.lax.stop_gradient(warped.occlusion), inside
     if self.with_truth:

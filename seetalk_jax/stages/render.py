@@ -61,6 +61,7 @@ class RenderStage(critics.CriticOptions, base.Stage):
     fusion_low: the fusion weight is 1 for half of the batch, and uniform between this and 1 for the rest.
     pixel_weight: multiplies the Charbonnier error of the HR decoder's image against the target.
     edge_weight: multiplies the edge loss of the HR decoder's image.
+    texture_weight: multiplies the texture loss of the picture; 0 leaves it out.
     warped_weight: multiplies the Charbonnier error of the warped source against the target, over visible
       pixels.
     lip_weight: multiplies the pixel and edge errors of the HR decoder's image inside the target's lip box, with
@@ -102,6 +103,7 @@ class RenderStage(critics.CriticOptions, base.Stage):
   fusion_low: float = 0.3
   pixel_weight: float = 1.0
   edge_weight: float = 1.0
+  texture_weight: float = 0.0
   warped_weight: float = 0.3
   lip_weight: float = 0.0
   sync_weight: float = 0.0
@@ -184,6 +186,9 @@ class RenderStage(critics.CriticOptions, base.Stage):
     )
     loss += self.code_weight * cross_entropy + critic_loss
     metrics |= {'cross_entropy': cross_entropy, 'code_accuracy': accuracy, **critic_metrics}
+    if self.texture_weight:
+      metrics['texture'] = losses.texture_loss(image, target, weight)
+      loss += self.texture_weight * metrics['texture']
     if self.lip_weight:
       in_box = losses.lip_weights(batch['lip_box'], image.shape[1:3], weight)
       metrics['lips'] = losses.picture_loss(target, in_box, self.pixel_weight, self.edge_weight)(image)[0]
