@@ -70,7 +70,7 @@ class StageData:
       **{
         'batch_size': batch_size,
         'seed': data_seed(config),
-        'rows': rows,
+        'rows': self.rows,  # None: all, also of batches of another size, as those of cached features
         'num_workers': config.data.num_workers,
         **record_limits(config),
         **stage.data_options(),

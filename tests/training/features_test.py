@@ -71,6 +71,23 @@ def test_corpora_outside_of_the_data_root_are_part_of_the_key(tmp_path):
   assert len(list((tmp_path / 'root' / 'features').iterdir())) == 2
 
 
+@pytest.mark.parametrize('batch_size', [8, 64])
+def test_the_batch_size_does_not_change_the_number_of_samples(tmp_path, monkeypatch, batch_size):
+  asked = []
+
+  def make_batches(*args, **options):
+    asked.append((options['batch_size'], options['rows']))
+    return toy_stage.make_batches(*args, **options)
+
+  config = toy_stage.get_config(data_root=str(tmp_path))
+  with config.unlocked():
+    config.data.cached_samples, config.data.batch_size, config.num_steps = 64, batch_size, 1
+  loop.train(config, tmp_path / 'run', make_batches=make_batches)
+  assert (features._ROWS_AT_ONCE, None) in asked  # None: all rows
+  (part,) = (tmp_path / 'features').rglob('*.npz')
+  assert {len(column) for column in np.load(part).values()} == {features._ROWS_PER_PART}
+
+
 def test_an_interrupted_computation_goes_on(tmp_path, monkeypatch):
   monkeypatch.setattr(features, '_ROWS_PER_PART', 16)
   monkeypatch.setattr(features, '_ROWS_AT_ONCE', 8)
