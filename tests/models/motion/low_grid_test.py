@@ -9,6 +9,7 @@ from tiny_networks import normal, stirred
 
 from seetalk_jax.models import registry
 from seetalk_jax.models.motion.motion_codec import warped_example
+from seetalk_jax.models.motion.warped import keep_still
 from seetalk_jax.models.nn import blocks, image_ops
 
 
@@ -71,3 +72,35 @@ def test_importance_decides_what_covers_what(codec):
     return programs.apply(module, {'params': changed}, source, target)[1].coarse_flow
 
   assert np.abs(flow(0.0) - flow(1.0)).max() > 1e-4
+
+
+@pytest.mark.parametrize('side', [64, 128])
+def test_pixels_that_stay_are_those_of_the_portrait(codec, side):
+  module, params = codec
+  source, target = normal(1, 1, side, side, 3), normal(2, 1, side, side, 3)
+
+  def warped(bias):
+    changed = jax.tree.map(lambda x: x, params)
+    smooth = changed['warper']['still']['smooth']
+    changed['warper']['still']['smooth'] = {**smooth, 'bias': smooth['bias'] + bias}
+    return programs.apply(module, {'params': changed}, source, target)[1]
+
+  moves, stays, normally = warped(-40.0), warped(40.0), warped(0.0)
+  assert np.abs(moves.image - source).max() > 0.05
+  np.testing.assert_allclose(stays.image, source, atol=1e-5)
+  read = image_ops.resize_image(source, 64)
+  np.testing.assert_allclose(stays.features[4], image_ops.resize_image(read, 16), atol=1e-5)
+  # What stays changes neither the flow nor what the flow may reach: both are learned from the truth.
+  np.testing.assert_array_equal(moves.flow, stays.flow)
+  np.testing.assert_array_equal(moves.occlusion, stays.occlusion)
+  # An untrained codec moves nearly everything.
+  assert np.abs(normally.image - moves.image).mean() < 0.1 * np.abs(stays.image - moves.image).mean()
+
+
+@pytest.mark.parametrize('still_side', [8, 16, 32])
+def test_kept_still_on_any_grid(still_side):
+  unmoved, moved = normal(1, 1, 16, 16, 3), normal(2, 1, 16, 16, 3)
+  half = jnp.zeros((1, still_side, still_side, 1)).at[:, :, : still_side // 2].set(1.0)
+  kept = keep_still(unmoved, moved, half)
+  np.testing.assert_allclose(kept[:, :, :7], unmoved[:, :, :7], atol=1e-6)
+  np.testing.assert_allclose(kept[:, :, 9:], moved[:, :, 9:], atol=1e-6)
