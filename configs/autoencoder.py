@@ -31,6 +31,7 @@ def get_config(variant: str = 'demo') -> ConfigDict:
       'crop_size': 128 if v.size == 'demo' else 0,  # random crops cost a quarter of whole pictures
       'head_weight': 2.0,  # of the head; in recordings, of the face that landmarks show
       'texture_weight': 0.0,  # of the strength of edges, wherever they are
+      'latent_noise': 0.0,  # up to so much noise on the decoder's inputs, as samplers leave some
       'keep_encoder': False,  # True: train the decoder alone, so that latents stay as they are
     }
   )

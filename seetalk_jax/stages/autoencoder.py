@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Mapping
 from typing import Any
 
@@ -22,11 +23,15 @@ class AutoencoderStage(critics.CriticOptions, reconstruction.ReconstructionStage
     kl_weight: multiplies the KL divergence to the unit normal, averaged over latent values. It is small
       because later stages divide by the scale of the latents.
     keep_encoder: train the decoder alone, so that what other stages learned of the latents stays valid.
+    latent_noise: noise is added to latents before they are decoded, of a standard deviation that is uniform in [0,
+      `latent_noise`] times theirs, another for every picture. A decoder that has only seen latents of pictures turns
+      the remaining noise of sampled latents into grain (noise-augmented decoding, arXiv 2510.11690).
   """
 
   name: str = 'autoencoder'
   kl_weight: float = 1e-5
   keep_encoder: bool = False
+  latent_noise: float = 0.0
 
   @property
   def crop_multiple(self) -> int:
@@ -47,9 +52,7 @@ class AutoencoderStage(critics.CriticOptions, reconstruction.ReconstructionStage
     image, weight, inside = self._crops(batch, crop_rng)
     weight = weight / jnp.mean(weight)
 
-    rebuilt, mean, log_variance = self.networks['autoencoder'].apply(
-      {'params': params['autoencoder']}, image, sample_rng
-    )
+    rebuilt, mean, log_variance = self._rebuilt(params['autoencoder'], image, sample_rng)
     rebuilt = picture_mask.only_inside(rebuilt, image, inside)
 
     def errors(picture):
@@ -71,6 +74,18 @@ class AutoencoderStage(critics.CriticOptions, reconstruction.ReconstructionStage
       {**metrics, 'kl': kl, 'psnr': psnr, 'latent_std': jnp.std(mean), **critic_metrics},
       collections,
     )
+
+  def _rebuilt(self, params, image, rng):
+    """(Picture from a noisy latent, mean and log variance of the latent)."""
+    run = functools.partial(self.networks['autoencoder'].apply, {'params': params})
+    if not self.latent_noise:
+      return run(image, rng)
+    mean, log_variance = run(image, method='encode')
+    rng, size_rng, noise_rng = jax.random.split(rng, 3)
+    sizes = self.latent_noise * jax.random.uniform(size_rng, (len(image), 1, 1, 1))
+    deviation = jnp.exp(0.5 * log_variance) * jax.random.normal(rng, mean.shape)
+    deviation += sizes * jnp.std(jax.lax.stop_gradient(mean)) * jax.random.normal(noise_rng, mean.shape)
+    return run(mean + deviation, method='decode'), mean, log_variance
 
   def _pixel_weights(self, parts, status):
     head = (parts > 0).astype(jnp.float32)[..., None]
