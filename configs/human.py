@@ -41,7 +41,7 @@ _SMALL = {
 }
 # The autoencoder's encoder is learned soon; its decoder trains on.
 _FIRST_PHASES = {
-  'autoencoder': ({'max_minutes': 20.0, 'options': {'keep_encoder': False}},),
+  'autoencoder': ({'max_minutes': 20.0, 'options': {'keep_encoder': False, 'latent_noise': 0.0}},),
   'motion_codec': (
     {
       **_SMALL,
@@ -136,6 +136,7 @@ def stage_config(stage: str) -> ConfigDict:
     config.options.texture_weight = 0.5
   if stage == 'autoencoder':
     config.options.keep_encoder = True
+    config.options.latent_noise = 0.5  # samplers leave noise, which would become grain
     config.options.crop_size = 256  # as many positions as crops of 128 px in patches of 4 px
   if stage == 'motion_codec':
     config.options.keep_motion = True
