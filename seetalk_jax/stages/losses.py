@@ -78,14 +78,21 @@ def texture_loss(
 
 
 def picture_loss(
-  truth: jax.Array, weight: jax.Array, pixel_weight: float, edge_weight: float
+  truth: jax.Array, weight: jax.Array, pixel_weight: float, edge_weight: float, texture_weight: float = 0.0
 ) -> Callable[[jax.Array], tuple[jax.Array, dict[str, jax.Array]]]:
-  """Function of an image `[b, h, w, c]`: (weighted sum of pixel and edge error to `truth`, both errors)."""
+  """Function of an image `[b, h, w, c]`: (weighted sum of its errors to `truth`, the errors by name).
+
+  They are those of pixels and edges, and with `texture_weight` that of texture.
+  """
 
   def loss(image):
     pixels = jnp.mean(weight * charbonnier(image - truth))
     edges = edge_loss(image, truth, weight)
-    return pixel_weight * pixels + edge_weight * edges, {'pixels': pixels, 'edges': edges}
+    total, errors = pixel_weight * pixels + edge_weight * edges, {'pixels': pixels, 'edges': edges}
+    if texture_weight:
+      errors['texture'] = texture_loss(image, truth, weight)
+      total += texture_weight * errors['texture']
+    return total, errors
 
   return loss
 

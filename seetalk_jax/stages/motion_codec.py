@@ -192,16 +192,15 @@ class MotionCodecStage(crossed_losses.CrossedOptions, critics.CriticOptions, bas
       if self._with_motion
       else jnp.ones((len(image), 1, 1, 1))
     )
-    picture_loss = losses.picture_loss(target, weight, self.pixel_weight, self.edge_weight)
+    picture_loss = losses.picture_loss(
+      target, weight, self.pixel_weight, self.edge_weight, self.texture_weight
+    )
     pictures, picture_metrics = picture_loss(image)
     critic_loss, critic_metrics = critics.critic_losses(
       self, self.networks, self.frozen, params, frozen, image, target, lambda x: picture_loss(x)[0], step
     )
     loss += pictures + critic_loss
     metrics |= {**picture_metrics, **critic_metrics}
-    if self.texture_weight:
-      metrics['texture'] = losses.texture_loss(image, target, weight)
-      loss += self.texture_weight * metrics['texture']
 
     visible, head = jax.lax.stop_gradient(warped.occlusion), inside
     if self.with_truth:

@@ -178,7 +178,9 @@ class RenderStage(critics.CriticOptions, base.Stage):
       if self._with_motion
       else jnp.ones((len(image), 1, 1, 1))
     )
-    picture_loss = losses.picture_loss(target, weight, self.pixel_weight, self.edge_weight)
+    picture_loss = losses.picture_loss(
+      target, weight, self.pixel_weight, self.edge_weight, self.texture_weight
+    )
     loss, metrics = picture_loss(image)
     cross_entropy, accuracy = self._code_losses(frozen, pieces, target, inside)
     critic_loss, critic_metrics = critics.critic_losses(
@@ -186,9 +188,6 @@ class RenderStage(critics.CriticOptions, base.Stage):
     )
     loss += self.code_weight * cross_entropy + critic_loss
     metrics |= {'cross_entropy': cross_entropy, 'code_accuracy': accuracy, **critic_metrics}
-    if self.texture_weight:
-      metrics['texture'] = losses.texture_loss(image, target, weight)
-      loss += self.texture_weight * metrics['texture']
     if self.lip_weight:
       in_box = losses.lip_weights(batch['lip_box'], image.shape[1:3], weight)
       metrics['lips'] = losses.picture_loss(target, in_box, self.pixel_weight, self.edge_weight)(image)[0]

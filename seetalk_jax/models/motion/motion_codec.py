@@ -285,11 +285,12 @@ class MotionCodec(nn.Module):
     made = self.warper(features[8], appearance.basis, m_source, m_target)
     moved = {factor: warp(features[factor], made.flow) for factor in (4, 8)}
     # No gradient to the picture, which is data: it would need a scatter at full resolution.
-    moved_image = warp(jax.lax.stop_gradient(image), made.flow)
+    image = jax.lax.stop_gradient(image)
+    moved_image = warp(image, made.flow)
     if made.still_logits is not None:
       still = jax.nn.sigmoid(made.still_logits)
       moved = {factor: keep_still(features[factor], x, still) for factor, x in moved.items()}
-      moved_image = keep_still(jax.lax.stop_gradient(image), moved_image, still)
+      moved_image = keep_still(image, moved_image, still)
     moved[8] = moved[8] + made.feature_correction
     return Warped(
       moved_image,

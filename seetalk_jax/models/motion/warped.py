@@ -45,11 +45,7 @@ def keep_still(unmoved: jax.Array, moved: jax.Array, still: jax.Array) -> jax.Ar
     still: `[b, m, n, 1]` in [0, 1], of a finer grid (its mean counts) or of one that is a power of 2 coarser.
   """
   size = moved.shape[1:3]
-  while still.shape[1] < size[0]:
-    still = double_bilinear(still)
-  if still.shape[1] > size[0]:
-    still = resize_image(still, size)
-  still = still.astype(moved.dtype)
+  still = resize_image(_doubled(still, size[0]), size).astype(moved.dtype)
   return moved + still * (unmoved - moved)
 
 
@@ -68,8 +64,14 @@ def blend_painted(
     The picture `[b, h, w, 3]` and the copy weight `[b, h, w, 1]`.
   """
   size = warped.image.shape[1:3]
-  while painted.shape[1] < size[0]:
-    painted, mask_logits = double_bilinear(painted), double_bilinear(mask_logits)
+  painted, mask_logits = _doubled(painted, size[0]), _doubled(mask_logits, size[0])
   occlusion = upsample_bilinear(jnp.clip(warped.occlusion_logits, -6.0, 6.0), size)
   copied = weight * jax.nn.sigmoid(occlusion + mask_logits)
   return copied * warped.image.astype(jnp.float32) + (1.0 - copied) * painted, copied
+
+
+def _doubled(maps: jax.Array, height: int) -> jax.Array:
+  """Maps `[b, h, w, c]`, doubled until they have at least `height` rows."""
+  while maps.shape[1] < height:
+    maps = double_bilinear(maps)
+  return maps
