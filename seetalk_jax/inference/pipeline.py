@@ -340,9 +340,8 @@ class SeeTalk:
     """
     timer = StageTimer({}, progress)
     with self.release.computing():
-      if unfinished is None and isinstance(
-        inputs, SpeechInputs
-      ):  # compile in the background, as the renderer does
+      # They compile in the background, as the renderer does.
+      if unfinished is None and isinstance(inputs, SpeechInputs):
         if isinstance(inputs.portrait, SampledFace):
           self._portrait_sampler(inputs)
         self._motion_sampler.prepare(inputs.speech.num_frames, inputs.sampling, inputs.controls)

@@ -50,8 +50,9 @@ class StageData:
       raise ConfigError(
         f'config.data.batch_size={batch_size} is no multiple of {pieces}, data x fsdp x accumulate: make it one'
       )
-    rows = hosts.local_rows(device_mesh.batch_sharding(mesh), batch_size)
-    self.rows = None if jax.process_count() == 1 else rows
+    self.rows = None
+    if jax.process_count() > 1:
+      self.rows = hosts.local_rows(device_mesh.batch_sharding(mesh), batch_size)
     if camera_effects(config) and not stage.encoder_inputs:
       raise ConfigError(
         f'config.data.camera_effects={camera_effects(config):g} changes pictures that encoders read, and stage '
