@@ -5,6 +5,7 @@ import functools
 import types
 
 import jax
+import numpy as np
 import pytest
 import real_records
 from ml_collections import ConfigDict
@@ -31,6 +32,13 @@ def options_of_train(**data):
   )
   mesh = device_mesh.make_mesh(devices=jax.devices()[:1])
   return StageData(config, stage, lambda view, folders, **options: options, mesh).train(start_index=2)
+
+
+def test_rows_are_passed_on_where_several_processes_share_a_batch(monkeypatch):
+  """One process holds all rows, which reads as None: rows of cached features are found by it."""
+  assert options_of_train()['rows'] is None
+  monkeypatch.setattr(jax, 'process_count', lambda: 2)
+  assert np.array_equal(options_of_train()['rows'], np.arange(8))
 
 
 def test_camera_effects_are_passed_on():
