@@ -79,7 +79,7 @@ _MADE_BY = 'version checkpoint checkpoint_id seed device crop_version'
 _CLIP = f'output frames fps width height audio_seconds stage_seconds portrait fusion renderer job {_MADE_BY}'
 _SAMPLING = (
   'portrait_steps portrait_guidance portrait_autoguidance portrait_temperature portrait_voice_temperature '
-  'motion_steps motion_guidance'
+  'portrait_asymmetry motion_steps motion_guidance'
 )
 # Command -> keys of its --json object.
 JSON = {

@@ -23,6 +23,7 @@ class SamplingOptions:
       need a face prior with directions.
     portrait_temperature: standard deviation of the initial noise; 1 in training.
     portrait_voice_temperature: the same for the components that depend on the voice (age, sex).
+    portrait_asymmetry: scale of the part of the initial noise in which the halves of a picture differ; 1 in training.
     motion_steps: sampling steps of a motion track, 1 to 1000.
     motion_guidance: guidance scale of the motion towards the speech; 1 is unguided.
   """
@@ -32,6 +33,7 @@ class SamplingOptions:
   portrait_autoguidance: float = 1.0
   portrait_temperature: float = 1.0
   portrait_voice_temperature: float = 1.0
+  portrait_asymmetry: float = 1.0
   motion_steps: int = MOTION_STEPS
   motion_guidance: float = 1.0
 

@@ -213,6 +213,7 @@ class SpeechToPortrait:
       autoguidance_scale=float(chosen.portrait_autoguidance),
       temperature=float(chosen.portrait_temperature),
       voice_temperature=float(chosen.portrait_voice_temperature),
+      asymmetry=float(chosen.portrait_asymmetry),
       sampler=sampler,
       spacing=spacing,
       keep=previews,
@@ -266,6 +267,7 @@ class _Options:
   autoguidance_scale: float
   temperature: float
   voice_temperature: float
+  asymmetry: float
   sampler: str
   spacing: str
   keep: int

@@ -212,6 +212,7 @@ def sample_portraits(
   autoguidance_scale: float = 1.0,
   temperature: float = 1.0,
   voice_temperature: float | None = None,
+  asymmetry: float = 1.0,
   sampler: str = 'dpmpp_2m',
   spacing: str = 'trailing',
   keep: int = 0,
@@ -240,11 +241,16 @@ def sample_portraits(
     voice_temperature: scale of the starting noise in the voice subspace (`FacePrior.voice_subspace`); None:
       `temperature`. With a small value age and sex stay at the prediction from the voice, and all else
       differs between seeds.
+    asymmetry: scale of the part of the starting noise that changes its sign where the picture is mirrored. Below 1 the
+      halves of a face differ less. It multiplies the temperatures. Not specified in the paper.
   """
   prior = prior_of(statistics)
   condition = (tokens, jnp.asarray(tokens_valid, bool), embedding)
   beta = prior_weight(networks, params, statistics, embedding, *condition[:2])
   noise = _noise(rng, embedding.shape[0], prior.mean.shape)
+  if asymmetry != 1.0:
+    mirrored = networks['autoencoder'].mirrored(noise)
+    noise = (noise + mirrored) / 2 + asymmetry * (noise - mirrored) / 2
   if len(noise) > embedding.shape[0]:
     beta, condition = jax.tree.map(lambda a: jnp.repeat(a, len(noise), axis=0), (beta, condition))
   shift, center = beta * prior.mean, residual_center(statistics, prior, beta)

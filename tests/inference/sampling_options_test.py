@@ -19,6 +19,7 @@ def test_the_call_comes_before_the_release_and_the_release_before_the_defaults()
     'portrait_autoguidance': 1.0,
     'portrait_temperature': 1.0,
     'portrait_voice_temperature': 1.0,
+    'portrait_asymmetry': 1.0,
     'motion_steps': MOTION_STEPS,
     'motion_guidance': 1.5,
   }

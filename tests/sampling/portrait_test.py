@@ -71,7 +71,8 @@ def draw(given):
   modules, params, statistics, condition = given
 
   @functools.cache
-  def program(**options):
+  def program(cache=b'', **options):  # a new value of `cache` compiles again
+    del cache
     options = {'num_steps': 4, 'guidance_scale': 1.5, **options}
     return jax.jit(lambda *args: sample_portraits(modules, *args, **options))
 
@@ -116,6 +117,22 @@ def test_previews_end_with_the_portrait(draw):
     np.testing.assert_allclose(kept.image, plain.image, atol=1e-4)
   steps = [float(np.abs(preview - kept.image).mean()) for preview in kept.previews]
   assert steps[0] > steps[1] > steps[2] == 0
+
+
+def test_asymmetry_scales_the_noise_in_which_the_halves_of_a_picture_differ(draw, given, monkeypatch):
+  noise = np.random.default_rng(0).standard_normal((1, *LATENT)).astype(np.float32)
+  mirrored = np.asarray(given[0]['autoencoder'].mirrored(noise))
+
+  def drawn(noise, **options):
+    monkeypatch.setattr(sampling, '_noise', lambda *_: jnp.asarray(noise))
+    return draw(jax.random.key(0), slice(1), cache=noise.tobytes(), **options).latent
+
+  symmetric = drawn((noise + mirrored) / 2)
+  assert np.abs(symmetric - drawn(noise)).max() > 0.1
+  for x in (noise, mirrored):
+    np.testing.assert_allclose(drawn(x, asymmetry=0.0), symmetric, atol=1e-5)
+  half = drawn((noise + mirrored) / 2 + 0.5 * (noise - mirrored) / 2)
+  np.testing.assert_allclose(drawn(noise, asymmetry=0.5), half, atol=1e-5)
 
 
 @pytest.mark.parametrize('spacing', ['trailing', 'karras'])

@@ -7,6 +7,7 @@ from typing import Any
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from seetalk_jax.models.nn import examples
 from seetalk_jax.models.nn.attention import MultiHeadAttention
@@ -155,6 +156,18 @@ class AutoencoderKL(nn.Module):
       z = self.post_quant(z)
     image = self.decoder(z).astype(jnp.float32)
     return image + cosine_transform.decode(z, self.factor) if self.cosine_shortcut else image
+
+  @nn.nowrap
+  def mirrored(self, z: jax.Array) -> jax.Array:
+    """Latents of the mirrored picture (left and right exchanged), as far as they are a linear function of it.
+
+    With `cosine_shortcut` channels of odd waves change their sign. Otherwise positions are exchanged and channels left
+    as they are. Applied twice it returns its input.
+    """
+    signs = 1.0
+    if self.cosine_shortcut:
+      signs = cosine_transform.mirror_signs(self.factor, self.latent_channels).astype(np.float32)
+    return z[..., ::-1, :] * signs
 
   @nn.nowrap
   def example_inputs(

@@ -52,6 +52,13 @@ def basis(side: int, channels: int) -> tuple[np.ndarray, np.ndarray]:
   return columns.reshape(-1, channels), deviation[kept]
 
 
+@functools.cache
+def mirror_signs(side: int, channels: int) -> np.ndarray:
+  """Sign of every coefficient of a patch in the mirrored patch (left and right exchanged), `[channels]`."""
+  waves = basis(side, channels)[0].reshape(side, side, 3, channels)
+  return np.sign(np.sum(waves * waves[:, ::-1], axis=(0, 1, 2)))
+
+
 def encode(image: jax.Array, side: int, channels: int) -> jax.Array:
   """Pictures `[b, h, w, 3]` to scaled coefficients, float32 `[b, h / side, w / side, channels]`.
 

@@ -37,3 +37,14 @@ def test_autoencoder_starts_at_the_transform_of_its_patches():
   assert float(jnp.abs(rebuilt - image).mean()) < 0.05
   np.testing.assert_allclose(mean, cosine_transform.encode(image, module.factor, 4), atol=1e-6)
   np.testing.assert_allclose(log_variance, -6.0)
+
+
+@pytest.mark.parametrize('channels', [4, 16, 40])
+def test_latents_of_the_mirrored_picture_are_the_mirrored_latents(channels):
+  """For the transform alone, where the networks add nothing yet."""
+  image = np.random.default_rng(0).uniform(-1, 1, (2, 32, 48, 3)).astype(np.float32)
+  module = registry.make('autoencoder', 'tiny', cosine_shortcut=True, latent_channels=channels)
+  latent, mirrored = (cosine_transform.encode(x, module.factor, channels) for x in (image, image[:, :, ::-1]))
+  np.testing.assert_allclose(module.mirrored(latent), mirrored, atol=1e-5)
+  np.testing.assert_array_equal(module.mirrored(module.mirrored(latent)), latent)
+  assert set(cosine_transform.mirror_signs(module.factor, channels)) == {-1.0, 1.0}
