@@ -149,7 +149,10 @@ class ClipSpec:
 
   def job_id(self) -> Checksum:
     """Checksum of the JSON form; clips with the same checksum have the same frames."""
-    return Checksum.of(json.dumps(self.to_json(), sort_keys=True).encode())
+    form = self.to_json()
+    if form.get('portrait_asymmetry') == 1.0:
+      del form['portrait_asymmetry']  # unfinished videos of versions without this option go on
+    return Checksum.of(json.dumps(form, sort_keys=True).encode())
 
   def describe(self) -> dict[str, Any]:
     """Description of the clip for video metadata and --json, in addition to `LoadedRelease.record`."""
