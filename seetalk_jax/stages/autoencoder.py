@@ -12,6 +12,7 @@ import jax
 import jax.numpy as jnp
 
 from seetalk_jax.models.nn import image_ops
+from seetalk_jax.models.portrait.autoencoder import sample_posterior
 from seetalk_jax.stages import base, critics, losses, picture_mask, reconstruction
 
 
@@ -83,9 +84,8 @@ class AutoencoderStage(critics.CriticOptions, reconstruction.ReconstructionStage
     mean, log_variance = run(image, method='encode')
     rng, size_rng, noise_rng = jax.random.split(rng, 3)
     sizes = self.latent_noise * jax.random.uniform(size_rng, (len(image), 1, 1, 1))
-    deviation = jnp.exp(0.5 * log_variance) * jax.random.normal(rng, mean.shape)
-    deviation += sizes * jnp.std(jax.lax.stop_gradient(mean)) * jax.random.normal(noise_rng, mean.shape)
-    return run(mean + deviation, method='decode'), mean, log_variance
+    noise = sizes * jnp.std(jax.lax.stop_gradient(mean)) * jax.random.normal(noise_rng, mean.shape)
+    return run(sample_posterior(mean, log_variance, rng) + noise, method='decode'), mean, log_variance
 
   def _pixel_weights(self, parts, status):
     head = (parts > 0).astype(jnp.float32)[..., None]

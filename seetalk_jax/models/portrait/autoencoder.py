@@ -129,9 +129,7 @@ class AutoencoderKL(nn.Module):
   def __call__(self, image: jax.Array, rng: jax.Array | None = None) -> tuple[jax.Array, ...]:
     """(reconstruction, mean, log variance). Decodes a posterior sample with `rng`, the mean without."""
     mean, log_variance = self.encode(image)
-    z = mean
-    if rng is not None:
-      z = mean + jnp.exp(0.5 * log_variance) * jax.random.normal(rng, mean.shape, mean.dtype)
+    z = mean if rng is None else sample_posterior(mean, log_variance, rng)
     return self.decode(z), mean, log_variance
 
   def encode(self, image: jax.Array) -> tuple[jax.Array, jax.Array]:
@@ -176,6 +174,11 @@ class AutoencoderKL(nn.Module):
     """Arguments of `__call__` as shapes; see `models.nn.examples`."""
     del others
     return (examples.image(side),)
+
+
+def sample_posterior(mean: jax.Array, log_variance: jax.Array, rng: jax.Array) -> jax.Array:
+  """A latent from the posterior `[b, h, w, c]` that `AutoencoderKL.encode` returns."""
+  return mean + jnp.exp(0.5 * log_variance) * jax.random.normal(rng, mean.shape, mean.dtype)
 
 
 class MidAttention(nn.Module):
