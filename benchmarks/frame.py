@@ -1,7 +1,7 @@
 """Cost of one rendered frame by part: GFLOPs, CPU milliseconds and wall milliseconds, as medians over rounds.
 
-  python -m benchmarks.frame                          the networks of configs/human.py, with random weights
-  python -m benchmarks.frame demo runs/human/release  released networks, one after the other in every round
+  python -m benchmarks.frame                          networks of the size demo, with random weights
+  python -m benchmarks.frame demo runs/demo/release  released networks, one after the other in every round
 
 FLOPs are XLA's count for the program before optimization (a multiply-add counts as two). A frame is a warp and a
 drawing, two programs, in chunks as `seetalk generate` draws them; the portrait is read once a video.
@@ -20,7 +20,7 @@ import jax.numpy as jnp
 import numpy as np
 from flax import linen as nn
 
-from configs import human
+from seetalk_jax.constants import IMAGE_SIZES
 from seetalk_jax.inference import renderer
 from seetalk_jax.inference.loaded_release import LoadedRelease
 from seetalk_jax.models import registry
@@ -30,11 +30,8 @@ NETWORKS = ('motion_codec', 'code_transformer', 'codebook', 'hr_decoder')
 
 
 def random_networks(side: int) -> tuple[dict[str, nn.Module], dict[str, Any], dict[str, Any]]:
-  """Modules of configs/human.py, random parameters and other variables of the right shapes."""
-  modules = {
-    name: registry.from_fields(name, registry.fields_for(name, 'demo') | human.NETWORKS.get(name, {}))
-    for name in NETWORKS
-  }
+  """Modules of the size demo, random parameters and other variables of the right shapes."""
+  modules = {name: registry.make(name, 'demo') for name in NETWORKS}
   noise = 0.05 * np.random.default_rng(0).standard_normal(1_000_003).astype(np.float32)
   params, collections = {}, {}
   for name, module in modules.items():
@@ -101,7 +98,9 @@ def main() -> None:
   parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
   parser.add_argument('checkpoints', nargs='*', metavar='CHECKPOINT', help='released networks, or demo')
   parser.add_argument('--rounds', type=int, default=20, help='calls of each part (default 20)')
-  parser.add_argument('--side', type=int, default=human.SIDE, help='side of the frames of random networks')
+  parser.add_argument(
+    '--side', type=int, default=IMAGE_SIZES['demo'], help='side of the frames of random networks'
+  )
   args = parser.parse_args()
   parts: dict[tuple[str, str], Timed] = {}
   for checkpoint in args.checkpoints or ['random weights']:

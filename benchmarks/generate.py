@@ -1,6 +1,6 @@
 """Time of `seetalk generate` by stage: medians over rounds in which the checkpoints take turns.
 
-  python benchmarks/generate.py examples/speech.wav demo runs/human/release
+  python benchmarks/generate.py examples/speech.wav demo runs/demo/release
   python benchmarks/generate.py examples/speech.wav demo --cold --rounds 1
 
 Warm: one process, programs compiled, the video written each round. --cold: a fresh process for every clip, with an

@@ -63,7 +63,7 @@ class Measurement:
 
   def __init__(self, networks: Networks, talks: Sequence[Talk], guidance_scale: float):
     self._networks, self.talks, self._guidance = networks, talks, guidance_scale
-    self._world = worlds.MeasuredSyntheticWorld()
+    self._world = worlds.MeasuredHumanWorld()
     codec = networks.modules['motion_codec']
     self._codec = functools.partial(codec.apply, {'params': networks.params['motion_codec']})
     self._read = jax.jit(functools.partial(self._codec, method='read_truth'))
@@ -135,7 +135,7 @@ def _spread(made: Sequence[np.ndarray], true: Sequence[np.ndarray]) -> float:
 
 def main() -> None:
   parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-  parser.add_argument('corpus', help='folder of validation talks of the cartoon')
+  parser.add_argument('corpus', help='folder of validation talks')
   parser.add_argument('--steps', type=int, nargs='+', default=[4, 20])
   parser.add_argument('--spacings', nargs='+', choices=SPACINGS, default=list(SPACINGS))
   parser.add_argument('--checkpoint', default='demo')

@@ -1,8 +1,8 @@
 """Renderer on people that no network has seen: their first picture, moved as in their other pictures.
 
-  seetalk corpus data/human/corpus/faces --world human --size 512 --frames 4 --split validation --num 64
-  python -m benchmarks.people data/human/corpus/faces runs/human/release --sheet people.png
-  python -m benchmarks.people data/human/corpus/faces runs/human/release --landmarker face_landmarker.task
+  seetalk corpus data/synthetic/corpus/faces --size 512 --frames 4 --split validation --num 64
+  python -m benchmarks.people data/synthetic/corpus/faces runs/demo/release --sheet people.png
+  python -m benchmarks.people data/synthetic/corpus/faces runs/demo/release --landmarker face_landmarker.task
 
 Motion is exact: the truth encoder reads it. Printed are medians over pictures: PSNR of the head against the rendered
 truth, that of a copy of the first picture, the energy of gradients in head, mouth and eyes over that of the truth, and

@@ -1,6 +1,6 @@
 """Model sizes: parameters and FLOPs of every network, counted by tracing without computation.
 
-  python benchmarks/sizes.py                      demo, base and large at 256, 512 and 1024 px
+  python benchmarks/sizes.py                      demo and base at 512 px, large at 1024 px
   python benchmarks/sizes.py --size base --side 1024
 
 FLOPs are XLA's count for the program before optimization (a multiply-add counts as two). One call is a second
@@ -12,15 +12,16 @@ import argparse
 import jax
 import jax.numpy as jnp
 
+from seetalk_jax.constants import IMAGE_SIZES
 from seetalk_jax.models import NETWORKS, registry
 from seetalk_jax.models.nn import blocks
 
-SIDES = {'tiny': 64, 'demo': 256, 'base': 512, 'large': 1024}
+SIDES = {**IMAGE_SIZES, 'large': 1024}
 # Network -> input of one call.
 CALLS = {
   'speech_encoder': 'second of speech',
   'face_encoder': 'portrait',
-  'autoencoder': 'portrait, there and back',
+  'autoencoder': 'portrait, encoded and decoded',
   'portrait_unet': 'step',
   'motion_codec': 'frame, with its portrait',
   'motion_transformer': 'step, second of speech',
@@ -28,7 +29,7 @@ CALLS = {
   'code_transformer': 'frame',
   'hr_decoder': 'frame',
   'codeformer': 'frame',
-  'codebook': 'picture, there and back',
+  'codebook': 'picture, encoded and decoded',
 }
 
 
@@ -56,7 +57,7 @@ def main():
     side = options.side or SIDES[size]
     names = [name for name in CALLS if not (name == 'codeformer' and size == 'demo')]
     modules = {name: registry.make(name, size) for name in names}
-    print(f'\n{size}, {side} px\n\n| network | parameters, M | GFLOP | a call is a |\n|---|---|---|---|')
+    print(f'\n{size}, {side} px\n\n| network | parameters, M | GFLOP | one call is a |\n|---|---|---|---|')
     total = 0.0
     for name in names:
       millions, flops = count(name, modules, side)

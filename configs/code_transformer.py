@@ -6,7 +6,7 @@ r"""Code transformer and fusion: the codes of a frame from the warped portrait.
 
 Needs: codebook, motion codec.
 
-demo: 6 minutes on two CPU cores (`max_minutes`; on a GPU `num_steps` comes first). tiny: two steps, for tests.
+demo: 40 minutes on one CPU core (`max_minutes`; on a GPU `num_steps` comes first). tiny: two steps, for tests.
 base, large: networks and batches for a pod slice or an eight-GPU host; not run by us.
 """
 
@@ -16,7 +16,7 @@ from configs import common
 
 VARIANTS = {
   'tiny': common.Variant('tiny', batch_size=2, num_steps=2, learning_rate=1e-3),
-  'demo': common.Variant('demo', batch_size=4, num_steps=4000, max_minutes=6.0, learning_rate=1e-3),
+  'demo': common.Variant('demo', batch_size=4, num_steps=4000, max_minutes=40.0, learning_rate=1e-3),
   'base': common.Variant('base', batch_size=128, num_steps=200_000, learning_rate=1e-4),
   'large': common.Variant('large', batch_size=128, num_steps=200_000, learning_rate=1e-4),
 }
@@ -38,4 +38,6 @@ def get_config(variant: str = 'demo') -> ConfigDict:
       'image_size': v.image_size,
     }
   )
+  if v.size == 'demo':
+    config.data.flips = 0.5
   return config

@@ -14,11 +14,13 @@ from seetalk_jax.models import registry
 # Sampling defaults of a release of the networks `demo`, NAME=NUMBER.
 DEMO_SAMPLING = (
   'portrait_steps=15',
-  'portrait_guidance=1.75',
-  'portrait_autoguidance=1.6',
-  'portrait_temperature=0.8',
+  'portrait_guidance=3.0',
+  'portrait_autoguidance=1.3',
+  'portrait_temperature=0.7',
   'portrait_voice_temperature=0.2',
+  'portrait_asymmetry=0.5',
   'motion_guidance=1.5',
+  'motion_steps=6',
 )
 
 

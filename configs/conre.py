@@ -4,7 +4,7 @@ r"""ConRe pre-training: speech encoder, face encoder, and one face decoder for b
 
 Needs no trained network.
 
-demo: 16 minutes on two CPU cores (`max_minutes`; on a GPU `num_steps` comes first). tiny: two steps, for tests.
+demo: 40 minutes on one CPU core (`max_minutes`; on a GPU `num_steps` comes first). tiny: two steps, for tests.
 base, large: networks and batches for a pod slice or an eight-GPU host; not run by us.
 """
 
@@ -14,7 +14,7 @@ from configs import common
 
 VARIANTS = {
   'tiny': common.Variant('tiny', batch_size=2, num_steps=2, learning_rate=1e-3),
-  'demo': common.Variant('demo', batch_size=32, num_steps=4000, max_minutes=16.0, learning_rate=1e-3),
+  'demo': common.Variant('demo', batch_size=32, num_steps=4000, max_minutes=40.0, learning_rate=1e-3),
   'base': common.Variant('base', batch_size=2048, num_steps=200_000, learning_rate=1e-4),
   'large': common.Variant('large', batch_size=4096, num_steps=300_000, learning_rate=1e-4),
 }
@@ -28,7 +28,7 @@ def get_config(variant: str = 'demo') -> ConfigDict:
   )
   config.options = ConfigDict(
     {
-      'image_size': v.image_size,
+      'image_size': 256 if v.size == 'demo' else v.image_size,
       'contrastive_weight': 1.0,
       'reconstruction_weight': 2.0,
       'attributes_weight': 0.0 if v.for_pod else 1.0,  # needs ground truth
@@ -43,4 +43,6 @@ def get_config(variant: str = 'demo') -> ConfigDict:
     }
   )
   config.optimizer.weight_decay = 0.05
+  if v.size == 'demo':
+    config.data.camera_effects = 0.3  # so that the encoder reads recordings of any camera
   return config

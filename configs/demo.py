@@ -18,7 +18,7 @@ def get_config(variant: str = 'demo') -> ml_collections.ConfigDict:
   config.checkpoint = 'demo'
   config.conre = ''  # run directory of the stage conre, for the part `retrieval`; '': skip that part
   config.seed = 0  # of generated portraits and motion
-  config.image_size = 256
+  config.image_size = 512
 
   # Renderings that train the attribute readers; no training corpus has these speakers.
   config.looks = ml_collections.ConfigDict(dict(first=500_000, num=800, frames=3, seed=11))

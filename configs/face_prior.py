@@ -5,7 +5,7 @@ r"""Statistical face prior: mean and standard deviation of portrait latents; one
 
 Needs: autoencoder; with `with_voice` also the speech encoder.
 
-demo: three minutes on two CPU cores (`max_minutes`; on a GPU `num_steps` comes first). tiny: two steps, for tests.
+demo: five minutes on one CPU core (`max_minutes`; on a GPU `num_steps` comes first). tiny: two steps, for tests.
 base, large: networks and batches for a pod slice or an eight-GPU host; not run by us.
 """
 
@@ -15,7 +15,7 @@ from configs import common
 
 VARIANTS = {
   'tiny': common.Variant('tiny', batch_size=2, num_steps=2, learning_rate=1e-3),
-  'demo': common.Variant('demo', batch_size=16, num_steps=128, max_minutes=6.0, learning_rate=0.0),
+  'demo': common.Variant('demo', batch_size=16, num_steps=128, max_minutes=5.0, learning_rate=0.0),
   'base': common.Variant('base', batch_size=1024, num_steps=100, learning_rate=0.0),
   'large': common.Variant('large', batch_size=1024, num_steps=100, learning_rate=0.0),
 }
@@ -35,7 +35,7 @@ def get_config(variant: str = 'demo') -> ConfigDict:
   config.options = ConfigDict(
     {
       'image_size': v.image_size,
-      'components': 128 if v.size == 'demo' else 0,  # principal directions: 95 % of the variance
+      'components': 128 if v.size == 'demo' else 0,  # principal directions
       'component_portraits': 2048,
       'with_voice': v.size == 'demo',
     }

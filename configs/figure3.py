@@ -7,19 +7,6 @@ Trains one portrait network per prior mode and seed on the same cached latents, 
 with few and many steps, and measures them. Existing results in the working directory are kept, and an interrupted
 run continues. `--only train --config.seeds="(0,)"` splits the training over machines or processes.
 
-human: the same on the world of people, by estimate three hours on two CPU cores besides corpora and encoders. No
-weights of that world are shipped; the stages conre and autoencoder train them on its faces:
-
-  for split in train:3000 validation:64; do
-    seetalk corpus data/human/corpus/faces --world human --kind faces --split ${split%:*} --num ${split#*:}
-  done
-  for stage in conre autoencoder; do
-    python train.py --config configs/$stage.py:demo --workdir runs/human/$stage --config.data_root=data/human
-  done
-  python evaluate.py --config configs/figure3.py:human --workdir runs/figure3_human \
-    --config.init.speech_encoder=runs/human/conre --config.init.face_encoder=runs/human/conre \
-    --config.init.autoencoder=runs/human/autoencoder
-
 demo: speech encoder and autoencoder are the shipped ones. The face encoder comes from a run of the stage `conre`. The
 networks use mean and standard deviation of the prior only. With `--config.init.face_prior=demo` all of them also use
 the linear denoiser of its covariance (not specified in the paper), which removes grain after few training steps.
@@ -31,19 +18,18 @@ from configs import portrait
 
 
 def get_config(variant: str = 'demo') -> ConfigDict:
-  """The configuration of a variant: 'demo' or 'human' (the world), or 'tiny' for two steps."""
-  if variant not in ('tiny', 'demo', 'human'):
-    raise ValueError(f'variant {variant!r} is unknown: use tiny, demo or human')
-  tiny, human = variant == 'tiny', variant == 'human'
+  """The configuration of a variant: 'demo', or 'tiny' for two steps."""
+  if variant not in ('tiny', 'demo'):
+    raise ValueError(f'variant {variant!r} is unknown: use tiny or demo')
+  tiny = variant == 'tiny'
   config = ConfigDict()
   config.experiment = 'figure3'
-  config.world = 'human' if human else 'cartoon'
   config.modes = ('ldm', 'scldm', 'scfp')
   config.seeds = (0, 1) if tiny else (0, 1, 2)
   config.init = ConfigDict(
     {
-      'speech_encoder': '' if human else 'demo',
-      'autoencoder': '' if human else 'demo',
+      'speech_encoder': 'demo',
+      'autoencoder': 'demo',
       'face_encoder': '',
       'face_prior': '',  # '': mean and std of the training portraits; 'demo' adds the shipped directions
     }
@@ -58,8 +44,6 @@ def get_config(variant: str = 'demo') -> ConfigDict:
   config.portrait.data.seed = 0  # all runs train on the same latents
   config.portrait.data.cached_samples = 32 if tiny else 8192
   config.portrait.max_minutes = 0.0
-  if human:
-    config.portrait.data_root = 'data/human'
   if tiny:
     config.portrait.options.image_size = 128  # input size of the readers
   else:

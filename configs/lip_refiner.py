@@ -8,7 +8,7 @@ r"""Lip refinement: a lip subspace of the motion latents, and a network that cor
 Needs: speech encoder, motion codec with a trained truth encoder, motion transformer, and in all variants but demo the
 sync expert. Motion of recordings is estimated and counts less than that of synthetic data.
 
-demo: 18 minutes on two CPU cores (`max_minutes`; on a GPU `num_steps` comes first). tiny: two steps, for tests.
+demo: 12 minutes on one CPU core (`max_minutes`; on a GPU `num_steps` comes first). tiny: two steps, for tests.
 base, large: networks and batches for a pod slice or an eight-GPU host; not run by us.
 """
 
@@ -18,7 +18,7 @@ from configs import common
 
 VARIANTS = {
   'tiny': common.Variant('tiny', batch_size=2, num_steps=2, learning_rate=1e-3),
-  'demo': common.Variant('demo', batch_size=8, num_steps=2000, max_minutes=18.0, learning_rate=1e-3),
+  'demo': common.Variant('demo', batch_size=8, num_steps=2000, max_minutes=12.0, learning_rate=1e-3),
   'base': common.Variant('base', batch_size=128, num_steps=100_000, learning_rate=1e-4),
   'large': common.Variant('large', batch_size=128, num_steps=100_000, learning_rate=1e-4),
 }
@@ -40,14 +40,14 @@ def get_config(variant: str = 'demo') -> ConfigDict:
     {
       'image_size': v.image_size,
       # 'portrait_speech' (corpus faces) renders portraits. 'speech_motion' (corpus talks) has longer tracks and renders
-      # nothing: many more steps a minute. The shipped weights were trained with it.
+      # nothing: many more steps a minute.
       'view': 'speech_motion' if v.size == 'demo' else 'portrait_speech',
       'render_weight': 0.5,  # weight of the rendered mouth region
       'render_share': 0.25,  # share of the portraits of a batch; each is rendered three times
       'outside_weight': 1.0,  # weight of changes around the mouth region
       'sync_weight': 0.05,  # weight of the sync-expert loss
       'sync_share': 0.125,  # share of the clips of a batch; five frames each
-      'lookahead_rate': 0.0,  # share of the clips with a limited look-ahead, for live sessions
+      'lookahead_rate': 0.5 if v.size == 'demo' else 0.0,  # share of clips with a limited look-ahead
     }
   )
   return config

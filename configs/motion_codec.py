@@ -4,7 +4,7 @@ r"""Motion codec: appearance encoder, motion encoder, warper and plain decoder.
 
 Needs no trained network; base and large need the face encoder of stage conre (`cross_identity_weight`).
 
-demo: 60 minutes on two CPU cores (`max_minutes`; on a GPU `num_steps` comes first). tiny: two steps, for tests.
+demo: 90 minutes on one CPU core (`max_minutes`; on a GPU `num_steps` comes first). tiny: two steps, for tests.
 base, large: networks and batches for a pod slice or an eight-GPU host; not run by us.
 """
 
@@ -14,7 +14,7 @@ from configs import common
 
 VARIANTS = {
   'tiny': common.Variant('tiny', batch_size=2, num_steps=2, learning_rate=1e-3),
-  'demo': common.Variant('demo', batch_size=4, num_steps=20_000, max_minutes=60.0, learning_rate=8e-4),
+  'demo': common.Variant('demo', batch_size=4, num_steps=20_000, max_minutes=90.0, learning_rate=8e-4),
   'base': common.Variant('base', batch_size=256, num_steps=300_000, learning_rate=1e-4),
   'large': common.Variant('large', batch_size=256, num_steps=500_000, learning_rate=1e-4),
 }
@@ -26,7 +26,7 @@ def get_config(variant: str = 'demo') -> ConfigDict:
   config = common.stage_config('motion_codec', v, networks=('motion_codec',))
   config.options = ConfigDict(
     {
-      'image_size': v.image_size,
+      'image_size': 256 if v.size == 'demo' else v.image_size,
       'with_truth': not v.for_pod,  # flow, occlusion and motion of the synthetic world
       'with_estimates': v.for_pod,  # motion and landmarks of recordings, as `seetalk prepare` measured them
       'truth_rate': 0.5,  # share of motions from the truth encoder instead of frames
@@ -45,4 +45,7 @@ def get_config(variant: str = 'demo') -> ConfigDict:
   )
   common.add_critics(config, v)
   config.optimizer.weight_decay = 0.0
+  if v.size == 'demo':
+    config.data.flips = 0.5
+    config.data.camera_effects = 0.3  # so that the encoder reads recordings of any camera
   return config

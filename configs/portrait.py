@@ -7,7 +7,7 @@ r"""Portrait diffusion: a face latent from speech, around the face prior.
 
 Needs: speech encoder, autoencoder. Without a face prior the stage computes mean and standard deviation itself.
 
-demo: 60 minutes on two CPU cores (`max_minutes`; on a GPU `num_steps` comes first). tiny: two steps, for tests.
+demo: 300 minutes on one CPU core (`max_minutes`; on a GPU `num_steps` comes first). tiny: two steps, for tests.
 base, large: networks and batches for a pod slice or an eight-GPU host; not run by us.
 """
 
@@ -17,7 +17,7 @@ from configs import common
 
 VARIANTS = {
   'tiny': common.Variant('tiny', batch_size=2, num_steps=2, learning_rate=1e-3),
-  'demo': common.Variant('demo', batch_size=16, num_steps=20_000, max_minutes=60.0, learning_rate=1e-3),
+  'demo': common.Variant('demo', batch_size=16, num_steps=20_000, max_minutes=300.0, learning_rate=1e-3),
   'base': common.Variant('base', batch_size=1024, num_steps=300_000, learning_rate=1e-4),
   'large': common.Variant('large', batch_size=2048, num_steps=400_000, learning_rate=1e-4),
 }
@@ -44,4 +44,5 @@ def get_config(variant: str = 'demo') -> ConfigDict:
   )
   if v.size == 'demo':
     config.data.cached_samples = 8192
+    config.data.flips = 0.5
   return config

@@ -11,7 +11,7 @@ Needs: codebook; autoencoder, because half of the portraits go through it, as at
 expert (or `syncnet`), whose loss on rendered mouths needs records with successive frames and speech: real ones, or
 `clips` of the image size. Starts from the motion codec, code transformer and HR decoder of earlier stages.
 
-demo: 8 minutes on two CPU cores (`max_minutes`; on a GPU `num_steps` comes first). tiny: two steps, for tests.
+demo: 30 minutes on one CPU core (`max_minutes`; on a GPU `num_steps` comes first). tiny: two steps, for tests.
 base, large: networks and batches for a pod slice or an eight-GPU host; not run by us.
 """
 
@@ -21,7 +21,7 @@ from configs import common
 
 VARIANTS = {
   'tiny': common.Variant('tiny', batch_size=2, num_steps=2, learning_rate=1e-3),
-  'demo': common.Variant('demo', batch_size=4, num_steps=6000, max_minutes=8.0, learning_rate=5e-4),
+  'demo': common.Variant('demo', batch_size=4, num_steps=6000, max_minutes=30.0, learning_rate=5e-4),
   'base': common.Variant('base', batch_size=128, num_steps=200_000, learning_rate=1e-4),
   'large': common.Variant('large', batch_size=128, num_steps=300_000, learning_rate=1e-4),
 }
@@ -54,4 +54,6 @@ def get_config(variant: str = 'demo') -> ConfigDict:
   )
   common.add_critics(config, v)
   config.optimizer.weight_decay = 0.0
+  if v.size == 'demo':
+    config.data.flips = 0.5
   return config

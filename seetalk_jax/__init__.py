@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from seetalk_jax import _lazy
 
-__version__ = '0.1.0'
+__version__ = '0.2.0.dev0'
 
 TYPE_CHECKING: bool = False  # see _lazy
 if TYPE_CHECKING:

@@ -38,7 +38,7 @@ FACE_BOX = (0.038, 0.168, 0.962, 1.092)
 # Motion vector, in the order of a motion track `[n, MOTION_DIM]`; 0 is the neutral value of every field. The world
 # renders it, `prepare` measures it, users set it, and the motion codec is taught it.
 MOTION_FIELDS = (
-  *blendshapes.NAMES,  # 52 coefficients, 0 to 1; the cartoon goes beyond 1 where it moves farther than people
+  *blendshapes.NAMES,  # 52 coefficients, 0 to 1
   'yaw',  # head pose in radians; positive turns to the person's left
   'pitch',  # radians; positive is up
   'roll',  # radians; positive tilts to the person's left shoulder
@@ -137,7 +137,7 @@ STAGES = (
 # ---------------------------------------------------------------------------- variants of configurations
 IMAGE_SIZES = {
   'tiny': 64,
-  'demo': 256,
+  'demo': 512,
   'base': 512,
   'large': 512,
 }  # size of networks -> side of pictures in pixels

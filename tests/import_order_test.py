@@ -11,13 +11,12 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / 'seetalk_jax'
 
 # Every module may import these; of the package, they import nothing but what ALLOWED lists.
-GROUND = {'constants', 'blendshapes', 'cartoon_motion', 'errors', 'files', '_lazy', '__version__'}
+GROUND = {'constants', 'blendshapes', 'errors', 'files', '_lazy', '__version__'}
 # Package -> packages that it may import, besides itself and GROUND.
 ALLOWED = {
   **{name: set() for name in GROUND},
   'files': {'errors'},
   'constants': {'blendshapes'},
-  'cartoon_motion': {'blendshapes', 'constants'},
   'media': set(),
   'sharding': set(),
   'models': {'sharding'},

@@ -62,7 +62,7 @@ FLAGS = {
   ),
   'corpus': (
     'out --kind --split --num --size --processes --seed --shard-size --records-per-speaker --first-speaker '
-    '--frames --part --world --sketch --json --quiet'
+    '--frames --part --sketch --json --quiet'
   ),
   'export': f'workdir directory --dtype --inference --base --licence --origin --sampling {_OUTPUT}',
   'convert': f'kind source target --dtype --licence --origin {_OUTPUT}',

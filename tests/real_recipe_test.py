@@ -56,7 +56,7 @@ def test_no_stage_needs_ground_truth(variant):
 @pytest.mark.parametrize('stage', STAGES)
 def test_every_stage_gets_the_recordings_and_their_augmentation(variant, stage, tmp_path):
   config = load(variant, weights=(1.0, 2.0))
-  side = {'real': 384, 'real-demo': 192, 'real-tiny': 48}[variant]
+  side = {'real': 384, 'real-demo': 384, 'real-tiny': 48}[variant]
   own = all_stages.stage_config(config, stage)
   assert own.data.corpora == ('a', '/b') and own.data.weights == (1.0, 2.0) and own.data.flips == 0.5
   assert own.data.min_side == (

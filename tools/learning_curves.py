@@ -1,6 +1,6 @@
 """Learning curves of a run of all stages: held-out figures over core-minutes, and a strip of sample pictures.
 
-python tools/learning_curves.py runs/human --cores 1 --strip docs/pictures/training.png
+python tools/learning_curves.py runs/demo --cores 1 --strip docs/pictures/training.png
 
 Prints a table in Markdown: per phase of a stage its steps and core-minutes, and one held-out figure after about a
 quarter, a half and all of its training. The strip shows one row of pictures per phase, the last rows of the sample

@@ -14,7 +14,7 @@ from seetalk_jax.cli import options
 from seetalk_jax.synthetic import kinds
 
 HELP = 'synthetic recordings to a corpus'
-EXAMPLE = 'seetalk corpus data/synthetic/corpus/faces --kind faces --num 3000'
+EXAMPLE = 'seetalk corpus data/synthetic/corpus/faces --kind faces --frames 4 --num 3000'
 _MAX = 10**9
 
 
@@ -39,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     type=options.whole(16, 2048),
     default=None,
     metavar='N',
-    help='side of the frames in pixels, a multiple of 8 (default: 256 for faces, 128 for clips)',
+    help='side of the frames in pixels, a multiple of 8 (default: 512 for faces, 128 for clips)',
   )
   parser.add_argument(
     '--processes',
@@ -92,14 +92,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     help='render only every Nth file, beginning with number I (from 0), as one of N processes, also on several '
     'machines (default 0/1)',
   )
-  worlds = parser.add_mutually_exclusive_group()
-  worlds.add_argument(
-    '--world',
-    choices=('cartoon', 'human'),
-    default='cartoon',
-    help='cartoon: the world of the demo weights (default); human: people with hair, clothes, light and cameras',
-  )
-  worlds.add_argument(
+  parser.add_argument(
     '--sketch', action='store_true', help='flat faces and buzzes instead of heads and speech, for dry runs'
   )
   parser.add_argument('--json', action='store_true', help='one JSON object on stdout and nothing else')
@@ -110,7 +103,7 @@ def run(args: argparse.Namespace) -> None:
   """Renders missing records and prints the totals."""
   options.check_folder(args.out)
   from seetalk_jax.inference import devices
-  from seetalk_jax.synthetic import corpus
+  from seetalk_jax.synthetic import corpus, sketch
 
   devices.check_platform()  # here, because each worker process would print a traceback
   began = time.monotonic()
@@ -129,7 +122,7 @@ def run(args: argparse.Namespace) -> None:
     first_speaker=args.first_speaker,
     frames=args.frames,
     part=args.part,
-    world=_world(args),
+    world=sketch.SketchWorld if args.sketch else None,
   )
   num_bytes = sum(path.stat().st_size for path in shards)
   if args.json:
@@ -151,16 +144,3 @@ def _finished(args: argparse.Namespace) -> set[pathlib.Path]:
 
   folder = pathlib.Path(args.out)
   return set(sources.finished_shards(folder, args.kind, args.split)) if folder.is_dir() else set()
-
-
-def _world(args: argparse.Namespace):
-  """Class of the world that is rendered."""
-  from seetalk_jax.synthetic import sketch, source
-
-  if args.sketch:
-    return sketch.SketchWorld
-  if args.world == 'human':
-    from seetalk_jax.synthetic.human import world
-
-    return world.HumanWorld
-  return source.SyntheticWorld

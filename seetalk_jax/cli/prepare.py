@@ -52,9 +52,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
   parser.add_argument(
     '--size',
     type=options.whole(32, 2048),
-    default=256,
+    default=512,
     metavar='N',
-    help='side of the stored frames in pixels (default 256)',
+    help='side of the stored frames in pixels (default 512)',
   )
   parser.add_argument(
     '--max-seconds',

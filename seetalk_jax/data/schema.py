@@ -46,8 +46,8 @@ class Truth:
     parts: uint8 `[k, s/4, s/4]`, `constants.Part` label of each pixel, or None.
     opening: float32 `[k]`, distance between the lips, or None.
     emotions: float32 `[t, 8]`, shares of `constants.EMOTIONS` in each row of `speech_motion`, sum 1: an emotion of
-      intensity 0.6 has 0.6 at its height, and neutral the rest. None where emotions are absent: in the cartoon world
-      and in records of older corpora. Single pictures (`faces`) have a motion without emotion besides that of speech.
+      intensity 0.6 has 0.6 at its height, and neutral the rest. None where emotions are absent: in records
+      of older corpora. Single pictures (`faces`) have a motion without emotion besides that of speech.
     events: uint8 `[t, 5]`, 1 where one of `constants.EVENTS` sounds, or None.
     style: float32 `[S]`, motion style of the speaker, see `acting.style.style_to_array`, or None.
     weight: float32 `[1]`, body weight as a standard score, or None.

@@ -167,5 +167,5 @@ class EvaluationInputs:
   def _cache_path(self, name: str, suffix: str, settings) -> str:
     """The file for a result that depends on `settings`, on the renderings and on the readers' network."""
     parts = self.config.looks, self.config.network, settings
-    key = disk_cache.digest([*(part.to_dict() for part in parts), self.world.crop_version])
+    key = disk_cache.digest([*(part.to_dict() for part in parts), self.world.name, self.world.crop_version])
     return os.path.join(self.workdir, f'{name}-{key}.{suffix}')

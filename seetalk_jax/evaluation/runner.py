@@ -94,7 +94,7 @@ def _check_real_videos(config, options: Options) -> None:
 
 def run_experiment(config, options: Options) -> int:
   """Runs the parts `options.only` of the experiment in configs/figure3.py and prints its table."""
-  experiment = figure3.Figure3(config, options.workdir, worlds.measured_world(config.world))
+  experiment = figure3.Figure3(config, options.workdir, worlds.MeasuredHumanWorld())
   print(experiment.run(options.only or figure3.PARTS))
   return 128 + experiment.interrupted if experiment.interrupted else 0
 
@@ -105,7 +105,7 @@ def draw_sheet(config, options: Options) -> int:
   def make_generator():
     return generated.PipelineGenerator(pipeline.load(config.checkpoint))
 
-  world = worlds.MeasuredSyntheticWorld()
+  world = worlds.MeasuredHumanWorld()
   sheet.write_sheet(options.sheet, EvaluationInputs(config, world, make_generator, options.workdir))
   print(options.sheet)
   return 0
@@ -123,7 +123,7 @@ def measure_figures(config, options: Options) -> int:
 
   inputs = EvaluationInputs(
     config,
-    worlds.MeasuredSyntheticWorld(),
+    worlds.MeasuredHumanWorld(),
     lambda: generated.PipelineGenerator(pipe()),
     options.workdir,
     _load_towers(config),

@@ -199,18 +199,19 @@ class SeeTalk:
   def controls_of(self, motion: np.ndarray) -> dict[str, np.ndarray]:
     """Reads head pose, gaze, eyelids, brows and lips of motion latents, as the motion codec was trained to.
 
+    ```python
     clip = pipe('speech.wav')
     controls = pipe.controls_of(clip.motion)
     controls['eyeBlinkLeft'][:] = controls['eyeBlinkRight'][:] = 0  # never blinks
     controls['yaw'] += 0.2  # radians, to the person's left
     edited = pipe.render(clip.portrait, pipe.motion_of(controls), speech=clip.speech)
+    ```
 
     Args:
       motion: `[n, motion_dim]`, such as `Clip.motion`.
 
     Returns:
-      field of `constants.MOTION_FIELDS`, with units and ranges there -> float32 `[n]`. These are estimates; those of a
-      checkpoint of version 0.1.0 are translated from its 20 fields, so fields that these do not describe are 0.
+      field of `constants.MOTION_FIELDS`, with units and ranges there -> float32 `[n]`. These are estimates.
 
     Raises:
       InputError: latents of another size or not finite.

@@ -39,8 +39,7 @@ class Blendshapes:
 
   Attributes:
     motion: float32 `[n, 58]`, see `constants.MOTION_FIELDS`: 52 coefficients of at least 0, then pose and shift.
-    status: uint8 `[58]`, `constants.MotionStatus` of each field: sampled, or absent if the motion codec of the
-      checkpoint does not describe the field, which is 0 then.
+    status: uint8 `[58]`, `constants.MotionStatus` of each field: sampled.
     record: provenance: version, checkpoint, seed, device, sampling steps and guidance, controls.
   """
 
@@ -165,8 +164,7 @@ class SpeechToBlendshapes:
         columns = self._motion_sampler.controls_of(latents[: speech.num_frames])
     motion = np.stack([columns[name] for name in MOTION_FIELDS], axis=1)
     motion[:, COEFFICIENTS] = np.maximum(motion[:, COEFFICIENTS], 0.0)
-    known = [name in modules['motion_codec'].read_fields for name in MOTION_FIELDS]
-    status = np.where(known, MotionStatus.SAMPLED, MotionStatus.ABSENT).astype(np.uint8)
+    status = np.full(len(MOTION_FIELDS), MotionStatus.SAMPLED, np.uint8)
     record = {
       **self._release.record(seed),
       'motion_steps': int(sampling.motion_steps),

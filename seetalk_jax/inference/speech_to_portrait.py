@@ -2,7 +2,7 @@
 
 from seetalk_jax import SpeechToPortrait
 stage1 = SpeechToPortrait.load('demo')
-faces = stage1('speech.wav', num=4, seed=0)  # uint8 [4, 256, 256, 3]
+faces = stage1('speech.wav', num=4, seed=0)  # uint8 [4, 512, 512, 3]
 """
 
 from __future__ import annotations

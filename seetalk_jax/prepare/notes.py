@@ -19,6 +19,7 @@ _MISSING = {
   'validation': 'training has no held-out metrics and pictures',
   'test': 'no recordings are left for a final evaluation',
 }
+TEST_VARIANT = 'real-tiny'
 # Variants of configs/all.py for one machine -> pixels of their pictures.
 _VARIANTS = {
   variant: IMAGE_SIZES[size] for variant, size in RECORDING_VARIANTS.items() if size not in POD_SIZES
@@ -62,6 +63,11 @@ def of_corpus(out_dir: pathlib.Path) -> Notes:
     )
   if command:
     lines.append(f'next, train on it: {command}')
+  if TEST_VARIANT in command:
+    lines.append(
+      f'{TEST_VARIANT} is a test of a few steps: prepare with --size {IMAGE_SIZES["demo"]} to train networks that '
+      'draw faces'
+    )
   return Notes(report, missing, lines, command)
 
 

@@ -243,7 +243,7 @@ class ConReStage(base.Stage):
     error = jnp.square(head(features.tokens, method='articulation') - truth) * weight
     known = jnp.sum(weight, axis=(0, 1))
     per_field = jnp.sum(error, axis=(0, 1)) / jnp.maximum(known, 1.0)
-    # Fields that are absent or constant, such as 12 of the cartoon's, would pass for perfect predictions.
+    # Fields that are absent or constant would pass for perfect predictions.
     counts = (known > 0) & (statistics['articulation_std'] > _MIN_STD)
     loss = jnp.sum(per_field * counts) / jnp.maximum(jnp.sum(counts), 1)
     # R2 is 1 for a perfect prediction and 0 for the mean.

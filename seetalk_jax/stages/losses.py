@@ -16,9 +16,8 @@ from seetalk_jax.models.renderer.regions import crop_pixels
 
 # Part labels of image cells as plain integers: every label above BODY belongs to the head.
 BODY, EYE, MOUTH = int(Part.BODY), int(Part.EYE), int(Part.MOUTH)
-# Mouth with lips, and eyes with lids and brows, in canonical coordinates: (|x|, y) of the center, half sizes. The mouth
-# of the human head is at -0.46, that of the cartoon at -0.62.
-_REGIONS = (((0.0, -0.535), (0.27, 0.265)), ((0.23, 0.06), (0.23, 0.22)))
+# Mouth with lips, and eyes with lids and brows, in canonical coordinates: (|x|, y) of the center, half sizes.
+_REGIONS = (((0.0, -0.48), (0.27, 0.265)), ((0.23, 0.06), (0.23, 0.22)))
 _FRONT = 0.1  # all points of both regions have a larger z, the back of the mouth included
 
 

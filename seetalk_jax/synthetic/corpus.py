@@ -21,7 +21,7 @@ from seetalk_jax.errors import InputError, OutputError
 from seetalk_jax.synthetic import source as synthetic_source
 from seetalk_jax.synthetic.kinds import FRAMES, SHARD_SIZE
 
-DEFAULT_SIZES = {'faces': 256, 'clips': constants.CLIP_SIZE, 'talks': 0}
+DEFAULT_SIZES = {'faces': 512, 'clips': constants.CLIP_SIZE, 'talks': 0}
 
 
 def render_corpus(
@@ -39,7 +39,7 @@ def render_corpus(
   first_speaker: int = 0,
   frames: int | None = None,
   part: tuple[int, int] = (0, 1),
-  world: Callable[[], synthetic_source.World] = synthetic_source.SyntheticWorld,
+  world: Callable[[], synthetic_source.World] | None = None,
 ) -> list[pathlib.Path]:
   """Renders `num` records into shards KIND-SPLIT-00000-of-000NN.array_record of `out_dir`.
 
@@ -51,7 +51,7 @@ def render_corpus(
     kind: `faces`, `clips` or `talks`, see `WorldSource`.
     split: `train`, `validation` or `test`.
     num: number of records.
-    size: side of the frames in pixels; None for 256 (`faces`) or 128 (`clips`).
+    size: side of the frames in pixels; None for 512 (`faces`) or 128 (`clips`).
     seed: seed of everything except the speakers.
     shard_size: number of records in a shard, an even number.
     processes: number of worker processes, each on its own core; 0 renders in this process.
@@ -61,7 +61,7 @@ def render_corpus(
     frames: frames of a record, see `WorldSource`; None for `kinds.FRAMES`.
     part: `(i, n)` renders every n-th shard, beginning with shard i (from 0), so that n calls, also on several
       machines with a shared disk, render the whole.
-    world: callable that returns the `World`; importable by name if `processes` > 0.
+    world: callable that returns the `World`, None for that of people; importable by name if `processes` > 0.
 
   Returns:
     The paths of the shards of the part, in order.
@@ -90,9 +90,13 @@ def render_corpus(
   settings = {name: value for name, value in arguments.items() if name not in ('kind', 'split')}
   if frames not in (None, FRAMES[kind]):
     settings['frames'] = frames  # the others have none, so that corpora of earlier versions can be continued
-  settings |= {'size': size, 'shard_size': shard_size, 'crop_version': records.world.crop_version}
-  if (name := getattr(records.world, 'name', None)) is not None:
-    settings['world'] = name  # the cartoon has none, so that corpora of earlier versions can be continued
+  drawn = records.world
+  settings |= {
+    'size': size,
+    'shard_size': shard_size,
+    'crop_version': drawn.crop_version,
+    'world': drawn.name,
+  }
   sources.add_part(out_dir, kind, split, settings)
 
   count = -(-num // shard_size)

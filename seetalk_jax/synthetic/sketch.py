@@ -12,10 +12,10 @@ import numpy as np
 
 from seetalk_jax import constants
 from seetalk_jax.synthetic import source
-from seetalk_jax.synthetic.head.identity import IDENTITY_DIM
 
 _FIELD = {name: i for i, name in enumerate(constants.MOTION_FIELDS)}
 _FACE, _HAIR, _MOUTH = 1, 2, 3
+_IDENTITY_DIM = 8
 _SPLITS = {'train': 0, 'validation': 1_000_000, 'test': 2_000_000}
 
 
@@ -59,7 +59,7 @@ class SketchWorld:
 
   def draw(self, speaker_id: int, seed: int, motion: np.ndarray, size: int) -> source.RenderedClip:
     rng = np.random.default_rng([speaker_id, seed, 4])
-    identity = rng.standard_normal(IDENTITY_DIM).astype(np.float32)
+    identity = rng.standard_normal(_IDENTITY_DIM).astype(np.float32)
     background, skin, hair = rng.uniform(0.1, 0.9, [3, 3])
     wide = 0.24 + 0.02 * np.tanh(identity[0])
     frames, canonicals, parts, boxes, points, openings = [], [], [], [], [], []

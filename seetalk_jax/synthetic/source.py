@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import MappingProxyType
@@ -13,8 +12,6 @@ import numpy as np
 from seetalk_jax import constants
 from seetalk_jax.data import schema
 from seetalk_jax.errors import InputError
-from seetalk_jax.media import audio as media_audio
-from seetalk_jax.synthetic import parameters
 from seetalk_jax.synthetic.kinds import FRAMES, KINDS
 
 _CHARACTERS_PER_SECOND = 13  # first estimate of the text length
@@ -44,7 +41,12 @@ class World(Protocol):
   """Interface of a synthetic world, used by `WorldSource`; tests use a cheap implementation.
 
   Motions are motion vectors: `constants.MOTION_FIELDS`.
+
+  Attributes:
+    name: of the world; a corpus holds records of one world.
   """
+
+  name: str
 
   def speaker_ids(self, split: str, count: int) -> Sequence[int]:
     """Ids of the first `count` speakers of a split."""
@@ -103,90 +105,6 @@ def random_window(
   return speech, track[first : first + num_frames]
 
 
-class SyntheticWorld:
-  """Built-in synthetic world, made of `synthetic.head` and `synthetic.voice`."""
-
-  def speaker_ids(self, split: str, count: int) -> Sequence[int]:
-    from seetalk_jax.synthetic import speakers
-
-    return speakers.speaker_ids(split, count)
-
-  def attributes(self, speaker_id: int) -> np.ndarray:
-    return self._speaker(speaker_id).attributes
-
-  def neutral(self, seed: int) -> np.ndarray:
-    from seetalk_jax.synthetic import motion
-
-    return parameters.motion_to_vector(motion.neutral_motion(seed))
-
-  def random(self, seed: int) -> np.ndarray:
-    from seetalk_jax.synthetic import motion
-
-    return parameters.motion_to_vector(motion.random_motion(seed))
-
-  def talk(self, speaker_id: int, seed: int, split: str, num_frames: int) -> ActedTalk:
-    # Imported here, because only speech needs espeak-ng, an optional extra.
-    from seetalk_jax.synthetic import motion, voice
-
-    rng = np.random.default_rng(seed)
-    own = voice.voice_of(self._speaker(speaker_id), int(rng.integers(2**31)))
-    for text in growing_texts(rng, own.language, split, num_frames):
-      spoken = voice.speak(text, own, seed)
-      if len(spoken.waveform) >= num_frames * constants.SAMPLES_PER_FRAME:
-        break
-    waveform = media_audio.normalise_loudness(spoken.waveform)
-    total = max(num_frames, len(waveform) // constants.SAMPLES_PER_FRAME)
-    track = parameters.motion_to_vector(motion.motion_track(spoken, int(rng.integers(2**31)), total))
-    return ActedTalk(*random_window(waveform, track, num_frames, rng))
-
-  def draw(self, speaker_id: int, seed: int, motion: np.ndarray, size: int) -> RenderedClip:
-    # Imported here, because only frames need JAX and the renderer; talks do not.
-    import jax
-
-    from seetalk_jax.synthetic import head
-
-    identity = head.sample_identity(self._speaker(speaker_id), seed)
-    shape = [len(motion)]
-    identities, settings = jax.tree.map(
-      lambda field: np.broadcast_to(np.float32(field), shape), (identity, head.sample_settings(seed))
-    )
-    motions = parameters.vector_to_motion(motion)
-    drawn = head.render_batch(identities, motions, settings, size=size)
-    points = _landmarks()(identities, motions)
-    drawn, points, boxes, opening = jax.device_get(
-      (drawn, points, head.lip_box(points), head.mouth_opening(identities, motions))
-    )
-    return RenderedClip(
-      frames=np.round(255.0 * drawn.image).astype(np.uint8),
-      canonical=drawn.canonical.astype(np.float16),
-      parts=drawn.parts,
-      landmarks=points,
-      lip_box=boxes,
-      opening=np.broadcast_to(np.asarray(opening, np.float32), shape),
-      identity=head.identity_to_array(identity),
-    )
-
-  @property
-  def crop_version(self) -> int:
-    from seetalk_jax.synthetic import head
-
-    return head.PORTRAIT_CROP_VERSION
-
-  def _speaker(self, speaker_id: int) -> parameters.Speaker:
-    from seetalk_jax.synthetic import speakers
-
-    return speakers.sample_speaker(int(speaker_id))
-
-
-@functools.cache
-def _landmarks():
-  import jax
-
-  from seetalk_jax.synthetic import head
-
-  return jax.jit(jax.vmap(lambda identity, motion: head.landmarks(identity, motion)))
-
-
 class WorldSource:
   """Source of records `[0, num)` of one kind and split, rendered on demand; record i depends only on (seed, i).
 
@@ -212,7 +130,7 @@ class WorldSource:
     records_per_speaker: int = 1,
     first_speaker: int = 0,
     frames: int | None = None,
-    world: World | Callable[[], World] = SyntheticWorld,
+    world: World | Callable[[], World] | None = None,
   ):
     """Creates the source without rendering anything.
 
@@ -225,7 +143,7 @@ class WorldSource:
       records_per_speaker: number of records per speaker.
       first_speaker: number of speakers of the split to skip; use an even number so that pairs do not overlap.
       frames: frames of a record, at least 2; None for `kinds.FRAMES`.
-      world: a `World`, or a callable that returns one.
+      world: a `World`, or a callable that returns one; None for the world of people, `human.world.HumanWorld`.
 
     Raises:
       InputError: an argument is out of range.
@@ -241,6 +159,8 @@ class WorldSource:
     if frames is not None and frames < 2:
       raise InputError(f'{frames} frames in a record: use at least 2')
     self.kind, self.split, self.size, self.seed = kind, split, size, seed
+    if world is None:
+      from seetalk_jax.synthetic.human.world import HumanWorld as world  # which imports this module
     self.world = world() if callable(world) else world
     self._length, self._num_frames = num, FRAMES[kind] if frames is None else frames
     self._per_speaker = records_per_speaker

@@ -2,17 +2,40 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 
 from seetalk_jax.errors import InputError
-from seetalk_jax.synthetic import parameters
 
 SPLIT_OFFSETS = {'train': 0, 'validation': 1_000_000, 'test': 2_000_000}
 MIN_AGE, MAX_AGE = 18.0, 80.0
 _STREAM = 0x5EA1  # separates this random stream from those of the identity and the voice
 
 
-def sample_speaker(speaker_id: int) -> parameters.Speaker:
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Speaker:
+  """Attributes shared by the voice and the face of a speaker.
+
+  Attributes:
+    speaker_id: unique integer; the seed of all random choices for this speaker.
+    sex: 0 for female voice and face traits, 1 for male; continuous in [0, 1], mostly near the ends.
+    age: age in years, 18 to 80.
+    head_size: standard score, about -2 to 2; larger heads have longer vocal tracts (lower formants).
+  """
+
+  speaker_id: int
+  sex: float
+  age: float
+  head_size: float
+
+  @property
+  def attributes(self) -> np.ndarray:
+    """Attribute vector, float32 `[3]`: sex in [0, 1], age in years, head size as a standard score."""
+    return np.array([self.sex, self.age, self.head_size], np.float32)
+
+
+def sample_speaker(speaker_id: int) -> Speaker:
   """Samples the attributes of a speaker; the same id always gives the same speaker.
 
   Half of the speakers are female (mostly sex below 0.1) and half are male (mostly above 0.9); a few are
@@ -27,7 +50,7 @@ def sample_speaker(speaker_id: int) -> parameters.Speaker:
   sex = 1.0 - from_end if male else from_end
   age = rng.uniform(MIN_AGE, MAX_AGE)
   head_size = float(np.clip(0.8 * (sex - 0.5) + 0.9 * rng.standard_normal(), -2.3, 2.3))
-  return parameters.Speaker(speaker_id=int(speaker_id), sex=float(sex), age=float(age), head_size=head_size)
+  return Speaker(speaker_id=int(speaker_id), sex=float(sex), age=float(age), head_size=head_size)
 
 
 def speaker_ids(split: str, count: int) -> range:

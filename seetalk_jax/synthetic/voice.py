@@ -15,7 +15,7 @@ import numpy as np
 from scipy import fft
 
 from seetalk_jax.constants import SAMPLE_RATE_HZ
-from seetalk_jax.synthetic import espeak, parameters, phonation
+from seetalk_jax.synthetic import espeak, phonation, speakers
 
 SILENCE = '_'
 _STREAM_VOICE, _STREAM_ACCENT, _STREAM_SPEAK = 0x70CE, 0xACCE, 0x57EA
@@ -114,7 +114,7 @@ class Utterance:
 
 
 def voice_of(
-  speaker: parameters.Speaker, seed: int = 0, language: str | None = None, accents: tuple[str, ...] = ACCENTS
+  speaker: speakers.Speaker, seed: int = 0, language: str | None = None, accents: tuple[str, ...] = ACCENTS
 ) -> VoiceParameters:
   """Samples the voice of `speaker`.
 
@@ -152,9 +152,7 @@ def voice_of(
   )
 
 
-def varied_voice_of(
-  speaker: parameters.Speaker, seed: int = 0, language: str | None = None
-) -> VoiceParameters:
+def varied_voice_of(speaker: speakers.Speaker, seed: int = 0, language: str | None = None) -> VoiceParameters:
   """Samples the voice of `speaker` as `voice_of` does, with vocal effort, phonation and one of `WORLD_ACCENTS`.
 
   Pitch, formants, rate and timbre are those of `voice_of`: sex, age and head size follow as before.

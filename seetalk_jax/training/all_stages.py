@@ -75,7 +75,7 @@ def check_start(config) -> None:
   variants = start_check.VARIANTS[isinstance(config.corpora, tuple)]
   others = {size: variant for size, variant in variants.items() if size != config.variant}
   own = stage_configs(config)
-  sources = networks_check.of_releases(config.start, [own[stage] for stage in config.stages])
+  sources = networks_check.of_releases(config.start)
   stages = {stage: networks_check.with_places(own[stage], sources) for stage in own}
   start_check.check(sources, stages, config.stages, others)
 
@@ -104,7 +104,7 @@ def stage_command(
   """
   config_file = train_script.parent / 'configs' / f'{stage}.py'
   own = stage_config(config, stage, phase)
-  places = networks_check.of_releases(config.start, [own])
+  places = networks_check.of_releases(config.start)
   in_order = phases(config)
   for earlier in in_order[: in_order.index((stage, phase))]:
     directory = _directory(workdir, *earlier)
@@ -225,7 +225,7 @@ def _render(config, children: _Children) -> int:
         *('--processes', str(config.processes or os.cpu_count() or 1)),
         *(['--size', str(config.sizes[kind])] if config.sizes.get(kind) else []),
         *(['--frames', str(config.frames[kind])] if config.frames.get(kind) else []),
-        *(['--sketch'] if config.sketch else ['--world', config.world]),
+        *(['--sketch'] if config.sketch else []),
       ]
       if status := children.call(command):
         return status

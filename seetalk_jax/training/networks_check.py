@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from seetalk_jax.constants import STAGES
 from seetalk_jax.errors import ConfigError
 from seetalk_jax.models import registry
-from seetalk_jax.releases import retired, storage
+from seetalk_jax.releases import storage
 from seetalk_jax.stages import base
 from seetalk_jax.training import initial_weights
-
-# Network -> the field that decides which parameters it has, besides those of its size.
-_FORMS = {'sample_adaptive_weighting': 'pooled'}
 
 
 def check_stages(names: Sequence[str]) -> None:
@@ -45,13 +41,7 @@ def check(stages: Mapping[str, Any], names: Sequence[str], releases: Sequence[st
     ConfigError: a network is missing, or has parameters that no stage has trained.
     CheckpointError: a release cannot be read.
   """
-  starts, trained = of_releases(releases, [stages[stage] for stage in names]), {}
-  if left_out := of_releases(releases).keys() - starts.keys():
-    print(
-      f'{", ".join(left_out)} of config.start has another form: it is trained anew',
-      file=sys.stderr,
-      flush=True,
-    )
+  starts, trained = of_releases(releases), {}
   for stage in names:
     own = with_places(stages[stage], {**starts, **trained})
     used = base.uses(own)
@@ -80,16 +70,14 @@ def check_windows(stages: Mapping[str, Any], names: Sequence[str]) -> None:
   refiner.check_statistics({'motion_transformer': {'motion_window': window}})
 
 
-def of_releases(releases: Iterable[str], configs: Iterable[Any] = ()) -> dict[str, str]:
+def of_releases(releases: Iterable[str]) -> dict[str, str]:
   """Network -> the first of the releases that holds it.
 
   The lip refiner is left out: its subspace is that of the motion codec it was trained with, and the codec of the run
-  is another one. A network whose form differs from the configured one is left out too, such as the weighting of
-  release 0.1.0.
+  is another one.
 
   Args:
     releases: of `config.start`.
-    configs: of the stages that train the networks, which decide their form.
 
   Raises:
     CheckpointError: a release cannot be read.
@@ -99,8 +87,7 @@ def of_releases(releases: Iterable[str], configs: Iterable[Any] = ()) -> dict[st
     networks = storage.read_info(release)[1]['networks']
     statistics = ['face_prior'] if 'portrait_unet' in networks else []  # of the UNet
     for name in (*networks, *statistics):
-      if not _has_other_form(name, release, configs):
-        found.setdefault(name, release)
+      found.setdefault(name, release)
   found.pop('lip_refiner', None)
   return found
 
@@ -125,7 +112,7 @@ def base_release(stages: Mapping[str, Any], names: Sequence[str], releases: Sequ
   Raises:
     ConfigError: several releases have such networks.
   """
-  starts = of_releases(releases, [stages[stage] for stage in names])
+  starts = of_releases(releases)
   trained = {stage: set(base.uses(with_places(config, starts)).trained) for stage, config in stages.items()}
   needed = set().union(*trained.values()) - {*registry.TRAINING_ONLY}
   needed -= set().union(*(trained[stage] for stage in names))
@@ -169,15 +156,6 @@ def _check_finished(stage: str, stages: Mapping[str, Any], name: str, place: str
       f'stage {stage} reads {name} of {place}, which is converted and whose {", ".join(fresh)} are not trained yet: '
       f'add {" or ".join(trainers) or "a stage that trains it"} to config.stages, before {stage}'
     )
-
-
-def _has_other_form(name: str, where: str, configs: Iterable[Any]) -> bool:
-  """Whether a network of a release has another form than the configurations give it."""
-  if name not in _FORMS:
-    return False
-  entry = storage.read_info(where)[1]['networks'][name]
-  form = retired.current_fields(entry['class'], entry['fields'], where).get(_FORMS[name])
-  return any(name in config.model and config.model[name][_FORMS[name]] != form for config in configs)
 
 
 def _switch(config, name: str) -> str:

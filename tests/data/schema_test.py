@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from flax import serialization
 
-from seetalk_jax import blendshapes, cartoon_motion, constants
+from seetalk_jax import blendshapes, constants
 from seetalk_jax.data import schema
 from seetalk_jax.errors import InputError
 from seetalk_jax.synthetic import sketch, source
@@ -188,27 +188,12 @@ def _version_1(record, **changes):
   for name in ('motion', 'speech_motion', 'motion_status'):
     del fields[name]
   fields |= {'schema': 1, 'pose': None, 'blendshapes': None}
-  truth = fields['truth']
-  if truth is not None:
-    truth |= {
-      'motion': cartoon_motion.from_vector(
-        np.zeros([0, 58], np.float32) if record.motion is None else record.motion
-      ),
-      'speech_motion': cartoon_motion.from_vector(record.speech_motion),
-    }
   return serialization.msgpack_serialize({**fields, **changes})
 
 
-@pytest.mark.parametrize('kind', ['faces', 'talks'])
-def test_synthetic_records_of_version_1_are_translated(kind):
-  record = source.WorldSource(kind, 'train', 2, size=32, world=_CartoonSketch)[1]
-  back = schema.decode(_version_1(record, pose=None))
-  _same(back.motion_status, np.full(58, constants.MotionStatus.EXACT, np.uint8))
-  np.testing.assert_allclose(back.speech_motion, record.speech_motion, atol=1e-6)
-  assert (back.motion is None) == (record.motion is None) == (kind == 'talks')
-  if kind == 'faces':
-    np.testing.assert_allclose(back.motion, record.motion, atol=1e-6)
-  assert schema.encode(back)  # a complete record of this version
+def test_synthetic_records_of_version_1_are_refused(record):
+  with pytest.raises(InputError, match='version 0.1.0 is no longer supported: render'):
+    schema.decode(_version_1(record))
 
 
 def test_real_records_of_version_1_are_translated():
@@ -247,17 +232,11 @@ def test_a_track_that_a_record_lacks_has_no_weight(record):
     np.testing.assert_array_equal(schema.motion_weights(one, other), 1)
 
 
-def test_damaged_records_of_version_1_are_the_users_error(record):
-  fields = serialization.msgpack_restore(_version_1(record))
+def test_damaged_records_of_version_1_are_the_users_error():
+  records, _ = _seconds(1)
+  fields = serialization.msgpack_restore(_version_1(records[0]))
   del fields['pose']
   with pytest.raises(InputError, match='lacks'):
     schema.decode(serialization.msgpack_serialize(fields))
   with pytest.raises(InputError, match='lacks'):
-    schema.decode(_version_1(record, truth={**fields['truth'], 'motion': np.zeros([3, 19], np.float32)}))
-
-
-class _CartoonSketch(sketch.SketchWorld):
-  """The sketch with motion that the cartoon's 20 fields hold."""
-
-  def random(self, seed):
-    return cartoon_motion.to_vector(cartoon_motion.from_vector(super().random(seed)))
+    schema.decode(_version_1(records[0], pose=np.zeros([25, 4], np.float32)))

@@ -12,7 +12,7 @@ from seetalk_jax.prepare import notes, report
 
 
 def corpus(
-  folder, *, layout='folder', size=256, largest_side=256, outside=(0.0,), files=('anna/a.mp4',), **splits
+  folder, *, layout='folder', size=512, largest_side=512, outside=(0.0,), files=('anna/a.mp4',), **splits
 ):
   """A corpus with a number of records in each split; its report has a clip for each share outside."""
   folder = pathlib.Path(folder)
@@ -35,12 +35,14 @@ def test_a_whole_corpus_names_its_report_and_the_next_command(tmp_path):
 
 
 @pytest.mark.parametrize(
-  ('size', 'variant'), [(256, 'real-demo'), (512, 'real-demo'), (64, 'real-tiny'), (320, 'real-tiny')]
+  ('size', 'variant'), [(512, 'real-demo'), (1024, 'real-demo'), (64, 'real-tiny'), (256, 'real-tiny')]
 )
 def test_the_next_command_trains_on_the_corpus(tmp_path, size, variant):
   folder = tmp_path / "it's mine"
   folder.mkdir()
-  words = shlex.split(corpus(folder, size=size, train=9).next_command)
+  found = corpus(folder, size=size, train=9)
+  assert any('prepare with --size 512' in line for line in found.lines) == (variant == 'real-tiny')
+  words = shlex.split(found.next_command)
   assert words[:6] == [
     'python',
     'train.py',
@@ -57,11 +59,11 @@ def test_the_next_command_trains_on_the_corpus(tmp_path, size, variant):
   } == {0}
 
 
-@pytest.mark.parametrize(('side', 'flag'), [(191, True), (192, False)])
+@pytest.mark.parametrize(('side', 'flag'), [(383, True), (384, False)])
 def test_small_recordings_train_without_a_smallest_size(tmp_path, side, flag):
   command = corpus(tmp_path, largest_side=side, train=9).next_command
   assert command.endswith('--config.min_side=0') == flag
-  assert all_stages.get_config('real-demo').min_side == 192
+  assert all_stages.get_config('real-demo').min_side == 384
 
 
 def test_sizes_that_no_variant_divides_have_no_command(tmp_path):
@@ -95,7 +97,7 @@ def test_missing_splits_are_named_with_what_they_cost(tmp_path, splits, layout, 
   assert bool(found.next_command) == ('train' in splits)
 
 
-@pytest.mark.parametrize(('size', 'variant'), [(256, 'real-person'), (64, '')])
+@pytest.mark.parametrize(('size', 'variant'), [(512, 'real-person'), (64, '')])
 def test_the_next_command_of_one_person_compares_no_speakers(tmp_path, size, variant):
   parts = {'real-train': {'num': 9, 'speakers': 1}}
   manifest = {'schema': schema.SCHEMA_VERSION, 'parts': parts, 'prepared': {'layout': 'person', 'size': size}}

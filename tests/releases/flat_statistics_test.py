@@ -48,4 +48,5 @@ def test_what_stages_read_survives_the_flat_form(stage):
 
 def test_the_shipped_release_has_no_unknown_statistics():
   found = flat_statistics.by_owner(storage.load_networks('demo', only=[]).statistics)
-  assert set(found) == {'conre', 'face_prior', 'portrait_unet', 'motion_transformer', 'lip_refiner'}
+  owners = {'conre', 'face_prior', 'portrait_unet', 'motion_codec', 'motion_transformer', 'lip_refiner'}
+  assert set(found) == owners

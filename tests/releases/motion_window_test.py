@@ -7,7 +7,7 @@ import types
 import numpy as np
 import pytest
 
-from seetalk_jax.constants import CONFIG_FILE, RELEASE_FILE
+from seetalk_jax.constants import CONFIG_FILE, RELEASE_FILE, WINDOW_FRAMES
 from seetalk_jax.releases import motion_window, storage
 from seetalk_jax.sampling.motion import trained_window
 from seetalk_jax.testing import tiny_release
@@ -41,8 +41,8 @@ def test_the_statistic_comes_before_the_configuration(statistics, provenance, wi
   assert found.keys() - {'motion_window'} == statistics.keys() - {'motion_window'}
 
 
-def test_the_shipped_weights_state_no_other_length():
-  assert 'motion_window' not in storage.load_networks('demo', only='motion_transformer').statistics
+def test_the_shipped_weights_state_their_length():
+  assert trained_window(storage.load_networks('demo', only='motion_transformer').statistics) == WINDOW_FRAMES
 
 
 def test_a_release_of_an_earlier_base_recipe_is_sampled_in_windows_of_its_training(tmp_path):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import toy_stage
 
-from seetalk_jax import cartoon_motion, constants, models
+from seetalk_jax import constants, models
 from seetalk_jax.constants import RELEASE_FILE
 from seetalk_jax.errors import CheckpointError
 from seetalk_jax.models.nn import blocks
@@ -61,10 +61,15 @@ def test_training_runs_are_checked_too(tmp_path, monkeypatch):
   monkeypatch.setitem(retired.STATISTICS, 'mean', 'train it again')
   with pytest.raises(CheckpointError, match='statistic mean is no longer supported.*: train it again'):
     initial_weights.load_trained_stage(tmp_path)
-  fields = {'hidden': 4, 'beta0': 1.0, 'per_channel': False}  # as in the config.json of an older run
+  fields = {
+    'hidden': 4,
+    'beta0': 1.0,
+    'per_channel': False,
+    'pooled': False,
+  }  # as in the config.json of an older run
   entry = {'class': 'SampleAdaptiveWeighting', 'fields': fields}
   built = network_spec.build('sample_adaptive_weighting', entry, 'run')
-  assert built == models.SampleAdaptiveWeighting(hidden=4, pooled=True)
+  assert built == models.SampleAdaptiveWeighting(hidden=4)
 
 
 def test_the_shipped_release_names_retired_fields_at_their_defaults_alone():
@@ -75,24 +80,34 @@ def test_the_shipped_release_names_retired_fields_at_their_defaults_alone():
     for field, value in entry['fields'].items()
   }
   for key, value in retired.FIELDS.items():
-    assert named.get(key, value.accepted) == value.accepted
+    assert key not in named or named[key] == value.accepted
 
 
-def test_weightings_of_version_0_1_0_have_the_pooled_form():
+def test_weightings_of_the_first_form_are_refused():
   current = retired.current_fields
-  assert current('SampleAdaptiveWeighting', {'hidden': 8, 'beta0': 1.0}, 'here')['pooled'] is True
-  assert current('SampleAdaptiveWeighting', {'hidden': 8, 'pooled': False}, 'here')['pooled'] is False
+  with pytest.raises(CheckpointError, match='pooled=True is no longer supported, here: train'):
+    current('SampleAdaptiveWeighting', {'hidden': 8, 'pooled': True}, 'here')
+  # Version 0.1.0 had no other form and no name for it.
+  with pytest.raises(CheckpointError, match='pooled=True is no longer supported, here: train'):
+    current('SampleAdaptiveWeighting', {'hidden': 64, 'beta0': 1.0, 'per_channel': False}, 'here')
+  for fields in ({'hidden': 8, 'num_heads': 4, 'pooled': False}, {'hidden': 8, 'num_heads': 4}):
+    assert current('SampleAdaptiveWeighting', fields, 'here') == {'hidden': 8, 'num_heads': 4}
 
 
-def test_codecs_of_version_0_1_0_have_the_fields_of_the_cartoon():
+def test_descriptions_without_later_fields_have_the_values_of_their_time():
+  codec = retired.current_fields('MotionCodec', {'hidden': 8}, 'here')
+  assert codec == {'inner_size': 0, 'low_grid': False, 'hidden': 8}
+  entry = {'class': 'AutoencoderKL', 'fields': {'latent_channels': 4}}
+  assert not network_spec.build('autoencoder', entry, 'run').cosine_shortcut
+  entry = {'class': 'MotionTransformer', 'fields': {}}
+  transformer = network_spec.build('motion_transformer', entry, 'run')
+  assert transformer.controls == () and not transformer.with_past
+
+
+def test_codecs_of_version_0_1_0_are_refused():
   current = retired.current_fields
-  assert current('MotionCodec', {'truth_dim': 20, 'hidden': 8}, 'here') == {
-    'truth_fields': list(cartoon_motion.FIELDS),
-    'hidden': 8,
-  }
-  fields = {'truth_fields': list(constants.MOTION_FIELDS)}
-  assert current('MotionCodec', fields, 'here') == fields
-  with pytest.raises(CheckpointError, match='truth_dim=7 is no longer supported, here'):
-    current('MotionCodec', {'truth_dim': 7}, 'here')
-  codec = storage.load_networks('demo', only='motion_codec').modules['motion_codec']
-  assert codec.truth_fields == cartoon_motion.FIELDS
+  fields = {'truth_fields': list(constants.MOTION_FIELDS), 'hidden': 8}
+  assert current('MotionCodec', fields, 'here') == {'inner_size': 0, 'low_grid': False, 'hidden': 8}
+  for old in ({'truth_dim': 20}, {'truth_fields': ['jaw', 'spread']}):
+    with pytest.raises(CheckpointError, match=r'MotionCodec\.truth.* is no longer supported, here: train'):
+      current('MotionCodec', old, 'here')

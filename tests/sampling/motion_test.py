@@ -253,7 +253,7 @@ CONTROLS = ('pose', 'style')
 @pytest.fixture(scope='module')
 def controlled():
   """(module, params, controls for 16 frames)."""
-  module = MotionTransformer(8, 32, 32, 2, 1, controls=CONTROLS)
+  module = MotionTransformer(8, 32, 32, 2, 1, with_past=False)
   m, tokens = jnp.zeros((1, 4, 8)), jnp.zeros((1, 4, 32))
   params = blocks.init_params(
     module, jax.random.key(0), m, jnp.zeros((1,)), tokens, m[:, 0], drop=jnp.zeros((1,), bool)
@@ -322,7 +322,7 @@ def test_controls_reach_windows_where_they_lie(controlled):
     changed[40:].all() and not changed[:24].any()
   )  # frames of windows that end before the change stay the same
   with pytest.raises(ValueError, match='none of this network'):
-    drawn(MotionTransformer(8, 32, 32, 2, 1), params, controls, num_steps=1)
+    drawn(MotionTransformer(8, 32, 32, 2, 1, controls=(), with_past=False), params, controls, num_steps=1)
 
 
 STATISTICS = {
@@ -335,7 +335,7 @@ STATISTICS = {
 @pytest.fixture(scope='module')
 def with_past():
   """(modules, params) of a motion transformer that takes given frames."""
-  module = MotionTransformer(8, 32, 32, 2, 1, with_past=True)
+  module = MotionTransformer(8, 32, 32, 2, 1, controls=())
   m = jnp.zeros((1, 4, 8))
   inputs = m, jnp.zeros((1,)), jnp.zeros((1, 4, 32)), m[:, 0]
   params = programs.random_params(module, *inputs, drop=jnp.zeros((1,), bool))
@@ -376,10 +376,11 @@ def test_given_frames_stay_and_lead_the_next_ones(with_past):
   np.testing.assert_array_equal(found.track[:, 5:10], found.motion)
   other = sampled_next(modules, params, tokens, past + 1.0, lookahead=4, guidance_scale=1.5)
   assert np.abs(found.motion - other.motion).max() > 1e-4
+  without = MotionTransformer(8, 32, 32, 2, 1, controls=(), with_past=False)
   for wrong, message in (
     (dict(tokens=np.zeros((1, 17, 32))), '17 tokens: .* at most 16'),
     (dict(lookahead=9), 'no frame after 5 given ones and before a look-ahead of 9'),
-    (dict(modules={'motion_transformer': MotionTransformer(8, 32, 32, 2, 1)}), 'past_rate'),
+    (dict(modules={'motion_transformer': without}), 'past_rate'),
   ):
     with pytest.raises(ValueError, match=message):
       sampled_next(**{'modules': modules, 'params': params, 'tokens': tokens, 'past': past, **wrong})

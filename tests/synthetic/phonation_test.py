@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from seetalk_jax.synthetic import motion, phonation, speakers, voice
+from seetalk_jax.synthetic import loudness_and_pitch, phonation, speakers, voice
 
 pytest.importorskip('espeakng_loader')
 
@@ -20,7 +20,7 @@ def spoken(speaker_id=8, **changes):
 
 def pitch_of(utterance):
   """Median pitch in Hz, and the share of frames that have one."""
-  track = motion.pitch_track(utterance.waveform, np.arange(0, utterance.duration_s, 0.02))
+  track = loudness_and_pitch.pitch_track(utterance.waveform, np.arange(0, utterance.duration_s, 0.02))
   return (float(np.nanmedian(track)) if np.isfinite(track).any() else 0.0), float(np.isfinite(track).mean())
 
 
@@ -93,7 +93,7 @@ def test_closures_of_stops_stay_silent_in_a_whisper():
     dataclasses.replace(voice.voice_of(speakers.sample_speaker(3), 0, 'en-us'), whisper=1.0),
   )
   for stop in (p for p in utterance.phonemes if p.label.strip('ˈˌ') == 'p'):
-    assert motion.loudness(utterance.waveform, np.array([stop.start_s + 0.03]))[0] < 0.6
+    assert loudness_and_pitch.loudness(utterance.waveform, np.array([stop.start_s + 0.03]))[0] < 0.6
 
 
 def test_zero_changes_nothing():

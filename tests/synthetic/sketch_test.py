@@ -8,10 +8,10 @@ from seetalk_jax.errors import InputError
 from seetalk_jax.synthetic import corpus, sketch
 
 
-class NamelessWorld(sketch.SketchWorld):
-  """As the cartoon, whose corpora hold no name."""
+class OtherWorld(sketch.SketchWorld):
+  """A world of another name."""
 
-  name = None
+  name = 'other'
 
 
 def test_shifts_are_in_half_image_widths():
@@ -23,6 +23,6 @@ def test_shifts_are_in_half_image_widths():
 
 def test_a_sketch_does_not_go_on_with_the_corpus_of_another_world(tmp_path):
   options = dict(size=16, progress=False, processes=0)
-  corpus.render_corpus(tmp_path, 'faces', 'train', 2, world=NamelessWorld, **options)
+  corpus.render_corpus(tmp_path, 'faces', 'train', 2, world=OtherWorld, **options)
   with pytest.raises(InputError, match='world'):
     corpus.render_corpus(tmp_path, 'faces', 'train', 2, world=sketch.SketchWorld, **options)

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from seetalk_jax import errors
-from seetalk_jax.synthetic import espeak, motion, parameters, phonation, speakers, texts, voice
+from seetalk_jax.synthetic import espeak, loudness_and_pitch, phonation, speakers, texts, voice
 
 pytest.importorskip('espeakng_loader')
 
@@ -21,12 +21,12 @@ def spoken(speaker_id=3, text='A happy puppy. My mother baked five apples!', lan
 
 
 def person(sex, age=40.0, head_size=0.0, speaker_id=5):
-  return parameters.Speaker(speaker_id=speaker_id, sex=sex, age=age, head_size=head_size)
+  return speakers.Speaker(speaker_id=speaker_id, sex=sex, age=age, head_size=head_size)
 
 
 def measured_pitch(utterance):
   times = np.arange(0, utterance.duration_s, 0.02)
-  return float(np.nanmedian(motion.pitch_track(utterance.waveform, times)))
+  return float(np.nanmedian(loudness_and_pitch.pitch_track(utterance.waveform, times)))
 
 
 def test_unknown_languages_are_refused():
@@ -107,7 +107,9 @@ def test_phonemes_cover_the_waveform(language):
   assert np.abs(utterance.waveform[: int(0.09 * 16000)]).max() < 1e-3
   # Silence is quiet and vowels are loud: phoneme times match the sound.
   vowels = [p for p in utterance.phonemes if any(v in p.label for v in 'aeiouɑɛɔæ')]
-  level = motion.loudness(utterance.waveform, np.array([(p.start_s + p.end_s) / 2 for p in vowels]))
+  level = loudness_and_pitch.loudness(
+    utterance.waveform, np.array([(p.start_s + p.end_s) / 2 for p in vowels])
+  )
   assert np.median(level) > 0.45
 
 
@@ -117,7 +119,7 @@ def test_stops_hold_their_closure():
   assert len(stops) >= 3
   for stop in stops:
     assert stop.end_s - stop.start_s > 0.05
-    assert motion.loudness(utterance.waveform, np.array([stop.start_s + 0.025]))[0] < 0.5
+    assert loudness_and_pitch.loudness(utterance.waveform, np.array([stop.start_s + 0.025]))[0] < 0.5
 
 
 def test_women_speak_higher_than_men():

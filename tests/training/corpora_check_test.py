@@ -120,7 +120,7 @@ def test_one_person_serves_stages_that_do_not_compare(tmp_path):
   check(tmp_path, overrides={'conre': {'options': {'contrastive_weight': 0.0}}})
   check(tmp_path, stages=('motion_codec', 'motion', 'render'))
   # The regression from voice to face of the demo prior is cross-validated over speakers.
-  corpus(tmp_path / 'large', seconds=(6,), size=256)
+  corpus(tmp_path / 'large', seconds=(6,), size=512, largest_side=600, sides=(600,))
   check(tmp_path, ('large',), 'real-person')
   with pytest.raises(InputError, match='stage face_prior compares speakers'):
     check(tmp_path, ('large',), 'real-demo', stages=('autoencoder', 'face_prior', 'portrait'))
@@ -145,7 +145,7 @@ def test_only_records_that_a_stage_reads_count(tmp_path):
 
 
 def test_the_lip_refiner_needs_long_clips_too(tmp_path):
-  corpus(tmp_path / 'mine', seconds=(3, 2), size=256)
+  corpus(tmp_path / 'mine', seconds=(3, 2), size=512, largest_side=600, sides=(600, 600))
   short = {'motion': {'options': {'num_frames': 50}}}
   stages = ('motion_codec', 'motion', 'lip_refiner')
   with pytest.raises(

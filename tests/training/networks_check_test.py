@@ -119,27 +119,6 @@ def test_a_sync_expert_of_a_release_is_used(tmp_path):
     assert not any(part.startswith('--config.init.sync_expert') for part in command)
 
 
-def test_a_weighting_of_another_form_is_trained_anew(tmp_path, capsys):
-  config = load('real-demo')
-  assert check(config) == ''
-  assert (
-    'sample_adaptive_weighting of config.start has another form: it is trained anew'
-    in capsys.readouterr().err
-  )
-  command = all_stages.stage_command(config, 'face_prior', tmp_path, ROOT / 'train.py')
-  assert '--config.init.autoencoder=demo' in command
-  pooled = {'portrait': {'model': {'sample_adaptive_weighting': {'pooled': True}}}}
-  for overrides, places in (
-    ({}, {'portrait_unet'}),
-    (pooled, {'portrait_unet', 'sample_adaptive_weighting'}),
-  ):
-    command = all_stages.stage_command(load('real-demo', overrides), 'portrait', tmp_path, ROOT / 'train.py')
-    trained = {'portrait_unet', 'sample_adaptive_weighting'}
-    assert {name for name in trained if f'--config.init.{name}=demo' in command} == places
-  # Without the stage portrait the new release keeps it as it is.
-  assert networks_check.of_releases(('demo',))['sample_adaptive_weighting'] == 'demo'
-
-
 def test_tracks_of_the_lip_refiner_are_no_longer_than_the_windows_of_motion():
   short = {'motion': {'options': {'num_frames': 50}}}
   assert 'stage lip_refiner samples tracks of 100 frames' in refused(load('real-demo', short))

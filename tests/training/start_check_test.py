@@ -49,10 +49,10 @@ def refused(variant, *start, **overrides):
   return str(error.value)
 
 
-def test_the_shipped_weights_in_the_recipe_for_512_pixels():
+def test_the_shipped_weights_in_the_recipe_for_large_networks():
   assert refused('real', 'demo') == (
-    'demo of config.start has networks of another size: token_dim of speech_encoder is 192 there and 768 here, '
-    'pictures have 256 pixels there and 512 here: use configs/all.py:real-demo, or leave demo out'
+    'demo of config.start has networks of another size: latent_channels of autoencoder is 16 there and 4 here: '
+    'use configs/all.py:real-demo, or leave demo out'
   )
   assert 'use configs/all.py:demo' in refused('tiny', 'demo')
 

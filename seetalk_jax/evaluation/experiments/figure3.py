@@ -224,6 +224,7 @@ class Figure3:
       settings.to_dict(),
       size,
       str(self.config.init.speech_encoder),
+      self.world.name,
       self.world.crop_version,
       'two sets of redrawn portraits',
     ]
@@ -305,7 +306,7 @@ class Figure3:
     looks, settings = self.config.looks, self.config.reader
 
     def make() -> readers.Reader:
-      key = disk_cache.digest([looks.to_dict(), self.world.crop_version])
+      key = disk_cache.digest([looks.to_dict(), self.world.name, self.world.crop_version])
       drawn = rendered.cached_looks(self.workdir / f'looks-{key}.npz', self.world, looks)
       columns = [readers.FIELDS.index(name) for name in prior_modes.FIELDS if name in readers.FIELDS]
       speakers = self.world.speakers('train', looks.first, looks.num)
@@ -321,7 +322,7 @@ class Figure3:
       )
 
     key = disk_cache.digest(
-      [looks.to_dict(), settings.to_dict(), self.world.crop_version, prior_modes.FIELDS]
+      [looks.to_dict(), settings.to_dict(), self.world.name, self.world.crop_version, prior_modes.FIELDS]
     )
     path = self.workdir / f'reader-{key}.safetensors'
     return disk_cache.cached(path, make, readers.save_reader, readers.load_reader)

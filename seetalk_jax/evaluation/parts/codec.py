@@ -70,7 +70,7 @@ def fixed_pairs(
         break
       num_candidates += 1
       motion = world.talk(int(speaker), seed + i, 'test', 100).motion
-      first, second = far_frames(world.own_fields(motion))
+      first, second = far_frames(motion)
       clip = world.draw(int(speaker), seed + i, motion[[first, second]], size)
       head = pictures.grow_mask(~np.isin(clip.parts[1], world.outside_parts), size)
       copy_db = psnr(clip.frames[0], clip.frames[1], head)

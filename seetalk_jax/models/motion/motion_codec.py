@@ -8,7 +8,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from seetalk_jax import blendshapes, cartoon_motion
+from seetalk_jax import blendshapes
 from seetalk_jax.constants import BLINK, LIPS, MOTION_DIM, MOTION_FIELDS
 from seetalk_jax.models.motion.low_grid import LowGridDecoder, LowGridIdentityEncoder, LowGridModes
 from seetalk_jax.models.motion.motion_encoders import IdentityEncoder, MotionEncoder, TruthEncoder
@@ -37,17 +37,16 @@ _TRUTH_SCALES = tuple(_SCALES[name] for name in MOTION_FIELDS)
 
 # Fields that are the same in all sizes.
 _COMMON: dict[str, Any] = dict(
-  inner_size=0,
-  low_grid=False,
   motion_dim=256,
   motion_size=128,
-  truth_fields=MOTION_FIELDS,
   truth_scales=_TRUTH_SCALES,
 )
 
 SIZES: dict[str, dict[str, Any]] = {
   'tiny': dict(
     **_COMMON,
+    inner_size=0,
+    low_grid=False,
     appearance_widths=(16, 16, 16),
     motion_widths=(16, 16, 16),
     motion_bottleneck=4,
@@ -60,11 +59,13 @@ SIZES: dict[str, dict[str, Any]] = {
   ),
   'demo': dict(
     **_COMMON,
-    appearance_widths=(48, 96, 128),
+    inner_size=256,
+    low_grid=True,
+    appearance_widths=(48, 128, 160),
     motion_widths=(48, 96, 160),
     motion_bottleneck=24,
-    warp_widths=(64, 128),
-    decoder_widths=(48, 64),
+    warp_widths=(96, 128),
+    decoder_widths=(48, 128),
     hidden=256,
     num_modes=64,
     num_gates=16,
@@ -72,6 +73,8 @@ SIZES: dict[str, dict[str, Any]] = {
   ),
   'base': dict(
     **_COMMON,
+    inner_size=0,
+    low_grid=False,
     appearance_widths=(128, 256, 512),
     motion_widths=(128, 256, 512),
     motion_bottleneck=64,
@@ -84,6 +87,8 @@ SIZES: dict[str, dict[str, Any]] = {
   ),
   'large': dict(
     **_COMMON,
+    inner_size=0,
+    low_grid=False,
     appearance_widths=(160, 320, 640),
     motion_widths=(160, 320, 640),
     motion_bottleneck=80,
@@ -157,10 +162,7 @@ class MotionCodec(nn.Module):
   Attributes:
     motion_dim: width of the motion latent m.
     motion_size: side that frames are resized to before `phi_m`.
-    truth_fields: motion fields that the truth networks encode and read: `constants.MOTION_FIELDS`, or those of the
-      cartoon (`cartoon_motion.FIELDS`), which releases of version 0.1.0 have. The methods translate: they
-      take and return motion vectors in both cases.
-    truth_scales: typical magnitude of each of `truth_fields`, which is divided by it; () for all 1.
+    truth_scales: typical magnitude of each field of a motion vector, which is divided by it; () for all 1.
     inner_size: largest side at which the networks read portraits and paint, 256 for example; larger portraits are
       halved for them, and copied at their own resolution. 0: any size.
     low_grid: layers run at 1/8 and 1/16 alone, and flows are inverted by splatting (`low_grid.py`); the first of each
@@ -178,15 +180,14 @@ class MotionCodec(nn.Module):
 
   motion_dim: int = 256
   motion_size: int = 128
-  truth_fields: tuple[str, ...] = MOTION_FIELDS
   truth_scales: tuple[float, ...] = _TRUTH_SCALES
-  inner_size: int = 0
-  low_grid: bool = False
-  appearance_widths: tuple[int, int, int] = (48, 96, 128)
+  inner_size: int = 256
+  low_grid: bool = True
+  appearance_widths: tuple[int, int, int] = (48, 128, 160)
   motion_widths: tuple[int, int, int] = (48, 96, 160)
   motion_bottleneck: int = 24
-  warp_widths: tuple[int, int] = (64, 128)
-  decoder_widths: tuple[int, int] = (48, 64)
+  warp_widths: tuple[int, int] = (96, 128)
+  decoder_widths: tuple[int, int] = (48, 128)
   hidden: int = 256
   num_modes: int = 64
   num_gates: int = 16
@@ -195,12 +196,8 @@ class MotionCodec(nn.Module):
   param_dtype: Any = jnp.float32
 
   def setup(self):
-    if self.truth_fields not in (MOTION_FIELDS, cartoon_motion.FIELDS):
-      raise ValueError('truth_fields are neither constants.MOTION_FIELDS nor cartoon_motion.FIELDS')
-    if self.truth_scales and len(self.truth_scales) != len(self.truth_fields):
-      raise ValueError(
-        f'truth_scales has {len(self.truth_scales)} values for {len(self.truth_fields)} truth_fields'
-      )
+    if self.truth_scales and len(self.truth_scales) != MOTION_DIM:
+      raise ValueError(f'truth_scales has {len(self.truth_scales)} values for {MOTION_DIM} fields')
     if self.motion_size % 16:
       raise ValueError(f'motion_size must be a multiple of 16, got {self.motion_size}')
     types = dict(dtype=self.dtype, param_dtype=self.param_dtype)
@@ -221,7 +218,7 @@ class MotionCodec(nn.Module):
     self.truth_encoder = TruthEncoder(self.motion_dim, self.hidden, **types)
     # Both encoders are normalized to one sphere, so that the scale of m can neither collapse nor grow.
     self.motion_norm = layer_norm(use_affine=False)
-    self.truth_reader = MLP(self.hidden, len(self.truth_fields), **types)
+    self.truth_reader = MLP(self.hidden, MOTION_DIM, **types)
 
   def __call__(self, source: jax.Array, target: jax.Array) -> tuple[jax.Array, Warped, jax.Array, jax.Array]:
     """Reconstructs `target` from `source`, `[b, h, w, 3]` in [-1, 1].
@@ -262,13 +259,11 @@ class MotionCodec(nn.Module):
 
   def encode_truth(self, truth: jax.Array) -> jax.Array:
     """Motion vectors `[*b, MOTION_DIM]` to motion latents, `[*b, motion_dim]`."""
-    fields = cartoon_motion.from_vector(truth) if self._of_cartoon else truth
-    return self.motion_norm(self.truth_encoder(fields / self._own_scales))
+    return self.motion_norm(self.truth_encoder(truth / self.motion_scales))
 
   def read_truth(self, m: jax.Array) -> jax.Array:
     """Motion latents `[*b, motion_dim]` to an estimate of their motion vectors, float32 `[*b, MOTION_DIM]`."""
-    fields = self.truth_reader(self.motion_norm(m)).astype(jnp.float32) * self._own_scales
-    return cartoon_motion.to_vector(fields) if self._of_cartoon else fields
+    return self.truth_reader(self.motion_norm(m)).astype(jnp.float32) * self.motion_scales
 
   def warp(self, appearance: Appearance, m_source: jax.Array, m_target: jax.Array) -> Warped:
     """Warps one portrait, or one per frame, from `m_source` to `m_target`.
@@ -311,24 +306,9 @@ class MotionCodec(nn.Module):
     return self.decoder(warped)
 
   @property
-  def read_fields(self) -> frozenset[str]:
-    """Names of the motion fields that `read_truth` estimates; it gives 0 for the others."""
-    return cartoon_motion.described() if self._of_cartoon else frozenset(MOTION_FIELDS)
-
-  @property
   def motion_scales(self) -> jax.Array:
     """Typical magnitude of each field of a motion vector, float32 `[MOTION_DIM]`; ones without `truth_scales`."""
-    scales = _TRUTH_SCALES if self._of_cartoon else self.truth_scales
-    return jnp.asarray(scales or (1.0,) * MOTION_DIM, jnp.float32)
-
-  @property
-  def _own_scales(self) -> jax.Array:
-    """Magnitudes of `truth_fields`."""
-    return jnp.asarray(self.truth_scales or (1.0,) * len(self.truth_fields), jnp.float32)
-
-  @property
-  def _of_cartoon(self) -> bool:
-    return self.truth_fields == cartoon_motion.FIELDS
+    return jnp.asarray(self.truth_scales or (1.0,) * MOTION_DIM, jnp.float32)
 
   @nn.nowrap
   def example_inputs(

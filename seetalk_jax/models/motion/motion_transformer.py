@@ -39,8 +39,8 @@ SIZES: dict[str, dict[str, Any]] = {
     num_layers=5,
     feed_forward_multiple=2.0,
     context=3,
-    controls=(),
-    with_past=False,
+    controls=CONTROLS,
+    with_past=True,
   ),
   'base': dict(
     motion_dim=256,
@@ -102,8 +102,8 @@ class MotionTransformer(nn.Module):
   num_layers: int = 5
   feed_forward_multiple: float = 2.0
   context: int = 3
-  controls: tuple[str, ...] = ()
-  with_past: bool = False
+  controls: tuple[str, ...] = CONTROLS
+  with_past: bool = True
   dtype: Any = jnp.float32
   param_dtype: Any = jnp.float32
 

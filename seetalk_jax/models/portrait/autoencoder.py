@@ -1,4 +1,4 @@
-"""Image autoencoder (KL-regularized, f8): pictures to latents at 1/8 of the size, and back."""
+"""Image autoencoder (KL-regularized): pictures to latents at 1/8 of the size, 1/16 in the size demo, and back."""
 
 from __future__ import annotations
 
@@ -20,12 +20,14 @@ from seetalk_jax.models.portrait import cosine_transform
 _FIRST_LOG_VARIANCE = -6.0
 
 # Fields that are the same in all sizes.
-_COMMON: dict[str, Any] = dict(latent_channels=4, cosine_shortcut=False, remat=False)
+_COMMON: dict[str, Any] = dict(remat=False)
 
 # Channels are listed from the finest level to the coarsest, as Stable Diffusion lists them.
 SIZES: dict[str, dict[str, Any]] = {
   'tiny': dict(
     **_COMMON,
+    latent_channels=4,
+    cosine_shortcut=False,
     patch_size=4,
     encoder_channels=(16, 16),
     decoder_channels=(16, 16),
@@ -38,7 +40,9 @@ SIZES: dict[str, dict[str, Any]] = {
   ),
   'demo': dict(
     **_COMMON,
-    patch_size=4,
+    latent_channels=16,
+    cosine_shortcut=True,
+    patch_size=8,
     encoder_channels=(64, 128),
     decoder_channels=(72, 144),
     encoder_blocks=(1, 1),
@@ -51,6 +55,8 @@ SIZES: dict[str, dict[str, Any]] = {
   # Stable Diffusion's, in both sizes.
   'base': dict(
     **_COMMON,
+    latent_channels=4,
+    cosine_shortcut=False,
     patch_size=1,
     encoder_channels=(128, 256, 512, 512),
     decoder_channels=(128, 256, 512, 512),
@@ -63,6 +69,8 @@ SIZES: dict[str, dict[str, Any]] = {
   ),
   'large': dict(
     **_COMMON,
+    latent_channels=4,
+    cosine_shortcut=False,
     patch_size=1,
     encoder_channels=(128, 256, 512, 512),
     decoder_channels=(128, 256, 512, 512),
@@ -77,11 +85,12 @@ SIZES: dict[str, dict[str, Any]] = {
 
 
 class AutoencoderKL(nn.Module):
-  """KL autoencoder, f8, 4 latent channels; `base` has the layout and names of Stable Diffusion's (diffusers).
+  """KL autoencoder: f16 and 16 latent channels in the size demo, f8 and 4 in the others.
 
+  `base` has the layout and names of Stable Diffusion's (diffusers).
   `patch_size` 4 replaces the first two downsampling levels by pixel unshuffle, and the last two upsampling
-  levels by pixel shuffle, so that no layer with few channels runs at full resolution. Latents are not scaled.
-  The scale that gives them unit variance is a statistic of the training data, stored beside the parameters
+  levels by pixel shuffle (8: three), so that no layer with few channels runs at full resolution. Latents are not
+  scaled. The scale that gives them unit variance is a statistic of the training data, stored beside the parameters
   (`latent_scale`).
 
   Attributes:
@@ -89,9 +98,9 @@ class AutoencoderKL(nn.Module):
       (`cosine_transform`), which has no parameters.
   """
 
-  latent_channels: int = 4
-  cosine_shortcut: bool = False
-  patch_size: int = 4
+  latent_channels: int = 16
+  cosine_shortcut: bool = True
+  patch_size: int = 8
   encoder_channels: tuple[int, ...] = (64, 128)
   decoder_channels: tuple[int, ...] = (72, 144)
   encoder_blocks: tuple[int, ...] = (1, 1)

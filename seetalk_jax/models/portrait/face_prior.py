@@ -34,10 +34,10 @@ from seetalk_jax.models.nn.embeddings import sinusoidal_embedding
 from seetalk_jax.models.nn.image_ops import check_sides, pixel_unshuffle
 
 SIZES: dict[str, dict[str, Any]] = {
-  'tiny': dict(hidden=16, num_heads=2, patch_size=2, beta0=1.0, pooled=False),
-  'demo': dict(hidden=64, num_heads=4, patch_size=4, beta0=1.0, pooled=False),
-  'base': dict(hidden=256, num_heads=8, patch_size=8, beta0=1.0, pooled=False),
-  'large': dict(hidden=256, num_heads=8, patch_size=8, beta0=1.0, pooled=False),
+  'tiny': dict(hidden=16, num_heads=2, patch_size=2, beta0=1.0),
+  'demo': dict(hidden=64, num_heads=4, patch_size=4, beta0=1.0),
+  'base': dict(hidden=256, num_heads=8, patch_size=8, beta0=1.0),
+  'large': dict(hidden=256, num_heads=8, patch_size=8, beta0=1.0),
 }
 
 
@@ -170,15 +170,12 @@ class SampleAdaptiveWeighting(nn.Module):
     num_heads: attention heads.
     patch_size: side of the patches, in latent cells.
     beta0: initial value, inside (0, 2).
-    pooled: the form of release 0.1.0, whose weights need it: an MLP of the voice vector and the spatial mean of the
-      prior. It reads neither tokens nor the standard deviation, and has no use for `num_heads` and `patch_size`.
   """
 
   hidden: int = 64
   num_heads: int = 4
   patch_size: int = 4
   beta0: float = 1.0
-  pooled: bool = False
   dtype: Any = jnp.float32
   param_dtype: Any = jnp.float32
 
@@ -207,15 +204,12 @@ class SampleAdaptiveWeighting(nn.Module):
     if not 0 < self.beta0 < 2:
       raise ValueError(f'beta0 must lie inside (0, 2), got {self.beta0}')
     voice = embedding * jnp.sqrt(embedding.shape[-1]).astype(embedding.dtype)
-    if self.pooled:
-      raw = self._of_pooled_prior(voice, prior_mean)
-    else:
-      raw = self._of_attention(voice, tokens, tokens_valid, prior_mean, prior_std)
+    raw = self._raw(voice, tokens, tokens_valid, prior_mean, prior_std)
     offset = math.log(self.beta0 / (2 - self.beta0))  # so that the zero-initialized MLP gives beta0
     return 2.0 * jax.nn.sigmoid(raw + offset)[:, None, None, :]
 
   @nn.nowrap
-  def _of_attention(self, voice, tokens, tokens_valid, prior_mean, prior_std):
+  def _raw(self, voice, tokens, tokens_valid, prior_mean, prior_std):
     if self.hidden % 4 or self.hidden % self.num_heads:
       raise ValueError(
         f'hidden must be a multiple of 4 and of num_heads, got {self.hidden} with {self.num_heads} heads'
@@ -250,12 +244,6 @@ class SampleAdaptiveWeighting(nn.Module):
     queries = queries + jnp.concatenate(places, axis=-1).astype(queries.dtype)
     energy = jnp.sum(jnp.square(mean), axis=-1, keepdims=True)
     return queries.reshape(len(queries), h * w, self.hidden), energy.reshape(len(energy), h * w, 1)
-
-  @nn.nowrap
-  def _of_pooled_prior(self, voice, prior_mean):
-    channels = prior_mean.shape[-1]
-    pooled = jnp.broadcast_to(jnp.mean(prior_mean, axis=(1, 2)), (len(voice), channels)).astype(voice.dtype)
-    return self._mlp()(jnp.concatenate([voice, pooled], axis=-1)).astype(jnp.float32)
 
   @nn.nowrap
   def _mlp(self):

@@ -16,11 +16,12 @@ from seetalk_jax.models.nn.image_ops import check_sides, pixel_shuffle, pixel_un
 from seetalk_jax.models.portrait.unet import UNet2DCondition
 
 # Fields that are the same in all sizes.
-_COMMON: dict[str, Any] = dict(latent_channels=4, remat=False)
+_COMMON: dict[str, Any] = dict(remat=False)
 
 SIZES: dict[str, dict[str, Any]] = {
   'tiny': dict(
     **_COMMON,
+    latent_channels=4,
     patch_size=2,
     channels=(16, 32),
     attention_levels=(False, True),
@@ -37,12 +38,13 @@ SIZES: dict[str, dict[str, Any]] = {
     time_channels=64,
     groups=4,
   ),
-  # Patches of 4 x 4 latents, so that the body runs at 8 x 8, and a branch along the prior's directions.
+  # Patches of 2 x 2 latents, so that the body runs at 16 x 16, and a branch along the prior's directions.
   'demo': dict(
     **_COMMON,
-    patch_size=4,
-    channels=(64, 96),
-    attention_levels=(False, True),
+    latent_channels=16,
+    patch_size=2,
+    channels=(96, 160, 160),
+    attention_levels=(False, True, True),
     layers_per_block=1,
     mid_blocks=1,
     context_dim=192,
@@ -59,6 +61,7 @@ SIZES: dict[str, dict[str, Any]] = {
   # Stable Diffusion 1.5.
   'base': dict(
     **_COMMON,
+    latent_channels=4,
     patch_size=1,
     channels=(320, 640, 1280, 1280),
     attention_levels=(True, True, True, False),
@@ -78,6 +81,7 @@ SIZES: dict[str, dict[str, Any]] = {
   # Stable Diffusion 2.1: heads of 64 channels, wider context.
   'large': dict(
     **_COMMON,
+    latent_channels=4,
     patch_size=1,
     channels=(320, 640, 1280, 1280),
     attention_levels=(True, True, True, False),
@@ -130,8 +134,8 @@ class PortraitUNet(nn.Module):
     The voice vector is also projected and added to the time embedding of every residual block.
     A dropped condition is a zero embedding and an all-False `tokens_valid`. The attention then returns zeros.
 
-  The default fields are those of the demo size. Its `patch_size` 4 folds 4 x 4 latent positions into channels, so
-  that the body runs at 8 x 8 and 4 x 4.
+  The default fields are those of the demo size. Its `patch_size` 2 folds 2 x 2 latent positions into channels, so
+  that the body runs at 16 x 16 and below.
 
   With `num_directions` the network refines the output of the optimal linear denoiser. The convolutions take
   its estimate of the clean latent as additional channels. An MLP (`CoefficientMLP`) predicts a correction
@@ -142,10 +146,10 @@ class PortraitUNet(nn.Module):
 
   prediction_type: ClassVar[str] = 'v'  # see `diffusion.objective`
 
-  latent_channels: int = 4
-  patch_size: int = 4
-  channels: tuple[int, ...] = (64, 96)
-  attention_levels: tuple[bool, ...] = (False, True)
+  latent_channels: int = 16
+  patch_size: int = 2
+  channels: tuple[int, ...] = (96, 160, 160)
+  attention_levels: tuple[bool, ...] = (False, True, True)
   layers_per_block: int = 1
   mid_blocks: int = 1
   context_dim: int = 192

@@ -18,7 +18,7 @@ from seetalk_jax.models.renderer.regions import region_example
 
 SIZES: dict[str, dict[str, Any]] = {
   'tiny': dict(num_codes=16, width=32, num_heads=2, num_layers=1, stem_width=16, grid=16, num_regions=0),
-  'demo': dict(num_codes=512, width=192, num_heads=6, num_layers=4, stem_width=64, grid=16, num_regions=0),
+  'demo': dict(num_codes=512, width=192, num_heads=6, num_layers=4, stem_width=64, grid=16, num_regions=3),
   'base': dict(num_codes=1024, width=512, num_heads=8, num_layers=9, stem_width=256, grid=16, num_regions=0),
   'large': dict(
     num_codes=1024, width=768, num_heads=12, num_layers=12, stem_width=384, grid=16, num_regions=0
@@ -45,7 +45,7 @@ class CodeTransformer(nn.Module):
   num_layers: int = 4
   stem_width: int = 64
   grid: int = 16
-  num_regions: int = 0
+  num_regions: int = 3
   dtype: Any = jnp.float32
   param_dtype: Any = jnp.float32
 

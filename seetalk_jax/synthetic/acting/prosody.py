@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from seetalk_jax.constants import FPS
-from seetalk_jax.synthetic import motion, voice
+from seetalk_jax.synthetic import loudness_and_pitch, voice
 from seetalk_jax.synthetic.acting import curves, visemes
 
 _SHORTEST_PAUSE_S = 0.14  # shorter ones do not end a phrase
@@ -62,12 +62,12 @@ def _accents(utterance: voice.Utterance, rng: np.random.Generator) -> tuple[np.n
   at = np.array([(p.start_s + p.end_s) / 2 for p in utterance.phonemes if visemes.is_stressed(p.label)])
   if not len(at):
     return np.zeros(0), np.zeros(0)
-  pitch = motion.pitch_track(utterance.waveform, at)
+  pitch = loudness_and_pitch.pitch_track(utterance.waveform, at)
   voiced = ~np.isnan(pitch)
   height = np.zeros(len(at))
   if voiced.sum() > 2:
     logs = np.log(pitch[voiced])
     height[voiced] = (logs - logs.mean()) / (logs.std() + 0.03)
-  size = np.clip(0.25 + 0.25 * height + 0.35 * motion.loudness(utterance.waveform, at), 0.0, 1.0)
+  size = np.clip(0.25 + 0.25 * height + 0.35 * loudness_and_pitch.loudness(utterance.waveform, at), 0.0, 1.0)
   chosen = rng.random(len(at)) < 0.15 + 0.6 * size
   return at[chosen], size[chosen]

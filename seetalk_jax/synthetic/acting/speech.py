@@ -12,7 +12,7 @@ import numpy as np
 
 from seetalk_jax import blendshapes
 from seetalk_jax.constants import FPS, SAMPLE_RATE_HZ
-from seetalk_jax.synthetic import motion, voice
+from seetalk_jax.synthetic import loudness_and_pitch, voice
 from seetalk_jax.synthetic.acting import columns, curves, visemes
 from seetalk_jax.synthetic.acting.style import Style
 
@@ -89,7 +89,7 @@ def articulate(
   segments = _segments(utterance, style, rng)
   grid = np.arange(0.0, times[-1] + 0.5 / FPS, 1.0 / _GRID_HZ)
   values = _coarticulated(segments, grid)
-  loud = motion.loudness(utterance.waveform, grid + 0.6 * _LEAD_S)[:, None]
+  loud = loudness_and_pitch.loudness(utterance.waveform, grid + 0.6 * _LEAD_S)[:, None]
   drift = curves.colored_noise(len(times), rng, 0.1, 1.0, 1.0)
   drift = np.interp(grid, times, drift[:, 0])[:, None]
   vertical = [visemes.SPOKEN.index(name) for name in ('mouthUpperUp', 'mouthLowerDown')]

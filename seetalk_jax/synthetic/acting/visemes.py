@@ -8,9 +8,8 @@ Closures (m b p) and tucks (f v) are constraints on the lips: see `lips`.
 from __future__ import annotations
 
 import functools
+import unicodedata
 from typing import NamedTuple
-
-from seetalk_jax.synthetic import visemes as phonemes
 
 # Groups of coefficients that move together, with the time in seconds in which the pull of a phoneme decays before it
 # (anticipation) and after it. Rounding is anticipated most.
@@ -137,6 +136,15 @@ VISEMES: dict[str, Viseme] = {
   **{c: _CLICK for c in ('ǀ', 'ǁ', 'ǂ', 'ǃ')},
 }
 
+# Letters that the synthesizer writes for others: affricates in one letter, Greek and capital letters.
+_LETTERS = str.maketrans('ΦεAʦʣʧʤSZNX', 'ɸɛɑszʃʒʃʒŋx')
+
+
+def symbols_of(label: str) -> str:
+  """IPA symbols of a label: letters with a built-in accent, such as ũ, become letter and accent; ç stays."""
+  parts = (s if s in VISEMES else unicodedata.normalize('NFD', s) for s in label)
+  return ''.join(parts).translate(_LETTERS)
+
 
 @functools.cache
 def label_visemes(label: str) -> tuple[tuple[Viseme, float], ...]:
@@ -148,7 +156,7 @@ def label_visemes(label: str) -> tuple[tuple[Viseme, float], ...]:
   if is_silence(label):
     return ((REST, 1.0),)
   # A letter with an accent in one character, such as a nasal vowel, counts as the letter.
-  shapes = [VISEMES[symbol] for symbol in phonemes.symbols_of(label) if symbol in VISEMES]
+  shapes = [VISEMES[symbol] for symbol in symbols_of(label) if symbol in VISEMES]
   if not shapes:
     # Slavic palatalization is a separate label.
     return ((_PALATAL if 'ʲ' in label else _UNKNOWN, 1.0),)

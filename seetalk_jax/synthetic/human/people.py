@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from seetalk_jax.synthetic import parameters
+from seetalk_jax.synthetic import speakers
 from seetalk_jax.synthetic.human import facial_styles, hair_colors, rest, skin, styles, wrinkles
 from seetalk_jax.synthetic.human import mesh as meshes
 from seetalk_jax.synthetic.human.mesh import MeshPart
@@ -133,7 +133,7 @@ class Traits(NamedTuple):
   ancestry: Ancestry
 
 
-def sample_traits(speaker: parameters.Speaker, rng: np.random.Generator) -> Traits:
+def sample_traits(speaker: speakers.Speaker, rng: np.random.Generator) -> Traits:
   """Traits of a portrait of a speaker.
 
   Sex, age, weight and head size belong to the speaker; weight is half explained by head size. Ancestry is drawn anew.
@@ -149,7 +149,7 @@ def sample_traits(speaker: parameters.Speaker, rng: np.random.Generator) -> Trai
   )
 
 
-def sample(speaker: parameters.Speaker, seed: int) -> Appearance:
+def sample(speaker: speakers.Speaker, seed: int) -> Appearance:
   """A portrait's person: sex, age, weight and head size are the speaker's, all else is drawn from `seed`.
 
   Returns:

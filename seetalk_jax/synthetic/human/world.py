@@ -89,37 +89,22 @@ class HumanWorld:
 
   def draw(self, speaker_id: int, seed: int, motion: np.ndarray, size: int) -> RenderedClip:
     # Imported here, because only frames need JAX and the renderer; talks do not.
-    import jax
-    import jax.numpy as jnp
-
-    from seetalk_jax.synthetic.human import people, person, scene
+    from seetalk_jax.synthetic.human import people
 
     appearance = people.sample(speakers.sample_speaker(int(speaker_id)), seed)
-    arrays, run = person.shared(), _programs()
-    rest = np.asarray(run.rest(appearance.shape, arrays.topology))
-    place = scene.sample_scene(
-      np.random.default_rng([_STREAM_SCENE, seed]),
-      rest[list(landmark_indices.EYE_CORNERS)].mean(0),
-      rest[landmark_indices.CHIN],
-      jitter=0.0,
-      reflectance=people.reflectance(appearance.skin),
-    )
-    baked = person.bake(appearance)
-    frames = [
-      jax.device_get(run.frame(baked, jnp.asarray(one, jnp.float32), place, arrays, size=size))
-      for one in motion
-    ]
-    image, places, parts, points = (np.stack(column) for column in zip(*frames, strict=True))
-    lip_box, opening = jax.device_get(run.mouth(points))
-    return RenderedClip(
-      frames=image,
-      canonical=_canonical(places, parts).astype(np.float16),
-      parts=parts,
-      landmarks=points,
-      lip_box=lip_box,
-      opening=opening,
-      identity=people.identity_to_array(appearance),
-    )
+    return _clip(_frames(appearance, seed, motion, size), appearance)
+
+  def draw_redressed(self, speaker_id: int, seed: int, motion: np.ndarray, size: int) -> RenderedClip:
+    """As `draw`, with other clothes, light, camera and background in every frame."""
+    from seetalk_jax.synthetic.human import people
+
+    speaker = speakers.sample_speaker(int(speaker_id))
+    appearance = people.sample(speaker, seed)
+    frames = []
+    for i, one in enumerate(motion):
+      outfit = people.sample(speaker, seed + i).outfit
+      frames += _frames(appearance._replace(outfit=outfit), seed + i, one[None], size)
+    return _clip(frames, appearance)
 
   @property
   def crop_version(self) -> int:
@@ -160,6 +145,48 @@ def _programs() -> _Programs:
     return landmarks.lip_box(points), landmarks.mouth_opening(points)
 
   return _Programs(jax.jit(landmarks.at_rest), jax.jit(frame, static_argnames='size'), jax.jit(mouth))
+
+
+def _frames(appearance, seed: int, motion: np.ndarray, size: int) -> list[tuple[np.ndarray, ...]]:
+  """What `_Programs.frame` gives for each row of `motion`; `seed` chooses light, camera and background."""
+  import jax
+  import jax.numpy as jnp
+
+  from seetalk_jax.synthetic.human import people, person, scene
+
+  arrays, run = person.shared(), _programs()
+  rest = np.asarray(run.rest(appearance.shape, arrays.topology))
+  place = scene.sample_scene(
+    np.random.default_rng([_STREAM_SCENE, seed]),
+    rest[list(landmark_indices.EYE_CORNERS)].mean(0),
+    rest[landmark_indices.CHIN],
+    jitter=0.0,
+    reflectance=people.reflectance(appearance.skin),
+  )
+  baked = person.bake(appearance)
+  return [
+    jax.device_get(run.frame(baked, jnp.asarray(one, jnp.float32), place, arrays, size=size))
+    for one in motion
+  ]
+
+
+def _clip(frames: Sequence[tuple[np.ndarray, ...]], appearance) -> RenderedClip:
+  """The clip of an appearance's `_frames`."""
+  import jax
+
+  from seetalk_jax.synthetic.human import people
+
+  image, places, parts, points = (np.stack(column) for column in zip(*frames, strict=True))
+  lip_box, opening = jax.device_get(_programs().mouth(points))
+  return RenderedClip(
+    frames=image,
+    canonical=_canonical(places, parts).astype(np.float16),
+    parts=parts,
+    landmarks=points,
+    lip_box=lip_box,
+    opening=opening,
+    identity=people.identity_to_array(appearance),
+  )
 
 
 def _canonical(places: np.ndarray, parts: np.ndarray) -> np.ndarray:

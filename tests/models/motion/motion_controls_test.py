@@ -24,7 +24,7 @@ TRACKS = tuple(CONTROL_TRACKS)
 @pytest.fixture(scope='module')
 def network():
   """(module, params without zeros, the same params with freshly initialized controls)."""
-  module = MotionTransformer(D, 32, 32, 2, 1, controls=CONTROLS)
+  module = MotionTransformer(D, 32, 32, 2, 1, with_past=False)
   fresh = jax.device_get(nn.unbox(jax.jit(module.init)(jax.random.key(0), *inputs()))['params'])
   rng = np.random.default_rng(1)
   params = jax.tree.map(lambda p: p + 0.1 * rng.standard_normal(p.shape).astype(p.dtype), fresh)
@@ -55,7 +55,7 @@ def run(network, params, **options):
 
 def test_a_network_that_learns_controls_late_begins_as_it_was(network):
   module, _, fresh = network
-  plain = MotionTransformer(D, 32, 32, 2, 1)
+  plain = MotionTransformer(D, 32, 32, 2, 1, controls=(), with_past=False)
   without = {name: tree for name, tree in fresh.items() if name != 'controls_in'}
   wanted = run(plain, without)
   np.testing.assert_array_equal(run(module, fresh, controls=controls()), wanted)
@@ -136,11 +136,11 @@ def test_mistakes_are_named(network):
     run(module, params, controls={'gaze': jnp.zeros((B, N, 3))})
   with pytest.raises(ValueError, match=r'control emotion has shape \(3,\), expected \(3, 8\)'):
     run(module, params, controls={'emotion': jnp.zeros(B, jnp.int32)})
-  plain = MotionTransformer(D, 32, 32, 2, 1)
+  plain = MotionTransformer(D, 32, 32, 2, 1, controls=(), with_past=False)
   with pytest.raises(ValueError, match="control 'pose' is none of this network, which has none"):
     jax.eval_shape(lambda: plain.init(jax.random.key(0), *inputs(), controls={'pose': np.zeros((B, N, 3))}))
   with pytest.raises(ValueError, match="unknown control 'mood'"):
-    wrong = MotionTransformer(D, 32, 32, 2, 1, controls=('mood',))
+    wrong = MotionTransformer(D, 32, 32, 2, 1, controls=('mood',), with_past=False)
     jax.eval_shape(lambda: wrong.init(jax.random.key(0), *inputs()))
 
 

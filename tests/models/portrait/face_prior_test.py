@@ -17,7 +17,6 @@ from seetalk_jax.models.portrait.face_prior import (
   projection_coefficient,
   update_prior,
 )
-from seetalk_jax.releases import storage
 
 
 def test_prior_over_batches_equals_the_direct_one():
@@ -60,10 +59,9 @@ def stirred_weighting(**fields):
   return jax.jit(lambda *inputs: saw.apply({'params': params}, *inputs)), params
 
 
-@pytest.mark.parametrize('pooled', [False, True])
 @pytest.mark.parametrize('beta0', [1.0, 0.4])
-def test_weighting_starts_at_beta0(beta0, pooled):
-  saw = SampleAdaptiveWeighting(hidden=8, num_heads=2, patch_size=2, beta0=beta0, pooled=pooled)
+def test_weighting_starts_at_beta0(beta0):
+  saw = SampleAdaptiveWeighting(hidden=8, num_heads=2, patch_size=2, beta0=beta0)
   beta, _ = jax.jit(saw.init_with_output)(jax.random.key(1), *speech_and_prior())
   np.testing.assert_allclose(beta, np.full((3, 1, 1, 1), beta0), rtol=1e-5)
   assert beta.dtype == np.float32
@@ -144,21 +142,6 @@ def test_what_does_not_fit_is_an_error():
     saw = SampleAdaptiveWeighting(**{'hidden': 8, 'num_heads': 2, 'patch_size': 2, **fields})
     with pytest.raises(ValueError, match=message):
       jax.eval_shape(saw.init, jax.random.key(0), *inputs)
-
-
-def test_weights_of_release_0_1_0_keep_their_form():
-  """An MLP of the voice vector and the spatial mean of the prior, against NumPy; the shipped weights have it."""
-  loaded = storage.load_networks('demo', only='sample_adaptive_weighting')
-  saw, params = loaded.modules['sample_adaptive_weighting'], loaded.params['sample_adaptive_weighting']
-  assert saw.pooled and set(params) == {'mlp'}
-  voice, speech, valid, mean, std = speech_and_prior()
-  first, second = params['mlp']['fc1'], params['mlp']['fc2']
-  x = np.concatenate([voice * np.sqrt(512), np.tile(mean.mean((1, 2)), (3, 1))], axis=1)
-  x = x @ first['kernel'] + first['bias']
-  x = (x / (1 + np.exp(-x))) @ second['kernel'] + second['bias']
-  wanted = 2 / (1 + np.exp(-x))
-  beta = jax.jit(lambda *inputs: saw.apply({'params': params}, *inputs))(voice, speech, valid, mean, std)
-  np.testing.assert_allclose(beta[:, 0, 0], wanted, rtol=1e-4)
 
 
 def test_products_with_directions_are_in_full_precision_on_every_device():

@@ -4,6 +4,7 @@ import unicodedata
 
 import pytest
 
+from seetalk_jax.synthetic import espeak
 from seetalk_jax.synthetic.acting import visemes
 
 # Every label that the voices of 19 languages produced for 684 texts, without stress and length marks.
@@ -53,3 +54,20 @@ def test_contact_of_lips_and_teeth():
     assert visemes.label_visemes(label)[0][0].tuck == 1.0
   assert visemes.label_visemes('pf')[1][0].tuck == 1.0
   assert 0 < visemes.label_visemes('β')[0][0].closure < 1  # lips approach without contact
+
+
+@pytest.mark.slow
+def test_every_label_of_the_synthesizer_has_a_shape():
+  pytest.importorskip('espeakng_loader')
+  unknown = {}
+  numbers = ' '.join(map(str, [*range(21), *range(30, 101, 7), 1000, 1_000_000]))
+  for language in espeak.languages():
+    if language == 'kl':  # its numbers end the engine
+      continue
+    definition = espeak.language_definition(language)
+    (segment,) = espeak.synthesize(definition, [numbers], words_per_minute=400, intonation=50)
+    for _, label in segment.events:
+      marks_alone = not visemes.symbols_of(label).strip('ˈˌːʲʰ_\u0303')
+      if not marks_alone and visemes.label_visemes(label)[0][0] is visemes._UNKNOWN:
+        unknown[label] = language
+  assert not unknown

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from seetalk_jax.media import landmark_indices
-from seetalk_jax.synthetic import parameters, speakers
+from seetalk_jax.synthetic import speakers
 from seetalk_jax.synthetic.human import mesh, people, rest
 from seetalk_jax.synthetic.human.mesh import MeshPart
 
@@ -101,9 +101,7 @@ def test_wrinkles_deepen_with_age():
 
 def test_only_voices_between_may_dress_as_the_other_sex():
   beards = [
-    float(
-      people.sample(parameters.Speaker(speaker_id=i, sex=0.2, age=40.0, head_size=0.0), i).facial_hair.chin
-    )
+    float(people.sample(speakers.Speaker(speaker_id=i, sex=0.2, age=40.0, head_size=0.0), i).facial_hair.chin)
     for i in range(12)
   ]
   assert max(beards) == 0
