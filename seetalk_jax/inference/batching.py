@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import itertools
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import jax
@@ -37,6 +38,24 @@ def in_fixed_batches(fn: Callable[..., PyTree], *arrays: np.ndarray, size: int) 
     batch = [fill_rows(array[start : start + size], size) for array in arrays]
     parts.append(jax.tree.map(np.asarray, fn(*batch)))
   return jax.tree.map(lambda *pieces: np.concatenate(pieces)[:n], *parts)
+
+
+def stream_in_fixed_batches(
+  fn: Callable[[np.ndarray], PyTree], rows: Iterable[np.ndarray], *, size: int
+) -> Iterator[PyTree]:
+  """Calls `fn` on batches of `size` rows of a stream; one batch is in memory at a time.
+
+  Args:
+    fn: maps an array `[size, ...]` to an array or a tree of arrays `[size, ...]`.
+    rows: arrays of one shape `[...]`, one for each row.
+    size: batch size.
+
+  Yields:
+    The results of `fn` as NumPy arrays `[m, ...]`; m is `size`, and less for the last rows.
+  """
+  rows = iter(rows)
+  while batch := list(itertools.islice(rows, size)):
+    yield in_fixed_batches(fn, np.stack(batch), size=size)
 
 
 def fill_rows(array: np.ndarray, size: int) -> np.ndarray:

@@ -4,7 +4,7 @@ import jax
 import numpy as np
 import pytest
 
-from seetalk_jax.inference.batching import fill_rows, in_fixed_batches
+from seetalk_jax.inference.batching import fill_rows, in_fixed_batches, stream_in_fixed_batches
 
 
 @pytest.mark.parametrize('n', [1, 3, 4, 5, 12])
@@ -32,6 +32,24 @@ def test_the_last_batch_repeats_the_last_row():
   assert fill_rows(np.array([[1], [2]]), 3).tolist() == [[1], [2], [2]]
   whole = np.arange(3)
   assert fill_rows(whole, 3) is whole
+
+
+@pytest.mark.parametrize('n', [0, 1, 4, 9])
+def test_a_stream_is_read_one_batch_at_a_time(n):
+  read, shapes = [], []
+
+  def rows():
+    for i in range(n):
+      read.append(i)
+      yield np.full(2, i)
+
+  results = []
+  for part in stream_in_fixed_batches(lambda x: shapes.append(x.shape) or 2 * x, rows(), size=4):
+    results.append(part)
+    assert len(read) == sum(map(len, results))  # nothing is read ahead
+  assert set(shapes) <= {(4, 2)}
+  found = np.concatenate([np.zeros((0, 2)), *results])
+  np.testing.assert_array_equal(found, 2 * np.arange(n)[:, None] * np.ones(2))
 
 
 @pytest.mark.parametrize('lengths', [(0,), (0, 0), (3, 2)])

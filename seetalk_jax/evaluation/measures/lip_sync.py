@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import itertools
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
@@ -13,7 +12,7 @@ import numpy as np
 
 from seetalk_jax.constants import SAMPLES_PER_FRAME, SYNC_FRAMES
 from seetalk_jax.errors import InputError
-from seetalk_jax.inference.batching import in_fixed_batches
+from seetalk_jax.inference.batching import stream_in_fixed_batches
 from seetalk_jax.models.critics.syncnet import NUM_CEPSTRUM_FRAMES, SyncNet
 from seetalk_jax.models.nn import image_ops
 from seetalk_jax.models.speech.mfcc import mfcc
@@ -51,7 +50,7 @@ def lip_sync(network: SyncNet, params: Any, frames: Iterable[np.ndarray], wavefo
     InputError: the common length of picture and sound is under 6 frames.
   """
   run_face, run_audio = _compiled(network)
-  faces = np.concatenate([*_batched(functools.partial(run_face, params), _windows(frames))])
+  faces = _embeddings(functools.partial(run_face, params), _windows(frames))
   cepstra = np.asarray(mfcc(jnp.asarray(waveform, jnp.float32)[None]))[0]
   # The published measure leaves out the last window.
   count = min(len(faces) + SYNC_FRAMES - 1, len(waveform) // SAMPLES_PER_FRAME) - SYNC_FRAMES
@@ -59,7 +58,7 @@ def lip_sync(network: SyncNet, params: Any, frames: Iterable[np.ndarray], wavefo
     raise InputError('a video of fewer than 6 frames, lip sync: give a longer one')
   starts = _CEPSTRA_PER_FRAME * np.arange(count)
   sounds = (cepstra[start : start + NUM_CEPSTRUM_FRAMES] for start in starts)
-  return agreement(faces[:count], np.concatenate([*_batched(functools.partial(run_audio, params), sounds)]))
+  return agreement(faces[:count], _embeddings(functools.partial(run_audio, params), sounds))
 
 
 def agreement(faces: np.ndarray, sounds: np.ndarray, max_shift: int = MAX_SHIFT) -> LipSync:
@@ -92,11 +91,8 @@ def _windows(frames: Iterable[np.ndarray]) -> Iterable[np.ndarray]:
         yield np.stack(recent)
 
 
-def _batched(run, items: Iterable[np.ndarray]) -> Iterable[np.ndarray]:
-  """Results of `run` on batches of one fixed shape, from a stream of items."""
-  items = iter(items)
-  while batch := list(itertools.islice(items, _BATCH)):
-    yield in_fixed_batches(run, np.stack(batch), size=_BATCH)
+def _embeddings(run, inputs: Iterable[np.ndarray]) -> np.ndarray:
+  return np.concatenate([*stream_in_fixed_batches(run, inputs, size=_BATCH)])
 
 
 @functools.cache
