@@ -25,7 +25,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[1]
 VARIANTS = ('tiny', 'demo', 'base', 'large')
 
 # Networks with published weights that no stage trains.
-ONLY_CONVERTED = {'perceptual', 'codeformer'}
+ONLY_CONVERTED = {'perceptual', 'codeformer', 'inception', 'i3d'}
 
 
 @pytest.mark.parametrize('stage', base.STAGES)

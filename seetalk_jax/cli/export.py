@@ -30,7 +30,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     help='number type of the stored parameters (default float16)',
   )
   parser.add_argument(
-    '--inference', action='store_true', help=f'leave out what only training needs: {", ".join(TRAINING_ONLY)}'
+    '--inference',
+    action='store_true',
+    help=f'leave out what only training and measures need: {", ".join(TRAINING_ONLY)}',
   )
   parser.add_argument(
     '--base',

@@ -8,6 +8,8 @@ from seetalk_jax.models.registry import NETWORKS
 TYPE_CHECKING: bool = False  # see _lazy
 if TYPE_CHECKING:
   from seetalk_jax.models.critics.discriminator import PatchDiscriminator as PatchDiscriminator
+  from seetalk_jax.models.critics.i3d import InceptionI3D as InceptionI3D
+  from seetalk_jax.models.critics.inception import InceptionV3 as InceptionV3
   from seetalk_jax.models.critics.perceptual import PerceptualTower as PerceptualTower
   from seetalk_jax.models.critics.sync_expert import SyncExpert as SyncExpert
   from seetalk_jax.models.critics.syncnet import SyncNet as SyncNet

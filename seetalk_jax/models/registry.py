@@ -28,9 +28,20 @@ NETWORKS = {
   'codeformer': ('renderer.codeformer', 'CodeFormer'),
   'syncnet': ('critics.syncnet', 'SyncNet'),
   'perceptual': ('critics.perceptual', 'PerceptualTower'),
+  'inception': ('critics.inception', 'InceptionV3'),
+  'i3d': ('critics.i3d', 'InceptionI3D'),
 }
-# Networks that are needed only for training.
-TRAINING_ONLY = ('face_encoder', 'conre', 'sync_expert', 'discriminator', 'syncnet', 'perceptual')
+# Networks that inference does not need: for training, and for measures.
+TRAINING_ONLY = (
+  'face_encoder',
+  'conre',
+  'sync_expert',
+  'discriminator',
+  'syncnet',
+  'perceptual',
+  'inception',
+  'i3d',
+)
 
 # How the arrays are computed with is the caller's choice, not a property of a size or of weights.
 _PRECISION = ('dtype', 'param_dtype')

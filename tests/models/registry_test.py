@@ -50,7 +50,7 @@ def test_demo_is_what_ships():
 
 
 def test_classes_without_arguments_are_the_size_that_their_text_says():
-  published = {'codeformer', 'syncnet', 'perceptual'}  # the size of the published weights
+  published = {'codeformer', 'syncnet', 'perceptual', 'inception', 'i3d'}  # the size of the published weights
   for name in [name for name in registry.NETWORKS if not name.startswith('toy')]:
     size = 'base' if name in published else 'demo'
     assert registry.class_of(name)() == registry.make(name, size), name

@@ -130,6 +130,11 @@ def _convolution(axes, x, kernel, *args, **kwargs):
   )
 
 
+def scaled_channels(channels: int, width: float) -> int:
+  """Channels of a layer whose network has a width multiplier, at least 1."""
+  return max(1, round(width * channels))
+
+
 def num_groups_for(channels: int, groups: int = 32, least: int = 4) -> int:
   """The largest divisor of `channels` up to `groups` with at least `least` channels per group."""
   limit = max(1, min(groups, channels // least))

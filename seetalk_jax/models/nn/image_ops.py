@@ -79,6 +79,16 @@ def resize_nearest(x: jax.Array, size: tuple[int, ...]) -> jax.Array:
   return x[:, rows][:, :, columns]
 
 
+def resize_bilinear(x: jax.Array, size: tuple[int, int]) -> jax.Array:
+  """Bilinear resize of floats `[..., h, w, c]` to `[..., *size, c]`, border clamped, without antialiasing.
+
+  As in PyTorch with `align_corners=False`.
+  """
+  if x.shape[-3:-1] == tuple(size):
+    return x
+  return jax.image.resize(x, (*x.shape[:-3], *size, x.shape[-1]), 'bilinear', antialias=False)
+
+
 def resize_image(image: jax.Array, size: int | tuple[int, ...]) -> jax.Array:
   """Resizes floats `[..., h, w, c]` to `size` (an int: square).
 

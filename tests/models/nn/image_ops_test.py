@@ -31,3 +31,15 @@ def test_resize_keeps_means():
     assert small.shape == (1, size, size, 3)
     np.testing.assert_allclose(small.mean(), image.mean(), atol=1e-5)
   assert image_ops.resize_image(image, (10, 48)).shape == (1, 10, 48, 3)
+
+
+def test_bilinear_resize_reads_the_nearest_pixels_alone():
+  image = jax.random.uniform(jax.random.key(0), (2, 3, 6, 12, 3))
+  # Without antialiasing, every third pixel and the middle between pixels 1 and 2, 5 and 6, 9 and 10.
+  columns = (image[..., 1::4, :] + image[..., 2::4, :]) / 2
+  np.testing.assert_allclose(image_ops.resize_bilinear(image, (2, 3)), columns[:, :, 1::3], atol=1e-6)
+  flat = image.reshape(6, 6, 12, 3)
+  np.testing.assert_allclose(
+    image_ops.resize_bilinear(flat, (12, 24)), image_ops.double_bilinear(flat), atol=1e-6
+  )
+  assert image_ops.resize_bilinear(image, (6, 12)) is image
