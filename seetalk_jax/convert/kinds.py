@@ -39,5 +39,6 @@ KINDS = {
   'efficientnet-lite': Kind(
     'perceptual', 'efficientnet_lite', 'EfficientNet-Lite0, under the names of EfficientNet-PyTorch'
   ),
+  'inception': Kind('inception', 'inception', 'Inception-v3 of pytorch-fid, for FID'),
   'vit': Kind('face_encoder', 'vit', 'ViT, as transformers stores it'),
 }
