@@ -40,5 +40,6 @@ KINDS = {
     'perceptual', 'efficientnet_lite', 'EfficientNet-Lite0, under the names of EfficientNet-PyTorch'
   ),
   'inception': Kind('inception', 'inception', 'Inception-v3 of pytorch-fid, for FID'),
+  'i3d': Kind('i3d', 'i3d', 'I3D for RGB, under the names of pytorch-i3d, for FVD'),
   'vit': Kind('face_encoder', 'vit', 'ViT, as transformers stores it'),
 }
