@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from seetalk_jax import blendshapes
 from seetalk_jax.evaluation.measures import theval
 from seetalk_jax.media import face, timeline
 from seetalk_jax.prepare import audio_checks, clips, tracks
@@ -21,11 +22,17 @@ class FaceTrack(NamedTuple):
   Attributes:
     points: float64 `[n, 478, 2]` in pixels of a picture of 256 x 256; NaN in frames without the face.
     angles: float64 `[n, 3]`, yaw, pitch and roll of the head in degrees; NaN likewise.
+    blendshapes: float64 `[n, 52]`, ARKit's coefficients in the order of `blendshapes.NAMES`; NaN likewise.
+    counts: int `[n]`, number of faces in every frame.
+    box: the portrait crop of the whole video in pixels of its frames; None without a face.
     aspect: width over height of what was resized to 256 x 256.
   """
 
   points: np.ndarray
   angles: np.ndarray
+  blendshapes: np.ndarray
+  counts: np.ndarray
+  box: face.FaceBox | None
   aspect: float
 
 
@@ -47,18 +54,22 @@ def track_face(frames: Iterable[np.ndarray], read: tracks.Reader, framing: str =
   faces = tracks.watch(frames, read)
   points = np.full((faces.num_frames, face.NUM_LANDMARKS, 2), np.nan)
   angles = np.full((faces.num_frames, 3), np.nan)
+  coefficients = np.full((faces.num_frames, len(blendshapes.NAMES)), np.nan)
   height, width = faces.size
+  box = None
   if faces.tracks:
     track = max(faces.tracks, key=lambda each: np.count_nonzero(each.detected))
     rows = np.flatnonzero(track.detected)  # not the interpolated ones
     points[track.start + rows] = track.landmarks[rows]
     angles[track.start + rows] = np.degrees(clips.head_pose(track.rotations)[rows])
+    coefficients[track.start + rows] = track.blendshapes[rows]
+    box = face.median_box(
+      [each for points_px in track.landmarks[rows] if (each := face.portrait_box(points_px)) is not None]
+    )
     if framing == 'portrait':
-      boxes = [box for each in track.landmarks[rows] if (box := face.portrait_box(each)) is not None]
-      box = face.median_box(boxes)
       points, width, height = points - (box.left, box.top), box.side, box.side
     points *= theval.FRAME_SIDE / np.array([width, height])
-  return FaceTrack(points, angles, width / height if height else 1.0)
+  return FaceTrack(points, angles, coefficients, faces.face_counts, box, width / height if height else 1.0)
 
 
 def measure_frames(
