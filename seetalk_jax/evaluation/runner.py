@@ -18,8 +18,10 @@ from seetalk_jax.evaluation.inputs import EvaluationInputs
 from seetalk_jax.evaluation.measures import sync
 from seetalk_jax.evaluation.parts import recordings
 from seetalk_jax.evaluation.probes import towers, worlds
+from seetalk_jax.evaluation.videos import run as video_run
+from seetalk_jax.evaluation.videos import sources
 from seetalk_jax.inference import pipeline
-from seetalk_jax.media import face, timeline
+from seetalk_jax.media import face
 from seetalk_jax.training import initial_weights
 
 
@@ -55,6 +57,8 @@ def run(config, options: Options) -> int:
   Raises:
     InputError: a setting or a flag is wrong, or an output cannot be written.
   """
+  if 'pred' in config:  # configs/eval.py
+    return video_run.run(config, options.workdir, options.landmarker, options.json)
   _check_outputs(options)
   _check_real_videos(config, options)
   if config.get('experiment'):
@@ -205,13 +209,4 @@ def _real_videos(folder: str) -> list[pathlib.Path]:
   Raises:
     InputError: there is no such folder, it is empty, or one of its files is not a video.
   """
-  if not folder:
-    return []
-  path = pathlib.Path(folder)
-  found = sorted(p for p in path.iterdir() if p.is_file()) if path.is_dir() else []
-  if not found:
-    raise InputError(f'no videos, {folder}: give a folder of video files')
-  for video in found:
-    if not timeline.probe(video).has_picture:
-      raise InputError(f'no picture that can be decoded, {video}: keep only videos in the folder')
-  return found
+  return [video.path for video in sources.folder_videos(folder)] if folder else []

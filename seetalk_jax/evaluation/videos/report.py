@@ -1,0 +1,188 @@
+"""Report of a video evaluation: one HTML file without references, with tables, plots and clips that play."""
+
+from __future__ import annotations
+
+import base64
+import html
+import itertools
+import math
+import os
+import tempfile
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from seetalk_jax import files
+from seetalk_jax.constants import FPS
+from seetalk_jax.evaluation.videos import catalogue, measuring, summary
+from seetalk_jax.evaluation.videos.protocol import Protocol
+from seetalk_jax.evaluation.videos.sources import VideoFile
+from seetalk_jax.media import video
+
+_CLIPS = 4  # videos that play
+_CLIP_SECONDS = 8
+_BAR = 160  # pixels, the widest bar of a plot
+_STYLE = """
+body { font: 15px/1.5 system-ui, sans-serif; max-width: 70rem; margin: 2rem auto; padding: 0 1rem; color: #1d2330 }
+h1 { font-size: 1.5rem } h2 { font-size: 1.15rem; margin-top: 2.2rem }
+table { border-collapse: collapse; width: 100% }
+th, td { text-align: left; padding: .35rem .8rem .35rem 0; border-bottom: 1px solid #dfe3ea; vertical-align: top }
+td.number { font-variant-numeric: tabular-nums; white-space: nowrap }
+small, figcaption { color: #5a6475; font-weight: normal; font-size: .85rem }
+.scroll { overflow-x: auto } .side { display: flex; flex-wrap: wrap; gap: 1.2rem } figure { margin: 0 }
+video { max-width: 100%; background: #000 } code { background: #f2f4f8; padding: .1rem .3rem }
+svg text { font: 12px system-ui, sans-serif; fill: #1d2330 }
+@media (prefers-color-scheme: dark) {
+  body { background: #14171d; color: #e8ebf1 } th, td { border-color: #2b313c } code { background: #232833 }
+  small, figcaption { color: #9aa5b6 } svg text { fill: #e8ebf1 }
+}
+"""
+_COLORS = {'pred': '#2f6fd0', 'real': '#3a9a5b', 'copy': '#b98a2e', 'shuffled': '#a04b6a'}
+_DIRECTIONS = {'higher': 'higher is better', 'lower': 'lower is better', 'real': 'near real is better'}
+
+
+def write_report(
+  path: str, contents: Mapping[str, Any], pred: Sequence[VideoFile], real: Sequence[VideoFile]
+) -> None:
+  """Writes report.html atomically.
+
+  Args:
+    path: the file.
+    contents: of metrics.json, see `summary.contents`.
+    pred, real: the videos; the first ones are embedded, beside the real ones of their names.
+  """
+  rows = {
+    name: {key: summary.Cell(**cell) for key, cell in cells.items()}
+    for name, cells in contents['rows'].items()
+  }
+  parts = [
+    '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Video evaluation</title>',
+    '<meta name="viewport" content="width=device-width, initial-scale=1">',
+    f'<link rel="icon" href="data:,"><style>{_STYLE}</style></head><body>',
+    '<h1>Video evaluation</h1>',
+    _description(contents),
+    '<h2>Measures</h2>',
+    _table(rows),
+    _missing(contents['not_computed']),
+    '<h2>Plots</h2>',
+    _plots(rows),
+    '<h2>Clips</h2>',
+    _clips(pred, real),
+    '<h2>Protocol</h2>',
+    _protocol(contents),
+    '</body></html>',
+  ]
+  files.write_text(path, '\n'.join(parts) + '\n')
+
+
+def _description(contents: Mapping[str, Any]) -> str:
+  counts = ', '.join(f'{len(videos)} {html.escape(row)}' for row, videos in contents['videos'].items())
+  return (
+    f'<p>Videos: {counts}. Means over videos with 95 % bootstrap intervals. '
+    f'<code>copy</code> is the first frame of each real video held still, <code>shuffled</code> has the sound of '
+    f'another video. Protocol <code>{contents["protocol"]["digest"]}</code>.</p>'
+  )
+
+
+def _table(rows: Mapping[str, Mapping[str, summary.Cell]]) -> str:
+  head = ''.join(f'<th scope="col">{html.escape(row)}</th>' for row in rows)
+  lines = []
+  for name, measure in catalogue.ALL.items():
+    if not any(name in cells for cells in rows.values()):
+      continue
+    unit = f', {html.escape(measure.unit)}' if measure.unit else ''
+    title = f'<th scope="row">{html.escape(measure.title)}{unit}<br><small>{_DIRECTIONS[measure.better]}</small></th>'
+    cells = ''.join(f'<td class="number">{_cell(each.get(name))}</td>' for each in rows.values())
+    lines.append(f'<tr>{title}{cells}</tr>')
+  return (
+    f'<div class="scroll"><table id="measures"><thead><tr><th scope="col">measure</th>{head}</tr></thead>'
+    f'<tbody>{"".join(lines)}</tbody></table></div>'
+  )
+
+
+def _cell(cell: summary.Cell | None) -> str:
+  if cell is None:
+    return ''
+  value, _, interval = summary.text(cell).partition(' ')
+  return f'{value} <small>{interval} n={cell.count}</small>'
+
+
+def _missing(missing: Mapping[str, str]) -> str:
+  items = ''.join(
+    f'<li>{html.escape(catalogue.ALL[name].title)}: {html.escape(why)}</li>' for name, why in missing.items()
+  )
+  return f'<ul>{items}</ul>' if items else ''
+
+
+def _plots(rows: Mapping[str, Mapping[str, summary.Cell]]) -> str:
+  """A bar for every row and measure, in SVG; measures have scales of their own."""
+  plots = []
+  for name, measure in catalogue.ALL.items():
+    cells = {
+      row: each[name] for row, each in rows.items() if name in each and math.isfinite(each[name].value)
+    }
+    if len(cells) > 1:
+      plots.append(_plot(measure, cells))
+  return f'<div class="side">{"".join(plots)}</div>'
+
+
+def _plot(measure: catalogue.Measure, cells: Mapping[str, summary.Cell]) -> str:
+  largest = max(abs(cell.value) for cell in cells.values()) or 1.0
+  bars = []
+  for i, (row, cell) in enumerate(cells.items()):
+    width = _BAR * abs(cell.value) / largest
+    top = 24 + 22 * i
+    bars.append(
+      f'<text x="0" y="{top + 12}">{html.escape(row)}</text>'
+      f'<rect x="64" y="{top}" width="{width:.1f}" height="16" fill="{_COLORS.get(row, "#777")}"/>'
+      f'<text x="{70 + width:.1f}" y="{top + 12}">{summary.text(cell).partition(" ")[0]}</text>'
+    )
+  height = 24 + 22 * len(cells)
+  title = html.escape(measure.title)
+  return (
+    f'<svg role="img" aria-label="{title}" width="300" height="{height}" viewBox="0 0 300 {height}">'
+    f'<text x="0" y="14" font-weight="600">{title}</text>{"".join(bars)}</svg>'
+  )
+
+
+def _clips(pred: Sequence[VideoFile], real: Sequence[VideoFile]) -> str:
+  of_name = {each.name: each for each in real}
+  figures = []
+  for each in pred[:_CLIPS]:
+    other = of_name.get(each.name)
+    caption = f'{each.name}: generated, real' if other else f'{each.name}: generated'
+    data = base64.b64encode(_side_by_side(each, other)).decode()
+    figures.append(
+      f'<figure><video controls preload="metadata" src="data:video/mp4;base64,{data}"></video>'
+      f'<figcaption>{html.escape(caption)}</figcaption></figure>'
+    )
+  return f'<div class="side">{"".join(figures)}</div>'
+
+
+def _side_by_side(made: VideoFile, real: VideoFile | None) -> bytes:
+  """An mp4 of the first seconds of both videos, beside each other, with the sound of the first."""
+  protocol = Protocol()
+  shown = [made] if real is None else [made, real]
+  streams = [measuring.square_frames(each.frames(), protocol, None) for each in shown]
+  frames = [
+    np.concatenate(each, axis=1)
+    for each in itertools.islice(zip(*streams, strict=False), _CLIP_SECONDS * FPS)
+  ]
+  with tempfile.TemporaryDirectory() as folder:
+    path = os.path.join(folder, 'clip.mp4')
+    sound = made.sound(len(frames))
+    with video.VideoWriter(path, size=frames[0].shape[:2], sound=sound) as writer:
+      writer.write(np.stack(frames))
+    with open(path, 'rb') as file:
+      return file.read()
+
+
+def _protocol(contents: Mapping[str, Any]) -> str:
+  settings = {**contents['protocol'], **contents['versions']}
+  settings |= {f'weights of {name}': value for name, value in contents['weights'].items()}
+  lines = ''.join(
+    f'<tr><th scope="row">{html.escape(str(name))}</th><td>{html.escape(str(value))}</td></tr>'
+    for name, value in settings.items()
+  )
+  return f'<div class="scroll"><table id="protocol"><tbody>{lines}</tbody></table></div>'
