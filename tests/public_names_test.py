@@ -67,6 +67,7 @@ FLAGS = {
   'export': f'workdir directory --dtype --inference --base --licence --origin --sampling {_OUTPUT}',
   'convert': f'kind source target --dtype --licence --origin {_OUTPUT}',
   'info': 'checkpoint --json',
+  'compare': 'first second --row --json',
   'plan': '--config --topology --set --size --whole --again --json --quiet',
 }
 SCRIPT_FLAGS = {
@@ -102,6 +103,7 @@ JSON = {
   'info': (
     'directory num_parameters intact format format_version library_version networks statistics sampling provenance'
   ),
+  'compare': 'row measures',
   'plan': (
     'stage topology mesh batch_size parameters fits memory model_flops hardware_flops memory_traffic collectives '
     'seconds compiler_seconds predicted_mfu compile_seconds'
@@ -115,6 +117,7 @@ NESTED = {
   'blendshapes SPEECH stage_seconds': 'speech motion',
   'info networks *': 'class fields file sha256 digest dtype num_parameters licence origin',
   'info statistics': 'values file sha256',
+  'compare measures *': 'first second value low high count clear',
   'plan memory': 'arguments temporaries total chip',
   'plan seconds': 'compute memory links step',
   'plan collectives *': 'count bytes',
@@ -242,6 +245,12 @@ def test_json_of_a_full_frame(say, monkeypatch):
 
 def test_json_of_info(say):
   check_command('info', say('info', tiny_release.shared()))
+
+
+def test_json_of_compare(say):
+  metrics = {'protocol': {'fps': 25}, 'rows': {'pred': {}}, 'videos': {'pred': {'a': {'psnr': 20.0}}}}
+  pathlib.Path('metrics.json').write_text(json.dumps(metrics))
+  check_command('compare', say('compare', 'metrics.json', 'metrics.json'))
 
 
 def test_json_of_export(say, monkeypatch):

@@ -31,6 +31,7 @@ COMMANDS = {
   'export': 'seetalk_jax.cli.export',
   'convert': 'seetalk_jax.cli.convert',
   'info': 'seetalk_jax.cli.info',
+  'compare': 'seetalk_jax.cli.compare',
   'plan': 'seetalk_jax.cli.plan',
 }
 
