@@ -14,8 +14,10 @@ from seetalk_jax.evaluation.videos import catalogue
 from seetalk_jax.evaluation.videos.protocol import Protocol
 
 
-def get_config() -> ml_collections.ConfigDict:
-  """The configuration."""
+def get_config(variant: str = '') -> ml_collections.ConfigDict:
+  """The configuration; there are no variants."""
+  if variant:
+    raise ValueError(f'variant {variant!r} is unknown: this configuration has none')
   config = ml_collections.ConfigDict()
   config.pred = ''  # folder of generated videos
   config.real = ''  # folder of real videos; '': none

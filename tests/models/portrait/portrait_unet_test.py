@@ -17,6 +17,7 @@ from seetalk_jax.models.portrait.portrait_unet import LinearDenoiserOutput
 
 def test_unpatched_layout_of_stable_diffusion_runs():
   module = AutoencoderKL(
+    latent_channels=4,
     patch_size=1,
     groups=4,
     encoder_channels=(8, 8, 8, 16),
@@ -31,6 +32,7 @@ def test_unpatched_layout_of_stable_diffusion_runs():
   rebuilt, mean, _ = programs.apply(module, {'params': programs.random_params(module, image)}, image)
   assert rebuilt.shape == (1, 32, 32, 3) and mean.shape == (1, 4, 4, 4)
   unet = PortraitUNet(
+    latent_channels=4,
     patch_size=1,
     channels=(16, 32),
     attention_levels=(True, False),
