@@ -161,10 +161,15 @@ def test_progress_and_seconds_of_both_stages(sampler):
 @pytest.mark.slow
 def test_the_jaw_of_the_shipped_weights_follows_the_loudness():
   spoken = audio.load_speech(ROOT / 'examples' / 'speech.wav')
-  made = seetalk_jax.SpeechToBlendshapes.load('demo', 'cpu')(spoken)
+  animate = seetalk_jax.SpeechToBlendshapes.load('demo', 'cpu')
   samples = audio.pad_to_frames(spoken.waveform).reshape(-1, SAMPLES_PER_FRAME)
   loudness = 20 * np.log10(np.sqrt(np.mean(np.square(samples), axis=1)) + 1e-4)
-  along, against = (np.corrcoef(made['jawOpen'], track)[0, 1] for track in (loudness, loudness[::-1]))
-  assert along > 0.7 and against < 0.5  # measured: 0.81 and 0.30
+  of_seeds = [animate(spoken, seed=seed) for seed in range(4)]
+  along, against = (
+    np.mean([np.corrcoef(made['jawOpen'], track)[0, 1] for made in of_seeds])
+    for track in (loudness, loudness[::-1])
+  )
+  assert along > 0.45 and against < 0.35  # measured: 0.56 and 0.25
+  made = of_seeds[0]
   assert made['jawOpen'].max() < 1.2 and np.abs(made['yaw']).max() < 0.5
   assert np.all(made.status == MotionStatus.SAMPLED)
