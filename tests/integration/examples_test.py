@@ -10,7 +10,7 @@ import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 EXAMPLES = {
-  'generate': r'talk\.mp4: 143 frames of 256 x 256 pixels, 5\.72 s',
+  'generate': r'talk\.mp4: 143 frames of 512 x 512 pixels, 5\.72 s',
   'one_network': r'cosine of the voices in both halves: 0\.\d+; norm of its gradient: \d+\.\d+',
   'nnx_bridge': r'difference from Linen: 0\.0; losses: \d+\.\d+, \d+\.\d+, \d+\.\d+',
   'train_tiny': r'200 steps; the right speech beats shifted speech in (9\d|100)% of held-out clips',
