@@ -7,7 +7,7 @@
     python evaluate.py --config configs/demo.py --only theval --landmarker face_landmarker.task --video-dir REAL_VIDEOS
     python evaluate.py --config configs/figure3.py --workdir runs/figure3 --config.init.face_encoder=runs/demo/conre
 
-Parts: lips, life, voice, identity, codec, reenactment, flicker, theval, refinement, retrieval, speed.
+Parts: lips, life, voice, portraits, identity, codec, reenactment, flicker, theval, refinement, retrieval, speed.
 
 The part retrieval needs --config.conre, a run of that stage. The part theval needs the extra `data` and MediaPipe's
 face_landmarker.task (--landmarker or SEETALK_FACE_LANDMARKER). Parts of an experiment (configs/figure3.py): train,
