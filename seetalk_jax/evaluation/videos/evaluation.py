@@ -101,6 +101,22 @@ class VideoEvaluation:
     first = next(parts, None)
     return None if first is None else frechet.GaussianStatistics.of(itertools.chain([first], parts))
 
+  def measure_part(self, pred: Sequence[Video], real: Sequence[Video], index: int, count: int) -> None:
+    """Measures one of `count` equal parts of what `rows` needs into the store, for processes that share it.
+
+    Args:
+      pred, real: as for `rows`.
+      index: of the part, from 0.
+      count: number of parts.
+    """
+    singles = [*pred, *real, *(sources.StillVideo(video) for video in real)]
+    for video in tqdm(singles[index::count], desc=f'part {index + 1} of {count}', file=sys.stderr):
+      self._measured(video)
+    of_name = {video.name: video for video in real}
+    paired = [video for video in singles if video.name in of_name and video not in real]
+    for video in paired[index::count]:
+      self._pair(video, of_name[video.name])
+
   def _measured(self, video: Video) -> Measured:
     compute = lambda: measuring.measure_video(video, self._protocol, self._read, self._networks)
     return self._store.get(video.name, video.identity, compute)

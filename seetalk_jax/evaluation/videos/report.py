@@ -22,15 +22,17 @@ from seetalk_jax.media import video
 
 _CLIPS = 4  # videos that play
 _CLIP_SECONDS = 8
-_BAR = 160  # pixels, the widest bar of a plot
+_PLOT, _BAR = 300, 160  # pixels, width of a plot and of its widest bar
 _STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; max-width: 70rem; margin: 2rem auto; padding: 0 1rem; color: #1d2330 }
 h1 { font-size: 1.5rem } h2 { font-size: 1.15rem; margin-top: 2.2rem }
 table { border-collapse: collapse; width: 100% }
 th, td { text-align: left; padding: .35rem .8rem .35rem 0; border-bottom: 1px solid #dfe3ea; vertical-align: top }
+tbody th { min-width: 15rem }
 td.number { font-variant-numeric: tabular-nums; white-space: nowrap }
 small, figcaption { color: #5a6475; font-weight: normal; font-size: .85rem }
 .scroll { overflow-x: auto } .side { display: flex; flex-wrap: wrap; gap: 1.2rem } figure { margin: 0 }
+figure.plot { width: 300px } figure.plot figcaption { color: inherit; margin-bottom: .3rem }
 video { max-width: 100%; background: #000 } code { background: #f2f4f8; padding: .1rem .3rem }
 svg text { font: 12px system-ui, sans-serif; fill: #1d2330 }
 @media (prefers-color-scheme: dark) {
@@ -132,17 +134,17 @@ def _plot(measure: catalogue.Measure, cells: Mapping[str, summary.Cell]) -> str:
   bars = []
   for i, (row, cell) in enumerate(cells.items()):
     width = _BAR * abs(cell.value) / largest
-    top = 24 + 22 * i
+    top = 22 * i
     bars.append(
       f'<text x="0" y="{top + 12}">{html.escape(row)}</text>'
       f'<rect x="64" y="{top}" width="{width:.1f}" height="16" fill="{_COLORS.get(row, "#777")}"/>'
       f'<text x="{70 + width:.1f}" y="{top + 12}">{summary.text(cell).partition(" ")[0]}</text>'
     )
-  height = 24 + 22 * len(cells)
+  height = 22 * len(cells)
   title = html.escape(measure.title)
   return (
-    f'<svg role="img" aria-label="{title}" width="300" height="{height}" viewBox="0 0 300 {height}">'
-    f'<text x="0" y="14" font-weight="600">{title}</text>{"".join(bars)}</svg>'
+    f'<figure class="plot"><figcaption>{title}</figcaption><svg role="img" aria-label="{title}" width="{_PLOT}" '
+    f'height="{height}" viewBox="0 0 {_PLOT} {height}">{"".join(bars)}</svg></figure>'
   )
 
 

@@ -40,12 +40,12 @@ class VideoFile:
   """
 
   def __init__(self, path: pathlib.Path, max_frames: int | None = None):
-    self.path, self.name, self._max_frames = path, path.stem, max_frames
+    self.path, self.name, self.max_frames = path, path.stem, max_frames
 
   @functools.cached_property
   def identity(self) -> str:
     """SHA-256 of the file, and how much of it is read."""
-    return f'{files.checksum(self.path)}:{self._max_frames}'
+    return f'{files.checksum(self.path)}:{self.max_frames}'
 
   def frames(self) -> Iterator[np.ndarray]:
     """Yields uint8 `[h, w, 3]`.
@@ -53,7 +53,7 @@ class VideoFile:
     Raises:
       InputError: the file is missing, not a video, or damaged.
     """
-    for _, pixels in itertools.islice(timeline.grid_frames(self.path), self._max_frames):
+    for _, pixels in itertools.islice(timeline.grid_frames(self.path), self.max_frames):
       yield pixels
 
   def waveform(self) -> np.ndarray | None:
