@@ -157,6 +157,15 @@ def test_faces_and_identity_give_their_figures(evaluated):
   assert report.table(figures)
 
 
+def test_portraits_give_figures_with_ceiling_and_floor(evaluated):
+  by_name = {figure.name: figure for figure in runner.run_parts(evaluated, ['portraits'])}
+  for row in ('generated', 'truth', 'shuffled'):
+    assert np.isfinite(by_name[f'cosine to the true face, {row}'].value)
+    assert by_name[f'true face by portrait, R@10 among 10, %, {row}'].value == 100
+  assert 0 < by_name['diversity of one voice, 1 - cosine'].value < 2
+  assert -1 < by_name['consistency of recordings of one speaker, cosine'].value <= 1
+
+
 def test_reenactment_tells_who_moves_from_who_is_seen(evaluated):
   """The oracle returns the driver's frames: the motion is right, the person is wrong."""
   by_name = {figure.name: figure for figure in runner.run_parts(evaluated, ['reenactment'])}
