@@ -38,6 +38,7 @@ def build(
     raise CheckpointError('these are no weights of an AutoencoderKL: its encoder or decoder is not there')
   return AutoencoderKL(
     latent_channels=shapes['decoder.conv_in.weight'][1],
+    cosine_shortcut=False,
     patch_size=1,
     encoder_channels=tuple(channels),
     decoder_channels=tuple(channels),

@@ -18,6 +18,7 @@ from seetalk_jax.models.portrait.portrait_unet import LinearDenoiserOutput
 def test_unpatched_layout_of_stable_diffusion_runs():
   module = AutoencoderKL(
     latent_channels=4,
+    cosine_shortcut=False,
     patch_size=1,
     groups=4,
     encoder_channels=(8, 8, 8, 16),
