@@ -1,6 +1,6 @@
 """Evaluation on the synthetic world: which figures `evaluate.py` measures, and on how many samples.
 
-    python evaluate.py --config configs/demo.py         all figures, about 15 minutes on two cores (20 with theval)
+    python evaluate.py --config configs/demo.py         all figures; the first run renders 800 looks for the readers
     python evaluate.py --config configs/demo.py:quick   the same on a few samples, minutes
 
 Speakers and texts are those of the split 'test', which no stage is trained on. A list begins at speaker `first` of
