@@ -8,7 +8,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from seetalk_jax.models.nn.blocks import conv
+from seetalk_jax.models.nn.blocks import conv, scaled_channels
 
 # Channels of the first convolution.
 STEM_CHANNELS = 32
@@ -50,7 +50,7 @@ class EfficientNetLite(nn.Module):
       have both signs.
     """
     types = dict(dtype=self.dtype, param_dtype=self.param_dtype)
-    x = jax.nn.relu6(conv(self._scaled(STEM_CHANNELS), 3, 'conv_stem', strides=2, **types)(x))
+    x = jax.nn.relu6(conv(scaled_channels(STEM_CHANNELS, self.width), 3, 'conv_stem', strides=2, **types)(x))
     maps, index = [], 0
     for kernel, first_strides, expansion, channels, blocks in STAGES:
       if first_strides > 1:
@@ -58,13 +58,10 @@ class EfficientNetLite(nn.Module):
       for i in range(blocks):
         strides = first_strides if i == 0 else 1
         block = InvertedResidual(
-          self._scaled(channels), kernel, strides, expansion, name=f'blocks_{index}', **types
+          scaled_channels(channels, self.width), kernel, strides, expansion, name=f'blocks_{index}', **types
         )
         x, index = block(x), index + 1
     return [*maps, x]
-
-  def _scaled(self, channels: int) -> int:
-    return max(1, round(self.width * channels))
 
 
 class InvertedResidual(nn.Module):

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 
 from seetalk_jax.models.critics.efficientnet_lite import EfficientNetLite
 from seetalk_jax.models.nn import examples
-from seetalk_jax.models.nn.blocks import conv, partitioned
+from seetalk_jax.models.nn.blocks import conv, partitioned, scaled_channels
 
 # Layers: convolutions (channels, kernel, strides, padding) and 'pool'. Features are taken after the ReLU of
 # the convolutions that `layout` lists. VGG: convolutions per level.
@@ -84,18 +84,23 @@ class PerceptualTower(nn.Module):
     self.steps = tuple('pool' if layer == 'pool' else 'conv' for layer in layers)
     convolutions = [layer for layer in layers if layer != 'pool']
     self.convs = [
-      conv(self._scaled(channels), kernel, strides=strides, padding=[(padding, padding)] * 2, **types)
+      conv(
+        scaled_channels(channels, self.width),
+        kernel,
+        strides=strides,
+        padding=[(padding, padding)] * 2,
+        **types,
+      )
       for channels, kernel, strides, padding in convolutions
     ]
     if self.calibrated:
       start = partitioned(nn.initializers.ones, ('norm',))
       self.levels = [
-        self.param(f'level_{i}', start, (self._scaled(convolutions[tap][0]),), self.param_dtype)
+        self.param(
+          f'level_{i}', start, (scaled_channels(convolutions[tap][0], self.width),), self.param_dtype
+        )
         for i, tap in enumerate(self.taps)
       ]
-
-  def _scaled(self, channels: int) -> int:
-    return max(1, round(self.width * channels))
 
   def __call__(self, image: jax.Array, other: jax.Array) -> jax.Array:
     """Distance of pictures `[b, h, w, 3]` in [-1, 1], float32 `[b]`; LPIPS if `calibrated`, see there.
