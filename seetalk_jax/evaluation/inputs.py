@@ -100,6 +100,16 @@ class EvaluationInputs:
     return np.stack(made)
 
   @functools.cached_property
+  def portraits_of_seeds(self) -> list[np.ndarray]:
+    """uint8 `[seeds, 128, 128, 3]`, several portraits of each of the first `face_speakers`; see `config.spread`."""
+    settings = self.config.spread
+    seeds = [self.config.seed + 1 + k for k in range(settings.seeds)]
+    return [
+      self.small(self.generator.portraits(speech, seeds))
+      for speech in tqdm(self.face_speech[: settings.voices], desc='faces of one voice', file=sys.stderr)
+    ]
+
+  @functools.cached_property
   def true_portraits(self) -> np.ndarray:
     """uint8 `[n, 128, 128, 3]`, a rendered portrait of each of `face_speakers`."""
     return self.true_frames(moving=False)

@@ -37,17 +37,20 @@ def measure(inputs: EvaluationInputs) -> list[Figure]:
   }
   attributes = np.stack([world.attributes(speaker) for speaker in speakers])
   settings = config.spread
-  seeds = [config.seed + 1 + k for k in range(settings.seeds)]
-  of_seeds, of_recordings = [], []
+  of_recordings = []
   chosen = list(zip(speakers, inputs.face_speech, strict=True))[: settings.voices]
-  for i, (speaker, speech) in enumerate(tqdm(chosen, desc='faces of one voice', file=sys.stderr)):
-    of_seeds.append(read(inputs.small(inputs.generator.portraits(speech, seeds))))
+  for i, (speaker, speech) in enumerate(tqdm(chosen, desc='faces of other recordings', file=sys.stderr)):
     talks = [inputs.talk(speaker, _OTHER_LOOK + 10 * i + k, config.faces.frames).speech for k in range(2)]
     faces = [inputs.generator.portraits(each, [config.seed])[0] for each in (speech, *talks)]
     of_recordings.append(read(inputs.small(np.stack(faces))))
+  of_seeds = [read(each) for each in inputs.portraits_of_seeds]
   return [
     *distance_figures(features, groups_of(attributes)),
-    figure(PART, 'diversity of one voice, 1 - cosine', portrait_features.diversity(of_seeds)),
+    figure(
+      PART,
+      'diversity of one voice, 1 - cosine',
+      portrait_features.diversity(of_seeds),
+    ),
     figure(
       PART, 'consistency of recordings of one speaker, cosine', portrait_features.consistency(of_recordings)
     ),

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 
 import numpy as np
-from tqdm import tqdm
 
 from seetalk_jax.evaluation.inputs import EvaluationInputs
 from seetalk_jax.evaluation.measures import series
@@ -28,10 +26,7 @@ def measure(inputs: EvaluationInputs) -> list[Figure]:
   )
   settings = config.spread
   seeds = [config.seed + 1 + k for k in range(settings.seeds)]
-  spread = [
-    inputs.reader(inputs.small(inputs.generator.portraits(speech, seeds)))
-    for speech in tqdm(inputs.face_speech[: settings.voices], desc='faces of one voice', file=sys.stderr)
-  ]
+  spread = [inputs.reader(portraits) for portraits in inputs.portraits_of_seeds]
   redrawn = [
     inputs.reader(np.stack([world.portrait(speaker, seed, trunk.IMAGE_SIZE) for seed in seeds]))
     for speaker in speakers[: settings.voices]
