@@ -107,10 +107,15 @@ def table(figures: Sequence[Figure]) -> str:
     rows.append(
       (figure.part, figure.name, _number(figure.value), span, figure.target, verdict, count, figure.note)
     )
-  widths = [max(len(row[i]) for row in rows) for i in range(len(header))]
-  lines = ['  '.join(map(str.ljust, row, widths)).rstrip() for row in rows]
+  lines = aligned(rows)
   lines.insert(1, '-' * min(max(map(len, lines)), 110))
   return '\n'.join(lines)
+
+
+def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+  """Rows of equally many texts as lines in which columns are aligned."""
+  widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+  return ['  '.join(map(str.ljust, row, widths)).rstrip() for row in rows]
 
 
 def about(checkpoint: str, seconds: float, config: dict[str, Any]) -> dict[str, Any]:

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from seetalk_jax.evaluation.measures.theval import LIPS
 from seetalk_jax.media import landmark_indices as indices
 
-LIPS = (*indices.OUTER_LIP_CONTOUR, *indices.INNER_LIP_CONTOUR)
 # Outline, brows and eyes; the forehead's part of the outline follows hair in real pictures.
 FACE = (
   *indices.JAW_LINE,

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from seetalk_jax.errors import InputError
+from seetalk_jax.evaluation import report
 from seetalk_jax.evaluation.measures import bootstrap
 from seetalk_jax.evaluation.videos import catalogue
 from seetalk_jax.evaluation.videos.evaluation import PRED
@@ -103,8 +104,7 @@ def table(differences: Mapping[str, Difference]) -> str:
     interval = '' if math.isnan(each.low) else f'{each.low:+.3g} to {each.high:+.3g}'
     numbers = (f'{each.first:.4g}', f'{each.second:.4g}', f'{each.value:+.3g}')
     lines.append((title, *numbers, interval, str(each.count), _verdict(measure, each)))
-  widths = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
-  return '\n'.join('  '.join(map(str.ljust, line, widths)).rstrip() for line in lines)
+  return '\n'.join(report.aligned(lines))
 
 
 def _verdict(measure: catalogue.Measure, difference: Difference) -> str:

@@ -157,9 +157,10 @@ class VideoEvaluation:
         moments = moments + mouth_regression.Moments.of(talk)
     for row, videos in groups.items():
       for video in videos:
-        own = self._talk(of_name[video.name]) if video.name in of_name else None
-        others = moments if own is None else moments - mouth_regression.Moments.of(own)
         talk = self._talk(video)
+        real = of_name.get(video.name)
+        own = talk if real is video or real is None else self._talk(real)
+        others = moments if real is None or own is None else moments - mouth_regression.Moments.of(own)
         if talk is None or not np.any(np.abs(others.square) > _NOTHING):
           continue
         found = mouth_regression.MouthRegression.solve(others).agreement(talk)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pathlib
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 from tqdm import tqdm
@@ -66,14 +67,11 @@ def _generate_one(
   pipe((waveform, SAMPLE_RATE_HZ), portrait=photo, full_frame=True, seed=seed).save(path)
 
 
-def face_finder(landmarker: str) -> FindFace:
-  """Finds faces by MediaPipe's face_landmarker.task.
+@contextlib.contextmanager
+def face_finder(landmarker: str) -> Iterator[FindFace]:
+  """Context manager that yields a function that finds faces by MediaPipe's face_landmarker.task, opened once.
 
-  The returned function raises `PortraitError` for a picture without a face or with several.
+  The function raises `PortraitError` for a picture without a face or with several.
   """
-
-  def find(pixels: np.ndarray, source: str) -> face.FaceBox:
-    with face.open_landmarker(landmarker) as landmarks:
-      return face.find_face(pixels, landmarks, source)
-
-  return find
+  with face.open_landmarker(landmarker) as landmarks:
+    yield lambda pixels, source: face.find_face(pixels, landmarks, source)

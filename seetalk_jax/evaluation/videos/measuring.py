@@ -13,7 +13,7 @@ from seetalk_jax.evaluation.videos import picture_values, track_values
 from seetalk_jax.evaluation.videos.network_values import Networks
 from seetalk_jax.evaluation.videos.protocol import Protocol
 from seetalk_jax.evaluation.videos.sources import Video
-from seetalk_jax.media import face
+from seetalk_jax.media import face, image
 from seetalk_jax.prepare import tracks
 
 _CHUNK = 16  # frames
@@ -87,13 +87,10 @@ def square_frames(
   A video without a face has no portrait framing: its whole frames are taken.
   """
   for pixels in frames:
-    height, width = pixels.shape[:2]
     if protocol.framing == 'portrait' and box is not None:
       yield face.crop(pixels, box, protocol.side)
-    elif (height, width) == (protocol.side, protocol.side):
-      yield pixels
     else:
-      yield _resized(pixels, protocol.side)
+      yield image.resize(pixels, (protocol.side, protocol.side))
 
 
 def chunks(frames: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
@@ -101,13 +98,6 @@ def chunks(frames: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
   frames = iter(frames)
   while part := list(itertools.islice(frames, _CHUNK)):
     yield np.stack(part)
-
-
-def _resized(pixels: np.ndarray, side: int) -> np.ndarray:
-  import PIL.Image
-
-  image = PIL.Image.fromarray(pixels)
-  return np.asarray(image.resize((side, side), PIL.Image.Resampling.LANCZOS))
 
 
 def _remembering(read: tracks.Reader) -> tracks.Reader:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
-import json
 
 from seetalk_jax.constants import FPS, SAMPLE_RATE_HZ
+from seetalk_jax.evaluation import disk_cache
 from seetalk_jax.evaluation.probes.landmarks import FRAMINGS
 
 VERSION = 1  # changes when the same settings give other numbers
@@ -58,4 +57,4 @@ class Protocol:
 
   def digest(self) -> str:
     """Ten hex digits of the SHA-256 of `described()`. Numbers of two digests must not be compared."""
-    return hashlib.sha256(json.dumps(self.described(), sort_keys=True).encode()).hexdigest()[:10]
+    return disk_cache.digest(self.described())

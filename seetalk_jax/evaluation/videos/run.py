@@ -45,7 +45,7 @@ def run(config, workdir: str, landmarker: str, json_path: str = '') -> int:
   real = sources.folder_videos(config.real, protocol.max_frames) if config.real else []
   landmarker = face.landmarker_file(landmarker or None, can_be_aligned=False)
   networks = Networks.load(dict(config.networks))
-  pred, release = _generated(config, real, workdir, landmarker)
+  pred, release = _generated(config, protocol, real, workdir, landmarker)
   _check_pairs(pred, real, config)
   weights = {'face_landmarker': files.checksum(landmarker), **networks.checksums}
   store = Store(os.path.join(workdir, 'measured'), [protocol.described(), weights])
@@ -68,7 +68,7 @@ def run(config, workdir: str, landmarker: str, json_path: str = '') -> int:
 
 
 def _generated(
-  config, real: list[sources.VideoFile], workdir: str, landmarker: str
+  config, protocol: Protocol, real: list[sources.VideoFile], workdir: str, landmarker: str
 ) -> tuple[list[sources.VideoFile], dict[str, object]]:
   """The videos to evaluate, and what made them if they are generated here.
 
@@ -80,14 +80,15 @@ def _generated(
       'set one of --config.pred=DIR, a folder of videos, and --config.checkpoint, which makes them'
     )
   if config.pred:
-    return sources.folder_videos(config.pred, protocol_of(config).max_frames), {}
+    return sources.folder_videos(config.pred, protocol.max_frames), {}
   if not real:
     raise InputError('no videos to generate counterparts of: set --config.real=DIR')
   pipe = pipeline.load(config.checkpoint)
   record = pipe.release.record(config.seed)
-  settings = [record, protocol_of(config).max_seconds]
+  settings = [record, protocol.max_seconds]
   folder = os.path.join(workdir, f'generated-{disk_cache.digest(settings)}')
-  made = generation.generate(real, pipe, generation.face_finder(landmarker), folder, config.seed)
+  with generation.face_finder(landmarker) as find_face:
+    made = generation.generate(real, pipe, find_face, folder, config.seed)
   if not made:
     raise InputError(f'no video of {config.real} has a face in its first frame and sound: give others')
   return made, {'generated_by': record}

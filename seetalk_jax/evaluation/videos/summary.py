@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from seetalk_jax import __version__, files
+from seetalk_jax.evaluation import report
 from seetalk_jax.evaluation.measures import bootstrap
 from seetalk_jax.evaluation.videos import catalogue
 from seetalk_jax.evaluation.videos.evaluation import Row
@@ -54,8 +55,7 @@ def table(rows: Mapping[str, Row], missing: Mapping[str, str]) -> str:
     if any(name in each for each in cells.values()):
       title = f'{measure.title}, {measure.unit}' if measure.unit else measure.title
       lines.append((title, *(text(cells[row].get(name)) for row in rows)))
-  widths = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
-  printed = ['  '.join(map(str.ljust, line, widths)).rstrip() for line in lines]
+  printed = report.aligned(lines)
   printed.insert(1, '-' * min(max(map(len, printed)), 110))
   return '\n'.join([*printed, *(f'{catalogue.ALL[name].title}: {why}' for name, why in missing.items())])
 

@@ -6,7 +6,8 @@ import numpy as np
 
 from seetalk_jax import blendshapes
 from seetalk_jax.constants import FPS
-from seetalk_jax.evaluation.measures import beats, series, theval
+from seetalk_jax.evaluation.measures import beats, series
+from seetalk_jax.evaluation.probes import landmarks
 from seetalk_jax.evaluation.probes.landmarks import FaceTrack
 from seetalk_jax.prepare import audio_checks, clips
 
@@ -24,8 +25,7 @@ def track_values(track: FaceTrack, waveform: np.ndarray | None) -> dict[str, flo
   """
   count = len(track.points)
   seen = np.isfinite(track.points).all(axis=(1, 2))
-  segments = np.zeros((0, 2)) if waveform is None else audio_checks.speech_segments(waveform)
-  values = theval.measure(track.points, track.angles, waveform, segments, aspect=track.aspect)
+  values = landmarks.measure_track(track, waveform)
   values['one_face'] = 100.0 * float(np.mean(track.counts == 1)) if count else np.nan
   values |= {axis: _spread(track.angles[seen, i]) for i, axis in enumerate(AXES)}
   values['gaze'] = float(np.mean([_spread(track.blendshapes[seen, i]) for i in _GAZE]))
