@@ -113,25 +113,6 @@ class MouthRegression:
     return Agreement(series.correlation(expected, seen), shifted, lag)
 
 
-def held_out_agreements(talks: Sequence[SoundAndMouth], groups: Sequence[str]) -> list[Agreement]:
-  """Agreement of every talk with a regression on the talks of the other groups: the reference of real videos.
-
-  Args:
-    talks: real talks.
-    groups: one name a talk; talks of one group (of one recording) are left out together.
-
-  Raises:
-    ValueError: fewer than two groups.
-  """
-  if len(set(groups)) < 2:
-    raise ValueError('held-out agreement needs talks of two groups or more')
-  found = []
-  for talk, group in zip(talks, groups, strict=True):
-    others = [other for other, name in zip(talks, groups, strict=True) if name != group]
-    found.append(MouthRegression.fit(others).agreement(talk))
-  return found
-
-
 def sound_windows(waveform: np.ndarray, num_frames: int) -> np.ndarray:
   """Standardized log-mel energies of a frame and the 6 before and after it: float64 `[num_frames, 13 * 40]`."""
   window = SAMPLES_PER_FRAME
