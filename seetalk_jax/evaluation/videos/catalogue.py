@@ -11,7 +11,7 @@ class Measure(NamedTuple):
   Attributes:
     title: for tables.
     unit: '' for a plain number.
-    better: 'higher', 'lower', or 'real': the nearer to that of real videos the better.
+    better: 'higher', 'lower', 'real': the nearer to that of real videos the better, or 'one': the nearer to 1.
     source: paper or program that defines it.
     network: the network that it needs, by the name of the settings; '' for none.
   """
@@ -56,7 +56,7 @@ SINGLE = {
   ),
   'lse_d': Measure('LSE-D', '', 'lower', 'SyncNet, arXiv 2008.10010', 'syncnet'),
   'lse_c': Measure('LSE-C', '', 'higher', 'SyncNet, arXiv 2008.10010', 'syncnet'),
-  'syncnet_offset': Measure('offset by SyncNet', 'frames', 'real', 'SyncNet', 'syncnet'),
+  'syncnet_offset': Measure('offset by SyncNet, sound ahead', 'frames', 'real', 'SyncNet', 'syncnet'),
   'identity_drift': Measure('cosine with the first frame at the last time', '', 'higher', '', 'face_encoder'),
 }
 # Of a video and the real one of its name.
@@ -69,7 +69,7 @@ PAIRED = {
   'm_lmd': Measure('M-LMD', 'px of 256', 'lower', 'the same, mouth'),
   'f_lmd': Measure('F-LMD', 'px of 256', 'lower', 'the same, face without mouth'),
   'opening_r': Measure('mouth opening', 'r', 'higher', 'inner lips over face height'),
-  'opening_ratio': Measure('mouth opening, standard deviation over the real one', '', 'real', ''),
+  'opening_ratio': Measure('mouth opening, standard deviation over the real one', '', 'one', ''),
 }
 # Of all videos together, against all real ones.
 SETS = {

@@ -110,7 +110,7 @@ def table(differences: Mapping[str, Difference]) -> str:
 def _verdict(measure: catalogue.Measure, difference: Difference) -> str:
   if not difference.clear:
     return ''
-  if measure.better == 'real':
+  if measure.better not in ('higher', 'lower'):
     return 'differs'
   return 'second is better' if (difference.value > 0) == (measure.better == 'higher') else 'first is better'
 

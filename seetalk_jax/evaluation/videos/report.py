@@ -7,6 +7,7 @@ import html
 import itertools
 import math
 import os
+import re
 import tempfile
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -22,26 +23,34 @@ from seetalk_jax.media import video
 
 _CLIPS = 4  # videos that play
 _CLIP_SECONDS = 8
-_PLOT, _BAR = 300, 160  # pixels, width of a plot and of its widest bar
+_PLOT, _NAME, _BAR = 300, 64, 160  # pixels, width of a plot, of the names in it, and of its widest bar
 _STYLE = """
-body { font: 15px/1.5 system-ui, sans-serif; max-width: 70rem; margin: 2rem auto; padding: 0 1rem; color: #1d2330 }
+:root { --page: #fff; --text: #1d2330; --quiet: #5a6475; --line: #dfe3ea; --code: #f2f4f8 }
+@media (prefers-color-scheme: dark) {
+  :root { --page: #14171d; --text: #e8ebf1; --quiet: #9aa5b6; --line: #2b313c; --code: #232833; color-scheme: dark }
+}
+body { font: 15px/1.5 system-ui, sans-serif; max-width: 70rem; margin: 2rem auto; padding: 0 1rem;
+  background: var(--page); color: var(--text); overflow-wrap: break-word }
 h1 { font-size: 1.5rem } h2 { font-size: 1.15rem; margin-top: 2.2rem }
 table { border-collapse: collapse; width: 100% }
-th, td { text-align: left; padding: .35rem .8rem .35rem 0; border-bottom: 1px solid #dfe3ea; vertical-align: top }
-tbody th { min-width: 15rem }
-td.number { font-variant-numeric: tabular-nums; white-space: nowrap }
-small, figcaption { color: #5a6475; font-weight: normal; font-size: .85rem }
+th, td { text-align: left; padding: .35rem .8rem .35rem 0; border-bottom: 1px solid var(--line); vertical-align: top }
+th:first-child { min-width: 8rem; position: sticky; left: 0; background: var(--page) }
+#measures td { font-variant-numeric: tabular-nums; white-space: nowrap } #protocol td { overflow-wrap: anywhere }
+small, figcaption { color: var(--quiet); font-weight: normal; font-size: .85rem }
 .scroll { overflow-x: auto } .side { display: flex; flex-wrap: wrap; gap: 1.2rem } figure { margin: 0 }
 figure.plot { width: 300px } figure.plot figcaption { color: inherit; margin-bottom: .3rem }
-video { max-width: 100%; background: #000 } code { background: #f2f4f8; padding: .1rem .3rem }
-svg text { font: 12px system-ui, sans-serif; fill: #1d2330 }
-@media (prefers-color-scheme: dark) {
-  body { background: #14171d; color: #e8ebf1 } th, td { border-color: #2b313c } code { background: #232833 }
-  small, figcaption { color: #9aa5b6 } svg text { fill: #e8ebf1 }
-}
+video { max-width: 100%; height: auto; background: #000 }
+code { background: var(--code); padding: .1rem .3rem; border-radius: .2rem }
+svg text { font: 12px system-ui, sans-serif; fill: var(--text) } svg line { stroke: var(--quiet) }
+@media (min-width: 40rem) { #measures th:first-child { min-width: 15rem } code { white-space: nowrap } }
 """
 _COLORS = {'pred': '#2f6fd0', 'real': '#3a9a5b', 'copy': '#b98a2e', 'shuffled': '#a04b6a'}
-_DIRECTIONS = {'higher': 'higher is better', 'lower': 'lower is better', 'real': 'near real is better'}
+_DIRECTIONS = {
+  'higher': 'higher is better',
+  'lower': 'lower is better',
+  'real': 'near real is better',
+  'one': 'near 1 is better',
+}
 
 
 def write_report(
@@ -95,7 +104,7 @@ def _table(rows: Mapping[str, Mapping[str, summary.Cell]]) -> str:
       continue
     unit = f', {html.escape(measure.unit)}' if measure.unit else ''
     title = f'<th scope="row">{html.escape(measure.title)}{unit}<br><small>{_DIRECTIONS[measure.better]}</small></th>'
-    cells = ''.join(f'<td class="number">{_cell(each.get(name))}</td>' for each in rows.values())
+    cells = ''.join(f'<td>{_cell(each.get(name))}</td>' for each in rows.values())
     lines.append(f'<tr>{title}{cells}</tr>')
   return (
     f'<div class="scroll"><table id="measures"><thead><tr><th scope="col">measure</th>{head}</tr></thead>'
@@ -107,14 +116,23 @@ def _cell(cell: summary.Cell | None) -> str:
   if cell is None:
     return ''
   value, _, interval = summary.text(cell).partition(' ')
-  return f'{value} <small>{interval} n={cell.count}</small>'
+  return f'{value}<br><small>{interval} n={cell.count}</small>'
 
 
 def _missing(missing: Mapping[str, str]) -> str:
+  """One item for every reason, with the measures that it is of."""
+  names: dict[str, list[str]] = {}
+  for name, why in missing.items():
+    names.setdefault(why, []).append(catalogue.ALL[name].title)
   items = ''.join(
-    f'<li>{html.escape(catalogue.ALL[name].title)}: {html.escape(why)}</li>' for name, why in missing.items()
+    f'<li>{html.escape("; ".join(titles))}: {_with_code(why)}</li>' for why, titles in names.items()
   )
-  return f'<ul>{items}</ul>' if items else ''
+  return f'<ul id="missing">{items}</ul>' if items else ''
+
+
+def _with_code(text: str) -> str:
+  """HTML of a text with `code` in backticks."""
+  return re.sub(r'`([^`]*)`', r'<code>\1</code>', html.escape(text))
 
 
 def _plots(rows: Mapping[str, Mapping[str, summary.Cell]]) -> str:
@@ -130,21 +148,25 @@ def _plots(rows: Mapping[str, Mapping[str, summary.Cell]]) -> str:
 
 
 def _plot(measure: catalogue.Measure, cells: Mapping[str, summary.Cell]) -> str:
-  largest = max(abs(cell.value) for cell in cells.values()) or 1.0
+  values = [cell.value for cell in cells.values()]
+  lowest, highest = min(0.0, *values), max(0.0, *values)
+  scale = _BAR / ((highest - lowest) or 1.0)
+  zero = _NAME - scale * lowest
   bars = []
   for i, (row, cell) in enumerate(cells.items()):
-    width = _BAR * abs(cell.value) / largest
+    left, right = zero + scale * min(0.0, cell.value), zero + scale * max(0.0, cell.value)
     top = 22 * i
     bars.append(
-      f'<text x="0" y="{top + 12}">{html.escape(row)}</text>'
-      f'<rect x="64" y="{top}" width="{width:.1f}" height="16" fill="{_COLORS.get(row, "#777")}"/>'
-      f'<text x="{70 + width:.1f}" y="{top + 12}">{summary.text(cell).partition(" ")[0]}</text>'
+      f'<text x="0" y="{top + 12}">{html.escape(row)}</text><rect x="{left:.1f}" y="{top}" '
+      f'width="{right - left:.1f}" height="16" fill="{_COLORS.get(row, "#777")}"/>'
+      f'<text x="{right + 6:.1f}" y="{top + 12}">{summary.text(cell).partition(" ")[0]}</text>'
     )
   height = 22 * len(cells)
+  axis = f'<line x1="{zero:.1f}" x2="{zero:.1f}" y1="0" y2="{height - 6}"/>'
   title = html.escape(measure.title)
   return (
     f'<figure class="plot"><figcaption>{title}</figcaption><svg role="img" aria-label="{title}" width="{_PLOT}" '
-    f'height="{height}" viewBox="0 0 {_PLOT} {height}">{"".join(bars)}</svg></figure>'
+    f'height="{height}" viewBox="0 0 {_PLOT} {height}">{"".join(bars)}{axis}</svg></figure>'
   )
 
 

@@ -129,7 +129,7 @@ def missing_measures(networks: Networks) -> dict[str, str]:
   )
   return missing | {
     name: f'not computed: weights for {measure.network} not found, run `seetalk convert '
-    f'{catalogue.CONVERTERS[measure.network]} ...` and set --config.networks.{measure.network}=DIR'
+    f'{catalogue.CONVERTERS[measure.network]} ...` and set `--config.networks.{measure.network}=DIR`'
     for name, measure in catalogue.ALL.items()
     if measure.network and measure.network not in networks
   }
