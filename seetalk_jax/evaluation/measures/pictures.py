@@ -4,18 +4,27 @@ from __future__ import annotations
 
 import numpy as np
 
+_SSIM_RADIUS = 5  # pixels of a window on either side of its center
+
 
 def ssim(a, b, mask=None) -> float:
-  """Structural similarity of two uint8 pictures `[h, w, 3]` over `mask [h, w]`, 1 for equal ones.
+  """Structural similarity of two uint8 pictures `[h, w, 3]`, 1 for equal ones (Wang et al. 2004).
 
-  Gaussian window of sigma 1.5, population covariances, mean over channels (Wang et al. 2004).
+  Gaussian windows of 11 x 11 pixels and sigma 1.5, population covariances, K1 = 0.01, K2 = 0.03, mean over channels.
+  The mean is over the pixels whose window lies within the picture, as of the published program and scikit-image, or
+  over `mask [h, w]`, where windows beyond the border see the mirrored picture.
+
+  Raises:
+    ValueError: a picture without a mask that is smaller than a window.
   """
   from scipy import ndimage
 
   a, b = (np.asarray(picture, np.float64) for picture in (a, b))
+  if mask is None and min(a.shape[:2]) <= 2 * _SSIM_RADIUS:
+    raise ValueError(f'ssim needs pictures of at least {2 * _SSIM_RADIUS + 1} pixels a side, got {a.shape}')
 
   def blur(x):
-    return ndimage.gaussian_filter(x, (1.5, 1.5, 0), truncate=3.5)
+    return ndimage.gaussian_filter(x, (1.5, 1.5, 0), radius=(_SSIM_RADIUS, _SSIM_RADIUS, 0))
 
   mean_a, mean_b = blur(a), blur(b)
   of_a, of_b = blur(a * a) - mean_a**2, blur(b * b) - mean_b**2
@@ -24,7 +33,10 @@ def ssim(a, b, mask=None) -> float:
   parts = (2 * mean_a * mean_b + c1) * (2 * both + c2)
   similarity = parts / ((mean_a**2 + mean_b**2 + c1) * (of_a + of_b + c2))
   similarity = similarity.mean(axis=-1)
-  return float(similarity.mean() if mask is None else similarity[np.asarray(mask, bool)].mean())
+  if mask is None:
+    inner = slice(_SSIM_RADIUS, -_SSIM_RADIUS)
+    return float(similarity[inner, inner].mean())
+  return float(similarity[np.asarray(mask, bool)].mean())
 
 
 def gradient_energy(image, mask=None) -> float:
