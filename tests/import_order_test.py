@@ -37,6 +37,7 @@ ALLOWED = {
     'training',
     'synthetic',
     'prepare',
+    'sharding',
     'models',
     'diffusion',
     'sampling',

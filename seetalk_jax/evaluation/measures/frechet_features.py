@@ -10,6 +10,7 @@ import jax
 import numpy as np
 
 from seetalk_jax.errors import InputError
+from seetalk_jax.evaluation import local_devices
 from seetalk_jax.inference.batching import stream_in_fixed_batches
 from seetalk_jax.models.critics.i3d import WINDOW_FRAMES, InceptionI3D
 from seetalk_jax.models.critics.inception import InceptionV3
@@ -24,16 +25,17 @@ def inception_features(
   Args:
     network, params: use the published weights for values comparable with published ones.
     frames: chunks uint8 `[t, h, w, 3]` of pictures of one size.
-    batch_size: pictures of one call of the network. It is compiled once for a size of pictures.
+    batch_size: pictures of one call of the network, rounded up to a multiple of the number of devices, which share
+      them. It is compiled once for a size of pictures.
 
   Yields:
-    float32 `[m, 2048]`, m up to `batch_size`, in the order of the pictures.
+    float32 `[m, 2048]`, m up to that size, in the order of the pictures.
 
   Raises:
     ValueError: chunks of other shapes or types.
   """
-  run = functools.partial(_compiled(network), params)
-  return stream_in_fixed_batches(run, _frames(frames), size=batch_size)
+  run = local_devices.over_devices(_compiled(network), params)
+  return stream_in_fixed_batches(run, _frames(frames), size=local_devices.batch_size(batch_size))
 
 
 def i3d_features(
@@ -48,18 +50,19 @@ def i3d_features(
   Args:
     network, params: use the published weights for values comparable with published ones.
     clips: uint8 `[t, h, w, 3]`, all of one height and width, t at least 16.
-    batch_size: windows of one call of the network. It is compiled once for a size of frames.
+    batch_size: windows of one call of the network, rounded up as for `inception_features`. It is compiled once for a
+      size of frames.
 
   Yields:
-    float32 `[m, classes]`, m up to `batch_size`, in the order of the windows.
+    float32 `[m, classes]`, m up to that size, in the order of the windows.
 
   Raises:
     InputError: a clip of fewer than 16 frames.
     ValueError: clips of other shapes or types.
   """
-  run = functools.partial(_compiled(network), params)
+  run = local_devices.over_devices(_compiled(network), params)
   rows = (window for clip in clips for window in windows([clip]))
-  return stream_in_fixed_batches(run, _of_one_shape(rows), size=batch_size)
+  return stream_in_fixed_batches(run, _of_one_shape(rows), size=local_devices.batch_size(batch_size))
 
 
 def windows(frames: Iterable[np.ndarray]) -> Iterator[np.ndarray]:

@@ -12,6 +12,7 @@ import numpy as np
 
 from seetalk_jax.constants import SAMPLES_PER_FRAME, SYNC_FRAMES
 from seetalk_jax.errors import InputError
+from seetalk_jax.evaluation import local_devices
 from seetalk_jax.inference.batching import stream_in_fixed_batches
 from seetalk_jax.models.critics.syncnet import NUM_CEPSTRUM_FRAMES, SyncNet
 from seetalk_jax.models.nn import image_ops
@@ -50,7 +51,7 @@ def lip_sync(network: SyncNet, params: Any, frames: Iterable[np.ndarray], wavefo
     InputError: the common length of picture and sound is under 6 frames.
   """
   run_face, run_audio = _compiled(network)
-  faces = _embeddings(functools.partial(run_face, params), _windows(frames))
+  faces = _embeddings(local_devices.over_devices(run_face, params), _windows(frames))
   cepstra = np.asarray(mfcc(jnp.asarray(waveform, jnp.float32)[None]))[0]
   # The published measure leaves out the last window.
   count = min(len(faces) + SYNC_FRAMES - 1, len(waveform) // SAMPLES_PER_FRAME) - SYNC_FRAMES
@@ -58,7 +59,7 @@ def lip_sync(network: SyncNet, params: Any, frames: Iterable[np.ndarray], wavefo
     raise InputError('a video of fewer than 6 frames, lip sync: give a longer one')
   starts = _CEPSTRA_PER_FRAME * np.arange(count)
   sounds = (cepstra[start : start + NUM_CEPSTRUM_FRAMES] for start in starts)
-  return agreement(faces[:count], _embeddings(functools.partial(run_audio, params), sounds))
+  return agreement(faces[:count], _embeddings(local_devices.over_devices(run_audio, params), sounds))
 
 
 def agreement(faces: np.ndarray, sounds: np.ndarray, max_shift: int = MAX_SHIFT) -> LipSync:
@@ -92,7 +93,7 @@ def _windows(frames: Iterable[np.ndarray]) -> Iterable[np.ndarray]:
 
 
 def _embeddings(run, inputs: Iterable[np.ndarray]) -> np.ndarray:
-  return np.concatenate([*stream_in_fixed_batches(run, inputs, size=_BATCH)])
+  return np.concatenate([*stream_in_fixed_batches(run, inputs, size=local_devices.batch_size(_BATCH))])
 
 
 @functools.cache

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import math
 from collections.abc import Callable, Mapping
@@ -12,6 +13,7 @@ import numpy as np
 
 from seetalk_jax.constants import FPS
 from seetalk_jax.errors import ConfigError, InputError
+from seetalk_jax.evaluation import local_devices
 from seetalk_jax.evaluation.measures import aligned_faces, frechet_features, lip_sync
 from seetalk_jax.evaluation.probes.landmarks import FaceTrack
 from seetalk_jax.evaluation.videos import catalogue, picture_values
@@ -38,7 +40,11 @@ class Networks:
   """
 
   def __init__(self, loaded: Mapping[str, initial_weights.InitialNetwork], checksums: Mapping[str, str]):
-    self._loaded, self.checksums = dict(loaded), dict(checksums)
+    self._loaded = {
+      name: dataclasses.replace(network, params=local_devices.replicate(network.params))
+      for name, network in loaded.items()
+    }
+    self.checksums = dict(checksums)
 
   @classmethod
   def load(cls, places: Mapping[str, str]) -> Networks:
@@ -68,7 +74,7 @@ class Networks:
     if INCEPTION in self:
       made.append(Features(INCEPTION, self._inception, protocol.picture_every, _BATCH))
     if I3D in self:
-      made.append(Features(I3D, self._i3d, 1, WINDOW_FRAMES))
+      made.append(Features(I3D, self._i3d, 1, WINDOW_FRAMES * local_devices.batch_size(1)))
     if 'face_encoder' in self:
       points = track.points * (protocol.side / 256)
       made.append(Identity(points, self._identity, protocol.picture_every, protocol.drift_seconds))
@@ -109,13 +115,13 @@ class Networks:
 
   def _identity(self, crops: np.ndarray) -> np.ndarray:
     network = self._loaded['face_encoder']
-    run = functools.partial(_embedding(network.module), network.params)
-    return in_fixed_batches(run, crops, size=_BATCH)
+    run = local_devices.over_devices(_embedding(network.module), network.params)
+    return in_fixed_batches(run, crops, size=local_devices.batch_size(_BATCH))
 
   def _lpips(self, made: np.ndarray, real: np.ndarray) -> np.ndarray:
     network = self._loaded['perceptual']
-    run = functools.partial(_distance(network.module), network.params)
-    return in_fixed_batches(run, made, real, size=_BATCH)
+    run = local_devices.over_devices(_distance(network.module), network.params)
+    return in_fixed_batches(run, made, real, size=local_devices.batch_size(_BATCH))
 
 
 class Features:

@@ -6,25 +6,12 @@ The networks are tiny and random: the properties need no trained features, and t
 import jax
 import numpy as np
 import pytest
-from flax import traverse_util
+from random_networks import random_network
 
 from seetalk_jax.errors import InputError
 from seetalk_jax.evaluation.measures import frechet, frechet_features
-from seetalk_jax.models import registry
 from seetalk_jax.models.critics import i3d as i3d_module
 from seetalk_jax.models.nn import image_ops
-from seetalk_jax.releases import network_spec
-
-
-def random_network(name):
-  """A tiny network with He initialization, by NumPy, which compiles nothing."""
-  network, rng = registry.make(name, 'tiny'), np.random.default_rng(0)
-  flat = {
-    path: rng.standard_normal(shape, np.float32) * np.sqrt(2 / max(np.prod(shape[:-1]), 1), dtype=np.float32)
-    for path, shape in network_spec.shapes_of(network).items()
-  }
-  biases = {path: np.zeros_like(array) for path, array in flat.items() if path.endswith('/bias')}
-  return network, traverse_util.unflatten_dict(flat | biases, sep='/')
 
 
 @pytest.fixture(scope='module')
