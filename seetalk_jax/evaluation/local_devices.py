@@ -31,11 +31,21 @@ def replicate(params: PyTree) -> PyTree:
   return jax.device_put(params, device_mesh.replicated(mesh()))
 
 
+def compiled(run: Callable[..., PyTree]) -> Callable[..., PyTree]:
+  """`jax.jit(run)` with products and convolutions in full precision, also where they are rounded by default."""
+
+  def exact(*args):
+    with jax.default_matmul_precision('float32'):
+      return run(*args)
+
+  return jax.jit(exact)
+
+
 def over_devices(run: Callable[..., PyTree], params: PyTree) -> Callable[..., PyTree]:
   """`run(params, *arrays)` as a function of the arrays, whose rows the devices share.
 
   Args:
-    run: compiled by `jax.jit`; rows of its arrays `[b, ...]` do not depend on each other. b is from `batch_size`.
+    run: from `compiled`; rows of its arrays `[b, ...]` do not depend on each other. b is from `batch_size`.
     params: from `replicate`, or NumPy arrays, which every call copies.
   """
   rows = device_mesh.batch_sharding(mesh())

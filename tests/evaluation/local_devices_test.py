@@ -58,6 +58,16 @@ def test_batches_are_rounded_up(monkeypatch):
   assert [local_devices.batch_size(rows) for rows in (1, 3, 16)] == [3, 3, 18]
 
 
+def test_compiled_programs_round_no_product():
+  def run(x):
+    return jax.lax.conv(x, x, (1, 1), 'SAME') @ x
+
+  x = np.ones((3, 3, 3, 3), np.float32)
+  rounded, exact = (str(jax.make_jaxpr(each)(x)) for each in (jax.jit(run), local_devices.compiled(run)))
+  assert 'HIGHEST' not in rounded and 'precision=None' in rounded
+  assert exact.count('HIGHEST') == 4 and 'precision=None' not in exact  # both operands of both
+
+
 def test_four_devices_have_the_values_of_one(tmp_path):
   flags = f'{os.environ.get("XLA_FLAGS", "")} --xla_force_host_platform_device_count=4'
   path = os.pathsep.join([str(ROOT), str(ROOT / 'tests/helpers')])

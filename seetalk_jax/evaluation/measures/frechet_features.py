@@ -6,7 +6,6 @@ import functools
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-import jax
 import numpy as np
 
 from seetalk_jax.errors import InputError
@@ -110,8 +109,6 @@ def _of_one_shape(rows: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
 @functools.cache
 def _compiled(network: InceptionV3 | InceptionI3D):
   def run(params, frames):
-    # In full precision also where products are rounded by default: small differences of features count.
-    with jax.default_matmul_precision('float32'):
-      return network.apply({'params': params}, image_ops.to_float(frames))
+    return network.apply({'params': params}, image_ops.to_float(frames))
 
-  return jax.jit(run)
+  return local_devices.compiled(run)  # small differences of features count

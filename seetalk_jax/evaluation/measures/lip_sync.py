@@ -104,4 +104,4 @@ def _compiled(network: SyncNet):
   def audio(params, cepstra):
     return network.apply({'params': params}, cepstra, method='audio')
 
-  return jax.jit(face), jax.jit(audio)
+  return local_devices.compiled(face), local_devices.compiled(audio)

@@ -234,7 +234,9 @@ def cosine(a: np.ndarray, b: np.ndarray) -> float:
 
 @functools.cache
 def _embedding(module):
-  return jax.jit(lambda params, crops: module.apply({'params': params}, image_ops.to_float(crops)))
+  return local_devices.compiled(
+    lambda params, crops: module.apply({'params': params}, image_ops.to_float(crops))
+  )
 
 
 @functools.cache
@@ -242,7 +244,7 @@ def _distance(module):
   def run(params, made, real):
     return module.apply({'params': params}, image_ops.to_float(made), image_ops.to_float(real))
 
-  return jax.jit(run)
+  return local_devices.compiled(run)
 
 
 def _checksum(params: Any) -> str:
