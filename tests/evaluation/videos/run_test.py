@@ -3,6 +3,12 @@
 import contextlib
 import json
 import os
+import pathlib
+import re
+import signal
+import subprocess
+import sys
+import time
 
 import green_faces
 import numpy as np
@@ -14,6 +20,8 @@ from seetalk_jax.evaluation import runner
 from seetalk_jax.evaluation.videos import run
 from seetalk_jax.media import face, timeline
 from seetalk_jax.testing import tiny_release
+
+ROOT = pathlib.Path(__file__).resolve().parents[3]
 
 
 @pytest.fixture
@@ -67,6 +75,39 @@ def test_parts_measure_all_that_a_run_needs(tmp_path, landmarker, capsys):
   capsys.readouterr()
   evaluate(config_of(pred=pred, real=real), tmp_path, landmarker)
   assert ' 0 results computed' in ' ' + capsys.readouterr().err.splitlines()[-1]
+
+
+def test_a_killed_process_goes_on_with_what_is_missing(tmp_path, landmarker):
+  pred, real = folder(tmp_path / 'pred', 'a', 'b', seed=1), folder(tmp_path / 'real', 'a', 'b')
+  broken = tmp_path / 'broken'
+  program = [sys.executable, str(ROOT / 'tests/helpers/green_evaluation.py'), pred, real, broken, landmarker]
+
+  def start():
+    return subprocess.Popen(program, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+  def stored():
+    return sorted(broken.glob('measured/[!.]*.npz'))
+
+  process = start()
+  deadline = time.monotonic() + 240
+  while len(stored()) < 2 and process.poll() is None and time.monotonic() < deadline:
+    time.sleep(0.01)
+  process.kill()
+  _, err = process.communicate()
+  assert process.returncode == -signal.SIGKILL, err[-3000:]
+  done = stored()
+  written = [path.stat().st_mtime_ns for path in done]
+  assert len(done) >= 2 and not (broken / 'metrics.json').exists()
+  process = start()
+  _, err = process.communicate(timeout=300)
+  assert process.returncode == 0, err[-3000:]
+  assert len(done) < len(stored())
+  computed = int(re.search(r'(\d+) results computed', err)[1])
+  assert computed == len(stored()) - len(done) > 0
+  assert [path.stat().st_mtime_ns for path in done] == written
+  evaluate(config_of(pred=pred, real=real), tmp_path, landmarker)  # without a break, in tmp_path / 'work'
+  whole, found = (json.loads((tmp_path / each / 'metrics.json').read_text()) for each in ('work', 'broken'))
+  assert found['rows'] == whole['rows'] and found['videos'] == whole['videos']
 
 
 def test_generated_videos_are_as_long_as_the_real_ones_and_are_kept(
