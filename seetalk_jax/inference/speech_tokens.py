@@ -18,7 +18,7 @@ SpeechLike = str | os.PathLike | np.ndarray | tuple[np.ndarray, float] | audio.S
 
 def encode(release: LoadedRelease, speech: audio.Speech) -> jax.Array:
   """Speech tokens, one per frame, `[1, num_frames, d]`; the loudness is normalized."""
-  waveform = audio.pad_to_frames(audio.normalise_loudness(speech.waveform))
+  waveform = audio.normalise_loudness(speech.waveform)
   encoder = release.networks.modules['speech_encoder']
   tokens, _ = encode_long(encoder, release.params['speech_encoder'], waveform)
   return tokens

@@ -207,11 +207,6 @@ def normalise_loudness(waveform: np.ndarray) -> np.ndarray:
   return waveform
 
 
-def pad_to_frames(waveform: np.ndarray) -> np.ndarray:
-  """Zero-pads `[n]` to whole video frames: `[ceil(n / 640) * 640]`."""
-  return np.pad(waveform, (0, -len(waveform) % SAMPLES_PER_FRAME))
-
-
 def mono_16k(source: decode.Source) -> tuple[np.ndarray, int | None]:
   """Downmixes to mono at 16 kHz: the mean of all channels, or the loudest channel if the mean cancels out.
 
@@ -244,10 +239,16 @@ def mono_16k(source: decode.Source) -> tuple[np.ndarray, int | None]:
 
 
 def _joined(blocks: decode.Blocks, length, rate_hz: int) -> np.ndarray:
-  parts = [block[:, 0] for block in blocks]
-  waveform = np.concatenate(parts) if parts else np.zeros(0, np.float32)
+  waveform, count = np.zeros(0, np.float32), 0
+  for block in blocks:
+    if count + len(block) > len(waveform):
+      # In place: joining a list of blocks would need the recording twice.
+      waveform.resize(max(2 * len(waveform), count + len(block)), refcheck=False)
+    waveform[count : count + len(block)] = block[:, 0]
+    count += len(block)
   wanted = round(length() * SAMPLE_RATE_HZ / rate_hz)  # only known after the blocks have been read
-  return np.ascontiguousarray(np.pad(waveform[:wanted], (0, max(0, wanted - len(waveform)))), np.float32)
+  waveform.resize(wanted, refcheck=False)
+  return waveform
 
 
 def _resampled(blocks: decode.Blocks, from_hz: int, to_hz: int, channels: int) -> decode.Blocks:

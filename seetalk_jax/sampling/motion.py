@@ -23,7 +23,7 @@ SPACING = SigmaRange(
 OVERLAP = 25  # frames shared by neighboring windows, in windows of at least 100
 CLIP = 6.0  # bound of clean latents, in standard deviations
 
-GROUP = 16  # windows in one network call; this bounds memory for long tracks
+GROUP = 8  # windows in one network call; this bounds memory for long tracks
 REFINED_FRAMES = 200  # frames whose lips are refined in one call
 _LIP_LAYER_REACH = 2  # frames to either side in the receptive field of a layer of the lip refiner
 

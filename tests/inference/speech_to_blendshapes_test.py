@@ -162,7 +162,8 @@ def test_progress_and_seconds_of_both_stages(sampler):
 def test_the_jaw_of_the_shipped_weights_follows_the_loudness():
   spoken = audio.load_speech(ROOT / 'examples' / 'speech.wav')
   animate = seetalk_jax.SpeechToBlendshapes.load('demo', 'cpu')
-  samples = audio.pad_to_frames(spoken.waveform).reshape(-1, SAMPLES_PER_FRAME)
+  rest = -len(spoken.waveform) % SAMPLES_PER_FRAME
+  samples = np.pad(spoken.waveform, (0, rest)).reshape(-1, SAMPLES_PER_FRAME)
   loudness = 20 * np.log10(np.sqrt(np.mean(np.square(samples), axis=1)) + 1e-4)
   of_seeds = [animate(spoken, seed=seed) for seed in range(4)]
   along, against = (

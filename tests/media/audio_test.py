@@ -328,8 +328,3 @@ def test_loudness_keeps_peaks_and_silence():
   clicks[::4000] = 0.5
   assert np.abs(audio.normalise_loudness(clicks)).max() <= audio.MAX_PEAK
   assert not audio.normalise_loudness(np.zeros(16_000)).any()
-
-
-def test_pad_to_frames():
-  assert len(audio.pad_to_frames(np.ones(641))) == 1280
-  assert len(audio.pad_to_frames(np.ones(640))) == 640

@@ -58,11 +58,11 @@ def encode_long(
     place = own.first + np.arange(window)
     counted = (place >= own.start) & (place < own.stop)
     bands = bands + np.asarray(sums(variables, *chunk(own.first, window), totals, counted[None]))
-  pieces = []
-  for own in chunks:
-    tokens = np.asarray(encode(variables, *chunk(own.first, window), totals, bands))
-    pieces.append(tokens[:, own.start - own.first : own.stop - own.first])
-  tokens = jnp.asarray(np.concatenate(pieces, axis=1))
+  tokens = np.empty((1, num_tokens, encoder.token_dim), np.float32)
+  for own in chunks:  # copied, so that no chunk's memory is held
+    found = np.asarray(encode(variables, *chunk(own.first, window), totals, bands))
+    tokens[:, own.start : own.stop] = found[:, own.start - own.first : own.stop - own.first]
+  tokens = jnp.asarray(tokens)
   return tokens, jnp.ones(tokens.shape[:2], bool)
 
 
