@@ -17,6 +17,8 @@ def get_config(variant: str = 'demo') -> ml_collections.ConfigDict:
   config = ml_collections.ConfigDict()
   config.checkpoint = 'demo'
   config.conre = ''  # run directory of the stage conre, for the part `retrieval`; '': skip that part
+  # Converted Inception-v3 (`seetalk convert inception`), for the FID of the part `portraits`; '': no FID.
+  config.inception = ''
   config.seed = 0  # of generated portraits and motion
   config.image_size = 512
 

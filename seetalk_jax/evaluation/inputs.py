@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from tqdm import tqdm
 
-from seetalk_jax.evaluation import disk_cache, generated
+from seetalk_jax.evaluation import disk_cache, generated, groups
 from seetalk_jax.evaluation.measures import pictures, sync
 from seetalk_jax.evaluation.probes import identity, readers, rendered, towers, trunk, worlds
 
@@ -40,6 +40,7 @@ class EvaluationInputs:
     sync_judge: a sync expert that the checkpoint was not trained with, for `refinement`; None skips it.
     landmarker: path of MediaPipe's face_landmarker.task, for `theval`; None skips it.
     real_videos: video files of real people, with which `theval` compares.
+    inception: maps pictures uint8 `[n, S, S, 3]` to features `[n, 2048]`, for the FID of `portraits`; None skips it.
   """
 
   def __init__(
@@ -52,10 +53,12 @@ class EvaluationInputs:
     sync_judge: sync.SyncJudge | None = None,
     landmarker: str | None = None,
     real_videos: Sequence[pathlib.Path] = (),
+    inception: Callable[[np.ndarray], np.ndarray] | None = None,
   ):
     self.config, self.world, self.workdir, self.towers = config, world, workdir, towers
     self.sync_judge = sync_judge
     self.landmarker, self.real_videos = landmarker, real_videos
+    self.inception = inception
     self._make_generator = make_generator
 
   @functools.cached_property
@@ -91,6 +94,18 @@ class EvaluationInputs:
     return [self.talk(s, settings.seed + i, settings.frames).speech for i, s in enumerate(self.face_speakers)]
 
   @functools.cached_property
+  def face_groups(self) -> dict[str, np.ndarray]:
+    """Bool `[n]` by name: groups of `face_speakers` by sex, age, skin of `true_portraits` and language."""
+    world, speakers, seed = self.world, self.face_speakers, self.config.faces.seed
+    melanin = [world.melanin(speaker, i) for i, speaker in enumerate(speakers)]
+    languages = [world.language(speaker, seed + i) for i, speaker in enumerate(speakers)]
+    return groups.groups_of(
+      np.stack([world.attributes(speaker) for speaker in speakers]),
+      None if None in melanin else np.array(melanin),
+      None if None in languages else languages,
+    )
+
+  @functools.cached_property
   def portraits(self) -> np.ndarray:
     """uint8 `[n, S, S, 3]`, one generated portrait for each of `face_speakers`."""
     made = [
@@ -113,6 +128,16 @@ class EvaluationInputs:
   def true_portraits(self) -> np.ndarray:
     """uint8 `[n, 128, 128, 3]`, a rendered portrait of each of `face_speakers`."""
     return self.true_frames(moving=False)
+
+  @functools.cached_property
+  def redrawn_portraits(self) -> list[np.ndarray]:
+    """uint8 `[seeds, 128, 128, 3]`, renderings of each of the first `face_speakers`, each with a newly drawn look."""
+    settings = self.config.spread
+    seeds = [self.config.seed + 1 + k for k in range(settings.seeds)]
+    return [
+      np.stack([self.world.portrait(speaker, seed, trunk.IMAGE_SIZE) for seed in seeds])
+      for speaker in self.face_speakers[: settings.voices]
+    ]
 
   @functools.cached_property
   def looks(self) -> rendered.RenderedLooks:

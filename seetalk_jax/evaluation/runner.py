@@ -8,14 +8,16 @@ import os
 import pathlib
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+
+import numpy as np
 
 from seetalk_jax import files
 from seetalk_jax.errors import ConfigError, InputError, PortraitError
 from seetalk_jax.evaluation import generated, registry, report, sheet
 from seetalk_jax.evaluation.experiments import figure3
 from seetalk_jax.evaluation.inputs import EvaluationInputs
-from seetalk_jax.evaluation.measures import sync
+from seetalk_jax.evaluation.measures import frechet_features, sync
 from seetalk_jax.evaluation.parts import recordings
 from seetalk_jax.evaluation.probes import towers, worlds
 from seetalk_jax.evaluation.videos import run as video_run
@@ -134,6 +136,7 @@ def measure_figures(config, options: Options) -> int:
     _load_sync_judge(config),
     _find_landmarker(options),
     _real_videos(options.video_dir),
+    _load_inception(config),
   )
   names = [name for name in options.only if name != 'none'] if options.only else registry.all_parts()
   figures = run_parts(inputs, names)
@@ -184,6 +187,21 @@ def _load_sync_judge(config) -> sync.SyncJudge | None:
     return None
   network = initial_weights.load_initial_weights(judges).networks[next(iter(judges))]
   return sync.SyncJudge(network.module, network.params)
+
+
+def _load_inception(config) -> Callable[[np.ndarray], np.ndarray] | None:
+  """Features of pictures by the network in `config.inception`; None without one.
+
+  Raises:
+    InputError: there is no such network, or it lacks weights.
+  """
+  if not config.get('inception'):
+    return None
+  network = initial_weights.load_initial_weights({'inception': config.inception}).networks['inception']
+  if network.fresh:
+    raise ConfigError('config.inception has no weights for some layers: convert the whole network')
+  read = functools.partial(frechet_features.inception_features, network.module, network.params)
+  return lambda pictures: np.concatenate(list(read([pictures])))
 
 
 def _find_landmarker(options: Options) -> str | None:

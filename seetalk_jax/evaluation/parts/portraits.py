@@ -1,18 +1,20 @@
-"""Portraits from voices against true faces: feature distances, retrieval, diversity, consistency, by groups.
+"""Portraits from voices against true faces: feature distances, retrieval, FID, diversity, consistency, by groups.
 
 Features are those of the evaluation's identity network, which is trained on renderings: values do not compare with
-those of other networks. `truth` is another rendering of the same speaker, the best that can be reached; `shuffled` is
-the portrait of another voice, the floor.
+those of other networks. FID needs converted weights of Inception. `truth` is another rendering of the same speaker, the
+best that can be reached; `shuffled` is the portrait of another voice, the floor. Sex and age are in `voice_to_face`.
 """
 
 from __future__ import annotations
 
+import math
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from tqdm import tqdm
 
+from seetalk_jax.evaluation import groups
 from seetalk_jax.evaluation.inputs import EvaluationInputs
 from seetalk_jax.evaluation.measures import frechet, portrait_features, series
 from seetalk_jax.evaluation.parts import retrieval
@@ -22,7 +24,10 @@ from seetalk_jax.evaluation.report import Figure, figure
 
 PART = 'portraits'
 _OTHER_LOOK = 1_000_000  # added to seeds of renderings
-_AGES = (('under 35', 0, 35), ('35 to 54', 35, 55), ('55 and over', 55, 200))
+_NO_INCEPTION = (
+  'not computed: weights for Inception not found, run `seetalk convert inception FILE DIR`, '
+  'then give --config.inception=DIR'
+)
 
 
 @part(PART, order=35)
@@ -35,7 +40,6 @@ def measure(inputs: EvaluationInputs) -> list[Figure]:
     'true': read(inputs.true_portraits),
     'truth': read(np.stack(other)),
   }
-  attributes = np.stack([world.attributes(speaker) for speaker in speakers])
   settings = config.spread
   of_recordings = []
   chosen = list(zip(speakers, inputs.face_speech, strict=True))[: settings.voices]
@@ -43,37 +47,55 @@ def measure(inputs: EvaluationInputs) -> list[Figure]:
     talks = [inputs.talk(speaker, _OTHER_LOOK + 10 * i + k, config.faces.frames).speech for k in range(2)]
     faces = [inputs.generator.portraits(each, [config.seed])[0] for each in (speech, *talks)]
     of_recordings.append(read(inputs.small(np.stack(faces))))
-  of_seeds = [read(each) for each in inputs.portraits_of_seeds]
   return [
-    *distance_figures(features, groups_of(attributes)),
-    figure(
-      PART,
-      'diversity of one voice, 1 - cosine',
-      portrait_features.diversity(of_seeds),
+    *distance_figures(features, inputs.face_groups),
+    *fid_figures(inputs),
+    *diversity_figures(
+      [read(each) for each in inputs.portraits_of_seeds], [read(each) for each in inputs.redrawn_portraits]
     ),
-    figure(
-      PART, 'consistency of recordings of one speaker, cosine', portrait_features.consistency(of_recordings)
-    ),
+    *consistency_figures(of_recordings),
   ]
 
 
-def groups_of(attributes: np.ndarray) -> dict[str, np.ndarray]:
-  """Bool masks `[n]` of groups by sex and age; groups of fewer than two are left out.
+def diversity_figures(made: Sequence[np.ndarray], redrawn: Sequence[np.ndarray]) -> list[Figure]:
+  """Figures of the diversity of the faces of one voice, of renderings of one speaker, and of shuffled voices.
 
   Args:
-    attributes: `[n, 3]`: probability of male, age in years, head size.
+    made: per voice the features `[seeds, d]` of its portraits.
+    redrawn: per voice the features `[seeds, d]` of renderings of its speaker, each with a newly drawn look.
   """
-  male, age = attributes[:, 0] > 0.5, attributes[:, 1]
-  groups = {'male': male, 'female': ~male} | {name: (age >= low) & (age < high) for name, low, high in _AGES}
-  return {name: mask for name, mask in groups.items() if mask.sum() > 1}
+  name = 'diversity of one voice, 1 - cosine'
+  rows = {'generated': made, 'truth': redrawn, 'shuffled': mixed(made)}
+  return [figure(PART, f'{name}, {row}', portrait_features.diversity(each)) for row, each in rows.items()]
 
 
-def distance_figures(features: Mapping[str, np.ndarray], groups: Mapping[str, np.ndarray]) -> list[Figure]:
+def consistency_figures(made: Sequence[np.ndarray]) -> list[Figure]:
+  """Figures of the agreement of portraits from several recordings of a speaker, and of shuffled voices; 1 is best.
+
+  Args:
+    made: per speaker the features `[k, d]` of the portraits from k recordings, with one seed.
+  """
+  name = 'consistency of recordings of one speaker, cosine'
+  rows = {'generated': made, 'shuffled': mixed(made)}
+  return [figure(PART, f'{name}, {row}', portrait_features.consistency(each)) for row, each in rows.items()]
+
+
+def mixed(portraits: Sequence[np.ndarray]) -> list[np.ndarray]:
+  """Sets of portraits of different voices: number j of set i is number j of voice `(i + j) % n`.
+
+  Args:
+    portraits: n arrays `[k, ...]`. No voice is twice in a set for k up to n.
+  """
+  n = len(portraits)
+  return [np.stack([portraits[(i + j) % n][j] for j in range(len(portraits[i]))]) for i in range(n)]
+
+
+def distance_figures(features: Mapping[str, np.ndarray], masks: Mapping[str, np.ndarray]) -> list[Figure]:
   """Figures of distances, retrieval and the Frechet distance, for generated portraits, truth and shuffled ones.
 
   Args:
     features: `generated`, `true` and `truth` `[n, d]` of n voices: portraits, faces, and other renderings of them.
-    groups: name -> bool `[n]`, for rows of their own.
+    masks: name -> bool `[n]`, groups with rows of their own.
   """
   true = features['true']
   partner = series.shuffled_partner(len(true))
@@ -82,21 +104,60 @@ def distance_figures(features: Mapping[str, np.ndarray], groups: Mapping[str, np
     'truth': features['truth'],
     'shuffled': features['generated'][partner],
   }
+  distances = {row: portrait_features.feature_distances(made, true) for row, made in rows.items()}
+  similarity = {
+    row: portrait_features.unit(made) @ portrait_features.unit(true).T for row, made in rows.items()
+  }
+  found = {
+    k: {row: 100.0 * retrieval.recall(each, k) for row, each in similarity.items()} for k in retrieval.KS
+  }
   figures = []
-  for row, made in rows.items():
-    for name, values in portrait_features.feature_distances(made, true).items():
+  for row in rows:
+    for name, values in distances[row].items():
       figures.append(figure(PART, f'{name} to the true face, {row}', values))
-    similarity = portrait_features.unit(made) @ portrait_features.unit(true).T
-    for k in retrieval.KS:
-      percent = 100.0 * retrieval.recall(similarity, k)
+    for k, percent in found.items():
       note = f'{100 * k / len(true):.0f} % by chance'
-      figures.append(
-        figure(PART, f'true face by portrait, R@{k} among {len(true)}, %, {row}', percent, note=note)
-      )
+      figures.append(figure(PART, f'{_found(k, len(true))}, {row}', percent[row], note=note))
   for row in ('generated', 'truth'):
     distance = frechet.frechet_distance(rows[row], true)
     figures.append(Figure(PART, f'Frechet distance of identity features, {row}', distance, count=len(true)))
-  cosine = portrait_features.feature_distances(rows['generated'], true)['cosine']
-  return figures + [
-    figure(PART, f'cosine to the true face, {name}', cosine[mask]) for name, mask in groups.items()
+  cosines = {row: each['cosine'] for row, each in distances.items()}
+  k = retrieval.KS[-1]
+  return [
+    *figures,
+    *groups.group_figures(PART, 'cosine to the true face', cosines, masks),
+    *groups.group_figures(PART, _found(k, len(true)), found[k], masks),
+  ]
+
+
+def _found(k: int, n: int) -> str:
+  return f'true face by portrait, R@{k} among {n}, %'
+
+
+def fid_figures(inputs: EvaluationInputs) -> list[Figure]:
+  """FID of generated portraits against rendered ones of the same size, and of other renderings against those.
+
+  Shuffled voices have no row, since FID does not depend on who is who. Without weights of Inception the value is NaN,
+  and the note says how to get them.
+  """
+  if inputs.inception is None:
+    return [Figure(PART, 'FID, generated', math.nan, note=_NO_INCEPTION)]
+  made = inputs.portraits
+  faces = {
+    name: np.stack(
+      [inputs.world.portrait(s, first + i, made.shape[1]) for i, s in enumerate(inputs.face_speakers)]
+    )
+    for name, first in (('true', 0), ('truth', _OTHER_LOOK))
+  }
+  features = {name: inputs.inception(pictures) for name, pictures in (faces | {'generated': made}).items()}
+  note = 'of few pictures, so high: compare with the row truth'
+  return [
+    Figure(
+      PART,
+      f'FID, {row}',
+      frechet.frechet_distance(features[row], features['true']),
+      count=len(made),
+      note=note,
+    )
+    for row in ('generated', 'truth')
   ]

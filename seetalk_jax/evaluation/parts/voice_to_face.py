@@ -1,36 +1,31 @@
-"""Voice-to-face figures: sex and age agreement, and diversity of the faces of one voice."""
+"""Voice-to-face figures: sex and age agreement, also by groups, and diversity of the faces of one voice."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from seetalk_jax.evaluation import groups
 from seetalk_jax.evaluation.inputs import EvaluationInputs
 from seetalk_jax.evaluation.measures import series
-from seetalk_jax.evaluation.probes import readers, trunk
+from seetalk_jax.evaluation.probes import readers
 from seetalk_jax.evaluation.registry import part
 from seetalk_jax.evaluation.report import Figure, figure
 
+PART = 'voice to face'
 _SEX, _AGE = readers.FIELDS.index('sex'), readers.FIELDS.index('age')
 
 
 @part('voice', order=30)
 def measure(inputs: EvaluationInputs) -> list[Figure]:
   """Sex and age agreement, and the diversity of faces of one voice."""
-  config, world, speakers = inputs.config, inputs.world, inputs.face_speakers
-  attributes = np.stack([world.attributes(s) for s in speakers])
+  attributes = np.stack([inputs.world.attributes(speaker) for speaker in inputs.face_speakers])
   read_of_truth = inputs.reader(inputs.true_portraits)
-  figures = fit_figures(
-    inputs.reader(inputs.small(inputs.portraits)), read_of_truth, attributes, _reachable(inputs)
-  )
-  settings = config.spread
-  seeds = [config.seed + 1 + k for k in range(settings.seeds)]
+  read_of_made = inputs.reader(inputs.small(inputs.portraits))
+  figures = fit_figures(read_of_made, read_of_truth, attributes, _reachable(inputs), inputs.face_groups)
   spread = [inputs.reader(portraits) for portraits in inputs.portraits_of_seeds]
-  redrawn = [
-    inputs.reader(np.stack([world.portrait(speaker, seed, trunk.IMAGE_SIZE) for seed in seeds]))
-    for speaker in speakers[: settings.voices]
-  ]
+  redrawn = [inputs.reader(portraits) for portraits in inputs.redrawn_portraits]
   return figures + spread_figures(spread, read_of_truth, redrawn)
 
 
@@ -95,36 +90,38 @@ def fit_figures(
   read_of_truth: np.ndarray,
   attributes: np.ndarray,
   best: tuple[float, float] | None,
+  masks: Mapping[str, np.ndarray],
 ) -> list[Figure]:
-  """Figures of sex and age read from generated portraits.
+  """Figures of sex and age read from generated portraits, from true ones, and from those of other voices (shuffled).
 
   Args:
     read: readings `[n, fields]` of one generated portrait per held-out voice.
     read_of_truth: readings `[n, fields]` of rendered portraits of the same speakers.
     attributes: `[n, 3]`, the speakers' true sex, age, head size.
     best: `reachable(...)`, or None if the world has no synthesis parameters of voices.
+    masks: name -> bool `[n]`, groups with rows of sex of their own.
   """
-  n = len(read)
   male, age = attributes[:, 0] > 0.5, attributes[:, 1]
-  right, right_of_truth = (100.0 * ((r[:, _SEX] > 0.5) == male) for r in (read, read_of_truth))
-  pairs = np.stack([read[:, _AGE], age], axis=1)
+  rows = {'generated': read, 'truth': read_of_truth, 'shuffled': read[series.shuffled_partner(len(read))]}
+  right = {row: 100.0 * ((each[:, _SEX] > 0.5) == male) for row, each in rows.items()}
+  ages = {row: np.stack([each[:, _AGE], age], axis=1) for row, each in rows.items()}
 
   def agreement(p):
     return series.correlation(p[:, 0], p[:, 1])
 
-  age_of_truth = series.correlation(read_of_truth[:, _AGE], age)
-  part = 'voice to face'
   figures = [
-    figure(part, 'sex read right, %', right, '>= 90'),
-    figure(part, 'age, r', pairs, '>= 0.5', statistic=agreement),
-    Figure(part, 'sex, the probe on true portraits, %', float(right_of_truth.mean()), '', n),
-    Figure(part, 'age, the probe on true portraits, r', age_of_truth, '', n),
+    figure(PART, 'sex read right, %', right['generated'], '>= 90'),
+    figure(PART, 'age, r', ages['generated'], '>= 0.5', statistic=agreement),
+    figure(PART, 'sex, the probe on true portraits, %', right['truth']),
+    figure(PART, 'age, the probe on true portraits, r', ages['truth'], statistic=agreement),
+    figure(PART, 'sex, portraits of shuffled voices, %', right['shuffled']),
+    figure(PART, 'age, portraits of shuffled voices, r', ages['shuffled'], statistic=agreement),
   ]
   if best is not None:
     note = 'a predictor given the voice parameters themselves'
-    figures.append(Figure(part, 'sex, best that any predictor could reach, %', 100 * best[0], note=note))
-    figures.append(Figure(part, 'age, best that any predictor could reach, r', best[1], note=note))
-  return figures
+    figures.append(Figure(PART, 'sex, best that any predictor could reach, %', 100 * best[0], note=note))
+    figures.append(Figure(PART, 'age, best that any predictor could reach, r', best[1], note=note))
+  return figures + groups.group_figures(PART, 'sex read right, %', right, masks)
 
 
 def spread_figures(
@@ -162,5 +159,5 @@ def spread_figures(
     for label, readings, wanted in sides:
       variances = np.array([voice[:, columns].var(axis=0, ddof=1).sum() for voice in readings])
       note = f'{len(readings[0])} faces of each voice'
-      figures.append(figure('voice to face', label, variances, wanted, note, statistic=share))
+      figures.append(figure(PART, label, variances, wanted, note, statistic=share))
   return figures

@@ -55,6 +55,14 @@ class MeasuredWorld:
     """Synthesis parameters `[n, d]` of each speaker's voice; None if the world has none."""
     return None
 
+  def melanin(self, speaker: int, seed: int) -> float | None:
+    """Melanin of the skin that `draw` shows with this seed, 0.1 (very fair) to 2.7; None if the world has none."""
+    return None
+
+  def language(self, speaker: int, seed: int) -> str | None:
+    """Code of the language of `talk` with this seed, without the region; None if the world has none."""
+    return None
+
 
 class MeasuredHumanWorld(MeasuredWorld):
   """The world of people, `synthetic.human`."""
@@ -85,3 +93,12 @@ class MeasuredHumanWorld(MeasuredWorld):
       logarithms = np.log([v.pitch_hz, v.formant_scale])
       rows.append([*logarithms, v.pitch_range, v.rate, v.roughness, v.breath, v.tilt])
     return np.asarray(rows, np.float64)
+
+  def melanin(self, speaker: int, seed: int) -> float:
+    from seetalk_jax.synthetic.human import people
+    from seetalk_jax.synthetic.speakers import sample_speaker
+
+    return float(people.sample(sample_speaker(int(speaker)), seed).skin.melanin)
+
+  def language(self, speaker: int, seed: int) -> str:
+    return self._world.language(speaker, seed).split('-')[0]

@@ -51,14 +51,18 @@ class HumanWorld:
 
     return faces.random_expression(np.random.default_rng([_STREAM_RANDOM, seed]))
 
+  def language(self, speaker_id: int, seed: int) -> str:
+    """Language code of `talk` with this seed, such as 'en-us'."""
+    return _voice(speaker_id, np.random.default_rng([_STREAM_TALK, seed])).language
+
   def talk(self, speaker_id: int, seed: int, split: str, num_frames: int) -> ActedTalk:
     """Speech and motion, with labels of emotions, events, style and weight."""
     # Imported here, because only speech needs espeak-ng, an optional extra.
-    from seetalk_jax.synthetic import noises, nonverbal, recording, voice
+    from seetalk_jax.synthetic import noises, nonverbal, recording
     from seetalk_jax.synthetic.acting import performance, style
 
     rng = np.random.default_rng([_STREAM_TALK, seed])
-    own = voice.varied_voice_of(speakers.sample_speaker(int(speaker_id)), int(rng.integers(2**31)))
+    own = _voice(speaker_id, rng)
     for text in growing_texts(rng, own.language, split, num_frames):
       spoken, events = nonverbal.speak_with_events(text, own, seed)
       if len(spoken.waveform) >= num_frames * constants.SAMPLES_PER_FRAME:
@@ -109,6 +113,13 @@ class HumanWorld:
   @property
   def crop_version(self) -> int:
     return face.PORTRAIT_CROP.version
+
+
+def _voice(speaker_id: int, rng: np.random.Generator):
+  """The voice of a talk, `voice.VoiceParameters`; it takes the first number of the talk's `rng`."""
+  from seetalk_jax.synthetic import voice
+
+  return voice.varied_voice_of(speakers.sample_speaker(int(speaker_id)), int(rng.integers(2**31)))
 
 
 class _Programs(NamedTuple):

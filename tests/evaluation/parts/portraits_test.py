@@ -32,18 +32,52 @@ def test_better_portraits_have_better_figures():
   assert good[frechet] < bad[frechet]
 
 
-def test_groups_by_sex_and_age():
-  attributes = np.array([[1.0, 20, 0], [1, 40, 0], [0, 60, 0], [0, 70, 0], [0, 30, 0]])
-  groups = portraits.groups_of(attributes)
-  assert {name: mask.tolist() for name, mask in groups.items()} == {
-    'male': [True, True, False, False, False],
-    'female': [False, False, True, True, True],
-    'under 35': [True, False, False, False, True],
-    '55 and over': [False, False, True, True, False],
-  }
-  made = features(0.3, n=5)
-  found = by_name(portraits.distance_figures(made, groups))
-  everyone = found['cosine to the true face, generated']
-  assert 2 / 5 * found['cosine to the true face, male'] + 3 / 5 * found[
-    'cosine to the true face, female'
-  ] == pytest.approx(everyone)
+def test_groups_have_rows_that_add_up_to_all():
+  masks = {'few': np.arange(40) < 10, 'others': np.arange(40) >= 10}
+  found = by_name(portraits.distance_figures(features(3.0), masks))
+  for name in ('cosine to the true face', 'true face by portrait, R@10 among 40, %'):
+    everyone = found[f'{name}, generated']
+    assert 0.25 * found[f'{name}, few'] + 0.75 * found[f'{name}, others'] == pytest.approx(everyone)
+
+
+def test_portraits_of_one_voice_differ_less_than_those_of_several():
+  rng = np.random.default_rng(0)
+  people = rng.standard_normal((6, 1, 16))
+  made, redrawn = (list(people + noise * rng.standard_normal((6, 4, 16))) for noise in (0.1, 0.5))
+  found = by_name(portraits.diversity_figures(made, redrawn))
+  rows = [found[f'diversity of one voice, 1 - cosine, {row}'] for row in ('generated', 'truth', 'shuffled')]
+  assert rows == sorted(rows) and rows[0] < 0.02 and rows[2] > 0.5
+  same, other = portraits.consistency_figures(made)
+  assert same.value > 0.98 and other.value < 0.5
+  assert same.low <= same.value <= same.high and same.count == 6
+
+
+def test_mixed_sets_hold_every_portrait_once_and_no_voice_twice():
+  made = [np.array([10 * voice + k for k in range(3)]) for voice in range(4)]
+  sets = portraits.mixed(made)
+  assert sorted(np.concatenate(sets)) == sorted(np.concatenate(made))
+  assert all(len(set(each // 10)) == 3 for each in sets)
+
+
+class _Inputs:
+  """Portraits of one color; features are means of colors."""
+
+  face_speakers = list(range(6))
+  portraits = np.full((6, 8, 8, 3), 90, np.uint8) + np.arange(6, dtype=np.uint8)[:, None, None, None]
+
+  def __init__(self, inception):
+    self.inception, self.world, self.sizes = inception, self, set()
+
+  def portrait(self, speaker, seed, size):
+    self.sizes.add(size)
+    return np.full((size, size, 3), 100 + speaker + seed % 2, np.uint8)
+
+
+def test_fid_needs_weights_and_falls_with_the_difference():
+  (missing,) = portraits.fid_figures(_Inputs(None))
+  assert np.isnan(missing.value) and 'seetalk convert inception' in missing.note and missing.reached is None
+  inputs = _Inputs(lambda pictures: pictures.astype(float).mean(axis=(1, 2)))
+  made, truth = portraits.fid_figures(inputs)
+  assert inputs.sizes == {8}  # that of the generated portraits
+  assert made.value > 100 > 10 > truth.value
+  assert made.count == 6

@@ -8,6 +8,8 @@ from seetalk_jax import blendshapes, constants
 from seetalk_jax.constants import Part
 from seetalk_jax.evaluation.probes import worlds
 from seetalk_jax.media import face
+from seetalk_jax.synthetic import speakers, voice
+from seetalk_jax.synthetic.human import people
 
 
 def test_people_have_the_labels_that_figures_need():
@@ -19,6 +21,17 @@ def test_people_have_the_labels_that_figures_need():
   numbers = world.voice_numbers([first, second, first])
   assert numbers.shape == (3, 7) and np.array_equal(numbers[0], numbers[2])
   assert not np.array_equal(numbers[0], numbers[1])
+
+
+def test_people_have_the_skin_of_their_pictures_and_the_language_of_their_talks():
+  world = worlds.MeasuredHumanWorld()
+  (speaker,) = world.speakers('test', 3, 1)
+  shown = [world.melanin(speaker, seed) for seed in range(4)]
+  assert all(0.1 <= melanin <= 2.7 for melanin in shown) and len(set(shown)) > 1
+  assert shown[0] == pytest.approx(float(people.sample(speakers.sample_speaker(speaker), 0).skin.melanin))
+  assert {world.language(speaker, seed) for seed in range(200)} == {
+    accent.split('-')[0] for accent in voice.WORLD_ACCENTS
+  }
 
 
 def test_the_opening_follows_the_jaw_and_closed_lips():
