@@ -142,8 +142,7 @@ class EvaluationInputs:
   @functools.cached_property
   def looks(self) -> rendered.RenderedLooks:
     """Training renderings of the readers: speakers that no network of the library was trained on."""
-    settings = self.config.looks
-    return rendered.cached_looks(self._cache_path('looks', 'npz', settings), self.world, settings)
+    return rendered.cached_looks(self.workdir, self.world, self.config.looks)
 
   @functools.cached_property
   def reader(self) -> readers.Reader:
@@ -159,7 +158,7 @@ class EvaluationInputs:
         seed=settings.seed,
       )
 
-    path = self._cache_path('reader', 'safetensors', settings)
+    path = self._cache_path('reader', settings) + '.safetensors'
     reader = disk_cache.cached(path, make, readers.save_reader, readers.load_reader)
     summary = ', '.join(f'{k} {reader.error[k]:.3f} (r {reader.agreement[k]:.2f})' for k in readers.FIELDS)
     print(f'reader, mean error on held-out appearances: {summary}', file=sys.stderr)
@@ -179,7 +178,7 @@ class EvaluationInputs:
         seed=settings.seed,
       )
 
-    path = self._cache_path('identity', 'safetensors', settings)
+    path = self._cache_path('identity', settings) + '.safetensors'
     return disk_cache.cached(path, make, identity.save_identity, identity.load_identity)
 
   def small(self, frames: np.ndarray) -> np.ndarray:
@@ -199,8 +198,8 @@ class EvaluationInputs:
       frames.append(self.world.draw(speaker, i, motion[None], trunk.IMAGE_SIZE).frames[0])
     return np.stack(frames)
 
-  def _cache_path(self, name: str, suffix: str, settings) -> str:
-    """The file for a result that depends on `settings`, on the renderings and on the readers' network."""
+  def _cache_path(self, name: str, settings) -> str:
+    """The file, without its suffix, of readers with these settings; they depend on the renderings and the network."""
     parts = self.config.looks, self.config.network, settings
     key = disk_cache.digest([*(part.to_dict() for part in parts), self.world.name, self.world.crop_version])
-    return os.path.join(self.workdir, f'{name}-{key}.{suffix}')
+    return os.path.join(self.workdir, f'{name}-{key}')

@@ -306,8 +306,7 @@ class Figure3:
     looks, settings = self.config.looks, self.config.reader
 
     def make() -> readers.Reader:
-      key = disk_cache.digest([looks.to_dict(), self.world.name, self.world.crop_version])
-      drawn = rendered.cached_looks(self.workdir / f'looks-{key}.npz', self.world, looks)
+      drawn = rendered.cached_looks(self.workdir, self.world, looks)
       columns = [readers.FIELDS.index(name) for name in prior_modes.FIELDS if name in readers.FIELDS]
       speakers = self.world.speakers('train', looks.first, looks.num)
       head_size = np.array([self.world.attributes(s)[2] for s in speakers], np.float32)

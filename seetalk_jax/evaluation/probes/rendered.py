@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import sys
 from collections.abc import Sequence
@@ -15,6 +16,8 @@ from seetalk_jax.constants import BLINK, POSE
 from seetalk_jax.evaluation import disk_cache
 from seetalk_jax.evaluation.measures import pictures
 from seetalk_jax.evaluation.probes import trunk, worlds
+
+_LOOKS_A_FILE = 25
 
 
 class RenderedLooks(NamedTuple):
@@ -64,14 +67,18 @@ def labels_of(
 
 
 def render_looks(
-  world: worlds.MeasuredWorld, speakers: Sequence[int], num_frames: int, *, seed: int
+  world: worlds.MeasuredWorld, speakers: Sequence[int], num_frames: int, *, seed: int, first: int = 0
 ) -> RenderedLooks:
   """Renders one look of each speaker: frame 0 frontal and neutral, the others with speech motion.
 
   Clothes and background change in every frame, so that neither identifies the person.
+
+  Args:
+    first: number of the first look, so that looks which are rendered in several calls are those of one call.
   """
   images, labels = [], []
-  for i, speaker in enumerate(tqdm(speakers, desc='render', unit='look', file=sys.stderr, leave=False)):
+  bar = tqdm(speakers, desc=f'render from {first}', unit='look', file=sys.stderr, leave=False)
+  for i, speaker in enumerate(bar, first):
     base = seed * 1_000_003 + i * num_frames
     motion = np.stack([world.neutral(base)] + [world.random(base + j) for j in range(1, num_frames)])
     clip = world.draw_redressed(int(speaker), base, motion, trunk.IMAGE_SIZE)
@@ -87,14 +94,21 @@ def save_looks(path: str, looks: RenderedLooks) -> None:
     np.savez(part, images=looks.images, labels=looks.labels)
 
 
-def cached_looks(path: str | os.PathLike, world: worlds.MeasuredWorld, settings) -> RenderedLooks:
-  """The looks of `settings` (first, num, frames, seed) in the split 'train': loaded from `path`, or rendered to it."""
+def cached_looks(folder: str | os.PathLike, world: worlds.MeasuredWorld, settings) -> RenderedLooks:
+  """The looks of `settings` (first, num, frames, seed) in the split 'train': loaded from `folder`, or rendered to it.
 
-  def make() -> RenderedLooks:
-    speakers = world.speakers('train', settings.first, settings.num)
-    return render_looks(world, speakers, settings.frames, seed=settings.seed)
-
-  return disk_cache.cached(path, make, save_looks, load_looks)
+  The folder `looks-KEY` in it has a file of every 25 looks: an interrupted run goes on with those that are missing, and
+  settings that differ only in `num` share files.
+  """
+  speakers = world.speakers('train', settings.first, settings.num)
+  key = disk_cache.digest([settings.first, settings.frames, settings.seed, world.name, world.crop_version])
+  pieces = []
+  for first in range(0, len(speakers), _LOOKS_A_FILE):
+    some = speakers[first : first + _LOOKS_A_FILE]
+    make = functools.partial(render_looks, world, some, settings.frames, seed=settings.seed, first=first)
+    path = os.path.join(folder, f'looks-{key}', f'{first:05d}-{len(some)}.npz')
+    pieces.append(disk_cache.cached(path, make, save_looks, load_looks))
+  return RenderedLooks(*(np.concatenate(arrays) for arrays in zip(*pieces, strict=True)))
 
 
 def load_looks(path: str) -> RenderedLooks:
