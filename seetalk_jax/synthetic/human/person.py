@@ -154,6 +154,26 @@ def shared() -> Shared:
     return jax.tree.map(jnp.asarray, result)
 
 
+class Undressed(NamedTuple):
+  """What `bake` computes of a person that does not depend on the outfit.
+
+  Attributes:
+    shape: coarse vertices at rest, float32 `[u, 3]`.
+    vertices, normals: of the fine head at rest, `[v, 3]`.
+    texture: of the head, `[7, 1024, 1024]`.
+    hair, hair_color, facial_hair, facial_color: as in `Person`.
+  """
+
+  shape: jax.Array
+  vertices: jax.Array
+  normals: jax.Array
+  texture: jax.Array
+  hair: hair.Hair
+  hair_color: jax.Array
+  facial_hair: facial_hair.FacialHair
+  facial_color: jax.Array
+
+
 def bake(person: Appearance) -> Person:
   """Prepares a person for rendering: textures, hair, outfit and occlusion.
 
@@ -165,25 +185,43 @@ def bake(person: Appearance) -> Person:
   Returns:
     float32 arrays of the same shapes for all people.
   """
+  return put_on(undressed(person), person.outfit)
+
+
+def undressed(person: Appearance) -> Undressed:
+  """The first part of `bake`, which takes most of its time; `put_on` is the second."""
   person, arrays = jax.tree.map(jnp.asarray, person), shared()
   vertices, normals = _at_rest(person.shape, arrays)
-  dressed = dress.bake(person.outfit, vertices, normals)
-  grown = _grow(person, vertices, normals, arrays)
-  head = _paint(person, arrays)
-  seen = _occlude(person.shape, vertices, dressed.vertices, grown[0].points, arrays)
-  return Person(
+  strands, facial = _grow(person, vertices, normals, arrays)
+  return Undressed(
     shape=person.shape,
-    textures=jnp.concatenate([head, dressed.texture], 1),
-    occlusion=seen,
+    vertices=vertices,
+    normals=normals,
+    texture=_paint(person, arrays),
+    hair=strands,
+    hair_color=hair_colors.strand_colors(person.hair_color, arrays.roots),
+    facial_hair=facial,
+    facial_color=hair_colors.facial_colors(person.hair_color, arrays.facial_roots),
+  )
+
+
+def put_on(body: Undressed, outfit: dress.Outfit) -> Person:
+  """A person in an outfit, prepared for rendering; one `body` may be dressed several times."""
+  outfit, arrays = jax.tree.map(jnp.asarray, outfit), shared()
+  dressed = dress.bake(outfit, body.vertices, body.normals)
+  return Person(
+    shape=body.shape,
+    textures=jnp.concatenate([body.texture, dressed.texture], 1),
+    occlusion=_occlude(body.shape, body.vertices, dressed.vertices, body.hair.points, arrays),
     outfit=dressed.vertices,
     outfit_turning=dressed.turning,
     metal=dressed.metal,
     glass=dressed.glass,
-    hair=grown[0],
-    hair_color=hair_colors.strand_colors(person.hair_color, arrays.roots),
-    hair_covered=grown[2],
-    facial_hair=grown[1],
-    facial_color=hair_colors.facial_colors(person.hair_color, arrays.facial_roots),
+    hair=body.hair,
+    hair_color=body.hair_color,
+    hair_covered=_covered(outfit, body.hair.points),
+    facial_hair=body.facial_hair,
+    facial_color=body.facial_color,
   )
 
 
@@ -197,13 +235,17 @@ def _at_rest(shape, arrays):
 
 @jax.jit
 def _grow(person, vertices, normals, arrays):
-  """Hair, facial hair, and which pieces of hair a hat covers."""
+  """Hair and facial hair."""
   body = collision.body(vertices)
   strands = hair.grow(vertices, normals, body, person.hair, arrays.roots)
-  count, points, _ = strands.points.shape
-  covered = dress.covered(person.outfit, strands.points.reshape(-1, 3)).reshape(count, points)
-  facial = facial_hair.grow(vertices, normals, body, person.facial_hair, arrays.facial_roots)
-  return strands, facial, covered[:, 1:] | covered[:, :-1]
+  return strands, facial_hair.grow(vertices, normals, body, person.facial_hair, arrays.facial_roots)
+
+
+@jax.jit
+def _covered(outfit, points):
+  """Which pieces of strands `points [n, k, 3]` a hat covers, bool `[n, k - 1]`."""
+  covered = dress.covered(outfit, points.reshape(-1, 3)).reshape(points.shape[:2])
+  return covered[:, 1:] | covered[:, :-1]
 
 
 def _paint(person, arrays):

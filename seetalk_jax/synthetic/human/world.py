@@ -93,21 +93,22 @@ class HumanWorld:
 
   def draw(self, speaker_id: int, seed: int, motion: np.ndarray, size: int) -> RenderedClip:
     # Imported here, because only frames need JAX and the renderer; talks do not.
-    from seetalk_jax.synthetic.human import people
+    from seetalk_jax.synthetic.human import people, person
 
     appearance = people.sample(speakers.sample_speaker(int(speaker_id)), seed)
-    return _clip(_frames(appearance, seed, motion, size), appearance)
+    return _clip(_frames(person.bake(appearance), appearance.skin, seed, motion, size), appearance)
 
   def draw_redressed(self, speaker_id: int, seed: int, motion: np.ndarray, size: int) -> RenderedClip:
     """As `draw`, with other clothes, light, camera and background in every frame."""
-    from seetalk_jax.synthetic.human import people
+    from seetalk_jax.synthetic.human import people, person
 
     speaker = speakers.sample_speaker(int(speaker_id))
     appearance = people.sample(speaker, seed)
+    body = person.undressed(appearance)
     frames = []
     for i, one in enumerate(motion):
-      outfit = people.sample(speaker, seed + i).outfit
-      frames += _frames(appearance._replace(outfit=outfit), seed + i, one[None], size)
+      dressed = person.put_on(body, people.sample(speaker, seed + i).outfit)
+      frames += _frames(dressed, appearance.skin, seed + i, one[None], size)
     return _clip(frames, appearance)
 
   @property
@@ -158,23 +159,27 @@ def _programs() -> _Programs:
   return _Programs(jax.jit(landmarks.at_rest), jax.jit(frame, static_argnames='size'), jax.jit(mouth))
 
 
-def _frames(appearance, seed: int, motion: np.ndarray, size: int) -> list[tuple[np.ndarray, ...]]:
-  """What `_Programs.frame` gives for each row of `motion`; `seed` chooses light, camera and background."""
+def _frames(baked, skin, seed: int, motion: np.ndarray, size: int) -> list[tuple[np.ndarray, ...]]:
+  """What `_Programs.frame` gives of a `person.Person` for each row of `motion`.
+
+  Args:
+    baked, skin: the person and its `skin.Skin`.
+    seed: chooses light, camera and background.
+  """
   import jax
   import jax.numpy as jnp
 
   from seetalk_jax.synthetic.human import people, person, scene
 
   arrays, run = person.shared(), _programs()
-  rest = np.asarray(run.rest(appearance.shape, arrays.topology))
+  rest = np.asarray(run.rest(baked.shape, arrays.topology))
   place = scene.sample_scene(
     np.random.default_rng([_STREAM_SCENE, seed]),
     rest[list(landmark_indices.EYE_CORNERS)].mean(0),
     rest[landmark_indices.CHIN],
     jitter=0.0,
-    reflectance=people.reflectance(appearance.skin),
+    reflectance=people.reflectance(skin),
   )
-  baked = person.bake(appearance)
   return [
     jax.device_get(run.frame(baked, jnp.asarray(one, jnp.float32), place, arrays, size=size))
     for one in motion
