@@ -1,14 +1,19 @@
 """Evaluation runner: outputs are checked before anything is measured."""
 
 import os
+import types
 
 import green_faces
 import ml_collections
+import numpy as np
 import pytest
+from flax import traverse_util
 
-from seetalk_jax.errors import InputError, PortraitError
+from seetalk_jax.errors import ConfigError, InputError, PortraitError
 from seetalk_jax.evaluation import runner
 from seetalk_jax.media import face
+from seetalk_jax.models import registry
+from seetalk_jax.releases import network_spec
 
 
 @pytest.mark.skipif(not os.path.isdir('/proc/self'), reason='no /proc')
@@ -43,6 +48,24 @@ def test_flags_of_theval_are_refused_where_it_is_not_measured(tmp_path, flag, co
   options = runner.Options(str(tmp_path), **{flag: 'given'}, **others)
   with pytest.raises(InputError, match=f'--{flag.replace("_", "-")} is for the part theval'):
     runner.run(ml_collections.ConfigDict(config), options)
+
+
+def test_features_for_fid_need_a_network_with_all_weights(monkeypatch):
+  assert runner._load_inception(ml_collections.ConfigDict({'inception': ''})) is None
+  network = registry.make('inception', 'tiny')
+  flat = {path: np.zeros(shape, np.float32) for path, shape in network_spec.shapes_of(network).items()}
+  loaded = types.SimpleNamespace(module=network, params=traverse_util.unflatten_dict(flat, sep='/'), fresh=())
+  monkeypatch.setattr(
+    runner.initial_weights,
+    'load_initial_weights',
+    lambda places: types.SimpleNamespace(networks={'inception': loaded}),
+  )
+  config = ml_collections.ConfigDict({'inception': 'released/inception'})
+  features = runner._load_inception(config)(np.zeros((3, 32, 32, 3), np.uint8))
+  assert features.ndim == 2 and len(features) == 3 and not features.any()
+  loaded.fresh = ('stem',)
+  with pytest.raises(ConfigError, match='config.inception has no weights'):
+    runner._load_inception(config)
 
 
 def test_real_videos_are_checked_before_anything_is_measured(tmp_path):
