@@ -16,6 +16,9 @@ from seetalk_jax.evaluation import disk_cache, generated, groups
 from seetalk_jax.evaluation.measures import pictures, sync
 from seetalk_jax.evaluation.probes import identity, readers, rendered, towers, trunk, worlds
 
+# Added to seeds of renderings: looks that no other figure uses.
+OTHER_LOOK, _REDRAWN = 1_000_000, 2_000_000
+
 
 class Talk(NamedTuple):
   """A held-out speaker with a held-out text: `speech [640 n]` (16 kHz) and its true `motion [n, 58]`."""
@@ -127,17 +130,30 @@ class EvaluationInputs:
   @functools.cached_property
   def true_portraits(self) -> np.ndarray:
     """uint8 `[n, 128, 128, 3]`, a rendered portrait of each of `face_speakers`."""
-    return self.true_frames(moving=False)
+    return self._kept('true', lambda: self._true_frames(0, self.world.neutral))
+
+  @functools.cached_property
+  def other_portraits(self) -> np.ndarray:
+    """As `true_portraits`, with other looks of the same speakers."""
+    return self._kept('other', lambda: self._true_frames(OTHER_LOOK, self.world.neutral))
+
+  @functools.cached_property
+  def true_frames(self) -> np.ndarray:
+    """As `true_portraits`, with random motions."""
+    return self._kept('moving', lambda: self._true_frames(0, self.world.random))
 
   @functools.cached_property
   def redrawn_portraits(self) -> list[np.ndarray]:
     """uint8 `[seeds, 128, 128, 3]`, renderings of each of the first `face_speakers`, each with a newly drawn look."""
     settings = self.config.spread
-    seeds = [self.config.seed + 1 + k for k in range(settings.seeds)]
-    return [
-      np.stack([self.world.portrait(speaker, seed, trunk.IMAGE_SIZE) for seed in seeds])
-      for speaker in self.face_speakers[: settings.voices]
-    ]
+    looks = [(s, k) for s in self.face_speakers[: settings.voices] for k in range(settings.seeds)]
+
+    def make():
+      bar = tqdm(looks, desc='render redrawn', file=sys.stderr, leave=False)
+      return np.stack([self.world.portrait(s, _REDRAWN + k, trunk.IMAGE_SIZE) for s, k in bar])
+
+    made = self._kept('redrawn', make, settings.voices, settings.seeds)
+    return list(made.reshape(settings.voices, settings.seeds, *made.shape[1:]))
 
   @functools.cached_property
   def looks(self) -> rendered.RenderedLooks:
@@ -190,13 +206,23 @@ class EvaluationInputs:
     talk = self.world.talk(int(speaker), seed, 'test', num_frames)
     return Talk(int(speaker), talk.speech, talk.motion)
 
-  def true_frames(self, *, moving: bool) -> np.ndarray:
-    """A rendered frame of each of `face_speakers`, uint8 `[n, 128, 128, 3]`: neutral, or with a random motion."""
-    frames = []
-    for i, speaker in enumerate(tqdm(self.face_speakers, desc='render', file=sys.stderr, leave=False)):
-      motion = self.world.random(i) if moving else self.world.neutral(i)
-      frames.append(self.world.draw(speaker, i, motion[None], trunk.IMAGE_SIZE).frames[0])
-    return np.stack(frames)
+  def _true_frames(self, first: int, motion: Callable[[int], np.ndarray]) -> np.ndarray:
+    """A rendering of each of `face_speakers`, uint8 `[n, 128, 128, 3]`; looks and motions have seeds from `first`."""
+    bar = tqdm(self.face_speakers, desc='render', file=sys.stderr, leave=False)
+    return np.stack(
+      [
+        self.world.draw(speaker, i, motion(i)[None], trunk.IMAGE_SIZE).frames[0]
+        for i, speaker in enumerate(bar, first)
+      ]
+    )
+
+  def _kept(self, name: str, make: Callable[[], np.ndarray], *settings) -> np.ndarray:
+    """The renderings `make()` of the speakers of `config.faces`, kept as NAME-KEY.npz in the workdir."""
+    faces, world = self.config.faces, self.world
+    key = disk_cache.digest([faces.first, faces.voices, *settings, world.name, world.crop_version])
+    path = os.path.join(self.workdir, f'{name}-{key}.npz')
+    save, load = disk_cache.save_arrays, disk_cache.load_arrays
+    return disk_cache.cached(path, lambda: {'pictures': make()}, save, load)['pictures']
 
   def _cache_path(self, name: str, settings) -> str:
     """The file, without its suffix, of readers with these settings; they depend on the renderings and the network."""

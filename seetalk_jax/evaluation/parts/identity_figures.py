@@ -21,9 +21,8 @@ def measure(inputs: EvaluationInputs) -> list[Figure]:
     inputs.generator.late_frame(portrait, speech, inputs.config.seed + i)
     for i, (portrait, speech) in enumerate(tqdm(pairs, desc='late frames', file=sys.stderr))
   ]
-  frames = inputs.true_frames(moving=True)
   made = inputs.small(inputs.portraits), inputs.small(np.stack(late))
-  return identity_figures(inputs.identity_reader, *made, inputs.true_portraits, frames)
+  return identity_figures(inputs.identity_reader, *made, inputs.true_portraits, inputs.true_frames)
 
 
 def identity_figures(

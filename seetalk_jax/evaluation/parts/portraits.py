@@ -15,15 +15,13 @@ import numpy as np
 from tqdm import tqdm
 
 from seetalk_jax.evaluation import groups
-from seetalk_jax.evaluation.inputs import EvaluationInputs
+from seetalk_jax.evaluation.inputs import OTHER_LOOK, EvaluationInputs
 from seetalk_jax.evaluation.measures import frechet, portrait_features, series
 from seetalk_jax.evaluation.parts import retrieval
-from seetalk_jax.evaluation.probes import trunk
 from seetalk_jax.evaluation.registry import part
 from seetalk_jax.evaluation.report import Figure, figure
 
 PART = 'portraits'
-_OTHER_LOOK = 1_000_000  # added to seeds of renderings
 _NO_INCEPTION = (
   'not computed: weights for Inception not found, run `seetalk convert inception FILE DIR`, '
   'then give --config.inception=DIR'
@@ -33,18 +31,17 @@ _NO_INCEPTION = (
 @part(PART, order=35)
 def measure(inputs: EvaluationInputs) -> list[Figure]:
   """Distances, retrieval, diversity and consistency of portraits in the features of the identity network."""
-  config, world, speakers, read = inputs.config, inputs.world, inputs.face_speakers, inputs.identity_reader
-  other = [world.portrait(speaker, _OTHER_LOOK + i, trunk.IMAGE_SIZE) for i, speaker in enumerate(speakers)]
+  config, speakers, read = inputs.config, inputs.face_speakers, inputs.identity_reader
   features = {
     'generated': read(inputs.small(inputs.portraits)),
     'true': read(inputs.true_portraits),
-    'truth': read(np.stack(other)),
+    'truth': read(inputs.other_portraits),
   }
   settings = config.spread
   of_recordings = []
   chosen = list(zip(speakers, inputs.face_speech, strict=True))[: settings.voices]
   for i, (speaker, speech) in enumerate(tqdm(chosen, desc='faces of other recordings', file=sys.stderr)):
-    talks = [inputs.talk(speaker, _OTHER_LOOK + 10 * i + k, config.faces.frames).speech for k in range(2)]
+    talks = [inputs.talk(speaker, OTHER_LOOK + 10 * i + k, config.faces.frames).speech for k in range(2)]
     faces = [inputs.generator.portraits(each, [config.seed])[0] for each in (speech, *talks)]
     of_recordings.append(read(inputs.small(np.stack(faces))))
   return [
@@ -147,7 +144,7 @@ def fid_figures(inputs: EvaluationInputs) -> list[Figure]:
     name: np.stack(
       [inputs.world.portrait(s, first + i, made.shape[1]) for i, s in enumerate(inputs.face_speakers)]
     )
-    for name, first in (('true', 0), ('truth', _OTHER_LOOK))
+    for name, first in (('true', 0), ('truth', OTHER_LOOK))
   }
   features = {name: inputs.inception(pictures) for name, pictures in (faces | {'generated': made}).items()}
   note = 'of few pictures, so high: compare with the row truth'
