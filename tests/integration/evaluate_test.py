@@ -209,6 +209,23 @@ def test_readers_are_kept_between_evaluations(tmp_path):
   assert len(list(tmp_path.glob('looks-*'))) == 1
 
 
+def test_renderings_of_true_faces_are_kept_between_evaluations(tmp_path, monkeypatch):
+  names = ('true_portraits', 'other_portraits', 'true_frames', 'redrawn_portraits')
+  first = _inputs(tmp_path)
+  drawn = [np.asarray(getattr(first, name)) for name in names]
+  settings = first.config.spread
+  assert drawn[3].shape[:2] == (settings.voices, settings.seeds)
+  assert all(not np.array_equal(drawn[0], other) for other in drawn[1:3])
+  later = _inputs(tmp_path)
+  monkeypatch.delattr(sketch.SketchWorld, 'draw')
+  for name, wanted in zip(names, drawn, strict=True):
+    np.testing.assert_array_equal(getattr(later, name), wanted)
+  later = _inputs(tmp_path)
+  later.config.faces.first += 1
+  with pytest.raises(AttributeError):
+    getattr(later, names[0])
+
+
 def test_the_parts_and_their_order():
   """`evaluate.py --help` lists all parts in the order in which they run."""
   (listed,) = re.findall(r'^Parts: ([^.]+)\.', (_ROOT / 'evaluate.py').read_text(), re.MULTILINE)
