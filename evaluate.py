@@ -9,10 +9,11 @@
 
 Parts: lips, life, voice, portraits, identity, codec, reenactment, flicker, theval, refinement, retrieval, speed.
 
-The part retrieval needs --config.conre, a run of that stage. The part theval needs the extra `data` and MediaPipe's
-face_landmarker.task (--landmarker or SEETALK_FACE_LANDMARKER). Parts of an experiment (configs/figure3.py): train,
-measure. Renderings and attribute readers do not depend on the checkpoint and are kept in --workdir. The table goes to
-stdout, progress to stderr, figures to --json.
+The part retrieval needs --config.conre, a run of that stage; FID in the part portraits needs --config.inception, a
+release of `seetalk convert inception`. The part theval needs the extra `data` and MediaPipe's face_landmarker.task
+(--landmarker or SEETALK_FACE_LANDMARKER). Parts of an experiment (configs/figure3.py): train, measure. Renderings and
+attribute readers do not depend on the checkpoint and are kept in --workdir. The table goes to stdout, progress to
+stderr, figures to --json.
 """
 
 from __future__ import annotations
