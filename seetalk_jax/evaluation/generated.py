@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 import itertools
 from collections.abc import Mapping, Sequence
@@ -12,7 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from seetalk_jax.inference import loaded_release, pipeline
+from seetalk_jax.inference import pipeline
 from seetalk_jax.inference.batching import in_fixed_batches
 from seetalk_jax.inference.clip import Clip
 from seetalk_jax.inference.motion_sampler import READ_BATCH, MotionSampler
@@ -135,10 +134,7 @@ class PipelineGenerator:
 
   @functools.cached_property
   def _without_refiner(self) -> pipeline.SeeTalk:
-    networks = self.pipe.networks
-    modules = {name: module for name, module in networks.modules.items() if name != 'lip_refiner'}
-    bare = dataclasses.replace(networks, modules=modules)
-    return pipeline.SeeTalk(loaded_release.LoadedRelease(bare, self.pipe.checkpoint, self.pipe.device))
+    return pipeline.SeeTalk(self.pipe.release.without('lip_refiner'))
 
   @functools.cached_property
   def _motion_sampler(self) -> MotionSampler:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import copy
+import dataclasses
 import functools
 import hashlib
 import math
@@ -70,6 +72,23 @@ class LoadedRelease:
     if cache:
       use_compilation_cache()
     return cls(networks, str(checkpoint), devices.find_device(device))
+
+  def without(self, *names: str) -> LoadedRelease:
+    """This release with fewer networks, for comparisons; the parameters are shared.
+
+    Without `lip_refiner` motion is not refined, and without `hr_decoder` the codec's own decoder draws the frames.
+
+    Raises:
+      CheckpointError: the release lacks one of them.
+    """
+    self.need(*names)
+    other = copy.copy(self)
+    rest = {
+      field: {name: part for name, part in getattr(self.networks, field).items() if name not in names}
+      for field in ('modules', 'params', 'collections')
+    }
+    other.networks = dataclasses.replace(self.networks, **rest)
+    return other
 
   @property
   def index(self) -> pathlib.Path:
