@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 
@@ -21,6 +22,19 @@ class Measure(NamedTuple):
   better: str
   source: str
   network: str = ''
+
+
+DRIFT_SECONDS = (40.0, 60.0, 120.0)  # times at which long videos are compared with their start
+
+
+def drift_name(name: str, seconds: float) -> str:
+  """Name of a measure of drift at one of DRIFT_SECONDS."""
+  return f'{name}_{seconds:g}'
+
+
+def drift_values(name: str, drifts: Mapping[float, float]) -> dict[str, float]:
+  """The values of a measure of drift, time -> value, by the names of the catalogue; other times have none."""
+  return {drift_name(name, time): value for time, value in drifts.items() if time in DRIFT_SECONDS}
 
 
 # Of one video.
@@ -59,6 +73,13 @@ SINGLE = {
   'syncnet_offset': Measure('offset by SyncNet, sound ahead', 'frames', 'real', 'SyncNet', 'syncnet'),
   'identity_drift': Measure('cosine with the first frame at the last time', '', 'higher', '', 'face_encoder'),
 }
+for _seconds in DRIFT_SECONDS:
+  SINGLE[drift_name('sharpness_drift', _seconds)] = Measure(
+    f'gradient energy at {_seconds:g} s over the start', '', 'real', ''
+  )
+  SINGLE[drift_name('identity_drift', _seconds)] = Measure(
+    f'cosine with the first frame at {_seconds:g} s', '', 'higher', '', 'face_encoder'
+  )
 # Of a video and the real one of its name.
 PAIRED = {
   'psnr': Measure('PSNR', 'dB', 'higher', '10 log10(255^2 / MSE)'),

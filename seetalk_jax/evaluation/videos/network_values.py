@@ -198,16 +198,20 @@ class Identity:
       self._rows.append(self._extract(np.stack(crops)).astype(np.float32))
 
   def values(self) -> dict[str, float]:
-    """`identity_drift`: cosine with the first half second at the last time; NaN if no time is reached."""
+    """`identity_drift`: cosine with the first half second at the last time, and at each of `catalogue.DRIFT_SECONDS`.
+
+    `identity_drift` is NaN for a video that reaches none of the times; times that it does not reach are left out.
+    """
     if not self._rows:
       return {'identity_drift': math.nan}
     times, features = np.array(self._frames) / FPS, np.concatenate(self._rows)
-    start = features[times <= 0.5]
-    for mark in sorted(self._marks, reverse=True):
+    start, drifts = features[times <= 0.5], {}
+    for mark in sorted(self._marks):
       late = features[np.abs(times - mark) <= 0.5]
       if len(late) and len(start):
-        return {'identity_drift': cosine(start.mean(axis=0), late.mean(axis=0))}
-    return {'identity_drift': math.nan}
+        drifts[mark] = cosine(start.mean(axis=0), late.mean(axis=0))
+    last = drifts[max(drifts)] if drifts else math.nan
+    return {'identity_drift': last, **catalogue.drift_values('identity_drift', drifts)}
 
   def arrays(self) -> dict[str, np.ndarray]:
     """`identity` `[m, d]` and `identity_frames` `[m]`, the frames that they are of."""

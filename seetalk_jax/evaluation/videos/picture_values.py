@@ -9,6 +9,7 @@ import numpy as np
 
 from seetalk_jax.constants import FPS
 from seetalk_jax.evaluation.measures import blur, pictures
+from seetalk_jax.evaluation.videos import catalogue
 
 _WINDOW = FPS // 2  # frames on either side of a time at which drift is read
 
@@ -54,15 +55,21 @@ class Sharpness:
       self._count += 1
 
   def values(self) -> dict[str, float]:
-    """`sharpness`, `cpbd`, and `sharpness_drift`; the last is NaN for a video that reaches none of the times."""
+    """`sharpness`, `cpbd`, and `sharpness_drift` at the last time and at each of `catalogue.DRIFT_SECONDS`.
+
+    `sharpness_drift` is NaN for a video that reaches none of the times; times that it does not reach are left out.
+    """
     reached = [mark for mark in self._marks[1:] if self._count >= mark * FPS + _WINDOW]
-    drift = float('nan')
-    if reached:
-      start, end = (self._near[mark][0] / self._near[mark][1] for mark in (0.0, reached[-1]))
-      drift = end / start if start else float('nan')
+    drifts = {mark: self._near_mean(mark) / (self._near_mean(0.0) or float('nan')) for mark in reached}
     mean = self._total / self._count if self._count else float('nan')
     cpbd = float(np.mean(self._cpbd)) if self._cpbd else float('nan')
-    return {'sharpness': mean, 'sharpness_drift': drift, 'cpbd': cpbd}
+    last = drifts[reached[-1]] if reached else float('nan')
+    values = {'sharpness': mean, 'sharpness_drift': last, 'cpbd': cpbd}
+    return values | catalogue.drift_values('sharpness_drift', drifts)
+
+  def _near_mean(self, mark: float) -> float:
+    total, count = self._near[mark]
+    return total / count
 
   def arrays(self) -> dict[str, np.ndarray]:
     """Nothing."""

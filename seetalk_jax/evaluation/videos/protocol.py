@@ -7,6 +7,7 @@ import dataclasses
 from seetalk_jax.constants import FPS, SAMPLE_RATE_HZ
 from seetalk_jax.evaluation import disk_cache
 from seetalk_jax.evaluation.probes.landmarks import FRAMINGS
+from seetalk_jax.evaluation.videos import catalogue
 
 VERSION = 2  # changes when the same settings give other numbers
 
@@ -30,7 +31,7 @@ class Protocol:
   side: int = 256
   max_seconds: float = 0.0
   picture_every: int = 5
-  drift_seconds: tuple[float, ...] = (40.0, 60.0, 120.0)
+  drift_seconds: tuple[float, ...] = catalogue.DRIFT_SECONDS
 
   def __post_init__(self):
     if self.framing not in FRAMINGS:
