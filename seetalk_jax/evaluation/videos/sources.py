@@ -42,6 +42,9 @@ class VideoFile:
   def __init__(self, path: pathlib.Path, max_frames: int | None = None):
     self.path, self.name, self.max_frames = path, path.stem, max_frames
 
+  def __str__(self) -> str:
+    return str(self.path)
+
   @functools.cached_property
   def identity(self) -> str:
     """SHA-256 of the file, and how much of it is read."""
@@ -99,6 +102,9 @@ class WithOtherSound:
 
   def __init__(self, video: Video, other: Video):
     self.pictures, self._other, self.name = video, other, video.name
+
+  def __str__(self) -> str:
+    return f'{self.pictures} with the sound of {self._other}'
 
   @property
   def identity(self) -> str:
