@@ -60,28 +60,32 @@ def read_metrics(path: str | os.PathLike) -> dict[str, Any]:
   return contents
 
 
-def compare(first: Mapping[str, Any], second: Mapping[str, Any], row: str = PRED) -> dict[str, Difference]:
+def compare(
+  first: Mapping[str, Any], second: Mapping[str, Any], row: str = PRED, second_row: str = ''
+) -> dict[str, Difference]:
   """Differences of all measures that both evaluations have, in the order of the catalogue.
 
   Args:
     first, second: contents of metrics.json.
     row: the row that is compared.
+    second_row: that of `second`; '': the same.
 
   Raises:
     InputError: the protocols or the networks differ, a row is missing, or no video is in both.
   """
   _check_comparable(first, second)
-  for contents in (first, second):
-    if row not in contents['videos']:
-      raise InputError(f'no row {row!r} in the metrics: they have {", ".join(contents["videos"])}')
-  videos = [contents['videos'][row] for contents in (first, second)]
+  chosen = [(first, row), (second, second_row or row)]
+  for contents, name in chosen:
+    if name not in contents['videos']:
+      raise InputError(f'no row {name!r} in the metrics: they have {", ".join(contents["videos"])}')
+  videos = [contents['videos'][name] for contents, name in chosen]
   names = [name for name in videos[0] if name in videos[1]]
   if not names:
     raise InputError(f'no video of row {row!r} is in both evaluations: name videos alike')
   found = {}
   for measure in catalogue.ALL:
     if measure in catalogue.SETS:
-      cells = [contents['rows'][row].get(measure) for contents in (first, second)]
+      cells = [contents['rows'][name].get(measure) for contents, name in chosen]
       if all(cells):
         one, other = (float(cell['value']) for cell in cells)
         found[measure] = Difference(one, other, other - one, math.nan, math.nan, len(names))

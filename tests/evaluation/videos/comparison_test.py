@@ -63,6 +63,17 @@ def test_what_cannot_be_compared_is_refused(second, message):
     comparison.compare(metrics([1], weights={'inception': 'a'}), second)
 
 
+def test_rows_of_one_evaluation_are_compared():
+  contents = metrics([20, 30])
+  contents['videos']['without'] = {'v0': {'psnr': 21.0}, 'v1': {'psnr': 32.0}}
+  contents['rows']['without'] = {'fid': {'value': 35.0}}
+  found = comparison.compare(contents, contents, 'pred', 'without')
+  assert found['psnr'].value == pytest.approx(1.5) and found['psnr'].count == 2
+  assert found['fid'].value == pytest.approx(5.0)
+  with pytest.raises(InputError, match="no row 'other'"):
+    comparison.compare(contents, contents, 'pred', 'other')
+
+
 def test_the_command_prints_a_table_and_refuses_other_files(tmp_path, capsys):
   for name, values in (('a', [20, 30]), ('b', [22, 31])):
     (tmp_path / name).mkdir()
