@@ -15,8 +15,10 @@ from absl import flags
 from ml_collections import config_flags
 from ml_collections.config_flags import config_path
 
-from configs import common
+from configs import common, tables
 from seetalk_jax.errors import ConfigError
+from seetalk_jax.evaluation.tables import methods
+from seetalk_jax.evaluation.videos import catalogue
 from seetalk_jax.models import registry
 from seetalk_jax.stages import base
 from seetalk_jax.training import all_stages, config_files, lora, unfreeze
@@ -287,3 +289,25 @@ def test_mistakes_are_one_line(arguments, message, tmp_path):
   lines = out.stderr.strip().splitlines()
   assert lines[-1].startswith('error: ') and message in lines[-1], out.stderr
   assert 'Traceback' not in out.stderr
+
+
+@pytest.mark.parametrize('name', tables.TABLES)
+def test_every_table_builds_and_names_known_measures(name):
+  config = config_files.load(ROOT / 'configs' / 'tables.py', name)
+  assert f'{name}' in (ROOT / 'docs' / 'evaluation.md').read_text()
+  if name == 'prior':
+    assert config.experiment == 'figure3'
+    return
+  assert config.table == name
+  assert config.checkpoint or config.names
+  if config.kind == 'videos':
+    assert config.measures and set(config.measures) <= set(catalogue.ALL)
+    order = list(tables.VIDEOS[name].get('variants', {'seetalk': {}}))
+    assert list(config.variants) == order
+    if not config.names:
+      assert [method.name for method in methods.methods_of(config)] == order
+
+
+def test_an_unknown_table_is_one_line():
+  with pytest.raises(ConfigError, match="table 'talking' is unknown: use --config"):
+    config_files.load(ROOT / 'configs' / 'tables.py', 'talking')

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 import os
 import pathlib
@@ -63,6 +64,14 @@ class EvaluationInputs:
     self.landmarker, self.real_videos = landmarker, real_videos
     self.inception = inception
     self._make_generator = make_generator
+
+  def with_generator(self, make_generator: Callable[[], generated.Generator]) -> EvaluationInputs:
+    """The same inputs for another pipeline; what does not depend on it is kept."""
+    other = copy.copy(self)
+    for name in ('generator', 'read_videos', 'portraits', 'portraits_of_seeds'):
+      other.__dict__.pop(name, None)
+    other._make_generator = make_generator
+    return other
 
   @functools.cached_property
   def generator(self) -> generated.Generator:

@@ -20,6 +20,7 @@ from seetalk_jax.evaluation.inputs import EvaluationInputs
 from seetalk_jax.evaluation.measures import frechet_features, sync
 from seetalk_jax.evaluation.parts import recordings
 from seetalk_jax.evaluation.probes import towers, worlds
+from seetalk_jax.evaluation.tables import portrait_table, video_table
 from seetalk_jax.evaluation.videos import run as video_run
 from seetalk_jax.evaluation.videos import sources
 from seetalk_jax.inference import pipeline
@@ -61,6 +62,10 @@ def run(config, options: Options) -> int:
   """
   if 'pred' in config:  # configs/eval.py
     return video_run.run(config, options.workdir, options.landmarker, options.json)
+  if config.get('table'):  # configs/tables.py
+    if config.kind == 'videos':
+      return video_table.run_table(config, options.workdir, options.landmarker, options.json)
+    return portrait_table.run_table(config, options.workdir, options.json)
   _check_outputs(options)
   _check_real_videos(config, options)
   if config.get('experiment'):

@@ -68,14 +68,28 @@ class VideoEvaluation:
       `pred`; with real videos `real` and `copy` (the first frame of each real video held still), and `shuffled`: the
       real videos, or without them the generated ones, with the sound of another.
     """
-    groups = {PRED: list(pred)}
+    return self.rows_of({PRED: pred}, real)
+
+  def rows_of(
+    self, methods: Mapping[str, Sequence[Video]], real: Sequence[Video], *, own_sound: bool = True
+  ) -> dict[str, Row]:
+    """As `rows`, with a row for each of several methods in the place of `pred`.
+
+    Args:
+      methods: name of the row -> its videos.
+      real: real videos, none or some.
+      own_sound: generated videos have the sound of the real one of their name. False: that of another one; of the
+        measures of pairs only that of identity is computed then.
+    """
+    groups = {row: list(videos) for row, videos in methods.items()}
     if real:
       groups |= {REAL: list(real), COPY: [sources.StillVideo(video) for video in real]}
     values = {row: self._single(row, videos) for row, videos in groups.items()}
-    for row in (PRED, COPY):
-      for video, other in _by_name(groups.get(row, []), groups.get(REAL, [])):
-        values[row][video.name] |= self._pair(video, other)
-    shuffled = sources.shuffled_sound(real or pred)
+    pair = self._pair if own_sound else self._identity
+    for row in (*methods, *([COPY] if real else [])):
+      for video, other in _by_name(groups[row], groups.get(REAL, [])):
+        values[row][video.name] |= pair(video, other)
+    shuffled = sources.shuffled_sound(real or next(iter(groups.values())))
     if shuffled:
       values[SHUFFLED] = {video.name: self._with_other_sound(video) for video in shuffled}
     self._add_regression({**groups, SHUFFLED: shuffled}, values)
@@ -101,18 +115,21 @@ class VideoEvaluation:
     first = next(parts, None)
     return None if first is None else frechet.GaussianStatistics.of(itertools.chain([first], parts))
 
-  def measure_part(self, pred: Sequence[Video], real: Sequence[Video], index: int, count: int) -> None:
+  def measure_part(
+    self, pred: Sequence[Video], real: Sequence[Video], index: int, count: int, *, own_sound: bool = True
+  ) -> None:
     """Measures one of `count` equal parts of what `rows` needs into the store, for processes that share it.
 
     Args:
-      pred, real: as for `rows`.
+      pred, real: as for `rows`; for `rows_of` the videos of all methods.
       index: of the part, from 0.
       count: number of parts.
+      own_sound: as for `rows_of`.
     """
     singles = [*pred, *real, *(sources.StillVideo(video) for video in real)]
     for video in tqdm(singles[index::count], desc=f'part {index + 1} of {count}', file=sys.stderr):
       self._measured(video)
-    of_name = {video.name: video for video in real}
+    of_name = {video.name: video for video in real if own_sound}
     paired = [video for video in singles if video.name in of_name and video not in real]
     for video in paired[index::count]:
       self._pair(video, of_name[video.name])
@@ -128,12 +145,16 @@ class VideoEvaluation:
     def compute() -> Measured:
       both = self._measured(video), self._measured(other)
       found = pairs.pair_values(video, other, *both, self._protocol, self._networks.pair_measures())
-      if network_values.IDENTITY in both[0].arrays:
-        found['csim'] = network_values.identity_similarity(both[0].arrays, both[1].arrays)
-      return Measured(found, {})
+      return Measured(found | self._identity(video, other), {})
 
     key = ['pair', video.identity, other.identity]
     return self._store.get(f'{video.name}-pair', key, compute).values
+
+  def _identity(self, video: Video, other: Video) -> dict[str, float]:
+    arrays = [self._measured(each).arrays for each in (video, other)]
+    if network_values.IDENTITY not in arrays[0]:
+      return {}
+    return {'csim': network_values.identity_similarity(*arrays)}
 
   def _with_other_sound(self, video: sources.WithOtherSound) -> dict[str, float]:
     """Values of the sound alone: the frames are those of a video that is measured already."""

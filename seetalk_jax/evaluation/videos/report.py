@@ -9,6 +9,7 @@ import math
 import os
 import re
 import tempfile
+import types
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -18,7 +19,7 @@ from seetalk_jax import files
 from seetalk_jax.constants import FPS
 from seetalk_jax.evaluation.videos import catalogue, measuring, summary
 from seetalk_jax.evaluation.videos.protocol import Protocol
-from seetalk_jax.evaluation.videos.sources import VideoFile
+from seetalk_jax.evaluation.videos.sources import Video, VideoFile
 from seetalk_jax.media import video
 
 _CLIPS = 4  # videos that play
@@ -54,7 +55,12 @@ _DIRECTIONS = {
 
 
 def write_report(
-  path: str, contents: Mapping[str, Any], pred: Sequence[VideoFile], real: Sequence[VideoFile]
+  path: str,
+  contents: Mapping[str, Any],
+  pred: Sequence[VideoFile],
+  real: Sequence[Video],
+  others: Mapping[str, Sequence[Video]] = types.MappingProxyType({}),
+  overview: str = '',
 ) -> None:
   """Writes report.html atomically.
 
@@ -62,6 +68,8 @@ def write_report(
     path: the file.
     contents: of metrics.json, see `summary.contents`.
     pred, real: the videos; the first ones are embedded, beside the real ones of their names.
+    others: row -> videos of further methods, which stand between both.
+    overview: HTML to stand before the measures.
   """
   rows = {
     name: {key: summary.Cell(**cell) for key, cell in cells.items()}
@@ -73,13 +81,14 @@ def write_report(
     f'<link rel="icon" href="data:,"><style>{_STYLE}</style></head><body>',
     '<h1>Video evaluation</h1>',
     _description(contents),
+    overview,
     '<h2>Measures</h2>',
     _table(rows),
     _missing(contents['not_computed']),
     '<h2>Plots</h2>',
     _plots(rows),
     '<h2>Clips</h2>',
-    _clips(pred, real),
+    _clips(pred, {**others, 'real': real}),
     '<h2>Protocol</h2>',
     _protocol(contents),
     '</body></html>',
@@ -170,13 +179,12 @@ def _plot(measure: catalogue.Measure, cells: Mapping[str, summary.Cell]) -> str:
   )
 
 
-def _clips(pred: Sequence[VideoFile], real: Sequence[VideoFile]) -> str:
-  of_name = {each.name: each for each in real}
+def _clips(pred: Sequence[VideoFile], beside: Mapping[str, Sequence[Video]]) -> str:
   figures = []
   for each in pred[:_CLIPS]:
-    other = of_name.get(each.name)
-    caption = f'{each.name}: generated, real' if other else f'{each.name}: generated'
-    data = base64.b64encode(_side_by_side(each, other)).decode()
+    others = {row: video for row, videos in beside.items() for video in videos if video.name == each.name}
+    caption = ', '.join((f'{each.name}: generated', *others))
+    data = base64.b64encode(_side_by_side(each, *others.values())).decode()
     figures.append(
       f'<figure><video controls preload="metadata" src="data:video/mp4;base64,{data}"></video>'
       f'<figcaption>{html.escape(caption)}</figcaption></figure>'
@@ -184,11 +192,10 @@ def _clips(pred: Sequence[VideoFile], real: Sequence[VideoFile]) -> str:
   return f'<div class="side">{"".join(figures)}</div>'
 
 
-def _side_by_side(made: VideoFile, real: VideoFile | None) -> bytes:
-  """An mp4 of the first seconds of both videos, beside each other, with the sound of the first."""
+def _side_by_side(made: VideoFile, *others: Video) -> bytes:
+  """An mp4 of the first seconds of all videos, beside each other, with the sound of the first."""
   protocol = Protocol()
-  shown = [made] if real is None else [made, real]
-  streams = [measuring.square_frames(each.frames(), protocol, None) for each in shown]
+  streams = [measuring.square_frames(each.frames(), protocol, None) for each in (made, *others)]
   frames = [
     np.concatenate(each, axis=1)
     for each in itertools.islice(zip(*streams, strict=False), _CLIP_SECONDS * FPS)

@@ -88,7 +88,7 @@ def _generated(
   settings = [record, protocol.max_seconds]
   folder = os.path.join(workdir, f'generated-{disk_cache.digest(settings)}')
   with generation.face_finder(landmarker) as find_face:
-    made = generation.generate(real, pipe, find_face, folder, config.seed)
+    made = generation.generate(real, pipe, find_face, folder, config.seed, protocol.max_frames)
   if not made:
     raise InputError(f'no video of {config.real} has a face in its first frame and sound: give others')
   return made, {'generated_by': record}

@@ -1,0 +1,1 @@
+"""Tables of several methods: one row a method, one column a measure."""
