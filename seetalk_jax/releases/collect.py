@@ -44,7 +44,8 @@ def collect(
   licence: str | None = None,
   origin: str | None = None,
 ) -> Collected:
-  """Merges the EMA weights and statistics of a run; if two stages train one network, the later stage counts.
+  """Merges the EMA weights and statistics of a run; if two stages train one network, the later stage counts, and of
+  the phases of a stage the last one.
 
   Args:
     workdir: folder of one stage, or of configs/all.py (a folder per stage).
@@ -58,8 +59,11 @@ def collect(
   Raises:
     CheckpointError: `workdir` is not a training run or has no result, or `base` is not a release.
   """
-  results = [initial_weights.load_trained_stage(directory) for directory in stage_directories(workdir)]
-  results.sort(key=lambda result: STAGES.index(result.config['stage']))
+  loaded = [(path, initial_weights.load_trained_stage(path)) for path in stage_directories(workdir)]
+  # The first phases of a stage, in STAGE_1, STAGE_2 and so on, come before it.
+  results = [
+    each for path, each in sorted(loaded, key=lambda pair: _order(pair[1].config['stage'], pair[0].name))
+  ]
   merged = Collected() if base is None else _of_release(base)
   earlier = {name: params for name, (_, params, _) in merged.networks.items()}
   for result in results:
@@ -89,6 +93,11 @@ def collect(
   if unknown and not licence:
     merged.warnings.append(f'the licence of {", ".join(unknown)} is unknown: state it with --licence')
   return merged
+
+
+def _order(stage: str, folder: str) -> tuple[int, bool, str]:
+  """Sort key of a stage in a folder, in the order of training."""
+  return STAGES.index(stage), folder == stage, folder
 
 
 def _licence_warnings(name: str, result: initial_weights.TrainedStage, licence: str | None) -> list[str]:

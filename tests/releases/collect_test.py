@@ -1,4 +1,4 @@
-"""Export of runs: every network keeps the statistics that it was trained with."""
+"""Export of runs: every network keeps the statistics that it was trained with; the last phase of a stage counts."""
 
 import pathlib
 
@@ -57,3 +57,27 @@ def test_statistics_come_from_the_run_that_trained_their_network(tmp_path, monke
   assert found['lip_refiner'] == {'lip_subspace': 3.0} and found['face_prior']['latent_scale'] == 0.5
   found = collect.collect(tmp_path / 'portrait', base=tiny_release.shared()).statistics
   assert found['face_prior'] == {'latent_scale': 4.0} and found['portrait_unet'] == {'beta0': 5.0}
+
+
+def test_the_last_phase_of_a_stage_counts(tmp_path, monkeypatch):
+  networks = storage.load_networks(tiny_release.shared(), only=['motion_codec'])
+  steps = {'motion_codec': 30, 'motion_codec_1': 10, 'motion_codec_2': 20}
+
+  def load(directory: pathlib.Path):
+    return initial_weights.TrainedStage(
+      networks={'motion_codec': network_spec.describe(networks.modules['motion_codec'])},
+      params={'motion_codec': {'steps': np.float32(steps[directory.name])}},
+      collections={},
+      statistics={'motion_codec': {'steps': float(steps[directory.name])}},
+      config={'stage': 'motion_codec', 'init': {}},
+      step=steps[directory.name],
+      where='config.json',
+    )
+
+  monkeypatch.setattr(initial_weights, 'load_trained_stage', load)
+  for name in steps:
+    (tmp_path / name / 'checkpoints/1').mkdir(parents=True)
+    (tmp_path / name / 'config.json').touch()
+  found = collect.collect(tmp_path)
+  assert found.networks['motion_codec'][1]['steps'] == 30
+  assert found.statistics['motion_codec']['steps'] == 30 and found.stages['motion_codec']['steps'] == 30
