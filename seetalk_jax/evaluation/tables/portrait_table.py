@@ -16,12 +16,13 @@ from seetalk_jax.evaluation import report
 from seetalk_jax.evaluation.generated import Generator
 from seetalk_jax.evaluation.inputs import EvaluationInputs
 from seetalk_jax.evaluation.parts import portraits, voice_to_face
-from seetalk_jax.evaluation.probes import worlds
+from seetalk_jax.evaluation.probes import trunk, worlds
 from seetalk_jax.evaluation.tables import layout
 from seetalk_jax.evaluation.tables.methods import Method, methods_of
 from seetalk_jax.evaluation.videos import summary
 from seetalk_jax.evaluation.videos.catalogue import Measure
 from seetalk_jax.inference.speech_to_portrait import SpeechToPortrait
+from seetalk_jax.media import image
 
 TRUTH, SHUFFLED = 'truth', 'shuffled'
 
@@ -63,7 +64,10 @@ class _Portraits:
     self._stage1 = SpeechToPortrait.load(place)
 
   def portraits(self, speech: np.ndarray, seeds: Sequence[int]) -> np.ndarray:
-    return np.concatenate([np.asarray(self._stage1(speech, seed=seed)) for seed in seeds])
+    made = np.concatenate([np.asarray(self._stage1(speech, seed=seed)) for seed in seeds])
+    if made.shape[1] >= trunk.IMAGE_SIZE:
+      return made
+    return np.stack([image.resize(each, (trunk.IMAGE_SIZE,) * 2) for each in made])  # networks of `tiny`
 
 
 def run_table(config, workdir: str, json_path: str = '') -> int:

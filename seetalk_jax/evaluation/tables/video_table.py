@@ -106,7 +106,7 @@ def real_videos(config, max_frames: int | None) -> list:
     return records.record_videos(config.real, config.split, max_frames=max_frames, **options)
   videos = sources.folder_videos(config.real, max_frames)
   # A container's length may miss half a frame.
-  long = [video for video in videos if timeline.probe(video.path).seconds + 0.5 / FPS >= least]
+  long = [video for video in videos if timeline.probe(video.path).stated_seconds + 0.5 / FPS >= least]
   if not long:
     raise InputError(f'no video of {least:g} s or more, {config.real}: lower config.min_seconds')
   return long[:most] if most else long

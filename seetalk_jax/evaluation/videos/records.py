@@ -33,7 +33,7 @@ class RecordVideo:
     self._source, self._range, self.name, self.max_frames = source, range(first, stop), name, max_frames
 
   def __str__(self) -> str:
-    return f'{self._source!r}:{self.name}'
+    return self.name
 
   @functools.cached_property
   def identity(self) -> str:

@@ -8,7 +8,7 @@ from seetalk_jax.evaluation.videos import picture_values
 
 def test_sharpness_at_each_time_that_a_video_reaches():
   """Contrast falls to half after 30 s, gradient energy to a quarter; to a third and a ninth after 50 s."""
-  checks = np.indices((16, 16)).sum(axis=0) % 2 * 120
+  checks = np.indices((64, 64)).sum(axis=0) % 2 * 120
   parts = ((30, 1), (20, 2), (11, 3))
   sharpness = picture_values.Sharpness((10.0, 40.0, 60.0, 120.0), every=10_000)
   for seconds, divisor in parts:
