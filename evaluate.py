@@ -6,6 +6,8 @@
     python evaluate.py --config configs/demo.py --only none --speech-dir RECORDINGS
     python evaluate.py --config configs/demo.py --only theval --landmarker face_landmarker.task --video-dir REAL_VIDEOS
     python evaluate.py --config configs/figure3.py --workdir runs/figure3 --config.init.face_encoder=runs/demo/conre
+    python evaluate.py --config configs/eval.py --config.pred=DIR --config.real=DIR --workdir runs/eval
+    python evaluate.py --config configs/tables.py:talking-hdtf --config.real=DIR --workdir runs/talking-hdtf
 
 Parts: lips, life, voice, portraits, identity, codec, reenactment, flicker, theval, refinement, retrieval, speed.
 

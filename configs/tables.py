@@ -12,19 +12,22 @@ as well: seetalk corpus data/synthetic/corpus/clips --kind clips --split test --
 like the real ones; a release; or a run of configs/all.py. A release makes its videos: the first frame of every real
 video speaks its sound.
 
-Tables of trained networks need runs that differ in one thing:
+Tables of trained networks need runs that differ in one thing. With `all.py:tiny` the same commands are a test of the
+wiring; its stages include `sync_expert` before `motion`.
 
-conre: portraits with the speech encoder of ConRe, and with one trained on articulation alone.
+conre: portraits with the speech encoder of ConRe, and with one trained on articulation alone. The autoencoder is shared.
 
   python train.py --config configs/all.py:demo --workdir runs/demo
+  mkdir runs/scratch && cp -r runs/demo/autoencoder* runs/scratch
   python train.py --config configs/all.py:demo --workdir runs/scratch \
+    --config.stages="('conre','autoencoder','face_prior','portrait')" \
     --config.overrides.conre.options.contrastive_weight=0.0 \
     --config.overrides.conre.options.reconstruction_weight=0.0 \
     --config.overrides.conre.options.attributes_weight=0.0
   python evaluate.py --config configs/tables.py:conre --workdir runs/conre-table \
     --config.methods="conre=runs/demo,scratch=runs/scratch"
 
-end-to-end: one run, released before and after its last stage, `render`.
+end-to-end: one run, released before and after its last stage, `render`. The second command goes on with the first run.
 
   python train.py --config configs/all.py:demo --workdir runs/demo --config.stages="('conre','autoencoder',
     'face_prior','portrait','codebook','motion_codec','code_transformer','motion','lip_refiner')"
