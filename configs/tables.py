@@ -15,7 +15,7 @@ video speaks its sound.
 Tables of trained networks need runs that differ in one thing. With `all.py:tiny` the same commands are a test of the
 wiring; its stages include `sync_expert` before `motion`.
 
-conre: portraits with the speech encoder of ConRe, and with one trained on articulation alone. The autoencoder is shared.
+conre: portraits with the speech encoder of ConRe, and with one trained on articulation alone; one autoencoder for both.
 
   python train.py --config configs/all.py:demo --workdir runs/demo
   mkdir runs/scratch && cp -r runs/demo/autoencoder* runs/scratch

@@ -8,6 +8,7 @@ import pytest
 from configs import tables
 from seetalk_jax.errors import ConfigError
 from seetalk_jax.evaluation import runner
+from seetalk_jax.evaluation.inputs import EvaluationInputs
 from seetalk_jax.evaluation.parts import portraits, voice_to_face
 from seetalk_jax.evaluation.probes import readers
 from seetalk_jax.evaluation.report import figure
@@ -70,3 +71,20 @@ def test_what_is_no_release_is_one_line(tmp_path):
     config.methods = text
     with pytest.raises(ConfigError, match=message):
       runner.run(config, runner.Options(str(tmp_path / 'work')))
+
+
+def test_inputs_of_the_next_method_keep_what_does_not_depend_on_it(tmp_path):
+  config = tables.get_config('portraits')
+  inputs = EvaluationInputs(config, None, lambda: 'first', str(tmp_path))
+  inputs.__dict__ |= {
+    'true_portraits': 'true',
+    'reader': 'reader',
+    'portraits': 'made',
+    'portraits_of_seeds': 'made',
+  }
+  assert inputs.generator == 'first'
+  other = inputs.with_generator(lambda: 'second')
+  assert other.generator == 'second' and inputs.generator == 'first'
+  assert (other.true_portraits, other.reader) == ('true', 'reader')
+  assert 'portraits' not in other.__dict__ and 'portraits_of_seeds' not in other.__dict__
+  assert inputs.portraits == 'made'
