@@ -1,4 +1,4 @@
-"""Sharpness of long videos at each time, over that at the start."""
+"""Sharpness of the pictures of a video over time."""
 
 import numpy as np
 import pytest
