@@ -67,7 +67,7 @@ FLAGS = {
   'export': f'workdir directory --dtype --inference --base --licence --origin --sampling {_OUTPUT}',
   'convert': f'kind source target --dtype --licence --origin {_OUTPUT}',
   'info': 'checkpoint --json',
-  'compare': 'first second --row --json',
+  'compare': 'first second --row --second-row --json',
   'plan': '--config --topology --set --size --whole --again --json --quiet',
 }
 SCRIPT_FLAGS = {
@@ -103,7 +103,7 @@ JSON = {
   'info': (
     'directory num_parameters intact format format_version library_version networks statistics sampling provenance'
   ),
-  'compare': 'row measures',
+  'compare': 'row second_row measures',
   'plan': (
     'stage topology mesh batch_size parameters fits memory model_flops hardware_flops memory_traffic collectives '
     'seconds compiler_seconds predicted_mfu compile_seconds'
