@@ -12,6 +12,7 @@ SILENCE_DBFS = -60.0  # a track that never exceeds this level is silent
 _FRAME = SAMPLES_PER_FRAME // 2  # 20 ms
 _ABOVE_FLOOR_DB = 9.0
 _FLOOR_PERCENTILE = 10.0
+_WINDOWS = 512  # whose spectra are in memory at a time
 _BAND_HZ = (200.0, 4000.0)  # band of voices, without mains hum
 _MIN_SILENCE_SECONDS, _MIN_SPEECH_SECONDS, _PAD_SECONDS = 0.1, 0.25, 0.03
 MAX_LAG = 15  # frames
@@ -46,9 +47,14 @@ class Offset(NamedTuple):
   agreeing: int = 0
 
   @property
+  def is_clear(self) -> bool:
+    """Whether the best correlation stands out; the lag of sound that does not belong to the mouth rarely is clear."""
+    return self.z >= _SURE_Z
+
+  @property
   def certain(self) -> int:
     """Number of frames by which the audio is certainly late (or early, if negative); 0 if it is not certain."""
-    sure = self.correlation >= _SURE_CORRELATION and self.z >= _SURE_Z
+    sure = self.correlation >= _SURE_CORRELATION and self.is_clear
     sure = sure and self.correlation - self.at_zero >= _SURE_GAIN
     return self.frames if sure and abs(self.frames) >= _SURE_LAG else 0
 
@@ -68,7 +74,8 @@ def is_silent(waveform: np.ndarray) -> bool:
   """Whether float `[n]` never exceeds -60 dBFS after its mean is removed."""
   if not len(waveform):
     return True
-  return float(np.abs(waveform - waveform.mean()).max()) < 10 ** (SILENCE_DBFS / 20)
+  mean = waveform.mean()
+  return float(max(waveform.max() - mean, mean - waveform.min())) < 10 ** (SILENCE_DBFS / 20)
 
 
 def speech_share(waveform: np.ndarray) -> float:
@@ -137,8 +144,18 @@ def find_offset(opening: np.ndarray, waveform: np.ndarray) -> Offset:
   if n < 2 * MAX_LAG or float(np.std(opening[:n])) < 1e-6 or is_silent(waveform):
     return Offset(0, 0.0, 0.0, 0.0)
   level = _levels(waveform, n, SAMPLES_PER_FRAME)
-  loud = np.maximum(level, float(np.percentile(level, 95)) - 40.0)
-  mouth, loud = _detrended(opening[:n]), _detrended(loud)
+  return lag_of_sound(opening[:n], np.maximum(level, float(np.percentile(level, 95)) - 40.0))
+
+
+def lag_of_sound(opening: np.ndarray, expected: np.ndarray) -> Offset:
+  """Finds the lag with the highest correlation between mouth opening and what the sound leads one to expect of it.
+
+  Args:
+    opening: `[n]`, distance between the lips at 25 fps; at least 30 frames.
+    expected: `[n]`, such as loudness.
+  """
+  n = len(opening)
+  mouth, loud = _detrended(opening), _detrended(expected)
   correlations = _correlations(mouth, loud)
   best = int(np.argmax(correlations))
   parts = [
@@ -160,14 +177,27 @@ def find_offset(opening: np.ndarray, waveform: np.ndarray) -> Offset:
 def _levels(waveform: np.ndarray, count: int, frame: int) -> np.ndarray:
   """Level of the voice band in dB for `count` frames of `frame` samples, each with a window of twice that length."""
   half = frame // 2
-  padded = np.pad(np.asarray(waveform, np.float64), (half, half + frame))
-  windows = np.lib.stride_tricks.sliding_window_view(padded, 2 * frame)[: count * frame : frame]
   shape = np.hanning(2 * frame)
-  power = np.abs(np.fft.rfft(windows * shape, axis=1)) ** 2
   hertz = np.fft.rfftfreq(2 * frame, 1 / SAMPLE_RATE_HZ)
   band = (hertz >= _BAND_HZ[0]) & (hertz <= _BAND_HZ[1])
-  mean_square = 2 * power[:, band].sum(axis=1) / (np.square(shape).sum() * 2 * frame)
+  sums = np.zeros(count)
+  for first in range(0, count, _WINDOWS):  # the spectra of an hour would need gigabytes
+    num = min(_WINDOWS, count - first)
+    part = padded_part(waveform, first * frame - half, (first + num + 1) * frame - half)
+    windows = np.lib.stride_tricks.sliding_window_view(part, 2 * frame)[::frame]
+    power = np.abs(np.fft.rfft(windows * shape, axis=1)) ** 2
+    sums[first : first + num] = power[:, band].sum(axis=1)
+  mean_square = 2 * sums / (np.square(shape).sum() * 2 * frame)
   return 10 * np.log10(mean_square + 1e-12)
+
+
+def padded_part(waveform: np.ndarray, start: int, stop: int) -> np.ndarray:
+  """Samples `start .. stop - 1` of `[n]` as float64 `[stop - start]`; zeros where there are none."""
+  part = np.zeros(stop - start)
+  found = np.asarray(waveform)[max(start, 0) : max(stop, 0)]
+  offset = max(-start, 0)
+  part[offset : offset + len(found)] = found
+  return part
 
 
 def _detrended(values: np.ndarray) -> np.ndarray:

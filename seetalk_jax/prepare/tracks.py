@@ -20,6 +20,7 @@ _AROUND = 1.4  # size of the search region for a lost face, relative to its last
 _CUT = 0.12
 _CUT_RATIO = 4.0
 _THUMBNAIL = (32, 18)
+_BLOCK = 256  # frames, by which arrays of a track grow at least
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -120,20 +121,22 @@ def watch(frames: Iterable[np.ndarray], read: Reader) -> TrackedFaces:
 class _Growing:
   def __init__(self, start: int):
     self.start, self.last, self.box = start, start, None
-    self._indices, self._rows = [], []
+    self._indices = []
+    self._columns = [_Rows(), _Rows(), _Rows()]  # landmarks, blendshapes, transforms
 
   def add(self, index: int, box: face.FaceBox, reading: face.FaceReading, number: int) -> None:
     self.last, self.box = index, box
     self._indices.append(index)
     transform = reading.transforms[number][:3, :3]
-    self._rows.append((reading.landmarks[number], reading.blendshapes[number], transform))
+    values = (reading.landmarks[number], reading.blendshapes[number], transform)
+    for column, value in zip(self._columns, values, strict=True):
+      column.append(value)
 
   def finish(self) -> Track:
     """Returns the track with linearly interpolated gaps."""
     rows = np.array(self._indices) - self.start
     every = np.arange(rows[-1] + 1)
-    landmarks, blendshapes, transforms = (np.stack(column) for column in zip(*self._rows, strict=True))
-    filled = [_filled(rows, every, values) for values in (landmarks, blendshapes, transforms)]
+    filled = [_filled(rows, every, column.taken()) for column in self._columns]
     return Track(
       start=self.start,
       landmarks=filled[0],
@@ -143,10 +146,44 @@ class _Growing:
     )
 
 
+class _Rows:
+  """Growing array of rows.
+
+  Rows of their own would be allocated in the gaps that freed pictures leave, so that the next picture does not fit and
+  the process grows by a picture with every frame.
+  """
+
+  def __init__(self):
+    self._array: np.ndarray | None = None
+    self._count = 0
+
+  def append(self, values: np.ndarray) -> None:
+    """Copies a row; all have one shape."""
+    if self._array is None:
+      self._array = np.empty((_BLOCK, *values.shape), np.float32)
+    if self._count == len(self._array):
+      self._resize(self._count + max(_BLOCK, self._count // 8))
+    self._array[self._count] = values
+    self._count += 1
+
+  def taken(self) -> np.ndarray:
+    """All rows as one array float32 `[n, ...]`; they are no longer kept here."""
+    self._resize(self._count)
+    whole, self._array = self._array, None
+    return whole
+
+  def _resize(self, count: int) -> None:
+    self._array.resize((count, *self._array.shape[1:]), refcheck=False)  # in place, without a second array
+
+
 def _filled(rows: np.ndarray, every: np.ndarray, values: np.ndarray) -> np.ndarray:
+  if len(rows) == len(every):
+    return values
   flat = values.reshape(len(values), -1)
-  columns = [np.interp(every, rows, column) for column in flat.T]
-  return np.stack(columns, axis=1).reshape(len(every), *values.shape[1:]).astype(np.float32)
+  filled = np.empty((len(every), flat.shape[1]), np.float32)
+  for number, column in enumerate(flat.T):
+    filled[:, number] = np.interp(every, rows, column)
+  return filled.reshape(len(every), *values.shape[1:])
 
 
 def nearest_rotations(matrices: np.ndarray) -> np.ndarray:

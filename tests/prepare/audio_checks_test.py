@@ -89,3 +89,37 @@ def test_silence_noise_and_nothing_have_no_speech_segments():
   rng = np.random.default_rng(0)
   for waveform in (np.zeros(0), np.zeros(100), np.zeros(16_000), 0.1 * rng.normal(size=32_000)):
     assert audio_checks.speech_segments(waveform).shape == (0, 2)
+
+
+def test_an_offset_is_clear_only_if_the_sound_belongs_to_the_mouth():
+  found = [audio_checks.find_offset(_openings(200, seed), _voice(_openings(200, seed))) for seed in range(20)]
+  assert all(each.is_clear for each in found)
+  other = [
+    audio_checks.find_offset(_openings(200, seed), _voice(_openings(200, seed + 50))) for seed in range(20)
+  ]
+  assert np.mean([each.is_clear for each in other]) <= 0.2
+  assert np.mean(np.abs([each.frames for each in other])) > 3  # lags of chance
+
+
+def test_levels_of_a_long_recording_are_those_of_its_parts():
+  rng = np.random.default_rng(0)
+  waveform = (0.1 * rng.normal(size=640 * 1200) * np.repeat(rng.uniform(size=1200), 640)).astype(np.float32)
+  whole = audio_checks.find_offset(rng.uniform(size=1200), waveform)
+  assert whole.parts == 16
+  share = audio_checks.speech_share(waveform)
+  half = 640 * 600
+  assert (
+    abs(
+      share
+      - np.mean([audio_checks.speech_share(waveform[:half]), audio_checks.speech_share(waveform[half:])])
+    )
+    < 0.1
+  )
+
+
+def test_a_part_beyond_the_ends_is_zero():
+  waveform = np.arange(1.0, 6.0)
+  assert audio_checks.padded_part(waveform, -2, 3).tolist() == [0, 0, 1, 2, 3]
+  assert audio_checks.padded_part(waveform, 3, 8).tolist() == [4, 5, 0, 0, 0]
+  assert audio_checks.padded_part(waveform, 9, 11).tolist() == [0, 0]
+  assert audio_checks.padded_part(waveform, -4, -2).tolist() == [0, 0]

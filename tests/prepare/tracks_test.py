@@ -38,3 +38,13 @@ def test_tracks_bridge_short_gaps_and_end_at_long_ones():
   assert tracked.face_counts.sum() == 28
   eyes = tracked.tracks[0].landmarks[:, face.EYE_CORNERS[0], 0]
   assert (np.diff(eyes) >= -1e-4).all()  # gaps are interpolated
+
+
+def test_a_long_track_is_whole():
+  count = 3 * tracks._BLOCK + 5
+  rows = tracks._Rows()
+  for i in range(count):
+    rows.append(np.full((2, 3), i))
+  whole = rows.taken()
+  assert whole.shape == (count, 2, 3) and whole.dtype == np.float32
+  np.testing.assert_array_equal(whole[:, 1, 2], np.arange(count))

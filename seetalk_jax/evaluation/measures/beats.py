@@ -56,7 +56,8 @@ def onsets(waveform: np.ndarray) -> np.ndarray:
   count = len(waveform) // _HOP
   if count < 8:
     return np.zeros(0)
-  power = np.square(np.asarray(waveform[: count * _HOP], np.float64)).reshape(count, _HOP).mean(axis=1)
+  blocks = np.asarray(waveform[: count * _HOP]).reshape(count, _HOP)
+  power = np.einsum('tn,tn->t', blocks, blocks, dtype=np.float64) / _HOP
   level = 10 * np.log10(power + 1e-8)
   level = np.maximum(level, level.max() - 45.0)  # what is quieter is background
   rise = np.zeros(count)

@@ -21,6 +21,7 @@ FACE = (
   *indices.LEFT_EYE_CONTOUR,
 )
 NAMES = ('lmd', 'm_lmd', 'f_lmd')
+_BLOCK = 1024  # frames at a time
 
 
 def landmark_distances(made: np.ndarray, real: np.ndarray) -> dict[str, float]:
@@ -34,16 +35,19 @@ def landmark_distances(made: np.ndarray, real: np.ndarray) -> dict[str, float]:
     all these points, aligned by their common center. NaN without a common frame.
   """
   count = min(len(made), len(real))
-  made, real = (np.asarray(points[:count, :, :2], np.float64) for points in (made, real))
-  seen = np.isfinite(made).all(axis=(1, 2)) & np.isfinite(real).all(axis=(1, 2))
   groups = {'lmd': (*LIPS, *FACE), 'm_lmd': LIPS, 'f_lmd': FACE}
-  return {
-    name: _aligned_distance(made[seen][:, group], real[seen][:, group]) for name, group in groups.items()
-  }
+  totals, frames = dict.fromkeys(groups, 0.0), 0
+  for start in range(0, count, _BLOCK):
+    block = [
+      np.asarray(points[start : min(start + _BLOCK, count), :, :2], np.float64) for points in (made, real)
+    ]
+    seen = np.isfinite(block[0]).all(axis=(1, 2)) & np.isfinite(block[1]).all(axis=(1, 2))
+    for name, group in groups.items():
+      totals[name] += float(_aligned_distances(*(points[seen][:, group] for points in block)).sum())
+    frames += np.count_nonzero(seen)
+  return {name: total / frames if frames else float('nan') for name, total in totals.items()}
 
 
-def _aligned_distance(made: np.ndarray, real: np.ndarray) -> float:
-  if not len(made):
-    return float('nan')
+def _aligned_distances(made: np.ndarray, real: np.ndarray) -> np.ndarray:
   difference = (made - made.mean(axis=1, keepdims=True)) - (real - real.mean(axis=1, keepdims=True))
-  return float(np.linalg.norm(difference, axis=-1).mean())
+  return np.linalg.norm(difference, axis=-1).mean(axis=1)

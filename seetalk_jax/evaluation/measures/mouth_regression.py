@@ -7,6 +7,7 @@ seen opening of other real clips is the reference. It is not a published measure
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -14,6 +15,7 @@ import numpy as np
 
 from seetalk_jax.constants import FPS, SAMPLE_RATE_HZ, SAMPLES_PER_FRAME
 from seetalk_jax.evaluation.measures import series
+from seetalk_jax.prepare import audio_checks
 
 NUM_BANDS = 40
 _CONTEXT = 6  # frames before and after
@@ -22,7 +24,7 @@ _PENALTY = 3000.0
 _HOP = SAMPLES_PER_FRAME // 4
 _LOWEST_HZ, _HIGHEST_HZ = 60.0, 7600.0
 _SMOOTHING = (0.25, 0.5, 0.25)
-MAX_LAG = 8  # frames
+_ROWS = 1024  # windows whose spectra are in memory at a time
 
 
 class SoundAndMouth(NamedTuple):
@@ -38,12 +40,13 @@ class Agreement(NamedTuple):
   Attributes:
     correlation: Pearson's r.
     shifted: r when the sound is moved by a second: the value without agreement.
-    lag: shift in frames at which r is highest; positive: the mouth is late.
+    lag: shift in frames at which the detrended series agree best; positive: the mouth is late. NaN without a clear
+      peak within 15 frames.
   """
 
   correlation: float
   shifted: float
-  lag: int
+  lag: float
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,8 +63,11 @@ class Moments:
   def of(cls, talk: SoundAndMouth) -> Moments:
     """The moments of one talk."""
     opening = _standardized(_smoothed(talk.opening))
-    rows = sound_windows(talk.waveform, len(opening))
-    return cls(rows.T @ rows, rows.T @ opening)
+    windows, found = sound_windows(talk.waveform, len(opening)), cls()
+    for start in range(0, len(opening), _ROWS):
+      rows = windows[start : start + _ROWS]
+      found = found + cls(rows.T @ rows, rows.T @ opening[start : start + _ROWS])
+    return found
 
   def __add__(self, other: Moments) -> Moments:
     return Moments(self.square + other.square, self.product + other.product)
@@ -102,28 +108,40 @@ class MouthRegression:
 
   def expected(self, waveform: np.ndarray, num_frames: int) -> np.ndarray:
     """Expected opening `[num_frames]` in standard deviations."""
-    return sound_windows(waveform, num_frames) @ self.weights
+    windows = sound_windows(waveform, num_frames)
+    parts = [windows[start : start + _ROWS] @ self.weights for start in range(0, num_frames, _ROWS)]
+    return np.concatenate(parts) if parts else np.zeros(0)
 
   def agreement(self, talk: SoundAndMouth) -> Agreement:
     """Agreement of the opening that the sound of `talk` leads one to expect with the one that is seen."""
     seen = _smoothed(talk.opening)
     expected = self.expected(talk.waveform, len(seen))
     shifted = series.correlation(np.roll(expected, FPS), seen)
-    lag = series.best_lag(series.lag_curve(seen, expected, MAX_LAG)) if len(seen) >= MAX_LAG + 3 else 0
+    lag = math.nan
+    if len(seen) >= 2 * audio_checks.MAX_LAG and np.std(seen) > 0:
+      found = audio_checks.lag_of_sound(seen, expected)
+      lag = float(-found.frames) if found.is_clear else math.nan
     return Agreement(series.correlation(expected, seen), shifted, lag)
 
 
 def sound_windows(waveform: np.ndarray, num_frames: int) -> np.ndarray:
-  """Standardized log-mel energies of a frame and the 6 before and after it: float64 `[num_frames, 13 * 40]`."""
+  """Standardized log-mel energies of a frame and the 6 before and after it: float64 `[num_frames, 13 * 40]`.
+
+  Rows share memory, which cannot be written to.
+  """
   window = SAMPLES_PER_FRAME
-  padded = np.pad(np.asarray(waveform, np.float64), (window // 2, window * num_frames))
-  rows = np.lib.stride_tricks.sliding_window_view(padded, window)[: 4 * num_frames * _HOP : _HOP]
-  energy = np.abs(np.fft.rfft(rows * np.hanning(window), axis=1)) ** 2 @ _mel_filters(window).T
-  bands = np.log(np.maximum(energy, 1e-7))
+  count, half = 4 * num_frames, window // 2
+  bands, shape, filters = np.zeros((count, NUM_BANDS)), np.hanning(window), _mel_filters(window).T
+  for first in range(0, count, _ROWS):
+    num = min(_ROWS, count - first)
+    part = audio_checks.padded_part(waveform, first * _HOP - half, (first + num - 1) * _HOP + half)
+    rows = np.lib.stride_tricks.sliding_window_view(part, window)[::_HOP]
+    energy = np.abs(np.fft.rfft(rows * shape, axis=1)) ** 2 @ filters
+    bands[first : first + num] = np.log(np.maximum(energy, 1e-7))
   bands = (bands - bands.mean(axis=0)) / (bands.std(axis=0) + 1e-3)
   bands = bands.reshape(num_frames, 4, NUM_BANDS).mean(axis=1)
   around = np.pad(bands, ((_CONTEXT, _CONTEXT), (0, 0)))
-  return np.concatenate([around[i : i + num_frames] for i in range(2 * _CONTEXT + 1)], axis=1)
+  return np.lib.stride_tricks.sliding_window_view(around.ravel(), _WIDTH)[::NUM_BANDS]
 
 
 def _mel_filters(window: int) -> np.ndarray:

@@ -16,6 +16,8 @@ Coordinates are pixels of a frame resized to 256 x 256. Frames without a face ar
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from seetalk_jax.constants import FPS, SAMPLE_RATE_HZ
@@ -69,7 +71,7 @@ def measure(
   values = {
     'lip_dynamics': lip_dynamics(points),
     'head_motion': head_motion(points, angles),
-    'eyebrow_dynamics': eyebrow_dynamics(points[..., :2] * (aspect, 1.0)),
+    'eyebrow_dynamics': eyebrow_dynamics(points, aspect=aspect),
     'silent_lip_stability': np.nan,
     'lip_sync': np.nan,
   }
@@ -91,7 +93,7 @@ def lip_dynamics(points: np.ndarray) -> float:
   Args:
     points: `[n, 478, 2 or more]`. NaN with fewer than two frames.
   """
-  lips = _seen(points)[:, LIPS, :2]
+  lips = _seen(points, LIPS)
   if len(lips) < 2:
     return float('nan')
   # One landmark against those after it at a time: the distances of all pairs would need 20 times the memory.
@@ -112,27 +114,31 @@ def head_motion(points: np.ndarray, angles: np.ndarray) -> float:
     angles: `[n, 3]` in degrees. NaN with fewer than three frames.
   """
   seen = np.isfinite(points).all(axis=(1, 2))
-  points, angles = np.asarray(points, np.float64)[seen, :, :2], np.asarray(angles, np.float64)[seen]
-  if len(points) < 3:
+  angles = np.asarray(angles, np.float64)[seen]
+  if len(angles) < 3:
     return float('nan')
-  centers = 0.5 * (points.min(axis=1) + points.max(axis=1))
+  corners = [np.asarray(edge(points, axis=1), np.float64)[seen, :2] for edge in (np.min, np.max)]
+  centers = 0.5 * (corners[0] + corners[1])
   spread, jerk = angles.std(axis=0).mean(), np.diff(angles, axis=0).var(axis=0).mean()
   return float(np.sqrt(spread * jerk + centers.var(axis=0).mean()))
 
 
-def eyebrow_dynamics(points: np.ndarray) -> float:
+def eyebrow_dynamics(points: np.ndarray, aspect: float = 1.0) -> float:
   """Eyebrow motion per frame: mean absolute change of the distance of brow and eye over the distance of the eyes.
 
   Brows and eyes are the means of their landmarks; both sides count alike. THEval calls it micro-expression
   intensity. Jitter of the landmarks adds to it.
 
   Args:
-    points: `[n, 478, 2 or more]` in square pixels of any size. NaN with fewer than two frames.
+    points: `[n, 478, 2 or more]` in pixels of any size. NaN with fewer than two frames.
+    aspect: width over height of the pictures before they became square.
   """
-  points = _seen(points)[..., :2]
-  if len(points) < 2:
+  brows, eyes = (
+    np.stack([_seen(points, side).mean(axis=1) * (aspect, 1.0) for side in sides])
+    for sides in (EYEBROWS, EYES)
+  )
+  if brows.shape[1] < 2:
     return float('nan')
-  brows, eyes = (np.stack([points[:, side].mean(axis=1) for side in sides]) for sides in (EYEBROWS, EYES))
   distances = np.linalg.norm(brows - eyes, axis=-1) / np.linalg.norm(eyes[0] - eyes[1], axis=-1)
   return float(np.abs(np.diff(distances, axis=1)).mean())
 
@@ -147,7 +153,7 @@ def silent_lip_stability(points: np.ndarray, speaking: np.ndarray) -> float:
     points: `[n, 478, 2 or more]`.
     speaking: bool `[n]`. NaN with fewer than two silent frames.
   """
-  heights = np.abs(points[:, UPPER_LIP, 1] - points[:, LOWER_LIP, 1]).mean(axis=1)
+  heights = np.abs(points[:, UPPER_LIP, 1] - points[:, LOWER_LIP, 1]).mean(axis=1, dtype=np.float64)
   first, second = OUTER_EYE_CORNERS
   opening = heights / np.linalg.norm(points[:, first, :2] - points[:, second, :2], axis=-1)
   silent = opening[silent_frames(speaking)]
@@ -167,8 +173,9 @@ def lip_sync(points: np.ndarray, waveform: np.ndarray, speaking: np.ndarray) -> 
     speaking: bool `[n]`. NaN if it is True in less than a tenth of the frames, or in fewer than two with a face.
   """
   x, y = points[..., 0], points[..., 1]
-  heights = np.abs(y[:, UPPER_LIP].mean(axis=1) - y[:, LOWER_LIP].mean(axis=1))
-  left, right = (x[:, corners].mean(axis=1) for corners in _EYE_CORNERS)
+  upper, lower = (y[:, lip].mean(axis=1, dtype=np.float64) for lip in (UPPER_LIP, LOWER_LIP))
+  heights = np.abs(upper - lower)
+  left, right = (x[:, corners].mean(axis=1, dtype=np.float64) for corners in _EYE_CORNERS)
   # A frame of which the eyes have one x is left out.
   with np.errstate(divide='ignore', invalid='ignore'):
     opening = heights / np.abs(left - right)
@@ -182,9 +189,10 @@ def lip_sync(points: np.ndarray, waveform: np.ndarray, speaking: np.ndarray) -> 
 def volume(waveform: np.ndarray, num_frames: int) -> np.ndarray:
   """Root mean square of `[m]` at 16 kHz at the start of each of `num_frames` frames, from windows of 0.05 s: `[n]`."""
   window = round(_VOLUME_SECONDS * SAMPLE_RATE_HZ)
-  padded = np.pad(np.asarray(waveform, np.float64), window // 2)  # windows are centered
-  windows = padded[: len(padded) // window * window].reshape(-1, window)
-  levels = np.sqrt(np.square(windows).mean(axis=1))
+  levels = np.zeros(len(waveform) // window + 1)
+  for i in range(len(levels)):
+    start = i * window - window // 2  # windows are centered
+    levels[i] = np.sqrt(np.square(audio_checks.padded_part(waveform, start, start + window)).mean())
   return np.interp(np.arange(num_frames) / FPS, np.arange(len(levels)) * _VOLUME_SECONDS, levels)
 
 
@@ -205,9 +213,9 @@ def silent_frames(speaking: np.ndarray) -> np.ndarray:
   return silent
 
 
-def _seen(points: np.ndarray) -> np.ndarray:
-  points = np.asarray(points, np.float64)
-  return points[np.isfinite(points).all(axis=(1, 2))]
+def _seen(points: np.ndarray, group: Sequence[int]) -> np.ndarray:
+  """Some landmarks, float64 `[m, k, 2]`, of the frames with a face; the others are not copied."""
+  return points[:, group, :2][np.isfinite(points).all(axis=(1, 2))].astype(np.float64)
 
 
 def _unit_range(values: np.ndarray) -> np.ndarray:

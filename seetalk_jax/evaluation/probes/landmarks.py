@@ -20,7 +20,7 @@ class FaceTrack(NamedTuple):
   """Landmarks of one face in the `n` frames of a video at 25 fps.
 
   Attributes:
-    points: float64 `[n, 478, 2]` in pixels of a picture of 256 x 256; NaN in frames without the face.
+    points: float32 `[n, 478, 2]` in pixels of a picture of 256 x 256; NaN in frames without the face.
     angles: float64 `[n, 3]`, yaw, pitch and roll of the head in degrees; NaN likewise.
     blendshapes: float64 `[n, 52]`, ARKit's coefficients in the order of `blendshapes.NAMES`; NaN likewise.
     counts: int `[n]`, number of faces in every frame.
@@ -34,6 +34,11 @@ class FaceTrack(NamedTuple):
   counts: np.ndarray
   box: face.FaceBox | None
   aspect: float
+
+  def until(self, count: int) -> FaceTrack:
+    """The first `count` frames."""
+    names = ('points', 'angles', 'blendshapes', 'counts')
+    return self._replace(**{name: getattr(self, name)[:count] for name in names})
 
 
 def track_face(frames: Iterable[np.ndarray], read: tracks.Reader, framing: str = 'portrait') -> FaceTrack:
@@ -52,7 +57,7 @@ def track_face(frames: Iterable[np.ndarray], read: tracks.Reader, framing: str =
   if framing not in FRAMINGS:
     raise ValueError(f'framing {framing!r} is none of {", ".join(FRAMINGS)}')
   faces = tracks.watch(frames, read)
-  points = np.full((faces.num_frames, face.NUM_LANDMARKS, 2), np.nan)
+  points = np.zeros((0, face.NUM_LANDMARKS, 2), np.float32)
   angles = np.full((faces.num_frames, 3), np.nan)
   coefficients = np.full((faces.num_frames, len(blendshapes.NAMES)), np.nan)
   height, width = faces.size
@@ -60,15 +65,19 @@ def track_face(frames: Iterable[np.ndarray], read: tracks.Reader, framing: str =
   if faces.tracks:
     track = max(faces.tracks, key=lambda each: np.count_nonzero(each.detected))
     rows = np.flatnonzero(track.detected)  # not the interpolated ones
-    points[track.start + rows] = track.landmarks[rows]
+    points = track.landmarks
     angles[track.start + rows] = np.degrees(clips.head_pose(track.rotations)[rows])
     coefficients[track.start + rows] = track.blendshapes[rows]
-    box = face.median_box(
-      [each for points_px in track.landmarks[rows] if (each := face.portrait_box(points_px)) is not None]
-    )
+    box = face.median_box([each for row in rows if (each := face.portrait_box(points[row])) is not None])
+    points[~track.detected] = np.nan  # in place, since the landmarks of a long video are large
     if framing == 'portrait':
-      points, width, height = points - (box.left, box.top), box.side, box.side
-    points *= theval.FRAME_SIDE / np.array([width, height])
+      points -= np.array([box.left, box.top], np.float32)
+      width = height = box.side
+    points *= (theval.FRAME_SIDE / np.array([width, height])).astype(np.float32)
+  before = track.start if faces.tracks else 0
+  after = faces.num_frames - before - len(points)
+  if before or after:
+    points = np.pad(points, ((before, after), (0, 0), (0, 0)), constant_values=np.nan)
   return FaceTrack(points, angles, coefficients, faces.face_counts, box, width / height if height else 1.0)
 
 

@@ -55,7 +55,9 @@ SINGLE = {
   ),
   'beat_alignment': Measure('beat alignment', '', 'real', 'arXiv 2101.08779, onsets by level'),
   'offset': Measure('audio-visual offset, sound late', 'frames', 'real', 'mouth opening and loudness'),
-  'offset_correlation': Measure('correlation at that offset', 'r', 'real', 'mouth opening and loudness'),
+  'offset_correlation': Measure(
+    'highest correlation of opening and loudness', 'r', 'real', 'mouth opening and loudness'
+  ),
   'mouth_regression': Measure(
     'mouth opening expected from the sound', 'r', 'higher', 'ridge regression on real'
   ),

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from tqdm import tqdm
 
-from seetalk_jax.constants import FPS
+from seetalk_jax.constants import FPS, SAMPLES_PER_FRAME
 from seetalk_jax.evaluation.measures import frechet, mouth_regression, theval
 from seetalk_jax.evaluation.videos import measuring, network_values, pairs, sources, track_values
 from seetalk_jax.evaluation.videos.measuring import Measured
@@ -18,7 +18,7 @@ from seetalk_jax.evaluation.videos.network_values import Networks
 from seetalk_jax.evaluation.videos.protocol import Protocol
 from seetalk_jax.evaluation.videos.sources import Video
 from seetalk_jax.evaluation.videos.store import Store
-from seetalk_jax.prepare import tracks
+from seetalk_jax.prepare import audio_checks, tracks
 
 # Rows of the table.
 PRED, REAL, COPY, SHUFFLED = 'pred', 'real', 'copy', 'shuffled'
@@ -157,16 +157,25 @@ class VideoEvaluation:
     return {'csim': network_values.identity_similarity(*arrays)}
 
   def _with_other_sound(self, video: sources.WithOtherSound) -> dict[str, float]:
-    """Values of the sound alone: the frames are those of a video that is measured already."""
-    values = track_values.track_values(self._measured(video.pictures).track, video.waveform())
+    """Values of the sound, over the frames that have some; the frames are those of a video that is measured already."""
+    track, waveform = self._measured(video.pictures).track, video.waveform()
+    if waveform is not None:
+      track = track.until(max(1, len(waveform) // SAMPLES_PER_FRAME))
+    values = track_values.track_values(track, waveform)
     return {name: values[name] for name in _OF_SOUND if name in values}
 
   def _talk(self, video: Video) -> mouth_regression.SoundAndMouth | None:
     pictures = video.pictures if isinstance(video, sources.WithOtherSound) else video
     opening, waveform = track_values.filled_opening(self._measured(pictures).track), video.waveform()
-    if opening is None or waveform is None or len(opening) < FPS:
+    if opening is None or waveform is None or audio_checks.is_silent(waveform):
       return None
-    return mouth_regression.SoundAndMouth(waveform, opening)
+    opening = opening[: len(waveform) // SAMPLES_PER_FRAME]
+    return mouth_regression.SoundAndMouth(waveform, opening) if len(opening) >= FPS else None
+
+  def _moments(self, video: Video) -> mouth_regression.Moments:
+    """Moments of a real video; zero without a mouth or sound."""
+    talk = self._talk(video)
+    return mouth_regression.Moments() if talk is None else mouth_regression.Moments.of(talk)
 
   def _add_regression(
     self, groups: Mapping[str, Sequence[Video]], values: Mapping[str, dict[str, dict[str, float]]]
@@ -174,20 +183,17 @@ class VideoEvaluation:
     """Adds the agreement with the mouth regression of the real videos of other names."""
     moments, of_name = mouth_regression.Moments(), {video.name: video for video in groups.get(REAL, ())}
     for video in of_name.values():
-      if (talk := self._talk(video)) is not None:
-        moments = moments + mouth_regression.Moments.of(talk)
+      moments = moments + self._moments(video)
     for row, videos in groups.items():
       for video in videos:
-        talk = self._talk(video)
-        real = of_name.get(video.name)
-        own = talk if real is video or real is None else self._talk(real)
-        others = moments if real is None or own is None else moments - mouth_regression.Moments.of(own)
-        if talk is None or not np.any(np.abs(others.square) > _NOTHING):
+        others = moments - self._moments(of_name[video.name]) if video.name in of_name else moments
+        if not np.any(np.abs(others.square) > _NOTHING) or (talk := self._talk(video)) is None:
           continue
         found = mouth_regression.MouthRegression.solve(others).agreement(talk)
+        del talk  # the sound of a long video is large
         values[row][video.name] |= {
           'mouth_regression': found.correlation,
-          'mouth_regression_lag': float(found.lag),
+          'mouth_regression_lag': found.lag,
         }
 
 

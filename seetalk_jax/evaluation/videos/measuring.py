@@ -59,7 +59,9 @@ def measure_video(
   track = landmarks.track_face(video.frames(), _remembering(read), protocol.framing)
   values = track_values.track_values(track, video.waveform())
   box = track.box
-  arrays = {name: getattr(track, name).astype(np.float32) for name in ('points', 'angles', 'blendshapes')}
+  arrays = {
+    name: getattr(track, name).astype(np.float32, copy=False) for name in ('points', 'angles', 'blendshapes')
+  }
   arrays['counts'], arrays['aspect'] = track.counts, np.array(track.aspect)
   arrays['box'] = np.full(3, np.nan) if box is None else np.array([box.left, box.top, box.side])
   collected: list[picture_values.Accumulator] = [

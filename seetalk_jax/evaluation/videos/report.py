@@ -10,7 +10,7 @@ import os
 import re
 import tempfile
 import types
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -195,16 +195,18 @@ def _clips(pred: Sequence[VideoFile], beside: Mapping[str, Sequence[Video]]) -> 
 def _side_by_side(made: VideoFile, *others: Video) -> bytes:
   """An mp4 of the first seconds of all videos, beside each other, with the sound of the first."""
   protocol = Protocol()
-  streams = [measuring.square_frames(each.frames(), protocol, None) for each in (made, *others)]
-  frames = [
-    np.concatenate(each, axis=1)
-    for each in itertools.islice(zip(*streams, strict=False), _CLIP_SECONDS * FPS)
-  ]
+  shown = [made, *others]
+
+  def rows(streams: Iterable[Iterable[np.ndarray]]) -> Iterator[tuple[np.ndarray, ...]]:
+    return itertools.islice(zip(*streams, strict=False), _CLIP_SECONDS * FPS)
+
+  count = sum(1 for _ in rows(each.frames() for each in shown))
   with tempfile.TemporaryDirectory() as folder:
     path = os.path.join(folder, 'clip.mp4')
-    sound = made.sound(len(frames))
-    with video.VideoWriter(path, size=frames[0].shape[:2], sound=sound) as writer:
-      writer.write(np.stack(frames))
+    size = (protocol.side, protocol.side * len(shown))
+    with video.VideoWriter(path, size=size, sound=made.sound(count)) as writer:
+      for row in rows(measuring.square_frames(each.frames(), protocol, None) for each in shown):
+        writer.write(np.concatenate(row, axis=1)[None])
     with open(path, 'rb') as file:
       return file.read()
 

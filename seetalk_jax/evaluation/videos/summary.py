@@ -43,7 +43,7 @@ def summarize(row: Row) -> dict[str, Cell]:
 
 
 def table(rows: Mapping[str, Row], missing: Mapping[str, str]) -> str:
-  """The rows as aligned text: one line a measure, one column a row.
+  """The rows as aligned text: one line a measure, one column a row; `n=` where some videos of a row have no value.
 
   Args:
     rows: of `VideoEvaluation.rows`.
@@ -54,10 +54,14 @@ def table(rows: Mapping[str, Row], missing: Mapping[str, str]) -> str:
   for name, measure in catalogue.ALL.items():
     if any(name in each for each in cells.values()):
       title = f'{measure.title}, {measure.unit}' if measure.unit else measure.title
-      lines.append((title, *(text(cells[row].get(name)) for row in rows)))
+      lines.append((title, *(_counted(cells[row].get(name), len(rows[row].videos)) for row in rows)))
   printed = report.aligned(lines)
   printed.insert(1, '-' * min(max(map(len, printed)), 110))
   return '\n'.join([*printed, *(f'{catalogue.ALL[name].title}: {why}' for name, why in missing.items())])
+
+
+def _counted(cell: Cell | None, videos: int) -> str:
+  return text(cell) + (f' n={cell.count}' if cell is not None and cell.count < videos else '')
 
 
 def text(cell: Cell | None) -> str:

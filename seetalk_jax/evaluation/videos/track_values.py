@@ -13,6 +13,7 @@ from seetalk_jax.prepare import audio_checks, clips
 
 AXES = ('yaw', 'pitch', 'roll')
 _BLINKS = [blendshapes.NAMES.index(f'eyeBlink{side}') for side in ('Left', 'Right')]
+_BLINK_SECONDS = 2.0  # a shorter video has no rate: one blink in half a second would be 120 a minute
 _GAZE = [i for i, name in enumerate(blendshapes.NAMES) if name.startswith('eyeLook')]
 
 
@@ -30,15 +31,17 @@ def track_values(track: FaceTrack, waveform: np.ndarray | None) -> dict[str, flo
   values |= {axis: _spread(track.angles[seen, i]) for i, axis in enumerate(AXES)}
   values['gaze'] = float(np.mean([_spread(track.blendshapes[seen, i]) for i in _GAZE]))
   lids = track.blendshapes[seen][:, _BLINKS].mean(axis=1)
-  values['blinks'] = series.count_blinks(lids) / (len(lids) / FPS / 60) if len(lids) else np.nan
-  values['opening'] = 100.0 * _spread(clips.mouth_opening(track.points[seen]))
+  long_enough = len(lids) >= _BLINK_SECONDS * FPS
+  values['blinks'] = series.count_blinks(lids) / (len(lids) / FPS / 60) if long_enough else np.nan
+  values['opening'] = 100.0 * _spread(clips.mouth_opening(track.points)[seen])
   values |= dict.fromkeys(('beat_alignment', 'offset', 'offset_correlation'), np.nan)
   opening = filled_opening(track)
   if waveform is not None and opening is not None:
     values['beat_alignment'] = beats.beat_alignment(track.angles, waveform)
     offset = audio_checks.find_offset(opening, waveform)
     if offset.parts:  # long enough
-      values['offset'], values['offset_correlation'] = float(offset.frames), offset.correlation
+      values['offset_correlation'] = offset.correlation
+      values['offset'] = float(offset.frames) if offset.is_clear else np.nan
   return {name: float(value) for name, value in values.items()}
 
 
@@ -48,8 +51,9 @@ def filled_opening(track: FaceTrack) -> np.ndarray | None:
   if not seen.any():
     return None
   frames = np.arange(len(seen))
-  return np.interp(frames, frames[seen], clips.mouth_opening(track.points[seen]))
+  return np.interp(frames, frames[seen], clips.mouth_opening(track.points)[seen])
 
 
 def _spread(values: np.ndarray) -> float:
-  return float(np.std(values)) if len(values) > 1 else float('nan')
+  # In float32, the mean of equal values is not always the value.
+  return float(np.std(values, dtype=np.float64)) if len(values) > 1 else float('nan')

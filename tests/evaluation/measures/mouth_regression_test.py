@@ -48,3 +48,20 @@ def test_a_talk_is_left_out_by_subtraction():
 def test_nothing_to_fit_is_an_error():
   with pytest.raises(ValueError, match='at least one talk'):
     MouthRegression.fit([])
+
+
+def test_a_lag_without_a_clear_peak_is_nan(judge):
+  lags = [judge.agreement(SoundAndMouth(talk(i).waveform, talk(i + 50).opening)).lag for i in range(200, 212)]
+  assert np.isnan(lags).mean() > 0.7
+  assert np.isnan(judge.agreement(talk(102, frames=20)).lag)
+
+
+def test_windows_do_not_depend_on_the_blocks_that_they_are_computed_in():
+  frames = mouth_regression._ROWS // 4 + 40
+  waveform = talk(1, frames).waveform
+  rows = mouth_regression.sound_windows(waveform, frames)
+  assert rows.shape == (frames, 13 * 40)
+  np.testing.assert_allclose(rows[7, :40], rows[1, 240:280])  # six frames before frame 7
+  assert not rows[0, :240].any()  # before the start
+  square = np.asarray(rows).T @ np.asarray(rows)
+  np.testing.assert_allclose(Moments.of(talk(1, frames)).square, square, rtol=1e-9, atol=1e-6)

@@ -6,7 +6,9 @@ import green_faces
 import numpy as np
 import pytest
 
+from seetalk_jax import blendshapes
 from seetalk_jax.errors import InputError
+from seetalk_jax.evaluation.probes import landmarks
 from seetalk_jax.evaluation.videos import (
   catalogue,
   measuring,
@@ -16,8 +18,9 @@ from seetalk_jax.evaluation.videos import (
   run,
   sources,
   summary,
+  track_values,
 )
-from seetalk_jax.evaluation.videos.evaluation import COPY, PRED, REAL, SHUFFLED, VideoEvaluation
+from seetalk_jax.evaluation.videos.evaluation import COPY, PRED, REAL, SHUFFLED, Row, VideoEvaluation
 from seetalk_jax.evaluation.videos.protocol import Protocol
 from seetalk_jax.evaluation.videos.store import Store
 
@@ -29,7 +32,8 @@ def folders(tmp_path_factory):
   """Folders `real` with three videos and `pred` with the same first one, another second one, and an unpaired one."""
   root = tmp_path_factory.mktemp('videos')
   for name, shift in (('a', 0), ('b', 30), ('c', 10)):
-    green_faces.write(_new(root / 'real' / f'{name}.mp4'), seconds=2.0, squares=((100 + shift, 40, 100),))
+    square = (100 + shift, 40, 100)
+    green_faces.write(_new(root / 'real' / f'{name}.mp4'), seconds=2.0, squares=(square,), seed=shift)
   green_faces.write(_new(root / 'pred' / 'a.mp4'), seconds=2.0, squares=((100, 40, 100),))
   green_faces.write(_new(root / 'pred' / 'b.mp4'), seconds=1.6, squares=((60, 40, 100),))
   green_faces.write(_new(root / 'pred' / 'd.mp4'), seconds=1.6)
@@ -189,3 +193,43 @@ def test_only_the_start_of_a_long_video_is_read(folders):
   video = sources.VideoFile(folders / 'real' / 'a.mp4', max_frames=10)
   assert len(list(video.frames())) == 10
   assert video.identity != sources.VideoFile(folders / 'real' / 'a.mp4').identity
+
+
+def test_shuffled_sound_that_is_shorter_counts_only_where_it_is(tmp_path):
+  """Videos of 4 s and of 2 s: the long one with the short sound is measured over 2 s."""
+  (tmp_path / 'real').mkdir()
+  for name, seconds, seed in (('long', 4.0, 1), ('short', 2.0, 2)):
+    green_faces.write(tmp_path / 'real' / f'{name}.mp4', seconds=seconds, seed=seed)
+  videos = {video.name: video for video in sources.folder_videos(str(tmp_path / 'real'))}
+  evaluation = VideoEvaluation(PROTOCOL, green_faces.read, Store(str(tmp_path / 'store'), 'settings'))
+  values = evaluation.rows(list(videos.values()), [])[SHUFFLED].videos['long']
+  track = landmarks.track_face(videos['long'].frames(), green_faces.read, 'frame')
+  first = track_values.track_values(track.until(50), videos['short'].waveform())
+  assert values['offset_correlation'] == pytest.approx(first['offset_correlation'], abs=1e-4)
+  assert values['lip_sync'] == pytest.approx(first['lip_sync'], abs=1e-4)
+  assert len(track.until(50).points) == len(track.until(50).angles) == 50
+
+
+def test_short_videos_have_no_rate_of_blinks_and_sound_of_others_no_offset():
+  lids = np.zeros((200, 52), np.float32)
+  lids[5:8, [blendshapes.NAMES.index(f'eyeBlink{side}') for side in ('Left', 'Right')]] = 1.0
+  rng = np.random.default_rng(0)
+  opening, other = np.convolve(rng.uniform(size=402), np.ones(3) / 3, mode='valid').reshape(2, 200)
+  points = np.stack([green_faces.landmarks(60, 40, 120, 0.2 * each) for each in opening])
+  track = landmarks.FaceTrack(points, np.zeros((200, 3)), lids, np.ones(200, int), box=None, aspect=1.0)
+
+  def voice(level):
+    times = np.arange(640 * len(level)) / 16_000
+    return np.repeat(10 ** (2 * level - 3), 640) * np.sin(2 * np.pi * 500 * times)
+
+  own, wrong = (track_values.track_values(track, voice(level)) for level in (opening, other))
+  assert own['blinks'] == pytest.approx(60 / 8)
+  assert np.isnan(track_values.track_values(track.until(13), None)['blinks'])
+  assert own['offset'] == 0 and own['offset_correlation'] > 0.9
+  assert np.isnan(wrong['offset']) and wrong['offset_correlation'] < 0.5
+
+
+def test_the_table_says_how_many_videos_have_a_value():
+  videos = {str(i): {'yaw': 1.0 + i, 'offset': float(i) if i < 2 else float('nan')} for i in range(5)}
+  lines = summary.table({'pred': Row(videos, {})}, {}).splitlines()
+  assert [line.endswith(' n=2') for line in lines[2:]] == [False, True]
