@@ -33,19 +33,31 @@ from seetalk_jax.evaluation.videos.evaluation import PRED, VideoEvaluation
 from seetalk_jax.evaluation.videos.network_values import Networks
 from seetalk_jax.evaluation.videos.protocol import Protocol
 from seetalk_jax.evaluation.videos.store import Store
-from seetalk_jax.media import audio, face, full_frame, video
+from seetalk_jax.media import audio, decode, face, full_frame, video
 
 CLIPS = 'clips'  # as they are
 
 
 class Variant(NamedTuple):
-  """An encoding: constant rate factor of H.264, and FFmpeg's name of the sound codec."""
+  """An encoding.
+
+  Attributes:
+    crf: constant rate factor of H.264.
+    sound: FFmpeg's name of the sound codec.
+    pictures: the variant whose encoded pictures are taken; '': they are encoded. x264 does not always make the same
+      stream of the same pictures.
+  """
 
   crf: int
   sound: str
+  pictures: str = ''
 
 
-VARIANTS = {'crf18': Variant(18, 'aac'), 'crf28': Variant(28, 'aac'), 'crf18-pcm': Variant(18, 'pcm_s16le')}
+VARIANTS = {
+  'crf18': Variant(18, 'aac'),
+  'crf28': Variant(28, 'aac'),
+  'crf18-pcm': Variant(18, 'pcm_s16le', pictures='crf18'),
+}
 # Title -> the evaluations that are compared, second minus first.
 COMPARED = {
   'CRF 18 against the clips': (CLIPS, 'crf18'),
@@ -54,38 +66,70 @@ COMPARED = {
 }
 
 
-def encode(clip: sources.VideoFile, path: pathlib.Path, variant: Variant) -> None:
+def encode(
+  clip: sources.VideoFile, path: pathlib.Path, variant: Variant, pictures: pathlib.Path | None = None
+) -> None:
   """Writes a clip anew, at 25 fps, as QuickTime, which holds AAC and PCM; whole or not at all.
 
   Args:
     clip: an odd row or column of its frames is left out.
     path: file that ends in .mov.
     variant: the encoding.
+    pictures: an encoding of the clip whose pictures are copied; None: they are encoded.
 
   Raises:
     InputError: the clip cannot be decoded.
   """
   import av
 
-  count, size = 0, full_frame.video_size(next(clip.frames()).shape[:2])
   sound = clip.sound(sum(1 for _ in clip.frames()))
   with files.replacing(path) as part, av.open(str(part), 'w', format='mov') as container:
-    pictures = _add_pictures(container, size, variant)
+    packets = (
+      _encoded_pictures(container, clip, variant) if pictures is None else _copied(container, pictures)
+    )
     track = _Track(container, sound, variant) if sound is not None else None
-    for count, pixels in enumerate(clip.frames(), 1):
-      frame = av.VideoFrame.from_ndarray(full_frame.scaled(pixels, size), format='rgb24')
-      frame = frame.reformat(format='yuv420p', dst_colorspace='ITU709', dst_color_range='MPEG')
-      frame.pts, frame.time_base = count - 1, fractions.Fraction(1, FPS)
-      container.mux(pictures.encode(frame))
+    for count, packet in enumerate(packets):
+      container.mux(packet)
       if track is not None:
         track.write_until(count / FPS)
-    container.mux(pictures.encode(None))
     if track is not None:
       track.write_until(math.inf)
 
 
+def _copied(container, path: pathlib.Path):
+  """Packets of the pictures of a video, for a new stream of the container."""
+  source = decode.open_container(path)
+  stream = container.add_stream_from_template(source.streams.video[0])
+
+  def packets():
+    with source:
+      for packet in source.demux(source.streams.video[0]):
+        if packet.dts is not None:  # not the end of the stream
+          packet.stream = stream
+          yield packet
+
+  return packets()
+
+
+def _encoded_pictures(container, clip: sources.VideoFile, variant: Variant):
+  """Packets of the encoded frames, for a new stream of the container, with the settings of the library's videos."""
+  import av
+
+  size = full_frame.video_size(next(clip.frames()).shape[:2])
+  stream = _add_pictures(container, size, variant)
+
+  def packets():
+    for index, pixels in enumerate(clip.frames()):
+      frame = av.VideoFrame.from_ndarray(full_frame.scaled(pixels, size), format='rgb24')
+      frame = frame.reformat(format='yuv420p', dst_colorspace='ITU709', dst_color_range='MPEG')
+      frame.pts, frame.time_base = index, fractions.Fraction(1, FPS)
+      yield from stream.encode(frame)
+    yield from stream.encode(None)
+
+  return packets()
+
+
 def _add_pictures(container, size: tuple[int, int], variant: Variant):
-  """The video stream of pictures of (height, width), with the settings of the videos that the library writes."""
   stream = container.add_stream('libx264', rate=FPS)
   stream.height, stream.width, stream.pix_fmt = *size, 'yuv420p'
   stream.options = {'crf': str(variant.crf), 'preset': video.PRESET, 'threads': video.ENCODER_THREADS}
@@ -135,7 +179,8 @@ def encode_all(clips: Sequence[sources.VideoFile], workdir: pathlib.Path) -> lis
     try:
       for name, variant in VARIANTS.items():
         if not (path := encoded_path(workdir, name, clip)).exists():
-          encode(clip, path, variant)
+          same = encoded_path(workdir, variant.pictures, clip) if variant.pictures else None
+          encode(clip, path, variant, same)
     except InputError as error:
       print(f'{clip.path} is left out: {error}', file=sys.stderr)
       continue

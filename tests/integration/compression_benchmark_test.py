@@ -26,7 +26,8 @@ def test_encodings_keep_frames_and_sound(clips, tmp_path):
   original, sound = np.stack(list(clip.frames())), clip.waveform()
   errors = {}
   for name, variant in compression.VARIANTS.items():
-    compression.encode(clip, tmp_path / f'{name}.mov', variant)
+    same = tmp_path / f'{variant.pictures}.mov' if variant.pictures else None
+    compression.encode(clip, tmp_path / f'{name}.mov', variant, same)
     made = sources.VideoFile(tmp_path / f'{name}.mov')
     frames, heard = np.stack(list(made.frames())), made.waveform()
     assert frames.shape == original.shape

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from seetalk_jax.evaluation.measures import mouth_regression
 from seetalk_jax.evaluation.measures.mouth_regression import Moments, MouthRegression, SoundAndMouth
 
 
