@@ -34,13 +34,15 @@ class Column(NamedTuple):
     title: for the table.
     better: as `catalogue.Measure.better`; '' for neither.
     figure: name of the figure of the parts `portraits` and `voice`, with {n} voices and {row}.
-    truth: name of the figure of true portraits, where it is another one; '': that of the row `truth`, if any.
+    truth, shuffled: names of the figures of true portraits and of portraits of other voices, where {row} does not
+      make them; '': none.
   """
 
   title: str
   better: str
   figure: str
   truth: str = ''
+  shuffled: str = ''
 
 
 COLUMNS = {
@@ -49,11 +51,30 @@ COLUMNS = {
   'r1': Column('R@1, %', 'higher', 'true face by portrait, R@1 among {n}, %, {row}'),
   'r10': Column('R@10, %', 'higher', 'true face by portrait, R@10 among {n}, %, {row}'),
   'frechet': Column('Frechet distance of faces', 'lower', 'Frechet distance of identity features, {row}'),
-  'sex': Column('sex right, %', 'higher', 'sex read right, %', 'sex, the probe on true portraits, %'),
-  'age': Column('age, r', 'higher', 'age, r', 'age, the probe on true portraits, r'),
-  'diversity': Column('diversity, 1 - cosine', '', 'diversity of one voice, 1 - cosine'),
-  'consistency': Column('consistency, cosine', 'higher', 'consistency of recordings of one speaker, cosine'),
-  'skin': Column('spread of skin, %', '', "skin, spread for one voice, % of the population's"),
+  'sex': Column(
+    'sex right, %',
+    'higher',
+    'sex read right, %',
+    'sex, the probe on true portraits, %',
+    'sex, portraits of shuffled voices, %',
+  ),
+  'age': Column(
+    'age, r',
+    'higher',
+    'age, r',
+    'age, the probe on true portraits, r',
+    'age, portraits of shuffled voices, r',
+  ),
+  'diversity': Column('diversity, 1 - cosine', '', 'diversity of one voice, 1 - cosine, {row}'),
+  'consistency': Column(
+    'consistency, cosine', 'higher', 'consistency of recordings of one speaker, cosine, {row}'
+  ),
+  'skin': Column(
+    'spread of skin, %',
+    '',
+    "skin, spread for one voice, % of the population's",
+    "skin, the same of the speaker's true portraits, redrawn, %",
+  ),
 }
 
 
@@ -142,7 +163,7 @@ def _cells(figures: Sequence[report.Figure], num_voices: int, row: str) -> dict[
   for key, column in COLUMNS.items():
     name = column.figure.format(n=num_voices, row=row)
     if row != 'generated' and '{row}' not in column.figure:
-      name = column.truth if row == TRUTH else ''
+      name = column.truth if row == TRUTH else column.shuffled
     if (figure := of_name.get(name)) is not None:
       cells[key] = summary.Cell(figure.value, figure.low, figure.high, figure.count)
   return cells
