@@ -8,6 +8,7 @@ import types
 
 import jax
 import numpy as np
+import pytest
 
 from seetalk_jax.evaluation import local_devices
 
@@ -68,6 +69,7 @@ def test_compiled_programs_round_no_product():
   assert exact.count('HIGHEST') == 4 and 'precision=None' not in exact  # both operands of both
 
 
+@pytest.mark.slow
 def test_four_devices_have_the_values_of_one(tmp_path):
   flags = f'{os.environ.get("XLA_FLAGS", "")} --xla_force_host_platform_device_count=4'
   path = os.pathsep.join([str(ROOT), str(ROOT / 'tests/helpers')])

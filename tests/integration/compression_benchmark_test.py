@@ -45,6 +45,7 @@ def test_encodings_keep_frames_and_sound(clips, tmp_path):
   assert errors['crf18'] == errors['crf18-pcm'] < errors['crf28']
 
 
+@pytest.mark.slow
 def test_a_run_prints_a_table_goes_on_and_leaves_out_a_broken_clip(clips, tmp_path, monkeypatch, capsys):
   green_faces.use(monkeypatch)
   landmarker = tmp_path / 'face_landmarker.task'

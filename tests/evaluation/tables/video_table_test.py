@@ -66,6 +66,7 @@ def test_folders_of_programs_are_rows_and_the_better_one_is_marked(tmp_path, lan
   assert '<strong>100</strong>' in page and 'a: generated, worse, real' in page
 
 
+@pytest.mark.slow
 def test_an_ablation_makes_its_videos_from_one_release(tmp_path, landmarker):
   real = folder(tmp_path / 'real', 'a')
   config = config_of('lip-refinement', real=real, checkpoint=tiny_release.shared())
@@ -78,6 +79,7 @@ def test_an_ablation_makes_its_videos_from_one_release(tmp_path, landmarker):
   assert metrics['methods']['with']['generated_by']['checkpoint'] == tiny_release.shared()
 
 
+@pytest.mark.slow
 def test_another_sound_leaves_out_measures_of_pairs(tmp_path, landmarker, capsys):
   real = folder(tmp_path / 'real', 'a', 'b')
   settings = dict(real=real, checkpoint=tiny_release.shared())

@@ -77,6 +77,7 @@ def test_parts_measure_all_that_a_run_needs(tmp_path, landmarker, capsys):
   assert ' 0 results computed' in ' ' + capsys.readouterr().err.splitlines()[-1]
 
 
+@pytest.mark.slow
 def test_a_killed_process_goes_on_with_what_is_missing(tmp_path, landmarker):
   pred, real = folder(tmp_path / 'pred', 'a', 'b', seed=1), folder(tmp_path / 'real', 'a', 'b')
   broken = tmp_path / 'broken'
@@ -110,6 +111,7 @@ def test_a_killed_process_goes_on_with_what_is_missing(tmp_path, landmarker):
   assert found['rows'] == whole['rows'] and found['videos'] == whole['videos']
 
 
+@pytest.mark.slow
 def test_generated_videos_are_as_long_as_the_real_ones_and_are_kept(
   tmp_path, landmarker, monkeypatch, capsys
 ):
