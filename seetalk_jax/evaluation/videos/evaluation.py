@@ -184,16 +184,23 @@ class VideoEvaluation:
     moments, of_name = mouth_regression.Moments(), {video.name: video for video in groups.get(REAL, ())}
     for video in of_name.values():
       moments = moments + self._moments(video)
+    rows_of_name: dict[str, list[tuple[str, Video]]] = {}
     for row, videos in groups.items():
       for video in videos:
-        others = moments - self._moments(of_name[video.name]) if video.name in of_name else moments
-        if not np.any(np.abs(others.square) > _NOTHING) or (talk := self._talk(video)) is None:
+        rows_of_name.setdefault(video.name, []).append((row, video))
+    for name, found in rows_of_name.items():  # by name, so that each regression is solved once
+      others = moments - self._moments(of_name[name]) if name in of_name else moments
+      if not np.any(np.abs(others.square) > _NOTHING):
+        continue
+      regression = mouth_regression.MouthRegression.solve(others)
+      for row, video in found:
+        if (talk := self._talk(video)) is None:
           continue
-        found = mouth_regression.MouthRegression.solve(others).agreement(talk)
+        agreement = regression.agreement(talk)
         del talk  # the sound of a long video is large
-        values[row][video.name] |= {
-          'mouth_regression': found.correlation,
-          'mouth_regression_lag': found.lag,
+        values[row][name] |= {
+          'mouth_regression': agreement.correlation,
+          'mouth_regression_lag': agreement.lag,
         }
 
 
