@@ -113,15 +113,12 @@ def _copied(container, path: pathlib.Path):
 
 def _encoded_pictures(container, clip: sources.VideoFile, variant: Variant):
   """Packets of the encoded frames, for a new stream of the container, with the settings of the library's videos."""
-  import av
-
   size = full_frame.video_size(next(clip.frames()).shape[:2])
   stream = _add_pictures(container, size, variant)
 
   def packets():
     for index, pixels in enumerate(clip.frames()):
-      frame = av.VideoFrame.from_ndarray(full_frame.scaled(pixels, size), format='rgb24')
-      frame = frame.reformat(format='yuv420p', dst_colorspace='ITU709', dst_color_range='MPEG')
+      frame = video.yuv_frame(full_frame.scaled(pixels, size))
       frame.pts, frame.time_base = index, fractions.Fraction(1, FPS)
       yield from stream.encode(frame)
     yield from stream.encode(None)
@@ -133,9 +130,7 @@ def _add_pictures(container, size: tuple[int, int], variant: Variant):
   stream = container.add_stream('libx264', rate=FPS)
   stream.height, stream.width, stream.pix_fmt = *size, 'yuv420p'
   stream.options = {'crf': str(variant.crf), 'preset': video.PRESET, 'threads': video.ENCODER_THREADS}
-  context = stream.codec_context
-  context.colorspace = context.color_primaries = context.color_trc = 1  # BT.709
-  context.color_range = 1  # 16 to 235
+  video.set_colors(stream.codec_context)
   return stream
 
 

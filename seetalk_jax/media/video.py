@@ -156,7 +156,7 @@ class VideoWriter(_Mp4):
     if frames.dtype != np.uint8 or frames.shape[1:] != (*self._size, 3):
       raise ValueError(f'expected uint8 frames of {self._size}, got {frames.dtype} {frames.shape}')
     for pixels in frames:
-      frame = _yuv_frame(pixels)
+      frame = yuv_frame(pixels)
       frame.pts = self.num_frames
       frame.time_base = fractions.Fraction(1, self._fps)
       self._mux(self._video.encode(frame))
@@ -169,7 +169,7 @@ class VideoWriter(_Mp4):
     self._video.height, self._video.width = self._size
     self._video.pix_fmt = 'yuv420p'
     self._video.options = _encoder_options(CRF)
-    _set_colors(self._video.codec_context)
+    set_colors(self._video.codec_context)
 
   def _end_picture(self) -> None:
     self._mux(self._video.encode(None))
@@ -267,11 +267,11 @@ def recoded(frames: np.ndarray, crf: int) -> np.ndarray:
   encoder.width, encoder.height, encoder.pix_fmt = width, height, 'yuv420p'
   encoder.time_base, encoder.framerate = fractions.Fraction(1, FPS), FPS
   encoder.options = _encoder_options(str(crf))
-  _set_colors(encoder)
+  set_colors(encoder)
   decoder = av.CodecContext.create('h264', 'r')
   decoded = []
   for i, pixels in enumerate((*frames, None)):
-    frame = None if pixels is None else _yuv_frame(pixels)
+    frame = None if pixels is None else yuv_frame(pixels)
     if frame is not None:
       frame.pts = i
     for packet in encoder.encode(frame):
@@ -284,12 +284,13 @@ def _encoder_options(crf: str) -> dict[str, str]:
   return {'crf': crf, 'preset': PRESET, 'threads': ENCODER_THREADS, 'mbtree': MACROBLOCK_TREE}
 
 
-def _set_colors(context) -> None:
+def set_colors(context) -> None:
+  """States BT.709 and studio range in a codec context, the colors of `yuv_frame`."""
   context.colorspace = context.color_primaries = context.color_trc = _BT709
   context.color_range = 1  # studio range, 16 to 235
 
 
-def _yuv_frame(pixels: np.ndarray):
+def yuv_frame(pixels: np.ndarray):
   """The frame for the encoder of uint8 `[h, w, 3]` RGB."""
   import av
 
