@@ -15,10 +15,16 @@ class BackgroundCompiledFunction:
   """A jitted function that is compiled ahead of time in a background thread, for one device and one set of shapes.
 
   Before `start` it is an ordinary jitted function; after that, calls wait until it is compiled.
+
+  Args:
+    function: the function, without side effects.
+    device: where it runs.
+    single_thread: a call takes one thread of a CPU, for functions of which several calls run at the same time.
   """
 
-  def __init__(self, function: Callable[..., Any], device: jax.Device):
-    self._jitted = jax.jit(function)
+  def __init__(self, function: Callable[..., Any], device: jax.Device, *, single_thread: bool = False):
+    options = {'xla_cpu_multi_thread_eigen': False} if single_thread else None
+    self._jitted = jax.jit(function, compiler_options=options)
     self._sharding = jax.sharding.SingleDeviceSharding(device)
     self._lowered: concurrent.futures.Future | None = None
     self._compiled: concurrent.futures.Future | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import itertools
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
@@ -56,6 +57,22 @@ def stream_in_fixed_batches(
   rows = iter(rows)
   while batch := list(itertools.islice(rows, size)):
     yield in_fixed_batches(fn, np.stack(batch), size=size)
+
+
+def run_ahead(fn: Callable[[Any], PyTree], args: Iterable[Any], *, ahead: int) -> Iterator[PyTree]:
+  """Calls `fn` on every argument, in order, and up to `ahead` calls before their results are taken.
+
+  Args:
+    fn: a function that returns before the device has finished.
+    args: its arguments.
+    ahead: calls after the one whose result the caller works with; 0: each call is made when its result is taken.
+  """
+  waiting: collections.deque[PyTree] = collections.deque()
+  for arg in args:
+    waiting.append(fn(arg))
+    if len(waiting) > ahead:
+      yield waiting.popleft()
+  yield from waiting
 
 
 def fill_rows(array: np.ndarray, size: int) -> np.ndarray:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from seetalk_jax.constants import FPS
-from seetalk_jax.inference import unfinished_video
+from seetalk_jax.inference import batching, unfinished_video
 from seetalk_jax.inference.clip_spec import ClipSpec
 from seetalk_jax.inference.progress import Progress, no_progress
 from seetalk_jax.media import image as image_lib
@@ -36,6 +36,7 @@ class Clip:
     render: index of the first frame -> uint8 `[chunk, h, w, 3]` on the device, dispatched asynchronously;
       padded after the last frame.
     chunk: number of frames per `render` call.
+    ahead: `render` calls that are started before the frames of one are read, so that the device is busy.
     record: provenance of the clip: version, checkpoint, seed, device, steps ...; stored with the video.
     stage_seconds: seconds per stage so far; rendering and encoding are added.
     progress: called with ('render', done, total) after every rendered chunk.
@@ -54,6 +55,7 @@ class Clip:
   stage_seconds: dict[str, float]
   progress: Progress = no_progress
   full_frame: FullFrame | VideoFullFrame | None = None
+  ahead: int = 1
 
   fps = FPS
 
@@ -98,7 +100,7 @@ class Clip:
     return np.concatenate(list(self.stream()))
 
   def stream(self, first: int = 0) -> Iterator[np.ndarray]:
-    """Yields chunks of frames, uint8 `[t, h, w, 3]`; the next one is computed while the caller uses this one.
+    """Yields chunks of frames, uint8 `[t, h, w, 3]`; the next ones are computed while the caller uses this one.
 
     Args:
       first: frame to start with; frames are bit for bit those of a stream from frame 0.
@@ -107,11 +109,7 @@ class Clip:
     # in its last bit.
     starts = range(first - first % self.chunk, self.num_frames if first < self.num_frames else 0, self.chunk)
     self.progress('render', first, self.num_frames)
-    ahead = self.render(starts[0]) if starts else None
-    for start in starts:
-      ready = ahead
-      if start + self.chunk < self.num_frames:
-        ahead = self.render(start + self.chunk)
+    for start, ready in zip(starts, batching.run_ahead(self.render, starts, ahead=self.ahead), strict=True):
       began = time.perf_counter()
       frames = np.asarray(ready)[max(0, first - start) : self.num_frames - start]
       if self.full_frame is not None:

@@ -375,6 +375,7 @@ class SeeTalk:
       motion=motion,
       render=render,
       chunk=renderer.CHUNK,
+      ahead=self._renderer.ahead,
       record=self.describe(inputs.spec),
       stage_seconds=timer.seconds,
       progress=progress,

@@ -13,6 +13,7 @@ import numpy as np
 
 from seetalk_jax.inference import batching
 from seetalk_jax.inference.background_compile import BackgroundCompiledFunction
+from seetalk_jax.inference.devices import parallel_calls
 from seetalk_jax.inference.loaded_release import LoadedRelease
 from seetalk_jax.models.motion.motion_codec import Warped
 from seetalk_jax.models.nn import image_ops
@@ -49,6 +50,7 @@ class Renderer:
   Attributes:
     kind: 'hr_decoder', or 'plain' (the codec's own decoder) with `plain` or for a release without these
       networks.
+    ahead: chunks to start before the result of one is read, so that the device is busy.
   """
 
   def __init__(self, release: LoadedRelease, *, plain: bool = False):
@@ -60,10 +62,14 @@ class Renderer:
     self._params = {name: release.params[name] for name in names if name in release.params}
     self._collections = {name: release.collections[name] for name in names if name in release.collections}
     self._encode = BackgroundCompiledFunction(functools.partial(_encode, modules), release.device)
+    self.ahead = parallel_calls(release.device)
+    compiled = functools.partial(
+      BackgroundCompiledFunction, device=release.device, single_thread=self.ahead > 1
+    )
     # Two programs a chunk: XLA makes of both together one that takes a fifth longer on CPUs.
-    self._warp = BackgroundCompiledFunction(functools.partial(_warp, modules), release.device)
-    self._warp_video = BackgroundCompiledFunction(functools.partial(_warp_video, modules), release.device)
-    self._draw = BackgroundCompiledFunction(functools.partial(_draw, modules, complete), release.device)
+    self._warp = compiled(functools.partial(_warp, modules))
+    self._warp_video = compiled(functools.partial(_warp_video, modules))
+    self._draw = compiled(functools.partial(_draw, modules, complete))
 
   def with_params(self, params: Mapping[str, PyTree]) -> Renderer:
     """This renderer with other parameters of the same shapes, network -> tree; it shares the compiled functions."""
@@ -146,8 +152,8 @@ class Renderer:
     """
     self.prepare(pixels.shape[0])
     render = self.bind(self.encode_portrait(pixels), motion, fusion)
-    chunks = [np.asarray(render(start)) for start in range(0, len(motion), CHUNK)]
-    return np.concatenate(chunks)[: len(motion)]
+    chunks = batching.run_ahead(render, range(0, len(motion), CHUNK), ahead=self.ahead)
+    return np.concatenate([np.asarray(chunk) for chunk in chunks])[: len(motion)]
 
 
 def networks_of(complete: bool) -> tuple[str, ...]:

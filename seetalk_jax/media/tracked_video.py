@@ -15,7 +15,7 @@ from seetalk_jax.errors import InputError, PortraitError
 from seetalk_jax.media import driving, face, full_frame, timeline
 
 SMOOTHING_FRAMES = 5.0  # standard deviation of the smoothing of the crop's place and size, 0.2 s
-_KEPT_PICTURES = 16  # of a reader: more than two chunks of the renderer
+_KEPT_PICTURES = 24  # of a reader: more than the chunks that a clip renders ahead, and the one it shows
 
 
 @dataclasses.dataclass(frozen=True)

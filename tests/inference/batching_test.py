@@ -4,7 +4,7 @@ import jax
 import numpy as np
 import pytest
 
-from seetalk_jax.inference.batching import fill_rows, in_fixed_batches, stream_in_fixed_batches
+from seetalk_jax.inference.batching import fill_rows, in_fixed_batches, run_ahead, stream_in_fixed_batches
 
 
 @pytest.mark.parametrize('n', [1, 3, 4, 5, 12])
@@ -56,3 +56,20 @@ def test_a_stream_is_read_one_batch_at_a_time(n):
 def test_lengths_that_do_not_work_are_named(lengths):
   with pytest.raises(ValueError, match=str(list(lengths)).replace('[', r'\[')):
     in_fixed_batches(lambda *arrays: arrays, *(np.zeros(n) for n in lengths), size=2)
+
+
+@pytest.mark.parametrize('ahead', [0, 1, 3, 20])
+def test_calls_run_ahead_of_the_results_in_their_order(ahead):
+  called, seen = [], []
+  for result in run_ahead(lambda i: called.append(i) or 10 * i, range(9), ahead=ahead):
+    seen.append((result, len(called)))
+  assert [result for result, _ in seen] == [10 * i for i in range(9)]
+  assert [count for _, count in seen] == [min(9, i + 1 + ahead) for i in range(9)]
+
+
+def test_nothing_is_called_before_a_result_is_wanted():
+  called = []
+  results = run_ahead(called.append, range(3), ahead=1)
+  assert called == []
+  next(results)
+  assert called == [0, 1]

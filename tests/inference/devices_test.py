@@ -4,6 +4,7 @@ import os
 import pathlib
 import subprocess
 import sys
+import types
 
 import jax
 import pytest
@@ -95,3 +96,11 @@ def test_a_device_is_returned_unchanged():
 
 def test_the_pipeline_loads_on_the_cpu():
   assert tiny_release.load(tiny_release.shared(), 'cpu').device.platform == 'cpu'
+
+
+@pytest.mark.parametrize(
+  ('platform', 'cores', 'calls'), [('cpu', 1, 1), ('cpu', 2, 2), ('cpu', 4, 4), ('cpu', 16, 1), ('gpu', 2, 1)]
+)
+def test_few_cores_run_calls_side_by_side(monkeypatch, platform, cores, calls):
+  monkeypatch.setattr(os, 'sched_getaffinity', lambda process: set(range(cores)), raising=False)
+  assert devices.parallel_calls(types.SimpleNamespace(platform=platform)) == calls

@@ -167,11 +167,22 @@ def test_a_filmed_person_needs_a_long_video_and_speech(pipe, clip, filmed):
 def test_frames_are_rendered_when_asked_for(pipe, clip):
   made = pipe(speech(1.7), portrait=clip.portrait)
   starts = []
-  lazy = type(made)(**{**vars(made), 'render': lambda start: starts.append(start) or made.render(start)})
+  lazy = dataclasses.replace(made, render=lambda start: starts.append(start) or made.render(start), ahead=2)
   stream = lazy.stream()
   assert starts == []
   next(stream)
-  assert starts == [0, renderer.CHUNK]  # only the next chunk has been started
+  assert starts == [0, renderer.CHUNK, 2 * renderer.CHUNK]  # only the next two chunks have been started
+
+
+def test_frames_are_the_same_side_by_side_and_one_after_the_other(clip, monkeypatch):
+  drawn = []
+  for calls in (1, 3):
+    monkeypatch.setattr(renderer, 'parallel_calls', lambda device, calls=calls: calls)
+    other = renderer.Renderer(tiny_release.load(tiny_release.shared()).release)
+    assert other.ahead == calls
+    drawn.append(other.frames(clip.portrait, clip.motion, 1.0).astype(int))
+  assert drawn[0].shape == (len(clip), SIDE, SIDE, 3)
+  assert np.abs(drawn[0] - drawn[1]).max() <= 1  # sums in another order
 
 
 def test_faces_do_not_depend_on_how_many_are_asked_for(pipe, clip):
