@@ -80,7 +80,7 @@ _MADE_BY = 'version checkpoint checkpoint_id seed device crop_version'
 _CLIP = f'output frames fps width height audio_seconds stage_seconds portrait fusion renderer job {_MADE_BY}'
 _SAMPLING = (
   'portrait_steps portrait_guidance portrait_autoguidance portrait_temperature portrait_voice_temperature '
-  'portrait_asymmetry motion_steps motion_guidance'
+  'portrait_asymmetry motion_steps motion_guidance lip_scale'
 )
 # Command -> keys of its --json object.
 JSON = {
@@ -95,7 +95,9 @@ JSON = {
     f'fit_psnr_after num_steps best_step seconds stopped parameters {_MADE_BY}'
   ),
   'blendshapes': 'output frames fps detected',
-  'blendshapes SPEECH': f'output frames fps audio_seconds stage_seconds motion_steps motion_guidance {_MADE_BY}',
+  'blendshapes SPEECH': (
+    f'output frames fps audio_seconds stage_seconds motion_steps motion_guidance lip_scale {_MADE_BY}'
+  ),
   'prepare': 'output kept rejected failed reasons seconds num_bytes flagged report missing_splits next',
   'corpus': 'output kind split records shards num_bytes',
   'export': 'output networks stages dtype licences warnings',

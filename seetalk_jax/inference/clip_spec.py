@@ -150,8 +150,9 @@ class ClipSpec:
   def job_id(self) -> Checksum:
     """Checksum of the JSON form; clips with the same checksum have the same frames."""
     form = self.to_json()
-    if form.get('portrait_asymmetry') == 1.0:
-      del form['portrait_asymmetry']  # unfinished videos of versions without this option go on
+    for option in ('portrait_asymmetry', 'lip_scale'):
+      if form.get(option) == 1.0:
+        del form[option]  # unfinished videos of versions without this option go on
     return Checksum.of(json.dumps(form, sort_keys=True).encode())
 
   def describe(self) -> dict[str, Any]:

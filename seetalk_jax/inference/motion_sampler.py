@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from seetalk_jax.constants import LIPS, MOTION_FIELDS
+from seetalk_jax.constants import LIPS, MOTION_DIM, MOTION_FIELDS
 from seetalk_jax.errors import CheckpointError
 from seetalk_jax.inference import batching
 from seetalk_jax.inference import controls as controls_lib
@@ -69,6 +69,10 @@ class MotionSampler:
     motion = self._sampled(self._samplers, options, controls, tokens, m_0, key_for(seed, 'motion'))
     if self._refine is not None:
       motion = motion_sampling.refine_lips(modules, params, motion, tokens, run=self._refine)
+      if options.lip_scale != 1:
+        subspace = np.asarray(params['lip_refiner']['subspace'])
+        neutral = self._encode(np.zeros((1, MOTION_DIM), np.float32))
+        motion = motion_sampling.scale_lips(motion, subspace, neutral, options.lip_scale)
     return np.asarray(motion)[0]
 
   def prepare(self, num_frames: int, options: SamplingOptions, controls: ResolvedControls) -> None:

@@ -26,6 +26,8 @@ class SamplingOptions:
     portrait_asymmetry: scale of the part of the initial noise in which the halves of a picture differ; 1 in training.
     motion_steps: sampling steps of a motion track, 1 to 1000.
     motion_guidance: guidance scale of the motion towards the speech; 1 is unguided.
+    lip_scale: scale of refined lips about the neutral face; 1: as the lip refiner gives them. Has no effect without a
+      lip refiner. Other values than 1 need a motion codec that was trained with motion vectors.
   """
 
   portrait_steps: int = 25
@@ -36,6 +38,7 @@ class SamplingOptions:
   portrait_asymmetry: float = 1.0
   motion_steps: int = MOTION_STEPS
   motion_guidance: float = 1.0
+  lip_scale: float = 1.0
 
   def updated(self, release: Mapping[str, float], **call: float | None) -> SamplingOptions:
     """These options, overridden by those of a release, and these by those of a call.

@@ -169,6 +169,7 @@ class SpeechToBlendshapes:
       **self._release.record(seed),
       'motion_steps': int(sampling.motion_steps),
       'motion_guidance': float(sampling.motion_guidance),
+      'lip_scale': float(sampling.lip_scale),
       **resolved.to_json(),
     }
     return Blendshapes(motion, status, record)

@@ -245,6 +245,24 @@ def refine_lips(
   return refined
 
 
+def scale_lips(motion: np.ndarray, subspace: np.ndarray, neutral: np.ndarray, scale: float) -> np.ndarray:
+  """Scales the components of a motion track in the lip subspace about those of the neutral face.
+
+  The lip refiner predicts a mean over the lip motions that fit a speech, which move less than each of them. Not
+  specified in the paper.
+
+  Args:
+    motion: motion latents, `[*b, d]`, not standardized.
+    subspace: U, `[d, k]`, orthonormal columns; the parameter `subspace` of a lip refiner.
+    neutral: motion latent of the neutral face, which stays as it is, `[1, d]` or `[d]`.
+    scale: 1 changes nothing, 0 gives the lips of the neutral face.
+
+  Returns:
+    float32 `[*b, d]`.
+  """
+  return np.float32(motion + (scale - 1) * ((motion - neutral) @ subspace @ subspace.T))
+
+
 def sample_windows(
   denoise: Callable[[jax.Array, jax.Array, jax.Array, jax.Array], jax.Array],
   tokens: jax.Array,

@@ -6,7 +6,7 @@ import jax
 import numpy as np
 import pytest
 
-from seetalk_jax.constants import LIPS, TRUTH_KNOWN
+from seetalk_jax.constants import LIPS, MOTION_FIELDS, TRUTH_KNOWN
 from seetalk_jax.errors import CheckpointError
 from seetalk_jax.inference import motion_sampler
 from seetalk_jax.inference.controls import ResolvedControls
@@ -60,6 +60,22 @@ def test_a_prepared_sampler_compiles_once_and_samples_the_same(sampler, monkeypa
   assert compiled.started and len(made) == 2
   np.testing.assert_array_equal(prepared.sample(tokens, m_0, 3, options, ResolvedControls()), plain)
   assert len(made) == 2
+
+
+def test_lips_are_scaled_about_the_neutral_face(sampler):
+  tokens = jax.random.normal(jax.random.key(1), (1, 12, 32))
+  m_0 = jax.numpy.zeros((1, sampler.motion_dim))
+
+  def drawn(lip_scale):
+    options = SamplingOptions(motion_steps=2, lip_scale=lip_scale)
+    return sampler.sample(tokens, m_0, 0, options, ResolvedControls())
+
+  plain, scaled = drawn(1.0), drawn(1.5)
+  subspace = np.asarray(sampler._release.params['lip_refiner']['subspace'])
+  neutral = sampler.motion_of(dict.fromkeys(MOTION_FIELDS, np.zeros(1)))
+  np.testing.assert_allclose((scaled - neutral) @ subspace, 1.5 * (plain - neutral) @ subspace, atol=1e-4)
+  moved = (scaled - plain) - (scaled - plain) @ subspace @ subspace.T
+  np.testing.assert_allclose(moved, 0, atol=1e-4)
 
 
 def test_the_same_lips_change_nothing(sampler):

@@ -22,6 +22,7 @@ def test_the_call_comes_before_the_release_and_the_release_before_the_defaults()
     'portrait_asymmetry': 1.0,
     'motion_steps': MOTION_STEPS,
     'motion_guidance': 1.5,
+    'lip_scale': 1.0,
   }
   with pytest.raises(TypeError):
     SamplingOptions().updated({}, steps=3)

@@ -247,6 +247,18 @@ def test_lips_refined_in_pieces_are_those_of_the_whole(networks, length):
   np.testing.assert_allclose(pieces, whole, atol=2e-5)
 
 
+def test_lips_are_scaled_about_the_neutral_face_and_nothing_else_is():
+  rng = np.random.default_rng(4)
+  subspace = np.linalg.qr(rng.standard_normal((12, 3)))[0].astype(np.float32)
+  track, neutral = (rng.standard_normal(shape).astype(np.float32) for shape in ((1, 7, 12), (1, 12)))
+  scaled = motion.scale_lips(track, subspace, neutral, 1.2)
+  np.testing.assert_allclose((scaled - neutral) @ subspace, 1.2 * (track - neutral) @ subspace, atol=1e-5)
+  rest = np.eye(12) - subspace @ subspace.T
+  np.testing.assert_allclose(scaled @ rest, track @ rest, atol=1e-5)
+  np.testing.assert_array_equal(motion.scale_lips(track, subspace, neutral, 1.0), track)
+  np.testing.assert_allclose(motion.scale_lips(neutral, subspace, neutral, 3.0), neutral, atol=1e-6)
+
+
 CONTROLS = ('pose', 'style')
 
 
