@@ -49,6 +49,7 @@ _VIDEO = f'-o --output {_MODEL} {_OUTPUT} --aligned --landmarker --size --save-p
 FLAGS = {
   '': '-h --help --version command',
   'generate': f'speech --list --out-dir --portrait --face {_VIDEO} --part --devices',
+  'say': f'text --voice --rate --voices --save-speech --portrait --face {_VIDEO}',
   'portrait': f'speech -o --output --num {_MODEL} {_OUTPUT}',
   'animate': f'portrait speech --driving --relative --absolute --full-frame {_VIDEO}',
   'adapt': (
@@ -86,6 +87,8 @@ _SAMPLING = (
 JSON = {
   'generate': f'{_CLIP} {_SAMPLING}',
   'generate --list': 'videos',
+  'say': f'{_CLIP} {_SAMPLING} voice',
+  'say --voices': 'languages variants',
   'animate': f'{_CLIP} {_SAMPLING}',
   'animate --driving': f'{_CLIP} motion',
   'animate --full-frame': f'{_CLIP} {_SAMPLING} full_frame',
@@ -243,6 +246,12 @@ def test_json_of_a_full_frame(say, monkeypatch):
   assert (made['width'], made['height'], made['full_frame']) == (100, 80, '100 x 80')
   finished = say('animate', 'photo.jpg', 'speech.wav', '--resume', *common)
   assert (finished['width'], finished['height'], finished['stage_seconds']) == (100, 80, {})
+
+
+def test_json_of_spoken_text(say):
+  common = ['--checkpoint', tiny_release.shared(), '--device', 'cpu']
+  check_command('say', say('say', 'Hi.', '-o', 'talk.mp4', *common))
+  check_command('say --voices', say('say', '--voices'))
 
 
 def test_json_of_info(say):

@@ -22,6 +22,7 @@ from seetalk_jax.errors import InputError, explain_system_error
 # slow packages, so that `--help` and argument errors are fast.
 COMMANDS = {
   'generate': 'seetalk_jax.cli.generate',
+  'say': 'seetalk_jax.cli.say',
   'portrait': 'seetalk_jax.cli.portrait',
   'animate': 'seetalk_jax.cli.animate',
   'adapt': 'seetalk_jax.cli.adapt',

@@ -57,11 +57,16 @@ def _engine_paths() -> tuple[str, str]:
   return espeakng_loader.get_library_path(), espeakng_loader.get_data_path()
 
 
+def data_folder() -> pathlib.Path:
+  """The engine's folder of languages and voices; raises InputError if the extra is not installed."""
+  return pathlib.Path(_engine_paths()[1])
+
+
 @functools.cache
 def _language_files() -> dict[str, pathlib.Path]:
   """Maps lower-case language codes to the engine's voice files, according to the engine's priorities."""
   best: dict[str, tuple[int, pathlib.Path]] = {}
-  for path in sorted((pathlib.Path(_engine_paths()[1]) / 'lang').rglob('*')):
+  for path in sorted((data_folder() / 'lang').rglob('*')):
     if not path.is_file():
       continue
     for line in path.read_text('utf-8', 'replace').splitlines():
