@@ -21,6 +21,7 @@ DEMO_SAMPLING = (
   'portrait_asymmetry=0.5',
   'motion_guidance=1.5',
   'motion_steps=6',
+  'lip_scale=1.2',
 )
 
 
