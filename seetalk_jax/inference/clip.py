@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import pathlib
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -12,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from seetalk_jax.constants import FPS
-from seetalk_jax.inference import batching, unfinished_video
+from seetalk_jax.inference import batching, notebook_view, unfinished_video
 from seetalk_jax.inference.clip_spec import ClipSpec
 from seetalk_jax.inference.progress import Progress, no_progress
 from seetalk_jax.media import image as image_lib
@@ -21,6 +22,8 @@ from seetalk_jax.media.audio import Sound, Speech
 from seetalk_jax.media.full_frame import FullFrame
 from seetalk_jax.media.tracked_video import VideoFullFrame
 from seetalk_jax.media.video import VideoWriter
+
+_KEPT_BYTES = 2**30  # of frames that a clip keeps
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,6 +59,9 @@ class Clip:
   progress: Progress = no_progress
   full_frame: FullFrame | VideoFullFrame | None = None
   ahead: int = 1
+  _kept: dict[str, np.ndarray] = dataclasses.field(
+    default_factory=dict, init=False, repr=False, compare=False
+  )
 
   fps = FPS
 
@@ -90,14 +96,51 @@ class Clip:
       return self.speech.seconds
     return 0.0 if self.sound is None else self.sound.num_samples / self.sound.rate_hz
 
+  def __getitem__(self, index: int | slice) -> np.ndarray:
+    """One frame, uint8 `[h, w, 3]`, or those of a slice, `[n, h, w, 3]`; renders the chunks that hold them.
+
+    Raises:
+      IndexError: no such frame.
+    """
+    if isinstance(index, slice):
+      wanted = range(*index.indices(self.num_frames))
+      if not wanted:
+        return np.empty((0, *self.size, 3), np.uint8)
+      first, last = min(wanted), max(wanted)
+      return self._between(first, last)[np.asarray(wanted) - first]
+    number = index + self.num_frames if index < 0 else index
+    if not 0 <= number < self.num_frames:
+      raise IndexError(f'frame {index} of a clip of {self.num_frames} frames')
+    return self._between(number, number)[0]
+
+  def __iter__(self) -> Iterator[np.ndarray]:
+    """The frames one by one, uint8 `[h, w, 3]`."""
+    for frames in self.stream():
+      yield from frames
+
   @property
   def frames(self) -> np.ndarray:
-    """All frames as one array, uint8 `[num_frames, h, w, 3]`.
+    """All frames as one array, uint8 `[num_frames, h, w, 3]`, read-only.
 
-    Every access renders them anew, so that a clip stays small: keep the array (`frames = clip.frames`). For long clips
-    use `stream`.
+    They are rendered once and kept with the clip if they are at most 1 GiB (54 s of 512 x 512 pixels). For longer
+    clips every access renders them anew: use `stream`.
     """
-    return np.concatenate(list(self.stream()))
+    if 'frames' in self._kept:
+      return self._kept['frames']
+    frames = np.concatenate(list(self.stream()))
+    frames.flags.writeable = False
+    if frames.nbytes <= _KEPT_BYTES:
+      self._kept['frames'] = frames
+    return frames
+
+  def _between(self, first: int, last: int) -> np.ndarray:
+    """Frames `first` to `last`, inclusive."""
+    parts, count = [], last + 1 - first
+    for frames in self.stream(first):
+      parts.append(frames)
+      if sum(map(len, parts)) >= count:
+        break
+    return np.concatenate(parts)[:count]
 
   def stream(self, first: int = 0) -> Iterator[np.ndarray]:
     """Yields chunks of frames, uint8 `[t, h, w, 3]`; the next ones are computed while the caller uses this one.
@@ -107,6 +150,9 @@ class Clip:
     """
     # Chunk boundaries are those of a stream from frame 0: at another position in a chunk, a frame may differ
     # in its last bit.
+    if 'frames' in self._kept:
+      yield from (self._kept['frames'][i : i + self.chunk] for i in range(first, self.num_frames, self.chunk))
+      return
     starts = range(first - first % self.chunk, self.num_frames if first < self.num_frames else 0, self.chunk)
     self.progress('render', first, self.num_frames)
     for start, ready in zip(starts, batching.run_ahead(self.render, starts, ahead=self.ahead), strict=True):
@@ -161,6 +207,26 @@ class Clip:
         self._spent('encode', began)
       began = time.perf_counter()
     self._spent('encode', began)
+
+  def show(self, width: int | None = None) -> notebook_view.HtmlView:
+    """The video with its sound, for the last line of a notebook's cell; frames are kept, as by `frames`.
+
+    Args:
+      width: shown width in pixels; None: that of the frames.
+    """
+    if self.num_frames * np.prod(self.size) * 3 <= _KEPT_BYTES:
+      _ = self.frames  # rendered once, for `save` too
+    with tempfile.TemporaryDirectory(prefix='seetalk-show-') as folder:
+      content = self.save(pathlib.Path(folder) / 'clip.mp4').read_bytes()
+    return notebook_view.HtmlView(notebook_view.video(content, width or self.size[1]), repr(self))
+
+  def _repr_html_(self) -> str:
+    sound = 'with sound' if self.sound is not None else 'silent'
+    caption = (
+      f'{self.num_frames} frames of {self.size[1]} x {self.size[0]} pixels, {self.seconds:.2f} s, {sound}\n'
+      'clip.show() plays it, clip.save(PATH) writes it'
+    )
+    return notebook_view.picture(self.portrait, caption)
 
   def save_portrait(self, path: str | os.PathLike) -> None:
     """Writes the portrait as a PNG file that is marked as cropped, for `seetalk animate`."""

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Callable, Mapping
+import pathlib
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import jax
 import numpy as np
 
+from seetalk_jax import files
+from seetalk_jax.constants import MOTION_FIELDS, MotionStatus
+from seetalk_jax.errors import InputError
 from seetalk_jax.inference import renderer, unfinished_video
 from seetalk_jax.inference.clip import Clip
 from seetalk_jax.inference.clip_inputs import (
@@ -24,6 +28,7 @@ from seetalk_jax.inference.clip_inputs import (
 from seetalk_jax.inference.clip_spec import ClipSpec, SampledFace
 from seetalk_jax.inference.loaded_release import LoadedRelease
 from seetalk_jax.inference.motion_sampler import MotionSampler
+from seetalk_jax.inference.portraits import Portraits
 from seetalk_jax.inference.progress import Progress, StageTimer, no_progress
 from seetalk_jax.inference.speech_to_blendshapes import Blendshapes, SpeechToBlendshapes
 from seetalk_jax.inference.speech_to_portrait import SampledPortrait, SpeechToPortrait, Voice
@@ -167,6 +172,46 @@ class SeeTalk:
     )
     return self.make_clip(inputs, unfinished=_find(resume, inputs), progress=progress)
 
+  def animate(self, portrait: PortraitLike, speech: SpeechLike, **options: Any) -> Clip:
+    """A given portrait speaks: `pipe(speech, portrait=portrait, ...)`.
+
+    Args:
+      portrait: a picture file or an aligned portrait, uint8 `[h, w, 3]`.
+      speech, options: see `__call__`.
+
+    Raises:
+      The errors of `__call__`.
+    """
+    return self(speech, portrait=portrait, **options)
+
+  def videos(
+    self, recordings: Iterable[str | os.PathLike], folder: str | os.PathLike, **options: Any
+  ) -> Iterator[pathlib.Path]:
+    """Makes a video of each recording, one after the other, and yields its path when it is written.
+
+    ```python
+    for path in pipe.videos(pathlib.Path('speeches').glob('*.wav'), 'videos'):
+      print(path)
+    ```
+
+    Args:
+      recordings: files of speech.
+      folder: of the videos, which are named after the recordings; created if missing.
+      options: see `__call__`.
+
+    Raises:
+      InputError: two recordings would have videos of one name; raised before the first video is made.
+      The errors of `__call__` and `Clip.save`.
+    """
+    outputs: dict[pathlib.Path, str | os.PathLike] = {}
+    for recording in recordings:
+      path = pathlib.Path(folder) / f'{pathlib.Path(recording).stem}.mp4'
+      if path in outputs:
+        raise InputError(f'{recording} and {outputs[path]} would both become {path}: rename one')
+      outputs[path] = recording
+    files.make_folder(folder)
+    return (self(recording, **options).save(path) for path, recording in outputs.items())
+
   def render(
     self,
     portrait: PortraitLike,
@@ -219,14 +264,31 @@ class SeeTalk:
     """
     return self._motion_sampler.controls_of(self.inputs.motion(motion))
 
-  def motion_of(self, controls: Mapping[str, Any]) -> np.ndarray:
-    """Motion latents with these controls: the inverse of `controls_of`, for `render`.
+  def blendshapes_of(self, motion: np.ndarray) -> Blendshapes:
+    """The values of `controls_of` as `Blendshapes`, to save as a motion file.
+
+    Args:
+      motion: `[n, motion_dim]`, such as `Clip.motion`.
+
+    Returns:
+      `Blendshapes` whose fields are estimates; coefficients below 0 are set to 0.
+
+    Raises:
+      InputError: latents of another size or not finite.
+      CheckpointError: the checkpoint lacks the motion codec.
+    """
+    return Blendshapes.from_fields(
+      self.controls_of(motion), MotionStatus.ESTIMATED, {'device': self.device.platform}
+    )
+
+  def motion_of(self, controls: Mapping[str, Any] | Blendshapes) -> np.ndarray:
+    """Motion latents with these controls: the inverse of `controls_of` and `blendshapes_of`, for `render`.
 
     `motion_of(controls_of(motion))` is close to `motion`; what the fields do not describe is lost.
 
     Args:
       controls: field of `constants.MOTION_FIELDS` -> values `[n]`, or one number for all frames; absent fields
-        are 0, the neutral value.
+        are 0, the neutral value. Or `Blendshapes`.
 
     Returns:
       float32 `[n, motion_dim]`.
@@ -235,6 +297,8 @@ class SeeTalk:
       InputError: an unknown field, values that are not finite numbers, or lengths that differ.
       CheckpointError: the checkpoint lacks the motion codec.
     """
+    if isinstance(controls, Blendshapes):
+      controls = {field: controls[field] for field in MOTION_FIELDS}
     return self._motion_sampler.motion_of(controls)
 
   def portrait(
@@ -262,6 +326,24 @@ class SeeTalk:
       progress=progress,
       stage_seconds=stage_seconds,
     )
+
+  def portraits(
+    self, speech: SpeechLike, num: int = 4, seed: int = 0, *, progress: Progress = no_progress
+  ) -> Portraits:
+    """Samples `num` portraits of a speaker who fits the voice, as a sequence that notebooks show.
+
+    ```python
+    faces = pipe.portraits('speech.wav', num=4)
+    clip = pipe.animate(faces[2], 'speech.wav')
+    ```
+
+    Args:
+      speech, num, seed, progress: see `portrait`, which returns their pixels and takes more options.
+
+    Raises:
+      SpeechError, InputError, CheckpointError: see `SpeechToPortrait.__call__`.
+    """
+    return Portraits(self.portrait(speech, num, seed, progress=progress), seed, self.record(seed))
 
   def blendshapes(
     self,

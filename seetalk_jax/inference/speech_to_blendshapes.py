@@ -39,7 +39,7 @@ class Blendshapes:
 
   Attributes:
     motion: float32 `[n, 58]`, see `constants.MOTION_FIELDS`: 52 coefficients of at least 0, then pose and shift.
-    status: uint8 `[58]`, `constants.MotionStatus` of each field: sampled.
+    status: uint8 `[58]`, `constants.MotionStatus` of each field: sampled, or estimated from motion latents.
     record: provenance: version, checkpoint, seed, device, sampling steps and guidance, controls.
   """
 
@@ -48,6 +48,15 @@ class Blendshapes:
   record: Mapping[str, Any]
 
   fps = FPS
+
+  @classmethod
+  def from_fields(
+    cls, fields: Mapping[str, np.ndarray], status: MotionStatus, record: Mapping[str, Any]
+  ) -> Blendshapes:
+    """Blendshapes of all fields, `constants.MOTION_FIELDS` -> `[n]`; coefficients below 0 are set to 0."""
+    motion = np.stack([fields[name] for name in MOTION_FIELDS], axis=1)
+    motion[:, COEFFICIENTS] = np.maximum(motion[:, COEFFICIENTS], 0.0)
+    return cls(motion, np.full(len(MOTION_FIELDS), status, np.uint8), record)
 
   def __repr__(self) -> str:
     known = int(np.sum(self.status != MotionStatus.ABSENT))
@@ -162,9 +171,6 @@ class SpeechToBlendshapes:
         start = jnp.asarray(self._motion_sampler.motion_of(_NEUTRAL))
         latents = self._motion_sampler.sample(tokens, start, seed, sampling, resolved)
         columns = self._motion_sampler.controls_of(latents[: speech.num_frames])
-    motion = np.stack([columns[name] for name in MOTION_FIELDS], axis=1)
-    motion[:, COEFFICIENTS] = np.maximum(motion[:, COEFFICIENTS], 0.0)
-    status = np.full(len(MOTION_FIELDS), MotionStatus.SAMPLED, np.uint8)
     record = {
       **self._release.record(seed),
       'motion_steps': int(sampling.motion_steps),
@@ -172,4 +178,4 @@ class SpeechToBlendshapes:
       'lip_scale': float(sampling.lip_scale),
       **resolved.to_json(),
     }
-    return Blendshapes(motion, status, record)
+    return Blendshapes.from_fields(columns, MotionStatus.SAMPLED, record)

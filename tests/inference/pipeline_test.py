@@ -164,6 +164,21 @@ def test_a_filmed_person_needs_a_long_video_and_speech(pipe, clip, filmed):
     pipe.render(filmed, clip.motion, full_frame=True)
 
 
+def test_a_video_of_each_recording(pipe, tmp_path):
+  for name in ('a.wav', 'b.wav'):
+    sounds.write_sndfile(tmp_path / name, sounds.tone(0.3), 16_000)
+  (tmp_path / 'other').mkdir()
+  made = pipe.videos([tmp_path / 'a.wav', tmp_path / 'b.wav'], tmp_path / 'new' / 'videos', seed=3)
+  first = next(made)
+  assert first == tmp_path / 'new' / 'videos' / 'a.mp4' and first.exists()
+  assert not first.with_name('b.mp4').exists()  # one after the other
+  assert [path.name for path in made] == ['b.mp4']
+  same = [tmp_path / 'a.wav', tmp_path / 'other' / 'a.flac']
+  with pytest.raises(InputError, match='would both become'):
+    pipe.videos(same, tmp_path / 'more')
+  assert not (tmp_path / 'more').exists()
+
+
 def test_frames_are_rendered_when_asked_for(pipe, clip):
   made = pipe(speech(1.7), portrait=clip.portrait)
   starts = []

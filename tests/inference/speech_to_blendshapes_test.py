@@ -90,6 +90,18 @@ def test_it_is_the_motion_of_the_pipeline_for_a_neutral_portrait(pipe, monkeypat
   }
 
 
+def test_blendshapes_of_motion_latents_and_back(pipe, sampler, tmp_path):
+  motion = pipe(speech(), seed=1).motion
+  found = pipe.blendshapes_of(motion)
+  read = pipe.controls_of(motion)
+  assert set(found.status) == {MotionStatus.ESTIMATED} and len(found) == len(motion)
+  np.testing.assert_array_equal(found['yaw'], read['yaw'])
+  np.testing.assert_array_equal(found['jawOpen'], np.maximum(read['jawOpen'], 0))
+  given = {field: found[field] for field in MOTION_FIELDS}
+  np.testing.assert_array_equal(pipe.motion_of(found), pipe.motion_of(given))
+  np.testing.assert_allclose(motion_files.read(found.save(tmp_path / 'a.json')), found.motion, atol=1e-6)
+
+
 def test_only_the_networks_of_motion_are_read_and_used(sampler, tmp_path):
   assert set(sampler.networks.params) == set(NETWORKS)
   lean = tiny_release.make(tmp_path / 'lean', NETWORKS[:3])
