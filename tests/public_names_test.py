@@ -51,6 +51,7 @@ FLAGS = {
   'generate': f'speech --list --out-dir --portrait --face {_VIDEO} --part --devices',
   'say': f'text --voice --rate --voices --save-speech --portrait --face {_VIDEO}',
   'portrait': f'speech -o --output --num {_MODEL} {_OUTPUT}',
+  'demo': '--checkpoint --device --host --port --max-seconds --open',
   'animate': f'portrait speech --driving --relative --absolute --full-frame {_VIDEO}',
   'adapt': (
     'sources -o --output --consent --minutes --held-out --rank --licence --checkpoint --seed --device --aligned '

@@ -6,9 +6,8 @@ import argparse
 import pathlib
 from typing import TYPE_CHECKING, Any
 
-from seetalk_jax import blendshapes
 from seetalk_jax.cli import options
-from seetalk_jax.constants import BLINK, CONTROL_TRACKS, CONTROLS, EMOTIONS, POSE
+from seetalk_jax.constants import CONTROL_TRACKS, CONTROLS, EMOTIONS
 from seetalk_jax.errors import InputError
 
 if TYPE_CHECKING:
@@ -101,14 +100,7 @@ def _track(name: str, path: str) -> np.ndarray:
   from seetalk_jax.media import motion_files
 
   if motion_files.is_motion_file(path):
-    motion = motion_files.read(path)
-    match name:
-      case 'pose':
-        return motion[:, POSE]
-      case 'blink':
-        return motion[:, BLINK].mean(axis=1, keepdims=True)
-      case _:
-        return np.stack(blendshapes.gaze(motion), axis=1)
+    return motion_files.control_track(motion_files.read(path), name)
   channels = CONTROL_TRACKS[name]
   try:
     if pathlib.Path(path).suffix == '.npy':

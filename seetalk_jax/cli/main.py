@@ -32,6 +32,7 @@ COMMANDS = {
   'export': 'seetalk_jax.cli.export',
   'convert': 'seetalk_jax.cli.convert',
   'info': 'seetalk_jax.cli.info',
+  'demo': 'seetalk_jax.cli.demo',
   'compare': 'seetalk_jax.cli.compare',
   'plan': 'seetalk_jax.cli.plan',
 }

@@ -69,12 +69,7 @@ def video_side(text: str) -> int:
 
 def add_model(parser: argparse.ArgumentParser | argparse._ArgumentGroup) -> None:
   """Adds --checkpoint, --seed, --steps, --guidance, --device."""
-  parser.add_argument(
-    '--checkpoint',
-    default=DEFAULT_CHECKPOINT,
-    metavar='DIR',
-    help=f'folder of a released checkpoint (default {DEFAULT_CHECKPOINT})',
-  )
+  add_checkpoint(parser)
   parser.add_argument(
     '--seed',
     type=whole(0, MAX_SEED),
@@ -96,6 +91,21 @@ def add_model(parser: argparse.ArgumentParser | argparse._ArgumentGroup) -> None
     metavar='SCALE',
     help='how strongly the face follows the voice, 0 to 50; 1 is unguided (default: that of the checkpoint)',
   )
+  add_device(parser)
+
+
+def add_checkpoint(parser: argparse.ArgumentParser | argparse._ArgumentGroup) -> None:
+  """Adds --checkpoint."""
+  parser.add_argument(
+    '--checkpoint',
+    default=DEFAULT_CHECKPOINT,
+    metavar='DIR',
+    help=f'folder of a released checkpoint (default {DEFAULT_CHECKPOINT})',
+  )
+
+
+def add_device(parser: argparse.ArgumentParser | argparse._ArgumentGroup) -> None:
+  """Adds --device."""
   parser.add_argument(
     '--device',
     choices=('cpu', 'gpu', 'tpu'),

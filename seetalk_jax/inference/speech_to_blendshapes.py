@@ -118,6 +118,11 @@ class SpeechToBlendshapes:
     return f'SpeechToBlendshapes({self._release.checkpoint!r}, {self._release.device})'
 
   @property
+  def has_motion_vectors(self) -> bool:
+    """Whether the motion codec was trained with motion vectors, which blendshapes are read from."""
+    return self._motion_sampler.has_motion_vectors
+
+  @property
   def networks(self) -> storage.Networks:
     """Modules, parameters, statistics."""
     return self._release.networks

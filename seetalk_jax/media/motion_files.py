@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from seetalk_jax import blendshapes, files
-from seetalk_jax.constants import COEFFICIENTS, FPS, MOTION_DIM, MOTION_FIELDS, POSE, MotionStatus
+from seetalk_jax.constants import BLINK, COEFFICIENTS, FPS, MOTION_DIM, MOTION_FIELDS, POSE, MotionStatus
 from seetalk_jax.errors import InputError
 
 SUFFIXES = ('.csv', '.json')
@@ -32,6 +32,27 @@ _DAY_SECONDS = 24 * 3600
 # Names of the 52 blendshapes begin with a capital letter in CSV files.
 _COLUMNS = (*(name[0].upper() + name[1:] for name in blendshapes.NAMES), *_ROTATIONS)
 CSV_HEADER = (_TIME, _COUNT, *_COLUMNS)
+
+
+def control_track(motion: np.ndarray, name: str) -> np.ndarray:
+  """The track of a motion control in motion vectors `[n, 58]`.
+
+  Args:
+    motion: motion vectors.
+    name: 'pose' (yaw, pitch and roll, radians), 'blink' (0 to 1, mean of both eyes) or 'gaze' (horizontal and
+      vertical).
+
+  Returns:
+    float32 `[n, channels]`, channels as in `constants.CONTROL_TRACKS`.
+  """
+  match name:
+    case 'pose':
+      return motion[:, POSE]
+    case 'blink':
+      return motion[:, BLINK].mean(axis=1, keepdims=True)
+    case 'gaze':
+      return np.stack(blendshapes.gaze(motion), axis=1)
+  raise ValueError(f'no track {name!r}: use pose, blink or gaze')
 
 
 def to_csv(motion: np.ndarray) -> str:

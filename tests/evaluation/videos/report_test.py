@@ -1,8 +1,8 @@
 """Report in Chromium: plays, is complete, fits a phone, and asks no network. Skips without playwright or chromium."""
 
 import json
-import shutil
 
+import chromium
 import green_faces
 import pytest
 
@@ -12,15 +12,6 @@ from seetalk_jax.evaluation.videos.protocol import Protocol
 from seetalk_jax.evaluation.videos.store import Store
 
 DESKTOP, PHONE = (1200, 900), (375, 812)  # width and height of the window in pixels
-PLAYS = """async video => {
-  video.muted = true;  // a page may not start sound by itself
-  await video.play();
-  const start = video.currentTime, deadline = Date.now() + 20000;
-  while (video.currentTime < start + 0.2 && Date.now() < deadline) await new Promise(r => setTimeout(r, 50));
-  video.pause();
-  return {seconds: video.currentTime - start, width: video.videoWidth, height: video.videoHeight,
-          length: video.duration, sound: video.webkitAudioDecodedByteCount, error: video.error};
-}"""
 CELLS = """rows => rows.map(row => [...row.cells].map(cell => cell.innerText.split('\\n')[0].trim()))"""
 
 
@@ -45,15 +36,8 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope='module')
 def browser():
-  """Chromium of the system, with the codecs that it decodes."""
-  api = pytest.importorskip('playwright.sync_api', reason='needs playwright: pip install -e ".[browser]"')
-  chromium = next(filter(None, map(shutil.which, ('chromium', 'chromium-browser', 'google-chrome'))), None)
-  if chromium is None:
-    pytest.skip('needs chromium on PATH: apt-get install chromium')
-  with api.sync_playwright() as playwright:
-    running = playwright.chromium.launch(executable_path=chromium, args=['--no-sandbox'])
+  with chromium.running() as running:
     yield running
-    running.close()
 
 
 @pytest.fixture
@@ -83,7 +67,7 @@ def test_every_clip_plays(open_page):
   clips = page.locator('video').element_handles()
   assert len(clips) == 2
   for clip in clips:
-    played = clip.evaluate(PLAYS)
+    played = clip.evaluate(chromium.PLAYS)
     assert played['error'] is None and played['seconds'] >= 0.2
     assert (played['width'], played['height']) == (512, 256)  # generated beside real
     assert played['length'] == pytest.approx(1.6, abs=0.1) and played['sound'] > 0

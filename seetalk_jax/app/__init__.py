@@ -1,0 +1,1 @@
+"""Applications around the library: the web demo."""
