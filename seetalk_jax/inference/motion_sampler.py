@@ -65,15 +65,75 @@ class MotionSampler:
     Returns:
       Motion latents, float32 `[n, motion_dim]`.
     """
-    modules, params = self._release.networks.modules, self._release.params
     motion = self._sampled(self._samplers, options, controls, tokens, m_0, key_for(seed, 'motion'))
-    if self._refine is not None:
-      motion = motion_sampling.refine_lips(modules, params, motion, tokens, run=self._refine)
-      if options.lip_scale != 1:
-        subspace = np.asarray(params['lip_refiner']['subspace'])
-        neutral = self._encode(np.zeros((1, MOTION_DIM), np.float32))
-        motion = motion_sampling.scale_lips(motion, subspace, neutral, options.lip_scale)
-    return np.asarray(motion)[0]
+    return np.asarray(self._refined(motion, tokens, options))[0]
+
+  def sample_next(
+    self,
+    tokens: np.ndarray,
+    past: np.ndarray,
+    m_0: jax.Array,
+    seed: int,
+    options: SamplingOptions,
+    controls: ResolvedControls,
+    *,
+    chunk: int,
+    lookahead: int,
+    first_frame: int,
+  ) -> motion_sampling.NextMotion:
+    """Samples the next frames of live speech, and refines their lips if the release has a lip refiner.
+
+    Args:
+      tokens: speech tokens of the past, the next frames and the look-ahead, `[1, n, token_dim]`.
+      past: motion of the first k frames as it was sampled, `NextMotion.track` of earlier calls, `[1, k, motion_dim]`.
+      m_0, seed, options, controls: see `sample`.
+      chunk: at least the number of next frames; one in all calls, so that one program refines all lips.
+      lookahead, first_frame: see `sampling.motion.sample_next`.
+
+    Returns:
+      `motion` with refined lips, `track` as it was sampled.
+    """
+    found = motion_sampling.sample_next(
+      self._release.networks.modules,
+      self._release.params,
+      self._release.statistics,
+      tokens,
+      past,
+      m_0,
+      key_for(seed, 'motion'),
+      num_steps=int(options.motion_steps),
+      lookahead=lookahead,
+      first_frame=first_frame,
+      guidance_scale=float(options.motion_guidance),
+      controls=controls.values,
+      control_scales=controls.scales,
+      make_sampler=self._samplers,
+    )
+    if self._refine is None:
+      return found
+    reach = motion_sampling.refiner_reach(self._release.networks.modules['lip_refiner'])
+    k, count = past.shape[1], found.motion.shape[1]
+    near = slice(max(0, k - reach), k + count + reach)
+    refined = self._refined(found.track[:, near], tokens[:, near], options, chunk + 2 * reach)
+    return motion_sampling.NextMotion(refined[:, k - near.start :][:, :count], found.track)
+
+  def _refined(
+    self, motion: Any, tokens: Any, options: SamplingOptions, chunk: int = motion_sampling.REFINED_FRAMES
+  ) -> Any:
+    """Motion latents `[1, n, motion_dim]` with refined and scaled lips; as they are without a lip refiner."""
+    if self._refine is None:
+      return motion
+    modules, params = self._release.networks.modules, self._release.params
+    motion = motion_sampling.refine_lips(modules, params, motion, tokens, run=self._refine, chunk=chunk)
+    if options.lip_scale != 1:
+      subspace = np.asarray(params['lip_refiner']['subspace'])
+      motion = motion_sampling.scale_lips(motion, subspace, self._neutral, options.lip_scale)
+    return motion
+
+  @functools.cached_property
+  def _neutral(self) -> np.ndarray:
+    """Motion latent of the neutral face, `[1, motion_dim]`."""
+    return self._encode(np.zeros((1, MOTION_DIM), np.float32))
 
   def prepare(self, num_frames: int, options: SamplingOptions, controls: ResolvedControls) -> None:
     """Starts to compile the sampler for speech of `num_frames` frames in the background, without waiting."""
@@ -248,7 +308,7 @@ class _Samplers:
     return run
 
   def _of(self, how: tuple[Any, ...], args: tuple[Any, ...]) -> BackgroundCompiledFunction:
-    key = (how, args[3].shape)
+    key = (how, args[3].shape, jax.tree.structure(args))  # with or without given frames
     if key not in self._compiled:
       self._compiled[key] = BackgroundCompiledFunction(motion_sampling.jit_sampler(*how), self._device)
     return self._compiled[key]

@@ -123,17 +123,17 @@ class NextMotion(NamedTuple):
     track: the given frames, the next ones and those of the look-ahead, which further speech may change, `[1, n, d]`.
   """
 
-  motion: jax.Array
-  track: jax.Array
+  motion: np.ndarray
+  track: np.ndarray
 
 
 def sample_next(
   modules: Mapping[str, Any],
   params: Mapping[str, Any],
   statistics: Mapping[str, Any],
-  tokens: jax.Array,
-  past: jax.Array,
-  m_0: jax.Array,
+  tokens: jax.Array | np.ndarray,
+  past: jax.Array | np.ndarray,
+  m_0: jax.Array | np.ndarray,
   key: jax.Array,
   *,
   num_steps: int,
@@ -147,7 +147,7 @@ def sample_next(
   """Samples the next frames of a track whose past is given, from the speech so far, in one window.
 
   In every step the network reads the given frames as they are. Without a past and a look-ahead the result is that of
-  `sample_motion`.
+  `sample_motion`. Arrays are padded on the host: one compiled program serves all numbers of frames.
 
   Args:
     modules, params, statistics, m_0, key: see `sample_motion`.
@@ -170,24 +170,35 @@ def sample_next(
     raise ValueError(f'{n} tokens hold no frame after {k} given ones and before a look-ahead of {lookahead}')
   if k and not modules['motion_transformer'].with_past:
     raise ValueError('the motion transformer takes no past: train it with past_rate, or give none')
-  mean, std = _moments(statistics)
-  rest = ((0, 0), (0, window - n), (0, 0))
-  controls, levels, weights = _guided(controls, control_scales, guidance_scale, window - n)
+  mean, std = map(np.asarray, _moments(statistics))
+  controls = {
+    name: _filled(value, window) if name in CONTROL_TRACKS else value
+    for name, value in (controls or {}).items()
+  }
+  controls, levels, weights = _guided(controls, control_scales, guidance_scale, 0)
   make_sampler, overlap = make_sampler or jit_sampler, min(OVERLAP, window // 4)
   run = make_sampler(modules['motion_transformer'], num_steps, tuple(controls), levels, window, overlap)
-  given = jnp.pad((past - mean) / std, ((0, 0), (0, window - k), (0, 0)))[0], jnp.int32(k)
-  track = run(
+  past = np.asarray(past, np.float32)
+  given = _filled((past - mean) / std, window)[0], np.int32(k)
+  sampled = run(
     params['motion_transformer'],
-    jnp.pad(tokens, rest)[0],
-    (m_0 - mean) / std,
-    _noise(key, first_frame, window, mean.shape),
-    jnp.int32(n),
+    _filled(tokens, window)[0],
+    (np.asarray(m_0) - mean) / std,
+    _noise(key, np.int32(first_frame), window, mean.shape),
+    np.int32(n),
     controls,
     weights,
     given if modules['motion_transformer'].with_past else None,
   )
-  track = (track[None] * std + mean)[:, :n].at[:, :k].set(past)
+  track = (np.asarray(sampled)[None] * std + mean)[:, :n]
+  track[:, :k] = past
   return NextMotion(track[:, k : n - lookahead], track)
+
+
+def _filled(track: jax.Array | np.ndarray, length: int) -> np.ndarray:
+  """A track `[1, n, d]` with zeros after its end, float32 `[1, length, d]`."""
+  track = np.asarray(track, np.float32)
+  return np.pad(track, ((0, 0), (0, length - track.shape[1]), (0, 0)))
 
 
 def _moments(statistics):
@@ -212,6 +223,11 @@ def _guided(controls, control_scales, guidance_scale, rest):
   return controls, levels, jnp.asarray([weights[level] for level in levels], jnp.float32)
 
 
+def refiner_reach(refiner: LipRefiner) -> int:
+  """Frames to either side that the refined lips of a frame depend on."""
+  return _LIP_LAYER_REACH * refiner.num_layers
+
+
 def refine_lips(
   modules: Mapping[str, Any],
   params: Mapping[str, Any],
@@ -219,6 +235,7 @@ def refine_lips(
   tokens: jax.Array,
   *,
   run: Callable[..., jax.Array] | None = None,
+  chunk: int = REFINED_FRAMES,
 ) -> np.ndarray:
   """Refines a motion track inside the lip subspace, in chunks that are padded by the receptive field.
 
@@ -227,20 +244,20 @@ def refine_lips(
     motion: `[1, n, d]`, not standardized.
     tokens: speech tokens, `[1, n, token_dim]`.
     run: `jit_refiner(network)`, for callers that reuse the compiled function; None: compile again.
+    chunk: frames that are refined in one call; another number is another program.
 
   Returns:
     float32 `[1, n, d]`, the same as for one call on the whole track.
   """
-  refiner = modules['lip_refiner']
-  run, reach = run or jit_refiner(refiner), _LIP_LAYER_REACH * refiner.num_layers
+  run, reach = run or jit_refiner(modules['lip_refiner']), refiner_reach(modules['lip_refiner'])
   motion, tokens = np.asarray(motion, np.float32), np.asarray(tokens)
   n, refined = motion.shape[1], np.empty(motion.shape, np.float32)
-  for start in range(0, n, REFINED_FRAMES):
-    frames = np.arange(start - reach, start + REFINED_FRAMES + reach)
+  for start in range(0, n, chunk):
+    frames = np.arange(start - reach, start + chunk + reach)
     valid = (frames >= 0) & (frames < n)
     frames = np.clip(frames, 0, n - 1)
     piece = run(params['lip_refiner'], motion[:, frames], tokens[:, frames], valid[None])
-    count = min(REFINED_FRAMES, n - start)
+    count = min(chunk, n - start)
     refined[:, start : start + count] = np.asarray(piece)[:, reach : reach + count]
   return refined
 
