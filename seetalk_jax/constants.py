@@ -19,6 +19,7 @@ SPEECH_SECONDS = 3  # length of speech from which one voice embedding is compute
 SPEECH_FRAMES = SPEECH_SECONDS * FPS  # 75
 SPEECH_SAMPLES = SPEECH_SECONDS * SAMPLE_RATE_HZ
 WINDOW_FRAMES = 100  # 4 s: window on which the motion transformer is trained
+LEAST_LOOKAHEAD = 5  # frames, 0.2 s: the shortest look-ahead of live sessions in training
 MOTION_STEPS = 4  # sampling steps of a motion track, see docs/experiments.md#sampling-steps
 CLIP_FRAMES = FPS  # frames of a `clips` record: 1 s
 CLIP_SIZE = 128  # side of these frames in pixels

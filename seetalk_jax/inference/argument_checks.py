@@ -52,6 +52,17 @@ def number(name: str, value: Any, low: float = -math.inf, high: float = math.inf
   return cast(float, found)
 
 
+def frame_size(size: Any) -> int:
+  """Side of frames in pixels.
+
+  Raises:
+    InputError: it is no even number of 16 or more.
+  """
+  if whole('size', size, 16) % 2:
+    raise InputError(f'size {size}, argument size: give an even number of 16 or more')
+  return int(size)
+
+
 def _shown(value: Any) -> str:
   text = repr(value)
   return text if len(text) <= 40 else f'of type {type(value).__name__}'

@@ -324,9 +324,7 @@ class InputReader:
 
 
 def _checked_size(size: int | None) -> int | None:
-  if size is not None and (argument_checks.whole('size', size, 16) % 2):
-    raise InputError(f'size {size}, argument size: give an even number of 16 or more')
-  return None if size is None else int(size)
+  return None if size is None else argument_checks.frame_size(size)
 
 
 def _described(whole: Whole) -> WholePicture:

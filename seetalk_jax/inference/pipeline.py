@@ -30,6 +30,7 @@ from seetalk_jax.inference.loaded_release import LoadedRelease
 from seetalk_jax.inference.motion_sampler import MotionSampler
 from seetalk_jax.inference.portraits import Portraits
 from seetalk_jax.inference.progress import Progress, StageTimer, no_progress
+from seetalk_jax.inference.session import Session
 from seetalk_jax.inference.speech_to_blendshapes import Blendshapes, SpeechToBlendshapes
 from seetalk_jax.inference.speech_to_portrait import SampledPortrait, SpeechToPortrait, Voice
 from seetalk_jax.inference.unfinished_video import PortraitAndMotion
@@ -240,6 +241,32 @@ class SeeTalk:
       portrait, motion, speech=speech, size=size, fusion=fusion, full_frame=full_frame
     )
     return self.make_clip(inputs, progress=progress)
+
+  def session(self, portrait: PortraitLike, **options: Any) -> Session:
+    """Starts a live session: audio is pushed while it arrives, and frames are pulled; see `Session`.
+
+    ```python
+    session = pipe.session('face.png')
+    session.push(samples)
+    for frames, audio in session:
+      show(frames, audio)
+    ```
+
+    It returns when everything is compiled.
+
+    Args:
+      portrait: a picture file or an aligned portrait, uint8 `[h, w, 3]`.
+      options: arguments of `Session`: seed, lookahead, chunk, steps, guidance_scale, size, fusion, controls,
+        control_scales, max_waiting.
+
+    Raises:
+      PortraitError: see `aligned_portrait`.
+      InputError: a number out of range, or a control that the checkpoint does not support.
+      CheckpointError: the checkpoint lacks a network, or its motion transformer takes no past frames.
+    """
+    return Session(
+      self.release, self._motion_sampler, self._renderer, self.inputs.portrait(portrait), **options
+    )
 
   def controls_of(self, motion: np.ndarray) -> dict[str, np.ndarray]:
     """Reads head pose, gaze, eyelids, brows and lips of motion latents, as the motion codec was trained to.

@@ -108,6 +108,19 @@ def speech_from_array(samples: np.ndarray, rate_hz: float = SAMPLE_RATE_HZ, sour
   Raises:
     SpeechError: as `load_speech`.
   """
+  samples = samples_of(samples, rate_hz, source)
+  return _speech_of(decode.Source(source, rate_hz, samples.shape[1], lambda: decode.blocks_of(samples)))
+
+
+def samples_of(samples: np.ndarray, rate_hz: float, source: str) -> np.ndarray:
+  """Samples as float32 `[n, channels]`; the scale of integers is removed.
+
+  Args:
+    samples, rate_hz, source: see `speech_from_array`.
+
+  Raises:
+    SpeechError: samples or rate of another kind.
+  """
   samples = _as_array(samples, source)
   if samples.ndim not in (1, 2) or (samples.ndim == 2 and samples.shape[1] > _MAX_CHANNELS):
     raise SpeechError(f'speech of shape {samples.shape}, {source}: give [n], or [n, channels]')
@@ -120,8 +133,19 @@ def speech_from_array(samples: np.ndarray, rate_hz: float = SAMPLE_RATE_HZ, sour
     info = np.iinfo(samples.dtype)
     half = (int(info.max) - int(info.min) + 1) / 2
     samples = (samples.astype(np.float64) - (half if info.min == 0 else 0)) / half
-  samples = samples.reshape(len(samples), -1).astype(np.float32)
-  return _speech_of(decode.Source(source, rate_hz, samples.shape[1], lambda: decode.blocks_of(samples)))
+  return (samples[:, None] if samples.ndim == 1 else samples).astype(np.float32)
+
+
+def check_finite(samples: np.ndarray, rate_hz: float, source: str, first: int = 0) -> None:
+  """Checks samples `[n]` or `[n, channels]`; the first is number `first` of the source.
+
+  Raises:
+    SpeechError: NaN or infinite samples.
+  """
+  finite = np.isfinite(samples)
+  if not finite.all():
+    at = (first + int(np.argmin(finite if finite.ndim == 1 else finite.all(axis=1)))) / rate_hz
+    raise SpeechError(f'NaN or infinite samples from {at:.2f} s on, {source}: export it again')
 
 
 def _described(rate_hz: float, channels: int) -> str:
@@ -218,10 +242,7 @@ def mono_16k(source: decode.Source) -> tuple[np.ndarray, int | None]:
   def mixed() -> decode.Blocks:
     nonlocal energy, mix_energy, length
     for block in source.open_blocks():
-      if not np.isfinite(block).all():
-        first = int(np.argmin(np.isfinite(block).all(axis=1))) + length
-        at = first / source.rate_hz
-        raise SpeechError(f'NaN or infinite samples from {at:.2f} s on, {source.name}: export it again')
+      check_finite(block, source.rate_hz, source.name, length)
       length += len(block)
       mix = block.mean(axis=1, keepdims=True)
       energy += np.square(block, dtype=np.float64).sum(axis=0)

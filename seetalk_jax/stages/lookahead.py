@@ -17,10 +17,10 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from seetalk_jax.constants import SAMPLES_PER_FRAME
+from seetalk_jax.constants import LEAST_LOOKAHEAD, SAMPLES_PER_FRAME
 from seetalk_jax.errors import ConfigError
 
-LEAST = 5  # frames: the shortest look-ahead, 0.2 s, and the fewest frames that a cut track leaves to estimate
+LEAST = LEAST_LOOKAHEAD  # also the fewest frames that a cut track leaves to estimate
 SHORTEST = 2 * LEAST  # frames of the shortest track that is cut
 
 

@@ -68,9 +68,24 @@ def shared() -> str:
   return str(make(pathlib.Path(folder.name) / 'tiny'))
 
 
-def make(directory: pathlib.Path, names=INFERENCE, seed: int = 0, sampling=SAMPLING) -> pathlib.Path:
-  """Writes a release; the arrays of a network do not depend on the other networks. Returns its folder."""
-  modules = {name: registry.make(name, 'tiny') for name in names}
+@functools.cache
+def live() -> str:
+  """Folder of a release for live sessions, whose motion transformer takes past frames; removed at exit."""
+  folder = tempfile.TemporaryDirectory(prefix='seetalk-test-')
+  atexit.register(folder.cleanup)
+  return str(make(pathlib.Path(folder.name) / 'live', changes={'motion_transformer': {'with_past': True}}))
+
+
+def make(
+  directory: pathlib.Path, names=INFERENCE, seed: int = 0, sampling=SAMPLING, changes=None
+) -> pathlib.Path:
+  """Writes a release; the arrays of a network do not depend on the other networks. Returns its folder.
+
+  Args:
+    changes: name -> fields of the network that differ from those of its tiny size.
+  """
+  changes = changes or {}
+  modules = {name: registry.make(name, 'tiny', **changes.get(name, {})) for name in names}
   networks = {}
   for name, module in modules.items():
     trees = traverse_util.unflatten_dict(
