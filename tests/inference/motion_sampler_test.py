@@ -125,3 +125,17 @@ def test_motion_vectors_of_any_length_take_one_program(sampler):
     np.testing.assert_allclose(sampler.motion_of(part), latents[-n:], atol=1e-5)
   for method in ('read_truth', 'encode_truth'):
     assert sampler._converter(method)._cache_size() == 1
+
+
+def test_lips_of_next_frames_are_those_of_the_whole_window():
+  """The refined chunk is cut from its window with the neighbors that its lips depend on."""
+  live = motion_sampler.MotionSampler(tiny_release.load(tiny_release.live()).release)
+  rng = np.random.default_rng(1)
+  tokens, past = (rng.standard_normal(shape).astype(np.float32) for shape in ((1, 40, 32), (1, 20, 256)))
+  m_0, options = np.zeros((1, 256), np.float32), SamplingOptions(motion_steps=2, lip_scale=1.3)
+  how = dict(chunk=8, lookahead=12, first_frame=0)
+  found = live.sample_next(tokens, past, m_0, 0, options, ResolvedControls(), **how)
+  whole = live._refined(found.track, tokens, options)
+  assert found.motion.shape == (1, 8, 256)
+  np.testing.assert_allclose(found.motion, whole[:, 20:28], atol=1e-5)
+  assert np.abs(found.motion - found.track[:, 20:28]).max() > 1e-3

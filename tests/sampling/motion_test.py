@@ -245,6 +245,9 @@ def test_lips_refined_in_pieces_are_those_of_the_whole(networks, length):
   run = jit_refiner(modules['lip_refiner'])
   pieces = motion.refine_lips(modules, {'lip_refiner': lips}, track, tokens, run=run)
   np.testing.assert_allclose(pieces, whole, atol=2e-5)
+  if length <= motion.REFINED_FRAMES:
+    small = motion.refine_lips(modules, {'lip_refiner': lips}, track, tokens, run=run, chunk=90)
+    np.testing.assert_allclose(small, whole, atol=2e-5)
 
 
 def test_lips_are_scaled_about_the_neutral_face_and_nothing_else_is():
@@ -375,6 +378,22 @@ def test_next_frames_without_a_past_are_those_of_one_window(with_past):
     without, params, tokens, np.zeros((1, 0, 8), np.float32), lookahead=4, guidance_scale=1.5
   )
   np.testing.assert_allclose(found.motion, whole[:, :10], atol=1e-5)
+
+
+def test_one_program_samples_next_frames_of_all_lengths(with_past):
+  modules, params = with_past
+  rng, made = np.random.default_rng(2), []
+
+  def compiled_once(*how):
+    made.append(own(*how))
+    return made[-1]
+
+  own = functools.cache(motion.jit_sampler)
+  for n, k in ((6, 0), (9, 3), (16, 12)):
+    tokens, past = (rng.standard_normal((1, length, d)) for length, d in ((n, 32), (k, 8)))
+    found = sampled_next(modules, params, tokens, past, lookahead=2, make_sampler=compiled_once)
+    assert found.motion.shape == (1, n - k - 2, 8) and isinstance(found.motion, np.ndarray)
+  assert {run._cache_size() for run in made} == {1}
 
 
 def test_given_frames_stay_and_lead_the_next_ones(with_past):
