@@ -30,7 +30,8 @@ ALLOWED = {
   'releases': {'models', 'media', 'training'},
   'training': {'stages', 'models', 'sharding', 'data', 'media', 'releases'},
   'planning': {'training', 'stages', 'models', 'sharding'},
-  'inference': {'releases', 'models', 'diffusion', 'sampling', 'media'},
+  'provenance': {'media'},
+  'inference': {'releases', 'models', 'diffusion', 'sampling', 'media', 'provenance'},
   'evaluation': {
     'inference',
     'releases',

@@ -33,6 +33,7 @@ COMMANDS = {
   'convert': 'seetalk_jax.cli.convert',
   'info': 'seetalk_jax.cli.info',
   'demo': 'seetalk_jax.cli.demo',
+  'verify': 'seetalk_jax.cli.verify',
   'compare': 'seetalk_jax.cli.compare',
   'plan': 'seetalk_jax.cli.plan',
 }

@@ -134,6 +134,40 @@ def add_face_finding(parser: argparse.ArgumentParser) -> None:
   )
 
 
+def add_marking(parser: argparse.ArgumentParser) -> None:
+  """Adds --no-watermark, --sign, --timestamp; see `signer_from`."""
+  parser.add_argument(
+    '--no-watermark', action='store_true', help='do not mark the pixels as synthetic (docs/provenance.md)'
+  )
+  parser.add_argument(
+    '--sign',
+    nargs=2,
+    metavar=('CHAIN.pem', 'KEY.pem'),
+    default=None,
+    help="certificate chain and private key that sign the output with a C2PA manifest (extra 'provenance')",
+  )
+  parser.add_argument(
+    '--timestamp', metavar='URL', default=None, help='with --sign: address of a time-stamp authority'
+  )
+
+
+def signer_from(args: argparse.Namespace):
+  """The checked `Signer` of a command line, or None.
+
+  Raises:
+    InputError: --timestamp without --sign, or files that cannot sign.
+  """
+  if args.sign is None:
+    if args.timestamp is not None:
+      raise InputError('--timestamp belongs to --sign, command line: give both')
+    return None
+  from seetalk_jax.provenance import signing
+
+  signer = signing.Signer(*args.sign, timestamp_url=args.timestamp)
+  signer.check()
+  return signer
+
+
 def load_pipeline(checkpoint: str, device: str | None):
   """Loads the `SeeTalk` pipeline of a checkpoint, with the user's compilation cache.
 

@@ -21,6 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     '--num', type=options.whole(1, 10_000), default=1, metavar='N', help='how many faces (default 1)'
   )
   options.add_model(parser)
+  options.add_marking(parser)
   options.add_output(parser)
 
 
@@ -34,6 +35,7 @@ def run(args: argparse.Namespace) -> None:
   paths = [output.with_stem(f'{output.stem}_{i}') for i in range(args.num)] if args.num > 1 else [output]
   for path in paths:
     image.check_output(path, '.png', args.overwrite)
+  signer = options.signer_from(args)
   speech = audio.load_speech(args.speech)
   storage.read_info(args.checkpoint)
   pipe = options.load_pipeline(args.checkpoint, args.device)
@@ -50,7 +52,7 @@ def run(args: argparse.Namespace) -> None:
     )
   record = pipe.record(seed=args.seed)
   for i, (path, portrait) in enumerate(zip(paths, portraits, strict=True)):
-    clip.save_portrait(path, portrait, {**record, 'face': i})
+    clip.save_portrait(path, portrait, {**record, 'face': i}, watermark=not args.no_watermark, signer=signer)
   content = {
     'outputs': [str(path) for path in paths],
     'width': portraits.shape[2],

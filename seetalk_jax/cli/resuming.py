@@ -32,10 +32,12 @@ class RequestedVideo(NamedTuple):
   Attributes:
     spec: everything that determines its frames.
     audio_seconds: length of its sound in seconds.
+    watermark: name of its watermark, or None for none.
   """
 
   spec: ClipSpec
   audio_seconds: float
+  watermark: str | None
 
 
 class EarlierResults(NamedTuple):
@@ -68,12 +70,12 @@ def find_earlier(
   earlier = EarlierResults(set(), {})
   for output, video in requested.items():
     try:
-      if unfinished_video.is_finished(output, video.spec):
+      if unfinished_video.is_finished(output, video.spec, video.watermark):
         earlier.finished.add(output)
     except InputError:
       if not overwrite:
         raise
-    unfinished = unfinished_video.find(output, video.spec)
+    unfinished = unfinished_video.find(output, video.spec, video.watermark)
     if unfinished is None:
       continue
     if output in earlier.finished:

@@ -51,6 +51,8 @@ class VideoOptions:
     overwrite: replace existing files.
     resume: continue unfinished videos of the same inputs, and skip finished ones.
     quiet: no progress bars.
+    watermark: whether the frames and the portrait are marked.
+    signer: the `Signer` of the files; None: they are not signed.
   """
 
   checkpoint: str = 'demo'
@@ -72,6 +74,8 @@ class VideoOptions:
   overwrite: bool = False
   resume: bool = False
   quiet: bool = False
+  watermark: bool = True
+  signer: Any = None
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -87,6 +91,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
   )
   parser.add_argument('--save-portrait', metavar='PNG', help='also write the portrait to this file')
   controls.add_arguments(parser)
+  options.add_marking(parser)
   options.add_output(parser)
   resuming.add_argument(parser)
 
@@ -116,6 +121,8 @@ def options_from(args: argparse.Namespace, *, several: bool = False, **others: A
     overwrite=args.overwrite,
     resume=args.resume,
     quiet=args.quiet,
+    watermark=not args.no_watermark,
+    signer=options.signer_from(args),
     **controls.read(args, several=several),
     **others,
   )
@@ -147,7 +154,7 @@ def make_videos(jobs: Sequence[VideoJob], how: VideoOptions) -> list[dict[str, A
   if how.resume:
     for job in jobs:
       inputs = kept or _speech_inputs(first, job.source, portrait, how)
-      requested[job.output] = resuming.RequestedVideo(inputs.spec, inputs.audio_seconds)
+      requested[job.output] = _requested(inputs, how)
   earlier = resuming.find_earlier(requested, overwrite=how.overwrite, save_portrait=how.save_portrait)
   if how.out_dir is not None:
     files.make_folder(how.out_dir)
@@ -159,9 +166,7 @@ def make_videos(jobs: Sequence[VideoJob], how: VideoOptions) -> list[dict[str, A
     with resuming.note_if_interrupted(job.output, bars):
       inputs = kept or _speech_inputs(pipe, job.source, portrait, how)
       clip = pipe.make_clip(inputs, unfinished=earlier.unfinished.get(job.output), progress=progress)
-      clip.save(job.output, resume=how.resume)
-    if how.save_portrait:
-      clip.save_portrait(how.save_portrait)
+      _save(clip, job, how)
     return describe(clip, job.output)
 
   with options.Bars(how.quiet) as bars:
@@ -191,15 +196,13 @@ def make_reenactment(job: VideoJob, how: VideoOptions, *, relative: bool) -> dic
   inputs = pipe.inputs.from_video(
     portrait, video, relative=relative, size=how.size, full_frame=how.full_frame
   )
-  requested = {job.output: resuming.RequestedVideo(inputs.spec, inputs.audio_seconds)} if how.resume else {}
+  requested = {job.output: _requested(inputs, how)} if how.resume else {}
   earlier = resuming.find_earlier(requested, overwrite=how.overwrite, save_portrait=how.save_portrait)
   if job.output in earlier.finished:
     return describe_finished(pipe, requested[job.output], job.output)
   with options.Bars(how.quiet) as bars, resuming.note_if_interrupted(job.output, bars):
     clip = pipe.make_clip(inputs, unfinished=earlier.unfinished.get(job.output), progress=bars)
-    clip.save(job.output, resume=how.resume)
-  if how.save_portrait:
-    clip.save_portrait(how.save_portrait)
+    _save(clip, job, how)
   return describe(clip, job.output)
 
 
@@ -265,6 +268,36 @@ def summarise(result: Mapping[str, Any]) -> str:
     f'{result["audio_seconds"]:.2f} s of sound, {made} '
     f'(checkpoint {result["checkpoint"]}, seed {result["seed"]}, {result["device"]})'
   )
+
+
+def _requested(inputs, how: VideoOptions) -> resuming.RequestedVideo:
+  from seetalk_jax.inference import clip
+
+  mark = clip.watermark_of({'job': inputs.spec.job_id()}, inputs.spec.frame_size) if how.watermark else None
+  return resuming.RequestedVideo(inputs.spec, inputs.audio_seconds, None if mark is None else mark.name)
+
+
+def _save(clip, job: VideoJob, how: VideoOptions) -> None:
+  """Writes the video, and the portrait if there is a file for it."""
+  inputs = [path for path in (how.portrait, job.source) if path is not None]
+  ingredients = signed_inputs(inputs, how) if how.signer is not None or not how.quiet else []
+  clip.save(
+    job.output, resume=how.resume, watermark=how.watermark, signer=how.signer, ingredients=ingredients
+  )
+  if how.save_portrait:
+    clip.save_portrait(how.save_portrait, watermark=how.watermark, signer=how.signer)
+
+
+def signed_inputs(paths: Sequence[str], how: VideoOptions) -> list[str]:
+  """The inputs that hold a C2PA manifest; without --sign, a note says that the output does not keep it."""
+  from seetalk_jax.media import pipes
+  from seetalk_jax.provenance import c2pa_extra
+
+  signed = [path for path in paths if not pipes.is_pipe(path) and c2pa_extra.has_manifest(path)]
+  if how.signer is None:
+    for path in signed:
+      print(f'{path}: holds a C2PA manifest, which the output keeps only with --sign', file=sys.stderr)
+  return signed
 
 
 def _speech_inputs(pipe, speech, portrait, how: VideoOptions):

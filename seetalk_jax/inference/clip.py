@@ -3,25 +3,28 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import os
 import pathlib
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from seetalk_jax.constants import FPS
 from seetalk_jax.inference import batching, notebook_view, unfinished_video
-from seetalk_jax.inference.clip_spec import ClipSpec
+from seetalk_jax.inference.clip_spec import Checksum, ClipSpec
 from seetalk_jax.inference.progress import Progress, no_progress
 from seetalk_jax.media import image as image_lib
-from seetalk_jax.media import segments
+from seetalk_jax.media import segments, tags
 from seetalk_jax.media.audio import Sound, Speech
 from seetalk_jax.media.full_frame import FullFrame
 from seetalk_jax.media.tracked_video import VideoFullFrame
-from seetalk_jax.media.video import VideoWriter
+from seetalk_jax.media.video import Finish, VideoWriter
+from seetalk_jax.provenance.signing import Signer
+from seetalk_jax.provenance.watermark import Watermark, can_mark
 
 _KEPT_BYTES = 2**30  # of frames that a clip keeps
 
@@ -167,7 +170,15 @@ class Clip:
       self.progress('render', min(start + self.chunk, self.num_frames), self.num_frames)
       yield frames
 
-  def save(self, path: str | os.PathLike, *, resume: bool = False) -> pathlib.Path:
+  def save(
+    self,
+    path: str | os.PathLike,
+    *,
+    resume: bool = False,
+    watermark: bool = True,
+    signer: Signer | None = None,
+    ingredients: Sequence[str | os.PathLike] = (),
+  ) -> pathlib.Path:
     """Writes the mp4 file with its sound, atomically.
 
     A video longer than a segment (10 s) is first written in segments to a hidden folder beside `path`; see
@@ -175,26 +186,37 @@ class Clip:
 
     Args:
       resume: continue from the finished segments of an earlier run of the same clip, if there are any.
+      watermark: mark the frames; frames with a side of less than 128 pixels are not marked.
+      signer: signs the file with a C2PA manifest; None: not signed.
+      ingredients: pictures and videos that the clip was made from; with `signer`, their manifests are kept.
 
     Raises:
       InputError: the name does not end in .mp4, its folder cannot be written, another process is writing the
-        same file, or (with `resume`) the unfinished video belongs to another clip.
+        same file, (with `resume`) the unfinished video belongs to another clip or has other marks, or the file
+        cannot be signed.
     """
+    mark = watermark_of(self.record, self.size) if watermark else None
+    options = {
+      'size': self.size,
+      'sound': self.sound,
+      'metadata': self._tags(mark),
+      'mark': None if mark is None else mark.mark_luma,
+      'finish': _signing(path, signer, ingredients),
+    }
     if self.num_frames <= segments.SEGMENT_FRAMES:
       unfinished_video.check_free(path)
-      self._write(VideoWriter(path, size=self.size, sound=self.sound, metadata=self.metadata), 0)
+      self._write(VideoWriter(path, **options), 0)
       unfinished_video.discard(path)  # left by a longer video of the same name
     else:
-      with unfinished_video.UnfinishedVideo(path, self.spec, resume=resume) as unfinished:
+      name = None if mark is None else mark.name
+      with unfinished_video.UnfinishedVideo(path, self.spec, resume=resume, watermark=name) as unfinished:
         unfinished.keep(unfinished_video.PortraitAndMotion(self.portrait, self.motion))
         writer = segments.SegmentWriter(
           path,
           unfinished.folder,
-          size=self.size,
           num_frames=self.num_frames,
           segment_frames=segments.SEGMENT_FRAMES,
-          sound=self.sound,
-          metadata=self.metadata,
+          **options,
         )
         self._write(writer, writer.num_frames)
     return pathlib.Path(path)
@@ -228,17 +250,23 @@ class Clip:
     )
     return notebook_view.picture(self.portrait, caption)
 
-  def save_portrait(self, path: str | os.PathLike) -> None:
-    """Writes the portrait as a PNG file that is marked as cropped, for `seetalk animate`."""
-    save_portrait(path, self.portrait, self.record)
+  def save_portrait(
+    self, path: str | os.PathLike, *, watermark: bool = True, signer: Signer | None = None
+  ) -> None:
+    """Writes the portrait as a PNG file that is marked as cropped, for `seetalk animate`; see `save_portrait`."""
+    save_portrait(path, self.portrait, self.record, watermark=watermark, signer=signer)
 
   @property
   def metadata(self) -> dict[str, str]:
     """Container tags: a mark of synthetic media, and `record`."""
-    record = '; '.join(f'{key} {value}' for key, value in self.record.items())
+    return self._tags(None)
+
+  def _tags(self, mark: Watermark | None) -> dict[str, str]:
+    """Container tags of a video with a watermark, or without one."""
+    record = '; '.join(f'{key} {value}' for key, value in (self.record | _named(mark)).items())
     return {
       'title': 'Synthetic talking face',
-      'comment': f'Synthetic media: no such recording exists. Made by seetalk-jax; {record}',
+      'comment': f'{tags.SYNTHETIC}: no such recording exists. Made by seetalk-jax; {record}',
       'synopsis': 'AI-generated video of a face that was made to fit a voice.',
     }
 
@@ -246,17 +274,58 @@ class Clip:
     self.stage_seconds[stage] = self.stage_seconds.get(stage, 0.0) + time.perf_counter() - began
 
 
-def save_portrait(path: str | os.PathLike, portrait: np.ndarray, record: Mapping[str, Any]) -> None:
+def save_portrait(
+  path: str | os.PathLike,
+  portrait: np.ndarray,
+  record: Mapping[str, Any],
+  *,
+  watermark: bool = True,
+  signer: Signer | None = None,
+) -> None:
   """Writes a portrait as a PNG file that is marked as synthetic and as cropped.
 
+  Args:
+    path: output file.
+    portrait: uint8 `[h, w, 3]`.
+    record: provenance of the portrait, stored with it.
+    watermark: mark the pixels; a portrait with a side of less than 128 pixels is not marked.
+    signer: signs the file with a C2PA manifest; None: not signed.
+
   Raises:
-    InputError: the name does not end in .png, or its folder cannot be written.
+    InputError: the name does not end in .png, its folder cannot be written, or the file cannot be signed.
   """
+  mark = watermark_of(record, portrait.shape[:2]) if watermark else None
+  record = record | _named(mark)
   text = {
     'Title': 'Synthetic portrait',
-    'Comment': 'Synthetic media: AI-generated face.',
+    'Comment': f'{tags.SYNTHETIC}: AI-generated face.',
     'Software': f'seetalk-jax {record.get("version", "")}'.strip(),
     image_lib.CROP_VERSION_KEY: str(record.get('crop_version', 1)),
     **{f'seetalk:{key}': str(value) for key, value in record.items() if key != 'crop_version'},
   }
-  image_lib.save_png(path, portrait, text)
+  pixels = portrait if mark is None else mark.mark_rgb(portrait)
+  image_lib.save_png(path, pixels, text, _signing(path, signer))
+
+
+def watermark_of(record: Mapping[str, Any], size: tuple[int, int]) -> Watermark | None:
+  """The watermark of a clip or portrait; None if `size` (height, width) is too small for one.
+
+  Its payload is the beginning of the job of the record, or of the checksum of a record without a job.
+  """
+  if not can_mark(size):
+    return None
+  job = record.get('job') or Checksum.of(repr(sorted(map(str, record.items()))).encode())
+  return Watermark(int(job[:8], 16))
+
+
+def _named(mark: Watermark | None) -> dict[str, str]:
+  return {} if mark is None else {'watermark': mark.name}
+
+
+def _signing(
+  path: str | os.PathLike, signer: Signer | None, ingredients: Sequence[str | os.PathLike] = ()
+) -> Finish | None:
+  """Signs a complete file that will be `path`."""
+  if signer is None:
+    return None
+  return functools.partial(signer.sign, title=pathlib.Path(path).name, ingredients=tuple(ingredients))

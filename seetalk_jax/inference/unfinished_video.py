@@ -13,6 +13,7 @@ import os
 import pathlib
 import re
 import shutil
+import types
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -24,6 +25,8 @@ from seetalk_jax.inference.clip_spec import ClipSpec
 from seetalk_jax.media import image, segments, video
 
 _JOB, _DECIDED, _LOCK = 'job.json', 'decided.npz', 'lock'
+# Name of the watermark that a video should have; None: it should have none; `...`: either.
+Expected = str | None | types.EllipsisType
 _OWN_FILES = re.compile(r'job\.json|decided\.npz|lock|segment-\d{5}\.mp4')
 
 
@@ -44,11 +47,16 @@ def folder_of(output: str | os.PathLike) -> pathlib.Path:
   return files.hidden(output, '.unfinished')
 
 
-def is_finished(output: str | os.PathLike, spec: ClipSpec) -> bool:
-  """Whether the output exists and has this specification, according to the job in its metadata.
+def is_finished(output: str | os.PathLike, spec: ClipSpec, watermark: Expected = ...) -> bool:
+  """Whether the output exists and has this specification, according to its metadata.
+
+  Args:
+    output: the video file.
+    spec: everything that determines its frames before they are marked.
+    watermark: see `Expected`.
 
   Raises:
-    InputError: the output exists and is another video.
+    InputError: the output exists and is another video, or is not marked as expected.
   """
   if not pathlib.Path(output).is_file():
     return False
@@ -56,15 +64,23 @@ def is_finished(output: str | os.PathLike, spec: ClipSpec) -> bool:
     comment = video.read_metadata(output).get('comment', '')
   except (OSError, ValueError):  # FFmpeg raises both; not a video
     comment = ''
-  if f'job {spec.job_id()}' in comment:
-    return True
-  raise InputError(
-    f'the output exists and was made from other inputs, {output}: give another name, or --overwrite'
-  )
+  if f'job {spec.job_id()}' not in comment:
+    raise InputError(
+      f'the output exists and was made from other inputs, {output}: give another name, or --overwrite'
+    )
+  if watermark is not ... and (watermark is not None) != ('; watermark ' in comment):
+    has = 'a watermark' if watermark is None else 'no watermark'
+    raise InputError(f'the output exists and has {has}, {output}: give another name, or --overwrite')
+  return True
 
 
-def find(output: str | os.PathLike, spec: ClipSpec) -> PortraitAndMotion | None:
+def find(output: str | os.PathLike, spec: ClipSpec, watermark: Expected = ...) -> PortraitAndMotion | None:
   """Reads portrait and motion of an unfinished video; None if there is no unfinished video.
+
+  Args:
+    output: the video file.
+    spec: everything that determines its frames before they are marked.
+    watermark: see `Expected`.
 
   Raises:
     InputError: the unfinished video has another specification (the message names the differences), or is damaged.
@@ -77,7 +93,8 @@ def find(output: str | os.PathLike, spec: ClipSpec) -> PortraitAndMotion | None:
   except (OSError, ValueError):
     kept = {}
   try:
-    if differs := _differences(kept['plan'], _full(spec)):
+    here = _full(spec, kept['plan'].get('watermark') if watermark is ... else watermark)
+    if differs := _differences(kept['plan'], here):
       raise InputError(
         f'the unfinished video is of other inputs ({", ".join(differs)}), {folder}: give the same ones, or leave '
         'out --resume to start anew'
@@ -97,6 +114,7 @@ class UnfinishedVideo:
     output: the video file.
     spec: everything that determines its frames.
     resume: continue from the finished segments of an unfinished video of this specification; else start anew.
+    watermark: name of the watermark of the segments; None: they have none. Marked and unmarked ones are not mixed.
 
   Attributes:
     folder: folder of the segments.
@@ -106,9 +124,12 @@ class UnfinishedVideo:
       specification.
   """
 
-  def __init__(self, output: str | os.PathLike, spec: ClipSpec, *, resume: bool = False):
+  def __init__(
+    self, output: str | os.PathLike, spec: ClipSpec, *, resume: bool = False, watermark: str | None = None
+  ):
     self.folder = folder_of(output)
     self._output, self._spec, self._resume = pathlib.Path(output), spec, resume
+    self._watermark = watermark
 
   def __enter__(self) -> UnfinishedVideo:
     image.check_output(self._output, '.mp4')
@@ -122,7 +143,7 @@ class UnfinishedVideo:
         shutil.rmtree(self.folder, ignore_errors=True)
       raise
     try:
-      resumed = self._resume and find(self._output, self._spec) is not None
+      resumed = self._resume and find(self._output, self._spec, self._watermark) is not None
       for path in self.folder.iterdir():
         if path.name != _LOCK and (not resumed or path.name.startswith('.')):
           path.unlink()
@@ -140,7 +161,9 @@ class UnfinishedVideo:
       return
     with files.replacing(self.folder / _DECIDED) as part:
       np.savez(part, portrait=made.portrait, motion=made.motion)
-    files.write_text(self.folder / _JOB, json.dumps({'plan': _full(self._spec)}, indent=1) + '\n')
+    files.write_text(
+      self.folder / _JOB, json.dumps({'plan': _full(self._spec, self._watermark)}, indent=1) + '\n'
+    )
 
   def __exit__(self, kind, error, traceback) -> None:
     if kind is None:
@@ -193,9 +216,14 @@ def _lock(folder: pathlib.Path) -> contextlib.ExitStack:
   return held
 
 
-def _full(spec: ClipSpec) -> dict[str, Any]:
-  """The specification, and the settings that must be equal for new segments to match existing ones."""
-  return {**spec.to_json(), 'segment frames': segments.SEGMENT_FRAMES, 'encoder': segments.encoder_id()}
+def _full(spec: ClipSpec, watermark: str | None) -> dict[str, Any]:
+  """The specification, and the settings that must be equal for new segments to match existing ones.
+
+  Without a watermark there is no entry for it, as in unfinished videos of versions that knew none.
+  """
+  marks = {} if watermark is None else {'watermark': watermark}
+  settings = {'segment frames': segments.SEGMENT_FRAMES, 'encoder': segments.encoder_id()}
+  return {**spec.to_json(), **settings, **marks}
 
 
 def _differences(there: Mapping[str, Any], here: Mapping[str, Any]) -> list[str]:

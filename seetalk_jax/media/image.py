@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import pathlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
@@ -75,8 +75,19 @@ def _load(path: pathlib.Path) -> tuple[np.ndarray, dict[str, str]]:
   return pixels, text
 
 
-def save_png(path: str | os.PathLike, pixels: np.ndarray, text: Mapping[str, str] | None = None) -> None:
+def save_png(
+  path: str | os.PathLike,
+  pixels: np.ndarray,
+  text: Mapping[str, str] | None = None,
+  finish: Callable[[pathlib.Path], None] | None = None,
+) -> None:
   """Writes uint8 `[h, w, 3]` and text chunks to a PNG file, atomically.
+
+  Args:
+    path: output file.
+    pixels: the picture.
+    text: text chunks.
+    finish: called with the path of the complete file before it gets its name, or None.
 
   Raises:
     InputError: the name does not end in `.png`, or its folder does not exist or is not writable.
@@ -90,6 +101,8 @@ def save_png(path: str | os.PathLike, pixels: np.ndarray, text: Mapping[str, str
   check_output(path, '.png')
   with files.replacing(path) as part:
     PIL.Image.fromarray(np.asarray(pixels, np.uint8)).save(part, format='PNG', pnginfo=chunks)
+    if finish is not None:
+      finish(part)
 
 
 def resize(pixels: np.ndarray, size: tuple[int, int]) -> np.ndarray:

@@ -42,6 +42,8 @@ class SegmentWriter:
     segment_frames: int,
     sound: Sound | None = None,
     metadata: Mapping[str, str] | None = None,
+    mark: video.MarkLuma | None = None,
+    finish: video.Finish | None = None,
   ):
     """Opens the writer and counts the finished segments.
 
@@ -53,10 +55,12 @@ class SegmentWriter:
       segment_frames: number of frames of every segment but the last.
       sound: sound track of the video, or None.
       metadata: container tags of the video.
+      mark: marks the luma of every frame, or None; existing segments must have the same marks.
+      finish: called with the path of the complete video before it gets its name, or None.
     """
     self.path = pathlib.Path(path)
     self._folder, self._size, self._total, self._length = folder, size, num_frames, segment_frames
-    self._sound, self._metadata = sound, metadata
+    self._sound, self._metadata, self._mark, self._finish = sound, metadata, mark, finish
     self._segment: video.VideoWriter | None = None
     self._open = contextlib.ExitStack()  # the segment that is being written
     self._finished = 0  # frames in finished segments
@@ -80,7 +84,7 @@ class SegmentWriter:
     """Appends uint8 `[t, h, w, 3]` RGB frames."""
     while len(frames):
       if self._segment is None:
-        writer = video.VideoWriter(self._path_of(self._finished), size=self._size)
+        writer = video.VideoWriter(self._path_of(self._finished), size=self._size, mark=self._mark)
         self._segment = self._open.enter_context(writer)
       whole = min(self._length, self._total - self._finished)
       room = whole - self._segment.num_frames
@@ -101,7 +105,9 @@ class SegmentWriter:
     if self._finished != self._total:
       raise ValueError(f'{self._finished} of {self._total} frames were written to {self.path}')
     paths = [self._path_of(first) for first in range(0, self._total, self._length)]
-    with video.VideoJoiner(self.path, paths[0], sound=self._sound, metadata=self._metadata) as joiner:
+    with video.VideoJoiner(
+      self.path, paths[0], sound=self._sound, metadata=self._metadata, finish=self._finish
+    ) as joiner:
       for path in paths:
         joiner.append(path)
       if joiner.num_frames != self._total:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+SYNTHETIC = 'Synthetic media'  # first words of the comment of everything that this library makes
 _LONE_SURROGATE = re.compile('[\ud800-\udfff]')
 
 

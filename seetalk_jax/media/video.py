@@ -6,7 +6,7 @@ import contextlib
 import fractions
 import os
 import pathlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
@@ -27,6 +27,11 @@ AUDIO_BIT_RATE = 128_000
 _H264_ENCODERS = ('libx264', 'libopenh264', 'h264_videotoolbox', 'h264_mf')
 _BT709 = 1  # FFmpeg's number for matrix, primaries and transfer
 
+# Changes luma uint8 `[h, w]` of a frame, 16 to 235, to another array of this kind: a watermark.
+MarkLuma = Callable[[np.ndarray], np.ndarray]
+# Changes a complete file before it gets its name, such as by a signature.
+Finish = Callable[[pathlib.Path], None]
+
 
 class _Mp4:
   """Base class of mp4 writers with a sound track; subclasses add the video stream.
@@ -35,9 +40,17 @@ class _Mp4:
   succeeds, and removed on any exception, including Ctrl-C. Errors of the disk are `OutputError`s.
   """
 
-  def __init__(self, path: pathlib.Path, fps: int, sound: Sound | None, metadata: Mapping[str, str] | None):
+  def __init__(
+    self,
+    path: pathlib.Path,
+    fps: int,
+    sound: Sound | None,
+    metadata: Mapping[str, str] | None,
+    finish: Finish | None,
+  ):
     self.path = path
     self.num_frames = 0
+    self._finish = finish
     self._fps, self._sound, self._metadata = fps, sound, tags.clean(metadata or {})
     self._part = files.unfinished(self.path)
     self._container = None
@@ -103,6 +116,8 @@ class _Mp4:
         self._mux(self._audio.encode(None))
       with files.output_errors(self.path):
         self._container.close()
+      if self._finish is not None:
+        self._finish(self._part)
       files.commit(self._part, self.path)
     finally:
       files.discard(self._part)
@@ -131,6 +146,8 @@ class VideoWriter(_Mp4):
     fps: int = FPS,
     sound: Sound | None = None,
     metadata: Mapping[str, str] | None = None,
+    mark: MarkLuma | None = None,
+    finish: Finish | None = None,
   ):
     """Opens the writer.
 
@@ -140,6 +157,8 @@ class VideoWriter(_Mp4):
       fps: frames per second.
       sound: sound track, or None.
       metadata: container tags such as title and comment.
+      mark: marks the luma of every frame, or None.
+      finish: called with the path of the complete file before it gets its name, or None.
 
     Raises:
       InputError: the size is odd, the name does not end in .mp4, or the folder is not writable.
@@ -147,8 +166,9 @@ class VideoWriter(_Mp4):
     height, width = size
     if height % 2 or width % 2 or min(size) < 16:
       raise InputError(f'video of {width} x {height} pixels, {path}: give even numbers of 16 or more')
-    super().__init__(image_lib.check_output(path, '.mp4'), fps, sound, metadata)
+    super().__init__(image_lib.check_output(path, '.mp4'), fps, sound, metadata, finish)
     self._size = (height, width)
+    self._mark = mark
 
   def write(self, frames: np.ndarray) -> None:
     """Appends uint8 `[t, h, w, 3]` RGB frames and the audio up to their end."""
@@ -156,7 +176,7 @@ class VideoWriter(_Mp4):
     if frames.dtype != np.uint8 or frames.shape[1:] != (*self._size, 3):
       raise ValueError(f'expected uint8 frames of {self._size}, got {frames.dtype} {frames.shape}')
     for pixels in frames:
-      frame = yuv_frame(pixels)
+      frame = yuv_frame(pixels, self._mark)
       frame.pts = self.num_frames
       frame.time_base = fractions.Fraction(1, self._fps)
       self._mux(self._video.encode(frame))
@@ -191,6 +211,7 @@ class VideoJoiner(_Mp4):
     fps: int = FPS,
     sound: Sound | None = None,
     metadata: Mapping[str, str] | None = None,
+    finish: Finish | None = None,
   ):
     """Opens the joiner.
 
@@ -200,11 +221,12 @@ class VideoJoiner(_Mp4):
       fps: frames per second.
       sound: sound track, or None.
       metadata: container tags such as title and comment.
+      finish: called with the path of the complete file before it gets its name, or None.
 
     Raises:
       InputError: the name does not end in .mp4, or the folder is not writable.
     """
-    super().__init__(image_lib.check_output(path, '.mp4'), fps, sound, metadata)
+    super().__init__(image_lib.check_output(path, '.mp4'), fps, sound, metadata, finish)
     self._first = first
 
   def append(self, path: str | os.PathLike) -> None:
@@ -290,12 +312,17 @@ def set_colors(context) -> None:
   context.color_range = 1  # studio range, 16 to 235
 
 
-def yuv_frame(pixels: np.ndarray):
-  """The frame for the encoder of uint8 `[h, w, 3]` RGB."""
+def yuv_frame(pixels: np.ndarray, mark: MarkLuma | None = None):
+  """The frame for the encoder of uint8 `[h, w, 3]` RGB, with its luma marked."""
   import av
 
   frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(pixels), format='rgb24')
-  return frame.reformat(format='yuv420p', dst_colorspace='ITU709', dst_color_range='MPEG')
+  frame = frame.reformat(format='yuv420p', dst_colorspace='ITU709', dst_color_range='MPEG')
+  if mark is not None:
+    plane = frame.planes[0]
+    luma = np.frombuffer(plane, np.uint8).reshape(plane.height, plane.line_size)[:, : plane.width]
+    luma[:] = mark(luma)
+  return frame
 
 
 def encoder_id() -> str:

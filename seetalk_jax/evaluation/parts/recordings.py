@@ -24,7 +24,7 @@ def count_frames(path: str | os.PathLike) -> int:
 
 
 def recording_figures(speech_dir: str, out_dir: str, pipe: pipeline.SeeTalk, seed: int) -> list[Figure]:
-  """Writes OUT_DIR/NAME.mp4 for every recording in `speech_dir`; other tools may evaluate the faces.
+  """Writes OUT_DIR/NAME.mp4 for every recording in `speech_dir`; without watermarks; other tools may evaluate the faces.
 
   Raises:
     InputError: `speech_dir` does not exist or has no files.
@@ -39,7 +39,7 @@ def recording_figures(speech_dir: str, out_dir: str, pipe: pipeline.SeeTalk, see
   for path in tqdm(files, desc='recordings', file=sys.stderr):
     speech = audio.load_speech(path)
     clip = pipe(speech, seed=seed)
-    made = clip.save(out / f'{path.stem}.mp4')
+    made = clip.save(out / f'{path.stem}.mp4', watermark=False)
     wanted = len(speech.waveform) / constants.SAMPLES_PER_FRAME
     right.append(abs(count_frames(made) - wanted) <= 1.0)
   value = 100.0 * float(np.mean(right))

@@ -64,8 +64,8 @@ def generate(
 ) -> list[VideoFile]:
   """Writes FOLDER/NAME.mp4 for every real video: its first frame speaks its sound, as long as it is measured.
 
-  The head goes back into the whole first frame, so that generated and real frames have one framing. Videos that exist
-  already are kept.
+  The head goes back into the whole first frame, so that generated and real frames have one framing. There is no
+  watermark: it is no work of the networks, and other methods have none. Videos that exist already are kept.
 
   Args:
     real: the real videos, which may have the sound of another one.
@@ -89,7 +89,7 @@ def generate(
       except InputError as error:
         print(f'{video} is left out: {error}', file=sys.stderr)
         continue
-      clip.save(path)
+      clip.save(path, watermark=False)
     made.append(VideoFile(path, max_frames))
   return made
 

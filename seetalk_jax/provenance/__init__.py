@@ -1,0 +1,1 @@
+"""Marks of synthetic media: watermark, signed manifest (C2PA), and their verification."""
