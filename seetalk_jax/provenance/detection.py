@@ -23,7 +23,7 @@ FALSE_POSITIVE = MAX_DECODED / 2.0**watermark_code.CHECK_BITS  # probability for
 # Scales searched: size of the tile relative to that of a frame of these sides. Above 1 where the picture was cropped:
 # up to 1.8, a square or upright crop of a wide one.
 _SCALES = np.exp(np.arange(-2, 120) * 0.005)
-_GRID = 128  # shifts searched in each direction
+_GRID = 96  # shifts searched in each direction
 NUM_POSITIONS = len(_SCALES) * _GRID**2
 _SIDE = 256  # pixels; larger pictures are reduced to this shorter side, which keeps all waves
 _WINDOW = 9  # pixels of a picture of `_SIDE`; what changes more slowly is not the watermark's
@@ -58,8 +58,9 @@ class Spectra:
 def find(spectra: Spectra, key: bytes = watermark.PUBLIC_KEY) -> Detection | None:
   """Finds the watermark of a key."""
   scores, shifts = sync_scores(spectra, key)
-  for index in np.argsort(-scores)[:MAX_DECODED]:
-    payload = watermark_code.payload_of(message_at(spectra.values[index], shifts[index], key))
+  best = np.argsort(-scores)[:MAX_DECODED]
+  for index, bits in zip(best, messages_at(spectra.values[best], shifts[best], key), strict=True):
+    payload = watermark_code.payload_of(bits)
     if payload is not None:
       return Detection(payload, float(scores[index]), float(_SCALES[index]))
   return None
@@ -95,24 +96,28 @@ def sync_scores(spectra: Spectra, key: bytes) -> tuple[np.ndarray, np.ndarray]:
   numbers, phases, _ = _of_key(key)
   right, down = numbers[: watermark.NUM_SYNC].T
   read = spectra.values[:, down, right + int(watermark.MAX_WAVES)]
-  grid = np.zeros((len(read), _GRID, _GRID), np.complex64)
-  grid[:, down, right % _GRID] = np.conj(read) * np.exp(1j * phases[: watermark.NUM_SYNC])
+  # The sum of the real parts at all shifts is a real Fourier transform. It counts waves with `down` twice.
+  turned = read * np.exp(-1j * phases[: watermark.NUM_SYNC]).astype(np.complex64)
+  grid = np.zeros((len(read), _GRID, int(watermark.MAX_WAVES) + 1), np.complex64)
+  grid[:, right % _GRID, down] = np.where(down == 0, 2, 1) * turned
+  sums = np.fft.irfft(np.fft.ifft(grid, axis=1), _GRID, axis=2).reshape(len(read), -1)
   energy = np.square(np.abs(read)).sum(axis=1) / 2
-  scores = np.fft.fft2(grid).real.reshape(len(read), -1) / np.sqrt(energy + 1e-9)[:, None]
+  scores = sums * (_GRID**2 / 2 / np.sqrt(energy + 1e-9))[:, None]
   best = scores.argmax(axis=1)
-  shifts = np.stack([best % _GRID, best // _GRID], axis=1) / _GRID
+  shifts = np.stack([best // _GRID, best % _GRID], axis=1) / _GRID
   return scores[np.arange(len(best)), best], shifts
 
 
-def message_at(waves: np.ndarray, shift: np.ndarray, key: bytes) -> np.ndarray:
-  """The 64 bits that the waves of one scale, `[down, right]`, hold at a shift."""
+def messages_at(waves: np.ndarray, shifts: np.ndarray, key: bytes) -> np.ndarray:
+  """The bits that waves `[b, down, right]` hold at shifts `[b, 2]`: uint8 `[b, 64]`."""
   numbers, phases, coded_bits = _of_key(key)
   numbers, phases = numbers[watermark.NUM_SYNC :], phases[watermark.NUM_SYNC :]
   right, down = numbers.T
-  turned = waves[down, right + int(watermark.MAX_WAVES)] * np.exp(
-    -1j * (phases - 2 * np.pi * (numbers @ shift))
-  )
-  return watermark_code.decode(np.bincount(coded_bits, turned.real, minlength=watermark_code.CODED_BITS))
+  expected = np.exp(1j * (phases - 2 * np.pi * (shifts @ numbers.T)))
+  agreement = (waves[:, down, right + int(watermark.MAX_WAVES)] * np.conj(expected)).real
+  soft = np.zeros((len(waves), watermark_code.CODED_BITS))
+  np.add.at(soft, (slice(None), coded_bits), agreement)
+  return watermark_code.decode(soft)
 
 
 def _of_key(key: bytes) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -45,27 +45,29 @@ def encode(bits: np.ndarray) -> np.ndarray:
 
 
 def decode(soft: np.ndarray) -> np.ndarray:
-  """The most likely message (Viterbi).
+  """The most likely messages (Viterbi).
 
   Args:
-    soft: `[CODED_BITS]`, negative where a coded bit is probably 1, with the reliability as its magnitude.
+    soft: `[b, CODED_BITS]`, negative where a coded bit is probably 1, with the reliability as its magnitude.
 
   Returns:
-    uint8 `[64]`.
+    uint8 `[b, 64]`.
   """
   before, signs = _trellis()
-  gains = np.einsum('tg,sbg->tsb', np.reshape(soft, (MESSAGE_BITS, len(_GENERATORS))), signs)
-  score = np.zeros(1 << _MEMORY)
+  batch = np.arange(len(soft))
+  gains = np.einsum('btg,skg->tbsk', np.reshape(soft, (len(soft), MESSAGE_BITS, len(_GENERATORS))), signs)
+  score = np.zeros((len(soft), 1 << _MEMORY))
   choices = []
   for gain in (*gains,) * _TURNS:
-    paths = score[before] + gain
-    choices.append(paths[:, 1] > paths[:, 0])
-    score = paths.max(axis=1)
-  state, bits = int(score.argmax()), []
+    paths = score[:, before] + gain
+    second = paths[..., 1] > paths[..., 0]
+    choices.append(second)
+    score = np.where(second, paths[..., 1], paths[..., 0])
+  state, bits = score.argmax(axis=1), []
   for choice in choices[::-1]:
     bits.append(state >> (_MEMORY - 1))
-    state = before[state, int(choice[state])]
-  return np.array(bits[::-1][MESSAGE_BITS : 2 * MESSAGE_BITS], np.uint8)
+    state = before[state, choice[batch, state].astype(int)]
+  return np.stack(bits[::-1][MESSAGE_BITS : 2 * MESSAGE_BITS], axis=1).astype(np.uint8)
 
 
 def _check(data: bytes) -> bytes:

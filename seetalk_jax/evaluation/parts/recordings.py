@@ -24,7 +24,7 @@ def count_frames(path: str | os.PathLike) -> int:
 
 
 def recording_figures(speech_dir: str, out_dir: str, pipe: pipeline.SeeTalk, seed: int) -> list[Figure]:
-  """Writes OUT_DIR/NAME.mp4 for every recording in `speech_dir`; without watermarks; other tools may evaluate the faces.
+  """Writes OUT_DIR/NAME.mp4 for every recording in `speech_dir`, unmarked; other tools may evaluate the faces.
 
   Raises:
     InputError: `speech_dir` does not exist or has no files.
