@@ -2,8 +2,8 @@
 
 Usage: python benchmarks/watermark.py UNMARKED.mp4 ... [--trials 30000]
 
-Every video is marked, written as `Clip.save` writes it, changed, and read again: bits right of 64, found or not. A trial
-of false positives is the whole search of the detector in a crop of an unmarked frame, with a key of its own.
+Every video is marked, written as `Clip.save` writes it, changed, and read again: bits right of 64, found or not. A
+trial of false positives is the whole search of the detector in a crop of an unmarked video, with a key of its own.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from seetalk_jax.provenance import detection, watermark, watermark_code
 CRFS, SIZES, CROP = (18, 23, 28, 32), (1.0, 0.5), 0.1
 PAYLOAD = 0x5EE7A1C5
 TRIALS_PER_CROP = 30  # keys
+UNMARKED_FRAMES = 8
 SCORES = (4.5, 5.0, 5.5, 6.0)
 
 
@@ -33,7 +34,9 @@ def read(path: str, count: int) -> np.ndarray:
 def cropped(frames: np.ndarray, share: float, rng: np.random.Generator) -> np.ndarray:
   """A part of the frames at a random place, `share` smaller in both directions."""
   height, width = (round(side * (1 - share) / 2) * 2 for side in frames.shape[1:3])
-  top, left = (rng.integers(side - part + 1) for side, part in zip(frames.shape[1:3], (height, width), strict=True))
+  top, left = (
+    rng.integers(side - part + 1) for side, part in zip(frames.shape[1:3], (height, width), strict=True)
+  )
   return frames[:, top : top + height, left : left + width]
 
 
@@ -63,8 +66,8 @@ def attacked(path: str, count: int) -> None:
   for crop, size, crf in itertools.product((0.0, CROP), SIZES, CRFS):
     changed = video.recoded(resized(cropped(written, crop, rng), size), crf)
     spectra = detection.spectra_of(luma_of(changed))
-    found = detection.find(spectra)
     scores, shifts = detection.sync_scores(spectra, watermark.PUBLIC_KEY)
+    found = detection.find_at(spectra, scores, shifts)
     best = [int(scores.argmax())]
     bits = detection.messages_at(spectra.values[best], shifts[best], watermark.PUBLIC_KEY)[0]
     right = int((bits == watermark_code.message(PAYLOAD)).sum())
@@ -72,18 +75,19 @@ def attacked(path: str, count: int) -> None:
     print(f'| {crop:.0%} | {size:g} | {crf} | {scores.max():.1f} | {right} | {yes} |', flush=True)
 
 
-def false_positives(paths: list[str], trials: int, count: int) -> None:
+def false_positives(paths: list[str], trials: int) -> None:
   """Prints how often unmarked crops reach a score, beside the bound."""
   rng, began = np.random.default_rng(1), time.monotonic()
-  clips = [read(path, count) for path in paths]
+  clips = [read(path, UNMARKED_FRAMES) for path in paths]
   scores, found = [], 0
   while len(scores) < trials:
     crop = cropped(clips[rng.integers(len(clips))], rng.uniform(0, 0.5), rng)
     spectra = detection.spectra_of(luma_of(crop[rng.integers(len(crop)) :]))
     for _ in range(min(TRIALS_PER_CROP, trials - len(scores))):
       key = rng.bytes(16)
-      found += detection.find(spectra, key) is not None
-      scores.append(float(detection.sync_scores(spectra, key)[0].max()))
+      at_scales, shifts = detection.sync_scores(spectra, key)
+      found += detection.find_at(spectra, at_scales, shifts, key) is not None
+      scores.append(float(at_scales.max()))
   print(f'\n{found} false positives in {trials} trials ({time.monotonic() - began:.0f} s); ', end='')
   print(f'probability per file: {detection.FALSE_POSITIVE:.1e}\n')
   print('| score | trials above it | bound of the probability |\n|---|---|---|')
@@ -98,7 +102,7 @@ def main() -> None:
   parser.add_argument('--trials', type=int, default=30_000, help='of false positives (default 30000)')
   options = parser.parse_args()
   if options.trials:
-    false_positives(options.videos, options.trials, min(8, options.frames))
+    false_positives(options.videos, options.trials)
   for path in options.videos if options.frames else ():
     attacked(path, options.frames)
 

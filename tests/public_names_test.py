@@ -44,14 +44,15 @@ PYTHON_NAMES = {
 _OUTPUT = '--overwrite --json --quiet'
 _MODEL = '--checkpoint --seed --steps --guidance --device'
 _CONTROLS = '--pose --blink --gaze --emotion --style --control-scale'
-_VIDEO = f'-o --output {_MODEL} {_OUTPUT} --aligned --landmarker --size --save-portrait {_CONTROLS} --resume'
+_MARKING = '--no-watermark --sign --timestamp'
+_VIDEO = f'-o --output {_MODEL} {_OUTPUT} --aligned --landmarker --size --save-portrait {_CONTROLS} {_MARKING} --resume'
 # Command -> positional arguments (without dashes) and flags.
 FLAGS = {
   '': '-h --help --version command',
   'generate': f'speech --list --out-dir --portrait --face {_VIDEO} --part --devices',
   'say': f'text --voice --rate --voices --save-speech --portrait --face {_VIDEO}',
-  'portrait': f'speech -o --output --num {_MODEL} {_OUTPUT}',
   'demo': '--checkpoint --device --host --port --max-seconds --open',
+  'portrait': f'speech -o --output --num {_MODEL} {_MARKING} {_OUTPUT}',
   'animate': f'portrait speech --driving --relative --absolute --full-frame {_VIDEO}',
   'adapt': (
     'sources -o --output --consent --minutes --held-out --rank --licence --checkpoint --seed --device --aligned '
@@ -69,6 +70,7 @@ FLAGS = {
   'export': f'workdir directory --dtype --inference --base --licence --origin --sampling {_OUTPUT}',
   'convert': f'kind source target --dtype --licence --origin {_OUTPUT}',
   'info': 'checkpoint --json',
+  'verify': 'file --trust --json',
   'compare': 'first second --row --second-row --json',
   'plan': '--config --topology --set --size --whole --again --json --quiet',
 }
@@ -109,6 +111,7 @@ JSON = {
   'info': (
     'directory num_parameters intact format format_version library_version networks statistics sampling provenance'
   ),
+  'verify': 'file tag settings signature watermark',
   'compare': 'row second_row measures',
   'plan': (
     'stage topology mesh batch_size parameters fits memory model_flops hardware_flops memory_traffic collectives '
@@ -123,6 +126,9 @@ NESTED = {
   'blendshapes SPEECH stage_seconds': 'speech motion',
   'info networks *': 'class fields file sha256 digest dtype num_parameters licence origin',
   'info statistics': 'values file sha256',
+  'verify tag': 'title comment',
+  'verify signature': 'state signer issuer time source_type ingredients problems',
+  'verify watermark': 'payload score scale of_tag false_positive',
   'compare measures *': 'first second value low high count clear',
   'plan memory': 'arguments temporaries total chip',
   'plan seconds': 'compute memory links step',
@@ -257,6 +263,16 @@ def test_json_of_spoken_text(say):
 
 def test_json_of_info(say):
   check_command('info', say('info', tiny_release.shared()))
+
+
+def test_json_of_verify():
+  from seetalk_jax.cli import verify
+  from seetalk_jax.provenance import detection, manifest, report
+
+  found = report.Report(report.Tag('', ''), {}, manifest.Signature('valid'), detection.Detection(1, 9.0, 1.0))
+  check_command('verify', verify.describe(found, 'talk.mp4'))
+  empty = verify.describe(report.Report(None, {}, None, None), 'photo.jpg')
+  assert [empty[key] for key in ('tag', 'signature', 'watermark')] == [False, False, False]
 
 
 def test_json_of_compare(say):

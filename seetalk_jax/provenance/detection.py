@@ -57,7 +57,13 @@ class Spectra:
 
 def find(spectra: Spectra, key: bytes = watermark.PUBLIC_KEY) -> Detection | None:
   """Finds the watermark of a key."""
-  scores, shifts = sync_scores(spectra, key)
+  return find_at(spectra, *sync_scores(spectra, key), key)
+
+
+def find_at(
+  spectra: Spectra, scores: np.ndarray, shifts: np.ndarray, key: bytes = watermark.PUBLIC_KEY
+) -> Detection | None:
+  """As `find`, with the result of `sync_scores`."""
   best = np.argsort(-scores)[:MAX_DECODED]
   for index, bits in zip(best, messages_at(spectra.values[best], shifts[best], key), strict=True):
     payload = watermark_code.payload_of(bits)
