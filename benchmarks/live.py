@@ -1,10 +1,11 @@
 """Live sessions: time of a chunk, delay, and motion in silence and speech beside that of a clip.
 
   python -m benchmarks.live examples/speech.wav --portrait face.png --part motion
-  python -m benchmarks.live examples/speech.wav --portrait face.png --part time --chunks 0.32 0.8
+  python -m benchmarks.live examples/speech.wav --portrait face.png --part time --chunks 0.32 0.64 0.8
 
 `motion` draws no frames: silence, the speech and silence again, live and as a clip. `time` pushes audio in steps of
-20 ms of a simulated clock that goes on with the wall clock, and pulls what is ready: whether the session keeps up.
+20 ms at the pace of the clock, and pulls what is ready: whether the session keeps up. `cores needed` are
+seconds of CPU per second of video, which other work on the machine changes less than the times.
 """
 
 from __future__ import annotations
@@ -96,12 +97,12 @@ def clip_latents(pipe, portrait, waveform, seed):
 def measure_time(pipe, portrait, waveform, options) -> None:
   """Prints time of a chunk, delay and how far a session falls behind, for each length of chunks."""
   speech = np.resize(waveform, round(options.seconds * SAMPLE_RATE_HZ))
-  print('chunk s  median s   p95 s  delay s  frames/s  most behind s')
+  print('chunk s  median s   p95 s  delay s  frames/s  most behind s  cores needed')
   for chunk in options.chunks:
     session = pipe.session(
       portrait, chunk=chunk, lookahead=options.lookahead, max_waiting=3600, seed=options.seed
     )
-    spent, behind, pushed, frames = [], [], 0, 0
+    spent, behind, pushed, frames, cpu = [], [], 0, 0, 0.0
     step = round(PUSH_SECONDS * SAMPLE_RATE_HZ)
     began = time.perf_counter()
     while pushed < len(speech):
@@ -109,12 +110,13 @@ def measure_time(pipe, portrait, waveform, options) -> None:
       while pushed + step <= due or (due == len(speech) and pushed < due):
         session.push(speech[pushed : pushed + step])
         pushed += step
-      start = time.perf_counter()
+      start, cpu_start = time.perf_counter(), time.process_time()
       made = session.pull()
       if made is None:
         time.sleep(PUSH_SECONDS / 2)
         continue
       spent.append(time.perf_counter() - start)
+      cpu += time.process_time() - cpu_start
       frames += len(made.frames)
       # Audio that waits beyond what the next chunk needs.
       needed = (session.chunk_frames + session.lookahead_frames) / FPS
@@ -122,7 +124,7 @@ def measure_time(pipe, portrait, waveform, options) -> None:
     rate = frames / sum(spent)
     print(
       f'{session.chunk_frames / FPS:7.2f} {statistics.median(spent):9.3f} {np.quantile(spent, 0.95):7.3f} '
-      f'{session.delay:8.2f} {rate:9.1f} {max(behind):14.2f}',
+      f'{session.delay:8.2f} {rate:9.1f} {max(behind):14.2f} {cpu / (frames / FPS):13.2f}',
       flush=True,
     )
     session.close()
@@ -135,7 +137,7 @@ def main():
   parser.add_argument('--aligned', action='store_true', help='the picture is a portrait crop')
   parser.add_argument('--checkpoint', default='demo')
   parser.add_argument('--part', choices=['motion', 'time'], required=True)
-  parser.add_argument('--chunks', type=float, nargs='+', default=[0.32], help='seconds')
+  parser.add_argument('--chunks', type=float, nargs='+', default=[0.64], help='seconds')
   parser.add_argument('--lookahead', type=float, default=0.4, help='seconds')
   parser.add_argument('--silence', type=float, default=20.0, help='seconds before and after the speech')
   parser.add_argument('--seconds', type=float, default=30.0, help='of speech, repeated')

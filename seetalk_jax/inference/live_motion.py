@@ -59,6 +59,7 @@ class LiveMotion:
     self._frame = 0  # number of the next frame
     self._speech = np.zeros(0, np.float32)
     self._past = np.zeros((0, self._sampler.motion_dim), np.float32)  # as sampled, without refined lips
+    self._expected: np.ndarray | None = None  # of the look-ahead
     self._statistics = live_speech.LiveStatistics.empty(self._encoder.num_bands)
 
   def next(self, audio: Taken) -> np.ndarray:
@@ -95,9 +96,11 @@ class LiveMotion:
       chunk=self._chunk,
       lookahead=self._lookahead,
       first_frame=self._frame - len(past),
+      expected=self._expected,
     )
     self._frame += count
     self._past = np.array(found.track[0, : len(past) + count])
+    self._expected = np.array(found.track[:, len(past) + count :])
     self._speech = np.array(speech[: stop * SAMPLES_PER_FRAME])
     return found.motion[0]
 
@@ -108,6 +111,11 @@ class LiveMotion:
       The number of forgotten frames.
     """
     count = min(count, len(self._past))
+    if count and self._expected is not None:
+      # The next chunk begins with the motion that is taken back, and goes over from it.
+      taken = self._past[len(self._past) - count :]
+      self._expected = np.concatenate([taken[None], self._expected], axis=1)
+      self._expected = self._expected[:, : self._lookahead]
     self._frame -= count
     self._past = self._past[: len(self._past) - count]
     self._speech = self._speech[: len(self._speech) - count * SAMPLES_PER_FRAME]

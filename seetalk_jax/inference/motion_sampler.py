@@ -27,6 +27,7 @@ from seetalk_jax.sampling import motion as motion_sampling
 
 # Networks that motion of speech needs; a lip refiner is used if there is one.
 SPEECH_NETWORKS = ('speech_encoder', 'motion_codec', 'motion_transformer')
+BLENDED_FRAMES = 4  # of live motion, from what a chunk expected to what the next one samples
 READ_BATCH = 16  # frames of a driving video that are encoded in one call
 CONVERTED_ROWS = 250  # frames whose motion vectors are read or encoded in one call: 10 s
 
@@ -80,6 +81,7 @@ class MotionSampler:
     chunk: int,
     lookahead: int,
     first_frame: int,
+    expected: np.ndarray | None = None,
   ) -> motion_sampling.NextMotion:
     """Samples the next frames of live speech, and refines their lips if the release has a lip refiner.
 
@@ -89,6 +91,8 @@ class MotionSampler:
       m_0, seed, options, controls: see `sample`.
       chunk: at least the number of next frames; one in all calls, so that one program refines all lips.
       lookahead, first_frame: see `sampling.motion.sample_next`.
+      expected: frames of the last look-ahead as the last call sampled them, `[1, m, motion_dim]`. The first new frames
+        begin with them and go over into those that are sampled now. None: there is no last call.
 
     Returns:
       `motion` with refined lips, `track` as it was sampled.
@@ -109,10 +113,12 @@ class MotionSampler:
       control_scales=controls.scales,
       make_sampler=self._samplers,
     )
+    k, count = past.shape[1], found.motion.shape[1]
+    if expected is not None:
+      found = _blended(found, expected, k, count)
     if self._refine is None:
       return found
     reach = motion_sampling.refiner_reach(self._release.networks.modules['lip_refiner'])
-    k, count = past.shape[1], found.motion.shape[1]
     near = slice(max(0, k - reach), k + count + reach)
     refined = self._refined(found.track[:, near], tokens[:, near], options, chunk + 2 * reach)
     return motion_sampling.NextMotion(refined[:, k - near.start :][:, :count], found.track)
@@ -312,6 +318,18 @@ class _Samplers:
     if key not in self._compiled:
       self._compiled[key] = BackgroundCompiledFunction(motion_sampling.jit_sampler(*how), self._device)
     return self._compiled[key]
+
+
+def _blended(
+  found: motion_sampling.NextMotion, expected: np.ndarray, first: int, count: int
+) -> motion_sampling.NextMotion:
+  """Next motion whose first frames go over from the expected ones; `first` is that of the next frames in the track."""
+  blended = min(BLENDED_FRAMES, expected.shape[1], count)
+  weight = 1 - np.arange(1, blended + 1, dtype=np.float32)[:, None] / (blended + 1)
+  track = found.track.copy()
+  place = slice(first, first + blended)
+  track[:, place] = weight * expected[:, :blended] + (1 - weight) * track[:, place]
+  return motion_sampling.NextMotion(track[:, first : first + count], track)
 
 
 def _read(modules, params, pixels):

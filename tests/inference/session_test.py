@@ -39,16 +39,16 @@ def spoken(live, wave, cuts=(), eager=True):
 
 def test_frames_and_audio_do_not_depend_on_the_pushes(pipe):
   wave = noise(2 * 16_000 + 700)
-  whole, sound = spoken(pipe.session(PORTRAIT, seed=3), wave)
+  whole, sound = spoken(pipe.session(PORTRAIT, chunk=0.32, seed=3), wave)
   assert whole.shape == (52, SIDE, SIDE, 3) and whole.dtype == np.uint8 and whole.std() > 1
   assert sound.dtype == np.float32 and len(sound) == 52 * SAMPLES_PER_FRAME
   np.testing.assert_array_equal(sound[: len(wave)], wave)
   np.testing.assert_array_equal(sound[len(wave) :], 0)
   for cuts, eager in (([1, 5, 9000, 30_000], True), (range(320, len(wave), 320), True), ([4000], False)):
-    frames, same = spoken(pipe.session(PORTRAIT, seed=3), wave, cuts, eager)
+    frames, same = spoken(pipe.session(PORTRAIT, chunk=0.32, seed=3), wave, cuts, eager)
     np.testing.assert_array_equal(frames, whole)
     np.testing.assert_array_equal(same, sound)
-  other, _ = spoken(pipe.session(PORTRAIT, seed=4), wave)
+  other, _ = spoken(pipe.session(PORTRAIT, chunk=0.32, seed=4), wave)
   assert (other != whole).any()
 
 
@@ -67,7 +67,7 @@ def test_chunks_wait_for_their_look_ahead(pipe):
 
 def test_later_speech_does_not_change_earlier_frames(pipe):
   wave = noise(2 * 16_000)
-  live, other = (pipe.session(PORTRAIT) for _ in range(2))
+  live, other = (pipe.session(PORTRAIT, chunk=0.32) for _ in range(2))
   changed = wave.copy()
   changed[16_000:] = noise(16_000, seed=5)
   frames, others = spoken(live, wave)[0], spoken(other, changed)[0]
@@ -79,12 +79,12 @@ def test_later_speech_does_not_change_earlier_frames(pipe):
 
 def test_the_speech_moves_the_face(pipe):
   wave = noise(16_000)
-  louder = spoken(pipe.session(PORTRAIT), np.where(np.arange(16_000) > 8000, wave, 0))[0]
-  assert (louder != spoken(pipe.session(PORTRAIT), wave)[0]).any()
+  louder = spoken(pipe.session(PORTRAIT, chunk=0.32), np.where(np.arange(16_000) > 8000, wave, 0))[0]
+  assert (louder != spoken(pipe.session(PORTRAIT, chunk=0.32), wave)[0]).any()
 
 
 def test_idle_life_comes_before_speech_that_waits(pipe):
-  live = pipe.session(PORTRAIT)
+  live = pipe.session(PORTRAIT, chunk=0.32)
   frames, audio = live.idle()
   assert len(frames) == live.chunk_frames and not audio.any()
   live.push(noise(3200))
@@ -103,7 +103,7 @@ def test_an_interruption_drops_what_waits_and_motion_goes_on(pipe, monkeypatch):
   monkeypatch.setattr(
     live_motion.LiveMotion, 'next', lambda self, audio: latents.append(original(self, audio)) or latents[-1]
   )
-  live = pipe.session(PORTRAIT)
+  live = pipe.session(PORTRAIT, chunk=0.32)
   live.push(noise(2 * 16_000))
   first = live.pull()
   assert live.clear() == 0
@@ -121,7 +121,7 @@ def test_an_interruption_drops_what_waits_and_motion_goes_on(pipe, monkeypatch):
 
 
 def test_taken_back_frames_are_sampled_again_alike(pipe):
-  live = pipe.session(PORTRAIT)
+  live = pipe.session(PORTRAIT, chunk=0.32)
   wave = noise(40 * 640)
   live.push(wave)
   first, second = live.pull(), live.pull()
@@ -135,7 +135,7 @@ def test_taken_back_frames_are_sampled_again_alike(pipe):
 
 def test_motion_goes_on_at_the_borders_of_silence_and_speech(pipe):
   """With the past as the network reads it, the noise of a frame is its own in every window."""
-  live = pipe.session(PORTRAIT)
+  live = pipe.session(PORTRAIT, chunk=0.32)
   for _ in range(3):
     live.idle()
   live.push(noise(16_000))
@@ -150,7 +150,7 @@ def test_motion_goes_on_at_the_borders_of_silence_and_speech(pipe):
 
 
 def test_memory_and_programs_do_not_grow(pipe):
-  live = pipe.session(PORTRAIT)
+  live = pipe.session(PORTRAIT, chunk=0.32)
   draw = live._renderer._draw
 
   def a_while(seed):
@@ -186,7 +186,7 @@ def test_memory_and_programs_do_not_grow(pipe):
 
 
 def test_audio_that_waits_is_bounded(pipe):
-  live = pipe.session(PORTRAIT, max_waiting=1.0)
+  live = pipe.session(PORTRAIT, chunk=0.32, max_waiting=1.0)
   live.push(noise(16_000))
   with pytest.raises(SessionFullError, match='pull frames first'):
     live.push(noise(1))
@@ -195,7 +195,7 @@ def test_audio_that_waits_is_bounded(pipe):
 
 
 def test_audio_is_pushed_from_another_thread(pipe):
-  live, wave = pipe.session(PORTRAIT), noise(3 * 16_000)
+  live, wave = pipe.session(PORTRAIT, chunk=0.32), noise(3 * 16_000)
   pusher = threading.Thread(target=lambda: [live.push(part) for part in np.split(wave, 100)])
   pusher.start()
   chunks = []
