@@ -263,7 +263,7 @@ class Clip:
 
   def _tags(self, mark: Watermark | None) -> dict[str, str]:
     """Container tags of a video with a watermark, or without one."""
-    record = '; '.join(f'{key} {value}' for key, value in (self.record | _named(mark)).items())
+    record = '; '.join(f'{key} {value}' for key, value in {**self.record, **_named(mark)}.items())
     return {
       'title': 'Synthetic talking face',
       'comment': f'{tags.SYNTHETIC}: no such recording exists. Made by seetalk-jax; {record}',
@@ -295,7 +295,7 @@ def save_portrait(
     InputError: the name does not end in .png, its folder cannot be written, or the file cannot be signed.
   """
   mark = watermark_of(record, portrait.shape[:2]) if watermark else None
-  record = record | _named(mark)
+  record = {**record, **_named(mark)}
   text = {
     'Title': 'Synthetic portrait',
     'Comment': f'{tags.SYNTHETIC}: AI-generated face.',

@@ -47,7 +47,7 @@ class Portraits:
     return np.asarray(self.pixels, dtype)
 
   def _repr_html_(self) -> str:
-    return notebook_view.pictures(self.pixels, [f'face {i}' for i in range(len(self))])
+    return notebook_view.pictures(list(self.pixels), [f'face {i}' for i in range(len(self))])
 
   def save(self, folder: str | os.PathLike) -> list[pathlib.Path]:
     """Writes `face_0.png`, `face_1.png` ... into an existing folder, marked as synthetic; returns their paths.

@@ -96,7 +96,8 @@ class Session:
     self.chunk_frames, self.lookahead_frames = _frames_of(chunk, lookahead, window)
     seed = argument_checks.whole('seed', seed, *argument_checks.SEEDS)
     self._fusion = argument_checks.number('fusion', fusion, 0, 1)
-    self._size = 2 * (release.side if size is None else argument_checks.frame_size(size),)
+    side = release.side if size is None else argument_checks.frame_size(size)
+    self._size = side, side
     shortest = (self.chunk_frames + self.lookahead_frames) / FPS
     max_waiting = argument_checks.number('max_waiting', max_waiting, shortest, 3600)
     self._release, self._sampler, self._renderer = release, sampler, draw

@@ -34,9 +34,9 @@ class LiveStatistics(NamedTuple):
     level: loud level that `bands` are relative to, float32 `[1]`.
   """
 
-  energies: np.ndarray
-  bands: np.ndarray
-  level: np.ndarray
+  energies: jax.Array | np.ndarray
+  bands: jax.Array | np.ndarray
+  level: jax.Array | np.ndarray
 
   @classmethod
   def empty(cls, num_bands: int) -> LiveStatistics:
@@ -98,8 +98,8 @@ def _compiled(encoder: SpeechEncoder) -> Callable[..., tuple[jax.Array, LiveStat
     energies = kept * statistics.energies + sums(new)
     level = jnp.maximum(mel.loud_level(energies + sums(ahead)), QUIET)
     earlier = kept * _relative_to(statistics.bands, statistics.level, level)
-    bands = earlier + encoder.apply(variables, waveform, num_samples, level, new, method='band_sums')
-    of_ahead = encoder.apply(variables, waveform, num_samples, level, ahead, method='band_sums')
+    band_sums = functools.partial(encoder.apply, variables, waveform, num_samples, level, method='band_sums')
+    bands, of_ahead = earlier + jnp.asarray(band_sums(new)), jnp.asarray(band_sums(ahead))
     normaliser = encoder.finish_normaliser(level, bands + of_ahead)
     tokens, _ = encoder.apply(variables, waveform, num_samples, normaliser, method='encode_tokens')
     return tokens, LiveStatistics(energies, bands, level)
