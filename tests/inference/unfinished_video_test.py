@@ -341,3 +341,19 @@ def test_frames_from_the_middle_are_those_from_the_start():
   for first in (1, 5, 8, clip.num_frames - 1):
     np.testing.assert_array_equal(np.concatenate(list(clip.stream(first))), frames[first:])
   assert list(clip.stream(clip.num_frames)) == []
+
+
+def test_marked_and_unmarked_segments_are_not_mixed():
+  """The job stays the same; the unfinished video says how its segments are marked."""
+  spec = make_spec()
+  with pytest.raises(KeyboardInterrupt):
+    with unfinished_video.UnfinishedVideo('talk.mp4', spec, watermark='5ee7a1c5') as unfinished:
+      unfinished.keep(
+        unfinished_video.PortraitAndMotion(np.zeros((2, 2, 3), np.uint8), np.zeros((1, 2), np.float32))
+      )
+      (unfinished.folder / 'segment-00000.mp4').touch()
+      raise KeyboardInterrupt
+  assert unfinished_video.find('talk.mp4', spec) is not None
+  assert unfinished_video.find('talk.mp4', spec, '5ee7a1c5') is not None
+  with pytest.raises(InputError, match='watermark 5ee7a1c5 there, None here'):
+    unfinished_video.find('talk.mp4', spec, None)
