@@ -139,3 +139,18 @@ def test_lips_of_next_frames_are_those_of_the_whole_window():
   assert found.motion.shape == (1, 8, 256)
   np.testing.assert_allclose(found.motion, whole[:, 20:28], atol=1e-5)
   assert np.abs(found.motion - found.track[:, 20:28]).max() > 1e-3
+
+
+def test_next_frames_begin_with_what_was_expected_of_them():
+  live = motion_sampler.MotionSampler(tiny_release.load(tiny_release.live()).release)
+  rng = np.random.default_rng(1)
+  tokens, past, expected = (
+    rng.standard_normal((1, *shape)).astype(np.float32) for shape in ((40, 32), (20, 256), (12, 256))
+  )
+  how = dict(chunk=8, lookahead=12, first_frame=0)
+  given = tokens, past, np.zeros((1, 256), np.float32), 0, SamplingOptions(motion_steps=2), ResolvedControls()
+  new = live.sample_next(*given, **how).track[:, 20:]
+  track = live.sample_next(*given, **how, expected=expected).track[:, 20:]
+  shares = np.array([0.8, 0.6, 0.4, 0.2])[:, None]
+  np.testing.assert_allclose(track[:, :4], shares * expected[:, :4] + (1 - shares) * new[:, :4], atol=1e-5)
+  np.testing.assert_array_equal(track[:, 4:], new[:, 4:])
