@@ -27,16 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
   parser.add_argument(
     '--out-dir', metavar='DIR', help='folder of the videos of --list, named after the speech files'
   )
-  parser.add_argument(
-    '--portrait', metavar='IMG', help='picture of the speaker (default: a portrait sampled to fit the voice)'
-  )
-  parser.add_argument(
-    '--face',
-    type=options.whole(0, 9999),
-    default=0,
-    metavar='N',
-    help='number of the sampled portrait (default 0)',
-  )
+  videos.add_portrait(parser)
   videos.add_arguments(parser)
   batch.add_arguments(parser)
 

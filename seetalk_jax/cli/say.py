@@ -37,16 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     '--voices', action='store_true', help='print all languages and variants, and do nothing else'
   )
   parser.add_argument('--save-speech', metavar='WAV', help='also write the speech to this file')
-  parser.add_argument(
-    '--portrait', metavar='IMG', help='picture of the speaker (default: a portrait sampled to fit the voice)'
-  )
-  parser.add_argument(
-    '--face',
-    type=options.whole(0, 9999),
-    default=0,
-    metavar='N',
-    help='number of the sampled portrait (default 0)',
-  )
+  videos.add_portrait(parser)
   videos.add_arguments(parser)
 
 

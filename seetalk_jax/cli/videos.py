@@ -96,6 +96,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
   resuming.add_argument(parser)
 
 
+def add_portrait(parser: argparse.ArgumentParser) -> None:
+  """Adds --portrait and --face: a given portrait, or a sampled one by its number."""
+  parser.add_argument(
+    '--portrait', metavar='IMG', help='picture of the speaker (default: a portrait sampled to fit the voice)'
+  )
+  parser.add_argument(
+    '--face',
+    type=options.whole(0, 9999),
+    default=0,
+    metavar='N',
+    help='number of the sampled portrait (default 0)',
+  )
+
+
 def options_from(args: argparse.Namespace, *, several: bool = False, **others: Any) -> VideoOptions:
   """Converts a command line with the arguments of `add_arguments` to options; files of controls are read.
 
