@@ -87,6 +87,9 @@ STATUS_WEIGHTS = {
 # Statistic of a motion codec: 1 if its truth encoder was trained, 0 if it has its random initial values.
 TRUTH_KNOWN = 'truth_known'
 
+# Text that espeak-ng speaks: default voice, least and most words per minute, and their default.
+SPOKEN_VOICE, SPEAKING_RATES, SPEAKING_RATE = 'en-us', (80, 400), 160
+
 # Controls of the motion besides the speech. Tracks: name -> values per frame (pose: yaw, pitch and roll in
 # radians; blink: eyelid closure, 0 to 1; gaze: horizontal and vertical direction in the head, -1 to 1, see
 # `blendshapes.gaze`).

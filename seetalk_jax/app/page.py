@@ -15,7 +15,7 @@ import gradio as gr
 
 from seetalk_jax.app import studio as studio_lib
 from seetalk_jax.app.studio import Progress, Studio, VideoSettings
-from seetalk_jax.constants import EMOTIONS
+from seetalk_jax.constants import EMOTIONS, SPEAKING_RATE, SPEAKING_RATES, SPOKEN_VOICE
 from seetalk_jax.errors import InputError
 
 TITLE = 'seetalk-jax'
@@ -161,15 +161,13 @@ def _speech_inputs(studio: Studio) -> list[Any]:
       try:
         languages, variants = espeak.languages(), ['', *text_to_speech.variants()]
       except InputError as error:
-        languages, variants = ['en-us'], ['']
+        languages, variants = [SPOKEN_VOICE], ['']
         gr.Markdown(f'{error}')
       text = gr.Textbox(label='Text', lines=3, placeholder='What shall be said?', elem_id='text')
       with gr.Row():
-        language = gr.Dropdown(languages, value='en-us', label='Language', filterable=True)
+        language = gr.Dropdown(languages, value=SPOKEN_VOICE, label='Language', filterable=True)
         variant = gr.Dropdown(variants, value='', label='Voice', info='f1 to f5: women, m1 to m8: men')
-        rate = gr.Slider(
-          *text_to_speech.RATES, value=text_to_speech.DEFAULT_RATE, step=5, label='Words per minute'
-        )
+        rate = gr.Slider(*SPEAKING_RATES, value=SPEAKING_RATE, step=5, label='Words per minute')
   recorded.select(lambda: 'recording', None, tab, api_visibility='private')
   typed.select(lambda: 'text', None, tab, api_visibility='private')
   return [tab, recording, text, language, variant, rate]
@@ -272,9 +270,9 @@ class _Handlers:
   def find(self, tab, recording, text, language, variant, rate, seed):
     """Four faces for the voice."""
     with _readable_errors():
-      speech = self._speech(tab, recording, text, language, variant, rate)
-      faces = self._studio.portraits(speech, int(seed or 0))
       key = (tab, recording, text, language, variant, rate)
+      speech = self._speech(*key)
+      faces = self._studio.portraits(speech, int(seed or 0))
       note = f'{speech.seconds:.1f} s of speech. Choose a face, then make the video.'
       return (key, speech), (int(seed or 0), faces), list(faces), 0, note
 

@@ -24,8 +24,6 @@ from seetalk_jax.media.audio import Speech
 NUM_PORTRAITS = 4
 SIZES = (256, 512, 768, 1024)  # sides of videos in pixels
 _PREVIEW_EVERY_S = 0.25
-# Controls that a motion file can give.
-FROM_MOTION_FILE = ('pose', 'blink', 'gaze')
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -36,7 +34,7 @@ class VideoSettings:
     seed: of portrait and motion.
     emotion, intensity: one of `constants.EMOTIONS` and 0 to 1; intensity 0 leaves the emotion to the sampler.
     motion_file: CSV or JSON of `seetalk blendshapes` that gives the controls `from_file`; None: none.
-    from_file: names of `FROM_MOTION_FILE`.
+    from_file: names of `constants.CONTROL_TRACKS`.
     style: a video of a person whose style of motion is imitated; None: none.
     size: side of the video in pixels; None: that of the checkpoint.
     steps: sampling steps; None: the checkpoint's.

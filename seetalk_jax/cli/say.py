@@ -9,6 +9,7 @@ import sys
 import tempfile
 
 from seetalk_jax.cli import options, videos
+from seetalk_jax.constants import SPEAKING_RATE, SPEAKING_RATES, SPOKEN_VOICE
 from seetalk_jax.errors import InputError
 
 HELP = 'text to talking-face video'
@@ -22,16 +23,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
   parser.add_argument('-o', '--output', metavar='OUT.mp4', help='the video to write')
   parser.add_argument(
     '--voice',
-    default='en-us',
+    default=SPOKEN_VOICE,
     metavar='LANGUAGE[+VARIANT]',
-    help='voice of espeak-ng, en-us+f3 for example; f1 to f5 are women, m1 to m8 men (default en-us)',
+    help='voice of espeak-ng, en-us+f3 for example; f1 to f5 are women, m1 to m8 men '
+    f'(default {SPOKEN_VOICE})',
   )
   parser.add_argument(
     '--rate',
-    type=options.whole(80, 400),
-    default=160,
+    type=options.whole(*SPEAKING_RATES),
+    default=SPEAKING_RATE,
     metavar='N',
-    help='words per minute, 80 to 400 (default 160)',
+    help=f'words per minute, {SPEAKING_RATES[0]} to {SPEAKING_RATES[1]} (default {SPEAKING_RATE})',
   )
   parser.add_argument(
     '--voices', action='store_true', help='print all languages and variants, and do nothing else'

@@ -151,11 +151,11 @@ class Clip:
     Args:
       first: frame to start with; frames are bit for bit those of a stream from frame 0.
     """
-    # Chunk boundaries are those of a stream from frame 0: at another position in a chunk, a frame may differ
-    # in its last bit.
     if 'frames' in self._kept:
       yield from (self._kept['frames'][i : i + self.chunk] for i in range(first, self.num_frames, self.chunk))
       return
+    # Chunk boundaries are those of a stream from frame 0: at another position in a chunk, a frame may differ
+    # in its last bit.
     starts = range(first - first % self.chunk, self.num_frames if first < self.num_frames else 0, self.chunk)
     self.progress('render', first, self.num_frames)
     for start, ready in zip(starts, batching.run_ahead(self.render, starts, ahead=self.ahead), strict=True):

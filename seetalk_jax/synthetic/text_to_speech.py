@@ -7,13 +7,9 @@ import pathlib
 
 import numpy as np
 
-from seetalk_jax.constants import SAMPLE_RATE_HZ
+from seetalk_jax.constants import SAMPLE_RATE_HZ, SPEAKING_RATE, SPEAKING_RATES, SPOKEN_VOICE
 from seetalk_jax.errors import InputError
 from seetalk_jax.synthetic import espeak, voice
-
-DEFAULT_VOICE = 'en-us'
-DEFAULT_RATE = 160  # words per minute
-RATES = (80, 400)  # words per minute, what the engine can do
 
 _GAP_S = 0.35  # silence between sentences
 _MARGIN_S = 0.25  # silence before the first and after the last sentence
@@ -31,7 +27,7 @@ def variants() -> list[str]:
   return sorted(_variant_files())
 
 
-def say(text: str, voice_name: str = DEFAULT_VOICE, rate: int = DEFAULT_RATE) -> np.ndarray:
+def say(text: str, voice_name: str = SPOKEN_VOICE, rate: int = SPEAKING_RATE) -> np.ndarray:
   """Speaks a text; the same arguments give the same samples.
 
   Args:
@@ -48,8 +44,8 @@ def say(text: str, voice_name: str = DEFAULT_VOICE, rate: int = DEFAULT_RATE) ->
   """
   import soxr
 
-  if not RATES[0] <= rate <= RATES[1]:
-    raise InputError(f'{rate} words per minute, rate: use {RATES[0]} to {RATES[1]}')
+  if not SPEAKING_RATES[0] <= rate <= SPEAKING_RATES[1]:
+    raise InputError(f'{rate} words per minute, rate: use {SPEAKING_RATES[0]} to {SPEAKING_RATES[1]}')
   segments = espeak.synthesize(
     _definition(voice_name), voice.sentences_of(text), words_per_minute=rate, intonation=50
   )
