@@ -100,7 +100,12 @@ EYE_LOOK_DEGREES = {'Up': 10.0, 'Down': 11.0, 'In': 15.0, 'Out': 15.0}
 
 
 def mirrored_name(name: str) -> str:
-  """Returns the name of the mirrored blendshape: `jawLeft` for `jawRight`, `jawOpen` for itself."""
+  """Returns the name of the mirrored blendshape.
+
+  Example:
+    >>> mirrored_name('jawRight'), mirrored_name('jawOpen')
+    ('jawLeft', 'jawOpen')
+  """
   if name not in INDEX:
     raise ValueError(f'unknown blendshape {name!r}: it is not one of blendshapes.NAMES')
   if name.endswith('Left'):
@@ -137,6 +142,13 @@ def gaze(coefficients: Any) -> tuple[Any, Any]:
 
   Args:
     coefficients: NumPy or JAX array `[..., 52]`; further values, as those of a motion vector, are ignored.
+
+  Example:
+    >>> import numpy as np
+    >>> coefficients = np.zeros(len(NAMES))
+    >>> coefficients[[INDEX['eyeLookOutLeft'], INDEX['eyeLookInRight']]] = 0.6  # both eyes to the person's left
+    >>> [float(part) for part in gaze(coefficients)]
+    [0.6, 0.0]
   """
   left, right = (eye_turn(coefficients, side) for side in ('Left', 'Right'))
   return 0.5 * (left[0] + right[0]), 0.5 * (left[1] + right[1])

@@ -30,6 +30,12 @@ def guided(
       unconditional prediction is not computed.
     condition: tree of arrays `[b, ...]`.
     null: tree of the same structure for "no condition"; None: zeros (False) everywhere.
+
+  Example:
+    >>> denoise = lambda xt, t, condition: xt + condition
+    >>> xt, t, condition = jnp.ones((1, 2)), jnp.zeros(1), jnp.full((1, 2), 0.5)
+    >>> guided(denoise, 3.0, condition)(xt, t).tolist()  # 1 + 3 * 0.5
+    [[2.5, 2.5]]
   """
   if isinstance(scale, (int, float)) and scale == 1:
     return lambda xt, t: denoise(xt, t, condition)

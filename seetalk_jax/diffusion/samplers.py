@@ -58,6 +58,12 @@ def sample(
 
   Raises:
     ValueError: an unknown sampler or spacing, 'eps' predictions at zero SNR, or more to keep than there are steps.
+
+  Example:
+    >>> denoise = lambda xt, t: 3.0 * jnp.ones_like(xt)  # a network that always predicts x0 = 3
+    >>> noise = jax.random.normal(jax.random.key(0), (1, 2))
+    >>> sample(denoise, Schedule(), noise, num_steps=4, prediction_type='x0').tolist()
+    [[3.0, 3.0]]
   """
   if sampler not in SAMPLERS:
     raise ValueError(f'sampler must be one of {SAMPLERS}, got {sampler!r}')

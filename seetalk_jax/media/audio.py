@@ -107,6 +107,12 @@ def speech_from_array(samples: np.ndarray, rate_hz: float = SAMPLE_RATE_HZ, sour
 
   Raises:
     SpeechError: as `load_speech`.
+
+  Example:
+    >>> tone = np.sin(2 * np.pi * 200 * np.arange(48_000) / 48_000)  # one second
+    >>> speech = speech_from_array(tone, 48_000)
+    >>> speech.seconds, speech.num_frames, speech.waveform.shape
+    (1.0, 25, (16000,))
   """
   samples = samples_of(samples, rate_hz, source)
   return _speech_of(decode.Source(source, rate_hz, samples.shape[1], lambda: decode.blocks_of(samples)))

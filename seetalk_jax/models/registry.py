@@ -57,6 +57,11 @@ def make(name: str, size: str = 'demo', **changes: Any) -> Any:
 
   Raises:
     ConfigError: unknown network, size or field.
+
+  Example:
+    >>> module = make('motion_transformer', 'tiny', num_layers=3)
+    >>> type(module).__name__, module.num_layers
+    ('MotionTransformer', 3)
   """
   return from_fields(name, fields_for(name, size) | changes)
 

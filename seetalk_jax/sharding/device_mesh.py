@@ -43,6 +43,13 @@ def make_mesh(data: int = -1, fsdp: int = 1, tensor: int = 1, devices=None) -> M
   Raises:
     ConfigError: the product of the sizes is not the number of devices, several sizes are -1, or `data` is not
       a multiple of the number of TPU slices.
+
+  Example:
+    >>> mesh = make_mesh(devices=jax.devices()[:1])
+    >>> dict(mesh.shape)
+    {'data': 1, 'fsdp': 1, 'tensor': 1}
+    >>> tuple(spec_for(('embed', 'mlp'), (64, 256), mesh))
+    ('fsdp', 'tensor')
   """
   devices = list(jax.devices() if devices is None else devices)
   sizes = [data, fsdp, tensor]

@@ -97,6 +97,11 @@ def frechet_distance(
 
   Raises:
     ValueError: fewer than two vectors, or vectors of different width.
+
+  Example:
+    >>> features = np.random.default_rng(0).standard_normal((100, 8))
+    >>> round(frechet_distance(features, features + 0.5), 6)  # 8 means that differ by 0.5
+    2.0
   """
   one, other = _statistics(first), _statistics(second)
   if min(one.count, other.count) < 2 or len(one.mean) != len(other.mean):

@@ -355,6 +355,11 @@ def init_params(module: nn.Module, rng: jax.Array, *args, method=None, **kwargs)
 
   Args:
     *args: example inputs of `__call__` (or of `method`); only shapes matter.
+
+  Example:
+    >>> params = init_params(nn.Dense(3), jax.random.key(0), jnp.zeros((1, 2)))
+    >>> {name: value.shape for name, value in params.items()}
+    {'bias': (3,), 'kernel': (2, 3)}
   """
   return init_variables(module, rng, *args, method=method, **kwargs)['params']
 

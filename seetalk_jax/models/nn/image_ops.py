@@ -29,6 +29,10 @@ def pixel_unshuffle(image: jax.Array, factor: int) -> jax.Array:
 
   Raises:
     ValueError: a side is not a multiple of `factor`.
+
+  Example:
+    >>> pixel_unshuffle(jnp.arange(16.0).reshape(1, 4, 4, 1), 2)[0, 0, 0].tolist()  # the upper left 2 x 2 pixels
+    [0.0, 1.0, 4.0, 5.0]
   """
   check_sides(image, factor, 'picture')
   return einops.rearrange(image, '... (h fh) (w fw) c -> ... h w (fh fw c)', fh=factor, fw=factor)
