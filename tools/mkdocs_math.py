@@ -16,4 +16,4 @@ def on_page_markdown(markdown: str, **_) -> str:
 
 def _to_mathml(latex: str) -> str:
   mathml = converter.convert(' '.join(latex.split()), display='block')
-  return f'<div class="equation">{mathml}</div>'
+  return f'<div class="equation" tabindex="0" role="math">{mathml}</div>'

@@ -139,3 +139,13 @@ def test_the_page_fits_a_phone(visit):
   page, complaints = visit(375)
   assert page.evaluate('document.documentElement.scrollWidth') <= 375
   assert complaints == []
+
+
+@pytest.mark.parametrize('width', [1200, 375])
+def test_accessibility(visit, width):
+  """No finding of axe-core is serious."""
+  axe = pytest.importorskip('axe_playwright_python.sync_playwright')
+  page, _ = visit(width)
+  found = axe.Axe().run(page).response
+  assert len(found['passes']) > 20
+  assert [rule['help'] for rule in found['violations'] if rule['impact'] in ('serious', 'critical')] == []
