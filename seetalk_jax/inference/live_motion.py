@@ -17,6 +17,11 @@ from seetalk_jax.inference.sampling_options import SamplingOptions
 from seetalk_jax.models.speech import live_speech
 from seetalk_jax.sampling import motion as motion_sampling
 
+# Frames of the past that the motion transformer reads. It was trained with true pasts of up to a window, and takes over
+# the spread of the motion that it is given: the more of its own past it reads, the calmer the motion becomes. Place,
+# speed and acceleration of the motion are in three frames. docs/live.md has the figures.
+GIVEN_FRAMES = 3
+
 
 class LiveMotion:
   """Motion of speech that goes on; memory and compiled programs do not depend on how long it does.
@@ -96,6 +101,7 @@ class LiveMotion:
       chunk=self._chunk,
       lookahead=self._lookahead,
       first_frame=self._frame - len(past),
+      num_given=GIVEN_FRAMES,
       expected=self._expected,
     )
     self._frame += count

@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from seetalk_jax.constants import LIPS, MOTION_DIM, MOTION_FIELDS
+from seetalk_jax.constants import CONTROL_TRACKS, LIPS, MOTION_DIM, MOTION_FIELDS
 from seetalk_jax.errors import CheckpointError
 from seetalk_jax.inference import batching
 from seetalk_jax.inference import controls as controls_lib
@@ -81,6 +81,7 @@ class MotionSampler:
     chunk: int,
     lookahead: int,
     first_frame: int,
+    num_given: int,
     expected: np.ndarray | None = None,
   ) -> motion_sampling.NextMotion:
     """Samples the next frames of live speech, and refines their lips if the release has a lip refiner.
@@ -91,28 +92,32 @@ class MotionSampler:
       m_0, seed, options, controls: see `sample`.
       chunk: at least the number of next frames; one in all calls, so that one program refines all lips.
       lookahead, first_frame: see `sampling.motion.sample_next`.
+      num_given: the last frames of the past that the motion transformer reads; the lip refiner reads them all.
       expected: frames of the last look-ahead as the last call sampled them, `[1, m, motion_dim]`. The first new frames
         begin with them and go over into those that are sampled now. None: there is no last call.
 
     Returns:
       `motion` with refined lips, `track` as it was sampled.
     """
+    unread = max(0, past.shape[1] - num_given)
     found = motion_sampling.sample_next(
       self._release.networks.modules,
       self._release.params,
       self._release.statistics,
-      tokens,
-      past,
+      tokens[:, unread:],
+      past[:, unread:],
       m_0,
       key_for(seed, 'motion'),
       num_steps=int(options.motion_steps),
       lookahead=lookahead,
-      first_frame=first_frame,
+      first_frame=first_frame + unread,
       guidance_scale=float(options.motion_guidance),
-      controls=controls.values,
+      controls={name: _from_frame(name, value, unread) for name, value in controls.values.items()},
       control_scales=controls.scales,
       make_sampler=self._samplers,
+      window=num_given + chunk + lookahead,
     )
+    found = found._replace(track=np.concatenate([past[:, :unread], found.track], axis=1))
     k, count = past.shape[1], found.motion.shape[1]
     if expected is not None:
       found = _blended(found, expected, k, count)
@@ -318,6 +323,11 @@ class _Samplers:
     if key not in self._compiled:
       self._compiled[key] = BackgroundCompiledFunction(motion_sampling.jit_sampler(*how), self._device)
     return self._compiled[key]
+
+
+def _from_frame(name: str, value: Any, first: int) -> Any:
+  """A control from frame `first` on; those without frames stay as they are."""
+  return value[:, first:] if name in CONTROL_TRACKS else value
 
 
 def _blended(

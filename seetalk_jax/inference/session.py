@@ -29,7 +29,7 @@ from seetalk_jax.inference.loaded_release import LoadedRelease
 from seetalk_jax.inference.motion_sampler import MotionSampler
 from seetalk_jax.media import image as image_lib
 
-CHUNK_SECONDS = 0.64
+CHUNK_SECONDS = 0.48
 LOOKAHEAD_SECONDS = 0.4
 MAX_WAITING_SECONDS = 30.0
 _TIMED_CHUNKS = 64  # the last chunks, whose median is the time of computation

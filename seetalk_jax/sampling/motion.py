@@ -143,6 +143,7 @@ def sample_next(
   controls: Mapping[str, jax.Array | np.ndarray] | None = None,
   control_scales: Mapping[str, float] | None = None,
   make_sampler: Callable[..., Callable[..., jax.Array]] | None = None,
+  window: int | None = None,
 ) -> NextMotion:
   """Samples the next frames of a track whose past is given, from the speech so far, in one window.
 
@@ -158,12 +159,15 @@ def sample_next(
     lookahead: number of the last tokens whose frames are not part of the next ones.
     first_frame: number of the first token's frame in the session: every frame has noise of its own.
     guidance_scale, controls, control_scales, make_sampler: see `sample_motion`.
+    window: frames that the program is compiled for, at most those of a window of the network and at least n; fewer
+      take less time and give the same. None: a window of the network.
 
   Raises:
-    ValueError: more frames than a window of the network, no next frame, or given frames for a network without
+    ValueError: more frames than the window, no next frame, or given frames for a network without
       `with_past`.
   """
-  n, k, window = tokens.shape[1], past.shape[1], trained_window(statistics)
+  n, k, trained = tokens.shape[1], past.shape[1], trained_window(statistics)
+  window = trained if window is None else min(window, trained)
   if n > window:
     raise ValueError(f'{n} tokens: give those of at most {window} frames, a window of the network')
   if lookahead < 0 or k + lookahead >= n:

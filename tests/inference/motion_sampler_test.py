@@ -133,7 +133,7 @@ def test_lips_of_next_frames_are_those_of_the_whole_window():
   rng = np.random.default_rng(1)
   tokens, past = (rng.standard_normal(shape).astype(np.float32) for shape in ((1, 40, 32), (1, 20, 256)))
   m_0, options = np.zeros((1, 256), np.float32), SamplingOptions(motion_steps=2, lip_scale=1.3)
-  how = dict(chunk=8, lookahead=12, first_frame=0)
+  how = dict(chunk=8, lookahead=12, first_frame=0, num_given=3)
   found = live.sample_next(tokens, past, m_0, 0, options, ResolvedControls(), **how)
   whole = live._refined(found.track, tokens, options)
   assert found.motion.shape == (1, 8, 256)
@@ -147,10 +147,27 @@ def test_next_frames_begin_with_what_was_expected_of_them():
   tokens, past, expected = (
     rng.standard_normal((1, *shape)).astype(np.float32) for shape in ((40, 32), (20, 256), (12, 256))
   )
-  how = dict(chunk=8, lookahead=12, first_frame=0)
+  how = dict(chunk=8, lookahead=12, first_frame=0, num_given=3)
   given = tokens, past, np.zeros((1, 256), np.float32), 0, SamplingOptions(motion_steps=2), ResolvedControls()
   new = live.sample_next(*given, **how).track[:, 20:]
   track = live.sample_next(*given, **how, expected=expected).track[:, 20:]
   shares = np.array([0.8, 0.6, 0.4, 0.2])[:, None]
   np.testing.assert_allclose(track[:, :4], shares * expected[:, :4] + (1 - shares) * new[:, :4], atol=1e-5)
   np.testing.assert_array_equal(track[:, 4:], new[:, 4:])
+
+
+def test_only_the_last_given_frames_decide_the_next_ones():
+  """The motion transformer reads three frames of the past; the lip refiner reads more."""
+  live = motion_sampler.MotionSampler(tiny_release.load(tiny_release.live()).release)
+  rng = np.random.default_rng(1)
+  tokens, past, other = (
+    rng.standard_normal((1, *shape)).astype(np.float32) for shape in ((40, 32), (20, 256), (20, 256))
+  )
+  how = dict(chunk=8, lookahead=12, first_frame=0, num_given=3)
+  m_0, options = np.zeros((1, 256), np.float32), SamplingOptions(motion_steps=2)
+  found = live.sample_next(tokens, past, m_0, 0, options, ResolvedControls(), **how)
+  np.testing.assert_array_equal(found.track[:, :20], past)
+  for first, same in ((17, True), (18, False)):
+    mixed = np.concatenate([other[:, :first], past[:, first:]], axis=1)
+    track = live.sample_next(tokens, mixed, m_0, 0, options, ResolvedControls(), **how).track
+    assert np.array_equal(track[:, 20:], found.track[:, 20:]) == same

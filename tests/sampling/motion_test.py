@@ -396,6 +396,17 @@ def test_one_program_samples_next_frames_of_all_lengths(with_past):
   assert {run._cache_size() for run in made} == {1}
 
 
+def test_a_shorter_window_gives_the_same_next_frames(with_past):
+  modules, params = with_past
+  rng = np.random.default_rng(2)
+  tokens, past = (rng.standard_normal((1, n, d)).astype(np.float32) for n, d in ((11, 32), (3, 8)))
+  whole = sampled_next(modules, params, tokens, past, lookahead=2, guidance_scale=1.5)
+  short = sampled_next(modules, params, tokens, past, lookahead=2, guidance_scale=1.5, window=12)
+  np.testing.assert_allclose(short.motion, whole.motion, atol=1e-5)
+  with pytest.raises(ValueError, match='11 tokens: .* at most 10'):
+    sampled_next(modules, params, tokens, past, window=10)
+
+
 def test_given_frames_stay_and_lead_the_next_ones(with_past):
   modules, params = with_past
   rng = np.random.default_rng(2)
