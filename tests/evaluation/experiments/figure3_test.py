@@ -35,7 +35,7 @@ def config_for(folder):
   return config
 
 
-slow = pytest.mark.slow  # trains and samples with six networks: five minutes
+slow = pytest.mark.proof  # trains and samples with six networks: five minutes
 
 
 @pytest.fixture(scope='module')
