@@ -24,7 +24,7 @@ import importlib
 
 from ml_collections import ConfigDict
 
-from configs import common, recordings
+from seetalk_jax.configs import common, recordings
 from seetalk_jax.constants import IMAGE_SIZES, RECORDING_VARIANTS, STAGES
 from seetalk_jax.synthetic.kinds import KINDS
 
@@ -87,7 +87,7 @@ def get_config(variant: str = 'demo') -> ConfigDict:
   # The configuration of every stage; what differs from its file is passed on to it.
   config.overrides = ConfigDict()
   for stage in STAGES:
-    config.overrides[stage] = importlib.import_module(f'configs.{stage}').get_config(variant)
+    config.overrides[stage] = importlib.import_module(f'seetalk_jax.configs.{stage}').get_config(variant)
     if not tiny:  # budgets are minutes: more steps than any machine takes in them
       config.overrides[stage].num_steps = 1_000_000
   if not tiny:  # learned in the first phases

@@ -11,7 +11,7 @@ base, large: networks and batches for a pod slice or an eight-GPU host; not run 
 
 from ml_collections import ConfigDict
 
-from configs import common
+from seetalk_jax.configs import common
 
 VARIANTS = {
   'tiny': common.Variant('tiny', batch_size=2, num_steps=2, learning_rate=1e-3),

@@ -14,7 +14,7 @@ the linear denoiser of its covariance (not specified in the paper), which remove
 
 from ml_collections import ConfigDict
 
-from configs import portrait
+from seetalk_jax.configs import portrait
 
 
 def get_config(variant: str = 'demo') -> ConfigDict:

@@ -13,7 +13,7 @@ five seconds and more: a window of four, and a frame that stands for the portrai
 
 from ml_collections import ConfigDict
 
-from configs import common
+from seetalk_jax.configs import common
 from seetalk_jax.constants import WINDOW_FRAMES
 
 VARIANTS = {

@@ -9,7 +9,7 @@ import importlib
 
 from ml_collections import ConfigDict
 
-from configs import common
+from seetalk_jax.configs import common
 from seetalk_jax.constants import IMAGE_SIZES, ONE_PERSON, RECORDING_VARIANTS, STAGES, smallest_crop
 
 # real-person keeps the shipped networks of voice and portrait: conre and the regression of face_prior compare speakers,
@@ -80,7 +80,7 @@ def get_config(variant: str) -> ConfigDict:
 
 def _stage_config(stage: str, size: str) -> ConfigDict:
   """The configuration of a stage for recordings. No corpora and a min_side of -1 stand for those of all stages."""
-  config = importlib.import_module(f'configs.{stage}').get_config(size)
+  config = importlib.import_module(f'seetalk_jax.configs.{stage}').get_config(size)
   config.data.corpora = ()
   config.data.min_side = -1 if stage in _DETAILS else 0
   config.data.flips = 0.5

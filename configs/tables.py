@@ -41,8 +41,8 @@ prior: the experiment of configs/figure3.py, which trains its networks itself.
 
 import ml_collections
 
-from configs import demo, figure3
-from configs import eval as eval_config
+from seetalk_jax.configs import demo, figure3
+from seetalk_jax.configs import eval as eval_config
 from seetalk_jax.evaluation.videos import catalogue
 
 _PICTURES = ('psnr', 'ssim', 'lpips', 'fid', 'fvd', 'csim', 'cpbd')

@@ -11,11 +11,10 @@ import subprocess
 import sys
 
 import pytest
-from absl import flags
-from ml_collections import config_flags
 from ml_collections.config_flags import config_path
 
-from configs import common, tables
+from seetalk_jax.cli import config_fields, main
+from seetalk_jax.configs import common, tables
 from seetalk_jax.errors import ConfigError
 from seetalk_jax.evaluation.tables import methods
 from seetalk_jax.evaluation.videos import catalogue
@@ -98,7 +97,7 @@ def test_all_names_stages_in_an_order_that_works(variant, left_out):
 
 def places_of(config, stage, workdir):
   """{network: run} in the command of a stage."""
-  command = all_stages.stage_command(config, stage, workdir, ROOT / 'train.py')
+  command = all_stages.stage_command(config, stage, workdir)
   named = [part.removeprefix('--config.init.') for part in command if part.startswith('--config.init.')]
   return {name: pathlib.Path(place).name for name, place in (part.split('=') for part in named)}
 
@@ -125,7 +124,7 @@ def test_a_stage_starts_from_its_first_phases(all_trained, tmp_path):
   assert [phase for stage, phase in in_order if stage == 'motion_codec'] == [1, 2, 0]
 
   def command(stage, phase=0):
-    return all_stages.stage_command(config, stage, workdir, ROOT / 'train.py', phase)
+    return all_stages.stage_command(config, stage, workdir, phase)
 
   before = []
   for phase, name in ((1, 'motion_codec_1'), (2, 'motion_codec_2'), (0, 'motion_codec')):
@@ -161,17 +160,14 @@ def test_all_gives_every_stage_the_networks_that_it_uses_and_no_others(all_train
     'speech_encoder': 'conre',
   }
   with pytest.raises(ConfigError, match='stage motion needs motion_codec'):
-    all_stages.stage_command(load('all', 'demo'), 'motion', workdir / 'empty', ROOT / 'train.py')
+    all_stages.stage_command(load('all', 'demo'), 'motion', workdir / 'empty')
 
 
 def parse_flags(*arguments):
   """The configuration that train.py makes of a command."""
-  arguments, values = [part for part in arguments if part.startswith('--config')], flags.FlagValues()
-  parsed = config_flags.DEFINE_config_file(
-    'config', flag_values=values, lock_config=True, sys_argv=['train.py', *arguments]
-  )
-  values(['train.py', *arguments])
-  return parsed.value
+  given = [part for part in arguments if part.startswith('--config')]
+  args = main.make_parser().parse_args(['train', '--workdir=x', *given])
+  return config_fields.read(args.config, args.fields)
 
 
 def test_network_config_names_what_is_wrong():
@@ -229,7 +225,7 @@ def test_networks_and_tables_are_flags():
 def test_overrides_change_what_all_gives(all_trained, stage, overrides, name, place):
   config = load('all', 'demo')
   config.overrides[stage].update_from_flattened_dict(overrides)
-  command = all_stages.stage_command(config, stage, all_trained[0], ROOT / 'train.py')
+  command = all_stages.stage_command(config, stage, all_trained[0])
   parsed = parse_flags(*command)
   for field, value in overrides.items():
     assert config_path.get_value(field, parsed) == value

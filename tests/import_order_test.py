@@ -15,6 +15,7 @@ GROUND = {'constants', 'blendshapes', 'errors', 'files', '_lazy', '__version__'}
 # Package -> packages that it may import, besides itself and GROUND.
 ALLOWED = {
   **{name: set() for name in GROUND},
+  'configs': set(),
   'files': {'errors'},
   'constants': {'blendshapes'},
   'media': set(),
@@ -28,7 +29,7 @@ ALLOWED = {
   'synthetic': {'data', 'media'},
   'stages': {'models', 'diffusion', 'sampling', 'sharding', 'data', 'media'},
   'releases': {'models', 'media', 'training'},
-  'training': {'stages', 'models', 'sharding', 'data', 'media', 'releases'},
+  'training': {'configs', 'stages', 'models', 'sharding', 'data', 'media', 'releases'},
   'planning': {'training', 'stages', 'models', 'sharding'},
   'provenance': {'media'},
   'inference': {'releases', 'models', 'diffusion', 'sampling', 'media', 'provenance'},

@@ -23,8 +23,8 @@ def load(variant, **changes):
 
 
 def flags_of(config, stage, workdir):
-  command = all_stages.stage_command(config, stage, workdir, ROOT / 'train.py')
-  return dict(part.removeprefix('--').split('=', 1) for part in command[2:])
+  command = all_stages.stage_command(config, stage, workdir)
+  return dict(part.removeprefix('--').split('=', 1) for part in command if part.startswith('--'))
 
 
 def base_release(config):
@@ -153,5 +153,5 @@ def test_a_run_is_refused_before_its_first_stage(variant, changes, words, tmp_pa
   monkeypatch.setattr(all_stages._Children, 'call', lambda *_: pytest.fail('a stage has begun'))
   config = load(variant, data_root=str(tmp_path), **changes)
   with pytest.raises(InputError, match=words):
-    all_stages.run(config, tmp_path / 'run', ROOT / 'train.py')
+    all_stages.run(config, tmp_path / 'run')
   assert not any((tmp_path / 'run').iterdir())

@@ -113,6 +113,12 @@ def _watch() -> None:
   threading.Thread(target=_leave_if_not_handled, args=(read,), daemon=True).start()
 
 
+def leave_to_command() -> None:
+  """Lets the handlers of the running command alone end it: training saves before it ends."""
+  if threading.current_thread() is threading.main_thread():
+    _forget_pipe()
+
+
 def _forget_pipe() -> None:
   with contextlib.suppress(ValueError):  # forked from another thread
     signal.set_wakeup_fd(-1)

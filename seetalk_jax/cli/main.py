@@ -17,9 +17,10 @@ from seetalk_jax import __version__
 from seetalk_jax.cli import interrupts
 from seetalk_jax.errors import InputError, explain_system_error
 
-# Command -> module with `HELP`, `EXAMPLE`, `add_arguments(parser)` and `run(args) -> None`, in the order of
-# the help. The module's docstring is its description in the help. Only `run` imports NumPy, JAX and other
-# slow packages, so that `--help` and argument errors are fast.
+# Command -> module with `HELP`, `EXAMPLE`, `add_arguments(parser)` and `run(args)`, which returns an exit status or
+# None, in the order of the help. The module's docstring is its description in the help. Only `run` imports NumPy, JAX
+# and other slow packages, so that `--help` and argument errors are fast. Where a module has a true `TAKES_FIELDS`,
+# flags that its parser does not know are `args.fields`.
 COMMANDS = {
   'generate': 'seetalk_jax.cli.generate',
   'say': 'seetalk_jax.cli.say',
@@ -29,6 +30,8 @@ COMMANDS = {
   'blendshapes': 'seetalk_jax.cli.blendshapes',
   'prepare': 'seetalk_jax.cli.prepare',
   'corpus': 'seetalk_jax.cli.corpus',
+  'train': 'seetalk_jax.cli.train',
+  'evaluate': 'seetalk_jax.cli.evaluate',
   'export': 'seetalk_jax.cli.export',
   'convert': 'seetalk_jax.cli.convert',
   'info': 'seetalk_jax.cli.info',
@@ -40,7 +43,19 @@ COMMANDS = {
 
 
 class Parser(argparse.ArgumentParser):
-  """An argument parser that raises `InputError` for wrong arguments."""
+  """An argument parser that raises `InputError` for wrong arguments.
+
+  Attributes:
+    takes_fields: unknown arguments are kept as `fields`, in their order; see `config_fields`.
+  """
+
+  takes_fields = False
+
+  def parse_known_args(self, args=None, namespace=None):
+    found, unknown = super().parse_known_args(args, namespace)
+    if self.takes_fields:
+      found.fields, unknown = unknown, []
+    return found, unknown
 
   def error(self, message: str) -> NoReturn:
     raise InputError(f'{message}, command line: see {self.prog} --help')
@@ -67,6 +82,7 @@ def make_parser() -> Parser:
     )
     module.add_arguments(command)
     command.set_defaults(run=module.run)
+    command.takes_fields = getattr(module, 'TAKES_FIELDS', False)
   return parser
 
 
@@ -74,8 +90,8 @@ def main(argv: Sequence[str] | None = None) -> int:
   """Runs a command.
 
   Returns:
-    The exit status: 0; 2 after one `error: ...` line on stderr for a user's mistake, a full disk, a missing
-    permission or a missing accelerator; 130 after Ctrl-C; 141 where the reader of stdout has gone
+    The exit status: 0, or that of the command; 2 after one `error: ...` line on stderr for a user's mistake, a full
+    disk, a missing permission or a missing accelerator; 130 after Ctrl-C; 141 where the reader of stdout has gone
     (`seetalk info demo | head -1`).
 
   Raises:
@@ -88,7 +104,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
       args = make_parser().parse_args(argv)
       with interrupts.as_exceptions():
-        args.run(args)
+        status = args.run(args) or 0
     except SystemExit:
       print(end='', flush=True)
       raise
@@ -111,7 +127,7 @@ def main(argv: Sequence[str] | None = None) -> int:
   except KeyboardInterrupt:
     _print_to_stderr('interrupted')
     return 130
-  return 0
+  return status
 
 
 def _fail(message: str) -> int:

@@ -30,8 +30,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
   parser.add_argument(
     '--config',
     required=True,
-    metavar='FILE:VARIANT',
-    help='configuration as for train.py, configs/STAGE.py:VARIANT',
+    metavar='STAGE:VARIANT',
+    help='configuration as for seetalk train: STAGE:VARIANT or FILE.py:VARIANT',
   )
   parser.add_argument(
     '--topology',
@@ -63,9 +63,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
   """Prints the plan, from the cache or from a process that compiles it."""
+  from seetalk_jax.training import config_files
+
   changes = [_change(text) for text in args.set]
-  if not pathlib.Path(args.config.partition(':')[0]).is_file():
-    raise InputError(f'no such configuration, {args.config.partition(":")[0]}: give configs/STAGE.py:VARIANT')
+  config_files.find(args.config.partition(':')[0])
   kept = _cache_path(args, changes)
   if kept is not None and kept.exists() and not args.again:
     plan = json.loads(kept.read_text())
@@ -92,7 +93,9 @@ def _cache_path(args: argparse.Namespace, changes: list[str]) -> pathlib.Path | 
   """Cache file of the plan for these arguments, this code and these configurations; None without a cache."""
   import importlib.metadata as metadata
 
-  folder = pathlib.Path(args.config.partition(':')[0]).resolve().parent
+  from seetalk_jax.training import config_files
+
+  folder = config_files.find(args.config.partition(':')[0]).parent
   settings = [args.config, args.topology, args.size, args.whole, changes, files.code_checksum()]
   total = hashlib.sha256(json.dumps(settings).encode())
   for path in sorted(folder.glob('*.py')):

@@ -22,7 +22,7 @@ from seetalk_jax.training import config_files, corpora_check, networks_check, st
 from seetalk_jax.training.signals import handled
 
 
-def run(config, workdir: str | os.PathLike, train_script: pathlib.Path) -> int:
+def run(config, workdir: str | os.PathLike) -> int:
   """Trains `config.stages` into WORKDIR/STAGE and exports the result to WORKDIR/release.
 
   A second run skips finished stages and resumes an interrupted one. To train a stage again, remove its
@@ -34,7 +34,6 @@ def run(config, workdir: str | os.PathLike, train_script: pathlib.Path) -> int:
 
   Args:
     config: configuration of configs/all.py.
-    train_script: path of train.py; configs/ is in the same directory.
 
   Returns:
     Exit status: 0, or the status of the stage that failed or was interrupted.
@@ -56,7 +55,7 @@ def run(config, workdir: str | os.PathLike, train_script: pathlib.Path) -> int:
     for stage, phase in phases(config):
       if (_directory(workdir, stage, phase) / RESULT_FILE).exists():
         continue
-      command = stage_command(config, stage, workdir, train_script, phase)
+      command = stage_command(config, stage, workdir, phase)
       print(f'--- {stage}: {" ".join(command[1:])}', file=sys.stderr, flush=True)
       if status := children.call(command):
         return status
@@ -90,9 +89,7 @@ def _directory(workdir: pathlib.Path, stage: str, phase: int) -> pathlib.Path:
   return workdir / (f'{stage}_{phase}' if phase else stage)
 
 
-def stage_command(
-  config, stage: str, workdir: pathlib.Path, train_script: pathlib.Path, phase: int = 0
-) -> list[str]:
+def stage_command(config, stage: str, workdir: pathlib.Path, phase: int = 0) -> list[str]:
   """Command line that trains one stage, or a phase of it (see `phases`).
 
   Each network that the stage uses comes from the latest earlier phase or stage that trains it, or else from the first
@@ -102,7 +99,6 @@ def stage_command(
     ConfigError: neither an earlier stage of `config.stages` nor a release has a network that this stage needs.
     CheckpointError: a release cannot be read.
   """
-  config_file = train_script.parent / 'configs' / f'{stage}.py'
   own = stage_config(config, stage, phase)
   places = networks_check.of_releases(config.start)
   in_order = phases(config)
@@ -115,9 +111,8 @@ def stage_command(
   filled = networks_check.with_places(own, places)
   used = base.uses(filled)
   command = [
-    sys.executable,
-    str(train_script),
-    f'--config={config_file}:{config.variant}',
+    *(sys.executable, '-m', 'seetalk_jax', 'train'),
+    f'--config={stage}:{config.variant}',
     f'--workdir={_directory(workdir, stage, phase)}',
     f'--config.data_root={config.data_root}',
     f'--config.seed={config.seed}',
@@ -131,7 +126,7 @@ def stage_command(
       raise networks_check.missing(stage, own, name, config.stages, config.start)
   if stage in config.max_minutes and not phase:  # that of a first phase is among its changes
     command.append(f'--config.max_minutes={config.max_minutes[stage]}')
-  changes = _changes(config_files.load(config_file, config.variant).to_dict(), own.to_dict())
+  changes = _changes(config_files.load(stage, config.variant).to_dict(), own.to_dict())
   return command + [f'--config.{field}={value}' for field, value in changes.items()]
 
 

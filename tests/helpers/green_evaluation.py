@@ -12,7 +12,7 @@ sys.path.insert(0, str(ROOT))
 import green_faces  # noqa: E402
 import pytest  # noqa: E402
 
-from configs import eval as eval_config  # noqa: E402
+from seetalk_jax.configs import eval as eval_config  # noqa: E402
 from seetalk_jax.evaluation.videos import run  # noqa: E402
 
 if __name__ == '__main__':

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from configs import face_prior, portrait
+from seetalk_jax.configs import face_prior, portrait
 from seetalk_jax.data import views
 from seetalk_jax.stages import base
 

@@ -17,7 +17,7 @@ import jax.numpy as jnp
 import ml_collections
 import numpy as np
 
-from configs import common
+from seetalk_jax.configs import common
 from seetalk_jax.models import registry
 from seetalk_jax.models.nn import blocks, image_ops
 from seetalk_jax.sharding import device_mesh

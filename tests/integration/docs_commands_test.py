@@ -3,14 +3,11 @@
 import pathlib
 import re
 import shlex
-import sys
-from unittest import mock
 
 import pytest
-from absl import flags
-from ml_collections import config_flags
 
-from seetalk_jax.cli import main
+from seetalk_jax.cli import config_fields, main
+from seetalk_jax.errors import InputError
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 _NAMES = ('real_recordings', 'training', 'data', 'adaptation', 'public_weights', 'inference', 'scaling')
@@ -34,17 +31,9 @@ def commands(page):
 
 
 def parse_training(words):
-  """The configuration of a `train.py` command, or an error for flags and fields that do not exist."""
-  own = flags.FlagValues()
-  config_flags.DEFINE_config_file('config', None, '', flag_values=own, lock_config=True)
-  flags.DEFINE_string('workdir', None, '', flag_values=own)
-  flags.DEFINE_bool('dry_run', False, '', flag_values=own)
-  flags.DEFINE_bool('distributed', False, '', flag_values=own)
-  with mock.patch.object(sys, 'argv', words):  # where config_flags finds the fields
-    left = own(words)
-  assert left == words[:1] and own.workdir
-  str(own.config.stage)
-  return own.config
+  """The configuration of a `train.py` or `seetalk train` command, or an error for what does not exist."""
+  args = main.make_parser().parse_args(words)
+  return config_fields.read(args.config, args.fields)
 
 
 @pytest.mark.parametrize('page', PAGES)
@@ -52,10 +41,12 @@ def test_command_lines_parse(page, monkeypatch):
   monkeypatch.chdir(ROOT)
   parser, count = main.make_parser(), 0
   for words in commands(page):
-    if words[0] == 'seetalk':
-      parser.parse_args(words[1:])
-    elif words[:2] == ['python', 'train.py'] and '...' not in words:
+    if words[:2] == ['python', 'train.py'] and '...' not in words:
+      words = ['seetalk', 'train', *words[2:]]
+    if words[:2] == ['seetalk', 'train']:
       parse_training(words[1:])
+    elif words[0] == 'seetalk':
+      parser.parse_args(words[1:])
     else:
       continue
     count += 1
@@ -64,10 +55,10 @@ def test_command_lines_parse(page, monkeypatch):
 
 def test_unknown_fields_do_not_parse(monkeypatch):
   monkeypatch.chdir(ROOT)
-  start = ['train.py', '--config', 'configs/all.py:real-demo', '--workdir', 'x']
+  start = ['train', '--config', 'configs/all.py:real-demo', '--workdir', 'x']
   assert parse_training([*start, "--config.corpora=('a',)"]).corpora == ('a',)
   for wrong in ('--config.corpus=a', '--config.overrides.motion.data.batch=1', '--wordir=x'):
-    with pytest.raises((flags.Error, KeyError, AttributeError)):
+    with pytest.raises(InputError):
       parse_training([*start, wrong])
 
 
@@ -78,4 +69,4 @@ def test_settings_in_the_text_on_recordings_are_fields(monkeypatch):
   assert len(settings) > 6
   for setting in settings:
     words = shlex.split(setting.replace('STAGE', 'motion'))
-    parse_training(['train.py', '--config', 'configs/all.py:real', '--workdir', 'x', *words])
+    parse_training(['train', '--config', 'configs/all.py:real', '--workdir', 'x', *words])

@@ -6,7 +6,7 @@ import shlex
 
 import pytest
 
-from configs import all as all_stages
+from seetalk_jax.configs import all as all_stages
 from seetalk_jax.data import schema, sources
 from seetalk_jax.prepare import notes, report
 

@@ -6,8 +6,8 @@ import pathlib
 import pytest
 import toy_stage
 
-from configs import recordings
 from seetalk_jax import constants
+from seetalk_jax.configs import recordings
 from seetalk_jax.errors import ConfigError
 from seetalk_jax.training import config_files, config_ranges, loop
 

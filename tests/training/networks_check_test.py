@@ -114,7 +114,7 @@ def test_a_sync_expert_of_a_release_is_used(tmp_path):
     trained = base.uses(config.overrides[stage]).trained
     (tmp_path / stage / 'config.json').write_text(json.dumps({'networks': dict.fromkeys(trained, {})}))
   for stage in ('lip_refiner', 'render'):
-    command = all_stages.stage_command(config, stage, tmp_path, ROOT / 'train.py')
+    command = all_stages.stage_command(config, stage, tmp_path)
     assert f'--config.init.syncnet={syncnet}' in command
     assert not any(part.startswith('--config.init.sync_expert') for part in command)
 

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from configs import tables
+from seetalk_jax.configs import tables
 from seetalk_jax.errors import ConfigError
 from seetalk_jax.evaluation import runner
 from seetalk_jax.evaluation.inputs import EvaluationInputs

@@ -14,7 +14,7 @@ import green_faces
 import numpy as np
 import pytest
 
-from configs import eval as eval_config
+from seetalk_jax.configs import eval as eval_config
 from seetalk_jax.errors import ConfigError, InputError
 from seetalk_jax.evaluation import runner
 from seetalk_jax.evaluation.videos import run
