@@ -70,7 +70,9 @@ FLAGS = {
   'convert': f'kind source target --dtype --licence --origin {_OUTPUT}',
   'train': '--config --workdir --distributed --coordinator --num_processes --process_id --dry_run',
   'evaluate': '--config --workdir --only --json --sheet --speech-dir --landmarker --video-dir',
-  'info': 'checkpoint --json',
+  'push': 'checkpoint repository --public --message --json --quiet',
+  'pull': f'repository -o --output {_OUTPUT}',
+  'info': 'checkpoint --card --json',
   'verify': 'file --trust --json',
   'compare': 'first second --row --second-row --json',
   'plan': '--config --topology --set --size --whole --again --json --quiet',
@@ -108,6 +110,8 @@ JSON = {
   'info': (
     'directory num_parameters intact format format_version library_version networks statistics sampling provenance'
   ),
+  'push': 'repository commit',
+  'pull': 'output repository networks',
   'verify': 'file tag settings signature watermark',
   'compare': 'row second_row measures',
   'plan': (

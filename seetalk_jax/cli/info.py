@@ -15,14 +15,25 @@ EXAMPLE = 'seetalk info demo'
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
   """Adds the arguments of `seetalk info`."""
-  parser.add_argument('checkpoint', metavar='CHECKPOINT', help="folder of a released checkpoint, or 'demo'")
+  parser.add_argument(
+    'checkpoint', metavar='CHECKPOINT', help="folder of a released checkpoint, 'demo', or hf:OWNER/NAME"
+  )
+  parser.add_argument(
+    '--card',
+    action='store_true',
+    help='the model card that `seetalk push` writes, on stdout and nothing else',
+  )
   parser.add_argument('--json', action='store_true', help='one JSON object on stdout and nothing else')
 
 
 def run(args: argparse.Namespace) -> None:
-  """Prints a table, or seetalk.json with totals."""
-  from seetalk_jax.releases import storage
+  """Prints a table, the model card, or seetalk.json with totals."""
+  from seetalk_jax.releases import hub, model_card, storage
 
+  if args.card:
+    name = args.checkpoint
+    print(model_card.write(name, hub.parse(name).repository if name.startswith(hub.PREFIX) else ''), end='')
+    return
   directory, info = storage.read_info(args.checkpoint)
   shapes = storage.verify(args.checkpoint)
   total = sum(entry['num_parameters'] for entry in info['networks'].values())

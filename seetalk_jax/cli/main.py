@@ -34,6 +34,8 @@ COMMANDS = {
   'evaluate': 'seetalk_jax.cli.evaluate',
   'export': 'seetalk_jax.cli.export',
   'convert': 'seetalk_jax.cli.convert',
+  'push': 'seetalk_jax.cli.push',
+  'pull': 'seetalk_jax.cli.pull',
   'info': 'seetalk_jax.cli.info',
   'demo': 'seetalk_jax.cli.demo',
   'verify': 'seetalk_jax.cli.verify',

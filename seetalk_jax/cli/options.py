@@ -100,7 +100,7 @@ def add_checkpoint(parser: argparse.ArgumentParser | argparse._ArgumentGroup) ->
     '--checkpoint',
     default=DEFAULT_CHECKPOINT,
     metavar='DIR',
-    help=f'folder of a released checkpoint (default {DEFAULT_CHECKPOINT})',
+    help=f'folder of a released checkpoint, or hf:OWNER/NAME of the Hugging Face Hub (default {DEFAULT_CHECKPOINT})',
   )
 
 

@@ -69,7 +69,8 @@ class SeeTalk:
     """Reads a released checkpoint.
 
     Args:
-      checkpoint: a folder with seetalk.json, or 'demo'.
+      checkpoint: a folder with seetalk.json, 'demo', or 'hf:owner/name' and 'hf:owner/name@revision' of the Hugging
+        Face Hub (extra `hub`).
       device: 'cpu', 'gpu', 'tpu', a JAX device, or None for JAX's default.
       cache: store compiled programs in the user's cache folder, so that the next process starts faster. It sets
         JAX's compilation cache for the whole process, other code included, unless JAX already has a cache folder.

@@ -16,7 +16,7 @@ from seetalk_jax import files
 from seetalk_jax.constants import CHECKPOINTS_FOLDER, RELEASE_FILE
 from seetalk_jax.errors import CheckpointError
 from seetalk_jax.models import registry
-from seetalk_jax.releases import motion_window, network_spec, retired, safetensors_writer
+from seetalk_jax.releases import hub, motion_window, network_spec, retired, safetensors_writer
 from seetalk_jax.releases.networks import Networks, absent
 from seetalk_jax.releases.provenance import notes_of
 from seetalk_jax.releases.safetensors_writer import LazyArray
@@ -32,11 +32,18 @@ _DTYPES = ('float16', 'float32')
 
 
 def resolve(checkpoint: str | os.PathLike) -> pathlib.Path:
-  """Folder of a release; 'demo' is the release that is shipped with the package.
+  """Folder of a release.
+
+  Args:
+    checkpoint: a folder; 'demo', the release that is shipped with the package; or 'hf:owner/name' and
+      'hf:owner/name@revision', which are downloaded (see `releases.hub`).
 
   Raises:
     CheckpointError: no such release.
+    InputError: a release of the Hub without the extra `hub`.
   """
+  if str(checkpoint).startswith(hub.PREFIX):
+    return hub.cached_folder(str(checkpoint))
   if str(checkpoint) == 'demo':
     if not (DEMO_FOLDER / RELEASE_FILE).is_file():
       raise CheckpointError(
@@ -52,6 +59,12 @@ def resolve(checkpoint: str | os.PathLike) -> pathlib.Path:
       hint = f'this is a training run, export it first: seetalk export {checkpoint} DIR'
     raise CheckpointError(f'not a released checkpoint, {checkpoint}: {hint}')
   return directory
+
+
+def is_release(place: str | os.PathLike) -> bool:
+  """Whether `resolve` would take a place for a release, and not for a training run or nothing."""
+  named = str(place) == 'demo' or str(place).startswith(hub.PREFIX)
+  return named or (pathlib.Path(place) / RELEASE_FILE).is_file()
 
 
 def read_info(checkpoint: str | os.PathLike) -> tuple[pathlib.Path, dict[str, Any]]:
@@ -83,7 +96,7 @@ def load_networks(
   """Reads the networks of a release and checks the checksums and shapes of their weights.
 
   Args:
-    checkpoint: a folder with seetalk.json, or 'demo'.
+    checkpoint: a folder with seetalk.json, 'demo', or 'hf:owner/name'.
     only: name or names of the networks to read; None: all.
     unfinished: accept converted networks with parameters that are not trained yet (`fresh` in seetalk.json);
       these are missing from `params`.

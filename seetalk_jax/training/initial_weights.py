@@ -14,7 +14,7 @@ import numpy as np
 from flax import linen as nn
 from flax import traverse_util
 
-from seetalk_jax.constants import CONFIG_FILE, RELEASE_FILE, TRUTH_KNOWN
+from seetalk_jax.constants import CONFIG_FILE, TRUTH_KNOWN
 from seetalk_jax.errors import CheckpointError, ConfigError
 from seetalk_jax.models import NETWORKS
 from seetalk_jax.releases import (
@@ -255,8 +255,8 @@ def check_finished(initial: InitialWeights, names: Iterable[str]) -> None:
 
 
 def is_release(where: str) -> bool:
-  """Whether a place of `config.init` is a release: 'demo', or a folder with `seetalk.json`."""
-  return where == 'demo' or (pathlib.Path(where) / RELEASE_FILE).exists()
+  """Whether a place of `config.init` is a release, and not a run."""
+  return storage.is_release(where)
 
 
 def _load(where: str) -> tuple[dict, dict, dict, dict, Callable[[str], dict[str, Any]]]:

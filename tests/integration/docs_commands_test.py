@@ -11,7 +11,7 @@ from seetalk_jax.errors import InputError
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 _NAMES = ('real_recordings', 'training', 'data', 'adaptation', 'public_weights', 'inference', 'scaling')
-_NAMES += ('method/stage2', 'blendshapes')
+_NAMES += ('method/stage2', 'blendshapes', 'releases')
 PAGES = ['README.md', *(f'docs/{name}.md' for name in _NAMES)]
 
 

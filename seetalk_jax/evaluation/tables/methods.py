@@ -9,6 +9,7 @@ from typing import NamedTuple
 from seetalk_jax.constants import RELEASE_FILE
 from seetalk_jax.errors import ConfigError
 from seetalk_jax.evaluation.videos.generation import Settings
+from seetalk_jax.releases import storage
 
 RELEASE_FOLDER = 'release'  # of a run of configs/all.py
 
@@ -29,7 +30,7 @@ class Method(NamedTuple):
   @property
   def is_release(self) -> bool:
     """Whether videos are made by a release, and not read from a folder."""
-    return self.place == 'demo' or (pathlib.Path(self.place) / RELEASE_FILE).is_file()
+    return storage.is_release(self.place)
 
   def described(self) -> dict[str, object]:
     """Place and settings as plain values."""
