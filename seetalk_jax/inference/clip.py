@@ -263,12 +263,7 @@ class Clip:
 
   def _tags(self, mark: Watermark | None) -> dict[str, str]:
     """Container tags of a video with a watermark, or without one."""
-    record = '; '.join(f'{key} {value}' for key, value in {**self.record, **_named(mark)}.items())
-    return {
-      'title': 'Synthetic talking face',
-      'comment': f'{tags.SYNTHETIC}: no such recording exists. Made by seetalk-jax; {record}',
-      'synopsis': 'AI-generated video of a face that was made to fit a voice.',
-    }
+    return video_tags(self.record, mark)
 
   def _spent(self, stage: str, began: float) -> None:
     self.stage_seconds[stage] = self.stage_seconds.get(stage, 0.0) + time.perf_counter() - began
@@ -305,6 +300,16 @@ def save_portrait(
   }
   pixels = portrait if mark is None else mark.mark_rgb(portrait)
   image_lib.save_png(path, pixels, text, _signing(path, signer))
+
+
+def video_tags(record: Mapping[str, Any], mark: Watermark | None) -> dict[str, str]:
+  """Container tags of a video: a mark of synthetic media, its record, and the name of its watermark."""
+  told = '; '.join(f'{key} {value}' for key, value in {**record, **_named(mark)}.items())
+  return {
+    'title': 'Synthetic talking face',
+    'comment': f'{tags.SYNTHETIC}: no such recording exists. Made by seetalk-jax; {told}',
+    'synopsis': 'AI-generated video of a face that was made to fit a voice.',
+  }
 
 
 def watermark_of(record: Mapping[str, Any], size: tuple[int, int]) -> Watermark | None:

@@ -185,11 +185,7 @@ class VideoWriter(_Mp4):
       self._write_sound()
 
   def _add_picture(self) -> None:
-    self._video = self._container.add_stream(_h264_encoder(), rate=self._fps)
-    self._video.height, self._video.width = self._size
-    self._video.pix_fmt = 'yuv420p'
-    self._video.options = _encoder_options(CRF)
-    set_colors(self._video.codec_context)
+    self._video = add_h264_stream(self._container, self._size, self._fps)
 
   def _end_picture(self) -> None:
     self._mux(self._video.encode(None))
@@ -304,6 +300,22 @@ def recoded(frames: np.ndarray, crf: int) -> np.ndarray:
 
 def _encoder_options(crf: str) -> dict[str, str]:
   return {'crf': crf, 'preset': PRESET, 'threads': ENCODER_THREADS, 'mbtree': MACROBLOCK_TREE}
+
+
+def add_h264_stream(container, size: tuple[int, int], fps: int):
+  """Adds an H.264 stream with this library's settings to a container; returns the stream of PyAV.
+
+  Args:
+    container: an output container of PyAV.
+    size: (height, width) of the frames in pixels, both even.
+    fps: frames per second.
+  """
+  stream = container.add_stream(_h264_encoder(), rate=fps)
+  stream.height, stream.width = size
+  stream.pix_fmt = 'yuv420p'
+  stream.options = _encoder_options(CRF)
+  set_colors(stream.codec_context)
+  return stream
 
 
 def set_colors(context) -> None:
