@@ -41,7 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
   )
   group.add_argument(
     '--emotion',
-    type=_emotion,
+    type=emotion,
     metavar='NAME[=INTENSITY]',
     help=f'emotion of the speaker, one of {", ".join(EMOTIONS)}, and how strong it is, 0 (neutral) to 1 (the default)',
   )
@@ -52,7 +52,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     '--control-scale',
     action='append',
     default=[],
-    type=_scale,
+    type=scale,
     metavar='NAME=SCALE',
     help='how strongly the motion follows one of these controls, 0 to 20 (default 1: unguided); may be given '
     'several times',
@@ -123,7 +123,7 @@ def _track(name: str, path: str) -> np.ndarray:
   return track
 
 
-def _emotion(text: str) -> tuple[str, float]:
+def emotion(text: str) -> tuple[str, float]:
   """Argparse type: NAME or NAME=INTENSITY."""
   name, given, intensity = text.partition('=')
   if name not in EMOTIONS:
@@ -133,9 +133,9 @@ def _emotion(text: str) -> tuple[str, float]:
   return name, options.number(0, 1)(intensity) if given else 1.0
 
 
-def _scale(text: str) -> tuple[str, float]:
+def scale(text: str) -> tuple[str, float]:
   """Argparse type: NAME=SCALE."""
-  name, _, scale = text.partition('=')
-  if name not in CONTROLS or not scale:
+  name, _, value = text.partition('=')
+  if name not in CONTROLS or not value:
     raise argparse.ArgumentTypeError(f'{text!r} is not NAME=SCALE with one of {", ".join(CONTROLS)}')
-  return name, options.number(0, MAX_SCALE)(scale)
+  return name, options.number(0, MAX_SCALE)(value)

@@ -38,6 +38,7 @@ COMMANDS = {
   'pull': 'seetalk_jax.cli.pull',
   'info': 'seetalk_jax.cli.info',
   'demo': 'seetalk_jax.cli.demo',
+  'serve': 'seetalk_jax.cli.serve',
   'verify': 'seetalk_jax.cli.verify',
   'compare': 'seetalk_jax.cli.compare',
   'plan': 'seetalk_jax.cli.plan',

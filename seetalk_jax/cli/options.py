@@ -19,6 +19,7 @@ from seetalk_jax.errors import InputError, OutputError
 DEFAULT_CHECKPOINT, DEFAULT_SEED = 'demo', 0
 MAX_SEED = 2**32 - 1
 MIN_SIZE, MAX_SIZE = 64, 4096
+MAX_STEPS, MAX_GUIDANCE, MAX_FACE = 1000, 50, 9999
 
 
 def whole(low: int, high: int):
@@ -79,14 +80,14 @@ def add_model(parser: argparse.ArgumentParser | argparse._ArgumentGroup) -> None
   )
   parser.add_argument(
     '--steps',
-    type=whole(1, 1000),
+    type=whole(1, MAX_STEPS),
     default=None,
     metavar='N',
     help='sampling steps (default: those of the checkpoint)',
   )
   parser.add_argument(
     '--guidance',
-    type=number(0, 50),
+    type=number(0, MAX_GUIDANCE),
     default=None,
     metavar='SCALE',
     help='how strongly the face follows the voice, 0 to 50; 1 is unguided (default: that of the checkpoint)',

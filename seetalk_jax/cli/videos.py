@@ -103,7 +103,7 @@ def add_portrait(parser: argparse.ArgumentParser) -> None:
   )
   parser.add_argument(
     '--face',
-    type=options.whole(0, 9999),
+    type=options.whole(0, options.MAX_FACE),
     default=0,
     metavar='N',
     help='number of the sampled portrait (default 0)',

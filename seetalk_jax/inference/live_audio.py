@@ -11,6 +11,9 @@ from seetalk_jax.constants import SAMPLE_RATE_HZ, SAMPLES_PER_FRAME
 from seetalk_jax.errors import InputError
 from seetalk_jax.media import audio
 
+LOOKAHEAD_SECONDS = 0.4  # default of a session: audio after a chunk that its motion depends on
+MAX_WAITING_SECONDS = 30.0  # default of a session: audio that may wait
+
 
 class SessionFullError(InputError):
   """More audio is waiting than a live session keeps: take frames, or wait, and push again."""

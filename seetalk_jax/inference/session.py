@@ -24,7 +24,7 @@ from seetalk_jax.constants import CONTROL_TRACKS, FPS, LEAST_LOOKAHEAD, SAMPLE_R
 from seetalk_jax.errors import InputError
 from seetalk_jax.inference import argument_checks, batching, live_motion, renderer
 from seetalk_jax.inference import controls as controls_lib
-from seetalk_jax.inference.live_audio import LiveAudio, Taken
+from seetalk_jax.inference.live_audio import LOOKAHEAD_SECONDS, MAX_WAITING_SECONDS, LiveAudio, Taken
 from seetalk_jax.inference.loaded_release import LoadedRelease
 from seetalk_jax.inference.motion_sampler import MotionSampler
 from seetalk_jax.media import image as image_lib
@@ -32,6 +32,7 @@ from seetalk_jax.media import image as image_lib
 CHUNK_SECONDS = 0.48
 LOOKAHEAD_SECONDS = 0.4
 MAX_WAITING_SECONDS = 30.0
+CHUNK_SECONDS = 0.64
 _TIMED_CHUNKS = 64  # the last chunks, whose median is the time of computation
 
 

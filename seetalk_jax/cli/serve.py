@@ -1,0 +1,129 @@
+"""Serve jobs and live sessions over HTTP, with a page to try them; the worker process is restarted when it dies."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import importlib.util
+import pathlib
+import tempfile
+import threading
+
+from seetalk_jax import files
+from seetalk_jax.cli import interrupts, options
+from seetalk_jax.errors import InputError
+
+HELP = 'HTTP server: jobs and live sessions'
+EXAMPLE = 'seetalk serve --port 8000 --folder jobs'
+_PACKAGES = ('fastapi', 'uvicorn', 'python_multipart', 'prometheus_client')
+_END_SECONDS = 3  # open streams may take so long to end
+_LOOK_SECONDS = 0.2
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+  """Adds the arguments of `seetalk serve`."""
+  options.add_checkpoint(parser)
+  options.add_device(parser)
+  parser.add_argument(
+    '--landmarker',
+    metavar='FILE',
+    default=None,
+    help="MediaPipe's face_landmarker.task, to find faces (default: $SEETALK_FACE_LANDMARKER)",
+  )
+  parser.add_argument(
+    '--host',
+    default='127.0.0.1',
+    metavar='ADDRESS',
+    help='address to listen at (default 127.0.0.1: this computer alone)',
+  )
+  parser.add_argument(
+    '--port', type=options.whole(1, 65535), default=8000, metavar='N', help='port (default 8000)'
+  )
+  parser.add_argument(
+    '--folder',
+    metavar='DIR',
+    help='jobs lie here, and go on after a restart (default: a temporary folder, removed at the end)',
+  )
+  parser.add_argument(
+    '--origin',
+    action='append',
+    default=[],
+    metavar='URL',
+    help='site whose pages may send requests, such as https://example.org; may be given several times',
+  )
+  limits = parser.add_argument_group('limits')
+  for name, kind, default, what in (
+    ('--max-seconds', options.whole(1, 36_000), 60, 'longest speech accepted'),
+    ('--max-megabytes', options.whole(1, 10_000), 200, 'largest request accepted'),
+    ('--queue', options.whole(1, 10_000), 32, 'jobs that may wait'),
+    ('--sessions', options.whole(0, 100), 1, 'live sessions at a time'),
+    ('--idle', options.number(1, 86_400), 60, 'seconds until a session without reader and audio is closed'),
+    ('--keep', options.number(1, 10**9), 3600, 'seconds until a finished job is removed'),
+  ):
+    limits.add_argument(name, type=kind, default=default, metavar='N', help=f'{what} (default {default})')
+
+
+def run(args: argparse.Namespace) -> None:
+  """Serves until it is interrupted."""
+  missing = [name for name in _PACKAGES if importlib.util.find_spec(name) is None]
+  if missing:
+    raise InputError(f'no server, {missing[0]} is not installed: pip install "seetalk-jax[serve]"')
+  with contextlib.ExitStack() as stack:
+    if args.folder is None:
+      folder = stack.enter_context(tempfile.TemporaryDirectory(prefix='seetalk-serve-'))
+    else:
+      options.check_folder(args.folder)
+      files.make_folder(args.folder)
+      folder = args.folder
+    _serve(args, pathlib.Path(folder).resolve())
+
+
+def _serve(args: argparse.Namespace, folder: pathlib.Path) -> None:
+  import uvicorn
+
+  from seetalk_jax.serving.app import create_app
+  from seetalk_jax.serving.settings import MEBIBYTE, Settings
+
+  settings = Settings(
+    folder=folder,
+    checkpoint=args.checkpoint,
+    device=args.device,
+    landmarker=args.landmarker,
+    max_seconds=args.max_seconds,
+    max_bytes=args.max_megabytes * MEBIBYTE,
+    queue=args.queue,
+    sessions=args.sessions,
+    idle_seconds=args.idle,
+    keep_seconds=args.keep,
+  )
+  ended = threading.Event()
+  app = create_app(settings, args.origin, on_failure=ended.set)
+  files.make_folder(settings.uploads)
+  tempfile.tempdir = str(settings.uploads)  # parts of large requests
+  config = uvicorn.Config(
+    app, host=args.host, port=args.port, log_level='warning', timeout_graceful_shutdown=_END_SECONDS
+  )
+  server = uvicorn.Server(config)
+  with interrupts.as_request('the server ends') as requested:
+    is_over = lambda: requested.is_set() or ended.is_set()
+    interrupts.in_thread(lambda: asyncio.run(_run(server, is_over, f'http://{args.host}:{args.port}')))
+  if (line := app.state.service.supervisor.failure) is not None:
+    raise InputError(line)
+  if not server.started:
+    raise InputError(f'cannot listen at {args.host}:{args.port}, command line: give another --host or --port')
+
+
+async def _run(server, is_over, address: str) -> None:
+  """Runs the server until `is_over()`."""
+  serving = asyncio.create_task(server.serve())
+  told = False
+  while not serving.done():
+    await asyncio.wait([serving], timeout=_LOOK_SECONDS)
+    if server.started and not told:
+      print(address, flush=True)
+      told = True
+    if is_over():
+      server.should_exit = True
+  with contextlib.suppress(SystemExit):  # uvicorn's, if it cannot listen; it has logged why
+    await serving
