@@ -7,8 +7,10 @@ import asyncio
 import contextlib
 import importlib.util
 import pathlib
+import socket
 import tempfile
 import threading
+from collections.abc import Callable
 
 from seetalk_jax import files
 from seetalk_jax.cli import interrupts, options
@@ -19,6 +21,8 @@ EXAMPLE = 'seetalk serve --port 8000 --folder jobs'
 _PACKAGES = ('fastapi', 'uvicorn', 'python_multipart', 'prometheus_client')
 _END_SECONDS = 3  # open streams may take so long to end
 _LOOK_SECONDS = 0.2
+_BACKLOG = 128  # connections that wait
+_LOCK = 'lock'
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -97,26 +101,38 @@ def _serve(args: argparse.Namespace, folder: pathlib.Path) -> None:
     idle_seconds=args.idle,
     keep_seconds=args.keep,
   )
-  ended = threading.Event()
-  app = create_app(settings, args.origin, on_failure=ended.set)
-  files.make_folder(settings.uploads)
-  tempfile.tempdir = str(settings.uploads)  # parts of large requests
-  config = uvicorn.Config(
-    app, host=args.host, port=args.port, log_level='warning', timeout_graceful_shutdown=_END_SECONDS
-  )
-  server = uvicorn.Server(config)
-  with interrupts.as_request('the server ends') as requested:
-    is_over = lambda: requested.is_set() or ended.is_set()
-    interrupts.in_thread(lambda: asyncio.run(_run(server, is_over, f'http://{args.host}:{args.port}')))
-  if (line := app.state.service.supervisor.failure) is not None:
-    raise InputError(line)
-  if not server.started:
-    raise InputError(f'cannot listen at {args.host}:{args.port}, command line: give another --host or --port')
+  with contextlib.ExitStack() as stack:
+    try:
+      stack.enter_context(files.locked(folder / _LOCK, wait=False))
+    except BlockingIOError:
+      raise InputError(f'another server uses the folder, {folder}: give another one to --folder') from None
+    listening = stack.enter_context(_listening(args.host, args.port))
+    failed = threading.Event()
+    app = create_app(settings, args.origin, on_failure=failed.set)
+    files.make_folder(settings.uploads)
+    tempfile.tempdir = str(settings.uploads)  # parts of large requests
+    server = uvicorn.Server(uvicorn.Config(app, log_level='warning', timeout_graceful_shutdown=_END_SECONDS))
+    address = f'http://{f"[{args.host}]" if ":" in args.host else args.host}:{args.port}'
+    with interrupts.as_request('the server ends') as requested:
+      is_over = lambda: requested.is_set() or failed.is_set()
+      interrupts.in_thread(lambda: asyncio.run(_run(server, listening, is_over, address)))
+    if (line := app.state.service.supervisor.failure) is not None:
+      raise InputError(line)
 
 
-async def _run(server, is_over, address: str) -> None:
+def _listening(host: str, port: int) -> socket.socket:
+  """A socket that listens."""
+  try:
+    family = socket.AF_INET6 if ':' in host else socket.AF_INET
+    return socket.create_server((host, port), family=family, backlog=_BACKLOG)
+  except (OSError, UnicodeError) as error:
+    why = getattr(error, 'strerror', None) or error
+    raise InputError(f'cannot listen ({why}), {host}:{port}: give another --host or --port') from None
+
+
+async def _run(server, listening: socket.socket, is_over: Callable[[], bool], address: str) -> None:
   """Runs the server until `is_over()`."""
-  serving = asyncio.create_task(server.serve())
+  serving = asyncio.create_task(server.serve(sockets=[listening]))
   told = False
   while not serving.done():
     await asyncio.wait([serving], timeout=_LOOK_SECONDS)
@@ -125,5 +141,4 @@ async def _run(server, is_over, address: str) -> None:
       told = True
     if is_over():
       server.should_exit = True
-  with contextlib.suppress(SystemExit):  # uvicorn's, if it cannot listen; it has logged why
-    await serving
+  await serving

@@ -13,11 +13,12 @@ from fastapi.middleware.cors import CORSMiddleware
 from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse
 
 import seetalk_jax
-from seetalk_jax.serving import job_routes, metrics, problems, session_routes
+from seetalk_jax.serving import job_routes, metrics, problems, session_routes, worker
 from seetalk_jax.serving.limits import Limits
 from seetalk_jax.serving.responses import Health
 from seetalk_jax.serving.service import Service, service_of
 from seetalk_jax.serving.settings import MEBIBYTE, Settings
+from seetalk_jax.serving.supervisor import Work
 
 _FORM_BYTES = MEBIBYTE  # of a request beyond its two files
 # The page has its script and style inside, and asks no other server for anything. The audio worklet is a blob.
@@ -33,7 +34,10 @@ _DESCRIPTION = (
 
 
 def create_app(
-  settings: Settings, origins: Collection[str] = (), on_failure: Callable[[], None] = lambda: None
+  settings: Settings,
+  origins: Collection[str] = (),
+  on_failure: Callable[[], None] = lambda: None,
+  work: Work = worker.main,
 ) -> fastapi.FastAPI:
   """The application; its lifespan starts and ends the worker.
 
@@ -41,6 +45,7 @@ def create_app(
     settings: of the server.
     origins: see `limits.Limits`.
     on_failure: called when the checkpoint cannot be loaded; see `Supervisor.failure`.
+    work: the worker process, see `Supervisor`.
 
   Returns:
     An ASGI application; `app.state.service` is its `Service`.
@@ -58,8 +63,9 @@ def create_app(
     lifespan=lifespan,
     docs_url=None,  # they load scripts of another server
     redoc_url=None,
+    redirect_slashes=False,
   )
-  app.state.service = Service(settings, on_failure)
+  app.state.service = Service(settings, work, on_failure)
   app.add_middleware(Limits, max_bytes=settings.max_bytes + _FORM_BYTES, origins=origins)
   if origins:
     app.add_middleware(CORSMiddleware, allow_origins=list(origins), allow_methods=['*'], allow_headers=['*'])

@@ -77,7 +77,7 @@ class JobQueue:
       raise
     self.jobs[job.id] = job
     self._order.append(job.id)
-    job.tell('queued', position=len(self._order))
+    self._number()
     job.save()
     self._next()
 

@@ -109,6 +109,11 @@ class CloseSession:
   session: str
 
 
+@dataclasses.dataclass(frozen=True)
+class Stop:
+  """End the process."""
+
+
 # ---------------------------------------------------------------------------------------- from the worker
 
 

@@ -15,19 +15,17 @@ from typing import Any
 from fastapi import Request, UploadFile
 
 from seetalk_jax import files
-from seetalk_jax.errors import InputError
-from seetalk_jax.serving import control_fields, messages
+from seetalk_jax.serving import control_fields, messages, worker
 from seetalk_jax.serving.job_queue import JobQueue
 from seetalk_jax.serving.metrics import Metrics
 from seetalk_jax.serving.reader import Reader
 from seetalk_jax.serving.sessions import Sessions
 from seetalk_jax.serving.settings import Settings
-from seetalk_jax.serving.supervisor import Supervisor, WorkerState
+from seetalk_jax.serving.supervisor import Supervisor, Work, WorkerState
 
 _TIDY_SECONDS = 5.0  # between two looks for old jobs and idle sessions
 _COPY_BYTES = 2**20
 _NAME_CHARACTERS = 100
-_LOCK = 'lock'
 _log = logging.getLogger(__name__)
 
 
@@ -36,16 +34,19 @@ class Service:
 
   Args:
     settings: of the server.
+    work: the worker process, see `Supervisor`.
     on_failure: called when the checkpoint cannot be loaded; see `Supervisor.failure`.
 
   Attributes:
     settings, supervisor, jobs, sessions, reader, metrics: the parts.
   """
 
-  def __init__(self, settings: Settings, on_failure: Callable[[], None] = lambda: None):
+  def __init__(
+    self, settings: Settings, work: Work = worker.main, on_failure: Callable[[], None] = lambda: None
+  ):
     self.settings, self._on_failure = settings, on_failure
     self.metrics = Metrics()
-    self.supervisor = Supervisor(settings, self._on_message, self._on_death)
+    self.supervisor = Supervisor(settings, work, self._on_message, self._on_death)
     self.reader = Reader(settings)
     self.jobs = JobQueue(settings, self.supervisor.send)
     self.sessions = Sessions(settings, self.supervisor, self.metrics.on_chunk)
@@ -53,27 +54,18 @@ class Service:
 
   @contextlib.asynccontextmanager
   async def running(self) -> AsyncIterator[None]:
-    """Inside of the block the worker runs.
-
-    Raises:
-      InputError: another server uses the folder.
-    """
-    with contextlib.ExitStack() as stack:
-      try:
-        stack.enter_context(files.locked(self.settings.folder / _LOCK, wait=False))
-      except BlockingIOError:
-        raise InputError(f'another server uses the folder, {self.settings.folder}: give another') from None
-      shutil.rmtree(self.settings.uploads, ignore_errors=True)  # of requests that were cut off
-      files.make_folder(self.settings.uploads)
-      self.supervisor.start()
-      tidying = asyncio.create_task(self._tidy())
-      try:
-        yield
-      finally:
-        tidying.cancel()
-        self.jobs.stop()
-        self.supervisor.stop()
-        self.reader.close()
+    """Inside of the block the worker runs."""
+    shutil.rmtree(self.settings.uploads, ignore_errors=True)  # of requests that were cut off
+    files.make_folder(self.settings.uploads)
+    self.supervisor.start()
+    tidying = asyncio.create_task(self._tidy())
+    try:
+      yield
+    finally:
+      tidying.cancel()
+      self.jobs.stop()
+      self.supervisor.stop()
+      self.reader.close()
 
   @contextlib.asynccontextmanager
   async def upload_folder(self) -> AsyncIterator[pathlib.Path]:

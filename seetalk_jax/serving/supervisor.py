@@ -15,12 +15,14 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from seetalk_jax.serving import messages, worker
+from seetalk_jax.serving import messages
 from seetalk_jax.serving.settings import Settings
 
 _LONGEST_PAUSE_SECONDS = 30.0  # before a worker that dies while loading is started again
 _END_SECONDS = 5.0  # a worker may take so long to end
 _log = logging.getLogger(__name__)
+
+Work = Callable[[Any, Settings], None]  # see `worker.main`
 
 
 class WorkerState(enum.StrEnum):
@@ -49,6 +51,7 @@ class Supervisor:
 
   Args:
     settings: of the server.
+    work: the worker process: a function of a connection and the settings.
     on_message: called with every message but replies.
     on_death: called when the worker has died.
 
@@ -59,8 +62,11 @@ class Supervisor:
     ready: message of the worker, or None before it is ready.
   """
 
-  def __init__(self, settings: Settings, on_message: Callable[[Any], None], on_death: Callable[[], None]):
+  def __init__(
+    self, settings: Settings, work: Work, on_message: Callable[[Any], None], on_death: Callable[[], None]
+  ):
     self._settings, self._on_message, self._on_death = settings, on_message, on_death
+    self._work = work
     self._loop: asyncio.AbstractEventLoop | None = None
     self._process: Any = None
     self._connection: Any = None
@@ -84,7 +90,7 @@ class Supervisor:
     spawn = multiprocessing.get_context('spawn')
     self._connection, theirs = spawn.Pipe()
     self._process = spawn.Process(
-      target=worker.main, args=(theirs, self._settings), name='seetalk-worker', daemon=True
+      target=self._work, args=(theirs, self._settings), name='seetalk-worker', daemon=True
     )
     self._process.start()
     theirs.close()
@@ -95,10 +101,10 @@ class Supervisor:
 
   def stop(self) -> None:
     """Ends the worker."""
+    self.send(messages.Stop())
     self._stopping = True
     self._forget_requests()
     if self._process is not None:
-      self._connection.close()  # it ends when its connection does
       self._process.join(_END_SECONDS)
       if self._process.is_alive():
         self._process.kill()

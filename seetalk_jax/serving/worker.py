@@ -55,6 +55,8 @@ class _Worker:
         message = self._connection.recv()
       except (EOFError, OSError):
         os._exit(0)  # finished segments of a job are on the disk
+      if isinstance(message, messages.Stop):
+        os._exit(0)
       self._handle(message)
 
   def _send(self, message: Any) -> None:

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 import httpx
 import uvicorn
 
+from seetalk_jax.serving import worker
 from seetalk_jax.serving.app import create_app
 from seetalk_jax.serving.service import Service
 from seetalk_jax.serving.settings import Settings
@@ -22,7 +23,7 @@ START_SECONDS = 240
 
 @contextlib.contextmanager
 def served(
-  folder: pathlib.Path | None = None, *, ready: bool = True, origins=(), **settings
+  folder: pathlib.Path | None = None, *, ready: bool = True, origins=(), work=worker.main, **settings
 ) -> Iterator[Client]:
   """Yields a client of a new server.
 
@@ -30,19 +31,21 @@ def served(
     folder: of the server; None: a temporary one.
     ready: wait until the worker is ready.
     origins: see `limits.Limits`.
+    work: the worker process; `fake_worker.main` has no networks.
     settings: fields of `Settings`.
   """
   with contextlib.ExitStack() as stack:
     if folder is None:
       folder = pathlib.Path(stack.enter_context(tempfile.TemporaryDirectory(prefix='seetalk-test-')))
-    settings = {'checkpoint': tiny_release.live(), 'device': 'cpu', **settings}
-    app = create_app(Settings(folder=folder, **settings), origins)
+    if work is worker.main:
+      settings = {'checkpoint': tiny_release.live(), 'device': 'cpu', **settings}
+    app = create_app(Settings(folder=folder, **settings), origins, work=work)
     config = uvicorn.Config(app, port=0, log_level='error', timeout_graceful_shutdown=1)
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     until(lambda: server.started or not thread.is_alive())
-    address = 'http://127.0.0.1:{}'.format(server.servers[0].sockets[0].getsockname()[1])
+    address = f'http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}'
     try:
       with Client(address, app.state.service) as client:
         if ready:
