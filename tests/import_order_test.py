@@ -46,6 +46,7 @@ ALLOWED = {
     'data',
     'media',
   },
+  'serving': {'inference', 'media', 'cli'},
   'convert': {'releases', 'models'},
   'adaptation': {'inference', 'releases', 'training', 'stages', 'models', 'prepare', 'data', 'media'},
 }

@@ -52,8 +52,8 @@ FLAGS = {
   'say': f'text --voice --rate --voices --save-speech --portrait --face {_VIDEO}',
   'demo': '--checkpoint --device --host --port --max-seconds --open',
   'serve': (
-    '--checkpoint --device --landmarker --host --port --folder --origin --max-seconds --max-megabytes --queue --sessions '
-    '--idle --keep'
+    '--checkpoint --device --landmarker --host --port --folder --origin --max-seconds --max-megabytes --queue '
+    '--sessions --idle --keep'
   ),
   'portrait': f'speech -o --output --num {_MODEL} {_MARKING} {_OUTPUT}',
   'animate': f'portrait speech --driving --relative --absolute --full-frame {_VIDEO}',

@@ -23,6 +23,7 @@ from seetalk_jax.serving.pace import Pace
 from seetalk_jax.serving.turns import Turns
 
 _NEWEST_SHARE = 0.2
+_ARRIVING_SECONDS = 0.3  # audio that was pushed so lately goes on
 _LOOK_SECONDS = 0.02  # between two looks for audio while somebody watches
 _log = logging.getLogger(__name__)
 
@@ -44,6 +45,7 @@ class LiveSession:
     self._session: Session | None = None
     self._video: LiveVideo | None = None  # of the reader
     self._reader = 0
+    self._pushed = 0.0  # time of the last audio
     self._seconds = 0.0  # that a chunk takes with its encoding: a mean of the last ones
     self._pace: Pace | None = None
 
@@ -58,6 +60,7 @@ class LiveSession:
       self._send(messages.Reply(message.request, error='no such session', kind='gone'))
       return
     try:
+      self._pushed = time.monotonic()
       session.push((np.frombuffer(message.samples, '<i2'), message.rate_hz))
       self._send(messages.Reply(message.request))
     except SessionFullError as error:
@@ -155,7 +158,7 @@ class LiveSession:
     pace, began = self._pace, time.perf_counter()
     with self._turns.live(self._id):
       chunk = self._session.pull() if pace.may_speak(self._seconds) else None
-      if chunk is None and pace.due(self._seconds) == 0:
+      if chunk is None and pace.due(self._seconds) == 0 and not self._audio_comes():
         chunk = self._session.idle()
       if chunk is not None:
         data = self._encoded(chunk)
@@ -164,6 +167,13 @@ class LiveSession:
         pace.sent(len(chunk.frames))
         self._send(messages.Video(self._id, self._reader, data, spent, self._session.delay))
     self._turns.next_due(self._id, pace.due(self._seconds))
+
+  def _audio_comes(self) -> bool:
+    """Whether audio arrives, and the next chunk of it is complete in time."""
+    session = self._session
+    missing = (session.chunk_frames + session.lookahead_frames) / clip_lib.FPS - session.waiting
+    arrives = time.monotonic() - self._pushed < _ARRIVING_SECONDS
+    return arrives and self._pace.arrives_in_time(missing, self._seconds)
 
   def _encoded(self, chunk: LiveChunk) -> bytes:
     header = b'' if self._video.num_frames else self._video.header

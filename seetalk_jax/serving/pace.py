@@ -8,6 +8,7 @@ from collections.abc import Callable
 from seetalk_jax.constants import FPS
 
 _SPARE_SECONDS = 0.1  # for the network and the player
+_TOLERATED_SECONDS = 0.2  # of a player that waits
 
 
 class Pace:
@@ -43,6 +44,13 @@ class Pace:
       compute_seconds: that a chunk takes.
     """
     return max(0.0, self.buffered - self._margin(compute_seconds))
+
+  def arrives_in_time(self, audio_seconds: float, compute_seconds: float) -> bool:
+    """Whether a chunk, whose audio is complete in `audio_seconds`, comes when the player has just run dry, or sooner.
+
+    Silence between two chunks of speech would be heard longer than a player that waits for a moment.
+    """
+    return audio_seconds + compute_seconds <= self.buffered + _TOLERATED_SECONDS
 
   def may_speak(self, compute_seconds: float) -> bool:
     """Whether a chunk of audio that is ready may be computed."""

@@ -41,6 +41,14 @@ def test_in_the_long_run_it_sends_as_many_frames_as_are_shown(clock):
   assert pace.buffered <= 0.8
 
 
+def test_a_chunk_of_audio_may_be_a_little_late(clock):
+  pace = Pace(0.8, clock)
+  pace.sent(20)
+  assert pace.arrives_in_time(0.75, 0.2) and not pace.arrives_in_time(0.85, 0.2)
+  clock.now += 0.7
+  assert pace.arrives_in_time(0.05, 0.2) and not pace.arrives_in_time(0.15, 0.2)
+
+
 def test_audio_may_be_a_chunk_earlier_and_not_more(clock):
   pace, frames = Pace(0.8, clock), 0
   while pace.may_speak(0.2):
