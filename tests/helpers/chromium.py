@@ -18,13 +18,13 @@ PLAYS = """async video => {
 
 
 @contextlib.contextmanager
-def running():
-  """A running browser of playwright."""
+def running(*arguments):
+  """A running browser of playwright, with further arguments of chromium."""
   api = pytest.importorskip('playwright.sync_api', reason='needs playwright: pip install -e ".[browser]"')
   chromium = next(filter(None, map(shutil.which, ('chromium', 'chromium-browser', 'google-chrome'))), None)
   if chromium is None:
     pytest.skip('needs chromium on PATH: apt-get install chromium')
   with api.sync_playwright() as playwright:
-    browser = playwright.chromium.launch(executable_path=chromium, args=['--no-sandbox'])
+    browser = playwright.chromium.launch(executable_path=chromium, args=['--no-sandbox', *arguments])
     yield browser
     browser.close()
