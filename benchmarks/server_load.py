@@ -184,6 +184,7 @@ def measured(parts: list[tuple[float, bytes]], bursts: list[float], hz: float) -
 def main() -> None:
   """Runs the load and prints the figures."""
   parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+  parser.add_argument('--checkpoint', help='of the server; a tiny release if left out')
   parser.add_argument('--jobs', type=int, default=200)
   parser.add_argument('--clients', type=int, default=20)
   parser.add_argument('--sessions', type=int, default=4)
@@ -192,7 +193,7 @@ def main() -> None:
   options = parser.parse_args()
   memory: list[tuple[float, float, float]] = []
   with server_process.running(
-    tiny_release.live(), '--sessions', str(max(1, options.sessions)), '--queue', '16'
+    options.checkpoint or tiny_release.live(), '--sessions', str(max(1, options.sessions)), '--queue', '16'
   ) as client:
     began, over = time.monotonic(), threading.Event()
 

@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import contextlib
 import importlib.util
+import os
 import pathlib
 import socket
 import tempfile
@@ -126,7 +127,8 @@ def _listening(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ':' in host else socket.AF_INET
     return socket.create_server((host, port), family=family, backlog=_BACKLOG)
   except (OSError, UnicodeError) as error:
-    why = getattr(error, 'strerror', None) or error
+    number = getattr(error, 'errno', None)  # its own text names the address too
+    why = os.strerror(number) if number and number > 0 else error
     raise InputError(f'cannot listen ({why}), {host}:{port}: give another --host or --port') from None
 
 

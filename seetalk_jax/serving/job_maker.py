@@ -80,6 +80,7 @@ class _Making:
 
   def __init__(self, job: messages.MakeJob, turns: Turns, send, stop: Callable[[], bool]):
     self._job, self._turns, self._send, self._stop = job.job, turns, send, stop
+    self._began = 0.0  # of a stage
     self._chunk_seconds = 0.0
     self._last: messages.JobProgress | None = None
     self._rendered: float | None = None
@@ -88,16 +89,14 @@ class _Making:
     self._last = messages.JobProgress(self._job, stage, done, total)
     self._send(self._last)
 
-  def wait_for_turn(self) -> bool:
-    """Waits until no live session needs the device; returns whether that took time.
+  def wait_for_turn(self, seconds: float = 0.0) -> bool:
+    """Waits until no live session needs the device for some seconds; returns whether that took time.
 
     Raises:
       Cancelled: the job was cancelled.
     """
     before, waits = self._last, []
-    self._turns.wait(
-      self._chunk_seconds, self._stop, lambda: waits.append(self.tell('paused', *_frames_of(before)))
-    )
+    self._turns.wait(seconds, self._stop, lambda: waits.append(self.tell('paused', *_frames_of(before))))
     if self._stop():
       raise Cancelled
     if waits:
@@ -109,9 +108,12 @@ class _Making:
     """A `Progress` of `make_clip` and of the frames."""
     if stage == 'render':
       self.tell('frames', done, total)
-    else:
-      self.wait_for_turn()
+    elif not done:
+      self.wait_for_turn(self._turns.seconds_of(stage))
       self.tell('sampling')
+      self._began = time.monotonic()
+    elif done == total:
+      self._turns.took(stage, time.monotonic() - self._began)
 
   def watched(self, clip: Clip) -> Clip:
     """The clip, which waits for its turn before every chunk of frames."""
@@ -121,7 +123,7 @@ class _Making:
       if self._rendered is not None:
         self._chunk_seconds = now - self._rendered
       # The time of waiting is not time of a chunk.
-      self._rendered = time.monotonic() if self.wait_for_turn() else now
+      self._rendered = time.monotonic() if self.wait_for_turn(self._chunk_seconds) else now
       return clip.render(start)
 
     return dataclasses.replace(clip, render=render)

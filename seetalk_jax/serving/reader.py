@@ -20,6 +20,7 @@ from seetalk_jax.media.audio import load_speech
 from seetalk_jax.serving.settings import Settings
 
 MEMORY_BYTES = 2 * 2**30  # of the process that reads
+_START_SECONDS = 120.0  # on a busy machine
 _log = logging.getLogger(__name__)
 
 
@@ -50,6 +51,7 @@ class Reader:
   def __init__(self, settings: Settings):
     self._settings = settings
     self._thread = concurrent.futures.ThreadPoolExecutor(1, 'reader')
+    self._closed = False
     self._process: Any = None
     self._connection: Any = None
 
@@ -79,18 +81,24 @@ class Reader:
     """
     await self._ask(_Check('portrait', path, name, target, aligned))
 
+  def start(self) -> None:
+    """Starts the process, so that the first file need not wait for it."""
+    self._thread.submit(self._start_if_needed)
+
   def close(self) -> None:
     """Ends the process."""
-    self._thread.shutdown(wait=False, cancel_futures=True)
+    self._closed = True
+    if (process := self._process) is not None:
+      process.kill()  # ends what the thread waits for
+    self._thread.shutdown(cancel_futures=True)
     self._end()
 
   async def _ask(self, check: _Check) -> Any:
     return await asyncio.get_running_loop().run_in_executor(self._thread, self._exchange, check)
 
   def _exchange(self, check: _Check) -> Any:
-    if self._process is None or not self._process.is_alive():
-      self._start()
     try:
+      self._start_if_needed()
       self._connection.send(check)
       if not self._connection.poll(self._settings.check_seconds):
         self._end()
@@ -103,8 +111,12 @@ class Reader:
       raise result
     return result
 
-  def _start(self) -> None:
+  def _start_if_needed(self) -> None:
+    if self._process is not None and self._process.is_alive():
+      return
     self._end()
+    if self._closed:
+      raise EOFError
     spawn = multiprocessing.get_context('spawn')
     self._connection, theirs = spawn.Pipe()
     self._process = spawn.Process(
@@ -112,6 +124,9 @@ class Reader:
     )
     self._process.start()
     theirs.close()
+    if not self._connection.poll(_START_SECONDS):
+      raise EOFError
+    self._connection.recv()  # it is ready: the time of its imports is no file's
 
   def _end(self) -> None:
     if self._connection is not None:
@@ -126,6 +141,7 @@ def _serve(connection, settings: Settings) -> None:
   for number in (signal.SIGINT, signal.SIGTERM):
     signal.signal(number, signal.SIG_IGN)
   resource.setrlimit(resource.RLIMIT_DATA, (MEMORY_BYTES, MEMORY_BYTES))
+  connection.send('ready')
   while True:
     try:
       check = connection.recv()

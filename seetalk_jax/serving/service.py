@@ -58,6 +58,7 @@ class Service:
     shutil.rmtree(self.settings.uploads, ignore_errors=True)  # of requests that were cut off
     files.make_folder(self.settings.uploads)
     self.supervisor.start()
+    self.reader.start()
     tidying = asyncio.create_task(self._tidy())
     try:
       yield

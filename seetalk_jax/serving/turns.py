@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import collections
 import threading
 import time
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 
+_KEPT_STEPS = 4  # measured times of a step
 _LONGEST_WAIT_SECONDS = 0.25  # between two looks, so that a cancelled job ends soon
 
 
@@ -22,6 +24,7 @@ class Turns:
     self._changed = threading.Condition()
     self._computing: set[Hashable] = set()
     self._due: dict[Hashable, float] = {}
+    self._steps: dict[str, list[float]] = collections.defaultdict(list)
 
   @contextmanager
   def live(self, session: Hashable) -> Iterator[None]:
@@ -43,6 +46,14 @@ class Turns:
       else:
         self._due[session] = self._clock() + seconds
       self._changed.notify_all()
+
+  def took(self, step: str, seconds: float) -> None:
+    """A step of a job, such as sampling a portrait, took so long."""
+    self._steps[step] = [*self._steps[step][:1], *self._steps[step][1:][-_KEPT_STEPS:], seconds]
+
+  def seconds_of(self, step: str) -> float:
+    """Seconds that a step of a job takes: the least that was measured after the first time, which compiles; else 0."""
+    return min(self._steps[step][1:], default=0.0)
 
   def is_free(self, seconds: float) -> bool:
     """Whether a job may compute for `seconds`: no session computes, and none has to before they have passed."""

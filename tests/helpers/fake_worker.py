@@ -66,6 +66,22 @@ def main(connection, settings) -> None:
         readers.pop(message.session, None)
 
 
+def cannot_load(connection, settings) -> None:
+  """A worker whose checkpoint is missing."""
+  connection.send(messages.CannotLoad(f'no such checkpoint, {settings.checkpoint}: give a folder'))
+  connection.recv()
+
+
+def dies_while_loading(connection, settings) -> None:
+  """A worker that dies before it is ready, but for the third one."""
+  begun = settings.folder / 'begun'
+  count = int(begun.read_text()) if begun.exists() else 0
+  begun.write_text(str(count + 1))
+  if count < 2:
+    os.kill(os.getpid(), signal.SIGKILL)
+  main(connection, settings)
+
+
 def _make(job: messages.MakeJob, send, cancelled) -> None:
   seed, begun = job.options['seed'], pathlib.Path(job.folder) / 'begun'
   Image.new('RGB', (64, 64)).save(job.folder / PORTRAIT)

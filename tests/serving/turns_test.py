@@ -32,6 +32,17 @@ def test_a_job_starts_no_step_that_is_longer_than_the_time_to_the_next_chunk():
   assert turns.is_free(1.6) and not turns.is_free(1.8)
 
 
+def test_a_step_is_as_long_as_its_shortest_time_without_compiling():
+  turns = Turns()
+  assert turns.seconds_of('portrait') == 0
+  for seconds in (30.0, 3.0, 2.0, 4.0):
+    turns.took('portrait', seconds)
+  assert turns.seconds_of('portrait') == 2.0 and turns.seconds_of('motion') == 0
+  for _ in range(10):
+    turns.took('portrait', 5.0)
+  assert turns.seconds_of('portrait') == 5.0
+
+
 def test_wait_tells_once_that_it_waits_and_goes_on_after_the_session():
   turns, told, free = Turns(), [], threading.Event()
 
