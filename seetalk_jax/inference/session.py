@@ -30,9 +30,6 @@ from seetalk_jax.inference.motion_sampler import MotionSampler
 from seetalk_jax.media import image as image_lib
 
 CHUNK_SECONDS = 0.48
-LOOKAHEAD_SECONDS = 0.4
-MAX_WAITING_SECONDS = 30.0
-CHUNK_SECONDS = 0.64
 _TIMED_CHUNKS = 64  # the last chunks, whose median is the time of computation
 
 
