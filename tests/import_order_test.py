@@ -48,6 +48,7 @@ ALLOWED = {
   },
   'serving': {'inference', 'media', 'cli'},
   'convert': {'releases', 'models'},
+  'integrations': {'inference'},
   'adaptation': {'inference', 'releases', 'training', 'stages', 'models', 'prepare', 'data', 'media'},
 }
 # One direction only between these packages: the export of a training run into a release is the only file of

@@ -137,6 +137,11 @@ class Session:
     self.close()
 
   @property
+  def size(self) -> tuple[int, int]:
+    """Height and width of the frames, in pixels."""
+    return self._size
+
+  @property
   def waiting(self) -> float:
     """Seconds of audio that were pushed and not yet spoken."""
     return self._waiting().seconds

@@ -1,0 +1,1 @@
+"""Live sessions in programs of others: LiveKit Agents and Pipecat."""
