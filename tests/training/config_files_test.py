@@ -1,6 +1,7 @@
 """Configuration files: by name or by path, those of the library in one place."""
 
 import pathlib
+import tomllib
 
 import pytest
 
@@ -44,3 +45,11 @@ def test_a_file_of_ones_own_shares_the_fields_of_the_library(tmp_path):
 def test_what_is_not_there_is_one_line(name, message):
   with pytest.raises(ConfigError, match=message):
     config_files.find(name)
+
+
+def test_a_wheel_carries_the_configurations_and_they_import_each_other_there():
+  project = tomllib.loads((ROOT / 'pyproject.toml').read_text())['tool']['setuptools']
+  assert project['package-dir'] == {'seetalk_jax.configs': 'configs'}
+  for path in (ROOT / 'configs').glob('*.py'):
+    lines = path.read_text().splitlines()
+    assert not any(line.startswith(('from configs', 'import configs')) for line in lines), path
