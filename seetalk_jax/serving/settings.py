@@ -8,7 +8,6 @@ import pathlib
 MEBIBYTE = 2**20
 DEFAULT_CHUNK_SECONDS = 0.8  # of live sessions: two idle cores keep up with the demo weights (docs/live.md)
 MAX_TRIES = 2  # of a job whose worker process dies
-LIVE_FORM_BYTES = 65_536  # of a JSON body
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -88,16 +88,21 @@ class Supervisor:
     self._loop = asyncio.get_running_loop()
     self.state = WorkerState.LOADING
     spawn = multiprocessing.get_context('spawn')
-    self._connection, theirs = spawn.Pipe()
-    self._process = spawn.Process(
+    mine, theirs = spawn.Pipe()
+    process = spawn.Process(
       target=self._work, args=(theirs, self._settings), name='seetalk-worker', daemon=True
     )
-    self._process.start()
-    theirs.close()
-    reading = threading.Thread(
-      target=self._read, args=(self._connection, self._process), name='worker-messages', daemon=True
-    )
-    reading.start()
+    try:
+      process.start()
+    except OSError as error:  # no memory, or too many processes
+      _log.error('the worker process cannot be started (%s)', error)
+      mine.close()
+      self._start_later()
+      return
+    finally:
+      theirs.close()
+    self._connection, self._process = mine, process
+    threading.Thread(target=self._read, args=(mine, process), name='worker-messages', daemon=True).start()
 
   def stop(self) -> None:
     """Ends the worker."""
@@ -185,8 +190,12 @@ class Supervisor:
     if was_ready:
       self.start()
     else:
-      self._pause = min(max(1.0, 2 * self._pause), _LONGEST_PAUSE_SECONDS)
-      self._loop.call_later(self._pause, self.start)
+      self._start_later()
+
+  def _start_later(self) -> None:
+    self.state = WorkerState.DEAD
+    self._pause = min(max(1.0, 2 * self._pause), _LONGEST_PAUSE_SECONDS)
+    self._loop.call_later(self._pause, self.start)
 
   def _forget_requests(self) -> None:
     for future in self._waiting.values():
