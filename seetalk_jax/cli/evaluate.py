@@ -29,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     '--only',
     default='',
     metavar='PART,PART',
-    help='parts to measure; all by default, none for none. Parts: lips, life, voice, portraits, identity, codec, '
+    help='parts to measure (default: all), none for none. Parts: lips, life, voice, portraits, identity, codec, '
     'reenactment, flicker, theval, refinement, retrieval, speed. retrieval needs --config.conre, a run of that '
     'stage; FID in portraits needs --config.inception, a release of `seetalk convert inception`. Parts of the '
     'experiment figure3: train, measure',
@@ -38,10 +38,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     '--json', default='', metavar='FILE', help='file for the figures (default WORKDIR/figures.json)'
   )
   parser.add_argument(
-    '--sheet', default='', metavar='PNG', help='only draw the picture sheet of results into this file'
+    '--sheet',
+    default='',
+    metavar='PNG',
+    help='only draw the picture sheet of results into this file (default: no sheet)',
   )
   parser.add_argument(
-    '--speech-dir', default='', metavar='DIR', help='also make a video of every recording in this folder'
+    '--speech-dir',
+    default='',
+    metavar='DIR',
+    help='also make a video of every recording in this folder (default: none)',
   )
   parser.add_argument(
     '--landmarker',
@@ -54,7 +60,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     '--video-dir',
     default='',
     metavar='DIR',
-    help='folder of real talking videos to compare with in the part theval',
+    help='folder of real talking videos to compare with in the part theval (default: none)',
   )
 
 

@@ -21,7 +21,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     help='repository, made if it does not exist; OWNER/NAME@BRANCH for a branch',
   )
   parser.add_argument('--public', action='store_true', help='make a new repository public (default: private)')
-  parser.add_argument('--message', default='', metavar='TEXT', help='message of the commit')
+  parser.add_argument(
+    '--message', default='', metavar='TEXT', help='message of the commit (default: a general one)'
+  )
   parser.add_argument('--json', action='store_true', help='one JSON object on stdout and nothing else')
   parser.add_argument('--quiet', action='store_true', help='no progress, no summary')
 

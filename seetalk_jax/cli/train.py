@@ -30,17 +30,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     '--coordinator',
     default='',
     metavar='HOST:PORT',
-    help='address of process 0, where nothing is found by itself',
+    help='address of process 0, where nothing is found by itself (default: found)',
   )
   parser.add_argument(
     '--num_processes',
     type=int,
     default=0,
     metavar='N',
-    help='how many processes there are, with --coordinator',
+    help='how many processes there are, with --coordinator (default: found)',
   )
   parser.add_argument(
-    '--process_id', type=int, default=-1, metavar='I', help='which one this is, with --coordinator'
+    '--process_id',
+    type=int,
+    default=-1,
+    metavar='I',
+    help='which one this is, with --coordinator (default: found)',
   )
   parser.add_argument(
     '--dry_run', action='store_true', help='read data, compile the step, say what it needs, and end'
