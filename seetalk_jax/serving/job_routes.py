@@ -37,7 +37,7 @@ _EVENTS = {
   status_code=202,
   response_model=JobInfo,
   summary='Make a video of speech',
-  responses=errors(403, 413, 422, 503),
+  responses=errors(400, 403, 413, 422, 503),
 )
 async def create(
   service: Serving,

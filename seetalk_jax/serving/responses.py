@@ -70,6 +70,7 @@ class Health(BaseModel):
 
 
 _REASONS = {
+  400: 'The body is no form.',
   403: 'A page of another site sent the request.',
   404: 'There is no such job or session, or not any more.',
   409: 'The job is not finished.',

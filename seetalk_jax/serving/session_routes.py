@@ -40,7 +40,7 @@ _VIDEO = {
   status_code=201,
   response_model=SessionInfo,
   summary='Open a live session',
-  responses=errors(403, 413, 422, 503),
+  responses=errors(400, 403, 413, 422, 503),
 )
 async def create(
   service: Serving,
@@ -146,7 +146,7 @@ async def clear(
   '/{session_id}/control',
   status_code=204,
   summary='Change the controls',
-  responses=errors(403, 404, 422, 503),
+  responses=errors(403, 404, 413, 422, 503),
 )
 async def control(service: Serving, session_id: str, controls: forms.Controls) -> Response:
   """Replaces the controls from the next chunk on."""

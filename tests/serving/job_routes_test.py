@@ -112,6 +112,32 @@ def test_bad_files_are_refused_in_one_line(server, speech):
   assert not any(server.service.settings.uploads.iterdir())
 
 
+@pytest.mark.parametrize(
+  'kind, body',
+  [
+    ('multipart/form-data', b'x'),
+    ('multipart/form-data; boundary=x', b'no boundary'),
+    ('multipart/form-data; boundary=x', b'--x\r\nContent-Disposition: form-data; name="speech"; filename="a'),
+    ('multipart/form-data; boundary=x', b'--x\r\n\r\n\r\n--x--'),
+    ('application/json', b'{"speech": 1}'),
+    ('application/x-www-form-urlencoded', b'speech=%00&seed=1'),
+    ('text/plain', b'\xff'),
+  ],
+)
+def test_bodies_that_are_no_forms_are_refused(server, kind, body):
+  answer = server.post('/v1/jobs', content=body, headers={'Content-Type': kind})
+  assert answer.status_code in (400, 422) and '\n' not in answer.json()['detail']
+
+
+def test_names_of_files_harm_nothing(server, speech):
+  for name in ('a\\..\\b.wav', '/etc/passwd', '..', 'é ☃.wav', 'x' * 300, '\u202e.wav'):
+    made = server.send_job(speech, name=name)
+    assert made.status_code == 202
+    found = made.json()['name']
+    assert '/' not in found and '\\' not in found and found.isprintable() and 0 < len(found) <= 100
+    server.delete(f'/v1/jobs/{made.json()["id"]}')
+
+
 def test_long_and_large_uploads_are_refused(server):
   import io
 
