@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import json
+import logging
 import os
 import pathlib
 import re
@@ -197,13 +198,18 @@ def _api():
 
 @contextlib.contextmanager
 def _one_line_errors(place: Place, api) -> Iterator[None]:
-  """Inside, errors of huggingface_hub become one line."""
+  """Inside, errors of huggingface_hub become one line, and its warnings of retries, which precede them, are silent."""
+  logger = logging.getLogger('huggingface_hub')
+  level = logger.level
+  logger.setLevel(logging.ERROR)
   try:
     yield
   except Exception as error:
     if (line := _explain(error, place, api.endpoint)) is None:
       raise
     raise CheckpointError(line) from error
+  finally:
+    logger.setLevel(level)
 
 
 def _explain(error: Exception, place: Place, endpoint: str) -> str | None:

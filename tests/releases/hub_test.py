@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import logging
 import pickle
 import sys
 
@@ -206,3 +207,12 @@ def test_the_extra_is_named(monkeypatch):
   monkeypatch.setitem(sys.modules, 'huggingface_hub', None)
   with pytest.raises(InputError, match=r"pip install 'seetalk-jax\[hub\]'"):
     storage.resolve('hf:owner/name')
+
+
+def test_warnings_of_retries_are_silent(hub):
+  """The one line of the error is not preceded by those of huggingface_hub's attempts."""
+  logger, child = logging.getLogger('huggingface_hub'), logging.getLogger('huggingface_hub.utils._http')
+  level = logger.level
+  with hub_lib._one_line_errors(hub_lib.parse('hf:owner/name'), hub_lib._api()):
+    assert not child.isEnabledFor(logging.WARNING) and child.isEnabledFor(logging.ERROR)
+  assert logger.level == level and child.isEnabledFor(logging.WARNING)
