@@ -15,6 +15,8 @@ _AUDIO_CODEC = 'mp4a.40.2'  # AAC-LC
 # One fragment a chunk. `frag_discont`: a fragment begins at its own time, not where this muxer's last one ended.
 _MOVFLAGS = 'empty_moov+default_base_moof+frag_custom+frag_discont+skip_trailer'
 
+# Ticks a second of the video's times. Older versions of PyAV choose others for a chunk than for the header.
+_TIMESCALE = str(512 * FPS)
 _LIVE_OPTIONS = {'preset': 'ultrafast', 'tune': 'zerolatency', 'profile': 'baseline'}
 
 
@@ -121,7 +123,7 @@ def boxes(data: bytes) -> Iterator[tuple[str, bytes]]:
 def _mp4(sink: _Sink, **options: str):
   import av
 
-  options |= {'movflags': _MOVFLAGS, 'avoid_negative_ts': 'disabled'}
+  options |= {'movflags': _MOVFLAGS, 'avoid_negative_ts': 'disabled', 'video_track_timescale': _TIMESCALE}
   return av.open(sink, 'w', format='mp4', options=options)
 
 
