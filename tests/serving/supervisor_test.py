@@ -28,7 +28,8 @@ def supervised(folder, work, act):
       await act(supervisor, got, deaths)
     finally:
       supervisor.stop()
-      assert not supervisor._process.is_alive()
+      # The thread that waits for the process may have seen its end first, and says so a moment later.
+      await until(lambda: not supervisor._process.is_alive())
 
   asyncio.run(run())
 
