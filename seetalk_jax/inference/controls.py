@@ -30,6 +30,13 @@ class ResolvedControls:
   values: Mapping[str, np.ndarray] = dataclasses.field(default_factory=dict)
   scales: Mapping[str, float] = dataclasses.field(default_factory=dict)
 
+  def of_frames(self, frames: slice) -> ResolvedControls:
+    """The controls of some frames; those without frames stay as they are."""
+    values = {
+      name: value[:, frames] if name in CONTROL_TRACKS else value for name, value in self.values.items()
+    }
+    return dataclasses.replace(self, values=values)
+
   def to_json(self) -> dict[str, str]:
     """Checksum and scale of each control, for `ClipSpec`."""
     return {

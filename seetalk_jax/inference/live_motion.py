@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 import jax
 import numpy as np
 
-from seetalk_jax.constants import CONTROL_TRACKS, SAMPLES_PER_FRAME
+from seetalk_jax.constants import SAMPLES_PER_FRAME
 from seetalk_jax.errors import CheckpointError
 from seetalk_jax.inference.controls import ResolvedControls
 from seetalk_jax.inference.live_audio import Taken
@@ -97,7 +95,7 @@ class LiveMotion:
       self._m_0,
       self._seed,
       self._options,
-      _first_frames(self.controls, n),
+      self.controls.of_frames(slice(n)),
       chunk=self._chunk,
       lookahead=self._lookahead,
       first_frame=self._frame - len(past),
@@ -145,10 +143,3 @@ def check(release: LoadedRelease) -> None:
       f'the motion transformer takes no past frames, {release.index}: a live session needs one that was trained with '
       'options.past_rate'
     )
-
-
-def _first_frames(controls: ResolvedControls, count: int) -> ResolvedControls:
-  values = {
-    name: value[:, :count] if name in CONTROL_TRACKS else value for name, value in controls.values.items()
-  }
-  return dataclasses.replace(controls, values=values)

@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from seetalk_jax.constants import CONTROL_TRACKS, LIPS, MOTION_DIM, MOTION_FIELDS
+from seetalk_jax.constants import LIPS, MOTION_DIM, MOTION_FIELDS
 from seetalk_jax.errors import CheckpointError
 from seetalk_jax.inference import batching
 from seetalk_jax.inference import controls as controls_lib
@@ -112,7 +112,7 @@ class MotionSampler:
       lookahead=lookahead,
       first_frame=first_frame + unread,
       guidance_scale=float(options.motion_guidance),
-      controls={name: _from_frame(name, value, unread) for name, value in controls.values.items()},
+      controls=controls.of_frames(slice(unread, None)).values,
       control_scales=controls.scales,
       make_sampler=self._samplers,
       window=num_given + chunk + lookahead,
@@ -323,11 +323,6 @@ class _Samplers:
     if key not in self._compiled:
       self._compiled[key] = BackgroundCompiledFunction(motion_sampling.jit_sampler(*how), self._device)
     return self._compiled[key]
-
-
-def _from_frame(name: str, value: Any, first: int) -> Any:
-  """A control from frame `first` on; those without frames stay as they are."""
-  return value[:, first:] if name in CONTROL_TRACKS else value
 
 
 def _blended(
