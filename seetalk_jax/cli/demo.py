@@ -17,15 +17,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
   """Adds the arguments of `seetalk demo`."""
   options.add_checkpoint(parser)
   options.add_device(parser)
-  parser.add_argument(
-    '--host',
-    default='127.0.0.1',
-    metavar='ADDRESS',
-    help='address to listen at (default 127.0.0.1: this computer alone)',
-  )
-  parser.add_argument(
-    '--port', type=options.whole(1, 65535), default=7860, metavar='N', help='port (default 7860)'
-  )
+  options.add_address(parser, 7860)
   parser.add_argument(
     '--max-seconds',
     type=options.whole(1, 3600),

@@ -127,11 +127,29 @@ def add_face_finding(parser: argparse.ArgumentParser) -> None:
   parser.add_argument(
     '--aligned', action='store_true', help='the picture is a square portrait crop already, find no face in it'
   )
+  add_landmarker(parser)
+
+
+def add_landmarker(parser: argparse.ArgumentParser) -> None:
+  """Adds --landmarker."""
   parser.add_argument(
     '--landmarker',
     metavar='FILE',
     default=None,
     help="MediaPipe's face_landmarker.task, to find the face (default: $SEETALK_FACE_LANDMARKER)",
+  )
+
+
+def add_address(parser: argparse.ArgumentParser, port: int) -> None:
+  """Adds --host and --port, for commands that serve pages; `port` is the default."""
+  parser.add_argument(
+    '--host',
+    default='127.0.0.1',
+    metavar='ADDRESS',
+    help='address to listen at (default 127.0.0.1: this computer alone)',
+  )
+  parser.add_argument(
+    '--port', type=whole(1, 65535), default=port, metavar='N', help=f'port (default {port})'
   )
 
 

@@ -30,21 +30,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
   """Adds the arguments of `seetalk serve`."""
   options.add_checkpoint(parser)
   options.add_device(parser)
-  parser.add_argument(
-    '--landmarker',
-    metavar='FILE',
-    default=None,
-    help="MediaPipe's face_landmarker.task, to find faces (default: $SEETALK_FACE_LANDMARKER)",
-  )
-  parser.add_argument(
-    '--host',
-    default='127.0.0.1',
-    metavar='ADDRESS',
-    help='address to listen at (default 127.0.0.1: this computer alone)',
-  )
-  parser.add_argument(
-    '--port', type=options.whole(1, 65535), default=8000, metavar='N', help='port (default 8000)'
-  )
+  options.add_landmarker(parser)
+  options.add_address(parser, 8000)
   parser.add_argument(
     '--folder',
     metavar='DIR',
