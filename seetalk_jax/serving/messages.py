@@ -206,7 +206,7 @@ class Video:
     session: its id.
     reader: see `Watch`.
     data: bytes of the fragmented mp4 file; those of the first chunk begin with the header.
-    seconds: that computing took.
+    seconds: that computing and encoding took.
     delay: see `Session.delay`.
   """
 

@@ -6,7 +6,9 @@ import dataclasses
 import pathlib
 
 MEBIBYTE = 2**20
-DEFAULT_CHUNK_SECONDS = 0.8  # of live sessions: two idle cores keep up with the demo weights (docs/live.md)
+DEFAULT_CHUNK_SECONDS = (
+  0.8  # of live sessions: two idle cores keep up with the demo weights (docs/serving.md)
+)
 MAX_TRIES = 2  # of a job whose worker process dies
 
 

@@ -120,7 +120,7 @@ def initial_sources(config) -> dict[str, str]:
       f'config.init.{name} is not loaded: stage {config.stage} does not use it with these options'
     )
   sources = {name: where for name, where in sources.items() if name in used.names}
-  runs = [sources[name] for name in used.trained if name in sources and not is_release(sources[name])]
+  runs = [sources[name] for name in used.trained if name in sources and not storage.is_release(sources[name])]
   return {**dict.fromkeys(used.statistics, runs[0]), **sources} if runs else sources
 
 
@@ -216,7 +216,7 @@ def load_initial_weights(init: Mapping[str, str]) -> InitialWeights:
 
 def fresh_parts(where: str, name: str) -> tuple[str, ...]:
   """Path prefixes of a network's parameters that a converted release does not have yet."""
-  if not where or not is_release(where):
+  if not where or not storage.is_release(where):
     return ()
   return tuple(storage.read_info(where)[1]['networks'][name].get('fresh', ()))
 
@@ -254,14 +254,9 @@ def check_finished(initial: InitialWeights, names: Iterable[str]) -> None:
       )
 
 
-def is_release(where: str) -> bool:
-  """Whether a place of `config.init` is a release, and not a run."""
-  return storage.is_release(where)
-
-
 def _load(where: str) -> tuple[dict, dict, dict, dict, Callable[[str], dict[str, Any]]]:
   """Loads (modules, params, collections, statistics by owner, notes of a name) from one place."""
-  if is_release(where):
+  if storage.is_release(where):
     networks = storage.load_networks(where, unfinished=True)
     statistics = flat_statistics.by_owner(networks.statistics)
     statistics = _with_truth_known(statistics, networks.info.get('provenance', {}).get('stages', {}))

@@ -143,7 +143,7 @@ def missing(stage: str, config, name: str, names: Sequence[str], releases: Seque
 
 def _check_finished(stage: str, stages: Mapping[str, Any], name: str, place: str) -> None:
   """Checks that a network that a stage reads has all parameters, if it comes from a release."""
-  if not place or not initial_weights.is_release(place):
+  if not place or not storage.is_release(place):
     return
   networks = storage.read_info(place)[1]['networks']
   if name not in networks:
