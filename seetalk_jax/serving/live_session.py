@@ -129,6 +129,8 @@ class LiveSession:
         message = self._commands.get(timeout=None if self._video is None else self._patience())
       except queue.Empty:
         return True
+      if self._encoding is not None:
+        self._encoding.result()  # chunks that were computed before a message are sent before its reply
       match message:
         case messages.CloseSession():
           return False

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from seetalk_jax.media.live_video import LiveVideo
 from seetalk_jax.serving import messages
 from seetalk_jax.serving.live_session import LiveSession
 from seetalk_jax.serving.turns import Turns
@@ -120,3 +121,16 @@ def test_a_closed_session_takes_nothing(session):
   session.live.command(messages.CloseSession('id'))
   time.sleep(0.3)
   assert session.ask(messages.PushAudio(1, 'id', speech(0.1), 16_000)).kind == 'gone'
+
+
+def test_what_was_computed_before_a_message_is_sent_before_its_reply(session, monkeypatch):
+  """Else a reader would count a chunk that it gets after the reply to `clear` as new."""
+  encode = LiveVideo.write
+  monkeypatch.setattr(LiveVideo, 'write', lambda video, *chunk: time.sleep(0.3) or encode(video, *chunk))
+  session.live.command(messages.Watch('id', 1))
+  session.chunks(1)
+  session.live.command(messages.Unwatch('id'))
+  session.ask(messages.Command(1, 'id', 'flush'))
+  with pytest.raises(queue.Empty):
+    while True:
+      assert not isinstance(session.sent.get(timeout=0.6), messages.Video)
