@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import Form
+from fastapi import Depends, Form
 from pydantic import BaseModel, Field
 
 from seetalk_jax.cli import options
@@ -59,24 +59,34 @@ ControlScale = Annotated[
 ]
 
 
-def clip_form(
+def sampling_form(
   seed: Seed = options.DEFAULT_SEED,
-  face: Annotated[
-    int,
-    Form(ge=0, le=options.MAX_FACE, description='Number of the sampled portrait; unused with a portrait.'),
-  ] = 0,
   steps: Steps = None,
   guidance: Guidance = None,
   size: Size = None,
   emotion: Emotion = None,
   control_scale: ControlScale = None,
 ) -> dict[str, Any]:
-  """The options of a job, as JSON."""
+  """The options that jobs and sessions share, as JSON."""
   return dict(locals())
 
 
+Sampling = Annotated[dict[str, Any], Depends(sampling_form)]
+
+
+def clip_form(
+  sampling: Sampling,
+  face: Annotated[
+    int,
+    Form(ge=0, le=options.MAX_FACE, description='Number of the sampled portrait; unused with a portrait.'),
+  ] = 0,
+) -> dict[str, Any]:
+  """The options of a job, as JSON."""
+  return {**sampling, 'face': face}
+
+
 def session_form(
-  seed: Seed = options.DEFAULT_SEED,
+  sampling: Sampling,
   chunk: Annotated[
     float,
     Form(gt=0, le=_LONGEST_CHUNK_SECONDS, allow_inf_nan=False, description='Seconds of frames in a chunk.'),
@@ -90,14 +100,9 @@ def session_form(
       description='Seconds of audio after a chunk that its motion depends on.',
     ),
   ] = LOOKAHEAD_SECONDS,
-  steps: Steps = None,
-  guidance: Guidance = None,
-  size: Size = None,
-  emotion: Emotion = None,
-  control_scale: ControlScale = None,
 ) -> dict[str, Any]:
   """The options of a live session, as JSON."""
-  return {**locals(), 'max_waiting': MAX_WAITING_SECONDS}
+  return {**sampling, 'chunk': chunk, 'lookahead': lookahead, 'max_waiting': MAX_WAITING_SECONDS}
 
 
 class Controls(BaseModel):
